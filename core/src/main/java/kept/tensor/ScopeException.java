@@ -1,0 +1,15 @@
+package kept.tensor;
+
+/** A tensor used after its scope has closed, or made where no scope is open. */
+public final class ScopeException extends TensorException {
+    private static final long serialVersionUID = 1L;
+
+    /**
+     * An error with its explanation.
+     *
+     * @param message what failed, with which shapes or sizes, and what to do about it
+     */
+    public ScopeException(String message) {
+        super(message);
+    }
+}

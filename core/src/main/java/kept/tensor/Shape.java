@@ -1,0 +1,168 @@
+package kept.tensor;
+
+import java.util.Arrays;
+import java.util.stream.Collectors;
+
+/** The extents of a tensor along its axes, outermost first; a scalar has none. Immutable. */
+public final class Shape {
+    private static final Shape SCALAR = new Shape(new long[0]);
+
+    private final long[] dimensions;
+
+    private Shape(long[] dimensions) {
+        this.dimensions = dimensions;
+    }
+
+    /**
+     * A shape with the given extents.
+     *
+     * @param dimensions the extents, outermost first; none for a scalar
+     * @return the shape
+     * @throws ShapeException if an extent is negative or the element count exceeds a {@code long}
+     */
+    public static Shape of(long... dimensions) {
+        if (dimensions.length == 0) {
+            return SCALAR;
+        }
+        long count = 1;
+        for (long dimension : dimensions) {
+            if (dimension < 0) {
+                throw new ShapeException("[shape] negative extent in " + Arrays.toString(dimensions));
+            }
+            try {
+                count = Math.multiplyExact(count, dimension);
+            } catch (ArithmeticException e) {
+                throw new ShapeException("[shape] too many elements for a 64-bit count: " + Arrays.toString(dimensions));
+            }
+        }
+        return new Shape(dimensions.clone());
+    }
+
+    /**
+     * The number of axes.
+     *
+     * @return the rank; 0 for a scalar
+     */
+    public int rank() {
+        return dimensions.length;
+    }
+
+    /**
+     * The extent of one axis.
+     *
+     * @param axis the axis, from 0; negative counts from the last, so that -1 is the innermost
+     * @return its extent
+     * @throws ShapeException if there is no such axis
+     */
+    public long size(int axis) {
+        return dimensions[axis(axis, "size")];
+    }
+
+    /**
+     * The number of elements: the product of the extents, 1 for a scalar.
+     *
+     * @return the element count
+     */
+    public long elementCount() {
+        long count = 1;
+        for (long dimension : dimensions) {
+            count *= dimension;
+        }
+        return count;
+    }
+
+    /**
+     * The extents, outermost first.
+     *
+     * @return a fresh array
+     */
+    public long[] toArray() {
+        return dimensions.clone();
+    }
+
+    /**
+     * Turns an axis that may count from the end into one from 0.
+     *
+     * @param axis the axis; -1 is the innermost
+     * @param operation the name that an error message starts with
+     * @return the axis, from 0
+     * @throws ShapeException if there is no such axis
+     */
+    public int axis(int axis, String operation) {
+        int resolved = axis < 0 ? axis + dimensions.length : axis;
+        if (resolved < 0 || resolved >= dimensions.length) {
+            throw new ShapeException("[%s] no axis %d in %s".formatted(operation, axis, this));
+        }
+        return resolved;
+    }
+
+    /**
+     * This shape with the extent of one axis replaced.
+     *
+     * @param axis the axis; negative counts from the last
+     * @param size its new extent
+     * @return the new shape
+     */
+    public Shape with(int axis, long size) {
+        long[] changed = dimensions.clone();
+        changed[axis(axis, "shape")] = size;
+        return of(changed);
+    }
+
+    /**
+     * The shape that two operands broadcast to: axes are aligned at the innermost, and an extent of 1 stretches to its partner's.
+     *
+     * @param a one operand's shape
+     * @param b the other's
+     * @param operation the name that an error message starts with
+     * @return the common shape
+     * @throws ShapeException if two aligned extents differ and neither is 1
+     */
+    public static Shape broadcast(Shape a, Shape b, String operation) {
+        if (a.equals(b)) {
+            return a;
+        }
+        int rank = Math.max(a.rank(), b.rank());
+        long[] result = new long[rank];
+        for (int axis = 1; axis <= rank; axis++) {
+            long left = axis <= a.rank() ? a.dimensions[a.rank() - axis] : 1;
+            long right = axis <= b.rank() ? b.dimensions[b.rank() - axis] : 1;
+            if (left != right && left != 1 && right != 1) {
+                throw new ShapeException("[%s] shapes do not broadcast: %s and %s".formatted(operation, a, b));
+            }
+            result[rank - axis] = left == 1 ? right : left;
+        }
+        return of(result);
+    }
+
+    /**
+     * The strides of a dense row-major layout of this shape.
+     *
+     * @return elements between neighbours along each axis
+     */
+    public long[] contiguousStrides() {
+        long[] strides = new long[dimensions.length];
+        long stride = 1;
+        for (int axis = dimensions.length - 1; axis >= 0; axis--) {
+            strides[axis] = stride;
+            stride *= dimensions[axis];
+        }
+        return strides;
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof Shape shape && Arrays.equals(dimensions, shape.dimensions);
+    }
+
+    @Override
+    public int hashCode() {
+        return Arrays.hashCode(dimensions);
+    }
+
+    /** The extents in brackets, as in {@code [8, 256, 64]}. */
+    @Override
+    public String toString() {
+        return Arrays.stream(dimensions).mapToObj(Long::toString).collect(Collectors.joining(", ", "[", "]"));
+    }
+}

@@ -1,0 +1,25 @@
+package kept.tensor;
+
+/** The root of what this library throws: the message names the operation, the shapes or sizes involved, and what to do. */
+public class TensorException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    /**
+     * An error without an underlying cause.
+     *
+     * @param message what failed, with which shapes, and what to do about it
+     */
+    public TensorException(String message) {
+        super(message);
+    }
+
+    /**
+     * An error with an underlying cause.
+     *
+     * @param message what failed, with which shapes, and what to do about it
+     * @param cause what lies beneath
+     */
+    public TensorException(String message, Throwable cause) {
+        super(message, cause);
+    }
+}
