@@ -1,0 +1,4 @@
+/** JMH benchmarks of {@code kept.core} and the peers they race. */
+module kept.bench {
+    requires kept.core;
+}

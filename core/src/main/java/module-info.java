@@ -1,0 +1,6 @@
+/** Tensors, automatic differentiation, layers and optimisers, with a CPU backend on the Vector API. */
+module kept.core {
+    requires jdk.incubator.vector;
+
+    exports kept.tensor;
+}
