@@ -1,0 +1,132 @@
+package kept.nn;
+
+import kept.tensor.TensorException;
+
+/**
+ * How a rotary position embedding is stretched beyond the context a model was trained with.
+ *
+ * <p>With the head dimension {@code d}, the base {@code theta} and the pair index {@code i} in {@code [0, d / 2)}, the plain inverse frequencies are
+ * {@code f_i = theta^(-2i / d)} and a position {@code p} turns pair {@code i} by the angle {@code p f_i}. A scaling replaces {@code f_i}, and YaRN also
+ * multiplies the cosines and sines. The formulas are those of Hugging Face transformers ({@code modeling_rope_utils.py}), which is the reference for
+ * checkpoints in its format; each record names its own source besides. This type holds the numbers only: the frequencies are computed by the rotary
+ * embedding.
+ */
+public sealed interface RopeScaling {
+
+    /** No scaling: {@code f_i} as they are. Named {@code default} in config.json. */
+    record None() implements RopeScaling { }
+
+    /**
+     * Position interpolation (Chen et al. 2023, arXiv 2306.15595): {@code f_i / factor}.
+     *
+     * @param factor the stretch of the context, greater than 0
+     */
+    record Linear(double factor) implements RopeScaling {
+        /** Checks the number. */
+        public Linear {
+            positive("factor", factor);
+        }
+    }
+
+    /**
+     * Dynamic NTK-aware scaling: the base grows with the sequence. For a sequence of {@code n} positions, with
+     * {@code m = max(n, originalMaxPositions)}, the base is {@code theta (factor m / originalMaxPositions - (factor - 1))^(d / (d - 2))}; up to
+     * {@code originalMaxPositions} it is {@code theta} itself.
+     *
+     * @param factor the strength of the stretch, greater than 0
+     * @param originalMaxPositions the length up to which nothing changes; config.json's {@code max_position_embeddings}
+     */
+    record DynamicNtk(double factor, int originalMaxPositions) implements RopeScaling {
+        /** Checks the numbers. */
+        public DynamicNtk {
+            positive("factor", factor);
+            positive("originalMaxPositions", originalMaxPositions);
+        }
+    }
+
+    /**
+     * The scaling of the Llama 3.1 release, by wavelength {@code w_i = 2 pi / f_i}: waves shorter than
+     * {@code originalMaxPositions / highFrequencyFactor} keep {@code f_i}; waves longer than {@code originalMaxPositions / lowFrequencyFactor} get
+     * {@code f_i / factor}; between them {@code (1 - s) f_i / factor + s f_i} with
+     * {@code s = (originalMaxPositions / w_i - lowFrequencyFactor) / (highFrequencyFactor - lowFrequencyFactor)}.
+     *
+     * @param factor the stretch of the low frequencies, greater than 0; 8 in the release
+     * @param lowFrequencyFactor {@code low_freq_factor}, greater than 0; 1 in the release
+     * @param highFrequencyFactor {@code high_freq_factor}, greater than {@code lowFrequencyFactor}; 4 in the release
+     * @param originalMaxPositions the context length before the stretch; 8192 in the release
+     */
+    record Llama3(double factor, double lowFrequencyFactor, double highFrequencyFactor, int originalMaxPositions) implements RopeScaling {
+        /** Checks the numbers. */
+        public Llama3 {
+            positive("factor", factor);
+            positive("lowFrequencyFactor", lowFrequencyFactor);
+            positive("originalMaxPositions", originalMaxPositions);
+            if (!(highFrequencyFactor > lowFrequencyFactor) || Double.isInfinite(highFrequencyFactor)) {
+                throw new TensorException("[rope scaling] highFrequencyFactor must be greater than lowFrequencyFactor: %s and %s"
+                    .formatted(highFrequencyFactor, lowFrequencyFactor));
+            }
+        }
+    }
+
+    /**
+     * YaRN (Peng et al. 2023, arXiv 2309.00071). A pair that turns {@code r} times over the original context has the index
+     * {@code c(r) = d ln(originalMaxPositions / (2 pi r)) / (2 ln theta)}. With {@code low = max(c(betaFast), 0)} and
+     * {@code high = min(c(betaSlow), d - 1)}, rounded down and up first if {@code truncate}, and {@code high} raised by 0.001 where they are equal, the
+     * ramp is {@code g_i = clamp((i - low) / (high - low), 0, 1)}, and the frequencies are {@code f_i / factor g_i + f_i (1 - g_i)}. Cosines and sines
+     * are multiplied by {@code attentionFactor}.
+     *
+     * @param factor the stretch of the context, greater than 0
+     * @param originalMaxPositions the context length before the stretch
+     * @param betaFast turns over the original context above which a pair is left alone; 32 in the paper
+     * @param betaSlow turns below which a pair is interpolated in full, at most {@code betaFast}; 1 in the paper
+     * @param attentionFactor what cosines and sines are multiplied by, greater than 0; see {@link #attentionFactor(double)}
+     * @param truncate whether {@code low} and {@code high} are rounded to whole indices; true in the paper's code
+     */
+    record Yarn(double factor, int originalMaxPositions, double betaFast, double betaSlow, double attentionFactor, boolean truncate)
+        implements RopeScaling {
+
+        /** Checks the numbers. */
+        public Yarn {
+            positive("factor", factor);
+            positive("originalMaxPositions", originalMaxPositions);
+            positive("betaSlow", betaSlow);
+            positive("betaFast", betaFast);
+            positive("attentionFactor", attentionFactor);
+            if (betaFast < betaSlow) {
+                throw new TensorException("[rope scaling] betaFast must be at least betaSlow: %s and %s".formatted(betaFast, betaSlow));
+            }
+        }
+
+        /**
+         * The factor for cosines and sines that the paper recommends: {@code 0.1 ln(factor) + 1}, and 1 where the context does not grow.
+         *
+         * @param factor the stretch of the context
+         * @return the attention factor
+         */
+        public static double attentionFactor(double factor) {
+            return magnitude(factor, 1);
+        }
+
+        /**
+         * The factor of models that weigh the logarithm: {@code (0.1 mscale ln(factor) + 1) / (0.1 mscaleAllDimensions ln(factor) + 1)}.
+         *
+         * @param factor the stretch of the context
+         * @param mscale config.json's {@code mscale}
+         * @param mscaleAllDimensions config.json's {@code mscale_all_dim}
+         * @return the attention factor
+         */
+        public static double attentionFactor(double factor, double mscale, double mscaleAllDimensions) {
+            return magnitude(factor, mscale) / magnitude(factor, mscaleAllDimensions);
+        }
+
+        private static double magnitude(double factor, double weight) {
+            return factor <= 1 ? 1 : 0.1 * weight * Math.log(factor) + 1;
+        }
+    }
+
+    private static void positive(String name, double value) {
+        if (!(value > 0) || Double.isInfinite(value)) {
+            throw new TensorException("[rope scaling] %s must be a finite number greater than 0, not %s".formatted(name, value));
+        }
+    }
+}
