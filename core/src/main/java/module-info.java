@@ -2,5 +2,10 @@
 module kept.core {
     requires jdk.incubator.vector;
 
+    exports kept.autograd;
+    exports kept.backend;
+    exports kept.nn;
     exports kept.tensor;
+
+    uses kept.backend.BackendProvider;
 }

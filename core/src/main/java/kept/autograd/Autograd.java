@@ -1,0 +1,89 @@
+package kept.autograd;
+
+import java.util.function.Supplier;
+import kept.tensor.DType;
+import kept.tensor.Scope;
+import kept.tensor.ShapeException;
+import kept.tensor.Tensor;
+import kept.tensor.TensorException;
+
+/**
+ * Reverse-mode differentiation. Operations on tensors that want gradients are recorded as {@link Node}s; {@link #backward} walks them in reverse order of
+ * recording, so that gradients always add up in the same order. Only first derivatives: a backward is not itself recorded.
+ */
+public final class Autograd {
+    private static final ThreadLocal<Boolean> RECORDING = ThreadLocal.withInitial(() -> true);
+
+    private Autograd() {}
+
+    /**
+     * Whether operations on this thread are recorded.
+     *
+     * @return true unless inside {@link #withoutRecording}
+     */
+    public static boolean isRecording() {
+        return RECORDING.get();
+    }
+
+    /**
+     * Runs some code without recording, for inference or for changing parameters.
+     *
+     * @param <T> what the code gives
+     * @param code the code
+     * @return what the code gave
+     */
+    public static <T> T withoutRecording(Supplier<T> code) {
+        return withRecording(false, code);
+    }
+
+    static <T> T withRecording(boolean recording, Supplier<T> code) {
+        boolean before = RECORDING.get();
+        RECORDING.set(recording);
+        try {
+            return code.get();
+        } finally {
+            RECORDING.set(before);
+        }
+    }
+
+    /**
+     * Applies an operation and records it if a gradient will flow through it.
+     *
+     * @param operation a fresh instance
+     * @param inputs its operands
+     * @return the result
+     */
+    public static Tensor apply(Operation operation, Tensor... inputs) {
+        boolean record = false;
+        if (isRecording()) {
+            for (Tensor input : inputs) {
+                record |= input.requiresGradient();
+            }
+        }
+        Tensor result = withoutRecording(() -> operation.forward(inputs));
+        return record && result.dtype().isFloating() ? result.recordedBy(new Node(operation, inputs)) : result;
+    }
+
+    /**
+     * Adds the gradient of a tensor to every leaf it was made from.
+     *
+     * @param root the tensor to differentiate
+     * @param seed the gradient of what is finally wanted with respect to the root, F32 and of its shape; null for ones
+     * @throws TensorException if nothing was recorded for the root
+     */
+    public static void backward(Tensor root, Tensor seed) {
+        if (!root.requiresGradient()) {
+            throw new TensorException("[backward] nothing to differentiate: no tensor that requires a gradient went into this one");
+        }
+        if (seed != null && !seed.shape().equals(root.shape())) {
+            throw new ShapeException("[backward] seed %s differs from the root's shape %s".formatted(seed.shape(), root.shape()));
+        }
+        withoutRecording(() -> {
+            try (var scope = Scope.open(root.device())) {
+                Tensor start = seed != null ? seed : Tensor.full(1, DType.F32, root.shape());
+                new BackwardPass(scope).run(root, start);
+            }
+            return null;
+        });
+    }
+}

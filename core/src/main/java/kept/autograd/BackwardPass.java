@@ -1,0 +1,120 @@
+package kept.autograd;
+
+import java.util.Comparator;
+import java.util.IdentityHashMap;
+import java.util.Map;
+import java.util.PriorityQueue;
+import kept.backend.Binary;
+import kept.backend.Buffer;
+import kept.tensor.DType;
+import kept.tensor.Scope;
+import kept.tensor.ShapeException;
+import kept.tensor.Tensor;
+
+/**
+ * One walk from a root to its leaves. Gradients that wait for their node belong to the walk's scope; each is freed as soon as its node has passed it on,
+ * unless another waiting gradient shares its memory.
+ */
+final class BackwardPass {
+    private final Scope scope;
+    private final Map<Node, Tensor> waiting = new IdentityHashMap<>();
+    /** How many gradients, waiting or being passed on, lie in a buffer. */
+    private final Map<Buffer, Integer> uses = new IdentityHashMap<>();
+
+    private final PriorityQueue<Node> queue = new PriorityQueue<>(Comparator.comparingLong(Node::number).reversed());
+
+    BackwardPass(Scope scope) {
+        this.scope = scope;
+    }
+
+    void run(Tensor root, Tensor seed) {
+        deliver(root, seed, scope);
+        for (Node node = queue.poll(); node != null; node = queue.poll()) {
+            Tensor gradient = waiting.remove(node);
+            try (var temporaries = Scope.open(scope.device())) {
+                node.operation().backward(gradient, new Sink(node.inputs(), temporaries));
+            }
+            drop(gradient);
+        }
+    }
+
+    /** Adds a gradient, which lies in {@code temporaries} or outlives this walk, to a leaf or to what waits for a node. */
+    private void deliver(Tensor input, Tensor gradient, Scope temporaries) {
+        if (!gradient.shape().equals(input.shape())) {
+            throw new ShapeException("[backward] gradient %s of an operand %s".formatted(gradient.shape(), input.shape()));
+        }
+        Node node = input.node();
+        if (node == null) {
+            addInPlace(input.gradientAccumulator(), gradient);
+            return;
+        }
+        Tensor present = waiting.get(node);
+        if (present == null) {
+            queue.add(node);
+            hold(node, gradient, temporaries);
+        } else if (isExclusive(present)) {
+            addInPlace(present, gradient);
+        } else {
+            Tensor sum = Tensor.empty(DType.F32, input.shape());
+            sum.backend().binary(Binary.ADD, present, gradient, sum);
+            hold(node, sum, temporaries);
+            drop(present);
+        }
+    }
+
+    private void hold(Node node, Tensor gradient, Scope temporaries) {
+        if (temporaries.owns(gradient)) {
+            scope.adopt(gradient);
+        }
+        waiting.put(node, gradient);
+        uses.merge(gradient.buffer(), 1, Integer::sum);
+    }
+
+    private void drop(Tensor gradient) {
+        if (uses.merge(gradient.buffer(), -1, Integer::sum) == 0) {
+            uses.remove(gradient.buffer());
+            scope.release(gradient);
+        }
+    }
+
+    /** Whether a waiting gradient may be changed: it is this walk's own, dense, and nothing else lies in its buffer. */
+    private boolean isExclusive(Tensor gradient) {
+        return scope.owns(gradient) && gradient.isContiguous() && uses.get(gradient.buffer()) == 1;
+    }
+
+    private static void addInPlace(Tensor sum, Tensor gradient) {
+        sum.backend().binary(Binary.ADD, sum, gradient, sum);
+    }
+
+    private final class Sink implements Gradients {
+        private final Tensor[] inputs;
+        private final Scope temporaries;
+
+        Sink(Tensor[] inputs, Scope temporaries) {
+            this.inputs = inputs;
+            this.temporaries = temporaries;
+        }
+
+        @Override
+        public boolean wanted(int input) {
+            return inputs[input].requiresGradient();
+        }
+
+        @Override
+        public void add(int input, Tensor gradient) {
+            if (wanted(input)) {
+                deliver(inputs[input], gradient, temporaries);
+            }
+        }
+
+        @Override
+        public Tensor accumulator(int input) {
+            Node node = inputs[input].node();
+            if (node == null) {
+                return inputs[input].gradientAccumulator();
+            }
+            Tensor present = waiting.get(node);
+            return present != null && isExclusive(present) ? present : null;
+        }
+    }
+}

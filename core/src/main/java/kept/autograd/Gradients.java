@@ -1,0 +1,31 @@
+package kept.autograd;
+
+import kept.tensor.Tensor;
+
+/** Where an operation's backward hands the gradients of its operands to. */
+public interface Gradients {
+    /**
+     * Whether an operand's gradient is of any use.
+     *
+     * @param input the operand's index
+     * @return false if it can be left out
+     */
+    boolean wanted(int input);
+
+    /**
+     * Adds to an operand's gradient; does nothing if it is not wanted.
+     *
+     * @param input the operand's index
+     * @param gradient of the operand's shape, F32; a new tensor, or the incoming gradient or a view of it
+     */
+    void add(int input, Tensor gradient);
+
+    /**
+     * A tensor to add an operand's gradient to in place, where there is one already: a leaf's gradient, or what other uses of the operand have given.
+     * Spares a matrix product its temporary.
+     *
+     * @param input the operand's index, wanted
+     * @return a contiguous F32 tensor of the operand's shape, or null: then hand a new tensor to {@link #add}
+     */
+    Tensor accumulator(int input);
+}

@@ -1,0 +1,28 @@
+package kept.autograd;
+
+import kept.tensor.Tensor;
+
+/**
+ * One application of a differentiable operation: what it computes and how a gradient passes back through it. An instance serves one application and
+ * may keep in its fields what {@link #backward} needs.
+ */
+public abstract class Operation {
+    /** For subclasses. */
+    protected Operation() {}
+
+    /**
+     * Checks the operands and computes the result; nothing done here is recorded.
+     *
+     * @param inputs the operands
+     * @return the result, new or a view of an operand
+     */
+    protected abstract Tensor forward(Tensor... inputs);
+
+    /**
+     * Passes the result's gradient back to the operands; nothing done here is recorded, and what it makes is freed unless it is handed to the sink.
+     *
+     * @param gradient of the result's shape, F32; not to be changed
+     * @param gradients takes the operands' gradients; those not {@linkplain Gradients#wanted wanted} need not be computed
+     */
+    protected abstract void backward(Tensor gradient, Gradients gradients);
+}

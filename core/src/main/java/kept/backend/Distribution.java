@@ -1,0 +1,9 @@
+package kept.backend;
+
+/** What random numbers follow. */
+public enum Distribution {
+    /** Uniform on the half-open unit interval. */
+    UNIFORM,
+    /** Normal with mean 0 and standard deviation 1. */
+    NORMAL
+}

@@ -1,0 +1,210 @@
+package kept.tensor;
+
+import java.util.ArrayList;
+import java.util.function.Supplier;
+
+/**
+ * Owner of tensor memory. Every new tensor belongs to the innermost open scope of its thread and is freed when that scope closes:
+ *
+ * <pre>{@code
+ * try (var scope = Scope.open()) {
+ *     Tensor y = x.matmul(w).silu();
+ *     result = scope.keep(y.sum(0)); // handed to the enclosing scope; y is freed here
+ * }
+ * }</pre>
+ *
+ * <p>Views share the memory of the tensor they view and end with it. Using a tensor after its scope has closed is a {@link ScopeException}. What must
+ * outlive the stack of scopes, such as a model's parameters, belongs to a {@linkplain #detached detached} scope that its holder closes. A scope is used
+ * by one thread at a time.
+ */
+public final class Scope implements AutoCloseable {
+    private static final ThreadLocal<Scope> CURRENT = new ThreadLocal<>();
+
+    private final Device device;
+    private final ArrayList<Storage> storages = new ArrayList<>();
+    /** The scope around this one while it is open on its thread's stack. */
+    private Scope enclosing;
+
+    private boolean onStack;
+    private boolean closed;
+
+    private Scope(Device device) {
+        this.device = device;
+    }
+
+    /**
+     * Opens a scope inside the current one, on its device; the first of a thread is on the CPU.
+     *
+     * @return the scope, now the innermost of this thread
+     */
+    public static Scope open() {
+        Scope current = CURRENT.get();
+        return open(current == null ? Device.cpu() : current.device);
+    }
+
+    /**
+     * Opens a scope whose new tensors live on the given device.
+     *
+     * @param device the device
+     * @return the scope, now the innermost of this thread
+     */
+    public static Scope open(Device device) {
+        Scope scope = new Scope(device);
+        scope.push();
+        return scope;
+    }
+
+    /**
+     * Makes a scope outside the thread's stack: tensors come into it by {@link #run} and {@link #adopt}, and it lives until it is closed.
+     *
+     * @param device where its tensors live
+     * @return the scope
+     */
+    public static Scope detached(Device device) {
+        return new Scope(device);
+    }
+
+    /**
+     * The innermost open scope of this thread.
+     *
+     * @return the scope
+     * @throws ScopeException if none is open
+     */
+    public static Scope current() {
+        Scope current = CURRENT.get();
+        if (current == null) {
+            throw new ScopeException("[scope] no scope is open on this thread; wrap the code in try (var scope = Scope.open()) { ... }");
+        }
+        return current;
+    }
+
+    /**
+     * Runs some code with this detached scope as the innermost one, so that it owns what the code makes.
+     *
+     * @param <T> what the code gives
+     * @param code the code
+     * @return what the code gave
+     */
+    public <T> T run(Supplier<T> code) {
+        push();
+        try {
+            return code.get();
+        } finally {
+            pop();
+        }
+    }
+
+    /**
+     * Hands a tensor of this scope to the enclosing one, so that it survives this scope's end. A tensor that this scope does not own is left as it is.
+     *
+     * @param tensor the tensor, or a view of it
+     * @return the same tensor
+     * @throws ScopeException if no scope encloses this one
+     */
+    public Tensor keep(Tensor tensor) {
+        if (tensor.storage().owner == this) {
+            if (enclosing == null) {
+                throw new ScopeException("[scope] keep needs an enclosing scope; this one is the outermost");
+            }
+            enclosing.adopt(tensor);
+        }
+        return tensor;
+    }
+
+    /**
+     * Takes a tensor over from the scope that owns it.
+     *
+     * @param tensor the tensor, or a view of it
+     * @return the same tensor
+     * @throws ScopeException if this scope is closed
+     */
+    public Tensor adopt(Tensor tensor) {
+        Storage storage = tensor.storage();
+        storage.owner.forget(storage);
+        add(storage);
+        return tensor;
+    }
+
+    /**
+     * Frees one tensor of this scope, and its views, before the scope ends. A tensor that this scope does not own is left as it is.
+     *
+     * @param tensor the tensor
+     */
+    public void release(Tensor tensor) {
+        Storage storage = tensor.storage();
+        if (storage.owner == this && !storage.isReleased()) {
+            forget(storage);
+            storage.release();
+        }
+    }
+
+    /**
+     * Whether this scope frees a tensor when it closes.
+     *
+     * @param tensor the tensor, or a view of it
+     * @return true if the tensor's memory belongs to this scope
+     */
+    public boolean owns(Tensor tensor) {
+        return tensor.storage().owner == this;
+    }
+
+    /**
+     * Where new tensors of this scope live.
+     *
+     * @return the device
+     */
+    public Device device() {
+        return device;
+    }
+
+    /** Frees all tensors of this scope. A scope opened on the thread's stack must be the innermost; closing twice does nothing. */
+    @Override
+    public void close() {
+        if (closed) {
+            return;
+        }
+        if (onStack) {
+            if (CURRENT.get() != this) {
+                throw new ScopeException("[scope] closed out of order: an inner scope is still open, or another thread opened this one");
+            }
+            pop();
+        }
+        closed = true;
+        for (Storage storage : storages) {
+            storage.release();
+        }
+        storages.clear();
+    }
+
+    void add(Storage storage) {
+        if (closed) {
+            throw new ScopeException("[scope] this scope is closed and can own nothing more");
+        }
+        storage.owner = this;
+        storage.slot = storages.size();
+        storages.add(storage);
+    }
+
+    private void forget(Storage storage) {
+        Storage last = storages.removeLast();
+        if (last != storage) {
+            storages.set(storage.slot, last);
+            last.slot = storage.slot;
+        }
+    }
+
+    private void push() {
+        if (closed || onStack) {
+            throw new ScopeException(closed ? "[scope] this scope is closed" : "[scope] this scope is open already");
+        }
+        enclosing = CURRENT.get();
+        onStack = true;
+        CURRENT.set(this);
+    }
+
+    private void pop() {
+        CURRENT.set(enclosing);
+        enclosing = null;
+        onStack = false;
+    }
+}

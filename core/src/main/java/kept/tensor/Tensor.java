@@ -1,0 +1,582 @@
+package kept.tensor;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import kept.autograd.Autograd;
+import kept.autograd.Node;
+import kept.backend.Backend;
+import kept.backend.Buffer;
+import kept.backend.Distribution;
+
+/**
+ * A dense array of numbers on a device, with a shape and strides. Views (reshape, transpose, slice, expand) share memory. The operations come from the
+ * interfaces this class implements, one for each kind; each is differentiable unless it says otherwise, and gradients are always F32.
+ *
+ * <p>Memory belongs to a {@link Scope}. A tensor is not thread-safe.
+ */
+public final class Tensor implements Elementwise, Reductions, Products, Views, Indexing {
+    private final Storage storage;
+    private final DType dtype;
+    private final Shape shape;
+    private final long[] strides;
+    private final long offset;
+    /** The operation that made this tensor, if it is recorded for differentiation. */
+    private final Node node;
+
+    private boolean requiresGradient;
+    private Tensor gradient;
+
+    private Tensor(Storage storage, DType dtype, Shape shape, long[] strides, long offset, Node node) {
+        this.storage = storage;
+        this.dtype = dtype;
+        this.shape = shape;
+        this.strides = strides;
+        this.offset = offset;
+        this.node = node;
+    }
+
+    // Creation, in the current scope
+
+    /**
+     * A tensor with arbitrary contents.
+     *
+     * @param dtype the element type
+     * @param shape the shape
+     * @return the tensor
+     * @throws OutOfMemoryException if the device has no room
+     */
+    public static Tensor empty(DType dtype, Shape shape) {
+        Scope scope = Scope.current();
+        long bytes;
+        try {
+            bytes = Math.multiplyExact(shape.elementCount(), dtype.bytes());
+        } catch (ArithmeticException e) {
+            throw new ShapeException("[empty] too many bytes for a 64-bit count: %s %s".formatted(dtype.label(), shape));
+        }
+        var storage = new Storage(scope.device(), scope.device().backend().allocate(bytes));
+        scope.add(storage);
+        return new Tensor(storage, dtype, shape, shape.contiguousStrides(), 0, null);
+    }
+
+    /**
+     * A tensor of one value throughout.
+     *
+     * @param value the value, converted to the dtype
+     * @param dtype the element type
+     * @param shape the shape
+     * @return the tensor
+     */
+    public static Tensor full(double value, DType dtype, Shape shape) {
+        return empty(dtype, shape).fill(value);
+    }
+
+    /**
+     * An F32 tensor of zeros.
+     *
+     * @param dimensions the shape
+     * @return the tensor
+     */
+    public static Tensor zeros(long... dimensions) {
+        return full(0, DType.F32, Shape.of(dimensions));
+    }
+
+    /**
+     * An F32 tensor of ones.
+     *
+     * @param dimensions the shape
+     * @return the tensor
+     */
+    public static Tensor ones(long... dimensions) {
+        return full(1, DType.F32, Shape.of(dimensions));
+    }
+
+    /**
+     * A tensor without axes.
+     *
+     * @param value the value, converted to the dtype
+     * @param dtype the element type
+     * @return the scalar
+     */
+    public static Tensor scalar(double value, DType dtype) {
+        return full(value, dtype, Shape.of());
+    }
+
+    /**
+     * An F32 tensor of given values.
+     *
+     * @param values the elements in row-major order
+     * @param dimensions the shape; none for one axis of all values
+     * @return the tensor
+     * @throws ShapeException if the shape does not hold as many elements
+     */
+    public static Tensor of(float[] values, long... dimensions) {
+        return from(MemorySegment.ofArray(values), DType.F32, shapeFor(values.length, dimensions));
+    }
+
+    /**
+     * An I32 tensor of given values.
+     *
+     * @param values the elements in row-major order
+     * @param dimensions the shape; none for one axis of all values
+     * @return the tensor
+     * @throws ShapeException if the shape does not hold as many elements
+     */
+    public static Tensor of(int[] values, long... dimensions) {
+        return from(MemorySegment.ofArray(values), DType.I32, shapeFor(values.length, dimensions));
+    }
+
+    /**
+     * An I64 tensor of given values.
+     *
+     * @param values the elements in row-major order
+     * @param dimensions the shape; none for one axis of all values
+     * @return the tensor
+     * @throws ShapeException if the shape does not hold as many elements
+     */
+    public static Tensor of(long[] values, long... dimensions) {
+        return from(MemorySegment.ofArray(values), DType.I64, shapeFor(values.length, dimensions));
+    }
+
+    /**
+     * A copy of host memory, which holds elements in row-major order and little-endian form.
+     *
+     * @param data the elements' bytes
+     * @param dtype the element type
+     * @param shape the shape
+     * @return the tensor
+     * @throws ShapeException if the segment's size is not the shape's
+     */
+    public static Tensor from(MemorySegment data, DType dtype, Shape shape) {
+        Tensor tensor = empty(dtype, shape);
+        tensor.upload(data);
+        return tensor;
+    }
+
+    /**
+     * The F32 numbers 0, 1, 2 and so on.
+     *
+     * @param count how many
+     * @return a tensor {@code [count]}
+     */
+    public static Tensor arange(int count) {
+        float[] values = new float[count];
+        for (int i = 0; i < count; i++) {
+            values[i] = i;
+        }
+        return of(values);
+    }
+
+    /**
+     * Random F32 numbers, uniform on 0 (inclusive) to 1 (exclusive). Element i depends on seed, stream and i alone.
+     *
+     * @param seed the generator's key
+     * @param stream tells apart the tensors of one seed
+     * @param dimensions the shape
+     * @return the tensor
+     */
+    public static Tensor uniform(long seed, long stream, long... dimensions) {
+        return random(Distribution.UNIFORM, seed, stream, dimensions);
+    }
+
+    /**
+     * Random F32 numbers, normal with mean 0 and standard deviation 1. Element i depends on seed, stream and i alone.
+     *
+     * @param seed the generator's key
+     * @param stream tells apart the tensors of one seed
+     * @param dimensions the shape
+     * @return the tensor
+     */
+    public static Tensor normal(long seed, long stream, long... dimensions) {
+        return random(Distribution.NORMAL, seed, stream, dimensions);
+    }
+
+    private static Tensor random(Distribution distribution, long seed, long stream, long... dimensions) {
+        Tensor tensor = empty(DType.F32, Shape.of(dimensions));
+        tensor.backend().random(distribution, seed, stream, tensor);
+        return tensor;
+    }
+
+    private static Shape shapeFor(int count, long... dimensions) {
+        return dimensions.length == 0 ? Shape.of(count) : Shape.of(dimensions);
+    }
+
+    // What it is
+
+    /**
+     * The element type.
+     *
+     * @return the dtype
+     */
+    public DType dtype() {
+        return dtype;
+    }
+
+    /**
+     * The extents.
+     *
+     * @return the shape
+     */
+    public Shape shape() {
+        return shape;
+    }
+
+    /**
+     * The number of axes.
+     *
+     * @return the rank; 0 for a scalar
+     */
+    public int rank() {
+        return shape.rank();
+    }
+
+    /**
+     * The extent of one axis.
+     *
+     * @param axis the axis; negative counts from the last
+     * @return its extent
+     */
+    public long size(int axis) {
+        return shape.size(axis);
+    }
+
+    /**
+     * The number of elements.
+     *
+     * @return the product of the extents
+     */
+    public long elementCount() {
+        return shape.elementCount();
+    }
+
+    /**
+     * The elements in memory between neighbours along one axis.
+     *
+     * @param axis the axis; negative counts from the last
+     * @return the stride, 0 where the axis is broadcast
+     */
+    public long stride(int axis) {
+        return strides[shape.axis(axis, "stride")];
+    }
+
+    /**
+     * All strides.
+     *
+     * @return a fresh array, outermost first
+     */
+    public long[] strides() {
+        return strides.clone();
+    }
+
+    /**
+     * Where the first element lies in the buffer.
+     *
+     * @return the offset in elements
+     */
+    public long offset() {
+        return offset;
+    }
+
+    /**
+     * Whether the elements lie in memory one after another in row-major order.
+     *
+     * @return true if dense
+     */
+    public boolean isContiguous() {
+        long expected = 1;
+        for (int axis = rank() - 1; axis >= 0; axis--) {
+            long extent = shape.size(axis);
+            if (extent != 1 && strides[axis] != expected) {
+                return elementCount() == 0;
+            }
+            expected *= extent;
+        }
+        return true;
+    }
+
+    /**
+     * Where the tensor lives.
+     *
+     * @return the device
+     */
+    public Device device() {
+        return storage.device();
+    }
+
+    /**
+     * The kernels of the tensor's device.
+     *
+     * @return the backend
+     */
+    public Backend backend() {
+        return storage.device().backend();
+    }
+
+    /**
+     * The memory behind the tensor, for backends.
+     *
+     * @return the buffer
+     * @throws ScopeException if the tensor's scope has closed
+     */
+    public Buffer buffer() {
+        return storage.buffer();
+    }
+
+    Storage storage() {
+        return storage;
+    }
+
+    @Override
+    public Tensor self() {
+        return this;
+    }
+
+    // Values on the host
+
+    /**
+     * The elements as floats.
+     *
+     * @return a fresh array in row-major order
+     */
+    public float[] toFloatArray() {
+        float[] values = new float[Math.toIntExact(elementCount())];
+        downloadAs(DType.F32, MemorySegment.ofArray(values));
+        return values;
+    }
+
+    /**
+     * The elements as longs; floating ones are truncated towards zero.
+     *
+     * @return a fresh array in row-major order
+     */
+    public long[] toLongArray() {
+        long[] values = new long[Math.toIntExact(elementCount())];
+        downloadAs(DType.I64, MemorySegment.ofArray(values));
+        return values;
+    }
+
+    /**
+     * The only element.
+     *
+     * @return its value
+     * @throws ShapeException if there is not exactly one
+     */
+    public float item() {
+        if (elementCount() != 1) {
+            throw new ShapeException("[item] needs exactly one element, not the %d of %s".formatted(elementCount(), shape));
+        }
+        return toFloatArray()[0];
+    }
+
+    /**
+     * Copies the elements to host memory, in row-major order and this dtype.
+     *
+     * @param target as many bytes as the elements take
+     * @throws ShapeException if the target's size differs
+     */
+    public void download(MemorySegment target) {
+        checkBytes("download", target);
+        downloadAs(dtype, target);
+    }
+
+    /**
+     * Overwrites a contiguous tensor with host memory, elements in row-major order and this dtype.
+     *
+     * @param data as many bytes as the elements take
+     * @throws ShapeException if the source's size differs, or this tensor is not contiguous
+     */
+    public void upload(MemorySegment data) {
+        checkBytes("upload", data);
+        if (!isContiguous()) {
+            throw new ShapeException("[upload] needs a contiguous tensor, not %s with strides %s".formatted(shape, Arrays.toString(strides)));
+        }
+        backend().upload(data, buffer(), offset * dtype.bytes());
+    }
+
+    private void checkBytes(String operation, MemorySegment segment) {
+        if (segment.byteSize() != elementCount() * dtype.bytes()) {
+            throw new ShapeException("[%s] %s %s takes %d bytes, not %d"
+                    .formatted(operation, dtype.label(), shape, elementCount() * dtype.bytes(), segment.byteSize()));
+        }
+    }
+
+    private void downloadAs(DType type, MemorySegment target) {
+        try (var _ = Scope.open(device())) {
+            Tensor source = this;
+            if (type != dtype || !isContiguous()) {
+                source = empty(type, shape);
+                backend().copy(this, source);
+            }
+            backend().download(source.buffer(), source.offset * type.bytes(), target);
+        }
+    }
+
+    // In place; not differentiable
+
+    /**
+     * Sets every element.
+     *
+     * @param value the value, converted to the dtype
+     * @return this tensor
+     */
+    public Tensor fill(double value) {
+        backend().fill(this, value);
+        return this;
+    }
+
+    /**
+     * Overwrites the elements, converting them to this dtype.
+     *
+     * @param source a tensor that broadcasts to this shape
+     * @return this tensor
+     */
+    public Tensor assign(Tensor source) {
+        backend().copy(source.alias(shape, source.expandedStrides(shape, "assign"), source.offset), this);
+        return this;
+    }
+
+    // Differentiation
+
+    /**
+     * Makes this tensor a leaf that {@link #backward} gives a gradient to.
+     *
+     * @return this tensor
+     * @throws DTypeException if the elements are integers
+     */
+    public Tensor requireGradient() {
+        if (!dtype.isFloating()) {
+            throw new DTypeException("[requireGradient] only floating tensors have gradients, not " + dtype.label());
+        }
+        requiresGradient = true;
+        return this;
+    }
+
+    /**
+     * Whether operations on this tensor are recorded: it is a leaf that wants a gradient, or was made from one.
+     *
+     * @return true if gradients flow through it
+     */
+    public boolean requiresGradient() {
+        return requiresGradient || node != null;
+    }
+
+    /**
+     * The operation that made this tensor.
+     *
+     * @return the node of the tape, or null for a leaf or a tensor that is not recorded
+     */
+    public Node node() {
+        return node;
+    }
+
+    /**
+     * The gradient that {@link #backward} has added up in this leaf.
+     *
+     * @return an F32 tensor of this shape, or null before the first backward
+     */
+    public Tensor gradient() {
+        return gradient;
+    }
+
+    /**
+     * The gradient to add to, made of zeros if there is none; it lives as long as this tensor.
+     *
+     * @return a contiguous F32 tensor of this shape
+     */
+    public Tensor gradientAccumulator() {
+        if (gradient == null) {
+            try (var _ = Scope.open(device())) {
+                gradient = full(0, DType.F32, shape);
+                storage.owner.adopt(gradient);
+            }
+        }
+        return gradient;
+    }
+
+    /** Sets the gradient to zeros and keeps its memory for the next backward; does nothing where there is none. */
+    public void zeroGradient() {
+        if (gradient != null) {
+            gradient.fill(0);
+        }
+    }
+
+    /** Forgets the gradient; its memory stays with its scope. */
+    public void clearGradient() {
+        gradient = null;
+    }
+
+    /**
+     * Adds the gradient of this scalar to every leaf it was made from.
+     *
+     * @throws ShapeException if this tensor has more than one element
+     * @throws TensorException if nothing was recorded
+     */
+    public void backward() {
+        if (elementCount() != 1) {
+            throw new ShapeException("[backward] starts from one element, not %s; reduce it first, or use Autograd.backward".formatted(shape));
+        }
+        Autograd.backward(this, null);
+    }
+
+    /**
+     * The same values, cut off from what made them.
+     *
+     * @return a view that is not recorded
+     */
+    public Tensor detach() {
+        return alias(shape, strides, offset);
+    }
+
+    // For operations and backends
+
+    /**
+     * Another view of the same memory; not recorded.
+     *
+     * @param newShape the view's shape
+     * @param newStrides elements between neighbours along each axis
+     * @param newOffset the first element's place in the buffer
+     * @return the view
+     */
+    public Tensor alias(Shape newShape, long[] newStrides, long newOffset) {
+        return new Tensor(storage, dtype, newShape, newStrides, newOffset, null);
+    }
+
+    /**
+     * This value as the result of a recorded operation.
+     *
+     * @param maker the tape's node
+     * @return a view with the node
+     */
+    public Tensor recordedBy(Node maker) {
+        return new Tensor(storage, dtype, shape, strides, offset, maker);
+    }
+
+    /**
+     * The strides with which this tensor reads as one of a larger shape, 0 along axes that are broadcast.
+     *
+     * @param target the shape to expand to
+     * @param operation the name that an error message starts with
+     * @return the strides
+     * @throws ShapeException if this shape does not broadcast to the target
+     */
+    public long[] expandedStrides(Shape target, String operation) {
+        int added = target.rank() - rank();
+        long[] expanded = new long[target.rank()];
+        for (int axis = 0; axis < target.rank(); axis++) {
+            long extent = axis < added ? 1 : shape.size(axis - added);
+            if (added < 0 || extent != target.size(axis) && extent != 1) {
+                throw new ShapeException("[%s] %s does not broadcast to %s".formatted(operation, shape, target));
+            }
+            expanded[axis] = extent == 1 ? 0 : strides[axis - added];
+        }
+        if (added < 0) {
+            throw new ShapeException("[%s] %s does not broadcast to %s".formatted(operation, shape, target));
+        }
+        return expanded;
+    }
+
+    /** The dtype, the shape and the values, the middle of long axes left out. */
+    @Override
+    public String toString() {
+        return TensorFormat.format(this);
+    }
+}
