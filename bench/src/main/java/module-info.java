@@ -1,4 +1,5 @@
 /** JMH benchmarks of {@code kept.core} and the peers they race. */
 module kept.bench {
     requires kept.core;
+    requires jmh.core;
 }

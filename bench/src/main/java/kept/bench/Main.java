@@ -1,0 +1,23 @@
+package kept.bench;
+
+import java.util.Arrays;
+import java.util.stream.Stream;
+
+/** Runs the benchmarks: JMH's own command line, with the options of the JVM that the measured code needs. */
+public final class Main {
+    private static final String PREPEND = "-jvmArgsPrepend";
+    private static final String JVM_OPTIONS = "--add-modules=jdk.incubator.vector --enable-native-access=ALL-UNNAMED";
+
+    private Main() {}
+
+    /**
+     * Runs benchmarks, or lists them with {@code -l}.
+     *
+     * @param arguments JMH's: a regular expression that selects benchmarks, and options
+     * @throws Exception if JMH fails to run them
+     */
+    public static void main(String[] arguments) throws Exception {
+        boolean given = Arrays.asList(arguments).contains(PREPEND);
+        org.openjdk.jmh.Main.main(given ? arguments : Stream.concat(Stream.of(PREPEND, JVM_OPTIONS), Arrays.stream(arguments)).toArray(String[]::new));
+    }
+}

@@ -1,0 +1,89 @@
+package kept.bench;
+
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.tngtech.archunit.base.DescribedPredicate;
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.lang.ArchRule;
+import org.junit.jupiter.api.Test;
+
+/** Holds the arrows between the modules, and between the packages in them: {@code kept -> kept.core <- kept.cuda}. */
+class ArchitectureTest {
+    private static final String[] CORE = {"kept.tensor..", "kept.autograd..", "kept.nn..", "kept.optim..", "kept.backend.."};
+    private static final String CPU = "kept.backend.cpu..";
+    private static final String CUDA = "kept.cuda..";
+    private static final String BENCH = "kept.bench..";
+
+    private static final DescribedPredicate<JavaClass> OURS = resideInAnyPackage("kept..").as("are ours");
+    private static final DescribedPredicate<JavaClass> IN_CORE = resideInAnyPackage(CORE).as("are in kept.core");
+    private static final DescribedPredicate<JavaClass> IN_KEPT =
+            OURS.and(DescribedPredicate.not(IN_CORE)).and(DescribedPredicate.not(resideInAnyPackage(CUDA, BENCH))).as("are in kept");
+
+    private static final JavaClasses ALL = new ClassFileImporter().withImportOption(new ImportOption.DoNotIncludeTests()).importPackages("kept");
+
+    @Test
+    void theClassesOfEveryModuleAreLookedAt() {
+        for (String present : new String[] {"kept.Main", "kept.tensor.Tensor", "kept.cuda.package-info", "kept.bench.Main"}) {
+            assertThat(ALL.contain(present)).as(present).isTrue();
+        }
+    }
+
+    @Test
+    void theCoreKnowsNothingOfTheOtherModules() {
+        holds(classes().that(IN_CORE).should().onlyDependOnClassesThat(IN_CORE.or(DescribedPredicate.not(OURS))));
+    }
+
+    @Test
+    void theProgramsFindCudaOnlyAtRunTime() {
+        holds(noClasses().that(IN_KEPT).should().dependOnClassesThat().resideInAnyPackage(CUDA, BENCH));
+    }
+
+    @Test
+    void theCudaBackendKnowsOnlyTheCore() {
+        holds(noClasses().that().resideInAPackage(CUDA).should().dependOnClassesThat(IN_KEPT.or(resideInAnyPackage(BENCH, CPU))));
+    }
+
+    @Test
+    void vectorCodeStaysInTheCpuBackend() {
+        holds(noClasses().that().resideOutsideOfPackages(CPU, BENCH).should().dependOnClassesThat().resideInAPackage("jdk.incubator.vector.."));
+    }
+
+    @Test
+    void theCpuBackendIsReachedOnlyThroughItsProvider() {
+        holds(noClasses().that().resideOutsideOfPackage(CPU).should().dependOnClassesThat().resideInAPackage(CPU));
+    }
+
+    @Test
+    void offHeapMemoryIsTouchedOnlyWhereItIsTheSubject() {
+        holds(noClasses().that().resideOutsideOfPackages("kept.tensor..", "kept.backend..", CUDA, "kept.checkpoint..", BENCH)
+                .should().dependOnClassesThat().resideInAPackage("java.lang.foreign.."));
+    }
+
+    @Test
+    void layersAndOptimisersStandOnTensorsAndNotTheOtherWay() {
+        holds(noClasses().that().resideInAnyPackage("kept.tensor..", "kept.autograd..", "kept.backend..")
+                .should().dependOnClassesThat().resideInAnyPackage("kept.nn..", "kept.optim.."));
+    }
+
+    @Test
+    void noPackageUsesThePrograms() {
+        holds(noClasses().that().resideOutsideOfPackages("kept", BENCH).should().dependOnClassesThat().resideInAPackage("kept"));
+    }
+
+    @Test
+    void thePackagesBelowTheProgramsHaveNoCycles() {
+        holds(slices().matching("kept.(checkpoint|tokenizer|model|mapping|distill|report)..").should().beFreeOfCycles());
+    }
+
+    /** A rule over a package that is still to come holds. */
+    private static void holds(ArchRule rule) {
+        rule.allowEmptyShould(true).check(ALL);
+    }
+}
