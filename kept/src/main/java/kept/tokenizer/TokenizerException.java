@@ -1,0 +1,25 @@
+package kept.tokenizer;
+
+/** A tokenizer that cannot be found, read or used: the message names the file and what to do. */
+public final class TokenizerException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    /**
+     * An error with its explanation.
+     *
+     * @param message which file, what is wrong with it, and what to do
+     */
+    public TokenizerException(String message) {
+        super(message);
+    }
+
+    /**
+     * An error with its explanation and its cause.
+     *
+     * @param message which file, what is wrong with it, and what to do
+     * @param cause what lies beneath
+     */
+    public TokenizerException(String message, Throwable cause) {
+        super(message, cause);
+    }
+}
