@@ -1,0 +1,187 @@
+package kept.tokenizer;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import kept.tokenizer.SentencePieceModel.Piece;
+import kept.tokenizer.SentencePieceModel.Type;
+
+/**
+ * A SentencePiece BPE model as a {@code tokenizer.json}: the same pieces with the same ids, and the merges that the scores imply.
+ *
+ * <p>SentencePiece joins, of all neighbours whose joint text is a piece, those whose piece has the highest score. Hugging Face's BPE joins
+ * the pair that stands first in a list; so every piece is listed as each pair of pieces it can be cut into, in the order of the scores. A
+ * space is put before the text as SentencePiece does it, always, by the normaliser: transformers' own {@code LlamaTokenizer} omits it before
+ * a text that begins with a space.
+ */
+final class TokenizerJson {
+    private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
+    private static final String SPACE = String.valueOf(SentencePieceModel.SPACE);
+
+    private final SentencePieceModel model;
+
+    TokenizerJson(SentencePieceModel model) {
+        this.model = model;
+    }
+
+    /**
+     * The whole file.
+     *
+     * @param bos the mark put before every text, if any
+     * @param eos the mark put after every text, if any
+     * @return the file's content
+     */
+    ObjectNode build(OptionalInt bos, OptionalInt eos) {
+        ObjectNode root = JSON.objectNode();
+        root.put("version", "1.0");
+        root.putNull("truncation");
+        root.putNull("padding");
+        root.set("added_tokens", addedTokens());
+        root.set("normalizer", sequence("normalizers", normalizers()));
+        root.putNull("pre_tokenizer");
+        if (bos.isPresent() || eos.isPresent()) {
+            root.set("post_processor", template(bos, eos));
+        } else {
+            root.putNull("post_processor");
+        }
+        root.set("decoder", sequence("decoders", decoders()));
+        root.set("model", bpe());
+        return root;
+    }
+
+    /** Marks, and the pieces that a user wanted never to be cut. */
+    private ArrayNode addedTokens() {
+        ArrayNode tokens = JSON.arrayNode();
+        for (int id = 0; id < model.pieces().size(); id++) {
+            Piece piece = model.pieces().get(id);
+            boolean special = piece.type() == Type.CONTROL || piece.type() == Type.UNKNOWN;
+            if (special || piece.type() == Type.USER_DEFINED) {
+                tokens.addObject().put("id", id).put("content", piece.text().replace(SPACE, " ")).put("single_word", false).put("lstrip", false)
+                        .put("rstrip", false).put("normalized", false).put("special", special);
+            }
+        }
+        return tokens;
+    }
+
+    private List<ObjectNode> normalizers() {
+        List<ObjectNode> steps = new ArrayList<>();
+        if (model.charsMap().length > 0) {
+            steps.add(step("Precompiled").put("precompiled_charsmap", Base64.getEncoder().encodeToString(model.charsMap())));
+        }
+        if (model.removeExtraSpaces()) {
+            steps.add(step("Strip").put("strip_left", true).put("strip_right", true));
+            ObjectNode runs = step("Replace");
+            runs.putObject("pattern").put("Regex", " {2,}");
+            steps.add(runs.put("content", " "));
+        }
+        if (model.dummyPrefix()) {
+            steps.add(step("Prepend").put("prepend", SPACE));
+        }
+        steps.add(replace(" ", SPACE));
+        return steps;
+    }
+
+    private List<ObjectNode> decoders() {
+        List<ObjectNode> steps = new ArrayList<>();
+        steps.add(replace(SPACE, " "));
+        steps.add(step("ByteFallback"));
+        steps.add(step("Fuse"));
+        if (model.dummyPrefix()) {
+            steps.add(step("Strip").put("content", " ").put("start", 1).put("stop", 0));
+        }
+        return steps;
+    }
+
+    private ObjectNode template(OptionalInt bos, OptionalInt eos) {
+        ObjectNode template = step("TemplateProcessing");
+        for (String form : List.of("single", "pair")) {
+            ArrayNode items = template.putArray(form);
+            for (int part = 0; part < (form.equals("single") ? 1 : 2); part++) {
+                int type = part;
+                bos.ifPresent(id -> items.addObject().putObject("SpecialToken").put("id", text(id)).put("type_id", type));
+                items.addObject().putObject("Sequence").put("id", part == 0 ? "A" : "B").put("type_id", type);
+                eos.ifPresent(id -> items.addObject().putObject("SpecialToken").put("id", text(id)).put("type_id", type));
+            }
+        }
+        ObjectNode specials = template.putObject("special_tokens");
+        for (OptionalInt mark : List.of(bos, eos)) {
+            mark.ifPresent(id -> {
+                ObjectNode special = specials.putObject(text(id)).put("id", text(id));
+                special.putArray("ids").add(id);
+                special.putArray("tokens").add(text(id));
+            });
+        }
+        return template;
+    }
+
+    private ObjectNode bpe() {
+        ObjectNode bpe = step("BPE");
+        bpe.putNull("dropout");
+        bpe.put("unk_token", model.unknownPiece());
+        bpe.putNull("continuing_subword_prefix");
+        bpe.putNull("end_of_word_suffix");
+        bpe.put("fuse_unk", true);
+        bpe.put("byte_fallback", model.hasByteFallback());
+        bpe.put("ignore_merges", false);
+        ObjectNode vocabulary = bpe.putObject("vocab");
+        for (int id = 0; id < model.pieces().size(); id++) {
+            vocabulary.put(text(id), id);
+        }
+        ArrayNode merges = bpe.putArray("merges");
+        merges().forEach(merge -> merges.add(text(merge.left()) + " " + text(merge.right())));
+        return bpe;
+    }
+
+    /** Two pieces that together read as a third, and that third one's score. */
+    private record Merge(int left, int right, float score) { }
+
+    /** Every way to put a piece together from two, the best score first; ways to the same piece in the order of their left part's id. */
+    private List<Merge> merges() {
+        Map<String, Integer> ids = new HashMap<>();
+        for (int id = 0; id < model.pieces().size(); id++) {
+            if (model.pieces().get(id).type() == Type.NORMAL) {
+                ids.put(text(id), id);
+            }
+        }
+        List<Merge> merges = new ArrayList<>();
+        for (Piece piece : model.pieces()) {
+            String text = piece.text();
+            for (int cut = 1; piece.type() == Type.NORMAL && cut < text.length(); cut++) {
+                Integer left = ids.get(text.substring(0, cut));
+                Integer right = ids.get(text.substring(cut));
+                if (left != null && right != null) {
+                    merges.add(new Merge(left, right, piece.score()));
+                }
+            }
+        }
+        merges.sort(Comparator.comparingDouble((Merge merge) -> -merge.score()).thenComparingInt(merge -> merge.left()));
+        return merges;
+    }
+
+    private String text(int id) {
+        return model.pieces().get(id).text();
+    }
+
+    private static ObjectNode step(String type) {
+        return JSON.objectNode().put("type", type);
+    }
+
+    private static ObjectNode replace(String from, String to) {
+        ObjectNode replace = step("Replace");
+        replace.putObject("pattern").put("String", from);
+        return replace.put("content", to);
+    }
+
+    private static ObjectNode sequence(String name, List<ObjectNode> steps) {
+        ObjectNode sequence = step("Sequence");
+        sequence.putArray(name).addAll(steps);
+        return sequence;
+    }
+}

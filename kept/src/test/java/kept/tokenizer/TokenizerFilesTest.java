@@ -1,0 +1,156 @@
+package kept.tokenizer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class TokenizerFilesTest {
+    @TempDir
+    private Path source;
+
+    @TempDir
+    private Path target;
+
+    @BeforeEach
+    void copyModel() throws IOException {
+        Files.write(source.resolve("tokenizer.model"), TokenizerCase.model());
+    }
+
+    static List<TokenizerCase> cases() throws IOException {
+        return TokenizerCase.all();
+    }
+
+    /** Hugging Face's library on the file built here, against the golden ids of SentencePiece. Its Java binding always reads marks as marks. */
+    @ParameterizedTest
+    @MethodSource("cases")
+    void theBuiltTokenizerJsonGivesSentencePiecesIds(TokenizerCase golden) throws IOException {
+        TokenizerFiles.write(source, target, 4096);
+        Files.delete(target.resolve("tokenizer.model"));
+        try (var tokenizer = Tokenizer.load(target)) {
+            if (golden.text().startsWith("<s>")) {
+                assertThat(tokenizer.encode(golden.text())).startsWith(1).endsWith(2);
+            } else {
+                assertThat(tokenizer.encode(golden.text())).containsExactly(golden.ids());
+                assertThat(tokenizer.decode(golden.ids())).isEqualTo(golden.decoded());
+            }
+        }
+    }
+
+    @Test
+    void theBuiltTokenizerJsonAgreesOnTextMadeAtRandom() throws IOException {
+        TokenizerFiles.write(source, target, 4096);
+        Files.delete(target.resolve("tokenizer.model"));
+        var random = new Random(11);
+        String letters = "  aabcdefghilnorst\n\t.,(){}=+é☃\uD83D\uDE80猎";
+        int[] characters = letters.codePoints().toArray();
+        try (var json = Tokenizer.load(target); var model = Tokenizer.load(source)) {
+            for (int round = 0; round < 300; round++) {
+                int[] points = random.ints(random.nextInt(60), 0, characters.length).map(i -> characters[i]).toArray();
+                String text = new String(points, 0, points.length);
+                assertThat(json.encode(text)).as(text).containsExactly(model.encode(text));
+            }
+        }
+    }
+
+    @Test
+    void marksVocabularyAndDescriptionAreReadFromTheJsonFiles() throws IOException {
+        TokenizerFiles.write(source, target, 4096);
+        Files.delete(target.resolve("tokenizer.model"));
+        try (var tokenizer = Tokenizer.load(target)) {
+            assertThat(tokenizer.bos()).hasValue(1);
+            assertThat(tokenizer.eos()).hasValue(2);
+            assertThat(tokenizer.vocabularySize()).isEqualTo(420);
+            assertThat(tokenizer.description()).contains("tokenizer.json").contains("Hugging Face").contains("420");
+            assertThatThrownBy(() -> tokenizer.decode(420)).isInstanceOf(TokenizerException.class).hasMessageContaining("420");
+        }
+    }
+
+    @Test
+    void textsLongerThanTheLibrarysDefaultAreNotCut() throws IOException {
+        TokenizerFiles.write(source, target, 4096);
+        Files.delete(target.resolve("tokenizer.model"));
+        String text = "The quick brown fox. ".repeat(1000);
+        try (var json = Tokenizer.load(target); var model = Tokenizer.load(source)) {
+            assertThat(json.encode(text)).hasSizeGreaterThan(5000).containsExactly(model.encode(text));
+        }
+    }
+
+    @Test
+    void orionsConfigurationBecomesOneWithoutCodeOfItsOwn() throws IOException {
+        Files.writeString(source.resolve("tokenizer_config.json"), """
+                {"auto_map": {"AutoTokenizer": ["tokenization_orion.OrionTokenizer", null]}, "tokenizer_class": "OrionTokenizer",
+                 "add_bos_token": false, "add_eos_token": false, "model_max_length": 9,
+                 "bos_token": {"__type": "AddedToken", "content": "<s>"}, "eos_token": "</s>", "pad_token": "<unk>", "unk_token": "<unk>"}
+                """);
+        TokenizerFiles.write(source, target, 4096);
+        JsonNode config = json("tokenizer_config.json");
+        assertThat(config.has("auto_map")).isFalse();
+        assertThat(config.path("tokenizer_class").asText()).isEqualTo("PreTrainedTokenizerFast");
+        assertThat(config.path("model_max_length").asInt()).isEqualTo(4096);
+        assertThat(config.path("split_special_tokens").asBoolean()).isTrue();
+        assertThat(json("special_tokens_map.json").toString())
+                .isEqualTo("{\"bos_token\":\"<s>\",\"eos_token\":\"</s>\",\"unk_token\":\"<unk>\",\"pad_token\":\"<unk>\"}");
+        assertThat(json("tokenizer.json").path("post_processor").isNull()).isTrue();
+        assertThat(target.resolve("tokenizer.model")).hasBinaryContent(TokenizerCase.model());
+    }
+
+    @Test
+    void aChatTemplateIsKeptAndItsMarksAreReadAsMarks() throws IOException {
+        Files.writeString(source.resolve("tokenizer_config.json"), "{\"chat_template\": \"{{ bos_token }}Human: \"}");
+        TokenizerFiles.write(source, target, 4096);
+        JsonNode config = json("tokenizer_config.json");
+        assertThat(config.path("chat_template").asText()).isEqualTo("{{ bos_token }}Human: ");
+        assertThat(config.has("split_special_tokens")).isFalse();
+    }
+
+    @Test
+    void marksAddedBySourceSettingsAreInTheTemplate() throws IOException {
+        Files.writeString(source.resolve("tokenizer_config.json"), "{\"add_bos_token\": true, \"add_eos_token\": true}");
+        TokenizerFiles.write(source, target, 4096);
+        assertThat(json("tokenizer.json").path("post_processor").path("single").toString()).isEqualTo(
+                "[{\"SpecialToken\":{\"id\":\"<s>\",\"type_id\":0}},{\"Sequence\":{\"id\":\"A\",\"type_id\":0}},"
+                        + "{\"SpecialToken\":{\"id\":\"</s>\",\"type_id\":0}}]");
+    }
+
+    @Test
+    void aTokenizerJsonOfTheSourceIsCopiedAsItIs() throws IOException {
+        Files.writeString(source.resolve("tokenizer.json"), "{\"model\": {\"vocab\": {\"a\": 0}}}");
+        Files.writeString(source.resolve("tokenizer_config.json"), "{\"tokenizer_class\": \"LlamaTokenizer\"}");
+        TokenizerFiles.write(source, target, 4096);
+        assertThat(target.resolve("tokenizer.json")).hasContent("{\"model\": {\"vocab\": {\"a\": 0}}}");
+        assertThat(json("tokenizer_config.json").path("tokenizer_class").asText()).isEqualTo("LlamaTokenizer");
+    }
+
+    @Test
+    void aSourceWithoutATokenizerIsNamed() throws IOException {
+        Files.delete(source.resolve("tokenizer.model"));
+        assertThatThrownBy(() -> TokenizerFiles.write(source, target, 4096)).isInstanceOf(TokenizerException.class)
+                .hasMessageContaining(source.toString());
+    }
+
+    @Test
+    void aBrokenTokenizerJsonIsNamed() throws IOException {
+        Files.delete(source.resolve("tokenizer.model"));
+        Path file = source.resolve("tokenizer.json");
+        for (String content : List.of("{\"model\": ", "{}", "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0}, \"merges\": [\"x y\"]}}")) {
+            Files.writeString(file, content);
+            assertThatThrownBy(() -> Tokenizer.load(source)).as(content).isInstanceOf(TokenizerException.class).hasMessageContaining(file.toString());
+        }
+    }
+
+    private JsonNode json(String name) throws IOException {
+        return new ObjectMapper().readTree(target.resolve(name).toFile());
+    }
+}
