@@ -1,0 +1,118 @@
+package kept.checkpoint;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.util.DefaultIndenter;
+import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.Map;
+import java.util.UUID;
+
+/** Files that appear whole or not at all: written under a temporary name in the same directory, forced to disk, and renamed into place. */
+public final class AtomicFiles {
+    private AtomicFiles() { }
+
+    /**
+     * Writes a file at once, replacing one of the same name.
+     *
+     * @param target the file
+     * @param bytes its content
+     * @throws CheckpointException if it cannot be written; then nothing has changed and nothing is left behind
+     */
+    public static void write(Path target, byte[] bytes) {
+        Path temporary = temporary(target);
+        try {
+            try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+                ByteBuffer buffer = ByteBuffer.wrap(bytes);
+                while (buffer.hasRemaining()) {
+                    channel.write(buffer);
+                }
+                channel.force(true);
+            }
+            moveIntoPlace(temporary, target);
+        } catch (IOException e) {
+            throw failure("write", target, bytes.length, temporary, e);
+        }
+    }
+
+    /**
+     * Writes a JSON file at once, indented by two spaces and ending in a line break, its keys in the map's order.
+     *
+     * @param target the file
+     * @param content the object: strings, numbers, booleans, nulls, lists and maps
+     * @throws CheckpointException if it cannot be written; then nothing has changed and nothing is left behind
+     */
+    public static void writeJson(Path target, Map<String, ?> content) {
+        var indenter = new DefaultIndenter("  ", "\n");
+        var printer = new DefaultPrettyPrinter().withObjectIndenter(indenter).withArrayIndenter(indenter);
+        try {
+            write(target, (new ObjectMapper().writer(printer).writeValueAsString(content) + "\n").getBytes(StandardCharsets.UTF_8));
+        } catch (JsonProcessingException e) {
+            throw new CheckpointException("write", target, "not representable as JSON: " + e.getOriginalMessage(), e);
+        }
+    }
+
+    /** A fresh hidden name beside a path. */
+    static Path temporary(Path target) {
+        return target.resolveSibling(".%s.%s.tmp".formatted(target.getFileName(), UUID.randomUUID()));
+    }
+
+    /** Renames a finished file over its target and makes the renaming durable. */
+    static void moveIntoPlace(Path temporary, Path target) throws IOException {
+        Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+        syncDirectory(target.toAbsolutePath().getParent());
+    }
+
+    /** Forces a directory's names to disk. */
+    static void syncDirectory(Path directory) throws IOException {
+        FileChannel channel;
+        try {
+            channel = FileChannel.open(directory, StandardOpenOption.READ);
+        } catch (IOException e) {
+            // Some systems cannot open a directory; there the renaming is as durable as their file system makes it.
+            return;
+        }
+        try (channel) {
+            channel.force(true);
+        }
+    }
+
+    /** Deletes what a failed writing left and says what failed, with the bytes that were needed and those that are free. */
+    static CheckpointException failure(String operation, Path target, long needed, Path temporary, IOException cause) {
+        String free = "unknown";
+        try {
+            Files.deleteIfExists(temporary);
+            free = Long.toString(Files.getFileStore(target.toAbsolutePath().getParent()).getUsableSpace());
+        } catch (IOException e) {
+            cause.addSuppressed(e);
+        }
+        return new CheckpointException(operation, target, "cannot be written: %s (bytes needed: %d, free there: %s); nothing was changed"
+            .formatted(reason(cause), needed, free), cause);
+    }
+
+    /** A cause in words: the file system's exceptions often carry a path alone. */
+    static String reason(IOException e) {
+        return switch (e) {
+            case NoSuchFileException _ -> "no such file or directory";
+            case AccessDeniedException _ -> "permission denied";
+            case DirectoryNotEmptyException _ -> "the directory is not empty";
+            case FileAlreadyExistsException _ -> "it exists already";
+            case NotDirectoryException _ -> "it is not a directory";
+            case FileSystemException other when other.getReason() != null -> other.getReason();
+            default -> e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
+        };
+    }
+}

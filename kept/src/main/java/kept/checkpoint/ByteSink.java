@@ -1,0 +1,48 @@
+package kept.checkpoint;
+
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+
+/** Where a writer's bytes go: a new file, or in tests one whose disk is full. */
+interface ByteSink extends Closeable {
+
+    /** Opens the sink of a path. */
+    @FunctionalInterface
+    interface Opener {
+        ByteSink open(Path path) throws IOException;
+    }
+
+    /** Writes all remaining bytes of a buffer at a position. */
+    void write(ByteBuffer bytes, long position) throws IOException;
+
+    /** Forces everything written to disk. */
+    void force() throws IOException;
+
+    /** A file that did not exist before. */
+    static ByteSink newFile(Path path) throws IOException {
+        FileChannel channel = FileChannel.open(path, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+        return new ByteSink() {
+            @Override
+            public void write(ByteBuffer bytes, long position) throws IOException {
+                long next = position;
+                while (bytes.hasRemaining()) {
+                    next += channel.write(bytes, next);
+                }
+            }
+
+            @Override
+            public void force() throws IOException {
+                channel.force(true);
+            }
+
+            @Override
+            public void close() throws IOException {
+                channel.close();
+            }
+        };
+    }
+}

@@ -1,0 +1,186 @@
+package kept.checkpoint;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.TreeSet;
+
+/**
+ * The weights of a checkpoint directory: {@code model.safetensors}, or else {@code model.safetensors.index.json} and its shards, all memory-mapped.
+ *
+ * <p>Opening checks everything but the values: each header, and that index and shards name the same tensors. Rotary tables that old checkpoints carry
+ * ({@code rotary_emb.inv_freq}, {@code cos_cached}, {@code sin_cached}) are left out: they follow from the configuration. A shard may be a link within
+ * the directory, or into {@code ../../blobs} as in the Hugging Face cache, but nowhere else.
+ */
+public final class Checkpoint implements AutoCloseable {
+    /** The name of weights in one file. */
+    static final String SINGLE_FILE = "model.safetensors";
+
+    private static final String OPERATION = "checkpoint";
+    private static final List<String> ROTARY_TABLES = List.of("rotary_emb.inv_freq", "rotary_emb.cos_cached", "rotary_emb.sin_cached");
+
+    private final Path directory;
+    private final Map<String, SafetensorsFile> shards = new TreeMap<>();
+    private final Map<String, SafetensorsFile> owners = new LinkedHashMap<>();
+
+    private Checkpoint(Path directory) {
+        this.directory = directory;
+    }
+
+    /**
+     * Opens the weights of a directory.
+     *
+     * @param directory the directory
+     * @return the open checkpoint; the caller closes it
+     * @throws CheckpointException if there are no safetensors weights, or anything about them is wrong
+     */
+    public static Checkpoint open(Path directory) {
+        var checkpoint = new Checkpoint(directory);
+        try {
+            checkpoint.openShards();
+            return checkpoint;
+        } catch (RuntimeException e) {
+            checkpoint.close();
+            throw e;
+        }
+    }
+
+    /**
+     * The directory.
+     *
+     * @return the path it was opened with
+     */
+    public Path directory() {
+        return directory;
+    }
+
+    /**
+     * The names of all tensors.
+     *
+     * @return the names, shard after shard in the order of their data, which is the fastest to read them in; unmodifiable
+     */
+    public List<String> names() {
+        return List.copyOf(owners.keySet());
+    }
+
+    /**
+     * Whether there is a tensor of a name.
+     *
+     * @param name the name
+     * @return true if so
+     */
+    public boolean contains(String name) {
+        return owners.containsKey(name);
+    }
+
+    /**
+     * What is said of one tensor.
+     *
+     * @param name its name
+     * @return its entry
+     * @throws CheckpointException if there is no such tensor
+     */
+    public TensorEntry entry(String name) {
+        return owner(name).entry(name);
+    }
+
+    /**
+     * The bytes of one tensor.
+     *
+     * @param name its name
+     * @return a read-only view of the mapped file as {@link SafetensorsFile#data(String)} gives it, valid until {@link #close()}
+     * @throws CheckpointException if there is no such tensor
+     * @throws IllegalStateException if the checkpoint is closed
+     */
+    public MemorySegment data(String name) {
+        return owner(name).data(name);
+    }
+
+    /** Unmaps all files; their segments cannot be read any more. */
+    @Override
+    public void close() {
+        shards.values().forEach(SafetensorsFile::close);
+    }
+
+    private void openShards() {
+        if (!Files.isDirectory(directory)) {
+            throw new CheckpointException(OPERATION, directory, Files.exists(directory) ? "is not a directory" : "there is no such directory");
+        }
+        Path index = directory.resolve(ShardIndex.FILE);
+        if (Files.exists(directory.resolve(SINGLE_FILE))) {
+            addTensors(openShard(SINGLE_FILE));
+        } else if (Files.exists(index)) {
+            Map<String, String> weightMap = ShardIndex.read(index);
+            new TreeSet<>(weightMap.values()).forEach(this::openShard);
+            checkAgainst(weightMap, index);
+            shards.values().forEach(this::addTensors);
+        } else if (Files.exists(directory.resolve("pytorch_model.bin")) || Files.exists(directory.resolve("pytorch_model.bin.index.json"))) {
+            throw new CheckpointException(OPERATION, directory,
+                "holds PyTorch weights (pytorch_model*.bin) only, and this version reads safetensors; save them as safetensors first");
+        } else {
+            throw new CheckpointException(OPERATION, directory, "holds neither %s nor %s".formatted(SINGLE_FILE, ShardIndex.FILE));
+        }
+    }
+
+    private SafetensorsFile openShard(String name) {
+        Path path = directory.resolve(name);
+        if (!Files.exists(path)) {
+            throw new CheckpointException(OPERATION, path, "the index names this shard, but there is no such file");
+        }
+        refuseOutside(path);
+        SafetensorsFile shard = SafetensorsFile.open(path);
+        shards.put(name, shard);
+        return shard;
+    }
+
+    private void refuseOutside(Path path) {
+        try {
+            Path real = path.toRealPath();
+            Path home = directory.toRealPath();
+            boolean inCache = home.getNameCount() > 2 && real.startsWith(home.getParent().getParent().resolve("blobs"));
+            if (!real.startsWith(home) && !inCache) {
+                throw new CheckpointException(OPERATION, path, "is a link to %s, outside its directory".formatted(real));
+            }
+        } catch (IOException e) {
+            throw new CheckpointException(OPERATION, path, "cannot be opened: " + AtomicFiles.reason(e), e);
+        }
+    }
+
+    private void checkAgainst(Map<String, String> weightMap, Path index) {
+        weightMap.forEach((tensor, shard) -> {
+            if (!shards.get(shard).contains(tensor)) {
+                throw new CheckpointException(OPERATION, index, tensor, -1, "the index places it in %s, which does not hold it".formatted(shard));
+            }
+        });
+        shards.forEach((name, shard) -> shard.entries().forEach(entry -> {
+            if (!name.equals(weightMap.get(entry.name())) && !isRotaryTable(entry.name())) {
+                throw new CheckpointException(OPERATION, shard.path(), entry.name(), entry.offset(), "the index does not place it in this shard");
+            }
+        }));
+    }
+
+    private void addTensors(SafetensorsFile shard) {
+        for (TensorEntry entry : shard.entries()) {
+            if (!isRotaryTable(entry.name())) {
+                owners.put(entry.name(), shard);
+            }
+        }
+    }
+
+    private SafetensorsFile owner(String name) {
+        SafetensorsFile shard = owners.get(name);
+        if (shard == null) {
+            throw new CheckpointException(OPERATION, directory, name, -1, "there is no such tensor among the %d of this checkpoint".formatted(owners.size()));
+        }
+        return shard;
+    }
+
+    private static boolean isRotaryTable(String name) {
+        return ROTARY_TABLES.stream().anyMatch(name::endsWith);
+    }
+}

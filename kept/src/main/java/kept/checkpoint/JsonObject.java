@@ -1,0 +1,290 @@
+package kept.checkpoint;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * A JSON object from a file, read strictly: valid UTF-8, no repeated keys, nothing after the closing brace, and every value of the type it is asked as.
+ * Errors name the file and the key. A key whose value is null counts as absent unless said otherwise.
+ */
+public final class JsonObject {
+    private static final long LARGEST_FILE = 100_000_000;
+    private static final JsonMapper MAPPER = JsonMapper.builder()
+        .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+        .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+        .build();
+
+    private final String operation;
+    private final Path file;
+    private final String prefix;
+    private final ObjectNode node;
+
+    private JsonObject(String operation, Path file, String prefix, ObjectNode node) {
+        this.operation = operation;
+        this.file = file;
+        this.prefix = prefix;
+        this.node = node;
+    }
+
+    /**
+     * Reads a file that holds one object.
+     *
+     * @param operation the name that error messages start with, as in {@code config}
+     * @param file the file
+     * @return the object
+     * @throws CheckpointException if the file cannot be read, or is not one JSON object
+     */
+    public static JsonObject read(String operation, Path file) {
+        try {
+            if (Files.size(file) > LARGEST_FILE) {
+                throw new CheckpointException(operation, file, "has %d bytes, above the limit of %d".formatted(Files.size(file), LARGEST_FILE));
+            }
+            String text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(Files.readAllBytes(file))).toString();
+            if (MAPPER.readTree(text) instanceof ObjectNode object) {
+                return new JsonObject(operation, file, "", object);
+            }
+            throw new CheckpointException(operation, file, "is not a JSON object");
+        } catch (JsonProcessingException e) {
+            String place = e.getLocation() == null ? "" : " (line %d, column %d)".formatted(e.getLocation().getLineNr(), e.getLocation().getColumnNr());
+            throw new CheckpointException(operation, file, "is not valid JSON: %s%s".formatted(e.getOriginalMessage(), place), e);
+        } catch (CharacterCodingException e) {
+            throw new CheckpointException(operation, file, "is not valid UTF-8", e);
+        } catch (IOException e) {
+            throw new CheckpointException(operation, file, "cannot be read: " + AtomicFiles.reason(e), e);
+        }
+    }
+
+    /**
+     * The file this object comes from.
+     *
+     * @return its path
+     */
+    public Path file() {
+        return file;
+    }
+
+    /**
+     * The keys, those with null values included.
+     *
+     * @return the keys in the file's order
+     */
+    public Set<String> keys() {
+        var keys = new LinkedHashSet<String>();
+        node.fieldNames().forEachRemaining(keys::add);
+        return keys;
+    }
+
+    /**
+     * Whether a key has a value.
+     *
+     * @param key the key
+     * @return true if it is there and not null
+     */
+    public boolean has(String key) {
+        return node.hasNonNull(key);
+    }
+
+    /**
+     * Whether a key is there with the value null.
+     *
+     * @param key the key
+     * @return true if so
+     */
+    public boolean isNull(String key) {
+        return node.has(key) && node.get(key).isNull();
+    }
+
+    /**
+     * A string.
+     *
+     * @param key its key
+     * @return the string
+     * @throws CheckpointException if it is absent or no string
+     */
+    public String string(String key) {
+        JsonNode value = required(key);
+        if (!value.isTextual()) {
+            throw wrongType(key, "a string", value);
+        }
+        return value.textValue();
+    }
+
+    /**
+     * A string that may be absent.
+     *
+     * @param key its key
+     * @param fallback what to return if it is absent
+     * @return the string
+     * @throws CheckpointException if it is there and no string
+     */
+    public String string(String key, String fallback) {
+        return has(key) ? string(key) : fallback;
+    }
+
+    /**
+     * A whole number.
+     *
+     * @param key its key
+     * @return the number
+     * @throws CheckpointException if it is absent, not whole, or exceeds 32 bits
+     */
+    public int integer(String key) {
+        return toInt(key, required(key));
+    }
+
+    /**
+     * A whole number that may be absent.
+     *
+     * @param key its key
+     * @param fallback what to return if it is absent
+     * @return the number
+     * @throws CheckpointException if it is there and not whole, or exceeds 32 bits
+     */
+    public int integer(String key, int fallback) {
+        return has(key) ? integer(key) : fallback;
+    }
+
+    /**
+     * One whole number or a list of them.
+     *
+     * @param key the key
+     * @return the numbers; empty if the key is absent
+     * @throws CheckpointException if it is anything else
+     */
+    public List<Integer> integers(String key) {
+        if (!has(key)) {
+            return List.of();
+        }
+        JsonNode value = node.get(key);
+        if (!value.isArray()) {
+            return List.of(toInt(key, value));
+        }
+        var numbers = new ArrayList<Integer>();
+        value.forEach(item -> numbers.add(toInt(key, item)));
+        return List.copyOf(numbers);
+    }
+
+    /**
+     * A number.
+     *
+     * @param key its key
+     * @return the number
+     * @throws CheckpointException if it is absent or no number
+     */
+    public double number(String key) {
+        JsonNode value = required(key);
+        if (!value.isNumber()) {
+            throw wrongType(key, "a number", value);
+        }
+        return value.doubleValue();
+    }
+
+    /**
+     * A number that may be absent.
+     *
+     * @param key its key
+     * @param fallback what to return if it is absent
+     * @return the number
+     * @throws CheckpointException if it is there and no number
+     */
+    public double number(String key, double fallback) {
+        return has(key) ? number(key) : fallback;
+    }
+
+    /**
+     * A truth value that may be absent.
+     *
+     * @param key its key
+     * @param fallback what to return if it is absent
+     * @return the value
+     * @throws CheckpointException if it is there and neither true nor false
+     */
+    public boolean flag(String key, boolean fallback) {
+        if (!has(key)) {
+            return fallback;
+        }
+        JsonNode value = node.get(key);
+        if (!value.isBoolean()) {
+            throw wrongType(key, "true or false", value);
+        }
+        return value.booleanValue();
+    }
+
+    /**
+     * A list of strings.
+     *
+     * @param key its key
+     * @return the strings; empty if the key is absent
+     * @throws CheckpointException if it is there and anything else
+     */
+    public List<String> strings(String key) {
+        if (!has(key)) {
+            return List.of();
+        }
+        JsonNode value = node.get(key);
+        var strings = new ArrayList<String>();
+        value.forEach(item -> strings.add(item.textValue()));
+        if (!value.isArray() || strings.contains(null)) {
+            throw wrongType(key, "a list of strings", value);
+        }
+        return List.copyOf(strings);
+    }
+
+    /**
+     * An object within this one.
+     *
+     * @param key its key
+     * @return the object
+     * @throws CheckpointException if it is absent or no object
+     */
+    public JsonObject object(String key) {
+        JsonNode value = required(key);
+        if (!(value instanceof ObjectNode object)) {
+            throw wrongType(key, "an object", value);
+        }
+        return new JsonObject(operation, file, prefix + key + ".", object);
+    }
+
+    /**
+     * An error about one key, to throw.
+     *
+     * @param key the key
+     * @param problem what is wrong with its value, and what to do about it
+     * @return the exception, its message naming the file and the key
+     */
+    public CheckpointException error(String key, String problem) {
+        return new CheckpointException(operation, file, "%s%s %s".formatted(prefix, CheckpointException.shorten(key), problem));
+    }
+
+    private JsonNode required(String key) {
+        if (!has(key)) {
+            throw error(key, "is missing");
+        }
+        return node.get(key);
+    }
+
+    private int toInt(String key, JsonNode value) {
+        if (!value.isIntegralNumber() || !value.canConvertToInt()) {
+            throw wrongType(key, "a whole number of at most 32 bits", value);
+        }
+        return value.intValue();
+    }
+
+    private CheckpointException wrongType(String key, String expected, JsonNode value) {
+        return error(key, "must be %s, not %s".formatted(expected, CheckpointException.shorten(value.toString())));
+    }
+}

@@ -1,0 +1,227 @@
+package kept.checkpoint;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonGenerator;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Writes a safetensors file tensor by tensor, so that nothing but the tensor at hand need be in memory.
+ *
+ * <p>All tensors are declared first, then each is written once, in any order; {@link #finish()} makes the file appear under its name, and until then it
+ * lies beside it under a temporary one, which {@link #close()} deletes. The bytes depend on the declared tensors and their values alone: tensors of
+ * wider elements come first, so that each is aligned, and otherwise keep the declared order; the header ends in spaces up to a multiple of 8 bytes.
+ */
+public final class SafetensorsWriter implements AutoCloseable {
+    private static final JsonFactory JSON = new JsonFactory();
+    private static final int CHUNK = 8 << 20;
+
+    private final Path target;
+    private final Path temporary;
+    private final ByteSink sink;
+    private final Map<String, TensorSpec> missing = new LinkedHashMap<>();
+    private final Map<String, Long> offsets = new LinkedHashMap<>();
+    private long fileSize;
+    private boolean open = true;
+
+    private SafetensorsWriter(Path target, List<TensorSpec> tensors, Map<String, String> metadata, ByteSink.Opener opener) {
+        this.target = target;
+        this.temporary = AtomicFiles.temporary(target);
+        List<TensorSpec> layout = tensors.stream().sorted(Comparator.comparingInt(tensor -> -tensor.dtype().bytes())).toList();
+        byte[] header = layOut(layout, metadata);
+        try {
+            this.sink = opener.open(temporary);
+        } catch (IOException e) {
+            throw AtomicFiles.failure("safetensors", target, fileSize, temporary, e);
+        }
+        write(ByteBuffer.wrap(header), 0);
+    }
+
+    /**
+     * Starts a file whose only metadata is {@code format = pt}, which transformers asks for.
+     *
+     * @param target the file; one of the same name is replaced at the end
+     * @param tensors the tensors it will hold
+     * @return the writer; the caller writes each tensor, finishes and closes it
+     * @throws CheckpointException if the file cannot be made, a name occurs twice, or the header would exceed the format's limit
+     */
+    public static SafetensorsWriter create(Path target, List<TensorSpec> tensors) {
+        return create(target, tensors, Map.of());
+    }
+
+    /**
+     * Starts a file with metadata of its own besides {@code format = pt}.
+     *
+     * @param target the file; one of the same name is replaced at the end
+     * @param tensors the tensors it will hold
+     * @param metadata free-form strings, written in the map's order after {@code format}
+     * @return the writer; the caller writes each tensor, finishes and closes it
+     * @throws CheckpointException if the file cannot be made, a name occurs twice, or the header would exceed the format's limit
+     */
+    public static SafetensorsWriter create(Path target, List<TensorSpec> tensors, Map<String, String> metadata) {
+        return create(target, tensors, metadata, ByteSink::newFile);
+    }
+
+    static SafetensorsWriter create(Path target, List<TensorSpec> tensors, Map<String, String> metadata, ByteSink.Opener opener) {
+        return new SafetensorsWriter(target, tensors, metadata, opener);
+    }
+
+    /**
+     * Writes the values of one tensor.
+     *
+     * @param name its name as declared
+     * @param data its elements, little-endian, row by row
+     * @throws CheckpointException if no such tensor is awaited, the size is not the declared one, or the disk refuses it; in the last case the temporary
+     *     file is gone
+     */
+    public void write(String name, MemorySegment data) {
+        TensorSpec spec = missing.get(name);
+        if (spec == null) {
+            throw new CheckpointException("safetensors", target, name, -1,
+                offsets.containsKey(name) ? "is written already" : "was not declared for this file");
+        }
+        if (data.byteSize() != spec.byteSize()) {
+            throw new CheckpointException("safetensors", target, name, offsets.get(name),
+                "%s %s needs %d bytes, got %d".formatted(spec.dtype().label(), spec.shape(), spec.byteSize(), data.byteSize()));
+        }
+        long start = offsets.get(name);
+        for (long done = 0; done < data.byteSize(); done += CHUNK) {
+            MemorySegment chunk = data.asSlice(done, Math.min(CHUNK, data.byteSize() - done));
+            // A segment over an array of anything but bytes has no ByteBuffer.
+            write(chunk.isNative() ? chunk.asByteBuffer() : ByteBuffer.wrap(chunk.toArray(ValueLayout.JAVA_BYTE)), start + done);
+        }
+        missing.remove(name);
+    }
+
+    /**
+     * Whether every declared tensor has been written.
+     *
+     * @return true if only {@link #finish()} is left to do
+     */
+    public boolean isComplete() {
+        return missing.isEmpty();
+    }
+
+    /**
+     * Forces the file to disk and gives it its name.
+     *
+     * @throws CheckpointException if a declared tensor was not written, or the disk refuses
+     */
+    public void finish() {
+        if (!open) {
+            throw new IllegalStateException("finished or closed already: " + target);
+        }
+        if (!missing.isEmpty()) {
+            throw new CheckpointException("safetensors", target, missing.keySet().iterator().next(), -1, "was declared but not written");
+        }
+        try {
+            sink.force();
+            sink.close();
+            AtomicFiles.moveIntoPlace(temporary, target);
+            open = false;
+        } catch (IOException e) {
+            throw fail(e);
+        }
+    }
+
+    /** Deletes the temporary file, unless {@link #finish()} has given it its name. */
+    @Override
+    public void close() {
+        if (open) {
+            discard();
+        }
+    }
+
+    private void discard() {
+        open = false;
+        try (sink) {
+            Files.deleteIfExists(temporary);
+        } catch (IOException e) {
+            throw new CheckpointException("safetensors", temporary, "the temporary file cannot be deleted: " + AtomicFiles.reason(e), e);
+        }
+    }
+
+    private void write(ByteBuffer bytes, long position) {
+        if (!open) {
+            throw new IllegalStateException("finished or closed already: " + target);
+        }
+        try {
+            sink.write(bytes, position);
+        } catch (IOException e) {
+            throw fail(e);
+        }
+    }
+
+    private CheckpointException fail(IOException cause) {
+        open = false;
+        try {
+            sink.close();
+        } catch (IOException e) {
+            cause.addSuppressed(e);
+        }
+        return AtomicFiles.failure("safetensors", target, fileSize, temporary, cause);
+    }
+
+    /** Gives each tensor its offset and encodes the length and the header. */
+    private byte[] layOut(List<TensorSpec> layout, Map<String, String> metadata) {
+        var json = new ByteArrayOutputStream();
+        try (JsonGenerator generator = JSON.createGenerator(json)) {
+            generator.writeStartObject();
+            generator.writeObjectFieldStart(SafetensorsHeader.METADATA);
+            generator.writeStringField("format", "pt");
+            for (Map.Entry<String, String> entry : metadata.entrySet()) {
+                if (!entry.getKey().equals("format")) {
+                    generator.writeStringField(entry.getKey(), entry.getValue());
+                }
+            }
+            generator.writeEndObject();
+            long offset = 0;
+            for (TensorSpec tensor : layout) {
+                if (missing.put(tensor.name(), tensor) != null || tensor.name().equals(SafetensorsHeader.METADATA)) {
+                    throw new CheckpointException("safetensors", target, tensor.name(), -1, "the name occurs twice or is reserved");
+                }
+                offsets.put(tensor.name(), offset);
+                long end = Math.addExact(offset, tensor.byteSize());
+                generator.writeObjectFieldStart(tensor.name());
+                generator.writeStringField("dtype", StoredType.of(tensor.dtype()).name());
+                generator.writeFieldName("shape");
+                long[] shape = tensor.shape().toArray();
+                generator.writeArray(shape, 0, shape.length);
+                generator.writeFieldName("data_offsets");
+                generator.writeArray(new long[] {offset, end}, 0, 2);
+                generator.writeEndObject();
+                offset = end;
+            }
+            generator.writeEndObject();
+            fileSize = offset;
+        } catch (IOException e) {
+            throw new CheckpointException("safetensors", target, "the header cannot be encoded: " + e.getMessage(), e);
+        }
+        return frame(json.toByteArray());
+    }
+
+    private byte[] frame(byte[] json) {
+        int length = Math.ceilDiv(json.length, Long.BYTES) * Long.BYTES;
+        if (length > SafetensorsHeader.LONGEST) {
+            throw new CheckpointException("safetensors", target,
+                "a header of %d bytes is above the format's limit of %d: write more, smaller shards".formatted(length, SafetensorsHeader.LONGEST));
+        }
+        byte[] framed = new byte[SafetensorsHeader.PREFIX + length];
+        Arrays.fill(framed, (byte) ' ');
+        ByteBuffer.wrap(framed).order(ByteOrder.LITTLE_ENDIAN).putLong(length).put(json);
+        offsets.replaceAll((name, offset) -> framed.length + offset);
+        fileSize += framed.length;
+        return framed;
+    }
+}
