@@ -8,4 +8,7 @@ module kept.core {
     exports kept.tensor;
 
     uses kept.backend.BackendProvider;
+
+    provides kept.backend.BackendProvider with
+            kept.backend.cpu.CpuBackendProvider;
 }

@@ -1,0 +1,142 @@
+package kept.backend.cpu;
+
+import java.lang.foreign.Arena;
+import java.util.ArrayDeque;
+import java.util.HashMap;
+import java.util.Map;
+import kept.backend.MemoryUsage;
+import kept.tensor.OutOfMemoryException;
+
+/**
+ * Off-heap blocks for tensors, kept for reuse when they are released.
+ *
+ * <p>Sizes are rounded up to a size class, eight classes to every power of two, so that at most an eighth of a block is waste. Each class has its
+ * free list; a block is taken from it in constant time, or made when it is empty:
+ *
+ * <pre>
+ *  class      384    ...    4096   4608   5120   5632   6144   6656   7168   7680 | 8192   9216  ...
+ *                             |      |                                                |
+ *  free list                [b3]   [b9]                                             [b1]
+ *                           [b7]                                                    [b2]
+ *
+ *  block      one shared arena each      +--------------------------------+------------+
+ *                                        | the tensor's elements          | waste, at  |
+ *                                        |                                | most 1/8   |
+ *                                        +--------------------------------+------------+
+ *                                        ^ aligned to 64 bytes: a cache line, a 512-bit vector
+ * </pre>
+ *
+ * <p>An arena of its own lets {@link #trim} give each block back by itself. When memory runs short, free blocks of other classes are given back
+ * before an allocation fails. All methods may be called by any thread.
+ */
+final class MemoryPool {
+    /** Every block starts at a multiple of this many bytes. */
+    static final long ALIGNMENT = 64;
+
+    /** The system property with the most bytes the pool may hold; without it, the operating system's limit holds. */
+    static final String LIMIT_PROPERTY = "kept.cpu.memory";
+
+    private final long limit;
+    private final Map<Long, ArrayDeque<CpuBuffer>> free = new HashMap<>();
+    private long inUse;
+    private long peakInUse;
+    private long reserved;
+
+    /**
+     * An empty pool.
+     *
+     * @param limit the most bytes it may hold
+     */
+    MemoryPool(long limit) {
+        this.limit = limit;
+    }
+
+    /**
+     * The smallest size class that holds a number of bytes.
+     *
+     * @param bytes 0 or more
+     * @return a multiple of {@link #ALIGNMENT}, at least one of it
+     */
+    static long sizeClass(long bytes) {
+        if (bytes <= 8 * ALIGNMENT) {
+            return Math.max(1, Math.ceilDiv(bytes, ALIGNMENT)) * ALIGNMENT;
+        }
+        long step = Long.highestOneBit(bytes - 1) >> 3;
+        return Math.ceilDiv(bytes, step) * step;
+    }
+
+    /**
+     * Takes a block.
+     *
+     * @param bytes the size wanted
+     * @return a block of at least that size, with arbitrary contents
+     * @throws OutOfMemoryException if there is no room, even without the free blocks
+     */
+    synchronized CpuBuffer allocate(long bytes) {
+        long size = sizeClass(bytes);
+        ArrayDeque<CpuBuffer> list = free.get(size);
+        CpuBuffer block = list == null ? null : list.pollLast();
+        if (block == null) {
+            block = reserve(size, bytes);
+        }
+        inUse += size;
+        peakInUse = Math.max(peakInUse, inUse);
+        return block;
+    }
+
+    /**
+     * Gives a block back for reuse.
+     *
+     * @param block a block of this pool that is in use
+     */
+    synchronized void release(CpuBuffer block) {
+        inUse -= block.byteSize();
+        free.computeIfAbsent(block.byteSize(), _ -> new ArrayDeque<>()).addLast(block);
+    }
+
+    /** Gives all free blocks back to the operating system. */
+    synchronized void trim() {
+        for (ArrayDeque<CpuBuffer> list : free.values()) {
+            for (CpuBuffer block : list) {
+                reserved -= block.byteSize();
+                block.free();
+            }
+        }
+        free.clear();
+    }
+
+    /**
+     * Counts what the pool holds.
+     *
+     * @return the counts, in bytes of whole blocks
+     */
+    synchronized MemoryUsage usage() {
+        return new MemoryUsage(inUse, peakInUse, reserved);
+    }
+
+    private CpuBuffer reserve(long size, long wanted) {
+        CpuBuffer block = size <= limit - reserved ? tryReserve(size) : null;
+        if (block == null) {
+            trim();
+            block = size <= limit - reserved ? tryReserve(size) : null;
+        }
+        if (block == null) {
+            throw new OutOfMemoryException(
+                    "[allocate] no room on cpu for %d bytes: %d bytes in use, %d reserved, limit %s; use a smaller batch or sequence, close scopes earlier%s"
+                            .formatted(wanted, inUse, reserved, limit == Long.MAX_VALUE ? "that of the system" : limit + " bytes",
+                                    limit == Long.MAX_VALUE ? "" : ", or raise -D" + LIMIT_PROPERTY));
+        }
+        reserved += size;
+        return block;
+    }
+
+    private static CpuBuffer tryReserve(long size) {
+        Arena arena = Arena.ofShared();
+        try {
+            return new CpuBuffer(arena, arena.allocate(size, ALIGNMENT));
+        } catch (OutOfMemoryError _) {
+            arena.close();
+            return null;
+        }
+    }
+}

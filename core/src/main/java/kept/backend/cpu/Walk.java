@@ -1,0 +1,180 @@
+package kept.backend.cpu;
+
+import kept.tensor.Tensor;
+
+/**
+ * The loops over the elements of operands that share a shape: the one place where strides become memory positions.
+ *
+ * <p>Axes of extent 1 are dropped and neighbouring axes that are evenly spaced for every operand are merged, so that dense operands of any shape
+ * become one long run. The innermost axis that remains is handed to the kernel as runs of at most {@value #RUN} elements, each with a fixed stride
+ * for every operand; the axes around it advance by addition.
+ */
+final class Walk {
+    /** The most elements of a run: a few operands of it fit the first-level cache. */
+    static final int RUN = 2048;
+
+    private final int operands;
+    /** Extents and strides of the outer axes, outermost first; strides are [axis][operand]. */
+    private final long[] extents;
+    private final long[][] strides;
+    private final long[] base;
+    private final long inner;
+    private final long[] innerStrides;
+    private final long outer;
+
+    /** What a kernel does with one run. */
+    @FunctionalInterface
+    interface Run {
+        /**
+         * Processes neighbouring elements.
+         *
+         * @param positions the element index of the run's first element in each operand's memory; not to be changed
+         * @param count how many elements
+         */
+        void accept(long[] positions, int count);
+    }
+
+    private Walk(long[] shape, long[][] operandStrides, long[] base) {
+        this.operands = operandStrides.length;
+        this.base = base;
+        long[] sizes = new long[shape.length];
+        long[][] steps = new long[shape.length][];
+        int rank = 0; // of the merged axes, innermost first
+        long elements = 1;
+        for (int axis = shape.length - 1; axis >= 0; axis--) {
+            long extent = shape[axis];
+            elements *= extent;
+            if (extent == 1) {
+                continue;
+            }
+            long[] step = new long[operands];
+            for (int operand = 0; operand < operands; operand++) {
+                step[operand] = operandStrides[operand][axis];
+            }
+            if (rank > 0 && continues(steps[rank - 1], sizes[rank - 1], step)) {
+                sizes[rank - 1] *= extent;
+            } else {
+                sizes[rank] = extent;
+                steps[rank++] = step;
+            }
+        }
+        inner = elements == 0 ? 0 : rank == 0 ? 1 : sizes[0];
+        innerStrides = rank == 0 ? new long[operands] : steps[0];
+        int outerRank = Math.max(0, rank - 1);
+        extents = new long[outerRank];
+        strides = new long[outerRank][];
+        for (int i = 0; i < outerRank; i++) {
+            extents[i] = sizes[rank - 1 - i];
+            strides[i] = steps[rank - 1 - i];
+        }
+        outer = elements == 0 ? 0 : elements / inner;
+    }
+
+    private static boolean continues(long[] inner, long extent, long[] step) {
+        for (int operand = 0; operand < step.length; operand++) {
+            if (step[operand] != inner[operand] * extent) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /**
+     * The loops over operands of one shape.
+     *
+     * @param operands the operands; those of another shape than the first are broadcast to it
+     * @return the loops
+     */
+    static Walk over(Tensor... operands) {
+        long[][] strides = new long[operands.length][];
+        long[] base = new long[operands.length];
+        for (int i = 0; i < operands.length; i++) {
+            strides[i] = operands[i].expandedStrides(operands[0].shape(), "walk");
+            base[i] = operands[i].offset();
+        }
+        return new Walk(operands[0].shape().toArray(), strides, base);
+    }
+
+    /**
+     * The loops over given axes.
+     *
+     * @param shape the extents, outermost first
+     * @param strides for each operand, its stride along each axis
+     * @param base for each operand, the element index of its first element
+     * @return the loops
+     */
+    static Walk over(long[] shape, long[][] strides, long[] base) {
+        return new Walk(shape, strides, base);
+    }
+
+    /**
+     * The stride of an operand within runs.
+     *
+     * @param operand its place among the operands
+     * @return elements between neighbours, 0 if the operand has one value throughout a run
+     */
+    long stride(int operand) {
+        return innerStrides[operand];
+    }
+
+    /**
+     * Hands all runs to a kernel, in parallel where there are many. The division depends on the shape alone.
+     *
+     * @param run the kernel
+     */
+    void forEach(Run run) {
+        walk(0, outer * Math.ceilDiv(inner, RUN), run);
+    }
+
+    /**
+     * Hands all runs to a kernel one after another, in row-major order.
+     *
+     * @param run the kernel
+     */
+    void forEachInOrder(Run run) {
+        walk(0, outer * Math.ceilDiv(inner, RUN), run);
+    }
+
+    private void walk(long firstUnit, long endUnit, Run run) {
+        if (firstUnit >= endUnit) {
+            return;
+        }
+        long pieces = Math.ceilDiv(inner, RUN);
+        long[] index = new long[extents.length];
+        long[] start = base.clone();
+        long remaining = firstUnit / pieces;
+        for (int axis = extents.length - 1; axis >= 0; axis--) {
+            index[axis] = remaining % extents[axis];
+            remaining /= extents[axis];
+            advance(start, strides[axis], index[axis]);
+        }
+        long[] positions = new long[operands];
+        long piece = firstUnit % pieces;
+        for (long unit = firstUnit; unit < endUnit; unit++) {
+            System.arraycopy(start, 0, positions, 0, operands);
+            advance(positions, innerStrides, piece * RUN);
+            run.accept(positions, (int) Math.min(RUN, inner - piece * RUN));
+            if (++piece == pieces) {
+                piece = 0;
+                next(index, start);
+            }
+        }
+    }
+
+    private void next(long[] index, long[] start) {
+        for (int axis = extents.length - 1; axis >= 0; axis--) {
+            advance(start, strides[axis], 1);
+            if (++index[axis] < extents[axis]) {
+                return;
+            }
+            advance(start, strides[axis], -extents[axis]);
+            index[axis] = 0;
+        }
+    }
+
+    private static void advance(long[] positions, long[] steps, long count) {
+        for (int operand = 0; operand < positions.length; operand++) {
+            positions[operand] += steps[operand] * count;
+        }
+    }
+}
