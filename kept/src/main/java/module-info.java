@@ -9,5 +9,6 @@ module kept {
 
     exports kept;
     exports kept.checkpoint;
+    exports kept.distill;
     exports kept.tokenizer;
 }

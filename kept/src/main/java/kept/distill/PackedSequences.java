@@ -1,0 +1,98 @@
+package kept.distill;
+
+/**
+ * Packed tokens as sequences of equal length, in an order that a seed fixes, without an end: after the last sequence the next epoch begins
+ * in another order.
+ *
+ * <p>The order is computed, not kept, so any position is reached at once; a training state needs to remember only {@link #position()}.
+ */
+public final class PackedSequences {
+    private final PackedTokens tokens;
+    private final int length;
+    private final int lookahead;
+    private final long seed;
+    private final long count;
+    private long position;
+
+    /**
+     * Sequences from their first.
+     *
+     * @param tokens the tokens, which must stay open
+     * @param length how far apart sequences begin: the tokens a model learns from in each
+     * @param lookahead how many tokens of the next sequence are handed out with each: 0 where only the model's own outputs matter (distillation),
+     *         1 where the token after the last is a target
+     * @param seed which order
+     * @throws CorpusException if there is not one whole sequence
+     */
+    public PackedSequences(PackedTokens tokens, int length, int lookahead, long seed) {
+        if (length < 1 || lookahead < 0) {
+            throw new IllegalArgumentException("[sequences] length " + length + ", lookahead " + lookahead + ": at least 1 and 0");
+        }
+        this.tokens = tokens;
+        this.length = length;
+        this.lookahead = lookahead;
+        this.seed = seed;
+        this.count = (tokens.size() - lookahead) / length;
+        if (count < 1) {
+            throw new CorpusException("[corpus] " + tokens.description() + ", not enough for one sequence of " + (length + lookahead)
+                    + ": give more text, or choose shorter sequences");
+        }
+    }
+
+    /**
+     * How many sequences an epoch has. Tokens that fill no whole sequence at the end are left out.
+     *
+     * @return the number
+     */
+    public long count() {
+        return count;
+    }
+
+    /**
+     * How many epochs a number of tokens takes.
+     *
+     * @param wanted how many tokens to learn from
+     * @return the number of epochs; more than 1 means that text is seen again
+     */
+    public double epochs(long wanted) {
+        return (double) wanted / (count * length);
+    }
+
+    /**
+     * How many sequences have been handed out, over all epochs.
+     *
+     * @return the position
+     */
+    public long position() {
+        return position;
+    }
+
+    /**
+     * Goes to a position, such as one that a training state remembers.
+     *
+     * @param target how many sequences come before the next
+     */
+    public void seek(long target) {
+        if (target < 0) {
+            throw new IllegalArgumentException("[sequences] position " + target + " is negative");
+        }
+        position = target;
+    }
+
+    /**
+     * Hands out the next sequences.
+     *
+     * @param batch how many
+     * @return their ids, {@code [batch, length + lookahead]}, row by row
+     */
+    public int[] next(int batch) {
+        int width = length + lookahead;
+        var ids = new int[Math.multiplyExact(batch, width)];
+        for (int row = 0; row < batch; row++) {
+            long index = new SequenceOrder(count, seed, position / count).at(position % count);
+            tokens.copy(index * length, ids, row * width, width);
+            position++;
+        }
+        return ids;
+    }
+}
