@@ -1,0 +1,69 @@
+package kept.autograd;
+
+import kept.tensor.DType;
+import kept.tensor.Shape;
+import kept.tensor.ShapeException;
+import kept.tensor.Tensor;
+
+/**
+ * Causal grouped-query attention, in blocks: {@link kept.backend.Backend#attention} and its gradient. The last query sees all keys, the one before it
+ * all but the last, and so on.
+ */
+public final class CausalAttention extends Operation {
+    private final double scale;
+    private Tensor q;
+    private Tensor k;
+    private Tensor v;
+    private Tensor out;
+    private Tensor logSumExp;
+
+    private CausalAttention(double scale) {
+        this.scale = scale;
+    }
+
+    /**
+     * Lets each query read the keys up to its own position.
+     *
+     * @param q {@code [batch, queries, heads, D]}, floating
+     * @param k {@code [batch, keys, groups, D]}, of q's dtype; at least as many keys as queries, and a number of groups that divides the heads
+     * @param v k's shape and dtype
+     * @param scale what scores are multiplied by, usually {@code 1 / sqrt(D)}
+     * @return a contiguous tensor of q's shape and dtype
+     * @throws ShapeException if the shapes do not fit each other
+     */
+    public static Tensor apply(Tensor q, Tensor k, Tensor v, double scale) {
+        return Autograd.apply(new CausalAttention(scale), q, k, v);
+    }
+
+    static void check(Tensor q, Tensor k, Tensor v) {
+        boolean fit = q.rank() == 4 && k.rank() == 4 && k.shape().equals(v.shape()) && q.size(0) == k.size(0) && q.size(1) <= k.size(1)
+                && q.size(3) == k.size(3) && k.size(2) > 0 && q.size(2) % k.size(2) == 0;
+        if (!fit) {
+            throw new ShapeException(("[attention] needs q [batch, queries, heads, D] and k, v [batch, keys, groups, D] with keys at least queries and"
+                    + " groups dividing heads, not %s, %s, %s").formatted(q.shape(), k.shape(), v.shape()));
+        }
+    }
+
+    @Override
+    protected Tensor forward(Tensor... inputs) {
+        check(inputs[0], inputs[1], inputs[2]);
+        q = Rows.unitStride(inputs[0]);
+        k = Rows.unitStride(inputs[1]);
+        v = Rows.unitStride(inputs[2]);
+        out = Tensor.empty(q.dtype(), q.shape());
+        logSumExp = Tensor.empty(DType.F32, Shape.of(q.size(0), q.size(2), q.size(1)));
+        out.backend().attention(q, k, v, scale, out, logSumExp);
+        return out;
+    }
+
+    @Override
+    protected void backward(Tensor gradient, Gradients gradients) {
+        Tensor dq = Rows.gradientFor(q);
+        Tensor dk = Rows.gradientFor(k);
+        Tensor dv = Rows.gradientFor(v);
+        gradient.backend().attentionGradient(Rows.contiguous(gradient), q, k, v, scale, out, logSumExp, dq, dk, dv);
+        gradients.add(0, dq);
+        gradients.add(1, dk);
+        gradients.add(2, dv);
+    }
+}

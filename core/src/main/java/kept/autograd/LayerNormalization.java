@@ -1,0 +1,62 @@
+package kept.autograd;
+
+import kept.tensor.DType;
+import kept.tensor.Shape;
+import kept.tensor.Tensor;
+
+/**
+ * {@code y = weight * (x - mean) / sqrt(var + epsilon) + bias} over the innermost axis; the gradient is
+ * {@link kept.backend.Backend#layerNormGradient}.
+ */
+public final class LayerNormalization extends Operation {
+    private final double epsilon;
+    private Tensor x;
+    private Tensor weight;
+    private Tensor mean;
+    private Tensor rstd;
+
+    private LayerNormalization(double epsilon) {
+        this.epsilon = epsilon;
+    }
+
+    /**
+     * Normalises each row.
+     *
+     * @param x {@code [..., width]}, floating
+     * @param weight {@code [width]}, floating
+     * @param bias {@code [width]}, floating
+     * @param epsilon above 0
+     * @return a tensor of x's shape and dtype
+     * @throws kept.tensor.ShapeException if weight or bias do not fit x
+     */
+    public static Tensor apply(Tensor x, Tensor weight, Tensor bias, double epsilon) {
+        return Autograd.apply(new LayerNormalization(epsilon), x, weight, bias);
+    }
+
+    @Override
+    protected Tensor forward(Tensor... inputs) {
+        Rows.checkVector("layer norm", "weight", inputs[1], inputs[0]);
+        Rows.checkVector("layer norm", "bias", inputs[2], inputs[0]);
+        x = Rows.matrix(inputs[0]);
+        weight = Rows.contiguous(inputs[1]);
+        mean = Tensor.empty(DType.F32, Shape.of(x.size(0)));
+        rstd = Tensor.empty(DType.F32, Shape.of(x.size(0)));
+        Tensor out = Tensor.empty(x.dtype(), inputs[0].shape());
+        out.backend().layerNorm(x, weight, Rows.contiguous(inputs[2]), epsilon, Rows.matrix(out), mean, rstd);
+        return out;
+    }
+
+    @Override
+    protected void backward(Tensor gradient, Gradients gradients) {
+        Tensor dx = gradients.wanted(0) ? Rows.gradientFor(gradient) : null;
+        GradientSum dWeight = GradientSum.of(gradients, 1, weight.shape());
+        GradientSum dBias = GradientSum.of(gradients, 2, weight.shape());
+        gradient.backend().layerNormGradient(
+                Rows.matrix(gradient), x, weight, mean, rstd, dx == null ? null : Rows.matrix(dx), dWeight.tensor(), dBias.tensor());
+        dWeight.deliver();
+        dBias.deliver();
+        if (dx != null) {
+            gradients.add(0, dx);
+        }
+    }
+}

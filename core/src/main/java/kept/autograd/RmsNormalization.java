@@ -1,0 +1,53 @@
+package kept.autograd;
+
+import kept.tensor.DType;
+import kept.tensor.Shape;
+import kept.tensor.Tensor;
+
+/** {@code y = weight * x / sqrt(average(x^2) + epsilon)} over the innermost axis; the gradient is {@link kept.backend.Backend#rmsNormGradient}. */
+public final class RmsNormalization extends Operation {
+    private final double epsilon;
+    private Tensor x;
+    private Tensor weight;
+    private Tensor rstd;
+
+    private RmsNormalization(double epsilon) {
+        this.epsilon = epsilon;
+    }
+
+    /**
+     * Normalises each row.
+     *
+     * @param x {@code [..., width]}, floating
+     * @param weight {@code [width]}, floating
+     * @param epsilon above 0
+     * @return a tensor of x's shape and dtype
+     * @throws kept.tensor.ShapeException if the weight does not fit x
+     */
+    public static Tensor apply(Tensor x, Tensor weight, double epsilon) {
+        return Autograd.apply(new RmsNormalization(epsilon), x, weight);
+    }
+
+    @Override
+    protected Tensor forward(Tensor... inputs) {
+        Rows.checkVector("rms norm", "weight", inputs[1], inputs[0]);
+        x = Rows.matrix(inputs[0]);
+        weight = Rows.contiguous(inputs[1]);
+        rstd = Tensor.empty(DType.F32, Shape.of(x.size(0)));
+        Tensor out = Tensor.empty(x.dtype(), inputs[0].shape());
+        out.backend().rmsNorm(x, weight, epsilon, Rows.matrix(out), rstd);
+        return out;
+    }
+
+    @Override
+    protected void backward(Tensor gradient, Gradients gradients) {
+        Tensor dx = gradients.wanted(0) ? Rows.gradientFor(gradient) : null;
+        GradientSum dWeight = GradientSum.of(gradients, 1, weight.shape());
+        gradient.backend().rmsNormGradient(
+                Rows.matrix(gradient), x, weight, rstd, dx == null ? null : Rows.matrix(dx), dWeight.tensor());
+        dWeight.deliver();
+        if (dx != null) {
+            gradients.add(0, dx);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+package kept.autograd;
+
+import kept.tensor.Shape;
+import kept.tensor.ShapeException;
+import kept.tensor.Tensor;
+
+/**
+ * Turns pairs of features by the angles of their positions, in the rotate-half convention of {@link kept.backend.Backend#rotaryEmbedding}; the gradient
+ * turns back.
+ */
+public final class RotaryPositions extends Operation {
+    private final Tensor cos;
+    private final Tensor sin;
+
+    private RotaryPositions(Tensor cos, Tensor sin) {
+        this.cos = cos;
+        this.sin = sin;
+    }
+
+    /**
+     * Rotates queries or keys.
+     *
+     * @param x {@code [batch, sequence, heads, D]}, floating, D even
+     * @param cos {@code [sequence, D / 2]}, F32, contiguous, not differentiated
+     * @param sin {@code [sequence, D / 2]}, F32, contiguous, not differentiated
+     * @return a tensor of x's shape and dtype
+     * @throws ShapeException if the angles do not fit x
+     */
+    public static Tensor apply(Tensor x, Tensor cos, Tensor sin) {
+        return Autograd.apply(new RotaryPositions(cos, sin), x);
+    }
+
+    @Override
+    protected Tensor forward(Tensor... inputs) {
+        Tensor x = inputs[0];
+        if (x.rank() != 4 || x.size(3) % 2 != 0) {
+            throw new ShapeException("[rotary positions] needs [batch, sequence, heads, even D], not " + x.shape());
+        }
+        Shape angles = Shape.of(x.size(1), x.size(3) / 2);
+        if (!cos.shape().equals(angles) || !sin.shape().equals(angles)) {
+            throw new ShapeException("[rotary positions] angles %s and %s for %s must be %s; ask for as many positions as the sequence has"
+                    .formatted(cos.shape(), sin.shape(), x.shape(), angles));
+        }
+        Tensor out = Tensor.empty(x.dtype(), x.shape());
+        out.backend().rotaryEmbedding(Rows.unitStride(x), cos, sin, false, out);
+        return out;
+    }
+
+    @Override
+    protected void backward(Tensor gradient, Gradients gradients) {
+        Tensor dx = Rows.gradientFor(gradient);
+        dx.backend().rotaryEmbedding(Rows.unitStride(gradient), cos, sin, true, dx);
+        gradients.add(0, dx);
+    }
+}

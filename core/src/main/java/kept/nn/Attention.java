@@ -1,0 +1,71 @@
+package kept.nn;
+
+import kept.autograd.CausalAttention;
+import kept.autograd.RotaryPositions;
+import kept.tensor.Tensor;
+import kept.tensor.TensorException;
+
+/**
+ * Causal self-attention with rotary positions and grouped queries (Ainslie et al. 2023, arXiv 2305.13245): {@code heads / keyValueHeads} query heads
+ * read one key and value head. Parts: {@code q_proj}, {@code k_proj}, {@code v_proj}, {@code o_proj}.
+ */
+public final class Attention extends Module {
+    private final Linear query;
+    private final Linear key;
+    private final Linear value;
+    private final Linear output;
+    private final int heads;
+    private final int keyValueHeads;
+    private final int headDimension;
+
+    /**
+     * A layer of four maps. D is the head dimension.
+     *
+     * @param query hidden to {@code heads * D}
+     * @param key hidden to {@code keyValueHeads * D}
+     * @param value hidden to {@code keyValueHeads * D}
+     * @param output {@code heads * D} to hidden
+     * @param heads the number of query heads
+     * @param keyValueHeads the number of key and value heads; divides {@code heads}
+     * @param headDimension D
+     * @throws TensorException if the heads cannot be grouped
+     */
+    public Attention(Linear query, Linear key, Linear value, Linear output, int heads, int keyValueHeads, int headDimension) {
+        if (keyValueHeads < 1 || heads % keyValueHeads != 0) {
+            throw new TensorException("[attention] %d key-value heads do not divide %d heads".formatted(keyValueHeads, heads));
+        }
+        this.query = register("q_proj", query);
+        this.key = register("k_proj", key);
+        this.value = register("v_proj", value);
+        this.output = register("o_proj", output);
+        this.heads = heads;
+        this.keyValueHeads = keyValueHeads;
+        this.headDimension = headDimension;
+    }
+
+    /**
+     * Lets every position read itself and those before it.
+     *
+     * @param x {@code [batch, sequence, hidden]}
+     * @param angles the rotations of these positions, {@code [sequence, D / 2]}
+     * @param past the keys and values of earlier positions, which this call extends; null if x begins the sequence and nothing shall be kept
+     * @return {@code [batch, sequence, hidden]}
+     * @throws kept.tensor.ShapeException if shapes do not fit the layer
+     */
+    public Tensor forward(Tensor x, RotaryEmbedding.Angles angles, KeyValues past) {
+        long batch = x.size(0);
+        long sequence = x.size(1);
+        Tensor q = Interim.reshape(query.forward(x), batch, sequence, heads, headDimension);
+        Tensor k = Interim.reshape(key.forward(x), batch, sequence, keyValueHeads, headDimension);
+        Tensor v = Interim.reshape(value.forward(x), batch, sequence, keyValueHeads, headDimension);
+        q = RotaryPositions.apply(q, angles.cos(), angles.sin());
+        k = RotaryPositions.apply(k, angles.cos(), angles.sin());
+        if (past != null) {
+            KeyValues.Pair all = past.extend(k, v);
+            k = all.keys();
+            v = all.values();
+        }
+        Tensor read = CausalAttention.apply(q, k, v, 1 / Math.sqrt(headDimension));
+        return output.forward(Interim.reshape(read, batch, sequence, (long) heads * headDimension));
+    }
+}

@@ -1,0 +1,23 @@
+package kept.nn;
+
+import kept.tensor.Tensor;
+
+/** The keys and values of one attention layer that have been computed so far, for generating token by token. */
+public interface KeyValues {
+    /**
+     * Appends the keys and values of the next positions.
+     *
+     * @param keys {@code [batch, sequence, groups, D]}, rotated
+     * @param values {@code [batch, sequence, groups, D]}
+     * @return all so far, these included
+     */
+    Pair extend(Tensor keys, Tensor values);
+
+    /**
+     * Keys and values of the same positions.
+     *
+     * @param keys {@code [batch, positions, groups, D]}, rotated
+     * @param values {@code [batch, positions, groups, D]}
+     */
+    record Pair(Tensor keys, Tensor values) {}
+}

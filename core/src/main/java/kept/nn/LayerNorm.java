@@ -1,0 +1,38 @@
+package kept.nn;
+
+import kept.autograd.LayerNormalization;
+import kept.tensor.Tensor;
+
+/**
+ * {@code y = g (x - mean) / sqrt(var + epsilon) + b}, mean and biased variance over the innermost axis (Ba et al. 2016, arXiv 1607.06450). Parameters:
+ * {@code weight} g and {@code bias} b, both {@code [width]}.
+ */
+public final class LayerNorm extends Norm {
+    private final Parameter bias;
+
+    /**
+     * A layer over given tensors.
+     *
+     * @param weight g, {@code [width]}
+     * @param bias b, {@code [width]}
+     * @param epsilon above 0
+     */
+    public LayerNorm(Tensor weight, Tensor bias, double epsilon) {
+        super(weight, epsilon);
+        this.bias = register("bias", bias);
+    }
+
+    @Override
+    public Tensor forward(Tensor x) {
+        return LayerNormalization.apply(x, weight().value(), bias.value(), epsilon());
+    }
+
+    /**
+     * The bias.
+     *
+     * @return b, {@code [width]}
+     */
+    public Parameter bias() {
+        return bias;
+    }
+}

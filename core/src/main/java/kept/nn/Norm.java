@@ -1,0 +1,41 @@
+package kept.nn;
+
+import kept.tensor.Tensor;
+
+/** A normalisation of the innermost axis. Parameter: {@code weight}, {@code [width]}. */
+public abstract sealed class Norm extends Module permits LayerNorm, RmsNorm {
+    private final Parameter weight;
+    private final double epsilon;
+
+    Norm(Tensor weight, double epsilon) {
+        this.weight = register("weight", weight);
+        this.epsilon = epsilon;
+    }
+
+    /**
+     * Normalises each row.
+     *
+     * @param x {@code [..., width]}
+     * @return a tensor of x's shape and dtype
+     * @throws kept.tensor.ShapeException if x does not end in the weight's width
+     */
+    public abstract Tensor forward(Tensor x);
+
+    /**
+     * The gain.
+     *
+     * @return g, {@code [width]}
+     */
+    public final Parameter weight() {
+        return weight;
+    }
+
+    /**
+     * What is added to the mean square or the variance under the root.
+     *
+     * @return epsilon, above 0
+     */
+    public final double epsilon() {
+        return epsilon;
+    }
+}

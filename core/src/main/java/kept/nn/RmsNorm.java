@@ -1,0 +1,25 @@
+package kept.nn;
+
+import kept.autograd.RmsNormalization;
+import kept.tensor.Tensor;
+
+/**
+ * {@code y = g x / sqrt(average(x^2) + epsilon)} over the innermost axis (Zhang and Sennrich 2019, arXiv 1910.07467). Parameter: {@code weight} g,
+ * {@code [width]}.
+ */
+public final class RmsNorm extends Norm {
+    /**
+     * A layer over a given tensor.
+     *
+     * @param weight g, {@code [width]}
+     * @param epsilon above 0
+     */
+    public RmsNorm(Tensor weight, double epsilon) {
+        super(weight, epsilon);
+    }
+
+    @Override
+    public Tensor forward(Tensor x) {
+        return RmsNormalization.apply(x, weight().value(), epsilon());
+    }
+}

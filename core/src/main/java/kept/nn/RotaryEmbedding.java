@@ -1,0 +1,129 @@
+package kept.nn;
+
+import kept.tensor.Scope;
+import kept.tensor.Shape;
+import kept.tensor.ShapeException;
+import kept.tensor.Tensor;
+import kept.tensor.TensorException;
+
+/**
+ * The angles of rotary positions (Su et al. 2021, arXiv 2104.09864): position p turns the pair of features i and {@code i + D / 2} by {@code p f_i}, f_i
+ * the inverse frequencies, which a {@link RopeScaling} may stretch. Sines and cosines are computed in double precision, rounded to F32, and kept on the
+ * device in a table that grows as longer sequences come; {@link #close} frees it.
+ */
+public final class RotaryEmbedding implements AutoCloseable {
+    private final int headDimension;
+    private final double theta;
+    private final RopeScaling scaling;
+    private final long maxPositions;
+    /** Owns every table so far: angles handed out earlier stay valid while the table grows. */
+    private Scope scope;
+
+    private Angles table;
+
+    /**
+     * Positions for one head size.
+     *
+     * @param headDimension D, even
+     * @param theta the base of the frequencies, above 0
+     * @param scaling how frequencies are stretched
+     * @param maxPositions how many positions the model has
+     * @throws TensorException if a number is out of range
+     */
+    public RotaryEmbedding(int headDimension, double theta, RopeScaling scaling, long maxPositions) {
+        if (headDimension < 2 || headDimension % 2 != 0) {
+            throw new TensorException("[rotary embedding] the head dimension must be even and above 0, not " + headDimension);
+        }
+        if (!(theta > 0) || Double.isInfinite(theta)) {
+            throw new TensorException("[rotary embedding] theta must be a finite number above 0, not " + theta);
+        }
+        this.headDimension = headDimension;
+        this.theta = theta;
+        this.scaling = scaling;
+        this.maxPositions = maxPositions;
+    }
+
+    /**
+     * The rotations of consecutive positions, on the device of the scope that was current at the first call.
+     *
+     * @param firstPosition the first, from 0
+     * @param length how many
+     * @return tables {@code [length, D / 2]}, valid until this object is closed or, beyond the original positions of dynamic NTK scaling, the current
+     *     scope is
+     * @throws ShapeException if a position lies beyond the model's
+     */
+    public Angles angles(long firstPosition, long length) {
+        long end = firstPosition + length;
+        if (firstPosition < 0 || length < 0 || end > maxPositions) {
+            throw new ShapeException("[rotary embedding] positions %d to %d lie outside the model's %d; shorten the sequence"
+                    .formatted(firstPosition, end, maxPositions));
+        }
+        if (scaling instanceof RopeScaling.DynamicNtk dynamic && end > dynamic.originalMaxPositions()) {
+            return compute(firstPosition, length, end);
+        }
+        if (table == null || table.length() < end) {
+            table = grow(end);
+        }
+        return table.slice(firstPosition, length);
+    }
+
+    private Angles grow(long end) {
+        if (scope == null) {
+            scope = Scope.detached(Scope.current().device());
+        }
+        long longest = scaling instanceof RopeScaling.DynamicNtk dynamic ? Math.min(maxPositions, dynamic.originalMaxPositions()) : maxPositions;
+        long length = table == null ? end : Math.min(longest, Math.max(end, 2 * table.length()));
+        return scope.run(() -> compute(0, length, length));
+    }
+
+    private Angles compute(long firstPosition, long length, long sequence) {
+        double[] frequencies = RotaryFrequencies.of(headDimension, theta, scaling, sequence);
+        double magnitude = RotaryFrequencies.magnitude(scaling);
+        int half = frequencies.length;
+        float[] cos = new float[Math.toIntExact(length * half)];
+        float[] sin = new float[cos.length];
+        for (int row = 0, at = 0; row < length; row++) {
+            for (double frequency : frequencies) {
+                double angle = (firstPosition + row) * frequency;
+                cos[at] = (float) (magnitude * Math.cos(angle));
+                sin[at++] = (float) (magnitude * Math.sin(angle));
+            }
+        }
+        return new Angles(Tensor.of(cos, length, half), Tensor.of(sin, length, half));
+    }
+
+    /** Frees the tables; the next call of {@link #angles} makes new ones. */
+    @Override
+    public void close() {
+        if (scope != null) {
+            scope.close();
+            scope = null;
+            table = null;
+        }
+    }
+
+    /**
+     * The rotations of consecutive positions.
+     *
+     * @param cos {@code [length, D / 2]}, F32, contiguous
+     * @param sin {@code [length, D / 2]}, F32, contiguous
+     */
+    public record Angles(Tensor cos, Tensor sin) {
+        /**
+         * The number of positions.
+         *
+         * @return the length
+         */
+        public long length() {
+            return cos.size(0);
+        }
+
+        private Angles slice(long first, long length) {
+            return new Angles(rows(cos, first, length), rows(sin, first, length));
+        }
+
+        private static Tensor rows(Tensor table, long first, long length) {
+            return table.alias(Shape.of(length, table.size(1)), table.strides(), table.offset() + first * table.size(1));
+        }
+    }
+}

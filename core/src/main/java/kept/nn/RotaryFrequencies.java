@@ -1,0 +1,89 @@
+package kept.nn;
+
+/** The formulas of {@link RopeScaling}, in double precision. */
+final class RotaryFrequencies {
+    private RotaryFrequencies() {}
+
+    /**
+     * The inverse frequencies for sequences of one length.
+     *
+     * @param d the head dimension
+     * @param theta the base
+     * @param scaling how frequencies are stretched
+     * @param sequence the number of positions, which only dynamic NTK scaling looks at
+     * @return f_i for i below {@code d / 2}, in radians per position
+     */
+    static double[] of(int d, double theta, RopeScaling scaling, long sequence) {
+        return switch (scaling) {
+            case RopeScaling.None _ -> plain(d, theta);
+            case RopeScaling.Linear linear -> linear(d, theta, linear);
+            case RopeScaling.DynamicNtk dynamic -> plain(d, dynamicTheta(d, theta, dynamic, sequence));
+            case RopeScaling.Llama3 llama -> llama3(d, theta, llama);
+            case RopeScaling.Yarn yarn -> yarn(d, theta, yarn);
+        };
+    }
+
+    /** What cosines and sines are multiplied by. */
+    static double magnitude(RopeScaling scaling) {
+        return scaling instanceof RopeScaling.Yarn yarn ? yarn.attentionFactor() : 1;
+    }
+
+    private static double[] plain(int d, double theta) {
+        double[] frequencies = new double[d / 2];
+        for (int i = 0; i < frequencies.length; i++) {
+            frequencies[i] = Math.pow(theta, -2.0 * i / d);
+        }
+        return frequencies;
+    }
+
+    private static double[] linear(int d, double theta, RopeScaling.Linear linear) {
+        double[] frequencies = plain(d, theta);
+        for (int i = 0; i < frequencies.length; i++) {
+            frequencies[i] /= linear.factor();
+        }
+        return frequencies;
+    }
+
+    private static double dynamicTheta(int d, double theta, RopeScaling.DynamicNtk dynamic, long sequence) {
+        double original = dynamic.originalMaxPositions();
+        double length = Math.max(sequence, original);
+        return theta * Math.pow(dynamic.factor() * length / original - (dynamic.factor() - 1), d / (d - 2.0));
+    }
+
+    private static double[] llama3(int d, double theta, RopeScaling.Llama3 llama) {
+        double[] frequencies = plain(d, theta);
+        double low = llama.lowFrequencyFactor();
+        double high = llama.highFrequencyFactor();
+        for (int i = 0; i < frequencies.length; i++) {
+            double turns = llama.originalMaxPositions() * frequencies[i] / (2 * Math.PI);
+            double kept = Math.clamp((turns - low) / (high - low), 0.0, 1.0);
+            frequencies[i] = (1 - kept) * frequencies[i] / llama.factor() + kept * frequencies[i];
+        }
+        return frequencies;
+    }
+
+    private static double[] yarn(int d, double theta, RopeScaling.Yarn yarn) {
+        double[] frequencies = plain(d, theta);
+        double low = yarnIndex(d, theta, yarn, yarn.betaFast());
+        double high = yarnIndex(d, theta, yarn, yarn.betaSlow());
+        if (yarn.truncate()) {
+            low = Math.floor(low);
+            high = Math.ceil(high);
+        }
+        low = Math.max(low, 0);
+        high = Math.min(high, d - 1);
+        if (low == high) {
+            high += 0.001;
+        }
+        for (int i = 0; i < frequencies.length; i++) {
+            double interpolated = Math.clamp((i - low) / (high - low), 0.0, 1.0);
+            frequencies[i] = frequencies[i] / yarn.factor() * interpolated + frequencies[i] * (1 - interpolated);
+        }
+        return frequencies;
+    }
+
+    /** The index of the pair that makes so many turns over the original context. */
+    private static double yarnIndex(int d, double theta, RopeScaling.Yarn yarn, double turns) {
+        return d * Math.log(yarn.originalMaxPositions() / (turns * 2 * Math.PI)) / (2 * Math.log(theta));
+    }
+}

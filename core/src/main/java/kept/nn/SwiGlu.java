@@ -1,0 +1,37 @@
+package kept.nn;
+
+import kept.autograd.SwiGluProduct;
+import kept.tensor.Tensor;
+
+/**
+ * The gated feed-forward layer {@code down(silu(gate(x)) * up(x))} (Shazeer 2020, arXiv 2002.05202). Parts: {@code gate_proj}, {@code up_proj},
+ * {@code down_proj}.
+ */
+public final class SwiGlu extends Module {
+    private final Linear gate;
+    private final Linear up;
+    private final Linear down;
+
+    /**
+     * A layer of three maps.
+     *
+     * @param gate hidden to intermediate
+     * @param up hidden to intermediate
+     * @param down intermediate to hidden
+     */
+    public SwiGlu(Linear gate, Linear up, Linear down) {
+        this.gate = register("gate_proj", gate);
+        this.up = register("up_proj", up);
+        this.down = register("down_proj", down);
+    }
+
+    /**
+     * Applies the layer to each row.
+     *
+     * @param x {@code [..., hidden]}
+     * @return {@code [..., hidden]}
+     */
+    public Tensor forward(Tensor x) {
+        return down.forward(SwiGluProduct.apply(gate.forward(x), up.forward(x)));
+    }
+}
