@@ -10,5 +10,6 @@ module kept {
     exports kept;
     exports kept.checkpoint;
     exports kept.distill;
+    exports kept.model;
     exports kept.tokenizer;
 }

@@ -3,6 +3,7 @@ package kept.checkpoint;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.util.DefaultIndenter;
 import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
+import com.fasterxml.jackson.core.util.Separators;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -57,7 +58,8 @@ public final class AtomicFiles {
      */
     public static void writeJson(Path target, Map<String, ?> content) {
         var indenter = new DefaultIndenter("  ", "\n");
-        var printer = new DefaultPrettyPrinter().withObjectIndenter(indenter).withArrayIndenter(indenter);
+        var printer = new DefaultPrettyPrinter(Separators.createDefaultInstance().withObjectFieldValueSpacing(Separators.Spacing.AFTER))
+            .withObjectIndenter(indenter).withArrayIndenter(indenter);
         try {
             write(target, (new ObjectMapper().writer(printer).writeValueAsString(content) + "\n").getBytes(StandardCharsets.UTF_8));
         } catch (JsonProcessingException e) {

@@ -14,8 +14,8 @@ import java.util.TreeSet;
  * The weights of a checkpoint directory: {@code model.safetensors}, or else {@code model.safetensors.index.json} and its shards, all memory-mapped.
  *
  * <p>Opening checks everything but the values: each header, and that index and shards name the same tensors. Rotary tables that old checkpoints carry
- * ({@code rotary_emb.inv_freq}, {@code cos_cached}, {@code sin_cached}) are left out: they follow from the configuration. A shard may be a link within
- * the directory, or into {@code ../../blobs} as in the Hugging Face cache, but nowhere else.
+ * ({@code rotary_emb.inv_freq}, {@code cos_cached}, {@code sin_cached}) are left out: they follow from the configuration. A shard may be a link
+ * within the directory, or into {@code ../../blobs} as in the Hugging Face cache, but nowhere else.
  */
 public final class Checkpoint implements AutoCloseable {
     /** The name of weights in one file. */
@@ -175,7 +175,8 @@ public final class Checkpoint implements AutoCloseable {
     private SafetensorsFile owner(String name) {
         SafetensorsFile shard = owners.get(name);
         if (shard == null) {
-            throw new CheckpointException(OPERATION, directory, name, -1, "there is no such tensor among the %d of this checkpoint".formatted(owners.size()));
+            throw new CheckpointException(OPERATION, directory, name, -1,
+                "there is no such tensor among the %d of this checkpoint".formatted(owners.size()));
         }
         return shard;
     }

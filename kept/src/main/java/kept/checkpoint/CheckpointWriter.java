@@ -15,8 +15,8 @@ import java.util.Set;
  * {@code model-00001-of-0000N.safetensors} and their index.
  *
  * <p>The tensors fill the shards in their declared order, and a shard closes before the tensor that would take it over the limit; a tensor above the
- * limit gets a shard of its own. They may be written in any order; a shard is finished with its last tensor, so that in the declared order one is open
- * at a time. The directory is best one that appears whole, an {@link OutputDirectory}.
+ * limit gets a shard of its own. They may be written in any order; a shard is finished with its last tensor, so that in the declared order one is
+ * open at a time. The directory is best one that appears whole, an {@link OutputDirectory}.
  */
 public final class CheckpointWriter implements AutoCloseable {
     /** The usual largest size of a shard in bytes: 5 GB. */

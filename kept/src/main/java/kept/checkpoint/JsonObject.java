@@ -18,8 +18,8 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * A JSON object from a file, read strictly: valid UTF-8, no repeated keys, nothing after the closing brace, and every value of the type it is asked as.
- * Errors name the file and the key. A key whose value is null counts as absent unless said otherwise.
+ * A JSON object from a file, read strictly: valid UTF-8, no repeated keys, nothing after the closing brace, and every value of the type it is asked
+ * as. Errors name the file and the key. A key whose value is null counts as absent unless said otherwise.
  */
 public final class JsonObject {
     private static final long LARGEST_FILE = 100_000_000;
@@ -59,7 +59,8 @@ public final class JsonObject {
             }
             throw new CheckpointException(operation, file, "is not a JSON object");
         } catch (JsonProcessingException e) {
-            String place = e.getLocation() == null ? "" : " (line %d, column %d)".formatted(e.getLocation().getLineNr(), e.getLocation().getColumnNr());
+            String place = e.getLocation() == null ? ""
+                : " (line %d, column %d)".formatted(e.getLocation().getLineNr(), e.getLocation().getColumnNr());
             throw new CheckpointException(operation, file, "is not valid JSON: %s%s".formatted(e.getOriginalMessage(), place), e);
         } catch (CharacterCodingException e) {
             throw new CheckpointException(operation, file, "is not valid UTF-8", e);

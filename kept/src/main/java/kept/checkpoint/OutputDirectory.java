@@ -16,8 +16,8 @@ import java.util.stream.Stream;
  * A directory that appears whole or not at all: its files are written to a hidden sibling, which {@link #commit()} forces to disk and renames into
  * place; {@link #close()} without it deletes the sibling.
  *
- * <p>With {@code overwrite}, what was there is moved aside first and deleted only when the new directory stands. Where a crash comes between these two
- * renamings, the old directory is whole under its hidden name.
+ * <p>With {@code overwrite}, what was there is moved aside first and deleted only when the new directory stands. Where a crash comes between these
+ * two renamings, the old directory is whole under its hidden name.
  */
 public final class OutputDirectory implements AutoCloseable {
     private static final String OPERATION = "output";
@@ -39,8 +39,8 @@ public final class OutputDirectory implements AutoCloseable {
      * @param path the directory to be; a link to a directory stands for that directory
      * @param overwrite whether one that is there and not empty is replaced
      * @return the directory in the making; the caller commits and closes it
-     * @throws CheckpointException if the path is a file, a directory that is not empty without {@code overwrite}, with {@code overwrite} one that holds
-     *     the working or the home directory, or if the disk refuses
+     * @throws CheckpointException if the path is a file, a directory that is not empty without {@code overwrite}, with {@code overwrite} one that
+     *     holds the working or the home directory, or if the disk refuses
      */
     public static OutputDirectory prepare(Path path, boolean overwrite) {
         try {
@@ -50,7 +50,8 @@ public final class OutputDirectory implements AutoCloseable {
             }
             if (isFilled(target)) {
                 if (!overwrite) {
-                    throw new CheckpointException(OPERATION, path, "exists and is not empty; choose another directory, or replace it with --overwrite");
+                    throw new CheckpointException(OPERATION, path,
+                        "exists and is not empty; choose another directory, or replace it with --overwrite");
                 }
                 refuseHoldingUserData(path, target);
             }
@@ -87,8 +88,8 @@ public final class OutputDirectory implements AutoCloseable {
     /**
      * Forces all files to disk and gives the directory its name.
      *
-     * @throws CheckpointException if the disk refuses, or something else has come to be at the path meanwhile; the message says where the finished files
-     *     are, and {@link #close()} leaves them there
+     * @throws CheckpointException if the disk refuses, or something else has come to be at the path meanwhile; the message says where the finished
+     *     files are, and {@link #close()} leaves them there
      */
     public void commit() {
         if (!pending) {

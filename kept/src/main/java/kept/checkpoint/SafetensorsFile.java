@@ -100,7 +100,8 @@ public final class SafetensorsFile implements AutoCloseable {
     public TensorEntry entry(String name) {
         TensorEntry entry = entries.get(name);
         if (entry == null) {
-            throw new CheckpointException("safetensors", path, name, -1, "there is no such tensor among the %d of this file".formatted(entries.size()));
+            throw new CheckpointException("safetensors", path, name, -1,
+                "there is no such tensor among the %d of this file".formatted(entries.size()));
         }
         return entry;
     }

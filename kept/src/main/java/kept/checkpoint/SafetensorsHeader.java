@@ -27,8 +27,8 @@ import kept.tensor.ShapeException;
  *
  * <p>The file is: an unsigned little-endian 64-bit header length {@code n}; {@code n} bytes of JSON,
  * {@code {"name": {"dtype": ..., "shape": [...], "data_offsets": [begin, end]}, ..., "__metadata__": {...}}}, which may end in spaces; then the data,
- * from which the offsets count. The tensors must fill the data without overlap or hole. The limits are those of the reference implementation; besides,
- * a repeated or unknown key is refused.
+ * from which the offsets count. The tensors must fill the data without overlap or hole. The limits are those of the reference implementation;
+ * besides, a repeated or unknown key is refused.
  */
 final class SafetensorsHeader {
     /** The reference implementation's limit on the header's length in bytes. */
@@ -165,7 +165,8 @@ final class SafetensorsHeader {
                 case "dtype" -> type != null;
                 case "shape" -> shape != null;
                 case "data_offsets" -> offsets != null;
-                default -> throw new CheckpointException("safetensors", file, name, at, "unexpected key '%s'".formatted(CheckpointException.shorten(key)));
+                default -> throw new CheckpointException("safetensors", file, name, at,
+                    "unexpected key '%s'".formatted(CheckpointException.shorten(key)));
             };
             if (repeated) {
                 throw new CheckpointException("safetensors", file, name, at, "%s occurs twice".formatted(key));
@@ -240,7 +241,8 @@ final class SafetensorsHeader {
         String before = "the header";
         for (TensorEntry entry : inDataOrder()) {
             if (entry.offset() < next) {
-                throw new CheckpointException("safetensors", file, entry.name(), entry.offset(), "overlaps %s, which ends at byte %d".formatted(before, next));
+                throw new CheckpointException("safetensors", file, entry.name(), entry.offset(),
+                    "overlaps %s, which ends at byte %d".formatted(before, next));
             }
             if (entry.offset() > next) {
                 throw new CheckpointException("safetensors", file, entry.name(), entry.offset(),

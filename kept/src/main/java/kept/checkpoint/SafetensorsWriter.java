@@ -19,9 +19,10 @@ import java.util.Map;
 /**
  * Writes a safetensors file tensor by tensor, so that nothing but the tensor at hand need be in memory.
  *
- * <p>All tensors are declared first, then each is written once, in any order; {@link #finish()} makes the file appear under its name, and until then it
- * lies beside it under a temporary one, which {@link #close()} deletes. The bytes depend on the declared tensors and their values alone: tensors of
- * wider elements come first, so that each is aligned, and otherwise keep the declared order; the header ends in spaces up to a multiple of 8 bytes.
+ * <p>All tensors are declared first, then each is written once, in any order; {@link #finish()} makes the file appear under its name, and until then
+ * it lies beside it under a temporary one, which {@link #close()} deletes. The bytes depend on the declared tensors and their values alone: tensors
+ * of wider elements come first, so that each is aligned, and otherwise keep the declared order; the header ends in spaces up to a multiple of 8
+ * bytes.
  */
 public final class SafetensorsWriter implements AutoCloseable {
     private static final JsonFactory JSON = new JsonFactory();
@@ -82,8 +83,8 @@ public final class SafetensorsWriter implements AutoCloseable {
      *
      * @param name its name as declared
      * @param data its elements, little-endian, row by row
-     * @throws CheckpointException if no such tensor is awaited, the size is not the declared one, or the disk refuses it; in the last case the temporary
-     *     file is gone
+     * @throws CheckpointException if no such tensor is awaited, the size is not the declared one, or the disk refuses it; in the last case the
+     *     temporary file is gone
      */
     public void write(String name, MemorySegment data) {
         TensorSpec spec = missing.get(name);

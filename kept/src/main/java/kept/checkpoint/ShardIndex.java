@@ -28,7 +28,8 @@ final class ShardIndex {
         for (String tensor : weightMap.keys()) {
             String shard = weightMap.string(tensor);
             if (!isPlainName(shard)) {
-                throw new CheckpointException(OPERATION, file, tensor, -1, "the index places it in '%s', which is not the plain name of a file beside the index"
+                throw new CheckpointException(OPERATION, file, tensor, -1,
+                    "the index places it in '%s', which is not the plain name of a file beside the index"
                     .formatted(CheckpointException.shorten(shard)));
             }
             shards.put(tensor, shard);

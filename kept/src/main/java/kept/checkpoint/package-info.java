@@ -1,12 +1,12 @@
 /**
  * Model files on disk: safetensors, index files, strict JSON, and writing that is whole or not at all.
  *
- * <p>Reading: {@link kept.checkpoint.Checkpoint} is a directory of weights, {@link kept.checkpoint.SafetensorsFile} one memory-mapped file; a tensor in
- * a file is a view, a {@link kept.checkpoint.TensorEntry} and the bytes behind it. Writing: {@link kept.checkpoint.OutputDirectory} makes a directory
- * appear at once, {@link kept.checkpoint.CheckpointWriter} streams tensors into shards and {@link kept.checkpoint.AtomicFiles} replaces small files.
- * Whatever is wrong with a file is a {@link kept.checkpoint.CheckpointException} naming file, tensor and offset.
+ * <p>Reading: {@link kept.checkpoint.Checkpoint} is a directory of weights, {@link kept.checkpoint.SafetensorsFile} one memory-mapped file; a tensor
+ * in a file is a view, a {@link kept.checkpoint.TensorEntry} and the bytes behind it. Writing: {@link kept.checkpoint.OutputDirectory} makes a
+ * directory appear at once, {@link kept.checkpoint.CheckpointWriter} streams tensors into shards and {@link kept.checkpoint.AtomicFiles} replaces
+ * small files. Whatever is wrong with a file is a {@link kept.checkpoint.CheckpointException} naming file, tensor and offset.
  *
- * <p>Not here: what the tensors mean ({@code kept.model}), how one architecture's become another's ({@code kept.mapping}), and tensors to compute with
- * ({@code kept.tensor}).
+ * <p>Not here: what the tensors mean ({@code kept.model}), how one architecture's become another's ({@code kept.mapping}), and tensors to compute
+ * with ({@code kept.tensor}).
  */
 package kept.checkpoint;

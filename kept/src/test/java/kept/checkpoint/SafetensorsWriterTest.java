@@ -118,7 +118,8 @@ class SafetensorsWriterTest {
     @Test
     void saysHowManyBytesWereNeededWhenTheDiskIsFull() throws IOException {
         Path path = folder.resolve("full.safetensors");
-        var writer = SafetensorsWriter.create(path, List.of(new TensorSpec("w", DType.F32, Shape.of(1000))), Map.of(), temporary -> fullAfter(temporary, 200));
+        List<TensorSpec> specs = List.of(new TensorSpec("w", DType.F32, Shape.of(1000)));
+        var writer = SafetensorsWriter.create(path, specs, Map.of(), temporary -> fullAfter(temporary, 200));
         try (writer) {
             assertThatThrownBy(() -> writer.write("w", MemorySegment.ofArray(new float[1000]))).isInstanceOf(CheckpointException.class)
                 .hasMessageMatching("\\[safetensors\\] .*full\\.safetensors: cannot be written: No space left on device "

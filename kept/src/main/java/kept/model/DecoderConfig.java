@@ -1,0 +1,147 @@
+package kept.model;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Objects;
+import java.util.OptionalInt;
+import kept.checkpoint.CheckpointException;
+import kept.nn.RopeScaling;
+import kept.tensor.DType;
+import kept.tensor.TensorException;
+
+/**
+ * The shape of a decoder: what config.json says, checked. Immutable; {@link #builder(Architecture)} and {@link #toBuilder()} make and change one.
+ *
+ * @param architecture which norm the decoder has, and so which class of transformers it is
+ * @param vocabSize {@code vocab_size}: rows of the embedding
+ * @param hiddenSize {@code hidden_size}: width of the residual stream, a multiple of {@code heads}
+ * @param intermediateSize {@code intermediate_size}: width inside the MLP
+ * @param layers {@code num_hidden_layers}
+ * @param heads {@code num_attention_heads}: query heads
+ * @param keyValueHeads {@code num_key_value_heads}: key and value heads, a divisor of {@code heads}
+ * @param headDimension {@code head_dim}: width of a head, even; for Orion always {@code hiddenSize / heads}
+ * @param maxPositions {@code max_position_embeddings}: the longest sequence
+ * @param normEps {@code rms_norm_eps}: what the norms add to the variance or mean square; Orion's LayerNorm takes it from this key too
+ * @param ropeTheta {@code rope_theta}: the base of the rotary frequencies
+ * @param ropeScaling how the rotary frequencies are stretched
+ * @param attentionBias {@code attention_bias}: whether the q, k, v and o projections have biases; never in Orion
+ * @param mlpBias {@code mlp_bias}: whether the gate, up and down projections have biases; never in Orion
+ * @param tieWordEmbeddings {@code tie_word_embeddings}: whether the output projection is the embedding
+ * @param bosTokenId {@code bos_token_id}: begins a text
+ * @param eosTokenIds {@code eos_token_id}: each of these ends a text; may be empty
+ * @param padTokenId {@code pad_token_id}: fills up a batch
+ * @param dtype {@code torch_dtype} or {@code dtype}: the element type the weights are meant to be stored in
+ * @param initializerRange {@code initializer_range}: standard deviation of fresh weights
+ */
+public record DecoderConfig(Architecture architecture, int vocabSize, int hiddenSize, int intermediateSize, int layers, int heads, int keyValueHeads,
+    int headDimension, int maxPositions, double normEps, double ropeTheta, RopeScaling ropeScaling, boolean attentionBias, boolean mlpBias,
+    boolean tieWordEmbeddings, OptionalInt bosTokenId, List<Integer> eosTokenIds, OptionalInt padTokenId, DType dtype, double initializerRange) {
+
+    /** The name of the file in a checkpoint directory. */
+    public static final String FILE = "config.json";
+
+    /**
+     * Checks that the sizes fit each other.
+     *
+     * @throws TensorException if they do not; the message names config.json's keys
+     */
+    public DecoderConfig {
+        Objects.requireNonNull(architecture, "architecture");
+        Objects.requireNonNull(ropeScaling, "ropeScaling");
+        eosTokenIds = List.copyOf(eosTokenIds);
+        positive("vocab_size", vocabSize);
+        positive("hidden_size", hiddenSize);
+        positive("intermediate_size", intermediateSize);
+        positive("num_hidden_layers", layers);
+        positive("num_attention_heads", heads);
+        positive("num_key_value_heads", keyValueHeads);
+        positive("head_dim", headDimension);
+        positive("max_position_embeddings", maxPositions);
+        positive("rms_norm_eps", normEps);
+        positive("rope_theta", ropeTheta);
+        require(initializerRange >= 0 && initializerRange < Double.POSITIVE_INFINITY,
+            "initializer_range must not be negative, but is %s", initializerRange);
+        require(hiddenSize % heads == 0, "hidden_size %d is not a multiple of num_attention_heads %d", hiddenSize, heads);
+        require(heads % keyValueHeads == 0, "num_attention_heads %d is not a multiple of num_key_value_heads %d", heads, keyValueHeads);
+        require(headDimension % 2 == 0, "the head dimension must be even for rotary positions, but is %d", headDimension);
+        bosTokenId.ifPresent(id -> checkId("bos_token_id", id, vocabSize));
+        eosTokenIds.forEach(id -> checkId("eos_token_id", id, vocabSize));
+        padTokenId.ifPresent(id -> checkId("pad_token_id", id, vocabSize));
+        require(dtype.isFloating(), "weights of type %s cannot be trained or run; take f32, bf16 or f16", dtype.label());
+        if (architecture == Architecture.ORION) {
+            require(!attentionBias && !mlpBias, "Orion has no attention_bias and no mlp_bias");
+            require(headDimension == hiddenSize / heads, "Orion's head_dim is hidden_size / num_attention_heads = %d, not %d", hiddenSize / heads,
+                headDimension);
+        }
+    }
+
+    /**
+     * Reads a configuration in the form of transformers 4 ({@code rope_theta}, {@code rope_scaling}, {@code torch_dtype}) or 5
+     * ({@code rope_parameters}, {@code dtype}).
+     *
+     * <p>The sizes {@code vocab_size}, {@code hidden_size}, {@code intermediate_size}, {@code num_hidden_layers} and {@code num_attention_heads}
+     * must be there; other keys have transformers' defaults for the architecture, unknown keys are passed over.
+     *
+     * @param path a config.json, or the directory that holds one
+     * @return the configuration
+     * @throws CheckpointException if the file cannot be read, is for another architecture or for a feature not supported, or its values do not fit;
+     *     the message names file and key
+     */
+    public static DecoderConfig read(Path path) {
+        return DecoderConfigReader.read(path);
+    }
+
+    /**
+     * Starts a configuration with the architecture's defaults; the sizes have none.
+     *
+     * @param architecture the architecture
+     * @return the builder
+     */
+    public static DecoderConfigBuilder builder(Architecture architecture) {
+        return new DecoderConfigBuilder(architecture);
+    }
+
+    /**
+     * Starts a configuration from this one.
+     *
+     * @return a builder holding all of this one's values
+     */
+    public DecoderConfigBuilder toBuilder() {
+        return new DecoderConfigBuilder(this);
+    }
+
+    /**
+     * Writes config.json in the form of transformers 4, which 5 reads too.
+     *
+     * @param directory where to
+     * @throws CheckpointException if it cannot be written
+     */
+    public void write(Path directory) {
+        DecoderConfigWriter.write(this, directory);
+    }
+
+    /**
+     * Writes a generation_config.json with the special tokens.
+     *
+     * @param directory where to
+     * @throws CheckpointException if it cannot be written
+     */
+    public void writeGenerationConfig(Path directory) {
+        DecoderConfigWriter.writeGenerationConfig(this, directory);
+    }
+
+    private static void positive(String key, double value) {
+        require(value > 0 && value < Double.POSITIVE_INFINITY, "%s must be greater than 0, but is %s", key,
+            value == Math.rint(value) ? (Object) (long) value : (Object) value);
+    }
+
+    private static void checkId(String key, int id, int vocabSize) {
+        require(id >= 0 && id < vocabSize, "%s %d is outside the vocabulary of %d", key, id, vocabSize);
+    }
+
+    private static void require(boolean holds, String problem, Object... values) {
+        if (!holds) {
+            throw new TensorException("[config] " + problem.formatted(values));
+        }
+    }
+}

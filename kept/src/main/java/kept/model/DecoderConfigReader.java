@@ -1,0 +1,180 @@
+package kept.model;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.stream.Collectors;
+import kept.checkpoint.CheckpointException;
+import kept.checkpoint.JsonObject;
+import kept.nn.RopeScaling;
+import kept.tensor.DType;
+import kept.tensor.TensorException;
+
+/** Reads config.json in the forms of transformers 4 and 5. */
+final class DecoderConfigReader {
+    private static final String OPERATION = "config";
+
+    private final JsonObject json;
+
+    private DecoderConfigReader(JsonObject json) {
+        this.json = json;
+    }
+
+    static DecoderConfig read(Path path) {
+        Path file = Files.isDirectory(path) ? path.resolve(DecoderConfig.FILE) : path;
+        var reader = new DecoderConfigReader(JsonObject.read(OPERATION, file));
+        try {
+            return reader.read();
+        } catch (CheckpointException e) {
+            throw e;
+        } catch (TensorException e) {
+            throw new CheckpointException(OPERATION, file, e.getMessage().replaceFirst("^\\[[^]]*] ", ""), e);
+        }
+    }
+
+    private DecoderConfig read() {
+        DecoderConfigBuilder builder = DecoderConfig.builder(architecture());
+        DecoderConfig defaults = builder.vocabSize(required("vocab_size")).hiddenSize(required("hidden_size"))
+            .intermediateSize(required("intermediate_size")).layers(required("num_hidden_layers")).heads(required("num_attention_heads"))
+            .bosTokenId(OptionalInt.empty()).eosTokenIds(List.of()).padTokenId(OptionalInt.empty()).build();
+        refuseUnsupported();
+        int maxPositions = json.integer("max_position_embeddings", json.integer("max_sequence_length", defaults.maxPositions()));
+        JsonObject rope = ropeParameters();
+        return builder
+            .keyValueHeads(json.has("num_key_value_heads") ? required("num_key_value_heads") : defaults.heads())
+            .headDimension(json.has("head_dim") ? required("head_dim") : defaults.headDimension())
+            .maxPositions(maxPositions)
+            .normEps(json.number("rms_norm_eps", defaults.normEps()))
+            .ropeTheta(rope != null && rope.has("rope_theta") ? rope.number("rope_theta") : json.number("rope_theta", defaults.ropeTheta()))
+            .ropeScaling(rope == null ? new RopeScaling.None() : ropeScaling(rope, maxPositions))
+            .attentionBias(json.flag("attention_bias", false))
+            .mlpBias(json.flag("mlp_bias", false))
+            .tieWordEmbeddings(json.flag("tie_word_embeddings", false))
+            .bosTokenId(token("bos_token_id", OptionalInt.of(1)))
+            .eosTokenIds(json.has("eos_token_id") || json.isNull("eos_token_id") ? json.integers("eos_token_id") : List.of(2))
+            .padTokenId(padding(defaults.architecture()))
+            .dtype(dtype())
+            .initializerRange(json.number("initializer_range", defaults.initializerRange()))
+            .build();
+    }
+
+    private Architecture architecture() {
+        List<String> classes = json.strings("architectures");
+        String type = json.string("model_type", null);
+        for (Architecture architecture : Architecture.values()) {
+            boolean typeFits = type == null ? !classes.isEmpty() : type.equals(architecture.modelType());
+            if (typeFits && (classes.isEmpty() || classes.contains(architecture.className()))) {
+                return architecture;
+            }
+        }
+        String supported = Arrays.stream(Architecture.values()).map(a -> "%s (%s)".formatted(a.className(), a.modelType()))
+            .collect(Collectors.joining(", "));
+        throw new CheckpointException(OPERATION, json.file(), "this is a model of architecture %s, model_type %s; supported are %s"
+            .formatted(classes.isEmpty() ? "unknown" : String.join(", ", classes), type == null ? "unknown" : type, supported));
+    }
+
+    private void refuseUnsupported() {
+        String activation = json.string("hidden_act", "silu");
+        if (!activation.equals("silu")) {
+            throw json.error("hidden_act", "is '%s'; only silu is supported".formatted(activation));
+        }
+        if (json.has("quantization_config")) {
+            throw json.error("quantization_config", "is set: quantised weights are not supported; take the unquantised checkpoint");
+        }
+        refusePartialRotation(json);
+    }
+
+    private static void refusePartialRotation(JsonObject object) {
+        if (object.number("partial_rotary_factor", 1) != 1) {
+            throw object.error("partial_rotary_factor", "is %s; only rotation of the whole head, 1, is supported"
+                .formatted(object.number("partial_rotary_factor")));
+        }
+    }
+
+    private int required(String key) {
+        int value = json.integer(key);
+        if (value <= 0) {
+            throw json.error(key, "must be greater than 0, but is %d".formatted(value));
+        }
+        return value;
+    }
+
+    /** A special token: the default where the key is absent, none where it is null. */
+    private OptionalInt token(String key, OptionalInt fallback) {
+        if (json.isNull(key)) {
+            return OptionalInt.empty();
+        }
+        return json.has(key) ? OptionalInt.of(json.integer(key)) : fallback;
+    }
+
+    private OptionalInt padding(Architecture architecture) {
+        OptionalInt id = token("pad_token_id", architecture == Architecture.ORION ? OptionalInt.of(0) : OptionalInt.empty());
+        // Early Llama checkpoints write -1 for none.
+        return id.isPresent() && id.getAsInt() == -1 ? OptionalInt.empty() : id;
+    }
+
+    private DType dtype() {
+        String key = json.has("dtype") ? "dtype" : "torch_dtype";
+        String name = json.string(key, "float32");
+        return switch (name) {
+            case "float32" -> DType.F32;
+            case "bfloat16" -> DType.BF16;
+            case "float16" -> DType.F16;
+            default -> throw json.error(key, "is '%s'; supported are float32, bfloat16 and float16".formatted(name));
+        };
+    }
+
+    /** The object with the scaling: that of transformers 4 counts before that of 5, as it does there. Null where there is none. */
+    private JsonObject ropeParameters() {
+        for (String key : List.of("rope_scaling", "rope_parameters")) {
+            if (json.has(key)) {
+                JsonObject rope = json.object(key);
+                if (!rope.keys().isEmpty()) {
+                    return rope;
+                }
+            }
+        }
+        return null;
+    }
+
+    private RopeScaling ropeScaling(JsonObject rope, int maxPositions) {
+        refusePartialRotation(rope);
+        String type = rope.string("rope_type", rope.string("type", rope.has("factor") ? null : "default"));
+        if (type == null) {
+            throw rope.error("rope_type", "is missing beside factor");
+        }
+        try {
+            return switch (type) {
+                case "default" -> new RopeScaling.None();
+                case "linear" -> new RopeScaling.Linear(rope.number("factor"));
+                case "dynamic" -> new RopeScaling.DynamicNtk(rope.number("factor"), maxPositions);
+                case "llama3" -> new RopeScaling.Llama3(rope.number("factor"), rope.number("low_freq_factor"), rope.number("high_freq_factor"),
+                    originalPositions(rope, maxPositions));
+                case "yarn" -> yarn(rope, maxPositions);
+                default -> throw rope.error("rope_type", "is '%s'; supported are default, linear, dynamic, llama3 and yarn".formatted(type));
+            };
+        } catch (CheckpointException e) {
+            throw e;
+        } catch (TensorException e) {
+            throw rope.error("rope_type", "%s: %s".formatted(type, e.getMessage().replaceFirst("^\\[[^]]*] ", "")));
+        }
+    }
+
+    private RopeScaling yarn(JsonObject rope, int maxPositions) {
+        int original = originalPositions(rope, maxPositions);
+        double factor = rope.number("factor", (double) maxPositions / original);
+        double mscale = rope.number("mscale", 0);
+        double mscaleAllDimensions = rope.number("mscale_all_dim", 0);
+        double inferred = mscale != 0 && mscaleAllDimensions != 0 ? RopeScaling.Yarn.attentionFactor(factor, mscale, mscaleAllDimensions)
+            : RopeScaling.Yarn.attentionFactor(factor);
+        return new RopeScaling.Yarn(factor, original, rope.number("beta_fast", 32), rope.number("beta_slow", 1),
+            rope.number("attention_factor", inferred), rope.flag("truncate", true));
+    }
+
+    private int originalPositions(JsonObject rope, int maxPositions) {
+        String key = "original_max_position_embeddings";
+        return json.has(key) ? required(key) : rope.integer(key, maxPositions);
+    }
+}

@@ -1,0 +1,120 @@
+package kept.model;
+
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import java.util.TreeMap;
+import kept.checkpoint.AtomicFiles;
+import kept.nn.RopeScaling;
+import kept.tensor.DType;
+
+/** Writes config.json in the form of transformers 4, keys in alphabetical order as transformers does, and generation_config.json. */
+final class DecoderConfigWriter {
+    /** The first transformers release that reads all keys written here. */
+    private static final String TRANSFORMERS_VERSION = "4.46.0";
+
+    private DecoderConfigWriter() { }
+
+    static void write(DecoderConfig config, Path directory) {
+        var json = new TreeMap<String, Object>();
+        json.put("architectures", List.of(config.architecture().className()));
+        json.put("model_type", config.architecture().modelType());
+        json.put("vocab_size", config.vocabSize());
+        json.put("hidden_size", config.hiddenSize());
+        json.put("intermediate_size", config.intermediateSize());
+        json.put("num_hidden_layers", config.layers());
+        json.put("num_attention_heads", config.heads());
+        json.put("num_key_value_heads", config.keyValueHeads());
+        json.put("max_position_embeddings", config.maxPositions());
+        json.put("rms_norm_eps", config.normEps());
+        json.put("rope_theta", config.ropeTheta());
+        json.put("rope_scaling", ropeScaling(config.ropeScaling()));
+        json.put("tie_word_embeddings", config.tieWordEmbeddings());
+        json.put("torch_dtype", dtype(config.dtype()));
+        json.put("initializer_range", config.initializerRange());
+        json.put("hidden_act", "silu");
+        json.put("pretraining_tp", 1);
+        json.put("use_cache", true);
+        json.put("transformers_version", TRANSFORMERS_VERSION);
+        putTokens(json, config);
+        switch (config.architecture()) {
+            case ORION -> json.put("max_sequence_length", config.maxPositions());
+            case LLAMA -> {
+                json.put("attention_bias", config.attentionBias());
+                json.put("attention_dropout", 0.0);
+                json.put("mlp_bias", config.mlpBias());
+                if (config.headDimension() != config.hiddenSize() / config.heads()) {
+                    json.put("head_dim", config.headDimension());
+                }
+            }
+        }
+        AtomicFiles.writeJson(directory.resolve(DecoderConfig.FILE), json);
+    }
+
+    static void writeGenerationConfig(DecoderConfig config, Path directory) {
+        var json = new TreeMap<String, Object>();
+        json.put("_from_model_config", true);
+        json.put("transformers_version", TRANSFORMERS_VERSION);
+        putTokens(json, config);
+        AtomicFiles.writeJson(directory.resolve("generation_config.json"), json);
+    }
+
+    private static void putTokens(Map<String, Object> json, DecoderConfig config) {
+        json.put("bos_token_id", orNull(config.bosTokenId()));
+        json.put("pad_token_id", orNull(config.padTokenId()));
+        List<Integer> eos = config.eosTokenIds();
+        json.put("eos_token_id", eos.isEmpty() ? null : eos.size() == 1 ? eos.getFirst() : eos);
+    }
+
+    private static Integer orNull(OptionalInt id) {
+        return id.isPresent() ? id.getAsInt() : null;
+    }
+
+    private static String dtype(DType dtype) {
+        return switch (dtype) {
+            case F32 -> "float32";
+            case BF16 -> "bfloat16";
+            case F16 -> "float16";
+            case I32, I64 -> throw new IllegalArgumentException("no floating-point type: " + dtype);
+        };
+    }
+
+    /** The scaling's object. The first two are as old releases of transformers 4 insist: two keys, the kind called {@code type}. */
+    private static Map<String, Object> ropeScaling(RopeScaling scaling) {
+        var json = new LinkedHashMap<String, Object>();
+        switch (scaling) {
+            case RopeScaling.None _ -> {
+                return null;
+            }
+            case RopeScaling.Linear linear -> {
+                json.put("type", "linear");
+                json.put("factor", linear.factor());
+            }
+            case RopeScaling.DynamicNtk dynamic -> {
+                json.put("type", "dynamic");
+                json.put("factor", dynamic.factor());
+            }
+            case RopeScaling.Llama3 llama3 -> {
+                json.put("rope_type", "llama3");
+                json.put("factor", llama3.factor());
+                json.put("low_freq_factor", llama3.lowFrequencyFactor());
+                json.put("high_freq_factor", llama3.highFrequencyFactor());
+                json.put("original_max_position_embeddings", llama3.originalMaxPositions());
+            }
+            case RopeScaling.Yarn yarn -> {
+                json.put("rope_type", "yarn");
+                json.put("factor", yarn.factor());
+                json.put("original_max_position_embeddings", yarn.originalMaxPositions());
+                json.put("beta_fast", yarn.betaFast());
+                json.put("beta_slow", yarn.betaSlow());
+                json.put("attention_factor", yarn.attentionFactor());
+                if (!yarn.truncate()) {
+                    json.put("truncate", false);
+                }
+            }
+        }
+        return json;
+    }
+}

@@ -1,0 +1,276 @@
+package kept.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalInt;
+import kept.Fixtures;
+import kept.checkpoint.CheckpointException;
+import kept.checkpoint.JsonObject;
+import kept.nn.RopeScaling;
+import kept.tensor.DType;
+import kept.tensor.TensorException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class DecoderConfigTest {
+    private static final String SIZES = "\"vocab_size\": 160, \"hidden_size\": 32, "
+        + "\"intermediate_size\": 80, \"num_hidden_layers\": 2, \"num_attention_heads\": 4";
+    private static final DecoderConfig ORION = DecoderConfig.builder(Architecture.ORION).vocabSize(160).hiddenSize(32).intermediateSize(80)
+        .layers(2).heads(4).maxPositions(128).build();
+    private static final DecoderConfig LLAMA = DecoderConfig.builder(Architecture.LLAMA).vocabSize(160).hiddenSize(32).intermediateSize(80)
+        .layers(2).heads(4).maxPositions(128).normEps(1e-5).padTokenId(OptionalInt.of(0)).build();
+
+    @TempDir
+    private Path folder;
+
+    @Test
+    void readsEveryKey() {
+        DecoderConfig config = DecoderConfig.read(Fixtures.path("orion-bf16-sharded"));
+        assertThat(config.architecture()).isEqualTo(Architecture.ORION);
+        assertThat(config.vocabSize()).isEqualTo(160);
+        assertThat(config.hiddenSize()).isEqualTo(32);
+        assertThat(config.intermediateSize()).isEqualTo(80);
+        assertThat(config.layers()).isEqualTo(2);
+        assertThat(config.heads()).isEqualTo(4);
+        assertThat(config.keyValueHeads()).isEqualTo(4);
+        assertThat(config.headDimension()).isEqualTo(8);
+        assertThat(config.maxPositions()).isEqualTo(128);
+        assertThat(config.normEps()).isEqualTo(1e-5);
+        assertThat(config.ropeTheta()).isEqualTo(10_000);
+        assertThat(config.ropeScaling()).isEqualTo(new RopeScaling.None());
+        assertThat(config.attentionBias()).isFalse();
+        assertThat(config.mlpBias()).isFalse();
+        assertThat(config.tieWordEmbeddings()).isFalse();
+        assertThat(config.bosTokenId()).hasValue(1);
+        assertThat(config.eosTokenIds()).containsExactly(2);
+        assertThat(config.padTokenId()).hasValue(0);
+        assertThat(config.dtype()).isEqualTo(DType.BF16);
+        assertThat(config.initializerRange()).isEqualTo(0.02);
+    }
+
+    @Test
+    void readsEveryFixture() {
+        assertThat(DecoderConfig.read(Fixtures.path("orion-safetensors"))).isEqualTo(ORION);
+        assertThat(DecoderConfig.read(Fixtures.path("orion-torch-bin"))).isEqualTo(ORION.toBuilder().dtype(DType.BF16).build());
+        assertThat(DecoderConfig.read(Fixtures.path("orion-long-rope"))).isEqualTo(ORION.toBuilder().ropeTheta(5e7).maxPositions(512).build());
+        assertThat(DecoderConfig.read(Fixtures.path("xkd/teacher.config.json"))).isEqualTo(ORION);
+        assertThat(DecoderConfig.read(Fixtures.path("xkd/student.config.json"))).isEqualTo(LLAMA);
+        assertThat(DecoderConfig.read(Fixtures.path("llama"))).isEqualTo(LLAMA);
+        assertThat(DecoderConfig.read(Fixtures.path("llama-biases"))).isEqualTo(LLAMA.toBuilder().attentionBias(true).mlpBias(true).build());
+        assertThat(DecoderConfig.read(Fixtures.path("llama-gqa-tied"))).isEqualTo(LLAMA.toBuilder().keyValueHeads(2).tieWordEmbeddings(true).build());
+        assertThat(DecoderConfig.read(Fixtures.path("llama-rope-llama3")))
+            .isEqualTo(LLAMA.toBuilder().ropeScaling(new RopeScaling.Llama3(4, 1, 4, 32)).build());
+        assertThat(DecoderConfig.read(Fixtures.path("llama-v5-config"))).isEqualTo(LLAMA.toBuilder().ropeScaling(new RopeScaling.Linear(2)).build());
+    }
+
+    @Test
+    void takesTheDefaultsOfItsArchitecture() {
+        DecoderConfig llama = DecoderConfig.read(config("\"model_type\": \"llama\", " + SIZES));
+        assertThat(llama).isEqualTo(LLAMA.toBuilder().normEps(1e-6).maxPositions(2048).padTokenId(OptionalInt.empty()).build());
+        DecoderConfig orion = DecoderConfig.read(config("\"architectures\": [\"OrionForCausalLM\"], \"max_sequence_length\": 128, " + SIZES));
+        assertThat(orion).isEqualTo(ORION);
+    }
+
+    @Test
+    void readsTheFormOfTransformers5() {
+        DecoderConfig config = DecoderConfig.read(llama("""
+            "dtype": "bfloat16", "eos_token_id": [2, 7], "pad_token_id": null, "bos_token_id": null, "head_dim": 16,
+            "rope_parameters": {"rope_type": "default", "rope_theta": 500000.0}"""));
+        assertThat(config.dtype()).isEqualTo(DType.BF16);
+        assertThat(config.eosTokenIds()).containsExactly(2, 7);
+        assertThat(config.padTokenId()).isEmpty();
+        assertThat(config.bosTokenId()).isEmpty();
+        assertThat(config.headDimension()).isEqualTo(16);
+        assertThat(config.ropeTheta()).isEqualTo(500_000);
+        assertThat(config.ropeScaling()).isEqualTo(new RopeScaling.None());
+    }
+
+    @Test
+    void readsEveryKindOfRotaryScaling() {
+        assertThat(scaling("{\"type\": \"linear\", \"factor\": 2}")).isEqualTo(new RopeScaling.Linear(2));
+        assertThat(scaling("{\"rope_type\": \"dynamic\", \"factor\": 3.5}")).isEqualTo(new RopeScaling.DynamicNtk(3.5, 2048));
+        assertThat(scaling("{\"rope_type\": \"yarn\", \"factor\": 4, \"original_max_position_embeddings\": 512}"))
+            .isEqualTo(new RopeScaling.Yarn(4, 512, 32, 1, 0.1 * Math.log(4) + 1, true));
+        assertThat(scaling("{\"rope_type\": \"yarn\", \"factor\": 4, \"mscale\": 2, \"mscale_all_dim\": 1, \"beta_fast\": 16, \"truncate\": false}"))
+            .isEqualTo(new RopeScaling.Yarn(4, 2048, 16, 1, (0.2 * Math.log(4) + 1) / (0.1 * Math.log(4) + 1), false));
+        assertThat(scaling("{\"rope_type\": \"yarn\", \"original_max_position_embeddings\": 256, \"attention_factor\": 1.5}"))
+            .isEqualTo(new RopeScaling.Yarn(8, 256, 32, 1, 1.5, true));
+        assertThat(scaling("{}")).isEqualTo(new RopeScaling.None());
+    }
+
+    @Test
+    void readsBackWhatItWrites() throws IOException {
+        var configs = new ArrayList<>(List.of(ORION, LLAMA,
+            LLAMA.toBuilder().headDimension(6).eosTokenIds(List.of(2, 3)).padTokenId(OptionalInt.empty()).build(),
+            ORION.toBuilder().bosTokenId(OptionalInt.empty()).eosTokenIds(List.of()).dtype(DType.F16).initializerRange(0.006).build()));
+        for (RopeScaling scaling : List.of(new RopeScaling.Linear(2), new RopeScaling.DynamicNtk(2, 128), new RopeScaling.Llama3(8, 1, 4, 64),
+            new RopeScaling.Yarn(4, 32, 16, 2, 1.25, false), new RopeScaling.Yarn(4, 32, 32, 1, 1.1, true))) {
+            configs.add(LLAMA.toBuilder().ropeScaling(scaling).attentionBias(true).dtype(DType.BF16).build());
+        }
+        for (DecoderConfig config : configs) {
+            config.write(folder);
+            assertThat(DecoderConfig.read(folder)).isEqualTo(config);
+        }
+    }
+
+    @Test
+    void writesTheFormOfTransformers4() {
+        LLAMA.write(folder);
+        assertThat(folder.resolve("config.json")).hasContent("""
+            {
+              "architectures": [
+                "LlamaForCausalLM"
+              ],
+              "attention_bias": false,
+              "attention_dropout": 0.0,
+              "bos_token_id": 1,
+              "eos_token_id": 2,
+              "hidden_act": "silu",
+              "hidden_size": 32,
+              "initializer_range": 0.02,
+              "intermediate_size": 80,
+              "max_position_embeddings": 128,
+              "mlp_bias": false,
+              "model_type": "llama",
+              "num_attention_heads": 4,
+              "num_hidden_layers": 2,
+              "num_key_value_heads": 4,
+              "pad_token_id": 0,
+              "pretraining_tp": 1,
+              "rms_norm_eps": 1.0E-5,
+              "rope_scaling": null,
+              "rope_theta": 10000.0,
+              "tie_word_embeddings": false,
+              "torch_dtype": "float32",
+              "transformers_version": "4.46.0",
+              "use_cache": true,
+              "vocab_size": 160
+            }
+            """);
+    }
+
+    @Test
+    void writesTheSpecialTokensForGeneration() {
+        LLAMA.toBuilder().eosTokenIds(List.of(2, 3)).build().writeGenerationConfig(folder);
+        JsonObject json = JsonObject.read("generation", folder.resolve("generation_config.json"));
+        assertThat(json.integer("bos_token_id")).isEqualTo(1);
+        assertThat(json.integers("eos_token_id")).containsExactly(2, 3);
+        assertThat(json.integer("pad_token_id")).isZero();
+    }
+
+    @Test
+    void refusesAnotherArchitecture() {
+        String supported = "; supported are OrionForCausalLM (orion), LlamaForCausalLM (llama)";
+        refused(config("\"architectures\": [\"MistralForCausalLM\"], \"model_type\": \"mistral\", " + SIZES),
+            "this is a model of architecture MistralForCausalLM, model_type mistral" + supported);
+        refused(config("\"architectures\": [\"LlamaForSequenceClassification\"], \"model_type\": \"llama\", " + SIZES),
+            "this is a model of architecture LlamaForSequenceClassification, model_type llama" + supported);
+        refused(config(SIZES), "this is a model of architecture unknown, model_type unknown" + supported);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
+        "\"hidden_act\": \"gelu\"                    | hidden_act is 'gelu'; only silu is supported",
+        "\"num_attention_heads\": 5                  | hidden_size 32 is not a multiple of num_attention_heads 5",
+        "\"num_key_value_heads\": 3                  | num_attention_heads 4 is not a multiple of num_key_value_heads 3",
+        "\"num_key_value_heads\": 0                  | num_key_value_heads must be greater than 0, but is 0",
+        "\"num_hidden_layers\": -2                   | num_hidden_layers must be greater than 0, but is -2",
+        "\"vocab_size\": null                        | vocab_size is missing",
+        "\"vocab_size\": \"160\"                     | vocab_size must be a whole number of at most 32 bits, not \"160\"",
+        "\"vocab_size\": 160.0                       | vocab_size must be a whole number of at most 32 bits, not 160.0",
+        "\"hidden_size\": 3000000000                 | hidden_size must be a whole number of at most 32 bits, not 3000000000",
+        "\"rms_norm_eps\": 0                         | rms_norm_eps must be greater than 0, but is 0",
+        "\"rms_norm_eps\": -1e-5                     | rms_norm_eps must be greater than 0, but is -1.0E-5",
+        "\"rms_norm_eps\": true                      | rms_norm_eps must be a number, not true",
+        "\"rope_theta\": 0                           | rope_theta must be greater than 0, but is 0",
+        "\"head_dim\": 7                             | the head dimension must be even for rotary positions, but is 7",
+        "\"max_position_embeddings\": 0              | max_position_embeddings must be greater than 0, but is 0",
+        "\"attention_bias\": 1                       | attention_bias must be true or false, not 1",
+        "\"tie_word_embeddings\": \"no\"             | tie_word_embeddings must be true or false, not \"no\"",
+        "\"bos_token_id\": 160                       | bos_token_id 160 is outside the vocabulary of 160",
+        "\"eos_token_id\": [2, -1]                   | eos_token_id -1 is outside the vocabulary of 160",
+        "\"eos_token_id\": \"</s>\"                  | eos_token_id must be a whole number of at most 32 bits, not \"</s>\"",
+        "\"torch_dtype\": \"float64\"                | torch_dtype is 'float64'; supported are float32, bfloat16 and float16",
+        "\"partial_rotary_factor\": 0.5              | partial_rotary_factor is 0.5; only rotation of the whole head, 1, is supported",
+        "\"quantization_config\": {} | quantization_config is set: quantised weights are not supported; take the unquantised checkpoint",
+        "\"architectures\": \"LlamaForCausalLM\"     | architectures must be a list of strings, not \"LlamaForCausalLM\"",
+        "\"rope_scaling\": 2                         | rope_scaling must be an object, not 2",
+        "\"rope_scaling\": {\"factor\": 2}           | rope_scaling.rope_type is missing beside factor",
+        "\"rope_scaling\": {\"type\": \"linear\"}    | rope_scaling.factor is missing",
+        "\"rope_scaling\": {\"type\": \"linear\", \"factor\": 0} "
+            + "| rope_scaling.rope_type linear: factor must be a finite number greater than 0, not 0.0",
+        "\"rope_parameters\": {\"rope_type\": \"longrope\"} "
+            + "| rope_parameters.rope_type is 'longrope'; supported are default, linear, dynamic, llama3 and yarn",
+    })
+    void refusesWhatDoesNotFit(String entry, String problem) {
+        refused(llama(entry), problem);
+    }
+
+    @Test
+    void refusesBiasesAndHeadDimensionsThatOrionLacks() {
+        String orion = "\"model_type\": \"orion\", " + SIZES;
+        refused(config(orion + ", \"attention_bias\": true"), "Orion has no attention_bias and no mlp_bias");
+        refused(config(orion + ", \"head_dim\": 16"), "Orion's head_dim is hidden_size / num_attention_heads = 8, not 16");
+    }
+
+    @Test
+    void refusesFilesThatAreNoConfiguration() throws IOException {
+        Path file = folder.resolve("config.json");
+        assertThatThrownBy(() -> DecoderConfig.read(file)).isInstanceOf(CheckpointException.class)
+            .hasMessage("[config] " + file + ": cannot be read: no such file or directory");
+        Files.writeString(file, "[1]");
+        refused(file, "is not a JSON object");
+        Files.writeString(file, "{\"hidden_size\": 32,\n \"hidden_size\": 64}");
+        refused(file, "is not valid JSON: Duplicate field 'hidden_size' (line 2, column 15)");
+        Files.writeString(file, "{\"hidden_size\": 32} {}");
+        assertThatThrownBy(() -> DecoderConfig.read(file)).isInstanceOf(CheckpointException.class)
+            .hasMessageStartingWith("[config] " + file + ": is not valid JSON: Trailing token");
+        Files.write(file, new byte[] {'{', '"', (byte) 0xff, '"', ':', '1', '}'});
+        refused(file, "is not valid UTF-8");
+    }
+
+    @ParameterizedTest
+    @ValueSource(doubles = {0, -1, Double.NaN, Double.POSITIVE_INFINITY})
+    void theBuilderChecksToo(double eps) {
+        assertThatThrownBy(() -> LLAMA.toBuilder().normEps(eps).build()).isInstanceOf(TensorException.class)
+            .hasMessageStartingWith("[config] rms_norm_eps must be greater than 0, but is ");
+    }
+
+    private RopeScaling scaling(String json) {
+        return DecoderConfig.read(llama("\"rope_scaling\": " + json)).ropeScaling();
+    }
+
+    /** A Llama configuration in which one entry stands in for the usual one of that key. */
+    private Path llama(String entry) {
+        String key = entry.substring(0, entry.indexOf(':'));
+        var entries = new ArrayList<String>(List.of(entry));
+        for (String usual : ("\"model_type\": \"llama\", " + SIZES).split(", ")) {
+            if (!usual.startsWith(key + ":")) {
+                entries.add(usual);
+            }
+        }
+        return config(String.join(", ", entries));
+    }
+
+    private Path config(String entries) {
+        try {
+            return Files.writeString(folder.resolve("config.json"), "{" + entries + "}");
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static void refused(Path file, String problem) {
+        assertThatThrownBy(() -> DecoderConfig.read(file)).isInstanceOf(CheckpointException.class).hasMessage("[config] " + file + ": " + problem);
+    }
+}
