@@ -1,0 +1,253 @@
+package kept.backend.cpu;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.function.IntConsumer;
+import kept.tensor.DType;
+
+/**
+ * Matrix products: C[m, n] = (accumulate ? C : 0) + A[m, k] B[k, n], with sums in f32.
+ *
+ * <p>The blocking is that of Goto and van de Geijn (2008, "Anatomy of high-performance matrix multiplication"):
+ *
+ * <pre>
+ *              B   k x n, packed once for all threads, in panels of COLUMNS columns
+ *            +----+----+----+----+
+ *            |    |    |    |    |  k block 0    a panel of a k block (32 KiB) stays in the first-level cache
+ *            +----+----+----+----+               while all tiles below it are computed
+ *            |    |    |    |    |  k block 1
+ *   A        +----+----+----+----+
+ * +---+---+  +---------+---------+
+ * |   |   |  | task    | task    |  C: a task owns some rows and columns of C
+ * |   |   |  |  0, 0   |  0, 1   |     and takes the k blocks in ascending order
+ * +---+---+  +---------+---------+
+ * |   |   |  | task    | task    |  A: a task packs its rows of a k block,
+ * |   |   |  |  1, 0   |  1, 1   |     which stay in its second-level cache
+ * +---+---+  +---------+---------+
+ * </pre>
+ *
+ * <p>Nobody shares the sum of an element of C: it is the sum over k blocks, in order, of one chain of fused multiply-adds each. So its bits
+ * depend on k and on {@link MatrixVector#handles} alone, not on threads, tasks, batching or strides.
+ */
+final class Gemm {
+    /** Most of k in a block. */
+    private static final int DEPTH = 256;
+    /** Rows of C a task owns. */
+    private static final int TASK_ROWS = 128;
+    /** Most floats of B that are packed at a time: 4 MiB. */
+    private static final int PACKED = 1 << 20;
+    /** A product should make at least so many tasks, so that threads finish together... */
+    private static final int TASKS = 16;
+    /** ...but a task should have at least so many multiply-adds: some microseconds. */
+    private static final long TASK_WORK = 1 << 18;
+    /** From here on a product of a batch is divided among threads itself. */
+    private static final long LARGE = 1 << 23;
+
+    private static final int ROWS = MicroKernel.ROWS;
+    private static final int COLUMNS = MicroKernel.COLUMNS;
+    private static final ThreadLocal<Scratch> SCRATCH = ThreadLocal.withInitial(Scratch::new);
+
+    /** What a thread needs for products, kept for the next one. */
+    private static final class Scratch {
+        private final float[] transposed = new float[COLUMNS * Packing.SCRATCH_PER_ROW];
+        private final float[] rows = new float[TASK_ROWS * DEPTH];
+        private final MemorySegment tile = Arena.ofAuto().allocate((long) ROWS * COLUMNS * Float.BYTES, 64);
+        private float[] columns = new float[0];
+
+        float[] columns(int size) {
+            if (columns.length < size) {
+                columns = new float[Math.max(size, Math.min(PACKED, 2 * columns.length))];
+            }
+            return columns;
+        }
+    }
+
+    /** The sizes of a product and its operands. */
+    private record Product(int m, int n, int k, Matrix a, Matrix b, Matrix c, boolean accumulate, boolean parallel) {
+        long work() {
+            return (long) m * n * k;
+        }
+
+        void forEach(int tasks, IntConsumer body) {
+            if (parallel) {
+                WorkerPool.shared().run(tasks, body);
+            } else {
+                for (int task = 0; task < tasks; task++) {
+                    body.accept(task);
+                }
+            }
+        }
+    }
+
+    private Gemm() { }
+
+    /**
+     * One product, divided among the threads of the shared pool if it is large enough.
+     *
+     * @param m rows of A and C
+     * @param n columns of B and C
+     * @param k columns of A and rows of B
+     * @param a the left operand, of any floating type and strides
+     * @param b the right operand, of any floating type and strides
+     * @param c the result, f32 with unit column stride; it does not overlap the operands
+     * @param accumulate whether to add to C
+     */
+    static void multiply(int m, int n, int k, Matrix a, Matrix b, Matrix c, boolean accumulate) {
+        multiply(new Product(m, n, k, a, b, c, accumulate, (long) m * n * k >= 2 * TASK_WORK));
+    }
+
+    /**
+     * One product in the calling thread, for use inside tasks.
+     *
+     * @param m rows of A and C
+     * @param n columns of B and C
+     * @param k columns of A and rows of B
+     * @param a the left operand, of any floating type and strides
+     * @param b the right operand, of any floating type and strides
+     * @param c the result, f32 with unit column stride; it does not overlap the operands
+     * @param accumulate whether to add to C
+     */
+    static void multiplySerial(int m, int n, int k, Matrix a, Matrix b, Matrix c, boolean accumulate) {
+        multiply(new Product(m, n, k, a, b, c, accumulate, false));
+    }
+
+    /**
+     * Independent products of one size. Small ones are divided among threads by product, large ones each.
+     *
+     * @param m rows of each A and C
+     * @param n columns of each B and C
+     * @param k columns of each A and rows of each B
+     * @param a the strides of the left operands
+     * @param aShifts how many elements from {@code a} each left operand lies
+     * @param b the strides of the right operands
+     * @param bShifts how many elements from {@code b} each right operand lies
+     * @param c the strides of the results
+     * @param cShifts how many elements from {@code c} each result lies; results do not overlap
+     * @param accumulate whether to add to C
+     */
+    static void multiplyBatch(
+            int m, int n, int k, Matrix a, long[] aShifts, Matrix b, long[] bShifts, Matrix c, long[] cShifts, boolean accumulate) {
+        int batch = cShifts.length;
+        long work = (long) m * n * k;
+        if (batch == 1 || work >= LARGE) {
+            for (int i = 0; i < batch; i++) {
+                multiply(m, n, k, a.shifted(aShifts[i]), b.shifted(bShifts[i]), c.shifted(cShifts[i]), accumulate);
+            }
+            return;
+        }
+        WorkerPool.shared().forRanges(batch, TASK_WORK / Math.max(1, work), (first, end) -> {
+            for (int i = (int) first; i < end; i++) {
+                multiplySerial(m, n, k, a.shifted(aShifts[i]), b.shifted(bShifts[i]), c.shifted(cShifts[i]), accumulate);
+            }
+        });
+    }
+
+    private static void multiply(Product p) {
+        if (p.c.type() != DType.F32 || p.c.columnStride() != 1 && p.n > 1) {
+            throw new IllegalArgumentException("[matmul] the result of a product is f32 with unit column stride, not " + p.c.type().label()
+                + " with stride " + p.c.columnStride() + ": give it a contiguous f32 buffer");
+        }
+        if (p.m == 0 || p.n == 0) {
+            return;
+        }
+        if (p.k == 0) {
+            clear(p);
+        } else if (MatrixVector.handles(p.m, p.b)) {
+            MatrixVector.multiply(p.m, p.n, p.k, p.a, p.b, p.c, p.accumulate, p.parallel);
+        } else if (p.n == 1 && p.m > 1 && p.c.rowStride() == 1 && MatrixVector.handles(1, p.a.transposed())) {
+            MatrixVector.multiply(1, p.m, p.k, p.b.transposed(), p.a.transposed(), p.c.transposed(), p.accumulate, p.parallel);
+        } else {
+            blocks(p);
+        }
+    }
+
+    private static void clear(Product p) {
+        for (int i = 0; i < p.m && !p.accumulate; i++) {
+            p.c.data().asSlice(p.c.index(i, 0) * Float.BYTES, (long) p.n * Float.BYTES).fill((byte) 0);
+        }
+    }
+
+    /** Packs as much of B as fits and multiplies with it: first all of n for the first k blocks, then the next k blocks. */
+    private static void blocks(Product p) {
+        int blocks = Math.ceilDiv(p.k, DEPTH);
+        int depth = Math.min(p.k, Math.ceilDiv(Math.ceilDiv(p.k, blocks), 16) * 16);
+        int width = Math.min(Math.ceilDiv(p.n, COLUMNS) * COLUMNS, PACKED / depth / COLUMNS * COLUMNS);
+        int deep = Math.max(1, PACKED / (width * depth)) * depth;
+        for (int column = 0; column < p.n; column += width) {
+            int n = Math.min(width, p.n - column);
+            for (int first = 0; first < p.k; first += deep) {
+                int k = Math.min(deep, p.k - first);
+                Product part = new Product(p.m, n, k, p.a.shifted(first * p.a.columnStride()),
+                    p.b.shifted(first * p.b.rowStride() + column * p.b.columnStride()), p.c.shifted(column), p.accumulate || first > 0, p.parallel);
+                packed(part, depth);
+            }
+        }
+    }
+
+    /** Packs all of B, k block by k block, then computes C task by task. */
+    private static void packed(Product p, int depth) {
+        int panels = Math.ceilDiv(p.n, COLUMNS);
+        int blocks = Math.ceilDiv(p.k, depth);
+        float[] packed = SCRATCH.get().columns(panels * COLUMNS * p.k);
+        int panelsOfPackTask = p.parallel ? Math.max(1, (1 << 14) / (depth * COLUMNS)) : panels;
+        int packTasks = Math.ceilDiv(panels, panelsOfPackTask);
+        p.forEach(blocks * packTasks, task -> {
+            int first = task / packTasks * depth;
+            int panel = task % packTasks * panelsOfPackTask;
+            int columns = Math.min(panelsOfPackTask * COLUMNS, p.n - panel * COLUMNS);
+            int k = Math.min(depth, p.k - first);
+            Matrix part = p.b.transposed().shifted(first * p.b.rowStride() + (long) panel * COLUMNS * p.b.columnStride());
+            int at = first * panels * COLUMNS + panel * COLUMNS * k;
+            Packing.pack(part, columns, k, COLUMNS, packed, at, SCRATCH.get().transposed);
+        });
+        int rowTasks = Math.ceilDiv(p.m, TASK_ROWS);
+        long affordable = p.work() / rowTasks / TASK_WORK;
+        int columnTasks = p.parallel ? (int) Math.max(1, Math.min(Math.min(affordable, Math.ceilDiv(TASKS, rowTasks)), panels)) : 1;
+        int panelsOfTask = Math.ceilDiv(panels, columnTasks);
+        p.forEach(rowTasks * columnTasks, task -> {
+            int row = task / columnTasks * TASK_ROWS;
+            int panel = task % columnTasks * panelsOfTask;
+            int rows = Math.min(TASK_ROWS, p.m - row);
+            for (int first = 0; first < p.k; first += depth) {
+                int k = Math.min(depth, p.k - first);
+                Matrix a = p.a.shifted(row * p.a.rowStride() + first * p.a.columnStride());
+                int at = first * panels * COLUMNS;
+                tiles(p, row, rows, panel, Math.min(panel + panelsOfTask, panels), k, a, packed, at, p.accumulate || first > 0);
+            }
+        });
+    }
+
+    /** One k block of a task: packs its rows of A, then goes through panels of B, and through panels of A for each. */
+    private static void tiles(
+            Product p, int row, int rows, int panel, int endPanel, int k, Matrix a, float[] packed, int at, boolean accumulate) {
+        Scratch scratch = SCRATCH.get();
+        Packing.pack(a, rows, k, ROWS, scratch.rows, 0, scratch.transposed);
+        MemorySegment c = p.c.data();
+        long stride = p.c.rowStride() * Float.BYTES;
+        for (int j = panel; j < endPanel; j++) {
+            int columns = Math.min(COLUMNS, p.n - j * COLUMNS);
+            for (int i = 0; i < rows; i += ROWS) {
+                long start = p.c.index(row + i, (long) j * COLUMNS) * Float.BYTES;
+                if (columns == COLUMNS && rows - i >= ROWS) {
+                    MicroKernel.tile(k, scratch.rows, i * k, packed, at + j * COLUMNS * k, c, start, stride, accumulate);
+                } else {
+                    MicroKernel.tile(k, scratch.rows, i * k, packed, at + j * COLUMNS * k, scratch.tile, 0, COLUMNS * Float.BYTES, false);
+                    copyPart(scratch.tile, Math.min(ROWS, rows - i), columns, c, start, stride, accumulate);
+                }
+            }
+        }
+    }
+
+    /** Stores what lies inside C of a tile at its lower or right edge. */
+    private static void copyPart(MemorySegment tile, int rows, int columns, MemorySegment c, long start, long stride, boolean accumulate) {
+        for (int i = 0; i < rows; i++) {
+            for (int j = 0; j < columns; j++) {
+                long target = start + i * stride + j * 4L;
+                float value = tile.get(ValueLayout.JAVA_FLOAT, (i * COLUMNS + j) * 4L);
+                float old = accumulate ? c.get(ValueLayout.JAVA_FLOAT, target) : 0f;
+                c.set(ValueLayout.JAVA_FLOAT, target, accumulate ? old + value : value);
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+package kept.backend.cpu;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorSpecies;
+
+/**
+ * Products of a few rows with a matrix, C[m, n] = A[m, k] B[k, n] for m of 1 to {@value #MOST_ROWS}: as fast as B can be read, without packing it.
+ *
+ * <p>Where B is contiguous along k (a linear layer's weight), an element of C is a dot product; where B is contiguous along n, rows of C are sums
+ * of multiples of rows of B, in ascending k. A dot product adds four vectors side by side in blocks of {@value #DEPTH} of k, block after block.
+ */
+final class MatrixVector {
+    private static final int MOST_ROWS = 4;
+    private static final int DEPTH = 1024;
+    private static final int WIDTH = 1024;
+    private static final long TASK_WORK = 1 << 16;
+    private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
+    private static final int LANES = SPECIES.length();
+    private static final ThreadLocal<float[]> ROW = ThreadLocal.withInitial(() -> new float[WIDTH]);
+
+    private MatrixVector() { }
+
+    /**
+     * Whether products of this kind belong here; the sums have another order than those of {@link Gemm}.
+     *
+     * @param m rows of the left operand
+     * @param b the right operand
+     * @return whether m is small and b contiguous in one direction
+     */
+    static boolean handles(int m, Matrix b) {
+        return m <= MOST_ROWS && (b.rowStride() == 1 || b.columnStride() == 1);
+    }
+
+    /**
+     * The product.
+     *
+     * @param m rows of A and C
+     * @param n columns of B and C
+     * @param k columns of A and rows of B, at least 1
+     * @param a the left operand
+     * @param b the right operand, with a unit stride
+     * @param c the result, f32 with unit column stride
+     * @param accumulate whether to add to C
+     * @param parallel whether to divide the columns among threads
+     */
+    static void multiply(int m, int n, int k, Matrix a, Matrix b, Matrix c, boolean accumulate, boolean parallel) {
+        float[] rows = new float[m * k];
+        for (int i = 0; i < m; i++) {
+            Widening.copy(a.data(), a.type(), a.index(i, 0), a.columnStride(), rows, i * k, k);
+        }
+        boolean dots = b.rowStride() == 1;
+        WorkerPool.RangeBody body = (first, end) -> {
+            Matrix part = b.shifted(first * b.columnStride());
+            float[] sums = new float[m * (int) (end - first)];
+            if (dots) {
+                dots(m, (int) (end - first), k, rows, part, sums);
+            } else {
+                sums(m, (int) (end - first), k, rows, part, sums);
+            }
+            store(m, (int) (end - first), sums, c.shifted(first), accumulate);
+        };
+        long grain = Math.clamp(TASK_WORK / k, 16, WIDTH);
+        if (parallel) {
+            WorkerPool.shared().forRanges(n, grain, body);
+        } else {
+            for (long first = 0; first < n; first += grain) {
+                body.accept(first, Math.min(n, first + grain));
+            }
+        }
+    }
+
+    private static void dots(int m, int n, int k, float[] rows, Matrix b, float[] sums) {
+        float[] row = ROW.get();
+        for (int j = 0; j < n; j++) {
+            for (int first = 0; first < k; first += DEPTH) {
+                int depth = Math.min(DEPTH, k - first);
+                Widening.copy(b.data(), b.type(), b.index(first, j), 1, row, 0, depth);
+                for (int i = 0; i < m; i++) {
+                    sums[i * n + j] += dot(rows, i * k + first, row, depth);
+                }
+            }
+        }
+    }
+
+    private static float dot(float[] x, int at, float[] y, int count) {
+        FloatVector s0 = FloatVector.zero(SPECIES);
+        FloatVector s1 = s0;
+        FloatVector s2 = s0;
+        FloatVector s3 = s0;
+        int i = 0;
+        for (; i <= count - 4 * LANES; i += 4 * LANES) {
+            s0 = FloatVector.fromArray(SPECIES, x, at + i).fma(FloatVector.fromArray(SPECIES, y, i), s0);
+            s1 = FloatVector.fromArray(SPECIES, x, at + i + LANES).fma(FloatVector.fromArray(SPECIES, y, i + LANES), s1);
+            s2 = FloatVector.fromArray(SPECIES, x, at + i + 2 * LANES).fma(FloatVector.fromArray(SPECIES, y, i + 2 * LANES), s2);
+            s3 = FloatVector.fromArray(SPECIES, x, at + i + 3 * LANES).fma(FloatVector.fromArray(SPECIES, y, i + 3 * LANES), s3);
+        }
+        for (; i <= count - LANES; i += LANES) {
+            s0 = FloatVector.fromArray(SPECIES, x, at + i).fma(FloatVector.fromArray(SPECIES, y, i), s0);
+        }
+        float sum = VectorMath.sum(s0.add(s1).add(s2.add(s3)));
+        for (; i < count; i++) {
+            sum = Math.fma(x[at + i], y[i], sum);
+        }
+        return sum;
+    }
+
+    private static void sums(int m, int n, int k, float[] rows, Matrix b, float[] sums) {
+        float[] row = ROW.get();
+        for (int p = 0; p < k; p++) {
+            Widening.copy(b.data(), b.type(), b.index(p, 0), 1, row, 0, n);
+            for (int i = 0; i < m; i++) {
+                add(rows[i * k + p], row, sums, i * n, n);
+            }
+        }
+    }
+
+    private static void add(float factor, float[] row, float[] sums, int at, int count) {
+        FloatVector f = FloatVector.broadcast(SPECIES, factor);
+        int i = 0;
+        for (; i <= count - LANES; i += LANES) {
+            f.fma(FloatVector.fromArray(SPECIES, row, i), FloatVector.fromArray(SPECIES, sums, at + i)).intoArray(sums, at + i);
+        }
+        for (; i < count; i++) {
+            sums[at + i] = Math.fma(factor, row[i], sums[at + i]);
+        }
+    }
+
+    private static void store(int m, int n, float[] sums, Matrix c, boolean accumulate) {
+        for (int i = 0; i < m; i++) {
+            MemorySegment data = c.data();
+            long start = c.index(i, 0) * Float.BYTES;
+            for (int j = 0; j < n; j++) {
+                float old = accumulate ? data.get(ValueLayout.JAVA_FLOAT, start + j * 4L) : 0f;
+                data.set(ValueLayout.JAVA_FLOAT, start + j * 4L, accumulate ? old + sums[i * n + j] : sums[i * n + j]);
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+package kept.backend.cpu;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorShuffle;
+import jdk.incubator.vector.VectorSpecies;
+import kept.tensor.DType;
+
+/**
+ * Lays strips of a matrix out in the order in which the micro-kernel reads them, widened to f32.
+ *
+ * <p>A panel takes {@code height} rows of its matrix (a power of two; rows beyond the last are zeros) and has them side by side:
+ *
+ * <pre>
+ *   rows of the matrix            panel
+ *   x00 x01 x02 ...
+ *   x10 x11 x12 ...       -->     x00 x10 x20 x30  x01 x11 x21 x31  x02 ...
+ *   x20 x21 x22 ...
+ *   x30 x31 x32 ...
+ * </pre>
+ *
+ * <p>Where the matrix is contiguous down its columns that is a copy. Where it is contiguous along its rows it is a transposition, done in blocks
+ * that stay in the first-level cache: interleaving the first half of {@code height * n} elements with the second half, log2(height) times.
+ */
+final class Packing {
+    /** Columns that are transposed at a time. */
+    private static final int BLOCK = 64;
+    /** Floats of scratch memory that {@link #pack} needs for panels of some height: two blocks. */
+    static final int SCRATCH_PER_ROW = 2 * BLOCK;
+
+    private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
+    private static final int LANES = SPECIES.length();
+    private static final VectorShuffle<Float> ZIP_LOW = VectorShuffle.makeZip(SPECIES, 0);
+    private static final VectorShuffle<Float> ZIP_HIGH = VectorShuffle.makeZip(SPECIES, 1);
+    /** Every height is a multiple of the tile's rows. */
+    private static final VectorSpecies<Float> STRIP = VectorSpecies.of(float.class, VectorShape.forBitSize(MicroKernel.ROWS * Float.SIZE));
+    private static final ByteOrder ORDER = ByteOrder.nativeOrder();
+
+    private Packing() { }
+
+    /**
+     * Packs rows [0, rows) and columns [0, columns) of a matrix, panel after panel.
+     *
+     * @param x the matrix
+     * @param rows how many rows, at least 1
+     * @param columns how many columns, at least 1
+     * @param height rows of a panel
+     * @param panels receives {@code ceil(rows / height)} panels of {@code height * columns}
+     * @param at where the first begins
+     * @param scratch {@code height * SCRATCH_PER_ROW} floats
+     */
+    static void pack(Matrix x, int rows, int columns, int height, float[] panels, int at, float[] scratch) {
+        for (int row = 0; row < rows; row += height) {
+            Matrix strip = x.shifted(row * x.rowStride());
+            int present = Math.min(height, rows - row);
+            int start = at + row * columns;
+            if (x.columnStride() == 1 && x.rowStride() != 1) {
+                transpose(strip, present, columns, height, panels, start, scratch);
+            } else if (x.rowStride() == 1 && x.type() == DType.F32 && present == height) {
+                copy(strip, columns, height, panels, start);
+            } else {
+                widen(strip, present, columns, height, panels, start);
+            }
+        }
+    }
+
+    private static void copy(Matrix x, int columns, int height, float[] panel, int at) {
+        MemorySegment data = x.data();
+        for (int k = 0; k < columns; k++) {
+            long source = x.index(0, k) * 4;
+            for (int i = 0; i < height; i += STRIP.length()) {
+                FloatVector.fromMemorySegment(STRIP, data, source + i * 4L, ORDER).intoArray(panel, at + k * height + i);
+            }
+        }
+    }
+
+    private static void widen(Matrix x, int present, int columns, int height, float[] panel, int at) {
+        for (int k = 0; k < columns; k++) {
+            int target = at + k * height;
+            Widening.copy(x.data(), x.type(), x.index(0, k), x.rowStride(), panel, target, present);
+            Arrays.fill(panel, target + present, target + height, 0f);
+        }
+    }
+
+    private static void transpose(Matrix x, int present, int columns, int height, float[] panel, int at, float[] scratch) {
+        int other = height * BLOCK;
+        for (int k = 0; k < columns; k += BLOCK) {
+            int valid = Math.min(BLOCK, columns - k);
+            int width = valid + LANES - 1 & -LANES;
+            for (int i = 0; i < present; i++) {
+                Widening.copy(x.data(), x.type(), x.index(i, k), 1, scratch, i * width, valid);
+            }
+            Arrays.fill(scratch, present * width, height * width, 0f);
+            int from = 0;
+            for (int factor = height; factor > 2; factor /= 2) {
+                interleave(scratch, from, height * width / 2, scratch, other - from);
+                from = other - from;
+            }
+            if (valid == width) {
+                interleave(scratch, from, height * width / 2, panel, at + k * height);
+            } else {
+                interleave(scratch, from, height * width / 2, scratch, other - from);
+                System.arraycopy(scratch, other - from, panel, at + k * height, height * valid);
+            }
+        }
+    }
+
+    /** Takes an element of the first half, one of the second, and so on. The regions do not overlap. */
+    private static void interleave(float[] source, int from, int half, float[] target, int to) {
+        for (int i = 0; i < half; i += LANES) {
+            FloatVector first = FloatVector.fromArray(SPECIES, source, from + i);
+            FloatVector second = FloatVector.fromArray(SPECIES, source, from + half + i);
+            first.rearrange(ZIP_LOW, second).intoArray(target, to + 2 * i);
+            first.rearrange(ZIP_HIGH, second).intoArray(target, to + 2 * i + LANES);
+        }
+    }
+}

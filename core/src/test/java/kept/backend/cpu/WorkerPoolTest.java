@@ -1,0 +1,133 @@
+package kept.backend.cpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicIntegerArray;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class WorkerPoolTest {
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 3, 5})
+    void everyTaskRunsExactlyOnceInEveryKernel(int threads) {
+        try (WorkerPool pool = new WorkerPool(threads)) {
+            assertThat(pool.threads()).isEqualTo(threads);
+            for (int tasks : new int[] {0, 1, 2, 7, 1000}) {
+                for (int repeat = 0; repeat < 200; repeat++) {
+                    AtomicIntegerArray runs = new AtomicIntegerArray(tasks);
+                    pool.run(tasks, runs::incrementAndGet);
+                    for (int i = 0; i < tasks; i++) {
+                        assertThat(runs.get(i)).isEqualTo(1);
+                    }
+                }
+            }
+        }
+    }
+
+    @Test
+    void workersThatSleepAreWoken() throws InterruptedException {
+        try (WorkerPool pool = new WorkerPool(2)) {
+            for (int repeat = 0; repeat < 20; repeat++) {
+                LockSupport.parkNanos(2_000_000);
+                CountDownLatch both = new CountDownLatch(2);
+                pool.run(2, task -> {
+                    both.countDown();
+                    try {
+                        both.await();
+                    } catch (InterruptedException e) {
+                        Thread.currentThread().interrupt();
+                    }
+                });
+                assertThat(both.getCount()).isZero();
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 3})
+    void exceptionOfATaskReachesTheCallerAndThePoolGoesOn(int threads) {
+        try (WorkerPool pool = new WorkerPool(threads)) {
+            for (int failing = 0; failing < 50; failing++) {
+                int bad = failing;
+                assertThatThrownBy(() -> pool.run(50, task -> {
+                    if (task == bad) {
+                        throw new IllegalStateException("task " + task);
+                    }
+                })).isInstanceOf(IllegalStateException.class).hasMessage("task " + bad);
+            }
+            assertThatThrownBy(() -> pool.run(4, task -> {
+                throw new AssertionError("error");
+            })).isInstanceOf(AssertionError.class);
+            AtomicInteger sum = new AtomicInteger();
+            pool.run(10, sum::addAndGet);
+            assertThat(sum).hasValue(45);
+        }
+    }
+
+    @Test
+    void kernelInsideATaskRunsInThatTask() {
+        try (WorkerPool pool = new WorkerPool(3)) {
+            AtomicInteger inner = new AtomicInteger();
+            pool.run(20, task -> {
+                Thread outer = Thread.currentThread();
+                pool.run(10, nested -> {
+                    assertThat(Thread.currentThread()).isSameAs(outer);
+                    inner.incrementAndGet();
+                });
+            });
+            assertThat(inner).hasValue(200);
+        }
+    }
+
+    @Test
+    void severalThreadsMaySubmitAtOnce() throws InterruptedException {
+        try (WorkerPool pool = new WorkerPool(3)) {
+            AtomicInteger total = new AtomicInteger();
+            AtomicReference<Throwable> failure = new AtomicReference<>();
+            List<Thread> callers = new ArrayList<>();
+            for (int i = 0; i < 4; i++) {
+                callers.add(Thread.ofPlatform().uncaughtExceptionHandler((thread, e) -> failure.set(e)).start(() -> {
+                    for (int repeat = 0; repeat < 300; repeat++) {
+                        pool.run(11, task -> total.incrementAndGet());
+                    }
+                }));
+            }
+            for (Thread caller : callers) {
+                caller.join();
+            }
+            assertThat(failure.get()).isNull();
+            assertThat(total).hasValue(4 * 300 * 11);
+        }
+    }
+
+    @Test
+    void rangesDependOnCountAndGrainOnly() {
+        for (int threads : new int[] {1, 4}) {
+            try (WorkerPool pool = new WorkerPool(threads)) {
+                var ends = new ConcurrentHashMap<Long, Long>();
+                pool.forRanges(1003, 100, ends::put);
+                assertThat(ends).hasSize(11).containsEntry(0L, 100L).containsEntry(900L, 1000L).containsEntry(1000L, 1003L);
+                pool.forRanges(0, 100, (first, end) -> {
+                    throw new IllegalStateException("no elements, no ranges");
+                });
+                AtomicInteger ranges = new AtomicInteger();
+                pool.forRanges(1L << 40, 1, (first, end) -> ranges.incrementAndGet());
+                assertThat(ranges).hasValue(1 << 20);
+            }
+        }
+    }
+
+    @Test
+    void poolNeedsAThread() {
+        assertThatThrownBy(() -> new WorkerPool(0)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("kept.threads");
+    }
+}
