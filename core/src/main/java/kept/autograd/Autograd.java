@@ -2,6 +2,8 @@ package kept.autograd;
 
 import java.util.function.Supplier;
 import kept.tensor.DType;
+import kept.tensor.Device;
+import kept.tensor.DeviceException;
 import kept.tensor.Scope;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
@@ -52,8 +54,10 @@ public final class Autograd {
      * @param operation a fresh instance
      * @param inputs its operands
      * @return the result
+     * @throws DeviceException if the operands live on different devices, or elsewhere than the current scope makes tensors
      */
     public static Tensor apply(Operation operation, Tensor... inputs) {
+        checkDevices(operation, inputs);
         boolean record = false;
         if (isRecording()) {
             for (Tensor input : inputs) {
@@ -62,6 +66,20 @@ public final class Autograd {
         }
         Tensor result = withoutRecording(() -> operation.forward(inputs));
         return record && result.dtype().isFloating() ? result.recordedBy(new Node(operation, inputs)) : result;
+    }
+
+    private static void checkDevices(Operation operation, Tensor... inputs) {
+        Device device = Scope.current().device();
+        for (Tensor input : inputs) {
+            if (input.device() != inputs[0].device()) {
+                throw new DeviceException("[%s] operands live on different devices: %s and %s; copy one to the other's device first"
+                        .formatted(operation.name(), inputs[0].device(), input.device()));
+            }
+            if (input.device() != device) {
+                throw new DeviceException("[%s] operands live on %s, but the current scope makes tensors on %s; open one with Scope.open(tensor.device())"
+                        .formatted(operation.name(), input.device(), device));
+            }
+        }
     }
 
     /**

@@ -8,7 +8,6 @@ import kept.backend.Binary;
 import kept.backend.Buffer;
 import kept.tensor.DType;
 import kept.tensor.Scope;
-import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
 /**
@@ -40,9 +39,6 @@ final class BackwardPass {
 
     /** Adds a gradient, which lies in {@code temporaries} or outlives this walk, to a leaf or to what waits for a node. */
     private void deliver(Tensor input, Tensor gradient, Scope temporaries) {
-        if (!gradient.shape().equals(input.shape())) {
-            throw new ShapeException("[backward] gradient %s of an operand %s".formatted(gradient.shape(), input.shape()));
-        }
         Node node = input.node();
         if (node == null) {
             addInPlace(input.gradientAccumulator(), gradient);
@@ -52,7 +48,7 @@ final class BackwardPass {
         if (present == null) {
             queue.add(node);
             hold(node, gradient, temporaries);
-        } else if (isExclusive(present)) {
+        } else if (isExclusive(present) && gradient.buffer() != present.buffer()) {
             addInPlace(present, gradient);
         } else {
             Tensor sum = Tensor.empty(DType.F32, input.shape());
@@ -103,7 +99,7 @@ final class BackwardPass {
         @Override
         public void add(int input, Tensor gradient) {
             if (wanted(input)) {
-                deliver(inputs[input], gradient, temporaries);
+                deliver(inputs[input], Operands.summedTo(inputs[input].shape(), gradient), temporaries);
             }
         }
 

@@ -1,5 +1,8 @@
 package kept.autograd;
 
+import java.util.function.Consumer;
+import kept.tensor.DType;
+import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /** Where an operation's backward hands the gradients of its operands to. */
@@ -16,7 +19,8 @@ public interface Gradients {
      * Adds to an operand's gradient; does nothing if it is not wanted.
      *
      * @param input the operand's index
-     * @param gradient of the operand's shape, F32; a new tensor, or the incoming gradient or a view of it
+     * @param gradient F32; a new tensor, or the incoming gradient or a view of it; of the operand's shape, or of one that the operand was broadcast to:
+     *         then it is summed over the axes that were stretched
      */
     void add(int input, Tensor gradient);
 
@@ -28,4 +32,26 @@ public interface Gradients {
      * @return a contiguous F32 tensor of the operand's shape, or null: then hand a new tensor to {@link #add}
      */
     Tensor accumulator(int input);
+
+    /**
+     * Adds to parts of an operand's gradient in place: to its {@link #accumulator}, or to zeros where there is none yet. Does nothing if the gradient
+     * is not wanted.
+     *
+     * @param input the operand's index
+     * @param shape the operand's shape
+     * @param addition adds to the contiguous F32 tensor that it is given
+     */
+    default void accumulate(int input, Shape shape, Consumer<Tensor> addition) {
+        if (!wanted(input)) {
+            return;
+        }
+        Tensor present = accumulator(input);
+        if (present != null) {
+            addition.accept(present);
+        } else {
+            Tensor sum = Tensor.full(0, DType.F32, shape);
+            addition.accept(sum);
+            add(input, sum);
+        }
+    }
 }

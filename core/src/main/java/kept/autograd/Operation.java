@@ -11,6 +11,16 @@ public abstract class Operation {
     protected Operation() {}
 
     /**
+     * The name that error messages start with: what users call the operation by.
+     *
+     * @return by default the class's own name, its first letter in lower case
+     */
+    protected String name() {
+        String simple = getClass().getSimpleName();
+        return Character.toLowerCase(simple.charAt(0)) + simple.substring(1);
+    }
+
+    /**
      * Checks the operands and computes the result; nothing done here is recorded.
      *
      * @param inputs the operands

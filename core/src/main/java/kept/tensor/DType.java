@@ -52,4 +52,22 @@ public enum DType {
     public String label() {
         return name().toLowerCase(java.util.Locale.ROOT);
     }
+
+    /**
+     * The type that holds the values of two: the same one, or {@link #F32} for two different floating types.
+     *
+     * @param other the other operand's type
+     * @param operation the name that an error message starts with
+     * @return the common type
+     * @throws DTypeException if one is an integer type and they differ
+     */
+    public DType promote(DType other, String operation) {
+        if (this == other) {
+            return this;
+        }
+        if (!floating || !other.floating) {
+            throw new DTypeException("[%s] operands are %s and %s; cast one of them first".formatted(operation, label(), other.label()));
+        }
+        return F32;
+    }
 }

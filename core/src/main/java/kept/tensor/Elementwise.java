@@ -1,9 +1,21 @@
 package kept.tensor;
 
 import kept.autograd.Autograd;
-import kept.autograd.Add;
+import kept.autograd.Cast;
+import kept.autograd.Clamp;
+import kept.autograd.ElementwiseBinary;
+import kept.autograd.ElementwiseScalar;
+import kept.autograd.ElementwiseUnary;
+import kept.autograd.Power;
+import kept.backend.Binary;
+import kept.backend.Unary;
 
-/** Operations of a {@link Tensor} that treat each element by itself; two operands are broadcast to their common shape. */
+/**
+ * Operations of a {@link Tensor} that treat each element by itself.
+ *
+ * <p>Two operands are broadcast to their common shape: axes are aligned at the innermost, and an extent of 1 stretches to its partner's. Two different
+ * floating dtypes give {@link DType#F32}; an integer type goes only with itself. A number does not change the tensor's dtype.
+ */
 public sealed interface Elementwise permits Tensor {
     /**
      * The tensor these operations work on.
@@ -16,10 +28,404 @@ public sealed interface Elementwise permits Tensor {
      * The sum {@code this + other}.
      *
      * @param other a tensor that broadcasts with this one
-     * @return a tensor of the common shape
+     * @return a tensor of the common shape and dtype
      * @throws ShapeException if the shapes do not broadcast
+     * @throws DTypeException if one dtype is an integer type and they differ
      */
     default Tensor add(Tensor other) {
-        return Autograd.apply(new Add(), self(), other);
+        return Autograd.apply(new ElementwiseBinary(Binary.ADD), self(), other);
+    }
+
+    /**
+     * The sum {@code this + value}.
+     *
+     * @param value the number
+     * @return a tensor of this shape and dtype
+     * @throws DTypeException if this is of an integer type that the number does not fit
+     */
+    default Tensor add(double value) {
+        return Autograd.apply(new ElementwiseScalar(Binary.ADD, value), self());
+    }
+
+    /**
+     * The difference {@code this - other}.
+     *
+     * @param other a tensor that broadcasts with this one
+     * @return a tensor of the common shape and dtype
+     * @throws ShapeException if the shapes do not broadcast
+     * @throws DTypeException if one dtype is an integer type and they differ
+     */
+    default Tensor sub(Tensor other) {
+        return Autograd.apply(new ElementwiseBinary(Binary.SUBTRACT), self(), other);
+    }
+
+    /**
+     * The difference {@code this - value}.
+     *
+     * @param value the number
+     * @return a tensor of this shape and dtype
+     * @throws DTypeException if this is of an integer type that the number does not fit
+     */
+    default Tensor sub(double value) {
+        return Autograd.apply(new ElementwiseScalar(Binary.SUBTRACT, value), self());
+    }
+
+    /**
+     * The product {@code this * other} of each pair of elements.
+     *
+     * @param other a tensor that broadcasts with this one
+     * @return a tensor of the common shape and dtype
+     * @throws ShapeException if the shapes do not broadcast
+     * @throws DTypeException if one dtype is an integer type and they differ
+     */
+    default Tensor mul(Tensor other) {
+        return Autograd.apply(new ElementwiseBinary(Binary.MULTIPLY), self(), other);
+    }
+
+    /**
+     * The product {@code this * value}.
+     *
+     * @param value the number
+     * @return a tensor of this shape and dtype
+     * @throws DTypeException if this is of an integer type that the number does not fit
+     */
+    default Tensor mul(double value) {
+        return Autograd.apply(new ElementwiseScalar(Binary.MULTIPLY, value), self());
+    }
+
+    /**
+     * The quotient {@code this / other}; integers divide towards zero.
+     *
+     * @param other a tensor that broadcasts with this one
+     * @return a tensor of the common shape and dtype
+     * @throws ShapeException if the shapes do not broadcast
+     * @throws DTypeException if one dtype is an integer type and they differ
+     */
+    default Tensor div(Tensor other) {
+        return Autograd.apply(new ElementwiseBinary(Binary.DIVIDE), self(), other);
+    }
+
+    /**
+     * The quotient {@code this / value}; integers divide towards zero.
+     *
+     * @param value the number
+     * @return a tensor of this shape and dtype
+     * @throws DTypeException if this is of an integer type that the number does not fit
+     */
+    default Tensor div(double value) {
+        return Autograd.apply(new ElementwiseScalar(Binary.DIVIDE, value), self());
+    }
+
+    /**
+     * The smaller of each pair of elements, NaN if either is NaN; equal ones share the gradient by halves.
+     *
+     * @param other a tensor that broadcasts with this one
+     * @return a tensor of the common shape and dtype
+     * @throws ShapeException if the shapes do not broadcast
+     * @throws DTypeException if one dtype is an integer type and they differ
+     */
+    default Tensor minimum(Tensor other) {
+        return Autograd.apply(new ElementwiseBinary(Binary.MINIMUM), self(), other);
+    }
+
+    /**
+     * The larger of each pair of elements, NaN if either is NaN; equal ones share the gradient by halves.
+     *
+     * @param other a tensor that broadcasts with this one
+     * @return a tensor of the common shape and dtype
+     * @throws ShapeException if the shapes do not broadcast
+     * @throws DTypeException if one dtype is an integer type and they differ
+     */
+    default Tensor maximum(Tensor other) {
+        return Autograd.apply(new ElementwiseBinary(Binary.MAXIMUM), self(), other);
+    }
+
+    /**
+     * The negative {@code -x}.
+     *
+     * @return a tensor of this shape and dtype
+     */
+    default Tensor neg() {
+        return Autograd.apply(new ElementwiseUnary(Unary.NEGATE), self());
+    }
+
+    /**
+     * The absolute value {@code |x|}; its gradient at 0 is 0.
+     *
+     * @return a tensor of this shape and dtype
+     */
+    default Tensor abs() {
+        return Autograd.apply(new ElementwiseUnary(Unary.ABS), self());
+    }
+
+    /**
+     * The exponential {@code e^x}.
+     *
+     * @return a tensor of this shape and dtype
+     * @throws DTypeException if this is of an integer type
+     */
+    default Tensor exp() {
+        return Autograd.apply(new ElementwiseUnary(Unary.EXP), self());
+    }
+
+    /**
+     * The natural logarithm.
+     *
+     * @return a tensor of this shape and dtype
+     * @throws DTypeException if this is of an integer type
+     */
+    default Tensor log() {
+        return Autograd.apply(new ElementwiseUnary(Unary.LOG), self());
+    }
+
+    /**
+     * The square root.
+     *
+     * @return a tensor of this shape and dtype
+     * @throws DTypeException if this is of an integer type
+     */
+    default Tensor sqrt() {
+        return Autograd.apply(new ElementwiseUnary(Unary.SQRT), self());
+    }
+
+    /**
+     * The reciprocal square root {@code 1 / sqrt(x)}.
+     *
+     * @return a tensor of this shape and dtype
+     * @throws DTypeException if this is of an integer type
+     */
+    default Tensor rsqrt() {
+        return Autograd.apply(new ElementwiseUnary(Unary.RSQRT), self());
+    }
+
+    /**
+     * The hyperbolic tangent.
+     *
+     * @return a tensor of this shape and dtype
+     * @throws DTypeException if this is of an integer type
+     */
+    default Tensor tanh() {
+        return Autograd.apply(new ElementwiseUnary(Unary.TANH), self());
+    }
+
+    /**
+     * The logistic function {@code 1 / (1 + e^-x)}.
+     *
+     * @return a tensor of this shape and dtype
+     * @throws DTypeException if this is of an integer type
+     */
+    default Tensor sigmoid() {
+        return Autograd.apply(new ElementwiseUnary(Unary.SIGMOID), self());
+    }
+
+    /**
+     * The sigmoid-weighted unit {@code x * sigmoid(x)}, also called swish.
+     *
+     * @return a tensor of this shape and dtype
+     * @throws DTypeException if this is of an integer type
+     */
+    default Tensor silu() {
+        return Autograd.apply(new ElementwiseUnary(Unary.SILU), self());
+    }
+
+    /**
+     * The Gaussian error linear unit {@code x * Phi(x)}, in its tanh approximation (Hendrycks and Gimpel, arXiv 1606.08415).
+     *
+     * @return a tensor of this shape and dtype
+     * @throws DTypeException if this is of an integer type
+     */
+    default Tensor gelu() {
+        return Autograd.apply(new ElementwiseUnary(Unary.GELU), self());
+    }
+
+    /**
+     * The rectifier {@code max(x, 0)}; its gradient at 0 is 0.
+     *
+     * @return a tensor of this shape and dtype
+     */
+    default Tensor relu() {
+        return Autograd.apply(new ElementwiseUnary(Unary.RELU), self());
+    }
+
+    /**
+     * The power {@code x^exponent}: by products for whole exponents, else by way of the logarithm, which is NaN for negative x.
+     *
+     * @param exponent the exponent
+     * @return a tensor of this shape and dtype
+     * @throws DTypeException if this is of an integer type
+     */
+    default Tensor pow(double exponent) {
+        return Autograd.apply(new Power(exponent), self());
+    }
+
+    /**
+     * The square {@code x * x}.
+     *
+     * @return a tensor of this shape and dtype
+     * @throws DTypeException if this is of an integer type
+     */
+    default Tensor square() {
+        return pow(2);
+    }
+
+    /**
+     * Each element moved into a range: {@code min(max(x, low), high)}. The gradient passes where x lies in the range, its bounds included.
+     *
+     * @param low the smallest result; negative infinity for none
+     * @param high the largest result; infinity for none
+     * @return a tensor of this shape and dtype
+     * @throws IllegalArgumentException if low is above high
+     * @throws DTypeException if this is of an integer type that the number does not fit
+     */
+    default Tensor clamp(double low, double high) {
+        return Autograd.apply(new Clamp(low, high), self());
+    }
+
+    /**
+     * 1 where {@code this == other}, else 0. Not differentiable.
+     *
+     * @param other a tensor that broadcasts with this one
+     * @return an I32 tensor of the common shape
+     * @throws ShapeException if the shapes do not broadcast
+     * @throws DTypeException if one dtype is an integer type and they differ
+     */
+    default Tensor eq(Tensor other) {
+        return Autograd.apply(new ElementwiseBinary(Binary.EQUAL), self(), other);
+    }
+
+    /**
+     * 1 where {@code this == value}, else 0. Not differentiable.
+     *
+     * @param value the number
+     * @return an I32 tensor of this shape
+     * @throws DTypeException if this is of an integer type that the number does not fit
+     */
+    default Tensor eq(double value) {
+        return Autograd.apply(new ElementwiseScalar(Binary.EQUAL, value), self());
+    }
+
+    /**
+     * 1 where {@code this != other}, else 0. Not differentiable.
+     *
+     * @param other a tensor that broadcasts with this one
+     * @return an I32 tensor of the common shape
+     * @throws ShapeException if the shapes do not broadcast
+     * @throws DTypeException if one dtype is an integer type and they differ
+     */
+    default Tensor ne(Tensor other) {
+        return Autograd.apply(new ElementwiseBinary(Binary.NOT_EQUAL), self(), other);
+    }
+
+    /**
+     * 1 where {@code this != value}, else 0. Not differentiable.
+     *
+     * @param value the number
+     * @return an I32 tensor of this shape
+     * @throws DTypeException if this is of an integer type that the number does not fit
+     */
+    default Tensor ne(double value) {
+        return Autograd.apply(new ElementwiseScalar(Binary.NOT_EQUAL, value), self());
+    }
+
+    /**
+     * 1 where {@code this < other}, else 0. Not differentiable.
+     *
+     * @param other a tensor that broadcasts with this one
+     * @return an I32 tensor of the common shape
+     * @throws ShapeException if the shapes do not broadcast
+     * @throws DTypeException if one dtype is an integer type and they differ
+     */
+    default Tensor lt(Tensor other) {
+        return Autograd.apply(new ElementwiseBinary(Binary.LESS), self(), other);
+    }
+
+    /**
+     * 1 where {@code this < value}, else 0. Not differentiable.
+     *
+     * @param value the number
+     * @return an I32 tensor of this shape
+     * @throws DTypeException if this is of an integer type that the number does not fit
+     */
+    default Tensor lt(double value) {
+        return Autograd.apply(new ElementwiseScalar(Binary.LESS, value), self());
+    }
+
+    /**
+     * 1 where {@code this <= other}, else 0. Not differentiable.
+     *
+     * @param other a tensor that broadcasts with this one
+     * @return an I32 tensor of the common shape
+     * @throws ShapeException if the shapes do not broadcast
+     * @throws DTypeException if one dtype is an integer type and they differ
+     */
+    default Tensor le(Tensor other) {
+        return Autograd.apply(new ElementwiseBinary(Binary.LESS_EQUAL), self(), other);
+    }
+
+    /**
+     * 1 where {@code this <= value}, else 0. Not differentiable.
+     *
+     * @param value the number
+     * @return an I32 tensor of this shape
+     * @throws DTypeException if this is of an integer type that the number does not fit
+     */
+    default Tensor le(double value) {
+        return Autograd.apply(new ElementwiseScalar(Binary.LESS_EQUAL, value), self());
+    }
+
+    /**
+     * 1 where {@code this > other}, else 0. Not differentiable.
+     *
+     * @param other a tensor that broadcasts with this one
+     * @return an I32 tensor of the common shape
+     * @throws ShapeException if the shapes do not broadcast
+     * @throws DTypeException if one dtype is an integer type and they differ
+     */
+    default Tensor gt(Tensor other) {
+        return Autograd.apply(new ElementwiseBinary(Binary.GREATER), self(), other);
+    }
+
+    /**
+     * 1 where {@code this > value}, else 0. Not differentiable.
+     *
+     * @param value the number
+     * @return an I32 tensor of this shape
+     * @throws DTypeException if this is of an integer type that the number does not fit
+     */
+    default Tensor gt(double value) {
+        return Autograd.apply(new ElementwiseScalar(Binary.GREATER, value), self());
+    }
+
+    /**
+     * 1 where {@code this >= other}, else 0. Not differentiable.
+     *
+     * @param other a tensor that broadcasts with this one
+     * @return an I32 tensor of the common shape
+     * @throws ShapeException if the shapes do not broadcast
+     * @throws DTypeException if one dtype is an integer type and they differ
+     */
+    default Tensor ge(Tensor other) {
+        return Autograd.apply(new ElementwiseBinary(Binary.GREATER_EQUAL), self(), other);
+    }
+
+    /**
+     * 1 where {@code this >= value}, else 0. Not differentiable.
+     *
+     * @param value the number
+     * @return an I32 tensor of this shape
+     * @throws DTypeException if this is of an integer type that the number does not fit
+     */
+    default Tensor ge(double value) {
+        return Autograd.apply(new ElementwiseScalar(Binary.GREATER_EQUAL, value), self());
+    }
+
+    /**
+     * These values in another dtype, rounded to nearest even; floating to integer truncates towards zero. Differentiable between floating types.
+     *
+     * @param dtype the new element type
+     * @return this tensor if it has the dtype, else a dense copy
+     */
+    default Tensor cast(DType dtype) {
+        return self().dtype() == dtype ? self() : Autograd.apply(new Cast(dtype), self());
     }
 }

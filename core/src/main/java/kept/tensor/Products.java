@@ -1,6 +1,11 @@
 package kept.tensor;
 
-/** Matrix products of {@link Tensor}s. */
+import kept.autograd.Autograd;
+import kept.autograd.MatMul;
+
+/**
+ * Matrix products of {@link Tensor}s.
+ */
 public sealed interface Products permits Tensor {
     /**
      * The tensor these operations work on.
@@ -8,4 +13,38 @@ public sealed interface Products permits Tensor {
      * @return this, as a tensor
      */
     Tensor self();
+
+    /**
+     * The matrix product {@code this other}, of the matrices in the last two axes. Axes before them are batches, which broadcast; an operand of one axis is a
+     * row on the left and a column on the right. A transposed view costs no copy. Sums are f32.
+     *
+     * @param other {@code [batch..., k, n]} for this {@code [batch..., m, k]}
+     * @return {@code [batch..., m, n]}, of the common dtype
+     * @throws ShapeException if the inner dimensions differ or the batches do not broadcast
+     * @throws DTypeException if an operand is of an integer type
+     */
+    default Tensor matmul(Tensor other) {
+        Tensor x = self();
+        if (x.rank() == 1) {
+            return x.unsqueeze(0).matmul(other).squeeze(other.rank() == 1 ? 0 : -2);
+        }
+        if (other.rank() == 1) {
+            return x.matmul(other.unsqueeze(1)).squeeze(-1);
+        }
+        return Autograd.apply(new MatMul(false), x, other);
+    }
+
+    /**
+     * The product with a transposed matrix, {@code this weight^T}, as a linear layer has it. Like {@code matmul(weight.transpose(0, 1))}, but the weight's
+     * gradient is added in place.
+     *
+     * @param weight {@code [out, in]} for this {@code [batch..., in]}; batches before its two axes broadcast
+     * @return {@code [batch..., out]}, of the common dtype
+     * @throws ShapeException if the inner dimensions differ or the batches do not broadcast
+     * @throws DTypeException if an operand is of an integer type
+     */
+    default Tensor linear(Tensor weight) {
+        Tensor x = self();
+        return x.rank() == 1 ? x.unsqueeze(0).linear(weight).squeeze(-2) : Autograd.apply(new MatMul(true), x, weight);
+    }
 }

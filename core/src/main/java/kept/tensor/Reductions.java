@@ -1,6 +1,17 @@
 package kept.tensor;
 
-/** Operations of a {@link Tensor} that turn many elements into one, along chosen axes, and the normalisations along an axis. */
+import kept.autograd.ArgMax;
+import kept.autograd.Autograd;
+import kept.autograd.Extremum;
+import kept.autograd.LogSumExp;
+import kept.autograd.Softmax;
+import kept.autograd.Sum;
+import kept.backend.Reduction;
+
+/**
+ * Operations of a {@link Tensor} along some of its axes. Where several axes may be named, naming none means all; {@code keepDimensions} leaves reduced axes in
+ * place with extent 1, so that the result broadcasts with the operand.
+ */
 public sealed interface Reductions permits Tensor {
     /**
      * The tensor these operations work on.
@@ -8,4 +19,186 @@ public sealed interface Reductions permits Tensor {
      * @return this, as a tensor
      */
     Tensor self();
+
+    /**
+     * The sum over some axes, accumulated in f32 (integers: exactly, in 64 bits); 0 over no elements.
+     *
+     * @param axes the axes; negative ones count from the last, none means all
+     * @return a tensor of this dtype without those axes
+     * @throws ShapeException if there is no such axis, or one is named twice
+     */
+    default Tensor sum(int... axes) {
+        return sum(false, axes);
+    }
+
+    /**
+     * The sum over some axes, accumulated in f32 (integers: exactly, in 64 bits); 0 over no elements.
+     *
+     * @param keepDimensions whether reduced axes stay, with extent 1
+     * @param axes the axes; negative ones count from the last, none means all
+     * @return a tensor of this dtype
+     * @throws ShapeException if there is no such axis, or one is named twice
+     */
+    default Tensor sum(boolean keepDimensions, int... axes) {
+        return Autograd.apply(new Sum(keepDimensions, axes), self());
+    }
+
+    /**
+     * The mean over some axes, computed in f32; NaN over no elements.
+     *
+     * @param axes the axes; negative ones count from the last, none means all
+     * @return a tensor of this dtype without those axes
+     * @throws ShapeException if there is no such axis, or one is named twice
+     * @throws DTypeException if this is of an integer type
+     */
+    default Tensor mean(int... axes) {
+        return mean(false, axes);
+    }
+
+    /**
+     * The mean over some axes, computed in f32; NaN over no elements.
+     *
+     * @param keepDimensions whether reduced axes stay, with extent 1
+     * @param axes the axes; negative ones count from the last, none means all
+     * @return a tensor of this dtype
+     * @throws ShapeException if there is no such axis, or one is named twice
+     * @throws DTypeException if this is of an integer type
+     */
+    default Tensor mean(boolean keepDimensions, int... axes) {
+        Tensor sum = self().cast(DType.F32).sum(keepDimensions, axes);
+        double count = (double) self().elementCount() / sum.elementCount();
+        return sum.div(count).cast(self().dtype());
+    }
+
+    /**
+     * The biased variance over some axes, {@code mean((x - mean(x))^2)}, computed in f32.
+     *
+     * @param axes the axes; negative ones count from the last, none means all
+     * @return a tensor of this dtype without those axes
+     * @throws ShapeException if there is no such axis, or one is named twice
+     * @throws DTypeException if this is of an integer type
+     */
+    default Tensor variance(int... axes) {
+        return variance(false, axes);
+    }
+
+    /**
+     * The biased variance over some axes, {@code mean((x - mean(x))^2)}, computed in f32.
+     *
+     * @param keepDimensions whether reduced axes stay, with extent 1
+     * @param axes the axes; negative ones count from the last, none means all
+     * @return a tensor of this dtype
+     * @throws ShapeException if there is no such axis, or one is named twice
+     * @throws DTypeException if this is of an integer type
+     */
+    default Tensor variance(boolean keepDimensions, int... axes) {
+        Tensor x = self().cast(DType.F32);
+        return x.sub(x.mean(true, axes)).square().mean(keepDimensions, axes).cast(self().dtype());
+    }
+
+    /**
+     * The largest element over some axes, NaN if there is one; equal ones share the gradient equally.
+     *
+     * @param axes the axes; negative ones count from the last, none means all
+     * @return a tensor of this dtype without those axes
+     * @throws ShapeException if there is no such axis, one is named twice, or there are no elements to choose from
+     */
+    default Tensor max(int... axes) {
+        return max(false, axes);
+    }
+
+    /**
+     * The largest element over some axes, NaN if there is one; equal ones share the gradient equally.
+     *
+     * @param keepDimensions whether reduced axes stay, with extent 1
+     * @param axes the axes; negative ones count from the last, none means all
+     * @return a tensor of this dtype
+     * @throws ShapeException if there is no such axis, one is named twice, or there are no elements to choose from
+     */
+    default Tensor max(boolean keepDimensions, int... axes) {
+        return Autograd.apply(new Extremum(Reduction.MAXIMUM, keepDimensions, axes), self());
+    }
+
+    /**
+     * The smallest element over some axes, NaN if there is one; equal ones share the gradient equally.
+     *
+     * @param axes the axes; negative ones count from the last, none means all
+     * @return a tensor of this dtype without those axes
+     * @throws ShapeException if there is no such axis, one is named twice, or there are no elements to choose from
+     */
+    default Tensor min(int... axes) {
+        return min(false, axes);
+    }
+
+    /**
+     * The smallest element over some axes, NaN if there is one; equal ones share the gradient equally.
+     *
+     * @param keepDimensions whether reduced axes stay, with extent 1
+     * @param axes the axes; negative ones count from the last, none means all
+     * @return a tensor of this dtype
+     * @throws ShapeException if there is no such axis, one is named twice, or there are no elements to choose from
+     */
+    default Tensor min(boolean keepDimensions, int... axes) {
+        return Autograd.apply(new Extremum(Reduction.MINIMUM, keepDimensions, axes), self());
+    }
+
+    /**
+     * The index of the largest element along one axis, the first of equals; the first NaN where there is one. Not differentiable.
+     *
+     * @param axis the axis; negative counts from the last
+     * @return an I64 tensor without that axis
+     * @throws ShapeException if there is no such axis, or it has no elements
+     */
+    default Tensor argMax(int axis) {
+        return Autograd.apply(new ArgMax(axis), self());
+    }
+
+    /**
+     * The logarithm {@code log sum e^x} over some axes, without overflow.
+     *
+     * @param axes the axes; negative ones count from the last, none means all
+     * @return a tensor of this dtype without those axes
+     * @throws ShapeException if there is no such axis, one is named twice, or there are no elements to choose from
+     * @throws DTypeException if this is of an integer type
+     */
+    default Tensor logSumExp(int... axes) {
+        return logSumExp(false, axes);
+    }
+
+    /**
+     * The logarithm {@code log sum e^x} over some axes, without overflow.
+     *
+     * @param keepDimensions whether reduced axes stay, with extent 1
+     * @param axes the axes; negative ones count from the last, none means all
+     * @return a tensor of this dtype
+     * @throws ShapeException if there is no such axis, one is named twice, or there are no elements to choose from
+     * @throws DTypeException if this is of an integer type
+     */
+    default Tensor logSumExp(boolean keepDimensions, int... axes) {
+        return Autograd.apply(new LogSumExp(keepDimensions, axes), self());
+    }
+
+    /**
+     * The distribution {@code e^x / sum e^x} along one axis, without overflow.
+     *
+     * @param axis the axis; negative counts from the last
+     * @return a tensor of this shape and dtype
+     * @throws ShapeException if there is no such axis
+     * @throws DTypeException if this is of an integer type
+     */
+    default Tensor softmax(int axis) {
+        return Autograd.apply(new Softmax(false, axis), self());
+    }
+
+    /**
+     * The logarithm of {@link #softmax} along one axis, {@code x - log sum e^x}.
+     *
+     * @param axis the axis; negative counts from the last
+     * @return a tensor of this shape and dtype
+     * @throws ShapeException if there is no such axis
+     * @throws DTypeException if this is of an integer type
+     */
+    default Tensor logSoftmax(int axis) {
+        return Autograd.apply(new Softmax(true, axis), self());
+    }
 }

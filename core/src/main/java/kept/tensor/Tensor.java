@@ -3,7 +3,9 @@ package kept.tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import kept.autograd.Autograd;
+import kept.autograd.Concat;
 import kept.autograd.Node;
+import kept.autograd.Where;
 import kept.backend.Backend;
 import kept.backend.Buffer;
 import kept.backend.Distribution;
@@ -198,6 +200,48 @@ public final class Tensor implements Elementwise, Reductions, Products, Views, I
 
     private static Shape shapeFor(int count, long... dimensions) {
         return dimensions.length == 0 ? Shape.of(count) : Shape.of(dimensions);
+    }
+
+    // Operations of several tensors on a par; those of one with others are in the interfaces
+
+    /**
+     * Puts tensors side by side along one axis.
+     *
+     * @param axis the axis; negative counts from the last
+     * @param tensors one or more, alike but for their extents along the axis
+     * @return a tensor of the common dtype
+     * @throws ShapeException if they differ along another axis
+     * @throws DTypeException if one dtype is an integer type and they differ
+     */
+    public static Tensor concat(int axis, Tensor... tensors) {
+        return Autograd.apply(new Concat(axis), tensors);
+    }
+
+    /**
+     * Puts tensors of one shape behind each other along a new axis.
+     *
+     * @param axis where the new axis is in the result; negative counts from the result's last
+     * @param tensors one or more
+     * @return a tensor of the common dtype
+     * @throws ShapeException if their shapes differ
+     * @throws DTypeException if one dtype is an integer type and they differ
+     */
+    public static Tensor stack(int axis, Tensor... tensors) {
+        return concat(axis, Arrays.stream(tensors).map(tensor -> tensor.unsqueeze(axis)).toArray(Tensor[]::new));
+    }
+
+    /**
+     * Chooses between two tensors: {@code condition != 0 ? a : b} for each element. All three are broadcast to their common shape.
+     *
+     * @param condition I32, as comparisons give it
+     * @param a taken where the condition holds
+     * @param b taken elsewhere
+     * @return a tensor of the common shape and of the common dtype of a and b
+     * @throws ShapeException if the shapes do not broadcast
+     * @throws DTypeException if the condition is not I32, or the dtypes of a and b do not go together
+     */
+    public static Tensor where(Tensor condition, Tensor a, Tensor b) {
+        return Autograd.apply(new Where(), condition, a, b);
     }
 
     // What it is

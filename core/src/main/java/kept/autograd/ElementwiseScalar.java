@@ -1,0 +1,75 @@
+package kept.autograd;
+
+import kept.backend.Binary;
+import kept.tensor.DType;
+import kept.tensor.DTypeException;
+import kept.tensor.Scope;
+import kept.tensor.Tensor;
+
+/**
+ * {@code y = f(x, c)} for each element x and one number c; the result keeps x's dtype, the arithmetic of floating types is in f32. Comparisons give I32
+ * and pass no gradient.
+ */
+public final class ElementwiseScalar extends Operation {
+    private final Binary function;
+    private final double value;
+
+    /**
+     * A fresh application.
+     *
+     * @param function f; not a minimum or maximum, which are {@link Clamp}'s
+     * @param value c
+     */
+    public ElementwiseScalar(Binary function, double value) {
+        if (function == Binary.MINIMUM || function == Binary.MAXIMUM) {
+            throw new IllegalArgumentException("[%s] of a tensor and a number is a clamp".formatted(ElementwiseBinary.nameOf(function)));
+        }
+        this.function = function;
+        this.value = value;
+    }
+
+    @Override
+    protected String name() {
+        return ElementwiseBinary.nameOf(function);
+    }
+
+    @Override
+    protected Tensor forward(Tensor... inputs) {
+        Tensor x = inputs[0];
+        checkRange(x.dtype());
+        DType working = x.dtype().isFloating() ? DType.F32 : x.dtype();
+        Tensor out = Tensor.empty(function.isComparison() ? DType.I32 : x.dtype(), x.shape());
+        try (var _ = Scope.open()) {
+            Tensor operand = Operands.as(working, x);
+            Tensor number = Operands.expanded(x.shape(), Tensor.scalar(value, working), name());
+            if (working == x.dtype() || function.isComparison()) {
+                out.backend().binary(function, operand, number, out);
+            } else {
+                out.backend().binary(function, operand, number, operand);
+                out.backend().copy(operand, out);
+            }
+        }
+        return out;
+    }
+
+    private void checkRange(DType dtype) {
+        boolean fits = switch (dtype) {
+            case I32 -> value == (int) value;
+            case I64 -> value == (long) value;
+            default -> true;
+        };
+        if (!fits) {
+            throw new DTypeException("[%s] %s is not an %s; cast the tensor to f32 first".formatted(name(), value, dtype.label()));
+        }
+    }
+
+    @Override
+    protected void backward(Tensor gradient, Gradients gradients) {
+        gradients.add(0, switch (function) {
+            case ADD, SUBTRACT -> gradient;
+            case MULTIPLY -> gradient.mul(value);
+            case DIVIDE -> gradient.div(value);
+            default -> throw new AssertionError("a comparison is not recorded");
+        });
+    }
+}

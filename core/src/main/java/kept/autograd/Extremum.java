@@ -1,0 +1,53 @@
+package kept.autograd;
+
+import kept.backend.Reduction;
+import kept.tensor.DType;
+import kept.tensor.ShapeException;
+import kept.tensor.Tensor;
+
+/** The largest or smallest element over some axes; equal extremes share the gradient equally. */
+public final class Extremum extends Operation {
+    private final Reduction reduction;
+    private final boolean keepDimensions;
+    private final int[] axes;
+    private ReducedAxes reduced;
+    private Tensor x;
+    private Tensor extreme;
+
+    /**
+     * A fresh application.
+     *
+     * @param reduction maximum or minimum
+     * @param keepDimensions whether reduced axes stay, with extent 1
+     * @param axes the axes; negative ones count from the last, none means all
+     */
+    public Extremum(Reduction reduction, boolean keepDimensions, int... axes) {
+        this.reduction = reduction;
+        this.keepDimensions = keepDimensions;
+        this.axes = axes.clone();
+    }
+
+    @Override
+    protected String name() {
+        return reduction == Reduction.MAXIMUM ? "max" : "min";
+    }
+
+    @Override
+    protected Tensor forward(Tensor... inputs) {
+        x = inputs[0];
+        reduced = ReducedAxes.of(x.shape(), name(), axes);
+        if (reduced.count() == 0) {
+            throw new ShapeException("[%s] no elements to choose from along the reduced axes of %s".formatted(name(), x.shape()));
+        }
+        extreme = Tensor.empty(x.dtype(), reduced.keptShape());
+        extreme.backend().reduce(reduction, reduced.innermost(x), extreme);
+        return Operands.reshaped(extreme, reduced.resultShape(keepDimensions));
+    }
+
+    @Override
+    protected void backward(Tensor gradient, Gradients gradients) {
+        Tensor isExtreme = x.eq(reduced.stretched(extreme)).cast(DType.F32);
+        Tensor share = reduced.stretched(gradient).div(isExtreme.sum(true, reduced.reduced()));
+        gradients.add(0, isExtreme.mul(share));
+    }
+}

@@ -1,0 +1,53 @@
+package kept.autograd;
+
+import kept.tensor.DType;
+import kept.tensor.DTypeException;
+import kept.tensor.Scope;
+import kept.tensor.Shape;
+import kept.tensor.ShapeException;
+import kept.tensor.Tensor;
+
+/** {@code y = log sum e^x} over some axes; {@code dx = gradient * e^(x - y)}. */
+public final class LogSumExp extends Operation {
+    private final boolean keepDimensions;
+    private final int[] axes;
+    private ReducedAxes reduced;
+    private Tensor x;
+    /** The result in f32, whatever x's dtype. */
+    private Tensor exact;
+
+    /**
+     * A fresh application.
+     *
+     * @param keepDimensions whether reduced axes stay, with extent 1
+     * @param axes the axes; negative ones count from the last, none means all
+     */
+    public LogSumExp(boolean keepDimensions, int... axes) {
+        this.keepDimensions = keepDimensions;
+        this.axes = axes.clone();
+    }
+
+    @Override
+    protected Tensor forward(Tensor... inputs) {
+        x = inputs[0];
+        if (!x.dtype().isFloating()) {
+            throw new DTypeException("[logSumExp] needs a floating operand, not %s; cast it first".formatted(x.dtype().label()));
+        }
+        reduced = ReducedAxes.of(x.shape(), name(), axes);
+        if (reduced.count() == 0) {
+            throw new ShapeException("[logSumExp] no elements along the reduced axes of " + x.shape());
+        }
+        Shape kept = reduced.keptShape();
+        exact = Tensor.empty(DType.F32, kept);
+        try (var _ = Scope.open()) {
+            Tensor rows = Operands.rows(Operands.reshaped(reduced.innermost(x), Shape.of(kept.elementCount(), reduced.count())));
+            exact.backend().logSumExp(rows, exact.alias(Shape.of(kept.elementCount()), new long[] {1}, 0));
+        }
+        return Operands.reshaped(Operands.as(x.dtype(), exact), reduced.resultShape(keepDimensions));
+    }
+
+    @Override
+    protected void backward(Tensor gradient, Gradients gradients) {
+        gradients.add(0, reduced.stretched(gradient).mul(x.cast(DType.F32).sub(reduced.stretched(exact)).exp()));
+    }
+}

@@ -1,0 +1,120 @@
+package kept.autograd;
+
+import java.util.Arrays;
+import kept.tensor.DType;
+import kept.tensor.Shape;
+import kept.tensor.ShapeException;
+import kept.tensor.Tensor;
+
+/**
+ * {@code y = a b}, or {@code y = a b^T}, of matrices in the last two axes; the axes before are batches and broadcast. {@code da = gradient b^T} and
+ * {@code db = a^T gradient}, each added in place where the operand has a gradient already.
+ */
+public final class MatMul extends Operation {
+    private final boolean transposed;
+    private Tensor a;
+    private Tensor b;
+    /** The second factor: b, or a view of b with its matrices transposed. */
+    private Tensor right;
+
+    /**
+     * A fresh application.
+     *
+     * @param transposed whether the second operand holds the transposed factor, as the weight {@code [out, in]} of a linear layer does
+     */
+    public MatMul(boolean transposed) {
+        this.transposed = transposed;
+    }
+
+    @Override
+    protected String name() {
+        return transposed ? "linear" : "matmul";
+    }
+
+    @Override
+    protected Tensor forward(Tensor... inputs) {
+        a = inputs[0];
+        b = inputs[1];
+        if (a.rank() < 2 || b.rank() < 2) {
+            throw new ShapeException("[%s] needs at least two axes each: %s x %s".formatted(name(), a.shape(), b.shape()));
+        }
+        DType dtype = Operands.floating(name(), a, b);
+        right = transposed ? Operands.transposed(b) : b;
+        if (a.size(-1) != right.size(-2)) {
+            throw new ShapeException("[%s] inner dimensions differ: %s x %s%s".formatted(name(), a.shape(), b.shape(), transposed ? " transposed" : ""));
+        }
+        Tensor out = Tensor.empty(dtype, productShape(a, right));
+        multiply(a, right, out, false);
+        return out;
+    }
+
+    @Override
+    protected void backward(Tensor gradient, Gradients gradients) {
+        if (gradients.wanted(0)) {
+            addProduct(gradients, 0, a.shape(), gradient, Operands.transposed(right));
+        }
+        if (gradients.wanted(1)) {
+            Tensor x = a;
+            Tensor dy = gradient;
+            if (b.rank() == 2 && a.rank() > 2) {
+                // One matrix for all batches: the sum over batches is part of the product.
+                x = Operands.reshaped(a, rowsShape(a));
+                dy = Operands.reshaped(gradient, rowsShape(gradient));
+            }
+            if (transposed) {
+                addProduct(gradients, 1, b.shape(), Operands.transposed(dy), x);
+            } else {
+                addProduct(gradients, 1, b.shape(), Operands.transposed(x), dy);
+            }
+        }
+    }
+
+    private void addProduct(Gradients gradients, int input, Shape operand, Tensor left, Tensor factor) {
+        Shape shape = productShape(left, factor);
+        Tensor sum = shape.equals(operand) ? gradients.accumulator(input) : null;
+        if (sum != null) {
+            multiply(left, factor, sum, true);
+        } else {
+            Tensor product = Tensor.empty(DType.F32, shape);
+            multiply(left, factor, product, false);
+            gradients.add(input, product);
+        }
+    }
+
+    /** {@code out = left factor}; as one large product where one matrix serves all batches of rows that lie in memory like one matrix. */
+    private void multiply(Tensor left, Tensor factor, Tensor out, boolean accumulate) {
+        if (factor.rank() == 2 && left.rank() > 2) {
+            Tensor rows = Operands.viewed(left, rowsShape(left));
+            if (rows != null) {
+                out.backend().matmul(rows, factor, Operands.viewed(out, rowsShape(out)), accumulate);
+                return;
+            }
+        }
+        Tensor allLeft = Operands.expanded(batched(out.shape(), left.size(-2), left.size(-1)), left, name());
+        Tensor allFactors = Operands.expanded(batched(out.shape(), factor.size(-2), factor.size(-1)), factor, name());
+        out.backend().matmul(allLeft, allFactors, out, accumulate);
+    }
+
+    private static Shape rowsShape(Tensor x) {
+        long width = x.size(-1);
+        long rows = 1;
+        for (int axis = 0; axis < x.rank() - 1; axis++) {
+            rows *= x.size(axis);
+        }
+        return Shape.of(rows, width);
+    }
+
+    private Shape productShape(Tensor left, Tensor factor) {
+        Shape batch = Shape.broadcast(batch(left), batch(factor), name());
+        return batched(Shape.of(Arrays.copyOf(batch.toArray(), batch.rank() + 2)), left.size(-2), factor.size(-1));
+    }
+
+    private static Shape batch(Tensor x) {
+        return Shape.of(Arrays.copyOf(x.shape().toArray(), x.rank() - 2));
+    }
+
+    /** A shape with its last two extents replaced. */
+    private static Shape batched(Shape shape, long rows, long columns) {
+        return shape.with(-2, rows).with(-1, columns);
+    }
+}

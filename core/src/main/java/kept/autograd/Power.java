@@ -1,0 +1,69 @@
+package kept.autograd;
+
+import kept.tensor.DType;
+import kept.tensor.DTypeException;
+import kept.tensor.Scope;
+import kept.tensor.Tensor;
+
+/** {@code y = x^p} for each element; {@code dx = gradient * p * x^(p - 1)}. */
+public final class Power extends Operation {
+    private final double exponent;
+    private Tensor x;
+
+    /**
+     * A fresh application.
+     *
+     * @param exponent p
+     */
+    public Power(double exponent) {
+        this.exponent = exponent;
+    }
+
+    @Override
+    protected String name() {
+        return "pow";
+    }
+
+    @Override
+    protected Tensor forward(Tensor... inputs) {
+        x = inputs[0];
+        if (!x.dtype().isFloating()) {
+            throw new DTypeException("[pow] needs a floating operand, not %s; cast it first".formatted(x.dtype().label()));
+        }
+        try (var scope = Scope.open()) {
+            // A copy, since x itself must not be handed out as the result's memory.
+            return scope.keep(Operands.copy(x.dtype(), power(Operands.as(DType.F32, x), exponent)));
+        }
+    }
+
+    @Override
+    protected void backward(Tensor gradient, Gradients gradients) {
+        // At 0, x^-1 is infinite: a constant's gradient is 0 all the same.
+        gradients.add(0, exponent == 0 ? gradient.mul(0) : gradient.mul(power(x.cast(DType.F32), exponent - 1)).mul(exponent));
+    }
+
+    /** By products for whole exponents, by roots for halves, else {@code e^(p log x)}. */
+    private static Tensor power(Tensor x, double exponent) {
+        if (exponent == 0.5) {
+            return x.sqrt();
+        }
+        if (exponent == -0.5) {
+            return x.rsqrt();
+        }
+        if (exponent != Math.rint(exponent) || Math.abs(exponent) > Integer.MAX_VALUE) {
+            return x.log().mul(exponent).exp();
+        }
+        Tensor one = Tensor.scalar(1, DType.F32).expand(x.shape());
+        Tensor result = one;
+        Tensor square = x;
+        for (long left = (long) Math.abs(exponent); left > 0; left >>= 1) {
+            if ((left & 1) == 1) {
+                result = result == one ? square : result.mul(square);
+            }
+            if (left > 1) {
+                square = square.mul(square);
+            }
+        }
+        return exponent < 0 ? one.div(result) : result;
+    }
+}
