@@ -1,0 +1,115 @@
+# What bin/kept and bin/bench share; sourced, not run. Expects $root, the repository, and $program, the name to complain under.
+
+oldest_java=25
+
+fail() {
+    printf '%s: %s\n' "$program" "$*" >&2
+    exit 1
+}
+
+# java_major HOME: prints the major version of the Java there; fails when there is none, or one without the Vector API.
+java_major() {
+    [ -x "$1/bin/java" ] && [ -f "$1/release" ] || return 1
+    if grep -q '^MODULES=' "$1/release" && ! grep -q '^MODULES=.*jdk\.incubator\.vector' "$1/release"; then
+        return 1
+    fi
+    sed -n 's/^JAVA_VERSION="\([0-9]*\).*/\1/p' "$1/release"
+}
+
+# suits HOME: whether the Java there is new enough.
+suits() {
+    found_major=$(java_major "$1") && [ -n "$found_major" ] && [ "$found_major" -ge "$oldest_java" ]
+}
+
+# java_of_path: prints the home of the java on the PATH, symbolic links followed; nothing when there is none.
+java_of_path() {
+    on_path=$(command -v java) || return 0
+    on_path=$(follow "$on_path")
+    dirname -- "$(dirname -- "$on_path")"
+}
+
+# installed_javas: prints the homes where distributions, macOS and the usual tools install JDKs, one a line.
+installed_javas() {
+    for home in "$HOME"/.jdks/* "$HOME"/.m2/jdks/* "$HOME"/.sdkman/candidates/java/* "$HOME"/.gradle/jdks/* "$HOME"/.jbang/cache/jdks/* \
+        "$HOME"/.asdf/installs/java/* "$HOME"/.local/share/mise/installs/java/* \
+        /usr/lib/jvm/* /usr/lib64/jvm/* /usr/java/* /usr/local/java/* /opt/java/* /opt/jdk* /opt/homebrew/opt/openjdk* /usr/local/opt/openjdk* \
+        "$HOME"/Library/Java/JavaVirtualMachines/* /Library/Java/JavaVirtualMachines/*; do
+        for candidate in "$home" "$home/Contents/Home" "$home/libexec/openjdk.jdk/Contents/Home"; do
+            if [ -x "$candidate/bin/java" ]; then
+                printf '%s\n' "$candidate"
+            fi
+        done
+    done
+}
+
+# find_java: sets $java_home. What the user names comes first; among what is only installed, the oldest that suits, the one this is tested with.
+find_java() {
+    HOME=${HOME:-/}
+    if [ -n "${KEPT_JAVA_HOME-}" ]; then
+        suits "$KEPT_JAVA_HOME" || fail "KEPT_JAVA_HOME=$KEPT_JAVA_HOME is no Java $oldest_java or newer with the module jdk.incubator.vector"
+        java_home=$KEPT_JAVA_HOME
+        return
+    fi
+    for home in "${JAVA_HOME-}" "$(java_of_path)"; do
+        if [ -n "$home" ] && suits "$home"; then
+            java_home=$home
+            return
+        fi
+    done
+    java_home=
+    best=
+    while IFS= read -r home; do
+        if suits "$home" && { [ -z "$best" ] || [ "$found_major" -lt "$best" ]; }; then
+            java_home=$home
+            best=$found_major
+        fi
+    done <<EOF
+$(installed_javas)
+EOF
+    [ -n "$java_home" ] || fail "no Java $oldest_java or newer found.
+  looked in: KEPT_JAVA_HOME, JAVA_HOME, the PATH, ~/.jdks, SDKMAN, Gradle, jbang, asdf, mise, /usr/lib/jvm, /usr/java, /opt, Homebrew, /Library/Java
+  remedy: install a JDK $oldest_java (https://adoptium.net, 'sdk install java 25-tem', or your distribution's package), or set KEPT_JAVA_HOME to one"
+}
+
+# outdated JAR MODULE...: whether there is no such jar, or a source of the modules is newer.
+outdated() {
+    jar=$1
+    shift
+    [ -f "$jar" ] || return 0
+    [ -n "$(for module in "$@"; do
+        find "$root/pom.xml" "$root/$module/pom.xml" "$root/$module/src/main" -newer "$jar" -print
+    done | head -n 1)" ]
+}
+
+# build_if_outdated JAR MODULE...: packages the modules, the last of which makes the jar, unless it stands and no source of theirs has changed since.
+# Tests and quality gates are left to mvn verify.
+build_if_outdated() {
+    outdated "$@" || return 0
+    for target in "$@"; do :; done
+    command -v mvn >/dev/null || fail "not built yet, and there is no Maven on the PATH to build it: install Maven 3.8.7 or newer"
+    mkdir -p "$root/$target/target"
+    (
+        # Two programs started at once build once.
+        if command -v flock >/dev/null; then
+            flock 9
+            outdated "$@" || exit 0
+        fi
+        printf '%s: building (the first time Maven fetches libraries, which takes a minute) ...\n' "$program" >&2
+        cd "$root"
+        if [ -z "${JAVA_HOME-}" ] && ! command -v java >/dev/null; then
+            export JAVA_HOME="$java_home"
+        fi
+        # The variable tells Maven's search for a JDK of the one found here.
+        JAVA_FOR_KEPT_HOME=$java_home MAVEN_OPTS="${MAVEN_OPTS-} -Djansi.noreset=true" mvn -q -B -Dmaven.test.skip=true -Dkept.quick -pl "$target" -am package </dev/null >&2
+    ) 9>"$root/$target/target/lock" || fail "the build failed; 'mvn -B verify' in $root shows more"
+}
+
+# Tensors live outside the heap; what is on it is small and short-lived.
+java_options='-XX:+UseParallelGC'
+
+# use_unicode: without a locale, Java would print and name files in ASCII.
+use_unicode() {
+    case ${LC_ALL:-${LC_CTYPE:-${LANG:-C}}} in
+        C | POSIX) export LC_ALL=C.UTF-8 ;;
+    esac
+}
