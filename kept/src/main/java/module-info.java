@@ -6,6 +6,9 @@ module kept {
     requires ai.djl.tokenizers;
     requires com.fasterxml.jackson.core;
     requires com.fasterxml.jackson.databind;
+    // DJL's automatic modules cannot say that they need these two.
+    requires com.google.gson;
+    requires org.slf4j;
 
     exports kept;
     exports kept.checkpoint;
