@@ -5,6 +5,7 @@ module kept.core {
     exports kept.autograd;
     exports kept.backend;
     exports kept.nn;
+    exports kept.optim;
     exports kept.tensor;
 
     uses kept.backend.BackendProvider;

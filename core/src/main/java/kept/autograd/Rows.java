@@ -1,11 +1,13 @@
 package kept.autograd;
 
+import kept.backend.Binary;
+import kept.backend.Reduction;
 import kept.tensor.DType;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
-/** What fused operations do with operands before a kernel sees them. */
+/** How fused operations arrange operands as the dense rows that kernels take; not recorded. */
 final class Rows {
     private Rows() {}
 
@@ -51,6 +53,14 @@ final class Rows {
     /** An F32 tensor with arbitrary contents. */
     static Tensor gradientFor(Tensor operand) {
         return Tensor.empty(DType.F32, operand.shape());
+    }
+
+    /** The sum of a dense F32 vector divided by a count, as a scalar. */
+    static Tensor mean(Tensor vector, long count) {
+        Tensor mean = Tensor.empty(DType.F32, Shape.of());
+        mean.backend().reduce(Reduction.SUM, vector, mean);
+        mean.backend().binary(Binary.DIVIDE, mean, Tensor.scalar(count, DType.F32), mean);
+        return mean;
     }
 
     /** Checks that a vector fits the innermost axis of a tensor. */

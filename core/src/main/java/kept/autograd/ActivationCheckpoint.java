@@ -1,0 +1,57 @@
+package kept.autograd;
+
+import java.util.function.UnaryOperator;
+import kept.tensor.Scope;
+import kept.tensor.Tensor;
+
+/**
+ * Trades time for memory: of a segment of a model only input and result are kept, and the backward pass computes the segment once more to differentiate
+ * it (Chen et al. 2016, arXiv 1604.06174). The bits are those of the plain run. Segments may contain segments.
+ */
+public final class ActivationCheckpoint extends Operation {
+    private final UnaryOperator<Tensor> segment;
+    private final Tensor x;
+    private Tensor leaf;
+
+    private ActivationCheckpoint(UnaryOperator<Tensor> segment, Tensor x) {
+        this.segment = segment;
+        this.x = x;
+    }
+
+    /**
+     * Runs a segment and frees everything it made but its result.
+     *
+     * @param segment a function that gives the same result each time; what it uses besides its operand must not be recorded, or be leaves, such as
+     *     parameters: these get their gradients
+     * @param x the segment's operand
+     * @return the segment's result
+     */
+    public static Tensor apply(UnaryOperator<Tensor> segment, Tensor x) {
+        var operation = new ActivationCheckpoint(segment, x);
+        try (var scope = Scope.open(x.device())) {
+            // Recorded, though the nodes are dropped at once: only so is it known whether the segment uses a trainable parameter.
+            Tensor result = scope.keep(operation.forward(x));
+            boolean record = Autograd.isRecording() && result.requiresGradient();
+            return record ? result.recordedBy(new Node(operation, new Tensor[] {x})) : result.detach();
+        }
+    }
+
+    @Override
+    protected Tensor forward(Tensor... inputs) {
+        leaf = x.detach();
+        if (x.requiresGradient()) {
+            leaf.requireGradient();
+        }
+        return segment.apply(leaf);
+    }
+
+    @Override
+    protected void backward(Tensor gradient, Gradients gradients) {
+        Tensor result = Autograd.withRecording(true, () -> forward(x));
+        Autograd.backward(result, gradient);
+        if (leaf.gradient() != null) {
+            // A leaf's gradient lives as long as its value; this one is wanted only until it is passed on.
+            gradients.add(0, Scope.current().adopt(leaf.gradient()));
+        }
+    }
+}

@@ -1,0 +1,70 @@
+package kept.autograd;
+
+import kept.tensor.Shape;
+import kept.tensor.ShapeException;
+import kept.tensor.Tensor;
+
+/**
+ * Logits as the two factors they are the product of, {@code logits = hidden head^T}: what the losses over a large vocabulary take, so that the product
+ * is only ever made for some rows at a time.
+ *
+ * @param hidden {@code [..., width]}, floating
+ * @param head {@code [vocabulary, width]}, floating
+ */
+public record FactoredLogits(Tensor hidden, Tensor head) {
+    /** How many logits a chunk holds by default: 16 MB in F32. */
+    private static final long CHUNK_ELEMENTS = 1L << 22;
+
+    /**
+     * Checks that the factors fit.
+     *
+     * @throws ShapeException if they do not
+     */
+    public FactoredLogits {
+        if (hidden.rank() == 0 || head.rank() != 2 || hidden.size(-1) != head.size(1)) {
+            throw new ShapeException("[logits] hidden states %s and head %s do not fit: they must be [..., width] and [vocabulary, width]"
+                    .formatted(hidden.shape(), head.shape()));
+        }
+        if (hidden.elementCount() == 0 || head.size(0) == 0) {
+            throw new ShapeException("[logits] nothing to score: hidden states %s, head %s".formatted(hidden.shape(), head.shape()));
+        }
+    }
+
+    /**
+     * The number of rows.
+     *
+     * @return the product of the hidden states' outer extents
+     */
+    public long rowCount() {
+        return hidden.elementCount() / hidden.size(-1);
+    }
+
+    /**
+     * The number of logits in a row.
+     *
+     * @return the vocabulary's size
+     */
+    public long vocabulary() {
+        return head.size(0);
+    }
+
+    /**
+     * How many rows a chunk has unless the caller says otherwise: large enough for matrix products to be efficient, small enough that a chunk of logits
+     * takes about 16 MB.
+     *
+     * @return from 64 to 2048
+     */
+    public long defaultChunkRows() {
+        return Math.clamp(CHUNK_ELEMENTS / vocabulary(), 64, 2048);
+    }
+
+    /** The product for some rows, written into {@code [count, vocabulary]}. */
+    void multiply(Tensor hiddenRows, long first, Tensor logits) {
+        logits.backend().matmul(Rows.range(hiddenRows, first, logits.size(0)), Rows.transposed(head), logits, false);
+    }
+
+    /** The shape of the product for some rows. */
+    Shape chunkShape(long rows) {
+        return Shape.of(rows, vocabulary());
+    }
+}

@@ -1,0 +1,204 @@
+package kept.optim;
+
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.SequencedMap;
+import kept.backend.AdamWStep;
+import kept.nn.Parameter;
+import kept.tensor.DType;
+import kept.tensor.Scope;
+import kept.tensor.Tensor;
+import kept.tensor.TensorException;
+
+/**
+ * Adam with decoupled weight decay (Loshchilov and Hutter 2017, arXiv 1711.05101); the formula is {@link kept.backend.Backend#adamW}. The moments are
+ * F32, whatever the parameters are, and belong to this object: {@link #close} frees them. What it holds can be {@linkplain #moments() saved} and
+ * {@linkplain #restore brought back}; a run that goes on from there gives the same bits.
+ */
+public final class AdamW implements AutoCloseable {
+    private final Settings settings;
+    private final Scope scope;
+    private final SequencedMap<String, Slot> slots = new LinkedHashMap<>();
+    private long stepCount;
+
+    /**
+     * The numbers that stay the same from step to step.
+     *
+     * @param beta1 the decay of the first moment, from 0 to below 1
+     * @param beta2 the decay of the second moment, from 0 to below 1
+     * @param epsilon added to the root of the second moment, above 0
+     * @param weightDecay the decoupled decay of the parameters that decay, 0 or more
+     */
+    public record Settings(double beta1, double beta2, double epsilon, double weightDecay) {
+        /** PyTorch's values, without decay. */
+        public static final Settings DEFAULT = new Settings(0.9, 0.999, 1e-8, 0);
+
+        /** Checks the numbers. */
+        public Settings {
+            if (!(beta1 >= 0 && beta1 < 1) || !(beta2 >= 0 && beta2 < 1)) {
+                throw new IllegalArgumentException("[adamw] betas must be from 0 to below 1: %s and %s".formatted(beta1, beta2));
+            }
+            if (!(epsilon > 0) || Double.isInfinite(epsilon)) {
+                throw new IllegalArgumentException("[adamw] epsilon must be above 0, not " + epsilon);
+            }
+            if (!(weightDecay >= 0) || Double.isInfinite(weightDecay)) {
+                throw new IllegalArgumentException("[adamw] weight decay must be 0 or more, not " + weightDecay);
+            }
+        }
+    }
+
+    /** Which parameters decay. */
+    @FunctionalInterface
+    public interface Decay {
+        /** All of them, norms and biases too. */
+        Decay ALL = (_, _) -> true;
+        /** Those with at least two axes: matrices, but neither norms nor biases. */
+        Decay MATRICES = (_, parameter) -> parameter.value().rank() >= 2;
+
+        /**
+         * Whether a parameter decays.
+         *
+         * @param name its name
+         * @param parameter the parameter
+         * @return true to let it decay
+         */
+        boolean applies(String name, Parameter parameter);
+    }
+
+    /**
+     * The running averages of one parameter.
+     *
+     * @param first of the gradient; of the parameter's shape, F32
+     * @param second of the gradient's square; of the parameter's shape, F32
+     */
+    public record Moments(Tensor first, Tensor second) {}
+
+    private record Slot(Parameter parameter, Moments moments, double weightDecay) {}
+
+    /**
+     * An optimizer of all parameters that are trainable now, with moments of zeros on the device of the first.
+     *
+     * @param parameters the parameters by name; frozen ones are left out
+     * @param settings the numbers
+     * @param decay which parameters decay
+     * @throws TensorException if none is trainable, or two are the same tensor
+     */
+    public AdamW(SequencedMap<String, Parameter> parameters, Settings settings, Decay decay) {
+        this.settings = settings;
+        SequencedMap<String, Parameter> trainable = new LinkedHashMap<>(parameters);
+        trainable.values().removeIf(parameter -> !parameter.isTrainable());
+        if (trainable.isEmpty()) {
+            throw new TensorException("[adamw] none of %d parameters is trainable".formatted(parameters.size()));
+        }
+        scope = Scope.detached(trainable.firstEntry().getValue().value().device());
+        scope.run(() -> {
+            trainable.forEach((name, parameter) -> slots.put(name, slot(name, parameter, decay)));
+            return null;
+        });
+    }
+
+    private Slot slot(String name, Parameter parameter, Decay decay) {
+        for (var other : slots.entrySet()) {
+            if (other.getValue().parameter.value().buffer() == parameter.value().buffer()
+                    && other.getValue().parameter.value().offset() == parameter.value().offset()) {
+                scope.close();
+                throw new TensorException("[adamw] '%s' and '%s' are one tensor; name it once".formatted(other.getKey(), name));
+            }
+        }
+        long[] shape = parameter.value().shape().toArray();
+        return new Slot(parameter, new Moments(Tensor.zeros(shape), Tensor.zeros(shape)), decay.applies(name, parameter) ? settings.weightDecay : 0);
+    }
+
+    /**
+     * Updates every parameter that has a gradient.
+     *
+     * @param learningRate the learning rate of this step
+     * @param gradientScale what gradients are multiplied by first: {@link GradientClipping#scale}, or 1
+     * @throws TensorException if the scale is not a finite number
+     */
+    public void step(double learningRate, double gradientScale) {
+        if (!Double.isFinite(gradientScale)) {
+            throw new TensorException("[adamw] gradients scaled by %s; check GradientClipping.isFinite first".formatted(gradientScale));
+        }
+        stepCount++;
+        for (Slot slot : slots.values()) {
+            Tensor value = slot.parameter.value();
+            if (value.gradient() != null) {
+                var numbers = new AdamWStep(
+                        stepCount, learningRate, settings.beta1, settings.beta2, settings.epsilon, slot.weightDecay, gradientScale);
+                value.backend().adamW(numbers, value, value.gradient(), slot.moments.first, slot.moments.second);
+            }
+        }
+    }
+
+    /** Sets the gradients of all its parameters to zeros. */
+    public void zeroGradients() {
+        slots.values().forEach(slot -> slot.parameter.zeroGradient());
+    }
+
+    /**
+     * How many steps have been made.
+     *
+     * @return the count, which the bias corrections depend on
+     */
+    public long stepCount() {
+        return stepCount;
+    }
+
+    /**
+     * The parameters that this optimizer trains.
+     *
+     * @return a read-only map by name, in the order given
+     */
+    public SequencedMap<String, Parameter> parameters() {
+        SequencedMap<String, Parameter> parameters = new LinkedHashMap<>();
+        slots.forEach((name, slot) -> parameters.put(name, slot.parameter));
+        return Collections.unmodifiableSequencedMap(parameters);
+    }
+
+    /**
+     * The state to save, together with {@link #stepCount}.
+     *
+     * @return a read-only map by parameter name; the tensors change with the next step
+     */
+    public SequencedMap<String, Moments> moments() {
+        SequencedMap<String, Moments> moments = new LinkedHashMap<>();
+        slots.forEach((name, slot) -> moments.put(name, slot.moments));
+        return Collections.unmodifiableSequencedMap(moments);
+    }
+
+    /**
+     * Goes back to a saved state.
+     *
+     * @param steps the step count then
+     * @param saved the moments then, by parameter name; copied
+     * @throws TensorException if names or shapes are not those of this optimizer
+     */
+    public void restore(long steps, Map<String, Moments> saved) {
+        if (!saved.keySet().equals(slots.keySet())) {
+            throw new TensorException("[adamw] the saved state is of other parameters: %s, not %s".formatted(saved.keySet(), slots.keySet()));
+        }
+        slots.forEach((name, slot) -> check(name, slot, saved.get(name)));
+        slots.forEach((name, slot) -> {
+            slot.moments.first.assign(saved.get(name).first);
+            slot.moments.second.assign(saved.get(name).second);
+        });
+        stepCount = steps;
+    }
+
+    private static void check(String name, Slot slot, Moments saved) {
+        for (Tensor moment : new Tensor[] {saved.first, saved.second}) {
+            if (moment.dtype() != DType.F32 || !moment.shape().equals(slot.moments.first.shape())) {
+                throw new TensorException("[adamw] a saved moment of '%s' is %s %s, not f32 %s"
+                        .formatted(name, moment.dtype().label(), moment.shape(), slot.moments.first.shape()));
+            }
+        }
+    }
+
+    /** Frees the moments. */
+    @Override
+    public void close() {
+        scope.close();
+    }
+}
