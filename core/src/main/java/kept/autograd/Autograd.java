@@ -10,8 +10,8 @@ import kept.tensor.Tensor;
 import kept.tensor.TensorException;
 
 /**
- * Reverse-mode differentiation. Operations on tensors that want gradients are recorded as {@link Node}s; {@link #backward} walks them in reverse order of
- * recording, so that gradients always add up in the same order. Only first derivatives: a backward is not itself recorded.
+ * Reverse-mode differentiation. Operations on tensors that want gradients are recorded as {@link Node}s; {@link #backward} walks them in reverse
+ * order of recording, so that gradients always add up in the same order. Only first derivatives: a backward is not itself recorded.
  */
 public final class Autograd {
     private static final ThreadLocal<Boolean> RECORDING = ThreadLocal.withInitial(() -> true);
@@ -76,7 +76,7 @@ public final class Autograd {
                         .formatted(operation.name(), inputs[0].device(), input.device()));
             }
             if (input.device() != device) {
-                throw new DeviceException("[%s] operands live on %s, but the current scope makes tensors on %s; open one with Scope.open(tensor.device())"
+                throw new DeviceException("[%s] operands live on %s, but the current scope makes tensors on %s; use Scope.open(tensor.device())"
                         .formatted(operation.name(), input.device(), device));
             }
         }

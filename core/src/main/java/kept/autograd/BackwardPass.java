@@ -11,8 +11,8 @@ import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
 /**
- * One walk from a root to its leaves. Gradients that wait for their node belong to the walk's scope; each is freed as soon as its node has passed it on,
- * unless another waiting gradient shares its memory.
+ * One walk from a root to its leaves. Gradients that wait for their node belong to the walk's scope; each is freed as soon as its node has passed it
+ * on, unless another waiting gradient shares its memory.
  */
 final class BackwardPass {
     private final Scope scope;

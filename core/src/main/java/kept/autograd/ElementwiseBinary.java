@@ -7,8 +7,8 @@ import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /**
- * {@code y = f(a, b)} for each element of two operands that are broadcast to their common shape; floating types are promoted. Comparisons give I32 and
- * pass no gradient.
+ * {@code y = f(a, b)} for each element of two operands that are broadcast to their common shape; floating types are promoted. Comparisons give I32
+ * and pass no gradient.
  */
 public final class ElementwiseBinary extends Operation {
     private final Binary function;

@@ -7,8 +7,8 @@ import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
 /**
- * {@code y = f(x, c)} for each element x and one number c; the result keeps x's dtype, the arithmetic of floating types is in f32. Comparisons give I32
- * and pass no gradient.
+ * {@code y = f(x, c)} for each element x and one number c; the result keeps x's dtype, the arithmetic of floating types is in f32. Comparisons give
+ * I32 and pass no gradient.
  */
 public final class ElementwiseScalar extends Operation {
     private final Binary function;

@@ -19,8 +19,8 @@ public interface Gradients {
      * Adds to an operand's gradient; does nothing if it is not wanted.
      *
      * @param input the operand's index
-     * @param gradient F32; a new tensor, or the incoming gradient or a view of it; of the operand's shape, or of one that the operand was broadcast to:
-     *         then it is summed over the axes that were stretched
+     * @param gradient F32; a new tensor, or the incoming gradient or a view of it; of the operand's shape, or of one that the operand was
+     *         broadcast to: then it is summed over the axes that were stretched
      */
     void add(int input, Tensor gradient);
 

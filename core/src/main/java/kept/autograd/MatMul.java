@@ -41,7 +41,8 @@ public final class MatMul extends Operation {
         DType dtype = Operands.floating(name(), a, b);
         right = transposed ? Operands.transposed(b) : b;
         if (a.size(-1) != right.size(-2)) {
-            throw new ShapeException("[%s] inner dimensions differ: %s x %s%s".formatted(name(), a.shape(), b.shape(), transposed ? " transposed" : ""));
+            throw new ShapeException("[%s] inner dimensions differ: %s x %s%s"
+                    .formatted(name(), a.shape(), b.shape(), transposed ? " transposed" : ""));
         }
         Tensor out = Tensor.empty(dtype, productShape(a, right));
         multiply(a, right, out, false);

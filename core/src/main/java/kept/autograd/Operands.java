@@ -8,7 +8,9 @@ import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
-/** How operations arrange their operands: other element types, other strides over the same memory, and gradients of what was broadcast. Not recorded. */
+/**
+ * How operations arrange their operands: other element types, other strides over the same memory, and gradients of what was broadcast. Not recorded.
+ */
 final class Operands {
     private Operands() {}
 

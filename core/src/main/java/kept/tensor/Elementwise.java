@@ -13,8 +13,8 @@ import kept.backend.Unary;
 /**
  * Operations of a {@link Tensor} that treat each element by itself.
  *
- * <p>Two operands are broadcast to their common shape: axes are aligned at the innermost, and an extent of 1 stretches to its partner's. Two different
- * floating dtypes give {@link DType#F32}; an integer type goes only with itself. A number does not change the tensor's dtype.
+ * <p>Two operands are broadcast to their common shape: axes are aligned at the innermost, and an extent of 1 stretches to its partner's. Two
+ * different floating dtypes give {@link DType#F32}; an integer type goes only with itself. A number does not change the tensor's dtype.
  */
 public sealed interface Elementwise permits Tensor {
     /**

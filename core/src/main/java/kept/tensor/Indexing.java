@@ -31,7 +31,8 @@ public sealed interface Indexing permits Tensor {
     }
 
     /**
-     * Adds elements at indices along one axis: a copy of this with {@code out[..., index[..., i, ...], ...] += source[..., i, ...]}. Equal indices add up.
+     * Adds elements at indices along one axis: a copy of this with {@code out[..., index[..., i, ...], ...] += source[..., i, ...]}. Equal indices
+     * add up.
      *
      * @param axis the axis; negative counts from the last
      * @param index I32 or I64, of this rank; along other axes no larger than this

@@ -15,8 +15,8 @@ public sealed interface Products permits Tensor {
     Tensor self();
 
     /**
-     * The matrix product {@code this other}, of the matrices in the last two axes. Axes before them are batches, which broadcast; an operand of one axis is a
-     * row on the left and a column on the right. A transposed view costs no copy. Sums are f32.
+     * The matrix product {@code this other}, of the matrices in the last two axes. Axes before them are batches, which broadcast; an operand of one
+     * axis is a row on the left and a column on the right. A transposed view costs no copy. Sums are f32.
      *
      * @param other {@code [batch..., k, n]} for this {@code [batch..., m, k]}
      * @return {@code [batch..., m, n]}, of the common dtype
@@ -35,8 +35,8 @@ public sealed interface Products permits Tensor {
     }
 
     /**
-     * The product with a transposed matrix, {@code this weight^T}, as a linear layer has it. Like {@code matmul(weight.transpose(0, 1))}, but the weight's
-     * gradient is added in place.
+     * The product with a transposed matrix, {@code this weight^T}, as a linear layer has it. Like {@code matmul(weight.transpose(0, 1))}, but the
+     * weight's gradient is added in place.
      *
      * @param weight {@code [out, in]} for this {@code [batch..., in]}; batches before its two axes broadcast
      * @return {@code [batch..., out]}, of the common dtype

@@ -9,8 +9,8 @@ import kept.autograd.Sum;
 import kept.backend.Reduction;
 
 /**
- * Operations of a {@link Tensor} along some of its axes. Where several axes may be named, naming none means all; {@code keepDimensions} leaves reduced axes in
- * place with extent 1, so that the result broadcasts with the operand.
+ * Operations of a {@link Tensor} along some of its axes. Where several axes may be named, naming none means all; {@code keepDimensions} leaves
+ * reduced axes in place with extent 1, so that the result broadcasts with the operand.
  */
 public sealed interface Reductions permits Tensor {
     /**

@@ -14,8 +14,8 @@ import java.util.function.Supplier;
  * }</pre>
  *
  * <p>Views share the memory of the tensor they view and end with it. Using a tensor after its scope has closed is a {@link ScopeException}. What must
- * outlive the stack of scopes, such as a model's parameters, belongs to a {@linkplain #detached detached} scope that its holder closes. A scope is used
- * by one thread at a time.
+ * outlive the stack of scopes, such as a model's parameters, belongs to a {@linkplain #detached detached} scope that its holder closes. A scope is
+ * used by one thread at a time.
  */
 public final class Scope implements AutoCloseable {
     private static final ThreadLocal<Scope> CURRENT = new ThreadLocal<>();
@@ -95,7 +95,8 @@ public final class Scope implements AutoCloseable {
     }
 
     /**
-     * Hands a tensor of this scope to the enclosing one, so that it survives this scope's end. A tensor that this scope does not own is left as it is.
+     * Hands a tensor of this scope to the enclosing one, so that it survives this scope's end. A tensor that this scope does not own is left as it
+     * is.
      *
      * @param tensor the tensor, or a view of it
      * @return the same tensor

@@ -11,12 +11,12 @@ import kept.backend.Buffer;
 import kept.backend.Distribution;
 
 /**
- * A dense array of numbers on a device, with a shape and strides. Views (reshape, transpose, slice, expand) share memory. The operations come from the
- * interfaces this class implements, one for each kind; each is differentiable unless it says otherwise, and gradients are always F32.
+ * A dense array of numbers on a device, with a shape and strides. Views (reshape, transpose, slice, expand) share memory. The operations come from
+ * the interfaces this class implements, one for each kind; each is differentiable unless it says otherwise, and gradients are always F32.
  *
  * <p>Memory belongs to a {@link Scope}. A tensor is not thread-safe.
  */
-public final class Tensor implements Elementwise, Reductions, Products, Views, Indexing {
+public final class Tensor implements HostValues, Elementwise, Reductions, Products, Views, Indexing {
     private final Storage storage;
     private final DType dtype;
     private final Shape shape;
@@ -372,86 +372,6 @@ public final class Tensor implements Elementwise, Reductions, Products, Views, I
     @Override
     public Tensor self() {
         return this;
-    }
-
-    // Values on the host
-
-    /**
-     * The elements as floats.
-     *
-     * @return a fresh array in row-major order
-     */
-    public float[] toFloatArray() {
-        float[] values = new float[Math.toIntExact(elementCount())];
-        downloadAs(DType.F32, MemorySegment.ofArray(values));
-        return values;
-    }
-
-    /**
-     * The elements as longs; floating ones are truncated towards zero.
-     *
-     * @return a fresh array in row-major order
-     */
-    public long[] toLongArray() {
-        long[] values = new long[Math.toIntExact(elementCount())];
-        downloadAs(DType.I64, MemorySegment.ofArray(values));
-        return values;
-    }
-
-    /**
-     * The only element.
-     *
-     * @return its value
-     * @throws ShapeException if there is not exactly one
-     */
-    public float item() {
-        if (elementCount() != 1) {
-            throw new ShapeException("[item] needs exactly one element, not the %d of %s".formatted(elementCount(), shape));
-        }
-        return toFloatArray()[0];
-    }
-
-    /**
-     * Copies the elements to host memory, in row-major order and this dtype.
-     *
-     * @param target as many bytes as the elements take
-     * @throws ShapeException if the target's size differs
-     */
-    public void download(MemorySegment target) {
-        checkBytes("download", target);
-        downloadAs(dtype, target);
-    }
-
-    /**
-     * Overwrites a contiguous tensor with host memory, elements in row-major order and this dtype.
-     *
-     * @param data as many bytes as the elements take
-     * @throws ShapeException if the source's size differs, or this tensor is not contiguous
-     */
-    public void upload(MemorySegment data) {
-        checkBytes("upload", data);
-        if (!isContiguous()) {
-            throw new ShapeException("[upload] needs a contiguous tensor, not %s with strides %s".formatted(shape, Arrays.toString(strides)));
-        }
-        backend().upload(data, buffer(), offset * dtype.bytes());
-    }
-
-    private void checkBytes(String operation, MemorySegment segment) {
-        if (segment.byteSize() != elementCount() * dtype.bytes()) {
-            throw new ShapeException("[%s] %s %s takes %d bytes, not %d"
-                    .formatted(operation, dtype.label(), shape, elementCount() * dtype.bytes(), segment.byteSize()));
-        }
-    }
-
-    private void downloadAs(DType type, MemorySegment target) {
-        try (var _ = Scope.open(device())) {
-            Tensor source = this;
-            if (type != dtype || !isContiguous()) {
-                source = empty(type, shape);
-                backend().copy(this, source);
-            }
-            backend().download(source.buffer(), source.offset * type.bytes(), target);
-        }
     }
 
     // In place; not differentiable

@@ -1,0 +1,97 @@
+package kept.tensor;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+
+/** How the elements of a {@link Tensor} come to the host and back. */
+public sealed interface HostValues permits Tensor {
+    /**
+     * The tensor these operations work on.
+     *
+     * @return this, as a tensor
+     */
+    Tensor self();
+
+    /**
+     * The elements as floats.
+     *
+     * @return a fresh array in row-major order
+     */
+    default float[] toFloatArray() {
+        float[] values = new float[Math.toIntExact(self().elementCount())];
+        downloadAs(DType.F32, MemorySegment.ofArray(values));
+        return values;
+    }
+
+    /**
+     * The elements as longs; floating ones are truncated towards zero.
+     *
+     * @return a fresh array in row-major order
+     */
+    default long[] toLongArray() {
+        long[] values = new long[Math.toIntExact(self().elementCount())];
+        downloadAs(DType.I64, MemorySegment.ofArray(values));
+        return values;
+    }
+
+    /**
+     * The only element.
+     *
+     * @return its value
+     * @throws ShapeException if there is not exactly one
+     */
+    default float item() {
+        long count = self().elementCount();
+        if (count != 1) {
+            throw new ShapeException("[item] needs exactly one element, not the %d of %s".formatted(count, self().shape()));
+        }
+        return toFloatArray()[0];
+    }
+
+    /**
+     * Copies the elements to host memory, in row-major order and this dtype.
+     *
+     * @param target as many bytes as the elements take
+     * @throws ShapeException if the target's size differs
+     */
+    default void download(MemorySegment target) {
+        checkBytes("download", target);
+        downloadAs(self().dtype(), target);
+    }
+
+    /**
+     * Overwrites a contiguous tensor with host memory, elements in row-major order and this dtype.
+     *
+     * @param data as many bytes as the elements take
+     * @throws ShapeException if the source's size differs, or this tensor is not contiguous
+     */
+    default void upload(MemorySegment data) {
+        Tensor target = self();
+        checkBytes("upload", data);
+        if (!target.isContiguous()) {
+            throw new ShapeException("[upload] needs a contiguous tensor, not %s with strides %s"
+                    .formatted(target.shape(), Arrays.toString(target.strides())));
+        }
+        target.backend().upload(data, target.buffer(), target.offset() * target.dtype().bytes());
+    }
+
+    private void checkBytes(String operation, MemorySegment segment) {
+        Tensor tensor = self();
+        long bytes = tensor.elementCount() * tensor.dtype().bytes();
+        if (segment.byteSize() != bytes) {
+            throw new ShapeException("[%s] %s %s takes %d bytes, not %d"
+                    .formatted(operation, tensor.dtype().label(), tensor.shape(), bytes, segment.byteSize()));
+        }
+    }
+
+    private void downloadAs(DType type, MemorySegment target) {
+        Tensor source = self();
+        try (var _ = Scope.open(source.device())) {
+            if (type != source.dtype() || !source.isContiguous()) {
+                source = Tensor.empty(type, source.shape());
+                source.backend().copy(self(), source);
+            }
+            source.backend().download(source.buffer(), source.offset() * type.bytes(), target);
+        }
+    }
+}
