@@ -256,7 +256,7 @@ final class SafetensorsHeader {
             before = "tensor '%s'".formatted(CheckpointException.shorten(entry.name()));
         }
         if (next != fileSize) {
-            throw error(next, "the file goes on for %d bytes after the last tensor".formatted(fileSize - next));
+            throw error(next, "the file goes on after the last tensor (bytes left: %d)".formatted(fileSize - next));
         }
     }
 
