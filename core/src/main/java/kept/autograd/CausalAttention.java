@@ -35,7 +35,39 @@ public final class CausalAttention extends Operation {
         return Autograd.apply(new CausalAttention(scale), q, k, v);
     }
 
-    static void check(Tensor q, Tensor k, Tensor v) {
+    /**
+     * What {@link #apply} computes, as plain operations in F32, all scores at once.
+     *
+     * @param q {@code [batch, queries, heads, D]}, floating
+     * @param k {@code [batch, keys, groups, D]}, floating
+     * @param v k's shape and dtype
+     * @param scale what scores are multiplied by
+     * @return a tensor of q's shape and dtype
+     */
+    public static Tensor plain(Tensor q, Tensor k, Tensor v, double scale) {
+        check(q, k, v);
+        int queries = Math.toIntExact(q.size(1));
+        int keys = Math.toIntExact(k.size(1));
+        Tensor scores = q.cast(DType.F32).permute(0, 2, 1, 3).matmul(forHeads(k, q.size(2)).permute(0, 2, 3, 1)).mul(scale); // [b, heads, queries, keys]
+        Tensor last = Tensor.arange(queries).unsqueeze(1).add(keys - queries);
+        Tensor visible = Tensor.arange(keys).unsqueeze(0).le(last); // [queries, keys]
+        Tensor weights = Tensor.where(visible, scores, Tensor.scalar(Double.NEGATIVE_INFINITY, DType.F32)).softmax(-1);
+        return weights.matmul(forHeads(v, q.size(2)).permute(0, 2, 1, 3)).permute(0, 2, 1, 3).cast(q.dtype());
+    }
+
+    /** Keys or values {@code [batch, keys, groups, D]} repeated for the heads that share them. */
+    private static Tensor forHeads(Tensor x, long heads) {
+        long groups = x.size(2);
+        Tensor repeated = x.cast(DType.F32).unsqueeze(3).expand(x.size(0), x.size(1), groups, heads / groups, x.size(3));
+        return repeated.reshape(x.size(0), x.size(1), heads, x.size(3));
+    }
+
+    @Override
+    protected String name() {
+        return "attention";
+    }
+
+    private static void check(Tensor q, Tensor k, Tensor v) {
         boolean fit = q.rank() == 4 && k.rank() == 4 && k.shape().equals(v.shape()) && q.size(0) == k.size(0) && q.size(1) <= k.size(1)
                 && q.size(3) == k.size(3) && k.size(2) > 0 && q.size(2) % k.size(2) == 0;
         if (!fit) {
@@ -58,10 +90,10 @@ public final class CausalAttention extends Operation {
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
-        Tensor dq = Rows.gradientFor(q);
-        Tensor dk = Rows.gradientFor(k);
-        Tensor dv = Rows.gradientFor(v);
-        gradient.backend().attentionGradient(Rows.contiguous(gradient), q, k, v, scale, out, logSumExp, dq, dk, dv);
+        Tensor dq = Tensor.empty(DType.F32, q.shape());
+        Tensor dk = Tensor.empty(DType.F32, k.shape());
+        Tensor dv = Tensor.empty(DType.F32, v.shape());
+        gradient.backend().attentionGradient(Operands.rows(gradient), q, k, v, scale, out, logSumExp, dq, dk, dv);
         gradients.add(0, dq);
         gradients.add(1, dk);
         gradients.add(2, dv);

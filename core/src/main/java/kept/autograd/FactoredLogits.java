@@ -1,5 +1,6 @@
 package kept.autograd;
 
+import kept.tensor.DType;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
@@ -58,9 +59,14 @@ public record FactoredLogits(Tensor hidden, Tensor head) {
         return Math.clamp(CHUNK_ELEMENTS / vocabulary(), 64, 2048);
     }
 
+    /** All of the product, {@code [rows, vocabulary]}, F32, differentiable. */
+    Tensor plain() {
+        return hidden.reshape(rowCount(), hidden.size(-1)).cast(DType.F32).linear(head.cast(DType.F32));
+    }
+
     /** The product for some rows, written into {@code [count, vocabulary]}. */
     void multiply(Tensor hiddenRows, long first, Tensor logits) {
-        logits.backend().matmul(Rows.range(hiddenRows, first, logits.size(0)), Rows.transposed(head), logits, false);
+        logits.backend().matmul(Rows.range(hiddenRows, first, logits.size(0)), Operands.transposed(head), logits, false);
     }
 
     /** The shape of the product for some rows. */

@@ -9,6 +9,8 @@ import kept.tensor.Tensor;
  * {@link kept.backend.Backend#layerNormGradient}.
  */
 public final class LayerNormalization extends Operation {
+    private static final String NAME = "layer norm";
+
     private final double epsilon;
     private Tensor x;
     private Tensor weight;
@@ -33,22 +35,43 @@ public final class LayerNormalization extends Operation {
         return Autograd.apply(new LayerNormalization(epsilon), x, weight, bias);
     }
 
+    /**
+     * What {@link #apply} computes, as plain operations in F32.
+     *
+     * @param x {@code [..., width]}, floating
+     * @param weight {@code [width]}, floating
+     * @param bias {@code [width]}, floating
+     * @param epsilon above 0
+     * @return a tensor of x's shape and dtype
+     */
+    public static Tensor plain(Tensor x, Tensor weight, Tensor bias, double epsilon) {
+        Tensor wide = x.cast(DType.F32);
+        Tensor rstd = wide.variance(true, -1).add(epsilon).rsqrt();
+        Tensor normal = wide.sub(wide.mean(true, -1)).mul(rstd);
+        return normal.mul(weight.cast(DType.F32)).add(bias.cast(DType.F32)).cast(x.dtype());
+    }
+
+    @Override
+    protected String name() {
+        return NAME;
+    }
+
     @Override
     protected Tensor forward(Tensor... inputs) {
-        Rows.checkVector("layer norm", "weight", inputs[1], inputs[0]);
-        Rows.checkVector("layer norm", "bias", inputs[2], inputs[0]);
+        Rows.checkVector(NAME, "weight", inputs[1], inputs[0]);
+        Rows.checkVector(NAME, "bias", inputs[2], inputs[0]);
         x = Rows.matrix(inputs[0]);
-        weight = Rows.contiguous(inputs[1]);
+        weight = Operands.rows(inputs[1]);
         mean = Tensor.empty(DType.F32, Shape.of(x.size(0)));
         rstd = Tensor.empty(DType.F32, Shape.of(x.size(0)));
         Tensor out = Tensor.empty(x.dtype(), inputs[0].shape());
-        out.backend().layerNorm(x, weight, Rows.contiguous(inputs[2]), epsilon, Rows.matrix(out), mean, rstd);
+        out.backend().layerNorm(x, weight, Operands.rows(inputs[2]), epsilon, Rows.matrix(out), mean, rstd);
         return out;
     }
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
-        Tensor dx = gradients.wanted(0) ? Rows.gradientFor(gradient) : null;
+        Tensor dx = gradients.wanted(0) ? Tensor.empty(DType.F32, gradient.shape()) : null;
         GradientSum dWeight = GradientSum.of(gradients, 1, weight.shape());
         GradientSum dBias = GradientSum.of(gradients, 2, weight.shape());
         gradient.backend().layerNormGradient(

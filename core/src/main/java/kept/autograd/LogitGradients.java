@@ -32,7 +32,7 @@ final class LogitGradients {
             dHidden.backend().matmul(dLogits, logits.head(), Rows.range(dHidden, first, count), false);
         }
         if (dHead != null) {
-            dHead.backend().matmul(Rows.transposed(dLogits), Rows.range(hiddenRows, first, count), dHead, true);
+            dHead.backend().matmul(Operands.transposed(dLogits), Rows.range(hiddenRows, first, count), dHead, true);
         }
     }
 
@@ -44,7 +44,7 @@ final class LogitGradients {
         float factor = gradient.item();
         if (dHidden != null) {
             scale(dHidden, factor);
-            gradients.add(0, Rows.view(dHidden, logits.hidden().shape()));
+            gradients.add(0, Operands.reshaped(dHidden, logits.hidden().shape()));
         }
         if (dHead != null) {
             scale(dHead, factor);

@@ -6,6 +6,8 @@ import kept.tensor.Tensor;
 
 /** {@code y = weight * x / sqrt(average(x^2) + epsilon)} over the innermost axis; the gradient is {@link kept.backend.Backend#rmsNormGradient}. */
 public final class RmsNormalization extends Operation {
+    private static final String NAME = "rms norm";
+
     private final double epsilon;
     private Tensor x;
     private Tensor weight;
@@ -28,11 +30,30 @@ public final class RmsNormalization extends Operation {
         return Autograd.apply(new RmsNormalization(epsilon), x, weight);
     }
 
+    /**
+     * What {@link #apply} computes, as plain operations in F32.
+     *
+     * @param x {@code [..., width]}, floating
+     * @param weight {@code [width]}, floating
+     * @param epsilon above 0
+     * @return a tensor of x's shape and dtype
+     */
+    public static Tensor plain(Tensor x, Tensor weight, double epsilon) {
+        Tensor wide = x.cast(DType.F32);
+        Tensor rstd = wide.square().mean(true, -1).add(epsilon).rsqrt();
+        return wide.mul(rstd).mul(weight.cast(DType.F32)).cast(x.dtype());
+    }
+
+    @Override
+    protected String name() {
+        return NAME;
+    }
+
     @Override
     protected Tensor forward(Tensor... inputs) {
-        Rows.checkVector("rms norm", "weight", inputs[1], inputs[0]);
+        Rows.checkVector(NAME, "weight", inputs[1], inputs[0]);
         x = Rows.matrix(inputs[0]);
-        weight = Rows.contiguous(inputs[1]);
+        weight = Operands.rows(inputs[1]);
         rstd = Tensor.empty(DType.F32, Shape.of(x.size(0)));
         Tensor out = Tensor.empty(x.dtype(), inputs[0].shape());
         out.backend().rmsNorm(x, weight, epsilon, Rows.matrix(out), rstd);
@@ -41,7 +62,7 @@ public final class RmsNormalization extends Operation {
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
-        Tensor dx = gradients.wanted(0) ? Rows.gradientFor(gradient) : null;
+        Tensor dx = gradients.wanted(0) ? Tensor.empty(DType.F32, gradient.shape()) : null;
         GradientSum dWeight = GradientSum.of(gradients, 1, weight.shape());
         gradient.backend().rmsNormGradient(
                 Rows.matrix(gradient), x, weight, rstd, dx == null ? null : Rows.matrix(dx), dWeight.tensor());

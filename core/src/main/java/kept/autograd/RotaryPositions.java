@@ -1,5 +1,6 @@
 package kept.autograd;
 
+import kept.tensor.DType;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
@@ -9,6 +10,8 @@ import kept.tensor.Tensor;
  * turns back.
  */
 public final class RotaryPositions extends Operation {
+    private static final String NAME = "rotary positions";
+
     private final Tensor cos;
     private final Tensor sin;
 
@@ -30,16 +33,38 @@ public final class RotaryPositions extends Operation {
         return Autograd.apply(new RotaryPositions(cos, sin), x);
     }
 
+    /**
+     * What {@link #apply} computes, as plain operations.
+     *
+     * @param x {@code [batch, sequence, heads, D]}, floating, D even
+     * @param cos {@code [sequence, D / 2]}, F32
+     * @param sin {@code [sequence, D / 2]}, F32
+     * @return a tensor of x's shape and dtype
+     */
+    public static Tensor plain(Tensor x, Tensor cos, Tensor sin) {
+        long half = x.size(3) / 2;
+        Tensor first = x.slice(3, 0, half).cast(DType.F32);
+        Tensor second = x.slice(3, half, 2 * half).cast(DType.F32);
+        Tensor c = cos.unsqueeze(1);
+        Tensor s = sin.unsqueeze(1);
+        return Tensor.concat(3, first.mul(c).sub(second.mul(s)), second.mul(c).add(first.mul(s))).cast(x.dtype());
+    }
+
+    @Override
+    protected String name() {
+        return NAME;
+    }
+
     @Override
     protected Tensor forward(Tensor... inputs) {
         Tensor x = inputs[0];
         if (x.rank() != 4 || x.size(3) % 2 != 0) {
-            throw new ShapeException("[rotary positions] needs [batch, sequence, heads, even D], not " + x.shape());
+            throw new ShapeException("[%s] needs [batch, sequence, heads, even D], not %s".formatted(NAME, x.shape()));
         }
         Shape angles = Shape.of(x.size(1), x.size(3) / 2);
         if (!cos.shape().equals(angles) || !sin.shape().equals(angles)) {
-            throw new ShapeException("[rotary positions] angles %s and %s for %s must be %s; ask for as many positions as the sequence has"
-                    .formatted(cos.shape(), sin.shape(), x.shape(), angles));
+            throw new ShapeException("[%s] angles %s and %s for %s must be %s; ask for as many positions as the sequence has"
+                    .formatted(NAME, cos.shape(), sin.shape(), x.shape(), angles));
         }
         Tensor out = Tensor.empty(x.dtype(), x.shape());
         out.backend().rotaryEmbedding(Rows.unitStride(x), cos, sin, false, out);
@@ -48,7 +73,7 @@ public final class RotaryPositions extends Operation {
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
-        Tensor dx = Rows.gradientFor(gradient);
+        Tensor dx = Tensor.empty(DType.F32, gradient.shape());
         dx.backend().rotaryEmbedding(Rows.unitStride(gradient), cos, sin, true, dx);
         gradients.add(0, dx);
     }

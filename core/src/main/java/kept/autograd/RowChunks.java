@@ -44,6 +44,6 @@ final class RowChunks {
             dense = Tensor.empty(DType.I64, labels.shape());
             dense.backend().copy(labels, dense);
         }
-        return Rows.view(dense, Shape.of(rows));
+        return Operands.reshaped(dense, Shape.of(rows));
     }
 }

@@ -1,5 +1,7 @@
 package kept.autograd;
 
+import kept.tensor.DType;
+import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
 /** {@code silu(gate) * up}; the gradient is {@link kept.backend.Backend#swiGluGradient}. */
@@ -13,19 +15,37 @@ public final class SwiGluProduct extends Operation {
      * Multiplies elementwise.
      *
      * @param gate any shape, floating
-     * @param up gate's shape and dtype
-     * @return a tensor of that shape and dtype
-     * @throws kept.tensor.ShapeException if the shapes differ
+     * @param up gate's shape
+     * @return a tensor of that shape and of gate's dtype
+     * @throws ShapeException if the shapes differ
      */
     public static Tensor apply(Tensor gate, Tensor up) {
         return Autograd.apply(new SwiGluProduct(), gate, up);
     }
 
+    /**
+     * What {@link #apply} computes, as plain operations in F32.
+     *
+     * @param gate any shape, floating
+     * @param up gate's shape and dtype
+     * @return a tensor of that shape and dtype
+     */
+    public static Tensor plain(Tensor gate, Tensor up) {
+        return gate.cast(DType.F32).silu().mul(up.cast(DType.F32)).cast(gate.dtype());
+    }
+
+    @Override
+    protected String name() {
+        return "swiglu";
+    }
+
     @Override
     protected Tensor forward(Tensor... inputs) {
-        Rows.checkSame("swiglu", inputs[0], inputs[1]);
-        gate = Rows.contiguous(inputs[0]);
-        up = Rows.contiguous(inputs[1]);
+        if (!inputs[0].shape().equals(inputs[1].shape())) {
+            throw new ShapeException("[swiglu] shapes differ: gate %s, up %s".formatted(inputs[0].shape(), inputs[1].shape()));
+        }
+        gate = Operands.rows(inputs[0]);
+        up = Operands.as(gate.dtype(), Operands.rows(inputs[1]));
         Tensor out = Tensor.empty(gate.dtype(), gate.shape());
         out.backend().swiGlu(gate, up, out);
         return out;
@@ -33,9 +53,9 @@ public final class SwiGluProduct extends Operation {
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
-        Tensor dGate = Rows.gradientFor(gradient);
-        Tensor dUp = Rows.gradientFor(gradient);
-        gradient.backend().swiGluGradient(Rows.contiguous(gradient), gate, up, dGate, dUp);
+        Tensor dGate = Tensor.empty(DType.F32, gradient.shape());
+        Tensor dUp = Tensor.empty(DType.F32, gradient.shape());
+        gradient.backend().swiGluGradient(Operands.rows(gradient), gate, up, dGate, dUp);
         gradients.add(0, dGate);
         gradients.add(1, dUp);
     }

@@ -55,9 +55,9 @@ public final class Attention extends Module {
     public Tensor forward(Tensor x, RotaryEmbedding.Angles angles, KeyValues past) {
         long batch = x.size(0);
         long sequence = x.size(1);
-        Tensor q = Interim.reshape(query.forward(x), batch, sequence, heads, headDimension);
-        Tensor k = Interim.reshape(key.forward(x), batch, sequence, keyValueHeads, headDimension);
-        Tensor v = Interim.reshape(value.forward(x), batch, sequence, keyValueHeads, headDimension);
+        Tensor q = query.forward(x).reshape(batch, sequence, heads, headDimension);
+        Tensor k = key.forward(x).reshape(batch, sequence, keyValueHeads, headDimension);
+        Tensor v = value.forward(x).reshape(batch, sequence, keyValueHeads, headDimension);
         q = RotaryPositions.apply(q, angles.cos(), angles.sin());
         k = RotaryPositions.apply(k, angles.cos(), angles.sin());
         if (past != null) {
@@ -66,6 +66,6 @@ public final class Attention extends Module {
             v = all.values();
         }
         Tensor read = CausalAttention.apply(q, k, v, 1 / Math.sqrt(headDimension));
-        return output.forward(Interim.reshape(read, batch, sequence, (long) heads * headDimension));
+        return output.forward(read.reshape(batch, sequence, (long) heads * headDimension));
     }
 }

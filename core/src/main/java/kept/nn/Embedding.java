@@ -23,7 +23,7 @@ public final class Embedding extends Module {
      * @throws kept.tensor.ShapeException if a token lies outside the table
      */
     public Tensor forward(Tensor tokens) {
-        return Interim.embedding(weight.value(), tokens);
+        return weight.value().embedding(tokens);
     }
 
     /**

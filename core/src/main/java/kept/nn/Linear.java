@@ -1,7 +1,6 @@
 package kept.nn;
 
 import java.util.Optional;
-import kept.autograd.LinearTransform;
 import kept.tensor.Tensor;
 
 /** The affine map {@code y = x W^T + b}. Parameters: {@code weight}, and {@code bias} where there is one. */
@@ -24,11 +23,12 @@ public final class Linear extends Module {
      * Applies the map to the innermost axis.
      *
      * @param x {@code [..., in]}
-     * @return {@code [..., out]}, of x's dtype
+     * @return {@code [..., out]}, of the wider of the operands' dtypes
      * @throws kept.tensor.ShapeException if x does not end in the weight's inputs
      */
     public Tensor forward(Tensor x) {
-        return LinearTransform.apply(x, weight.value(), bias == null ? null : bias.value());
+        Tensor y = x.linear(weight.value());
+        return bias == null ? y : y.add(bias.value());
     }
 
     /**
