@@ -5,8 +5,8 @@ import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
 /**
- * Trades time for memory: of a segment of a model only input and result are kept, and the backward pass computes the segment once more to differentiate
- * it (Chen et al. 2016, arXiv 1604.06174). The bits are those of the plain run. Segments may contain segments.
+ * Trades time for memory: of a segment of a model only input and result are kept, and the backward pass computes the segment once more to
+ * differentiate it (Chen et al. 2016, arXiv 1604.06174). The bits are those of the plain run. Segments may contain segments.
  */
 public final class ActivationCheckpoint extends Operation {
     private final UnaryOperator<Tensor> segment;

@@ -302,8 +302,8 @@ public interface Backend {
 
     /**
      * Causal grouped-query attention: for head h of {@code heads}, which reads key and value head {@code h / (heads / groups)},
-     * {@code out[t] = sum over s <= keys - queries + t of softmax(scale q[t] . k[s]) v[s]} (Vaswani et al. 2017; in blocks, after Dao et al. 2022, arXiv
-     * 2205.14135: memory grows with the sequence, never with its square).
+     * {@code out[t] = sum over s <= keys - queries + t of softmax(scale q[t] . k[s]) v[s]} (Vaswani et al. 2017; in blocks, after Dao et al. 2022,
+     * arXiv 2205.14135: memory grows with the sequence, never with its square).
      *
      * @param q {@code [batch, queries, heads, D]}, unit stride along D
      * @param k {@code [batch, keys, groups, D]}, keys at least queries, unit stride along D

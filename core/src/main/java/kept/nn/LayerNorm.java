@@ -4,8 +4,8 @@ import kept.autograd.LayerNormalization;
 import kept.tensor.Tensor;
 
 /**
- * {@code y = g (x - mean) / sqrt(var + epsilon) + b}, mean and biased variance over the innermost axis (Ba et al. 2016, arXiv 1607.06450). Parameters:
- * {@code weight} g and {@code bias} b, both {@code [width]}.
+ * {@code y = g (x - mean) / sqrt(var + epsilon) + b}, mean and biased variance over the innermost axis (Ba et al. 2016, arXiv 1607.06450).
+ * Parameters: {@code weight} g and {@code bias} b, both {@code [width]}.
  */
 public final class LayerNorm extends Norm {
     private final Parameter bias;

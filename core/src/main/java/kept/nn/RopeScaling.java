@@ -6,10 +6,10 @@ import kept.tensor.TensorException;
  * How a rotary position embedding is stretched beyond the context a model was trained with.
  *
  * <p>With the head dimension {@code d}, the base {@code theta} and the pair index {@code i} in {@code [0, d / 2)}, the plain inverse frequencies are
- * {@code f_i = theta^(-2i / d)} and a position {@code p} turns pair {@code i} by the angle {@code p f_i}. A scaling replaces {@code f_i}, and YaRN also
- * multiplies the cosines and sines. The formulas are those of Hugging Face transformers ({@code modeling_rope_utils.py}), which is the reference for
- * checkpoints in its format; each record names its own source besides. This type holds the numbers only: the frequencies are computed by the rotary
- * embedding.
+ * {@code f_i = theta^(-2i / d)} and a position {@code p} turns pair {@code i} by the angle {@code p f_i}. A scaling replaces {@code f_i}, and YaRN
+ * also multiplies the cosines and sines. The formulas are those of Hugging Face transformers ({@code modeling_rope_utils.py}), which is the reference
+ * for checkpoints in its format; each record names its own source besides. This type holds the numbers only: the frequencies are computed by the
+ * rotary embedding.
  */
 public sealed interface RopeScaling {
 
@@ -71,9 +71,9 @@ public sealed interface RopeScaling {
     /**
      * YaRN (Peng et al. 2023, arXiv 2309.00071). A pair that turns {@code r} times over the original context has the index
      * {@code c(r) = d ln(originalMaxPositions / (2 pi r)) / (2 ln theta)}. With {@code low = max(c(betaFast), 0)} and
-     * {@code high = min(c(betaSlow), d - 1)}, rounded down and up first if {@code truncate}, and {@code high} raised by 0.001 where they are equal, the
-     * ramp is {@code g_i = clamp((i - low) / (high - low), 0, 1)}, and the frequencies are {@code f_i / factor g_i + f_i (1 - g_i)}. Cosines and sines
-     * are multiplied by {@code attentionFactor}.
+     * {@code high = min(c(betaSlow), d - 1)}, rounded down and up first if {@code truncate}, and {@code high} raised by 0.001 where they are equal,
+     * the ramp is {@code g_i = clamp((i - low) / (high - low), 0, 1)}, and the frequencies are {@code f_i / factor g_i + f_i (1 - g_i)}. Cosines and
+     * sines are multiplied by {@code attentionFactor}.
      *
      * @param factor the stretch of the context, greater than 0
      * @param originalMaxPositions the context length before the stretch

@@ -7,9 +7,9 @@ import kept.tensor.Tensor;
 import kept.tensor.TensorException;
 
 /**
- * The angles of rotary positions (Su et al. 2021, arXiv 2104.09864): position p turns the pair of features i and {@code i + D / 2} by {@code p f_i}, f_i
- * the inverse frequencies, which a {@link RopeScaling} may stretch. Sines and cosines are computed in double precision, rounded to F32, and kept on the
- * device in a table that grows as longer sequences come; {@link #close} frees it.
+ * The angles of rotary positions (Su et al. 2021, arXiv 2104.09864): position p turns the pair of features i and {@code i + D / 2} by {@code p f_i},
+ * f_i the inverse frequencies, which a {@link RopeScaling} may stretch. Sines and cosines are computed in double precision, rounded to F32, and kept
+ * on the device in a table that grows as longer sequences come; {@link #close} frees it.
  */
 public final class RotaryEmbedding implements AutoCloseable {
     private final int headDimension;

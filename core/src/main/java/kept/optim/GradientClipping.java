@@ -7,8 +7,8 @@ import kept.nn.Parameter;
 import kept.tensor.Tensor;
 
 /**
- * The size of all gradients together, and what to multiply them by so that it stays below a limit (Pascanu et al. 2012, arXiv 1211.5063). The gradients
- * themselves are left as they are: {@link AdamW#step} takes the scale.
+ * The size of all gradients together, and what to multiply them by so that it stays below a limit (Pascanu et al. 2012, arXiv 1211.5063). The
+ * gradients themselves are left as they are: {@link AdamW#step} takes the scale.
  *
  * @param norm the root of the sum of the squares of all gradients' elements; infinite or NaN where an element is, or where the sum overflows
  * @param scale {@code min(1, limit / (norm + 1e-6))}, as PyTorch's clip_grad_norm_ has it; NaN or 0 where the norm is not finite

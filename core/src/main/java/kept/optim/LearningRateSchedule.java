@@ -1,8 +1,8 @@
 package kept.optim;
 
 /**
- * The learning rate of each optimizer step. Both schedules begin with a linear warm-up: step t of w warm-up steps has the rate {@code peak t / w}, so that
- * the first step, number 1, is not lost on a rate of zero.
+ * The learning rate of each optimizer step. Both schedules begin with a linear warm-up: step t of w warm-up steps has the rate {@code peak t / w}, so
+ * that the first step, number 1, is not lost on a rate of zero.
  */
 public sealed interface LearningRateSchedule {
     /**
@@ -32,7 +32,8 @@ public sealed interface LearningRateSchedule {
     }
 
     /**
-     * After the warm-up, half a cosine wave from the peak down to the floor, which the last step reaches (Loshchilov and Hutter 2016, arXiv 1608.03983).
+     * After the warm-up, half a cosine wave from the peak down to the floor, which the last step reaches (Loshchilov and Hutter 2016, arXiv
+     * 1608.03983).
      *
      * @param peak the highest rate
      * @param warmUpSteps how many steps rise to it; 0 for none
