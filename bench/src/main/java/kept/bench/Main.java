@@ -17,7 +17,10 @@ public final class Main {
      * @throws Exception if JMH fails to run them
      */
     public static void main(String[] arguments) throws Exception {
-        boolean given = Arrays.asList(arguments).contains(PREPEND);
-        org.openjdk.jmh.Main.main(given ? arguments : Stream.concat(Stream.of(PREPEND, JVM_OPTIONS), Arrays.stream(arguments)).toArray(String[]::new));
+        var all = Arrays.stream(arguments);
+        if (Arrays.stream(arguments).noneMatch(PREPEND::equals)) {
+            all = Stream.concat(Stream.of(PREPEND, JVM_OPTIONS), all);
+        }
+        org.openjdk.jmh.Main.main(all.toArray(String[]::new));
     }
 }

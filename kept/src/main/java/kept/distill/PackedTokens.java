@@ -73,8 +73,9 @@ public final class PackedTokens implements AutoCloseable {
             return new PackedTokens(arena, ids, documents, whole, corpus.description());
         } catch (IOException e) {
             arena.close();
-            throw new CorpusException("[corpus] the tokens of " + corpus.description() + " (" + tokens + " so far, four bytes each) cannot be kept in "
-                    + System.getProperty("java.io.tmpdir") + ": " + e.getMessage() + "; -Djava.io.tmpdir chooses another place", e);
+            throw new CorpusException("[corpus] the tokens of " + corpus.description() + " (" + tokens + " so far, four bytes each)"
+                    + " cannot be kept in " + System.getProperty("java.io.tmpdir")
+                    + ": " + e.getMessage() + "; -Djava.io.tmpdir chooses another place", e);
         } catch (RuntimeException e) {
             arena.close();
             throw e;

@@ -33,7 +33,8 @@ final class SentencePieceTokenizer implements Tokenizer {
         // The library may end the whole process over a bad model; our own reading of it comes first and throws.
         var model = SentencePieceModel.parse(bytes, name);
         if (model.whitespaceAsSuffix()) {
-            throw new TokenizerException("[tokenizer] " + name + " puts spaces at the end of words (treat_whitespace_as_suffix), which is not read here");
+            throw new TokenizerException("[tokenizer] " + name
+                    + " puts spaces at the end of words (treat_whitespace_as_suffix), which is not read here");
         }
         NativeLibraries.prepare();
         try {

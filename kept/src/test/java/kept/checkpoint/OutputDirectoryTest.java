@@ -146,7 +146,8 @@ class OutputDirectoryTest {
     void saysWhyAFileCannotBeWritten() throws IOException {
         Path missing = folder.resolve("missing/file");
         assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> AtomicFiles.write(missing, new byte[3]))
-            .withMessage("[write] " + missing + ": cannot be written: no such file or directory (bytes needed: 3, free there: unknown); nothing was changed");
+            .withMessage("[write] " + missing
+                    + ": cannot be written: no such file or directory (bytes needed: 3, free there: unknown); nothing was changed");
         Path directory = filled();
         assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> AtomicFiles.write(directory, new byte[3]))
             .withMessageStartingWith("[write] " + directory + ": cannot be written: ");

@@ -98,9 +98,11 @@ class CorpusTest {
         try (var zip = new ZipOutputStream(Files.newOutputStream(archive))) {
             entry(zip, "readme.md", bytes("x"));
         }
-        assertThatThrownBy(() -> read(archive)).isInstanceOf(CorpusException.class).hasMessageContaining(archive.toString()).hasMessageContaining(".jsonl");
+        assertThatThrownBy(() -> read(archive)).isInstanceOf(CorpusException.class)
+                .hasMessageContaining(archive.toString()).hasMessageContaining(".jsonl");
         Path empty = Files.createDirectory(folder.resolve("empty"));
-        assertThatThrownBy(() -> read(empty)).isInstanceOf(CorpusException.class).hasMessageContaining(empty.toString()).hasMessageContaining(".jsonl");
+        assertThatThrownBy(() -> read(empty)).isInstanceOf(CorpusException.class)
+                .hasMessageContaining(empty.toString()).hasMessageContaining(".jsonl");
     }
 
     @Test
@@ -110,7 +112,8 @@ class CorpusTest {
         write("deep/a.txt", "1");
         write("x.txt", "3");
         write("x.bin", "passed over");
-        assertThat(read(folder)).containsExactly(new Document("deep/a.txt#1", "1"), new Document("deep/er/b.txt#1", "2"), new Document("x.txt#1", "3"));
+        assertThat(read(folder)).containsExactly(
+                new Document("deep/a.txt#1", "1"), new Document("deep/er/b.txt#1", "2"), new Document("x.txt#1", "3"));
     }
 
     @Test
@@ -143,7 +146,8 @@ class CorpusTest {
 
     @Test
     void aLongTextIsCutAtLineEndsAndLosesNothing() throws IOException {
-        String text = IntStream.range(0, 60_000).mapToObj(i -> "line " + i + " with \u00e9, \u732b and \uD83D\uDE80").collect(Collectors.joining("\n"));
+        String text = IntStream.range(0, 60_000).mapToObj(i -> "line " + i + " with \u00e9, \u732b and \uD83D\uDE80")
+                .collect(Collectors.joining("\n"));
         List<String> parts = texts(Corpus.of(List.of(write("a.txt", text)), "text"));
         assertThat(parts).hasSizeGreaterThan(1).allSatisfy(part -> assertThat(bytes(part)).hasSizeLessThanOrEqualTo(1 << 20));
         assertThat(parts.subList(0, parts.size() - 1)).allSatisfy(part -> assertThat(part).endsWith("\n"));

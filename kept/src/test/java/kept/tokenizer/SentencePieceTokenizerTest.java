@@ -67,7 +67,8 @@ class SentencePieceTokenizerTest {
         var model = SentencePieceModel.parse(TokenizerCase.model(), "tokenizer.model");
         int[] usable = IntStream.range(0, model.pieces().size())
                 .filter(id -> id != 3 && model.pieces().get(id).text().chars().noneMatch(c -> Character.isSurrogate((char) c)))
-                .filter(id -> model.pieces().get(id).type() != SentencePieceModel.Type.BYTE || (model.pieces().get(id).value() & 0xFF) < 0xF0).toArray();
+                .filter(id -> model.pieces().get(id).type() != SentencePieceModel.Type.BYTE
+                        || (model.pieces().get(id).value() & 0xFF) < 0xF0).toArray();
         NativeLibraries.prepare();
         try (var library = new ai.djl.sentencepiece.SpTokenizer(TokenizerCase.model())) {
             for (int round = 0; round < 300; round++) {

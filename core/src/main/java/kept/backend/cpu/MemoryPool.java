@@ -121,8 +121,8 @@ final class MemoryPool {
             block = size <= limit - reserved ? tryReserve(size) : null;
         }
         if (block == null) {
-            throw new OutOfMemoryException(
-                    "[allocate] no room on cpu for %d bytes: %d bytes in use, %d reserved, limit %s; use a smaller batch or sequence, close scopes earlier%s"
+            throw new OutOfMemoryException(("[allocate] no room on cpu for %d bytes: %d bytes in use, %d reserved, limit %s; "
+                            + "use a smaller batch or sequence, close scopes earlier%s")
                             .formatted(wanted, inUse, reserved, limit == Long.MAX_VALUE ? "that of the system" : limit + " bytes",
                                     limit == Long.MAX_VALUE ? "" : ", or raise -D" + LIMIT_PROPERTY));
         }

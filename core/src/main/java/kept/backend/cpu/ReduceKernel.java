@@ -35,11 +35,13 @@ final class ReduceKernel {
     }
 
     private static float reduceFloat(Reduction reduction, MemorySegment source, DType dtype, Walk walk) {
-        float[] result = {switch (reduction) {
-            case SUM -> 0;
-            case MAXIMUM -> Float.NEGATIVE_INFINITY;
-            case MINIMUM -> Float.POSITIVE_INFINITY;
-        }};
+        float[] result = {
+            switch (reduction) {
+                case SUM -> 0;
+                case MAXIMUM -> Float.NEGATIVE_INFINITY;
+                case MINIMUM -> Float.POSITIVE_INFINITY;
+            }
+        };
         walk.forEachInOrder((positions, count) -> {
             for (int i = 0; i < count; i++) {
                 float value = Elements.getFloat(source, dtype, positions[0] + i * walk.stride(0));
@@ -54,11 +56,13 @@ final class ReduceKernel {
     }
 
     private static long reduceLong(Reduction reduction, MemorySegment source, DType dtype, Walk walk) {
-        long[] result = {switch (reduction) {
-            case SUM -> 0;
-            case MAXIMUM -> Long.MIN_VALUE;
-            case MINIMUM -> Long.MAX_VALUE;
-        }};
+        long[] result = {
+            switch (reduction) {
+                case SUM -> 0;
+                case MAXIMUM -> Long.MIN_VALUE;
+                case MINIMUM -> Long.MAX_VALUE;
+            }
+        };
         walk.forEachInOrder((positions, count) -> {
             for (int i = 0; i < count; i++) {
                 long value = Elements.getLong(source, dtype, positions[0] + i * walk.stride(0));
