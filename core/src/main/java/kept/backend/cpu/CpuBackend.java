@@ -99,12 +99,12 @@ final class CpuBackend implements Backend {
 
     @Override
     public void softmax(boolean logarithm, Tensor x, Tensor out) {
-        throw new IllegalStateException("[softmax] kernel not wired yet");
+        SoftmaxKernel.softmax(logarithm, x, out);
     }
 
     @Override
     public void logSumExp(Tensor x, Tensor out) {
-        throw new IllegalStateException("[logSumExp] kernel not wired yet");
+        SoftmaxKernel.logSumExp(x, out);
     }
 
     @Override
@@ -134,27 +134,27 @@ final class CpuBackend implements Backend {
 
     @Override
     public void layerNorm(Tensor x, Tensor weight, Tensor bias, double epsilon, Tensor out, Tensor mean, Tensor rstd) {
-        throw new IllegalStateException("[layerNorm] kernel not wired yet");
+        LayerNormKernel.forward(x, weight, bias, epsilon, out, mean, rstd);
     }
 
     @Override
     public void layerNormGradient(Tensor gradient, Tensor x, Tensor weight, Tensor mean, Tensor rstd, Tensor dx, Tensor dWeight, Tensor dBias) {
-        throw new IllegalStateException("[layerNormGradient] kernel not wired yet");
+        LayerNormKernel.gradient(gradient, x, weight, mean, rstd, dx, dWeight, dBias);
     }
 
     @Override
     public void rmsNorm(Tensor x, Tensor weight, double epsilon, Tensor out, Tensor rstd) {
-        throw new IllegalStateException("[rmsNorm] kernel not wired yet");
+        RmsNormKernel.forward(x, weight, epsilon, out, rstd);
     }
 
     @Override
     public void rmsNormGradient(Tensor gradient, Tensor x, Tensor weight, Tensor rstd, Tensor dx, Tensor dWeight) {
-        throw new IllegalStateException("[rmsNormGradient] kernel not wired yet");
+        RmsNormKernel.gradient(gradient, x, weight, rstd, dx, dWeight);
     }
 
     @Override
     public void rotaryEmbedding(Tensor x, Tensor cos, Tensor sin, boolean inverse, Tensor out) {
-        throw new IllegalStateException("[rotaryEmbedding] kernel not wired yet");
+        RotaryKernel.rotate(x, cos, sin, inverse, out);
     }
 
     @Override
@@ -169,31 +169,31 @@ final class CpuBackend implements Backend {
 
     @Override
     public void swiGlu(Tensor gate, Tensor up, Tensor out) {
-        throw new IllegalStateException("[swiGlu] kernel not wired yet");
+        SwiGluKernel.forward(gate, up, out);
     }
 
     @Override
     public void swiGluGradient(Tensor gradient, Tensor gate, Tensor up, Tensor dGate, Tensor dUp) {
-        throw new IllegalStateException("[swiGluGradient] kernel not wired yet");
+        SwiGluKernel.gradient(gradient, gate, up, dGate, dUp);
     }
 
     @Override
     public void distillationRows(DistillationObjective objective, Tensor teacher, Tensor student, Tensor labels, double scale, Tensor losses, Tensor divergences) {
-        throw new IllegalStateException("[distillationRows] kernel not wired yet");
+        DistillationKernel.rows(objective, teacher, student, labels, scale, losses, divergences);
     }
 
     @Override
     public void crossEntropyRows(Tensor logits, Tensor labels, double scale, Tensor losses) {
-        throw new IllegalStateException("[crossEntropyRows] kernel not wired yet");
+        CrossEntropyKernel.rows(logits, labels, scale, losses);
     }
 
     @Override
     public void adamW(AdamWStep step, Tensor parameter, Tensor gradient, Tensor firstMoment, Tensor secondMoment) {
-        throw new IllegalStateException("[adamW] kernel not wired yet");
+        OptimizerKernel.adamW(step, parameter, gradient, firstMoment, secondMoment);
     }
 
     @Override
     public double sumOfSquares(List<Tensor> tensors) {
-        throw new IllegalStateException("[sumOfSquares] kernel not wired yet");
+        return OptimizerKernel.sumOfSquares(tensors);
     }
 }

@@ -30,23 +30,23 @@ final class VectorMath {
     private static final VectorShuffle<Float> FOLD_2 = fold(2);
     private static final VectorShuffle<Float> FOLD_1 = fold(1);
 
-    private static final float LOG2_E = 1.44269504f;
+    static final float LOG2_E = 1.44269504f;
     /** ln 2 = LN2_HIGH + LN2_LOW; n * LN2_HIGH is exact for the n that occur. */
-    private static final float LN2_HIGH = 0x1.62e4p-1f;
-    private static final float LN2_LOW = 0x1.7f7d1cp-20f;
-    private static final float LN2 = 0.693147181f;
+    static final float LN2_HIGH = 0x1.62e4p-1f;
+    static final float LN2_LOW = 0x1.7f7d1cp-20f;
+    static final float LN2 = 0.693147181f;
     /** Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits. */
-    private static final float ROUNDER = 0x1.8p23f;
+    static final float ROUNDER = 0x1.8p23f;
     private static final int ROUNDER_BITS = 0x4b400000;
     /** Beyond these exp is infinite, or rounds to zero. */
     private static final float EXP_HIGH = 89f;
     private static final float EXP_LOW = -104f;
 
-    private static final float EXP_2 = 4.999999404e-01f;
-    private static final float EXP_3 = 1.666652113e-01f;
-    private static final float EXP_4 = 4.166827351e-02f;
-    private static final float EXP_5 = 8.368685842e-03f;
-    private static final float EXP_6 = 1.382013550e-03f;
+    static final float EXP_2 = 4.999999404e-01f;
+    static final float EXP_3 = 1.666652113e-01f;
+    static final float EXP_4 = 4.166827351e-02f;
+    static final float EXP_5 = 8.368685842e-03f;
+    static final float EXP_6 = 1.382013550e-03f;
 
     /** The bits of the smallest mantissa taken, just above 2/3. */
     private static final int LOG_FIRST = 0x3f2aaaab;

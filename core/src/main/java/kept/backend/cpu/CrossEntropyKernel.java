@@ -1,0 +1,71 @@
+package kept.backend.cpu;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.MemorySegment;
+import kept.tensor.ShapeException;
+import kept.tensor.Tensor;
+
+/** Cross-entropy and its gradient in the place of the logits: the maximum, the exponentials, the division by their sum. */
+final class CrossEntropyKernel {
+    private CrossEntropyKernel() {}
+
+    /**
+     * {@link kept.backend.Backend#crossEntropyRows}.
+     *
+     * @param logits rows, replaced by their gradient
+     * @param labels one for each row
+     * @param scale what gradients are multiplied by
+     * @param losses one for each row
+     */
+    static void rows(Tensor logits, Tensor labels, double scale, Tensor losses) {
+        int width = RowWindow.width(logits);
+        checkLabels("crossEntropyRows", labels, width);
+        MemorySegment memory = Elements.segment(logits);
+        MemorySegment targets = Elements.segment(labels);
+        MemorySegment results = Elements.segment(losses);
+        WorkerPool.shared().forRanges(labels.elementCount(), RowWindow.rowsPerTask(width), (first, end) -> {
+            for (long row = first; row < end; row++) {
+                long label = targets.getAtIndex(JAVA_LONG, labels.offset() + row);
+                double loss = row(memory, 4 * (logits.offset() + row * width), width, label, (float) scale);
+                results.setAtIndex(JAVA_FLOAT, losses.offset() + row, (float) loss);
+            }
+        });
+    }
+
+    private static double row(MemorySegment x, long at, int width, long label, float scale) {
+        if (label < 0) {
+            x.asSlice(at, 4L * width).fill((byte) 0);
+            return 0;
+        }
+        float max = RowMath.max(x, at, width);
+        float logit = x.get(JAVA_FLOAT, at + 4 * label);
+        double sum = 0;
+        for (int i = 0; i < width; i += RowMath.BLOCK) {
+            sum += RowMath.exp(x, at + 4L * i, Math.min(RowMath.BLOCK, width - i), max, 1f, x, at + 4L * i);
+        }
+        RowMath.multiply(x, at, width, (float) (scale / sum), x, at);
+        x.set(JAVA_FLOAT, at + 4 * label, x.get(JAVA_FLOAT, at + 4 * label) - scale);
+        return (double) max - logit + StrictMath.log(sum);
+    }
+
+    /**
+     * Makes sure that labels lie within the vocabulary, before anything is overwritten.
+     *
+     * @param operation the name for the message
+     * @param labels one for each row
+     * @param vocabulary the number of logits of a row
+     * @throws ShapeException if one does not
+     */
+    static void checkLabels(String operation, Tensor labels, int vocabulary) {
+        MemorySegment memory = Elements.segment(labels);
+        for (long row = 0; row < labels.elementCount(); row++) {
+            long label = memory.getAtIndex(JAVA_LONG, labels.offset() + row);
+            if (label >= vocabulary) {
+                throw new ShapeException("[%s] label %d of row %d lies outside the vocabulary of %d: give token ids below it, or a negative one to skip the row"
+                        .formatted(operation, label, row, vocabulary));
+            }
+        }
+    }
+}

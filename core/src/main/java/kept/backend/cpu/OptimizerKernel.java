@@ -1,0 +1,144 @@
+package kept.backend.cpu;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import java.util.List;
+import jdk.incubator.vector.DoubleVector;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
+import kept.backend.AdamWStep;
+import kept.tensor.Tensor;
+
+/** What an optimiser does to parameters: an AdamW step in one pass over memory, and the sum of squares that clipping needs. */
+final class OptimizerKernel {
+    private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
+    private static final int LANES = VectorMath.LANES;
+    private static final VectorSpecies<Double> DOUBLES = DoubleVector.SPECIES_PREFERRED;
+    private static final int DOUBLE_LANES = DOUBLES.length();
+    /** As many f32 as {@link #DOUBLES} has lanes. */
+    private static final VectorSpecies<Float> HALVES = VectorSpecies.of(float.class, VectorShape.forBitSize(DOUBLES.vectorBitSize() / 2));
+    private static final ByteOrder ORDER = ByteOrder.nativeOrder();
+    private static final int BLOCK = RowMath.BLOCK;
+
+    private OptimizerKernel() {}
+
+    /** A step's numbers as the kernel wants them: the bias corrections have gone into the rate and the root's factor. */
+    private record Numbers(
+            float gradientScale, float beta1, float rest1, float beta2, float rest2, float keep, float rate, float rootFactor, float epsilon) {
+        static Numbers of(AdamWStep step) {
+            double correction1 = 1 - StrictMath.pow(step.beta1(), step.step());
+            double correction2 = 1 - StrictMath.pow(step.beta2(), step.step());
+            return new Numbers((float) step.gradientScale(), (float) step.beta1(), (float) (1 - step.beta1()), (float) step.beta2(),
+                    (float) (1 - step.beta2()), (float) (1 - step.learningRate() * step.weightDecay()), (float) (step.learningRate() / correction1),
+                    (float) (1 / Math.sqrt(correction2)), (float) step.epsilon());
+        }
+    }
+
+    /**
+     * {@link kept.backend.Backend#adamW}.
+     *
+     * @param step the step's numbers
+     * @param parameter rows, updated
+     * @param gradient rows
+     * @param firstMoment rows, updated
+     * @param secondMoment rows, updated
+     */
+    static void adamW(AdamWStep step, Tensor parameter, Tensor gradient, Tensor firstMoment, Tensor secondMoment) {
+        Numbers numbers = Numbers.of(step);
+        MemorySegment g = Elements.segment(gradient);
+        MemorySegment m = Elements.segment(firstMoment);
+        MemorySegment v = Elements.segment(secondMoment);
+        WorkerPool.shared().forRanges(parameter.elementCount(), RowWindow.TASK, (first, end) -> {
+            try (Arena arena = Arena.ofConfined()) {
+                RowWindow w = new RowWindow(parameter, BLOCK, arena);
+                for (long block = first; block < end; block += BLOCK) {
+                    int count = (int) Math.min(BLOCK, end - block);
+                    long at = w.read(block, count);
+                    adamW(numbers, w.memory(), at, g, 4 * (gradient.offset() + block), m, 4 * (firstMoment.offset() + block), v,
+                            4 * (secondMoment.offset() + block), count);
+                    w.write(block, count);
+                }
+            }
+        });
+    }
+
+    private static void adamW(
+            Numbers numbers, MemorySegment ws, long wAt, MemorySegment gs, long gAt, MemorySegment ms, long mAt, MemorySegment vs, long vAt, int count) {
+        int i = 0;
+        for (; i <= count - LANES; i += LANES) {
+            long p = 4L * i;
+            FloatVector g = FloatVector.fromMemorySegment(SPECIES, gs, gAt + p, ORDER).mul(numbers.gradientScale);
+            FloatVector m = FloatVector.fromMemorySegment(SPECIES, ms, mAt + p, ORDER);
+            FloatVector v = FloatVector.fromMemorySegment(SPECIES, vs, vAt + p, ORDER);
+            FloatVector w = FloatVector.fromMemorySegment(SPECIES, ws, wAt + p, ORDER);
+            m = m.mul(numbers.beta1).add(g.mul(numbers.rest1));
+            v = v.mul(numbers.beta2).add(g.mul(g).mul(numbers.rest2));
+            FloatVector root = v.lanewise(VectorOperators.SQRT).mul(numbers.rootFactor).add(numbers.epsilon);
+            w = w.mul(numbers.keep).sub(m.mul(numbers.rate).div(root));
+            m.intoMemorySegment(ms, mAt + p, ORDER);
+            v.intoMemorySegment(vs, vAt + p, ORDER);
+            w.intoMemorySegment(ws, wAt + p, ORDER);
+        }
+        for (; i < count; i++) {
+            long p = 4L * i;
+            float g = gs.get(JAVA_FLOAT, gAt + p) * numbers.gradientScale;
+            float m = ms.get(JAVA_FLOAT, mAt + p) * numbers.beta1 + g * numbers.rest1;
+            float v = vs.get(JAVA_FLOAT, vAt + p) * numbers.beta2 + g * g * numbers.rest2;
+            float root = (float) Math.sqrt(v) * numbers.rootFactor + numbers.epsilon;
+            float w = ws.get(JAVA_FLOAT, wAt + p) * numbers.keep - m * numbers.rate / root;
+            ms.set(JAVA_FLOAT, mAt + p, m);
+            vs.set(JAVA_FLOAT, vAt + p, v);
+            ws.set(JAVA_FLOAT, wAt + p, w);
+        }
+    }
+
+    /**
+     * {@link kept.backend.Backend#sumOfSquares}. The square of an f32 is exact in double precision.
+     *
+     * @param tensors rows, F32
+     * @return the sum
+     */
+    static double sumOfSquares(List<Tensor> tensors) {
+        double total = 0;
+        for (Tensor tensor : tensors) {
+            long count = tensor.elementCount();
+            long grain = Math.max(RowWindow.TASK, Math.ceilDiv(count, 1 << 16));
+            double[] chunks = new double[(int) Math.ceilDiv(count, grain)];
+            MemorySegment memory = Elements.segment(tensor);
+            WorkerPool.shared().forRanges(count, grain, (first, end) ->
+                    chunks[(int) (first / grain)] = sumOfSquares(memory, 4 * (tensor.offset() + first), (int) (end - first)));
+            for (double chunk : chunks) {
+                total += chunk;
+            }
+        }
+        return total;
+    }
+
+    private static double sumOfSquares(MemorySegment x, long at, int count) {
+        DoubleVector s0 = DoubleVector.zero(DOUBLES);
+        DoubleVector s1 = s0;
+        int i = 0;
+        for (; i <= count - 2 * DOUBLE_LANES; i += 2 * DOUBLE_LANES) {
+            long p = at + 4L * i;
+            DoubleVector a = (DoubleVector) FloatVector.fromMemorySegment(HALVES, x, p, ORDER).convertShape(VectorOperators.F2D, DOUBLES, 0);
+            DoubleVector b = (DoubleVector) FloatVector.fromMemorySegment(HALVES, x, p + 4L * DOUBLE_LANES, ORDER)
+                    .convertShape(VectorOperators.F2D, DOUBLES, 0);
+            s0 = a.fma(a, s0);
+            s1 = b.fma(b, s1);
+        }
+        double sum = 0;
+        for (double lane : s0.add(s1).toArray()) {
+            sum += lane;
+        }
+        for (; i < count; i++) {
+            double value = x.get(JAVA_FLOAT, at + 4L * i);
+            sum += value * value;
+        }
+        return sum;
+    }
+}

@@ -1,0 +1,84 @@
+package kept.backend.cpu;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import java.lang.foreign.MemorySegment;
+import kept.tensor.Tensor;
+
+/**
+ * Sums over rows, for the gradients of weights: rows are divided into chunks by their number alone, each chunk adds up its own row of sums, and the
+ * chunks are added in their order.
+ */
+final class PartialSums {
+    /** The most chunks: enough for as many threads, few enough that adding them up costs little. */
+    private static final int CHUNKS = 32;
+    /** A chunk of fewer rows is not worth its row of sums. */
+    private static final long FEWEST_ROWS = 16;
+    /** Columns of a task when chunks are added up. */
+    private static final int COLUMNS = 1024;
+
+    private final float[][] chunks;
+    private final long rows;
+    private final long rowsPerChunk;
+
+    /**
+     * Sums for one or more weights of a width.
+     *
+     * @param rows how many rows are to be summed
+     * @param width elements of a chunk's sums: all weights', one behind the other
+     */
+    PartialSums(long rows, int width) {
+        this.rows = rows;
+        rowsPerChunk = Math.max(FEWEST_ROWS, Math.ceilDiv(rows, CHUNKS));
+        chunks = new float[(int) Math.ceilDiv(rows, rowsPerChunk)][width];
+    }
+
+    /** What is done with the rows of a chunk. */
+    @FunctionalInterface
+    interface Chunk {
+        /**
+         * Adds rows to sums.
+         *
+         * @param sums the chunk's sums
+         * @param first the first row
+         * @param end the row behind the last
+         */
+        void accept(float[] sums, long first, long end);
+    }
+
+    /**
+     * Runs the chunks in parallel.
+     *
+     * @param body what to do with a chunk
+     */
+    void forEach(Chunk body) {
+        WorkerPool.shared().run(chunks.length, chunk ->
+                body.accept(chunks[chunk], chunk * rowsPerChunk, Math.min(rows, (chunk + 1) * rowsPerChunk)));
+    }
+
+    /**
+     * Adds the sums of all chunks to a gradient.
+     *
+     * @param from where the weight's sums begin within a chunk's
+     * @param gradient rows {@code [width]}, F32; null if not wanted
+     */
+    void addTo(int from, Tensor gradient) {
+        if (gradient == null) {
+            return;
+        }
+        MemorySegment memory = Elements.segment(gradient);
+        WorkerPool.shared().forRanges(gradient.elementCount(), COLUMNS, (first, end) -> {
+            float[] total = new float[(int) (end - first)];
+            for (float[] chunk : chunks) {
+                int start = from + (int) first;
+                for (int i = 0; i < total.length; i++) {
+                    total[i] += chunk[start + i];
+                }
+            }
+            for (int i = 0; i < total.length; i++) {
+                long index = gradient.offset() + first + i;
+                memory.setAtIndex(JAVA_FLOAT, index, memory.getAtIndex(JAVA_FLOAT, index) + total[i]);
+            }
+        });
+    }
+}

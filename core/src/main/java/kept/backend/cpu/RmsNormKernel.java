@@ -1,0 +1,166 @@
+package kept.backend.cpu;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorSpecies;
+import kept.tensor.Tensor;
+
+/** Root-mean-square normalisation and its gradient. A row is read from memory once; the later passes over it find it in the cache. */
+final class RmsNormKernel {
+    private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
+    private static final int LANES = VectorMath.LANES;
+    private static final int BYTES = LANES * Float.BYTES;
+    private static final ByteOrder ORDER = ByteOrder.nativeOrder();
+
+    private RmsNormKernel() {}
+
+    /**
+     * {@link kept.backend.Backend#rmsNorm}.
+     *
+     * @param x rows
+     * @param weight rows
+     * @param epsilon added to the mean square
+     * @param out rows
+     * @param rstd one element for each row
+     */
+    static void forward(Tensor x, Tensor weight, double epsilon, Tensor out, Tensor rstd) {
+        int width = RowWindow.width(x);
+        MemorySegment rstds = Elements.segment(rstd);
+        WorkerPool.shared().forRanges(rstd.elementCount(), RowWindow.rowsPerTask(width), (first, end) -> {
+            try (Arena arena = Arena.ofConfined()) {
+                RowWindow from = new RowWindow(x, width, arena);
+                RowWindow to = new RowWindow(out, width, arena);
+                RowWindow w = new RowWindow(weight, width, arena);
+                long wAt = w.read(0, width);
+                for (long row = first; row < end; row++) {
+                    long at = from.read(row * width, width);
+                    double square = sumOfSquares(from.memory(), at, width);
+                    float r = (float) (1 / Math.sqrt(square / width + epsilon));
+                    normalise(from.memory(), at, width, r, w.memory(), wAt, to.memory(), to.place(row * width));
+                    to.write(row * width, width);
+                    rstds.setAtIndex(JAVA_FLOAT, rstd.offset() + row, r);
+                }
+            }
+        });
+    }
+
+    private static float sumOfSquares(MemorySegment x, long at, int count) {
+        FloatVector s0 = FloatVector.zero(SPECIES);
+        FloatVector s1 = s0;
+        FloatVector s2 = s0;
+        FloatVector s3 = s0;
+        int i = 0;
+        for (; i <= count - 4 * LANES; i += 4 * LANES) {
+            long p = at + 4L * i;
+            FloatVector x0 = FloatVector.fromMemorySegment(SPECIES, x, p, ORDER);
+            FloatVector x1 = FloatVector.fromMemorySegment(SPECIES, x, p + BYTES, ORDER);
+            FloatVector x2 = FloatVector.fromMemorySegment(SPECIES, x, p + 2 * BYTES, ORDER);
+            FloatVector x3 = FloatVector.fromMemorySegment(SPECIES, x, p + 3 * BYTES, ORDER);
+            s0 = x0.fma(x0, s0);
+            s1 = x1.fma(x1, s1);
+            s2 = x2.fma(x2, s2);
+            s3 = x3.fma(x3, s3);
+        }
+        float sum = VectorMath.sum(s0.add(s1).add(s2.add(s3)));
+        for (; i < count; i++) {
+            float value = x.get(JAVA_FLOAT, at + 4L * i);
+            sum = Math.fma(value, value, sum);
+        }
+        return sum;
+    }
+
+    private static void normalise(MemorySegment x, long at, int count, float rstd, MemorySegment weight, long wAt, MemorySegment out, long outAt) {
+        int i = 0;
+        for (; i <= count - LANES; i += LANES) {
+            FloatVector n = FloatVector.fromMemorySegment(SPECIES, x, at + 4L * i, ORDER).mul(rstd);
+            n.mul(FloatVector.fromMemorySegment(SPECIES, weight, wAt + 4L * i, ORDER)).intoMemorySegment(out, outAt + 4L * i, ORDER);
+        }
+        for (; i < count; i++) {
+            out.set(JAVA_FLOAT, outAt + 4L * i, x.get(JAVA_FLOAT, at + 4L * i) * rstd * weight.get(JAVA_FLOAT, wAt + 4L * i));
+        }
+    }
+
+    /**
+     * {@link kept.backend.Backend#rmsNormGradient}.
+     *
+     * @param gradient rows
+     * @param x rows
+     * @param weight rows
+     * @param rstd one element for each row
+     * @param dx rows, or null
+     * @param dWeight rows, or null
+     */
+    static void gradient(Tensor gradient, Tensor x, Tensor weight, Tensor rstd, Tensor dx, Tensor dWeight) {
+        int width = RowWindow.width(x);
+        MemorySegment g = Elements.segment(gradient);
+        MemorySegment rstds = Elements.segment(rstd);
+        PartialSums partial = new PartialSums(rstd.elementCount(), dWeight == null ? 0 : width);
+        partial.forEach((sums, first, end) -> {
+            try (Arena arena = Arena.ofConfined()) {
+                RowWindow from = new RowWindow(x, width, arena);
+                RowWindow w = new RowWindow(weight, width, arena);
+                long wAt = w.read(0, width);
+                for (long row = first; row < end; row++) {
+                    long at = from.read(row * width, width);
+                    long gAt = 4 * (gradient.offset() + row * width);
+                    float r = rstds.getAtIndex(JAVA_FLOAT, rstd.offset() + row);
+                    if (dWeight != null) {
+                        addWeights(g, gAt, from.memory(), at, width, r, sums);
+                    }
+                    if (dx != null) {
+                        inputs(g, gAt, from.memory(), at, width, r, w.memory(), wAt, Elements.segment(dx), 4 * (dx.offset() + row * width));
+                    }
+                }
+            }
+        });
+        partial.addTo(0, dWeight);
+    }
+
+    /** {@code sums += gradient n}. */
+    private static void addWeights(MemorySegment g, long gAt, MemorySegment x, long at, int count, float rstd, float[] sums) {
+        int i = 0;
+        for (; i <= count - LANES; i += LANES) {
+            FloatVector n = FloatVector.fromMemorySegment(SPECIES, x, at + 4L * i, ORDER).mul(rstd);
+            FloatVector gradient = FloatVector.fromMemorySegment(SPECIES, g, gAt + 4L * i, ORDER);
+            gradient.fma(n, FloatVector.fromArray(SPECIES, sums, i)).intoArray(sums, i);
+        }
+        for (; i < count; i++) {
+            sums[i] = Math.fma(g.get(JAVA_FLOAT, gAt + 4L * i), x.get(JAVA_FLOAT, at + 4L * i) * rstd, sums[i]);
+        }
+    }
+
+    /** {@code dx = rstd (m - n average(m n))}: a pass for the average, a pass for the row. */
+    private static void inputs(
+            MemorySegment g, long gAt, MemorySegment x, long at, int count, float rstd, MemorySegment weight, long wAt, MemorySegment dx, long dxAt) {
+        FloatVector s0 = FloatVector.zero(SPECIES);
+        FloatVector s1 = s0;
+        int i = 0;
+        for (; i <= count - 2 * LANES; i += 2 * LANES) {
+            long p = 4L * i;
+            FloatVector a = FloatVector.fromMemorySegment(SPECIES, g, gAt + p, ORDER).mul(FloatVector.fromMemorySegment(SPECIES, weight, wAt + p, ORDER));
+            FloatVector b = FloatVector.fromMemorySegment(SPECIES, g, gAt + p + BYTES, ORDER)
+                    .mul(FloatVector.fromMemorySegment(SPECIES, weight, wAt + p + BYTES, ORDER));
+            s0 = FloatVector.fromMemorySegment(SPECIES, x, at + p, ORDER).fma(a, s0);
+            s1 = FloatVector.fromMemorySegment(SPECIES, x, at + p + BYTES, ORDER).fma(b, s1);
+        }
+        float sum = VectorMath.sum(s0.add(s1));
+        for (; i < count; i++) {
+            sum = Math.fma(x.get(JAVA_FLOAT, at + 4L * i), g.get(JAVA_FLOAT, gAt + 4L * i) * weight.get(JAVA_FLOAT, wAt + 4L * i), sum);
+        }
+        float average = sum * rstd / count;
+        for (i = 0; i <= count - LANES; i += LANES) {
+            long p = 4L * i;
+            FloatVector a = FloatVector.fromMemorySegment(SPECIES, g, gAt + p, ORDER).mul(FloatVector.fromMemorySegment(SPECIES, weight, wAt + p, ORDER));
+            FloatVector n = FloatVector.fromMemorySegment(SPECIES, x, at + p, ORDER).mul(rstd);
+            n.fma(FloatVector.broadcast(SPECIES, -average), a).mul(rstd).intoMemorySegment(dx, dxAt + p, ORDER);
+        }
+        for (; i < count; i++) {
+            float a = g.get(JAVA_FLOAT, gAt + 4L * i) * weight.get(JAVA_FLOAT, wAt + 4L * i);
+            dx.set(JAVA_FLOAT, dxAt + 4L * i, Math.fma(x.get(JAVA_FLOAT, at + 4L * i) * rstd, -average, a) * rstd);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+package kept.backend.cpu;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import kept.tensor.DType;
+import kept.tensor.Tensor;
+
+/**
+ * Neighbouring elements of a floating operand, seen as f32: for an F32 operand its own memory, for BF16 and F16 a block that elements are widened
+ * into and rounded from. Kernels know the one form only. A window belongs to one task.
+ */
+final class RowWindow {
+    /** About how many elements make a task of the worker pool: some ten microseconds of work, at least. */
+    static final long TASK = 32_768;
+
+    private final MemorySegment operand;
+    private final DType dtype;
+    private final long offset;
+    private final MemorySegment memory;
+
+    /**
+     * A window on a tensor.
+     *
+     * @param tensor F32, BF16 or F16
+     * @param capacity the most elements seen at a time
+     * @param scratch where the block comes from, if one is needed
+     */
+    RowWindow(Tensor tensor, long capacity, Arena scratch) {
+        operand = Elements.segment(tensor);
+        dtype = tensor.dtype();
+        offset = tensor.offset();
+        memory = dtype == DType.F32 ? operand : scratch.allocate(JAVA_FLOAT, capacity);
+    }
+
+    /**
+     * How many rows of a width make a task.
+     *
+     * @param width elements of a row
+     * @return at least 1
+     */
+    static long rowsPerTask(long width) {
+        return Math.max(1, TASK / Math.max(1, width));
+    }
+
+    /**
+     * The elements of a row of a tensor.
+     *
+     * @param tensor a tensor of rank 1 or more
+     * @return the extent of the innermost axis
+     */
+    static int width(Tensor tensor) {
+        return Math.toIntExact(tensor.size(-1));
+    }
+
+    /**
+     * Where f32 are read and written.
+     *
+     * @return the memory that positions refer to
+     */
+    MemorySegment memory() {
+        return memory;
+    }
+
+    /**
+     * Brings elements into view.
+     *
+     * @param first the first element, counted from the tensor's first
+     * @param count how many
+     * @return the first one's byte in {@link #memory()}
+     */
+    long read(long first, int count) {
+        long index = offset + first;
+        switch (dtype) {
+            case BF16 -> {
+                for (int i = 0; i < count; i++) {
+                    memory.setAtIndex(JAVA_FLOAT, i, Elements.fromBf16(operand.getAtIndex(JAVA_SHORT, index + i)));
+                }
+            }
+            case F16 -> {
+                for (int i = 0; i < count; i++) {
+                    memory.setAtIndex(JAVA_FLOAT, i, Float.float16ToFloat(operand.getAtIndex(JAVA_SHORT, index + i)));
+                }
+            }
+            default -> {
+                return index * Float.BYTES;
+            }
+        }
+        return 0;
+    }
+
+    /**
+     * Where elements that will all be written have their place.
+     *
+     * @param first the first element, counted from the tensor's first
+     * @return the first one's byte in {@link #memory()}
+     */
+    long place(long first) {
+        return dtype == DType.F32 ? (offset + first) * Float.BYTES : 0;
+    }
+
+    /**
+     * Puts written elements into the operand, rounded to nearest even.
+     *
+     * @param first the first element, counted from the tensor's first
+     * @param count how many
+     */
+    void write(long first, int count) {
+        long index = offset + first;
+        if (dtype == DType.BF16) {
+            for (int i = 0; i < count; i++) {
+                operand.setAtIndex(JAVA_SHORT, index + i, Elements.toBf16(memory.getAtIndex(JAVA_FLOAT, i)));
+            }
+        } else if (dtype == DType.F16) {
+            for (int i = 0; i < count; i++) {
+                operand.setAtIndex(JAVA_SHORT, index + i, Float.floatToFloat16(memory.getAtIndex(JAVA_FLOAT, i)));
+            }
+        }
+    }
+}
