@@ -1,0 +1,269 @@
+package kept.backend;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Arrays;
+import java.util.function.BiFunction;
+import java.util.function.BinaryOperator;
+import java.util.function.ToDoubleFunction;
+import kept.tensor.DType;
+import kept.tensor.Shape;
+import kept.tensor.Tensor;
+import org.assertj.core.data.Offset;
+import org.assertj.core.data.Percentage;
+import org.junit.jupiter.api.Test;
+
+/** The contract of softmax, norms, rotary embedding and the gated unit, against {@link RowReference}. */
+public abstract class RowKernelContract extends KernelContract {
+    private static final int[] ROWS = {1, 3, 37};
+    private static final double EPSILON = 1e-5;
+
+    /** For subclasses. */
+    protected RowKernelContract() {}
+
+    /** Runs a test over rows, widths and element types. */
+    private interface Case {
+        void run(int rows, int width, DType dtype);
+    }
+
+    private static void forAll(Case body) {
+        for (DType dtype : FLOATING) {
+            for (int width : WIDTHS) {
+                for (int rows : ROWS) {
+                    body.run(rows, width, dtype);
+                }
+            }
+        }
+    }
+
+    @Test
+    void softmaxIsAsGoodAsThePlainComputation() {
+        forAll((rows, width, dtype) -> {
+            Tensor x = normal(dtype, width, 4, rows, width);
+            double[] values = values(x);
+            Tensor out = out(dtype, rows, width);
+            backend().softmax(false, x, out);
+            assertAsGoodAsPlain("softmax", out, RowReference.EXACT.softmax(values, width), RowReference.PLAIN.softmax(values, width));
+            Tensor logarithm = out(dtype, rows, width);
+            backend().softmax(true, x, logarithm);
+            assertAsGoodAsPlain("log softmax", logarithm, RowReference.EXACT.logSoftmax(values, width), RowReference.PLAIN.logSoftmax(values, width));
+            Tensor sums = out(DType.F32, rows);
+            backend().logSumExp(x, sums);
+            assertAsGoodAsPlain("log sum exp", sums, RowReference.EXACT.logSumExp(values, width), RowReference.PLAIN.logSumExp(values, width));
+            backend().softmax(false, x, x);
+            assertThat(x.toFloatArray()).as("in place").isEqualTo(out.toFloatArray());
+        });
+    }
+
+    @Test
+    void softmaxKeepsToItsLimitsForExtremeValues() {
+        float infinity = Float.POSITIVE_INFINITY;
+        float[] values = {1e4f, -1e4f, 9999f, -infinity, 1e4f, 0f, 3e38f, -3e38f, 1f, 2f, -infinity, -3e38f};
+        Tensor x = Tensor.of(values, 2, 6);
+        Tensor out = out(DType.F32, 2, 6);
+        backend().softmax(false, x, out);
+        double e = Math.exp(-1);
+        assertThat(out.toFloatArray()).containsExactly(new float[] {(float) (1 / (2 + e)), 0, (float) (e / (2 + e)), 0, (float) (1 / (2 + e)), 0, 1, 0, 0, 0, 0, 0},
+                Offset.offset(1e-7f));
+        backend().softmax(true, x, out);
+        assertThat(out.toFloatArray()[1]).isEqualTo(-20000.862f);
+        assertThat(out.toFloatArray()[3]).isEqualTo(-infinity);
+        Tensor sums = out(DType.F32, 2);
+        backend().logSumExp(x, sums);
+        assertThat(sums.toFloatArray()).containsExactly(10000.862f, 3e38f);
+        Tensor rows = Tensor.of(new float[] {-infinity, -infinity, infinity, 1, Float.NaN, 1}, 3, 2);
+        Tensor limits = out(DType.F32, 3);
+        backend().logSumExp(rows, limits);
+        assertThat(limits.toFloatArray()).containsExactly(-infinity, infinity, Float.NaN);
+    }
+
+    @Test
+    void aNotANumberAnywhereInARowShowsInTheWholeRowAndInNoOther() {
+        for (int width : WIDTHS) {
+            float[] values = new float[3 * width];
+            values[width + width / 2] = Float.intBitsToFloat(0x7fc00001);
+            Tensor out = out(DType.F32, 3, width);
+            backend().softmax(false, Tensor.of(values, 3, width), out);
+            float[] results = out.toFloatArray();
+            for (int i = 0; i < results.length; i++) {
+                assertThat(Float.isNaN(results[i])).as("width %d, element %d", width, i).isEqualTo(i / width == 1);
+            }
+        }
+    }
+
+    @Test
+    void layerNormIsAsGoodAsThePlainComputation() {
+        forAll((rows, width, dtype) -> {
+            Tensor x = normal(dtype, width, 2, rows, width);
+            Tensor weight = normal(dtype, 71, 1, width);
+            Tensor bias = normal(dtype, 72, 1, width);
+            Tensor out = out(dtype, rows, width);
+            Tensor mean = out(DType.F32, rows);
+            Tensor rstd = out(DType.F32, rows);
+            backend().layerNorm(x, weight, bias, EPSILON, out, mean, rstd);
+            assertAsGoodAsPlain("layer norm", out, RowReference.EXACT.layerNorm(values(x), values(weight), values(bias), EPSILON),
+                    RowReference.PLAIN.layerNorm(values(x), values(weight), values(bias), EPSILON));
+            double average = Arrays.stream(values(x)).limit(width).sum() / width;
+            assertThat((double) mean.toFloatArray()[0]).isCloseTo(average, Offset.offset(1e-6));
+            backend().layerNorm(x, weight, bias, EPSILON, x, mean, rstd);
+            assertThat(x.toFloatArray()).as("in place").isEqualTo(out.toFloatArray());
+        });
+    }
+
+    @Test
+    void layerNormLosesNoDigitsToALargeMean() {
+        float[] values = new float[4098];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = 4096 + (i % 2 == 0 ? 1 : -1);
+        }
+        Tensor out = out(DType.F32, 1, 4098);
+        Tensor rstd = out(DType.F32, 1);
+        backend().layerNorm(Tensor.of(values, 1, 4098), Tensor.ones(4098), Tensor.zeros(4098), 1e-12, out, out(DType.F32, 1), rstd);
+        assertThat(rstd.item()).isEqualTo(1f);
+        assertThat(out.toFloatArray()).contains(1f, -1f).doesNotContain(0f);
+    }
+
+    @Test
+    void layerNormGradientIsThatOfTheReference() {
+        forAll((rows, width, dtype) -> {
+            Tensor x = normal(dtype, width, 2, rows, width);
+            Tensor weight = normal(dtype, 71, 1, width);
+            double[] bias = new double[width];
+            Tensor gradient = normal(DType.F32, 73, 1, rows, width);
+            Tensor mean = out(DType.F32, rows);
+            Tensor rstd = out(DType.F32, rows);
+            backend().layerNorm(x, weight, Tensor.zeros(width), EPSILON, out(dtype, rows, width), mean, rstd);
+            Tensor dx = out(DType.F32, rows, width);
+            Tensor dWeight = Tensor.ones(width);
+            Tensor dBias = Tensor.ones(width);
+            backend().layerNormGradient(gradient, x, weight, mean, rstd, dx, dWeight, dBias);
+
+            double[] g = values(gradient);
+            if (width > 2) {
+                assertGradient("dx", dx, values(x), v -> dot(g, RowReference.EXACT.layerNorm(v, values(weight), bias, EPSILON)));
+            }
+            assertAccumulates("dWeight", dWeight, values(weight), v -> dot(g, RowReference.EXACT.layerNorm(values(x), v, bias, EPSILON)));
+            assertAccumulates("dBias", dBias, bias, v -> dot(g, RowReference.EXACT.layerNorm(values(x), values(weight), v, EPSILON)));
+
+            Tensor only = Tensor.zeros(width);
+            backend().layerNormGradient(gradient, x, weight, mean, rstd, null, only, null);
+            assertThat(only.toFloatArray()[0] + 1).isEqualTo(dWeight.toFloatArray()[0]);
+            backend().layerNormGradient(gradient, x, weight, mean, rstd, gradient, null, null);
+            assertThat(gradient.toFloatArray()).as("in place").isEqualTo(dx.toFloatArray());
+        });
+    }
+
+    /** The kernel added to ones. */
+    private static void assertAccumulates(String what, Tensor sum, double[] at, ToDoubleFunction<double[]> function) {
+        float[] gradient = sum.toFloatArray();
+        for (int i = 0; i < gradient.length; i++) {
+            gradient[i] -= 1;
+        }
+        assertGradient(what, Tensor.of(gradient), at, function);
+    }
+
+    @Test
+    void rmsNormIsAsGoodAsThePlainComputation() {
+        forAll((rows, width, dtype) -> {
+            Tensor x = normal(dtype, width, 2, rows, width);
+            Tensor weight = normal(dtype, 71, 1, width);
+            Tensor out = out(dtype, rows, width);
+            Tensor rstd = out(DType.F32, rows);
+            backend().rmsNorm(x, weight, EPSILON, out, rstd);
+            assertAsGoodAsPlain("rms norm", out, RowReference.EXACT.rmsNorm(values(x), values(weight), EPSILON),
+                    RowReference.PLAIN.rmsNorm(values(x), values(weight), EPSILON));
+            double[] first = Arrays.copyOf(values(x), width);
+            assertThat((double) rstd.toFloatArray()[0]).isCloseTo(1 / Math.sqrt(dot(first, first) / width + EPSILON), Percentage.withPercentage(1e-4));
+            backend().rmsNorm(x, weight, EPSILON, x, rstd);
+            assertThat(x.toFloatArray()).as("in place").isEqualTo(out.toFloatArray());
+        });
+    }
+
+    @Test
+    void rmsNormGradientIsThatOfTheReference() {
+        forAll((rows, width, dtype) -> {
+            Tensor x = normal(dtype, width, 2, rows, width);
+            Tensor weight = normal(dtype, 71, 1, width);
+            Tensor gradient = normal(DType.F32, 73, 1, rows, width);
+            Tensor rstd = out(DType.F32, rows);
+            backend().rmsNorm(x, weight, EPSILON, out(dtype, rows, width), rstd);
+            Tensor dx = out(DType.F32, rows, width);
+            Tensor dWeight = Tensor.ones(width);
+            backend().rmsNormGradient(gradient, x, weight, rstd, dx, dWeight);
+
+            double[] g = values(gradient);
+            if (width > 1) {
+                assertGradient("dx", dx, values(x), v -> dot(g, RowReference.EXACT.rmsNorm(v, values(weight), EPSILON)));
+            }
+            assertAccumulates("dWeight", dWeight, values(weight), v -> dot(g, RowReference.EXACT.rmsNorm(values(x), v, EPSILON)));
+            backend().rmsNormGradient(gradient, x, weight, rstd, gradient, null);
+            assertThat(gradient.toFloatArray()).as("in place").isEqualTo(dx.toFloatArray());
+        });
+    }
+
+    @Test
+    void rotaryEmbeddingTurnsPairsAndItsInverseTurnsThemBack() {
+        for (DType dtype : FLOATING) {
+            for (int width : new int[] {2, 26, 32, 64, 128, 254}) {
+                int half = width / 2;
+                Tensor x = normal(dtype, width, 2, 2, 5, 3, width);
+                Tensor angles = normal(DType.F32, 81, 1, 5, half);
+                Tensor cos = out(DType.F32, 5, half);
+                Tensor sin = out(DType.F32, 5, half);
+                float[] a = angles.toFloatArray();
+                float[] c = new float[a.length];
+                float[] s = new float[a.length];
+                for (int i = 0; i < a.length; i++) {
+                    c[i] = (float) Math.cos(a[i]);
+                    s[i] = (float) Math.sin(a[i]);
+                }
+                cos.assign(Tensor.of(c, 5, half));
+                sin.assign(Tensor.of(s, 5, half));
+                BiFunction<RowReference, Double, double[]> reference = (r, sign) -> r.rotary(values(x), 5, 3, width, values(cos), values(sin), sign);
+                Tensor out = out(dtype, 2, 5, 3, width);
+                backend().rotaryEmbedding(x, cos, sin, false, out);
+                assertAsGoodAsPlain("rotary", out, reference.apply(RowReference.EXACT, 1.0), reference.apply(RowReference.PLAIN, 1.0));
+                Tensor inverse = out(dtype, 2, 5, 3, width);
+                backend().rotaryEmbedding(x, cos, sin, true, inverse);
+                assertAsGoodAsPlain("inverse", inverse, reference.apply(RowReference.EXACT, -1.0), reference.apply(RowReference.PLAIN, -1.0));
+
+                // [batch, heads, sequence, D] in memory, as attention keeps it
+                Tensor strided = Tensor.empty(dtype, Shape.of(2, 3, 5, width)).transpose(1, 2).assign(x);
+                backend().rotaryEmbedding(strided, cos, sin, false, strided);
+                assertThat(strided.toFloatArray()).as("strided and in place").isEqualTo(out.toFloatArray());
+            }
+        }
+    }
+
+    @Test
+    void gatedUnitIsAsGoodAsThePlainComputation() {
+        forAll((rows, width, dtype) -> {
+            Tensor gate = normal(dtype, width, 8, rows, width);
+            Tensor up = normal(dtype, 91, 1, rows, width);
+            Tensor out = out(dtype, rows, width);
+            backend().swiGlu(gate, up, out);
+            BinaryOperator<double[]> exact = RowReference.EXACT::swiGlu;
+            assertAsGoodAsPlain("gated unit", out, exact.apply(values(gate), values(up)), RowReference.PLAIN.swiGlu(values(gate), values(up)));
+
+            Tensor gradient = normal(DType.F32, 92, 1, rows, width);
+            Tensor dGate = out(DType.F32, rows, width);
+            Tensor dUp = out(DType.F32, rows, width);
+            backend().swiGluGradient(gradient, gate, up, dGate, dUp);
+            assertGradient("dGate", dGate, values(gate), v -> dot(values(gradient), exact.apply(v, values(up))));
+            assertGradient("dUp", dUp, values(up), v -> dot(values(gradient), exact.apply(values(gate), v)));
+            backend().swiGlu(gate, up, up);
+            assertThat(up.toFloatArray()).as("in place").isEqualTo(out.toFloatArray());
+        });
+    }
+
+    @Test
+    void gatedUnitHasItsLimitsForExtremeGates() {
+        Tensor gate = Tensor.of(new float[] {-1e4f, 1e4f, -200, 200, 0});
+        Tensor out = out(DType.F32, 5);
+        backend().swiGlu(gate, Tensor.ones(5), out);
+        assertThat(out.toFloatArray()).containsExactly(-0f, 1e4f, -0f, 200f, 0f);
+        Tensor dGate = out(DType.F32, 5);
+        backend().swiGluGradient(Tensor.ones(5), gate, Tensor.ones(5), dGate, out);
+        assertThat(dGate.toFloatArray()).containsExactly(-0f, 1f, -0f, 1f, 0.5f);
+    }
+}
