@@ -8,11 +8,16 @@ module kept {
     requires com.fasterxml.jackson.databind;
     // DJL's automatic modules cannot say that they need these two.
     requires com.google.gson;
+    requires info.picocli;
     requires org.slf4j;
+    requires me.tongfei.progressbar;
 
     exports kept;
     exports kept.checkpoint;
     exports kept.distill;
+    exports kept.mapping;
     exports kept.model;
     exports kept.tokenizer;
+
+    opens kept to info.picocli;
 }

@@ -1,12 +1,24 @@
 package kept;
 
-import java.io.PrintStream;
+import picocli.CommandLine.Command;
 
 /** Dispatches {@code kept <command> [arguments]} to the program of that name. */
-public final class Main {
-    private static final int WRONG_USAGE = 2;
-
-    private Main() {}
+@Command(
+        name = "kept",
+        description = "Turns Orion checkpoints into Llama checkpoints, distils them, and shows how faithful the result is.",
+        subcommands = {
+            Convert.class, Generate.class, Logits.class, Info.class,
+        },
+        footer = {
+            "",
+            "To see it all at work on a small model, in a few minutes:",
+            "  kept distill --demo",
+            "Each command explains itself:",
+            "  kept <command> --help",
+        })
+public final class Main extends Program {
+    /** For the command line. */
+    public Main() {}
 
     /**
      * Runs one command and ends the process: exit code 0 for success, 1 for failure, 2 for wrong usage.
@@ -14,18 +26,12 @@ public final class Main {
      * @param arguments the command and its arguments
      */
     public static void main(String[] arguments) {
-        System.exit(run(arguments, System.out, System.err));
+        System.exit(execute(new Main(), arguments));
     }
 
-    static int run(String[] arguments, PrintStream out, PrintStream err) {
-        if (arguments.length == 1 && (arguments[0].equals("--help") || arguments[0].equals("-h"))) {
-            out.println("usage: kept <command> [arguments]");
-            return 0;
-        }
-        if (arguments.length > 0) {
-            err.println("kept: unknown command '" + arguments[0] + "'");
-        }
-        err.println("usage: kept <command> [arguments]");
+    @Override
+    int run() {
+        spec().commandLine().usage(spec().commandLine().getErr());
         return WRONG_USAGE;
     }
 }

@@ -6,7 +6,8 @@ import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
 /**
- * Logits as the two factors they are the product of, {@code logits = hidden head^T}: what the losses over a large vocabulary take, so that the product
+ * Logits as the two factors they are the product of, {@code logits = hidden head^T}: what the losses over a large vocabulary take, so that the
+ * product
  * is only ever made for some rows at a time.
  *
  * @param hidden {@code [..., width]}, floating
@@ -50,7 +51,8 @@ public record FactoredLogits(Tensor hidden, Tensor head) {
     }
 
     /**
-     * How many rows a chunk has unless the caller says otherwise: large enough for matrix products to be efficient, small enough that a chunk of logits
+     * How many rows a chunk has unless the caller says otherwise: large enough for matrix products to be efficient, small enough that a chunk of
+     * logits
      * takes about 16 MB.
      *
      * @return from 64 to 2048

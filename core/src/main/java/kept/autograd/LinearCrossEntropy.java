@@ -8,7 +8,8 @@ import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
 /**
- * The cross-entropy of next tokens, averaged over the rows that have one, with the output head fused in: logits exist for one chunk of rows at a time.
+ * The cross-entropy of next tokens, averaged over the rows that have one, with the output head fused in: logits exist for one chunk of rows at a
+ * time.
  * Gradients are made in the forward pass, chunk by chunk.
  */
 public final class LinearCrossEntropy extends Operation {

@@ -12,7 +12,8 @@ import kept.tensor.Tensor;
 
 /**
  * The distillation loss of a student against a teacher, averaged over rows, with both output heads fused in: logits exist for one chunk of rows at a
- * time, never as {@code [tokens, vocabulary]}. Gradients flow to the student's hidden states and head alone; they are made in the forward pass, chunk by
+ * time, never as {@code [tokens, vocabulary]}. Gradients flow to the student's hidden states and head alone; they are made in the forward pass,
+ * chunk by
  * chunk.
  */
 public final class LinearDistillation extends Operation {
@@ -79,7 +80,8 @@ public final class LinearDistillation extends Operation {
      *
      * @param student the student's logits; gradients flow to both factors
      * @param teacher the teacher's logits, of as many rows and the same vocabulary; not differentiated
-     * @param labels the true next tokens, one for each row, I32 or I64, negative where there is none; may be null if the objective has no cross-entropy
+     * @param labels the true next tokens, one for each row, I32 or I64, negative where there is none; may be null if the objective has no
+     * cross-entropy
      * @param objective the formula of a row's loss
      * @return the loss and the divergence
      * @throws ShapeException if the operands do not fit each other, or labels are missing
@@ -93,7 +95,8 @@ public final class LinearDistillation extends Operation {
      *
      * @param student the student's logits; gradients flow to both factors
      * @param teacher the teacher's logits, of as many rows and the same vocabulary; not differentiated
-     * @param labels the true next tokens, one for each row, I32 or I64, negative where there is none; may be null if the objective has no cross-entropy
+     * @param labels the true next tokens, one for each row, I32 or I64, negative where there is none; may be null if the objective has no
+     * cross-entropy
      * @param objective the formula of a row's loss
      * @param chunkRows how many rows of logits exist at a time, at least 1
      * @return the loss and the divergence

@@ -6,7 +6,8 @@ import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
 /**
- * Turns pairs of features by the angles of their positions, in the rotate-half convention of {@link kept.backend.Backend#rotaryEmbedding}; the gradient
+ * Turns pairs of features by the angles of their positions, in the rotate-half convention of {@link kept.backend.Backend#rotaryEmbedding}; the
+ * gradient
  * turns back.
  */
 public final class RotaryPositions extends Operation {

@@ -1,7 +1,9 @@
 package kept.distill;
 
+import kept.tensor.TensorException;
+
 /** Text that cannot be used for training: the message names the file, the place in it, and what to do. */
-public final class CorpusException extends RuntimeException {
+public final class CorpusException extends TensorException {
     private static final long serialVersionUID = 1L;
 
     /**

@@ -107,7 +107,16 @@ public record DecoderConfig(Architecture architecture, int vocabSize, int hidden
      * @return a builder holding all of this one's values
      */
     public DecoderConfigBuilder toBuilder() {
-        return new DecoderConfigBuilder(this);
+        return new DecoderConfigBuilder(this, architecture);
+    }
+
+    /**
+     * The Llama of the same sizes and constants.
+     *
+     * @return this configuration with the other architecture
+     */
+    public DecoderConfig toLlama() {
+        return new DecoderConfigBuilder(this, Architecture.LLAMA).build();
     }
 
     /**

@@ -42,8 +42,8 @@ public final class DecoderConfigBuilder {
         }
     }
 
-    DecoderConfigBuilder(DecoderConfig config) {
-        this.architecture = config.architecture();
+    DecoderConfigBuilder(DecoderConfig config, Architecture architecture) {
+        this.architecture = architecture;
         this.vocabSize = config.vocabSize();
         this.hiddenSize = config.hiddenSize();
         this.intermediateSize = config.intermediateSize();

@@ -1,7 +1,9 @@
 package kept.tokenizer;
 
+import kept.tensor.TensorException;
+
 /** A tokenizer that cannot be found, read or used: the message names the file and what to do. */
-public final class TokenizerException extends RuntimeException {
+public final class TokenizerException extends TensorException {
     private static final long serialVersionUID = 1L;
 
     /**

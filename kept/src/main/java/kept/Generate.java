@@ -1,0 +1,127 @@
+package kept;
+
+import java.nio.file.Path;
+import java.util.Arrays;
+import kept.autograd.Autograd;
+import kept.model.Decoder;
+import kept.model.KeyValueCache;
+import kept.model.Sampler;
+import kept.tensor.Scope;
+import kept.tensor.Tensor;
+import kept.tokenizer.Tokenizer;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+
+/** {@code kept generate}: continues a text. */
+@Command(name = "generate", description = "Continues a text with an Orion or Llama checkpoint, token by token with a key-value cache.")
+public final class Generate extends Program {
+    @Option(names = "--model", paramLabel = "DIR", required = true, description = "An Orion or Llama checkpoint with its tokenizer.")
+    private Path model;
+
+    @Option(names = "--prompt", paramLabel = "TEXT", required = true, description = "The text to continue.")
+    private String prompt;
+
+    @Option(names = "--max-tokens", paramLabel = "N", defaultValue = "100", description = "Tokens to add at most (default: ${DEFAULT-VALUE}).")
+    private int maxTokens;
+
+    @Option(names = "--temperature", paramLabel = "X", defaultValue = "0",
+            description = "0 takes the likeliest token, higher is more varied (default: ${DEFAULT-VALUE}).")
+    private double temperature;
+
+    @Option(names = "--top-k", paramLabel = "N", defaultValue = "0", description = "Choose among the N likeliest tokens; 0 for all (default).")
+    private int topK;
+
+    @Option(names = "--top-p", paramLabel = "X", defaultValue = "1",
+            description = "Choose among the fewest tokens whose probabilities add up to X (default: ${DEFAULT-VALUE}).")
+    private double topP;
+
+    @Option(names = "--seed", paramLabel = "N", defaultValue = "0", description = "Of the random choice (default: ${DEFAULT-VALUE}).")
+    private long seed;
+
+    @Mixin
+    private DeviceOptions device;
+
+    /** For the command line. */
+    public Generate() {}
+
+    /**
+     * Runs the program and ends the process.
+     *
+     * @param arguments the command line
+     */
+    public static void main(String[] arguments) {
+        System.exit(execute(new Generate(), arguments));
+    }
+
+    @Override
+    int run() {
+        Sampler sampler = sampler();
+        try (Tokenizer tokenizer = Tokenizer.load(model);
+                Decoder decoder = LoadedModel.load(model, null, device.open(this))) {
+            tokenizer.requireVocabulary(decoder.config().vocabSize());
+            int[] ids = tokenizer.encode(prompt);
+            if (ids.length == 0) {
+                ids = new int[] {decoder.config().bosTokenId().orElseThrow(() -> new ProgramException("[generate] the prompt is empty"))};
+            }
+            long room = decoder.config().maxPositions() - ids.length;
+            if (room < 1) {
+                throw new ProgramException("[generate] the prompt's %d tokens leave no room in the model's %d positions"
+                        .formatted(ids.length, decoder.config().maxPositions()));
+            }
+            generate(decoder, tokenizer, ids, (int) Math.min(room, maxTokens), sampler);
+        }
+        return 0;
+    }
+
+    private Sampler sampler() {
+        try {
+            return new Sampler(temperature, topK, topP, seed);
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(spec().commandLine(), e.getMessage(), e);
+        }
+    }
+
+    /** Prints what each token adds to the decoded text; a character that is spread over tokens waits for its last byte. */
+    private void generate(Decoder decoder, Tokenizer tokenizer, int[] promptIds, int limit, Sampler sampler) {
+        out().print(prompt);
+        int[] added = new int[limit];
+        String shown = "";
+        try (var cache = new KeyValueCache(decoder.config(), 1, promptIds.length + (long) limit, decoder.device())) {
+            int[] input = promptIds;
+            for (int count = 0; count < limit; count++) {
+                int next = sampler.next(nextLogits(decoder, input, cache));
+                if (decoder.config().eosTokenIds().contains(next)) {
+                    break;
+                }
+                added[count] = next;
+                String text = continuation(tokenizer, promptIds, Arrays.copyOf(added, count + 1));
+                if (!text.endsWith("\uFFFD") && text.startsWith(shown)) {
+                    out().print(text.substring(shown.length()));
+                    out().flush();
+                    shown = text;
+                }
+                input = new int[] {next};
+            }
+        }
+        out().println();
+    }
+
+    /** What some ids add to the decoded prompt, a leading space included. */
+    private static String continuation(Tokenizer tokenizer, int[] promptIds, int... added) {
+        int[] all = Arrays.copyOf(promptIds, promptIds.length + added.length);
+        System.arraycopy(added, 0, all, promptIds.length, added.length);
+        String before = tokenizer.decode(promptIds);
+        String after = tokenizer.decode(all);
+        return after.startsWith(before) ? after.substring(before.length()) : after;
+    }
+
+    private static float[] nextLogits(Decoder decoder, int[] ids, KeyValueCache cache) {
+        return Autograd.withoutRecording(() -> {
+            try (var _ = Scope.open(decoder.device())) {
+                return decoder.nextLogits(Tensor.of(ids, 1, ids.length), cache).toFloatArray();
+            }
+        });
+    }
+}

@@ -1,0 +1,100 @@
+package kept.distill;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import java.io.BufferedWriter;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import kept.checkpoint.AtomicFiles;
+
+/** The metrics of a run as JSON lines, one object for each step, so that a program can follow the run while it goes on. */
+public final class MetricsLog implements AutoCloseable {
+    private static final ObjectMapper JSON = JsonMapper.builder().build();
+
+    private final Path file;
+    private final BufferedWriter writer;
+    private final List<StepMetrics> steps;
+
+    private MetricsLog(Path file, List<StepMetrics> steps) throws IOException {
+        this.file = file;
+        this.steps = steps;
+        this.writer = Files.newBufferedWriter(file, StandardCharsets.UTF_8, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+    }
+
+    /**
+     * Opens a log; what it holds of later steps than the run has done, because the run was killed before its state was saved, is dropped.
+     *
+     * @param file the log, which may not exist yet
+     * @param lastStep the last step of the run so far
+     * @return the log
+     * @throws TrainingException if it cannot be read or written
+     */
+    public static MetricsLog open(Path file, long lastStep) {
+        try {
+            List<StepMetrics> steps = new ArrayList<>();
+            if (Files.exists(file)) {
+                for (String line : Files.readAllLines(file)) {
+                    if (!line.isBlank() && steps.size() < lastStep) {
+                        steps.add(JSON.readValue(line, StepMetrics.class));
+                    }
+                }
+                AtomicFiles.write(file, lines(steps).getBytes(StandardCharsets.UTF_8));
+            }
+            return new MetricsLog(file, steps);
+        } catch (IOException e) {
+            throw failure(file, e);
+        }
+    }
+
+    /**
+     * Adds a step.
+     *
+     * @param metrics what it showed
+     * @throws TrainingException if it cannot be written
+     */
+    public void add(StepMetrics metrics) {
+        steps.add(metrics);
+        try {
+            writer.write(lines(List.of(metrics)));
+            writer.flush();
+        } catch (IOException e) {
+            throw failure(file, e);
+        }
+    }
+
+    /**
+     * All steps of the run, those before it was taken up again included.
+     *
+     * @return the steps in order
+     */
+    public List<StepMetrics> steps() {
+        return List.copyOf(steps);
+    }
+
+    @Override
+    public void close() {
+        try {
+            writer.close();
+        } catch (IOException e) {
+            throw failure(file, e);
+        }
+    }
+
+    private static String lines(List<StepMetrics> steps) throws JsonProcessingException {
+        var text = new StringBuilder();
+        for (StepMetrics step : steps) {
+            text.append(JSON.writeValueAsString(step)).append('\n');
+        }
+        return text.toString();
+    }
+
+    private static TrainingException failure(Path file, IOException cause) {
+        return new TrainingException("[metrics] %s cannot be read or written: %s".formatted(file, cause.getMessage()));
+    }
+}

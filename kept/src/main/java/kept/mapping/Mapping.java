@@ -1,0 +1,108 @@
+package kept.mapping;
+
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import kept.model.Architecture;
+import kept.model.DecoderConfig;
+import kept.model.ModelTensor;
+
+/**
+ * A table that says of every tensor of a Llama target what it is made of, and of every tensor of the Orion source where it goes. Tensors pass one by
+ * one, so that a mapping needs memory for one tensor only.
+ *
+ * @param name what users choose the mapping by
+ * @param source the Orion configuration
+ * @param target the Llama configuration
+ * @param rows one for each target tensor, in the order of the model
+ * @param dropped the source tensors that go nowhere
+ */
+public record Mapping(String name, DecoderConfig source, DecoderConfig target, List<TensorMapping> rows, List<DroppedTensor> dropped) {
+    private static final String SAME_MODULE = "the same module in both architectures";
+    private static final String SAME_SCALE = "g' = g is the best RMSNorm weight for features of zero mean";
+    private static final String NO_SHIFT = "RMSNorm adds nothing after scaling";
+
+    /** Fixes the lists. */
+    public Mapping {
+        rows = List.copyOf(rows);
+        dropped = List.copyOf(dropped);
+    }
+
+    /**
+     * The paper's mapping without training: NPM copies all that both architectures share, OPM takes each LayerNorm's weight as the RMSNorm's and
+     * drops
+     * the bias (docs/kept.md derives it).
+     *
+     * @param source an Orion configuration
+     * @return the table
+     * @throws MappingException if the source is not an Orion
+     */
+    public static Mapping opm(DecoderConfig source) {
+        if (source.architecture() != Architecture.ORION) {
+            throw new MappingException("[mapping] the source is a %s, not an Orion: nothing to map".formatted(source.architecture()));
+        }
+        List<TensorMapping> rows = new ArrayList<>();
+        List<DroppedTensor> dropped = new ArrayList<>();
+        for (ModelTensor tensor : ModelTensor.of(source)) {
+            if (!tensor.isNorm()) {
+                rows.add(new TensorMapping(tensor.name(), tensor.shape(), List.of(tensor.name()), Transform.COPY, SAME_MODULE));
+            } else if (tensor.name().endsWith(".weight")) {
+                rows.add(new TensorMapping(tensor.name(), tensor.shape(), List.of(tensor.name()), Transform.NORM_WEIGHT, SAME_SCALE));
+            } else {
+                dropped.add(new DroppedTensor(tensor.name(), NO_SHIFT));
+            }
+        }
+        return new Mapping("opm", source, source.toLlama(), rows, dropped);
+    }
+
+    /**
+     * The mapping of a name.
+     *
+     * @param name as users write it
+     * @param source an Orion configuration
+     * @return the table
+     * @throws MappingException if there is no such mapping, or the source is not an Orion
+     */
+    public static Mapping named(String name, DecoderConfig source) {
+        return switch (name) {
+            case "opm" -> opm(source);
+            default -> throw new MappingException("[mapping] there is no mapping '%s'; there is opm".formatted(name));
+        };
+    }
+
+    /**
+     * Checks that the table accounts for every tensor of both models, once.
+     *
+     * @throws MappingException naming the tensors that are missing, unknown or doubled
+     */
+    public void requireComplete() {
+        Set<String> targets = new HashSet<>();
+        Set<String> sources = new HashSet<>();
+        for (TensorMapping row : rows) {
+            if (!targets.add(row.target())) {
+                throw new MappingException("[mapping] %s is mapped twice".formatted(row.target()));
+            }
+            sources.addAll(row.sources());
+        }
+        dropped.forEach(tensor -> sources.add(tensor.source()));
+        requireSame("target", names(target), targets);
+        requireSame("source", names(source), sources);
+    }
+
+    private static Set<String> names(DecoderConfig config) {
+        Set<String> names = new HashSet<>();
+        ModelTensor.of(config).forEach(tensor -> names.add(tensor.name()));
+        return names;
+    }
+
+    private static void requireSame(String side, Set<String> model, Set<String> table) {
+        Set<String> missing = new HashSet<>(model);
+        missing.removeAll(table);
+        Set<String> unknown = new HashSet<>(table);
+        unknown.removeAll(model);
+        if (!missing.isEmpty() || !unknown.isEmpty()) {
+            throw new MappingException("[mapping] %s tensors unaccounted for: %s; unknown to the model: %s".formatted(side, missing, unknown));
+        }
+    }
+}

@@ -1,0 +1,17 @@
+package kept.mapping;
+
+import kept.tensor.TensorException;
+
+/** A mapping that cannot be made or does not account for all tensors. */
+public final class MappingException extends TensorException {
+    private static final long serialVersionUID = 1L;
+
+    /**
+     * An error with its explanation.
+     *
+     * @param message what is wrong, and with which tensors
+     */
+    public MappingException(String message) {
+        super(message);
+    }
+}

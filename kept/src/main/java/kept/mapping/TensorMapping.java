@@ -1,0 +1,20 @@
+package kept.mapping;
+
+import java.util.List;
+import kept.tensor.Shape;
+
+/**
+ * One row of a mapping: where one tensor of the target comes from.
+ *
+ * @param target the tensor's name in the target checkpoint
+ * @param shape its shape
+ * @param sources the names of the source's tensors it is made of
+ * @param transform how it is made
+ * @param reason why that is right, for the report
+ */
+public record TensorMapping(String target, Shape shape, List<String> sources, Transform transform, String reason) {
+    /** Fixes the sources. */
+    public TensorMapping {
+        sources = List.copyOf(sources);
+    }
+}

@@ -1,0 +1,7 @@
+/**
+ * How an Orion's tensors become a Llama's without training: a {@link kept.mapping.Mapping} is a table with one row for each target tensor, and
+ * {@link kept.mapping.Conversion} streams a checkpoint through it.
+ *
+ * <p>Training lives in {@code kept.distill}, file formats in {@code kept.checkpoint}.
+ */
+package kept.mapping;

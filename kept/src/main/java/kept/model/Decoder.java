@@ -1,0 +1,225 @@
+package kept.model;
+
+import java.util.ArrayList;
+import java.util.List;
+import kept.autograd.Autograd;
+import kept.nn.Attention;
+import kept.nn.Embedding;
+import kept.nn.Linear;
+import kept.nn.Module;
+import kept.nn.Norm;
+import kept.nn.Parameter;
+import kept.nn.RotaryEmbedding;
+import kept.nn.SwiGlu;
+import kept.tensor.Device;
+import kept.tensor.Scope;
+import kept.tensor.Shape;
+import kept.tensor.ShapeException;
+import kept.tensor.Tensor;
+
+/**
+ * The graph that Orion and Llama share: embedding, pre-norm blocks of causal grouped-query attention and SwiGLU with rotary positions, a final norm
+ * and
+ * the language-model head. Which norm it is, is the only difference, and a subclass's to say. Parameters carry their names in checkpoints.
+ *
+ * <p>Shapes: ids {@code [batch, sequence]}, stream {@code [batch, sequence, hidden]}, logits {@code [batch, sequence, vocabulary]}. The decoder
+ * owns its
+ * parameters until it is closed.
+ */
+public abstract sealed class Decoder extends Module implements AutoCloseable permits OrionModel, LlamaModel {
+    /** Makes the norm of a given name. */
+    @FunctionalInterface
+    interface NormFactory {
+        Norm create(String name, DecoderConfig config, Weights weights);
+    }
+
+    private final DecoderConfig config;
+    private final Scope scope;
+    private final Embedding embedding;
+    private final List<DecoderLayer> layers = new ArrayList<>();
+    private final Norm norm;
+    private final Parameter head;
+    private final RotaryEmbedding rotary;
+
+    /**
+     * Builds the graph.
+     *
+     * @param config the sizes
+     * @param weights the parameters' values
+     * @param norms the norm of the architecture
+     * @param scope owns the parameters; closed with the model
+     */
+    Decoder(DecoderConfig config, Weights weights, NormFactory norms, Scope scope) {
+        this.config = config;
+        this.scope = scope;
+        var shape = Shape.of(config.vocabSize(), config.hiddenSize());
+        embedding = register("model.embed_tokens", new Embedding(weights.get("model.embed_tokens.weight", shape)));
+        for (int i = 0; i < config.layers(); i++) {
+            String name = layerName(i);
+            layers.add(register(name, layer(name, norms, weights)));
+        }
+        norm = register("model.norm", norms.create("model.norm", config, weights));
+        head = config.tieWordEmbeddings()
+                ? embedding.weight()
+                : register("lm_head", new Linear(weights.get("lm_head.weight", shape), null)).weight();
+        rotary = new RotaryEmbedding(config.headDimension(), config.ropeTheta(), config.ropeScaling(), config.maxPositions());
+    }
+
+    private DecoderLayer layer(String name, NormFactory norms, Weights weights) {
+        long hidden = config.hiddenSize();
+        long queries = (long) config.heads() * config.headDimension();
+        long keys = (long) config.keyValueHeads() * config.headDimension();
+        String attention = name + ".self_attn.";
+        String mlp = name + ".mlp.";
+        return new DecoderLayer(
+                norms.create(name + ".input_layernorm", config, weights),
+                new Attention(
+                        linear(attention + "q_proj", queries, hidden, config.attentionBias(), weights),
+                        linear(attention + "k_proj", keys, hidden, config.attentionBias(), weights),
+                        linear(attention + "v_proj", keys, hidden, config.attentionBias(), weights),
+                        linear(attention + "o_proj", hidden, queries, config.attentionBias(), weights),
+                        config.heads(), config.keyValueHeads(), config.headDimension()),
+                norms.create(name + ".post_attention_layernorm", config, weights),
+                new SwiGlu(
+                        linear(mlp + "gate_proj", config.intermediateSize(), hidden, config.mlpBias(), weights),
+                        linear(mlp + "up_proj", config.intermediateSize(), hidden, config.mlpBias(), weights),
+                        linear(mlp + "down_proj", hidden, config.intermediateSize(), config.mlpBias(), weights)));
+    }
+
+    private static Linear linear(String name, long out, long in, boolean bias, Weights weights) {
+        return new Linear(weights.get(name + ".weight", Shape.of(out, in)), bias ? weights.get(name + ".bias", Shape.of(out)) : null);
+    }
+
+    private static String layerName(int layer) {
+        return "model.layers." + layer;
+    }
+
+    /**
+     * Builds the model of a configuration's architecture.
+     *
+     * @param config the sizes
+     * @param weights the parameters' values
+     * @param device where the parameters live
+     * @return an {@link OrionModel} or a {@link LlamaModel}
+     */
+    public static Decoder create(DecoderConfig config, Weights weights, Device device) {
+        Scope scope = Scope.detached(device);
+        try {
+            return scope.run(() -> switch (config.architecture()) {
+                case ORION -> new OrionModel(config, weights, scope);
+                case LLAMA -> new LlamaModel(config, weights, scope);
+            });
+        } catch (RuntimeException | Error e) {
+            scope.close();
+            throw e;
+        }
+    }
+
+    /**
+     * The sizes and constants of the model.
+     *
+     * @return the configuration
+     */
+    public DecoderConfig config() {
+        return config;
+    }
+
+    /**
+     * Where the parameters live.
+     *
+     * @return the device
+     */
+    public Device device() {
+        return scope.device();
+    }
+
+    /**
+     * The weight of the language-model head; the embedding's where they are tied.
+     *
+     * @return {@code [vocabulary, hidden]}
+     */
+    public Tensor headWeight() {
+        return head.value();
+    }
+
+    /**
+     * The hidden states that the head turns into logits.
+     *
+     * @param ids {@code [batch, sequence]}, I32 or I64
+     * @return the final norm's output {@code [batch, sequence, hidden]}
+     */
+    public Tensor hidden(Tensor ids) {
+        return hidden(ids, null, StreamObserver.NONE);
+    }
+
+    /**
+     * The hidden states of tokens that follow those in a cache.
+     *
+     * @param ids {@code [batch, sequence]}, I32 or I64
+     * @param cache the keys and values so far, extended by this call; null for a sequence that stands by itself
+     * @param observer is shown the stream that enters each norm
+     * @return the final norm's output {@code [batch, sequence, hidden]}
+     * @throws ShapeException if ids has not two axes, or the sequence exceeds the model's positions
+     */
+    public Tensor hidden(Tensor ids, KeyValueCache cache, StreamObserver observer) {
+        if (ids.rank() != 2) {
+            throw new ShapeException("[decoder] ids must be [batch, sequence], not " + ids.shape());
+        }
+        long first = cache == null ? 0 : cache.length();
+        long length = ids.size(1);
+        if (first + length > config.maxPositions()) {
+            throw new ShapeException("[decoder] %d positions exceed the model's %d (max_position_embeddings)"
+                    .formatted(first + length, config.maxPositions()));
+        }
+        RotaryEmbedding.Angles angles = rotary.angles(first, length);
+        Tensor stream = embedding.forward(ids);
+        for (int i = 0; i < layers.size(); i++) {
+            stream = layer(i, stream, angles, cache, observer);
+        }
+        observer.observe("model.norm", stream);
+        return norm.forward(stream);
+    }
+
+    /** One layer; without recording, all that it makes is freed but its result. */
+    private Tensor layer(int i, Tensor stream, RotaryEmbedding.Angles angles, KeyValueCache cache, StreamObserver observer) {
+        var past = cache == null ? null : cache.layer(i);
+        if (Autograd.isRecording()) {
+            return layers.get(i).forward(stream, angles, past, layerName(i), observer);
+        }
+        Scope outer = Scope.current();
+        try (var inner = Scope.open(device())) {
+            Tensor next = inner.keep(layers.get(i).forward(stream, angles, past, layerName(i), observer));
+            outer.release(stream);
+            return next;
+        }
+    }
+
+    /**
+     * The logits of each next token.
+     *
+     * @param ids {@code [batch, sequence]}, I32 or I64
+     * @return {@code [batch, sequence, vocabulary]}
+     */
+    public Tensor logits(Tensor ids) {
+        return hidden(ids).matmul(head.value().transpose(0, 1));
+    }
+
+    /**
+     * The logits of the token that follows the last one given.
+     *
+     * @param ids {@code [batch, sequence]}, I32 or I64
+     * @param cache the keys and values so far, extended by this call
+     * @return {@code [batch, vocabulary]}
+     */
+    public Tensor nextLogits(Tensor ids, KeyValueCache cache) {
+        Tensor hidden = hidden(ids, cache, StreamObserver.NONE);
+        return hidden.select(1, ids.size(1) - 1).matmul(head.value().transpose(0, 1));
+    }
+
+    /** Frees the parameters. */
+    @Override
+    public void close() {
+        rotary.close();
+        scope.close();
+    }
+}

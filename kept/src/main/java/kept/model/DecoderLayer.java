@@ -1,0 +1,36 @@
+package kept.model;
+
+import kept.nn.Attention;
+import kept.nn.KeyValues;
+import kept.nn.Module;
+import kept.nn.Norm;
+import kept.nn.RotaryEmbedding;
+import kept.nn.SwiGlu;
+import kept.tensor.Tensor;
+
+/** One pre-norm transformer block: {@code h = x + attention(norm1(x))}, then {@code h + mlp(norm2(h))}. */
+final class DecoderLayer extends Module {
+    private final Norm inputNorm;
+    private final Attention attention;
+    private final Norm postAttentionNorm;
+    private final SwiGlu mlp;
+
+    DecoderLayer(Norm inputNorm, Attention attention, Norm postAttentionNorm, SwiGlu mlp) {
+        this.inputNorm = register("input_layernorm", inputNorm);
+        this.attention = register("self_attn", attention);
+        this.postAttentionNorm = register("post_attention_layernorm", postAttentionNorm);
+        this.mlp = register("mlp", mlp);
+    }
+
+    /**
+     * @param x the residual stream {@code [batch, sequence, hidden]}
+     * @param prefix this layer's name in checkpoints, for the observer
+     * @return the stream after the block, of x's shape
+     */
+    Tensor forward(Tensor x, RotaryEmbedding.Angles angles, KeyValues past, String prefix, StreamObserver observer) {
+        observer.observe(prefix + ".input_layernorm", x);
+        Tensor h = x.add(attention.forward(inputNorm.forward(x), angles, past));
+        observer.observe(prefix + ".post_attention_layernorm", h);
+        return h.add(mlp.forward(postAttentionNorm.forward(h)));
+    }
+}

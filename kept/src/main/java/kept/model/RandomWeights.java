@@ -1,0 +1,49 @@
+package kept.model;
+
+import kept.autograd.Autograd;
+import kept.tensor.DType;
+import kept.tensor.Shape;
+import kept.tensor.Tensor;
+
+/**
+ * A fresh initialisation: matrices normal with the configuration's standard deviation, the two that write to the residual stream of each layer
+ * narrower
+ * by {@code sqrt(2 layers)} (Radford et al. 2019), norm weights one, biases zero. Each tensor's numbers depend on the seed and its name alone.
+ */
+public final class RandomWeights implements Weights {
+    private final DecoderConfig config;
+    private final long seed;
+
+    /**
+     * An initialisation.
+     *
+     * @param config gives the standard deviation and the number of layers
+     * @param seed another seed, another model
+     */
+    public RandomWeights(DecoderConfig config, long seed) {
+        this.config = config;
+        this.seed = seed;
+    }
+
+    @Override
+    public Tensor get(String name, Shape shape) {
+        if (name.endsWith(".bias")) {
+            return Tensor.full(0, DType.F32, shape);
+        }
+        if (name.endsWith("norm.weight")) {
+            return Tensor.full(1, DType.F32, shape);
+        }
+        boolean writesToStream = name.endsWith("o_proj.weight") || name.endsWith("down_proj.weight");
+        double deviation = writesToStream ? config.initializerRange() / Math.sqrt(2.0 * config.layers()) : config.initializerRange();
+        return Autograd.withoutRecording(() -> Tensor.normal(seed, stream(name), shape.toArray()).mul(deviation));
+    }
+
+    /** A 64-bit FNV-1a hash of the name. */
+    private static long stream(String name) {
+        long hash = 0xcbf29ce484222325L;
+        for (int i = 0; i < name.length(); i++) {
+            hash = (hash ^ name.charAt(i)) * 0x100000001b3L;
+        }
+        return hash;
+    }
+}
