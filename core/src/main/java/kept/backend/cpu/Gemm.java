@@ -33,8 +33,11 @@ import kept.tensor.DType;
 final class Gemm {
     /** Most of k in a block. */
     private static final int DEPTH = 256;
-    /** Rows of C a task owns. */
+    /** Most rows of C a task owns: 128 KiB of A for a k block. */
     private static final int TASK_ROWS = 128;
+    /** A task of fewer rows or columns than these would pack A, or fetch panels of B, for too little work. */
+    private static final int LEAST_TASK_ROWS = 4 * MicroKernel.ROWS;
+    private static final int LEAST_TASK_PANELS = 4;
     /** Most floats of B that are packed at a time: 4 MiB. */
     private static final int PACKED = 1 << 20;
     /** A product should make at least so many tasks, so that threads finish together... */
@@ -190,7 +193,7 @@ final class Gemm {
         int panels = Math.ceilDiv(p.n, COLUMNS);
         int blocks = Math.ceilDiv(p.k, depth);
         float[] packed = SCRATCH.get().columns(panels * COLUMNS * p.k);
-        int panelsOfPackTask = p.parallel ? Math.max(1, (1 << 14) / (depth * COLUMNS)) : panels;
+        int panelsOfPackTask = p.parallel ? Math.max(1, (1 << 15) / (depth * COLUMNS)) : panels;
         int packTasks = Math.ceilDiv(panels, panelsOfPackTask);
         p.forEach(blocks * packTasks, task -> {
             int first = task / packTasks * depth;
@@ -201,14 +204,15 @@ final class Gemm {
             int at = first * panels * COLUMNS + panel * COLUMNS * k;
             Packing.pack(part, columns, k, COLUMNS, packed, at, SCRATCH.get().transposed);
         });
-        int rowTasks = Math.ceilDiv(p.m, TASK_ROWS);
-        long affordable = p.work() / rowTasks / TASK_WORK;
-        int columnTasks = p.parallel ? (int) Math.max(1, Math.min(Math.min(affordable, Math.ceilDiv(TASKS, rowTasks)), panels)) : 1;
-        int panelsOfTask = Math.ceilDiv(panels, columnTasks);
+        int tasks = p.parallel ? Math.clamp(p.work() / TASK_WORK, 1, TASKS) : 1;
+        int taskRows = Math.min(TASK_ROWS, Math.max(LEAST_TASK_ROWS, Math.ceilDiv(p.m, tasks * ROWS) * ROWS));
+        int rowTasks = Math.ceilDiv(p.m, taskRows);
+        int panelsOfTask = Math.max(LEAST_TASK_PANELS, Math.ceilDiv(panels, Math.ceilDiv(tasks, rowTasks)));
+        int columnTasks = Math.ceilDiv(panels, panelsOfTask);
         p.forEach(rowTasks * columnTasks, task -> {
-            int row = task / columnTasks * TASK_ROWS;
+            int row = task / columnTasks * taskRows;
             int panel = task % columnTasks * panelsOfTask;
-            int rows = Math.min(TASK_ROWS, p.m - row);
+            int rows = Math.min(taskRows, p.m - row);
             for (int first = 0; first < p.k; first += depth) {
                 int k = Math.min(depth, p.k - first);
                 Matrix a = p.a.shifted(row * p.a.rowStride() + first * p.a.columnStride());

@@ -62,7 +62,7 @@ final class MatrixVector {
             }
             store(m, (int) (end - first), sums, c.shifted(first), accumulate);
         };
-        long grain = Math.clamp(TASK_WORK / k, 16, WIDTH);
+        long grain = Math.clamp(TASK_WORK / k, dots ? 16 : WIDTH / 2, WIDTH);
         if (parallel) {
             WorkerPool.shared().forRanges(n, grain, body);
         } else {

@@ -28,6 +28,8 @@ import kept.tensor.DType;
 final class Packing {
     /** Columns that are transposed at a time. */
     private static final int BLOCK = 64;
+    /** Columns that are copied at a time. */
+    private static final int COPIED = 16;
     /** Floats of scratch memory that {@link #pack} needs for panels of some height: two blocks. */
     static final int SCRATCH_PER_ROW = 2 * BLOCK;
 
@@ -53,27 +55,37 @@ final class Packing {
      * @param scratch {@code height * SCRATCH_PER_ROW} floats
      */
     static void pack(Matrix x, int rows, int columns, int height, float[] panels, int at, float[] scratch) {
-        for (int row = 0; row < rows; row += height) {
+        boolean transposed = x.columnStride() == 1 && x.rowStride() != 1;
+        boolean copied = x.rowStride() == 1 && x.type() == DType.F32;
+        int whole = copied ? rows - rows % height : 0;
+        if (whole > 0) {
+            copy(x, whole, columns, height, panels, at);
+        }
+        for (int row = whole; row < rows; row += height) {
             Matrix strip = x.shifted(row * x.rowStride());
             int present = Math.min(height, rows - row);
-            int start = at + row * columns;
-            if (x.columnStride() == 1 && x.rowStride() != 1) {
-                transpose(strip, present, columns, height, panels, start, scratch);
-            } else if (x.rowStride() == 1 && x.type() == DType.F32 && present == height) {
-                copy(strip, columns, height, panels, start);
+            if (transposed) {
+                transpose(strip, present, columns, height, panels, at + row * columns, scratch);
             } else {
-                widen(strip, present, columns, height, panels, start);
+                widen(strip, present, columns, height, panels, at + row * columns);
             }
         }
     }
 
-    private static void copy(Matrix x, int columns, int height, float[] panel, int at) {
-        MemorySegment data = x.data();
-        for (int k = 0; k < columns; k++) {
-            long source = x.index(0, k) * 4;
-            for (int i = 0; i < height; i += STRIP.length()) {
-                FloatVector.fromMemorySegment(STRIP, data, source + i * 4L, ORDER).intoArray(panel, at + k * height + i);
+    /** Takes a few columns at a time, all panels of them, so that both sides are touched in runs longer than a cache line. */
+    private static void copy(Matrix x, int rows, int columns, int height, float[] panels, int at) {
+        for (int first = 0; first < columns; first += COPIED) {
+            int end = Math.min(columns, first + COPIED);
+            for (int row = 0; row < rows; row += STRIP.length()) {
+                int panel = at + row / height * height * columns + row % height;
+                copy(x.data(), x.index(row, first) * 4, x.columnStride() * 4, panels, panel + first * height, height, end - first);
             }
+        }
+    }
+
+    private static void copy(MemorySegment data, long source, long sourceStride, float[] panel, int target, int targetStride, int count) {
+        for (int k = 0; k < count; k++) {
+            FloatVector.fromMemorySegment(STRIP, data, source + k * sourceStride, ORDER).intoArray(panel, target + k * targetStride);
         }
     }
 
