@@ -59,7 +59,7 @@ final class CpuBackend implements Backend {
 
     @Override
     public void fill(Tensor out, double value) {
-        ElementwiseKernel.fill(out, value);
+        CopyKernel.fill(out, value);
     }
 
     @Override
@@ -69,7 +69,7 @@ final class CpuBackend implements Backend {
 
     @Override
     public void copy(Tensor x, Tensor out) {
-        ElementwiseKernel.copy(x, out);
+        CopyKernel.copy(x, out);
     }
 
     @Override
@@ -94,7 +94,7 @@ final class CpuBackend implements Backend {
 
     @Override
     public void argMax(Tensor x, Tensor out) {
-        ReduceKernel.argMax(x, out);
+        ArgMaxKernel.argMax(x, out);
     }
 
     @Override

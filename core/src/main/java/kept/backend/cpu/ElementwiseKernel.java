@@ -1,165 +1,232 @@
 package kept.backend.cpu;
 
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.function.LongBinaryOperator;
+import java.util.function.LongUnaryOperator;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorSpecies;
 import kept.backend.Binary;
 import kept.backend.Unary;
-import kept.tensor.DType;
+import kept.tensor.DTypeException;
 import kept.tensor.Tensor;
+import kept.tensor.TensorException;
 
-/** Fill, copy and the functions that treat each element by itself. */
+/** The functions that treat each element by itself: floating operands as f32 in vectors, integers one by one in 64 bits. */
 final class ElementwiseKernel {
+    private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
+    private static final ByteOrder ORDER = ByteOrder.nativeOrder();
+
+    /** GELU by tanh is {@code x sigmoid(2 sqrt(2 / pi) (x + 0.044715 x^3))}. */
+    private static final float GELU_1 = 1.59576912f;
+    private static final float GELU_3 = GELU_1 * 0.044715f;
+
+    private static final Map<Unary, ElementwiseLoop> UNARY = new EnumMap<>(Unary.class);
+    private static final Map<Binary, ElementwiseLoop> BINARY = new EnumMap<>(Binary.class);
+
+    static {
+        for (Unary f : Unary.values()) {
+            UNARY.put(f, UnaryLoop.of(function(f)));
+        }
+        for (Binary f : Binary.values()) {
+            BINARY.put(f, BinaryLoop.of(function(f)));
+        }
+    }
+
+    /** What a kernel computes in a run: the windows are the result's, then the operands'. */
+    @FunctionalInterface
+    private interface Body {
+        void run(RunWindow[] windows, int count);
+    }
+
     private ElementwiseKernel() {}
 
-    static void fill(Tensor out, double value) {
-        MemorySegment target = Elements.segment(out);
-        Walk walk = Walk.over(out);
-        walk.forEach((positions, count) -> {
-            for (int i = 0; i < count; i++) {
-                long o = positions[0] + i * walk.stride(0);
-                if (out.dtype().isFloating()) {
-                    Elements.setFloat(target, out.dtype(), o, (float) value);
-                } else {
-                    Elements.setLong(target, out.dtype(), o, (long) value);
-                }
-            }
-        });
-    }
-
-    static void copy(Tensor x, Tensor out) {
-        MemorySegment source = Elements.segment(x);
-        MemorySegment target = Elements.segment(out);
-        boolean exact = !x.dtype().isFloating();
-        Walk walk = Walk.over(out, x);
-        walk.forEach((positions, count) -> {
-            for (int i = 0; i < count; i++) {
-                long o = positions[0] + i * walk.stride(0);
-                long s = positions[1] + i * walk.stride(1);
-                if (exact) {
-                    Elements.setLong(target, out.dtype(), o, Elements.getLong(source, x.dtype(), s));
-                } else {
-                    Elements.setFloat(target, out.dtype(), o, Elements.getFloat(source, x.dtype(), s));
-                }
-            }
-        });
-    }
-
+    /**
+     * {@code out = f(x)}.
+     *
+     * @param f the function
+     * @param x the operand
+     * @param out the result
+     */
     static void unary(Unary f, Tensor x, Tensor out) {
-        MemorySegment source = Elements.segment(x);
-        MemorySegment target = Elements.segment(out);
-        DType dtype = x.dtype();
-        Walk walk = Walk.over(out, x);
-        walk.forEach((positions, count) -> {
-            for (int i = 0; i < count; i++) {
-                long o = positions[0] + i * walk.stride(0);
-                long s = positions[1] + i * walk.stride(1);
-                if (dtype.isFloating()) {
-                    Elements.setFloat(target, dtype, o, apply(f, Elements.getFloat(source, dtype, s)));
-                } else {
-                    Elements.setLong(target, dtype, o, apply(f, Elements.getLong(source, dtype, s)));
-                }
-            }
-        });
+        if (x.dtype().isFloating()) {
+            ElementwiseLoop loop = UNARY.get(f);
+            map((w, count) -> loop.run(w[1].memory(), w[1].at(), w[1].memory(), w[1].at(), w[0].memory(), w[0].at(), count), out, x);
+        } else {
+            LongUnaryOperator function = integers(f);
+            mapIntegers((a, _) -> function.applyAsLong(a), out, x, x);
+        }
     }
 
+    /**
+     * {@code out = f(a, b)}.
+     *
+     * @param f the function
+     * @param a one operand
+     * @param b the other
+     * @param out the result
+     */
     static void binary(Binary f, Tensor a, Tensor b, Tensor out) {
-        MemorySegment left = Elements.segment(a);
-        MemorySegment right = Elements.segment(b);
-        MemorySegment target = Elements.segment(out);
-        DType dtype = a.dtype();
-        Walk walk = Walk.over(out, a, b);
-        walk.forEach((positions, count) -> {
-            for (int i = 0; i < count; i++) {
-                long o = positions[0] + i * walk.stride(0);
-                long l = positions[1] + i * walk.stride(1);
-                long r = positions[2] + i * walk.stride(2);
-                if (dtype.isFloating()) {
-                    Elements.setFloat(target, out.dtype(), o, apply(f, Elements.getFloat(left, dtype, l), Elements.getFloat(right, dtype, r)));
-                } else {
-                    Elements.setLong(target, out.dtype(), o, apply(f, Elements.getLong(left, dtype, l), Elements.getLong(right, dtype, r)));
-                }
-            }
-        });
+        if (a.dtype().isFloating()) {
+            ElementwiseLoop loop = loop(f);
+            map((w, count) -> loop.run(w[1].memory(), w[1].at(), w[2].memory(), w[2].at(), w[0].memory(), w[0].at(), count), out, a, b);
+        } else {
+            mapIntegers(integers(f), out, a, b);
+        }
     }
 
+    /**
+     * The loop of a function.
+     *
+     * @param f the function; a comparison gives 1 or 0
+     * @return its loop over neighbouring f32
+     */
+    static ElementwiseLoop loop(Binary f) {
+        return BINARY.get(f);
+    }
+
+    /**
+     * {@code out = condition != 0 ? a : b}.
+     *
+     * @param condition the choice
+     * @param a one operand
+     * @param b the other
+     * @param out the result
+     */
     static void where(Tensor condition, Tensor a, Tensor b, Tensor out) {
+        if (a.dtype().isFloating()) {
+            map(ElementwiseKernel::choose, out, condition, a, b);
+            return;
+        }
         MemorySegment mask = Elements.segment(condition);
         MemorySegment left = Elements.segment(a);
         MemorySegment right = Elements.segment(b);
         MemorySegment target = Elements.segment(out);
-        DType dtype = out.dtype();
         Walk walk = Walk.over(out, condition, a, b);
-        walk.forEach((positions, count) -> {
+        walk.forEach((p, count) -> {
             for (int i = 0; i < count; i++) {
-                boolean holds = Elements.getLong(mask, condition.dtype(), positions[1] + i * walk.stride(1)) != 0;
-                MemorySegment source = holds ? left : right;
-                int operand = holds ? 2 : 3;
-                long s = positions[operand] + i * walk.stride(operand);
-                long o = positions[0] + i * walk.stride(0);
-                if (dtype.isFloating()) {
-                    Elements.setFloat(target, dtype, o, Elements.getFloat(source, dtype, s));
-                } else {
-                    Elements.setLong(target, dtype, o, Elements.getLong(source, dtype, s));
-                }
+                boolean holds = Elements.getLong(mask, condition.dtype(), p[1] + i * walk.stride(1)) != 0;
+                long value = holds
+                        ? Elements.getLong(left, a.dtype(), p[2] + i * walk.stride(2))
+                        : Elements.getLong(right, b.dtype(), p[3] + i * walk.stride(3));
+                Elements.setLong(target, out.dtype(), p[0] + i * walk.stride(0), value);
             }
         });
     }
 
-    private static float apply(Unary f, float x) {
+    private static void choose(RunWindow[] windows, int count) {
+        for (int i = 0; i < count; i += SPECIES.length()) {
+            VectorMask<Float> inside = SPECIES.indexInRange(i, count);
+            VectorMask<Float> holds = load(windows[1], i, inside).compare(VectorOperators.NE, 0f);
+            load(windows[3], i, inside).blend(load(windows[2], i, inside), holds)
+                    .intoMemorySegment(windows[0].memory(), windows[0].at() + 4L * i, ORDER, inside);
+        }
+    }
+
+    private static FloatVector load(RunWindow window, int i, VectorMask<Float> inside) {
+        return FloatVector.fromMemorySegment(SPECIES, window.memory(), window.at() + 4L * i, ORDER, inside);
+    }
+
+    private static void map(Body body, Tensor... tensors) {
+        Walk walk = Walk.over(tensors);
+        walk.forEachTask(() -> {
+            RunWindow[] windows = walk.windows(tensors);
+            return (positions, count) -> {
+                windows[0].place(positions[0]);
+                for (int i = 1; i < windows.length; i++) {
+                    windows[i].read(positions[i], count);
+                }
+                body.run(windows, count);
+                windows[0].write(positions[0], count);
+            };
+        });
+    }
+
+    private static void mapIntegers(LongBinaryOperator function, Tensor out, Tensor a, Tensor b) {
+        MemorySegment left = Elements.segment(a);
+        MemorySegment right = Elements.segment(b);
+        MemorySegment target = Elements.segment(out);
+        Walk walk = Walk.over(out, a, b);
+        walk.forEach((p, count) -> {
+            for (int i = 0; i < count; i++) {
+                long x = Elements.getLong(left, a.dtype(), p[1] + i * walk.stride(1));
+                long y = Elements.getLong(right, b.dtype(), p[2] + i * walk.stride(2));
+                Elements.setLong(target, out.dtype(), p[0] + i * walk.stride(0), function.applyAsLong(x, y));
+            }
+        });
+    }
+
+    private static UnaryLoop.Function function(Unary f) {
         return switch (f) {
-            case NEGATE -> -x;
-            case ABS -> Math.abs(x);
-            case EXP -> VectorMath.exp(x);
-            case LOG -> VectorMath.log(x);
-            case SQRT -> (float) Math.sqrt(x);
-            case RSQRT -> 1 / (float) Math.sqrt(x);
-            case TANH -> VectorMath.tanh(x);
-            case SIGMOID -> VectorMath.sigmoid(x);
-            case SILU -> x * VectorMath.sigmoid(x);
-            case GELU -> x * VectorMath.sigmoid(2 * 0.7978846f * (x + 0.044715f * x * x * x));
-            case RELU -> x < 0 ? 0 : x;
+            case NEGATE -> x -> x.neg();
+            case ABS -> x -> x.abs();
+            case EXP -> x -> VectorMath.exp(x);
+            case LOG -> x -> VectorMath.log(x);
+            case SQRT -> x -> x.sqrt();
+            case RSQRT -> x -> FloatVector.broadcast(SPECIES, 1f).div(x.sqrt());
+            case TANH -> x -> VectorMath.tanh(x);
+            case SIGMOID -> x -> VectorMath.sigmoid(x);
+            case SILU -> x -> x.mul(VectorMath.sigmoid(x));
+            case GELU -> x -> x.mul(VectorMath.sigmoid(x.mul(x).mul(GELU_3).add(GELU_1).mul(x)));
+            case RELU -> x -> x.max(0f);
         };
     }
 
-    private static long apply(Unary f, long x) {
+    private static BinaryLoop.Function function(Binary f) {
         return switch (f) {
-            case NEGATE -> -x;
-            case ABS -> Math.abs(x);
-            case RELU -> Math.max(x, 0);
-            default -> throw new kept.tensor.DTypeException("[%s] needs a floating type; cast first".formatted(f));
+            case ADD -> (a, b) -> a.add(b);
+            case SUBTRACT -> (a, b) -> a.sub(b);
+            case MULTIPLY -> (a, b) -> a.mul(b);
+            case DIVIDE -> (a, b) -> a.div(b);
+            case MINIMUM -> (a, b) -> a.min(b);
+            case MAXIMUM -> (a, b) -> a.max(b);
+            case EQUAL -> (a, b) -> oneWhere(a.compare(VectorOperators.EQ, b));
+            case NOT_EQUAL -> (a, b) -> oneWhere(a.compare(VectorOperators.NE, b));
+            case LESS -> (a, b) -> oneWhere(a.compare(VectorOperators.LT, b));
+            case LESS_EQUAL -> (a, b) -> oneWhere(a.compare(VectorOperators.LE, b));
+            case GREATER -> (a, b) -> oneWhere(a.compare(VectorOperators.GT, b));
+            case GREATER_EQUAL -> (a, b) -> oneWhere(a.compare(VectorOperators.GE, b));
         };
     }
 
-    private static float apply(Binary f, float a, float b) {
+    private static FloatVector oneWhere(VectorMask<Float> mask) {
+        return FloatVector.zero(SPECIES).blend(1f, mask);
+    }
+
+    private static LongUnaryOperator integers(Unary f) {
         return switch (f) {
-            case ADD -> a + b;
-            case SUBTRACT -> a - b;
-            case MULTIPLY -> a * b;
-            case DIVIDE -> a / b;
-            case MINIMUM -> Math.min(a, b);
-            case MAXIMUM -> Math.max(a, b);
-            case EQUAL -> a == b ? 1 : 0;
-            case NOT_EQUAL -> a != b ? 1 : 0;
-            case LESS -> a < b ? 1 : 0;
-            case LESS_EQUAL -> a <= b ? 1 : 0;
-            case GREATER -> a > b ? 1 : 0;
-            case GREATER_EQUAL -> a >= b ? 1 : 0;
+            case NEGATE -> x -> -x;
+            case ABS -> Math::abs;
+            case RELU -> x -> Math.max(x, 0);
+            default -> throw new DTypeException("[%s] needs floating elements; cast first".formatted(f));
         };
     }
 
-    private static long apply(Binary f, long a, long b) {
+    private static LongBinaryOperator integers(Binary f) {
         return switch (f) {
-            case ADD -> a + b;
-            case SUBTRACT -> a - b;
-            case MULTIPLY -> a * b;
-            case DIVIDE -> a / b;
-            case MINIMUM -> Math.min(a, b);
-            case MAXIMUM -> Math.max(a, b);
-            case EQUAL -> a == b ? 1 : 0;
-            case NOT_EQUAL -> a != b ? 1 : 0;
-            case LESS -> a < b ? 1 : 0;
-            case LESS_EQUAL -> a <= b ? 1 : 0;
-            case GREATER -> a > b ? 1 : 0;
-            case GREATER_EQUAL -> a >= b ? 1 : 0;
+            case ADD -> Long::sum;
+            case SUBTRACT -> (a, b) -> a - b;
+            case MULTIPLY -> (a, b) -> a * b;
+            case DIVIDE -> ElementwiseKernel::divide;
+            case MINIMUM -> Math::min;
+            case MAXIMUM -> Math::max;
+            case EQUAL -> (a, b) -> a == b ? 1 : 0;
+            case NOT_EQUAL -> (a, b) -> a != b ? 1 : 0;
+            case LESS -> (a, b) -> a < b ? 1 : 0;
+            case LESS_EQUAL -> (a, b) -> a <= b ? 1 : 0;
+            case GREATER -> (a, b) -> a > b ? 1 : 0;
+            case GREATER_EQUAL -> (a, b) -> a >= b ? 1 : 0;
         };
+    }
+
+    private static long divide(long a, long b) {
+        if (b == 0) {
+            throw new TensorException("[divide] an integer is divided by zero; cast to a floating type for infinities");
+        }
+        return a / b;
     }
 }

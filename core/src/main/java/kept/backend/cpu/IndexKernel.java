@@ -1,6 +1,7 @@
 package kept.backend.cpu;
 
 import java.lang.foreign.MemorySegment;
+import kept.backend.Binary;
 import kept.tensor.DType;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
@@ -8,8 +9,19 @@ import kept.tensor.Tensor;
 
 /** Elements and rows picked or placed by index. */
 final class IndexKernel {
+    /** The columns of a task where rows are added up: enough for whole cache lines. */
+    private static final int COLUMNS = 128;
+
     private IndexKernel() {}
 
+    /**
+     * {@code out[..., i, ...] = x[..., index[..., i, ...], ...]}.
+     *
+     * @param x the source
+     * @param axis the axis that is indexed
+     * @param index the indices
+     * @param out the result
+     */
     static void gather(Tensor x, int axis, Tensor index, Tensor out) {
         MemorySegment source = Elements.segment(x);
         MemorySegment target = Elements.segment(out);
@@ -21,13 +33,39 @@ final class IndexKernel {
         walk.forEach((positions, count) -> {
             for (int i = 0; i < count; i++) {
                 long chosen = checked("gather", Elements.getLong(indices, index.dtype(), positions[1] + i * walk.stride(1)), extent);
-                long s = positions[2] + i * walk.stride(2) + chosen * step;
-                move(source, s, target, positions[0] + i * walk.stride(0), dtype);
+                long from = positions[2] + i * walk.stride(2) + chosen * step;
+                CopyKernel.move(source, from, 1, target, positions[0] + i * walk.stride(0), 1, dtype.bytes(), 1);
             }
         });
     }
 
+    /**
+     * {@code out[..., index[..., i, ...], ...] += x[..., i, ...]}. Slices along the outermost other axis meet different elements of out, and so may go
+     * side by side; within one, elements are added in row-major order.
+     *
+     * @param x what is added
+     * @param axis the axis that is indexed
+     * @param index the indices
+     * @param out what is added to
+     */
     static void scatterAdd(Tensor x, int axis, Tensor index, Tensor out) {
+        int divided = axis > 0 || x.rank() == 1 ? 0 : 1;
+        if (divided == axis || x.elementCount() == 0) {
+            scatterSlice(x, axis, index, out);
+            return;
+        }
+        long slices = x.size(divided);
+        WorkerPool.shared().forRanges(slices, Math.max(1, Walk.TASK * slices / x.elementCount()), (first, end) -> {
+            Tensor from = slice(x, divided, first, end - first);
+            scatterSlice(from, axis, slice(index, divided, first, end - first), slice(out, divided, first, end - first));
+        });
+    }
+
+    private static Tensor slice(Tensor tensor, int axis, long first, long count) {
+        return tensor.alias(tensor.shape().with(axis, count), tensor.strides(), tensor.offset() + first * tensor.stride(axis));
+    }
+
+    private static void scatterSlice(Tensor x, int axis, Tensor index, Tensor out) {
         MemorySegment source = Elements.segment(x);
         MemorySegment target = Elements.segment(out);
         MemorySegment indices = Elements.segment(index);
@@ -38,12 +76,12 @@ final class IndexKernel {
         walk.forEachInOrder((positions, count) -> {
             for (int i = 0; i < count; i++) {
                 long chosen = checked("scatterAdd", Elements.getLong(indices, index.dtype(), positions[1] + i * walk.stride(1)), extent);
-                long s = positions[0] + i * walk.stride(0);
-                long o = positions[2] + i * walk.stride(2) + chosen * step;
+                long from = positions[0] + i * walk.stride(0);
+                long to = positions[2] + i * walk.stride(2) + chosen * step;
                 if (dtype.isFloating()) {
-                    Elements.setFloat(target, dtype, o, Elements.getFloat(target, dtype, o) + Elements.getFloat(source, dtype, s));
+                    Elements.setFloat(target, dtype, to, Elements.getFloat(target, dtype, to) + Elements.getFloat(source, dtype, from));
                 } else {
-                    Elements.setLong(target, dtype, o, Elements.getLong(target, dtype, o) + Elements.getLong(source, dtype, s));
+                    Elements.setLong(target, dtype, to, Elements.getLong(target, dtype, to) + Elements.getLong(source, dtype, from));
                 }
             }
         });
@@ -56,33 +94,51 @@ final class IndexKernel {
         return tensor.alias(shape, strides, tensor.offset());
     }
 
+    /**
+     * {@code out[i, :] = table[index[i], :]}.
+     *
+     * @param table the rows to choose from
+     * @param index which
+     * @param out takes the rows
+     */
     static void embedding(Tensor table, Tensor index, Tensor out) {
-        MemorySegment source = Elements.segment(table);
-        MemorySegment target = Elements.segment(out);
         MemorySegment indices = Elements.segment(index);
         long width = out.size(-1);
-        for (long i = 0; i < index.elementCount(); i++) {
-            long row = checked("embedding", Elements.getLong(indices, index.dtype(), index.offset() + i), table.size(0));
-            for (long j = 0; j < width; j++) {
-                float value = Elements.getFloat(source, table.dtype(), table.offset() + row * width + j);
-                Elements.setFloat(target, out.dtype(), out.offset() + i * width + j, value);
+        WorkerPool.shared().forRanges(index.elementCount(), Math.max(1, Walk.TASK / Math.max(1, width)), (first, end) -> {
+            var source = new RunWindow(table, 1, 1);
+            var target = new RunWindow(out, 1, 0);
+            for (long i = first; i < end; i++) {
+                long row = checked("embedding", Elements.getLong(indices, index.dtype(), index.offset() + i), table.size(0));
+                for (long j = 0; j < width; j += Walk.RUN) {
+                    int count = (int) Math.min(Walk.RUN, width - j);
+                    source.read(table.offset() + row * width + j, count);
+                    target.write(out.offset() + i * width + j, count, source);
+                }
             }
-        }
+        });
     }
 
+    /**
+     * {@code out[index[i], :] += gradient[i, :]}. Columns go side by side; the rows of each are added in ascending order of i.
+     *
+     * @param gradient what is added
+     * @param index to which rows
+     * @param out what is added to
+     */
     static void embeddingGradient(Tensor gradient, Tensor index, Tensor out) {
         MemorySegment source = Elements.segment(gradient);
         MemorySegment target = Elements.segment(out);
         MemorySegment indices = Elements.segment(index);
+        ElementwiseLoop add = ElementwiseKernel.loop(Binary.ADD);
         long width = out.size(-1);
-        for (long i = 0; i < index.elementCount(); i++) {
-            long row = checked("embeddingGradient", Elements.getLong(indices, index.dtype(), index.offset() + i), out.size(0));
-            for (long j = 0; j < width; j++) {
-                long o = out.offset() + row * width + j;
-                float value = Elements.getFloat(source, DType.F32, gradient.offset() + i * width + j);
-                Elements.setFloat(target, DType.F32, o, Elements.getFloat(target, DType.F32, o) + value);
+        WorkerPool.shared().forRanges(width, COLUMNS, (first, end) -> {
+            for (long i = 0; i < index.elementCount(); i++) {
+                long row = checked("embeddingGradient", Elements.getLong(indices, index.dtype(), index.offset() + i), out.size(0));
+                long from = Float.BYTES * (gradient.offset() + i * width + first);
+                long to = Float.BYTES * (out.offset() + row * width + first);
+                add.run(source, from, target, to, target, to, (int) (end - first));
             }
-        }
+        });
     }
 
     private static long checked(String operation, long index, long extent) {
@@ -90,13 +146,5 @@ final class IndexKernel {
             throw new ShapeException("[%s] index %d lies outside 0 to %d".formatted(operation, index, extent - 1));
         }
         return index;
-    }
-
-    private static void move(MemorySegment source, long from, MemorySegment target, long to, DType dtype) {
-        if (dtype.isFloating()) {
-            Elements.setFloat(target, dtype, to, Elements.getFloat(source, dtype, from));
-        } else {
-            Elements.setLong(target, dtype, to, Elements.getLong(source, dtype, from));
-        }
     }
 }

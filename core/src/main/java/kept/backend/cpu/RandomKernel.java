@@ -16,14 +16,24 @@ final class RandomKernel {
     private static final int WEYL_0 = 0x9E3779B9;
     private static final int WEYL_1 = 0xBB67AE85;
     private static final int ROUNDS = 10;
+    private static final int BLOCKS_PER_TASK = 1024;
     private static final float UNIT = 0x1p-24f;
 
     private RandomKernel() {}
 
+    /**
+     * Fills with random numbers.
+     *
+     * @param distribution what they follow
+     * @param seed the key
+     * @param stream the upper half of the counter
+     * @param out takes the numbers
+     */
     static void random(Distribution distribution, long seed, long stream, Tensor out) {
         MemorySegment target = Elements.segment(out);
         long count = out.elementCount();
-        fill(distribution, seed, stream, target, out.offset(), 0, count);
+        WorkerPool.shared().forRanges(Math.ceilDiv(count, 4L), BLOCKS_PER_TASK,
+                (first, end) -> fill(distribution, seed, stream, target, out.offset(), 4 * first, Math.min(4 * end, count)));
     }
 
     private static void fill(Distribution distribution, long seed, long stream, MemorySegment target, long offset, long first, long end) {

@@ -2,120 +2,198 @@ package kept.backend.cpu;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.function.LongBinaryOperator;
+import kept.backend.Binary;
 import kept.backend.Reduction;
 import kept.tensor.DType;
+import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
-/** Reductions over the innermost axes, and the index of the largest. */
+/**
+ * Reductions over the innermost axes.
+ *
+ * <p>Where the elements of one result lie together, each result is reduced by itself ("rows"); where neighbouring results have neighbouring elements,
+ * as in the sum over the rows of a matrix, runs of results are reduced at a time ("columns"). If there are few results, the longest reduced axis is
+ * first divided into chunks that are reduced in parallel, and then the chunks' results are. Which of these happens depends on shape and strides alone,
+ * so the order of a sum is fixed.
+ */
 final class ReduceKernel {
+    /** With fewer tasks than this, work is divided further. */
+    private static final long ENOUGH_TASKS = 16;
+    /** About the elements of a chunk. */
+    private static final long CHUNK = 2 * Walk.TASK;
+
     private ReduceKernel() {}
 
+    /**
+     * {@code out[i...] = reduction over j... of x[i..., j...]}.
+     *
+     * @param reduction what to compute
+     * @param x the operand
+     * @param out the result
+     */
     static void reduce(Reduction reduction, Tensor x, Tensor out) {
-        MemorySegment source = Elements.segment(x);
-        MemorySegment target = Elements.segment(out);
-        DType dtype = x.dtype();
-        int kept = out.rank();
+        if (!x.dtype().isFloating()) {
+            reduceIntegers(reduction, x, out);
+        } else if (x.elementCount() == 0) {
+            CopyKernel.fill(out, identity(reduction));
+        } else {
+            Walk kept = Walk.over(out, first(x, out.shape()));
+            int axis = longestReducedAxis(x, out.rank());
+            boolean columns = kept.stride(1) == 1 && axis >= 0 && x.stride(-1) != 1;
+            long terms = x.elementCount() / out.elementCount();
+            long together = columns ? Math.min(Walk.RUN, kept.run()) : 1;
+            long tasks = out.elementCount() / together;
+            if (axis >= 0 && tasks < ENOUGH_TASKS && terms * together > 2 * CHUNK) {
+                reduceChunks(reduction, x, out, axis, Math.max(1, CHUNK * x.size(axis) / (terms * together)));
+            } else if (columns) {
+                reduceColumns(reduction, kept, x, out);
+            } else {
+                reduceRows(reduction, kept, x, out);
+            }
+        }
+    }
+
+    private static float identity(Reduction reduction) {
+        return switch (reduction) {
+            case SUM -> 0;
+            case MAXIMUM -> Float.NEGATIVE_INFINITY;
+            case MINIMUM -> Float.POSITIVE_INFINITY;
+        };
+    }
+
+    /** The elements of x at index 0 of all reduced axes. */
+    static Tensor first(Tensor x, Shape kept) {
+        return x.alias(kept, Arrays.copyOf(x.strides(), kept.rank()), x.offset());
+    }
+
+    private static int longestReducedAxis(Tensor x, int kept) {
+        int longest = -1;
+        for (int axis = kept; axis < x.rank(); axis++) {
+            if (x.size(axis) > 1 && (longest < 0 || x.size(axis) > x.size(longest))) {
+                longest = axis;
+            }
+        }
+        return longest;
+    }
+
+    /** The loops over the reduced axes, from element 0 of memory: a result's position is added to theirs. */
+    private static Walk reduced(Tensor x, int kept) {
         long[] extents = x.shape().toArray();
-        long[] reduced = Arrays.copyOfRange(extents, kept, extents.length);
         long[][] strides = {Arrays.copyOfRange(x.strides(), kept, extents.length)};
-        Tensor first = x.alias(out.shape(), Arrays.copyOf(x.strides(), kept), x.offset());
-        Walk outer = Walk.over(out, first);
-        outer.forEach((positions, count) -> {
-            for (int i = 0; i < count; i++) {
-                Walk inner = Walk.over(reduced, strides, new long[] {positions[1] + i * outer.stride(1)});
-                long o = positions[0] + i * outer.stride(0);
-                if (dtype.isFloating()) {
-                    Elements.setFloat(target, dtype, o, reduceFloat(reduction, source, dtype, inner));
-                } else {
-                    Elements.setLong(target, dtype, o, reduceLong(reduction, source, dtype, inner));
+        return Walk.over(Arrays.copyOfRange(extents, kept, extents.length), strides, new long[1]);
+    }
+
+    private static void reduceChunks(Reduction reduction, Tensor x, Tensor out, int axis, long length) {
+        long chunks = x.size(axis) / length;
+        long rest = x.size(axis) % length;
+        int rank = out.rank();
+        long[] partialShape = Arrays.copyOf(out.shape().toArray(), rank + 1);
+        partialShape[rank] = chunks + (rest > 0 ? 1 : 0);
+        try (var _ = Scope.open(x.device())) {
+            Tensor partial = Tensor.empty(DType.F32, Shape.of(partialShape));
+            // The chunks become one more kept axis: [kept..., chunk, reduced...].
+            long[] shape = inserted(x.shape().toArray(), rank, chunks);
+            long[] strides = inserted(x.strides(), rank, x.stride(axis) * length);
+            shape[axis + 1] = length;
+            partialShape[rank] = chunks;
+            reduce(reduction, x.alias(Shape.of(shape), strides, x.offset()), partial.alias(Shape.of(partialShape), partial.strides(), 0));
+            if (rest > 0) {
+                Tensor tail = x.alias(x.shape().with(axis, rest), x.strides(), x.offset() + chunks * length * x.stride(axis));
+                reduce(reduction, tail, partial.alias(out.shape(), Arrays.copyOf(partial.strides(), rank), chunks));
+            }
+            reduce(reduction, partial, out);
+        }
+    }
+
+    private static long[] inserted(long[] values, int at, long value) {
+        long[] longer = new long[values.length + 1];
+        System.arraycopy(values, 0, longer, 0, at);
+        longer[at] = value;
+        System.arraycopy(values, at, longer, at + 1, values.length - at);
+        return longer;
+    }
+
+    private static void reduceColumns(Reduction reduction, Walk kept, Tensor x, Tensor out) {
+        ElementwiseLoop loop = ElementwiseKernel.loop(switch (reduction) {
+            case SUM -> Binary.ADD;
+            case MAXIMUM -> Binary.MAXIMUM;
+            case MINIMUM -> Binary.MINIMUM;
+        });
+        Walk terms = reduced(x, out.rank());
+        long cost = x.elementCount() / out.elementCount();
+        kept.forEachTask(Walk.RUN, cost, () -> {
+            var result = new RunWindow(out, kept.stride(0), 0);
+            var operand = new RunWindow(x, 1, 1);
+            return (positions, count) -> {
+                result.place(positions[0]);
+                result.fill(identity(reduction), count);
+                terms.forEachInOrder((offsets, length) -> {
+                    for (int i = 0; i < length; i++) {
+                        operand.read(positions[1] + offsets[0] + i * terms.stride(0), count);
+                        loop.run(operand.memory(), operand.at(), result.memory(), result.at(), result.memory(), result.at(), count);
+                    }
+                });
+                result.write(positions[0], count);
+            };
+        });
+    }
+
+    private static void reduceRows(Reduction reduction, Walk kept, Tensor x, Tensor out) {
+        MemorySegment target = Elements.segment(out);
+        Walk terms = reduced(x, out.rank());
+        long cost = x.elementCount() / out.elementCount();
+        int longest = Math.clamp(Walk.TASK / cost, 1, Walk.RUN);
+        kept.forEachTask(longest, cost, () -> {
+            var operand = new RunWindow(x, terms.stride(0), 0);
+            double[] result = new double[1];
+            return (positions, count) -> {
+                for (int i = 0; i < count; i++) {
+                    long row = positions[1] + i * kept.stride(1);
+                    result[0] = identity(reduction);
+                    terms.forEachInOrder((offsets, length) -> {
+                        operand.read(row + offsets[0], length);
+                        switch (reduction) {
+                            case SUM -> result[0] += ReduceLoops.sum(operand.memory(), operand.at(), length);
+                            case MAXIMUM -> result[0] = Math.max(result[0], ReduceLoops.max(operand.memory(), operand.at(), length));
+                            case MINIMUM -> result[0] = Math.min(result[0], ReduceLoops.min(operand.memory(), operand.at(), length));
+                        }
+                    });
+                    Elements.setFloat(target, out.dtype(), positions[0] + i * kept.stride(0), (float) result[0]);
                 }
-            }
+            };
         });
     }
 
-    private static float reduceFloat(Reduction reduction, MemorySegment source, DType dtype, Walk walk) {
-        float[] result = {
-            switch (reduction) {
-                case SUM -> 0;
-                case MAXIMUM -> Float.NEGATIVE_INFINITY;
-                case MINIMUM -> Float.POSITIVE_INFINITY;
-            }
-        };
-        walk.forEachInOrder((positions, count) -> {
-            for (int i = 0; i < count; i++) {
-                float value = Elements.getFloat(source, dtype, positions[0] + i * walk.stride(0));
-                result[0] = switch (reduction) {
-                    case SUM -> result[0] + value;
-                    case MAXIMUM -> Math.max(result[0], value);
-                    case MINIMUM -> Math.min(result[0], value);
-                };
-            }
-        });
-        return result[0];
-    }
-
-    private static long reduceLong(Reduction reduction, MemorySegment source, DType dtype, Walk walk) {
-        long[] result = {
-            switch (reduction) {
-                case SUM -> 0;
-                case MAXIMUM -> Long.MIN_VALUE;
-                case MINIMUM -> Long.MAX_VALUE;
-            }
-        };
-        walk.forEachInOrder((positions, count) -> {
-            for (int i = 0; i < count; i++) {
-                long value = Elements.getLong(source, dtype, positions[0] + i * walk.stride(0));
-                result[0] = switch (reduction) {
-                    case SUM -> result[0] + value;
-                    case MAXIMUM -> Math.max(result[0], value);
-                    case MINIMUM -> Math.min(result[0], value);
-                };
-            }
-        });
-        return result[0];
-    }
-
-    static void argMax(Tensor x, Tensor out) {
+    private static void reduceIntegers(Reduction reduction, Tensor x, Tensor out) {
         MemorySegment source = Elements.segment(x);
         MemorySegment target = Elements.segment(out);
-        DType dtype = x.dtype();
-        long n = x.size(-1);
-        long stride = x.stride(-1);
-        Shape kept = out.shape();
-        Walk walk = Walk.over(out, x.alias(kept, Arrays.copyOf(x.strides(), kept.rank()), x.offset()));
-        walk.forEach((positions, count) -> {
+        LongBinaryOperator function = switch (reduction) {
+            case SUM -> Long::sum;
+            case MAXIMUM -> Math::max;
+            case MINIMUM -> Math::min;
+        };
+        long start = switch (reduction) {
+            case SUM -> 0;
+            case MAXIMUM -> x.dtype() == DType.I32 ? Integer.MIN_VALUE : Long.MIN_VALUE;
+            case MINIMUM -> x.dtype() == DType.I32 ? Integer.MAX_VALUE : Long.MAX_VALUE;
+        };
+        Walk kept = Walk.over(out, first(x, out.shape()));
+        Walk terms = reduced(x, out.rank());
+        kept.forEach((positions, count) -> {
+            long[] result = new long[1];
             for (int i = 0; i < count; i++) {
-                long row = positions[1] + i * walk.stride(1);
-                long best = dtype.isFloating() ? argMaxFloat(source, dtype, row, stride, n) : argMaxLong(source, dtype, row, stride, n);
-                Elements.setLong(target, out.dtype(), positions[0] + i * walk.stride(0), best);
+                long row = positions[1] + i * kept.stride(1);
+                result[0] = start;
+                terms.forEachInOrder((offsets, length) -> {
+                    for (int j = 0; j < length; j++) {
+                        long value = Elements.getLong(source, x.dtype(), row + offsets[0] + j * terms.stride(0));
+                        result[0] = function.applyAsLong(result[0], value);
+                    }
+                });
+                Elements.setLong(target, out.dtype(), positions[0] + i * kept.stride(0), result[0]);
             }
         });
-    }
-
-    private static long argMaxFloat(MemorySegment source, DType dtype, long row, long stride, long n) {
-        long best = 0;
-        float largest = Elements.getFloat(source, dtype, row);
-        for (long j = 1; j < n && largest == largest; j++) {
-            float value = Elements.getFloat(source, dtype, row + j * stride);
-            if (!(value <= largest)) {
-                best = j;
-                largest = value;
-            }
-        }
-        return best;
-    }
-
-    private static long argMaxLong(MemorySegment source, DType dtype, long row, long stride, long n) {
-        long best = 0;
-        long largest = Elements.getLong(source, dtype, row);
-        for (long j = 1; j < n; j++) {
-            long value = Elements.getLong(source, dtype, row + j * stride);
-            if (value > largest) {
-                best = j;
-                largest = value;
-            }
-        }
-        return best;
     }
 }

@@ -1,5 +1,6 @@
 package kept.backend.cpu;
 
+import java.util.function.Supplier;
 import kept.tensor.Tensor;
 
 /**
@@ -7,11 +8,13 @@ import kept.tensor.Tensor;
  *
  * <p>Axes of extent 1 are dropped and neighbouring axes that are evenly spaced for every operand are merged, so that dense operands of any shape
  * become one long run. The innermost axis that remains is handed to the kernel as runs of at most {@value #RUN} elements, each with a fixed stride
- * for every operand; the axes around it advance by addition.
+ * for every operand; the axes around it advance by addition. Which runs make a task depends on the shape alone.
  */
 final class Walk {
     /** The most elements of a run: a few operands of it fit the first-level cache. */
     static final int RUN = 2048;
+    /** About the elements of a task of the worker pool: some ten microseconds of work. */
+    static final long TASK = 16 * RUN;
 
     private final int operands;
     /** Extents and strides of the outer axes, outermost first; strides are [axis][operand]. */
@@ -118,12 +121,59 @@ final class Walk {
     }
 
     /**
-     * Hands all runs to a kernel, in parallel where there are many. The division depends on the shape alone.
+     * The extent of the innermost axis: evenly spaced elements one after another.
      *
-     * @param run the kernel
+     * @return how many; 0 if there are no elements at all
+     */
+    long run() {
+        return inner;
+    }
+
+    /**
+     * The windows through which a task sees operands as f32.
+     *
+     * @param tensors the operands, floating or I32, at most {@link RunWindow#WINDOWS}
+     * @return a window for each
+     */
+    RunWindow[] windows(Tensor... tensors) {
+        RunWindow[] windows = new RunWindow[tensors.length];
+        for (int i = 0; i < tensors.length; i++) {
+            windows[i] = new RunWindow(tensors[i], innerStrides[i], i);
+        }
+        return windows;
+    }
+
+    /**
+     * Hands all runs to a kernel, in parallel where there are many.
+     *
+     * @param run the kernel, for any thread
      */
     void forEach(Run run) {
-        walk(0, outer * Math.ceilDiv(inner, RUN), run);
+        forEachTask(() -> run);
+    }
+
+    /**
+     * Hands all runs to kernels, one for each task, in parallel where there are many.
+     *
+     * @param kernels makes the kernel of a task
+     */
+    void forEachTask(Supplier<Run> kernels) {
+        forEachTask(RUN, 1, kernels);
+    }
+
+    /**
+     * Hands all runs to kernels, one for each task, in parallel where there is much work.
+     *
+     * @param longest the most elements of a run, at most {@link #RUN}
+     * @param cost the work of an element, in units of an elementwise operation's
+     * @param kernels makes the kernel of a task
+     */
+    void forEachTask(int longest, long cost, Supplier<Run> kernels) {
+        long units = outer * Math.ceilDiv(inner, longest);
+        if (units > 0) {
+            long grain = Math.max(1, TASK / (Math.min(inner, longest) * cost));
+            WorkerPool.shared().forRanges(units, grain, (first, end) -> walk(first, end, longest, kernels.get()));
+        }
     }
 
     /**
@@ -132,14 +182,14 @@ final class Walk {
      * @param run the kernel
      */
     void forEachInOrder(Run run) {
-        walk(0, outer * Math.ceilDiv(inner, RUN), run);
+        walk(0, outer * Math.ceilDiv(inner, RUN), RUN, run);
     }
 
-    private void walk(long firstUnit, long endUnit, Run run) {
+    private void walk(long firstUnit, long endUnit, int longest, Run run) {
         if (firstUnit >= endUnit) {
             return;
         }
-        long pieces = Math.ceilDiv(inner, RUN);
+        long pieces = Math.ceilDiv(inner, longest);
         long[] index = new long[extents.length];
         long[] start = base.clone();
         long remaining = firstUnit / pieces;
@@ -152,8 +202,8 @@ final class Walk {
         long piece = firstUnit % pieces;
         for (long unit = firstUnit; unit < endUnit; unit++) {
             System.arraycopy(start, 0, positions, 0, operands);
-            advance(positions, innerStrides, piece * RUN);
-            run.accept(positions, (int) Math.min(RUN, inner - piece * RUN));
+            advance(positions, innerStrides, piece * longest);
+            run.accept(positions, (int) Math.min(longest, inner - piece * longest));
             if (++piece == pieces) {
                 piece = 0;
                 next(index, start);

@@ -1,0 +1,62 @@
+package kept.backend.cpu;
+
+import java.lang.foreign.MemorySegment;
+import kept.tensor.Tensor;
+
+/** The index of the largest element of each row. */
+final class ArgMaxKernel {
+    private ArgMaxKernel() {}
+
+    /**
+     * The index along the innermost axis.
+     *
+     * @param x the operand
+     * @param out the result, I64
+     */
+    static void argMax(Tensor x, Tensor out) {
+        MemorySegment target = Elements.segment(out);
+        Walk rows = Walk.over(out, ReduceKernel.first(x, out.shape()));
+        long n = x.size(-1);
+        int longest = Math.clamp(Walk.TASK / n, 1, Walk.RUN);
+        rows.forEachTask(longest, n, () -> {
+            RunWindow window = x.dtype().isFloating() ? new RunWindow(x, x.stride(-1), 0) : null;
+            return (positions, count) -> {
+                for (int i = 0; i < count; i++) {
+                    long row = positions[1] + i * rows.stride(1);
+                    long best = window == null ? ofIntegers(x, row) : ofFloats(window, row, x.stride(-1), n);
+                    Elements.setLong(target, out.dtype(), positions[0] + i * rows.stride(0), best);
+                }
+            };
+        });
+    }
+
+    /** Looks in each run for something larger than before, and goes after its place only if there is. */
+    private static long ofFloats(RunWindow window, long row, long stride, long n) {
+        long best = 0;
+        float largest = Float.NEGATIVE_INFINITY;
+        for (long j = 0; j < n && largest == largest; j += Walk.RUN) {
+            int count = (int) Math.min(Walk.RUN, n - j);
+            window.read(row + j * stride, count);
+            float max = ReduceLoops.max(window.memory(), window.at(), count);
+            if (!(max <= largest)) {
+                largest = max;
+                best = j + ReduceLoops.indexOf(window.memory(), window.at(), count, max);
+            }
+        }
+        return best;
+    }
+
+    private static long ofIntegers(Tensor x, long row) {
+        MemorySegment source = Elements.segment(x);
+        long best = 0;
+        long largest = Elements.getLong(source, x.dtype(), row);
+        for (long j = 1; j < x.size(-1); j++) {
+            long value = Elements.getLong(source, x.dtype(), row + j * x.stride(-1));
+            if (value > largest) {
+                best = j;
+                largest = value;
+            }
+        }
+        return best;
+    }
+}

@@ -1,0 +1,20 @@
+package kept.backend.cpu;
+
+import java.lang.foreign.MemorySegment;
+
+/** A loop over runs of neighbouring f32: the result may lie where an operand does. */
+@FunctionalInterface
+interface ElementwiseLoop {
+    /**
+     * Computes a run of results.
+     *
+     * @param a one operand's memory
+     * @param aAt its first byte
+     * @param b the other's memory, if there are two
+     * @param bAt its first byte
+     * @param out where results go
+     * @param outAt the first one's byte
+     * @param count how many
+     */
+    void run(MemorySegment a, long aAt, MemorySegment b, long bAt, MemorySegment out, long outAt, int count);
+}

@@ -1,0 +1,121 @@
+package kept.backend.cpu;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import kept.tensor.DType;
+import kept.tensor.Tensor;
+
+/**
+ * Runs of one operand of a kernel, seen as neighbouring f32. Neighbouring f32 are their own view; runs of another type or with another stride are
+ * converted into a block of the thread's scratch memory and back, which stays in the first-level cache. So that kernels are written once, for
+ * neighbouring f32. A window serves one task of the worker pool.
+ */
+final class RunWindow {
+    /** The most windows a task may have. */
+    static final int WINDOWS = 4;
+
+    private static final long BYTES = 4L * Walk.RUN;
+    private static final ThreadLocal<MemorySegment> SCRATCH =
+            ThreadLocal.withInitial(() -> Arena.ofAuto().allocate(WINDOWS * BYTES, MemoryPool.ALIGNMENT));
+
+    private final MemorySegment operand;
+    private final DType dtype;
+    private final long stride;
+    private final boolean direct;
+    private final MemorySegment memory;
+    private long at;
+    /** For a stride of 0: the position that the block's first elements repeat, and how many of them. */
+    private long repeated = -1;
+    private int repetitions;
+
+    /**
+     * A window on an operand.
+     *
+     * @param tensor the operand
+     * @param stride positions between neighbours of a run
+     * @param slot which of the thread's blocks to use: another for each window of the task
+     */
+    RunWindow(Tensor tensor, long stride, int slot) {
+        operand = Elements.segment(tensor);
+        dtype = tensor.dtype();
+        this.stride = stride;
+        direct = dtype == DType.F32 && stride == 1;
+        memory = direct ? operand : SCRATCH.get().asSlice(slot * BYTES, BYTES);
+    }
+
+    /**
+     * Where the f32 are read and written.
+     *
+     * @return native memory
+     */
+    MemorySegment memory() {
+        return memory;
+    }
+
+    /**
+     * Where the run in view begins.
+     *
+     * @return its first byte in {@link #memory()}
+     */
+    long at() {
+        return at;
+    }
+
+    /**
+     * Brings a run into view.
+     *
+     * @param position its first element
+     * @param count how many, at most {@link Walk#RUN}
+     */
+    void read(long position, int count) {
+        if (direct) {
+            at = position * Float.BYTES;
+        } else if (stride != 0 || repeated != position || repetitions < count) {
+            Conversion.widen(operand, dtype, position, stride, memory, count);
+            repeated = position;
+            repetitions = count;
+        }
+    }
+
+    /**
+     * Makes room for a run that will be written whole.
+     *
+     * @param position its first element
+     */
+    void place(long position) {
+        at = direct ? position * Float.BYTES : 0;
+    }
+
+    /**
+     * Moves a written run into the operand.
+     *
+     * @param position its first element
+     * @param count how many
+     */
+    void write(long position, int count) {
+        if (!direct) {
+            Conversion.narrow(memory, 0, operand, dtype, position, stride, count);
+        }
+    }
+
+    /**
+     * Moves the run that another window views into the operand.
+     *
+     * @param position its first element here
+     * @param count how many
+     * @param source the other window
+     */
+    void write(long position, int count, RunWindow source) {
+        Conversion.narrow(source.memory, source.at, operand, dtype, position, stride, count);
+    }
+
+    /**
+     * Sets the run that has been placed.
+     *
+     * @param value the value
+     * @param count how many
+     */
+    void fill(float value, int count) {
+        Conversion.fill(memory, at, value, count);
+    }
+}
