@@ -24,7 +24,10 @@ final class CpuBackend implements Backend {
 
     @Override
     public String description() {
-        return "cpu: %d-bit vectors (%d floats)".formatted(VectorMath.SPECIES.vectorBitSize(), VectorMath.LANES);
+        int bits = VectorMath.SPECIES.vectorBitSize();
+        int threads = WorkerPool.shared().threads();
+        String narrow = bits > 128 ? "" : "; wider vectors (AVX2, AVX-512) would be several times faster: this processor or JVM (-XX:UseAVX) has none";
+        return "cpu: %d-bit vectors (%d floats), %d thread%s, Vector API kernels%s".formatted(bits, VectorMath.LANES, threads, threads == 1 ? "" : "s", narrow);
     }
 
     @Override
@@ -109,7 +112,7 @@ final class CpuBackend implements Backend {
 
     @Override
     public void matmul(Tensor a, Tensor b, Tensor out, boolean accumulate) {
-        PlainMatmul.matmul(a, b, out, accumulate);
+        MatmulKernel.matmul(a, b, out, accumulate);
     }
 
     @Override

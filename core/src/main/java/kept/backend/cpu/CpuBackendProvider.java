@@ -2,6 +2,7 @@ package kept.backend.cpu;
 
 import kept.backend.Backend;
 import kept.backend.BackendProvider;
+import kept.tensor.DeviceException;
 
 /** Opens the CPU. */
 public final class CpuBackendProvider implements BackendProvider {
@@ -15,6 +16,9 @@ public final class CpuBackendProvider implements BackendProvider {
 
     @Override
     public Backend open() {
+        if (ModuleLayer.boot().findModule("jdk.incubator.vector").isEmpty()) {
+            throw new DeviceException("[device] cpu needs the Vector API: start java with --add-modules jdk.incubator.vector");
+        }
         return new CpuBackend();
     }
 }
