@@ -14,6 +14,7 @@ module kept {
 
     exports kept;
     exports kept.checkpoint;
+    exports kept.demo;
     exports kept.distill;
     exports kept.mapping;
     exports kept.model;
