@@ -18,6 +18,7 @@ module kept {
     exports kept.distill;
     exports kept.mapping;
     exports kept.model;
+    exports kept.report;
     exports kept.tokenizer;
 
     opens kept to info.picocli;

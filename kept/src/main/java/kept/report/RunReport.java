@@ -1,0 +1,33 @@
+package kept.report;
+
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.SequencedMap;
+import kept.distill.StepMetrics;
+import kept.mapping.Mapping;
+import kept.mapping.NormStatistics;
+
+/**
+ * All that a distillation run has to show.
+ *
+ * @param domains the results on held-out text
+ * @param steps the metrics of each training step
+ * @param norms how far each of the teacher's norms is from the student's
+ * @param mapping where each tensor came from
+ * @param provenance how the result was made: models, text, settings, versions; by name, in order
+ */
+public record RunReport(
+        List<DomainResult> domains,
+        List<StepMetrics> steps,
+        List<NormStatistics> norms,
+        Mapping mapping,
+        SequencedMap<String, String> provenance) {
+    /** Fixes the lists. */
+    public RunReport {
+        domains = List.copyOf(domains);
+        steps = List.copyOf(steps);
+        norms = List.copyOf(norms);
+        provenance = Collections.unmodifiableSequencedMap(new LinkedHashMap<>(provenance));
+    }
+}
