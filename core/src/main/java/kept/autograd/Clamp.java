@@ -20,7 +20,7 @@ public final class Clamp extends Operation {
      */
     public Clamp(double low, double high) {
         if (!(low <= high)) {
-            throw new IllegalArgumentException("[clamp] the lower bound %s is not below the upper bound %s".formatted(low, high));
+            throw new IllegalArgumentException("[clamp] the lower bound %s is above the upper bound %s, or one is NaN".formatted(low, high));
         }
         this.low = low;
         this.high = high;

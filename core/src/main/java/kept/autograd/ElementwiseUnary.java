@@ -3,7 +3,6 @@ package kept.autograd;
 import java.util.Locale;
 import kept.backend.Unary;
 import kept.tensor.DType;
-import kept.tensor.DTypeException;
 import kept.tensor.Tensor;
 
 /** {@code y = f(x)} for each element; {@code dx = gradient * f'(x)}, with the derivatives in one table. */
@@ -35,8 +34,8 @@ public final class ElementwiseUnary extends Operation {
     protected Tensor forward(Tensor... inputs) {
         x = inputs[0];
         boolean ofIntegers = function == Unary.NEGATE || function == Unary.ABS || function == Unary.RELU;
-        if (!ofIntegers && !x.dtype().isFloating()) {
-            throw new DTypeException("[%s] needs a floating operand, not %s; cast it first".formatted(name(), x.dtype().label()));
+        if (!ofIntegers) {
+            Operands.checkFloating(name(), x);
         }
         y = Tensor.empty(x.dtype(), x.shape());
         y.backend().unary(function, x, y);

@@ -1,7 +1,6 @@
 package kept.autograd;
 
 import kept.tensor.DType;
-import kept.tensor.DTypeException;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
@@ -30,9 +29,7 @@ public final class LogSumExp extends Operation {
     @Override
     protected Tensor forward(Tensor... inputs) {
         x = inputs[0];
-        if (!x.dtype().isFloating()) {
-            throw new DTypeException("[logSumExp] needs a floating operand, not %s; cast it first".formatted(x.dtype().label()));
-        }
+        Operands.checkFloating(name(), x);
         reduced = ReducedAxes.of(x.shape(), name(), axes);
         if (reduced.count() == 0) {
             throw new ShapeException("[logSumExp] no elements along the reduced axes of " + x.shape());

@@ -36,9 +36,11 @@ public final class MatMul extends Operation {
         a = inputs[0];
         b = inputs[1];
         if (a.rank() < 2 || b.rank() < 2) {
-            throw new ShapeException("[%s] needs at least two axes each: %s x %s".formatted(name(), a.shape(), b.shape()));
+            throw new ShapeException("[%s] needs matrices: %s x %s".formatted(name(), a.shape(), b.shape()));
         }
-        DType dtype = Operands.floating(name(), a, b);
+        Operands.checkFloating(name(), a);
+        Operands.checkFloating(name(), b);
+        DType dtype = a.dtype().promote(b.dtype(), name());
         right = transposed ? Operands.transposed(b) : b;
         if (a.size(-1) != right.size(-2)) {
             throw new ShapeException("[%s] inner dimensions differ: %s x %s%s"

@@ -134,14 +134,11 @@ final class Operands {
         return sum.alias(shape, shape.contiguousStrides(), sum.offset());
     }
 
-    /** The common dtype of two floating operands. */
-    static DType floating(String operation, Tensor a, Tensor b) {
-        for (Tensor x : new Tensor[] {a, b}) {
-            if (!x.dtype().isFloating()) {
-                throw new DTypeException("[%s] needs floating operands, not %s %s; cast it first".formatted(operation, x.dtype().label(), x.shape()));
-            }
+    /** Checks that a tensor holds floating-point numbers. */
+    static void checkFloating(String operation, Tensor x) {
+        if (!x.dtype().isFloating()) {
+            throw new DTypeException("[%s] needs a floating operand, not %s; cast it first".formatted(operation, x.dtype().label()));
         }
-        return a.dtype().promote(b.dtype(), operation);
     }
 
     /** Checks that a tensor may serve as indices. */

@@ -1,7 +1,6 @@
 package kept.autograd;
 
 import kept.tensor.DType;
-import kept.tensor.DTypeException;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
@@ -27,9 +26,7 @@ public final class Power extends Operation {
     @Override
     protected Tensor forward(Tensor... inputs) {
         x = inputs[0];
-        if (!x.dtype().isFloating()) {
-            throw new DTypeException("[pow] needs a floating operand, not %s; cast it first".formatted(x.dtype().label()));
-        }
+        Operands.checkFloating(name(), x);
         try (var scope = Scope.open()) {
             // A copy, since x itself must not be handed out as the result's memory.
             return scope.keep(Operands.copy(x.dtype(), power(Operands.as(DType.F32, x), exponent)));

@@ -1,7 +1,6 @@
 package kept.autograd;
 
 import kept.tensor.DType;
-import kept.tensor.DTypeException;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
@@ -33,9 +32,7 @@ public final class Softmax extends Operation {
     @Override
     protected Tensor forward(Tensor... inputs) {
         Tensor x = inputs[0];
-        if (!x.dtype().isFloating()) {
-            throw new DTypeException("[%s] needs a floating operand, not %s; cast it first".formatted(name(), x.dtype().label()));
-        }
+        Operands.checkFloating(name(), x);
         int along = x.shape().axis(axis, name());
         Tensor innermost = x.rank() < 2 ? x : exchanged(x, along);
         Tensor out = Tensor.empty(x.dtype(), innermost.shape());

@@ -3,9 +3,7 @@ package kept.tensor;
 import kept.autograd.Autograd;
 import kept.autograd.MatMul;
 
-/**
- * Matrix products of {@link Tensor}s.
- */
+/** Matrix products of {@link Tensor}s. */
 public sealed interface Products permits Tensor {
     /**
      * The tensor these operations work on.

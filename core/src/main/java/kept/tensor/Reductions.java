@@ -65,7 +65,7 @@ public sealed interface Reductions permits Tensor {
      * @throws DTypeException if this is of an integer type
      */
     default Tensor mean(boolean keepDimensions, int... axes) {
-        Tensor sum = self().cast(DType.F32).sum(keepDimensions, axes);
+        Tensor sum = exact("mean").sum(keepDimensions, axes);
         double count = (double) self().elementCount() / sum.elementCount();
         return sum.div(count).cast(self().dtype());
     }
@@ -92,7 +92,7 @@ public sealed interface Reductions permits Tensor {
      * @throws DTypeException if this is of an integer type
      */
     default Tensor variance(boolean keepDimensions, int... axes) {
-        Tensor x = self().cast(DType.F32);
+        Tensor x = exact("variance");
         return x.sub(x.mean(true, axes)).square().mean(keepDimensions, axes).cast(self().dtype());
     }
 
@@ -200,5 +200,12 @@ public sealed interface Reductions permits Tensor {
      */
     default Tensor logSoftmax(int axis) {
         return Autograd.apply(new Softmax(true, axis), self());
+    }
+
+    private Tensor exact(String operation) {
+        if (!self().dtype().isFloating()) {
+            throw new DTypeException("[%s] needs a floating operand, not %s; cast it first".formatted(operation, self().dtype().label()));
+        }
+        return self().cast(DType.F32);
     }
 }

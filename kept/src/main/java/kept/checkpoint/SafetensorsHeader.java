@@ -74,7 +74,7 @@ final class SafetensorsHeader {
 
     /** The tensors in the order of their data. */
     List<TensorEntry> entries() {
-        return tensors.values().stream().sorted(Comparator.comparingLong(TensorEntry::offset).thenComparingLong(TensorEntry::byteSize)).toList();
+        return inDataOrder();
     }
 
     private byte[] bytes(MemorySegment content) {
@@ -232,10 +232,14 @@ final class SafetensorsHeader {
         }
     }
 
+    private List<TensorEntry> inDataOrder() {
+        return tensors.values().stream().sorted(Comparator.comparingLong(TensorEntry::offset).thenComparingLong(TensorEntry::byteSize)).toList();
+    }
+
     private void checkLayout() {
         long next = dataStart;
         String before = "the header";
-        for (TensorEntry entry : entries()) {
+        for (TensorEntry entry : inDataOrder()) {
             if (entry.offset() < next) {
                 throw new CheckpointException("safetensors", file, entry.name(), entry.offset(),
                     "overlaps %s, which ends at byte %d".formatted(before, next));

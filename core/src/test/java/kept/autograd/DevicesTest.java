@@ -1,0 +1,41 @@
+package kept.autograd;
+
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.lang.reflect.Constructor;
+import java.lang.reflect.Proxy;
+import kept.backend.Backend;
+import kept.tensor.Device;
+import kept.tensor.DeviceException;
+import kept.tensor.Scope;
+import kept.tensor.Tensor;
+import org.junit.jupiter.api.Test;
+
+class DevicesTest {
+    @Test
+    void operandsOfDifferentDevicesAreRefused() throws ReflectiveOperationException {
+        Device elsewhere = device("elsewhere");
+        try (var _ = Scope.open()) {
+            Tensor here = Tensor.ones(2);
+            try (var _ = Scope.open(elsewhere)) {
+                Tensor there = Tensor.ones(2);
+                assertThatThrownBy(() -> there.mul(here))
+                        .isInstanceOf(DeviceException.class)
+                        .hasMessage("[mul] operands live on different devices: elsewhere and cpu; copy one to the other's device first");
+                assertThatThrownBy(() -> here.mul(2))
+                        .isInstanceOf(DeviceException.class)
+                        .hasMessageStartingWith("[mul] operands live on cpu, but the current scope makes tensors on elsewhere");
+            }
+        }
+    }
+
+    /** Another device, on the same kernels. */
+    private static Device device(String name) throws ReflectiveOperationException {
+        Backend cpu = Device.cpu().backend();
+        Object backend = Proxy.newProxyInstance(
+                Backend.class.getClassLoader(), new Class<?>[] {Backend.class}, (_, method, arguments) -> method.invoke(cpu, arguments));
+        Constructor<Device> constructor = Device.class.getDeclaredConstructor(String.class, Backend.class);
+        constructor.setAccessible(true);
+        return constructor.newInstance(name, backend);
+    }
+}
