@@ -60,9 +60,10 @@ class ArchitectureTest {
         holds(noClasses().that().resideOutsideOfPackage(CPU).should().dependOnClassesThat().resideInAPackage(CPU));
     }
 
+    /** Tensors and their kernels; files that are memory-mapped: checkpoints, and the tokens of a corpus. */
     @Test
     void offHeapMemoryIsTouchedOnlyWhereItIsTheSubject() {
-        holds(noClasses().that().resideOutsideOfPackages("kept.tensor..", "kept.backend..", CUDA, "kept.checkpoint..", BENCH)
+        holds(noClasses().that().resideOutsideOfPackages("kept.tensor..", "kept.backend..", CUDA, "kept.checkpoint..", "kept.distill..", BENCH)
                 .should().dependOnClassesThat().resideInAPackage("java.lang.foreign.."));
     }
 

@@ -1,0 +1,20 @@
+package kept.bench;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import kept.tensor.Device;
+import kept.tensor.Scope;
+import kept.tensor.Tensor;
+import org.junit.jupiter.api.Test;
+
+/** The library is used on the class path, too, where no module descriptor says what provides a device. */
+class ClassPathTest {
+    @Test
+    void theCpuIsFoundWithoutModules() {
+        assertThat(Tensor.class.getModule().isNamed()).isFalse();
+        assertThat(Device.names()).contains("cpu");
+        try (var _ = Scope.open()) {
+            assertThat(Tensor.of(new float[] {1, 2}, 2).add(Tensor.of(new float[] {3, 5}, 2)).toFloatArray()).containsExactly(4, 7);
+        }
+    }
+}
