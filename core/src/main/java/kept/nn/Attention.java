@@ -2,6 +2,8 @@ package kept.nn;
 
 import kept.autograd.CausalAttention;
 import kept.autograd.RotaryPositions;
+import kept.tensor.Scope;
+import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 import kept.tensor.TensorException;
 
@@ -29,11 +31,15 @@ public final class Attention extends Module {
      * @param keyValueHeads the number of key and value heads; divides {@code heads}
      * @param headDimension D
      * @throws TensorException if the heads cannot be grouped
+     * @throws ShapeException if a map does not give as many features as there are heads times D
      */
     public Attention(Linear query, Linear key, Linear value, Linear output, int heads, int keyValueHeads, int headDimension) {
         if (keyValueHeads < 1 || heads % keyValueHeads != 0) {
             throw new TensorException("[attention] %d key-value heads do not divide %d heads".formatted(keyValueHeads, heads));
         }
+        checkFeatures("q_proj", query, (long) heads * headDimension);
+        checkFeatures("k_proj", key, (long) keyValueHeads * headDimension);
+        checkFeatures("v_proj", value, (long) keyValueHeads * headDimension);
         this.query = register("q_proj", query);
         this.key = register("k_proj", key);
         this.value = register("v_proj", value);
@@ -43,6 +49,13 @@ public final class Attention extends Module {
         this.headDimension = headDimension;
     }
 
+    private static void checkFeatures(String name, Linear map, long features) {
+        if (map.weight().value().size(0) != features) {
+            throw new ShapeException("[attention] %s gives %d features, not heads times head dimension, %d"
+                    .formatted(name, map.weight().value().size(0), features));
+        }
+    }
+
     /**
      * Lets every position read itself and those before it.
      *
@@ -50,7 +63,7 @@ public final class Attention extends Module {
      * @param angles the rotations of these positions, {@code [sequence, D / 2]}
      * @param past the keys and values of earlier positions, which this call extends; null if x begins the sequence and nothing shall be kept
      * @return {@code [batch, sequence, hidden]}
-     * @throws kept.tensor.ShapeException if shapes do not fit the layer
+     * @throws ShapeException if shapes do not fit the layer
      */
     public Tensor forward(Tensor x, RotaryEmbedding.Angles angles, KeyValues past) {
         long batch = x.size(0);
@@ -58,8 +71,8 @@ public final class Attention extends Module {
         Tensor q = query.forward(x).reshape(batch, sequence, heads, headDimension);
         Tensor k = key.forward(x).reshape(batch, sequence, keyValueHeads, headDimension);
         Tensor v = value.forward(x).reshape(batch, sequence, keyValueHeads, headDimension);
-        q = RotaryPositions.apply(q, angles.cos(), angles.sin());
-        k = RotaryPositions.apply(k, angles.cos(), angles.sin());
+        q = rotate(q, angles);
+        k = rotate(k, angles);
         if (past != null) {
             KeyValues.Pair all = past.extend(k, v);
             k = all.keys();
@@ -67,5 +80,12 @@ public final class Attention extends Module {
         }
         Tensor read = CausalAttention.apply(q, k, v, 1 / Math.sqrt(headDimension));
         return output.forward(read.reshape(batch, sequence, (long) heads * headDimension));
+    }
+
+    /** Rotates queries or keys, and frees the unrotated ones, which no gradient needs. */
+    private static Tensor rotate(Tensor x, RotaryEmbedding.Angles angles) {
+        Tensor rotated = RotaryPositions.apply(x, angles.cos(), angles.sin());
+        Scope.current().release(x);
+        return rotated;
     }
 }

@@ -56,7 +56,7 @@ public final class RotaryEmbedding implements AutoCloseable {
         long end = firstPosition + length;
         if (firstPosition < 0 || length < 0 || end > maxPositions) {
             throw new ShapeException("[rotary embedding] positions %d to %d lie outside the model's %d; shorten the sequence"
-                    .formatted(firstPosition, end, maxPositions));
+                    .formatted(firstPosition, end - 1, maxPositions));
         }
         if (scaling instanceof RopeScaling.DynamicNtk dynamic && end > dynamic.originalMaxPositions()) {
             return compute(firstPosition, length, end);

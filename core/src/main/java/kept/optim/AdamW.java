@@ -91,23 +91,25 @@ public final class AdamW implements AutoCloseable {
         if (trainable.isEmpty()) {
             throw new TensorException("[adamw] none of %d parameters is trainable".formatted(parameters.size()));
         }
+        trainable.forEach((name, parameter) -> checkDistinct(name, parameter, trainable));
         scope = Scope.detached(trainable.firstEntry().getValue().value().device());
         scope.run(() -> {
-            trainable.forEach((name, parameter) -> slots.put(name, slot(name, parameter, decay)));
+            trainable.forEach((name, parameter) -> slots.put(name, slot(parameter, decay.applies(name, parameter))));
             return null;
         });
     }
 
-    private Slot slot(String name, Parameter parameter, Decay decay) {
-        for (var other : slots.entrySet()) {
-            if (other.getValue().parameter.value().buffer() == parameter.value().buffer()
-                    && other.getValue().parameter.value().offset() == parameter.value().offset()) {
-                scope.close();
-                throw new TensorException("[adamw] '%s' and '%s' are one tensor; name it once".formatted(other.getKey(), name));
+    private static void checkDistinct(String name, Parameter parameter, Map<String, Parameter> all) {
+        all.forEach((otherName, other) -> {
+            if (other.value().buffer() == parameter.value().buffer() && other.value().offset() == parameter.value().offset() && !otherName.equals(name)) {
+                throw new TensorException("[adamw] '%s' and '%s' are one tensor; name it once".formatted(name, otherName));
             }
-        }
+        });
+    }
+
+    private Slot slot(Parameter parameter, boolean decays) {
         long[] shape = parameter.value().shape().toArray();
-        return new Slot(parameter, new Moments(Tensor.zeros(shape), Tensor.zeros(shape)), decay.applies(name, parameter) ? settings.weightDecay : 0);
+        return new Slot(parameter, new Moments(Tensor.zeros(shape), Tensor.zeros(shape)), decays ? settings.weightDecay : 0);
     }
 
     /**

@@ -1,0 +1,135 @@
+package kept.autograd;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.UnaryOperator;
+import kept.tensor.Device;
+import kept.tensor.Scope;
+import kept.tensor.Tensor;
+import org.junit.jupiter.api.Test;
+
+/** Recomputing instead of keeping: the same bits, less memory. */
+class ActivationCheckpointTest {
+    private static final int LAYERS = 6;
+    private static final int WIDTH = 48;
+
+    private final List<Tensor> weights = new ArrayList<>();
+
+    /** A stack of residual layers, each run by the given way of running a segment. */
+    private Tensor run(Tensor x, Runner runner) {
+        Tensor y = x;
+        for (int i = 0; i < LAYERS; i++) {
+            y = runner.run(layer(i), y);
+        }
+        return y;
+    }
+
+    private UnaryOperator<Tensor> layer(int index) {
+        Tensor norm = weights.get(2 * index);
+        Tensor weight = weights.get(2 * index + 1);
+        return x -> {
+            Tensor inner = RmsNormalization.apply(x, norm, 1e-5);
+            return x.add(SwiGluProduct.apply(inner.linear(weight), inner).exp().linear(weight));
+        };
+    }
+
+    private void makeWeights() {
+        weights.clear();
+        for (int i = 0; i < LAYERS; i++) {
+            weights.add(Tensor.uniform(1, 2 * i, WIDTH).requireGradient());
+            weights.add(Tensor.normal(1, 2 * i + 1, WIDTH, WIDTH).mul(0.05).detach().requireGradient());
+        }
+    }
+
+    private interface Runner {
+        Tensor run(UnaryOperator<Tensor> segment, Tensor x);
+    }
+
+    @Test
+    void valuesAndGradientsAreThoseOfThePlainRunBitForBit() {
+        List<float[]> plain = results(UnaryOperator::apply, true);
+        List<float[]> checkpointed = results(ActivationCheckpoint::apply, true);
+        assertThat(checkpointed).hasSameSizeAs(plain);
+        for (int i = 0; i < plain.size(); i++) {
+            assertThat(checkpointed.get(i)).as("result %d", i).isEqualTo(plain.get(i));
+        }
+        assertThat(plain.getLast()).as("the operand's gradient is not zero").contains(plain.getLast()[0]).isNotEqualTo(new float[plain.getLast().length]);
+    }
+
+    @Test
+    void nestedSegmentsGiveTheSameBits() {
+        Runner nested = (segment, x) -> ActivationCheckpoint.apply(y -> ActivationCheckpoint.apply(segment, ActivationCheckpoint.apply(segment, y)), x);
+        Runner plain = (segment, x) -> segment.apply(segment.apply(x));
+        List<float[]> expected = results(plain, true);
+        List<float[]> seen = results(nested, true);
+        for (int i = 0; i < expected.size(); i++) {
+            assertThat(seen.get(i)).as("result %d", i).isEqualTo(expected.get(i));
+        }
+    }
+
+    @Test
+    void parametersInsideAreTrainedEvenIfTheOperandIsNot() {
+        List<float[]> expected = results(UnaryOperator::apply, false);
+        List<float[]> seen = results(ActivationCheckpoint::apply, false);
+        for (int i = 0; i < expected.size(); i++) {
+            assertThat(seen.get(i)).as("result %d", i).isEqualTo(expected.get(i));
+        }
+    }
+
+    /** The result, the gradients of the weights, and that of the operand if it wants one. */
+    private List<float[]> results(Runner runner, boolean operandWantsGradient) {
+        try (var _ = Scope.open()) {
+            makeWeights();
+            Tensor x = Tensor.normal(2, 0, 3, 17, WIDTH);
+            if (operandWantsGradient) {
+                x.requireGradient();
+            }
+            Tensor y = run(x, runner);
+            Autograd.backward(y, Tensor.normal(2, 1, 3, 17, WIDTH));
+            List<float[]> results = new ArrayList<>();
+            results.add(y.toFloatArray());
+            weights.forEach(weight -> results.add(weight.gradient().toFloatArray()));
+            if (operandWantsGradient) {
+                results.add(x.gradient().toFloatArray());
+            } else {
+                assertThat(x.gradient()).isNull();
+            }
+            return results;
+        }
+    }
+
+    @Test
+    void memoryIsThatOfOneSegment() {
+        long plain = peak(UnaryOperator::apply);
+        long checkpointed = peak(ActivationCheckpoint::apply);
+        long activation = 400 * WIDTH * 4;
+        // The plain run holds all layers' six activations; the other each layer's result, and one layer's activations with their gradients.
+        assertThat(plain).isGreaterThan(6 * LAYERS * activation);
+        assertThat(checkpointed).isLessThan((LAYERS + 14) * activation);
+    }
+
+    private long peak(Runner runner) {
+        try (var _ = Scope.open()) {
+            makeWeights();
+            weights.forEach(Tensor::gradientAccumulator);
+            Tensor x = Tensor.normal(2, 0, 1, 400, WIDTH);
+            Tensor seed = Tensor.normal(2, 1, 1, 400, WIDTH);
+            return MemoryPeak.of(Device.cpu(), () -> Autograd.backward(run(x, runner), seed));
+        }
+    }
+
+    @Test
+    void nothingIsRecordedWhereNothingIsTrained() {
+        try (var scope = Scope.open()) {
+            Tensor x = Tensor.normal(2, 0, 3, WIDTH);
+            long before = scope.device().memoryUsage().inUse();
+            Tensor y = ActivationCheckpoint.apply(value -> value.exp().mul(2).exp(), x);
+            assertThat(y.requiresGradient()).isFalse();
+            assertThat(scope.device().memoryUsage().inUse() - before).as("only the result stays").isLessThan(2 * 3 * WIDTH * 4);
+            Tensor wanting = Tensor.normal(2, 0, 3, WIDTH).requireGradient();
+            assertThat(Autograd.withoutRecording(() -> ActivationCheckpoint.apply(Tensor::exp, wanting)).requiresGradient()).isFalse();
+        }
+    }
+}

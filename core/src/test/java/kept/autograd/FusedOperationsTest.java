@@ -1,0 +1,111 @@
+package kept.autograd;
+
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.Arrays;
+import java.util.function.Function;
+import kept.tensor.DType;
+import kept.tensor.Scope;
+import kept.tensor.Shape;
+import kept.tensor.ShapeException;
+import kept.tensor.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Norms, rotary positions and the gated product: against float64 references with central differences, and against their plain definitions. */
+class FusedOperationsTest {
+    private static final double EPSILON = 1e-5;
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 13, 37})
+    void rmsNormIsItsFormulaWithItsGradients(int width) {
+        GradientCheck.check(
+                in -> RmsNormalization.apply(in[0], in[1], EPSILON),
+                in -> {
+                    Reference rstd = in[0].reduce(row -> 1 / Math.sqrt(Arrays.stream(row).map(v -> v * v).average().orElseThrow() + EPSILON), 2);
+                    return in[0].zip(rstd, (x, r) -> x * r).zip(in[1], (n, g) -> n * g);
+                },
+                Reference.normal(1, 2, 3, width), Reference.normal(2, width));
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {2, 13, 37})
+    void layerNormIsItsFormulaWithItsGradients(int width) {
+        GradientCheck.check(
+                in -> LayerNormalization.apply(in[0], in[1], in[2], EPSILON),
+                in -> {
+                    Reference centred = in[0].zip(in[0].reduce(row -> Arrays.stream(row).average().orElseThrow(), 2), (x, m) -> x - m);
+                    Reference rstd = centred.reduce(row -> 1 / Math.sqrt(Arrays.stream(row).map(v -> v * v).average().orElseThrow() + EPSILON), 2);
+                    return centred.zip(rstd, (x, r) -> x * r).zip(in[1], (n, g) -> n * g).zip(in[2], Double::sum);
+                },
+                Reference.normal(3, 2, 3, width), Reference.normal(4, width), Reference.normal(5, width));
+    }
+
+    @Test
+    void swiGluIsItsFormulaWithItsGradients() {
+        GradientCheck.check(
+                in -> SwiGluProduct.apply(in[0], in[1]),
+                in -> in[0].zip(in[1], (gate, up) -> gate / (1 + Math.exp(-gate)) * up),
+                Reference.uniform(6, -9, 9, 3, 37), Reference.normal(7, 3, 37));
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {2, 6, 32})
+    void rotaryPositionsTurnPairsOfFeatures(int headDimension) {
+        int half = headDimension / 2;
+        Reference angles = Reference.uniform(8, -3, 3, 5, half);
+        Reference cos = angles.map(angle -> (float) Math.cos(angle));
+        Reference sin = angles.map(angle -> (float) Math.sin(angle));
+        GradientCheck.check(
+                in -> RotaryPositions.apply(in[0], Tensor.of(cos.floats(), 5, half), Tensor.of(sin.floats(), 5, half)),
+                in -> Reference.generate(in[0].shape(), at -> {
+                    int pair = at[3] % half;
+                    double partner = in[0].at(at[0], at[1], at[2], (at[3] + half) % headDimension);
+                    double turned = at[3] < half ? -partner : partner;
+                    return in[0].at(at) * cos.at(at[1], pair) + turned * sin.at(at[1], pair);
+                }),
+                Reference.normal(9, 2, 5, 3, headDimension));
+    }
+
+    @Test
+    void largerShapesMatchThePlainDefinitions() {
+        FusedCheck.assertMatches(in -> RmsNormalization.apply(in[0], in[1], EPSILON), in -> RmsNormalization.plain(in[0], in[1], EPSILON),
+                Shape.of(3, 127, 258), Shape.of(258));
+        FusedCheck.assertMatches(in -> LayerNormalization.apply(in[0], in[1], in[2], EPSILON), in -> LayerNormalization.plain(in[0], in[1], in[2], EPSILON),
+                Shape.of(3, 127, 258), Shape.of(258), Shape.of(258));
+        FusedCheck.assertMatches(in -> SwiGluProduct.apply(in[0], in[1]), in -> SwiGluProduct.plain(in[0], in[1]), Shape.of(127, 258), Shape.of(127, 258));
+        Function<Tensor, Tensor> angles = x -> Tensor.uniform(20, 0, x.size(1), x.size(3) / 2).mul(6);
+        FusedCheck.assertMatches(in -> RotaryPositions.apply(in[0], angles.apply(in[0]), angles.apply(in[0]).neg()),
+                in -> RotaryPositions.plain(in[0], angles.apply(in[0]), angles.apply(in[0]).neg()), Shape.of(2, 131, 5, 34));
+    }
+
+    @Test
+    void reducedPrecisionIsRoundedOnce() {
+        try (var _ = Scope.open()) {
+            Tensor x = Tensor.normal(30, 0, 2, 9, 4, 32).cast(DType.BF16);
+            Tensor weight = Tensor.normal(30, 1, 32).cast(DType.BF16);
+            FusedCheck.assertOneRounding(RmsNormalization.apply(x, weight, EPSILON), RmsNormalization.plain(x.cast(DType.F32), weight, EPSILON));
+            FusedCheck.assertOneRounding(LayerNormalization.apply(x, weight, weight, EPSILON),
+                    LayerNormalization.plain(x.cast(DType.F32), weight, weight, EPSILON));
+            FusedCheck.assertOneRounding(SwiGluProduct.apply(x, x), SwiGluProduct.plain(x.cast(DType.F32), x));
+            Tensor cos = Tensor.uniform(31, 0, 9, 16);
+            FusedCheck.assertOneRounding(RotaryPositions.apply(x, cos, cos), RotaryPositions.plain(x.cast(DType.F32), cos, cos));
+        }
+    }
+
+    @Test
+    void operandsThatDoNotFitAreRefused() {
+        try (var _ = Scope.open()) {
+            Tensor x = Tensor.zeros(2, 3, 4, 6);
+            assertThatThrownBy(() -> RmsNormalization.apply(x, Tensor.ones(5), EPSILON)).isInstanceOf(ShapeException.class)
+                    .hasMessage("[rms norm] weight [5] does not fit the innermost axis of [2, 3, 4, 6]");
+            assertThatThrownBy(() -> LayerNormalization.apply(x, Tensor.ones(6), Tensor.ones(7), EPSILON)).isInstanceOf(ShapeException.class)
+                    .hasMessage("[layer norm] bias [7] does not fit the innermost axis of [2, 3, 4, 6]");
+            assertThatThrownBy(() -> SwiGluProduct.apply(x, Tensor.zeros(6))).isInstanceOf(ShapeException.class)
+                    .hasMessage("[swiglu] shapes differ: gate [2, 3, 4, 6], up [6]");
+            assertThatThrownBy(() -> RotaryPositions.apply(x, Tensor.ones(4, 3), Tensor.ones(4, 3))).isInstanceOf(ShapeException.class)
+                    .hasMessageContaining("[rotary positions] angles [4, 3] and [4, 3] for [2, 3, 4, 6] must be [3, 3]");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+package kept.nn;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import kept.tensor.Scope;
+import kept.tensor.ShapeException;
+import kept.tensor.TensorException;
+import org.assertj.core.data.Offset;
+import org.assertj.core.data.Percentage;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Rotary angles. The expected frequencies are what transformers 5.18 computes (in float32, {@code ROPE_INIT_FUNCTIONS} with a head dimension of 16).
+ */
+class RotaryEmbeddingTest {
+    private static final RopeScaling NONE = new RopeScaling.None();
+
+    private static void assertFrequencies(double theta, RopeScaling scaling, long sequence, double... expected) {
+        double[] seen = RotaryFrequencies.of(16, theta, scaling, sequence);
+        assertThat(seen).hasSameSizeAs(expected);
+        for (int i = 0; i < seen.length; i++) {
+            assertThat(seen[i]).as("pair %d", i).isCloseTo(expected[i], Percentage.withPercentage(3e-5));
+        }
+    }
+
+    @Test
+    void unscaledFrequencies() {
+        assertFrequencies(10000, NONE, 10, 1.0, 0.3162277638912201, 0.10000000149011612, 0.03162277862429619, 0.009999999776482582, 0.003162277862429619,
+                0.0010000000474974513, 0.0003162277862429619);
+        assertFrequencies(5e7, NONE, 10, 1.0, 0.10905078053474426, 0.011892071925103664, 0.0012968395603820682, 0.00014142136205919087,
+                1.5422108845086768e-05, 1.6817928099044366e-06, 1.8340081453516177e-07);
+    }
+
+    @Test
+    void linearScaling() {
+        assertFrequencies(10000, new RopeScaling.Linear(4), 10, 0.25, 0.07905694097280502, 0.02500000037252903, 0.007905694656074047,
+                0.0024999999441206455, 0.0007905694656074047, 0.0002500000118743628, 7.905694656074047e-05);
+    }
+
+    @Test
+    void dynamicScalingBeginsBeyondTheOriginalLength() {
+        var scaling = new RopeScaling.DynamicNtk(2, 64);
+        assertFrequencies(10000, scaling, 50, 1.0, 0.3162277638912201, 0.10000000149011612, 0.03162277862429619, 0.009999999776482582,
+                0.003162277862429619, 0.0010000000474974513, 0.0003162277862429619);
+        assertFrequencies(10000, scaling, 160, 1.0, 0.25941282510757446, 0.06729500740766525, 0.01745718903839588, 0.0045286184176802635,
+                0.0011747815879061818, 0.0003047533973585814, 7.905694656074047e-05);
+    }
+
+    @Test
+    void llama3Scaling() {
+        assertFrequencies(10000, new RopeScaling.Llama3(8, 1, 4, 64), 10, 1.0, 0.24438458681106567, 0.013042256236076355, 0.0039528473280370235,
+                0.0012499999720603228, 0.00039528473280370235, 0.0001250000059371814, 3.9528473280370235e-05);
+        assertFrequencies(500000, new RopeScaling.Llama3(8, 1, 4, 8192), 10, 1.0, 0.193922758102417, 0.03760603070259094, 0.00729266507551074,
+                0.0005248460220173001, 3.428102354519069e-05, 6.647869668086059e-06, 1.289173155782919e-06);
+    }
+
+    @Test
+    void yarnScaling() {
+        double attentionFactor = RopeScaling.Yarn.attentionFactor(4);
+        assertThat(attentionFactor).isCloseTo(1.138629436111989, Offset.offset(1e-14));
+        assertFrequencies(10000, new RopeScaling.Yarn(4, 64, 32, 1, attentionFactor, true), 10, 1.0, 0.23717081546783447, 0.04999999701976776,
+                0.007905694656074047, 0.0024999999441206455, 0.0007905694656074047, 0.0002500000118743628, 7.905694656074047e-05);
+        assertFrequencies(10000, new RopeScaling.Yarn(4, 4096, 32, 1, attentionFactor, true), 10, 1.0, 0.3162277638912201, 0.10000000149011612,
+                0.025693506002426147, 0.00624999962747097, 0.0013834965648129582, 0.0002500000118743628, 7.905694656074047e-05);
+        double weighted = RopeScaling.Yarn.attentionFactor(4, 1.5, 0.5);
+        assertThat(weighted).isCloseTo(1.1296432507391427, Offset.offset(1e-14));
+        assertFrequencies(10000, new RopeScaling.Yarn(4, 4096, 16, 2, weighted, false), 10, 1.0, 0.3162277638912201, 0.10000000149011612,
+                0.03162277862429619, 0.006761618889868259, 0.0008251044782809913, 0.0002500000118743628, 7.905694656074047e-05);
+    }
+
+    @Test
+    void anglesAreCosinesAndSinesOfPositionTimesFrequency() {
+        try (var _ = Scope.open(); var rotary = new RotaryEmbedding(4, 10000, NONE, 100)) {
+            RotaryEmbedding.Angles angles = rotary.angles(2, 2);
+            assertThat(angles.cos().toFloatArray()).containsExactly(
+                    (float) Math.cos(2), (float) Math.cos(0.02), (float) Math.cos(3), (float) Math.cos(0.03));
+            assertThat(angles.sin().toFloatArray()).containsExactly(
+                    (float) Math.sin(2), (float) Math.sin(0.02), (float) Math.sin(3), (float) Math.sin(0.03));
+        }
+    }
+
+    @Test
+    void yarnMultipliesCosinesAndSines() {
+        var scaling = new RopeScaling.Yarn(4, 64, 32, 1, 1.5, true);
+        try (var _ = Scope.open(); var rotary = new RotaryEmbedding(4, 10000, scaling, 100)) {
+            assertThat(rotary.angles(0, 1).cos().toFloatArray()).containsExactly(1.5f, 1.5f);
+            assertThat(rotary.angles(3, 1).sin().toFloatArray()[0]).isEqualTo((float) (1.5 * Math.sin(3)));
+        }
+    }
+
+    @Test
+    void tableIsKeptAndOutlivesStepsAndGrowth() {
+        try (var scope = Scope.open()) {
+            var rotary = new RotaryEmbedding(8, 10000, NONE, 100);
+            RotaryEmbedding.Angles first;
+            try (var _ = Scope.open()) {
+                first = rotary.angles(0, 10);
+            }
+            assertThat(rotary.angles(0, 10).cos().buffer()).as("made once").isSameAs(first.cos().buffer());
+            assertThat(rotary.angles(4, 3).sin().buffer()).isSameAs(first.sin().buffer());
+            float[] before = first.cos().toFloatArray();
+            RotaryEmbedding.Angles longer = rotary.angles(0, 100);
+            assertThat(first.cos().toFloatArray()).as("still valid").isEqualTo(before);
+            assertThat(longer.cos().slice(0, 0, 10).toFloatArray()).isEqualTo(before);
+            long open = scope.device().memoryUsage().inUse();
+            rotary.close();
+            assertThat(scope.device().memoryUsage().inUse()).isLessThan(open);
+        }
+    }
+
+    @Test
+    void dynamicScalingUsesTheWholeSequenceSoFar() {
+        var scaling = new RopeScaling.DynamicNtk(2, 8);
+        try (var _ = Scope.open(); var rotary = new RotaryEmbedding(16, 10000, scaling, 40)) {
+            double[] frequencies = RotaryFrequencies.of(16, 10000, scaling, 20);
+            assertThat(rotary.angles(19, 1).sin().toFloatArray()[3]).isEqualTo((float) Math.sin(19 * frequencies[3]));
+            assertThat(rotary.angles(0, 8).sin().toFloatArray()[8 * 7 + 3]).as("short sequences are as they were")
+                    .isEqualTo((float) Math.sin(7 * RotaryFrequencies.of(16, 10000, NONE, 8)[3]));
+        }
+    }
+
+    @Test
+    void positionsBeyondTheModelAreRefused() {
+        try (var _ = Scope.open(); var rotary = new RotaryEmbedding(8, 10000, NONE, 100)) {
+            assertThatThrownBy(() -> rotary.angles(90, 11)).isInstanceOf(ShapeException.class)
+                    .hasMessage("[rotary embedding] positions 90 to 100 lie outside the model's 100; shorten the sequence");
+            assertThatThrownBy(() -> new RotaryEmbedding(7, 10000, NONE, 100)).isInstanceOf(TensorException.class).hasMessageContaining("even");
+            assertThatThrownBy(() -> new RotaryEmbedding(8, 0, NONE, 100)).isInstanceOf(TensorException.class).hasMessageContaining("theta");
+        }
+    }
+}
