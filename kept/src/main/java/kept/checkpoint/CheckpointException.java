@@ -15,7 +15,9 @@ public final class CheckpointException extends TensorException {
     private static final int LONGEST_NAME = 200;
 
     private final transient Path file;
+    /** The tensor at fault, or null. */
     private final String tensor;
+    /** Bytes from the start of the file, or -1. */
     private final long offset;
 
     /**

@@ -145,7 +145,8 @@ public final class OutputDirectory implements AutoCloseable {
             if (Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
                 AtomicFiles.syncDirectory(path);
             } else if (Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS)) {
-                try (FileChannel channel = FileChannel.open(path, StandardOpenOption.WRITE)) {
+                // For reading, since a file copied from a read-only one is read-only itself.
+                try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
                     channel.force(true);
                 }
             }

@@ -74,7 +74,7 @@ final class SafetensorsHeader {
 
     /** The tensors in the order of their data. */
     List<TensorEntry> entries() {
-        return inDataOrder();
+        return tensors.values().stream().sorted(Comparator.comparingLong(TensorEntry::offset).thenComparingLong(TensorEntry::byteSize)).toList();
     }
 
     private byte[] bytes(MemorySegment content) {
@@ -232,14 +232,10 @@ final class SafetensorsHeader {
         }
     }
 
-    private List<TensorEntry> inDataOrder() {
-        return tensors.values().stream().sorted(Comparator.comparingLong(TensorEntry::offset).thenComparingLong(TensorEntry::byteSize)).toList();
-    }
-
     private void checkLayout() {
         long next = dataStart;
         String before = "the header";
-        for (TensorEntry entry : inDataOrder()) {
+        for (TensorEntry entry : entries()) {
             if (entry.offset() < next) {
                 throw new CheckpointException("safetensors", file, entry.name(), entry.offset(),
                     "overlaps %s, which ends at byte %d".formatted(before, next));

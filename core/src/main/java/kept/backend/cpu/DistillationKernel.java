@@ -91,7 +91,7 @@ final class DistillationKernel {
         float sMax = RowMath.max(student, sAt, width);
         double tSum = RowMath.sumExp(teacher, tAt, width, tMax, factor, p);
         double sSum = RowMath.sumExp(student, sAt, width, sMax, factor, q);
-        var logits = new DivergenceMath.Logits(tMax, sMax, factor, (float) (StrictMath.log(tSum) - StrictMath.log(sSum)), (float) (1 / tSum), (float) (1 / sSum));
+        var logits = DivergenceMath.Logits.of(tMax, sMax, factor, tSum, sSum);
         double loss = 0;
         double sum = 1;
         if (label >= 0) {
@@ -124,13 +124,13 @@ final class DistillationKernel {
             RowMath.exp(student, s, count, logits.studentMax(), factor, q, 0);
             divergence += DivergenceMath.forward(teacher, t, student, s, p, q, trueExponentials(s, count, logits, share), count, logits, slope, share);
         }
-        return divergence;
+        return divergence - logits.correction();
     }
 
     /** The divergences whose gradient needs an average over the row first. */
     private double averaged(long tAt, long sAt, DivergenceMath.Logits logits, float slope, float share) {
         boolean reverse = objective.divergence() == Divergence.REVERSE_KL;
-        double divergence = 0;
+        double divergence = reverse ? logits.correction() : 0;
         double average = 0;
         for (int i = 0; i < width; i += BLOCK) {
             int count = Math.min(BLOCK, width - i);

@@ -34,8 +34,27 @@ final class DivergenceMath {
      * @param shift the logarithm of the quotient of the sums of exponentials
      * @param teacherInverse one over the teacher's sum
      * @param studentInverse one over the student's sum
+     * @param correction what the rounding of the last three adds to the sum of {@code p d + q - p}, and takes from that of {@code -q d + p - q}
      */
-    record Logits(float teacherMax, float studentMax, float factor, float shift, float teacherInverse, float studentInverse) {}
+    record Logits(float teacherMax, float studentMax, float factor, float shift, float teacherInverse, float studentInverse, double correction) {
+        /**
+         * The numbers of a row.
+         *
+         * @param teacherMax the teacher's largest logit
+         * @param studentMax the student's largest logit
+         * @param factor one over the temperature
+         * @param teacherSum the teacher's sum of exponentials
+         * @param studentSum the student's sum of exponentials
+         * @return the numbers
+         */
+        static Logits of(float teacherMax, float studentMax, float factor, double teacherSum, double studentSum) {
+            double shift = StrictMath.log(teacherSum) - StrictMath.log(studentSum);
+            float teacherInverse = (float) (1 / teacherSum);
+            float studentInverse = (float) (1 / studentSum);
+            double correction = shift - (float) shift + (studentInverse * studentSum - teacherInverse * teacherSum);
+            return new Logits(teacherMax, studentMax, factor, (float) shift, teacherInverse, studentInverse, correction);
+        }
+    }
 
     /**
      * The forward divergence and, in the student's place, {@code slope (q - p) + share ones}.

@@ -1,0 +1,203 @@
+package kept.backend;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.Arrays;
+import kept.tensor.DType;
+import kept.tensor.ShapeException;
+import kept.tensor.Tensor;
+import org.assertj.core.data.Offset;
+import org.assertj.core.data.Percentage;
+import org.junit.jupiter.api.Test;
+
+/** The contract of cross-entropy and distillation, against {@link RowReference}. */
+public abstract class LossKernelContract extends KernelContract {
+    private static final int ROWS = 4;
+    private static final double[][] TEMPERATURES_AND_WEIGHTS = {{1, 0}, {2, 0}, {1, 0.25}, {2.5, 0.25}, {0.5, 1}};
+    private static final double SCALE = 3;
+
+    /** For subclasses. */
+    protected LossKernelContract() {}
+
+    private static double[] row(double[] values, int row, int width) {
+        return Arrays.copyOfRange(values, row * width, (row + 1) * width);
+    }
+
+    private static Tensor row(Tensor rows, int row, int width) {
+        return Tensor.of(Arrays.copyOfRange(rows.toFloatArray(), row * width, (row + 1) * width));
+    }
+
+    private static Tensor labels(int width) {
+        return Tensor.of(new long[] {width - 1, -100, 0, width / 2});
+    }
+
+    @Test
+    void crossEntropyIsAsGoodAsThePlainComputationAndItsGradientThatOfTheReference() {
+        for (int width : WIDTHS) {
+            Tensor logits = normal(DType.F32, width, 4, ROWS, width);
+            double[] values = values(logits);
+            long[] targets = labels(width).toLongArray();
+            Tensor losses = out(DType.F32, ROWS);
+            backend().crossEntropyRows(logits, labels(width), SCALE, losses);
+            double[] exact = new double[ROWS];
+            double[] plain = new double[ROWS];
+            for (int i = 0; i < ROWS; i++) {
+                long target = targets[i];
+                exact[i] = RowReference.EXACT.crossEntropy(row(values, i, width), target);
+                plain[i] = RowReference.PLAIN.crossEntropy(row(values, i, width), target);
+                assertGradient("cross-entropy", row(logits, i, width), row(values, i, width), v -> SCALE * RowReference.EXACT.crossEntropy(v, target));
+            }
+            assertAsGoodAsPlain("cross-entropy", losses, exact, plain);
+            assertThat(row(logits, 1, width).toFloatArray()).as("no label, no gradient").containsOnly(0f);
+        }
+    }
+
+    @Test
+    void crossEntropyOfExtremeLogitsIsFinite() {
+        Tensor logits = Tensor.of(new float[] {1e4f, -1e4f, 0, 1e4f, -1e4f, 0, 0, 0, Float.NEGATIVE_INFINITY}, 3, 3);
+        Tensor losses = out(DType.F32, 3);
+        backend().crossEntropyRows(logits, Tensor.of(new long[] {0, 1, 0}), 1, losses);
+        assertThat(losses.toFloatArray()).containsExactly(0f, 2e4f, 0.6931472f);
+        assertThat(logits.toFloatArray()).containsExactly(0, 0, 0, 1, -1, 0, -0.5f, 0.5f, 0);
+    }
+
+    @Test
+    void distillationIsAsGoodAsThePlainComputationAndItsGradientThatOfTheReference() {
+        for (Divergence divergence : Divergence.values()) {
+            for (double[] setting : TEMPERATURES_AND_WEIGHTS) {
+                for (int width : WIDTHS) {
+                    check(new DistillationObjective(divergence, setting[0], setting[1]), width);
+                }
+            }
+        }
+    }
+
+    private void check(DistillationObjective objective, int width) {
+        Tensor teacher = normal(DType.F32, 2L * width, 3, ROWS, width);
+        Tensor student = normal(DType.F32, 2L * width + 1, 3, ROWS, width);
+        double[] t = values(teacher);
+        double[] s = values(student);
+        Tensor labels = objective.crossEntropyWeight() > 0 ? labels(width) : null;
+        long[] targets = labels(width).toLongArray();
+        Tensor losses = out(DType.F32, ROWS);
+        Tensor divergences = out(DType.F32, ROWS);
+        backend().distillationRows(objective, teacher, student, labels, SCALE, losses, divergences);
+        double[][] exact = new double[2][ROWS];
+        double[][] plain = new double[2][ROWS];
+        String what = objective.toString();
+        for (int i = 0; i < ROWS; i++) {
+            double[] p = row(t, i, width);
+            double[] q = row(s, i, width);
+            long target = targets[i];
+            exact[0][i] = RowReference.EXACT.distillation(objective, p, q, target);
+            plain[0][i] = RowReference.PLAIN.distillation(objective, p, q, target);
+            exact[1][i] = RowReference.EXACT.divergence(objective.divergence(), objective.temperature(), p, q);
+            plain[1][i] = RowReference.PLAIN.divergence(objective.divergence(), objective.temperature(), p, q);
+            if (width <= 127 || i == 3) {
+                assertGradient(what, row(student, i, width), q, v -> SCALE * RowReference.EXACT.distillation(objective, p, v, target));
+            }
+        }
+        assertAsGoodAsPlain(what, losses, exact[0], plain[0]);
+        assertAsGoodAsPlain(what, divergences, exact[1], plain[1]);
+        assertThat(values(teacher)).as("the teacher's logits stay").isEqualTo(t);
+    }
+
+    @Test
+    void nearlyEqualRowsKeepTheDigitsOfTheirDivergence() {
+        int width = 4098;
+        Tensor teacher = normal(DType.F32, 5, 4, 1, width);
+        float[] moved = teacher.toFloatArray();
+        float[] noise = normal(DType.F32, 6, 1e-3, width).toFloatArray();
+        for (int i = 0; i < width; i++) {
+            moved[i] += noise[i];
+        }
+        for (Divergence divergence : new Divergence[] {Divergence.FORWARD_KL, Divergence.REVERSE_KL}) {
+            Tensor student = Tensor.of(moved, 1, width);
+            double exact = RowReference.EXACT.divergence(divergence, 1, values(teacher), values(student));
+            Tensor result = out(DType.F32, 1);
+            backend().distillationRows(new DistillationObjective(divergence, 1, 0), teacher, student, null, 1, out(DType.F32, 1), result);
+            assertThat(exact).isBetween(1e-7, 1e-6);
+            assertThat((double) result.item()).isCloseTo(exact, Percentage.withPercentage(1));
+        }
+    }
+
+    @Test
+    void equalRowsCostNothing() {
+        for (Divergence divergence : Divergence.values()) {
+            Tensor teacher = normal(DType.F32, 7, 5, 3, 127);
+            Tensor student = Tensor.of(teacher.toFloatArray(), 3, 127);
+            Tensor losses = out(DType.F32, 3);
+            backend().distillationRows(new DistillationObjective(divergence, 1, 0), teacher, student, null, 1, losses, out(DType.F32, 3));
+            for (float loss : losses.toFloatArray()) {
+                assertThat(loss).as(divergence.name()).isBetween(-1e-7f, 1e-7f);
+            }
+            for (float gradient : student.toFloatArray()) {
+                assertThat(gradient).as(divergence.name()).isBetween(-1e-7f, 1e-7f);
+            }
+        }
+    }
+
+    @Test
+    void extremeLogitsGiveFiniteLossesAndGradients() {
+        float infinity = Float.POSITIVE_INFINITY;
+        for (int width : new int[] {4, 19, 64}) {
+            float[] t = new float[4 * width];
+            float[] s = new float[4 * width];
+            Arrays.fill(t, -1e4f);
+            t[0] = 1e4f;
+            s[0] = -1e4f;
+            s[1] = 1e4f;
+            Arrays.fill(t, width, 2 * width, 1f);
+            t[width + 1] = -infinity;
+            t[3 * width - 1] = -infinity;
+            s[2 * width - 1] = 1e4f;
+            s[3 * width + 2] = 100;
+            for (Divergence divergence : Divergence.values()) {
+                for (double temperature : new double[] {1, 2}) {
+                    var objective = new DistillationObjective(divergence, temperature, 0.5);
+                    Tensor student = Tensor.of(s, 4, width);
+                    Tensor losses = out(DType.F32, 4);
+                    backend().distillationRows(objective, Tensor.of(t, 4, width), student, Tensor.of(new long[] {0, 1, -1, 3}), 1, losses, out(DType.F32, 4));
+                    for (float value : losses.toFloatArray()) {
+                        assertThat(value).as("loss, %s, width %d", objective, width).isFinite().isGreaterThan(-1e-6f);
+                    }
+                    for (float value : student.toFloatArray()) {
+                        assertThat(value).as("gradient, %s, width %d", objective, width).isFinite();
+                    }
+                }
+            }
+        }
+    }
+
+    @Test
+    void theKnownValuesOfExtremeRows() {
+        Tensor teacher = Tensor.of(new float[] {1e4f, -1e4f, Float.NEGATIVE_INFINITY, 0}, 2, 2);
+        for (Divergence divergence : Divergence.values()) {
+            Tensor student = Tensor.of(new float[] {-1e4f, 1e4f, 0, 0}, 2, 2);
+            Tensor divergences = out(DType.F32, 2);
+            backend().distillationRows(new DistillationObjective(divergence, 1, 0), teacher, student, null, 1, out(DType.F32, 2), divergences);
+            float[] expected = switch (divergence) {
+                case FORWARD_KL -> new float[] {2e4f, 0.6931472f};
+                case REVERSE_KL -> new float[] {2e4f, 499999.3f};
+                case JENSEN_SHANNON -> new float[] {0.6931472f, 0.21576157f};
+            };
+            assertThat(divergences.toFloatArray()).as(divergence.name()).containsExactly(expected, Offset.offset(0.05f));
+            if (divergence == Divergence.FORWARD_KL) {
+                assertThat(student.toFloatArray()).containsExactly(-1, 1, 0.5f, -0.5f);
+            }
+        }
+    }
+
+    @Test
+    void aLabelBeyondTheVocabularyIsRefusedAndNothingOverwritten() {
+        Tensor logits = Tensor.ones(2, 5);
+        Tensor labels = Tensor.of(new long[] {0, 5});
+        Tensor losses = out(DType.F32, 2);
+        assertThatThrownBy(() -> backend().crossEntropyRows(logits, labels, 1, losses)).isInstanceOf(ShapeException.class).hasMessageContaining("label 5");
+        var objective = new DistillationObjective(Divergence.FORWARD_KL, 1, 0.5);
+        assertThatThrownBy(() -> backend().distillationRows(objective, Tensor.ones(2, 5), logits, labels, 1, losses, out(DType.F32, 2)))
+                .isInstanceOf(ShapeException.class).hasMessageContaining("vocabulary of 5");
+        assertThat(logits.toFloatArray()).containsOnly(1f);
+    }
+}
