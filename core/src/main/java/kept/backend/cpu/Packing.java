@@ -1,6 +1,7 @@
 package kept.backend.cpu;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
@@ -118,6 +119,52 @@ final class Packing {
                 System.arraycopy(scratch, other - from, panel, at + k * height, height * valid);
             }
         }
+    }
+
+    /**
+     * Transposes a block of sums into rows of a matrix, row i multiplied by a factor.
+     *
+     * @param block {@code [width][COLUMNS]}, f32
+     * @param width rows of the block and columns of the target
+     * @param count columns of the block that are wanted, rows of the target
+     * @param factors one for each row of the target
+     * @param target f32, with unit column stride
+     * @param panels {@code COLUMNS} times the width, rounded up to whole tiles, floats
+     * @param scratch {@code ROWS * SCRATCH_PER_ROW} floats
+     */
+    static void storeTransposed(MemorySegment block, int width, int count, float[] factors, Matrix target, float[] panels, float[] scratch) {
+        int height = MicroKernel.ROWS;
+        pack(new Matrix(block, DType.F32, 0, MicroKernel.COLUMNS, 1), width, count, height, panels, 0, scratch);
+        for (int i = 0; i < count; i++) {
+            long row = target.index(i, 0) * 4;
+            int whole = width - width % height;
+            for (int d = 0; d < whole; d += height) {
+                FloatVector.fromArray(STRIP, panels, d * count + i * height).mul(factors[i]).intoMemorySegment(target.data(), row + d * 4L, ORDER);
+            }
+            for (int d = whole; d < width; d++) {
+                target.data().set(ValueLayout.JAVA_FLOAT, row + d * 4L, panels[whole * count + i * height + d - whole] * factors[i]);
+            }
+        }
+    }
+
+    /**
+     * Turns a strip {@code [ROWS][COLUMNS]} into a panel {@code [COLUMNS][ROWS]}.
+     *
+     * @param strip holds the strip
+     * @param from where it begins
+     * @param panel receives the panel
+     * @param at where it begins
+     * @param scratch twice as many floats
+     */
+    static void transposeStrip(float[] strip, int from, float[] panel, int at, float[] scratch) {
+        int half = MicroKernel.ROWS * MicroKernel.COLUMNS / 2;
+        interleave(strip, from, half, scratch, 0);
+        int done = 0;
+        for (int factor = MicroKernel.ROWS / 2; factor > 2; factor /= 2) {
+            interleave(scratch, done, half, scratch, 2 * half - done);
+            done = 2 * half - done;
+        }
+        interleave(scratch, done, half, panel, at);
     }
 
     /** Takes an element of the first half, one of the second, and so on. The regions do not overlap. */

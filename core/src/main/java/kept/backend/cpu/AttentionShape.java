@@ -1,0 +1,44 @@
+package kept.backend.cpu;
+
+/**
+ * The sizes of causal grouped-query attention. Query t sees keys 0 to keys - queries + t.
+ *
+ * @param batch sequences
+ * @param queries tokens that ask, at least 1
+ * @param keys tokens that are asked, at least as many
+ * @param heads query heads
+ * @param groups key and value heads, of which {@code heads} is a multiple
+ * @param width elements of a head's vector
+ */
+record AttentionShape(int batch, int queries, int keys, int heads, int groups, int width) {
+    /**
+     * Checks the sizes.
+     *
+     * @throws IllegalArgumentException if there are fewer keys than queries or the heads do not divide into the groups
+     */
+    AttentionShape {
+        if (keys < queries || groups < 1 || heads % groups != 0) {
+            throw new IllegalArgumentException("[attention] needs at least as many keys as queries and heads a multiple of groups, not "
+                + queries + " queries, " + keys + " keys, " + heads + " heads, " + groups + " groups");
+        }
+    }
+
+    /**
+     * How many keys a query sees.
+     *
+     * @param query the query
+     * @return the number of keys, from the first on
+     */
+    int seen(int query) {
+        return keys - queries + query + 1;
+    }
+
+    /**
+     * Query heads that share a key head.
+     *
+     * @return their number
+     */
+    int headsOfGroup() {
+        return heads / groups;
+    }
+}

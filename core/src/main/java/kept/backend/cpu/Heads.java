@@ -1,0 +1,28 @@
+package kept.backend.cpu;
+
+import java.lang.foreign.MemorySegment;
+import kept.tensor.DType;
+
+/**
+ * Where the vectors of attention heads lie: {@code [batch, token, head, width]} with unit stride along the width.
+ *
+ * @param data native memory
+ * @param type a floating type; f32 where kernels write
+ * @param offset the number of the first element, counted in elements
+ * @param batchStride elements from a sequence to the next
+ * @param tokenStride elements from a token to the next
+ * @param headStride elements from a head to the next
+ */
+record Heads(MemorySegment data, DType type, long offset, long batchStride, long tokenStride, long headStride) {
+    /**
+     * One head of one sequence, from a token on.
+     *
+     * @param batch the sequence
+     * @param token the first token
+     * @param head the head
+     * @return a matrix with a row for each token
+     */
+    Matrix matrix(int batch, int token, int head) {
+        return new Matrix(data, type, offset + batch * batchStride + token * tokenStride + head * headStride, tokenStride, 1);
+    }
+}
