@@ -18,7 +18,7 @@ public final class Expand extends Operation {
 
     @Override
     protected Tensor forward(Tensor... inputs) {
-        return Operands.expanded(shape, inputs[0], name());
+        return Operands.expanded(shape, inputs[0], name()).detach();
     }
 
     @Override
