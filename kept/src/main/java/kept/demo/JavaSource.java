@@ -2,6 +2,7 @@ package kept.demo;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Collectors;
 
 /**
  * A Java source file taken apart.
@@ -75,7 +76,7 @@ record JavaSource(String code, List<Comment> documentation) {
             int end = endOr(source.indexOf("*/", at + 2));
             if (source.startsWith("/**", at) && end > at + 3) {
                 String body = source.substring(at + 3, end);
-                documentation.add(new Comment(body.lines().map(Scanner::withoutStar).reduce("", (a, b) -> a + b + '\n'), false));
+                documentation.add(new Comment(body.lines().map(Scanner::withoutStar).collect(Collectors.joining("\n", "", "\n")), false));
             }
             commentOnLine = true;
             at = Math.min(source.length(), end + 2);

@@ -126,21 +126,39 @@ public final class JdkSources {
      * @return the words
      */
     public String description() {
-        return shipped ? "the small source archive shipped with this project (" + name + "), as this Java has no lib/src.zip" : "the sources of " + name;
+        return shipped ? "the small source archive shipped with this project (" + name + "), as this Java has no lib/src.zip"
+                : "the sources of " + name;
     }
 
     private Corpus corpus(String kind, Function<JavaSource, String> text) {
-        return new Corpus() {
-            @Override
-            public DocumentReader open() {
-                return new Reader(archive.open(), selected, text);
-            }
+        return new SourceCorpus(archive, selected, text, kind + " of " + name);
+    }
 
-            @Override
-            public String description() {
-                return kind + " of " + name;
-            }
-        };
+    /**
+     * The files of one domain. Holding out goes by the names of files before they are read, so that a small part costs little.
+     *
+     * @param archive the sources
+     * @param selected which of its files
+     * @param text what is taken from a file
+     * @param description what this is
+     */
+    private record SourceCorpus(SourceArchive.Opener archive, Predicate<String> selected, Function<JavaSource, String> text, String description)
+            implements Corpus {
+
+        @Override
+        public DocumentReader open() {
+            return new Reader(archive.open(), selected, text);
+        }
+
+        @Override
+        public Corpus heldOut(double fraction) {
+            return new SourceCorpus(archive, selected.and(name -> Corpus.isHeldOut(name, fraction)), text, "held-out files of the " + description);
+        }
+
+        @Override
+        public Corpus training(double fraction) {
+            return new SourceCorpus(archive, selected.and(name -> !Corpus.isHeldOut(name, fraction)), text, description);
+        }
     }
 
     /** One text for each selected file that gives more than a few words. */

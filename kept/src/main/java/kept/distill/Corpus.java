@@ -43,7 +43,7 @@ public interface Corpus {
      * @return about that share of this corpus
      */
     default Corpus heldOut(double fraction) {
-        return filtered(document -> isHeldOut(document, fraction), "held-out documents of " + description());
+        return filtered(document -> isHeldOut(document.name(), fraction), "held-out documents of " + description());
     }
 
     /**
@@ -53,12 +53,19 @@ public interface Corpus {
      * @return the rest of this corpus
      */
     default Corpus training(double fraction) {
-        return filtered(document -> !isHeldOut(document, fraction), description());
+        return filtered(document -> !isHeldOut(document.name(), fraction), description());
     }
 
-    private static boolean isHeldOut(Document document, double fraction) {
+    /**
+     * Whether a document belongs to the {@link #heldOut} ones.
+     *
+     * @param name the document's name
+     * @param fraction the share of the documents held out, between 0 and 1
+     * @return true if it does
+     */
+    static boolean isHeldOut(String name, double fraction) {
         long hash = 0xcbf29ce484222325L;                    // FNV-1a, its low entropy in short names mended by one multiplication more
-        for (byte b : document.name().getBytes(StandardCharsets.UTF_8)) {
+        for (byte b : name.getBytes(StandardCharsets.UTF_8)) {
             hash = (hash ^ (b & 0xFF)) * 0x100000001b3L;
         }
         hash = (hash ^ (hash >>> 32)) * 0x9e3779b97f4a7c15L;

@@ -36,7 +36,8 @@ class JdkSourcesTest {
         assertThat(sources.shipped()).isFalse();
         assertThat(read(sources.code())).containsExactly(new Document("java.base/a/A.java", code));
         assertThat(read(sources.prose())).extracting(Document::name).containsExactlyInAnyOrder("java.base/a/A.java", "java.base/d/Table.java");
-        assertThat(read(sources.prose())).allSatisfy(document -> assertThat(document.text()).startsWith("A sentence that says").endsWith("More of it.\n"));
+        assertThat(read(sources.prose())).extracting(Document::text)
+                .allSatisfy(text -> assertThat(text).startsWith("A sentence that says").endsWith("More of it.\n"));
     }
 
     @Test
