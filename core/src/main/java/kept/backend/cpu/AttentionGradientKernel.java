@@ -6,6 +6,7 @@ import java.nio.ByteOrder;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
+import kept.tensor.Tensor;
 
 /**
  * The gradient of {@link AttentionKernel}. With g the gradient of out, probabilities are computed again from logSumExp, block by block:
@@ -58,6 +59,26 @@ final class AttentionGradientKernel {
         this.dq = dq;
         this.dk = dk;
         this.dv = dv;
+    }
+
+    /**
+     * {@link kept.backend.Backend#attentionGradient}.
+     *
+     * @param gradient rows of q's shape, f32
+     * @param q the forward's queries
+     * @param k the forward's keys
+     * @param v the forward's values
+     * @param scale the forward's scale
+     * @param out the forward's result
+     * @param logSumExp what the forward saved
+     * @param dq rows of q's shape, f32
+     * @param dk rows of k's shape, f32
+     * @param dv rows of k's shape, f32
+     */
+    static void attentionGradient(
+            Tensor gradient, Tensor q, Tensor k, Tensor v, double scale, Tensor out, Tensor logSumExp, Tensor dq, Tensor dk, Tensor dv) {
+        backward(AttentionShape.of(q, k), Heads.of(gradient), Heads.of(q), Heads.of(k), Heads.of(v), (float) scale, Heads.of(out),
+            Elements.segment(logSumExp), logSumExp.offset(), Heads.of(dq), Heads.of(dk), Heads.of(dv));
     }
 
     /**

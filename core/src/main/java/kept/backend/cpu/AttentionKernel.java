@@ -7,6 +7,9 @@ import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
+import kept.tensor.DType;
+import kept.tensor.Scope;
+import kept.tensor.Tensor;
 
 /**
  * Causal grouped-query attention, out[t] = sum over s of p[t, s] v[s] with p[t, :] = softmax over s of scale q[t] . k[s], s up to
@@ -61,6 +64,29 @@ final class AttentionKernel {
         this.out = out;
         this.logSumExp = logSumExp;
         this.logSumExpOffset = logSumExpOffset;
+    }
+
+    /**
+     * {@link kept.backend.Backend#attention}.
+     *
+     * @param q {@code [batch, queries, heads, width]}
+     * @param k {@code [batch, keys, groups, width]}
+     * @param v {@code [batch, keys, groups, width]}
+     * @param scale what scores are multiplied by
+     * @param out rows of q's shape
+     * @param logSumExp rows {@code [batch, heads, queries]}, f32
+     */
+    static void attention(Tensor q, Tensor k, Tensor v, double scale, Tensor out, Tensor logSumExp) {
+        if (out.dtype() != DType.F32) {
+            try (var _ = Scope.open(out.device())) {
+                Tensor exact = Tensor.empty(DType.F32, out.shape());
+                attention(q, k, v, scale, exact, logSumExp);
+                CopyKernel.copy(exact, out);
+            }
+            return;
+        }
+        forward(AttentionShape.of(q, k), Heads.of(q), Heads.of(k), Heads.of(v), (float) scale, Heads.of(out), Elements.segment(logSumExp),
+            logSumExp.offset());
     }
 
     /**

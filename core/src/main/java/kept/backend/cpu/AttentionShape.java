@@ -1,5 +1,7 @@
 package kept.backend.cpu;
 
+import kept.tensor.Tensor;
+
 /**
  * The sizes of causal grouped-query attention. Query t sees keys 0 to keys - queries + t.
  *
@@ -21,6 +23,18 @@ record AttentionShape(int batch, int queries, int keys, int heads, int groups, i
             throw new IllegalArgumentException("[attention] needs at least as many keys as queries and heads a multiple of groups, not "
                 + queries + " queries, " + keys + " keys, " + heads + " heads, " + groups + " groups");
         }
+    }
+
+    /**
+     * The sizes of tensors.
+     *
+     * @param q {@code [batch, queries, heads, width]}
+     * @param k {@code [batch, keys, groups, width]}
+     * @return their sizes
+     */
+    static AttentionShape of(Tensor q, Tensor k) {
+        return new AttentionShape(Math.toIntExact(q.size(0)), Math.toIntExact(q.size(1)), Math.toIntExact(k.size(1)), Math.toIntExact(q.size(2)),
+            Math.toIntExact(k.size(2)), Math.toIntExact(q.size(3)));
     }
 
     /**

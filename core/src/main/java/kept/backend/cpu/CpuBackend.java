@@ -162,12 +162,12 @@ final class CpuBackend implements Backend {
 
     @Override
     public void attention(Tensor q, Tensor k, Tensor v, double scale, Tensor out, Tensor logSumExp) {
-        throw new IllegalStateException("[attention] kernel not wired yet");
+        AttentionKernel.attention(q, k, v, scale, out, logSumExp);
     }
 
     @Override
     public void attentionGradient(Tensor gradient, Tensor q, Tensor k, Tensor v, double scale, Tensor out, Tensor logSumExp, Tensor dq, Tensor dk, Tensor dv) {
-        throw new IllegalStateException("[attentionGradient] kernel not wired yet");
+        AttentionGradientKernel.attentionGradient(gradient, q, k, v, scale, out, logSumExp, dq, dk, dv);
     }
 
     @Override

@@ -2,6 +2,7 @@ package kept.backend.cpu;
 
 import java.lang.foreign.MemorySegment;
 import kept.tensor.DType;
+import kept.tensor.Tensor;
 
 /**
  * Where the vectors of attention heads lie: {@code [batch, token, head, width]} with unit stride along the width.
@@ -14,6 +15,16 @@ import kept.tensor.DType;
  * @param headStride elements from a head to the next
  */
 record Heads(MemorySegment data, DType type, long offset, long batchStride, long tokenStride, long headStride) {
+    /**
+     * The heads of a tensor.
+     *
+     * @param x {@code [batch, tokens, heads, width]}, floating, unit stride along the width
+     * @return where they lie
+     */
+    static Heads of(Tensor x) {
+        return new Heads(Elements.segment(x), x.dtype(), x.offset(), x.stride(0), x.stride(1), x.stride(2));
+    }
+
     /**
      * One head of one sequence, from a token on.
      *
