@@ -40,7 +40,17 @@ final class RunWindow {
         dtype = tensor.dtype();
         this.stride = stride;
         direct = dtype == DType.F32 && stride == 1;
-        memory = direct ? operand : SCRATCH.get().asSlice(slot * BYTES, BYTES);
+        memory = direct ? operand : block(slot);
+    }
+
+    /**
+     * A block of the thread's scratch memory, for a task that does not use the slot for a window.
+     *
+     * @param slot which
+     * @return room for {@link Walk#RUN} f32
+     */
+    static MemorySegment block(int slot) {
+        return SCRATCH.get().asSlice(slot * BYTES, BYTES);
     }
 
     /**

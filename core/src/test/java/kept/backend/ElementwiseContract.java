@@ -1,0 +1,259 @@
+package kept.backend;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Arrays;
+import java.util.SplittableRandom;
+import java.util.function.IntToDoubleFunction;
+import kept.tensor.DType;
+import kept.tensor.Shape;
+import kept.tensor.Tensor;
+import org.junit.jupiter.api.Test;
+
+/** The contract of the functions of single elements, of copies and of fills, over layouts, element types and awkward shapes. */
+public abstract class ElementwiseContract extends KernelContract {
+    private static final long[][] SHAPES = {{}, {0}, {1}, {13}, {127}, {4098}, {3, 0, 2}, {5, 7}, {2, 3, 17}, {4, 1, 9}, {3, 2050}, {300, 3}};
+    private static final double[] SPECIAL = {Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY, 0.0, -0.0, 1e-40, -1e30, 65504, 0.5, -1};
+    private static final Layout[] LAYOUTS = Layout.values();
+    /** Large shapes go through a part of the combinations only. */
+    private static final long LARGE = 500;
+
+    /** For subclasses. */
+    protected ElementwiseContract() {}
+
+    /** Numbers of a type: small integers, or normal numbers with all special ones among them. */
+    private static IntToDoubleFunction numbers(DType dtype, long seed) {
+        var random = new SplittableRandom(seed);
+        if (!dtype.isFloating()) {
+            return _ -> random.nextInt(1, 20) * (random.nextBoolean() ? 1 : -1);
+        }
+        return i -> i % 11 == 3 ? SPECIAL[i / 11 % SPECIAL.length] : 3 * random.nextGaussian();
+    }
+
+    private static boolean isLeftOut(long[] shape, int turn) {
+        return Shape.of(shape).elementCount() > LARGE && turn % 4 != 0;
+    }
+
+    private static void assertExact(String what, Tensor actual, double[] expected) {
+        double[] values = HostTensor.values(actual);
+        for (int i = 0; i < expected.length; i++) {
+            double rounded = HostTensor.rounded(actual.dtype(), expected[i]);
+            if (Double.compare(values[i], rounded) != 0) {
+                assertThat(values[i]).as("%s, element %d", what, i).isEqualTo(rounded);
+            }
+        }
+        assertThat(HostTensor.isUntouchedBetween(actual)).as("%s writes elements alone", what).isTrue();
+    }
+
+    @Test
+    void binaryFunctionsAreExactForEveryLayoutAndType() {
+        int turn = 0;
+        for (Binary f : Binary.values()) {
+            for (DType dtype : DType.values()) {
+                for (long[] shape : SHAPES) {
+                    for (Layout layout : LAYOUTS) {
+                        if (isLeftOut(shape, turn++)) {
+                            continue;
+                        }
+                        Layout other = LAYOUTS[(layout.ordinal() * 3 + turn) % LAYOUTS.length];
+                        Layout of = Layout.OF_RESULTS[turn % Layout.OF_RESULTS.length];
+                        Tensor a = HostTensor.of(dtype, layout, numbers(dtype, turn), shape);
+                        Tensor b = HostTensor.of(dtype, other, numbers(dtype, turn + 1), shape);
+                        Tensor out = HostTensor.result(f.isComparison() ? DType.I32 : dtype, of, shape);
+                        backend().binary(f, a, b, out);
+                        double[] x = HostTensor.values(a);
+                        double[] y = HostTensor.values(b);
+                        double[] expected = new double[x.length];
+                        for (int i = 0; i < x.length; i++) {
+                            expected[i] = reference(f, x[i], y[i]);
+                        }
+                        assertExact("%s of %s %s and %s to %s %s".formatted(f, dtype, layout, other, of, out.shape()), out, expected);
+                    }
+                }
+            }
+        }
+    }
+
+    private static double reference(Binary f, double a, double b) {
+        return switch (f) {
+            case ADD -> a + b;
+            case SUBTRACT -> a - b;
+            case MULTIPLY -> a * b;
+            case DIVIDE -> a / b;
+            case MINIMUM -> Math.min(a, b);
+            case MAXIMUM -> Math.max(a, b);
+            case EQUAL -> a == b ? 1 : 0;
+            case NOT_EQUAL -> a != b ? 1 : 0;
+            case LESS -> a < b ? 1 : 0;
+            case LESS_EQUAL -> a <= b ? 1 : 0;
+            case GREATER -> a > b ? 1 : 0;
+            case GREATER_EQUAL -> a >= b ? 1 : 0;
+        };
+    }
+
+    @Test
+    void longsAreComputedInAll64Bits() {
+        long large = (1L << 60) + 1;
+        Tensor a = Tensor.of(new long[] {large, -large, large}, 3);
+        Tensor b = Tensor.of(new long[] {1, -large, -3}, 3);
+        backend().binary(Binary.SUBTRACT, a, b, a);
+        assertThat(a.toLongArray()).containsExactly(large - 1, 0, large + 3);
+        Tensor out = Tensor.of(new long[1]);
+        backend().reduce(Reduction.SUM, a, out.alias(Shape.of(), new long[0], 0));
+        assertThat(out.toLongArray()).containsExactly(2 * large + 2);
+    }
+
+    @Test
+    void unaryFunctionsAreWithinTwoUnitsInTheLastPlace() {
+        int turn = 0;
+        for (Unary f : Unary.values()) {
+            for (DType dtype : DType.values()) {
+                if (!dtype.isFloating() && f != Unary.NEGATE && f != Unary.ABS && f != Unary.RELU) {
+                    continue;
+                }
+                for (long[] shape : SHAPES) {
+                    for (Layout layout : LAYOUTS) {
+                        if (isLeftOut(shape, turn++)) {
+                            continue;
+                        }
+                        Tensor x = HostTensor.of(dtype, layout, numbers(dtype, turn), shape);
+                        Tensor out = HostTensor.result(dtype, Layout.OF_RESULTS[turn % Layout.OF_RESULTS.length], shape);
+                        backend().unary(f, x, out);
+                        String what = "%s of %s %s %s".formatted(f, dtype, layout, out.shape());
+                        assertClose(what, f, HostTensor.values(x), out);
+                        assertThat(HostTensor.isUntouchedBetween(out)).as("%s writes elements alone", what).isTrue();
+                    }
+                }
+            }
+        }
+    }
+
+    private static void assertClose(String what, Unary f, double[] x, Tensor out) {
+        double[] actual = HostTensor.values(out);
+        for (int i = 0; i < x.length; i++) {
+            double exact = reference(f, x[i]);
+            double expected = HostTensor.rounded(out.dtype(), exact);
+            // GELU multiplies an argument's relative error by the argument, which is at most some tens where the result is a normal number.
+            double units = f == Unary.GELU ? 256 : 4;
+            double slack = switch (out.dtype()) {
+                case F32 -> units * 0x1p-24 * Math.abs(exact) + 1e-44;
+                case BF16 -> 0x1p-8 * 1.01 * Math.abs(exact) + 1e-40;
+                case F16 -> 0x1p-11 * 1.01 * Math.abs(exact) + 0x1p-25;
+                case I32, I64 -> 0;
+            };
+            if (Double.compare(actual[i], expected) != 0) {
+                assertThat(Math.abs(actual[i] - exact)).as("%s, at %s: %s instead of %s", what, x[i], actual[i], exact).isLessThanOrEqualTo(slack);
+            }
+        }
+    }
+
+    private static double reference(Unary f, double x) {
+        return switch (f) {
+            case NEGATE -> -x;
+            case ABS -> Math.abs(x);
+            case EXP -> Math.exp(x);
+            case LOG -> Math.log(x);
+            case SQRT -> Math.sqrt(x);
+            case RSQRT -> 1 / Math.sqrt(x);
+            case TANH -> Math.tanh(x);
+            case SIGMOID -> 1 / (1 + Math.exp(-x));
+            case SILU -> x / (1 + Math.exp(-x));
+            case GELU -> x / (1 + Math.exp(-2 * Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
+            case RELU -> Math.max(x, 0);
+        };
+    }
+
+    @Test
+    void whereTakesOneOrTheOtherForEveryLayoutAndType() {
+        int turn = 0;
+        for (DType dtype : DType.values()) {
+            for (long[] shape : SHAPES) {
+                for (Layout layout : LAYOUTS) {
+                    if (isLeftOut(shape, turn++)) {
+                        continue;
+                    }
+                    Tensor condition = HostTensor.of(DType.I32, LAYOUTS[turn * 5 % LAYOUTS.length], i -> i % 3, shape);
+                    Tensor a = HostTensor.of(dtype, layout, numbers(dtype, turn), shape);
+                    Tensor b = HostTensor.of(dtype, LAYOUTS[turn * 3 % LAYOUTS.length], numbers(dtype, -turn), shape);
+                    Tensor out = HostTensor.result(dtype, Layout.OF_RESULTS[turn % Layout.OF_RESULTS.length], shape);
+                    backend().where(condition, a, b, out);
+                    double[] expected = HostTensor.values(b);
+                    double[] chosen = HostTensor.values(a);
+                    double[] holds = HostTensor.values(condition);
+                    for (int i = 0; i < expected.length; i++) {
+                        expected[i] = holds[i] != 0 ? chosen[i] : expected[i];
+                    }
+                    assertExact("where, %s %s %s".formatted(dtype, layout, out.shape()), out, expected);
+                }
+            }
+        }
+    }
+
+    @Test
+    void resultsMayReplaceAnOperand() {
+        for (DType dtype : FLOATING) {
+            for (Layout layout : Layout.OF_RESULTS) {
+                Tensor a = HostTensor.of(dtype, layout, numbers(dtype, 1), 3, 2050);
+                Tensor b = HostTensor.of(dtype, Layout.SAME_ROWS, numbers(dtype, 2), 3, 2050);
+                double[] expected = HostTensor.values(a);
+                double[] y = HostTensor.values(b);
+                for (int i = 0; i < expected.length; i++) {
+                    expected[i] = HostTensor.rounded(dtype, y[i] - expected[i]);
+                }
+                backend().binary(Binary.SUBTRACT, b, a, a);
+                assertThat(HostTensor.values(a)).as("%s %s", dtype, layout).isEqualTo(expected);
+            }
+        }
+    }
+
+    @Test
+    void copiesConvertBetweenAllTypesAndLayouts() {
+        int turn = 0;
+        for (DType from : DType.values()) {
+            for (DType to : DType.values()) {
+                for (long[] shape : SHAPES) {
+                    for (Layout layout : LAYOUTS) {
+                        if (isLeftOut(shape, turn++)) {
+                            continue;
+                        }
+                        Layout of = Layout.OF_RESULTS[turn % Layout.OF_RESULTS.length];
+                        Tensor x = HostTensor.of(from, layout, numbers(from, turn), shape);
+                        Tensor out = HostTensor.result(to, of, shape);
+                        backend().copy(x, out);
+                        assertExact("%s %s to %s %s %s".formatted(from, layout, to, of, out.shape()), out, HostTensor.values(x));
+                    }
+                }
+            }
+        }
+    }
+
+    @Test
+    void roundingIsToNearestEvenAndKeepsNotANumber() {
+        float[] values = new float[3 * 65536];
+        for (int i = 0; i < values.length; i++) {
+            // Every bf16, the middle to the next and a little less.
+            values[i] = Float.intBitsToFloat((i / 3 << 16) + (i % 3 == 0 ? 0 : i % 3 == 1 ? 0x8000 : 0x7fff));
+        }
+        Tensor x = Tensor.of(values);
+        for (DType dtype : new DType[] {DType.BF16, DType.F16}) {
+            Tensor out = HostTensor.result(dtype, Layout.DENSE, values.length);
+            backend().copy(x, out);
+            assertExact("f32 to " + dtype, out, HostTensor.values(x));
+        }
+    }
+
+    @Test
+    void fillsSetElementsAlone() {
+        for (DType dtype : DType.values()) {
+            for (long[] shape : SHAPES) {
+                for (Layout layout : Layout.OF_RESULTS) {
+                    Tensor out = HostTensor.result(dtype, layout, shape);
+                    backend().fill(out, 2.71828);
+                    double[] expected = new double[(int) out.elementCount()];
+                    Arrays.fill(expected, 2.71828);
+                    assertExact("fill, %s %s %s".formatted(dtype, layout, out.shape()), out, expected);
+                }
+            }
+        }
+    }
+}

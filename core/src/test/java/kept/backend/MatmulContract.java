@@ -1,0 +1,90 @@
+package kept.backend;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Arrays;
+import java.util.SplittableRandom;
+import kept.tensor.DType;
+import kept.tensor.Shape;
+import kept.tensor.Tensor;
+import org.junit.jupiter.api.Test;
+
+/** The contract of batched matrix products: shapes, broadcasting, strides, types and accumulation. */
+public abstract class MatmulContract extends KernelContract {
+    /** a, b and the result. */
+    private static final long[][][] SHAPES = {
+        {{1, 1}, {1, 1}, {1, 1}}, {{13, 7}, {7, 5}, {13, 5}}, {{127, 65}, {65, 33}, {127, 33}}, {{0, 3}, {3, 4}, {0, 4}}, {{3, 0}, {0, 4}, {3, 4}},
+        {{2, 3, 5, 7}, {7, 4}, {2, 3, 5, 4}}, {{2, 3, 5, 7}, {2, 3, 7, 4}, {2, 3, 5, 4}}, {{5, 7}, {4, 7, 3}, {4, 5, 3}},
+        {{2, 1, 5, 7}, {3, 7, 4}, {2, 3, 5, 4}}, {{3, 1, 9}, {3, 9, 130}, {3, 1, 130}}, {{4, 20, 9}, {9, 1}, {4, 20, 1}}, {{2, 0, 5}, {5, 3}, {2, 0, 3}},
+        {{1, 300}, {300, 200}, {1, 200}},
+    };
+
+    /** For subclasses. */
+    protected MatmulContract() {}
+
+    private static Tensor operand(DType dtype, Layout layout, long seed, long... shape) {
+        var random = new SplittableRandom(seed);
+        return HostTensor.of(dtype, layout, _ -> random.nextGaussian(), shape);
+    }
+
+    @Test
+    void productsAreRightForEveryShapeLayoutAndType() {
+        int turn = 0;
+        Layout[] ofResults = {Layout.DENSE, Layout.OFFSET};
+        for (long[][] shape : SHAPES) {
+            for (Layout layout : Layout.values()) {
+                for (DType dtype : FLOATING) {
+                    for (boolean accumulate : new boolean[] {false, true}) {
+                        turn++;
+                        DType resultType = accumulate ? DType.F32 : FLOATING[turn / 2 % 3];
+                        Tensor a = operand(dtype, layout, turn, shape[0]);
+                        Tensor b = operand(FLOATING[turn % 3], Layout.values()[turn % 7], -turn, shape[1]);
+                        Tensor out = operand(resultType, ofResults[turn % 2], 5, shape[2]);
+                        double[] before = HostTensor.values(out);
+                        backend().matmul(a, b, out, accumulate);
+                        assertProduct(a, b, accumulate ? before : new double[before.length], out);
+                    }
+                }
+            }
+        }
+    }
+
+    private static void assertProduct(Tensor a, Tensor b, double[] expected, Tensor out) {
+        double[] x = HostTensor.values(expanded(a, out.shape()));
+        double[] y = HostTensor.values(expanded(b, out.shape()));
+        int m = (int) out.size(-2);
+        int n = (int) out.size(-1);
+        int k = (int) a.size(-1);
+        double[] actual = HostTensor.values(out);
+        for (int i = 0; i < actual.length; i++) {
+            int product = i / (m * n);
+            int row = i / n % m;
+            double sum = expected[i];
+            double size = Math.abs(sum);
+            for (int j = 0; j < k; j++) {
+                double term = x[(product * m + row) * k + j] * y[(product * k + j) * n + i % n];
+                sum += term;
+                size += Math.abs(term);
+            }
+            double last = switch (out.dtype()) {
+                case BF16 -> 0x1p-8;
+                case F16 -> 0x1p-11;
+                default -> 0;
+            };
+            assertThat(Math.abs(actual[i] - sum)).as("%s %s x %s %s, element %d: %s instead of %s", a.dtype(), a.shape(), b.dtype(), b.shape(), i,
+                    actual[i], sum).isLessThanOrEqualTo((k + 2) * 0x1p-24 * size + last * Math.abs(sum) + 1e-7 * last);
+        }
+    }
+
+    /** The operand with the result's batch axes. */
+    private static Tensor expanded(Tensor operand, Shape result) {
+        long[] shape = Arrays.copyOf(result.toArray(), result.rank());
+        shape[shape.length - 2] = operand.size(-2);
+        shape[shape.length - 1] = operand.size(-1);
+        Shape target = Shape.of(shape);
+        long[] strides = operand.expandedStrides(target, "test");
+        strides[strides.length - 2] = operand.stride(-2);
+        strides[strides.length - 1] = operand.stride(-1);
+        return operand.alias(target, strides, operand.offset());
+    }
+}

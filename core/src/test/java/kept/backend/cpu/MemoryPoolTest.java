@@ -1,0 +1,120 @@
+package kept.backend.cpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.ArrayList;
+import java.util.List;
+import kept.backend.MemoryUsage;
+import kept.tensor.OutOfMemoryException;
+import org.junit.jupiter.api.Test;
+
+class MemoryPoolTest {
+    private final MemoryPool pool = new MemoryPool(Long.MAX_VALUE);
+
+    @Test
+    void blocksAreAlignedAndLargeEnoughWithAtMostAnEighthOfWaste() {
+        for (long bytes = 0; bytes < 100_000; bytes += 1 + bytes / 40) {
+            CpuBuffer block = pool.allocate(bytes);
+            assertThat(block.segment().address() % MemoryPool.ALIGNMENT).isZero();
+            assertThat(block.byteSize()).isGreaterThanOrEqualTo(bytes);
+            assertThat(block.byteSize() - bytes).as("waste of %d bytes", bytes).isLessThanOrEqualTo(Math.max(MemoryPool.ALIGNMENT, bytes / 8));
+        }
+        for (long bytes = 1 << 20; bytes > 0; bytes = bytes * 3 / 2 + 1) {
+            long size = MemoryPool.sizeClass(bytes);
+            assertThat(size).isBetween(bytes, bytes + bytes / 8);
+            assertThat(MemoryPool.sizeClass(size)).isEqualTo(size);
+            if (bytes > 1L << 60) {
+                break;
+            }
+        }
+        pool.trim();
+    }
+
+    @Test
+    void releasedBlocksAreTheNextOnesGivenOut() {
+        CpuBuffer first = pool.allocate(1000);
+        pool.release(first);
+        assertThat(pool.allocate(1024)).isSameAs(first);
+        assertThat(pool.allocate(1000)).isNotSameAs(first);
+        assertThat(pool.usage()).isEqualTo(new MemoryUsage(2048, 2048, 2048));
+    }
+
+    @Test
+    void countsFollowEveryStep() {
+        CpuBuffer a = pool.allocate(64);
+        CpuBuffer b = pool.allocate(6400);
+        assertThat(pool.usage()).isEqualTo(new MemoryUsage(6720, 6720, 6720));
+        pool.release(b);
+        assertThat(pool.usage()).isEqualTo(new MemoryUsage(64, 6720, 6720));
+        pool.trim();
+        assertThat(pool.usage()).isEqualTo(new MemoryUsage(64, 6720, 64));
+        pool.release(a);
+        pool.trim();
+        assertThat(pool.usage()).isEqualTo(new MemoryUsage(0, 6720, 0));
+        assertThatThrownBy(() -> a.segment().fill((byte) 0)).isInstanceOf(IllegalStateException.class);
+    }
+
+    @Test
+    void aSteadyLoopReservesNothingMore() {
+        long reserved = 0;
+        for (int step = 1; step <= 1000; step++) {
+            List<CpuBuffer> blocks = new ArrayList<>();
+            for (int i = 0; i < 20; i++) {
+                blocks.add(pool.allocate(100L << i % 10));
+            }
+            blocks.forEach(pool::release);
+            if (step == 10) {
+                reserved = pool.usage().reserved();
+            }
+        }
+        assertThat(pool.usage().reserved()).isEqualTo(reserved);
+        assertThat(pool.usage().inUse()).isZero();
+    }
+
+    @Test
+    void freeBlocksMakeRoomBeforeAnAllocationFails() {
+        var limited = new MemoryPool(10_240);
+        CpuBuffer a = limited.allocate(8192);
+        limited.release(a);
+        CpuBuffer b = limited.allocate(4096);
+        assertThat(limited.usage()).isEqualTo(new MemoryUsage(4096, 8192, 4096));
+        assertThatThrownBy(() -> limited.allocate(6200))
+                .isInstanceOf(OutOfMemoryException.class)
+                .hasMessageContainingAll("6200 bytes", "4096 bytes in use", "4096 reserved", "limit 10240 bytes", "-Dkept.cpu.memory");
+        limited.release(b);
+        assertThat(limited.allocate(6200).byteSize()).isEqualTo(6656);
+    }
+
+    @Test
+    void whatTheSystemCannotGiveIsATypedError() {
+        CpuBuffer held = pool.allocate(64);
+        assertThatThrownBy(() -> pool.allocate(1L << 60))
+                .isInstanceOf(OutOfMemoryException.class)
+                .hasMessageContainingAll("no room on cpu for " + (1L << 60) + " bytes", "64 bytes in use", "smaller batch");
+        assertThat(pool.usage()).isEqualTo(new MemoryUsage(64, 64, 64));
+        pool.release(held);
+    }
+
+    @Test
+    void threadsShareThePool() throws InterruptedException {
+        List<Thread> threads = new ArrayList<>();
+        for (int t = 0; t < 4; t++) {
+            threads.add(Thread.ofPlatform().start(() -> {
+                for (int i = 0; i < 2000; i++) {
+                    CpuBuffer a = pool.allocate(64L * (i % 7));
+                    CpuBuffer b = pool.allocate(640);
+                    a.segment().fill((byte) 1);
+                    pool.release(a);
+                    pool.release(b);
+                }
+            }));
+        }
+        for (Thread thread : threads) {
+            thread.join();
+        }
+        assertThat(pool.usage().inUse()).isZero();
+        pool.trim();
+        assertThat(pool.usage().reserved()).isZero();
+    }
+}
