@@ -11,8 +11,8 @@ import kept.tensor.Tensor;
 import org.assertj.core.data.Offset;
 
 /**
- * Compares an operation's values with a float64 reference, and its gradients with central differences of that reference: with operands that lie dense in
- * memory, that are transposed views, and that are every second element of something larger; and with each operand alone wanting a gradient.
+ * Compares an operation's values with a float64 reference, and its gradients with central differences of that reference: with operands that lie dense
+ * in memory, that are transposed views, and that are every second element of something larger; and with each operand alone wanting a gradient.
  */
 public final class GradientCheck {
     private static final double STEP = 1e-5;

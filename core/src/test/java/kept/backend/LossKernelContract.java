@@ -46,7 +46,8 @@ public abstract class LossKernelContract extends KernelContract {
                 long target = targets[i];
                 exact[i] = RowReference.EXACT.crossEntropy(row(values, i, width), target);
                 plain[i] = RowReference.PLAIN.crossEntropy(row(values, i, width), target);
-                assertGradient("cross-entropy", row(logits, i, width), row(values, i, width), v -> SCALE * RowReference.EXACT.crossEntropy(v, target));
+                assertGradient("cross-entropy", row(logits, i, width), row(values, i, width),
+                        v -> SCALE * RowReference.EXACT.crossEntropy(v, target));
             }
             assertAsGoodAsPlain("cross-entropy", losses, exact, plain);
             assertThat(row(logits, 1, width).toFloatArray()).as("no label, no gradient").containsOnly(0f);
@@ -158,7 +159,8 @@ public abstract class LossKernelContract extends KernelContract {
                     var objective = new DistillationObjective(divergence, temperature, 0.5);
                     Tensor student = Tensor.of(s, 4, width);
                     Tensor losses = out(DType.F32, 4);
-                    backend().distillationRows(objective, Tensor.of(t, 4, width), student, Tensor.of(new long[] {0, 1, -1, 3}), 1, losses, out(DType.F32, 4));
+                    backend().distillationRows(objective, Tensor.of(t, 4, width), student, Tensor.of(new long[] {0, 1, -1, 3}), 1, losses,
+                            out(DType.F32, 4));
                     for (float value : losses.toFloatArray()) {
                         assertThat(value).as("loss, %s, width %d", objective, width).isFinite().isGreaterThan(-1e-6f);
                     }
@@ -194,7 +196,8 @@ public abstract class LossKernelContract extends KernelContract {
         Tensor logits = Tensor.ones(2, 5);
         Tensor labels = Tensor.of(new long[] {0, 5});
         Tensor losses = out(DType.F32, 2);
-        assertThatThrownBy(() -> backend().crossEntropyRows(logits, labels, 1, losses)).isInstanceOf(ShapeException.class).hasMessageContaining("label 5");
+        assertThatThrownBy(() -> backend().crossEntropyRows(logits, labels, 1, losses)).isInstanceOf(ShapeException.class)
+                .hasMessageContaining("label 5");
         var objective = new DistillationObjective(Divergence.FORWARD_KL, 1, 0.5);
         assertThatThrownBy(() -> backend().distillationRows(objective, Tensor.ones(2, 5), logits, labels, 1, losses, out(DType.F32, 2)))
                 .isInstanceOf(ShapeException.class).hasMessageContaining("vocabulary of 5");

@@ -63,7 +63,8 @@ public abstract class RowKernelContract extends KernelContract {
         Tensor out = out(DType.F32, 2, 6);
         backend().softmax(false, x, out);
         double e = Math.exp(-1);
-        assertThat(out.toFloatArray()).containsExactly(new float[] {(float) (1 / (2 + e)), 0, (float) (e / (2 + e)), 0, (float) (1 / (2 + e)), 0, 1, 0, 0, 0, 0, 0},
+        assertThat(out.toFloatArray())
+                .containsExactly(new float[] {(float) (1 / (2 + e)), 0, (float) (e / (2 + e)), 0, (float) (1 / (2 + e)), 0, 1, 0, 0, 0, 0, 0},
                 Offset.offset(1e-7f));
         backend().softmax(true, x, out);
         assertThat(out.toFloatArray()[1]).isEqualTo(-20000.862f);
@@ -173,7 +174,8 @@ public abstract class RowKernelContract extends KernelContract {
             assertAsGoodAsPlain("rms norm", out, RowReference.EXACT.rmsNorm(values(x), values(weight), EPSILON),
                     RowReference.PLAIN.rmsNorm(values(x), values(weight), EPSILON));
             double[] first = Arrays.copyOf(values(x), width);
-            assertThat((double) rstd.toFloatArray()[0]).isCloseTo(1 / Math.sqrt(dot(first, first) / width + EPSILON), Percentage.withPercentage(1e-4));
+            assertThat((double) rstd.toFloatArray()[0])
+                    .isCloseTo(1 / Math.sqrt(dot(first, first) / width + EPSILON), Percentage.withPercentage(1e-4));
             backend().rmsNorm(x, weight, EPSILON, x, rstd);
             assertThat(x.toFloatArray()).as("in place").isEqualTo(out.toFloatArray());
         });

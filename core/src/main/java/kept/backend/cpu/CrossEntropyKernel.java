@@ -63,8 +63,8 @@ final class CrossEntropyKernel {
         for (long row = 0; row < labels.elementCount(); row++) {
             long label = memory.getAtIndex(JAVA_LONG, labels.offset() + row);
             if (label >= vocabulary) {
-                throw new ShapeException("[%s] label %d of row %d lies outside the vocabulary of %d: give token ids below it, or a negative one to skip the row"
-                        .formatted(operation, label, row, vocabulary));
+                throw new ShapeException(("[%s] label %d of row %d lies outside the vocabulary of %d: "
+                        + "give token ids below it, or a negative one to skip the row").formatted(operation, label, row, vocabulary));
             }
         }
     }

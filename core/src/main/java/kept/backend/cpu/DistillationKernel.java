@@ -122,7 +122,8 @@ final class DistillationKernel {
             long s = sAt + 4L * i;
             RowMath.exp(teacher, t, count, logits.teacherMax(), factor, p, 0);
             RowMath.exp(student, s, count, logits.studentMax(), factor, q, 0);
-            divergence += DivergenceMath.forward(teacher, t, student, s, p, q, trueExponentials(s, count, logits, share), count, logits, slope, share);
+            divergence += DivergenceMath.forward(teacher, t, student, s, p, q, trueExponentials(s, count, logits, share), count, logits, slope,
+                    share);
         }
         return divergence - logits.correction();
     }

@@ -73,8 +73,8 @@ final class DivergenceMath {
      * @return the sum over the block
      */
     static float forward(
-            MemorySegment teacher, long tAt, MemorySegment student, long sAt, MemorySegment ps, MemorySegment qs, MemorySegment ones, int count, Logits row,
-            float slope, float share) {
+            MemorySegment teacher, long tAt, MemorySegment student, long sAt, MemorySegment ps, MemorySegment qs, MemorySegment ones, int count,
+            Logits row, float slope, float share) {
         FloatVector sums = FloatVector.zero(SPECIES);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
@@ -101,7 +101,8 @@ final class DivergenceMath {
     }
 
     private static float difference(MemorySegment teacher, long tAt, MemorySegment student, long sAt, Logits row) {
-        return (teacher.get(JAVA_FLOAT, tAt) - row.teacherMax) * row.factor - (student.get(JAVA_FLOAT, sAt) - row.studentMax) * row.factor - row.shift;
+        return (teacher.get(JAVA_FLOAT, tAt) - row.teacherMax) * row.factor - (student.get(JAVA_FLOAT, sAt) - row.studentMax) * row.factor
+                - row.shift;
     }
 
     /**
@@ -120,8 +121,8 @@ final class DivergenceMath {
      * @return the sum over the block
      */
     static float reverse(
-            MemorySegment teacher, long tAt, MemorySegment student, long sAt, MemorySegment ps, MemorySegment qs, MemorySegment u, long uAt, int count,
-            Logits row) {
+            MemorySegment teacher, long tAt, MemorySegment student, long sAt, MemorySegment ps, MemorySegment qs, MemorySegment u, long uAt,
+            int count, Logits row) {
         FloatVector sums = FloatVector.zero(SPECIES);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {

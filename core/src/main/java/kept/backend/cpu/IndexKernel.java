@@ -40,8 +40,8 @@ final class IndexKernel {
     }
 
     /**
-     * {@code out[..., index[..., i, ...], ...] += x[..., i, ...]}. Slices along the outermost other axis meet different elements of out, and so may go
-     * side by side; within one, elements are added in row-major order.
+     * {@code out[..., index[..., i, ...], ...] += x[..., i, ...]}. Slices along the outermost other axis meet different elements of out, and so may
+     * go side by side; within one, elements are added in row-major order.
      *
      * @param x what is added
      * @param axis the axis that is indexed

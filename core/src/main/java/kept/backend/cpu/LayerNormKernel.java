@@ -105,8 +105,8 @@ final class LayerNormKernel {
     }
 
     private static void normalise(
-            MemorySegment x, long at, int count, float mean, float rstd, MemorySegment weight, long wAt, MemorySegment bias, long bAt, MemorySegment out,
-            long outAt) {
+            MemorySegment x, long at, int count, float mean, float rstd, MemorySegment weight, long wAt, MemorySegment bias, long bAt,
+            MemorySegment out, long outAt) {
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
             FloatVector n = FloatVector.fromMemorySegment(SPECIES, x, at + 4L * i, ORDER).sub(mean).mul(rstd);
@@ -182,7 +182,8 @@ final class LayerNormKernel {
 
     /** {@code dx = rstd (m - average(m) - n average(m n))}: a pass for the averages, a pass for the row. */
     private static void inputs(
-            MemorySegment g, long gAt, MemorySegment x, long at, int count, float mean, float rstd, MemorySegment weight, long wAt, MemorySegment dx, long dxAt) {
+            MemorySegment g, long gAt, MemorySegment x, long at, int count, float mean, float rstd, MemorySegment weight, long wAt, MemorySegment dx,
+            long dxAt) {
         FloatVector m0 = FloatVector.zero(SPECIES);
         FloatVector m1 = m0;
         FloatVector mn0 = m0;
@@ -190,7 +191,8 @@ final class LayerNormKernel {
         int i = 0;
         for (; i <= count - 2 * LANES; i += 2 * LANES) {
             long p = 4L * i;
-            FloatVector a = FloatVector.fromMemorySegment(SPECIES, g, gAt + p, ORDER).mul(FloatVector.fromMemorySegment(SPECIES, weight, wAt + p, ORDER));
+            FloatVector a = FloatVector.fromMemorySegment(SPECIES, g, gAt + p, ORDER)
+                    .mul(FloatVector.fromMemorySegment(SPECIES, weight, wAt + p, ORDER));
             FloatVector b = FloatVector.fromMemorySegment(SPECIES, g, gAt + p + BYTES, ORDER)
                     .mul(FloatVector.fromMemorySegment(SPECIES, weight, wAt + p + BYTES, ORDER));
             m0 = m0.add(a);
@@ -209,7 +211,8 @@ final class LayerNormKernel {
         mn = mn * rstd / count;
         for (i = 0; i <= count - LANES; i += LANES) {
             long p = 4L * i;
-            FloatVector a = FloatVector.fromMemorySegment(SPECIES, g, gAt + p, ORDER).mul(FloatVector.fromMemorySegment(SPECIES, weight, wAt + p, ORDER));
+            FloatVector a = FloatVector.fromMemorySegment(SPECIES, g, gAt + p, ORDER)
+                    .mul(FloatVector.fromMemorySegment(SPECIES, weight, wAt + p, ORDER));
             FloatVector n = FloatVector.fromMemorySegment(SPECIES, x, at + p, ORDER).sub(mean).mul(rstd);
             n.fma(FloatVector.broadcast(SPECIES, -mn), a.sub(m)).mul(rstd).intoMemorySegment(dx, dxAt + p, ORDER);
         }

@@ -57,7 +57,8 @@ final class MatmulKernel {
 
     private static long[] batchStrides(Tensor operand, long[] batch) {
         int own = operand.rank() - 2;
-        Tensor first = operand.alias(Shape.of(Arrays.copyOf(operand.shape().toArray(), own)), Arrays.copyOf(operand.strides(), own), operand.offset());
+        Tensor first = operand.alias(
+                Shape.of(Arrays.copyOf(operand.shape().toArray(), own)), Arrays.copyOf(operand.strides(), own), operand.offset());
         return first.expandedStrides(Shape.of(batch), "matmul");
     }
 

@@ -68,7 +68,8 @@ final class OptimizerKernel {
     }
 
     private static void adamW(
-            Numbers numbers, MemorySegment ws, long wAt, MemorySegment gs, long gAt, MemorySegment ms, long mAt, MemorySegment vs, long vAt, int count) {
+            Numbers numbers, MemorySegment ws, long wAt, MemorySegment gs, long gAt, MemorySegment ms, long mAt, MemorySegment vs, long vAt,
+            int count) {
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
             long p = 4L * i;

@@ -141,7 +141,8 @@ final class RmsNormKernel {
         int i = 0;
         for (; i <= count - 2 * LANES; i += 2 * LANES) {
             long p = 4L * i;
-            FloatVector a = FloatVector.fromMemorySegment(SPECIES, g, gAt + p, ORDER).mul(FloatVector.fromMemorySegment(SPECIES, weight, wAt + p, ORDER));
+            FloatVector a = FloatVector.fromMemorySegment(SPECIES, g, gAt + p, ORDER)
+                    .mul(FloatVector.fromMemorySegment(SPECIES, weight, wAt + p, ORDER));
             FloatVector b = FloatVector.fromMemorySegment(SPECIES, g, gAt + p + BYTES, ORDER)
                     .mul(FloatVector.fromMemorySegment(SPECIES, weight, wAt + p + BYTES, ORDER));
             s0 = FloatVector.fromMemorySegment(SPECIES, x, at + p, ORDER).fma(a, s0);
@@ -154,7 +155,8 @@ final class RmsNormKernel {
         float average = sum * rstd / count;
         for (i = 0; i <= count - LANES; i += LANES) {
             long p = 4L * i;
-            FloatVector a = FloatVector.fromMemorySegment(SPECIES, g, gAt + p, ORDER).mul(FloatVector.fromMemorySegment(SPECIES, weight, wAt + p, ORDER));
+            FloatVector a = FloatVector.fromMemorySegment(SPECIES, g, gAt + p, ORDER)
+                    .mul(FloatVector.fromMemorySegment(SPECIES, weight, wAt + p, ORDER));
             FloatVector n = FloatVector.fromMemorySegment(SPECIES, x, at + p, ORDER).mul(rstd);
             n.fma(FloatVector.broadcast(SPECIES, -average), a).mul(rstd).intoMemorySegment(dx, dxAt + p, ORDER);
         }

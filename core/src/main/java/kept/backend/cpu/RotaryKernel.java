@@ -57,7 +57,8 @@ final class RotaryKernel {
 
     /** Both halves are read before either is written, so that out may be x. */
     private static void rotate(
-            MemorySegment x, long at, MemorySegment cos, long cosAt, MemorySegment sin, long sinAt, int half, float sign, MemorySegment out, long outAt) {
+            MemorySegment x, long at, MemorySegment cos, long cosAt, MemorySegment sin, long sinAt, int half, float sign, MemorySegment out,
+            long outAt) {
         long apart = 4L * half;
         int i = 0;
         for (; i <= half - LANES; i += LANES) {

@@ -6,7 +6,9 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import kept.tensor.Tensor;
 
-/** Softmax, its logarithm, and the logarithm of sums of exponentials, row by row: a row is read from memory once and stays in the cache after that. */
+/**
+ * Softmax, its logarithm, and the logarithm of sums of exponentials, row by row: a row is read from memory once and stays in the cache after that.
+ */
 final class SoftmaxKernel {
     private SoftmaxKernel() {}
 

@@ -47,7 +47,8 @@ final class SwiGluKernel {
         });
     }
 
-    private static void forward(MemorySegment gate, long gAt, MemorySegment up, long uAt, MemorySegment zs, int count, MemorySegment out, long outAt) {
+    private static void forward(MemorySegment gate, long gAt, MemorySegment up, long uAt, MemorySegment zs, int count, MemorySegment out,
+            long outAt) {
         FloatVector one = FloatVector.broadcast(SPECIES, 1f);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {

@@ -49,7 +49,8 @@ final class WorkerPool implements AutoCloseable {
      */
     WorkerPool(int threads) {
         if (threads < 1) {
-            throw new IllegalArgumentException("[worker pool] needs at least one thread, not " + threads + ": set " + THREADS_PROPERTY + " to 1 or more");
+            throw new IllegalArgumentException("[worker pool] needs at least one thread, not " + threads + ": set " + THREADS_PROPERTY
+                    + " to 1 or more");
         }
         workers = new Worker[threads - 1];
         for (int i = 0; i < workers.length; i++) {

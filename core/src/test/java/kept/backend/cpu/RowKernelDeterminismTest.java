@@ -108,8 +108,8 @@ class RowKernelDeterminismTest {
             Tensor student = Tensor.normal(2, 1, ROWS, WIDTH);
             Tensor losses = out(ROWS);
             Tensor divergences = out(ROWS);
-            backend.distillationRows(new DistillationObjective(divergence, 2, 0.5), Tensor.normal(2, 2, ROWS, WIDTH), student, Tensor.of(labels), 1, losses,
-                    divergences);
+            backend.distillationRows(new DistillationObjective(divergence, 2, 0.5), Tensor.normal(2, 2, ROWS, WIDTH), student, Tensor.of(labels), 1,
+                    losses, divergences);
             results.addAll(List.of(student, losses, divergences));
         }
         Tensor logits = Tensor.normal(2, 3, ROWS, WIDTH);
