@@ -12,8 +12,15 @@ import kept.distill.Fidelity;
  * @param stages the student's fidelity by the name of the stage, such as {@code mapped} and {@code distilled}, in order
  */
 public record DomainResult(String name, SequencedMap<String, Fidelity> stages) {
-    /** Fixes the stages. */
+    /**
+     * Fixes the stages.
+     *
+     * @throws IllegalArgumentException if there is no stage
+     */
     public DomainResult {
+        if (stages.isEmpty()) {
+            throw new IllegalArgumentException("[report] the domain '%s' has no stage: measure the student at least once".formatted(name));
+        }
         stages = Collections.unmodifiableSequencedMap(new LinkedHashMap<>(stages));
     }
 
@@ -24,5 +31,14 @@ public record DomainResult(String name, SequencedMap<String, Fidelity> stages) {
      */
     public double teacherPerplexity() {
         return stages.firstEntry().getValue().perplexityTeacher();
+    }
+
+    /**
+     * How the mean divergence changed from the first stage to the last, in words.
+     *
+     * @return such as {@code 18.2x smaller}
+     */
+    public String change() {
+        return Figures.change(stages.firstEntry().getValue().klMean(), stages.lastEntry().getValue().klMean());
     }
 }

@@ -1,0 +1,61 @@
+package kept.report;
+
+import java.util.Locale;
+
+/** Numbers as a person reads them, the same in the terminal and on the page. */
+final class Figures {
+    /** What stands where there is no number. */
+    static final String NONE = "n/a";
+
+    private Figures() { }
+
+    /** A perplexity, to two decimals while that says something. */
+    static String perplexity(double value) {
+        if (!Double.isFinite(value)) {
+            return NONE;
+        }
+        return String.format(Locale.ROOT, value < 1e5 ? "%.2f" : "%.2e", value);
+    }
+
+    /** A number of any size, to three digits: divergences span ten powers of ten. */
+    static String significant(double value) {
+        if (!Double.isFinite(value)) {
+            return NONE;
+        }
+        if (value == 0) {
+            return "0";
+        }
+        double size = Math.abs(value);
+        if (size < 1e-4 || size >= 1e6) {
+            return String.format(Locale.ROOT, "%.2e", value);
+        }
+        int decimals = Math.max(0, 2 - (int) Math.floor(Math.log10(size)));
+        return String.format(Locale.ROOT, "%." + decimals + "f", value);
+    }
+
+    /** A share of one as a percentage. */
+    static String percentage(double share) {
+        return Double.isFinite(share) ? String.format(Locale.ROOT, "%.2f%%", 100 * share) : NONE;
+    }
+
+    /** A count, in groups of three. */
+    static String count(long value) {
+        return String.format(Locale.ROOT, "%,d", value);
+    }
+
+    /** How a divergence changed, such as "18.2x smaller". */
+    static String change(double before, double after) {
+        if (!Double.isFinite(before) || !Double.isFinite(after)) {
+            return NONE;
+        }
+        if (before == after) {
+            return "unchanged";
+        }
+        double ratio = Math.max(before, after) / Math.min(before, after);
+        if (Double.isInfinite(ratio)) {
+            return after == 0 ? "to nothing" : "from nothing";
+        }
+        String factor = ratio < 1e4 ? String.format(Locale.ROOT, "%.1f", ratio) : String.format(Locale.ROOT, "%.1e", ratio);
+        return "%sx %s".formatted(factor, after < before ? "smaller" : "larger");
+    }
+}

@@ -1,0 +1,77 @@
+package kept.report;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.ToDoubleFunction;
+import kept.distill.Fidelity;
+import kept.distill.StepMetrics;
+import kept.mapping.Mapping;
+
+/** A report as the object that {@code report.json} holds; where there is no number, null. */
+final class ReportJson {
+    private ReportJson() { }
+
+    static Map<String, Object> of(RunReport report) {
+        Map<String, Object> json = new LinkedHashMap<>();
+        Map<String, Object> domains = new LinkedHashMap<>();
+        report.domains().forEach(domain -> domains.put(domain.name(), domain(domain)));
+        json.put("domains", domains);
+        json.put("steps", steps(report.steps()));
+        json.put("norms", report.norms().stream().map(norm -> object("name", norm.norm(), "mean_over_rms", finite(norm.meanOverRms()),
+            "bias_over_weight", finite(norm.biasOverWeight()))).toList());
+        json.put("mapping", mapping(report.mapping()));
+        json.put("provenance", report.provenance());
+        return json;
+    }
+
+    private static Map<String, Object> domain(DomainResult domain) {
+        Map<String, Object> stages = new LinkedHashMap<>();
+        domain.stages().forEach((name, fidelity) -> stages.put(name, stage(fidelity)));
+        return object("teacher", object("perplexity", finite(domain.teacherPerplexity())), "stages", stages);
+    }
+
+    private static Map<String, Object> stage(Fidelity fidelity) {
+        return object("tokens", fidelity.tokens(), "kl_mean", finite(fidelity.klMean()), "kl_p99", finite(fidelity.klP99()),
+            "top1_agreement", finite(fidelity.top1Agreement()), "perplexity", finite(fidelity.perplexityStudent()));
+    }
+
+    /** One array for each quantity, as charts and data frames take them. */
+    private static Map<String, Object> steps(List<StepMetrics> steps) {
+        return object("step", steps.stream().map(StepMetrics::step).toList(),
+            "tokens", steps.stream().map(StepMetrics::tokens).toList(),
+            "loss", series(steps, StepMetrics::loss),
+            "divergence", series(steps, StepMetrics::divergence),
+            "gradient_norm", series(steps, StepMetrics::gradientNorm),
+            "learning_rate", series(steps, StepMetrics::learningRate),
+            "seconds", series(steps, StepMetrics::seconds));
+    }
+
+    private static Map<String, Object> mapping(Mapping mapping) {
+        return object("name", mapping.name(),
+            "rows", mapping.rows().stream().map(row -> object("target", row.target(), "sources", row.sources(),
+                "method", row.transform().method(), "reason", row.reason())).toList(),
+            "dropped", mapping.dropped().stream().map(tensor -> object("source", tensor.source(), "reason", tensor.reason())).toList());
+    }
+
+    private static List<Double> series(List<StepMetrics> steps, ToDoubleFunction<StepMetrics> quantity) {
+        List<Double> series = new ArrayList<>();
+        steps.forEach(step -> series.add(finite(quantity.applyAsDouble(step))));
+        return series;
+    }
+
+    /** JSON has no NaN and no infinity. */
+    private static Double finite(double value) {
+        return Double.isFinite(value) ? value : null;
+    }
+
+    /** Keys and values in turn. */
+    private static Map<String, Object> object(Object... entries) {
+        Map<String, Object> object = new LinkedHashMap<>();
+        for (int i = 0; i < entries.length; i += 2) {
+            object.put((String) entries[i], entries[i + 1]);
+        }
+        return object;
+    }
+}

@@ -1,0 +1,35 @@
+package kept.report;
+
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import kept.checkpoint.AtomicFiles;
+
+/** Shows a run: a table in the terminal, and {@code report.json} with all its numbers. */
+public final class ReportWriter {
+    /** The name of the file with the numbers. */
+    public static final String JSON_FILE = "report.json";
+
+    private ReportWriter() { }
+
+    /**
+     * Writes the report's files, replacing those of the same names. Equal reports give equal bytes.
+     *
+     * @param report the run
+     * @param directory an existing directory
+     * @throws kept.checkpoint.CheckpointException if a file cannot be written
+     */
+    public static void write(RunReport report, Path directory) {
+        AtomicFiles.writeJson(directory.resolve(JSON_FILE), ReportJson.of(report));
+    }
+
+    /**
+     * Prints the results in aligned columns: for each domain the teacher's perplexity, each stage's perplexity, mean and 99th percentile of
+     * KL(teacher || student) in nats per token and top-1 agreement, and how the mean changed from the first stage to the last.
+     *
+     * @param report the run
+     * @param out where to print; flushed, not closed
+     */
+    public static void print(RunReport report, PrintWriter out) {
+        ReportTable.print(report.domains(), out);
+    }
+}
