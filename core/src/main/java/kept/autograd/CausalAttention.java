@@ -48,7 +48,8 @@ public final class CausalAttention extends Operation {
         check(q, k, v);
         int queries = Math.toIntExact(q.size(1));
         int keys = Math.toIntExact(k.size(1));
-        Tensor scores = q.cast(DType.F32).permute(0, 2, 1, 3).matmul(forHeads(k, q.size(2)).permute(0, 2, 3, 1)).mul(scale); // [b, heads, queries, keys]
+        Tensor keysAcross = forHeads(k, q.size(2)).permute(0, 2, 3, 1); // [batch, heads, D, keys]
+        Tensor scores = q.cast(DType.F32).permute(0, 2, 1, 3).matmul(keysAcross).mul(scale); // [batch, heads, queries, keys]
         Tensor last = Tensor.arange(queries).unsqueeze(1).add(keys - queries);
         Tensor visible = Tensor.arange(keys).unsqueeze(0).le(last); // [queries, keys]
         Tensor weights = Tensor.where(visible, scores, Tensor.scalar(Double.NEGATIVE_INFINITY, DType.F32)).softmax(-1);
@@ -71,8 +72,8 @@ public final class CausalAttention extends Operation {
         boolean fit = q.rank() == 4 && k.rank() == 4 && k.shape().equals(v.shape()) && q.size(0) == k.size(0) && q.size(1) <= k.size(1)
                 && q.size(3) == k.size(3) && k.size(2) > 0 && q.size(2) % k.size(2) == 0;
         if (!fit) {
-            throw new ShapeException(("[attention] needs q [batch, queries, heads, D] and k, v [batch, keys, groups, D] with keys at least queries and"
-                    + " groups dividing heads, not %s, %s, %s").formatted(q.shape(), k.shape(), v.shape()));
+            throw new ShapeException(("[attention] needs q [batch, queries, heads, D] and k, v [batch, keys, groups, D] with keys at least queries"
+                    + " and groups dividing heads, not %s, %s, %s").formatted(q.shape(), k.shape(), v.shape()));
         }
     }
 

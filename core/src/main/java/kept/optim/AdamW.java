@@ -100,8 +100,9 @@ public final class AdamW implements AutoCloseable {
     }
 
     private static void checkDistinct(String name, Parameter parameter, Map<String, Parameter> all) {
+        Tensor value = parameter.value();
         all.forEach((otherName, other) -> {
-            if (other.value().buffer() == parameter.value().buffer() && other.value().offset() == parameter.value().offset() && !otherName.equals(name)) {
+            if (!otherName.equals(name) && other.value().buffer() == value.buffer() && other.value().offset() == value.offset()) {
                 throw new TensorException("[adamw] '%s' and '%s' are one tensor; name it once".formatted(name, otherName));
             }
         });

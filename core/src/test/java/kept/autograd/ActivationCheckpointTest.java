@@ -55,12 +55,13 @@ class ActivationCheckpointTest {
         for (int i = 0; i < plain.size(); i++) {
             assertThat(checkpointed.get(i)).as("result %d", i).isEqualTo(plain.get(i));
         }
-        assertThat(plain.getLast()).as("the operand's gradient is not zero").contains(plain.getLast()[0]).isNotEqualTo(new float[plain.getLast().length]);
+        assertThat(plain.getLast()).as("the operand's gradient is not zero").isNotEqualTo(new float[plain.getLast().length]);
     }
 
     @Test
     void nestedSegmentsGiveTheSameBits() {
-        Runner nested = (segment, x) -> ActivationCheckpoint.apply(y -> ActivationCheckpoint.apply(segment, ActivationCheckpoint.apply(segment, y)), x);
+        Runner nested = (segment, x) ->
+                ActivationCheckpoint.apply(y -> ActivationCheckpoint.apply(segment, ActivationCheckpoint.apply(segment, y)), x);
         Runner plain = (segment, x) -> segment.apply(segment.apply(x));
         List<float[]> expected = results(plain, true);
         List<float[]> seen = results(nested, true);

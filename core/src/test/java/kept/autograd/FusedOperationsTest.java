@@ -72,9 +72,11 @@ class FusedOperationsTest {
     void largerShapesMatchThePlainDefinitions() {
         FusedCheck.assertMatches(in -> RmsNormalization.apply(in[0], in[1], EPSILON), in -> RmsNormalization.plain(in[0], in[1], EPSILON),
                 Shape.of(3, 127, 258), Shape.of(258));
-        FusedCheck.assertMatches(in -> LayerNormalization.apply(in[0], in[1], in[2], EPSILON), in -> LayerNormalization.plain(in[0], in[1], in[2], EPSILON),
+        FusedCheck.assertMatches(in -> LayerNormalization.apply(in[0], in[1], in[2], EPSILON),
+                in -> LayerNormalization.plain(in[0], in[1], in[2], EPSILON),
                 Shape.of(3, 127, 258), Shape.of(258), Shape.of(258));
-        FusedCheck.assertMatches(in -> SwiGluProduct.apply(in[0], in[1]), in -> SwiGluProduct.plain(in[0], in[1]), Shape.of(127, 258), Shape.of(127, 258));
+        FusedCheck.assertMatches(in -> SwiGluProduct.apply(in[0], in[1]), in -> SwiGluProduct.plain(in[0], in[1]),
+                Shape.of(127, 258), Shape.of(127, 258));
         Function<Tensor, Tensor> angles = x -> Tensor.uniform(20, 0, x.size(1), x.size(3) / 2).mul(6);
         FusedCheck.assertMatches(in -> RotaryPositions.apply(in[0], angles.apply(in[0]), angles.apply(in[0]).neg()),
                 in -> RotaryPositions.plain(in[0], angles.apply(in[0]), angles.apply(in[0]).neg()), Shape.of(2, 131, 5, 34));

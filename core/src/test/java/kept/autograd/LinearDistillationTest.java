@@ -268,6 +268,7 @@ class LinearDistillationTest {
 
     private static FactoredLogits logits(long seed, long batch, long sequence, long width, long vocabulary) {
         return new FactoredLogits(
-                Tensor.normal(seed, 0, batch, sequence, width).requireGradient(), Tensor.normal(seed, 1, vocabulary, width).mul(0.7).detach().requireGradient());
+                Tensor.normal(seed, 0, batch, sequence, width).requireGradient(),
+                Tensor.normal(seed, 1, vocabulary, width).mul(0.7).detach().requireGradient());
     }
 }

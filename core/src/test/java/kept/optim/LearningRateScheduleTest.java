@@ -45,7 +45,8 @@ class LearningRateScheduleTest {
     @Test
     void numbersOutOfRangeAreRefused() {
         assertThatThrownBy(() -> new LearningRateSchedule.Constant(-1, 0)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("peak");
-        assertThatThrownBy(() -> new LearningRateSchedule.Constant(1, -1)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("warm-up");
+        assertThatThrownBy(() -> new LearningRateSchedule.Constant(1, -1)).isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("warm-up");
         assertThatThrownBy(() -> new LearningRateSchedule.Cosine(1, 5, 4, 0)).isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("[learning rate] 5 warm-up steps do not fit into 4 steps");
         assertThatThrownBy(() -> new LearningRateSchedule.Cosine(1, 0, 4, 1.5)).isInstanceOf(IllegalArgumentException.class)

@@ -1,0 +1,151 @@
+package kept.nn;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import kept.autograd.CausalAttention;
+import kept.autograd.RotaryPositions;
+import kept.tensor.Scope;
+import kept.tensor.ShapeException;
+import kept.tensor.Tensor;
+import kept.tensor.TensorException;
+import org.assertj.core.data.Offset;
+import org.junit.jupiter.api.Test;
+
+/** Layers against what they are made of, and against literal numbers. */
+class LayersTest {
+    private static final int HIDDEN = 24;
+    private static final int HEADS = 4;
+    private static final int GROUPS = 2;
+    private static final int D = 6;
+
+    private static Linear linear(int stream, boolean bias, long out, long in) {
+        return new Linear(Tensor.normal(7, stream, out, in).mul(0.3).requireGradient(),
+                bias ? Tensor.normal(8, stream, out).requireGradient() : null);
+    }
+
+    private static Attention attention(boolean bias) {
+        return new Attention(linear(0, bias, HEADS * D, HIDDEN), linear(1, bias, GROUPS * D, HIDDEN), linear(2, bias, GROUPS * D, HIDDEN),
+                linear(3, bias, HIDDEN, HEADS * D), HEADS, GROUPS, D);
+    }
+
+    private static void assertClose(Tensor seen, Tensor expected) {
+        assertThat(seen.shape()).isEqualTo(expected.shape());
+        assertThat(seen.detach().sub(expected.detach()).abs().max().item()).isCloseTo(0, Offset.offset(2e-5f));
+    }
+
+    @Test
+    void linearMultipliesByTheTransposedWeightAndAddsTheBias() {
+        try (var _ = Scope.open()) {
+            var linear = new Linear(Tensor.of(new float[] {1, 2, 3, 4, 5, 6}, 3, 2), Tensor.of(new float[] {10, 20, 30}));
+            assertThat(linear.forward(Tensor.of(new float[] {1, 0, 0, 1}, 2, 1, 2)).toFloatArray()).containsExactly(11, 23, 35, 12, 24, 36);
+            var withoutBias = new Linear(linear.weight().value(), null);
+            assertThat(withoutBias.forward(Tensor.of(new float[] {1, 1}, 1, 2)).toFloatArray()).containsExactly(3, 7, 11);
+            assertThatThrownBy(() -> linear.forward(Tensor.zeros(2, 3))).isInstanceOf(ShapeException.class).hasMessageStartingWith("[linear]");
+        }
+    }
+
+    @Test
+    void embeddingLooksRowsUp() {
+        try (var _ = Scope.open()) {
+            var embedding = new Embedding(Tensor.of(new float[] {1, 2, 3, 4, 5, 6}, 3, 2).requireGradient());
+            Tensor rows = embedding.forward(Tensor.of(new long[] {2, 0, 2}, 1, 3));
+            assertThat(rows.shape().toArray()).containsExactly(1, 3, 2);
+            assertThat(rows.toFloatArray()).containsExactly(5, 6, 1, 2, 5, 6);
+            rows.sum().backward();
+            assertThat(embedding.weight().gradient().toFloatArray()).containsExactly(1, 1, 0, 0, 2, 2);
+        }
+    }
+
+    @Test
+    void normsOfLiteralNumbers() {
+        try (var _ = Scope.open()) {
+            Tensor x = Tensor.of(new float[] {1, 2, 3, 6}, 1, 4);
+            // mean 3, variance 3.5; mean square 12.5
+            Norm layerNorm = new LayerNorm(Tensor.of(new float[] {1, 1, 2, 2}), Tensor.of(new float[] {0, 1, 0, 1}), 0.5);
+            assertThat(layerNorm.forward(x).toFloatArray()).containsExactly(new float[] {-1, 0.5f, 0, 4}, Offset.offset(1e-6f));
+            Norm rmsNorm = new RmsNorm(Tensor.of(new float[] {1, 1, 2, 2}), 3.5);
+            assertThat(rmsNorm.forward(x).toFloatArray()).containsExactly(new float[] {0.25f, 0.5f, 1.5f, 3}, Offset.offset(1e-6f));
+            assertThat(rmsNorm.epsilon()).isEqualTo(3.5);
+        }
+    }
+
+    @Test
+    void swiGluIsItsThreeMaps() {
+        try (var _ = Scope.open()) {
+            Linear gate = linear(0, true, 10, 6);
+            Linear up = linear(1, false, 10, 6);
+            Linear down = linear(2, true, 6, 10);
+            Tensor x = Tensor.normal(9, 0, 2, 3, 6);
+            assertClose(new SwiGlu(gate, up, down).forward(x), down.forward(gate.forward(x).silu().mul(up.forward(x))));
+        }
+    }
+
+    @Test
+    void attentionIsItsPartsWithGradientsForEachParameter() {
+        try (var _ = Scope.open(); var rotary = new RotaryEmbedding(D, 100, new RopeScaling.None(), 64)) {
+            Attention layer = attention(true);
+            Attention parts = attention(true);
+            Tensor x = Tensor.normal(9, 0, 2, 7, HIDDEN);
+            RotaryEmbedding.Angles angles = rotary.angles(0, 7);
+            Tensor seen = layer.forward(x, angles, null);
+            Tensor expected = composed(parts, x, angles);
+            assertClose(seen, expected);
+            seen.square().sum().backward();
+            expected.square().sum().backward();
+            layer.parameters().forEach((name, parameter) -> {
+                Tensor wanted = parts.parameters().get(name).gradient();
+                float scale = wanted.abs().max().item();
+                assertThat(parameter.gradient().sub(wanted).abs().max().item()).as(name).isLessThanOrEqualTo(2e-5f * scale + 1e-4f);
+            });
+        }
+    }
+
+    private static Tensor composed(Attention layer, Tensor x, RotaryEmbedding.Angles angles) {
+        var p = layer.parameters();
+        Tensor q = x.linear(p.get("q_proj.weight").value()).add(p.get("q_proj.bias").value()).reshape(2, 7, HEADS, D);
+        Tensor k = x.linear(p.get("k_proj.weight").value()).add(p.get("k_proj.bias").value()).reshape(2, 7, GROUPS, D);
+        Tensor v = x.linear(p.get("v_proj.weight").value()).add(p.get("v_proj.bias").value()).reshape(2, 7, GROUPS, D);
+        q = RotaryPositions.plain(q, angles.cos(), angles.sin());
+        k = RotaryPositions.plain(k, angles.cos(), angles.sin());
+        Tensor read = CausalAttention.plain(q, k, v, 1 / Math.sqrt(D));
+        return read.reshape(2, 7, HEADS * D).linear(p.get("o_proj.weight").value()).add(p.get("o_proj.bias").value());
+    }
+
+    @Test
+    void attentionStepByStepWithKeptKeysIsAttentionAtOnce() {
+        try (var _ = Scope.open(); var rotary = new RotaryEmbedding(D, 100, new RopeScaling.None(), 64)) {
+            Attention layer = attention(false);
+            Tensor x = Tensor.normal(9, 0, 2, 9, HIDDEN);
+            Tensor whole = layer.forward(x, rotary.angles(0, 9), null);
+            var past = new Concatenated();
+            Tensor prompt = layer.forward(x.slice(1, 0, 5), rotary.angles(0, 5), past);
+            Tensor next = layer.forward(x.slice(1, 5, 6), rotary.angles(5, 1), past);
+            Tensor rest = layer.forward(x.slice(1, 6, 9), rotary.angles(6, 3), past);
+            assertClose(Tensor.concat(1, prompt, next, rest), whole);
+            assertThat(past.all.keys().shape().toArray()).containsExactly(2, 9, GROUPS, D);
+        }
+    }
+
+    /** Keeps keys and values by making longer tensors. */
+    private static final class Concatenated implements KeyValues {
+        private Pair all;
+
+        @Override
+        public Pair extend(Tensor keys, Tensor values) {
+            all = all == null ? new Pair(keys, values) : new Pair(Tensor.concat(1, all.keys(), keys), Tensor.concat(1, all.values(), values));
+            return all;
+        }
+    }
+
+    @Test
+    void attentionWithHeadsThatDoNotFitIsRefused() {
+        try (var _ = Scope.open()) {
+            Linear map = linear(0, false, 24, HIDDEN);
+            assertThatThrownBy(() -> new Attention(map, map, map, map, 4, 3, 6)).isInstanceOf(TensorException.class)
+                    .hasMessage("[attention] 3 key-value heads do not divide 4 heads");
+            assertThatThrownBy(() -> new Attention(map, map, map, map, 4, 2, 6)).isInstanceOf(ShapeException.class)
+                    .hasMessage("[attention] k_proj gives 24 features, not heads times head dimension, 12");
+        }
+    }
+}
