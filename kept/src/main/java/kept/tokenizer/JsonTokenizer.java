@@ -1,5 +1,6 @@
 package kept.tokenizer;
 
+import ai.djl.engine.EngineException;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -50,7 +51,7 @@ final class JsonTokenizer implements Tokenizer {
             // DJL would cut texts at 512 ids and add marks unless told otherwise.
             var options = Map.of("addSpecialTokens", "false", "truncation", "false", "padding", "false");
             return new JsonTokenizer(file, HuggingFaceTokenizer.newInstance(input, options), ids, config);
-        } catch (LinkageError | IllegalStateException e) {
+        } catch (LinkageError | IllegalStateException | EngineException e) {
             throw new TokenizerException("[tokenizer] Hugging Face's native library does not load: " + e
                     + "; DJL unpacks it to ~/.djl.ai (DJL_CACHE_DIR chooses another place), which must be writable", e);
         } catch (IOException | RuntimeException e) {
