@@ -39,6 +39,8 @@ class ViewsTest {
         assertThat(x.transpose(0, 1).reshape(6, 4).select(1, 0).toFloatArray()).containsExactly(0, 12, 4, 16, 8, 20);
         assertThat(isView(x.slice(2, 0, 2).flatten())).isFalse();
         assertThat(x.slice(2, 0, 2).flatten().toFloatArray()).containsExactly(0, 1, 4, 5, 8, 9, 12, 13, 16, 17, 20, 21);
+        assertThat(Tensor.arange(16).reshape(2, 8).slice(1, 0, 6).reshape(3, 4).toFloatArray())
+                .containsExactly(0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13);
         assertThat(Tensor.zeros(0, 3).reshape(3, 0, 5).shape()).isEqualTo(Shape.of(3, 0, 5));
         assertThat(x.select(0, 0).select(0, 0).select(0, 1).reshape(1, 1).item()).isEqualTo(1);
     }
