@@ -2,6 +2,7 @@ package kept.autograd;
 
 import java.util.function.Supplier;
 import kept.tensor.DType;
+import kept.tensor.DTypeException;
 import kept.tensor.Device;
 import kept.tensor.DeviceException;
 import kept.tensor.Scope;
@@ -88,6 +89,8 @@ public final class Autograd {
      * @param root the tensor to differentiate
      * @param seed the gradient of what is finally wanted with respect to the root, F32 and of its shape; null for ones
      * @throws TensorException if nothing was recorded for the root
+     * @throws ShapeException if the seed's shape is not the root's
+     * @throws DTypeException if the seed is not F32
      */
     public static void backward(Tensor root, Tensor seed) {
         if (!root.requiresGradient()) {
@@ -95,6 +98,9 @@ public final class Autograd {
         }
         if (seed != null && !seed.shape().equals(root.shape())) {
             throw new ShapeException("[backward] seed %s differs from the root's shape %s".formatted(seed.shape(), root.shape()));
+        }
+        if (seed != null && seed.dtype() != DType.F32) {
+            throw new DTypeException("[backward] the seed must be f32, as all gradients are, not " + seed.dtype().label());
         }
         withoutRecording(() -> {
             try (var scope = Scope.open(root.device())) {

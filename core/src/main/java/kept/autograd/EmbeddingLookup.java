@@ -47,6 +47,8 @@ public final class EmbeddingLookup extends Operation {
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
         Tensor rows = Operands.rows(Operands.reshaped(gradient, rowsShape()));
-        gradients.accumulate(0, table, sum -> sum.backend().embeddingGradient(rows, flat(index), sum));
+        GradientSum sum = GradientSum.of(gradients, 0, table);
+        rows.backend().embeddingGradient(rows, flat(index), sum.tensor());
+        sum.deliver();
     }
 }

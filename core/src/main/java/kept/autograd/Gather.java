@@ -45,6 +45,8 @@ public final class Gather extends Operation {
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
-        gradients.accumulate(0, before, sum -> sum.backend().scatterAdd(gradient, along, index, sum));
+        GradientSum sum = GradientSum.of(gradients, 0, before);
+        gradient.backend().scatterAdd(gradient, along, index, sum.tensor());
+        sum.deliver();
     }
 }

@@ -1,8 +1,5 @@
 package kept.autograd;
 
-import java.util.function.Consumer;
-import kept.tensor.DType;
-import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /** Where an operation's backward hands the gradients of its operands to. */
@@ -32,26 +29,4 @@ public interface Gradients {
      * @return a contiguous F32 tensor of the operand's shape, or null: then hand a new tensor to {@link #add}
      */
     Tensor accumulator(int input);
-
-    /**
-     * Adds to parts of an operand's gradient in place: to its {@link #accumulator}, or to zeros where there is none yet. Does nothing if the gradient
-     * is not wanted.
-     *
-     * @param input the operand's index
-     * @param shape the operand's shape
-     * @param addition adds to the contiguous F32 tensor that it is given
-     */
-    default void accumulate(int input, Shape shape, Consumer<Tensor> addition) {
-        if (!wanted(input)) {
-            return;
-        }
-        Tensor present = accumulator(input);
-        if (present != null) {
-            addition.accept(present);
-        } else {
-            Tensor sum = Tensor.full(0, DType.F32, shape);
-            addition.accept(sum);
-            add(input, sum);
-        }
-    }
 }

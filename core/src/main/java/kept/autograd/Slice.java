@@ -48,9 +48,9 @@ public final class Slice extends Operation {
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
-        gradients.accumulate(0, before, sum -> {
-            Tensor part = part(sum);
-            part.backend().binary(Binary.ADD, part, gradient, part);
-        });
+        GradientSum sum = GradientSum.of(gradients, 0, before);
+        Tensor part = part(sum.tensor());
+        part.backend().binary(Binary.ADD, part, gradient, part);
+        sum.deliver();
     }
 }

@@ -405,8 +405,12 @@ public final class Tensor implements HostValues, Elementwise, Reductions, Produc
      *
      * @return this tensor
      * @throws DTypeException if the elements are integers
+     * @throws TensorException if a recorded operation made this tensor
      */
     public Tensor requireGradient() {
+        if (node != null) {
+            throw new TensorException("[requireGradient] a recorded operation made this tensor, so it is no leaf; detach it first");
+        }
         if (!dtype.isFloating()) {
             throw new DTypeException("[requireGradient] only floating tensors have gradients, not " + dtype.label());
         }

@@ -145,6 +145,16 @@ class AutogradTest {
         assertThatThrownBy(() -> Autograd.backward(leaf(1, 2).mul(2), Tensor.ones(3)))
                 .isInstanceOf(ShapeException.class)
                 .hasMessage("[backward] seed [3] differs from the root's shape [2]");
+        assertThatThrownBy(() -> Autograd.backward(leaf(1, 2).mul(2), Tensor.ones(2).cast(DType.BF16)))
+                .isInstanceOf(DTypeException.class)
+                .hasMessage("[backward] the seed must be f32, as all gradients are, not bf16");
+    }
+
+    @Test
+    void onlyALeafIsMadeToWantAGradient() {
+        assertThatThrownBy(() -> leaf(1).mul(2).requireGradient())
+                .isInstanceOf(TensorException.class)
+                .hasMessage("[requireGradient] a recorded operation made this tensor, so it is no leaf; detach it first");
     }
 
     @Test
