@@ -28,25 +28,22 @@ final class CrossEntropyKernel {
         WorkerPool.shared().forRanges(labels.elementCount(), RowWindow.rowsPerTask(width), (first, end) -> {
             for (long row = first; row < end; row++) {
                 long label = targets.getAtIndex(JAVA_LONG, labels.offset() + row);
-                double loss = row(memory, 4 * (logits.offset() + row * width), width, label, (float) scale);
+                double loss = row(RowMath.slice(memory, logits.offset() + row * width, width), width, label, (float) scale);
                 results.setAtIndex(JAVA_FLOAT, losses.offset() + row, (float) loss);
             }
         });
     }
 
-    private static double row(MemorySegment x, long at, int width, long label, float scale) {
+    private static double row(MemorySegment x, int width, long label, float scale) {
         if (label < 0) {
-            x.asSlice(at, 4L * width).fill((byte) 0);
+            x.fill((byte) 0);
             return 0;
         }
-        float max = RowMath.max(x, at, width);
-        float logit = x.get(JAVA_FLOAT, at + 4 * label);
-        double sum = 0;
-        for (int i = 0; i < width; i += RowMath.BLOCK) {
-            sum += RowMath.exp(x, at + 4L * i, Math.min(RowMath.BLOCK, width - i), max, 1f, x, at + 4L * i);
-        }
-        RowMath.multiply(x, at, width, (float) (scale / sum), x, at);
-        x.set(JAVA_FLOAT, at + 4 * label, x.get(JAVA_FLOAT, at + 4 * label) - scale);
+        float max = RowMath.max(x, width);
+        float logit = x.getAtIndex(JAVA_FLOAT, label);
+        double sum = RowMath.sumExp(x, width, max, 1f, x);
+        RowMath.multiply(x, width, (float) (scale / sum), x);
+        x.setAtIndex(JAVA_FLOAT, label, x.getAtIndex(JAVA_FLOAT, label) - scale);
         return (double) max - logit + StrictMath.log(sum);
     }
 

@@ -28,8 +28,6 @@ final class DistillationKernel {
     private final double scale;
     private final int width;
     private final float factor;
-    private final MemorySegment teacher;
-    private final MemorySegment student;
     /** Exponentials of the teacher, of the student, of the student at temperature 1; or whatever a pass needs. */
     private final MemorySegment p;
     private final MemorySegment q;
@@ -37,13 +35,11 @@ final class DistillationKernel {
     /** What is averaged over q, for a whole row; nothing for the forward divergence. */
     private final MemorySegment u;
 
-    private DistillationKernel(DistillationObjective objective, Tensor teacher, Tensor student, double scale, Arena arena) {
+    private DistillationKernel(DistillationObjective objective, int width, double scale, Arena arena) {
         this.objective = objective;
         this.scale = scale;
-        width = RowWindow.width(student);
+        this.width = width;
         factor = (float) (1 / objective.temperature());
-        this.teacher = Elements.segment(teacher);
-        this.student = Elements.segment(student);
         p = arena.allocate(JAVA_FLOAT, BLOCK);
         q = arena.allocate(JAVA_FLOAT, BLOCK);
         r = arena.allocate(JAVA_FLOAT, BLOCK);
@@ -73,10 +69,11 @@ final class DistillationKernel {
         }
         WorkerPool.shared().forRanges(losses.elementCount(), RowWindow.rowsPerTask(width), (first, end) -> {
             try (Arena arena = Arena.ofConfined()) {
-                DistillationKernel kernel = new DistillationKernel(objective, teacher, student, scale, arena);
+                DistillationKernel kernel = new DistillationKernel(objective, width, scale, arena);
                 for (long row = first; row < end; row++) {
                     long label = mixed ? Elements.segment(labels).getAtIndex(JAVA_LONG, labels.offset() + row) : -1;
-                    Result result = kernel.row(4 * (teacher.offset() + row * width), 4 * (student.offset() + row * width), label);
+                    Result result = kernel.row(RowMath.slice(Elements.segment(teacher), teacher.offset() + row * width, width),
+                            RowMath.slice(Elements.segment(student), student.offset() + row * width, width), label);
                     Elements.segment(losses).setAtIndex(JAVA_FLOAT, losses.offset() + row, (float) result.loss);
                     Elements.segment(divergences).setAtIndex(JAVA_FLOAT, divergences.offset() + row, (float) result.divergence);
                 }
@@ -84,29 +81,29 @@ final class DistillationKernel {
         });
     }
 
-    private Result row(long tAt, long sAt, long label) {
+    private Result row(MemorySegment teacher, MemorySegment student, long label) {
         double temperature = objective.temperature();
         double weight = objective.crossEntropyWeight();
-        float tMax = RowMath.max(teacher, tAt, width);
-        float sMax = RowMath.max(student, sAt, width);
-        double tSum = RowMath.sumExp(teacher, tAt, width, tMax, factor, p);
-        double sSum = RowMath.sumExp(student, sAt, width, sMax, factor, q);
+        float tMax = RowMath.max(teacher, width);
+        float sMax = RowMath.max(student, width);
+        double tSum = RowMath.sumExp(teacher, width, tMax, factor, p);
+        double sSum = RowMath.sumExp(student, width, sMax, factor, q);
         var logits = DivergenceMath.Logits.of(tMax, sMax, factor, tSum, sSum);
         double loss = 0;
         double sum = 1;
         if (label >= 0) {
-            sum = factor == 1f ? sSum : RowMath.sumExp(student, sAt, width, sMax, 1f, r);
-            loss = weight * ((double) sMax - student.get(JAVA_FLOAT, sAt + 4 * label) + StrictMath.log(sum));
+            sum = factor == 1f ? sSum : RowMath.sumExp(student, width, sMax, 1f, r);
+            loss = weight * ((double) sMax - student.get(JAVA_FLOAT, 4 * label) + StrictMath.log(sum));
         }
         // The derivative by b, times temperature^2 of the objective and 1 / temperature of b.
         float slope = (float) (scale * (1 - weight) * temperature);
         float crossEntropy = label >= 0 ? (float) (scale * weight) : 0f;
         float share = (float) (crossEntropy / sum);
         double divergence = objective.divergence() == Divergence.FORWARD_KL
-                ? forward(tAt, sAt, logits, slope, share)
-                : averaged(tAt, sAt, logits, slope, share);
+                ? forward(teacher, student, logits, slope, share)
+                : averaged(teacher, student, logits, slope, share);
         if (label >= 0) {
-            student.set(JAVA_FLOAT, sAt + 4 * label, student.get(JAVA_FLOAT, sAt + 4 * label) - crossEntropy);
+            student.set(JAVA_FLOAT, 4 * label, student.get(JAVA_FLOAT, 4 * label) - crossEntropy);
         }
         if (weight < 1) {
             loss += (1 - weight) * temperature * temperature * divergence;
@@ -114,57 +111,57 @@ final class DistillationKernel {
         return new Result(loss, divergence);
     }
 
-    private double forward(long tAt, long sAt, DivergenceMath.Logits logits, float slope, float share) {
+    private double forward(MemorySegment teacher, MemorySegment student, DivergenceMath.Logits logits, float slope, float share) {
         double divergence = 0;
         for (int i = 0; i < width; i += BLOCK) {
             int count = Math.min(BLOCK, width - i);
-            long t = tAt + 4L * i;
-            long s = sAt + 4L * i;
-            RowMath.exp(teacher, t, count, logits.teacherMax(), factor, p, 0);
-            RowMath.exp(student, s, count, logits.studentMax(), factor, q, 0);
-            divergence += DivergenceMath.forward(teacher, t, student, s, p, q, trueExponentials(s, count, logits, share), count, logits, slope,
-                    share);
+            MemorySegment t = RowMath.slice(teacher, i, count);
+            MemorySegment s = RowMath.slice(student, i, count);
+            RowMath.exp(t, count, logits.teacherMax(), factor, p);
+            RowMath.exp(s, count, logits.studentMax(), factor, q);
+            divergence += DivergenceMath.forward(t, s, p, q, trueExponentials(s, count, logits, share), count, logits, slope, share);
         }
         return divergence - logits.correction();
     }
 
     /** The divergences whose gradient needs an average over the row first. */
-    private double averaged(long tAt, long sAt, DivergenceMath.Logits logits, float slope, float share) {
+    private double averaged(MemorySegment teacher, MemorySegment student, DivergenceMath.Logits logits, float slope, float share) {
         boolean reverse = objective.divergence() == Divergence.REVERSE_KL;
         double divergence = reverse ? logits.correction() : 0;
         double average = 0;
         for (int i = 0; i < width; i += BLOCK) {
             int count = Math.min(BLOCK, width - i);
-            long t = tAt + 4L * i;
-            long s = sAt + 4L * i;
-            RowMath.exp(teacher, t, count, logits.teacherMax(), factor, p, 0);
-            RowMath.exp(student, s, count, logits.studentMax(), factor, q, 0);
+            MemorySegment t = RowMath.slice(teacher, i, count);
+            MemorySegment s = RowMath.slice(student, i, count);
+            RowMath.exp(t, count, logits.teacherMax(), factor, p);
+            RowMath.exp(s, count, logits.studentMax(), factor, q);
+            MemorySegment us = RowMath.slice(u, i, count);
             if (reverse) {
-                divergence += DivergenceMath.reverse(teacher, t, student, s, p, q, u, 4L * i, count, logits);
+                divergence += DivergenceMath.reverse(t, s, p, q, us, count, logits);
             } else {
-                DivergenceMath.logRatio(teacher, t, student, s, u, 4L * i, count, logits);
-                RowMath.expOfNegativeMagnitude(u, 4L * i, count, r, 0);
-                divergence += DivergenceMath.jensenShannon(p, q, r, u, 4L * i, count, logits);
+                DivergenceMath.logRatio(t, s, us, count, logits);
+                RowMath.expOfNegativeMagnitude(us, count, r);
+                divergence += DivergenceMath.jensenShannon(p, q, r, us, count, logits);
             }
-            average += DivergenceMath.dot(q, u, 4L * i, count);
+            average += DivergenceMath.dot(q, us, count);
         }
         average *= logits.studentInverse();
         for (int i = 0; i < width; i += BLOCK) {
             int count = Math.min(BLOCK, width - i);
-            long s = sAt + 4L * i;
-            RowMath.exp(student, s, count, logits.studentMax(), factor, q, 0);
+            MemorySegment s = RowMath.slice(student, i, count);
+            RowMath.exp(s, count, logits.studentMax(), factor, q);
             MemorySegment exponentials = trueExponentials(s, count, logits, share);
-            DivergenceMath.gradient(q, u, 4L * i, exponentials, count, (float) average, slope * logits.studentInverse(), share, student, s);
+            DivergenceMath.gradient(q, RowMath.slice(u, i, count), exponentials, count, (float) average, slope * logits.studentInverse(), share, s);
         }
         return divergence;
     }
 
     /** The student's exponentials at temperature 1, for the cross-entropy's share of the gradient; any numbers if that is 0. */
-    private MemorySegment trueExponentials(long sAt, int count, DivergenceMath.Logits logits, float share) {
+    private MemorySegment trueExponentials(MemorySegment block, int count, DivergenceMath.Logits logits, float share) {
         if (share == 0f || factor == 1f) {
             return q;
         }
-        RowMath.exp(student, sAt, count, logits.studentMax(), 1f, r, 0);
+        RowMath.exp(block, count, logits.studentMax(), 1f, r);
         return r;
     }
 }

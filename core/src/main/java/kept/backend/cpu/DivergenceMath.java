@@ -60,9 +60,7 @@ final class DivergenceMath {
      * The forward divergence and, in the student's place, {@code slope (q - p) + share ones}.
      *
      * @param teacher the teacher's memory
-     * @param tAt its first byte
      * @param student the student's memory
-     * @param sAt its first byte
      * @param ps the teacher's exponentials
      * @param qs the student's exponentials
      * @param ones the student's exponentials at temperature 1
@@ -73,78 +71,74 @@ final class DivergenceMath {
      * @return the sum over the block
      */
     static float forward(
-            MemorySegment teacher, long tAt, MemorySegment student, long sAt, MemorySegment ps, MemorySegment qs, MemorySegment ones, int count,
-            Logits row, float slope, float share) {
+            MemorySegment teacher, MemorySegment student, MemorySegment ps, MemorySegment qs, MemorySegment ones, int count, Logits row,
+            float slope, float share) {
         FloatVector sums = FloatVector.zero(SPECIES);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
             long at = 4L * i;
-            FloatVector a = FloatVector.fromMemorySegment(SPECIES, teacher, tAt + at, ORDER).sub(row.teacherMax).mul(row.factor);
-            FloatVector b = FloatVector.fromMemorySegment(SPECIES, student, sAt + at, ORDER).sub(row.studentMax).mul(row.factor);
+            FloatVector a = FloatVector.fromMemorySegment(SPECIES, teacher, at, ORDER).sub(row.teacherMax).mul(row.factor);
+            FloatVector b = FloatVector.fromMemorySegment(SPECIES, student, at, ORDER).sub(row.studentMax).mul(row.factor);
             FloatVector p = FloatVector.fromMemorySegment(SPECIES, ps, at, ORDER).mul(row.teacherInverse);
             FloatVector q = FloatVector.fromMemorySegment(SPECIES, qs, at, ORDER).mul(row.studentInverse);
             FloatVector difference = q.sub(p);
             FloatVector term = p.mul(a.sub(b).sub(row.shift)).blend(0f, p.compare(VectorOperators.EQ, 0f));
             sums = sums.add(term.add(difference));
             FloatVector one = FloatVector.fromMemorySegment(SPECIES, ones, at, ORDER).mul(share);
-            difference.fma(FloatVector.broadcast(SPECIES, slope), one).intoMemorySegment(student, sAt + at, ORDER);
+            difference.fma(FloatVector.broadcast(SPECIES, slope), one).intoMemorySegment(student, at, ORDER);
         }
         float sum = VectorMath.sum(sums);
         for (; i < count; i++) {
             long at = 4L * i;
             float p = ps.get(JAVA_FLOAT, at) * row.teacherInverse;
             float q = qs.get(JAVA_FLOAT, at) * row.studentInverse;
-            sum += (p == 0f ? 0f : p * difference(teacher, tAt + at, student, sAt + at, row)) + (q - p);
-            student.set(JAVA_FLOAT, sAt + at, Math.fma(q - p, slope, ones.get(JAVA_FLOAT, at) * share));
+            sum += (p == 0f ? 0f : p * difference(teacher, student, at, row)) + (q - p);
+            student.set(JAVA_FLOAT, at, Math.fma(q - p, slope, ones.get(JAVA_FLOAT, at) * share));
         }
         return sum;
     }
 
-    private static float difference(MemorySegment teacher, long tAt, MemorySegment student, long sAt, Logits row) {
-        return (teacher.get(JAVA_FLOAT, tAt) - row.teacherMax) * row.factor - (student.get(JAVA_FLOAT, sAt) - row.studentMax) * row.factor
-                - row.shift;
+    private static float difference(MemorySegment teacher, MemorySegment student, long at, Logits row) {
+        return (teacher.get(JAVA_FLOAT, at) - row.teacherMax) * row.factor - (student.get(JAVA_FLOAT, at) - row.studentMax) * row.factor - row.shift;
     }
 
     /**
      * The reverse divergence and {@code u = log q - log p}, 0 where q is.
      *
      * @param teacher the teacher's memory
-     * @param tAt its first byte
      * @param student the student's memory
-     * @param sAt its first byte
      * @param ps the teacher's exponentials
      * @param qs the student's exponentials
      * @param u receives u
-     * @param uAt its first byte
      * @param count how many
      * @param row the row's numbers
      * @return the sum over the block
      */
     static float reverse(
-            MemorySegment teacher, long tAt, MemorySegment student, long sAt, MemorySegment ps, MemorySegment qs, MemorySegment u, long uAt,
-            int count, Logits row) {
+            MemorySegment teacher, MemorySegment student, MemorySegment ps, MemorySegment qs, MemorySegment u, int count,
+            Logits row) {
         FloatVector sums = FloatVector.zero(SPECIES);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
             long at = 4L * i;
-            FloatVector a = FloatVector.fromMemorySegment(SPECIES, teacher, tAt + at, ORDER).sub(row.teacherMax).mul(row.factor);
-            FloatVector b = FloatVector.fromMemorySegment(SPECIES, student, sAt + at, ORDER).sub(row.studentMax).mul(row.factor);
+            FloatVector a = FloatVector.fromMemorySegment(SPECIES, teacher, at, ORDER).sub(row.teacherMax).mul(row.factor);
+            FloatVector b = FloatVector.fromMemorySegment(SPECIES, student, at, ORDER).sub(row.studentMax).mul(row.factor);
             FloatVector p = FloatVector.fromMemorySegment(SPECIES, ps, at, ORDER).mul(row.teacherInverse);
             FloatVector q = FloatVector.fromMemorySegment(SPECIES, qs, at, ORDER).mul(row.studentInverse);
             FloatVector ratio = b.sub(a.blend(LOWEST, a.compare(VectorOperators.LT, LOWEST))).add(row.shift);
             ratio = ratio.blend(0f, q.compare(VectorOperators.EQ, 0f));
-            ratio.intoMemorySegment(u, uAt + at, ORDER);
+            ratio.intoMemorySegment(u, at, ORDER);
             sums = sums.add(q.fma(ratio, p.sub(q)));
         }
         float sum = VectorMath.sum(sums);
         for (; i < count; i++) {
             long at = 4L * i;
-            float a = (teacher.get(JAVA_FLOAT, tAt + at) - row.teacherMax) * row.factor;
-            float b = (student.get(JAVA_FLOAT, sAt + at) - row.studentMax) * row.factor;
+            float a = (teacher.get(JAVA_FLOAT, at) - row.teacherMax) * row.factor;
+            float b = (student.get(JAVA_FLOAT, at) - row.studentMax) * row.factor;
             float p = ps.get(JAVA_FLOAT, at) * row.teacherInverse;
             float q = qs.get(JAVA_FLOAT, at) * row.studentInverse;
             float ratio = q == 0f ? 0f : b - (a < LOWEST ? LOWEST : a) + row.shift;
-            u.set(JAVA_FLOAT, uAt + at, ratio);
+            u.set(JAVA_FLOAT, at, ratio);
             sum += Math.fma(q, ratio, p - q);
         }
         return sum;
@@ -154,24 +148,21 @@ final class DivergenceMath {
      * {@code out = log p - log q}.
      *
      * @param teacher the teacher's memory
-     * @param tAt its first byte
      * @param student the student's memory
-     * @param sAt its first byte
      * @param out where the results go
-     * @param outAt its first byte
      * @param count how many
      * @param row the row's numbers
      */
-    static void logRatio(MemorySegment teacher, long tAt, MemorySegment student, long sAt, MemorySegment out, long outAt, int count, Logits row) {
+    static void logRatio(MemorySegment teacher, MemorySegment student, MemorySegment out, int count, Logits row) {
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
             long at = 4L * i;
-            FloatVector a = FloatVector.fromMemorySegment(SPECIES, teacher, tAt + at, ORDER).sub(row.teacherMax).mul(row.factor);
-            FloatVector b = FloatVector.fromMemorySegment(SPECIES, student, sAt + at, ORDER).sub(row.studentMax).mul(row.factor);
-            a.sub(b).sub(row.shift).intoMemorySegment(out, outAt + at, ORDER);
+            FloatVector a = FloatVector.fromMemorySegment(SPECIES, teacher, at, ORDER).sub(row.teacherMax).mul(row.factor);
+            FloatVector b = FloatVector.fromMemorySegment(SPECIES, student, at, ORDER).sub(row.studentMax).mul(row.factor);
+            a.sub(b).sub(row.shift).intoMemorySegment(out, at, ORDER);
         }
         for (; i < count; i++) {
-            out.set(JAVA_FLOAT, outAt + 4L * i, difference(teacher, tAt + 4L * i, student, sAt + 4L * i, row));
+            out.set(JAVA_FLOAT, 4L * i, difference(teacher, student, 4L * i, row));
         }
     }
 
@@ -184,12 +175,11 @@ final class DivergenceMath {
      * @param qs the student's exponentials
      * @param zs z
      * @param u holds d, receives u
-     * @param uAt its first byte
      * @param count how many
      * @param row the row's numbers
      * @return the sum over the block
      */
-    static float jensenShannon(MemorySegment ps, MemorySegment qs, MemorySegment zs, MemorySegment u, long uAt, int count, Logits row) {
+    static float jensenShannon(MemorySegment ps, MemorySegment qs, MemorySegment zs, MemorySegment u, int count, Logits row) {
         FloatVector sums = FloatVector.zero(SPECIES);
         FloatVector zero = sums;
         int i = 0;
@@ -197,7 +187,7 @@ final class DivergenceMath {
             long at = 4L * i;
             FloatVector p = FloatVector.fromMemorySegment(SPECIES, ps, at, ORDER).mul(row.teacherInverse);
             FloatVector q = FloatVector.fromMemorySegment(SPECIES, qs, at, ORDER).mul(row.studentInverse);
-            FloatVector d = FloatVector.fromMemorySegment(SPECIES, u, uAt + at, ORDER);
+            FloatVector d = FloatVector.fromMemorySegment(SPECIES, u, at, ORDER);
             FloatVector z = FloatVector.fromMemorySegment(SPECIES, zs, at, ORDER);
             FloatVector w = z.div(z.add(2f));
             FloatVector y = w.mul(w);
@@ -210,7 +200,7 @@ final class DivergenceMath {
             FloatVector rest = s.mul(y).fma(w, w).mul(-2f).add(VectorMath.LN2);
             FloatVector logQ = rest.sub(d.blend(0f, d.compare(VectorOperators.LT, 0f))).blend(zero, q.compare(VectorOperators.EQ, 0f));
             FloatVector logP = rest.add(d.blend(0f, d.compare(VectorOperators.GT, 0f))).blend(zero, p.compare(VectorOperators.EQ, 0f));
-            logQ.mul(0.5f).intoMemorySegment(u, uAt + at, ORDER);
+            logQ.mul(0.5f).intoMemorySegment(u, at, ORDER);
             sums = sums.add(p.mul(logP).add(q.mul(logQ)));
         }
         float sum = VectorMath.sum(sums);
@@ -218,11 +208,11 @@ final class DivergenceMath {
             long at = 4L * i;
             float p = ps.get(JAVA_FLOAT, at) * row.teacherInverse;
             float q = qs.get(JAVA_FLOAT, at) * row.studentInverse;
-            float d = u.get(JAVA_FLOAT, uAt + at);
+            float d = u.get(JAVA_FLOAT, at);
             float rest = (float) (LN2 - StrictMath.log1p(zs.get(JAVA_FLOAT, at)));
             float logQ = q == 0f ? 0f : rest - Math.max(d, 0f);
             float logP = p == 0f ? 0f : rest + Math.min(d, 0f);
-            u.set(JAVA_FLOAT, uAt + at, 0.5f * logQ);
+            u.set(JAVA_FLOAT, at, 0.5f * logQ);
             sum += p * logP + q * logQ;
         }
         return 0.5f * sum;
@@ -233,20 +223,19 @@ final class DivergenceMath {
      *
      * @param a one block
      * @param b the other's memory
-     * @param bAt its first byte
      * @param count how many
      * @return the sum
      */
-    static float dot(MemorySegment a, MemorySegment b, long bAt, int count) {
+    static float dot(MemorySegment a, MemorySegment b, int count) {
         FloatVector sums = FloatVector.zero(SPECIES);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
             FloatVector x = FloatVector.fromMemorySegment(SPECIES, a, 4L * i, ORDER);
-            sums = x.fma(FloatVector.fromMemorySegment(SPECIES, b, bAt + 4L * i, ORDER), sums);
+            sums = x.fma(FloatVector.fromMemorySegment(SPECIES, b, 4L * i, ORDER), sums);
         }
         float sum = VectorMath.sum(sums);
         for (; i < count; i++) {
-            sum = Math.fma(a.get(JAVA_FLOAT, 4L * i), b.get(JAVA_FLOAT, bAt + 4L * i), sum);
+            sum = Math.fma(a.get(JAVA_FLOAT, 4L * i), b.get(JAVA_FLOAT, 4L * i), sum);
         }
         return sum;
     }
@@ -256,29 +245,26 @@ final class DivergenceMath {
      *
      * @param qs the student's exponentials
      * @param u what is averaged
-     * @param uAt its first byte
      * @param ones the student's exponentials at temperature 1
      * @param count how many
      * @param average the sum of q u
      * @param slope the divergence's part, for exponentials as they are
      * @param share the cross-entropy's
      * @param out where the results go
-     * @param outAt its first byte
      */
     static void gradient(
-            MemorySegment qs, MemorySegment u, long uAt, MemorySegment ones, int count, float average, float slope, float share, MemorySegment out,
-            long outAt) {
+            MemorySegment qs, MemorySegment u, MemorySegment ones, int count, float average, float slope, float share, MemorySegment out) {
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
             long at = 4L * i;
-            FloatVector g = FloatVector.fromMemorySegment(SPECIES, u, uAt + at, ORDER).sub(average).mul(slope);
+            FloatVector g = FloatVector.fromMemorySegment(SPECIES, u, at, ORDER).sub(average).mul(slope);
             FloatVector one = FloatVector.fromMemorySegment(SPECIES, ones, at, ORDER).mul(share);
-            g.fma(FloatVector.fromMemorySegment(SPECIES, qs, at, ORDER), one).intoMemorySegment(out, outAt + at, ORDER);
+            g.fma(FloatVector.fromMemorySegment(SPECIES, qs, at, ORDER), one).intoMemorySegment(out, at, ORDER);
         }
         for (; i < count; i++) {
             long at = 4L * i;
             float one = ones.get(JAVA_FLOAT, at) * share;
-            out.set(JAVA_FLOAT, outAt + at, Math.fma((u.get(JAVA_FLOAT, uAt + at) - average) * slope, qs.get(JAVA_FLOAT, at), one));
+            out.set(JAVA_FLOAT, at, Math.fma((u.get(JAVA_FLOAT, at) - average) * slope, qs.get(JAVA_FLOAT, at), one));
         }
     }
 }

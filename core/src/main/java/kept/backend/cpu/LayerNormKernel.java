@@ -42,14 +42,14 @@ final class LayerNormKernel {
                 RowWindow to = new RowWindow(out, width, arena);
                 RowWindow w = new RowWindow(weight, width, arena);
                 RowWindow b = new RowWindow(bias, width, arena);
-                long wAt = w.read(0, width);
-                long bAt = b.read(0, width);
+                MemorySegment weights = w.read(0, width);
+                MemorySegment biases = b.read(0, width);
                 for (long row = first; row < end; row++) {
-                    long at = from.read(row * width, width);
-                    float average = sum(from.memory(), at, width) / width;
-                    double variance = sumOfSquares(from.memory(), at, width, average) / width;
+                    MemorySegment values = from.read(row * width, width);
+                    float average = sum(values, width) / width;
+                    double variance = sumOfSquares(values, width, average) / width;
                     float r = (float) (1 / Math.sqrt(variance + epsilon));
-                    normalise(from.memory(), at, width, average, r, w.memory(), wAt, b.memory(), bAt, to.memory(), to.place(row * width));
+                    normalise(values, width, average, r, weights, biases, to.place(row * width, width));
                     to.write(row * width, width);
                     means.setAtIndex(JAVA_FLOAT, mean.offset() + row, average);
                     rstds.setAtIndex(JAVA_FLOAT, rstd.offset() + row, r);
@@ -58,14 +58,14 @@ final class LayerNormKernel {
         });
     }
 
-    private static float sum(MemorySegment x, long at, int count) {
+    private static float sum(MemorySegment x, int count) {
         FloatVector s0 = FloatVector.zero(SPECIES);
         FloatVector s1 = s0;
         FloatVector s2 = s0;
         FloatVector s3 = s0;
         int i = 0;
         for (; i <= count - 4 * LANES; i += 4 * LANES) {
-            long p = at + 4L * i;
+            long p = 4L * i;
             s0 = s0.add(FloatVector.fromMemorySegment(SPECIES, x, p, ORDER));
             s1 = s1.add(FloatVector.fromMemorySegment(SPECIES, x, p + BYTES, ORDER));
             s2 = s2.add(FloatVector.fromMemorySegment(SPECIES, x, p + 2 * BYTES, ORDER));
@@ -73,20 +73,20 @@ final class LayerNormKernel {
         }
         float sum = VectorMath.sum(s0.add(s1).add(s2.add(s3)));
         for (; i < count; i++) {
-            sum += x.get(JAVA_FLOAT, at + 4L * i);
+            sum += x.get(JAVA_FLOAT, 4L * i);
         }
         return sum;
     }
 
     /** The sum of {@code (x - mean)^2}. */
-    private static float sumOfSquares(MemorySegment x, long at, int count, float mean) {
+    private static float sumOfSquares(MemorySegment x, int count, float mean) {
         FloatVector s0 = FloatVector.zero(SPECIES);
         FloatVector s1 = s0;
         FloatVector s2 = s0;
         FloatVector s3 = s0;
         int i = 0;
         for (; i <= count - 4 * LANES; i += 4 * LANES) {
-            long p = at + 4L * i;
+            long p = 4L * i;
             FloatVector d0 = FloatVector.fromMemorySegment(SPECIES, x, p, ORDER).sub(mean);
             FloatVector d1 = FloatVector.fromMemorySegment(SPECIES, x, p + BYTES, ORDER).sub(mean);
             FloatVector d2 = FloatVector.fromMemorySegment(SPECIES, x, p + 2 * BYTES, ORDER).sub(mean);
@@ -98,25 +98,24 @@ final class LayerNormKernel {
         }
         float sum = VectorMath.sum(s0.add(s1).add(s2.add(s3)));
         for (; i < count; i++) {
-            float d = x.get(JAVA_FLOAT, at + 4L * i) - mean;
+            float d = x.get(JAVA_FLOAT, 4L * i) - mean;
             sum = Math.fma(d, d, sum);
         }
         return sum;
     }
 
     private static void normalise(
-            MemorySegment x, long at, int count, float mean, float rstd, MemorySegment weight, long wAt, MemorySegment bias, long bAt,
-            MemorySegment out, long outAt) {
+            MemorySegment x, int count, float mean, float rstd, MemorySegment weight, MemorySegment bias, MemorySegment out) {
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
-            FloatVector n = FloatVector.fromMemorySegment(SPECIES, x, at + 4L * i, ORDER).sub(mean).mul(rstd);
-            FloatVector w = FloatVector.fromMemorySegment(SPECIES, weight, wAt + 4L * i, ORDER);
-            FloatVector b = FloatVector.fromMemorySegment(SPECIES, bias, bAt + 4L * i, ORDER);
-            n.fma(w, b).intoMemorySegment(out, outAt + 4L * i, ORDER);
+            FloatVector n = FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER).sub(mean).mul(rstd);
+            FloatVector w = FloatVector.fromMemorySegment(SPECIES, weight, 4L * i, ORDER);
+            FloatVector b = FloatVector.fromMemorySegment(SPECIES, bias, 4L * i, ORDER);
+            n.fma(w, b).intoMemorySegment(out, 4L * i, ORDER);
         }
         for (; i < count; i++) {
-            float n = (x.get(JAVA_FLOAT, at + 4L * i) - mean) * rstd;
-            out.set(JAVA_FLOAT, outAt + 4L * i, Math.fma(n, weight.get(JAVA_FLOAT, wAt + 4L * i), bias.get(JAVA_FLOAT, bAt + 4L * i)));
+            float n = (x.get(JAVA_FLOAT, 4L * i) - mean) * rstd;
+            out.set(JAVA_FLOAT, 4L * i, Math.fma(n, weight.get(JAVA_FLOAT, 4L * i), bias.get(JAVA_FLOAT, 4L * i)));
         }
     }
 
@@ -143,18 +142,17 @@ final class LayerNormKernel {
             try (Arena arena = Arena.ofConfined()) {
                 RowWindow from = new RowWindow(x, width, arena);
                 RowWindow w = new RowWindow(weight, width, arena);
-                long wAt = w.read(0, width);
+                MemorySegment ws = w.read(0, width);
                 for (long row = first; row < end; row++) {
-                    long at = from.read(row * width, width);
-                    long gAt = 4 * (gradient.offset() + row * width);
+                    MemorySegment values = from.read(row * width, width);
+                    MemorySegment gs = RowMath.slice(g, gradient.offset() + row * width, width);
                     float average = means.getAtIndex(JAVA_FLOAT, mean.offset() + row);
                     float r = rstds.getAtIndex(JAVA_FLOAT, rstd.offset() + row);
                     if (weights) {
-                        addWeights(g, gAt, from.memory(), at, width, average, r, sums);
+                        addWeights(gs, values, width, average, r, sums);
                     }
                     if (dx != null) {
-                        long dxAt = 4 * (dx.offset() + row * width);
-                        inputs(g, gAt, from.memory(), at, width, average, r, w.memory(), wAt, Elements.segment(dx), dxAt);
+                        inputs(gs, values, width, average, r, ws, RowMath.slice(Elements.segment(dx), dx.offset() + row * width, width));
                     }
                 }
             }
@@ -164,17 +162,17 @@ final class LayerNormKernel {
     }
 
     /** {@code sums[i] += gradient n; sums[count + i] += gradient}. */
-    private static void addWeights(MemorySegment g, long gAt, MemorySegment x, long at, int count, float mean, float rstd, float[] sums) {
+    private static void addWeights(MemorySegment g, MemorySegment x, int count, float mean, float rstd, float[] sums) {
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
-            FloatVector n = FloatVector.fromMemorySegment(SPECIES, x, at + 4L * i, ORDER).sub(mean).mul(rstd);
-            FloatVector gradient = FloatVector.fromMemorySegment(SPECIES, g, gAt + 4L * i, ORDER);
+            FloatVector n = FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER).sub(mean).mul(rstd);
+            FloatVector gradient = FloatVector.fromMemorySegment(SPECIES, g, 4L * i, ORDER);
             gradient.fma(n, FloatVector.fromArray(SPECIES, sums, i)).intoArray(sums, i);
             gradient.add(FloatVector.fromArray(SPECIES, sums, count + i)).intoArray(sums, count + i);
         }
         for (; i < count; i++) {
-            float n = (x.get(JAVA_FLOAT, at + 4L * i) - mean) * rstd;
-            float gradient = g.get(JAVA_FLOAT, gAt + 4L * i);
+            float n = (x.get(JAVA_FLOAT, 4L * i) - mean) * rstd;
+            float gradient = g.get(JAVA_FLOAT, 4L * i);
             sums[i] = Math.fma(gradient, n, sums[i]);
             sums[count + i] += gradient;
         }
@@ -182,8 +180,7 @@ final class LayerNormKernel {
 
     /** {@code dx = rstd (m - average(m) - n average(m n))}: a pass for the averages, a pass for the row. */
     private static void inputs(
-            MemorySegment g, long gAt, MemorySegment x, long at, int count, float mean, float rstd, MemorySegment weight, long wAt, MemorySegment dx,
-            long dxAt) {
+            MemorySegment g, MemorySegment x, int count, float mean, float rstd, MemorySegment weight, MemorySegment dx) {
         FloatVector m0 = FloatVector.zero(SPECIES);
         FloatVector m1 = m0;
         FloatVector mn0 = m0;
@@ -191,35 +188,33 @@ final class LayerNormKernel {
         int i = 0;
         for (; i <= count - 2 * LANES; i += 2 * LANES) {
             long p = 4L * i;
-            FloatVector a = FloatVector.fromMemorySegment(SPECIES, g, gAt + p, ORDER)
-                    .mul(FloatVector.fromMemorySegment(SPECIES, weight, wAt + p, ORDER));
-            FloatVector b = FloatVector.fromMemorySegment(SPECIES, g, gAt + p + BYTES, ORDER)
-                    .mul(FloatVector.fromMemorySegment(SPECIES, weight, wAt + p + BYTES, ORDER));
+            FloatVector a = FloatVector.fromMemorySegment(SPECIES, g, p, ORDER).mul(FloatVector.fromMemorySegment(SPECIES, weight, p, ORDER));
+            FloatVector b = FloatVector.fromMemorySegment(SPECIES, g, p + BYTES, ORDER)
+                    .mul(FloatVector.fromMemorySegment(SPECIES, weight, p + BYTES, ORDER));
             m0 = m0.add(a);
             m1 = m1.add(b);
-            mn0 = FloatVector.fromMemorySegment(SPECIES, x, at + p, ORDER).sub(mean).fma(a, mn0);
-            mn1 = FloatVector.fromMemorySegment(SPECIES, x, at + p + BYTES, ORDER).sub(mean).fma(b, mn1);
+            mn0 = FloatVector.fromMemorySegment(SPECIES, x, p, ORDER).sub(mean).fma(a, mn0);
+            mn1 = FloatVector.fromMemorySegment(SPECIES, x, p + BYTES, ORDER).sub(mean).fma(b, mn1);
         }
         float m = VectorMath.sum(m0.add(m1));
         float mn = VectorMath.sum(mn0.add(mn1));
         for (; i < count; i++) {
-            float a = g.get(JAVA_FLOAT, gAt + 4L * i) * weight.get(JAVA_FLOAT, wAt + 4L * i);
+            float a = g.get(JAVA_FLOAT, 4L * i) * weight.get(JAVA_FLOAT, 4L * i);
             m += a;
-            mn = Math.fma(x.get(JAVA_FLOAT, at + 4L * i) - mean, a, mn);
+            mn = Math.fma(x.get(JAVA_FLOAT, 4L * i) - mean, a, mn);
         }
         m /= count;
         mn = mn * rstd / count;
         for (i = 0; i <= count - LANES; i += LANES) {
             long p = 4L * i;
-            FloatVector a = FloatVector.fromMemorySegment(SPECIES, g, gAt + p, ORDER)
-                    .mul(FloatVector.fromMemorySegment(SPECIES, weight, wAt + p, ORDER));
-            FloatVector n = FloatVector.fromMemorySegment(SPECIES, x, at + p, ORDER).sub(mean).mul(rstd);
-            n.fma(FloatVector.broadcast(SPECIES, -mn), a.sub(m)).mul(rstd).intoMemorySegment(dx, dxAt + p, ORDER);
+            FloatVector a = FloatVector.fromMemorySegment(SPECIES, g, p, ORDER).mul(FloatVector.fromMemorySegment(SPECIES, weight, p, ORDER));
+            FloatVector n = FloatVector.fromMemorySegment(SPECIES, x, p, ORDER).sub(mean).mul(rstd);
+            n.fma(FloatVector.broadcast(SPECIES, -mn), a.sub(m)).mul(rstd).intoMemorySegment(dx, p, ORDER);
         }
         for (; i < count; i++) {
-            float a = g.get(JAVA_FLOAT, gAt + 4L * i) * weight.get(JAVA_FLOAT, wAt + 4L * i);
-            float n = (x.get(JAVA_FLOAT, at + 4L * i) - mean) * rstd;
-            dx.set(JAVA_FLOAT, dxAt + 4L * i, Math.fma(n, -mn, a - m) * rstd);
+            float a = g.get(JAVA_FLOAT, 4L * i) * weight.get(JAVA_FLOAT, 4L * i);
+            float n = (x.get(JAVA_FLOAT, 4L * i) - mean) * rstd;
+            dx.set(JAVA_FLOAT, 4L * i, Math.fma(n, -mn, a - m) * rstd);
         }
     }
 }

@@ -58,9 +58,8 @@ final class OptimizerKernel {
                 RowWindow w = new RowWindow(parameter, BLOCK, arena);
                 for (long block = first; block < end; block += BLOCK) {
                     int count = (int) Math.min(BLOCK, end - block);
-                    long at = w.read(block, count);
-                    adamW(numbers, w.memory(), at, g, 4 * (gradient.offset() + block), m, 4 * (firstMoment.offset() + block), v,
-                            4 * (secondMoment.offset() + block), count);
+                    adamW(numbers, w.read(block, count), RowMath.slice(g, gradient.offset() + block, count),
+                            RowMath.slice(m, firstMoment.offset() + block, count), RowMath.slice(v, secondMoment.offset() + block, count), count);
                     w.write(block, count);
                 }
             }
@@ -68,33 +67,32 @@ final class OptimizerKernel {
     }
 
     private static void adamW(
-            Numbers numbers, MemorySegment ws, long wAt, MemorySegment gs, long gAt, MemorySegment ms, long mAt, MemorySegment vs, long vAt,
-            int count) {
+            Numbers numbers, MemorySegment ws, MemorySegment gs, MemorySegment ms, MemorySegment vs, int count) {
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
             long p = 4L * i;
-            FloatVector g = FloatVector.fromMemorySegment(SPECIES, gs, gAt + p, ORDER).mul(numbers.gradientScale);
-            FloatVector m = FloatVector.fromMemorySegment(SPECIES, ms, mAt + p, ORDER);
-            FloatVector v = FloatVector.fromMemorySegment(SPECIES, vs, vAt + p, ORDER);
-            FloatVector w = FloatVector.fromMemorySegment(SPECIES, ws, wAt + p, ORDER);
+            FloatVector g = FloatVector.fromMemorySegment(SPECIES, gs, p, ORDER).mul(numbers.gradientScale);
+            FloatVector m = FloatVector.fromMemorySegment(SPECIES, ms, p, ORDER);
+            FloatVector v = FloatVector.fromMemorySegment(SPECIES, vs, p, ORDER);
+            FloatVector w = FloatVector.fromMemorySegment(SPECIES, ws, p, ORDER);
             m = m.mul(numbers.beta1).add(g.mul(numbers.rest1));
             v = v.mul(numbers.beta2).add(g.mul(g).mul(numbers.rest2));
             FloatVector root = v.lanewise(VectorOperators.SQRT).mul(numbers.rootFactor).add(numbers.epsilon);
             w = w.mul(numbers.keep).sub(m.mul(numbers.rate).div(root));
-            m.intoMemorySegment(ms, mAt + p, ORDER);
-            v.intoMemorySegment(vs, vAt + p, ORDER);
-            w.intoMemorySegment(ws, wAt + p, ORDER);
+            m.intoMemorySegment(ms, p, ORDER);
+            v.intoMemorySegment(vs, p, ORDER);
+            w.intoMemorySegment(ws, p, ORDER);
         }
         for (; i < count; i++) {
             long p = 4L * i;
-            float g = gs.get(JAVA_FLOAT, gAt + p) * numbers.gradientScale;
-            float m = ms.get(JAVA_FLOAT, mAt + p) * numbers.beta1 + g * numbers.rest1;
-            float v = vs.get(JAVA_FLOAT, vAt + p) * numbers.beta2 + g * g * numbers.rest2;
+            float g = gs.get(JAVA_FLOAT, p) * numbers.gradientScale;
+            float m = ms.get(JAVA_FLOAT, p) * numbers.beta1 + g * numbers.rest1;
+            float v = vs.get(JAVA_FLOAT, p) * numbers.beta2 + g * g * numbers.rest2;
             float root = (float) Math.sqrt(v) * numbers.rootFactor + numbers.epsilon;
-            float w = ws.get(JAVA_FLOAT, wAt + p) * numbers.keep - m * numbers.rate / root;
-            ms.set(JAVA_FLOAT, mAt + p, m);
-            vs.set(JAVA_FLOAT, vAt + p, v);
-            ws.set(JAVA_FLOAT, wAt + p, w);
+            float w = ws.get(JAVA_FLOAT, p) * numbers.keep - m * numbers.rate / root;
+            ms.set(JAVA_FLOAT, p, m);
+            vs.set(JAVA_FLOAT, p, v);
+            ws.set(JAVA_FLOAT, p, w);
         }
     }
 
@@ -112,7 +110,7 @@ final class OptimizerKernel {
             double[] chunks = new double[(int) Math.ceilDiv(count, grain)];
             MemorySegment memory = Elements.segment(tensor);
             WorkerPool.shared().forRanges(count, grain, (first, end) ->
-                    chunks[(int) (first / grain)] = sumOfSquares(memory, 4 * (tensor.offset() + first), (int) (end - first)));
+                    chunks[(int) (first / grain)] = sumOfSquares(RowMath.slice(memory, tensor.offset() + first, (int) (end - first)), (int) (end - first)));
             for (double chunk : chunks) {
                 total += chunk;
             }
@@ -120,12 +118,12 @@ final class OptimizerKernel {
         return total;
     }
 
-    private static double sumOfSquares(MemorySegment x, long at, int count) {
+    private static double sumOfSquares(MemorySegment x, int count) {
         DoubleVector s0 = DoubleVector.zero(DOUBLES);
         DoubleVector s1 = s0;
         int i = 0;
         for (; i <= count - 2 * DOUBLE_LANES; i += 2 * DOUBLE_LANES) {
-            long p = at + 4L * i;
+            long p = 4L * i;
             DoubleVector a = (DoubleVector) FloatVector.fromMemorySegment(HALVES, x, p, ORDER).convertShape(VectorOperators.F2D, DOUBLES, 0);
             DoubleVector b = (DoubleVector) FloatVector.fromMemorySegment(HALVES, x, p + 4L * DOUBLE_LANES, ORDER)
                     .convertShape(VectorOperators.F2D, DOUBLES, 0);
@@ -137,7 +135,7 @@ final class OptimizerKernel {
             sum += lane;
         }
         for (; i < count; i++) {
-            double value = x.get(JAVA_FLOAT, at + 4L * i);
+            double value = x.get(JAVA_FLOAT, 4L * i);
             sum += value * value;
         }
         return sum;

@@ -35,12 +35,12 @@ final class RmsNormKernel {
                 RowWindow from = new RowWindow(x, width, arena);
                 RowWindow to = new RowWindow(out, width, arena);
                 RowWindow w = new RowWindow(weight, width, arena);
-                long wAt = w.read(0, width);
+                MemorySegment weights = w.read(0, width);
                 for (long row = first; row < end; row++) {
-                    long at = from.read(row * width, width);
-                    double square = sumOfSquares(from.memory(), at, width);
+                    MemorySegment values = from.read(row * width, width);
+                    double square = sumOfSquares(values, width);
                     float r = (float) (1 / Math.sqrt(square / width + epsilon));
-                    normalise(from.memory(), at, width, r, w.memory(), wAt, to.memory(), to.place(row * width));
+                    normalise(values, width, r, weights, to.place(row * width, width));
                     to.write(row * width, width);
                     rstds.setAtIndex(JAVA_FLOAT, rstd.offset() + row, r);
                 }
@@ -48,14 +48,14 @@ final class RmsNormKernel {
         });
     }
 
-    private static float sumOfSquares(MemorySegment x, long at, int count) {
+    private static float sumOfSquares(MemorySegment x, int count) {
         FloatVector s0 = FloatVector.zero(SPECIES);
         FloatVector s1 = s0;
         FloatVector s2 = s0;
         FloatVector s3 = s0;
         int i = 0;
         for (; i <= count - 4 * LANES; i += 4 * LANES) {
-            long p = at + 4L * i;
+            long p = 4L * i;
             FloatVector x0 = FloatVector.fromMemorySegment(SPECIES, x, p, ORDER);
             FloatVector x1 = FloatVector.fromMemorySegment(SPECIES, x, p + BYTES, ORDER);
             FloatVector x2 = FloatVector.fromMemorySegment(SPECIES, x, p + 2 * BYTES, ORDER);
@@ -67,20 +67,20 @@ final class RmsNormKernel {
         }
         float sum = VectorMath.sum(s0.add(s1).add(s2.add(s3)));
         for (; i < count; i++) {
-            float value = x.get(JAVA_FLOAT, at + 4L * i);
+            float value = x.get(JAVA_FLOAT, 4L * i);
             sum = Math.fma(value, value, sum);
         }
         return sum;
     }
 
-    private static void normalise(MemorySegment x, long at, int count, float rstd, MemorySegment weight, long wAt, MemorySegment out, long outAt) {
+    private static void normalise(MemorySegment x, int count, float rstd, MemorySegment weight, MemorySegment out) {
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
-            FloatVector n = FloatVector.fromMemorySegment(SPECIES, x, at + 4L * i, ORDER).mul(rstd);
-            n.mul(FloatVector.fromMemorySegment(SPECIES, weight, wAt + 4L * i, ORDER)).intoMemorySegment(out, outAt + 4L * i, ORDER);
+            FloatVector n = FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER).mul(rstd);
+            n.mul(FloatVector.fromMemorySegment(SPECIES, weight, 4L * i, ORDER)).intoMemorySegment(out, 4L * i, ORDER);
         }
         for (; i < count; i++) {
-            out.set(JAVA_FLOAT, outAt + 4L * i, x.get(JAVA_FLOAT, at + 4L * i) * rstd * weight.get(JAVA_FLOAT, wAt + 4L * i));
+            out.set(JAVA_FLOAT, 4L * i, x.get(JAVA_FLOAT, 4L * i) * rstd * weight.get(JAVA_FLOAT, 4L * i));
         }
     }
 
@@ -103,16 +103,16 @@ final class RmsNormKernel {
             try (Arena arena = Arena.ofConfined()) {
                 RowWindow from = new RowWindow(x, width, arena);
                 RowWindow w = new RowWindow(weight, width, arena);
-                long wAt = w.read(0, width);
+                MemorySegment ws = w.read(0, width);
                 for (long row = first; row < end; row++) {
-                    long at = from.read(row * width, width);
-                    long gAt = 4 * (gradient.offset() + row * width);
+                    MemorySegment values = from.read(row * width, width);
+                    MemorySegment gs = RowMath.slice(g, gradient.offset() + row * width, width);
                     float r = rstds.getAtIndex(JAVA_FLOAT, rstd.offset() + row);
                     if (dWeight != null) {
-                        addWeights(g, gAt, from.memory(), at, width, r, sums);
+                        addWeights(gs, values, width, r, sums);
                     }
                     if (dx != null) {
-                        inputs(g, gAt, from.memory(), at, width, r, w.memory(), wAt, Elements.segment(dx), 4 * (dx.offset() + row * width));
+                        inputs(gs, values, width, r, ws, RowMath.slice(Elements.segment(dx), dx.offset() + row * width, width));
                     }
                 }
             }
@@ -121,48 +121,46 @@ final class RmsNormKernel {
     }
 
     /** {@code sums += gradient n}. */
-    private static void addWeights(MemorySegment g, long gAt, MemorySegment x, long at, int count, float rstd, float[] sums) {
+    private static void addWeights(MemorySegment g, MemorySegment x, int count, float rstd, float[] sums) {
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
-            FloatVector n = FloatVector.fromMemorySegment(SPECIES, x, at + 4L * i, ORDER).mul(rstd);
-            FloatVector gradient = FloatVector.fromMemorySegment(SPECIES, g, gAt + 4L * i, ORDER);
+            FloatVector n = FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER).mul(rstd);
+            FloatVector gradient = FloatVector.fromMemorySegment(SPECIES, g, 4L * i, ORDER);
             gradient.fma(n, FloatVector.fromArray(SPECIES, sums, i)).intoArray(sums, i);
         }
         for (; i < count; i++) {
-            sums[i] = Math.fma(g.get(JAVA_FLOAT, gAt + 4L * i), x.get(JAVA_FLOAT, at + 4L * i) * rstd, sums[i]);
+            sums[i] = Math.fma(g.get(JAVA_FLOAT, 4L * i), x.get(JAVA_FLOAT, 4L * i) * rstd, sums[i]);
         }
     }
 
     /** {@code dx = rstd (m - n average(m n))}: a pass for the average, a pass for the row. */
     private static void inputs(
-            MemorySegment g, long gAt, MemorySegment x, long at, int count, float rstd, MemorySegment weight, long wAt, MemorySegment dx, long dxAt) {
+            MemorySegment g, MemorySegment x, int count, float rstd, MemorySegment weight, MemorySegment dx) {
         FloatVector s0 = FloatVector.zero(SPECIES);
         FloatVector s1 = s0;
         int i = 0;
         for (; i <= count - 2 * LANES; i += 2 * LANES) {
             long p = 4L * i;
-            FloatVector a = FloatVector.fromMemorySegment(SPECIES, g, gAt + p, ORDER)
-                    .mul(FloatVector.fromMemorySegment(SPECIES, weight, wAt + p, ORDER));
-            FloatVector b = FloatVector.fromMemorySegment(SPECIES, g, gAt + p + BYTES, ORDER)
-                    .mul(FloatVector.fromMemorySegment(SPECIES, weight, wAt + p + BYTES, ORDER));
-            s0 = FloatVector.fromMemorySegment(SPECIES, x, at + p, ORDER).fma(a, s0);
-            s1 = FloatVector.fromMemorySegment(SPECIES, x, at + p + BYTES, ORDER).fma(b, s1);
+            FloatVector a = FloatVector.fromMemorySegment(SPECIES, g, p, ORDER).mul(FloatVector.fromMemorySegment(SPECIES, weight, p, ORDER));
+            FloatVector b = FloatVector.fromMemorySegment(SPECIES, g, p + BYTES, ORDER)
+                    .mul(FloatVector.fromMemorySegment(SPECIES, weight, p + BYTES, ORDER));
+            s0 = FloatVector.fromMemorySegment(SPECIES, x, p, ORDER).fma(a, s0);
+            s1 = FloatVector.fromMemorySegment(SPECIES, x, p + BYTES, ORDER).fma(b, s1);
         }
         float sum = VectorMath.sum(s0.add(s1));
         for (; i < count; i++) {
-            sum = Math.fma(x.get(JAVA_FLOAT, at + 4L * i), g.get(JAVA_FLOAT, gAt + 4L * i) * weight.get(JAVA_FLOAT, wAt + 4L * i), sum);
+            sum = Math.fma(x.get(JAVA_FLOAT, 4L * i), g.get(JAVA_FLOAT, 4L * i) * weight.get(JAVA_FLOAT, 4L * i), sum);
         }
         float average = sum * rstd / count;
         for (i = 0; i <= count - LANES; i += LANES) {
             long p = 4L * i;
-            FloatVector a = FloatVector.fromMemorySegment(SPECIES, g, gAt + p, ORDER)
-                    .mul(FloatVector.fromMemorySegment(SPECIES, weight, wAt + p, ORDER));
-            FloatVector n = FloatVector.fromMemorySegment(SPECIES, x, at + p, ORDER).mul(rstd);
-            n.fma(FloatVector.broadcast(SPECIES, -average), a).mul(rstd).intoMemorySegment(dx, dxAt + p, ORDER);
+            FloatVector a = FloatVector.fromMemorySegment(SPECIES, g, p, ORDER).mul(FloatVector.fromMemorySegment(SPECIES, weight, p, ORDER));
+            FloatVector n = FloatVector.fromMemorySegment(SPECIES, x, p, ORDER).mul(rstd);
+            n.fma(FloatVector.broadcast(SPECIES, -average), a).mul(rstd).intoMemorySegment(dx, p, ORDER);
         }
         for (; i < count; i++) {
-            float a = g.get(JAVA_FLOAT, gAt + 4L * i) * weight.get(JAVA_FLOAT, wAt + 4L * i);
-            dx.set(JAVA_FLOAT, dxAt + 4L * i, Math.fma(x.get(JAVA_FLOAT, at + 4L * i) * rstd, -average, a) * rstd);
+            float a = g.get(JAVA_FLOAT, 4L * i) * weight.get(JAVA_FLOAT, 4L * i);
+            dx.set(JAVA_FLOAT, 4L * i, Math.fma(x.get(JAVA_FLOAT, 4L * i) * rstd, -average, a) * rstd);
         }
     }
 }

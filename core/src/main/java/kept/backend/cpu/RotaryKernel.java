@@ -42,12 +42,12 @@ final class RotaryKernel {
                 for (long position = first; position < end; position++) {
                     long batch = position / sequence;
                     long token = position % sequence;
-                    long cosAt = 4 * (cos.offset() + token * half);
-                    long sinAt = 4 * (sin.offset() + token * half);
+                    MemorySegment cosines = RowMath.slice(c, cos.offset() + token * half, half);
+                    MemorySegment sines = RowMath.slice(s, sin.offset() + token * half, half);
                     for (long head = 0; head < heads; head++) {
-                        long at = source.read(batch * from[0] + token * from[1] + head * from[2], width);
+                        MemorySegment values = source.read(batch * from[0] + token * from[1] + head * from[2], width);
                         long element = batch * to[0] + token * to[1] + head * to[2];
-                        rotate(source.memory(), at, c, cosAt, s, sinAt, half, inverse ? -1f : 1f, target.memory(), target.place(element));
+                        rotate(values, cosines, sines, half, inverse ? -1f : 1f, target.place(element, width));
                         target.write(element, width);
                     }
                 }
@@ -57,27 +57,26 @@ final class RotaryKernel {
 
     /** Both halves are read before either is written, so that out may be x. */
     private static void rotate(
-            MemorySegment x, long at, MemorySegment cos, long cosAt, MemorySegment sin, long sinAt, int half, float sign, MemorySegment out,
-            long outAt) {
+            MemorySegment x, MemorySegment cos, MemorySegment sin, int half, float sign, MemorySegment out) {
         long apart = 4L * half;
         int i = 0;
         for (; i <= half - LANES; i += LANES) {
             long p = 4L * i;
-            FloatVector c = FloatVector.fromMemorySegment(SPECIES, cos, cosAt + p, ORDER);
-            FloatVector s = FloatVector.fromMemorySegment(SPECIES, sin, sinAt + p, ORDER).mul(sign);
-            FloatVector a = FloatVector.fromMemorySegment(SPECIES, x, at + p, ORDER);
-            FloatVector b = FloatVector.fromMemorySegment(SPECIES, x, at + apart + p, ORDER);
-            a.mul(c).sub(b.mul(s)).intoMemorySegment(out, outAt + p, ORDER);
-            b.mul(c).add(a.mul(s)).intoMemorySegment(out, outAt + apart + p, ORDER);
+            FloatVector c = FloatVector.fromMemorySegment(SPECIES, cos, p, ORDER);
+            FloatVector s = FloatVector.fromMemorySegment(SPECIES, sin, p, ORDER).mul(sign);
+            FloatVector a = FloatVector.fromMemorySegment(SPECIES, x, p, ORDER);
+            FloatVector b = FloatVector.fromMemorySegment(SPECIES, x, apart + p, ORDER);
+            a.mul(c).sub(b.mul(s)).intoMemorySegment(out, p, ORDER);
+            b.mul(c).add(a.mul(s)).intoMemorySegment(out, apart + p, ORDER);
         }
         for (; i < half; i++) {
             long p = 4L * i;
-            float c = cos.get(JAVA_FLOAT, cosAt + p);
-            float s = sin.get(JAVA_FLOAT, sinAt + p) * sign;
-            float a = x.get(JAVA_FLOAT, at + p);
-            float b = x.get(JAVA_FLOAT, at + apart + p);
-            out.set(JAVA_FLOAT, outAt + p, a * c - b * s);
-            out.set(JAVA_FLOAT, outAt + apart + p, b * c + a * s);
+            float c = cos.get(JAVA_FLOAT, p);
+            float s = sin.get(JAVA_FLOAT, p) * sign;
+            float a = x.get(JAVA_FLOAT, p);
+            float b = x.get(JAVA_FLOAT, apart + p);
+            out.set(JAVA_FLOAT, p, a * c - b * s);
+            out.set(JAVA_FLOAT, apart + p, b * c + a * s);
         }
     }
 }

@@ -11,11 +11,15 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * The loops over neighbouring f32 that softmax, losses and gates are made of. Positions are byte offsets; a loop may write where it reads.
+ * The loops over neighbouring f32 that softmax, losses and gates are made of. Operands are segments of exactly the elements concerned; a loop may write
+ * where it reads.
  *
  * <p>Every loop is a method that takes and gives memory and scalars. None hands a vector to another method: the compiler stops inlining after so many
  * bytecodes, and a vector that crosses a call then lives on the heap, which costs a factor of a hundred. That is why the exponential is written out
  * here once more, with the bits of {@link VectorMath#exp(float)}.
+ *
+ * <p>Why slices and no offsets: with a position that starts from zero the compiler takes the bounds checks out of the loop whatever kinds of memory it
+ * has met before; with an offset it sometimes leaves them in, which costs a factor of four.
  */
 final class RowMath {
     /** The elements that passes with scratch memory work on at a time: several such blocks fit the first-level cache. */
@@ -32,21 +36,32 @@ final class RowMath {
     private RowMath() {}
 
     /**
+     * A run of f32 by itself.
+     *
+     * @param memory the memory
+     * @param first the first element's number in it
+     * @param count how many
+     * @return the elements, and nothing else
+     */
+    static MemorySegment slice(MemorySegment memory, long first, int count) {
+        return memory.asSlice(first * Float.BYTES, (long) count * Float.BYTES);
+    }
+
+    /**
      * The largest element; NaN is passed over, for the sums that follow to find.
      *
      * @param x the memory
-     * @param at its first byte
      * @param count how many
      * @return the maximum, minus infinity if there is none
      */
-    static float max(MemorySegment x, long at, int count) {
+    static float max(MemorySegment x, int count) {
         FloatVector m0 = FloatVector.broadcast(SPECIES, Float.NEGATIVE_INFINITY);
         FloatVector m1 = m0;
         FloatVector m2 = m0;
         FloatVector m3 = m0;
         int i = 0;
         for (; i <= count - 4 * LANES; i += 4 * LANES) {
-            long p = at + 4L * i;
+            long p = 4L * i;
             FloatVector x0 = FloatVector.fromMemorySegment(SPECIES, x, p, ORDER);
             FloatVector x1 = FloatVector.fromMemorySegment(SPECIES, x, p + BYTES, ORDER);
             FloatVector x2 = FloatVector.fromMemorySegment(SPECIES, x, p + 2 * BYTES, ORDER);
@@ -58,7 +73,7 @@ final class RowMath {
         }
         float max = m0.max(m1).max(m2.max(m3)).reduceLanes(VectorOperators.MAX);
         for (; i < count; i++) {
-            float value = x.get(JAVA_FLOAT, at + 4L * i);
+            float value = x.get(JAVA_FLOAT, 4L * i);
             max = value > max ? value : max;
         }
         return max;
@@ -68,19 +83,17 @@ final class RowMath {
      * {@code out = e^((x - shift) factor)} for exponents up to 0; what lies below the normal numbers becomes 0.
      *
      * @param x the memory
-     * @param at its first byte
      * @param count how many
      * @param shift at least the largest element, or infinite, which gives NaN
      * @param factor above 0
      * @param out where the results go
-     * @param outAt its first byte
      * @return the sum of the results
      */
-    static float exp(MemorySegment x, long at, int count, float shift, float factor, MemorySegment out, long outAt) {
+    static float exp(MemorySegment x, int count, float shift, float factor, MemorySegment out) {
         FloatVector sums = FloatVector.zero(SPECIES);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
-            FloatVector e = FloatVector.fromMemorySegment(SPECIES, x, at + 4L * i, ORDER).sub(shift).mul(factor);
+            FloatVector e = FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER).sub(shift).mul(factor);
             VectorMask<Float> zero = e.compare(VectorOperators.LT, EXP_ZERO);
             FloatVector rounded = e.fma(FloatVector.broadcast(SPECIES, VectorMath.LOG2_E), FloatVector.broadcast(SPECIES, VectorMath.ROUNDER));
             FloatVector n = rounded.sub(VectorMath.ROUNDER);
@@ -95,34 +108,35 @@ final class RowMath {
             IntVector exponent = rounded.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23);
             FloatVector y = mantissa.reinterpretAsInts().add(exponent).reinterpretAsFloats();
             y = y.blend(mantissa, e.compare(VectorOperators.NE, e)).blend(0f, zero);
-            y.intoMemorySegment(out, outAt + 4L * i, ORDER);
+            y.intoMemorySegment(out, 4L * i, ORDER);
             sums = sums.add(y);
         }
         float sum = VectorMath.sum(sums);
         for (; i < count; i++) {
-            float e = (x.get(JAVA_FLOAT, at + 4L * i) - shift) * factor;
+            float e = (x.get(JAVA_FLOAT, 4L * i) - shift) * factor;
             float y = e < EXP_ZERO ? 0f : VectorMath.exp(e);
-            out.set(JAVA_FLOAT, outAt + 4L * i, y);
+            out.set(JAVA_FLOAT, 4L * i, y);
             sum += y;
         }
         return sum;
     }
 
     /**
-     * The sum of {@link #exp} over a row of any length, added up in double precision over its blocks.
+     * {@link #exp} for a row of any length, added up in double precision over its blocks.
      *
      * @param x the memory
-     * @param at its first byte
      * @param count how many
      * @param shift at least the largest element
      * @param factor above 0
-     * @param scratch a block
-     * @return the sum
+     * @param out where the results go: a row that keeps them, or one block that does not
+     * @return the sum of the results
      */
-    static double sumExp(MemorySegment x, long at, int count, float shift, float factor, MemorySegment scratch) {
+    static double sumExp(MemorySegment x, int count, float shift, float factor, MemorySegment out) {
+        boolean keep = out.byteSize() >= (long) count * Float.BYTES;
         double sum = 0;
         for (int i = 0; i < count; i += BLOCK) {
-            sum += exp(x, at + 4L * i, Math.min(BLOCK, count - i), shift, factor, scratch, 0);
+            int length = Math.min(BLOCK, count - i);
+            sum += exp(slice(x, i, length), length, shift, factor, keep ? slice(out, i, length) : out);
         }
         return sum;
     }
@@ -131,19 +145,17 @@ final class RowMath {
      * {@code out = x * factor}.
      *
      * @param x the memory
-     * @param at its first byte
      * @param count how many
      * @param factor the factor
      * @param out where the results go
-     * @param outAt its first byte
      */
-    static void multiply(MemorySegment x, long at, int count, float factor, MemorySegment out, long outAt) {
+    static void multiply(MemorySegment x, int count, float factor, MemorySegment out) {
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
-            FloatVector.fromMemorySegment(SPECIES, x, at + 4L * i, ORDER).mul(factor).intoMemorySegment(out, outAt + 4L * i, ORDER);
+            FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER).mul(factor).intoMemorySegment(out, 4L * i, ORDER);
         }
         for (; i < count; i++) {
-            out.set(JAVA_FLOAT, outAt + 4L * i, x.get(JAVA_FLOAT, at + 4L * i) * factor);
+            out.set(JAVA_FLOAT, 4L * i, x.get(JAVA_FLOAT, 4L * i) * factor);
         }
     }
 
@@ -151,20 +163,18 @@ final class RowMath {
      * {@code out = (x - a) - b}.
      *
      * @param x the memory
-     * @param at its first byte
      * @param count how many
      * @param a subtracted first
      * @param b subtracted then
      * @param out where the results go
-     * @param outAt its first byte
      */
-    static void subtract(MemorySegment x, long at, int count, float a, float b, MemorySegment out, long outAt) {
+    static void subtract(MemorySegment x, int count, float a, float b, MemorySegment out) {
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
-            FloatVector.fromMemorySegment(SPECIES, x, at + 4L * i, ORDER).sub(a).sub(b).intoMemorySegment(out, outAt + 4L * i, ORDER);
+            FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER).sub(a).sub(b).intoMemorySegment(out, 4L * i, ORDER);
         }
         for (; i < count; i++) {
-            out.set(JAVA_FLOAT, outAt + 4L * i, x.get(JAVA_FLOAT, at + 4L * i) - a - b);
+            out.set(JAVA_FLOAT, 4L * i, x.get(JAVA_FLOAT, 4L * i) - a - b);
         }
     }
 
@@ -172,19 +182,17 @@ final class RowMath {
      * {@code out = e^-|x|}, what stable forms of the logistic function and its relatives are made of.
      *
      * @param x the memory
-     * @param at its first byte
      * @param count how many
      * @param out where the results go
-     * @param outAt its first byte
      */
-    static void expOfNegativeMagnitude(MemorySegment x, long at, int count, MemorySegment out, long outAt) {
+    static void expOfNegativeMagnitude(MemorySegment x, int count, MemorySegment out) {
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
-            FloatVector.fromMemorySegment(SPECIES, x, at + 4L * i, ORDER).abs().neg().intoMemorySegment(out, outAt + 4L * i, ORDER);
+            FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER).abs().neg().intoMemorySegment(out, 4L * i, ORDER);
         }
         for (; i < count; i++) {
-            out.set(JAVA_FLOAT, outAt + 4L * i, -Math.abs(x.get(JAVA_FLOAT, at + 4L * i)));
+            out.set(JAVA_FLOAT, 4L * i, -Math.abs(x.get(JAVA_FLOAT, 4L * i)));
         }
-        exp(out, outAt, count, 0f, 1f, out, outAt);
+        exp(out, count, 0f, 1f, out);
     }
 }

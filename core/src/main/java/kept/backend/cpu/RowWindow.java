@@ -56,49 +56,35 @@ final class RowWindow {
     }
 
     /**
-     * Where f32 are read and written.
-     *
-     * @return the memory that positions refer to
-     */
-    MemorySegment memory() {
-        return memory;
-    }
-
-    /**
      * Brings elements into view.
      *
      * @param first the first element, counted from the tensor's first
      * @param count how many
-     * @return the first one's byte in {@link #memory()}
+     * @return the elements, and nothing else
      */
-    long read(long first, int count) {
+    MemorySegment read(long first, int count) {
         long index = offset + first;
-        switch (dtype) {
-            case BF16 -> {
-                for (int i = 0; i < count; i++) {
-                    memory.setAtIndex(JAVA_FLOAT, i, Elements.fromBf16(operand.getAtIndex(JAVA_SHORT, index + i)));
-                }
+        if (dtype == DType.BF16) {
+            for (int i = 0; i < count; i++) {
+                memory.setAtIndex(JAVA_FLOAT, i, Elements.fromBf16(operand.getAtIndex(JAVA_SHORT, index + i)));
             }
-            case F16 -> {
-                for (int i = 0; i < count; i++) {
-                    memory.setAtIndex(JAVA_FLOAT, i, Float.float16ToFloat(operand.getAtIndex(JAVA_SHORT, index + i)));
-                }
-            }
-            default -> {
-                return index * Float.BYTES;
+        } else if (dtype == DType.F16) {
+            for (int i = 0; i < count; i++) {
+                memory.setAtIndex(JAVA_FLOAT, i, Float.float16ToFloat(operand.getAtIndex(JAVA_SHORT, index + i)));
             }
         }
-        return 0;
+        return place(first, count);
     }
 
     /**
      * Where elements that will all be written have their place.
      *
      * @param first the first element, counted from the tensor's first
-     * @return the first one's byte in {@link #memory()}
+     * @param count how many
+     * @return the place of these elements, and nothing else
      */
-    long place(long first) {
-        return dtype == DType.F32 ? (offset + first) * Float.BYTES : 0;
+    MemorySegment place(long first, int count) {
+        return dtype == DType.F32 ? RowMath.slice(memory, offset + first, count) : RowMath.slice(memory, 0, count);
     }
 
     /**

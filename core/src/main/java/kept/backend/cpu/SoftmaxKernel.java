@@ -30,11 +30,10 @@ final class SoftmaxKernel {
                 RowWindow to = new RowWindow(out, width, arena);
                 MemorySegment scratch = arena.allocate(JAVA_FLOAT, RowMath.BLOCK);
                 for (long row = first; row < end; row++) {
-                    long at = from.read(row * width, width);
                     if (logarithm) {
-                        logarithm(from.memory(), at, width, to.memory(), to.place(row * width), scratch);
+                        logarithm(from.read(row * width, width), width, to.place(row * width, width), scratch);
                     } else {
-                        probabilities(from.memory(), at, width, to.memory(), to.place(row * width));
+                        probabilities(from.read(row * width, width), width, to.place(row * width, width));
                     }
                     to.write(row * width, width);
                 }
@@ -42,19 +41,15 @@ final class SoftmaxKernel {
         });
     }
 
-    private static void probabilities(MemorySegment x, long at, int width, MemorySegment out, long outAt) {
-        float max = RowMath.max(x, at, width);
-        double sum = 0;
-        for (int i = 0; i < width; i += RowMath.BLOCK) {
-            sum += RowMath.exp(x, at + 4L * i, Math.min(RowMath.BLOCK, width - i), max, 1f, out, outAt + 4L * i);
-        }
-        RowMath.multiply(out, outAt, width, (float) (1 / sum), out, outAt);
+    private static void probabilities(MemorySegment x, int width, MemorySegment out) {
+        double sum = RowMath.sumExp(x, width, RowMath.max(x, width), 1f, out);
+        RowMath.multiply(out, width, (float) (1 / sum), out);
     }
 
-    private static void logarithm(MemorySegment x, long at, int width, MemorySegment out, long outAt, MemorySegment scratch) {
-        float max = RowMath.max(x, at, width);
-        double sum = RowMath.sumExp(x, at, width, max, 1f, scratch);
-        RowMath.subtract(x, at, width, max, (float) StrictMath.log(sum), out, outAt);
+    private static void logarithm(MemorySegment x, int width, MemorySegment out, MemorySegment scratch) {
+        float max = RowMath.max(x, width);
+        double sum = RowMath.sumExp(x, width, max, 1f, scratch);
+        RowMath.subtract(x, width, max, (float) StrictMath.log(sum), out);
     }
 
     /**
@@ -71,20 +66,19 @@ final class SoftmaxKernel {
                 RowWindow from = new RowWindow(x, width, arena);
                 MemorySegment scratch = arena.allocate(JAVA_FLOAT, RowMath.BLOCK);
                 for (long row = first; row < end; row++) {
-                    long at = from.read(row * width, width);
-                    results.setAtIndex(JAVA_FLOAT, out.offset() + row, logSumExp(from.memory(), at, width, scratch));
+                    results.setAtIndex(JAVA_FLOAT, out.offset() + row, logSumExp(from.read(row * width, width), width, scratch));
                 }
             }
         });
     }
 
-    private static float logSumExp(MemorySegment x, long at, int width, MemorySegment scratch) {
-        float max = RowMath.max(x, at, width);
+    private static float logSumExp(MemorySegment x, int width, MemorySegment scratch) {
+        float max = RowMath.max(x, width);
         if (max == Float.POSITIVE_INFINITY) {
             return max;
         }
         // A row of nothing but minus infinity sums to 0, whatever it is shifted by.
         float shift = max == Float.NEGATIVE_INFINITY ? 0f : max;
-        return (float) (shift + StrictMath.log(RowMath.sumExp(x, at, width, shift, 1f, scratch)));
+        return (float) (shift + StrictMath.log(RowMath.sumExp(x, width, shift, 1f, scratch)));
     }
 }

@@ -38,31 +38,30 @@ final class SwiGluKernel {
                 MemorySegment z = arena.allocate(JAVA_FLOAT, BLOCK);
                 for (long block = first; block < end; block += BLOCK) {
                     int count = (int) Math.min(BLOCK, end - block);
-                    long gAt = g.read(block, count);
-                    RowMath.expOfNegativeMagnitude(g.memory(), gAt, count, z, 0);
-                    forward(g.memory(), gAt, u.memory(), u.read(block, count), z, count, o.memory(), o.place(block));
+                    MemorySegment gates = g.read(block, count);
+                    RowMath.expOfNegativeMagnitude(gates, count, z);
+                    forward(gates, u.read(block, count), z, count, o.place(block, count));
                     o.write(block, count);
                 }
             }
         });
     }
 
-    private static void forward(MemorySegment gate, long gAt, MemorySegment up, long uAt, MemorySegment zs, int count, MemorySegment out,
-            long outAt) {
+    private static void forward(MemorySegment gate, MemorySegment up, MemorySegment zs, int count, MemorySegment out) {
         FloatVector one = FloatVector.broadcast(SPECIES, 1f);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
             long p = 4L * i;
-            FloatVector g = FloatVector.fromMemorySegment(SPECIES, gate, gAt + p, ORDER);
+            FloatVector g = FloatVector.fromMemorySegment(SPECIES, gate, p, ORDER);
             FloatVector z = FloatVector.fromMemorySegment(SPECIES, zs, p, ORDER);
             FloatVector s = one.blend(z, g.compare(VectorOperators.LT, 0f)).div(z.add(1f));
-            g.mul(s).mul(FloatVector.fromMemorySegment(SPECIES, up, uAt + p, ORDER)).intoMemorySegment(out, outAt + p, ORDER);
+            g.mul(s).mul(FloatVector.fromMemorySegment(SPECIES, up, p, ORDER)).intoMemorySegment(out, p, ORDER);
         }
         for (; i < count; i++) {
             long p = 4L * i;
-            float g = gate.get(JAVA_FLOAT, gAt + p);
+            float g = gate.get(JAVA_FLOAT, p);
             float z = zs.get(JAVA_FLOAT, p);
-            out.set(JAVA_FLOAT, outAt + p, g * ((g < 0 ? z : 1f) / (z + 1f)) * up.get(JAVA_FLOAT, uAt + p));
+            out.set(JAVA_FLOAT, p, g * ((g < 0 ? z : 1f) / (z + 1f)) * up.get(JAVA_FLOAT, p));
         }
     }
 
@@ -86,45 +85,45 @@ final class SwiGluKernel {
                 MemorySegment z = arena.allocate(JAVA_FLOAT, BLOCK);
                 for (long block = first; block < end; block += BLOCK) {
                     int count = (int) Math.min(BLOCK, end - block);
-                    long gAt = g.read(block, count);
-                    RowMath.expOfNegativeMagnitude(g.memory(), gAt, count, z, 0);
-                    gradient(dy, 4 * (gradient.offset() + block), g.memory(), gAt, u.memory(), u.read(block, count), z, count,
-                            dg, 4 * (dGate.offset() + block), du, 4 * (dUp.offset() + block));
+                    MemorySegment gates = g.read(block, count);
+                    RowMath.expOfNegativeMagnitude(gates, count, z);
+                    gradient(RowMath.slice(dy, gradient.offset() + block, count), gates, u.read(block, count), z, count,
+                            RowMath.slice(dg, dGate.offset() + block, count), RowMath.slice(du, dUp.offset() + block, count));
                 }
             }
         });
     }
 
     private static void gradient(
-            MemorySegment gradient, long dyAt, MemorySegment gate, long gAt, MemorySegment up, long uAt, MemorySegment zs, int count,
-            MemorySegment dGate, long dgAt, MemorySegment dUp, long duAt) {
+            MemorySegment gradient, MemorySegment gate, MemorySegment up, MemorySegment zs, int count,
+            MemorySegment dGate, MemorySegment dUp) {
         FloatVector one = FloatVector.broadcast(SPECIES, 1f);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
             long p = 4L * i;
-            FloatVector dy = FloatVector.fromMemorySegment(SPECIES, gradient, dyAt + p, ORDER);
-            FloatVector g = FloatVector.fromMemorySegment(SPECIES, gate, gAt + p, ORDER);
-            FloatVector u = FloatVector.fromMemorySegment(SPECIES, up, uAt + p, ORDER);
+            FloatVector dy = FloatVector.fromMemorySegment(SPECIES, gradient, p, ORDER);
+            FloatVector g = FloatVector.fromMemorySegment(SPECIES, gate, p, ORDER);
+            FloatVector u = FloatVector.fromMemorySegment(SPECIES, up, p, ORDER);
             FloatVector z = FloatVector.fromMemorySegment(SPECIES, zs, p, ORDER);
             FloatVector inverse = one.div(z.add(1f));
             FloatVector other = z.mul(inverse);
             FloatVector s = inverse.blend(other, g.compare(VectorOperators.LT, 0f));
             FloatVector rest = other.blend(inverse, g.compare(VectorOperators.LT, 0f));
             FloatVector slope = s.mul(g.fma(rest, one));
-            dy.mul(u).mul(slope).intoMemorySegment(dGate, dgAt + p, ORDER);
-            dy.mul(g).mul(s).intoMemorySegment(dUp, duAt + p, ORDER);
+            dy.mul(u).mul(slope).intoMemorySegment(dGate, p, ORDER);
+            dy.mul(g).mul(s).intoMemorySegment(dUp, p, ORDER);
         }
         for (; i < count; i++) {
             long p = 4L * i;
-            float dy = gradient.get(JAVA_FLOAT, dyAt + p);
-            float g = gate.get(JAVA_FLOAT, gAt + p);
-            float u = up.get(JAVA_FLOAT, uAt + p);
+            float dy = gradient.get(JAVA_FLOAT, p);
+            float g = gate.get(JAVA_FLOAT, p);
+            float u = up.get(JAVA_FLOAT, p);
             float z = zs.get(JAVA_FLOAT, p);
             float inverse = 1f / (z + 1f);
             float s = g < 0 ? z * inverse : inverse;
             float rest = g < 0 ? inverse : z * inverse;
-            dGate.set(JAVA_FLOAT, dgAt + p, dy * u * (s * Math.fma(g, rest, 1f)));
-            dUp.set(JAVA_FLOAT, duAt + p, dy * g * s);
+            dGate.set(JAVA_FLOAT, p, dy * u * (s * Math.fma(g, rest, 1f)));
+            dUp.set(JAVA_FLOAT, p, dy * g * s);
         }
     }
 }
