@@ -109,8 +109,10 @@ final class OptimizerKernel {
             long grain = Math.max(RowWindow.TASK, Math.ceilDiv(count, 1 << 16));
             double[] chunks = new double[(int) Math.ceilDiv(count, grain)];
             MemorySegment memory = Elements.segment(tensor);
-            WorkerPool.shared().forRanges(count, grain, (first, end) ->
-                    chunks[(int) (first / grain)] = sumOfSquares(RowMath.slice(memory, tensor.offset() + first, (int) (end - first)), (int) (end - first)));
+            WorkerPool.shared().forRanges(count, grain, (first, end) -> {
+                int length = (int) (end - first);
+                chunks[(int) (first / grain)] = sumOfSquares(RowMath.slice(memory, tensor.offset() + first, length), length);
+            });
             for (double chunk : chunks) {
                 total += chunk;
             }

@@ -11,15 +11,15 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * The loops over neighbouring f32 that softmax, losses and gates are made of. Operands are segments of exactly the elements concerned; a loop may write
- * where it reads.
+ * The loops over neighbouring f32 that softmax, losses and gates are made of. Operands are segments that begin with the elements concerned; a loop
+ * may write where it reads.
  *
  * <p>Every loop is a method that takes and gives memory and scalars. None hands a vector to another method: the compiler stops inlining after so many
  * bytecodes, and a vector that crosses a call then lives on the heap, which costs a factor of a hundred. That is why the exponential is written out
  * here once more, with the bits of {@link VectorMath#exp(float)}.
  *
- * <p>Why slices and no offsets: with a position that starts from zero the compiler takes the bounds checks out of the loop whatever kinds of memory it
- * has met before; with an offset it sometimes leaves them in, which costs a factor of four.
+ * <p>Why slices and no offsets: with a position that starts from zero the compiler takes the bounds checks out of the loop whatever kinds of
+ * memory it has met before; with an offset it sometimes leaves them in, which costs a factor of four.
  */
 final class RowMath {
     /** The elements that passes with scratch memory work on at a time: several such blocks fit the first-level cache. */
