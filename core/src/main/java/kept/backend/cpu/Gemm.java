@@ -28,7 +28,8 @@ import kept.tensor.DType;
  * </pre>
  *
  * <p>Nobody shares the sum of an element of C: it is the sum over k blocks, in order, of one chain of fused multiply-adds each. So its bits
- * depend on k and on {@link MatrixVector#handles} alone, not on threads, tasks, batching or strides.
+ * depend on k and on {@link MatrixVector#handles} alone, not on threads, tasks, batching or strides; how C is divided may therefore follow the
+ * number of threads.
  */
 final class Gemm {
     /** Most of k in a block. */
@@ -40,8 +41,8 @@ final class Gemm {
     private static final int LEAST_TASK_PANELS = 4;
     /** Most floats of B that are packed at a time: 4 MiB. */
     private static final int PACKED = 1 << 20;
-    /** A product should make at least so many tasks, so that threads finish together... */
-    private static final int TASKS = 16;
+    /** A product makes about so many tasks for each thread, so that threads finish together... */
+    private static final int TASKS_PER_THREAD = 4;
     /** ...but a task should have at least so many multiply-adds: some microseconds. */
     private static final long TASK_WORK = 1 << 18;
     /** From here on a product of a batch is divided among threads itself. */
@@ -204,7 +205,8 @@ final class Gemm {
             int at = first * panels * COLUMNS + panel * COLUMNS * k;
             Packing.pack(part, columns, k, COLUMNS, packed, at, SCRATCH.get().transposed);
         });
-        int tasks = p.parallel ? Math.clamp(p.work() / TASK_WORK, 1, TASKS) : 1;
+        int threads = p.parallel ? WorkerPool.shared().threads() : 1;
+        int tasks = threads == 1 ? 1 : Math.clamp(p.work() / TASK_WORK, 1, TASKS_PER_THREAD * threads);
         int taskRows = Math.min(TASK_ROWS, Math.max(LEAST_TASK_ROWS, Math.ceilDiv(p.m, tasks * ROWS) * ROWS));
         int rowTasks = Math.ceilDiv(p.m, taskRows);
         int panelsOfTask = Math.max(LEAST_TASK_PANELS, Math.ceilDiv(panels, Math.ceilDiv(tasks, rowTasks)));
