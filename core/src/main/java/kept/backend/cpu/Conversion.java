@@ -41,10 +41,10 @@ final class Conversion {
             fill(to, 0, Elements.getFloat(from, dtype, first), count);
             return;
         }
-        int done = dtype == DType.BF16 && stride == 1 ? widenBf16(from, first, to, count) : 0;
+        int done = stride == 1 ? widenVectors(from, dtype, first, to, count) : 0;
         switch (dtype) {
             case F32 -> {
-                for (int i = 0; i < count; i++) {
+                for (int i = done; i < count; i++) {
                     to.setAtIndex(JAVA_FLOAT, i, from.getAtIndex(JAVA_FLOAT, first + i * stride));
                 }
             }
@@ -54,12 +54,12 @@ final class Conversion {
                 }
             }
             case F16 -> {
-                for (int i = 0; i < count; i++) {
+                for (int i = done; i < count; i++) {
                     to.setAtIndex(JAVA_FLOAT, i, Float.float16ToFloat(from.getAtIndex(JAVA_SHORT, first + i * stride)));
                 }
             }
             case I32 -> {
-                for (int i = 0; i < count; i++) {
+                for (int i = done; i < count; i++) {
                     to.setAtIndex(JAVA_FLOAT, i, from.getAtIndex(JAVA_INT, first + i * stride));
                 }
             }
@@ -83,10 +83,10 @@ final class Conversion {
      * @param count how many
      */
     static void narrow(MemorySegment from, long at, MemorySegment to, DType dtype, long first, long stride, int count) {
-        int done = dtype == DType.BF16 && stride == 1 ? narrowBf16(from, at, to, first, count) : 0;
+        int done = stride == 1 ? narrowVectors(from, at, to, dtype, first, count) : 0;
         switch (dtype) {
             case F32 -> {
-                for (int i = 0; i < count; i++) {
+                for (int i = done; i < count; i++) {
                     to.setAtIndex(JAVA_FLOAT, first + i * stride, from.get(JAVA_FLOAT, at + 4L * i));
                 }
             }
@@ -101,7 +101,7 @@ final class Conversion {
                 }
             }
             case I32 -> {
-                for (int i = 0; i < count; i++) {
+                for (int i = done; i < count; i++) {
                     to.setAtIndex(JAVA_INT, first + i * stride, (int) from.get(JAVA_FLOAT, at + 4L * i));
                 }
             }
@@ -132,21 +132,56 @@ final class Conversion {
         }
     }
 
-    /** bf16 is the upper half of an f32. */
-    private static int widenBf16(MemorySegment from, long first, MemorySegment to, int count) {
-        int i = 0;
-        for (; i <= count - LANES; i += LANES) {
-            ShortVector halves = ShortVector.fromMemorySegment(HALVES, from, 2 * (first + i), ORDER);
-            IntVector bits = (IntVector) halves.convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0);
-            bits.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().intoMemorySegment(to, 4L * i, ORDER);
+    /** Widens as many neighbouring elements as whole vectors hold. */
+    private static int widenVectors(MemorySegment from, DType dtype, long first, MemorySegment to, int count) {
+        int whole = SPECIES.loopBound(count);
+        switch (dtype) {
+            case F32 -> MemorySegment.copy(from, 4 * first, to, 0, 4L * whole);
+            case BF16 -> {
+                for (int i = 0; i < whole; i += LANES) {
+                    Widening.bf16(from, 2 * (first + i)).intoMemorySegment(to, 4L * i, ORDER);
+                }
+            }
+            case F16 -> {
+                for (int i = 0; i < whole; i += LANES) {
+                    Widening.f16(from, 2 * (first + i)).intoMemorySegment(to, 4L * i, ORDER);
+                }
+            }
+            case I32 -> {
+                for (int i = 0; i < whole; i += LANES) {
+                    IntVector.fromMemorySegment(INTS, from, 4 * (first + i), ORDER).convert(VectorOperators.I2F, 0)
+                            .reinterpretAsFloats().intoMemorySegment(to, 4L * i, ORDER);
+                }
+            }
+            case I64 -> {
+                return 0;
+            }
         }
-        return i;
+        return whole;
+    }
+
+    /** Narrows as many neighbouring elements as whole vectors hold, where there is a way. */
+    private static int narrowVectors(MemorySegment from, long at, MemorySegment to, DType dtype, long first, int count) {
+        int whole = SPECIES.loopBound(count);
+        switch (dtype) {
+            case F32 -> MemorySegment.copy(from, at, to, 4 * first, 4L * whole);
+            case BF16 -> narrowBf16(from, at, to, first, whole);
+            case I32 -> {
+                for (int i = 0; i < whole; i += LANES) {
+                    FloatVector.fromMemorySegment(SPECIES, from, at + 4L * i, ORDER).convert(VectorOperators.F2I, 0)
+                            .reinterpretAsInts().intoMemorySegment(to, 4 * (first + i), ORDER);
+                }
+            }
+            case F16, I64 -> {
+                return 0;
+            }
+        }
+        return whole;
     }
 
     /** As {@link Elements#toBf16}: adding a half less the last kept bit, then cutting off, rounds to nearest even. */
-    private static int narrowBf16(MemorySegment from, long at, MemorySegment to, long first, int count) {
-        int i = 0;
-        for (; i <= count - LANES; i += LANES) {
+    private static void narrowBf16(MemorySegment from, long at, MemorySegment to, long first, int count) {
+        for (int i = 0; i < count; i += LANES) {
             FloatVector value = FloatVector.fromMemorySegment(SPECIES, from, at + 4L * i, ORDER);
             IntVector bits = value.reinterpretAsInts();
             IntVector last = bits.lanewise(VectorOperators.LSHR, 16).and(1);
@@ -155,6 +190,5 @@ final class Conversion {
             IntVector halves = rounded.blend(quiet, value.compare(VectorOperators.NE, value).cast(INTS));
             ((ShortVector) halves.convertShape(VectorOperators.I2S, HALVES, 0)).intoMemorySegment(to, 2 * (first + i), ORDER);
         }
-        return i;
     }
 }

@@ -119,16 +119,22 @@ final class ElementwiseKernel {
     }
 
     private static void choose(RunWindow[] windows, int count) {
-        for (int i = 0; i < count; i += SPECIES.length()) {
-            VectorMask<Float> inside = SPECIES.indexInRange(i, count);
-            VectorMask<Float> holds = load(windows[1], i, inside).compare(VectorOperators.NE, 0f);
-            load(windows[3], i, inside).blend(load(windows[2], i, inside), holds)
-                    .intoMemorySegment(windows[0].memory(), windows[0].at() + 4L * i, ORDER, inside);
+        int whole = SPECIES.loopBound(count);
+        chooseWhole(windows[1].memory(), windows[1].at(), windows[2].memory(), windows[2].at(), windows[3].memory(), windows[3].at(),
+                windows[0].memory(), windows[0].at(), whole);
+        for (int i = whole; i < count; i++) {
+            boolean holds = windows[1].get(i) != 0;
+            windows[0].set(i, windows[holds ? 2 : 3].get(i));
         }
     }
 
-    private static FloatVector load(RunWindow window, int i, VectorMask<Float> inside) {
-        return FloatVector.fromMemorySegment(SPECIES, window.memory(), window.at() + 4L * i, ORDER, inside);
+    private static void chooseWhole(MemorySegment condition, long conditionAt, MemorySegment a, long aAt, MemorySegment b, long bAt,
+            MemorySegment out, long outAt, int count) {
+        for (int i = 0; i < count; i += SPECIES.length()) {
+            VectorMask<Float> holds = FloatVector.fromMemorySegment(SPECIES, condition, conditionAt + 4L * i, ORDER).compare(VectorOperators.NE, 0f);
+            FloatVector x = FloatVector.fromMemorySegment(SPECIES, a, aAt + 4L * i, ORDER);
+            FloatVector.fromMemorySegment(SPECIES, b, bAt + 4L * i, ORDER).blend(x, holds).intoMemorySegment(out, outAt + 4L * i, ORDER);
+        }
     }
 
     private static void map(Body body, Tensor... tensors) {

@@ -88,34 +88,34 @@ final class ReduceKernel {
         return Walk.over(Arrays.copyOfRange(extents, kept, extents.length), strides, new long[1]);
     }
 
+    /** The chunks become one more kept axis, the outermost: [chunk, kept..., reduced...]. */
     private static void reduceChunks(Reduction reduction, Tensor x, Tensor out, int axis, long length) {
         long chunks = x.size(axis) / length;
         long rest = x.size(axis) % length;
-        int rank = out.rank();
-        long[] partialShape = Arrays.copyOf(out.shape().toArray(), rank + 1);
-        partialShape[rank] = chunks + (rest > 0 ? 1 : 0);
+        long[] kept = out.shape().toArray();
         try (var _ = Scope.open(x.device())) {
-            Tensor partial = Tensor.empty(DType.F32, Shape.of(partialShape));
-            // The chunks become one more kept axis: [kept..., chunk, reduced...].
-            long[] shape = inserted(x.shape().toArray(), rank, chunks);
-            long[] strides = inserted(x.strides(), rank, x.stride(axis) * length);
-            shape[axis + 1] = length;
-            partialShape[rank] = chunks;
-            reduce(reduction, x.alias(Shape.of(shape), strides, x.offset()), partial.alias(Shape.of(partialShape), partial.strides(), 0));
+            Tensor partial = Tensor.empty(DType.F32, Shape.of(prefixed(chunks + (rest > 0 ? 1 : 0), kept)));
+            long[] strides = partial.strides();
+            Shape chunk = x.shape().with(axis, length);
+            reduce(reduction, x.alias(Shape.of(prefixed(chunks, chunk.toArray())), prefixed(x.stride(axis) * length, x.strides()), x.offset()),
+                    partial.alias(Shape.of(prefixed(chunks, kept)), strides, 0));
             if (rest > 0) {
                 Tensor tail = x.alias(x.shape().with(axis, rest), x.strides(), x.offset() + chunks * length * x.stride(axis));
-                reduce(reduction, tail, partial.alias(out.shape(), Arrays.copyOf(partial.strides(), rank), chunks));
+                reduce(reduction, tail, partial.alias(out.shape(), Arrays.copyOfRange(strides, 1, strides.length), chunks * strides[0]));
             }
-            reduce(reduction, partial, out);
+            long[] turned = Arrays.copyOfRange(strides, 1, strides.length + 1);
+            turned[kept.length] = strides[0];
+            long[] shape = Arrays.copyOf(kept, kept.length + 1);
+            shape[kept.length] = partial.size(0);
+            reduce(reduction, partial.alias(Shape.of(shape), turned, 0), out);
         }
     }
 
-    private static long[] inserted(long[] values, int at, long value) {
-        long[] longer = new long[values.length + 1];
-        System.arraycopy(values, 0, longer, 0, at);
-        longer[at] = value;
-        System.arraycopy(values, at, longer, at + 1, values.length - at);
-        return longer;
+    private static long[] prefixed(long first, long[] others) {
+        long[] all = new long[others.length + 1];
+        all[0] = first;
+        System.arraycopy(others, 0, all, 1, others.length);
+        return all;
     }
 
     private static void reduceColumns(Reduction reduction, Walk kept, Tensor x, Tensor out) {

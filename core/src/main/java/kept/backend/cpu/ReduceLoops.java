@@ -55,12 +55,21 @@ final class ReduceLoops {
      * @return the maximum, NaN if there is one, minus infinity of none
      */
     static float max(MemorySegment x, long at, int count) {
-        FloatVector m = FloatVector.broadcast(SPECIES, Float.NEGATIVE_INFINITY);
+        FloatVector m0 = FloatVector.broadcast(SPECIES, Float.NEGATIVE_INFINITY);
+        FloatVector m1 = m0;
+        FloatVector m2 = m0;
+        FloatVector m3 = m0;
         int i = 0;
-        for (; i <= count - LANES; i += LANES) {
-            m = m.max(FloatVector.fromMemorySegment(SPECIES, x, at + 4L * i, ORDER));
+        for (; i <= count - 4 * LANES; i += 4 * LANES) {
+            m0 = m0.max(FloatVector.fromMemorySegment(SPECIES, x, at + 4L * i, ORDER));
+            m1 = m1.max(FloatVector.fromMemorySegment(SPECIES, x, at + 4L * (i + LANES), ORDER));
+            m2 = m2.max(FloatVector.fromMemorySegment(SPECIES, x, at + 4L * (i + 2 * LANES), ORDER));
+            m3 = m3.max(FloatVector.fromMemorySegment(SPECIES, x, at + 4L * (i + 3 * LANES), ORDER));
         }
-        float max = m.reduceLanes(VectorOperators.MAX);
+        for (; i <= count - LANES; i += LANES) {
+            m0 = m0.max(FloatVector.fromMemorySegment(SPECIES, x, at + 4L * i, ORDER));
+        }
+        float max = m0.max(m1).max(m2.max(m3)).reduceLanes(VectorOperators.MAX);
         for (; i < count; i++) {
             max = Math.max(max, x.get(JAVA_FLOAT, at + 4L * i));
         }
@@ -76,12 +85,21 @@ final class ReduceLoops {
      * @return the minimum, NaN if there is one, infinity of none
      */
     static float min(MemorySegment x, long at, int count) {
-        FloatVector m = FloatVector.broadcast(SPECIES, Float.POSITIVE_INFINITY);
+        FloatVector m0 = FloatVector.broadcast(SPECIES, Float.POSITIVE_INFINITY);
+        FloatVector m1 = m0;
+        FloatVector m2 = m0;
+        FloatVector m3 = m0;
         int i = 0;
-        for (; i <= count - LANES; i += LANES) {
-            m = m.min(FloatVector.fromMemorySegment(SPECIES, x, at + 4L * i, ORDER));
+        for (; i <= count - 4 * LANES; i += 4 * LANES) {
+            m0 = m0.min(FloatVector.fromMemorySegment(SPECIES, x, at + 4L * i, ORDER));
+            m1 = m1.min(FloatVector.fromMemorySegment(SPECIES, x, at + 4L * (i + LANES), ORDER));
+            m2 = m2.min(FloatVector.fromMemorySegment(SPECIES, x, at + 4L * (i + 2 * LANES), ORDER));
+            m3 = m3.min(FloatVector.fromMemorySegment(SPECIES, x, at + 4L * (i + 3 * LANES), ORDER));
         }
-        float min = m.reduceLanes(VectorOperators.MIN);
+        for (; i <= count - LANES; i += LANES) {
+            m0 = m0.min(FloatVector.fromMemorySegment(SPECIES, x, at + 4L * i, ORDER));
+        }
+        float min = m0.min(m1).min(m2.min(m3)).reduceLanes(VectorOperators.MIN);
         for (; i < count; i++) {
             min = Math.min(min, x.get(JAVA_FLOAT, at + 4L * i));
         }

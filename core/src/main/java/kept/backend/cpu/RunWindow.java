@@ -1,5 +1,7 @@
 package kept.backend.cpu;
 
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import kept.tensor.DType;
@@ -69,6 +71,26 @@ final class RunWindow {
      */
     long at() {
         return at;
+    }
+
+    /**
+     * An element of the run in view.
+     *
+     * @param i its place in the run
+     * @return its value
+     */
+    float get(int i) {
+        return memory.get(JAVA_FLOAT, at + 4L * i);
+    }
+
+    /**
+     * Sets an element of the run that has been placed.
+     *
+     * @param i its place in the run
+     * @param value its value
+     */
+    void set(int i, float value) {
+        memory.set(JAVA_FLOAT, at + 4L * i, value);
     }
 
     /**
