@@ -1,7 +1,6 @@
 package kept.backend.cpu;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -63,15 +62,8 @@ final class RowWindow {
      * @return the elements, and nothing else
      */
     MemorySegment read(long first, int count) {
-        long index = offset + first;
-        if (dtype == DType.BF16) {
-            for (int i = 0; i < count; i++) {
-                memory.setAtIndex(JAVA_FLOAT, i, Elements.fromBf16(operand.getAtIndex(JAVA_SHORT, index + i)));
-            }
-        } else if (dtype == DType.F16) {
-            for (int i = 0; i < count; i++) {
-                memory.setAtIndex(JAVA_FLOAT, i, Float.float16ToFloat(operand.getAtIndex(JAVA_SHORT, index + i)));
-            }
+        if (dtype != DType.F32) {
+            Conversion.widen(operand, dtype, offset + first, 1, memory, count);
         }
         return place(first, count);
     }
@@ -94,15 +86,8 @@ final class RowWindow {
      * @param count how many
      */
     void write(long first, int count) {
-        long index = offset + first;
-        if (dtype == DType.BF16) {
-            for (int i = 0; i < count; i++) {
-                operand.setAtIndex(JAVA_SHORT, index + i, Elements.toBf16(memory.getAtIndex(JAVA_FLOAT, i)));
-            }
-        } else if (dtype == DType.F16) {
-            for (int i = 0; i < count; i++) {
-                operand.setAtIndex(JAVA_SHORT, index + i, Float.floatToFloat16(memory.getAtIndex(JAVA_FLOAT, i)));
-            }
+        if (dtype != DType.F32) {
+            Conversion.narrow(memory, 0, operand, dtype, offset + first, 1, count);
         }
     }
 }
