@@ -64,7 +64,8 @@ class ArchitectureTest {
     @Test
     void offHeapMemoryIsTouchedOnlyWhereItIsTheSubject() {
         holds(noClasses()
-                .that().resideOutsideOfPackages("kept.tensor..", "kept.backend..", CUDA, "kept.checkpoint..", "kept.mapping..", "kept.distill..", BENCH)
+                .that().resideOutsideOfPackages("kept.tensor..", "kept.backend..", "kept.checkpoint..", "kept.mapping..", "kept.distill..", CUDA,
+                        BENCH)
                 .and().doNotHaveFullyQualifiedName("kept.Logits").should().dependOnClassesThat().resideInAPackage("java.lang.foreign.."));
     }
 

@@ -159,7 +159,8 @@ final class HostTensor {
             return below;
         }
         // Beyond the largest bf16 lies what would be 2^128, the value at which rounding gives infinity.
-        double high = Float.isInfinite(Float.intBitsToFloat(above << 16)) ? Math.scalb((double) Math.signum(f), 128) : Float.intBitsToFloat(above << 16);
+        double high = Float.isInfinite(Float.intBitsToFloat(above << 16)) ? Math.scalb((double) Math.signum(f), 128)
+                : Float.intBitsToFloat(above << 16);
         double down = Math.abs(f - (double) Float.intBitsToFloat(below << 16));
         double up = Math.abs(high - f);
         return down < up || down == up && (below & 1) == 0 ? below : above;

@@ -27,7 +27,8 @@ final class ReportTable {
                 out.print(line(rows.get(row++), widths));
             }
             if (domain.stages().size() > 1) {
-                out.print("  KL %s -> %s: %s\n".formatted(domain.stages().firstEntry().getKey(), domain.stages().lastEntry().getKey(), domain.change()));
+                out.print("  KL %s -> %s: %s\n"
+                        .formatted(domain.stages().firstEntry().getKey(), domain.stages().lastEntry().getKey(), domain.change()));
             }
         }
         out.flush();
