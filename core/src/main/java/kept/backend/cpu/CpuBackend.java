@@ -26,8 +26,10 @@ final class CpuBackend implements Backend {
     public String description() {
         int bits = VectorMath.SPECIES.vectorBitSize();
         int threads = WorkerPool.shared().threads();
-        String narrow = bits > 128 ? "" : "; wider vectors (AVX2, AVX-512) would be several times faster: this processor or JVM (-XX:UseAVX) has none";
-        return "cpu: %d-bit vectors (%d floats), %d thread%s, Vector API kernels%s".formatted(bits, VectorMath.LANES, threads, threads == 1 ? "" : "s", narrow);
+        String narrow = bits > 128 ? ""
+                : "; wider vectors (AVX2, AVX-512) would be several times faster: this processor or JVM (-XX:UseAVX) has none";
+        return "cpu: %d-bit vectors (%d floats), %d thread%s, Vector API kernels%s"
+                .formatted(bits, VectorMath.LANES, threads, threads == 1 ? "" : "s", narrow);
     }
 
     @Override
@@ -166,7 +168,8 @@ final class CpuBackend implements Backend {
     }
 
     @Override
-    public void attentionGradient(Tensor gradient, Tensor q, Tensor k, Tensor v, double scale, Tensor out, Tensor logSumExp, Tensor dq, Tensor dk, Tensor dv) {
+    public void attentionGradient(Tensor gradient, Tensor q, Tensor k, Tensor v, double scale, Tensor out, Tensor logSumExp, Tensor dq, Tensor dk,
+            Tensor dv) {
         AttentionGradientKernel.attentionGradient(gradient, q, k, v, scale, out, logSumExp, dq, dk, dv);
     }
 
@@ -181,7 +184,8 @@ final class CpuBackend implements Backend {
     }
 
     @Override
-    public void distillationRows(DistillationObjective objective, Tensor teacher, Tensor student, Tensor labels, double scale, Tensor losses, Tensor divergences) {
+    public void distillationRows(DistillationObjective objective, Tensor teacher, Tensor student, Tensor labels, double scale, Tensor losses,
+            Tensor divergences) {
         DistillationKernel.rows(objective, teacher, student, labels, scale, losses, divergences);
     }
 

@@ -15,8 +15,8 @@ import kept.tensor.Tensor;
  *
  * <p>Where the elements of one result lie together, each result is reduced by itself ("rows"); where neighbouring results have neighbouring elements,
  * as in the sum over the rows of a matrix, runs of results are reduced at a time ("columns"). If there are few results, the longest reduced axis is
- * first divided into chunks that are reduced in parallel, and then the chunks' results are. Which of these happens depends on shape and strides alone,
- * so the order of a sum is fixed.
+ * first divided into chunks that are reduced in parallel, and then the chunks' results are. Which of these happens depends on shape and strides
+ * alone, so the order of a sum is fixed.
  */
 final class ReduceKernel {
     /** With fewer tasks than this, work is divided further. */
