@@ -1,5 +1,6 @@
 /** JMH benchmarks of {@code kept.core} and the peers they race. */
 module kept.bench {
+    requires kept;
     requires kept.core;
     requires jmh.core;
 }

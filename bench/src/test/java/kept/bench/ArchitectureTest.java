@@ -60,12 +60,11 @@ class ArchitectureTest {
         holds(noClasses().that().resideOutsideOfPackage(CPU).should().dependOnClassesThat().resideInAPackage(CPU));
     }
 
-    /** Tensors and their kernels; files that are memory-mapped or streamed: checkpoints, their conversion, the tokens of a corpus, ids and logits. */
+    /** Tensors and their kernels; files that are memory-mapped or streamed: checkpoints, the tokens of a corpus, ids and logits. */
     @Test
     void offHeapMemoryIsTouchedOnlyWhereItIsTheSubject() {
         holds(noClasses()
-                .that().resideOutsideOfPackages("kept.tensor..", "kept.backend..", "kept.checkpoint..", "kept.mapping..", "kept.distill..", CUDA,
-                        BENCH)
+                .that().resideOutsideOfPackages("kept.tensor..", "kept.backend..", CUDA, "kept.checkpoint..", "kept.model..", "kept.distill..", BENCH)
                 .and().doNotHaveFullyQualifiedName("kept.Logits").should().dependOnClassesThat().resideInAPackage("java.lang.foreign.."));
     }
 

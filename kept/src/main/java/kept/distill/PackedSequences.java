@@ -6,7 +6,7 @@ package kept.distill;
  *
  * <p>The order is computed, not kept, so any position is reached at once; a training state needs to remember only {@link #position()}.
  */
-public final class PackedSequences {
+public final class PackedSequences implements TokenSequences {
     private final PackedTokens tokens;
     private final int length;
     private final int lookahead;
@@ -63,6 +63,7 @@ public final class PackedSequences {
      *
      * @return the position
      */
+    @Override
     public long position() {
         return position;
     }
@@ -72,6 +73,7 @@ public final class PackedSequences {
      *
      * @param target how many sequences come before the next
      */
+    @Override
     public void seek(long target) {
         if (target < 0) {
             throw new IllegalArgumentException("[sequences] position " + target + " is negative");
@@ -85,6 +87,7 @@ public final class PackedSequences {
      * @param batch how many
      * @return their ids, {@code [batch, length + lookahead]}, row by row
      */
+    @Override
     public int[] next(int batch) {
         int width = length + lookahead;
         var ids = new int[Math.multiplyExact(batch, width)];

@@ -1,10 +1,13 @@
 package kept.distill;
 
 import java.util.Arrays;
+import java.util.function.Consumer;
 import kept.autograd.Autograd;
 import kept.autograd.FactoredLogits;
+import kept.autograd.LinearCrossEntropy;
 import kept.autograd.LinearDistillation;
 import kept.model.Decoder;
+import kept.tensor.Device;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
@@ -46,18 +49,66 @@ public record TextEvaluation(String name, int[] ids, int length) {
     public Fidelity compare(Decoder teacher, Decoder student) {
         var rows = new Rows(ids.length / (length + 1) * length);
         for (int at = 0; at < ids.length; at += length + 1) {
-            int[] sequence = Arrays.copyOfRange(ids, at, at + length + 1);
+            int start = at;
             Autograd.withoutRecording(() -> {
                 try (var _ = Scope.open(student.device())) {
-                    Tensor all = Tensor.of(sequence, 1, length + 1);
-                    Tensor input = all.slice(1, 0, length).contiguous();
-                    Tensor labels = all.slice(1, 1, length + 1).reshape(length);
-                    rows.add(LinearDistillation.evaluate(logits(student, input), logits(teacher, input), labels));
+                    Tensor all = sequence(start);
+                    Tensor input = input(all);
+                    rows.add(LinearDistillation.evaluate(logits(student, input), logits(teacher, input), labels(all)));
                 }
                 return null;
             });
         }
         return rows.fidelity();
+    }
+
+    /**
+     * Shows each sequence of the text.
+     *
+     * @param device where the ids are put
+     * @param observer is given ids {@code [1, length]}, I32, which are gone once it returns
+     */
+    public void forEachInput(Device device, Consumer<Tensor> observer) {
+        for (int at = 0; at < ids.length; at += length + 1) {
+            try (var _ = Scope.open(device)) {
+                observer.accept(input(sequence(at)));
+            }
+        }
+    }
+
+    /**
+     * How well a model predicts the text.
+     *
+     * @param model the model
+     * @return its perplexity
+     */
+    public double perplexity(Decoder model) {
+        double loss = 0;
+        for (int at = 0; at < ids.length; at += length + 1) {
+            loss += crossEntropy(model, at);
+        }
+        return Math.exp(loss / (ids.length / (length + 1)));
+    }
+
+    private double crossEntropy(Decoder model, int at) {
+        return Autograd.withoutRecording(() -> {
+            try (var _ = Scope.open(model.device())) {
+                Tensor all = sequence(at);
+                return LinearCrossEntropy.apply(logits(model, input(all)), labels(all)).item();
+            }
+        });
+    }
+
+    private Tensor sequence(int at) {
+        return Tensor.of(Arrays.copyOfRange(ids, at, at + length + 1), 1, length + 1);
+    }
+
+    private Tensor input(Tensor sequence) {
+        return sequence.slice(1, 0, length).contiguous();
+    }
+
+    private Tensor labels(Tensor sequence) {
+        return sequence.slice(1, 1, length + 1).reshape(length);
     }
 
     private static FactoredLogits logits(Decoder model, Tensor input) {

@@ -18,7 +18,7 @@ import kept.tensor.Tensor;
 public final class Trainer implements AutoCloseable {
     private final Decoder model;
     private final TrainingObjective objective;
-    private final PackedSequences data;
+    private final TokenSequences data;
     private final TrainingOptions options;
     private final AdamW optimizer;
     private long step;
@@ -31,7 +31,7 @@ public final class Trainer implements AutoCloseable {
      * @param data sequences of the options' length with one token of look-ahead
      * @param options the settings
      */
-    public Trainer(Decoder model, TrainingObjective objective, PackedSequences data, TrainingOptions options) {
+    public Trainer(Decoder model, TrainingObjective objective, TokenSequences data, TrainingOptions options) {
         this.model = model;
         this.objective = objective;
         this.data = data;
@@ -108,7 +108,7 @@ public final class Trainer implements AutoCloseable {
      * @param settings what the run must be resumed with, by name
      */
     public void save(Path file, Map<String, String> settings) {
-        TrainingState.save(file, model, optimizer, new TrainingState.Place(step, data.position()), settings);
+        TrainingState.save(file, optimizer, new TrainingState.Place(step, data.position()), settings);
     }
 
     /**
@@ -119,7 +119,7 @@ public final class Trainer implements AutoCloseable {
      * @throws TrainingException if the state was saved with other settings, naming them
      */
     public void restore(Path file, Map<String, String> settings) {
-        TrainingState.Place place = TrainingState.restore(file, model, optimizer, settings);
+        TrainingState.Place place = TrainingState.restore(file, optimizer, settings);
         step = place.step();
         data.seek(place.position());
     }

@@ -1,7 +1,5 @@
 package kept.distill;
 
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -14,7 +12,7 @@ import kept.checkpoint.SafetensorsFile;
 import kept.checkpoint.SafetensorsWriter;
 import kept.checkpoint.TensorEntry;
 import kept.checkpoint.TensorSpec;
-import kept.model.Decoder;
+import kept.model.HostCopy;
 import kept.nn.Parameter;
 import kept.optim.AdamW;
 import kept.tensor.Scope;
@@ -41,7 +39,7 @@ final class TrainingState {
      */
     record Place(long step, long position) {}
 
-    static void save(Path file, Decoder model, AdamW optimizer, Place place, Map<String, String> settings) {
+    static void save(Path file, AdamW optimizer, Place place, Map<String, String> settings) {
         Map<String, Tensor> tensors = tensors(optimizer);
         Map<String, String> metadata = new LinkedHashMap<>();
         metadata.put(STEP, Long.toString(place.step()));
@@ -50,26 +48,16 @@ final class TrainingState {
         List<TensorSpec> specs = new ArrayList<>();
         tensors.forEach((name, tensor) -> specs.add(new TensorSpec(name, tensor.dtype(), tensor.shape())));
         try (var writer = SafetensorsWriter.create(file, specs, metadata)) {
-            for (Map.Entry<String, Tensor> entry : tensors.entrySet()) {
-                write(writer, entry.getKey(), entry.getValue());
-            }
+            tensors.forEach((name, tensor) -> HostCopy.with(tensor, tensor.dtype(), bytes -> writer.write(name, bytes)));
             writer.finish();
         }
     }
 
-    static void write(SafetensorsWriter writer, String name, Tensor tensor) {
-        try (var arena = Arena.ofConfined()) {
-            MemorySegment bytes = arena.allocate(tensor.elementCount() * tensor.dtype().bytes());
-            tensor.download(bytes);
-            writer.write(name, bytes);
-        }
-    }
-
-    static Place restore(Path file, Decoder model, AdamW optimizer, Map<String, String> settings) {
+    static Place restore(Path file, AdamW optimizer, Map<String, String> settings) {
         try (var saved = SafetensorsFile.open(file)) {
             requireSame(file, saved.metadata(), settings);
             Place place = new Place(number(saved, STEP), number(saved, POSITION));
-            try (var _ = Scope.open(model.device())) {
+            try (var _ = Scope.open(optimizer.parameters().firstEntry().getValue().value().device())) {
                 Map<String, AdamW.Moments> moments = new HashMap<>();
                 for (Map.Entry<String, Parameter> entry : optimizer.parameters().entrySet()) {
                     String name = entry.getKey();

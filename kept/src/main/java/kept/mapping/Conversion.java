@@ -1,7 +1,5 @@
 package kept.mapping;
 
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Consumer;
@@ -10,6 +8,7 @@ import kept.checkpoint.CheckpointWriter;
 import kept.checkpoint.TensorEntry;
 import kept.checkpoint.TensorSpec;
 import kept.model.CheckpointWeights;
+import kept.model.HostCopy;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
@@ -50,11 +49,9 @@ public final class Conversion {
     }
 
     private static void writeConverted(CheckpointWriter writer, TensorMapping row, MappedWeights weights) {
-        try (var _ = Scope.open(); var arena = Arena.ofConfined()) {
+        try (var _ = Scope.open()) {
             Tensor tensor = weights.get(row.target(), row.shape());
-            MemorySegment bytes = arena.allocate(tensor.elementCount() * tensor.dtype().bytes());
-            tensor.download(bytes);
-            writer.write(row.target(), bytes);
+            HostCopy.with(tensor, tensor.dtype(), bytes -> writer.write(row.target(), bytes));
         }
     }
 }

@@ -11,6 +11,7 @@ import kept.nn.Norm;
 import kept.nn.Parameter;
 import kept.nn.RotaryEmbedding;
 import kept.nn.SwiGlu;
+import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
@@ -22,7 +23,8 @@ import kept.tensor.Tensor;
  * and
  * the language-model head. Which norm it is, is the only difference, and a subclass's to say. Parameters carry their names in checkpoints.
  *
- * <p>Shapes: ids {@code [batch, sequence]}, stream {@code [batch, sequence, hidden]}, logits {@code [batch, sequence, vocabulary]}. The decoder
+ * <p>The stream is f32 whatever the parameters are stored in. Shapes: ids {@code [batch, sequence]}, stream {@code [batch, sequence, hidden]},
+ * logits {@code [batch, sequence, vocabulary]}. The decoder
  * owns its
  * parameters until it is closed.
  */
@@ -172,7 +174,7 @@ public abstract sealed class Decoder extends Module implements AutoCloseable per
                     .formatted(first + length, config.maxPositions()));
         }
         RotaryEmbedding.Angles angles = rotary.angles(first, length);
-        Tensor stream = embedding.forward(ids);
+        Tensor stream = embedding.forward(ids).cast(DType.F32);
         for (int i = 0; i < layers.size(); i++) {
             stream = layer(i, stream, angles, cache, observer);
         }
@@ -201,7 +203,7 @@ public abstract sealed class Decoder extends Module implements AutoCloseable per
      * @return {@code [batch, sequence, vocabulary]}
      */
     public Tensor logits(Tensor ids) {
-        return hidden(ids).matmul(head.value().transpose(0, 1));
+        return hidden(ids).linear(head.value());
     }
 
     /**
@@ -213,7 +215,7 @@ public abstract sealed class Decoder extends Module implements AutoCloseable per
      */
     public Tensor nextLogits(Tensor ids, KeyValueCache cache) {
         Tensor hidden = hidden(ids, cache, StreamObserver.NONE);
-        return hidden.select(1, ids.size(1) - 1).matmul(head.value().transpose(0, 1));
+        return hidden.select(1, ids.size(1) - 1).linear(head.value());
     }
 
     /** Frees the parameters. */

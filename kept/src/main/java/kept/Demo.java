@@ -1,0 +1,96 @@
+package kept;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import kept.demo.JdkSources;
+import kept.distill.Corpus;
+
+/**
+ * The demo's ingredients: the embedded teacher, unpacked to a temporary directory, and the running JDK's sources as text. It distils on prose only;
+ * code
+ * is judged too, though it is absent from the transfer text, as Python was in the paper.
+ */
+final class Demo implements AutoCloseable {
+    /** How many tokens the demo distils on unless asked otherwise. */
+    static final long TOKENS = 122_880;
+
+    /** The demo's settings where the user leaves them open. */
+    static final OptimizerOptions.Defaults DEFAULTS = new OptimizerOptions.Defaults(256, 3e-4, 0);
+
+    private static final String RESOURCES = "/kept/demo/";
+    private static final List<String> FILES = List.of("config.json", "model.safetensors", "provenance.json");
+
+    private final Path teacher;
+    private final JdkSources sources;
+
+    private Demo(Path teacher, JdkSources sources) {
+        this.teacher = teacher;
+        this.sources = sources;
+    }
+
+    /**
+     * Unpacks the teacher and finds the text.
+     *
+     * @param remarks is told which text it is
+     */
+    static Demo prepare(PrintWriter remarks) {
+        JdkSources sources = JdkSources.find();
+        remarks.println("text: " + sources.description());
+        try {
+            Path directory = Files.createTempDirectory("kept-demo-teacher");
+            var demo = new Demo(directory, sources);
+            for (String file : FILES) {
+                unpack("teacher/" + file, directory.resolve(file));
+            }
+            unpack("tokenizer.model", directory.resolve("tokenizer.model"));
+            return demo;
+        } catch (IOException e) {
+            throw new ProgramException(
+                    "[demo] the teacher cannot be unpacked to %s: %s".formatted(System.getProperty("java.io.tmpdir"), e.getMessage()), e);
+        }
+    }
+
+    private static void unpack(String resource, Path target) throws IOException {
+        try (InputStream in = Demo.class.getResourceAsStream(RESOURCES + resource)) {
+            if (in == null) {
+                throw new IOException("there is no resource " + resource);
+            }
+            Files.copy(in, target);
+        }
+    }
+
+    /** The directory of the Orion to distil. */
+    Path teacher() {
+        return teacher;
+    }
+
+    /** What the student learns from. */
+    Corpus transferText() {
+        return sources.prose().training(HeldOut.FRACTION);
+    }
+
+    /** What the student is judged on. */
+    List<DistillationRun.Domain> domains() {
+        return List.of(
+                new DistillationRun.Domain("prose", sources.prose().heldOut(HeldOut.FRACTION)),
+                new DistillationRun.Domain("code", sources.code().heldOut(HeldOut.FRACTION)));
+    }
+
+    /** Deletes the unpacked teacher. */
+    @Override
+    public void close() {
+        try {
+            for (String file : FILES) {
+                Files.deleteIfExists(teacher.resolve(file));
+            }
+            Files.deleteIfExists(teacher.resolve("tokenizer.model"));
+            Files.deleteIfExists(teacher);
+        } catch (IOException e) {
+            throw new ProgramException("[demo] %s cannot be removed: %s".formatted(teacher, e.getMessage()), e);
+        }
+    }
+}

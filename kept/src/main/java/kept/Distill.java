@@ -1,0 +1,188 @@
+package kept;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import kept.backend.DistillationObjective;
+import kept.backend.Divergence;
+import kept.checkpoint.CheckpointWriter;
+import kept.distill.Corpus;
+import kept.distill.ParameterSelection;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+
+/** {@code kept distill}: maps an Orion to a Llama and distils what the mapping lost. */
+@Command(name = "distill", description = {
+    "Turns an Orion checkpoint into a Llama checkpoint that behaves like it: NPM copies what both share, OPM makes each RMSNorm from its LayerNorm,",
+    "XKD trains the Llama to follow the frozen Orion on a text.",
+    "The output loads in transformers with trust_remote_code=False and has a report.html beside the weights.",
+    "",
+    "  kept distill --demo",
+    "  kept distill --teacher orion-14b --corpus text.jsonl --output llama-14b --tokens 10000000",
+    "",
+    "Ctrl-C saves the run's state; --resume goes on from there with the same bits."
+})
+public final class Distill extends Program {
+    private static final OptimizerOptions.Defaults DEFAULTS = new OptimizerOptions.Defaults(512, 3e-4, 0);
+
+    /** What to distil. */
+    static final class Source {
+        @Option(names = "--teacher", paramLabel = "DIR", required = true, description = "The Orion checkpoint: config.json, weights, tokenizer.")
+        private Path teacher;
+
+        @Option(names = "--corpus", paramLabel = "FILE", arity = "1..*", required = true,
+                description = "The text to distil on: .txt, .jsonl, .gz or .zip of these, or folders.")
+        private List<Path> corpus;
+    }
+
+    /** A real run or the demo. */
+    static final class Mode {
+        @ArgGroup(exclusive = false, multiplicity = "1")
+        private Source source;
+
+        @Option(names = "--demo", required = true,
+                description = "Distil the small Orion shipped with this program on the Javadoc of the running JDK,"
+                        + " and show what that does to prose and code.")
+        private boolean demo;
+    }
+
+    /** The divergence to minimise. */
+    enum Loss {
+        FORWARD_KL(Divergence.FORWARD_KL),
+        REVERSE_KL(Divergence.REVERSE_KL),
+        JSD(Divergence.JENSEN_SHANNON);
+
+        private final Divergence divergence;
+
+        Loss(Divergence divergence) {
+            this.divergence = divergence;
+        }
+
+        /** The name on the command line. */
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT).replace('_', '-');
+        }
+    }
+
+    @ArgGroup(multiplicity = "1", order = 1)
+    private Mode mode;
+
+    @Option(names = "--output", paramLabel = "DIR", order = 5,
+            description = "The Llama checkpoint to make; appears whole or not at all (the demo's default: kept-demo).")
+    private Path output;
+
+    @Option(names = "--mapping", paramLabel = "NAME", defaultValue = "opm", order = 6, description = "Where the student starts: opm (default).")
+    private String mapping;
+
+    @Option(names = "--tokens", paramLabel = "N", order = 7, description = "Tokens to distil on (default: 1000000; the demo's: 122880).")
+    private Long tokens;
+
+    @Option(names = "--train", paramLabel = "WHICH", defaultValue = "all", order = 8,
+            description = "Parameters to train: all, norms, or a regular expression for their names (default: ${DEFAULT-VALUE}).")
+    private String train;
+
+    @Option(names = "--loss", paramLabel = "NAME", defaultValue = "forward-kl", order = 9,
+            description = "${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
+    private Loss loss;
+
+    @Option(names = "--temperature", paramLabel = "X", defaultValue = "1", order = 10,
+            description = "Logits are divided by this before they are compared (default: ${DEFAULT-VALUE}).")
+    private double temperature;
+
+    @Option(names = "--cross-entropy-weight", paramLabel = "X", defaultValue = "0", order = 11,
+            description = "Share of the true next token's cross-entropy in the loss, 0 to 1 (default: ${DEFAULT-VALUE}).")
+    private double crossEntropyWeight;
+
+    @Option(names = "--evaluate", paramLabel = "NAME=FILE", order = 12,
+            description = "Held-out text to judge the student on, by a name for the table; may be given several times "
+                    + "(default: two hundredths of the corpus by documents, held out of training).")
+    private Map<String, Path> evaluate = new LinkedHashMap<>();
+
+    @Option(names = "--evaluation-tokens", paramLabel = "N", defaultValue = "16384", order = 13,
+            description = "Tokens to judge each text on (default: ${DEFAULT-VALUE}).")
+    private long evaluationTokens;
+
+    @Option(names = "--field", paramLabel = "NAME", defaultValue = "text", order = 14,
+            description = "Field of .jsonl lines (default: ${DEFAULT-VALUE}).")
+    private String field;
+
+    @Option(names = "--dtype", paramLabel = "TYPE", order = 40, description = "Store weights as ${COMPLETION-CANDIDATES} (default: as the teacher).")
+    private WeightType dtype;
+
+    @Option(names = "--max-shard-size", paramLabel = "BYTES", defaultValue = "5GB", converter = ByteSize.class, order = 41,
+            description = "Largest weight file (default: ${DEFAULT-VALUE}).")
+    private long largestShard = CheckpointWriter.DEFAULT_SHARD_BYTES;
+
+    @Option(names = "--resume", order = 42, description = "Take up an interrupted run.")
+    private boolean resume;
+
+    @Option(names = "--overwrite", order = 43, description = "Replace an output directory, or the state of an unfinished run, that exists.")
+    private boolean overwrite;
+
+    @Mixin
+    private OptimizerOptions optimizer;
+
+    @Mixin
+    private DeviceOptions device;
+
+    /** For the command line. */
+    public Distill() {}
+
+    /**
+     * Runs the program and ends the process.
+     *
+     * @param arguments the command line
+     */
+    public static void main(String[] arguments) {
+        System.exit(execute(new Distill(), arguments));
+    }
+
+    @Override
+    int run() {
+        DistillationRun run = new DistillationRun(this, optimizer, settings());
+        if (mode.demo) {
+            try (var demo = Demo.prepare(err())) {
+                run.execute(demo.teacher(), demo.transferText(), demo.domains(), Demo.DEFAULTS, device);
+            }
+            return 0;
+        }
+        Corpus corpus = Corpus.of(mode.source.corpus, field);
+        List<DistillationRun.Domain> domains = new ArrayList<>();
+        evaluate.forEach((name, file) -> domains.add(new DistillationRun.Domain(name, Corpus.of(List.of(file), field))));
+        boolean holdOut = domains.isEmpty();
+        if (holdOut) {
+            domains.add(new DistillationRun.Domain("corpus", corpus.heldOut(HeldOut.FRACTION)));
+        }
+        run.execute(mode.source.teacher, holdOut ? corpus.training(HeldOut.FRACTION) : corpus, domains, DEFAULTS, device);
+        return 0;
+    }
+
+    private DistillationRun.Settings settings() {
+        if (output == null && !mode.demo) {
+            throw new ParameterException(spec().commandLine(), "Missing required option: '--output=DIR'");
+        }
+        try {
+            var objective = new DistillationObjective(loss.divergence, temperature, crossEntropyWeight);
+            return new DistillationRun.Settings(
+                    output == null ? Path.of("kept-demo") : output,
+                    mapping,
+                    tokens == null ? mode.demo ? Demo.TOKENS : 1_000_000 : tokens,
+                    ParameterSelection.parse(train),
+                    objective,
+                    evaluationTokens,
+                    dtype == null ? null : dtype.dtype(),
+                    largestShard,
+                    resume,
+                    overwrite);
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(spec().commandLine(), e.getMessage(), e);
+        }
+    }
+}

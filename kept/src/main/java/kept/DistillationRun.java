@@ -1,0 +1,186 @@
+package kept;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SequencedMap;
+import kept.backend.DistillationObjective;
+import kept.checkpoint.Checkpoint;
+import kept.checkpoint.OutputDirectory;
+import kept.distill.Corpus;
+import kept.distill.CorpusException;
+import kept.distill.Distillation;
+import kept.distill.Fidelity;
+import kept.distill.PackedSequences;
+import kept.distill.PackedTokens;
+import kept.distill.ParameterSelection;
+import kept.distill.StepMetrics;
+import kept.distill.TextEvaluation;
+import kept.distill.Trainer;
+import kept.distill.TrainingOptions;
+import kept.mapping.MappedWeights;
+import kept.mapping.Mapping;
+import kept.mapping.NormProbe;
+import kept.model.CheckpointWeights;
+import kept.model.Decoder;
+import kept.model.DecoderConfig;
+import kept.model.OrionModel;
+import kept.report.DomainResult;
+import kept.report.ReportWriter;
+import kept.report.RunReport;
+import kept.tensor.DType;
+import kept.tensor.Device;
+import kept.tokenizer.Tokenizer;
+
+/** A distillation from a teacher's directory to the finished Llama directory with its report: map, judge, train, judge, write. */
+final class DistillationRun {
+    private static final String MAPPED = "mapped";
+    private static final String DISTILLED = "distilled";
+
+    private final Program program;
+    private final OptimizerOptions optimizer;
+    private final Settings settings;
+
+    /**
+     * What the user asked for.
+     *
+     * @param output the Llama directory to make
+     * @param mapping where the student starts
+     * @param tokens how many to distil on
+     * @param train which parameters
+     * @param objective the loss
+     * @param evaluationTokens how many to judge each domain on
+     * @param dtype of the stored weights; null for the teacher's
+     * @param largestShard bytes of a weight file, at most
+     * @param resume whether to take up a saved state
+     * @param overwrite whether to replace what is there
+     */
+    record Settings(Path output, String mapping, long tokens, ParameterSelection train, DistillationObjective objective, long evaluationTokens,
+            DType dtype, long largestShard, boolean resume, boolean overwrite) {}
+
+    /**
+     * Held-out text.
+     *
+     * @param name what it is called in the table
+     * @param text documents that training does not see
+     */
+    record Domain(String name, Corpus text) {}
+
+    DistillationRun(Program program, OptimizerOptions optimizer, Settings settings) {
+        this.program = program;
+        this.optimizer = optimizer;
+        this.settings = settings;
+    }
+
+    /** Does all of it and prints the result. */
+    void execute(Path teacherDirectory, Corpus text, List<Domain> domains, OptimizerOptions.Defaults defaults, Program.DeviceOptions device) {
+        DecoderConfig config = DecoderConfig.read(teacherDirectory);
+        Mapping mapping = Mapping.named(settings.mapping(), config);
+        mapping.requireComplete();
+        TrainingOptions options = optimizer.training(settings.tokens(), defaults, config.maxPositions());
+        try (var checkpoint = Checkpoint.open(teacherDirectory);
+                Tokenizer tokenizer = Tokenizer.load(teacherDirectory);
+                var directory = OutputDirectory.prepare(settings.output(), settings.overwrite());
+                var run = new TrainingRun(program, settings.output(), fingerprint(mapping, options, text), settings.resume(), settings.overwrite())) {
+            CheckpointWeights.requireTensors(checkpoint, config);
+            tokenizer.requireVocabulary(config.vocabSize());
+            try (var packed = PackedTokens.of(text, tokenizer, options.steps() * options.tokensPerStep() + options.sequenceLength() + 1)) {
+                var sequences = new PackedSequences(packed, options.sequenceLength(), 1, optimizer.seed());
+                tell(packed, sequences, options);
+                List<TextEvaluation> evaluations = evaluations(domains, tokenizer, options.sequenceLength());
+                Device target = device.open(program);
+                try (var teacher = (OrionModel) Decoder.create(config, new CheckpointWeights(checkpoint), target);
+                        Decoder student = Decoder.create(
+                                mapping.target(), new MappedWeights(mapping, new CheckpointWeights(checkpoint, DType.F32)), target)) {
+                    RunReport report = distill(new Models(teacher, student), evaluations, sequences, options, run, mapping);
+                    write(report, student, teacherDirectory, directory, run);
+                }
+            }
+        }
+    }
+
+    private record Models(OrionModel teacher, Decoder student) {}
+
+    private RunReport distill(Models models, List<TextEvaluation> evaluations, PackedSequences sequences, TrainingOptions options, TrainingRun run,
+            Mapping mapping) {
+        var probe = new NormProbe(models.teacher());
+        evaluations.forEach(evaluation -> evaluation.forEachInput(models.teacher().device(), probe::observe));
+        Map<String, SequencedMap<String, Fidelity>> stages = new LinkedHashMap<>();
+        judge(MAPPED, models, evaluations, stages);
+        long trained = settings.train().apply(models.student());
+        List<StepMetrics> steps;
+        try (var trainer = new Trainer(models.student(), new Distillation(models.teacher(), settings.objective()), sequences, options)) {
+            steps = run.train("distill", trainer, options.steps(), optimizer.saveEvery());
+        }
+        judge(DISTILLED, models, evaluations, stages);
+        List<DomainResult> results = new ArrayList<>();
+        stages.forEach((name, fidelity) -> results.add(new DomainResult(name, fidelity)));
+        var provenance = new LinkedHashMap<String, String>(fingerprint(mapping, options, null));
+        provenance.put("trained parameters", "%,d".formatted(trained));
+        return new RunReport(results, steps, probe.statistics(), mapping, provenance);
+    }
+
+    private static void judge(String stage, Models models, List<TextEvaluation> evaluations, Map<String, SequencedMap<String, Fidelity>> stages) {
+        for (TextEvaluation evaluation : evaluations) {
+            stages.computeIfAbsent(evaluation.name(), name -> new LinkedHashMap<>())
+                    .put(stage, evaluation.compare(models.teacher(), models.student()));
+        }
+    }
+
+    private void write(RunReport report, Decoder student, Path teacherDirectory, OutputDirectory directory, TrainingRun run) {
+        DType stored = settings.dtype() == null ? student.config().dtype() : settings.dtype();
+        ModelWriter.write(student, stored, directory.directory(), settings.largestShard());
+        LlamaDirectory.writeCompanions(student.config(), stored, teacherDirectory, directory.directory());
+        ReportWriter.write(report, directory.directory());
+        try {
+            Files.copy(run.metrics(), directory.directory().resolve("metrics.jsonl"));
+        } catch (IOException e) {
+            throw new ProgramException("[output] metrics.jsonl cannot be written: " + e.getMessage(), e);
+        }
+        directory.commit();
+        run.discard();
+        ReportWriter.print(report, program.out());
+        program.out().println("Llama checkpoint: " + settings.output());
+        program.out().println("report:           " + settings.output().resolve("report.html"));
+        program.out().println("next:             bin/kept generate --model %s --prompt \"Returns the\"".formatted(settings.output()));
+    }
+
+    private List<TextEvaluation> evaluations(List<Domain> domains, Tokenizer tokenizer, int length) {
+        List<TextEvaluation> evaluations = new ArrayList<>();
+        for (Domain domain : domains) {
+            try (PackedTokens tokens = PackedTokens.of(domain.text(), tokenizer, settings.evaluationTokens() + length + 1)) {
+                evaluations.add(TextEvaluation.of(domain.name(), tokens, length, settings.evaluationTokens()));
+            } catch (CorpusException e) {
+                throw new ProgramException("[evaluation] '%s': %s; name text to judge the student on with --evaluate NAME=FILE"
+                        .formatted(domain.name(), e.getMessage()), e);
+            }
+        }
+        return evaluations;
+    }
+
+    private void tell(PackedTokens packed, PackedSequences sequences, TrainingOptions options) {
+        program.err().println(packed.description());
+        double epochs = sequences.epochs(options.steps() * options.tokensPerStep());
+        if (epochs > 1) {
+            program.err().println("the text is seen %.1f times".formatted(epochs));
+        }
+    }
+
+    private SequencedMap<String, String> fingerprint(Mapping mapping, TrainingOptions options, Corpus text) {
+        var print = new LinkedHashMap<String, String>();
+        print.put("teacher", mapping.source().toString());
+        print.put("mapping", mapping.name());
+        print.put("training", options.toString());
+        print.put("objective", settings.objective().toString());
+        print.put("trained", settings.train().toString());
+        print.put("seed", Long.toString(optimizer.seed()));
+        if (text != null) {
+            print.put("text", text.description());
+        }
+        return print;
+    }
+}

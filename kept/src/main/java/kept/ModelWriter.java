@@ -1,0 +1,34 @@
+package kept;
+
+import java.nio.file.Path;
+import java.util.List;
+import kept.checkpoint.CheckpointWriter;
+import kept.checkpoint.TensorSpec;
+import kept.model.Decoder;
+import kept.model.HostCopy;
+import kept.tensor.DType;
+
+/** Writes a model's parameters as safetensors. */
+final class ModelWriter {
+    private ModelWriter() {}
+
+    /**
+     * Writes weights, one tensor in host memory at a time.
+     *
+     * @param model the model
+     * @param dtype what to store them in
+     * @param directory an existing directory
+     * @param largestShard bytes of tensors in one file, at most
+     */
+    static void write(Decoder model, DType dtype, Path directory, long largestShard) {
+        List<TensorSpec> specs = model.parameters().entrySet().stream()
+                .map(entry -> new TensorSpec(entry.getKey(), dtype, entry.getValue().value().shape()))
+                .toList();
+        try (var writer = CheckpointWriter.create(directory, specs, largestShard)) {
+            for (TensorSpec spec : specs) {
+                HostCopy.with(model.parameters().get(spec.name()).value(), dtype, bytes -> writer.write(spec.name(), bytes));
+            }
+            writer.finish();
+        }
+    }
+}

@@ -1,0 +1,212 @@
+package kept;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import kept.checkpoint.AtomicFiles;
+import kept.checkpoint.CheckpointWriter;
+import kept.checkpoint.OutputDirectory;
+import kept.demo.JdkSources;
+import kept.distill.Corpus;
+import kept.distill.LanguageModelling;
+import kept.distill.PackedSequences;
+import kept.distill.PackedTokens;
+import kept.distill.StepMetrics;
+import kept.distill.TokenSequences;
+import kept.distill.Trainer;
+import kept.distill.TrainingOptions;
+import kept.model.Architecture;
+import kept.model.Decoder;
+import kept.model.DecoderConfig;
+import kept.model.RandomWeights;
+import kept.tensor.Device;
+import kept.tokenizer.Tokenizer;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** {@code kept pretrain}: trains an Orion from scratch. */
+@Command(name = "pretrain", description = {
+    "Trains an Orion from scratch, with weight decay as Orion-14B was: a small teacher to try the other programs on.",
+    "Several corpora have equal shares. The last line tells the perplexity of held-out text."
+})
+public final class Pretrain extends Program {
+    private static final OptimizerOptions.Defaults DEFAULTS = new OptimizerOptions.Defaults(512, 1e-3, 0.1);
+    private static final int HELD_OUT_TOKENS = 32_768;
+
+    /** Where the text comes from. */
+    static final class Text {
+        @Option(names = "--corpus", paramLabel = "FILE", arity = "1..*", description = "Text: .txt, .jsonl, .gz or .zip of these, or folders.")
+        private List<Path> files;
+
+        @Option(names = "--jdk-sources", description = "The running JDK's own source archive: prose of its Javadoc and code, in equal shares.")
+        private boolean jdkSources;
+    }
+
+    @ArgGroup(multiplicity = "1", order = 1)
+    private Text text;
+
+    @Option(names = "--tokenizer", paramLabel = "DIR", required = true, order = 2,
+            description = "A directory with tokenizer.model or tokenizer.json.")
+    private Path tokenizerDirectory;
+
+    @Option(names = "--output", paramLabel = "DIR", required = true, order = 3, description = "The Orion checkpoint to make.")
+    private Path output;
+
+    @Option(names = "--config", paramLabel = "FILE", order = 4,
+            description = "An Orion config.json with the sizes; without it the options below count.")
+    private Path configFile;
+
+    @Option(names = "--hidden-size", paramLabel = "N", defaultValue = "256", order = 5, description = "Width of the stream (${DEFAULT-VALUE}).")
+    private int hiddenSize;
+
+    @Option(names = "--layers", paramLabel = "N", defaultValue = "6", order = 6, description = "Transformer layers (${DEFAULT-VALUE}).")
+    private int layers;
+
+    @Option(names = "--heads", paramLabel = "N", defaultValue = "4", order = 7, description = "Attention heads (${DEFAULT-VALUE}).")
+    private int heads;
+
+    @Option(names = "--intermediate-size", paramLabel = "N", defaultValue = "640", order = 8, description = "Width of the MLP (${DEFAULT-VALUE}).")
+    private int intermediateSize;
+
+    @Option(names = "--positions", paramLabel = "N", defaultValue = "512", order = 9, description = "Longest sequence (${DEFAULT-VALUE}).")
+    private int positions;
+
+    @Option(names = "--tokens", paramLabel = "N", defaultValue = "1000000", order = 10, description = "Tokens to train on (${DEFAULT-VALUE}).")
+    private long tokens;
+
+    @Option(names = "--field", paramLabel = "NAME", defaultValue = "text", order = 11, description = "Field of .jsonl lines (${DEFAULT-VALUE}).")
+    private String field;
+
+    @Option(names = "--dtype", paramLabel = "TYPE", defaultValue = "bf16", order = 12,
+            description = "Store weights as ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
+    private WeightType dtype;
+
+    @Option(names = "--resume", order = 13, description = "Take up an interrupted run.")
+    private boolean resume;
+
+    @Option(names = "--overwrite", order = 14, description = "Replace an output directory, or the state of an unfinished run, that exists.")
+    private boolean overwrite;
+
+    @Mixin
+    private OptimizerOptions optimizer;
+
+    @Mixin
+    private DeviceOptions device;
+
+    /** For the command line. */
+    public Pretrain() {}
+
+    /**
+     * Runs the program and ends the process.
+     *
+     * @param arguments the command line
+     */
+    public static void main(String[] arguments) {
+        System.exit(execute(new Pretrain(), arguments));
+    }
+
+    @Override
+    int run() {
+        try (var directory = OutputDirectory.prepare(output, overwrite);
+                Tokenizer tokenizer = Tokenizer.load(tokenizerDirectory)) {
+            DecoderConfig config = config(tokenizer);
+            tokenizer.requireVocabulary(config.vocabSize());
+            TrainingOptions options = optimizer.training(tokens, DEFAULTS, config.maxPositions());
+            Device target = device.open(this);
+            var settings = new LinkedHashMap<String, String>();
+            settings.put("config", config.toString());
+            settings.put("options", options.toString());
+            settings.put("seed", Long.toString(optimizer.seed()));
+            try (var run = new TrainingRun(this, output, settings, resume, overwrite);
+                    Decoder model = Decoder.create(config, new RandomWeights(config, optimizer.seed()), target)) {
+                train(run, model, tokenizer, options, directory, settings);
+                directory.commit();
+                run.discard();
+            }
+        }
+        out().println(output);
+        return 0;
+    }
+
+    private void train(TrainingRun run, Decoder model, Tokenizer tokenizer, TrainingOptions options, OutputDirectory directory,
+            Map<String, String> settings) {
+        List<PackedTokens> packed = new ArrayList<>();
+        try {
+            List<PackedSequences> sources = new ArrayList<>();
+            for (Corpus corpus : corpora()) {
+                long share = options.steps() * options.tokensPerStep() / corpora().size() + options.sequenceLength() + 1;
+                PackedTokens text = PackedTokens.of(corpus.training(HeldOut.FRACTION), tokenizer, share);
+                packed.add(text);
+                sources.add(new PackedSequences(text, options.sequenceLength(), 1, optimizer.seed()));
+                settings.put("text " + packed.size(), text.description());
+                err().println(text.description());
+            }
+            model.parameters().values().forEach(parameter -> parameter.setTrainable(true));
+            List<StepMetrics> steps;
+            try (var trainer = new Trainer(model, new LanguageModelling(), TokenSequences.alternating(sources), options)) {
+                steps = run.train("pretrain", trainer, options.steps(), optimizer.saveEvery());
+            }
+            write(model, tokenizer, options, steps, directory.directory(), settings);
+        } finally {
+            packed.forEach(PackedTokens::close);
+        }
+    }
+
+    private void write(Decoder model, Tokenizer tokenizer, TrainingOptions options, List<StepMetrics> steps, Path directory,
+            Map<String, String> settings) {
+        DecoderConfig stored = model.config().toBuilder().dtype(dtype.dtype()).build();
+        ModelWriter.write(model, dtype.dtype(), directory, CheckpointWriter.DEFAULT_SHARD_BYTES);
+        stored.write(directory);
+        TokenizerCopy.write(tokenizerDirectory, directory);
+        Map<String, Object> provenance = new LinkedHashMap<>();
+        provenance.put("command", "kept pretrain " + String.join(" ", spec().commandLine().getParseResult().originalArgs()));
+        provenance.put("settings", settings);
+        provenance.put("tokens", steps.getLast().tokens());
+        provenance.put("final_training_loss",
+                steps.stream().skip(Math.max(0, steps.size() - 20)).mapToDouble(StepMetrics::loss).average().orElseThrow());
+        Map<String, Object> heldOut = new LinkedHashMap<>();
+        for (Corpus corpus : corpora()) {
+            HeldOut.of(corpus.description(), corpus, tokenizer, options.sequenceLength(), HELD_OUT_TOKENS).ifPresent(evaluation -> {
+                double perplexity = evaluation.perplexity(model);
+                heldOut.put(corpus.description(), perplexity);
+                out().println("held-out perplexity %.2f on %s".formatted(perplexity, corpus.description()));
+            });
+        }
+        provenance.put("held_out_perplexity", heldOut);
+        AtomicFiles.writeJson(directory.resolve("provenance.json"), provenance);
+    }
+
+    private List<Corpus> corpora() {
+        if (text.files != null) {
+            return text.files.stream().map(file -> Corpus.of(List.of(file), field)).toList();
+        }
+        JdkSources sources = JdkSources.find();
+        return List.of(sources.prose(), sources.code());
+    }
+
+    private DecoderConfig config(Tokenizer tokenizer) {
+        if (configFile != null) {
+            DecoderConfig config = DecoderConfig.read(configFile);
+            if (config.architecture() != Architecture.ORION) {
+                throw new ProgramException("[pretrain] %s is not an Orion's".formatted(configFile));
+            }
+            return config;
+        }
+        return DecoderConfig.builder(Architecture.ORION)
+                .vocabSize(tokenizer.vocabularySize())
+                .hiddenSize(hiddenSize)
+                .layers(layers)
+                .heads(heads)
+                .keyValueHeads(heads)
+                .headDimension(hiddenSize / heads)
+                .intermediateSize(intermediateSize)
+                .maxPositions(positions)
+                .bosTokenId(tokenizer.bos())
+                .eosTokenIds(tokenizer.eos().stream().boxed().toList())
+                .build();
+    }
+}

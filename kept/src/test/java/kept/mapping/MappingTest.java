@@ -1,0 +1,104 @@
+package kept.mapping;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import kept.Fixtures;
+import kept.checkpoint.Checkpoint;
+import kept.checkpoint.CheckpointWriter;
+import kept.model.Decoder;
+import kept.model.DecoderConfig;
+import kept.model.ModelTensor;
+import kept.tensor.DType;
+import kept.tensor.Device;
+import kept.tensor.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class MappingTest {
+    @TempDir
+    private Path directory;
+
+    @Test
+    void everyTensorOfSourceAndTargetIsAccountedForOnce() {
+        Path source = Fixtures.path("orion-bf16-sharded");
+        Mapping mapping = Mapping.opm(DecoderConfig.read(source));
+        mapping.requireComplete();
+        Set<String> reached = new HashSet<>();
+        mapping.rows().forEach(row -> reached.addAll(row.sources()));
+        mapping.dropped().forEach(tensor -> reached.add(tensor.source()));
+        try (var checkpoint = Checkpoint.open(source)) {
+            assertThat(reached).containsExactlyInAnyOrderElementsOf(checkpoint.names());
+        }
+        assertThat(mapping.rows()).hasSize(9 * 2 + 3);
+        assertThat(mapping.dropped()).hasSize(2 * 2 + 1).allMatch(tensor -> tensor.source().endsWith("norm.bias"));
+    }
+
+    @Test
+    void aTableThatForgetsATensorIsRefused() {
+        Mapping whole = Mapping.opm(DecoderConfig.read(Fixtures.path("orion-safetensors")));
+        List<TensorMapping> rows = new ArrayList<>(whole.rows());
+        rows.remove(4);
+        Mapping broken = new Mapping("opm", whole.source(), whole.target(), rows, whole.dropped());
+        assertThatThrownBy(broken::requireComplete).isInstanceOf(MappingException.class).hasMessageContaining(whole.rows().get(4).target());
+    }
+
+    @Test
+    void aLlamaIsNothingToMap() {
+        DecoderConfig llama = DecoderConfig.read(Fixtures.path("llama"));
+        assertThatThrownBy(() -> Mapping.opm(llama)).isInstanceOf(MappingException.class).hasMessageContaining("not an Orion");
+    }
+
+    @Test
+    void theConvertedBytesAreTheSourceBytes() {
+        Path source = Fixtures.path("orion-bf16-sharded");
+        Mapping mapping = Mapping.opm(DecoderConfig.read(source));
+        try (var checkpoint = Checkpoint.open(source)) {
+            Conversion.write(mapping, checkpoint, directory, null, CheckpointWriter.DEFAULT_SHARD_BYTES, row -> {});
+            try (var converted = Checkpoint.open(directory)) {
+                assertThat(converted.names()).hasSameSizeAs(mapping.rows());
+                for (String name : converted.names()) {
+                    assertThat(converted.entry(name).dtype()).isEqualTo(DType.BF16);
+                    assertThat(converted.data(name).mismatch(checkpoint.data(name))).as(name).isEqualTo(-1);
+                }
+            }
+        }
+    }
+
+    @Test
+    void aConvertedDtypeIsRoundedToNearestEven() {
+        Path source = Fixtures.path("orion-safetensors");
+        Mapping mapping = Mapping.opm(DecoderConfig.read(source));
+        String name = "model.norm.weight";
+        try (var checkpoint = Checkpoint.open(source)) {
+            Conversion.write(mapping, checkpoint, directory, DType.BF16, CheckpointWriter.DEFAULT_SHARD_BYTES, row -> {});
+            try (var converted = Checkpoint.open(directory)) {
+                for (int i = 0; i < 32; i++) {
+                    int bits = checkpoint.data(name).get(ValueLayout.JAVA_INT_UNALIGNED, 4L * i);
+                    int rounded = (bits + 0x7fff + (bits >>> 16 & 1)) >>> 16;
+                    assertThat(converted.data(name).get(ValueLayout.JAVA_SHORT_UNALIGNED, 2L * i) & 0xffff).isEqualTo(rounded & 0xffff);
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"orion-safetensors", "llama", "llama-gqa-tied", "llama-biases"})
+    void theListOfAModelsTensorsIsThatOfItsGraph(String fixture) {
+        DecoderConfig config = DecoderConfig.read(Fixtures.path(fixture));
+        try (Decoder model = Decoder.create(config, (name, shape) -> Tensor.full(0, DType.F32, shape), Device.cpu())) {
+            List<ModelTensor> graph = model.parameters().entrySet().stream()
+                    .map(entry -> new ModelTensor(entry.getKey(), entry.getValue().value().shape()))
+                    .toList();
+            assertThat(ModelTensor.of(config)).containsExactlyElementsOf(graph);
+        }
+    }
+}
