@@ -72,8 +72,8 @@ final class RandomKernel {
     }
 
     /**
-     * Two normal numbers from two words by Box and Muller (1958): the radius from one, on (0, 1], the angle from the other. The angle is taken as quarters
-     * of a turn and a rest of at most half a quarter, for which few terms of the series of sine and cosine suffice.
+     * Two normal numbers from two words by Box and Muller (1958): the radius from one, on (0, 1], the angle from the other. The angle is taken as
+     * quarters of a turn and a rest of at most half a quarter, for which few terms of the series of sine and cosine suffice.
      */
     private static void normal(int[] words, int at, float[] numbers) {
         double radius = Math.sqrt(-2.0 * VectorMath.log(((words[at] >>> 8) + 1) * UNIT));
