@@ -354,7 +354,8 @@ public interface Backend {
     // Losses
 
     /**
-     * Scores rows of logits against a teacher's and replaces them by their gradient.
+     * Scores rows of logits against a teacher's and replaces them by their gradient. A probability of 0 adds nothing. A teacher's logit of minus infinity
+     * is a probability of 0; where the reverse divergence would then be infinite, the logarithm of that probability counts as 10^6 below the largest.
      *
      * @param objective the formula of a row's loss
      * @param teacher rows {@code [n, vocabulary]}, F32
@@ -363,6 +364,7 @@ public interface Backend {
      * @param scale what gradients are multiplied by
      * @param losses rows {@code [n]}, F32: the whole loss of each row
      * @param divergences rows {@code [n]}, F32: the divergence of each row, without weight or temperature^2
+     * @throws kept.tensor.ShapeException if a label that counts lies beyond the vocabulary; nothing is overwritten then
      */
     void distillationRows(
             DistillationObjective objective, Tensor teacher, Tensor student, Tensor labels, double scale, Tensor losses, Tensor divergences);
@@ -374,6 +376,7 @@ public interface Backend {
      * @param labels rows {@code [n]}, I64; a row with a negative label costs nothing and has no gradient
      * @param scale what gradients are multiplied by
      * @param losses rows {@code [n]}, F32
+     * @throws kept.tensor.ShapeException if a label lies beyond the vocabulary; nothing is overwritten then
      */
     void crossEntropyRows(Tensor logits, Tensor labels, double scale, Tensor losses);
 
