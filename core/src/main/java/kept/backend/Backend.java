@@ -354,8 +354,8 @@ public interface Backend {
     // Losses
 
     /**
-     * Scores rows of logits against a teacher's and replaces them by their gradient. A probability of 0 adds nothing. A teacher's logit of minus infinity
-     * is a probability of 0; where the reverse divergence would then be infinite, the logarithm of that probability counts as 10^6 below the largest.
+     * Scores rows of logits against a teacher's and replaces them by their gradient. A probability of 0 adds nothing. A teacher's logit of minus
+     * infinity is a probability of 0; in the reverse divergence, which would then be infinite, it counts as 10^6 below the row's largest logit.
      *
      * @param objective the formula of a row's loss
      * @param teacher rows {@code [n, vocabulary]}, F32
