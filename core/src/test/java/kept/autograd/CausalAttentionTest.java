@@ -75,6 +75,13 @@ class CausalAttentionTest {
     }
 
     @Test
+    void gradientsOfReducedPrecisionAreF32() {
+        // The gradient uses the result, which is rounded to 8 significant bits.
+        FusedCheck.assertGradientsOfReducedPrecision(0x1p-8, in -> CausalAttention.apply(in[0], in[1], in[2], 0.2),
+                Shape.of(2, 9, 4, 24), Shape.of(2, 11, 2, 24), Shape.of(2, 11, 2, 24));
+    }
+
+    @Test
     void operandsThatDoNotFitAreRefused() {
         try (var _ = Scope.open()) {
             Tensor x = Tensor.zeros(2, 3, 4, 6);

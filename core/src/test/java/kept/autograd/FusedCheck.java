@@ -30,6 +30,28 @@ final class FusedCheck {
         }
     }
 
+    /** Compares the F32 gradients of operands in bf16 with those of the same numbers in F32, relative to the largest. */
+    static void assertGradientsOfReducedPrecision(double tolerance, Function<Tensor[], Tensor> fused, Shape... shapes) {
+        try (var _ = Scope.open()) {
+            Tensor[] wide = operands(shapes);
+            Tensor[] narrow = new Tensor[shapes.length];
+            for (int i = 0; i < narrow.length; i++) {
+                narrow[i] = wide[i].detach().cast(DType.BF16).requireGradient();
+                wide[i].assign(narrow[i].detach());
+            }
+            Tensor result = fused.apply(narrow);
+            Tensor seed = Tensor.normal(51, 0, result.shape().toArray());
+            Autograd.backward(result, seed);
+            Autograd.backward(fused.apply(wide), seed);
+            for (int i = 0; i < narrow.length; i++) {
+                assertThat(narrow[i].gradient().dtype()).isEqualTo(DType.F32);
+                float scale = wide[i].gradient().abs().max().item();
+                assertThat(narrow[i].gradient().sub(wide[i].gradient()).abs().max().item()).as("gradient %d", i)
+                        .isLessThanOrEqualTo((float) (tolerance * scale));
+            }
+        }
+    }
+
     private static Tensor[] operands(Shape... shapes) {
         Tensor[] operands = new Tensor[shapes.length];
         for (int i = 0; i < operands.length; i++) {

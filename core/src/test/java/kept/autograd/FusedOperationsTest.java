@@ -97,6 +97,16 @@ class FusedOperationsTest {
     }
 
     @Test
+    void gradientsOfReducedPrecisionAreF32AndNotRounded() {
+        FusedCheck.assertGradientsOfReducedPrecision(1e-6, in -> RmsNormalization.apply(in[0], in[1], EPSILON), Shape.of(3, 5, 37), Shape.of(37));
+        FusedCheck.assertGradientsOfReducedPrecision(1e-6, in -> LayerNormalization.apply(in[0], in[1], in[2], EPSILON),
+                Shape.of(3, 5, 37), Shape.of(37), Shape.of(37));
+        FusedCheck.assertGradientsOfReducedPrecision(1e-6, in -> SwiGluProduct.apply(in[0], in[1]), Shape.of(3, 37), Shape.of(3, 37));
+        FusedCheck.assertGradientsOfReducedPrecision(1e-6,
+                in -> RotaryPositions.apply(in[0], Tensor.uniform(31, 0, 5, 7), Tensor.uniform(31, 1, 5, 7)), Shape.of(2, 5, 3, 14));
+    }
+
+    @Test
     void operandsThatDoNotFitAreRefused() {
         try (var _ = Scope.open()) {
             Tensor x = Tensor.zeros(2, 3, 4, 6);
