@@ -207,6 +207,23 @@ public abstract class ElementwiseContract extends KernelContract {
     }
 
     @Test
+    void oneValueServesAllOfALargeTensor() {
+        Tensor a = HostTensor.of(DType.F32, Layout.TRANSPOSED, numbers(DType.I32, 1), 20, 4098);
+        for (DType dtype : FLOATING) {
+            Tensor x = HostTensor.result(dtype, Layout.DENSE, 20, 4098);
+            backend().copy(a, x);
+            Tensor b = HostTensor.of(dtype, Layout.SCALAR, _ -> 3, 20, 4098);
+            Tensor out = HostTensor.result(dtype, Layout.TRANSPOSED, 20, 4098);
+            backend().binary(Binary.MULTIPLY, x, b, out);
+            double[] expected = HostTensor.values(x);
+            for (int i = 0; i < expected.length; i++) {
+                expected[i] *= 3;
+            }
+            assertExact("product with one " + dtype, out, expected);
+        }
+    }
+
+    @Test
     void copiesConvertBetweenAllTypesAndLayouts() {
         int turn = 0;
         for (DType from : DType.values()) {
