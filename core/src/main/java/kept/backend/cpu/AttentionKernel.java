@@ -208,23 +208,35 @@ final class AttentionKernel {
     /** One step of the running softmax for a vector of queries: updates max and sum, leaves e^(m - m') in factor and p in probabilities. */
     private static void softmax(Blocks blocks, int lane, int keys, float scale) {
         FloatVector old = FloatVector.fromArray(SPECIES, blocks.max, lane);
-        FloatVector max = old;
+        raise(blocks, lane, keys, scale);
+        FloatVector factor = VectorMath.exp(old.sub(FloatVector.fromArray(SPECIES, blocks.max, lane)));
+        factor.intoArray(blocks.factor, lane);
+        FloatVector.fromArray(SPECIES, blocks.sum, lane).mul(factor).intoArray(blocks.sum, lane);
+        exponentiate(blocks, lane, keys, scale);
+    }
+
+    /** m' = max(m, scale s). */
+    private static void raise(Blocks blocks, int lane, int keys, float scale) {
+        FloatVector max = FloatVector.fromArray(SPECIES, blocks.max, lane);
         for (int i = 0; i < keys; i++) {
-            max = max.max(FloatVector.fromMemorySegment(SPECIES, blocks.scores, (long) i * ROW_BYTES + lane * 4L, ORDER).mul(scale));
+            FloatVector s = FloatVector.fromMemorySegment(SPECIES, blocks.scores, (long) i * ROW_BYTES + lane * 4L, ORDER).mul(scale);
+            max = max.blend(s, s.compare(VectorOperators.GT, max));
         }
-        FloatVector minus = max.neg();
-        FloatVector factors = FloatVector.broadcast(SPECIES, scale);
-        FloatVector sum = FloatVector.zero(SPECIES);
+        max.intoArray(blocks.max, lane);
+    }
+
+    /** p = e^(scale s - m'), added to the sum. */
+    private static void exponentiate(Blocks blocks, int lane, int keys, float scale) {
+        FloatVector minus = FloatVector.fromArray(SPECIES, blocks.max, lane).neg();
+        FloatVector factor = FloatVector.broadcast(SPECIES, scale);
+        FloatVector sum = FloatVector.fromArray(SPECIES, blocks.sum, lane);
         for (int i = 0; i < keys; i++) {
             FloatVector s = FloatVector.fromMemorySegment(SPECIES, blocks.scores, (long) i * ROW_BYTES + lane * 4L, ORDER);
-            FloatVector p = VectorMath.exp(s.fma(factors, minus));
+            FloatVector p = VectorMath.exp(s.fma(factor, minus));
             p.intoArray(blocks.probabilities, i * COLUMNS + lane);
             sum = sum.add(p);
         }
-        FloatVector factor = VectorMath.exp(old.sub(max));
-        FloatVector.fromArray(SPECIES, blocks.sum, lane).fma(factor, sum).intoArray(blocks.sum, lane);
-        factor.intoArray(blocks.factor, lane);
-        max.intoArray(blocks.max, lane);
+        sum.intoArray(blocks.sum, lane);
     }
 
     private static void rescale(MemorySegment sums, int rows, float[] factor) {
