@@ -2,5 +2,6 @@
 module kept.bench {
     requires kept;
     requires kept.core;
+    requires jdk.incubator.vector;
     requires jmh.core;
 }
