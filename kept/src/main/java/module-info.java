@@ -9,8 +9,11 @@ module kept {
     // DJL's automatic modules cannot say that they need these two.
     requires com.google.gson;
     requires info.picocli;
+    requires io.pebbletemplates;
     requires org.slf4j;
     requires me.tongfei.progressbar;
+    // No code, but the files that report.html carries.
+    requires uplot;
 
     exports kept;
     exports kept.checkpoint;

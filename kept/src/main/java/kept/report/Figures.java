@@ -43,6 +43,14 @@ final class Figures {
         return String.format(Locale.ROOT, "%,d", value);
     }
 
+    /** A count in words, such as "14.5 billion". */
+    static String rounded(long value) {
+        if (value >= 1_000_000_000) {
+            return String.format(Locale.ROOT, "%.1f billion", value / 1e9);
+        }
+        return value >= 1_000_000 ? String.format(Locale.ROOT, "%.1f million", value / 1e6) : count(value);
+    }
+
     /** How a divergence changed, such as "18.2x smaller". */
     static String change(double before, double after) {
         if (!Double.isFinite(before) || !Double.isFinite(after)) {

@@ -1,13 +1,17 @@
 package kept.report;
 
 import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import kept.checkpoint.AtomicFiles;
 
-/** Shows a run: a table in the terminal, and {@code report.json} with all its numbers. */
+/** Shows a run: a table in the terminal, {@code report.json} with all its numbers, and {@code report.html} for a person. */
 public final class ReportWriter {
     /** The name of the file with the numbers. */
     public static final String JSON_FILE = "report.json";
+
+    /** The name of the page. */
+    public static final String PAGE_FILE = "report.html";
 
     private ReportWriter() { }
 
@@ -19,7 +23,9 @@ public final class ReportWriter {
      * @throws kept.checkpoint.CheckpointException if a file cannot be written
      */
     public static void write(RunReport report, Path directory) {
+        byte[] page = ReportPage.of(report).getBytes(StandardCharsets.UTF_8);
         AtomicFiles.writeJson(directory.resolve(JSON_FILE), ReportJson.of(report));
+        AtomicFiles.write(directory.resolve(PAGE_FILE), page);
     }
 
     /**

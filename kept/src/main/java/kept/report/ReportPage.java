@@ -1,0 +1,123 @@
+package kept.report;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.pebbletemplates.pebble.PebbleEngine;
+import io.pebbletemplates.pebble.loader.MemoryLoader;
+import java.io.IOException;
+import java.io.StringWriter;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.SequencedMap;
+import kept.distill.Fidelity;
+import kept.distill.StepMetrics;
+import kept.mapping.TensorMapping;
+
+/** A report as one HTML page that carries its style, scripts and numbers, and asks no network for anything. */
+final class ReportPage {
+    private static final String TEMPLATE = "report.peb";
+    /** The longest table of steps; a page of ten thousand would be slow to open. */
+    private static final int STEP_ROWS = 500;
+
+    private ReportPage() { }
+
+    static String of(RunReport report) {
+        var loader = new MemoryLoader();
+        loader.addTemplate(TEMPLATE, PageLibrary.own(TEMPLATE));
+        PebbleEngine engine = new PebbleEngine.Builder().loader(loader).cacheActive(false).strictVariables(true)
+            .defaultLocale(Locale.ROOT).extension(new FigureFilters()).build();
+        var page = new StringWriter();
+        try {
+            engine.getTemplate(TEMPLATE).evaluate(page, values(report));
+        } catch (IOException e) {
+            throw new UncheckedIOException("[report] the page cannot be written", e);
+        }
+        return page.toString();
+    }
+
+    /** What the template names. It escapes every text but those it marks as raw, all of which are made here. */
+    private static Map<String, Object> values(RunReport report) {
+        Map<String, Object> values = new LinkedHashMap<>();
+        values.put("report", report);
+        values.put("parameters", report.mapping().rows().stream().mapToLong(row -> row.shape().elementCount()).sum());
+        values.put("methods", methods(report.mapping().rows()));
+        values.put("domains", report.domains().stream().map(ReportPage::card).toList());
+        values.put("training", training(report.steps()));
+        values.put("steps", thinned(report.steps()));
+        values.put("numbers", numbers(report));
+        values.put("style", PageLibrary.own("report.css"));
+        values.put("script", PageLibrary.own("report.js"));
+        values.put("chartVersion", PageLibrary.chartVersion());
+        values.put("chartLicence", PageLibrary.chart("LICENSE"));
+        values.put("chartStyle", PageLibrary.chart("dist/uPlot.min.css"));
+        values.put("chartScript", PageLibrary.chart("dist/uPlot.iife.min.js"));
+        return values;
+    }
+
+    /** How many tensors each method made, in the order of their first use. */
+    private static SequencedMap<String, Integer> methods(List<TensorMapping> rows) {
+        SequencedMap<String, Integer> methods = new LinkedHashMap<>();
+        rows.forEach(row -> methods.merge(row.transform().method(), 1, Integer::sum));
+        return methods;
+    }
+
+    /** A domain at a glance: a bar for each stage, as long as its divergence is of the largest. */
+    private static Map<String, Object> card(DomainResult domain) {
+        double largest = domain.stages().values().stream().mapToDouble(Fidelity::klMean).filter(Double::isFinite).max().orElse(0);
+        List<Map<String, Object>> bars = new ArrayList<>();
+        domain.stages().forEach((stage, fidelity) -> bars.add(Map.of("stage", stage, "kl", fidelity.klMean(),
+            "width", percent(fidelity.klMean(), largest))));
+        return Map.of("name", domain.name(), "change", domain.change(), "first", domain.stages().firstEntry(), "last", domain.stages().lastEntry(),
+            "bars", bars);
+    }
+
+    private static String percent(double part, double whole) {
+        double share = part / whole;
+        return String.format(Locale.ROOT, "%.2f", Double.isFinite(share) ? 100 * Math.clamp(share, 0, 1) : 0);
+    }
+
+    /** The whole training in numbers; empty where nothing was trained. */
+    private static Map<String, Object> training(List<StepMetrics> steps) {
+        if (steps.isEmpty()) {
+            return Map.of();
+        }
+        double seconds = steps.stream().mapToDouble(StepMetrics::seconds).sum();
+        // Without the first step: it warms up, and how many tokens were its own is unknown when the steps are those of a resumed run.
+        double warm = seconds - steps.getFirst().seconds();
+        long speed = warm > 0 ? Math.round((steps.getLast().tokens() - steps.getFirst().tokens()) / warm) : 0;
+        return Map.of("tokens", steps.getLast().tokens(), "duration", duration(Math.round(seconds)), "speed", speed);
+    }
+
+    private static String duration(long seconds) {
+        return seconds >= 3600 ? "%d h %d min".formatted(seconds / 3600, seconds % 3600 / 60)
+            : seconds >= 60 ? "%d min %d s".formatted(seconds / 60, seconds % 60)
+            : "%d s".formatted(seconds);
+    }
+
+    /** Evenly spaced steps, the first and the last among them. */
+    private static List<StepMetrics> thinned(List<StepMetrics> steps) {
+        if (steps.size() <= STEP_ROWS) {
+            return steps;
+        }
+        List<StepMetrics> thinned = new ArrayList<>();
+        for (long i = 0; i < STEP_ROWS; i++) {
+            thinned.add(steps.get((int) (i * (steps.size() - 1) / (STEP_ROWS - 1))));
+        }
+        return thinned;
+    }
+
+    /** What the curves are drawn from. A "<" can only stand within a string of JSON; escaped there, no name ends the script element. */
+    private static String numbers(RunReport report) {
+        Map<String, Object> json = ReportJson.of(report);
+        json.keySet().retainAll(List.of("steps", "norms"));
+        try {
+            return new ObjectMapper().writeValueAsString(json).replace("<", "\\u003c");
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("[report] numbers that JSON cannot hold", e);
+        }
+    }
+}

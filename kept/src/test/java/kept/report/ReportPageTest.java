@@ -1,0 +1,112 @@
+package kept.report;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.regex.Pattern;
+import kept.distill.Fidelity;
+import kept.mapping.DroppedTensor;
+import kept.mapping.Mapping;
+import kept.mapping.NormStatistics;
+import kept.mapping.TensorMapping;
+import kept.mapping.Transform;
+import kept.tensor.Shape;
+import org.junit.jupiter.api.Test;
+
+class ReportPageTest {
+    private static final String HOSTILE = "</script><script>alert(\"1\" & '2')</script>";
+    private static final Pattern REFERENCE = Pattern.compile(
+        "(?i)<(?:link|img|iframe|object|embed|base|source|audio|video)\\b|\\bsrc\\s*=|@import|url\\(|\\bfetch\\(|XMLHttpRequest|\\bimport\\s*\\(");
+
+    @Test
+    void tellsWhatHappenedInTwoSentences() {
+        assertThat(text(ReportPage.of(SampleReport.report()))).contains(
+            "A Llama of 22,112 parameters was made from an Orion teacher by the mapping opm: 9 tensors by NPM, 3 tensors by OPM; "
+                + "3 of the teacher have no place in it and were dropped. "
+                + "Training on 6,144 tokens then changed its mean KL divergence from the teacher from 0.0523 to 0.00287 nats per token on prose "
+                + "(18.2x smaller) and from 0.250 to 0.500 nats per token on code (2.0x larger).");
+    }
+
+    @Test
+    void withoutTrainingTellsOfTheMappingAlone() {
+        var stages = new LinkedHashMap<String, Fidelity>();
+        stages.put("mapped", new Fidelity(1000, 0.25, 1.5, 0.75, 7.875, 9.5));
+        String page = ReportPage.of(new RunReport(List.of(new DomainResult("text", stages)), List.of(), List.of(), SampleReport.MAPPING,
+            new LinkedHashMap<>()));
+        assertThat(text(page)).contains("Measured on held-out text, its mean KL divergence from the teacher is 0.250 nats per token on text.")
+            .contains("75.00% top-1 agreement").doesNotContain("Steps as a table").doesNotContain("Norms as a table").doesNotContain("Provenance");
+    }
+
+    @Test
+    void holdsTheNumbersInTables() {
+        String page = text(ReportPage.of(SampleReport.report()));
+        assertThat(page)
+            .contains("prose teacher 12.34 – – – – mapped 13.20 0.0523 0.421 91.21% 65,536 distilled 12.36 0.00287 0.0211 98.12% 65,536")
+            .contains("1 2,048 1.00 n/a 2.00 0.00100 0.500 2 4,096 0.500 0.250 1.00 0.00200 0.500")
+            .contains("model.layers.0.input_layernorm 0.125 0.500")
+            .contains("model.norm n/a 0")
+            .contains("model.layers.0.mlp.up_proj.weight [80, 32] same name NPM the same module in both architectures")
+            .contains("model.norm.bias dropped RMSNorm adds nothing after scaling")
+            .contains("command bin/kept distill --demo");
+    }
+
+    @Test
+    void carriesTheNumbersOfTheCurves() throws IOException {
+        String page = ReportPage.of(SampleReport.report());
+        JsonNode numbers = new ObjectMapper().readTree(between(page, "<script type=\"application/json\" id=\"numbers\">", "</script>"));
+        assertThat(numbers.at("/steps/tokens")).hasToString("[2048,4096,6144]");
+        assertThat(numbers.at("/steps/loss/1").doubleValue()).isEqualTo(0.5);
+        assertThat(numbers.at("/norms/1/mean_over_rms").doubleValue()).isEqualTo(0.0625);
+        assertThat(page).contains("uPlot=function()").contains("Permission is hereby granted, free of charge");
+    }
+
+    @Test
+    void keepsALongRunsTableShortAndItsCurvesWhole() throws IOException {
+        String page = ReportPage.of(new RunReport(SampleReport.domains("prose", "code"), SampleReport.steps(2001), List.of(), SampleReport.MAPPING,
+            new LinkedHashMap<>()));
+        assertThat(text(page)).contains("500 of 2,001 steps, evenly spaced").contains("2,001 4,098,048 ");
+        JsonNode numbers = new ObjectMapper().readTree(between(page, "<script type=\"application/json\" id=\"numbers\">", "</script>"));
+        assertThat(numbers.at("/steps/tokens")).hasSize(2001);
+    }
+
+    @Test
+    void escapesEveryText() {
+        var hostile = new Mapping(HOSTILE, SampleReport.MAPPING.source(), SampleReport.MAPPING.target(),
+            List.of(new TensorMapping(HOSTILE, Shape.of(1), List.of(HOSTILE, HOSTILE), Transform.COPY, HOSTILE)),
+            List.of(new DroppedTensor(HOSTILE, HOSTILE)));
+        var stages = new LinkedHashMap<String, Fidelity>();
+        stages.put(HOSTILE, new Fidelity(1, 1, 1, 1, 1, 1));
+        stages.put(HOSTILE + "2", new Fidelity(1, 1, 1, 1, 1, 1));
+        String page = ReportPage.of(new RunReport(List.of(new DomainResult(HOSTILE, stages)), SampleReport.steps(3),
+            List.of(new NormStatistics(HOSTILE, 0, 0)), hostile, SampleReport.provenance(HOSTILE, HOSTILE)));
+        String benign = ReportPage.of(SampleReport.report());
+        assertThat(page).doesNotContain("alert(\"").contains("&lt;/script&gt;&lt;script&gt;alert(&quot;1&quot; &amp; &#39;2&#39;)");
+        assertThat(page.split("<script", -1)).hasSameSizeAs(benign.split("<script", -1));
+        assertThat(page.split("</script", -1)).hasSameSizeAs(benign.split("</script", -1));
+    }
+
+    @Test
+    void asksNoNetworkForAnything() {
+        String page = ReportPage.of(SampleReport.report()).replace("<link rel=\"icon\" href=\"data:,\">", "");
+        assertThat(REFERENCE.matcher(page).results().map(match -> page.substring(match.start(), Math.min(page.length(), match.end() + 60))))
+            .isEmpty();
+        assertThat(Pattern.compile("https?://[^\\s)]+").matcher(page).results().map(match -> match.group()))
+            .as("addresses, which may only stand in comments").allMatch(address -> address.startsWith("https://github.com/leeoniya/uPlot"));
+        assertThat(page).contains("content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:\"");
+    }
+
+    /** What a reader sees: no scripts, no tags, one space for any white space. */
+    private static String text(String page) {
+        return page.replaceAll("(?s)<(script|style)\\b.*?</\\1>", " ").replaceAll("<[^>]*>", " ").replace("&amp;", "&").replace("&nbsp;", " ")
+            .replaceAll("\\s+", " ").replaceAll(" ([:.,;)])", "$1");
+    }
+
+    private static String between(String text, String start, String end) {
+        int from = text.indexOf(start) + start.length();
+        return text.substring(from, text.indexOf(end, from));
+    }
+}
