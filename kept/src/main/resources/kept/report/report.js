@@ -25,6 +25,8 @@
     ...options
   });
 
+  const sizeIn = place => ({ width: place.clientWidth, height: Math.round(Math.min(300, Math.max(220, place.clientWidth * 0.55))) });
+
   // Style sheets follow the theme by themselves: a legend is no canvas.
   const legend = {
     markers: {
@@ -37,11 +39,10 @@
   const draw = (name, options, data) => {
     const place = document.querySelector(`[data-chart="${name}"]`);
     if (!place) return;
-    const height = () => Math.round(Math.min(300, Math.max(220, place.clientWidth * 0.55)));
-    const plot = new uPlot({ width: place.clientWidth, height: height(), legend, ...options }, data, place);
+    const plot = new uPlot({ ...sizeIn(place), legend, ...options }, data, place);
     plots.push(plot);
     new ResizeObserver(() => {
-      if (place.clientWidth > 0 && place.clientWidth !== plot.width) plot.setSize({ width: place.clientWidth, height: height() });
+      if (place.clientWidth > 0 && place.clientWidth !== plot.width) plot.setSize(sizeIn(place));
     }).observe(place);
   };
 
@@ -145,13 +146,15 @@
   const redraw = () => plots.forEach(plot => plot.redraw());
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);
 
-  // Paper is light. What is folded stays folded: the tables of a large model fill thirty pages.
+  // Paper is light, and two charts wide. What is folded stays folded: the tables of a large model fill thirty pages.
   addEventListener('beforeprint', () => {
     document.documentElement.dataset.print = '';
+    plots.forEach(plot => plot.setSize({ width: 300, height: 180 }));
     redraw();
   });
   addEventListener('afterprint', () => {
     delete document.documentElement.dataset.print;
+    plots.forEach(plot => plot.setSize(sizeIn(plot.root.parentElement)));
     redraw();
   });
 
