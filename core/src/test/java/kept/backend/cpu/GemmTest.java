@@ -47,6 +47,14 @@ class GemmTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void operandsLargerThanWhatIsPackedAtATimeAgreeToo(boolean accumulate) {
+        for (int[] size : new int[][] {{5, 513, 2100}, {5, 8200, 130}}) {
+            check(size, operand(DType.F32, size[0], size[2], Form.ROWS), operand(DType.F32, size[2], size[1], Form.COLUMNS), accumulate);
+        }
+    }
+
     @Test
     void allTransposedFormsGiveTheSameBits() {
         int m = 131;
