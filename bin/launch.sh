@@ -104,8 +104,8 @@ build_if_outdated() {
     ) 9>"$root/$target/target/lock" || fail "the build failed; 'mvn -B verify' in $root shows more"
 }
 
-# Tensors live outside the heap; what is on it is small and short-lived.
-java_options='-XX:+UseParallelGC'
+# Tensors live outside the heap; what is on it is small and short-lived, and a small nursery keeps it so.
+java_options='-XX:+UseParallelGC -Xmn64m'
 
 # use_unicode: without a locale, Java would print and name files in ASCII.
 use_unicode() {

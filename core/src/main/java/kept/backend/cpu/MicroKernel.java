@@ -30,12 +30,14 @@ final class MicroKernel {
     /** Columns of a tile. */
     static final int COLUMNS = 2 * LANES;
 
+    private static final long VECTOR_BYTES = LANES * (long) Float.BYTES;
+    /** The thread's finished tile on its way to C. */
+    private static final ThreadLocal<float[]> TILE = ThreadLocal.withInitial(() -> new float[ROWS * COLUMNS]);
+
     private MicroKernel() { }
 
     /**
      * C[0..ROWS, 0..COLUMNS] = (accumulate ? C : 0) + A B.
-     *
-     * <p>All in one method and longer than a screen, because an accumulator that escapes into a call is boxed, and that costs a factor of six.
      *
      * @param depth how many k
      * @param a packed {@code [depth][ROWS]}
@@ -48,6 +50,17 @@ final class MicroKernel {
      * @param accumulate whether to add to C
      */
     static void tile(int depth, float[] a, int aStart, float[] b, int bStart, MemorySegment c, long cStart, long cStride, boolean accumulate) {
+        float[] tile = TILE.get();
+        multiply(depth, a, aStart, b, bStart, tile);
+        store(tile, c, cStart, cStride, accumulate);
+    }
+
+    /**
+     * tile = A B, on arrays alone: with the result's {@link MemorySegment} in this method, the JIT boxed every accumulator once the process had met
+     * segments of other kinds, which made the training step seven times slower. All in one method and longer than a screen for the same reason: an
+     * accumulator that escapes into a call is boxed.
+     */
+    private static void multiply(int depth, float[] a, int aStart, float[] b, int bStart, float[] tile) {
         FloatVector c00 = FloatVector.zero(SPECIES);
         FloatVector c01 = c00;
         FloatVector c10 = c00;
@@ -94,44 +107,38 @@ final class MicroKernel {
                 c71 = a7.fma(b1, c71);
             }
         }
-        long half = LANES * 4L;
-        if (accumulate) {
-            c00 = FloatVector.fromMemorySegment(SPECIES, c, cStart, ORDER).add(c00);
-            c01 = FloatVector.fromMemorySegment(SPECIES, c, cStart + half, ORDER).add(c01);
-            c10 = FloatVector.fromMemorySegment(SPECIES, c, cStart + cStride, ORDER).add(c10);
-            c11 = FloatVector.fromMemorySegment(SPECIES, c, cStart + cStride + half, ORDER).add(c11);
-            c20 = FloatVector.fromMemorySegment(SPECIES, c, cStart + 2 * cStride, ORDER).add(c20);
-            c21 = FloatVector.fromMemorySegment(SPECIES, c, cStart + 2 * cStride + half, ORDER).add(c21);
-            c30 = FloatVector.fromMemorySegment(SPECIES, c, cStart + 3 * cStride, ORDER).add(c30);
-            c31 = FloatVector.fromMemorySegment(SPECIES, c, cStart + 3 * cStride + half, ORDER).add(c31);
-            if (ROWS == 8) {
-                c40 = FloatVector.fromMemorySegment(SPECIES, c, cStart + 4 * cStride, ORDER).add(c40);
-                c41 = FloatVector.fromMemorySegment(SPECIES, c, cStart + 4 * cStride + half, ORDER).add(c41);
-                c50 = FloatVector.fromMemorySegment(SPECIES, c, cStart + 5 * cStride, ORDER).add(c50);
-                c51 = FloatVector.fromMemorySegment(SPECIES, c, cStart + 5 * cStride + half, ORDER).add(c51);
-                c60 = FloatVector.fromMemorySegment(SPECIES, c, cStart + 6 * cStride, ORDER).add(c60);
-                c61 = FloatVector.fromMemorySegment(SPECIES, c, cStart + 6 * cStride + half, ORDER).add(c61);
-                c70 = FloatVector.fromMemorySegment(SPECIES, c, cStart + 7 * cStride, ORDER).add(c70);
-                c71 = FloatVector.fromMemorySegment(SPECIES, c, cStart + 7 * cStride + half, ORDER).add(c71);
-            }
-        }
-        c00.intoMemorySegment(c, cStart, ORDER);
-        c01.intoMemorySegment(c, cStart + half, ORDER);
-        c10.intoMemorySegment(c, cStart + cStride, ORDER);
-        c11.intoMemorySegment(c, cStart + cStride + half, ORDER);
-        c20.intoMemorySegment(c, cStart + 2 * cStride, ORDER);
-        c21.intoMemorySegment(c, cStart + 2 * cStride + half, ORDER);
-        c30.intoMemorySegment(c, cStart + 3 * cStride, ORDER);
-        c31.intoMemorySegment(c, cStart + 3 * cStride + half, ORDER);
+        c00.intoArray(tile, 0);
+        c01.intoArray(tile, LANES);
+        c10.intoArray(tile, COLUMNS);
+        c11.intoArray(tile, COLUMNS + LANES);
+        c20.intoArray(tile, 2 * COLUMNS);
+        c21.intoArray(tile, 2 * COLUMNS + LANES);
+        c30.intoArray(tile, 3 * COLUMNS);
+        c31.intoArray(tile, 3 * COLUMNS + LANES);
         if (ROWS == 8) {
-            c40.intoMemorySegment(c, cStart + 4 * cStride, ORDER);
-            c41.intoMemorySegment(c, cStart + 4 * cStride + half, ORDER);
-            c50.intoMemorySegment(c, cStart + 5 * cStride, ORDER);
-            c51.intoMemorySegment(c, cStart + 5 * cStride + half, ORDER);
-            c60.intoMemorySegment(c, cStart + 6 * cStride, ORDER);
-            c61.intoMemorySegment(c, cStart + 6 * cStride + half, ORDER);
-            c70.intoMemorySegment(c, cStart + 7 * cStride, ORDER);
-            c71.intoMemorySegment(c, cStart + 7 * cStride + half, ORDER);
+            c40.intoArray(tile, 4 * COLUMNS);
+            c41.intoArray(tile, 4 * COLUMNS + LANES);
+            c50.intoArray(tile, 5 * COLUMNS);
+            c51.intoArray(tile, 5 * COLUMNS + LANES);
+            c60.intoArray(tile, 6 * COLUMNS);
+            c61.intoArray(tile, 6 * COLUMNS + LANES);
+            c70.intoArray(tile, 7 * COLUMNS);
+            c71.intoArray(tile, 7 * COLUMNS + LANES);
+        }
+    }
+
+    /** C = or += tile, row by row. */
+    private static void store(float[] tile, MemorySegment c, long cStart, long cStride, boolean accumulate) {
+        for (int row = 0; row < ROWS; row++) {
+            long at = cStart + row * cStride;
+            FloatVector left = FloatVector.fromArray(SPECIES, tile, row * COLUMNS);
+            FloatVector right = FloatVector.fromArray(SPECIES, tile, row * COLUMNS + LANES);
+            if (accumulate) {
+                left = FloatVector.fromMemorySegment(SPECIES, c, at, ORDER).add(left);
+                right = FloatVector.fromMemorySegment(SPECIES, c, at + VECTOR_BYTES, ORDER).add(right);
+            }
+            left.intoMemorySegment(c, at, ORDER);
+            right.intoMemorySegment(c, at + VECTOR_BYTES, ORDER);
         }
     }
 }
