@@ -6,8 +6,10 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import kept.demo.DemoVocabulary;
 import kept.demo.JdkSources;
 import kept.distill.Corpus;
+import kept.tokenizer.Tokenizer;
 
 /**
  * The demo's ingredients: the embedded teacher, unpacked to a temporary directory, and the running JDK's sources as text. It distils on prose only;
@@ -21,7 +23,7 @@ final class Demo implements AutoCloseable {
     /** The demo's settings where the user leaves them open. */
     static final OptimizerOptions.Defaults DEFAULTS = new OptimizerOptions.Defaults(256, 3e-4, 0);
 
-    private static final String RESOURCES = "/kept/demo/";
+    private static final String RESOURCES = "/kept/demo/teacher/";
     private static final List<String> FILES = List.of("config.json", "model.safetensors", "provenance.json");
 
     private final Path teacher;
@@ -44,9 +46,9 @@ final class Demo implements AutoCloseable {
             Path directory = Files.createTempDirectory("kept-demo-teacher");
             var demo = new Demo(directory, sources);
             for (String file : FILES) {
-                unpack("teacher/" + file, directory.resolve(file));
+                unpack(file, directory.resolve(file));
             }
-            unpack("tokenizer.model", directory.resolve("tokenizer.model"));
+            DemoVocabulary.writeTo(directory);
             return demo;
         } catch (IOException e) {
             throw new ProgramException(
@@ -70,14 +72,14 @@ final class Demo implements AutoCloseable {
 
     /** What the student learns from. */
     Corpus transferText() {
-        return sources.prose().training(HeldOut.FRACTION);
+        return sources.prose().training(sources.heldOutFraction());
     }
 
     /** What the student is judged on. */
     List<DistillationRun.Domain> domains() {
         return List.of(
-                new DistillationRun.Domain("prose", sources.prose().heldOut(HeldOut.FRACTION)),
-                new DistillationRun.Domain("code", sources.code().heldOut(HeldOut.FRACTION)));
+                new DistillationRun.Domain("prose", sources.prose().heldOut(sources.heldOutFraction())),
+                new DistillationRun.Domain("code", sources.code().heldOut(sources.heldOutFraction())));
     }
 
     /** Deletes the unpacked teacher. */
@@ -87,7 +89,7 @@ final class Demo implements AutoCloseable {
             for (String file : FILES) {
                 Files.deleteIfExists(teacher.resolve(file));
             }
-            Files.deleteIfExists(teacher.resolve("tokenizer.model"));
+            Files.deleteIfExists(teacher.resolve(Tokenizer.SENTENCEPIECE_FILE));
             Files.deleteIfExists(teacher);
         } catch (IOException e) {
             throw new ProgramException("[demo] %s cannot be removed: %s".formatted(teacher, e.getMessage()), e);

@@ -29,11 +29,14 @@ import kept.model.CheckpointWeights;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
 import kept.model.OrionModel;
+import kept.nn.Parameter;
 import kept.report.DomainResult;
 import kept.report.ReportWriter;
 import kept.report.RunReport;
 import kept.tensor.DType;
 import kept.tensor.Device;
+import kept.tensor.Scope;
+import kept.tensor.Tensor;
 import kept.tokenizer.Tokenizer;
 
 /** A distillation from a teacher's directory to the finished Llama directory with its report: map, judge, train, judge, write. */
@@ -116,6 +119,7 @@ final class DistillationRun {
         try (var trainer = new Trainer(models.student(), new Distillation(models.teacher(), settings.objective()), sequences, options)) {
             steps = run.train("distill", trainer, options.steps(), optimizer.saveEvery());
         }
+        roundTo(storedType(models.student()), models.student());
         judge(DISTILLED, models, evaluations, stages);
         List<DomainResult> results = new ArrayList<>();
         stages.forEach((name, fidelity) -> results.add(new DomainResult(name, fidelity)));
@@ -132,7 +136,7 @@ final class DistillationRun {
     }
 
     private void write(RunReport report, Decoder student, Path teacherDirectory, OutputDirectory directory, TrainingRun run) {
-        DType stored = settings.dtype() == null ? student.config().dtype() : settings.dtype();
+        DType stored = storedType(student);
         ModelWriter.write(student, stored, directory.directory(), settings.largestShard());
         LlamaDirectory.writeCompanions(student.config(), stored, teacherDirectory, directory.directory());
         ReportWriter.write(report, directory.directory());
@@ -147,6 +151,20 @@ final class DistillationRun {
         program.out().println("Llama checkpoint: " + settings.output());
         program.out().println("report:           " + settings.output().resolve("report.html"));
         program.out().println("next:             bin/kept generate --model %s --prompt \"Returns the\"".formatted(settings.output()));
+    }
+
+    private DType storedType(Decoder student) {
+        return settings.dtype() == null ? student.config().dtype() : settings.dtype();
+    }
+
+    /** Gives the model in memory the values that its checkpoint will have, so that what is judged is what is written. */
+    private static void roundTo(DType stored, Decoder model) {
+        for (Parameter parameter : model.parameters().values()) {
+            try (var _ = Scope.open(model.device())) {
+                Tensor rounded = Tensor.empty(stored, parameter.value().shape()).assign(parameter.value());
+                parameter.value().assign(rounded);
+            }
+        }
     }
 
     private List<TextEvaluation> evaluations(List<Domain> domains, Tokenizer tokenizer, int length) {
