@@ -15,7 +15,16 @@ import kept.tensor.Tensor;
 
 /** The CPU: each method hands on to the class of its kernel. */
 final class CpuBackend implements Backend {
-    private final MemoryPool pool = new MemoryPool(Long.getLong(MemoryPool.LIMIT_PROPERTY, Long.MAX_VALUE));
+    private final MemoryPool pool;
+
+    /**
+     * The CPU with an empty pool of memory.
+     *
+     * @param memory the most bytes that tensors may occupy
+     */
+    CpuBackend(long memory) {
+        pool = new MemoryPool(memory);
+    }
 
     @Override
     public String name() {

@@ -19,6 +19,8 @@ public final class CpuBackendProvider implements BackendProvider {
         if (ModuleLayer.boot().findModule("jdk.incubator.vector").isEmpty()) {
             throw new DeviceException("[device] cpu needs the Vector API: start java with --add-modules jdk.incubator.vector");
         }
-        return new CpuBackend();
+        // Read here, where a wrong number of threads can still be explained: the pool starts with its class.
+        CpuSettings.threads();
+        return new CpuBackend(CpuSettings.memory());
     }
 }

@@ -33,9 +33,6 @@ final class MemoryPool {
     /** Every block starts at a multiple of this many bytes. */
     static final long ALIGNMENT = 64;
 
-    /** The system property with the most bytes the pool may hold; without it, the operating system's limit holds. */
-    static final String LIMIT_PROPERTY = "kept.cpu.memory";
-
     private final long limit;
     private final Map<Long, ArrayDeque<CpuBuffer>> free = new HashMap<>();
     private long inUse;
@@ -124,7 +121,7 @@ final class MemoryPool {
             throw new OutOfMemoryException(("[allocate] no room on cpu for %d bytes: %d bytes in use, %d reserved, limit %s; "
                             + "use a smaller batch or sequence, close scopes earlier%s")
                             .formatted(wanted, inUse, reserved, limit == Long.MAX_VALUE ? "that of the system" : limit + " bytes",
-                                    limit == Long.MAX_VALUE ? "" : ", or raise -D" + LIMIT_PROPERTY));
+                                    limit == Long.MAX_VALUE ? "" : ", or raise -D" + CpuSettings.MEMORY));
         }
         reserved += size;
         return block;

@@ -14,16 +14,14 @@ import java.util.function.IntConsumer;
  * microseconds, hence workers spin for a little while after a kernel before they park.
  *
  * <p>A kernel that starts another kernel from inside a task runs it serially in that task. When several threads submit, one kernel runs after
- * the other. The first exception of a task ends the kernel and reaches its caller; tasks not yet claimed are dropped.
+ * the other. An exception of a task ends the kernel and reaches its caller (one of them, where several tasks fail at once); tasks not yet claimed
+ * are dropped. Interrupting a caller does not cut a kernel short: it stays interrupted, and the kernel completes.
  */
 final class WorkerPool implements AutoCloseable {
-    /** The system property with the number of threads, the caller's included. */
-    static final String THREADS_PROPERTY = "kept.threads";
-
     /** About 50 microseconds of spinning: longer than the pause between two kernels of a graph, shorter than a scheduler's time slice. */
     private static final int SPINS = 2_000;
 
-    private static volatile WorkerPool shared = new WorkerPool(configuredThreads());
+    private static volatile WorkerPool shared = new WorkerPool(CpuSettings.threads());
 
     private final Worker[] workers;
     private final ReentrantLock submission = new ReentrantLock();
@@ -45,12 +43,12 @@ final class WorkerPool implements AutoCloseable {
     /**
      * Starts the workers.
      *
-     * @param threads the number of threads that work on a kernel, its caller included; at least 1
+     * @param threads the number of threads that work on a kernel, its caller included
+     * @throws IllegalArgumentException if there is not one
      */
     WorkerPool(int threads) {
         if (threads < 1) {
-            throw new IllegalArgumentException("[worker pool] needs at least one thread, not " + threads + ": set " + THREADS_PROPERTY
-                    + " to 1 or more");
+            throw new IllegalArgumentException("[worker pool] needs at least one thread, not " + threads);
         }
         workers = new Worker[threads - 1];
         for (int i = 0; i < workers.length; i++) {
@@ -64,7 +62,7 @@ final class WorkerPool implements AutoCloseable {
     /**
      * The pool that kernels run on.
      *
-     * @return the pool, by default with a thread per processor or as many as {@value #THREADS_PROPERTY} says
+     * @return the pool, by default with a thread per processor or as many as {@value CpuSettings#THREADS} says
      */
     static WorkerPool shared() {
         return shared;
@@ -81,10 +79,6 @@ final class WorkerPool implements AutoCloseable {
             shared = new WorkerPool(threads);
             old.close();
         }
-    }
-
-    private static int configuredThreads() {
-        return Integer.getInteger(THREADS_PROPERTY, Runtime.getRuntime().availableProcessors());
     }
 
     /**

@@ -110,6 +110,63 @@ class WorkerPoolTest {
     }
 
     @Test
+    void anInterruptedCallerGetsItsKernelDoneAndStaysInterrupted() {
+        try (WorkerPool pool = new WorkerPool(2)) {
+            AtomicIntegerArray runs = new AtomicIntegerArray(8);
+            Thread.currentThread().interrupt();
+            pool.run(8, task -> {
+                LockSupport.parkNanos(3_000_000);
+                runs.incrementAndGet(task);
+            });
+            assertThat(Thread.interrupted()).isTrue();
+            for (int task = 0; task < runs.length(); task++) {
+                assertThat(runs.get(task)).isEqualTo(1);
+            }
+        }
+    }
+
+    @Test
+    void theFailureOfOneCallersKernelDoesNotReachAnother() throws InterruptedException {
+        try (WorkerPool pool = new WorkerPool(3)) {
+            AtomicInteger failures = new AtomicInteger();
+            Thread failing = Thread.ofPlatform().start(() -> {
+                for (int repeat = 0; repeat < 300; repeat++) {
+                    try {
+                        pool.run(7, _ -> {
+                            throw new IllegalStateException("meant to fail");
+                        });
+                    } catch (IllegalStateException e) {
+                        failures.incrementAndGet();
+                    }
+                }
+            });
+            AtomicInteger total = new AtomicInteger();
+            for (int repeat = 0; repeat < 300; repeat++) {
+                pool.run(7, _ -> total.incrementAndGet());
+            }
+            failing.join();
+            assertThat(total).hasValue(300 * 7);
+            assertThat(failures).hasValue(300);
+        }
+    }
+
+    @Test
+    void aPoolThatIsClosedWhileItIsInUseLosesNoTask() throws InterruptedException {
+        for (int repeat = 0; repeat < 50; repeat++) {
+            WorkerPool pool = new WorkerPool(3);
+            AtomicInteger total = new AtomicInteger();
+            Thread caller = Thread.ofPlatform().start(() -> {
+                for (int kernel = 0; kernel < 100; kernel++) {
+                    pool.run(5, _ -> total.incrementAndGet());
+                }
+            });
+            pool.close();
+            caller.join();
+            assertThat(total).hasValue(500);
+        }
+    }
+
+    @Test
     void rangesDependOnCountAndGrainOnly() {
         for (int threads : new int[] {1, 4}) {
             try (WorkerPool pool = new WorkerPool(threads)) {
@@ -128,6 +185,7 @@ class WorkerPoolTest {
 
     @Test
     void poolNeedsAThread() {
-        assertThatThrownBy(() -> new WorkerPool(0)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("kept.threads");
+        assertThatThrownBy(() -> new WorkerPool(0)).isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("[worker pool] needs at least one thread, not 0");
     }
 }

@@ -1,0 +1,51 @@
+package kept.backend.cpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.Properties;
+import kept.tensor.DeviceException;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class CpuSettingsTest {
+    private final Properties before = (Properties) System.getProperties().clone();
+
+    @AfterEach
+    void restore() {
+        System.setProperties(before);
+    }
+
+    @Test
+    void whatIsNotSetIsWhatTheMachineHas() {
+        System.clearProperty("kept.threads");
+        System.clearProperty("kept.cpu.memory");
+        assertThat(CpuSettings.threads()).isEqualTo(Runtime.getRuntime().availableProcessors());
+        assertThat(CpuSettings.memory()).isEqualTo(Long.MAX_VALUE);
+    }
+
+    @Test
+    void whatIsSetIsTaken() {
+        System.setProperty("kept.threads", "3");
+        System.setProperty("kept.cpu.memory", "8000000000");
+        assertThat(CpuSettings.threads()).isEqualTo(3);
+        assertThat(CpuSettings.memory()).isEqualTo(8_000_000_000L);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"0", "-2", "two", "", "1025", "99999999999999999999"})
+    void aNumberOfThreadsThatCannotBeIsExplainedWhenTheDeviceIsOpened(String text) {
+        System.setProperty("kept.threads", text);
+        assertThatThrownBy(() -> new CpuBackendProvider().open())
+                .isInstanceOf(DeviceException.class)
+                .hasMessage("[device] cpu: -Dkept.threads=" + text + " is not a whole number from 1 to 1024; correct it or leave it out");
+    }
+
+    @Test
+    void aLimitThatIsNoNumberIsNotIgnored() {
+        System.setProperty("kept.cpu.memory", "8g");
+        assertThatThrownBy(() -> new CpuBackendProvider().open()).isInstanceOf(DeviceException.class).hasMessageContaining("-Dkept.cpu.memory=8g");
+    }
+}
