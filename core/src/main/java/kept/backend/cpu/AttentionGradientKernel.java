@@ -259,10 +259,12 @@ final class AttentionGradientKernel {
         FloatVector factor = FloatVector.broadcast(SPECIES, scale);
         FloatVector minus = FloatVector.fromArray(SPECIES, blocks.logSumExp, first + lane).neg();
         FloatVector delta = FloatVector.fromArray(SPECIES, blocks.delta, first + lane);
+        MemorySegment scores = NativeView.of(blocks.scores);
+        MemorySegment probabilityGradients = NativeView.of(blocks.probabilityGradients);
         for (int i = 0; i < keys; i++) {
             long at = (long) i * ROW_BYTES + lane * 4L;
-            FloatVector p = VectorMath.exp(FloatVector.fromMemorySegment(SPECIES, blocks.scores, at, ORDER).fma(factor, minus));
-            FloatVector dp = FloatVector.fromMemorySegment(SPECIES, blocks.probabilityGradients, at, ORDER);
+            FloatVector p = VectorMath.exp(FloatVector.fromMemorySegment(SPECIES, scores, at, ORDER).fma(factor, minus));
+            FloatVector dp = FloatVector.fromMemorySegment(SPECIES, probabilityGradients, at, ORDER);
             p.intoArray(blocks.probabilities, i * COLUMNS + lane);
             p.mul(dp.sub(delta)).mul(factor).intoArray(blocks.scoreGradients, i * COLUMNS + lane);
         }

@@ -197,6 +197,7 @@ final class AttentionKernel {
      * @param seenByFirst how many keys from the block's first on the vector's first query sees; negative if the block lies beyond
      */
     static void mask(MemorySegment scores, int lane, int first, int end, int seenByFirst) {
+        scores = NativeView.of(scores);
         FloatVector lanes = FloatVector.zero(SPECIES).addIndex(1);
         for (int i = first; i < end; i++) {
             long at = (long) i * ROW_BYTES + lane * 4L;
@@ -217,9 +218,10 @@ final class AttentionKernel {
 
     /** m' = max(m, scale s). */
     private static void raise(Blocks blocks, int lane, int keys, float scale) {
+        MemorySegment scores = NativeView.of(blocks.scores);
         FloatVector max = FloatVector.fromArray(SPECIES, blocks.max, lane);
         for (int i = 0; i < keys; i++) {
-            FloatVector s = FloatVector.fromMemorySegment(SPECIES, blocks.scores, (long) i * ROW_BYTES + lane * 4L, ORDER).mul(scale);
+            FloatVector s = FloatVector.fromMemorySegment(SPECIES, scores, (long) i * ROW_BYTES + lane * 4L, ORDER).mul(scale);
             max = max.blend(s, s.compare(VectorOperators.GT, max));
         }
         max.intoArray(blocks.max, lane);
@@ -227,11 +229,12 @@ final class AttentionKernel {
 
     /** p = e^(scale s - m'), added to the sum. */
     private static void exponentiate(Blocks blocks, int lane, int keys, float scale) {
+        MemorySegment scores = NativeView.of(blocks.scores);
         FloatVector minus = FloatVector.fromArray(SPECIES, blocks.max, lane).neg();
         FloatVector factor = FloatVector.broadcast(SPECIES, scale);
         FloatVector sum = FloatVector.fromArray(SPECIES, blocks.sum, lane);
         for (int i = 0; i < keys; i++) {
-            FloatVector s = FloatVector.fromMemorySegment(SPECIES, blocks.scores, (long) i * ROW_BYTES + lane * 4L, ORDER);
+            FloatVector s = FloatVector.fromMemorySegment(SPECIES, scores, (long) i * ROW_BYTES + lane * 4L, ORDER);
             FloatVector p = VectorMath.exp(s.fma(factor, minus));
             p.intoArray(blocks.probabilities, i * COLUMNS + lane);
             sum = sum.add(p);
@@ -240,6 +243,7 @@ final class AttentionKernel {
     }
 
     private static void rescale(MemorySegment sums, int rows, float[] factor) {
+        sums = NativeView.of(sums);
         for (int lane = 0; lane < COLUMNS; lane += LANES) {
             FloatVector f = FloatVector.fromArray(SPECIES, factor, lane);
             for (int d = 0; d < rows; d++) {

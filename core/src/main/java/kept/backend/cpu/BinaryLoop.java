@@ -42,6 +42,9 @@ final class BinaryLoop implements ElementwiseLoop {
     }
 
     private static void loop(MemorySegment a, long aAt, MemorySegment b, long bAt, MemorySegment out, long outAt, int count) {
+        a = NativeView.of(a);
+        b = NativeView.of(b);
+        out = NativeView.of(out);
         for (int i = 0; i < count; i += SPECIES.length()) {
             FloatVector x = FloatVector.fromMemorySegment(SPECIES, a, aAt + 4L * i, ORDER);
             FloatVector y = FloatVector.fromMemorySegment(SPECIES, b, bAt + 4L * i, ORDER);

@@ -122,6 +122,7 @@ final class Conversion {
      * @param count how many
      */
     static void fill(MemorySegment to, long at, float value, int count) {
+        to = NativeView.of(to);
         FloatVector v = FloatVector.broadcast(SPECIES, value);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
@@ -134,6 +135,8 @@ final class Conversion {
 
     /** Widens as many neighbouring elements as whole vectors hold. */
     private static int widenVectors(MemorySegment from, DType dtype, long first, MemorySegment to, int count) {
+        from = NativeView.of(from);
+        to = NativeView.of(to);
         int whole = SPECIES.loopBound(count);
         switch (dtype) {
             case F32 -> MemorySegment.copy(from, 4 * first, to, 0, 4L * whole);
@@ -162,6 +165,8 @@ final class Conversion {
 
     /** Narrows as many neighbouring elements as whole vectors hold, where there is a way. */
     private static int narrowVectors(MemorySegment from, long at, MemorySegment to, DType dtype, long first, int count) {
+        from = NativeView.of(from);
+        to = NativeView.of(to);
         int whole = SPECIES.loopBound(count);
         switch (dtype) {
             case F32 -> MemorySegment.copy(from, at, to, 4 * first, 4L * whole);
@@ -181,6 +186,8 @@ final class Conversion {
 
     /** As {@link Elements#toBf16}: adding a half less the last kept bit, then cutting off, rounds to nearest even. */
     private static void narrowBf16(MemorySegment from, long at, MemorySegment to, long first, int count) {
+        from = NativeView.of(from);
+        to = NativeView.of(to);
         for (int i = 0; i < count; i += LANES) {
             FloatVector value = FloatVector.fromMemorySegment(SPECIES, from, at + 4L * i, ORDER);
             IntVector bits = value.reinterpretAsInts();

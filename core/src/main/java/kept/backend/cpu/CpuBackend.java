@@ -37,8 +37,10 @@ final class CpuBackend implements Backend {
         int threads = WorkerPool.shared().threads();
         String narrow = bits > 128 ? ""
                 : "; wider vectors (AVX2, AVX-512) would be several times faster: this processor or JVM (-XX:UseAVX) has none";
-        return "cpu: %d-bit vectors (%d floats), %d thread%s, Vector API kernels%s"
-                .formatted(bits, VectorMath.LANES, threads, threads == 1 ? "" : "s", narrow);
+        String checked = NativeView.ENABLED ? ""
+                : "; --enable-native-access=kept.core (ALL-UNNAMED on the class path) would make them faster";
+        return "cpu: %d-bit vectors (%d floats), %d thread%s, Vector API kernels%s%s"
+                .formatted(bits, VectorMath.LANES, threads, threads == 1 ? "" : "s", narrow, checked);
     }
 
     @Override

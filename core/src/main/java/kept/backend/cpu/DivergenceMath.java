@@ -73,6 +73,11 @@ final class DivergenceMath {
     static float forward(
             MemorySegment teacher, MemorySegment student, MemorySegment ps, MemorySegment qs, MemorySegment ones, int count, Logits row,
             float slope, float share) {
+        teacher = NativeView.of(teacher);
+        student = NativeView.of(student);
+        ps = NativeView.of(ps);
+        qs = NativeView.of(qs);
+        ones = NativeView.of(ones);
         FloatVector sums = FloatVector.zero(SPECIES);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
@@ -117,6 +122,11 @@ final class DivergenceMath {
     static float reverse(
             MemorySegment teacher, MemorySegment student, MemorySegment ps, MemorySegment qs, MemorySegment u, int count,
             Logits row) {
+        teacher = NativeView.of(teacher);
+        student = NativeView.of(student);
+        ps = NativeView.of(ps);
+        qs = NativeView.of(qs);
+        u = NativeView.of(u);
         FloatVector sums = FloatVector.zero(SPECIES);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
@@ -154,6 +164,9 @@ final class DivergenceMath {
      * @param row the row's numbers
      */
     static void logRatio(MemorySegment teacher, MemorySegment student, MemorySegment out, int count, Logits row) {
+        teacher = NativeView.of(teacher);
+        student = NativeView.of(student);
+        out = NativeView.of(out);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
             long at = 4L * i;
@@ -180,6 +193,10 @@ final class DivergenceMath {
      * @return the sum over the block
      */
     static float jensenShannon(MemorySegment ps, MemorySegment qs, MemorySegment zs, MemorySegment u, int count, Logits row) {
+        ps = NativeView.of(ps);
+        qs = NativeView.of(qs);
+        zs = NativeView.of(zs);
+        u = NativeView.of(u);
         FloatVector sums = FloatVector.zero(SPECIES);
         FloatVector zero = sums;
         int i = 0;
@@ -227,6 +244,8 @@ final class DivergenceMath {
      * @return the sum
      */
     static float dot(MemorySegment a, MemorySegment b, int count) {
+        a = NativeView.of(a);
+        b = NativeView.of(b);
         FloatVector sums = FloatVector.zero(SPECIES);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
@@ -254,6 +273,10 @@ final class DivergenceMath {
      */
     static void gradient(
             MemorySegment qs, MemorySegment u, MemorySegment ones, int count, float average, float slope, float share, MemorySegment out) {
+        qs = NativeView.of(qs);
+        u = NativeView.of(u);
+        ones = NativeView.of(ones);
+        out = NativeView.of(out);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
             long at = 4L * i;

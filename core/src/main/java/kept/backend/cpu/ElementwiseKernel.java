@@ -130,6 +130,10 @@ final class ElementwiseKernel {
 
     private static void chooseWhole(MemorySegment condition, long conditionAt, MemorySegment a, long aAt, MemorySegment b, long bAt,
             MemorySegment out, long outAt, int count) {
+        condition = NativeView.of(condition);
+        a = NativeView.of(a);
+        b = NativeView.of(b);
+        out = NativeView.of(out);
         for (int i = 0; i < count; i += SPECIES.length()) {
             VectorMask<Float> holds = FloatVector.fromMemorySegment(SPECIES, condition, conditionAt + 4L * i, ORDER).compare(VectorOperators.NE, 0f);
             FloatVector x = FloatVector.fromMemorySegment(SPECIES, a, aAt + 4L * i, ORDER);

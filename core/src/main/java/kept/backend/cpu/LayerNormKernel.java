@@ -59,6 +59,7 @@ final class LayerNormKernel {
     }
 
     private static float sum(MemorySegment x, int count) {
+        x = NativeView.of(x);
         FloatVector s0 = FloatVector.zero(SPECIES);
         FloatVector s1 = s0;
         FloatVector s2 = s0;
@@ -80,6 +81,7 @@ final class LayerNormKernel {
 
     /** The sum of {@code (x - mean)^2}. */
     private static float sumOfSquares(MemorySegment x, int count, float mean) {
+        x = NativeView.of(x);
         FloatVector s0 = FloatVector.zero(SPECIES);
         FloatVector s1 = s0;
         FloatVector s2 = s0;
@@ -106,6 +108,10 @@ final class LayerNormKernel {
 
     private static void normalise(
             MemorySegment x, int count, float mean, float rstd, MemorySegment weight, MemorySegment bias, MemorySegment out) {
+        x = NativeView.of(x);
+        weight = NativeView.of(weight);
+        bias = NativeView.of(bias);
+        out = NativeView.of(out);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
             FloatVector n = FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER).sub(mean).mul(rstd);
@@ -163,6 +169,8 @@ final class LayerNormKernel {
 
     /** {@code sums[i] += gradient n; sums[count + i] += gradient}. */
     private static void addWeights(MemorySegment g, MemorySegment x, int count, float mean, float rstd, float[] sums) {
+        g = NativeView.of(g);
+        x = NativeView.of(x);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
             FloatVector n = FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER).sub(mean).mul(rstd);
@@ -181,6 +189,10 @@ final class LayerNormKernel {
     /** {@code dx = rstd (m - average(m) - n average(m n))}: a pass for the averages, a pass for the row. */
     private static void inputs(
             MemorySegment g, MemorySegment x, int count, float mean, float rstd, MemorySegment weight, MemorySegment dx) {
+        g = NativeView.of(g);
+        x = NativeView.of(x);
+        weight = NativeView.of(weight);
+        dx = NativeView.of(dx);
         FloatVector m0 = FloatVector.zero(SPECIES);
         FloatVector m1 = m0;
         FloatVector mn0 = m0;

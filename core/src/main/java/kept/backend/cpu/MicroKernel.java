@@ -129,6 +129,7 @@ final class MicroKernel {
 
     /** C = or += tile, row by row. */
     private static void store(float[] tile, MemorySegment c, long cStart, long cStride, boolean accumulate) {
+        c = NativeView.of(c);
         for (int row = 0; row < ROWS; row++) {
             long at = cStart + row * cStride;
             FloatVector left = FloatVector.fromArray(SPECIES, tile, row * COLUMNS);

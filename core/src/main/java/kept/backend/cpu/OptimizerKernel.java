@@ -68,6 +68,10 @@ final class OptimizerKernel {
 
     private static void adamW(
             Numbers numbers, MemorySegment ws, MemorySegment gs, MemorySegment ms, MemorySegment vs, int count) {
+        ws = NativeView.of(ws);
+        gs = NativeView.of(gs);
+        ms = NativeView.of(ms);
+        vs = NativeView.of(vs);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
             long p = 4L * i;
@@ -121,6 +125,7 @@ final class OptimizerKernel {
     }
 
     private static double sumOfSquares(MemorySegment x, int count) {
+        x = NativeView.of(x);
         DoubleVector s0 = DoubleVector.zero(DOUBLES);
         DoubleVector s1 = s0;
         int i = 0;

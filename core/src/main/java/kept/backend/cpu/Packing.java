@@ -85,6 +85,7 @@ final class Packing {
     }
 
     private static void copy(MemorySegment data, long source, long sourceStride, float[] panel, int target, int targetStride, int count) {
+        data = NativeView.of(data);
         for (int k = 0; k < count; k++) {
             FloatVector.fromMemorySegment(STRIP, data, source + k * sourceStride, ORDER).intoArray(panel, target + k * targetStride);
         }
@@ -133,6 +134,7 @@ final class Packing {
      * @param scratch {@code ROWS * SCRATCH_PER_ROW} floats
      */
     static void storeTransposed(MemorySegment block, int width, int count, float[] factors, Matrix target, float[] panels, float[] scratch) {
+        block = NativeView.of(block);
         int height = MicroKernel.ROWS;
         pack(new Matrix(block, DType.F32, 0, MicroKernel.COLUMNS, 1), width, count, height, panels, 0, scratch);
         for (int i = 0; i < count; i++) {

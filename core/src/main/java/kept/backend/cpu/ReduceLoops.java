@@ -25,6 +25,7 @@ final class ReduceLoops {
      * @return the sum in a fixed order
      */
     static float sum(MemorySegment x, long at, int count) {
+        x = NativeView.of(x);
         FloatVector s0 = FloatVector.zero(SPECIES);
         FloatVector s1 = s0;
         FloatVector s2 = s0;
@@ -55,6 +56,7 @@ final class ReduceLoops {
      * @return the maximum, NaN if there is one, minus infinity of none
      */
     static float max(MemorySegment x, long at, int count) {
+        x = NativeView.of(x);
         FloatVector m0 = FloatVector.broadcast(SPECIES, Float.NEGATIVE_INFINITY);
         FloatVector m1 = m0;
         FloatVector m2 = m0;
@@ -85,6 +87,7 @@ final class ReduceLoops {
      * @return the minimum, NaN if there is one, infinity of none
      */
     static float min(MemorySegment x, long at, int count) {
+        x = NativeView.of(x);
         FloatVector m0 = FloatVector.broadcast(SPECIES, Float.POSITIVE_INFINITY);
         FloatVector m1 = m0;
         FloatVector m2 = m0;

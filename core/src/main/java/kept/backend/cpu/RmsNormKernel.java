@@ -49,6 +49,7 @@ final class RmsNormKernel {
     }
 
     private static float sumOfSquares(MemorySegment x, int count) {
+        x = NativeView.of(x);
         FloatVector s0 = FloatVector.zero(SPECIES);
         FloatVector s1 = s0;
         FloatVector s2 = s0;
@@ -74,6 +75,9 @@ final class RmsNormKernel {
     }
 
     private static void normalise(MemorySegment x, int count, float rstd, MemorySegment weight, MemorySegment out) {
+        x = NativeView.of(x);
+        weight = NativeView.of(weight);
+        out = NativeView.of(out);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
             FloatVector n = FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER).mul(rstd);
@@ -122,6 +126,8 @@ final class RmsNormKernel {
 
     /** {@code sums += gradient n}. */
     private static void addWeights(MemorySegment g, MemorySegment x, int count, float rstd, float[] sums) {
+        g = NativeView.of(g);
+        x = NativeView.of(x);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
             FloatVector n = FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER).mul(rstd);
@@ -136,6 +142,10 @@ final class RmsNormKernel {
     /** {@code dx = rstd (m - n average(m n))}: a pass for the average, a pass for the row. */
     private static void inputs(
             MemorySegment g, MemorySegment x, int count, float rstd, MemorySegment weight, MemorySegment dx) {
+        g = NativeView.of(g);
+        x = NativeView.of(x);
+        weight = NativeView.of(weight);
+        dx = NativeView.of(dx);
         FloatVector s0 = FloatVector.zero(SPECIES);
         FloatVector s1 = s0;
         int i = 0;

@@ -58,6 +58,10 @@ final class RotaryKernel {
     /** Both halves are read before either is written, so that out may be x. */
     private static void rotate(
             MemorySegment x, MemorySegment cos, MemorySegment sin, int half, float sign, MemorySegment out) {
+        x = NativeView.of(x);
+        cos = NativeView.of(cos);
+        sin = NativeView.of(sin);
+        out = NativeView.of(out);
         long apart = 4L * half;
         int i = 0;
         for (; i <= half - LANES; i += LANES) {

@@ -55,6 +55,7 @@ final class RowMath {
      * @return the maximum, minus infinity if there is none
      */
     static float max(MemorySegment x, int count) {
+        x = NativeView.of(x);
         FloatVector m0 = FloatVector.broadcast(SPECIES, Float.NEGATIVE_INFINITY);
         FloatVector m1 = m0;
         FloatVector m2 = m0;
@@ -90,6 +91,8 @@ final class RowMath {
      * @return the sum of the results
      */
     static float exp(MemorySegment x, int count, float shift, float factor, MemorySegment out) {
+        x = NativeView.of(x);
+        out = NativeView.of(out);
         FloatVector sums = FloatVector.zero(SPECIES);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
@@ -150,6 +153,8 @@ final class RowMath {
      * @param out where the results go
      */
     static void multiply(MemorySegment x, int count, float factor, MemorySegment out) {
+        x = NativeView.of(x);
+        out = NativeView.of(out);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
             FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER).mul(factor).intoMemorySegment(out, 4L * i, ORDER);
@@ -169,6 +174,8 @@ final class RowMath {
      * @param out where the results go
      */
     static void subtract(MemorySegment x, int count, float a, float b, MemorySegment out) {
+        x = NativeView.of(x);
+        out = NativeView.of(out);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
             FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER).sub(a).sub(b).intoMemorySegment(out, 4L * i, ORDER);
@@ -186,6 +193,8 @@ final class RowMath {
      * @param out where the results go
      */
     static void expOfNegativeMagnitude(MemorySegment x, int count, MemorySegment out) {
+        x = NativeView.of(x);
+        out = NativeView.of(out);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
             FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER).abs().neg().intoMemorySegment(out, 4L * i, ORDER);

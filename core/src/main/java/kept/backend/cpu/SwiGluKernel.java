@@ -48,6 +48,10 @@ final class SwiGluKernel {
     }
 
     private static void forward(MemorySegment gate, MemorySegment up, MemorySegment zs, int count, MemorySegment out) {
+        gate = NativeView.of(gate);
+        up = NativeView.of(up);
+        zs = NativeView.of(zs);
+        out = NativeView.of(out);
         FloatVector one = FloatVector.broadcast(SPECIES, 1f);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
@@ -97,6 +101,12 @@ final class SwiGluKernel {
     private static void gradient(
             MemorySegment gradient, MemorySegment gate, MemorySegment up, MemorySegment zs, int count,
             MemorySegment dGate, MemorySegment dUp) {
+        gradient = NativeView.of(gradient);
+        gate = NativeView.of(gate);
+        up = NativeView.of(up);
+        zs = NativeView.of(zs);
+        dGate = NativeView.of(dGate);
+        dUp = NativeView.of(dUp);
         FloatVector one = FloatVector.broadcast(SPECIES, 1f);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {

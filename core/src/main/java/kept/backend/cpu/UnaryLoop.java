@@ -41,6 +41,8 @@ final class UnaryLoop implements ElementwiseLoop {
     }
 
     private static void loop(MemorySegment a, long aAt, MemorySegment out, long outAt, int count) {
+        a = NativeView.of(a);
+        out = NativeView.of(out);
         for (int i = 0; i < count; i += SPECIES.length()) {
             FUNCTION.apply(FloatVector.fromMemorySegment(SPECIES, a, aAt + 4L * i, ORDER)).intoMemorySegment(out, outAt + 4L * i, ORDER);
         }

@@ -34,6 +34,7 @@ final class Widening {
      * @param count how many
      */
     static void copy(MemorySegment data, DType type, long first, long stride, float[] out, int at, int count) {
+        data = NativeView.of(data);
         if (stride != 1) {
             for (int i = 0; i < count; i++) {
                 out[at + i] = get(data, type, first + i * stride);
@@ -53,18 +54,21 @@ final class Widening {
     }
 
     private static void copyF32(MemorySegment data, long bytes, float[] out, int at, int count) {
+        data = NativeView.of(data);
         for (int i = 0; i < count; i += LANES) {
             FloatVector.fromMemorySegment(SPECIES, data, bytes + i * 4L, ORDER).intoArray(out, at + i);
         }
     }
 
     private static void copyBf16(MemorySegment data, long bytes, float[] out, int at, int count) {
+        data = NativeView.of(data);
         for (int i = 0; i < count; i += LANES) {
             bf16(data, bytes + i * 2L).intoArray(out, at + i);
         }
     }
 
     private static void copyF16(MemorySegment data, long bytes, float[] out, int at, int count) {
+        data = NativeView.of(data);
         for (int i = 0; i < count; i += LANES) {
             f16(data, bytes + i * 2L).intoArray(out, at + i);
         }
