@@ -1,6 +1,7 @@
 package kept.checkpoint;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -14,23 +15,31 @@ import java.util.stream.Stream;
 
 /**
  * A directory that appears whole or not at all: its files are written to a hidden sibling, which {@link #commit()} forces to disk and renames into
- * place; {@link #close()} without it deletes the sibling.
+ * place; {@link #close()} without it deletes the sibling, and so does the end of the process by a signal.
  *
  * <p>With {@code overwrite}, what was there is moved aside first and deleted only when the new directory stands. Where a crash comes between these
  * two renamings, the old directory is whole under its hidden name.
  */
 public final class OutputDirectory implements AutoCloseable {
     private static final String OPERATION = "output";
+    /** How often an ending process tries to delete what another thread is still writing to. */
+    private static final int ATTEMPTS = 100;
 
     private final Path target;
     private final Path temporary;
     private final boolean overwrite;
+    private final Thread hook = new Thread(this::abandon, "output-directory");
     private boolean pending = true;
 
     private OutputDirectory(Path target, Path temporary, boolean overwrite) {
         this.target = target;
         this.temporary = temporary;
         this.overwrite = overwrite;
+        try {
+            Runtime.getRuntime().addShutdownHook(hook);
+        } catch (IllegalStateException e) {
+            abandon();
+        }
     }
 
     /**
@@ -91,11 +100,11 @@ public final class OutputDirectory implements AutoCloseable {
      * @throws CheckpointException if the disk refuses, or something else has come to be at the path meanwhile; the message says where the finished
      *     files are, and {@link #close()} leaves them there
      */
-    public void commit() {
+    public synchronized void commit() {
         if (!pending) {
             throw new IllegalStateException("committed or closed already: " + target);
         }
-        pending = false;
+        settle();
         Path old = null;
         try {
             sync();
@@ -119,10 +128,33 @@ public final class OutputDirectory implements AutoCloseable {
 
     /** Deletes the temporary directory and all in it, unless {@link #commit()} was called. */
     @Override
-    public void close() {
+    public synchronized void close() {
         if (pending) {
-            pending = false;
+            settle();
             deleteTree(temporary, "the temporary directory cannot be deleted: ");
+        }
+    }
+
+    private void settle() {
+        pending = false;
+        try {
+            Runtime.getRuntime().removeShutdownHook(hook);
+        } catch (IllegalStateException e) {
+            // The process is ending, and the hook waits for this object's lock only to find nothing pending.
+            return;
+        }
+    }
+
+    /** The process is ending, perhaps in the middle of writing. */
+    private synchronized void abandon() {
+        for (int attempt = 0; pending && attempt < ATTEMPTS; attempt++) {
+            try {
+                deleteTree(temporary);
+                pending = false;
+            } catch (IOException | UncheckedIOException e) {
+                // Another thread has made a file meanwhile; without the directory it can make no more.
+                Thread.onSpinWait();
+            }
         }
     }
 
@@ -176,12 +208,18 @@ public final class OutputDirectory implements AutoCloseable {
     }
 
     private static void deleteTree(Path root, String problem) {
+        try {
+            deleteTree(root);
+        } catch (IOException e) {
+            throw new CheckpointException(OPERATION, root, problem + AtomicFiles.reason(e), e);
+        }
+    }
+
+    private static void deleteTree(Path root) throws IOException {
         try (Stream<Path> walk = Files.walk(root)) {
             for (Path path : walk.sorted(Comparator.reverseOrder()).toList()) {
                 Files.delete(path);
             }
-        } catch (IOException e) {
-            throw new CheckpointException(OPERATION, root, problem + AtomicFiles.reason(e), e);
         }
     }
 }

@@ -1,8 +1,10 @@
 package kept.distill;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.BufferedWriter;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -13,7 +15,11 @@ import java.util.ArrayList;
 import java.util.List;
 import kept.checkpoint.AtomicFiles;
 
-/** The metrics of a run as JSON lines, one object for each step, so that a program can follow the run while it goes on. */
+/**
+ * The metrics of a run as JSON lines, one object for each step, so that a program can follow the run while it goes on: {@code step}, {@code steps},
+ * {@code loss}, {@code divergence}, {@code gradient_norm}, {@code learning_rate}, {@code tokens}, {@code seconds} of {@link StepMetrics}. A run
+ * without a teacher has no {@code divergence}.
+ */
 public final class MetricsLog implements AutoCloseable {
     private static final ObjectMapper JSON = JsonMapper.builder().build();
 
@@ -41,7 +47,7 @@ public final class MetricsLog implements AutoCloseable {
             if (Files.exists(file)) {
                 for (String line : Files.readAllLines(file)) {
                     if (!line.isBlank() && steps.size() < lastStep) {
-                        steps.add(JSON.readValue(line, StepMetrics.class));
+                        steps.add(parsed(line));
                     }
                 }
                 AtomicFiles.write(file, lines(steps).getBytes(StandardCharsets.UTF_8));
@@ -89,9 +95,25 @@ public final class MetricsLog implements AutoCloseable {
     private static String lines(List<StepMetrics> steps) throws JsonProcessingException {
         var text = new StringBuilder();
         for (StepMetrics step : steps) {
-            text.append(JSON.writeValueAsString(step)).append('\n');
+            text.append(JSON.writeValueAsString(object(step))).append('\n');
         }
         return text.toString();
+    }
+
+    private static ObjectNode object(StepMetrics step) {
+        ObjectNode object = JSON.createObjectNode().put("step", step.step()).put("steps", step.steps()).put("loss", step.loss());
+        if (!Double.isNaN(step.divergence())) {
+            object.put("divergence", step.divergence());
+        }
+        return object.put("gradient_norm", step.gradientNorm()).put("learning_rate", step.learningRate())
+                .put("tokens", step.tokens()).put("seconds", step.seconds());
+    }
+
+    private static StepMetrics parsed(String line) throws IOException {
+        JsonNode object = JSON.readTree(line);
+        return new StepMetrics(object.path("step").asLong(), object.path("steps").asLong(), object.path("loss").asDouble(Double.NaN),
+                object.path("divergence").asDouble(Double.NaN), object.path("gradient_norm").asDouble(Double.NaN),
+                object.path("learning_rate").asDouble(Double.NaN), object.path("tokens").asLong(), object.path("seconds").asDouble(Double.NaN));
     }
 
     private static TrainingException failure(Path file, IOException cause) {

@@ -40,7 +40,8 @@ public record Mapping(String name, DecoderConfig source, DecoderConfig target, L
      */
     public static Mapping opm(DecoderConfig source) {
         if (source.architecture() != Architecture.ORION) {
-            throw new MappingException("[mapping] the source is a %s, not an Orion: nothing to map".formatted(source.architecture()));
+            throw new MappingException("[mapping] the source is a %s, not an Orion: nothing to map"
+                    .formatted(source.architecture().className()));
         }
         List<TensorMapping> rows = new ArrayList<>();
         List<DroppedTensor> dropped = new ArrayList<>();

@@ -2,6 +2,7 @@ package kept.model;
 
 import java.util.ArrayList;
 import java.util.List;
+import kept.autograd.ActivationCheckpoint;
 import kept.autograd.Autograd;
 import kept.nn.Attention;
 import kept.nn.Embedding;
@@ -42,6 +43,7 @@ public abstract sealed class Decoder extends Module implements AutoCloseable per
     private final Norm norm;
     private final Parameter head;
     private final RotaryEmbedding rotary;
+    private boolean activationCheckpointing;
 
     /**
      * Builds the graph.
@@ -182,10 +184,24 @@ public abstract sealed class Decoder extends Module implements AutoCloseable per
         return norm.forward(stream);
     }
 
+    /**
+     * Chooses whether a recorded forward pass keeps all that the backward pass needs, or only the stream that enters each layer, whose layer is then
+     * computed once more. Gradients have the same bits either way.
+     *
+     * @param wanted true to compute again; at first false
+     * @see ActivationCheckpoint
+     */
+    public void setActivationCheckpointing(boolean wanted) {
+        activationCheckpointing = wanted;
+    }
+
     /** One layer; without recording, all that it makes is freed but its result. */
     private Tensor layer(int i, Tensor stream, RotaryEmbedding.Angles angles, KeyValueCache cache, StreamObserver observer) {
         var past = cache == null ? null : cache.layer(i);
         if (Autograd.isRecording()) {
+            if (activationCheckpointing && past == null && observer == StreamObserver.NONE) {
+                return ActivationCheckpoint.apply(x -> layers.get(i).forward(x, angles, null, layerName(i), observer), stream);
+            }
             return layers.get(i).forward(stream, angles, past, layerName(i), observer);
         }
         Scope outer = Scope.current();

@@ -1,5 +1,6 @@
 package kept.tokenizer;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -37,7 +38,12 @@ public final class TokenizerFiles {
         this.source = source;
         this.target = target;
         Path config = source.resolve(CONFIG_FILE);
-        JsonNode read = Files.isRegularFile(config) ? json.readTree(config.toFile()) : json.createObjectNode();
+        JsonNode read;
+        try {
+            read = Files.isRegularFile(config) ? json.readTree(config.toFile()) : json.createObjectNode();
+        } catch (JsonProcessingException e) {
+            throw new TokenizerException("[tokenizer] " + config + " is not JSON: " + e.getOriginalMessage(), e);
+        }
         if (!(read instanceof ObjectNode object)) {
             throw new TokenizerException("[tokenizer] " + config + " is not a JSON object");
         }
