@@ -24,7 +24,7 @@ import picocli.CommandLine.ParameterException;
     "The output loads in transformers with trust_remote_code=False and has a report.html beside the weights.",
     "",
     "  kept distill --demo",
-    "  kept distill --teacher orion-14b --corpus text.jsonl --output llama-14b --tokens 10000000",
+    "  kept distill --teacher orion-14b --corpus text.jsonl --output llama-14b",
     "",
     "Ctrl-C saves the run's state; --resume goes on from there with the same bits."
 })

@@ -85,22 +85,26 @@ final class DistillationRun {
         Mapping mapping = Mapping.named(settings.mapping(), config);
         mapping.requireComplete();
         TrainingOptions options = optimizer.training(settings.tokens(), defaults, config.maxPositions());
+        OptimizerOptions.requireAtLeastOne("--evaluation-tokens", settings.evaluationTokens());
+        Device target = device.open();
         try (var checkpoint = Checkpoint.open(teacherDirectory);
                 Tokenizer tokenizer = Tokenizer.load(teacherDirectory);
-                var directory = OutputDirectory.prepare(settings.output(), settings.overwrite());
+                var directory = OutputDirectory.prepare(settings.output(), settings.overwrite() || settings.resume());
                 var run = new TrainingRun(program, settings.output(), fingerprint(mapping, options, text), settings.resume(), settings.overwrite())) {
             CheckpointWeights.requireTensors(checkpoint, config);
             tokenizer.requireVocabulary(config.vocabSize());
+            // Before the training, so that a tokenizer that cannot be carried over does not cost it.
+            LlamaDirectory.writeCompanions(mapping.target(), storedType(mapping.target()), teacherDirectory, directory.directory());
             try (var packed = PackedTokens.of(text, tokenizer, options.steps() * options.tokensPerStep() + options.sequenceLength() + 1)) {
                 var sequences = new PackedSequences(packed, options.sequenceLength(), 1, optimizer.seed());
-                tell(packed, sequences, options);
                 List<TextEvaluation> evaluations = evaluations(domains, tokenizer, options.sequenceLength());
-                Device target = device.open(program);
+                program.tell(target);
+                tell(packed, sequences, options);
                 try (var teacher = (OrionModel) Decoder.create(config, new CheckpointWeights(checkpoint), target);
                         Decoder student = Decoder.create(
                                 mapping.target(), new MappedWeights(mapping, new CheckpointWeights(checkpoint, DType.F32)), target)) {
                     RunReport report = distill(new Models(teacher, student), evaluations, sequences, options, run, mapping);
-                    write(report, student, teacherDirectory, directory, run);
+                    write(report, student, directory, run);
                 }
             }
         }
@@ -110,16 +114,17 @@ final class DistillationRun {
 
     private RunReport distill(Models models, List<TextEvaluation> evaluations, PackedSequences sequences, TrainingOptions options, TrainingRun run,
             Mapping mapping) {
+        long trained = settings.train().apply(models.student());
         var probe = new NormProbe(models.teacher());
         evaluations.forEach(evaluation -> evaluation.forEachInput(models.teacher().device(), probe::observe));
         Map<String, SequencedMap<String, Fidelity>> stages = new LinkedHashMap<>();
         judge(MAPPED, models, evaluations, stages);
-        long trained = settings.train().apply(models.student());
+        models.student().setActivationCheckpointing(optimizer.checkpointActivations());
         List<StepMetrics> steps;
         try (var trainer = new Trainer(models.student(), new Distillation(models.teacher(), settings.objective()), sequences, options)) {
-            steps = run.train("distill", trainer, options.steps(), optimizer.saveEvery());
+            steps = run.train("distill", trainer, options.steps(), optimizer);
         }
-        roundTo(storedType(models.student()), models.student());
+        roundTo(storedType(models.student().config()), models.student());
         judge(DISTILLED, models, evaluations, stages);
         List<DomainResult> results = new ArrayList<>();
         stages.forEach((name, fidelity) -> results.add(new DomainResult(name, fidelity)));
@@ -135,10 +140,9 @@ final class DistillationRun {
         }
     }
 
-    private void write(RunReport report, Decoder student, Path teacherDirectory, OutputDirectory directory, TrainingRun run) {
-        DType stored = storedType(student);
+    private void write(RunReport report, Decoder student, OutputDirectory directory, TrainingRun run) {
+        DType stored = storedType(student.config());
         ModelWriter.write(student, stored, directory.directory(), settings.largestShard());
-        LlamaDirectory.writeCompanions(student.config(), stored, teacherDirectory, directory.directory());
         ReportWriter.write(report, directory.directory());
         try {
             Files.copy(run.metrics(), directory.directory().resolve("metrics.jsonl"));
@@ -153,8 +157,9 @@ final class DistillationRun {
         program.out().println("next:             bin/kept generate --model %s --prompt \"Returns the\"".formatted(settings.output()));
     }
 
-    private DType storedType(Decoder student) {
-        return settings.dtype() == null ? student.config().dtype() : settings.dtype();
+    /** What the student's weights are stored in. */
+    private DType storedType(DecoderConfig student) {
+        return settings.dtype() == null ? student.dtype() : settings.dtype();
     }
 
     /** Gives the model in memory the values that its checkpoint will have, so that what is judged is what is written. */
@@ -173,7 +178,7 @@ final class DistillationRun {
             try (PackedTokens tokens = PackedTokens.of(domain.text(), tokenizer, settings.evaluationTokens() + length + 1)) {
                 evaluations.add(TextEvaluation.of(domain.name(), tokens, length, settings.evaluationTokens()));
             } catch (CorpusException e) {
-                throw new ProgramException("[evaluation] '%s': %s; name text to judge the student on with --evaluate NAME=FILE"
+                throw new ProgramException("[evaluation] too little text to judge the student on as '%s': %s; name some with --evaluate NAME=FILE"
                         .formatted(domain.name(), e.getMessage()), e);
             }
         }

@@ -59,7 +59,7 @@ public final class Generate extends Program {
     int run() {
         Sampler sampler = sampler();
         try (Tokenizer tokenizer = Tokenizer.load(model);
-                Decoder decoder = LoadedModel.load(model, null, device.open(this))) {
+                Decoder decoder = LoadedModel.load(model, null, device.open())) {
             tokenizer.requireVocabulary(decoder.config().vocabSize());
             int[] ids = tokenizer.encode(prompt);
             if (ids.length == 0) {
@@ -70,6 +70,7 @@ public final class Generate extends Program {
                 throw new ProgramException("[generate] the prompt's %d tokens leave no room in the model's %d positions"
                         .formatted(ids.length, decoder.config().maxPositions()));
             }
+            tell(decoder.device());
             generate(decoder, tokenizer, ids, (int) Math.min(room, maxTokens), sampler);
         }
         return 0;

@@ -9,6 +9,7 @@ import kept.checkpoint.Checkpoint;
 import kept.checkpoint.TensorEntry;
 import kept.model.CheckpointWeights;
 import kept.model.DecoderConfig;
+import kept.nn.RopeScaling;
 import kept.tokenizer.Tokenizer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Parameters;
@@ -38,10 +39,11 @@ public final class Info extends Program {
         out().println("layers            %d".formatted(config.layers()));
         out().println("hidden size       %d".formatted(config.hiddenSize()));
         out().println("intermediate size %d".formatted(config.intermediateSize()));
-        out().println("heads             %d, %d for keys and values, of %d"
-                .formatted(config.heads(), config.keyValueHeads(), config.headDimension()));
+        out().println("heads             %d of dimension %d, %d for keys and values"
+                .formatted(config.heads(), config.headDimension(), config.keyValueHeads()));
         out().println("vocabulary        %d".formatted(config.vocabSize()));
-        out().println("positions         %d, rope theta %s, scaling %s".formatted(config.maxPositions(), config.ropeTheta(), config.ropeScaling()));
+        out().println("positions         %d, rope theta %.10g, %s".formatted(config.maxPositions(), config.ropeTheta(),
+                config.ropeScaling() instanceof RopeScaling.None ? "not scaled" : "scaled: " + config.ropeScaling()));
         out().println("norm epsilon      %s".formatted(config.normEps()));
         try (var checkpoint = Checkpoint.open(directory)) {
             describe(checkpoint);

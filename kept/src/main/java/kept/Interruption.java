@@ -21,6 +21,18 @@ final class Interruption implements AutoCloseable {
         return wanted;
     }
 
+    /** Whether the process has begun to end, by a signal or otherwise: the Java runtime tells it only by refusing hooks. */
+    static boolean isProcessEnding() {
+        var probe = new Thread(() -> {}, "probe");
+        try {
+            Runtime.getRuntime().addShutdownHook(probe);
+            Runtime.getRuntime().removeShutdownHook(probe);
+            return false;
+        } catch (IllegalStateException e) {
+            return true;
+        }
+    }
+
     private void stop() {
         wanted = true;
         try {
@@ -34,8 +46,11 @@ final class Interruption implements AutoCloseable {
     @Override
     public void close() {
         finished.countDown();
-        if (!wanted) {
+        try {
             Runtime.getRuntime().removeShutdownHook(hook);
+        } catch (IllegalStateException e) {
+            // The process is ending; the hook ends by itself.
+            return;
         }
     }
 }

@@ -53,7 +53,7 @@ public final class Logits extends Program {
 
     @Override
     int run() {
-        Device target = device.open(this);
+        Device target = device.open();
         try (var file = SafetensorsFile.open(ids);
                 Decoder decoder = LoadedModel.load(model, null, target)) {
             TensorEntry entry = file.entry(IDS);
@@ -61,6 +61,7 @@ public final class Logits extends Program {
                 throw new ProgramException("[logits] %s: input_ids must be i64 [B, T], not %s %s"
                         .formatted(ids, entry.dtype().label(), entry.shape()));
             }
+            tell(target);
             write(decoder, file.data(IDS), entry.shape());
         }
         out().println(output);

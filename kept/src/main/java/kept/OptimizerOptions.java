@@ -13,7 +13,8 @@ final class OptimizerOptions {
         CONSTANT
     }
 
-    @Option(names = "--sequence-length", paramLabel = "N", description = "Tokens of a sequence (default: 512, or the model's positions if fewer).",
+    @Option(names = "--sequence-length", paramLabel = "N",
+            description = "Tokens of a sequence (default: 512, the demo's: 256, or the model's positions if fewer).",
             order = 20)
     private Integer sequenceLength;
 
@@ -25,7 +26,8 @@ final class OptimizerOptions {
             description = "Passes whose gradients make one step (default: ${DEFAULT-VALUE}).")
     private int accumulation;
 
-    @Option(names = "--learning-rate", paramLabel = "X", order = 23, description = "Peak learning rate of AdamW (default: 3e-4).")
+    @Option(names = "--learning-rate", paramLabel = "X", order = 23,
+            description = "Peak learning rate of AdamW (default: 3e-4 to distil, 1e-3 to pretrain).")
     private Double learningRate;
 
     @Option(names = "--schedule", paramLabel = "NAME", defaultValue = "cosine", order = 24,
@@ -36,7 +38,8 @@ final class OptimizerOptions {
             description = "Steps in which the learning rate rises (default: a twentieth of all).")
     private Long warmUp;
 
-    @Option(names = "--weight-decay", paramLabel = "X", order = 26, description = "Decoupled decay of matrices, not of norms and biases.")
+    @Option(names = "--weight-decay", paramLabel = "X", order = 26,
+            description = "Decoupled decay of matrices, not of norms and biases (default: 0 to distil, 0.1 to pretrain).")
     private Double weightDecay;
 
     @Option(names = "--beta2", paramLabel = "X", defaultValue = "0.95", order = 27,
@@ -55,6 +58,14 @@ final class OptimizerOptions {
             description = "Steps between saved states; 0 saves only on Ctrl-C (default: ${DEFAULT-VALUE}).")
     private long saveEvery;
 
+    @Option(names = "--stop-after", paramLabel = "STEPS", order = 31,
+            description = "Stop after so many steps as Ctrl-C would, to go on another time with --resume.")
+    private Long stopAfter;
+
+    @Option(names = "--checkpoint-activations", order = 32,
+            description = "Keep only each layer's input and compute the layer once more for its gradients: less memory, more time, the same bits.")
+    private boolean checkpointActivations;
+
     /** What the options leave open. */
     record Defaults(int sequenceLength, double learningRate, double weightDecay) {}
 
@@ -66,8 +77,19 @@ final class OptimizerOptions {
         return seed;
     }
 
-    long saveEvery() {
-        return saveEvery;
+    /** Whether the state is to be written after a step. */
+    boolean isSavedAfter(long step) {
+        return saveEvery > 0 && step % saveEvery == 0;
+    }
+
+    /** Whether the user wants no further step now. */
+    boolean isStopAfter(long step) {
+        return stopAfter != null && step >= stopAfter;
+    }
+
+    /** Whether activations are computed once more in the backward pass instead of kept. */
+    boolean checkpointActivations() {
+        return checkpointActivations;
     }
 
     /**
@@ -81,9 +103,11 @@ final class OptimizerOptions {
         if (length > positions) {
             throw new ProgramException("[training] --sequence-length %d exceeds the model's %d positions".formatted(length, positions));
         }
-        if (batchSize < 1 || accumulation < 1 || length < 1 || tokens < 1) {
-            throw new ProgramException("[training] tokens, sequence length, batch size and accumulation must be at least 1");
-        }
+        requireAtLeastOne("--tokens", tokens);
+        requireAtLeastOne("--sequence-length", length);
+        requireAtLeastOne("--batch-size", batchSize);
+        requireAtLeastOne("--accumulation", accumulation);
+        requireAtLeastOne("--stop-after", stopAfter == null ? 1 : stopAfter);
         long step = (long) length * batchSize * accumulation;
         long steps = (tokens + step - 1) / step;
         double peak = learningRate == null ? defaults.learningRate() : learningRate;
@@ -97,6 +121,13 @@ final class OptimizerOptions {
             return new TrainingOptions(steps, batchSize, accumulation, length, rate, adamW, maxGradientNorm);
         } catch (IllegalArgumentException e) {
             throw new ProgramException("[training] " + e.getMessage(), e);
+        }
+    }
+
+    /** Refuses a number of none. */
+    static void requireAtLeastOne(String option, long value) {
+        if (value < 1) {
+            throw new ProgramException("[training] %s must be at least 1, not %d".formatted(option, value));
         }
     }
 }

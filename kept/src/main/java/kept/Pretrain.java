@@ -60,25 +60,29 @@ public final class Pretrain extends Program {
             description = "An Orion config.json with the sizes; without it the options below count.")
     private Path configFile;
 
-    @Option(names = "--hidden-size", paramLabel = "N", defaultValue = "256", order = 5, description = "Width of the stream (${DEFAULT-VALUE}).")
+    @Option(names = "--hidden-size", paramLabel = "N", defaultValue = "256", order = 5,
+            description = "Width of the stream (default: ${DEFAULT-VALUE}).")
     private int hiddenSize;
 
-    @Option(names = "--layers", paramLabel = "N", defaultValue = "6", order = 6, description = "Transformer layers (${DEFAULT-VALUE}).")
+    @Option(names = "--layers", paramLabel = "N", defaultValue = "6", order = 6, description = "Transformer layers (default: ${DEFAULT-VALUE}).")
     private int layers;
 
-    @Option(names = "--heads", paramLabel = "N", defaultValue = "4", order = 7, description = "Attention heads (${DEFAULT-VALUE}).")
+    @Option(names = "--heads", paramLabel = "N", defaultValue = "4", order = 7, description = "Attention heads (default: ${DEFAULT-VALUE}).")
     private int heads;
 
-    @Option(names = "--intermediate-size", paramLabel = "N", defaultValue = "640", order = 8, description = "Width of the MLP (${DEFAULT-VALUE}).")
+    @Option(names = "--intermediate-size", paramLabel = "N", defaultValue = "640", order = 8,
+            description = "Width of the MLP (default: ${DEFAULT-VALUE}).")
     private int intermediateSize;
 
-    @Option(names = "--positions", paramLabel = "N", defaultValue = "512", order = 9, description = "Longest sequence (${DEFAULT-VALUE}).")
+    @Option(names = "--positions", paramLabel = "N", defaultValue = "512", order = 9, description = "Longest sequence (default: ${DEFAULT-VALUE}).")
     private int positions;
 
-    @Option(names = "--tokens", paramLabel = "N", defaultValue = "1000000", order = 10, description = "Tokens to train on (${DEFAULT-VALUE}).")
+    @Option(names = "--tokens", paramLabel = "N", defaultValue = "1000000", order = 10,
+            description = "Tokens to train on (default: ${DEFAULT-VALUE}).")
     private long tokens;
 
-    @Option(names = "--field", paramLabel = "NAME", defaultValue = "text", order = 11, description = "Field of .jsonl lines (${DEFAULT-VALUE}).")
+    @Option(names = "--field", paramLabel = "NAME", defaultValue = "text", order = 11,
+            description = "Field of .jsonl lines (default: ${DEFAULT-VALUE}).")
     private String field;
 
     @Option(names = "--dtype", paramLabel = "TYPE", defaultValue = "bf16", order = 12,
@@ -111,12 +115,12 @@ public final class Pretrain extends Program {
 
     @Override
     int run() {
-        try (var directory = OutputDirectory.prepare(output, overwrite);
+        try (var directory = OutputDirectory.prepare(output, overwrite || resume);
                 Tokenizer tokenizer = Tokenizer.load(tokenizerDirectory)) {
             DecoderConfig config = config(tokenizer);
             tokenizer.requireVocabulary(config.vocabSize());
             TrainingOptions options = optimizer.training(tokens, DEFAULTS, config.maxPositions());
-            Device target = device.open(this);
+            Device target = device.open();
             var settings = new LinkedHashMap<String, String>();
             settings.put("config", config.toString());
             settings.put("options", options.toString());
@@ -143,12 +147,14 @@ public final class Pretrain extends Program {
                 packed.add(text);
                 sources.add(new PackedSequences(text, options.sequenceLength(), 1, optimizer.seed()));
                 settings.put("text " + packed.size(), text.description());
-                err().println(text.description());
             }
+            tell(model.device());
+            packed.forEach(text -> err().println(text.description()));
             model.parameters().values().forEach(parameter -> parameter.setTrainable(true));
+            model.setActivationCheckpointing(optimizer.checkpointActivations());
             List<StepMetrics> steps;
             try (var trainer = new Trainer(model, new LanguageModelling(), TokenSequences.alternating(sources), options)) {
-                steps = run.train("pretrain", trainer, options.steps(), optimizer.saveEvery());
+                steps = run.train("pretrain", trainer, options.steps(), optimizer);
             }
             write(model, tokenizer, options, steps, directory.directory(), settings);
         } finally {
@@ -163,7 +169,7 @@ public final class Pretrain extends Program {
         stored.write(directory);
         TokenizerCopy.write(tokenizerDirectory, directory);
         Map<String, Object> provenance = new LinkedHashMap<>();
-        provenance.put("command", "kept pretrain " + String.join(" ", spec().commandLine().getParseResult().originalArgs()));
+        provenance.put("command", commandLine());
         provenance.put("settings", settings);
         provenance.put("tokens", steps.getLast().tokens());
         provenance.put("final_training_loss",
@@ -202,7 +208,7 @@ public final class Pretrain extends Program {
                 .layers(layers)
                 .heads(heads)
                 .keyValueHeads(heads)
-                .headDimension(hiddenSize / heads)
+                .headDimension(hiddenSize / Math.max(1, heads))
                 .intermediateSize(intermediateSize)
                 .maxPositions(positions)
                 .bosTokenId(tokenizer.bos())

@@ -17,10 +17,12 @@ import picocli.CommandLine.Spec;
         usageHelpAutoWidth = true,
         sortOptions = false,
         exitCodeListHeading = "%nExit codes:%n",
-        exitCodeList = {"0:success", "1:failure, told in one line", "2:wrong usage"})
+        exitCodeList = {"0:success", "1:failure, told in one line", "2:wrong usage", "130:interrupted, as by Ctrl-C"})
 abstract class Program implements Callable<Integer> {
     static final int WRONG_USAGE = 2;
     static final int FAILURE = 1;
+    /** What shells say of a program that Ctrl-C ended: 128 and the number of the signal. */
+    static final int INTERRUPTED = 130;
 
     @Spec
     private CommandSpec spec;
@@ -30,20 +32,33 @@ abstract class Program implements Callable<Integer> {
 
     /** Runs a program from its command line and tells the exit code. */
     static int execute(Program program, String... arguments) {
-        return new CommandLine(program)
-                .setCaseInsensitiveEnumValuesAllowed(true)
-                .setExecutionExceptionHandler(Program::explain)
-                .execute(arguments);
+        return commandLine(program).execute(arguments);
+    }
+
+    /** A program ready to run, which writes to the terminal unless told otherwise. */
+    static CommandLine commandLine(Program program) {
+        return new CommandLine(program).setCaseInsensitiveEnumValuesAllowed(true).setExecutionExceptionHandler(Program::explain);
     }
 
     private static int explain(Exception failure, CommandLine command, CommandLine.ParseResult parsed) {
         boolean expected = failure instanceof TensorException || failure instanceof ProgramException;
         Program program = command.getCommand();
+        if (failure instanceof TrainingRun.Interrupted) {
+            return INTERRUPTED;
+        }
+        if (Interruption.isProcessEnding()) {
+            command.getErr().println("kept: interrupted");
+            return INTERRUPTED;
+        }
         if (program.debug || !expected) {
             failure.printStackTrace(command.getErr());
         }
-        command.getErr().println("kept: " + (expected ? failure.getMessage() : "unexpected failure, please report it: " + failure));
+        command.getErr().println("kept: " + (expected ? oneLine(failure) : "unexpected failure, please report it: " + failure));
         return FAILURE;
+    }
+
+    private static String oneLine(Exception failure) {
+        return failure.getMessage().strip().replaceAll("\\s*\\R\\s*", " ");
     }
 
     abstract int run();
@@ -51,6 +66,12 @@ abstract class Program implements Callable<Integer> {
     @Override
     public final Integer call() {
         return run();
+    }
+
+    /** The command line that runs this program, however it was started. */
+    final String commandLine() {
+        String arguments = String.join(" ", spec.root().commandLine().getParseResult().originalArgs());
+        return spec.parent() == null ? "kept %s %s".formatted(spec.name(), arguments) : "kept " + arguments;
     }
 
     final CommandSpec spec() {
@@ -67,27 +88,39 @@ abstract class Program implements Callable<Integer> {
         return spec.commandLine().getErr();
     }
 
+    /** Says in one line what the program computes on. */
+    final void tell(Device device) {
+        err().println(device.backend().description());
+    }
+
     /** Which device a program computes on, and with how many threads. */
     static final class DeviceOptions {
+        @Spec(Spec.Target.MIXEE)
+        private CommandSpec program;
+
         @Option(names = "--device", paramLabel = "NAME", defaultValue = "cpu",
                 description = "Where to compute (default: ${DEFAULT-VALUE}).", order = 900)
         private String device;
 
-        @Option(names = "--threads", paramLabel = "N",
-                description = "Threads to compute with (default: all processors). The result does not depend on it.", order = 901)
         private Integer threads;
 
-        /** Opens the device and says in one line what it is. */
-        Device open(Program program) {
+        /** Checks the number while the command line is read, so that a wrong one is wrong usage whatever else is wrong. */
+        @Option(names = "--threads", paramLabel = "N", order = 901,
+                description = "Threads to compute with (default: the system property kept.threads, or all processors). "
+                        + "The result does not depend on it.")
+        void setThreads(int threads) {
+            if (threads < 1) {
+                throw new CommandLine.ParameterException(program.commandLine(), "--threads must be at least 1, not " + threads);
+            }
+            this.threads = threads;
+        }
+
+        /** Opens the device. {@code --threads} goes before the system property. */
+        Device open() {
             if (threads != null) {
-                if (threads < 1) {
-                    throw new CommandLine.ParameterException(program.spec().commandLine(), "--threads must be at least 1, not " + threads);
-                }
                 System.setProperty("kept.threads", threads.toString());
             }
-            Device opened = Device.of(device);
-            program.err().println(opened.backend().description());
-            return opened;
+            return Device.of(device);
         }
     }
 

@@ -1,6 +1,7 @@
 package kept;
 
 import java.io.IOException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -11,13 +12,19 @@ import kept.distill.Trainer;
 
 /**
  * A training run with what surrounds it on disk and on the terminal. While it lasts, its state and metrics lie in {@code OUTPUT.training} beside the
- * output; Ctrl-C saves the state there, and a run with {@code --resume} takes it up.
+ * output; Ctrl-C saves the state there, and a run with {@code --resume} takes it up. The state after the last step stays there until the output is in
+ * place, so that a failure to evaluate or to write does not cost the training.
  */
 final class TrainingRun implements AutoCloseable {
+    private static final long NONE = -1;
+
     private final Program program;
     private final Path directory;
     private final Path state;
     private final Map<String, String> settings;
+    /** The step of the state on disk, where this run has written or read it. */
+    private long savedStep = NONE;
+    private boolean told;
 
     /**
      * Finds or makes the run's directory.
@@ -46,6 +53,7 @@ final class TrainingRun implements AutoCloseable {
         }
         try {
             Files.createDirectories(directory);
+            deleteTemporaries();
         } catch (IOException e) {
             throw new ProgramException("[training] %s cannot be made: %s".formatted(directory, e.getMessage()), e);
         }
@@ -57,34 +65,50 @@ final class TrainingRun implements AutoCloseable {
      * @param task what the bar is called
      * @param trainer does the steps
      * @param steps how many in all
-     * @param saveEvery steps between saved states; 0 saves only when interrupted
+     * @param options which steps are saved, and which is the last for now
      * @return the metrics of all steps, those before a resumption included
      * @throws Interrupted if the user interrupted; the state is saved
      */
-    List<StepMetrics> train(String task, Trainer trainer, long steps, long saveEvery) {
+    List<StepMetrics> train(String task, Trainer trainer, long steps, OptimizerOptions options) {
         if (Files.exists(state)) {
             trainer.restore(state, settings);
+            savedStep = trainer.step();
         }
         try (var interruption = new Interruption();
                 var log = MetricsLog.open(metrics(), trainer.step())) {
             long tokens = log.steps().isEmpty() ? 0 : log.steps().getLast().tokens();
             try (var progress = new TrainingProgress(task, steps, trainer.step(), tokens, System.err)) {
-                while (!trainer.isFinished()) {
+                while (!trainer.isFinished() && !interruption.isWanted() && !options.isStopAfter(trainer.step())) {
                     StepMetrics step = trainer.next();
                     log.add(step);
                     progress.show(step);
-                    if (interruption.isWanted()) {
-                        trainer.save(state, settings);
-                        program.err().println("%nstopped at step %d; the state is in %s; --resume goes on".formatted(step.step(), directory));
-                        throw new Interrupted();
-                    }
-                    if (saveEvery > 0 && step.step() % saveEvery == 0) {
-                        trainer.save(state, settings);
+                    if (trainer.isFinished() || options.isSavedAfter(step.step())) {
+                        save(trainer);
                     }
                 }
             }
+            if (interruption.isWanted() || options.isStopAfter(trainer.step())) {
+                save(trainer);
+                // Told before the interruption is closed: then the process may end at any moment.
+                program.err().println("stopped after step %d of %d".formatted(trainer.step(), steps));
+                tellHowToResume();
+                throw new Interrupted();
+            }
             return log.steps();
         }
+    }
+
+    private void save(Trainer trainer) {
+        if (trainer.step() != savedStep) {
+            trainer.save(state, settings);
+            savedStep = trainer.step();
+        }
+    }
+
+    private void tellHowToResume() {
+        program.err().println("the training's state is in %s; the same command with --resume goes on from there".formatted(directory));
+        program.err().flush();
+        told = true;
     }
 
     /** The run's metrics as JSON lines. */
@@ -95,11 +119,23 @@ final class TrainingRun implements AutoCloseable {
     /** Removes the run's directory: its output is in place. */
     void discard() {
         try {
-            Files.deleteIfExists(state);
-            Files.deleteIfExists(metrics());
-            Files.deleteIfExists(directory);
+            if (Files.exists(directory)) {
+                Files.deleteIfExists(state);
+                Files.deleteIfExists(metrics());
+                deleteTemporaries();
+                Files.delete(directory);
+            }
         } catch (IOException e) {
             throw new ProgramException("[training] %s cannot be removed: %s".formatted(directory, e.getMessage()), e);
+        }
+    }
+
+    /** What a killed run was just writing. */
+    private void deleteTemporaries() throws IOException {
+        try (DirectoryStream<Path> temporaries = Files.newDirectoryStream(directory, ".*.tmp")) {
+            for (Path temporary : temporaries) {
+                Files.delete(temporary);
+            }
         }
     }
 
@@ -108,10 +144,12 @@ final class TrainingRun implements AutoCloseable {
     public void close() {
         if (!Files.exists(state)) {
             discard();
+        } else if (savedStep != NONE && !told) {
+            tellHowToResume();
         }
     }
 
-    /** The user's wish to stop, after the state has been saved. */
+    /** The user's wish to stop, after the state has been saved and the user told. */
     static final class Interrupted extends RuntimeException {
         private static final long serialVersionUID = 1L;
     }

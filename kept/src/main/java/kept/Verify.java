@@ -61,10 +61,9 @@ public final class Verify extends Program {
 
     @Override
     int run() {
-        if (tokens < 1 || sequenceLength != null && sequenceLength < 1) {
-            throw new ProgramException("[verify] --tokens and --sequence-length must be at least 1");
-        }
-        Device target = device.open(this);
+        OptimizerOptions.requireAtLeastOne("--tokens", tokens);
+        OptimizerOptions.requireAtLeastOne("--sequence-length", sequenceLength == null ? 1 : sequenceLength);
+        Device target = device.open();
         try (Tokenizer tokenizer = Tokenizer.load(teacher);
                 Decoder teaching = LoadedModel.load(teacher, null, target);
                 Decoder learning = LoadedModel.load(student, null, target)) {
@@ -75,6 +74,7 @@ public final class Verify extends Program {
             }
             tokenizer.requireVocabulary(Math.min(teaching.config().vocabSize(), learning.config().vocabSize()));
             try (PackedTokens packed = PackedTokens.of(Corpus.of(corpus, field), tokenizer, tokens + length + 1)) {
+                tell(target);
                 show(TextEvaluation.of("corpus", packed, length, tokens).compare(teaching, learning));
             }
         }

@@ -1,5 +1,6 @@
 package kept;
 
+import java.util.Locale;
 import kept.tensor.DType;
 
 /** The element types weights can be stored in. */
@@ -7,6 +8,12 @@ enum WeightType {
     F32,
     BF16,
     F16;
+
+    /** The name on the command line. */
+    @Override
+    public String toString() {
+        return name().toLowerCase(Locale.ROOT);
+    }
 
     DType dtype() {
         return DType.valueOf(name());

@@ -1,0 +1,144 @@
+package kept;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import kept.checkpoint.Checkpoint;
+import kept.checkpoint.SafetensorsFile;
+import kept.model.Architecture;
+import kept.model.CheckpointWeights;
+import kept.model.DecoderConfig;
+import kept.tensor.DType;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The programs that do not train, each on a small checkpoint. */
+class ProgramsTest {
+    @TempDir
+    private Path directory;
+
+    @Test
+    void convertMakesALlamaOfAnOrionInShards() throws IOException {
+        Path source = Files.createDirectory(directory.resolve("orion"));
+        for (String file : new String[] {"config.json", "model.safetensors.index.json", "model-00001-of-00003.safetensors",
+            "model-00002-of-00003.safetensors", "model-00003-of-00003.safetensors"}) {
+            Files.copy(Fixtures.path("orion-bf16-sharded/" + file), source.resolve(file));
+        }
+        Files.copy(Fixtures.path("tokenizer/tokenizer.model"), source.resolve("tokenizer.model"));
+        Path output = directory.resolve("made/llama");
+        ProgramRun run = ProgramRun.of("convert", "--source", source, "--output", output);
+        assertThat(run.code()).as(run.err()).isZero();
+        assertThat(run.err()).isEmpty();
+        assertThat(run.out().lines().toList().getLast()).isEqualTo(output.toString());
+        DecoderConfig config = DecoderConfig.read(output);
+        assertThat(config.architecture()).isEqualTo(Architecture.LLAMA);
+        assertThat(config.dtype()).isEqualTo(DType.BF16);
+        try (var checkpoint = Checkpoint.open(output)) {
+            CheckpointWeights.requireTensors(checkpoint, config);
+            assertThat(checkpoint.entry("model.norm.weight").dtype()).isEqualTo(DType.BF16);
+        }
+        assertThat(output).isDirectoryContaining("glob:**tokenizer.model").isDirectoryContaining("glob:**tokenizer_config.json");
+        assertThat(output.getParent()).isDirectoryNotContaining("glob:**.partial");
+
+        ProgramRun info = ProgramRun.of("info", output);
+        assertThat(info.code()).as(info.err()).isZero();
+        assertThat(info.out()).contains("LlamaForCausalLM", "vocabulary        160", "21 bf16");
+    }
+
+    @Test
+    void convertStoresTheTypeAskedForAndReplacesOnlyWhenAllowed() {
+        Path teacher = TinyTeacher.write(directory.resolve("orion"));
+        Path output = directory.resolve("llama");
+        assertThat(ProgramRun.of("convert", "--source", teacher, "--output", output).code()).isZero();
+        assertThat(DecoderConfig.read(output).dtype()).isEqualTo(DType.F32);
+        assertThat(ProgramRun.of("convert", "--source", teacher, "--output", output, "--dtype", "bf16").code()).isEqualTo(1);
+        assertThat(DecoderConfig.read(output).dtype()).isEqualTo(DType.F32);
+        assertThat(ProgramRun.of("convert", "--source", teacher, "--output", output, "--dtype", "bf16", "--overwrite").code()).isZero();
+        assertThat(DecoderConfig.read(output).dtype()).isEqualTo(DType.BF16);
+        assertThat(directory).isDirectoryNotContaining("glob:**.{partial,old}");
+    }
+
+    @Test
+    void logitsAreThoseOfTransformers() {
+        Path fixture = Fixtures.path("orion-safetensors");
+        Path output = directory.resolve("logits.safetensors");
+        ProgramRun run = ProgramRun.of("logits", "--model", fixture, "--ids", fixture.resolve("expected.safetensors"), "--output", output);
+        assertThat(run.code()).as(run.err()).isZero();
+        try (var actual = SafetensorsFile.open(output);
+                var expected = SafetensorsFile.open(fixture.resolve("expected.safetensors"))) {
+            assertThat(actual.entry("logits").shape()).isEqualTo(expected.entry("logits").shape());
+            assertThat(actual.data("input_ids").mismatch(expected.data("input_ids"))).isEqualTo(-1);
+            float[] values = actual.data("logits").toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
+            float[] golden = expected.data("logits").toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
+            assertThat(values).containsExactly(golden, within(2e-5f));
+        }
+    }
+
+    @Test
+    void aModelIsFaithfulToItself() throws IOException {
+        Path teacher = TinyTeacher.write(directory.resolve("orion"));
+        Path text = TinyTeacher.text(directory.resolve("text.txt"));
+        Path json = directory.resolve("fidelity.json");
+        ProgramRun run = ProgramRun.of("verify", "--teacher", teacher, "--student", teacher, "--corpus", text, "--tokens", 256, "--json", json);
+        assertThat(run.code()).as(run.err()).isZero();
+        assertThat(run.out()).contains("top-1 agreement      1.0000");
+        JsonNode result = new ObjectMapper().readTree(json.toFile());
+        assertThat(result.propertyStream()).extracting(property -> property.getKey())
+                .containsExactly("kl_mean", "kl_p99", "top1_agreement", "perplexity_teacher", "perplexity_student", "tokens");
+        assertThat(result.path("kl_mean").doubleValue()).isZero();
+        assertThat(result.path("kl_p99").doubleValue()).isZero();
+        assertThat(result.path("top1_agreement").doubleValue()).isEqualTo(1);
+        assertThat(result.path("perplexity_student").doubleValue()).isEqualTo(result.path("perplexity_teacher").doubleValue()).isGreaterThan(1);
+        assertThat(result.path("tokens").asLong()).isEqualTo(256);
+    }
+
+    @Test
+    void aMappedModelIsNotQuiteFaithful() throws IOException {
+        Path teacher = TinyTeacher.write(directory.resolve("orion"));
+        Path student = directory.resolve("llama");
+        Path text = TinyTeacher.text(directory.resolve("text.txt"));
+        Path json = directory.resolve("fidelity.json");
+        assertThat(ProgramRun.of("convert", "--source", teacher, "--output", student).code()).isZero();
+        ProgramRun run = ProgramRun.of("verify", "--teacher", teacher, "--student", student, "--corpus", text, "--tokens", 256, "--json", json);
+        assertThat(run.code()).as(run.err()).isZero();
+        assertThat(new ObjectMapper().readTree(json.toFile()).path("kl_mean").doubleValue()).isBetween(1e-6, 1.0);
+    }
+
+    @Test
+    void generationStartsWithThePromptAndIsTheSameForTheSameSeed() {
+        Path teacher = TinyTeacher.write(directory.resolve("orion"));
+        Object[] sampled = {"generate", "--model", teacher, "--prompt", "Line 7 tells", "--max-tokens", 12, "--temperature", 1, "--top-k", 50,
+            "--seed", 3};
+        ProgramRun first = ProgramRun.of(sampled);
+        ProgramRun second = ProgramRun.of(sampled);
+        sampled[sampled.length - 1] = 4;
+        ProgramRun other = ProgramRun.of(sampled);
+        assertThat(first.code()).as(first.err()).isZero();
+        assertThat(first.out()).startsWith("Line 7 tells").hasSizeGreaterThan("Line 7 tells".length() + 1);
+        assertThat(second.out()).isEqualTo(first.out());
+        assertThat(other.out()).isNotEqualTo(first.out());
+    }
+
+    @Test
+    void generationEndsWhereTheModelsPositionsEnd() {
+        Path teacher = TinyTeacher.write(directory.resolve("orion"));
+        ProgramRun run = ProgramRun.of("generate", "--model", teacher, "--prompt", "Line", "--max-tokens", 1000);
+        assertThat(run.code()).as(run.err()).isZero();
+        assertThat(run.out()).startsWith("Line");
+    }
+
+    @Test
+    void infoTellsWhatADirectoryHolds() {
+        Path teacher = TinyTeacher.write(directory.resolve("orion"));
+        ProgramRun run = ProgramRun.of("info", teacher);
+        assertThat(run.code()).as(run.err()).isZero();
+        assertThat(run.out()).contains("OrionForCausalLM", "layers            2", "hidden size       16", "positions         64", "tokenizer.model");
+        assertThat(ProgramRun.of("info", Fixtures.path("orion-safetensors")).out()).contains("tokenizer         none");
+    }
+}

@@ -1,0 +1,50 @@
+package kept;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import kept.checkpoint.CheckpointWriter;
+import kept.model.Architecture;
+import kept.model.Decoder;
+import kept.model.DecoderConfig;
+import kept.model.RandomWeights;
+import kept.tensor.DType;
+import kept.tensor.Device;
+import kept.tokenizer.Tokenizer;
+
+/** An Orion of random weights with the fixtures' tokenizer, and a text: enough for the programs to work on. */
+final class TinyTeacher {
+    private TinyTeacher() {}
+
+    /** Writes the checkpoint. */
+    static Path write(Path directory) {
+        try (Tokenizer tokenizer = Tokenizer.load(Fixtures.path("tokenizer"))) {
+            Files.createDirectories(directory);
+            DecoderConfig config = DecoderConfig.builder(Architecture.ORION).vocabSize(tokenizer.vocabularySize()).hiddenSize(16)
+                    .intermediateSize(24).layers(2).heads(2).keyValueHeads(2).headDimension(8).maxPositions(64).dtype(DType.F32)
+                    .initializerRange(0.2).bosTokenId(tokenizer.bos()).eosTokenIds(tokenizer.eos().stream().boxed().toList()).build();
+            try (Decoder model = Decoder.create(config, new RandomWeights(config, 5), Device.cpu())) {
+                ModelWriter.write(model, DType.F32, directory, CheckpointWriter.DEFAULT_SHARD_BYTES);
+            }
+            config.write(directory);
+            Files.copy(Fixtures.path("tokenizer/tokenizer.model"), directory.resolve("tokenizer.model"));
+            return directory;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Writes a text of a few thousand tokens. */
+    static Path text(Path file) {
+        var text = new StringBuilder();
+        for (int i = 0; i < 150; i++) {
+            text.append("Line ").append(i).append(" tells that ").append(i * i).append(" is the square of ").append(i).append(".\n");
+        }
+        try {
+            return Files.writeString(file, text);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}

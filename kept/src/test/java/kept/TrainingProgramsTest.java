@@ -1,0 +1,227 @@
+package kept;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import kept.checkpoint.Checkpoint;
+import kept.model.Architecture;
+import kept.model.CheckpointWeights;
+import kept.model.DecoderConfig;
+import kept.tensor.DType;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** pretrain and distill from the command line to the files they leave, undisturbed, interrupted and resumed. */
+class TrainingProgramsTest {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final int STEPS = 6;
+    private static final int TOKENS_PER_STEP = 4 * 16;
+
+    @TempDir
+    private Path directory;
+    private Path teacher;
+    private Path text;
+
+    @BeforeEach
+    void prepare() {
+        teacher = TinyTeacher.write(directory.resolve("orion"));
+        text = TinyTeacher.text(directory.resolve("text.txt"));
+    }
+
+    @Test
+    void pretrainMakesAnOrion() throws IOException {
+        Path output = directory.resolve("pretrained");
+        ProgramRun run = pretrain(output);
+        assertThat(run.code()).as(run.err()).isZero();
+        DecoderConfig config = DecoderConfig.read(output);
+        assertThat(config.architecture()).isEqualTo(Architecture.ORION);
+        assertThat(config.dtype()).isEqualTo(DType.BF16);
+        try (var checkpoint = Checkpoint.open(output)) {
+            CheckpointWeights.requireTensors(checkpoint, config);
+        }
+        JsonNode provenance = JSON.readTree(output.resolve("provenance.json").toFile());
+        assertThat(provenance.path("tokens").asLong()).isEqualTo(STEPS * TOKENS_PER_STEP);
+        assertThat(provenance.path("command").asText()).startsWith("kept pretrain --tokenizer");
+        assertThat(directory).isDirectoryNotContaining("glob:**.{training,partial}");
+
+        ProgramRun distilled = distill(output, directory.resolve("llama"));
+        assertThat(distilled.code()).as(distilled.err()).isZero();
+    }
+
+    @Test
+    void distillMakesALlamaWithItsReport() throws IOException {
+        Path output = directory.resolve("llama");
+        ProgramRun run = distill(teacher, output);
+        assertThat(run.code()).as(run.err()).isZero();
+        assertThat(run.out()).contains("held-out", "Llama checkpoint: " + output, "report.html", "next:");
+        DecoderConfig config = DecoderConfig.read(output);
+        assertThat(config.architecture()).isEqualTo(Architecture.LLAMA);
+        try (var checkpoint = Checkpoint.open(output)) {
+            CheckpointWeights.requireTensors(checkpoint, config);
+        }
+        assertThat(output.resolve("report.html")).isNotEmptyFile();
+        JsonNode stages = JSON.readTree(output.resolve("report.json").toFile()).path("domains").path("held-out").path("stages");
+        assertThat(stages.path("mapped").path("kl_mean").doubleValue()).isPositive();
+        assertThat(stages.path("distilled").path("kl_mean").doubleValue()).isLessThan(stages.path("mapped").path("kl_mean").doubleValue());
+        List<String> metrics = Files.readAllLines(output.resolve("metrics.jsonl"));
+        assertThat(metrics).hasSize(STEPS);
+        JsonNode last = JSON.readTree(metrics.getLast());
+        assertThat(last.propertyStream()).extracting(property -> property.getKey())
+                .containsExactly("step", "steps", "loss", "divergence", "gradient_norm", "learning_rate", "tokens", "seconds");
+        assertThat(last.path("step").asInt()).isEqualTo(STEPS);
+        assertThat(last.path("tokens").asInt()).isEqualTo(STEPS * TOKENS_PER_STEP);
+        assertThat(directory).isDirectoryNotContaining("glob:**.{training,partial}");
+    }
+
+    @Test
+    void theSameSeedGivesTheSameBytesAndAnotherSeedOthers() throws IOException {
+        distill(teacher, directory.resolve("first"), "--seed", 7);
+        distill(teacher, directory.resolve("second"), "--seed", 7);
+        distill(teacher, directory.resolve("third"), "--seed", 8);
+        assertThat(weights("second")).hasSameBinaryContentAs(weights("first"));
+        assertThat(Files.mismatch(weights("first"), weights("third"))).isNotEqualTo(-1);
+    }
+
+    @Test
+    void activationsComputedAgainGiveTheSameBytes() {
+        distill(teacher, directory.resolve("kept"));
+        assertThat(distill(teacher, directory.resolve("again"), "--checkpoint-activations").code()).isZero();
+        assertThat(weights("again")).hasSameBinaryContentAs(weights("kept"));
+    }
+
+    @Test
+    void onlyTheChosenParametersAreTrained() throws IOException {
+        distill(teacher, directory.resolve("llama"), "--train", "norms", "--save-every", 2);
+        ProgramRun.of("convert", "--source", teacher, "--output", directory.resolve("mapped"));
+        try (var trained = Checkpoint.open(directory.resolve("llama"));
+                var mapped = Checkpoint.open(directory.resolve("mapped"))) {
+            assertThat(trained.data("lm_head.weight").mismatch(mapped.data("lm_head.weight"))).isEqualTo(-1);
+            assertThat(trained.data("model.norm.weight").mismatch(mapped.data("model.norm.weight"))).isNotEqualTo(-1);
+        }
+    }
+
+    @Test
+    void aStoppedRunGoesOnToTheSameBytes() throws IOException {
+        distill(teacher, directory.resolve("undisturbed"));
+        Path output = directory.resolve("stopped");
+        ProgramRun stopped = distill(teacher, output, "--stop-after", 2);
+        assertThat(stopped.code()).isEqualTo(130);
+        assertThat(stopped.out()).isEmpty();
+        assertThat(stopped.errorLines()).contains("stopped after step 2 of " + STEPS).last().asString().contains("stopped.training", "--resume");
+        assertThat(stopped.err()).doesNotContain("kept:", "unexpected");
+        assertThat(output).doesNotExist();
+        assertThat(directory).isDirectoryNotContaining("glob:**.partial").isDirectoryContaining("glob:**stopped.training");
+
+        ProgramRun again = distill(teacher, output);
+        assertThat(again.code()).isEqualTo(1);
+        assertThat(again.err()).contains("unfinished run", "--resume", "--overwrite");
+        ProgramRun other = distill(teacher, output, "--resume", "--seed", 9);
+        assertThat(other.code()).isEqualTo(1);
+        assertThat(other.errorLines().getLast()).contains("other settings", "seed was 0, is 9");
+        assertThat(output).doesNotExist();
+
+        assertThat(distill(teacher, output, "--resume").code()).isZero();
+        assertThat(weights("stopped")).hasSameBinaryContentAs(weights("undisturbed"));
+        assertThat(Files.readAllLines(output.resolve("metrics.jsonl"))).hasSize(STEPS);
+        assertThat(directory).isDirectoryNotContaining("glob:**.{training,partial}");
+    }
+
+    @Test
+    void aRunStoppedAfterItsLastStepHasOnlyToBeWritten() {
+        pretrain(directory.resolve("undisturbed"));
+        Path output = directory.resolve("stopped");
+        assertThat(pretrain(output, "--stop-after", STEPS, "--save-every", 0).code()).isEqualTo(130);
+        assertThat(output).doesNotExist();
+        assertThat(pretrain(output, "--resume").code()).isZero();
+        assertThat(weights("stopped")).hasSameBinaryContentAs(weights("undisturbed"));
+        assertThat(directory).isDirectoryNotContaining("glob:**.{training,partial}");
+    }
+
+    @Test
+    void aRunThatFailsTellsWhereItsLastStateIs() {
+        Path output = directory.resolve("llama");
+        ProgramRun failed = distill(teacher, output, "--learning-rate", "1e30", "--save-every", 1);
+        assertThat(failed.code()).isEqualTo(1);
+        assertThat(failed.errorLines().getLast()).startsWith("kept: [training] step ").contains("lower the learning rate");
+        assertThat(failed.err()).contains("llama.training", "--resume");
+        assertThat(directory).isDirectoryNotContaining("glob:**.partial").isDirectoryContaining("glob:**llama.training");
+        assertThat(output).doesNotExist();
+        ProgramRun afresh = distill(teacher, output, "--overwrite");
+        assertThat(afresh.code()).as(afresh.err()).isZero();
+        assertThat(directory).isDirectoryNotContaining("glob:**.{training,partial}");
+    }
+
+    @Test
+    void whatAKilledRunLeftIsClearedAway() throws IOException {
+        Path output = directory.resolve("llama");
+        distill(teacher, output, "--stop-after", 3);
+        Files.writeString(directory.resolve("llama.training/.state.safetensors.1.tmp"), "half a state");
+        Files.writeString(directory.resolve("llama.training/metrics.jsonl"), "{\"step\":4,\"st", StandardOpenOption.APPEND);
+        ProgramRun resumed = distill(teacher, output, "--resume");
+        assertThat(resumed.code()).as(resumed.err()).isZero();
+        assertThat(Files.readAllLines(output.resolve("metrics.jsonl"))).hasSize(STEPS).allMatch(line -> line.endsWith("}"));
+        assertThat(directory).isDirectoryNotContaining("glob:**.{training,partial}");
+    }
+
+    @Test
+    void anEndSignalSavesTheStateAndLeavesNothingElse() throws IOException, InterruptedException {
+        Path output = directory.resolve("llama");
+        Path java = Path.of(System.getProperty("java.home"), "bin", "java");
+        List<String> command = Stream.concat(
+                Stream.of(java, "-XX:TieredStopAtLevel=1", "--module-path", System.getProperty("jdk.module.path"), "--module", "kept/kept.Main"),
+                Stream.of(distillation(teacher, output, "--tokens", 100_000_000))).map(Object::toString).toList();
+        Path errors = directory.resolve("errors.log");
+        Process process = new ProcessBuilder(command).redirectError(errors.toFile()).redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
+        try {
+            Path metrics = directory.resolve("llama.training/metrics.jsonl");
+            while (process.isAlive() && !(Files.exists(metrics) && Files.size(metrics) > 0)) {
+                Thread.sleep(20);
+            }
+            assertThat(process.isAlive()).as(Files.readString(errors)).isTrue();
+            process.destroy();
+            assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+        } finally {
+            process.destroyForcibly();
+        }
+        assertThat(process.exitValue()).as("128 + SIGTERM").isEqualTo(143);
+        assertThat(Files.readString(errors).lines()).anyMatch(line -> line.startsWith("stopped after step "))
+                .noneMatch(line -> line.contains("\tat "));
+        assertThat(directory.resolve("llama.training/state.safetensors")).exists();
+        try (Stream<Path> left = Files.list(directory)) {
+            assertThat(left.map(Path::getFileName).map(Path::toString))
+                    .containsExactlyInAnyOrder("orion", "text.txt", "llama.training", "errors.log");
+        }
+        try (Stream<Path> state = Files.list(directory.resolve("llama.training"))) {
+            assertThat(state.map(Path::getFileName).map(Path::toString)).containsExactlyInAnyOrder("state.safetensors", "metrics.jsonl");
+        }
+    }
+
+    private Path weights(String output) {
+        return directory.resolve(output).resolve("model.safetensors");
+    }
+
+    private ProgramRun pretrain(Path output, Object... more) {
+        Object[] basis = {"pretrain", "--tokenizer", teacher, "--corpus", text, "--output", output, "--hidden-size", 16, "--layers", 2, "--heads", 2,
+            "--intermediate-size", 24, "--positions", 64, "--sequence-length", 16, "--batch-size", 4, "--tokens", STEPS * TOKENS_PER_STEP};
+        return ProgramRun.of(Stream.concat(Stream.of(basis), Stream.of(more)).toArray());
+    }
+
+    private ProgramRun distill(Path source, Path output, Object... more) {
+        return ProgramRun.of(Stream.concat(Stream.of(distillation(source, output, "--tokens", STEPS * TOKENS_PER_STEP)), Stream.of(more)).toArray());
+    }
+
+    private Object[] distillation(Path source, Path output, Object... more) {
+        Object[] basis = {"distill", "--teacher", source, "--corpus", text, "--evaluate", "held-out=" + text, "--evaluation-tokens", 128,
+            "--output", output, "--sequence-length", 16, "--batch-size", 4};
+        return Stream.concat(Stream.of(basis), Stream.of(more)).toArray();
+    }
+}

@@ -1,0 +1,77 @@
+package kept;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What the programs say of themselves, and of command lines they cannot read. */
+class UsageTest {
+    @ParameterizedTest
+    @ValueSource(strings = {"distill", "convert", "verify", "generate", "pretrain", "logits", "info"})
+    void everyCommandExplainsItself(String command) {
+        ProgramRun run = ProgramRun.of(command, "--help");
+        assertThat(run.code()).isZero();
+        assertThat(run.err()).isEmpty();
+        assertThat(run.out()).contains("Usage: kept " + command, "--debug", "Exit codes:").containsPattern("2 +wrong usage");
+        assertThat(run.out()).as("a value is put in for every variable").doesNotContain("${");
+        assertThat(run.out().lines()).as("a default is told once").noneMatch(line -> line.indexOf("default") != line.lastIndexOf("default"));
+    }
+
+    @Test
+    void theDispatcherNamesEveryCommandAndTheDemo() {
+        ProgramRun run = ProgramRun.of("--help");
+        assertThat(run.code()).isZero();
+        assertThat(run.out()).contains("distill", "convert", "verify", "generate", "pretrain", "logits", "info", "kept distill --demo");
+    }
+
+    @Test
+    void theVersionIsOneLine() {
+        ProgramRun run = ProgramRun.of("--version");
+        assertThat(run.code()).isZero();
+        assertThat(run.out().lines()).singleElement().asString().startsWith("kept ");
+    }
+
+    @Test
+    void withoutACommandThereIsHelpAndAnErrorCode() {
+        ProgramRun run = ProgramRun.of();
+        assertThat(run.code()).isEqualTo(2);
+        assertThat(run.err()).contains("Usage: kept", "distill");
+    }
+
+    @Test
+    void aMistypedCommandIsAnsweredWithTheNearestOne() {
+        ProgramRun run = ProgramRun.of("distil");
+        assertThat(run.code()).isEqualTo(2);
+        assertThat(run.err()).contains("distil", "Did you mean", "kept distill");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {
+        "convert --source here",
+        "verify --teacher a --student b",
+        "distill --teacher a --corpus b.txt",
+        "distill --output c",
+        "distill --demo --teacher a --corpus b.txt",
+        "pretrain --tokenizer a --output b",
+        "info",
+        "convert --source a --output b --dtype i8",
+        "convert --source a --output b --max-shard-size big",
+        "convert --source a --output b --nonsense",
+        "generate --model a --prompt b --temperature -1",
+        "generate --model a --prompt b --top-p 2",
+        "generate --model a --prompt b --threads 0",
+        "distill --teacher a --corpus b.txt --output c --temperature -1",
+        "distill --teacher a --corpus b.txt --output c --loss wasserstein",
+        "distill --teacher a --corpus b.txt --output c --batch-size many",
+        "verify --teacher a --student b --corpus c.txt --threads 0",
+    })
+    void aWrongCommandLineIsAnsweredWithTheReasonAndTheUsage(String line) {
+        ProgramRun run = ProgramRun.of((Object[]) line.split(" "));
+        assertThat(run.code()).isEqualTo(2);
+        assertThat(run.out()).isEmpty();
+        assertThat(run.errorLines().getFirst()).isNotBlank().doesNotStartWith("Usage");
+        assertThat(run.err()).contains("Usage: kept " + line.split(" ")[0]).doesNotContain("\tat ");
+    }
+}
