@@ -254,6 +254,20 @@ class LinearDistillationTest {
                     .isInstanceOf(ShapeException.class).hasMessageContaining("needs labels");
             assertThatThrownBy(() -> new FactoredLogits(Tensor.zeros(2, 3), Tensor.zeros(5, 4))).isInstanceOf(ShapeException.class)
                     .hasMessageContaining("hidden states [2, 3] and head [5, 4] do not fit");
+            assertThatThrownBy(() -> new FactoredLogits(Tensor.zeros(0, 4), Tensor.zeros(5, 4))).isInstanceOf(ShapeException.class)
+                    .hasMessage("[logits] nothing to score: hidden states [0, 4], head [5, 4]");
+        }
+    }
+
+    @Test
+    void objectivesOutOfRangeAreRefused() {
+        for (double temperature : new double[] {0, -1, Double.NaN, Double.POSITIVE_INFINITY}) {
+            assertThatThrownBy(() -> new DistillationObjective(Divergence.FORWARD_KL, temperature, 0)).isInstanceOf(IllegalArgumentException.class)
+                    .hasMessage("[distillation] temperature must be above 0, not " + temperature);
+        }
+        for (double weight : new double[] {-0.1, 1.1, Double.NaN}) {
+            assertThatThrownBy(() -> new DistillationObjective(Divergence.FORWARD_KL, 1, weight)).isInstanceOf(IllegalArgumentException.class)
+                    .hasMessage("[distillation] cross-entropy weight must lie in 0 to 1, not " + weight);
         }
     }
 

@@ -127,6 +127,7 @@ public abstract class KernelContract {
             largest = Math.max(largest, Math.abs(value));
         }
         double allowed = 2 * error(values(of(actual.dtype(), plainValues, actual.shape().toArray())), exact) + 1e-7 * largest + 1e-37;
+        assertThat(allowed).as("%s: the references are finite", what).isFinite();
         assertThat(error(values(actual), exact)).as("%s, %s %s", what, actual.dtype(), actual.shape()).isLessThanOrEqualTo(allowed);
     }
 

@@ -170,6 +170,21 @@ class AdamWTest {
     }
 
     @Test
+    void settingsOutOfRangeAndNothingToTrainAreRefused() {
+        assertThatThrownBy(() -> new AdamW.Settings(1, 0.9, 1e-8, 0)).hasMessage("[adamw] betas must be from 0 to below 1: 1.0 and 0.9");
+        assertThatThrownBy(() -> new AdamW.Settings(0.9, Double.NaN, 1e-8, 0)).hasMessage("[adamw] betas must be from 0 to below 1: 0.9 and NaN");
+        assertThatThrownBy(() -> new AdamW.Settings(0.9, 0.9, 0, 0)).hasMessage("[adamw] epsilon must be above 0, not 0.0");
+        assertThatThrownBy(() -> new AdamW.Settings(0.9, 0.9, 1e-8, -1)).hasMessage("[adamw] weight decay must be 0 or more, not -1.0");
+        try (var _ = Scope.open()) {
+            SequencedMap<String, Parameter> frozen = new LinkedHashMap<>();
+            frozen.put("weight", new Parameter(Tensor.ones(2)));
+            assertThatThrownBy(() -> new AdamW(frozen, SETTINGS, AdamW.Decay.ALL))
+                    .isInstanceOf(TensorException.class)
+                    .hasMessage("[adamw] none of 1 parameters is trainable");
+        }
+    }
+
+    @Test
     void gradientsOfNoFiniteScaleAreRefused() {
         try (var _ = Scope.open(); var optimizer = new AdamW(parameters(), SETTINGS, AdamW.Decay.ALL)) {
             assertThatThrownBy(() -> optimizer.step(1e-3, Double.NaN)).isInstanceOf(TensorException.class).hasMessageContaining("isFinite");

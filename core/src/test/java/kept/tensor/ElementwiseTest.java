@@ -76,6 +76,17 @@ class ElementwiseTest {
     }
 
     @Test
+    void integersAreNotDividedByZeroButFloatsAre() {
+        Tensor i64 = Tensor.of(new long[] {1, 2, 3});
+        assertThat(i64.div(i64).toLongArray()).containsExactly(1, 1, 1);
+        assertThatThrownBy(() -> i64.div(Tensor.of(new long[] {1, 0, 3})))
+                .isInstanceOf(TensorException.class)
+                .hasMessage("[div] an integer is divided by zero; cast to a floating type for infinities");
+        assertThat(Tensor.of(new float[] {1, -1, 0}).div(0).toFloatArray())
+                .containsExactly(Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY, Float.NaN);
+    }
+
+    @Test
     void aNumberKeepsTheDtype() {
         assertThat(Tensor.of(new int[] {7, -7}).div(2).toLongArray()).containsExactly(3, -3);
         assertThat(Tensor.of(new long[] {1L << 40}).mul(3).toLongArray()).containsExactly(3L << 40);

@@ -31,6 +31,9 @@ class TensorTest {
         assertThat(Tensor.of(new long[] {1L << 40}).dtype()).isEqualTo(DType.I64);
         assertThat(Tensor.arange(3).toFloatArray()).containsExactly(0, 1, 2);
         assertThatThrownBy(() -> Tensor.of(new float[] {1, 2}, 3)).isInstanceOf(ShapeException.class).hasMessageContaining("takes 12 bytes, not 8");
+        assertThatThrownBy(() -> Tensor.empty(DType.F32, Shape.of(1L << 61)))
+                .isInstanceOf(ShapeException.class)
+                .hasMessage("[empty] too many bytes for a 64-bit count: f32 [2305843009213693952]");
     }
 
     @Test

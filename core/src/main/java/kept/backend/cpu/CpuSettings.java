@@ -47,6 +47,7 @@ final class CpuSettings {
         } catch (NumberFormatException _) {
             // The same fault for whoever set it, and the same message.
         }
-        throw new DeviceException("[device] cpu: -D%s=%s is not a whole number from 1 to %d; correct it or leave it out".formatted(property, text, most));
+        throw new DeviceException("[device] cpu: -D%s=%s is not a whole number from 1 to %d; correct it or leave it out"
+                .formatted(property, text, most));
     }
 }

@@ -235,7 +235,7 @@ final class ElementwiseKernel {
 
     private static long divide(long a, long b) {
         if (b == 0) {
-            throw new TensorException("[divide] an integer is divided by zero; cast to a floating type for infinities");
+            throw new TensorException("[div] an integer is divided by zero; cast to a floating type for infinities");
         }
         return a / b;
     }

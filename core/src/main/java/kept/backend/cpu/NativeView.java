@@ -5,10 +5,11 @@ import java.lang.foreign.MemorySegment;
 /**
  * Makes the JIT know that a segment is off-heap memory, which keeps vector loops fast.
  *
- * <p>A segment that comes in as a parameter is of a class the JIT learns from type profiles, and those lie in the JDK's own methods, shared by all callers
- * in the process: once heap segments have passed there (the Vector API's fall-backs use them until a kernel is compiled), every access branches or calls,
- * and vectors that live across it are boxed. In the whole training step that cost AdamW a factor of fourteen. A segment made where it is used has a known
- * class. Making one is a restricted operation; where the module may not use native access, kernels work on the segment as it is and are slower.
+ * <p>A segment that comes in as a parameter is of a class the JIT learns from type profiles, and those lie in the JDK's own methods, shared by all
+ * callers in the process: once heap segments have passed there (the Vector API's fall-backs use them until a kernel is compiled), every access
+ * branches or calls, and vectors that live across it are boxed. In the whole training step that cost AdamW a factor of fourteen. A segment made
+ * where it is used has a known class. Making one is a restricted operation; where the module may not use native access, kernels work on the
+ * segment as it is and are slower.
  */
 final class NativeView {
     /** Whether the module may use native access: {@code --enable-native-access=kept.core}, or ALL-UNNAMED on the class path. */
