@@ -14,8 +14,8 @@ import picocli.CommandLine.Option;
 
 /** {@code kept convert}: maps an Orion checkpoint to a Llama checkpoint without training. */
 @Command(name = "convert", description = {
-    "Maps an Orion checkpoint to a Llama checkpoint without training: NPM copies what both architectures share,",
-    "OPM makes each RMSNorm from its LayerNorm.",
+    "Maps an Orion checkpoint to a Llama checkpoint without training.",
+    "NPM copies what both architectures share, OPM makes each RMSNorm from its LayerNorm.",
     "The result loads in transformers with trust_remote_code=False. To recover what the mapping loses, use distill."
 })
 public final class Convert extends Program {

@@ -19,8 +19,8 @@ import picocli.CommandLine.ParameterException;
 
 /** {@code kept distill}: maps an Orion to a Llama and distils what the mapping lost. */
 @Command(name = "distill", description = {
-    "Turns an Orion checkpoint into a Llama checkpoint that behaves like it: NPM copies what both share, OPM makes each RMSNorm from its LayerNorm,",
-    "XKD trains the Llama to follow the frozen Orion on a text.",
+    "Turns an Orion checkpoint into a Llama checkpoint that behaves like it.",
+    "NPM copies what both share, OPM makes each RMSNorm from its LayerNorm, XKD trains the Llama to follow the frozen Orion on a text.",
     "The output loads in transformers with trust_remote_code=False and has a report.html beside the weights.",
     "",
     "  kept distill --demo",

@@ -15,7 +15,10 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 
 /** {@code kept generate}: continues a text. */
-@Command(name = "generate", description = "Continues a text with an Orion or Llama checkpoint, token by token with a key-value cache.")
+@Command(name = "generate", description = {
+    "Continues a text with an Orion or Llama checkpoint.",
+    "The text appears as it is made, token by token with a key-value cache."
+})
 public final class Generate extends Program {
     @Option(names = "--model", paramLabel = "DIR", required = true, description = "An Orion or Llama checkpoint with its tokenizer.")
     private Path model;

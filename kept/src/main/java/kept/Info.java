@@ -1,5 +1,6 @@
 package kept;
 
+import java.math.BigDecimal;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
@@ -42,15 +43,19 @@ public final class Info extends Program {
         out().println("heads             %d of dimension %d, %d for keys and values"
                 .formatted(config.heads(), config.headDimension(), config.keyValueHeads()));
         out().println("vocabulary        %d".formatted(config.vocabSize()));
-        out().println("positions         %d, rope theta %.10g, %s".formatted(config.maxPositions(), config.ropeTheta(),
+        out().println("positions         %d, rope theta %s, %s".formatted(config.maxPositions(), plain(config.ropeTheta()),
                 config.ropeScaling() instanceof RopeScaling.None ? "not scaled" : "scaled: " + config.ropeScaling()));
-        out().println("norm epsilon      %s".formatted(config.normEps()));
+        out().println("norm epsilon      %s".formatted(plain(config.normEps())));
         try (var checkpoint = Checkpoint.open(directory)) {
             describe(checkpoint);
             CheckpointWeights.requireTensors(checkpoint, config);
         }
         out().println("tokenizer         " + tokenizer());
         return 0;
+    }
+
+    private static String plain(double value) {
+        return BigDecimal.valueOf(value).stripTrailingZeros().toPlainString();
     }
 
     private void describe(Checkpoint checkpoint) {

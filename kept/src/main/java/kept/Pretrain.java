@@ -30,8 +30,8 @@ import picocli.CommandLine.Option;
 
 /** {@code kept pretrain}: trains an Orion from scratch. */
 @Command(name = "pretrain", description = {
-    "Trains an Orion from scratch, with weight decay as Orion-14B was: a small teacher to try the other programs on.",
-    "Several corpora have equal shares. The last line tells the perplexity of held-out text."
+    "Trains an Orion from scratch: a small teacher to try the other programs on.",
+    "Its weights decay as Orion-14B's did. Several corpora have equal shares. The last line tells the perplexity of held-out text."
 })
 public final class Pretrain extends Program {
     private static final OptimizerOptions.Defaults DEFAULTS = new OptimizerOptions.Defaults(512, 1e-3, 0.1);

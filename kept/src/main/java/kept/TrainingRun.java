@@ -27,7 +27,7 @@ final class TrainingRun implements AutoCloseable {
     private boolean told;
 
     /**
-     * Finds or makes the run's directory.
+     * Finds the state of an unfinished run, or makes sure that there is none.
      *
      * @param program tells progress
      * @param output what the run will make
@@ -51,12 +51,6 @@ final class TrainingRun implements AutoCloseable {
             }
             discard();
         }
-        try {
-            Files.createDirectories(directory);
-            deleteTemporaries();
-        } catch (IOException e) {
-            throw new ProgramException("[training] %s cannot be made: %s".formatted(directory, e.getMessage()), e);
-        }
     }
 
     /**
@@ -70,6 +64,7 @@ final class TrainingRun implements AutoCloseable {
      * @throws Interrupted if the user interrupted; the state is saved
      */
     List<StepMetrics> train(String task, Trainer trainer, long steps, OptimizerOptions options) {
+        makeDirectory();
         if (Files.exists(state)) {
             trainer.restore(state, settings);
             savedStep = trainer.step();
@@ -95,6 +90,16 @@ final class TrainingRun implements AutoCloseable {
                 throw new Interrupted();
             }
             return log.steps();
+        }
+    }
+
+    /** Not before the training: what ends earlier shall leave nothing. */
+    private void makeDirectory() {
+        try {
+            Files.createDirectories(directory);
+            deleteTemporaries();
+        } catch (IOException e) {
+            throw new ProgramException("[training] %s cannot be made: %s".formatted(directory, e.getMessage()), e);
         }
     }
 

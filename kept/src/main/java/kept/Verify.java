@@ -18,8 +18,9 @@ import picocli.CommandLine.Option;
 
 /** {@code kept verify}: how faithfully a student follows its teacher. */
 @Command(name = "verify", description = {
-    "Compares a student with its teacher on a text: mean and 99th percentile of KL(teacher || student) in nats per token,",
-    "how often both find the same next token likeliest, and both perplexities."
+    "Tells how faithfully a student follows its teacher on a text.",
+    "It prints mean and 99th percentile of KL(teacher || student) in nats per token, how often both find the same next token likeliest,",
+    "and both perplexities."
 })
 public final class Verify extends Program {
     @Option(names = "--teacher", paramLabel = "DIR", required = true, description = "An Orion or Llama checkpoint with its tokenizer.")

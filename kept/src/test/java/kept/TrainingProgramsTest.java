@@ -5,17 +5,31 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import kept.checkpoint.Checkpoint;
+import kept.distill.LanguageModelling;
+import kept.distill.StepMetrics;
+import kept.distill.TokenSequences;
+import kept.distill.Trainer;
+import kept.distill.TrainingOptions;
 import kept.model.Architecture;
 import kept.model.CheckpointWeights;
+import kept.model.Decoder;
 import kept.model.DecoderConfig;
+import kept.model.RandomWeights;
+import kept.optim.AdamW;
+import kept.optim.LearningRateSchedule;
 import kept.tensor.DType;
+import kept.tensor.Device;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -173,12 +187,72 @@ class TrainingProgramsTest {
     }
 
     @Test
+    void theStateAfterTheLastStepStaysUntilTheOutputIsInPlace() {
+        Path output = directory.resolve("llama");
+        Path state = directory.resolve("llama.training/state.safetensors");
+        Program program = new Info();
+        var err = new StringWriter();
+        Program.commandLine(program).setErr(new PrintWriter(err, true));
+        Map<String, String> settings = Map.of("seed", "1");
+        List<StepMetrics> steps;
+        try (Decoder model = model();
+                var run = new TrainingRun(program, output, settings, false, false);
+                Trainer trainer = trainer(model)) {
+            steps = run.train("test", trainer, STEPS, new OptimizerOptions());
+            assertThat(state).exists();
+        }
+        assertThat(state).as("the output failed").exists();
+        assertThat(err.toString()).contains("llama.training", "--resume");
+        try (Decoder model = model();
+                var run = new TrainingRun(program, output, settings, true, false);
+                Trainer trainer = trainer(model)) {
+            assertThat(run.train("test", trainer, STEPS, new OptimizerOptions())).isEqualTo(steps).hasSize(STEPS);
+            run.discard();
+        }
+        assertThat(directory).isDirectoryNotContaining("glob:**.training");
+    }
+
+    private static Decoder model() {
+        DecoderConfig config = DecoderConfig.builder(Architecture.LLAMA).vocabSize(40).hiddenSize(16).intermediateSize(24).layers(1).heads(2)
+                .keyValueHeads(2).headDimension(8).maxPositions(16).build();
+        Decoder model = Decoder.create(config, new RandomWeights(config, 1), Device.cpu());
+        model.parameters().values().forEach(parameter -> parameter.setTrainable(true));
+        return model;
+    }
+
+    private static Trainer trainer(Decoder model) {
+        var options = new TrainingOptions(STEPS, 1, 1, 4, new LearningRateSchedule.Constant(1e-3, 1), new AdamW.Settings(0.9, 0.95, 1e-8, 0), 1);
+        return new Trainer(model, new LanguageModelling(), new Counting(), options);
+    }
+
+    /** Sequences of rising ids. */
+    private static final class Counting implements TokenSequences {
+        private long position;
+
+        @Override
+        public int[] next(int count) {
+            return IntStream.range(0, 5).map(i -> (int) (position++ % 40)).toArray();
+        }
+
+        @Override
+        public long position() {
+            return position;
+        }
+
+        @Override
+        public void seek(long to) {
+            position = to;
+        }
+    }
+
+    @Test
     void anEndSignalSavesTheStateAndLeavesNothingElse() throws IOException, InterruptedException {
         Path output = directory.resolve("llama");
         Path java = Path.of(System.getProperty("java.home"), "bin", "java");
         List<String> command = Stream.concat(
-                Stream.of(java, "-XX:TieredStopAtLevel=1", "--module-path", System.getProperty("jdk.module.path"), "--module", "kept/kept.Main"),
-                Stream.of(distillation(teacher, output, "--tokens", 100_000_000))).map(Object::toString).toList();
+                Stream.of(java, "-XX:TieredStopAtLevel=1", "-Dkept.threads=3", "--module-path", System.getProperty("jdk.module.path"),
+                        "--module", "kept/kept.Main"),
+                Stream.of(distillation(teacher, output, "--tokens", 100_000_000, "--threads", 2))).map(Object::toString).toList();
         Path errors = directory.resolve("errors.log");
         Process process = new ProcessBuilder(command).redirectError(errors.toFile()).redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
         try {
@@ -194,6 +268,7 @@ class TrainingProgramsTest {
         }
         assertThat(process.exitValue()).as("128 + SIGTERM").isEqualTo(143);
         assertThat(Files.readString(errors).lines()).anyMatch(line -> line.startsWith("stopped after step "))
+                .anyMatch(line -> line.startsWith("cpu: ") && line.contains("2 threads"))
                 .noneMatch(line -> line.contains("\tat "));
         assertThat(directory.resolve("llama.training/state.safetensors")).exists();
         try (Stream<Path> left = Files.list(directory)) {

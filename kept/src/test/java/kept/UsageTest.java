@@ -24,6 +24,8 @@ class UsageTest {
         ProgramRun run = ProgramRun.of("--help");
         assertThat(run.code()).isZero();
         assertThat(run.out()).contains("distill", "convert", "verify", "generate", "pretrain", "logits", "info", "kept distill --demo");
+        assertThat(run.out()).as("each command is told by its first sentence")
+                .contains("Tells how faithfully a student follows its teacher on a text.");
     }
 
     @Test
