@@ -90,7 +90,10 @@ public final class Scope implements AutoCloseable {
         try {
             return code.get();
         } finally {
-            pop();
+            // Unless the code closed this scope, which then is off the stack already.
+            if (onStack) {
+                pop();
+            }
         }
     }
 
@@ -100,7 +103,7 @@ public final class Scope implements AutoCloseable {
      *
      * @param tensor the tensor, or a view of it
      * @return the same tensor
-     * @throws ScopeException if no scope encloses this one
+     * @throws ScopeException if no scope encloses this one, or the tensor has been freed
      */
     public Tensor keep(Tensor tensor) {
         if (tensor.storage().owner == this) {
@@ -117,10 +120,12 @@ public final class Scope implements AutoCloseable {
      *
      * @param tensor the tensor, or a view of it
      * @return the same tensor
-     * @throws ScopeException if this scope is closed
+     * @throws ScopeException if this scope is closed, or the tensor has been freed
      */
     public Tensor adopt(Tensor tensor) {
         Storage storage = tensor.storage();
+        storage.checkNotReleased();
+        checkOpen();
         storage.owner.forget(storage);
         add(storage);
         return tensor;
@@ -177,10 +182,14 @@ public final class Scope implements AutoCloseable {
         storages.clear();
     }
 
-    void add(Storage storage) {
+    private void checkOpen() {
         if (closed) {
             throw new ScopeException("[scope] this scope is closed and can own nothing more");
         }
+    }
+
+    void add(Storage storage) {
+        checkOpen();
         storage.owner = this;
         storage.slot = storages.size();
         storages.add(storage);

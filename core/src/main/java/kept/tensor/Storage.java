@@ -26,10 +26,14 @@ final class Storage {
         return released;
     }
 
-    Buffer buffer() {
+    void checkNotReleased() {
         if (released) {
             throw new ScopeException("[tensor] used after its scope closed; scope.keep(tensor) hands a result to the enclosing scope");
         }
+    }
+
+    Buffer buffer() {
+        checkNotReleased();
         return buffer;
     }
 

@@ -374,10 +374,10 @@ public final class Tensor implements HostValues, Elementwise, Reductions, Produc
         return this;
     }
 
-    // In place; not differentiable
+    // In place
 
     /**
-     * Sets every element.
+     * Sets every element. Not recorded; what a recorded operation has read must stay as it is until its backward.
      *
      * @param value the value, converted to the dtype
      * @return this tensor
@@ -388,12 +388,18 @@ public final class Tensor implements HostValues, Elementwise, Reductions, Produc
     }
 
     /**
-     * Overwrites the elements, converting them to this dtype.
+     * Overwrites the elements, converting them to this dtype. Not recorded; what a recorded operation has read must stay as it is until its backward.
      *
-     * @param source a tensor that broadcasts to this shape
+     * @param source a tensor of this device that broadcasts to this shape and, unless it is this tensor, shares no memory with it
      * @return this tensor
+     * @throws ShapeException if the source does not broadcast to this shape
+     * @throws DeviceException if it lives on another device
      */
     public Tensor assign(Tensor source) {
+        if (source.device() != device()) {
+            throw new DeviceException("[assign] the source lives on %s, this tensor on %s; copy it over by way of the host"
+                    .formatted(source.device(), device()));
+        }
         backend().copy(source.alias(shape, source.expandedStrides(shape, "assign"), source.offset), this);
         return this;
     }

@@ -25,6 +25,9 @@ class DevicesTest {
                 assertThatThrownBy(() -> here.mul(2))
                         .isInstanceOf(DeviceException.class)
                         .hasMessageStartingWith("[mul] operands live on cpu, but the current scope makes tensors on elsewhere");
+                assertThatThrownBy(() -> there.assign(here))
+                        .isInstanceOf(DeviceException.class)
+                        .hasMessage("[assign] the source lives on cpu, this tensor on elsewhere; copy it over by way of the host");
             }
         }
     }

@@ -134,6 +134,39 @@ class ScopeTest {
     }
 
     @Test
+    void aTensorThatIsNotTakenOverStaysWithItsOwner() {
+        long before = inUse();
+        Scope closed = Scope.detached(Device.cpu());
+        closed.close();
+        try (var outer = Scope.open()) {
+            try (var scope = Scope.open()) {
+                Tensor first = Tensor.ones(3);
+                Tensor second = Tensor.zeros(100);
+                assertThatThrownBy(() -> closed.adopt(first)).isInstanceOf(ScopeException.class).hasMessageContaining("closed");
+                assertThat(scope.owns(first)).isTrue();
+                scope.release(first);
+                assertThatThrownBy(() -> outer.adopt(first)).isInstanceOf(ScopeException.class).hasMessageStartingWith("[tensor] used after");
+                assertThatThrownBy(() -> scope.keep(first)).isInstanceOf(ScopeException.class).hasMessageStartingWith("[tensor] used after");
+                assertThat(second.toFloatArray()).containsOnly(0);
+            }
+        }
+        assertThat(inUse()).isEqualTo(before);
+    }
+
+    @Test
+    void aDetachedScopeMayBeClosedByTheCodeItRuns() {
+        Scope model = Scope.detached(Device.cpu());
+        try (var scope = Scope.open()) {
+            model.run(() -> {
+                Tensor.ones(2);
+                model.close();
+                return null;
+            });
+            assertThat(Scope.current()).isSameAs(scope);
+        }
+    }
+
+    @Test
     void runGivesTheStackBackWhenTheCodeFails() {
         Scope model = Scope.detached(Device.cpu());
         try (var scope = Scope.open()) {
