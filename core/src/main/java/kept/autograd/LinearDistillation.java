@@ -170,15 +170,7 @@ public final class LinearDistillation extends Operation {
         logitGradients = new LogitGradients(student, studentRows, wantHidden, wantHead);
         try (var _ = Scope.open(student.hidden().device())) {
             Tensor targets = labels == null || objective.crossEntropyWeight() == 0 ? null : RowChunks.labels(NAME, labels, student);
-            Tensor teacherRows = Rows.matrix(teacher.hidden());
-            long longest = Math.min(chunkRows, rows);
-            Tensor teacherBuffer = Tensor.empty(DType.F32, teacher.chunkShape(longest));
-            Tensor studentBuffer = Tensor.empty(DType.F32, student.chunkShape(longest));
-            RowChunks.forEach(rows, chunkRows, (first, count) -> {
-                Tensor teacherLogits = Rows.range(teacherBuffer, 0, count);
-                Tensor studentLogits = Rows.range(studentBuffer, 0, count);
-                teacher.multiply(teacherRows, first, teacherLogits);
-                student.multiply(studentRows, first, studentLogits);
+            forEachChunk(teacher, student, studentRows, chunkRows, (teacherLogits, studentLogits, first, count) -> {
                 losses.backend().distillationRows(objective, teacherLogits, studentLogits, targets == null ? null : Rows.range(targets, first, count),
                         1.0 / rows, Rows.range(losses, first, count), Rows.range(divergences, first, count));
                 logitGradients.add(studentLogits, first);
@@ -204,26 +196,36 @@ public final class LinearDistillation extends Operation {
      */
     public static RowScores evaluate(FactoredLogits student, FactoredLogits teacher, Tensor labels) {
         check(student, teacher);
-        long rows = student.rowCount();
-        long chunkRows = student.defaultChunkRows();
-        Shape shape = Shape.of(rows);
+        Shape shape = Shape.of(student.rowCount());
         var scores = new RowScores(
                 Tensor.empty(DType.F32, shape), Tensor.empty(DType.F32, shape), Tensor.empty(DType.F32, shape), Tensor.empty(DType.I32, shape));
         try (var _ = Scope.open(student.hidden().device())) {
             Tensor targets = RowChunks.labels(NAME, labels, student);
-            Tensor teacherRows = Rows.matrix(teacher.hidden());
-            Tensor studentRows = Rows.matrix(student.hidden());
-            long longest = Math.min(chunkRows, rows);
-            Tensor teacherBuffer = Tensor.empty(DType.F32, teacher.chunkShape(longest));
-            Tensor studentBuffer = Tensor.empty(DType.F32, student.chunkShape(longest));
-            RowChunks.forEach(rows, chunkRows, (first, count) -> {
-                Tensor teacherLogits = Rows.range(teacherBuffer, 0, count);
-                Tensor studentLogits = Rows.range(studentBuffer, 0, count);
-                teacher.multiply(teacherRows, first, teacherLogits);
-                student.multiply(studentRows, first, studentLogits);
-                scores.score(teacherLogits, studentLogits, Rows.range(targets, first, count), first);
-            });
+            forEachChunk(teacher, student, Rows.matrix(student.hidden()), student.defaultChunkRows(), (teacherLogits, studentLogits, first, count) ->
+                    scores.score(teacherLogits, studentLogits, Rows.range(targets, first, count), first));
         }
         return scores;
+    }
+
+    /** What is done with both models' logits, {@code [count, vocabulary]}, of the rows from {@code first} on. */
+    @FunctionalInterface
+    private interface ChunkBody {
+        void accept(Tensor teacherLogits, Tensor studentLogits, long first, long count);
+    }
+
+    /** Makes the logits chunk by chunk, in the same two buffers, which belong to the current scope and which the body may overwrite. */
+    private static void forEachChunk(FactoredLogits teacher, FactoredLogits student, Tensor studentRows, long chunkRows, ChunkBody body) {
+        long rows = student.rowCount();
+        Tensor teacherRows = Rows.matrix(teacher.hidden());
+        long longest = Math.min(chunkRows, rows);
+        Tensor teacherBuffer = Tensor.empty(DType.F32, teacher.chunkShape(longest));
+        Tensor studentBuffer = Tensor.empty(DType.F32, student.chunkShape(longest));
+        RowChunks.forEach(rows, chunkRows, (first, count) -> {
+            Tensor teacherLogits = Rows.range(teacherBuffer, 0, count);
+            Tensor studentLogits = Rows.range(studentBuffer, 0, count);
+            teacher.multiply(teacherRows, first, teacherLogits);
+            student.multiply(studentRows, first, studentLogits);
+            body.accept(teacherLogits, studentLogits, first, count);
+        });
     }
 }

@@ -2,6 +2,7 @@ package kept.backend.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.nio.file.Path;
 import kept.backend.Binary;
 import kept.tensor.DType;
 import kept.tensor.Device;
@@ -9,9 +10,19 @@ import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** The CPU as users reach it: found by name, with its memory counted. */
 class CpuBackendTest {
+    @Test
+    void withoutTheVectorApiTheRemedyIsNamed(@TempDir Path directory) throws Exception {
+        ChildJvm withoutVectors = ChildJvm.run(directory, TrainingStep.class);
+        assertThat(withoutVectors.status()).isEqualTo(1);
+        assertThat(withoutVectors.output()).isEmpty();
+        assertThat(withoutVectors.errors())
+                .contains("DeviceException: [device] cpu needs the Vector API: start java with --add-modules jdk.incubator.vector");
+    }
+
     @Test
     void isFoundByNameAndSaysWhatItRunsOn() {
         assertThat(Device.names()).contains("cpu");
