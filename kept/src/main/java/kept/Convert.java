@@ -57,7 +57,7 @@ public final class Convert extends Program {
         table.requireComplete();
         DType target = dtype == null ? null : dtype.dtype();
         try (var checkpoint = Checkpoint.open(source);
-                var directory = OutputDirectory.prepare(output, overwrite)) {
+                var directory = OutputDirectory.prepare(output, overwrite, source)) {
             CheckpointWeights.requireTensors(checkpoint, config);
             Conversion.write(table, checkpoint, directory.directory(), target, largestShard, row -> {});
             LlamaDirectory.writeCompanions(table.target(), target, source, directory.directory());

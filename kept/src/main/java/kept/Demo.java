@@ -44,6 +44,7 @@ final class Demo implements AutoCloseable {
         remarks.println("text: " + sources.description());
         try {
             Path directory = Files.createTempDirectory("kept-demo-teacher");
+            directory.toFile().deleteOnExit();
             var demo = new Demo(directory, sources);
             for (String file : FILES) {
                 unpack(file, directory.resolve(file));
@@ -62,6 +63,8 @@ final class Demo implements AutoCloseable {
                 throw new IOException("there is no resource " + resource);
             }
             Files.copy(in, target);
+            // For the case that a signal ends the process before close() is reached.
+            target.toFile().deleteOnExit();
         }
     }
 

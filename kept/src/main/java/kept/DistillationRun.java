@@ -89,7 +89,7 @@ final class DistillationRun {
         Device target = device.open();
         try (var checkpoint = Checkpoint.open(teacherDirectory);
                 Tokenizer tokenizer = Tokenizer.load(teacherDirectory);
-                var directory = OutputDirectory.prepare(settings.output(), settings.overwrite() || settings.resume());
+                var directory = OutputDirectory.prepare(settings.output(), settings.overwrite() || settings.resume(), teacherDirectory);
                 var run = new TrainingRun(program, settings.output(), fingerprint(mapping, options, text), settings.resume(), settings.overwrite())) {
             CheckpointWeights.requireTensors(checkpoint, config);
             tokenizer.requireVocabulary(config.vocabSize());

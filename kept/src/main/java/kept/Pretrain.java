@@ -115,7 +115,7 @@ public final class Pretrain extends Program {
 
     @Override
     int run() {
-        try (var directory = OutputDirectory.prepare(output, overwrite || resume);
+        try (var directory = OutputDirectory.prepare(output, overwrite || resume, inputs());
                 Tokenizer tokenizer = Tokenizer.load(tokenizerDirectory)) {
             DecoderConfig config = config(tokenizer);
             tokenizer.requireVocabulary(config.vocabSize());
@@ -184,6 +184,12 @@ public final class Pretrain extends Program {
         }
         provenance.put("held_out_perplexity", heldOut);
         AtomicFiles.writeJson(directory.resolve("provenance.json"), provenance);
+    }
+
+    private Path[] inputs() {
+        List<Path> inputs = new ArrayList<>(text.files == null ? List.of() : text.files);
+        inputs.add(tokenizerDirectory);
+        return inputs.toArray(Path[]::new);
     }
 
     private List<Corpus> corpora() {

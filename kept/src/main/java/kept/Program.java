@@ -65,7 +65,12 @@ abstract class Program implements Callable<Integer> {
 
     @Override
     public final Integer call() {
-        return run();
+        try {
+            return run();
+        } catch (OutOfMemoryError e) {
+            throw new ProgramException("[memory] the Java heap of %d MiB is full; KEPT_JAVA_OPTIONS=-Xmx8g gives bin/kept more"
+                    .formatted(Runtime.getRuntime().maxMemory() >> 20), e);
+        }
     }
 
     /** The command line that runs this program, however it was started. */

@@ -182,6 +182,15 @@ class BadInputTest {
     }
 
     @Test
+    void anOutputThatIsItsOwnSource() {
+        TinyTeacher.write(source);
+        assertRefused(ProgramRun.of("convert", "--source", source, "--output", source, "--overwrite"), "is " + source, "another directory");
+        assertRefused(ProgramRun.of("distill", "--teacher", source, "--corpus", text, "--output", directory, "--overwrite"), "holds " + source);
+        assertRefused(ProgramRun.of("pretrain", "--tokenizer", source, "--corpus", text, "--output", source, "--overwrite"), "is " + source);
+        assertThat(source.resolve("model.safetensors")).exists();
+    }
+
+    @Test
     void aTokenizerThatExceedsTheVocabulary() throws IOException {
         copy("orion-safetensors");
         Files.copy(Fixtures.path("tokenizer/tokenizer.model"), source.resolve("tokenizer.model"));

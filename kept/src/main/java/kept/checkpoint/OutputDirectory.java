@@ -8,6 +8,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.UUID;
@@ -47,11 +48,12 @@ public final class OutputDirectory implements AutoCloseable {
      *
      * @param path the directory to be; a link to a directory stands for that directory
      * @param overwrite whether one that is there and not empty is replaced
+     * @param inputs files and directories that the output is made from
      * @return the directory in the making; the caller commits and closes it
      * @throws CheckpointException if the path is a file, a directory that is not empty without {@code overwrite}, with {@code overwrite} one that
-     *     holds the working or the home directory, or if the disk refuses
+     *     is or holds an input, the working or the home directory, or if the disk refuses
      */
-    public static OutputDirectory prepare(Path path, boolean overwrite) {
+    public static OutputDirectory prepare(Path path, boolean overwrite, Path... inputs) {
         try {
             Path target = Files.exists(path) ? path.toRealPath() : path.toAbsolutePath().normalize();
             if (Files.exists(path) && !Files.isDirectory(path)) {
@@ -62,7 +64,7 @@ public final class OutputDirectory implements AutoCloseable {
                     throw new CheckpointException(OPERATION, path,
                         "exists and is not empty; choose another directory, or replace it with --overwrite");
                 }
-                refuseHoldingUserData(path, target);
+                refuseHoldingUserData(path, target, inputs);
             }
             if (target.getFileName() == null) {
                 throw new CheckpointException(OPERATION, path, "is the root of a file system; choose another output");
@@ -194,11 +196,14 @@ public final class OutputDirectory implements AutoCloseable {
         }
     }
 
-    private static void refuseHoldingUserData(Path path, Path target) throws IOException {
-        for (Path kept : List.of(Path.of(""), Path.of(System.getProperty("user.home")))) {
+    private static void refuseHoldingUserData(Path path, Path target, Path... inputs) throws IOException {
+        List<Path> precious = new ArrayList<>(List.of(inputs));
+        precious.add(Path.of(""));
+        precious.add(Path.of(System.getProperty("user.home")));
+        for (Path kept : precious) {
             if (Files.exists(kept) && kept.toRealPath().startsWith(target)) {
-                throw new CheckpointException(OPERATION, path, "holds %s, so --overwrite does not replace it; choose another directory"
-                    .formatted(kept.toRealPath()));
+                throw new CheckpointException(OPERATION, path, "%s %s, so it is not replaced; choose another directory"
+                    .formatted(kept.toRealPath().equals(target) ? "is" : "holds", kept.toRealPath()));
             }
         }
     }

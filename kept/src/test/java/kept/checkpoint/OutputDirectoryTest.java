@@ -112,7 +112,8 @@ class OutputDirectoryTest {
         Path working = Path.of("").toRealPath();
         for (Path path : List.of(working, working.getParent(), working.getRoot())) {
             assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> OutputDirectory.prepare(path, true))
-                .withMessage("[output] " + path + ": holds " + working + ", so --overwrite does not replace it; choose another directory");
+                .withMessage("[output] %s: %s %s, so it is not replaced; choose another directory"
+                    .formatted(path, path.equals(working) ? "is" : "holds", working));
         }
     }
 
