@@ -22,8 +22,7 @@ import kept.tensor.Device;
 
 /**
  * The whole XKD step (frozen Orion forward, Llama forward and backward, clipping, AdamW) on random weights and tokens, the same work and the same
- * three
- * sizes as the PyTorch peer {@code torch_xkd.py}, reported in the same form.
+ * three sizes as the PyTorch peer {@code torch_xkd.py}, reported in the same form.
  */
 final class Xkd {
     private static final int WARM_UP_STEPS = 5;

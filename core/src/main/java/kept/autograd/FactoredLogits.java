@@ -7,8 +7,7 @@ import kept.tensor.Tensor;
 
 /**
  * Logits as the two factors they are the product of, {@code logits = hidden head^T}: what the losses over a large vocabulary take, so that the
- * product
- * is only ever made for some rows at a time.
+ * product is only ever made for some rows at a time.
  *
  * @param hidden {@code [..., width]}, floating
  * @param head {@code [vocabulary, width]}, floating
@@ -52,8 +51,7 @@ public record FactoredLogits(Tensor hidden, Tensor head) {
 
     /**
      * How many rows a chunk has unless the caller says otherwise: large enough for matrix products to be efficient, small enough that a chunk of
-     * logits
-     * takes about 16 MB.
+     * logits takes about 16 MB.
      *
      * @return from 64 to 2048
      */

@@ -13,8 +13,7 @@ import kept.tensor.Tensor;
 /**
  * The distillation loss of a student against a teacher, averaged over rows, with both output heads fused in: logits exist for one chunk of rows at a
  * time, never as {@code [tokens, vocabulary]}. Gradients flow to the student's hidden states and head alone; they are made in the forward pass,
- * chunk by
- * chunk.
+ * chunk by chunk.
  */
 public final class LinearDistillation extends Operation {
     private static final String NAME = "linear distillation";

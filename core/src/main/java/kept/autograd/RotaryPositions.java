@@ -7,8 +7,7 @@ import kept.tensor.Tensor;
 
 /**
  * Turns pairs of features by the angles of their positions, in the rotate-half convention of {@link kept.backend.Backend#rotaryEmbedding}; the
- * gradient
- * turns back.
+ * gradient turns back.
  */
 public final class RotaryPositions extends Operation {
     private static final String NAME = "rotary positions";

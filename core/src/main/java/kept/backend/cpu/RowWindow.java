@@ -9,7 +9,8 @@ import kept.tensor.Tensor;
 
 /**
  * Neighbouring elements of a floating operand, seen as f32: for an F32 operand its own memory, for BF16 and F16 a block that elements are widened
- * into and rounded from. Kernels know the one form only. A window belongs to one task.
+ * into and rounded from. Kernels know the one form only. A window belongs to one task. For operands whose elements are not
+ * neighbours there is {@link RunWindow}.
  */
 final class RowWindow {
     /** About how many elements make a task of the worker pool: some ten microseconds of work, at least. */

@@ -9,7 +9,7 @@ import java.util.function.IntConsumer;
 /**
  * Threads that share the tasks of one kernel at a time: the caller and {@code threads - 1} daemons.
  *
- * <p>Tasks are claimed one after another by whoever is free, so a kernel must divide its work by shape alone (see {@link #forRanges}) and let no
+ * <p>Tasks are claimed one after another by whoever is free, so a kernel must divide its sums by shape alone (see {@link #forRanges}) and let no
  * two tasks write the same place; then its result does not depend on the number of threads. An operation of a small model takes tens of
  * microseconds, hence workers spin for a little while after a kernel before they park.
  *
