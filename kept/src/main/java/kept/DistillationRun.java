@@ -197,7 +197,7 @@ final class DistillationRun {
         var print = new LinkedHashMap<String, String>();
         print.put("teacher", mapping.source().toString());
         print.put("mapping", mapping.name());
-        print.put("training", options.toString());
+        print.putAll(OptimizerOptions.inWords(options));
         print.put("objective", settings.objective().toString());
         print.put("trained", settings.train().toString());
         print.put("seed", Long.toString(optimizer.seed()));

@@ -1,5 +1,7 @@
 package kept;
 
+import java.util.LinkedHashMap;
+import java.util.SequencedMap;
 import kept.distill.TrainingOptions;
 import kept.optim.AdamW;
 import kept.optim.LearningRateSchedule;
@@ -122,6 +124,19 @@ final class OptimizerOptions {
         } catch (IllegalArgumentException e) {
             throw new ProgramException("[training] " + e.getMessage(), e);
         }
+    }
+
+    /** What shapes a run's result, each by its name: for the record, and to tell in what a resumed run differs. */
+    static SequencedMap<String, String> inWords(TrainingOptions options) {
+        var words = new LinkedHashMap<String, String>();
+        words.put("steps", Long.toString(options.steps()));
+        words.put("sequence length", Integer.toString(options.sequenceLength()));
+        words.put("batch size", Integer.toString(options.batchSize()));
+        words.put("accumulation", Integer.toString(options.accumulation()));
+        words.put("learning rate", options.schedule().toString());
+        words.put("optimizer", options.adamW().toString());
+        words.put("largest gradient norm", Double.toString(options.maxGradientNorm()));
+        return words;
     }
 
     /** Refuses a number of none. */

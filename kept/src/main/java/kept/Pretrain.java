@@ -31,7 +31,7 @@ import picocli.CommandLine.Option;
 /** {@code kept pretrain}: trains an Orion from scratch. */
 @Command(name = "pretrain", description = {
     "Trains an Orion from scratch: a small teacher to try the other programs on.",
-    "Its weights decay as Orion-14B's did. Several corpora have equal shares. The last line tells the perplexity of held-out text."
+    "Its weights decay as Orion-14B's did. Several corpora have equal shares. At the end it tells the perplexity of held-out text."
 })
 public final class Pretrain extends Program {
     private static final OptimizerOptions.Defaults DEFAULTS = new OptimizerOptions.Defaults(512, 1e-3, 0.1);
@@ -123,7 +123,7 @@ public final class Pretrain extends Program {
             Device target = device.open();
             var settings = new LinkedHashMap<String, String>();
             settings.put("config", config.toString());
-            settings.put("options", options.toString());
+            settings.putAll(OptimizerOptions.inWords(options));
             settings.put("seed", Long.toString(optimizer.seed()));
             try (var run = new TrainingRun(this, output, settings, resume, overwrite);
                     Decoder model = Decoder.create(config, new RandomWeights(config, optimizer.seed()), target)) {

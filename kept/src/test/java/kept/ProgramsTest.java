@@ -6,9 +6,14 @@ import static org.assertj.core.api.Assertions.within;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.TreeSet;
 import kept.checkpoint.Checkpoint;
 import kept.checkpoint.SafetensorsFile;
 import kept.model.Architecture;
@@ -123,6 +128,23 @@ class ProgramsTest {
         assertThat(first.out()).startsWith("Line 7 tells").hasSizeGreaterThan("Line 7 tells".length() + 1);
         assertThat(second.out()).isEqualTo(first.out());
         assertThat(other.out()).isNotEqualTo(first.out());
+    }
+
+    @Test
+    void generatedTextAppearsTokenByToken() {
+        Path teacher = TinyTeacher.write(directory.resolve("orion"));
+        var shown = new ArrayList<String>();
+        var out = new StringWriter() {
+            @Override
+            public void flush() {
+                shown.add(toString());
+            }
+        };
+        int code = Program.commandLine(new Main()).setOut(new PrintWriter(out)).setErr(new PrintWriter(new StringWriter()))
+                .execute("generate", "--model", teacher.toString(), "--prompt", "Line 7 tells", "--max-tokens", "12", "--temperature", "1");
+        assertThat(code).isZero();
+        assertThat(new TreeSet<>(shown)).hasSizeGreaterThan(4);
+        assertThat(shown).allMatch(text -> text.startsWith("Line 7 tells")).isSortedAccordingTo(Comparator.comparingInt(String::length));
     }
 
     @Test

@@ -10,6 +10,7 @@ import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -141,6 +142,8 @@ class TrainingProgramsTest {
         ProgramRun other = distill(teacher, output, "--resume", "--seed", 9);
         assertThat(other.code()).isEqualTo(1);
         assertThat(other.errorLines().getLast()).contains("other settings", "seed was 0, is 9");
+        assertThat(distill(teacher, output, "--resume", "--batch-size", 2).errorLines().getLast())
+                .contains("batch size was 4, is 2; ", "steps was 6, is 12").doesNotContain("seed", "teacher");
         assertThat(output).doesNotExist();
 
         assertThat(distill(teacher, output, "--resume").code()).isZero();
@@ -291,12 +294,14 @@ class TrainingProgramsTest {
     }
 
     private ProgramRun distill(Path source, Path output, Object... more) {
-        return ProgramRun.of(Stream.concat(Stream.of(distillation(source, output, "--tokens", STEPS * TOKENS_PER_STEP)), Stream.of(more)).toArray());
+        Object[] all = Stream.concat(Stream.of("--tokens", STEPS * TOKENS_PER_STEP), Stream.of(more)).toArray();
+        return ProgramRun.of(distillation(source, output, all));
     }
 
     private Object[] distillation(Path source, Path output, Object... more) {
         Object[] basis = {"distill", "--teacher", source, "--corpus", text, "--evaluate", "held-out=" + text, "--evaluation-tokens", 128,
-            "--output", output, "--sequence-length", 16, "--batch-size", 4};
-        return Stream.concat(Stream.of(basis), Stream.of(more)).toArray();
+            "--output", output, "--sequence-length", 16};
+        Object[] batch = Arrays.asList(more).contains("--batch-size") ? new Object[0] : new Object[] {"--batch-size", 4};
+        return Stream.of(basis, batch, more).flatMap(Stream::of).toArray();
     }
 }
