@@ -18,7 +18,7 @@ import kept.tokenizer.Tokenizer;
  */
 final class Demo implements AutoCloseable {
     /** How many tokens the demo distils on unless asked otherwise. */
-    static final long TOKENS = 122_880;
+    static final long TOKENS = 245_760;
 
     /** The demo's settings where the user leaves them open. */
     static final OptimizerOptions.Defaults DEFAULTS = new OptimizerOptions.Defaults(256, 3e-4, 0);

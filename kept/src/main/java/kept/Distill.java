@@ -81,7 +81,7 @@ public final class Distill extends Program {
     @Option(names = "--mapping", paramLabel = "NAME", defaultValue = "opm", order = 6, description = "Where the student starts: opm (default).")
     private String mapping;
 
-    @Option(names = "--tokens", paramLabel = "N", order = 7, description = "Tokens to distil on (default: 1000000; the demo's: 122880).")
+    @Option(names = "--tokens", paramLabel = "N", order = 7, description = "Tokens to distil on (default: 1000000; the demo's: 245760).")
     private Long tokens;
 
     @Option(names = "--train", paramLabel = "WHICH", defaultValue = "all", order = 8,

@@ -1,0 +1,67 @@
+package kept;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashSet;
+import kept.checkpoint.Checkpoint;
+import kept.model.Architecture;
+import kept.model.CheckpointWeights;
+import kept.model.DecoderConfig;
+import kept.tokenizer.Tokenizer;
+import org.junit.jupiter.api.Test;
+
+class DemoTest {
+    private static final long MOST_BYTES = 12_000_000;
+
+    @Test
+    void theEmbeddedTeacherIsAWholeOrionWithItsProvenanceInTwelveMegabytes() throws IOException {
+        Path teacher;
+        try (var demo = Demo.prepare(new PrintWriter(OutputStream.nullOutputStream()))) {
+            teacher = demo.teacher();
+            DecoderConfig config = DecoderConfig.read(teacher);
+            assertThat(config.architecture()).isEqualTo(Architecture.ORION);
+            assertThat(Files.size(teacher.resolve("model.safetensors"))).isLessThan(MOST_BYTES);
+            try (var checkpoint = Checkpoint.open(teacher);
+                    var tokenizer = Tokenizer.load(teacher)) {
+                CheckpointWeights.requireTensors(checkpoint, config);
+                assertThat(tokenizer.vocabularySize()).isEqualTo(config.vocabSize());
+            }
+            JsonNode provenance = new ObjectMapper().readTree(teacher.resolve("provenance.json").toFile());
+            assertThat(provenance.path("command").asText()).startsWith("kept pretrain --jdk-sources");
+            assertThat(provenance.path("settings").path("options").asText()).contains("weightDecay=0.1");
+            assertThat(provenance.path("held_out_perplexity").size()).isEqualTo(2);
+            assertThat(provenance.path("held_out_perplexity")).allSatisfy(perplexity -> assertThat(perplexity.asDouble()).isBetween(1.0, 50.0));
+        }
+        assertThat(teacher).doesNotExist();
+    }
+
+    @Test
+    void transferTextIsProseAloneAndNothingOfWhatIsJudged() {
+        try (var demo = Demo.prepare(new PrintWriter(OutputStream.nullOutputStream()))) {
+            assertThat(demo.domains()).extracting(DistillationRun.Domain::name).containsExactly("prose", "code");
+            var transfer = new HashSet<String>();
+            try (var reader = demo.transferText().open()) {
+                for (var document = reader.next(); document != null; document = reader.next()) {
+                    transfer.add(document.name());
+                }
+            }
+            for (DistillationRun.Domain domain : demo.domains()) {
+                int documents = 0;
+                try (var reader = domain.text().open()) {
+                    for (var document = reader.next(); document != null && documents < 50; document = reader.next()) {
+                        assertThat(transfer).doesNotContain(document.name());
+                        documents++;
+                    }
+                }
+                assertThat(documents).isPositive();
+            }
+        }
+    }
+}
