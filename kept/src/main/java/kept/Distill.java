@@ -102,7 +102,7 @@ public final class Distill extends Program {
 
     @Option(names = "--evaluate", paramLabel = "NAME=FILE", order = 12,
             description = "Held-out text to judge the student on, by a name for the table; may be given several times "
-                    + "(default: two hundredths of the corpus by documents, held out of training).")
+                    + "(default: the beginning of the corpus, a fiftieth at most, held out of training).")
     private Map<String, Path> evaluate = new LinkedHashMap<>();
 
     @Option(names = "--evaluation-tokens", paramLabel = "N", defaultValue = "16384", order = 13,
@@ -156,11 +156,7 @@ public final class Distill extends Program {
         Corpus corpus = Corpus.of(mode.source.corpus, field);
         List<DistillationRun.Domain> domains = new ArrayList<>();
         evaluate.forEach((name, file) -> domains.add(new DistillationRun.Domain(name, Corpus.of(List.of(file), field))));
-        boolean holdOut = domains.isEmpty();
-        if (holdOut) {
-            domains.add(new DistillationRun.Domain("corpus", corpus.heldOut(HeldOut.FRACTION)));
-        }
-        run.execute(mode.source.teacher, holdOut ? corpus.training(HeldOut.FRACTION) : corpus, domains, DEFAULTS, device);
+        run.execute(mode.source.teacher, corpus, domains, DEFAULTS, device);
         return 0;
     }
 

@@ -43,6 +43,7 @@ import kept.tokenizer.Tokenizer;
 final class DistillationRun {
     private static final String MAPPED = "mapped";
     private static final String DISTILLED = "distilled";
+    private static final long HELD_OUT_SHARE = 50;
 
     private final Program program;
     private final OptimizerOptions optimizer;
@@ -79,7 +80,7 @@ final class DistillationRun {
         this.settings = settings;
     }
 
-    /** Does all of it and prints the result. */
+    /** Does all of it and prints the result; without domains, the beginning of the text is held out to judge on. */
     void execute(Path teacherDirectory, Corpus text, List<Domain> domains, OptimizerOptions.Defaults defaults, Program.DeviceOptions device) {
         DecoderConfig config = DecoderConfig.read(teacherDirectory);
         Mapping mapping = Mapping.named(settings.mapping(), config);
@@ -95,9 +96,14 @@ final class DistillationRun {
             tokenizer.requireVocabulary(config.vocabSize());
             // Before the training, so that a tokenizer that cannot be carried over does not cost it.
             LlamaDirectory.writeCompanions(mapping.target(), storedType(mapping.target()), teacherDirectory, directory.directory());
-            try (var packed = PackedTokens.of(text, tokenizer, options.steps() * options.tokensPerStep() + options.sequenceLength() + 1)) {
-                var sequences = new PackedSequences(packed, options.sequenceLength(), 1, optimizer.seed());
-                List<TextEvaluation> evaluations = evaluations(domains, tokenizer, options.sequenceLength());
+            int length = options.sequenceLength();
+            long enough = options.steps() * options.tokensPerStep() + length + 1 + (domains.isEmpty() ? settings.evaluationTokens() + length : 0);
+            try (var packed = PackedTokens.of(text, tokenizer, enough)) {
+                long heldOut = domains.isEmpty() ? heldOutTokens(packed, length) : 0;
+                var sequences = new PackedSequences(packed, heldOut, length, 1, optimizer.seed());
+                List<TextEvaluation> evaluations = domains.isEmpty()
+                        ? List.of(TextEvaluation.of("corpus", packed, length, heldOut))
+                        : evaluations(domains, tokenizer, length);
                 program.tell(target);
                 tell(packed, sequences, options);
                 try (var teacher = (OrionModel) Decoder.create(config, new CheckpointWeights(checkpoint), target);
@@ -170,6 +176,18 @@ final class DistillationRun {
                 parameter.value().assign(rounded);
             }
         }
+    }
+
+    /**
+     * The beginning of the text that is judged on and not trained on, where the user names no other text: whole sequences, a fiftieth of it at most.
+     */
+    private long heldOutTokens(PackedTokens packed, int length) {
+        long sequences = (packed.size() - 1) / length;
+        if (sequences < 2) {
+            throw new ProgramException("[evaluation] %s, not enough to train on and to judge on: give more text, or choose shorter sequences"
+                    .formatted(packed.description()));
+        }
+        return length * Math.clamp(sequences / HELD_OUT_SHARE, 1, Math.max(1, settings.evaluationTokens() / length));
     }
 
     private List<TextEvaluation> evaluations(List<Domain> domains, Tokenizer tokenizer, int length) {

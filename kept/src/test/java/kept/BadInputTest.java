@@ -162,10 +162,11 @@ class BadInputTest {
     }
 
     @Test
-    void aCorpusTooShortForItsHeldOutPart() {
+    void aCorpusTooShortToTrainOnAndToJudgeOn() throws IOException {
         TinyTeacher.write(source);
-        assertRefused(ProgramRun.of("distill", "--teacher", source, "--corpus", text, "--output", output, "--sequence-length", 16),
-                "held-out", "--evaluate");
+        Path little = Files.writeString(directory.resolve("little.txt"), "a few words");
+        assertRefused(ProgramRun.of("distill", "--teacher", source, "--corpus", little, "--output", output, "--sequence-length", 16),
+                "little.txt", "not enough to train on and to judge on");
     }
 
     @Test
@@ -309,7 +310,7 @@ class BadInputTest {
         assertOneLine(run, words);
         try (Stream<Path> left = Files.list(directory)) {
             assertThat(left.map(Path::getFileName).map(Path::toString))
-                    .isSubsetOf("source", "text.txt", "empty.txt", "latin.txt");
+                    .isSubsetOf("source", "text.txt", "empty.txt", "latin.txt", "little.txt");
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

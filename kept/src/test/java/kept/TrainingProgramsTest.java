@@ -73,6 +73,16 @@ class TrainingProgramsTest {
     }
 
     @Test
+    void oneTextFileServesForTrainingAndItsBeginningForJudging() throws IOException {
+        Path output = directory.resolve("llama");
+        ProgramRun run = ProgramRun.of("distill", "--teacher", teacher, "--corpus", text, "--output", output, "--sequence-length", 16,
+                "--batch-size", 4, "--tokens", STEPS * TOKENS_PER_STEP);
+        assertThat(run.code()).as(run.err()).isZero();
+        JsonNode stages = JSON.readTree(output.resolve("report.json").toFile()).path("domains").path("corpus").path("stages");
+        assertThat(stages.path("mapped").path("tokens").asInt()).isPositive().isEqualTo(stages.path("distilled").path("tokens").asInt());
+    }
+
+    @Test
     void distillMakesALlamaWithItsReport() throws IOException {
         Path output = directory.resolve("llama");
         ProgramRun run = distill(teacher, output);

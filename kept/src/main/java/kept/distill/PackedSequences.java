@@ -8,6 +8,7 @@ package kept.distill;
  */
 public final class PackedSequences implements TokenSequences {
     private final PackedTokens tokens;
+    private final long skipped;
     private final int length;
     private final int lookahead;
     private final long seed;
@@ -25,14 +26,29 @@ public final class PackedSequences implements TokenSequences {
      * @throws CorpusException if there is not one whole sequence
      */
     public PackedSequences(PackedTokens tokens, int length, int lookahead, long seed) {
+        this(tokens, 0, length, lookahead, seed);
+    }
+
+    /**
+     * Sequences of a text whose beginning is left out, because it is held out for judging.
+     *
+     * @param tokens the tokens, which must stay open
+     * @param skipped how many tokens at the beginning belong to no sequence
+     * @param length how far apart sequences begin
+     * @param lookahead how many tokens of the next sequence are handed out with each
+     * @param seed which order
+     * @throws CorpusException if there is not one whole sequence
+     */
+    public PackedSequences(PackedTokens tokens, long skipped, int length, int lookahead, long seed) {
         if (length < 1 || lookahead < 0) {
             throw new IllegalArgumentException("[sequences] length " + length + ", lookahead " + lookahead + ": at least 1 and 0");
         }
         this.tokens = tokens;
+        this.skipped = skipped;
         this.length = length;
         this.lookahead = lookahead;
         this.seed = seed;
-        this.count = (tokens.size() - lookahead) / length;
+        this.count = (tokens.size() - skipped - lookahead) / length;
         if (count < 1) {
             throw new CorpusException("[corpus] " + tokens.description() + ", not enough for one sequence of " + (length + lookahead)
                     + ": give more text, or choose shorter sequences");
@@ -93,7 +109,7 @@ public final class PackedSequences implements TokenSequences {
         var ids = new int[Math.multiplyExact(batch, width)];
         for (int row = 0; row < batch; row++) {
             long index = new SequenceOrder(count, seed, position / count).at(position % count);
-            tokens.copy(index * length, ids, row * width, width);
+            tokens.copy(skipped + index * length, ids, row * width, width);
             position++;
         }
         return ids;

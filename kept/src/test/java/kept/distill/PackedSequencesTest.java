@@ -77,6 +77,15 @@ class PackedSequencesTest {
     }
 
     @Test
+    void aSkippedBeginningIsInNoSequence() throws IOException {
+        try (var tokens = PackedTokens.of(corpus(numbered(50)), new LetterTokenizer(), Long.MAX_VALUE)) {
+            var sequences = new PackedSequences(tokens, 12, 4, 0, 7);
+            assertThat(sequences.count()).isEqualTo(47);
+            assertThat(starts(sequences.next(47), 4)).containsExactlyInAnyOrderElementsOf(starts(ids(tokens), 4).subList(3, 50));
+        }
+    }
+
+    @Test
     void theSameSeedGivesTheSameOrderAndAnotherAnother() throws IOException {
         try (var tokens = PackedTokens.of(corpus(numbered(50)), new LetterTokenizer(), Long.MAX_VALUE)) {
             int[] once = new PackedSequences(tokens, 4, 0, 7).next(50);
