@@ -43,7 +43,6 @@ import kept.tokenizer.Tokenizer;
 final class DistillationRun {
     private static final String MAPPED = "mapped";
     private static final String DISTILLED = "distilled";
-    private static final long HELD_OUT_SHARE = 50;
 
     private final Program program;
     private final OptimizerOptions optimizer;
@@ -91,7 +90,8 @@ final class DistillationRun {
         try (var checkpoint = Checkpoint.open(teacherDirectory);
                 Tokenizer tokenizer = Tokenizer.load(teacherDirectory);
                 var directory = OutputDirectory.prepare(settings.output(), settings.overwrite() || settings.resume(), teacherDirectory);
-                var run = new TrainingRun(program, settings.output(), fingerprint(mapping, options, text), settings.resume(), settings.overwrite())) {
+                var run = new TrainingRun(
+                        program, settings.output(), fingerprint(mapping, options, text, domains), settings.resume(), settings.overwrite())) {
             CheckpointWeights.requireTensors(checkpoint, config);
             tokenizer.requireVocabulary(config.vocabSize());
             // Before the training, so that a tokenizer that cannot be carried over does not cost it.
@@ -99,7 +99,7 @@ final class DistillationRun {
             int length = options.sequenceLength();
             long enough = options.steps() * options.tokensPerStep() + length + 1 + (domains.isEmpty() ? settings.evaluationTokens() + length : 0);
             try (var packed = PackedTokens.of(text, tokenizer, enough)) {
-                long heldOut = domains.isEmpty() ? heldOutTokens(packed, length) : 0;
+                long heldOut = domains.isEmpty() ? HeldOut.beginning(packed, length, settings.evaluationTokens()) : 0;
                 var sequences = new PackedSequences(packed, heldOut, length, 1, optimizer.seed());
                 List<TextEvaluation> evaluations = domains.isEmpty()
                         ? List.of(TextEvaluation.of("corpus", packed, length, heldOut))
@@ -134,7 +134,7 @@ final class DistillationRun {
         judge(DISTILLED, models, evaluations, stages);
         List<DomainResult> results = new ArrayList<>();
         stages.forEach((name, fidelity) -> results.add(new DomainResult(name, fidelity)));
-        var provenance = new LinkedHashMap<String, String>(fingerprint(mapping, options, null));
+        var provenance = new LinkedHashMap<String, String>(fingerprint(mapping, options, null, List.of()));
         provenance.put("trained parameters", "%,d".formatted(trained));
         return new RunReport(results, steps, probe.statistics(), mapping, provenance);
     }
@@ -178,18 +178,6 @@ final class DistillationRun {
         }
     }
 
-    /**
-     * The beginning of the text that is judged on and not trained on, where the user names no other text: whole sequences, a fiftieth of it at most.
-     */
-    private long heldOutTokens(PackedTokens packed, int length) {
-        long sequences = (packed.size() - 1) / length;
-        if (sequences < 2) {
-            throw new ProgramException("[evaluation] %s, not enough to train on and to judge on: give more text, or choose shorter sequences"
-                    .formatted(packed.description()));
-        }
-        return length * Math.clamp(sequences / HELD_OUT_SHARE, 1, Math.max(1, settings.evaluationTokens() / length));
-    }
-
     private List<TextEvaluation> evaluations(List<Domain> domains, Tokenizer tokenizer, int length) {
         List<TextEvaluation> evaluations = new ArrayList<>();
         for (Domain domain : domains) {
@@ -211,7 +199,7 @@ final class DistillationRun {
         }
     }
 
-    private SequencedMap<String, String> fingerprint(Mapping mapping, TrainingOptions options, Corpus text) {
+    private SequencedMap<String, String> fingerprint(Mapping mapping, TrainingOptions options, Corpus text, List<Domain> domains) {
         var print = new LinkedHashMap<String, String>();
         print.put("teacher", mapping.source().toString());
         print.put("mapping", mapping.name());
@@ -221,6 +209,7 @@ final class DistillationRun {
         print.put("seed", Long.toString(optimizer.seed()));
         if (text != null) {
             print.put("text", text.description());
+            print.put("held out of the text", domains.isEmpty() ? "%d tokens at most".formatted(settings.evaluationTokens()) : "none");
         }
         return print;
     }

@@ -7,12 +7,37 @@ import kept.distill.PackedTokens;
 import kept.distill.TextEvaluation;
 import kept.tokenizer.Tokenizer;
 
-/** The part of a text that training does not see: a fixed share of its documents, chosen by their names. */
+/**
+ * The part of a text that training does not see: the beginning of a user's text; of a JDK's sources a fixed share of the documents, chosen by their
+ * names,
+ * so that prose and code of one file are on the same side for vocabulary, teacher and student.
+ */
 final class HeldOut {
     /** The share of documents that is held out. */
     static final double FRACTION = 0.02;
 
+    /** One part in so many of a user's text is held out, at most. */
+    private static final long SHARE = 50;
+
     private HeldOut() {}
+
+    /**
+     * How much of the beginning of a text is held out.
+     *
+     * @param text all of the text
+     * @param length tokens of a sequence
+     * @param most the most tokens to hold out
+     * @return whole sequences' tokens, at least one sequence
+     * @throws ProgramException if there are not two whole sequences, one to train on and one to judge on
+     */
+    static long beginning(PackedTokens text, int length, long most) {
+        long sequences = (text.size() - 1) / length;
+        if (sequences < 2) {
+            throw new ProgramException("[evaluation] %s, not enough to train on and to judge on: give more text, or choose shorter sequences"
+                    .formatted(text.description()));
+        }
+        return length * Math.clamp(sequences / SHARE, 1, Math.max(1, most / length));
+    }
 
     /**
      * The held-out part of a text, to evaluate on.

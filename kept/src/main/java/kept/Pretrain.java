@@ -14,6 +14,7 @@ import kept.distill.LanguageModelling;
 import kept.distill.PackedSequences;
 import kept.distill.PackedTokens;
 import kept.distill.StepMetrics;
+import kept.distill.TextEvaluation;
 import kept.distill.TokenSequences;
 import kept.distill.Trainer;
 import kept.distill.TrainingOptions;
@@ -141,11 +142,22 @@ public final class Pretrain extends Program {
         List<PackedTokens> packed = new ArrayList<>();
         try {
             List<PackedSequences> sources = new ArrayList<>();
-            for (Corpus corpus : corpora()) {
-                long share = options.steps() * options.tokensPerStep() / corpora().size() + options.sequenceLength() + 1;
-                PackedTokens text = PackedTokens.of(corpus.training(HeldOut.FRACTION), tokenizer, share);
+            int length = options.sequenceLength();
+            List<Corpus> corpora = corpora();
+            List<TextEvaluation> heldOut = new ArrayList<>();
+            for (Corpus corpus : corpora) {
+                long share = options.steps() * options.tokensPerStep() / corpora.size() + length + 1;
+                PackedTokens text = this.text.jdkSources
+                        ? PackedTokens.of(corpus.training(HeldOut.FRACTION), tokenizer, share)
+                        : PackedTokens.of(corpus, tokenizer, share + HELD_OUT_TOKENS + length);
                 packed.add(text);
-                sources.add(new PackedSequences(text, options.sequenceLength(), 1, optimizer.seed()));
+                long beginning = this.text.jdkSources ? 0 : HeldOut.beginning(text, length, HELD_OUT_TOKENS);
+                sources.add(new PackedSequences(text, beginning, length, 1, optimizer.seed()));
+                if (this.text.jdkSources) {
+                    HeldOut.of(corpus.description(), corpus, tokenizer, length, HELD_OUT_TOKENS).ifPresent(heldOut::add);
+                } else {
+                    heldOut.add(TextEvaluation.of(corpus.description(), text, length, beginning));
+                }
                 settings.put("text " + packed.size(), text.description());
             }
             tell(model.device());
@@ -156,14 +168,13 @@ public final class Pretrain extends Program {
             try (var trainer = new Trainer(model, new LanguageModelling(), TokenSequences.alternating(sources), options)) {
                 steps = run.train("pretrain", trainer, options.steps(), optimizer);
             }
-            write(model, tokenizer, options, steps, directory.directory(), settings);
+            write(model, heldOut, steps, directory.directory(), settings);
         } finally {
             packed.forEach(PackedTokens::close);
         }
     }
 
-    private void write(Decoder model, Tokenizer tokenizer, TrainingOptions options, List<StepMetrics> steps, Path directory,
-            Map<String, String> settings) {
+    private void write(Decoder model, List<TextEvaluation> heldOut, List<StepMetrics> steps, Path directory, Map<String, String> settings) {
         DecoderConfig stored = model.config().toBuilder().dtype(dtype.dtype()).build();
         ModelWriter.write(model, dtype.dtype(), directory, CheckpointWriter.DEFAULT_SHARD_BYTES);
         stored.write(directory);
@@ -174,15 +185,13 @@ public final class Pretrain extends Program {
         provenance.put("tokens", steps.getLast().tokens());
         provenance.put("final_training_loss",
                 steps.stream().skip(Math.max(0, steps.size() - 20)).mapToDouble(StepMetrics::loss).average().orElseThrow());
-        Map<String, Object> heldOut = new LinkedHashMap<>();
-        for (Corpus corpus : corpora()) {
-            HeldOut.of(corpus.description(), corpus, tokenizer, options.sequenceLength(), HELD_OUT_TOKENS).ifPresent(evaluation -> {
-                double perplexity = evaluation.perplexity(model);
-                heldOut.put(corpus.description(), perplexity);
-                out().println("held-out perplexity %.2f on %s".formatted(perplexity, corpus.description()));
-            });
+        Map<String, Object> perplexities = new LinkedHashMap<>();
+        for (TextEvaluation evaluation : heldOut) {
+            double perplexity = evaluation.perplexity(model);
+            perplexities.put(evaluation.name(), perplexity);
+            out().println("held-out perplexity %.2f on %s".formatted(perplexity, evaluation.name()));
         }
-        provenance.put("held_out_perplexity", heldOut);
+        provenance.put("held_out_perplexity", perplexities);
         AtomicFiles.writeJson(directory.resolve("provenance.json"), provenance);
     }
 
