@@ -9,8 +9,7 @@ import kept.tokenizer.Tokenizer;
 
 /**
  * The part of a text that training does not see: the beginning of a user's text; of a JDK's sources a fixed share of the documents, chosen by their
- * names,
- * so that prose and code of one file are on the same side for vocabulary, teacher and student.
+ * names, so that prose and code of one file are on the same side for vocabulary, teacher and student.
  */
 final class HeldOut {
     /** The share of documents that is held out. */
