@@ -5,6 +5,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 import kept.tensor.Tensor;
 
@@ -239,7 +240,7 @@ final class AttentionGradientKernel {
         }
         int seenByAll = Math.clamp(shape.seen(query + first) - key, 0, padded);
         for (int lane = 0; lane < COLUMNS; lane += LANES) {
-            AttentionKernel.mask(blocks.scores, lane, seenByAll, padded, shape.seen(query + first + lane) - key);
+            AttentionGradientKernel.mask(blocks.scores, lane, seenByAll, padded, shape.seen(query + first + lane) - key);
             differentiate(blocks, first, lane, padded, scale);
         }
         int depth = Math.min(KEYS, shape.keys() - key);
@@ -285,4 +286,14 @@ final class AttentionGradientKernel {
             MemorySegment.copy(sums, (long) key * sumBytes, target.data(), target.index(key, 0) * Float.BYTES, (long) shape.width() * Float.BYTES);
         }
     }
+    static void mask(MemorySegment scores, int lane, int first, int end, int seenByFirst) {
+        scores = NativeView.of(scores);
+        FloatVector lanes = FloatVector.zero(SPECIES).addIndex(1);
+        for (int i = first; i < end; i++) {
+            long at = (long) i * ROW_BYTES + lane * 4L;
+            FloatVector s = FloatVector.fromMemorySegment(SPECIES, scores, at, ORDER);
+            s.blend(Float.NEGATIVE_INFINITY, lanes.compare(VectorOperators.LE, (float) (i - seenByFirst))).intoMemorySegment(scores, at, ORDER);
+        }
+    }
+
 }

@@ -2,10 +2,8 @@ package kept.backend.cpu;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 import kept.tensor.DType;
 import kept.tensor.Scope;
@@ -15,36 +13,41 @@ import kept.tensor.Tensor;
  * Causal grouped-query attention, out[t] = sum over s of p[t, s] v[s] with p[t, :] = softmax over s of scale q[t] . k[s], s up to
  * {@code keys - queries + t} (Vaswani et al. 2017), in blocks of keys with a running maximum (Dao et al. 2022, arXiv 2205.14135).
  *
- * <p>Scores are computed transposed, with a tile's columns, {@link MicroKernel#COLUMNS} queries, side by side in vectors:
+ * <p>Scores are computed transposed, with a tile's columns, {@link TileProduct#COLUMNS} queries, side by side in vectors, and in units of ln 2:
  *
  * <pre>
- *                     q^T  [width, queries]              m, l: running maximum and sum of a query
- *                     +------+
- *                     |      |                           for each block of keys
- *                     +------+                               s = k q^T
- *  k  [keys, width]   s, then p                              m' = max(m, max over keys of scale s)
- *    +-----+          +------+                               p  = e^(scale s - m')
- *    |     | block 0  |      |                               l  = l e^(m - m') + sum over keys of p
- *    +-----+          +------+                               o  = o e^(m - m') + v^T p
+ *                     q^T  [width, queries],          m, l: running maximum and sum of a query
+ *                     +------+  times scale / ln 2
+ *                     |      |                        for each block of keys
+ *                     +------+                            s  = k q^T
+ *  k  [keys, width]   s, then p                           m' = max(m, max over keys of s), rounded up to an integer
+ *    +-----+          +------+                            p  = 2^(s - m')
+ *    |     | block 0  |      |                            l  = l 2^(m - m') + sum over keys of p
+ *    +-----+          +------+                            o  = o 2^(m - m') + v^T p
  *    |     | block 1  |      |
- *    +-----+          +------+                           out = (o / l)^T, logSumExp = m + ln l
+ *    +-----+          +------+                        out = (o / l)^T, logSumExp = m ln 2 + ln l
  *                     o  [width, queries] += v^T p
  * </pre>
  *
- * <p>So softmax needs no sum across lanes, and p is written as the packed operand of the second product. Packed keys and values serve all query
- * heads of their group. Memory beyond the operands is that of one group's keys and values for each thread.
+ * <p>So softmax needs no sum across lanes, and p is the packed operand of the second product as it is written. Any m' that keeps p in range will do:
+ * an integer one changes seldom, and 2^(m - m') is exact. Packed keys and values serve all query heads of their group, and a block of keys serves
+ * {@value #QUERIES} queries while it is in the cache. Memory beyond the operands is that of one group's keys and values for each thread.
  */
 final class AttentionKernel {
     private static final int KEYS = 128;
     /** Fewer queries than these would not pay for packing the keys again. */
     private static final int LEAST_TASK_QUERIES = 256;
     private static final int TASKS = 16;
-    private static final int ROWS = MicroKernel.ROWS;
-    private static final int COLUMNS = MicroKernel.COLUMNS;
-    private static final int ROW_BYTES = COLUMNS * Float.BYTES;
+    /** Queries that read a block of keys while it is in the cache. */
+    private static final int QUERIES = 128;
+    private static final int ROWS = TileProduct.ROWS;
+    private static final int COLUMNS = TileProduct.COLUMNS;
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
     private static final int LANES = SPECIES.length();
-    private static final ByteOrder ORDER = ByteOrder.nativeOrder();
+    /** s = k q^T, k in panels {@code [width][ROWS]}. */
+    private static final TileProduct SCORES = TileProduct.of(new TileProduct.Form(1, ROWS, COLUMNS, false));
+    /** o += v^T p, v in panels {@code [keys][ROWS]}. */
+    private static final TileProduct SUMS = TileProduct.of(new TileProduct.Form(1, ROWS, COLUMNS, true));
 
     private final AttentionShape shape;
     private final Heads q;
@@ -115,30 +118,34 @@ final class AttentionKernel {
         });
     }
 
-    /** A thread's packed operands, blocks of scores and running sums, for the keys that the last query of a task sees. */
+    /** A thread's packed operands, scores and running sums, for the keys that the last query of a task sees. */
     private static final class Blocks {
         private final int paddedWidth;
+        /** {@code [key / ROWS][width][ROWS]}. */
         private final float[] keys;
+        /** For each block of keys {@code [width / ROWS][key][ROWS]}. */
         private final float[] values;
+        /** Of a vector block of queries {@code [width][COLUMNS]}, times scale / ln 2. */
         private final float[] queries;
-        private final float[] probabilities;
-        private final float[] max = new float[COLUMNS];
-        private final float[] sum = new float[COLUMNS];
+        /** Scores, then probabilities {@code [key][COLUMNS]}. */
+        private final float[] scores;
+        /** Of a vector block of queries {@code [width][COLUMNS]}. */
+        private final float[] sums;
+        private final float[] max = new float[QUERIES];
+        private final float[] sum = new float[QUERIES];
+        private final float[] blockMax = new float[COLUMNS];
         private final float[] factor = new float[COLUMNS];
         private final float[] scratch;
-        private final MemorySegment scores;
-        private final MemorySegment sums;
 
         Blocks(int seen, int width) {
             Workspace workspace = Workspace.ofThread();
             paddedWidth = Math.ceilDiv(width, ROWS) * ROWS;
             keys = workspace.array(0, Math.ceilDiv(seen, ROWS) * ROWS * width);
             values = workspace.array(1, seen * paddedWidth);
-            queries = workspace.array(2, Math.max(width, paddedWidth) * COLUMNS);
-            probabilities = workspace.array(3, KEYS * COLUMNS);
+            queries = workspace.array(2, QUERIES * width);
+            scores = workspace.array(3, KEYS * COLUMNS);
             scratch = workspace.array(4, COLUMNS * Packing.SCRATCH_PER_ROW);
-            scores = workspace.segment(0, KEYS * COLUMNS);
-            sums = workspace.segment(1, paddedWidth * COLUMNS);
+            sums = workspace.array(5, QUERIES * paddedWidth + COLUMNS * LANES);
         }
     }
 
@@ -152,113 +159,110 @@ final class AttentionKernel {
             Packing.pack(values, width, Math.min(KEYS, seen - key), ROWS, blocks.values, key * blocks.paddedWidth, blocks.scratch);
         }
         for (int head = group * shape.headsOfGroup(); head < (group + 1) * shape.headsOfGroup(); head++) {
-            for (int query = first; query < end; query += COLUMNS) {
-                queries(batch, head, query, Math.min(COLUMNS, end - query), seen, blocks);
+            for (int query = first; query < end; query += QUERIES) {
+                queries(batch, head, query, Math.min(QUERIES, end - query), seen, blocks);
             }
         }
     }
 
-    /** Some queries of one head, as many as a tile has columns or fewer. */
+    /** Some queries of one head against all keys that they see. */
     private void queries(int batch, int head, int query, int count, int packedKeys, Blocks blocks) {
         int width = shape.width();
         Packing.pack(q.matrix(batch, query, head), count, width, COLUMNS, blocks.queries, 0, blocks.scratch);
+        AttentionMath.scale(blocks.queries, Math.ceilDiv(count, COLUMNS) * COLUMNS * width, scale * VectorMath.LOG2_E);
         Arrays.fill(blocks.max, Float.NEGATIVE_INFINITY);
         Arrays.fill(blocks.sum, 0f);
+        Arrays.fill(blocks.sums, 0, Math.ceilDiv(count, COLUMNS) * COLUMNS * blocks.paddedWidth, 0f);
         int seen = shape.seen(query + count - 1);
         for (int key = 0; key < seen; key += KEYS) {
-            int n = Math.min(KEYS, seen - key);
-            for (int i = 0; i < n; i += ROWS) {
-                MicroKernel.tile(width, blocks.keys, (key + i) * width, blocks.queries, 0, blocks.scores, (long) i * ROW_BYTES, ROW_BYTES, false);
-            }
-            int seenByAll = Math.clamp(shape.seen(query) - key, 0, n);
-            for (int lane = 0; lane < COLUMNS; lane += LANES) {
-                mask(blocks.scores, lane, seenByAll, n, shape.seen(query + lane) - key);
-                softmax(blocks, lane, n, scale);
-            }
-            if (key > 0) {
-                rescale(blocks.sums, blocks.paddedWidth, blocks.factor);
-            }
             int depth = Math.min(KEYS, packedKeys - key);
-            for (int d = 0; d < blocks.paddedWidth; d += ROWS) {
-                MicroKernel.tile(n, blocks.values, key * blocks.paddedWidth + d * depth, blocks.probabilities, 0, blocks.sums,
-                    (long) d * ROW_BYTES, ROW_BYTES, key > 0);
+            for (int first = 0; first < count; first += COLUMNS) {
+                int n = Math.min(KEYS, shape.seen(query + Math.min(first + COLUMNS, count) - 1) - key);
+                if (n > 0) {
+                    keys(key, n, depth, query, first, blocks);
+                }
             }
         }
-        store(batch, head, query, count, blocks);
+        for (int first = 0; first < count; first += COLUMNS) {
+            store(batch, head, query + first, first, Math.min(COLUMNS, count - first), blocks);
+        }
+    }
+
+    /** A vector block of queries against the first n of a block of keys, which was packed with so many as depth. */
+    private void keys(int key, int n, int depth, int query, int first, Blocks blocks) {
+        int width = shape.width();
+        for (int i = 0; i < n; i += ROWS) {
+            SCORES.multiply(width, blocks.keys, (key + i) * width, blocks.queries, first * width, blocks.scores, i * COLUMNS, COLUMNS);
+        }
+        int seenByAll = Math.clamp(shape.seen(query + first) - key, 0, n);
+        for (int lane = 0; lane < COLUMNS; lane += LANES) {
+            AttentionMath.mask(blocks.scores, lane, COLUMNS, seenByAll, n, shape.seen(query + first + lane) - key);
+            AttentionMath.max(blocks.scores, lane, COLUMNS, n, blocks.blockMax);
+        }
+        int sums = first * blocks.paddedWidth;
+        if (raise(blocks, first) && key > 0) {
+            rescale(blocks.sums, sums, blocks.paddedWidth, blocks.factor);
+        }
+        for (int lane = 0; lane < COLUMNS; lane += LANES) {
+            exponentiate(blocks, first, lane, n);
+        }
+        for (int d = 0; d < blocks.paddedWidth; d += ROWS) {
+            SUMS.multiply(n, blocks.values, key * blocks.paddedWidth + d * depth, blocks.scores, 0, blocks.sums, sums + d * COLUMNS, COLUMNS);
+        }
     }
 
     /**
-     * Makes the scores of keys that a query does not see minus infinity.
+     * m' = max(m, s) rounded up to an integer, factor = 2^(m - m') and l = l 2^(m - m'), both exactly.
      *
-     * @param scores {@code [keys][COLUMNS]}
-     * @param lane the first query of the vector
-     * @param first the first key that some query does not see
-     * @param end the number of keys
-     * @param seenByFirst how many keys from the block's first on the vector's first query sees; negative if the block lies beyond
+     * @return whether a maximum changed
      */
-    static void mask(MemorySegment scores, int lane, int first, int end, int seenByFirst) {
-        scores = NativeView.of(scores);
-        FloatVector lanes = FloatVector.zero(SPECIES).addIndex(1);
-        for (int i = first; i < end; i++) {
-            long at = (long) i * ROW_BYTES + lane * 4L;
-            FloatVector s = FloatVector.fromMemorySegment(SPECIES, scores, at, ORDER);
-            s.blend(Float.NEGATIVE_INFINITY, lanes.compare(VectorOperators.LE, (float) (i - seenByFirst))).intoMemorySegment(scores, at, ORDER);
+    private static boolean raise(Blocks blocks, int first) {
+        boolean raised = false;
+        for (int i = 0; i < COLUMNS; i++) {
+            float old = blocks.max[first + i];
+            float max = blocks.blockMax[i] > old ? (float) Math.ceil(blocks.blockMax[i]) : old;
+            blocks.factor[i] = 1f;
+            if (max != old) {
+                raised = true;
+                blocks.factor[i] = AttentionMath.powerOfTwo(old - max);
+                blocks.max[first + i] = max;
+                blocks.sum[first + i] *= blocks.factor[i];
+            }
         }
+        return raised;
     }
 
-    /** One step of the running softmax for a vector of queries: updates max and sum, leaves e^(m - m') in factor and p in probabilities. */
-    private static void softmax(Blocks blocks, int lane, int keys, float scale) {
-        FloatVector old = FloatVector.fromArray(SPECIES, blocks.max, lane);
-        raise(blocks, lane, keys, scale);
-        FloatVector factor = VectorMath.exp(old.sub(FloatVector.fromArray(SPECIES, blocks.max, lane)));
-        factor.intoArray(blocks.factor, lane);
-        FloatVector.fromArray(SPECIES, blocks.sum, lane).mul(factor).intoArray(blocks.sum, lane);
-        exponentiate(blocks, lane, keys, scale);
-    }
-
-    /** m' = max(m, scale s). */
-    private static void raise(Blocks blocks, int lane, int keys, float scale) {
-        MemorySegment scores = NativeView.of(blocks.scores);
-        FloatVector max = FloatVector.fromArray(SPECIES, blocks.max, lane);
+    /** p = 2^(s - m'), added to the sum l. */
+    private static void exponentiate(Blocks blocks, int first, int lane, int keys) {
+        float[] scores = blocks.scores;
+        FloatVector max = FloatVector.fromArray(SPECIES, blocks.max, first + lane);
+        FloatVector sum = FloatVector.fromArray(SPECIES, blocks.sum, first + lane);
         for (int i = 0; i < keys; i++) {
-            FloatVector s = FloatVector.fromMemorySegment(SPECIES, scores, (long) i * ROW_BYTES + lane * 4L, ORDER).mul(scale);
-            max = max.blend(s, s.compare(VectorOperators.GT, max));
+            FloatVector p = AttentionMath.exp2(FloatVector.fromArray(SPECIES, scores, i * COLUMNS + lane).sub(max));
+            p.intoArray(scores, i * COLUMNS + lane);
+            sum = p.add(sum);
         }
-        max.intoArray(blocks.max, lane);
+        sum.intoArray(blocks.sum, first + lane);
     }
 
-    /** p = e^(scale s - m'), added to the sum. */
-    private static void exponentiate(Blocks blocks, int lane, int keys, float scale) {
-        MemorySegment scores = NativeView.of(blocks.scores);
-        FloatVector minus = FloatVector.fromArray(SPECIES, blocks.max, lane).neg();
-        FloatVector factor = FloatVector.broadcast(SPECIES, scale);
-        FloatVector sum = FloatVector.fromArray(SPECIES, blocks.sum, lane);
-        for (int i = 0; i < keys; i++) {
-            FloatVector s = FloatVector.fromMemorySegment(SPECIES, scores, (long) i * ROW_BYTES + lane * 4L, ORDER);
-            FloatVector p = VectorMath.exp(s.fma(factor, minus));
-            p.intoArray(blocks.probabilities, i * COLUMNS + lane);
-            sum = sum.add(p);
-        }
-        sum.intoArray(blocks.sum, lane);
-    }
-
-    private static void rescale(MemorySegment sums, int rows, float[] factor) {
-        sums = NativeView.of(sums);
+    private static void rescale(float[] sums, int at, int rows, float[] factor) {
         for (int lane = 0; lane < COLUMNS; lane += LANES) {
             FloatVector f = FloatVector.fromArray(SPECIES, factor, lane);
             for (int d = 0; d < rows; d++) {
-                long at = (long) d * ROW_BYTES + lane * 4L;
-                FloatVector.fromMemorySegment(SPECIES, sums, at, ORDER).mul(f).intoMemorySegment(sums, at, ORDER);
+                FloatVector.fromArray(SPECIES, sums, at + d * COLUMNS + lane).mul(f).intoArray(sums, at + d * COLUMNS + lane);
             }
         }
     }
 
-    private void store(int batch, int head, int query, int count, Blocks blocks) {
+    /** out = (o / l)^T, logSumExp = m ln 2 + ln l. */
+    private void store(int batch, int head, int query, int first, int count, Blocks blocks) {
         long at = logSumExpOffset + ((long) batch * shape.heads() + head) * shape.queries() + query;
         for (int i = 0; i < count; i++) {
-            logSumExp.setAtIndex(ValueLayout.JAVA_FLOAT, at + i, blocks.max[i] + VectorMath.log(blocks.sum[i]));
-            blocks.factor[i] = 1f / blocks.sum[i];
+            float sum = blocks.sum[first + i];
+            logSumExp.setAtIndex(ValueLayout.JAVA_FLOAT, at + i, Math.fma(blocks.max[first + i], VectorMath.LN2, VectorMath.log(sum)));
+            blocks.factor[i] = 1f / sum;
         }
-        Packing.storeTransposed(blocks.sums, shape.width(), count, blocks.factor, out.matrix(batch, query, head), blocks.queries, blocks.scratch);
+        AttentionMath.storeTransposed(blocks.sums, first * blocks.paddedWidth, shape.width(), count, blocks.factor, out.matrix(batch, query, head),
+            blocks.scratch);
     }
 }
