@@ -1,60 +1,130 @@
 package kept.bench;
 
-import java.util.concurrent.TimeUnit;
+import ai.djl.ndarray.NDArray;
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.stream.Collectors;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
-import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Level;
-import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
-import org.openjdk.jmh.annotations.Setup;
-import org.openjdk.jmh.annotations.State;
-import org.openjdk.jmh.annotations.TearDown;
-import org.openjdk.jmh.annotations.Warmup;
 
-/** The product of two square f32 matrices: {@code 2 size^3} operations. */
-@State(org.openjdk.jmh.annotations.Scope.Benchmark)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MILLISECONDS)
-@Warmup(iterations = 5, time = 1)
-@Measurement(iterations = 5, time = 1)
-@Fork(1)
-public class MatmulBenchmark {
-    /** Rows and columns of each matrix. */
-    @Param({"512", "1024", "2048"})
-    public int size;
+/**
+ * Products of f32 matrices, squares and those of a linear layer of the three sizes of {@link Xkd}, with transposed operands as views on both sides.
+ * The peer is called through DJL's own method.
+ */
+public class MatmulBenchmark extends Contest {
+    /** A layer: tokens, outputs, inputs. */
+    @Param({"512x512x512", "1024x1024x1024", "2048x2048x2048",
+            "2048x256x256", "2048x768x256", "2048x256x768", "2048x4096x256",
+            "1024x768x768", "1024x2304x768", "1024x768x2304", "1024x32000x768",
+            "1024x3072x1024", "1024x1024x3072", "1024x32000x1024"})
+    public String layer;
 
-    private Scope operands;
+    /** Which of the layer's products. */
+    @Param
+    public Form form;
+
     private Tensor left;
     private Tensor right;
 
-    /** Makes the operands. */
-    @Setup(Level.Trial)
-    public void open() {
-        operands = Scope.open();
-        left = Tensor.normal(1, 0, size, size);
-        right = Tensor.normal(1, 1, size, size);
-    }
+    /** For JMH. */
+    public MatmulBenchmark() {}
 
-    /** Frees the operands. */
-    @TearDown(Level.Trial)
-    public void close() {
-        operands.close();
-    }
+    /** Which operands are transposed, and what that serves in a linear layer y = x W^T. */
+    public enum Form {
+        /** Neither: {@code dx = dy W}. */
+        NN(false, false, 0, 2, 1),
+        /** The right: {@code y = x W^T}. */
+        NT(false, true, 0, 1, 2),
+        /** The left: {@code dW = dy^T x}. */
+        TN(true, false, 1, 2, 0),
+        /** Both: no product of training; {@code y} with x stored by columns. */
+        TT(true, true, 0, 1, 2);
 
-    /**
-     * One product, its result freed at once.
-     *
-     * @return its element count
-     */
-    @Benchmark
-    public long product() {
-        try (var _ = Scope.open()) {
-            return left.matmul(right).elementCount();
+        private final boolean left;
+        private final boolean right;
+        private final int[] order;
+
+        /** The last three say which of tokens, outputs and inputs are the product's m, n and k. */
+        Form(boolean left, boolean right, int... order) {
+            this.left = left;
+            this.right = right;
+            this.order = order;
         }
+    }
+
+    private int[] mnk() {
+        String[] sizes = layer.split("x");
+        return Arrays.stream(form.order).map(which -> Integer.parseInt(sizes[which])).toArray();
+    }
+
+    @Override
+    void prepare() {
+        int[] mnk = mnk();
+        int m = mnk[0];
+        int n = mnk[1];
+        int k = mnk[2];
+        left = form.left ? Tensor.normal(1, 0, k, m) : Tensor.normal(1, 0, m, k);
+        right = form.right ? Tensor.normal(1, 1, n, k) : Tensor.normal(1, 1, k, n);
+    }
+
+    @Override
+    void run() {
+        try (var _ = Scope.open()) {
+            (form.left ? left.transpose(0, 1) : left).matmul(form.right ? right.transpose(0, 1) : right);
+        }
+    }
+
+    @Override
+    Runnable preparePeer(Libtorch torch) {
+        NDArray a = form.left ? torch.copy(left).transpose(1, 0) : torch.copy(left);
+        NDArray b = form.right ? torch.copy(right).transpose(1, 0) : torch.copy(right);
+        return () -> a.matMul(b).close();
+    }
+
+    /** Each row of the product as a sum of rows of the right operand, which is copied upright first if it is not. */
+    @Override
+    Runnable preparePlain() {
+        float[] a = (form.left ? left.transpose(0, 1) : left).toFloatArray();
+        float[] b = (form.right ? right.transpose(0, 1) : right).toFloatArray();
+        int[] mnk = mnk();
+        int m = mnk[0];
+        int n = mnk[1];
+        int k = mnk[2];
+        float[] c = new float[m * n];
+        return () -> {
+            Arrays.fill(c, 0);
+            for (int i = 0; i < m; i++) {
+                for (int p = 0; p < k; p++) {
+                    addScaled(a[i * k + p], b, p * n, c, i * n, n);
+                }
+            }
+        };
+    }
+
+    private static void addScaled(float factor, float[] from, int fromAt, float[] to, int toAt, int count) {
+        for (int j = 0; j < count; j++) {
+            to[toAt + j] += factor * from[fromAt + j];
+        }
+    }
+
+    @Override
+    String label() {
+        return "product " + form.name().toLowerCase(Locale.ROOT);
+    }
+
+    @Override
+    String sizes() {
+        return Arrays.stream(mnk()).mapToObj(Integer::toString).collect(Collectors.joining("x"));
+    }
+
+    @Override
+    Ceiling ceiling() {
+        return Ceiling.MULTIPLY_ADD;
+    }
+
+    @Override
+    double work() {
+        return Arrays.stream(mnk()).asDoubleStream().reduce(2, (a, b) -> a * b);
     }
 }

@@ -1,5 +1,5 @@
 /**
- * Measurements of speed: JMH benchmarks, the whole XKD step in the form its PyTorch peer reports, and matrix products against the processor's peak.
- * Nothing here is used by the other modules.
+ * Measurements of speed: contests, each this library, libtorch and a plain loop at the same work, which JMH runs alone and {@code bin/bench} in turns
+ * as a table; and the whole XKD step in the form its PyTorch peer reports. Nothing here is used by the other modules.
  */
 package kept.bench;
