@@ -2,10 +2,8 @@ package kept.backend.cpu;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 import kept.tensor.Tensor;
 
@@ -18,30 +16,38 @@ import kept.tensor.Tensor;
  *   for each block of queries, for each block of keys that they see
  *       p  = e^(scale k q^T - logSumExp)     [keys, queries]
  *       dp = v g^T                           [keys, queries]
- *       ds = scale p (dp - delta)            [keys, queries]
- *       dq^T += k^T ds                       [width, queries]
+ *       ds = p (dp - delta)                  [keys, queries]
+ *       dq^T += k^T ds                       [width, queries], in the end times scale
  *       dv   += p g                          [keys, width]
- *       dk   += ds q                         [keys, width]
+ *       dk   += ds q                         [keys, width], in the end times scale
  * </pre>
  *
- * <p>A task owns a key head of a sequence: it sums dk and dv over the query heads of its group and the blocks of queries, in order, so that
- * nobody else adds to them. As there, vectors hold queries side by side; p and ds are transposed into panels for the last two products.
+ * <p>As there, vectors hold queries side by side. The last two products take scalars from rows of p and ds as they lie. A task owns the queries of
+ * a key head, or a part of them where there are few key heads: it sums dk and dv over the query heads of the group and the blocks of queries, in
+ * order. Where there are parts, their sums are added in order afterwards, and their number is bounded, so that memory is proportional to the keys.
  */
 final class AttentionGradientKernel {
     private static final int KEYS = 64;
-    private static final int ROWS = MicroKernel.ROWS;
-    private static final int COLUMNS = MicroKernel.COLUMNS;
-    /** At least 64 queries, so that tiles of dk and dv are fetched and stored for enough work. */
-    private static final int QUERIES = Math.ceilDiv(64, COLUMNS) * COLUMNS;
-    private static final int ROW_BYTES = COLUMNS * Float.BYTES;
+    private static final int ROWS = TileProduct.ROWS;
+    private static final int COLUMNS = TileProduct.COLUMNS;
+    /** Many queries, so that tiles of dk and dv are fetched and stored for enough work. */
+    private static final int QUERIES = Math.ceilDiv(128, COLUMNS) * COLUMNS;
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
     private static final int LANES = SPECIES.length();
-    private static final ByteOrder ORDER = ByteOrder.nativeOrder();
-    private static final float[] ONES = new float[COLUMNS];
+    /** Floats from a key's probabilities to the next key's: no power of two, which would put them into few sets of the cache. */
+    private static final int PITCH = QUERIES + LANES;
+    /** s = k q^T and dp = v g^T, k and v in panels {@code [width][ROWS]}. */
+    private static final TileProduct SCORES = TileProduct.of(new TileProduct.Form(1, ROWS, COLUMNS, false));
+    /** dq^T += k^T ds, k in panels {@code [keys][ROWS]}. */
+    private static final TileProduct QUERY_SUMS = TileProduct.of(new TileProduct.Form(1, ROWS, PITCH, true));
+    /** dv += p g and dk += ds q. */
+    private static final TileProduct KEY_SUMS = TileProduct.of(new TileProduct.Form(PITCH, 1, COLUMNS, true));
 
-    static {
-        Arrays.fill(ONES, 1f);
-    }
+    /** A part of fewer queries would not pay for packing the keys again. */
+    private static final int LEAST_TASK_QUERIES = 512;
+    private static final int TASKS = 8;
+    /** The most floats that parts may take for sums of their own. */
+    private static final int MOST_SUMS = 1 << 24;
 
     private final AttentionShape shape;
     private final Inputs inputs;
@@ -101,199 +107,216 @@ final class AttentionGradientKernel {
     static void backward(AttentionShape shape, Heads gradient, Heads q, Heads k, Heads v, float scale, Heads out, MemorySegment logSumExp,
             long logSumExpOffset, Heads dq, Heads dk, Heads dv) {
         Inputs inputs = new Inputs(gradient, q, k, v, out, logSumExp, logSumExpOffset);
-        AttentionGradientKernel kernel = new AttentionGradientKernel(shape, inputs, scale, dq, dk, dv);
-        WorkerPool.shared().run(shape.batch() * shape.groups(), task -> kernel.task(task / shape.groups(), task % shape.groups()));
+        new AttentionGradientKernel(shape, inputs, scale, dq, dk, dv).run();
     }
 
-    /** A thread's packed operands, blocks of probabilities and sums. */
+    private void run() {
+        int pairs = shape.batch() * shape.groups();
+        int sums = sums();
+        int most = pairs == 0 ? 1 : Math.clamp(MOST_SUMS / ((long) pairs * sums), 1, Math.ceilDiv(TASKS, pairs));
+        int parts = Math.clamp(shape.queries() / LEAST_TASK_QUERIES, 1, most);
+        int queries = Math.ceilDiv(Math.ceilDiv(shape.queries(), parts), QUERIES) * QUERIES;
+        float[] partial = parts == 1 ? null : Workspace.ofThread().array(10, pairs * parts * sums);
+        WorkerPool.shared().run(pairs * parts, task -> {
+            int pair = task % pairs;
+            int part = parts - 1 - task / pairs; // the last part, which sees most keys, first
+            int end = Math.min(shape.queries(), (part + 1) * queries);
+            float[] target = partial == null ? Workspace.ofThread().array(10, sums) : partial;
+            int at = partial == null ? 0 : (pair * parts + part) * sums;
+            task(pair / shape.groups(), pair % shape.groups(), part * queries, end, target, at);
+            if (partial == null) {
+                store(pair / shape.groups(), pair % shape.groups(), target, 0);
+            }
+        });
+        if (partial != null) {
+            WorkerPool.shared().run(pairs, pair -> {
+                for (int part = 1; part < parts; part++) {
+                    AttentionMath.add(partial, (pair * parts + part) * sums, partial, pair * parts * sums, sums);
+                }
+                store(pair / shape.groups(), pair % shape.groups(), partial, pair * parts * sums);
+            });
+        }
+    }
+
+    /** Floats from a row of dk and dv to the next. */
+    private int columns() {
+        return Math.ceilDiv(shape.width(), COLUMNS) * COLUMNS;
+    }
+
+    /** Floats of the sums dk and dv. */
+    private int sums() {
+        return 2 * Math.ceilDiv(shape.keys(), ROWS) * ROWS * columns();
+    }
+
+    /** A thread's packed operands and blocks of probabilities. */
     private static final class Blocks {
-        /** Bytes of a row of dk and dv. */
-        private final int sumBytes;
         private final int paddedWidth;
         /** Of the products with q^T and g^T: {@code [key / ROWS][width][ROWS]}. */
         private final float[] keys;
         private final float[] values;
         /** Of the product with ds: for each block of keys {@code [width / ROWS][key][ROWS]}. */
         private final float[] transposedKeys;
-        /** {@code [query / COLUMNS][width][COLUMNS]}. */
+        /** {@code [query / COLUMNS][width][COLUMNS]}, queries times scale / ln 2. */
         private final float[] transposedQueries;
         private final float[] transposedGradients;
         /** {@code [width / COLUMNS][query][COLUMNS]}. */
         private final float[] queries;
         private final float[] gradients;
-        /** {@code [key][COLUMNS]}. */
-        private final float[] probabilities;
+        /** {@code [key][PITCH]}: s, then p; dp, then ds. */
+        private final float[] scores;
         private final float[] scoreGradients;
-        /** {@code [key / ROWS][query][ROWS]}. */
-        private final float[] probabilityPanels;
-        private final float[] scoreGradientPanels;
+        /** {@code [query / COLUMNS][width][COLUMNS]}. */
+        private final float[] dq;
         private final float[] scratch;
         private final float[] logSumExp = new float[QUERIES];
         private final float[] delta = new float[QUERIES];
-        private final MemorySegment scores;
-        private final MemorySegment probabilityGradients;
-        private final MemorySegment dq;
-        private final MemorySegment dk;
-        private final MemorySegment dv;
+        private final float[] factors = new float[COLUMNS];
 
-        Blocks(int keyCount, int width) {
+        Blocks(int seen, int width, int columns) {
             Workspace workspace = Workspace.ofThread();
             paddedWidth = Math.ceilDiv(width, ROWS) * ROWS;
-            int columns = Math.ceilDiv(width, COLUMNS) * COLUMNS;
-            int paddedKeys = Math.ceilDiv(keyCount, ROWS) * ROWS;
-            sumBytes = columns * Float.BYTES;
+            int paddedKeys = Math.ceilDiv(seen, ROWS) * ROWS;
             keys = workspace.array(0, paddedKeys * width);
             values = workspace.array(1, paddedKeys * width);
-            transposedKeys = workspace.array(2, keyCount * paddedWidth);
-            transposedQueries = workspace.array(3, QUERIES * paddedWidth);
+            transposedKeys = workspace.array(2, seen * paddedWidth);
+            transposedQueries = workspace.array(3, QUERIES * width);
             transposedGradients = workspace.array(4, QUERIES * width);
             queries = workspace.array(5, QUERIES * columns);
             gradients = workspace.array(6, QUERIES * columns);
-            probabilities = workspace.array(7, KEYS * COLUMNS);
-            scoreGradients = workspace.array(8, KEYS * COLUMNS);
-            probabilityPanels = workspace.array(9, Math.max(KEYS * QUERIES, COLUMNS * width));
-            scoreGradientPanels = workspace.array(10, KEYS * QUERIES);
+            scores = workspace.array(7, Math.max(KEYS * PITCH, QUERIES * width));
+            scoreGradients = workspace.array(8, KEYS * PITCH);
+            dq = workspace.array(9, QUERIES * paddedWidth + COLUMNS * LANES);
             scratch = workspace.array(11, COLUMNS * Packing.SCRATCH_PER_ROW);
-            scores = workspace.segment(2, KEYS * COLUMNS);
-            probabilityGradients = workspace.segment(3, KEYS * COLUMNS);
-            dq = workspace.segment(4, QUERIES * paddedWidth);
-            dk = workspace.segment(5, paddedKeys * columns);
-            dv = workspace.segment(6, paddedKeys * columns);
         }
     }
 
-    private void task(int batch, int group) {
+    /** Computes dq of some queries and what they add to dk and dv. */
+    private void task(int batch, int group, int first, int end, float[] sums, int at) {
         int width = shape.width();
-        Blocks blocks = new Blocks(shape.keys(), width);
-        Matrix k = inputs.k.matrix(batch, 0, group);
-        Packing.pack(k, shape.keys(), width, ROWS, blocks.keys, 0, blocks.scratch);
-        Packing.pack(inputs.v.matrix(batch, 0, group), shape.keys(), width, ROWS, blocks.values, 0, blocks.scratch);
-        for (int key = 0; key < shape.keys(); key += KEYS) {
-            Matrix part = inputs.k.matrix(batch, key, group).transposed();
-            Packing.pack(part, width, Math.min(KEYS, shape.keys() - key), ROWS, blocks.transposedKeys, key * blocks.paddedWidth, blocks.scratch);
+        Arrays.fill(sums, at, at + sums(), 0f);
+        if (first >= end) {
+            return;
         }
-        blocks.dk.asSlice(0, (long) shape.keys() * blocks.sumBytes).fill((byte) 0);
-        blocks.dv.asSlice(0, (long) shape.keys() * blocks.sumBytes).fill((byte) 0);
+        int seen = shape.seen(end - 1);
+        Blocks blocks = new Blocks(seen, width, columns());
+        Arrays.fill(blocks.factors, scale);
+        Packing.pack(inputs.k.matrix(batch, 0, group), seen, width, ROWS, blocks.keys, 0, blocks.scratch);
+        Packing.pack(inputs.v.matrix(batch, 0, group), seen, width, ROWS, blocks.values, 0, blocks.scratch);
+        for (int key = 0; key < seen; key += KEYS) {
+            Matrix part = inputs.k.matrix(batch, key, group).transposed();
+            Packing.pack(part, width, Math.min(KEYS, seen - key), ROWS, blocks.transposedKeys, key * blocks.paddedWidth, blocks.scratch);
+        }
         for (int head = group * shape.headsOfGroup(); head < (group + 1) * shape.headsOfGroup(); head++) {
-            for (int query = 0; query < shape.queries(); query += QUERIES) {
-                queries(batch, head, query, Math.min(QUERIES, shape.queries() - query), blocks);
+            for (int query = first; query < end; query += QUERIES) {
+                queries(batch, head, query, Math.min(QUERIES, end - query), seen, blocks, sums, at);
             }
         }
-        store(blocks.dk, blocks.sumBytes, dk.matrix(batch, 0, group));
-        store(blocks.dv, blocks.sumBytes, dv.matrix(batch, 0, group));
     }
 
     /** A block of queries of one head against all keys that they see. */
-    private void queries(int batch, int head, int query, int count, Blocks blocks) {
-        int width = shape.width();
-        for (int first = 0; first < count; first += COLUMNS) {
-            prepare(batch, head, query, first, Math.min(COLUMNS, count - first), blocks);
-        }
-        Packing.pack(inputs.q.matrix(batch, query, head).transposed(), width, count, COLUMNS, blocks.queries, 0, blocks.scratch);
-        Packing.pack(inputs.gradient.matrix(batch, query, head).transposed(), width, count, COLUMNS, blocks.gradients, 0, blocks.scratch);
+    private void queries(int batch, int head, int query, int count, int packedKeys, Blocks blocks, float[] sums, int at) {
+        prepare(batch, head, query, count, blocks);
+        int dv = at + sums() / 2;
         int seen = shape.seen(query + count - 1);
         for (int key = 0; key < seen; key += KEYS) {
             int n = Math.min(KEYS, seen - key);
+            int depth = Math.min(KEYS, packedKeys - key);
             for (int first = 0; first < count; first += COLUMNS) {
-                scores(query, first, key, n, blocks);
+                int seenByTile = Math.min(KEYS, shape.seen(query + Math.min(first + COLUMNS, count) - 1) - key);
+                if (seenByTile > 0) {
+                    keys(key, seenByTile, depth, query, first, blocks);
+                }
             }
-            addProducts(blocks.probabilityPanels, blocks.gradients, n, count, key, blocks.dv, blocks.sumBytes);
-            addProducts(blocks.scoreGradientPanels, blocks.queries, n, count, key, blocks.dk, blocks.sumBytes);
+            addProducts(blocks.scores, blocks.gradients, key, n, query, count, sums, dv);
+            addProducts(blocks.scoreGradients, blocks.queries, key, n, query, count, sums, at);
         }
         for (int first = 0; first < count; first += COLUMNS) {
-            MemorySegment sums = blocks.dq.asSlice((long) first * blocks.paddedWidth * Float.BYTES);
             Matrix target = dq.matrix(batch, query + first, head);
-            Packing.storeTransposed(sums, width, Math.min(COLUMNS, count - first), ONES, target, blocks.transposedQueries, blocks.scratch);
+            AttentionMath.storeTransposed(blocks.dq, first * blocks.paddedWidth, shape.width(), Math.min(COLUMNS, count - first), blocks.factors,
+                target, blocks.scratch);
         }
     }
 
-    /** Packs q^T and g^T of a vector block of queries, and computes delta. Columns beyond the last query get probability 0. */
-    private void prepare(int batch, int head, int query, int first, int count, Blocks blocks) {
+    /** Packs q, g and their transposes, and computes delta. Columns beyond the last query get probability 0. */
+    private void prepare(int batch, int head, int query, int count, Blocks blocks) {
         int width = shape.width();
-        int at = first * width;
-        Packing.pack(inputs.q.matrix(batch, query + first, head), count, width, COLUMNS, blocks.transposedQueries, at, blocks.scratch);
-        Packing.pack(inputs.gradient.matrix(batch, query + first, head), count, width, COLUMNS, blocks.transposedGradients, at, blocks.scratch);
-        float[] outputs = blocks.probabilityPanels;
-        Packing.pack(inputs.out.matrix(batch, query + first, head), count, width, COLUMNS, outputs, 0, blocks.scratch);
-        for (int lane = 0; lane < COLUMNS; lane += LANES) {
-            FloatVector delta = FloatVector.zero(SPECIES);
-            for (int d = 0; d < width; d++) {
-                FloatVector g = FloatVector.fromArray(SPECIES, blocks.transposedGradients, at + d * COLUMNS + lane);
-                delta = g.fma(FloatVector.fromArray(SPECIES, outputs, d * COLUMNS + lane), delta);
-            }
-            delta.intoArray(blocks.delta, first + lane);
+        int padded = Math.ceilDiv(count, COLUMNS) * COLUMNS;
+        Matrix q = inputs.q.matrix(batch, query, head);
+        Matrix g = inputs.gradient.matrix(batch, query, head);
+        float[] outputs = blocks.scores;
+        Packing.pack(q, count, width, COLUMNS, blocks.transposedQueries, 0, blocks.scratch);
+        Packing.pack(g, count, width, COLUMNS, blocks.transposedGradients, 0, blocks.scratch);
+        Packing.pack(inputs.out.matrix(batch, query, head), count, width, COLUMNS, outputs, 0, blocks.scratch);
+        Packing.pack(q.transposed(), width, count, COLUMNS, blocks.queries, 0, blocks.scratch);
+        Packing.pack(g.transposed(), width, count, COLUMNS, blocks.gradients, 0, blocks.scratch);
+        AttentionMath.scale(blocks.transposedQueries, padded * width, scale * VectorMath.LOG2_E);
+        for (int first = 0; first < padded; first += LANES) {
+            delta(blocks.transposedGradients, outputs, first / COLUMNS * COLUMNS * width + first % COLUMNS, width, blocks.delta, first);
         }
-        Arrays.fill(blocks.logSumExp, first, first + COLUMNS, Float.POSITIVE_INFINITY);
-        long index = inputs.logSumExpOffset + ((long) batch * shape.heads() + head) * shape.queries() + query + first;
-        MemorySegment.copy(inputs.logSumExp, ValueLayout.JAVA_FLOAT, index * Float.BYTES, blocks.logSumExp, first, count);
+        Arrays.fill(blocks.logSumExp, Float.POSITIVE_INFINITY);
+        long index = inputs.logSumExpOffset + ((long) batch * shape.heads() + head) * shape.queries() + query;
+        MemorySegment.copy(inputs.logSumExp, ValueLayout.JAVA_FLOAT, index * Float.BYTES, blocks.logSumExp, 0, count);
+        AttentionMath.scale(blocks.logSumExp, padded, VectorMath.LOG2_E);
+        Arrays.fill(blocks.dq, 0, padded * blocks.paddedWidth, 0f);
     }
 
-    /** Computes p and ds of a block of keys and a vector block of queries, adds to dq, and lays p and ds out for the products with g and q. */
-    private void scores(int query, int first, int key, int n, Blocks blocks) {
+    private static void delta(float[] gradients, float[] outputs, int at, int width, float[] delta, int lane) {
+        FloatVector sum = FloatVector.zero(SPECIES);
+        for (int d = 0; d < width; d++) {
+            FloatVector g = FloatVector.fromArray(SPECIES, gradients, at + d * COLUMNS);
+            sum = g.fma(FloatVector.fromArray(SPECIES, outputs, at + d * COLUMNS), sum);
+        }
+        sum.intoArray(delta, lane);
+    }
+
+    /** Computes p and ds of the first n of a block of keys, which was packed with so many as depth, and a vector block of queries; adds to dq. */
+    private void keys(int key, int n, int depth, int query, int first, Blocks blocks) {
         int width = shape.width();
         int padded = Math.ceilDiv(n, ROWS) * ROWS;
         for (int i = 0; i < padded; i += ROWS) {
-            int at = (key + i) * width;
-            long row = (long) i * ROW_BYTES;
-            MicroKernel.tile(width, blocks.keys, at, blocks.transposedQueries, first * width, blocks.scores, row, ROW_BYTES, false);
-            MicroKernel.tile(width, blocks.values, at, blocks.transposedGradients, first * width, blocks.probabilityGradients, row, ROW_BYTES, false);
+            int panel = (key + i) * width;
+            SCORES.multiply(width, blocks.keys, panel, blocks.transposedQueries, first * width, blocks.scores, i * PITCH + first, PITCH);
+            SCORES.multiply(width, blocks.values, panel, blocks.transposedGradients, first * width, blocks.scoreGradients, i * PITCH + first, PITCH);
         }
         int seenByAll = Math.clamp(shape.seen(query + first) - key, 0, padded);
-        for (int lane = 0; lane < COLUMNS; lane += LANES) {
-            AttentionGradientKernel.mask(blocks.scores, lane, seenByAll, padded, shape.seen(query + first + lane) - key);
-            differentiate(blocks, first, lane, padded, scale);
+        for (int lane = first; lane < first + COLUMNS; lane += LANES) {
+            AttentionMath.mask(blocks.scores, lane, PITCH, seenByAll, padded, shape.seen(query + lane) - key);
+            differentiate(blocks, lane, padded);
         }
-        int depth = Math.min(KEYS, shape.keys() - key);
         for (int d = 0; d < blocks.paddedWidth; d += ROWS) {
-            MicroKernel.tile(n, blocks.transposedKeys, key * blocks.paddedWidth + d * depth, blocks.scoreGradients, 0, blocks.dq,
-                ((long) first * blocks.paddedWidth + (long) d * COLUMNS) * Float.BYTES, ROW_BYTES, key > 0);
-        }
-        for (int i = 0; i < padded; i += ROWS) {
-            int panel = i * QUERIES + first * ROWS;
-            Packing.transposeStrip(blocks.probabilities, i * COLUMNS, blocks.probabilityPanels, panel, blocks.scratch);
-            Packing.transposeStrip(blocks.scoreGradients, i * COLUMNS, blocks.scoreGradientPanels, panel, blocks.scratch);
+            QUERY_SUMS.multiply(n, blocks.transposedKeys, key * blocks.paddedWidth + d * depth, blocks.scoreGradients, first, blocks.dq,
+                first * blocks.paddedWidth + d * COLUMNS, COLUMNS);
         }
     }
 
-    /** p = e^(scale s - logSumExp) and ds = scale p (dp - delta) for a vector of queries. */
-    private static void differentiate(Blocks blocks, int first, int lane, int keys, float scale) {
-        FloatVector factor = FloatVector.broadcast(SPECIES, scale);
-        FloatVector minus = FloatVector.fromArray(SPECIES, blocks.logSumExp, first + lane).neg();
-        FloatVector delta = FloatVector.fromArray(SPECIES, blocks.delta, first + lane);
-        MemorySegment scores = NativeView.of(blocks.scores);
-        MemorySegment probabilityGradients = NativeView.of(blocks.probabilityGradients);
+    /** p = 2^(s - logSumExp) and ds = p (dp - delta) for a vector of queries. */
+    private static void differentiate(Blocks blocks, int lane, int keys) {
+        FloatVector logSumExp = FloatVector.fromArray(SPECIES, blocks.logSumExp, lane);
+        FloatVector delta = FloatVector.fromArray(SPECIES, blocks.delta, lane);
+        float[] scores = blocks.scores;
+        float[] scoreGradients = blocks.scoreGradients;
         for (int i = 0; i < keys; i++) {
-            long at = (long) i * ROW_BYTES + lane * 4L;
-            FloatVector p = VectorMath.exp(FloatVector.fromMemorySegment(SPECIES, scores, at, ORDER).fma(factor, minus));
-            FloatVector dp = FloatVector.fromMemorySegment(SPECIES, probabilityGradients, at, ORDER);
-            p.intoArray(blocks.probabilities, i * COLUMNS + lane);
-            p.mul(dp.sub(delta)).mul(factor).intoArray(blocks.scoreGradients, i * COLUMNS + lane);
+            int at = i * PITCH + lane;
+            FloatVector p = AttentionMath.exp2(FloatVector.fromArray(SPECIES, scores, at).sub(logSumExp));
+            p.intoArray(scores, at);
+            p.mul(FloatVector.fromArray(SPECIES, scoreGradients, at).sub(delta)).intoArray(scoreGradients, at);
         }
     }
 
-    /** Adds to rows of dk or dv, those of a block of keys, the product of panels {@code [keys, queries]} with {@code [queries, width]}. */
-    private void addProducts(float[] panels, float[] operand, int keys, int queries, int key, MemorySegment sums, int sumBytes) {
-        for (int c = 0; c < shape.width(); c += COLUMNS) {
-            for (int i = 0; i < keys; i += ROWS) {
-                long target = (long) (key + i) * sumBytes + (long) c * Float.BYTES;
-                MicroKernel.tile(queries, panels, i * QUERIES, operand, c * queries, sums, target, sumBytes, true);
+    /** Adds to rows of dk or dv, those of a block of n keys, the product of {@code [keys, queries]} with {@code [queries, width]}. */
+    private void addProducts(float[] scores, float[] operand, int key, int n, int query, int count, float[] sums, int at) {
+        int columns = columns();
+        for (int c = 0; c < columns; c += COLUMNS) {
+            for (int i = 0; i < n; i += ROWS) {
+                int first = Math.max(0, key + i - shape.seen(query) + 1) / COLUMNS * COLUMNS; // the vector block of the first query that sees the key
+                KEY_SUMS.multiply(count - first, scores, i * PITCH + first, operand, c * count + first * COLUMNS, sums,
+                    at + (key + i) * columns + c, columns);
             }
         }
     }
 
-    private void store(MemorySegment sums, int sumBytes, Matrix target) {
-        for (int key = 0; key < shape.keys(); key++) {
-            MemorySegment.copy(sums, (long) key * sumBytes, target.data(), target.index(key, 0) * Float.BYTES, (long) shape.width() * Float.BYTES);
-        }
+    private void store(int batch, int group, float[] sums, int at) {
+        AttentionMath.store(sums, at, columns(), shape.keys(), shape.width(), scale, dk.matrix(batch, 0, group));
+        AttentionMath.store(sums, at + sums() / 2, columns(), shape.keys(), shape.width(), 1f, dv.matrix(batch, 0, group));
     }
-    static void mask(MemorySegment scores, int lane, int first, int end, int seenByFirst) {
-        scores = NativeView.of(scores);
-        FloatVector lanes = FloatVector.zero(SPECIES).addIndex(1);
-        for (int i = first; i < end; i++) {
-            long at = (long) i * ROW_BYTES + lane * 4L;
-            FloatVector s = FloatVector.fromMemorySegment(SPECIES, scores, at, ORDER);
-            s.blend(Float.NEGATIVE_INFINITY, lanes.compare(VectorOperators.LE, (float) (i - seenByFirst))).intoMemorySegment(scores, at, ORDER);
-        }
-    }
-
 }

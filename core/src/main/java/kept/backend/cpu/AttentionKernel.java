@@ -110,10 +110,10 @@ final class AttentionKernel {
         int parts = pairs == 0 ? 1 : Math.clamp(shape.queries() / LEAST_TASK_QUERIES, 1, Math.ceilDiv(TASKS, pairs));
         int queries = Math.ceilDiv(Math.ceilDiv(shape.queries(), parts), COLUMNS) * COLUMNS;
         WorkerPool.shared().run(pairs * parts, task -> {
-            int first = task % parts * queries;
+            int first = (parts - 1 - task / pairs) * queries; // the last part, which sees most keys, first
             int end = Math.min(shape.queries(), first + queries);
             if (first < end) {
-                kernel.task(task / parts / shape.groups(), task / parts % shape.groups(), first, end);
+                kernel.task(task % pairs / shape.groups(), task % shape.groups(), first, end);
             }
         });
     }

@@ -159,4 +159,38 @@ final class AttentionMath {
             }
         }
     }
+
+    /**
+     * Stores rows, each element times a factor.
+     *
+     * @param rows holds {@code [count][stride]}
+     * @param at where they begin
+     * @param stride floats of a row, a multiple of LANES
+     * @param count how many rows
+     * @param width columns that are wanted
+     * @param factor what they are multiplied by
+     * @param target f32, with unit column stride
+     */
+    static void store(float[] rows, int at, int stride, int count, int width, float factor, Matrix target) {
+        MemorySegment data = NativeView.of(target.data());
+        int whole = width - width % LANES;
+        var rest = SPECIES.indexInRange(whole, width);
+        for (int i = 0; i < count; i++) {
+            int from = at + i * stride;
+            long bytes = target.index(i, 0) * 4;
+            for (int d = 0; d < whole; d += LANES) {
+                FloatVector.fromArray(SPECIES, rows, from + d).mul(factor).intoMemorySegment(data, bytes + d * 4L, ORDER);
+            }
+            if (whole < width) {
+                FloatVector.fromArray(SPECIES, rows, from + whole).mul(factor).intoMemorySegment(data, bytes + whole * 4L, ORDER, rest);
+            }
+        }
+    }
+
+    /** y += x. */
+    static void add(float[] x, int xStart, float[] y, int yStart, int count) {
+        for (int i = 0; i < count; i += LANES) {
+            FloatVector.fromArray(SPECIES, x, xStart + i).add(FloatVector.fromArray(SPECIES, y, yStart + i)).intoArray(y, yStart + i);
+        }
+    }
 }
