@@ -139,11 +139,10 @@ final class LayerNormKernel {
      */
     static void gradient(Tensor gradient, Tensor x, Tensor weight, Tensor mean, Tensor rstd, Tensor dx, Tensor dWeight, Tensor dBias) {
         int width = RowWindow.width(x);
-        boolean weights = dWeight != null || dBias != null;
         MemorySegment g = Elements.segment(gradient);
         MemorySegment means = Elements.segment(mean);
         MemorySegment rstds = Elements.segment(rstd);
-        PartialSums partial = new PartialSums(mean.elementCount(), weights ? 2 * width : 0);
+        PartialSums partial = new PartialSums(mean.elementCount(), 2 * width);
         partial.forEach((sums, first, end) -> {
             try (Arena arena = Arena.ofConfined()) {
                 RowWindow from = new RowWindow(x, width, arena);
@@ -154,11 +153,11 @@ final class LayerNormKernel {
                     MemorySegment gs = RowMath.slice(g, gradient.offset() + row * width, width);
                     float average = means.getAtIndex(JAVA_FLOAT, mean.offset() + row);
                     float r = rstds.getAtIndex(JAVA_FLOAT, rstd.offset() + row);
-                    if (weights) {
+                    if (dx == null) {
                         addWeights(gs, values, width, average, r, sums);
-                    }
-                    if (dx != null) {
-                        inputs(gs, values, width, average, r, ws, RowMath.slice(Elements.segment(dx), dx.offset() + row * width, width));
+                    } else {
+                        MemorySegment out = RowMath.slice(Elements.segment(dx), dx.offset() + row * width, width);
+                        differentiate(gs, values, width, average, r, ws, out, sums);
                     }
                 }
             }
@@ -186,37 +185,40 @@ final class LayerNormKernel {
         }
     }
 
-    /** {@code dx = rstd (m - average(m) - n average(m n))}: a pass for the averages, a pass for the row. */
-    private static void inputs(
-            MemorySegment g, MemorySegment x, int count, float mean, float rstd, MemorySegment weight, MemorySegment dx) {
+    /**
+     * {@code dx = rstd (m - average(m) - n average(m n))} and the sums of {@link #addWeights}: a pass for the averages and the sums, a pass for the
+     * row. In the second, the sums would hold up dx on its way to memory.
+     */
+    private static void differentiate(
+            MemorySegment g, MemorySegment x, int count, float mean, float rstd, MemorySegment weight, MemorySegment dx, float[] sums) {
         g = NativeView.of(g);
         x = NativeView.of(x);
         weight = NativeView.of(weight);
         dx = NativeView.of(dx);
-        FloatVector m0 = FloatVector.zero(SPECIES);
-        FloatVector m1 = m0;
-        FloatVector mn0 = m0;
-        FloatVector mn1 = m0;
+        FloatVector ms = FloatVector.zero(SPECIES);
+        FloatVector mns = ms;
         int i = 0;
-        for (; i <= count - 2 * LANES; i += 2 * LANES) {
-            long p = 4L * i;
-            FloatVector a = FloatVector.fromMemorySegment(SPECIES, g, p, ORDER).mul(FloatVector.fromMemorySegment(SPECIES, weight, p, ORDER));
-            FloatVector b = FloatVector.fromMemorySegment(SPECIES, g, p + BYTES, ORDER)
-                    .mul(FloatVector.fromMemorySegment(SPECIES, weight, p + BYTES, ORDER));
-            m0 = m0.add(a);
-            m1 = m1.add(b);
-            mn0 = FloatVector.fromMemorySegment(SPECIES, x, p, ORDER).sub(mean).fma(a, mn0);
-            mn1 = FloatVector.fromMemorySegment(SPECIES, x, p + BYTES, ORDER).sub(mean).fma(b, mn1);
+        for (; i <= count - LANES; i += LANES) {
+            FloatVector gradient = FloatVector.fromMemorySegment(SPECIES, g, 4L * i, ORDER);
+            FloatVector n = FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER).sub(mean).mul(rstd);
+            gradient.fma(n, FloatVector.fromArray(SPECIES, sums, i)).intoArray(sums, i);
+            gradient.add(FloatVector.fromArray(SPECIES, sums, count + i)).intoArray(sums, count + i);
+            FloatVector m = gradient.mul(FloatVector.fromMemorySegment(SPECIES, weight, 4L * i, ORDER));
+            ms = ms.add(m);
+            mns = m.fma(n, mns);
         }
-        float m = VectorMath.sum(m0.add(m1));
-        float mn = VectorMath.sum(mn0.add(mn1));
+        float m = VectorMath.sum(ms);
+        float mn = VectorMath.sum(mns);
         for (; i < count; i++) {
-            float a = g.get(JAVA_FLOAT, 4L * i) * weight.get(JAVA_FLOAT, 4L * i);
-            m += a;
-            mn = Math.fma(x.get(JAVA_FLOAT, 4L * i) - mean, a, mn);
+            float gradient = g.get(JAVA_FLOAT, 4L * i);
+            float n = (x.get(JAVA_FLOAT, 4L * i) - mean) * rstd;
+            sums[i] = Math.fma(gradient, n, sums[i]);
+            sums[count + i] += gradient;
+            m += gradient * weight.get(JAVA_FLOAT, 4L * i);
+            mn = Math.fma(gradient * weight.get(JAVA_FLOAT, 4L * i), n, mn);
         }
         m /= count;
-        mn = mn * rstd / count;
+        mn /= count;
         for (i = 0; i <= count - LANES; i += LANES) {
             long p = 4L * i;
             FloatVector a = FloatVector.fromMemorySegment(SPECIES, g, p, ORDER).mul(FloatVector.fromMemorySegment(SPECIES, weight, p, ORDER));

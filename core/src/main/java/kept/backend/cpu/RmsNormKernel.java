@@ -102,7 +102,7 @@ final class RmsNormKernel {
         int width = RowWindow.width(x);
         MemorySegment g = Elements.segment(gradient);
         MemorySegment rstds = Elements.segment(rstd);
-        PartialSums partial = new PartialSums(rstd.elementCount(), dWeight == null ? 0 : width);
+        PartialSums partial = new PartialSums(rstd.elementCount(), width);
         partial.forEach((sums, first, end) -> {
             try (Arena arena = Arena.ofConfined()) {
                 RowWindow from = new RowWindow(x, width, arena);
@@ -112,11 +112,10 @@ final class RmsNormKernel {
                     MemorySegment values = from.read(row * width, width);
                     MemorySegment gs = RowMath.slice(g, gradient.offset() + row * width, width);
                     float r = rstds.getAtIndex(JAVA_FLOAT, rstd.offset() + row);
-                    if (dWeight != null) {
+                    if (dx == null) {
                         addWeights(gs, values, width, r, sums);
-                    }
-                    if (dx != null) {
-                        inputs(gs, values, width, r, ws, RowMath.slice(Elements.segment(dx), dx.offset() + row * width, width));
+                    } else {
+                        differentiate(gs, values, width, r, ws, RowMath.slice(Elements.segment(dx), dx.offset() + row * width, width), sums);
                     }
                 }
             }
@@ -139,38 +138,41 @@ final class RmsNormKernel {
         }
     }
 
-    /** {@code dx = rstd (m - n average(m n))}: a pass for the average, a pass for the row. */
-    private static void inputs(
-            MemorySegment g, MemorySegment x, int count, float rstd, MemorySegment weight, MemorySegment dx) {
+    /**
+     * {@code dx = rstd (m - n average(m n))} and the sums of {@link #addWeights}: a pass for the average and the sums, a pass for the row. In the
+     * second, the sums would hold up dx on its way to memory.
+     */
+    private static void differentiate(
+            MemorySegment g, MemorySegment x, int count, float rstd, MemorySegment weight, MemorySegment dx, float[] sums) {
         g = NativeView.of(g);
         x = NativeView.of(x);
         weight = NativeView.of(weight);
         dx = NativeView.of(dx);
-        FloatVector s0 = FloatVector.zero(SPECIES);
-        FloatVector s1 = s0;
+        FloatVector products = FloatVector.zero(SPECIES);
         int i = 0;
-        for (; i <= count - 2 * LANES; i += 2 * LANES) {
-            long p = 4L * i;
-            FloatVector a = FloatVector.fromMemorySegment(SPECIES, g, p, ORDER).mul(FloatVector.fromMemorySegment(SPECIES, weight, p, ORDER));
-            FloatVector b = FloatVector.fromMemorySegment(SPECIES, g, p + BYTES, ORDER)
-                    .mul(FloatVector.fromMemorySegment(SPECIES, weight, p + BYTES, ORDER));
-            s0 = FloatVector.fromMemorySegment(SPECIES, x, p, ORDER).fma(a, s0);
-            s1 = FloatVector.fromMemorySegment(SPECIES, x, p + BYTES, ORDER).fma(b, s1);
+        for (; i <= count - LANES; i += LANES) {
+            FloatVector gradient = FloatVector.fromMemorySegment(SPECIES, g, 4L * i, ORDER);
+            FloatVector n = FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER).mul(rstd);
+            gradient.fma(n, FloatVector.fromArray(SPECIES, sums, i)).intoArray(sums, i);
+            products = gradient.mul(FloatVector.fromMemorySegment(SPECIES, weight, 4L * i, ORDER)).fma(n, products);
         }
-        float sum = VectorMath.sum(s0.add(s1));
+        float sum = VectorMath.sum(products);
         for (; i < count; i++) {
-            sum = Math.fma(x.get(JAVA_FLOAT, 4L * i), g.get(JAVA_FLOAT, 4L * i) * weight.get(JAVA_FLOAT, 4L * i), sum);
+            float gradient = g.get(JAVA_FLOAT, 4L * i);
+            float n = x.get(JAVA_FLOAT, 4L * i) * rstd;
+            sums[i] = Math.fma(gradient, n, sums[i]);
+            sum = Math.fma(gradient * weight.get(JAVA_FLOAT, 4L * i), n, sum);
         }
-        float average = sum * rstd / count;
+        float average = sum / count;
         for (i = 0; i <= count - LANES; i += LANES) {
             long p = 4L * i;
-            FloatVector a = FloatVector.fromMemorySegment(SPECIES, g, p, ORDER).mul(FloatVector.fromMemorySegment(SPECIES, weight, p, ORDER));
+            FloatVector m = FloatVector.fromMemorySegment(SPECIES, g, p, ORDER).mul(FloatVector.fromMemorySegment(SPECIES, weight, p, ORDER));
             FloatVector n = FloatVector.fromMemorySegment(SPECIES, x, p, ORDER).mul(rstd);
-            n.fma(FloatVector.broadcast(SPECIES, -average), a).mul(rstd).intoMemorySegment(dx, p, ORDER);
+            n.fma(FloatVector.broadcast(SPECIES, -average), m).mul(rstd).intoMemorySegment(dx, p, ORDER);
         }
         for (; i < count; i++) {
-            float a = g.get(JAVA_FLOAT, 4L * i) * weight.get(JAVA_FLOAT, 4L * i);
-            dx.set(JAVA_FLOAT, 4L * i, Math.fma(x.get(JAVA_FLOAT, 4L * i) * rstd, -average, a) * rstd);
+            float m = g.get(JAVA_FLOAT, 4L * i) * weight.get(JAVA_FLOAT, 4L * i);
+            dx.set(JAVA_FLOAT, 4L * i, Math.fma(x.get(JAVA_FLOAT, 4L * i) * rstd, -average, m) * rstd);
         }
     }
 }

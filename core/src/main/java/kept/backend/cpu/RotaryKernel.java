@@ -9,7 +9,7 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 import kept.tensor.Tensor;
 
-/** Rotary position embedding, head by head; the heads of a position share its angles, which stay in the cache. */
+/** Rotary position embedding, position by position; the heads of a position share its angles. Heads that are neighbours go together. */
 final class RotaryKernel {
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
     private static final int LANES = VectorMath.LANES;
@@ -33,54 +33,59 @@ final class RotaryKernel {
         int half = width / 2;
         long[] from = x.strides();
         long[] to = out.strides();
+        long together = from[2] == width && to[2] == width ? heads : 1;
         MemorySegment c = Elements.segment(cos);
         MemorySegment s = Elements.segment(sin);
         WorkerPool.shared().forRanges(x.size(0) * sequence, RowWindow.rowsPerTask(heads * width), (first, end) -> {
             try (Arena arena = Arena.ofConfined()) {
-                RowWindow source = new RowWindow(x, width, arena);
-                RowWindow target = new RowWindow(out, width, arena);
+                int count = Math.toIntExact(together * width);
+                RowWindow source = new RowWindow(x, count, arena);
+                RowWindow target = new RowWindow(out, count, arena);
                 for (long position = first; position < end; position++) {
                     long batch = position / sequence;
                     long token = position % sequence;
                     MemorySegment cosines = RowMath.slice(c, cos.offset() + token * half, half);
                     MemorySegment sines = RowMath.slice(s, sin.offset() + token * half, half);
-                    for (long head = 0; head < heads; head++) {
-                        MemorySegment values = source.read(batch * from[0] + token * from[1] + head * from[2], width);
+                    for (long head = 0; head < heads; head += together) {
+                        MemorySegment values = source.read(batch * from[0] + token * from[1] + head * from[2], count);
                         long element = batch * to[0] + token * to[1] + head * to[2];
-                        rotate(values, cosines, sines, half, inverse ? -1f : 1f, target.place(element, width));
-                        target.write(element, width);
+                        rotate(values, count, cosines, sines, half, inverse ? -1f : 1f, target.place(element, count));
+                        target.write(element, count);
                     }
                 }
             }
         });
     }
 
-    /** Both halves are read before either is written, so that out may be x. */
+    /** Both halves of a head are read before either is written, so that out may be x. */
     private static void rotate(
-            MemorySegment x, MemorySegment cos, MemorySegment sin, int half, float sign, MemorySegment out) {
+            MemorySegment x, int count, MemorySegment cos, MemorySegment sin, int half, float sign, MemorySegment out) {
         x = NativeView.of(x);
         cos = NativeView.of(cos);
         sin = NativeView.of(sin);
         out = NativeView.of(out);
-        long apart = 4L * half;
-        int i = 0;
-        for (; i <= half - LANES; i += LANES) {
-            long p = 4L * i;
-            FloatVector c = FloatVector.fromMemorySegment(SPECIES, cos, p, ORDER);
-            FloatVector s = FloatVector.fromMemorySegment(SPECIES, sin, p, ORDER).mul(sign);
-            FloatVector a = FloatVector.fromMemorySegment(SPECIES, x, p, ORDER);
-            FloatVector b = FloatVector.fromMemorySegment(SPECIES, x, apart + p, ORDER);
-            a.mul(c).sub(b.mul(s)).intoMemorySegment(out, p, ORDER);
-            b.mul(c).add(a.mul(s)).intoMemorySegment(out, apart + p, ORDER);
-        }
-        for (; i < half; i++) {
-            long p = 4L * i;
-            float c = cos.get(JAVA_FLOAT, p);
-            float s = sin.get(JAVA_FLOAT, p) * sign;
-            float a = x.get(JAVA_FLOAT, p);
-            float b = x.get(JAVA_FLOAT, apart + p);
-            out.set(JAVA_FLOAT, p, a * c - b * s);
-            out.set(JAVA_FLOAT, apart + p, b * c + a * s);
+        for (int head = 0; head < count; head += 2 * half) {
+            long first = 4L * head;
+            long second = first + 4L * half;
+            int i = 0;
+            for (; i <= half - LANES; i += LANES) {
+                long p = 4L * i;
+                FloatVector c = FloatVector.fromMemorySegment(SPECIES, cos, p, ORDER);
+                FloatVector s = FloatVector.fromMemorySegment(SPECIES, sin, p, ORDER).mul(sign);
+                FloatVector a = FloatVector.fromMemorySegment(SPECIES, x, first + p, ORDER);
+                FloatVector b = FloatVector.fromMemorySegment(SPECIES, x, second + p, ORDER);
+                a.mul(c).sub(b.mul(s)).intoMemorySegment(out, first + p, ORDER);
+                b.mul(c).add(a.mul(s)).intoMemorySegment(out, second + p, ORDER);
+            }
+            for (; i < half; i++) {
+                long p = 4L * i;
+                float c = cos.get(JAVA_FLOAT, p);
+                float s = sin.get(JAVA_FLOAT, p) * sign;
+                float a = x.get(JAVA_FLOAT, first + p);
+                float b = x.get(JAVA_FLOAT, second + p);
+                out.set(JAVA_FLOAT, first + p, a * c - b * s);
+                out.set(JAVA_FLOAT, second + p, b * c + a * s);
+            }
         }
     }
 }
