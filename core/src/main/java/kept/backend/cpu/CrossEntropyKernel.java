@@ -7,7 +7,7 @@ import java.lang.foreign.MemorySegment;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
-/** Cross-entropy and its gradient in the place of the logits: the maximum, the exponentials, the division by their sum. */
+/** Cross-entropy and its gradient in the place of the logits: the exponentials, then the division by their sum. */
 final class CrossEntropyKernel {
     private CrossEntropyKernel() {}
 
@@ -26,25 +26,26 @@ final class CrossEntropyKernel {
         MemorySegment targets = Elements.segment(labels);
         MemorySegment results = Elements.segment(losses);
         WorkerPool.shared().forRanges(labels.elementCount(), RowWindow.rowsPerTask(width), (first, end) -> {
+            RowExponentials exponentials = new RowExponentials(width, 1f);
+            MemorySegment scratch = Workspace.ofThread().segment(7, width);
             for (long row = first; row < end; row++) {
                 long label = targets.getAtIndex(JAVA_LONG, labels.offset() + row);
-                double loss = row(RowMath.slice(memory, logits.offset() + row * width, width), width, label, (float) scale);
+                double loss = row(exponentials, RowMath.slice(memory, logits.offset() + row * width, width), width, label, (float) scale, scratch);
                 results.setAtIndex(JAVA_FLOAT, losses.offset() + row, (float) loss);
             }
         });
     }
 
-    private static double row(MemorySegment x, int width, long label, float scale) {
+    private static double row(RowExponentials exponentials, MemorySegment x, int width, long label, float scale, MemorySegment scratch) {
         if (label < 0) {
             x.fill((byte) 0);
             return 0;
         }
-        float max = RowMath.max(x, width);
         float logit = x.getAtIndex(JAVA_FLOAT, label);
-        double sum = RowMath.sumExp(x, width, max, 1f, x);
-        RowMath.multiply(x, width, (float) (scale / sum), x);
+        exponentials.raise(x, width, scratch);
+        exponentials.multiply(scratch, width, scale / exponentials.sum(), x);
         x.setAtIndex(JAVA_FLOAT, label, x.getAtIndex(JAVA_FLOAT, label) - scale);
-        return (double) max - logit + StrictMath.log(sum);
+        return (double) exponentials.shift() - logit + StrictMath.log(exponentials.sum());
     }
 
     /**

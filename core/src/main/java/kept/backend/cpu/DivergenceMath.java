@@ -9,7 +9,7 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * The loops of {@link DistillationKernel} over a block of a row. Exponentials e^((x - maximum) / temperature) come ready; terms are added up as
+ * The loops of {@link DistillationKernel} over a block of a row. Exponentials come ready from {@link RowExponentials}; terms are added up as
  * {@code p d + q - p} and {@code -q d + p - q}, whose extra parts sum to nothing: every term is then 0 or more, and the rounding of d counts in the
  * second order only, so that the divergence of nearly equal rows keeps its digits.
  */
@@ -25,34 +25,34 @@ final class DivergenceMath {
     private DivergenceMath() {}
 
     /**
-     * What a row's two distributions are normalised by: {@code p = e^a teacherInverse}, {@code q = e^b studentInverse} and
-     * {@code log p - log q = a - b - shift}, with {@code a = (t - teacherMax) factor} and {@code b = (s - studentMax) factor}.
+     * What the logits and exponentials of a block of both rows are turned into logarithms and probabilities with: {@code p = e^a teacherFactor},
+     * {@code q = e^b studentFactor} and {@code log p - log q = a - b - shift}, with {@code a = (t - teacherMax) factor} and
+     * {@code b = (s - studentMax) factor}.
      *
      * @param teacherMax the teacher's largest logit
      * @param studentMax the student's largest logit
      * @param factor one over the temperature
-     * @param shift the logarithm of the quotient of the sums of exponentials
-     * @param teacherInverse one over the teacher's sum
-     * @param studentInverse one over the student's sum
-     * @param correction what the rounding of the last three adds to the sum of {@code p d + q - p}, and takes from that of {@code -q d + p - q}
+     * @param teacherFactor what makes the teacher's exponentials probabilities
+     * @param studentFactor what makes the student's exponentials probabilities
+     * @param shift the logarithm of the quotient of the last two, the student's above
+     * @param rounding what the shift lacks of that logarithm
      */
-    record Logits(float teacherMax, float studentMax, float factor, float shift, float teacherInverse, float studentInverse, double correction) {
+    record Logits(float teacherMax, float studentMax, float factor, float teacherFactor, float studentFactor, float shift, double rounding) {
         /**
-         * The numbers of a row.
+         * The numbers of a block.
          *
-         * @param teacherMax the teacher's largest logit
-         * @param studentMax the student's largest logit
+         * @param teacher the teacher's exponentials
+         * @param student the student's exponentials
+         * @param first the number of the block's first element in the row
          * @param factor one over the temperature
-         * @param teacherSum the teacher's sum of exponentials
-         * @param studentSum the student's sum of exponentials
          * @return the numbers
          */
-        static Logits of(float teacherMax, float studentMax, float factor, double teacherSum, double studentSum) {
-            double shift = StrictMath.log(teacherSum) - StrictMath.log(studentSum);
-            float teacherInverse = (float) (1 / teacherSum);
-            float studentInverse = (float) (1 / studentSum);
-            double correction = shift - (float) shift + (studentInverse * studentSum - teacherInverse * teacherSum);
-            return new Logits(teacherMax, studentMax, factor, (float) shift, teacherInverse, studentInverse, correction);
+        static Logits of(RowExponentials teacher, RowExponentials student, int first, float factor) {
+            double teacherScale = 1 / teacher.sum();
+            double studentScale = 1 / student.sum();
+            double shift = student.logFactor(first, studentScale) - teacher.logFactor(first, teacherScale);
+            return new Logits(teacher.shift(first), student.shift(first), factor, teacher.factor(first, teacherScale),
+                    student.factor(first, studentScale), (float) shift, shift - (float) shift);
         }
     }
 
@@ -65,7 +65,7 @@ final class DivergenceMath {
      * @param qs the student's exponentials
      * @param ones the student's exponentials at temperature 1
      * @param count how many
-     * @param row the row's numbers
+     * @param row the block's numbers
      * @param slope the divergence's part of the gradient
      * @param share the cross-entropy's, for exponentials as they are
      * @return the sum over the block
@@ -82,12 +82,13 @@ final class DivergenceMath {
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
             long at = 4L * i;
-            FloatVector a = FloatVector.fromMemorySegment(SPECIES, teacher, at, ORDER).sub(row.teacherMax).mul(row.factor);
-            FloatVector b = FloatVector.fromMemorySegment(SPECIES, student, at, ORDER).sub(row.studentMax).mul(row.factor);
-            FloatVector p = FloatVector.fromMemorySegment(SPECIES, ps, at, ORDER).mul(row.teacherInverse);
-            FloatVector q = FloatVector.fromMemorySegment(SPECIES, qs, at, ORDER).mul(row.studentInverse);
+            FloatVector a = FloatVector.fromMemorySegment(SPECIES, teacher, at, ORDER).sub(row.teacherMax);
+            FloatVector b = FloatVector.fromMemorySegment(SPECIES, student, at, ORDER).sub(row.studentMax);
+            FloatVector d = a.sub(b).fma(FloatVector.broadcast(SPECIES, row.factor), FloatVector.broadcast(SPECIES, -row.shift));
+            FloatVector p = FloatVector.fromMemorySegment(SPECIES, ps, at, ORDER).mul(row.teacherFactor);
+            FloatVector q = FloatVector.fromMemorySegment(SPECIES, qs, at, ORDER).mul(row.studentFactor);
             FloatVector difference = q.sub(p);
-            FloatVector term = p.mul(a.sub(b).sub(row.shift)).blend(0f, p.compare(VectorOperators.EQ, 0f));
+            FloatVector term = p.mul(d).blend(0f, p.compare(VectorOperators.EQ, 0f));
             sums = sums.add(term.add(difference));
             FloatVector one = FloatVector.fromMemorySegment(SPECIES, ones, at, ORDER).mul(share);
             difference.fma(FloatVector.broadcast(SPECIES, slope), one).intoMemorySegment(student, at, ORDER);
@@ -95,8 +96,8 @@ final class DivergenceMath {
         float sum = VectorMath.sum(sums);
         for (; i < count; i++) {
             long at = 4L * i;
-            float p = ps.get(JAVA_FLOAT, at) * row.teacherInverse;
-            float q = qs.get(JAVA_FLOAT, at) * row.studentInverse;
+            float p = ps.get(JAVA_FLOAT, at) * row.teacherFactor;
+            float q = qs.get(JAVA_FLOAT, at) * row.studentFactor;
             sum += (p == 0f ? 0f : p * difference(teacher, student, at, row)) + (q - p);
             student.set(JAVA_FLOAT, at, Math.fma(q - p, slope, ones.get(JAVA_FLOAT, at) * share));
         }
@@ -104,7 +105,7 @@ final class DivergenceMath {
     }
 
     private static float difference(MemorySegment teacher, MemorySegment student, long at, Logits row) {
-        return (teacher.get(JAVA_FLOAT, at) - row.teacherMax) * row.factor - (student.get(JAVA_FLOAT, at) - row.studentMax) * row.factor - row.shift;
+        return Math.fma(teacher.get(JAVA_FLOAT, at) - row.teacherMax - (student.get(JAVA_FLOAT, at) - row.studentMax), row.factor, -row.shift);
     }
 
     /**
@@ -116,7 +117,7 @@ final class DivergenceMath {
      * @param qs the student's exponentials
      * @param u receives u
      * @param count how many
-     * @param row the row's numbers
+     * @param row the block's numbers
      * @return the sum over the block
      */
     static float reverse(
@@ -133,8 +134,8 @@ final class DivergenceMath {
             long at = 4L * i;
             FloatVector a = FloatVector.fromMemorySegment(SPECIES, teacher, at, ORDER).sub(row.teacherMax).mul(row.factor);
             FloatVector b = FloatVector.fromMemorySegment(SPECIES, student, at, ORDER).sub(row.studentMax).mul(row.factor);
-            FloatVector p = FloatVector.fromMemorySegment(SPECIES, ps, at, ORDER).mul(row.teacherInverse);
-            FloatVector q = FloatVector.fromMemorySegment(SPECIES, qs, at, ORDER).mul(row.studentInverse);
+            FloatVector p = FloatVector.fromMemorySegment(SPECIES, ps, at, ORDER).mul(row.teacherFactor);
+            FloatVector q = FloatVector.fromMemorySegment(SPECIES, qs, at, ORDER).mul(row.studentFactor);
             FloatVector ratio = b.sub(a.blend(LOWEST, a.compare(VectorOperators.LT, LOWEST))).add(row.shift);
             ratio = ratio.blend(0f, q.compare(VectorOperators.EQ, 0f));
             ratio.intoMemorySegment(u, at, ORDER);
@@ -145,8 +146,8 @@ final class DivergenceMath {
             long at = 4L * i;
             float a = (teacher.get(JAVA_FLOAT, at) - row.teacherMax) * row.factor;
             float b = (student.get(JAVA_FLOAT, at) - row.studentMax) * row.factor;
-            float p = ps.get(JAVA_FLOAT, at) * row.teacherInverse;
-            float q = qs.get(JAVA_FLOAT, at) * row.studentInverse;
+            float p = ps.get(JAVA_FLOAT, at) * row.teacherFactor;
+            float q = qs.get(JAVA_FLOAT, at) * row.studentFactor;
             float ratio = q == 0f ? 0f : b - (a < LOWEST ? LOWEST : a) + row.shift;
             u.set(JAVA_FLOAT, at, ratio);
             sum += Math.fma(q, ratio, p - q);
@@ -155,57 +156,38 @@ final class DivergenceMath {
     }
 
     /**
-     * {@code out = log p - log q}.
-     *
-     * @param teacher the teacher's memory
-     * @param student the student's memory
-     * @param out where the results go
-     * @param count how many
-     * @param row the row's numbers
-     */
-    static void logRatio(MemorySegment teacher, MemorySegment student, MemorySegment out, int count, Logits row) {
-        teacher = NativeView.of(teacher);
-        student = NativeView.of(student);
-        out = NativeView.of(out);
-        int i = 0;
-        for (; i <= count - LANES; i += LANES) {
-            long at = 4L * i;
-            FloatVector a = FloatVector.fromMemorySegment(SPECIES, teacher, at, ORDER).sub(row.teacherMax).mul(row.factor);
-            FloatVector b = FloatVector.fromMemorySegment(SPECIES, student, at, ORDER).sub(row.studentMax).mul(row.factor);
-            a.sub(b).sub(row.shift).intoMemorySegment(out, at, ORDER);
-        }
-        for (; i < count; i++) {
-            out.set(JAVA_FLOAT, 4L * i, difference(teacher, student, 4L * i, row));
-        }
-    }
-
-    /**
      * The Jensen-Shannon divergence and {@code u = log(q / m) / 2} with {@code m = (p + q) / 2}, 0 where q is. From d = log p - log q and z = e^-|d|:
      * {@code log(q / m) = ln 2 - max(d, 0) - ln(1 + z)}, and the same for p with -d. With w = z / (z + 2), at most 1/3, {@code ln(1 + z)} is
      * {@code 2 (w + w^3/3 + w^5/5 ...)}, whose terms from the 17th power on no longer count.
      *
+     * @param teacher the teacher's memory
+     * @param student the student's memory
      * @param ps the teacher's exponentials
      * @param qs the student's exponentials
-     * @param zs z
-     * @param u holds d, receives u
+     * @param u receives u
      * @param count how many
-     * @param row the row's numbers
+     * @param row the block's numbers
      * @return the sum over the block
      */
-    static float jensenShannon(MemorySegment ps, MemorySegment qs, MemorySegment zs, MemorySegment u, int count, Logits row) {
+    static float jensenShannon(
+            MemorySegment teacher, MemorySegment student, MemorySegment ps, MemorySegment qs, MemorySegment u, int count,
+            Logits row) {
+        teacher = NativeView.of(teacher);
+        student = NativeView.of(student);
         ps = NativeView.of(ps);
         qs = NativeView.of(qs);
-        zs = NativeView.of(zs);
         u = NativeView.of(u);
         FloatVector sums = FloatVector.zero(SPECIES);
         FloatVector zero = sums;
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
             long at = 4L * i;
-            FloatVector p = FloatVector.fromMemorySegment(SPECIES, ps, at, ORDER).mul(row.teacherInverse);
-            FloatVector q = FloatVector.fromMemorySegment(SPECIES, qs, at, ORDER).mul(row.studentInverse);
-            FloatVector d = FloatVector.fromMemorySegment(SPECIES, u, at, ORDER);
-            FloatVector z = FloatVector.fromMemorySegment(SPECIES, zs, at, ORDER);
+            FloatVector a = FloatVector.fromMemorySegment(SPECIES, teacher, at, ORDER).sub(row.teacherMax);
+            FloatVector b = FloatVector.fromMemorySegment(SPECIES, student, at, ORDER).sub(row.studentMax);
+            FloatVector d = a.sub(b).fma(FloatVector.broadcast(SPECIES, row.factor), FloatVector.broadcast(SPECIES, -row.shift));
+            FloatVector z = VectorMath.decay(d.abs().neg());
+            FloatVector p = FloatVector.fromMemorySegment(SPECIES, ps, at, ORDER).mul(row.teacherFactor);
+            FloatVector q = FloatVector.fromMemorySegment(SPECIES, qs, at, ORDER).mul(row.studentFactor);
             FloatVector w = z.div(z.add(2f));
             FloatVector y = w.mul(w);
             FloatVector s = y.fma(FloatVector.broadcast(SPECIES, 1 / 15f), FloatVector.broadcast(SPECIES, 1 / 13f));
@@ -223,10 +205,10 @@ final class DivergenceMath {
         float sum = VectorMath.sum(sums);
         for (; i < count; i++) {
             long at = 4L * i;
-            float p = ps.get(JAVA_FLOAT, at) * row.teacherInverse;
-            float q = qs.get(JAVA_FLOAT, at) * row.studentInverse;
-            float d = u.get(JAVA_FLOAT, at);
-            float rest = (float) (LN2 - StrictMath.log1p(zs.get(JAVA_FLOAT, at)));
+            float p = ps.get(JAVA_FLOAT, at) * row.teacherFactor;
+            float q = qs.get(JAVA_FLOAT, at) * row.studentFactor;
+            float d = difference(teacher, student, at, row);
+            float rest = (float) (LN2 - StrictMath.log1p(VectorMath.decay(-Math.abs(d))));
             float logQ = q == 0f ? 0f : rest - Math.max(d, 0f);
             float logP = p == 0f ? 0f : rest + Math.min(d, 0f);
             u.set(JAVA_FLOAT, at, 0.5f * logQ);

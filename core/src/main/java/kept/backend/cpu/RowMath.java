@@ -5,8 +5,6 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -14,9 +12,8 @@ import jdk.incubator.vector.VectorSpecies;
  * The loops over neighbouring f32 that softmax, losses and gates are made of. Operands are segments that begin with the elements concerned; a loop
  * may write where it reads.
  *
- * <p>Every loop is a method that takes and gives memory and scalars. None hands a vector to another method: the compiler stops inlining after so many
- * bytecodes, and a vector that crosses a call then lives on the heap, which costs a factor of a hundred. That is why the exponential is written out
- * here once more, with the bits of {@link VectorMath#exp(float)}.
+ * <p>Every loop is a method that takes and gives memory and scalars, and hands a vector to {@link VectorMath} at most once: the compiler stops
+ * inlining after so many bytecodes, and a vector that crosses a call then lives on the heap, which costs a factor of a hundred.
  *
  * <p>Why slices and no offsets: with a position that starts from zero the compiler takes the bounds checks out of the loop whatever kinds of
  * memory it has met before; with an offset it sometimes leaves them in, which costs a factor of four.
@@ -24,9 +21,6 @@ import jdk.incubator.vector.VectorSpecies;
 final class RowMath {
     /** The elements that passes with scratch memory work on at a time: several such blocks fit the first-level cache. */
     static final int BLOCK = 1024;
-
-    /** Below this, {@link #exp} gives zero; from here on e^x is a normal number. */
-    private static final float EXP_ZERO = -87f;
 
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
     private static final int LANES = VectorMath.LANES;
@@ -96,28 +90,13 @@ final class RowMath {
         FloatVector sums = FloatVector.zero(SPECIES);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
-            FloatVector e = FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER).sub(shift).mul(factor);
-            VectorMask<Float> zero = e.compare(VectorOperators.LT, EXP_ZERO);
-            FloatVector rounded = e.fma(FloatVector.broadcast(SPECIES, VectorMath.LOG2_E), FloatVector.broadcast(SPECIES, VectorMath.ROUNDER));
-            FloatVector n = rounded.sub(VectorMath.ROUNDER);
-            FloatVector r = n.fma(FloatVector.broadcast(SPECIES, -VectorMath.LN2_HIGH), e);
-            r = n.fma(FloatVector.broadcast(SPECIES, -VectorMath.LN2_LOW), r);
-            FloatVector p = r.fma(FloatVector.broadcast(SPECIES, VectorMath.EXP_6), FloatVector.broadcast(SPECIES, VectorMath.EXP_5));
-            p = p.fma(r, FloatVector.broadcast(SPECIES, VectorMath.EXP_4));
-            p = p.fma(r, FloatVector.broadcast(SPECIES, VectorMath.EXP_3));
-            p = p.fma(r, FloatVector.broadcast(SPECIES, VectorMath.EXP_2));
-            FloatVector mantissa = p.fma(r.mul(r), r).add(1f);
-            // The low bits of rounded are n; they are added to the exponent of a number between 0.7 and 1.5.
-            IntVector exponent = rounded.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23);
-            FloatVector y = mantissa.reinterpretAsInts().add(exponent).reinterpretAsFloats();
-            y = y.blend(mantissa, e.compare(VectorOperators.NE, e)).blend(0f, zero);
+            FloatVector y = VectorMath.decay(FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER).sub(shift).mul(factor));
             y.intoMemorySegment(out, 4L * i, ORDER);
             sums = sums.add(y);
         }
         float sum = VectorMath.sum(sums);
         for (; i < count; i++) {
-            float e = (x.get(JAVA_FLOAT, 4L * i) - shift) * factor;
-            float y = e < EXP_ZERO ? 0f : VectorMath.exp(e);
+            float y = VectorMath.decay((x.get(JAVA_FLOAT, 4L * i) - shift) * factor);
             out.set(JAVA_FLOAT, 4L * i, y);
             sum += y;
         }
@@ -125,21 +104,56 @@ final class RowMath {
     }
 
     /**
-     * {@link #exp} for a row of any length, added up in double precision over its blocks.
+     * {@link #exp} for a shift that may lie a little below the largest element, which is found on the way.
+     *
+     * @param x the memory
+     * @param count how many
+     * @param shift not far below the largest element, or infinite, which gives NaN
+     * @param factor above 0
+     * @param out where the results go
+     * @param results takes the sum of the results and the largest element, NaN passed over
+     */
+    static void exp(MemorySegment x, int count, float shift, float factor, MemorySegment out, float[] results) {
+        x = NativeView.of(x);
+        out = NativeView.of(out);
+        FloatVector sums = FloatVector.zero(SPECIES);
+        FloatVector maxima = FloatVector.broadcast(SPECIES, Float.NEGATIVE_INFINITY);
+        int i = 0;
+        for (; i <= count - LANES; i += LANES) {
+            FloatVector value = FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER);
+            FloatVector y = VectorMath.decay(value.sub(shift).mul(factor));
+            maxima = maxima.blend(value, value.compare(VectorOperators.GT, maxima));
+            y.intoMemorySegment(out, 4L * i, ORDER);
+            sums = sums.add(y);
+        }
+        float sum = VectorMath.sum(sums);
+        float max = maxima.reduceLanes(VectorOperators.MAX);
+        for (; i < count; i++) {
+            float value = x.get(JAVA_FLOAT, 4L * i);
+            float y = VectorMath.decay((value - shift) * factor);
+            max = value > max ? value : max;
+            out.set(JAVA_FLOAT, 4L * i, y);
+            sum += y;
+        }
+        results[0] = sum;
+        results[1] = max;
+    }
+
+    /**
+     * The sum of {@code e^((x - shift) factor)} over a row of any length, in double precision over its blocks.
      *
      * @param x the memory
      * @param count how many
      * @param shift at least the largest element
      * @param factor above 0
-     * @param out where the results go: a row that keeps them, or one block that does not
-     * @return the sum of the results
+     * @param scratch room for a block
+     * @return the sum
      */
-    static double sumExp(MemorySegment x, int count, float shift, float factor, MemorySegment out) {
-        boolean keep = out.byteSize() >= (long) count * Float.BYTES;
+    static double sumExp(MemorySegment x, int count, float shift, float factor, MemorySegment scratch) {
         double sum = 0;
         for (int i = 0; i < count; i += BLOCK) {
             int length = Math.min(BLOCK, count - i);
-            sum += exp(slice(x, i, length), length, shift, factor, keep ? slice(out, i, length) : out);
+            sum += exp(slice(x, i, length), length, shift, factor, scratch);
         }
         return sum;
     }
@@ -183,25 +197,5 @@ final class RowMath {
         for (; i < count; i++) {
             out.set(JAVA_FLOAT, 4L * i, x.get(JAVA_FLOAT, 4L * i) - a - b);
         }
-    }
-
-    /**
-     * {@code out = e^-|x|}, what stable forms of the logistic function and its relatives are made of.
-     *
-     * @param x the memory
-     * @param count how many
-     * @param out where the results go
-     */
-    static void expOfNegativeMagnitude(MemorySegment x, int count, MemorySegment out) {
-        x = NativeView.of(x);
-        out = NativeView.of(out);
-        int i = 0;
-        for (; i <= count - LANES; i += LANES) {
-            FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER).abs().neg().intoMemorySegment(out, 4L * i, ORDER);
-        }
-        for (; i < count; i++) {
-            out.set(JAVA_FLOAT, 4L * i, -Math.abs(x.get(JAVA_FLOAT, 4L * i)));
-        }
-        exp(out, count, 0f, 1f, out);
     }
 }

@@ -28,12 +28,14 @@ final class SoftmaxKernel {
             try (Arena arena = Arena.ofConfined()) {
                 RowWindow from = new RowWindow(x, width, arena);
                 RowWindow to = new RowWindow(out, width, arena);
-                MemorySegment scratch = arena.allocate(JAVA_FLOAT, RowMath.BLOCK);
+                RowExponentials exponentials = new RowExponentials(width, 1f);
+                int kept = logarithm ? RowExponentials.BLOCK : width;
+                MemorySegment scratch = RowMath.slice(Workspace.ofThread().segment(7, kept), 0, kept);
                 for (long row = first; row < end; row++) {
                     if (logarithm) {
-                        logarithm(from.read(row * width, width), width, to.place(row * width, width), scratch);
+                        logarithm(exponentials, from.read(row * width, width), width, to.place(row * width, width), scratch);
                     } else {
-                        probabilities(from.read(row * width, width), width, to.place(row * width, width));
+                        probabilities(exponentials, from.read(row * width, width), width, to.place(row * width, width), scratch);
                     }
                     to.write(row * width, width);
                 }
@@ -41,15 +43,15 @@ final class SoftmaxKernel {
         });
     }
 
-    private static void probabilities(MemorySegment x, int width, MemorySegment out) {
-        double sum = RowMath.sumExp(x, width, RowMath.max(x, width), 1f, out);
-        RowMath.multiply(out, width, (float) (1 / sum), out);
+    private static void probabilities(RowExponentials exponentials, MemorySegment x, int width, MemorySegment out, MemorySegment scratch) {
+        MemorySegment raised = x.address() == out.address() ? scratch : out;
+        exponentials.raise(x, width, raised);
+        exponentials.multiply(raised, width, 1 / exponentials.sum(), out);
     }
 
-    private static void logarithm(MemorySegment x, int width, MemorySegment out, MemorySegment scratch) {
-        float max = RowMath.max(x, width);
-        double sum = RowMath.sumExp(x, width, max, 1f, scratch);
-        RowMath.subtract(x, width, max, (float) StrictMath.log(sum), out);
+    private static void logarithm(RowExponentials exponentials, MemorySegment x, int width, MemorySegment out, MemorySegment scratch) {
+        exponentials.raise(x, width, scratch);
+        RowMath.subtract(x, width, exponentials.shift(), (float) StrictMath.log(exponentials.sum()), out);
     }
 
     /**
@@ -64,21 +66,18 @@ final class SoftmaxKernel {
         WorkerPool.shared().forRanges(out.elementCount(), RowWindow.rowsPerTask(width), (first, end) -> {
             try (Arena arena = Arena.ofConfined()) {
                 RowWindow from = new RowWindow(x, width, arena);
-                MemorySegment scratch = arena.allocate(JAVA_FLOAT, RowMath.BLOCK);
+                RowExponentials exponentials = new RowExponentials(width, 1f);
+                MemorySegment scratch = RowMath.slice(Workspace.ofThread().segment(7, RowExponentials.BLOCK), 0, RowExponentials.BLOCK);
                 for (long row = first; row < end; row++) {
-                    results.setAtIndex(JAVA_FLOAT, out.offset() + row, logSumExp(from.read(row * width, width), width, scratch));
+                    exponentials.raise(from.read(row * width, width), width, scratch);
+                    results.setAtIndex(JAVA_FLOAT, out.offset() + row, logSumExp(exponentials));
                 }
             }
         });
     }
 
-    private static float logSumExp(MemorySegment x, int width, MemorySegment scratch) {
-        float max = RowMath.max(x, width);
-        if (max == Float.POSITIVE_INFINITY) {
-            return max;
-        }
-        // A row of nothing but minus infinity sums to 0, whatever it is shifted by.
-        float shift = max == Float.NEGATIVE_INFINITY ? 0f : max;
-        return (float) (shift + StrictMath.log(RowMath.sumExp(x, width, shift, 1f, scratch)));
+    private static float logSumExp(RowExponentials exponentials) {
+        float shift = exponentials.shift();
+        return shift == Float.POSITIVE_INFINITY ? shift : (float) (shift + StrictMath.log(exponentials.sum()));
     }
 }

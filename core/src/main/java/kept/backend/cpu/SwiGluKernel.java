@@ -35,36 +35,33 @@ final class SwiGluKernel {
                 RowWindow g = new RowWindow(gate, BLOCK, arena);
                 RowWindow u = new RowWindow(up, BLOCK, arena);
                 RowWindow o = new RowWindow(out, BLOCK, arena);
-                MemorySegment z = arena.allocate(JAVA_FLOAT, BLOCK);
                 for (long block = first; block < end; block += BLOCK) {
                     int count = (int) Math.min(BLOCK, end - block);
                     MemorySegment gates = g.read(block, count);
-                    RowMath.expOfNegativeMagnitude(gates, count, z);
-                    forward(gates, u.read(block, count), z, count, o.place(block, count));
+                    forward(gates, u.read(block, count), count, o.place(block, count));
                     o.write(block, count);
                 }
             }
         });
     }
 
-    private static void forward(MemorySegment gate, MemorySegment up, MemorySegment zs, int count, MemorySegment out) {
+    private static void forward(MemorySegment gate, MemorySegment up, int count, MemorySegment out) {
         gate = NativeView.of(gate);
         up = NativeView.of(up);
-        zs = NativeView.of(zs);
         out = NativeView.of(out);
         FloatVector one = FloatVector.broadcast(SPECIES, 1f);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
             long p = 4L * i;
             FloatVector g = FloatVector.fromMemorySegment(SPECIES, gate, p, ORDER);
-            FloatVector z = FloatVector.fromMemorySegment(SPECIES, zs, p, ORDER);
+            FloatVector z = VectorMath.decay(g.abs().neg());
             FloatVector s = one.blend(z, g.compare(VectorOperators.LT, 0f)).div(z.add(1f));
             g.mul(s).mul(FloatVector.fromMemorySegment(SPECIES, up, p, ORDER)).intoMemorySegment(out, p, ORDER);
         }
         for (; i < count; i++) {
             long p = 4L * i;
             float g = gate.get(JAVA_FLOAT, p);
-            float z = zs.get(JAVA_FLOAT, p);
+            float z = VectorMath.decay(-Math.abs(g));
             out.set(JAVA_FLOAT, p, g * ((g < 0 ? z : 1f) / (z + 1f)) * up.get(JAVA_FLOAT, p));
         }
     }
@@ -86,12 +83,10 @@ final class SwiGluKernel {
             try (Arena arena = Arena.ofConfined()) {
                 RowWindow g = new RowWindow(gate, BLOCK, arena);
                 RowWindow u = new RowWindow(up, BLOCK, arena);
-                MemorySegment z = arena.allocate(JAVA_FLOAT, BLOCK);
                 for (long block = first; block < end; block += BLOCK) {
                     int count = (int) Math.min(BLOCK, end - block);
                     MemorySegment gates = g.read(block, count);
-                    RowMath.expOfNegativeMagnitude(gates, count, z);
-                    gradient(RowMath.slice(dy, gradient.offset() + block, count), gates, u.read(block, count), z, count,
+                    gradient(RowMath.slice(dy, gradient.offset() + block, count), gates, u.read(block, count), count,
                             RowMath.slice(dg, dGate.offset() + block, count), RowMath.slice(du, dUp.offset() + block, count));
                 }
             }
@@ -99,12 +94,11 @@ final class SwiGluKernel {
     }
 
     private static void gradient(
-            MemorySegment gradient, MemorySegment gate, MemorySegment up, MemorySegment zs, int count,
+            MemorySegment gradient, MemorySegment gate, MemorySegment up, int count,
             MemorySegment dGate, MemorySegment dUp) {
         gradient = NativeView.of(gradient);
         gate = NativeView.of(gate);
         up = NativeView.of(up);
-        zs = NativeView.of(zs);
         dGate = NativeView.of(dGate);
         dUp = NativeView.of(dUp);
         FloatVector one = FloatVector.broadcast(SPECIES, 1f);
@@ -114,7 +108,7 @@ final class SwiGluKernel {
             FloatVector dy = FloatVector.fromMemorySegment(SPECIES, gradient, p, ORDER);
             FloatVector g = FloatVector.fromMemorySegment(SPECIES, gate, p, ORDER);
             FloatVector u = FloatVector.fromMemorySegment(SPECIES, up, p, ORDER);
-            FloatVector z = FloatVector.fromMemorySegment(SPECIES, zs, p, ORDER);
+            FloatVector z = VectorMath.decay(g.abs().neg());
             FloatVector inverse = one.div(z.add(1f));
             FloatVector other = z.mul(inverse);
             FloatVector s = inverse.blend(other, g.compare(VectorOperators.LT, 0f));
@@ -128,7 +122,7 @@ final class SwiGluKernel {
             float dy = gradient.get(JAVA_FLOAT, p);
             float g = gate.get(JAVA_FLOAT, p);
             float u = up.get(JAVA_FLOAT, p);
-            float z = zs.get(JAVA_FLOAT, p);
+            float z = VectorMath.decay(-Math.abs(g));
             float inverse = 1f / (z + 1f);
             float s = g < 0 ? z * inverse : inverse;
             float rest = g < 0 ? inverse : z * inverse;

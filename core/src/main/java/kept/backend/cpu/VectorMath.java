@@ -32,21 +32,25 @@ final class VectorMath {
 
     static final float LOG2_E = 1.44269504f;
     /** ln 2 = LN2_HIGH + LN2_LOW; n * LN2_HIGH is exact for the n that occur. */
-    static final float LN2_HIGH = 0x1.62e4p-1f;
-    static final float LN2_LOW = 0x1.7f7d1cp-20f;
+    private static final float LN2_HIGH = 0x1.62e4p-1f;
+    private static final float LN2_LOW = 0x1.7f7d1cp-20f;
     static final float LN2 = 0.693147181f;
     /** Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits. */
     static final float ROUNDER = 0x1.8p23f;
     private static final int ROUNDER_BITS = 0x4b400000;
+    /** As {@link #ROUNDER}, but what it leaves is the integer plus the exponent's bias. */
+    private static final float BIASED_ROUNDER = ROUNDER + 127;
     /** Beyond these exp is infinite, or rounds to zero. */
     private static final float EXP_HIGH = 89f;
     private static final float EXP_LOW = -104f;
+    /** Below this {@link #decay} gives zero; from here on e^x is a normal number. */
+    private static final float DECAY_ZERO = -87f;
 
-    static final float EXP_2 = 4.999999404e-01f;
-    static final float EXP_3 = 1.666652113e-01f;
-    static final float EXP_4 = 4.166827351e-02f;
-    static final float EXP_5 = 8.368685842e-03f;
-    static final float EXP_6 = 1.382013550e-03f;
+    private static final float EXP_2 = 4.999999404e-01f;
+    private static final float EXP_3 = 1.666652113e-01f;
+    private static final float EXP_4 = 4.166827351e-02f;
+    private static final float EXP_5 = 8.368685842e-03f;
+    private static final float EXP_6 = 1.382013550e-03f;
 
     /** The bits of the smallest mantissa taken, just above 2/3. */
     private static final int LOG_FIRST = 0x3f2aaaab;
@@ -98,7 +102,7 @@ final class VectorMath {
         FloatVector n = rounded.sub(ROUNDER);
         FloatVector r = fma(n, -LN2_LOW, fma(n, -LN2_HIGH, c));
         FloatVector p = fma(fma(fma(fma(broadcast(EXP_6), r, EXP_5), r, EXP_4), r, EXP_3), r, EXP_2);
-        FloatVector y = p.fma(r.mul(r), r).add(1f);
+        FloatVector y = fma(fma(p, r, 1f), r, 1f);
         IntVector power = rounded.reinterpretAsInts().sub(ROUNDER_BITS);
         IntVector half = power.lanewise(VectorOperators.ASHR, 1);
         return y.mul(powerOfTwo(half)).mul(powerOfTwo(power.sub(half)));
@@ -116,10 +120,36 @@ final class VectorMath {
         float n = rounded - ROUNDER;
         float r = Math.fma(n, -LN2_LOW, Math.fma(n, -LN2_HIGH, c));
         float p = Math.fma(Math.fma(Math.fma(Math.fma(EXP_6, r, EXP_5), r, EXP_4), r, EXP_3), r, EXP_2);
-        float y = Math.fma(p, r * r, r) + 1f;
+        float y = Math.fma(Math.fma(p, r, 1f), r, 1f);
         int power = Float.floatToRawIntBits(rounded) - ROUNDER_BITS;
         int half = power >> 1;
         return y * powerOfTwo(half) * powerOfTwo(power - half);
+    }
+
+    /**
+     * e^x for x up to 0, with the bits of {@link #exp(FloatVector)} and half of its work; what lies below the normal numbers becomes 0.
+     *
+     * @param x the exponents
+     * @return e^x by lane
+     */
+    static FloatVector decay(FloatVector x) {
+        FloatVector rounded = fma(x, LOG2_E, BIASED_ROUNDER);
+        FloatVector n = rounded.sub(BIASED_ROUNDER);
+        FloatVector r = fma(n, -LN2_LOW, fma(n, -LN2_HIGH, x));
+        FloatVector p = fma(fma(fma(fma(broadcast(EXP_6), r, EXP_5), r, EXP_4), r, EXP_3), r, EXP_2);
+        FloatVector y = fma(fma(p, r, 1f), r, 1f);
+        FloatVector power = rounded.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats();
+        return y.mul(power).blend(0f, x.compare(VectorOperators.LT, DECAY_ZERO));
+    }
+
+    /**
+     * The scalar twin of {@link #decay(FloatVector)}.
+     *
+     * @param x the exponent
+     * @return e^x
+     */
+    static float decay(float x) {
+        return x < DECAY_ZERO ? 0f : exp(x);
     }
 
     /**
