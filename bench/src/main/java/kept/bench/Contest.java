@@ -36,6 +36,11 @@ public abstract class Contest {
     /** Makes the operands of this library's side, in a scope that closes with the contest. */
     abstract void prepare();
 
+    /** Frees what does not lie in that scope. */
+    void release() {
+        // Most have nothing else.
+    }
+
     /** Does the work once, and frees its results. */
     abstract void run();
 
@@ -76,11 +81,13 @@ public abstract class Contest {
     /** Frees the operands of all sides. */
     @TearDown(Level.Trial)
     public final void close() {
+        peer = null;
         plain = null;
         if (libtorch != null) {
             libtorch.close();
             libtorch = null;
         }
+        release();
         scope.close();
     }
 

@@ -15,6 +15,7 @@ import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
 import kept.tensor.DType;
+import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
 /**
@@ -24,6 +25,9 @@ import kept.tensor.Tensor;
 final class Libtorch implements AutoCloseable {
     /** Even in training, DJL calls functions with recording off. */
     private static final String RECORD = "torch.set_grad_enabled(True)\n";
+
+    /** libtorch's number of the type. */
+    private static final int BFLOAT16 = 15;
 
     private static final String ENGINE = "PyTorch";
 
@@ -61,16 +65,27 @@ final class Libtorch implements AutoCloseable {
         return Engine.getEngine(ENGINE).getVersion();
     }
 
-    /** A copy of a tensor, F32 or BF16. */
+    /** A copy of a tensor, of its dtype: F32, BF16 or I32. */
     NDArray copy(Tensor tensor) {
-        Tensor wide = tensor.cast(DType.F32);
-        NDArray array = manager.create(wide.toFloatArray(), new Shape(tensor.shape().toArray()));
+        NDArray wide;
+        try (var _ = Scope.open()) {
+            wide = manager.create(tensor.cast(DType.F32).toFloatArray(), new Shape(tensor.shape().toArray()));
+        }
         if (tensor.dtype() == DType.F32) {
-            return array;
+            return wide;
         }
-        try (array) {
-            return array.toType(DataType.BFLOAT16, true);
+        try (wide) {
+            return switch (tensor.dtype()) {
+                case I32 -> wide.toType(DataType.INT32, true);
+                case BF16 -> toBfloat16(wide);
+                default -> throw new IllegalArgumentException("no peer for " + tensor.dtype());
+            };
         }
+    }
+
+    /** DJL itself has no such conversion. */
+    private NDArray toBfloat16(NDArray array) {
+        return function("x: Tensor", "return torch.to(x, " + BFLOAT16 + ")").call(array).singletonOrThrow();
     }
 
     /**

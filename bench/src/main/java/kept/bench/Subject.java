@@ -12,7 +12,9 @@ enum Subject {
     /** What memory bounds. */
     BANDWIDTH("norms, softmax, SwiGLU, RoPE, AdamW and KL rows beyond the cache, forward and backward",
             RmsNormBenchmark::new, LayerNormBenchmark::new, SoftmaxBenchmark::new, SwiGluBenchmark::new, RotaryBenchmark::new, AdamWBenchmark::new,
-            DistillationBenchmark::new);
+            DistillationBenchmark::new),
+    /** A language model's answers. */
+    DECODE("one token after another with a key-value cache and bf16 weights, and a prompt", DecodingBenchmark::new);
 
     private final String description;
     private final List<Cases.Maker> contests;

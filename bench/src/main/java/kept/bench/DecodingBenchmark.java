@@ -1,0 +1,184 @@
+package kept.bench;
+
+import ai.djl.ndarray.NDArray;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+import kept.autograd.Autograd;
+import kept.model.Architecture;
+import kept.model.Decoder;
+import kept.model.DecoderConfig;
+import kept.model.KeyValueCache;
+import kept.model.RandomWeights;
+import kept.nn.Parameter;
+import kept.tensor.DType;
+import kept.tensor.Device;
+import kept.tensor.Scope;
+import kept.tensor.Tensor;
+import org.openjdk.jmh.annotations.Param;
+
+/**
+ * A Llama of the size {@link Xkd} calls L with bf16 weights, a key-value cache and the logits of the last position: one token after others, which
+ * reads all weights once; or a prompt, which is matrix products. The peer is the same model in TorchScript, in bf16 throughout as PyTorch runs such a
+ * checkpoint, where this library computes in f32 on bf16 weights: at prompts, libtorch then multiplies bf16 numbers, which some processors do at a
+ * higher rate than the peak named here. The plain loop does the products with the weights only, for one token.
+ */
+public class DecodingBenchmark extends Contest {
+    private static final int HIDDEN = 1024;
+    private static final int LAYERS = 16;
+    private static final int HEADS = 16;
+    private static final int HEAD_DIMENSION = HIDDEN / HEADS;
+    private static final int INTERMEDIATE = 3072;
+    private static final int VOCABULARY = 32000;
+    private static final double EPSILON = 1e-5;
+    /** The cache is used up to here and then begun again: half of it is read on average. */
+    private static final int CAPACITY = 128;
+
+    /** Tokens at once: 1, or a prompt. */
+    @Param({"1", "512"})
+    public int tokens;
+
+    private Decoder model;
+    private KeyValueCache cache;
+    private Tensor ids;
+
+    /** For JMH. */
+    public DecodingBenchmark() {}
+
+    @Override
+    void prepare() {
+        DecoderConfig config = DecoderConfig.builder(Architecture.LLAMA).vocabSize(VOCABULARY).hiddenSize(HIDDEN).intermediateSize(INTERMEDIATE)
+                .layers(LAYERS).heads(HEADS).keyValueHeads(HEADS).headDimension(HEAD_DIMENSION).maxPositions(1024).normEps(EPSILON).dtype(DType.BF16)
+                .build();
+        var random = new RandomWeights(config, 1);
+        model = Decoder.create(config, (name, shape) -> random.get(name, shape).cast(DType.BF16), Device.cpu());
+        ids = Tensor.of(IntStream.range(0, tokens).map(i -> i * 37 % VOCABULARY).toArray(), 1, tokens);
+    }
+
+    @Override
+    void release() {
+        model.close();
+        if (cache != null) {
+            cache.close();
+            cache = null;
+        }
+    }
+
+    @Override
+    void run() {
+        if (cache == null || cache.length() + tokens > Math.max(CAPACITY, tokens)) {
+            if (cache != null) {
+                cache.close();
+            }
+            cache = new KeyValueCache(model.config(), 1, Math.max(CAPACITY, tokens), model.device());
+        }
+        try (var _ = Scope.open()) {
+            Autograd.withoutRecording(() -> model.nextLogits(ids, cache));
+        }
+    }
+
+    @Override
+    Runnable preparePeer(Libtorch torch) {
+        int past = tokens == 1 ? CAPACITY / 2 : 0;
+        Tensor positions = Tensor.uniform(1, 0, tokens, HEAD_DIMENSION).cast(DType.BF16);
+        Tensor earlier = Tensor.normal(1, 1, LAYERS, 1, HEADS, past, HEAD_DIMENSION).cast(DType.BF16);
+        List<NDArray> arguments = new ArrayList<>(List.of(torch.copy(ids), torch.copy(positions), torch.copy(positions), torch.copy(earlier),
+                torch.copy(earlier), torch.copy(weight("model.embed_tokens")), torch.copy(weight("model.norm")), torch.copy(weight("lm_head"))));
+        for (String part : new String[] {"input_layernorm", "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj",
+            "post_attention_layernorm", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"}) {
+            try (var _ = Scope.open()) {
+                Tensor[] layers = IntStream.range(0, LAYERS).mapToObj(i -> weight("model.layers." + i + "." + part)).toArray(Tensor[]::new);
+                arguments.add(torch.copy(Tensor.stack(0, layers)));
+            }
+        }
+        Libtorch.Function step = torch.function("""
+                ids: Tensor, cos: Tensor, sin: Tensor, keys: Tensor, values: Tensor, table: Tensor, norm: Tensor, head: Tensor, \
+                norms1: Tensor, wq: Tensor, wk: Tensor, wv: Tensor, wo: Tensor, norms2: Tensor, gate: Tensor, up: Tensor, down: Tensor""", """
+                x = torch.embedding(table, ids)
+                for i in range(%d):
+                  h = torch.rms_norm(x, [%d], torch.select(norms1, 0, i), 1.0e-05)
+                  q = torch.transpose(torch.view(torch.linear(h, torch.select(wq, 0, i)), [1, -1, %d, %d]), 1, 2)
+                  k = torch.transpose(torch.view(torch.linear(h, torch.select(wk, 0, i)), [1, -1, %d, %d]), 1, 2)
+                  v = torch.transpose(torch.view(torch.linear(h, torch.select(wv, 0, i)), [1, -1, %d, %d]), 1, 2)
+                  q1, q2, = torch.chunk(q, 2, -1)
+                  k1, k2, = torch.chunk(k, 2, -1)
+                  rq = torch.add(torch.mul(q, cos), torch.mul(torch.cat([torch.neg(q2), q1], -1), sin))
+                  rk = torch.add(torch.mul(k, cos), torch.mul(torch.cat([torch.neg(k2), k1], -1), sin))
+                  allk = torch.cat([torch.select(keys, 0, i), rk], 2)
+                  allv = torch.cat([torch.select(values, 0, i), v], 2)
+                  a = torch.transpose(torch.scaled_dot_product_attention(rq, allk, allv, None, 0., %s), 1, 2)
+                  x = torch.add(x, torch.linear(torch.reshape(a, [1, -1, %d]), torch.select(wo, 0, i)))
+                  h2 = torch.rms_norm(x, [%d], torch.select(norms2, 0, i), 1.0e-05)
+                  g = torch.mul(torch.silu(torch.linear(h2, torch.select(gate, 0, i))), torch.linear(h2, torch.select(up, 0, i)))
+                  x = torch.add(x, torch.linear(g, torch.select(down, 0, i)))
+                last = torch.select(torch.rms_norm(x, [%d], norm, 1.0e-05), 1, -1)
+                return torch.linear(last, head)
+                """.formatted(LAYERS, HIDDEN, HEADS, HEAD_DIMENSION, HEADS, HEAD_DIMENSION, HEADS, HEAD_DIMENSION, past == 0 ? "True" : "False",
+                HIDDEN, HIDDEN, HIDDEN));
+        NDArray[] all = arguments.toArray(NDArray[]::new);
+        return () -> step.run(all);
+    }
+
+    private Tensor weight(String name) {
+        return model.parameters().get(name + ".weight").value();
+    }
+
+    @Override
+    Runnable preparePlain() {
+        List<short[]> matrices = new ArrayList<>();
+        List<Integer> widths = new ArrayList<>();
+        for (Parameter parameter : model.parameters().values()) {
+            Tensor value = parameter.value();
+            if (value.rank() == 2 && value != weight("model.embed_tokens")) {
+                float[] wide = value.cast(DType.F32).toFloatArray();
+                short[] narrow = new short[wide.length];
+                for (int i = 0; i < wide.length; i++) {
+                    narrow[i] = (short) (Float.floatToRawIntBits(wide[i]) >>> Short.SIZE);
+                }
+                matrices.add(narrow);
+                widths.add(Math.toIntExact(value.size(1)));
+            }
+        }
+        float[] x = new float[INTERMEDIATE];
+        float[] y = new float[VOCABULARY];
+        return () -> {
+            for (int i = 0; i < matrices.size(); i++) {
+                multiply(matrices.get(i), widths.get(i), x, y);
+            }
+        };
+    }
+
+    private static void multiply(short[] matrix, int width, float[] x, float[] y) {
+        for (int row = 0; row < matrix.length / width; row++) {
+            float sum = 0;
+            for (int i = 0; i < width; i++) {
+                sum += Float.intBitsToFloat(matrix[row * width + i] << Short.SIZE) * x[i];
+            }
+            y[row] = sum;
+        }
+    }
+
+    @Override
+    String label() {
+        return tokens == 1 ? "decode" : "prefill";
+    }
+
+    @Override
+    String sizes() {
+        return tokens == 1 ? "1 token bf16" : tokens + " tokens bf16";
+    }
+
+    @Override
+    Ceiling ceiling() {
+        return tokens == 1 ? Ceiling.READ : Ceiling.MULTIPLY_ADD;
+    }
+
+    /** One token reads every matrix but the embedding; a prompt multiplies with the layers' and, for its last position, the head. */
+    @Override
+    double work() {
+        double layers = LAYERS * (4.0 * HIDDEN * HIDDEN + 3.0 * HIDDEN * INTERMEDIATE);
+        double head = (double) VOCABULARY * HIDDEN;
+        double attention = LAYERS * 2.0 * HIDDEN * tokens * (tokens + 1.0);
+        return tokens == 1 ? 2 * (layers + head) : 2 * (layers * tokens + head) + attention;
+    }
+}
