@@ -1,9 +1,11 @@
 package kept.backend.cpu;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.function.IntConsumer;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorSpecies;
 import kept.tensor.DType;
 
 /**
@@ -14,7 +16,7 @@ import kept.tensor.DType;
  * <pre>
  *              B   k x n, packed once for all threads, in panels of COLUMNS columns
  *            +----+----+----+----+
- *            |    |    |    |    |  k block 0    a panel of a k block (32 KiB) stays in the first-level cache
+ *            |    |    |    |    |  k block 0    a panel of a k block (128 KiB) stays in the second-level cache
  *            +----+----+----+----+               while all tiles below it are computed
  *            |    |    |    |    |  k block 1
  *   A        +----+----+----+----+
@@ -32,12 +34,12 @@ import kept.tensor.DType;
  * number of threads.
  */
 final class Gemm {
-    /** Most of k in a block. */
-    private static final int DEPTH = 256;
-    /** Most rows of C a task owns: 128 KiB of A for a k block. */
-    private static final int TASK_ROWS = 128;
+    /** Most of k in a block: so deep that C is seldom read and written again, and a panel and a task's rows still fit the second-level cache. */
+    private static final int DEPTH = 1024;
+    /** Most rows of C a task owns: 256 KiB of A for a k block. */
+    private static final int TASK_ROWS = 64;
     /** A task of fewer rows or columns than these would pack A, or fetch panels of B, for too little work. */
-    private static final int LEAST_TASK_ROWS = 4 * MicroKernel.ROWS;
+    private static final int LEAST_TASK_ROWS = 32;
     private static final int LEAST_TASK_PANELS = 4;
     /** Most floats of B that are packed at a time: 4 MiB. */
     private static final int PACKED = 1 << 20;
@@ -48,15 +50,27 @@ final class Gemm {
     /** From here on a product of a batch is divided among threads itself. */
     private static final long LARGE = 1 << 23;
 
-    private static final int ROWS = MicroKernel.ROWS;
-    private static final int COLUMNS = MicroKernel.COLUMNS;
+    private static final int ROWS = TileProduct.ROWS;
+    private static final int COLUMNS = TileProduct.COLUMNS;
+    /** Elements from a packed row of A to the next: a cache line more than a row, so that the rows of a tile lie in different cache sets. */
+    private static final int ROW_STRIDE = DEPTH + 16;
+    /** For A whose rows follow each other, {@code [rows][ROW_STRIDE]}. */
+    private static final TileProduct ROW_MAJOR = TileProduct.of(new TileProduct.Form(ROW_STRIDE, 1, COLUMNS, false));
+    /** Rows of A in a panel: those of one tile or more. */
+    private static final int PANEL_ROWS = Math.max(ROWS, VectorMath.LANES);
+    /** For A in panels {@code [k][PANEL_ROWS]}. */
+    private static final TileProduct PANELS = TileProduct.of(new TileProduct.Form(1, PANEL_ROWS, COLUMNS, false));
+    private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
+    private static final int LANES = SPECIES.length();
+    private static final long VECTOR_BYTES = LANES * (long) Float.BYTES;
+    private static final ByteOrder ORDER = ByteOrder.nativeOrder();
     private static final ThreadLocal<Scratch> SCRATCH = ThreadLocal.withInitial(Scratch::new);
 
     /** What a thread needs for products, kept for the next one. */
     private static final class Scratch {
-        private final float[] transposed = new float[COLUMNS * Packing.SCRATCH_PER_ROW];
-        private final float[] rows = new float[TASK_ROWS * DEPTH];
-        private final MemorySegment tile = Arena.ofAuto().allocate((long) ROWS * COLUMNS * Float.BYTES, 64);
+        private final float[] transposed = new float[COLUMNS * Packing.SCRATCH_PER_COLUMN];
+        private final float[] rows = new float[(TASK_ROWS + PANEL_ROWS) * ROW_STRIDE];
+        private final float[] tile = new float[ROWS * COLUMNS];
         private float[] columns = new float[0];
 
         float[] columns(int size) {
@@ -201,17 +215,18 @@ final class Gemm {
             int panel = task % packTasks * panelsOfPackTask;
             int columns = Math.min(panelsOfPackTask * COLUMNS, p.n - panel * COLUMNS);
             int k = Math.min(depth, p.k - first);
-            Matrix part = p.b.transposed().shifted(first * p.b.rowStride() + (long) panel * COLUMNS * p.b.columnStride());
+            Matrix part = p.b.shifted(first * p.b.rowStride() + (long) panel * COLUMNS * p.b.columnStride());
             int at = first * panels * COLUMNS + panel * COLUMNS * k;
-            Packing.pack(part, columns, k, COLUMNS, packed, at, SCRATCH.get().transposed);
+            Packing.panels(part, k, columns, COLUMNS, packed, at, SCRATCH.get().transposed);
         });
         int threads = p.parallel ? WorkerPool.shared().threads() : 1;
         int tasks = threads == 1 ? 1 : Math.clamp(p.work() / TASK_WORK, 1, TASKS_PER_THREAD * threads);
-        int taskRows = Math.min(TASK_ROWS, Math.max(LEAST_TASK_ROWS, Math.ceilDiv(p.m, tasks * ROWS) * ROWS));
-        int rowTasks = Math.ceilDiv(p.m, taskRows);
+        int rowTasks = Math.max(Math.ceilDiv(p.m, TASK_ROWS), Math.clamp(p.m / LEAST_TASK_ROWS, 1, tasks));
+        rowTasks = rowTasks < threads ? rowTasks : Math.ceilDiv(rowTasks, threads) * threads;
+        int taskRows = Math.ceilDiv(Math.ceilDiv(p.m, rowTasks), ROWS) * ROWS;
         int panelsOfTask = Math.max(LEAST_TASK_PANELS, Math.ceilDiv(panels, Math.ceilDiv(tasks, rowTasks)));
         int columnTasks = Math.ceilDiv(panels, panelsOfTask);
-        p.forEach(rowTasks * columnTasks, task -> {
+        p.forEach(Math.ceilDiv(p.m, taskRows) * columnTasks, task -> {
             int row = task / columnTasks * taskRows;
             int panel = task % columnTasks * panelsOfTask;
             int rows = Math.min(taskRows, p.m - row);
@@ -224,33 +239,58 @@ final class Gemm {
         });
     }
 
-    /** One k block of a task: packs its rows of A, then goes through panels of B, and through panels of A for each. */
+    /**
+     * One k block of a task: packs its rows of A, then goes through panels of B, and through tiles for each. A is packed as it lies, row by row or
+     * in panels, so that it needs no transposition.
+     */
     private static void tiles(
             Product p, int row, int rows, int panel, int endPanel, int k, Matrix a, float[] packed, int at, boolean accumulate) {
         Scratch scratch = SCRATCH.get();
-        Packing.pack(a, rows, k, ROWS, scratch.rows, 0, scratch.transposed);
+        boolean rowMajor = a.rowStride() != 1 || a.columnStride() == 1;
+        TileProduct product = rowMajor ? ROW_MAJOR : PANELS;
+        if (rowMajor) {
+            Packing.rows(a, rows, k, scratch.rows, ROW_STRIDE);
+        } else {
+            Packing.panels(a.transposed(), k, rows, PANEL_ROWS, scratch.rows, 0, scratch.transposed);
+        }
         MemorySegment c = p.c.data();
         long stride = p.c.rowStride() * Float.BYTES;
         for (int j = panel; j < endPanel; j++) {
             int columns = Math.min(COLUMNS, p.n - j * COLUMNS);
             for (int i = 0; i < rows; i += ROWS) {
-                long start = p.c.index(row + i, (long) j * COLUMNS) * Float.BYTES;
-                if (columns == COLUMNS && rows - i >= ROWS) {
-                    MicroKernel.tile(k, scratch.rows, i * k, packed, at + j * COLUMNS * k, c, start, stride, accumulate);
-                } else {
-                    MicroKernel.tile(k, scratch.rows, i * k, packed, at + j * COLUMNS * k, scratch.tile, 0, COLUMNS * Float.BYTES, false);
-                    copyPart(scratch.tile, Math.min(ROWS, rows - i), columns, c, start, stride, accumulate);
-                }
+                int height = Math.min(ROWS, rows - i);
+                int start = rowMajor ? i * ROW_STRIDE : i / PANEL_ROWS * PANEL_ROWS * k + i % PANEL_ROWS;
+                product.multiply(k, scratch.rows, start, packed, at + j * COLUMNS * k, scratch.tile, 0, COLUMNS);
+                store(scratch.tile, height, columns, c, p.c.index(row + i, (long) j * COLUMNS) * Float.BYTES, stride, accumulate);
             }
         }
     }
 
-    /** Stores what lies inside C of a tile at its lower or right edge. */
-    private static void copyPart(MemorySegment tile, int rows, int columns, MemorySegment c, long start, long stride, boolean accumulate) {
+    /** C = or += tile, what of the tile lies inside C. */
+    private static void store(float[] tile, int rows, int columns, MemorySegment c, long start, long stride, boolean accumulate) {
+        if (columns < COLUMNS) {
+            storePart(tile, rows, columns, c, start, stride, accumulate);
+            return;
+        }
+        c = NativeView.of(c);
+        for (int row = 0; row < rows; row++) {
+            long at = start + row * stride;
+            FloatVector left = FloatVector.fromArray(SPECIES, tile, row * COLUMNS);
+            FloatVector right = FloatVector.fromArray(SPECIES, tile, row * COLUMNS + LANES);
+            if (accumulate) {
+                left = FloatVector.fromMemorySegment(SPECIES, c, at, ORDER).add(left);
+                right = FloatVector.fromMemorySegment(SPECIES, c, at + VECTOR_BYTES, ORDER).add(right);
+            }
+            left.intoMemorySegment(c, at, ORDER);
+            right.intoMemorySegment(c, at + VECTOR_BYTES, ORDER);
+        }
+    }
+
+    private static void storePart(float[] tile, int rows, int columns, MemorySegment c, long start, long stride, boolean accumulate) {
         for (int i = 0; i < rows; i++) {
             for (int j = 0; j < columns; j++) {
                 long target = start + i * stride + j * 4L;
-                float value = tile.get(ValueLayout.JAVA_FLOAT, (i * COLUMNS + j) * 4L);
+                float value = tile[i * COLUMNS + j];
                 float old = accumulate ? c.get(ValueLayout.JAVA_FLOAT, target) : 0f;
                 c.set(ValueLayout.JAVA_FLOAT, target, accumulate ? old + value : value);
             }

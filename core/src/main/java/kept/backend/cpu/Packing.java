@@ -1,48 +1,198 @@
 package kept.backend.cpu;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 import kept.tensor.DType;
 
 /**
- * Lays strips of a matrix out in the order in which the micro-kernel reads them, widened to f32.
+ * Lays parts of a matrix out in the order in which {@link TileProduct} reads them, widened to f32.
  *
- * <p>A panel takes {@code height} rows of its matrix (a power of two; rows beyond the last are zeros) and has them side by side:
+ * <p>A panel takes {@code width} columns of its matrix and has their rows one after another, columns beyond the last as zeros:
  *
  * <pre>
- *   rows of the matrix            panel
- *   x00 x01 x02 ...
- *   x10 x11 x12 ...       -->     x00 x10 x20 x30  x01 x11 x21 x31  x02 ...
- *   x20 x21 x22 ...
- *   x30 x31 x32 ...
+ *   matrix                              panels of width 4
+ *   x00 x01 x02 x03  x04 x05 ...        x00 x01 x02 x03  x10 x11 x12 x13  x20 ...
+ *   x10 x11 x12 x13  x14 x15 ...  -->   x04 x05 ...
+ *   x20 x21 x22 x23  x24 x25 ...
  * </pre>
  *
- * <p>Where the matrix is contiguous down its columns that is a copy. Where it is contiguous along its rows it is a transposition, done in blocks
- * that stay in the first-level cache: interleaving the first half of {@code height * n} elements with the second half, log2(height) times.
+ * <p>Where the matrix is contiguous along its rows that is a copy. Where it is contiguous down its columns it is a transposition, done in blocks
+ * that stay in the first-level cache. A block of as many rows as a vector has lanes is transposed by exchanging, for d = 1, 2, 4, ..., the odd
+ * with the even groups of d lanes between rows that lie d apart:
+ *
+ * <pre>
+ *   a0 a1 a2 a3   d = 1   a0 b0 a2 b2   d = 2   a0 b0 c0 d0
+ *   b0 b1 b2 b3    -->    a1 b1 a3 b3    -->    a1 b1 c1 d1
+ *   c0 c1 c2 c3           c0 d0 c2 d2           a2 b2 c2 d2
+ *   d0 d1 d2 d3           c1 d1 c3 d3           a3 b3 c3 d3
+ * </pre>
  */
 final class Packing {
-    /** Columns that are transposed at a time. */
+    /** Elements of a column, or with {@link #pack} of a row, that are transposed at a time. */
     private static final int BLOCK = 64;
-    /** Columns that are copied at a time. */
+    /** Rows that are copied at a time: few enough to be read as streams, enough to write each panel in runs. */
     private static final int COPIED = 16;
-    /** Floats of scratch memory that {@link #pack} needs for panels of some height: two blocks. */
-    static final int SCRATCH_PER_ROW = 2 * BLOCK;
+    /** Floats of scratch memory that a panel needs for each of its columns: two blocks. */
+    static final int SCRATCH_PER_COLUMN = 2 * BLOCK;
+    /** The same for {@link #pack}. */
+    static final int SCRATCH_PER_ROW = SCRATCH_PER_COLUMN;
 
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
     private static final int LANES = SPECIES.length();
+    private static final int LOG_LANES = Integer.numberOfTrailingZeros(LANES);
     private static final VectorShuffle<Float> ZIP_LOW = VectorShuffle.makeZip(SPECIES, 0);
     private static final VectorShuffle<Float> ZIP_HIGH = VectorShuffle.makeZip(SPECIES, 1);
     /** Every height is a multiple of the tile's rows. */
-    private static final VectorSpecies<Float> STRIP = VectorSpecies.of(float.class, VectorShape.forBitSize(MicroKernel.ROWS * Float.SIZE));
+    private static final VectorSpecies<Float> STRIP = VectorSpecies.of(float.class, VectorShape.forBitSize(TileProduct.ROWS * Float.SIZE));
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
+    /** For d = 2^i the lanes exchanged with those d further, and which lanes are the odd ones. */
+    private static final List<VectorShuffle<Float>> SWAPS = IntStream.range(0, LOG_LANES).mapToObj(Packing::swap).toList();
+    private static final List<VectorMask<Float>> ODD = IntStream.range(0, LOG_LANES).mapToObj(Packing::odd).toList();
 
     private Packing() { }
+
+    /**
+     * Copies rows [0, rows) and columns [0, columns) of a matrix, row after row.
+     *
+     * @param x the matrix
+     * @param rows how many rows
+     * @param columns how many columns
+     * @param packed receives them
+     * @param stride elements from a row to the next
+     */
+    static void rows(Matrix x, int rows, int columns, float[] packed, int stride) {
+        for (int i = 0; i < rows; i++) {
+            Widening.copy(x.data(), x.type(), x.index(i, 0), x.columnStride(), packed, i * stride, columns);
+        }
+    }
+
+    /**
+     * Packs rows [0, rows) and columns [0, columns) of a matrix, panel after panel.
+     *
+     * @param x the matrix
+     * @param rows how many rows, at least 1
+     * @param columns how many columns, at least 1
+     * @param width columns of a panel, a multiple of the lanes of a vector
+     * @param panels receives {@code ceil(columns / width)} panels of {@code rows * width}
+     * @param at where the first begins
+     * @param scratch {@code width * SCRATCH_PER_COLUMN} floats
+     */
+    static void panels(Matrix x, int rows, int columns, int width, float[] panels, int at, float[] scratch) {
+        if (x.columnStride() == 1 && x.type() == DType.F32) {
+            copyPanels(x, rows, columns, width, panels, at);
+            return;
+        }
+        for (int column = 0; column < columns; column += width) {
+            Matrix part = x.shifted(column * x.columnStride());
+            int present = Math.min(width, columns - column);
+            if (x.rowStride() == 1) {
+                transposePanel(part, rows, present, width, panels, at + column * rows, scratch);
+            } else {
+                widen(part.transposed(), present, rows, width, panels, at + column * rows);
+            }
+        }
+    }
+
+    /** Takes a few rows at a time, all panels of them, so that both sides are touched in runs longer than a cache line. */
+    private static void copyPanels(Matrix x, int rows, int columns, int width, float[] panels, int at) {
+        for (int first = 0; first < rows; first += COPIED) {
+            int count = Math.min(COPIED, rows - first);
+            for (int column = 0; column < columns; column += width) {
+                int target = at + column * rows + first * width;
+                copyRows(x.data(), x.index(first, column) * 4, x.rowStride() * 4, Math.min(width, columns - column), count, panels, target, width);
+            }
+        }
+    }
+
+    private static void copyRows(MemorySegment data, long source, long stride, int present, int count, float[] panel, int target, int width) {
+        data = NativeView.of(data);
+        for (int lane = 0; lane < width; lane += LANES) {
+            long from = source + lane * 4L;
+            int to = target + lane;
+            if (lane + LANES <= present) {
+                for (int i = 0; i < count; i++) {
+                    FloatVector.fromMemorySegment(SPECIES, data, from + i * stride, ORDER).intoArray(panel, to + i * width);
+                }
+            } else {
+                VectorMask<Float> inside = SPECIES.indexInRange(lane, present);
+                for (int i = 0; i < count; i++) {
+                    FloatVector.fromMemorySegment(SPECIES, data, from + i * stride, ORDER, inside).intoArray(panel, to + i * width);
+                }
+            }
+        }
+    }
+
+    /** One panel of a matrix that is contiguous down its columns. */
+    private static void transposePanel(Matrix x, int rows, int present, int width, float[] panel, int at, float[] scratch) {
+        int other = width * BLOCK;
+        for (int first = 0; first < rows; first += BLOCK) {
+            int count = Math.min(BLOCK, rows - first);
+            for (int j = 0; j < present; j++) {
+                Widening.copy(x.data(), x.type(), x.index(first, j), 1, scratch, j * BLOCK, count);
+            }
+            Arrays.fill(scratch, present * BLOCK, other, 0f);
+            int target = at + first * width;
+            if (count % LANES == 0) {
+                transposeBlock(scratch, count / LANES, width, panel, target);
+            } else {
+                transposeBlock(scratch, Math.ceilDiv(count, LANES), width, scratch, other);
+                System.arraycopy(scratch, other, panel, target, count * width);
+            }
+        }
+    }
+
+    /** Transposes {@code [width][BLOCK]}, of which {@code vectors * LANES} columns count, to rows of a panel. Overwrites the block. */
+    private static void transposeBlock(float[] block, int vectors, int width, float[] panel, int at) {
+        for (int row = 0; row < width; row += LANES) {
+            int log = 0;
+            for (; log < LOG_LANES - 1; log++) {
+                int d = 1 << log;
+                for (int i = 0; i < LANES; i++) {
+                    if ((i & d) == 0) {
+                        int x = (row + i) * BLOCK;
+                        exchange(block, x, x + d * BLOCK, block, x, x + d * BLOCK, LANES, vectors, SWAPS.get(log), ODD.get(log));
+                    }
+                }
+            }
+            int half = LANES / 2;
+            for (int i = 0; i < half; i++) {
+                int x = (row + i) * BLOCK;
+                int y = at + i * width + row;
+                exchange(block, x, x + half * BLOCK, panel, y, y + half * width, LANES * width, vectors, SWAPS.get(log), ODD.get(log));
+            }
+        }
+    }
+
+    /** One exchange between a row and another, {@code vectors} vectors of each. */
+    private static void exchange(float[] x, int even, int odd, float[] y, int toEven, int toOdd, int stride, int vectors,
+            VectorShuffle<Float> swap, VectorMask<Float> odds) {
+        for (int i = 0; i < vectors; i++) {
+            FloatVector a = FloatVector.fromArray(SPECIES, x, even + i * LANES);
+            FloatVector b = FloatVector.fromArray(SPECIES, x, odd + i * LANES);
+            a.blend(b.rearrange(swap), odds).intoArray(y, toEven + i * stride);
+            a.rearrange(swap).blend(b, odds).intoArray(y, toOdd + i * stride);
+        }
+    }
+
+    private static VectorShuffle<Float> swap(int log) {
+        return VectorShuffle.fromOp(SPECIES, lane -> lane ^ 1 << log);
+    }
+
+    private static VectorMask<Float> odd(int log) {
+        boolean[] odd = new boolean[LANES];
+        for (int lane = 0; lane < LANES; lane++) {
+            odd[lane] = (lane >> log & 1) == 1;
+        }
+        return VectorMask.fromArray(SPECIES, odd, 0);
+    }
 
     /**
      * Packs rows [0, rows) and columns [0, columns) of a matrix, panel after panel.
@@ -120,53 +270,6 @@ final class Packing {
                 System.arraycopy(scratch, other - from, panel, at + k * height, height * valid);
             }
         }
-    }
-
-    /**
-     * Transposes a block of sums into rows of a matrix, row i multiplied by a factor.
-     *
-     * @param block {@code [width][COLUMNS]}, f32
-     * @param width rows of the block and columns of the target
-     * @param count columns of the block that are wanted, rows of the target
-     * @param factors one for each row of the target
-     * @param target f32, with unit column stride
-     * @param panels {@code COLUMNS} times the width, rounded up to whole tiles, floats
-     * @param scratch {@code ROWS * SCRATCH_PER_ROW} floats
-     */
-    static void storeTransposed(MemorySegment block, int width, int count, float[] factors, Matrix target, float[] panels, float[] scratch) {
-        block = NativeView.of(block);
-        int height = MicroKernel.ROWS;
-        pack(new Matrix(block, DType.F32, 0, MicroKernel.COLUMNS, 1), width, count, height, panels, 0, scratch);
-        for (int i = 0; i < count; i++) {
-            long row = target.index(i, 0) * 4;
-            int whole = width - width % height;
-            for (int d = 0; d < whole; d += height) {
-                FloatVector.fromArray(STRIP, panels, d * count + i * height).mul(factors[i]).intoMemorySegment(target.data(), row + d * 4L, ORDER);
-            }
-            for (int d = whole; d < width; d++) {
-                target.data().set(ValueLayout.JAVA_FLOAT, row + d * 4L, panels[whole * count + i * height + d - whole] * factors[i]);
-            }
-        }
-    }
-
-    /**
-     * Turns a strip {@code [ROWS][COLUMNS]} into a panel {@code [COLUMNS][ROWS]}.
-     *
-     * @param strip holds the strip
-     * @param from where it begins
-     * @param panel receives the panel
-     * @param at where it begins
-     * @param scratch twice as many floats
-     */
-    static void transposeStrip(float[] strip, int from, float[] panel, int at, float[] scratch) {
-        int half = MicroKernel.ROWS * MicroKernel.COLUMNS / 2;
-        interleave(strip, from, half, scratch, 0);
-        int done = 0;
-        for (int factor = MicroKernel.ROWS / 2; factor > 2; factor /= 2) {
-            interleave(scratch, done, half, scratch, 2 * half - done);
-            done = 2 * half - done;
-        }
-        interleave(scratch, done, half, panel, at);
     }
 
     /** Takes an element of the first half, one of the second, and so on. The regions do not overlap. */

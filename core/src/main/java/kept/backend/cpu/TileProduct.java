@@ -1,13 +1,27 @@
 package kept.backend.cpu;
 
 /**
- * The innermost part of attention's products on arrays: C = A B or C += A B for a tile of C, {@link #ROWS} x {@link #COLUMNS}.
+ * The innermost part of matrix products: C = A B or C += A B for a tile of C, held in registers while k runs.
  *
- * <p>Attention multiplies what it has just computed, so its operands come in several layouts, a {@link Form} for each, and its results stay in
- * arrays. {@link MicroKernel} has one layout and a result in native memory. Each element of C is one chain of fused multiply-adds in ascending k.
+ * <pre>
+ *            b: COLUMNS = 2 vectors                 for each k
+ *            [ b0      | b1      ]                      b0, b1    = b[k, :]
+ *   a: [a0]  [ c00     | c01     ]                      c_r0, c_r1 += a[r, k] * b0, b1
+ *      [a1]  [ c10     | c11     ]
+ *       ...    ...                                  then C = or += tile
+ * </pre>
+ *
+ * <p>It works on arrays alone: with a {@link java.lang.foreign.MemorySegment} among the operands the JIT boxed every accumulator once the process had
+ * met segments of other kinds, which made the training step seven times slower. Operands come in several layouts, a {@link Form} for each.
+ *
+ * <p>Each element of C is one chain of fused multiply-adds in ascending k, so its bits do not depend on where in a tile it lies, nor on the
+ * width of vectors.
  */
 interface TileProduct {
-    /** Rows of a tile: 16 accumulators need the 32 vector registers of AVX-512, NEON and SVE; with 16 registers there is room for 8. */
+    /**
+     * Rows of a tile: 16 accumulators need the 32 vector registers of AVX-512, NEON and SVE; with 16 registers there is room for 8. With more
+     * rows the JIT, which loads all of a before it multiplies, would keep accumulators in memory.
+     */
     int ROWS = VectorMath.LANES >= 16 || "aarch64".equals(System.getProperty("os.arch")) ? 8 : 4;
     /** Columns of a tile. */
     int COLUMNS = 2 * VectorMath.LANES;
