@@ -10,8 +10,9 @@ import jdk.incubator.vector.VectorSpecies;
 import kept.tensor.Tensor;
 
 /**
- * Layer normalisation and its gradient. A row is read from memory once; the later passes over it find it in the cache. Statistics are those of two
- * passes, the mean and then the squares of what differs from it, so that a large mean costs no digits.
+ * Layer normalisation and its gradient. The pass that reads a row from memory also writes what of the result is known by then, and the later passes
+ * work in place, in the cache: where one pass only reads and the next writes, memory waits for each in turn. Statistics are those of two passes, the
+ * mean and then the squares of what differs from it, so that a large mean costs no digits.
  */
 final class LayerNormKernel {
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
@@ -45,11 +46,11 @@ final class LayerNormKernel {
                 MemorySegment weights = w.read(0, width);
                 MemorySegment biases = b.read(0, width);
                 for (long row = first; row < end; row++) {
-                    MemorySegment values = from.read(row * width, width);
-                    float average = sum(values, width) / width;
-                    double variance = sumOfSquares(values, width, average) / width;
+                    MemorySegment y = to.place(row * width, width);
+                    float average = sum(from.read(row * width, width), width, y) / width;
+                    double variance = sumOfSquares(y, width, average) / width;
                     float r = (float) (1 / Math.sqrt(variance + epsilon));
-                    normalise(values, width, average, r, weights, biases, to.place(row * width, width));
+                    normalise(y, width, average, r, weights, biases);
                     to.write(row * width, width);
                     means.setAtIndex(JAVA_FLOAT, mean.offset() + row, average);
                     rstds.setAtIndex(JAVA_FLOAT, rstd.offset() + row, r);
@@ -58,8 +59,10 @@ final class LayerNormKernel {
         });
     }
 
-    private static float sum(MemorySegment x, int count) {
+    /** The sum of x, and {@code out = x}. */
+    private static float sum(MemorySegment x, int count, MemorySegment out) {
         x = NativeView.of(x);
+        out = NativeView.of(out);
         FloatVector s0 = FloatVector.zero(SPECIES);
         FloatVector s1 = s0;
         FloatVector s2 = s0;
@@ -67,14 +70,24 @@ final class LayerNormKernel {
         int i = 0;
         for (; i <= count - 4 * LANES; i += 4 * LANES) {
             long p = 4L * i;
-            s0 = s0.add(FloatVector.fromMemorySegment(SPECIES, x, p, ORDER));
-            s1 = s1.add(FloatVector.fromMemorySegment(SPECIES, x, p + BYTES, ORDER));
-            s2 = s2.add(FloatVector.fromMemorySegment(SPECIES, x, p + 2 * BYTES, ORDER));
-            s3 = s3.add(FloatVector.fromMemorySegment(SPECIES, x, p + 3 * BYTES, ORDER));
+            FloatVector x0 = FloatVector.fromMemorySegment(SPECIES, x, p, ORDER);
+            FloatVector x1 = FloatVector.fromMemorySegment(SPECIES, x, p + BYTES, ORDER);
+            FloatVector x2 = FloatVector.fromMemorySegment(SPECIES, x, p + 2 * BYTES, ORDER);
+            FloatVector x3 = FloatVector.fromMemorySegment(SPECIES, x, p + 3 * BYTES, ORDER);
+            x0.intoMemorySegment(out, p, ORDER);
+            x1.intoMemorySegment(out, p + BYTES, ORDER);
+            x2.intoMemorySegment(out, p + 2 * BYTES, ORDER);
+            x3.intoMemorySegment(out, p + 3 * BYTES, ORDER);
+            s0 = s0.add(x0);
+            s1 = s1.add(x1);
+            s2 = s2.add(x2);
+            s3 = s3.add(x3);
         }
         float sum = VectorMath.sum(s0.add(s1).add(s2.add(s3)));
         for (; i < count; i++) {
-            sum += x.get(JAVA_FLOAT, 4L * i);
+            float value = x.get(JAVA_FLOAT, 4L * i);
+            out.set(JAVA_FLOAT, 4L * i, value);
+            sum += value;
         }
         return sum;
     }
@@ -106,22 +119,21 @@ final class LayerNormKernel {
         return sum;
     }
 
-    private static void normalise(
-            MemorySegment x, int count, float mean, float rstd, MemorySegment weight, MemorySegment bias, MemorySegment out) {
+    /** {@code x = weight (x - mean) rstd + bias}. */
+    private static void normalise(MemorySegment x, int count, float mean, float rstd, MemorySegment weight, MemorySegment bias) {
         x = NativeView.of(x);
         weight = NativeView.of(weight);
         bias = NativeView.of(bias);
-        out = NativeView.of(out);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
             FloatVector n = FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER).sub(mean).mul(rstd);
             FloatVector w = FloatVector.fromMemorySegment(SPECIES, weight, 4L * i, ORDER);
             FloatVector b = FloatVector.fromMemorySegment(SPECIES, bias, 4L * i, ORDER);
-            n.fma(w, b).intoMemorySegment(out, 4L * i, ORDER);
+            n.fma(w, b).intoMemorySegment(x, 4L * i, ORDER);
         }
         for (; i < count; i++) {
             float n = (x.get(JAVA_FLOAT, 4L * i) - mean) * rstd;
-            out.set(JAVA_FLOAT, 4L * i, Math.fma(n, weight.get(JAVA_FLOAT, 4L * i), bias.get(JAVA_FLOAT, 4L * i)));
+            x.set(JAVA_FLOAT, 4L * i, Math.fma(n, weight.get(JAVA_FLOAT, 4L * i), bias.get(JAVA_FLOAT, 4L * i)));
         }
     }
 
@@ -186,8 +198,8 @@ final class LayerNormKernel {
     }
 
     /**
-     * {@code dx = rstd (m - average(m) - n average(m n))} and the sums of {@link #addWeights}: a pass for the averages and the sums, a pass for the
-     * row. In the second, the sums would hold up dx on its way to memory.
+     * {@code dx = rstd (m - average(m) - n average(m n))} and the sums of {@link #addWeights}: a pass for m, the averages and the sums, a pass for
+     * the rest.
      */
     private static void differentiate(
             MemorySegment g, MemorySegment x, int count, float mean, float rstd, MemorySegment weight, MemorySegment dx, float[] sums) {
@@ -204,31 +216,33 @@ final class LayerNormKernel {
             gradient.fma(n, FloatVector.fromArray(SPECIES, sums, i)).intoArray(sums, i);
             gradient.add(FloatVector.fromArray(SPECIES, sums, count + i)).intoArray(sums, count + i);
             FloatVector m = gradient.mul(FloatVector.fromMemorySegment(SPECIES, weight, 4L * i, ORDER));
+            m.intoMemorySegment(dx, 4L * i, ORDER);
             ms = ms.add(m);
             mns = m.fma(n, mns);
         }
-        float m = VectorMath.sum(ms);
-        float mn = VectorMath.sum(mns);
+        float averageM = VectorMath.sum(ms);
+        float averageMn = VectorMath.sum(mns);
         for (; i < count; i++) {
             float gradient = g.get(JAVA_FLOAT, 4L * i);
             float n = (x.get(JAVA_FLOAT, 4L * i) - mean) * rstd;
             sums[i] = Math.fma(gradient, n, sums[i]);
             sums[count + i] += gradient;
-            m += gradient * weight.get(JAVA_FLOAT, 4L * i);
-            mn = Math.fma(gradient * weight.get(JAVA_FLOAT, 4L * i), n, mn);
+            float m = gradient * weight.get(JAVA_FLOAT, 4L * i);
+            dx.set(JAVA_FLOAT, 4L * i, m);
+            averageM += m;
+            averageMn = Math.fma(m, n, averageMn);
         }
-        m /= count;
-        mn /= count;
+        averageM /= count;
+        averageMn /= count;
         for (i = 0; i <= count - LANES; i += LANES) {
             long p = 4L * i;
-            FloatVector a = FloatVector.fromMemorySegment(SPECIES, g, p, ORDER).mul(FloatVector.fromMemorySegment(SPECIES, weight, p, ORDER));
+            FloatVector m = FloatVector.fromMemorySegment(SPECIES, dx, p, ORDER);
             FloatVector n = FloatVector.fromMemorySegment(SPECIES, x, p, ORDER).sub(mean).mul(rstd);
-            n.fma(FloatVector.broadcast(SPECIES, -mn), a.sub(m)).mul(rstd).intoMemorySegment(dx, p, ORDER);
+            n.fma(FloatVector.broadcast(SPECIES, -averageMn), m.sub(averageM)).mul(rstd).intoMemorySegment(dx, p, ORDER);
         }
         for (; i < count; i++) {
-            float a = g.get(JAVA_FLOAT, 4L * i) * weight.get(JAVA_FLOAT, 4L * i);
             float n = (x.get(JAVA_FLOAT, 4L * i) - mean) * rstd;
-            dx.set(JAVA_FLOAT, 4L * i, Math.fma(n, -mn, a - m) * rstd);
+            dx.set(JAVA_FLOAT, 4L * i, Math.fma(n, -averageMn, dx.get(JAVA_FLOAT, 4L * i) - averageM) * rstd);
         }
     }
 }

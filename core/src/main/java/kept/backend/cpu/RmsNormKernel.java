@@ -9,7 +9,10 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 import kept.tensor.Tensor;
 
-/** Root-mean-square normalisation and its gradient. A row is read from memory once; the later passes over it find it in the cache. */
+/**
+ * Root-mean-square normalisation and its gradient. The pass that reads a row from memory also writes what of the result is known by then, and the
+ * last pass works in place, in the cache: where one pass only reads and the next writes, memory waits for each in turn.
+ */
 final class RmsNormKernel {
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
     private static final int LANES = VectorMath.LANES;
@@ -37,10 +40,10 @@ final class RmsNormKernel {
                 RowWindow w = new RowWindow(weight, width, arena);
                 MemorySegment weights = w.read(0, width);
                 for (long row = first; row < end; row++) {
-                    MemorySegment values = from.read(row * width, width);
-                    double square = sumOfSquares(values, width);
+                    MemorySegment y = to.place(row * width, width);
+                    double square = sumOfSquares(from.read(row * width, width), width, y);
                     float r = (float) (1 / Math.sqrt(square / width + epsilon));
-                    normalise(values, width, r, weights, to.place(row * width, width));
+                    normalise(y, width, r, weights);
                     to.write(row * width, width);
                     rstds.setAtIndex(JAVA_FLOAT, rstd.offset() + row, r);
                 }
@@ -48,8 +51,10 @@ final class RmsNormKernel {
         });
     }
 
-    private static float sumOfSquares(MemorySegment x, int count) {
+    /** The sum of {@code x^2}, and {@code out = x}. */
+    private static float sumOfSquares(MemorySegment x, int count, MemorySegment out) {
         x = NativeView.of(x);
+        out = NativeView.of(out);
         FloatVector s0 = FloatVector.zero(SPECIES);
         FloatVector s1 = s0;
         FloatVector s2 = s0;
@@ -61,30 +66,35 @@ final class RmsNormKernel {
             FloatVector x1 = FloatVector.fromMemorySegment(SPECIES, x, p + BYTES, ORDER);
             FloatVector x2 = FloatVector.fromMemorySegment(SPECIES, x, p + 2 * BYTES, ORDER);
             FloatVector x3 = FloatVector.fromMemorySegment(SPECIES, x, p + 3 * BYTES, ORDER);
+            x0.intoMemorySegment(out, p, ORDER);
             s0 = x0.fma(x0, s0);
+            x1.intoMemorySegment(out, p + BYTES, ORDER);
             s1 = x1.fma(x1, s1);
+            x2.intoMemorySegment(out, p + 2 * BYTES, ORDER);
             s2 = x2.fma(x2, s2);
+            x3.intoMemorySegment(out, p + 3 * BYTES, ORDER);
             s3 = x3.fma(x3, s3);
         }
         float sum = VectorMath.sum(s0.add(s1).add(s2.add(s3)));
         for (; i < count; i++) {
             float value = x.get(JAVA_FLOAT, 4L * i);
+            out.set(JAVA_FLOAT, 4L * i, value);
             sum = Math.fma(value, value, sum);
         }
         return sum;
     }
 
-    private static void normalise(MemorySegment x, int count, float rstd, MemorySegment weight, MemorySegment out) {
+    /** {@code x = x rstd weight}. */
+    private static void normalise(MemorySegment x, int count, float rstd, MemorySegment weight) {
         x = NativeView.of(x);
         weight = NativeView.of(weight);
-        out = NativeView.of(out);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
             FloatVector n = FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER).mul(rstd);
-            n.mul(FloatVector.fromMemorySegment(SPECIES, weight, 4L * i, ORDER)).intoMemorySegment(out, 4L * i, ORDER);
+            n.mul(FloatVector.fromMemorySegment(SPECIES, weight, 4L * i, ORDER)).intoMemorySegment(x, 4L * i, ORDER);
         }
         for (; i < count; i++) {
-            out.set(JAVA_FLOAT, 4L * i, x.get(JAVA_FLOAT, 4L * i) * rstd * weight.get(JAVA_FLOAT, 4L * i));
+            x.set(JAVA_FLOAT, 4L * i, x.get(JAVA_FLOAT, 4L * i) * rstd * weight.get(JAVA_FLOAT, 4L * i));
         }
     }
 
@@ -138,10 +148,7 @@ final class RmsNormKernel {
         }
     }
 
-    /**
-     * {@code dx = rstd (m - n average(m n))} and the sums of {@link #addWeights}: a pass for the average and the sums, a pass for the row. In the
-     * second, the sums would hold up dx on its way to memory.
-     */
+    /** {@code dx = rstd (m - n average(m n))} and the sums of {@link #addWeights}: a pass for m, the average and the sums, a pass for the rest. */
     private static void differentiate(
             MemorySegment g, MemorySegment x, int count, float rstd, MemorySegment weight, MemorySegment dx, float[] sums) {
         g = NativeView.of(g);
@@ -154,25 +161,28 @@ final class RmsNormKernel {
             FloatVector gradient = FloatVector.fromMemorySegment(SPECIES, g, 4L * i, ORDER);
             FloatVector n = FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER).mul(rstd);
             gradient.fma(n, FloatVector.fromArray(SPECIES, sums, i)).intoArray(sums, i);
-            products = gradient.mul(FloatVector.fromMemorySegment(SPECIES, weight, 4L * i, ORDER)).fma(n, products);
+            FloatVector m = gradient.mul(FloatVector.fromMemorySegment(SPECIES, weight, 4L * i, ORDER));
+            m.intoMemorySegment(dx, 4L * i, ORDER);
+            products = m.fma(n, products);
         }
         float sum = VectorMath.sum(products);
         for (; i < count; i++) {
             float gradient = g.get(JAVA_FLOAT, 4L * i);
             float n = x.get(JAVA_FLOAT, 4L * i) * rstd;
             sums[i] = Math.fma(gradient, n, sums[i]);
-            sum = Math.fma(gradient * weight.get(JAVA_FLOAT, 4L * i), n, sum);
+            float m = gradient * weight.get(JAVA_FLOAT, 4L * i);
+            dx.set(JAVA_FLOAT, 4L * i, m);
+            sum = Math.fma(m, n, sum);
         }
         float average = sum / count;
         for (i = 0; i <= count - LANES; i += LANES) {
             long p = 4L * i;
-            FloatVector m = FloatVector.fromMemorySegment(SPECIES, g, p, ORDER).mul(FloatVector.fromMemorySegment(SPECIES, weight, p, ORDER));
+            FloatVector m = FloatVector.fromMemorySegment(SPECIES, dx, p, ORDER);
             FloatVector n = FloatVector.fromMemorySegment(SPECIES, x, p, ORDER).mul(rstd);
             n.fma(FloatVector.broadcast(SPECIES, -average), m).mul(rstd).intoMemorySegment(dx, p, ORDER);
         }
         for (; i < count; i++) {
-            float m = g.get(JAVA_FLOAT, 4L * i) * weight.get(JAVA_FLOAT, 4L * i);
-            dx.set(JAVA_FLOAT, 4L * i, Math.fma(x.get(JAVA_FLOAT, 4L * i) * rstd, -average, m) * rstd);
+            dx.set(JAVA_FLOAT, 4L * i, Math.fma(x.get(JAVA_FLOAT, 4L * i) * rstd, -average, dx.get(JAVA_FLOAT, 4L * i)) * rstd);
         }
     }
 }
