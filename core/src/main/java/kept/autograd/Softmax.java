@@ -11,7 +11,10 @@ import kept.tensor.Tensor;
 public final class Softmax extends Operation {
     private final boolean logarithm;
     private final int axis;
-    private Tensor y;
+    /** The axis, counted from 0. */
+    private int along;
+    /** The result, the axis innermost. */
+    private Tensor rows;
 
     /**
      * A fresh application.
@@ -33,35 +36,33 @@ public final class Softmax extends Operation {
     protected Tensor forward(Tensor... inputs) {
         Tensor x = inputs[0];
         Operands.checkFloating(name(), x);
-        int along = x.shape().axis(axis, name());
-        Tensor innermost = x.rank() < 2 ? x : exchanged(x, along);
-        Tensor out = Tensor.empty(x.dtype(), innermost.shape());
+        along = x.shape().axis(axis, name());
+        Tensor innermost = exchanged(x);
+        rows = Tensor.empty(x.dtype(), innermost.shape());
         try (var _ = Scope.open()) {
-            out.backend().softmax(logarithm, Operands.rows(innermost), out);
+            rows.backend().softmax(logarithm, Operands.rows(innermost), rows);
         }
-        y = x.rank() < 2 ? out : exchanged(out, along);
-        return y;
+        return exchanged(rows);
     }
 
-    /** A view with one axis and the innermost exchanged. */
-    private static Tensor exchanged(Tensor x, int axis) {
+    /** A view with the axis and the innermost exchanged; the tensor itself if they are one. */
+    private Tensor exchanged(Tensor x) {
+        if (along == x.rank() - 1) {
+            return x;
+        }
         int[] axes = new int[x.rank()];
         for (int i = 0; i < axes.length; i++) {
             axes[i] = i;
         }
-        axes[axis] = axes.length - 1;
-        axes[axes.length - 1] = axis;
+        axes[along] = axes.length - 1;
+        axes[axes.length - 1] = along;
         return Operands.permuted(x, axes);
     }
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
-        if (logarithm) {
-            Tensor softmax = y.cast(DType.F32).exp();
-            gradients.add(0, gradient.sub(softmax.mul(gradient.sum(true, axis))));
-        } else {
-            Tensor dot = gradient.mul(y).sum(true, axis);
-            gradients.add(0, gradient.sub(dot).mul(y));
-        }
+        Tensor dx = Tensor.empty(DType.F32, rows.shape());
+        dx.backend().softmaxGradient(logarithm, Operands.rows(exchanged(gradient)), rows, dx);
+        gradients.add(0, exchanged(dx));
     }
 }

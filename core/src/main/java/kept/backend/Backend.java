@@ -168,6 +168,16 @@ public interface Backend {
     void softmax(boolean logarithm, Tensor x, Tensor out);
 
     /**
+     * The gradient of {@link #softmax}: {@code dx = y (gradient - sum gradient y)}; of its logarithm, {@code dx = gradient - e^y sum gradient}.
+     *
+     * @param logarithm whether y is the logarithm
+     * @param gradient rows {@code [..., n]}, F32
+     * @param y the forward's result, rows
+     * @param dx rows of y's shape, F32; may be the gradient
+     */
+    void softmaxGradient(boolean logarithm, Tensor gradient, Tensor y, Tensor dx);
+
+    /**
      * {@code out = m + log sum e^(x - m)} along the innermost axis, m the row's maximum.
      *
      * @param x rows {@code [..., n]}

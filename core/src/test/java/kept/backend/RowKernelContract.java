@@ -56,6 +56,43 @@ public abstract class RowKernelContract extends KernelContract {
     }
 
     @Test
+    void softmaxGradientIsAsGoodAsThePlainComputation() {
+        forAll((rows, width, dtype) -> {
+            Tensor x = normal(dtype, width, 4, rows, width);
+            Tensor gradient = normal(DType.F32, 74, 1, rows, width);
+            for (boolean logarithm : new boolean[] {false, true}) {
+                Tensor y = out(dtype, rows, width);
+                backend().softmax(logarithm, x, y);
+                Tensor dx = out(DType.F32, rows, width);
+                backend().softmaxGradient(logarithm, gradient, y, dx);
+                assertAsGoodAsPlain(logarithm ? "log softmax" : "softmax", dx, softmaxGradient(RowReference.EXACT, logarithm, gradient, y),
+                        softmaxGradient(RowReference.PLAIN, logarithm, gradient, y));
+                Tensor inPlace = Tensor.of(gradient.toFloatArray(), rows, width);
+                backend().softmaxGradient(logarithm, inPlace, y, inPlace);
+                assertThat(inPlace.toFloatArray()).as("in place").isEqualTo(dx.toFloatArray());
+            }
+        });
+    }
+
+    private static double[] softmaxGradient(RowReference reference, boolean logarithm, Tensor gradient, Tensor y) {
+        int width = (int) y.size(-1);
+        return logarithm
+                ? reference.logSoftmaxGradient(values(gradient), values(y), width)
+                : reference.softmaxGradient(values(gradient), values(y), width);
+    }
+
+    @Test
+    void aProbabilityOfZeroHasNoGradient() {
+        float infinity = Float.POSITIVE_INFINITY;
+        Tensor gradient = Tensor.of(new float[] {3, 1, 2.5f, 5}, 1, 4);
+        Tensor dx = out(DType.F32, 1, 4);
+        backend().softmaxGradient(false, gradient, Tensor.of(new float[] {0.5f, 0.5f, 0, 0}, 1, 4), dx);
+        assertThat(dx.toFloatArray()).containsExactly(0.5f, -0.5f, 0, 0);
+        backend().softmaxGradient(true, gradient, Tensor.of(new float[] {-infinity, 0, -infinity, -200}, 1, 4), dx);
+        assertThat(dx.toFloatArray()).containsExactly(3, -10.5f, 2.5f, 5);
+    }
+
+    @Test
     void softmaxKeepsToItsLimitsForExtremeValues() {
         float infinity = Float.POSITIVE_INFINITY;
         float[] values = {1e4f, -1e4f, 9999f, -infinity, 1e4f, 0f, 3e38f, -3e38f, 1f, 2f, -infinity, -3e38f};

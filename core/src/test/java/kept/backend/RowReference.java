@@ -80,6 +80,32 @@ final class RowReference {
         return out;
     }
 
+    double[] softmaxGradient(double[] gradient, double[] y, int width) {
+        double[] dx = new double[y.length];
+        for (int row = 0; row * width < y.length; row++) {
+            double[] products = new double[width];
+            for (int i = 0; i < width; i++) {
+                products[i] = r(gradient[row * width + i] * y[row * width + i]);
+            }
+            double dot = sum(products);
+            for (int i = row * width; i < (row + 1) * width; i++) {
+                dx[i] = r(r(gradient[i] - dot) * y[i]);
+            }
+        }
+        return dx;
+    }
+
+    double[] logSoftmaxGradient(double[] gradient, double[] y, int width) {
+        double[] dx = new double[y.length];
+        for (int row = 0; row * width < y.length; row++) {
+            double sum = sum(row(gradient, row, width));
+            for (int i = row * width; i < (row + 1) * width; i++) {
+                dx[i] = r(gradient[i] - r(r(Math.exp(y[i])) * sum));
+            }
+        }
+        return dx;
+    }
+
     double[] logSumExp(double[] x, int width) {
         double[] out = new double[x.length / width];
         for (int row = 0; row < out.length; row++) {

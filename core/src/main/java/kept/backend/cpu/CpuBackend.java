@@ -119,6 +119,11 @@ final class CpuBackend implements Backend {
     }
 
     @Override
+    public void softmaxGradient(boolean logarithm, Tensor gradient, Tensor y, Tensor dx) {
+        SoftmaxKernel.gradient(logarithm, gradient, y, dx);
+    }
+
+    @Override
     public void logSumExp(Tensor x, Tensor out) {
         SoftmaxKernel.logSumExp(x, out);
     }

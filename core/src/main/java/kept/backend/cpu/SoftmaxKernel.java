@@ -4,12 +4,20 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorSpecies;
 import kept.tensor.Tensor;
 
 /**
- * Softmax, its logarithm, and the logarithm of sums of exponentials, row by row: a row is read from memory once and stays in the cache after that.
+ * Softmax and its logarithm, their gradients, and the logarithm of sums of exponentials, row by row. The pass that reads a row from memory also
+ * writes, and the last works in place, in the cache: so memory is read and written at once.
  */
 final class SoftmaxKernel {
+    private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
+    private static final int LANES = VectorMath.LANES;
+    private static final ByteOrder ORDER = ByteOrder.nativeOrder();
+
     private SoftmaxKernel() {}
 
     /**
@@ -52,6 +60,106 @@ final class SoftmaxKernel {
     private static void logarithm(RowExponentials exponentials, MemorySegment x, int width, MemorySegment out, MemorySegment scratch) {
         exponentials.raise(x, width, scratch);
         RowMath.subtract(x, width, exponentials.shift(), (float) StrictMath.log(exponentials.sum()), out);
+    }
+
+    /**
+     * {@link kept.backend.Backend#softmaxGradient}.
+     *
+     * @param logarithm whether y is the logarithm
+     * @param gradient rows
+     * @param y rows
+     * @param dx rows
+     */
+    static void gradient(boolean logarithm, Tensor gradient, Tensor y, Tensor dx) {
+        int width = RowWindow.width(y);
+        if (y.elementCount() == 0) {
+            return;
+        }
+        WorkerPool.shared().forRanges(y.elementCount() / width, RowWindow.rowsPerTask(width), (first, end) -> {
+            try (Arena arena = Arena.ofConfined()) {
+                RowWindow from = new RowWindow(y, width, arena);
+                for (long row = first; row < end; row++) {
+                    MemorySegment values = from.read(row * width, width);
+                    MemorySegment gs = RowMath.slice(Elements.segment(gradient), gradient.offset() + row * width, width);
+                    MemorySegment out = RowMath.slice(Elements.segment(dx), dx.offset() + row * width, width);
+                    if (logarithm) {
+                        subtractShares(out, values, width, sum(gs, width, out));
+                    } else {
+                        weigh(out, values, width, dot(gs, values, width, out));
+                    }
+                }
+            }
+        });
+    }
+
+    /** The sum of g, and {@code out = g}. */
+    private static float sum(MemorySegment g, int count, MemorySegment out) {
+        g = NativeView.of(g);
+        out = NativeView.of(out);
+        FloatVector sums = FloatVector.zero(SPECIES);
+        int i = 0;
+        for (; i <= count - LANES; i += LANES) {
+            FloatVector gradient = FloatVector.fromMemorySegment(SPECIES, g, 4L * i, ORDER);
+            gradient.intoMemorySegment(out, 4L * i, ORDER);
+            sums = sums.add(gradient);
+        }
+        float sum = VectorMath.sum(sums);
+        for (; i < count; i++) {
+            float gradient = g.get(JAVA_FLOAT, 4L * i);
+            out.set(JAVA_FLOAT, 4L * i, gradient);
+            sum += gradient;
+        }
+        return sum;
+    }
+
+    /** {@code dx = dx - e^y sum}. */
+    private static void subtractShares(MemorySegment dx, MemorySegment y, int count, float sum) {
+        dx = NativeView.of(dx);
+        y = NativeView.of(y);
+        FloatVector factor = FloatVector.broadcast(SPECIES, -sum);
+        int i = 0;
+        for (; i <= count - LANES; i += LANES) {
+            FloatVector p = VectorMath.decay(FloatVector.fromMemorySegment(SPECIES, y, 4L * i, ORDER));
+            p.fma(factor, FloatVector.fromMemorySegment(SPECIES, dx, 4L * i, ORDER)).intoMemorySegment(dx, 4L * i, ORDER);
+        }
+        for (; i < count; i++) {
+            dx.set(JAVA_FLOAT, 4L * i, Math.fma(VectorMath.decay(y.get(JAVA_FLOAT, 4L * i)), -sum, dx.get(JAVA_FLOAT, 4L * i)));
+        }
+    }
+
+    /** The sum of {@code g y}, and {@code out = g}. */
+    private static float dot(MemorySegment g, MemorySegment y, int count, MemorySegment out) {
+        g = NativeView.of(g);
+        y = NativeView.of(y);
+        out = NativeView.of(out);
+        FloatVector sums = FloatVector.zero(SPECIES);
+        int i = 0;
+        for (; i <= count - LANES; i += LANES) {
+            FloatVector gradient = FloatVector.fromMemorySegment(SPECIES, g, 4L * i, ORDER);
+            gradient.intoMemorySegment(out, 4L * i, ORDER);
+            sums = gradient.fma(FloatVector.fromMemorySegment(SPECIES, y, 4L * i, ORDER), sums);
+        }
+        float sum = VectorMath.sum(sums);
+        for (; i < count; i++) {
+            float gradient = g.get(JAVA_FLOAT, 4L * i);
+            out.set(JAVA_FLOAT, 4L * i, gradient);
+            sum = Math.fma(gradient, y.get(JAVA_FLOAT, 4L * i), sum);
+        }
+        return sum;
+    }
+
+    /** {@code dx = (dx - dot) y}. */
+    private static void weigh(MemorySegment dx, MemorySegment y, int count, float dot) {
+        dx = NativeView.of(dx);
+        y = NativeView.of(y);
+        int i = 0;
+        for (; i <= count - LANES; i += LANES) {
+            FloatVector difference = FloatVector.fromMemorySegment(SPECIES, dx, 4L * i, ORDER).sub(dot);
+            difference.mul(FloatVector.fromMemorySegment(SPECIES, y, 4L * i, ORDER)).intoMemorySegment(dx, 4L * i, ORDER);
+        }
+        for (; i < count; i++) {
+            dx.set(JAVA_FLOAT, 4L * i, (dx.get(JAVA_FLOAT, 4L * i) - dot) * y.get(JAVA_FLOAT, 4L * i));
+        }
     }
 
     /**

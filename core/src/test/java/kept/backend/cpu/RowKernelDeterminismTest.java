@@ -96,7 +96,11 @@ class RowKernelDeterminismTest {
         backend.logSumExp(x, sums);
         backend.swiGlu(x, out, gated);
         backend.swiGluGradient(gradient, x, out, dGate, dUp);
-        results.addAll(List.of(softmax, sums, gated, dGate, dUp));
+        Tensor dSoftmax = out(ROWS, WIDTH);
+        Tensor dLogSoftmax = out(ROWS, WIDTH);
+        backend.softmaxGradient(false, gradient, softmax, dSoftmax);
+        backend.softmaxGradient(true, gradient, softmax, dLogSoftmax);
+        results.addAll(List.of(softmax, sums, gated, dGate, dUp, dSoftmax, dLogSoftmax));
     }
 
     private void losses(List<Tensor> results) {
