@@ -5,58 +5,24 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
-import java.util.SplittableRandom;
-import kept.backend.DistillationObjective;
-import kept.distill.Distillation;
-import kept.distill.StepMetrics;
-import kept.distill.TokenSequences;
-import kept.distill.Trainer;
-import kept.distill.TrainingOptions;
-import kept.model.Architecture;
-import kept.model.Decoder;
-import kept.model.DecoderConfig;
-import kept.model.RandomWeights;
-import kept.optim.AdamW;
-import kept.optim.LearningRateSchedule;
 import kept.tensor.Device;
 
 /**
- * The whole XKD step (frozen Orion forward, Llama forward and backward, clipping, AdamW) on random weights and tokens, the same work and the same
- * three sizes as the PyTorch peer {@code torch_xkd.py}, reported in the same form.
+ * Times {@link XkdSteps}: the same work and the same three sizes as the PyTorch peer {@code torch_xkd.py}, reported in the same form, and what a step
+ * takes of the heap and of the system's memory once the process is warm.
  */
 final class Xkd {
     private static final int WARM_UP_STEPS = 5;
 
     private Xkd() {}
 
-    /** A model size and a batch shape. */
-    private enum Size {
-        S(256, 8, 8, 768, 4096, 256, 8),
-        M(768, 12, 12, 2304, 32000, 512, 2),
-        L(1024, 16, 16, 3072, 32000, 1024, 1);
-
-        private final int hidden;
-        private final int layers;
-        private final int heads;
-        private final int intermediate;
-        private final int vocabulary;
-        private final int sequence;
-        private final int batch;
-
-        Size(int hidden, int layers, int heads, int intermediate, int vocabulary, int sequence, int batch) {
-            this.hidden = hidden;
-            this.layers = layers;
-            this.heads = heads;
-            this.intermediate = intermediate;
-            this.vocabulary = vocabulary;
-            this.sequence = sequence;
-            this.batch = batch;
-        }
-
-        private DecoderConfig config(Architecture architecture) {
-            return DecoderConfig.builder(architecture).vocabSize(vocabulary).hiddenSize(hidden).intermediateSize(intermediate).layers(layers)
-                    .heads(heads).keyValueHeads(heads).headDimension(hidden / heads).maxPositions(sequence).normEps(1e-5).build();
-        }
+    private static XkdSteps.Size size(String name) {
+        return switch (name) {
+            case "S" -> new XkdSteps.Size(256, 8, 8, 768, 4096, 256, 8);
+            case "M" -> new XkdSteps.Size(768, 12, 12, 2304, 32000, 512, 2);
+            case "L" -> new XkdSteps.Size(1024, 16, 16, 3072, 32000, 1024, 1);
+            default -> throw new IllegalArgumentException("[xkd] no size is called " + name + ", only S, M and L");
+        };
     }
 
     /**
@@ -65,38 +31,31 @@ final class Xkd {
      * @param arguments what follows {@code xkd}
      */
     static void run(String... arguments) {
-        Size size = Size.valueOf(option(arguments, "--config", "S").toUpperCase(Locale.ROOT));
-        int steps = Integer.parseInt(option(arguments, "--steps", "8"));
-        Device device = Device.cpu();
-        System.err.println(device.backend().description());
-        DecoderConfig orion = size.config(Architecture.ORION);
-        DecoderConfig llama = size.config(Architecture.LLAMA);
-        var options = new TrainingOptions(WARM_UP_STEPS + steps, size.batch, 1, size.sequence, new LearningRateSchedule.Constant(1e-4, 0),
-                new AdamW.Settings(0.9, 0.999, 1e-8, 0.01), 1.0);
-        try (Decoder teacher = Decoder.create(orion, new RandomWeights(orion, 1), device);
-                Decoder student = Decoder.create(llama, new RandomWeights(llama, 2), device)) {
-            student.parameters().values().forEach(parameter -> parameter.setTrainable(true));
-            var objective = new Distillation(teacher, DistillationObjective.FORWARD_KL);
-            try (var trainer = new Trainer(student, objective, new RandomTokens(size.vocabulary, size.sequence + 1), options)) {
-                double[] seconds = new double[steps];
-                for (int i = -WARM_UP_STEPS; i < steps; i++) {
-                    StepMetrics step = trainer.next();
-                    if (i >= 0) {
-                        seconds[i] = step.seconds();
-                    }
-                }
-                report(size, student, seconds);
+        String name = option(arguments, "--config", "S").toUpperCase(Locale.ROOT);
+        XkdSteps.Size size = size(name);
+        int count = Integer.parseInt(option(arguments, "--steps", "8"));
+        System.err.println(Device.cpu().backend().description());
+        try (var steps = new XkdSteps(size, WARM_UP_STEPS + count)) {
+            for (int i = 0; i < WARM_UP_STEPS; i++) {
+                steps.next();
             }
+            XkdSteps.Cost[] costs = new XkdSteps.Cost[count];
+            for (int i = 0; i < count; i++) {
+                costs[i] = steps.next();
+            }
+            report(name, size, steps.parameters(), costs);
         }
     }
 
-    private static void report(Size size, Decoder student, double... seconds) {
-        Arrays.sort(seconds);
+    private static void report(String name, XkdSteps.Size size, long parameters, XkdSteps.Cost... costs) {
+        double[] seconds = Arrays.stream(costs).mapToDouble(XkdSteps.Cost::seconds).sorted().toArray();
         double median = (seconds[(seconds.length - 1) / 2] + seconds[seconds.length / 2]) / 2;
-        long parameters = student.parameters().values().stream().mapToLong(parameter -> parameter.value().elementCount()).sum();
-        double tokens = (double) size.batch * size.sequence;
-        System.out.printf(Locale.ROOT, "kept config %s params %.1fM tokens/s %.1f step %.0f ms best %.1f peakRSS %s%n",
-                size, parameters / 1e6, tokens / median, median * 1e3, tokens / seconds[0], peakResidentMemory());
+        double tokens = (double) size.batch() * size.sequence();
+        System.out.printf(Locale.ROOT,
+                "kept config %s params %.1fM tokens/s %.1f step %.0f ms best %.1f peakRSS %s heap/step %.2f MB pool/step %d B%n",
+                name, parameters / 1e6, tokens / median, median * 1e3, tokens / seconds[0], peakResidentMemory(),
+                Arrays.stream(costs).mapToLong(XkdSteps.Cost::heapBytes).min().orElseThrow() / 1e6,
+                Arrays.stream(costs).mapToLong(XkdSteps.Cost::nativeBytes).max().orElseThrow());
     }
 
     /** The process's largest resident memory, where the operating system tells it. */
@@ -116,34 +75,5 @@ final class Xkd {
     private static String option(String[] arguments, String name, String otherwise) {
         int at = Arrays.asList(arguments).indexOf(name);
         return at >= 0 && at + 1 < arguments.length ? arguments[at + 1] : otherwise;
-    }
-
-    /** Tokens of no meaning. */
-    private static final class RandomTokens implements TokenSequences {
-        private final SplittableRandom random = new SplittableRandom(0);
-        private final int vocabulary;
-        private final int width;
-        private long position;
-
-        RandomTokens(int vocabulary, int width) {
-            this.vocabulary = vocabulary;
-            this.width = width;
-        }
-
-        @Override
-        public int[] next(int batch) {
-            position += batch;
-            return random.ints((long) batch * width, 0, vocabulary).toArray();
-        }
-
-        @Override
-        public long position() {
-            return position;
-        }
-
-        @Override
-        public void seek(long target) {
-            position = target;
-        }
     }
 }

@@ -41,16 +41,13 @@ final class LayerNormKernel {
             try (Arena arena = Arena.ofConfined()) {
                 RowWindow from = new RowWindow(x, width, arena);
                 RowWindow to = new RowWindow(out, width, arena);
-                RowWindow w = new RowWindow(weight, width, arena);
-                RowWindow b = new RowWindow(bias, width, arena);
-                MemorySegment weights = w.read(0, width);
-                MemorySegment biases = b.read(0, width);
+                RowWindow weights = new RowWindow(weight, width, arena).read(0, width);
+                RowWindow biases = new RowWindow(bias, width, arena).read(0, width);
                 for (long row = first; row < end; row++) {
-                    MemorySegment y = to.place(row * width, width);
-                    float average = sum(from.read(row * width, width), width, y) / width;
-                    double variance = sumOfSquares(y, width, average) / width;
+                    float average = sum(from.read(row * width, width), width, to.place(row * width, width)) / width;
+                    double variance = sumOfSquares(to, width, average) / width;
                     float r = (float) (1 / Math.sqrt(variance + epsilon));
-                    normalise(y, width, average, r, weights, biases);
+                    normalise(to, width, average, r, weights, biases);
                     to.write(row * width, width);
                     means.setAtIndex(JAVA_FLOAT, mean.offset() + row, average);
                     rstds.setAtIndex(JAVA_FLOAT, rstd.offset() + row, r);
@@ -60,9 +57,9 @@ final class LayerNormKernel {
     }
 
     /** The sum of x, and {@code out = x}. */
-    private static float sum(MemorySegment x, int count, MemorySegment out) {
-        x = NativeView.of(x);
-        out = NativeView.of(out);
+    private static float sum(RowWindow from, int count, RowWindow to) {
+        MemorySegment x = from.view(count);
+        MemorySegment out = to.view(count);
         FloatVector s0 = FloatVector.zero(SPECIES);
         FloatVector s1 = s0;
         FloatVector s2 = s0;
@@ -93,8 +90,8 @@ final class LayerNormKernel {
     }
 
     /** The sum of {@code (x - mean)^2}. */
-    private static float sumOfSquares(MemorySegment x, int count, float mean) {
-        x = NativeView.of(x);
+    private static float sumOfSquares(RowWindow from, int count, float mean) {
+        MemorySegment x = from.view(count);
         FloatVector s0 = FloatVector.zero(SPECIES);
         FloatVector s1 = s0;
         FloatVector s2 = s0;
@@ -120,10 +117,10 @@ final class LayerNormKernel {
     }
 
     /** {@code x = weight (x - mean) rstd + bias}. */
-    private static void normalise(MemorySegment x, int count, float mean, float rstd, MemorySegment weight, MemorySegment bias) {
-        x = NativeView.of(x);
-        weight = NativeView.of(weight);
-        bias = NativeView.of(bias);
+    private static void normalise(RowWindow rows, int count, float mean, float rstd, RowWindow weights, RowWindow biases) {
+        MemorySegment x = rows.view(count);
+        MemorySegment weight = weights.view(count);
+        MemorySegment bias = biases.view(count);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
             FloatVector n = FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER).sub(mean).mul(rstd);
@@ -151,25 +148,24 @@ final class LayerNormKernel {
      */
     static void gradient(Tensor gradient, Tensor x, Tensor weight, Tensor mean, Tensor rstd, Tensor dx, Tensor dWeight, Tensor dBias) {
         int width = RowWindow.width(x);
-        MemorySegment g = Elements.segment(gradient);
         MemorySegment means = Elements.segment(mean);
         MemorySegment rstds = Elements.segment(rstd);
         PartialSums partial = new PartialSums(mean.elementCount(), 2 * width);
         partial.forEach((sums, first, end) -> {
             try (Arena arena = Arena.ofConfined()) {
                 RowWindow from = new RowWindow(x, width, arena);
-                RowWindow w = new RowWindow(weight, width, arena);
-                MemorySegment ws = w.read(0, width);
+                RowWindow gradients = new RowWindow(gradient, width, arena);
+                RowWindow weights = new RowWindow(weight, width, arena).read(0, width);
+                RowWindow to = dx == null ? null : new RowWindow(dx, width, arena);
                 for (long row = first; row < end; row++) {
-                    MemorySegment values = from.read(row * width, width);
-                    MemorySegment gs = RowMath.slice(g, gradient.offset() + row * width, width);
+                    from.read(row * width, width);
+                    gradients.read(row * width, width);
                     float average = means.getAtIndex(JAVA_FLOAT, mean.offset() + row);
                     float r = rstds.getAtIndex(JAVA_FLOAT, rstd.offset() + row);
-                    if (dx == null) {
-                        addWeights(gs, values, width, average, r, sums);
+                    if (to == null) {
+                        addWeights(gradients, from, width, average, r, sums);
                     } else {
-                        MemorySegment out = RowMath.slice(Elements.segment(dx), dx.offset() + row * width, width);
-                        differentiate(gs, values, width, average, r, ws, out, sums);
+                        differentiate(gradients, from, width, average, r, weights, to.place(row * width, width), sums);
                     }
                 }
             }
@@ -179,9 +175,9 @@ final class LayerNormKernel {
     }
 
     /** {@code sums[i] += gradient n; sums[count + i] += gradient}. */
-    private static void addWeights(MemorySegment g, MemorySegment x, int count, float mean, float rstd, float[] sums) {
-        g = NativeView.of(g);
-        x = NativeView.of(x);
+    private static void addWeights(RowWindow gradients, RowWindow from, int count, float mean, float rstd, float[] sums) {
+        MemorySegment g = gradients.view(count);
+        MemorySegment x = from.view(count);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
             FloatVector n = FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER).sub(mean).mul(rstd);
@@ -202,11 +198,11 @@ final class LayerNormKernel {
      * the rest.
      */
     private static void differentiate(
-            MemorySegment g, MemorySegment x, int count, float mean, float rstd, MemorySegment weight, MemorySegment dx, float[] sums) {
-        g = NativeView.of(g);
-        x = NativeView.of(x);
-        weight = NativeView.of(weight);
-        dx = NativeView.of(dx);
+            RowWindow gradients, RowWindow from, int count, float mean, float rstd, RowWindow weights, RowWindow to, float[] sums) {
+        MemorySegment g = gradients.view(count);
+        MemorySegment x = from.view(count);
+        MemorySegment weight = weights.view(count);
+        MemorySegment dx = to.view(count);
         FloatVector ms = FloatVector.zero(SPECIES);
         FloatVector mns = ms;
         int i = 0;

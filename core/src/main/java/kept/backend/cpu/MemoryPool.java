@@ -38,6 +38,7 @@ final class MemoryPool {
     private long inUse;
     private long peakInUse;
     private long reserved;
+    private long obtained;
 
     /**
      * An empty pool.
@@ -108,7 +109,7 @@ final class MemoryPool {
      * @return the counts, in bytes of whole blocks
      */
     synchronized MemoryUsage usage() {
-        return new MemoryUsage(inUse, peakInUse, reserved);
+        return new MemoryUsage(inUse, peakInUse, reserved, obtained);
     }
 
     private CpuBuffer reserve(long size, long wanted) {
@@ -124,6 +125,7 @@ final class MemoryPool {
                                     limit == Long.MAX_VALUE ? "" : ", or raise -D" + CpuSettings.MEMORY));
         }
         reserved += size;
+        obtained += size;
         return block;
     }
 

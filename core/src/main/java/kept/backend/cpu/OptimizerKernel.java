@@ -50,16 +50,15 @@ final class OptimizerKernel {
      */
     static void adamW(AdamWStep step, Tensor parameter, Tensor gradient, Tensor firstMoment, Tensor secondMoment) {
         Numbers numbers = Numbers.of(step);
-        MemorySegment g = Elements.segment(gradient);
-        MemorySegment m = Elements.segment(firstMoment);
-        MemorySegment v = Elements.segment(secondMoment);
         WorkerPool.shared().forRanges(parameter.elementCount(), RowWindow.TASK, (first, end) -> {
             try (Arena arena = Arena.ofConfined()) {
                 RowWindow w = new RowWindow(parameter, BLOCK, arena);
+                RowWindow g = new RowWindow(gradient, BLOCK, arena);
+                RowWindow m = new RowWindow(firstMoment, BLOCK, arena);
+                RowWindow v = new RowWindow(secondMoment, BLOCK, arena);
                 for (long block = first; block < end; block += BLOCK) {
                     int count = (int) Math.min(BLOCK, end - block);
-                    adamW(numbers, w.read(block, count), RowMath.slice(g, gradient.offset() + block, count),
-                            RowMath.slice(m, firstMoment.offset() + block, count), RowMath.slice(v, secondMoment.offset() + block, count), count);
+                    adamW(numbers, w.read(block, count), g.read(block, count), m.read(block, count), v.read(block, count), count);
                     w.write(block, count);
                 }
             }
@@ -67,11 +66,11 @@ final class OptimizerKernel {
     }
 
     private static void adamW(
-            Numbers numbers, MemorySegment ws, MemorySegment gs, MemorySegment ms, MemorySegment vs, int count) {
-        ws = NativeView.of(ws);
-        gs = NativeView.of(gs);
-        ms = NativeView.of(ms);
-        vs = NativeView.of(vs);
+            Numbers numbers, RowWindow weights, RowWindow gradients, RowWindow firstMoments, RowWindow secondMoments, int count) {
+        MemorySegment ws = weights.view(count);
+        MemorySegment gs = gradients.view(count);
+        MemorySegment ms = firstMoments.view(count);
+        MemorySegment vs = secondMoments.view(count);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
             long p = 4L * i;

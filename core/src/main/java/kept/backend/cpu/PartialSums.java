@@ -3,6 +3,7 @@ package kept.backend.cpu;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import kept.tensor.Tensor;
 
 /**
@@ -17,7 +18,12 @@ final class PartialSums {
     /** Columns of a task when chunks are added up. */
     private static final int COLUMNS = 1024;
 
-    private final float[][] chunks;
+    /** The calling thread's rows of sums, which grow to the widest weight and are used again. */
+    private static final ThreadLocal<float[][]> OF_THREAD = ThreadLocal.withInitial(() -> new float[CHUNKS][0]);
+
+    private final float[][] chunks = OF_THREAD.get();
+    private final int count;
+    private final int width;
     private final long rows;
     private final long rowsPerChunk;
 
@@ -30,7 +36,8 @@ final class PartialSums {
     PartialSums(long rows, int width) {
         this.rows = rows;
         rowsPerChunk = Math.max(FEWEST_ROWS, Math.ceilDiv(rows, CHUNKS));
-        chunks = new float[(int) Math.ceilDiv(rows, rowsPerChunk)][width];
+        count = (int) Math.ceilDiv(rows, rowsPerChunk);
+        this.width = width;
     }
 
     /** What is done with the rows of a chunk. */
@@ -39,7 +46,7 @@ final class PartialSums {
         /**
          * Adds rows to sums.
          *
-         * @param sums the chunk's sums
+         * @param sums the chunk's sums, from 0
          * @param first the first row
          * @param end the row behind the last
          */
@@ -52,32 +59,37 @@ final class PartialSums {
      * @param body what to do with a chunk
      */
     void forEach(Chunk body) {
-        WorkerPool.shared().run(chunks.length, chunk ->
-                body.accept(chunks[chunk], chunk * rowsPerChunk, Math.min(rows, (chunk + 1) * rowsPerChunk)));
+        WorkerPool.shared().run(count, chunk -> {
+            if (chunks[chunk].length < width) {
+                chunks[chunk] = new float[width];
+            } else {
+                Arrays.fill(chunks[chunk], 0, width, 0f);
+            }
+            body.accept(chunks[chunk], chunk * rowsPerChunk, Math.min(rows, (chunk + 1) * rowsPerChunk));
+        });
     }
 
     /**
-     * Adds the sums of all chunks to a gradient.
+     * Adds the sums of all chunks to a gradient; once for each weight, because they are added up in the first chunk's place.
      *
      * @param from where the weight's sums begin within a chunk's
      * @param gradient rows {@code [width]}, F32; null if not wanted
      */
     void addTo(int from, Tensor gradient) {
-        if (gradient == null) {
+        if (gradient == null || count == 0) {
             return;
         }
         MemorySegment memory = Elements.segment(gradient);
         WorkerPool.shared().forRanges(gradient.elementCount(), COLUMNS, (first, end) -> {
-            float[] total = new float[(int) (end - first)];
-            for (float[] chunk : chunks) {
-                int start = from + (int) first;
-                for (int i = 0; i < total.length; i++) {
-                    total[i] += chunk[start + i];
+            float[] total = chunks[0];
+            for (int chunk = 1; chunk < count; chunk++) {
+                for (int i = from + (int) first; i < from + end; i++) {
+                    total[i] += chunks[chunk][i];
                 }
             }
-            for (int i = 0; i < total.length; i++) {
-                long index = gradient.offset() + first + i;
-                memory.setAtIndex(JAVA_FLOAT, index, memory.getAtIndex(JAVA_FLOAT, index) + total[i]);
+            for (long i = first; i < end; i++) {
+                long index = gradient.offset() + i;
+                memory.setAtIndex(JAVA_FLOAT, index, memory.getAtIndex(JAVA_FLOAT, index) + total[from + (int) i]);
             }
         });
     }

@@ -37,13 +37,11 @@ final class RmsNormKernel {
             try (Arena arena = Arena.ofConfined()) {
                 RowWindow from = new RowWindow(x, width, arena);
                 RowWindow to = new RowWindow(out, width, arena);
-                RowWindow w = new RowWindow(weight, width, arena);
-                MemorySegment weights = w.read(0, width);
+                RowWindow weights = new RowWindow(weight, width, arena).read(0, width);
                 for (long row = first; row < end; row++) {
-                    MemorySegment y = to.place(row * width, width);
-                    double square = sumOfSquares(from.read(row * width, width), width, y);
+                    double square = sumOfSquares(from.read(row * width, width), width, to.place(row * width, width));
                     float r = (float) (1 / Math.sqrt(square / width + epsilon));
-                    normalise(y, width, r, weights);
+                    normalise(to, width, r, weights);
                     to.write(row * width, width);
                     rstds.setAtIndex(JAVA_FLOAT, rstd.offset() + row, r);
                 }
@@ -52,9 +50,9 @@ final class RmsNormKernel {
     }
 
     /** The sum of {@code x^2}, and {@code out = x}. */
-    private static float sumOfSquares(MemorySegment x, int count, MemorySegment out) {
-        x = NativeView.of(x);
-        out = NativeView.of(out);
+    private static float sumOfSquares(RowWindow from, int count, RowWindow to) {
+        MemorySegment x = from.view(count);
+        MemorySegment out = to.view(count);
         FloatVector s0 = FloatVector.zero(SPECIES);
         FloatVector s1 = s0;
         FloatVector s2 = s0;
@@ -85,9 +83,9 @@ final class RmsNormKernel {
     }
 
     /** {@code x = x rstd weight}. */
-    private static void normalise(MemorySegment x, int count, float rstd, MemorySegment weight) {
-        x = NativeView.of(x);
-        weight = NativeView.of(weight);
+    private static void normalise(RowWindow rows, int count, float rstd, RowWindow weights) {
+        MemorySegment x = rows.view(count);
+        MemorySegment weight = weights.view(count);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
             FloatVector n = FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER).mul(rstd);
@@ -110,22 +108,22 @@ final class RmsNormKernel {
      */
     static void gradient(Tensor gradient, Tensor x, Tensor weight, Tensor rstd, Tensor dx, Tensor dWeight) {
         int width = RowWindow.width(x);
-        MemorySegment g = Elements.segment(gradient);
         MemorySegment rstds = Elements.segment(rstd);
         PartialSums partial = new PartialSums(rstd.elementCount(), width);
         partial.forEach((sums, first, end) -> {
             try (Arena arena = Arena.ofConfined()) {
                 RowWindow from = new RowWindow(x, width, arena);
-                RowWindow w = new RowWindow(weight, width, arena);
-                MemorySegment ws = w.read(0, width);
+                RowWindow gradients = new RowWindow(gradient, width, arena);
+                RowWindow weights = new RowWindow(weight, width, arena).read(0, width);
+                RowWindow to = dx == null ? null : new RowWindow(dx, width, arena);
                 for (long row = first; row < end; row++) {
-                    MemorySegment values = from.read(row * width, width);
-                    MemorySegment gs = RowMath.slice(g, gradient.offset() + row * width, width);
+                    from.read(row * width, width);
+                    gradients.read(row * width, width);
                     float r = rstds.getAtIndex(JAVA_FLOAT, rstd.offset() + row);
-                    if (dx == null) {
-                        addWeights(gs, values, width, r, sums);
+                    if (to == null) {
+                        addWeights(gradients, from, width, r, sums);
                     } else {
-                        differentiate(gs, values, width, r, ws, RowMath.slice(Elements.segment(dx), dx.offset() + row * width, width), sums);
+                        differentiate(gradients, from, width, r, weights, to.place(row * width, width), sums);
                     }
                 }
             }
@@ -134,9 +132,9 @@ final class RmsNormKernel {
     }
 
     /** {@code sums += gradient n}. */
-    private static void addWeights(MemorySegment g, MemorySegment x, int count, float rstd, float[] sums) {
-        g = NativeView.of(g);
-        x = NativeView.of(x);
+    private static void addWeights(RowWindow gradients, RowWindow from, int count, float rstd, float[] sums) {
+        MemorySegment g = gradients.view(count);
+        MemorySegment x = from.view(count);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
             FloatVector n = FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER).mul(rstd);
@@ -150,11 +148,11 @@ final class RmsNormKernel {
 
     /** {@code dx = rstd (m - n average(m n))} and the sums of {@link #addWeights}: a pass for m, the average and the sums, a pass for the rest. */
     private static void differentiate(
-            MemorySegment g, MemorySegment x, int count, float rstd, MemorySegment weight, MemorySegment dx, float[] sums) {
-        g = NativeView.of(g);
-        x = NativeView.of(x);
-        weight = NativeView.of(weight);
-        dx = NativeView.of(dx);
+            RowWindow gradients, RowWindow from, int count, float rstd, RowWindow weights, RowWindow to, float[] sums) {
+        MemorySegment g = gradients.view(count);
+        MemorySegment x = from.view(count);
+        MemorySegment weight = weights.view(count);
+        MemorySegment dx = to.view(count);
         FloatVector products = FloatVector.zero(SPECIES);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {

@@ -34,22 +34,22 @@ final class RotaryKernel {
         long[] from = x.strides();
         long[] to = out.strides();
         long together = from[2] == width && to[2] == width ? heads : 1;
-        MemorySegment c = Elements.segment(cos);
-        MemorySegment s = Elements.segment(sin);
         WorkerPool.shared().forRanges(x.size(0) * sequence, RowWindow.rowsPerTask(heads * width), (first, end) -> {
             try (Arena arena = Arena.ofConfined()) {
                 int count = Math.toIntExact(together * width);
                 RowWindow source = new RowWindow(x, count, arena);
                 RowWindow target = new RowWindow(out, count, arena);
+                RowWindow cosines = new RowWindow(cos, half, arena);
+                RowWindow sines = new RowWindow(sin, half, arena);
                 for (long position = first; position < end; position++) {
                     long batch = position / sequence;
                     long token = position % sequence;
-                    MemorySegment cosines = RowMath.slice(c, cos.offset() + token * half, half);
-                    MemorySegment sines = RowMath.slice(s, sin.offset() + token * half, half);
+                    cosines.read(token * half, half);
+                    sines.read(token * half, half);
                     for (long head = 0; head < heads; head += together) {
-                        MemorySegment values = source.read(batch * from[0] + token * from[1] + head * from[2], count);
+                        source.read(batch * from[0] + token * from[1] + head * from[2], count);
                         long element = batch * to[0] + token * to[1] + head * to[2];
-                        rotate(values, count, cosines, sines, half, inverse ? -1f : 1f, target.place(element, count));
+                        rotate(source, count, cosines, sines, half, inverse ? -1f : 1f, target.place(element, count));
                         target.write(element, count);
                     }
                 }
@@ -59,11 +59,11 @@ final class RotaryKernel {
 
     /** Both halves of a head are read before either is written, so that out may be x. */
     private static void rotate(
-            MemorySegment x, int count, MemorySegment cos, MemorySegment sin, int half, float sign, MemorySegment out) {
-        x = NativeView.of(x);
-        cos = NativeView.of(cos);
-        sin = NativeView.of(sin);
-        out = NativeView.of(out);
+            RowWindow source, int count, RowWindow cosines, RowWindow sines, int half, float sign, RowWindow target) {
+        MemorySegment x = source.view(count);
+        MemorySegment cos = cosines.view(half);
+        MemorySegment sin = sines.view(half);
+        MemorySegment out = target.view(count);
         for (int head = 0; head < count; head += 2 * half) {
             long first = 4L * head;
             long second = first + 4L * half;

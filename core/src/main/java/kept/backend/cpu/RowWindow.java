@@ -4,13 +4,14 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Objects;
 import kept.tensor.DType;
 import kept.tensor.Tensor;
 
 /**
  * Neighbouring elements of a floating operand, seen as f32: for an F32 operand its own memory, for BF16 and F16 a block that elements are widened
- * into and rounded from. Kernels know the one form only. A window belongs to one task. For operands whose elements are not
- * neighbours there is {@link RunWindow}.
+ * into and rounded from. Kernels know the one form only. A window belongs to one task and moves from row to row; loops take it as it is and
+ * {@link #view} what it shows, so that rows cost no objects. For operands whose elements are not neighbours there is {@link RunWindow}.
  */
 final class RowWindow {
     /** About how many elements make a task of the worker pool: some ten microseconds of work, at least. */
@@ -20,6 +21,8 @@ final class RowWindow {
     private final DType dtype;
     private final long offset;
     private final MemorySegment memory;
+    /** Where in the memory the elements in view begin. */
+    private long position;
 
     /**
      * A window on a tensor.
@@ -60,9 +63,9 @@ final class RowWindow {
      *
      * @param first the first element, counted from the tensor's first
      * @param count how many
-     * @return the elements, and nothing else
+     * @return this window
      */
-    MemorySegment read(long first, int count) {
+    RowWindow read(long first, int count) {
         if (dtype != DType.F32) {
             Conversion.widen(operand, dtype, offset + first, 1, memory, count);
         }
@@ -74,10 +77,36 @@ final class RowWindow {
      *
      * @param first the first element, counted from the tensor's first
      * @param count how many
-     * @return the place of these elements, and nothing else
+     * @return this window
      */
-    MemorySegment place(long first, int count) {
-        return dtype == DType.F32 ? RowMath.slice(memory, offset + first, count) : RowMath.slice(memory, 0, count);
+    RowWindow place(long first, int count) {
+        Objects.checkFromIndexSize(position(first), count, memory.byteSize() / Float.BYTES);
+        position = position(first);
+        return this;
+    }
+
+    private long position(long first) {
+        return dtype == DType.F32 ? offset + first : 0;
+    }
+
+    /**
+     * The elements in view, for the method that loops over them.
+     *
+     * @param count how many
+     * @return the elements, and nothing else
+     */
+    MemorySegment view(int count) {
+        return NativeView.of(memory, position, count);
+    }
+
+    /**
+     * The elements in view, to be handed on.
+     *
+     * @param count how many
+     * @return the elements, and nothing else
+     */
+    MemorySegment slice(int count) {
+        return RowMath.slice(memory, position, count);
     }
 
     /**

@@ -40,10 +40,12 @@ final class SoftmaxKernel {
                 int kept = logarithm ? RowExponentials.BLOCK : width;
                 MemorySegment scratch = RowMath.slice(Workspace.ofThread().segment(7, kept), 0, kept);
                 for (long row = first; row < end; row++) {
+                    MemorySegment values = from.read(row * width, width).slice(width);
+                    MemorySegment results = to.place(row * width, width).slice(width);
                     if (logarithm) {
-                        logarithm(exponentials, from.read(row * width, width), width, to.place(row * width, width), scratch);
+                        logarithm(exponentials, values, width, results, scratch);
                     } else {
-                        probabilities(exponentials, from.read(row * width, width), width, to.place(row * width, width), scratch);
+                        probabilities(exponentials, values, width, results, scratch);
                     }
                     to.write(row * width, width);
                 }
@@ -78,14 +80,16 @@ final class SoftmaxKernel {
         WorkerPool.shared().forRanges(y.elementCount() / width, RowWindow.rowsPerTask(width), (first, end) -> {
             try (Arena arena = Arena.ofConfined()) {
                 RowWindow from = new RowWindow(y, width, arena);
+                RowWindow gradients = new RowWindow(gradient, width, arena);
+                RowWindow to = new RowWindow(dx, width, arena);
                 for (long row = first; row < end; row++) {
-                    MemorySegment values = from.read(row * width, width);
-                    MemorySegment gs = RowMath.slice(Elements.segment(gradient), gradient.offset() + row * width, width);
-                    MemorySegment out = RowMath.slice(Elements.segment(dx), dx.offset() + row * width, width);
+                    from.read(row * width, width);
+                    gradients.read(row * width, width);
+                    to.place(row * width, width);
                     if (logarithm) {
-                        subtractShares(out, values, width, sum(gs, width, out));
+                        subtractShares(to, from, width, sum(gradients, width, to));
                     } else {
-                        weigh(out, values, width, dot(gs, values, width, out));
+                        weigh(to, from, width, dot(gradients, from, width, to));
                     }
                 }
             }
@@ -93,9 +97,9 @@ final class SoftmaxKernel {
     }
 
     /** The sum of g, and {@code out = g}. */
-    private static float sum(MemorySegment g, int count, MemorySegment out) {
-        g = NativeView.of(g);
-        out = NativeView.of(out);
+    private static float sum(RowWindow gradients, int count, RowWindow to) {
+        MemorySegment g = gradients.view(count);
+        MemorySegment out = to.view(count);
         FloatVector sums = FloatVector.zero(SPECIES);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
@@ -113,9 +117,9 @@ final class SoftmaxKernel {
     }
 
     /** {@code dx = dx - e^y sum}. */
-    private static void subtractShares(MemorySegment dx, MemorySegment y, int count, float sum) {
-        dx = NativeView.of(dx);
-        y = NativeView.of(y);
+    private static void subtractShares(RowWindow to, RowWindow from, int count, float sum) {
+        MemorySegment dx = to.view(count);
+        MemorySegment y = from.view(count);
         FloatVector factor = FloatVector.broadcast(SPECIES, -sum);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
@@ -128,10 +132,10 @@ final class SoftmaxKernel {
     }
 
     /** The sum of {@code g y}, and {@code out = g}. */
-    private static float dot(MemorySegment g, MemorySegment y, int count, MemorySegment out) {
-        g = NativeView.of(g);
-        y = NativeView.of(y);
-        out = NativeView.of(out);
+    private static float dot(RowWindow gradients, RowWindow from, int count, RowWindow to) {
+        MemorySegment g = gradients.view(count);
+        MemorySegment y = from.view(count);
+        MemorySegment out = to.view(count);
         FloatVector sums = FloatVector.zero(SPECIES);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
@@ -149,9 +153,9 @@ final class SoftmaxKernel {
     }
 
     /** {@code dx = (dx - dot) y}. */
-    private static void weigh(MemorySegment dx, MemorySegment y, int count, float dot) {
-        dx = NativeView.of(dx);
-        y = NativeView.of(y);
+    private static void weigh(RowWindow to, RowWindow from, int count, float dot) {
+        MemorySegment dx = to.view(count);
+        MemorySegment y = from.view(count);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
             FloatVector difference = FloatVector.fromMemorySegment(SPECIES, dx, 4L * i, ORDER).sub(dot);
@@ -177,7 +181,7 @@ final class SoftmaxKernel {
                 RowExponentials exponentials = new RowExponentials(width, 1f);
                 MemorySegment scratch = RowMath.slice(Workspace.ofThread().segment(7, RowExponentials.BLOCK), 0, RowExponentials.BLOCK);
                 for (long row = first; row < end; row++) {
-                    exponentials.raise(from.read(row * width, width), width, scratch);
+                    exponentials.raise(from.read(row * width, width).slice(width), width, scratch);
                     results.setAtIndex(JAVA_FLOAT, out.offset() + row, logSumExp(exponentials));
                 }
             }

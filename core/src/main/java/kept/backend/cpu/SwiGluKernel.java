@@ -37,18 +37,17 @@ final class SwiGluKernel {
                 RowWindow o = new RowWindow(out, BLOCK, arena);
                 for (long block = first; block < end; block += BLOCK) {
                     int count = (int) Math.min(BLOCK, end - block);
-                    MemorySegment gates = g.read(block, count);
-                    forward(gates, u.read(block, count), count, o.place(block, count));
+                    forward(g.read(block, count), u.read(block, count), count, o.place(block, count));
                     o.write(block, count);
                 }
             }
         });
     }
 
-    private static void forward(MemorySegment gate, MemorySegment up, int count, MemorySegment out) {
-        gate = NativeView.of(gate);
-        up = NativeView.of(up);
-        out = NativeView.of(out);
+    private static void forward(RowWindow gates, RowWindow ups, int count, RowWindow results) {
+        MemorySegment gate = gates.view(count);
+        MemorySegment up = ups.view(count);
+        MemorySegment out = results.view(count);
         FloatVector one = FloatVector.broadcast(SPECIES, 1f);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
@@ -76,31 +75,29 @@ final class SwiGluKernel {
      * @param dUp rows
      */
     static void gradient(Tensor gradient, Tensor gate, Tensor up, Tensor dGate, Tensor dUp) {
-        MemorySegment dy = Elements.segment(gradient);
-        MemorySegment dg = Elements.segment(dGate);
-        MemorySegment du = Elements.segment(dUp);
         WorkerPool.shared().forRanges(gate.elementCount(), RowWindow.TASK, (first, end) -> {
             try (Arena arena = Arena.ofConfined()) {
                 RowWindow g = new RowWindow(gate, BLOCK, arena);
                 RowWindow u = new RowWindow(up, BLOCK, arena);
+                RowWindow dy = new RowWindow(gradient, BLOCK, arena);
+                RowWindow dg = new RowWindow(dGate, BLOCK, arena);
+                RowWindow du = new RowWindow(dUp, BLOCK, arena);
                 for (long block = first; block < end; block += BLOCK) {
                     int count = (int) Math.min(BLOCK, end - block);
-                    MemorySegment gates = g.read(block, count);
-                    gradient(RowMath.slice(dy, gradient.offset() + block, count), gates, u.read(block, count), count,
-                            RowMath.slice(dg, dGate.offset() + block, count), RowMath.slice(du, dUp.offset() + block, count));
+                    gradient(dy.read(block, count), g.read(block, count), u.read(block, count), count, dg.place(block, count),
+                            du.place(block, count));
                 }
             }
         });
     }
 
     private static void gradient(
-            MemorySegment gradient, MemorySegment gate, MemorySegment up, int count,
-            MemorySegment dGate, MemorySegment dUp) {
-        gradient = NativeView.of(gradient);
-        gate = NativeView.of(gate);
-        up = NativeView.of(up);
-        dGate = NativeView.of(dGate);
-        dUp = NativeView.of(dUp);
+            RowWindow gradients, RowWindow gates, RowWindow ups, int count, RowWindow gateGradients, RowWindow upGradients) {
+        MemorySegment gradient = gradients.view(count);
+        MemorySegment gate = gates.view(count);
+        MemorySegment up = ups.view(count);
+        MemorySegment dGate = gateGradients.view(count);
+        MemorySegment dUp = upGradients.view(count);
         FloatVector one = FloatVector.broadcast(SPECIES, 1f);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {

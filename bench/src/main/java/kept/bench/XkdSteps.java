@@ -1,0 +1,111 @@
+package kept.bench;
+
+import com.sun.management.ThreadMXBean;
+import java.lang.management.ManagementFactory;
+import java.util.SplittableRandom;
+import kept.backend.DistillationObjective;
+import kept.distill.Distillation;
+import kept.distill.TokenSequences;
+import kept.distill.Trainer;
+import kept.distill.TrainingOptions;
+import kept.model.Architecture;
+import kept.model.Decoder;
+import kept.model.DecoderConfig;
+import kept.model.RandomWeights;
+import kept.optim.AdamW;
+import kept.optim.LearningRateSchedule;
+import kept.tensor.Device;
+
+/** The whole XKD step (frozen Orion forward, Llama forward and backward, clipping, AdamW) on random weights and tokens, and what each step costs. */
+final class XkdSteps implements AutoCloseable {
+    private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+
+    private final Device device = Device.cpu();
+    private final Decoder teacher;
+    private final Decoder student;
+    private final Trainer trainer;
+
+    /**
+     * Makes the models.
+     *
+     * @param size theirs
+     * @param steps how many steps will be done
+     */
+    XkdSteps(Size size, int steps) {
+        DecoderConfig orion = size.config(Architecture.ORION);
+        DecoderConfig llama = size.config(Architecture.LLAMA);
+        var options = new TrainingOptions(steps, size.batch, 1, size.sequence, new LearningRateSchedule.Constant(1e-4, 0),
+                new AdamW.Settings(0.9, 0.999, 1e-8, 0.01), 1.0);
+        teacher = Decoder.create(orion, new RandomWeights(orion, 1), device);
+        student = Decoder.create(llama, new RandomWeights(llama, 2), device);
+        student.parameters().values().forEach(parameter -> parameter.setTrainable(true));
+        var objective = new Distillation(teacher, DistillationObjective.FORWARD_KL);
+        trainer = new Trainer(student, objective, new RandomTokens(size.vocabulary, size.sequence + 1), options);
+    }
+
+    /** A model's size and a batch's shape. */
+    record Size(int hidden, int layers, int heads, int intermediate, int vocabulary, int sequence, int batch) {
+        private DecoderConfig config(Architecture architecture) {
+            return DecoderConfig.builder(architecture).vocabSize(vocabulary).hiddenSize(hidden).intermediateSize(intermediate).layers(layers)
+                    .heads(heads).keyValueHeads(heads).headDimension(hidden / heads).maxPositions(sequence).normEps(1e-5).build();
+        }
+    }
+
+    /**
+     * What a step has cost.
+     *
+     * @param seconds its time
+     * @param heapBytes what all threads have allocated on the heap
+     * @param nativeBytes what the device's pool has taken from the system
+     */
+    record Cost(double seconds, long heapBytes, long nativeBytes) {}
+
+    /** Does one step. */
+    Cost next() {
+        long heap = THREADS.getTotalThreadAllocatedBytes();
+        long obtained = device.backend().memoryUsage().obtained();
+        double seconds = trainer.next().seconds();
+        return new Cost(seconds, THREADS.getTotalThreadAllocatedBytes() - heap, device.backend().memoryUsage().obtained() - obtained);
+    }
+
+    /** The numbers a student has. */
+    long parameters() {
+        return student.parameters().values().stream().mapToLong(parameter -> parameter.value().elementCount()).sum();
+    }
+
+    @Override
+    public void close() {
+        trainer.close();
+        student.close();
+        teacher.close();
+    }
+
+    /** Tokens of no meaning. */
+    private static final class RandomTokens implements TokenSequences {
+        private final SplittableRandom random = new SplittableRandom(0);
+        private final int vocabulary;
+        private final int width;
+        private long position;
+
+        RandomTokens(int vocabulary, int width) {
+            this.vocabulary = vocabulary;
+            this.width = width;
+        }
+
+        @Override
+        public int[] next(int batch) {
+            position += batch;
+            return random.ints((long) batch * width, 0, vocabulary).toArray();
+        }
+
+        @Override
+        public long position() {
+            return position;
+        }
+
+        @Override
+        public void seek(long target) {
+            position = target;
+        }
+    }
+}
