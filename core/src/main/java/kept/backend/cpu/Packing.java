@@ -36,8 +36,8 @@ import kept.tensor.DType;
  * </pre>
  */
 final class Packing {
-    /** Elements of a column, or with {@link #pack} of a row, that are transposed at a time. */
-    private static final int BLOCK = 64;
+    /** Elements of a column, or with {@link #pack} of a row, that are transposed at a time: runs long enough to be read from memory as streams. */
+    private static final int BLOCK = 256;
     /** Rows that are copied at a time: few enough to be read as streams, enough to write each panel in runs. */
     private static final int COPIED = 16;
     /** Floats of scratch memory that a panel needs for each of its columns: two blocks. */
