@@ -32,6 +32,18 @@ import kept.tensor.OutOfMemoryException;
 final class MemoryPool {
     /** Every block starts at a multiple of this many bytes. */
     static final long ALIGNMENT = 64;
+    /**
+     * From this size on, blocks begin at different places of a page. The system lays large blocks at one and the same, and kernels that go through
+     * four or five of them side by side then compete for few lines of the caches: AdamW took a quarter longer.
+     */
+    private static final long STAGGERED = 1 << 16;
+
+    private static final long PAGE = 4096;
+    /**
+     * How much further in its page the next such block begins: nearly a page, which is a little earlier. What is stored there is then at no place
+     * that the processor is about to load from in the block before, which it would wait for.
+     */
+    private static final long STAGGER = PAGE - 256;
 
     private final long limit;
     private final Map<Long, ArrayDeque<CpuBuffer>> free = new HashMap<>();
@@ -39,6 +51,7 @@ final class MemoryPool {
     private long peakInUse;
     private long reserved;
     private long obtained;
+    private long staggered;
 
     /**
      * An empty pool.
@@ -129,10 +142,14 @@ final class MemoryPool {
         return block;
     }
 
-    private static CpuBuffer tryReserve(long size) {
+    private CpuBuffer tryReserve(long size) {
         Arena arena = Arena.ofShared();
         try {
-            return new CpuBuffer(arena, arena.allocate(size, ALIGNMENT));
+            if (size < STAGGERED) {
+                return new CpuBuffer(arena, arena.allocate(size, ALIGNMENT));
+            }
+            long start = staggered++ * STAGGER % PAGE;
+            return new CpuBuffer(arena, arena.allocate(start + size, ALIGNMENT).asSlice(start, size));
         } catch (OutOfMemoryError _) {
             arena.close();
             return null;
