@@ -8,14 +8,15 @@ import jdk.incubator.vector.VectorSpecies;
 /**
  * Products of a few rows with a matrix, C[m, n] = A[m, k] B[k, n] for m of 1 to {@value #MOST_ROWS}: as fast as B can be read, without packing it.
  *
- * <p>Where B is contiguous along k (a linear layer's weight), an element of C is a dot product; where B is contiguous along n, rows of C are sums
- * of multiples of rows of B, in ascending k. A dot product adds four vectors side by side in blocks of {@value #DEPTH} of k, block after block.
+ * <p>Where B is contiguous along k (a linear layer's weight), an element of C is a dot product of {@link RowProducts}; where B is contiguous along
+ * n, rows of C are sums of multiples of rows of B, in ascending k.
  */
 final class MatrixVector {
     private static final int MOST_ROWS = 4;
-    private static final int DEPTH = 1024;
+    /** Elements of B that stay in the first-level cache. */
+    private static final int CACHED = 1 << 12;
     private static final int WIDTH = 1024;
-    private static final long TASK_WORK = 1 << 16;
+    private static final long TASK_WORK = 1 << 17;
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
     private static final int LANES = SPECIES.length();
     private static final ThreadLocal<float[]> ROW = ThreadLocal.withInitial(() -> new float[WIDTH]);
@@ -47,15 +48,19 @@ final class MatrixVector {
      */
     static void multiply(int m, int n, int k, Matrix a, Matrix b, Matrix c, boolean accumulate, boolean parallel) {
         float[] rows = new float[m * k];
+        boolean dots = b.rowStride() == 1;
+        RowProducts products = RowProducts.of(b.type());
         for (int i = 0; i < m; i++) {
             Widening.copy(a.data(), a.type(), a.index(i, 0), a.columnStride(), rows, i * k, k);
+            if (dots) {
+                products.arrange(rows, i * k, k);
+            }
         }
-        boolean dots = b.rowStride() == 1;
         WorkerPool.RangeBody body = (first, end) -> {
             Matrix part = b.shifted(first * b.columnStride());
             float[] sums = new float[m * (int) (end - first)];
             if (dots) {
-                dots(m, (int) (end - first), k, rows, part, sums);
+                dots(m, (int) (end - first), k, rows, part, products, sums);
             } else {
                 sums(m, (int) (end - first), k, rows, part, sums);
             }
@@ -71,39 +76,15 @@ final class MatrixVector {
         }
     }
 
-    private static void dots(int m, int n, int k, float[] rows, Matrix b, float[] sums) {
-        float[] row = ROW.get();
-        for (int j = 0; j < n; j++) {
-            for (int first = 0; first < k; first += DEPTH) {
-                int depth = Math.min(DEPTH, k - first);
-                Widening.copy(b.data(), b.type(), b.index(first, j), 1, row, 0, depth);
-                for (int i = 0; i < m; i++) {
-                    sums[i * n + j] += dot(rows, i * k + first, row, depth);
-                }
+    /** Columns of B a few at a time, so that further rows of A find them in the cache. */
+    private static void dots(int m, int n, int k, float[] rows, Matrix b, RowProducts products, float[] sums) {
+        int few = m == 1 ? n : Math.max(1, CACHED / k);
+        for (int first = 0; first < n; first += few) {
+            int columns = Math.min(few, n - first);
+            for (int i = 0; i < m; i++) {
+                products.multiply(columns, k, b.data(), b.index(0, first), b.columnStride(), rows, i * k, sums, i * n + first);
             }
         }
-    }
-
-    private static float dot(float[] x, int at, float[] y, int count) {
-        FloatVector s0 = FloatVector.zero(SPECIES);
-        FloatVector s1 = s0;
-        FloatVector s2 = s0;
-        FloatVector s3 = s0;
-        int i = 0;
-        for (; i <= count - 4 * LANES; i += 4 * LANES) {
-            s0 = FloatVector.fromArray(SPECIES, x, at + i).fma(FloatVector.fromArray(SPECIES, y, i), s0);
-            s1 = FloatVector.fromArray(SPECIES, x, at + i + LANES).fma(FloatVector.fromArray(SPECIES, y, i + LANES), s1);
-            s2 = FloatVector.fromArray(SPECIES, x, at + i + 2 * LANES).fma(FloatVector.fromArray(SPECIES, y, i + 2 * LANES), s2);
-            s3 = FloatVector.fromArray(SPECIES, x, at + i + 3 * LANES).fma(FloatVector.fromArray(SPECIES, y, i + 3 * LANES), s3);
-        }
-        for (; i <= count - LANES; i += LANES) {
-            s0 = FloatVector.fromArray(SPECIES, x, at + i).fma(FloatVector.fromArray(SPECIES, y, i), s0);
-        }
-        float sum = VectorMath.sum(s0.add(s1).add(s2.add(s3)));
-        for (; i < count; i++) {
-            sum = Math.fma(x[at + i], y[i], sum);
-        }
-        return sum;
     }
 
     private static void sums(int m, int n, int k, float[] rows, Matrix b, float[] sums) {

@@ -122,7 +122,13 @@ final class Widening {
         };
     }
 
-    private static IllegalArgumentException notFloating(DType type) {
+    /**
+     * What to say of other types.
+     *
+     * @param type the type
+     * @return the exception
+     */
+    static IllegalArgumentException notFloating(DType type) {
         return new IllegalArgumentException("[matmul] operands are f32, bf16 or f16, not " + type.label() + ": cast first");
     }
 }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.SplittableRandom;
 import kept.tensor.DType;
 import org.junit.jupiter.api.AfterEach;
@@ -109,6 +110,20 @@ class GemmTest {
             for (int i = 0; i < batch; i++) {
                 float[] expected = product(m, n, k, a.shifted(aShifts[i]), b.transposed().shifted(bShifts[i]));
                 assertThat(values(c.shifted(cShifts[i]), m, n)).isEqualTo(expected);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"F32", "BF16", "F16"})
+    void aFewRowsGiveTheBitsOfSingleRows(DType type) {
+        for (int k : new int[] {31, 64, 200, 2100}) {
+            int n = 70;
+            Matrix a = operand(DType.F32, 4, k, Form.ROWS);
+            Matrix b = operand(type, k, n, Form.COLUMNS);
+            float[] together = product(4, n, k, a, b);
+            for (int row = 0; row < 4; row++) {
+                assertThat(product(1, n, k, a.shifted(row * a.rowStride()), b)).isEqualTo(Arrays.copyOfRange(together, row * n, (row + 1) * n));
             }
         }
     }
