@@ -87,38 +87,37 @@ public final class Generate extends Program {
         }
     }
 
-    /** Prints what each token adds to the decoded text; a character that is spread over tokens waits for its last byte. */
+    /**
+     * Prints what each token adds to the text; a character that is spread over tokens waits for its last byte. Decoded are only the ids since the
+     * last piece of text but one: a piece follows another, so that its leading space is not taken for that of a text.
+     */
     private void generate(Decoder decoder, Tokenizer tokenizer, int[] promptIds, int limit, Sampler sampler) {
         out().print(prompt);
-        int[] added = new int[limit];
-        String shown = "";
+        int[] ids = Arrays.copyOf(promptIds, promptIds.length + limit);
+        int known = 0;
+        int shown = promptIds.length;
+        String before = tokenizer.decode(promptIds);
         try (var cache = new KeyValueCache(decoder.config(), 1, promptIds.length + (long) limit, decoder.device())) {
             int[] input = promptIds;
-            for (int count = 0; count < limit; count++) {
+            for (int end = promptIds.length + 1; end <= ids.length; end++) {
                 int next = sampler.next(nextLogits(decoder, input, cache));
                 if (decoder.config().eosTokenIds().contains(next)) {
                     break;
                 }
-                added[count] = next;
-                String text = continuation(tokenizer, promptIds, Arrays.copyOf(added, count + 1));
-                if (!text.endsWith("\uFFFD") && text.startsWith(shown)) {
-                    out().print(text.substring(shown.length()));
+                ids[end - 1] = next;
+                String text = tokenizer.decode(Arrays.copyOfRange(ids, known, end));
+                int added = Arrays.mismatch(before.toCharArray(), text.toCharArray());
+                if (added >= 0 && !text.endsWith("\uFFFD")) {
+                    out().print(text.substring(added));
                     out().flush();
-                    shown = text;
+                    known = shown;
+                    shown = end;
+                    before = tokenizer.decode(Arrays.copyOfRange(ids, known, shown));
                 }
                 input = new int[] {next};
             }
         }
         out().println();
-    }
-
-    /** What some ids add to the decoded prompt, a leading space included. */
-    private static String continuation(Tokenizer tokenizer, int[] promptIds, int... added) {
-        int[] all = Arrays.copyOf(promptIds, promptIds.length + added.length);
-        System.arraycopy(added, 0, all, promptIds.length, added.length);
-        String before = tokenizer.decode(promptIds);
-        String after = tokenizer.decode(all);
-        return after.startsWith(before) ? after.substring(before.length()) : after;
     }
 
     private static float[] nextLogits(Decoder decoder, int[] ids, KeyValueCache cache) {
