@@ -31,7 +31,9 @@ final class BackwardPass {
         for (Node node = queue.poll(); node != null; node = queue.poll()) {
             Tensor gradient = waiting.remove(node);
             try (var temporaries = Scope.open(scope.device())) {
-                node.operation().backward(gradient, new Sink(node.inputs(), temporaries));
+                Sink sink = new Sink(node.inputs(), temporaries);
+                node.operation().backward(gradient, sink);
+                sink.adoptFirsts();
             }
             drop(gradient);
         }
@@ -85,6 +87,8 @@ final class BackwardPass {
     private final class Sink implements Gradients {
         private final Tensor[] inputs;
         private final Scope temporaries;
+        /** The first gradients of leaves. Which of them can stay where they are is known when the node has handed over all. */
+        private final Map<Tensor, Tensor> firsts = new IdentityHashMap<>();
 
         Sink(Tensor[] inputs, Scope temporaries) {
             this.inputs = inputs;
@@ -99,15 +103,30 @@ final class BackwardPass {
         @Override
         public void add(int input, Tensor gradient) {
             if (wanted(input)) {
-                deliver(inputs[input], Operands.summedTo(inputs[input].shape(), gradient), temporaries);
+                Tensor operand = inputs[input];
+                Tensor summed = Operands.summedTo(operand.shape(), gradient);
+                if (operand.node() != null || operand.gradient() != null || firsts.putIfAbsent(operand, summed) != null) {
+                    deliver(operand, summed, temporaries);
+                }
             }
+        }
+
+        /** Makes the first gradient of a leaf its sum: in place if this node has made it for that leaf alone, else as a copy. */
+        void adoptFirsts() {
+            firsts.forEach((leaf, gradient) -> {
+                if (leaf.gradient() == null && temporaries.owns(gradient) && gradient.isContiguous()) {
+                    leaf.setGradient(gradient);
+                } else {
+                    deliver(leaf, gradient, temporaries);
+                }
+            });
         }
 
         @Override
         public Tensor accumulator(int input) {
             Node node = inputs[input].node();
             if (node == null) {
-                return inputs[input].gradientAccumulator();
+                return inputs[input].gradient();
             }
             Tensor present = waiting.get(node);
             return present != null && isExclusive(present) ? present : null;

@@ -53,6 +53,11 @@ public final class MatMul extends Operation {
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
+        backward(gradient, a, gradients);
+    }
+
+    /** The backward pass with the first operand made once more, where the one that {@link #forward} saw has been freed. */
+    void backward(Tensor gradient, Tensor a, Gradients gradients) {
         if (gradients.wanted(0)) {
             addProduct(gradients, 0, a.shape(), gradient, Operands.transposed(right));
         }

@@ -9,7 +9,7 @@ public final class SwiGluProduct extends Operation {
     private Tensor gate;
     private Tensor up;
 
-    private SwiGluProduct() {}
+    SwiGluProduct() {}
 
     /**
      * Multiplies elementwise.

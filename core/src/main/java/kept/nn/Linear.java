@@ -1,6 +1,7 @@
 package kept.nn;
 
 import java.util.Optional;
+import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
 /** The affine map {@code y = x W^T + b}. Parameters: {@code weight}, and {@code bias} where there is one. */
@@ -27,8 +28,17 @@ public final class Linear extends Module {
      * @throws kept.tensor.ShapeException if x does not end in the weight's inputs
      */
     public Tensor forward(Tensor x) {
-        Tensor y = x.linear(weight.value());
-        return bias == null ? y : y.add(bias.value());
+        return withBias(x.linear(weight.value()));
+    }
+
+    /** Adds the bias, if there is one, and then frees the product, which no gradient needs. */
+    Tensor withBias(Tensor product) {
+        if (bias == null) {
+            return product;
+        }
+        Tensor y = product.add(bias.value());
+        Scope.current().release(product);
+        return y;
     }
 
     /**

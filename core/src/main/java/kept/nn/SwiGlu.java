@@ -1,6 +1,6 @@
 package kept.nn;
 
-import kept.autograd.SwiGluProduct;
+import kept.autograd.GatedProjection;
 import kept.tensor.Tensor;
 
 /**
@@ -32,6 +32,6 @@ public final class SwiGlu extends Module {
      * @return {@code [..., hidden]}
      */
     public Tensor forward(Tensor x) {
-        return down.forward(SwiGluProduct.apply(gate.forward(x), up.forward(x)));
+        return down.withBias(GatedProjection.apply(gate.forward(x), up.forward(x), down.weight().value()));
     }
 }

@@ -135,9 +135,9 @@ public final class AdamW implements AutoCloseable {
         }
     }
 
-    /** Sets the gradients of all its parameters to zeros. */
-    public void zeroGradients() {
-        slots.values().forEach(slot -> slot.parameter.zeroGradient());
+    /** Frees the gradients of all its parameters: the next forward pass may use their memory. */
+    public void clearGradients() {
+        slots.values().forEach(slot -> slot.parameter.value().clearGradient());
     }
 
     /**

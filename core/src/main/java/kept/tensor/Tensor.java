@@ -459,8 +459,7 @@ public final class Tensor implements HostValues, Elementwise, Reductions, Produc
     public Tensor gradientAccumulator() {
         if (gradient == null) {
             try (var _ = Scope.open(device())) {
-                gradient = full(0, DType.F32, shape);
-                storage.owner.adopt(gradient);
+                setGradient(full(0, DType.F32, shape));
             }
         }
         return gradient;
@@ -473,9 +472,22 @@ public final class Tensor implements HostValues, Elementwise, Reductions, Produc
         }
     }
 
-    /** Forgets the gradient; its memory stays with its scope. */
+    /** Frees the gradient; does nothing where there is none. */
     public void clearGradient() {
-        gradient = null;
+        if (gradient != null) {
+            storage.owner.release(gradient);
+            gradient = null;
+        }
+    }
+
+    /**
+     * Makes a tensor the gradient of this leaf, which has none yet, and lets it live as long as this tensor.
+     *
+     * @param sum a contiguous F32 tensor of this shape, whose memory nothing else uses
+     */
+    public void setGradient(Tensor sum) {
+        storage.owner.adopt(sum);
+        gradient = sum;
     }
 
     /**

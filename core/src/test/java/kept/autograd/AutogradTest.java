@@ -97,6 +97,29 @@ class AutogradTest {
     }
 
     @Test
+    void theFirstGradientOfALeafStaysWhereItWasMade() {
+        Tensor x = Tensor.ones(1000, 3);
+        Tensor w = Tensor.ones(3, 1000).requireGradient();
+        Tensor y = x.matmul(w).sum();
+        long before = scope.device().memoryUsage().inUse();
+        y.backward();
+        assertThat(scope.device().memoryUsage().inUse() - before).isBetween(12_000L, 13_500L);
+        w.clearGradient();
+        assertThat(scope.device().memoryUsage().inUse()).isEqualTo(before);
+    }
+
+    @Test
+    void leavesThatGetTheSameTensorHaveGradientsOfTheirOwn() {
+        Tensor a = leaf(1, 2);
+        Tensor b = leaf(3, 4);
+        Tensor sum = a.add(b);
+        sum.mul(sum).sum().backward();
+        a.sum().backward();
+        assertThat(a.gradient().toFloatArray()).containsExactly(9, 13);
+        assertThat(b.gradient().toFloatArray()).containsExactly(8, 12);
+    }
+
+    @Test
     void theSeedScalesTheGradient() {
         Tensor x = leaf(1, 2, 3);
         Autograd.backward(x.square(), Tensor.of(new float[] {1, 0, -1}));

@@ -1,9 +1,12 @@
 package kept.autograd;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.function.Function;
+import java.util.stream.Stream;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
@@ -48,6 +51,25 @@ class FusedOperationsTest {
                 in -> SwiGluProduct.apply(in[0], in[1]),
                 in -> in[0].zip(in[1], (gate, up) -> gate / (1 + Math.exp(-gate)) * up),
                 Reference.uniform(6, -9, 9, 3, 37), Reference.normal(7, 3, 37));
+    }
+
+    @Test
+    void gatedProjectionIsItsTwoStepsBitForBitAndKeepsNoProduct() {
+        try (var scope = Scope.open()) {
+            Tensor gate = Tensor.normal(40, 0, 2, 3, 37).requireGradient();
+            Tensor up = Tensor.normal(40, 1, 2, 3, 37).requireGradient();
+            Tensor weight = Tensor.normal(40, 2, 5, 37).requireGradient();
+            Tensor plain = SwiGluProduct.apply(gate, up).linear(weight);
+            plain.square().sum().backward();
+            List<float[]> expected = Stream.of(gate, up, weight).map(leaf -> leaf.gradient().toFloatArray()).toList();
+            Stream.of(gate, up, weight).forEach(Tensor::clearGradient);
+            long before = scope.device().memoryUsage().inUse();
+            Tensor result = GatedProjection.apply(gate, up, weight);
+            assertThat(scope.device().memoryUsage().inUse() - before).isLessThan(gate.elementCount() * Float.BYTES);
+            assertThat(result.toFloatArray()).containsExactly(plain.toFloatArray());
+            result.square().sum().backward();
+            assertThat(Stream.of(gate, up, weight).map(leaf -> leaf.gradient().toFloatArray())).containsExactlyElementsOf(expected);
+        }
     }
 
     @ParameterizedTest

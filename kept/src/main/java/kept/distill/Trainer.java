@@ -80,7 +80,7 @@ public final class Trainer implements AutoCloseable {
         step++;
         double rate = options.schedule().at(step);
         optimizer.step(rate, gradients.scale());
-        optimizer.zeroGradients();
+        optimizer.clearGradients();
         return new StepMetrics(step, options.steps(), loss, divergence, gradients.norm(), rate, step * options.tokensPerStep(),
                 (System.nanoTime() - start) / 1e9);
     }

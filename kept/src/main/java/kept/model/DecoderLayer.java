@@ -6,6 +6,7 @@ import kept.nn.Module;
 import kept.nn.Norm;
 import kept.nn.RotaryEmbedding;
 import kept.nn.SwiGlu;
+import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
 /** One pre-norm transformer block: {@code h = x + attention(norm1(x))}, then {@code h + mlp(norm2(h))}. */
@@ -29,8 +30,15 @@ final class DecoderLayer extends Module {
      */
     Tensor forward(Tensor x, RotaryEmbedding.Angles angles, KeyValues past, String prefix, StreamObserver observer) {
         observer.observe(prefix + ".input_layernorm", x);
-        Tensor h = x.add(attention.forward(inputNorm.forward(x), angles, past));
+        Tensor h = sum(x, attention.forward(inputNorm.forward(x), angles, past));
         observer.observe(prefix + ".post_attention_layernorm", h);
-        return h.add(mlp.forward(postAttentionNorm.forward(h)));
+        return sum(h, mlp.forward(postAttentionNorm.forward(h)));
+    }
+
+    /** Adds a branch to the stream and frees it, for no gradient needs it. */
+    private static Tensor sum(Tensor stream, Tensor branch) {
+        Tensor sum = stream.add(branch);
+        Scope.current().release(branch);
+        return sum;
     }
 }

@@ -2,6 +2,7 @@ package kept.model;
 
 import kept.autograd.Autograd;
 import kept.tensor.DType;
+import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
@@ -35,7 +36,9 @@ public final class RandomWeights implements Weights {
         }
         boolean writesToStream = name.endsWith("o_proj.weight") || name.endsWith("down_proj.weight");
         double deviation = writesToStream ? config.initializerRange() / Math.sqrt(2.0 * config.layers()) : config.initializerRange();
-        return Autograd.withoutRecording(() -> Tensor.normal(seed, stream(name), shape.toArray()).mul(deviation));
+        try (var scope = Scope.open()) {
+            return scope.keep(Autograd.withoutRecording(() -> Tensor.normal(seed, stream(name), shape.toArray()).mul(deviation)));
+        }
     }
 
     /** A 64-bit FNV-1a hash of the name. */

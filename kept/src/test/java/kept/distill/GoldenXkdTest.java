@@ -56,7 +56,7 @@ class GoldenXkdTest {
         GradientClipping clipping = GradientClipping.globalNorm(student.parameters().values(), 1.0);
         assertRelative(clipping.norm(), floats(golden, "grad_norm." + step)[0], 1e-4);
         optimizer.step(1e-3, clipping.scale());
-        optimizer.zeroGradients();
+        optimizer.clearGradients();
     }
 
     private static void assertGradient(String name, Parameter parameter, float... expected) {
