@@ -48,7 +48,7 @@ public final class ActivationCheckpoint extends Operation {
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
         Tensor result = Autograd.withRecording(true, () -> forward(x));
-        Autograd.backward(result, gradient);
+        Autograd.backwardOnce(result, gradient);
         if (leaf.gradient() != null) {
             // A leaf's gradient lives as long as its value; this one is wanted only until it is passed on.
             gradients.add(0, Scope.current().adopt(leaf.gradient()));

@@ -93,6 +93,25 @@ public final class Autograd {
      * @throws DTypeException if the seed is not F32
      */
     public static void backward(Tensor root, Tensor seed) {
+        backward(root, seed, Activations.KEPT);
+    }
+
+    /**
+     * As {@link #backward}, for a graph that is walked once: what recorded operations gave, other than the root, is freed as the walk passes it, so
+     * that gradients take the place of activations. Only what the current scope owns is freed: a result that is wanted afterwards is kept by handing
+     * it to another scope first.
+     *
+     * @param root the tensor to differentiate
+     * @param seed the gradient of what is finally wanted with respect to the root, F32 and of its shape; null for ones
+     * @throws TensorException if nothing was recorded for the root
+     * @throws ShapeException if the seed's shape is not the root's
+     * @throws DTypeException if the seed is not F32
+     */
+    public static void backwardOnce(Tensor root, Tensor seed) {
+        backward(root, seed, new Activations(root, Scope.current()));
+    }
+
+    private static void backward(Tensor root, Tensor seed, Activations activations) {
         if (!root.requiresGradient()) {
             throw new TensorException("[backward] nothing to differentiate: no tensor that requires a gradient went into this one");
         }
@@ -105,7 +124,7 @@ public final class Autograd {
         withoutRecording(() -> {
             try (var scope = Scope.open(root.device())) {
                 Tensor start = seed != null ? seed : Tensor.full(1, DType.F32, root.shape());
-                new BackwardPass(scope).run(root, start);
+                new BackwardPass(scope, activations).run(root, start);
             }
             return null;
         });

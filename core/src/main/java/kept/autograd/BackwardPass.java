@@ -16,14 +16,16 @@ import kept.tensor.Tensor;
  */
 final class BackwardPass {
     private final Scope scope;
+    private final Activations activations;
     private final Map<Node, Tensor> waiting = new IdentityHashMap<>();
     /** How many gradients, waiting or being passed on, lie in a buffer. */
     private final Map<Buffer, Integer> uses = new IdentityHashMap<>();
 
     private final PriorityQueue<Node> queue = new PriorityQueue<>(Comparator.comparingLong(Node::number).reversed());
 
-    BackwardPass(Scope scope) {
+    BackwardPass(Scope scope, Activations activations) {
         this.scope = scope;
+        this.activations = activations;
     }
 
     void run(Tensor root, Tensor seed) {
@@ -36,6 +38,7 @@ final class BackwardPass {
                 sink.adoptFirsts();
             }
             drop(gradient);
+            activations.passed(node);
         }
     }
 

@@ -365,6 +365,15 @@ public final class Tensor implements HostValues, Elementwise, Reductions, Produc
         return storage.buffer();
     }
 
+    /**
+     * Whether this tensor's memory has been freed, by its scope or early.
+     *
+     * @return true if it cannot be used any more
+     */
+    public boolean isReleased() {
+        return storage.isReleased();
+    }
+
     Storage storage() {
         return storage;
     }

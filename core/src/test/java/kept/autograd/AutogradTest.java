@@ -9,6 +9,7 @@ import kept.tensor.DType;
 import kept.tensor.DTypeException;
 import kept.tensor.Device;
 import kept.tensor.Scope;
+import kept.tensor.ScopeException;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 import kept.tensor.TensorException;
@@ -106,6 +107,32 @@ class AutogradTest {
         assertThat(scope.device().memoryUsage().inUse() - before).isBetween(12_000L, 13_500L);
         w.clearGradient();
         assertThat(scope.device().memoryUsage().inUse()).isEqualTo(before);
+    }
+
+    @Test
+    void aGraphThatIsWalkedOnceFreesItsActivationsAndNothingElse() {
+        Tensor x = Tensor.normal(1, 0, 20, 30);
+        Tensor w = Tensor.normal(1, 1, 30, 40).requireGradient();
+        x.matmul(w).tanh().reshape(400, 2).square().sum().backward();
+        float[] expected = w.gradient().toFloatArray();
+        w.clearGradient();
+        try (var other = Scope.detached(Device.cpu())) {
+            Tensor product = x.matmul(w);
+            Tensor kept = product.tanh();
+            Tensor view = kept.reshape(400, 2);
+            Tensor squares = view.square();
+            Tensor halves = squares.mul(0.5);
+            Tensor parts = halves.reshape(80, 10);
+            Tensor loss = parts.add(halves.reshape(80, 10)).sum();
+            other.adopt(kept);
+            Autograd.backwardOnce(loss, null);
+            assertThat(w.gradient().toFloatArray()).containsExactly(expected);
+            assertThat(List.of(product, squares, halves, parts)).allMatch(Tensor::isReleased);
+            assertThat(List.of(kept, view, loss, x, w)).noneMatch(Tensor::isReleased);
+        }
+        Tensor sum = x.matmul(w).exp().sum();
+        Autograd.backwardOnce(sum, null);
+        assertThatThrownBy(() -> Autograd.backward(sum, null)).isInstanceOf(ScopeException.class);
     }
 
     @Test

@@ -94,7 +94,7 @@ public final class Trainer implements AutoCloseable {
             Tensor ids = all.slice(1, 0, length).contiguous();
             Tensor labels = all.slice(1, 1, length + 1).reshape(batch * length);
             TrainingObjective.Loss loss = objective.loss(model, ids, labels);
-            Autograd.backward(loss.value(), Tensor.scalar(1.0 / options.accumulation(), DType.F32));
+            Autograd.backwardOnce(loss.value(), Tensor.scalar(1.0 / options.accumulation(), DType.F32));
             return new Measured(loss.value().item(), loss.divergence());
         }
     }

@@ -2,8 +2,8 @@ package kept.backend.cpu;
 
 import java.lang.foreign.Arena;
 import java.util.ArrayDeque;
-import java.util.HashMap;
-import java.util.Map;
+import java.util.NavigableMap;
+import java.util.TreeMap;
 import kept.backend.MemoryUsage;
 import kept.tensor.OutOfMemoryException;
 
@@ -11,7 +11,7 @@ import kept.tensor.OutOfMemoryException;
  * Off-heap blocks for tensors, kept for reuse when they are released.
  *
  * <p>Sizes are rounded up to a size class, eight classes to every power of two, so that at most an eighth of a block is waste. Each class has its
- * free list; a block is taken from it in constant time, or made when it is empty:
+ * free list; a block is taken from it in constant time, or, a large one, from a class little above, or made when these are empty:
  *
  * <pre>
  *  class      384    ...    4096   4608   5120   5632   6144   6656   7168   7680 | 8192   9216  ...
@@ -45,8 +45,11 @@ final class MemoryPool {
      */
     private static final long STAGGER = PAGE - 256;
 
+    /** From here on a block may serve a smaller class, so that gradients can lie where activations lay. */
+    private static final long SHARED = 1 << 20;
+
     private final long limit;
-    private final Map<Long, ArrayDeque<CpuBuffer>> free = new HashMap<>();
+    private final NavigableMap<Long, ArrayDeque<CpuBuffer>> free = new TreeMap<>();
     private long inUse;
     private long peakInUse;
     private long reserved;
@@ -85,13 +88,27 @@ final class MemoryPool {
      */
     synchronized CpuBuffer allocate(long bytes) {
         long size = sizeClass(bytes);
-        ArrayDeque<CpuBuffer> list = free.get(size);
-        CpuBuffer block = list == null ? null : list.pollLast();
+        CpuBuffer block = takeFree(size);
         if (block == null) {
             block = reserve(size, bytes);
         }
-        inUse += size;
+        inUse += block.byteSize();
         peakInUse = Math.max(peakInUse, inUse);
+        return block;
+    }
+
+    /** A free block of a class, or, from 1 MiB, of one up to half as large again: rather that than more memory. */
+    private CpuBuffer takeFree(long size) {
+        ArrayDeque<CpuBuffer> own = free.get(size);
+        CpuBuffer block = own == null ? null : own.pollLast();
+        if (block == null && size >= SHARED) {
+            for (ArrayDeque<CpuBuffer> list : free.subMap(size, false, size + size / 2, true).values()) {
+                block = list.pollLast();
+                if (block != null) {
+                    return block;
+                }
+            }
+        }
         return block;
     }
 

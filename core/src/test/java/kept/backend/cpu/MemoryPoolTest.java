@@ -41,6 +41,18 @@ class MemoryPoolTest {
     }
 
     @Test
+    void aLargeFreeBlockServesASizeLittleBelow() {
+        CpuBuffer large = pool.allocate(12 << 20);
+        pool.release(large);
+        assertThat(pool.allocate(7 << 20)).isNotSameAs(large);
+        assertThat(pool.allocate(8 << 20)).isSameAs(large);
+        assertThat(pool.usage().inUse()).isEqualTo(19 << 20);
+        pool.release(large);
+        assertThat(pool.allocate(12 << 20)).isSameAs(large);
+        assertThat(pool.usage().obtained()).isEqualTo(19 << 20);
+    }
+
+    @Test
     void countsFollowEveryStep() {
         CpuBuffer a = pool.allocate(64);
         CpuBuffer b = pool.allocate(6400);
