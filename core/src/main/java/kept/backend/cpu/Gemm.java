@@ -30,8 +30,8 @@ import kept.tensor.DType;
  * </pre>
  *
  * <p>Nobody shares the sum of an element of C: it is the sum over k blocks, in order, of one chain of fused multiply-adds each. So its bits
- * depend on k and on {@link MatrixVector#handles} alone, not on threads, tasks, batching or strides; how C is divided may therefore follow the
- * number of threads.
+ * depend on k and on {@link MatrixVector#handles} alone (there also on the type of B), not on threads, tasks, batching or strides; how C is divided
+ * may therefore follow the number of threads.
  */
 final class Gemm {
     /** Most of k in a block: so deep that C is seldom read and written again, and a panel and a task's rows still fit the second-level cache. */
@@ -56,10 +56,8 @@ final class Gemm {
     private static final int ROW_STRIDE = DEPTH + 16;
     /** For A whose rows follow each other, {@code [rows][ROW_STRIDE]}. */
     private static final TileProduct ROW_MAJOR = TileProduct.of(new TileProduct.Form(ROW_STRIDE, 1, COLUMNS, false));
-    /** Rows of A in a panel: those of one tile or more. */
-    private static final int PANEL_ROWS = Math.max(ROWS, VectorMath.LANES);
-    /** For A in panels {@code [k][PANEL_ROWS]}. */
-    private static final TileProduct PANELS = TileProduct.of(new TileProduct.Form(1, PANEL_ROWS, COLUMNS, false));
+    /** For A in panels {@code [k][COLUMNS]}, several tiles side by side. */
+    private static final TileProduct PANELS = TileProduct.of(new TileProduct.Form(1, COLUMNS, COLUMNS, false));
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
     private static final int LANES = SPECIES.length();
     private static final long VECTOR_BYTES = LANES * (long) Float.BYTES;
@@ -69,7 +67,7 @@ final class Gemm {
     /** What a thread needs for products, kept for the next one. */
     private static final class Scratch {
         private final float[] transposed = new float[COLUMNS * Packing.SCRATCH_PER_COLUMN];
-        private final float[] rows = new float[(TASK_ROWS + PANEL_ROWS) * ROW_STRIDE];
+        private final float[] rows = new float[(TASK_ROWS + COLUMNS) * ROW_STRIDE];
         private final float[] tile = new float[ROWS * COLUMNS];
         private float[] columns = new float[0];
 
@@ -217,7 +215,7 @@ final class Gemm {
             int k = Math.min(depth, p.k - first);
             Matrix part = p.b.shifted(first * p.b.rowStride() + (long) panel * COLUMNS * p.b.columnStride());
             int at = first * panels * COLUMNS + panel * COLUMNS * k;
-            Packing.panels(part, k, columns, COLUMNS, packed, at, SCRATCH.get().transposed);
+            Packing.panels(part, k, columns, packed, at, SCRATCH.get().transposed);
         });
         int threads = p.parallel ? WorkerPool.shared().threads() : 1;
         int tasks = threads == 1 ? 1 : Math.clamp(p.work() / TASK_WORK, 1, TASKS_PER_THREAD * threads);
@@ -251,7 +249,7 @@ final class Gemm {
         if (rowMajor) {
             Packing.rows(a, rows, k, scratch.rows, ROW_STRIDE);
         } else {
-            Packing.panels(a.transposed(), k, rows, PANEL_ROWS, scratch.rows, 0, scratch.transposed);
+            Packing.panels(a.transposed(), k, rows, scratch.rows, 0, scratch.transposed);
         }
         MemorySegment c = p.c.data();
         long stride = p.c.rowStride() * Float.BYTES;
@@ -259,7 +257,7 @@ final class Gemm {
             int columns = Math.min(COLUMNS, p.n - j * COLUMNS);
             for (int i = 0; i < rows; i += ROWS) {
                 int height = Math.min(ROWS, rows - i);
-                int start = rowMajor ? i * ROW_STRIDE : i / PANEL_ROWS * PANEL_ROWS * k + i % PANEL_ROWS;
+                int start = rowMajor ? i * ROW_STRIDE : i / COLUMNS * COLUMNS * k + i % COLUMNS;
                 product.multiply(k, scratch.rows, start, packed, at + j * COLUMNS * k, scratch.tile, 0, COLUMNS);
                 store(scratch.tile, height, columns, c, p.c.index(row + i, (long) j * COLUMNS) * Float.BYTES, stride, accumulate);
             }

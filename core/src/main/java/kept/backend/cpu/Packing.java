@@ -1,6 +1,7 @@
 package kept.backend.cpu;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.List;
@@ -15,7 +16,7 @@ import kept.tensor.DType;
 /**
  * Lays parts of a matrix out in the order in which {@link TileProduct} reads them, widened to f32.
  *
- * <p>A panel takes {@code width} columns of its matrix and has their rows one after another, columns beyond the last as zeros:
+ * <p>A panel takes {@link #WIDTH} columns of its matrix and has their rows one after another, columns beyond the last as zeros:
  *
  * <pre>
  *   matrix                              panels of width 4
@@ -36,6 +37,8 @@ import kept.tensor.DType;
  * </pre>
  */
 final class Packing {
+    /** Columns of a panel: those of a tile. */
+    static final int WIDTH = TileProduct.COLUMNS;
     /** Elements of a column, or with {@link #pack} of a row, that are transposed at a time: runs long enough to be read from memory as streams. */
     private static final int BLOCK = 256;
     /** Rows that are copied at a time: few enough to be read as streams, enough to write each panel in runs. */
@@ -80,78 +83,84 @@ final class Packing {
      * @param x the matrix
      * @param rows how many rows, at least 1
      * @param columns how many columns, at least 1
-     * @param width columns of a panel, a multiple of the lanes of a vector
-     * @param panels receives {@code ceil(columns / width)} panels of {@code rows * width}
+     * @param panels receives {@code ceil(columns / WIDTH)} panels of {@code rows * WIDTH}
      * @param at where the first begins
-     * @param scratch {@code width * SCRATCH_PER_COLUMN} floats
+     * @param scratch {@code WIDTH * SCRATCH_PER_COLUMN} floats
      */
-    static void panels(Matrix x, int rows, int columns, int width, float[] panels, int at, float[] scratch) {
+    static void panels(Matrix x, int rows, int columns, float[] panels, int at, float[] scratch) {
         if (x.columnStride() == 1 && x.type() == DType.F32) {
-            copyPanels(x, rows, columns, width, panels, at);
+            copyPanels(x, rows, columns, panels, at);
             return;
         }
-        for (int column = 0; column < columns; column += width) {
+        for (int column = 0; column < columns; column += WIDTH) {
             Matrix part = x.shifted(column * x.columnStride());
-            int present = Math.min(width, columns - column);
+            int present = Math.min(WIDTH, columns - column);
             if (x.rowStride() == 1) {
-                transposePanel(part, rows, present, width, panels, at + column * rows, scratch);
+                transposePanel(part, rows, present, panels, at + column * rows, scratch);
             } else {
-                widen(part.transposed(), present, rows, width, panels, at + column * rows);
+                widen(part.transposed(), present, rows, WIDTH, panels, at + column * rows);
             }
         }
     }
 
     /** Takes a few rows at a time, all panels of them, so that both sides are touched in runs longer than a cache line. */
-    private static void copyPanels(Matrix x, int rows, int columns, int width, float[] panels, int at) {
+    private static void copyPanels(Matrix x, int rows, int columns, float[] panels, int at) {
         for (int first = 0; first < rows; first += COPIED) {
             int count = Math.min(COPIED, rows - first);
-            for (int column = 0; column < columns; column += width) {
-                int target = at + column * rows + first * width;
-                copyRows(x.data(), x.index(first, column) * 4, x.rowStride() * 4, Math.min(width, columns - column), count, panels, target, width);
+            for (int column = 0; column < columns; column += WIDTH) {
+                int target = at + column * rows + first * WIDTH;
+                copyRows(x.data(), x.index(first, column) * 4, x.rowStride() * 4, Math.min(WIDTH, columns - column), count, panels, target);
             }
         }
     }
 
-    private static void copyRows(MemorySegment data, long source, long stride, int present, int count, float[] panel, int target, int width) {
+    private static void copyRows(MemorySegment data, long source, long stride, int present, int count, float[] panel, int target) {
+        int whole = present - present % LANES;
+        for (int lane = 0; lane < whole; lane += LANES) {
+            copyWhole(data, source + lane * 4L, stride, count, panel, target + lane);
+        }
+        for (int lane = whole; lane < WIDTH; lane += LANES) {
+            copyPart(data, source + lane * 4L, stride, Math.max(0, present - lane), count, panel, target + lane);
+        }
+    }
+
+    private static void copyWhole(MemorySegment data, long source, long stride, int count, float[] panel, int target) {
         data = NativeView.of(data);
-        for (int lane = 0; lane < width; lane += LANES) {
-            long from = source + lane * 4L;
-            int to = target + lane;
-            if (lane + LANES <= present) {
-                for (int i = 0; i < count; i++) {
-                    FloatVector.fromMemorySegment(SPECIES, data, from + i * stride, ORDER).intoArray(panel, to + i * width);
-                }
-            } else {
-                VectorMask<Float> inside = SPECIES.indexInRange(lane, present);
-                for (int i = 0; i < count; i++) {
-                    FloatVector.fromMemorySegment(SPECIES, data, from + i * stride, ORDER, inside).intoArray(panel, to + i * width);
-                }
-            }
+        for (int i = 0; i < count; i++) {
+            FloatVector.fromMemorySegment(SPECIES, data, source + i * stride, ORDER).intoArray(panel, target + i * WIDTH);
+        }
+    }
+
+    /** Fewer elements of each row than a vector has, then zeros. */
+    private static void copyPart(MemorySegment data, long source, long stride, int present, int count, float[] panel, int target) {
+        for (int i = 0; i < count; i++) {
+            MemorySegment.copy(data, ValueLayout.JAVA_FLOAT_UNALIGNED, source + i * stride, panel, target + i * WIDTH, present);
+            Arrays.fill(panel, target + i * WIDTH + present, target + i * WIDTH + LANES, 0f);
         }
     }
 
     /** One panel of a matrix that is contiguous down its columns. */
-    private static void transposePanel(Matrix x, int rows, int present, int width, float[] panel, int at, float[] scratch) {
-        int other = width * BLOCK;
+    private static void transposePanel(Matrix x, int rows, int present, float[] panel, int at, float[] scratch) {
+        int other = WIDTH * BLOCK;
         for (int first = 0; first < rows; first += BLOCK) {
             int count = Math.min(BLOCK, rows - first);
             for (int j = 0; j < present; j++) {
                 Widening.copy(x.data(), x.type(), x.index(first, j), 1, scratch, j * BLOCK, count);
             }
             Arrays.fill(scratch, present * BLOCK, other, 0f);
-            int target = at + first * width;
+            int target = at + first * WIDTH;
             if (count % LANES == 0) {
-                transposeBlock(scratch, count / LANES, width, panel, target);
+                transposeBlock(scratch, count / LANES, panel, target);
             } else {
-                transposeBlock(scratch, Math.ceilDiv(count, LANES), width, scratch, other);
-                System.arraycopy(scratch, other, panel, target, count * width);
+                transposeBlock(scratch, Math.ceilDiv(count, LANES), scratch, other);
+                System.arraycopy(scratch, other, panel, target, count * WIDTH);
             }
         }
     }
 
-    /** Transposes {@code [width][BLOCK]}, of which {@code vectors * LANES} columns count, to rows of a panel. Overwrites the block. */
-    private static void transposeBlock(float[] block, int vectors, int width, float[] panel, int at) {
-        for (int row = 0; row < width; row += LANES) {
+    /** Transposes {@code [WIDTH][BLOCK]}, of which {@code vectors * LANES} columns count, to rows of a panel. Overwrites the block. */
+    private static void transposeBlock(float[] block, int vectors, float[] panel, int at) {
+        for (int row = 0; row < WIDTH; row += LANES) {
             int log = 0;
             for (; log < LOG_LANES - 1; log++) {
                 int d = 1 << log;
@@ -165,8 +174,8 @@ final class Packing {
             int half = LANES / 2;
             for (int i = 0; i < half; i++) {
                 int x = (row + i) * BLOCK;
-                int y = at + i * width + row;
-                exchange(block, x, x + half * BLOCK, panel, y, y + half * width, LANES * width, vectors, SWAPS.get(log), ODD.get(log));
+                int y = at + i * WIDTH + row;
+                exchange(block, x, x + half * BLOCK, panel, y, y + half * WIDTH, LANES * WIDTH, vectors, SWAPS.get(log), ODD.get(log));
             }
         }
     }
