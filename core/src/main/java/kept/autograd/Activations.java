@@ -11,8 +11,8 @@ import kept.tensor.Tensor;
 
 /**
  * What the recorded operations below a root gave, to be freed as a backward pass is done with it: a node is walked after all that use its result, so
- * when it has been walked itself, nothing needs the result any more. Memory that several results share, such as views, is freed with the last of them;
- * memory of leaves never.
+ * when it has been walked itself, nothing needs the result any more. Memory that several results share, such as views, is freed with the last of
+ * them; memory of leaves never.
  */
 final class Activations {
     /** Frees nothing. */

@@ -22,8 +22,8 @@ public interface Gradients {
     void add(int input, Tensor gradient);
 
     /**
-     * A tensor to add an operand's gradient to in place, where there is one already: a leaf's gradient so far, or what other uses of the operand have given.
-     * Spares a matrix product its temporary.
+     * A tensor to add an operand's gradient to in place, where there is one already: a leaf's gradient so far, or what other uses of the operand have
+     * given. Spares a matrix product its temporary.
      *
      * @param input the operand's index, wanted
      * @return a contiguous F32 tensor of the operand's shape, or null: then hand a new tensor to {@link #add}

@@ -1,7 +1,6 @@
 package kept.backend.cpu;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.List;
@@ -43,6 +42,8 @@ final class Packing {
     private static final int BLOCK = 256;
     /** Rows that are copied at a time: few enough to be read as streams, enough to write each panel in runs. */
     private static final int COPIED = 16;
+    /** Elements of a row that are copied at a time. */
+    private static final int RUN = 8 * WIDTH;
     /** Floats of scratch memory that a panel needs for each of its columns: two blocks. */
     static final int SCRATCH_PER_COLUMN = 2 * BLOCK;
     /** The same for {@link #pack}. */
@@ -88,54 +89,41 @@ final class Packing {
      * @param scratch {@code WIDTH * SCRATCH_PER_COLUMN} floats
      */
     static void panels(Matrix x, int rows, int columns, float[] panels, int at, float[] scratch) {
-        if (x.columnStride() == 1 && x.type() == DType.F32) {
-            copyPanels(x, rows, columns, panels, at);
+        if (x.columnStride() == 1 || x.rowStride() != 1) {
+            copyPanels(x, rows, columns, panels, at, scratch);
             return;
         }
         for (int column = 0; column < columns; column += WIDTH) {
             Matrix part = x.shifted(column * x.columnStride());
-            int present = Math.min(WIDTH, columns - column);
-            if (x.rowStride() == 1) {
-                transposePanel(part, rows, present, panels, at + column * rows, scratch);
-            } else {
-                widen(part.transposed(), present, rows, WIDTH, panels, at + column * rows);
-            }
+            transposePanel(part, rows, Math.min(WIDTH, columns - column), panels, at + column * rows, scratch);
         }
     }
 
-    /** Takes a few rows at a time, all panels of them, so that both sides are touched in runs longer than a cache line. */
-    private static void copyPanels(Matrix x, int rows, int columns, float[] panels, int at) {
+    /** Takes a few rows at a time and a run of each, so that both sides are touched in runs longer than a cache line. */
+    private static void copyPanels(Matrix x, int rows, int columns, float[] panels, int at, float[] scratch) {
         for (int first = 0; first < rows; first += COPIED) {
             int count = Math.min(COPIED, rows - first);
-            for (int column = 0; column < columns; column += WIDTH) {
-                int target = at + column * rows + first * WIDTH;
-                copyRows(x.data(), x.index(first, column) * 4, x.rowStride() * 4, Math.min(WIDTH, columns - column), count, panels, target);
+            for (int column = 0; column < columns; column += RUN) {
+                int present = Math.min(RUN, columns - column);
+                int padded = Math.ceilDiv(present, WIDTH) * WIDTH;
+                for (int i = 0; i < count; i++) {
+                    Widening.copy(x.data(), x.type(), x.index(first + i, column), x.columnStride(), scratch, i * RUN, present);
+                    Arrays.fill(scratch, i * RUN + present, i * RUN + padded, 0f);
+                }
+                for (int j = 0; j < padded; j += WIDTH) {
+                    spread(scratch, j, count, panels, at + (column + j) * rows + first * WIDTH);
+                }
             }
         }
     }
 
-    private static void copyRows(MemorySegment data, long source, long stride, int present, int count, float[] panel, int target) {
-        int whole = present - present % LANES;
-        for (int lane = 0; lane < whole; lane += LANES) {
-            copyWhole(data, source + lane * 4L, stride, count, panel, target + lane);
-        }
-        for (int lane = whole; lane < WIDTH; lane += LANES) {
-            copyPart(data, source + lane * 4L, stride, Math.max(0, present - lane), count, panel, target + lane);
-        }
-    }
-
-    private static void copyWhole(MemorySegment data, long source, long stride, int count, float[] panel, int target) {
-        data = NativeView.of(data);
+    /** Copies a panel's part of some runs. */
+    private static void spread(float[] runs, int from, int count, float[] panel, int at) {
         for (int i = 0; i < count; i++) {
-            FloatVector.fromMemorySegment(SPECIES, data, source + i * stride, ORDER).intoArray(panel, target + i * WIDTH);
-        }
-    }
-
-    /** Fewer elements of each row than a vector has, then zeros. */
-    private static void copyPart(MemorySegment data, long source, long stride, int present, int count, float[] panel, int target) {
-        for (int i = 0; i < count; i++) {
-            MemorySegment.copy(data, ValueLayout.JAVA_FLOAT_UNALIGNED, source + i * stride, panel, target + i * WIDTH, present);
-            Arrays.fill(panel, target + i * WIDTH + present, target + i * WIDTH + LANES, 0f);
+            FloatVector left = FloatVector.fromArray(SPECIES, runs, from + i * RUN);
+            FloatVector right = FloatVector.fromArray(SPECIES, runs, from + i * RUN + LANES);
+            left.intoArray(panel, at + i * WIDTH);
+            right.intoArray(panel, at + i * WIDTH + LANES);
         }
     }
 

@@ -41,22 +41,18 @@ final class Widening {
             }
             return;
         }
+        if (type == DType.F32) {
+            MemorySegment.copy(data, ValueLayout.JAVA_FLOAT_UNALIGNED, first * 4, out, at, count);
+            return;
+        }
         int whole = count - count % LANES;
         switch (type) {
-            case F32 -> copyF32(data, first * 4, out, at, whole);
             case BF16 -> copyBf16(data, first * 2, out, at, whole);
             case F16 -> copyF16(data, first * 2, out, at, whole);
             default -> throw notFloating(type);
         }
         for (int i = whole; i < count; i++) {
             out[at + i] = get(data, type, first + i);
-        }
-    }
-
-    private static void copyF32(MemorySegment data, long bytes, float[] out, int at, int count) {
-        data = NativeView.of(data);
-        for (int i = 0; i < count; i += LANES) {
-            FloatVector.fromMemorySegment(SPECIES, data, bytes + i * 4L, ORDER).intoArray(out, at + i);
         }
     }
 
