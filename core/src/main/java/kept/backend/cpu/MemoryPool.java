@@ -26,8 +26,8 @@ import kept.tensor.OutOfMemoryException;
  *                                        ^ aligned to 64 bytes: a cache line, a 512-bit vector
  * </pre>
  *
- * <p>An arena of its own lets {@link #trim} give each block back by itself. When memory runs short, free blocks of other classes are given back
- * before an allocation fails. All methods may be called by any thread.
+ * <p>An arena of its own lets {@link #trim} give each block back by itself; {@link SystemMemory} is where blocks come from. When memory runs short,
+ * free blocks of other classes are given back before an allocation fails. All methods may be called by any thread.
  */
 final class MemoryPool {
     /** Every block starts at a multiple of this many bytes. */
@@ -166,7 +166,7 @@ final class MemoryPool {
                 return new CpuBuffer(arena, arena.allocate(size, ALIGNMENT));
             }
             long start = staggered++ * STAGGER % PAGE;
-            return new CpuBuffer(arena, arena.allocate(start + size, ALIGNMENT).asSlice(start, size));
+            return new CpuBuffer(arena, SystemMemory.allocate(arena, start + size, ALIGNMENT).asSlice(start, size));
         } catch (OutOfMemoryError _) {
             arena.close();
             return null;

@@ -1,0 +1,99 @@
+package kept.backend.cpu;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.util.Locale;
+import java.util.Optional;
+
+/**
+ * Large blocks of memory from the operating system, in pages of 2 MiB where it has them.
+ *
+ * <p>With pages of 4 KiB a kernel that streams through gigabytes waits for a translation of addresses every 64 cache lines, and the processor's
+ * prefetcher stops at each page's end. On Linux an anonymous mapping with the advice {@code MADV_HUGEPAGE} gets large pages as it is first
+ * touched, if the system allows programs to ask ({@code /sys/kernel/mm/transparent_hugepage/enabled} is {@code madvise}, as is usual, or
+ * {@code always}); the arena's own allocation cannot be advised in time, since it writes zeros at once. Elsewhere, and where the module may not
+ * use native access, blocks come from the arena.
+ */
+final class SystemMemory {
+    /** What a large page has on x86-64, and on AArch64 with pages of 4 KiB. */
+    static final long LARGE_PAGE = 2 << 20;
+
+    /** {@code PROT_READ | PROT_WRITE}; this and the following are the same on every Linux that has a JDK 25. */
+    private static final int READ_AND_WRITE = 1 | 2;
+
+    /** {@code MAP_PRIVATE | MAP_ANONYMOUS}. */
+    private static final int PRIVATE_AND_ANONYMOUS = 0x02 | 0x20;
+
+    private static final int MADV_HUGEPAGE = 14;
+    private static final long MAP_FAILED = -1;
+
+    /** The system's calls, or null where blocks come from the arena. */
+    private static final Calls CALLS = Calls.find();
+
+    private SystemMemory() {}
+
+    /**
+     * Takes memory that is given back when the arena is closed.
+     *
+     * @param arena its lifetime
+     * @param bytes how many
+     * @param alignment a power of two, at most 4096
+     * @return zeros
+     * @throws OutOfMemoryError if the system has no more
+     */
+    static MemorySegment allocate(Arena arena, long bytes, long alignment) {
+        return CALLS == null || bytes < LARGE_PAGE ? arena.allocate(bytes, alignment) : CALLS.map(arena, bytes);
+    }
+
+    /** Three functions of the C library. */
+    private record Calls(MethodHandle mmap, MethodHandle munmap, MethodHandle madvise) {
+        @SuppressWarnings("restricted")
+        static Calls find() {
+            if (!NativeView.ENABLED || !System.getProperty("os.name").toLowerCase(Locale.ROOT).equals("linux")) {
+                return null;
+            }
+            Linker linker = Linker.nativeLinker();
+            SymbolLookup library = linker.defaultLookup();
+            Optional<MemorySegment> mmap = library.find("mmap");
+            Optional<MemorySegment> munmap = library.find("munmap");
+            Optional<MemorySegment> madvise = library.find("madvise");
+            if (mmap.isEmpty() || munmap.isEmpty() || madvise.isEmpty()) {
+                return null;
+            }
+            ValueLayout size = ValueLayout.JAVA_LONG;
+            ValueLayout flags = ValueLayout.JAVA_INT;
+            return new Calls(linker.downcallHandle(mmap.get(), FunctionDescriptor.of(size, size, size, flags, flags, flags, size)),
+                    linker.downcallHandle(munmap.get(), FunctionDescriptor.of(flags, size, size)),
+                    linker.downcallHandle(madvise.get(), FunctionDescriptor.of(flags, size, size, flags)));
+        }
+
+        @SuppressWarnings("restricted")
+        MemorySegment map(Arena arena, long bytes) {
+            try {
+                long address = (long) mmap.invokeExact(0L, bytes, READ_AND_WRITE, PRIVATE_AND_ANONYMOUS, -1, 0L);
+                if (address == MAP_FAILED) {
+                    throw new OutOfMemoryError("the system has no room for %d bytes".formatted(bytes));
+                }
+                int _ = (int) madvise.invokeExact(address, bytes, MADV_HUGEPAGE); // Only advice: without it pages are small.
+                return MemorySegment.ofAddress(address).reinterpret(bytes, arena, this::unmap);
+            } catch (RuntimeException | Error e) {
+                throw e;
+            } catch (Throwable e) {
+                throw new AssertionError(e);
+            }
+        }
+
+        private void unmap(MemorySegment block) {
+            try {
+                int _ = (int) munmap.invokeExact(block.address(), block.byteSize());
+            } catch (Throwable e) {
+                throw new AssertionError(e);
+            }
+        }
+    }
+}
