@@ -1,9 +1,11 @@
 package kept.backend.cpu;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
+import kept.tensor.DType;
 
 /**
  * Products of a few rows with a matrix, C[m, n] = A[m, k] B[k, n] for m of 1 to {@value #MOST_ROWS}: as fast as B can be read, without packing it.
@@ -78,11 +80,22 @@ final class MatrixVector {
 
     /** Columns of B a few at a time, so that further rows of A find them in the cache. */
     private static void dots(int m, int n, int k, float[] rows, Matrix b, RowProducts products, float[] sums) {
-        int few = m == 1 ? n : Math.max(1, CACHED / k);
-        for (int first = 0; first < n; first += few) {
-            int columns = Math.min(few, n - first);
-            for (int i = 0; i < m; i++) {
-                products.multiply(columns, k, b.data(), b.index(0, first), b.columnStride(), rows, i * k, sums, i * n + first);
+        boolean widened = b.type() == DType.F16;
+        int few = m == 1 && !widened ? n : Math.max(1, CACHED / k);
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment columns = widened ? arena.allocate(ValueLayout.JAVA_FLOAT, (long) few * k) : null;
+            for (int first = 0; first < n; first += few) {
+                int count = Math.min(few, n - first);
+                Matrix part = b.shifted(first * b.columnStride());
+                if (widened) {
+                    for (int j = 0; j < count; j++) {
+                        Conversion.widen(part.data(), part.type(), part.index(0, j), 1, columns.asSlice((long) j * k * Float.BYTES), k);
+                    }
+                    part = new Matrix(columns, DType.F32, 0, 1, k);
+                }
+                for (int i = 0; i < m; i++) {
+                    products.multiply(count, k, part.data(), part.index(0, 0), part.columnStride(), rows, i * k, sums, i * n + first);
+                }
             }
         }
     }

@@ -24,20 +24,17 @@ interface RowProducts {
     RowProducts F32 = Specialized.instance(RowProductsLoop.class, RowProducts.class, DType.F32);
     /** For W in bf16. */
     RowProducts BF16 = Specialized.instance(RowProductsLoop.class, RowProducts.class, DType.BF16);
-    /** For W in f16. */
-    RowProducts F16 = Specialized.instance(RowProductsLoop.class, RowProducts.class, DType.F16);
 
     /**
      * The products for a type of W.
      *
-     * @param type f32, bf16 or f16
+     * @param type f32, bf16 or f16; rows of f16 are widened to f32 first
      * @return code for it
      */
     static RowProducts of(DType type) {
         return switch (type) {
-            case F32 -> F32;
+            case F32, F16 -> F32;
             case BF16 -> BF16;
-            case F16 -> F16;
             default -> throw Widening.notFloating(type);
         };
     }

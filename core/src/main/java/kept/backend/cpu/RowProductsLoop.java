@@ -69,8 +69,7 @@ final class RowProductsLoop implements RowProducts {
 
     /** The vector that begins at an element, some vectors further; of bf16 it holds pairs. */
     private static FloatVector vector(MemorySegment w, long start, int i, int vectors) {
-        long at = start + (i + vectors * LANES) * (TYPE == DType.F32 ? 4L : 2L);
-        return TYPE == DType.F16 ? Widening.f16(w, at) : FloatVector.fromMemorySegment(SPECIES, w, at, ORDER);
+        return FloatVector.fromMemorySegment(SPECIES, w, start + (i + vectors * LANES) * (PAIRS ? 2L : 4L), ORDER);
     }
 
     private static FloatVector lower(FloatVector pairs) {
