@@ -5,8 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.function.Function;
 import kept.autograd.CausalAttention;
 import kept.tensor.DType;
+import kept.tensor.Device;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -25,5 +27,20 @@ class AttentionOperationTest {
             Tensor difference = fused.cast(DType.F32).sub(plain.cast(DType.F32));
             assertThat(difference.mul(difference).max().item()).isLessThan(tolerance * tolerance);
         }
+    }
+
+    @Test
+    void memoryForwardAndBackwardGrowsWithTheTokensAndNotWithTheirSquare() {
+        int tokens = 8192;
+        int dimension = 64;
+        long operand = (long) tokens * dimension * Float.BYTES;
+        long before = Device.cpu().memoryUsage().obtained();
+        try (var _ = Scope.open()) {
+            Tensor x = Tensor.normal(1, 0, 1, 1, tokens, dimension).requireGradient();
+            CausalAttention.apply(x, x, x, 0.125).sum().backward();
+            assertThat(x.gradient()).isNotNull();
+        }
+        // Scores of all pairs of tokens would take 128 operands.
+        assertThat(Device.cpu().memoryUsage().obtained() - before).isLessThan(16 * operand);
     }
 }
