@@ -37,9 +37,9 @@ final class AttentionGradientKernel {
     /** Floats from a key's probabilities to the next key's: no power of two, which would put them into few sets of the cache. */
     private static final int PITCH = QUERIES + LANES;
     /** s = k q^T and dp = v g^T, k and v in panels {@code [width][ROWS]}. */
-    private static final TileProduct SCORES = TileProduct.of(new TileProduct.Form(1, ROWS, COLUMNS, false));
-    /** dq^T += k^T ds, k in panels {@code [keys][ROWS]}. */
-    private static final TileProduct QUERY_SUMS = TileProduct.of(new TileProduct.Form(1, ROWS, PITCH, true));
+    private static final TileProduct SCORES = TileProduct.of(new TileProduct.Form(1, COLUMNS, COLUMNS, false));
+    /** dq^T += k^T ds, k in panels. */
+    private static final TileProduct QUERY_SUMS = TileProduct.of(new TileProduct.Form(1, COLUMNS, PITCH, true));
     /** dv += p g and dk += ds q. */
     private static final TileProduct KEY_SUMS = TileProduct.of(new TileProduct.Form(PITCH, 1, COLUMNS, true));
 
@@ -151,10 +151,10 @@ final class AttentionGradientKernel {
     /** A thread's packed operands and blocks of probabilities. */
     private static final class Blocks {
         private final int paddedWidth;
-        /** Of the products with q^T and g^T: {@code [key / ROWS][width][ROWS]}. */
+        /** Of the products with q^T and g^T: {@code [key / COLUMNS][width][COLUMNS]}. */
         private final float[] keys;
         private final float[] values;
-        /** Of the product with ds: for each block of keys {@code [width / ROWS][key][ROWS]}. */
+        /** Of the product with ds: for each block of keys {@code [width / COLUMNS][key][COLUMNS]}. */
         private final float[] transposedKeys;
         /** {@code [query / COLUMNS][width][COLUMNS]}, queries times scale / ln 2. */
         private final float[] transposedQueries;
@@ -175,10 +175,10 @@ final class AttentionGradientKernel {
         Blocks(int seen, int width, int columns) {
             Workspace workspace = Workspace.ofThread();
             paddedWidth = Math.ceilDiv(width, ROWS) * ROWS;
-            int paddedKeys = Math.ceilDiv(seen, ROWS) * ROWS;
+            int paddedKeys = Math.ceilDiv(seen, COLUMNS) * COLUMNS;
             keys = workspace.array(0, paddedKeys * width);
             values = workspace.array(1, paddedKeys * width);
-            transposedKeys = workspace.array(2, seen * paddedWidth);
+            transposedKeys = workspace.array(2, seen * columns);
             transposedQueries = workspace.array(3, QUERIES * width);
             transposedGradients = workspace.array(4, QUERIES * width);
             queries = workspace.array(5, QUERIES * columns);
@@ -186,7 +186,7 @@ final class AttentionGradientKernel {
             scores = workspace.array(7, Math.max(KEYS * PITCH, QUERIES * width));
             scoreGradients = workspace.array(8, KEYS * PITCH);
             dq = workspace.array(9, QUERIES * paddedWidth + COLUMNS * LANES);
-            scratch = workspace.array(11, COLUMNS * Packing.SCRATCH_PER_ROW);
+            scratch = workspace.array(11, COLUMNS * Packing.SCRATCH_PER_COLUMN);
         }
     }
 
@@ -200,11 +200,11 @@ final class AttentionGradientKernel {
         int seen = shape.seen(end - 1);
         Blocks blocks = new Blocks(seen, width, columns());
         Arrays.fill(blocks.factors, scale);
-        Packing.pack(inputs.k.matrix(batch, 0, group), seen, width, ROWS, blocks.keys, 0, blocks.scratch);
-        Packing.pack(inputs.v.matrix(batch, 0, group), seen, width, ROWS, blocks.values, 0, blocks.scratch);
+        Packing.panels(inputs.k.matrix(batch, 0, group).transposed(), width, seen, blocks.keys, 0, blocks.scratch);
+        Packing.panels(inputs.v.matrix(batch, 0, group).transposed(), width, seen, blocks.values, 0, blocks.scratch);
         for (int key = 0; key < seen; key += KEYS) {
-            Matrix part = inputs.k.matrix(batch, key, group).transposed();
-            Packing.pack(part, width, Math.min(KEYS, seen - key), ROWS, blocks.transposedKeys, key * blocks.paddedWidth, blocks.scratch);
+            Matrix part = inputs.k.matrix(batch, key, group);
+            Packing.panels(part, Math.min(KEYS, seen - key), width, blocks.transposedKeys, key * columns(), blocks.scratch);
         }
         for (int head = group * shape.headsOfGroup(); head < (group + 1) * shape.headsOfGroup(); head++) {
             for (int query = first; query < end; query += QUERIES) {
@@ -244,11 +244,11 @@ final class AttentionGradientKernel {
         Matrix q = inputs.q.matrix(batch, query, head);
         Matrix g = inputs.gradient.matrix(batch, query, head);
         float[] outputs = blocks.scores;
-        Packing.pack(q, count, width, COLUMNS, blocks.transposedQueries, 0, blocks.scratch);
-        Packing.pack(g, count, width, COLUMNS, blocks.transposedGradients, 0, blocks.scratch);
-        Packing.pack(inputs.out.matrix(batch, query, head), count, width, COLUMNS, outputs, 0, blocks.scratch);
-        Packing.pack(q.transposed(), width, count, COLUMNS, blocks.queries, 0, blocks.scratch);
-        Packing.pack(g.transposed(), width, count, COLUMNS, blocks.gradients, 0, blocks.scratch);
+        Packing.panels(q.transposed(), width, count, blocks.transposedQueries, 0, blocks.scratch);
+        Packing.panels(g.transposed(), width, count, blocks.transposedGradients, 0, blocks.scratch);
+        Packing.panels(inputs.out.matrix(batch, query, head).transposed(), width, count, outputs, 0, blocks.scratch);
+        Packing.panels(q, count, width, blocks.queries, 0, blocks.scratch);
+        Packing.panels(g, count, width, blocks.gradients, 0, blocks.scratch);
         AttentionMath.scale(blocks.transposedQueries, padded * width, scale * VectorMath.LOG2_E);
         for (int first = 0; first < padded; first += LANES) {
             delta(blocks.transposedGradients, outputs, first / COLUMNS * COLUMNS * width + first % COLUMNS, width, blocks.delta, first);
@@ -274,7 +274,7 @@ final class AttentionGradientKernel {
         int width = shape.width();
         int padded = Math.ceilDiv(n, ROWS) * ROWS;
         for (int i = 0; i < padded; i += ROWS) {
-            int panel = (key + i) * width;
+            int panel = Packing.start(key + i, width);
             SCORES.multiply(width, blocks.keys, panel, blocks.transposedQueries, first * width, blocks.scores, i * PITCH + first, PITCH);
             SCORES.multiply(width, blocks.values, panel, blocks.transposedGradients, first * width, blocks.scoreGradients, i * PITCH + first, PITCH);
         }
@@ -284,7 +284,7 @@ final class AttentionGradientKernel {
             differentiate(blocks, lane, padded);
         }
         for (int d = 0; d < blocks.paddedWidth; d += ROWS) {
-            QUERY_SUMS.multiply(n, blocks.transposedKeys, key * blocks.paddedWidth + d * depth, blocks.scoreGradients, first, blocks.dq,
+            QUERY_SUMS.multiply(n, blocks.transposedKeys, key * columns() + Packing.start(d, depth), blocks.scoreGradients, first, blocks.dq,
                 first * blocks.paddedWidth + d * COLUMNS, COLUMNS);
         }
     }

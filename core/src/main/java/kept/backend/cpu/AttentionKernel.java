@@ -44,10 +44,10 @@ final class AttentionKernel {
     private static final int COLUMNS = TileProduct.COLUMNS;
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
     private static final int LANES = SPECIES.length();
-    /** s = k q^T, k in panels {@code [width][ROWS]}. */
-    private static final TileProduct SCORES = TileProduct.of(new TileProduct.Form(1, ROWS, COLUMNS, false));
-    /** o += v^T p, v in panels {@code [keys][ROWS]}. */
-    private static final TileProduct SUMS = TileProduct.of(new TileProduct.Form(1, ROWS, COLUMNS, true));
+    /** s = k q^T, k in panels. */
+    private static final TileProduct SCORES = TileProduct.of(new TileProduct.Form(1, COLUMNS, COLUMNS, false));
+    /** o += v^T p, v in panels. */
+    private static final TileProduct SUMS = TileProduct.of(new TileProduct.Form(1, COLUMNS, COLUMNS, true));
 
     private final AttentionShape shape;
     private final Heads q;
@@ -121,10 +121,12 @@ final class AttentionKernel {
     /** A thread's packed operands, scores and running sums, for the keys that the last query of a task sees. */
     private static final class Blocks {
         private final int paddedWidth;
-        /** {@code [key / ROWS][width][ROWS]}. */
+        /** {@code [key / COLUMNS][width][COLUMNS]}. */
         private final float[] keys;
-        /** For each block of keys {@code [width / ROWS][key][ROWS]}. */
+        /** For each block of keys {@code [width / COLUMNS][key][COLUMNS]}. */
         private final float[] values;
+        /** Elements of a key's values, with padding. */
+        private final int columns;
         /** Of a vector block of queries {@code [width][COLUMNS]}, times scale / ln 2. */
         private final float[] queries;
         /** Scores, then probabilities {@code [key][COLUMNS]}. */
@@ -140,11 +142,12 @@ final class AttentionKernel {
         Blocks(int seen, int width) {
             Workspace workspace = Workspace.ofThread();
             paddedWidth = Math.ceilDiv(width, ROWS) * ROWS;
-            keys = workspace.array(0, Math.ceilDiv(seen, ROWS) * ROWS * width);
-            values = workspace.array(1, seen * paddedWidth);
+            columns = Math.ceilDiv(width, COLUMNS) * COLUMNS;
+            keys = workspace.array(0, Math.ceilDiv(seen, COLUMNS) * COLUMNS * width);
+            values = workspace.array(1, seen * columns);
             queries = workspace.array(2, QUERIES * width);
             scores = workspace.array(3, KEYS * COLUMNS);
-            scratch = workspace.array(4, COLUMNS * Packing.SCRATCH_PER_ROW);
+            scratch = workspace.array(4, COLUMNS * Packing.SCRATCH_PER_COLUMN);
             sums = workspace.array(5, QUERIES * paddedWidth + COLUMNS * LANES);
         }
     }
@@ -153,10 +156,9 @@ final class AttentionKernel {
         int seen = shape.seen(end - 1);
         int width = shape.width();
         Blocks blocks = new Blocks(seen, width);
-        Packing.pack(k.matrix(batch, 0, group), seen, width, ROWS, blocks.keys, 0, blocks.scratch);
+        Packing.panels(k.matrix(batch, 0, group).transposed(), width, seen, blocks.keys, 0, blocks.scratch);
         for (int key = 0; key < seen; key += KEYS) {
-            Matrix values = v.matrix(batch, key, group).transposed();
-            Packing.pack(values, width, Math.min(KEYS, seen - key), ROWS, blocks.values, key * blocks.paddedWidth, blocks.scratch);
+            Packing.panels(v.matrix(batch, key, group), Math.min(KEYS, seen - key), width, blocks.values, key * blocks.columns, blocks.scratch);
         }
         for (int head = group * shape.headsOfGroup(); head < (group + 1) * shape.headsOfGroup(); head++) {
             for (int query = first; query < end; query += QUERIES) {
@@ -168,7 +170,7 @@ final class AttentionKernel {
     /** Some queries of one head against all keys that they see. */
     private void queries(int batch, int head, int query, int count, int packedKeys, Blocks blocks) {
         int width = shape.width();
-        Packing.pack(q.matrix(batch, query, head), count, width, COLUMNS, blocks.queries, 0, blocks.scratch);
+        Packing.panels(q.matrix(batch, query, head).transposed(), width, count, blocks.queries, 0, blocks.scratch);
         AttentionMath.scale(blocks.queries, Math.ceilDiv(count, COLUMNS) * COLUMNS * width, scale * VectorMath.LOG2_E);
         Arrays.fill(blocks.max, Float.NEGATIVE_INFINITY);
         Arrays.fill(blocks.sum, 0f);
@@ -192,7 +194,7 @@ final class AttentionKernel {
     private void keys(int key, int n, int depth, int query, int first, Blocks blocks) {
         int width = shape.width();
         for (int i = 0; i < n; i += ROWS) {
-            SCORES.multiply(width, blocks.keys, (key + i) * width, blocks.queries, first * width, blocks.scores, i * COLUMNS, COLUMNS);
+            SCORES.multiply(width, blocks.keys, Packing.start(key + i, width), blocks.queries, first * width, blocks.scores, i * COLUMNS, COLUMNS);
         }
         int seenByAll = Math.clamp(shape.seen(query + first) - key, 0, n);
         for (int lane = 0; lane < COLUMNS; lane += LANES) {
@@ -207,7 +209,8 @@ final class AttentionKernel {
             exponentiate(blocks, first, lane, n);
         }
         for (int d = 0; d < blocks.paddedWidth; d += ROWS) {
-            SUMS.multiply(n, blocks.values, key * blocks.paddedWidth + d * depth, blocks.scores, 0, blocks.sums, sums + d * COLUMNS, COLUMNS);
+            int panel = key * blocks.columns + Packing.start(d, depth);
+            SUMS.multiply(n, blocks.values, panel, blocks.scores, 0, blocks.sums, sums + d * COLUMNS, COLUMNS);
         }
     }
 

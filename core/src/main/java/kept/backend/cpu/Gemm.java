@@ -257,7 +257,7 @@ final class Gemm {
             int columns = Math.min(COLUMNS, p.n - j * COLUMNS);
             for (int i = 0; i < rows; i += ROWS) {
                 int height = Math.min(ROWS, rows - i);
-                int start = rowMajor ? i * ROW_STRIDE : i / COLUMNS * COLUMNS * k + i % COLUMNS;
+                int start = rowMajor ? i * ROW_STRIDE : Packing.start(i, k);
                 product.multiply(k, scratch.rows, start, packed, at + j * COLUMNS * k, scratch.tile, 0, COLUMNS);
                 store(scratch.tile, height, columns, c, p.c.index(row + i, (long) j * COLUMNS) * Float.BYTES, stride, accumulate);
             }

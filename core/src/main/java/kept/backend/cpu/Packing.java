@@ -1,16 +1,12 @@
 package kept.backend.cpu;
 
-import java.lang.foreign.MemorySegment;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
-import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
-import kept.tensor.DType;
 
 /**
  * Lays parts of a matrix out in the order in which {@link TileProduct} reads them, widened to f32.
@@ -38,7 +34,7 @@ import kept.tensor.DType;
 final class Packing {
     /** Columns of a panel: those of a tile. */
     static final int WIDTH = TileProduct.COLUMNS;
-    /** Elements of a column, or with {@link #pack} of a row, that are transposed at a time: runs long enough to be read from memory as streams. */
+    /** Elements of a column that are transposed at a time: runs long enough to be read from memory as streams. */
     private static final int BLOCK = 256;
     /** Rows that are copied at a time: few enough to be read as streams, enough to write each panel in runs. */
     private static final int COPIED = 16;
@@ -46,17 +42,10 @@ final class Packing {
     private static final int RUN = 8 * WIDTH;
     /** Floats of scratch memory that a panel needs for each of its columns: two blocks. */
     static final int SCRATCH_PER_COLUMN = 2 * BLOCK;
-    /** The same for {@link #pack}. */
-    static final int SCRATCH_PER_ROW = SCRATCH_PER_COLUMN;
 
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
     private static final int LANES = SPECIES.length();
     private static final int LOG_LANES = Integer.numberOfTrailingZeros(LANES);
-    private static final VectorShuffle<Float> ZIP_LOW = VectorShuffle.makeZip(SPECIES, 0);
-    private static final VectorShuffle<Float> ZIP_HIGH = VectorShuffle.makeZip(SPECIES, 1);
-    /** Every height is a multiple of the tile's rows. */
-    private static final VectorSpecies<Float> STRIP = VectorSpecies.of(float.class, VectorShape.forBitSize(TileProduct.ROWS * Float.SIZE));
-    private static final ByteOrder ORDER = ByteOrder.nativeOrder();
     /** For d = 2^i the lanes exchanged with those d further, and which lanes are the odd ones. */
     private static final List<VectorShuffle<Float>> SWAPS = IntStream.range(0, LOG_LANES).mapToObj(Packing::swap).toList();
     private static final List<VectorMask<Float>> ODD = IntStream.range(0, LOG_LANES).mapToObj(Packing::odd).toList();
@@ -97,6 +86,17 @@ final class Packing {
             Matrix part = x.shifted(column * x.columnStride());
             transposePanel(part, rows, Math.min(WIDTH, columns - column), panels, at + column * rows, scratch);
         }
+    }
+
+    /**
+     * Where a column lies in panels: its first row; the others follow {@link #WIDTH} elements apart.
+     *
+     * @param column which column
+     * @param rows how many rows the panels have
+     * @return elements from where the first panel begins
+     */
+    static int start(int column, int rows) {
+        return column / WIDTH * WIDTH * rows + column % WIDTH;
     }
 
     /** Takes a few rows at a time and a run of each, so that both sides are touched in runs longer than a cache line. */
@@ -189,93 +189,5 @@ final class Packing {
             odd[lane] = (lane >> log & 1) == 1;
         }
         return VectorMask.fromArray(SPECIES, odd, 0);
-    }
-
-    /**
-     * Packs rows [0, rows) and columns [0, columns) of a matrix, panel after panel.
-     *
-     * @param x the matrix
-     * @param rows how many rows, at least 1
-     * @param columns how many columns, at least 1
-     * @param height rows of a panel
-     * @param panels receives {@code ceil(rows / height)} panels of {@code height * columns}
-     * @param at where the first begins
-     * @param scratch {@code height * SCRATCH_PER_ROW} floats
-     */
-    static void pack(Matrix x, int rows, int columns, int height, float[] panels, int at, float[] scratch) {
-        boolean transposed = x.columnStride() == 1 && x.rowStride() != 1;
-        boolean copied = x.rowStride() == 1 && x.type() == DType.F32;
-        int whole = copied ? rows - rows % height : 0;
-        if (whole > 0) {
-            copy(x, whole, columns, height, panels, at);
-        }
-        for (int row = whole; row < rows; row += height) {
-            Matrix strip = x.shifted(row * x.rowStride());
-            int present = Math.min(height, rows - row);
-            if (transposed) {
-                transpose(strip, present, columns, height, panels, at + row * columns, scratch);
-            } else {
-                widen(strip, present, columns, height, panels, at + row * columns);
-            }
-        }
-    }
-
-    /** Takes a few columns at a time, all panels of them, so that both sides are touched in runs longer than a cache line. */
-    private static void copy(Matrix x, int rows, int columns, int height, float[] panels, int at) {
-        for (int first = 0; first < columns; first += COPIED) {
-            int end = Math.min(columns, first + COPIED);
-            for (int row = 0; row < rows; row += STRIP.length()) {
-                int panel = at + row / height * height * columns + row % height;
-                copy(x.data(), x.index(row, first) * 4, x.columnStride() * 4, panels, panel + first * height, height, end - first);
-            }
-        }
-    }
-
-    private static void copy(MemorySegment data, long source, long sourceStride, float[] panel, int target, int targetStride, int count) {
-        data = NativeView.of(data);
-        for (int k = 0; k < count; k++) {
-            FloatVector.fromMemorySegment(STRIP, data, source + k * sourceStride, ORDER).intoArray(panel, target + k * targetStride);
-        }
-    }
-
-    private static void widen(Matrix x, int present, int columns, int height, float[] panel, int at) {
-        for (int k = 0; k < columns; k++) {
-            int target = at + k * height;
-            Widening.copy(x.data(), x.type(), x.index(0, k), x.rowStride(), panel, target, present);
-            Arrays.fill(panel, target + present, target + height, 0f);
-        }
-    }
-
-    private static void transpose(Matrix x, int present, int columns, int height, float[] panel, int at, float[] scratch) {
-        int other = height * BLOCK;
-        for (int k = 0; k < columns; k += BLOCK) {
-            int valid = Math.min(BLOCK, columns - k);
-            int width = valid + LANES - 1 & -LANES;
-            for (int i = 0; i < present; i++) {
-                Widening.copy(x.data(), x.type(), x.index(i, k), 1, scratch, i * width, valid);
-            }
-            Arrays.fill(scratch, present * width, height * width, 0f);
-            int from = 0;
-            for (int factor = height; factor > 2; factor /= 2) {
-                interleave(scratch, from, height * width / 2, scratch, other - from);
-                from = other - from;
-            }
-            if (valid == width) {
-                interleave(scratch, from, height * width / 2, panel, at + k * height);
-            } else {
-                interleave(scratch, from, height * width / 2, scratch, other - from);
-                System.arraycopy(scratch, other - from, panel, at + k * height, height * valid);
-            }
-        }
-    }
-
-    /** Takes an element of the first half, one of the second, and so on. The regions do not overlap. */
-    private static void interleave(float[] source, int from, int half, float[] target, int to) {
-        for (int i = 0; i < half; i += LANES) {
-            FloatVector first = FloatVector.fromArray(SPECIES, source, from + i);
-            FloatVector second = FloatVector.fromArray(SPECIES, source, from + half + i);
-            first.rearrange(ZIP_LOW, second).intoArray(target, to + 2 * i);
-            first.rearrange(ZIP_HIGH, second).intoArray(target, to + 2 * i + LANES);
-        }
     }
 }
