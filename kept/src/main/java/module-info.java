@@ -19,6 +19,7 @@ module kept {
     exports kept.checkpoint;
     exports kept.demo;
     exports kept.distill;
+    exports kept.evaluation;
     exports kept.mapping;
     exports kept.model;
     exports kept.report;

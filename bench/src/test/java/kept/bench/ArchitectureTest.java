@@ -41,7 +41,8 @@ class ArchitectureTest {
         assertThat(ALL.stream().map(JavaClass::getPackageName).filter(name -> !name.startsWith("kept.bench")).distinct()).containsExactlyInAnyOrder(
                 "kept.tensor", "kept.autograd", "kept.nn", "kept.optim", "kept.backend", "kept.backend.cpu",
                 "kept.cuda",
-                "kept", "kept.checkpoint", "kept.tokenizer", "kept.model", "kept.mapping", "kept.distill", "kept.report", "kept.demo");
+                "kept", "kept.checkpoint", "kept.tokenizer", "kept.model", "kept.mapping", "kept.distill", "kept.evaluation", "kept.report",
+                "kept.demo");
     }
 
     @Test
@@ -101,7 +102,7 @@ class ArchitectureTest {
 
     @Test
     void thePackagesBelowTheProgramsHaveNoCycles() {
-        holds(slices().matching("kept.(checkpoint|tokenizer|model|mapping|distill|report|demo)..").should().beFreeOfCycles());
+        holds(slices().matching("kept.(checkpoint|tokenizer|model|mapping|distill|evaluation|report|demo)..").should().beFreeOfCycles());
     }
 
     private static void holds(ArchRule rule) {

@@ -47,6 +47,19 @@ public final class KeyValueCache implements AutoCloseable {
         return layers.getLast().length;
     }
 
+    /**
+     * Forgets the last tokens, so that others may follow the first ones.
+     *
+     * @param length how many tokens to keep
+     * @throws ShapeException if there are not as many
+     */
+    public void truncate(long length) {
+        if (length < 0 || length > length()) {
+            throw new ShapeException("[cache] there are %d tokens, of which not %d can be kept".formatted(length(), length));
+        }
+        layers.forEach(layer -> layer.length = length);
+    }
+
     KeyValues layer(int index) {
         return layers.get(index);
     }

@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.function.ToDoubleFunction;
 import kept.distill.Fidelity;
 import kept.distill.StepMetrics;
+import kept.evaluation.Interval;
 import kept.mapping.Mapping;
 
 /** A report as the object that {@code report.json} holds; where there is no number, null. */
@@ -62,12 +63,17 @@ final class ReportJson {
     }
 
     /** JSON has no NaN and no infinity. */
-    private static Double finite(double value) {
+    static Double finite(double value) {
         return Double.isFinite(value) ? value : null;
     }
 
+    /** The two ends; null where too little is known. */
+    static List<Double> interval(Interval interval) {
+        return Double.isFinite(interval.low()) ? List.of(interval.low(), interval.high()) : null;
+    }
+
     /** Keys and values in turn. */
-    private static Map<String, Object> object(Object... entries) {
+    static Map<String, Object> object(Object... entries) {
         Map<String, Object> object = new LinkedHashMap<>();
         for (int i = 0; i < entries.length; i += 2) {
             object.put((String) entries[i], entries[i + 1]);

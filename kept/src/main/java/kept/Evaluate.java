@@ -1,0 +1,262 @@
+package kept;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.SequencedMap;
+import kept.checkpoint.AtomicFiles;
+import kept.checkpoint.JsonObject;
+import kept.evaluation.Examination;
+import kept.evaluation.FewShot;
+import kept.evaluation.LogLikelihoods;
+import kept.evaluation.PairEncoder;
+import kept.evaluation.PassKeyTrials;
+import kept.evaluation.Request;
+import kept.evaluation.Task;
+import kept.evaluation.TaskScores;
+import kept.model.Decoder;
+import kept.model.DecoderConfig;
+import kept.report.EvaluationReport;
+import kept.report.TaskResult;
+import kept.tensor.Device;
+import kept.tokenizer.Tokenizer;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+
+/** {@code kept evaluate}: what a model can do. */
+@Command(name = "evaluate", description = {
+    "Tells what a model can do, alone or beside its teacher.",
+    "Multiple-choice questions are scored by log-likelihood as lm-evaluation-harness does it; the pass-key test tells how far back in a long text a",
+    "model finds what it needs."
+})
+public final class Evaluate extends Program {
+    @Parameters(paramLabel = "DIR", description = "An Orion or Llama checkpoint with its tokenizer.")
+    private Path model;
+
+    @Option(names = "--teacher", paramLabel = "DIR", description = "A checkpoint to compare with, question by question.", order = 1)
+    private Path teacher;
+
+    @Option(names = "--tasks", paramLabel = "FILE", arity = "1..*", order = 2,
+            description = "Multiple-choice questions as JSON lines: {\"context\": \"...\", \"choices\": [\"...\", \"...\"], \"answer\": 0}.")
+    private List<Path> tasks = List.of();
+
+    @Option(names = "--shots", paramLabel = "N", defaultValue = "0", order = 3,
+            description = "Solved examples before each question (default: ${DEFAULT-VALUE}).")
+    private int shots;
+
+    @Option(names = "--examples", paramLabel = "FILE", arity = "1..*", order = 4,
+            description = "Where examples come from: a file of questions for all tasks or one for each (by default the task's other questions).")
+    private List<Path> examples = List.of();
+
+    @Option(names = "--shots-seed", paramLabel = "N", order = 5,
+            description = "Draw examples at random, for each question anew (by default the first ones).")
+    private Long shotsSeed;
+
+    @Option(names = "--delimiter", paramLabel = "TEXT", defaultValue = " ", order = 6,
+            description = "What stands between a context and a choice (by default a space).")
+    private String delimiter;
+
+    @Option(names = "--limit", paramLabel = "N", description = "Only the first N questions of each task.", order = 7)
+    private Integer limit;
+
+    @Option(names = "--by-group", description = "Show each group of a task too.", order = 8)
+    private boolean byGroup;
+
+    @Option(names = "--passkey", paramLabel = "N,N,...", split = ",", converter = TokenCount.class, order = 9,
+            description = "Hide a number in texts of so many tokens, such as 1k,4k, and ask for it.")
+    private List<Integer> passKeyLengths = List.of();
+
+    @Option(names = "--passkey-depths", paramLabel = "X,X,...", split = ",", defaultValue = "0,25,50,75,100", order = 10,
+            description = "Where the number stands, in per cent of the text (default: ${DEFAULT-VALUE}).")
+    private List<Double> passKeyDepths;
+
+    @Option(names = "--passkey-trials", paramLabel = "N", defaultValue = "3", order = 11,
+            description = "Texts for each length and depth (default: ${DEFAULT-VALUE}).")
+    private int passKeyTrials;
+
+    @Option(names = "--seed", paramLabel = "N", defaultValue = "0", description = "Of the numbers hidden (default: ${DEFAULT-VALUE}).", order = 12)
+    private long seed;
+
+    @Option(names = "--max-length", paramLabel = "N", converter = TokenCount.class, order = 13,
+            description = "Tokens to give a model at a time; longer contexts lose their beginning (by default its positions).")
+    private Integer maxLength;
+
+    @Option(names = "--bos", negatable = true, order = 14,
+            description = "Begin contexts with the beginning-of-sequence id (by default as tokenizer_config.json says, else not).")
+    private Boolean bos;
+
+    @Option(names = "--json", paramLabel = "FILE", description = "Write the result here too.", order = 15)
+    private Path json;
+
+    @Mixin
+    private DeviceOptions device;
+
+    /** For the command line. */
+    public Evaluate() {}
+
+    /**
+     * Runs the program and ends the process.
+     *
+     * @param arguments the command line
+     */
+    public static void main(String[] arguments) {
+        System.exit(execute(new Evaluate(), arguments));
+    }
+
+    @Override
+    int run() {
+        check();
+        List<Examination> examinations = examinations();
+        Device target = device.open();
+        SequencedMap<String, Path> models = new LinkedHashMap<>();
+        if (teacher != null) {
+            models.put("teacher", teacher);
+        }
+        models.put(teacher == null ? "model" : "student", model);
+        List<Candidate> candidates = new ArrayList<>();
+        try {
+            models.forEach((name, directory) -> candidates.add(candidate(name, directory, examinations)));
+            tell(target);
+            var results = new Results(examinations.stream().map(_ -> new LinkedHashMap<String, TaskScores>()).toList(), new LinkedHashMap<>());
+            candidates.forEach(candidate -> examine(candidate, examinations, target, results));
+            show(results, models);
+        } finally {
+            candidates.forEach(candidate -> candidate.tokenizer.close());
+        }
+        return 0;
+    }
+
+    private void check() {
+        if (tasks.isEmpty() && passKeyLengths.isEmpty()) {
+            throw wrongUsage("nothing to evaluate: give --tasks, --passkey, or both");
+        }
+        if (examples.size() > 1 && examples.size() != tasks.size()) {
+            throw wrongUsage("--examples names %d files for %d tasks: give one for all, or one for each".formatted(examples.size(), tasks.size()));
+        }
+        if (shots < 0) {
+            throw wrongUsage("--shots must be at least 0, not " + shots);
+        }
+        if (!passKeyDepths.stream().allMatch(depth -> depth >= 0 && depth <= 100)) {
+            throw wrongUsage("--passkey-depths must lie in 0 to 100, not " + passKeyDepths);
+        }
+        requireAtLeastOne("--limit", limit);
+        requireAtLeastOne("--passkey-trials", passKeyTrials);
+        requireAtLeastOne("--max-length", maxLength);
+    }
+
+    private void requireAtLeastOne(String option, Integer value) {
+        if (value != null && value < 1) {
+            throw wrongUsage("%s must be at least 1, not %d".formatted(option, value));
+        }
+    }
+
+    private ParameterException wrongUsage(String message) {
+        return new ParameterException(spec().commandLine(), message);
+    }
+
+    private List<Examination> examinations() {
+        List<Examination> examinations = new ArrayList<>();
+        for (int i = 0; i < tasks.size(); i++) {
+            Task all = Task.read(tasks.get(i));
+            Task pool = examples.isEmpty() ? all : Task.read(examples.get(Math.min(i, examples.size() - 1)));
+            Task task = limit == null ? all : new Task(all.name(), all.questions().subList(0, Math.min(limit, all.questions().size())));
+            var seeded = shotsSeed == null ? OptionalLong.empty() : OptionalLong.of(shotsSeed);
+            if (examinations.stream().anyMatch(other -> other.task().name().equals(task.name()))) {
+                throw new ProgramException("[evaluate] two task files are named " + task.name() + ": rename one, or results would be mixed up");
+            }
+            examinations.add(new Examination(task, new FewShot(shots, pool.questions(), delimiter, seeded)));
+        }
+        return examinations;
+    }
+
+    /**
+     * A model before it is loaded.
+     *
+     * @param beginning whether its contexts begin with the beginning-of-sequence id
+     * @param longest the most tokens it is given at a time
+     * @param requests the questions of each task in its ids
+     */
+    private record Candidate(String name, Path directory, Tokenizer tokenizer, boolean beginning, int longest, List<List<Request>> requests) {}
+
+    /** What models did, on each task and at each pass key. */
+    private record Results(List<? extends SequencedMap<String, TaskScores>> tasks, SequencedMap<String, List<PassKeyTrials.Result>> passKeys) {}
+
+    /** Whatever is wrong with the questions is told before a large model is read. */
+    private Candidate candidate(String name, Path directory, List<Examination> examinations) {
+        DecoderConfig config = DecoderConfig.read(directory);
+        int longest = maxLength == null ? config.maxPositions() : maxLength;
+        if (longest > config.maxPositions()) {
+            throw new ProgramException("[evaluate] --max-length %,d exceeds the %,d positions of %s"
+                    .formatted(longest, config.maxPositions(), directory));
+        }
+        Tokenizer tokenizer = Tokenizer.load(directory);
+        try {
+            tokenizer.requireVocabulary(config.vocabSize());
+            boolean beginning = bos == null ? addsBeginning(directory) : bos;
+            var encoder = new PairEncoder(tokenizer, beginning);
+            List<List<Request>> requests = examinations.stream().map(examination -> examination.requests(encoder)).toList();
+            return new Candidate(name, directory, tokenizer, beginning, longest, requests);
+        } catch (RuntimeException e) {
+            tokenizer.close();
+            throw e;
+        }
+    }
+
+    private static boolean addsBeginning(Path directory) {
+        Path file = directory.resolve("tokenizer_config.json");
+        return Files.isRegularFile(file) && JsonObject.read("tokenizer", file).flag("add_bos_token", false);
+    }
+
+    /** One model is in memory at a time. */
+    private void examine(Candidate candidate, List<Examination> examinations, Device target, Results results) {
+        try (Decoder decoder = LoadedModel.load(candidate.directory, null, target)) {
+            for (int i = 0; i < examinations.size(); i++) {
+                Examination examination = examinations.get(i);
+                List<Request> requests = candidate.requests.get(i);
+                String task = examination.task().name();
+                try (var progress = new CountedProgress(candidate.name + " " + task, requests.size(), err())) {
+                    TaskScores scores = examination.put(new LogLikelihoods(decoder, candidate.longest), requests, progress::show);
+                    results.tasks.get(i).put(candidate.name, scores);
+                    if (scores.shortened() > 0) {
+                        err().println("%s, %s: of %,d of %,d choices the context lost its beginning, to be read in %,d tokens"
+                                .formatted(candidate.name, task, scores.shortened(), requests.size(), candidate.longest));
+                    }
+                }
+            }
+            if (!passKeyLengths.isEmpty()) {
+                var trials = new PassKeyTrials(passKeyLengths, passKeyDepths.stream().map(depth -> depth / 100).toList(), passKeyTrials, seed);
+                try (var progress = new CountedProgress(candidate.name + " pass keys", trials.total(), err())) {
+                    results.passKeys.put(candidate.name, trials.ask(decoder, candidate.tokenizer, candidate.beginning, progress::show));
+                }
+            }
+        }
+    }
+
+    private void show(Results results, SequencedMap<String, Path> models) {
+        List<TaskResult> scored = new ArrayList<>();
+        for (int i = 0; i < tasks.size(); i++) {
+            scored.add(new TaskResult(results.tasks.get(i).firstEntry().getValue().task().name(), results.tasks.get(i)));
+        }
+        Map<String, Object> content = new LinkedHashMap<>();
+        models.forEach((name, directory) -> content.put(name, directory.toString()));
+        if (!scored.isEmpty()) {
+            EvaluationReport.printTasks(scored, byGroup, out());
+            content.put("shots", shots);
+            content.put("tasks", EvaluationReport.tasksJson(scored));
+        }
+        if (!passKeyLengths.isEmpty()) {
+            EvaluationReport.printPassKeys(results.passKeys, out());
+            content.put("passkey", EvaluationReport.passKeysJson(results.passKeys));
+        }
+        if (json != null) {
+            AtomicFiles.writeJson(json, content);
+        }
+    }
+}

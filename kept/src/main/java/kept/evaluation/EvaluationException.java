@@ -1,0 +1,27 @@
+package kept.evaluation;
+
+import kept.tensor.TensorException;
+
+/** A question that cannot be asked: the message names the file, the line, and what to do. */
+public final class EvaluationException extends TensorException {
+    private static final long serialVersionUID = 1L;
+
+    /**
+     * An error with its explanation.
+     *
+     * @param message which file, which line, what is wrong, and what to do
+     */
+    public EvaluationException(String message) {
+        super(message);
+    }
+
+    /**
+     * An error with its explanation and its cause.
+     *
+     * @param message which file, which line, what is wrong, and what to do
+     * @param cause what lies beneath
+     */
+    public EvaluationException(String message, Throwable cause) {
+        super(message, cause);
+    }
+}

@@ -1,0 +1,113 @@
+package kept.evaluation;
+
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.function.IntConsumer;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import kept.autograd.Autograd;
+import kept.autograd.FactoredLogits;
+import kept.autograd.LinearCrossEntropy;
+import kept.model.Decoder;
+import kept.tensor.Scope;
+import kept.tensor.Tensor;
+
+/**
+ * How likely a model finds continuations of contexts. Requests are answered in the order of their contexts, one text at a time: what neighbours begin
+ * with in common, be it few-shot examples or a whole context, is computed once, and continuations of one token after the same context need one
+ * reading. Logits exist for the continuations' tokens alone, in chunks.
+ *
+ * <p>A request longer than the model can read loses tokens at its beginning, as in lm-evaluation-harness.
+ */
+public final class LogLikelihoods {
+    private final Decoder model;
+    private final int longest;
+
+    /**
+     * An examiner of a model.
+     *
+     * @param model the model, which must stay open
+     * @param longest the most tokens to give it at a time, at most its positions
+     */
+    public LogLikelihoods(Decoder model, int longest) {
+        this.model = model;
+        this.longest = longest;
+    }
+
+    /**
+     * The most tokens that the model is given at a time.
+     *
+     * @return the number
+     */
+    public int longest() {
+        return longest;
+    }
+
+    /**
+     * The log-probability of each continuation after its context.
+     *
+     * @param requests the requests, their continuations at most as long as what the model can read
+     * @param progress is told how many requests have been answered
+     * @return in nats, in the order of the requests
+     * @throws EvaluationException if the model gives NaN
+     */
+    public double[] of(List<Request> requests, IntConsumer progress) {
+        int[] order = order(requests);
+        var results = new double[order.length];
+        int capacity = Math.min(longest, requests.stream().mapToInt(Request::length).max().orElse(1));
+        try (var reading = new CachedReading(model, capacity)) {
+            for (int from = 0, to; from < order.length; from = to) {
+                int[] input = requests.get(order[from]).input(longest);
+                to = from + 1;
+                while (to < order.length && Arrays.equals(input, requests.get(order[to]).input(longest))) {
+                    to++;
+                }
+                int[] sharing = Arrays.copyOfRange(order, from, to);
+                double[] answers = answer(reading, input, Arrays.stream(sharing).mapToObj(requests::get).map(Request::continuation).toList());
+                for (int i = 0; i < sharing.length; i++) {
+                    results[sharing[i]] = answers[i];
+                }
+                progress.accept(to);
+            }
+        }
+        return results;
+    }
+
+    /** Neighbours have as much in common as can be. */
+    private static int[] order(List<Request> requests) {
+        Comparator<Request> byContext = (a, b) -> Arrays.compare(a.context(), b.context());
+        Comparator<Request> byText = byContext.thenComparing((a, b) -> Arrays.compare(a.continuation(), b.continuation()));
+        return IntStream.range(0, requests.size()).boxed().sorted((a, b) -> byText.compare(requests.get(a), requests.get(b)))
+                .mapToInt(Integer::intValue).toArray();
+    }
+
+    /** Continuations that end an input, but for the last token of each: one reading, and one pass over the rows of all. */
+    private double[] answer(CachedReading reading, int[] input, List<int[]> continuations) {
+        int most = continuations.stream().mapToInt(ids -> ids.length).max().orElseThrow();
+        return Autograd.withoutRecording(() -> {
+            try (var _ = Scope.open(model.device())) {
+                Tensor hidden = reading.read(input, input.length - most);
+                Tensor rows = Tensor.concat(0, continuations.stream().map(ids -> hidden.slice(0, most - ids.length, most)).toArray(Tensor[]::new));
+                int[] labels = continuations.stream().flatMapToInt(Arrays::stream).toArray();
+                float[] losses = LinearCrossEntropy.evaluate(new FactoredLogits(rows, model.headWeight()), Tensor.of(labels, labels.length))
+                        .toFloatArray();
+                return sums(losses, continuations.stream());
+            }
+        });
+    }
+
+    private static double[] sums(float[] losses, Stream<int[]> continuations) {
+        var next = new int[1];
+        return continuations.mapToDouble(ids -> {
+            double sum = 0;
+            for (int i = 0; i < ids.length; i++) {
+                sum -= losses[next[0]++];
+            }
+            if (Double.isNaN(sum)) {
+                throw new EvaluationException("[evaluate] the model gives NaN instead of a probability: are its weights whole?");
+            }
+            return sum;
+        }).toArray();
+    }
+}

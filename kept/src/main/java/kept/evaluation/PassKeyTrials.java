@@ -1,0 +1,106 @@
+package kept.evaluation;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.IntConsumer;
+import kept.autograd.Autograd;
+import kept.model.Decoder;
+import kept.tensor.Scope;
+import kept.tensor.Tensor;
+import kept.tokenizer.Tokenizer;
+
+/**
+ * Which pass keys to hide where.
+ *
+ * @param lengths tokens of the texts
+ * @param depths where in a text the number stands, from 0 to 1
+ * @param count how many texts there are for each length and depth, each with a number of its own
+ * @param seed which numbers
+ */
+public record PassKeyTrials(List<Integer> lengths, List<Double> depths, int count, long seed) {
+    /** Fixes the lists. */
+    public PassKeyTrials {
+        lengths = List.copyOf(lengths);
+        depths = List.copyOf(depths);
+    }
+
+    /**
+     * How a model did at one length and depth.
+     *
+     * @param length the length asked for
+     * @param tokens the tokens of the text, a little fewer
+     * @param depth where the number stood
+     * @param found how often the model's likeliest continuation gave it
+     */
+    public record Result(int length, int tokens, double depth, Share found) {}
+
+    /**
+     * How many texts there are.
+     *
+     * @return over all lengths and depths
+     */
+    public int total() {
+        return lengths.size() * depths.size() * count;
+    }
+
+    /**
+     * Asks a model for the keys; it answers by its likeliest tokens. Texts of one length differ from where the number stands, and are read from
+     * there.
+     *
+     * @param model the model
+     * @param tokenizer its tokenizer
+     * @param beginning whether texts begin with the beginning-of-sequence id
+     * @param progress is told how many texts have been read
+     * @return a result for each length and depth, in order
+     * @throws EvaluationException if a length has no room for the question, or exceeds the model's positions
+     */
+    public List<Result> ask(Decoder model, Tokenizer tokenizer, boolean beginning, IntConsumer progress) {
+        for (int length : lengths) {
+            if (length > model.config().maxPositions()) {
+                throw new EvaluationException("[passkey] %,d tokens exceed the model's %,d positions"
+                        .formatted(length, model.config().maxPositions()));
+            }
+        }
+        List<Result> results = new ArrayList<>();
+        int done = 0;
+        for (int length : lengths) {
+            try (var reading = new CachedReading(model, length)) {
+                for (double depth : depths) {
+                    int found = 0;
+                    int tokens = 0;
+                    for (int i = 0; i < count; i++) {
+                        PassKey key = PassKey.hidden(tokenizer, beginning, length, depth, seed + 1_000_003L * results.size() + i);
+                        found += key.isAnsweredBy(answer(model, tokenizer, reading, key.ids())) ? 1 : 0;
+                        tokens = key.ids().length;
+                        progress.accept(++done);
+                    }
+                    results.add(new Result(length, tokens, depth, new Share(found, count)));
+                }
+            }
+        }
+        return results;
+    }
+
+    private static String answer(Decoder model, Tokenizer tokenizer, CachedReading reading, int[] prompt) {
+        int[] ids = prompt;
+        for (int i = 0; i < PassKey.ANSWER_TOKENS; i++) {
+            int next = likeliest(model, reading, ids);
+            if (model.config().eosTokenIds().contains(next)) {
+                break;
+            }
+            ids = Arrays.copyOf(ids, ids.length + 1);
+            ids[ids.length - 1] = next;
+        }
+        return tokenizer.decode(Arrays.copyOfRange(ids, prompt.length, ids.length));
+    }
+
+    static int likeliest(Decoder model, CachedReading reading, int[] ids) {
+        return Autograd.withoutRecording(() -> {
+            try (var _ = Scope.open(model.device())) {
+                Tensor logits = reading.read(ids, ids.length - 1).linear(model.headWeight());
+                return (int) logits.argMax(1).toLongArray()[0];
+            }
+        });
+    }
+}

@@ -1,0 +1,34 @@
+package kept.evaluation;
+
+import java.util.List;
+
+/**
+ * A multiple-choice question.
+ *
+ * @param place the file and line it stands in, for messages
+ * @param group what it belongs to within its task, such as a subject: its few-shot examples come from the same group; empty if there is none
+ * @param description what comes before all else in the prompt, such as instructions; empty if there is none
+ * @param context what the model reads before it judges the choices
+ * @param choices the possible continuations, two or more, none empty
+ * @param answer the index of the right one, from 0
+ */
+public record Question(String place, String group, String description, String context, List<String> choices, int answer) {
+    /** Fixes the choices. */
+    public Question {
+        choices = List.copyOf(choices);
+    }
+
+    /**
+     * The right choice.
+     *
+     * @return its text
+     */
+    public String rightChoice() {
+        return choices.get(answer);
+    }
+
+    /** Whether two questions ask the same, wherever they stand. */
+    boolean asksTheSameAs(Question other) {
+        return context.equals(other.context) && choices.equals(other.choices) && answer == other.answer;
+    }
+}

@@ -1,0 +1,38 @@
+package kept.report;
+
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.SequencedMap;
+import kept.evaluation.PairedDifference;
+import kept.evaluation.TaskScores;
+import kept.evaluation.TaskScores.Measure;
+
+/**
+ * How models did on one task.
+ *
+ * @param name what the task is called
+ * @param models their scores by what they are called; where there is a teacher, it comes first
+ */
+public record TaskResult(String name, SequencedMap<String, TaskScores> models) {
+    /**
+     * Fixes the models.
+     *
+     * @throws IllegalArgumentException if there is none
+     */
+    public TaskResult {
+        if (models.isEmpty()) {
+            throw new IllegalArgumentException("[report] the task '%s' was put to no model".formatted(name));
+        }
+        models = Collections.unmodifiableSequencedMap(new LinkedHashMap<>(models));
+    }
+
+    /** Whether there are two models to compare. */
+    boolean compares() {
+        return models.size() > 1;
+    }
+
+    /** The last model's answers against the first one's. */
+    PairedDifference difference(Measure measure) {
+        return PairedDifference.of(models.lastEntry().getValue().correct(measure), models.firstEntry().getValue().correct(measure));
+    }
+}
