@@ -62,6 +62,7 @@ public final class Convert extends Program {
             Conversion.write(table, checkpoint, directory.directory(), target, largestShard, row -> {});
             LlamaDirectory.writeCompanions(table.target(), target, source, directory.directory());
             directory.commit();
+            out().println("weights: " + checkpoint.description());
         }
         out().println("%d tensors mapped (%s), %d dropped".formatted(table.rows().size(), table.name(), table.dropped().size()));
         out().println(output);

@@ -68,6 +68,7 @@ public final class Info extends Program {
             bytes += entry.byteSize();
             types.merge(entry.dtype().label(), 1L, Long::sum);
         }
+        out().println("weights           " + checkpoint.description());
         out().println("parameters        %,d in %d tensors, %,d bytes (%s)".formatted(parameters, checkpoint.names().size(), bytes,
                 types.entrySet().stream().map(type -> type.getValue() + " " + type.getKey()).collect(Collectors.joining(", "))));
     }

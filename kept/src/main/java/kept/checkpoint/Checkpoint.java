@@ -11,7 +11,8 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
- * The weights of a checkpoint directory: {@code model.safetensors}, or else {@code model.safetensors.index.json} and its shards, all memory-mapped.
+ * The weights of a checkpoint directory, memory-mapped: {@code model.safetensors}, or else {@code model.safetensors.index.json} and its shards, or
+ * else {@code pytorch_model.bin}, or else {@code pytorch_model.bin.index.json} and its shards.
  *
  * <p>Opening checks everything but the values: each header, and that index and shards name the same tensors. Rotary tables that old checkpoints carry
  * ({@code rotary_emb.inv_freq}, {@code cos_cached}, {@code sin_cached}) are left out: they follow from the configuration. A shard may be a link
@@ -21,12 +22,14 @@ public final class Checkpoint implements AutoCloseable {
     /** The name of weights in one file. */
     static final String SINGLE_FILE = "model.safetensors";
 
+    private static final String TORCH_FILE = "pytorch_model.bin";
+    private static final String TORCH_INDEX = "pytorch_model.bin.index.json";
     private static final String OPERATION = "checkpoint";
     private static final List<String> ROTARY_TABLES = List.of("rotary_emb.inv_freq", "rotary_emb.cos_cached", "rotary_emb.sin_cached");
 
     private final Path directory;
-    private final Map<String, SafetensorsFile> shards = new TreeMap<>();
-    private final Map<String, SafetensorsFile> owners = new LinkedHashMap<>();
+    private final Map<String, WeightFile> shards = new TreeMap<>();
+    private final Map<String, WeightFile> owners = new LinkedHashMap<>();
 
     private Checkpoint(Path directory) {
         this.directory = directory;
@@ -37,7 +40,7 @@ public final class Checkpoint implements AutoCloseable {
      *
      * @param directory the directory
      * @return the open checkpoint; the caller closes it
-     * @throws CheckpointException if there are no safetensors weights, or anything about them is wrong
+     * @throws CheckpointException if there are no weights, or anything about them is wrong
      */
     public static Checkpoint open(Path directory) {
         var checkpoint = new Checkpoint(directory);
@@ -93,7 +96,7 @@ public final class Checkpoint implements AutoCloseable {
      * The bytes of one tensor.
      *
      * @param name its name
-     * @return a read-only view of the mapped file as {@link SafetensorsFile#data(String)} gives it, valid until {@link #close()}
+     * @return a read-only view of the mapped file: little-endian elements, row by row, not necessarily aligned; valid until {@link #close()}
      * @throws CheckpointException if there is no such tensor
      * @throws IllegalStateException if the checkpoint is closed
      */
@@ -101,39 +104,61 @@ public final class Checkpoint implements AutoCloseable {
         return owner(name).data(name);
     }
 
+    /**
+     * What kind of files the weights are in, and which others lie beside them and are not read.
+     *
+     * @return a line for people, as in {@code safetensors, 3 files (the PyTorch files beside them are not read)}
+     */
+    public String description() {
+        boolean torch = shards.values().stream().anyMatch(TorchFile.class::isInstance);
+        boolean both = !torch && (exists(TORCH_FILE) || exists(TORCH_INDEX));
+        return "%s, %d file%s%s".formatted(torch ? "PyTorch" : "safetensors", shards.size(), shards.size() == 1 ? "" : "s",
+            both ? " (the PyTorch files beside %s are not read)".formatted(shards.size() == 1 ? "it" : "them") : "");
+    }
+
     /** Unmaps all files; their segments cannot be read any more. */
     @Override
     public void close() {
-        shards.values().forEach(SafetensorsFile::close);
+        shards.values().forEach(WeightFile::close);
     }
 
     private void openShards() {
         if (!Files.isDirectory(directory)) {
             throw new CheckpointException(OPERATION, directory, Files.exists(directory) ? "is not a directory" : "there is no such directory");
         }
-        Path index = directory.resolve(ShardIndex.FILE);
-        if (Files.exists(directory.resolve(SINGLE_FILE))) {
+        if (exists(SINGLE_FILE)) {
             addTensors(openShard(SINGLE_FILE));
-        } else if (Files.exists(index)) {
-            Map<String, String> weightMap = ShardIndex.read(index);
-            new TreeSet<>(weightMap.values()).forEach(this::openShard);
-            checkAgainst(weightMap, index);
-            shards.values().forEach(this::addTensors);
-        } else if (Files.exists(directory.resolve("pytorch_model.bin")) || Files.exists(directory.resolve("pytorch_model.bin.index.json"))) {
-            throw new CheckpointException(OPERATION, directory,
-                "holds PyTorch weights (pytorch_model*.bin) only, and this version reads safetensors; save them as safetensors first");
+        } else if (exists(ShardIndex.FILE)) {
+            openIndexed(ShardIndex.FILE);
+        } else if (exists(TORCH_FILE)) {
+            addTensors(openShard(TORCH_FILE));
+        } else if (exists(TORCH_INDEX)) {
+            openIndexed(TORCH_INDEX);
         } else {
-            throw new CheckpointException(OPERATION, directory, "holds neither %s nor %s".formatted(SINGLE_FILE, ShardIndex.FILE));
+            throw new CheckpointException(OPERATION, directory,
+                "holds no weights: none of %s".formatted(String.join(", ", SINGLE_FILE, ShardIndex.FILE, TORCH_FILE, TORCH_INDEX)));
         }
     }
 
-    private SafetensorsFile openShard(String name) {
+    private boolean exists(String file) {
+        return Files.exists(directory.resolve(file));
+    }
+
+    private void openIndexed(String file) {
+        Path index = directory.resolve(file);
+        Map<String, String> weightMap = ShardIndex.read(index);
+        new TreeSet<>(weightMap.values()).forEach(this::openShard);
+        checkAgainst(weightMap, index);
+        shards.values().forEach(this::addTensors);
+    }
+
+    private WeightFile openShard(String name) {
         Path path = directory.resolve(name);
         if (!Files.exists(path)) {
             throw new CheckpointException(OPERATION, path, "the index names this shard, but there is no such file");
         }
         refuseOutside(path);
-        SafetensorsFile shard = SafetensorsFile.open(path);
+        WeightFile shard = name.endsWith(".bin") ? TorchFile.open(path) : SafetensorsFile.open(path);
         shards.put(name, shard);
         return shard;
     }
@@ -164,7 +189,7 @@ public final class Checkpoint implements AutoCloseable {
         }));
     }
 
-    private void addTensors(SafetensorsFile shard) {
+    private void addTensors(WeightFile shard) {
         for (TensorEntry entry : shard.entries()) {
             if (!isRotaryTable(entry.name())) {
                 owners.put(entry.name(), shard);
@@ -172,8 +197,8 @@ public final class Checkpoint implements AutoCloseable {
         }
     }
 
-    private SafetensorsFile owner(String name) {
-        SafetensorsFile shard = owners.get(name);
+    private WeightFile owner(String name) {
+        WeightFile shard = owners.get(name);
         if (shard == null) {
             throw new CheckpointException(OPERATION, directory, name, -1,
                 "there is no such tensor among the %d of this checkpoint".formatted(owners.size()));

@@ -16,7 +16,7 @@ import java.util.Map;
  * <p>The segments are read-only views that live until {@link #close()}; elements are little-endian, row by row, and need not be aligned, so read them
  * with the {@code _UNALIGNED} layouts. Any thread may read. The file must not be shortened while it is open.
  */
-public final class SafetensorsFile implements AutoCloseable {
+public final class SafetensorsFile implements WeightFile {
     private final Path path;
     private final Arena arena;
     private final MemorySegment content;
@@ -58,6 +58,7 @@ public final class SafetensorsFile implements AutoCloseable {
      *
      * @return the path it was opened with
      */
+    @Override
     public Path path() {
         return path;
     }
@@ -76,6 +77,7 @@ public final class SafetensorsFile implements AutoCloseable {
      *
      * @return their entries in the order of their data, unmodifiable
      */
+    @Override
     public List<TensorEntry> entries() {
         return List.copyOf(entries.values());
     }
@@ -86,6 +88,7 @@ public final class SafetensorsFile implements AutoCloseable {
      * @param name the name
      * @return true if so
      */
+    @Override
     public boolean contains(String name) {
         return entries.containsKey(name);
     }
@@ -97,6 +100,7 @@ public final class SafetensorsFile implements AutoCloseable {
      * @return its entry
      * @throws CheckpointException if there is no such tensor
      */
+    @Override
     public TensorEntry entry(String name) {
         TensorEntry entry = entries.get(name);
         if (entry == null) {
@@ -114,6 +118,7 @@ public final class SafetensorsFile implements AutoCloseable {
      * @throws CheckpointException if there is no such tensor
      * @throws IllegalStateException if the file is closed
      */
+    @Override
     public MemorySegment data(String name) {
         TensorEntry entry = entry(name);
         return content.asSlice(entry.offset(), entry.byteSize());

@@ -25,7 +25,7 @@ public record TensorEntry(Path file, String name, StoredType type, Shape shape, 
      * @throws CheckpointException if tensors of the stored type cannot be read
      */
     public DType dtype() {
-        return type.dtype().orElseThrow(() -> new CheckpointException("safetensors", file, name, offset,
+        return type.dtype().orElseThrow(() -> new CheckpointException("checkpoint", file, name, offset,
             "elements are of type %s, which cannot be read as a tensor; readable are %s".formatted(type,
                 Arrays.stream(DType.values()).map(DType::name).collect(Collectors.joining(", ")))));
     }

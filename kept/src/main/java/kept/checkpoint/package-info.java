@@ -1,8 +1,9 @@
 /**
- * Model files on disk: safetensors, index files, strict JSON, and writing that is whole or not at all.
+ * Model files on disk: safetensors, PyTorch's files, index files, strict JSON, and writing that is whole or not at all.
  *
- * <p>Reading: {@link kept.checkpoint.Checkpoint} is a directory of weights, {@link kept.checkpoint.SafetensorsFile} one memory-mapped file; a tensor
- * in a file is a view, a {@link kept.checkpoint.TensorEntry} and the bytes behind it. Writing: {@link kept.checkpoint.OutputDirectory} makes a
+ * <p>Reading: {@link kept.checkpoint.Checkpoint} is a directory of weights, {@link kept.checkpoint.SafetensorsFile} one memory-mapped file,
+ * {@code TorchFile} one that PyTorch wrote, whose pickle names tensors and can do nothing else; a tensor in a file is a view, a
+ * {@link kept.checkpoint.TensorEntry} and the bytes behind it. Writing: {@link kept.checkpoint.OutputDirectory} makes a
  * directory appear at once, {@link kept.checkpoint.CheckpointWriter} streams tensors into shards and {@link kept.checkpoint.AtomicFiles} replaces
  * small files. Whatever is wrong with a file is a {@link kept.checkpoint.CheckpointException} naming file, tensor and offset.
  *

@@ -63,6 +63,25 @@ class CheckpointTest {
     }
 
     @Test
+    void readsPyTorchShards() {
+        try (Checkpoint checkpoint = Checkpoint.open(Fixtures.path("orion-torch-bin"))) {
+            assertThat(checkpoint.names()).hasSize(26);
+            assertThat(checkpoint.entry("model.embed_tokens.weight").file()).hasFileName("pytorch_model-00001-of-00002.bin");
+            assertThat(checkpoint.description()).isEqualTo("PyTorch, 2 files");
+        }
+    }
+
+    @Test
+    void prefersSafetensorsToPyTorchFilesAndSaysSo() throws IOException {
+        write("model.safetensors", "a");
+        Files.write(folder.resolve("pytorch_model.bin"), new byte[0]);
+        try (Checkpoint checkpoint = Checkpoint.open(folder)) {
+            assertThat(checkpoint.names()).containsExactly("a");
+            assertThat(checkpoint.description()).isEqualTo("safetensors, 1 file (the PyTorch files beside it are not read)");
+        }
+    }
+
+    @Test
     void passesOverRotaryTables() {
         write("model.safetensors", "model.layers.0.self_attn.rotary_emb.inv_freq", "model.layers.0.self_attn.rotary_emb.cos_cached",
             "model.rotary_emb.sin_cached", "model.norm.weight");
@@ -85,9 +104,8 @@ class CheckpointTest {
 
     @Test
     void saysWhatADirectoryLacks() throws IOException {
-        refusedToOpen("holds neither model.safetensors nor model.safetensors.index.json", folder);
-        refusedToOpen("holds PyTorch weights (pytorch_model*.bin) only, and this version reads safetensors; save them as safetensors first",
-            Fixtures.path("orion-torch-bin"));
+        refusedToOpen("holds no weights: none of model.safetensors, model.safetensors.index.json, pytorch_model.bin, pytorch_model.bin.index.json",
+            folder);
         Path missing = folder.resolve("missing");
         refused("there is no such directory", missing, () -> Checkpoint.open(missing));
         Path file = Files.writeString(folder.resolve("file"), "");

@@ -17,13 +17,13 @@ import kept.tensor.Tensor;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Logits and residual streams of PyTorch and transformers, reproduced from checkpoints in every safetensors layout. */
+/** Logits and residual streams of PyTorch and transformers, reproduced from checkpoints in every layout. */
 class GoldenModelTest {
     private static final double TOLERANCE = 2e-5;
 
     @ParameterizedTest
     @ValueSource(strings = {
-        "orion-safetensors", "orion-bf16-sharded", "orion-long-rope", "llama", "llama-gqa-tied", "llama-biases",
+        "orion-safetensors", "orion-bf16-sharded", "orion-torch-bin", "orion-long-rope", "llama", "llama-gqa-tied", "llama-biases",
         "llama-rope-llama3", "llama-v5-config"
     })
     void logitsAndStreamsAreThoseOfTransformers(String fixture) {
