@@ -92,15 +92,45 @@ class ProgramsTest {
         Path json = directory.resolve("fidelity.json");
         ProgramRun run = ProgramRun.of("verify", "--teacher", teacher, "--student", teacher, "--corpus", text, "--tokens", 256, "--json", json);
         assertThat(run.code()).as(run.err()).isZero();
-        assertThat(run.out()).contains("top-1 agreement      1.0000");
-        JsonNode result = new ObjectMapper().readTree(json.toFile());
-        assertThat(result.propertyStream()).extracting(property -> property.getKey())
-                .containsExactly("kl_mean", "kl_p99", "top1_agreement", "perplexity_teacher", "perplexity_student", "tokens");
+        assertThat(run.out().lines().toList().getLast()).startsWith("corpus     256 ")
+                .contains("1.0000 .. 1.0000", "100.00%", "100.00 .. 100.00");
+        JsonNode content = new ObjectMapper().readTree(json.toFile());
+        assertThat(content.propertyStream()).extracting(property -> property.getKey()).containsExactly("teacher", "student", "domains");
+        JsonNode result = content.at("/domains/corpus");
+        assertThat(result.propertyStream()).extracting(property -> property.getKey()).containsExactly(
+                "tokens", "kl_mean", "kl_mean_interval", "kl_p99", "top1_agreement", "top1_agreement_interval",
+                "perplexity_teacher", "perplexity_teacher_interval", "perplexity_student", "perplexity_student_interval",
+                "perplexity_ratio", "perplexity_ratio_interval", "sequence_length", "positions");
         assertThat(result.path("kl_mean").doubleValue()).isZero();
         assertThat(result.path("kl_p99").doubleValue()).isZero();
         assertThat(result.path("top1_agreement").doubleValue()).isEqualTo(1);
         assertThat(result.path("perplexity_student").doubleValue()).isEqualTo(result.path("perplexity_teacher").doubleValue()).isGreaterThan(1);
         assertThat(result.path("tokens").asLong()).isEqualTo(256);
+    }
+
+    @Test
+    void eachNamedTextHasALineAndItsPositionsToo() throws IOException {
+        Path teacher = TinyTeacher.write(directory.resolve("orion"));
+        Path student = directory.resolve("llama");
+        Path text = TinyTeacher.text(directory.resolve("text.txt"));
+        Path other = Files.writeString(directory.resolve("other.txt"), "Zz 0 {} ".repeat(500));
+        Path json = directory.resolve("fidelity.json");
+        assertThat(ProgramRun.of("convert", "--source", teacher, "--output", student).code()).isZero();
+        ProgramRun run = ProgramRun.of("verify", "--teacher", teacher, "--student", student, "--text", "lines=" + text, "--text", "noise=" + other,
+                "--text", "both=" + text, "--text", "both=" + other, "--tokens", 640, "--sequence-length", 64, "--by-position", "--json", json);
+        assertThat(run.code()).as(run.err()).isZero();
+        assertThat(run.out().lines().map(line -> line.strip().split("  ")[0]).toList().subList(1, 7))
+                .containsExactly("lines", "0 to 63", "noise", "0 to 63", "both", "0 to 63");
+        JsonNode domains = new ObjectMapper().readTree(json.toFile()).path("domains");
+        assertThat(domains.propertyStream()).extracting(property -> property.getKey()).containsExactly("lines", "noise", "both");
+        assertThat(domains.at("/both/kl_mean")).as("the first files come first").isEqualTo(domains.at("/lines/kl_mean"));
+        assertThat(domains.at("/noise/kl_mean")).isNotEqualTo(domains.at("/lines/kl_mean"));
+        JsonNode lines = domains.path("lines");
+        assertThat(lines.path("kl_mean").doubleValue())
+                .isBetween(lines.at("/kl_mean_interval/0").doubleValue(), lines.at("/kl_mean_interval/1").doubleValue());
+        assertThat(lines.at("/positions/0/to").intValue()).isEqualTo(64);
+        assertThat(ProgramRun.of("verify", "--teacher", teacher, "--student", student).code()).as("no text").isEqualTo(2);
+        assertThat(ProgramRun.of("verify", "--teacher", teacher, "--student", student, "--text", "prose").code()).as("no name").isEqualTo(2);
     }
 
     @Test
@@ -112,7 +142,7 @@ class ProgramsTest {
         assertThat(ProgramRun.of("convert", "--source", teacher, "--output", student).code()).isZero();
         ProgramRun run = ProgramRun.of("verify", "--teacher", teacher, "--student", student, "--corpus", text, "--tokens", 256, "--json", json);
         assertThat(run.code()).as(run.err()).isZero();
-        assertThat(new ObjectMapper().readTree(json.toFile()).path("kl_mean").doubleValue()).isBetween(1e-6, 1.0);
+        assertThat(new ObjectMapper().readTree(json.toFile()).at("/domains/corpus/kl_mean").doubleValue()).isBetween(1e-6, 1.0);
     }
 
     @Test

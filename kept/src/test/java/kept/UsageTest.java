@@ -25,7 +25,7 @@ class UsageTest {
         assertThat(run.code()).isZero();
         assertThat(run.out()).contains("distill", "convert", "verify", "evaluate", "generate", "pretrain", "logits", "info", "kept distill --demo");
         assertThat(run.out()).as("each command is told by its first sentence")
-                .contains("Tells how faithfully a student follows its teacher on a text.");
+                .contains("Tells how faithfully a student follows its teacher, text by text.");
     }
 
     @Test

@@ -2,11 +2,13 @@ package kept.distill;
 
 import java.util.Arrays;
 import java.util.function.Consumer;
+import java.util.function.IntConsumer;
 import kept.autograd.Autograd;
 import kept.autograd.FactoredLogits;
 import kept.autograd.LinearCrossEntropy;
 import kept.autograd.LinearDistillation;
 import kept.model.Decoder;
+import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
@@ -47,19 +49,53 @@ public record TextEvaluation(String name, int[] ids, int length) {
      * @return how faithful the student is
      */
     public Fidelity compare(Decoder teacher, Decoder student) {
-        var rows = new Rows(ids.length / (length + 1) * length);
-        for (int at = 0; at < ids.length; at += length + 1) {
-            int start = at;
+        return scores(teacher, student, _ -> { }).fidelity();
+    }
+
+    /**
+     * Compares a student with its teacher, token by token.
+     *
+     * @param teacher the teacher
+     * @param student the student
+     * @param progress is told how many sequences have been read
+     * @return the scores of each token
+     */
+    public TokenScores scores(Decoder teacher, Decoder student, IntConsumer progress) {
+        int sequences = sequences();
+        var scores = new TokenScores(length, new float[sequences * length], new float[sequences * length], new float[sequences * length],
+                new float[sequences * length]);
+        for (int row = 0; row < sequences; row++) {
+            int start = row * (length + 1);
+            int target = row * length;
             Autograd.withoutRecording(() -> {
                 try (var _ = Scope.open(student.device())) {
                     Tensor all = sequence(start);
                     Tensor input = input(all);
-                    rows.add(LinearDistillation.evaluate(logits(student, input), logits(teacher, input), labels(all)));
+                    var rows = LinearDistillation.evaluate(logits(student, input), logits(teacher, input), labels(all));
+                    put(rows.divergences(), scores.divergences(), target);
+                    put(rows.teacherCrossEntropies(), scores.teacherLosses(), target);
+                    put(rows.studentCrossEntropies(), scores.studentLosses(), target);
+                    put(rows.agreements().cast(DType.F32), scores.agreements(), target);
                 }
                 return null;
             });
+            progress.accept(row + 1);
         }
-        return rows.fidelity();
+        return scores;
+    }
+
+    private static void put(Tensor values, float[] target, int from) {
+        float[] all = values.toFloatArray();
+        System.arraycopy(all, 0, target, from, all.length);
+    }
+
+    /**
+     * How many sequences there are.
+     *
+     * @return the number, at least 1
+     */
+    public int sequences() {
+        return ids.length / (length + 1);
     }
 
     /**
@@ -87,7 +123,7 @@ public record TextEvaluation(String name, int[] ids, int length) {
         for (int at = 0; at < ids.length; at += length + 1) {
             loss += crossEntropy(model, at);
         }
-        return Math.exp(loss / (ids.length / (length + 1)));
+        return Math.exp(loss / sequences());
     }
 
     private double crossEntropy(Decoder model, int at) {
@@ -113,49 +149,5 @@ public record TextEvaluation(String name, int[] ids, int length) {
 
     private static FactoredLogits logits(Decoder model, Tensor input) {
         return new FactoredLogits(model.hidden(input), model.headWeight());
-    }
-
-    /** The measures of single tokens, gathered. */
-    private static final class Rows {
-        private final float[] divergences;
-        private int count;
-        private long agreements;
-        private double teacherLoss;
-        private double studentLoss;
-
-        Rows(int most) {
-            divergences = new float[most];
-        }
-
-        void add(LinearDistillation.RowScores rows) {
-            float[] kl = rows.divergences().toFloatArray();
-            System.arraycopy(kl, 0, divergences, count, kl.length);
-            count += kl.length;
-            for (float agreement : rows.agreements().toFloatArray()) {
-                agreements += agreement > 0 ? 1 : 0;
-            }
-            teacherLoss += sum(rows.teacherCrossEntropies().toFloatArray());
-            studentLoss += sum(rows.studentCrossEntropies().toFloatArray());
-        }
-
-        Fidelity fidelity() {
-            float[] sorted = Arrays.copyOf(divergences, count);
-            Arrays.sort(sorted);
-            return new Fidelity(
-                    count,
-                    sum(sorted) / count,
-                    sorted[(int) Math.min(count - 1, Math.floor(0.99 * count))],
-                    (double) agreements / count,
-                    Math.exp(teacherLoss / count),
-                    Math.exp(studentLoss / count));
-        }
-
-        private static double sum(float... values) {
-            double sum = 0;
-            for (float value : values) {
-                sum += value;
-            }
-            return sum;
-        }
     }
 }

@@ -58,4 +58,13 @@ public record Interval(double low, double high) {
         Arrays.sort(means);
         return new Interval(means[(int) (0.025 * RESAMPLES)], means[(int) (0.975 * RESAMPLES) - 1]);
     }
+
+    /**
+     * The interval of a number whose logarithm this one holds.
+     *
+     * @return the exponentials of both ends
+     */
+    public Interval exponential() {
+        return new Interval(Math.exp(low), Math.exp(high));
+    }
 }

@@ -7,7 +7,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.SequencedMap;
-import kept.evaluation.Interval;
 import kept.evaluation.PairedDifference;
 import kept.evaluation.PassKeyTrials;
 import kept.evaluation.Share;
@@ -45,15 +44,16 @@ public final class EvaluationReport {
     }
 
     private static void addShares(TextTable table, String name, Share acc, Share norm) {
-        table.row(name, Figures.count(acc.count()), share(acc.value()), share(acc.standardError()), interval(acc.interval(), "%.4f"),
-            share(norm.value()), share(norm.standardError()), interval(norm.interval(), "%.4f"));
+        table.row(name, Figures.count(acc.count()), share(acc.value()), share(acc.standardError()), Figures.interval(acc.interval(), "%.4f", 1),
+            share(norm.value()), share(norm.standardError()), Figures.interval(norm.interval(), "%.4f", 1));
     }
 
     private static void addDifference(TextTable table, TaskResult result) {
         PairedDifference acc = result.difference(Measure.ACC);
         PairedDifference norm = result.difference(Measure.ACC_NORM);
         table.row("  %s - %s".formatted(result.models().lastEntry().getKey(), result.models().firstEntry().getKey()), "",
-            signed(acc.value()), "", interval(acc.interval(), "%+.4f"), signed(norm.value()), "", interval(norm.interval(), "%+.4f"));
+            signed(acc.value()), "", Figures.interval(acc.interval(), "%+.4f", 1),
+            signed(norm.value()), "", Figures.interval(norm.interval(), "%+.4f", 1));
         for (Measure measure : Measure.values()) {
             PairedDifference difference = result.difference(measure);
             table.line("  by %s gained %,d, lost %,d (McNemar p %s)".formatted(measure.label(), difference.gained(), difference.lost(),
@@ -164,9 +164,5 @@ public final class EvaluationReport {
 
     private static String signed(double value) {
         return String.format(Locale.ROOT, "%+.4f", value);
-    }
-
-    private static String interval(Interval interval, String format) {
-        return Double.isFinite(interval.low()) ? String.format(Locale.ROOT, format + " .. " + format, interval.low(), interval.high()) : Figures.NONE;
     }
 }

@@ -1,11 +1,14 @@
 package kept.report;
 
 import java.util.Locale;
+import kept.evaluation.Interval;
 
 /** Numbers as a person reads them, the same in the terminal and on the page. */
 final class Figures {
     /** What stands where there is no number. */
     static final String NONE = "n/a";
+
+    private static final String BETWEEN = " .. ";
 
     private Figures() { }
 
@@ -31,6 +34,18 @@ final class Figures {
         }
         int decimals = Math.max(0, 2 - (int) Math.floor(Math.log10(size)));
         return String.format(Locale.ROOT, "%." + decimals + "f", value);
+    }
+
+    /** An interval of numbers of any size. */
+    static String significant(Interval interval) {
+        return Double.isFinite(interval.low()) ? significant(interval.low()) + BETWEEN + significant(interval.high()) : NONE;
+    }
+
+    /** An interval, its ends multiplied by a factor. */
+    static String interval(Interval interval, String format, double factor) {
+        return Double.isFinite(interval.low())
+            ? String.format(Locale.ROOT, format + BETWEEN + format, factor * interval.low(), factor * interval.high())
+            : NONE;
     }
 
     /** A share of one as a percentage. */
