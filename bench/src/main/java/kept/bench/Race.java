@@ -16,8 +16,8 @@ record Race(int rounds, long turnNanos, boolean peer, boolean plain) {
     /** What the compiler gets before ours is measured: at least so many turns' time, and more while turns still get faster. */
     private static final int SHORTEST_WARM_UP = 15;
 
-    private static final int LONGEST_WARM_UP = 50;
-    private static final int STEADY_TURNS = 4;
+    private static final int LONGEST_WARM_UP = 150;
+    private static final int STEADY_TURNS = 10;
     private static final double FASTER = 0.98;
 
     /**

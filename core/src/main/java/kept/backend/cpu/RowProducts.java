@@ -4,8 +4,8 @@ import java.lang.foreign.MemorySegment;
 import kept.tensor.DType;
 
 /**
- * Dot products of one vector with the rows of a matrix, y = W x. Rows are read where they lie, one after another: in one stream memory is read at
- * nearly twice the rate of four. Rows in bf16 are read as pairs, two numbers in the bits of one in f32: the upper half as it is and the lower one
+ * Dot products of one vector with the rows of a matrix, y = W x. Rows are read where they lie, one after another, short ones in pairs: in one stream
+ * memory is read at up to twice the rate of four. Rows in bf16 are read as pairs, two numbers in the bits of one in f32: the upper half as it is and the lower one
  * shifted are numbers in f32, without moves from lane to lane.
  *
  * <pre>
