@@ -1,14 +1,19 @@
 package kept;
 
+import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import kept.autograd.Autograd;
+import kept.checkpoint.AtomicFiles;
 import kept.model.Decoder;
 import kept.model.KeyValueCache;
 import kept.model.Sampler;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 import kept.tokenizer.Tokenizer;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -23,8 +28,31 @@ public final class Generate extends Program {
     @Option(names = "--model", paramLabel = "DIR", required = true, description = "An Orion or Llama checkpoint with its tokenizer.")
     private Path model;
 
-    @Option(names = "--prompt", paramLabel = "TEXT", required = true, description = "The text to continue.")
-    private String prompt;
+    /** What to continue. */
+    static final class Prompt {
+        @Option(names = "--prompt", paramLabel = "TEXT", required = true, description = "The text to continue.")
+        private String text;
+
+        @Option(names = "--prompt-file", paramLabel = "FILE", required = true,
+                description = "A file with the text to continue, in UTF-8; only what is added is printed.")
+        private Path file;
+
+        private String read() {
+            if (file == null) {
+                return text;
+            }
+            try {
+                return Files.readString(file);
+            } catch (CharacterCodingException e) {
+                throw new ProgramException("[generate] %s is not text in UTF-8; convert it, for example with iconv".formatted(file), e);
+            } catch (IOException e) {
+                throw new ProgramException("[generate] %s cannot be read: %s".formatted(file, AtomicFiles.reason(e)), e);
+            }
+        }
+    }
+
+    @ArgGroup(multiplicity = "1", order = 1)
+    private Prompt prompt;
 
     @Option(names = "--max-tokens", paramLabel = "N", defaultValue = "100", description = "Tokens to add at most (default: ${DEFAULT-VALUE}).")
     private int maxTokens;
@@ -61,10 +89,11 @@ public final class Generate extends Program {
     @Override
     int run() {
         Sampler sampler = sampler();
+        String text = prompt.read();
         try (Tokenizer tokenizer = Tokenizer.load(model);
                 Decoder decoder = LoadedModel.load(model, null, device.open())) {
             tokenizer.requireVocabulary(decoder.config().vocabSize());
-            int[] ids = tokenizer.encode(prompt);
+            int[] ids = tokenizer.encode(text);
             if (ids.length == 0) {
                 ids = new int[] {decoder.config().bosTokenId().orElseThrow(() -> new ProgramException("[generate] the prompt is empty"))};
             }
@@ -74,6 +103,9 @@ public final class Generate extends Program {
                         .formatted(ids.length, decoder.config().maxPositions()));
             }
             tell(decoder.device());
+            if (prompt.file == null) {
+                out().print(text);
+            }
             generate(decoder, tokenizer, ids, (int) Math.min(room, maxTokens), sampler);
         }
         return 0;
@@ -92,7 +124,6 @@ public final class Generate extends Program {
      * last piece of text but one: a piece follows another, so that its leading space is not taken for that of a text.
      */
     private void generate(Decoder decoder, Tokenizer tokenizer, int[] promptIds, int limit, Sampler sampler) {
-        out().print(prompt);
         int[] ids = Arrays.copyOf(promptIds, promptIds.length + limit);
         int known = 0;
         int shown = promptIds.length;

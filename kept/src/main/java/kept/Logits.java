@@ -5,11 +5,13 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
 import kept.autograd.Autograd;
+import kept.autograd.FactoredLogits;
 import kept.checkpoint.SafetensorsFile;
 import kept.checkpoint.SafetensorsWriter;
 import kept.checkpoint.TensorEntry;
 import kept.checkpoint.TensorSpec;
 import kept.model.Decoder;
+import kept.model.Span;
 import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
@@ -18,14 +20,16 @@ import kept.tensor.Tensor;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 
 /** {@code kept logits}: the logits of given token ids, for comparing with other implementations. */
 @Command(name = "logits", description = {
     "Computes the logits of given token ids, for comparing with other implementations.",
-    "In: input_ids, i64 [B, T]. Out: input_ids and logits, f32 [B, T, V]."
+    "In: input_ids, i64 [B, T]. Out: input_ids and logits, f32 [B, T, V], or with --last [B, N, V]."
 })
 public final class Logits extends Program {
     private static final String IDS = "input_ids";
+    private static final String LOGITS = "logits";
 
     @Option(names = "--model", paramLabel = "DIR", required = true, description = "An Orion or Llama checkpoint.")
     private Path model;
@@ -35,6 +39,9 @@ public final class Logits extends Program {
 
     @Option(names = "--output", paramLabel = "FILE", required = true, description = "The safetensors file to write.")
     private Path output;
+
+    @Option(names = "--last", paramLabel = "N", description = "Only the logits of the last N positions of each sequence (by default all).")
+    private Long last;
 
     @Mixin
     private DeviceOptions device;
@@ -53,6 +60,9 @@ public final class Logits extends Program {
 
     @Override
     int run() {
+        if (last != null && last < 1) {
+            throw new ParameterException(spec().commandLine(), "--last must be at least 1, not " + last);
+        }
         Device target = device.open();
         try (var file = SafetensorsFile.open(ids);
                 Decoder decoder = LoadedModel.load(model, null, target)) {
@@ -68,29 +78,37 @@ public final class Logits extends Program {
         return 0;
     }
 
-    /** Sequence by sequence, so that the device holds the logits of one. */
     private void write(Decoder decoder, MemorySegment data, Shape shape) {
         long length = shape.size(1);
+        long first = last == null ? 0 : Math.max(0, length - last);
         long rowBytes = length * Long.BYTES;
         int vocabulary = decoder.config().vocabSize();
         List<TensorSpec> tensors = List.of(
-                new TensorSpec(IDS, DType.I64, shape), new TensorSpec("logits", DType.F32, Shape.of(shape.size(0), length, vocabulary)));
-        try (var writer = SafetensorsWriter.create(output, tensors);
-                var arena = Arena.ofConfined()) {
+                new TensorSpec(IDS, DType.I64, shape), new TensorSpec(LOGITS, DType.F32, Shape.of(shape.size(0), length - first, vocabulary)));
+        try (var writer = SafetensorsWriter.create(output, tensors)) {
             writer.write(IDS, data);
-            MemorySegment logits = arena.allocate(shape.elementCount() * vocabulary * Float.BYTES);
             for (long row = 0; row < shape.size(0); row++) {
-                MemorySegment target = logits.asSlice(row * length * vocabulary * Float.BYTES, length * vocabulary * Float.BYTES);
                 MemorySegment source = data.asSlice(row * rowBytes, rowBytes);
                 Autograd.withoutRecording(() -> {
                     try (var _ = Scope.open(decoder.device())) {
-                        decoder.logits(Tensor.from(source, DType.I64, Shape.of(1, length))).download(target);
+                        Tensor hidden = decoder.hidden(Tensor.from(source, DType.I64, Shape.of(1, length)));
+                        write(new FactoredLogits(hidden.squeeze(0).slice(0, first, length), decoder.headWeight()), writer);
                     }
                     return null;
                 });
             }
-            writer.write("logits", logits);
             writer.finish();
+        }
+    }
+
+    /** In chunks of rows, so that memory holds the logits of one. */
+    private static void write(FactoredLogits logits, SafetensorsWriter writer) {
+        for (Span rows : Span.divide(0, logits.rowCount(), logits.defaultChunkRows())) {
+            try (var _ = Scope.open(logits.hidden().device()); var arena = Arena.ofConfined()) {
+                MemorySegment chunk = arena.allocate((rows.to() - rows.from()) * logits.vocabulary() * Float.BYTES);
+                logits.hidden().slice(0, rows.from(), rows.to()).linear(logits.head()).download(chunk);
+                writer.append(LOGITS, chunk);
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.TreeSet;
 import kept.checkpoint.Checkpoint;
@@ -20,6 +21,7 @@ import kept.model.Architecture;
 import kept.model.CheckpointWeights;
 import kept.model.DecoderConfig;
 import kept.tensor.DType;
+import kept.tensor.Shape;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -83,6 +85,42 @@ class ProgramsTest {
             float[] golden = expected.data("logits").toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
             assertThat(values).containsExactly(golden, within(2e-5f));
         }
+    }
+
+    @Test
+    void logitsOfTheLastPositionsAreTheLastOfAll() {
+        Path fixture = Fixtures.path("orion-long-rope");
+        Path output = directory.resolve("last.safetensors");
+        ProgramRun run = ProgramRun.of("logits", "--model", fixture, "--ids", fixture.resolve("expected.safetensors"), "--output", output, "--last", 3);
+        assertThat(run.code()).as(run.err()).isZero();
+        try (var actual = SafetensorsFile.open(output);
+                var expected = SafetensorsFile.open(fixture.resolve("expected.safetensors"))) {
+            Shape all = expected.entry("logits").shape();
+            assertThat(actual.entry("logits").shape()).isEqualTo(Shape.of(all.size(0), 3, all.size(2)));
+            float[] values = actual.data("logits").toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
+            float[] golden = expected.data("logits").toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
+            int length = (int) (all.size(1) * all.size(2));
+            int width = (int) (3 * all.size(2));
+            for (int row = 0; row < all.size(0); row++) {
+                assertThat(Arrays.copyOfRange(values, row * width, (row + 1) * width))
+                        .containsExactly(Arrays.copyOfRange(golden, (row + 1) * length - width, (row + 1) * length), within(2e-5f));
+            }
+        }
+    }
+
+    @Test
+    void aPromptFromAFileIsContinuedAsOneFromTheCommandLine() throws IOException {
+        Path teacher = TinyTeacher.write(directory.resolve("orion"));
+        Path file = Files.writeString(directory.resolve("prompt.txt"), "Line 7 tells");
+        ProgramRun typed = ProgramRun.of("generate", "--model", teacher, "--prompt", "Line 7 tells", "--max-tokens", 12);
+        ProgramRun read = ProgramRun.of("generate", "--model", teacher, "--prompt-file", file, "--max-tokens", 12);
+        assertThat(read.code()).as(read.err()).isZero();
+        assertThat("Line 7 tells" + read.out()).isEqualTo(typed.out());
+        Files.write(file, new byte[] {'a', (byte) 0xFF});
+        assertThat(ProgramRun.of("generate", "--model", teacher, "--prompt-file", file).err()).contains("prompt.txt is not text in UTF-8");
+        ProgramRun missing = ProgramRun.of("generate", "--model", teacher, "--prompt-file", directory.resolve("nowhere.txt"));
+        assertThat(missing.code()).isEqualTo(1);
+        assertThat(missing.err()).contains("nowhere.txt cannot be read: no such file");
     }
 
     @Test

@@ -44,25 +44,38 @@ public final class RotaryEmbedding implements AutoCloseable {
     }
 
     /**
-     * The rotations of consecutive positions, on the device of the scope that was current at the first call.
+     * The rotations of consecutive positions at the end of a sequence.
      *
      * @param firstPosition the first, from 0
      * @param length how many
+     * @return tables {@code [length, D / 2]}, as {@link #angles(long, long, long)} gives them
+     * @throws ShapeException if a position lies beyond the model's
+     */
+    public Angles angles(long firstPosition, long length) {
+        return angles(firstPosition, length, firstPosition + length);
+    }
+
+    /**
+     * The rotations of consecutive positions of a sequence, on the device of the scope that was current at the first call.
+     *
+     * @param firstPosition the first, from 0
+     * @param length how many
+     * @param sequence how many positions the sequence has, these and those that will be asked for later; dynamic NTK scaling depends on it
      * @return tables {@code [length, D / 2]}, valid until this object is closed or, beyond the original positions of dynamic NTK scaling, the current
      *     scope is
      * @throws ShapeException if a position lies beyond the model's
      */
-    public Angles angles(long firstPosition, long length) {
+    public Angles angles(long firstPosition, long length, long sequence) {
         long end = firstPosition + length;
-        if (firstPosition < 0 || length < 0 || end > maxPositions) {
+        if (firstPosition < 0 || length < 0 || sequence < end || sequence > maxPositions) {
             throw new ShapeException("[rotary embedding] positions %d to %d lie outside the model's %d; shorten the sequence"
-                    .formatted(firstPosition, end - 1, maxPositions));
+                    .formatted(firstPosition, Math.max(sequence, end) - 1, maxPositions));
         }
-        if (scaling instanceof RopeScaling.DynamicNtk dynamic && end > dynamic.originalMaxPositions()) {
-            return compute(firstPosition, length, end);
+        if (scaling instanceof RopeScaling.DynamicNtk dynamic && sequence > dynamic.originalMaxPositions()) {
+            return compute(firstPosition, length, sequence);
         }
-        if (table == null || table.length() < end) {
-            table = grow(end);
+        if (table == null || table.length() < sequence) {
+            table = grow(sequence);
         }
         return table.slice(firstPosition, length);
     }

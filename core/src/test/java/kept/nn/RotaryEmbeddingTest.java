@@ -3,18 +3,43 @@ package kept.nn;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import kept.autograd.RotaryPositions;
 import kept.tensor.Scope;
 import kept.tensor.ShapeException;
+import kept.tensor.Tensor;
 import kept.tensor.TensorException;
 import org.assertj.core.data.Offset;
 import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Rotary angles. The expected frequencies are what transformers 5.18 computes (in float32, {@code ROPE_INIT_FUNCTIONS} with a head dimension of 16).
  */
 class RotaryEmbeddingTest {
     private static final RopeScaling NONE = new RopeScaling.None();
+
+    /** Position, pair, cosine and sine for theta = 10,000 and heads of 128 features, from mpmath with 40 digits. */
+    private static final double[][] OF_BASE = {
+        {4095, 0, -0.0659759965581, -0.997821210377}, {4095, 1, -0.74236581761, 0.669994770759}, {4095, 17, -0.925826618371, 0.377948505375},
+        {4095, 40, 0.92748923657, 0.373849857627}, {4095, 63, 0.890258812183, 0.455454989357}, {131072, 0, 0.0420908152503, -0.999113788951},
+        {131072, 1, -0.47589944047, -0.879499700148}, {131072, 17, -0.978717964216, 0.2052100059}, {131072, 40, 0.979229040236, -0.202757211362},
+        {131072, 63, -0.840817408969, 0.54131883837}, {199999, 0, 0.478796621877, -0.877925848167}, {199999, 1, -0.650394947292, 0.759596216774},
+        {199999, 17, -0.920894054776, 0.38981295499}, {199999, 40, -0.546810441978, -0.83725643655},
+        {199999, 63, -0.449692188564, -0.893183595654},
+    };
+
+    /** The same for theta = 50,000,000. */
+    private static final double[][] OF_LONG_CHAT = {
+        {4095, 0, -0.0659759965581, -0.997821210377}, {4095, 1, 0.935102590305, 0.354377123422}, {4095, 17, 0.708743275191, -0.705466490963},
+        {4095, 40, 0.998006478323, 0.0631115617413}, {4095, 63, 0.999999994164, 0.000108038938179}, {131072, 0, 0.0420908152503, -0.999113788951},
+        {131072, 1, -0.274877909552, -0.961479139056}, {131072, 17, 0.934969891962, 0.354727079774},
+        {131072, 40, -0.435514947584, 0.900181498605}, {131072, 63, 0.999994020812, 0.00345808339659},
+        {199999, 0, 0.478796621877, -0.877925848167}, {199999, 1, -0.429869882942, -0.902890848187},
+        {199999, 17, 0.954608164999, -0.297864484821}, {199999, 40, -0.998365301972, 0.0571552606396},
+        {199999, 63, 0.999986078775, 0.00527657615882},
+    };
 
     private static void assertFrequencies(double theta, RopeScaling scaling, long sequence, double... expected) {
         double[] seen = RotaryFrequencies.of(16, theta, scaling, sequence);
@@ -77,6 +102,55 @@ class RotaryEmbeddingTest {
                     (float) Math.cos(2), (float) Math.cos(0.02), (float) Math.cos(3), (float) Math.cos(0.03));
             assertThat(angles.sin().toFloatArray()).containsExactly(
                     (float) Math.sin(2), (float) Math.sin(0.02), (float) Math.sin(3), (float) Math.sin(0.03));
+        }
+    }
+
+    @Test
+    void anglesAreExactUpToTheLastOfTwoHundredThousandPositions() {
+        assertExact(1e4, OF_BASE);
+        assertExact(5e7, OF_LONG_CHAT);
+    }
+
+    private static void assertExact(double theta, double[]... golden) {
+        try (var _ = Scope.open(); var rotary = new RotaryEmbedding(128, theta, NONE, 200_000)) {
+            for (double[] row : golden) {
+                RotaryEmbedding.Angles angles = rotary.angles((long) row[0], 1, 200_000);
+                assertThat((double) angles.cos().toFloatArray()[(int) row[1]]).isCloseTo(row[2], Offset.offset(6e-8));
+                assertThat((double) angles.sin().toFloatArray()[(int) row[1]]).isCloseTo(row[3], Offset.offset(6e-8));
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(doubles = {1e4, 5e7})
+    void featuresAreRotatedAsInDoublePrecisionUpToTwoHundredThousandPositions(double theta) {
+        int rows = 200;
+        int width = 32;
+        try (var _ = Scope.open(); var rotary = new RotaryEmbedding(width, theta, NONE, 200_000)) {
+            for (int first : new int[] {0, 4_000, 65_536, 131_000, 199_800}) {
+                Tensor x = Tensor.uniform(first, 0, 1, rows, 1, width);
+                RotaryEmbedding.Angles angles = rotary.angles(first, rows, 200_000);
+                float[] before = x.toFloatArray();
+                float[] after = RotaryPositions.apply(x, angles.cos(), angles.sin()).toFloatArray();
+                for (int i = 0; i < after.length; i++) {
+                    int feature = i % width;
+                    int pair = feature % (width / 2);
+                    double angle = (first + i / width) * Math.pow(theta, -2.0 * pair / width);
+                    double a = before[i - feature + pair];
+                    double b = before[i - feature + pair + width / 2];
+                    double expected = feature < width / 2 ? a * Math.cos(angle) - b * Math.sin(angle) : b * Math.cos(angle) + a * Math.sin(angle);
+                    assertThat((double) after[i]).isCloseTo(expected, Offset.offset(3e-7));
+                }
+            }
+        }
+    }
+
+    @Test
+    void earlierPositionsOfALongSequenceAreScaledForAllOfIt() {
+        var scaling = new RopeScaling.DynamicNtk(2, 8);
+        try (var _ = Scope.open(); var rotary = new RotaryEmbedding(16, 10000, scaling, 40)) {
+            assertThat(rotary.angles(5, 2, 20).sin().toFloatArray()).isEqualTo(rotary.angles(0, 20).sin().slice(0, 5, 7).toFloatArray());
+            assertThatThrownBy(() -> rotary.angles(5, 2, 41)).isInstanceOf(ShapeException.class).hasMessageContaining("outside the model's 40");
         }
     }
 

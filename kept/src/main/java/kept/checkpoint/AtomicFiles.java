@@ -105,8 +105,13 @@ public final class AtomicFiles {
             .formatted(reason(cause), needed, free), cause);
     }
 
-    /** A cause in words: the file system's exceptions often carry a path alone. */
-    static String reason(IOException e) {
+    /**
+     * A cause in words: the file system's exceptions often carry a path alone.
+     *
+     * @param e what happened
+     * @return the reason
+     */
+    public static String reason(IOException e) {
         return switch (e) {
             case NoSuchFileException _ -> "no such file or directory";
             case AccessDeniedException _ -> "permission denied";

@@ -33,6 +33,8 @@ public final class SafetensorsWriter implements AutoCloseable {
     private final ByteSink sink;
     private final Map<String, TensorSpec> missing = new LinkedHashMap<>();
     private final Map<String, Long> offsets = new LinkedHashMap<>();
+    /** Bytes so far of the tensors that come in parts. */
+    private final Map<String, Long> begun = new LinkedHashMap<>();
     private long fileSize;
     private boolean open = true;
 
@@ -87,22 +89,52 @@ public final class SafetensorsWriter implements AutoCloseable {
      *     temporary file is gone
      */
     public void write(String name, MemorySegment data) {
+        requireSize(awaited(name), data.byteSize() == awaited(name).byteSize(), data.byteSize());
+        append(name, data);
+    }
+
+    /**
+     * Writes the next part of the values of one tensor, which need not be in memory as a whole.
+     *
+     * @param name its name as declared
+     * @param data its next elements, little-endian, row by row
+     * @throws CheckpointException if no such tensor is awaited, there are more values than declared, or the disk refuses it; in the last case the
+     *     temporary file is gone
+     */
+    public void append(String name, MemorySegment data) {
+        TensorSpec spec = awaited(name);
+        long before = begun.getOrDefault(name, 0L);
+        long after = before + data.byteSize();
+        requireSize(spec, after <= spec.byteSize(), after);
+        copy(data, offsets.get(name) + before);
+        begun.put(name, after);
+        if (after == spec.byteSize()) {
+            missing.remove(name);
+        }
+    }
+
+    private TensorSpec awaited(String name) {
         TensorSpec spec = missing.get(name);
         if (spec == null) {
             throw new CheckpointException("safetensors", target, name, -1,
                 offsets.containsKey(name) ? "is written already" : "was not declared for this file");
         }
-        if (data.byteSize() != spec.byteSize()) {
-            throw new CheckpointException("safetensors", target, name, offsets.get(name),
-                "%s %s needs %d bytes, got %d".formatted(spec.dtype().label(), spec.shape(), spec.byteSize(), data.byteSize()));
+        return spec;
+    }
+
+    private void requireSize(TensorSpec spec, boolean fits, long bytes) {
+        if (!fits) {
+            throw new CheckpointException("safetensors", target, spec.name(), offsets.get(spec.name()),
+                "%s %s needs %d bytes, got %d".formatted(spec.dtype().label(), spec.shape(), spec.byteSize(), bytes));
         }
-        long start = offsets.get(name);
+    }
+
+    private void copy(MemorySegment data, long start) {
         for (long done = 0; done < data.byteSize(); done += CHUNK) {
             MemorySegment chunk = data.asSlice(done, Math.min(CHUNK, data.byteSize() - done));
             // A segment over an array of anything but bytes has no ByteBuffer.
             write(chunk.isNative() ? chunk.asByteBuffer() : ByteBuffer.wrap(chunk.toArray(ValueLayout.JAVA_BYTE)), start + done);
         }
-        missing.remove(name);
     }
 
     /**

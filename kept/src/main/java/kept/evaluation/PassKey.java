@@ -46,7 +46,7 @@ public record PassKey(String prompt, int[] ids, int key) {
         int lines = (room - least) / line;
         PassKey text = encode(tokenizer, beginning, key, lines, depth);
         while (text.ids.length > room) {                        // lines side by side may take a token more than one alone
-            lines--;
+            lines = (int) Math.min(lines - 1, (room - least) * (long) lines / (text.ids.length - least));
             text = encode(tokenizer, beginning, key, lines, depth);
         }
         return text;

@@ -36,6 +36,9 @@ public abstract sealed class Decoder extends Module implements AutoCloseable per
         Norm create(String name, DecoderConfig config, Weights weights);
     }
 
+    /** Tokens of a piece of a long text: many enough that packing all keys for them is little beside attending to them. */
+    private static final int PIECE = 4096;
+
     private final DecoderConfig config;
     private final Scope scope;
     private final Embedding embedding;
@@ -166,22 +169,70 @@ public abstract sealed class Decoder extends Module implements AutoCloseable per
      * @throws ShapeException if ids has not two axes, or the sequence exceeds the model's positions
      */
     public Tensor hidden(Tensor ids, KeyValueCache cache, StreamObserver observer) {
+        return hidden(ids, cache, observer, checkedEnd(ids, cache));
+    }
+
+    /** The position after the last. */
+    private long checkedEnd(Tensor ids, KeyValueCache cache) {
         if (ids.rank() != 2) {
             throw new ShapeException("[decoder] ids must be [batch, sequence], not " + ids.shape());
         }
-        long first = cache == null ? 0 : cache.length();
-        long length = ids.size(1);
-        if (first + length > config.maxPositions()) {
-            throw new ShapeException("[decoder] %d positions exceed the model's %d (max_position_embeddings)"
-                    .formatted(first + length, config.maxPositions()));
+        long end = (cache == null ? 0 : cache.length()) + ids.size(1);
+        if (end > config.maxPositions()) {
+            throw new ShapeException("[decoder] %d positions exceed the model's %d (max_position_embeddings)".formatted(end, config.maxPositions()));
         }
-        RotaryEmbedding.Angles angles = rotary.angles(first, length);
+        return end;
+    }
+
+    /** Hidden states of tokens that may be followed by others of the same text, up to a position. */
+    private Tensor hidden(Tensor ids, KeyValueCache cache, StreamObserver observer, long textEnd) {
+        RotaryEmbedding.Angles angles = rotary.angles(cache == null ? 0 : cache.length(), ids.size(1), textEnd);
         Tensor stream = embedding.forward(ids).cast(DType.F32);
         for (int i = 0; i < layers.size(); i++) {
             stream = layer(i, stream, angles, cache, observer);
         }
         observer.observe("model.norm", stream);
         return norm.forward(stream);
+    }
+
+    /**
+     * The hidden states of the last tokens of a text that follows what is in a cache. A long text is read piece by piece, so that besides the cache
+     * memory holds the activations of a piece; the result has the bits of {@link #hidden(Tensor, KeyValueCache, StreamObserver)}. Not recorded.
+     *
+     * @param ids {@code [batch, sequence]}, I32 or I64
+     * @param cache the keys and values so far, extended by this call
+     * @param first from which of these tokens on the result is wanted
+     * @return the final norm's output {@code [batch, sequence - first, hidden]}
+     * @throws ShapeException if ids has not two axes, or the sequence exceeds the model's positions
+     */
+    public Tensor read(Tensor ids, KeyValueCache cache, long first) {
+        return read(ids, cache, first, PIECE);
+    }
+
+    /**
+     * {@link #read(Tensor, KeyValueCache, long)} in pieces of a given length.
+     *
+     * @param ids {@code [batch, sequence]}, I32 or I64
+     * @param cache the keys and values so far, extended by this call
+     * @param first from which of these tokens on the result is wanted
+     * @param longestPiece the most tokens of a piece
+     * @return the final norm's output {@code [batch, sequence - first, hidden]}
+     * @throws ShapeException if ids has not two axes, or the sequence exceeds the model's positions
+     */
+    public Tensor read(Tensor ids, KeyValueCache cache, long first, int longestPiece) {
+        long end = checkedEnd(ids, cache);
+        return Autograd.withoutRecording(() -> {
+            List<Tensor> wanted = new ArrayList<>();
+            for (Span piece : Span.divide(0, ids.size(1), longestPiece)) {
+                try (var inner = Scope.open(device())) {
+                    Tensor hidden = hidden(ids.slice(1, piece.from(), piece.to()).contiguous(), cache, StreamObserver.NONE, end);
+                    if (piece.to() > first) {
+                        wanted.add(inner.keep(hidden.slice(1, Math.max(0, first - piece.from()), hidden.size(1))));
+                    }
+                }
+            }
+            return wanted.size() == 1 ? wanted.getFirst() : Tensor.concat(1, wanted.toArray(Tensor[]::new));
+        });
     }
 
     /**
@@ -223,15 +274,14 @@ public abstract sealed class Decoder extends Module implements AutoCloseable per
     }
 
     /**
-     * The logits of the token that follows the last one given.
+     * The logits of the token that follows the last one given; a long text is {@linkplain #read read} piece by piece. Not recorded.
      *
      * @param ids {@code [batch, sequence]}, I32 or I64
      * @param cache the keys and values so far, extended by this call
      * @return {@code [batch, vocabulary]}
      */
     public Tensor nextLogits(Tensor ids, KeyValueCache cache) {
-        Tensor hidden = hidden(ids, cache, StreamObserver.NONE);
-        return hidden.select(1, ids.size(1) - 1).linear(head.value());
+        return Autograd.withoutRecording(() -> read(ids, cache, ids.size(1) - 1).select(1, 0).linear(head.value()));
     }
 
     /** Frees the parameters. */

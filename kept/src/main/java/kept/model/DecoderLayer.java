@@ -1,5 +1,6 @@
 package kept.model;
 
+import kept.autograd.Autograd;
 import kept.nn.Attention;
 import kept.nn.KeyValues;
 import kept.nn.Module;
@@ -11,6 +12,9 @@ import kept.tensor.Tensor;
 
 /** One pre-norm transformer block: {@code h = x + attention(norm1(x))}, then {@code h + mlp(norm2(h))}. */
 final class DecoderLayer extends Module {
+    /** Rows whose MLP is computed at a time when nothing is recorded: many enough for efficient products. */
+    private static final int PIECE = 4096;
+
     private final Norm inputNorm;
     private final Attention attention;
     private final Norm postAttentionNorm;
@@ -32,7 +36,19 @@ final class DecoderLayer extends Module {
         observer.observe(prefix + ".input_layernorm", x);
         Tensor h = sum(x, attention.forward(inputNorm.forward(x), angles, past));
         observer.observe(prefix + ".post_attention_layernorm", h);
-        return sum(h, mlp.forward(postAttentionNorm.forward(h)));
+        return Autograd.isRecording() || h.size(0) * h.size(1) <= PIECE ? sum(h, mlp.forward(postAttentionNorm.forward(h))) : addMlp(h);
+    }
+
+    /** Adds the MLP's result to the stream in place, piece by piece: of a long text its activations would be most of what memory holds. */
+    private Tensor addMlp(Tensor stream) {
+        Tensor rows = stream.reshape(stream.size(0) * stream.size(1), stream.size(2));
+        for (Span piece : Span.divide(0, rows.size(0), PIECE)) {
+            try (var _ = Scope.open(stream.device())) {
+                Tensor some = rows.slice(0, piece.from(), piece.to());
+                some.assign(some.add(mlp.forward(postAttentionNorm.forward(some))));
+            }
+        }
+        return stream;
     }
 
     /** Adds a branch to the stream and frees it, for no gradient needs it. */

@@ -104,6 +104,27 @@ class SafetensorsWriterTest {
     }
 
     @Test
+    void partsOfATensorMakeTheWhole() {
+        Path path = folder.resolve("parts.safetensors");
+        var specs = List.of(new TensorSpec("v", DType.F32, Shape.of(2)), new TensorSpec("w", DType.F32, Shape.of(5)));
+        try (var writer = SafetensorsWriter.create(path, specs)) {
+            writer.append("w", MemorySegment.ofArray(new float[] {1, 2, 3}));
+            writer.write("v", MemorySegment.ofArray(new float[] {8, 9}));
+            assertThat(writer.isComplete()).isFalse();
+            assertThatThrownBy(writer::finish).hasMessageContaining("'w': was declared but not written");
+            assertThatThrownBy(() -> writer.append("w", MemorySegment.ofArray(new float[3]))).isInstanceOf(CheckpointException.class)
+                .hasMessageContaining("f32 [5] needs 20 bytes, got 24");
+            writer.append("w", MemorySegment.ofArray(new float[] {4, 5}));
+            assertThat(writer.isComplete()).isTrue();
+            writer.finish();
+        }
+        try (SafetensorsFile file = SafetensorsFile.open(path)) {
+            assertThat(file.data("v").toArray(ValueLayout.JAVA_FLOAT_UNALIGNED)).containsExactly(8, 9);
+            assertThat(file.data("w").toArray(ValueLayout.JAVA_FLOAT_UNALIGNED)).containsExactly(1, 2, 3, 4, 5);
+        }
+    }
+
+    @Test
     void leavesNothingBehindWhenNotFinished() throws IOException {
         Path path = Files.writeString(folder.resolve("kept.safetensors"), "as before");
         try (var writer = SafetensorsWriter.create(path, List.of(new TensorSpec("w", DType.F32, Shape.of(1))))) {

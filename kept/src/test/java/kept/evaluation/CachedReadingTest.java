@@ -15,7 +15,7 @@ import kept.tensor.Scope;
 import kept.tensor.Tensor;
 import org.junit.jupiter.api.Test;
 
-/** What texts have in common is read once, in pieces, and that changes no hidden state. */
+/** What texts have in common is read once, and that changes no hidden state. */
 class CachedReadingTest {
     @Test
     void hiddenStatesAreThoseOfTheWholeText() {
@@ -24,7 +24,7 @@ class CachedReadingTest {
         int[] firsts = {0, 49, 41, 19, 10, 40, 2, 0};
         try (var checkpoint = Checkpoint.open(directory);
                 Decoder model = Decoder.create(DecoderConfig.read(directory), new CheckpointWeights(checkpoint), Device.cpu());
-                var reading = new CachedReading(model, 64, 7)) {
+                var reading = new CachedReading(model, 64)) {
             for (int i = 0; i < texts.length; i++) {
                 int[] text = texts[i];
                 int first = firsts[i];

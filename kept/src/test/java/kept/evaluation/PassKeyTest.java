@@ -75,13 +75,13 @@ class PassKeyTest {
         assertThat(key.isAnsweredBy(" green.")).isFalse();
     }
 
-    /** The text is read in pieces of 100 tokens, from where it differs from the one before; the answers are those of the whole text at once. */
+    /** The text is read from where it differs from the one before; the answers are those of the whole text at once. */
     @Test
     void theLikeliestTokensAreThoseOfTheWholeText() {
         Path directory = GoldenScores.path("model");
         try (var checkpoint = Checkpoint.open(directory);
                 Decoder model = Decoder.create(DecoderConfig.read(directory), new CheckpointWeights(checkpoint), Device.cpu());
-                var reading = new CachedReading(model, 256, 100)) {
+                var reading = new CachedReading(model, 256)) {
             for (double depth : new double[] {0, 1, 0.5}) {
                 int[] ids = PassKey.hidden(tokenizer, false, 250, depth, 3).ids();
                 for (int i = 0; i < 4; i++) {

@@ -31,7 +31,8 @@ final class Workspace {
      */
     float[] array(int slot, int floats) {
         if (arrays[slot].length < floats) {
-            arrays[slot] = new float[floats];
+            // The keys of a long text grow piece by piece, or token by token: not each time by an array of its own.
+            arrays[slot] = new float[Math.max(floats, arrays[slot].length + arrays[slot].length / 4)];
         }
         return arrays[slot];
     }
