@@ -9,6 +9,8 @@ module kept {
     // DJL's automatic modules cannot say that they need these two.
     requires com.google.gson;
     requires info.picocli;
+    requires java.management;
+    requires jdk.management;
     requires io.pebbletemplates;
     requires org.slf4j;
     requires me.tongfei.progressbar;

@@ -25,6 +25,7 @@ import picocli.CommandLine.ParameterException;
     "",
     "  kept distill --demo",
     "  kept distill --teacher orion-14b --corpus text.jsonl --output llama-14b",
+    "  kept distill --teacher orion-14b --plan",
     "",
     "Ctrl-C saves the run's state; --resume goes on from there with the same bits."
 })
@@ -36,7 +37,7 @@ public final class Distill extends Program {
         @Option(names = "--teacher", paramLabel = "DIR", required = true, description = "The Orion checkpoint: config.json, weights, tokenizer.")
         private Path teacher;
 
-        @Option(names = "--corpus", paramLabel = "FILE", arity = "1..*", required = true,
+        @Option(names = "--corpus", paramLabel = "FILE", arity = "1..*",
                 description = "The text to distil on: .txt, .jsonl, .gz or .zip of these, or folders.")
         private List<Path> corpus;
     }
@@ -73,6 +74,10 @@ public final class Distill extends Program {
 
     @ArgGroup(multiplicity = "1", order = 1)
     private Mode mode;
+
+    @Option(names = "--plan", order = 4,
+            description = "Only tell what the run would take in memory and time, and which options would make it fit; config.json is enough for it.")
+    private boolean plan;
 
     @Option(names = "--output", paramLabel = "DIR", order = 5,
             description = "The Llama checkpoint to make; appears whole or not at all (the demo's default: kept-demo).")
@@ -149,8 +154,16 @@ public final class Distill extends Program {
         DistillationRun run = new DistillationRun(this, optimizer, settings());
         if (mode.demo) {
             try (var demo = Demo.prepare(err())) {
+                if (plan) {
+                    run.plan(demo.teacher(), Demo.DEFAULTS, device);
+                    return 0;
+                }
                 run.execute(demo.teacher(), demo.transferText(), demo.domains(), Demo.DEFAULTS, device);
             }
+            return 0;
+        }
+        if (plan) {
+            run.plan(mode.source.teacher, DEFAULTS, device);
             return 0;
         }
         Corpus corpus = Corpus.of(mode.source.corpus, field);
@@ -160,9 +173,16 @@ public final class Distill extends Program {
         return 0;
     }
 
+    private void require(String option, Object value) {
+        if (value == null) {
+            throw new ParameterException(spec().commandLine(), "Missing required option: '%s'".formatted(option));
+        }
+    }
+
     private DistillationRun.Settings settings() {
-        if (output == null && !mode.demo) {
-            throw new ParameterException(spec().commandLine(), "Missing required option: '--output=DIR'");
+        if (!mode.demo && !plan) {
+            require("--output=DIR", output);
+            require("--corpus=FILE", mode.source.corpus);
         }
         try {
             var objective = new DistillationObjective(loss.divergence, temperature, crossEntropyWeight);

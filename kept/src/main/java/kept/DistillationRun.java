@@ -79,6 +79,23 @@ final class DistillationRun {
         this.settings = settings;
     }
 
+    /** Tells what a run would take, and makes nothing. */
+    void plan(Path teacherDirectory, OptimizerOptions.Defaults defaults, Program.DeviceOptions device) {
+        DecoderConfig config = DecoderConfig.read(teacherDirectory);
+        Mapping mapping = Mapping.named(settings.mapping(), config);
+        TrainingOptions options = optimizer.training(settings.tokens(), defaults, config.maxPositions());
+        Device target = device.open();
+        program.tell(target);
+        DistillationPlan plan = plan(teacherDirectory, mapping, options);
+        plan.printMemory(MachineMemory.now(), program.out());
+        plan.printTime(target, program.out());
+    }
+
+    private DistillationPlan plan(Path teacherDirectory, Mapping mapping, TrainingOptions options) {
+        return DistillationPlan.of(teacherDirectory, mapping.source(), mapping.target(), settings.train(), options, optimizer.checkpointActivations(),
+                storedType(mapping.target()));
+    }
+
     /** Does all of it and prints the result; without domains, the beginning of the text is held out to judge on. */
     void execute(Path teacherDirectory, Corpus text, List<Domain> domains, OptimizerOptions.Defaults defaults, Program.DeviceOptions device) {
         DecoderConfig config = DecoderConfig.read(teacherDirectory);
@@ -87,6 +104,9 @@ final class DistillationRun {
         TrainingOptions options = optimizer.training(settings.tokens(), defaults, config.maxPositions());
         OptimizerOptions.requireAtLeastOne("--evaluation-tokens", settings.evaluationTokens());
         Device target = device.open();
+        if (target == Device.cpu()) {
+            plan(teacherDirectory, mapping, options).requireRoom(MachineMemory.now(), program.err());
+        }
         try (var checkpoint = Checkpoint.open(teacherDirectory);
                 Tokenizer tokenizer = Tokenizer.load(teacherDirectory);
                 var directory = OutputDirectory.prepare(settings.output(), settings.overwrite() || settings.resume(), teacherDirectory);

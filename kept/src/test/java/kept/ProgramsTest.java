@@ -91,7 +91,8 @@ class ProgramsTest {
     void logitsOfTheLastPositionsAreTheLastOfAll() {
         Path fixture = Fixtures.path("orion-long-rope");
         Path output = directory.resolve("last.safetensors");
-        ProgramRun run = ProgramRun.of("logits", "--model", fixture, "--ids", fixture.resolve("expected.safetensors"), "--output", output, "--last", 3);
+        ProgramRun run = ProgramRun.of(
+                "logits", "--model", fixture, "--ids", fixture.resolve("expected.safetensors"), "--output", output, "--last", 3);
         assertThat(run.code()).as(run.err()).isZero();
         try (var actual = SafetensorsFile.open(output);
                 var expected = SafetensorsFile.open(fixture.resolve("expected.safetensors"))) {

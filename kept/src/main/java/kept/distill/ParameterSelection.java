@@ -40,6 +40,16 @@ public final class ParameterSelection {
     }
 
     /**
+     * Whether a parameter is selected.
+     *
+     * @param name its name
+     * @return true if it is trained
+     */
+    public boolean selects(String name) {
+        return names.test(name);
+    }
+
+    /**
      * Makes the selected parameters trainable and freezes the others.
      *
      * @param model the model

@@ -68,7 +68,7 @@ class LongTextTest {
     @Test
     void memoryGrowsWithTheTokensAndNotWithTheirSquare() {
         DecoderConfig config = config(Architecture.ORION).build();
-        try (Decoder model = model(config)) {
+        try (Decoder model = warm(config)) {
             long half = forwardPeak(model, 5_000);
             long whole = forwardPeak(model, 10_000);
             assertThat(whole).as("%d bytes for half as many tokens", half).isBetween(half * 3 / 2, half * 9 / 4);
@@ -79,7 +79,7 @@ class LongTextTest {
     @Test
     void aTokenTakesAFewStreamsAndThoseOfAnMlpForAPieceOnly() {
         DecoderConfig config = config(Architecture.ORION).intermediateSize(1024).build();
-        try (Decoder model = model(config)) {
+        try (Decoder model = warm(config)) {
             int length = 8192;
             long stream = 4L * config.hiddenSize() * length;
             long mlpOfPiece = 4L * 4096 * (3 * 1024 + 3 * config.hiddenSize());
@@ -90,7 +90,7 @@ class LongTextTest {
     @Test
     void besidesTheCacheAPieceIsAllThatReadingTakes() {
         DecoderConfig config = config(Architecture.ORION).build();
-        try (Decoder model = model(config)) {
+        try (Decoder model = warm(config)) {
             long half = readPeak(model, 6_000);
             long whole = readPeak(model, 12_000);
             long ids = 4L * 6_000;
@@ -113,9 +113,13 @@ class LongTextTest {
     }
 
     private static Decoder model(DecoderConfig config) {
-        Decoder model = Decoder.create(config, new RandomWeights(config, 3), Device.cpu());
+        return Decoder.create(config, new RandomWeights(config, 3), Device.cpu());
+    }
+
+    /** A model whose table of angles is made already. */
+    private static Decoder warm(DecoderConfig config) {
+        Decoder model = model(config);
         try (var _ = Scope.open()) {
-            // The table of angles is made once for all.
             Autograd.withoutRecording(() -> model.hidden(ids(1, 12_000)));
         }
         return model;

@@ -1,0 +1,35 @@
+package kept;
+
+import com.sun.management.OperatingSystemMXBean;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/**
+ * The memory of the machine, or of the container that the process may use.
+ *
+ * @param total bytes in all
+ * @param free bytes that programs could still have, caches of files included
+ */
+record MachineMemory(long total, long free) {
+    /** What the pool of the CPU may hold, if the user has set it. */
+    private static final String LIMIT = "kept.cpu.memory";
+
+    /** Asks the system. */
+    static MachineMemory now() {
+        var system = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
+        long total = Math.min(system.getTotalMemorySize(), Long.getLong(LIMIT, Long.MAX_VALUE));
+        return new MachineMemory(total, Math.min(total, available(system.getFreeMemorySize())));
+    }
+
+    /** Linux tells what it could free besides what is unused. */
+    private static long available(long otherwise) {
+        try {
+            return Files.readAllLines(Path.of("/proc/meminfo")).stream().filter(line -> line.startsWith("MemAvailable:"))
+                    .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) << 10).findFirst().orElse(otherwise);
+        } catch (IOException e) {
+            return otherwise;
+        }
+    }
+}

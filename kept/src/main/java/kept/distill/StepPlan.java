@@ -1,0 +1,210 @@
+package kept.distill;
+
+import java.util.List;
+import kept.model.DecoderConfig;
+import kept.model.ModelTensor;
+
+/**
+ * What a distillation step takes in memory and work, from the models' sizes alone. Bytes are those of tensors on the CPU; counted is what grows with
+ * a model or a batch.
+ *
+ * @param teacher the teacher's sizes
+ * @param teacherBytes bytes of the teacher's weights as they are stored
+ * @param student the student's sizes
+ * @param train which of its parameters are trained
+ * @param batchSize sequences in a forward and backward pass
+ * @param accumulation passes whose gradients make one step
+ * @param length tokens of a sequence
+ * @param checkpointing whether activations are computed once more in the backward pass
+ */
+public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig student, ParameterSelection train, int batchSize, int accumulation,
+        int length, boolean checkpointing) {
+    private static final long FLOAT = Float.BYTES;
+    private static final String HEAD = "lm_head.weight";
+    private static final String EMBEDDING = "model.embed_tokens.weight";
+
+    /**
+     * The bytes that a teacher takes if it is stored in the type that its configuration names.
+     *
+     * @param teacher its sizes
+     * @return the bytes of all its tensors
+     */
+    public static long bytesByConfig(DecoderConfig teacher) {
+        return parameters(ModelTensor.of(teacher)) * teacher.dtype().bytes();
+    }
+
+    /**
+     * The plan with another batch.
+     *
+     * @param sequences those of a forward and backward pass
+     * @param passes those of a step
+     * @return the plan
+     */
+    public StepPlan withBatch(int sequences, int passes) {
+        return new StepPlan(teacher, teacherBytes, student, train, sequences, passes, length, checkpointing);
+    }
+
+    /**
+     * The plan with other sequences.
+     *
+     * @param tokens of a sequence
+     * @return the plan
+     */
+    public StepPlan withLength(int tokens) {
+        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, tokens, checkpointing);
+    }
+
+    /**
+     * The plan with activations kept or computed again.
+     *
+     * @param wanted true to compute them again
+     * @return the plan
+     */
+    public StepPlan withCheckpointing(boolean wanted) {
+        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, length, wanted);
+    }
+
+    /**
+     * The plan with other parameters trained.
+     *
+     * @param selection which
+     * @return the plan
+     */
+    public StepPlan withTrained(ParameterSelection selection) {
+        return new StepPlan(teacher, teacherBytes, student, selection, batchSize, accumulation, length, checkpointing);
+    }
+
+    /**
+     * The student's weights, which are F32 while it learns.
+     *
+     * @return bytes
+     */
+    public long studentBytes() {
+        return parameters(ModelTensor.of(student)) * FLOAT;
+    }
+
+    /**
+     * The gradients of all trained parameters, F32.
+     *
+     * @return bytes
+     */
+    public long gradientBytes() {
+        return parameters(trained("")) * FLOAT;
+    }
+
+    /**
+     * Both moments of AdamW, F32.
+     *
+     * @return bytes
+     */
+    public long momentBytes() {
+        return 2 * gradientBytes();
+    }
+
+    /**
+     * What the forward passes leave for the backward pass, at its most, and what the backward pass of a layer makes besides.
+     *
+     * @return bytes
+     */
+    public long activationBytes() {
+        return keptBytes() + layerBackwardBytes();
+    }
+
+    /**
+     * The logits of both models for a chunk of rows, and the gradient of the hidden states.
+     *
+     * @return bytes
+     */
+    public long lossBytes() {
+        long chunkRows = Math.clamp((1L << 22) / student.vocabSize(), 64, 2048);
+        return FLOAT * (2 * Math.min(chunkRows, rows()) * student.vocabSize() + rows() * student.hiddenSize());
+    }
+
+    /**
+     * What stays from step to step: weights and moments.
+     *
+     * @return bytes
+     */
+    public long steadyBytes() {
+        return teacherBytes + studentBytes() + momentBytes();
+    }
+
+    /**
+     * The most at any moment of a step. Gradients come as activations go, so that it is less than all items together.
+     *
+     * @return bytes
+     */
+    public long peakBytes() {
+        long head = trainedBytes(HEAD) + (student.tieWordEmbeddings() ? trainedBytes(EMBEDDING) : 0);
+        long streams = 2 * streamBytes();                       // the teacher's hidden states, and the gradient that goes down the student's layers
+        long loss = keptBytes() + streamBytes() + head + lossBytes();
+        long layers = student.layers();
+        long gradientsOfLayer = (gradientBytes() - head - trainedBytes(EMBEDDING)) / layers;
+        long top = keptBytes() + layerBackwardBytes() + streams + head + gradientsOfLayer / 2;
+        long keptBelow = checkpointing ? (layers - 1) * streamBytes() : (layers - 1) * layerBytes();
+        long bottom = keptBytes() - keptBelow + layerBackwardBytes() + streams + head + gradientsOfLayer * (2 * layers - 1) / 2;
+        long end = gradientBytes() + streams;
+        return steadyBytes() + Math.max(Math.max(loss, top), Math.max(bottom, end));
+    }
+
+    /**
+     * The work of an optimizer step: a multiplication and an addition for each matrix element and token in the teacher's forward pass, the student's,
+     * its gradient by the input, and where it is trained by the matrix; attention besides; with checkpointing the student's layers once more.
+     *
+     * @return floating-point operations
+     */
+    public double operations() {
+        double tokens = (double) rows() * accumulation;
+        double matrices = matrixElements(ModelTensor.of(student));
+        double again = checkpointing ? matrices - (double) student.vocabSize() * student.hiddenSize() : 0;
+        double products = 2 * (3 * matrices + matrixElements(trained("")) + again);
+        // Scores and sums of half of all pairs; backward two and a half times as much.
+        double attention = 2.0 * length * student.heads() * student.headDimension() * student.layers() * (checkpointing ? 5.5 : 4.5);
+        return tokens * (products + attention);
+    }
+
+    /** Tokens of a pass. */
+    private long rows() {
+        return (long) batchSize * length;
+    }
+
+    private long streamBytes() {
+        return FLOAT * rows() * student.hiddenSize();
+    }
+
+    /** What a layer's forward pass leaves: streams and norms, queries and keys and values, what attention read, and gate and up of the MLP. */
+    private long layerBytes() {
+        long queries = (long) student.heads() * student.headDimension();
+        long keys = (long) student.keyValueHeads() * student.headDimension();
+        return FLOAT * rows() * (4L * student.hiddenSize() + 2 * queries + 2 * keys + 2L * student.intermediateSize() + 2 + student.heads());
+    }
+
+    /** What the student's forward pass leaves. */
+    private long keptBytes() {
+        return 2 * streamBytes() + student.layers() * (checkpointing ? streamBytes() : layerBytes());
+    }
+
+    /** What the backward pass of the MLP makes: the gated product, its gradient and those of its factors; and the layer if it is made again. */
+    private long layerBackwardBytes() {
+        return FLOAT * rows() * 4L * student.intermediateSize() + (checkpointing ? layerBytes() : 0);
+    }
+
+    private long trainedBytes(String name) {
+        return parameters(trained(name)) * FLOAT;
+    }
+
+    /** The trained tensors whose names begin so. */
+    private List<ModelTensor> trained(String prefix) {
+        return ModelTensor.of(student).stream().filter(tensor -> tensor.name().startsWith(prefix) && train.selects(tensor.name())).toList();
+    }
+
+    private static long parameters(List<ModelTensor> tensors) {
+        return tensors.stream().mapToLong(tensor -> tensor.shape().elementCount()).sum();
+    }
+
+    /** Elements of matrices that tokens are multiplied with; the embedding is looked up, but multiplied with where it is the head too. */
+    private double matrixElements(List<ModelTensor> tensors) {
+        return tensors.stream().filter(tensor -> tensor.shape().rank() == 2 && (student.tieWordEmbeddings() || !tensor.name().equals(EMBEDDING)))
+                .mapToDouble(tensor -> tensor.shape().elementCount()).sum();
+    }
+}

@@ -1,0 +1,106 @@
+package kept;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.io.Writer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import kept.distill.ParameterSelection;
+import kept.distill.TrainingOptions;
+import kept.model.Architecture;
+import kept.model.DecoderConfig;
+import kept.optim.AdamW;
+import kept.optim.LearningRateSchedule;
+import kept.tensor.DType;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What {@code distill --plan} tells, and which runs are refused before they begin. */
+class DistillationPlanTest {
+    private static final long GB = 1_000_000_000;
+
+    @TempDir
+    private Path directory;
+
+    @Test
+    void aPlanIsToldAndNothingIsMade() throws IOException {
+        Path teacher = TinyTeacher.write(directory.resolve("orion"));
+        ProgramRun run = ProgramRun.of("distill", "--plan", "--teacher", teacher, "--output", directory.resolve("llama"));
+        assertThat(run.code()).as(run.err()).isZero();
+        assertThat(run.out()).contains("teacher's weights (as stored)", "at most at a time", "this machine has ", "it fits", "GFLOP/s",
+                "steps take about");
+        try (Stream<Path> files = Files.list(directory)) {
+            assertThat(files).containsExactly(teacher);
+        }
+    }
+
+    @Test
+    void configJsonAloneIsEnoughToPlanAndSaysWhatWouldFit() {
+        DecoderConfig orion = orion(40);
+        String text = text(plan(orion, 8, false, "all"), new MachineMemory(256 * GB, 250 * GB));
+        assertThat(text).contains("teacher's weights (bf16, by config.json)", "29.00 GB", "57.99 GB", "115.99 GB",
+                "it does not fit: as asked it takes ", "--train norms --checkpoint-activations",
+                "on disk: 173.98 GB for the state of the unfinished run, 29.00 GB for the result");
+        assertThat(text(plan(orion, 8, false, "all"), new MachineMemory(64 * GB, 60 * GB)))
+                .contains("no options make it fit: the weights of teacher and student alone take 86.99 GB");
+        assertThat(text(plan(orion, 8, false, "all"), new MachineMemory(500 * GB, 60 * GB))).contains("it fits if other programs make room");
+    }
+
+    @Test
+    void whatIsProposedFits() {
+        DecoderConfig orion = orion(2);
+        var machine = new MachineMemory(40 * GB, 40 * GB);
+        var remarks = new PrintWriter(Writer.nullWriter());
+        String proposed = assertThatThrownBy(() -> plan(orion, 64, false, "all").requireRoom(machine, remarks)).isInstanceOf(ProgramException.class)
+                .hasMessageStartingWith("[memory] this run would take about ").hasMessageContaining("the machine has 40.00 GB; it fits with ")
+                .actual().getMessage();
+        Matcher batch = Pattern.compile("--batch-size (\\d+) --accumulation (\\d+) --checkpoint-activations;").matcher(proposed);
+        assertThat(batch.find()).as(proposed).isTrue();
+        int sequences = Integer.parseInt(batch.group(1));
+        assertThat(sequences * Integer.parseInt(batch.group(2))).isEqualTo(64);
+        plan(orion, sequences, true, "all").requireRoom(machine, remarks);
+        assertThatThrownBy(() -> plan(orion, 2 * sequences, true, "all").requireRoom(machine, remarks)).isInstanceOf(ProgramException.class);
+    }
+
+    @Test
+    void littleFreeMemoryIsRemarked() {
+        var remarks = new StringWriter();
+        plan(orion(2), 1, false, "all").requireRoom(new MachineMemory(64 * GB, GB), new PrintWriter(remarks));
+        assertThat(remarks.toString()).startsWith("memory: this run takes about ").contains("of which only 1.00 GB are free now");
+    }
+
+    @Test
+    void aRunThatCannotFitIsRefusedBeforeItBegins() throws IOException {
+        Path teacher = TinyTeacher.write(directory.resolve("orion"));
+        Path text = TinyTeacher.text(directory.resolve("text.txt"));
+        ProgramRun run = ProgramRun.of("distill", "--teacher", teacher, "--corpus", text, "--output", directory.resolve("llama"),
+                "--batch-size", 1 << 27, "--sequence-length", 32);
+        assertThat(run.code()).isEqualTo(1);
+        assertThat(run.errorLines().getLast()).startsWith("kept: [memory] this run would take about ")
+                .contains("it fits with ", "--batch-size ", "--plan");
+        assertThat(directory).isDirectoryNotContaining("glob:**llama*");
+    }
+
+    private static String text(DistillationPlan plan, MachineMemory memory) {
+        var text = new StringWriter();
+        plan.printMemory(memory, new PrintWriter(text));
+        return text.toString();
+    }
+
+    private DistillationPlan plan(DecoderConfig orion, int batch, boolean checkpointing, String train) {
+        var options = new TrainingOptions(10, batch, 1, 512, new LearningRateSchedule.Constant(1e-4, 0), AdamW.Settings.DEFAULT, 1);
+        return DistillationPlan.of(directory, orion, orion.toLlama(), ParameterSelection.parse(train), options, checkpointing, DType.BF16);
+    }
+
+    private static DecoderConfig orion(int layers) {
+        return DecoderConfig.builder(Architecture.ORION).vocabSize(84_608).hiddenSize(5120).intermediateSize(15_360).layers(layers).heads(40)
+                .keyValueHeads(40).headDimension(128).maxPositions(4096).dtype(DType.BF16).build();
+    }
+}

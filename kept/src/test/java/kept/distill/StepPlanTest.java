@@ -1,0 +1,119 @@
+package kept.distill;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.SplittableRandom;
+import kept.MemoryPeak;
+import kept.backend.DistillationObjective;
+import kept.model.Architecture;
+import kept.model.Decoder;
+import kept.model.DecoderConfig;
+import kept.model.ModelTensor;
+import kept.model.RandomWeights;
+import kept.optim.AdamW;
+import kept.optim.LearningRateSchedule;
+import kept.tensor.DType;
+import kept.tensor.Device;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** What a step is said to take beside what the pool counts when it is done. */
+class StepPlanTest {
+    private static final double TOLERANCE = 0.15;
+
+    /** First much text for a small model, where activations count, then little for a wide one, where gradients do. */
+    @ParameterizedTest
+    @CsvSource({
+        "64,160,4,2,2,512, 8,64, all,false", "64,160,4,2,2,512, 8,64, all,true", "64,160,4,2,2,512, 8,64, norms,false",
+        "256,640,3,4,2,2048, 2,32, all,false", "256,640,3,4,2,2048, 2,32, all,true", "256,640,3,4,2,2048, 2,32, norms,true",
+    })
+    void thePeakIsThatOfTheRealStep(int hidden, int intermediate, int layers, int heads, int keyValueHeads, int vocabulary, int batch, int length,
+            String train, boolean checkpointing) {
+        DecoderConfig orion = DecoderConfig.builder(Architecture.ORION).vocabSize(vocabulary).hiddenSize(hidden).intermediateSize(intermediate)
+                .layers(layers).heads(heads).keyValueHeads(keyValueHeads).headDimension(hidden / heads).maxPositions(length).dtype(DType.F32).build();
+        ParameterSelection selection = ParameterSelection.parse(train);
+        var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), orion.toLlama(), selection, batch, 2, length, checkpointing);
+        long measured = MemoryPeak.of(Device.cpu(), () -> run(orion, selection, plan));
+        assertThat(plan.peakBytes() / (double) measured).as("%,d bytes planned, %,d measured", plan.peakBytes(), measured)
+                .isBetween(1 - TOLERANCE, 1 + TOLERANCE);
+    }
+
+    private static void run(DecoderConfig orion, ParameterSelection selection, StepPlan plan) {
+        DecoderConfig llama = orion.toLlama();
+        var options = new TrainingOptions(2, plan.batchSize(), plan.accumulation(), plan.length(), new LearningRateSchedule.Constant(1e-4, 0),
+                AdamW.Settings.DEFAULT, 1);
+        try (Decoder teacher = Decoder.create(orion, new RandomWeights(orion, 1), Device.cpu());
+                Decoder student = Decoder.create(llama, new RandomWeights(llama, 2), Device.cpu())) {
+            selection.apply(student);
+            student.setActivationCheckpointing(plan.checkpointing());
+            var objective = new Distillation(teacher, DistillationObjective.FORWARD_KL);
+            try (var trainer = new Trainer(student, objective, new RandomTokens(orion.vocabSize(), plan.length() + 1), options)) {
+                trainer.next();
+                trainer.next();
+            }
+        }
+    }
+
+    @Test
+    void orionFourteenBillionTakesWhatItsSizesSay() {
+        DecoderConfig orion = orion14();
+        assertThat(StepPlan.bytesByConfig(orion)).isEqualTo(2L * 14_498_703_360L);
+        var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), orion.toLlama(), ParameterSelection.parse("all"), 8, 1, 512, false);
+        assertThat(plan.studentBytes()).isEqualTo(4L * 14_498_288_640L);
+        assertThat(plan.momentBytes()).isEqualTo(2 * plan.gradientBytes()).isEqualTo(8L * 14_498_288_640L);
+        assertThat(plan.peakBytes()).isGreaterThan(18L * 14_498_288_640L);
+        assertThat(plan.withTrained(ParameterSelection.parse("norms")).momentBytes()).isEqualTo(8L * 81 * 5120);
+        assertThat(plan.withCheckpointing(true).activationBytes()).isLessThan(plan.activationBytes() / 8);
+        assertThat(plan.withBatch(1, 8).activationBytes()).isEqualTo(plan.activationBytes() / 8);
+        assertThat(plan.withLength(64)).isEqualTo(new StepPlan(plan.teacher(), plan.teacherBytes(), plan.student(), plan.train(), 8, 1, 64, false));
+    }
+
+    /** Eight operations for each element of a matrix and token, as docs/performance.md counts, and attention. */
+    @Test
+    void workIsThatOfFourProductsForEachMatrix() {
+        DecoderConfig orion = orion14();
+        var plan = new StepPlan(orion, 0, orion.toLlama(), ParameterSelection.parse("all"), 8, 2, 512, false);
+        long matrices = ModelTensor.of(orion.toLlama()).stream().filter(tensor -> tensor.shape().rank() == 2).mapToLong(
+                tensor -> tensor.shape().elementCount()).sum() - 84_608L * 5120;
+        double tokens = 8 * 2 * 512;
+        double attention = 9.0 * 512 * 5120 * 40;
+        assertThat(plan.operations()).isEqualTo(tokens * (8.0 * matrices + attention));
+        assertThat(plan.withTrained(ParameterSelection.parse("norms")).operations()).isEqualTo(tokens * (6.0 * matrices + attention));
+        assertThat(plan.withCheckpointing(true).operations()).isGreaterThan(plan.operations() * 1.2);
+    }
+
+    private static DecoderConfig orion14() {
+        return DecoderConfig.builder(Architecture.ORION).vocabSize(84_608).hiddenSize(5120).intermediateSize(15_360).layers(40).heads(40)
+                .keyValueHeads(40).headDimension(128).maxPositions(4096).dtype(DType.BF16).build();
+    }
+
+    /** Tokens of no meaning. */
+    private static final class RandomTokens implements TokenSequences {
+        private final SplittableRandom random = new SplittableRandom(0);
+        private final int vocabulary;
+        private final int width;
+        private long position;
+
+        RandomTokens(int vocabulary, int width) {
+            this.vocabulary = vocabulary;
+            this.width = width;
+        }
+
+        @Override
+        public int[] next(int batch) {
+            position += batch;
+            return random.ints((long) batch * width, 0, vocabulary).toArray();
+        }
+
+        @Override
+        public long position() {
+            return position;
+        }
+
+        @Override
+        public void seek(long target) {
+            position = target;
+        }
+    }
+}
