@@ -1,14 +1,24 @@
 package kept;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.SequencedMap;
+import java.util.function.Consumer;
+import java.util.function.LongConsumer;
 import kept.checkpoint.Checkpoint;
 import kept.checkpoint.CheckpointWriter;
-import kept.checkpoint.OutputDirectory;
+import kept.checkpoint.DiskSpace;
+import kept.checkpoint.ResumableDirectory;
 import kept.mapping.Conversion;
 import kept.mapping.Mapping;
 import kept.model.CheckpointWeights;
 import kept.model.DecoderConfig;
 import kept.tensor.DType;
+import kept.tensor.TensorException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -16,7 +26,9 @@ import picocli.CommandLine.Option;
 @Command(name = "convert", description = {
     "Maps an Orion checkpoint to a Llama checkpoint without training.",
     "NPM copies what both architectures share, OPM makes each RMSNorm from its LayerNorm.",
-    "The result loads in transformers with trust_remote_code=False. To recover what the mapping loses, use distill."
+    "The result loads in transformers with trust_remote_code=False. To recover what the mapping loses, use distill.",
+    "Tensors pass one by one, so memory does not grow with the model. Ctrl-C keeps the finished weight files; --resume goes on from there, after a",
+    "kill too, and the output has the same bytes."
 })
 public final class Convert extends Program {
     @Option(names = "--source", paramLabel = "DIR", required = true, description = "The Orion checkpoint: config.json, weights, tokenizer.")
@@ -35,7 +47,13 @@ public final class Convert extends Program {
             description = "Largest weight file, such as 500MB or 5GB (default: ${DEFAULT-VALUE}).")
     private long largestShard = CheckpointWriter.DEFAULT_SHARD_BYTES;
 
-    @Option(names = "--overwrite", description = "Replace an output directory that exists.")
+    @Option(names = "--verify", description = "Read the output back and compare every tensor with its source, byte by byte.")
+    private boolean verify;
+
+    @Option(names = "--resume", description = "Go on with a conversion that was interrupted or killed.")
+    private boolean resume;
+
+    @Option(names = "--overwrite", description = "Replace an output directory, or an unfinished conversion, that exists.")
     private boolean overwrite;
 
     /** For the command line. */
@@ -57,15 +75,82 @@ public final class Convert extends Program {
         table.requireComplete();
         DType target = dtype == null ? null : dtype.dtype();
         try (var checkpoint = Checkpoint.open(source);
-                var directory = OutputDirectory.prepare(output, overwrite, source)) {
+                var interruption = new Interruption()) {
             CheckpointWeights.requireTensors(checkpoint, config);
-            Conversion.write(table, checkpoint, directory.directory(), target, largestShard, row -> {});
-            LlamaDirectory.writeCompanions(table.target(), target, source, directory.directory());
-            directory.commit();
+            var conversion = new Conversion(table, checkpoint, target, largestShard);
+            try (var directory = ResumableDirectory.prepare(output, overwrite, resume, fingerprint(checkpoint), source)) {
+                if (!directory.isInPlace()) {
+                    convert(conversion, table, directory, interruption);
+                }
+                directory.commit();
+            }
             out().println("weights: " + checkpoint.description());
         }
         out().println("%d tensors mapped (%s), %d dropped".formatted(table.rows().size(), table.name(), table.dropped().size()));
         out().println(output);
         return 0;
+    }
+
+    private void convert(Conversion conversion, Mapping table, ResumableDirectory directory, Interruption interruption) {
+        try {
+            Path files = directory.directory();
+            long missing = conversion.missingBytes(files);
+            DiskSpace.require(files, output, missing);
+            int found = directory.finishedFiles().size();
+            if (found > 0) {
+                err().println("going on: %d weight file%s finished before".formatted(found, found == 1 ? "" : "s"));
+            }
+            LlamaDirectory.writeCompanions(table.target(), dtype == null ? null : dtype.dtype(), source, files);
+            long total = conversion.totalBytes();
+            watch("convert", total, Math.max(0, total - missing), interruption, progress -> conversion.write(files, progress));
+            if (verify) {
+                watch("verify", total, 0, interruption, progress -> conversion.verify(files, progress));
+                out().println("verified: %,d tensors, %,d bytes, all as in the source".formatted(table.rows().size(), total));
+            }
+        } catch (Interruption.Stopped e) {
+            boolean nothing = directory.finishedFiles().isEmpty();
+            err().println(nothing ? "stopped; no weight file was finished, so nothing is kept" : "stopped; " + kept(directory));
+            err().flush();
+            throw e;
+        } catch (TensorException e) {
+            if (directory.finishedFiles().isEmpty()) {
+                throw e;
+            }
+            throw new ProgramException(e.getMessage() + "; " + kept(directory), e);
+        }
+    }
+
+    private static String kept(ResumableDirectory directory) {
+        return "the finished weight files are in %s; the same command with --resume goes on from there".formatted(directory.partial());
+    }
+
+    /** Does some work, shows how far it is, and ends it when the user wants that. */
+    private void watch(String task, long total, long before, Interruption interruption, Consumer<LongConsumer> work) {
+        try (var progress = new ByteProgress(task, total, before, err())) {
+            work.accept(bytes -> {
+                progress.add(bytes);
+                if (interruption.isWanted()) {
+                    throw new Interruption.Stopped();
+                }
+            });
+        }
+    }
+
+    /** What shapes the output, so that a run that goes on makes the rest of the same. */
+    private SequencedMap<String, String> fingerprint(Checkpoint checkpoint) {
+        var print = new LinkedHashMap<String, String>();
+        print.put("mapping", mapping);
+        print.put("dtype", dtype == null ? "as the source" : dtype.toString());
+        print.put("largest weight file", Long.toString(largestShard));
+        List<Path> files = new ArrayList<>(checkpoint.files());
+        files.addFirst(source.resolve(DecoderConfig.FILE));
+        try {
+            for (Path file : files) {
+                print.put(file.getFileName().toString(), "%d bytes of %s".formatted(Files.size(file), Files.getLastModifiedTime(file)));
+            }
+        } catch (IOException e) {
+            throw new ProgramException("[convert] %s cannot be read: %s".formatted(source, e.getMessage()), e);
+        }
+        return print;
     }
 }

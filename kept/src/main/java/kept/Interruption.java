@@ -53,4 +53,9 @@ final class Interruption implements AutoCloseable {
             return;
         }
     }
+
+    /** A run that has ended because the user wanted it to, after what had to be saved is saved and the user told. */
+    static final class Stopped extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+    }
 }

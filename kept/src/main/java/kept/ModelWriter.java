@@ -2,18 +2,17 @@ package kept;
 
 import java.nio.file.Path;
 import java.util.List;
-import kept.checkpoint.CheckpointWriter;
 import kept.checkpoint.TensorSpec;
 import kept.model.Decoder;
 import kept.model.HostCopy;
 import kept.tensor.DType;
 
-/** Writes a model's parameters as safetensors. */
+/** Writes a model's parameters. */
 final class ModelWriter {
     private ModelWriter() {}
 
     /**
-     * Writes weights, one tensor in host memory at a time.
+     * Writes weights as safetensors, one tensor in host memory at a time.
      *
      * @param model the model
      * @param dtype what to store them in
@@ -21,10 +20,15 @@ final class ModelWriter {
      * @param largestShard bytes of tensors in one file, at most
      */
     static void write(Decoder model, DType dtype, Path directory, long largestShard) {
+        write(model, dtype, directory, WeightFormat.SAFETENSORS, largestShard);
+    }
+
+    /** Writes weights in a chosen format. */
+    static void write(Decoder model, DType dtype, Path directory, WeightFormat format, long largestShard) {
         List<TensorSpec> specs = model.parameters().entrySet().stream()
                 .map(entry -> new TensorSpec(entry.getKey(), dtype, entry.getValue().value().shape()))
                 .toList();
-        try (var writer = CheckpointWriter.create(directory, specs, largestShard)) {
+        try (var writer = format.create(directory, specs, largestShard)) {
             for (TensorSpec spec : specs) {
                 HostCopy.with(model.parameters().get(spec.name()).value(), dtype, bytes -> writer.write(spec.name(), bytes));
             }

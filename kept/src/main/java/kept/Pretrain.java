@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import kept.checkpoint.AtomicFiles;
 import kept.checkpoint.CheckpointWriter;
 import kept.checkpoint.OutputDirectory;
@@ -18,7 +19,6 @@ import kept.distill.TextEvaluation;
 import kept.distill.TokenSequences;
 import kept.distill.Trainer;
 import kept.distill.TrainingOptions;
-import kept.model.Architecture;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
 import kept.model.RandomWeights;
@@ -27,16 +27,25 @@ import kept.tokenizer.Tokenizer;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 
 /** {@code kept pretrain}: trains an Orion from scratch. */
 @Command(name = "pretrain", description = {
     "Trains an Orion from scratch: a small teacher to try the other programs on.",
-    "Its weights decay as Orion-14B's did. Several corpora have equal shares. At the end it tells the perplexity of held-out text."
+    "Its weights decay as Orion-14B's did. Several corpora have equal shares. At the end it tells the perplexity of held-out text.",
+    "",
+    "With --random it trains nothing and writes random weights, tensor by tensor, so that even those of a 14B model need little memory:",
+    "  kept pretrain --random --config orion-14b --output random-14b"
 })
 public final class Pretrain extends Program {
     private static final OptimizerOptions.Defaults DEFAULTS = new OptimizerOptions.Defaults(512, 1e-3, 0.1);
     private static final int HELD_OUT_TOKENS = 32_768;
+    /** The options that mean something where nothing is trained. */
+    private static final Set<String> WITH_RANDOM = Set.of("--random", "--tokenizer", "--output", "--config", "--vocab-size", "--hidden-size",
+            "--layers", "--heads", "--intermediate-size", "--positions", "--dtype", "--format", "--max-shard-size", "--overwrite", "--seed",
+            "--device", "--threads", "--debug");
 
     /** Where the text comes from. */
     static final class Text {
@@ -45,38 +54,23 @@ public final class Pretrain extends Program {
 
         @Option(names = "--jdk-sources", description = "The running JDK's own source archive: prose of its Javadoc and code, in equal shares.")
         private boolean jdkSources;
+
+        @Option(names = "--random", description = "None: write random weights.")
+        private boolean random;
     }
 
     @ArgGroup(multiplicity = "1", order = 1)
     private Text text;
 
-    @Option(names = "--tokenizer", paramLabel = "DIR", required = true, order = 2,
-            description = "A directory with tokenizer.model or tokenizer.json.")
+    @Option(names = "--tokenizer", paramLabel = "DIR", order = 2,
+            description = "A directory with tokenizer.model or tokenizer.json; may be left out with --random.")
     private Path tokenizerDirectory;
 
     @Option(names = "--output", paramLabel = "DIR", required = true, order = 3, description = "The Orion checkpoint to make.")
     private Path output;
 
-    @Option(names = "--config", paramLabel = "FILE", order = 4,
-            description = "An Orion config.json with the sizes; without it the options below count.")
-    private Path configFile;
-
-    @Option(names = "--hidden-size", paramLabel = "N", defaultValue = "256", order = 5,
-            description = "Width of the stream (default: ${DEFAULT-VALUE}).")
-    private int hiddenSize;
-
-    @Option(names = "--layers", paramLabel = "N", defaultValue = "6", order = 6, description = "Transformer layers (default: ${DEFAULT-VALUE}).")
-    private int layers;
-
-    @Option(names = "--heads", paramLabel = "N", defaultValue = "4", order = 7, description = "Attention heads (default: ${DEFAULT-VALUE}).")
-    private int heads;
-
-    @Option(names = "--intermediate-size", paramLabel = "N", defaultValue = "640", order = 8,
-            description = "Width of the MLP (default: ${DEFAULT-VALUE}).")
-    private int intermediateSize;
-
-    @Option(names = "--positions", paramLabel = "N", defaultValue = "512", order = 9, description = "Longest sequence (default: ${DEFAULT-VALUE}).")
-    private int positions;
+    @Mixin
+    private OrionSizes sizes;
 
     @Option(names = "--tokens", paramLabel = "N", defaultValue = "1000000", order = 10,
             description = "Tokens to train on (default: ${DEFAULT-VALUE}).")
@@ -89,6 +83,14 @@ public final class Pretrain extends Program {
     @Option(names = "--dtype", paramLabel = "TYPE", defaultValue = "bf16", order = 12,
             description = "Store weights as ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
     private WeightType dtype;
+
+    @Option(names = "--format", paramLabel = "NAME", defaultValue = "safetensors", order = 12,
+            description = "Files of the weights: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
+    private WeightFormat format;
+
+    @Option(names = "--max-shard-size", paramLabel = "BYTES", defaultValue = "5GB", converter = ByteSize.class, order = 12,
+            description = "Largest weight file (default: ${DEFAULT-VALUE}).")
+    private long largestShard = CheckpointWriter.DEFAULT_SHARD_BYTES;
 
     @Option(names = "--resume", order = 13, description = "Take up an interrupted run.")
     private boolean resume;
@@ -116,9 +118,15 @@ public final class Pretrain extends Program {
 
     @Override
     int run() {
+        requireOptionsThatGoTogether();
+        if (text.random) {
+            writeRandom();
+            out().println(output);
+            return 0;
+        }
         try (var directory = OutputDirectory.prepare(output, overwrite || resume, inputs());
                 Tokenizer tokenizer = Tokenizer.load(tokenizerDirectory)) {
-            DecoderConfig config = config(tokenizer);
+            DecoderConfig config = sizes.resolve(tokenizer);
             tokenizer.requireVocabulary(config.vocabSize());
             TrainingOptions options = optimizer.training(tokens, DEFAULTS, config.maxPositions());
             Device target = device.open();
@@ -135,6 +143,38 @@ public final class Pretrain extends Program {
         }
         out().println(output);
         return 0;
+    }
+
+    private void requireOptionsThatGoTogether() {
+        if (!text.random && tokenizerDirectory == null) {
+            throw new ParameterException(spec().commandLine(), "Missing required option: '--tokenizer=DIR'");
+        }
+        if (!text.random) {
+            return;
+        }
+        for (OptionSpec option : spec().commandLine().getParseResult().matchedOptions()) {
+            if (!WITH_RANDOM.contains(option.longestName())) {
+                throw new ParameterException(spec().commandLine(), option.longestName() + " does not go with --random, which trains nothing");
+            }
+        }
+        if (tokenizerDirectory == null && !sizes.tellVocabulary()) {
+            throw new ParameterException(spec().commandLine(), "--random needs --config, --vocab-size or --tokenizer, to know the vocabulary's size");
+        }
+    }
+
+    private void writeRandom() {
+        DecoderConfig config;
+        if (tokenizerDirectory == null) {
+            config = sizes.resolve(null);
+        } else {
+            try (Tokenizer tokenizer = Tokenizer.load(tokenizerDirectory)) {
+                config = sizes.resolve(tokenizer);
+                tokenizer.requireVocabulary(config.vocabSize());
+            }
+        }
+        device.open();
+        new RandomCheckpoint(this, config.toBuilder().dtype(dtype.dtype()).build(), format, largestShard)
+                .write(output, overwrite, optimizer.seed(), tokenizerDirectory);
     }
 
     private void train(TrainingRun run, Decoder model, Tokenizer tokenizer, TrainingOptions options, OutputDirectory directory,
@@ -176,7 +216,7 @@ public final class Pretrain extends Program {
 
     private void write(Decoder model, List<TextEvaluation> heldOut, List<StepMetrics> steps, Path directory, Map<String, String> settings) {
         DecoderConfig stored = model.config().toBuilder().dtype(dtype.dtype()).build();
-        ModelWriter.write(model, dtype.dtype(), directory, CheckpointWriter.DEFAULT_SHARD_BYTES);
+        ModelWriter.write(model, dtype.dtype(), directory, format, largestShard);
         stored.write(directory);
         TokenizerCopy.write(tokenizerDirectory, directory);
         Map<String, Object> provenance = new LinkedHashMap<>();
@@ -207,27 +247,5 @@ public final class Pretrain extends Program {
         }
         JdkSources sources = JdkSources.find();
         return List.of(sources.prose(), sources.code());
-    }
-
-    private DecoderConfig config(Tokenizer tokenizer) {
-        if (configFile != null) {
-            DecoderConfig config = DecoderConfig.read(configFile);
-            if (config.architecture() != Architecture.ORION) {
-                throw new ProgramException("[pretrain] %s is not an Orion's".formatted(configFile));
-            }
-            return config;
-        }
-        return DecoderConfig.builder(Architecture.ORION)
-                .vocabSize(tokenizer.vocabularySize())
-                .hiddenSize(hiddenSize)
-                .layers(layers)
-                .heads(heads)
-                .keyValueHeads(heads)
-                .headDimension(hiddenSize / Math.max(1, heads))
-                .intermediateSize(intermediateSize)
-                .maxPositions(positions)
-                .bosTokenId(tokenizer.bos())
-                .eosTokenIds(tokenizer.eos().stream().boxed().toList())
-                .build();
     }
 }

@@ -43,7 +43,7 @@ abstract class Program implements Callable<Integer> {
     private static int explain(Exception failure, CommandLine command, CommandLine.ParseResult parsed) {
         boolean expected = failure instanceof TensorException || failure instanceof ProgramException;
         Program program = command.getCommand();
-        if (failure instanceof TrainingRun.Interrupted) {
+        if (failure instanceof Interruption.Stopped) {
             return INTERRUPTED;
         }
         if (Interruption.isProcessEnding()) {

@@ -61,7 +61,7 @@ final class TrainingRun implements AutoCloseable {
      * @param steps how many in all
      * @param options which steps are saved, and which is the last for now
      * @return the metrics of all steps, those before a resumption included
-     * @throws Interrupted if the user interrupted; the state is saved
+     * @throws Interruption.Stopped if the user interrupted; the state is saved
      */
     List<StepMetrics> train(String task, Trainer trainer, long steps, OptimizerOptions options) {
         makeDirectory();
@@ -87,7 +87,7 @@ final class TrainingRun implements AutoCloseable {
                 // Told before the interruption is closed: then the process may end at any moment.
                 program.err().println("stopped after step %d of %d".formatted(trainer.step(), steps));
                 tellHowToResume();
-                throw new Interrupted();
+                throw new Interruption.Stopped();
             }
             return log.steps();
         }
@@ -152,10 +152,5 @@ final class TrainingRun implements AutoCloseable {
         } else if (savedStep != NONE && !told) {
             tellHowToResume();
         }
-    }
-
-    /** The user's wish to stop, after the state has been saved and the user told. */
-    static final class Interrupted extends RuntimeException {
-        private static final long serialVersionUID = 1L;
     }
 }

@@ -19,6 +19,9 @@ interface ByteSink extends Closeable {
     /** Writes all remaining bytes of a buffer at a position. */
     void write(ByteBuffer bytes, long position) throws IOException;
 
+    /** Copies bytes of a file to a position. */
+    void copy(FileChannel source, long from, long size, long position) throws IOException;
+
     /** Forces everything written to disk. */
     void force() throws IOException;
 
@@ -31,6 +34,18 @@ interface ByteSink extends Closeable {
                 long next = position;
                 while (bytes.hasRemaining()) {
                     next += channel.write(bytes, next);
+                }
+            }
+
+            @Override
+            public void copy(FileChannel source, long from, long size, long position) throws IOException {
+                channel.position(position);
+                for (long done = 0; done < size;) {
+                    long moved = source.transferTo(from + done, size - done, channel);
+                    if (moved <= 0) {
+                        throw new IOException("the file that is copied ends at byte " + source.size());
+                    }
+                    done += moved;
                 }
             }
 

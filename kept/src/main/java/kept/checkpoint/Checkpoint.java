@@ -21,9 +21,9 @@ import java.util.TreeSet;
 public final class Checkpoint implements AutoCloseable {
     /** The name of weights in one file. */
     static final String SINGLE_FILE = "model.safetensors";
-
-    private static final String TORCH_FILE = "pytorch_model.bin";
-    private static final String TORCH_INDEX = "pytorch_model.bin.index.json";
+    /** The name of PyTorch's weights in one file, and of the index of several. */
+    static final String TORCH_FILE = "pytorch_model.bin";
+    static final String TORCH_INDEX = "pytorch_model.bin.index.json";
     private static final String OPERATION = "checkpoint";
     private static final List<String> ROTARY_TABLES = List.of("rotary_emb.inv_freq", "rotary_emb.cos_cached", "rotary_emb.sin_cached");
 
@@ -102,6 +102,15 @@ public final class Checkpoint implements AutoCloseable {
      */
     public MemorySegment data(String name) {
         return owner(name).data(name);
+    }
+
+    /**
+     * The files the tensors are read from.
+     *
+     * @return their paths, in the order of their names
+     */
+    public List<Path> files() {
+        return shards.values().stream().map(WeightFile::path).toList();
     }
 
     /**

@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.LongConsumer;
 
 /**
  * Writes the weights of a checkpoint tensor by tensor: {@code model.safetensors} if one file suffices, else shards
@@ -18,7 +19,7 @@ import java.util.Set;
  * limit gets a shard of its own. They may be written in any order; a shard is finished with its last tensor, so that in the declared order one is
  * open at a time. The directory is best one that appears whole, an {@link OutputDirectory}.
  */
-public final class CheckpointWriter implements AutoCloseable {
+public final class CheckpointWriter implements WeightWriter {
     /** The usual largest size of a shard in bytes: 5 GB. */
     public static final long DEFAULT_SHARD_BYTES = 5_000_000_000L;
 
@@ -27,15 +28,14 @@ public final class CheckpointWriter implements AutoCloseable {
     private final Map<String, Integer> shardOf = new LinkedHashMap<>();
     private final Map<Integer, SafetensorsWriter> open = new HashMap<>();
     private final Set<String> written = new HashSet<>();
+    private final Set<String> found = new HashSet<>();
 
     private CheckpointWriter(Path directory, List<TensorSpec> tensors, long largestShard) {
         this.directory = directory;
-        this.shards = split(tensors, largestShard);
+        this.shards = plan(directory, tensors, largestShard);
         for (int shard = 0; shard < shards.size(); shard++) {
             for (TensorSpec tensor : shards.get(shard)) {
-                if (shardOf.put(tensor.name(), shard) != null) {
-                    throw new CheckpointException("checkpoint", directory, tensor.name(), -1, "is declared twice");
-                }
+                shardOf.put(tensor.name(), shard);
             }
         }
     }
@@ -50,42 +50,99 @@ public final class CheckpointWriter implements AutoCloseable {
      * @throws CheckpointException if there are no tensors or two of a name
      */
     public static CheckpointWriter create(Path directory, List<TensorSpec> tensors, long largestShard) {
-        if (tensors.isEmpty()) {
-            throw new CheckpointException("checkpoint", directory, "there are no tensors to write");
-        }
-        if (largestShard < 1) {
-            throw new CheckpointException("checkpoint", directory, "the largest shard size must be at least 1 byte, not %d".formatted(largestShard));
-        }
         return new CheckpointWriter(directory, tensors, largestShard);
     }
 
     /**
-     * Writes the values of one tensor.
+     * Plans the shards and takes those that an earlier writer of the same tensors and limit has finished in the directory for written. A shard has
+     * its name only when it is whole and on disk; one whose header or size is not the planned one is written again.
+     *
+     * @param directory the directory, which exists
+     * @param tensors all tensors of the checkpoint
+     * @param largestShard the limit in bytes of tensor data to a shard
+     * @return the writer; the caller writes each tensor that is not {@linkplain #isFound found}, finishes and closes it
+     * @throws CheckpointException as {@link #create} does, or if a shard that is there cannot be read
+     */
+    public static CheckpointWriter resume(Path directory, List<TensorSpec> tensors, long largestShard) {
+        var writer = new CheckpointWriter(directory, tensors, largestShard);
+        for (int shard = 0; shard < writer.shards.size(); shard++) {
+            if (writer.layout(shard).isThatOf(writer.file(shard))) {
+                writer.shards.get(shard).forEach(tensor -> writer.found.add(tensor.name()));
+            }
+        }
+        writer.written.addAll(writer.found);
+        return writer;
+    }
+
+    /**
+     * Whether a tensor is in a shard that was finished before.
+     *
+     * @param name its name
+     * @return true if it need not be written
+     */
+    public boolean isFound(String name) {
+        return found.contains(name);
+    }
+
+    /**
+     * The files that are still to be written, when no tensor has been written yet.
+     *
+     * @return their bytes in all, headers included, but not the index
+     */
+    public long missingBytes() {
+        long bytes = 0;
+        for (int shard = 0; shard < shards.size(); shard++) {
+            if (!written.contains(shards.get(shard).getFirst().name())) {
+                bytes += layout(shard).fileSize();
+            }
+        }
+        return bytes;
+    }
+
+    private SafetensorsLayout layout(int shard) {
+        return SafetensorsLayout.of(file(shard), shards.get(shard), Map.of());
+    }
+
+    @Override
+    public void write(String name, MemorySegment data) {
+        SafetensorsWriter writer = writer(name);
+        writer.write(name, data);
+        finish(writer, name);
+    }
+
+    /**
+     * Copies the values of one tensor from another file, as they are.
      *
      * @param name its name as declared
-     * @param data its elements, little-endian, row by row
-     * @throws CheckpointException if it was not declared or is written already, the size is not the declared one, or the disk refuses it
+     * @param source its elements' place in the other file
+     * @param progress is told the bytes of each piece copied
+     * @throws CheckpointException if it was not declared or is written already, the size is not the declared one, the source cannot be read, or the
+     *     disk refuses the copy
      */
-    public void write(String name, MemorySegment data) {
+    public void copy(String name, TensorEntry source, LongConsumer progress) {
+        SafetensorsWriter writer = writer(name);
+        writer.copy(name, source, progress);
+        finish(writer, name);
+    }
+
+    private SafetensorsWriter writer(String name) {
         Integer shard = shardOf.get(name);
         if (shard == null || written.contains(name)) {
             throw new CheckpointException("checkpoint", directory, name, -1,
                 shard == null ? "was not declared for this checkpoint" : "is written already");
         }
-        SafetensorsWriter writer = open.computeIfAbsent(shard, s -> SafetensorsWriter.create(directory.resolve(fileName(s)), shards.get(s)));
-        writer.write(name, data);
+        return open.computeIfAbsent(shard, s -> SafetensorsWriter.create(file(s), shards.get(s)));
+    }
+
+    private void finish(SafetensorsWriter writer, String name) {
         written.add(name);
         if (writer.isComplete()) {
             writer.finish();
-            open.remove(shard);
+            open.remove(shardOf.get(name));
         }
     }
 
-    /**
-     * Writes the index, if there are several shards.
-     *
-     * @throws CheckpointException if a declared tensor was not written, or the disk refuses
-     */
+    @Override
     public void finish() {
         for (String name : shardOf.keySet()) {
             if (!written.contains(name)) {
@@ -95,7 +152,7 @@ public final class CheckpointWriter implements AutoCloseable {
         if (shards.size() > 1) {
             var index = new LinkedHashMap<String, String>();
             shardOf.forEach((name, shard) -> index.put(name, fileName(shard)));
-            ShardIndex.write(directory, index, shards.stream().flatMap(List::stream).mapToLong(TensorSpec::byteSize).sum());
+            ShardIndex.write(directory.resolve(ShardIndex.FILE), index, shards.stream().flatMap(List::stream).mapToLong(TensorSpec::byteSize).sum());
         }
     }
 
@@ -106,14 +163,29 @@ public final class CheckpointWriter implements AutoCloseable {
         open.clear();
     }
 
+    private Path file(int shard) {
+        return directory.resolve(fileName(shard));
+    }
+
     private String fileName(int shard) {
         return shards.size() == 1 ? Checkpoint.SINGLE_FILE : "model-%05d-of-%05d.safetensors".formatted(shard + 1, shards.size());
     }
 
-    private static List<List<TensorSpec>> split(List<TensorSpec> tensors, long largestShard) {
+    /** Which tensors go into which file. */
+    static List<List<TensorSpec>> plan(Path directory, List<TensorSpec> tensors, long largestShard) {
+        if (tensors.isEmpty()) {
+            throw new CheckpointException("checkpoint", directory, "there are no tensors to write");
+        }
+        if (largestShard < 1) {
+            throw new CheckpointException("checkpoint", directory, "the largest shard size must be at least 1 byte, not %d".formatted(largestShard));
+        }
+        var names = new HashSet<String>();
         var shards = new ArrayList<List<TensorSpec>>();
         long filled = 0;
         for (TensorSpec tensor : tensors) {
+            if (!names.add(tensor.name())) {
+                throw new CheckpointException("checkpoint", directory, tensor.name(), -1, "is declared twice");
+            }
             if (shards.isEmpty() || filled > 0 && tensor.byteSize() > largestShard - filled) {
                 shards.add(new ArrayList<>());
                 filled = 0;

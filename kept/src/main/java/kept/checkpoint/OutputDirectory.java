@@ -2,16 +2,10 @@ package kept.checkpoint;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
-import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
-import java.util.UUID;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
@@ -19,23 +13,27 @@ import java.util.stream.Stream;
  * place; {@link #close()} without it deletes the sibling, and so does the end of the process by a signal.
  *
  * <p>With {@code overwrite}, what was there is moved aside first and deleted only when the new directory stands. Where a crash comes between these
- * two renamings, the old directory is whole under its hidden name.
+ * two renamings, the old directory is whole under its hidden name. One process at a time makes an output; what a killed one left of it is deleted
+ * by the next. {@link ResumableDirectory} is for what takes so long that one wants to go on after a kill.
  */
 public final class OutputDirectory implements AutoCloseable {
-    private static final String OPERATION = "output";
+    private static final String SUFFIX = "partial";
+    private static final String RANDOM = "\\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\\.";
     /** How often an ending process tries to delete what another thread is still writing to. */
     private static final int ATTEMPTS = 100;
 
     private final Path target;
     private final Path temporary;
     private final boolean overwrite;
+    private final OutputLock lock;
     private final Thread hook = new Thread(this::abandon, "output-directory");
     private boolean pending = true;
 
-    private OutputDirectory(Path target, Path temporary, boolean overwrite) {
+    private OutputDirectory(Path target, Path temporary, boolean overwrite, OutputLock lock) {
         this.target = target;
         this.temporary = temporary;
         this.overwrite = overwrite;
+        this.lock = lock;
         try {
             Runtime.getRuntime().addShutdownHook(hook);
         } catch (IllegalStateException e) {
@@ -55,26 +53,33 @@ public final class OutputDirectory implements AutoCloseable {
      */
     public static OutputDirectory prepare(Path path, boolean overwrite, Path... inputs) {
         try {
-            Path target = Files.exists(path) ? path.toRealPath() : path.toAbsolutePath().normalize();
-            if (Files.exists(path) && !Files.isDirectory(path)) {
-                throw new CheckpointException(OPERATION, path, "is a file, not a directory; choose another output");
-            }
-            if (isFilled(target)) {
-                if (!overwrite) {
-                    throw new CheckpointException(OPERATION, path,
-                        "exists and is not empty; choose another directory, or replace it with --overwrite");
-                }
-                refuseHoldingUserData(path, target, inputs);
-            }
-            if (target.getFileName() == null) {
-                throw new CheckpointException(OPERATION, path, "is the root of a file system; choose another output");
-            }
+            Path target = DirectoryPlacement.resolve(path);
+            DirectoryPlacement.requireReplaceable(path, target, overwrite, inputs);
             Files.createDirectories(target.getParent());
-            Path temporary = sibling(target, "partial");
-            Files.createDirectory(temporary);
-            return new OutputDirectory(target, temporary, overwrite);
+            OutputLock lock = OutputLock.take(target);
+            try {
+                deleteLeftovers(target);
+                Path temporary = DirectoryPlacement.sibling(target, SUFFIX);
+                Files.createDirectory(temporary);
+                return new OutputDirectory(target, temporary, overwrite, lock);
+            } catch (IOException | RuntimeException e) {
+                lock.close();
+                throw e;
+            }
         } catch (IOException e) {
-            throw new CheckpointException(OPERATION, path, "cannot be made: " + AtomicFiles.reason(e), e);
+            throw new CheckpointException(DirectoryPlacement.OPERATION, path, "cannot be made: " + AtomicFiles.reason(e), e);
+        }
+    }
+
+    /** Deletes what runs that were killed had written. */
+    static void deleteLeftovers(Path target) throws IOException {
+        Pattern name = Pattern.compile(Pattern.quote("." + target.getFileName()) + RANDOM + SUFFIX);
+        List<Path> leftovers;
+        try (Stream<Path> siblings = Files.list(target.getParent())) {
+            leftovers = siblings.filter(path -> name.matcher(path.getFileName().toString()).matches()).toList();
+        }
+        for (Path leftover : leftovers) {
+            DirectoryPlacement.deleteTree(leftover);
         }
     }
 
@@ -100,31 +105,15 @@ public final class OutputDirectory implements AutoCloseable {
      * Forces all files to disk and gives the directory its name.
      *
      * @throws CheckpointException if the disk refuses, or something else has come to be at the path meanwhile; the message says where the finished
-     *     files are, and {@link #close()} leaves them there
+     *     files are, and no run deletes them there
      */
     public synchronized void commit() {
         if (!pending) {
             throw new IllegalStateException("committed or closed already: " + target);
         }
         settle();
-        Path old = null;
-        try {
-            sync();
-            if (overwrite && isFilled(target)) {
-                old = sibling(target, "old");
-                Files.move(target, old, StandardCopyOption.ATOMIC_MOVE);
-            } else {
-                Files.deleteIfExists(target);
-            }
-            Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
-            AtomicFiles.syncDirectory(target.getParent());
-        } catch (IOException e) {
-            restore(old, e);
-            throw new CheckpointException(OPERATION, target, "cannot be put in place: %s; the finished files are in %s"
-                .formatted(AtomicFiles.reason(e), Files.exists(temporary) ? temporary : target), e);
-        }
-        if (old != null) {
-            deleteTree(old, "the replaced directory cannot be deleted (the new one is in place): ");
+        try (lock) {
+            DirectoryPlacement.put(temporary, target, overwrite, DirectoryPlacement.sibling(target, "finished"));
         }
     }
 
@@ -133,7 +122,9 @@ public final class OutputDirectory implements AutoCloseable {
     public synchronized void close() {
         if (pending) {
             settle();
-            deleteTree(temporary, "the temporary directory cannot be deleted: ");
+            try (lock) {
+                DirectoryPlacement.deleteTree(temporary, "the temporary directory cannot be deleted: ");
+            }
         }
     }
 
@@ -151,79 +142,12 @@ public final class OutputDirectory implements AutoCloseable {
     private synchronized void abandon() {
         for (int attempt = 0; pending && attempt < ATTEMPTS; attempt++) {
             try {
-                deleteTree(temporary);
+                DirectoryPlacement.deleteTree(temporary);
                 pending = false;
+                lock.close();
             } catch (IOException | UncheckedIOException e) {
                 // Another thread has made a file meanwhile; without the directory it can make no more.
                 Thread.onSpinWait();
-            }
-        }
-    }
-
-    private void restore(Path old, IOException cause) {
-        if (old != null && Files.exists(old) && !Files.exists(target)) {
-            try {
-                Files.move(old, target, StandardCopyOption.ATOMIC_MOVE);
-            } catch (IOException e) {
-                cause.addSuppressed(e);
-            }
-        }
-    }
-
-    private void sync() throws IOException {
-        List<Path> paths;
-        try (Stream<Path> walk = Files.walk(temporary)) {
-            paths = walk.toList();
-        }
-        for (Path path : paths) {
-            if (Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
-                AtomicFiles.syncDirectory(path);
-            } else if (Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS)) {
-                // For reading, since a file copied from a read-only one is read-only itself.
-                try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
-                    channel.force(true);
-                }
-            }
-        }
-    }
-
-    private static boolean isFilled(Path directory) throws IOException {
-        if (!Files.isDirectory(directory)) {
-            return false;
-        }
-        try (Stream<Path> content = Files.list(directory)) {
-            return content.findAny().isPresent();
-        }
-    }
-
-    private static void refuseHoldingUserData(Path path, Path target, Path... inputs) throws IOException {
-        List<Path> precious = new ArrayList<>(List.of(inputs));
-        precious.add(Path.of(""));
-        precious.add(Path.of(System.getProperty("user.home")));
-        for (Path kept : precious) {
-            if (Files.exists(kept) && kept.toRealPath().startsWith(target)) {
-                throw new CheckpointException(OPERATION, path, "%s %s, so it is not replaced; choose another directory"
-                    .formatted(kept.toRealPath().equals(target) ? "is" : "holds", kept.toRealPath()));
-            }
-        }
-    }
-
-    private static Path sibling(Path target, String suffix) {
-        return target.resolveSibling(".%s.%s.%s".formatted(target.getFileName(), UUID.randomUUID(), suffix));
-    }
-
-    private static void deleteTree(Path root, String problem) {
-        try {
-            deleteTree(root);
-        } catch (IOException e) {
-            throw new CheckpointException(OPERATION, root, problem + AtomicFiles.reason(e), e);
-        }
-    }
-
-    private static void deleteTree(Path root) throws IOException {
-        try (Stream<Path> walk = Files.walk(root)) {
-            for (Path path : walk.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(path);
             }
         }
     }

@@ -1,20 +1,17 @@
 package kept.checkpoint;
 
-import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonGenerator;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
-import java.util.Comparator;
+import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.LongConsumer;
 
 /**
  * Writes a safetensors file tensor by tensor, so that nothing but the tensor at hand need be in memory.
@@ -25,30 +22,29 @@ import java.util.Map;
  * bytes.
  */
 public final class SafetensorsWriter implements AutoCloseable {
-    private static final JsonFactory JSON = new JsonFactory();
     private static final int CHUNK = 8 << 20;
+    private static final long COPIED_AT_ONCE = 64 << 20;
 
     private final Path target;
     private final Path temporary;
     private final ByteSink sink;
     private final Map<String, TensorSpec> missing = new LinkedHashMap<>();
-    private final Map<String, Long> offsets = new LinkedHashMap<>();
+    private final SafetensorsLayout layout;
     /** Bytes so far of the tensors that come in parts. */
     private final Map<String, Long> begun = new LinkedHashMap<>();
-    private long fileSize;
     private boolean open = true;
 
     private SafetensorsWriter(Path target, List<TensorSpec> tensors, Map<String, String> metadata, ByteSink.Opener opener) {
         this.target = target;
         this.temporary = AtomicFiles.temporary(target);
-        List<TensorSpec> layout = tensors.stream().sorted(Comparator.comparingInt(tensor -> -tensor.dtype().bytes())).toList();
-        byte[] header = layOut(layout, metadata);
+        this.layout = SafetensorsLayout.of(target, tensors, metadata);
+        tensors.forEach(tensor -> missing.put(tensor.name(), tensor));
         try {
             this.sink = opener.open(temporary);
         } catch (IOException e) {
-            throw AtomicFiles.failure("safetensors", target, fileSize, temporary, e);
+            throw AtomicFiles.failure("safetensors", target, layout.fileSize(), temporary, e);
         }
-        write(ByteBuffer.wrap(header), 0);
+        write(ByteBuffer.wrap(layout.header()), 0);
     }
 
     /**
@@ -106,7 +102,7 @@ public final class SafetensorsWriter implements AutoCloseable {
         long before = begun.getOrDefault(name, 0L);
         long after = before + data.byteSize();
         requireSize(spec, after <= spec.byteSize(), after);
-        copy(data, offsets.get(name) + before);
+        copy(data, layout.offset(name) + before);
         begun.put(name, after);
         if (after == spec.byteSize()) {
             missing.remove(name);
@@ -117,14 +113,14 @@ public final class SafetensorsWriter implements AutoCloseable {
         TensorSpec spec = missing.get(name);
         if (spec == null) {
             throw new CheckpointException("safetensors", target, name, -1,
-                offsets.containsKey(name) ? "is written already" : "was not declared for this file");
+                layout.has(name) ? "is written already" : "was not declared for this file");
         }
         return spec;
     }
 
     private void requireSize(TensorSpec spec, boolean fits, long bytes) {
         if (!fits) {
-            throw new CheckpointException("safetensors", target, spec.name(), offsets.get(spec.name()),
+            throw new CheckpointException("safetensors", target, spec.name(), layout.offset(spec.name()),
                 "%s %s needs %d bytes, got %d".formatted(spec.dtype().label(), spec.shape(), spec.byteSize(), bytes));
         }
     }
@@ -135,6 +131,33 @@ public final class SafetensorsWriter implements AutoCloseable {
             // A segment over an array of anything but bytes has no ByteBuffer.
             write(chunk.isNative() ? chunk.asByteBuffer() : ByteBuffer.wrap(chunk.toArray(ValueLayout.JAVA_BYTE)), start + done);
         }
+    }
+
+    /**
+     * Copies the values of one tensor from another file, as they are and without bringing them into this process where the system can do that.
+     *
+     * @param name its name as declared
+     * @param source its elements' place in the other file
+     * @param progress is told the bytes of each piece copied
+     * @throws CheckpointException if no such tensor is awaited, the size is not the declared one, the source cannot be read, or the disk refuses the
+     *     copy; in the last two cases the temporary file is gone
+     */
+    public void copy(String name, TensorEntry source, LongConsumer progress) {
+        TensorSpec spec = awaited(name);
+        requireSize(spec, source.byteSize() == spec.byteSize(), source.byteSize());
+        requireOpen();
+        long start = layout.offset(name);
+        try (FileChannel from = FileChannel.open(source.file(), StandardOpenOption.READ)) {
+            for (long done = 0; done < source.byteSize();) {
+                long size = Math.min(COPIED_AT_ONCE, source.byteSize() - done);
+                sink.copy(from, source.offset() + done, size, start + done);
+                done += size;
+                progress.accept(size);
+            }
+        } catch (IOException e) {
+            throw fail(e);
+        }
+        missing.remove(name);
     }
 
     /**
@@ -152,9 +175,7 @@ public final class SafetensorsWriter implements AutoCloseable {
      * @throws CheckpointException if a declared tensor was not written, or the disk refuses
      */
     public void finish() {
-        if (!open) {
-            throw new IllegalStateException("finished or closed already: " + target);
-        }
+        requireOpen();
         if (!missing.isEmpty()) {
             throw new CheckpointException("safetensors", target, missing.keySet().iterator().next(), -1, "was declared but not written");
         }
@@ -176,6 +197,12 @@ public final class SafetensorsWriter implements AutoCloseable {
         }
     }
 
+    private void requireOpen() {
+        if (!open) {
+            throw new IllegalStateException("finished or closed already: " + target);
+        }
+    }
+
     private void discard() {
         open = false;
         try (sink) {
@@ -186,9 +213,7 @@ public final class SafetensorsWriter implements AutoCloseable {
     }
 
     private void write(ByteBuffer bytes, long position) {
-        if (!open) {
-            throw new IllegalStateException("finished or closed already: " + target);
-        }
+        requireOpen();
         try {
             sink.write(bytes, position);
         } catch (IOException e) {
@@ -203,58 +228,6 @@ public final class SafetensorsWriter implements AutoCloseable {
         } catch (IOException e) {
             cause.addSuppressed(e);
         }
-        return AtomicFiles.failure("safetensors", target, fileSize, temporary, cause);
-    }
-
-    /** Gives each tensor its offset and encodes the length and the header. */
-    private byte[] layOut(List<TensorSpec> layout, Map<String, String> metadata) {
-        var json = new ByteArrayOutputStream();
-        try (JsonGenerator generator = JSON.createGenerator(json)) {
-            generator.writeStartObject();
-            generator.writeObjectFieldStart(SafetensorsHeader.METADATA);
-            generator.writeStringField("format", "pt");
-            for (Map.Entry<String, String> entry : metadata.entrySet()) {
-                if (!entry.getKey().equals("format")) {
-                    generator.writeStringField(entry.getKey(), entry.getValue());
-                }
-            }
-            generator.writeEndObject();
-            long offset = 0;
-            for (TensorSpec tensor : layout) {
-                if (missing.put(tensor.name(), tensor) != null || tensor.name().equals(SafetensorsHeader.METADATA)) {
-                    throw new CheckpointException("safetensors", target, tensor.name(), -1, "the name occurs twice or is reserved");
-                }
-                offsets.put(tensor.name(), offset);
-                long end = Math.addExact(offset, tensor.byteSize());
-                generator.writeObjectFieldStart(tensor.name());
-                generator.writeStringField("dtype", StoredType.of(tensor.dtype()).name());
-                generator.writeFieldName("shape");
-                long[] shape = tensor.shape().toArray();
-                generator.writeArray(shape, 0, shape.length);
-                generator.writeFieldName("data_offsets");
-                generator.writeArray(new long[] {offset, end}, 0, 2);
-                generator.writeEndObject();
-                offset = end;
-            }
-            generator.writeEndObject();
-            fileSize = offset;
-        } catch (IOException e) {
-            throw new CheckpointException("safetensors", target, "the header cannot be encoded: " + e.getMessage(), e);
-        }
-        return frame(json.toByteArray());
-    }
-
-    private byte[] frame(byte[] json) {
-        int length = Math.ceilDiv(json.length, Long.BYTES) * Long.BYTES;
-        if (length > SafetensorsHeader.LONGEST) {
-            throw new CheckpointException("safetensors", target,
-                "a header of %d bytes is above the format's limit of %d: write more, smaller shards".formatted(length, SafetensorsHeader.LONGEST));
-        }
-        byte[] framed = new byte[SafetensorsHeader.PREFIX + length];
-        Arrays.fill(framed, (byte) ' ');
-        ByteBuffer.wrap(framed).order(ByteOrder.LITTLE_ENDIAN).putLong(length).put(json);
-        offsets.replaceAll((name, offset) -> framed.length + offset);
-        fileSize += framed.length;
-        return framed;
+        return AtomicFiles.failure("safetensors", target, layout.fileSize(), temporary, cause);
     }
 }

@@ -43,15 +43,15 @@ final class ShardIndex {
     /**
      * Writes an index.
      *
-     * @param directory the directory of the shards
+     * @param file the index, beside the shards
      * @param shards the file of each tensor
      * @param totalSize the bytes of all tensors
      */
-    static void write(Path directory, Map<String, String> shards, long totalSize) {
+    static void write(Path file, Map<String, String> shards, long totalSize) {
         var content = new LinkedHashMap<String, Object>();
         content.put("metadata", Map.of("total_size", totalSize));
         content.put(WEIGHT_MAP, shards);
-        AtomicFiles.writeJson(directory.resolve(FILE), content);
+        AtomicFiles.writeJson(file, content);
     }
 
     private static boolean isPlainName(String name) {

@@ -4,8 +4,10 @@
  * <p>Reading: {@link kept.checkpoint.Checkpoint} is a directory of weights, {@link kept.checkpoint.SafetensorsFile} one memory-mapped file,
  * {@code TorchFile} one that PyTorch wrote, whose pickle names tensors and can do nothing else; a tensor in a file is a view, a
  * {@link kept.checkpoint.TensorEntry} and the bytes behind it. Writing: {@link kept.checkpoint.OutputDirectory} makes a
- * directory appear at once, {@link kept.checkpoint.CheckpointWriter} streams tensors into shards and {@link kept.checkpoint.AtomicFiles} replaces
- * small files. Whatever is wrong with a file is a {@link kept.checkpoint.CheckpointException} naming file, tensor and offset.
+ * directory appear at once, {@link kept.checkpoint.ResumableDirectory} one whose making may be killed and gone on with,
+ * {@link kept.checkpoint.CheckpointWriter} streams tensors into shards, {@link kept.checkpoint.TorchWriter} into PyTorch's files, and
+ * {@link kept.checkpoint.AtomicFiles} replaces small files. Whatever is wrong with a file is a
+ * {@link kept.checkpoint.CheckpointException} naming file, tensor and offset.
  *
  * <p>Not here: what the tensors mean ({@code kept.model}), how one architecture's become another's ({@code kept.mapping}), and tensors to compute
  * with ({@code kept.tensor}).

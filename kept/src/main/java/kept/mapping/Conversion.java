@@ -1,10 +1,14 @@
 package kept.mapping;
 
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.LongConsumer;
 import kept.checkpoint.Checkpoint;
+import kept.checkpoint.CheckpointException;
 import kept.checkpoint.CheckpointWriter;
+import kept.checkpoint.TensorComparison;
 import kept.checkpoint.TensorEntry;
 import kept.checkpoint.TensorSpec;
 import kept.model.CheckpointWeights;
@@ -15,43 +19,108 @@ import kept.tensor.Tensor;
 
 /** Streams a checkpoint through a mapping into new shards: one tensor in memory at a time, and none where the bytes can be copied as they are. */
 public final class Conversion {
-    private Conversion() {}
+    private final Mapping mapping;
+    private final Checkpoint source;
+    private final DType dtype;
+    private final long largestShard;
+    private final List<TensorSpec> specs;
 
     /**
-     * Writes the weights of a mapping's target.
+     * Plans a conversion.
      *
      * @param mapping the table
-     * @param source the source's weights
-     * @param directory an existing directory; gets one or more safetensors files
+     * @param source the source's weights; stay open
      * @param dtype the target's dtype; null keeps each tensor's own
      * @param largestShard bytes of tensors in one file, at most
-     * @param progress is told each target tensor when it is written
      */
-    public static void write(
-            Mapping mapping, Checkpoint source, Path directory, DType dtype, long largestShard, Consumer<TensorMapping> progress) {
-        List<TensorSpec> specs = mapping.rows().stream()
+    public Conversion(Mapping mapping, Checkpoint source, DType dtype, long largestShard) {
+        this.mapping = mapping;
+        this.source = source;
+        this.dtype = dtype;
+        this.largestShard = largestShard;
+        this.specs = mapping.rows().stream()
                 .map(row -> new TensorSpec(row.target(), dtype != null ? dtype : source.entry(row.sources().getFirst()).dtype(), row.shape()))
                 .toList();
+    }
+
+    /**
+     * The size of the target.
+     *
+     * @return bytes of all its tensors
+     */
+    public long totalBytes() {
+        return specs.stream().mapToLong(TensorSpec::byteSize).sum();
+    }
+
+    /**
+     * What is to be written to a directory that may hold finished files of this very conversion.
+     *
+     * @param directory an existing directory
+     * @return bytes of the files that are not there
+     */
+    public long missingBytes(Path directory) {
+        try (var writer = CheckpointWriter.resume(directory, specs, largestShard)) {
+            return writer.missingBytes();
+        }
+    }
+
+    /**
+     * Writes the weights of the mapping's target, or those files of them that a conversion that ended early has not written. The files are the same
+     * either way.
+     *
+     * @param directory an existing directory; gets one or more safetensors files
+     * @param progress is told the bytes of each piece that is done, those of files that were there included
+     */
+    public void write(Path directory, LongConsumer progress) {
         var weights = new MappedWeights(mapping, new CheckpointWeights(source, dtype));
-        try (var writer = CheckpointWriter.create(directory, specs, largestShard)) {
-            for (TensorMapping row : mapping.rows()) {
-                TensorEntry entry = source.entry(row.sources().getFirst());
-                boolean verbatim = entry.shape().equals(row.shape()) && (dtype == null || dtype == entry.dtype());
-                if (verbatim) {
-                    writer.write(row.target(), source.data(entry.name()));
+        try (var writer = CheckpointWriter.resume(directory, specs, largestShard)) {
+            for (int i = 0; i < specs.size(); i++) {
+                TensorMapping row = mapping.rows().get(i);
+                if (writer.isFound(row.target())) {
+                    progress.accept(specs.get(i).byteSize());
+                } else if (isVerbatim(row)) {
+                    writer.copy(row.target(), source.entry(row.sources().getFirst()), progress);
                 } else {
-                    writeConverted(writer, row, weights);
+                    convert(row, weights, bytes -> writer.write(row.target(), bytes));
+                    progress.accept(specs.get(i).byteSize());
                 }
-                progress.accept(row);
             }
             writer.finish();
         }
     }
 
-    private static void writeConverted(CheckpointWriter writer, TensorMapping row, MappedWeights weights) {
+    /**
+     * Reads the weights that were written back and compares each tensor, byte by byte, with its source; what was converted is converted once more.
+     *
+     * @param directory where they were written
+     * @param progress is told the bytes of each piece compared
+     * @throws CheckpointException naming the first tensor that differs, with its file and the place in it
+     */
+    public void verify(Path directory, LongConsumer progress) {
+        var weights = new MappedWeights(mapping, new CheckpointWeights(source, dtype));
+        var comparison = new TensorComparison();
+        try (var written = Checkpoint.open(directory)) {
+            for (TensorMapping row : mapping.rows()) {
+                TensorEntry target = written.entry(row.target());
+                if (isVerbatim(row)) {
+                    comparison.requireSame(source.entry(row.sources().getFirst()), target, progress);
+                } else {
+                    convert(row, weights, bytes -> comparison.requireSame(bytes, target, progress));
+                }
+            }
+        }
+    }
+
+    /** Whether the bytes are the source's. */
+    private boolean isVerbatim(TensorMapping row) {
+        TensorEntry entry = source.entry(row.sources().getFirst());
+        return entry.shape().equals(row.shape()) && (dtype == null || dtype == entry.dtype());
+    }
+
+    private static void convert(TensorMapping row, MappedWeights weights, Consumer<MemorySegment> user) {
         try (var _ = Scope.open()) {
             Tensor tensor = weights.get(row.target(), row.shape());
-            HostCopy.with(tensor, tensor.dtype(), bytes -> writer.write(row.target(), bytes));
+            HostCopy.with(tensor, tensor.dtype(), user);
         }
     }
 }

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -192,6 +193,14 @@ class SafetensorsWriterTest {
                     throw new IOException("No space left on device");
                 }
                 file.write(bytes, position);
+            }
+
+            @Override
+            public void copy(FileChannel source, long from, long size, long position) throws IOException {
+                if (position + size > limit) {
+                    throw new IOException("No space left on device");
+                }
+                file.copy(source, from, size, position);
             }
 
             @Override

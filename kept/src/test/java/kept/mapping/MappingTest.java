@@ -62,7 +62,7 @@ class MappingTest {
         Path source = Fixtures.path("orion-bf16-sharded");
         Mapping mapping = Mapping.opm(DecoderConfig.read(source));
         try (var checkpoint = Checkpoint.open(source)) {
-            Conversion.write(mapping, checkpoint, directory, null, CheckpointWriter.DEFAULT_SHARD_BYTES, row -> {});
+            new Conversion(mapping, checkpoint, null, CheckpointWriter.DEFAULT_SHARD_BYTES).write(directory, bytes -> {});
             try (var converted = Checkpoint.open(directory)) {
                 assertThat(converted.names()).hasSameSizeAs(mapping.rows());
                 for (String name : converted.names()) {
@@ -79,7 +79,7 @@ class MappingTest {
         Mapping mapping = Mapping.opm(DecoderConfig.read(source));
         String name = "model.norm.weight";
         try (var checkpoint = Checkpoint.open(source)) {
-            Conversion.write(mapping, checkpoint, directory, DType.BF16, CheckpointWriter.DEFAULT_SHARD_BYTES, row -> {});
+            new Conversion(mapping, checkpoint, DType.BF16, CheckpointWriter.DEFAULT_SHARD_BYTES).write(directory, bytes -> {});
             try (var converted = Checkpoint.open(directory)) {
                 for (int i = 0; i < 32; i++) {
                     int bits = checkpoint.data(name).get(ValueLayout.JAVA_INT_UNALIGNED, 4L * i);

@@ -1,0 +1,29 @@
+package kept;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import kept.checkpoint.CheckpointWriter;
+import kept.checkpoint.TensorSpec;
+import kept.checkpoint.TorchWriter;
+import kept.checkpoint.WeightWriter;
+
+/** The files weights can be stored in. */
+enum WeightFormat {
+    SAFETENSORS,
+    TORCH;
+
+    /** The name on the command line. */
+    @Override
+    public String toString() {
+        return name().toLowerCase(Locale.ROOT);
+    }
+
+    /** Starts writing weights into a directory. */
+    WeightWriter create(Path directory, List<TensorSpec> tensors, long largestFile) {
+        return switch (this) {
+            case SAFETENSORS -> CheckpointWriter.create(directory, tensors, largestFile);
+            case TORCH -> TorchWriter.create(directory, tensors, largestFile);
+        };
+    }
+}

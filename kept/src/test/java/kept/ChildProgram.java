@@ -1,0 +1,80 @@
+package kept;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+
+/** A program in a process of its own, which can be killed. */
+final class ChildProgram implements AutoCloseable {
+    private final Process process;
+    private final Path errors;
+
+    private ChildProgram(Process process, Path errors) {
+        this.process = process;
+        this.errors = errors;
+    }
+
+    /**
+     * Starts {@code kept <command>} on the module path.
+     *
+     * @param errors the file its remarks go to
+     * @param arguments anything with a text, such as paths
+     */
+    static ChildProgram start(Path errors, Object... arguments) {
+        Path java = Path.of(System.getProperty("java.home"), "bin", "java");
+        List<String> command = Stream.concat(
+                Stream.of(java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dkept.threads=1",
+                        "--module-path", System.getProperty("jdk.module.path"), "--class-path", System.getProperty("java.class.path"),
+                        "--module", "kept/kept.Main"),
+                Stream.of(arguments)).map(Object::toString).toList();
+        try {
+            Process process = new ProcessBuilder(command).redirectError(errors.toFile()).redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
+            return new ChildProgram(process, errors);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    boolean isAlive() {
+        return process.isAlive();
+    }
+
+    /** Asks it to end, as {@code kill} does. */
+    void terminate() {
+        process.destroy();
+    }
+
+    /** Ends it at once, as {@code kill -9} does; true if it was alive until then. */
+    boolean kill() {
+        process.destroyForcibly();
+        return join() == 128 + 9;
+    }
+
+    /** Waits for its end and tells the exit code. */
+    int join() {
+        try {
+            return process.waitFor();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** What it remarked. */
+    String remarks() {
+        try {
+            return Files.readString(errors);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Override
+    public void close() {
+        process.destroyForcibly();
+        join();
+    }
+}

@@ -1,0 +1,174 @@
+package kept;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileTime;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Stream;
+import kept.checkpoint.Checkpoint;
+import kept.checkpoint.CheckpointException;
+import kept.checkpoint.TensorEntry;
+import kept.mapping.Conversion;
+import kept.mapping.Mapping;
+import kept.model.Architecture;
+import kept.model.DecoderConfig;
+import kept.model.ModelTensor;
+import kept.tensor.DType;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** convert: verified, interrupted, taken up again, refused. KilledRunsTest kills it. */
+class ConvertTest {
+    @TempDir
+    private Path directory;
+
+    @Test
+    void whatIsReadBackIsComparedWithTheSource() throws IOException {
+        Path source = TinyTeacher.write(directory.resolve("orion"));
+        for (String[] form : new String[][] {{"f32", "copied"}, {"bf16", "converted"}}) {
+            Path output = directory.resolve(form[1]);
+            ProgramRun run = ProgramRun.of("convert", "--source", source, "--output", output, "--dtype", form[0], "--max-shard-size", 3000,
+                    "--verify");
+            assertThat(run.code()).as(run.err()).isZero();
+            try (var written = Checkpoint.open(output)) {
+                long bytes = written.names().stream().map(written::entry).mapToLong(TensorEntry::byteSize).sum();
+                assertThat(run.out()).contains("verified: %d tensors, %,d bytes, all as in the source".formatted(written.names().size(), bytes));
+            }
+        }
+    }
+
+    @Test
+    void aDamagedByteIsFoundAndNamed() throws IOException {
+        Path source = TinyTeacher.write(directory.resolve("orion"));
+        Mapping mapping = Mapping.opm(DecoderConfig.read(source));
+        for (DType dtype : List.of(DType.F32, DType.BF16)) {
+            Path output = Files.createDirectory(directory.resolve(dtype.label()));
+            try (var checkpoint = Checkpoint.open(source)) {
+                var conversion = new Conversion(mapping, checkpoint, dtype, 3000);
+                conversion.write(output, bytes -> {});
+                conversion.verify(output, bytes -> {});
+                TensorEntry victim;
+                try (var written = Checkpoint.open(output)) {
+                    victim = written.entry("model.layers.1.mlp.up_proj.weight");
+                }
+                flip(victim.file(), victim.offset() + 77);
+                assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> conversion.verify(output, bytes -> {}))
+                        .withMessageStartingWith("[verify] %s: tensor 'model.layers.1.mlp.up_proj.weight' at byte %d: is not as in "
+                                .formatted(victim.file(), victim.offset() + 77));
+            }
+        }
+    }
+
+    @Test
+    void anEndSignalKeepsTheFinishedFilesAndSaysHowToGoOn() throws IOException {
+        Path source = directory.resolve("orion");
+        assertThat(ProgramRun.of("pretrain", "--random", "--tokenizer", Fixtures.path("tokenizer"), "--hidden-size", 16, "--heads", 2,
+                "--layers", 100, "--intermediate-size", 16, "--dtype", "f32", "--output", source).code()).isZero();
+        Path output = directory.resolve("llama");
+        Path errors = directory.resolve("errors.log");
+        try (var run = ChildProgram.start(errors, conversion(source, output))) {
+            while (run.isAlive() && finished(output) < 3) {
+                Thread.onSpinWait();
+            }
+            ProgramRun second = ProgramRun.of(conversion(source, output, "--overwrite"));
+            assertThat(second.errorLines()).as("two at a time").containsExactly(
+                    "kept: [output] " + output + ": another run is making this output; wait for it, or choose another output");
+            run.terminate();
+            assertThat(run.join()).as("128 + SIGTERM: " + run.remarks()).isEqualTo(143);
+            assertThat(run.remarks().lines().filter(line -> !line.startsWith("WARNING"))).singleElement().asString()
+                    .isEqualTo("stopped; the finished weight files are in %s.partial; the same command with --resume goes on from there", output);
+        }
+        assertThat(output).doesNotExist();
+        assertThat(directory).isDirectoryNotContaining("glob:**.lock");
+        try (Stream<Path> files = Files.list(directory.resolve("llama.partial/files"))) {
+            assertThat(files).as("nothing half-written").noneMatch(file -> file.getFileName().toString().startsWith("."));
+        }
+
+        ProgramRun plain = ProgramRun.of(conversion(source, output));
+        assertThat(plain.code()).isEqualTo(1);
+        assertThat(plain.errorLines()).singleElement().asString().contains("llama.partial", "unfinished", "--resume", "--overwrite");
+        ProgramRun other = ProgramRun.of(conversion(source, output, "--resume", "--dtype", "bf16"));
+        assertThat(other.code()).isEqualTo(1);
+        assertThat(other.errorLines()).singleElement().asString().contains("dtype was as the source, is bf16");
+
+        FileTime time = Files.getLastModifiedTime(source.resolve("model.safetensors"));
+        Files.setLastModifiedTime(source.resolve("model.safetensors"), FileTime.fromMillis(0));
+        assertThat(ProgramRun.of(conversion(source, output, "--resume")).errorLines()).as("the source is another one now")
+                .singleElement().asString().contains("model.safetensors was ", "is ");
+        Files.setLastModifiedTime(source.resolve("model.safetensors"), time);
+
+        ProgramRun resumed = ProgramRun.of(conversion(source, output, "--resume", "--verify"));
+        assertThat(resumed.code()).as(resumed.err()).isZero();
+        assertThat(resumed.errorLines()).singleElement().asString().startsWith("going on: ").endsWith(" finished before");
+        assertThat(directory).isDirectoryNotContaining("glob:**.{partial,lock}");
+    }
+
+    @Test
+    void aDiskThatIsTooSmallIsToldBeforeAnythingIsWritten() throws IOException {
+        long free = Files.getFileStore(directory).getUsableSpace();
+        Path source = largeOrion(free + (1L << 30));
+        Path output = directory.resolve("llama");
+        ProgramRun run = ProgramRun.of("convert", "--source", source, "--output", output);
+        assertThat(run.code()).isEqualTo(1);
+        assertThat(run.errorLines()).singleElement().asString().startsWith("kept: [output] " + output + ": needs ")
+                .containsPattern(" bytes, but only [0-9,]+ are free there");
+        try (Stream<Path> left = Files.list(directory)) {
+            assertThat(left).containsExactly(source);
+        }
+    }
+
+    private static Object[] conversion(Path source, Path output, Object... more) {
+        Object[] basis = {"convert", "--source", source, "--output", output, "--max-shard-size", 1};
+        return Stream.of(basis, more).flatMap(Stream::of).toArray();
+    }
+
+    private static int finished(Path output) {
+        try (Stream<Path> files = Files.list(output.resolveSibling(output.getFileName() + ".partial").resolve("files"))) {
+            return (int) files.filter(file -> file.getFileName().toString().startsWith("model-")).count();
+        } catch (IOException e) {
+            return 0;
+        }
+    }
+
+    /** An Orion of zeros that occupy no disk: a file with holes. */
+    private Path largeOrion(long bytes) throws IOException {
+        Path source = Files.createDirectory(directory.resolve("orion"));
+        int width = 4096;
+        DecoderConfig config = DecoderConfig.builder(Architecture.ORION).vocabSize((int) (bytes / 2 / Float.BYTES / width)).hiddenSize(width)
+                .intermediateSize(16).layers(1).heads(64).keyValueHeads(1).headDimension(64).maxPositions(64).dtype(DType.F32).build();
+        config.write(source);
+        Files.copy(Fixtures.path("tokenizer/tokenizer.model"), source.resolve("tokenizer.model"));
+        var header = new StringBuilder("{");
+        long offset = 0;
+        for (ModelTensor tensor : ModelTensor.of(config)) {
+            long end = offset + tensor.shape().elementCount() * Float.BYTES;
+            header.append(String.format(Locale.ROOT, "%s\"%s\":{\"dtype\":\"F32\",\"shape\":%s,\"data_offsets\":[%d,%d]}", offset == 0 ? "" : ",",
+                    tensor.name(), tensor.shape(), offset, end));
+            offset = end;
+        }
+        byte[] json = header.append('}').toString().getBytes(StandardCharsets.UTF_8);
+        try (FileChannel file = FileChannel.open(source.resolve("model.safetensors"), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+            file.write(ByteBuffer.allocate(Long.BYTES + json.length).order(ByteOrder.LITTLE_ENDIAN).putLong(json.length).put(json).flip());
+            file.write(ByteBuffer.allocate(1), Long.BYTES + json.length + offset - 1);
+        }
+        return source;
+    }
+
+    private static void flip(Path file, long position) throws IOException {
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+            ByteBuffer one = ByteBuffer.allocate(1);
+            channel.read(one, position);
+            channel.write(one.put(0, (byte) (one.get(0) ^ 1)).flip(), position);
+        }
+    }
+}

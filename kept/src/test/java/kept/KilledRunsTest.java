@@ -1,0 +1,194 @@
+package kept;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Random;
+import java.util.TreeMap;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.IntSupplier;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * convert and distill, killed (SIGKILL) again and again wherever they are and taken up each time, come to the same bytes as undisturbed runs.
+ * {@code -Dkept.kills=N} kills each N times instead of {@value #KILLS}, with other seeds.
+ */
+class KilledRunsTest {
+    private static final int KILLS = 26;
+    private static final int CHOSEN = Integer.getInteger("kept.kills", KILLS);
+    private static final int STEPS = 6;
+    /** What a run may take from its start to the point where it is killed by the clock. */
+    private static final int LONGEST_MILLISECONDS = 1500;
+
+    @TempDir
+    private Path directory;
+    private final Random random = new Random(CHOSEN == KILLS ? 11 : CHOSEN);
+    private int kills;
+
+    @BeforeEach
+    void prepare() {
+        TinyTeacher.write(directory.resolve("orion"));
+        TinyTeacher.text(directory.resolve("text.txt"));
+    }
+
+    @Test
+    void aKilledConversionGoesOnToTheSameBytes() {
+        Path source = deepOrion();
+        Object[][] forms = {{}, {"--dtype", "bf16"}, {"--verify"}};
+        for (int chain = 0; kills < CHOSEN; chain++) {
+            Object[] form = forms[chain % forms.length];
+            Path undisturbed = directory.resolve("undisturbed" + chain % forms.length);
+            if (chain < forms.length) {
+                ProgramRun run = ProgramRun.of(conversion(source, undisturbed, form));
+                assertThat(run.code()).as(run.err()).isZero();
+            }
+            Path output = directory.resolve("killed" + chain);
+            Path partial = directory.resolve("killed" + chain + ".partial");
+            while (!Files.exists(output) || Files.exists(partial)) {
+                Object[] all = Files.exists(partial) ? with(form, "--resume") : form;
+                killOrFinish(0, () -> count(partial.resolve("files"), ".safetensors"), 12, conversion(source, output, all));
+            }
+            assertThat(contents(output)).as("chain %d", chain).isEqualTo(contents(undisturbed));
+            assertNothingBeside(output);
+        }
+        assertThat(kills).isGreaterThanOrEqualTo(CHOSEN);
+    }
+
+    @Test
+    void aKilledDistillationGoesOnToTheSameStateAndTheSameBytes() throws IOException {
+        Path undisturbed = directory.resolve("undisturbed");
+        assertThat(ProgramRun.of(distillation(undisturbed, "--stop-after", STEPS)).code()).isEqualTo(130);
+        byte[] state = Files.readAllBytes(state(undisturbed));
+        assertThat(ProgramRun.of(distillation(undisturbed, "--resume")).code()).isZero();
+        for (int chain = 0; kills < CHOSEN; chain++) {
+            Path output = directory.resolve("killed" + chain);
+            Path metrics = state(output).resolveSibling("metrics.jsonl");
+            boolean stopped = false;
+            while (!stopped) {
+                Object[] more = {"--stop-after", STEPS, "--save-every", 1};
+                stopped = killOrFinish(130, () -> lines(metrics), 2, distillation(output, resumed(output, more)));
+            }
+            assertThat(Files.readAllBytes(state(output))).as("weights, moments, place in the data after the last step").isEqualTo(state);
+            while (Files.exists(state(output)) || !Files.exists(output)) {
+                killOrFinish(0, () -> Files.exists(output) ? 1 : 0, 1, distillation(output, resumed(output)));
+            }
+            for (String file : List.of("model.safetensors", "config.json", "tokenizer.json")) {
+                assertThat(output.resolve(file)).hasSameBinaryContentAs(undisturbed.resolve(file));
+            }
+            assertThat(losses(output)).as("the same data in the same order").isEqualTo(losses(undisturbed)).hasSize(STEPS);
+            assertNothingBeside(output);
+        }
+        assertThat(kills).isGreaterThanOrEqualTo(CHOSEN);
+    }
+
+    /**
+     * Starts a run and kills it when it has done a little more than before, or after some time.
+     *
+     * @param code the exit code of a run that comes to its end
+     * @param done how far it is
+     * @param more how much more it may do at most
+     * @return whether it came to its end before it was killed
+     */
+    private boolean killOrFinish(int code, IntSupplier done, int more, Object... arguments) {
+        int goal = random.nextInt(4) == 0 ? Integer.MAX_VALUE : done.getAsInt() + 1 + random.nextInt(more);
+        long time = System.nanoTime() + random.nextInt(LONGEST_MILLISECONDS) * 1_000_000L + (goal == Integer.MAX_VALUE ? 0 : 60_000_000_000L);
+        long afterwards = random.nextInt(8_000_000);
+        try (var run = ChildProgram.start(directory.resolve("errors.log"), arguments)) {
+            while (run.isAlive() && System.nanoTime() < time && (goal == Integer.MAX_VALUE || done.getAsInt() < goal)) {
+                LockSupport.parkNanos(300_000);
+            }
+            LockSupport.parkNanos(afterwards);
+            if (run.kill()) {
+                kills++;
+                return false;
+            }
+            assertThat(run.join()).as(() -> Arrays.toString(arguments) + run.remarks()).isEqualTo(code);
+            return true;
+        }
+    }
+
+    /** Enough layers that there is much to interrupt. */
+    private Path deepOrion() {
+        Path source = directory.resolve("deep");
+        ProgramRun run = ProgramRun.of("pretrain", "--random", "--tokenizer", Fixtures.path("tokenizer"), "--hidden-size", 64, "--heads", 2,
+                "--intermediate-size", 96, "--layers", 6, "--dtype", "f32", "--output", source);
+        assertThat(run.code()).as(run.err()).isZero();
+        return source;
+    }
+
+    private static Object[] conversion(Path source, Path output, Object... more) {
+        return with(new Object[] {"convert", "--source", source, "--output", output, "--max-shard-size", 1}, more);
+    }
+
+    private Object[] distillation(Path output, Object... more) {
+        Path text = directory.resolve("text.txt");
+        return with(new Object[] {"distill", "--teacher", directory.resolve("orion"), "--corpus", text, "--evaluate", "held-out=" + text,
+            "--evaluation-tokens", 64, "--output", output, "--sequence-length", 16, "--batch-size", 2, "--tokens", STEPS * 2 * 16}, more);
+    }
+
+    private static Object[] resumed(Path output, Object... more) {
+        return Files.exists(state(output)) ? with(more, "--resume") : more;
+    }
+
+    private static Object[] with(Object[] basis, Object... more) {
+        return Stream.of(basis, more).flatMap(Stream::of).toArray();
+    }
+
+    private static Path state(Path output) {
+        return output.resolveSibling(output.getFileName() + ".training").resolve("state.safetensors");
+    }
+
+    private static List<String> losses(Path output) throws IOException {
+        return Files.readAllLines(output.resolve("metrics.jsonl")).stream().map(line -> line.replaceFirst(",\"seconds\".*", "")).toList();
+    }
+
+    private static int lines(Path file) {
+        try (Stream<String> lines = Files.lines(file)) {
+            return (int) lines.count();
+        } catch (IOException | UncheckedIOException e) {
+            return 0;
+        }
+    }
+
+    private static int count(Path folder, String ending) {
+        try (Stream<Path> files = Files.list(folder)) {
+            return (int) files.map(file -> file.getFileName().toString()).filter(name -> name.endsWith(ending) && !name.startsWith(".")).count();
+        } catch (IOException | UncheckedIOException e) {
+            return 0;
+        }
+    }
+
+    private static TreeMap<String, String> contents(Path output) {
+        var contents = new TreeMap<String, String>();
+        try (Stream<Path> files = Files.walk(output)) {
+            for (Path file : files.filter(Files::isRegularFile).toList()) {
+                byte[] digest = MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(file));
+                contents.put(output.relativize(file).toString(), HexFormat.of().formatHex(digest));
+            }
+        } catch (IOException | NoSuchAlgorithmException e) {
+            throw new IllegalStateException(e);
+        }
+        return contents;
+    }
+
+    /** Not a file, hidden or not, but the output. */
+    private void assertNothingBeside(Path output) {
+        try (Stream<Path> files = Files.list(directory)) {
+            assertThat(files.map(file -> file.getFileName().toString()).filter(name -> name.contains(output.getFileName().toString())))
+                    .containsExactly(output.getFileName().toString());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}
