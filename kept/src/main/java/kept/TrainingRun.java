@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import kept.checkpoint.OutputDirectory;
 import kept.distill.MetricsLog;
 import kept.distill.StepMetrics;
 import kept.distill.Trainer;
@@ -19,6 +20,7 @@ final class TrainingRun implements AutoCloseable {
     private static final long NONE = -1;
 
     private final Program program;
+    private final Path target;
     private final Path directory;
     private final Path state;
     private final Map<String, String> settings;
@@ -38,7 +40,7 @@ final class TrainingRun implements AutoCloseable {
     TrainingRun(Program program, Path output, Map<String, String> settings, boolean resume, boolean overwrite) {
         this.program = program;
         this.settings = settings;
-        Path target = output.toAbsolutePath().normalize();
+        target = output.toAbsolutePath().normalize();
         directory = target.resolveSibling(target.getFileName() + ".training");
         state = directory.resolve("state.safetensors");
         if (resume && !Files.exists(state)) {
@@ -125,13 +127,22 @@ final class TrainingRun implements AutoCloseable {
     void discard() {
         try {
             if (Files.exists(directory)) {
-                Files.deleteIfExists(state);
-                Files.deleteIfExists(metrics());
-                deleteTemporaries();
-                Files.delete(directory);
+                requireOnlyOurs();
+                OutputDirectory.discard(directory, target);
             }
         } catch (IOException e) {
             throw new ProgramException("[training] %s cannot be removed: %s".formatted(directory, e.getMessage()), e);
+        }
+    }
+
+    private void requireOnlyOurs() throws IOException {
+        try (DirectoryStream<Path> content = Files.newDirectoryStream(directory)) {
+            for (Path file : content) {
+                if (!file.equals(state) && !file.equals(metrics()) && !file.getFileName().toString().matches("\\..*\\.tmp")) {
+                    throw new ProgramException("[training] %s holds %s, which is not a training run's, so it is not removed"
+                            .formatted(directory, file.getFileName()));
+                }
+            }
         }
     }
 

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -69,6 +70,20 @@ public final class OutputDirectory implements AutoCloseable {
         } catch (IOException e) {
             throw new CheckpointException(DirectoryPlacement.OPERATION, path, "cannot be made: " + AtomicFiles.reason(e), e);
         }
+    }
+
+    /**
+     * Deletes a directory that lies beside an output and belongs to it. It gets a hidden name first, so that a kill in the middle leaves nothing that
+     * looks whole; the next run that makes the output deletes the rest.
+     *
+     * @param directory the directory
+     * @param target the output
+     * @throws IOException if it cannot be renamed or deleted
+     */
+    public static void discard(Path directory, Path target) throws IOException {
+        Path remains = DirectoryPlacement.sibling(target, SUFFIX);
+        Files.move(directory, remains, StandardCopyOption.ATOMIC_MOVE);
+        DirectoryPlacement.deleteTree(remains);
     }
 
     /** Deletes what runs that were killed had written. */

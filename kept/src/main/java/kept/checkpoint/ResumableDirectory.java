@@ -3,7 +3,6 @@ package kept.checkpoint;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -145,14 +144,7 @@ public final class ResumableDirectory implements AutoCloseable {
                 throw new CheckpointException(OPERATION, partial, "is not an unfinished output, yet in its place; move it away");
             }
         }
-        discard();
-    }
-
-    /** Deletes all under another name, so that a kill in the middle leaves nothing that looks like something to go on with. */
-    private void discard() throws IOException {
-        Path remains = DirectoryPlacement.sibling(target, "partial");
-        Files.move(partial, remains, StandardCopyOption.ATOMIC_MOVE);
-        DirectoryPlacement.deleteTree(remains);
+        OutputDirectory.discard(partial, target);
     }
 
     /**
@@ -217,7 +209,7 @@ public final class ResumableDirectory implements AutoCloseable {
             if (!isInPlace()) {
                 DirectoryPlacement.put(directory(), target, overwrite, directory());
             }
-            discard();
+            OutputDirectory.discard(partial, target);
         } catch (IOException e) {
             throw new CheckpointException(OPERATION, partial, "the journal cannot be deleted (the output is in place): " + AtomicFiles.reason(e), e);
         }
@@ -230,7 +222,7 @@ public final class ResumableDirectory implements AutoCloseable {
             pending = false;
             try (lock) {
                 if (finishedFiles().isEmpty() && !isInPlace()) {
-                    discard();
+                    OutputDirectory.discard(partial, target);
                 }
             } catch (IOException e) {
                 throw new CheckpointException(OPERATION, partial, "the unfinished output cannot be deleted: " + AtomicFiles.reason(e), e);
