@@ -25,7 +25,7 @@ import java.util.OptionalInt;
 public final class TokenizerFiles {
     static final String CONFIG_FILE = "tokenizer_config.json";
     private static final String MARKS_FILE = "special_tokens_map.json";
-    private static final String CHAT_TEMPLATE_FILE = "chat_template.jinja";
+    static final String CHAT_TEMPLATE_FILE = "chat_template.jinja";
     private static final String GENERIC_CLASS = "PreTrainedTokenizerFast";
     private static final List<String> MARKS = List.of("bos_token", "eos_token", "unk_token", "pad_token");
 

@@ -1,0 +1,113 @@
+package kept.tokenizer;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.stream.IntStream;
+import kept.tokenizer.SentencePieceModel.Piece;
+import kept.tokenizer.Vocabulary.Kind;
+import kept.tokenizer.Vocabulary.Token;
+
+/** Reads a {@link Vocabulary} from a checkpoint's directory: from {@code tokenizer.model} where there is one, else from {@code tokenizer.json}. */
+final class VocabularyReader {
+    private static final String ADDED_TOKENS_FILE = "added_tokens.json";
+    /** What no token scores: tokens that are found whole are never merged. */
+    private static final float NO_SCORE = -1000;
+    private static final int LARGEST_GAP = 1_000_000;
+
+    private final Path directory;
+    private final TokenizerSettings settings;
+    private final List<Token> tokens = new ArrayList<>();
+
+    private VocabularyReader(Path directory) throws IOException {
+        this.directory = directory;
+        this.settings = TokenizerSettings.read(directory);
+    }
+
+    static Vocabulary read(Path directory) {
+        Path model = directory.resolve(Tokenizer.SENTENCEPIECE_FILE);
+        Path json = directory.resolve(Tokenizer.JSON_FILE);
+        try {
+            if (Files.isRegularFile(model)) {
+                return new VocabularyReader(directory).fromSentencePiece(model);
+            }
+            if (Files.isRegularFile(json)) {
+                return new VocabularyReader(directory).fromJson(json);
+            }
+        } catch (IOException e) {
+            throw new TokenizerException("[tokenizer] the tokenizer of " + directory + " cannot be read: " + e.getMessage(), e);
+        }
+        throw new TokenizerException("[tokenizer] " + directory + " has neither " + Tokenizer.SENTENCEPIECE_FILE + " nor " + Tokenizer.JSON_FILE
+                + ": copy the tokenizer of the checkpoint there");
+    }
+
+    private Vocabulary fromSentencePiece(Path file) throws IOException {
+        var model = SentencePieceModel.parse(Files.readAllBytes(file), file.toString());
+        if (!model.isBpe() || model.whitespaceAsSuffix()) {
+            throw new TokenizerException("[tokenizer] " + file + (model.isBpe() ? " puts spaces at the end of words (treat_whitespace_as_suffix)"
+                    : " is a unigram model") + ", which cannot be carried over; only BPE with spaces before words can");
+        }
+        for (Piece piece : model.pieces()) {
+            Kind kind = Kind.values()[piece.type().ordinal()];
+            tokens.add(new Token(kind == Kind.USER_DEFINED ? spaced(piece.text()) : piece.text(), piece.score(), kind));
+        }
+        for (Map.Entry<String, JsonNode> added : TokenizerSettings.readJson(directory.resolve(ADDED_TOKENS_FILE)).properties()) {
+            add(added.getValue().asInt(-1), added.getKey(), false, ADDED_TOKENS_FILE);
+        }
+        for (Map.Entry<String, JsonNode> added : settings.addedTokens().properties()) {
+            int id = added.getKey().matches("\\d{1,9}") ? Integer.parseInt(added.getKey()) : -1;
+            add(id, added.getValue().path("content").asText(), added.getValue().path("special").asBoolean(), TokenizerFiles.CONFIG_FILE);
+        }
+        return new Vocabulary(tokens, mark("bos_token", model.bosPiece()), mark("eos_token", model.eosPiece()),
+                mark("unk_token", model.unknownPiece()), mark("pad_token", null), settings.flag("add_bos_token"), settings.flag("add_eos_token"),
+                settings.flag("add_prefix_space").orElse(model.dummyPrefix()), model.removeExtraSpaces(), model.charsMap().length > 0,
+                settings.chatTemplate(), Optional.empty());
+    }
+
+    private Vocabulary fromJson(Path file) throws IOException {
+        var model = new ByteLevelModel(file, TokenizerSettings.readJson(file));
+        model.vocabulary().forEach((text, id) -> put(id, new Token(text, 0, Kind.NORMAL), Tokenizer.JSON_FILE));
+        for (JsonNode added : model.addedTokens()) {
+            Kind kind = added.path("special").asBoolean() ? Kind.CONTROL : Kind.USER_DEFINED;
+            put(added.path("id").asInt(-1), new Token(added.path("content").asText(), 0, kind), Tokenizer.JSON_FILE);
+        }
+        return new Vocabulary(tokens, mark("bos_token", null), mark("eos_token", null), mark("unk_token", null), mark("pad_token", null),
+                Optional.of(settings.flag("add_bos_token").orElse(model.templateBegins())),
+                Optional.of(settings.flag("add_eos_token").orElse(model.templateEnds())), false, false, false, settings.chatTemplate(),
+                Optional.of(model.byteLevel()));
+    }
+
+    /** Puts an added token in its place, which is after the pieces; pieces that are named again stay what they are, but for plain ones. */
+    private void add(int id, String text, boolean special, String file) {
+        Kind present = id >= 0 && id < tokens.size() ? tokens.get(id).kind() : Kind.UNUSED;
+        if (present == Kind.UNUSED || present == Kind.USER_DEFINED || present == Kind.NORMAL) {
+            put(id, new Token(special ? text : spaced(text), NO_SCORE, special ? Kind.CONTROL : Kind.USER_DEFINED), file);
+        }
+    }
+
+    private void put(int id, Token token, String file) {
+        if (id < 0 || id > tokens.size() + LARGEST_GAP) {
+            throw new TokenizerException("[tokenizer] %s: the token %s has no sound id".formatted(directory.resolve(file), token.text()));
+        }
+        while (tokens.size() <= id) {
+            tokens.add(Vocabulary.unused(tokens.size()));
+        }
+        tokens.set(id, token);
+    }
+
+    /** The id of a mark by the name the configuration gives it, or else its own. */
+    private OptionalInt mark(String key, String otherwise) {
+        String text = settings.mark(key).orElse(otherwise);
+        return IntStream.range(0, tokens.size()).filter(id -> tokens.get(id).text().equals(text)).findFirst();
+    }
+
+    private static String spaced(String text) {
+        return text.replace(SentencePieceModel.SPACE, ' ');
+    }
+}
