@@ -22,6 +22,7 @@ module kept {
     exports kept.demo;
     exports kept.distill;
     exports kept.evaluation;
+    exports kept.gguf;
     exports kept.mapping;
     exports kept.model;
     exports kept.report;

@@ -9,6 +9,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.UnaryOperator;
@@ -192,6 +193,33 @@ class BadInputTest {
     }
 
     @Test
+    void anExportOfWhatCannotBeExported() throws IOException {
+        TinyTeacher.write(source);
+        assertRefused(export(output), "OrionForCausalLM", "kept convert --source " + source);
+        copy("llama");
+        assertRefused(export(output), "tokenizer of " + source, "vocab_size 160");
+        Files.delete(source.resolve("tokenizer.model"));
+        assertRefused(export(output), source + " has neither tokenizer.model nor tokenizer.json: copy the tokenizer");
+        assertRefused(ProgramRun.of("export", "--source", directory.resolve("no"), "--output", output, "--type", "f32"),
+                directory.resolve("no") + ": cannot be read");
+    }
+
+    @Test
+    void anExportOverWhatMustNotBeReplaced() throws IOException {
+        TinyTeacher.write(directory.resolve("orion"));
+        ProgramRun made = ProgramRun.of("convert", "--source", directory.resolve("orion"), "--output", source, "--overwrite");
+        assertThat(made.code()).as(made.err()).isZero();
+        for (String input : new String[] {"model.safetensors", "config.json", "tokenizer.model"}) {
+            byte[] before = Files.readAllBytes(source.resolve(input));
+            assertOneLine(export(source.resolve(input), "--overwrite"), input, "is what is read");
+            assertThat(source.resolve(input)).hasBinaryContent(before);
+        }
+        assertOneLine(export(directory, "--overwrite"), "is a directory");
+        assertThat(export(source.resolve("model.gguf")).code()).as("beside its source it may lie").isZero();
+        assertThat(export(source.resolve("model.gguf"), "--overwrite").code()).isZero();
+    }
+
+    @Test
     void aTokenizerThatExceedsTheVocabulary() throws IOException {
         copy("orion-safetensors");
         Files.copy(Fixtures.path("tokenizer/tokenizer.model"), source.resolve("tokenizer.model"));
@@ -269,7 +297,7 @@ class BadInputTest {
     private void copy(String fixture) throws IOException {
         try (Stream<Path> files = Files.list(Fixtures.path(fixture))) {
             for (Path file : files.toList()) {
-                Files.copy(file, source.resolve(file.getFileName()));
+                Files.copy(file, source.resolve(file.getFileName()), StandardCopyOption.REPLACE_EXISTING);
             }
         }
     }
@@ -287,6 +315,11 @@ class BadInputTest {
         String after = change.apply(before);
         assertThat(after).isNotEqualTo(before);
         Files.writeString(config, after);
+    }
+
+    private ProgramRun export(Path file, Object... more) {
+        List<Object> basis = List.of("export", "--source", source, "--output", file, "--type", "f32");
+        return ProgramRun.of(Stream.concat(basis.stream(), Stream.of(more)).toArray());
     }
 
     private ProgramRun convert() {

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -69,6 +70,29 @@ class ProgramsTest {
         assertThat(ProgramRun.of("convert", "--source", teacher, "--output", output, "--dtype", "bf16", "--overwrite").code()).isZero();
         assertThat(DecoderConfig.read(output).dtype()).isEqualTo(DType.BF16);
         assertThat(directory).isDirectoryNotContaining("glob:**.{partial,old}");
+    }
+
+    @Test
+    void exportMakesOneFileOfALlamaAndReplacesOnlyWhenAllowed() throws IOException {
+        Path orion = TinyTeacher.write(directory.resolve("orion"));
+        Path llama = directory.resolve("llama");
+        Path output = directory.resolve("made/llama.gguf");
+        assertThat(ProgramRun.of("convert", "--source", orion, "--output", llama).code()).isZero();
+        ProgramRun run = ProgramRun.of("export", "--source", llama, "--output", output, "--type", "f16");
+        assertThat(run.code()).as(run.err()).isZero();
+        assertThat(run.err()).isEmpty();
+        assertThat(run.out().lines()).containsExactly("weights: safetensors, 1 file",
+                "21 tensors as f16, 420 tokens, %,d bytes".formatted(Files.size(output)), output.toString());
+        byte[] before = Files.readAllBytes(output);
+        assertThat(before).startsWith("GGUF".getBytes(StandardCharsets.US_ASCII)).containsSequence("llama.rope.freq_base".getBytes(StandardCharsets.US_ASCII));
+        assertThat(output.getParent()).isDirectoryNotContaining("glob:**.tmp");
+
+        assertThat(ProgramRun.of("export", "--source", llama, "--output", output, "--type", "f32").err()).contains("exists", "--overwrite");
+        assertThat(output).hasBinaryContent(before);
+        ProgramRun again = ProgramRun.of("export", "--source", llama, "--output", output, "--type", "Q8_0", "--overwrite", "--format", "GGUF");
+        assertThat(again.code()).as(again.err()).isZero();
+        assertThat(again.err()).startsWith("note: 16 matrices are stored as f16: their rows are not whole blocks of 32");
+        assertThat(Files.readAllBytes(output)).isNotEqualTo(before);
     }
 
     @Test

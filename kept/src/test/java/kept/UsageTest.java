@@ -9,7 +9,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** What the programs say of themselves, and of command lines they cannot read. */
 class UsageTest {
     @ParameterizedTest
-    @ValueSource(strings = {"distill", "convert", "verify", "evaluate", "generate", "pretrain", "logits", "info"})
+    @ValueSource(strings = {"distill", "convert", "export", "verify", "evaluate", "generate", "pretrain", "logits", "info"})
     void everyCommandExplainsItself(String command) {
         ProgramRun run = ProgramRun.of(command, "--help");
         assertThat(run.code()).isZero();
@@ -23,7 +23,8 @@ class UsageTest {
     void theDispatcherNamesEveryCommandAndTheDemo() {
         ProgramRun run = ProgramRun.of("--help");
         assertThat(run.code()).isZero();
-        assertThat(run.out()).contains("distill", "convert", "verify", "evaluate", "generate", "pretrain", "logits", "info", "kept distill --demo");
+        assertThat(run.out()).contains("distill", "convert", "export", "verify", "evaluate", "generate", "pretrain", "logits", "info",
+                "kept distill --demo");
         assertThat(run.out()).as("each command is told by its first sentence")
                 .contains("Tells how faithfully a student follows its teacher, text by text.");
     }
@@ -61,6 +62,9 @@ class UsageTest {
         "convert --source a --output b --dtype i8",
         "convert --source a --output b --max-shard-size big",
         "convert --source a --output b --nonsense",
+        "export --source a --output b.gguf",
+        "export --source a --output b.gguf --type q4_k",
+        "export --source a --output b.onnx --type f16 --format onnx",
         "generate --model a --prompt b --temperature -1",
         "generate --model a --prompt b --top-p 2",
         "generate --model a --prompt b --threads 0",

@@ -42,7 +42,7 @@ class ArchitectureTest {
                 "kept.tensor", "kept.autograd", "kept.nn", "kept.optim", "kept.backend", "kept.backend.cpu",
                 "kept.cuda",
                 "kept", "kept.checkpoint", "kept.tokenizer", "kept.model", "kept.mapping", "kept.distill", "kept.evaluation", "kept.report",
-                "kept.demo");
+                "kept.demo", "kept.gguf");
     }
 
     @Test
@@ -70,11 +70,12 @@ class ArchitectureTest {
         holds(noClasses().that().resideOutsideOfPackage(CPU).should().dependOnClassesThat().resideInAPackage(CPU));
     }
 
-    /** What may: tensors and their kernels; files that are memory-mapped or streamed: checkpoints, the tokens of a corpus, ids and logits. */
+    /** What may: tensors and their kernels; files that are memory-mapped or streamed: checkpoints, what is made of them, a corpus, ids and logits. */
     @Test
     void offHeapMemoryIsTouchedOnlyWhereItIsTheSubject() {
         holds(noClasses()
-                .that().resideOutsideOfPackages("kept.tensor..", "kept.backend..", CUDA, "kept.checkpoint..", "kept.model..", "kept.distill..", BENCH)
+                .that().resideOutsideOfPackages("kept.tensor..", "kept.backend..", CUDA, "kept.checkpoint..", "kept.gguf..", "kept.model..", "kept.distill..",
+                        BENCH)
                 .and().doNotHaveFullyQualifiedName("kept.Logits").should().dependOnClassesThat().resideInAPackage("java.lang.foreign.."));
     }
 
@@ -102,7 +103,7 @@ class ArchitectureTest {
 
     @Test
     void thePackagesBelowTheProgramsHaveNoCycles() {
-        holds(slices().matching("kept.(checkpoint|tokenizer|model|mapping|distill|evaluation|report|demo)..").should().beFreeOfCycles());
+        holds(slices().matching("kept.(checkpoint|tokenizer|model|mapping|distill|evaluation|report|demo|gguf)..").should().beFreeOfCycles());
     }
 
     private static void holds(ArchRule rule) {

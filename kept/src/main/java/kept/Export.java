@@ -1,0 +1,114 @@
+package kept;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Stream;
+import kept.checkpoint.Checkpoint;
+import kept.checkpoint.OutputFile;
+import kept.gguf.GgufExport;
+import kept.gguf.GgufType;
+import kept.model.DecoderConfig;
+import kept.tokenizer.Vocabulary;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** {@code kept export}: writes a Llama checkpoint as one file for another engine. */
+@Command(name = "export", description = {
+    "Writes a Llama checkpoint as one GGUF file, which llama.cpp and what is built on it run.",
+    "Settings, tokenizer and weights are in it; nothing else is needed. An Orion is converted or distilled first."
+})
+public final class Export extends Program {
+    private static final String EXTENSION = ".gguf";
+
+    /** The formats a checkpoint can be written in. */
+    enum Format {
+        GGUF;
+
+        /** The name on the command line. */
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    /** What matrices are stored in. */
+    enum MatrixType {
+        F32, F16, BF16, Q8_0;
+
+        /** The name on the command line. */
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    @Option(names = "--source", paramLabel = "DIR", required = true, description = "The Llama checkpoint: config.json, weights, tokenizer.model.")
+    private Path source;
+
+    @Option(names = "--output", paramLabel = "FILE", required = true, description = "The file to make; appears whole or not at all.")
+    private Path output;
+
+    @Option(names = "--format", paramLabel = "NAME", defaultValue = "gguf", description = "The file's format: gguf (default).")
+    private Format format;
+
+    @Option(names = "--type", paramLabel = "TYPE", required = true,
+            description = "Store matrices as ${COMPLETION-CANDIDATES}; vectors are f32 in each. q8_0 takes 8.5 bits for an element.")
+    private MatrixType type;
+
+    @Option(names = "--overwrite", description = "Replace a file that exists.")
+    private boolean overwrite;
+
+    /** For the command line. */
+    public Export() {}
+
+    /**
+     * Runs the program and ends the process.
+     *
+     * @param arguments the command line
+     */
+    public static void main(String[] arguments) {
+        System.exit(execute(new Export(), arguments));
+    }
+
+    @Override
+    int run() {
+        DecoderConfig config = DecoderConfig.read(source);
+        GgufExport.requireLlama(source, config);
+        Vocabulary tokenizer = Vocabulary.read(source);
+        try (var checkpoint = Checkpoint.open(source)) {
+            var export = GgufExport.of(checkpoint, config, tokenizer, modelName(), GgufType.valueOf(type.name()));
+            try (var file = OutputFile.prepare(format.toString(), output, export.byteSize(), overwrite, inputs());
+                    var progress = new CountedProgress(format + " bytes", export.byteSize(), err())) {
+                var done = new AtomicLong();
+                export.write(file, bytes -> progress.show(done.addAndGet(bytes)));
+                file.commit();
+            }
+            export.remarks().forEach(remark -> err().println("note: " + remark));
+            out().println("weights: " + checkpoint.description());
+            out().println("%d tensors as %s, %d tokens, %,d bytes".formatted(export.tensorCount(), type, config.vocabSize(), export.byteSize()));
+        }
+        out().println(output);
+        return 0;
+    }
+
+    private String modelName() {
+        try {
+            return source.toRealPath().getFileName().toString();
+        } catch (IOException e) {
+            throw new ProgramException("[gguf] %s cannot be resolved: %s".formatted(source, e.getMessage()), e);
+        }
+    }
+
+    /** What must not be replaced: all files of the source but GGUF files, which nothing is read from. */
+    private List<Path> inputs() {
+        try (Stream<Path> files = Files.list(source)) {
+            return files.filter(file -> !file.toString().endsWith(EXTENSION)).toList();
+        } catch (IOException e) {
+            throw new ProgramException("[gguf] %s cannot be listed: %s".formatted(source, e.getMessage()), e);
+        }
+    }
+}

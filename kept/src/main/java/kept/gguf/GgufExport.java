@@ -1,0 +1,176 @@
+package kept.gguf;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.LongConsumer;
+import java.util.stream.IntStream;
+import kept.checkpoint.Checkpoint;
+import kept.checkpoint.CheckpointException;
+import kept.checkpoint.OutputFile;
+import kept.model.Architecture;
+import kept.model.CheckpointWeights;
+import kept.model.DecoderConfig;
+import kept.nn.RopeScaling;
+import kept.tensor.Shape;
+import kept.tokenizer.TokenizerException;
+import kept.tokenizer.Vocabulary;
+import kept.tokenizer.Vocabulary.Kind;
+
+/**
+ * A Llama checkpoint on its way into one GGUF file. Everything that can be checked without reading weights is checked when it is made; then
+ * {@link #write} streams the tensors through, a few rows of one at a time.
+ */
+public final class GgufExport {
+    private static final String OPERATION = "gguf";
+    private static final double SAME = 1e-6;
+
+    private final Checkpoint checkpoint;
+    private final List<GgufTensor> tensors = new ArrayList<>();
+    private final List<String> remarks = new ArrayList<>();
+    private final float[] ropeDivisors;
+    private final GgufLayout layout;
+
+    private GgufExport(Checkpoint checkpoint, DecoderConfig config, Vocabulary tokenizer, String name, GgufType type) {
+        this.checkpoint = checkpoint;
+        this.ropeDivisors = config.ropeScaling() instanceof RopeScaling.Llama3 scaling
+                ? RopeFrequencies.divisors(config.headDimension(), config.ropeTheta(), scaling) : new float[0];
+        if (ropeDivisors.length > 0) {
+            tensors.add(new GgufTensor(LlamaTensors.ROPE_FREQUENCIES, GgufType.F32, Shape.of(ropeDivisors.length), "", 0));
+        }
+        tensors.addAll(LlamaTensors.of(config, type));
+        this.layout = new GgufLayout(LlamaMetadata.of(config, name, type, tokenizer), tensors);
+        remark(config, tokenizer, type);
+    }
+
+    /**
+     * Checks a checkpoint and plans its file.
+     *
+     * @param checkpoint the weights; must stay open while the file is written
+     * @param config what they are: a Llama
+     * @param tokenizer the tokenizer that belongs to them
+     * @param name what to call the model: {@code general.name}
+     * @param type what matrices are stored in
+     * @return the plan
+     * @throws CheckpointException if it is no Llama, scaled in a way that llama.cpp cannot follow, or its tensors are not what the configuration says
+     * @throws TokenizerException if the tokenizer has pieces that the model has no embedding for
+     */
+    public static GgufExport of(Checkpoint checkpoint, DecoderConfig config, Vocabulary tokenizer, String name, GgufType type) {
+        Path directory = checkpoint.directory();
+        requireLlama(directory, config);
+        requireScaling(directory, config.ropeScaling());
+        CheckpointWeights.requireTensors(checkpoint, config);
+        IntStream.range(config.vocabSize(), tokenizer.tokens().size()).filter(id -> isPiece(tokenizer.tokens().get(id).kind())).findAny()
+                .ifPresent(id -> {
+                    throw new TokenizerException("[gguf] the tokenizer of %s has pieces beyond the model's vocabulary (vocab_size %d), such as %d"
+                            .formatted(directory, config.vocabSize(), id) + ": use the tokenizer that belongs to the checkpoint");
+                });
+        return new GgufExport(checkpoint, config, tokenizer, name, type);
+    }
+
+    /**
+     * Refuses what is no Llama, and says what to do.
+     *
+     * @param directory where the configuration is from
+     * @param config the configuration
+     * @throws CheckpointException if it is an Orion
+     */
+    public static void requireLlama(Path directory, DecoderConfig config) {
+        if (config.architecture() != Architecture.LLAMA) {
+            throw new CheckpointException(OPERATION, directory,
+                    "is an %s, and a Llama is written: make one of it first, with kept distill, or kept convert --source %s --output DIR"
+                            .formatted(config.architecture().className(), directory));
+        }
+    }
+
+    private static void requireScaling(Path directory, RopeScaling scaling) {
+        if (scaling instanceof RopeScaling.Yarn yarn) {
+            boolean usual = yarn.betaFast() == 32 && yarn.betaSlow() == 1 && yarn.truncate()
+                    && Math.abs(yarn.attentionFactor() - RopeScaling.Yarn.attentionFactor(yarn.factor())) < SAME;
+            if (!usual) {
+                throw new CheckpointException(OPERATION, directory, "scales positions by YaRN with settings of its own (beta_fast, beta_slow, "
+                        + "attention_factor or truncate), which readers of GGUF files take in different ways; only the usual ones are written");
+            }
+        }
+    }
+
+    private static boolean isPiece(Kind kind) {
+        return kind == Kind.NORMAL || kind == Kind.BYTE || kind == Kind.UNKNOWN;
+    }
+
+    private void remark(DecoderConfig config, Vocabulary tokenizer, GgufType type) {
+        long otherwise = tensors.stream().filter(tensor -> tensor.shape().rank() > 1 && tensor.type() != type).count();
+        if (otherwise > 0) {
+            remarks.add("%d matrices are stored as f16: their rows are not whole blocks of %d".formatted(otherwise, type.blockElements()));
+        }
+        if (config.ropeScaling() instanceof RopeScaling.DynamicNtk) {
+            remarks.add("dynamic rope scaling is left out: the file holds up to its %d positions, not beyond".formatted(config.maxPositions()));
+        }
+        int dropped = tokenizer.tokens().size() - config.vocabSize();
+        if (dropped > 0) {
+            remarks.add("%d added tokens are left out: the model has no embeddings for them".formatted(dropped));
+        }
+        if (tokenizer.removesExtraSpaces() || tokenizer.normalizes()) {
+            remarks.add("the tokenizer %s, which llama.cpp does not: some texts get other ids there".formatted(
+                    tokenizer.normalizes() ? "rewrites characters before it looks for pieces" : "makes runs of spaces one"));
+        }
+    }
+
+    /**
+     * The size of the file.
+     *
+     * @return bytes
+     */
+    public long byteSize() {
+        return layout.byteSize();
+    }
+
+    /**
+     * How many tensors the file will hold.
+     *
+     * @return their number
+     */
+    public int tensorCount() {
+        return tensors.size();
+    }
+
+    /**
+     * What a user should know of this file.
+     *
+     * @return a line for each; empty where nothing is unusual
+     */
+    public List<String> remarks() {
+        return List.copyOf(remarks);
+    }
+
+    /**
+     * Writes everything; the caller commits the file.
+     *
+     * @param file a file of {@link #byteSize()}
+     * @param progress is told the bytes of tensors written since it was last told, one thread at a time
+     * @throws CheckpointException if an element cannot be stored in the type, naming its tensor, or the disk refuses
+     */
+    public void write(OutputFile file, LongConsumer progress) {
+        file.write(ByteBuffer.wrap(layout.header()), 0);
+        for (int i = 0; i < tensors.size(); i++) {
+            GgufTensor tensor = tensors.get(i);
+            if (tensor.name().equals(LlamaTensors.ROPE_FREQUENCIES)) {
+                var bytes = ByteBuffer.allocate(Math.toIntExact(tensor.byteSize())).order(ByteOrder.LITTLE_ENDIAN);
+                bytes.asFloatBuffer().put(ropeDivisors);
+                file.write(bytes, layout.offset(i));
+            } else {
+                MemorySegment data = checkpoint.data(tensor.source());
+                new TensorStream(tensor, checkpoint.entry(tensor.source()), data).write(file, layout.offset(i), bytes -> {
+                    synchronized (progress) {
+                        progress.accept(bytes);
+                    }
+                });
+            }
+            int padding = (int) (GgufLayout.aligned(tensor.byteSize()) - tensor.byteSize());
+            file.write(ByteBuffer.allocate(padding), layout.offset(i) + tensor.byteSize());
+        }
+    }
+}

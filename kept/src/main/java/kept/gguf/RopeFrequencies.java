@@ -1,0 +1,28 @@
+package kept.gguf;
+
+import kept.nn.RopeScaling;
+
+/** The tensor {@code rope_freqs.weight}: what llama.cpp divides each rotary frequency by. */
+final class RopeFrequencies {
+    private RopeFrequencies() {}
+
+    /**
+     * The divisors of Llama 3's scaling. With {@code s} as in {@link RopeScaling.Llama3} it is {@code 1 / ((1 - s) / factor + s)}: 1 for short waves,
+     * {@code factor} for long ones.
+     *
+     * @param headDimension the head dimension {@code d}
+     * @param theta the base of the frequencies
+     * @param scaling the scaling
+     * @return a divisor for each pair, {@code d / 2} of them
+     */
+    static float[] divisors(int headDimension, double theta, RopeScaling.Llama3 scaling) {
+        var divisors = new float[headDimension / 2];
+        for (int i = 0; i < divisors.length; i++) {
+            double turns = scaling.originalMaxPositions() * Math.pow(theta, -2.0 * i / headDimension) / (2 * Math.PI);
+            double kept = Math.clamp(
+                    (turns - scaling.lowFrequencyFactor()) / (scaling.highFrequencyFactor() - scaling.lowFrequencyFactor()), 0.0, 1.0);
+            divisors[i] = (float) (1 / ((1 - kept) / scaling.factor() + kept));
+        }
+        return divisors;
+    }
+}
