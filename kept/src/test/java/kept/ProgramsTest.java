@@ -84,7 +84,8 @@ class ProgramsTest {
         assertThat(run.out().lines()).containsExactly("weights: safetensors, 1 file",
                 "21 tensors as f16, 420 tokens, %,d bytes".formatted(Files.size(output)), output.toString());
         byte[] before = Files.readAllBytes(output);
-        assertThat(before).startsWith("GGUF".getBytes(StandardCharsets.US_ASCII)).containsSequence("llama.rope.freq_base".getBytes(StandardCharsets.US_ASCII));
+        assertThat(before).startsWith("GGUF".getBytes(StandardCharsets.US_ASCII))
+                .containsSequence("llama.rope.freq_base".getBytes(StandardCharsets.US_ASCII));
         assertThat(output.getParent()).isDirectoryNotContaining("glob:**.tmp");
 
         assertThat(ProgramRun.of("export", "--source", llama, "--output", output, "--type", "f32").err()).contains("exists", "--overwrite");

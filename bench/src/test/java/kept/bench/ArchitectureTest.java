@@ -74,8 +74,8 @@ class ArchitectureTest {
     @Test
     void offHeapMemoryIsTouchedOnlyWhereItIsTheSubject() {
         holds(noClasses()
-                .that().resideOutsideOfPackages("kept.tensor..", "kept.backend..", CUDA, "kept.checkpoint..", "kept.gguf..", "kept.model..", "kept.distill..",
-                        BENCH)
+                .that().resideOutsideOfPackages("kept.tensor..", "kept.backend..", CUDA, "kept.checkpoint..", "kept.gguf..", "kept.model..",
+                        "kept.distill..", BENCH)
                 .and().doNotHaveFullyQualifiedName("kept.Logits").should().dependOnClassesThat().resideInAPackage("java.lang.foreign.."));
     }
 

@@ -34,7 +34,7 @@ final class Q8Blocks {
             short half = Float.floatToFloat16(scale);
             target[at] = (byte) half;
             target[at + 1] = (byte) (half >> Byte.SIZE);
-            // Where the inverse of a tiny scale overflows, the scale is 0 as f16, and so are all elements; ggml's reference leaves their bytes undefined.
+            // Where the inverse of a tiny scale overflows, the scale is 0 as f16, and so are all elements; the reference leaves their bytes open.
             float inverse = 1 / scale;
             round(row, from, Float.isInfinite(inverse) ? 0 : inverse, target, at + 2);
             at += BYTES;

@@ -10,8 +10,8 @@ import kept.tokenizer.Vocabulary.ByteLevel;
 import kept.tokenizer.Vocabulary.Splitting;
 
 /**
- * A {@code tokenizer.json} that is byte-level BPE: text is split into words, each is spelled in the 256 signs that stand for bytes, and pairs are merged
- * in the order of a list. How text is split is recognised only where it is GPT-2's or Llama 3's way.
+ * A {@code tokenizer.json} that is byte-level BPE: text is split into words, each is spelled in the 256 signs that stand for bytes, and pairs are
+ * merged in the order of a list. How text is split is recognised only where it is GPT-2's or Llama 3's way.
  */
 final class ByteLevelModel {
     private static final String LLAMA3_WORDS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*"

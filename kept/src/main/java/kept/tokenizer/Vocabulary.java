@@ -6,8 +6,8 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
- * A BPE tokenizer as data, for formats that carry the vocabulary themselves instead of its file: one of SentencePiece's, whose merges follow from scores,
- * or a byte-level one, whose merges are a list.
+ * A BPE tokenizer as data, for formats that carry the vocabulary themselves instead of its file: one of SentencePiece's, whose merges follow from
+ * scores, or a byte-level one, whose merges are a list.
  *
  * @param tokens the tokens, in the order of their ids
  * @param bos the id that begins a text

@@ -49,7 +49,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** What is written, read back by a strict reader; tensors against digests from llama.cpp's Python package ({@code make_golden.py}). */
 class GgufExportTest {
     private static final DecoderConfig SMALL = DecoderConfig.builder(Architecture.LLAMA).vocabSize(5).hiddenSize(32).intermediateSize(32).layers(1)
-            .heads(2).keyValueHeads(1).headDimension(16).maxPositions(64).dtype(DType.F32).bosTokenId(OptionalInt.of(1)).eosTokenIds(List.of(2)).build();
+            .heads(2).keyValueHeads(1).headDimension(16).maxPositions(64).dtype(DType.F32).bosTokenId(OptionalInt.of(1))
+            .eosTokenIds(List.of(2)).build();
 
     @TempDir
     private Path folder;

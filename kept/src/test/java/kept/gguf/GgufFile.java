@@ -13,7 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** A strict reader of GGUF files, for tests: whatever ggml's own reader would refuse, or pass over in silence, is an {@link IllegalStateException}. */
+/** A strict reader of GGUF files, for tests: whatever ggml's reader would refuse, or pass over in silence, is an {@link IllegalStateException}. */
 public final class GgufFile {
     private static final int LONGEST_TENSOR_NAME = 63;
     private static final int MOST_DIMENSIONS = 4;

@@ -87,7 +87,8 @@ class VocabularyTest {
         assertThat(vocabulary.token(0).kind()).isEqualTo(Kind.UNKNOWN);
         assertThat(vocabulary.token(1)).isEqualTo(new Token("<s>", 0, Kind.CONTROL));
         assertThat(vocabulary.tokens().subList(420, 424)).containsExactly(new Token("<pad>", -1000, Kind.CONTROL),
-                new Token("[PAD421]", -10_000, Kind.UNUSED), new Token("<later>", -1000, Kind.USER_DEFINED), new Token("a b", -1000, Kind.USER_DEFINED));
+                new Token("[PAD421]", -10_000, Kind.UNUSED), new Token("<later>", -1000, Kind.USER_DEFINED),
+                new Token("a b", -1000, Kind.USER_DEFINED));
         assertThat(vocabulary.padding()).hasValue(420);
     }
 
