@@ -4,9 +4,9 @@ import java.lang.foreign.MemorySegment;
 import kept.tensor.DType;
 
 /**
- * Dot products of one vector with the rows of a matrix, y = W x. Rows are read where they lie, one after another, short ones in pairs: in one stream
- * memory is read at up to twice the rate of four. Rows in bf16 are read as pairs, two numbers in the bits of one in f32: the upper half as it is and the lower one
- * shifted are numbers in f32, without moves from lane to lane.
+ * Dot products of one vector with the rows of a matrix, y = W x. Rows are read where they lie, one after another, short ones in pairs: in one
+ * stream memory is read at up to twice the rate of four. Rows in bf16 are read as pairs of numbers, two in the bits of one in f32: the upper half
+ * as it is and the lower one shifted are numbers in f32, without moves from lane to lane.
  *
  * <pre>
  *   a step of a row in f32:   | w0 ... w15 | w16 ... w31 | w32 ... w47 | w48 ... w63 |      chains 0 to 3
