@@ -113,6 +113,11 @@ public final class GgufExport {
         if (dropped > 0) {
             remarks.add("%d added tokens are left out: the model has no embeddings for them".formatted(dropped));
         }
+        long userDefined = tokenizer.tokens().stream().filter(token -> token.kind() == Kind.USER_DEFINED).count();
+        if (userDefined > 0 && tokenizer.byteLevel().isEmpty()) {
+            remarks.add("%d tokens are user-defined: llama.cpp puts a space before the text that follows one, so such texts get other ids there"
+                    .formatted(userDefined));
+        }
         if (tokenizer.removesExtraSpaces() || tokenizer.normalizes()) {
             remarks.add("the tokenizer %s, which llama.cpp does not: some texts get other ids there".formatted(
                     tokenizer.normalizes() ? "rewrites characters before it looks for pieces" : "makes runs of spaces one"));

@@ -186,6 +186,15 @@ class GgufExportTest {
     }
 
     @Test
+    void userDefinedTokensAreTold() {
+        List<Token> tokens = List.of(new Token("a", 0, Kind.NORMAL), new Token("<sep>", 0, Kind.USER_DEFINED));
+        try (Checkpoint checkpoint = Checkpoint.open(write(SMALL, DType.F32, Map.of()))) {
+            assertThat(GgufExport.of(checkpoint, SMALL, vocabulary(tokens, OptionalInt.empty()), "a model", GgufType.F16).remarks()).singleElement()
+                    .asString().startsWith("1 tokens are user-defined");
+        }
+    }
+
+    @Test
     void whatLlamaCppsTokenizerDoesNotDoIsTold() {
         var vocabulary = new Vocabulary(plain(5).tokens(), OptionalInt.empty(), OptionalInt.empty(), OptionalInt.empty(), OptionalInt.empty(),
                 Optional.empty(), Optional.empty(), true, true, false, Optional.empty(), Optional.empty());
