@@ -68,11 +68,7 @@ public final class OutputFile implements AutoCloseable {
             }
             Path target = Files.exists(path) ? path.toRealPath() : path.toAbsolutePath().normalize();
             Files.createDirectories(target.getParent());
-            long free = Files.getFileStore(target.getParent()).getUsableSpace();
-            if (free < byteSize) {
-                throw new CheckpointException(operation, path,
-                    "needs %d bytes, and %d are free there; make room, or choose another disk".formatted(byteSize, free));
-            }
+            DiskSpace.require(target.getParent(), path, byteSize);
             return new OutputFile(operation, target, byteSize, opener);
         } catch (IOException e) {
             throw new CheckpointException(operation, path, "cannot be made: " + AtomicFiles.reason(e), e);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -79,7 +80,7 @@ class OutputFileTest {
     void refusesWhatTheDiskHasNoRoomFor() throws IOException {
         Path target = folder.resolve("file");
         assertThatThrownBy(() -> OutputFile.prepare("test", target, Long.MAX_VALUE, false, List.of())).isInstanceOf(CheckpointException.class)
-            .hasMessageMatching("\\[test\\] .*file: needs 9223372036854775807 bytes, and \\d+ are free there; make room, .*");
+            .hasMessageMatching("\\[output\\] .*file: needs 9,223,372,036,854,775,807 bytes, but only [\\d,]+ are free there; make room .*");
         assertThat(listing(folder)).isEmpty();
     }
 
@@ -111,6 +112,11 @@ class OutputFileTest {
         return new ByteSink() {
             @Override
             public void write(ByteBuffer bytes, long position) throws IOException {
+                throw new IOException("No space left on device");
+            }
+
+            @Override
+            public void copy(FileChannel source, long from, long size, long position) throws IOException {
                 throw new IOException("No space left on device");
             }
 
