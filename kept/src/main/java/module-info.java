@@ -12,8 +12,17 @@ module kept {
     requires java.management;
     requires jdk.management;
     requires io.pebbletemplates;
+    requires org.jline.terminal;
     requires org.slf4j;
     requires me.tongfei.progressbar;
+    // An automatic module too: its beans need java.desktop, its other parts the three after that.
+    requires jinjava;
+    requires java.desktop;
+    requires com.fasterxml.jackson.dataformat.yaml;
+    requires com.fasterxml.jackson.datatype.jdk8;
+    requires org.apache.commons.lang3;
+    // Through which org.jline.terminal hears of Ctrl-C.
+    requires jdk.unsupported;
     // No code, but the files that report.html carries.
     requires uplot;
 
@@ -22,6 +31,7 @@ module kept {
     exports kept.demo;
     exports kept.distill;
     exports kept.evaluation;
+    exports kept.generation;
     exports kept.gguf;
     exports kept.mapping;
     exports kept.model;
@@ -29,4 +39,6 @@ module kept {
     exports kept.tokenizer;
 
     opens kept to info.picocli;
+    // It calls template functions by reflection.
+    opens kept.generation to jinjava;
 }

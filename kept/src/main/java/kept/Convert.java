@@ -20,6 +20,7 @@ import kept.model.DecoderConfig;
 import kept.tensor.DType;
 import kept.tensor.TensorException;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code kept convert}: maps an Orion checkpoint to a Llama checkpoint without training. */
@@ -55,6 +56,9 @@ public final class Convert extends Program {
 
     @Option(names = "--overwrite", description = "Replace an output directory, or an unfinished conversion, that exists.")
     private boolean overwrite;
+
+    @Mixin
+    private LlamaDirectory.TokenizerOptions tokenizer;
 
     /** For the command line. */
     public Convert() {}
@@ -100,7 +104,7 @@ public final class Convert extends Program {
             if (found > 0) {
                 err().println("going on: %d weight file%s finished before".formatted(found, found == 1 ? "" : "s"));
             }
-            LlamaDirectory.writeCompanions(table.target(), dtype == null ? null : dtype.dtype(), source, files);
+            LlamaDirectory.writeCompanions(table.target(), dtype == null ? null : dtype.dtype(), source, files, tokenizer.read());
             long total = conversion.totalBytes();
             watch("convert", total, Math.max(0, total - missing), interruption, progress -> conversion.write(files, progress));
             if (verify) {

@@ -132,6 +132,9 @@ public final class Distill extends Program {
     private boolean overwrite;
 
     @Mixin
+    private LlamaDirectory.TokenizerOptions tokenizer;
+
+    @Mixin
     private OptimizerOptions optimizer;
 
     @Mixin
@@ -196,7 +199,8 @@ public final class Distill extends Program {
                     dtype == null ? null : dtype.dtype(),
                     largestShard,
                     resume,
-                    overwrite);
+                    overwrite,
+                    tokenizer.read());
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec().commandLine(), e.getMessage(), e);
         }

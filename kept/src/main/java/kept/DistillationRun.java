@@ -38,6 +38,7 @@ import kept.tensor.Device;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 import kept.tokenizer.Tokenizer;
+import kept.tokenizer.TokenizerFiles;
 
 /** A distillation from a teacher's directory to the finished Llama directory with its report: map, judge, train, judge, write. */
 final class DistillationRun {
@@ -61,9 +62,10 @@ final class DistillationRun {
      * @param largestShard bytes of a weight file, at most
      * @param resume whether to take up a saved state
      * @param overwrite whether to replace what is there
+     * @param tokenizer what to write of the tokenizer
      */
     record Settings(Path output, String mapping, long tokens, ParameterSelection train, DistillationObjective objective, long evaluationTokens,
-            DType dtype, long largestShard, boolean resume, boolean overwrite) {}
+            DType dtype, long largestShard, boolean resume, boolean overwrite, TokenizerFiles.Options tokenizer) {}
 
     /**
      * Held-out text.
@@ -115,7 +117,8 @@ final class DistillationRun {
             CheckpointWeights.requireTensors(checkpoint, config);
             tokenizer.requireVocabulary(config.vocabSize());
             // Before the training, so that a tokenizer that cannot be carried over does not cost it.
-            LlamaDirectory.writeCompanions(mapping.target(), storedType(mapping.target()), teacherDirectory, directory.directory());
+            LlamaDirectory.writeCompanions(
+                    mapping.target(), storedType(mapping.target()), teacherDirectory, directory.directory(), settings.tokenizer());
             int length = options.sequenceLength();
             long enough = options.steps() * options.tokensPerStep() + length + 1 + (domains.isEmpty() ? settings.evaluationTokens() + length : 0);
             try (var packed = PackedTokens.of(text, tokenizer, enough)) {

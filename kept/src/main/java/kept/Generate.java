@@ -1,75 +1,70 @@
 package kept;
 
-import java.io.IOException;
-import java.nio.charset.CharacterCodingException;
-import java.nio.file.Files;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.nio.file.Path;
-import java.util.Arrays;
-import kept.autograd.Autograd;
-import kept.checkpoint.AtomicFiles;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Stream;
+import kept.generation.ChatTemplate;
+import kept.generation.Continuation;
+import kept.generation.Conversation;
+import kept.generation.GenerationOptions;
+import kept.generation.Generator;
+import kept.model.Architecture;
 import kept.model.Decoder;
-import kept.model.KeyValueCache;
-import kept.model.Sampler;
-import kept.tensor.Scope;
-import kept.tensor.Tensor;
+import kept.model.DecoderConfig;
+import kept.model.GenerationConfig;
 import kept.tokenizer.Tokenizer;
-import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 
-/** {@code kept generate}: continues a text. */
+/** {@code kept generate}: continues texts, or talks with a chat model. */
 @Command(name = "generate", description = {
     "Continues a text with an Orion or Llama checkpoint.",
-    "The text appears as it is made, token by token with a key-value cache."
+    "The text appears as it is made, token by token with a key-value cache. Several prompts are continued side by side, each as it would be alone.",
+    "With --chat it is a conversation: on a terminal a line after the prompt sign > is a turn, /new begins another conversation, "
+            + "/exit or Ctrl-D ends, Ctrl-C ends an answer. Elsewhere each --prompt, or each line of standard input, is a turn."
 })
 public final class Generate extends Program {
+    private static final int CHAT_TOKENS = 512;
+    private static final int TEXT_TOKENS = 100;
+
     @Option(names = "--model", paramLabel = "DIR", required = true, description = "An Orion or Llama checkpoint with its tokenizer.")
     private Path model;
 
-    /** What to continue. */
-    static final class Prompt {
-        @Option(names = "--prompt", paramLabel = "TEXT", required = true, description = "The text to continue.")
-        private String text;
+    @Option(names = "--prompt", paramLabel = "TEXT", description = "A text to continue, or a turn of a conversation; may be given several times.")
+    private List<String> prompts = new ArrayList<>();
 
-        @Option(names = "--prompt-file", paramLabel = "FILE", required = true,
-                description = "A file with the text to continue, in UTF-8; only what is added is printed.")
-        private Path file;
+    @Option(names = "--prompts", paramLabel = "FILE",
+            description = "Texts to continue: one a line, in a .jsonl file a JSON string or an object with a field \"prompt\".")
+    private Path promptLines;
 
-        private String read() {
-            if (file == null) {
-                return text;
-            }
-            try {
-                return Files.readString(file);
-            } catch (CharacterCodingException e) {
-                throw new ProgramException("[generate] %s is not text in UTF-8; convert it, for example with iconv".formatted(file), e);
-            } catch (IOException e) {
-                throw new ProgramException("[generate] %s cannot be read: %s".formatted(file, AtomicFiles.reason(e)), e);
-            }
-        }
-    }
+    @Option(names = "--prompt-file", paramLabel = "FILE", description = "A file that is one text to continue; only what is added is printed.")
+    private Path promptText;
 
-    @ArgGroup(multiplicity = "1", order = 1)
-    private Prompt prompt;
+    @Option(names = "--jsonl", description = "Print a line of JSON for each prompt: prompt, text, tokens, finish (end, stop or length).")
+    private boolean jsonLines;
 
-    @Option(names = "--max-tokens", paramLabel = "N", defaultValue = "100", description = "Tokens to add at most (default: ${DEFAULT-VALUE}).")
-    private int maxTokens;
+    @Option(names = "--chat", description = "Talk with a chat model in the words of its chat template.")
+    private boolean chat;
 
-    @Option(names = "--temperature", paramLabel = "X", defaultValue = "0",
-            description = "0 takes the likeliest token, higher is more varied (default: ${DEFAULT-VALUE}).")
-    private double temperature;
+    @Option(names = "--system", paramLabel = "TEXT", description = "How the model shall behave in a conversation.")
+    private String system;
 
-    @Option(names = "--top-k", paramLabel = "N", defaultValue = "0", description = "Choose among the N likeliest tokens; 0 for all (default).")
-    private int topK;
+    @Option(names = "--chat-template", paramLabel = "FILE",
+            description = "Chat template, a Jinja file, or orion for that of Orion-14B-Chat "
+                    + "(default: the checkpoint's own; an Orion without one has orion).")
+    private String template;
 
-    @Option(names = "--top-p", paramLabel = "X", defaultValue = "1",
-            description = "Choose among the fewest tokens whose probabilities add up to X (default: ${DEFAULT-VALUE}).")
-    private double topP;
-
-    @Option(names = "--seed", paramLabel = "N", defaultValue = "0", description = "Of the random choice (default: ${DEFAULT-VALUE}).")
-    private long seed;
+    @Mixin
+    private SamplingArguments sampling;
 
     @Mixin
     private DeviceOptions device;
@@ -88,74 +83,125 @@ public final class Generate extends Program {
 
     @Override
     int run() {
-        Sampler sampler = sampler();
-        String text = prompt.read();
-        try (Tokenizer tokenizer = Tokenizer.load(model);
+        checkUsage();
+        options(GenerationConfig.NONE, List.of());      // a wrong number is wrong usage, whatever else is wrong
+        DecoderConfig config = DecoderConfig.read(model);
+        GenerationOptions options = options(GenerationConfig.read(model), config.eosTokenIds());
+        Optional<ChatTemplate> words = chat ? Optional.of(template(config)) : Optional.empty();
+        List<String> texts = texts();
+        try (Tokenizer tokenizer = chat ? Tokenizer.loadForChat(model) : Tokenizer.load(model);
                 Decoder decoder = LoadedModel.load(model, null, device.open())) {
             tokenizer.requireVocabulary(decoder.config().vocabSize());
-            int[] ids = tokenizer.encode(text);
-            if (ids.length == 0) {
-                ids = new int[] {decoder.config().bosTokenId().orElseThrow(() -> new ProgramException("[generate] the prompt is empty"))};
-            }
-            long room = decoder.config().maxPositions() - ids.length;
-            if (room < 1) {
-                throw new ProgramException("[generate] the prompt's %d tokens leave no room in the model's %d positions"
-                        .formatted(ids.length, decoder.config().maxPositions()));
-            }
             tell(decoder.device());
-            if (prompt.file == null) {
-                out().print(text);
+            if (chat) {
+                try (var conversation = new Conversation(decoder, tokenizer, options, words.orElseThrow(), Optional.ofNullable(system))) {
+                    return new ChatSession(conversation, out(), err()).hold(texts);
+                }
             }
-            generate(decoder, tokenizer, ids, (int) Math.min(room, maxTokens), sampler);
+            var generator = new Generator(decoder, tokenizer, options);
+            if (texts.size() == 1 && !jsonLines) {
+                stream(generator, tokenizer, decoder, texts.getFirst());
+            } else {
+                continueAll(generator, texts, texts.stream().map(text -> ids(tokenizer, decoder, text)).toList());
+            }
         }
         return 0;
     }
 
-    private Sampler sampler() {
+    private void checkUsage() {
+        long sources = Stream.of(!prompts.isEmpty(), promptLines != null, promptText != null).filter(given -> given).count();
+        if (!chat && sources == 0) {
+            throw usage("Missing required option: '--prompt=TEXT', '--prompts=FILE', '--prompt-file=FILE' or '--chat'");
+        }
+        if (sources > 1) {
+            throw usage("--prompt, --prompts and --prompt-file exclude each other");
+        }
+        if (chat && (promptLines != null || promptText != null || jsonLines)) {
+            throw usage("--chat excludes --prompts, --prompt-file and --jsonl: a conversation's turns are not independent texts");
+        }
+        if (!chat && (system != null || template != null)) {
+            throw usage("--system and --chat-template belong to --chat");
+        }
+    }
+
+    private List<String> texts() {
+        if (promptText != null) {
+            return List.of(PromptFile.text(promptText));
+        }
+        return promptLines == null ? prompts : PromptFile.lines(promptLines);
+    }
+
+    private ParameterException usage(String message) {
+        return new ParameterException(spec().commandLine(), message);
+    }
+
+    /** In a conversation what the checkpoint's makers say holds unless the command line says otherwise. */
+    private GenerationOptions options(GenerationConfig defaults, List<Integer> usualEnds) {
+        List<Integer> ends = defaults.eosTokenIds().isEmpty() ? usualEnds : defaults.eosTokenIds();
         try {
-            return new Sampler(temperature, topK, topP, seed);
+            return chat
+                    ? sampling.options(defaults.sampling(), defaults.maxNewTokens().orElse(CHAT_TOKENS), Set.copyOf(ends))
+                    : sampling.options(GenerationConfig.NONE.sampling(), TEXT_TOKENS, Set.copyOf(ends));
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec().commandLine(), e.getMessage(), e);
         }
     }
 
-    /**
-     * Prints what each token adds to the text; a character that is spread over tokens waits for its last byte. Decoded are only the ids since the
-     * last piece of text but one: a piece follows another, so that its leading space is not taken for that of a text.
-     */
-    private void generate(Decoder decoder, Tokenizer tokenizer, int[] promptIds, int limit, Sampler sampler) {
-        int[] ids = Arrays.copyOf(promptIds, promptIds.length + limit);
-        int known = 0;
-        int shown = promptIds.length;
-        String before = tokenizer.decode(promptIds);
-        try (var cache = new KeyValueCache(decoder.config(), 1, promptIds.length + (long) limit, decoder.device())) {
-            int[] input = promptIds;
-            for (int end = promptIds.length + 1; end <= ids.length; end++) {
-                int next = sampler.next(nextLogits(decoder, input, cache));
-                if (decoder.config().eosTokenIds().contains(next)) {
-                    break;
-                }
-                ids[end - 1] = next;
-                String text = tokenizer.decode(Arrays.copyOfRange(ids, known, end));
-                int added = Arrays.mismatch(before.toCharArray(), text.toCharArray());
-                if (added >= 0 && !text.endsWith("\uFFFD")) {
-                    out().print(text.substring(added));
-                    out().flush();
-                    known = shown;
-                    shown = end;
-                    before = tokenizer.decode(Arrays.copyOfRange(ids, known, shown));
-                }
-                input = new int[] {next};
-            }
+    private ChatTemplate template(DecoderConfig config) {
+        if (template != null) {
+            return ChatTemplate.named(template);
         }
+        return ChatTemplate.read(model).or(() -> config.architecture() == Architecture.ORION ? Optional.of(ChatTemplate.orion()) : Optional.empty())
+                .orElseThrow(() -> new ProgramException(("[chat] %s has no chat template, so nobody says how turns are written for it; "
+                        + "name one with --chat-template FILE, or orion for a Llama made from a chat Orion").formatted(model)));
+    }
+
+    private static int[] ids(Tokenizer tokenizer, Decoder decoder, String prompt) {
+        int[] ids = tokenizer.encode(prompt);
+        return ids.length > 0 ? ids
+                : new int[] {decoder.config().bosTokenId().orElseThrow(() -> new ProgramException("[generate] the prompt is empty"))};
+    }
+
+    private void stream(Generator generator, Tokenizer tokenizer, Decoder decoder, String prompt) {
+        int[] ids = ids(tokenizer, decoder, prompt);
+        generator.requireRoom(ids.length);
+        if (promptText == null) {
+            out().print(prompt);
+        }
+        generator.continueOne(ids, piece -> {
+            out().print(piece);
+            out().flush();
+        });
         out().println();
     }
 
-    private static float[] nextLogits(Decoder decoder, int[] ids, KeyValueCache cache) {
-        return Autograd.withoutRecording(() -> {
-            try (var _ = Scope.open(decoder.device())) {
-                return decoder.nextLogits(Tensor.of(ids, 1, ids.length), cache).toFloatArray();
+    /** Prints the texts in the order of their prompts, each as soon as it and those before it are there. */
+    private void continueAll(Generator generator, List<String> texts, List<int[]> ids) {
+        var waiting = new LinkedHashMap<Integer, Continuation>();
+        int[] printed = {0};
+        generator.continueAll(ids, (prompt, result) -> {
+            waiting.put(prompt, result);
+            for (Continuation next = waiting.remove(printed[0]); next != null; next = waiting.remove(printed[0])) {
+                print(printed[0], texts.get(printed[0]), next);
+                printed[0]++;
             }
         });
+    }
+
+    private void print(int number, String prompt, Continuation result) {
+        if (!jsonLines) {
+            out().println("[%d] %s%s".formatted(number + 1, prompt, result.text()));
+            return;
+        }
+        var line = new LinkedHashMap<String, Object>();
+        line.put("prompt", prompt);
+        line.put("text", result.text());
+        line.put("tokens", result.tokens());
+        line.put("finish", result.finish().name().toLowerCase(Locale.ROOT));
+        try {
+            out().println(new ObjectMapper().writeValueAsString(line));
+        } catch (JsonProcessingException e) {
+            throw new ProgramException("[generate] the text cannot be written as JSON: " + e.getOriginalMessage(), e);
+        }
     }
 }

@@ -1,5 +1,6 @@
 package kept.nn;
 
+import java.util.List;
 import kept.autograd.CausalAttention;
 import kept.autograd.RotaryPositions;
 import kept.tensor.Scope;
@@ -80,6 +81,33 @@ public final class Attention extends Module {
         }
         Tensor read = CausalAttention.apply(q, k, v, 1 / Math.sqrt(headDimension));
         return output.forward(read.reshape(batch, sequence, (long) heads * headDimension));
+    }
+
+    /**
+     * Lets the next position of each of several sequences read its own sequence, whatever their lengths. The maps take all of them at once, as rows
+     * of one product; each sequence is read by itself.
+     *
+     * @param x {@code [sequences, 1, hidden]}
+     * @param angles the rotation of each sequence's position, {@code [sequences, D / 2]}
+     * @param pasts the keys and values of each sequence's earlier positions, which this call extends
+     * @return {@code [sequences, 1, hidden]}
+     * @throws ShapeException if shapes do not fit the layer
+     */
+    public Tensor next(Tensor x, RotaryEmbedding.Angles angles, List<KeyValues> pasts) {
+        int sequences = pasts.size();
+        if (x.size(0) != sequences || x.size(1) != 1) {
+            throw new ShapeException("[attention] %s is not one position of each of %d sequences".formatted(x.shape(), sequences));
+        }
+        // To rotate them, the sequences' positions lie side by side as if they were those of one.
+        Tensor q = rotate(query.forward(x).reshape(1, sequences, heads, headDimension), angles);
+        Tensor k = rotate(key.forward(x).reshape(1, sequences, keyValueHeads, headDimension), angles);
+        Tensor v = value.forward(x).reshape(1, sequences, keyValueHeads, headDimension);
+        var read = new Tensor[sequences];
+        for (int i = 0; i < sequences; i++) {
+            KeyValues.Pair all = pasts.get(i).extend(k.slice(1, i, i + 1), v.slice(1, i, i + 1));
+            read[i] = CausalAttention.apply(q.slice(1, i, i + 1), all.keys(), all.values(), 1 / Math.sqrt(headDimension));
+        }
+        return output.forward(Tensor.concat(0, read).reshape(sequences, 1, (long) heads * headDimension));
     }
 
     /** Rotates queries or keys, and frees the unrotated ones, which no gradient needs. */

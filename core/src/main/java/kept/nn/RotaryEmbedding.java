@@ -1,5 +1,6 @@
 package kept.nn;
 
+import java.util.List;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
@@ -122,6 +123,17 @@ public final class RotaryEmbedding implements AutoCloseable {
      * @param sin {@code [length, D / 2]}, F32, contiguous
      */
     public record Angles(Tensor cos, Tensor sin) {
+        /**
+         * The rotations of positions that need not follow each other.
+         *
+         * @param parts rotations, in the order wanted
+         * @return all of them, owned by the current scope
+         */
+        public static Angles concat(List<Angles> parts) {
+            return new Angles(Tensor.concat(0, parts.stream().map(Angles::cos).toArray(Tensor[]::new)),
+                    Tensor.concat(0, parts.stream().map(Angles::sin).toArray(Tensor[]::new)));
+        }
+
         /**
          * The number of positions.
          *

@@ -2,6 +2,7 @@ package kept.checkpoint;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
@@ -13,8 +14,10 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 /**
@@ -258,6 +261,15 @@ public final class JsonObject {
             throw wrongType(key, "an object", value);
         }
         return new JsonObject(operation, file, prefix + key + ".", object);
+    }
+
+    /**
+     * All of it, to be written elsewhere.
+     *
+     * @return strings, numbers, booleans, nulls, lists and maps by their keys, in the file's order
+     */
+    public Map<String, Object> toMap() {
+        return MAPPER.convertValue(node, new TypeReference<LinkedHashMap<String, Object>>() { });
     }
 
     /**

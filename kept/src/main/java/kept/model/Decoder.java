@@ -6,6 +6,7 @@ import kept.autograd.ActivationCheckpoint;
 import kept.autograd.Autograd;
 import kept.nn.Attention;
 import kept.nn.Embedding;
+import kept.nn.KeyValues;
 import kept.nn.Linear;
 import kept.nn.Module;
 import kept.nn.Norm;
@@ -38,6 +39,8 @@ public abstract sealed class Decoder extends Module implements AutoCloseable per
 
     /** Tokens of a piece of a long text: many enough that packing all keys for them is little beside attending to them. */
     private static final int PIECE = 4096;
+    /** How many sequences {@link #nextLogits(int[], List)} takes with the bits that each has alone. */
+    public static final int SAME_BITS_SEQUENCES = 4;
 
     private final DecoderConfig config;
     private final Scope scope;
@@ -282,6 +285,31 @@ public abstract sealed class Decoder extends Module implements AutoCloseable per
      */
     public Tensor nextLogits(Tensor ids, KeyValueCache cache) {
         return Autograd.withoutRecording(() -> read(ids, cache, ids.size(1) - 1).select(1, 0).linear(head.value()));
+    }
+
+    /**
+     * The logits of the tokens that follow one more token of each of several sequences, whose lengths may differ. Each sequence's logits have the
+     * bits it has alone, as long as there are at most {@link #SAME_BITS_SEQUENCES}: more rows go through products that add in another order.
+     *
+     * @param ids the next token of each sequence
+     * @param caches the keys and values of each sequence so far, of a batch of one each, extended by this call
+     * @return {@code [sequences, vocabulary]}
+     * @throws ShapeException if a sequence exceeds the model's positions
+     */
+    public Tensor nextLogits(int[] ids, List<KeyValueCache> caches) {
+        Tensor stream = embedding.forward(Tensor.of(ids, ids.length, 1)).cast(DType.F32);
+        RotaryEmbedding.Angles angles = RotaryEmbedding.Angles.concat(caches.stream().map(cache -> rotary.angles(cache.length(), 1)).toList());
+        for (int i = 0; i < layers.size(); i++) {
+            int layer = i;
+            List<KeyValues> pasts = caches.stream().map(cache -> cache.layer(layer)).toList();
+            Scope outer = Scope.current();
+            try (var inner = Scope.open(device())) {
+                Tensor next = inner.keep(layers.get(i).next(stream, angles, pasts));
+                outer.release(stream);
+                stream = next;
+            }
+        }
+        return norm.forward(stream).squeeze(1).linear(head.value());
     }
 
     /** Frees the parameters. */

@@ -130,13 +130,14 @@ public record DecoderConfig(Architecture architecture, int vocabSize, int hidden
     }
 
     /**
-     * Writes a generation_config.json with the special tokens.
+     * Writes a generation_config.json: how the source is to be sampled from, and the special tokens.
      *
+     * @param source the directory of the checkpoint this one is made from, with or without such a file
      * @param directory where to
-     * @throws CheckpointException if it cannot be written
+     * @throws CheckpointException if the source's file cannot be read or the new one not be written
      */
-    public void writeGenerationConfig(Path directory) {
-        DecoderConfigWriter.writeGenerationConfig(this, directory);
+    public void writeGenerationConfig(Path source, Path directory) {
+        DecoderConfigWriter.writeGenerationConfig(this, source, directory);
     }
 
     private static void positive(String key, double value) {

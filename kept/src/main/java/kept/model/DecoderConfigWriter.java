@@ -1,5 +1,6 @@
 package kept.model;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -7,6 +8,7 @@ import java.util.Map;
 import java.util.OptionalInt;
 import java.util.TreeMap;
 import kept.checkpoint.AtomicFiles;
+import kept.checkpoint.JsonObject;
 import kept.nn.RopeScaling;
 import kept.tensor.DType;
 
@@ -53,12 +55,24 @@ final class DecoderConfigWriter {
         AtomicFiles.writeJson(directory.resolve(DecoderConfig.FILE), json);
     }
 
-    static void writeGenerationConfig(DecoderConfig config, Path directory) {
+    /** All that the source says of generating, and the special tokens of the configuration where it says nothing of them. */
+    static void writeGenerationConfig(DecoderConfig config, Path source, Path directory) {
         var json = new TreeMap<String, Object>();
-        json.put("_from_model_config", true);
+        Path defaults = source.resolve(GenerationConfig.FILE);
+        if (Files.exists(defaults)) {
+            json.putAll(JsonObject.read("generation", defaults).toMap());
+        } else {
+            json.put("_from_model_config", true);
+        }
         json.put("transformers_version", TRANSFORMERS_VERSION);
-        putTokens(json, config);
-        AtomicFiles.writeJson(directory.resolve("generation_config.json"), json);
+        var tokens = new TreeMap<String, Object>();
+        putTokens(tokens, config);
+        tokens.forEach((key, id) -> {
+            if (json.get(key) == null) {
+                json.put(key, id);
+            }
+        });
+        AtomicFiles.writeJson(directory.resolve(GenerationConfig.FILE), json);
     }
 
     private static void putTokens(Map<String, Object> json, DecoderConfig config) {

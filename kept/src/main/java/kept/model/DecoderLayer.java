@@ -1,5 +1,6 @@
 package kept.model;
 
+import java.util.List;
 import kept.autograd.Autograd;
 import kept.nn.Attention;
 import kept.nn.KeyValues;
@@ -49,6 +50,19 @@ final class DecoderLayer extends Module {
             }
         }
         return stream;
+    }
+
+    /**
+     * One position of each of several sequences.
+     *
+     * @param x the residual stream {@code [sequences, 1, hidden]}
+     * @param angles of each sequence's position
+     * @param pasts this layer's keys and values of each sequence
+     * @return the stream after the block, of x's shape
+     */
+    Tensor next(Tensor x, RotaryEmbedding.Angles angles, List<KeyValues> pasts) {
+        Tensor h = sum(x, attention.next(inputNorm.forward(x), angles, pasts));
+        return sum(h, mlp.forward(postAttentionNorm.forward(h)));
     }
 
     /** Adds a branch to the stream and frees it, for no gradient needs it. */

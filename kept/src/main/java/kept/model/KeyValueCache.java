@@ -2,6 +2,7 @@ package kept.model;
 
 import java.util.ArrayList;
 import java.util.List;
+import kept.autograd.Autograd;
 import kept.nn.KeyValues;
 import kept.tensor.Device;
 import kept.tensor.Scope;
@@ -13,9 +14,12 @@ import kept.tensor.Tensor;
  * from the front, so that generating a token costs one token's work. Owns its memory until closed.
  */
 public final class KeyValueCache implements AutoCloseable {
-    private final Scope scope;
+    private final DecoderConfig config;
+    private final long batch;
+    private final Device device;
     private final List<Layer> layers = new ArrayList<>();
-    private final long capacity;
+    private Scope scope;
+    private long capacity;
 
     /**
      * An empty cache.
@@ -26,16 +30,34 @@ public final class KeyValueCache implements AutoCloseable {
      * @param device the model's device
      */
     public KeyValueCache(DecoderConfig config, long batch, long capacity, Device device) {
-        this.scope = Scope.detached(device);
+        this.config = config;
+        this.batch = batch;
+        this.device = device;
         this.capacity = capacity;
-        scope.run(() -> {
-            for (int i = 0; i < config.layers(); i++) {
-                layers.add(new Layer(
-                        Tensor.zeros(batch, capacity, config.keyValueHeads(), config.headDimension()),
-                        Tensor.zeros(batch, capacity, config.keyValueHeads(), config.headDimension())));
-            }
-            return null;
-        });
+        scope = Scope.detached(device);
+        for (int i = 0; i < config.layers(); i++) {
+            layers.add(new Layer(empty(), empty()));
+        }
+    }
+
+    private Tensor empty() {
+        return scope.run(() -> Tensor.zeros(batch, capacity, config.keyValueHeads(), config.headDimension()));
+    }
+
+    /**
+     * Makes room for more tokens, keeping those seen.
+     *
+     * @param wanted the most tokens of a sequence from now on; nothing happens where there is room for as many
+     */
+    public void reserve(long wanted) {
+        if (wanted <= capacity) {
+            return;
+        }
+        Scope before = scope;
+        scope = Scope.detached(device);
+        capacity = wanted;
+        layers.forEach(Layer::move);
+        before.close();
     }
 
     /**
@@ -71,13 +93,31 @@ public final class KeyValueCache implements AutoCloseable {
     }
 
     private final class Layer implements KeyValues {
-        private final Tensor keys;
-        private final Tensor values;
+        private Tensor keys;
+        private Tensor values;
         private long length;
 
         Layer(Tensor keys, Tensor values) {
             this.keys = keys;
             this.values = values;
+        }
+
+        /** Copies what has been seen to where there is room for more. */
+        void move() {
+            keys = moved(keys);
+            values = moved(values);
+        }
+
+        private Tensor moved(Tensor from) {
+            Tensor to = empty();
+            if (length > 0) {
+                Autograd.withoutRecording(() -> {
+                    try (var _ = Scope.open(device)) {
+                        return to.slice(1, 0, length).assign(from.slice(1, 0, length));
+                    }
+                });
+            }
+            return to;
         }
 
         @Override

@@ -19,6 +19,7 @@ final class JsonTokenizer implements Tokenizer {
     private final int vocabularySize;
     private final OptionalInt bos;
     private final OptionalInt eos;
+    private final Map<String, String> marks;
 
     private JsonTokenizer(Path file, HuggingFaceTokenizer library, Map<String, Integer> ids, JsonNode config) {
         this.file = file;
@@ -26,6 +27,7 @@ final class JsonTokenizer implements Tokenizer {
         this.vocabularySize = 1 + ids.values().stream().mapToInt(Integer::intValue).max().orElse(-1);
         this.bos = mark(config.path("bos_token"), ids);
         this.eos = mark(config.path("eos_token"), ids);
+        this.marks = TokenizerFiles.marks(config);
     }
 
     static JsonTokenizer load(Path file) {
@@ -76,13 +78,18 @@ final class JsonTokenizer implements Tokenizer {
 
     /** A mark is named by its text, or by an object that holds its text. */
     private static OptionalInt mark(JsonNode name, Map<String, Integer> ids) {
-        Integer id = ids.get(name.isObject() ? name.path("content").asText() : name.asText());
+        Integer id = ids.get(TokenizerFiles.content(name));
         return id == null ? OptionalInt.empty() : OptionalInt.of(id);
     }
 
     @Override
     public int[] encode(String text) {
         return Arrays.stream(library.encode(text, false, false).getIds()).mapToInt(Math::toIntExact).toArray();
+    }
+
+    @Override
+    public Map<String, String> marks() {
+        return marks;
     }
 
     @Override

@@ -5,7 +5,16 @@ import ai.djl.sentencepiece.SpTokenizer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.OptionalInt;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import kept.tokenizer.SentencePieceModel.Type;
 
 /** A SentencePiece model: encoding by the native library, decoding by {@link SentencePieceDecoder}. */
 final class SentencePieceTokenizer implements Tokenizer {
@@ -13,23 +22,41 @@ final class SentencePieceTokenizer implements Tokenizer {
     private final SentencePieceModel model;
     private final SentencePieceDecoder decoder;
     private final SpTokenizer library;
+    private final Map<String, String> marks;
+    /** The ids of pieces that are marks, and a pattern that finds their texts. */
+    private final Map<String, Integer> markIds = new HashMap<>();
 
-    private SentencePieceTokenizer(String name, SentencePieceModel model, SpTokenizer library) {
+    private final Pattern anyMark;
+
+    private SentencePieceTokenizer(String name, SentencePieceModel model, SpTokenizer library, Map<String, String> marks) {
         this.name = name;
         this.model = model;
+        this.marks = marks;
+        for (int id = 0; id < model.pieces().size(); id++) {
+            Type type = model.pieces().get(id).type();
+            if (type == Type.CONTROL || type == Type.UNKNOWN) {
+                markIds.put(model.pieces().get(id).text(), id);
+            }
+        }
+        anyMark = Pattern.compile(markIds.keySet().stream().sorted(Comparator.comparingInt(String::length).reversed()).map(Pattern::quote)
+                .collect(Collectors.joining("|")));
         this.decoder = new SentencePieceDecoder(model);
         this.library = library;
     }
 
     static SentencePieceTokenizer load(Path file) {
         try {
-            return of(Files.readAllBytes(file), file.toString());
+            return of(Files.readAllBytes(file), file.toString(), TokenizerFiles.marks(file.resolveSibling(TokenizerFiles.CONFIG_FILE)));
         } catch (IOException e) {
             throw new TokenizerException("[tokenizer] " + file + " cannot be read: " + e, e);
         }
     }
 
     static SentencePieceTokenizer of(byte[] bytes, String name) {
+        return of(bytes, name, Map.of());
+    }
+
+    private static SentencePieceTokenizer of(byte[] bytes, String name, Map<String, String> configured) {
         // The library may end the whole process over a bad model; our own reading of it comes first and throws.
         var model = SentencePieceModel.parse(bytes, name);
         if (model.whitespaceAsSuffix()) {
@@ -38,7 +65,7 @@ final class SentencePieceTokenizer implements Tokenizer {
         }
         NativeLibraries.prepare();
         try {
-            return new SentencePieceTokenizer(name, model, new SpTokenizer(bytes));
+            return new SentencePieceTokenizer(name, model, new SpTokenizer(bytes), marks(model, configured));
         } catch (EngineException e) {
             throw new TokenizerException("[tokenizer] " + name + " is refused by SentencePiece: " + e.getMessage(), e);
         } catch (LinkageError | IllegalStateException e) {
@@ -50,6 +77,42 @@ final class SentencePieceTokenizer implements Tokenizer {
     @Override
     public int[] encode(String text) {
         return text.isEmpty() ? new int[0] : library.getProcessor().encode(text);
+    }
+
+    /** What a configuration says goes before what the model says. */
+    private static Map<String, String> marks(SentencePieceModel model, Map<String, String> configured) {
+        var marks = new HashMap<String, String>();
+        if (model.control(model.bosPiece()).isPresent()) {
+            marks.put("bos_token", model.bosPiece());
+        }
+        if (model.control(model.eosPiece()).isPresent()) {
+            marks.put("eos_token", model.eosPiece());
+        }
+        marks.put("unk_token", model.unknownPiece());
+        marks.putAll(configured);
+        return Map.copyOf(marks);
+    }
+
+    @Override
+    public int[] encodeMarked(String text) {
+        if (markIds.isEmpty()) {
+            return encode(text);
+        }
+        IntStream.Builder ids = IntStream.builder();
+        Matcher mark = anyMark.matcher(text);
+        int from = 0;
+        while (mark.find()) {
+            Arrays.stream(encode(text.substring(from, mark.start()))).forEach(ids);
+            ids.add(markIds.get(mark.group()));
+            from = mark.end();
+        }
+        Arrays.stream(encode(text.substring(from))).forEach(ids);
+        return ids.build().toArray();
+    }
+
+    @Override
+    public Map<String, String> marks() {
+        return marks;
     }
 
     @Override

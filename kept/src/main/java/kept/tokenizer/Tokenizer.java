@@ -2,6 +2,7 @@ package kept.tokenizer;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.OptionalInt;
 
 /**
@@ -47,6 +48,27 @@ public interface Tokenizer extends AutoCloseable {
             ids[ids.length - 1] = eos().orElseThrow(() -> new TokenizerException("[encode] " + description() + " has no end-of-sequence id"));
         }
         return ids;
+    }
+
+    /**
+     * The ids of a text in which marks such as {@code </s>} are meant as marks, as in a rendered chat template. What lies between marks is encoded
+     * as a text of its own.
+     *
+     * @param text any text
+     * @return its ids
+     */
+    default int[] encodeMarked(String text) {
+        return encode(text);
+    }
+
+    /**
+     * The texts of the marks by the names that tokenizer_config.json and chat templates call them: {@code bos_token}, {@code eos_token},
+     * {@code unk_token}, {@code pad_token}, as far as there are such.
+     *
+     * @return the texts by name
+     */
+    default Map<String, String> marks() {
+        return Map.of();
     }
 
     /**
@@ -123,6 +145,31 @@ public interface Tokenizer extends AutoCloseable {
         }
         throw new TokenizerException("[tokenizer] " + directory + " has neither " + SENTENCEPIECE_FILE + " nor " + JSON_FILE
                 + ": copy the tokenizer of the checkpoint there");
+    }
+
+    /**
+     * The tokenizer of a chat model, whose templates may use marks that were added to the vocabulary later: {@code tokenizer.json} through Hugging
+     * Face tokenizers where it has ids beyond those of {@code tokenizer.model}, else as {@link #load}.
+     *
+     * @param directory the checkpoint's directory
+     * @return its tokenizer
+     * @throws TokenizerException if the directory has neither file, or it cannot be read
+     */
+    static Tokenizer loadForChat(Path directory) {
+        Tokenizer tokenizer = load(directory);
+        Path json = directory.resolve(JSON_FILE);
+        if (tokenizer instanceof SentencePieceTokenizer && Files.isRegularFile(json)) {
+            try {
+                Tokenizer other = JsonTokenizer.load(json);
+                boolean larger = other.vocabularySize() > tokenizer.vocabularySize();
+                (larger ? tokenizer : other).close();
+                return larger ? other : tokenizer;
+            } catch (RuntimeException e) {
+                tokenizer.close();
+                throw e;
+            }
+        }
+        return tokenizer;
     }
 
     /**

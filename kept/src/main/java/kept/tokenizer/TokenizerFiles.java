@@ -7,7 +7,10 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
@@ -16,25 +19,45 @@ import java.util.OptionalInt;
  *
  * <p>What is written: {@code tokenizer.model} and {@code tokenizer.json} as the source has them, a {@code tokenizer.json} built from the
  * SentencePiece model where the source has none, {@code tokenizer_config.json}, {@code special_tokens_map.json}, and the chat template of
- * the source, if any. A built {@code tokenizer.json} is loaded as it is, through the class {@code PreTrainedTokenizerFast}:
- * {@code LlamaTokenizer} would take only its pieces and treat spaces at the beginning of a text otherwise than SentencePiece.
+ * the source, if any, or one that was asked for. A built {@code tokenizer.json} is loaded as it is, through the class
+ * {@code PreTrainedTokenizerFast}: {@code LlamaTokenizer} of transformers 5 would take only its pieces and put no space before a text that begins
+ * with one. Who needs that class by name can have it named ({@link Options#llamaClass}).
  *
  * <p>SentencePiece knows no marks inside text, transformers by default does. {@code split_special_tokens} is therefore set, and left unset
- * where the source has a chat template, since a rendered template holds marks that must be read as such.
+ * where there is a chat template, since a rendered template holds marks that must be read as such.
  */
 public final class TokenizerFiles {
-    static final String CONFIG_FILE = "tokenizer_config.json";
+    /** The file that names a tokenizer's class and marks, and often holds its chat template. */
+    public static final String CONFIG_FILE = "tokenizer_config.json";
+    /** The file that holds a chat template alone; it goes before the one in {@link #CONFIG_FILE}. */
+    public static final String CHAT_TEMPLATE_FILE = "chat_template.jinja";
     private static final String MARKS_FILE = "special_tokens_map.json";
-    static final String CHAT_TEMPLATE_FILE = "chat_template.jinja";
+    private static final String TEMPLATE_KEY = "chat_template";
+    private static final String CLASS_KEY = "tokenizer_class";
     private static final String GENERIC_CLASS = "PreTrainedTokenizerFast";
+    private static final String LLAMA_CLASS = "LlamaTokenizer";
     private static final List<String> MARKS = List.of("bos_token", "eos_token", "unk_token", "pad_token");
 
+    /**
+     * What to write otherwise than the source has it.
+     *
+     * @param chatTemplate a chat template that takes the place of the source's; empty to keep the source's, if it has one
+     * @param llamaClass whether to name the class {@code LlamaTokenizer}, whose ids differ from SentencePiece's in transformers 5 for texts that
+     *     begin with a space
+     */
+    public record Options(Optional<String> chatTemplate, boolean llamaClass) {
+        /** Everything as the source has it. */
+        public static final Options NONE = new Options(Optional.empty(), false);
+    }
+
     private final ObjectMapper json = new ObjectMapper();
+    private final Options options;
     private final Path source;
     private final Path target;
     private final ObjectNode sourceConfig;
 
-    private TokenizerFiles(Path source, Path target) throws IOException {
+    private TokenizerFiles(Path source, Path target, Options options) throws IOException {
+        this.options = options;
         this.source = source;
         this.target = target;
         Path config = source.resolve(CONFIG_FILE);
@@ -56,34 +79,40 @@ public final class TokenizerFiles {
      * @param source the directory of the checkpoint the tokenizer comes from
      * @param target the directory of the Llama checkpoint, which exists
      * @param maximumLength the most positions the model was made for, written as {@code model_max_length}
+     * @param options what to write otherwise than the source has it
      * @throws TokenizerException if the source has no tokenizer, or it has only a SentencePiece model that is not BPE
      * @throws IOException if a file cannot be read or written
      */
-    public static void write(Path source, Path target, int maximumLength) throws IOException {
-        new TokenizerFiles(source, target).write(maximumLength);
+    public static void write(Path source, Path target, int maximumLength, Options options) throws IOException {
+        new TokenizerFiles(source, target, options).write(maximumLength);
     }
 
     private void write(int maximumLength) throws IOException {
         boolean hasModel = copy(Tokenizer.SENTENCEPIECE_FILE);
         boolean hasJson = copy(Tokenizer.JSON_FILE);
-        boolean hasTemplate = copy(CHAT_TEMPLATE_FILE) || sourceConfig.has("chat_template");
         if (!hasModel && !hasJson) {
             throw new TokenizerException("[tokenizer] " + source + " has neither " + Tokenizer.SENTENCEPIECE_FILE + " nor " + Tokenizer.JSON_FILE
                     + ": copy the tokenizer of the checkpoint there");
         }
         ObjectNode config = sourceConfig.deepCopy();
+        putTemplate(config);
+        boolean hasTemplate = config.hasNonNull(TEMPLATE_KEY);
         if (hasModel) {
             Path file = source.resolve(Tokenizer.SENTENCEPIECE_FILE);
             var model = SentencePieceModel.parse(Files.readAllBytes(file), file.toString());
             fillIn(config, model, hasTemplate);
             if (!hasJson) {
-                config.put("tokenizer_class", GENERIC_CLASS);
+                config.put(CLASS_KEY, GENERIC_CLASS);
                 writeJson(Tokenizer.JSON_FILE, built(model, file, config));
             }
         }
         boolean codeOfItsOwn = config.remove("auto_map") != null;
-        if (codeOfItsOwn || !config.has("tokenizer_class")) {
-            config.put("tokenizer_class", GENERIC_CLASS);
+        if (codeOfItsOwn || !config.has(CLASS_KEY)) {
+            config.put(CLASS_KEY, GENERIC_CLASS);
+        }
+        if (options.llamaClass()) {
+            // legacy: a text between marks begins with SentencePiece's space too.
+            config.put(CLASS_KEY, LLAMA_CLASS).put("legacy", true);
         }
         config.put("clean_up_tokenization_spaces", config.path("clean_up_tokenization_spaces").asBoolean(false));
         config.put("model_max_length", maximumLength);
@@ -91,6 +120,15 @@ public final class TokenizerFiles {
         ObjectNode marks = json.createObjectNode();
         MARKS.stream().filter(config::hasNonNull).forEach(mark -> marks.put(mark, content(config.get(mark))));
         writeJson(MARKS_FILE, marks);
+    }
+
+    /** The chat template, in the configuration for all releases of transformers, and in a file of its own where the source has it so. */
+    private void putTemplate(ObjectNode config) throws IOException {
+        if (options.chatTemplate().isPresent()) {
+            config.put(TEMPLATE_KEY, options.chatTemplate().get());
+        } else if (copy(CHAT_TEMPLATE_FILE)) {
+            config.put(TEMPLATE_KEY, Files.readString(source.resolve(CHAT_TEMPLATE_FILE)));
+        }
     }
 
     /** What the source's configuration leaves open, from the model; Orion's own settings (no marks added, padding by the unknown piece) else. */
@@ -122,8 +160,24 @@ public final class TokenizerFiles {
         return new TokenizerJson(model).build(bos, eos);
     }
 
+    /** The marks that a configuration names, by their names. */
+    static Map<String, String> marks(JsonNode config) {
+        var marks = new HashMap<String, String>();
+        MARKS.stream().filter(config::hasNonNull).forEach(mark -> marks.put(mark, content(config.get(mark))));
+        return Map.copyOf(marks);
+    }
+
+    /** The marks that a tokenizer_config.json names, none if there is no such file. */
+    static Map<String, String> marks(Path config) throws IOException {
+        try {
+            return Files.isRegularFile(config) ? marks(new ObjectMapper().readTree(config.toFile())) : Map.of();
+        } catch (JsonProcessingException e) {
+            throw new TokenizerException("[tokenizer] " + config + " is not JSON: " + e.getOriginalMessage(), e);
+        }
+    }
+
     /** A mark is named by its text, or by an object that holds its text. */
-    private static String content(JsonNode mark) {
+    static String content(JsonNode mark) {
         return mark.isObject() ? mark.path("content").asText() : mark.asText();
     }
 

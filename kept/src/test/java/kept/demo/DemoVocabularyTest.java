@@ -47,7 +47,7 @@ class DemoVocabularyTest {
     @Test
     void itsTokenizerJsonGivesTheSameIds(@TempDir Path source, @TempDir Path target) throws IOException {
         DemoVocabulary.writeTo(source);
-        TokenizerFiles.write(source, target, 1024);
+        TokenizerFiles.write(source, target, 1024, TokenizerFiles.Options.NONE);
         Files.delete(target.resolve("tokenizer.model"));
         try (Tokenizer model = Tokenizer.load(source); Tokenizer json = Tokenizer.load(target);
                 var reader = JdkSources.ofShipped().code().open()) {

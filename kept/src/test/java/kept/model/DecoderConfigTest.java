@@ -161,11 +161,41 @@ class DecoderConfigTest {
 
     @Test
     void writesTheSpecialTokensForGeneration() {
-        LLAMA.toBuilder().eosTokenIds(List.of(2, 3)).build().writeGenerationConfig(folder);
+        LLAMA.toBuilder().eosTokenIds(List.of(2, 3)).build().writeGenerationConfig(folder, folder);
         JsonObject json = JsonObject.read("generation", folder.resolve("generation_config.json"));
         assertThat(json.integer("bos_token_id")).isEqualTo(1);
         assertThat(json.integers("eos_token_id")).containsExactly(2, 3);
         assertThat(json.integer("pad_token_id")).isZero();
+    }
+
+    @Test
+    void carriesTheSourcesSamplingOver() throws IOException {
+        Path source = Files.createDirectory(folder.resolve("source"));
+        Files.writeString(source.resolve("generation_config.json"), """
+                {"bos_token_id": 1, "do_sample": true, "eos_token_id": 7, "max_new_tokens": 1024, "pad_token_id": null, "repetition_penalty": 1.05,
+                 "temperature": 0.3, "top_k": 5, "top_p": 0.9, "transformers_version": "4.34.0"}
+                """);
+        LLAMA.writeGenerationConfig(source, folder);
+        JsonObject json = JsonObject.read("generation", folder.resolve("generation_config.json"));
+        assertThat(json.integers("eos_token_id")).as("the source's own").containsExactly(7);
+        assertThat(json.integer("pad_token_id")).as("the configuration's").isZero();
+        assertThat(json.has("_from_model_config")).isFalse();
+        GenerationConfig generation = GenerationConfig.read(folder);
+        assertThat(generation.sampling()).isEqualTo(new SamplingOptions(0.3, 5, 0.9, 0, 1.05));
+        assertThat(generation.maxNewTokens()).hasValue(1024);
+        assertThat(generation.eosTokenIds()).containsExactly(7);
+    }
+
+    @Test
+    void settingsOfGenerationThatAreLeftOutAreThoseOfTransformers() throws IOException {
+        assertThat(GenerationConfig.read(folder)).isEqualTo(GenerationConfig.NONE);
+        Files.writeString(folder.resolve("generation_config.json"), "{\"temperature\": 0.3, \"repetition_penalty\": 1.05}");
+        assertThat(GenerationConfig.read(folder).sampling()).as("without do_sample the likeliest").isEqualTo(new SamplingOptions(0, 0, 1, 0, 1.05));
+        Files.writeString(folder.resolve("generation_config.json"), "{\"do_sample\": true, \"min_p\": 0.1}");
+        assertThat(GenerationConfig.read(folder).sampling()).isEqualTo(new SamplingOptions(1, 50, 1, 0.1, 1));
+        Files.writeString(folder.resolve("generation_config.json"), "{\"do_sample\": true, \"top_p\": 1.5}");
+        assertThatThrownBy(() -> GenerationConfig.read(folder)).isInstanceOf(CheckpointException.class)
+                .hasMessageContaining("generation_config.json").hasMessageContaining("top-p 1.5");
     }
 
     @Test

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -36,7 +37,7 @@ class TokenizerFilesTest {
     @ParameterizedTest
     @MethodSource("cases")
     void theBuiltTokenizerJsonGivesSentencePiecesIds(TokenizerCase golden) throws IOException {
-        TokenizerFiles.write(source, target, 4096);
+        TokenizerFiles.write(source, target, 4096, TokenizerFiles.Options.NONE);
         Files.delete(target.resolve("tokenizer.model"));
         try (var tokenizer = Tokenizer.load(target)) {
             if (golden.text().startsWith("<s>")) {
@@ -50,7 +51,7 @@ class TokenizerFilesTest {
 
     @Test
     void theBuiltTokenizerJsonAgreesOnTextMadeAtRandom() throws IOException {
-        TokenizerFiles.write(source, target, 4096);
+        TokenizerFiles.write(source, target, 4096, TokenizerFiles.Options.NONE);
         Files.delete(target.resolve("tokenizer.model"));
         var random = new Random(11);
         String letters = "  aabcdefghilnorst\n\t.,(){}=+é☃\uD83D\uDE80猎";
@@ -66,7 +67,7 @@ class TokenizerFilesTest {
 
     @Test
     void marksVocabularyAndDescriptionAreReadFromTheJsonFiles() throws IOException {
-        TokenizerFiles.write(source, target, 4096);
+        TokenizerFiles.write(source, target, 4096, TokenizerFiles.Options.NONE);
         Files.delete(target.resolve("tokenizer.model"));
         try (var tokenizer = Tokenizer.load(target)) {
             assertThat(tokenizer.bos()).hasValue(1);
@@ -79,7 +80,7 @@ class TokenizerFilesTest {
 
     @Test
     void textsLongerThanTheLibrarysDefaultAreNotCut() throws IOException {
-        TokenizerFiles.write(source, target, 4096);
+        TokenizerFiles.write(source, target, 4096, TokenizerFiles.Options.NONE);
         Files.delete(target.resolve("tokenizer.model"));
         String text = "The quick brown fox. ".repeat(1000);
         try (var json = Tokenizer.load(target); var model = Tokenizer.load(source)) {
@@ -94,7 +95,7 @@ class TokenizerFilesTest {
                  "add_bos_token": false, "add_eos_token": false, "model_max_length": 9,
                  "bos_token": {"__type": "AddedToken", "content": "<s>"}, "eos_token": "</s>", "pad_token": "<unk>", "unk_token": "<unk>"}
                 """);
-        TokenizerFiles.write(source, target, 4096);
+        TokenizerFiles.write(source, target, 4096, TokenizerFiles.Options.NONE);
         JsonNode config = json("tokenizer_config.json");
         assertThat(config.has("auto_map")).isFalse();
         assertThat(config.path("tokenizer_class").asText()).isEqualTo("PreTrainedTokenizerFast");
@@ -109,16 +110,46 @@ class TokenizerFilesTest {
     @Test
     void aChatTemplateIsKeptAndItsMarksAreReadAsMarks() throws IOException {
         Files.writeString(source.resolve("tokenizer_config.json"), "{\"chat_template\": \"{{ bos_token }}Human: \"}");
-        TokenizerFiles.write(source, target, 4096);
+        TokenizerFiles.write(source, target, 4096, TokenizerFiles.Options.NONE);
         JsonNode config = json("tokenizer_config.json");
         assertThat(config.path("chat_template").asText()).isEqualTo("{{ bos_token }}Human: ");
         assertThat(config.has("split_special_tokens")).isFalse();
     }
 
     @Test
+    void aTemplateInAFileIsInTheConfigurationTooForOlderReaders() throws IOException {
+        Files.writeString(source.resolve("tokenizer_config.json"), "{\"chat_template\": \"an older one\"}");
+        Files.writeString(source.resolve("chat_template.jinja"), "{{ bos_token }}\n");
+        TokenizerFiles.write(source, target, 4096, TokenizerFiles.Options.NONE);
+        assertThat(target.resolve("chat_template.jinja")).hasContent("{{ bos_token }}\n");
+        assertThat(json("tokenizer_config.json").path("chat_template").asText()).isEqualTo("{{ bos_token }}\n");
+    }
+
+    @Test
+    void aTemplateAskedForTakesThePlaceOfTheSources() throws IOException {
+        Files.writeString(source.resolve("chat_template.jinja"), "{{ bos_token }}");
+        TokenizerFiles.write(source, target, 4096, new TokenizerFiles.Options(Optional.of("{{ eos_token }}"), false));
+        assertThat(target.resolve("chat_template.jinja")).doesNotExist();
+        JsonNode config = json("tokenizer_config.json");
+        assertThat(config.path("chat_template").asText()).isEqualTo("{{ eos_token }}");
+        assertThat(config.has("split_special_tokens")).isFalse();
+    }
+
+    @Test
+    void theClassLlamaTokenizerIsNamedOnRequest() throws IOException {
+        TokenizerFiles.write(source, target, 4096, new TokenizerFiles.Options(Optional.empty(), true));
+        JsonNode config = json("tokenizer_config.json");
+        assertThat(config.path("tokenizer_class").asText()).isEqualTo("LlamaTokenizer");
+        assertThat(config.path("legacy").asBoolean()).isTrue();
+        assertThat(config.path("add_bos_token").isBoolean()).isTrue();
+        assertThat(config.path("add_bos_token").asBoolean()).isFalse();
+        assertThat(config.path("pad_token").asText()).isEqualTo("<unk>");
+    }
+
+    @Test
     void marksAddedBySourceSettingsAreInTheTemplate() throws IOException {
         Files.writeString(source.resolve("tokenizer_config.json"), "{\"add_bos_token\": true, \"add_eos_token\": true}");
-        TokenizerFiles.write(source, target, 4096);
+        TokenizerFiles.write(source, target, 4096, TokenizerFiles.Options.NONE);
         assertThat(json("tokenizer.json").path("post_processor").path("single").toString()).isEqualTo(
                 "[{\"SpecialToken\":{\"id\":\"<s>\",\"type_id\":0}},{\"Sequence\":{\"id\":\"A\",\"type_id\":0}},"
                         + "{\"SpecialToken\":{\"id\":\"</s>\",\"type_id\":0}}]");
@@ -128,7 +159,7 @@ class TokenizerFilesTest {
     void aTokenizerJsonOfTheSourceIsCopiedAsItIs() throws IOException {
         Files.writeString(source.resolve("tokenizer.json"), "{\"model\": {\"vocab\": {\"a\": 0}}}");
         Files.writeString(source.resolve("tokenizer_config.json"), "{\"tokenizer_class\": \"LlamaTokenizer\"}");
-        TokenizerFiles.write(source, target, 4096);
+        TokenizerFiles.write(source, target, 4096, TokenizerFiles.Options.NONE);
         assertThat(target.resolve("tokenizer.json")).hasContent("{\"model\": {\"vocab\": {\"a\": 0}}}");
         assertThat(json("tokenizer_config.json").path("tokenizer_class").asText()).isEqualTo("LlamaTokenizer");
     }
@@ -136,7 +167,7 @@ class TokenizerFilesTest {
     @Test
     void aSourceWithoutATokenizerIsNamed() throws IOException {
         Files.delete(source.resolve("tokenizer.model"));
-        assertThatThrownBy(() -> TokenizerFiles.write(source, target, 4096)).isInstanceOf(TokenizerException.class)
+        assertThatThrownBy(() -> TokenizerFiles.write(source, target, 4096, TokenizerFiles.Options.NONE)).isInstanceOf(TokenizerException.class)
                 .hasMessageContaining(source.toString());
     }
 

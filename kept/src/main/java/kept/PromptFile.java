@@ -1,0 +1,58 @@
+package kept;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import kept.checkpoint.AtomicFiles;
+
+/** Prompts from a file: one text, or a line each, or in a .jsonl file a JSON string or object each. */
+final class PromptFile {
+    private PromptFile() {}
+
+    /** The whole file. */
+    static String text(Path file) {
+        try {
+            return Files.readString(file);
+        } catch (CharacterCodingException e) {
+            throw new ProgramException("[generate] %s is not text in UTF-8; convert it, for example with iconv".formatted(file), e);
+        } catch (IOException e) {
+            throw new ProgramException("[generate] %s cannot be read: %s".formatted(file, AtomicFiles.reason(e)), e);
+        }
+    }
+
+    /** The prompts that lines of a file are; empty lines are none. */
+    static List<String> lines(Path file) {
+        List<String> lines = text(file).lines().toList();
+        boolean json = file.getFileName().toString().endsWith(".jsonl");
+        List<String> prompts = new ArrayList<>();
+        for (int i = 0; i < lines.size(); i++) {
+            if (!lines.get(i).isBlank()) {
+                prompts.add(json ? prompt(file, i + 1, lines.get(i)) : lines.get(i));
+            }
+        }
+        if (prompts.isEmpty()) {
+            throw new ProgramException("[generate] %s holds no prompt".formatted(file));
+        }
+        return prompts;
+    }
+
+    private static String prompt(Path file, int number, String line) {
+        try {
+            JsonNode value = new ObjectMapper().readTree(line);
+            JsonNode prompt = value.isObject() ? value.path("prompt") : value;
+            if (prompt.isTextual()) {
+                return prompt.asText();
+            }
+            throw new ProgramException("[generate] %s, line %d is neither a JSON string nor an object with a string \"prompt\""
+                    .formatted(file, number));
+        } catch (JsonProcessingException e) {
+            throw new ProgramException("[generate] %s, line %d is not JSON: %s".formatted(file, number, e.getOriginalMessage()), e);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+package kept;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import kept.generation.GenerationOptions;
+import kept.model.SamplingOptions;
+import picocli.CommandLine.Option;
+
+/** How tokens are chosen, as the command line says; what it leaves out is the checkpoint's in a conversation, and else the likeliest token. */
+final class SamplingArguments {
+    @Option(names = "--max-tokens", paramLabel = "N",
+            description = "Tokens to add at most (default: 100; in a conversation the checkpoint's max_new_tokens, or 512).")
+    private Integer maxTokens;
+
+    @Option(names = "--temperature", paramLabel = "X", description = "0 takes the likeliest token, higher is more varied (default: 0).")
+    private Double temperature;
+
+    @Option(names = "--top-k", paramLabel = "N", description = "Choose among the N likeliest tokens; 0 for all (default: 0).")
+    private Integer topK;
+
+    @Option(names = "--top-p", paramLabel = "X",
+            description = "Choose among the fewest tokens whose probabilities add up to X (default: 1).")
+    private Double topP;
+
+    @Option(names = "--min-p", paramLabel = "X",
+            description = "Choose among tokens with at least this share of the likeliest one's probability (default: 0).")
+    private Double minP;
+
+    @Option(names = "--repetition-penalty", paramLabel = "X",
+            description = "Above 1 makes tokens that have occurred, in the prompt too, less likely (default: 1). "
+                    + "In a conversation the defaults of these five are those of the checkpoint's generation_config.json.")
+    private Double repetitionPenalty;
+
+    @Option(names = "--stop", paramLabel = "TEXT", description = "End before this text, which is not shown; may be given several times.")
+    private List<String> stops = new ArrayList<>();
+
+    @Option(names = "--seed", paramLabel = "N", defaultValue = "0", description = "Of the random choice (default: ${DEFAULT-VALUE}).")
+    private long seed;
+
+    /** Throws IllegalArgumentException if a value is outside its range. */
+    GenerationOptions options(SamplingOptions defaults, int most, Set<Integer> ends) {
+        var sampling = new SamplingOptions(
+                temperature == null ? defaults.temperature() : temperature,
+                topK == null ? defaults.topK() : topK,
+                topP == null ? defaults.topP() : topP,
+                minP == null ? defaults.minP() : minP,
+                repetitionPenalty == null ? defaults.repetitionPenalty() : repetitionPenalty);
+        return new GenerationOptions(sampling, seed, maxTokens == null ? most : maxTokens, stops, ends);
+    }
+}

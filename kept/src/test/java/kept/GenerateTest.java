@@ -1,0 +1,182 @@
+package kept;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class GenerateTest {
+    @TempDir
+    private Path directory;
+
+    private Path orion;
+
+    @BeforeEach
+    void makeModel() throws IOException {
+        orion = TinyTeacher.write(directory.resolve("orion"));
+        // Two turns need more than its positions; no weight depends on their number.
+        Path config = orion.resolve("config.json");
+        Files.writeString(config, Files.readString(config).replace(": 64", ": 256"));
+    }
+
+    private ProgramRun generate(Object... arguments) {
+        var all = new Object[arguments.length + 3];
+        all[0] = "generate";
+        all[1] = "--model";
+        all[2] = orion;
+        System.arraycopy(arguments, 0, all, 3, arguments.length);
+        return ProgramRun.of(all);
+    }
+
+    private static String text(ProgramRun run) {
+        assertThat(run.code()).as(run.err()).isZero();
+        return run.out();
+    }
+
+    @Test
+    void severalPromptsArePrintedInTheirOrderAsEachIsAlone() {
+        Object[] sampling = {"--temperature", 1.2, "--top-k", 40, "--min-p", 0.01, "--repetition-penalty", 1.1, "--seed", 4, "--max-tokens", 15};
+        var together = new StringBuilder();
+        var arguments = new ArrayList<Object>(List.of(sampling));
+        for (int i = 1; i <= 6; i++) {
+            String prompt = "Line ".repeat(i) + i;
+            arguments.addAll(List.of("--prompt", prompt));
+            var alone = new ArrayList<Object>(List.of(sampling));
+            alone.addAll(List.of("--prompt", prompt));
+            together.append("[%d] ".formatted(i)).append(text(generate(alone.toArray())));
+        }
+        assertThat(text(generate(arguments.toArray()))).isEqualTo(together.toString());
+    }
+
+    @Test
+    void promptsComeFromAFileAndTextsGoOutAsJson() throws IOException {
+        Path file = Files.writeString(directory.resolve("prompts.jsonl"), "\"Line\\n7\"\n\n{\"prompt\": \"tells\", \"id\": 3}\n");
+        List<String> lines = text(generate("--prompts", file, "--jsonl", "--max-tokens", 5)).lines().toList();
+        assertThat(lines).hasSize(2);
+        JsonNode first = new ObjectMapper().readTree(lines.getFirst());
+        assertThat(first.path("prompt").asText()).isEqualTo("Line\n7");
+        assertThat(first.path("tokens").asInt()).isBetween(1, 5);
+        assertThat(first.path("finish").asText()).isIn("end", "length");
+        assertThat("Line\n7" + first.path("text").asText() + System.lineSeparator())
+                .isEqualTo(text(generate("--prompt", "Line\n7", "--max-tokens", 5)));
+        Path plain = Files.writeString(directory.resolve("prompts.txt"), "Line 7\ntells\n");
+        assertThat(text(generate("--prompts", plain, "--max-tokens", 5)).lines()).anyMatch(line -> line.startsWith("[1] Line 7"))
+                .anyMatch(line -> line.startsWith("[2] tells"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"{\"text\": \"no prompt\"}", "{", "", "17"})
+    void aFileWithoutPromptsIsNamed(String content) throws IOException {
+        Path file = Files.writeString(directory.resolve("prompts.jsonl"), content);
+        ProgramRun run = generate("--prompts", file);
+        assertThat(run.code()).isEqualTo(1);
+        assertThat(run.errorLines()).singleElement().asString().startsWith("kept: [generate]").contains("prompts.jsonl");
+    }
+
+    @Test
+    void theTextEndsBeforeAStopString() {
+        String whole = text(generate("--prompt", "Line 7", "--temperature", 1, "--max-tokens", 30));
+        String stop = whole.substring(20, 22);
+        String stopped = text(generate("--prompt", "Line 7", "--temperature", 1, "--max-tokens", 30, "--stop", "no such text", "--stop", stop));
+        assertThat(stopped).isEqualTo("Line 7" + whole.substring(6, whole.indexOf(stop, 6)) + System.lineSeparator());
+    }
+
+    @Test
+    void anOrionWithoutATemplateTalksInThatOfOrionChat() throws IOException {
+        String answers = text(generate("--chat", "--prompt", "Hi", "--prompt", "So", "--max-tokens", 8));
+        assertThat(answers).isNotBlank().doesNotContain("Human:", "Assistant:");
+        Files.writeString(orion.resolve("chat_template.jinja"), Files.readString(Fixtures.path("../kept/generation/templates/orion.jinja")));
+        assertThat(text(generate("--chat", "--prompt", "Hi", "--prompt", "So", "--max-tokens", 8))).isEqualTo(answers);
+        assertThat(spoken("Hi\n\nSo\n", "--chat", "--max-tokens", "8")).as("lines of standard input").isEqualTo(answers);
+        assertThat(spoken("Hi\n/new\nHi\n/exit\nmore\n", "--chat", "--max-tokens", "8").lines().distinct().toList())
+                .as("another conversation begins alike").isEqualTo(text(generate("--chat", "--prompt", "Hi", "--max-tokens", 8)).lines().toList());
+    }
+
+    private String spoken(String lines, Object... arguments) {
+        InputStream before = System.in;
+        try {
+            System.setIn(new ByteArrayInputStream(lines.getBytes(StandardCharsets.UTF_8)));
+            return text(generate(arguments));
+        } finally {
+            System.setIn(before);
+        }
+    }
+
+    @Test
+    void aConversationIsSampledAsTheCheckpointSaysUnlessToldOtherwise() throws IOException {
+        String likeliest = text(generate("--chat", "--prompt", "Hi", "--max-tokens", 12));
+        Files.writeString(orion.resolve("generation_config.json"), """
+                {"do_sample": true, "temperature": 2.0, "top_k": 0, "top_p": 1.0, "max_new_tokens": 12}""");
+        String sampled = text(generate("--chat", "--prompt", "Hi"));
+        assertThat(sampled).isNotEqualTo(likeliest);
+        assertThat(text(generate("--chat", "--prompt", "Hi"))).isEqualTo(sampled);
+        assertThat(text(generate("--chat", "--prompt", "Hi", "--seed", 1))).isNotEqualTo(sampled);
+        assertThat(text(generate("--chat", "--prompt", "Hi", "--temperature", 0))).isEqualTo(likeliest);
+        assertThat(text(generate("--chat", "--prompt", "Hi", "--top-k", 1))).isEqualTo(likeliest);
+    }
+
+    @Test
+    void aLlamaDirectoryCarriesTemplateAndSampling() throws IOException {
+        Files.writeString(orion.resolve("generation_config.json"), """
+                {"do_sample": true, "max_new_tokens": 1024, "repetition_penalty": 1.05, "temperature": 0.3, "top_k": 5, "top_p": 0.9}""");
+        Path llama = directory.resolve("llama");
+        text(ProgramRun.of("convert", "--source", orion, "--output", llama, "--chat-template", "orion", "--llama-tokenizer"));
+        JsonNode tokenizer = new ObjectMapper().readTree(llama.resolve("tokenizer_config.json").toFile());
+        assertThat(tokenizer.path("tokenizer_class").asText()).isEqualTo("LlamaTokenizer");
+        assertThat(tokenizer.path("chat_template").asText()).contains("Human: ");
+        JsonNode generation = new ObjectMapper().readTree(llama.resolve("generation_config.json").toFile());
+        assertThat(generation.path("top_k").asInt()).isEqualTo(5);
+        assertThat(generation.path("max_new_tokens").asInt()).isEqualTo(1024);
+        assertThat(generation.path("eos_token_id").asInt()).isEqualTo(2);
+        orion = llama;
+        assertThat(text(generate("--chat", "--prompt", "Hi", "--max-tokens", 8))).isNotBlank();
+    }
+
+    @Test
+    void aLlamaWithoutATemplateSaysWhatToDo() {
+        Path llama = directory.resolve("llama");
+        text(ProgramRun.of("convert", "--source", orion, "--output", llama));
+        orion = llama;
+        ProgramRun run = generate("--chat", "--prompt", "Hi");
+        assertThat(run.code()).isEqualTo(1);
+        assertThat(run.errorLines()).singleElement().asString().startsWith("kept: [chat]").contains("--chat-template");
+        assertThat(text(generate("--chat", "--chat-template", "orion", "--prompt", "Hi", "--max-tokens", 8))).isNotBlank();
+        assertThat(generate("--chat", "--chat-template", "nowhere.jinja", "--prompt", "Hi").err()).contains("nowhere.jinja");
+    }
+
+    @Test
+    void aSystemTurnWithoutAPlaceIsRefused() {
+        ProgramRun run = generate("--chat", "--system", "Be kind.", "--prompt", "Hi");
+        assertThat(run.code()).isEqualTo(1);
+        assertThat(run.errorLines().getLast()).startsWith("kept: [chat template] orion").contains("--system");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {
+        "generate --model a",
+        "generate --model a --prompt b --prompts c",
+        "generate --model a --chat --jsonl",
+        "generate --model a --prompt b --system c",
+        "generate --model a --prompt b --min-p 2",
+        "generate --model a --prompt b --repetition-penalty 0",
+        "generate --model a --prompt b --max-tokens 0"
+    })
+    void aWrongCommandLineIsWrongUsage(String line) {
+        ProgramRun run = ProgramRun.of((Object[]) line.split(" "));
+        assertThat(run.code()).isEqualTo(2);
+        assertThat(run.err()).contains("Usage: kept generate").doesNotContain("\tat ");
+    }
+}

@@ -1,0 +1,125 @@
+package kept.generation;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.LocalDateTime;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class ChatTemplateTest {
+    private static final Map<String, String> MARKS = Map.of("bos_token", "<s>", "eos_token", "</s>");
+    private static final List<ChatMessage> HELLO = List.of(new ChatMessage(ChatMessage.USER, "Hello!"));
+
+    @TempDir
+    private Path directory;
+
+    /** What transformers made of each conversation; see make_chats.py beside the file. */
+    static List<JsonNode> chats() throws IOException {
+        try (InputStream json = ChatTemplateTest.class.getResourceAsStream("chats.json")) {
+            return List.of(new ObjectMapper().readValue(json, JsonNode[].class));
+        }
+    }
+
+    private static String template(String name) throws IOException {
+        try (InputStream text = ChatTemplateTest.class.getResourceAsStream("/kept/generation/templates/" + name)) {
+            return new String(text.readAllBytes(), StandardCharsets.UTF_8);
+        }
+    }
+
+    private static List<ChatMessage> messages(JsonNode chat) {
+        var messages = new ArrayList<ChatMessage>();
+        chat.path("messages").forEach(turn -> messages.add(new ChatMessage(turn.path("role").asText(), turn.path("content").asText())));
+        return messages;
+    }
+
+    @ParameterizedTest
+    @MethodSource("chats")
+    void aConversationIsWrittenAsTransformersWritesIt(JsonNode chat) throws IOException {
+        String name = chat.path("template").asText();
+        var template = new ChatTemplate(template(name), name);
+        if (chat.has("error")) {
+            assertThatThrownBy(() -> template.render(messages(chat), MARKS)).isInstanceOf(ChatTemplateException.class)
+                    .hasMessageContaining(name).hasMessageContaining(chat.path("error").asText());
+        } else {
+            assertThat(template.render(messages(chat), MARKS)).isEqualTo(chat.path("text").asText());
+        }
+    }
+
+    @Test
+    void orionsTemplateIsKnownWithoutAFile() throws IOException {
+        assertThat(ChatTemplate.named("orion").source()).isEqualTo(template("orion.jinja"));
+        assertThat(ChatTemplate.orion().render(HELLO, MARKS)).isEqualTo("<s>Human: Hello!\n\nAssistant: </s>");
+    }
+
+    @Test
+    void aFileGoesBeforeTheConfigurationAndTheDefaultBeforeOthers() throws IOException {
+        assertThat(ChatTemplate.read(directory)).isEmpty();
+        Files.writeString(directory.resolve("tokenizer_config.json"), """
+                {"chat_template": [{"name": "tool_use", "template": "tools"}, {"name": "default", "template": "usual"}]}""");
+        assertThat(ChatTemplate.read(directory)).get().extracting(ChatTemplate::source).isEqualTo("usual");
+        Files.writeString(directory.resolve("tokenizer_config.json"), "{\"chat_template\": \"single\"}");
+        assertThat(ChatTemplate.read(directory)).get().extracting(ChatTemplate::source).isEqualTo("single");
+        Files.writeString(directory.resolve("chat_template.jinja"), "file");
+        assertThat(ChatTemplate.read(directory)).get().extracting(ChatTemplate::source).isEqualTo("file");
+    }
+
+    /** Nothing that is not understood is passed over in silence. */
+    @ParameterizedTest
+    @CsvSource(delimiter = '~', quoteCharacter = '`', value = {
+        "{{ messages | frobnicate }} ~ frobnicate",
+        "{{ frobnicate(3) }} ~ frobnicate",
+        "{{ 'x'.zfill(3) }} ~ zfill",
+        "{% frobnicate %} ~ frobnicate",
+        "{% for m in messages %}{{ m.content }} ~ endfor",
+        "{% for m in messages if m.role == 'user' %}{{ m.content }}{% endfor %} ~ loops with a condition",
+        "{{ messages[::-1] }} ~ syntax error",
+        "{{ '%s' % 'x' }} ~ coerce",
+        "{{ strftime_now('%Q') }} ~ %Q",
+        "{{ messages | tojson(sort_keys=true) }} ~ tojson",
+        "{{ raise_exception('only users here') }} ~ only users here"
+    })
+    void whatIsNotSupportedIsRefused(String template, String named) {
+        assertThatThrownBy(() -> new ChatTemplate(template, "my.jinja").render(HELLO, MARKS)).isInstanceOf(ChatTemplateException.class)
+                .hasMessageContaining("my.jinja").hasMessageContaining(named);
+    }
+
+    @Test
+    void aConditionInsideALoopIsNotOneOfTheLoop() {
+        String template = "{% for m in (messages if messages else []) %}{% if m.role == 'user' %}{{ m.content }}{% endif %}{% endfor %}";
+        assertThat(new ChatTemplate(template, "my.jinja").render(HELLO, MARKS)).isEqualTo("Hello!");
+    }
+
+    @Test
+    void datesAreInTheLettersOfC() {
+        assertThat(JinjaInterpreter.date("%d %b %Y, %A %H:%M:%S 100%%", LocalDateTime.of(2026, 3, 5, 7, 8, 9)))
+                .isEqualTo("05 Mar 2026, Thursday 07:08:09 100%");
+        assertThat(new ChatTemplate("{{ strftime_now('%Y')|length }}", "my.jinja").render(HELLO, MARKS)).isEqualTo("4");
+    }
+
+    @Test
+    void aTemplateThatCannotBeReadIsNamed() throws IOException {
+        assertThatThrownBy(() -> ChatTemplate.named("nowhere.jinja")).isInstanceOf(ChatTemplateException.class).hasMessageContaining("nowhere.jinja");
+        Files.writeString(directory.resolve("tokenizer_config.json"), "{");
+        assertThatThrownBy(() -> ChatTemplate.read(directory)).isInstanceOf(ChatTemplateException.class).hasMessageContaining("not JSON");
+    }
+
+    @Test
+    void jsonIsIndentedAsPythonDoesIt() {
+        assertThat(PythonJson.write(List.of(1, Map.of("a", List.of())), 2)).isEqualTo("[\n  1,\n  {\n    \"a\": []\n  }\n]");
+        assertThat(PythonJson.write(List.of(1, Map.of("a", "é\n")), -1)).isEqualTo("[1, {\"a\": \"é\\n\"}]");
+    }
+}

@@ -1,0 +1,152 @@
+package kept.generation;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.IntStream;
+import kept.Fixtures;
+import kept.model.Architecture;
+import kept.model.Decoder;
+import kept.model.DecoderConfig;
+import kept.model.RandomWeights;
+import kept.model.SamplingOptions;
+import kept.nn.RopeScaling;
+import kept.tensor.DType;
+import kept.tensor.Device;
+import kept.tensor.ShapeException;
+import kept.tokenizer.Tokenizer;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class GeneratorTest {
+    private static final SamplingOptions VARIED = new SamplingOptions(1.5, 0, 1, 0, 1.2);
+    private Tokenizer tokenizer;
+
+    @BeforeEach
+    void load() {
+        tokenizer = Tokenizer.load(Fixtures.path("tokenizer"));
+    }
+
+    @AfterEach
+    void close() {
+        tokenizer.close();
+    }
+
+    private Decoder model(Architecture architecture, DType dtype, RopeScaling scaling) {
+        DecoderConfig config = DecoderConfig.builder(architecture).vocabSize(tokenizer.vocabularySize()).hiddenSize(48).intermediateSize(80).layers(2)
+                .heads(4).keyValueHeads(architecture == Architecture.ORION ? 4 : 2).headDimension(12).maxPositions(96).dtype(dtype)
+                .ropeScaling(scaling).initializerRange(0.3).build();
+        return Decoder.create(config, new RandomWeights(config, 5), Device.cpu());
+    }
+
+    private static GenerationOptions options(int tokens, Set<Integer> ends) {
+        return new GenerationOptions(VARIED, 7, tokens, List.of(), ends);
+    }
+
+    /** Prompts of many lengths, texts that end early and late, more of them than go side by side. */
+    @ParameterizedTest
+    @EnumSource(names = {"F32", "BF16", "F16"})
+    void promptsSideBySideGiveTheTextsTheyGiveAlone(DType dtype) {
+        List<int[]> prompts = IntStream.range(0, 11).mapToObj(i -> tokenizer.encode("Line " + i + " tells ".repeat(i % 5) + "of " + i * i)).toList();
+        for (Architecture architecture : Architecture.values()) {
+            try (Decoder model = model(architecture, dtype, new RopeScaling.None())) {
+                assertSame(model, prompts, options(30, Set.copyOf(IntStream.range(100, 115).boxed().toList())));
+            }
+        }
+    }
+
+    @Test
+    void promptsSideBySideHaveTheirOwnPositionsWhereTheScalingDependsOnThem() {
+        List<int[]> prompts = IntStream.range(0, 3).mapToObj(i -> tokenizer.encode("Line" + " tells".repeat(6 * i))).toList();
+        try (Decoder model = model(Architecture.LLAMA, DType.F32, new RopeScaling.DynamicNtk(2, 24))) {
+            assertSame(model, prompts, options(20, Set.of()));
+        }
+    }
+
+    private void assertSame(Decoder model, List<int[]> prompts, GenerationOptions options) {
+        var generator = new Generator(model, tokenizer, options);
+        var together = new TreeMap<Integer, Continuation>();
+        generator.continueAll(prompts, together::put);
+        List<Continuation> alone = prompts.stream().map(prompt -> generator.continueOne(prompt, _ -> { })).toList();
+        assertThat(together.values()).containsExactlyElementsOf(alone);
+        assertThat(alone).extracting(Continuation::text).doesNotHaveDuplicates().noneMatch(String::isEmpty);
+    }
+
+    @Test
+    void textsEndByATokenAStopStringOrTheirLength() {
+        try (Decoder model = model(Architecture.LLAMA, DType.F32, new RopeScaling.None())) {
+            int[] prompt = tokenizer.encode("Line 7");
+            Continuation whole = new Generator(model, tokenizer, options(40, Set.of())).continueOne(prompt, _ -> { });
+            assertThat(whole.finish()).isEqualTo(Finish.LENGTH);
+            assertThat(whole.tokens()).isEqualTo(40);
+            String stop = whole.text().substring(10, 13);
+            var shown = new ArrayList<String>();
+            Continuation stopped = new Generator(model, tokenizer, new GenerationOptions(VARIED, 7, 40, List.of(stop), Set.of()))
+                    .continueOne(prompt, shown::add);
+            assertThat(stopped.finish()).isEqualTo(Finish.STOP);
+            assertThat(stopped.text()).isEqualTo(whole.text().substring(0, whole.text().indexOf(stop))).isEqualTo(String.join("", shown));
+            Continuation ended = new Generator(model, tokenizer, options(40, Set.copyOf(IntStream.range(0, 420).boxed().toList())))
+                    .continueOne(prompt, _ -> { });
+            assertThat(ended).isEqualTo(new Continuation("", 1, Finish.END));
+        }
+    }
+
+    @Test
+    void aPromptWithoutRoomIsRefusedBeforeAnythingIsGenerated() {
+        try (Decoder model = model(Architecture.LLAMA, DType.F32, new RopeScaling.None())) {
+            var generator = new Generator(model, tokenizer, options(5, Set.of()));
+            var finished = new ArrayList<Integer>();
+            assertThatThrownBy(() -> generator.continueAll(List.of(new int[] {5}, new int[96]), (prompt, _) -> finished.add(prompt)))
+                    .isInstanceOf(ShapeException.class).hasMessageContaining("96 tokens").hasMessageContaining("96 positions");
+            assertThat(finished).isEmpty();
+        }
+    }
+
+    /** A conversation whose cache is kept answers as one that reads everything again each time. */
+    @Test
+    void aConversationReadsOnlyWhatIsNew() {
+        var options = new GenerationOptions(SamplingOptions.GREEDY, 0, 6, List.of(), Set.of(2));
+        try (Decoder model = model(Architecture.LLAMA, DType.F32, new RopeScaling.None());
+                var conversation = new Conversation(model, tokenizer, options, ChatTemplate.orion(), Optional.empty())) {
+            Continuation first = conversation.say("Hi", _ -> { });
+            long after = conversation.cachedTokens();
+            Continuation second = conversation.say("So", _ -> { });
+            List<ChatMessage> turns = List.of(new ChatMessage(ChatMessage.USER, "Hi"), new ChatMessage(ChatMessage.ASSISTANT, first.text()),
+                    new ChatMessage(ChatMessage.USER, "So"));
+            int[] prompt = tokenizer.encodeMarked(ChatTemplate.orion().render(turns, tokenizer.marks()));
+            assertThat(second).isEqualTo(new Generator(model, tokenizer, options).continueOne(prompt, _ -> { }));
+            assertThat(after).isGreaterThan(10);
+            assertThat(conversation.cachedTokens()).isEqualTo(prompt.length + second.tokens() - 1L);
+            conversation.restart();
+            assertThat(conversation.say("Hi", _ -> { })).isEqualTo(first);
+        }
+    }
+
+    @Test
+    void aSystemTurnThatTheTemplateLeavesOutIsRefused() {
+        try (Decoder model = model(Architecture.LLAMA, DType.F32, new RopeScaling.None());
+                var conversation = new Conversation(model, tokenizer, options(3, Set.of()), ChatTemplate.orion(), Optional.of("Be kind."))) {
+            assertThatThrownBy(() -> conversation.say("Hi", _ -> { })).isInstanceOf(ChatTemplateException.class)
+                    .hasMessageContaining("orion").hasMessageContaining("--system");
+        }
+    }
+
+    @Test
+    void aTurnThatFailedIsNotPartOfTheConversation() {
+        try (Decoder model = model(Architecture.LLAMA, DType.F32, new RopeScaling.None());
+                var conversation = new Conversation(model, tokenizer, options(3, Set.of()), ChatTemplate.orion(), Optional.empty())) {
+            Continuation answer = conversation.say("Hi", _ -> { });
+            conversation.restart();
+            assertThatThrownBy(() -> conversation.say("word ".repeat(100), _ -> { })).isInstanceOf(ShapeException.class);
+            assertThat(conversation.say("Hi", _ -> { })).isEqualTo(answer);
+        }
+    }
+}
