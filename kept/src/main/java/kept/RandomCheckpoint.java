@@ -46,7 +46,7 @@ final class RandomCheckpoint {
             long total = specs.stream().mapToLong(TensorSpec::byteSize).sum();
             DiskSpace.require(files, output, total);
             config.write(files);
-            config.writeGenerationConfig(files);
+            config.writeGenerationConfig(files, files);
             if (tokenizer != null) {
                 TokenizerCopy.write(tokenizer, files);
             }
