@@ -216,8 +216,8 @@ final class DistillationPlan {
         double seconds = step.operations() / (SHARE_OF_RATE * rate);
         out.println("products at these shapes run at %.0f GFLOP/s, measured just now on %d x %d x %d".formatted(
                 rate / 1e9, sampleRows(), sampleWidth(step.student().intermediateSize()), sampleWidth(step.student().hiddenSize())));
-        out.println("a step of %,d tokens is %.3g GFLOP, about %s at three quarters of that rate: %.3g tokens/s".formatted(
-                options.tokensPerStep(), step.operations() / 1e9, duration(seconds), options.tokensPerStep() / seconds));
+        out.println("a step of %,d tokens is %.3g TFLOP, about %s at three quarters of that rate: %.3g tokens/s".formatted(
+                options.tokensPerStep(), step.operations() / 1e12, duration(seconds), options.tokensPerStep() / seconds));
         out.println("%,d steps take about %s".formatted(options.steps(), duration(seconds * options.steps())));
     }
 
