@@ -5,7 +5,6 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 
 /** Where a writer's bytes go: a new file, or in tests one whose disk is full. */
 interface ByteSink extends Closeable {
@@ -27,37 +26,6 @@ interface ByteSink extends Closeable {
 
     /** A file that did not exist before. */
     static ByteSink newFile(Path path) throws IOException {
-        FileChannel channel = FileChannel.open(path, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
-        return new ByteSink() {
-            @Override
-            public void write(ByteBuffer bytes, long position) throws IOException {
-                long next = position;
-                while (bytes.hasRemaining()) {
-                    next += channel.write(bytes, next);
-                }
-            }
-
-            @Override
-            public void copy(FileChannel source, long from, long size, long position) throws IOException {
-                channel.position(position);
-                for (long done = 0; done < size;) {
-                    long moved = source.transferTo(from + done, size - done, channel);
-                    if (moved <= 0) {
-                        throw new IOException("the file that is copied ends at byte " + source.size());
-                    }
-                    done += moved;
-                }
-            }
-
-            @Override
-            public void force() throws IOException {
-                channel.force(true);
-            }
-
-            @Override
-            public void close() throws IOException {
-                channel.close();
-            }
-        };
+        return new FlushedFile(path);
     }
 }
