@@ -20,7 +20,7 @@ import java.util.zip.ZipOutputStream;
 
 /**
  * Writes weights as {@code torch.save} does: {@code pytorch_model.bin} if one file suffices, else {@code pytorch_model-00001-of-0000N.bin} and their
- * index. Each is a zip archive of stored entries: a pickle of names and shapes ({@link TorchPickleWriter}), and the bytes of each tensor, which begin
+ * index. Each is a zip archive of stored entries: a pickle of names and shapes ({@code TorchPickleWriter}), and the bytes of each tensor, which begin
  * at multiples of 64. Orion-14B-Base comes in such files; they are written here to try things out on its layout.
  *
  * <p>Tensors are written in their declared order; the bytes depend on the declared tensors and their values alone.
