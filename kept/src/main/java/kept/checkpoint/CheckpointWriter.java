@@ -152,7 +152,7 @@ public final class CheckpointWriter implements WeightWriter {
         if (shards.size() > 1) {
             var index = new LinkedHashMap<String, String>();
             shardOf.forEach((name, shard) -> index.put(name, fileName(shard)));
-            ShardIndex.write(directory.resolve(ShardIndex.FILE), index, shards.stream().flatMap(List::stream).mapToLong(TensorSpec::byteSize).sum());
+            ShardIndex.write(directory, index, shards.stream().flatMap(List::stream).mapToLong(TensorSpec::byteSize).sum());
         }
     }
 

@@ -41,17 +41,22 @@ final class ShardIndex {
     }
 
     /**
-     * Writes an index.
+     * Writes the index of safetensors shards.
      *
-     * @param file the index, beside the shards
+     * @param directory the directory of the shards
      * @param shards the file of each tensor
      * @param totalSize the bytes of all tensors
      */
-    static void write(Path file, Map<String, String> shards, long totalSize) {
+    static void write(Path directory, Map<String, String> shards, long totalSize) {
+        write(directory, FILE, shards, totalSize);
+    }
+
+    /** Writes an index under another name. */
+    static void write(Path directory, String file, Map<String, String> shards, long totalSize) {
         var content = new LinkedHashMap<String, Object>();
         content.put("metadata", Map.of("total_size", totalSize));
         content.put(WEIGHT_MAP, shards);
-        AtomicFiles.writeJson(file, content);
+        AtomicFiles.writeJson(directory.resolve(file), content);
     }
 
     private static boolean isPlainName(String name) {

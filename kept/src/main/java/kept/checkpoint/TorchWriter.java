@@ -107,7 +107,7 @@ public final class TorchWriter implements WeightWriter {
                     index.put(spec.name(), path(i).getFileName().toString());
                 }
             }
-            ShardIndex.write(directory.resolve(Checkpoint.TORCH_INDEX), index,
+            ShardIndex.write(directory, Checkpoint.TORCH_INDEX, index,
                 files.stream().flatMap(List::stream).mapToLong(TensorSpec::byteSize).sum());
         }
     }
