@@ -92,17 +92,20 @@ public final class Generate extends Program {
         try (Tokenizer tokenizer = chat ? Tokenizer.loadForChat(model) : Tokenizer.load(model);
                 Decoder decoder = LoadedModel.load(model, null, device.open())) {
             tokenizer.requireVocabulary(decoder.config().vocabSize());
-            tell(decoder.device());
             if (chat) {
+                tell(decoder.device());
                 try (var conversation = new Conversation(decoder, tokenizer, options, words.orElseThrow(), Optional.ofNullable(system))) {
                     return new ChatSession(conversation, out(), err()).hold(texts);
                 }
             }
             var generator = new Generator(decoder, tokenizer, options);
+            List<int[]> ids = texts.stream().map(text -> ids(tokenizer, decoder, text)).toList();
+            ids.forEach(prompt -> generator.requireRoom(prompt.length));
+            tell(decoder.device());
             if (texts.size() == 1 && !jsonLines) {
-                stream(generator, tokenizer, decoder, texts.getFirst());
+                stream(generator, texts.getFirst(), ids.getFirst());
             } else {
-                continueAll(generator, texts, texts.stream().map(text -> ids(tokenizer, decoder, text)).toList());
+                continueAll(generator, texts, ids);
             }
         }
         return 0;
@@ -162,9 +165,7 @@ public final class Generate extends Program {
                 : new int[] {decoder.config().bosTokenId().orElseThrow(() -> new ProgramException("[generate] the prompt is empty"))};
     }
 
-    private void stream(Generator generator, Tokenizer tokenizer, Decoder decoder, String prompt) {
-        int[] ids = ids(tokenizer, decoder, prompt);
-        generator.requireRoom(ids.length);
+    private void stream(Generator generator, String prompt, int... ids) {
         if (promptText == null) {
             out().print(prompt);
         }

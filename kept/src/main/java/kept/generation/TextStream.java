@@ -2,7 +2,9 @@ package kept.generation;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import kept.tokenizer.Tokenizer;
 
 /**
@@ -42,7 +44,10 @@ final class TextStream {
         ids = prompt.clone();
         count = prompt.length;
         told = count;
-        before = tokenizer.decode(prompt);
+        // After a mark a text of its own begins, without the space that SentencePiece puts before it.
+        boolean afterMark = count > 0 && Stream.of(tokenizer.bos(), tokenizer.eos()).anyMatch(mark -> mark.equals(OptionalInt.of(ids[count - 1])));
+        known = afterMark ? count : 0;
+        before = afterMark ? "" : tokenizer.decode(prompt);
     }
 
     /**

@@ -130,6 +130,24 @@ class GeneratorTest {
         }
     }
 
+    /** SentencePiece's space before a text is none of the answer, so that the answer read again has the tokens it was made of. */
+    @Test
+    void anAnswerAfterAMarkBeginsWithoutSentencePiecesSpace() {
+        int[] prompt = tokenizer.encodeMarked("<s>Human: Hi\n\nAssistant: </s>");
+        int[] answer = tokenizer.encode("The quick brown fox");
+        var shown = new ArrayList<String>();
+        var stream = new TextStream(tokenizer, prompt, List.of(), shown::add);
+        for (int id : answer) {
+            stream.accept(id);
+        }
+        assertThat(String.join("", shown)).isEqualTo("The quick brown fox");
+        var continued = new TextStream(tokenizer, tokenizer.encode("Hi"), List.of(), shown::add);
+        for (int id : answer) {
+            continued.accept(id);
+        }
+        assertThat(continued.text()).isEqualTo(" The quick brown fox");
+    }
+
     @Test
     void aSystemTurnThatTheTemplateLeavesOutIsRefused() {
         try (Decoder model = model(Architecture.LLAMA, DType.F32, new RopeScaling.None());
