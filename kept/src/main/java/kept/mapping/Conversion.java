@@ -1,6 +1,5 @@
 package kept.mapping;
 
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Consumer;
@@ -81,7 +80,7 @@ public final class Conversion {
                 } else if (isVerbatim(row)) {
                     writer.copy(row.target(), source.entry(row.sources().getFirst()), progress);
                 } else {
-                    convert(row, weights, bytes -> writer.write(row.target(), bytes));
+                    convert(row, weights, tensor -> HostCopy.with(tensor, tensor.dtype(), bytes -> writer.write(row.target(), bytes)));
                     progress.accept(specs.get(i).byteSize());
                 }
             }
@@ -105,7 +104,7 @@ public final class Conversion {
                 if (isVerbatim(row)) {
                     comparison.requireSame(source.entry(row.sources().getFirst()), target, progress);
                 } else {
-                    convert(row, weights, bytes -> comparison.requireSame(bytes, target, progress));
+                    convert(row, weights, tensor -> HostCopy.with(tensor, tensor.dtype(), bytes -> comparison.requireSame(bytes, target, progress)));
                 }
             }
         }
@@ -117,10 +116,9 @@ public final class Conversion {
         return entry.shape().equals(row.shape()) && (dtype == null || dtype == entry.dtype());
     }
 
-    private static void convert(TensorMapping row, MappedWeights weights, Consumer<MemorySegment> user) {
+    private static void convert(TensorMapping row, MappedWeights weights, Consumer<Tensor> user) {
         try (var _ = Scope.open()) {
-            Tensor tensor = weights.get(row.target(), row.shape());
-            HostCopy.with(tensor, tensor.dtype(), user);
+            user.accept(weights.get(row.target(), row.shape()));
         }
     }
 }
