@@ -103,7 +103,8 @@ class ArchitectureTest {
 
     @Test
     void thePackagesBelowTheProgramsHaveNoCycles() {
-        holds(slices().matching("kept.(checkpoint|tokenizer|model|mapping|distill|evaluation|generation|report|demo|gguf)..").should().beFreeOfCycles());
+        holds(slices().matching("kept.(checkpoint|tokenizer|model|mapping|distill|evaluation|generation|report|demo|gguf)..")
+                .should().beFreeOfCycles());
     }
 
     private static void holds(ArchRule rule) {
