@@ -85,7 +85,7 @@ class ConvertTest {
                     "kept: [output] " + output + ": another run is making this output; wait for it, or choose another output");
             run.terminate();
             assertThat(run.join()).as("128 + SIGTERM: " + run.remarks()).isEqualTo(143);
-            assertThat(run.remarks().lines().filter(line -> !line.startsWith("WARNING"))).singleElement().asString()
+            assertThat(run.remarks().lines().filter(line -> !line.startsWith("WARNING") && !isProgress(line))).singleElement().asString()
                     .isEqualTo("stopped; the finished weight files are in %s.partial; the same command with --resume goes on from there", output);
         }
         assertThat(output).doesNotExist();
@@ -109,7 +109,8 @@ class ConvertTest {
 
         ProgramRun resumed = ProgramRun.of(conversion(source, output, "--resume", "--verify"));
         assertThat(resumed.code()).as(resumed.err()).isZero();
-        assertThat(resumed.errorLines()).singleElement().asString().startsWith("going on: ").endsWith(" finished before");
+        assertThat(resumed.errorLines().stream().filter(line -> !isProgress(line))).singleElement().asString()
+                .startsWith("going on: ").endsWith(" finished before");
         assertThat(directory).isDirectoryNotContaining("glob:**.{partial,lock}");
     }
 
@@ -125,6 +126,11 @@ class ConvertTest {
         try (Stream<Path> left = Files.list(directory)) {
             assertThat(left).containsExactly(source);
         }
+    }
+
+    /** What a slow disk makes a run tell every ten seconds. */
+    private static boolean isProgress(String line) {
+        return line.startsWith("convert: ") || line.startsWith("verify: ");
     }
 
     private static Object[] conversion(Path source, Path output, Object... more) {

@@ -2,6 +2,7 @@ package kept.checkpoint;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
@@ -16,10 +17,15 @@ import java.util.concurrent.CompletionException;
 final class FlushedFile implements ByteSink {
     /** So much is written between two flushes. */
     private static final long BYTES_BETWEEN_FLUSHES = 128 << 20;
+    private static final int BYTES_COPIED_AT_ONCE = 8 << 20;
 
     private final FileChannel channel;
     private CompletableFuture<Void> flush = CompletableFuture.completedFuture(null);
     private long unflushed;
+    /** What is copied from another file goes through here. */
+    private ByteBuffer copied = ByteBuffer.allocate(0);
+    /** Frees it with the file; a buffer of the collector's would outlive hundreds of small files. */
+    private final Arena buffers = Arena.ofShared();
 
     FlushedFile(Path path) throws IOException {
         channel = FileChannel.open(path, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
@@ -36,15 +42,20 @@ final class FlushedFile implements ByteSink {
 
     @Override
     public void copy(FileChannel source, long from, long size, long position) throws IOException {
-        channel.position(position);
+        int room = (int) Math.min(size, BYTES_COPIED_AT_ONCE);
+        if (copied.capacity() < room) {
+            copied = buffers.allocate(room).asByteBuffer();
+        }
         for (long done = 0; done < size;) {
-            long moved = source.transferTo(from + done, size - done, channel);
-            if (moved <= 0) {
+            copied.clear().limit((int) Math.min(copied.capacity(), size - done));
+            if (source.read(copied, from + done) <= 0) {
                 throw new IOException("the file that is copied ends at byte " + source.size());
             }
-            done += moved;
+            copied.flip();
+            int count = copied.remaining();
+            write(copied, position + done);
+            done += count;
         }
-        written(size);
     }
 
     private void written(long bytes) throws IOException {
@@ -84,6 +95,11 @@ final class FlushedFile implements ByteSink {
     public void close() throws IOException {
         try (channel) {
             await();
+        } finally {
+            copied = ByteBuffer.allocate(0);
+            if (buffers.scope().isAlive()) {
+                buffers.close();
+            }
         }
     }
 }
