@@ -131,7 +131,7 @@ final class DistillationRun {
                 tell(packed, sequences, options);
                 try (var teacher = (OrionModel) Decoder.create(config, new CheckpointWeights(checkpoint), target);
                         Decoder student = Decoder.create(
-                                mapping.target(), new MappedWeights(mapping, new CheckpointWeights(checkpoint, DType.F32)), target)) {
+                                mapping.target(), new MappedWeights(mapping, new CheckpointWeights(checkpoint), DType.F32), target)) {
                     RunReport report = distill(new Models(teacher, student), evaluations, sequences, options, run, mapping);
                     write(report, student, directory, run);
                 }

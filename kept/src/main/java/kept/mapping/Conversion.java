@@ -29,7 +29,7 @@ public final class Conversion {
      *
      * @param mapping the table
      * @param source the source's weights; stay open
-     * @param dtype the target's dtype; null keeps each tensor's own
+     * @param dtype the target's dtype; null takes that of each tensor's first source
      * @param largestShard bytes of tensors in one file, at most
      */
     public Conversion(Mapping mapping, Checkpoint source, DType dtype, long largestShard) {
@@ -38,7 +38,7 @@ public final class Conversion {
         this.dtype = dtype;
         this.largestShard = largestShard;
         this.specs = mapping.rows().stream()
-                .map(row -> new TensorSpec(row.target(), dtype != null ? dtype : source.entry(row.sources().getFirst()).dtype(), row.shape()))
+                .map(row -> new TensorSpec(row.target(), storedType(row), row.shape()))
                 .toList();
     }
 
@@ -71,7 +71,7 @@ public final class Conversion {
      * @param progress is told the bytes of each piece that is done, those of files that were there included
      */
     public void write(Path directory, LongConsumer progress) {
-        var weights = new MappedWeights(mapping, new CheckpointWeights(source, dtype));
+        var weights = new MappedWeights(mapping, new CheckpointWeights(source), dtype);
         try (var writer = CheckpointWriter.resume(directory, specs, largestShard)) {
             for (int i = 0; i < specs.size(); i++) {
                 TensorMapping row = mapping.rows().get(i);
@@ -96,7 +96,7 @@ public final class Conversion {
      * @throws CheckpointException naming the first tensor that differs, with its file and the place in it
      */
     public void verify(Path directory, LongConsumer progress) {
-        var weights = new MappedWeights(mapping, new CheckpointWeights(source, dtype));
+        var weights = new MappedWeights(mapping, new CheckpointWeights(source), dtype);
         var comparison = new TensorComparison();
         try (var written = Checkpoint.open(directory)) {
             for (TensorMapping row : mapping.rows()) {
@@ -110,10 +110,16 @@ public final class Conversion {
         }
     }
 
+    private DType storedType(TensorMapping row) {
+        if (dtype != null) {
+            return dtype;
+        }
+        return row.sources().isEmpty() ? mapping.target().dtype() : source.entry(row.sources().getFirst()).dtype();
+    }
+
     /** Whether the bytes are the source's. */
     private boolean isVerbatim(TensorMapping row) {
-        TensorEntry entry = source.entry(row.sources().getFirst());
-        return entry.shape().equals(row.shape()) && (dtype == null || dtype == entry.dtype());
+        return row.transform().isVerbatim() && source.entry(row.sources().getFirst()).dtype() == storedType(row);
     }
 
     private static void convert(TensorMapping row, MappedWeights weights, Consumer<Tensor> user) {

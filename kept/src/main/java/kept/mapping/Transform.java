@@ -1,24 +1,55 @@
 package kept.mapping;
 
+import java.util.List;
+import kept.tensor.Shape;
+import kept.tensor.Tensor;
+
 /** How a target tensor is made of its sources. */
-public enum Transform {
+public interface Transform {
     /** NPM: the module is the same in both architectures, and its tensor is copied bit for bit. */
-    COPY("NPM"),
+    Transform COPY = new Verbatim("NPM");
     /** OPM: an RMSNorm's weight is the LayerNorm's weight, which is the best choice per channel for features of zero mean. */
-    NORM_WEIGHT("OPM");
+    Transform NORM_WEIGHT = new Verbatim("OPM");
 
-    private final String method;
+    /**
+     * The method that the transform belongs to, for the report.
+     *
+     * @return its abbreviation or name
+     */
+    String method();
 
-    Transform(String method) {
-        this.method = method;
+    /**
+     * Whether the target is its only source as it is, so that its bytes can be copied.
+     *
+     * @return false where something must be computed
+     */
+    default boolean isVerbatim() {
+        return false;
     }
 
     /**
-     * The method of the paper that the transform belongs to.
+     * Computes the target.
      *
-     * @return its abbreviation
+     * @param sources the row's sources in its order, F32; verbatim transforms have one, of any floating dtype
+     * @param shape the target's shape
+     * @return the target, F32 where it was computed, in the current scope
      */
-    public String method() {
-        return method;
+    Tensor apply(List<Tensor> sources, Shape shape);
+
+    /**
+     * A copy of one source.
+     *
+     * @param method what it is a case of
+     */
+    record Verbatim(String method) implements Transform {
+        @Override
+        public boolean isVerbatim() {
+            return true;
+        }
+
+        @Override
+        public Tensor apply(List<Tensor> sources, Shape shape) {
+            return sources.getFirst();
+        }
     }
 }
