@@ -1,33 +1,32 @@
 package kept.checkpoint;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 
 /**
  * A new file that goes to disk while it is written: another thread forces what is there, every so many bytes, so that disk and copying work at the
- * same time and {@link #force} in the end waits for the last piece alone.
+ * same time and {@link #force} in the end waits for the last piece alone. Long copies of other files go there {@linkplain DirectCopy at once}.
  */
 final class FlushedFile implements ByteSink {
     /** So much is written between two flushes. */
     private static final long BYTES_BETWEEN_FLUSHES = 128 << 20;
-    private static final int BYTES_COPIED_AT_ONCE = 8 << 20;
+    /** Less is not worth the threads and the edges. */
+    private static final long SHORTEST_DIRECT_COPY = 16 << 20;
+    private static final int BYTES_COPIED_AT_ONCE = 1 << 20;
 
+    private final Path path;
     private final FileChannel channel;
-    private CompletableFuture<Void> flush = CompletableFuture.completedFuture(null);
+    private BackgroundIo flush = BackgroundIo.none();
     private long unflushed;
-    /** What is copied from another file goes through here. */
-    private ByteBuffer copied = ByteBuffer.allocate(0);
-    /** Frees it with the file; a buffer of the collector's would outlive hundreds of small files. */
-    private final Arena buffers = Arena.ofShared();
+    private DirectCopy direct;
+    private boolean directWorks;
+    private boolean directIsRefused;
 
     FlushedFile(Path path) throws IOException {
+        this.path = path;
         channel = FileChannel.open(path, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
     }
 
@@ -42,64 +41,73 @@ final class FlushedFile implements ByteSink {
 
     @Override
     public void copy(FileChannel source, long from, long size, long position) throws IOException {
-        int room = (int) Math.min(size, BYTES_COPIED_AT_ONCE);
-        if (copied.capacity() < room) {
-            copied = buffers.allocate(room).asByteBuffer();
+        long end = position + size;
+        Span span = size < SHORTEST_DIRECT_COPY ? new Span(position, position) : copyDirectly(source, from, position, end);
+        copyBuffered(source, from, position, span.from());
+        copyBuffered(source, from + span.to() - position, span.to(), end);
+    }
+
+    /** The positions whose bytes are copied directly; none where that cannot be. */
+    private Span copyDirectly(FileChannel source, long from, long position, long end) throws IOException {
+        if (direct == null && !directIsRefused) {
+            direct = DirectCopy.open(path);
+            directIsRefused = direct == null;
         }
-        for (long done = 0; done < size;) {
-            copied.clear().limit((int) Math.min(copied.capacity(), size - done));
-            if (source.read(copied, from + done) <= 0) {
+        if (directIsRefused) {
+            return new Span(position, position);
+        }
+        var span = new Span(direct.ceiling(position), direct.floor(end));
+        try {
+            direct.copy(source, from + span.from() - position, span.to() - span.from(), span.from());
+            directWorks = true;
+            return span;
+        } catch (IOException e) {
+            if (directWorks) {
+                throw e;
+            }
+            // Some file systems say only now that they do not know it; any other reason will come up again.
+            directIsRefused = true;
+            return new Span(position, position);
+        }
+    }
+
+    private void copyBuffered(FileChannel source, long from, long position, long end) throws IOException {
+        var buffer = ByteBuffer.allocate((int) Math.min(end - position, BYTES_COPIED_AT_ONCE));
+        for (long next = position; next < end;) {
+            buffer.clear().limit((int) Math.min(buffer.capacity(), end - next));
+            if (source.read(buffer, from + next - position) <= 0) {
                 throw new IOException("the file that is copied ends at byte " + source.size());
             }
-            copied.flip();
-            int count = copied.remaining();
-            write(copied, position + done);
-            done += count;
+            buffer.flip();
+            int count = buffer.remaining();
+            write(buffer, next);
+            next += count;
         }
     }
 
     private void written(long bytes) throws IOException {
         unflushed += bytes;
         if (unflushed >= BYTES_BETWEEN_FLUSHES && flush.isDone()) {
-            await();
+            // The system tells an error of the disk once, so the one that a flush met is the file's.
+            flush.await();
             unflushed = 0;
-            flush = CompletableFuture.runAsync(() -> {
-                try {
-                    channel.force(false);
-                } catch (IOException e) {
-                    throw new UncheckedIOException(e);
-                }
-            });
-        }
-    }
-
-    /** Waits for a flush; the system tells an error of the disk once, so the one that a flush met is the file's. */
-    private void await() throws IOException {
-        try {
-            flush.join();
-        } catch (CompletionException e) {
-            if (e.getCause() instanceof UncheckedIOException failed) {
-                throw failed.getCause();
-            }
-            throw e;
+            flush = BackgroundIo.start(() -> channel.force(false));
         }
     }
 
     @Override
     public void force() throws IOException {
-        await();
+        flush.await();
         channel.force(true);
     }
 
     @Override
     public void close() throws IOException {
-        try (channel) {
-            await();
-        } finally {
-            copied = ByteBuffer.allocate(0);
-            if (buffers.scope().isAlive()) {
-                buffers.close();
-            }
+        try (channel; var _ = direct) {
+            flush.await();
         }
     }
+
+    /** Positions in the file. */
+    private record Span(long from, long to) {}
 }

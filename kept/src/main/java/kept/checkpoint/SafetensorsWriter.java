@@ -134,7 +134,7 @@ public final class SafetensorsWriter implements AutoCloseable {
     }
 
     /**
-     * Copies the values of one tensor from another file, as they are and without bringing them into this process where the system can do that.
+     * Copies the values of one tensor from another file, as they are.
      *
      * @param name its name as declared
      * @param source its elements' place in the other file
