@@ -1,0 +1,29 @@
+package kept.mapping;
+
+import java.util.List;
+import kept.tensor.Shape;
+import kept.tensor.Tensor;
+
+/**
+ * An embedding whose every row has a chosen mean instead of its own: {@code y = scale (x - mean(x)) + anchor}. A LayerNorm does not see the mean of its
+ * input, so with {@code scale = 1} the model's function is the same, for any anchor.
+ *
+ * @param scale what the centred rows are multiplied by
+ * @param anchor what is added to each element: the new mean
+ */
+public record CentredRows(double scale, double anchor) implements Transform {
+    @Override
+    public String method() {
+        return "centring";
+    }
+
+    @Override
+    public Tensor apply(List<Tensor> sources, Shape shape) {
+        return MatrixRows.map(sources.getFirst(), (_, values, start, columns) -> {
+            double mean = MatrixRows.mean(values, start, columns);
+            for (int i = start; i < start + columns; i++) {
+                values[i] = (float) (scale * (values[i] - mean) + anchor);
+            }
+        });
+    }
+}
