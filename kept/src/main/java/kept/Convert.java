@@ -26,8 +26,9 @@ import picocli.CommandLine.Option;
 /** {@code kept convert}: maps an Orion checkpoint to a Llama checkpoint without training. */
 @Command(name = "convert", description = {
     "Maps an Orion checkpoint to a Llama checkpoint without training.",
-    "NPM copies what both architectures share, OPM makes each RMSNorm from its LayerNorm.",
-    "The result loads in transformers with trust_remote_code=False. To recover what the mapping loses, use distill.",
+    "NPM copies what both architectures share, OPM makes each RMSNorm from its LayerNorm; to recover what that loses, use distill.",
+    "The mapping exact loses nothing: a Llama with biases and one more layer, whose function is the Orion's.",
+    "The result loads in transformers with trust_remote_code=False.",
     "Tensors pass one by one, so memory does not grow with the model. Ctrl-C keeps the finished weight files; --resume goes on from there, after a",
     "kill too, and the output has the same bytes."
 })
@@ -38,7 +39,8 @@ public final class Convert extends Program {
     @Option(names = "--output", paramLabel = "DIR", required = true, description = "The Llama checkpoint to make; appears whole or not at all.")
     private Path output;
 
-    @Option(names = "--mapping", paramLabel = "NAME", defaultValue = "opm", description = "How to map: opm (default).")
+    @Option(names = "--mapping", paramLabel = "NAME", defaultValue = "opm",
+            description = "How to map: opm (default), or exact: with attention_bias, mlp_bias and one more layer.")
     private String mapping;
 
     @Option(names = "--dtype", paramLabel = "TYPE", description = "Store as ${COMPLETION-CANDIDATES} (default: as the source).")
@@ -91,6 +93,10 @@ public final class Convert extends Program {
             out().println("weights: " + checkpoint.description());
         }
         out().println("%d tensors mapped (%s), %d dropped".formatted(table.rows().size(), table.name(), table.dropped().size()));
+        if (table.target().mlpBias()) {
+            out().println("%d layers, one more than the source, attention_bias and mlp_bias true: transformers, vLLM and llama.cpp honour both, "
+                    .formatted(table.target().layers()) + "an SGLang version that we read ignores mlp_bias");
+        }
         out().println(output);
         return 0;
     }

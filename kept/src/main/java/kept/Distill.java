@@ -83,7 +83,8 @@ public final class Distill extends Program {
             description = "The Llama checkpoint to make; appears whole or not at all (the demo's default: kept-demo).")
     private Path output;
 
-    @Option(names = "--mapping", paramLabel = "NAME", defaultValue = "opm", order = 6, description = "Where the student starts: opm (default).")
+    @Option(names = "--mapping", paramLabel = "NAME", defaultValue = "opm", order = 6,
+            description = "Where the student starts: opm (default), or exact.")
     private String mapping;
 
     @Option(names = "--tokens", paramLabel = "N", order = 7, description = "Tokens to distil on (default: 1000000; the demo's: 245760).")

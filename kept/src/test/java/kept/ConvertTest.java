@@ -48,6 +48,34 @@ class ConvertTest {
     }
 
     @Test
+    void theExactMappingIsWrittenComparedShownAndExported() throws IOException {
+        Path source = TinyTeacher.write(directory.resolve("orion"));
+        Path text = TinyTeacher.text(directory.resolve("text.txt"));
+        for (String dtype : List.of("f32", "bf16", "f16")) {
+            Path output = directory.resolve(dtype);
+            ProgramRun run = ProgramRun.of("convert", "--source", source, "--output", output, "--mapping", "exact", "--dtype", dtype,
+                    "--max-shard-size", 3000, "--verify");
+            assertThat(run.code()).as(run.err()).isZero();
+            assertThat(run.out()).contains("verified: 51 tensors", "51 tensors mapped (exact), 0 dropped", "3 layers, one more than the source",
+                    "attention_bias", "mlp_bias", "transformers, vLLM and llama.cpp", "SGLang");
+            assertThat(ProgramRun.of("info", output).out()).contains("layers            3", "norm epsilon      0.00000000244140625");
+            ProgramRun export = ProgramRun.of("export", "--source", output, "--output", directory.resolve(dtype + ".gguf"), "--type", "f16");
+            assertThat(export.code()).as(export.err()).isZero();
+        }
+        ProgramRun generated = ProgramRun.of("generate", "--model", directory.resolve("f32"), "--prompt", "Line", "--max-tokens", 8,
+                "--temperature", 0);
+        ProgramRun expected = ProgramRun.of("generate", "--model", source, "--prompt", "Line", "--max-tokens", 8, "--temperature", 0);
+        assertThat(generated.code()).as(generated.err()).isZero();
+        assertThat(generated.out()).isEqualTo(expected.out());
+        ProgramRun verified = ProgramRun.of("verify", "--teacher", source, "--student", directory.resolve("f32"), "--text", "text=" + text);
+        assertThat(verified.code()).as(verified.err()).isZero();
+        ProgramRun distilled = ProgramRun.of("distill", "--teacher", source, "--corpus", text, "--mapping", "exact", "--tokens", 256,
+                "--batch-size", 1, "--sequence-length", 32, "--evaluation-tokens", 64, "--output", directory.resolve("distilled"));
+        assertThat(distilled.code()).as(distilled.err()).isZero();
+        assertThat(ProgramRun.of("info", directory.resolve("distilled")).out()).contains("layers            3");
+    }
+
+    @Test
     void aDamagedByteIsFoundAndNamed() throws IOException {
         Path source = TinyTeacher.write(directory.resolve("orion"));
         Mapping mapping = Mapping.opm(DecoderConfig.read(source));

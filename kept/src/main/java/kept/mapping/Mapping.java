@@ -39,10 +39,7 @@ public record Mapping(String name, DecoderConfig source, DecoderConfig target, L
      * @throws MappingException if the source is not an Orion
      */
     public static Mapping opm(DecoderConfig source) {
-        if (source.architecture() != Architecture.ORION) {
-            throw new MappingException("[mapping] the source is a %s, not an Orion: nothing to map"
-                    .formatted(source.architecture().className()));
-        }
+        requireOrion(source);
         List<TensorMapping> rows = new ArrayList<>();
         List<DroppedTensor> dropped = new ArrayList<>();
         for (ModelTensor tensor : ModelTensor.of(source)) {
@@ -58,6 +55,18 @@ public record Mapping(String name, DecoderConfig source, DecoderConfig target, L
     }
 
     /**
+     * The mapping that loses nothing, without training: biases in the projections, and one more layer, which carries the final norm's bias
+     * (docs/kept.md derives it).
+     *
+     * @param source an Orion configuration
+     * @return the table
+     * @throws MappingException if the source is not an Orion, or its intermediate size is below its hidden size
+     */
+    public static Mapping exact(DecoderConfig source) {
+        return ExactMapping.of(source);
+    }
+
+    /**
      * The mapping of a name.
      *
      * @param name as users write it
@@ -68,8 +77,16 @@ public record Mapping(String name, DecoderConfig source, DecoderConfig target, L
     public static Mapping named(String name, DecoderConfig source) {
         return switch (name) {
             case "opm" -> opm(source);
-            default -> throw new MappingException("[mapping] there is no mapping '%s'; there is opm".formatted(name));
+            case ExactMapping.NAME -> exact(source);
+            default -> throw new MappingException("[mapping] there is no mapping '%s'; there are opm and exact".formatted(name));
         };
+    }
+
+    static void requireOrion(DecoderConfig source) {
+        if (source.architecture() != Architecture.ORION) {
+            throw new MappingException("[mapping] the source is a %s, not an Orion: nothing to map"
+                    .formatted(source.architecture().className()));
+        }
     }
 
     /**

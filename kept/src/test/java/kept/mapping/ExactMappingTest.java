@@ -1,0 +1,133 @@
+package kept.mapping;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.List;
+import kept.Fixtures;
+import kept.autograd.Autograd;
+import kept.model.Architecture;
+import kept.model.Decoder;
+import kept.model.DecoderConfig;
+import kept.model.Weights;
+import kept.tensor.DType;
+import kept.tensor.Device;
+import kept.tensor.Scope;
+import kept.tensor.Shape;
+import kept.tensor.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** A random Orion with large biases and means, and the Llama that the exact mapping makes of it. */
+class ExactMappingTest {
+    private static final int TOKENS = 64;
+
+    @ParameterizedTest
+    @CsvSource({"64, 96, 4, false", "64, 64, 2, true", "96, 112, 1, false"})
+    void aRandomTeacherWithLargeBiasesIsKept(int width, int intermediate, int keyValueHeads, boolean tied) {
+        DecoderConfig config = DecoderConfig.builder(Architecture.ORION).vocabSize(200).hiddenSize(width).intermediateSize(intermediate).layers(3)
+                .heads(4).keyValueHeads(keyValueHeads).maxPositions(TOKENS).tieWordEmbeddings(tied).build();
+        assertThat(divergence(config, Mapping.exact(config), DType.F32)).as("exact").isLessThan(1e-9);
+        assertThat(divergence(config, Mapping.exact(config), DType.BF16)).as("exact in bf16").isLessThan(1e-3);
+        if (!tied) {
+            assertThat(divergence(config, Mapping.opm(config), DType.F32)).as("what there is to keep").isGreaterThan(0.05);
+        }
+    }
+
+    @Test
+    void everyTensorOfSourceAndTargetIsAccountedForOnce() {
+        DecoderConfig config = DecoderConfig.read(Fixtures.path("orion-bf16-sharded"));
+        Mapping mapping = Mapping.named("exact", config);
+        mapping.requireComplete();
+        assertThat(mapping.target().layers()).isEqualTo(config.layers() + 1);
+        assertThat(mapping.rows()).hasSize(16 * (config.layers() + 1) + 3);
+        assertThat(mapping.dropped()).isEmpty();
+    }
+
+    @Test
+    void theAddedLayerIsExactInEachTypeAndFitsF16() {
+        for (int width : new int[] {16, 256, 4096, 5120, 16384}) {
+            double carrier = ExactMapping.carrier(width);
+            assertThat(carrier * (Math.sqrt(width) + ExactMapping.SHIFT)).as("largest element of the stream").isLessThan(65504);
+            for (double constant : new double[] {carrier, carrier / ExactMapping.GATE, carrier * ExactMapping.SHIFT, ExactMapping.GATE}) {
+                assertThat(Math.scalb(1.0, Math.getExponent(constant))).as("a power of two").isEqualTo(constant).isBetween(0x1p-14, 0x1p15);
+            }
+        }
+        try (var _ = Scope.open()) {
+            assertThat(Tensor.full(ExactMapping.GATE, DType.F32, Shape.of(1)).silu().item()).isEqualTo((float) ExactMapping.GATE);
+            assertThat(new ScaledIdentity("", 3).apply(List.of(), Shape.of(2, 3)).toFloatArray()).containsExactly(3, 0, 0, 0, 3, 0);
+            assertThat(new ScaledIdentity("", 3).apply(List.of(), Shape.of(3, 2)).toFloatArray()).containsExactly(3, 0, 0, 3, 0, 0);
+        }
+    }
+
+    @Test
+    void aBiasIsWhatTheProjectionMakesOfTheNorms() {
+        try (var _ = Scope.open()) {
+            Tensor weight = Tensor.of(new float[] {1, 2, 3, 4, 5, 6}, 2, 3);
+            Tensor bias = Tensor.of(new float[] {1, -1, 0.5f}, 3);
+            assertThat(new ProjectedBias().apply(List.of(weight, bias), Shape.of(2)).toFloatArray()).containsExactly(0.5f, 2);
+        }
+    }
+
+    @Test
+    void whatCannotBeMappedIsSaidClearly() {
+        DecoderConfig llama = DecoderConfig.read(Fixtures.path("llama-biases"));
+        assertThatThrownBy(() -> Mapping.exact(llama)).isInstanceOf(MappingException.class).hasMessageContaining("not an Orion");
+        DecoderConfig narrow = DecoderConfig.builder(Architecture.ORION).vocabSize(20).hiddenSize(64).intermediateSize(63).layers(1).heads(4)
+                .keyValueHeads(4).build();
+        assertThatThrownBy(() -> Mapping.exact(narrow)).isInstanceOf(MappingException.class)
+                .hasMessageContainingAll("intermediate_size 63", "hidden_size 64", "--mapping opm");
+    }
+
+    /** KL(teacher || mapped) in nats per token. */
+    private static double divergence(DecoderConfig config, Mapping mapping, DType dtype) {
+        mapping.requireComplete();
+        Weights source = ExactMappingTest::weight;
+        Weights target = new MappedWeights(mapping, source, dtype);
+        try (Decoder teacher = Decoder.create(config, source, Device.cpu());
+                Decoder student = Decoder.create(mapping.target(), target, Device.cpu());
+                var _ = Scope.open()) {
+            int[] ids = new int[TOKENS];
+            for (int i = 0; i < TOKENS; i++) {
+                ids[i] = i * 37 % config.vocabSize();
+            }
+            Tensor text = Tensor.of(ids, 1, TOKENS);
+            return Autograd.withoutRecording(() ->
+                    divergence(teacher.logits(text).toFloatArray(), student.logits(text).toFloatArray(), config.vocabSize()));
+        }
+    }
+
+    private static double divergence(float[] teacher, float[] student, int vocabulary) {
+        double sum = 0;
+        for (int start = 0; start < teacher.length; start += vocabulary) {
+            double p = logSum(teacher, start, vocabulary);
+            double q = logSum(student, start, vocabulary);
+            for (int i = start; i < start + vocabulary; i++) {
+                sum += Math.exp(teacher[i] - p) * (teacher[i] - p - student[i] + q);
+            }
+        }
+        return sum / (teacher.length / vocabulary);
+    }
+
+    private static double logSum(float[] logits, int start, int count) {
+        double sum = 0;
+        for (int i = start; i < start + count; i++) {
+            sum += Math.exp(logits[i]);
+        }
+        return Math.log(sum);
+    }
+
+    /** Biases of 0.3, weights of norms about 1, embeddings and writers to the stream of means far from 0. */
+    private static Tensor weight(String name, Shape shape) {
+        Tensor normal = Tensor.normal(7, name.hashCode(), shape.toArray());
+        if (name.endsWith(".bias")) {
+            return normal.mul(0.3);
+        }
+        if (name.contains("norm.")) {
+            return normal.mul(0.2).add(1);
+        }
+        boolean head = name.startsWith("lm_head");
+        return normal.mul(head ? 0.3 : 0.1).add(head ? 0 : 0.05);
+    }
+}
