@@ -92,6 +92,10 @@ public final class Pretrain extends Program {
             description = "Largest weight file (default: ${DEFAULT-VALUE}).")
     private long largestShard = CheckpointWriter.DEFAULT_SHARD_BYTES;
 
+    @Option(names = "--snapshot-every", paramLabel = "STEPS", defaultValue = "0", order = 13,
+            description = "Write a checkpoint OUTPUT.step-N after every so many steps too, to see what training does (default: none).")
+    private long snapshotEvery;
+
     @Option(names = "--resume", order = 13, description = "Take up an interrupted run.")
     private boolean resume;
 
@@ -129,6 +133,7 @@ public final class Pretrain extends Program {
             DecoderConfig config = sizes.resolve(tokenizer);
             tokenizer.requireVocabulary(config.vocabSize());
             TrainingOptions options = optimizer.training(tokens, DEFAULTS, config.maxPositions());
+            var snapshots = new Snapshots(output, snapshotEvery, options.steps(), overwrite || resume);
             Device target = device.open();
             var settings = new LinkedHashMap<String, String>();
             settings.put("config", config.toString());
@@ -136,7 +141,7 @@ public final class Pretrain extends Program {
             settings.put("seed", Long.toString(optimizer.seed()));
             try (var run = new TrainingRun(this, output, settings, resume, overwrite);
                     Decoder model = Decoder.create(config, new RandomWeights(config, optimizer.seed()), target)) {
-                train(run, model, tokenizer, options, directory, settings);
+                train(run, model, tokenizer, options, directory, settings, snapshots);
                 directory.commit();
                 run.discard();
             }
@@ -178,7 +183,7 @@ public final class Pretrain extends Program {
     }
 
     private void train(TrainingRun run, Decoder model, Tokenizer tokenizer, TrainingOptions options, OutputDirectory directory,
-            Map<String, String> settings) {
+            Map<String, String> settings, Snapshots snapshots) {
         List<PackedTokens> packed = new ArrayList<>();
         try {
             List<PackedSequences> sources = new ArrayList<>();
@@ -206,7 +211,8 @@ public final class Pretrain extends Program {
             model.setActivationCheckpointing(optimizer.checkpointActivations());
             List<StepMetrics> steps;
             try (var trainer = new Trainer(model, new LanguageModelling(), TokenSequences.alternating(sources), options)) {
-                steps = run.train("pretrain", trainer, options.steps(), optimizer);
+                steps = run.train("pretrain", trainer, options.steps(), optimizer, step ->
+                        snapshots.writeAfter(step.step(), snapshot -> writeSnapshot(model, step, snapshot, settings)));
             }
             write(model, heldOut, steps, directory.directory(), settings);
         } finally {
@@ -215,14 +221,8 @@ public final class Pretrain extends Program {
     }
 
     private void write(Decoder model, List<TextEvaluation> heldOut, List<StepMetrics> steps, Path directory, Map<String, String> settings) {
-        DecoderConfig stored = model.config().toBuilder().dtype(dtype.dtype()).build();
-        ModelWriter.write(model, dtype.dtype(), directory, format, largestShard);
-        stored.write(directory);
-        TokenizerCopy.write(tokenizerDirectory, directory);
-        Map<String, Object> provenance = new LinkedHashMap<>();
-        provenance.put("command", commandLine());
-        provenance.put("settings", settings);
-        provenance.put("tokens", steps.getLast().tokens());
+        writeModel(model, directory);
+        Map<String, Object> provenance = provenance(steps.getLast(), settings);
         provenance.put("final_training_loss",
                 steps.stream().skip(Math.max(0, steps.size() - 20)).mapToDouble(StepMetrics::loss).average().orElseThrow());
         Map<String, Object> perplexities = new LinkedHashMap<>();
@@ -233,6 +233,28 @@ public final class Pretrain extends Program {
         }
         provenance.put("held_out_perplexity", perplexities);
         AtomicFiles.writeJson(directory.resolve("provenance.json"), provenance);
+    }
+
+    private void writeSnapshot(Decoder model, StepMetrics step, Path directory, Map<String, String> settings) {
+        writeModel(model, directory);
+        Map<String, Object> provenance = provenance(step, settings);
+        provenance.put("step", step.step());
+        provenance.put("training_loss", step.loss());
+        AtomicFiles.writeJson(directory.resolve("provenance.json"), provenance);
+    }
+
+    private void writeModel(Decoder model, Path directory) {
+        ModelWriter.write(model, dtype.dtype(), directory, format, largestShard);
+        model.config().toBuilder().dtype(dtype.dtype()).build().write(directory);
+        TokenizerCopy.write(tokenizerDirectory, directory);
+    }
+
+    private Map<String, Object> provenance(StepMetrics last, Map<String, String> settings) {
+        Map<String, Object> provenance = new LinkedHashMap<>();
+        provenance.put("command", commandLine());
+        provenance.put("settings", settings);
+        provenance.put("tokens", last.tokens());
+        return provenance;
     }
 
     private Path[] inputs() {

@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import kept.checkpoint.OutputDirectory;
 import kept.distill.MetricsLog;
 import kept.distill.StepMetrics;
@@ -66,6 +67,15 @@ final class TrainingRun implements AutoCloseable {
      * @throws Interruption.Stopped if the user interrupted; the state is saved
      */
     List<StepMetrics> train(String task, Trainer trainer, long steps, OptimizerOptions options) {
+        return train(task, trainer, steps, options, _ -> { });
+    }
+
+    /**
+     * {@link #train(String, Trainer, long, OptimizerOptions)} with something to do after each step.
+     *
+     * @param afterStep is told each step that was done, before the state after it is saved: a run that is killed in between does both once more
+     */
+    List<StepMetrics> train(String task, Trainer trainer, long steps, OptimizerOptions options, Consumer<StepMetrics> afterStep) {
         makeDirectory();
         if (Files.exists(state)) {
             trainer.restore(state, settings);
@@ -79,6 +89,7 @@ final class TrainingRun implements AutoCloseable {
                     StepMetrics step = trainer.next();
                     log.add(step);
                     progress.show(step);
+                    afterStep.accept(step);
                     if (trainer.isFinished() || options.isSavedAfter(step.step())) {
                         save(trainer);
                     }

@@ -73,6 +73,43 @@ class TrainingProgramsTest {
     }
 
     @Test
+    void snapshotsAreCheckpointsOfTheStepsOnTheWay() throws IOException {
+        Path output = directory.resolve("teacher");
+        assertThat(pretrain(output).code()).isZero();
+        byte[] undisturbed = Files.readAllBytes(weights("teacher"));
+        assertThat(pretrain(output, "--overwrite", "--snapshot-every", 2, "--stop-after", 3).code()).isEqualTo(130);
+        assertThat(pretrain(output, "--resume", "--snapshot-every", 2).code()).isZero();
+        assertThat(weights("teacher")).hasBinaryContent(undisturbed);
+        assertThat(directory).isDirectoryContaining("glob:**teacher.step-2").isDirectoryContaining("glob:**teacher.step-4")
+                .isDirectoryNotContaining("glob:**teacher.step-" + STEPS).isDirectoryNotContaining("glob:**.{training,partial}");
+        for (String step : List.of("teacher.step-2", "teacher.step-4")) {
+            assertThat(Files.readAllBytes(weights(step))).as("the parameters have moved").isNotEqualTo(undisturbed);
+            DecoderConfig config = DecoderConfig.read(directory.resolve(step));
+            try (var checkpoint = Checkpoint.open(directory.resolve(step))) {
+                CheckpointWeights.requireTensors(checkpoint, config);
+            }
+        }
+        assertThat(Files.mismatch(weights("teacher.step-2"), weights("teacher.step-4"))).isNotEqualTo(-1);
+        assertThat(JSON.readTree(directory.resolve("teacher.step-4/provenance.json").toFile()).path("tokens").asLong()).isEqualTo(4 * TOKENS_PER_STEP);
+        assertThat(ProgramRun.of("convert", "--source", directory.resolve("teacher.step-4"), "--output", directory.resolve("llama")).code()).isZero();
+    }
+
+    @Test
+    void aSnapshotOfAnotherRunIsNotReplacedUnasked() throws IOException {
+        Path output = directory.resolve("teacher");
+        Path other = Files.createDirectory(directory.resolve("teacher.step-4"));
+        Path file = Files.writeString(other.resolve("notes.txt"), "mine");
+        ProgramRun refused = pretrain(output, "--snapshot-every", 2);
+        assertThat(refused.code()).isEqualTo(1);
+        assertThat(refused.errorLines().getLast()).contains("teacher.step-4 exists", "--overwrite");
+        assertThat(file).hasContent("mine");
+        assertThat(directory).isDirectoryNotContaining("glob:**.{training,partial}").isDirectoryNotContaining("glob:**step-2");
+        assertThat(pretrain(output, "--snapshot-every", -1).errorLines().getLast()).contains("--snapshot-every must be at least 0");
+        assertThat(pretrain(output, "--snapshot-every", 2, "--overwrite").code()).isZero();
+        assertThat(other.resolve("model.safetensors")).exists();
+    }
+
+    @Test
     void oneTextFileServesForTrainingAndItsBeginningForJudging() throws IOException {
         Path output = directory.resolve("llama");
         ProgramRun run = ProgramRun.of("distill", "--teacher", teacher, "--corpus", text, "--output", output, "--sequence-length", 16,

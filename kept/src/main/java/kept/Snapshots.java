@@ -1,0 +1,61 @@
+package kept;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.function.Consumer;
+import kept.checkpoint.OutputDirectory;
+
+/**
+ * Checkpoints of a model in training: after every so many steps a directory {@code OUTPUT.step-N} beside the output, which appears whole or not at
+ * all. After the last step there is none; that is the output.
+ */
+final class Snapshots {
+    private final Path output;
+    private final long every;
+    private final long steps;
+
+    /**
+     * Makes sure that the snapshots have a place.
+     *
+     * @param output what the training will make
+     * @param every steps between snapshots; 0 for none
+     * @param steps the steps of the training
+     * @param replace whether snapshots that exist may be replaced
+     * @throws ProgramException if one exists that may not
+     */
+    Snapshots(Path output, long every, long steps, boolean replace) {
+        this.output = output.toAbsolutePath().normalize();
+        this.every = every;
+        this.steps = steps;
+        if (every < 0) {
+            throw new ProgramException("[training] --snapshot-every must be at least 0, not " + every);
+        }
+        for (long step = every; every > 0 && step < steps && !replace; step += every) {
+            if (Files.exists(directory(step))) {
+                throw new ProgramException("[training] %s exists, a snapshot of another run; remove it, or replace it with --overwrite"
+                        .formatted(directory(step)));
+            }
+        }
+    }
+
+    /** Where the snapshot after a step is. */
+    Path directory(long step) {
+        return output.resolveSibling(output.getFileName() + ".step-" + step);
+    }
+
+    /**
+     * Writes the snapshot after a step, if there is to be one; one that an interrupted run has written before gets the same bytes.
+     *
+     * @param step the step just done
+     * @param writer is given an empty directory to write the files to
+     */
+    void writeAfter(long step, Consumer<Path> writer) {
+        if (every == 0 || step % every != 0 || step == steps) {
+            return;
+        }
+        try (var directory = OutputDirectory.prepare(directory(step), true)) {
+            writer.accept(directory.directory());
+            directory.commit();
+        }
+    }
+}
