@@ -7,7 +7,7 @@ import picocli.CommandLine.Command;
         name = "kept",
         description = "Turns Orion checkpoints into Llama checkpoints, distils them, and shows how faithful the result is.",
         subcommands = {
-            Distill.class, Convert.class, Export.class, Verify.class, Evaluate.class, Generate.class, Pretrain.class, Logits.class,
+            Distill.class, Convert.class, Export.class, Verify.class, Compare.class, Evaluate.class, Generate.class, Pretrain.class, Logits.class,
             Info.class,
         },
         footer = {

@@ -9,7 +9,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** What the programs say of themselves, and of command lines they cannot read. */
 class UsageTest {
     @ParameterizedTest
-    @ValueSource(strings = {"distill", "convert", "export", "verify", "evaluate", "generate", "pretrain", "logits", "info"})
+    @ValueSource(strings = {"distill", "convert", "export", "verify", "compare", "evaluate", "generate", "pretrain", "logits", "info"})
     void everyCommandExplainsItself(String command) {
         ProgramRun run = ProgramRun.of(command, "--help");
         assertThat(run.code()).isZero();
@@ -23,7 +23,7 @@ class UsageTest {
     void theDispatcherNamesEveryCommandAndTheDemo() {
         ProgramRun run = ProgramRun.of("--help");
         assertThat(run.code()).isZero();
-        assertThat(run.out()).contains("distill", "convert", "export", "verify", "evaluate", "generate", "pretrain", "logits", "info",
+        assertThat(run.out()).contains("distill", "convert", "export", "verify", "compare", "evaluate", "generate", "pretrain", "logits", "info",
                 "kept distill --demo");
         assertThat(run.out()).as("each command is told by its first sentence")
                 .contains("Tells how faithfully a student follows its teacher, text by text.");

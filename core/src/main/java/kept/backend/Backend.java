@@ -58,6 +58,9 @@ public interface Backend {
      */
     MemoryUsage memoryUsage();
 
+    /** Begins to count {@link MemoryUsage#peakInUse()} afresh, from what is in use now: so that one piece of work can be measured among others. */
+    void resetPeakMemory();
+
     /** Gives blocks that nothing uses back to the operating system or driver. */
     void trim();
 

@@ -76,9 +76,12 @@ public record Mapping(String name, DecoderConfig source, DecoderConfig target, L
      */
     public static Mapping named(String name, DecoderConfig source) {
         return switch (name) {
+            case "ones" -> Baselines.ones(source);
             case "opm" -> opm(source);
             case ExactMapping.NAME -> exact(source);
-            default -> throw new MappingException("[mapping] there is no mapping '%s'; there are opm and exact".formatted(name));
+            case "centred" -> Baselines.centred(source);
+            default -> throw new MappingException("[mapping] there is no mapping '%s'; there are opm and exact, and to compare with them ones, centred"
+                    .formatted(name));
         };
     }
 

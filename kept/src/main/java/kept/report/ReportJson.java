@@ -9,6 +9,7 @@ import kept.distill.Fidelity;
 import kept.distill.StepMetrics;
 import kept.evaluation.Interval;
 import kept.mapping.Mapping;
+import kept.mapping.NormStatistics;
 
 /** A report as the object that {@code report.json} holds; where there is no number, null. */
 final class ReportJson {
@@ -20,11 +21,15 @@ final class ReportJson {
         report.domains().forEach(domain -> domains.put(domain.name(), domain(domain)));
         json.put("domains", domains);
         json.put("steps", steps(report.steps()));
-        json.put("norms", report.norms().stream().map(norm -> object("name", norm.norm(), "mean_over_rms", finite(norm.meanOverRms()),
-            "bias_over_weight", finite(norm.biasOverWeight()))).toList());
+        json.put("norms", norms(report.norms()));
         json.put("mapping", mapping(report.mapping()));
         json.put("provenance", report.provenance());
         return json;
+    }
+
+    static List<Map<String, Object>> norms(List<NormStatistics> norms) {
+        return norms.stream().map(norm -> object("name", norm.norm(), "mean_over_rms", finite(norm.meanOverRms()),
+            "bias_over_weight", finite(norm.biasOverWeight()))).toList();
     }
 
     private static Map<String, Object> domain(DomainResult domain) {

@@ -12,11 +12,13 @@ import java.util.Set;
 import kept.Fixtures;
 import kept.checkpoint.Checkpoint;
 import kept.checkpoint.CheckpointWriter;
+import kept.model.CheckpointWeights;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
 import kept.tensor.DType;
 import kept.tensor.Device;
+import kept.tensor.Scope;
 import kept.tensor.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -40,6 +42,33 @@ class MappingTest {
         }
         assertThat(mapping.rows()).hasSize(9 * 2 + 3);
         assertThat(mapping.dropped()).hasSize(2 * 2 + 1).allMatch(tensor -> tensor.source().endsWith("norm.bias"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"opm", "ones", "centred"})
+    void everyMappingIsCompleteUnderItsName(String name) {
+        Mapping mapping = Mapping.named(name, DecoderConfig.read(Fixtures.path("orion-safetensors")));
+        mapping.requireComplete();
+        assertThat(mapping.name()).isEqualTo(name);
+    }
+
+    @Test
+    void onesKeepsNothingOfTheNormsAndAllElse() {
+        Path source = Fixtures.path("orion-safetensors");
+        Mapping mapping = Mapping.named("ones", DecoderConfig.read(source));
+        try (var checkpoint = Checkpoint.open(source);
+                var _ = Scope.open()) {
+            var weights = new CheckpointWeights(checkpoint);
+            var mapped = new MappedWeights(mapping, weights, DType.F32);
+            for (TensorMapping row : mapping.rows()) {
+                float[] values = mapped.get(row.target(), row.shape()).toFloatArray();
+                if (row.target().contains("norm.")) {
+                    assertThat(values).as(row.target()).containsOnly(1);
+                } else {
+                    assertThat(values).as(row.target()).isEqualTo(weights.get(row.target(), row.shape()).toFloatArray());
+                }
+            }
+        }
     }
 
     @Test

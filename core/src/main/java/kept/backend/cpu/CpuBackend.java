@@ -59,6 +59,11 @@ final class CpuBackend implements Backend {
     }
 
     @Override
+    public void resetPeakMemory() {
+        pool.resetPeak();
+    }
+
+    @Override
     public void trim() {
         pool.trim();
     }

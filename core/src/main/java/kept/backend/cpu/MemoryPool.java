@@ -142,6 +142,11 @@ final class MemoryPool {
         return new MemoryUsage(inUse, peakInUse, reserved, obtained);
     }
 
+    /** Begins to count the peak afresh. */
+    synchronized void resetPeak() {
+        peakInUse = inUse;
+    }
+
     private CpuBuffer reserve(long size, long wanted) {
         CpuBuffer block = size <= limit - reserved ? tryReserve(size) : null;
         if (block == null) {

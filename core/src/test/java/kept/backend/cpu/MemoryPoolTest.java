@@ -68,6 +68,17 @@ class MemoryPoolTest {
     }
 
     @Test
+    void thePeakCanBeCountedAfresh() {
+        CpuBuffer a = pool.allocate(64);
+        pool.release(pool.allocate(6400));
+        pool.resetPeak();
+        assertThat(pool.usage().peakInUse()).isEqualTo(64);
+        pool.release(pool.allocate(640));
+        assertThat(pool.usage().peakInUse()).isEqualTo(704);
+        pool.release(a);
+    }
+
+    @Test
     void aSteadyLoopTakesNothingFromTheSystem() {
         long obtained = 0;
         for (int step = 1; step <= 1000; step++) {

@@ -1,0 +1,246 @@
+package kept;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SequencedMap;
+import kept.checkpoint.AtomicFiles;
+import kept.checkpoint.Checkpoint;
+import kept.demo.JdkSources;
+import kept.distill.Corpus;
+import kept.distill.PackedTokens;
+import kept.distill.TextEvaluation;
+import kept.distill.TokenScores;
+import kept.mapping.MappedWeights;
+import kept.mapping.Mapping;
+import kept.mapping.NormProbe;
+import kept.mapping.NormStatistics;
+import kept.mapping.TensorMapping;
+import kept.model.CheckpointWeights;
+import kept.model.Decoder;
+import kept.model.DecoderConfig;
+import kept.model.OrionModel;
+import kept.model.Weights;
+import kept.report.ComparedStudent;
+import kept.report.Comparison;
+import kept.report.ComparisonReport;
+import kept.report.MappingCost;
+import kept.tensor.DType;
+import kept.tensor.Device;
+import kept.tensor.Scope;
+import kept.tokenizer.Tokenizer;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+
+/** {@code kept compare}: mappings of one teacher, side by side. */
+@Command(name = "compare", description = {
+    "Compares mappings of one teacher on held-out text, side by side.",
+    "Each mapping makes its student in memory, in each dtype asked for. The teacher against itself rounded to that dtype stands beside them: what no",
+    "student of that dtype can be blamed for. Then it tells what the mappings took, and how far the teacher's norms are from RMSNorms.",
+    "",
+    "  kept compare --demo",
+    "  kept compare --teacher orion --calibration text.jsonl --evaluate prose=held-out.txt --evaluate code=src.zip"
+})
+public final class Compare extends Program {
+    /** What stands for the teacher among the names. */
+    private static final String TEACHER = "teacher";
+
+    /** Whose mappings. */
+    static final class Source {
+        @Option(names = "--teacher", paramLabel = "DIR", required = true, description = "The Orion checkpoint: config.json, weights, tokenizer.")
+        private Path teacher;
+
+        @Option(names = "--demo", required = true, description = "The small Orion shipped with this program, on the running JDK's sources.")
+        private boolean demo;
+    }
+
+    @ArgGroup(multiplicity = "1", order = 1)
+    private Source source;
+
+    @Option(names = "--mappings", paramLabel = "NAMES", split = ",", defaultValue = "ones,opm,centred", order = 2,
+            description = "Mappings, with commas between them (default: ${DEFAULT-VALUE}).")
+    private List<String> mappings;
+
+    @Option(names = "--student", paramLabel = "NAME=DIR", order = 3,
+            description = "A finished student to compare too, such as a distilled one, by a name for the table; may be given several times.")
+    private Map<String, Path> students = new LinkedHashMap<>();
+
+    @Option(names = "--dtype", paramLabel = "TYPES", split = ",", defaultValue = "f32,bf16", order = 4,
+            description = "What the mapped students are rounded to: of ${COMPLETION-CANDIDATES}, with commas between them (default: ${DEFAULT-VALUE}).")
+    private List<WeightType> dtypes;
+
+    @Option(names = "--evaluate", paramLabel = "NAME=FILE", order = 5,
+            description = "Held-out text to judge the students on, by a name for the table; may be given several times, also with one name.")
+    private List<String> texts = List.of();
+
+    @Option(names = "--jdk-sources", order = 6,
+            description = "Judge on held-out prose and code of the running JDK's sources, and calibrate on the rest of the prose.")
+    private boolean jdkSources;
+
+    @Option(names = "--field", paramLabel = "NAME", defaultValue = "text", order = 7,
+            description = "Field of .jsonl lines (default: ${DEFAULT-VALUE}).")
+    private String field;
+
+    @Option(names = "--tokens", paramLabel = "N", defaultValue = "16384", order = 8,
+            description = "Tokens of each text to judge on, at most (default: ${DEFAULT-VALUE}).")
+    private long tokens;
+
+    @Option(names = "--sequence-length", paramLabel = "N", order = 9,
+            description = "Tokens of a sequence (default: 512, or the model's positions if fewer).")
+    private Integer sequenceLength;
+
+    @Option(names = "--json", paramLabel = "FILE", order = 20, description = "Write the result here too, each norm included.")
+    private Path json;
+
+    @Mixin
+    private DeviceOptions device;
+
+    /** For the command line. */
+    public Compare() {}
+
+    /**
+     * Runs the program and ends the process.
+     *
+     * @param arguments the command line
+     */
+    public static void main(String[] arguments) {
+        System.exit(execute(new Compare(), arguments));
+    }
+
+    @Override
+    int run() {
+        OptimizerOptions.requireAtLeastOne("--tokens", tokens);
+        OptimizerOptions.requireAtLeastOne("--sequence-length", sequenceLength == null ? 1 : sequenceLength);
+        if (source.demo) {
+            try (var demo = Demo.prepare(err())) {
+                compare(demo.teacher());
+            }
+        } else {
+            compare(source.teacher);
+        }
+        return 0;
+    }
+
+    private void compare(Path directory) {
+        SequencedMap<String, Corpus> domains = domains();
+        DecoderConfig config = DecoderConfig.read(directory);
+        SequencedMap<String, Mapping> tables = new LinkedHashMap<>();
+        mappings.forEach(name -> tables.put(name, Mapping.named(name, config)));
+        tables.values().forEach(Mapping::requireComplete);
+        Device target = device.open();
+        try (Tokenizer tokenizer = Tokenizer.load(directory);
+                Checkpoint checkpoint = Checkpoint.open(directory)) {
+            CheckpointWeights.requireTensors(checkpoint, config);
+            tokenizer.requireVocabulary(config.vocabSize());
+            int length = length(config);
+            List<TextEvaluation> evaluations = new ArrayList<>();
+            domains.forEach((name, text) -> evaluations.add(evaluation(name, text, tokenizer, length)));
+            tell(target);
+            Weights weights = new CheckpointWeights(checkpoint);
+            List<MappingCost> costs = tables.values().stream().map(mapping -> cost(mapping, weights, target)).toList();
+            try (var teacher = (OrionModel) Decoder.create(config, weights, target)) {
+                SequencedMap<String, List<NormStatistics>> norms = new LinkedHashMap<>();
+                evaluations.forEach(evaluation -> norms.put(evaluation.name(), norms(teacher, evaluation)));
+                List<ComparedStudent> compared = new ArrayList<>();
+                for (WeightType dtype : dtypes) {
+                    if (dtype != WeightType.F32) {
+                        compared.add(judged(TEACHER, dtype.toString(), teacher,
+                                Decoder.create(config, new CheckpointWeights(checkpoint, dtype.dtype()), target), evaluations));
+                    }
+                }
+                tables.forEach((name, mapping) -> dtypes.forEach(dtype -> compared.add(judged(name, dtype.toString(), teacher,
+                        Decoder.create(mapping.target(), new MappedWeights(mapping, weights, dtype.dtype()), target), evaluations))));
+                students.forEach((name, student) -> compared.add(judged(name, "", teacher, LoadedModel.load(student, null, target), evaluations)));
+                show(directory, new Comparison(compared, costs, norms));
+            }
+        }
+    }
+
+    private SequencedMap<String, Corpus> domains() {
+        SequencedMap<String, Corpus> domains = new LinkedHashMap<>();
+        SequencedMap<String, List<Path>> named = new LinkedHashMap<>();
+        for (String text : texts) {
+            int end = text.indexOf('=');
+            if (end < 1 || end == text.length() - 1) {
+                throw new ParameterException(spec().commandLine(), "--evaluate must be NAME=FILE, not '%s'".formatted(text));
+            }
+            named.computeIfAbsent(text.substring(0, end), _ -> new ArrayList<>()).add(Path.of(text.substring(end + 1)));
+        }
+        if (jdkSources || source.demo && named.isEmpty()) {
+            JdkSources sources = JdkSources.find();
+            domains.put("prose", sources.prose().heldOut(sources.heldOutFraction()));
+            domains.put("code", sources.code().heldOut(sources.heldOutFraction()));
+        }
+        named.forEach((name, files) -> domains.put(name, Corpus.of(files, field)));
+        if (domains.isEmpty()) {
+            throw new ParameterException(spec().commandLine(), "nothing to judge on: give --evaluate NAME=FILE, or --jdk-sources");
+        }
+        return domains;
+    }
+
+    private int length(DecoderConfig config) {
+        int length = sequenceLength == null ? Math.min(512, config.maxPositions()) : sequenceLength;
+        if (length > config.maxPositions()) {
+            throw new ProgramException("[compare] --sequence-length %d exceeds the model's %d positions".formatted(length, config.maxPositions()));
+        }
+        return length;
+    }
+
+    private TextEvaluation evaluation(String name, Corpus text, Tokenizer tokenizer, int length) {
+        try (PackedTokens packed = PackedTokens.of(text, tokenizer, tokens + length + 1)) {
+            return TextEvaluation.of(name, packed, length, tokens);
+        }
+    }
+
+    /** What a mapping takes when its tensors pass one by one, as in a conversion. */
+    private static MappingCost cost(Mapping mapping, Weights weights, Device target) {
+        long before = target.memoryUsage().inUse();
+        target.backend().resetPeakMemory();
+        long start = System.nanoTime();
+        var mapped = new MappedWeights(mapping, weights, DType.F32);
+        for (TensorMapping row : mapping.rows()) {
+            try (var _ = Scope.open(target)) {
+                mapped.get(row.target(), row.shape());
+            }
+        }
+        double seconds = (System.nanoTime() - start) / 1e9;
+        return new MappingCost(mapping.name(), seconds, target.memoryUsage().peakInUse() - before,
+                mapping.rows().stream().mapToLong(row -> row.shape().elementCount()).sum());
+    }
+
+    private static List<NormStatistics> norms(OrionModel teacher, TextEvaluation evaluation) {
+        var probe = new NormProbe(teacher);
+        evaluation.forEachInput(teacher.device(), probe::observe);
+        return probe.statistics();
+    }
+
+    /** Judges a student on all texts and closes it. */
+    private ComparedStudent judged(String name, String dtype, Decoder teacher, Decoder student, List<TextEvaluation> evaluations) {
+        try (student) {
+            SequencedMap<String, TokenScores> scores = new LinkedHashMap<>();
+            for (TextEvaluation evaluation : evaluations) {
+                String task = "%s %s on %s".formatted(name, dtype, evaluation.name()).replace("  ", " ");
+                try (var progress = new CountedProgress(task, evaluation.sequences(), err())) {
+                    scores.put(evaluation.name(), evaluation.scores(teacher, student, progress::show));
+                }
+            }
+            return new ComparedStudent(name, dtype, scores);
+        }
+    }
+
+    private void show(Path directory, Comparison comparison) {
+        ComparisonReport.print(comparison, out());
+        if (json != null) {
+            Map<String, Object> content = new LinkedHashMap<>();
+            content.put("command", commandLine());
+            content.put(TEACHER, source.demo ? "the demo's" : directory.toString());
+            content.putAll(ComparisonReport.json(comparison));
+            AtomicFiles.writeJson(json, content);
+        }
+    }
+}
