@@ -9,11 +9,16 @@ import java.util.SequencedMap;
 import kept.checkpoint.AtomicFiles;
 import kept.distill.Corpus;
 import kept.distill.PackedTokens;
+import kept.distill.TextComparison;
 import kept.distill.TextEvaluation;
 import kept.distill.TokenScores;
 import kept.model.Decoder;
+import kept.report.DetailsReport;
+import kept.report.FidelityDetails;
+import kept.report.FidelityPage;
 import kept.report.FidelityReport;
 import kept.tensor.Device;
+import kept.tokenizer.TokenTexts;
 import kept.tokenizer.Tokenizer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -24,9 +29,12 @@ import picocli.CommandLine.ParameterException;
 @Command(name = "verify", description = {
     "Tells how faithfully a student follows its teacher, text by text.",
     "It prints both perplexities and their ratio, mean and 99th percentile of KL(teacher || student) in nats per token, and how often both find the",
-    "same next token likeliest, with confidence intervals: from how much sequences differ, by a bootstrap."
+    "same next token likeliest, with confidence intervals: from how much sequences differ, by a bootstrap.",
+    "With --details it also shows where the two part: by position, by layer, by class of token, and at which tokens most."
 })
 public final class Verify extends Program {
+    private static final int DETAILED_WORST = 10;
+
     @Option(names = "--teacher", paramLabel = "DIR", required = true, description = "An Orion or Llama checkpoint with its tokenizer.")
     private Path teacher;
 
@@ -54,8 +62,24 @@ public final class Verify extends Program {
     @Option(names = "--by-position", description = "Show how measures change with the number of tokens before.")
     private boolean byPosition;
 
+    @Option(names = "--by-layer", description = {"Show how far streams, norms' outputs and what projections make of them are apart, layer by layer.",
+        "Takes about twice the time."})
+    private boolean byLayer;
+
+    @Option(names = "--by-token-class", description = "Show measures by what is to be predicted: words, digits, punctuation, white space and so on.")
+    private boolean byClass;
+
+    @Option(names = "--worst", paramLabel = "N", description = "Show the N tokens of each text with the largest KL, in context.")
+    private Integer worst;
+
+    @Option(names = "--details", description = "All of these: --by-position --by-layer --by-token-class --worst 10.")
+    private boolean details;
+
     @Option(names = "--json", paramLabel = "FILE", description = "Write the result here too.")
     private Path json;
+
+    @Option(names = "--html", paramLabel = "FILE", description = "Write a page that draws it all, as after --details.")
+    private Path html;
 
     @Mixin
     private DeviceOptions device;
@@ -76,6 +100,9 @@ public final class Verify extends Program {
     int run() {
         OptimizerOptions.requireAtLeastOne("--tokens", tokens);
         OptimizerOptions.requireAtLeastOne("--sequence-length", sequenceLength == null ? 1 : sequenceLength);
+        if (worst != null && worst < 1) {
+            throw new ParameterException(spec().commandLine(), "--worst must be at least 1, not " + worst);
+        }
         SequencedMap<String, List<Path>> named = named();
         Device target = device.open();
         try (Tokenizer tokenizer = Tokenizer.load(teacher);
@@ -83,18 +110,32 @@ public final class Verify extends Program {
                 Decoder learning = LoadedModel.load(student, null, target)) {
             tokenizer.requireVocabulary(Math.min(teaching.config().vocabSize(), learning.config().vocabSize()));
             int length = length(teaching, learning);
+            TokenTexts tokenTexts = classesWanted() || worstWanted() > 0 ? TokenTexts.read(teacher) : null;
             List<TextEvaluation> evaluations = new ArrayList<>();
             named.forEach((name, files) -> evaluations.add(evaluation(name, files, tokenizer, length)));
             tell(target);
-            SequencedMap<String, TokenScores> scores = new LinkedHashMap<>();
+            SequencedMap<String, FidelityDetails> results = new LinkedHashMap<>();
             for (TextEvaluation evaluation : evaluations) {
                 try (var progress = new CountedProgress(evaluation.name(), evaluation.sequences(), err())) {
-                    scores.put(evaluation.name(), evaluation.scores(teaching, learning, progress::show));
+                    TextComparison comparison = TextComparison.of(evaluation, teaching, learning, layersWanted(), worstWanted(), progress::show);
+                    results.put(evaluation.name(), FidelityDetails.of(comparison, tokenizer, tokenTexts, classesWanted()));
                 }
             }
-            show(scores);
+            show(results, length);
         }
         return 0;
+    }
+
+    private boolean layersWanted() {
+        return byLayer || details || html != null;
+    }
+
+    private boolean classesWanted() {
+        return byClass || details || html != null;
+    }
+
+    private int worstWanted() {
+        return worst != null ? worst : details || html != null ? DETAILED_WORST : 0;
     }
 
     private SequencedMap<String, List<Path>> named() {
@@ -130,14 +171,34 @@ public final class Verify extends Program {
         }
     }
 
-    private void show(SequencedMap<String, TokenScores> scores) {
-        FidelityReport.print(scores, byPosition, out());
+    /** What the page holds beyond what was asked for is not printed. */
+    private void show(SequencedMap<String, FidelityDetails> results, int length) {
+        SequencedMap<String, TokenScores> scores = new LinkedHashMap<>();
+        results.forEach((name, result) -> scores.put(name, result.scores()));
+        FidelityReport.print(scores, byPosition || details, out());
+        if (byLayer || details) {
+            DetailsReport.printLayers(results, out());
+        }
+        if (byClass || details) {
+            DetailsReport.printClasses(results, out());
+        }
+        if (worst != null || details) {
+            DetailsReport.printWorst(results, spec().usageMessage().width(), out());
+        }
         if (json != null) {
             Map<String, Object> content = new LinkedHashMap<>();
             content.put("teacher", teacher.toString());
             content.put("student", student.toString());
-            content.put("domains", FidelityReport.json(scores));
+            content.put("domains", DetailsReport.json(results));
             AtomicFiles.writeJson(json, content);
+        }
+        if (html != null) {
+            SequencedMap<String, String> facts = new LinkedHashMap<>();
+            facts.put("teacher", teacher.toString());
+            facts.put("student", student.toString());
+            facts.put("sequence length", Integer.toString(length));
+            facts.put("command", commandLine());
+            FidelityPage.write(facts, results, html);
         }
     }
 }

@@ -198,6 +198,34 @@ class ProgramsTest {
     }
 
     @Test
+    void detailsTellWhereAMappedModelParts() throws IOException {
+        Path teacher = TinyTeacher.write(directory.resolve("orion"));
+        Path student = directory.resolve("llama");
+        Path text = TinyTeacher.text(directory.resolve("text.txt"));
+        Path json = directory.resolve("fidelity.json");
+        Path html = directory.resolve("fidelity.html");
+        assertThat(ProgramRun.of("convert", "--source", teacher, "--output", student).code()).isZero();
+        ProgramRun run = ProgramRun.of("verify", "--teacher", teacher, "--student", student, "--text", "lines=" + text, "--tokens", 256,
+                "--details", "--worst", 3, "--json", json, "--html", html);
+        assertThat(run.code()).as(run.err()).isZero();
+        assertThat(run.out()).contains("  0 to 63", "lines, by layer", "  layer 1 MLP", "  final norm", "lines, by class of token", "  digits",
+                "lines, worst tokens", "  3. KL ").doesNotContain("  4. KL ");
+        JsonNode lines = new ObjectMapper().readTree(json.toFile()).at("/domains/lines");
+        assertThat(lines.path("layers")).hasSize(5);
+        assertThat(lines.at("/layers/0/stream").doubleValue()).as("both embed alike").isZero();
+        assertThat(lines.at("/layers/4/projections").doubleValue()).isBetween(1e-4, 1.0);
+        assertThat(lines.path("classes").valueStream().mapToLong(scores -> scores.path("tokens").asLong()).sum()).isEqualTo(256);
+        assertThat(lines.path("worst")).hasSize(3);
+        assertThat(Files.readString(html)).contains("data-chart=\"distances-0\"", "Worst tokens", "--details --worst 3");
+
+        ProgramRun page = ProgramRun.of("verify", "--teacher", teacher, "--student", student, "--text", "lines=" + text, "--tokens", 256,
+                "--html", html);
+        assertThat(page.code()).as(page.err()).isZero();
+        assertThat(page.out().lines()).as("what the page holds is not printed").hasSize(2);
+        assertThat(Files.readString(html)).contains("data-chart=\"distances-0\"", "Worst tokens");
+    }
+
+    @Test
     void aMappedModelIsNotQuiteFaithful() throws IOException {
         Path teacher = TinyTeacher.write(directory.resolve("orion"));
         Path student = directory.resolve("llama");

@@ -75,6 +75,7 @@ class UsageTest {
         "distill --teacher a --corpus b.txt --output c --loss wasserstein",
         "distill --teacher a --corpus b.txt --output c --batch-size many",
         "verify --teacher a --student b --corpus c.txt --threads 0",
+        "verify --teacher a --student b --corpus c.txt --worst 0",
     })
     void aWrongCommandLineIsAnsweredWithTheReasonAndTheUsage(String line) {
         ProgramRun run = ProgramRun.of((Object[]) line.split(" "));

@@ -58,6 +58,15 @@ public final class Attention extends Module {
     }
 
     /**
+     * The maps that read the layer's input.
+     *
+     * @return queries, keys, values
+     */
+    public List<Linear> readers() {
+        return List.of(query, key, value);
+    }
+
+    /**
      * Lets every position read itself and those before it.
      *
      * @param x {@code [batch, sequence, hidden]}

@@ -1,5 +1,6 @@
 package kept.nn;
 
+import java.util.List;
 import kept.autograd.GatedProjection;
 import kept.tensor.Tensor;
 
@@ -23,6 +24,15 @@ public final class SwiGlu extends Module {
         this.gate = register("gate_proj", gate);
         this.up = register("up_proj", up);
         this.down = register("down_proj", down);
+    }
+
+    /**
+     * The maps that read the layer's input.
+     *
+     * @return gate, up
+     */
+    public List<Linear> readers() {
+        return List.of(gate, up);
     }
 
     /**

@@ -2,6 +2,7 @@ package kept.distill;
 
 import java.util.Arrays;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.IntConsumer;
 import kept.autograd.Autograd;
 import kept.autograd.FactoredLogits;
@@ -61,27 +62,62 @@ public record TextEvaluation(String name, int[] ids, int length) {
      * @return the scores of each token
      */
     public TokenScores scores(Decoder teacher, Decoder student, IntConsumer progress) {
+        return scores(student.device(), input -> logits(teacher, student, input),
+                (row, _, _) -> progress.accept(row + 1));
+    }
+
+    /** Is shown each sequence once it is scored, while its logits can still be computed. */
+    @FunctionalInterface
+    interface Scored {
+        void sequence(int row, PairedLogits logits, TokenScores scores);
+    }
+
+    /** Scores what both models make of the sequences {@code [1, length]}, however they are read. */
+    TokenScores scores(Device device, Function<Tensor, PairedLogits> reading, Scored observer) {
         int sequences = sequences();
         var scores = new TokenScores(length, new float[sequences * length], new float[sequences * length], new float[sequences * length],
                 new float[sequences * length]);
-        for (int row = 0; row < sequences; row++) {
-            int start = row * (length + 1);
-            int target = row * length;
+        for (int i = 0; i < sequences; i++) {
+            int row = i;
             Autograd.withoutRecording(() -> {
-                try (var _ = Scope.open(student.device())) {
-                    Tensor all = sequence(start);
-                    Tensor input = input(all);
-                    var rows = LinearDistillation.evaluate(logits(student, input), logits(teacher, input), labels(all));
-                    put(rows.divergences(), scores.divergences(), target);
-                    put(rows.teacherCrossEntropies(), scores.teacherLosses(), target);
-                    put(rows.studentCrossEntropies(), scores.studentLosses(), target);
-                    put(rows.agreements().cast(DType.F32), scores.agreements(), target);
+                try (var _ = Scope.open(device)) {
+                    Tensor all = sequence(row * (length + 1));
+                    PairedLogits logits = reading.apply(input(all));
+                    var rows = LinearDistillation.evaluate(logits.student(), logits.teacher(), labels(all));
+                    put(rows.divergences(), scores.divergences(), row * length);
+                    put(rows.teacherCrossEntropies(), scores.teacherLosses(), row * length);
+                    put(rows.studentCrossEntropies(), scores.studentLosses(), row * length);
+                    put(rows.agreements().cast(DType.F32), scores.agreements(), row * length);
+                    observer.sequence(row, logits, scores);
                 }
                 return null;
             });
-            progress.accept(row + 1);
         }
         return scores;
+    }
+
+    /**
+     * The token that is to be predicted.
+     *
+     * @param row the sequence
+     * @param position where its teacher and its student predict, from 0
+     * @return its id
+     */
+    public int next(int row, int position) {
+        return ids[row * (length + 1) + position + 1];
+    }
+
+    /**
+     * The tokens that come before it.
+     *
+     * @param row the sequence
+     * @param position where its teacher and its student predict, from 0
+     * @param most how many of them at most, the last ones
+     * @return their ids, in order, the one at the position last
+     */
+    public int[] before(int row, int position, int most) {
+        int start = row * (length + 1);
+        return Arrays.copyOfRange(ids, start + Math.max(0, position + 1 - most), start + position + 1);
     }
 
     private static void put(Tensor values, float[] target, int from) {
@@ -145,6 +181,10 @@ public record TextEvaluation(String name, int[] ids, int length) {
 
     private Tensor labels(Tensor sequence) {
         return sequence.slice(1, 1, length + 1).reshape(length);
+    }
+
+    static PairedLogits logits(Decoder teacher, Decoder student, Tensor input) {
+        return new PairedLogits(logits(teacher, input), logits(student, input));
     }
 
     private static FactoredLogits logits(Decoder model, Tensor input) {

@@ -87,6 +87,23 @@ public record TokenScores(int length, float[] divergences, float[] teacherLosses
         return buckets;
     }
 
+    /**
+     * The sequences' tokens by how many come before them, in buckets of nearly equal width, for a curve.
+     *
+     * @param most how many buckets at most
+     * @return the buckets, in order
+     */
+    public List<Bucket> evenly(int most) {
+        int count = Math.min(most, length);
+        List<Bucket> buckets = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            int from = (int) ((long) length * i / count);
+            int to = (int) ((long) length * (i + 1) / count);
+            buckets.add(new Bucket(from, to, positions(from, to)));
+        }
+        return buckets;
+    }
+
     private TokenScores positions(int from, int to) {
         return new TokenScores(to - from, positions(divergences, from, to), positions(teacherLosses, from, to), positions(studentLosses, from, to),
                 positions(agreements, from, to));

@@ -153,6 +153,45 @@ public abstract sealed class Decoder extends Module implements AutoCloseable per
     }
 
     /**
+     * The norms with what reads them.
+     *
+     * @return two for each layer, before attention and before the MLP, and the final one, in the order of the graph
+     */
+    public List<NormSite> norms() {
+        List<NormSite> sites = new ArrayList<>();
+        for (int i = 0; i < layers.size(); i++) {
+            sites.addAll(layers.get(i).norms(layerName(i)));
+        }
+        sites.add(new NormSite("model.norm", norm, List.of(new Linear(head.value(), null))));
+        return sites;
+    }
+
+    /**
+     * The stream that enters the first layer.
+     *
+     * @param ids {@code [batch, sequence]}, I32 or I64
+     * @return {@code [batch, sequence, hidden]}, F32
+     * @throws ShapeException if ids has not two axes, or the sequence exceeds the model's positions
+     */
+    public Tensor embed(Tensor ids) {
+        checkedEnd(ids, null);
+        return embedding.forward(ids).cast(DType.F32);
+    }
+
+    /**
+     * One layer alone, for a caller that goes through the layers of {@link #hidden(Tensor)} by itself; the bits are the same. Without recording, the
+     * stream that is given is freed where the current scope owns it.
+     *
+     * @param layer which, from 0
+     * @param stream of a sequence that stands by itself, {@code [batch, sequence, hidden]}, F32
+     * @param observer is shown the stream that enters each of the layer's norms
+     * @return the stream after the layer, of the same shape
+     */
+    public Tensor throughLayer(int layer, Tensor stream, StreamObserver observer) {
+        return layer(layer, stream, rotary.angles(0, stream.size(1), stream.size(1)), null, observer);
+    }
+
+    /**
      * The hidden states that the head turns into logits.
      *
      * @param ids {@code [batch, sequence]}, I32 or I64

@@ -15,6 +15,8 @@ import kept.tensor.Tensor;
 final class DecoderLayer extends Module {
     /** Rows whose MLP is computed at a time when nothing is recorded: many enough for efficient products. */
     private static final int PIECE = 4096;
+    private static final String INPUT_NORM = ".input_layernorm";
+    private static final String POST_ATTENTION_NORM = ".post_attention_layernorm";
 
     private final Norm inputNorm;
     private final Attention attention;
@@ -28,15 +30,21 @@ final class DecoderLayer extends Module {
         this.mlp = register("mlp", mlp);
     }
 
+    /** The two norms with what reads them, by this layer's name in checkpoints. */
+    List<NormSite> norms(String prefix) {
+        return List.of(new NormSite(prefix + INPUT_NORM, inputNorm, attention.readers()),
+                new NormSite(prefix + POST_ATTENTION_NORM, postAttentionNorm, mlp.readers()));
+    }
+
     /**
      * @param x the residual stream {@code [batch, sequence, hidden]}
      * @param prefix this layer's name in checkpoints, for the observer
      * @return the stream after the block, of x's shape
      */
     Tensor forward(Tensor x, RotaryEmbedding.Angles angles, KeyValues past, String prefix, StreamObserver observer) {
-        observer.observe(prefix + ".input_layernorm", x);
+        observer.observe(prefix + INPUT_NORM, x);
         Tensor h = sum(x, attention.forward(inputNorm.forward(x), angles, past));
-        observer.observe(prefix + ".post_attention_layernorm", h);
+        observer.observe(prefix + POST_ATTENTION_NORM, h);
         return Autograd.isRecording() || h.size(0) * h.size(1) <= PIECE ? sum(h, mlp.forward(postAttentionNorm.forward(h))) : addMlp(h);
     }
 

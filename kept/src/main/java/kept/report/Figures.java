@@ -53,6 +53,12 @@ final class Figures {
         return Double.isFinite(share) ? String.format(Locale.ROOT, "%.2f%%", 100 * share) : NONE;
     }
 
+    /** How long a bar is, in percent of the longest. */
+    static String barWidth(double part, double whole) {
+        double share = part / whole;
+        return String.format(Locale.ROOT, "%.2f", Double.isFinite(share) ? 100 * Math.clamp(share, 0, 1) : 0);
+    }
+
     /** A count, in groups of three. */
     static String count(long value) {
         return String.format(Locale.ROOT, "%,d", value);

@@ -1,17 +1,50 @@
 package kept.report;
 
+import io.pebbletemplates.pebble.PebbleEngine;
+import io.pebbletemplates.pebble.loader.MemoryLoader;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
 import java.util.Properties;
 
-/** The texts that the page is made of: the project's own, and the chart library's from its WebJar, whose folder is named for its version. */
+/** What pages are made of: the project's own files, and the chart library's from its WebJar, whose folder is named for its version. */
 final class PageLibrary {
     private static final String CHART_PROPERTIES = "META-INF/maven/org.webjars.npm/uplot/pom.properties";
     private static final String CHART_FILES = "META-INF/resources/webjars/uplot/%s/%s";
 
     private PageLibrary() { }
+
+    /**
+     * A page from one of the project's templates, with style, scripts and chart library.
+     *
+     * @param template its file's name
+     * @param values what it names; every text is escaped but those that it marks as raw
+     */
+    static String page(String template, Map<String, Object> values) {
+        var loader = new MemoryLoader();
+        loader.addTemplate(template, own(template));
+        PebbleEngine engine = new PebbleEngine.Builder().loader(loader).cacheActive(false).strictVariables(true)
+            .defaultLocale(Locale.ROOT).extension(new FigureFilters()).build();
+        Map<String, Object> all = new LinkedHashMap<>(values);
+        all.put("style", own("report.css"));
+        all.put("script", own("report.js"));
+        all.put("chartVersion", chartVersion());
+        all.put("chartLicence", chart("LICENSE"));
+        all.put("chartStyle", chart("dist/uPlot.min.css"));
+        all.put("chartScript", chart("dist/uPlot.iife.min.js"));
+        var page = new StringWriter();
+        try {
+            engine.getTemplate(template).evaluate(page, all);
+        } catch (IOException e) {
+            throw new UncheckedIOException("[report] the page cannot be written", e);
+        }
+        return page.toString();
+    }
 
     /** One of the project's files beside this class. */
     static String own(String name) {

@@ -2,15 +2,9 @@ package kept.report;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.pebbletemplates.pebble.PebbleEngine;
-import io.pebbletemplates.pebble.loader.MemoryLoader;
-import java.io.IOException;
-import java.io.StringWriter;
-import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.SequencedMap;
 import kept.distill.Fidelity;
@@ -26,17 +20,7 @@ final class ReportPage {
     private ReportPage() { }
 
     static String of(RunReport report) {
-        var loader = new MemoryLoader();
-        loader.addTemplate(TEMPLATE, PageLibrary.own(TEMPLATE));
-        PebbleEngine engine = new PebbleEngine.Builder().loader(loader).cacheActive(false).strictVariables(true)
-            .defaultLocale(Locale.ROOT).extension(new FigureFilters()).build();
-        var page = new StringWriter();
-        try {
-            engine.getTemplate(TEMPLATE).evaluate(page, values(report));
-        } catch (IOException e) {
-            throw new UncheckedIOException("[report] the page cannot be written", e);
-        }
-        return page.toString();
+        return PageLibrary.page(TEMPLATE, values(report));
     }
 
     /** What the template names. It escapes every text but those it marks as raw, all of which are made here. */
@@ -49,12 +33,6 @@ final class ReportPage {
         values.put("training", training(report.steps()));
         values.put("steps", thinned(report.steps()));
         values.put("numbers", numbers(report));
-        values.put("style", PageLibrary.own("report.css"));
-        values.put("script", PageLibrary.own("report.js"));
-        values.put("chartVersion", PageLibrary.chartVersion());
-        values.put("chartLicence", PageLibrary.chart("LICENSE"));
-        values.put("chartStyle", PageLibrary.chart("dist/uPlot.min.css"));
-        values.put("chartScript", PageLibrary.chart("dist/uPlot.iife.min.js"));
         return values;
     }
 
@@ -70,14 +48,9 @@ final class ReportPage {
         double largest = domain.stages().values().stream().mapToDouble(Fidelity::klMean).filter(Double::isFinite).max().orElse(0);
         List<Map<String, Object>> bars = new ArrayList<>();
         domain.stages().forEach((stage, fidelity) -> bars.add(Map.of("stage", stage, "kl", fidelity.klMean(),
-            "width", percent(fidelity.klMean(), largest))));
+            "width", Figures.barWidth(fidelity.klMean(), largest))));
         return Map.of("name", domain.name(), "change", domain.change(), "first", domain.stages().firstEntry(), "last", domain.stages().lastEntry(),
             "bars", bars);
-    }
-
-    private static String percent(double part, double whole) {
-        double share = part / whole;
-        return String.format(Locale.ROOT, "%.2f", Double.isFinite(share) ? 100 * Math.clamp(share, 0, 1) : 0);
     }
 
     /** The whole training in numbers; empty where nothing was trained. */

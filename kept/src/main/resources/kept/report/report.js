@@ -56,6 +56,7 @@
   const linearRange = (_, low, high) => uPlot.rangeNum(low > high / 3 ? low : Math.min(0, low), high, 0.1, true);
 
   const curve = (name, label, inkName, noisy) => {
+    if (!numbers.steps) return;
     const steps = numbers.steps;
     const values = steps[name];
     const positive = values.filter(value => value > 0);
@@ -104,6 +105,7 @@
 
   const bars = quantity => {
     const norms = numbers.norms;
+    if (!norms) return;
     const kinds = [...new Set(norms.map(norm => kindOf(norm.name)))];
     const inks = ['--first', '--second', '--third'];
     const firstOfLayer = norms.map((_, i) => i).filter(i => i === 0 || layerOf(norms[i].name) !== layerOf(norms[i - 1].name));
@@ -135,6 +137,43 @@
       ]
     }, [norms.map((_, i) => i), ...kinds.map(kind => norms.map(norm => kindOf(norm.name) === kind ? norm[quantity] : null))]);
   };
+
+  // Lines over a common axis; on a logarithmic scale where values span decades, which then leaves out zeros.
+  const lines = (name, axisLabel, positions, tickOf, labelOf, quantities) => {
+    const inks = ['--first', '--second', '--third'];
+    const values = quantities.flatMap(quantity => quantity.values).filter(value => value != null);
+    const positive = values.filter(value => value > 0);
+    const logarithmic = positive.length > 0 && Math.max(...positive) / Math.min(...positive) > 30;
+    draw(name, {
+      cursor: { drag: { x: false, y: false }, y: false },
+      scales: { x: { time: false }, y: logarithmic ? { distr: 3 } : { range: linearRange } },
+      axes: [
+        axis({
+          values: (_, splits) => splits.map(tickOf), incrs: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384, 65536],
+          size: 30, label: axisLabel, labelSize: 20, labelGap: 0, labelFont: '12px system-ui, sans-serif'
+        }),
+        axis({ size: 64, values: (_, values) => values.map(value => value == null ? '' : tick(value)) })
+      ],
+      series: [
+        { label: axisLabel, value: (_, value, __, i) => i == null ? '' : labelOf(i) },
+        ...quantities.map((quantity, k) => ({
+          label: quantity.label, ...ink(inks[k]), width: 2, spanGaps: true, points: { show: positions.length < 90 },
+          value: (_, value) => significant(value)
+        }))
+      ]
+    }, [positions, ...quantities.map(quantity => quantity.values.map(value => logarithmic && value === 0 ? null : value))]);
+  };
+
+  (numbers.texts ?? []).forEach((text, index) => {
+    lines(`distances-${index}`, 'layer', text.places.map((_, i) => i / 2), value => Number.isInteger(value) ? String(value) : '',
+      i => text.places[i], [
+        { label: 'stream', values: text.stream },
+        { label: 'norm', values: text.norm },
+        { label: 'projections', values: text.projections }
+      ]);
+    lines(`positions-${index}`, 'tokens before', text.position, shortCount, i => count(text.position[i]),
+      [{ label: 'KL', values: text.divergence }]);
+  });
 
   curve('loss', 'loss', '--second', true);
   curve('divergence', 'KL', '--first', true);

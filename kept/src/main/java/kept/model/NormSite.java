@@ -1,0 +1,19 @@
+package kept.model;
+
+import java.util.List;
+import kept.nn.Linear;
+import kept.nn.Norm;
+
+/**
+ * A norm of a decoder in its place.
+ *
+ * @param name its name in checkpoints, such as {@code model.layers.0.input_layernorm} or {@code model.norm}
+ * @param norm the norm
+ * @param readers the maps that read its output, in the order of the graph: queries, keys and values, or gate and up, or the head
+ */
+public record NormSite(String name, Norm norm, List<Linear> readers) {
+    /** Keeps a copy of the list. */
+    public NormSite {
+        readers = List.copyOf(readers);
+    }
+}

@@ -1,0 +1,163 @@
+package kept.report;
+
+import java.io.PrintWriter;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SequencedMap;
+import kept.distill.ClassScores;
+import kept.distill.LayerDistances;
+import kept.distill.TokenScores;
+import kept.distill.WorstToken;
+
+/** Where a student and its teacher part on several texts: by layer, by class of token, and at which tokens; for a terminal and as JSON. */
+public final class DetailsReport {
+    private DetailsReport() { }
+
+    /**
+     * Prints a table of distances for each text.
+     *
+     * @param texts the details by the texts' names; those without distances are passed over
+     * @param out where to print; flushed, not closed
+     */
+    public static void printLayers(SequencedMap<String, FidelityDetails> texts, PrintWriter out) {
+        texts.forEach((name, details) -> details.layers().ifPresent(layers -> {
+            out.println();
+            var table = new TextTable(VisibleText.escaped(name) + ", by layer", "stream", "scale", "norm", "projections");
+            layers.places().forEach(place -> table.row("  " + place.name(), Figures.significant(place.stream()), Figures.significant(place.scale()),
+                Figures.significant(place.norm()), Figures.significant(place.readers())));
+            layers.remarks().forEach(remark -> table.line("  " + remark));
+            table.print(out);
+        }));
+    }
+
+    /**
+     * Prints a table of classes for each text.
+     *
+     * @param texts the details by the texts' names; those without classes are passed over
+     * @param out where to print; flushed, not closed
+     */
+    public static void printClasses(SequencedMap<String, FidelityDetails> texts, PrintWriter out) {
+        texts.forEach((name, details) -> {
+            if (!details.classes().isEmpty()) {
+                out.println();
+                var table = new TextTable(VisibleText.escaped(name) + ", by class of token", "tokens", "KL mean", "share of KL", "top-1");
+                for (ClassScores scores : details.classes()) {
+                    table.row("  " + FidelityDetails.label(scores), Figures.count(scores.tokens()), Figures.significant(scores.klMean()),
+                        Figures.percentage(scores.klShare()), Figures.percentage(scores.top1Agreement()));
+                }
+                table.print(out);
+            }
+        });
+    }
+
+    /**
+     * Prints the worst predictions of each text. Control characters are escaped.
+     *
+     * @param texts the details by the texts' names; those without such predictions are passed over
+     * @param columns how wide a line may be
+     * @param out where to print; flushed, not closed
+     */
+    public static void printWorst(SequencedMap<String, FidelityDetails> texts, int columns, PrintWriter out) {
+        texts.forEach((name, details) -> {
+            if (!details.worst().isEmpty()) {
+                out.println();
+                out.println(VisibleText.beginning(VisibleText.escaped(name) + ", worst tokens", columns));
+                int rank = 0;
+                for (TokenInContext worst : details.worst()) {
+                    print(++rank, worst, columns, out);
+                }
+                out.flush();
+            }
+        });
+    }
+
+    private static void print(int rank, TokenInContext worst, int columns, PrintWriter out) {
+        WorstToken token = worst.token();
+        String next = VisibleText.quoted(worst.next());
+        out.println(VisibleText.beginning("  %d. KL %s at position %d of sequence %d".formatted(rank, Figures.significant(token.divergence()),
+            token.position(), token.sequence()), columns));
+        // The next token may take half of the line, the text before it what is left.
+        String shown = VisibleText.beginning(next, columns / 2);
+        out.println("     " + VisibleText.end(VisibleText.escaped(worst.before()), columns - 6 - VisibleText.columns(shown)) + " " + shown);
+        out.println(candidates("     teacher", token.teacherProbability(), worst.teacher(), columns));
+        out.println(candidates("     student", token.studentProbability(), worst.student(), columns));
+    }
+
+    /** The probability of the true token, and as many candidates as there is room for. */
+    private static String candidates(String model, double probability, List<TokenInContext.Candidate> candidates, int columns) {
+        var line = new StringBuilder(model).append(" gives it ").append(probability(probability)).append("; likeliest");
+        for (TokenInContext.Candidate candidate : candidates) {
+            String more = " %s %s".formatted(VisibleText.quoted(candidate.text()), probability(candidate.probability()));
+            if (VisibleText.columns(line + more) > columns) {
+                break;
+            }
+            line.append(more);
+        }
+        return VisibleText.beginning(line.toString(), columns);
+    }
+
+    /** Three digits, for what is likely and for what is nearly impossible. */
+    static String probability(double probability) {
+        return Figures.significant(probability);
+    }
+
+    /**
+     * The texts' measures as {@link FidelityReport#json} gives them, with what was measured beyond: {@code layers}, {@code classes},
+     * {@code worst}.
+     *
+     * @param texts the details by the texts' names
+     * @return by the texts' names
+     */
+    public static Map<String, Object> json(SequencedMap<String, FidelityDetails> texts) {
+        SequencedMap<String, TokenScores> scores = new LinkedHashMap<>();
+        texts.forEach((name, details) -> scores.put(name, details.scores()));
+        Map<String, Object> domains = FidelityReport.json(scores);
+        texts.forEach((name, details) -> {
+            @SuppressWarnings("unchecked")
+            var domain = (Map<String, Object>) domains.get(name);
+            domain.putAll(details(details));
+        });
+        return domains;
+    }
+
+    private static Map<String, Object> details(FidelityDetails details) {
+        Map<String, Object> json = new LinkedHashMap<>();
+        details.layers().ifPresent(layers -> {
+            json.put("layers", layers.places().stream().map(DetailsReport::place).toList());
+            json.put("layer_remarks", layers.remarks());
+        });
+        if (!details.classes().isEmpty()) {
+            json.put("classes", details.classes().stream().map(scores -> ReportJson.object("class", FidelityDetails.label(scores),
+                "tokens", scores.tokens(), "kl_mean", ReportJson.finite(scores.klMean()), "kl_share", ReportJson.finite(scores.klShare()),
+                "top1_agreement", scores.top1Agreement())).toList());
+        }
+        if (!details.worst().isEmpty()) {
+            json.put("worst", details.worst().stream().map(DetailsReport::worst).toList());
+        }
+        return json;
+    }
+
+    private static Map<String, Object> place(LayerDistances.Place place) {
+        return ReportJson.object("place", place.name(), "stream", ReportJson.finite(place.stream()), "scale", ReportJson.finite(place.scale()),
+            "norm", ReportJson.finite(place.norm()), "projections", ReportJson.finite(place.readers()));
+    }
+
+    private static Map<String, Object> worst(TokenInContext worst) {
+        WorstToken token = worst.token();
+        return ReportJson.object("sequence", token.sequence(), "position", token.position(), "kl", ReportJson.finite(token.divergence()),
+            "before", worst.before(), "next", worst.next(),
+            "teacher", prediction(token.teacherProbability(), token.teacherCandidates(), worst.teacher()),
+            "student", prediction(token.studentProbability(), token.studentCandidates(), worst.student()));
+    }
+
+    private static Map<String, Object> prediction(double probability, List<WorstToken.Candidate> ids, List<TokenInContext.Candidate> candidates) {
+        List<Map<String, Object>> likeliest = new ArrayList<>();
+        for (int i = 0; i < candidates.size(); i++) {
+            likeliest.add(ReportJson.object("id", ids.get(i).token(), "text", candidates.get(i).text(),
+                "probability", ReportJson.finite(candidates.get(i).probability())));
+        }
+        return ReportJson.object("probability_of_next", ReportJson.finite(probability), "likeliest", likeliest);
+    }
+}

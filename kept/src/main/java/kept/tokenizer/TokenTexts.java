@@ -1,0 +1,91 @@
+package kept.tokenizer;
+
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/** The texts of single tokens as a person reads them, spaces before words included, and what each token is. */
+public final class TokenTexts {
+    /** Where byte-level tokenizers put the bytes that are no visible sign of Latin-1, in order. */
+    private static final int MOVED_SIGNS = 256;
+
+    private final Vocabulary vocabulary;
+
+    private TokenTexts(Vocabulary vocabulary) {
+        this.vocabulary = vocabulary;
+    }
+
+    /**
+     * The tokens of a vocabulary.
+     *
+     * @param vocabulary the vocabulary
+     * @return their texts
+     */
+    public static TokenTexts of(Vocabulary vocabulary) {
+        return new TokenTexts(vocabulary);
+    }
+
+    /**
+     * The tokens of a checkpoint's tokenizer.
+     *
+     * @param directory the checkpoint's directory
+     * @return their texts
+     * @throws TokenizerException if the vocabulary cannot be {@linkplain Vocabulary#read read}
+     */
+    public static TokenTexts read(Path directory) {
+        return of(Vocabulary.read(directory));
+    }
+
+    /**
+     * The text of a token.
+     *
+     * @param id its id
+     * @return its text; of marks their names, such as {@code </s>}, of a byte {@code <0x41>}
+     */
+    public String text(int id) {
+        Vocabulary.Token token = vocabulary.token(id);
+        return whole(token).orElse(token.text());
+    }
+
+    /**
+     * What a token is.
+     *
+     * @param id its id
+     * @return its class
+     */
+    public TokenClass classOf(int id) {
+        Vocabulary.Token token = vocabulary.token(id);
+        return switch (token.kind()) {
+            case CONTROL, UNKNOWN, UNUSED -> TokenClass.SPECIAL;
+            case BYTE -> TokenClass.BYTES;
+            case NORMAL, USER_DEFINED -> whole(token).filter(text -> !text.isEmpty()).map(TokenClass::of).orElse(TokenClass.BYTES);
+        };
+    }
+
+    /** The text that a plain token spells; empty if it is part of a character. */
+    private Optional<String> whole(Vocabulary.Token token) {
+        boolean plain = token.kind() == Vocabulary.Kind.NORMAL;
+        if (!plain || vocabulary.byteLevel().isEmpty()) {
+            return Optional.of(plain ? token.text().replace(SentencePieceModel.SPACE, ' ') : token.text());
+        }
+        ByteBuffer bytes = ByteBuffer.allocate(token.text().length());
+        token.text().chars().forEach(sign -> bytes.put((byte) byteOf(sign)));
+        try {
+            return Optional.of(StandardCharsets.UTF_8.newDecoder().decode(bytes.flip()).toString());
+        } catch (CharacterCodingException e) {
+            return Optional.empty();
+        }
+    }
+
+    /** The byte that a sign of a byte-level tokenizer stands for: visible ones of Latin-1 for themselves, those from U+0100 on for the others. */
+    private static int byteOf(int sign) {
+        if (sign < MOVED_SIGNS) {
+            return sign;
+        }
+        int place = sign - MOVED_SIGNS;
+        // The others are 0 to 32, 127 to 160, and 173.
+        return place <= 32 ? place : place <= 66 ? place - 33 + 127 : 173;
+    }
+}
