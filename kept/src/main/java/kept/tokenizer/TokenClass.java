@@ -20,7 +20,7 @@ public enum TokenClass {
     PUNCTUATION("punctuation"),
     /** Nothing but spaces, tabs and line breaks. */
     WHITE_SPACE("white space"),
-    /** One byte of a character that the vocabulary cannot spell, or a few that are no whole character. */
+    /** One byte of a character that the vocabulary cannot spell otherwise, or a few that are no whole character. */
     BYTES("bytes"),
     /** Marks, such as the end of a text, and what stands for unknown characters. */
     SPECIAL("special");

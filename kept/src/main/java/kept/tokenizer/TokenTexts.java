@@ -10,6 +10,9 @@ import java.util.Optional;
 public final class TokenTexts {
     /** Where byte-level tokenizers put the bytes that are no visible sign of Latin-1, in order. */
     private static final int MOVED_SIGNS = 256;
+    /** The bytes below are whole characters in UTF-8. */
+    private static final int FIRST_MULTIBYTE = 0x80;
+    private static final int HEXADECIMAL = 16;
 
     private final Vocabulary vocabulary;
 
@@ -42,7 +45,7 @@ public final class TokenTexts {
      * The text of a token.
      *
      * @param id its id
-     * @return its text; of marks their names, such as {@code </s>}, of a byte {@code <0x41>}
+     * @return its text; of marks their names, such as {@code </s>}, of a byte that is no character by itself {@code <0xE2>}
      */
     public String text(int id) {
         Vocabulary.Token token = vocabulary.token(id);
@@ -59,13 +62,17 @@ public final class TokenTexts {
         Vocabulary.Token token = vocabulary.token(id);
         return switch (token.kind()) {
             case CONTROL, UNKNOWN, UNUSED -> TokenClass.SPECIAL;
-            case BYTE -> TokenClass.BYTES;
-            case NORMAL, USER_DEFINED -> whole(token).filter(text -> !text.isEmpty()).map(TokenClass::of).orElse(TokenClass.BYTES);
+            case BYTE, NORMAL, USER_DEFINED -> whole(token).filter(text -> !text.isEmpty()).map(TokenClass::of).orElse(TokenClass.BYTES);
         };
     }
 
-    /** The text that a plain token spells; empty if it is part of a character. */
+    /** The text that a token spells; empty if it is part of a character. */
     private Optional<String> whole(Vocabulary.Token token) {
+        if (token.kind() == Vocabulary.Kind.BYTE) {
+            // Vocabularies without a piece for a line break spell it as a byte.
+            int value = Integer.parseInt(token.text(), 3, 5, HEXADECIMAL);
+            return value < FIRST_MULTIBYTE ? Optional.of(Character.toString(value)) : Optional.empty();
+        }
         boolean plain = token.kind() == Vocabulary.Kind.NORMAL;
         if (!plain || vocabulary.byteLevel().isEmpty()) {
             return Optional.of(plain ? token.text().replace(SentencePieceModel.SPACE, ' ') : token.text());

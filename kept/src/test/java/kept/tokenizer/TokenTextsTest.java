@@ -21,15 +21,17 @@ class TokenTextsTest {
                 token("▁12", Kind.NORMAL),
                 token("▁{@", Kind.NORMAL), token("▁한국", Kind.NORMAL), token("文字", Kind.NORMAL), token("カ", Kind.NORMAL),
                 token("▁мир", Kind.NORMAL),
-                token("utf8", Kind.NORMAL), token("<|user|>", Kind.USER_DEFINED), token("École", Kind.NORMAL));
-        assertThat(classes(texts, 17)).containsExactly(TokenClass.SPECIAL, TokenClass.SPECIAL, TokenClass.BYTES, TokenClass.LATIN_START,
+                token("utf8", Kind.NORMAL), token("<|user|>", Kind.USER_DEFINED), token("École", Kind.NORMAL),
+                token("<0xE2>", Kind.BYTE));
+        assertThat(classes(texts, 18)).containsExactly(TokenClass.SPECIAL, TokenClass.SPECIAL, TokenClass.WHITE_SPACE, TokenClass.LATIN_START,
                 TokenClass.LATIN_CONTINUATION, TokenClass.WHITE_SPACE, TokenClass.WHITE_SPACE, TokenClass.DIGITS, TokenClass.PUNCTUATION,
                 TokenClass.HANGUL, TokenClass.CJK, TokenClass.CJK, TokenClass.OTHER_LETTERS, TokenClass.LATIN_CONTINUATION,
-                TokenClass.LATIN_CONTINUATION, TokenClass.LATIN_CONTINUATION, TokenClass.SPECIAL);
+                TokenClass.LATIN_CONTINUATION, TokenClass.LATIN_CONTINUATION, TokenClass.BYTES, TokenClass.SPECIAL);
         assertThat(texts.text(3)).isEqualTo(" the");
         assertThat(texts.text(1)).isEqualTo("</s>");
-        assertThat(texts.text(2)).isEqualTo("<0x0A>");
-        assertThat(texts.text(16)).as("an id that no text gets").isEqualTo("[PAD16]");
+        assertThat(texts.text(2)).as("a byte that is a character").isEqualTo("\n");
+        assertThat(texts.text(16)).isEqualTo("<0xE2>");
+        assertThat(texts.text(17)).as("an id that no text gets").isEqualTo("[PAD17]");
     }
 
     @Test
