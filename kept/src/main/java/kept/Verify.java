@@ -109,6 +109,7 @@ public final class Verify extends Program {
                 Decoder teaching = LoadedModel.load(teacher, null, target);
                 Decoder learning = LoadedModel.load(student, null, target)) {
             tokenizer.requireVocabulary(Math.min(teaching.config().vocabSize(), learning.config().vocabSize()));
+            requireSameVocabulary(teaching, learning);
             int length = length(teaching, learning);
             TokenTexts tokenTexts = classesWanted() || worstWanted() > 0 ? TokenTexts.read(teacher) : null;
             List<TextEvaluation> evaluations = new ArrayList<>();
@@ -154,6 +155,15 @@ public final class Verify extends Program {
             throw new ParameterException(spec().commandLine(), "nothing to compare on: give --corpus, --text, or both");
         }
         return named;
+    }
+
+    private void requireSameVocabulary(Decoder teaching, Decoder learning) {
+        int teachers = teaching.config().vocabSize();
+        int students = learning.config().vocabSize();
+        if (teachers != students) {
+            throw new ProgramException("[verify] the vocabulary of %s has %,d tokens, that of %s %,d: a student must have its teacher's tokenizer"
+                    .formatted(teacher, teachers, student, students));
+        }
     }
 
     private int length(Decoder teaching, Decoder learning) {

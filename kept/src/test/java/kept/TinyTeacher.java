@@ -19,9 +19,14 @@ final class TinyTeacher {
 
     /** Writes the checkpoint. */
     static Path write(Path directory) {
+        return write(directory, 0);
+    }
+
+    /** Writes one that has so many more embeddings than its tokenizer has tokens. */
+    static Path write(Path directory, int further) {
         try (Tokenizer tokenizer = Tokenizer.load(Fixtures.path("tokenizer"))) {
             Files.createDirectories(directory);
-            DecoderConfig config = DecoderConfig.builder(Architecture.ORION).vocabSize(tokenizer.vocabularySize()).hiddenSize(16)
+            DecoderConfig config = DecoderConfig.builder(Architecture.ORION).vocabSize(tokenizer.vocabularySize() + further).hiddenSize(16)
                     .intermediateSize(24).layers(2).heads(2).keyValueHeads(2).headDimension(8).maxPositions(64).dtype(DType.F32)
                     .initializerRange(0.2).bosTokenId(tokenizer.bos()).eosTokenIds(tokenizer.eos().stream().boxed().toList()).build();
             try (Decoder model = Decoder.create(config, new RandomWeights(config, 5), Device.cpu())) {
