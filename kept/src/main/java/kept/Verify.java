@@ -63,7 +63,7 @@ public final class Verify extends Program {
     private boolean byPosition;
 
     @Option(names = "--by-layer", description = {"Show how far streams, norms' outputs and what projections make of them are apart, layer by layer.",
-        "Takes about twice the time."})
+        "Takes up to twice the time."})
     private boolean byLayer;
 
     @Option(names = "--by-token-class", description = "Show measures by what is to be predicted: words, digits, punctuation, white space and so on.")
