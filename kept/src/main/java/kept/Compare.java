@@ -71,7 +71,8 @@ public final class Compare extends Program {
     private Map<String, Path> students = new LinkedHashMap<>();
 
     @Option(names = "--dtype", paramLabel = "TYPES", split = ",", defaultValue = "f32,bf16", order = 4,
-            description = "What the mapped students are rounded to: of ${COMPLETION-CANDIDATES}, with commas between them (default: ${DEFAULT-VALUE}).")
+            description = "What the mapped students are rounded to: of ${COMPLETION-CANDIDATES}, with commas between them "
+                    + "(default: ${DEFAULT-VALUE}).")
     private List<WeightType> dtypes;
 
     @Option(names = "--evaluate", paramLabel = "NAME=FILE", order = 5,

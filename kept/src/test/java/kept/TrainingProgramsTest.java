@@ -90,7 +90,8 @@ class TrainingProgramsTest {
             }
         }
         assertThat(Files.mismatch(weights("teacher.step-2"), weights("teacher.step-4"))).isNotEqualTo(-1);
-        assertThat(JSON.readTree(directory.resolve("teacher.step-4/provenance.json").toFile()).path("tokens").asLong()).isEqualTo(4 * TOKENS_PER_STEP);
+        assertThat(JSON.readTree(directory.resolve("teacher.step-4/provenance.json").toFile()).path("tokens").asLong())
+                .isEqualTo(4 * TOKENS_PER_STEP);
         assertThat(ProgramRun.of("convert", "--source", directory.resolve("teacher.step-4"), "--output", directory.resolve("llama")).code()).isZero();
     }
 

@@ -5,8 +5,8 @@ import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /**
- * A projection {@code [out, in]} whose outputs have mean zero, whatever its input: from each column its mean over the outputs is taken. A LayerNorm does
- * not see the mean of its input, so where the outputs are added to a stream that only LayerNorms read, the model's function is the same.
+ * A projection {@code [out, in]} whose outputs have mean zero, whatever its input: from each column its mean over the outputs is taken. A LayerNorm
+ * does not see the mean of its input, so where the outputs are added to a stream that only LayerNorms read, the model's function is the same.
  *
  * @param scale what the centred projection is multiplied by
  */

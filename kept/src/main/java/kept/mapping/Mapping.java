@@ -80,8 +80,8 @@ public record Mapping(String name, DecoderConfig source, DecoderConfig target, L
             case "opm" -> opm(source);
             case ExactMapping.NAME -> exact(source);
             case "centred" -> Baselines.centred(source);
-            default -> throw new MappingException("[mapping] there is no mapping '%s'; there are opm and exact, and to compare with them ones, centred"
-                    .formatted(name));
+            default -> throw new MappingException(("[mapping] there is no mapping '%s'; there are opm and exact, and to compare with them ones, "
+                    + "centred").formatted(name));
         };
     }
 

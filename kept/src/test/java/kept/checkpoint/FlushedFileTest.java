@@ -34,7 +34,8 @@ class FlushedFileTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"0, 40000003, 0", "4096, 33554432, 4096", "1, 39999999, 8", "77, 20000000, 4095", "3, 16777216, 4097", "5, 1000000, 12345", "9, 0, 3"})
+    @CsvSource({"0, 40000003, 0", "4096, 33554432, 4096", "1, 39999999, 8", "77, 20000000, 4095",
+        "3, 16777216, 4097", "5, 1000000, 12345", "9, 0, 3"})
     void aCopyHasTheBytesOfItsSourceWhereverItBeginsAndLeavesWhatIsAroundIt(int from, int size, int position) throws IOException {
         Path target = directory.resolve("target");
         byte[] before = {1, 2, 3};
@@ -58,7 +59,8 @@ class FlushedFileTest {
         try (var file = new FlushedFile(directory.resolve("target"));
                 var channel = FileChannel.open(source, StandardOpenOption.READ)) {
             file.copy(channel, 0, 20_000_000, 0);
-            assertThatThrownBy(() -> file.copy(channel, 10, SOURCE_BYTES, 0)).isInstanceOf(IOException.class).hasMessageContaining("ends at byte 40000003");
+            assertThatThrownBy(() -> file.copy(channel, 10, SOURCE_BYTES, 0)).isInstanceOf(IOException.class)
+                    .hasMessageContaining("ends at byte 40000003");
         }
     }
 }
