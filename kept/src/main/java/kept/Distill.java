@@ -115,6 +115,15 @@ public final class Distill extends Program {
             description = "Tokens to judge each text on (default: ${DEFAULT-VALUE}).")
     private long evaluationTokens;
 
+    @Option(names = "--evaluate-every", paramLabel = "STEPS", order = 13,
+            description = "Steps between judgements on a part of the corpus that is held out for them; the best state is what is written, "
+                    + "the mapping included; 0 judges at the start and the end only (default: a tenth of all, 100 at most).")
+    private Long evaluateEvery;
+
+    @Option(names = "--patience", paramLabel = "N", defaultValue = "0", order = 13,
+            description = "Stop when so many judgements in a row bring no improvement (default: 0, never).")
+    private int patience;
+
     @Option(names = "--field", paramLabel = "NAME", defaultValue = "text", order = 14,
             description = "Field of .jsonl lines (default: ${DEFAULT-VALUE}).")
     private String field;
@@ -197,6 +206,8 @@ public final class Distill extends Program {
                     ParameterSelection.parse(train),
                     objective,
                     evaluationTokens,
+                    evaluateEvery,
+                    patience,
                     dtype == null ? null : dtype.dtype(),
                     largestShard,
                     resume,

@@ -129,8 +129,9 @@ final class DistillationPlan {
         out.println("this machine has %s, %s of it free".formatted(size(memory.total()), size(memory.free())));
         verdict(memory, out);
         out.println();
-        out.println("on disk: %s for the state of the unfinished run, %s for the result".formatted(
-                size(step.studentBytes() + step.momentBytes()), size(step.studentBytes() / DType.F32.bytes() * stored.bytes())));
+        out.println("on disk: %s for the state of the unfinished run, %s for the best state, %s for the result".formatted(
+                size(step.studentBytes() + step.momentBytes()), size(step.gradientBytes() / DType.F32.bytes() * stored.bytes()),
+                size(step.studentBytes() / DType.F32.bytes() * stored.bytes())));
         out.flush();
     }
 

@@ -8,9 +8,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
+import java.util.Set;
+import java.util.stream.Collectors;
 import kept.backend.DistillationObjective;
 import kept.checkpoint.Checkpoint;
 import kept.checkpoint.OutputDirectory;
+import kept.distill.BestState;
 import kept.distill.Corpus;
 import kept.distill.CorpusException;
 import kept.distill.Distillation;
@@ -19,24 +22,24 @@ import kept.distill.PackedSequences;
 import kept.distill.PackedTokens;
 import kept.distill.ParameterSelection;
 import kept.distill.StepMetrics;
+import kept.distill.StoredRounding;
 import kept.distill.TextEvaluation;
 import kept.distill.Trainer;
 import kept.distill.TrainingOptions;
 import kept.mapping.MappedWeights;
 import kept.mapping.Mapping;
 import kept.mapping.NormProbe;
+import kept.mapping.TensorMapping;
 import kept.model.CheckpointWeights;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
 import kept.model.OrionModel;
-import kept.nn.Parameter;
+import kept.model.Weights;
 import kept.report.DomainResult;
 import kept.report.ReportWriter;
 import kept.report.RunReport;
 import kept.tensor.DType;
 import kept.tensor.Device;
-import kept.tensor.Scope;
-import kept.tensor.Tensor;
 import kept.tokenizer.Tokenizer;
 import kept.tokenizer.TokenizerFiles;
 
@@ -58,6 +61,8 @@ final class DistillationRun {
      * @param train which parameters
      * @param objective the loss
      * @param evaluationTokens how many to judge each domain on
+     * @param evaluateEvery steps between judgements on held-out text; null for the usual
+     * @param patience how many judgements without improvement end the training; 0 for any number
      * @param dtype of the stored weights; null for the teacher's
      * @param largestShard bytes of a weight file, at most
      * @param resume whether to take up a saved state
@@ -65,7 +70,7 @@ final class DistillationRun {
      * @param tokenizer what to write of the tokenizer
      */
     record Settings(Path output, String mapping, long tokens, ParameterSelection train, DistillationObjective objective, long evaluationTokens,
-            DType dtype, long largestShard, boolean resume, boolean overwrite, TokenizerFiles.Options tokenizer) {}
+            Long evaluateEvery, int patience, DType dtype, long largestShard, boolean resume, boolean overwrite, TokenizerFiles.Options tokenizer) {}
 
     /**
      * Held-out text.
@@ -81,11 +86,27 @@ final class DistillationRun {
         this.settings = settings;
     }
 
+    /**
+     * A peak learning rate that suits a start. AdamW moves every number by about the learning rate, whatever is left to gain: a start that is nearer
+     * to the teacher than that noise is only harmed (docs/kept.md).
+     */
+    private double learningRate() {
+        return switch (settings.mapping()) {
+            case "calibrated" -> 1e-5;
+            case "exact" -> 1e-6;
+            default -> 3e-4;
+        };
+    }
+
+    private TrainingOptions training(OptimizerOptions.Defaults defaults, DecoderConfig config) {
+        return optimizer.training(settings.tokens(), defaults.withLearningRate(learningRate()), config.maxPositions());
+    }
+
     /** Tells what a run would take, and makes nothing. */
     void plan(Path teacherDirectory, OptimizerOptions.Defaults defaults, Program.DeviceOptions device) {
         DecoderConfig config = DecoderConfig.read(teacherDirectory);
         Mapping mapping = Mapping.named(settings.mapping(), config);
-        TrainingOptions options = optimizer.training(settings.tokens(), defaults, config.maxPositions());
+        TrainingOptions options = training(defaults, config);
         Device target = device.open();
         program.tell(target);
         DistillationPlan plan = plan(teacherDirectory, mapping, options);
@@ -94,7 +115,7 @@ final class DistillationRun {
     }
 
     private DistillationPlan plan(Path teacherDirectory, Mapping mapping, TrainingOptions options) {
-        return DistillationPlan.of(teacherDirectory, mapping.source(), mapping.target(), settings.train(), options, optimizer.checkpointActivations(),
+        return DistillationPlan.of(teacherDirectory, mapping.source(), mapping.target(), trained(mapping), options, optimizer.checkpointActivations(),
                 storedType(mapping.target()));
     }
 
@@ -103,8 +124,10 @@ final class DistillationRun {
         DecoderConfig config = DecoderConfig.read(teacherDirectory);
         Mapping mapping = Mapping.named(settings.mapping(), config);
         mapping.requireComplete();
-        TrainingOptions options = optimizer.training(settings.tokens(), defaults, config.maxPositions());
+        TrainingOptions options = training(defaults, config);
         OptimizerOptions.requireAtLeastOne("--evaluation-tokens", settings.evaluationTokens());
+        requireNotNegative("--evaluate-every", evaluateEvery(options));
+        requireNotNegative("--patience", settings.patience());
         Device target = device.open();
         if (target == Device.cpu()) {
             plan(teacherDirectory, mapping, options).requireRoom(MachineMemory.now(), program.err());
@@ -120,53 +143,77 @@ final class DistillationRun {
             LlamaDirectory.writeCompanions(
                     mapping.target(), storedType(mapping.target()), teacherDirectory, directory.directory(), settings.tokenizer());
             int length = options.sequenceLength();
-            long enough = options.steps() * options.tokensPerStep() + length + 1 + (domains.isEmpty() ? settings.evaluationTokens() + length : 0);
+            long enough = options.steps() * options.tokensPerStep() + length + 1 + HeldOut.MOST_DURING + length + (domains.isEmpty() ? settings.evaluationTokens() + length : 0);
             try (var packed = PackedTokens.of(text, tokenizer, enough)) {
                 long heldOut = domains.isEmpty() ? HeldOut.beginning(packed, length, settings.evaluationTokens()) : 0;
-                var sequences = new PackedSequences(packed, heldOut, length, 1, optimizer.seed());
+                long during = HeldOut.during(packed, heldOut, length);
+                var judged = TextEvaluation.of("held-out", packed, heldOut, length, during);
+                var sequences = new PackedSequences(packed, heldOut + during, length, 1, optimizer.seed());
                 List<TextEvaluation> evaluations = domains.isEmpty()
                         ? List.of(TextEvaluation.of("corpus", packed, length, heldOut))
                         : evaluations(domains, tokenizer, length);
                 program.tell(target);
                 tell(packed, sequences, options);
+                Weights start = new MappedWeights(mapping, new CheckpointWeights(checkpoint), DType.F32);
                 try (var teacher = (OrionModel) Decoder.create(config, new CheckpointWeights(checkpoint), target);
-                        Decoder student = Decoder.create(
-                                mapping.target(), new MappedWeights(mapping, new CheckpointWeights(checkpoint), DType.F32), target)) {
-                    RunReport report = distill(new Models(teacher, student), evaluations, sequences, options, run, mapping);
+                        Decoder student = Decoder.create(mapping.target(), start, target)) {
+                    var best = new BestState(teacher, student, judged, storedType(mapping.target()), start, run.best());
+                    RunReport report = distill(new Models(teacher, student, best), evaluations, sequences, options, run, mapping);
                     write(report, student, directory, run);
                 }
             }
         }
     }
 
-    private record Models(OrionModel teacher, Decoder student) {}
+    private static void requireNotNegative(String option, long value) {
+        if (value < 0) {
+            throw new ProgramException("[training] %s must be 0 or more, not %d".formatted(option, value));
+        }
+    }
+
+    private record Models(OrionModel teacher, Decoder student, BestState best) {}
 
     private RunReport distill(Models models, List<TextEvaluation> evaluations, PackedSequences sequences, TrainingOptions options, TrainingRun run,
             Mapping mapping) {
-        long trained = settings.train().apply(models.student());
+        long trained = trained(mapping).apply(models.student());
+        var rounding = new StoredRounding(models.student(), storedType(mapping.target()));
+        rounding.roundFrozen();
         var probe = new NormProbe(models.teacher());
         evaluations.forEach(evaluation -> evaluation.forEachInput(models.teacher().device(), probe::observe));
         Map<String, SequencedMap<String, Fidelity>> stages = new LinkedHashMap<>();
-        judge(MAPPED, models, evaluations, stages);
+        rounding.during(() -> judge(MAPPED, models, evaluations, stages));
         models.student().setActivationCheckpointing(optimizer.checkpointActivations());
         List<StepMetrics> steps;
         try (var trainer = new Trainer(models.student(), new Distillation(models.teacher(), settings.objective()), sequences, options)) {
-            steps = run.train("distill", trainer, options.steps(), optimizer);
+            var judging = new Judging(models.best(), new Judging.Schedule(evaluateEvery(options), settings.patience(), options.steps()));
+            steps = run.train("distill", trainer, options.steps(), optimizer, judging);
         }
-        roundTo(storedType(models.student().config()), models.student());
+        models.best().takeUp();
         judge(DISTILLED, models, evaluations, stages);
         List<DomainResult> results = new ArrayList<>();
         stages.forEach((name, fidelity) -> results.add(new DomainResult(name, fidelity)));
         var provenance = new LinkedHashMap<String, String>(fingerprint(mapping, options, null, List.of()));
         provenance.put("trained parameters", "%,d".formatted(trained));
-        return new RunReport(results, steps, probe.statistics(), mapping, provenance);
+        return new RunReport(results, steps, models.best().curve(), probe.statistics(), mapping, provenance);
     }
 
-    private static void judge(String stage, Models models, List<TextEvaluation> evaluations, Map<String, SequencedMap<String, Fidelity>> stages) {
+    private static Map<String, SequencedMap<String, Fidelity>> judge(
+            String stage, Models models, List<TextEvaluation> evaluations, Map<String, SequencedMap<String, Fidelity>> stages) {
         for (TextEvaluation evaluation : evaluations) {
             stages.computeIfAbsent(evaluation.name(), name -> new LinkedHashMap<>())
                     .put(stage, evaluation.compare(models.teacher(), models.student()));
         }
+        return stages;
+    }
+
+    private long evaluateEvery(TrainingOptions options) {
+        return settings.evaluateEvery() == null ? Judging.Schedule.usual(options.steps()) : settings.evaluateEvery();
+    }
+
+    /** What is trained. Tensors that are made of nothing of the teacher's are constants of the mapping's construction, and stay as they are. */
+    private ParameterSelection trained(Mapping mapping) {
+        Set<String> constants = mapping.rows().stream().filter(row -> row.sources().isEmpty()).map(TensorMapping::target).collect(Collectors.toSet());
+        return settings.train().without(constants, "the mapping's %d constant tensors".formatted(constants.size()));
     }
 
     private void write(RunReport report, Decoder student, OutputDirectory directory, TrainingRun run) {
@@ -189,16 +236,6 @@ final class DistillationRun {
     /** What the student's weights are stored in. */
     private DType storedType(DecoderConfig student) {
         return settings.dtype() == null ? student.dtype() : settings.dtype();
-    }
-
-    /** Gives the model in memory the values that its checkpoint will have, so that what is judged is what is written. */
-    private static void roundTo(DType stored, Decoder model) {
-        for (Parameter parameter : model.parameters().values()) {
-            try (var _ = Scope.open(model.device())) {
-                Tensor rounded = Tensor.empty(stored, parameter.value().shape()).assign(parameter.value());
-                parameter.value().assign(rounded);
-            }
-        }
     }
 
     private List<TextEvaluation> evaluations(List<Domain> domains, Tokenizer tokenizer, int length) {
@@ -228,7 +265,8 @@ final class DistillationRun {
         print.put("mapping", mapping.name());
         print.putAll(OptimizerOptions.inWords(options));
         print.put("objective", settings.objective().toString());
-        print.put("trained", settings.train().toString());
+        print.put("trained", trained(mapping).toString());
+        print.put("judged", "every %d steps, patience %d".formatted(evaluateEvery(options), settings.patience()));
         print.put("seed", Long.toString(optimizer.seed()));
         if (text != null) {
             print.put("text", text.description());

@@ -18,6 +18,9 @@ final class HeldOut {
     /** One part in so many of a user's text is held out, at most. */
     private static final long SHARE = 50;
 
+    /** The most tokens to judge on while training goes on. */
+    static final long MOST_DURING = 8192;
+
     private HeldOut() {}
 
     /**
@@ -36,6 +39,24 @@ final class HeldOut {
                     .formatted(text.description()));
         }
         return length * Math.clamp(sequences / SHARE, 1, Math.max(1, most / length));
+    }
+
+    /**
+     * How much of a text is held out to judge on while training goes on, so that the state that is chosen there was not chosen on what is reported.
+     *
+     * @param text all of the text
+     * @param from where the part begins
+     * @param length tokens of a sequence
+     * @return whole sequences' tokens, at least one sequence
+     * @throws ProgramException if no sequence is left to train on
+     */
+    static long during(PackedTokens text, long from, int length) {
+        long sequences = (text.size() - from - 1) / length;
+        if (sequences < 2) {
+            throw new ProgramException("[training] %s, not enough to train on and to judge on: give more text, or choose shorter sequences"
+                    .formatted(text.description()));
+        }
+        return length * Math.clamp(sequences / SHARE, 1, Math.max(1, MOST_DURING / length));
     }
 
     /**

@@ -29,7 +29,7 @@ final class OptimizerOptions {
     private int accumulation;
 
     @Option(names = "--learning-rate", paramLabel = "X", order = 23,
-            description = "Peak learning rate of AdamW (default: 3e-4 to distil, 1e-3 to pretrain).")
+            description = "Peak learning rate of AdamW (default: 3e-4 to distil from opm, 1e-5 from calibrated, 1e-6 from exact; 1e-3 to pretrain).")
     private Double learningRate;
 
     @Option(names = "--schedule", paramLabel = "NAME", defaultValue = "cosine", order = 24,
@@ -69,7 +69,12 @@ final class OptimizerOptions {
     private boolean checkpointActivations;
 
     /** What the options leave open. */
-    record Defaults(int sequenceLength, double learningRate, double weightDecay) {}
+    record Defaults(int sequenceLength, double learningRate, double weightDecay) {
+        /** The same with another peak learning rate. */
+        Defaults withLearningRate(double rate) {
+            return new Defaults(sequenceLength, rate, weightDecay);
+        }
+    }
 
     int sequenceLength(Defaults defaults, int positions) {
         return sequenceLength != null ? sequenceLength : Math.min(defaults.sequenceLength(), positions);

@@ -3,6 +3,7 @@ package kept;
 import java.io.PrintStream;
 import java.time.Duration;
 import java.util.Locale;
+import kept.distill.HeldOutResult;
 import kept.distill.StepMetrics;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
@@ -22,9 +23,11 @@ final class TrainingProgress implements AutoCloseable {
 
     private final String task;
     private final PrintStream target;
+    private final long steps;
     /** Null where there is no terminal. */
     private final ProgressBar bar;
 
+    private String heldOut = "";
     private double tokensPerSecond;
     private long tokens;
     private long lastLine = System.nanoTime();
@@ -32,6 +35,7 @@ final class TrainingProgress implements AutoCloseable {
     TrainingProgress(String task, long steps, long stepsDone, long tokensDone, PrintStream target) {
         this.task = task;
         this.target = target;
+        this.steps = steps;
         tokens = tokensDone;
         bar = System.console() == null || !System.console().isTerminal() ? null : new ProgressBarBuilder()
                 .setTaskName(task)
@@ -43,12 +47,20 @@ final class TrainingProgress implements AutoCloseable {
                 .build();
     }
 
+    /** Says what was found on held-out text. */
+    void show(HeldOutResult result) {
+        heldOut = String.format(Locale.ROOT, "held-out KL %.3g ", result.klMean());
+        if (bar == null) {
+            target.println(String.format(Locale.ROOT, "%s step %d of %d %s", task, result.step(), steps, heldOut.strip()));
+        }
+    }
+
     void show(StepMetrics step) {
         double speed = (step.tokens() - tokens) / step.seconds();
         tokens = step.tokens();
         tokensPerSecond = tokensPerSecond == 0 ? speed : (1 - SMOOTHING) * tokensPerSecond + SMOOTHING * speed;
         String divergence = Double.isNaN(step.divergence()) ? "" : String.format(Locale.ROOT, "KL %.4f ", step.divergence());
-        String message = String.format(Locale.ROOT, "loss %.4f %s%.0f tokens/s", step.loss(), divergence, tokensPerSecond);
+        String message = String.format(Locale.ROOT, "loss %.4f %s%s%.0f tokens/s", step.loss(), divergence, bar == null ? "" : heldOut, tokensPerSecond);
         if (bar != null) {
             bar.setExtraMessage(" " + message);
             bar.stepTo(step.step());

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import kept.checkpoint.OutputDirectory;
+import kept.distill.HeldOutResult;
 import kept.distill.MetricsLog;
 import kept.distill.StepMetrics;
 import kept.distill.Trainer;
@@ -24,6 +25,7 @@ final class TrainingRun implements AutoCloseable {
     private final Path target;
     private final Path directory;
     private final Path state;
+    private final Path best;
     private final Map<String, String> settings;
     /** The step of the state on disk, where this run has written or read it. */
     private long savedStep = NONE;
@@ -44,6 +46,7 @@ final class TrainingRun implements AutoCloseable {
         target = output.toAbsolutePath().normalize();
         directory = target.resolveSibling(target.getFileName() + ".training");
         state = directory.resolve("state.safetensors");
+        best = directory.resolve("best.safetensors");
         if (resume && !Files.exists(state)) {
             throw new ProgramException("[resume] there is no saved state %s; start the run without --resume".formatted(state));
         }
@@ -76,27 +79,45 @@ final class TrainingRun implements AutoCloseable {
      * @param afterStep is told each step that was done, before the state after it is saved: a run that is killed in between does both once more
      */
     List<StepMetrics> train(String task, Trainer trainer, long steps, OptimizerOptions options, Consumer<StepMetrics> afterStep) {
+        return train(task, trainer, steps, options, Judging.NONE, afterStep);
+    }
+
+    /**
+     * {@link #train(String, Trainer, long, OptimizerOptions)}, or until training helps no more.
+     *
+     * @param judging looks at held-out text now and then, before the state is saved
+     */
+    List<StepMetrics> train(String task, Trainer trainer, long steps, OptimizerOptions options, Judging judging) {
+        return train(task, trainer, steps, options, judging, _ -> { });
+    }
+
+    private List<StepMetrics> train(
+            String task, Trainer trainer, long steps, OptimizerOptions options, Judging judging, Consumer<StepMetrics> afterStep) {
         makeDirectory();
         if (Files.exists(state)) {
-            trainer.restore(state, settings);
+            judging.restore(trainer.restore(state, settings));
             savedStep = trainer.step();
         }
         try (var interruption = new Interruption();
-                var log = MetricsLog.open(metrics(), trainer.step())) {
+                var log = MetricsLog.open(metrics(), trainer.step(), judging.curve())) {
             long tokens = log.steps().isEmpty() ? 0 : log.steps().getLast().tokens();
             try (var progress = new TrainingProgress(task, steps, trainer.step(), tokens, System.err)) {
-                while (!trainer.isFinished() && !interruption.isWanted() && !options.isStopAfter(trainer.step())) {
+                if (judging.curve().results().isEmpty()) {
+                    judging.after(0, 0).ifPresent(result -> show(result, log, progress));
+                }
+                while (!isOver(trainer, judging) && !interruption.isWanted() && !options.isStopAfter(trainer.step())) {
                     StepMetrics step = trainer.next();
                     log.add(step);
                     progress.show(step);
                     afterStep.accept(step);
-                    if (trainer.isFinished() || options.isSavedAfter(step.step())) {
-                        save(trainer);
+                    judging.after(step.step(), step.tokens()).ifPresent(result -> show(result, log, progress));
+                    if (isOver(trainer, judging) || options.isSavedAfter(step.step())) {
+                        save(trainer, judging);
                     }
                 }
             }
             if (interruption.isWanted() || options.isStopAfter(trainer.step())) {
-                save(trainer);
+                save(trainer, judging);
                 // Told before the interruption is closed: then the process may end at any moment.
                 program.err().println("stopped after step %d of %d".formatted(trainer.step(), steps));
                 tellHowToResume();
@@ -104,6 +125,15 @@ final class TrainingRun implements AutoCloseable {
             }
             return log.steps();
         }
+    }
+
+    private static boolean isOver(Trainer trainer, Judging judging) {
+        return trainer.isFinished() || judging.isExhausted();
+    }
+
+    private static void show(HeldOutResult result, MetricsLog log, TrainingProgress progress) {
+        log.add(result);
+        progress.show(result);
     }
 
     /** Not before the training: what ends earlier shall leave nothing. */
@@ -116,9 +146,9 @@ final class TrainingRun implements AutoCloseable {
         }
     }
 
-    private void save(Trainer trainer) {
+    private void save(Trainer trainer, Judging judging) {
         if (trainer.step() != savedStep) {
-            trainer.save(state, settings);
+            trainer.save(state, settings, judging.curve());
             savedStep = trainer.step();
         }
     }
@@ -132,6 +162,11 @@ final class TrainingRun implements AutoCloseable {
     /** The run's metrics as JSON lines. */
     Path metrics() {
         return directory.resolve("metrics.jsonl");
+    }
+
+    /** Where the best state is kept meanwhile. */
+    Path best() {
+        return best;
     }
 
     /** Removes the run's directory: its output is in place. */
@@ -149,7 +184,7 @@ final class TrainingRun implements AutoCloseable {
     private void requireOnlyOurs() throws IOException {
         try (DirectoryStream<Path> content = Files.newDirectoryStream(directory)) {
             for (Path file : content) {
-                if (!file.equals(state) && !file.equals(metrics()) && !file.getFileName().toString().matches("\\..*\\.tmp")) {
+                if (!List.of(state, best, metrics()).contains(file) && !file.getFileName().toString().matches("\\..*\\.tmp")) {
                     throw new ProgramException("[training] %s holds %s, which is not a training run's, so it is not removed"
                             .formatted(directory, file.getFileName()));
                 }

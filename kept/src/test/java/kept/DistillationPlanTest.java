@@ -47,7 +47,7 @@ class DistillationPlanTest {
         String text = text(plan(orion, 8, false, "all"), new MachineMemory(256 * GB, 250 * GB));
         assertThat(text).contains("teacher's weights (bf16, by config.json)", "29.00 GB", "57.99 GB", "115.99 GB",
                 "it does not fit: as asked it takes ", "--train norms --checkpoint-activations",
-                "on disk: 173.98 GB for the state of the unfinished run, 29.00 GB for the result");
+                "on disk: 173.98 GB for the state of the unfinished run, 29.00 GB for the best state, 29.00 GB for the result");
         assertThat(text(plan(orion, 8, false, "all"), new MachineMemory(64 * GB, 60 * GB)))
                 .contains("no options make it fit: the weights of teacher and student alone take 86.99 GB");
         assertThat(text(plan(orion, 8, false, "all"), new MachineMemory(500 * GB, 60 * GB))).contains("it fits if other programs make room");

@@ -136,8 +136,13 @@ class TrainingProgramsTest {
         assertThat(stages.path("mapped").path("kl_mean").doubleValue()).isPositive();
         assertThat(stages.path("distilled").path("kl_mean").doubleValue()).isLessThan(stages.path("mapped").path("kl_mean").doubleValue());
         List<String> metrics = Files.readAllLines(output.resolve("metrics.jsonl"));
-        assertThat(metrics).hasSize(STEPS);
-        JsonNode last = JSON.readTree(metrics.getLast());
+        assertThat(metrics).hasSize(2 * STEPS + 1);
+        JsonNode held = JSON.readTree(metrics.getLast());
+        assertThat(held.propertyStream()).extracting(property -> property.getKey())
+                .containsExactly("step", "tokens", "held_out_kl", "held_out_top1");
+        assertThat(held.path("step").asInt()).isEqualTo(STEPS);
+        assertThat(JSON.readTree(metrics.getFirst()).path("held_out_kl").doubleValue()).isGreaterThan(held.path("held_out_kl").doubleValue());
+        JsonNode last = JSON.readTree(metrics.get(2 * STEPS - 1));
         assertThat(last.propertyStream()).extracting(property -> property.getKey())
                 .containsExactly("step", "steps", "loss", "divergence", "gradient_norm", "learning_rate", "tokens", "seconds");
         assertThat(last.path("step").asInt()).isEqualTo(STEPS);
@@ -173,6 +178,51 @@ class TrainingProgramsTest {
     }
 
     @Test
+    void aRunNeverEndsWorseThanItBegan() throws IOException {
+        Path output = directory.resolve("llama");
+        ProgramRun run = distill(teacher, output, "--learning-rate", "0.3", "--dtype", "bf16");
+        assertThat(run.code()).as(run.err()).isZero();
+        assertThat(run.out()).contains("training did not help: held-out KL was ", "the output is the mapping itself");
+        assertThat(ProgramRun.of("convert", "--source", teacher, "--output", directory.resolve("mapped"), "--dtype", "bf16").code()).isZero();
+        assertThat(weights("llama")).hasSameBinaryContentAs(weights("mapped"));
+        JsonNode report = JSON.readTree(output.resolve("report.json").toFile());
+        assertThat(report.at("/held_out/best_step").asInt()).isZero();
+        assertThat(report.at("/held_out/step")).hasSize(STEPS + 1);
+        assertThat(report.at("/domains/held-out/stages/distilled")).as("what convert writes").isEqualTo(
+                report.at("/domains/held-out/stages/mapped"));
+    }
+
+    @Test
+    void theBestStateIsWhatIsWritten() throws IOException {
+        Object[] options = {"--learning-rate", "0.02", "--schedule", "constant", "--warm-up", 0, "--tokens", 20 * TOKENS_PER_STEP};
+        distill(teacher, directory.resolve("whole"), options);
+        JsonNode heldOut = JSON.readTree(directory.resolve("whole/report.json").toFile()).path("held_out");
+        int best = heldOut.path("best_step").asInt();
+        assertThat(best).isBetween(1, 19);
+        options[options.length - 1] = best * TOKENS_PER_STEP;
+        distill(teacher, directory.resolve("short"), options);
+        assertThat(weights("whole")).hasSameBinaryContentAs(weights("short"));
+    }
+
+    @Test
+    void aRunWithPatienceStopsWhenNothingImproves() throws IOException {
+        Path output = directory.resolve("llama");
+        ProgramRun run = distill(teacher, output, "--learning-rate", "0.3", "--patience", 2);
+        assertThat(run.code()).as(run.err()).isZero();
+        assertThat(run.out()).contains("stopped after step 2 of 6: training did not help");
+        assertThat(JSON.readTree(output.resolve("report.json").toFile()).at("/steps/step")).hasSize(2);
+        assertThat(distill(teacher, directory.resolve("other"), "--patience", -1).errorLines().getLast()).contains("--patience must be 0 or more");
+    }
+
+    @Test
+    void judgingTakesNothingFromTheTraining() throws IOException {
+        distill(teacher, directory.resolve("often"), "--dtype", "bf16", "--evaluate-every", 1);
+        distill(teacher, directory.resolve("once"), "--dtype", "bf16", "--evaluate-every", 0);
+        assertThat(weights("often")).hasSameBinaryContentAs(weights("once"));
+        assertThat(JSON.readTree(directory.resolve("once/report.json").toFile()).at("/held_out/step")).hasToString("[0,6]");
+    }
+
+    @Test
     void aStoppedRunGoesOnToTheSameBytes() throws IOException {
         distill(teacher, directory.resolve("undisturbed"));
         Path output = directory.resolve("stopped");
@@ -196,7 +246,7 @@ class TrainingProgramsTest {
 
         assertThat(distill(teacher, output, "--resume").code()).isZero();
         assertThat(weights("stopped")).hasSameBinaryContentAs(weights("undisturbed"));
-        assertThat(Files.readAllLines(output.resolve("metrics.jsonl"))).hasSize(STEPS);
+        assertThat(Files.readAllLines(output.resolve("metrics.jsonl"))).hasSize(2 * STEPS + 1);
         assertThat(directory).isDirectoryNotContaining("glob:**.{training,partial}");
     }
 
@@ -233,7 +283,7 @@ class TrainingProgramsTest {
         Files.writeString(directory.resolve("llama.training/metrics.jsonl"), "{\"step\":4,\"st", StandardOpenOption.APPEND);
         ProgramRun resumed = distill(teacher, output, "--resume");
         assertThat(resumed.code()).as(resumed.err()).isZero();
-        assertThat(Files.readAllLines(output.resolve("metrics.jsonl"))).hasSize(STEPS).allMatch(line -> line.endsWith("}"));
+        assertThat(Files.readAllLines(output.resolve("metrics.jsonl"))).hasSize(2 * STEPS + 1).allMatch(line -> line.endsWith("}"));
         assertThat(directory).isDirectoryNotContaining("glob:**.{training,partial}");
     }
 
@@ -327,7 +377,8 @@ class TrainingProgramsTest {
                     .containsExactlyInAnyOrder("orion", "text.txt", "llama.training", "errors.log");
         }
         try (Stream<Path> state = Files.list(directory.resolve("llama.training"))) {
-            assertThat(state.map(Path::getFileName).map(Path::toString)).containsExactlyInAnyOrder("state.safetensors", "metrics.jsonl");
+            assertThat(state.map(Path::getFileName).map(Path::toString)).contains("state.safetensors", "metrics.jsonl")
+                    .isSubsetOf("state.safetensors", "metrics.jsonl", "best.safetensors");
         }
     }
 

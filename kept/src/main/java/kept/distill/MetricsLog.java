@@ -13,15 +13,19 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import kept.checkpoint.AtomicFiles;
 
 /**
  * The metrics of a run as JSON lines, one object for each step, so that a program can follow the run while it goes on: {@code step}, {@code steps},
  * {@code loss}, {@code divergence}, {@code gradient_norm}, {@code learning_rate}, {@code tokens}, {@code seconds} of {@link StepMetrics}. A run
- * without a teacher has no {@code divergence}.
+ * without a teacher has no {@code divergence}. Where the student was judged on held-out text there is an object more after that of the step, with
+ * {@code step}, {@code tokens}, {@code held_out_kl} and {@code held_out_top1} of {@link HeldOutResult}; the first one is of step 0.
  */
 public final class MetricsLog implements AutoCloseable {
     private static final ObjectMapper JSON = JsonMapper.builder().build();
+    private static final String HELD_OUT = "held_out_kl";
 
     private final Path file;
     private final BufferedWriter writer;
@@ -38,19 +42,20 @@ public final class MetricsLog implements AutoCloseable {
      *
      * @param file the log, which may not exist yet
      * @param lastStep the last step of the run so far
+     * @param heldOut the results on held-out text so far
      * @return the log
      * @throws TrainingException if it cannot be read or written
      */
-    public static MetricsLog open(Path file, long lastStep) {
+    public static MetricsLog open(Path file, long lastStep, HeldOutCurve heldOut) {
         try {
             List<StepMetrics> steps = new ArrayList<>();
             if (Files.exists(file)) {
                 for (String line : Files.readAllLines(file)) {
-                    if (!line.isBlank() && steps.size() < lastStep) {
+                    if (!line.isBlank() && !line.contains(HELD_OUT) && steps.size() < lastStep) {
                         steps.add(parsed(line));
                     }
                 }
-                AtomicFiles.write(file, lines(steps).getBytes(StandardCharsets.UTF_8));
+                AtomicFiles.write(file, lines(steps, heldOut.results()).getBytes(StandardCharsets.UTF_8));
             }
             return new MetricsLog(file, steps);
         } catch (IOException e) {
@@ -66,8 +71,22 @@ public final class MetricsLog implements AutoCloseable {
      */
     public void add(StepMetrics metrics) {
         steps.add(metrics);
+        append(List.of(metrics), List.of());
+    }
+
+    /**
+     * Adds what was found on held-out text.
+     *
+     * @param result the result
+     * @throws TrainingException if it cannot be written
+     */
+    public void add(HeldOutResult result) {
+        append(List.of(), List.of(result));
+    }
+
+    private void append(List<StepMetrics> more, List<HeldOutResult> results) {
         try {
-            writer.write(lines(List.of(metrics)));
+            writer.write(lines(more, results));
             writer.flush();
         } catch (IOException e) {
             throw failure(file, e);
@@ -92,12 +111,23 @@ public final class MetricsLog implements AutoCloseable {
         }
     }
 
-    private static String lines(List<StepMetrics> steps) throws JsonProcessingException {
+    /** Each result stands behind its step. */
+    private static String lines(List<StepMetrics> steps, List<HeldOutResult> results) throws JsonProcessingException {
+        SortedMap<Long, List<ObjectNode>> objects = new TreeMap<>();
+        steps.forEach(step -> objects.computeIfAbsent(step.step(), _ -> new ArrayList<>()).add(object(step)));
+        results.forEach(result -> objects.computeIfAbsent(result.step(), _ -> new ArrayList<>()).add(object(result)));
         var text = new StringBuilder();
-        for (StepMetrics step : steps) {
-            text.append(JSON.writeValueAsString(object(step))).append('\n');
+        for (List<ObjectNode> ofStep : objects.values()) {
+            for (ObjectNode object : ofStep) {
+                text.append(JSON.writeValueAsString(object)).append('\n');
+            }
         }
         return text.toString();
+    }
+
+    private static ObjectNode object(HeldOutResult result) {
+        return JSON.createObjectNode().put("step", result.step()).put("tokens", result.tokens()).put(HELD_OUT, result.klMean())
+                .put("held_out_top1", result.top1Agreement());
     }
 
     private static ObjectNode object(StepMetrics step) {

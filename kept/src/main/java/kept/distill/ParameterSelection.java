@@ -1,6 +1,7 @@
 package kept.distill;
 
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
@@ -37,6 +38,19 @@ public final class ParameterSelection {
                 }
             }
         };
+    }
+
+    /**
+     * The same selection without some parameters.
+     *
+     * @param excluded their names
+     * @param what they are, in words
+     * @return the selection
+     */
+    public ParameterSelection without(Set<String> excluded, String what) {
+        Set<String> frozen = Set.copyOf(excluded);
+        return frozen.isEmpty() ? this : new ParameterSelection("%s, without %s".formatted(description, what),
+                name -> names.test(name) && !frozen.contains(name));
     }
 
     /**

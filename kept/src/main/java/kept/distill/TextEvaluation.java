@@ -33,11 +33,26 @@ public record TextEvaluation(String name, int[] ids, int length) {
      * @throws CorpusException if there is not one whole sequence
      */
     public static TextEvaluation of(String name, PackedTokens tokens, int length, long most) {
-        var sequences = new PackedSequences(tokens, length, 1, 0);
+        return of(name, tokens, 0, length, most);
+    }
+
+    /**
+     * Takes sequences from the middle of a text.
+     *
+     * @param name what the text is called in tables
+     * @param tokens the text
+     * @param from the first of its tokens
+     * @param length the tokens of a sequence
+     * @param most the most tokens to compare on
+     * @return the evaluation
+     * @throws CorpusException if there is not one whole sequence
+     */
+    public static TextEvaluation of(String name, PackedTokens tokens, long from, int length, long most) {
+        var sequences = new PackedSequences(tokens, from, length, 1, 0);
         long count = Math.clamp(most / length, 1, sequences.count());
         int[] ids = new int[Math.toIntExact(count * (length + 1))];
         for (int row = 0; row < count; row++) {
-            tokens.copy((long) row * length, ids, row * (length + 1), length + 1);
+            tokens.copy(from + (long) row * length, ids, row * (length + 1), length + 1);
         }
         return new TextEvaluation(name, ids, length);
     }

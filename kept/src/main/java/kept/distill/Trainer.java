@@ -106,9 +106,10 @@ public final class Trainer implements AutoCloseable {
      *
      * @param file where to
      * @param settings what the run must be resumed with, by name
+     * @param heldOut the results on held-out text so far
      */
-    public void save(Path file, Map<String, String> settings) {
-        TrainingState.save(file, optimizer, new TrainingState.Place(step, data.position()), settings);
+    public void save(Path file, Map<String, String> settings, HeldOutCurve heldOut) {
+        TrainingState.save(file, optimizer, new TrainingState.Place(step, data.position(), heldOut), settings);
     }
 
     /**
@@ -116,12 +117,14 @@ public final class Trainer implements AutoCloseable {
      *
      * @param file what {@link #save} wrote
      * @param settings those of this run
+     * @return the results on held-out text up to its step
      * @throws TrainingException if the state was saved with other settings, naming them
      */
-    public void restore(Path file, Map<String, String> settings) {
+    public HeldOutCurve restore(Path file, Map<String, String> settings) {
         TrainingState.Place place = TrainingState.restore(file, optimizer, settings);
         step = place.step();
         data.seek(place.position());
+        return place.heldOut();
     }
 
     /** Frees the optimizer's moments; the model stays. */

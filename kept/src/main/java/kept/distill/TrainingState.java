@@ -2,6 +2,7 @@ package kept.distill;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -19,14 +20,15 @@ import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
 /**
- * A training run on disk: one safetensors file with the trained parameters, both moments of each, and in its metadata the step, the place in the data
- * and the settings. Written under a temporary name and renamed, so that a kill leaves the old state or the new one.
+ * A training run on disk: one safetensors file with the trained parameters, both moments of each, and in its metadata the step, the place in the data,
+ * the results on held-out text and the settings. Written under a temporary name and renamed, so that a kill leaves the old state or the new one.
  */
 final class TrainingState {
     private static final String FIRST_MOMENT = "adamw.first.";
     private static final String SECOND_MOMENT = "adamw.second.";
     private static final String STEP = "kept.step";
     private static final String POSITION = "kept.position";
+    private static final String HELD_OUT = "kept.held_out.";
     private static final String SETTING = "kept.setting.";
 
     private TrainingState() {}
@@ -36,14 +38,17 @@ final class TrainingState {
      *
      * @param step the steps done
      * @param position the place in the data
+     * @param heldOut the results on held-out text so far
      */
-    record Place(long step, long position) {}
+    record Place(long step, long position, HeldOutCurve heldOut) {}
 
     static void save(Path file, AdamW optimizer, Place place, Map<String, String> settings) {
         Map<String, Tensor> tensors = tensors(optimizer);
         Map<String, String> metadata = new LinkedHashMap<>();
         metadata.put(STEP, Long.toString(place.step()));
         metadata.put(POSITION, Long.toString(place.position()));
+        place.heldOut().results().forEach(result -> metadata.put(HELD_OUT + result.step(),
+                "%d %s %s".formatted(result.tokens(), result.klMean(), result.top1Agreement())));
         settings.forEach((name, value) -> metadata.put(SETTING + name, value));
         List<TensorSpec> specs = new ArrayList<>();
         tensors.forEach((name, tensor) -> specs.add(new TensorSpec(name, tensor.dtype(), tensor.shape())));
@@ -56,7 +61,7 @@ final class TrainingState {
     static Place restore(Path file, AdamW optimizer, Map<String, String> settings) {
         try (var saved = SafetensorsFile.open(file)) {
             requireSame(file, saved.metadata(), settings);
-            Place place = new Place(number(saved, STEP), number(saved, POSITION));
+            Place place = new Place(number(saved, STEP), number(saved, POSITION), heldOut(saved));
             try (var _ = Scope.open(optimizer.parameters().firstEntry().getValue().value().device())) {
                 Map<String, AdamW.Moments> moments = new HashMap<>();
                 for (Map.Entry<String, Parameter> entry : optimizer.parameters().entrySet()) {
@@ -98,6 +103,23 @@ final class TrainingState {
             throw new CheckpointException(
                     "training state", saved.path(), "its metadata has no number '%s'; it is not a training state".formatted(key));
         }
+    }
+
+    private static HeldOutCurve heldOut(SafetensorsFile saved) {
+        List<HeldOutResult> results = new ArrayList<>();
+        try {
+            saved.metadata().forEach((key, value) -> {
+                if (key.startsWith(HELD_OUT)) {
+                    String[] numbers = value.split(" ");
+                    results.add(new HeldOutResult(Long.parseLong(key.substring(HELD_OUT.length())), Long.parseLong(numbers[0]),
+                            Double.parseDouble(numbers[1]), Double.parseDouble(numbers[2])));
+                }
+            });
+        } catch (NumberFormatException | ArrayIndexOutOfBoundsException e) {
+            throw new CheckpointException("training state", saved.path(), "its results on held-out text are no numbers; it is not a training state");
+        }
+        results.sort(Comparator.comparingLong(HeldOutResult::step));
+        return new HeldOutCurve(results);
     }
 
     private static void requireSame(Path file, Map<String, String> metadata, Map<String, String> settings) {

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.ToDoubleFunction;
 import kept.distill.Fidelity;
+import kept.distill.HeldOutResult;
 import kept.distill.StepMetrics;
 import kept.evaluation.Interval;
 import kept.mapping.Mapping;
@@ -21,6 +22,7 @@ final class ReportJson {
         report.domains().forEach(domain -> domains.put(domain.name(), domain(domain)));
         json.put("domains", domains);
         json.put("steps", steps(report.steps()));
+        json.put("held_out", heldOut(report.heldOut().results(), report));
         json.put("norms", norms(report.norms()));
         json.put("mapping", mapping(report.mapping()));
         json.put("provenance", report.provenance());
@@ -54,6 +56,15 @@ final class ReportJson {
             "seconds", series(steps, StepMetrics::seconds));
     }
 
+    private static Map<String, Object> heldOut(List<HeldOutResult> results, RunReport report) {
+        return object("step", results.stream().map(HeldOutResult::step).toList(),
+            "tokens", results.stream().map(HeldOutResult::tokens).toList(),
+            "kl_mean", series(results, HeldOutResult::klMean),
+            "top1_agreement", series(results, HeldOutResult::top1Agreement),
+            "best_step", results.isEmpty() ? null : report.heldOut().best().step(),
+            "verdict", report.verdict());
+    }
+
     private static Map<String, Object> mapping(Mapping mapping) {
         return object("name", mapping.name(),
             "rows", mapping.rows().stream().map(row -> object("target", row.target(), "sources", row.sources(),
@@ -61,7 +72,7 @@ final class ReportJson {
             "dropped", mapping.dropped().stream().map(tensor -> object("source", tensor.source(), "reason", tensor.reason())).toList());
     }
 
-    private static List<Double> series(List<StepMetrics> steps, ToDoubleFunction<StepMetrics> quantity) {
+    private static <T> List<Double> series(List<T> steps, ToDoubleFunction<T> quantity) {
         List<Double> series = new ArrayList<>();
         steps.forEach(step -> series.add(finite(quantity.applyAsDouble(step))));
         return series;

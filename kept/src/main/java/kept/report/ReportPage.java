@@ -31,6 +31,7 @@ final class ReportPage {
         values.put("methods", methods(report.mapping().rows()));
         values.put("domains", report.domains().stream().map(ReportPage::card).toList());
         values.put("training", training(report.steps()));
+        values.put("verdict", report.verdict() == null ? "" : report.verdict());
         values.put("steps", thinned(report.steps()));
         values.put("numbers", numbers(report));
         return values;
@@ -86,7 +87,7 @@ final class ReportPage {
     /** What the curves are drawn from. A "<" can only stand within a string of JSON; escaped there, no name ends the script element. */
     private static String numbers(RunReport report) {
         Map<String, Object> json = ReportJson.of(report);
-        json.keySet().retainAll(List.of("steps", "norms"));
+        json.keySet().retainAll(List.of("steps", "held_out", "norms"));
         try {
             return new ObjectMapper().writeValueAsString(json).replace("<", "\\u003c");
         } catch (JsonProcessingException e) {

@@ -30,12 +30,17 @@ public final class ReportWriter {
 
     /**
      * Prints the results in aligned columns: for each domain the teacher's perplexity, each stage's perplexity, mean and 99th percentile of
-     * KL(teacher || student) in nats per token and top-1 agreement, and how the mean changed from the first stage to the last.
+     * KL(teacher || student) in nats per token and top-1 agreement, and how the mean changed from the first stage to the last;
+     * and in a last line, whether training helped to its end.
      *
      * @param report the run
      * @param out where to print; flushed, not closed
      */
     public static void print(RunReport report, PrintWriter out) {
         ReportTable.print(report.domains(), out);
+        if (report.verdict() != null) {
+            out.println(report.verdict());
+            out.flush();
+        }
     }
 }

@@ -4,6 +4,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
+import kept.distill.HeldOutCurve;
 import kept.distill.StepMetrics;
 import kept.mapping.Mapping;
 import kept.mapping.NormStatistics;
@@ -13,6 +14,7 @@ import kept.mapping.NormStatistics;
  *
  * @param domains the results on held-out text
  * @param steps the metrics of each training step
+ * @param heldOut how near to the teacher the student was in the course of the training; empty where nothing was trained
  * @param norms how far each of the teacher's norms is from the student's
  * @param mapping where each tensor came from
  * @param provenance how the result was made: models, text, settings, versions; by name, in order
@@ -20,6 +22,7 @@ import kept.mapping.NormStatistics;
 public record RunReport(
         List<DomainResult> domains,
         List<StepMetrics> steps,
+        HeldOutCurve heldOut,
         List<NormStatistics> norms,
         Mapping mapping,
         SequencedMap<String, String> provenance) {
@@ -29,5 +32,11 @@ public record RunReport(
         steps = List.copyOf(steps);
         norms = List.copyOf(norms);
         provenance = Collections.unmodifiableSequencedMap(new LinkedHashMap<>(provenance));
+    }
+
+    /** What the results on held-out text say about the training; null where there are none. */
+    String verdict() {
+        return heldOut.results().isEmpty() ? null
+            : Verdict.of(heldOut, steps.isEmpty() ? heldOut.results().getLast().step() : steps.getLast().steps());
     }
 }

@@ -55,10 +55,9 @@
   // From zero, unless that would press the curve flat.
   const linearRange = (_, low, high) => uPlot.rangeNum(low > high / 3 ? low : Math.min(0, low), high, 0.1, true);
 
-  const curve = (name, label, inkName, noisy) => {
-    if (!numbers.steps) return;
-    const steps = numbers.steps;
-    const values = steps[name];
+  const curve = (name, label, inkName, noisy, steps = numbers.steps, key = name) => {
+    if (!steps) return;
+    const values = steps[key];
     const positive = values.filter(value => value > 0);
     const place = document.querySelector(`[data-chart="${name}"]`);
     if (!place) return;
@@ -177,6 +176,7 @@
 
   curve('loss', 'loss', '--second', true);
   curve('divergence', 'KL', '--first', true);
+  curve('held_out', 'KL', '--first', true, numbers.held_out, 'kl_mean');
   curve('gradient_norm', 'norm', '--third', true);
   curve('learning_rate', 'learning rate', '--muted', false);
   bars('mean_over_rms');

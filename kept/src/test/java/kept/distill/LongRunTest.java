@@ -58,18 +58,19 @@ class LongRunTest {
         try (PackedTokens tokens = PackedTokens.of(Corpus.of(List.of(text), "text"), new LetterTokenizer(), Long.MAX_VALUE);
                 Decoder teacher = Decoder.create(ORION, new RandomWeights(ORION, 1), Device.cpu());
                 Decoder student = Decoder.create(llama, new RandomWeights(llama, 2), Device.cpu());
-                MetricsLog log = MetricsLog.open(directory.resolve("metrics.jsonl"), 0)) {
+                MetricsLog log = MetricsLog.open(directory.resolve("metrics.jsonl"), 0, HeldOutCurve.EMPTY)) {
             student.parameters().values().forEach(parameter -> parameter.setTrainable(true));
             student.setActivationCheckpointing(checkpointing);
             var objective = new Distillation(teacher, DistillationObjective.FORWARD_KL);
-            var evaluation = TextEvaluation.of("text", tokens, LENGTH, 64);
+            var best = new BestState(teacher, student, TextEvaluation.of("text", tokens, LENGTH, 64), DType.BF16, new RandomWeights(llama, 2),
+                    directory.resolve("best.safetensors"));
             try (var trainer = new Trainer(student, objective, new PackedSequences(tokens, 64, LENGTH, 1, 0), options)) {
                 Held warm = null;
                 while (!trainer.isFinished()) {
                     log.add(trainer.next());
                     if (trainer.step() % SAVED_EVERY == 0) {
-                        trainer.save(directory.resolve("state.safetensors"), Map.of("seed", "0"));
-                        evaluation.compare(teacher, student);
+                        trainer.save(directory.resolve("state.safetensors"), Map.of("seed", "0"), best.curve());
+                        best.judge(trainer.step(), trainer.step());
                     }
                     if (trainer.step() == WARM) {
                         warm = Held.now();

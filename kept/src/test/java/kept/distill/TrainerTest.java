@@ -47,7 +47,7 @@ class TrainerTest {
             for (int step = 0; step < 4; step++) {
                 trainer.next();
             }
-            trainer.save(state, settings);
+            trainer.save(state, settings, HeldOutCurve.EMPTY);
         }
         try (Decoder student = student();
                 Decoder teacher = teacher();
@@ -68,7 +68,7 @@ class TrainerTest {
                 Decoder teacher = teacher();
                 Trainer trainer = trainer(student, teacher, options(6, 2, 1))) {
             trainer.next();
-            trainer.save(state, Map.of("seed", "1", "mapping", "opm"));
+            trainer.save(state, Map.of("seed", "1", "mapping", "opm"), HeldOutCurve.EMPTY);
             assertThatThrownBy(() -> trainer.restore(state, Map.of("seed", "2", "mapping", "opm")))
                     .isInstanceOf(TrainingException.class)
                     .hasMessageContaining("seed was 1, is 2")

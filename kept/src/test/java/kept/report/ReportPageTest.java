@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.regex.Pattern;
 import kept.distill.Fidelity;
+import kept.distill.HeldOutCurve;
 import kept.mapping.DroppedTensor;
 import kept.mapping.Mapping;
 import kept.mapping.NormStatistics;
@@ -35,7 +36,7 @@ class ReportPageTest {
     void withoutTrainingTellsOfTheMappingAlone() {
         var stages = new LinkedHashMap<String, Fidelity>();
         stages.put("mapped", new Fidelity(1000, 0.25, 1.5, 0.75, 7.875, 9.5));
-        String page = ReportPage.of(new RunReport(List.of(new DomainResult("text", stages)), List.of(), List.of(), SampleReport.MAPPING,
+        String page = ReportPage.of(new RunReport(List.of(new DomainResult("text", stages)), List.of(), HeldOutCurve.EMPTY, List.of(), SampleReport.MAPPING,
             new LinkedHashMap<>()));
         assertThat(text(page)).contains("Measured on held-out text, its mean KL divergence from the teacher is 0.250 nats per token on text.")
             .contains("75.00% top-1 agreement").doesNotContain("Steps as a table").doesNotContain("Norms as a table").doesNotContain("Provenance");
@@ -66,7 +67,7 @@ class ReportPageTest {
 
     @Test
     void keepsALongRunsTableShortAndItsCurvesWhole() throws IOException {
-        String page = ReportPage.of(new RunReport(SampleReport.domains("prose", "code"), SampleReport.steps(2001), List.of(), SampleReport.MAPPING,
+        String page = ReportPage.of(new RunReport(SampleReport.domains("prose", "code"), SampleReport.steps(2001), HeldOutCurve.EMPTY, List.of(), SampleReport.MAPPING,
             new LinkedHashMap<>()));
         assertThat(text(page)).contains("500 of 2,001 steps, evenly spaced").contains("2,001 4,098,048 ");
         JsonNode numbers = new ObjectMapper().readTree(between(page, "<script type=\"application/json\" id=\"numbers\">", "</script>"));
@@ -81,7 +82,7 @@ class ReportPageTest {
         var stages = new LinkedHashMap<String, Fidelity>();
         stages.put(HOSTILE, new Fidelity(1, 1, 1, 1, 1, 1));
         stages.put(HOSTILE + "2", new Fidelity(1, 1, 1, 1, 1, 1));
-        String page = ReportPage.of(new RunReport(List.of(new DomainResult(HOSTILE, stages)), SampleReport.steps(3),
+        String page = ReportPage.of(new RunReport(List.of(new DomainResult(HOSTILE, stages)), SampleReport.steps(3), HeldOutCurve.EMPTY,
             List.of(new NormStatistics(HOSTILE, 0, 0)), hostile, SampleReport.provenance(HOSTILE, HOSTILE)));
         String benign = ReportPage.of(SampleReport.report());
         assertThat(page).doesNotContain("alert(\"").contains("&lt;/script&gt;&lt;script&gt;alert(&quot;1&quot; &amp; &#39;2&#39;)");

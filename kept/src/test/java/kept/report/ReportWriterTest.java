@@ -16,6 +16,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import kept.checkpoint.CheckpointException;
 import kept.distill.Fidelity;
+import kept.distill.HeldOutCurve;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -39,6 +40,8 @@ class ReportWriterTest {
               mapped           9.50    0.250    1.50           75.00%
               distilled    1.23e+05    0.500    2.00           62.50%
               KL mapped -> distilled: 2.0x larger
+            no improvement since step 2 of 3, held-out KL 0.0260: the optimizer's noise floor; a smaller learning rate may go further; \
+            the output is the state of step 2
             """);
     }
 
@@ -47,7 +50,7 @@ class ReportWriterTest {
         var stages = new LinkedHashMap<String, Fidelity>();
         stages.put("mapped", new Fidelity(1000, 1e-9, 0, 1, 7.875, 7.875));
         var text = new StringWriter();
-        ReportWriter.print(new RunReport(List.of(new DomainResult("text", stages)), List.of(), List.of(), SampleReport.MAPPING,
+        ReportWriter.print(new RunReport(List.of(new DomainResult("text", stages)), List.of(), HeldOutCurve.EMPTY, List.of(), SampleReport.MAPPING,
             new LinkedHashMap<>()), new PrintWriter(text));
         assertThat(text).hasToString("""
                        perplexity   KL mean  KL p99  top-1 agreement
@@ -60,7 +63,7 @@ class ReportWriterTest {
     @Test
     void jsonHoldsEachNumberUnderItsName() throws IOException {
         JsonNode json = written(SampleReport.report());
-        assertThat(json.fieldNames()).toIterable().containsExactly("domains", "steps", "norms", "mapping", "provenance");
+        assertThat(json.fieldNames()).toIterable().containsExactly("domains", "steps", "held_out", "norms", "mapping", "provenance");
         assertThat(json.get("domains").fieldNames()).toIterable().containsExactly("prose", "code");
         assertThat(json.at("/domains/prose/teacher/perplexity").doubleValue()).isEqualTo(12.3412);
         JsonNode distilled = json.at("/domains/prose/stages/distilled");

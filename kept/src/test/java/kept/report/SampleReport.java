@@ -5,6 +5,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
 import kept.distill.Fidelity;
+import kept.distill.HeldOutCurve;
+import kept.distill.HeldOutResult;
 import kept.distill.StepMetrics;
 import kept.mapping.Mapping;
 import kept.mapping.NormStatistics;
@@ -20,10 +22,13 @@ final class SampleReport {
         new NormStatistics("model.layers.0.post_attention_layernorm", 0.0625, 0.25),
         new NormStatistics("model.norm", Double.NaN, 0));
 
+    static final HeldOutCurve HELD_OUT = new HeldOutCurve(List.of(new HeldOutResult(0, 0, 0.25, 0.75), new HeldOutResult(2, 4096, 0.026, 0.9),
+        new HeldOutResult(3, 6144, 0.0275, 0.875)));
+
     private SampleReport() { }
 
     static RunReport report() {
-        return new RunReport(domains("prose", "code"), steps(3), NORMS, MAPPING, provenance("command", "bin/kept distill --demo"));
+        return new RunReport(domains("prose", "code"), steps(3), HELD_OUT, NORMS, MAPPING, provenance("command", "bin/kept distill --demo"));
     }
 
     static List<DomainResult> domains(String first, String second) {
