@@ -2,6 +2,7 @@ package kept;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -71,6 +72,8 @@ class KilledRunsTest {
         assertThat(ProgramRun.of(distillation(undisturbed, "--stop-after", STEPS)).code()).isEqualTo(130);
         byte[] state = Files.readAllBytes(state(undisturbed));
         assertThat(ProgramRun.of(distillation(undisturbed, "--resume")).code()).isZero();
+        assertThat(new ObjectMapper().readTree(undisturbed.resolve("report.json").toFile()).at("/held_out/best_step").asInt())
+                .isBetween(1, STEPS - 1);
         for (int chain = 0; kills < CHOSEN; chain++) {
             Path output = directory.resolve("killed" + chain);
             Path metrics = state(output).resolveSibling("metrics.jsonl");
@@ -134,7 +137,9 @@ class KilledRunsTest {
     private Object[] distillation(Path output, Object... more) {
         Path text = directory.resolve("text.txt");
         return with(new Object[] {"distill", "--teacher", directory.resolve("orion"), "--corpus", text, "--evaluate", "held-out=" + text,
-            "--evaluation-tokens", 64, "--output", output, "--sequence-length", 16, "--batch-size", 2, "--tokens", STEPS * 2 * 16}, more);
+            "--evaluation-tokens", 64, "--output", output, "--sequence-length", 16, "--batch-size", 2, "--tokens", STEPS * 2 * 16, "--dtype", "bf16",
+            // So that the best state is neither the first nor the last.
+            "--learning-rate", 0.003, "--schedule", "constant", "--warm-up", 0}, more);
     }
 
     private static Object[] resumed(Path output, Object... more) {

@@ -18,6 +18,7 @@ import kept.model.DecoderConfig;
 import kept.model.RandomWeights;
 import kept.optim.AdamW;
 import kept.optim.LearningRateSchedule;
+import kept.tensor.DType;
 import kept.tensor.Device;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
