@@ -67,8 +67,8 @@ class ReportPageTest {
 
     @Test
     void keepsALongRunsTableShortAndItsCurvesWhole() throws IOException {
-        String page = ReportPage.of(new RunReport(SampleReport.domains("prose", "code"), SampleReport.steps(2001), HeldOutCurve.EMPTY, List.of(), SampleReport.MAPPING,
-            new LinkedHashMap<>()));
+        String page = ReportPage.of(new RunReport(SampleReport.domains("prose", "code"), SampleReport.steps(2001), HeldOutCurve.EMPTY, List.of(),
+            SampleReport.MAPPING, new LinkedHashMap<>()));
         assertThat(text(page)).contains("500 of 2,001 steps, evenly spaced").contains("2,001 4,098,048 ");
         JsonNode numbers = new ObjectMapper().readTree(between(page, "<script type=\"application/json\" id=\"numbers\">", "</script>"));
         assertThat(numbers.at("/steps/tokens")).hasSize(2001);
