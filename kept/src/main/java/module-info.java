@@ -27,6 +27,7 @@ module kept {
     requires uplot;
 
     exports kept;
+    exports kept.calibration;
     exports kept.checkpoint;
     exports kept.demo;
     exports kept.distill;

@@ -17,6 +17,7 @@ import kept.mapping.Conversion;
 import kept.mapping.Mapping;
 import kept.model.CheckpointWeights;
 import kept.model.DecoderConfig;
+import kept.model.Weights;
 import kept.tensor.DType;
 import kept.tensor.TensorException;
 import picocli.CommandLine.Command;
@@ -39,9 +40,8 @@ public final class Convert extends Program {
     @Option(names = "--output", paramLabel = "DIR", required = true, description = "The Llama checkpoint to make; appears whole or not at all.")
     private Path output;
 
-    @Option(names = "--mapping", paramLabel = "NAME", defaultValue = "opm",
-            description = "How to map: opm (default), or exact: with attention_bias, mlp_bias and one more layer.")
-    private String mapping;
+    @Mixin
+    private MappingOptions mapping;
 
     @Option(names = "--dtype", paramLabel = "TYPE", description = "Store as ${COMPLETION-CANDIDATES} (default: as the source).")
     private WeightType dtype;
@@ -62,6 +62,9 @@ public final class Convert extends Program {
     @Mixin
     private LlamaDirectory.TokenizerOptions tokenizer;
 
+    @Mixin
+    private DeviceOptions device;
+
     /** For the command line. */
     public Convert() {}
 
@@ -77,18 +80,20 @@ public final class Convert extends Program {
     @Override
     int run() {
         DecoderConfig config = DecoderConfig.read(source);
-        Mapping table = Mapping.named(mapping, config);
-        table.requireComplete();
+        var measurement = new MeasuredMapping(this, mapping, config, MeasuredMapping.directoryOf(output));
+        mapping.requireText();
+        Mapping table = measurement.table();
         DType target = dtype == null ? null : dtype.dtype();
         try (var checkpoint = Checkpoint.open(source);
                 var interruption = new Interruption()) {
             CheckpointWeights.requireTensors(checkpoint, config);
-            var conversion = new Conversion(table, checkpoint, target, largestShard);
             try (var directory = ResumableDirectory.prepare(output, overwrite, resume, fingerprint(checkpoint), source)) {
                 if (!directory.isInPlace()) {
-                    convert(conversion, table, directory, interruption);
+                    Weights measured = measure(measurement, checkpoint, interruption);
+                    convert(new Conversion(table, checkpoint, measured, target, largestShard), table, directory, interruption);
                 }
                 directory.commit();
+                measurement.discard();
             }
             out().println("weights: " + checkpoint.description());
         }
@@ -99,6 +104,17 @@ public final class Convert extends Program {
         }
         out().println(output);
         return 0;
+    }
+
+    private Weights measure(MeasuredMapping measurement, Checkpoint checkpoint, Interruption interruption) {
+        if (!resume && measurement.isBegun()) {
+            if (!overwrite) {
+                throw new ProgramException("[calibration] %s holds an unfinished calibration; go on with --resume, or start over with --overwrite"
+                        .formatted(MeasuredMapping.directoryOf(output)));
+            }
+            measurement.discard();
+        }
+        return measurement.measure(checkpoint, source, null, device.open(), interruption);
     }
 
     private void convert(Conversion conversion, Mapping table, ResumableDirectory directory, Interruption interruption) {
@@ -149,7 +165,7 @@ public final class Convert extends Program {
     /** What shapes the output, so that a run that goes on makes the rest of the same. */
     private SequencedMap<String, String> fingerprint(Checkpoint checkpoint) {
         var print = new LinkedHashMap<String, String>();
-        print.put("mapping", mapping);
+        print.putAll(mapping.inWords());
         print.put("dtype", dtype == null ? "as the source" : dtype.toString());
         print.put("largest weight file", Long.toString(largestShard));
         List<Path> files = new ArrayList<>(checkpoint.files());

@@ -42,7 +42,7 @@ class ArchitectureTest {
                 "kept.tensor", "kept.autograd", "kept.nn", "kept.optim", "kept.backend", "kept.backend.cpu",
                 "kept.cuda",
                 "kept", "kept.checkpoint", "kept.tokenizer", "kept.model", "kept.mapping", "kept.distill", "kept.evaluation", "kept.report",
-                "kept.demo", "kept.generation", "kept.gguf");
+                "kept.demo", "kept.generation", "kept.gguf", "kept.calibration");
     }
 
     @Test
@@ -103,7 +103,7 @@ class ArchitectureTest {
 
     @Test
     void thePackagesBelowTheProgramsHaveNoCycles() {
-        holds(slices().matching("kept.(checkpoint|tokenizer|model|mapping|distill|evaluation|generation|report|demo|gguf)..")
+        holds(slices().matching("kept.(checkpoint|tokenizer|model|mapping|calibration|distill|evaluation|generation|report|demo|gguf)..")
                 .should().beFreeOfCycles());
     }
 

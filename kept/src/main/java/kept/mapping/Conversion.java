@@ -12,6 +12,7 @@ import kept.checkpoint.TensorEntry;
 import kept.checkpoint.TensorSpec;
 import kept.model.CheckpointWeights;
 import kept.model.HostCopy;
+import kept.model.Weights;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
@@ -20,6 +21,7 @@ import kept.tensor.Tensor;
 public final class Conversion {
     private final Mapping mapping;
     private final Checkpoint source;
+    private final Weights measured;
     private final DType dtype;
     private final long largestShard;
     private final List<TensorSpec> specs;
@@ -33,8 +35,22 @@ public final class Conversion {
      * @param largestShard bytes of tensors in one file, at most
      */
     public Conversion(Mapping mapping, Checkpoint source, DType dtype, long largestShard) {
+        this(mapping, source, null, dtype, largestShard);
+    }
+
+    /**
+     * Plans a conversion by a mapping that was measured.
+     *
+     * @param mapping the table
+     * @param source the source's weights; stay open
+     * @param measured the mapping's measured tensors; null where it has none
+     * @param dtype the target's dtype; null takes that of each tensor's first source
+     * @param largestShard bytes of tensors in one file, at most
+     */
+    public Conversion(Mapping mapping, Checkpoint source, Weights measured, DType dtype, long largestShard) {
         this.mapping = mapping;
         this.source = source;
+        this.measured = measured;
         this.dtype = dtype;
         this.largestShard = largestShard;
         this.specs = mapping.rows().stream()
@@ -71,7 +87,7 @@ public final class Conversion {
      * @param progress is told the bytes of each piece that is done, those of files that were there included
      */
     public void write(Path directory, LongConsumer progress) {
-        var weights = new MappedWeights(mapping, new CheckpointWeights(source), dtype);
+        var weights = new MappedWeights(mapping, mapping.sources(new CheckpointWeights(source), measured), dtype);
         try (var writer = CheckpointWriter.resume(directory, specs, largestShard)) {
             for (int i = 0; i < specs.size(); i++) {
                 TensorMapping row = mapping.rows().get(i);
@@ -96,7 +112,7 @@ public final class Conversion {
      * @throws CheckpointException naming the first tensor that differs, with its file and the place in it
      */
     public void verify(Path directory, LongConsumer progress) {
-        var weights = new MappedWeights(mapping, new CheckpointWeights(source), dtype);
+        var weights = new MappedWeights(mapping, mapping.sources(new CheckpointWeights(source), measured), dtype);
         var comparison = new TensorComparison();
         try (var written = Checkpoint.open(directory)) {
             for (TensorMapping row : mapping.rows()) {

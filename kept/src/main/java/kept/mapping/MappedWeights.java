@@ -22,12 +22,13 @@ public final class MappedWeights implements Weights {
      * Weights of a target.
      *
      * @param mapping the table
-     * @param source the parameters of the source model, in any floating dtype
+     * @param source the parameters of the source model, in any floating dtype, and what was measured ({@link Mapping#sources})
      * @param dtype what the target's tensors are rounded to; null for the dtype of each one's first source
      */
     public MappedWeights(Mapping mapping, Weights source, DType dtype) {
         mapping.rows().forEach(row -> rows.put(row.target(), row));
         ModelTensor.of(mapping.source()).forEach(tensor -> shapes.put(tensor.name(), tensor.shape()));
+        mapping.measured().forEach(tensor -> shapes.put(tensor.name(), tensor.shape()));
         this.source = source;
         this.dtype = dtype;
         this.defaultType = mapping.target().dtype();

@@ -7,6 +7,7 @@ import java.util.Set;
 import kept.model.Architecture;
 import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
+import kept.model.Weights;
 
 /**
  * A table that says of every tensor of a Llama target what it is made of, and of every tensor of the Orion source where it goes. Tensors pass one by
@@ -17,8 +18,10 @@ import kept.model.ModelTensor;
  * @param target the Llama configuration
  * @param rows one for each target tensor, in the order of the model
  * @param dropped the source tensors that go nowhere
+ * @param measured tensors that rows are made of besides the source's: measured on text before the mapping is used
  */
-public record Mapping(String name, DecoderConfig source, DecoderConfig target, List<TensorMapping> rows, List<DroppedTensor> dropped) {
+public record Mapping(String name, DecoderConfig source, DecoderConfig target, List<TensorMapping> rows, List<DroppedTensor> dropped,
+        List<ModelTensor> measured) {
     private static final String SAME_MODULE = "the same module in both architectures";
     private static final String SAME_SCALE = "g' = g is the best RMSNorm weight for features of zero mean";
     private static final String NO_SHIFT = "RMSNorm adds nothing after scaling";
@@ -27,6 +30,20 @@ public record Mapping(String name, DecoderConfig source, DecoderConfig target, L
     public Mapping {
         rows = List.copyOf(rows);
         dropped = List.copyOf(dropped);
+        measured = List.copyOf(measured);
+    }
+
+    /**
+     * A mapping that is made of the source's tensors alone.
+     *
+     * @param name what users choose the mapping by
+     * @param source the Orion configuration
+     * @param target the Llama configuration
+     * @param rows one for each target tensor, in the order of the model
+     * @param dropped the source tensors that go nowhere
+     */
+    public Mapping(String name, DecoderConfig source, DecoderConfig target, List<TensorMapping> rows, List<DroppedTensor> dropped) {
+        this(name, source, target, rows, dropped, List.of());
     }
 
     /**
@@ -79,9 +96,10 @@ public record Mapping(String name, DecoderConfig source, DecoderConfig target, L
             case "ones" -> Baselines.ones(source);
             case "opm" -> opm(source);
             case ExactMapping.NAME -> exact(source);
+            case CalibratedMapping.NAME -> CalibratedMapping.of(source);
             case "centred" -> Baselines.centred(source);
-            default -> throw new MappingException(("[mapping] there is no mapping '%s'; there are opm and exact, and to compare with them ones, "
-                    + "centred").formatted(name));
+            default -> throw new MappingException(
+                    "[mapping] there is no mapping '%s'; there are opm, exact and calibrated, and to compare with them ones, centred".formatted(name));
         };
     }
 
@@ -90,6 +108,19 @@ public record Mapping(String name, DecoderConfig source, DecoderConfig target, L
             throw new MappingException("[mapping] the source is a %s, not an Orion: nothing to map"
                     .formatted(source.architecture().className()));
         }
+    }
+
+    /**
+     * All tensors that rows may be made of, from where each lies.
+     *
+     * @param checkpoint the source's parameters
+     * @param measurements the measured tensors; not asked where there are none
+     * @return both
+     */
+    public Weights sources(Weights checkpoint, Weights measurements) {
+        Set<String> names = new HashSet<>();
+        measured.forEach(tensor -> names.add(tensor.name()));
+        return (tensor, shape) -> (names.contains(tensor) ? measurements : checkpoint).get(tensor, shape);
     }
 
     /**
@@ -108,7 +139,9 @@ public record Mapping(String name, DecoderConfig source, DecoderConfig target, L
         }
         dropped.forEach(tensor -> sources.add(tensor.source()));
         requireSame("target", names(target), targets);
-        requireSame("source", names(source), sources);
+        Set<String> known = names(source);
+        measured.forEach(tensor -> known.add(tensor.name()));
+        requireSame("source", known, sources);
     }
 
     private static Set<String> names(DecoderConfig config) {

@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.List;
 import kept.autograd.ActivationCheckpoint;
 import kept.autograd.Autograd;
-import kept.nn.Attention;
 import kept.nn.Embedding;
 import kept.nn.KeyValues;
 import kept.nn.Linear;
@@ -12,7 +11,6 @@ import kept.nn.Module;
 import kept.nn.Norm;
 import kept.nn.Parameter;
 import kept.nn.RotaryEmbedding;
-import kept.nn.SwiGlu;
 import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
@@ -76,28 +74,11 @@ public abstract sealed class Decoder extends Module implements AutoCloseable per
     }
 
     private DecoderLayer layer(String name, NormFactory norms, Weights weights) {
-        long hidden = config.hiddenSize();
-        long queries = (long) config.heads() * config.headDimension();
-        long keys = (long) config.keyValueHeads() * config.headDimension();
-        String attention = name + ".self_attn.";
-        String mlp = name + ".mlp.";
         return new DecoderLayer(
                 norms.create(name + ".input_layernorm", config, weights),
-                new Attention(
-                        linear(attention + "q_proj", queries, hidden, config.attentionBias(), weights),
-                        linear(attention + "k_proj", keys, hidden, config.attentionBias(), weights),
-                        linear(attention + "v_proj", keys, hidden, config.attentionBias(), weights),
-                        linear(attention + "o_proj", hidden, queries, config.attentionBias(), weights),
-                        config.heads(), config.keyValueHeads(), config.headDimension()),
+                DecoderParts.attention(name, config, weights),
                 norms.create(name + ".post_attention_layernorm", config, weights),
-                new SwiGlu(
-                        linear(mlp + "gate_proj", config.intermediateSize(), hidden, config.mlpBias(), weights),
-                        linear(mlp + "up_proj", config.intermediateSize(), hidden, config.mlpBias(), weights),
-                        linear(mlp + "down_proj", hidden, config.intermediateSize(), config.mlpBias(), weights)));
-    }
-
-    private static Linear linear(String name, long out, long in, boolean bias, Weights weights) {
-        return new Linear(weights.get(name + ".weight", Shape.of(out, in)), bias ? weights.get(name + ".bias", Shape.of(out)) : null);
+                DecoderParts.mlp(name, config, weights));
     }
 
     private static String layerName(int layer) {

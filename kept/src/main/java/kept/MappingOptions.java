@@ -1,0 +1,107 @@
+package kept;
+
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import kept.calibration.CalibrationOptions;
+import kept.mapping.CalibratedMapping;
+import kept.mapping.Mapping;
+import kept.model.DecoderConfig;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** How a program's student is made of its teacher: {@code --mapping}, and what a mapping that is measured on text needs. */
+final class MappingOptions {
+    @Spec(Spec.Target.MIXEE)
+    private CommandSpec program;
+
+    @Option(names = "--mapping", paramLabel = "NAME", defaultValue = "opm", order = 6,
+            description = "How to map: opm (default), exact: with attention_bias, mlp_bias and one more layer; or calibrated: measured on a text, without any of these.")
+    private String mapping;
+
+    @Option(names = "--calibration", paramLabel = "FILE", arity = "1..*", order = 6,
+            description = "The text that calibrated measures on: .txt, .jsonl, .gz or .zip of these, or folders. It need not be large, but of all kinds"
+                    + " that matter.")
+    private List<Path> calibration = List.of();
+
+    @Option(names = "--calibration-tokens", paramLabel = "N", defaultValue = "65536", order = 6,
+            description = "Tokens to measure on (default: ${DEFAULT-VALUE}).")
+    private long calibrationTokens = DEFAULT_TOKENS;
+
+    @Option(names = "--anchor", paramLabel = "A", order = 6,
+            description = "The constant that calibrated gives the embeddings, in units of their root mean square; 0 for none (default: chosen by the"
+                    + " text).")
+    private Double anchor;
+
+    @Option(names = "--ridge", paramLabel = "R", order = 6,
+            description = "What calibrated adds to the diagonal of each norm's equations, as a share of its mean (default: chosen by the text).")
+    private Double ridge;
+
+    @Option(names = "--spill", paramLabel = "DIR", order = 6,
+            description = "Where calibrated keeps the activations of its text (default: in memory; see --plan).")
+    private Path spill;
+
+    private static final long DEFAULT_TOKENS = 65_536;
+
+    /** The table of the chosen mapping. Bad use is wrong usage, whatever else is wrong. */
+    Mapping table(DecoderConfig source) {
+        if (!isCalibrated() && (!calibration.isEmpty() || anchor != null || ridge != null || spill != null)) {
+            throw wrong("--calibration, --anchor, --ridge and --spill are for --mapping calibrated");
+        }
+        if (calibrationTokens < 1) {
+            throw wrong("--calibration-tokens must be at least 1, not " + calibrationTokens);
+        }
+        try {
+            calibration();
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(program.commandLine(), e.getMessage(), e);
+        }
+        Mapping table = Mapping.named(mapping, source);
+        table.requireComplete();
+        return table;
+    }
+
+    /** Refuses a mapping that needs a text where there is none. */
+    void requireText() {
+        if (isCalibrated() && calibration.isEmpty()) {
+            throw wrong("--mapping calibrated measures on a text: name one with --calibration FILE...");
+        }
+    }
+
+    private ParameterException wrong(String message) {
+        return new ParameterException(program.commandLine(), message);
+    }
+
+    boolean isCalibrated() {
+        return mapping.equals(CalibratedMapping.NAME);
+    }
+
+    /** The calibration's files; empty if none was named. */
+    List<Path> text() {
+        return calibration;
+    }
+
+    long tokens() {
+        return calibrationTokens;
+    }
+
+    CalibrationOptions calibration() {
+        return new CalibrationOptions(anchor == null ? Double.NaN : anchor, ridge == null ? Double.NaN : ridge, spill);
+    }
+
+    /** What shapes the mapping, by name. */
+    Map<String, String> inWords() {
+        var words = new LinkedHashMap<String, String>();
+        words.put("mapping", mapping);
+        if (isCalibrated()) {
+            words.put("calibration tokens", Long.toString(calibrationTokens));
+            words.put("anchor", anchor == null ? "chosen by the text" : anchor.toString());
+            words.put("ridge", ridge == null ? "chosen by the text" : ridge.toString());
+        }
+        return words;
+    }
+}

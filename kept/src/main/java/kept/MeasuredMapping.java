@@ -1,0 +1,160 @@
+package kept;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import kept.calibration.Calibration;
+import kept.calibration.MeasuredTensors;
+import kept.checkpoint.AtomicFiles;
+import kept.checkpoint.Checkpoint;
+import kept.distill.Corpus;
+import kept.distill.PackedSequences;
+import kept.distill.PackedTokens;
+import kept.mapping.Mapping;
+import kept.model.CheckpointWeights;
+import kept.model.DecoderConfig;
+import kept.model.Weights;
+import kept.tensor.Device;
+import kept.tokenizer.Tokenizer;
+
+/**
+ * From a mapping's name, a teacher's directory and a text to all that makes a student: the table, and the tensors its rows are made of. What has to be
+ * measured first is measured into a directory, where a run that was ended goes on.
+ */
+final class MeasuredMapping {
+    /** Sequences are drawn from a text so many times as long as what is measured on, where there is as much. */
+    private static final long TEXT_SHARE = 16;
+    private static final int LENGTH = 512;
+    private static final String TENSORS = ".safetensors";
+    private static final String SETTINGS = "calibration.json";
+
+    private final Program program;
+    private final MappingOptions options;
+    private final Mapping table;
+    private final Path directory;
+
+    /**
+     * The chosen mapping for a teacher; nothing is measured yet.
+     *
+     * @param program tells progress
+     * @param options which mapping
+     * @param config the teacher's
+     * @param directory the place of what is measured; made if it is needed
+     */
+    MeasuredMapping(Program program, MappingOptions options, DecoderConfig config, Path directory) {
+        this.program = program;
+        this.options = options;
+        this.table = options.table(config);
+        this.directory = directory;
+    }
+
+    /** The place of what is measured for an output. */
+    static Path directoryOf(Path output) {
+        Path target = output.toAbsolutePath().normalize();
+        return target.resolveSibling(target.getFileName() + ".calibration");
+    }
+
+    Mapping table() {
+        return table;
+    }
+
+    /**
+     * Measures what the mapping needs and has not been measured yet.
+     *
+     * @param checkpoint the teacher's weights
+     * @param teacher its directory, for the tokenizer
+     * @param text what to measure on if the user has named nothing; null for nothing
+     * @param device where to compute
+     * @param interruption ends it when the user wants that; what has been measured is kept
+     * @return the measured tensors; null for a mapping that has none
+     */
+    Weights measure(Checkpoint checkpoint, Path teacher, Corpus text, Device device, Interruption interruption) {
+        if (!options.isCalibrated()) {
+            return null;
+        }
+        Corpus corpus = options.text().isEmpty() ? text : Corpus.of(options.text(), "text");
+        if (corpus == null) {
+            options.requireText();
+        }
+        try (Tokenizer tokenizer = Tokenizer.load(teacher)) {
+            tokenizer.requireVocabulary(table.source().vocabSize());
+            Calibration.requireTokens(table.source(), options.tokens());
+            int length = Math.min(LENGTH, table.source().maxPositions());
+            try (var packed = PackedTokens.of(corpus, tokenizer, options.tokens() * TEXT_SHARE)) {
+                program.err().println("calibration: " + packed.description());
+                return measure(checkpoint, corpus, sequences(packed, length, options.tokens()), device, interruption);
+            }
+        }
+    }
+
+    /** Sequences from all over the text, each at most once. */
+    private static int[][] sequences(PackedTokens packed, int length, long tokens) {
+        var drawn = new PackedSequences(packed, length, 0, 0);
+        int count = (int) Math.min(Math.ceilDiv(tokens, length), drawn.count());
+        var sequences = new int[count][];
+        for (int i = 0; i < count; i++) {
+            sequences[i] = drawn.next(1);
+        }
+        return sequences;
+    }
+
+    private Weights measure(Checkpoint checkpoint, Corpus corpus, int[][] sequences, Device device, Interruption interruption) {
+        var calibration = new Calibration(table, new CheckpointWeights(checkpoint), sequences, options.calibration(), device);
+        Map<String, String> settings = new LinkedHashMap<>(options.inWords());
+        settings.put("teacher", table.source().toString());
+        settings.put("text", corpus.description());
+        settings.put("sequences", Integer.toString(Arrays.deepHashCode(sequences)));
+        MeasuredTensors measured = MeasuredTensors.open(directory, settings);
+        try (var progress = new CountedProgress("calibrate", calibration.work(), program.err())) {
+            var done = new long[1];
+            calibration.run(measured, tokens -> {
+                done[0] += tokens;
+                progress.show(done[0]);
+                if (interruption.isWanted()) {
+                    program.err().println("stopped; what has been measured is in %s; the same command with --resume goes on from there"
+                            .formatted(directory));
+                    program.err().flush();
+                    throw new Interruption.Stopped();
+                }
+            }, remark -> program.err().println(remark));
+        }
+        return measured;
+    }
+
+    /** The tensors that the table's rows are made of. */
+    Weights sources(Checkpoint checkpoint, Weights measured) {
+        return table.sources(new CheckpointWeights(checkpoint), measured);
+    }
+
+    /** Whether something has been measured before. */
+    boolean isBegun() {
+        return Files.exists(directory.resolve(SETTINGS));
+    }
+
+    /** Removes what has been measured, and nothing else. */
+    void discard() {
+        if (!Files.exists(directory)) {
+            return;
+        }
+        try (Stream<Path> content = Files.list(directory)) {
+            List<Path> files = content.toList();
+            for (Path file : files) {
+                String name = file.getFileName().toString();
+                if (!name.endsWith(TENSORS) && !name.equals(SETTINGS) && !name.endsWith(".tmp")) {
+                    throw new ProgramException("[calibration] %s holds %s, which is not a calibration's, so it is not removed".formatted(directory, name));
+                }
+            }
+            for (Path file : files) {
+                Files.delete(file);
+            }
+            Files.delete(directory);
+        } catch (IOException e) {
+            throw new ProgramException("[calibration] %s cannot be removed: %s".formatted(directory, AtomicFiles.reason(e)), e);
+        }
+    }
+}

@@ -1,0 +1,183 @@
+package kept.calibration;
+
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+import java.util.function.LongConsumer;
+import kept.mapping.CalibratedMapping;
+import kept.mapping.Mapping;
+import kept.model.DecoderConfig;
+import kept.model.Weights;
+import kept.tensor.Device;
+import kept.tensor.Scope;
+import kept.tensor.Shape;
+import kept.tensor.Tensor;
+
+/**
+ * Measures what {@link CalibratedMapping} needs: norm by norm, each on a student in which everything before it is already mapped. What has been measured
+ * is on disk, so that a calibration goes on after it was killed; the result has the same bits, for any number of threads.
+ */
+public final class Calibration {
+    /** Among these an anchor is chosen. */
+    private static final double[] ANCHORS = {0, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5};
+    /** An anchor is tried on so many tokens, or as many as the width takes. */
+    private static final long TRIAL_TOKENS = 16_384;
+    /** An anchor is judged by the first norms, which it is for. */
+    private static final int TRIAL_NORMS = 3;
+    private static final String RELATIVE = "anchor";
+    private static final String RIDGE = "ridge";
+    private static final String ERROR = "missed";
+
+    private final Mapping mapping;
+    private final Weights source;
+    private final int[][] sequences;
+    private final CalibrationText text;
+    private final CalibrationOptions options;
+    private final Device device;
+    private final DecoderConfig config;
+    private final List<String> norms;
+
+    /**
+     * Prepares a calibration.
+     *
+     * @param mapping a {@link CalibratedMapping}
+     * @param source the teacher's parameters, in any floating dtype
+     * @param sequences the ids of the text, {@code [sequences][length]}, in an order of chance: the last are held out
+     * @param options what the user decides
+     * @param device where to compute
+     * @throws CalibrationException if there are too few tokens for the width
+     */
+    public Calibration(Mapping mapping, Weights source, int[][] sequences, CalibrationOptions options, Device device) {
+        this.mapping = mapping;
+        this.source = source;
+        this.sequences = sequences.clone();
+        this.options = options;
+        this.device = device;
+        config = mapping.source();
+        norms = CalibratedMapping.norms(config);
+        long tokens = sequences.length == 0 ? 0 : CalibrationText.tokens(sequences);
+        requireTokens(config, tokens);
+        text = CalibrationText.of(sequences);
+    }
+
+    /**
+     * Checks that there are enough tokens for a model.
+     *
+     * @param config the model
+     * @param tokens how many there are
+     * @throws CalibrationException if there are not, saying how many are needed
+     */
+    public static void requireTokens(DecoderConfig config, long tokens) {
+        long needed = CalibrationText.tokensNeeded(config);
+        if (tokens < needed) {
+            throw new CalibrationException("[calibration] %,d tokens are too few for width %d, which needs at least %,d (better 65536); give more text"
+                    .formatted(tokens, config.hiddenSize(), needed));
+        }
+    }
+
+    /**
+     * How much there is to do.
+     *
+     * @return what the numbers that {@link #run} tells of its progress add up to
+     */
+    public long work() {
+        return text.tokens() * (norms.size() + 2L * (norms.size() - 1)) + (Double.isNaN(options.anchor()) ? trials() : 0);
+    }
+
+    private long trials() {
+        return ANCHORS.length * CalibrationText.of(trialSequences()).tokens() * (TRIAL_NORMS + 2L * (TRIAL_NORMS - 1));
+    }
+
+    /**
+     * Measures what has not been measured.
+     *
+     * @param measured the place of the results
+     * @param progress is told, piece by piece, how much has been done; what it throws ends the calibration
+     * @param remarks is told what was chosen
+     */
+    public void run(MeasuredTensors measured, LongConsumer progress, Consumer<String> remarks) {
+        int last = norms.size() - 1;
+        while (last >= 0 && measured.contains(CalibratedMapping.correction(norms.get(last)))) {
+            last--;
+        }
+        if (last < 0) {
+            return;
+        }
+        try (var workers = Workers.likeKernels();
+                var walk = new LayerWalk(mapping, source, measured, text, options, device, progress)) {
+            walk.embed();
+            if (!measured.contains(CalibratedMapping.ANCHOR)) {
+                chooseAnchor(measured, walk.embeddingSize(), workers, progress, remarks);
+            }
+            walk.anchor(anchor(measured));
+            for (int step = 0; step <= last; step++) {
+                String name = CalibratedMapping.correction(norms.get(step));
+                if (measured.contains(name)) {
+                    progress.accept(text.tokens());
+                } else {
+                    put(measured, name, walk.measure(step, options.ridge(), workers), remarks);
+                }
+                if (step < last) {
+                    walk.goOn(step);
+                }
+            }
+        }
+    }
+
+    private double anchor(Weights measured) {
+        try (var _ = Scope.open()) {
+            return measured.get(CalibratedMapping.ANCHOR, Shape.of(1)).item();
+        }
+    }
+
+    private void put(MeasuredTensors measured, String name, NormRegression.Solution solution, Consumer<String> remarks) {
+        measured.put(name, Shape.of(config.hiddenSize(), config.hiddenSize()), solution.correction(),
+                Map.of(RIDGE, Double.toString(solution.ridge()), ERROR, Double.toString(solution.error())));
+        remarks.accept("%s: ridge %.0e, missed %.2e of the norm's output".formatted(
+                name.substring(0, name.length() - ".correction".length()), solution.ridge(), solution.error()));
+    }
+
+    private void chooseAnchor(MeasuredTensors measured, double size, Workers workers, LongConsumer progress, Consumer<String> remarks) {
+        double best = options.anchor();
+        if (Double.isNaN(best)) {
+            double least = Double.POSITIVE_INFINITY;
+            for (double candidate : ANCHORS) {
+                double missed = trial(candidate * size, workers, progress);
+                if (missed < least) {
+                    least = missed;
+                    best = candidate;
+                }
+            }
+        }
+        measured.put(CalibratedMapping.ANCHOR, Shape.of(1), new float[] {(float) (best * size)}, Map.of(RELATIVE, Double.toString(best)));
+        remarks.accept("anchor: %s times the embeddings' root mean square, which is %.3g".formatted(best, size));
+    }
+
+    /** What is missed at the first norms with some anchor. */
+    private double trial(double anchor, Workers workers, LongConsumer progress) {
+        Map<String, float[]> corrections = new HashMap<>();
+        Weights measured = (name, shape) -> Tensor.of(
+                name.equals(CalibratedMapping.ANCHOR) ? new float[] {(float) anchor} : corrections.get(name), shape.toArray());
+        double missed = 0;
+        try (var walk = new LayerWalk(mapping, source, measured, CalibrationText.of(trialSequences()), options, device, progress)) {
+            walk.embed();
+            walk.anchor((float) anchor);
+            for (int step = 0; step < TRIAL_NORMS; step++) {
+                NormRegression.Solution solution = walk.measure(step, options.ridge(), workers);
+                corrections.put(CalibratedMapping.correction(norms.get(step)), solution.correction());
+                missed += solution.error();
+                if (step + 1 < TRIAL_NORMS) {
+                    walk.goOn(step);
+                }
+            }
+        }
+        return missed;
+    }
+
+    private int[][] trialSequences() {
+        long tokens = Math.max(TRIAL_TOKENS, CalibrationText.tokensNeeded(config));
+        return Arrays.copyOf(sequences, (int) Math.min(sequences.length, Math.ceilDiv(tokens, sequences[0].length)));
+    }
+}

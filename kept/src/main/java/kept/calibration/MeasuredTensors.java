@@ -1,0 +1,123 @@
+package kept.calibration;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import kept.checkpoint.AtomicFiles;
+import kept.checkpoint.JsonObject;
+import kept.checkpoint.SafetensorsFile;
+import kept.checkpoint.SafetensorsWriter;
+import kept.checkpoint.TensorSpec;
+import kept.model.HostCopy;
+import kept.model.Weights;
+import kept.tensor.DType;
+import kept.tensor.Scope;
+import kept.tensor.Shape;
+import kept.tensor.Tensor;
+
+/**
+ * A directory of what calibration has measured, a file for each tensor, which appears whole or not at all: a calibration that was killed goes on behind
+ * the last one.
+ */
+public final class MeasuredTensors implements Weights {
+    private static final String SETTINGS = "calibration.json";
+
+    private final Path directory;
+
+    private MeasuredTensors(Path directory) {
+        this.directory = directory;
+    }
+
+    /**
+     * Opens a directory, or makes it.
+     *
+     * @param directory the place
+     * @param settings what shapes the result; a directory that is there must agree on each
+     * @return what it holds
+     * @throws CalibrationException if the directory is of another calibration or cannot be made
+     */
+    public static MeasuredTensors open(Path directory, Map<String, String> settings) {
+        Path file = directory.resolve(SETTINGS);
+        try {
+            if (!Files.exists(file)) {
+                Files.createDirectories(directory);
+                AtomicFiles.writeJson(file, settings);
+            }
+        } catch (IOException e) {
+            throw new CalibrationException("[calibration] %s cannot be made: %s".formatted(directory, AtomicFiles.reason(e)), e);
+        }
+        JsonObject before = JsonObject.read("calibration", file);
+        var names = new TreeMap<String, String>(settings);
+        before.keys().forEach(key -> names.putIfAbsent(key, "absent"));
+        names.forEach((name, now) -> {
+            String then = before.has(name) ? before.string(name) : "absent";
+            if (!then.equals(now)) {
+                throw new CalibrationException("[calibration] %s was begun otherwise: %s was %s, is %s; remove it, or start over with --overwrite"
+                        .formatted(directory, name, then, now));
+            }
+        });
+        return new MeasuredTensors(directory);
+    }
+
+    /**
+     * Where the files are.
+     *
+     * @return the directory
+     */
+    public Path directory() {
+        return directory;
+    }
+
+    /**
+     * Whether a tensor has been measured.
+     *
+     * @param name its name
+     * @return true if it is on disk
+     */
+    public boolean contains(String name) {
+        return Files.exists(file(name));
+    }
+
+    /**
+     * What was remarked with a tensor.
+     *
+     * @param name its name
+     * @param key of the remark
+     * @return the remark
+     */
+    public Optional<String> remark(String name, String key) {
+        try (var file = SafetensorsFile.open(file(name))) {
+            return Optional.ofNullable(file.metadata().get(key));
+        }
+    }
+
+    @Override
+    public Tensor get(String name, Shape shape) {
+        if (!contains(name)) {
+            throw new CalibrationException("[calibration] %s has no '%s': it was not finished; run it again".formatted(directory, name));
+        }
+        try (var file = SafetensorsFile.open(file(name))) {
+            if (!file.contains(name) || !file.entry(name).shape().equals(shape)) {
+                throw new CalibrationException("[calibration] %s does not hold '%s' %s; remove it and calibrate again".formatted(file(name), name, shape));
+            }
+            return Tensor.from(file.data(name), DType.F32, shape);
+        }
+    }
+
+    /** Writes a tensor, whole or not at all. */
+    void put(String name, Shape shape, float[] values, Map<String, String> remarks) {
+        try (var _ = Scope.open();
+                var writer = SafetensorsWriter.create(file(name), List.of(new TensorSpec(name, DType.F32, shape)), remarks)) {
+            HostCopy.with(Tensor.of(values, shape.toArray()), DType.F32, bytes -> writer.write(name, bytes));
+            writer.finish();
+        }
+    }
+
+    private Path file(String name) {
+        return directory.resolve(name + ".safetensors");
+    }
+}

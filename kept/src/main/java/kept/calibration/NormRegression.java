@@ -1,0 +1,210 @@
+package kept.calibration;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The least squares of one norm: how d, by which the LayerNorm's output exceeds the RMSNorm's, follows from the RMSNorm's output y. With
+ * {@code G = sum y y^T} and {@code D = sum d y^T} over tokens, {@code C = D (G + ridge mean(diag G) I)^-1} has the least
+ * {@code sum |d - C y|^2 + ridge mean(diag G) |C|^2}.
+ *
+ * <p>Some tokens are held out until the ridge is chosen, for the least error on them; then they count as well.
+ */
+final class NormRegression {
+    /** Where the search for a ridge begins, and how far it goes. */
+    private static final double FIRST_RIDGE = 1e-6;
+    private static final double LEAST_RIDGE = 1e-10;
+    private static final double LARGEST_RIDGE = 1;
+    private static final double RIDGE_STEP = 10;
+    /** The ridge is chosen by so many channels of d at most, each an equation of its own. */
+    private static final int CHANNELS = 256;
+    private static final int COLUMNS = 256;
+    private static final int PIECE = 512;
+
+    private final int width;
+    private final Workers workers;
+    /** Rows y, columns y; what is left of the diagonal is not kept up. */
+    private final double[][] gram;
+    /** Rows y, columns d. */
+    private final double[][] cross;
+    private final List<Rows> heldOut = new ArrayList<>();
+
+    /** Outputs of some tokens, {@code [tokens][width]} each. */
+    private record Rows(float[] y, float[] d) {}
+
+    /**
+     * What a norm's consumers are corrected by.
+     *
+     * @param correction C, {@code [width, width]}, row by row: row i estimates channel i of d
+     * @param ridge what was used
+     * @param error {@code sum |d - C y|^2 / sum |z|^2} over the held-out tokens, with z the LayerNorm's output and a C that has not seen them
+     */
+    record Solution(float[] correction, double ridge, double error) {}
+
+    NormRegression(int width, Workers workers) {
+        this.width = width;
+        this.workers = workers;
+        gram = new double[width][width];
+        cross = new double[width][width];
+    }
+
+    /**
+     * Adds tokens.
+     *
+     * @param y the RMSNorm's outputs, {@code [tokens, width]}
+     * @param d what they lack of the LayerNorm's
+     * @param held whether they are held out
+     */
+    void add(float[] y, float[] d, boolean held) {
+        if (held) {
+            heldOut.add(new Rows(y, d));
+        } else {
+            accumulate(y, d);
+        }
+    }
+
+    private void accumulate(float[] y, float[] d) {
+        int tokens = y.length / width;
+        for (int from = 0; from < tokens; from += PIECE) {
+            int count = Math.min(PIECE, tokens - from);
+            double[][] left = rows(y, from, count);
+            double[][] right = rows(d, from, count);
+            int blocks = Math.ceilDiv(width, COLUMNS);
+            workers.run(2 * blocks, task -> {
+                // The longest columns of the triangle first.
+                int block = blocks - 1 - task % blocks;
+                int start = block * COLUMNS;
+                int end = Math.min(width, start + COLUMNS);
+                if (task < blocks) {
+                    RowProducts.add(left, right, cross, 1, new RowProducts.Range(0, count, 0, width, start, end));
+                } else {
+                    RowProducts.add(left, left, gram, 1, new RowProducts.Range(0, count, 0, end, start, end));
+                }
+            });
+        }
+    }
+
+    private double[][] rows(float[] values, int from, int count) {
+        var rows = new double[count][width];
+        for (int row = 0; row < count; row++) {
+            for (int i = 0, at = (from + row) * width; i < width; i++) {
+                rows[row][i] = values[at + i];
+            }
+        }
+        return rows;
+    }
+
+    /**
+     * Chooses the ridge, unless it is given, and solves. Nothing can be added afterwards.
+     *
+     * @param ridge as a share of the mean of G's diagonal; NaN to choose it
+     * @return the correction
+     * @throws CalibrationException if the equations cannot be solved
+     */
+    Solution solve(double ridge) {
+        double chosen = ridge;
+        double error = Double.NaN;
+        if (Double.isNaN(ridge)) {
+            chosen = FIRST_RIDGE;
+            error = heldOutError(chosen);
+            for (double factor : new double[] {1 / RIDGE_STEP, RIDGE_STEP}) {
+                for (double next = chosen * factor; next >= LEAST_RIDGE && next <= LARGEST_RIDGE; next = chosen * factor) {
+                    double nextError = heldOutError(next);
+                    if (!(nextError < error) && !Double.isNaN(error)) {
+                        break;
+                    }
+                    chosen = next;
+                    error = nextError;
+                }
+            }
+        } else {
+            error = heldOutError(chosen);
+        }
+        heldOut.forEach(rows -> accumulate(rows.y, rows.d));
+        Cholesky factor = Cholesky.of(gram, shift(chosen), workers);
+        if (factor == null) {
+            throw new CalibrationException("[calibration] the least squares of a norm cannot be solved with ridge %s; give more text, or a larger --ridge"
+                    .formatted(chosen));
+        }
+        factor.solve(cross);
+        return new Solution(transposed(cross), chosen, error);
+    }
+
+    private double shift(double ridge) {
+        double trace = 0;
+        for (int i = 0; i < width; i++) {
+            trace += gram[i][i];
+        }
+        return ridge * trace / width;
+    }
+
+    /** NaN if there is no solution. */
+    private double heldOutError(double ridge) {
+        Cholesky factor = Cholesky.of(gram, shift(ridge), workers);
+        if (factor == null) {
+            return Double.NaN;
+        }
+        int channels = Math.min(CHANNELS, width);
+        var some = new double[width][channels];
+        for (int j = 0; j < width; j++) {
+            for (int q = 0; q < channels; q++) {
+                some[j][q] = cross[j][channel(q, channels)];
+            }
+        }
+        factor.solve(some);
+        double rest = 0;
+        double all = 0;
+        for (Rows rows : heldOut) {
+            int tokens = rows.y.length / width;
+            for (int from = 0; from < tokens; from += PIECE) {
+                int count = Math.min(PIECE, tokens - from);
+                double[] sums = errors(rows, from, count, some, channels);
+                rest += sums[0];
+                all += sums[1];
+            }
+        }
+        return rest / all;
+    }
+
+    private int channel(int q, int channels) {
+        return (int) ((long) q * width / channels);
+    }
+
+    /** The sums of |d - C y|^2 and of |z|^2 over some tokens and the chosen channels. */
+    private double[] errors(Rows rows, int from, int count, double[][] solution, int channels) {
+        var y = new double[width][count];
+        for (int t = 0; t < count; t++) {
+            for (int j = 0; j < width; j++) {
+                y[j][t] = rows.y[(from + t) * width + j];
+            }
+        }
+        var left = new double[channels][count];
+        double all = 0;
+        for (int q = 0; q < channels; q++) {
+            for (int t = 0; t < count; t++) {
+                left[q][t] = rows.d[(from + t) * width + channel(q, channels)];
+                double z = left[q][t] + y[channel(q, channels)][t];
+                all += z * z;
+            }
+        }
+        workers.run(Math.ceilDiv(channels, 32), task -> RowProducts.add(solution, y, left, -1,
+                new RowProducts.Range(0, width, task * 32, Math.min(channels, task * 32 + 32), 0, count)));
+        double rest = 0;
+        for (double[] channel : left) {
+            for (double value : channel) {
+                rest += value * value;
+            }
+        }
+        return new double[] {rest, all};
+    }
+
+    private float[] transposed(double[][] columns) {
+        var values = new float[Math.multiplyExact(width, width)];
+        for (int j = 0; j < width; j++) {
+            for (int i = 0; i < width; i++) {
+                values[i * width + j] = (float) columns[j][i];
+            }
+        }
+        return values;
+    }
+}
