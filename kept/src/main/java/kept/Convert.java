@@ -87,7 +87,9 @@ public final class Convert extends Program {
         try (var checkpoint = Checkpoint.open(source);
                 var interruption = new Interruption()) {
             CheckpointWeights.requireTensors(checkpoint, config);
-            try (var directory = ResumableDirectory.prepare(output, overwrite, resume, fingerprint(checkpoint), source)) {
+            // A run that ended while it measured has no weight files to go on with.
+            boolean goesOn = resume && !(measurement.isBegun() && !Files.exists(output.resolveSibling(output.getFileName() + ".partial")));
+            try (var directory = ResumableDirectory.prepare(output, overwrite, goesOn, fingerprint(checkpoint), source)) {
                 if (!directory.isInPlace()) {
                     Weights measured = measure(measurement, checkpoint, interruption);
                     convert(new Conversion(table, checkpoint, measured, target, largestShard), table, directory, interruption);

@@ -53,7 +53,7 @@ public final class CalibratedMapping {
      *
      * @param source an Orion configuration
      * @return the mapping
-     * @throws MappingException if the source is not an Orion, or its projections have biases
+     * @throws MappingException if the source is not an Orion
      */
     public static Mapping of(DecoderConfig source) {
         Mapping.requireOrion(source);

@@ -72,6 +72,36 @@ class MappingTest {
     }
 
     @Test
+    void aCalibratedTableAccountsForWhatIsMeasuredToo() {
+        Mapping mapping = Mapping.named("calibrated", DecoderConfig.read(Fixtures.path("orion-bf16-sharded")));
+        mapping.requireComplete();
+        assertThat(mapping.measured()).hasSize(1 + 2 * 2 + 1);
+        assertThat(mapping.rows()).hasSize(9 * 2 + 3);
+        assertThat(row(mapping, "model.layers.1.self_attn.v_proj.weight").sources())
+                .containsExactly("model.layers.1.self_attn.v_proj.weight", "model.layers.1.input_layernorm.correction");
+        assertThat(row(mapping, "model.layers.0.mlp.up_proj.weight").sources())
+                .containsExactly("model.layers.0.mlp.up_proj.weight", "model.layers.0.post_attention_layernorm.correction");
+        assertThat(row(mapping, "lm_head.weight").sources()).containsExactly("lm_head.weight", "model.norm.correction");
+        Mapping broken = new Mapping("calibrated", mapping.source(), mapping.target(), mapping.rows(), mapping.dropped());
+        assertThatThrownBy(broken::requireComplete).isInstanceOf(MappingException.class).hasMessageContaining("model.norm.correction");
+    }
+
+    private static TensorMapping row(Mapping mapping, String target) {
+        return mapping.rows().stream().filter(row -> row.target().equals(target)).findFirst().orElseThrow();
+    }
+
+    @Test
+    void aCorrectedProjectionReadsWhatTheCorrectionMakesOfItsInput() {
+        try (var _ = Scope.open()) {
+            Tensor weight = Tensor.of(new float[] {1, 2, 3, 4}, 2, 2);
+            Tensor correction = Tensor.of(new float[] {0.5f, -1, 0, 2}, 2, 2);
+            Tensor y = Tensor.of(new float[] {3, 5}, 2, 1);
+            Tensor corrected = new Corrected().apply(List.of(weight, correction), weight.shape());
+            assertThat(corrected.matmul(y).toFloatArray()).containsExactly(weight.matmul(y.add(correction.matmul(y))).toFloatArray());
+        }
+    }
+
+    @Test
     void aTableThatForgetsATensorIsRefused() {
         Mapping whole = Mapping.opm(DecoderConfig.read(Fixtures.path("orion-safetensors")));
         List<TensorMapping> rows = new ArrayList<>(whole.rows());

@@ -1,0 +1,156 @@
+package kept.calibration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HexFormat;
+import java.util.Map;
+import java.util.Random;
+import java.util.stream.Stream;
+import kept.mapping.CalibratedMapping;
+import kept.mapping.MappedWeights;
+import kept.mapping.Mapping;
+import kept.model.Architecture;
+import kept.model.Decoder;
+import kept.model.DecoderConfig;
+import kept.model.RandomWeights;
+import kept.model.Weights;
+import kept.tensor.DType;
+import kept.tensor.Device;
+import kept.tensor.Scope;
+import kept.tensor.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class CalibrationTest {
+    private static final int VOCABULARY = 50;
+    private static final DecoderConfig CONFIG = DecoderConfig.builder(Architecture.ORION).vocabSize(VOCABULARY).hiddenSize(24).intermediateSize(40)
+            .layers(2).heads(2).keyValueHeads(1).headDimension(12).maxPositions(32).initializerRange(0.15).dtype(DType.F32).build();
+    private static final Mapping MAPPING = Mapping.named("calibrated", CONFIG);
+    private static final Map<String, String> SETTINGS = Map.of("text", "of chance");
+
+    @TempDir
+    private Path directory;
+
+    /** A random Orion whose norms shift and whose stream has a mean, which an RMSNorm cannot follow. */
+    private static final Weights TEACHER = (name, shape) -> {
+        try (var scope = Scope.open()) {
+            Tensor value = new RandomWeights(CONFIG, 5).get(name, shape);
+            if (name.endsWith("norm.bias")) {
+                value = Tensor.normal(9, name.hashCode(), shape.toArray()).mul(0.2);
+            } else if (!name.contains("norm.")) {
+                value = value.add(0.02);
+            }
+            return scope.keep(value.contiguous());
+        }
+    };
+
+    private static int[][] text(int sequences, long seed) {
+        var random = new Random(seed);
+        return Stream.generate(() -> random.ints(32, 0, VOCABULARY).toArray()).limit(sequences).toArray(int[][]::new);
+    }
+
+    private static Calibration calibration(CalibrationOptions options) {
+        return new Calibration(MAPPING, TEACHER, text(40, 1), options, Device.cpu());
+    }
+
+    private MeasuredTensors run(String name, CalibrationOptions options) {
+        MeasuredTensors measured = MeasuredTensors.open(directory.resolve(name), SETTINGS);
+        calibration(options).run(measured, _ -> { }, _ -> { });
+        return measured;
+    }
+
+    /** The mean of KL(teacher || student) over tokens that calibration has not seen. */
+    private static double divergence(Mapping mapping, Weights measured) {
+        try (var _ = Scope.open();
+                Decoder teacher = Decoder.create(CONFIG, TEACHER, Device.cpu());
+                Decoder student = Decoder.create(
+                        mapping.target(), new MappedWeights(mapping, mapping.sources(TEACHER, measured), DType.F32), Device.cpu())) {
+            int[] ids = Stream.of(text(8, 2)).flatMapToInt(Arrays::stream).toArray();
+            Tensor p = teacher.logits(Tensor.of(ids, 8, 32)).logSoftmax(-1);
+            Tensor q = student.logits(Tensor.of(ids, 8, 32)).logSoftmax(-1);
+            return p.exp().mul(p.sub(q)).sum(-1).mean().item();
+        }
+    }
+
+    @Test
+    void theStudentFollowsItsTeacherWithoutBiases() {
+        double opm = divergence(Mapping.opm(CONFIG), null);
+        double calibrated = divergence(MAPPING, run("all", CalibrationOptions.DEFAULTS));
+        double unanchored = divergence(MAPPING, run("unanchored", new CalibrationOptions(0, Double.NaN, null)));
+        assertThat(unanchored).isLessThan(opm / 5);
+        assertThat(calibrated).isLessThan(opm / 100).isLessThan(unanchored / 3);
+    }
+
+    @Test
+    void whatWasEndedGoesOnToTheSameBytes() throws IOException {
+        run("whole", CalibrationOptions.DEFAULTS);
+        MeasuredTensors ended = MeasuredTensors.open(directory.resolve("ended"), SETTINGS);
+        Calibration calibration = calibration(CalibrationOptions.DEFAULTS);
+        var steps = new int[1];
+        for (int limit : new int[] {5, 101, 9, 14, 20}) {
+            steps[0] = 0;
+            assertThatExceptionOfType(IllegalStateException.class).isThrownBy(() -> calibration.run(ended, _ -> {
+                if (++steps[0] > limit) {
+                    throw new IllegalStateException("the user has had enough");
+                }
+            }, _ -> { }));
+        }
+        run("ended", CalibrationOptions.DEFAULTS);
+        assertThat(files("ended")).isEqualTo(files("whole")).hasSize(1 + 1 + 5);
+    }
+
+    @Test
+    void spilledStreamsGiveTheSameBytesAndAreGoneAfterwards() throws IOException {
+        run("memory", CalibrationOptions.DEFAULTS);
+        Path spill = Files.createDirectory(directory.resolve("spill"));
+        run("spilled", new CalibrationOptions(Double.NaN, Double.NaN, spill));
+        assertThat(files("spilled")).isEqualTo(files("memory"));
+        assertThat(spill).isEmptyDirectory();
+    }
+
+    @Test
+    void theProgressAddsUpToTheWork() {
+        Calibration calibration = calibration(CalibrationOptions.DEFAULTS);
+        var done = new long[1];
+        calibration.run(MeasuredTensors.open(directory.resolve("counted"), SETTINGS), tokens -> done[0] += tokens, _ -> { });
+        assertThat(done[0]).isEqualTo(calibration.work());
+    }
+
+    @Test
+    void anAnchorAndARidgeGivenByHandAreUsed() {
+        MeasuredTensors measured = run("by-hand", new CalibrationOptions(0.5, 1e-3, null));
+        assertThat(measured.remark(CalibratedMapping.ANCHOR, "anchor")).hasValue("0.5");
+        assertThat(measured.remark("model.norm.correction", "ridge")).hasValue("0.001");
+    }
+
+    @Test
+    void tooFewTokensForTheWidthAreRefused() {
+        assertThatExceptionOfType(CalibrationException.class)
+                .isThrownBy(() -> new Calibration(MAPPING, TEACHER, text(2, 1), CalibrationOptions.DEFAULTS, Device.cpu()))
+                .withMessageContaining("64 tokens are too few for width 24, which needs at least 96");
+    }
+
+    @Test
+    void anotherCalibrationsDirectoryIsRefused() {
+        MeasuredTensors.open(directory.resolve("taken"), SETTINGS);
+        assertThatExceptionOfType(CalibrationException.class)
+                .isThrownBy(() -> MeasuredTensors.open(directory.resolve("taken"), Map.of("text", "another")))
+                .withMessageContaining("text was of chance, is another");
+    }
+
+    private Map<String, String> files(String name) throws IOException {
+        var contents = new HashMap<String, String>();
+        try (Stream<Path> files = Files.list(directory.resolve(name))) {
+            for (Path file : files.toList()) {
+                contents.put(file.getFileName().toString(), HexFormat.of().formatHex(Files.readAllBytes(file)));
+            }
+        }
+        return contents;
+    }
+}

@@ -1,0 +1,71 @@
+package kept.calibration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+
+class NormRegressionTest {
+    private static final int WIDTH = 19;
+
+    /** A teacher's d that is a linear map of y, with noise, on some tokens. */
+    private static NormRegression regression(double noise, int tokens, int heldOut, Workers workers) {
+        var regression = new NormRegression(WIDTH, workers);
+        var random = new Random(3);
+        for (int count : new int[] {tokens, heldOut}) {
+            var y = new float[count * WIDTH];
+            var d = new float[y.length];
+            for (int t = 0; t < count; t++) {
+                for (int i = 0; i < WIDTH; i++) {
+                    y[t * WIDTH + i] = (float) random.nextGaussian() + (i == 4 ? 3 : 0);
+                }
+                for (int i = 0; i < WIDTH; i++) {
+                    double sum = noise * random.nextGaussian();
+                    for (int j = 0; j < WIDTH; j++) {
+                        sum += coefficient(i, j) * y[t * WIDTH + j];
+                    }
+                    d[t * WIDTH + i] = (float) sum;
+                }
+            }
+            regression.add(y, d, count == heldOut);
+        }
+        return regression;
+    }
+
+    private static double coefficient(int i, int j) {
+        return 0.1 * Math.sin(1 + 7 * i + j);
+    }
+
+    @Test
+    void aLinearMapIsFound() {
+        try (var workers = new Workers(2)) {
+            NormRegression.Solution solution = regression(0, 1500, 77, workers).solve(1e-9);
+            for (int i = 0; i < WIDTH; i++) {
+                for (int j = 0; j < WIDTH; j++) {
+                    assertThat(solution.correction()[i * WIDTH + j]).as("%d, %d", i, j).isCloseTo((float) coefficient(i, j), within(1e-5f));
+                }
+            }
+            assertThat(solution.error()).isLessThan(1e-10);
+        }
+    }
+
+    @Test
+    void fewNoisyTokensTakeALargerRidgeThanManyExactOnes() {
+        try (var workers = new Workers(2)) {
+            NormRegression.Solution exact = regression(0, 1500, 300, workers).solve(Double.NaN);
+            NormRegression.Solution noisy = regression(2, 30, 301, workers).solve(Double.NaN);
+            assertThat(noisy.ridge()).isGreaterThan(100 * exact.ridge());
+            assertThat(noisy.error()).as("better than with hardly any ridge")
+                    .isLessThan(regression(2, 30, 301, workers).solve(1e-9).error());
+        }
+    }
+
+    @Test
+    void theBitsDoNotDependOnTheNumberOfThreads() {
+        try (var one = new Workers(1); var four = new Workers(4)) {
+            assertThat(regression(0.1, 700, 70, four).solve(Double.NaN).correction())
+                    .isEqualTo(regression(0.1, 700, 70, one).solve(Double.NaN).correction());
+        }
+    }
+}
