@@ -23,12 +23,14 @@ import kept.tensor.TensorException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 
 /** {@code kept convert}: maps an Orion checkpoint to a Llama checkpoint without training. */
 @Command(name = "convert", description = {
     "Maps an Orion checkpoint to a Llama checkpoint without training.",
     "NPM copies what both architectures share, OPM makes each RMSNorm from its LayerNorm; to recover what that loses, use distill.",
     "The mapping exact loses nothing: a Llama with biases and one more layer, whose function is the Orion's.",
+    "The mapping calibrated loses little and adds nothing: what reads a norm is corrected by what is measured on a text (--calibration).",
     "The result loads in transformers with trust_remote_code=False.",
     "Tensors pass one by one, so memory does not grow with the model. Ctrl-C keeps the finished weight files; --resume goes on from there, after a",
     "kill too, and the output has the same bytes."
@@ -37,7 +39,10 @@ public final class Convert extends Program {
     @Option(names = "--source", paramLabel = "DIR", required = true, description = "The Orion checkpoint: config.json, weights, tokenizer.")
     private Path source;
 
-    @Option(names = "--output", paramLabel = "DIR", required = true, description = "The Llama checkpoint to make; appears whole or not at all.")
+    @Option(names = "--plan", description = "Only tell what the mapping would take in time, memory and disk; config.json is enough for it.")
+    private boolean plan;
+
+    @Option(names = "--output", paramLabel = "DIR", description = "The Llama checkpoint to make; appears whole or not at all.")
     private Path output;
 
     @Mixin
@@ -79,7 +84,15 @@ public final class Convert extends Program {
 
     @Override
     int run() {
+        if (output == null && !plan) {
+            throw new ParameterException(spec().commandLine(), "Missing required option: '--output=DIR'");
+        }
         DecoderConfig config = DecoderConfig.read(source);
+        if (plan) {
+            Path nowhere = MeasuredMapping.directoryOf(source);
+            new MeasuredMapping(this, mapping, config, nowhere).printPlan(device.open());
+            return 0;
+        }
         var measurement = new MeasuredMapping(this, mapping, config, MeasuredMapping.directoryOf(output));
         mapping.requireText();
         Mapping table = measurement.table();

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import kept.calibration.Calibration;
+import kept.calibration.CalibrationCost;
 import kept.calibration.MeasuredTensors;
 import kept.checkpoint.AtomicFiles;
 import kept.checkpoint.Checkpoint;
@@ -19,6 +20,7 @@ import kept.mapping.Mapping;
 import kept.model.CheckpointWeights;
 import kept.model.DecoderConfig;
 import kept.model.Weights;
+import kept.report.TextTable;
 import kept.tensor.Device;
 import kept.tokenizer.Tokenizer;
 
@@ -124,6 +126,36 @@ final class MeasuredMapping {
             }, remark -> program.err().println(remark));
         }
         return measured;
+    }
+
+    /** Tells what measuring takes, by config.json alone. */
+    void printPlan(Device device) {
+        if (!options.isCalibrated()) {
+            program.out().println("nothing is measured: the mapping takes as long as copying, and memory for one tensor");
+            return;
+        }
+        DecoderConfig config = table.source();
+        CalibrationCost cost = CalibrationCost.of(config, options.tokens(), Double.isNaN(options.calibration().anchor()));
+        var memory = new TextTable("calibration", "in memory", "--spill DIR");
+        memory.row("streams of %,d tokens".formatted(options.tokens()), size(cost.streamBytes()), "on disk");
+        memory.row("weights of half a layer, both models", size(cost.weightBytes()), size(cost.weightBytes()));
+        memory.row("activations", size(cost.activationBytes()), size(cost.activationBytes()));
+        memory.row("equations of a norm (Java heap)", size(cost.equationBytes()), size(cost.equationBytes()));
+        memory.row("at most at a time", size(cost.memoryBytes(false)), size(cost.memoryBytes(true)));
+        memory.print(program.out());
+        MachineMemory machine = MachineMemory.now();
+        program.out().println("this machine has %s, %s of it free; the Java heap may take %s".formatted(
+                size(machine.total()), size(machine.free()), size(Runtime.getRuntime().maxMemory())));
+        program.out().println("on disk: %s of measured tensors until the output is written, and with --spill %s of streams".formatted(
+                size(cost.resultBytes()), size(cost.streamBytes())));
+        double seconds = cost.seconds(config, device);
+        program.out().println("it takes about %s at the rates of this machine, measured just now".formatted(seconds < 7200
+                ? "%.0f minutes".formatted(Math.ceil(seconds / 60)) : "%.1f hours".formatted(seconds / 3600)));
+        program.out().flush();
+    }
+
+    private static String size(long bytes) {
+        return bytes < 1_000_000_000 ? "%.1f MB".formatted(bytes / 1e6) : "%.2f GB".formatted(bytes / 1e9);
     }
 
     /** The tensors that the table's rows are made of. */

@@ -86,6 +86,16 @@ public final class Calibration {
         return text.tokens() * (norms.size() + 2L * (norms.size() - 1)) + (Double.isNaN(options.anchor()) ? trials() : 0);
     }
 
+    /** How much of the work for all norms the choice of an anchor adds, about. */
+    static double trialShare(DecoderConfig config, long tokens) {
+        double share = Math.min(1, (double) trialTokens(config) / tokens);
+        return ANCHORS.length * share * TRIAL_NORMS / CalibratedMapping.norms(config).size();
+    }
+
+    private static long trialTokens(DecoderConfig config) {
+        return Math.max(TRIAL_TOKENS, CalibrationText.tokensNeeded(config));
+    }
+
     private long trials() {
         return ANCHORS.length * CalibrationText.of(trialSequences()).tokens() * (TRIAL_NORMS + 2L * (TRIAL_NORMS - 1));
     }
@@ -177,7 +187,6 @@ public final class Calibration {
     }
 
     private int[][] trialSequences() {
-        long tokens = Math.max(TRIAL_TOKENS, CalibrationText.tokensNeeded(config));
-        return Arrays.copyOf(sequences, (int) Math.min(sequences.length, Math.ceilDiv(tokens, sequences[0].length)));
+        return Arrays.copyOf(sequences, (int) Math.min(sequences.length, Math.ceilDiv(trialTokens(config), sequences[0].length)));
     }
 }

@@ -13,10 +13,11 @@ import kept.model.DecoderConfig;
  */
 record CalibrationText(List<int[][]> parts, int heldOut) {
     /** Tokens of a part. */
-    private static final int PART = 4096;
+    static final int PART = 4096;
     /** One sequence in so many is held out. */
-    private static final int SHARE = 16;
-    private static final int MOST_HELD_OUT = 8192;
+    static final int SHARE = 16;
+    /** But not more tokens than these. */
+    static final int MOST_HELD_OUT = 8192;
     /** Each row of a correction has as many unknowns as the width; it takes so many tokens for each. */
     private static final int TOKENS_FOR_EACH_UNKNOWN = 4;
 

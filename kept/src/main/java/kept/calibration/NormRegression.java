@@ -11,11 +11,11 @@ import java.util.List;
  * <p>Some tokens are held out until the ridge is chosen, for the least error on them; then they count as well.
  */
 final class NormRegression {
-    /** Between these a ridge is looked for, from the least on, in steps of a factor. */
+    /** From the least on, a ridge is looked for until it is far from the best one. */
     private static final double LEAST_RIDGE = 1e-9;
-    private static final double LARGEST_RIDGE = 1e-2;
-    private static final double RIDGE_STEP = Math.sqrt(10);
-    private static final double TOLERANCE = Double.parseDouble(System.getProperty("tol", "1.1"));
+    private static final double LARGEST_RIDGE = 1.5e-2;
+    private static final double RIDGE_STEP = 10;
+    private static final double FAR_FROM_BEST = 1.5;
     /** The ridge is chosen by so many channels of d at most, each an equation of its own. */
     private static final int CHANNELS = 256;
     private static final int COLUMNS = 256;
@@ -115,21 +115,14 @@ final class NormRegression {
         return new Solution(transposed(cross), chosen, error);
     }
 
-    /**
-     * The largest ridge that misses hardly more of the held-out tokens than the best one does: what the text leaves open, a smaller correction answers
-     * better on other texts.
-     *
-     * @return the ridge and its error
-     */
+    /** The ridge that misses the least of the held-out tokens, and what it misses. */
     private double[] choose() {
-        double least = Double.POSITIVE_INFINITY;
-        double[] choice = {Double.NaN, Double.NaN};
+        double[] choice = {Double.NaN, Double.POSITIVE_INFINITY};
         for (double ridge = LEAST_RIDGE; ridge <= LARGEST_RIDGE; ridge *= RIDGE_STEP) {
             double error = heldOutError(ridge);
-            least = Double.isNaN(error) ? least : Math.min(least, error);
-            if (error <= TOLERANCE * least) {
+            if (error < choice[1]) {
                 choice = new double[] {ridge, error};
-            } else if (least < Double.POSITIVE_INFINITY) {
+            } else if (error > FAR_FROM_BEST * choice[1]) {
                 break;
             }
         }

@@ -1,0 +1,119 @@
+package kept.calibration;
+
+import kept.autograd.Autograd;
+import kept.mapping.CalibratedMapping;
+import kept.model.DecoderConfig;
+import kept.tensor.Device;
+import kept.tensor.Scope;
+import kept.tensor.Tensor;
+
+/**
+ * What a calibration takes, by its sizes alone.
+ *
+ * @param streamBytes the streams of all tokens of teacher and student, in memory or spilled
+ * @param weightBytes what lies between two norms of both models, and the largest matrix on its way through the mapping
+ * @param activationBytes what a part of the tokens makes there
+ * @param equationBytes sums and factors of a norm in double precision, and its held-out tokens, on the Java heap
+ * @param resultBytes the measured tensors, on disk until the output is written
+ * @param singleOperations multiplications and additions in f32, those of kernels
+ * @param doubleOperations the same in double precision
+ */
+public record CalibrationCost(long streamBytes, long weightBytes, long activationBytes, long equationBytes, long resultBytes, double singleOperations,
+        double doubleOperations) {
+    /** Equations are factored so often for each norm, for the ridges that are tried and the last solution. */
+    private static final int FACTORS = 13;
+    private static final int CHANNELS = 256;
+    private static final long WINDOW = 500_000_000;
+
+    /**
+     * Counts.
+     *
+     * @param config the teacher's
+     * @param tokens of the text
+     * @param anchorChosen whether an anchor is looked for
+     * @return the cost
+     */
+    public static CalibrationCost of(DecoderConfig config, long tokens, boolean anchorChosen) {
+        long n = config.hiddenSize();
+        long mlp = 3 * n * config.intermediateSize();
+        long attention = n * config.headDimension() * (2L * config.heads() + 2L * config.keyValueHeads());
+        long stored = config.dtype().bytes();
+        long part = Math.min(tokens, CalibrationText.PART);
+        long held = Math.min(tokens / CalibrationText.SHARE, CalibrationText.MOST_HELD_OUT);
+        long matrix = Math.max(config.intermediateSize(), n) * n;
+        long table = config.vocabSize() * n * stored;
+        double trial = anchorChosen ? Calibration.trialShare(config, tokens) : 0;
+        double steps = 1 + trial;
+        int norms = CalibratedMapping.norms(config).size();
+        double layers = config.layers() * (2.0 * 2 * (mlp + attention));
+        return new CalibrationCost(
+                2 * tokens * n * Float.BYTES,
+                Math.max(table, Math.max(mlp, attention) * (stored + Float.BYTES) + 3 * matrix * Float.BYTES + n * n * Float.BYTES),
+                part * (3L * config.intermediateSize() + 6 * n) * Float.BYTES,
+                4 * n * n * Double.BYTES + (3 * part + 2 * held) * n * Float.BYTES + 2L * 512 * n * Double.BYTES,
+                norms * n * n * Float.BYTES,
+                steps * tokens * layers,
+                norms * (1 + trial) * (3.0 * n * n * tokens + FACTORS * (n * n * n / 3.0 + 2.0 * n * n * CHANNELS) + 2.0 * n * n * n));
+    }
+
+    /**
+     * All that memory holds.
+     *
+     * @param spilled whether the streams are on disk
+     * @return bytes at most at a time
+     */
+    public long memoryBytes(boolean spilled) {
+        return (spilled ? 0 : streamBytes) + Math.max(weightBytes + activationBytes, equationBytes + activationBytes);
+    }
+
+    /**
+     * How long it takes, by the rates of this machine at such shapes, which are measured.
+     *
+     * @param config the teacher's
+     * @param device where it would be computed
+     * @return seconds
+     */
+    public double seconds(DecoderConfig config, Device device) {
+        int width = Math.min(2048, config.hiddenSize());
+        return singleOperations / singleRate(width, device) + doubleOperations / doubleRate(width);
+    }
+
+    private static double singleRate(int width, Device device) {
+        return Autograd.withoutRecording(() -> {
+            try (var _ = Scope.open(device)) {
+                Tensor x = Tensor.uniform(1, 0, 1024, width);
+                Tensor w = Tensor.uniform(1, 1, width, width);
+                return 2.0 * 1024 * width * width * timesASecond(() -> {
+                    try (var _ = Scope.open(device)) {
+                        x.linear(w);
+                    }
+                });
+            }
+        });
+    }
+
+    private static double doubleRate(int width) {
+        var y = new float[512 * width];
+        try (var workers = Workers.likeKernels()) {
+            var regression = new NormRegression(width, workers);
+            return 3.0 * width * width * 512 * timesASecond(() -> regression.add(y, y, false));
+        }
+    }
+
+    /** The best of some windows: compiled code comes after a while. */
+    private static double timesASecond(Runnable work) {
+        double best = 0;
+        for (int window = 0; window < 4; window++) {
+            long start = System.nanoTime();
+            long passed;
+            int count = 0;
+            do {
+                work.run();
+                count++;
+                passed = System.nanoTime() - start;
+            } while (passed < WINDOW);
+            best = Math.max(best, count * 1e9 / passed);
+        }
+        return best;
+    }
+}
