@@ -36,6 +36,31 @@ class CalibratedConvertTest {
     }
 
     @Test
+    void anEndSignalKeepsWhatIsMeasuredAndResumeGoesOnFromThere() throws IOException {
+        assertThat(ProgramRun.of("pretrain", "--random", "--tokenizer", Fixtures.path("tokenizer"), "--hidden-size", 16, "--heads", 2, "--layers", 60,
+                "--intermediate-size", 16, "--dtype", "f32", "--output", directory.resolve("orion")).code()).isZero();
+        Path text = TinyTeacher.text(directory.resolve("text.txt"));
+        Path output = directory.resolve("llama");
+        Path calibration = directory.resolve("llama.calibration");
+        Object[] settings = {"convert", "--source", directory.resolve("orion"), "--output", output, "--mapping", "calibrated", "--calibration", text,
+            "--calibration-tokens", 1024};
+        try (var run = ChildProgram.start(directory.resolve("errors.log"), settings)) {
+            while (run.isAlive() && !Files.exists(calibration.resolve("model.layers.1.input_layernorm.correction.safetensors"))) {
+                Thread.onSpinWait();
+            }
+            run.terminate();
+            assertThat(run.join()).as("128 + SIGTERM: " + run.remarks()).isEqualTo(143);
+            assertThat(run.remarks()).contains("stopped; what has been measured is in " + calibration);
+        }
+        assertThat(ProgramRun.of(settings).errorLines()).last().asString().contains("holds an unfinished calibration", "--resume", "--overwrite");
+        ProgramRun resumed = ProgramRun.of(Stream.concat(Stream.of(settings), Stream.of("--resume")).toArray());
+        assertThat(resumed.code()).as(resumed.err()).isZero();
+        assertThat(resumed.err()).contains("model.norm: ridge").doesNotContain("model.layers.0.input_layernorm: ridge");
+        assertThat(output).isDirectory();
+        assertThat(calibration).doesNotExist();
+    }
+
+    @Test
     void badUseIsTold() {
         TinyTeacher.write(directory.resolve("orion"));
         Path text = TinyTeacher.text(directory.resolve("text.txt"));

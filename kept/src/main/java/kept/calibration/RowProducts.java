@@ -9,7 +9,7 @@ package kept.calibration;
  */
 final class RowProducts {
     /** Rows of the summed index whose coefficients are packed at a time. */
-    private static final int DEPTH = 64;
+    private static final int DEPTH = 128;
     /** Rows of the summed index that one pass over two rows of the result takes. */
     private static final int STEP = 4;
 
