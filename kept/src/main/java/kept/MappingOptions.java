@@ -8,7 +8,6 @@ import kept.calibration.CalibrationOptions;
 import kept.mapping.CalibratedMapping;
 import kept.mapping.Mapping;
 import kept.model.DecoderConfig;
-import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -20,12 +19,13 @@ final class MappingOptions {
     private CommandSpec program;
 
     @Option(names = "--mapping", paramLabel = "NAME", defaultValue = "opm", order = 6,
-            description = "How to map: opm (default), exact: with attention_bias, mlp_bias and one more layer; or calibrated: measured on a text, without any of these.")
+            description = "How to map: opm (default), exact: with attention_bias, mlp_bias and one more layer; or calibrated:"
+                    + " measured on a text, without any of these.")
     private String mapping;
 
     @Option(names = "--calibration", paramLabel = "FILE", arity = "1..*", order = 6,
-            description = "The text that calibrated measures on: .txt, .jsonl, .gz or .zip of these, or folders. It need not be large, but of all kinds"
-                    + " that matter.")
+            description = "The text that calibrated measures on: .txt, .jsonl, .gz or .zip of these, or folders. It need not be large, but of all"
+                    + " kinds that matter.")
     private List<Path> calibration = List.of();
 
     @Option(names = "--calibration-tokens", paramLabel = "N", defaultValue = "65536", order = 6,

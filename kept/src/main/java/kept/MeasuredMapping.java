@@ -25,8 +25,8 @@ import kept.tensor.Device;
 import kept.tokenizer.Tokenizer;
 
 /**
- * From a mapping's name, a teacher's directory and a text to all that makes a student: the table, and the tensors its rows are made of. What has to be
- * measured first is measured into a directory, where a run that was ended goes on.
+ * From a mapping's name, a teacher's directory and a text to all that makes a student: the table, and the tensors its rows are made of. What has
+ * to be measured first is measured into a directory, where a run that was ended goes on.
  */
 final class MeasuredMapping {
     /** Sequences are drawn from a text so many times as long as what is measured on, where there is as much. */
@@ -178,7 +178,8 @@ final class MeasuredMapping {
             for (Path file : files) {
                 String name = file.getFileName().toString();
                 if (!name.endsWith(TENSORS) && !name.equals(SETTINGS) && !name.endsWith(".tmp")) {
-                    throw new ProgramException("[calibration] %s holds %s, which is not a calibration's, so it is not removed".formatted(directory, name));
+                    throw new ProgramException("[calibration] %s holds %s, which is not a calibration's, so it is not removed"
+                            .formatted(directory, name));
                 }
             }
             for (Path file : files) {

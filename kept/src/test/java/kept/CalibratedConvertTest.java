@@ -37,7 +37,7 @@ class CalibratedConvertTest {
 
     @Test
     void anEndSignalKeepsWhatIsMeasuredAndResumeGoesOnFromThere() throws IOException {
-        assertThat(ProgramRun.of("pretrain", "--random", "--tokenizer", Fixtures.path("tokenizer"), "--hidden-size", 16, "--heads", 2, "--layers", 60,
+        assertThat(ProgramRun.of("pretrain", "--random", "--tokenizer", Fixtures.path("tokenizer"), "--hidden-size", 16, "--heads", 2, "--layers", 20,
                 "--intermediate-size", 16, "--dtype", "f32", "--output", directory.resolve("orion")).code()).isZero();
         Path text = TinyTeacher.text(directory.resolve("text.txt"));
         Path output = directory.resolve("llama");

@@ -16,8 +16,8 @@ import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /**
- * Measures what {@link CalibratedMapping} needs: norm by norm, each on a student in which everything before it is already mapped. What has been measured
- * is on disk, so that a calibration goes on after it was killed; the result has the same bits, for any number of threads.
+ * Measures what {@link CalibratedMapping} needs: norm by norm, each on a student in which everything before it is already mapped. What has been
+ * measured is on disk, so that a calibration goes on after it was killed; the result has the same bits, for any number of threads.
  */
 public final class Calibration {
     /** Among these an anchor is chosen. */
@@ -72,7 +72,7 @@ public final class Calibration {
     public static void requireTokens(DecoderConfig config, long tokens) {
         long needed = CalibrationText.tokensNeeded(config);
         if (tokens < needed) {
-            throw new CalibrationException("[calibration] %,d tokens are too few for width %d, which needs at least %,d (better 65536); give more text"
+            throw new CalibrationException("[calibration] %,d tokens are too few for width %d, which needs at least %,d, better 65,536; give more"
                     .formatted(tokens, config.hiddenSize(), needed));
         }
     }

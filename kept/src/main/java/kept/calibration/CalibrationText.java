@@ -6,7 +6,8 @@ import java.util.List;
 import kept.model.DecoderConfig;
 
 /**
- * The tokens of a calibration, in parts of whole sequences that fit memory together. The last parts are held out: ridge and anchor are chosen on them.
+ * The tokens of a calibration, in parts of whole sequences that fit memory together. The last parts are held out: ridge and anchor are chosen on
+ * them.
  *
  * @param parts ids, {@code [sequences][length]} each
  * @param heldOut how many of the parts at the end are held out, at least 1

@@ -3,8 +3,8 @@ package kept.calibration;
 import java.util.Arrays;
 
 /**
- * The factor of a symmetric positive definite matrix, {@code G = U^T U} with U upper triangular, and the solution of {@code G X = B} with it, in double
- * precision and in blocks of rows. The bits do not depend on the number of threads.
+ * The factor of a symmetric positive definite matrix, {@code G = U^T U} with U upper triangular, and the solution of {@code G X = B} with it, in
+ * double precision and in blocks of rows. The bits do not depend on the number of threads.
  */
 final class Cholesky {
     private static final int BLOCK = 64;

@@ -84,7 +84,8 @@ final class LayerWalk implements AutoCloseable {
     }
 
     private static Tensor ids(int[]... sequences) {
-        return Tensor.of(IntStream.range(0, sequences.length).flatMap(i -> IntStream.of(sequences[i])).toArray(), sequences.length, sequences[0].length);
+        int[] all = IntStream.range(0, sequences.length).flatMap(i -> IntStream.of(sequences[i])).toArray();
+        return Tensor.of(all, sequences.length, sequences[0].length);
     }
 
     /** The root mean square of the embeddings of the text, centred; the mean over tokens. */

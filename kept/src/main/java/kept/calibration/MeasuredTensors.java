@@ -20,8 +20,8 @@ import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /**
- * A directory of what calibration has measured, a file for each tensor, which appears whole or not at all: a calibration that was killed goes on behind
- * the last one.
+ * A directory of what calibration has measured, a file for each tensor, which appears whole or not at all: a calibration that was killed goes on
+ * behind the last one.
  */
 public final class MeasuredTensors implements Weights {
     private static final String SETTINGS = "calibration.json";
@@ -102,7 +102,8 @@ public final class MeasuredTensors implements Weights {
         }
         try (var file = SafetensorsFile.open(file(name))) {
             if (!file.contains(name) || !file.entry(name).shape().equals(shape)) {
-                throw new CalibrationException("[calibration] %s does not hold '%s' %s; remove it and calibrate again".formatted(file(name), name, shape));
+                throw new CalibrationException("[calibration] %s does not hold '%s' %s; remove it and calibrate again"
+                        .formatted(file(name), name, shape));
             }
             return Tensor.from(file.data(name), DType.F32, shape);
         }

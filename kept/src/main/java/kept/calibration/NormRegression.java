@@ -108,7 +108,7 @@ final class NormRegression {
         heldOut.forEach(rows -> accumulate(rows.y, rows.d));
         Cholesky factor = Cholesky.of(gram, shift(chosen), workers);
         if (factor == null) {
-            throw new CalibrationException("[calibration] the least squares of a norm cannot be solved with ridge %s; give more text, or a larger --ridge"
+            throw new CalibrationException("[calibration] a norm's least squares cannot be solved with ridge %s; give more text or a larger --ridge"
                     .formatted(chosen));
         }
         factor.solve(cross);

@@ -65,7 +65,8 @@ interface Streams extends AutoCloseable {
     static Streams spilled(Path directory) {
         try {
             Path file = Files.createTempFile(directory, "kept-streams", ".f32");
-            return new FileStreams(file, FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.DELETE_ON_CLOSE));
+            return new FileStreams(file,
+                    FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.DELETE_ON_CLOSE));
         } catch (IOException e) {
             throw new CalibrationException("[calibration] streams cannot be spilled to %s: %s".formatted(directory, AtomicFiles.reason(e)), e);
         }

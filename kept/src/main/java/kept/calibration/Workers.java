@@ -4,7 +4,10 @@ import java.util.concurrent.ForkJoinPool;
 import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 
-/** Threads for work in double precision, which no tensor holds: as many as kernels have. Tasks write different places, so it does not matter who does which. */
+/**
+ * Threads for work in double precision, which no tensor holds: as many as kernels have. Tasks write different places, so it does not matter who
+ * does it.
+ */
 final class Workers implements AutoCloseable {
     private final ForkJoinPool pool;
 

@@ -7,8 +7,8 @@ import kept.model.ModelTensor;
 import kept.tensor.Shape;
 
 /**
- * The mapping {@code calibrated}: no training, no biases, no added layer. The stream is centred, the embeddings carry a constant, and what reads a norm
- * is corrected by the best linear estimate of the LayerNorm's output from the RMSNorm's, measured on text (docs/kept.md derives it).
+ * The mapping {@code calibrated}: no training, no biases, no added layer. The stream is centred, the embeddings carry a constant, and what reads a
+ * norm is corrected by the best linear estimate of the LayerNorm's output from the RMSNorm's, measured on text (docs/kept.md derives it).
  */
 public final class CalibratedMapping {
     /** What users choose it by. */

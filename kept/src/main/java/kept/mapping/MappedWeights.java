@@ -44,7 +44,8 @@ public final class MappedWeights implements Weights {
             List<Tensor> sources = row.sources().stream().map(tensor -> source.get(tensor, shapes.get(tensor))).toList();
             DType first = sources.isEmpty() ? defaultType : sources.getFirst().dtype();
             Transform transform = row.transform();
-            Tensor target = transform.apply(transform.isVerbatim() ? sources : sources.stream().map(tensor -> tensor.cast(DType.F32)).toList(), shape);
+            List<Tensor> inputs = transform.isVerbatim() ? sources : sources.stream().map(tensor -> tensor.cast(DType.F32)).toList();
+            Tensor target = transform.apply(inputs, shape);
             return scope.keep(target.cast(dtype == null ? first : dtype));
         }
     }

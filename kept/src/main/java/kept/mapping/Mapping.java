@@ -99,7 +99,8 @@ public record Mapping(String name, DecoderConfig source, DecoderConfig target, L
             case CalibratedMapping.NAME -> CalibratedMapping.of(source);
             case "centred" -> Baselines.centred(source);
             default -> throw new MappingException(
-                    "[mapping] there is no mapping '%s'; there are opm, exact and calibrated, and to compare with them ones, centred".formatted(name));
+                    "[mapping] there is no mapping '%s'; there are opm, exact and calibrated, and to compare with them ones, centred"
+                            .formatted(name));
         };
     }
 
