@@ -89,7 +89,7 @@ final class MeasuredMapping {
             int length = Math.min(LENGTH, table.source().maxPositions());
             try (var packed = PackedTokens.of(corpus, tokenizer, options.tokens() * TEXT_SHARE)) {
                 program.err().println("calibration: " + packed.description());
-                return measure(checkpoint, corpus, sequences(packed, length, options.tokens()), device, interruption);
+                return measure(checkpoint, corpus.description(), sequences(packed, length, options.tokens()), device, interruption);
             }
         }
     }
@@ -105,11 +105,21 @@ final class MeasuredMapping {
         return sequences;
     }
 
-    private Weights measure(Checkpoint checkpoint, Corpus corpus, int[][] sequences, Device device, Interruption interruption) {
+    /**
+     * Measures on chosen sequences, such as those that are left of a text whose beginning is held out.
+     *
+     * @param checkpoint the teacher's weights
+     * @param text what the sequences are from, in words
+     * @param sequences ids of equal length, in an order of chance
+     * @param device where to compute
+     * @param interruption ends it when the user wants that; what has been measured is kept
+     * @return the measured tensors
+     */
+    Weights measure(Checkpoint checkpoint, String text, int[][] sequences, Device device, Interruption interruption) {
         var calibration = new Calibration(table, new CheckpointWeights(checkpoint), sequences, options.calibration(), device);
         Map<String, String> settings = new LinkedHashMap<>(options.inWords());
         settings.put("teacher", table.source().toString());
-        settings.put("text", corpus.description());
+        settings.put("text", text);
         settings.put("sequences", Integer.toString(Arrays.deepHashCode(sequences)));
         MeasuredTensors measured = MeasuredTensors.open(directory, settings);
         try (var progress = new CountedProgress("calibrate", calibration.work(), program.err())) {
@@ -170,7 +180,7 @@ final class MeasuredMapping {
 
     /** Removes what has been measured, and nothing else. */
     void discard() {
-        if (!Files.exists(directory)) {
+        if (!options.isCalibrated() || !Files.exists(directory)) {
             return;
         }
         try (Stream<Path> content = Files.list(directory)) {
