@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
+import kept.calibration.Calibration;
 import kept.checkpoint.AtomicFiles;
 import kept.checkpoint.Checkpoint;
 import kept.demo.JdkSources;
@@ -13,23 +14,18 @@ import kept.distill.Corpus;
 import kept.distill.PackedTokens;
 import kept.distill.TextEvaluation;
 import kept.distill.TokenScores;
-import kept.mapping.MappedWeights;
+import kept.mapping.CalibratedMapping;
 import kept.mapping.Mapping;
 import kept.mapping.NormProbe;
 import kept.mapping.NormStatistics;
-import kept.mapping.TensorMapping;
 import kept.model.CheckpointWeights;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
 import kept.model.OrionModel;
-import kept.model.Weights;
 import kept.report.ComparedStudent;
 import kept.report.Comparison;
 import kept.report.ComparisonReport;
-import kept.report.MappingCost;
-import kept.tensor.DType;
 import kept.tensor.Device;
-import kept.tensor.Scope;
 import kept.tokenizer.Tokenizer;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -62,9 +58,23 @@ public final class Compare extends Program {
     @ArgGroup(multiplicity = "1", order = 1)
     private Source source;
 
-    @Option(names = "--mappings", paramLabel = "NAMES", split = ",", defaultValue = "ones,opm,centred", order = 2,
-            description = "Mappings, with commas between them (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--mappings", paramLabel = "NAMES", split = ",", defaultValue = "ones,opm,channel,calibrated,exact", order = 2,
+            description = "Mappings, with commas between them: opm, exact, calibrated or, with an anchor, calibrated:0.25; to compare with them ones"
+                    + " (norms set to one), centred (OPM of a stream without means), channel (the best weight of each channel, measured)"
+                    + " (default: ${DEFAULT-VALUE}).")
     private List<String> mappings;
+
+    @Option(names = "--calibration", paramLabel = "FILE", arity = "1..*", order = 2,
+            description = "The text that channel and calibrated measure on: .txt, .jsonl, .gz or .zip of these, or folders.")
+    private List<Path> calibration = List.of();
+
+    @Option(names = "--calibration-tokens", paramLabel = "N", defaultValue = "65536", order = 2,
+            description = "Tokens to measure on (default: ${DEFAULT-VALUE}).")
+    private long calibrationTokens;
+
+    @Option(names = "--seed", paramLabel = "N", defaultValue = "0", order = 2,
+            description = "Which sequences of the text are measured on (default: ${DEFAULT-VALUE}).")
+    private long seed;
 
     @Option(names = "--student", paramLabel = "NAME=DIR", order = 3,
             description = "A finished student to compare too, such as a distilled one, by a name for the table; may be given several times.")
@@ -80,7 +90,7 @@ public final class Compare extends Program {
     private List<String> texts = List.of();
 
     @Option(names = "--jdk-sources", order = 6,
-            description = "Judge on held-out prose and code of the running JDK's sources, and calibrate on the rest of the prose.")
+            description = "Judge on held-out prose and code of the running JDK's sources, and measure on the rest of the prose unless told otherwise.")
     private boolean jdkSources;
 
     @Option(names = "--field", paramLabel = "NAME", defaultValue = "text", order = 7,
@@ -130,21 +140,27 @@ public final class Compare extends Program {
     private void compare(Path directory) {
         SequencedMap<String, Corpus> domains = domains();
         DecoderConfig config = DecoderConfig.read(directory);
-        SequencedMap<String, Mapping> tables = new LinkedHashMap<>();
-        mappings.forEach(name -> tables.put(name, Mapping.named(name, config)));
-        tables.values().forEach(Mapping::requireComplete);
+        List<Mapping> tables = mappings.stream().map(name -> MappedStudents.table(name, config)).toList();
+        boolean isMeasured = tables.stream().anyMatch(table -> !table.measured().isEmpty());
+        Corpus measuredOn = isMeasured ? measuredText() : null;
+        if (tables.stream().anyMatch(table -> table.name().equals(CalibratedMapping.NAME))) {
+            Calibration.requireTokens(config, calibrationTokens);
+        }
         Device target = device.open();
         try (Tokenizer tokenizer = Tokenizer.load(directory);
-                Checkpoint checkpoint = Checkpoint.open(directory)) {
+                Checkpoint checkpoint = Checkpoint.open(directory);
+                var made = new MappedStudents(this, checkpoint, config, target)) {
             CheckpointWeights.requireTensors(checkpoint, config);
             tokenizer.requireVocabulary(config.vocabSize());
             int length = length(config);
             List<TextEvaluation> evaluations = new ArrayList<>();
             domains.forEach((name, text) -> evaluations.add(evaluation(name, text, tokenizer, length)));
             tell(target);
-            Weights weights = new CheckpointWeights(checkpoint);
-            List<MappingCost> costs = tables.values().stream().map(mapping -> cost(mapping, weights, target)).toList();
-            try (var teacher = (OrionModel) Decoder.create(config, weights, target)) {
+            int[][] sequences = isMeasured
+                    ? MeasuredMapping.sequences(measuredOn, tokenizer, config.maxPositions(), calibrationTokens, seed, err())
+                    : new int[0][];
+            List<MappedStudents.Student> mapped = mappings.stream().map(name -> made.make(name, sequences)).toList();
+            try (var teacher = (OrionModel) Decoder.create(config, new CheckpointWeights(checkpoint), target)) {
                 SequencedMap<String, List<NormStatistics>> norms = new LinkedHashMap<>();
                 evaluations.forEach(evaluation -> norms.put(evaluation.name(), norms(teacher, evaluation)));
                 List<ComparedStudent> compared = new ArrayList<>();
@@ -154,12 +170,24 @@ public final class Compare extends Program {
                                 Decoder.create(config, new CheckpointWeights(checkpoint, dtype.dtype()), target), evaluations));
                     }
                 }
-                tables.forEach((name, mapping) -> dtypes.forEach(dtype -> compared.add(judged(name, dtype.toString(), teacher,
-                        Decoder.create(mapping.target(), new MappedWeights(mapping, weights, dtype.dtype()), target), evaluations))));
+                mapped.forEach(student -> dtypes.forEach(dtype -> compared.add(
+                        judged(student.name(), dtype.toString(), teacher, student.model(dtype.dtype(), target), evaluations))));
                 students.forEach((name, student) -> compared.add(judged(name, "", teacher, LoadedModel.load(student, null, target), evaluations)));
-                show(directory, new Comparison(compared, costs, norms));
+                show(directory, new Comparison(compared, mapped.stream().map(MappedStudents.Student::cost).toList(), norms));
             }
         }
+    }
+
+    private Corpus measuredText() {
+        OptimizerOptions.requireAtLeastOne("--calibration-tokens", calibrationTokens);
+        if (!calibration.isEmpty()) {
+            return Corpus.of(calibration, field);
+        }
+        if (jdkSources || source.demo) {
+            JdkSources sources = JdkSources.find();
+            return sources.prose().training(sources.heldOutFraction());
+        }
+        throw new ParameterException(spec().commandLine(), "channel and calibrated measure on a text: name one with --calibration FILE...");
     }
 
     private SequencedMap<String, Corpus> domains() {
@@ -196,22 +224,6 @@ public final class Compare extends Program {
         try (PackedTokens packed = PackedTokens.of(text, tokenizer, tokens + length + 1)) {
             return TextEvaluation.of(name, packed, length, tokens);
         }
-    }
-
-    /** What a mapping takes when its tensors pass one by one, as in a conversion. */
-    private static MappingCost cost(Mapping mapping, Weights weights, Device target) {
-        long before = target.memoryUsage().inUse();
-        target.backend().resetPeakMemory();
-        long start = System.nanoTime();
-        var mapped = new MappedWeights(mapping, weights, DType.F32);
-        for (TensorMapping row : mapping.rows()) {
-            try (var _ = Scope.open(target)) {
-                mapped.get(row.target(), row.shape());
-            }
-        }
-        double seconds = (System.nanoTime() - start) / 1e9;
-        return new MappingCost(mapping.name(), seconds, target.memoryUsage().peakInUse() - before,
-                mapping.rows().stream().mapToLong(row -> row.shape().elementCount()).sum());
     }
 
     private static List<NormStatistics> norms(OrionModel teacher, TextEvaluation evaluation) {

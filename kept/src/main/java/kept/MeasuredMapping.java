@@ -1,6 +1,7 @@
 package kept;
 
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -86,23 +87,34 @@ final class MeasuredMapping {
         try (Tokenizer tokenizer = Tokenizer.load(teacher)) {
             tokenizer.requireVocabulary(table.source().vocabSize());
             Calibration.requireTokens(table.source(), options.tokens());
-            int length = Math.min(LENGTH, table.source().maxPositions());
-            try (var packed = PackedTokens.of(corpus, tokenizer, options.tokens() * TEXT_SHARE)) {
-                program.err().println("calibration: " + packed.description());
-                return measure(checkpoint, corpus.description(), sequences(packed, length, options.tokens()), device, interruption);
-            }
+            int[][] sequences = sequences(corpus, tokenizer, table.source().maxPositions(), options.tokens(), 0, program.err());
+            return measure(checkpoint, corpus.description(), sequences, device, interruption);
         }
     }
 
-    /** Sequences from all over the text, each at most once. */
-    private static int[][] sequences(PackedTokens packed, int length, long tokens) {
-        var drawn = new PackedSequences(packed, length, 0, 0);
-        int count = (int) Math.min(Math.ceilDiv(tokens, length), drawn.count());
-        var sequences = new int[count][];
-        for (int i = 0; i < count; i++) {
-            sequences[i] = drawn.next(1);
+    /**
+     * Draws what is measured on: sequences from all over a text, each at most once.
+     *
+     * @param corpus the text
+     * @param tokenizer the model's
+     * @param positions the model's longest sequence
+     * @param tokens how many are wanted, at most
+     * @param seed which order of chance
+     * @param remarks is told what the text is
+     * @return ids, {@code [sequences][length]}
+     */
+    static int[][] sequences(Corpus corpus, Tokenizer tokenizer, int positions, long tokens, long seed, PrintWriter remarks) {
+        int length = Math.min(LENGTH, positions);
+        try (var packed = PackedTokens.of(corpus, tokenizer, tokens * TEXT_SHARE)) {
+            remarks.println("calibration: " + packed.description());
+            var drawn = new PackedSequences(packed, length, 0, seed);
+            int count = (int) Math.min(Math.ceilDiv(tokens, length), drawn.count());
+            var sequences = new int[count][];
+            for (int i = 0; i < count; i++) {
+                sequences[i] = drawn.next(1);
+            }
+            return sequences;
         }
-        return sequences;
     }
 
     /**

@@ -107,7 +107,42 @@ class CompareTest {
     }
 
     @Test
+    void whatIsMeasuredComesNearerAndTheExactOneIsThere() throws IOException {
+        giveNormsWeightsAndBiases();
+        ProgramRun run = compare("--mappings", "opm,channel,calibrated:0,calibrated:0.25,exact", "--dtype", "f32", "--calibration", text,
+                "--calibration-tokens", 2048);
+        assertThat(run.code()).as(run.err()).isZero();
+        JsonNode result = JSON.readTree(json.toFile());
+        assertThat(kl(result, "channel", "f32")).isLessThan(kl(result, "opm", "f32"));
+        assertThat(kl(result, "calibrated:0", "f32")).isLessThan(0.5 * kl(result, "channel", "f32"));
+        assertThat(kl(result, "calibrated:0.25", "f32")).isNotEqualTo(kl(result, "calibrated:0", "f32"));
+        assertThat(kl(result, "exact", "f32")).isLessThan(1e-6);
+    }
+
+    @Test
+    void theCalibratedStudentIsTheOneThatIsConverted() throws IOException {
+        giveNormsWeightsAndBiases();
+        Path student = directory.resolve("llama");
+        ProgramRun converted = ProgramRun.of("convert", "--source", teacher, "--output", student, "--mapping", "calibrated", "--calibration", text,
+                "--calibration-tokens", 2048, "--dtype", "f32");
+        assertThat(converted.code()).as(converted.err()).isZero();
+        Object[] common = {"--mappings", "calibrated", "--dtype", "f32", "--calibration", text, "--calibration-tokens", 2048};
+        assertThat(compare(Stream.of(common, new Object[] {"--student", "file=" + student}).flatMap(Stream::of).toArray()).code()).isZero();
+        JsonNode result = JSON.readTree(json.toFile());
+        assertThat(student(result, "calibrated", "f32")).isEqualTo(student(result, "file", ""));
+        assertThat(compare(Stream.of(common, new Object[] {"--seed", 1}).flatMap(Stream::of).toArray()).code()).isZero();
+        assertThat(student(JSON.readTree(json.toFile()), "calibrated", "f32")).as("other sequences").isNotEqualTo(student(result, "file", ""));
+    }
+
+    @Test
     void wrongUseIsToldInOneLine() {
+        assertThat(compare("--mappings", "channel").code()).as("nothing to measure on").isEqualTo(2);
+        assertFails(compare("--mappings", "opm:0.5"), "'opm:0.5': only calibrated takes an anchor");
+        assertFails(compare("--mappings", "calibrated:much"), "'calibrated:much'", "a number of at least 0");
+        assertFails(compare("--mappings", "calibrated", "--calibration", text, "--calibration-tokens", 16), "too few");
+        assertFails(compare("--mappings", "channel", "--calibration", text, "--calibration-tokens", 0), "--calibration-tokens must be at least 1");
+        assertThat(ProgramRun.of("convert", "--source", teacher, "--output", directory.resolve("llama"), "--mapping", "channel").err())
+                .contains("there is no mapping 'channel'");
         assertThat(ProgramRun.of("compare", "--teacher", teacher, "--mappings", "opm").code()).as("no text").isEqualTo(2);
         assertThat(ProgramRun.of("compare", "--teacher", teacher, "--evaluate", "prose").code()).as("no name").isEqualTo(2);
         assertThat(ProgramRun.of("compare", "--evaluate", "a=" + text).code()).as("no teacher").isEqualTo(2);

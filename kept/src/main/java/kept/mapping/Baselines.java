@@ -1,13 +1,19 @@
 package kept.mapping;
 
+import java.util.ArrayList;
 import java.util.List;
 import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
+import kept.tensor.Shape;
+import kept.tensor.Tensor;
 
-/** Mappings to compare the others with: what OPM's weights are worth, and how much of what it loses is the mean. */
+/** Mappings to compare the others with: what OPM's weights are worth, how much of its loss is the mean, what text adds channel by channel. */
 final class Baselines {
+    private static final String CHANNEL = "channel";
     private static final String SCALE_LOST = "set to one, to see what a norm's weight is worth";
     private static final String MEAN_FREE = "no LayerNorm sees the mean of its input, so the stream may have none";
+
+    private static final String MEASURED = "E[z r] / E[r^2]: the best weight of the channel for what was measured";
 
     private Baselines() { }
 
@@ -41,6 +47,50 @@ final class Baselines {
             throw new MappingException("[mapping] centred needs a head of its own: config.json says tie_word_embeddings");
         }
         return new Mapping("centred", source, opm.target(), opm.rows().stream().map(Baselines::centred).toList(), opm.dropped());
+    }
+
+    /**
+     * OPM with weights that were measured: each RMSNorm is the nearest to its LayerNorm, channel by channel, on the teacher's own streams.
+     *
+     * @param source an Orion configuration
+     * @return the table, to be used with what {@link ChannelProbe} measures
+     * @throws MappingException if the source is not an Orion
+     */
+    static Mapping channel(DecoderConfig source) {
+        Mapping opm = Mapping.opm(source);
+        List<ModelTensor> measured = new ArrayList<>();
+        List<DroppedTensor> dropped = new ArrayList<>();
+        List<TensorMapping> rows = new ArrayList<>();
+        for (TensorMapping row : opm.rows()) {
+            if (row.transform() == Transform.NORM_WEIGHT) {
+                var weight = new ModelTensor(channelWeight(row.target().substring(0, row.target().length() - ".weight".length())), row.shape());
+                measured.add(weight);
+                rows.add(new TensorMapping(row.target(), row.shape(), List.of(weight.name()), new Measured(), MEASURED));
+                dropped.add(new DroppedTensor(row.target(), MEASURED));
+            } else {
+                rows.add(row);
+            }
+        }
+        dropped.addAll(opm.dropped());
+        return new Mapping(CHANNEL, source, opm.target(), rows, dropped, measured);
+    }
+
+    /** The name of a norm's measured weight. */
+    static String channelWeight(String norm) {
+        return norm + ".channel_weight";
+    }
+
+    /** A tensor as it was measured. */
+    private record Measured() implements Transform {
+        @Override
+        public String method() {
+            return "least squares";
+        }
+
+        @Override
+        public Tensor apply(List<Tensor> sources, Shape shape) {
+            return sources.getFirst();
+        }
     }
 
     private static TensorMapping centred(TensorMapping row) {

@@ -84,6 +84,17 @@ public record Mapping(String name, DecoderConfig source, DecoderConfig target, L
     }
 
     /**
+     * To compare with: OPM with weights that {@link ChannelProbe} measures, each RMSNorm the nearest to its LayerNorm channel by channel.
+     *
+     * @param source an Orion configuration
+     * @return the table
+     * @throws MappingException if the source is not an Orion
+     */
+    public static Mapping channel(DecoderConfig source) {
+        return Baselines.channel(source);
+    }
+
+    /**
      * The mapping of a name.
      *
      * @param name as users write it

@@ -1,0 +1,173 @@
+package kept;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import kept.calibration.Calibration;
+import kept.calibration.CalibrationOptions;
+import kept.calibration.MeasuredTensors;
+import kept.checkpoint.Checkpoint;
+import kept.mapping.CalibratedMapping;
+import kept.mapping.ChannelProbe;
+import kept.mapping.MappedWeights;
+import kept.mapping.Mapping;
+import kept.mapping.TensorMapping;
+import kept.model.CheckpointWeights;
+import kept.model.Decoder;
+import kept.model.DecoderConfig;
+import kept.model.OrionModel;
+import kept.model.Weights;
+import kept.report.MappingCost;
+import kept.tensor.DType;
+import kept.tensor.Device;
+import kept.tensor.Scope;
+import kept.tensor.Tensor;
+
+/**
+ * Students of one teacher by the names of mappings. What a mapping measures is measured here, on sequences that are given, and lies in a temporary
+ * directory until this is closed. A name may say which anchor the mapping {@code calibrated} is to have: {@code calibrated:0.25}.
+ */
+final class MappedStudents implements AutoCloseable {
+    private static final String CHANNEL = "channel";
+    private static final char SETTING = ':';
+
+    private final Program program;
+    private final Checkpoint checkpoint;
+    private final DecoderConfig config;
+    private final Device device;
+    private final Path directory;
+
+    /**
+     * A student in the making.
+     *
+     * @param name what the user has called the mapping
+     * @param mapping its table
+     * @param sources the tensors its rows are made of
+     * @param cost what it took
+     */
+    record Student(String name, Mapping mapping, Weights sources, MappingCost cost) {
+        /** Makes the student; the caller closes it. */
+        Decoder model(DType dtype, Device device) {
+            return Decoder.create(mapping.target(), new MappedWeights(mapping, sources, dtype), device);
+        }
+    }
+
+    /**
+     * Students of a teacher.
+     *
+     * @param program is told progress
+     * @param checkpoint the teacher's weights; stay open
+     * @param config its configuration
+     * @param device where to compute
+     */
+    MappedStudents(Program program, Checkpoint checkpoint, DecoderConfig config, Device device) {
+        this.program = program;
+        this.checkpoint = checkpoint;
+        this.config = config;
+        this.device = device;
+        try {
+            directory = Files.createTempDirectory("kept-measured");
+        } catch (IOException e) {
+            throw new ProgramException(
+                    "[calibration] no directory can be made in %s: %s".formatted(System.getProperty("java.io.tmpdir"), e.getMessage()), e);
+        }
+    }
+
+    /**
+     * The table of a name, with nothing measured.
+     *
+     * @param name a mapping's, with or without an anchor
+     * @param config the teacher's configuration
+     */
+    static Mapping table(String name, DecoderConfig config) {
+        int end = name.indexOf(SETTING);
+        Mapping table = name.equals(CHANNEL) ? Mapping.channel(config) : Mapping.named(end < 0 ? name : name.substring(0, end), config);
+        if (end >= 0 && !table.name().equals(CalibratedMapping.NAME)) {
+            throw new ProgramException("[compare] '%s': only %s takes an anchor".formatted(name, CalibratedMapping.NAME));
+        }
+        options(name);
+        table.requireComplete();
+        return table;
+    }
+
+    private static CalibrationOptions options(String name) {
+        int end = name.indexOf(SETTING);
+        try {
+            return new CalibrationOptions(end < 0 ? Double.NaN : Double.parseDouble(name.substring(end + 1)), Double.NaN, null);
+        } catch (IllegalArgumentException e) {
+            throw new ProgramException("[compare] '%s': behind the colon stands an anchor, a number of at least 0".formatted(name), e);
+        }
+    }
+
+    /**
+     * Measures what a mapping needs and computes each tensor once, one by one, as a conversion does.
+     *
+     * @param name the mapping's, with or without an anchor
+     * @param sequences what to measure on, {@code [sequences][length]}; not used by mappings that measure nothing
+     * @return the student and what it took
+     */
+    Student make(String name, int[]... sequences) {
+        Mapping table = table(name, config);
+        long before = device.memoryUsage().inUse();
+        device.backend().resetPeakMemory();
+        long start = System.nanoTime();
+        Weights sources = table.sources(new CheckpointWeights(checkpoint), measured(name, table, sequences));
+        var mapped = new MappedWeights(table, sources, DType.F32);
+        for (TensorMapping row : table.rows()) {
+            try (var _ = Scope.open(device)) {
+                mapped.get(row.target(), row.shape());
+            }
+        }
+        double seconds = (System.nanoTime() - start) / 1e9;
+        return new Student(name, table, sources, new MappingCost(name, seconds, device.memoryUsage().peakInUse() - before,
+                table.rows().stream().mapToLong(row -> row.shape().elementCount()).sum()));
+    }
+
+    private Weights measured(String name, Mapping table, int[]... sequences) {
+        if (table.measured().isEmpty()) {
+            return null;
+        }
+        return table.name().equals(CalibratedMapping.NAME) ? calibrated(name, table, sequences) : channels(sequences);
+    }
+
+    private Weights calibrated(String name, Mapping table, int[]... sequences) {
+        var calibration = new Calibration(table, new CheckpointWeights(checkpoint), sequences, options(name), device);
+        MeasuredTensors measured = MeasuredTensors.open(directory.resolve(name.replace(SETTING, '-')), Map.of("mapping", name));
+        try (var progress = new CountedProgress(name, calibration.work(), program.err())) {
+            var done = new long[1];
+            calibration.run(measured, tokens -> {
+                done[0] += tokens;
+                progress.show(done[0]);
+            }, _ -> { });
+        }
+        return measured;
+    }
+
+    private Weights channels(int[]... sequences) {
+        try (var teacher = (OrionModel) Decoder.create(config, new CheckpointWeights(checkpoint), device)) {
+            var probe = new ChannelProbe(teacher);
+            for (int[] sequence : sequences) {
+                try (var _ = Scope.open(device)) {
+                    probe.observe(Tensor.of(sequence, 1, sequence.length));
+                }
+            }
+            return probe.weights();
+        }
+    }
+
+    /** Deletes what was measured. */
+    @Override
+    public void close() {
+        try (Stream<Path> all = Files.walk(directory)) {
+            List<Path> paths = all.toList();
+            for (Path path : paths.reversed()) {
+                Files.delete(path);
+            }
+        } catch (IOException e) {
+            throw new ProgramException("[calibration] %s cannot be removed: %s".formatted(directory, e.getMessage()), e);
+        }
+    }
+}

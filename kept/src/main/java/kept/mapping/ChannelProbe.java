@@ -1,0 +1,115 @@
+package kept.mapping;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import kept.autograd.Autograd;
+import kept.model.OrionModel;
+import kept.model.StreamObserver;
+import kept.model.Weights;
+import kept.nn.Parameter;
+import kept.tensor.Scope;
+import kept.tensor.Tensor;
+
+/**
+ * Measures on text, for each LayerNorm of an Orion, the RMSNorm weight that is nearest to it channel by channel:
+ * {@code g'_i = E[z_i r_i] / E[r_i^2]}, where z is the LayerNorm's output and r the RMS-normalised input ((1) in docs/kept.md). The streams are the
+ * teacher's own; what the norms before have lost is not corrected.
+ */
+public final class ChannelProbe {
+    private final OrionModel model;
+    private final Map<String, Sums> sums = new LinkedHashMap<>();
+
+    /**
+     * A probe that has seen nothing yet.
+     *
+     * @param model the model to look at
+     */
+    public ChannelProbe(OrionModel model) {
+        this.model = model;
+    }
+
+    /**
+     * Runs the model on some text.
+     *
+     * @param ids {@code [batch, sequence]}, I32 or I64
+     */
+    public void observe(Tensor ids) {
+        StreamObserver observer = (norm, stream) -> sums.computeIfAbsent(norm, this::sumsOf).add(stream.toFloatArray());
+        Autograd.withoutRecording(() -> {
+            try (var _ = Scope.open(model.device())) {
+                model.hidden(ids, null, observer);
+            }
+            return null;
+        });
+    }
+
+    private Sums sumsOf(String norm) {
+        Map<String, Parameter> parameters = model.parameters();
+        return new Sums(parameters.get(norm + ".weight").value().toFloatArray(), parameters.get(norm + ".bias").value().toFloatArray(),
+                model.config().normEps());
+    }
+
+    /**
+     * What was measured, as the tensors that {@code channel} names.
+     *
+     * @return weights of the RMSNorms, F32
+     */
+    public Weights weights() {
+        Map<String, float[]> measured = new LinkedHashMap<>();
+        sums.forEach((norm, sum) -> measured.put(Baselines.channelWeight(norm), sum.weights()));
+        return (name, shape) -> Tensor.of(measured.get(name), shape.toArray());
+    }
+
+    /** The sums of one norm over tokens, in double precision. */
+    private static final class Sums {
+        private final float[] weight;
+        private final float[] bias;
+        private final double eps;
+        private final double[] products;
+        private final double[] squares;
+
+        Sums(float[] weight, float[] bias, double eps) {
+            this.weight = weight;
+            this.bias = bias;
+            this.eps = eps;
+            products = new double[weight.length];
+            squares = new double[weight.length];
+        }
+
+        /** Adds tokens, {@code [tokens, hidden]}. */
+        void add(float[] stream) {
+            for (int start = 0; start < stream.length; start += weight.length) {
+                add(stream, start);
+            }
+        }
+
+        private void add(float[] stream, int start) {
+            double sum = 0;
+            double square = 0;
+            for (int i = start; i < start + weight.length; i++) {
+                sum += stream[i];
+                square += (double) stream[i] * stream[i];
+            }
+            double mean = sum / weight.length;
+            double deviation = Math.sqrt(Math.max(0, square / weight.length - mean * mean) + eps);
+            double rms = Math.sqrt(square / weight.length + eps);
+            for (int i = 0; i < weight.length; i++) {
+                double z = weight[i] * (stream[start + i] - mean) / deviation + bias[i];
+                double r = stream[start + i] / rms;
+                products[i] += z * r;
+                squares[i] += r * r;
+            }
+        }
+
+        /** A channel that is always zero keeps the LayerNorm's weight. */
+        float[] weights() {
+            float[] weights = weight.clone();
+            for (int i = 0; i < weights.length; i++) {
+                if (squares[i] > 0) {
+                    weights[i] = (float) (products[i] / squares[i]);
+                }
+            }
+            return weights;
+        }
+    }
+}
