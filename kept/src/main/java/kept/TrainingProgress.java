@@ -60,7 +60,8 @@ final class TrainingProgress implements AutoCloseable {
         tokens = step.tokens();
         tokensPerSecond = tokensPerSecond == 0 ? speed : (1 - SMOOTHING) * tokensPerSecond + SMOOTHING * speed;
         String divergence = Double.isNaN(step.divergence()) ? "" : String.format(Locale.ROOT, "KL %.4f ", step.divergence());
-        String message = String.format(Locale.ROOT, "loss %.4f %s%s%.0f tokens/s", step.loss(), divergence, bar == null ? "" : heldOut, tokensPerSecond);
+        String message = String.format(
+                Locale.ROOT, "loss %.4f %s%s%.0f tokens/s", step.loss(), divergence, bar == null ? "" : heldOut, tokensPerSecond);
         if (bar != null) {
             bar.setExtraMessage(" " + message);
             bar.stepTo(step.step());

@@ -20,8 +20,9 @@ import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
 /**
- * A training run on disk: one safetensors file with the trained parameters, both moments of each, and in its metadata the step, the place in the data,
- * the results on held-out text and the settings. Written under a temporary name and renamed, so that a kill leaves the old state or the new one.
+ * A training run on disk: one safetensors file with the trained parameters, both moments of each, and in its metadata the step, the place in the
+ * data, the results on held-out text and the settings. Written under a temporary name and renamed, so that a kill leaves the old state or the new
+ * one.
  */
 final class TrainingState {
     private static final String FIRST_MOMENT = "adamw.first.";

@@ -36,8 +36,8 @@ class ReportPageTest {
     void withoutTrainingTellsOfTheMappingAlone() {
         var stages = new LinkedHashMap<String, Fidelity>();
         stages.put("mapped", new Fidelity(1000, 0.25, 1.5, 0.75, 7.875, 9.5));
-        String page = ReportPage.of(new RunReport(List.of(new DomainResult("text", stages)), List.of(), HeldOutCurve.EMPTY, List.of(), SampleReport.MAPPING,
-            new LinkedHashMap<>()));
+        String page = ReportPage.of(new RunReport(List.of(new DomainResult("text", stages)), List.of(), HeldOutCurve.EMPTY, List.of(),
+            SampleReport.MAPPING, new LinkedHashMap<>()));
         assertThat(text(page)).contains("Measured on held-out text, its mean KL divergence from the teacher is 0.250 nats per token on text.")
             .contains("75.00% top-1 agreement").doesNotContain("Steps as a table").doesNotContain("Norms as a table").doesNotContain("Provenance");
     }
