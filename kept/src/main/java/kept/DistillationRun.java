@@ -143,7 +143,8 @@ final class DistillationRun {
             LlamaDirectory.writeCompanions(
                     mapping.target(), storedType(mapping.target()), teacherDirectory, directory.directory(), settings.tokenizer());
             int length = options.sequenceLength();
-            long enough = options.steps() * options.tokensPerStep() + length + 1 + HeldOut.MOST_DURING + length + (domains.isEmpty() ? settings.evaluationTokens() + length : 0);
+            long judgedTokens = HeldOut.MOST_DURING + length + (domains.isEmpty() ? settings.evaluationTokens() + length : 0);
+            long enough = options.steps() * options.tokensPerStep() + length + 1 + judgedTokens;
             try (var packed = PackedTokens.of(text, tokenizer, enough)) {
                 long heldOut = domains.isEmpty() ? HeldOut.beginning(packed, length, settings.evaluationTokens()) : 0;
                 long during = HeldOut.during(packed, heldOut, length);
