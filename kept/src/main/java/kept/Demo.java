@@ -23,6 +23,9 @@ final class Demo implements AutoCloseable {
     /** The demo's settings where the user leaves them open. */
     static final OptimizerOptions.Defaults DEFAULTS = new OptimizerOptions.Defaults(256, 3e-4, 0);
 
+    /** The mappings whose students are judged beside the trained one. */
+    static final List<String> MAPPINGS = List.of("opm", "calibrated", "exact");
+
     private static final String RESOURCES = "/kept/demo/teacher/";
     private static final List<String> FILES = List.of("config.json", "model.safetensors", "provenance.json");
 

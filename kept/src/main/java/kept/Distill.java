@@ -83,10 +83,6 @@ public final class Distill extends Program {
             description = "The Llama checkpoint to make; appears whole or not at all (the demo's default: kept-demo).")
     private Path output;
 
-    @Option(names = "--mapping", paramLabel = "NAME", defaultValue = "opm", order = 6,
-            description = "Where the student starts: opm (default), or exact.")
-    private String mapping;
-
     @Option(names = "--tokens", paramLabel = "N", order = 7, description = "Tokens to distil on (default: 1000000; the demo's: 245760).")
     private Long tokens;
 
@@ -142,6 +138,9 @@ public final class Distill extends Program {
     private boolean overwrite;
 
     @Mixin
+    private MappingOptions mapping;
+
+    @Mixin
     private LlamaDirectory.TokenizerOptions tokenizer;
 
     @Mixin
@@ -171,7 +170,7 @@ public final class Distill extends Program {
                     run.plan(demo.teacher(), Demo.DEFAULTS, device);
                     return 0;
                 }
-                run.execute(demo.teacher(), demo.transferText(), demo.domains(), Demo.DEFAULTS, device);
+                run.execute(demo.teacher(), new DistillationRun.Texts(demo.transferText(), demo.domains(), Demo.MAPPINGS), Demo.DEFAULTS, device);
             }
             return 0;
         }
@@ -182,7 +181,7 @@ public final class Distill extends Program {
         Corpus corpus = Corpus.of(mode.source.corpus, field);
         List<DistillationRun.Domain> domains = new ArrayList<>();
         evaluate.forEach((name, file) -> domains.add(new DistillationRun.Domain(name, Corpus.of(List.of(file), field))));
-        run.execute(mode.source.teacher, corpus, domains, DEFAULTS, device);
+        run.execute(mode.source.teacher, new DistillationRun.Texts(corpus, domains, List.of()), DEFAULTS, device);
         return 0;
     }
 

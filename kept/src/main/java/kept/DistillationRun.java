@@ -6,7 +6,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.SequencedMap;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -17,7 +16,6 @@ import kept.distill.BestState;
 import kept.distill.Corpus;
 import kept.distill.CorpusException;
 import kept.distill.Distillation;
-import kept.distill.Fidelity;
 import kept.distill.PackedSequences;
 import kept.distill.PackedTokens;
 import kept.distill.ParameterSelection;
@@ -26,7 +24,6 @@ import kept.distill.StoredRounding;
 import kept.distill.TextEvaluation;
 import kept.distill.Trainer;
 import kept.distill.TrainingOptions;
-import kept.mapping.MappedWeights;
 import kept.mapping.Mapping;
 import kept.mapping.NormProbe;
 import kept.mapping.TensorMapping;
@@ -35,7 +32,6 @@ import kept.model.Decoder;
 import kept.model.DecoderConfig;
 import kept.model.OrionModel;
 import kept.model.Weights;
-import kept.report.DomainResult;
 import kept.report.ReportWriter;
 import kept.report.RunReport;
 import kept.tensor.DType;
@@ -69,8 +65,9 @@ final class DistillationRun {
      * @param overwrite whether to replace what is there
      * @param tokenizer what to write of the tokenizer
      */
-    record Settings(Path output, String mapping, long tokens, ParameterSelection train, DistillationObjective objective, long evaluationTokens,
-            Long evaluateEvery, int patience, DType dtype, long largestShard, boolean resume, boolean overwrite, TokenizerFiles.Options tokenizer) {}
+    record Settings(Path output, MappingOptions mapping, long tokens, ParameterSelection train, DistillationObjective objective,
+            long evaluationTokens, Long evaluateEvery, int patience, DType dtype, long largestShard, boolean resume, boolean overwrite,
+            TokenizerFiles.Options tokenizer) {}
 
     /**
      * Held-out text.
@@ -79,6 +76,15 @@ final class DistillationRun {
      * @param text documents that training does not see
      */
     record Domain(String name, Corpus text) {}
+
+    /**
+     * What is learnt from and what is judged on.
+     *
+     * @param transfer what the student learns from
+     * @param domains what it is judged on; empty for the beginning of the transfer text
+     * @param mappings those whose students are judged too, without training
+     */
+    record Texts(Corpus transfer, List<Domain> domains, List<String> mappings) {}
 
     DistillationRun(Program program, OptimizerOptions optimizer, Settings settings) {
         this.program = program;
@@ -91,7 +97,7 @@ final class DistillationRun {
      * to the teacher than that noise is only harmed (docs/kept.md).
      */
     private double learningRate() {
-        return switch (settings.mapping()) {
+        return switch (settings.mapping().name()) {
             case "calibrated" -> 1e-5;
             case "exact" -> 1e-6;
             default -> 3e-4;
@@ -105,10 +111,15 @@ final class DistillationRun {
     /** Tells what a run would take, and makes nothing. */
     void plan(Path teacherDirectory, OptimizerOptions.Defaults defaults, Program.DeviceOptions device) {
         DecoderConfig config = DecoderConfig.read(teacherDirectory);
-        Mapping mapping = Mapping.named(settings.mapping(), config);
+        var measurement = new MeasuredMapping(program, settings.mapping(), config, MeasuredMapping.directoryOf(settings.output()));
+        Mapping mapping = measurement.table();
         TrainingOptions options = training(defaults, config);
         Device target = device.open();
         program.tell(target);
+        if (settings.mapping().isCalibrated()) {
+            measurement.printPlan(target);
+            program.out().println();
+        }
         DistillationPlan plan = plan(teacherDirectory, mapping, options);
         plan.printMemory(MachineMemory.now(), program.out());
         plan.printTime(target, program.out());
@@ -120,14 +131,15 @@ final class DistillationRun {
     }
 
     /** Does all of it and prints the result; without domains, the beginning of the text is held out to judge on. */
-    void execute(Path teacherDirectory, Corpus text, List<Domain> domains, OptimizerOptions.Defaults defaults, Program.DeviceOptions device) {
+    void execute(Path teacherDirectory, Texts texts, OptimizerOptions.Defaults defaults, Program.DeviceOptions device) {
         DecoderConfig config = DecoderConfig.read(teacherDirectory);
-        Mapping mapping = Mapping.named(settings.mapping(), config);
-        mapping.requireComplete();
+        var measurement = new MeasuredMapping(program, settings.mapping(), config, MeasuredMapping.directoryOf(settings.output()));
+        Mapping mapping = measurement.table();
         TrainingOptions options = training(defaults, config);
         OptimizerOptions.requireAtLeastOne("--evaluation-tokens", settings.evaluationTokens());
         requireNotNegative("--evaluate-every", evaluateEvery(options));
         requireNotNegative("--patience", settings.patience());
+        requireNothingMeasured(measurement);
         Device target = device.open();
         if (target == Device.cpu()) {
             plan(teacherDirectory, mapping, options).requireRoom(MachineMemory.now(), program.err());
@@ -136,33 +148,60 @@ final class DistillationRun {
                 Tokenizer tokenizer = Tokenizer.load(teacherDirectory);
                 var directory = OutputDirectory.prepare(settings.output(), settings.overwrite() || settings.resume(), teacherDirectory);
                 var run = new TrainingRun(
-                        program, settings.output(), fingerprint(mapping, options, text, domains), settings.resume(), settings.overwrite())) {
+                        program, settings.output(), fingerprint(mapping, options, texts), resumesTraining(measurement), settings.overwrite())) {
             CheckpointWeights.requireTensors(checkpoint, config);
             tokenizer.requireVocabulary(config.vocabSize());
             // Before the training, so that a tokenizer that cannot be carried over does not cost it.
             LlamaDirectory.writeCompanions(
                     mapping.target(), storedType(mapping.target()), teacherDirectory, directory.directory(), settings.tokenizer());
             int length = options.sequenceLength();
-            long judgedTokens = HeldOut.MOST_DURING + length + (domains.isEmpty() ? settings.evaluationTokens() + length : 0);
-            long enough = options.steps() * options.tokensPerStep() + length + 1 + judgedTokens;
-            try (var packed = PackedTokens.of(text, tokenizer, enough)) {
-                long heldOut = domains.isEmpty() ? HeldOut.beginning(packed, length, settings.evaluationTokens()) : 0;
+            boolean noDomains = texts.domains().isEmpty();
+            long judgedTokens = HeldOut.MOST_DURING + length + (noDomains ? settings.evaluationTokens() + length : 0);
+            long learnt = Math.max(options.steps() * options.tokensPerStep(), settings.mapping().textTokens());
+            try (var packed = PackedTokens.of(texts.transfer(), tokenizer, judgedTokens + learnt + length + 1)) {
+                long heldOut = noDomains ? HeldOut.beginning(packed, length, settings.evaluationTokens()) : 0;
                 long during = HeldOut.during(packed, heldOut, length);
                 var judged = TextEvaluation.of("held-out", packed, heldOut, length, during);
                 var sequences = new PackedSequences(packed, heldOut + during, length, 1, optimizer.seed());
-                List<TextEvaluation> evaluations = domains.isEmpty()
+                List<TextEvaluation> evaluations = noDomains
                         ? List.of(TextEvaluation.of("corpus", packed, length, heldOut))
-                        : evaluations(domains, tokenizer, length);
+                        : evaluations(texts.domains(), tokenizer, length);
                 program.tell(target);
                 tell(packed, sequences, options);
-                Weights start = new MappedWeights(mapping, new CheckpointWeights(checkpoint), DType.F32);
-                try (var teacher = (OrionModel) Decoder.create(config, new CheckpointWeights(checkpoint), target);
-                        Decoder student = Decoder.create(mapping.target(), start, target)) {
-                    var best = new BestState(teacher, student, judged, storedType(mapping.target()), start, run.best());
-                    RunReport report = distill(new Models(teacher, student, best), evaluations, sequences, options, run, mapping);
-                    write(report, student, directory, run);
+                var starts = new StudentStart(program, teacherDirectory, checkpoint, packed, heldOut + during, target);
+                try (var teacher = (OrionModel) Decoder.create(config, new CheckpointWeights(checkpoint), target)) {
+                    long begun = System.nanoTime();
+                    Weights start = starts.weights(measurement, DType.F32);
+                    try (Decoder student = Decoder.create(mapping.target(), start, target)) {
+                        double seconds = (System.nanoTime() - begun) / 1e9;
+                        var best = new BestState(teacher, student, judged, storedType(mapping.target()), start, run.best());
+                        var models = new Models(teacher, student, best);
+                        var stages = new Stages(teacher, evaluations);
+                        long trained = trained(mapping).apply(student);
+                        judgeMapped(models, seconds, starts, texts.mappings(), stages);
+                        List<StepMetrics> steps = train(models, sequences, options, run, stages);
+                        RunReport report = report(models, evaluations, steps, stages, mapping, fingerprint(mapping, options, null), trained);
+                        write(report, student, directory, run);
+                        measurement.discard();
+                        tell(report, texts.mappings().isEmpty() ? null : stages.seconds());
+                    }
                 }
             }
+        }
+    }
+
+    /** Whether there is training to take up: a run that ended while it measured has none. */
+    private boolean resumesTraining(MeasuredMapping measurement) {
+        return settings.resume() && (TrainingRun.isBegun(settings.output()) || !measurement.isBegun());
+    }
+
+    private void requireNothingMeasured(MeasuredMapping measurement) {
+        if (!settings.resume() && measurement.isBegun()) {
+            if (!settings.overwrite()) {
+                throw new ProgramException("[calibration] %s holds an unfinished calibration; go on with --resume, or start over with --overwrite"
+                        .formatted(MeasuredMapping.directoryOf(settings.output())));
+            }
+            measurement.discard();
         }
     }
 
@@ -174,15 +213,25 @@ final class DistillationRun {
 
     private record Models(OrionModel teacher, Decoder student, BestState best) {}
 
-    private RunReport distill(Models models, List<TextEvaluation> evaluations, PackedSequences sequences, TrainingOptions options, TrainingRun run,
-            Mapping mapping) {
-        long trained = trained(mapping).apply(models.student());
-        var rounding = new StoredRounding(models.student(), storedType(mapping.target()));
+    /** Judges the student where it starts, and the students of other mappings beside it. */
+    private void judgeMapped(Models models, double seconds, StudentStart starts, List<String> mappings, Stages stages) {
+        DType stored = storedType(models.student().config());
+        var rounding = new StoredRounding(models.student(), stored);
         rounding.roundFrozen();
-        var probe = new NormProbe(models.teacher());
-        evaluations.forEach(evaluation -> evaluation.forEachInput(models.teacher().device(), probe::observe));
-        Map<String, SequencedMap<String, Fidelity>> stages = new LinkedHashMap<>();
-        rounding.during(() -> judge(MAPPED, models, evaluations, stages));
+        String own = settings.mapping().name();
+        if (!mappings.contains(own)) {
+            rounding.during(() -> stages.judge(mappings.isEmpty() ? MAPPED : own, seconds, models.student()));
+        }
+        for (String mapping : mappings) {
+            if (mapping.equals(own)) {
+                rounding.during(() -> stages.judge(own, seconds, models.student()));
+            } else {
+                starts.judge(mapping, stored, stages);
+            }
+        }
+    }
+
+    private List<StepMetrics> train(Models models, PackedSequences sequences, TrainingOptions options, TrainingRun run, Stages stages) {
         models.student().setActivationCheckpointing(optimizer.checkpointActivations());
         List<StepMetrics> steps;
         try (var trainer = new Trainer(models.student(), new Distillation(models.teacher(), settings.objective()), sequences, options)) {
@@ -190,21 +239,20 @@ final class DistillationRun {
             steps = run.train("distill", trainer, options.steps(), optimizer, judging);
         }
         models.best().takeUp();
-        judge(DISTILLED, models, evaluations, stages);
-        List<DomainResult> results = new ArrayList<>();
-        stages.forEach((name, fidelity) -> results.add(new DomainResult(name, fidelity)));
-        var provenance = new LinkedHashMap<String, String>(fingerprint(mapping, options, null, List.of()));
-        provenance.put("trained parameters", "%,d".formatted(trained));
-        return new RunReport(results, steps, models.best().curve(), probe.statistics(), mapping, provenance);
+        boolean alone = stages.seconds().containsKey(MAPPED);
+        stages.judge(alone ? DISTILLED : "xkd from " + settings.mapping().name(), steps.stream().mapToDouble(StepMetrics::seconds).sum(),
+                models.student());
+        return steps;
     }
 
-    private static Map<String, SequencedMap<String, Fidelity>> judge(
-            String stage, Models models, List<TextEvaluation> evaluations, Map<String, SequencedMap<String, Fidelity>> stages) {
-        for (TextEvaluation evaluation : evaluations) {
-            stages.computeIfAbsent(evaluation.name(), name -> new LinkedHashMap<>())
-                    .put(stage, evaluation.compare(models.teacher(), models.student()));
-        }
-        return stages;
+    private static RunReport report(Models models, List<TextEvaluation> evaluations, List<StepMetrics> steps, Stages stages, Mapping mapping,
+            SequencedMap<String, String> settings, long trained) {
+        var probe = new NormProbe(models.teacher());
+        evaluations.forEach(evaluation -> evaluation.forEachInput(models.teacher().device(), probe::observe));
+        var provenance = new LinkedHashMap<String, String>(settings);
+        provenance.put("trained parameters", "%,d".formatted(trained));
+        stages.seconds().forEach((stage, seconds) -> provenance.put("seconds to make: " + stage, "%.1f".formatted(seconds)));
+        return new RunReport(stages.results(), steps, models.best().curve(), probe.statistics(), mapping, provenance);
     }
 
     private long evaluateEvery(TrainingOptions options) {
@@ -228,7 +276,15 @@ final class DistillationRun {
         }
         directory.commit();
         run.discard();
-        ReportWriter.print(report, program.out());
+    }
+
+    /** Prints the result; with the seconds of each stage, all stages side by side. */
+    private void tell(RunReport report, SequencedMap<String, Double> seconds) {
+        if (seconds == null) {
+            ReportWriter.print(report, program.out());
+        } else {
+            ReportWriter.print(report, seconds, program.out());
+        }
         program.out().println("Llama checkpoint: " + settings.output());
         program.out().println("report:           " + settings.output().resolve("report.html"));
         program.out().println("next:             bin/kept generate --model %s --prompt \"Returns the\"".formatted(settings.output()));
@@ -260,18 +316,18 @@ final class DistillationRun {
         }
     }
 
-    private SequencedMap<String, String> fingerprint(Mapping mapping, TrainingOptions options, Corpus text, List<Domain> domains) {
+    private SequencedMap<String, String> fingerprint(Mapping mapping, TrainingOptions options, Texts texts) {
         var print = new LinkedHashMap<String, String>();
         print.put("teacher", mapping.source().toString());
-        print.put("mapping", mapping.name());
+        print.putAll(settings.mapping().inWords());
         print.putAll(OptimizerOptions.inWords(options));
         print.put("objective", settings.objective().toString());
         print.put("trained", trained(mapping).toString());
         print.put("judged", "every %d steps, patience %d".formatted(evaluateEvery(options), settings.patience()));
         print.put("seed", Long.toString(optimizer.seed()));
-        if (text != null) {
-            print.put("text", text.description());
-            print.put("held out of the text", domains.isEmpty() ? "%d tokens at most".formatted(settings.evaluationTokens()) : "none");
+        if (texts != null) {
+            print.put("text", texts.transfer().description());
+            print.put("held out of the text", texts.domains().isEmpty() ? "%d tokens at most".formatted(settings.evaluationTokens()) : "none");
         }
         return print;
     }

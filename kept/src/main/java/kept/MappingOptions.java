@@ -25,7 +25,7 @@ final class MappingOptions {
 
     @Option(names = "--calibration", paramLabel = "FILE", arity = "1..*", order = 6,
             description = "The text that calibrated measures on: .txt, .jsonl, .gz or .zip of these, or folders. It need not be large, but of all"
-                    + " kinds that matter.")
+                    + " kinds that matter (default in distill: what is learnt from).")
     private List<Path> calibration = List.of();
 
     @Option(names = "--calibration-tokens", paramLabel = "N", defaultValue = "65536", order = 6,
@@ -46,6 +46,23 @@ final class MappingOptions {
     private Path spill;
 
     private static final long DEFAULT_TOKENS = 65_536;
+
+    /** A mapping with all that its user may leave open. */
+    static MappingOptions of(String name) {
+        var options = new MappingOptions();
+        options.mapping = name;
+        return options;
+    }
+
+    /** The name of the chosen mapping. */
+    String name() {
+        return mapping;
+    }
+
+    /** How many tokens of a text may be drawn from to measure on, where the user has named none; 0 where nothing is measured on it. */
+    long textTokens() {
+        return isCalibrated() && calibration.isEmpty() ? Math.multiplyExact(calibrationTokens, MeasuredMapping.TEXT_SHARE) : 0;
+    }
 
     /** The table of the chosen mapping. Bad use is wrong usage, whatever else is wrong. */
     Mapping table(DecoderConfig source) {

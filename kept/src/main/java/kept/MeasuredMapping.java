@@ -31,7 +31,7 @@ import kept.tokenizer.Tokenizer;
  */
 final class MeasuredMapping {
     /** Sequences are drawn from a text so many times as long as what is measured on, where there is as much. */
-    private static final long TEXT_SHARE = 16;
+    static final long TEXT_SHARE = 16;
     private static final int LENGTH = 512;
     private static final String TENSORS = ".safetensors";
     private static final String SETTINGS = "calibration.json";
@@ -107,14 +107,38 @@ final class MeasuredMapping {
         int length = Math.min(LENGTH, positions);
         try (var packed = PackedTokens.of(corpus, tokenizer, tokens * TEXT_SHARE)) {
             remarks.println("calibration: " + packed.description());
-            var drawn = new PackedSequences(packed, length, 0, seed);
-            int count = (int) Math.min(Math.ceilDiv(tokens, length), drawn.count());
-            var sequences = new int[count][];
-            for (int i = 0; i < count; i++) {
-                sequences[i] = drawn.next(1);
-            }
-            return sequences;
+            return drawn(packed, 0, length, tokens, seed);
         }
+    }
+
+    private static int[][] drawn(PackedTokens packed, long from, int length, long tokens, long seed) {
+        var drawn = new PackedSequences(packed, from, length, 0, seed);
+        int count = (int) Math.min(Math.ceilDiv(tokens, length), drawn.count());
+        var sequences = new int[count][];
+        for (int i = 0; i < count; i++) {
+            sequences[i] = drawn.next(1);
+        }
+        return sequences;
+    }
+
+    /**
+     * Measures on what the user has named, or else on a part of a text that is packed for something else.
+     *
+     * @param checkpoint the teacher's weights
+     * @param teacher its directory, for the tokenizer
+     * @param packed the text
+     * @param from the first of its tokens that may be measured on: those before it are held out
+     * @param device where to compute
+     * @param interruption ends it when the user wants that; what has been measured is kept
+     * @return the measured tensors; null for a mapping that has none
+     */
+    Weights measure(Checkpoint checkpoint, Path teacher, PackedTokens packed, long from, Device device, Interruption interruption) {
+        if (!options.isCalibrated() || !options.text().isEmpty()) {
+            return measure(checkpoint, teacher, null, device, interruption);
+        }
+        Calibration.requireTokens(table.source(), Math.min(options.tokens(), packed.size() - from));
+        int length = Math.min(LENGTH, table.source().maxPositions());
+        return measure(checkpoint, packed.description(), drawn(packed, from, length, options.tokens(), 0), device, interruption);
     }
 
     /**

@@ -19,6 +19,7 @@ import kept.distill.Trainer;
  * place, so that a failure to evaluate or to write does not cost the training.
  */
 final class TrainingRun implements AutoCloseable {
+    private static final String STATE = "state.safetensors";
     private static final long NONE = -1;
 
     private final Program program;
@@ -44,8 +45,8 @@ final class TrainingRun implements AutoCloseable {
         this.program = program;
         this.settings = settings;
         target = output.toAbsolutePath().normalize();
-        directory = target.resolveSibling(target.getFileName() + ".training");
-        state = directory.resolve("state.safetensors");
+        directory = directory(target);
+        state = directory.resolve(STATE);
         best = directory.resolve("best.safetensors");
         if (resume && !Files.exists(state)) {
             throw new ProgramException("[resume] there is no saved state %s; start the run without --resume".formatted(state));
@@ -57,6 +58,15 @@ final class TrainingRun implements AutoCloseable {
             }
             discard();
         }
+    }
+
+    /** Whether there is a saved state for an output. */
+    static boolean isBegun(Path output) {
+        return Files.exists(directory(output.toAbsolutePath().normalize()).resolve(STATE));
+    }
+
+    private static Path directory(Path target) {
+        return target.resolveSibling(target.getFileName() + ".training");
     }
 
     /**

@@ -3,6 +3,7 @@ package kept.report;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.SequencedMap;
 import kept.checkpoint.AtomicFiles;
 
 /** Shows a run: a table in the terminal, {@code report.json} with all its numbers, and {@code report.html} for a person. */
@@ -38,6 +39,23 @@ public final class ReportWriter {
      */
     public static void print(RunReport report, PrintWriter out) {
         ReportTable.print(report.domains(), out);
+        printVerdict(report, out);
+    }
+
+    /**
+     * Prints students of several mappings beside the trained one, a line for each: the seconds it took to make, and on each text its mean divergence
+     * and top-1 agreement; below them, which is nearest to the teacher, and whether training helped to its end.
+     *
+     * @param report the run; the last stage of its domains is the trained one
+     * @param seconds what each stage took to make, in the order of the stages
+     * @param out where to print; flushed, not closed
+     */
+    public static void print(RunReport report, SequencedMap<String, Double> seconds, PrintWriter out) {
+        StageTable.print(report, seconds, out);
+        printVerdict(report, out);
+    }
+
+    private static void printVerdict(RunReport report, PrintWriter out) {
         if (report.verdict() != null) {
             out.println(report.verdict());
             out.flush();

@@ -46,6 +46,26 @@ class ReportWriterTest {
     }
 
     @Test
+    void printsStudentsSideBySideAndWhichIsNearest() {
+        var seconds = new LinkedHashMap<String, Double>();
+        seconds.put("mapped", 0.125);
+        seconds.put("distilled", 47.25);
+        var text = new StringWriter();
+        ReportWriter.print(SampleReport.report(), seconds, new PrintWriter(text));
+        assertThat(text).hasToString("""
+                         seconds  KL on prose   top-1  KL on code   top-1
+            without training
+              mapped       0.125       0.0523  91.21%       0.250  75.00%
+            with training on 6,144 tokens
+              distilled     47.3      0.00287  98.12%       0.500  62.50%
+            prose: distilled is 18.2 times nearer to the teacher than mapped, the best without training
+            code: mapped, without training, is 2.00 times nearer to the teacher than distilled
+            no improvement since step 2 of 3, held-out KL 0.0260: the optimizer's noise floor; a smaller learning rate may go further; \
+            the output is the state of step 2
+            """);
+    }
+
+    @Test
     void printsNoComparisonOfOneStage() {
         var stages = new LinkedHashMap<String, Fidelity>();
         stages.put("mapped", new Fidelity(1000, 1e-9, 0, 1, 7.875, 7.875));

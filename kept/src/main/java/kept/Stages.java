@@ -1,0 +1,52 @@
+package kept;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.SequencedMap;
+import kept.distill.Fidelity;
+import kept.distill.TextEvaluation;
+import kept.model.Decoder;
+import kept.report.DomainResult;
+
+/** What the students of one teacher are worth, stage by stage: each is judged on all held-out texts, and how long it took to make is noted. */
+final class Stages {
+    private final Decoder teacher;
+    private final List<TextEvaluation> evaluations;
+    private final SequencedMap<String, SequencedMap<String, Fidelity>> fidelity = new LinkedHashMap<>();
+    private final SequencedMap<String, Double> seconds = new LinkedHashMap<>();
+
+    Stages(Decoder teacher, List<TextEvaluation> evaluations) {
+        this.teacher = teacher;
+        this.evaluations = List.copyOf(evaluations);
+    }
+
+    /**
+     * Judges a student.
+     *
+     * @param stage what it is called in tables
+     * @param took the seconds that it took to make
+     * @param student with the values that it is stored with
+     * @return this
+     */
+    Stages judge(String stage, double took, Decoder student) {
+        for (TextEvaluation evaluation : evaluations) {
+            fidelity.computeIfAbsent(evaluation.name(), _ -> new LinkedHashMap<>()).put(stage, evaluation.compare(teacher, student));
+        }
+        seconds.put(stage, took);
+        return this;
+    }
+
+    /** The results by text. */
+    List<DomainResult> results() {
+        List<DomainResult> results = new ArrayList<>();
+        fidelity.forEach((text, stages) -> results.add(new DomainResult(text, stages)));
+        return results;
+    }
+
+    /** The seconds that each stage took. */
+    SequencedMap<String, Double> seconds() {
+        return Collections.unmodifiableSequencedMap(seconds);
+    }
+}
