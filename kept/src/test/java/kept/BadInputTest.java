@@ -231,7 +231,7 @@ class BadInputTest {
     @Test
     void aStudentOfAnotherVocabulary() {
         TinyTeacher.write(source);
-        Path other = TinyTeacher.write(directory.resolve("other"), 4);
+        Path other = TinyTeacher.write(source.resolve("other"), 4);
         assertRefused(ProgramRun.of("verify", "--teacher", source, "--student", other, "--corpus", text, "--by-layer"), "420 tokens", "other 424");
     }
 
