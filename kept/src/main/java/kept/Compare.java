@@ -90,7 +90,8 @@ public final class Compare extends Program {
     private List<String> texts = List.of();
 
     @Option(names = "--jdk-sources", order = 6,
-            description = "Judge on held-out prose and code of the running JDK's sources, and measure on the rest of the prose unless told otherwise.")
+            description = "Judge on held-out prose and code of the running JDK's sources, and measure on the rest of the prose "
+                    + "unless told otherwise.")
     private boolean jdkSources;
 
     @Option(names = "--field", paramLabel = "NAME", defaultValue = "text", order = 7,
