@@ -141,7 +141,7 @@ final class MappedStudents implements AutoCloseable {
             calibration.run(measured, tokens -> {
                 done[0] += tokens;
                 progress.show(done[0]);
-            }, _ -> { });
+            }, remark -> program.err().println(name + ": " + remark));
         }
         return measured;
     }

@@ -8,6 +8,7 @@ import kept.autograd.Autograd;
 import kept.model.OrionModel;
 import kept.model.StreamObserver;
 import kept.nn.Parameter;
+import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
@@ -58,7 +59,7 @@ public final class NormProbe {
     }
 
     private static double length(Tensor vector) {
-        return Math.sqrt(Autograd.withoutRecording(() -> vector.mul(vector).sum()).item());
+        return Math.sqrt(Autograd.withoutRecording(() -> vector.cast(DType.F32).square().sum()).item());
     }
 
     /** Adds up |mean| / rms over tokens. */
