@@ -59,7 +59,7 @@ public final class Compare extends Program {
     private Source source;
 
     @Option(names = "--mappings", paramLabel = "NAMES", split = ",", defaultValue = "ones,opm,channel,calibrated,exact", order = 2,
-            description = "Mappings, with commas between them: opm, exact, calibrated or, with an anchor, calibrated:0.25; to compare with them ones"
+            description = "Mappings, with commas between them: opm, exact, calibrated or, with anchor and ridge, calibrated:0.25:1e-5; and ones"
                     + " (norms set to one), centred (OPM of a stream without means), channel (the best weight of each channel, measured)"
                     + " (default: ${DEFAULT-VALUE}).")
     private List<String> mappings;
@@ -90,8 +90,8 @@ public final class Compare extends Program {
     private List<String> texts = List.of();
 
     @Option(names = "--jdk-sources", order = 6,
-            description = "Judge on held-out prose and code of the running JDK's sources, and measure on the rest of the prose "
-                    + "unless told otherwise.")
+            description = "Judge on held-out prose and code of the running JDK's sources, and measure on the rest of the prose"
+                    + " unless --calibration names a text.")
     private boolean jdkSources;
 
     @Option(names = "--field", paramLabel = "NAME", defaultValue = "text", order = 7,

@@ -28,11 +28,12 @@ import kept.tensor.Tensor;
 
 /**
  * Students of one teacher by the names of mappings. What a mapping measures is measured here, on sequences that are given, and lies in a temporary
- * directory until this is closed. A name may say which anchor the mapping {@code calibrated} is to have: {@code calibrated:0.25}.
+ * directory until this is closed. A name may say which anchor and which ridge the mapping {@code calibrated} is to have:
+ * {@code calibrated:0.25}, {@code calibrated:0.25:1e-5}, {@code calibrated::1e-5}.
  */
 final class MappedStudents implements AutoCloseable {
     private static final String CHANNEL = "channel";
-    private static final char SETTING = ':';
+    private static final String SETTING = ":";
 
     private final Program program;
     private final Checkpoint checkpoint;
@@ -79,14 +80,14 @@ final class MappedStudents implements AutoCloseable {
     /**
      * The table of a name, with nothing measured.
      *
-     * @param name a mapping's, with or without an anchor
+     * @param name a mapping's, with or without settings
      * @param config the teacher's configuration
      */
     static Mapping table(String name, DecoderConfig config) {
         int end = name.indexOf(SETTING);
         Mapping table = name.equals(CHANNEL) ? Mapping.channel(config) : Mapping.named(end < 0 ? name : name.substring(0, end), config);
         if (end >= 0 && !table.name().equals(CalibratedMapping.NAME)) {
-            throw new ProgramException("[compare] '%s': only %s takes an anchor".formatted(name, CalibratedMapping.NAME));
+            throw new ProgramException("[compare] '%s': only %s takes an anchor and a ridge".formatted(name, CalibratedMapping.NAME));
         }
         options(name);
         table.requireComplete();
@@ -94,18 +95,22 @@ final class MappedStudents implements AutoCloseable {
     }
 
     private static CalibrationOptions options(String name) {
-        int end = name.indexOf(SETTING);
+        String[] parts = name.split(SETTING, -1);
         try {
-            return new CalibrationOptions(end < 0 ? Double.NaN : Double.parseDouble(name.substring(end + 1)), Double.NaN, null);
+            return new CalibrationOptions(setting(parts, 1), setting(parts, 2), null);
         } catch (IllegalArgumentException e) {
-            throw new ProgramException("[compare] '%s': behind the colon stands an anchor, a number of at least 0".formatted(name), e);
+            throw new ProgramException("[compare] '%s': behind the colons stand an anchor and a ridge, numbers of at least 0".formatted(name), e);
         }
+    }
+
+    private static double setting(String[] parts, int place) {
+        return parts.length <= place || parts[place].isEmpty() ? Double.NaN : Double.parseDouble(parts[place]);
     }
 
     /**
      * Measures what a mapping needs and computes each tensor once, one by one, as a conversion does.
      *
-     * @param name the mapping's, with or without an anchor
+     * @param name the mapping's, with or without settings
      * @param sequences what to measure on, {@code [sequences][length]}; not used by mappings that measure nothing
      * @return the student and what it took
      */
@@ -135,7 +140,7 @@ final class MappedStudents implements AutoCloseable {
 
     private Weights calibrated(String name, Mapping table, int[]... sequences) {
         var calibration = new Calibration(table, new CheckpointWeights(checkpoint), sequences, options(name), device);
-        MeasuredTensors measured = MeasuredTensors.open(directory.resolve(name.replace(SETTING, '-')), Map.of("mapping", name));
+        MeasuredTensors measured = MeasuredTensors.open(directory.resolve(name.replace(SETTING, "-")), Map.of("mapping", name));
         try (var progress = new CountedProgress(name, calibration.work(), program.err())) {
             var done = new long[1];
             calibration.run(measured, tokens -> {

@@ -109,13 +109,14 @@ class CompareTest {
     @Test
     void whatIsMeasuredComesNearerAndTheExactOneIsThere() throws IOException {
         giveNormsWeightsAndBiases();
-        ProgramRun run = compare("--mappings", "opm,channel,calibrated:0,calibrated:0.25,exact", "--dtype", "f32", "--calibration", text,
-                "--calibration-tokens", 2048);
+        ProgramRun run = compare("--mappings", "opm,channel,calibrated:0,calibrated:0.25,calibrated:0.25:1,exact", "--dtype", "f32",
+                "--calibration", text, "--calibration-tokens", 2048);
         assertThat(run.code()).as(run.err()).isZero();
         JsonNode result = JSON.readTree(json.toFile());
         assertThat(kl(result, "channel", "f32")).isLessThan(kl(result, "opm", "f32"));
         assertThat(kl(result, "calibrated:0", "f32")).isLessThan(0.5 * kl(result, "channel", "f32"));
         assertThat(kl(result, "calibrated:0.25", "f32")).isNotEqualTo(kl(result, "calibrated:0", "f32"));
+        assertThat(kl(result, "calibrated:0.25:1", "f32")).as("a ridge that leaves little").isGreaterThan(2 * kl(result, "calibrated:0.25", "f32"));
         assertThat(kl(result, "exact", "f32")).isLessThan(1e-6);
     }
 
@@ -138,7 +139,8 @@ class CompareTest {
     void wrongUseIsToldInOneLine() {
         assertThat(compare("--mappings", "channel").code()).as("nothing to measure on").isEqualTo(2);
         assertFails(compare("--mappings", "opm:0.5"), "'opm:0.5': only calibrated takes an anchor");
-        assertFails(compare("--mappings", "calibrated:much"), "'calibrated:much'", "a number of at least 0");
+        assertFails(compare("--mappings", "calibrated:much"), "'calibrated:much'", "numbers of at least 0");
+        assertFails(compare("--mappings", "calibrated:0.1:-1"), "'calibrated:0.1:-1'", "numbers of at least 0");
         assertFails(compare("--mappings", "calibrated", "--calibration", text, "--calibration-tokens", 16), "too few");
         assertFails(compare("--mappings", "channel", "--calibration", text, "--calibration-tokens", 0), "--calibration-tokens must be at least 1");
         assertThat(ProgramRun.of("convert", "--source", teacher, "--output", directory.resolve("llama"), "--mapping", "channel").err())
