@@ -10,6 +10,7 @@ import kept.mapping.CalibratedMapping;
 import kept.mapping.Mapping;
 import kept.model.DecoderConfig;
 import kept.model.Weights;
+import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
@@ -21,11 +22,11 @@ import kept.tensor.Tensor;
  */
 public final class Calibration {
     /** Among these an anchor is chosen. */
-    private static final double[] ANCHORS = {0, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5};
+    private static final double[] ANCHORS = {0, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 0.7};
     /** An anchor is tried on so many tokens, or as many as the width takes. */
     private static final long TRIAL_TOKENS = 16_384;
-    /** An anchor is judged by the first norms, which it is for. */
-    private static final int TRIAL_NORMS = 3;
+    /** An anchor is judged by the first norms, which it is for, and some after them, whose consumers' weights grow as it falls behind the stream. */
+    private static final int TRIAL_NORMS = 7;
     private static final String RELATIVE = "anchor";
     private static final String RIDGE = "ridge";
     private static final String ERROR = "missed";
@@ -89,7 +90,11 @@ public final class Calibration {
     /** How much of the work for all norms the choice of an anchor adds, about. */
     static double trialShare(DecoderConfig config, long tokens) {
         double share = Math.min(1, (double) trialTokens(config) / tokens);
-        return ANCHORS.length * share * TRIAL_NORMS / CalibratedMapping.norms(config).size();
+        return ANCHORS.length * share * trialNorms(config) / CalibratedMapping.norms(config).size();
+    }
+
+    private static int trialNorms(DecoderConfig config) {
+        return Math.min(TRIAL_NORMS, CalibratedMapping.norms(config).size());
     }
 
     private static long trialTokens(DecoderConfig config) {
@@ -97,7 +102,8 @@ public final class Calibration {
     }
 
     private long trials() {
-        return ANCHORS.length * CalibrationText.of(trialSequences()).tokens() * (TRIAL_NORMS + 2L * (TRIAL_NORMS - 1));
+        int count = trialNorms(config);
+        return ANCHORS.length * CalibrationText.of(trialSequences()).tokens() * (count + 2L * (count - 1));
     }
 
     /**
@@ -165,7 +171,7 @@ public final class Calibration {
         remarks.accept("anchor: %s times the embeddings' root mean square, which is %.3g".formatted(best, size));
     }
 
-    /** What is missed at the first norms with some anchor. */
+    /** What is missed at the first norms with some anchor, and by rounding their consumers: a small anchor takes large weights. */
     private double trial(double anchor, Workers workers, LongConsumer progress) {
         Map<String, float[]> corrections = new HashMap<>();
         Weights measured = (name, shape) -> Tensor.of(
@@ -174,16 +180,31 @@ public final class Calibration {
         try (var walk = new LayerWalk(mapping, source, measured, CalibrationText.of(trialSequences()), options, device, progress)) {
             walk.embed();
             walk.anchor((float) anchor);
-            for (int step = 0; step < TRIAL_NORMS; step++) {
+            int count = trialNorms(config);
+            for (int step = 0; step < count; step++) {
                 NormRegression.Solution solution = walk.measure(step, options.ridge(), workers);
                 corrections.put(CalibratedMapping.correction(norms.get(step)), solution.correction());
-                missed += solution.error();
-                if (step + 1 < TRIAL_NORMS) {
+                missed += solution.error() + roundingVariance(config.dtype()) * solution.amplification();
+                if (step + 1 < count) {
                     walk.goOn(step);
                 }
             }
         }
         return missed;
+    }
+
+    /**
+     * The mean square of what rounding to a type changes a number by, as a share of the number: with f bits behind the point and m in [1, 2),
+     * {@code 2^-2f / 12} times the mean of 1 / m^2, sizes being spread evenly over a logarithmic scale.
+     */
+    private static double roundingVariance(DType dtype) {
+        int bits = switch (dtype) {
+            case BF16 -> 7;
+            case F16 -> 10;
+            default -> 23;
+        };
+        double meanOfInverseSquares = 3 / (8 * Math.log(2));
+        return Math.scalb(meanOfInverseSquares / 12, -2 * bits);
     }
 
     private int[][] trialSequences() {

@@ -38,8 +38,10 @@ final class NormRegression {
      * @param correction C, {@code [width, width]}, row by row: row i estimates channel i of d
      * @param ridge what was used
      * @param error {@code sum |d - C y|^2 / sum |z|^2} over the held-out tokens, with z the LayerNorm's output and a C that has not seen them
+     * @param amplification {@code sum (I + C)_ij^2 y_j^2 / sum y_j^2}: how much larger than without a correction the error is that rounding the
+     *     consumers' weights makes, each by a share of itself
      */
-    record Solution(float[] correction, double ridge, double error) {}
+    record Solution(float[] correction, double ridge, double error, double amplification) {}
 
     NormRegression(int width, Workers workers) {
         this.width = width;
@@ -112,7 +114,23 @@ final class NormRegression {
                     .formatted(chosen));
         }
         factor.solve(cross);
-        return new Solution(transposed(cross), chosen, error);
+        return new Solution(transposed(cross), chosen, error, amplification());
+    }
+
+    /** Once {@link #cross} is the solution. */
+    private double amplification() {
+        double with = 0;
+        double without = 0;
+        for (int j = 0; j < width; j++) {
+            double column = 0;
+            for (int i = 0; i < width; i++) {
+                double entry = cross[j][i] + (i == j ? 1 : 0);
+                column += entry * entry;
+            }
+            with += column * gram[j][j];
+            without += gram[j][j];
+        }
+        return with / without;
     }
 
     /** The ridge that misses the least of the held-out tokens, and what it misses. */

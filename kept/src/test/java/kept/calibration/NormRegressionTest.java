@@ -62,6 +62,17 @@ class NormRegressionTest {
     }
 
     @Test
+    void theAmplificationIsThatOfTheCorrectedWeights() {
+        try (var workers = new Workers(1)) {
+            var regression = new NormRegression(2, workers);
+            // d = (3 y_0, y_0): I + C = (4 0; 1 1), so (16 + 1) E[y_0^2] + 1 E[y_1^2] over E[y_0^2] + E[y_1^2], with 5 and 1.
+            regression.add(new float[] {1, 1, 3, -1, 1, 1, 3, -1}, new float[] {3, 1, 9, 3, 3, 1, 9, 3}, false);
+            regression.add(new float[] {1, 1, 3, -1}, new float[] {3, 1, 9, 3}, true);
+            assertThat(regression.solve(0).amplification()).isCloseTo((17 * 5 + 1) / 6.0, within(1e-6));
+        }
+    }
+
+    @Test
     void theBitsDoNotDependOnTheNumberOfThreads() {
         try (var one = new Workers(1); var four = new Workers(4)) {
             assertThat(regression(0.1, 700, 70, four).solve(Double.NaN).correction())
