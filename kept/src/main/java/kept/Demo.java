@@ -19,6 +19,8 @@ import kept.tokenizer.Tokenizer;
 final class Demo implements AutoCloseable {
     /** How many tokens the demo distils on unless asked otherwise. */
     static final long TOKENS = 245_760;
+    /** How many tokens the demo measures on: at its width more bring little (docs/fidelity.md). */
+    static final long CALIBRATION_TOKENS = 16_384;
 
     /** The demo's settings where the user leaves them open. */
     static final OptimizerOptions.Defaults DEFAULTS = new OptimizerOptions.Defaults(256, 3e-4, 0);

@@ -47,10 +47,11 @@ final class MappingOptions {
 
     private static final long DEFAULT_TOKENS = 65_536;
 
-    /** A mapping with all that its user may leave open. */
-    static MappingOptions of(String name) {
+    /** A mapping with all that its user may leave open, but for the tokens to measure on. */
+    static MappingOptions of(String name, long calibrationTokens) {
         var options = new MappingOptions();
         options.mapping = name;
+        options.calibrationTokens = calibrationTokens;
         return options;
     }
 

@@ -50,14 +50,14 @@ final class StudentStart {
     }
 
     /**
-     * Makes the student of another mapping, judges it, and forgets it.
+     * Makes the student of another mapping as the demo shows it, judges it, and forgets it.
      *
      * @param name the mapping's
      * @param stored what its weights are rounded to; null for the teacher's type
      * @param stages takes the judgement
      */
     void judge(String name, DType stored, Stages stages) {
-        var mapping = new MeasuredMapping(program, MappingOptions.of(name), DecoderConfig.read(teacher), temporary());
+        var mapping = new MeasuredMapping(program, MappingOptions.of(name, Demo.CALIBRATION_TOKENS), DecoderConfig.read(teacher), temporary());
         try {
             long begun = System.nanoTime();
             Mapping table = mapping.table();

@@ -149,10 +149,10 @@ class CompareTest {
         assertThat(ProgramRun.of("compare", "--teacher", teacher, "--evaluate", "prose").code()).as("no name").isEqualTo(2);
         assertThat(ProgramRun.of("compare", "--evaluate", "a=" + text).code()).as("no teacher").isEqualTo(2);
         assertFails(compare("--mappings", "opm,magic"), "no mapping 'magic'", "ones");
-        assertFails(compare("--tokens", 0), "--tokens must be at least 1");
-        assertFails(compare("--sequence-length", 65), "exceeds the model's 64 positions");
-        assertFails(compare("--evaluate", "b=" + directory.resolve("nowhere.txt")), "nowhere.txt");
-        assertFails(compare("--student", "a=" + directory.resolve("nowhere")), "nowhere");
+        assertFails(compare("--mappings", "opm", "--tokens", 0), "--tokens must be at least 1");
+        assertFails(compare("--mappings", "opm", "--sequence-length", 65), "exceeds the model's 64 positions");
+        assertFails(compare("--mappings", "opm", "--evaluate", "b=" + directory.resolve("nowhere.txt")), "nowhere.txt");
+        assertFails(compare("--mappings", "opm", "--student", "a=" + directory.resolve("nowhere")), "nowhere");
         assertThat(json).doesNotExist();
     }
 

@@ -10,6 +10,9 @@ import kept.distill.Fidelity;
 
 /** Students of one teacher for a terminal: a line for each, first those made without training, and below, which is nearest to the teacher. */
 final class StageTable {
+    /** A divergence below this, in nats, is f32's rounding and may have either sign. */
+    private static final double NOISE = 1e-9;
+
     private StageTable() { }
 
     /**
@@ -49,6 +52,9 @@ final class StageTable {
         Map.Entry<String, Fidelity> trained = domain.stages().lastEntry();
         Map.Entry<String, Fidelity> untrained = domain.stages().entrySet().stream().filter(stage -> !stage.getKey().equals(trained.getKey()))
             .min(Comparator.comparingDouble(stage -> stage.getValue().klMean())).orElseThrow();
+        if (untrained.getValue().klMean() <= NOISE && trained.getValue().klMean() > NOISE) {
+            return "%s: %s, without training, cannot be told from the teacher".formatted(domain.name(), untrained.getKey());
+        }
         double ratio = trained.getValue().klMean() / untrained.getValue().klMean();
         return ratio >= 1
             ? "%s: %s, without training, is %s times nearer to the teacher than %s".formatted(
