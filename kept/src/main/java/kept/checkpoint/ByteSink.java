@@ -3,7 +3,6 @@ package kept.checkpoint;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 
 /** Where a writer's bytes go: a new file, or in tests one whose disk is full. */
@@ -19,7 +18,7 @@ interface ByteSink extends Closeable {
     void write(ByteBuffer bytes, long position) throws IOException;
 
     /** Copies bytes of a file to a position. */
-    void copy(FileChannel source, long from, long size, long position) throws IOException;
+    void copy(Path source, long from, long size, long position) throws IOException;
 
     /** Forces everything written to disk. */
     void force() throws IOException;

@@ -40,15 +40,17 @@ final class FlushedFile implements ByteSink {
     }
 
     @Override
-    public void copy(FileChannel source, long from, long size, long position) throws IOException {
+    public void copy(Path source, long from, long size, long position) throws IOException {
         long end = position + size;
         Span span = size < SHORTEST_DIRECT_COPY ? new Span(position, position) : copyDirectly(source, from, position, end);
-        copyBuffered(source, from, position, span.from());
-        copyBuffered(source, from + span.to() - position, span.to(), end);
+        try (var open = FileChannel.open(source, StandardOpenOption.READ)) {
+            copyBuffered(open, from, position, span.from());
+            copyBuffered(open, from + span.to() - position, span.to(), end);
+        }
     }
 
     /** The positions whose bytes are copied directly; none where that cannot be. */
-    private Span copyDirectly(FileChannel source, long from, long position, long end) throws IOException {
+    private Span copyDirectly(Path source, long from, long position, long end) throws IOException {
         if (direct == null && !directIsRefused) {
             direct = DirectCopy.open(path);
             directIsRefused = direct == null;

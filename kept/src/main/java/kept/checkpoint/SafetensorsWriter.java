@@ -4,10 +4,8 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -147,10 +145,10 @@ public final class SafetensorsWriter implements AutoCloseable {
         requireSize(spec, source.byteSize() == spec.byteSize(), source.byteSize());
         requireOpen();
         long start = layout.offset(name);
-        try (FileChannel from = FileChannel.open(source.file(), StandardOpenOption.READ)) {
+        try {
             for (long done = 0; done < source.byteSize();) {
                 long size = Math.min(COPIED_AT_ONCE, source.byteSize() - done);
-                sink.copy(from, source.offset() + done, size, start + done);
+                sink.copy(source.file(), source.offset() + done, size, start + done);
                 done += size;
                 progress.accept(size);
             }

@@ -5,10 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.Random;
 import org.junit.jupiter.api.BeforeEach;
@@ -40,11 +38,10 @@ class FlushedFileTest {
         Path target = directory.resolve("target");
         byte[] before = {1, 2, 3};
         byte[] after = {4, 5, 6, 7, 8};
-        try (var file = new FlushedFile(target);
-                var channel = FileChannel.open(source, StandardOpenOption.READ)) {
+        try (var file = new FlushedFile(target)) {
             file.write(ByteBuffer.wrap(before), 0);
             file.write(ByteBuffer.wrap(after), 3L + position + size);
-            file.copy(channel, from, size, 3L + position);
+            file.copy(source, from, size, 3L + position);
             file.force();
         }
         byte[] expected = new byte[3 + position + size + after.length];
@@ -56,10 +53,9 @@ class FlushedFileTest {
 
     @Test
     void aCopyOfMoreThanTheSourceHasIsRefused() throws IOException {
-        try (var file = new FlushedFile(directory.resolve("target"));
-                var channel = FileChannel.open(source, StandardOpenOption.READ)) {
-            file.copy(channel, 0, 20_000_000, 0);
-            assertThatThrownBy(() -> file.copy(channel, 10, SOURCE_BYTES, 0)).isInstanceOf(IOException.class)
+        try (var file = new FlushedFile(directory.resolve("target"))) {
+            file.copy(source, 0, 20_000_000, 0);
+            assertThatThrownBy(() -> file.copy(source, 10, SOURCE_BYTES, 0)).isInstanceOf(IOException.class)
                     .hasMessageContaining("ends at byte 40000003");
         }
     }

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -116,7 +115,7 @@ class OutputFileTest {
             }
 
             @Override
-            public void copy(FileChannel source, long from, long size, long position) throws IOException {
+            public void copy(Path source, long from, long size, long position) throws IOException {
                 throw new IOException("No space left on device");
             }
 

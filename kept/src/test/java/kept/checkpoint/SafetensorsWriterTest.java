@@ -7,7 +7,6 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -196,7 +195,7 @@ class SafetensorsWriterTest {
             }
 
             @Override
-            public void copy(FileChannel source, long from, long size, long position) throws IOException {
+            public void copy(Path source, long from, long size, long position) throws IOException {
                 if (position + size > limit) {
                     throw new IOException("No space left on device");
                 }
