@@ -63,7 +63,7 @@ final class DirectCopy implements Closeable {
     private static int blockSize(Path path) throws IOException {
         long block = Math.max(PAGE, Files.getFileStore(path).getBlockSize());
         if (LARGEST_BLOCK % block != 0) {
-            throw new UnsupportedOperationException("blocks of " + block + " bytes");
+            throw new IOException("blocks of " + block + " bytes");
         }
         return (int) block;
     }
