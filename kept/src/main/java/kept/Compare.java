@@ -11,7 +11,6 @@ import kept.checkpoint.AtomicFiles;
 import kept.checkpoint.Checkpoint;
 import kept.demo.JdkSources;
 import kept.distill.Corpus;
-import kept.distill.PackedTokens;
 import kept.distill.TextEvaluation;
 import kept.distill.TokenScores;
 import kept.mapping.CalibratedMapping;
@@ -40,7 +39,7 @@ import picocli.CommandLine.ParameterException;
     "student of that dtype can be blamed for. Then it tells what the mappings took, and how far the teacher's norms are from RMSNorms.",
     "",
     "  kept compare --demo",
-    "  kept compare --teacher orion --calibration text.jsonl --evaluate prose=held-out.txt --evaluate code=src.zip"
+    "  kept compare --teacher orion --calibration text.jsonl --evaluate prose=held-out.txt --evaluate code=code.jsonl"
 })
 public final class Compare extends Program {
     /** What stands for the teacher among the names. */
@@ -94,20 +93,11 @@ public final class Compare extends Program {
                     + " unless --calibration names a text.")
     private boolean jdkSources;
 
-    @Option(names = "--field", paramLabel = "NAME", defaultValue = "text", order = 7,
-            description = "Field of .jsonl lines (default: ${DEFAULT-VALUE}).")
-    private String field;
-
-    @Option(names = "--tokens", paramLabel = "N", defaultValue = "16384", order = 8,
-            description = "Tokens of each text to judge on, at most (default: ${DEFAULT-VALUE}).")
-    private long tokens;
-
-    @Option(names = "--sequence-length", paramLabel = "N", order = 9,
-            description = "Tokens of a sequence (default: 512, or the model's positions if fewer).")
-    private Integer sequenceLength;
-
     @Option(names = "--json", paramLabel = "FILE", order = 20, description = "Write the result here too, each norm included.")
     private Path json;
+
+    @Mixin
+    private HeldOutTextOptions heldOut;
 
     @Mixin
     private DeviceOptions device;
@@ -126,8 +116,7 @@ public final class Compare extends Program {
 
     @Override
     int run() {
-        OptimizerOptions.requireAtLeastOne("--tokens", tokens);
-        OptimizerOptions.requireAtLeastOne("--sequence-length", sequenceLength == null ? 1 : sequenceLength);
+        heldOut.check();
         if (source.demo) {
             try (var demo = Demo.prepare(err())) {
                 compare(demo.teacher());
@@ -153,9 +142,9 @@ public final class Compare extends Program {
                 var made = new MappedStudents(this, checkpoint, config, target)) {
             CheckpointWeights.requireTensors(checkpoint, config);
             tokenizer.requireVocabulary(config.vocabSize());
-            int length = length(config);
+            int length = heldOut.length("compare", config.maxPositions());
             List<TextEvaluation> evaluations = new ArrayList<>();
-            domains.forEach((name, text) -> evaluations.add(evaluation(name, text, tokenizer, length)));
+            domains.forEach((name, text) -> evaluations.add(heldOut.evaluation(name, text, tokenizer, length)));
             tell(target);
             int[][] sequences = isMeasured
                     ? MeasuredMapping.sequences(measuredOn, tokenizer, config.maxPositions(), calibrationTokens, seed, err())
@@ -182,7 +171,7 @@ public final class Compare extends Program {
     private Corpus measuredText() {
         OptimizerOptions.requireAtLeastOne("--calibration-tokens", calibrationTokens);
         if (!calibration.isEmpty()) {
-            return Corpus.of(calibration, field);
+            return Corpus.of(calibration, heldOut.field());
         }
         if (jdkSources || source.demo) {
             JdkSources sources = JdkSources.find();
@@ -193,38 +182,17 @@ public final class Compare extends Program {
 
     private SequencedMap<String, Corpus> domains() {
         SequencedMap<String, Corpus> domains = new LinkedHashMap<>();
-        SequencedMap<String, List<Path>> named = new LinkedHashMap<>();
-        for (String text : texts) {
-            int end = text.indexOf('=');
-            if (end < 1 || end == text.length() - 1) {
-                throw new ParameterException(spec().commandLine(), "--evaluate must be NAME=FILE, not '%s'".formatted(text));
-            }
-            named.computeIfAbsent(text.substring(0, end), _ -> new ArrayList<>()).add(Path.of(text.substring(end + 1)));
-        }
+        SequencedMap<String, List<Path>> named = HeldOutTextOptions.byName("--evaluate", texts, spec().commandLine());
         if (jdkSources || source.demo && named.isEmpty()) {
             JdkSources sources = JdkSources.find();
             domains.put("prose", sources.prose().heldOut(sources.heldOutFraction()));
             domains.put("code", sources.code().heldOut(sources.heldOutFraction()));
         }
-        named.forEach((name, files) -> domains.put(name, Corpus.of(files, field)));
+        named.forEach((name, files) -> domains.put(name, Corpus.of(files, heldOut.field())));
         if (domains.isEmpty()) {
             throw new ParameterException(spec().commandLine(), "nothing to judge on: give --evaluate NAME=FILE, or --jdk-sources");
         }
         return domains;
-    }
-
-    private int length(DecoderConfig config) {
-        int length = sequenceLength == null ? Math.min(512, config.maxPositions()) : sequenceLength;
-        if (length > config.maxPositions()) {
-            throw new ProgramException("[compare] --sequence-length %d exceeds the model's %d positions".formatted(length, config.maxPositions()));
-        }
-        return length;
-    }
-
-    private TextEvaluation evaluation(String name, Corpus text, Tokenizer tokenizer, int length) {
-        try (PackedTokens packed = PackedTokens.of(text, tokenizer, tokens + length + 1)) {
-            return TextEvaluation.of(name, packed, length, tokens);
-        }
     }
 
     private static List<NormStatistics> norms(OrionModel teacher, TextEvaluation evaluation) {

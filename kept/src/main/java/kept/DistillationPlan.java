@@ -265,10 +265,11 @@ final class DistillationPlan {
     }
 
     private static String size(long bytes) {
-        return bytes < 1_000_000_000 ? "%.1f MB".formatted(bytes / 1e6) : "%.2f GB".formatted(bytes / 1e9);
+        return MachineMemory.inWords(bytes);
     }
 
-    private static String duration(double seconds) {
+    /** Seconds in words. */
+    static String duration(double seconds) {
         if (seconds < 120) {
             return "%.3g seconds".formatted(seconds);
         }

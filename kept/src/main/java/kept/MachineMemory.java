@@ -23,6 +23,11 @@ record MachineMemory(long total, long free) {
         return new MachineMemory(total, Math.min(total, available(system.getFreeMemorySize())));
     }
 
+    /** Bytes in words. */
+    static String inWords(long bytes) {
+        return bytes < 1_000_000_000 ? "%.1f MB".formatted(bytes / 1e6) : "%.2f GB".formatted(bytes / 1e9);
+    }
+
     /** Linux tells what it could free besides what is unused. */
     private static long available(long otherwise) {
         try {

@@ -195,13 +195,12 @@ final class MeasuredMapping {
         program.out().println("on disk: %s of measured tensors until the output is written, and with --spill %s of streams".formatted(
                 size(cost.resultBytes()), size(cost.streamBytes())));
         double seconds = cost.seconds(config, device);
-        program.out().println("it takes about %s at the rates of this machine, measured just now".formatted(seconds < 7200
-                ? "%.0f minutes".formatted(Math.ceil(seconds / 60)) : "%.1f hours".formatted(seconds / 3600)));
+        program.out().println("it takes about %s at the rates of this machine, measured just now".formatted(DistillationPlan.duration(seconds)));
         program.out().flush();
     }
 
     private static String size(long bytes) {
-        return bytes < 1_000_000_000 ? "%.1f MB".formatted(bytes / 1e6) : "%.2f GB".formatted(bytes / 1e9);
+        return MachineMemory.inWords(bytes);
     }
 
     /** The tensors that the table's rows are made of. */

@@ -8,7 +8,6 @@ import java.util.Map;
 import java.util.SequencedMap;
 import kept.checkpoint.AtomicFiles;
 import kept.distill.Corpus;
-import kept.distill.PackedTokens;
 import kept.distill.TextComparison;
 import kept.distill.TextEvaluation;
 import kept.distill.TokenScores;
@@ -49,16 +48,6 @@ public final class Verify extends Program {
             description = "Such text by a name for the table, to judge several kinds apart; may be given several times, also with one name.")
     private List<String> texts = List.of();
 
-    @Option(names = "--field", paramLabel = "NAME", defaultValue = "text", description = "Field of .jsonl lines (default: ${DEFAULT-VALUE}).")
-    private String field;
-
-    @Option(names = "--tokens", paramLabel = "N", defaultValue = "16384",
-            description = "Tokens of each text to compare on, at most (default: ${DEFAULT-VALUE}).")
-    private long tokens;
-
-    @Option(names = "--sequence-length", paramLabel = "N", description = "Tokens of a sequence (default: 512, or the models' positions if fewer).")
-    private Integer sequenceLength;
-
     @Option(names = "--by-position", description = "Show how measures change with the number of tokens before.")
     private boolean byPosition;
 
@@ -82,6 +71,9 @@ public final class Verify extends Program {
     private Path html;
 
     @Mixin
+    private HeldOutTextOptions heldOut;
+
+    @Mixin
     private DeviceOptions device;
 
     /** For the command line. */
@@ -98,8 +90,7 @@ public final class Verify extends Program {
 
     @Override
     int run() {
-        OptimizerOptions.requireAtLeastOne("--tokens", tokens);
-        OptimizerOptions.requireAtLeastOne("--sequence-length", sequenceLength == null ? 1 : sequenceLength);
+        heldOut.check();
         if (worst != null && worst < 1) {
             throw new ParameterException(spec().commandLine(), "--worst must be at least 1, not " + worst);
         }
@@ -110,10 +101,10 @@ public final class Verify extends Program {
                 Decoder learning = LoadedModel.load(student, null, target)) {
             tokenizer.requireVocabulary(Math.min(teaching.config().vocabSize(), learning.config().vocabSize()));
             requireSameVocabulary(teaching, learning);
-            int length = length(teaching, learning);
+            int length = heldOut.length("verify", Math.min(teaching.config().maxPositions(), learning.config().maxPositions()));
             TokenTexts tokenTexts = classesWanted() || worstWanted() > 0 ? TokenTexts.read(teacher) : null;
             List<TextEvaluation> evaluations = new ArrayList<>();
-            named.forEach((name, files) -> evaluations.add(evaluation(name, files, tokenizer, length)));
+            named.forEach((name, files) -> evaluations.add(heldOut.evaluation(name, Corpus.of(files, heldOut.field()), tokenizer, length)));
             tell(target);
             SequencedMap<String, FidelityDetails> results = new LinkedHashMap<>();
             for (TextEvaluation evaluation : evaluations) {
@@ -144,13 +135,8 @@ public final class Verify extends Program {
         if (!corpus.isEmpty()) {
             named.put("corpus", new ArrayList<>(corpus));
         }
-        for (String text : texts) {
-            int end = text.indexOf('=');
-            if (end < 1 || end == text.length() - 1) {
-                throw new ParameterException(spec().commandLine(), "--text must be NAME=FILE, not '%s'".formatted(text));
-            }
-            named.computeIfAbsent(text.substring(0, end), _ -> new ArrayList<>()).add(Path.of(text.substring(end + 1)));
-        }
+        HeldOutTextOptions.byName("--text", texts, spec().commandLine())
+                .forEach((name, files) -> named.computeIfAbsent(name, _ -> new ArrayList<>()).addAll(files));
         if (named.isEmpty()) {
             throw new ParameterException(spec().commandLine(), "nothing to compare on: give --corpus, --text, or both");
         }
@@ -163,21 +149,6 @@ public final class Verify extends Program {
         if (teachers != students) {
             throw new ProgramException("[verify] the vocabulary of %s has %,d tokens, that of %s %,d: a student must have its teacher's tokenizer"
                     .formatted(teacher, teachers, student, students));
-        }
-    }
-
-    private int length(Decoder teaching, Decoder learning) {
-        int positions = Math.min(teaching.config().maxPositions(), learning.config().maxPositions());
-        int length = sequenceLength == null ? Math.min(512, positions) : sequenceLength;
-        if (length > positions) {
-            throw new ProgramException("[verify] --sequence-length %d exceeds the models' %d positions".formatted(length, positions));
-        }
-        return length;
-    }
-
-    private TextEvaluation evaluation(String name, List<Path> files, Tokenizer tokenizer, int length) {
-        try (PackedTokens packed = PackedTokens.of(Corpus.of(files, field), tokenizer, tokens + length + 1)) {
-            return TextEvaluation.of(name, packed, length, tokens);
         }
     }
 

@@ -197,7 +197,7 @@ public final class Calibration {
      * The mean square of what rounding to a type changes a number by, as a share of the number: with f bits behind the point and m in [1, 2),
      * {@code 2^-2f / 12} times the mean of 1 / m^2, sizes being spread evenly over a logarithmic scale.
      */
-    private static double roundingVariance(DType dtype) {
+    static double roundingVariance(DType dtype) {
         int bits = switch (dtype) {
             case BF16 -> 7;
             case F16 -> 10;
