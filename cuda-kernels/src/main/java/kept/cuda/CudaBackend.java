@@ -1,0 +1,258 @@
+package kept.cuda;
+
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import kept.backend.AdamWStep;
+import kept.backend.Backend;
+import kept.backend.Binary;
+import kept.backend.Buffer;
+import kept.backend.DistillationObjective;
+import kept.backend.Distribution;
+import kept.backend.MemoryUsage;
+import kept.backend.Reduction;
+import kept.backend.Unary;
+import kept.cuda.cublas.Blas;
+import kept.cuda.driver.DeviceAttribute;
+import kept.cuda.driver.Driver;
+import kept.tensor.Tensor;
+
+/** A GPU: each method hands on to the class of its kernels. */
+final class CudaBackend implements Backend, AutoCloseable {
+    private final Gpu gpu;
+    private final CreationKernels creation;
+    private final ElementwiseKernels elementwise;
+    private final ReductionKernels reductions;
+    private final SoftmaxKernels softmax;
+    private final Products products;
+    private final IndexKernels indexing;
+    private final NormKernels norms;
+    private final RotaryKernels rotary;
+    private final AttentionKernels attention;
+    private final SwiGluKernels swiGlu;
+    private final LossKernels lossRows;
+    private final OptimizerKernels optimizer;
+
+    /**
+     * Takes a device into use.
+     *
+     * @param driver the driver
+     * @param blas cuBLAS
+     * @param ordinal the device's number
+     */
+    CudaBackend(Driver driver, Blas blas, int ordinal) {
+        gpu = new Gpu(driver, blas, ordinal);
+        creation = new CreationKernels(gpu);
+        elementwise = new ElementwiseKernels(gpu);
+        reductions = new ReductionKernels(gpu);
+        softmax = new SoftmaxKernels(gpu);
+        products = new Products(gpu);
+        indexing = new IndexKernels(gpu);
+        norms = new NormKernels(gpu);
+        rotary = new RotaryKernels(gpu);
+        attention = new AttentionKernels(gpu);
+        swiGlu = new SwiGluKernels(gpu);
+        lossRows = new LossKernels(gpu);
+        optimizer = new OptimizerKernels(gpu);
+    }
+
+    @Override
+    public String name() {
+        return "cuda";
+    }
+
+    @Override
+    public String description() {
+        Driver driver = gpu.driver();
+        int device = gpu.ordinal();
+        return "cuda: %s (sm_%d%d), %.1f GiB, driver for CUDA %d.%d, cuBLAS %d, PTX kernels for sm_80 and later".formatted(driver.deviceName(device),
+                driver.attribute(device, DeviceAttribute.CAPABILITY_MAJOR), driver.attribute(device, DeviceAttribute.CAPABILITY_MINOR),
+                driver.totalMemory(device) / (double) (1L << 30), driver.version() / 1000, driver.version() % 1000 / 10, gpu.blas().version());
+    }
+
+    @Override
+    public Buffer allocate(long bytes) {
+        return gpu.memory().allocate(bytes);
+    }
+
+    @Override
+    public void release(Buffer buffer) {
+        gpu.memory().release((CudaBuffer) buffer);
+    }
+
+    @Override
+    public MemoryUsage memoryUsage() {
+        return gpu.memory().usage();
+    }
+
+    @Override
+    public void resetPeakMemory() {
+        gpu.memory().resetPeak();
+    }
+
+    @Override
+    public void trim() {
+        gpu.memory().trim();
+    }
+
+    @Override
+    public void upload(MemorySegment from, Buffer to, long byteOffset) {
+        gpu.upload(from, ((CudaBuffer) to).address() + byteOffset);
+    }
+
+    @Override
+    public void download(Buffer from, long byteOffset, MemorySegment to) {
+        gpu.download(((CudaBuffer) from).address() + byteOffset, to);
+    }
+
+    @Override
+    public void close() {
+        gpu.close();
+    }
+
+    @Override
+    public void fill(Tensor out, double value) {
+        creation.fill(out, value);
+    }
+
+    @Override
+    public void random(Distribution distribution, long seed, long stream, Tensor out) {
+        creation.random(distribution, seed, stream, out);
+    }
+
+    @Override
+    public void copy(Tensor x, Tensor out) {
+        creation.copy(x, out);
+    }
+
+    @Override
+    public void unary(Unary f, Tensor x, Tensor out) {
+        elementwise.unary(f, x, out);
+    }
+
+    @Override
+    public void binary(Binary f, Tensor a, Tensor b, Tensor out) {
+        elementwise.binary(f, a, b, out);
+    }
+
+    @Override
+    public void where(Tensor condition, Tensor a, Tensor b, Tensor out) {
+        elementwise.where(condition, a, b, out);
+    }
+
+    @Override
+    public void reduce(Reduction reduction, Tensor x, Tensor out) {
+        reductions.reduce(reduction, x, out);
+    }
+
+    @Override
+    public void argMax(Tensor x, Tensor out) {
+        reductions.argMax(x, out);
+    }
+
+    @Override
+    public void softmax(boolean logarithm, Tensor x, Tensor out) {
+        softmax.softmax(logarithm, x, out);
+    }
+
+    @Override
+    public void softmaxGradient(boolean logarithm, Tensor gradient, Tensor y, Tensor dx) {
+        softmax.softmaxGradient(logarithm, gradient, y, dx);
+    }
+
+    @Override
+    public void logSumExp(Tensor x, Tensor out) {
+        softmax.logSumExp(x, out);
+    }
+
+    @Override
+    public void matmul(Tensor a, Tensor b, Tensor out, boolean accumulate) {
+        products.matmul(a, b, out, accumulate);
+    }
+
+    @Override
+    public void gather(Tensor x, int axis, Tensor index, Tensor out) {
+        indexing.gather(x, axis, index, out);
+    }
+
+    @Override
+    public void scatterAdd(Tensor x, int axis, Tensor index, Tensor out) {
+        indexing.scatterAdd(x, axis, index, out);
+    }
+
+    @Override
+    public void embedding(Tensor table, Tensor index, Tensor out) {
+        indexing.embedding(table, index, out);
+    }
+
+    @Override
+    public void embeddingGradient(Tensor gradient, Tensor index, Tensor out) {
+        indexing.embeddingGradient(gradient, index, out);
+    }
+
+    @Override
+    public void layerNorm(Tensor x, Tensor weight, Tensor bias, double epsilon, Tensor out, Tensor mean, Tensor rstd) {
+        norms.layerNorm(x, weight, bias, epsilon, out, mean, rstd);
+    }
+
+    @Override
+    public void layerNormGradient(Tensor gradient, Tensor x, Tensor weight, Tensor mean, Tensor rstd, Tensor dx, Tensor dWeight, Tensor dBias) {
+        norms.layerNormGradient(gradient, x, weight, mean, rstd, dx, dWeight, dBias);
+    }
+
+    @Override
+    public void rmsNorm(Tensor x, Tensor weight, double epsilon, Tensor out, Tensor rstd) {
+        norms.rmsNorm(x, weight, epsilon, out, rstd);
+    }
+
+    @Override
+    public void rmsNormGradient(Tensor gradient, Tensor x, Tensor weight, Tensor rstd, Tensor dx, Tensor dWeight) {
+        norms.rmsNormGradient(gradient, x, weight, rstd, dx, dWeight);
+    }
+
+    @Override
+    public void rotaryEmbedding(Tensor x, Tensor cos, Tensor sin, boolean inverse, Tensor out) {
+        rotary.rotaryEmbedding(x, cos, sin, inverse, out);
+    }
+
+    @Override
+    public void attention(Tensor q, Tensor k, Tensor v, double scale, Tensor out, Tensor logSumExp) {
+        attention.attention(q, k, v, scale, out, logSumExp);
+    }
+
+    @Override
+    public void attentionGradient(Tensor gradient, Tensor q, Tensor k, Tensor v, double scale, Tensor out, Tensor logSumExp, Tensor dq, Tensor dk,
+            Tensor dv) {
+        attention.attentionGradient(gradient, q, k, v, scale, out, logSumExp, dq, dk, dv);
+    }
+
+    @Override
+    public void swiGlu(Tensor gate, Tensor up, Tensor out) {
+        swiGlu.swiGlu(gate, up, out);
+    }
+
+    @Override
+    public void swiGluGradient(Tensor gradient, Tensor gate, Tensor up, Tensor dGate, Tensor dUp) {
+        swiGlu.swiGluGradient(gradient, gate, up, dGate, dUp);
+    }
+
+    @Override
+    public void distillationRows(DistillationObjective objective, Tensor teacher, Tensor student, Tensor labels, double scale, Tensor losses,
+            Tensor divergences) {
+        lossRows.distillationRows(objective, teacher, student, labels, scale, losses, divergences);
+    }
+
+    @Override
+    public void crossEntropyRows(Tensor logits, Tensor labels, double scale, Tensor losses) {
+        lossRows.crossEntropyRows(logits, labels, scale, losses);
+    }
+
+    @Override
+    public void adamW(AdamWStep step, Tensor parameter, Tensor gradient, Tensor firstMoment, Tensor secondMoment) {
+        optimizer.adamW(step, parameter, gradient, firstMoment, secondMoment);
+    }
+
+    @Override
+    public double sumOfSquares(List<Tensor> tensors) {
+        return optimizer.sumOfSquares(tensors);
+    }
+}
