@@ -76,6 +76,7 @@ public final class Main implements Callable<Integer> {
         String[] rest = Arrays.copyOfRange(arguments, Math.min(1, arguments.length), arguments.length);
         switch (first) {
             case "xkd" -> Xkd.run(rest);
+            case "gpu" -> System.exit(new CommandLine(new Gpu()).execute(rest));
             case "jmh" -> jmh(rest);
             case "-l" -> jmh(arguments);
             default -> System.exit(commandLine().execute(arguments));
@@ -98,6 +99,7 @@ public final class Main implements Callable<Integer> {
         }
         footer.addAll(List.of("  all        all of these", "", "Or else:",
                 "  bench xkd --config S|M|L [--steps N]  the whole XKD step, ours alone",
+                "  bench gpu [OPTIONS]                   the kernels and the XKD step on a GPU",
                 "  bench jmh ARGUMENTS                   JMH itself on the same benchmarks",
                 "  bench -l                              lists those"));
         commandLine.getCommandSpec().usageMessage().footer(footer.toArray(String[]::new));

@@ -3,6 +3,7 @@ package kept.bench;
 import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
 import java.util.SplittableRandom;
+import kept.autograd.Autograd;
 import kept.backend.DistillationObjective;
 import kept.distill.Distillation;
 import kept.distill.TokenSequences;
@@ -12,15 +13,18 @@ import kept.model.Architecture;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
 import kept.model.RandomWeights;
+import kept.model.Weights;
 import kept.optim.AdamW;
 import kept.optim.LearningRateSchedule;
+import kept.tensor.DType;
 import kept.tensor.Device;
+import kept.tensor.Scope;
 
 /** The whole XKD step (frozen Orion forward, Llama forward and backward, clipping, AdamW) on random weights and tokens, and what each step costs. */
 final class XkdSteps implements AutoCloseable {
     private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
-    private final Device device = Device.cpu();
+    private final Device device;
     private final Decoder teacher;
     private final Decoder student;
     private final Trainer trainer;
@@ -28,19 +32,33 @@ final class XkdSteps implements AutoCloseable {
     /**
      * Makes the models.
      *
+     * @param device where
+     * @param dtype of their parameters
      * @param size theirs
      * @param steps how many steps will be done
+     * @param activationCheckpointing whether the student computes its layers once more for their gradients, and keeps little
      */
-    XkdSteps(Size size, int steps) {
+    XkdSteps(Device device, DType dtype, Size size, int steps, boolean activationCheckpointing) {
+        this.device = device;
         DecoderConfig orion = size.config(Architecture.ORION);
         DecoderConfig llama = size.config(Architecture.LLAMA);
         var options = new TrainingOptions(steps, size.batch, 1, size.sequence, new LearningRateSchedule.Constant(1e-4, 0),
                 new AdamW.Settings(0.9, 0.999, 1e-8, 0.01), 1.0);
-        teacher = Decoder.create(orion, new RandomWeights(orion, 1), device);
-        student = Decoder.create(llama, new RandomWeights(llama, 2), device);
+        teacher = Decoder.create(orion, random(orion, 1, dtype), device);
+        student = Decoder.create(llama, random(llama, 2, dtype), device);
+        student.setActivationCheckpointing(activationCheckpointing);
         student.parameters().values().forEach(parameter -> parameter.setTrainable(true));
         var objective = new Distillation(teacher, DistillationObjective.FORWARD_KL);
         trainer = new Trainer(student, objective, new RandomTokens(size.vocabulary, size.sequence + 1), options);
+    }
+
+    private static Weights random(DecoderConfig config, long seed, DType dtype) {
+        Weights weights = new RandomWeights(config, seed);
+        return (name, shape) -> {
+            try (Scope scope = Scope.open()) {
+                return scope.keep(Autograd.withoutRecording(() -> weights.get(name, shape).cast(dtype)));
+            }
+        };
     }
 
     /** A model's size and a batch's shape. */

@@ -13,9 +13,6 @@ import kept.tensor.Tensor;
  * @param head {@code [vocabulary, width]}, floating
  */
 public record FactoredLogits(Tensor hidden, Tensor head) {
-    /** How many logits a chunk holds by default: 16 MB in F32. */
-    private static final long CHUNK_ELEMENTS = 1L << 22;
-
     /**
      * Checks that the factors fit.
      *
@@ -50,13 +47,13 @@ public record FactoredLogits(Tensor hidden, Tensor head) {
     }
 
     /**
-     * How many rows a chunk has unless the caller says otherwise: large enough for matrix products to be efficient, small enough that a chunk of
-     * logits takes about 16 MB.
+     * How many rows a chunk has unless the caller says otherwise: as many F32 logits as the device {@linkplain kept.backend.Backend#chunkBytes()
+     * likes to make at a time}.
      *
      * @return from 64 to 2048
      */
     public long defaultChunkRows() {
-        return Math.clamp(CHUNK_ELEMENTS / vocabulary(), 64, 2048);
+        return Math.clamp(hidden.backend().chunkBytes() / DType.F32.bytes() / vocabulary(), 64, 2048);
     }
 
     /** All of the product, {@code [rows, vocabulary]}, F32, differentiable. */

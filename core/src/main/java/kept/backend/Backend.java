@@ -61,6 +61,14 @@ public interface Backend {
     /** Begins to count {@link MemoryUsage#peakInUse()} afresh, from what is in use now: so that one piece of work can be measured among others. */
     void resetPeakMemory();
 
+    /**
+     * How much of a large intermediate result, such as logits over a vocabulary, an operation that works in chunks should make at a time: enough for
+     * matrix products to be efficient, little beside the device's memory.
+     *
+     * @return bytes
+     */
+    long chunkBytes();
+
     /** Gives blocks that nothing uses back to the operating system or driver. */
     void trim();
 

@@ -18,6 +18,9 @@ import kept.tensor.Tensor;
 
 /** A GPU: each method hands on to the class of its kernels. */
 final class CudaBackend implements Backend, AutoCloseable {
+    /** Some 1,500 rows of logits over Orion's vocabulary: with fewer, the gradient of the head is bound by memory. */
+    private static final long CHUNK = 512L << 20;
+
     private final Gpu gpu;
     private final CreationKernels creation;
     private final ElementwiseKernels elementwise;
@@ -87,6 +90,11 @@ final class CudaBackend implements Backend, AutoCloseable {
     @Override
     public void resetPeakMemory() {
         gpu.memory().resetPeak();
+    }
+
+    @Override
+    public long chunkBytes() {
+        return CHUNK;
     }
 
     @Override

@@ -15,6 +15,8 @@ import kept.tensor.Tensor;
 
 /** The CPU: each method hands on to the class of its kernel. */
 final class CpuBackend implements Backend {
+    private static final long CHUNK = 16L << 20;
+
     private final MemoryPool pool;
 
     /**
@@ -61,6 +63,11 @@ final class CpuBackend implements Backend {
     @Override
     public void resetPeakMemory() {
         pool.resetPeak();
+    }
+
+    @Override
+    public long chunkBytes() {
+        return CHUNK;
     }
 
     @Override
