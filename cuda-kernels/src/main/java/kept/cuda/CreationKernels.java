@@ -1,11 +1,17 @@
 package kept.cuda;
 
+import java.util.Locale;
 import kept.backend.Distribution;
-import kept.tensor.DeviceException;
+import kept.cuda.driver.Grid;
+import kept.tensor.DType;
 import kept.tensor.Tensor;
 
 /** Values made on the device, and copies that convert and follow strides. */
 final class CreationKernels {
+    private static final String MODULE = "creation";
+    /** Random numbers of a thread: those of one Philox block. */
+    private static final long NUMBERS = 4;
+
     private final Gpu gpu;
 
     CreationKernels(Gpu gpu) {
@@ -13,14 +19,70 @@ final class CreationKernels {
     }
 
     void fill(Tensor out, double value) {
-        throw new DeviceException("[fill] cuda has no kernel for it yet");
+        long unit = bits(out.dtype(), value);
+        for (int size = out.dtype().bytes(); size < Long.BYTES; size *= 2) {
+            unit |= unit << Byte.SIZE * size;
+        }
+        long pattern = unit;
+        Loops loops = Loops.over(out);
+        if (pattern == 0 && loops.isDense()) {
+            gpu.clear(loops.address(0), loops.count() * out.dtype().bytes());
+            return;
+        }
+        long inUnits = loops.rank() == 1 ? loops.count() - loops.count() % (Loops.WIDEST / out.dtype().bytes()) : 0;
+        if (loops.isDense() && inUnits > 0) {
+            loops.part(0, inUnits).widened().forEach(part -> fill(part, pattern));
+            loops.part(inUnits, loops.count()).forEach(part -> fill(part, pattern));
+        } else {
+            loops.widened().forEach(part -> fill(part, pattern));
+        }
+    }
+
+    private void fill(Loops loops, long pattern) {
+        gpu.launch(MODULE, "fill_b" + loops.unitBytes(), loops.grid(1)).i64(loops.address(0)).i64(pattern).longs(loops.words()).run();
+    }
+
+    /** An element's bits, from the lowest; the others are 0. */
+    private static long bits(DType dtype, double value) {
+        return switch (dtype) {
+            case F32 -> Integer.toUnsignedLong(Float.floatToRawIntBits((float) value));
+            case BF16 -> Short.toUnsignedLong(bf16((float) value));
+            case F16 -> Short.toUnsignedLong(Float.floatToFloat16((float) value));
+            case I32 -> Integer.toUnsignedLong((int) (long) value);
+            case I64 -> (long) value;
+        };
+    }
+
+    /** To nearest even: what is added carries into the kept half where the rest is above a half, or at it with an odd kept half. */
+    private static short bf16(float value) {
+        int bits = Float.floatToRawIntBits(value);
+        return (short) (Float.isNaN(value) ? bits >> 16 | 0x40 : bits + 0x7fff + (bits >> 16 & 1) >> 16);
     }
 
     void random(Distribution distribution, long seed, long stream, Tensor out) {
-        throw new DeviceException("[random] cuda has no kernel for it yet");
+        long count = out.elementCount();
+        if (count > 0) {
+            Grid grid = Grid.of(Math.ceilDiv(count, NUMBERS * Loops.THREADS), Loops.THREADS);
+            gpu.launch(MODULE, "random_" + distribution.name().toLowerCase(Locale.ROOT), grid).pointer(out).i64(count).i64(seed).i64(stream).run();
+        }
     }
 
     void copy(Tensor x, Tensor out) {
-        throw new DeviceException("[copy] cuda has no kernel for it yet");
+        Loops loops = Loops.over(out, x);
+        if (x.dtype() == out.dtype()) {
+            if (loops.rank() <= 1 && loops.step(0) == 1 && loops.step(1) == 1) {
+                gpu.copy(loops.address(1), loops.address(0), loops.count() * x.dtype().bytes());
+            } else {
+                loops.widened().forEach(this::copy);
+            }
+            return;
+        }
+        String entry = "cast_" + x.dtype().label() + "_to_" + out.dtype().label();
+        int vector = Math.min(x.dtype().bytes(), out.dtype().bytes()) == 2 ? 8 : 4;
+        loops.forEach(part -> gpu.launch(MODULE, entry, part.grid(vector)).i64(part.address(0)).i64(part.address(1)).longs(part.words()).run());
+    }
+
+    private void copy(Loops loops) {
+        gpu.launch(MODULE, "copy_b" + loops.unitBytes(), loops.grid(1)).i64(loops.address(0)).i64(loops.address(1)).longs(loops.words()).run();
     }
 }

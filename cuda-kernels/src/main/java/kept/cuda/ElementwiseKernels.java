@@ -1,12 +1,21 @@
 package kept.cuda;
 
+import java.util.Locale;
 import kept.backend.Binary;
 import kept.backend.Unary;
-import kept.tensor.DeviceException;
+import kept.tensor.DType;
+import kept.tensor.DTypeException;
 import kept.tensor.Tensor;
+import kept.tensor.TensorException;
 
-/** Functions of one, two or three elements. */
+/** Functions of single elements. */
 final class ElementwiseKernels {
+    private static final String BINARY = "binary";
+    private static final int LESS = 1;
+    private static final int EQUAL = 2;
+    private static final int GREATER = 4;
+    private static final int UNORDERED = 8;
+
     private final Gpu gpu;
 
     ElementwiseKernels(Gpu gpu) {
@@ -14,14 +23,66 @@ final class ElementwiseKernels {
     }
 
     void unary(Unary f, Tensor x, Tensor out) {
-        throw new DeviceException("[unary] cuda has no kernel for it yet");
+        if (!x.dtype().isFloating() && f != Unary.NEGATE && f != Unary.ABS && f != Unary.RELU) {
+            throw new DTypeException("[%s] needs floating elements; cast first".formatted(f));
+        }
+        String entry = entry(f, x.dtype());
+        Loops.over(out, x).forEach(part -> gpu.launch("unary", entry, part.grid(vector(x.dtype(), x.dtype())))
+                .i64(part.address(0)).i64(part.address(1)).longs(part.words()).run());
     }
 
     void binary(Binary f, Tensor a, Tensor b, Tensor out) {
-        throw new DeviceException("[binary] cuda has no kernel for it yet");
+        Loops loops = Loops.over(out, a, b);
+        int vector = vector(out.dtype(), a.dtype());
+        if (f.isComparison()) {
+            loops.forEach(part -> launch("compare_" + a.dtype().label(), part, vector).i32(holds(f)).longs(part.words()).run());
+        } else if (f == Binary.DIVIDE && !a.dtype().isFloating()) {
+            divide(entry(f, a.dtype()), loops, vector);
+        } else {
+            loops.forEach(part -> launch(entry(f, a.dtype()), part, vector).longs(part.words()).run());
+        }
+    }
+
+    private Launch launch(String entry, Loops part, int vector) {
+        return gpu.launch(BINARY, entry, part.grid(vector)).i64(part.address(0)).i64(part.address(1)).i64(part.address(2));
+    }
+
+    /** Waits for the device, to refuse a zero as the CPU does. */
+    private void divide(String entry, Loops loops, int vector) {
+        try (Gpu.Scratch zeros = gpu.scratch(Long.BYTES)) {
+            gpu.clear(zeros.address(), Long.BYTES);
+            loops.forEach(part -> launch(entry, part, vector).i64(zeros.address()).longs(part.words()).run());
+            if (gpu.readLong(zeros.address()) != 0) {
+                throw new TensorException("[div] an integer is divided by zero; cast to a floating type for infinities");
+            }
+        }
+    }
+
+    /** The relations between operands that a comparison holds for. */
+    private static int holds(Binary f) {
+        return switch (f) {
+            case EQUAL -> EQUAL;
+            case NOT_EQUAL -> LESS | GREATER | UNORDERED;
+            case LESS -> LESS;
+            case LESS_EQUAL -> LESS | EQUAL;
+            case GREATER -> GREATER;
+            case GREATER_EQUAL -> GREATER | EQUAL;
+            default -> throw new IllegalArgumentException("%s is no comparison".formatted(f));
+        };
     }
 
     void where(Tensor condition, Tensor a, Tensor b, Tensor out) {
-        throw new DeviceException("[where] cuda has no kernel for it yet");
+        String entry = "where_b" + a.dtype().bytes();
+        int vector = vector(a.dtype(), condition.dtype());
+        Loops.over(out, condition, a, b).forEach(part -> gpu.launch(BINARY, entry, part.grid(vector))
+                .i64(part.address(0)).i64(part.address(1)).i64(part.address(2)).i64(part.address(3)).longs(part.words()).run());
+    }
+
+    private static String entry(Enum<?> f, DType dtype) {
+        return f.name().toLowerCase(Locale.ROOT) + "_" + dtype.label();
+    }
+
+    private static int vector(DType one, DType other) {
+        return Loops.WIDEST / Math.max(one.bytes(), other.bytes());
     }
 }

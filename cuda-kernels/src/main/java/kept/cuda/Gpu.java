@@ -194,6 +194,33 @@ final class Gpu implements AutoCloseable {
     }
 
     /**
+     * Queues a copy on the device.
+     *
+     * @param from the first address read
+     * @param to the first address written; the two ranges do not overlap, or are the same
+     * @param bytes 0 or more
+     */
+    void copy(long from, long to, long bytes) {
+        bind();
+        if (bytes > 0 && from != to) {
+            driver.copyOnDevice(from, to, bytes, stream);
+        }
+    }
+
+    /**
+     * Queues the setting of memory to zero.
+     *
+     * @param address the first byte
+     * @param bytes 0 or more
+     */
+    void clear(long address, long bytes) {
+        bind();
+        if (bytes > 0) {
+            driver.set(address, (byte) 0, bytes, stream);
+        }
+    }
+
+    /**
      * Reads one 64-bit word, after everything queued before.
      *
      * @param address where it lies

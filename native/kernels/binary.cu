@@ -1,0 +1,114 @@
+// Functions of two operands and the choice between two, element by element.
+#include "elements.cuh"
+
+// Strides are (out, a, b). The result of a comparison is of another type than the operands, so vectors fill 16 bytes of the larger.
+template <typename R, typename T, typename F>
+__device__ __forceinline__ void binary(R* out, const T* a, const T* b, const Loops<3>& loops, F f) {
+    constexpr int V = vector_length<R, T>;
+    long long i = thread_index();
+    if (loops.rank > 0) {
+        if (i >= loops.count) return;
+        long long at[3];
+        loops.offsets(static_cast<unsigned>(i), at);
+        out[at[0]] = Narrow<R>::from(f(widen(a[at[1]]), widen(b[at[2]])));
+        return;
+    }
+    i *= V;
+    if (i + V <= loops.count) {
+        T x[V], y[V];
+        R result[V];
+        load(a, i, loops.step[1], x);
+        load(b, i, loops.step[2], y);
+#pragma unroll
+        for (int k = 0; k < V; k++) result[k] = Narrow<R>::from(f(widen(x[k]), widen(y[k])));
+        store(out + i, result);
+    } else {
+#pragma unroll 1
+        for (; i < loops.count; i++) out[i] = Narrow<R>::from(f(widen(a[i * loops.step[1]]), widen(b[i * loops.step[2]])));
+    }
+}
+
+struct Add { template <typename T> __device__ T operator()(T a, T b) const { return a + b; } };
+struct Subtract { template <typename T> __device__ T operator()(T a, T b) const { return a - b; } };
+struct Multiply { template <typename T> __device__ T operator()(T a, T b) const { return a * b; } };
+struct Divide { __device__ float operator()(float a, float b) const { return a / b; } };
+struct Minimum { template <typename T> __device__ T operator()(T a, T b) const { return smaller(a, b); } };
+struct Maximum { template <typename T> __device__ T operator()(T a, T b) const { return larger(a, b); } };
+
+// Towards zero; the quotient that does not fit wraps around. A zero is told to the host, which refuses it.
+struct DivideIntegers {
+    int* zeros;
+    template <typename T> __device__ T operator()(T a, T b) const {
+        if (b == 0) *zeros = 1;
+        return b == 0 ? 0 : b == -1 ? Subtract()(T(0), a) : a / b;
+    }
+};
+
+// Every comparison by which of less (1), equal (2), greater (4) and unordered (8) it holds for.
+struct Compare {
+    int holds;
+    template <typename T> __device__ int operator()(T a, T b) const {
+        const int relation = a < b ? 1 : a == b ? 2 : a > b ? 4 : 8;
+        return (holds & relation) != 0;
+    }
+};
+
+#define FUNCTION(SUFFIX, TYPE, NAME, F) \
+    extern "C" __global__ void NAME##_##SUFFIX(TYPE* out, const TYPE* a, const TYPE* b, const __grid_constant__ Loops<3> loops) { \
+        binary(out, a, b, loops, F()); \
+    }
+ALL_TYPES(FUNCTION, add, Add)
+ALL_TYPES(FUNCTION, subtract, Subtract)
+ALL_TYPES(FUNCTION, multiply, Multiply)
+FLOATING_TYPES(FUNCTION, divide, Divide)
+ALL_TYPES(FUNCTION, minimum, Minimum)
+ALL_TYPES(FUNCTION, maximum, Maximum)
+
+#define DIVIDE_INTEGERS(SUFFIX, TYPE) \
+    extern "C" __global__ void divide_##SUFFIX( \
+            TYPE* out, const TYPE* a, const TYPE* b, int* zeros, const __grid_constant__ Loops<3> loops) { \
+        binary(out, a, b, loops, DivideIntegers{zeros}); \
+    }
+INTEGER_TYPES(DIVIDE_INTEGERS)
+
+#define COMPARE(SUFFIX, TYPE) \
+    extern "C" __global__ void compare_##SUFFIX(int* out, const TYPE* a, const TYPE* b, int holds, const __grid_constant__ Loops<3> loops) { \
+        binary(out, a, b, loops, Compare{holds}); \
+    }
+ALL_TYPES(COMPARE)
+
+// Strides are (out, condition, a, b). Values are moved as they are.
+template <typename T> __device__ __forceinline__ void where(T* out, const int* condition, const T* a, const T* b, const Loops<4>& loops) {
+    constexpr int V = vector_length<T, int>;
+    long long i = thread_index();
+    if (loops.rank > 0) {
+        if (i >= loops.count) return;
+        long long at[4];
+        loops.offsets(static_cast<unsigned>(i), at);
+        out[at[0]] = condition[at[1]] != 0 ? a[at[2]] : b[at[3]];
+        return;
+    }
+    i *= V;
+    if (i + V <= loops.count) {
+        int holds[V];
+        T x[V], y[V];
+        load(condition, i, loops.step[1], holds);
+        load(a, i, loops.step[2], x);
+        load(b, i, loops.step[3], y);
+#pragma unroll
+        for (int k = 0; k < V; k++) x[k] = holds[k] != 0 ? x[k] : y[k];
+        store(out + i, x);
+    } else {
+#pragma unroll 1
+        for (; i < loops.count; i++) out[i] = condition[i * loops.step[1]] != 0 ? a[i * loops.step[2]] : b[i * loops.step[3]];
+    }
+}
+
+#define WHERE(SUFFIX, TYPE) \
+    extern "C" __global__ void where_##SUFFIX( \
+            TYPE* out, const int* condition, const TYPE* a, const TYPE* b, const __grid_constant__ Loops<4> loops) { \
+        where(out, condition, a, b, loops); \
+    }
+WHERE(b2, unsigned short)
+WHERE(b4, unsigned)
+WHERE(b8, unsigned long long)
