@@ -1,10 +1,34 @@
 package kept.cuda;
 
-import kept.tensor.DeviceException;
+import kept.cuda.driver.Grid;
 import kept.tensor.Tensor;
 
-/** LayerNorm and RMSNorm, forward and backward. */
+/**
+ * RMSNorm and LayerNorm.
+ *
+ * <p>Bytes that a kernel must move for each element, with x in bf16: forward 4 (x in, out), backward 10 (gradient in f32, x, dx in f32). Rows stay in
+ * registers between their one read and their one write, by 16 bytes at a time, so that this is all they move; the weight and the partial sums of its
+ * gradient, {@value #GROUPS} rows at most, stay in the second-level cache.
+ */
 final class NormKernels {
+    private static final String MODULE = "norm";
+    /** Elements that a thread holds of a row. */
+    private static final long EACH = 16;
+    private static final int FORWARD_THREADS = 1024;
+    private static final int BACKWARD_THREADS = 512;
+    /** Threads of a row that is not held in registers. */
+    private static final int ANY_THREADS = 256;
+    private static final int WARP = 32;
+    /** Narrow rows of a block, each with a warp of its own. */
+    private static final int WARPS = 4;
+    /**
+     * Blocks that a gradient's rows are divided among; a fixed number, for the order of the weights' sums hangs on it. Two a multiprocessor on the
+     * largest devices, which is what their registers hold at a width of 5120.
+     */
+    private static final long GROUPS = 256;
+    private static final int COLUMNS = 32;
+    private static final int CHAINS = 8;
+
     private final Gpu gpu;
 
     NormKernels(Gpu gpu) {
@@ -12,18 +36,114 @@ final class NormKernels {
     }
 
     void layerNorm(Tensor x, Tensor weight, Tensor bias, double epsilon, Tensor out, Tensor mean, Tensor rstd) {
-        throw new DeviceException("[layerNorm] cuda has no kernel for it yet");
-    }
-
-    void layerNormGradient(Tensor gradient, Tensor x, Tensor weight, Tensor mean, Tensor rstd, Tensor dx, Tensor dWeight, Tensor dBias) {
-        throw new DeviceException("[layerNormGradient] cuda has no kernel for it yet");
+        long width = x.size(-1);
+        if (rows(x) == 0) {
+            return;
+        }
+        if (fits(x, FORWARD_THREADS, weight, bias, out)) {
+            Launch launch = gpu.launch(MODULE, "layer_norm_" + x.dtype().label(), forwardGrid(x));
+            floats(floats(launch.pointer(out).pointer(mean).pointer(rstd).pointer(x), weight), bias)
+                    .i64(rows(x)).i32(Math.toIntExact(width)).f32(epsilon).run();
+        } else {
+            Launch launch = floats(gpu.launch(MODULE, "layer_norm_any", Grid.of(rows(x), ANY_THREADS)), out).pointer(mean).pointer(rstd);
+            floats(floats(floats(launch, x), weight), bias).i32(Math.toIntExact(width)).f32(epsilon).run();
+        }
     }
 
     void rmsNorm(Tensor x, Tensor weight, double epsilon, Tensor out, Tensor rstd) {
-        throw new DeviceException("[rmsNorm] cuda has no kernel for it yet");
+        long width = x.size(-1);
+        if (rows(x) == 0) {
+            return;
+        }
+        if (fits(x, FORWARD_THREADS, weight, out)) {
+            Launch launch = gpu.launch(MODULE, "rms_norm_" + x.dtype().label(), forwardGrid(x));
+            floats(launch.pointer(out).pointer(rstd).pointer(x), weight).i64(rows(x)).i32(Math.toIntExact(width)).f32(epsilon).run();
+        } else {
+            Launch launch = floats(gpu.launch(MODULE, "rms_norm_any", Grid.of(rows(x), ANY_THREADS)), out).pointer(rstd);
+            floats(floats(launch, x), weight).i32(Math.toIntExact(width)).f32(epsilon).run();
+        }
+    }
+
+    void layerNormGradient(Tensor gradient, Tensor x, Tensor weight, Tensor mean, Tensor rstd, Tensor dx, Tensor dWeight, Tensor dBias) {
+        gradient(gradient, x, weight, mean, rstd, dx, dWeight, dBias);
     }
 
     void rmsNormGradient(Tensor gradient, Tensor x, Tensor weight, Tensor rstd, Tensor dx, Tensor dWeight) {
-        throw new DeviceException("[rmsNormGradient] cuda has no kernel for it yet");
+        gradient(gradient, x, weight, null, rstd, dx, dWeight, null);
+    }
+
+    private void gradient(Tensor gradient, Tensor x, Tensor weight, Tensor mean, Tensor rstd, Tensor dx, Tensor dWeight, Tensor dBias) {
+        if (rows(x) == 0) {
+            return;
+        }
+        int width = Math.toIntExact(x.size(-1));
+        boolean fits = fits(x, BACKWARD_THREADS, gradient, weight, dx);
+        Grid grid = fits ? backwardGrid(x) : Grid.of(Math.min(GROUPS, rows(x)), ANY_THREADS);
+        int groups = grid.x() * grid.threadsY();
+        long sums = (long) groups * width * Float.BYTES;
+        try (Gpu.Scratch partial = gpu.scratch(2 * sums)) {
+            long weights = dWeight == null ? 0 : partial.address();
+            long biases = dBias == null ? 0 : partial.address() + sums;
+            if (!fits) {
+                Launch launch = gpu.launch(MODULE, "norm_gradient_any", grid).pointer(dx).i64(weights).i64(biases).pointer(gradient);
+                floats(floats(launch, x), weight).pointer(mean).pointer(rstd).i64(rows(x)).i32(width).run();
+            } else if (mean == null) {
+                Launch launch = gpu.launch(MODULE, "rms_norm_gradient_" + x.dtype().label(), grid).pointer(dx).i64(weights);
+                floats(launch.pointer(gradient).pointer(x), weight).pointer(rstd).i64(rows(x)).i32(width).run();
+            } else {
+                Launch launch = gpu.launch(MODULE, "layer_norm_gradient_" + x.dtype().label(), grid).pointer(dx).i64(weights).i64(biases);
+                floats(launch.pointer(gradient).pointer(x), weight).pointer(mean).pointer(rstd).i64(rows(x)).i32(width).run();
+            }
+            addSums(dWeight, weights, groups, width);
+            addSums(dBias, biases, groups, width);
+        }
+    }
+
+    private void addSums(Tensor out, long partial, int groups, int width) {
+        if (out != null) {
+            Grid grid = new Grid(Math.ceilDiv(width, COLUMNS), 1, 1, COLUMNS, CHAINS);
+            gpu.launch(MODULE, "norm_weight_gradient", grid).pointer(out).i64(partial).i32(groups).i32(width).run();
+        }
+    }
+
+    private static long rows(Tensor x) {
+        return x.elementCount() == 0 ? 0 : x.elementCount() / x.size(-1);
+    }
+
+    /** Whether whole rows go through the registers of so many threads, by 16 bytes at a time. */
+    private static boolean fits(Tensor x, int threads, Tensor... others) {
+        long width = x.size(-1);
+        boolean aligned = Gpu.address(x) % Loops.WIDEST == 0;
+        for (Tensor other : others) {
+            aligned &= Gpu.address(other) % Loops.WIDEST == 0;
+        }
+        return aligned && width % (Loops.WIDEST / x.dtype().bytes()) == 0 && width <= EACH * threads;
+    }
+
+    private static Grid forwardGrid(Tensor x) {
+        int threads = threads(x);
+        int together = threads == WARP ? WARPS : 1;
+        return new Grid(Math.toIntExact(Math.ceilDiv(rows(x), (long) together)), 1, 1, threads, together);
+    }
+
+    private static Grid backwardGrid(Tensor x) {
+        int threads = threads(x);
+        int together = threads == WARP ? WARPS : 1;
+        return new Grid((int) Math.min(GROUPS, Math.ceilDiv(rows(x), (long) together)), 1, 1, threads, together);
+    }
+
+    private static int threads(Tensor x) {
+        return (int) Math.ceilDiv(x.size(-1), EACH * WARP) * WARP;
+    }
+
+    /** An operand whose type the kernel learns from a number. */
+    private static Launch floats(Launch launch, Tensor tensor) {
+        long type = switch (tensor.dtype()) {
+            case F32 -> 0;
+            case BF16 -> 1;
+            case F16 -> 2;
+            case I32, I64 -> throw new IllegalArgumentException("no floating type: " + tensor.dtype());
+        };
+        return launch.longs(Gpu.address(tensor), type);
     }
 }

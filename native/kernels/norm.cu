@@ -1,0 +1,322 @@
+// RMSNorm and LayerNorm, forward and backward, on rows.
+//
+// Where width and alignment allow it a row stays in the registers of its threads, 16 elements each, from one read of 16-byte vectors to the write;
+// otherwise ("any") threads go over the row element by element, again for each sum.
+#include "elements.cuh"
+
+constexpr int EACH = 16;
+// The most threads of a row: of a forward, and of a backward, which needs more registers for each.
+constexpr int FORWARD_THREADS = 1024;
+constexpr int BACKWARD_THREADS = 512;
+
+// An operand whose type is known when the kernel runs: 0 is f32, 1 bf16, 2 f16.
+struct Floats {
+    const void* at;
+    long long type;
+
+    __device__ __forceinline__ float get(long long i) const {
+        if (type == 0) return static_cast<const float*>(at)[i];
+        if (type == 1) return widen(static_cast<const __nv_bfloat16*>(at)[i]);
+        return widen(static_cast<const __half*>(at)[i]);
+    }
+
+    __device__ __forceinline__ void set(long long i, float value) const {
+        void* to = const_cast<void*>(at);
+        if (type == 0) static_cast<float*>(to)[i] = value;
+        else if (type == 1) static_cast<__nv_bfloat16*>(to)[i] = narrow<__nv_bfloat16>(value);
+        else static_cast<__half*>(to)[i] = narrow<__half>(value);
+    }
+
+    template <int V> __device__ __forceinline__ void get(long long i, float (&to)[V]) const {
+        if (type == 0) get_as<float>(i, to);
+        else if (type == 1) get_as<__nv_bfloat16>(i, to);
+        else get_as<__half>(i, to);
+    }
+
+    template <typename T, int V> __device__ __forceinline__ void get_as(long long i, float (&to)[V]) const {
+        T from[V];
+        load(static_cast<const T*>(at) + i, from);
+#pragma unroll
+        for (int k = 0; k < V; k++) to[k] = widen(from[k]);
+    }
+};
+
+// One warp has a row to itself, several to a block, or a whole block has one.
+__device__ __forceinline__ float row_sum(float x) { return blockDim.x == 32 ? warp_sum(x) : block_sum(x); }
+
+// What a thread holds of a row: vectors of V elements, neighbouring threads having neighbouring vectors.
+template <typename T> struct Part {
+    static constexpr int V = vector_length<T>, VECTORS = EACH / V;
+    float at[VECTORS][V];
+
+    static __device__ __forceinline__ int column(int vector) { return (vector * blockDim.x + threadIdx.x) * V; }
+
+    // Beyond the row's end are zeros.
+    __device__ __forceinline__ void load_row(const T* row, int width) {
+        T from[VECTORS][V];
+#pragma unroll
+        for (int i = 0; i < VECTORS; i++) {
+            if (column(i) < width) {
+                load(row + column(i), from[i]);
+            } else {
+#pragma unroll
+                for (int k = 0; k < V; k++) from[i][k] = narrow<T>(0.0f);
+            }
+        }
+#pragma unroll
+        for (int i = 0; i < VECTORS; i++) {
+#pragma unroll
+            for (int k = 0; k < V; k++) at[i][k] = widen(from[i][k]);
+        }
+    }
+};
+
+template <typename T>
+__device__ __forceinline__ void rms_norm(T* out, float* rstd, const T* x, Floats weight, long long rows, int width, float epsilon) {
+    using Row = Part<T>;
+    const long long row = static_cast<long long>(blockIdx.x) * blockDim.y + threadIdx.y;
+    if (row >= rows) return;
+    Row values;
+    values.load_row(x + row * width, width);
+    float squares = 0;
+#pragma unroll
+    for (int i = 0; i < Row::VECTORS; i++) {
+#pragma unroll
+        for (int k = 0; k < Row::V; k++) squares += values.at[i][k] * values.at[i][k];
+    }
+    const float scale = 1.0f / sqrtf(row_sum(squares) / width + epsilon);
+    if (threadIdx.x == 0) rstd[row] = scale;
+#pragma unroll
+    for (int i = 0; i < Row::VECTORS; i++) {
+        const int column = Row::column(i);
+        if (column >= width) break;
+        float w[Row::V];
+        weight.get(column, w);
+        T result[Row::V];
+#pragma unroll
+        for (int k = 0; k < Row::V; k++) result[k] = narrow<T>(values.at[i][k] * scale * w[k]);
+        store(out + row * width + column, result);
+    }
+}
+
+template <typename T>
+__device__ __forceinline__ void layer_norm(
+        T* out, float* mean, float* rstd, const T* x, Floats weight, Floats bias, long long rows, int width, float epsilon) {
+    using Row = Part<T>;
+    const long long row = static_cast<long long>(blockIdx.x) * blockDim.y + threadIdx.y;
+    if (row >= rows) return;
+    Row values;
+    values.load_row(x + row * width, width);
+    float sum = 0;
+#pragma unroll
+    for (int i = 0; i < Row::VECTORS; i++) {
+#pragma unroll
+        for (int k = 0; k < Row::V; k++) sum += values.at[i][k];
+    }
+    const float average = row_sum(sum) / width;
+    float squares = 0;
+#pragma unroll
+    for (int i = 0; i < Row::VECTORS; i++) {
+#pragma unroll
+        for (int k = 0; k < Row::V; k++) {
+            values.at[i][k] -= average;
+            if (Row::column(i) < width) squares += values.at[i][k] * values.at[i][k];
+        }
+    }
+    const float scale = 1.0f / sqrtf(row_sum(squares) / width + epsilon);
+    if (threadIdx.x == 0) {
+        mean[row] = average;
+        rstd[row] = scale;
+    }
+#pragma unroll
+    for (int i = 0; i < Row::VECTORS; i++) {
+        const int column = Row::column(i);
+        if (column >= width) break;
+        float w[Row::V], b[Row::V];
+        weight.get(column, w);
+        bias.get(column, b);
+        T result[Row::V];
+#pragma unroll
+        for (int k = 0; k < Row::V; k++) result[k] = narrow<T>(values.at[i][k] * scale * w[k] + b[k]);
+        store(out + row * width + column, result);
+    }
+}
+
+#define FORWARD(SUFFIX, TYPE) \
+    extern "C" __global__ void __launch_bounds__(FORWARD_THREADS) rms_norm_##SUFFIX( \
+            TYPE* out, float* rstd, const TYPE* x, Floats weight, long long rows, int width, float epsilon) { \
+        rms_norm(out, rstd, x, weight, rows, width, epsilon); \
+    } \
+    extern "C" __global__ void __launch_bounds__(FORWARD_THREADS) layer_norm_##SUFFIX( \
+            TYPE* out, float* mean, float* rstd, const TYPE* x, Floats weight, Floats bias, long long rows, int width, float epsilon) { \
+        layer_norm(out, mean, rstd, x, weight, bias, rows, width, epsilon); \
+    }
+FLOATING_TYPES(FORWARD)
+
+extern "C" __global__ void __launch_bounds__(FORWARD_THREADS) rms_norm_any(
+        Floats out, float* rstd, Floats x, Floats weight, int width, float epsilon) {
+    const long long row = blockIdx.x, first = row * width;
+    float squares = 0;
+    for (int i = threadIdx.x; i < width; i += blockDim.x) {
+        const float value = x.get(first + i);
+        squares += value * value;
+    }
+    const float scale = 1.0f / sqrtf(row_sum(squares) / width + epsilon);
+    if (threadIdx.x == 0) rstd[row] = scale;
+    for (int i = threadIdx.x; i < width; i += blockDim.x) out.set(first + i, x.get(first + i) * scale * weight.get(i));
+}
+
+extern "C" __global__ void __launch_bounds__(FORWARD_THREADS) layer_norm_any(
+        Floats out, float* mean, float* rstd, Floats x, Floats weight, Floats bias, int width, float epsilon) {
+    const long long row = blockIdx.x, first = row * width;
+    float sum = 0;
+    for (int i = threadIdx.x; i < width; i += blockDim.x) sum += x.get(first + i);
+    const float average = row_sum(sum) / width;
+    float squares = 0;
+    for (int i = threadIdx.x; i < width; i += blockDim.x) {
+        const float value = x.get(first + i) - average;
+        squares += value * value;
+    }
+    const float scale = 1.0f / sqrtf(row_sum(squares) / width + epsilon);
+    if (threadIdx.x == 0) {
+        mean[row] = average;
+        rstd[row] = scale;
+    }
+    for (int i = threadIdx.x; i < width; i += blockDim.x) {
+        out.set(first + i, (x.get(first + i) - average) * scale * weight.get(i) + bias.get(i));
+    }
+}
+
+// Backward. A row of blocks goes over all rows, one row of threads (a block, or a warp of it) every groups() rows, and adds up what its rows give to
+// the gradients of weight and bias: partial sums [groups, width], one after the other in weights and biases. Any of dx, weights and biases may be
+// null.
+__device__ __forceinline__ long long group() { return static_cast<long long>(blockIdx.x) * blockDim.y + threadIdx.y; }
+__device__ __forceinline__ long long groups() { return static_cast<long long>(gridDim.x) * blockDim.y; }
+
+template <typename T, bool CENTRED>
+__device__ __forceinline__ void gradient(float* dx, float* weights, float* biases, const float* gradients, const T* x, Floats weight,
+        const float* mean, const float* rstd, long long rows, int width) {
+    using Row = Part<T>;
+    constexpr int V = Row::V, VECTORS = Row::VECTORS;
+    float weight_sum[VECTORS][V] = {}, bias_sum[VECTORS][V] = {};
+    for (long long row = group(); row < rows; row += groups()) {
+        float m[VECTORS][V], g[VECTORS][V];
+#pragma unroll
+        for (int i = 0; i < VECTORS; i++) {
+            if (Row::column(i) < width) {
+                load(gradients + row * width + Row::column(i), g[i]);
+            } else {
+#pragma unroll
+                for (int k = 0; k < V; k++) g[i][k] = 0;
+            }
+        }
+        Row n;
+        n.load_row(x + row * width, width);
+        const float scale = rstd[row];
+        const float average = CENTRED ? mean[row] : 0.0f;
+        float products = 0, sum = 0;
+#pragma unroll
+        for (int i = 0; i < VECTORS; i++) {
+            if (Row::column(i) < width) {
+                weight.get(Row::column(i), m[i]);
+            } else {
+#pragma unroll
+                for (int k = 0; k < V; k++) m[i][k] = 0;
+            }
+#pragma unroll
+            for (int k = 0; k < V; k++) {
+                n.at[i][k] = (CENTRED ? n.at[i][k] - average : n.at[i][k]) * scale;
+                weight_sum[i][k] += g[i][k] * n.at[i][k];
+                if (CENTRED) bias_sum[i][k] += g[i][k];
+                m[i][k] *= g[i][k];
+                products += m[i][k] * n.at[i][k];
+                if (CENTRED) sum += m[i][k];
+            }
+        }
+        if (dx != nullptr) {
+            products = row_sum(products) / width;
+            if (CENTRED) sum = row_sum(sum) / width;
+#pragma unroll
+            for (int i = 0; i < VECTORS; i++) {
+                if (Row::column(i) >= width) break;
+#pragma unroll
+                for (int k = 0; k < V; k++) m[i][k] = scale * (m[i][k] - sum - n.at[i][k] * products);
+                store(dx + row * width + Row::column(i), m[i]);
+            }
+        }
+    }
+#pragma unroll
+    for (int i = 0; i < VECTORS; i++) {
+        if (Row::column(i) >= width) break;
+        const long long at = group() * width + Row::column(i);
+        if (weights != nullptr) store(weights + at, weight_sum[i]);
+        if (CENTRED && biases != nullptr) store(biases + at, bias_sum[i]);
+    }
+}
+
+#define BACKWARD(SUFFIX, TYPE) \
+    extern "C" __global__ void __launch_bounds__(BACKWARD_THREADS) rms_norm_gradient_##SUFFIX( \
+            float* dx, float* weights, const float* gradients, const TYPE* x, Floats weight, const float* rstd, long long rows, int width) { \
+        gradient<TYPE, false>(dx, weights, nullptr, gradients, x, weight, nullptr, rstd, rows, width); \
+    } \
+    extern "C" __global__ void __launch_bounds__(BACKWARD_THREADS) layer_norm_gradient_##SUFFIX(float* dx, float* weights, float* biases, \
+            const float* gradients, const TYPE* x, Floats weight, const float* mean, const float* rstd, long long rows, int width) { \
+        gradient<TYPE, true>(dx, weights, biases, gradients, x, weight, mean, rstd, rows, width); \
+    }
+FLOATING_TYPES(BACKWARD)
+
+// Partial sums lie in memory from the start: a thread has the same columns in every row.
+extern "C" __global__ void __launch_bounds__(FORWARD_THREADS) norm_gradient_any(float* dx, float* weights, float* biases, const float* gradients,
+        Floats x, Floats weight, const float* mean, const float* rstd, long long rows, int width) {
+    if (weights != nullptr) weights += group() * width;
+    if (biases != nullptr) biases += group() * width;
+    for (int i = threadIdx.x; i < width; i += blockDim.x) {
+        if (weights != nullptr) weights[i] = 0;
+        if (biases != nullptr) biases[i] = 0;
+    }
+    for (long long row = group(); row < rows; row += groups()) {
+        const long long first = row * width;
+        const float scale = rstd[row];
+        const float average = mean != nullptr ? mean[row] : 0.0f;
+        float products = 0, sum = 0;
+        for (int i = threadIdx.x; i < width; i += blockDim.x) {
+            const float g = gradients[first + i];
+            const float n = (x.get(first + i) - average) * scale;
+            const float m = g * weight.get(i);
+            if (weights != nullptr) weights[i] += g * n;
+            if (biases != nullptr) biases[i] += g;
+            products += m * n;
+            sum += m;
+        }
+        if (dx == nullptr) continue;
+        products = row_sum(products) / width;
+        sum = mean != nullptr ? row_sum(sum) / width : 0.0f;
+        for (int i = threadIdx.x; i < width; i += blockDim.x) {
+            const float n = (x.get(first + i) - average) * scale;
+            dx[first + i] = scale * (gradients[first + i] * weight.get(i) - sum - n * products);
+        }
+    }
+}
+
+// out += the sum of the partial sums [groups, width], in a fixed tree: 8 chains for each column, then those.
+extern "C" __global__ void norm_weight_gradient(float* out, const float* partial, int groups, int width) {
+    __shared__ float chains[8][32];
+    const int column = blockIdx.x * 32 + threadIdx.x;
+    float sum = 0;
+    if (column < width) {
+        for (int i = threadIdx.y; i < groups; i += 8) sum += partial[static_cast<long long>(i) * width + column];
+    }
+    chains[threadIdx.y][threadIdx.x] = sum;
+    __syncthreads();
+    if (threadIdx.y == 0 && column < width) {
+        float total[8];
+#pragma unroll
+        for (int i = 0; i < 8; i++) total[i] = chains[i][threadIdx.x];
+#pragma unroll
+        for (int step = 1; step < 8; step *= 2) {
+#pragma unroll
+            for (int i = 0; i < 8; i += 2 * step) total[i] += total[i + step];
+        }
+        out[column] += total[0];
+    }
+}
