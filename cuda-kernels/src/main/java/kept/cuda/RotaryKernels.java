@@ -1,10 +1,12 @@
 package kept.cuda;
 
-import kept.tensor.DeviceException;
+import kept.cuda.driver.Grid;
 import kept.tensor.Tensor;
 
 /** Rotary position embedding. */
 final class RotaryKernels {
+    private static final int MOST_THREADS = 256;
+
     private final Gpu gpu;
 
     RotaryKernels(Gpu gpu) {
@@ -12,6 +14,20 @@ final class RotaryKernels {
     }
 
     void rotaryEmbedding(Tensor x, Tensor cos, Tensor sin, boolean inverse, Tensor out) {
-        throw new DeviceException("[rotaryEmbedding] cuda has no kernel for it yet");
+        if (x.elementCount() == 0) {
+            return;
+        }
+        int heads = Math.toIntExact(x.size(2));
+        int half = Math.toIntExact(x.size(3) / 2);
+        boolean wide = half % WideAccess.elements(x) == 0 && WideAccess.fits(x, out, cos, sin);
+        int pieces = Math.multiplyExact(heads, wide ? half / WideAccess.elements(x) : half);
+        int threads = Math.min(MOST_THREADS, Math.ceilDiv(pieces, 32) * 32);
+        String entry = "rotary_" + (wide ? "wide_" : "single_") + x.dtype().label();
+        gpu.launch("rotary", entry, Grid.of(x.size(0) * x.size(1), threads))
+                .pointer(x).longs(x.stride(0), x.stride(1), x.stride(2))
+                .pointer(out).longs(out.stride(0), out.stride(1), out.stride(2))
+                .pointer(cos).pointer(sin)
+                .i32(Math.toIntExact(x.size(1))).i32(heads).i32(half).f32(inverse ? -1 : 1)
+                .run();
     }
 }

@@ -1,10 +1,12 @@
 package kept.cuda;
 
-import kept.tensor.DeviceException;
+import kept.cuda.driver.Grid;
 import kept.tensor.Tensor;
 
 /** SwiGLU, forward and backward. */
 final class SwiGluKernels {
+    private static final int THREADS = 256;
+
     private final Gpu gpu;
 
     SwiGluKernels(Gpu gpu) {
@@ -12,10 +14,31 @@ final class SwiGluKernels {
     }
 
     void swiGlu(Tensor gate, Tensor up, Tensor out) {
-        throw new DeviceException("[swiGlu] cuda has no kernel for it yet");
+        if (gate.elementCount() > 0) {
+            begin("swiglu_", gate, addressesFit(gate, up, out)).pointer(gate).pointer(up).pointer(out).i64(gate.elementCount()).run();
+        }
     }
 
     void swiGluGradient(Tensor gradient, Tensor gate, Tensor up, Tensor dGate, Tensor dUp) {
-        throw new DeviceException("[swiGluGradient] cuda has no kernel for it yet");
+        if (gate.elementCount() > 0) {
+            begin("swiglu_backward_", gate, addressesFit(gradient, gate, up, dGate, dUp))
+                    .pointer(gradient).pointer(gate).pointer(up).pointer(dGate).pointer(dUp).i64(gate.elementCount()).run();
+        }
+    }
+
+    /** A thread for each access of 16 bytes, or for each element. */
+    private Launch begin(String name, Tensor gate, boolean wide) {
+        long threads = wide ? Math.ceilDiv(gate.elementCount(), WideAccess.elements(gate)) : gate.elementCount();
+        return gpu.launch("swiglu", name + (wide ? "wide_" : "single_") + gate.dtype().label(), Grid.of(Math.ceilDiv(threads, THREADS), THREADS));
+    }
+
+    /** The elements lie one after another, so that only the first address counts. */
+    private static boolean addressesFit(Tensor... rows) {
+        for (Tensor tensor : rows) {
+            if (Gpu.address(tensor) % WideAccess.BYTES != 0) {
+                return false;
+            }
+        }
+        return true;
     }
 }

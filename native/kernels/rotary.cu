@@ -1,0 +1,53 @@
+// Rotary position embedding: pairs (x[i], x[i + half]) turned by the angle of their position.
+#include "vectors.cuh"
+
+// Elements from one batch, token and head to the next.
+struct Strides {
+    long long batch, token, head;
+};
+
+// A block turns one token, a thread N neighbouring pairs at a time; so the token's angles are read from memory once and serve all heads.
+// direction: 1, or -1 to turn back.
+template <typename T, int N>
+__device__ __forceinline__ void rotate(const T* x, Strides xs, T* out, Strides outs, const float* cosines, const float* sines, int sequence,
+        int heads, int half, float direction) {
+    const int batch = blockIdx.x / sequence, token = blockIdx.x - batch * sequence;
+    x += batch * xs.batch + token * xs.token;
+    out += batch * outs.batch + token * outs.token;
+    cosines += (long long)token * half;
+    sines += (long long)token * half;
+    const int pieces = half / N;
+    for (int i = threadIdx.x; i < heads * pieces; i += blockDim.x) {
+        const int head = i / pieces, d = (i - head * pieces) * N;
+        const T* from = x + head * xs.head + d;
+        T* to = out + head * outs.head + d;
+        float first[N], second[N], c[N], s[N];
+        load<N>(from, first);
+        load<N>(from + half, second);
+        load<N>(cosines + d, c);
+        load<N>(sines + d, s);
+#pragma unroll
+        for (int j = 0; j < N; j++) {
+            s[j] *= direction;
+            const float a = first[j] * c[j] - second[j] * s[j];
+            second[j] = second[j] * c[j] + first[j] * s[j];
+            first[j] = a;
+        }
+        store<N>(to, first);
+        store<N>(to + half, second);
+    }
+}
+
+#define ROTARY(NAME, T, N)                                                                                                                       \
+    extern "C" __global__ void __launch_bounds__(256) NAME(const T* x, Strides xs, T* out, Strides outs, const float* cosines,                   \
+            const float* sines, int sequence, int heads, int half, float direction) {                                                           \
+        rotate<T, N>(x, xs, out, outs, cosines, sines, sequence, heads, half, direction);                                                        \
+    }
+
+// By accesses of 16 bytes, where addresses, strides and half a head allow it; else by single elements.
+ROTARY(rotary_wide_f32, float, WIDE<float>)
+ROTARY(rotary_wide_bf16, __nv_bfloat16, WIDE<__nv_bfloat16>)
+ROTARY(rotary_wide_f16, __half, WIDE<__half>)
+ROTARY(rotary_single_f32, float, 1)
+ROTARY(rotary_single_bf16, __nv_bfloat16, 1)
+ROTARY(rotary_single_f16, __half, 1)

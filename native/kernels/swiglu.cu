@@ -1,0 +1,69 @@
+// SwiGLU: out = silu(gate) * up, and its gradient.
+#include "vectors.cuh"
+
+// 1 / (1 + e^-x). In f32 with the accurate exponential and division; for what is rounded to 16 bits the device's own approximations, a few f32 ulp
+// off, without which arithmetic rather than memory would set the pace.
+template <typename T> __device__ __forceinline__ float sigmoid(float x) { return __fdividef(1.0f, 1.0f + __expf(-x)); }
+template <> __device__ __forceinline__ float sigmoid<float>(float x) { return 1.0f / (1.0f + expf(-x)); }
+
+template <typename T, int N> __device__ __forceinline__ void forward(const T* gate, const T* up, T* out) {
+    float g[N], u[N];
+    load<N>(gate, g);
+    load<N>(up, u);
+#pragma unroll
+    for (int i = 0; i < N; i++) u[i] *= g[i] * sigmoid<T>(g[i]);
+    store<N>(out, u);
+}
+
+template <typename T, int N>
+__device__ __forceinline__ void backward(const float* gradient, const T* gate, const T* up, float* d_gate, float* d_up) {
+    float dy[N], g[N], u[N];
+    load<N>(gradient, dy);
+    load<N>(gate, g);
+    load<N>(up, u);
+#pragma unroll
+    for (int i = 0; i < N; i++) {
+        const float s = sigmoid<float>(g[i]);
+        u[i] *= dy[i] * s * (1.0f + g[i] * (1.0f - s)); // the gate's gradient
+        g[i] *= dy[i] * s;                              // up's
+    }
+    store<N>(d_gate, u);
+    store<N>(d_up, g);
+}
+
+// A thread computes N neighbouring elements; the last one those that are left.
+template <typename T, int N> __device__ __forceinline__ void swiglu_forward(const T* gate, const T* up, T* out, long long count) {
+    const long long i = N * (blockIdx.x * (long long)blockDim.x + threadIdx.x);
+    if (i + N <= count) {
+        forward<T, N>(gate + i, up + i, out + i);
+    } else {
+        for (long long j = i; j < count; j++) forward<T, 1>(gate + j, up + j, out + j);
+    }
+}
+
+template <typename T, int N>
+__device__ __forceinline__ void swiglu_backward(const float* gradient, const T* gate, const T* up, float* d_gate, float* d_up, long long count) {
+    const long long i = N * (blockIdx.x * (long long)blockDim.x + threadIdx.x);
+    if (i + N <= count) {
+        backward<T, N>(gradient + i, gate + i, up + i, d_gate + i, d_up + i);
+    } else {
+        for (long long j = i; j < count; j++) backward<T, 1>(gradient + j, gate + j, up + j, d_gate + j, d_up + j);
+    }
+}
+
+#define SWIGLU(FORWARD, BACKWARD, T, N)                                                                                                          \
+    extern "C" __global__ void __launch_bounds__(256) FORWARD(const T* gate, const T* up, T* out, long long count) {                             \
+        swiglu_forward<T, N>(gate, up, out, count);                                                                                              \
+    }                                                                                                                                            \
+    extern "C" __global__ void __launch_bounds__(256) BACKWARD(const float* gradient, const T* gate, const T* up, float* d_gate, float* d_up,    \
+            long long count) {                                                                                                                   \
+        swiglu_backward<T, N>(gradient, gate, up, d_gate, d_up, count);                                                                          \
+    }
+
+// By accesses of 16 bytes where addresses allow it, else by single elements.
+SWIGLU(swiglu_wide_f32, swiglu_backward_wide_f32, float, WIDE<float>)
+SWIGLU(swiglu_wide_bf16, swiglu_backward_wide_bf16, __nv_bfloat16, WIDE<__nv_bfloat16>)
+SWIGLU(swiglu_wide_f16, swiglu_backward_wide_f16, __half, WIDE<__half>)
+SWIGLU(swiglu_single_f32, swiglu_backward_single_f32, float, 1)
+SWIGLU(swiglu_single_bf16, swiglu_backward_single_bf16, __nv_bfloat16, 1)
+SWIGLU(swiglu_single_f16, swiglu_backward_single_f16, __half, 1)
