@@ -1,10 +1,6 @@
 // Rotary position embedding: pairs (x[i], x[i + half]) turned by the angle of their position.
+#include "heads.cuh"
 #include "vectors.cuh"
-
-// Elements from one batch, token and head to the next.
-struct Strides {
-    long long batch, token, head;
-};
 
 // A block turns one token, a thread N neighbouring pairs at a time; so the token's angles are read from memory once and serve all heads.
 // direction: 1, or -1 to turn back.

@@ -1,22 +1,25 @@
 package kept.cuda;
 
-import kept.tensor.DeviceException;
 import kept.tensor.Tensor;
 
 /** Causal grouped-query attention, forward and backward. */
 final class AttentionKernels {
-    private final Gpu gpu;
+    private final GenericAttention generic;
 
     AttentionKernels(Gpu gpu) {
-        this.gpu = gpu;
+        generic = new GenericAttention(gpu);
     }
 
     void attention(Tensor q, Tensor k, Tensor v, double scale, Tensor out, Tensor logSumExp) {
-        throw new DeviceException("[attention] cuda has no kernel for it yet");
+        if (q.elementCount() > 0) {
+            generic.forward(q, k, v, scale, out, logSumExp);
+        }
     }
 
     void attentionGradient(Tensor gradient, Tensor q, Tensor k, Tensor v, double scale, Tensor out, Tensor logSumExp, Tensor dq, Tensor dk,
             Tensor dv) {
-        throw new DeviceException("[attentionGradient] cuda has no kernel for it yet");
+        if (q.elementCount() > 0) {
+            generic.gradient(gradient, q, k, v, scale, out, logSumExp, dq, dk, dv);
+        }
     }
 }

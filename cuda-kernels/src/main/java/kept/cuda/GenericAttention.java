@@ -1,0 +1,70 @@
+package kept.cuda;
+
+import kept.cuda.driver.DeviceAttribute;
+import kept.cuda.driver.Grid;
+import kept.tensor.DeviceException;
+import kept.tensor.Tensor;
+
+/** Attention for any element type, head dimension and strides, in f32 arithmetic (attention_generic.cu). */
+final class GenericAttention {
+    private static final String MODULE = "attention_generic";
+    /** Rows that a warp owns, and of a tile: ROWS and LANES of the source. */
+    private static final int ROWS = 4;
+    private static final int LANES = 32;
+    private static final int MOST_WARPS = 8;
+
+    private final Gpu gpu;
+    private final int sharedMemory;
+
+    GenericAttention(Gpu gpu) {
+        this.gpu = gpu;
+        sharedMemory = gpu.driver().attribute(gpu.ordinal(), DeviceAttribute.SHARED_MEMORY_OPT_IN);
+    }
+
+    void forward(Tensor q, Tensor k, Tensor v, double scale, Tensor out, Tensor logSumExp) {
+        AttentionShape shape = AttentionShape.of(q, k);
+        Launch launch = begin("attention_generic_" + q.dtype().label(), shape, shape.queries(), shape.heads(), 2);
+        AttentionShape.operands(launch, q, k, v).pointer(out).pointer(logSumExp);
+        shape.sizes(launch).i32(shape.width()).f32(scale).run();
+    }
+
+    void gradient(Tensor gradient, Tensor q, Tensor k, Tensor v, double scale, Tensor out, Tensor logSumExp, Tensor dq, Tensor dk, Tensor dv) {
+        AttentionShape shape = AttentionShape.of(q, k);
+        String dtype = q.dtype().label();
+        try (Gpu.Scratch delta = gpu.scratch(shape.rows() * Float.BYTES)) {
+            gpu.launch(MODULE, "attention_delta_generic_" + dtype, Grid.of(Math.ceilDiv(shape.rows(), MOST_WARPS), MOST_WARPS * LANES))
+                    .pointer(gradient).pointer(out).i64(delta.address())
+                    .i64(shape.rows()).i32(shape.queries()).i32(shape.heads()).i32(shape.width())
+                    .run();
+            Launch queries = begin("attention_dq_generic_" + dtype, shape, shape.queries(), shape.heads(), 3);
+            AttentionShape.operands(queries, q, k, v).pointer(gradient).pointer(logSumExp).i64(delta.address()).pointer(dq);
+            shape.sizes(queries).i32(shape.width()).f32(scale).run();
+            Launch keys = begin("attention_dkv_generic_" + dtype, shape, shape.keys(), shape.groups(), 4);
+            AttentionShape.operands(keys, q, k, v).pointer(gradient).pointer(logSumExp).i64(delta.address()).pointer(dk).pointer(dv);
+            shape.sizes(keys).i32(shape.width()).f32(scale).run();
+        }
+    }
+
+    /**
+     * As many warps in a block as its shared memory holds.
+     *
+     * @param owned how many arrays of its own rows a block keeps
+     */
+    private Launch begin(String entry, AttentionShape shape, int rows, int heads, int owned) {
+        int warps = Math.min(MOST_WARPS, Math.ceilDiv(rows, ROWS));
+        while (warps > 1 && bytes(warps, owned, shape.width()) > sharedMemory) {
+            warps--;
+        }
+        long bytes = bytes(warps, owned, shape.width());
+        if (bytes > sharedMemory) {
+            throw new DeviceException("[attention] a head dimension of %d needs %d bytes of shared memory, and the device has %d for a block"
+                    .formatted(shape.width(), bytes, sharedMemory));
+        }
+        Grid grid = new Grid(Math.ceilDiv(rows, warps * ROWS), heads, shape.batch(), warps * LANES, 1);
+        return gpu.launch(MODULE, entry, grid, (int) bytes);
+    }
+
+    private static long bytes(int warps, int owned, int width) {
+        return 4L * ((long) owned * warps * ROWS * width + (long) LANES * (width | 1) + warps * ROWS * LANES);
+    }
+}
