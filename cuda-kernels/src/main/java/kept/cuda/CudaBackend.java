@@ -48,7 +48,7 @@ final class CudaBackend implements Backend, AutoCloseable {
         elementwise = new ElementwiseKernels(gpu);
         reductions = new ReductionKernels(gpu);
         softmax = new SoftmaxKernels(gpu);
-        products = new Products(gpu);
+        products = new Products(gpu, creation);
         indexing = new IndexKernels(gpu);
         norms = new NormKernels(gpu);
         rotary = new RotaryKernels(gpu);

@@ -1,11 +1,21 @@
 package kept.cuda;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import kept.backend.DistillationObjective;
-import kept.tensor.DeviceException;
+import kept.cuda.driver.Grid;
+import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
-/** The row kernels of the losses. */
+/** The row kernels of the losses: one block for each row. */
 final class LossKernels {
+    private static final String MODULE = "losses";
+    /** The most threads of a block; rows of few elements take fewer, by their width alone. */
+    private static final int MOST_THREADS = 512;
+    private static final int WARP = 32;
+    /** What a thread loads at once. */
+    private static final int VECTOR = 4;
+
     private final Gpu gpu;
 
     LossKernels(Gpu gpu) {
@@ -14,10 +24,61 @@ final class LossKernels {
 
     void distillationRows(DistillationObjective objective, Tensor teacher, Tensor student, Tensor labels, double scale, Tensor losses,
             Tensor divergences) {
-        throw new DeviceException("[distillationRows] cuda has no kernel for it yet");
+        long rows = losses.elementCount();
+        if (rows == 0) {
+            return;
+        }
+        int width = width(student);
+        double temperature = objective.temperature();
+        double weight = objective.crossEntropyWeight();
+        if (weight > 0) {
+            checkLabels("distillationRows", labels, width);
+        }
+        String entry = switch (objective.divergence()) {
+            case FORWARD_KL -> "distillation_forward_rows_f32";
+            case REVERSE_KL -> "distillation_reverse_rows_f32";
+            case JENSEN_SHANNON -> "distillation_jensen_shannon_rows_f32";
+        };
+        gpu.launch(MODULE, entry, grid(rows, width))
+                .pointer(teacher).pointer(student).pointer(weight > 0 ? labels : null).pointer(losses).pointer(divergences).i32(width)
+                .f32(1 / temperature)
+                // The derivative by the logits: temperature^2 of the objective and 1 / temperature of what the divergence takes.
+                .f32(scale * (1 - weight) * temperature).f32(scale * weight)
+                .f32((1 - weight) * temperature * temperature).f32(weight)
+                .run();
     }
 
     void crossEntropyRows(Tensor logits, Tensor labels, double scale, Tensor losses) {
-        throw new DeviceException("[crossEntropyRows] cuda has no kernel for it yet");
+        long rows = labels.elementCount();
+        if (rows == 0) {
+            return;
+        }
+        int width = width(logits);
+        checkLabels("crossEntropyRows", labels, width);
+        gpu.launch(MODULE, "cross_entropy_rows_f32", grid(rows, width))
+                .pointer(logits).pointer(labels).pointer(losses).i32(width).f32(scale)
+                .run();
+    }
+
+    private static int width(Tensor rows) {
+        return Math.toIntExact(rows.size(-1));
+    }
+
+    private static Grid grid(long rows, int width) {
+        int threads = Math.ceilDiv(Math.ceilDiv(width, VECTOR), WARP) * WARP;
+        return Grid.of(rows, Math.clamp(threads, WARP, MOST_THREADS));
+    }
+
+    /** Labels are few, so they are looked at on the host: that waits for what was queued before, and nothing is overwritten if one is wrong. */
+    private void checkLabels(String operation, Tensor labels, int vocabulary) {
+        MemorySegment values = MemorySegment.ofArray(new long[Math.toIntExact(labels.elementCount())]);
+        gpu.download(Gpu.address(labels), values);
+        for (long row = 0; row < labels.elementCount(); row++) {
+            long label = values.getAtIndex(ValueLayout.JAVA_LONG, row);
+            if (label >= vocabulary) {
+                throw new ShapeException(("[%s] label %d of row %d lies outside the vocabulary of %d: "
+                        + "give token ids below it, or a negative one to skip the row").formatted(operation, label, row, vocabulary));
+            }
+        }
     }
 }

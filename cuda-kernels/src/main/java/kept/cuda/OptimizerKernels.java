@@ -2,11 +2,21 @@ package kept.cuda;
 
 import java.util.List;
 import kept.backend.AdamWStep;
-import kept.tensor.DeviceException;
+import kept.cuda.driver.Grid;
 import kept.tensor.Tensor;
 
 /** AdamW and the gradient norm. */
 final class OptimizerKernels {
+    private static final String MODULE = "optimizer";
+    private static final int THREADS = 256;
+    /** What a thread of AdamW takes at once. */
+    private static final int VECTOR = 4;
+    /** Blocks that one multiprocessor runs side by side. */
+    private static final int BLOCKS_EACH = 8;
+    /** The elements whose squares one block adds up. */
+    private static final int CHUNK = 1 << 16;
+    private static final int THREADS_OF_TOTAL = 1024;
+
     private final Gpu gpu;
 
     OptimizerKernels(Gpu gpu) {
@@ -14,10 +24,46 @@ final class OptimizerKernels {
     }
 
     void adamW(AdamWStep step, Tensor parameter, Tensor gradient, Tensor firstMoment, Tensor secondMoment) {
-        throw new DeviceException("[adamW] cuda has no kernel for it yet");
+        long count = parameter.elementCount();
+        if (count == 0) {
+            return;
+        }
+        double correction1 = 1 - StrictMath.pow(step.beta1(), step.step());
+        double correction2 = 1 - StrictMath.pow(step.beta2(), step.step());
+        gpu.launch(MODULE, "adamw_" + parameter.dtype().label(), elementwise(count))
+                .pointer(parameter).pointer(gradient).pointer(firstMoment).pointer(secondMoment).i64(count)
+                .f32(step.gradientScale()).f32(step.beta1()).f32(1 - step.beta1()).f32(step.beta2()).f32(1 - step.beta2())
+                .f32(1 - step.learningRate() * step.weightDecay()).f32(step.learningRate() / correction1).f32(1 / Math.sqrt(correction2))
+                .f32(step.epsilon())
+                .run();
+    }
+
+    /** Elements do not depend on each other, so neither does the result on the number of blocks. */
+    private Grid elementwise(long count) {
+        long blocks = Math.ceilDiv(Math.ceilDiv(count, VECTOR), THREADS);
+        return Grid.of(Math.min(blocks, (long) gpu.multiprocessors() * BLOCKS_EACH), THREADS);
     }
 
     double sumOfSquares(List<Tensor> tensors) {
-        throw new DeviceException("[sumOfSquares] cuda has no kernel for it yet");
+        long chunks = tensors.stream().mapToLong(tensor -> Math.ceilDiv(tensor.elementCount(), CHUNK)).sum();
+        if (chunks == 0) {
+            return 0;
+        }
+        // The total, and behind it the sum of each chunk.
+        try (Gpu.Scratch sums = gpu.scratch((1 + chunks) * Double.BYTES)) {
+            long next = sums.address() + Double.BYTES;
+            for (Tensor tensor : tensors) {
+                long count = tensor.elementCount();
+                long blocks = Math.ceilDiv(count, CHUNK);
+                if (blocks > 0) {
+                    gpu.launch(MODULE, "squares_of_chunks_f32", Grid.of(blocks, THREADS)).pointer(tensor).i64(next).i64(count).i32(CHUNK).run();
+                    next += blocks * Double.BYTES;
+                }
+            }
+            gpu.launch(MODULE, "total_of_chunks_f64", Grid.of(1, THREADS_OF_TOTAL))
+                    .i64(sums.address() + Double.BYTES).i64(sums.address()).i64(chunks)
+                    .run();
+            return Double.longBitsToDouble(gpu.readLong(sums.address()));
+        }
     }
 }

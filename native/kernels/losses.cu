@@ -1,0 +1,303 @@
+// Rows of logits scored and replaced by their gradient: cross-entropy, and divergences from a teacher's row. One block takes one row.
+//
+// With a = (teacher - its maximum) / temperature, b likewise for the student, p and q their softmax and d = log p - log q, the derivative by b is
+// q - p for the forward divergence and q (u - sum q u) for the others, with u = -d for the reverse one and u = log(2 q / (p + q)) / 2 for
+// Jensen-Shannon. A first pass over the row finds maximum and sum of both (Milakov and Gimelshein 2018, arXiv 1805.02867), the next writes the
+// gradient; the divergences that need an average first take one more. Nothing of a row is kept but a few sums, whatever the vocabulary.
+//
+// Every thread takes the same elements each time, and sums of threads are a fixed tree, so the same call gives the same bits.
+#include "common.cuh"
+#include <cfloat>
+
+namespace {
+
+constexpr int THREADS = 512;
+// What minus infinity counts as where an infinite logarithm would leave no gradient.
+constexpr float LOWEST = -1e6f;
+constexpr float LN2 = 0.693147180559945f;
+// Up to here a divergence's terms are taken from a series in d, which keeps the digits of nearly equal rows.
+constexpr float NEAR = 0.5f;
+
+constexpr int FORWARD = 0, REVERSE = 1, JENSEN_SHANNON = 2;
+
+__device__ __forceinline__ float maximum_of_block(float x) {
+    __shared__ float partial[32];
+    const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5, warps = blockDim.x >> 5;
+    x = warp_max(x);
+    __syncthreads();
+    if (lane == 0) partial[warp] = x;
+    __syncthreads();
+    return warp_max(lane < warps ? partial[lane] : -FLT_MAX);
+}
+
+// N neighbouring elements, loaded and stored at once.
+template <int N> struct Elements {
+    float at[N];
+
+    __device__ __forceinline__ static Elements load(const float* x) {
+        Elements e;
+        if (N == 4) {
+            const float4 v = *reinterpret_cast<const float4*>(x);
+            e.at[0] = v.x, e.at[1 % N] = v.y, e.at[2 % N] = v.z, e.at[3 % N] = v.w;
+        } else {
+            e.at[0] = *x;
+        }
+        return e;
+    }
+
+    __device__ __forceinline__ void store(float* x) const {
+        if (N == 4) *reinterpret_cast<float4*>(x) = make_float4(at[0], at[1 % N], at[2 % N], at[3 % N]);
+        else *x = at[0];
+    }
+};
+
+// Calls f for the first of each N elements that are this thread's.
+template <int N, typename F> __device__ __forceinline__ void for_elements(int width, F f) {
+#pragma unroll 1
+    for (int i = threadIdx.x * N; i < width; i += blockDim.x * N) f(i);
+}
+
+__device__ __forceinline__ bool aligned(const void* x) { return (reinterpret_cast<uintptr_t>(x) & 15) == 0; }
+
+// The maximum of the elements so far and the sum of e^((x - maximum) factor). It begins with the least number, not with minus infinity, which cannot
+// be subtracted.
+struct Exponentials {
+    float max = -FLT_MAX;
+    float sum = 0.0f;
+
+    template <int N> __device__ __forceinline__ void add(const Elements<N>& x, float factor) {
+        float above = max;
+#pragma unroll
+        for (int j = 0; j < N; j++) above = fmaxf(above, x.at[j]);
+        if (above > max) {
+            sum *= expf((max - above) * factor);
+            max = above;
+        }
+#pragma unroll
+        for (int j = 0; j < N; j++) sum += expf((x.at[j] - max) * factor);
+    }
+
+    // From each thread's elements to the row's; every thread has them.
+    __device__ __forceinline__ void join(float factor) {
+        const float of_row = maximum_of_block(max);
+        sum = block_sum(sum * expf((max - of_row) * factor));
+        max = of_row;
+    }
+};
+
+// The logarithm of a sum, with more digits than an f32 of its size has: that of a factor near 1, and the exponent's.
+__device__ __forceinline__ double log_of(float x) {
+    if (!(x >= FLT_MIN && x <= FLT_MAX)) return logf(x);
+    const int exponent = (__float_as_int(x) - 0x3f3504f3) >> 23;
+    return exponent * 0.6931471805599453 + (double)logf(__int_as_float(__float_as_int(x) - (exponent << 23)));
+}
+
+// The numbers that turn logits into probabilities and differences of logarithms.
+struct Pair {
+    float teacher_max, student_max, teacher_factor, student_factor, factor, shift;
+
+    __device__ __forceinline__ float a(float t) const { return (t - teacher_max) * factor; }
+    __device__ __forceinline__ float b(float s) const { return (s - student_max) * factor; }
+    __device__ __forceinline__ float p(float t) const { return expf(a(t)) * teacher_factor; }
+    __device__ __forceinline__ float q(float s) const { return expf(b(s)) * student_factor; }
+    // log p - log q; what nearly equal logits have in common cancels first.
+    __device__ __forceinline__ float d(float t, float s) const { return ((t - s) - (teacher_max - student_max)) * factor - shift; }
+};
+
+// d + e^-d - 1 for |d| up to NEAR. Times p it is p d + q - p, whose sum over a row is the divergence, since q - p sums to nothing; so every term is 0
+// or more, and an error of d counts in the second order only.
+__device__ __forceinline__ float near_term(float d) {
+    float s = fmaf(d, -1.0f / 362880, 1.0f / 40320);
+    s = fmaf(s, d, -1.0f / 5040);
+    s = fmaf(s, d, 1.0f / 720);
+    s = fmaf(s, d, -1.0f / 120);
+    s = fmaf(s, d, 1.0f / 24);
+    s = fmaf(s, d, -1.0f / 6);
+    s = fmaf(s, d, 0.5f);
+    return d * d * s;
+}
+
+// The term of KL(x || y) with d = log x - log y; a probability of 0 adds nothing.
+__device__ __forceinline__ float kl_term(float x, float y, float d) {
+    if (x == 0.0f) return y;
+    return fabsf(d) <= NEAR ? x * near_term(d) : fmaf(x, d, y - x);
+}
+
+// log q - log p, 0 where q is.
+__device__ __forceinline__ float reverse_ratio(const Pair& rows, float t, float s, float q) {
+    if (q == 0.0f) return 0.0f;
+    return rows.a(t) < LOWEST ? rows.b(s) - LOWEST + rows.shift : -rows.d(t, s);
+}
+
+// log(q / m) and log(p / m) with m = (p + q) / 2, from d and ln(1 + e^-|d|).
+__device__ __forceinline__ float log_q(float d, float rest) { return LN2 - rest - fmaxf(d, 0.0f); }
+__device__ __forceinline__ float log_p(float d, float rest) { return LN2 - rest + fminf(d, 0.0f); }
+__device__ __forceinline__ float rest_of(float d) { return log1pf(expf(-fabsf(d))); }
+
+// The term of the Jensen-Shannon divergence. With y = tanh(d / 2) = (p - q) / (p + q) it is m ((1 + y) ln(1 + y) + (1 - y) ln(1 - y)) / 2, for nearly
+// equal p and q a series in y^2.
+__device__ __forceinline__ float jensen_shannon_term(float p, float q, float d, float rest) {
+    if (fabsf(d) <= NEAR) {
+        const float half = 0.5f * d, h = half * half;
+        float y = fmaf(h, 62.0f / 2835, -17.0f / 315);
+        y = fmaf(y, h, 2.0f / 15);
+        y = fmaf(y, h, -1.0f / 3);
+        y = fmaf(y, h, 1.0f) * half;
+        y *= y;
+        float s = fmaf(y, 1.0f / 45, 1.0f / 28);
+        s = fmaf(s, y, 1.0f / 15);
+        s = fmaf(s, y, 1.0f / 6);
+        s = fmaf(s, y, 1.0f);
+        return 0.25f * (p + q) * y * s;
+    }
+    const float of_p = p == 0.0f ? 0.0f : p * log_p(d, rest);
+    const float of_q = q == 0.0f ? 0.0f : q * log_q(d, rest);
+    return 0.5f * (of_p + of_q);
+}
+
+// What a row is scored by, and where its results go.
+struct Scoring {
+    float *loss, *divergence;
+    float factor;                   // one over the temperature
+    float slope;                    // of the divergence's gradient: scale (1 - weight) temperature
+    float cross_entropy;            // of the cross-entropy's: scale weight
+    float divergence_weight;        // of the loss: (1 - weight) temperature^2
+    float cross_entropy_weight;
+};
+
+template <int DIVERGENCE, int N>
+__device__ __forceinline__ void distillation_row(const float* teacher, float* student, long long label, int width, const Scoring& scoring) {
+    const float factor = scoring.factor, slope = scoring.slope;
+    // Read before anything is overwritten.
+    const float labelled = label >= 0 ? student[label] : 0.0f;
+    const bool two_temperatures = factor != 1.0f && label >= 0;
+
+    Exponentials of_teacher, of_student, plain;
+    for_elements<N>(width, [&](int i) {
+        const auto t = Elements<N>::load(teacher + i), s = Elements<N>::load(student + i);
+        of_teacher.add(t, factor);
+        of_student.add(s, factor);
+        if (two_temperatures) plain.add(s, 1.0f);
+    });
+    of_teacher.join(factor);
+    of_student.join(factor);
+    if (two_temperatures) plain.join(1.0f);
+    else plain = of_student;
+
+    const Pair rows = {of_teacher.max, of_student.max, 1.0f / of_teacher.sum, 1.0f / of_student.sum, factor,
+                       logf(of_teacher.sum) - logf(of_student.sum)};
+    // The cross-entropy's share of the gradient: share e^(s - max).
+    const float share = label >= 0 ? scoring.cross_entropy / plain.sum : 0.0f;
+    auto of_label = [&](float s) { return share * expf(s - plain.max); };
+
+    float divergence = 0.0f, average = 0.0f;
+    if (DIVERGENCE != FORWARD) {
+        for_elements<N>(width, [&](int i) {
+            const auto t = Elements<N>::load(teacher + i), s = Elements<N>::load(student + i);
+#pragma unroll
+            for (int j = 0; j < N; j++) {
+                const float p = rows.p(t.at[j]), q = rows.q(s.at[j]);
+                if (DIVERGENCE == REVERSE) {
+                    const float u = reverse_ratio(rows, t.at[j], s.at[j], q);
+                    divergence += kl_term(q, p, u);
+                    average += q * u;
+                } else {
+                    const float d = rows.d(t.at[j], s.at[j]), rest = rest_of(d);
+                    divergence += jensen_shannon_term(p, q, d, rest);
+                    if (q != 0.0f) average += q * 0.5f * log_q(d, rest);
+                }
+            }
+        });
+        average = block_sum(average);
+    }
+    for_elements<N>(width, [&](int i) {
+        const auto t = Elements<N>::load(teacher + i);
+        auto s = Elements<N>::load(student + i);
+#pragma unroll
+        for (int j = 0; j < N; j++) {
+            const float q = rows.q(s.at[j]), ones = of_label(s.at[j]);
+            if (DIVERGENCE == FORWARD) {
+                const float p = rows.p(t.at[j]);
+                divergence += kl_term(p, q, rows.d(t.at[j], s.at[j]));
+                s.at[j] = fmaf(q - p, slope, ones);
+            } else if (DIVERGENCE == REVERSE) {
+                s.at[j] = fmaf((reverse_ratio(rows, t.at[j], s.at[j], q) - average) * slope, q, ones);
+            } else {
+                const float d = rows.d(t.at[j], s.at[j]);
+                s.at[j] = fmaf(((q == 0.0f ? 0.0f : 0.5f * log_q(d, rest_of(d))) - average) * slope, q, ones);
+            }
+        }
+        s.store(student + i);
+    });
+    // This waits for all threads, so the row is written after it.
+    divergence = block_sum(divergence);
+    if (threadIdx.x == 0) {
+        double loss = scoring.divergence_weight > 0.0f ? (double)scoring.divergence_weight * divergence : 0.0;
+        if (label >= 0) {
+            student[label] -= scoring.cross_entropy;
+            loss += (double)scoring.cross_entropy_weight * ((double)plain.max - labelled + log_of(plain.sum));
+        }
+        *scoring.loss = (float)loss;
+        *scoring.divergence = divergence;
+    }
+}
+
+template <int DIVERGENCE>
+__device__ __forceinline__ void distillation_row(const float* teacher, float* student, const long long* labels, int width, Scoring scoring) {
+    const long long row = blockIdx.x;
+    teacher += row * width;
+    student += row * width;
+    scoring.loss += row;
+    scoring.divergence += row;
+    const long long label = labels == nullptr ? -1 : labels[row];
+    if (width % 4 == 0 && aligned(teacher) && aligned(student)) distillation_row<DIVERGENCE, 4>(teacher, student, label, width, scoring);
+    else distillation_row<DIVERGENCE, 1>(teacher, student, label, width, scoring);
+}
+
+template <int N> __device__ __forceinline__ void cross_entropy_row(float* logits, long long label, int width, float scale, float* loss) {
+    if (label < 0) {
+        for_elements<N>(width, [&](int i) { Elements<N>{}.store(logits + i); });
+        if (threadIdx.x == 0) *loss = 0.0f;
+        return;
+    }
+    const float labelled = logits[label];
+    Exponentials all;
+    for_elements<N>(width, [&](int i) { all.add(Elements<N>::load(logits + i), 1.0f); });
+    all.join(1.0f);
+    const float share = scale / all.sum;
+    for_elements<N>(width, [&](int i) {
+        auto x = Elements<N>::load(logits + i);
+#pragma unroll
+        for (int j = 0; j < N; j++) x.at[j] = share * expf(x.at[j] - all.max);
+        x.store(logits + i);
+    });
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        logits[label] -= scale;
+        *loss = (float)((double)all.max - labelled + log_of(all.sum));
+    }
+}
+
+}  // namespace
+
+#define DISTILLATION_ROWS(NAME, DIVERGENCE)                                                                                                         \
+    extern "C" __global__ void __launch_bounds__(THREADS) NAME(const float* teacher, float* student, const long long* labels, float* losses,        \
+                                                               float* divergences, int width, float factor, float slope, float cross_entropy,       \
+                                                               float divergence_weight, float cross_entropy_weight) {                               \
+        distillation_row<DIVERGENCE>(teacher, student, labels, width,                                                                               \
+                                     {losses, divergences, factor, slope, cross_entropy, divergence_weight, cross_entropy_weight});                 \
+    }
+
+// teacher and student [rows, width]; the student's row becomes scale times its loss's gradient. labels may be null; a negative one counts nothing.
+DISTILLATION_ROWS(distillation_forward_rows_f32, FORWARD)
+DISTILLATION_ROWS(distillation_reverse_rows_f32, REVERSE)
+DISTILLATION_ROWS(distillation_jensen_shannon_rows_f32, JENSEN_SHANNON)
+
+// logits [rows, width] become scale (softmax - onehot(label)), losses log sum e^logits - logits[label]; nothing where the label is negative.
+extern "C" __global__ void __launch_bounds__(THREADS) cross_entropy_rows_f32(float* logits, const long long* labels, float* losses, int width,
+                                                                              float scale) {
+    const long long row = blockIdx.x;
+    logits += row * width;
+    if (width % 4 == 0 && aligned(logits)) cross_entropy_row<4>(logits, labels[row], width, scale, losses + row);
+    else cross_entropy_row<1>(logits, labels[row], width, scale, losses + row);
+}
