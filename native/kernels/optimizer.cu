@@ -1,4 +1,5 @@
-// What an optimizer does to parameters: an AdamW step in one pass over memory, and the sum of squares that clipping needs.
+// What an optimizer does to parameters: an AdamW step in one pass over memory, with moments of F32 or of 8 bits, and the sum of squares that clipping
+// needs.
 #include "common.cuh"
 
 namespace {
@@ -17,32 +18,214 @@ struct AdamW {
     }
 };
 
-// N neighbouring elements, loaded and stored at once.
-template <typename T, int N> struct alignas(N * sizeof(T)) Elements {
-    T at[N];
+// How a BF16 parameter is rounded: kept.backend.AdamWStep.Rounding.
+struct Rounding {
+    int stochastic;
+    unsigned long long seed, stream;
 };
 
-template <typename T, int N>
-__device__ __forceinline__ void adamw_step(const AdamW& numbers, T* parameter, const float* gradient, float* first, float* second) {
-    auto w = *reinterpret_cast<Elements<T, N>*>(parameter);
-    const auto g = *reinterpret_cast<const Elements<float, N>*>(gradient);
-    auto m = *reinterpret_cast<Elements<float, N>*>(first);
-    auto v = *reinterpret_cast<Elements<float, N>*>(second);
-#pragma unroll
-    for (int i = 0; i < N; i++) w.at[i] = narrow<T>(numbers.step(widen(w.at[i]), g.at[i], m.at[i], v.at[i]));
-    *reinterpret_cast<Elements<T, N>*>(parameter) = w;
-    *reinterpret_cast<Elements<float, N>*>(first) = m;
-    *reinterpret_cast<Elements<float, N>*>(second) = v;
+// One round of Philox 4x32 (Salmon et al. 2011).
+__device__ __forceinline__ uint4 philox_round(uint4 c, unsigned k0, unsigned k1) {
+    return make_uint4(__umulhi(0xcd9e8d57u, c.z) ^ c.y ^ k0, 0xcd9e8d57u * c.z, __umulhi(0xd2511f53u, c.x) ^ c.w ^ k1, 0xd2511f53u * c.x);
 }
 
+// The two words of random bits for four elements from i, a multiple of 4.
+__device__ __forceinline__ uint2 random_words(const Rounding& rounding, long long i) {
+    const unsigned long long block = i / 8;
+    uint4 c = make_uint4((unsigned)block, (unsigned)(block >> 32), (unsigned)rounding.stream, (unsigned)(rounding.stream >> 32));
+    unsigned k0 = (unsigned)rounding.seed, k1 = (unsigned)(rounding.seed >> 32);
+#pragma unroll
+    for (int round = 0; round < 10; round++, k0 += 0x9e3779b9u, k1 += 0xbb67ae85u) c = philox_round(c, k0, k1);
+    return i % 8 == 0 ? make_uint2(c.x, c.y) : make_uint2(c.z, c.w);
+}
+
+// Four neighbouring elements, loaded and stored at once where that can be; what lies beyond the count is 0 and stays as it is.
+template <typename T> struct alignas(4 * sizeof(T)) Four {
+    T at[4];
+
+    __device__ __forceinline__ static Four load(const T* x, long long i, long long count, bool aligned) {
+        if (aligned && i + 4 <= count) return *reinterpret_cast<const Four*>(x + i);
+        Four four;
+#pragma unroll
+        for (int j = 0; j < 4; j++) four.at[j] = i + j < count ? x[i + j] : narrow<T>(0.0f);
+        return four;
+    }
+
+    __device__ __forceinline__ void store(T* x, long long i, long long count, bool aligned) const {
+        if (aligned && i + 4 <= count) {
+            *reinterpret_cast<Four*>(x + i) = *this;
+        } else {
+#pragma unroll
+            for (int j = 0; j < 4; j++)
+                if (i + j < count) x[i + j] = at[j];
+        }
+    }
+};
+
+template <typename T> __device__ __forceinline__ bool aligned(const T* x) { return reinterpret_cast<uintptr_t>(x) % (4 * sizeof(T)) == 0; }
+
+// Four elements from number i on, a multiple of 4, rounded to their type.
+template <typename T> __device__ __forceinline__ Four<T> rounded(const Rounding&, long long, const float (&wide)[4]) {
+    Four<T> four;
+#pragma unroll
+    for (int j = 0; j < 4; j++) four.at[j] = narrow<T>(wide[j]);
+    return four;
+}
+
+template <>
+__device__ __forceinline__ Four<__nv_bfloat16> rounded<__nv_bfloat16>(const Rounding& rounding, long long i, const float (&wide)[4]) {
+    Four<__nv_bfloat16> four;
+    if (rounding.stochastic) {
+        const uint2 words = random_words(rounding, i);
+#pragma unroll
+        for (int j = 0; j < 4; j++) {
+            const unsigned bits = __float_as_uint(wide[j]), random = ((j < 2 ? words.x : words.y) >> (j % 2 * 16)) & 0xffffu;
+            const bool finite = (bits & 0x7f800000u) != 0x7f800000u;
+            four.at[j] = finite ? __ushort_as_bfloat16((unsigned short)((bits + random) >> 16)) : narrow<__nv_bfloat16>(wide[j]);
+        }
+    } else {
+#pragma unroll
+        for (int j = 0; j < 4; j++) four.at[j] = narrow<__nv_bfloat16>(wide[j]);
+    }
+    return four;
+}
+
+// What a step works on.
+template <typename T> struct Operands {
+    T* parameter;
+    const float* gradient;
+    long long count;
+
+    __device__ __forceinline__ void step(const AdamW& numbers, const Rounding& rounding, long long i, float* m, float* v) const {
+        const bool whole = aligned(parameter);
+        const auto w = Four<T>::load(parameter, i, count, whole);
+        const auto g = Four<float>::load(gradient, i, count, aligned(gradient));
+        float wide[4];
+#pragma unroll
+        for (int j = 0; j < 4; j++) wide[j] = numbers.step(widen(w.at[j]), g.at[j], m[j], v[j]);
+        rounded<T>(rounding, i, wide).store(parameter, i, count, whole);
+    }
+};
+
+// Each thread takes four elements at a time.
 template <typename T>
-__device__ __forceinline__ void adamw(const AdamW& numbers, T* parameter, const float* gradient, float* first, float* second, long long count) {
-    const long long thread = blockIdx.x * (long long)blockDim.x + threadIdx.x, threads = (long long)gridDim.x * blockDim.x;
-    const auto addresses = reinterpret_cast<uintptr_t>(gradient) | reinterpret_cast<uintptr_t>(first) | reinterpret_cast<uintptr_t>(second);
-    const bool aligned = addresses % 16 == 0 && reinterpret_cast<uintptr_t>(parameter) % (4 * sizeof(T)) == 0;
-    const long long whole = aligned ? count / 4 * 4 : 0;
-    for (long long i = 4 * thread; i < whole; i += 4 * threads) adamw_step<T, 4>(numbers, parameter + i, gradient + i, first + i, second + i);
-    for (long long i = whole + thread; i < count; i += threads) adamw_step<T, 1>(numbers, parameter + i, gradient + i, first + i, second + i);
+__device__ __forceinline__ void adamw(const AdamW& numbers, const Rounding& rounding, const Operands<T>& operands, float* first, float* second) {
+    const long long threads = (long long)gridDim.x * blockDim.x, count = operands.count;
+    const bool first_aligned = aligned(first), second_aligned = aligned(second);
+#pragma unroll 1
+    for (long long i = 4 * (blockIdx.x * (long long)blockDim.x + threadIdx.x); i < count; i += 4 * threads) {
+        auto m = Four<float>::load(first, i, count, first_aligned), v = Four<float>::load(second, i, count, second_aligned);
+        operands.step(numbers, rounding, i, m.at, v.at);
+        m.store(first, i, count, first_aligned);
+        v.store(second, i, count, second_aligned);
+    }
+}
+
+// The values of a code of 8 bits and the bounds between them: kept.backend.BlockCodes, with the same operations and so the same bits.
+struct Code {
+    float values[256], bounds[255];
+};
+
+__device__ __forceinline__ float value_of(int step, int decade, int count) {
+    // A table would lie in local memory.
+    const double low = decade == 0 ? 1e-6 : decade == 1 ? 1e-5 : 1e-4, high = decade == 3 ? 1e-3 : decade == 4 ? 1e-2 : decade == 5 ? 1e-1 : 1.0;
+    const double power = decade < 3 ? low : high;
+    return (float)__dmul_rn(__dadd_rn(0.1, __dmul_rn(0.9, __ddiv_rn(step + 0.5, (double)count))), power);
+}
+
+// The value from 0 on of a rank in ascending order, the last of which is 1.
+__device__ __forceinline__ float magnitude_of(int rank, bool is_signed) {
+    if (rank == 0) return 0.0f;
+    // Decade d has 2^d values from rank 2^d on, or twice as many from rank 2^(d + 1) - 1 on.
+    const int decade = 31 - __clz(is_signed ? rank : (rank + 1) / 2);
+    if (decade == 7) return 1.0f;
+    const int count = is_signed ? 1 << decade : 2 << decade;
+    return value_of(rank - (is_signed ? count : count - 1), decade, count);
+}
+
+__device__ void make(Code& code, bool is_signed) {
+    for (int i = threadIdx.x; i < 256; i += blockDim.x) {
+        const int rank = is_signed ? i - 127 : i;
+        const float magnitude = magnitude_of(rank < 0 ? -rank : rank, is_signed);
+        code.values[i] = rank < 0 ? -magnitude : magnitude;
+    }
+    __syncthreads();
+    for (int i = threadIdx.x; i < 255; i += blockDim.x) {
+        const double both = __dadd_rn((double)code.values[i], (double)code.values[i + 1]);
+        code.bounds[i] = !is_signed && i == 0 ? 0.0f : (float)__dmul_rn(0.5, both);
+    }
+    __syncthreads();
+}
+
+// How many bounds lie below a number, by halving.
+__device__ __forceinline__ unsigned below(const Code& code, float number) {
+    unsigned found = 0;
+#pragma unroll
+    for (int step = 128; step > 0; step /= 2) found += number > code.bounds[found + step - 1] ? step : 0;
+    return found;
+}
+
+__device__ __forceinline__ unsigned codes_of(const Code& code, const float* numbers, float scale) {
+    unsigned word = 0;
+#pragma unroll
+    for (int j = 0; j < 4; j++) word |= below(code, scale > 0.0f ? __fdiv_rn(numbers[j], scale) : 0.0f) << (8 * j);
+    return word;
+}
+
+constexpr int BLOCK = 256, WORDS = BLOCK / 4 + 1;
+
+// A warp takes a block of 256 elements; each lane four of the first half and four of the second.
+template <typename T>
+__device__ __forceinline__ void adamw_coded(const AdamW& numbers, const Rounding& rounding, const Operands<T>& operands, unsigned* first,
+                                            unsigned* second) {
+    __shared__ Code of_first, of_second;
+    make(of_first, true);
+    make(of_second, false);
+    const int lane = threadIdx.x & 31, warps = blockDim.x >> 5;
+    const long long blocks = (operands.count + BLOCK - 1) / BLOCK, stride = (long long)gridDim.x * warps;
+#pragma unroll 1
+    for (long long block = blockIdx.x * (long long)warps + (threadIdx.x >> 5); block < blocks; block += stride) {
+        unsigned* const first_words = first + block * WORDS;
+        unsigned* const second_words = second + block * WORDS;
+        const float first_scale = __uint_as_float(first_words[WORDS - 1]), second_scale = __uint_as_float(second_words[WORDS - 1]);
+        float m[8], v[8], first_largest = 0.0f, second_largest = 0.0f;
+        bool lost = false;
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+            const unsigned word = first_words[32 * half + lane], root = second_words[32 * half + lane];
+            const long long i = block * BLOCK + 128 * half + 4 * lane;
+            float *const ms = m + 4 * half, *const vs = v + 4 * half;
+#pragma unroll
+            for (int j = 0; j < 4; j++) {
+                ms[j] = of_first.values[(word >> (8 * j)) & 255] * first_scale;
+                vs[j] = of_second.values[(root >> (8 * j)) & 255] * second_scale;
+                vs[j] *= vs[j];
+            }
+            // Beyond the count all is 0 and stays so.
+            operands.step(numbers, rounding, i, ms, vs);
+#pragma unroll
+            for (int j = 0; j < 4; j++) {
+                vs[j] = __fsqrt_rn(vs[j]);
+                first_largest = fmaxf(first_largest, fabsf(ms[j]));
+                second_largest = fmaxf(second_largest, vs[j]);
+                lost = lost || isnan(ms[j]) || isnan(vs[j]);
+            }
+        }
+        // These wait for the warp, so all lanes have read the old words.
+        first_largest = warp_max(first_largest);
+        second_largest = warp_max(second_largest);
+        // The maximum passes over what is no number; it must not become a small moment.
+        if (__any_sync(ALL_LANES, lost)) first_largest = second_largest = __int_as_float(0x7fc00000);
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+            first_words[32 * half + lane] = codes_of(of_first, m + 4 * half, first_largest);
+            second_words[32 * half + lane] = codes_of(of_second, v + 4 * half, second_largest);
+        }
+        if (lane == 0) {
+            first_words[WORDS - 1] = __float_as_uint(first_largest);
+            second_words[WORDS - 1] = __float_as_uint(second_largest);
+        }
+    }
 }
 
 __device__ __forceinline__ double warp_sum(double x) {
@@ -63,16 +246,22 @@ __device__ __forceinline__ double total_of_block(double x) {
 
 }  // namespace
 
-#define ADAMW(NAME, TYPE)                                                                                                                            \
-    extern "C" __global__ void __launch_bounds__(256) NAME(TYPE* parameter, const float* gradient, float* first, float* second, long long count,    \
+#define ADAMW(NAME, TYPE, MOMENT, STEP)                                                                                                              \
+    extern "C" __global__ void __launch_bounds__(256) NAME(TYPE* parameter, const float* gradient, MOMENT* first, MOMENT* second, long long count,  \
                                                            float gradient_scale, float beta1, float rest1, float beta2, float rest2, float keep,    \
-                                                           float rate, float root_factor, float epsilon) {                                          \
-        adamw<TYPE>({gradient_scale, beta1, rest1, beta2, rest2, keep, rate, root_factor, epsilon}, parameter, gradient, first, second, count);     \
+                                                           float rate, float root_factor, float epsilon, int stochastic, unsigned long long seed,   \
+                                                           unsigned long long stream) {                                                             \
+        STEP<TYPE>({gradient_scale, beta1, rest1, beta2, rest2, keep, rate, root_factor, epsilon}, {stochastic, seed, stream},                      \
+                   {parameter, gradient, count}, first, second);                                                                                    \
     }
 
-ADAMW(adamw_f32, float)
-ADAMW(adamw_bf16, __nv_bfloat16)
-ADAMW(adamw_f16, __half)
+ADAMW(adamw_f32, float, float, adamw)
+ADAMW(adamw_bf16, __nv_bfloat16, float, adamw)
+ADAMW(adamw_f16, __half, float, adamw)
+// The moments are block codes of 8 bits.
+ADAMW(adamw_coded_f32, float, unsigned, adamw_coded)
+ADAMW(adamw_coded_bf16, __nv_bfloat16, unsigned, adamw_coded)
+ADAMW(adamw_coded_f16, __half, unsigned, adamw_coded)
 
 // The sum of squares of each chunk, one for each block. The square of an f32 is exact in double precision.
 extern "C" __global__ void __launch_bounds__(256) squares_of_chunks_f32(const float* x, double* sums, long long count, int chunk) {
@@ -80,7 +269,8 @@ extern "C" __global__ void __launch_bounds__(256) squares_of_chunks_f32(const fl
     const int length = rest < chunk ? (int)rest : chunk;
     x += first;
     double sum = 0.0;
-    const int whole = reinterpret_cast<uintptr_t>(x) % 16 == 0 ? length / 4 * 4 : 0;
+    const int whole = aligned(x) ? length / 4 * 4 : 0;
+#pragma unroll 1
     for (int i = threadIdx.x * 4; i < whole; i += blockDim.x * 4) {
         const float4 v = *reinterpret_cast<const float4*>(x + i);
         const double a = v.x, b = v.y, c = v.z, d = v.w;
@@ -89,6 +279,7 @@ extern "C" __global__ void __launch_bounds__(256) squares_of_chunks_f32(const fl
         sum = fma(c, c, sum);
         sum = fma(d, d, sum);
     }
+#pragma unroll 1
     for (int i = whole + threadIdx.x; i < length; i += blockDim.x) sum = fma((double)x[i], (double)x[i], sum);
     sum = total_of_block(sum);
     if (threadIdx.x == 0) sums[blockIdx.x] = sum;
@@ -97,6 +288,7 @@ extern "C" __global__ void __launch_bounds__(256) squares_of_chunks_f32(const fl
 // The total of all chunks' sums, by one block.
 extern "C" __global__ void __launch_bounds__(1024) total_of_chunks_f64(const double* sums, double* total, long long count) {
     double sum = 0.0;
+#pragma unroll 1
     for (long long i = threadIdx.x; i < count; i += blockDim.x) sum += sums[i];
     sum = total_of_block(sum);
     if (threadIdx.x == 0) *total = sum;

@@ -26,7 +26,8 @@ class ArchitectureTest {
     private static final DescribedPredicate<JavaClass> IN_KEPT =
             OURS.and(DescribedPredicate.not(IN_CORE)).and(DescribedPredicate.not(resideInAnyPackage(CUDA, BENCH))).as("are in kept");
 
-    private static final JavaClasses ALL = new ClassFileImporter().withImportOption(new ImportOption.DoNotIncludeTests()).importPackages("kept");
+    private static final JavaClasses ALL = new ClassFileImporter().withImportOption(new ImportOption.DoNotIncludeTests())
+            .withImportOption(location -> !location.contains("-tests.jar")).importPackages("kept");
 
     @Test
     void theClassesOfEveryModuleAreLookedAt() {

@@ -10,6 +10,37 @@ package kept.backend;
  * @param epsilon added to the root of the second moment
  * @param weightDecay the decoupled decay: the parameter shrinks by {@code learningRate * weightDecay} of itself
  * @param gradientScale what gradients are multiplied by first, for clipping by global norm
+ * @param rounding how a BF16 parameter is rounded
  */
 public record AdamWStep(
-        long step, double learningRate, double beta1, double beta2, double epsilon, double weightDecay, double gradientScale) {}
+        long step, double learningRate, double beta1, double beta2, double epsilon, double weightDecay, double gradientScale, Rounding rounding) {
+    /**
+     * A step that rounds to nearest.
+     *
+     * @param step the step's number, from 1
+     * @param learningRate the learning rate of this step
+     * @param beta1 the decay of the first moment
+     * @param beta2 the decay of the second moment
+     * @param epsilon added to the root of the second moment
+     * @param weightDecay the decoupled decay
+     * @param gradientScale what gradients are multiplied by first
+     */
+    public AdamWStep(long step, double learningRate, double beta1, double beta2, double epsilon, double weightDecay, double gradientScale) {
+        this(step, learningRate, beta1, beta2, epsilon, weightDecay, gradientScale, Rounding.NEAREST);
+    }
+
+    /**
+     * How a BF16 parameter is rounded. To nearest, an update below about 2^-9 of the parameter vanishes; stochastically, the next number away from 0 is
+     * taken with the probability that makes the expected value exact. For that, 16 random bits are added to the 16 that BF16 drops: for element i, bits
+     * {@code 16 (i mod 2)} and up of word {@code i / 2 mod 4} of the block that Philox 4x32-10 gives for the key seed and the counter
+     * {@code (i / 8, stream)}. Other parameters are rounded to nearest always.
+     *
+     * @param stochastic whether it is
+     * @param seed the generator's key
+     * @param stream tells apart the steps and parameters of one seed
+     */
+    public record Rounding(boolean stochastic, long seed, long stream) {
+        /** To nearest even. */
+        public static final Rounding NEAREST = new Rounding(false, 0, 0);
+    }
+}

@@ -2,6 +2,8 @@ package kept.backend;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
 import java.util.List;
 import kept.tensor.DType;
 import kept.tensor.Shape;
@@ -71,6 +73,133 @@ public abstract class OptimizerKernelContract extends KernelContract {
                 assertThat(moments[1].toFloatArray()).isEqualTo(moments[3].toFloatArray());
             }
         }
+    }
+
+    @Test
+    void codedMomentsAreTheNearestCodesOfWhatTheStepMakes() {
+        for (int count : new int[] {1, 255, 256, 257, 4098}) {
+            Tensor first = Tensor.full(0, DType.I32, BlockCodes.shape(count));
+            Tensor second = Tensor.full(0, DType.I32, BlockCodes.shape(count));
+            Tensor w = normal(DType.F32, count, 1, count);
+            Tensor plain = Tensor.of(w.toFloatArray());
+            for (int i = 0; i < 3; i++) {
+                var step = new AdamWStep(i + 1, 0.01, 0.9, 0.95, 1e-8, 0.1, 0.5);
+                Tensor gradient = gradient(10 + i, count);
+                Tensor m = Tensor.of(decoded(first, count, true));
+                Tensor v = Tensor.of(squares(decoded(second, count, false)));
+                backend().adamW(step, w, gradient, first, second);
+                backend().adamW(step, plain, gradient, m, v);
+                assertThat(w.toFloatArray()).as("the parameter is updated by what is not rounded").isEqualTo(plain.toFloatArray());
+                assertNearest(m.toFloatArray(), first, true);
+                assertNearest(roots(v.toFloatArray()), second, false);
+            }
+        }
+    }
+
+    /** Magnitudes of many decades, and zeros. */
+    private static Tensor gradient(long seed, int count) {
+        float[] values = normal(DType.F32, seed, 1, count).toFloatArray();
+        for (int i = 0; i < count; i++) {
+            values[i] *= i % 5 == 0 ? 0 : (float) Math.pow(10, -(i % 11));
+        }
+        return Tensor.of(values);
+    }
+
+    private static float[] squares(float... x) {
+        float[] out = new float[x.length];
+        for (int i = 0; i < x.length; i++) {
+            out[i] = x[i] * x[i];
+        }
+        return out;
+    }
+
+    private static float[] roots(float... x) {
+        float[] out = new float[x.length];
+        for (int i = 0; i < x.length; i++) {
+            out[i] = (float) Math.sqrt(x[i]);
+        }
+        return out;
+    }
+
+    private static int[] words(Tensor codes) {
+        byte[] bytes = new byte[(int) codes.elementCount() * Integer.BYTES];
+        codes.backend().download(codes.buffer(), codes.offset() * Integer.BYTES, MemorySegment.ofArray(bytes));
+        int[] words = new int[(int) codes.elementCount()];
+        MemorySegment.ofArray(bytes).asByteBuffer().order(ByteOrder.LITTLE_ENDIAN).asIntBuffer().get(words);
+        return words;
+    }
+
+    private static float[] decoded(Tensor codes, int count, boolean signed) {
+        int[] words = words(codes);
+        float[] values = BlockCodes.values(signed);
+        float[] out = new float[count];
+        for (int i = 0; i < count; i++) {
+            int block = i / 256 * 65;
+            out[i] = values[words[block + i % 256 / 4] >>> 8 * (i % 4) & 0xff] * Float.intBitsToFloat(words[block + 64]);
+        }
+        return out;
+    }
+
+    private static void assertNearest(float[] exact, Tensor codes, boolean signed) {
+        float[] actual = decoded(codes, exact.length, signed);
+        float[] values = BlockCodes.values(signed);
+        for (int block = 0; block < exact.length; block += 256) {
+            float scale = 0;
+            int end = Math.min(block + 256, exact.length);
+            for (int i = block; i < end; i++) {
+                scale = Math.max(scale, Math.abs(exact[i]));
+            }
+            for (int i = block; i < end; i++) {
+                double least = Double.POSITIVE_INFINITY;
+                for (float value : values) {
+                    boolean allowed = signed || value > 0 == exact[i] > 0;
+                    least = allowed ? Math.min(least, Math.abs(value * (double) scale - exact[i])) : least;
+                }
+                assertThat(Math.abs((double) actual[i] - exact[i])).as("element %d: %s instead of %s", i, actual[i], exact[i])
+                        .isLessThanOrEqualTo(least + 1e-6 * Math.max(Math.abs(exact[i]), Math.abs(actual[i])));
+                assertThat(signed || actual[i] > 0 == exact[i] > 0).as("0 is the code of 0 alone: %s of %s", actual[i], exact[i]).isTrue();
+            }
+        }
+    }
+
+    @Test
+    void stochasticRoundingTakesTheBitsOfItsGenerator() {
+        for (int count : new int[] {1, 9, 4099}) {
+            for (boolean coded : new boolean[] {false, true}) {
+                Tensor w = normal(DType.BF16, 8, 1, count);
+                Tensor wide = Tensor.of(w.toFloatArray());
+                Tensor gradient = normal(DType.F32, 9, 1, count);
+                var rounding = new AdamWStep.Rounding(true, 0x1234_5678_9abc_def0L, 77);
+                backend().adamW(new AdamWStep(1, 0.01, 0.9, 0.95, 1e-8, 0.1, 1, rounding), w, gradient, moments(coded, count), moments(coded, count));
+                backend().adamW(new AdamWStep(1, 0.01, 0.9, 0.95, 1e-8, 0.1, 1, rounding), wide, gradient, moments(coded, count), moments(coded, count));
+                float[] exact = wide.toFloatArray();
+                float[] actual = w.toFloatArray();
+                for (int i = 0; i < count; i++) {
+                    int word = philox(i / 8, 77, 0x1234_5678_9abc_def0L)[i / 2 % 4];
+                    int expected = Float.floatToRawIntBits(exact[i]) + (word >>> 16 * (i % 2) & 0xffff) & 0xffff0000;
+                    assertThat(actual[i]).as("element %d of %d", i, count).isEqualTo(Float.intBitsToFloat(expected));
+                }
+            }
+        }
+    }
+
+    private static Tensor moments(boolean coded, int count) {
+        return coded ? Tensor.full(0, DType.I32, BlockCodes.shape(count)) : Tensor.zeros(count);
+    }
+
+    /** Philox 4x32-10 (Salmon et al. 2011). */
+    private static int[] philox(long low, long high, long key) {
+        int[] c = {(int) low, (int) (low >>> 32), (int) high, (int) (high >>> 32)};
+        int k0 = (int) key;
+        int k1 = (int) (key >>> 32);
+        for (int round = 0; round < 10; round++) {
+            long p0 = Integer.toUnsignedLong(0xD2511F53) * Integer.toUnsignedLong(c[0]);
+            long p1 = Integer.toUnsignedLong(0xCD9E8D57) * Integer.toUnsignedLong(c[2]);
+            c = new int[] {(int) (p1 >>> 32) ^ c[1] ^ k0, (int) p1, (int) (p0 >>> 32) ^ c[3] ^ k1, (int) p0};
+            k0 += 0x9E3779B9;
+            k1 += 0xBB67AE85;
+        }
+        return c;
     }
 
     @Test

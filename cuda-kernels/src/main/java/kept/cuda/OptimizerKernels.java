@@ -2,13 +2,16 @@ package kept.cuda;
 
 import java.util.List;
 import kept.backend.AdamWStep;
+import kept.backend.BlockCodes;
 import kept.cuda.driver.Grid;
+import kept.tensor.DType;
 import kept.tensor.Tensor;
 
 /** AdamW and the gradient norm. */
 final class OptimizerKernels {
     private static final String MODULE = "optimizer";
     private static final int THREADS = 256;
+    private static final int WARP = 32;
     /** What a thread of AdamW takes at once. */
     private static final int VECTOR = 4;
     /** Blocks that one multiprocessor runs side by side. */
@@ -30,18 +33,20 @@ final class OptimizerKernels {
         }
         double correction1 = 1 - StrictMath.pow(step.beta1(), step.step());
         double correction2 = 1 - StrictMath.pow(step.beta2(), step.step());
-        gpu.launch(MODULE, "adamw_" + parameter.dtype().label(), elementwise(count))
+        boolean coded = firstMoment.dtype() == DType.I32;
+        String entry = (coded ? "adamw_coded_" : "adamw_") + parameter.dtype().label();
+        AdamWStep.Rounding rounding = step.rounding();
+        gpu.launch(MODULE, entry, coded ? blocks(Math.ceilDiv(count, BlockCodes.BLOCK), THREADS / WARP) : blocks(Math.ceilDiv(count, VECTOR), THREADS))
                 .pointer(parameter).pointer(gradient).pointer(firstMoment).pointer(secondMoment).i64(count)
                 .f32(step.gradientScale()).f32(step.beta1()).f32(1 - step.beta1()).f32(step.beta2()).f32(1 - step.beta2())
                 .f32(1 - step.learningRate() * step.weightDecay()).f32(step.learningRate() / correction1).f32(1 / Math.sqrt(correction2))
-                .f32(step.epsilon())
+                .f32(step.epsilon()).i32(rounding.stochastic() ? 1 : 0).i64(rounding.seed()).i64(rounding.stream())
                 .run();
     }
 
-    /** Elements do not depend on each other, so neither does the result on the number of blocks. */
-    private Grid elementwise(long count) {
-        long blocks = Math.ceilDiv(Math.ceilDiv(count, VECTOR), THREADS);
-        return Grid.of(Math.min(blocks, (long) gpu.multiprocessors() * BLOCKS_EACH), THREADS);
+    /** Pieces do not depend on each other, so neither does the result on the number of blocks. */
+    private Grid blocks(long pieces, int piecesOfBlock) {
+        return Grid.of(Math.min(Math.ceilDiv(pieces, piecesOfBlock), (long) gpu.multiprocessors() * BLOCKS_EACH), THREADS);
     }
 
     double sumOfSquares(List<Tensor> tensors) {

@@ -12,6 +12,9 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 import kept.backend.AdamWStep;
+import kept.tensor.DType;
+import kept.tensor.Scope;
+import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /** What an optimiser does to parameters: an AdamW step in one pass over memory, and the sum of squares that clipping needs. */
@@ -24,6 +27,8 @@ final class OptimizerKernel {
     private static final VectorSpecies<Float> HALVES = VectorSpecies.of(float.class, VectorShape.forBitSize(DOUBLES.vectorBitSize() / 2));
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
     private static final int BLOCK = RowMath.BLOCK;
+    /** Elements whose coded moments are read at a time: whole blocks of codes. */
+    private static final long CODED = 1L << 20;
 
     private OptimizerKernel() {}
 
@@ -49,7 +54,34 @@ final class OptimizerKernel {
      * @param secondMoment rows, updated
      */
     static void adamW(AdamWStep step, Tensor parameter, Tensor gradient, Tensor firstMoment, Tensor secondMoment) {
+        if (firstMoment.dtype() == DType.F32) {
+            adamW(step, parameter, gradient, firstMoment, secondMoment, 0);
+            return;
+        }
+        long count = parameter.elementCount();
+        for (long first = 0; first < count; first += CODED) {
+            long length = Math.min(CODED, count - first);
+            try (var _ = Scope.open(parameter.device())) {
+                Tensor m = Tensor.empty(DType.F32, Shape.of(length));
+                Tensor v = Tensor.empty(DType.F32, Shape.of(length));
+                CodedMoments.readFirst(firstMoment, first, m);
+                CodedMoments.readSecond(secondMoment, first, v);
+                adamW(step, part(parameter, first, length), part(gradient, first, length), m, v, first);
+                CodedMoments.writeFirst(m, firstMoment, first);
+                CodedMoments.writeSecond(v, secondMoment, first);
+            }
+        }
+    }
+
+    /** Some elements of rows. */
+    private static Tensor part(Tensor rows, long first, long length) {
+        return rows.alias(Shape.of(length), new long[] {1}, rows.offset() + first);
+    }
+
+    /** The step on a parameter, or on a part of one whose first element has a number in it. */
+    private static void adamW(AdamWStep step, Tensor parameter, Tensor gradient, Tensor firstMoment, Tensor secondMoment, long number) {
         Numbers numbers = Numbers.of(step);
+        boolean stochastic = step.rounding().stochastic() && parameter.dtype() == DType.BF16;
         WorkerPool.shared().forRanges(parameter.elementCount(), RowWindow.TASK, (first, end) -> {
             try (Arena arena = Arena.ofConfined()) {
                 RowWindow w = new RowWindow(parameter, BLOCK, arena);
@@ -59,6 +91,9 @@ final class OptimizerKernel {
                 for (long block = first; block < end; block += BLOCK) {
                     int count = (int) Math.min(BLOCK, end - block);
                     adamW(numbers, w.read(block, count), g.read(block, count), m.read(block, count), v.read(block, count), count);
+                    if (stochastic) {
+                        StochasticRounding.round(step.rounding(), number + block, w.slice(count), count);
+                    }
                     w.write(block, count);
                 }
             }

@@ -1,0 +1,81 @@
+package kept.backend;
+
+import java.util.Arrays;
+import kept.tensor.Shape;
+
+/**
+ * Numbers of 8 bits in blocks of 256, as 8-bit optimizers keep their moments (Dettmers et al. 2021, arXiv 2110.02861): each number is the block's largest
+ * magnitude times one of 256 values from -1 to 1, or from 0 to 1 for an unsigned code.
+ *
+ * <p>The values are those of dynamic tree quantisation: seven decades from 10^-7 to 1, of which each has twice as many values as the one below:
+ * {@code (0.1 + 0.9 (j + 0.5) / n) 10^(d - 6)} for d from 0 to 6 and j from 0 to n - 1, with {@code n = 2^d} and either sign in the signed code,
+ * {@code n = 2^(d + 1)} in the unsigned one; both have 0 and 1 besides. Codes number the values in ascending order.
+ *
+ * <p>A tensor of n such numbers is I32, rows {@code [ceil(n / 256), 65]}: 64 words of four codes each, the first in the lowest byte, and the bits of the
+ * block's largest magnitude as an F32. Zeros throughout are a block of zeros. A number above 0 never becomes 0 in the unsigned code: what is divided by it
+ * stays finite.
+ */
+public final class BlockCodes {
+    /** The numbers of a block. */
+    public static final int BLOCK = 256;
+    /** The words of a block. */
+    public static final int WORDS = BLOCK / 4 + 1;
+
+    private static final int DECADES = 7;
+    private static final double[] POWERS = {1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1};
+
+    private BlockCodes() {}
+
+    /**
+     * The shape of a tensor that holds codes.
+     *
+     * @param count how many numbers
+     * @return {@code [ceil(count / 256), 65]}
+     */
+    public static Shape shape(long count) {
+        return Shape.of(Math.ceilDiv(count, BLOCK), WORDS);
+    }
+
+    /**
+     * The values of a code.
+     *
+     * @param signed which code
+     * @return 256 values in ascending order, a fresh array
+     */
+    public static float[] values(boolean signed) {
+        float[] values = new float[256];
+        int next = 0;
+        values[next++] = 0;
+        values[next++] = 1;
+        for (int decade = 0; decade < DECADES; decade++) {
+            int count = signed ? 1 << decade : 2 << decade;
+            for (int j = 0; j < count; j++) {
+                float value = (float) ((0.1 + 0.9 * ((j + 0.5) / count)) * POWERS[decade]);
+                values[next++] = value;
+                if (signed) {
+                    values[next++] = -value;
+                }
+            }
+        }
+        Arrays.sort(values);
+        return values;
+    }
+
+    /**
+     * Where one value's numbers end and the next one's begin: halfway between them, but for an unsigned code's 0, which is that of 0 alone.
+     *
+     * @param signed which code
+     * @return 255 bounds in ascending order; a number has as its code how many of them lie below it
+     */
+    public static float[] bounds(boolean signed) {
+        float[] values = values(signed);
+        float[] bounds = new float[values.length - 1];
+        for (int i = 0; i < bounds.length; i++) {
+            bounds[i] = (float) (0.5 * ((double) values[i] + values[i + 1]));
+        }
+        if (!signed) {
+            bounds[0] = 0;
+        }
+        return bounds;
+    }
+}

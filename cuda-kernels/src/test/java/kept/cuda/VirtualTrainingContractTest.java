@@ -1,0 +1,39 @@
+package kept.cuda;
+
+import kept.backend.LossKernelContract;
+import kept.backend.MatmulContract;
+import kept.backend.OptimizerKernelContract;
+import kept.tensor.Device;
+import org.junit.jupiter.api.Nested;
+
+/** Products, losses and the optimizer keep their contracts on the virtual GPU. */
+class VirtualTrainingContractTest {
+    @Nested
+    class Products extends MatmulContract {
+        @Override
+        protected Device device() {
+            return Device.of("virtual");
+        }
+
+        @Override
+        protected boolean roundsF32BesideBf16() {
+            return true;
+        }
+    }
+
+    @Nested
+    class Losses extends LossKernelContract {
+        @Override
+        protected Device device() {
+            return Device.of("virtual");
+        }
+    }
+
+    @Nested
+    class Optimizer extends OptimizerKernelContract {
+        @Override
+        protected Device device() {
+            return Device.of("virtual");
+        }
+    }
+}
