@@ -1,15 +1,19 @@
-/** Tensors, automatic differentiation, layers and optimisers, with a CPU backend on the Vector API. */
+/** Tensors, automatic differentiation, layers, optimisers and linear algebra in double precision, with a CPU backend on the Vector API. */
 module kept.core {
     requires jdk.incubator.vector;
 
     exports kept.autograd;
     exports kept.backend;
+    exports kept.linalg;
     exports kept.nn;
     exports kept.optim;
     exports kept.tensor;
 
     uses kept.backend.BackendProvider;
+    uses kept.backend.DoubleKernels;
 
     provides kept.backend.BackendProvider with
             kept.backend.cpu.CpuBackendProvider;
+    provides kept.backend.DoubleKernels with
+            kept.backend.cpu.CpuDoubleKernels;
 }

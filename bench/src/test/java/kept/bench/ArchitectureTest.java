@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 
 /** Holds the arrows between the modules, and between the packages in them: {@code kept -> kept.core <- kept.cuda}. */
 class ArchitectureTest {
-    private static final String[] CORE = {"kept.tensor..", "kept.autograd..", "kept.nn..", "kept.optim..", "kept.backend.."};
+    private static final String[] CORE = {"kept.tensor..", "kept.autograd..", "kept.nn..", "kept.optim..", "kept.backend..", "kept.linalg.."};
     private static final String CPU = "kept.backend.cpu..";
     private static final String CUDA = "kept.cuda..";
     private static final String BENCH = "kept.bench..";
@@ -40,7 +40,7 @@ class ArchitectureTest {
     @Test
     void everyPackageIsOneThatWasDecidedOn() {
         assertThat(ALL.stream().map(JavaClass::getPackageName).filter(name -> !name.startsWith("kept.bench")).distinct()).containsExactlyInAnyOrder(
-                "kept.tensor", "kept.autograd", "kept.nn", "kept.optim", "kept.backend", "kept.backend.cpu",
+                "kept.tensor", "kept.autograd", "kept.nn", "kept.optim", "kept.backend", "kept.backend.cpu", "kept.linalg",
                 "kept.cuda", "kept.cuda.driver", "kept.cuda.cublas",
                 "kept", "kept.checkpoint", "kept.tokenizer", "kept.model", "kept.mapping", "kept.distill", "kept.evaluation", "kept.report",
                 "kept.demo", "kept.generation", "kept.gguf", "kept.calibration");
@@ -89,6 +89,13 @@ class ArchitectureTest {
     @Test
     void layersKnowNothingOfTheirOptimiser() {
         holds(noClasses().that().resideInAPackage("kept.nn..").should().dependOnClassesThat().resideInAPackage("kept.optim.."));
+    }
+
+    /** Not even of tensors: only {@code kept.linalg} and the kernels behind it, which know each other. */
+    @Test
+    void linearAlgebraInDoublePrecisionKnowsNothingOfTensors() {
+        holds(noClasses().that().resideInAPackage("kept.linalg..")
+                .should().dependOnClassesThat().resideInAnyPackage("kept.tensor..", "kept.autograd..", "kept.nn..", "kept.optim.."));
     }
 
     /** Tensors, their operations and the devices know each other; but what a device computes does not depend on whether gradients are wanted. */

@@ -121,11 +121,10 @@ public final class Calibration {
         if (last < 0) {
             return;
         }
-        try (var workers = Workers.likeKernels();
-                var walk = new LayerWalk(mapping, source, measured, text, options, device, progress)) {
+        try (var walk = new LayerWalk(mapping, source, measured, text, options, device, progress)) {
             walk.embed();
             if (!measured.contains(CalibratedMapping.ANCHOR)) {
-                chooseAnchor(measured, walk.embeddingSize(), workers, progress, remarks);
+                chooseAnchor(measured, walk.embeddingSize(), progress, remarks);
             }
             walk.anchor(anchor(measured));
             for (int step = 0; step <= last; step++) {
@@ -133,7 +132,7 @@ public final class Calibration {
                 if (measured.contains(name)) {
                     progress.accept(text.tokens());
                 } else {
-                    put(measured, name, walk.measure(step, options.ridge(), workers), remarks);
+                    put(measured, name, walk.measure(step, options.ridge()), remarks);
                 }
                 if (step < last) {
                     walk.goOn(step);
@@ -155,12 +154,12 @@ public final class Calibration {
                 name.substring(0, name.length() - ".correction".length()), solution.ridge(), solution.error()));
     }
 
-    private void chooseAnchor(MeasuredTensors measured, double size, Workers workers, LongConsumer progress, Consumer<String> remarks) {
+    private void chooseAnchor(MeasuredTensors measured, double size, LongConsumer progress, Consumer<String> remarks) {
         double best = options.anchor();
         if (Double.isNaN(best)) {
             double least = Double.POSITIVE_INFINITY;
             for (double candidate : ANCHORS) {
-                double missed = trial(candidate * size, workers, progress);
+                double missed = trial(candidate * size, progress);
                 if (missed < least) {
                     least = missed;
                     best = candidate;
@@ -172,7 +171,7 @@ public final class Calibration {
     }
 
     /** What is missed at the first norms with some anchor, and by rounding their consumers: a small anchor takes large weights. */
-    private double trial(double anchor, Workers workers, LongConsumer progress) {
+    private double trial(double anchor, LongConsumer progress) {
         Map<String, float[]> corrections = new HashMap<>();
         Weights measured = (name, shape) -> Tensor.of(
                 name.equals(CalibratedMapping.ANCHOR) ? new float[] {(float) anchor} : corrections.get(name), shape.toArray());
@@ -182,7 +181,7 @@ public final class Calibration {
             walk.anchor((float) anchor);
             int count = trialNorms(config);
             for (int step = 0; step < count; step++) {
-                NormRegression.Solution solution = walk.measure(step, options.ridge(), workers);
+                NormRegression.Solution solution = walk.measure(step, options.ridge());
                 corrections.put(CalibratedMapping.correction(norms.get(step)), solution.correction());
                 missed += solution.error() + roundingVariance(config.dtype()) * solution.amplification();
                 if (step + 1 < count) {

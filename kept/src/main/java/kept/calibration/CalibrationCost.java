@@ -94,10 +94,8 @@ public record CalibrationCost(long streamBytes, long weightBytes, long activatio
 
     private static double doubleRate(int width) {
         var y = new float[512 * width];
-        try (var workers = Workers.likeKernels()) {
-            var regression = new NormRegression(width, workers);
-            return 3.0 * width * width * 512 * timesASecond(() -> regression.add(y, y, false));
-        }
+        var regression = new NormRegression(width);
+        return 3.0 * width * width * 512 * timesASecond(() -> regression.add(y, y, false));
     }
 
     /** The best of some windows: compiled code comes after a while. */

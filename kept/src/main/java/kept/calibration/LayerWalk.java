@@ -121,12 +121,11 @@ final class LayerWalk implements AutoCloseable {
      *
      * @param step which norm
      * @param ridge NaN to choose it
-     * @param workers do the sums
      * @return the solution
      */
-    NormRegression.Solution measure(int step, double ridge, Workers workers) {
+    NormRegression.Solution measure(int step, double ridge) {
         String name = CalibratedMapping.norms(mapping.source()).get(step);
-        var regression = new NormRegression(mapping.source().hiddenSize(), workers);
+        var regression = new NormRegression(mapping.source().hiddenSize());
         compute(() -> {
             Norm layerNorm = DecoderParts.norm(name, mapping.source(), source);
             Norm rmsNorm = DecoderParts.norm(name, mapping.target(), mapped);

@@ -2,6 +2,10 @@ package kept.calibration;
 
 import java.util.ArrayList;
 import java.util.List;
+import kept.linalg.Cholesky;
+import kept.linalg.DoubleMatrix;
+import kept.linalg.DoubleProducts;
+import kept.linalg.NotPositiveDefiniteException;
 
 /**
  * The least squares of one norm: how d, by which the LayerNorm's output exceeds the RMSNorm's, follows from the RMSNorm's output y. With
@@ -18,15 +22,16 @@ final class NormRegression {
     private static final double FAR_FROM_BEST = 1.5;
     /** The ridge is chosen by so many channels of d at most, each an equation of its own. */
     private static final int CHANNELS = 256;
-    private static final int COLUMNS = 256;
+    /** Tokens that are widened at a time. */
     private static final int PIECE = 512;
 
     private final int width;
-    private final Workers workers;
     /** Rows y, columns y; what is left of the diagonal is not kept up. */
-    private final double[][] gram;
+    private final DoubleMatrix gram;
     /** Rows y, columns d. */
-    private final double[][] cross;
+    private final DoubleMatrix cross;
+    private final DoubleMatrix pieceOfY;
+    private final DoubleMatrix pieceOfD;
     private final List<Rows> heldOut = new ArrayList<>();
 
     /** Outputs of some tokens, {@code [tokens][width]} each. */
@@ -43,11 +48,12 @@ final class NormRegression {
      */
     record Solution(float[] correction, double ridge, double error, double amplification) {}
 
-    NormRegression(int width, Workers workers) {
+    NormRegression(int width) {
         this.width = width;
-        this.workers = workers;
-        gram = new double[width][width];
-        cross = new double[width][width];
+        gram = DoubleMatrix.zeros(width, width);
+        cross = DoubleMatrix.zeros(width, width);
+        pieceOfY = DoubleMatrix.zeros(PIECE, width);
+        pieceOfD = DoubleMatrix.zeros(PIECE, width);
     }
 
     /**
@@ -69,31 +75,10 @@ final class NormRegression {
         int tokens = y.length / width;
         for (int from = 0; from < tokens; from += PIECE) {
             int count = Math.min(PIECE, tokens - from);
-            double[][] left = rows(y, from, count);
-            double[][] right = rows(d, from, count);
-            int blocks = Math.ceilDiv(width, COLUMNS);
-            workers.run(2 * blocks, task -> {
-                // The longest columns of the triangle first.
-                int block = blocks - 1 - task % blocks;
-                int start = block * COLUMNS;
-                int end = Math.min(width, start + COLUMNS);
-                if (task < blocks) {
-                    RowProducts.add(left, right, cross, 1, new RowProducts.Range(0, count, 0, width, start, end));
-                } else {
-                    RowProducts.add(left, left, gram, 1, new RowProducts.Range(0, count, 0, end, start, end));
-                }
-            });
+            DoubleMatrix rows = pieceOfY.fill(y, from * width, count);
+            DoubleProducts.addGram(1, rows, gram);
+            DoubleProducts.addTransposedProduct(1, rows, pieceOfD.fill(d, from * width, count), cross);
         }
-    }
-
-    private double[][] rows(float[] values, int from, int count) {
-        var rows = new double[count][width];
-        for (int row = 0; row < count; row++) {
-            for (int i = 0, at = (from + row) * width; i < width; i++) {
-                rows[row][i] = values[at + i];
-            }
-        }
-        return rows;
     }
 
     /**
@@ -108,12 +93,12 @@ final class NormRegression {
         double chosen = choice[0];
         double error = choice[1];
         heldOut.forEach(rows -> accumulate(rows.y, rows.d));
-        Cholesky factor = Cholesky.of(gram, shift(chosen), workers);
-        if (factor == null) {
+        try {
+            Cholesky.of(gram, shift(chosen)).solve(cross);
+        } catch (NotPositiveDefiniteException e) {
             throw new CalibrationException("[calibration] a norm's least squares cannot be solved with ridge %s; give more text or a larger --ridge"
-                    .formatted(chosen));
+                    .formatted(chosen), e);
         }
-        factor.solve(cross);
         return new Solution(transposed(cross), chosen, error, amplification());
     }
 
@@ -124,11 +109,11 @@ final class NormRegression {
         for (int j = 0; j < width; j++) {
             double column = 0;
             for (int i = 0; i < width; i++) {
-                double entry = cross[j][i] + (i == j ? 1 : 0);
+                double entry = cross.get(j, i) + (i == j ? 1 : 0);
                 column += entry * entry;
             }
-            with += column * gram[j][j];
-            without += gram[j][j];
+            with += column * gram.get(j, j);
+            without += gram.get(j, j);
         }
         return with / without;
     }
@@ -150,32 +135,31 @@ final class NormRegression {
     private double shift(double ridge) {
         double trace = 0;
         for (int i = 0; i < width; i++) {
-            trace += gram[i][i];
+            trace += gram.get(i, i);
         }
         return ridge * trace / width;
     }
 
     /** NaN if there is no solution. */
     private double heldOutError(double ridge) {
-        Cholesky factor = Cholesky.of(gram, shift(ridge), workers);
-        if (factor == null) {
-            return Double.NaN;
-        }
         int channels = Math.min(CHANNELS, width);
-        var some = new double[width][channels];
+        DoubleMatrix some = DoubleMatrix.zeros(width, channels);
         for (int j = 0; j < width; j++) {
             for (int q = 0; q < channels; q++) {
-                some[j][q] = cross[j][channel(q, channels)];
+                some.set(j, q, cross.get(j, channel(q, channels)));
             }
         }
-        factor.solve(some);
+        try {
+            Cholesky.of(gram, shift(ridge)).solve(some);
+        } catch (NotPositiveDefiniteException _) {
+            return Double.NaN;
+        }
         double rest = 0;
         double all = 0;
         for (Rows rows : heldOut) {
             int tokens = rows.y.length / width;
             for (int from = 0; from < tokens; from += PIECE) {
-                int count = Math.min(PIECE, tokens - from);
-                double[] sums = errors(rows, from, count, some, channels);
+                double[] sums = errors(rows, from, Math.min(PIECE, tokens - from), some);
                 rest += sums[0];
                 all += sums[1];
             }
@@ -188,38 +172,31 @@ final class NormRegression {
     }
 
     /** The sums of |d - C y|^2 and of |z|^2 over some tokens and the chosen channels. */
-    private double[] errors(Rows rows, int from, int count, double[][] solution, int channels) {
-        var y = new double[width][count];
-        for (int t = 0; t < count; t++) {
-            for (int j = 0; j < width; j++) {
-                y[j][t] = rows.y[(from + t) * width + j];
-            }
-        }
-        var left = new double[channels][count];
+    private double[] errors(Rows rows, int from, int count, DoubleMatrix solution) {
+        int channels = solution.columns();
+        DoubleMatrix left = DoubleMatrix.zeros(count, channels);
         double all = 0;
-        for (int q = 0; q < channels; q++) {
-            for (int t = 0; t < count; t++) {
-                left[q][t] = rows.d[(from + t) * width + channel(q, channels)];
-                double z = left[q][t] + y[channel(q, channels)][t];
+        for (int t = 0; t < count; t++) {
+            for (int q = 0; q < channels; q++) {
+                int at = (from + t) * width + channel(q, channels);
+                left.set(t, q, rows.d[at]);
+                double z = (double) rows.d[at] + rows.y[at];
                 all += z * z;
             }
         }
-        workers.run(Math.ceilDiv(channels, 32), task -> RowProducts.add(solution, y, left, -1,
-                new RowProducts.Range(0, width, task * 32, Math.min(channels, task * 32 + 32), 0, count)));
+        DoubleProducts.addProduct(-1, pieceOfY.fill(rows.y, from * width, count), solution, left);
         double rest = 0;
-        for (double[] channel : left) {
-            for (double value : channel) {
-                rest += value * value;
-            }
+        for (double value : left.array()) {
+            rest += value * value;
         }
         return new double[] {rest, all};
     }
 
-    private float[] transposed(double[][] columns) {
+    private float[] transposed(DoubleMatrix columns) {
         var values = new float[Math.multiplyExact(width, width)];
-        for (int j = 0; j < width; j++) {
-            for (int i = 0; i < width; i++) {
-                values[i * width + j] = (float) columns[j][i];
+        for (int i = 0; i < width; i++) {
+            for (int j = 0; j < width; j++) {
+                values[i * width + j] = (float) columns.get(j, i);
             }
         }
         return values;

@@ -10,8 +10,8 @@ class NormRegressionTest {
     private static final int WIDTH = 19;
 
     /** A teacher's d that is a linear map of y, with noise, on some tokens. */
-    private static NormRegression regression(double noise, int tokens, int heldOut, Workers workers) {
-        var regression = new NormRegression(WIDTH, workers);
+    private static NormRegression regression(double noise, int tokens, int heldOut) {
+        var regression = new NormRegression(WIDTH);
         var random = new Random(3);
         for (int count : new int[] {tokens, heldOut}) {
             var y = new float[count * WIDTH];
@@ -39,44 +39,30 @@ class NormRegressionTest {
 
     @Test
     void aLinearMapIsFound() {
-        try (var workers = new Workers(2)) {
-            NormRegression.Solution solution = regression(0, 1500, 77, workers).solve(1e-9);
-            for (int i = 0; i < WIDTH; i++) {
-                for (int j = 0; j < WIDTH; j++) {
-                    assertThat(solution.correction()[i * WIDTH + j]).as("%d, %d", i, j).isCloseTo((float) coefficient(i, j), within(1e-5f));
-                }
+        NormRegression.Solution solution = regression(0, 1500, 77).solve(1e-9);
+        for (int i = 0; i < WIDTH; i++) {
+            for (int j = 0; j < WIDTH; j++) {
+                assertThat(solution.correction()[i * WIDTH + j]).as("%d, %d", i, j).isCloseTo((float) coefficient(i, j), within(1e-5f));
             }
-            assertThat(solution.error()).isLessThan(1e-10);
         }
+        assertThat(solution.error()).isLessThan(1e-10);
     }
 
     @Test
     void fewNoisyTokensTakeALargerRidgeThanManyExactOnes() {
-        try (var workers = new Workers(2)) {
-            NormRegression.Solution exact = regression(0, 1500, 300, workers).solve(Double.NaN);
-            NormRegression.Solution noisy = regression(2, 30, 301, workers).solve(Double.NaN);
-            assertThat(noisy.ridge()).isGreaterThan(100 * exact.ridge());
-            assertThat(noisy.error()).as("better than with hardly any ridge")
-                    .isLessThan(regression(2, 30, 301, workers).solve(1e-9).error());
-        }
+        NormRegression.Solution exact = regression(0, 1500, 300).solve(Double.NaN);
+        NormRegression.Solution noisy = regression(2, 30, 301).solve(Double.NaN);
+        assertThat(noisy.ridge()).isGreaterThan(100 * exact.ridge());
+        assertThat(noisy.error()).as("better than with hardly any ridge")
+                .isLessThan(regression(2, 30, 301).solve(1e-9).error());
     }
 
     @Test
     void theAmplificationIsThatOfTheCorrectedWeights() {
-        try (var workers = new Workers(1)) {
-            var regression = new NormRegression(2, workers);
-            // d = (3 y_0, y_0): I + C = (4 0; 1 1), so (16 + 1) E[y_0^2] + 1 E[y_1^2] over E[y_0^2] + E[y_1^2], with 5 and 1.
-            regression.add(new float[] {1, 1, 3, -1, 1, 1, 3, -1}, new float[] {3, 1, 9, 3, 3, 1, 9, 3}, false);
-            regression.add(new float[] {1, 1, 3, -1}, new float[] {3, 1, 9, 3}, true);
-            assertThat(regression.solve(0).amplification()).isCloseTo((17 * 5 + 1) / 6.0, within(1e-6));
-        }
-    }
-
-    @Test
-    void theBitsDoNotDependOnTheNumberOfThreads() {
-        try (var one = new Workers(1); var four = new Workers(4)) {
-            assertThat(regression(0.1, 700, 70, four).solve(Double.NaN).correction())
-                    .isEqualTo(regression(0.1, 700, 70, one).solve(Double.NaN).correction());
-        }
+        var regression = new NormRegression(2);
+        // d = (3 y_0, y_0): I + C = (4 0; 1 1), so (16 + 1) E[y_0^2] + 1 E[y_1^2] over E[y_0^2] + E[y_1^2], with 5 and 1.
+        regression.add(new float[] {1, 1, 3, -1, 1, 1, 3, -1}, new float[] {3, 1, 9, 3, 3, 1, 9, 3}, false);
+        regression.add(new float[] {1, 1, 3, -1}, new float[] {3, 1, 9, 3}, true);
+        assertThat(regression.solve(0).amplification()).isCloseTo((17 * 5 + 1) / 6.0, within(1e-6));
     }
 }

@@ -2,7 +2,6 @@ package kept.backend.cpu;
 
 import kept.backend.Backend;
 import kept.backend.BackendProvider;
-import kept.tensor.DeviceException;
 
 /** Opens the CPU. */
 public final class CpuBackendProvider implements BackendProvider {
@@ -16,9 +15,7 @@ public final class CpuBackendProvider implements BackendProvider {
 
     @Override
     public Backend open() {
-        if (ModuleLayer.boot().findModule("jdk.incubator.vector").isEmpty()) {
-            throw new DeviceException("[device] cpu needs the Vector API: start java with --add-modules jdk.incubator.vector");
-        }
+        CpuSettings.requireVectors();
         // Read here, where a wrong number of threads can still be explained: the pool starts with its class.
         CpuSettings.threads();
         return new CpuBackend(CpuSettings.memory());

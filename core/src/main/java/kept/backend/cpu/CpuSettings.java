@@ -15,6 +15,17 @@ final class CpuSettings {
     private CpuSettings() {}
 
     /**
+     * Checks that the Vector API is there, which it is unless the library is on the class path.
+     *
+     * @throws DeviceException if it is not
+     */
+    static void requireVectors() {
+        if (ModuleLayer.boot().findModule("jdk.incubator.vector").isEmpty()) {
+            throw new DeviceException("[device] cpu needs the Vector API: start java with --add-modules jdk.incubator.vector");
+        }
+    }
+
+    /**
      * The threads wanted.
      *
      * @return from 1 to 1024

@@ -1,0 +1,216 @@
+package kept.backend.cpu;
+
+import java.util.Arrays;
+import java.util.function.IntConsumer;
+import jdk.incubator.vector.DoubleVector;
+import jdk.incubator.vector.VectorSpecies;
+import kept.linalg.DoubleMatrix;
+
+/**
+ * Products of matrices of doubles: {@code C = C + sign op(A) B}, all of C or what is on and right of its diagonal.
+ *
+ * <p>The blocking is that of {@link Gemm}, simpler, since such products are large: a block of k is packed whole, both operands in panels (one copy
+ * serves as both where they are the same); then tasks take some rows and columns of C. A panel of B (64 KiB) and a task's rows of A (512 KiB)
+ * stay in the second-level cache.
+ *
+ * <p>An element of C is the sum over k blocks, in order, of one chain of fused multiply-adds each. So its bits depend on k alone, and how C is divided
+ * may follow the number of threads.
+ */
+final class DoubleGemm {
+    /** Most of k in a block: so deep that C is seldom read and written again. */
+    private static final int DEPTH = 512;
+    private static final int TASK_ROWS = 128;
+    private static final int TASK_COLUMNS = 512;
+    /** A task of fewer rows or columns than this would fetch more than it computes. */
+    private static final int LEAST_TASK = 64;
+    /** A product makes at least so many tasks for each thread, if it is large enough. */
+    private static final int TASKS_PER_THREAD = 8;
+    /** Columns that a task packs at a time: runs of 1 KiB. */
+    private static final int STRIP = 128;
+    /** What is transposed at a time of a row of A, so that what is written stays in the first-level cache. */
+    private static final int TRANSPOSED = 64;
+    /** From so many multiply-adds on a product is divided among threads. */
+    private static final long LARGE = 1 << 18;
+
+    private static final int ROWS = DoubleTile.ROWS;
+    private static final int COLUMNS = DoubleTile.COLUMNS;
+    private static final int WIDTH = DoubleTile.WIDTH;
+    private static final int LANES = DoubleTile.LANES;
+    private static final VectorSpecies<Double> SPECIES = DoubleTile.SPECIES;
+    private static final ThreadLocal<Scratch> SCRATCH = ThreadLocal.withInitial(Scratch::new);
+
+    /** What a thread needs for products, kept for the next one. */
+    private static final class Scratch {
+        private final double[] tile = new double[ROWS * COLUMNS];
+        private double[] left = new double[0];
+        private double[] right = new double[0];
+
+        double[] left(int size) {
+            left = left.length < size ? new double[size] : left;
+            return left;
+        }
+
+        double[] right(int size) {
+            right = right.length < size ? new double[size] : right;
+            return right;
+        }
+    }
+
+    /** A block of k of a product, packed. */
+    private record Block(int sign, int depth, double[] a, double[] b, DoubleMatrix c, boolean upper) {}
+
+    private DoubleGemm() {}
+
+    /**
+     * One product, divided among the threads of the shared pool if it is large enough.
+     *
+     * @param sign 1 or -1
+     * @param a {@code [m, k]}, or {@code [k, m]} if it is transposed
+     * @param transposed whether the left operand is the transpose of A
+     * @param b {@code [k, n]}; the same object as a transposed A if it is the same matrix
+     * @param c {@code [m, n]}, not overlapping the operands
+     * @param upper whether only what is on and right of the diagonal of C is computed
+     */
+    static void add(int sign, DoubleMatrix a, boolean transposed, DoubleMatrix b, DoubleMatrix c, boolean upper) {
+        int k = b.rows();
+        if (k == 0 || c.rows() == 0 || c.columns() == 0) {
+            return;
+        }
+        boolean parallel = (long) c.rows() * c.columns() * k >= LARGE;
+        int depth = Math.ceilDiv(k, Math.ceilDiv(k, DEPTH));
+        Scratch scratch = SCRATCH.get();
+        boolean same = transposed && a == b;
+        double[] right = scratch.right(packedSize(c.columns(), depth));
+        double[] left = same ? right : scratch.left(packedSize(c.rows(), depth));
+        for (int first = 0; first < k; first += depth) {
+            int start = first;
+            int count = Math.min(depth, k - first);
+            int bStrips = Math.ceilDiv(c.columns(), STRIP);
+            int aStrips = same ? 0 : Math.ceilDiv(c.rows(), STRIP);
+            forEach(parallel, bStrips + aStrips, task -> {
+                if (task < bStrips) {
+                    pack(b, start, count, task * STRIP, right);
+                } else if (transposed) {
+                    pack(a, start, count, (task - bStrips) * STRIP, left);
+                } else {
+                    packTransposed(a, start, count, (task - bStrips) * STRIP, left);
+                }
+            });
+            multiply(new Block(sign, count, left, right, c, upper), parallel);
+        }
+    }
+
+    private static int packedSize(int columns, int depth) {
+        return Math.multiplyExact(Math.ceilDiv(columns, WIDTH) * WIDTH, depth);
+    }
+
+    private static void forEach(boolean parallel, int tasks, IntConsumer body) {
+        if (parallel) {
+            WorkerPool.shared().run(tasks, body);
+        } else {
+            for (int task = 0; task < tasks; task++) {
+                body.accept(task);
+            }
+        }
+    }
+
+    /** Packs a strip of columns of some rows: panel by panel, row by row, and zeros in the place of columns beyond the last. */
+    private static void pack(DoubleMatrix x, int first, int depth, int from, double[] panels) {
+        int to = Math.min(x.columns(), from + STRIP);
+        double[] values = x.array();
+        for (int k = 0; k < depth; k++) {
+            int row = x.index(first + k, 0);
+            for (int j = from; j < to; j += WIDTH) {
+                int at = DoubleTile.start(j, depth) + k * WIDTH;
+                if (j + WIDTH <= to) {
+                    for (int i = 0; i < WIDTH; i += LANES) {
+                        DoubleVector.fromArray(SPECIES, values, row + j + i).intoArray(panels, at + i);
+                    }
+                } else {
+                    System.arraycopy(values, row + j, panels, at, to - j);
+                    Arrays.fill(panels, at + to - j, at + WIDTH, 0);
+                }
+            }
+        }
+    }
+
+    /** Packs a strip of rows of some columns, as the columns of the transposed matrix. */
+    private static void packTransposed(DoubleMatrix x, int first, int depth, int from, double[] panels) {
+        int to = Math.min(x.rows(), from + STRIP);
+        double[] values = x.array();
+        for (int panel = from; panel < to; panel += WIDTH) {
+            int start = DoubleTile.start(panel, depth);
+            for (int k = 0; k < depth; k += TRANSPOSED) {
+                int end = Math.min(depth, k + TRANSPOSED);
+                for (int i = 0; i < WIDTH; i++) {
+                    if (panel + i < to) {
+                        int row = x.index(panel + i, first);
+                        for (int d = k; d < end; d++) {
+                            panels[start + d * WIDTH + i] = values[row + d];
+                        }
+                    } else {
+                        for (int d = k; d < end; d++) {
+                            panels[start + d * WIDTH + i] = 0;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    private static void multiply(Block p, boolean parallel) {
+        int m = p.c.rows();
+        int n = p.c.columns();
+        int rows = TASK_ROWS;
+        int columns = TASK_COLUMNS;
+        int wanted = parallel ? TASKS_PER_THREAD * WorkerPool.shared().threads() : 1;
+        while (Math.ceilDiv(m, rows) * Math.ceilDiv(n, columns) < wanted && (rows > LEAST_TASK || columns > LEAST_TASK)) {
+            if (columns > rows) {
+                columns /= 2;
+            } else {
+                rows /= 2;
+            }
+        }
+        int taskRows = rows;
+        int taskColumns = columns;
+        int acrossTasks = Math.ceilDiv(n, taskColumns);
+        forEach(parallel, Math.ceilDiv(m, taskRows) * acrossTasks, task -> {
+            int row = task / acrossTasks * taskRows;
+            int column = task % acrossTasks * taskColumns;
+            tiles(p, row, Math.min(m, row + taskRows), column, Math.min(n, column + taskColumns));
+        });
+    }
+
+    /** Goes through the panels of B of a task, and through tiles for each. */
+    private static void tiles(Block p, int row, int endRow, int column, int endColumn) {
+        double[] tile = SCRATCH.get().tile;
+        DoubleMatrix c = p.c;
+        for (int j = column; j < endColumn; j += COLUMNS) {
+            for (int i = row; i < endRow; i += ROWS) {
+                if (p.upper && j + COLUMNS <= i) {
+                    break;
+                }
+                int a = DoubleTile.start(i, p.depth);
+                int b = DoubleTile.start(j, p.depth);
+                if (i + ROWS <= endRow && j + COLUMNS <= endColumn && !(p.upper && j < i + ROWS - 1)) {
+                    DoubleTile.add(p.depth, p.a, a, p.b, b, p.sign, c.array(), c.index(i, j), c.stride());
+                } else {
+                    Arrays.fill(tile, 0);
+                    DoubleTile.add(p.depth, p.a, a, p.b, b, 1, tile, 0, COLUMNS);
+                    addPart(tile, p, i, Math.min(endRow, i + ROWS), j, Math.min(endColumn, j + COLUMNS));
+                }
+            }
+        }
+    }
+
+    /** What of a tile lies inside C, and on or right of the diagonal where that is all that is wanted. */
+    private static void addPart(double[] tile, Block p, int row, int endRow, int column, int endColumn) {
+        double[] c = p.c.array();
+        for (int i = row; i < endRow; i++) {
+            for (int j = p.upper ? Math.max(i, column) : column; j < endColumn; j++) {
+                int at = p.c.index(i, j);
+                c[at] = Math.fma(p.sign, tile[(i - row) * COLUMNS + j - column], c[at]);
+            }
+        }
+    }
+}

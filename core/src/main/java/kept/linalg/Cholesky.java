@@ -1,0 +1,139 @@
+package kept.linalg;
+
+import kept.backend.DoubleKernels;
+
+/**
+ * The factor of a symmetric positive definite matrix, {@code G = U^T U} with U upper triangular, and the solution of {@code G X = B} with it.
+ *
+ * <p>Both go by halves, so that nearly all multiplications are in few large products (Gustavson 1997, "Recursion leads to automatic variable blocking
+ * for dense linear-algebra algorithms"):
+ *
+ * <pre>
+ *   [ G11 G12 ]   [ U11^T       ] [ U11 U12 ]      U11           from G11, the same way
+ *   [     G22 ] = [ U12^T U22^T ] [     U22 ]      U12           from U11^T U12 = G12
+ *                                                  U22           from G22 - U12^T U12, the same way
+ * </pre>
+ */
+public final class Cholesky {
+    /** Matrices of this size and smaller are not halved; larger ones are halved at multiples of it. */
+    private static final int BLOCK = DoubleKernels.MOST_TRIANGLE_ROWS;
+
+    private final DoubleMatrix factor;
+
+    private Cholesky(DoubleMatrix factor) {
+        this.factor = factor;
+    }
+
+    /**
+     * Factors a matrix, to which a multiple of the identity is added.
+     *
+     * @param matrix {@code [n, n]}; what lies right of and on the diagonal is read, nothing is changed
+     * @param shift what is added to the diagonal
+     * @return the factor
+     * @throws NotPositiveDefiniteException if there is none
+     */
+    public static Cholesky of(DoubleMatrix matrix, double shift) {
+        if (matrix.rows() != matrix.columns()) {
+            throw new IllegalArgumentException("[cholesky] the matrix must be square, not %d x %d".formatted(matrix.rows(), matrix.columns()));
+        }
+        DoubleMatrix u = matrix.copy();
+        for (int i = 0; i < u.rows(); i++) {
+            u.set(i, i, u.get(i, i) + shift);
+        }
+        factor(u, 0);
+        return new Cholesky(u);
+    }
+
+    private static void factor(DoubleMatrix g, int row) {
+        int size = g.rows();
+        if (size <= BLOCK) {
+            factorBlock(g, row);
+            return;
+        }
+        int half = half(size);
+        DoubleMatrix u12 = g.block(0, half, half, size);
+        DoubleMatrix rest = g.block(half, size, half, size);
+        factor(g.block(0, half, 0, half), row);
+        solveTransposed(g.block(0, half, 0, half), u12);
+        DoubleProducts.addGram(-1, u12, rest);
+        factor(rest, row + half);
+    }
+
+    /** Row after row; what is left of a row's pivot stays as it is. */
+    private static void factorBlock(DoubleMatrix g, int row) {
+        double[] u = g.array();
+        int size = g.rows();
+        for (int k = 0; k < size; k++) {
+            double square = g.get(k, k);
+            if (!(square > 0) || Double.isInfinite(square)) {
+                throw new NotPositiveDefiniteException(row + k, square);
+            }
+            double pivot = Math.sqrt(square);
+            int pivotRow = g.index(k, 0);
+            u[pivotRow + k] = pivot;
+            for (int j = k + 1; j < size; j++) {
+                u[pivotRow + j] /= pivot;
+            }
+            for (int i = k + 1; i < size; i++) {
+                double factor = -u[pivotRow + i];
+                int to = g.index(i, 0);
+                for (int j = i; j < size; j++) {
+                    u[to + j] = Math.fma(factor, u[pivotRow + j], u[to + j]);
+                }
+            }
+        }
+    }
+
+    /** Where a matrix larger than a block is divided. */
+    private static int half(int size) {
+        return (Math.ceilDiv(size, BLOCK) + 1) / 2 * BLOCK;
+    }
+
+    /**
+     * How many equations there are.
+     *
+     * @return the rows of the matrix
+     */
+    public int size() {
+        return factor.rows();
+    }
+
+    /**
+     * Solves {@code G X = B} in the place of B.
+     *
+     * @param b {@code [n, any]}; overwritten with X
+     */
+    public void solve(DoubleMatrix b) {
+        if (b.rows() != size()) {
+            throw new IllegalArgumentException("[cholesky] %d equations have no right side of %d rows".formatted(size(), b.rows()));
+        }
+        solveTransposed(factor, b);
+        solveUpper(factor, b);
+    }
+
+    /** {@code U^T Y = B}. */
+    private static void solveTransposed(DoubleMatrix u, DoubleMatrix b) {
+        int size = u.rows();
+        if (size <= BLOCK) {
+            DoubleProducts.kernels().solveTransposedBlock(u, b);
+            return;
+        }
+        int half = half(size);
+        solveTransposed(u.block(0, half, 0, half), b.rows(0, half));
+        DoubleProducts.addTransposedProduct(-1, u.block(0, half, half, size), b.rows(0, half), b.rows(half, size));
+        solveTransposed(u.block(half, size, half, size), b.rows(half, size));
+    }
+
+    /** {@code U X = Y}. */
+    private static void solveUpper(DoubleMatrix u, DoubleMatrix b) {
+        int size = u.rows();
+        if (size <= BLOCK) {
+            DoubleProducts.kernels().solveUpperBlock(u, b);
+            return;
+        }
+        int half = half(size);
+        solveUpper(u.block(half, size, half, size), b.rows(half, size));
+        DoubleProducts.addProduct(-1, u.block(0, half, half, size), b.rows(half, size), b.rows(0, half));
+        solveUpper(u.block(0, half, 0, half), b.rows(0, half));
+    }
+}
