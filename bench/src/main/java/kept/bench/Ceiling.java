@@ -1,6 +1,7 @@
 package kept.bench;
 
 import java.util.Arrays;
+import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -8,6 +9,8 @@ import jdk.incubator.vector.VectorSpecies;
 enum Ceiling {
     /** Fused multiply-adds on registers. */
     MULTIPLY_ADD("multiply-add peak", "GFLOP/s"),
+    /** The same in double precision. */
+    DOUBLE_MULTIPLY_ADD("f64 multiply-add peak", "GFLOP/s"),
     /**
      * Copying an array beyond the cache, a vector at a time: bytes read and bytes written, without what the processor reads of its own accord before
      * it writes. {@link System#arraycopy} can be faster, for long arrays: it writes past the caches, which no code in Java can ask for.
@@ -22,6 +25,7 @@ enum Ceiling {
     private static final int ELEMENTS = 1 << 25;
 
     private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
+    private static final VectorSpecies<Double> DOUBLES = DoubleVector.SPECIES_PREFERRED;
     private static final int CHAINS = 14;
     private static final int STEPS = 10_000;
     /** What the first measurement gives the compiler. */
@@ -58,7 +62,7 @@ enum Ceiling {
      * @return billions of operations or bytes a second, of all threads
      */
     double measure(long nanos) {
-        if (this != MULTIPLY_ADD && source == null) {
+        if (this != MULTIPLY_ADD && this != DOUBLE_MULTIPLY_ADD && source == null) {
             source = new float[ELEMENTS];
             target = new float[ELEMENTS];
             Arrays.fill(source, 1);
@@ -70,6 +74,7 @@ enum Ceiling {
         int share = ELEMENTS / Threads.count();
         return Threads.sum(own -> switch (this) {
             case MULTIPLY_ADD -> rate(nanos, 4.0 * CHAINS * SPECIES.length() * STEPS, Ceiling::multiplyAdd);
+            case DOUBLE_MULTIPLY_ADD -> rate(nanos, 4.0 * CHAINS * DOUBLES.length() * STEPS, Ceiling::multiplyAddDoubles);
             case COPY -> rate(nanos, 2.0 * Float.BYTES * share, () -> copy(own * share, (own + 1) * share));
             case UPDATE -> rate(nanos, 2.0 * Float.BYTES * share, () -> update(own * share, (own + 1) * share));
             case READ -> rate(nanos, (double) Float.BYTES * share, () -> read(own * share, (own + 1) * share));
@@ -126,6 +131,42 @@ enum Ceiling {
             n = n.fma(factor, factor).fma(factor, factor);
         }
         result = a.add(b).add(c).add(d).add(e).add(f).add(g).add(h).add(i).add(j).add(k).add(l).add(m).add(n).lane(0);
+    }
+
+    /** As {@link #multiplyAdd}, which cannot be written once for both: vectors that cross a call live on the heap. */
+    private static void multiplyAddDoubles() {
+        DoubleVector factor = DoubleVector.broadcast(DOUBLES, 0.999);
+        DoubleVector a = DoubleVector.zero(DOUBLES);
+        DoubleVector b = a.add(1);
+        DoubleVector c = a.add(2);
+        DoubleVector d = a.add(3);
+        DoubleVector e = a.add(4);
+        DoubleVector f = a.add(5);
+        DoubleVector g = a.add(6);
+        DoubleVector h = a.add(7);
+        DoubleVector i = a.add(8);
+        DoubleVector j = a.add(9);
+        DoubleVector k = a.add(10);
+        DoubleVector l = a.add(11);
+        DoubleVector m = a.add(12);
+        DoubleVector n = a.add(13);
+        for (int step = 0; step < STEPS; step++) {
+            a = a.fma(factor, factor).fma(factor, factor);
+            b = b.fma(factor, factor).fma(factor, factor);
+            c = c.fma(factor, factor).fma(factor, factor);
+            d = d.fma(factor, factor).fma(factor, factor);
+            e = e.fma(factor, factor).fma(factor, factor);
+            f = f.fma(factor, factor).fma(factor, factor);
+            g = g.fma(factor, factor).fma(factor, factor);
+            h = h.fma(factor, factor).fma(factor, factor);
+            i = i.fma(factor, factor).fma(factor, factor);
+            j = j.fma(factor, factor).fma(factor, factor);
+            k = k.fma(factor, factor).fma(factor, factor);
+            l = l.fma(factor, factor).fma(factor, factor);
+            m = m.fma(factor, factor).fma(factor, factor);
+            n = n.fma(factor, factor).fma(factor, factor);
+        }
+        result = (float) a.add(b).add(c).add(d).add(e).add(f).add(g).add(h).add(i).add(j).add(k).add(l).add(m).add(n).lane(0);
     }
 
     private static void copy(int from, int to) {

@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
+import kept.linalg.DoubleMatrix;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
@@ -81,6 +82,11 @@ final class Libtorch implements AutoCloseable {
                 default -> throw new IllegalArgumentException("no peer for " + tensor.dtype());
             };
         }
+    }
+
+    /** A copy of a matrix of doubles whose rows follow each other. */
+    NDArray copy(DoubleMatrix matrix) {
+        return manager.create(matrix.array(), new Shape(matrix.rows(), matrix.columns()));
     }
 
     /** DJL itself has no such conversion. */

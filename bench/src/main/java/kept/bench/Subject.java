@@ -7,6 +7,8 @@ import java.util.Locale;
 enum Subject {
     /** Matrix products. */
     PRODUCTS("matrix products, f32, in the four transposed forms", MatmulBenchmark::new),
+    /** Double precision. */
+    SQUARES("least squares in double precision: sums of products, Cholesky's factor, solutions", LeastSquaresBenchmark::new),
     /** Attention. */
     ATTENTION("causal attention, forward and backward", AttentionBenchmark::new),
     /** What memory bounds. */

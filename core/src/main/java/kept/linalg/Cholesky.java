@@ -33,15 +33,30 @@ public final class Cholesky {
      * @throws NotPositiveDefiniteException if there is none
      */
     public static Cholesky of(DoubleMatrix matrix, double shift) {
-        if (matrix.rows() != matrix.columns()) {
-            throw new IllegalArgumentException("[cholesky] the matrix must be square, not %d x %d".formatted(matrix.rows(), matrix.columns()));
+        return of(matrix, shift, DoubleMatrix.zeros(matrix.rows(), matrix.columns()));
+    }
+
+    /**
+     * Factors a matrix in memory that is there: new memory of that size can take as long as the factorisation.
+     *
+     * @param matrix {@code [n, n]}; what lies right of and on the diagonal is read, nothing is changed
+     * @param shift what is added to the diagonal
+     * @param memory {@code [n, n]}, not overlapping the matrix; belongs to the factor until it is no longer used
+     * @return the factor
+     * @throws NotPositiveDefiniteException if there is none
+     */
+    public static Cholesky of(DoubleMatrix matrix, double shift, DoubleMatrix memory) {
+        int size = matrix.rows();
+        if (size != matrix.columns() || size != memory.rows() || size != memory.columns()) {
+            throw new IllegalArgumentException("[cholesky] matrix and memory must be square and of one size, not %d x %d and %d x %d".formatted(
+                    size, matrix.columns(), memory.rows(), memory.columns()));
         }
-        DoubleMatrix u = matrix.copy();
-        for (int i = 0; i < u.rows(); i++) {
-            u.set(i, i, u.get(i, i) + shift);
+        for (int i = 0; i < size; i++) {
+            System.arraycopy(matrix.array(), matrix.index(i, i), memory.array(), memory.index(i, i), size - i);
+            memory.set(i, i, memory.get(i, i) + shift);
         }
-        factor(u, 0);
-        return new Cholesky(u);
+        factor(memory, 0);
+        return new Cholesky(memory);
     }
 
     private static void factor(DoubleMatrix g, int row) {

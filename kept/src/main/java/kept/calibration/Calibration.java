@@ -121,10 +121,11 @@ public final class Calibration {
         if (last < 0) {
             return;
         }
+        var regression = new NormRegression(config.hiddenSize());
         try (var walk = new LayerWalk(mapping, source, measured, text, options, device, progress)) {
             walk.embed();
             if (!measured.contains(CalibratedMapping.ANCHOR)) {
-                chooseAnchor(measured, walk.embeddingSize(), progress, remarks);
+                chooseAnchor(measured, walk.embeddingSize(), regression, progress, remarks);
             }
             walk.anchor(anchor(measured));
             for (int step = 0; step <= last; step++) {
@@ -132,7 +133,7 @@ public final class Calibration {
                 if (measured.contains(name)) {
                     progress.accept(text.tokens());
                 } else {
-                    put(measured, name, walk.measure(step, options.ridge()), remarks);
+                    put(measured, name, walk.measure(step, options.ridge(), regression), remarks);
                 }
                 if (step < last) {
                     walk.goOn(step);
@@ -154,12 +155,13 @@ public final class Calibration {
                 name.substring(0, name.length() - ".correction".length()), solution.ridge(), solution.error()));
     }
 
-    private void chooseAnchor(MeasuredTensors measured, double size, LongConsumer progress, Consumer<String> remarks) {
+    private void chooseAnchor(MeasuredTensors measured, double size, NormRegression regression, LongConsumer progress,
+            Consumer<String> remarks) {
         double best = options.anchor();
         if (Double.isNaN(best)) {
             double least = Double.POSITIVE_INFINITY;
             for (double candidate : ANCHORS) {
-                double missed = trial(candidate * size, progress);
+                double missed = trial(candidate * size, regression, progress);
                 if (missed < least) {
                     least = missed;
                     best = candidate;
@@ -171,7 +173,7 @@ public final class Calibration {
     }
 
     /** What is missed at the first norms with some anchor, and by rounding their consumers: a small anchor takes large weights. */
-    private double trial(double anchor, LongConsumer progress) {
+    private double trial(double anchor, NormRegression regression, LongConsumer progress) {
         Map<String, float[]> corrections = new HashMap<>();
         Weights measured = (name, shape) -> Tensor.of(
                 name.equals(CalibratedMapping.ANCHOR) ? new float[] {(float) anchor} : corrections.get(name), shape.toArray());
@@ -181,7 +183,7 @@ public final class Calibration {
             walk.anchor((float) anchor);
             int count = trialNorms(config);
             for (int step = 0; step < count; step++) {
-                NormRegression.Solution solution = walk.measure(step, options.ridge());
+                NormRegression.Solution solution = walk.measure(step, options.ridge(), regression);
                 corrections.put(CalibratedMapping.correction(norms.get(step)), solution.correction());
                 missed += solution.error() + roundingVariance(config.dtype()) * solution.amplification();
                 if (step + 1 < count) {

@@ -63,7 +63,7 @@ public record CalibrationCost(long streamBytes, long weightBytes, long activatio
      * @return bytes at most at a time
      */
     public long memoryBytes(boolean spilled) {
-        return (spilled ? 0 : streamBytes) + Math.max(weightBytes + activationBytes, equationBytes + activationBytes);
+        return (spilled ? 0 : streamBytes) + weightBytes + activationBytes + equationBytes;
     }
 
     /**

@@ -121,11 +121,12 @@ final class LayerWalk implements AutoCloseable {
      *
      * @param step which norm
      * @param ridge NaN to choose it
+     * @param regression takes the sums; cleared first
      * @return the solution
      */
-    NormRegression.Solution measure(int step, double ridge) {
+    NormRegression.Solution measure(int step, double ridge, NormRegression regression) {
         String name = CalibratedMapping.norms(mapping.source()).get(step);
-        var regression = new NormRegression(mapping.source().hiddenSize());
+        regression.clear();
         compute(() -> {
             Norm layerNorm = DecoderParts.norm(name, mapping.source(), source);
             Norm rmsNorm = DecoderParts.norm(name, mapping.target(), mapped);

@@ -1,6 +1,7 @@
 package kept.calibration;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import kept.linalg.Cholesky;
 import kept.linalg.DoubleMatrix;
@@ -30,6 +31,7 @@ final class NormRegression {
     private final DoubleMatrix gram;
     /** Rows y, columns d. */
     private final DoubleMatrix cross;
+    private final DoubleMatrix factor;
     private final DoubleMatrix pieceOfY;
     private final DoubleMatrix pieceOfD;
     private final List<Rows> heldOut = new ArrayList<>();
@@ -52,8 +54,16 @@ final class NormRegression {
         this.width = width;
         gram = DoubleMatrix.zeros(width, width);
         cross = DoubleMatrix.zeros(width, width);
+        factor = DoubleMatrix.zeros(width, width);
         pieceOfY = DoubleMatrix.zeros(PIECE, width);
         pieceOfD = DoubleMatrix.zeros(PIECE, width);
+    }
+
+    /** Forgets all tokens, for another norm: new memory would take seconds at a large width. */
+    void clear() {
+        Arrays.fill(gram.array(), 0);
+        Arrays.fill(cross.array(), 0);
+        heldOut.clear();
     }
 
     /**
@@ -82,7 +92,7 @@ final class NormRegression {
     }
 
     /**
-     * Chooses the ridge, unless it is given, and solves. Nothing can be added afterwards.
+     * Chooses the ridge, unless it is given, and solves. Nothing can be added afterwards, until this is cleared.
      *
      * @param ridge as a share of the mean of G's diagonal; NaN to choose it
      * @return the correction
@@ -94,7 +104,7 @@ final class NormRegression {
         double error = choice[1];
         heldOut.forEach(rows -> accumulate(rows.y, rows.d));
         try {
-            Cholesky.of(gram, shift(chosen)).solve(cross);
+            Cholesky.of(gram, shift(chosen), factor).solve(cross);
         } catch (NotPositiveDefiniteException e) {
             throw new CalibrationException("[calibration] a norm's least squares cannot be solved with ridge %s; give more text or a larger --ridge"
                     .formatted(chosen), e);
@@ -150,7 +160,7 @@ final class NormRegression {
             }
         }
         try {
-            Cholesky.of(gram, shift(ridge)).solve(some);
+            Cholesky.of(gram, shift(ridge), factor).solve(some);
         } catch (NotPositiveDefiniteException _) {
             return Double.NaN;
         }

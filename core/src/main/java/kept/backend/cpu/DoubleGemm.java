@@ -9,9 +9,9 @@ import kept.linalg.DoubleMatrix;
 /**
  * Products of matrices of doubles: {@code C = C + sign op(A) B}, all of C or what is on and right of its diagonal.
  *
- * <p>The blocking is that of {@link Gemm}, simpler, since such products are large: a block of k is packed whole, both operands in panels (one copy
- * serves as both where they are the same); then tasks take some rows and columns of C. A panel of B (64 KiB) and a task's rows of A (512 KiB)
- * stay in the second-level cache.
+ * <p>The blocking is that of {@link Gemm}, simpler, since such products are large: a block of k is packed whole, both operands in panels (one
+ * copy serves as both where they are the same); then tasks take some rows and columns of C. A panel of B (64 KiB) and a task's rows of A
+ * (512 KiB) stay in the second-level cache.
  *
  * <p>An element of C is the sum over k blocks, in order, of one chain of fused multiply-adds each. So its bits depend on k alone, and how C is divided
  * may follow the number of threads.
