@@ -13,8 +13,8 @@ import kept.linalg.DoubleMatrix;
  * copy serves as both where they are the same); then tasks take some rows and columns of C. A panel of B (64 KiB) and a task's rows of A
  * (512 KiB) stay in the second-level cache.
  *
- * <p>An element of C is the sum over k blocks, in order, of one chain of fused multiply-adds each. So its bits depend on k alone, and how C is divided
- * may follow the number of threads.
+ * <p>An element of C is the sum over k blocks, in order, of one chain of fused multiply-adds each. So its bits depend on k alone, and how C is
+ * divided may follow the number of threads.
  */
 final class DoubleGemm {
     /** Most of k in a block: so deep that C is seldom read and written again. */
