@@ -1,0 +1,99 @@
+package kept.cuda.virtual;
+
+import java.util.Arrays;
+
+/** A block of device memory: its bytes, and for each whether it was ever written. */
+final class Allocation {
+    /** The byte that fresh memory is full of: as bf16 or f32 a large odd number, so that it shows where a check misses it. */
+    private static final byte POISON = (byte) 0x7b;
+    private static final long WRITTEN_8 = 0x0101010101010101L;
+    private static final int WRITTEN_4 = 0x01010101;
+    private static final short WRITTEN_2 = 0x0101;
+
+    /** The address of the first byte. */
+    final long base;
+
+    /** What it is, for messages. */
+    final String name;
+
+    /** The size it was asked for, also after it was freed. */
+    final long bytes;
+
+    /** The size while it lives, then 0: no access is inside any more. */
+    volatile int size;
+
+    /** The contents. */
+    byte[] data;
+
+    /** 1 for each byte that was written. */
+    byte[] written;
+
+    /** Which block wrote or read each byte last, where blocks are watched; else null. */
+    BlockRaces races;
+
+    Allocation(String name, long base, int size) {
+        this.name = name;
+        this.base = base;
+        this.bytes = size;
+        this.size = size;
+        this.data = new byte[size];
+        this.written = new byte[size];
+        Arrays.fill(data, POISON);
+    }
+
+    boolean isFreed() {
+        return size == 0;
+    }
+
+    void free() {
+        size = 0;
+        data = new byte[0];
+        written = data;
+        races = null;
+    }
+
+    /** Whether all bytes of a range were written. */
+    boolean isWritten(int at, int count) {
+        switch (count) {
+            case 1:
+                return written[at] != 0;
+            case 2:
+                return Bytes.getShort(written, at) == WRITTEN_2;
+            case 4:
+                return Bytes.getInt(written, at) == WRITTEN_4;
+            default:
+                return firstUnwritten(at, count) < 0;
+        }
+    }
+
+    /** The first byte of a range that was not written, or -1. */
+    int firstUnwritten(int at, int count) {
+        int i = at;
+        for (; i + 8 <= at + count; i += 8) {
+            if (Bytes.getLong(written, i) != WRITTEN_8) {
+                break;
+            }
+        }
+        for (; i < at + count; i++) {
+            if (written[i] == 0) {
+                return i;
+            }
+        }
+        return -1;
+    }
+
+    void markWritten(int at, int count) {
+        switch (count) {
+            case 1 -> written[at] = 1;
+            case 2 -> Bytes.putShort(written, at, WRITTEN_2);
+            case 4 -> Bytes.putInt(written, at, WRITTEN_4);
+            case 8 -> Bytes.putLong(written, at, WRITTEN_8);
+            default -> Arrays.fill(written, at, at + count, (byte) 1);
+        }
+    }
+
+    @Override
+    public String toString() {
+        return "%s of %,d bytes at 0x%x".formatted(name, bytes, base);
+    }
+}

@@ -1,0 +1,188 @@
+package kept.cuda.virtual;
+
+/** A block of threads: its warps, which take turns between barriers in a fixed order, its shared memory and its barriers. */
+final class Block {
+    private static final int BARRIERS = 16;
+
+    /** Instructions of a warp before the next gets its turn, for those that wait for each other without a barrier. */
+    private static final long TURN = 1 << 20;
+
+    private final KernelLaunch launch;
+    private final Warp[] warps;
+    private final SharedMemory shared;
+
+    /** The warps that have arrived at each barrier, and how many threads it waits for; 0 for all. */
+    private final int[] arrived = new int[BARRIERS];
+    private final int[] expected = new int[BARRIERS];
+
+    /** What a barrier with a reduction has gathered: how many threads came, and of how many the predicate held. */
+    private final int[] voters = new int[BARRIERS];
+    private final int[] votes = new int[BARRIERS];
+    private long index;
+    private boolean fenced;
+    private boolean synchronised;
+
+    Block(KernelLaunch launch) {
+        this.launch = launch;
+        int threads = launch.threads();
+        this.warps = new Warp[(threads + Warp.LANES - 1) / Warp.LANES];
+        this.shared = new SharedMemory(launch.kernel().sharedBytes + launch.sharedBytes(), launch.kernel().sharedGranule, warps.length);
+        for (int i = 0; i < warps.length; i++) {
+            int lanes = Math.min(Warp.LANES, threads - i * Warp.LANES);
+            warps[i] = new Warp(launch.kernel(), this, i, lanes == Warp.LANES ? Warp.ALL : (1 << lanes) - 1);
+        }
+    }
+
+    KernelLaunch launch() {
+        return launch;
+    }
+
+    SharedMemory shared() {
+        return shared;
+    }
+
+    int warps() {
+        return warps.length;
+    }
+
+    long index() {
+        return index;
+    }
+
+    int x() {
+        return (int) (index % launch.x());
+    }
+
+    int y() {
+        return (int) (index / launch.x() % launch.y());
+    }
+
+    int z() {
+        return (int) (index / launch.x() / launch.y());
+    }
+
+    String name() {
+        return "(%d,%d,%d)".formatted(x(), y(), z());
+    }
+
+    String threadName(int thread) {
+        return "(%d,%d,%d)".formatted(thread % launch.threadsX(), thread / launch.threadsX() % launch.threadsY(),
+                thread / launch.threadsX() / launch.threadsY());
+    }
+
+    /** A fence of device memory. */
+    void fenced() {
+        fenced = true;
+    }
+
+    /** An atomic on device memory, through which a block that has gone through a fence may learn that others are done. */
+    void communicates() {
+        synchronised |= fenced;
+    }
+
+    /** Whether the block may know, by a fence and an atomic, what other blocks have done. */
+    boolean synchronised() {
+        return synchronised;
+    }
+
+    /**
+     * Runs one block of the grid to its end.
+     *
+     * @param block its number
+     * @param most instructions of a warp at most
+     * @return instructions run, counting each lane
+     */
+    long run(long block, long most) {
+        index = block;
+        fenced = false;
+        synchronised = false;
+        shared.begin();
+        for (int i = 0; i < BARRIERS; i++) {
+            clear(i);
+        }
+        for (Warp warp : warps) {
+            warp.laneInstructions = 0;
+            warp.begin();
+        }
+        long turns = 0;
+        boolean running = true;
+        while (running) {
+            boolean moved = false;
+            running = false;
+            for (Warp warp : warps) {
+                if (!warp.ended() && warp.barrier < 0) {
+                    warp.run(TURN);
+                    moved = true;
+                    release();
+                }
+                running |= !warp.ended();
+            }
+            if (!moved && running) {
+                throw stuck();
+            }
+            if (++turns * TURN > most) {
+                throw warps[0].fault(0, "still runs after " + turns * TURN + " instructions of a warp: does it wait for what never comes?");
+            }
+        }
+        long sum = 0;
+        for (Warp warp : warps) {
+            sum += warp.laneInstructions;
+        }
+        return sum;
+    }
+
+    /** A warp comes to a barrier; it may have to stop there. */
+    void arrive(Warp warp, int barrier, int threads) {
+        if (arrived[barrier] != 0 && expected[barrier] != threads) {
+            throw warp.fault(0, "waits at barrier %d for %d threads, others wait there for %d".formatted(barrier, threads, expected[barrier]));
+        }
+        arrived[barrier] |= 1 << warp.number;
+        expected[barrier] = threads;
+    }
+
+    /** Adds the predicates of a warp that has come to a barrier with a reduction. */
+    void vote(int barrier, int threads, int truths) {
+        voters[barrier] += threads;
+        votes[barrier] += truths;
+    }
+
+    private void clear(int barrier) {
+        arrived[barrier] = 0;
+        voters[barrier] = 0;
+        votes[barrier] = 0;
+    }
+
+    /** Lets go the warps of each barrier where all have come that it waits for. */
+    void release() {
+        int live = 0;
+        for (Warp warp : warps) {
+            live |= warp.ended() ? 0 : 1 << warp.number;
+        }
+        for (int i = 0; i < BARRIERS; i++) {
+            int here = arrived[i];
+            if (here != 0 && (expected[i] == 0 ? (live & ~here) == 0 : Integer.bitCount(here) * Warp.LANES >= expected[i])) {
+                shared.synchronise(here);
+                for (int m = here; m != 0; m &= m - 1) {
+                    Warp warp = warps[Integer.numberOfTrailingZeros(m)];
+                    if (warp.barrier == i) {
+                        warp.barrier = -1;
+                        warp.barrierVoters = voters[i];
+                        warp.barrierVotes = votes[i];
+                    }
+                }
+                clear(i);
+            }
+        }
+    }
+
+    private KernelFault stuck() {
+        var text = new StringBuilder();
+        for (Warp warp : warps) {
+            if (!warp.ended()) {
+                text.append("%s warp %d at barrier %d, line %d".formatted(text.isEmpty() ? "" : ",", warp.number, warp.barrier, warp.current.line));
+            }
+        }
+        return new KernelFault("kernel %s, %s, block %s: warps wait at barriers that others never reach:%s"
+                .formatted(launch.kernel().name, launch.kernel().file, name(), text));
+    }
+}

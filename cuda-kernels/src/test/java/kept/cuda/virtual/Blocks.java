@@ -1,0 +1,70 @@
+package kept.cuda.virtual;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+
+/** All blocks of a launch, run by one thread or several. Of several faults that of the first block is reported, so that it is the same every time. */
+final class Blocks {
+    private final KernelLaunch launch;
+    private final long mostInstructions;
+    private final int workers;
+    private final AtomicLong next = new AtomicLong();
+    private final AtomicLong firstFault = new AtomicLong(Long.MAX_VALUE);
+    private RuntimeException fault;
+    private long laneInstructions;
+
+    Blocks(KernelLaunch launch, long mostInstructions, int workers) {
+        this.launch = launch;
+        this.mostInstructions = mostInstructions;
+        this.workers = workers;
+    }
+
+    /** Runs them; answers instructions run, counting each lane. */
+    long run() {
+        List<Thread> others = new ArrayList<>();
+        for (int i = 1; i < workers; i++) {
+            others.add(Thread.ofPlatform().daemon().start(this::work));
+        }
+        work();
+        for (Thread other : others) {
+            boolean done = false;
+            while (!done) {
+                try {
+                    other.join();
+                    done = true;
+                } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
+                    throw new IllegalStateException("[virtual gpu] interrupted", e);
+                }
+            }
+        }
+        if (fault != null) {
+            throw fault;
+        }
+        return laneInstructions;
+    }
+
+    private void work() {
+        var block = new Block(launch);
+        long sum = 0;
+        for (long i = next.getAndIncrement(); i < launch.blocks() && i < firstFault.get(); i = next.getAndIncrement()) {
+            try {
+                sum += block.run(i, mostInstructions);
+            } catch (RuntimeException e) {
+                report(i, e);
+                break;
+            }
+        }
+        synchronized (this) {
+            laneInstructions += sum;
+        }
+    }
+
+    private synchronized void report(long block, RuntimeException e) {
+        if (block < firstFault.get()) {
+            firstFault.set(block);
+            fault = e;
+        }
+    }
+}

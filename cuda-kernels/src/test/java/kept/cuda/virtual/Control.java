@@ -1,0 +1,70 @@
+package kept.cuda.virtual;
+
+/** Instructions that decide where a warp goes on. */
+final class Control {
+    private Control() {}
+
+    /** {@code bra}. */
+    static final class Branch extends Instruction {
+        int target;
+
+        @Override
+        int execute(Warp warp, int mask) {
+            return warp.branch(mask, target, next);
+        }
+    }
+
+    /** {@code brx.idx}: each lane to the target of its index. */
+    static final class BranchByIndex extends Instruction {
+        int index;
+        int[] targets;
+
+        @Override
+        int execute(Warp warp, int mask) {
+            int[] indices = warp.words[index];
+            int rest = mask;
+            int to = next;
+            while (rest != 0) {
+                int lane = Integer.numberOfTrailingZeros(rest);
+                int chosen = indices[lane];
+                if (chosen < 0 || chosen >= targets.length) {
+                    throw warp.fault(lane, "branches by index " + chosen + " of " + targets.length);
+                }
+                int same = 0;
+                for (int m = rest; m != 0; m &= m - 1) {
+                    int other = Integer.numberOfTrailingZeros(m);
+                    same |= indices[other] == chosen ? 1 << other : 0;
+                }
+                rest &= ~same;
+                to = warp.branch(same, targets[chosen], next);
+            }
+            return to;
+        }
+    }
+
+    /** {@code exit}, and {@code ret} of a kernel. */
+    static final class End extends Instruction {
+        @Override
+        int execute(Warp warp, int mask) {
+            return warp.end(mask, next);
+        }
+    }
+
+    /** {@code trap}, or a failed {@code assert}. */
+    static final class Trap extends Instruction {
+        String reason = "runs into a trap";
+
+        @Override
+        int execute(Warp warp, int mask) {
+            throw warp.fault(Integer.numberOfTrailingZeros(mask), reason);
+        }
+    }
+
+    /** What has no effect here: hints, pauses, prefetches. */
+    static final class Nothing extends Instruction {
+        @Override
+        int execute(Warp warp, int mask) {
+            return next;
+        }
+    }
+}

@@ -1,0 +1,42 @@
+package kept.cuda.virtual;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import kept.cuda.virtual.PtxModule.Space;
+import kept.cuda.virtual.PtxModule.Variable;
+
+/** The variables of a module in device and constant memory. */
+final class DeviceVariables {
+    private DeviceVariables() {}
+
+    /** Gives each its memory and its initial value, which is zero where the text says none. */
+    static Map<String, Allocation> allocate(PtxModule module, DeviceMemory memory) {
+        var map = new LinkedHashMap<String, Allocation>();
+        var variables = new java.util.ArrayList<Variable>(module.variables());
+        module.functions().values().forEach(function -> variables.addAll(function.variables()));
+        variables.removeIf(v -> v.space() != Space.GLOBAL && v.space() != Space.CONST);
+        for (Variable variable : variables) {
+            Allocation allocation = memory.allocate("variable " + variable.name(), Math.max(variable.bytes(), 1));
+            if (allocation == null) {
+                throw new PtxException(module.file(), 1, "no room for " + variable.name());
+            }
+            java.util.Arrays.fill(allocation.data, (byte) 0);
+            if (variable.initial() != null) {
+                System.arraycopy(variable.initial(), 0, allocation.data, 0, variable.initial().length);
+            }
+            allocation.markWritten(0, allocation.size);
+            map.put(variable.name(), allocation);
+        }
+        for (Variable variable : variables) {
+            variable.pointers().forEach((at, name) -> {
+                byte[] data = map.get(variable.name()).data;
+                Allocation target = map.get(name);
+                if (target == null) {
+                    throw new PtxException(module.file(), 1, "the initial value of " + variable.name() + " is the address of unknown " + name);
+                }
+                Bytes.putLong(data, at, Bytes.getLong(data, at) + target.base);
+            });
+        }
+        return map;
+    }
+}

@@ -1,0 +1,156 @@
+package kept.cuda.virtual;
+
+/** {@code ldmatrix}, {@code movmatrix} and {@code mma}. They need the whole warp. */
+final class MatrixOps {
+    private MatrixOps() {}
+
+    /** An instruction of the whole warp at once. */
+    abstract static class WholeWarp extends MemoryAccess {
+        @Override
+        int execute(Warp warp, int mask) {
+            if (mask != Warp.ALL) {
+                if (warp.live != Warp.ALL) {
+                    throw warp.fault(Integer.numberOfTrailingZeros(mask),
+                            "needs a whole warp; lanes 0x%08x are no threads or have ended".formatted(~warp.live));
+                }
+                return warp.await(mask, next);
+            }
+            run(warp);
+            return next;
+        }
+
+        abstract void run(Warp warp);
+    }
+
+    /** {@code ldmatrix} of 1, 2 or 4 matrices of 8 rows of 16 bytes; lane 8 i + r has the address of row r of matrix i. */
+    static final class LoadMatrix extends WholeWarp {
+        int[] slots;
+        boolean transposed;
+
+        LoadMatrix() {
+            bytes = 16;
+        }
+
+        @Override
+        void run(Warp warp) {
+            byte[] data = warp.block.shared().data();
+            int[] rows = new int[8];
+            for (int matrix = 0; matrix < slots.length; matrix++) {
+                for (int row = 0; row < 8; row++) {
+                    resolveRead(warp, 8 * matrix + row);
+                    rows[row] = warp.at;
+                }
+                int[] result = warp.words[slots[matrix]];
+                for (int lane = 0; lane < Warp.LANES; lane++) {
+                    int g = lane >> 2;
+                    int t = lane & 3;
+                    result[lane] = transposed ? Bytes.getShort(data, rows[2 * t] + 2 * g) & 0xffff | Bytes.getShort(data, rows[2 * t + 1] + 2 * g) << 16
+                            : Bytes.getInt(data, rows[g] + 4 * t);
+                }
+            }
+        }
+    }
+
+    /** {@code movmatrix.trans}: transposes an 8 x 8 matrix of 16-bit elements that lies across the warp. */
+    static final class TransposeMatrix extends WholeWarp {
+        int d;
+        int a;
+
+        @Override
+        void run(Warp warp) {
+            int[] source = warp.words[a].clone();
+            int[] result = warp.words[d];
+            for (int lane = 0; lane < Warp.LANES; lane++) {
+                int low = element(source, 2 * (lane & 3), lane >> 2);
+                int high = element(source, 2 * (lane & 3) + 1, lane >> 2);
+                result[lane] = low | high << 16;
+            }
+        }
+
+        private static int element(int[] matrix, int row, int column) {
+            return matrix[4 * row + (column >> 1)] >>> 16 * (column & 1) & 0xffff;
+        }
+    }
+
+    /** The types of the factors of {@code mma}. */
+    enum Factor { F16, BF16, TF32 }
+
+    /**
+     * {@code mma.sync} of 16 x 8 results in f32. Each is its addend plus the products by ascending k, one rounding each, which hardware does in an order
+     * of its own.
+     */
+    static final class Multiply extends WholeWarp {
+        Factor factor;
+        int k;
+        int[] a;
+        int[] b;
+        int[] c;
+        int[] d;
+
+        @Override
+        void run(Warp warp) {
+            float[] left = new float[16 * k];
+            float[] right = new float[k * 8];
+            float[] sums = new float[16 * 8];
+            unpack(warp, a, left, true);
+            unpack(warp, b, right, false);
+            for (int lane = 0; lane < Warp.LANES; lane++) {
+                for (int i = 0; i < 4; i++) {
+                    sums[result(lane, i)] = Float.intBitsToFloat(warp.words[c[i]][lane]);
+                }
+            }
+            multiply(left, right, sums, k);
+            for (int i = 0; i < 4; i++) {
+                int[] values = warp.words[d[i]];
+                for (int lane = 0; lane < Warp.LANES; lane++) {
+                    values[lane] = FloatLoops.bits(sums[result(lane, i)]);
+                }
+            }
+        }
+
+        /** The place of a lane's i-th result in 16 rows of 8. */
+        private static int result(int lane, int i) {
+            return ((lane >> 2) + 8 * (i >> 1)) * 8 + 2 * (lane & 3) + (i & 1);
+        }
+
+        private static void multiply(float[] left, float[] right, float[] sums, int k) {
+            for (int row = 0; row < 16; row++) {
+                for (int j = 0; j < k; j++) {
+                    float factor = left[row * k + j];
+                    for (int column = 0; column < 8; column++) {
+                        sums[row * 8 + column] += factor * right[j * 8 + column];
+                    }
+                }
+            }
+        }
+
+        /** Spreads a factor's registers to 16 rows of k, or to k rows of 8. */
+        private void unpack(Warp warp, int[] slots, float[] to, boolean isLeft) {
+            boolean narrow = factor != Factor.TF32;
+            for (int i = 0; i < slots.length; i++) {
+                // The left one alternates between the upper and the lower 8 rows, then goes on along k.
+                int row = isLeft ? 8 * (i & 1) : 0;
+                int block = isLeft ? i >> 1 : i;
+                int[] values = warp.words[slots[i]];
+                for (int lane = 0; lane < Warp.LANES; lane++) {
+                    int g = lane >> 2;
+                    int t = lane & 3;
+                    if (narrow) {
+                        put(to, isLeft, row + g, 8 * block + 2 * t, widen(values[lane] & 0xffff));
+                        put(to, isLeft, row + g, 8 * block + 2 * t + 1, widen(values[lane] >>> 16));
+                    } else {
+                        put(to, isLeft, row + g, 4 * block + t, Float.intBitsToFloat(values[lane] & 0xffffe000));
+                    }
+                }
+            }
+        }
+
+        private void put(float[] to, boolean isLeft, int outer, int inner, float value) {
+            to[isLeft ? outer * k + inner : inner * 8 + outer] = value;
+        }
+
+        private float widen(int bits) {
+            return factor == Factor.BF16 ? Float.intBitsToFloat(bits << 16) : Float.float16ToFloat((short) bits);
+        }
+    }
+}

@@ -1,0 +1,162 @@
+package kept.cuda.virtual;
+
+/** An instruction that reads or writes memory at an address of each lane's own. */
+abstract class MemoryAccess extends Instruction {
+    /** Generic addresses of shared, local and parameter memory begin here; those of device memory are far above. */
+    static final long SHARED_WINDOW = 0x7d00_0000_0000L;
+    static final long LOCAL_WINDOW = 0x7c00_0000_0000L;
+    static final long PARAMETER_WINDOW = 0x7b00_0000_0000L;
+    private static final int WINDOW_SHIFT = 40;
+
+    /** Where an address lies; constant memory is device memory here. */
+    enum Space { GENERIC, DEVICE, SHARED, LOCAL, PARAMETER }
+
+    Space space;
+
+    /** The slot of the address, of 32 or of 64 bits; both negative for an absolute one. */
+    int wordBase = -1;
+    int longBase = -1;
+    long offset;
+
+    /** Of the access by the hardware: a vector is read or written at once. */
+    int bytes;
+
+    /** The allocation that was met last; blocks that run side by side may disagree, which costs a look-up. */
+    private Allocation last;
+
+    long address(Warp warp, int lane) {
+        if (longBase >= 0) {
+            return warp.longs[longBase][lane] + offset;
+        }
+        return wordBase >= 0 ? (warp.words[wordBase][lane] & 0xffffffffL) + offset : offset;
+    }
+
+    /** Finds what a lane reads, and checks that it may: {@link Warp#bytes} and {@link Warp#at} then say where it lies. */
+    void resolveRead(Warp warp, int lane) {
+        long address = address(warp, lane);
+        switch (kind(address)) {
+            case SHARED -> {
+                shared(warp, lane, address, "reads");
+                warp.block.shared().read(warp, lane, warp.at, bytes);
+            }
+            case LOCAL -> local(warp, lane, address, "reads");
+            case PARAMETER -> parameter(warp, lane, address);
+            default -> deviceRead(warp, lane, address, bytes);
+        }
+    }
+
+    /** Finds what a lane writes, checks that it may, and marks it written. */
+    void resolveWrite(Warp warp, int lane) {
+        long address = address(warp, lane);
+        switch (kind(address)) {
+            case SHARED -> {
+                shared(warp, lane, address, "writes");
+                warp.block.shared().write(warp, lane, warp.at, bytes);
+            }
+            case LOCAL -> local(warp, lane, address, "writes");
+            case PARAMETER -> throw warp.fault(lane, "writes to its parameters");
+            default -> {
+                Allocation allocation = device(warp, lane, address, bytes, "writes");
+                if (allocation.races != null) {
+                    allocation.races.write(warp, lane, allocation, warp.at, bytes);
+                }
+                allocation.markWritten(warp.at, bytes);
+            }
+        }
+    }
+
+    /** Finds what a lane reads and writes at once. Answers what to lock meanwhile. */
+    Object resolveAtomic(Warp warp, int lane) {
+        long address = address(warp, lane);
+        if (kind(address) == Space.SHARED) {
+            shared(warp, lane, address, "atomically changes");
+            warp.block.shared().atomic(warp, lane, warp.at, bytes);
+            return warp;
+        }
+        if (kind(address) != Space.DEVICE) {
+            throw warp.fault(lane, "an atomic operation at 0x%x, neither device nor shared memory".formatted(address));
+        }
+        Allocation allocation = device(warp, lane, address, bytes, "atomically changes");
+        requireWritten(warp, lane, allocation, bytes);
+        if (allocation.races != null) {
+            allocation.races.atomic(warp, lane, allocation, warp.at, bytes);
+        }
+        warp.block.communicates();
+        return allocation;
+    }
+
+    /** Finds what a lane reads of device memory. */
+    final void deviceRead(Warp warp, int lane, long address, int count) {
+        Allocation allocation = device(warp, lane, address, count, "reads");
+        requireWritten(warp, lane, allocation, count);
+        if (allocation.races != null) {
+            allocation.races.read(warp, lane, allocation, warp.at, count);
+        }
+    }
+
+    private Space kind(long address) {
+        if (space != Space.GENERIC) {
+            return space;
+        }
+        return switch ((int) (address >>> WINDOW_SHIFT)) {
+            case (int) (SHARED_WINDOW >>> WINDOW_SHIFT) -> Space.SHARED;
+            case (int) (LOCAL_WINDOW >>> WINDOW_SHIFT) -> Space.LOCAL;
+            case (int) (PARAMETER_WINDOW >>> WINDOW_SHIFT) -> Space.PARAMETER;
+            default -> Space.DEVICE;
+        };
+    }
+
+    /** Finds shared memory, by an offset or, through a generic address, in its window. */
+    final void shared(Warp warp, int lane, long address, String what) {
+        SharedMemory shared = warp.block.shared();
+        warp.at = shared.place(warp, lane, space == Space.GENERIC ? address - SHARED_WINDOW : address, bytes, what);
+        warp.bytes = shared.data();
+    }
+
+    private void local(Warp warp, int lane, long address, String what) {
+        long at = space == Space.GENERIC ? address - LOCAL_WINDOW : address;
+        if (at < 0 || at + bytes > warp.kernel.localBytes || (at & (bytes - 1)) != 0) {
+            throw warp.fault(lane, "%s %d bytes of local memory at offset %,d; a thread has %,d".formatted(what, bytes, at, warp.kernel.localBytes));
+        }
+        warp.bytes = warp.local(lane);
+        warp.at = (int) at;
+    }
+
+    private void parameter(Warp warp, int lane, long address) {
+        long at = space == Space.GENERIC ? address - PARAMETER_WINDOW : address;
+        byte[] parameters = warp.block.launch().parameters();
+        if (at < 0 || at + bytes > parameters.length) {
+            throw warp.fault(lane, "reads %d bytes of its parameters at offset %,d; they have %,d".formatted(bytes, at, parameters.length));
+        }
+        warp.bytes = parameters;
+        warp.at = (int) at;
+    }
+
+    private Allocation device(Warp warp, int lane, long address, int count, String what) {
+        Allocation allocation = last;
+        long at = allocation == null ? -1 : address - allocation.base;
+        if (at < 0 || at > allocation.size - count) {
+            allocation = warp.block.launch().memory().find(address, count);
+            if (allocation == null) {
+                throw warp.fault(lane, "%s %d bytes at 0x%x, %s".formatted(what, count, address, warp.block.launch().memory().describe(address)));
+            }
+            last = allocation;
+            at = address - allocation.base;
+        }
+        if ((address & (bytes - 1)) != 0) {
+            throw warp.fault(lane, "%s %d bytes at 0x%x, which is no multiple of %d (byte %,d of %s)"
+                    .formatted(what, bytes, address, bytes, at, allocation));
+        }
+        warp.bytes = allocation.data;
+        warp.at = (int) at;
+        return allocation;
+    }
+
+    private static void requireWritten(Warp warp, int lane, Allocation allocation, int count) {
+        if (count > 0 && !allocation.isWritten(warp.at, count)) {
+            int first = allocation.firstUnwritten(warp.at, count);
+            throw warp.fault(lane, "reads %d bytes at 0x%x, of which byte %,d of %s was never written"
+                    .formatted(count, allocation.base + warp.at, first, allocation));
+        }
+    }
+}

@@ -1,0 +1,162 @@
+package kept.cuda.virtual;
+
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
+import kept.cuda.cublas.Blas;
+import kept.cuda.cublas.DataType;
+import kept.cuda.cublas.Matrix;
+import kept.cuda.driver.CudaException;
+
+/** cuBLAS on a virtual GPU: the products of one thread, each sum in f32 by ascending k, through the same checked memory as the kernels. */
+public final class VirtualBlas implements Blas {
+    private static final int INVALID_VALUE = 7;
+    private static final int NOT_INITIALIZED = 1;
+
+    private final VirtualGpu gpu;
+    private final AtomicLong handles = new AtomicLong(0xb000);
+    private final Map<Long, Long> streams = new ConcurrentHashMap<>();
+
+    VirtualBlas(VirtualGpu gpu) {
+        this.gpu = gpu;
+    }
+
+    private static CudaException invalid(String text) {
+        return new CudaException(INVALID_VALUE, "[cublas] cublasGemmStridedBatchedEx: CUBLAS_STATUS_INVALID_VALUE (7): " + text);
+    }
+
+    private void require(String call, long handle) {
+        if (!streams.containsKey(handle)) {
+            throw new CudaException(NOT_INITIALIZED, "[cublas] %s: CUBLAS_STATUS_NOT_INITIALIZED (1): no handle 0x%x".formatted(call, handle));
+        }
+    }
+
+    @Override
+    public int version() {
+        return 120805;
+    }
+
+    @Override
+    public long create(long stream) {
+        long handle = handles.incrementAndGet();
+        streams.put(handle, stream);
+        return handle;
+    }
+
+    @Override
+    public void setWorkspace(long handle, long address, long bytes) {
+        require("cublasSetWorkspace", handle);
+        if (gpu.memory().find(address, bytes) == null) {
+            throw invalid("a workspace of %d bytes at 0x%x, %s".formatted(bytes, address, gpu.memory().describe(address)));
+        }
+    }
+
+    @Override
+    public void destroy(long handle) {
+        require("cublasDestroy", handle);
+        streams.remove(handle);
+    }
+
+    @Override
+    public void gemm(long handle, int m, int n, int k, float alpha, Matrix a, Matrix b, float beta, Matrix c, int batch) {
+        require("cublasGemmStridedBatchedEx", handle);
+        if (m < 0 || n < 0 || k < 0 || batch < 0) {
+            throw invalid("m %d, n %d, k %d, batch %d".formatted(m, n, k, batch));
+        }
+        if (a.type() != b.type() || c.type() != a.type() && c.type() != DataType.F32) {
+            throw invalid("types %s x %s -> %s".formatted(a.type(), b.type(), c.type()));
+        }
+        leading("a", a, a.transposed() ? k : m);
+        leading("b", b, b.transposed() ? n : k);
+        leading("c", c, m);
+        if (c.transposed() || batch > 1 && c.stride() < (long) c.leading() * (n - 1) + m) {
+            throw invalid("matrices of c that are transposed or lie on one another: " + c);
+        }
+        for (int i = 0; i < batch; i++) {
+            float[] left = read("a", a, i, m, k, a.transposed());
+            float[] right = read("b", b, i, k, n, b.transposed());
+            multiply(m, n, k, alpha, left, right, beta, c, i);
+        }
+    }
+
+    private static void leading(String name, Matrix matrix, int rows) {
+        if (matrix.leading() < Math.max(rows, 1)) {
+            throw invalid("leading dimension %d of %s with columns of %d".formatted(matrix.leading(), name, rows));
+        }
+    }
+
+    /** Columns of c one after the other: column j is the sum of the columns of op(a), each times an element of column j of op(b). */
+    private void multiply(int m, int n, int k, float alpha, float[] left, float[] right, float beta, Matrix c, int index) {
+        float[] column = new float[m];
+        for (int j = 0; j < n; j++) {
+            java.util.Arrays.fill(column, 0);
+            for (int l = 0; l < k; l++) {
+                float factor = right[j * k + l];
+                for (int i = 0; i < m; i++) {
+                    column[i] = Math.fma(left[l * m + i], factor, column[i]);
+                }
+            }
+            long first = index * c.stride() + (long) j * c.leading();
+            for (int i = 0; i < m; i++) {
+                float value = alpha * column[i];
+                if (beta != 0) {
+                    value += beta * element("c", c, first + i);
+                }
+                store(c, first + i, value);
+            }
+        }
+    }
+
+    /** op(matrix) by columns. */
+    private float[] read(String name, Matrix matrix, int index, int rows, int columns, boolean transposed) {
+        float[] values = new float[Math.multiplyExact(rows, columns)];
+        long first = index * matrix.stride();
+        for (int column = 0; column < columns; column++) {
+            for (int row = 0; row < rows; row++) {
+                long at = transposed ? (long) row * matrix.leading() + column : (long) column * matrix.leading() + row;
+                values[column * rows + row] = element(name, matrix, first + at);
+            }
+        }
+        return values;
+    }
+
+    private static int width(DataType type) {
+        return type == DataType.F32 ? 4 : 2;
+    }
+
+    private Allocation place(String name, Matrix matrix, long element, String what) {
+        int width = width(matrix.type());
+        long address = matrix.address() + width * element;
+        Allocation allocation = gpu.memory().find(address, width);
+        if (allocation == null || address % width != 0) {
+            throw new KernelFault("gemm %s element %,d of %s at 0x%x, %s".formatted(what, element, name, address, gpu.memory().describe(address)));
+        }
+        return allocation;
+    }
+
+    private float element(String name, Matrix matrix, long element) {
+        Allocation allocation = place(name, matrix, element, "reads");
+        int width = width(matrix.type());
+        int at = (int) (matrix.address() + width * element - allocation.base);
+        if (!allocation.isWritten(at, width)) {
+            throw new KernelFault("gemm reads element %,d of %s at byte %,d of %s, which was never written".formatted(element, name, at, allocation));
+        }
+        return switch (matrix.type()) {
+            case F32 -> Float.intBitsToFloat(Bytes.getInt(allocation.data, at));
+            case F16 -> Rounding.fromF16(Bytes.getShort(allocation.data, at));
+            case BF16 -> Rounding.fromBf16(Bytes.getShort(allocation.data, at));
+        };
+    }
+
+    private void store(Matrix matrix, long element, float value) {
+        Allocation allocation = place("c", matrix, element, "writes");
+        int width = width(matrix.type());
+        int at = (int) (matrix.address() + width * element - allocation.base);
+        switch (matrix.type()) {
+            case F32 -> Bytes.putInt(allocation.data, at, Float.floatToRawIntBits(value));
+            case F16 -> Bytes.putShort(allocation.data, at, (short) Rounding.toF16(value, Rounding.Mode.RN));
+            case BF16 -> Bytes.putShort(allocation.data, at, (short) Rounding.toBf16(value, Rounding.Mode.RN));
+        }
+        allocation.markWritten(at, width);
+    }
+}

@@ -1,0 +1,450 @@
+package kept.cuda.virtual;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
+import kept.cuda.driver.CudaException;
+import kept.cuda.driver.DeviceAttribute;
+import kept.cuda.driver.Driver;
+import kept.cuda.driver.Grid;
+import kept.cuda.driver.Parameter;
+
+/** The driver of a virtual GPU. Streams run at once and in order; what is queued is done when the call returns. */
+public final class VirtualDriver implements Driver {
+    private static final int INVALID_VALUE = 1;
+    private static final int OUT_OF_MEMORY = 2;
+    private static final int INVALID_PTX = 218;
+    private static final int INVALID_CONTEXT = 201;
+    private static final int INVALID_HANDLE = 400;
+    private static final int NOT_FOUND = 500;
+    private static final int LAUNCH_FAILED = 719;
+    private static final int SHARED_OPT_IN = 227 << 10;
+    private static final int SHARED_DEFAULT = 48 << 10;
+    private static final int MOST_THREADS = 1024;
+    private static final int MOST_BLOCKS_YZ = 65535;
+
+    /** A loaded text, its kernels decoded when first asked for, and its variables. */
+    private record Library(PtxModule module, Map<String, Allocation> variables) {}
+
+    /** A kernel and what it is allowed. */
+    private static final class Loaded {
+        final Kernel kernel;
+        final long library;
+        int sharedAllowed = SHARED_DEFAULT;
+
+        Loaded(Kernel kernel, long library) {
+            this.kernel = kernel;
+            this.library = library;
+        }
+    }
+
+    private final VirtualGpu gpu;
+    private final AtomicLong handles = new AtomicLong(0x1000);
+    private final Map<Long, Library> libraries = new ConcurrentHashMap<>();
+    private final Map<Long, Loaded> kernels = new ConcurrentHashMap<>();
+    private final Map<Long, Arena> pinned = new ConcurrentHashMap<>();
+    private final Map<Long, Long> events = new ConcurrentHashMap<>();
+    private final Set<Long> streams = new HashSet<>();
+    private final ThreadLocal<Long> current = new ThreadLocal<>();
+    private final Set<Long> contexts = new HashSet<>();
+    private long reserved;
+    private boolean keepsFreed;
+    private KernelFault fault;
+
+    VirtualDriver(VirtualGpu gpu) {
+        this.gpu = gpu;
+    }
+
+    private static CudaException failure(int status, String name, String call, String text) {
+        return new CudaException(status, "[driver] %s: %s (%d): %s".formatted(call, name, status, text));
+    }
+
+    private static CudaException invalid(String call, String text) {
+        return failure(INVALID_VALUE, "CUDA_ERROR_INVALID_VALUE", call, text);
+    }
+
+    /** Every call after the first few needs a context, and fails once a kernel has faulted. */
+    private void begin(String call) {
+        if (current.get() == null) {
+            throw failure(INVALID_CONTEXT, "CUDA_ERROR_INVALID_CONTEXT", call, "no context is current on this thread");
+        }
+        if (fault != null) {
+            throw failure(LAUNCH_FAILED, "CUDA_ERROR_LAUNCH_FAILED", call, fault.getMessage());
+        }
+    }
+
+    private void begin(String call, long stream) {
+        begin(call);
+        synchronized (streams) {
+            if (stream != 0 && !streams.contains(stream)) {
+                throw failure(INVALID_HANDLE, "CUDA_ERROR_INVALID_HANDLE", call, "no stream 0x%x".formatted(stream));
+            }
+        }
+    }
+
+    private static void device(String call, int device) {
+        if (device != 0) {
+            throw failure(101, "CUDA_ERROR_INVALID_DEVICE", call, "no device " + device + ", there is one");
+        }
+    }
+
+    @Override
+    public int version() {
+        return 12040;
+    }
+
+    @Override
+    public int deviceCount() {
+        return 1;
+    }
+
+    @Override
+    public String deviceName(int device) {
+        device("cuDeviceGetName", device);
+        return "virtual GPU";
+    }
+
+    @Override
+    public int attribute(int device, DeviceAttribute attribute) {
+        device("cuDeviceGetAttribute", device);
+        return switch (attribute) {
+            case MULTIPROCESSORS -> 4;
+            case L2_CACHE -> 1 << 22;
+            case CAPABILITY_MAJOR -> 8;
+            case CAPABILITY_MINOR -> 0;
+            case SHARED_MEMORY_OPT_IN -> SHARED_OPT_IN;
+            case MEMORY_POOLS -> 1;
+        };
+    }
+
+    @Override
+    public long totalMemory(int device) {
+        device("cuDeviceTotalMem", device);
+        return gpu.memory().capacity();
+    }
+
+    @Override
+    public synchronized long retainPrimaryContext(int device) {
+        device("cuDevicePrimaryCtxRetain", device);
+        long context = handles.incrementAndGet();
+        contexts.add(context);
+        return context;
+    }
+
+    @Override
+    public synchronized void releasePrimaryContext(int device) {
+        device("cuDevicePrimaryCtxRelease", device);
+        contexts.clear();
+    }
+
+    @Override
+    public synchronized void makeCurrent(long context) {
+        if (!contexts.contains(context)) {
+            throw failure(INVALID_CONTEXT, "CUDA_ERROR_INVALID_CONTEXT", "cuCtxSetCurrent", "no context 0x%x".formatted(context));
+        }
+        current.set(context);
+    }
+
+    @Override
+    public long createStream() {
+        begin("cuStreamCreate");
+        long stream = handles.incrementAndGet();
+        synchronized (streams) {
+            streams.add(stream);
+        }
+        return stream;
+    }
+
+    @Override
+    public void destroyStream(long stream) {
+        begin("cuStreamDestroy", stream);
+        synchronized (streams) {
+            streams.remove(stream);
+        }
+    }
+
+    @Override
+    public void synchronize(long stream) {
+        begin("cuStreamSynchronize", stream);
+    }
+
+    @Override
+    public long createEvent() {
+        begin("cuEventCreate");
+        long event = handles.incrementAndGet();
+        events.put(event, 0L);
+        return event;
+    }
+
+    @Override
+    public void record(long event, long stream) {
+        begin("cuEventRecord", stream);
+        requireEvent("cuEventRecord", event);
+        events.put(event, System.nanoTime());
+    }
+
+    @Override
+    public void synchronizeEvent(long event) {
+        begin("cuEventSynchronize");
+        requireEvent("cuEventSynchronize", event);
+    }
+
+    @Override
+    public float elapsed(long start, long end) {
+        requireEvent("cuEventElapsedTime", start);
+        requireEvent("cuEventElapsedTime", end);
+        return (events.get(end) - events.get(start)) / 1e6f;
+    }
+
+    @Override
+    public void destroyEvent(long event) {
+        requireEvent("cuEventDestroy", event);
+        events.remove(event);
+    }
+
+    private void requireEvent(String call, long event) {
+        if (!events.containsKey(event)) {
+            throw failure(INVALID_HANDLE, "CUDA_ERROR_INVALID_HANDLE", call, "no event 0x%x".formatted(event));
+        }
+    }
+
+    @Override
+    public void keepFreed(int device, long bytes) {
+        device("cuMemPoolSetAttribute", device);
+        keepsFreed = bytes > 0;
+    }
+
+    @Override
+    public synchronized void trim(int device) {
+        device("cuMemPoolTrimTo", device);
+        reserved = gpu.memory().used();
+    }
+
+    @Override
+    public synchronized long reserved(int device) {
+        device("cuMemPoolGetAttribute", device);
+        return reserved;
+    }
+
+    @Override
+    public synchronized long freeMemory() {
+        begin("cuMemGetInfo");
+        return gpu.memory().capacity() - reserved;
+    }
+
+    @Override
+    public synchronized long allocate(long bytes, long stream) {
+        begin("cuMemAllocAsync", stream);
+        if (bytes <= 0) {
+            throw invalid("cuMemAllocAsync", bytes + " bytes");
+        }
+        Allocation allocation = gpu.memory().allocate("allocation", bytes);
+        if (allocation == null) {
+            throw failure(OUT_OF_MEMORY, "CUDA_ERROR_OUT_OF_MEMORY", "cuMemAllocAsync", "%d bytes, with %d of %d bytes free"
+                    .formatted(bytes, gpu.memory().capacity() - gpu.memory().used(), gpu.memory().capacity()));
+        }
+        watch(allocation);
+        reserved = Math.max(reserved, gpu.memory().used());
+        return allocation.base;
+    }
+
+    private void watch(Allocation allocation) {
+        if (gpu.watchesBlocks()) {
+            allocation.races = new BlockRaces(allocation.size);
+        }
+    }
+
+    @Override
+    public synchronized void free(long address, long stream) {
+        begin("cuMemFreeAsync", stream);
+        String wrong = gpu.memory().free(address);
+        if (wrong != null) {
+            throw invalid("cuMemFreeAsync", "0x%x is the beginning of no allocation in use: %s".formatted(address, wrong));
+        }
+        if (!keepsFreed) {
+            reserved = gpu.memory().used();
+        }
+    }
+
+    @Override
+    public MemorySegment allocatePinned(long bytes) {
+        begin("cuMemHostAlloc");
+        Arena arena = Arena.ofShared();
+        MemorySegment memory = arena.allocate(bytes, 4096);
+        pinned.put(memory.address(), arena);
+        return memory;
+    }
+
+    @Override
+    public void freePinned(MemorySegment memory) {
+        begin("cuMemFreeHost");
+        Arena arena = pinned.remove(memory.address());
+        if (arena == null) {
+            throw invalid("cuMemFreeHost", "0x%x is no pinned memory".formatted(memory.address()));
+        }
+        arena.close();
+    }
+
+    /** The allocation that holds all of a range; what else is a fault of the host. */
+    private Allocation require(String call, long address, long bytes) {
+        Allocation allocation = gpu.memory().find(address, bytes);
+        if (allocation == null) {
+            throw invalid(call, "%d bytes at 0x%x, %s".formatted(bytes, address, gpu.memory().describe(address)));
+        }
+        return allocation;
+    }
+
+    @Override
+    public void copyToDevice(MemorySegment from, long to, long stream) {
+        begin("cuMemcpyHtoDAsync", stream);
+        if (from.byteSize() > 0) {
+            Allocation allocation = require("cuMemcpyHtoDAsync", to, from.byteSize());
+            int at = (int) (to - allocation.base);
+            MemorySegment.copy(from, ValueLayout.JAVA_BYTE, 0, allocation.data, at, (int) from.byteSize());
+            allocation.markWritten(at, (int) from.byteSize());
+        }
+    }
+
+    @Override
+    public void copyToHost(long from, MemorySegment to, long stream) {
+        begin("cuMemcpyDtoHAsync", stream);
+        if (to.byteSize() > 0) {
+            Allocation allocation = require("cuMemcpyDtoHAsync", from, to.byteSize());
+            int at = (int) (from - allocation.base);
+            int unwritten = allocation.firstUnwritten(at, (int) to.byteSize());
+            if (unwritten >= 0) {
+                throw new KernelFault("copies %d bytes to the host from 0x%x, of which byte %,d of %s was never written"
+                        .formatted(to.byteSize(), from, unwritten, allocation));
+            }
+            MemorySegment.copy(allocation.data, at, to, ValueLayout.JAVA_BYTE, 0, (int) to.byteSize());
+        }
+    }
+
+    @Override
+    public void copyOnDevice(long from, long to, long bytes, long stream) {
+        begin("cuMemcpyDtoDAsync", stream);
+        if (bytes <= 0) {
+            return;
+        }
+        Allocation source = require("cuMemcpyDtoDAsync", from, bytes);
+        Allocation target = require("cuMemcpyDtoDAsync", to, bytes);
+        if (from < to + bytes && to < from + bytes) {
+            throw invalid("cuMemcpyDtoDAsync", "%d bytes from 0x%x to 0x%x overlap".formatted(bytes, from, to));
+        }
+        int at = (int) (from - source.base);
+        int place = (int) (to - target.base);
+        System.arraycopy(source.data, at, target.data, place, (int) bytes);
+        System.arraycopy(source.written, at, target.written, place, (int) bytes);
+    }
+
+    @Override
+    public void set(long address, byte value, long bytes, long stream) {
+        begin("cuMemsetD8Async", stream);
+        if (bytes > 0) {
+            Allocation allocation = require("cuMemsetD8Async", address, bytes);
+            int at = (int) (address - allocation.base);
+            java.util.Arrays.fill(allocation.data, at, at + (int) bytes, value);
+            allocation.markWritten(at, (int) bytes);
+        }
+    }
+
+    @Override
+    public long loadLibrary(String name, String ptx) {
+        begin("cuLibraryLoadData");
+        try {
+            PtxModule module = PtxParser.parse(name + ".ptx", ptx);
+            long handle = handles.incrementAndGet();
+            libraries.put(handle, new Library(module, DeviceVariables.allocate(module, gpu.memory())));
+            return handle;
+        } catch (PtxException e) {
+            throw failure(INVALID_PTX, "CUDA_ERROR_INVALID_PTX", "cuLibraryLoadData", e.getMessage());
+        }
+    }
+
+    @Override
+    public void unloadLibrary(long library) {
+        begin("cuLibraryUnload");
+        Library removed = libraries.remove(library);
+        if (removed == null) {
+            throw failure(INVALID_HANDLE, "CUDA_ERROR_INVALID_HANDLE", "cuLibraryUnload", "no library 0x%x".formatted(library));
+        }
+        removed.variables().values().forEach(variable -> gpu.memory().free(variable.base));
+        kernels.values().removeIf(loaded -> loaded.library == library);
+    }
+
+    /** {@inheritDoc} An instruction that the virtual GPU does not know is a {@link PtxException} here, which names it. */
+    @Override
+    public long kernel(long library, String name) {
+        begin("cuLibraryGetKernel");
+        Library from = libraries.get(library);
+        if (from == null || !from.module().functions().containsKey(name)) {
+            throw failure(NOT_FOUND, "CUDA_ERROR_NOT_FOUND", "cuLibraryGetKernel", "no kernel " + name);
+        }
+        long handle = handles.incrementAndGet();
+        kernels.put(handle, new Loaded(Decoder.decode(from.module(), name, from.variables()::get), library));
+        return handle;
+    }
+
+    private Loaded loaded(String call, long kernel) {
+        Loaded loaded = kernels.get(kernel);
+        if (loaded == null) {
+            throw failure(INVALID_HANDLE, "CUDA_ERROR_INVALID_HANDLE", call, "no kernel 0x%x".formatted(kernel));
+        }
+        return loaded;
+    }
+
+    @Override
+    public List<Parameter> parameters(long kernel) {
+        return loaded("cuKernelGetParamInfo", kernel).kernel.parameters;
+    }
+
+    @Override
+    public void allowSharedMemory(long kernel, int bytes) {
+        Loaded loaded = loaded("cuFuncSetAttribute", kernel);
+        if (bytes < 0 || bytes + loaded.kernel.sharedBytes > SHARED_OPT_IN) {
+            throw invalid("cuFuncSetAttribute", "%d bytes of dynamic shared memory for %s, which has %d of its own; %d are the most"
+                    .formatted(bytes, loaded.kernel.name, loaded.kernel.sharedBytes, SHARED_OPT_IN));
+        }
+        loaded.sharedAllowed = Math.max(bytes + loaded.kernel.sharedBytes, SHARED_DEFAULT);
+    }
+
+    @Override
+    public void launch(long kernel, Grid grid, int sharedBytes, long stream, MemorySegment arguments) {
+        begin("cuLaunchKernel", stream);
+        Loaded loaded = loaded("cuLaunchKernel", kernel);
+        Kernel of = loaded.kernel;
+        int threads = Math.multiplyExact(grid.threadsX(), grid.threadsY());
+        if (threads > MOST_THREADS || of.maxThreads > 0 && threads > of.maxThreads) {
+            throw invalid("cuLaunchKernel", "%s with %d threads a block; %d are the most".formatted(of.name, threads,
+                    of.maxThreads > 0 ? of.maxThreads : MOST_THREADS));
+        }
+        if (grid.y() > MOST_BLOCKS_YZ || grid.z() > MOST_BLOCKS_YZ) {
+            throw invalid("cuLaunchKernel", "%s with %d x %d blocks along y and z; %d are the most".formatted(of.name, grid.y(), grid.z(),
+                    MOST_BLOCKS_YZ));
+        }
+        if (sharedBytes < 0 || sharedBytes + of.sharedBytes > loaded.sharedAllowed) {
+            throw invalid("cuLaunchKernel", "%s with %d + %d bytes of shared memory; %d are allowed to it".formatted(of.name, sharedBytes,
+                    of.sharedBytes, loaded.sharedAllowed));
+        }
+        if (arguments.byteSize() != of.parameterBytes) {
+            throw invalid("cuLaunchKernel", "%s with %d bytes of arguments; it takes %d: %s".formatted(of.name, arguments.byteSize(),
+                    of.parameterBytes, of.parameters));
+        }
+        var launch = new KernelLaunch(gpu.nextLaunch(), of, grid.x(), grid.y(), grid.z(), grid.threadsX(), grid.threadsY(), 1, sharedBytes,
+                arguments.toArray(ValueLayout.JAVA_BYTE), gpu.memory(), gpu.watchesBlocks());
+        try {
+            gpu.run(launch);
+        } catch (KernelFault e) {
+            if (!gpu.faultsLater()) {
+                throw e;
+            }
+            fault = e;
+        }
+    }
+}

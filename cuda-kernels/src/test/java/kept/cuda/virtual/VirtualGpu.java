@@ -1,0 +1,112 @@
+package kept.cuda.virtual;
+
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * A GPU that is a program: {@code VirtualGpu.open()} gives the driver and the cuBLAS to build a backend on. Whatever a kernel must not do is a {@link
+ * KernelFault} at its launch.
+ *
+ * <p>What can be set is set before the first launch: how much memory the device has, whether blocks that touch the same byte of device memory are a
+ * fault too, and whether a fault shows as silicon shows it, by its status at a later call.
+ */
+public final class VirtualGpu {
+    /** Memory where nothing else is said. */
+    public static final long DEFAULT_MEMORY = 1L << 30;
+
+    private static final long MOST_INSTRUCTIONS = 1L << 32;
+
+    private final DeviceMemory memory;
+    private final VirtualDriver driver;
+    private final VirtualBlas blas;
+    private final AtomicInteger launches = new AtomicInteger();
+    private boolean watchBlocks;
+    private boolean faultsLater;
+    private long mostInstructions = MOST_INSTRUCTIONS;
+    private int threads = 1;
+    private long laneInstructions;
+
+    private VirtualGpu(long bytes) {
+        this.memory = new DeviceMemory(bytes);
+        this.driver = new VirtualDriver(this);
+        this.blas = new VirtualBlas(this);
+    }
+
+    /** A device with a gibibyte of memory. */
+    public static VirtualGpu open() {
+        return open(DEFAULT_MEMORY);
+    }
+
+    /** A device with so much memory. */
+    public static VirtualGpu open(long bytes) {
+        return new VirtualGpu(bytes);
+    }
+
+    /** Makes blocks that touch the same byte of device memory a fault, unless by atomics; slower. For allocations made from now on. */
+    public VirtualGpu watchingBlocks() {
+        watchBlocks = true;
+        return this;
+    }
+
+    /** Makes a fault the status of later calls, as silicon does it, with the message in theirs. */
+    public VirtualGpu faultingLater() {
+        faultsLater = true;
+        return this;
+    }
+
+    /** Ends kernels of which a warp runs more instructions, as one that waits for what never comes. */
+    public VirtualGpu atMostInstructions(long instructions) {
+        mostInstructions = instructions;
+        return this;
+    }
+
+    /** Runs the blocks of a launch on so many threads, where their order cannot matter. */
+    public VirtualGpu threads(int count) {
+        threads = count;
+        return this;
+    }
+
+    /** The driver of this device. */
+    public VirtualDriver driver() {
+        return driver;
+    }
+
+    /** cuBLAS on this device. */
+    public VirtualBlas blas() {
+        return blas;
+    }
+
+    /** How many kernels were launched. */
+    public int launches() {
+        return launches.get();
+    }
+
+    /** Instructions that all kernels so far have run, counting each lane. */
+    public synchronized long laneInstructions() {
+        return laneInstructions;
+    }
+
+    DeviceMemory memory() {
+        return memory;
+    }
+
+    boolean watchesBlocks() {
+        return watchBlocks;
+    }
+
+    boolean faultsLater() {
+        return faultsLater;
+    }
+
+    int nextLaunch() {
+        return launches.incrementAndGet();
+    }
+
+    /** Runs all blocks of a launch: in order, or on several threads if no block can learn of another. */
+    void run(KernelLaunch launch) {
+        int workers = (int) Math.min(launch.kernel().ordersBlocks || launch.watchBlocks() ? 1 : threads, launch.blocks());
+        long sum = new Blocks(launch, mostInstructions, workers).run();
+        synchronized (this) {
+            laneInstructions += sum;
+        }
+    }
+}
