@@ -5,19 +5,25 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.SequencedMap;
 import kept.backend.AdamWStep;
+import kept.backend.BlockCodes;
 import kept.nn.Parameter;
 import kept.tensor.DType;
 import kept.tensor.Scope;
+import kept.tensor.Shape;
 import kept.tensor.Tensor;
 import kept.tensor.TensorException;
 
 /**
  * Adam with decoupled weight decay (Loshchilov and Hutter 2017, arXiv 1711.05101); the formula is {@link kept.backend.Backend#adamW}. The moments are
- * F32, whatever the parameters are, and belong to this object: {@link #close} frees them. What it holds can be {@linkplain #moments() saved} and
+ * F32, whatever the parameters are, or of 8 bits ({@link Storage}), and belong to this object: {@link #close} frees them. What it holds can be {@linkplain #moments() saved} and
  * {@linkplain #restore brought back}; a run that goes on from there gives the same bits.
  */
 public final class AdamW implements AutoCloseable {
+    /** Parameters of fewer elements keep F32 moments: there is little to save, and norms are among them. */
+    private static final long FEWEST_CODED = 4096;
+
     private final Settings settings;
+    private final Storage storage;
     private final Scope scope;
     private final SequencedMap<String, Slot> slots = new LinkedHashMap<>();
     private long stepCount;
@@ -48,6 +54,19 @@ public final class AdamW implements AutoCloseable {
         }
     }
 
+    /**
+     * What moments and parameters are kept in.
+     *
+     * @param codedMoments whether the moments of parameters of 4,096 elements or more take 8 bits each ({@link BlockCodes}) instead of 32
+     * @param stochasticRounding whether BF16 parameters are rounded by chance, so that on average no update is lost
+     *     ({@link kept.backend.AdamWStep.Rounding})
+     * @param seed of that chance
+     */
+    public record Storage(boolean codedMoments, boolean stochasticRounding, long seed) {
+        /** F32 moments, and parameters rounded to nearest. */
+        public static final Storage PLAIN = new Storage(false, false, 0);
+    }
+
     /** Which parameters decay. */
     @FunctionalInterface
     public interface Decay {
@@ -69,8 +88,8 @@ public final class AdamW implements AutoCloseable {
     /**
      * The running averages of one parameter.
      *
-     * @param first of the gradient; of the parameter's shape, F32
-     * @param second of the gradient's square; of the parameter's shape, F32
+     * @param first of the gradient; of the parameter's shape, F32, or {@link BlockCodes}
+     * @param second of the gradient's square; likewise, but the codes are of its root
      */
     public record Moments(Tensor first, Tensor second) {}
 
@@ -85,7 +104,21 @@ public final class AdamW implements AutoCloseable {
      * @throws TensorException if none is trainable, or two are the same tensor
      */
     public AdamW(SequencedMap<String, Parameter> parameters, Settings settings, Decay decay) {
+        this(parameters, settings, decay, Storage.PLAIN);
+    }
+
+    /**
+     * An optimizer that keeps its moments and rounds its parameters as told.
+     *
+     * @param parameters the parameters by name; frozen ones are left out
+     * @param settings the numbers
+     * @param decay which parameters decay
+     * @param storage what moments and parameters are kept in
+     * @throws TensorException if none is trainable, or two are the same tensor
+     */
+    public AdamW(SequencedMap<String, Parameter> parameters, Settings settings, Decay decay, Storage storage) {
         this.settings = settings;
+        this.storage = storage;
         SequencedMap<String, Parameter> trainable = new LinkedHashMap<>(parameters);
         trainable.values().removeIf(parameter -> !parameter.isTrainable());
         if (trainable.isEmpty()) {
@@ -109,8 +142,11 @@ public final class AdamW implements AutoCloseable {
     }
 
     private Slot slot(Parameter parameter, boolean decays) {
-        long[] shape = parameter.value().shape().toArray();
-        return new Slot(parameter, new Moments(Tensor.zeros(shape), Tensor.zeros(shape)), decays ? settings.weightDecay : 0);
+        long count = parameter.value().elementCount();
+        boolean coded = storage.codedMoments && count >= FEWEST_CODED;
+        DType dtype = coded ? DType.I32 : DType.F32;
+        Shape shape = coded ? BlockCodes.shape(count) : parameter.value().shape();
+        return new Slot(parameter, new Moments(Tensor.full(0, dtype, shape), Tensor.full(0, dtype, shape)), decays ? settings.weightDecay : 0);
     }
 
     /**
@@ -125,11 +161,14 @@ public final class AdamW implements AutoCloseable {
             throw new TensorException("[adamw] gradients scaled by %s; check GradientClipping.isFinite first".formatted(gradientScale));
         }
         stepCount++;
+        // One for each parameter and step.
+        long stream = stepCount * slots.size();
         for (Slot slot : slots.values()) {
             Tensor value = slot.parameter.value();
+            var rounding = new AdamWStep.Rounding(storage.stochasticRounding, storage.seed, stream++);
             if (value.gradient() != null) {
                 var numbers = new AdamWStep(
-                        stepCount, learningRate, settings.beta1, settings.beta2, settings.epsilon, slot.weightDecay, gradientScale);
+                        stepCount, learningRate, settings.beta1, settings.beta2, settings.epsilon, slot.weightDecay, gradientScale, rounding);
                 value.backend().adamW(numbers, value, value.gradient(), slot.moments.first, slot.moments.second);
             }
         }
@@ -192,9 +231,10 @@ public final class AdamW implements AutoCloseable {
 
     private static void check(String name, Slot slot, Moments saved) {
         for (Tensor moment : new Tensor[] {saved.first, saved.second}) {
-            if (moment.dtype() != DType.F32 || !moment.shape().equals(slot.moments.first.shape())) {
-                throw new TensorException("[adamw] a saved moment of '%s' is %s %s, not f32 %s"
-                        .formatted(name, moment.dtype().label(), moment.shape(), slot.moments.first.shape()));
+            Tensor own = slot.moments.first;
+            if (moment.dtype() != own.dtype() || !moment.shape().equals(own.shape())) {
+                throw new TensorException("[adamw] a saved moment of '%s' is %s %s, not %s %s"
+                        .formatted(name, moment.dtype().label(), moment.shape(), own.dtype().label(), own.shape()));
             }
         }
     }
