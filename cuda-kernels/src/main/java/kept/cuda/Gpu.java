@@ -23,6 +23,8 @@ import kept.tensor.Tensor;
 final class Gpu implements AutoCloseable {
     /** What cuBLAS asks for on Hopper; given once, so that it takes no memory by itself. */
     private static final long BLAS_WORKSPACE = 32L << 20;
+    /** A block may have so much dynamic shared memory without asking. */
+    private static final int SHARED_UNASKED = 48 << 10;
     /** Host memory of each half of the staging area. */
     private static final long STAGING = 4L << 20;
 
@@ -128,7 +130,11 @@ final class Gpu implements AutoCloseable {
      */
     Launch launch(String module, String entry, Grid grid, int sharedBytes) {
         Launch launch = bind();
-        return launch.of(kernels.computeIfAbsent(entry, _ -> load(module, entry)), grid, sharedBytes);
+        Kernel kernel = kernels.computeIfAbsent(entry, _ -> load(module, entry));
+        if (sharedBytes > SHARED_UNASKED) {
+            driver.allowSharedMemory(kernel.handle(), sharedBytes);
+        }
+        return launch.of(kernel, grid, sharedBytes);
     }
 
     /** Makes the context the calling thread's, once for each thread. */
@@ -139,8 +145,6 @@ final class Gpu implements AutoCloseable {
     private Kernel load(String module, String entry) {
         long library = libraries.computeIfAbsent(module, _ -> driver.loadLibrary(module, ptx(module)));
         long kernel = driver.kernel(library, entry);
-        int allowed = driver.attribute(ordinal, DeviceAttribute.SHARED_MEMORY_OPT_IN);
-        driver.allowSharedMemory(kernel, allowed);
         return new Kernel(entry, kernel, driver.parameters(kernel));
     }
 

@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Test;
 class CudaBackendProviderTest {
     @Test
     void cudaIsAKnownNameBesideTheCpu() {
-        assertThat(Device.names()).containsExactly("cpu", "cuda");
+        assertThat(Device.names()).containsExactly("cpu", "cuda", "virtual");
     }
 
     @Test

@@ -12,7 +12,7 @@ class VirtualTrainingContractTest {
     class Products extends MatmulContract {
         @Override
         protected Device device() {
-            return Device.of("virtual");
+            return VirtualCudaProvider.testDevice();
         }
 
         @Override
@@ -25,7 +25,7 @@ class VirtualTrainingContractTest {
     class Losses extends LossKernelContract {
         @Override
         protected Device device() {
-            return Device.of("virtual");
+            return VirtualCudaProvider.testDevice();
         }
     }
 
@@ -33,7 +33,7 @@ class VirtualTrainingContractTest {
     class Optimizer extends OptimizerKernelContract {
         @Override
         protected Device device() {
-            return Device.of("virtual");
+            return VirtualCudaProvider.testDevice();
         }
     }
 }
