@@ -10,8 +10,8 @@ final class AtomicUpdates {
     static Update find(String operation, String type) {
         return switch (type) {
             case "b32", "u32", "s32", "b64", "u64", "s64" -> integer(operation, type);
-            case "f32" -> operation.equals("add") ? (old, a, _) -> FloatLoops.bits(Float.intBitsToFloat((int) old) + Float.intBitsToFloat((int) a)) : null;
-            case "f64" -> operation.equals("add") ? (old, a, _) -> FloatLoops.bits(Double.longBitsToDouble(old) + Double.longBitsToDouble(a)) : null;
+            case "f32" -> operation.equals("add") ? (old, a, _) -> floatSum(old, a) : null;
+            case "f64" -> operation.equals("add") ? (old, a, _) -> doubleSum(old, a) : null;
             case "f16" -> operation.equals("add") ? (old, a, _) -> halfSum(old, a, false) : null;
             case "bf16" -> operation.equals("add") ? (old, a, _) -> halfSum(old, a, true) : null;
             case "f16x2" -> operation.equals("add") ? (old, a, _) -> pairSum(old, a, false) : null;
@@ -45,6 +45,14 @@ final class AtomicUpdates {
 
     private static boolean less(long a, long b, boolean signed, boolean wide) {
         return signed ? value(a, true, wide) < value(b, true, wide) : Long.compareUnsigned(value(a, false, wide), value(b, false, wide)) < 0;
+    }
+
+    private static long floatSum(long old, long a) {
+        return FloatLoops.bits(Float.intBitsToFloat((int) old) + Float.intBitsToFloat((int) a));
+    }
+
+    private static long doubleSum(long old, long a) {
+        return FloatLoops.bits(Double.longBitsToDouble(old) + Double.longBitsToDouble(a));
     }
 
     private static long halfSum(long old, long a, boolean isBf16) {

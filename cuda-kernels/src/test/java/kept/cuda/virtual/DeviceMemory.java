@@ -79,7 +79,8 @@ final class DeviceMemory {
                 return "byte %,d of %s".formatted(offset, allocation);
             }
             if (offset < 2 * allocation.bytes + GRANULE) {
-                return "%,d bytes past the end of %s%s".formatted(offset - allocation.bytes, allocation, allocation.isFreed() ? ", which was freed" : "");
+                String state = allocation.isFreed() ? ", which was freed" : "";
+                return "%,d bytes past the end of %s%s".formatted(offset - allocation.bytes, allocation, state);
             }
         }
         Map.Entry<Long, Allocation> above = allocations.higherEntry(address);

@@ -7,8 +7,8 @@ import java.util.Arrays;
  * have a barrier between them.
  *
  * <p>When: each warp has a clock that ticks at each barrier, and for each other warp the time up to which a barrier has put that warp's accesses
- * before its own (a vector clock). Lanes of one warp are ordered by {@code bar.warp.sync} and barriers alone, never by running together. A stamp holds
- * thread, time and whether the access was atomic; the sign says that a cp.async is still to land there.
+ * before its own (a vector clock). Lanes of one warp are ordered by {@code bar.warp.sync} and barriers alone, never by running together. A stamp
+ * holds thread, time and whether the access was atomic; the sign says that a cp.async is still to land there.
  */
 final class SharedMemory {
     /** The offset of the first byte, so that an address of 0 is none. */
