@@ -12,4 +12,14 @@ public final class DeviceException extends TensorException {
     public DeviceException(String message) {
         super(message);
     }
+
+    /**
+     * An error with an underlying cause.
+     *
+     * @param message what failed, with which shapes or sizes, and what to do about it
+     * @param cause what lies beneath; null for nothing
+     */
+    public DeviceException(String message, Throwable cause) {
+        super(message, cause);
+    }
 }

@@ -3,23 +3,112 @@ package kept.cuda;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.lang.reflect.Proxy;
+import java.util.List;
+import kept.cuda.cublas.Blas;
+import kept.cuda.driver.CudaException;
+import kept.cuda.driver.DeviceAttribute;
+import kept.cuda.driver.Driver;
+import kept.cuda.library.MissingLibraryException;
 import kept.tensor.Device;
 import kept.tensor.DeviceException;
 import org.junit.jupiter.api.Test;
 
+/** Why there is no device, in one line each. */
 class CudaBackendProviderTest {
     @Test
     void cudaIsAKnownNameBesideTheCpu() {
         assertThat(Device.names()).containsExactly("cpu", "cuda", "virtual");
+        assertThat(Device.of("cpu")).isSameAs(Device.cpu());
     }
 
     @Test
-    void whoeverAsksForCudaIsToldInOneLineWhyItIsNotThere() {
+    void noDriver() {
+        assertAbsent(new Machine(null, List.of()) {
+            @Override
+            public Driver driver() {
+                throw new MissingLibraryException("no NVIDIA driver on this machine (libcuda.so.1: no such thing)");
+            }
+        }, "[device] cuda: no NVIDIA driver on this machine (libcuda.so.1: no such thing)");
+    }
+
+    @Test
+    void aDriverThatDoesNotStart() {
+        assertAbsent(new Machine(null, List.of()) {
+            @Override
+            public Driver driver() {
+                throw new CudaException(999, "[cuda] cuInit: CUDA_ERROR_UNKNOWN (999), unknown error");
+            }
+        }, "[device] cuda: cuInit: CUDA_ERROR_UNKNOWN (999), unknown error");
+    }
+
+    @Test
+    void aDriverTooOld() {
+        assertAbsent(new Machine(11040, List.of(80)),
+                "[device] cuda: the NVIDIA driver is too old: it is for CUDA 11.4, and 12.0 is needed; update the driver");
+    }
+
+    @Test
+    void noDevice() {
+        assertAbsent(new Machine(12000, List.of()), "[device] cuda: the NVIDIA driver finds no GPU; does CUDA_VISIBLE_DEVICES name one?");
+    }
+
+    @Test
+    void devicesTooOld() {
+        assertAbsent(new Machine(12000, List.of(75, 61)), "[device] cuda: "
+                + "GPU 0 has compute capability 7.5, and 8.0 (Ampere) or later is needed; "
+                + "GPU 1 has compute capability 6.1, and 8.0 (Ampere) or later is needed");
+    }
+
+    @Test
+    void noCublas() {
+        assertAbsent(new Machine(12000, List.of(75, 80)) {
+            @Override
+            public Blas blas(Driver driver) {
+                throw new MissingLibraryException("no cuBLAS: looked for libcublas.so.12 in the linker's path");
+            }
+        }, "[device] cuda: no cuBLAS: looked for libcublas.so.12 in the linker's path");
+    }
+
+    private static void assertAbsent(CudaBackendProvider.Machine machine, String message) {
         for (int attempt = 0; attempt < 2; attempt++) {
-            assertThatThrownBy(() -> Device.of("cuda"))
-                    .isInstanceOf(DeviceException.class)
-                    .hasMessage("[device] cuda: this version has no CUDA backend yet; use the device cpu");
+            assertThatThrownBy(new CudaBackendProvider(machine)::open).isInstanceOf(DeviceException.class).hasMessage(message);
         }
-        assertThat(Device.of("cpu")).isSameAs(Device.cpu());
+    }
+
+    /** A driver that only tells what it is and what it has; without a version, none. */
+    private static class Machine implements CudaBackendProvider.Machine {
+        private final Integer version;
+        private final List<Integer> capabilities;
+
+        Machine(Integer version, List<Integer> capabilities) {
+            this.version = version;
+            this.capabilities = capabilities;
+        }
+
+        @Override
+        public Driver driver() {
+            return (Driver) Proxy.newProxyInstance(Driver.class.getClassLoader(), new Class<?>[] {Driver.class}, (_, method, arguments) ->
+                    switch (method.getName()) {
+                        case "version" -> version;
+                        case "deviceCount" -> capabilities.size();
+                        case "deviceName" -> "GPU " + arguments[0];
+                        case "attribute" -> attribute((int) arguments[0], (DeviceAttribute) arguments[1]);
+                        default -> throw new AssertionError(method + " before it is known that the device can be used");
+                    });
+        }
+
+        private int attribute(int device, DeviceAttribute attribute) {
+            return switch (attribute) {
+                case CAPABILITY_MAJOR -> capabilities.get(device) / 10;
+                case CAPABILITY_MINOR -> capabilities.get(device) % 10;
+                default -> 1;
+            };
+        }
+
+        @Override
+        public Blas blas(Driver driver) {
+            throw new AssertionError("not reached");
+        }
     }
 }

@@ -22,68 +22,41 @@ public class Cublas extends Cublas$shared {
 
     static final SymbolLookup SYMBOL_LOOKUP = kept.cuda.library.NativeLibrary.CUBLAS;
 
-    private static final int CUBLAS_VER_MAJOR = (int)13L;
+    private static final int MAJOR_VERSION = (int)0L;
     /**
      * {@snippet lang=c :
-     * #define CUBLAS_VER_MAJOR 13
+     * enum libraryPropertyType_t.MAJOR_VERSION = 0
      * }
      */
-    public static int CUBLAS_VER_MAJOR() {
-        return CUBLAS_VER_MAJOR;
+    public static int MAJOR_VERSION() {
+        return MAJOR_VERSION;
     }
-    private static final int CUBLAS_VER_MINOR = (int)1L;
+    private static final int MINOR_VERSION = (int)1L;
     /**
      * {@snippet lang=c :
-     * #define CUBLAS_VER_MINOR 1
+     * enum libraryPropertyType_t.MINOR_VERSION = 1
      * }
      */
-    public static int CUBLAS_VER_MINOR() {
-        return CUBLAS_VER_MINOR;
+    public static int MINOR_VERSION() {
+        return MINOR_VERSION;
     }
-    private static final int CUBLAS_VER_PATCH = (int)1L;
+    private static final int PATCH_LEVEL = (int)2L;
     /**
      * {@snippet lang=c :
-     * #define CUBLAS_VER_PATCH 1
+     * enum libraryPropertyType_t.PATCH_LEVEL = 2
      * }
      */
-    public static int CUBLAS_VER_PATCH() {
-        return CUBLAS_VER_PATCH;
+    public static int PATCH_LEVEL() {
+        return PATCH_LEVEL;
     }
-    private static final int CUDA_R_16F = (int)2L;
+    private static final int CUBLAS_STATUS_NOT_INITIALIZED = (int)1L;
     /**
      * {@snippet lang=c :
-     * enum cudaDataType_t.CUDA_R_16F = 2
+     * enum cublasStatus_t.CUBLAS_STATUS_NOT_INITIALIZED = 1
      * }
      */
-    public static int CUDA_R_16F() {
-        return CUDA_R_16F;
-    }
-    private static final int CUDA_R_16BF = (int)14L;
-    /**
-     * {@snippet lang=c :
-     * enum cudaDataType_t.CUDA_R_16BF = 14
-     * }
-     */
-    public static int CUDA_R_16BF() {
-        return CUDA_R_16BF;
-    }
-    private static final int CUDA_R_32F = (int)0L;
-    /**
-     * {@snippet lang=c :
-     * enum cudaDataType_t.CUDA_R_32F = 0
-     * }
-     */
-    public static int CUDA_R_32F() {
-        return CUDA_R_32F;
-    }
-    private static final int CUBLAS_STATUS_SUCCESS = (int)0L;
-    /**
-     * {@snippet lang=c :
-     * enum cublasStatus_t.CUBLAS_STATUS_SUCCESS = 0
-     * }
-     */
-    public static int CUBLAS_STATUS_SUCCESS() {
-        return CUBLAS_STATUS_SUCCESS;
+    public static int CUBLAS_STATUS_NOT_INITIALIZED() {
+        return CUBLAS_STATUS_NOT_INITIALIZED;
     }
     private static final int CUBLAS_STATUS_ALLOC_FAILED = (int)3L;
     /**
@@ -121,15 +94,6 @@ public class Cublas extends Cublas$shared {
     public static int CUBLAS_GEMM_DEFAULT() {
         return CUBLAS_GEMM_DEFAULT;
     }
-    private static final int CUBLAS_DEFAULT_MATH = (int)0L;
-    /**
-     * {@snippet lang=c :
-     * enum cublasMath_t.CUBLAS_DEFAULT_MATH = 0
-     * }
-     */
-    public static int CUBLAS_DEFAULT_MATH() {
-        return CUBLAS_DEFAULT_MATH;
-    }
     private static final int CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION = (int)16L;
     /**
      * {@snippet lang=c :
@@ -147,15 +111,6 @@ public class Cublas extends Cublas$shared {
      */
     public static int CUBLAS_COMPUTE_32F() {
         return CUBLAS_COMPUTE_32F;
-    }
-    private static final int CUBLAS_COMPUTE_32F_FAST_TF32 = (int)77L;
-    /**
-     * {@snippet lang=c :
-     * enum cublasComputeType_t.CUBLAS_COMPUTE_32F_FAST_TF32 = 77
-     * }
-     */
-    public static int CUBLAS_COMPUTE_32F_FAST_TF32() {
-        return CUBLAS_COMPUTE_32F_FAST_TF32;
     }
 
     private static class cublasCreate_v2 {
@@ -278,14 +233,14 @@ public class Cublas extends Cublas$shared {
         }
     }
 
-    private static class cublasGetVersion_v2 {
+    private static class cublasGetProperty {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             Cublas.C_INT,
-            Cublas.C_POINTER,
+            Cublas.C_INT,
             Cublas.C_POINTER
         );
 
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cublasGetVersion_v2");
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cublasGetProperty");
 
         public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
     }
@@ -293,45 +248,45 @@ public class Cublas extends Cublas$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * cublasStatus_t cublasGetVersion_v2(cublasHandle_t handle, int *version)
+     * cublasStatus_t cublasGetProperty(libraryPropertyType type, int *value)
      * }
      */
-    public static FunctionDescriptor cublasGetVersion_v2$descriptor() {
-        return cublasGetVersion_v2.DESC;
+    public static FunctionDescriptor cublasGetProperty$descriptor() {
+        return cublasGetProperty.DESC;
     }
 
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * cublasStatus_t cublasGetVersion_v2(cublasHandle_t handle, int *version)
+     * cublasStatus_t cublasGetProperty(libraryPropertyType type, int *value)
      * }
      */
-    public static MethodHandle cublasGetVersion_v2$handle() {
-        return cublasGetVersion_v2.HANDLE;
+    public static MethodHandle cublasGetProperty$handle() {
+        return cublasGetProperty.HANDLE;
     }
 
     /**
      * Address for:
      * {@snippet lang=c :
-     * cublasStatus_t cublasGetVersion_v2(cublasHandle_t handle, int *version)
+     * cublasStatus_t cublasGetProperty(libraryPropertyType type, int *value)
      * }
      */
-    public static MemorySegment cublasGetVersion_v2$address() {
-        return cublasGetVersion_v2.ADDR;
+    public static MemorySegment cublasGetProperty$address() {
+        return cublasGetProperty.ADDR;
     }
 
     /**
      * {@snippet lang=c :
-     * cublasStatus_t cublasGetVersion_v2(cublasHandle_t handle, int *version)
+     * cublasStatus_t cublasGetProperty(libraryPropertyType type, int *value)
      * }
      */
-    public static int cublasGetVersion_v2(MemorySegment handle, MemorySegment version) {
-        var mh$ = cublasGetVersion_v2.HANDLE;
+    public static int cublasGetProperty(int type, MemorySegment value) {
+        var mh$ = cublasGetProperty.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("cublasGetVersion_v2", handle, version);
+                traceDowncall("cublasGetProperty", type, value);
             }
-            return (int)mh$.invokeExact(handle, version);
+            return (int)mh$.invokeExact(type, value);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

@@ -22,24 +22,6 @@ public class Cuda extends Cuda$shared {
 
     static final SymbolLookup SYMBOL_LOOKUP = kept.cuda.library.NativeLibrary.DRIVER;
 
-    private static final int CUDA_VERSION = (int)13000L;
-    /**
-     * {@snippet lang=c :
-     * #define CUDA_VERSION 13000
-     * }
-     */
-    public static int CUDA_VERSION() {
-        return CUDA_VERSION;
-    }
-    private static final int CU_STREAM_DEFAULT = (int)0L;
-    /**
-     * {@snippet lang=c :
-     * enum CUstream_flags_enum.CU_STREAM_DEFAULT = 0
-     * }
-     */
-    public static int CU_STREAM_DEFAULT() {
-        return CU_STREAM_DEFAULT;
-    }
     private static final int CU_STREAM_NON_BLOCKING = (int)1L;
     /**
      * {@snippet lang=c :
@@ -58,123 +40,6 @@ public class Cuda extends Cuda$shared {
     public static int CU_EVENT_DEFAULT() {
         return CU_EVENT_DEFAULT;
     }
-    private static final int CU_EVENT_DISABLE_TIMING = (int)2L;
-    /**
-     * {@snippet lang=c :
-     * enum CUevent_flags_enum.CU_EVENT_DISABLE_TIMING = 2
-     * }
-     */
-    public static int CU_EVENT_DISABLE_TIMING() {
-        return CU_EVENT_DISABLE_TIMING;
-    }
-    private static final int CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK = (int)1L;
-    /**
-     * {@snippet lang=c :
-     * enum CUdevice_attribute_enum.CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK = 1
-     * }
-     */
-    public static int CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK() {
-        return CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK;
-    }
-    private static final int CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK = (int)8L;
-    /**
-     * {@snippet lang=c :
-     * enum CUdevice_attribute_enum.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK = 8
-     * }
-     */
-    public static int CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK() {
-        return CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK;
-    }
-    private static final int CU_DEVICE_ATTRIBUTE_WARP_SIZE = (int)10L;
-    /**
-     * {@snippet lang=c :
-     * enum CUdevice_attribute_enum.CU_DEVICE_ATTRIBUTE_WARP_SIZE = 10
-     * }
-     */
-    public static int CU_DEVICE_ATTRIBUTE_WARP_SIZE() {
-        return CU_DEVICE_ATTRIBUTE_WARP_SIZE;
-    }
-    private static final int CU_DEVICE_ATTRIBUTE_CLOCK_RATE = (int)13L;
-    /**
-     * {@snippet lang=c :
-     * enum CUdevice_attribute_enum.CU_DEVICE_ATTRIBUTE_CLOCK_RATE = 13
-     * }
-     */
-    public static int CU_DEVICE_ATTRIBUTE_CLOCK_RATE() {
-        return CU_DEVICE_ATTRIBUTE_CLOCK_RATE;
-    }
-    private static final int CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT = (int)16L;
-    /**
-     * {@snippet lang=c :
-     * enum CUdevice_attribute_enum.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT = 16
-     * }
-     */
-    public static int CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT() {
-        return CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
-    }
-    private static final int CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE = (int)38L;
-    /**
-     * {@snippet lang=c :
-     * enum CUdevice_attribute_enum.CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE = 38
-     * }
-     */
-    public static int CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE() {
-        return CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE;
-    }
-    private static final int CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR = (int)75L;
-    /**
-     * {@snippet lang=c :
-     * enum CUdevice_attribute_enum.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR = 75
-     * }
-     */
-    public static int CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR() {
-        return CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR;
-    }
-    private static final int CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR = (int)76L;
-    /**
-     * {@snippet lang=c :
-     * enum CUdevice_attribute_enum.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR = 76
-     * }
-     */
-    public static int CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR() {
-        return CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR;
-    }
-    private static final int CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR = (int)81L;
-    /**
-     * {@snippet lang=c :
-     * enum CUdevice_attribute_enum.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR = 81
-     * }
-     */
-    public static int CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR() {
-        return CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR;
-    }
-    private static final int CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN = (int)97L;
-    /**
-     * {@snippet lang=c :
-     * enum CUdevice_attribute_enum.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN = 97
-     * }
-     */
-    public static int CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN() {
-        return CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN;
-    }
-    private static final int CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED = (int)115L;
-    /**
-     * {@snippet lang=c :
-     * enum CUdevice_attribute_enum.CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED = 115
-     * }
-     */
-    public static int CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED() {
-        return CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED;
-    }
-    private static final int CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK = (int)0L;
-    /**
-     * {@snippet lang=c :
-     * enum CUfunction_attribute_enum.CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK = 0
-     * }
-     */
-    public static int CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK() {
-        return CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK;
-    }
     private static final int CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES = (int)1L;
     /**
      * {@snippet lang=c :
@@ -184,24 +49,6 @@ public class Cuda extends Cuda$shared {
     public static int CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES() {
         return CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES;
     }
-    private static final int CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES = (int)3L;
-    /**
-     * {@snippet lang=c :
-     * enum CUfunction_attribute_enum.CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES = 3
-     * }
-     */
-    public static int CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES() {
-        return CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES;
-    }
-    private static final int CU_FUNC_ATTRIBUTE_NUM_REGS = (int)4L;
-    /**
-     * {@snippet lang=c :
-     * enum CUfunction_attribute_enum.CU_FUNC_ATTRIBUTE_NUM_REGS = 4
-     * }
-     */
-    public static int CU_FUNC_ATTRIBUTE_NUM_REGS() {
-        return CU_FUNC_ATTRIBUTE_NUM_REGS;
-    }
     private static final int CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES = (int)8L;
     /**
      * {@snippet lang=c :
@@ -210,24 +57,6 @@ public class Cuda extends Cuda$shared {
      */
     public static int CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES() {
         return CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
-    }
-    private static final int CU_JIT_INFO_LOG_BUFFER = (int)3L;
-    /**
-     * {@snippet lang=c :
-     * enum CUjit_option_enum.CU_JIT_INFO_LOG_BUFFER = 3
-     * }
-     */
-    public static int CU_JIT_INFO_LOG_BUFFER() {
-        return CU_JIT_INFO_LOG_BUFFER;
-    }
-    private static final int CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES = (int)4L;
-    /**
-     * {@snippet lang=c :
-     * enum CUjit_option_enum.CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES = 4
-     * }
-     */
-    public static int CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES() {
-        return CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES;
     }
     private static final int CU_JIT_ERROR_LOG_BUFFER = (int)5L;
     /**
@@ -247,24 +76,6 @@ public class Cuda extends Cuda$shared {
     public static int CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES() {
         return CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES;
     }
-    private static final int CU_STREAM_CAPTURE_MODE_THREAD_LOCAL = (int)1L;
-    /**
-     * {@snippet lang=c :
-     * enum CUstreamCaptureMode_enum.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL = 1
-     * }
-     */
-    public static int CU_STREAM_CAPTURE_MODE_THREAD_LOCAL() {
-        return CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
-    }
-    private static final int CUDA_SUCCESS = (int)0L;
-    /**
-     * {@snippet lang=c :
-     * enum cudaError_enum.CUDA_SUCCESS = 0
-     * }
-     */
-    public static int CUDA_SUCCESS() {
-        return CUDA_SUCCESS;
-    }
     private static final int CUDA_ERROR_INVALID_VALUE = (int)1L;
     /**
      * {@snippet lang=c :
@@ -282,15 +93,6 @@ public class Cuda extends Cuda$shared {
      */
     public static int CUDA_ERROR_OUT_OF_MEMORY() {
         return CUDA_ERROR_OUT_OF_MEMORY;
-    }
-    private static final int CUDA_ERROR_DEINITIALIZED = (int)4L;
-    /**
-     * {@snippet lang=c :
-     * enum cudaError_enum.CUDA_ERROR_DEINITIALIZED = 4
-     * }
-     */
-    public static int CUDA_ERROR_DEINITIALIZED() {
-        return CUDA_ERROR_DEINITIALIZED;
     }
     private static final int CUDA_ERROR_NO_DEVICE = (int)100L;
     /**
@@ -319,24 +121,6 @@ public class Cuda extends Cuda$shared {
     public static int CUDA_ERROR_UNSUPPORTED_PTX_VERSION() {
         return CUDA_ERROR_UNSUPPORTED_PTX_VERSION;
     }
-    private static final int CUDA_ERROR_NOT_FOUND = (int)500L;
-    /**
-     * {@snippet lang=c :
-     * enum cudaError_enum.CUDA_ERROR_NOT_FOUND = 500
-     * }
-     */
-    public static int CUDA_ERROR_NOT_FOUND() {
-        return CUDA_ERROR_NOT_FOUND;
-    }
-    private static final int CUDA_ERROR_NOT_READY = (int)600L;
-    /**
-     * {@snippet lang=c :
-     * enum cudaError_enum.CUDA_ERROR_NOT_READY = 600
-     * }
-     */
-    public static int CUDA_ERROR_NOT_READY() {
-        return CUDA_ERROR_NOT_READY;
-    }
     private static final int CUDA_ERROR_ILLEGAL_ADDRESS = (int)700L;
     /**
      * {@snippet lang=c :
@@ -345,15 +129,6 @@ public class Cuda extends Cuda$shared {
      */
     public static int CUDA_ERROR_ILLEGAL_ADDRESS() {
         return CUDA_ERROR_ILLEGAL_ADDRESS;
-    }
-    private static final int CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES = (int)701L;
-    /**
-     * {@snippet lang=c :
-     * enum cudaError_enum.CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES = 701
-     * }
-     */
-    public static int CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES() {
-        return CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES;
     }
     private static final int CUDA_ERROR_LAUNCH_TIMEOUT = (int)702L;
     /**
@@ -427,41 +202,41 @@ public class Cuda extends Cuda$shared {
     public static int CUDA_ERROR_LAUNCH_FAILED() {
         return CUDA_ERROR_LAUNCH_FAILED;
     }
-    private static final int CUDA_ERROR_EXTERNAL_DEVICE = (int)911L;
+    private static final int CUDA_ERROR_SYSTEM_NOT_READY = (int)802L;
     /**
      * {@snippet lang=c :
-     * enum cudaError_enum.CUDA_ERROR_EXTERNAL_DEVICE = 911
+     * enum cudaError_enum.CUDA_ERROR_SYSTEM_NOT_READY = 802
      * }
      */
-    public static int CUDA_ERROR_EXTERNAL_DEVICE() {
-        return CUDA_ERROR_EXTERNAL_DEVICE;
+    public static int CUDA_ERROR_SYSTEM_NOT_READY() {
+        return CUDA_ERROR_SYSTEM_NOT_READY;
     }
-    private static final int CU_MEM_HANDLE_TYPE_NONE = (int)0L;
+    private static final int CUDA_ERROR_SYSTEM_DRIVER_MISMATCH = (int)803L;
     /**
      * {@snippet lang=c :
-     * enum CUmemAllocationHandleType_enum.CU_MEM_HANDLE_TYPE_NONE = 0
+     * enum cudaError_enum.CUDA_ERROR_SYSTEM_DRIVER_MISMATCH = 803
      * }
      */
-    public static int CU_MEM_HANDLE_TYPE_NONE() {
-        return CU_MEM_HANDLE_TYPE_NONE;
+    public static int CUDA_ERROR_SYSTEM_DRIVER_MISMATCH() {
+        return CUDA_ERROR_SYSTEM_DRIVER_MISMATCH;
     }
-    private static final int CU_MEM_LOCATION_TYPE_DEVICE = (int)1L;
+    private static final int CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE = (int)804L;
     /**
      * {@snippet lang=c :
-     * enum CUmemLocationType_enum.CU_MEM_LOCATION_TYPE_DEVICE = 1
+     * enum cudaError_enum.CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE = 804
      * }
      */
-    public static int CU_MEM_LOCATION_TYPE_DEVICE() {
-        return CU_MEM_LOCATION_TYPE_DEVICE;
+    public static int CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE() {
+        return CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE;
     }
-    private static final int CU_MEM_ALLOCATION_TYPE_PINNED = (int)1L;
+    private static final int CUDA_ERROR_UNKNOWN = (int)999L;
     /**
      * {@snippet lang=c :
-     * enum CUmemAllocationType_enum.CU_MEM_ALLOCATION_TYPE_PINNED = 1
+     * enum cudaError_enum.CUDA_ERROR_UNKNOWN = 999
      * }
      */
-    public static int CU_MEM_ALLOCATION_TYPE_PINNED() {
-        return CU_MEM_ALLOCATION_TYPE_PINNED;
+    public static int CUDA_ERROR_UNKNOWN() {
+        return CUDA_ERROR_UNKNOWN;
     }
     private static final int CU_MEMPOOL_ATTR_RELEASE_THRESHOLD = (int)4L;
     /**
@@ -480,15 +255,6 @@ public class Cuda extends Cuda$shared {
      */
     public static int CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT() {
         return CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT;
-    }
-    private static final int CU_MEMPOOL_ATTR_USED_MEM_CURRENT = (int)7L;
-    /**
-     * {@snippet lang=c :
-     * enum CUmemPool_attribute_enum.CU_MEMPOOL_ATTR_USED_MEM_CURRENT = 7
-     * }
-     */
-    public static int CU_MEMPOOL_ATTR_USED_MEM_CURRENT() {
-        return CU_MEMPOOL_ATTR_USED_MEM_CURRENT;
     }
 
     private static class cuGetErrorString {
@@ -916,67 +682,6 @@ public class Cuda extends Cuda$shared {
         }
     }
 
-    private static class cuDeviceGetUuid_v2 {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
-            Cuda.C_INT,
-            Cuda.C_POINTER,
-            Cuda.C_INT
-        );
-
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuDeviceGetUuid_v2");
-
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-    }
-
-    /**
-     * Function descriptor for:
-     * {@snippet lang=c :
-     * CUresult cuDeviceGetUuid_v2(CUuuid *uuid, CUdevice dev)
-     * }
-     */
-    public static FunctionDescriptor cuDeviceGetUuid_v2$descriptor() {
-        return cuDeviceGetUuid_v2.DESC;
-    }
-
-    /**
-     * Downcall method handle for:
-     * {@snippet lang=c :
-     * CUresult cuDeviceGetUuid_v2(CUuuid *uuid, CUdevice dev)
-     * }
-     */
-    public static MethodHandle cuDeviceGetUuid_v2$handle() {
-        return cuDeviceGetUuid_v2.HANDLE;
-    }
-
-    /**
-     * Address for:
-     * {@snippet lang=c :
-     * CUresult cuDeviceGetUuid_v2(CUuuid *uuid, CUdevice dev)
-     * }
-     */
-    public static MemorySegment cuDeviceGetUuid_v2$address() {
-        return cuDeviceGetUuid_v2.ADDR;
-    }
-
-    /**
-     * {@snippet lang=c :
-     * CUresult cuDeviceGetUuid_v2(CUuuid *uuid, CUdevice dev)
-     * }
-     */
-    public static int cuDeviceGetUuid_v2(MemorySegment uuid, int dev) {
-        var mh$ = cuDeviceGetUuid_v2.HANDLE;
-        try {
-            if (TRACE_DOWNCALLS) {
-                traceDowncall("cuDeviceGetUuid_v2", uuid, dev);
-            }
-            return (int)mh$.invokeExact(uuid, dev);
-        } catch (Error | RuntimeException ex) {
-           throw ex;
-        } catch (Throwable ex$) {
-           throw new AssertionError("should not reach here", ex$);
-        }
-    }
-
     private static class cuDeviceTotalMem_v2 {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             Cuda.C_INT,
@@ -1093,6 +798,67 @@ public class Cuda extends Cuda$shared {
                 traceDowncall("cuDeviceGetAttribute", pi, attrib, dev);
             }
             return (int)mh$.invokeExact(pi, attrib, dev);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class cuDeviceGetDefaultMemPool {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Cuda.C_INT,
+            Cuda.C_POINTER,
+            Cuda.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuDeviceGetDefaultMemPool");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * CUresult cuDeviceGetDefaultMemPool(CUmemoryPool *pool_out, CUdevice dev)
+     * }
+     */
+    public static FunctionDescriptor cuDeviceGetDefaultMemPool$descriptor() {
+        return cuDeviceGetDefaultMemPool.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * CUresult cuDeviceGetDefaultMemPool(CUmemoryPool *pool_out, CUdevice dev)
+     * }
+     */
+    public static MethodHandle cuDeviceGetDefaultMemPool$handle() {
+        return cuDeviceGetDefaultMemPool.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * CUresult cuDeviceGetDefaultMemPool(CUmemoryPool *pool_out, CUdevice dev)
+     * }
+     */
+    public static MemorySegment cuDeviceGetDefaultMemPool$address() {
+        return cuDeviceGetDefaultMemPool.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * CUresult cuDeviceGetDefaultMemPool(CUmemoryPool *pool_out, CUdevice dev)
+     * }
+     */
+    public static int cuDeviceGetDefaultMemPool(MemorySegment pool_out, int dev) {
+        var mh$ = cuDeviceGetDefaultMemPool.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("cuDeviceGetDefaultMemPool", pool_out, dev);
+            }
+            return (int)mh$.invokeExact(pool_out, dev);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -1221,67 +987,6 @@ public class Cuda extends Cuda$shared {
         }
     }
 
-    private static class cuDevicePrimaryCtxSetFlags_v2 {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
-            Cuda.C_INT,
-            Cuda.C_INT,
-            Cuda.C_INT
-        );
-
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuDevicePrimaryCtxSetFlags_v2");
-
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-    }
-
-    /**
-     * Function descriptor for:
-     * {@snippet lang=c :
-     * CUresult cuDevicePrimaryCtxSetFlags_v2(CUdevice dev, unsigned int flags)
-     * }
-     */
-    public static FunctionDescriptor cuDevicePrimaryCtxSetFlags_v2$descriptor() {
-        return cuDevicePrimaryCtxSetFlags_v2.DESC;
-    }
-
-    /**
-     * Downcall method handle for:
-     * {@snippet lang=c :
-     * CUresult cuDevicePrimaryCtxSetFlags_v2(CUdevice dev, unsigned int flags)
-     * }
-     */
-    public static MethodHandle cuDevicePrimaryCtxSetFlags_v2$handle() {
-        return cuDevicePrimaryCtxSetFlags_v2.HANDLE;
-    }
-
-    /**
-     * Address for:
-     * {@snippet lang=c :
-     * CUresult cuDevicePrimaryCtxSetFlags_v2(CUdevice dev, unsigned int flags)
-     * }
-     */
-    public static MemorySegment cuDevicePrimaryCtxSetFlags_v2$address() {
-        return cuDevicePrimaryCtxSetFlags_v2.ADDR;
-    }
-
-    /**
-     * {@snippet lang=c :
-     * CUresult cuDevicePrimaryCtxSetFlags_v2(CUdevice dev, unsigned int flags)
-     * }
-     */
-    public static int cuDevicePrimaryCtxSetFlags_v2(int dev, int flags) {
-        var mh$ = cuDevicePrimaryCtxSetFlags_v2.HANDLE;
-        try {
-            if (TRACE_DOWNCALLS) {
-                traceDowncall("cuDevicePrimaryCtxSetFlags_v2", dev, flags);
-            }
-            return (int)mh$.invokeExact(dev, flags);
-        } catch (Error | RuntimeException ex) {
-           throw ex;
-        } catch (Throwable ex$) {
-           throw new AssertionError("should not reach here", ex$);
-        }
-    }
-
     private static class cuCtxSetCurrent {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             Cuda.C_INT,
@@ -1335,250 +1040,6 @@ public class Cuda extends Cuda$shared {
                 traceDowncall("cuCtxSetCurrent", ctx);
             }
             return (int)mh$.invokeExact(ctx);
-        } catch (Error | RuntimeException ex) {
-           throw ex;
-        } catch (Throwable ex$) {
-           throw new AssertionError("should not reach here", ex$);
-        }
-    }
-
-    private static class cuCtxSynchronize {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
-            Cuda.C_INT    );
-
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuCtxSynchronize");
-
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-    }
-
-    /**
-     * Function descriptor for:
-     * {@snippet lang=c :
-     * CUresult cuCtxSynchronize(void)
-     * }
-     */
-    public static FunctionDescriptor cuCtxSynchronize$descriptor() {
-        return cuCtxSynchronize.DESC;
-    }
-
-    /**
-     * Downcall method handle for:
-     * {@snippet lang=c :
-     * CUresult cuCtxSynchronize(void)
-     * }
-     */
-    public static MethodHandle cuCtxSynchronize$handle() {
-        return cuCtxSynchronize.HANDLE;
-    }
-
-    /**
-     * Address for:
-     * {@snippet lang=c :
-     * CUresult cuCtxSynchronize(void)
-     * }
-     */
-    public static MemorySegment cuCtxSynchronize$address() {
-        return cuCtxSynchronize.ADDR;
-    }
-
-    /**
-     * {@snippet lang=c :
-     * CUresult cuCtxSynchronize(void)
-     * }
-     */
-    public static int cuCtxSynchronize() {
-        var mh$ = cuCtxSynchronize.HANDLE;
-        try {
-            if (TRACE_DOWNCALLS) {
-                traceDowncall("cuCtxSynchronize");
-            }
-            return (int)mh$.invokeExact();
-        } catch (Error | RuntimeException ex) {
-           throw ex;
-        } catch (Throwable ex$) {
-           throw new AssertionError("should not reach here", ex$);
-        }
-    }
-
-    private static class cuModuleLoadDataEx {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
-            Cuda.C_INT,
-            Cuda.C_POINTER,
-            Cuda.C_POINTER,
-            Cuda.C_INT,
-            Cuda.C_POINTER,
-            Cuda.C_POINTER
-        );
-
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuModuleLoadDataEx");
-
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-    }
-
-    /**
-     * Function descriptor for:
-     * {@snippet lang=c :
-     * CUresult cuModuleLoadDataEx(CUmodule *module, const void *image, unsigned int numOptions, CUjit_option *options, void **optionValues)
-     * }
-     */
-    public static FunctionDescriptor cuModuleLoadDataEx$descriptor() {
-        return cuModuleLoadDataEx.DESC;
-    }
-
-    /**
-     * Downcall method handle for:
-     * {@snippet lang=c :
-     * CUresult cuModuleLoadDataEx(CUmodule *module, const void *image, unsigned int numOptions, CUjit_option *options, void **optionValues)
-     * }
-     */
-    public static MethodHandle cuModuleLoadDataEx$handle() {
-        return cuModuleLoadDataEx.HANDLE;
-    }
-
-    /**
-     * Address for:
-     * {@snippet lang=c :
-     * CUresult cuModuleLoadDataEx(CUmodule *module, const void *image, unsigned int numOptions, CUjit_option *options, void **optionValues)
-     * }
-     */
-    public static MemorySegment cuModuleLoadDataEx$address() {
-        return cuModuleLoadDataEx.ADDR;
-    }
-
-    /**
-     * {@snippet lang=c :
-     * CUresult cuModuleLoadDataEx(CUmodule *module, const void *image, unsigned int numOptions, CUjit_option *options, void **optionValues)
-     * }
-     */
-    public static int cuModuleLoadDataEx(MemorySegment module, MemorySegment image, int numOptions, MemorySegment options, MemorySegment optionValues) {
-        var mh$ = cuModuleLoadDataEx.HANDLE;
-        try {
-            if (TRACE_DOWNCALLS) {
-                traceDowncall("cuModuleLoadDataEx", module, image, numOptions, options, optionValues);
-            }
-            return (int)mh$.invokeExact(module, image, numOptions, options, optionValues);
-        } catch (Error | RuntimeException ex) {
-           throw ex;
-        } catch (Throwable ex$) {
-           throw new AssertionError("should not reach here", ex$);
-        }
-    }
-
-    private static class cuModuleUnload {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
-            Cuda.C_INT,
-            Cuda.C_POINTER
-        );
-
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuModuleUnload");
-
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-    }
-
-    /**
-     * Function descriptor for:
-     * {@snippet lang=c :
-     * CUresult cuModuleUnload(CUmodule hmod)
-     * }
-     */
-    public static FunctionDescriptor cuModuleUnload$descriptor() {
-        return cuModuleUnload.DESC;
-    }
-
-    /**
-     * Downcall method handle for:
-     * {@snippet lang=c :
-     * CUresult cuModuleUnload(CUmodule hmod)
-     * }
-     */
-    public static MethodHandle cuModuleUnload$handle() {
-        return cuModuleUnload.HANDLE;
-    }
-
-    /**
-     * Address for:
-     * {@snippet lang=c :
-     * CUresult cuModuleUnload(CUmodule hmod)
-     * }
-     */
-    public static MemorySegment cuModuleUnload$address() {
-        return cuModuleUnload.ADDR;
-    }
-
-    /**
-     * {@snippet lang=c :
-     * CUresult cuModuleUnload(CUmodule hmod)
-     * }
-     */
-    public static int cuModuleUnload(MemorySegment hmod) {
-        var mh$ = cuModuleUnload.HANDLE;
-        try {
-            if (TRACE_DOWNCALLS) {
-                traceDowncall("cuModuleUnload", hmod);
-            }
-            return (int)mh$.invokeExact(hmod);
-        } catch (Error | RuntimeException ex) {
-           throw ex;
-        } catch (Throwable ex$) {
-           throw new AssertionError("should not reach here", ex$);
-        }
-    }
-
-    private static class cuModuleGetFunction {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
-            Cuda.C_INT,
-            Cuda.C_POINTER,
-            Cuda.C_POINTER,
-            Cuda.C_POINTER
-        );
-
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuModuleGetFunction");
-
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-    }
-
-    /**
-     * Function descriptor for:
-     * {@snippet lang=c :
-     * CUresult cuModuleGetFunction(CUfunction *hfunc, CUmodule hmod, const char *name)
-     * }
-     */
-    public static FunctionDescriptor cuModuleGetFunction$descriptor() {
-        return cuModuleGetFunction.DESC;
-    }
-
-    /**
-     * Downcall method handle for:
-     * {@snippet lang=c :
-     * CUresult cuModuleGetFunction(CUfunction *hfunc, CUmodule hmod, const char *name)
-     * }
-     */
-    public static MethodHandle cuModuleGetFunction$handle() {
-        return cuModuleGetFunction.HANDLE;
-    }
-
-    /**
-     * Address for:
-     * {@snippet lang=c :
-     * CUresult cuModuleGetFunction(CUfunction *hfunc, CUmodule hmod, const char *name)
-     * }
-     */
-    public static MemorySegment cuModuleGetFunction$address() {
-        return cuModuleGetFunction.ADDR;
-    }
-
-    /**
-     * {@snippet lang=c :
-     * CUresult cuModuleGetFunction(CUfunction *hfunc, CUmodule hmod, const char *name)
-     * }
-     */
-    public static int cuModuleGetFunction(MemorySegment hfunc, MemorySegment hmod, MemorySegment name) {
-        var mh$ = cuModuleGetFunction.HANDLE;
-        try {
-            if (TRACE_DOWNCALLS) {
-                traceDowncall("cuModuleGetFunction", hfunc, hmod, name);
-            }
-            return (int)mh$.invokeExact(hfunc, hmod, name);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -1836,69 +1297,6 @@ public class Cuda extends Cuda$shared {
         }
     }
 
-    private static class cuKernelGetParamInfo {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
-            Cuda.C_INT,
-            Cuda.C_POINTER,
-            Cuda.C_LONG,
-            Cuda.C_POINTER,
-            Cuda.C_POINTER
-        );
-
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuKernelGetParamInfo");
-
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-    }
-
-    /**
-     * Function descriptor for:
-     * {@snippet lang=c :
-     * CUresult cuKernelGetParamInfo(CUkernel kernel, size_t paramIndex, size_t *paramOffset, size_t *paramSize)
-     * }
-     */
-    public static FunctionDescriptor cuKernelGetParamInfo$descriptor() {
-        return cuKernelGetParamInfo.DESC;
-    }
-
-    /**
-     * Downcall method handle for:
-     * {@snippet lang=c :
-     * CUresult cuKernelGetParamInfo(CUkernel kernel, size_t paramIndex, size_t *paramOffset, size_t *paramSize)
-     * }
-     */
-    public static MethodHandle cuKernelGetParamInfo$handle() {
-        return cuKernelGetParamInfo.HANDLE;
-    }
-
-    /**
-     * Address for:
-     * {@snippet lang=c :
-     * CUresult cuKernelGetParamInfo(CUkernel kernel, size_t paramIndex, size_t *paramOffset, size_t *paramSize)
-     * }
-     */
-    public static MemorySegment cuKernelGetParamInfo$address() {
-        return cuKernelGetParamInfo.ADDR;
-    }
-
-    /**
-     * {@snippet lang=c :
-     * CUresult cuKernelGetParamInfo(CUkernel kernel, size_t paramIndex, size_t *paramOffset, size_t *paramSize)
-     * }
-     */
-    public static int cuKernelGetParamInfo(MemorySegment kernel, long paramIndex, MemorySegment paramOffset, MemorySegment paramSize) {
-        var mh$ = cuKernelGetParamInfo.HANDLE;
-        try {
-            if (TRACE_DOWNCALLS) {
-                traceDowncall("cuKernelGetParamInfo", kernel, paramIndex, paramOffset, paramSize);
-            }
-            return (int)mh$.invokeExact(kernel, paramIndex, paramOffset, paramSize);
-        } catch (Error | RuntimeException ex) {
-           throw ex;
-        } catch (Throwable ex$) {
-           throw new AssertionError("should not reach here", ex$);
-        }
-    }
-
     private static class cuMemGetInfo_v2 {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             Cuda.C_INT,
@@ -1953,127 +1351,6 @@ public class Cuda extends Cuda$shared {
                 traceDowncall("cuMemGetInfo_v2", free, total);
             }
             return (int)mh$.invokeExact(free, total);
-        } catch (Error | RuntimeException ex) {
-           throw ex;
-        } catch (Throwable ex$) {
-           throw new AssertionError("should not reach here", ex$);
-        }
-    }
-
-    private static class cuMemAlloc_v2 {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
-            Cuda.C_INT,
-            Cuda.C_POINTER,
-            Cuda.C_LONG
-        );
-
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuMemAlloc_v2");
-
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-    }
-
-    /**
-     * Function descriptor for:
-     * {@snippet lang=c :
-     * CUresult cuMemAlloc_v2(CUdeviceptr *dptr, size_t bytesize)
-     * }
-     */
-    public static FunctionDescriptor cuMemAlloc_v2$descriptor() {
-        return cuMemAlloc_v2.DESC;
-    }
-
-    /**
-     * Downcall method handle for:
-     * {@snippet lang=c :
-     * CUresult cuMemAlloc_v2(CUdeviceptr *dptr, size_t bytesize)
-     * }
-     */
-    public static MethodHandle cuMemAlloc_v2$handle() {
-        return cuMemAlloc_v2.HANDLE;
-    }
-
-    /**
-     * Address for:
-     * {@snippet lang=c :
-     * CUresult cuMemAlloc_v2(CUdeviceptr *dptr, size_t bytesize)
-     * }
-     */
-    public static MemorySegment cuMemAlloc_v2$address() {
-        return cuMemAlloc_v2.ADDR;
-    }
-
-    /**
-     * {@snippet lang=c :
-     * CUresult cuMemAlloc_v2(CUdeviceptr *dptr, size_t bytesize)
-     * }
-     */
-    public static int cuMemAlloc_v2(MemorySegment dptr, long bytesize) {
-        var mh$ = cuMemAlloc_v2.HANDLE;
-        try {
-            if (TRACE_DOWNCALLS) {
-                traceDowncall("cuMemAlloc_v2", dptr, bytesize);
-            }
-            return (int)mh$.invokeExact(dptr, bytesize);
-        } catch (Error | RuntimeException ex) {
-           throw ex;
-        } catch (Throwable ex$) {
-           throw new AssertionError("should not reach here", ex$);
-        }
-    }
-
-    private static class cuMemFree_v2 {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
-            Cuda.C_INT,
-            Cuda.C_LONG_LONG
-        );
-
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuMemFree_v2");
-
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-    }
-
-    /**
-     * Function descriptor for:
-     * {@snippet lang=c :
-     * CUresult cuMemFree_v2(CUdeviceptr dptr)
-     * }
-     */
-    public static FunctionDescriptor cuMemFree_v2$descriptor() {
-        return cuMemFree_v2.DESC;
-    }
-
-    /**
-     * Downcall method handle for:
-     * {@snippet lang=c :
-     * CUresult cuMemFree_v2(CUdeviceptr dptr)
-     * }
-     */
-    public static MethodHandle cuMemFree_v2$handle() {
-        return cuMemFree_v2.HANDLE;
-    }
-
-    /**
-     * Address for:
-     * {@snippet lang=c :
-     * CUresult cuMemFree_v2(CUdeviceptr dptr)
-     * }
-     */
-    public static MemorySegment cuMemFree_v2$address() {
-        return cuMemFree_v2.ADDR;
-    }
-
-    /**
-     * {@snippet lang=c :
-     * CUresult cuMemFree_v2(CUdeviceptr dptr)
-     * }
-     */
-    public static int cuMemFree_v2(long dptr) {
-        var mh$ = cuMemFree_v2.HANDLE;
-        try {
-            if (TRACE_DOWNCALLS) {
-                traceDowncall("cuMemFree_v2", dptr);
-            }
-            return (int)mh$.invokeExact(dptr);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -2388,136 +1665,14 @@ public class Cuda extends Cuda$shared {
         }
     }
 
-    private static class cuMemPoolCreate {
+    private static class cuStreamCreate {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             Cuda.C_INT,
             Cuda.C_POINTER,
-            Cuda.C_POINTER
-        );
-
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuMemPoolCreate");
-
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-    }
-
-    /**
-     * Function descriptor for:
-     * {@snippet lang=c :
-     * CUresult cuMemPoolCreate(CUmemoryPool *pool, const CUmemPoolProps *poolProps)
-     * }
-     */
-    public static FunctionDescriptor cuMemPoolCreate$descriptor() {
-        return cuMemPoolCreate.DESC;
-    }
-
-    /**
-     * Downcall method handle for:
-     * {@snippet lang=c :
-     * CUresult cuMemPoolCreate(CUmemoryPool *pool, const CUmemPoolProps *poolProps)
-     * }
-     */
-    public static MethodHandle cuMemPoolCreate$handle() {
-        return cuMemPoolCreate.HANDLE;
-    }
-
-    /**
-     * Address for:
-     * {@snippet lang=c :
-     * CUresult cuMemPoolCreate(CUmemoryPool *pool, const CUmemPoolProps *poolProps)
-     * }
-     */
-    public static MemorySegment cuMemPoolCreate$address() {
-        return cuMemPoolCreate.ADDR;
-    }
-
-    /**
-     * {@snippet lang=c :
-     * CUresult cuMemPoolCreate(CUmemoryPool *pool, const CUmemPoolProps *poolProps)
-     * }
-     */
-    public static int cuMemPoolCreate(MemorySegment pool, MemorySegment poolProps) {
-        var mh$ = cuMemPoolCreate.HANDLE;
-        try {
-            if (TRACE_DOWNCALLS) {
-                traceDowncall("cuMemPoolCreate", pool, poolProps);
-            }
-            return (int)mh$.invokeExact(pool, poolProps);
-        } catch (Error | RuntimeException ex) {
-           throw ex;
-        } catch (Throwable ex$) {
-           throw new AssertionError("should not reach here", ex$);
-        }
-    }
-
-    private static class cuMemPoolDestroy {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
-            Cuda.C_INT,
-            Cuda.C_POINTER
-        );
-
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuMemPoolDestroy");
-
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-    }
-
-    /**
-     * Function descriptor for:
-     * {@snippet lang=c :
-     * CUresult cuMemPoolDestroy(CUmemoryPool pool)
-     * }
-     */
-    public static FunctionDescriptor cuMemPoolDestroy$descriptor() {
-        return cuMemPoolDestroy.DESC;
-    }
-
-    /**
-     * Downcall method handle for:
-     * {@snippet lang=c :
-     * CUresult cuMemPoolDestroy(CUmemoryPool pool)
-     * }
-     */
-    public static MethodHandle cuMemPoolDestroy$handle() {
-        return cuMemPoolDestroy.HANDLE;
-    }
-
-    /**
-     * Address for:
-     * {@snippet lang=c :
-     * CUresult cuMemPoolDestroy(CUmemoryPool pool)
-     * }
-     */
-    public static MemorySegment cuMemPoolDestroy$address() {
-        return cuMemPoolDestroy.ADDR;
-    }
-
-    /**
-     * {@snippet lang=c :
-     * CUresult cuMemPoolDestroy(CUmemoryPool pool)
-     * }
-     */
-    public static int cuMemPoolDestroy(MemorySegment pool) {
-        var mh$ = cuMemPoolDestroy.HANDLE;
-        try {
-            if (TRACE_DOWNCALLS) {
-                traceDowncall("cuMemPoolDestroy", pool);
-            }
-            return (int)mh$.invokeExact(pool);
-        } catch (Error | RuntimeException ex) {
-           throw ex;
-        } catch (Throwable ex$) {
-           throw new AssertionError("should not reach here", ex$);
-        }
-    }
-
-    private static class cuStreamCreateWithPriority {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
-            Cuda.C_INT,
-            Cuda.C_POINTER,
-            Cuda.C_INT,
             Cuda.C_INT
         );
 
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuStreamCreateWithPriority");
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuStreamCreate");
 
         public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
     }
@@ -2525,45 +1680,45 @@ public class Cuda extends Cuda$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * CUresult cuStreamCreateWithPriority(CUstream *phStream, unsigned int flags, int priority)
+     * CUresult cuStreamCreate(CUstream *phStream, unsigned int Flags)
      * }
      */
-    public static FunctionDescriptor cuStreamCreateWithPriority$descriptor() {
-        return cuStreamCreateWithPriority.DESC;
+    public static FunctionDescriptor cuStreamCreate$descriptor() {
+        return cuStreamCreate.DESC;
     }
 
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * CUresult cuStreamCreateWithPriority(CUstream *phStream, unsigned int flags, int priority)
+     * CUresult cuStreamCreate(CUstream *phStream, unsigned int Flags)
      * }
      */
-    public static MethodHandle cuStreamCreateWithPriority$handle() {
-        return cuStreamCreateWithPriority.HANDLE;
+    public static MethodHandle cuStreamCreate$handle() {
+        return cuStreamCreate.HANDLE;
     }
 
     /**
      * Address for:
      * {@snippet lang=c :
-     * CUresult cuStreamCreateWithPriority(CUstream *phStream, unsigned int flags, int priority)
+     * CUresult cuStreamCreate(CUstream *phStream, unsigned int Flags)
      * }
      */
-    public static MemorySegment cuStreamCreateWithPriority$address() {
-        return cuStreamCreateWithPriority.ADDR;
+    public static MemorySegment cuStreamCreate$address() {
+        return cuStreamCreate.ADDR;
     }
 
     /**
      * {@snippet lang=c :
-     * CUresult cuStreamCreateWithPriority(CUstream *phStream, unsigned int flags, int priority)
+     * CUresult cuStreamCreate(CUstream *phStream, unsigned int Flags)
      * }
      */
-    public static int cuStreamCreateWithPriority(MemorySegment phStream, int flags, int priority) {
-        var mh$ = cuStreamCreateWithPriority.HANDLE;
+    public static int cuStreamCreate(MemorySegment phStream, int Flags) {
+        var mh$ = cuStreamCreate.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("cuStreamCreateWithPriority", phStream, flags, priority);
+                traceDowncall("cuStreamCreate", phStream, Flags);
             }
-            return (int)mh$.invokeExact(phStream, flags, priority);
+            return (int)mh$.invokeExact(phStream, Flags);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -2685,66 +1840,6 @@ public class Cuda extends Cuda$shared {
                 traceDowncall("cuEventCreate", phEvent, Flags);
             }
             return (int)mh$.invokeExact(phEvent, Flags);
-        } catch (Error | RuntimeException ex) {
-           throw ex;
-        } catch (Throwable ex$) {
-           throw new AssertionError("should not reach here", ex$);
-        }
-    }
-
-    private static class cuEventQuery {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
-            Cuda.C_INT,
-            Cuda.C_POINTER
-        );
-
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuEventQuery");
-
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-    }
-
-    /**
-     * Function descriptor for:
-     * {@snippet lang=c :
-     * CUresult cuEventQuery(CUevent hEvent)
-     * }
-     */
-    public static FunctionDescriptor cuEventQuery$descriptor() {
-        return cuEventQuery.DESC;
-    }
-
-    /**
-     * Downcall method handle for:
-     * {@snippet lang=c :
-     * CUresult cuEventQuery(CUevent hEvent)
-     * }
-     */
-    public static MethodHandle cuEventQuery$handle() {
-        return cuEventQuery.HANDLE;
-    }
-
-    /**
-     * Address for:
-     * {@snippet lang=c :
-     * CUresult cuEventQuery(CUevent hEvent)
-     * }
-     */
-    public static MemorySegment cuEventQuery$address() {
-        return cuEventQuery.ADDR;
-    }
-
-    /**
-     * {@snippet lang=c :
-     * CUresult cuEventQuery(CUevent hEvent)
-     * }
-     */
-    public static int cuEventQuery(MemorySegment hEvent) {
-        var mh$ = cuEventQuery.HANDLE;
-        try {
-            if (TRACE_DOWNCALLS) {
-                traceDowncall("cuEventQuery", hEvent);
-            }
-            return (int)mh$.invokeExact(hEvent);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -3058,75 +2153,16 @@ public class Cuda extends Cuda$shared {
         }
     }
 
-    private static class cuGraphInstantiateWithFlags {
+    private static class cuFuncGetParamInfo {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             Cuda.C_INT,
             Cuda.C_POINTER,
+            Cuda.C_LONG,
             Cuda.C_POINTER,
-            Cuda.C_LONG_LONG
-        );
-
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuGraphInstantiateWithFlags");
-
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-    }
-
-    /**
-     * Function descriptor for:
-     * {@snippet lang=c :
-     * CUresult cuGraphInstantiateWithFlags(CUgraphExec *phGraphExec, CUgraph hGraph, unsigned long long flags)
-     * }
-     */
-    public static FunctionDescriptor cuGraphInstantiateWithFlags$descriptor() {
-        return cuGraphInstantiateWithFlags.DESC;
-    }
-
-    /**
-     * Downcall method handle for:
-     * {@snippet lang=c :
-     * CUresult cuGraphInstantiateWithFlags(CUgraphExec *phGraphExec, CUgraph hGraph, unsigned long long flags)
-     * }
-     */
-    public static MethodHandle cuGraphInstantiateWithFlags$handle() {
-        return cuGraphInstantiateWithFlags.HANDLE;
-    }
-
-    /**
-     * Address for:
-     * {@snippet lang=c :
-     * CUresult cuGraphInstantiateWithFlags(CUgraphExec *phGraphExec, CUgraph hGraph, unsigned long long flags)
-     * }
-     */
-    public static MemorySegment cuGraphInstantiateWithFlags$address() {
-        return cuGraphInstantiateWithFlags.ADDR;
-    }
-
-    /**
-     * {@snippet lang=c :
-     * CUresult cuGraphInstantiateWithFlags(CUgraphExec *phGraphExec, CUgraph hGraph, unsigned long long flags)
-     * }
-     */
-    public static int cuGraphInstantiateWithFlags(MemorySegment phGraphExec, MemorySegment hGraph, long flags) {
-        var mh$ = cuGraphInstantiateWithFlags.HANDLE;
-        try {
-            if (TRACE_DOWNCALLS) {
-                traceDowncall("cuGraphInstantiateWithFlags", phGraphExec, hGraph, flags);
-            }
-            return (int)mh$.invokeExact(phGraphExec, hGraph, flags);
-        } catch (Error | RuntimeException ex) {
-           throw ex;
-        } catch (Throwable ex$) {
-           throw new AssertionError("should not reach here", ex$);
-        }
-    }
-
-    private static class cuGraphExecDestroy {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
-            Cuda.C_INT,
             Cuda.C_POINTER
         );
 
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuGraphExecDestroy");
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuFuncGetParamInfo");
 
         public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
     }
@@ -3134,105 +2170,45 @@ public class Cuda extends Cuda$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * CUresult cuGraphExecDestroy(CUgraphExec hGraphExec)
+     * CUresult cuFuncGetParamInfo(CUfunction func, size_t paramIndex, size_t *paramOffset, size_t *paramSize)
      * }
      */
-    public static FunctionDescriptor cuGraphExecDestroy$descriptor() {
-        return cuGraphExecDestroy.DESC;
+    public static FunctionDescriptor cuFuncGetParamInfo$descriptor() {
+        return cuFuncGetParamInfo.DESC;
     }
 
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * CUresult cuGraphExecDestroy(CUgraphExec hGraphExec)
+     * CUresult cuFuncGetParamInfo(CUfunction func, size_t paramIndex, size_t *paramOffset, size_t *paramSize)
      * }
      */
-    public static MethodHandle cuGraphExecDestroy$handle() {
-        return cuGraphExecDestroy.HANDLE;
+    public static MethodHandle cuFuncGetParamInfo$handle() {
+        return cuFuncGetParamInfo.HANDLE;
     }
 
     /**
      * Address for:
      * {@snippet lang=c :
-     * CUresult cuGraphExecDestroy(CUgraphExec hGraphExec)
+     * CUresult cuFuncGetParamInfo(CUfunction func, size_t paramIndex, size_t *paramOffset, size_t *paramSize)
      * }
      */
-    public static MemorySegment cuGraphExecDestroy$address() {
-        return cuGraphExecDestroy.ADDR;
+    public static MemorySegment cuFuncGetParamInfo$address() {
+        return cuFuncGetParamInfo.ADDR;
     }
 
     /**
      * {@snippet lang=c :
-     * CUresult cuGraphExecDestroy(CUgraphExec hGraphExec)
+     * CUresult cuFuncGetParamInfo(CUfunction func, size_t paramIndex, size_t *paramOffset, size_t *paramSize)
      * }
      */
-    public static int cuGraphExecDestroy(MemorySegment hGraphExec) {
-        var mh$ = cuGraphExecDestroy.HANDLE;
+    public static int cuFuncGetParamInfo(MemorySegment func, long paramIndex, MemorySegment paramOffset, MemorySegment paramSize) {
+        var mh$ = cuFuncGetParamInfo.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("cuGraphExecDestroy", hGraphExec);
+                traceDowncall("cuFuncGetParamInfo", func, paramIndex, paramOffset, paramSize);
             }
-            return (int)mh$.invokeExact(hGraphExec);
-        } catch (Error | RuntimeException ex) {
-           throw ex;
-        } catch (Throwable ex$) {
-           throw new AssertionError("should not reach here", ex$);
-        }
-    }
-
-    private static class cuGraphDestroy {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
-            Cuda.C_INT,
-            Cuda.C_POINTER
-        );
-
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuGraphDestroy");
-
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-    }
-
-    /**
-     * Function descriptor for:
-     * {@snippet lang=c :
-     * CUresult cuGraphDestroy(CUgraph hGraph)
-     * }
-     */
-    public static FunctionDescriptor cuGraphDestroy$descriptor() {
-        return cuGraphDestroy.DESC;
-    }
-
-    /**
-     * Downcall method handle for:
-     * {@snippet lang=c :
-     * CUresult cuGraphDestroy(CUgraph hGraph)
-     * }
-     */
-    public static MethodHandle cuGraphDestroy$handle() {
-        return cuGraphDestroy.HANDLE;
-    }
-
-    /**
-     * Address for:
-     * {@snippet lang=c :
-     * CUresult cuGraphDestroy(CUgraph hGraph)
-     * }
-     */
-    public static MemorySegment cuGraphDestroy$address() {
-        return cuGraphDestroy.ADDR;
-    }
-
-    /**
-     * {@snippet lang=c :
-     * CUresult cuGraphDestroy(CUgraph hGraph)
-     * }
-     */
-    public static int cuGraphDestroy(MemorySegment hGraph) {
-        var mh$ = cuGraphDestroy.HANDLE;
-        try {
-            if (TRACE_DOWNCALLS) {
-                traceDowncall("cuGraphDestroy", hGraph);
-            }
-            return (int)mh$.invokeExact(hGraph);
+            return (int)mh$.invokeExact(func, paramIndex, paramOffset, paramSize);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -3554,131 +2530,6 @@ public class Cuda extends Cuda$shared {
         }
     }
 
-    private static class cuMemsetD32Async {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
-            Cuda.C_INT,
-            Cuda.C_LONG_LONG,
-            Cuda.C_INT,
-            Cuda.C_LONG,
-            Cuda.C_POINTER
-        );
-
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuMemsetD32Async");
-
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-    }
-
-    /**
-     * Function descriptor for:
-     * {@snippet lang=c :
-     * CUresult cuMemsetD32Async(CUdeviceptr dstDevice, unsigned int ui, size_t N, CUstream hStream)
-     * }
-     */
-    public static FunctionDescriptor cuMemsetD32Async$descriptor() {
-        return cuMemsetD32Async.DESC;
-    }
-
-    /**
-     * Downcall method handle for:
-     * {@snippet lang=c :
-     * CUresult cuMemsetD32Async(CUdeviceptr dstDevice, unsigned int ui, size_t N, CUstream hStream)
-     * }
-     */
-    public static MethodHandle cuMemsetD32Async$handle() {
-        return cuMemsetD32Async.HANDLE;
-    }
-
-    /**
-     * Address for:
-     * {@snippet lang=c :
-     * CUresult cuMemsetD32Async(CUdeviceptr dstDevice, unsigned int ui, size_t N, CUstream hStream)
-     * }
-     */
-    public static MemorySegment cuMemsetD32Async$address() {
-        return cuMemsetD32Async.ADDR;
-    }
-
-    /**
-     * {@snippet lang=c :
-     * CUresult cuMemsetD32Async(CUdeviceptr dstDevice, unsigned int ui, size_t N, CUstream hStream)
-     * }
-     */
-    public static int cuMemsetD32Async(long dstDevice, int ui, long N, MemorySegment hStream) {
-        var mh$ = cuMemsetD32Async.HANDLE;
-        try {
-            if (TRACE_DOWNCALLS) {
-                traceDowncall("cuMemsetD32Async", dstDevice, ui, N, hStream);
-            }
-            return (int)mh$.invokeExact(dstDevice, ui, N, hStream);
-        } catch (Error | RuntimeException ex) {
-           throw ex;
-        } catch (Throwable ex$) {
-           throw new AssertionError("should not reach here", ex$);
-        }
-    }
-
-    private static class cuStreamWaitEvent {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
-            Cuda.C_INT,
-            Cuda.C_POINTER,
-            Cuda.C_POINTER,
-            Cuda.C_INT
-        );
-
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuStreamWaitEvent");
-
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-    }
-
-    /**
-     * Function descriptor for:
-     * {@snippet lang=c :
-     * CUresult cuStreamWaitEvent(CUstream hStream, CUevent hEvent, unsigned int Flags)
-     * }
-     */
-    public static FunctionDescriptor cuStreamWaitEvent$descriptor() {
-        return cuStreamWaitEvent.DESC;
-    }
-
-    /**
-     * Downcall method handle for:
-     * {@snippet lang=c :
-     * CUresult cuStreamWaitEvent(CUstream hStream, CUevent hEvent, unsigned int Flags)
-     * }
-     */
-    public static MethodHandle cuStreamWaitEvent$handle() {
-        return cuStreamWaitEvent.HANDLE;
-    }
-
-    /**
-     * Address for:
-     * {@snippet lang=c :
-     * CUresult cuStreamWaitEvent(CUstream hStream, CUevent hEvent, unsigned int Flags)
-     * }
-     */
-    public static MemorySegment cuStreamWaitEvent$address() {
-        return cuStreamWaitEvent.ADDR;
-    }
-
-    /**
-     * {@snippet lang=c :
-     * CUresult cuStreamWaitEvent(CUstream hStream, CUevent hEvent, unsigned int Flags)
-     * }
-     */
-    public static int cuStreamWaitEvent(MemorySegment hStream, MemorySegment hEvent, int Flags) {
-        var mh$ = cuStreamWaitEvent.HANDLE;
-        try {
-            if (TRACE_DOWNCALLS) {
-                traceDowncall("cuStreamWaitEvent", hStream, hEvent, Flags);
-            }
-            return (int)mh$.invokeExact(hStream, hEvent, Flags);
-        } catch (Error | RuntimeException ex) {
-           throw ex;
-        } catch (Throwable ex$) {
-           throw new AssertionError("should not reach here", ex$);
-        }
-    }
-
     private static class cuStreamSynchronize {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             Cuda.C_INT,
@@ -3870,189 +2721,6 @@ public class Cuda extends Cuda$shared {
         }
     }
 
-    private static class cuStreamBeginCapture_v2 {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
-            Cuda.C_INT,
-            Cuda.C_POINTER,
-            Cuda.C_INT
-        );
-
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuStreamBeginCapture_v2");
-
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-    }
-
-    /**
-     * Function descriptor for:
-     * {@snippet lang=c :
-     * CUresult cuStreamBeginCapture_v2(CUstream hStream, CUstreamCaptureMode mode)
-     * }
-     */
-    public static FunctionDescriptor cuStreamBeginCapture_v2$descriptor() {
-        return cuStreamBeginCapture_v2.DESC;
-    }
-
-    /**
-     * Downcall method handle for:
-     * {@snippet lang=c :
-     * CUresult cuStreamBeginCapture_v2(CUstream hStream, CUstreamCaptureMode mode)
-     * }
-     */
-    public static MethodHandle cuStreamBeginCapture_v2$handle() {
-        return cuStreamBeginCapture_v2.HANDLE;
-    }
-
-    /**
-     * Address for:
-     * {@snippet lang=c :
-     * CUresult cuStreamBeginCapture_v2(CUstream hStream, CUstreamCaptureMode mode)
-     * }
-     */
-    public static MemorySegment cuStreamBeginCapture_v2$address() {
-        return cuStreamBeginCapture_v2.ADDR;
-    }
-
-    /**
-     * {@snippet lang=c :
-     * CUresult cuStreamBeginCapture_v2(CUstream hStream, CUstreamCaptureMode mode)
-     * }
-     */
-    public static int cuStreamBeginCapture_v2(MemorySegment hStream, int mode) {
-        var mh$ = cuStreamBeginCapture_v2.HANDLE;
-        try {
-            if (TRACE_DOWNCALLS) {
-                traceDowncall("cuStreamBeginCapture_v2", hStream, mode);
-            }
-            return (int)mh$.invokeExact(hStream, mode);
-        } catch (Error | RuntimeException ex) {
-           throw ex;
-        } catch (Throwable ex$) {
-           throw new AssertionError("should not reach here", ex$);
-        }
-    }
-
-    private static class cuStreamEndCapture {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
-            Cuda.C_INT,
-            Cuda.C_POINTER,
-            Cuda.C_POINTER
-        );
-
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuStreamEndCapture");
-
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-    }
-
-    /**
-     * Function descriptor for:
-     * {@snippet lang=c :
-     * CUresult cuStreamEndCapture(CUstream hStream, CUgraph *phGraph)
-     * }
-     */
-    public static FunctionDescriptor cuStreamEndCapture$descriptor() {
-        return cuStreamEndCapture.DESC;
-    }
-
-    /**
-     * Downcall method handle for:
-     * {@snippet lang=c :
-     * CUresult cuStreamEndCapture(CUstream hStream, CUgraph *phGraph)
-     * }
-     */
-    public static MethodHandle cuStreamEndCapture$handle() {
-        return cuStreamEndCapture.HANDLE;
-    }
-
-    /**
-     * Address for:
-     * {@snippet lang=c :
-     * CUresult cuStreamEndCapture(CUstream hStream, CUgraph *phGraph)
-     * }
-     */
-    public static MemorySegment cuStreamEndCapture$address() {
-        return cuStreamEndCapture.ADDR;
-    }
-
-    /**
-     * {@snippet lang=c :
-     * CUresult cuStreamEndCapture(CUstream hStream, CUgraph *phGraph)
-     * }
-     */
-    public static int cuStreamEndCapture(MemorySegment hStream, MemorySegment phGraph) {
-        var mh$ = cuStreamEndCapture.HANDLE;
-        try {
-            if (TRACE_DOWNCALLS) {
-                traceDowncall("cuStreamEndCapture", hStream, phGraph);
-            }
-            return (int)mh$.invokeExact(hStream, phGraph);
-        } catch (Error | RuntimeException ex) {
-           throw ex;
-        } catch (Throwable ex$) {
-           throw new AssertionError("should not reach here", ex$);
-        }
-    }
-
-    private static class cuGraphLaunch {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
-            Cuda.C_INT,
-            Cuda.C_POINTER,
-            Cuda.C_POINTER
-        );
-
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuGraphLaunch");
-
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-    }
-
-    /**
-     * Function descriptor for:
-     * {@snippet lang=c :
-     * CUresult cuGraphLaunch(CUgraphExec hGraph, CUstream hStream)
-     * }
-     */
-    public static FunctionDescriptor cuGraphLaunch$descriptor() {
-        return cuGraphLaunch.DESC;
-    }
-
-    /**
-     * Downcall method handle for:
-     * {@snippet lang=c :
-     * CUresult cuGraphLaunch(CUgraphExec hGraph, CUstream hStream)
-     * }
-     */
-    public static MethodHandle cuGraphLaunch$handle() {
-        return cuGraphLaunch.HANDLE;
-    }
-
-    /**
-     * Address for:
-     * {@snippet lang=c :
-     * CUresult cuGraphLaunch(CUgraphExec hGraph, CUstream hStream)
-     * }
-     */
-    public static MemorySegment cuGraphLaunch$address() {
-        return cuGraphLaunch.ADDR;
-    }
-
-    /**
-     * {@snippet lang=c :
-     * CUresult cuGraphLaunch(CUgraphExec hGraph, CUstream hStream)
-     * }
-     */
-    public static int cuGraphLaunch(MemorySegment hGraph, MemorySegment hStream) {
-        var mh$ = cuGraphLaunch.HANDLE;
-        try {
-            if (TRACE_DOWNCALLS) {
-                traceDowncall("cuGraphLaunch", hGraph, hStream);
-            }
-            return (int)mh$.invokeExact(hGraph, hStream);
-        } catch (Error | RuntimeException ex) {
-           throw ex;
-        } catch (Throwable ex$) {
-           throw new AssertionError("should not reach here", ex$);
-        }
-    }
-
     private static class cuMemFreeAsync {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             Cuda.C_INT,
@@ -4114,16 +2782,15 @@ public class Cuda extends Cuda$shared {
         }
     }
 
-    private static class cuMemAllocFromPoolAsync {
+    private static class cuMemAllocAsync {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             Cuda.C_INT,
             Cuda.C_POINTER,
             Cuda.C_LONG,
-            Cuda.C_POINTER,
             Cuda.C_POINTER
         );
 
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuMemAllocFromPoolAsync");
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuMemAllocAsync");
 
         public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
     }
@@ -4131,45 +2798,45 @@ public class Cuda extends Cuda$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * CUresult cuMemAllocFromPoolAsync(CUdeviceptr *dptr, size_t bytesize, CUmemoryPool pool, CUstream hStream)
+     * CUresult cuMemAllocAsync(CUdeviceptr *dptr, size_t bytesize, CUstream hStream)
      * }
      */
-    public static FunctionDescriptor cuMemAllocFromPoolAsync$descriptor() {
-        return cuMemAllocFromPoolAsync.DESC;
+    public static FunctionDescriptor cuMemAllocAsync$descriptor() {
+        return cuMemAllocAsync.DESC;
     }
 
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * CUresult cuMemAllocFromPoolAsync(CUdeviceptr *dptr, size_t bytesize, CUmemoryPool pool, CUstream hStream)
+     * CUresult cuMemAllocAsync(CUdeviceptr *dptr, size_t bytesize, CUstream hStream)
      * }
      */
-    public static MethodHandle cuMemAllocFromPoolAsync$handle() {
-        return cuMemAllocFromPoolAsync.HANDLE;
+    public static MethodHandle cuMemAllocAsync$handle() {
+        return cuMemAllocAsync.HANDLE;
     }
 
     /**
      * Address for:
      * {@snippet lang=c :
-     * CUresult cuMemAllocFromPoolAsync(CUdeviceptr *dptr, size_t bytesize, CUmemoryPool pool, CUstream hStream)
+     * CUresult cuMemAllocAsync(CUdeviceptr *dptr, size_t bytesize, CUstream hStream)
      * }
      */
-    public static MemorySegment cuMemAllocFromPoolAsync$address() {
-        return cuMemAllocFromPoolAsync.ADDR;
+    public static MemorySegment cuMemAllocAsync$address() {
+        return cuMemAllocAsync.ADDR;
     }
 
     /**
      * {@snippet lang=c :
-     * CUresult cuMemAllocFromPoolAsync(CUdeviceptr *dptr, size_t bytesize, CUmemoryPool pool, CUstream hStream)
+     * CUresult cuMemAllocAsync(CUdeviceptr *dptr, size_t bytesize, CUstream hStream)
      * }
      */
-    public static int cuMemAllocFromPoolAsync(MemorySegment dptr, long bytesize, MemorySegment pool, MemorySegment hStream) {
-        var mh$ = cuMemAllocFromPoolAsync.HANDLE;
+    public static int cuMemAllocAsync(MemorySegment dptr, long bytesize, MemorySegment hStream) {
+        var mh$ = cuMemAllocAsync.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("cuMemAllocFromPoolAsync", dptr, bytesize, pool, hStream);
+                traceDowncall("cuMemAllocAsync", dptr, bytesize, hStream);
             }
-            return (int)mh$.invokeExact(dptr, bytesize, pool, hStream);
+            return (int)mh$.invokeExact(dptr, bytesize, hStream);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

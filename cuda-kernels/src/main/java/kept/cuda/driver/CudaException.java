@@ -1,7 +1,9 @@
 package kept.cuda.driver;
 
+import kept.tensor.TensorException;
+
 /** A call of the driver or of cuBLAS that failed: the message names the call, the status and its text, and the sizes involved. */
-public final class CudaException extends RuntimeException {
+public final class CudaException extends TensorException {
     private static final long serialVersionUID = 1L;
     private static final int OUT_OF_MEMORY = 2;
 

@@ -1,0 +1,360 @@
+package kept.cuda.driver;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+import kept.cuda.bindings.Cuda;
+import kept.cuda.library.FakeLibrary;
+import kept.cuda.library.FakeLibrary.Call;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** The driver through the bindings, on C functions that write down what they are called with. */
+class FfmDriverTest {
+    private static final long STREAM = 0x5000_0000_0001L;
+    private static final long ADDRESS = 0x7f00_0000_1000L;
+    private static final Arena TEXTS = Arena.ofAuto();
+
+    private final FakeLibrary fake = FakeLibrary.driver();
+    private FfmDriver driver;
+
+    @BeforeEach
+    void open() {
+        fake.on("cuDriverGetVersion", call -> answer(() -> call.put(0, 12040)));
+        fake.on("cuDeviceGet", call -> answer(() -> call.put(0, 40 + call.i32(1))));
+        driver = FfmDriver.open();
+        fake.calls();
+    }
+
+    @AfterEach
+    void forget() {
+        System.clearProperty(FfmDriver.CHECK_PROPERTY);
+    }
+
+    @Test
+    void everyArgumentArrivesWhereTheDriverExpectsIt() {
+        Set<String> called = new HashSet<>(List.of("cuInit", "cuDriverGetVersion", "cuGetErrorName", "cuGetErrorString"));
+        assertThat(driver.version()).isEqualTo(12040);
+
+        fake.on("cuDeviceGetCount", call -> answer(() -> call.put(0, 3)));
+        assertThat(driver.deviceCount()).isEqualTo(3);
+        fake.on("cuDeviceGetName", call -> answer(() -> call.at(0).setString(0, "NVIDIA H200")));
+        assertThat(driver.deviceName(2)).isEqualTo("NVIDIA H200");
+        fake.on("cuDeviceGetAttribute", call -> answer(() -> call.put(0, call.i32(1) * 1000 + call.i32(2))));
+        assertThat(driver.attribute(1, DeviceAttribute.MEMORY_POOLS)).isEqualTo(115_041);
+        fake.on("cuDeviceTotalMem_v2", call -> answer(() -> call.put(0, 150_000_000_000L + call.i32(1))));
+        assertThat(driver.totalMemory(2)).isEqualTo(150_000_000_042L);
+        fake.on("cuDevicePrimaryCtxRetain", call -> answer(() -> call.put(0, ADDRESS + call.i32(1))));
+        assertThat(driver.retainPrimaryContext(1)).isEqualTo(ADDRESS + 41);
+        called.addAll(names());
+
+        driver.makeCurrent(ADDRESS);
+        expect(called, "cuCtxSetCurrent", ADDRESS);
+        driver.releasePrimaryContext(3);
+        expect(called, "cuDevicePrimaryCtxRelease_v2", 43);
+
+        fake.on("cuStreamCreate", call -> answer(() -> call.put(0, STREAM + call.i32(1))));
+        assertThat(driver.createStream()).isEqualTo(STREAM + 1);
+        called.addAll(names());
+        driver.destroyStream(STREAM);
+        expect(called, "cuStreamDestroy_v2", STREAM);
+        driver.synchronize(STREAM);
+        expect(called, "cuStreamSynchronize", STREAM);
+
+        fake.on("cuEventCreate", call -> answer(() -> call.put(0, 77L + call.i32(1))));
+        assertThat(driver.createEvent()).isEqualTo(77);
+        called.addAll(names());
+        driver.record(77, STREAM);
+        expect(called, "cuEventRecord", 77L, STREAM);
+        driver.synchronizeEvent(77);
+        expect(called, "cuEventSynchronize", 77L);
+        driver.destroyEvent(77);
+        expect(called, "cuEventDestroy_v2", 77L);
+        for (String function : List.of("cuEventElapsedTime_v2", "cuEventElapsedTime")) {
+            fake.on(function, call -> answer(() -> call.put(0, 1.5f + call.i64(2) - call.i64(1))));
+            assertThat(driver.elapsed(77, 80)).isEqualTo(4.5f);
+            assertThat(names()).contains(function);
+            called.add(function);
+            fake.hide(function); // The second time an older driver.
+        }
+        memory(called);
+        kernels(called);
+        assertThat(called).isEqualTo(bound()).isEqualTo(fake.names());
+    }
+
+    private void memory(Set<String> called) {
+        fake.on("cuDeviceGetDefaultMemPool", call -> answer(() -> call.put(0, 0x9000L + call.i32(1))));
+        long[] threshold = new long[1];
+        fake.on("cuMemPoolSetAttribute", call -> answer(() -> threshold[0] = call.at(2).get(ValueLayout.JAVA_LONG, 0)));
+        driver.keepFreed(0, Long.MAX_VALUE);
+        assertThat(threshold[0]).isEqualTo(Long.MAX_VALUE);
+        assertThat(last("cuMemPoolSetAttribute").arguments().subList(0, 2)).isEqualTo(List.of(0x9028L, 4));
+        fake.on("cuMemPoolGetAttribute", call -> answer(() -> call.put(2, call.i64(0) * 10 + call.i32(1))));
+        assertThat(driver.reserved(0)).isEqualTo(0x9028L * 10 + 5);
+        called.addAll(List.of("cuMemPoolSetAttribute", "cuMemPoolGetAttribute", "cuDeviceGetDefaultMemPool"));
+        fake.calls();
+        driver.trim(1);
+        assertThat(last("cuMemPoolTrimTo").arguments()).isEqualTo(List.of(0x9029L, 0L));
+        called.add("cuMemPoolTrimTo");
+        fake.on("cuMemGetInfo_v2", call -> answer(() -> {
+            call.put(0, 5_000_000_000L);
+            call.put(1, 6_000_000_000L);
+        }));
+        assertThat(driver.freeMemory()).isEqualTo(5_000_000_000L);
+        fake.on("cuMemAllocAsync", call -> answer(() -> call.put(0, ADDRESS + call.i64(1) + call.i64(2))));
+        assertThat(driver.allocate(1L << 33, STREAM)).isEqualTo(ADDRESS + (1L << 33) + STREAM);
+        called.addAll(names());
+        driver.free(ADDRESS, STREAM);
+        expect(called, "cuMemFreeAsync", ADDRESS, STREAM);
+
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment host = arena.allocate(48);
+            fake.on("cuMemHostAlloc", call -> answer(() -> call.put(0, host.address())));
+            MemorySegment pinned = driver.allocatePinned(48);
+            assertThat(pinned.address()).isEqualTo(host.address());
+            assertThat(pinned.byteSize()).isEqualTo(48);
+            assertThat(last("cuMemHostAlloc").arguments().subList(1, 3)).isEqualTo(List.of(48L, 0));
+            called.add("cuMemHostAlloc");
+            driver.freePinned(pinned);
+            expect(called, "cuMemFreeHost", host.address());
+            driver.copyToDevice(host, ADDRESS, STREAM);
+            expect(called, "cuMemcpyHtoDAsync_v2", ADDRESS, host.address(), 48L, STREAM);
+            driver.copyToHost(ADDRESS, host, STREAM);
+            expect(called, "cuMemcpyDtoHAsync_v2", host.address(), ADDRESS, 48L, STREAM);
+        }
+        driver.copyOnDevice(ADDRESS, ADDRESS + 4096, 1L << 34, STREAM);
+        expect(called, "cuMemcpyDtoDAsync_v2", ADDRESS + 4096, ADDRESS, 1L << 34, STREAM);
+        driver.set(ADDRESS, (byte) 0x81, 1L << 35, STREAM);
+        expect(called, "cuMemsetD8Async", ADDRESS, (byte) 0x81, 1L << 35, STREAM);
+    }
+
+    private void kernels(Set<String> called) {
+        String[] ptx = new String[1];
+        fake.on("cuLibraryLoadData", call -> answer(() -> {
+            call.put(0, 0xa000L);
+            ptx[0] = call.text(1);
+            assertThat(call.at(2).get(ValueLayout.JAVA_LONG, 0)).isEqualTo(6L << 32 | 5); // CU_JIT_ERROR_LOG_BUFFER, and its size.
+            assertThat(call.at(3).getAtIndex(ValueLayout.JAVA_LONG, 1)).isEqualTo(8192);
+            assertThat(call.values().subList(4, 8)).isEqualTo(List.of(2, 0L, 0L, 0));
+        }));
+        long library = driver.loadLibrary("norms", ".version 7.0");
+        assertThat(library).isEqualTo(0xa000L);
+        assertThat(ptx[0]).isEqualTo(".version 7.0");
+        fake.on("cuLibraryGetKernel", call -> answer(() -> {
+            assertThat(call.i64(1)).isEqualTo(library);
+            assertThat(call.text(2)).isEqualTo("rms_norm");
+            call.put(0, 0xb000L);
+        }));
+        fake.on("cuKernelGetFunction", call -> answer(() -> call.put(0, call.i64(1) + 1)));
+        long kernel = driver.kernel(library, "rms_norm");
+        assertThat(kernel).isEqualTo(0xb001L);
+        fake.on("cuFuncGetParamInfo", call -> call.i64(1) > 1 ? 1 : answer(() -> {
+            call.put(2, 8L * call.i64(1));
+            call.put(3, 8L - 4 * call.i64(1));
+        }));
+        assertThat(driver.parameters(kernel)).containsExactly(new Parameter(0, 8), new Parameter(8, 4));
+        called.addAll(names());
+        driver.allowSharedMemory(kernel, 232_448);
+        expect(called, "cuFuncSetAttribute", kernel, 8, 232_448);
+
+        // What the kernel declares itself does not fit beside: it gets what is left.
+        fake.on("cuFuncSetAttribute", call -> call.i32(2) > 232_448 - 1024 ? 1 : 0);
+        fake.on("cuFuncGetAttribute", call -> answer(() -> {
+            assertThat(call.values().subList(1, 3)).isEqualTo(List.of(1, kernel));
+            call.put(0, 1024);
+        }));
+        driver.allowSharedMemory(kernel, 232_448);
+        assertThat(fake.calls().getLast()).isEqualTo(new Call("cuFuncSetAttribute", List.of(kernel, 8, 231_424)));
+        called.add("cuFuncGetAttribute");
+
+        List<Object> extra = new ArrayList<>();
+        fake.on("cuLaunchKernel", call -> answer(() -> {
+            MemorySegment list = call.at(10);
+            MemorySegment values = pointer(list.getAtIndex(ValueLayout.JAVA_LONG, 1));
+            extra.addAll(List.of(list.getAtIndex(ValueLayout.JAVA_LONG, 0), values.get(ValueLayout.JAVA_LONG, 0), values.get(ValueLayout.JAVA_INT, 8),
+                    list.getAtIndex(ValueLayout.JAVA_LONG, 2), pointer(list.getAtIndex(ValueLayout.JAVA_LONG, 3)).get(ValueLayout.JAVA_LONG, 0),
+                    list.getAtIndex(ValueLayout.JAVA_LONG, 4)));
+        }));
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment arguments = arena.allocate(12, 8);
+            arguments.set(ValueLayout.JAVA_LONG, 0, ADDRESS);
+            arguments.set(ValueLayout.JAVA_INT, 8, 5120);
+            driver.launch(kernel, new Grid(11, 12, 13, 14, 15), 2048, STREAM, arguments);
+        }
+        assertThat(last("cuLaunchKernel").arguments().subList(0, 10)).isEqualTo(List.of(kernel, 11, 12, 13, 14, 15, 1, 2048, STREAM, 0L));
+        assertThat(extra).isEqualTo(List.of(1L, ADDRESS, 5120, 2L, 12L, 0L));
+        called.add("cuLaunchKernel");
+        fake.calls();
+        fake.on("cuLaunchKernel", _ -> 0);
+        driver.launch(kernel, Grid.of(1, 1), 0, STREAM, MemorySegment.NULL);
+        assertThat(last("cuLaunchKernel").arguments().getLast()).isEqualTo(0L);
+        fake.calls();
+        driver.unloadLibrary(library);
+        expect(called, "cuLibraryUnload", library);
+    }
+
+    @Test
+    void aFailureNamesTheCallTheStatusAndTheSizes() {
+        name(2, "CUDA_ERROR_OUT_OF_MEMORY", "out of memory");
+        fake.on("cuMemAllocAsync", _ -> 2);
+        CudaException failure = catchThrowableOfType(CudaException.class, () -> driver.allocate(123_456, STREAM));
+        assertThat(failure).hasMessage("[cuda] cuMemAllocAsync of 123456 bytes: CUDA_ERROR_OUT_OF_MEMORY (2), out of memory");
+        assertThat(failure.isOutOfMemory()).isTrue();
+        name(1, "CUDA_ERROR_INVALID_VALUE", "invalid argument");
+        fake.on("cuMemHostAlloc", _ -> 1);
+        assertThatThrownBy(() -> driver.allocatePinned(99)).isInstanceOf(CudaException.class)
+                .hasMessage("[cuda] cuMemHostAlloc of 99 bytes: CUDA_ERROR_INVALID_VALUE (1), invalid argument");
+        fake.on("cuGetErrorName", _ -> 1);
+        fake.on("cuGetErrorString", _ -> 1);
+        fake.on("cuStreamCreate", _ -> 12345);
+        assertThatThrownBy(driver::createStream).hasMessage("[cuda] cuStreamCreate: a status that the driver does not name (12345)");
+    }
+
+    /** All functions that can fail, each once: no status is overlooked. */
+    @Test
+    void noStatusIsOverlooked() {
+        MemorySegment host = Arena.ofAuto().allocate(8);
+        fake.on("cuLibraryLoadData", call -> answer(() -> call.put(0, 5L)));
+        long library = driver.loadLibrary("norms", "");
+        for (Runnable call : List.<Runnable>of(driver::deviceCount, () -> driver.deviceName(0), () -> driver.attribute(0, DeviceAttribute.L2_CACHE),
+                () -> driver.totalMemory(0), () -> driver.retainPrimaryContext(0), () -> driver.releasePrimaryContext(0),
+                () -> driver.makeCurrent(1), driver::createStream, () -> driver.destroyStream(1), () -> driver.synchronize(1), driver::createEvent,
+                () -> driver.record(1, 2), () -> driver.synchronizeEvent(1), () -> driver.elapsed(1, 2), () -> driver.destroyEvent(1),
+                () -> driver.keepFreed(0, 1), () -> driver.trim(0), () -> driver.reserved(0), driver::freeMemory, () -> driver.allocate(1, 1),
+                () -> driver.free(1, 1), () -> driver.allocatePinned(1), () -> driver.freePinned(host), () -> driver.copyToDevice(host, 1, 1),
+                () -> driver.copyToHost(1, host, 1), () -> driver.copyOnDevice(1, 2, 1, 1), () -> driver.set(1, (byte) 0, 1, 1),
+                () -> driver.loadLibrary("x", ""), () -> driver.unloadLibrary(library), () -> driver.kernel(library, "x"),
+                () -> driver.parameters(1), () -> driver.allowSharedMemory(1, 1),
+                () -> driver.launch(1, Grid.of(1, 1), 0, 1, MemorySegment.NULL))) {
+            fake.names().stream().filter(function -> !function.startsWith("cuGetError")).forEach(function -> fake.on(function, _ -> 0));
+            fake.on("cuFuncGetParamInfo", _ -> 1); // No more parameters.
+            fake.calls();
+            call.run();
+            // The last function the method calls fails; those before it succeed, and are checked as the last of others.
+            String function = fake.calls().getLast().function();
+            fake.on(function, _ -> 46);
+            assertThatThrownBy(call::run).as(function).isInstanceOf(CudaException.class).hasMessageContaining(function.replaceFirst("_v2$", ""));
+        }
+    }
+
+    @Test
+    void aDriverThatCannotTellHowArgumentsLieSaysNull() {
+        fake.hide("cuFuncGetParamInfo");
+        assertThat(driver.parameters(1)).isNull();
+    }
+
+    @Test
+    void whatTheCompilerSaysIsInTheMessage() {
+        name(218, "CUDA_ERROR_INVALID_PTX", "a PTX JIT compilation failed");
+        fake.on("cuLibraryLoadData", call -> {
+            pointer(call.at(3).get(ValueLayout.JAVA_LONG, 0)).setString(0, "ptxas fatal: line 7, unknown opcode 'fmma'\n");
+            return 218;
+        });
+        assertThatThrownBy(() -> driver.loadLibrary("norms", "fmma")).hasMessage("[cuda] cuLibraryLoadData of norms "
+                + "(ptxas fatal: line 7, unknown opcode 'fmma'): CUDA_ERROR_INVALID_PTX (218), a PTX JIT compilation failed");
+        name(222, "CUDA_ERROR_UNSUPPORTED_PTX_VERSION", "unsupported toolchain");
+        fake.on("cuLibraryLoadData", _ -> 222);
+        assertThatThrownBy(() -> driver.loadLibrary("norms", "")).hasMessageContaining("update the driver");
+    }
+
+    @Test
+    void aKernelThatFailedIsNamedByTheCallThatTells() {
+        name(700, "CUDA_ERROR_ILLEGAL_ADDRESS", "an illegal memory access was encountered");
+        long first = kernel(1, "rms_norm");
+        long second = kernel(2, "softmax");
+        driver.launch(first, Grid.of(1, 32), 0, STREAM, MemorySegment.NULL);
+        driver.synchronize(STREAM);
+        driver.launch(second, Grid.of(1, 32), 0, STREAM, MemorySegment.NULL);
+        fake.on("cuStreamSynchronize", _ -> 700);
+        assertThatThrownBy(() -> driver.synchronize(STREAM)).hasMessage("[cuda] cuStreamSynchronize: CUDA_ERROR_ILLEGAL_ADDRESS (700), "
+                + "an illegal memory access was encountered; the kernel that failed is softmax");
+        driver.launch(first, Grid.of(1, 32), 0, STREAM, MemorySegment.NULL);
+        driver.launch(second, Grid.of(1, 32), 0, STREAM, MemorySegment.NULL);
+        fake.on("cuMemAllocAsync", _ -> 700);
+        assertThatThrownBy(() -> driver.allocate(8, STREAM)).hasMessageEndingWith(
+                "; the kernel that failed is one of softmax, rms_norm (launched last, first); -Dkept.cuda.check=launch tells which");
+    }
+
+    @Test
+    void whereEveryLaunchIsWaitedForTheFailureIsTheKernelsOwn() {
+        name(716, "CUDA_ERROR_MISALIGNED_ADDRESS", "misaligned address");
+        System.setProperty(FfmDriver.CHECK_PROPERTY, "launch");
+        driver = FfmDriver.open();
+        long kernel = kernel(3, "swiglu");
+        driver.launch(kernel, Grid.of(1, 32), 0, STREAM, MemorySegment.NULL);
+        fake.on("cuStreamSynchronize", call -> call.i64(0) == STREAM ? 716 : 0);
+        assertThatThrownBy(() -> driver.launch(kernel, new Grid(3, 2, 1, 128, 1), 64, STREAM, MemorySegment.NULL)).hasMessage(
+                "[cuda] the kernel swiglu (3 x 2 x 1 blocks of 128 x 1 threads, 64 bytes of shared memory) failed: "
+                        + "CUDA_ERROR_MISALIGNED_ADDRESS (716), misaligned address");
+        assertThatThrownBy(() -> driver.productQueued(STREAM, 5, 6, 7)).hasMessageContaining("of a matrix product of cuBLAS (m 5, n 6, k 7)");
+    }
+
+    @Test
+    void aDriverThatDoesNotStartSaysWhyAndWhatHelps() {
+        name(100, "CUDA_ERROR_NO_DEVICE", "no CUDA-capable device is detected");
+        fake.on("cuInit", _ -> 100);
+        assertThatThrownBy(FfmDriver::open).isInstanceOf(CudaException.class).hasMessage("[cuda] cuInit: CUDA_ERROR_NO_DEVICE (100), "
+                + "no CUDA-capable device is detected; is there a GPU, and does CUDA_VISIBLE_DEVICES name it?");
+        name(803, "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH", "system has unsupported display driver / cuda driver combination");
+        fake.on("cuInit", _ -> 803);
+        assertThatThrownBy(FfmDriver::open).hasMessageContaining("(803)").hasMessageContaining("reboot");
+        fake.on("cuInit", _ -> 999);
+        assertThatThrownBy(FfmDriver::open).hasMessageContaining("(999)").hasMessageContaining("nvidia-modprobe");
+    }
+
+    private long kernel(long handle, String name) {
+        fake.on("cuLibraryGetKernel", call -> answer(() -> call.put(0, handle)));
+        fake.on("cuKernelGetFunction", call -> answer(() -> call.put(0, call.i64(1))));
+        return driver.kernel(9, name);
+    }
+
+    private void name(int status, String name, String text) {
+        MemorySegment nameText = TEXTS.allocateFrom(name);
+        MemorySegment explanation = TEXTS.allocateFrom(text);
+        fake.on("cuGetErrorName", call -> call.i32(0) != status ? 1 : answer(() -> call.put(1, nameText.address())));
+        fake.on("cuGetErrorString", call -> call.i32(0) != status ? 1 : answer(() -> call.put(1, explanation.address())));
+    }
+
+    private static int answer(Runnable effect) {
+        effect.run();
+        return 0;
+    }
+
+    @SuppressWarnings("restricted")
+    private static MemorySegment pointer(long address) {
+        return MemorySegment.ofAddress(address).reinterpret(4096);
+    }
+
+    private Set<String> names() {
+        return fake.calls().stream().map(Call::function).collect(Collectors.toSet());
+    }
+
+    private void expect(Set<String> called, String function, Object... arguments) {
+        assertThat(last(function)).isEqualTo(new Call(function, List.of(arguments)));
+        called.add(function);
+    }
+
+    private Call last(String function) {
+        Call last = fake.calls().getLast();
+        assertThat(last.function()).isEqualTo(function);
+        return last;
+    }
+
+    /** The functions that the bindings have. */
+    private static Set<String> bound() {
+        String ending = "$descriptor";
+        return Arrays.stream(Cuda.class.getMethods()).map(method -> method.getName()).filter(name -> name.endsWith(ending))
+                .map(name -> name.substring(0, name.length() - ending.length())).collect(Collectors.toSet());
+    }
+}

@@ -1,0 +1,190 @@
+package kept.cuda.library;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemoryLayout;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * A native library made of Java: real C functions that write down what they are called with, and answer as a test says. The bindings, the foreign
+ * function interface and the layers above are those of the product; only what NVIDIA's library would do is not.
+ *
+ * <p>Signatures are written here from NVIDIA's documentation, not taken from the bindings: {@code i} is 32 bits wide, {@code l} 64 bits, {@code b} a
+ * byte, {@code p} a pointer, the result first.
+ */
+public final class FakeLibrary implements SymbolLookup {
+    /** One call: the function, and its arguments; pointers as addresses. */
+    public record Call(String function, List<Object> arguments) {}
+
+    /** What a function does besides being written down. */
+    @FunctionalInterface
+    public interface Behaviour {
+        long call(Arguments arguments);
+    }
+
+    /** The arguments of one call. */
+    public record Arguments(List<Object> values) {
+        public int i32(int number) {
+            return (int) values.get(number);
+        }
+
+        public long i64(int number) {
+            return (long) values.get(number);
+        }
+
+        /** Writes through a pointer. */
+        public void put(int number, int value) {
+            at(number).set(ValueLayout.JAVA_INT, 0, value);
+        }
+
+        /** Writes through a pointer. */
+        public void put(int number, long value) {
+            at(number).set(ValueLayout.JAVA_LONG, 0, value);
+        }
+
+        /** Writes through a pointer. */
+        public void put(int number, float value) {
+            at(number).set(ValueLayout.JAVA_FLOAT, 0, value);
+        }
+
+        /** Reads a text. */
+        public String text(int number) {
+            return at(number).getString(0);
+        }
+
+        /** The memory a pointer points to. */
+        @SuppressWarnings("restricted")
+        public MemorySegment at(int number) {
+            return MemorySegment.ofAddress(i64(number)).reinterpret(Long.MAX_VALUE);
+        }
+    }
+
+    private final Map<String, String> signatures;
+    private final Map<String, Optional<MemorySegment>> functions = new ConcurrentHashMap<>();
+    private final Map<String, Behaviour> behaviours = new HashMap<>();
+    private final Set<String> hidden = new HashSet<>();
+    private final List<Call> calls = new ArrayList<>();
+
+    private FakeLibrary(Map<String, String> signatures) {
+        this.signatures = signatures;
+    }
+
+    private static final FakeLibrary DRIVER = new FakeLibrary(FakeSignatures.DRIVER);
+    private static final FakeLibrary CUBLAS = new FakeLibrary(FakeSignatures.CUBLAS);
+
+    /** The driver's library of this process from now on, in its first state: every call succeeds and does nothing. */
+    public static FakeLibrary driver() {
+        NativeLibrary.DRIVER.loadDriver(_ -> DRIVER, "Linux");
+        return DRIVER.installedIn(NativeLibrary.DRIVER, "cuInit");
+    }
+
+    /** The same for cuBLAS. */
+    public static FakeLibrary cublas() {
+        NativeLibrary.CUBLAS.loadCublas(_ -> CUBLAS, 13, null, _ -> null);
+        return CUBLAS.installedIn(NativeLibrary.CUBLAS, "cublasCreate_v2");
+    }
+
+    private FakeLibrary installedIn(NativeLibrary library, String function) {
+        calls.clear();
+        behaviours.clear();
+        hidden.clear();
+        if (!library.find(function).equals(find(function))) {
+            throw new IllegalStateException("this process has loaded NVIDIA's own library: tests of the bindings need one of their own");
+        }
+        return this;
+    }
+
+    /** Says what a function does. */
+    public FakeLibrary on(String function, Behaviour behaviour) {
+        if (!signatures.containsKey(function)) {
+            throw new IllegalArgumentException(function);
+        }
+        behaviours.put(function, behaviour);
+        return this;
+    }
+
+    /** Takes a function away, as in an older library. */
+    public void hide(String function) {
+        hidden.add(function);
+    }
+
+    /** What was called since the last time this was asked. */
+    public List<Call> calls() {
+        List<Call> taken = List.copyOf(calls);
+        calls.clear();
+        return taken;
+    }
+
+    /** The names of all functions. */
+    public Set<String> names() {
+        return signatures.keySet();
+    }
+
+    @Override
+    public Optional<MemorySegment> find(String name) {
+        return hidden.contains(name) || !signatures.containsKey(name) ? Optional.empty() : functions.computeIfAbsent(name, this::make);
+    }
+
+    @SuppressWarnings("restricted")
+    private Optional<MemorySegment> make(String name) {
+        String signature = signatures.get(name);
+        MemoryLayout[] layouts = signature.substring(1).chars().mapToObj(FakeLibrary::layout).toArray(MemoryLayout[]::new);
+        FunctionDescriptor descriptor = FunctionDescriptor.of(layout(signature.charAt(0)), layouts);
+        try {
+            MethodHandle target = MethodHandles.lookup().findVirtual(FakeLibrary.class, signature.charAt(0) == 'p' ? "pointer" : "status",
+                    MethodType.methodType(signature.charAt(0) == 'p' ? MemorySegment.class : int.class, String.class, Object[].class));
+            MethodHandle bound = MethodHandles.insertArguments(target, 0, this, name).asCollector(Object[].class, layouts.length);
+            return Optional.of(Linker.nativeLinker().upcallStub(bound.asType(descriptor.toMethodType()), descriptor, Arena.global()));
+        } catch (ReflectiveOperationException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    private static MemoryLayout layout(int letter) {
+        return switch (letter) {
+            case 'i' -> ValueLayout.JAVA_INT;
+            case 'l' -> ValueLayout.JAVA_LONG;
+            case 'b' -> ValueLayout.JAVA_BYTE;
+            case 'p' -> ValueLayout.ADDRESS;
+            default -> throw new IllegalArgumentException(Character.toString(letter));
+        };
+    }
+
+    private int status(String function, Object... arguments) {
+        return (int) called(function, arguments);
+    }
+
+    private MemorySegment pointer(String function, Object... arguments) {
+        return MemorySegment.ofAddress(called(function, arguments));
+    }
+
+    private synchronized long called(String function, Object... arguments) {
+        List<Object> values = new ArrayList<>();
+        for (Object argument : arguments) {
+            values.add(argument instanceof MemorySegment pointer ? (Object) pointer.address() : argument);
+        }
+        calls.add(new Call(function, List.copyOf(values)));
+        try {
+            Behaviour behaviour = behaviours.get(function);
+            return behaviour == null ? 0 : behaviour.call(new Arguments(values));
+        } catch (Throwable e) {
+            // An exception in a callback would end the process without a word to the test.
+            e.printStackTrace();
+            return -1;
+        }
+    }
+}
