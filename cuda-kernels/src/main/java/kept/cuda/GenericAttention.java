@@ -32,13 +32,15 @@ final class GenericAttention {
         AttentionShape shape = AttentionShape.of(q, k);
         String dtype = q.dtype().label();
         try (Gpu.Scratch delta = gpu.scratch(shape.rows() * Float.BYTES)) {
-            gpu.launch(MODULE, "attention_delta_generic_" + dtype, Grid.of(Math.ceilDiv(shape.rows(), MOST_WARPS), MOST_WARPS * LANES))
-                    .pointer(gradient).pointer(out).i64(delta.address())
-                    .i64(shape.rows()).i32(shape.queries()).i32(shape.heads()).i32(shape.width())
-                    .run();
-            Launch queries = begin("attention_dq_generic_" + dtype, shape, shape.queries(), shape.heads(), 3);
-            AttentionShape.operands(queries, q, k, v).pointer(gradient).pointer(logSumExp).i64(delta.address()).pointer(dq);
-            shape.sizes(queries).i32(shape.width()).f32(scale).run();
+            if (shape.rows() > 0) {
+                gpu.launch(MODULE, "attention_delta_generic_" + dtype, Grid.of(Math.ceilDiv(shape.rows(), MOST_WARPS), MOST_WARPS * LANES))
+                        .pointer(gradient).pointer(out).i64(delta.address())
+                        .i64(shape.rows()).i32(shape.queries()).i32(shape.heads()).i32(shape.width())
+                        .run();
+                Launch queries = begin("attention_dq_generic_" + dtype, shape, shape.queries(), shape.heads(), 3);
+                AttentionShape.operands(queries, q, k, v).pointer(gradient).pointer(logSumExp).i64(delta.address()).pointer(dq);
+                shape.sizes(queries).i32(shape.width()).f32(scale).run();
+            }
             Launch keys = begin("attention_dkv_generic_" + dtype, shape, shape.keys(), shape.groups(), 4);
             AttentionShape.operands(keys, q, k, v).pointer(gradient).pointer(logSumExp).i64(delta.address()).pointer(dk).pointer(dv);
             shape.sizes(keys).i32(shape.width()).f32(scale).run();
