@@ -265,6 +265,10 @@ final class Decoder {
             int slot = predicateSlots.computeIfAbsent(frame.prefix + register.name(), _ -> predicateSlots.size());
             return register.negated() ? ~slot : slot;
         }
+        if (operand instanceof Operand.Literal literal) {
+            // Nobody writes it, so it is false, and its opposite true.
+            return literal.bits() == 0 ? hiddenPredicate("%false") : ~hiddenPredicate("%false");
+        }
         throw error(operand + " is no predicate");
     }
 

@@ -233,6 +233,7 @@ class IntegerInstructionsTest {
                 @!%p7 or.b32 %r0, %r0, 16;
                 """, 'W', 4);
         assertThat(results).containsExactly(8 + 16, 2 + 4 + 16, 2 + 4 + 8, 1 + 2);
+        assertThat(Snippet.statements("mov.pred %p1, -1; mov.pred %p2, 0; xor.pred %p0, %p1, %p2;", 'P', 2)).containsExactly(1, 1);
     }
 
     @Test
