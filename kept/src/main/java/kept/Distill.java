@@ -165,6 +165,7 @@ public final class Distill extends Program {
     int run() {
         DistillationRun run = new DistillationRun(this, optimizer, settings());
         if (mode.demo) {
+            device.open(); // Before the texts are prepared, which takes a while.
             try (var demo = Demo.prepare(err())) {
                 if (plan) {
                     run.plan(demo.teacher(), Demo.DEFAULTS, device);

@@ -11,15 +11,30 @@ import kept.checkpoint.TensorEntry;
 import kept.model.CheckpointWeights;
 import kept.model.DecoderConfig;
 import kept.nn.RopeScaling;
+import kept.tensor.Device;
+import kept.tensor.DeviceException;
 import kept.tokenizer.Tokenizer;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** {@code kept info}: what a checkpoint directory holds. */
-@Command(name = "info", description = "Tells what a checkpoint directory holds, and whether its weights are what its config.json says.")
+@Command(name = "info", description = {
+    "Tells what a checkpoint directory holds, and whether its weights are what its config.json says;",
+    "or which devices there are to compute on, and why one cannot be used."})
 public final class Info extends Program {
-    @Parameters(paramLabel = "DIR", description = "An Orion or Llama checkpoint.")
-    private Path directory;
+    @ArgGroup(multiplicity = "1")
+    private Subject subject;
+
+    /** A checkpoint or the devices. */
+    private static final class Subject {
+        @Parameters(paramLabel = "DIR", description = "An Orion or Llama checkpoint.")
+        private Path directory;
+
+        @Option(names = "--devices", required = true, description = "What --device takes on this machine.")
+        private boolean devices;
+    }
 
     /** For the command line. */
     public Info() {}
@@ -35,6 +50,25 @@ public final class Info extends Program {
 
     @Override
     int run() {
+        if (subject.devices) {
+            listDevices();
+        } else {
+            describe(subject.directory);
+        }
+        return 0;
+    }
+
+    private void listDevices() {
+        for (String name : Device.names()) {
+            try {
+                out().println(Device.of(name).backend().description());
+            } catch (DeviceException e) {
+                out().println("%s: cannot be used: %s".formatted(name, reason(name, e)));
+            }
+        }
+    }
+
+    private void describe(Path directory) {
         DecoderConfig config = DecoderConfig.read(directory);
         out().println("architecture      %s".formatted(config.architecture().className()));
         out().println("layers            %d".formatted(config.layers()));
@@ -50,8 +84,7 @@ public final class Info extends Program {
             describe(checkpoint);
             CheckpointWeights.requireTensors(checkpoint, config);
         }
-        out().println("tokenizer         " + tokenizer());
-        return 0;
+        out().println("tokenizer         " + tokenizer(directory));
     }
 
     private static String plain(double value) {
@@ -73,7 +106,7 @@ public final class Info extends Program {
                 types.entrySet().stream().map(type -> type.getValue() + " " + type.getKey()).collect(Collectors.joining(", "))));
     }
 
-    private String tokenizer() {
+    private static String tokenizer(Path directory) {
         if (!Files.exists(directory.resolve(Tokenizer.SENTENCEPIECE_FILE)) && !Files.exists(directory.resolve(Tokenizer.JSON_FILE))) {
             return "none";
         }

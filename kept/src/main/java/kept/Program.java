@@ -3,6 +3,7 @@ package kept;
 import java.io.PrintWriter;
 import java.util.concurrent.Callable;
 import kept.tensor.Device;
+import kept.tensor.DeviceException;
 import kept.tensor.TensorException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -61,6 +62,13 @@ abstract class Program implements Callable<Integer> {
         return failure.getMessage().strip().replaceAll("\\s*\\R\\s*", " ");
     }
 
+    /** Why a device cannot be used, without its name. */
+    static String reason(String device, DeviceException failure) {
+        String line = oneLine(failure);
+        String prefix = "[device] %s: ".formatted(device);
+        return line.startsWith(prefix) ? line.substring(prefix.length()) : line;
+    }
+
     abstract int run();
 
     @Override
@@ -100,12 +108,18 @@ abstract class Program implements Callable<Integer> {
 
     /** Which device a program computes on, and with how many threads. */
     static final class DeviceOptions {
+        private static final String AUTO = "auto";
+        private static final String CUDA = "cuda";
+
         @Spec(Spec.Target.MIXEE)
         private CommandSpec program;
 
         @Option(names = "--device", paramLabel = "NAME", defaultValue = "cpu",
-                description = "Where to compute (default: ${DEFAULT-VALUE}).", order = 900)
+                description = "Where to compute: cpu, cuda, or auto, which is cuda where it can be used and else cpu, and says why "
+                        + "(default: ${DEFAULT-VALUE}). info --devices lists what can be used here.", order = 900)
         private String device;
+
+        private Device opened;
 
         private Integer threads;
 
@@ -120,12 +134,24 @@ abstract class Program implements Callable<Integer> {
             this.threads = threads;
         }
 
-        /** Opens the device. {@code --threads} goes before the system property. */
+        /** Opens the device, once. {@code --threads} goes before the system property. */
         Device open() {
             if (threads != null) {
                 System.setProperty("kept.threads", threads.toString());
             }
-            return Device.of(device);
+            if (opened == null) {
+                opened = device.equals(AUTO) ? best() : Device.of(device);
+            }
+            return opened;
+        }
+
+        private Device best() {
+            try {
+                return Device.of(CUDA);
+            } catch (DeviceException e) {
+                program.commandLine().getErr().println("--device auto: on the CPU, since cuda cannot be used: " + reason(CUDA, e));
+                return Device.cpu();
+            }
         }
     }
 

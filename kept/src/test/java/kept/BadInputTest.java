@@ -281,12 +281,6 @@ class BadInputTest {
     }
 
     @Test
-    void aDeviceThatThisVersionHasOnlyTheNameOf() {
-        TinyTeacher.write(source);
-        assertRefused(distill(source, text, "--device", "cuda"), "cuda", "no CUDA backend yet", "cpu");
-    }
-
-    @Test
     void nothingToResume() {
         TinyTeacher.write(source);
         assertRefused(distill(source, text, "--resume"), "no saved state", "without --resume");

@@ -5,6 +5,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 
 /** A program in a process of its own, which can be killed. */
@@ -24,15 +25,33 @@ final class ChildProgram implements AutoCloseable {
      * @param arguments anything with a text, such as paths
      */
     static ChildProgram start(Path errors, Object... arguments) {
+        return start(errors, ProcessBuilder.Redirect.DISCARD, Map.of(), List.of(), arguments);
+    }
+
+    /**
+     * Starts {@code kept <command>} as on a machine whose GPU, if it has one, is not to be seen.
+     *
+     * @param output the file its results go to
+     * @param errors the file its remarks go to
+     * @param arguments anything with a text, such as paths
+     */
+    static ChildProgram startWithoutGpu(Path output, Path errors, Object... arguments) {
+        return start(errors, ProcessBuilder.Redirect.to(output.toFile()), Map.of("CUDA_VISIBLE_DEVICES", ""),
+                List.of("--enable-native-access=ALL-UNNAMED,kept.core,kept.cuda,ai.djl.sentencepiece,ai.djl.tokenizers"), arguments);
+    }
+
+    private static ChildProgram start(Path errors, ProcessBuilder.Redirect output, Map<String, String> environment, List<String> options,
+            Object... arguments) {
         Path java = Path.of(System.getProperty("java.home"), "bin", "java");
-        List<String> command = Stream.concat(
-                Stream.of(java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dkept.threads=1",
-                        "--module-path", System.getProperty("jdk.module.path"), "--class-path", System.getProperty("java.class.path"),
+        List<String> command = Stream.of(
+                Stream.of(java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dkept.threads=1"), options.stream(),
+                Stream.of("--module-path", System.getProperty("jdk.module.path"), "--class-path", System.getProperty("java.class.path"),
                         "--module", "kept/kept.Main"),
-                Stream.of(arguments)).map(Object::toString).toList();
+                Stream.of(arguments)).flatMap(part -> part).map(Object::toString).toList();
         try {
-            Process process = new ProcessBuilder(command).redirectError(errors.toFile()).redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
-            return new ChildProgram(process, errors);
+            ProcessBuilder builder = new ProcessBuilder(command).redirectError(errors.toFile()).redirectOutput(output);
+            builder.environment().putAll(environment);
+            return new ChildProgram(builder.start(), errors);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -59,6 +59,7 @@ class UsageTest {
         "distill --demo --teacher a --corpus b.txt",
         "pretrain --tokenizer a --output b",
         "info",
+        "info --devices somewhere",
         "convert --source a --output b --dtype i8",
         "convert --source a --output b --max-shard-size big",
         "convert --source a --output b --nonsense",

@@ -6,12 +6,11 @@ import kept.backend.Backend;
 import kept.backend.BackendProvider;
 import kept.cuda.cublas.Blas;
 import kept.cuda.cublas.FfmBlas;
-import kept.cuda.driver.CudaException;
 import kept.cuda.driver.DeviceAttribute;
 import kept.cuda.driver.Driver;
 import kept.cuda.driver.FfmDriver;
-import kept.cuda.library.MissingLibraryException;
 import kept.tensor.DeviceException;
+import kept.tensor.TensorException;
 
 /**
  * Opens the first NVIDIA GPU that the kernels run on, under the name {@code cuda}. A machine without one is nothing out of the ordinary: nothing
@@ -56,8 +55,10 @@ public final class CudaBackendProvider implements BackendProvider {
             }
             int device = firstUsable(driver);
             return new CudaBackend(driver, machine.blas(driver), device);
-        } catch (MissingLibraryException | CudaException e) {
-            throw absent(e.getMessage().replaceFirst("^\\[cuda] ", ""), e);
+        } catch (DeviceException e) {
+            throw e;
+        } catch (TensorException e) {
+            throw absent(e.getMessage().replaceFirst("^\\[(driver|cublas)] ", ""), e);
         }
     }
 

@@ -55,15 +55,20 @@ final class Gpu implements AutoCloseable {
         this.blas = blas;
         this.ordinal = ordinal;
         context = driver.retainPrimaryContext(ordinal);
-        driver.makeCurrent(context);
-        stream = driver.createStream();
-        memory = new CudaMemory(driver, ordinal, stream);
-        workspace = memory.allocate(BLAS_WORKSPACE);
-        blasHandle = blas.create(stream);
-        blas.setWorkspace(blasHandle, workspace.address(), workspace.byteSize());
-        staging = driver.allocatePinned(2 * STAGING);
-        staged = new long[] {driver.createEvent(), driver.createEvent()};
-        multiprocessors = driver.attribute(ordinal, DeviceAttribute.MULTIPROCESSORS);
+        try {
+            driver.makeCurrent(context);
+            stream = driver.createStream();
+            memory = new CudaMemory(driver, ordinal, stream);
+            workspace = memory.allocate(BLAS_WORKSPACE);
+            blasHandle = blas.create(stream);
+            blas.setWorkspace(blasHandle, workspace.address(), workspace.byteSize());
+            staging = driver.allocatePinned(2 * STAGING);
+            staged = new long[] {driver.createEvent(), driver.createEvent()};
+            multiprocessors = driver.attribute(ordinal, DeviceAttribute.MULTIPROCESSORS);
+        } catch (RuntimeException e) {
+            driver.releasePrimaryContext(ordinal); // And with it all that was taken in it.
+            throw e;
+        }
         launches = ThreadLocal.withInitial(() -> {
             driver.makeCurrent(context);
             return new Launch(driver, stream);
@@ -262,19 +267,25 @@ final class Gpu implements AutoCloseable {
     @Override
     public void close() {
         bind();
-        driver.synchronize(stream);
-        memory.release(workspace);
-        int alive = memory.blocksInUse();
-        long bytes = memory.usage().inUse();
-        blas.destroy(blasHandle);
-        driver.freePinned(staging);
-        driver.destroyEvent(staged[0]);
-        driver.destroyEvent(staged[1]);
-        libraries.values().forEach(driver::unloadLibrary);
-        driver.destroyStream(stream);
-        driver.releasePrimaryContext(ordinal);
+        int alive;
+        long bytes;
+        try {
+            driver.synchronize(stream);
+            memory.release(workspace);
+            alive = memory.blocksInUse();
+            bytes = memory.usage().inUse();
+            blas.destroy(blasHandle);
+            driver.freePinned(staging);
+            driver.destroyEvent(staged[0]);
+            driver.destroyEvent(staged[1]);
+            libraries.values().forEach(driver::unloadLibrary);
+            driver.destroyStream(stream);
+        } finally {
+            driver.releasePrimaryContext(ordinal);
+        }
         if (alive > 0) {
-            throw new IllegalStateException("[close] %d tensors of %d bytes still live on the device: close their scopes first".formatted(alive, bytes));
+            throw new IllegalStateException(
+                    "[close] %d tensors of %d bytes still live on the device: close their scopes first".formatted(alive, bytes));
         }
     }
 

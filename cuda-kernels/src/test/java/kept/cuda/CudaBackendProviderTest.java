@@ -37,7 +37,7 @@ class CudaBackendProviderTest {
         assertAbsent(new Machine(null, List.of()) {
             @Override
             public Driver driver() {
-                throw new CudaException(999, "[cuda] cuInit: CUDA_ERROR_UNKNOWN (999), unknown error");
+                throw new CudaException(999, "[driver] cuInit: CUDA_ERROR_UNKNOWN (999), unknown error");
             }
         }, "[device] cuda: cuInit: CUDA_ERROR_UNKNOWN (999), unknown error");
     }

@@ -108,12 +108,12 @@ public final class FfmBlas implements Blas {
     }
 
     private static CudaException failure(int status, String call) {
-        // Both from 11.4 on.
-        boolean named = NativeLibrary.CUBLAS.find("cublasGetStatusName").isPresent();
-        String name = named ? "%s (%d), %s".formatted(string(Cublas.cublasGetStatusName(status)), status, string(Cublas.cublasGetStatusString(status)))
-                : "status %d of cuBLAS".formatted(status);
-        String remedy = status == Cublas.CUBLAS_STATUS_NOT_INITIALIZED() ? "; too little device memory is free, or the driver is older than cuBLAS" : "";
-        return new CudaException(status, "[cuda] %s: %s%s".formatted(call, name, remedy));
+        boolean named = NativeLibrary.CUBLAS.find("cublasGetStatusName").isPresent(); // With its text, from 11.4 on.
+        String name = !named ? "status %d of cuBLAS".formatted(status)
+                : "%s (%d), %s".formatted(string(Cublas.cublasGetStatusName(status)), status, string(Cublas.cublasGetStatusString(status)));
+        String remedy = status == Cublas.CUBLAS_STATUS_NOT_INITIALIZED() ? "; too little device memory is free, or the driver is older than cuBLAS"
+                : "";
+        return new CudaException(status, "[cublas] %s: %s%s".formatted(call, name, remedy));
     }
 
     private static String string(MemorySegment text) {

@@ -29,7 +29,7 @@ final class Failures {
      */
     CudaException of(int status, String call) {
         String suspects = OF_KERNELS.contains(status) ? history.suspects() : remedy(status);
-        return new CudaException(status, "[cuda] %s: %s%s".formatted(call, describe(status), suspects.isEmpty() ? "" : "; " + suspects));
+        return new CudaException(status, "[driver] %s: %s%s".formatted(call, describe(status), suspects.isEmpty() ? "" : "; " + suspects));
     }
 
     /**
@@ -40,7 +40,7 @@ final class Failures {
      * @return the exception
      */
     CudaException ofKernel(int status, String launch) {
-        return new CudaException(status, "[cuda] the kernel %s failed: %s".formatted(launch, describe(status)));
+        return new CudaException(status, "[driver] the kernel %s failed: %s".formatted(launch, describe(status)));
     }
 
     private static String describe(int status) {

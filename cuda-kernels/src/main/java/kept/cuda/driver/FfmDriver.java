@@ -296,7 +296,8 @@ public final class FfmDriver implements Driver {
             // Each value is as wide as a pointer, a size too.
             MemorySegment values = shortly.allocateFrom(ValueLayout.JAVA_LONG, log.text().address(), LOG_BYTES);
             CallMemory call = memory.get();
-            int status = Cuda.cuLibraryLoadData(call.first(), shortly.allocateFrom(ptx), options, values, 2, MemorySegment.NULL, MemorySegment.NULL, 0);
+            int status = Cuda.cuLibraryLoadData(call.first(), shortly.allocateFrom(ptx), options, values, 2, MemorySegment.NULL, MemorySegment.NULL,
+                    0);
             if (status != 0) {
                 CudaException failure = failures.of(status, "cuLibraryLoadData of " + log);
                 arena.close();
@@ -365,8 +366,8 @@ public final class FfmDriver implements Driver {
 
     @Override
     public void launch(long kernel, Grid grid, int sharedBytes, long stream, MemorySegment arguments) {
-        int status = Cuda.cuLaunchKernel(MemorySegment.ofAddress(kernel), grid.x(), grid.y(), grid.z(), grid.threadsX(), grid.threadsY(), 1, sharedBytes,
-                MemorySegment.ofAddress(stream), MemorySegment.NULL, memory.get().launch(arguments));
+        int status = Cuda.cuLaunchKernel(MemorySegment.ofAddress(kernel), grid.x(), grid.y(), grid.z(), grid.threadsX(), grid.threadsY(), 1,
+                sharedBytes, MemorySegment.ofAddress(stream), MemorySegment.NULL, memory.get().launch(arguments));
         Reference.reachabilityFence(arguments);
         if (status != 0) {
             throw failures.of(status, "cuLaunchKernel of " + describe(kernel, grid, sharedBytes));

@@ -85,7 +85,7 @@ class FfmBlasTest {
         fake.on("cublasGemmEx", _ -> 13);
         Matrix a = new Matrix(1 << 20, DataType.BF16, 4096, 0, true);
         assertThatThrownBy(() -> blas.gemm(HANDLE, 3, 4, 5, 1, a, a, 0, a, 1)).isInstanceOf(CudaException.class).hasMessage(
-                "[cuda] cublasGemmEx of m 3, n 4, k 5, batch 1, a %s, b %s, c %s: CUBLAS_STATUS_EXECUTION_FAILED (13), %s"
+                "[cublas] cublasGemmEx of m 3, n 4, k 5, batch 1, a %s, b %s, c %s: CUBLAS_STATUS_EXECUTION_FAILED (13), %s"
                         .formatted(a, a, a, "the function failed to launch on the GPU"));
         fake.hide("cublasGetStatusName"); // Before 11.4.
         assertThatThrownBy(() -> blas.gemm(HANDLE, 3, 4, 5, 1, a, a, 0, a, 1)).hasMessageEndingWith(": status 13 of cuBLAS");

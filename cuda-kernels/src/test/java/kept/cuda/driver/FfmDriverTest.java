@@ -209,16 +209,16 @@ class FfmDriverTest {
         name(2, "CUDA_ERROR_OUT_OF_MEMORY", "out of memory");
         fake.on("cuMemAllocAsync", _ -> 2);
         CudaException failure = catchThrowableOfType(CudaException.class, () -> driver.allocate(123_456, STREAM));
-        assertThat(failure).hasMessage("[cuda] cuMemAllocAsync of 123456 bytes: CUDA_ERROR_OUT_OF_MEMORY (2), out of memory");
+        assertThat(failure).hasMessage("[driver] cuMemAllocAsync of 123456 bytes: CUDA_ERROR_OUT_OF_MEMORY (2), out of memory");
         assertThat(failure.isOutOfMemory()).isTrue();
         name(1, "CUDA_ERROR_INVALID_VALUE", "invalid argument");
         fake.on("cuMemHostAlloc", _ -> 1);
         assertThatThrownBy(() -> driver.allocatePinned(99)).isInstanceOf(CudaException.class)
-                .hasMessage("[cuda] cuMemHostAlloc of 99 bytes: CUDA_ERROR_INVALID_VALUE (1), invalid argument");
+                .hasMessage("[driver] cuMemHostAlloc of 99 bytes: CUDA_ERROR_INVALID_VALUE (1), invalid argument");
         fake.on("cuGetErrorName", _ -> 1);
         fake.on("cuGetErrorString", _ -> 1);
         fake.on("cuStreamCreate", _ -> 12345);
-        assertThatThrownBy(driver::createStream).hasMessage("[cuda] cuStreamCreate: a status that the driver does not name (12345)");
+        assertThatThrownBy(driver::createStream).hasMessage("[driver] cuStreamCreate: a status that the driver does not name (12345)");
     }
 
     /** All functions that can fail, each once: no status is overlooked. */
@@ -261,7 +261,7 @@ class FfmDriverTest {
             pointer(call.at(3).get(ValueLayout.JAVA_LONG, 0)).setString(0, "ptxas fatal: line 7, unknown opcode 'fmma'\n");
             return 218;
         });
-        assertThatThrownBy(() -> driver.loadLibrary("norms", "fmma")).hasMessage("[cuda] cuLibraryLoadData of norms "
+        assertThatThrownBy(() -> driver.loadLibrary("norms", "fmma")).hasMessage("[driver] cuLibraryLoadData of norms "
                 + "(ptxas fatal: line 7, unknown opcode 'fmma'): CUDA_ERROR_INVALID_PTX (218), a PTX JIT compilation failed");
         name(222, "CUDA_ERROR_UNSUPPORTED_PTX_VERSION", "unsupported toolchain");
         fake.on("cuLibraryLoadData", _ -> 222);
@@ -277,7 +277,7 @@ class FfmDriverTest {
         driver.synchronize(STREAM);
         driver.launch(second, Grid.of(1, 32), 0, STREAM, MemorySegment.NULL);
         fake.on("cuStreamSynchronize", _ -> 700);
-        assertThatThrownBy(() -> driver.synchronize(STREAM)).hasMessage("[cuda] cuStreamSynchronize: CUDA_ERROR_ILLEGAL_ADDRESS (700), "
+        assertThatThrownBy(() -> driver.synchronize(STREAM)).hasMessage("[driver] cuStreamSynchronize: CUDA_ERROR_ILLEGAL_ADDRESS (700), "
                 + "an illegal memory access was encountered; the kernel that failed is softmax");
         driver.launch(first, Grid.of(1, 32), 0, STREAM, MemorySegment.NULL);
         driver.launch(second, Grid.of(1, 32), 0, STREAM, MemorySegment.NULL);
@@ -295,7 +295,7 @@ class FfmDriverTest {
         driver.launch(kernel, Grid.of(1, 32), 0, STREAM, MemorySegment.NULL);
         fake.on("cuStreamSynchronize", call -> call.i64(0) == STREAM ? 716 : 0);
         assertThatThrownBy(() -> driver.launch(kernel, new Grid(3, 2, 1, 128, 1), 64, STREAM, MemorySegment.NULL)).hasMessage(
-                "[cuda] the kernel swiglu (3 x 2 x 1 blocks of 128 x 1 threads, 64 bytes of shared memory) failed: "
+                "[driver] the kernel swiglu (3 x 2 x 1 blocks of 128 x 1 threads, 64 bytes of shared memory) failed: "
                         + "CUDA_ERROR_MISALIGNED_ADDRESS (716), misaligned address");
         assertThatThrownBy(() -> driver.productQueued(STREAM, 5, 6, 7)).hasMessageContaining("of a matrix product of cuBLAS (m 5, n 6, k 7)");
     }
@@ -304,7 +304,7 @@ class FfmDriverTest {
     void aDriverThatDoesNotStartSaysWhyAndWhatHelps() {
         name(100, "CUDA_ERROR_NO_DEVICE", "no CUDA-capable device is detected");
         fake.on("cuInit", _ -> 100);
-        assertThatThrownBy(FfmDriver::open).isInstanceOf(CudaException.class).hasMessage("[cuda] cuInit: CUDA_ERROR_NO_DEVICE (100), "
+        assertThatThrownBy(FfmDriver::open).isInstanceOf(CudaException.class).hasMessage("[driver] cuInit: CUDA_ERROR_NO_DEVICE (100), "
                 + "no CUDA-capable device is detected; is there a GPU, and does CUDA_VISIBLE_DEVICES name it?");
         name(803, "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH", "system has unsupported display driver / cuda driver combination");
         fake.on("cuInit", _ -> 803);

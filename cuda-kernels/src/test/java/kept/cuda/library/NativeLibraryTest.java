@@ -63,7 +63,8 @@ class NativeLibraryTest {
     void cublasIsLookedForInToolkitsFirstThenWhereTheLinkerLooks() {
         String old = file("home/lib/libcublas.so.11");
         String both = file("path/lib64/libcublas.so.12");
-        Map<String, String> environment = Map.of("CUDA_HOME", directory.resolve("home").toString(), "CUDA_PATH", directory.resolve("path").toString());
+        Map<String, String> environment =
+                Map.of("CUDA_HOME", directory.resolve("home").toString(), "CUDA_PATH", directory.resolve("path").toString());
         library.loadCublas(having(old, both, "libcublas.so.13"), 13, null, environment::get);
         assertThat(library.origin()).isEqualTo(old);
         var other = new NativeLibrary();
@@ -104,7 +105,8 @@ class NativeLibraryTest {
         Map<String, String> environment = Map.of("CUDA_HOME", "/opt/cuda");
         assertThatThrownBy(() -> library.loadCublas(having(), 12, null, environment::get)).isInstanceOf(MissingLibraryException.class)
                 .hasMessage("no cuBLAS: looked for libcublas.so.12, libcublas.so.11 in /opt/cuda/lib64 (CUDA_HOME), /opt/cuda/lib (CUDA_HOME), "
-                        + "the linker's path (libcublas.so.12: no such thing); install the CUDA toolkit's cuBLAS, or name its file by -Dkept.cublas=FILE");
+                        + "the linker's path (libcublas.so.12: no such thing); "
+                        + "install the CUDA toolkit's cuBLAS, or name its file by -Dkept.cublas=FILE");
     }
 
     /** The linker says of a library that is there which other it lacks, and that is what helps. */
