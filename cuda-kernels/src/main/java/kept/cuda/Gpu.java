@@ -223,9 +223,20 @@ final class Gpu implements AutoCloseable {
      * @param bytes 0 or more
      */
     void clear(long address, long bytes) {
+        set(address, (byte) 0, bytes);
+    }
+
+    /**
+     * Queues the setting of bytes to one value.
+     *
+     * @param address the first
+     * @param value the value
+     * @param bytes how many, 0 or more
+     */
+    void set(long address, byte value, long bytes) {
         bind();
         if (bytes > 0) {
-            driver.set(address, (byte) 0, bytes, stream);
+            driver.set(address, value, bytes, stream);
         }
     }
 

@@ -1,0 +1,11 @@
+package kept.cuda;
+
+import kept.backend.RowKernelContract;
+import kept.tensor.Device;
+
+class VirtualRowKernelContractTest extends RowKernelContract {
+    @Override
+    protected Device device() {
+        return VirtualCudaProvider.testDevice();
+    }
+}
