@@ -67,7 +67,7 @@ public abstract class MatmulContract extends KernelContract {
         int k = (int) a.size(-1);
         double[] actual = HostTensor.values(out);
         boolean mixed = a.dtype() != b.dtype() && a.dtype() != DType.F16 && b.dtype() != DType.F16;
-        double ofTerms = (k + 2) * 0x1p-24 + (mixed && roundsF32BesideBf16() ? 0x1p-9 : 0);
+        double ofTerms = (k + 2) * 0x1p-24 + (mixed && roundsF32BesideBf16() ? 0x1p-8 : 0);
         for (int i = 0; i < actual.length; i++) {
             int product = i / (m * n);
             int row = i / n % m;
