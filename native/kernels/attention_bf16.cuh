@@ -184,6 +184,10 @@ struct Backward {
     const float *log_sum_exp, *delta; // [batch, heads, queries]
 };
 
+__device__ __forceinline__ float dot_of_two(unsigned a, unsigned b) {
+    return __uint_as_float(a << 16) * __uint_as_float(b << 16) + __uint_as_float(a & 0xffff0000u) * __uint_as_float(b & 0xffff0000u);
+}
+
 // delta[batch, head, t] = gradient . out, and the gradient as bf16. A warp for each token and head, a lane for four elements.
 template <int D>
 __device__ __forceinline__ void gradient_dot_out(const float* gradient, const __nv_bfloat16* out, __nv_bfloat16* rounded, float* delta, long long rows,
@@ -195,9 +199,10 @@ __device__ __forceinline__ void gradient_dot_out(const float* gradient, const __
     if (d < D) {
         const float4 g = *reinterpret_cast<const float4*>(gradient + row * D + d);
         const uint2 o = *reinterpret_cast<const uint2*>(out + row * D + d);
-        sum = g.x * __uint_as_float(o.x << 16) + g.y * __uint_as_float(o.x & 0xffff0000u)
-                + (g.z * __uint_as_float(o.y << 16) + g.w * __uint_as_float(o.y & 0xffff0000u));
-        *reinterpret_cast<uint2*>(rounded + row * D + d) = make_uint2(pack(g.x, g.y), pack(g.z, g.w));
+        // Of the rounded gradient, as dp will be: so what the two have in common cancels in dp - delta.
+        const unsigned low = pack(g.x, g.y), high = pack(g.z, g.w);
+        sum = dot_of_two(low, o.x) + dot_of_two(high, o.y);
+        *reinterpret_cast<uint2*>(rounded + row * D + d) = make_uint2(low, high);
     }
     sum = warp_sum(sum);
     const long long token = row / heads, head = row - token * heads, batch = token / queries;

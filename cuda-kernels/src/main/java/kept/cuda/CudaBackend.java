@@ -58,6 +58,11 @@ final class CudaBackend implements Backend, AutoCloseable {
         optimizer = new OptimizerKernels(gpu);
     }
 
+    /** The device. */
+    Gpu gpu() {
+        return gpu;
+    }
+
     @Override
     public String name() {
         return "cuda";

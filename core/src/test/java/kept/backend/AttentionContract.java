@@ -1,0 +1,190 @@
+package kept.backend;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import kept.tensor.DType;
+import kept.tensor.Shape;
+import kept.tensor.Tensor;
+import org.junit.jupiter.api.Test;
+
+/** The contract of attention, against {@link AttentionReference}. */
+public abstract class AttentionContract extends KernelContract {
+    /** Sequences as long as blocks are and not quite, more keys than queries, heads that share keys, wide and odd heads. */
+    private static final List<AttentionReference.Sizes> CASES = List.of(
+            new AttentionReference.Sizes(1, 1, 1, 1, 1, 64),
+            new AttentionReference.Sizes(2, 13, 13, 4, 2, 64),
+            new AttentionReference.Sizes(1, 64, 64, 1, 1, 128),
+            new AttentionReference.Sizes(1, 65, 65, 2, 1, 96),
+            new AttentionReference.Sizes(1, 127, 127, 1, 1, 80),
+            new AttentionReference.Sizes(1, 130, 130, 2, 1, 64),
+            new AttentionReference.Sizes(1, 1, 70, 2, 1, 128),
+            new AttentionReference.Sizes(2, 13, 130, 2, 2, 64),
+            new AttentionReference.Sizes(1, 70, 193, 1, 1, 128),
+            new AttentionReference.Sizes(2, 33, 40, 4, 2, 32),
+            new AttentionReference.Sizes(1, 13, 17, 3, 1, 7),
+            new AttentionReference.Sizes(1, 37, 37, 1, 1, 129));
+
+    /** For subclasses. */
+    protected AttentionContract() {}
+
+    /** The operands and results of one case. */
+    private final class Run {
+        private final DType dtype;
+        private final AttentionReference.Sizes sizes;
+        private float scale;
+        private final Tensor q;
+        private final Tensor k;
+        private final Tensor v;
+        private final Tensor gradient;
+        private final Tensor out;
+        private final Tensor logSumExp;
+        private final Tensor dq;
+        private final Tensor dk;
+        private final Tensor dv;
+
+        Run(DType dtype, AttentionReference.Sizes sizes) {
+            this(dtype, sizes, normal(dtype, 1, 1, sizes.ofQueries()), normal(dtype, 2, 1, sizes.ofKeys()), normal(dtype, 3, 1, sizes.ofKeys()));
+        }
+
+        Run(DType dtype, AttentionReference.Sizes sizes, Tensor q, Tensor k, Tensor v) {
+            this.dtype = dtype;
+            this.sizes = sizes;
+            this.q = q;
+            this.k = k;
+            this.v = v;
+            scale = (float) (1.5 / Math.sqrt(sizes.width()));
+            gradient = normal(DType.F32, 4, 1, sizes.ofQueries());
+            out = out(dtype, sizes.ofQueries());
+            logSumExp = out(DType.F32, sizes.batch(), sizes.heads(), sizes.queries());
+            dq = out(DType.F32, sizes.ofQueries());
+            dk = out(DType.F32, sizes.ofKeys());
+            dv = out(DType.F32, sizes.ofKeys());
+        }
+
+        Run compute() {
+            backend().attention(q, k, v, scale, out, logSumExp);
+            backend().attentionGradient(gradient, q, k, v, scale, out, logSumExp, dq, dk, dv);
+            return this;
+        }
+
+        /** The largest error at most twice that of the plain computation, or what is lost where terms of the size that there are cancel each other. */
+        void assertAsGoodAsPlain() {
+            var operands = new AttentionReference.Operands(values(q), values(k), values(v), values(gradient), scale);
+            AttentionReference exact = AttentionReference.exact(sizes, operands);
+            AttentionReference plain = AttentionReference.plain(dtype, sizes, operands);
+            double score = Math.abs(scale) * sizes.width() * largest(operands.q()) * largest(operands.k());
+            double slope = sizes.width() * largest(operands.gradient()) * largest(operands.v());
+            assertAsGoodAsPlain("out", out, exact.out, plain.out, 4 * largest(operands.v()));
+            assertAsGoodAsPlain("log-sum-exp", logSumExp, exact.logSumExp, plain.logSumExp, score);
+            assertAsGoodAsPlain("dq", dq, exact.dq, plain.dq, Math.abs(scale) * slope * largest(operands.k()));
+            assertAsGoodAsPlain("dk", dk, exact.dk, plain.dk, Math.abs(scale) * slope * largest(operands.q()));
+            assertAsGoodAsPlain("dv", dv, exact.dv, plain.dv, 4 * largest(operands.gradient()) * (1 + largest(exact.logSumExp)));
+        }
+
+        private void assertAsGoodAsPlain(String what, Tensor actual, double[] exact, double[] plain, double terms) {
+            double allowed = 2 * error(plain, exact) + 3e-8 * terms;
+            assertThat(error(values(actual), exact)).as("%s, %s %s", what, dtype, sizes).isLessThanOrEqualTo(allowed);
+        }
+    }
+
+    private static double largest(double[] values) {
+        return error(values, new double[values.length]);
+    }
+
+    /** The largest difference; infinite where a value is not a number. */
+    private static double error(double[] actual, double[] exact) {
+        double error = 0;
+        for (int i = 0; i < exact.length; i++) {
+            double difference = Math.abs(actual[i] - exact[i]);
+            error = Double.isNaN(difference) ? Double.POSITIVE_INFINITY : Math.max(error, difference);
+        }
+        return error;
+    }
+
+    @Test
+    void attentionAndItsGradientAreAsGoodAsThePlainComputationInF32() {
+        CASES.forEach(sizes -> new Run(DType.F32, sizes).compute().assertAsGoodAsPlain());
+    }
+
+    @Test
+    void attentionAndItsGradientAreAsGoodAsThePlainComputationInBf16() {
+        CASES.forEach(sizes -> new Run(DType.BF16, sizes).compute().assertAsGoodAsPlain());
+    }
+
+    @Test
+    void attentionAndItsGradientAreAsGoodAsThePlainComputationInF16() {
+        CASES.stream().filter(sizes -> sizes.queries() < 64).forEach(sizes -> new Run(DType.F16, sizes).compute().assertAsGoodAsPlain());
+    }
+
+    @Test
+    void stridesMakeNoDifference() {
+        AttentionReference.Sizes sizes = new AttentionReference.Sizes(2, 20, 30, 4, 2, 64);
+        for (DType dtype : FLOATING) {
+            Run dense = new Run(dtype, sizes).compute();
+            // [batch, heads, tokens, D] in memory, and a slice of a wider tensor
+            Tensor q = Tensor.empty(dtype, Shape.of(2, 4, 20, 64)).transpose(1, 2).assign(dense.q);
+            Tensor kv = Tensor.full(0, dtype, Shape.of(2, 30, 6, 64));
+            Tensor k = kv.slice(2, 1, 3).assign(dense.k);
+            Tensor v = kv.slice(2, 4, 6).assign(dense.v);
+            Run strided = new Run(dtype, sizes, q, k, v).compute();
+            assertThat(strided.out.toFloatArray()).isEqualTo(dense.out.toFloatArray());
+            assertThat(strided.logSumExp.toFloatArray()).isEqualTo(dense.logSumExp.toFloatArray());
+            assertThat(strided.dq.toFloatArray()).isEqualTo(dense.dq.toFloatArray());
+            assertThat(strided.dk.toFloatArray()).isEqualTo(dense.dk.toFloatArray());
+            assertThat(strided.dv.toFloatArray()).isEqualTo(dense.dv.toFloatArray());
+
+            // rows that begin at odd elements
+            Tensor odd = Tensor.full(0, dtype, Shape.of(2, 30, 2, 67)).slice(3, 1, 65);
+            new Run(dtype, sizes, dense.q, odd.assign(dense.k), dense.v).compute().assertAsGoodAsPlain();
+        }
+    }
+
+    @Test
+    void laterTokensDoNotReachEarlierQueries() {
+        for (DType dtype : new DType[] {DType.F32, DType.BF16}) {
+            AttentionReference.Sizes sizes = new AttentionReference.Sizes(1, 80, 90, 1, 1, 64);
+            Run run = new Run(dtype, sizes).compute();
+            float[] before = run.out.toFloatArray();
+            run.k.slice(1, 89, 90).assign(Tensor.full(100, dtype, Shape.of(1, 1, 1, 64)));
+            run.v.slice(1, 89, 90).assign(Tensor.full(1e30, dtype, Shape.of(1, 1, 1, 64)));
+            run.compute();
+            float[] after = run.out.toFloatArray();
+            for (int i = 0; i < 79 * 64; i++) {
+                assertThat(after[i]).as("element %d", i).isEqualTo(before[i]);
+            }
+            assertThat(Math.abs(after[79 * 64])).isLessThan(Float.POSITIVE_INFINITY).isNotEqualTo(Math.abs(before[79 * 64]));
+        }
+    }
+
+    @Test
+    void aQueryHasTheSameBitsAloneAndAmongOthers() {
+        for (DType dtype : new DType[] {DType.F32, DType.BF16}) {
+            Run whole = new Run(dtype, new AttentionReference.Sizes(1, 70, 100, 2, 1, 64)).compute();
+            Run last = new Run(dtype, new AttentionReference.Sizes(1, 3, 100, 2, 1, 64), whole.q.slice(1, 67, 70), whole.k, whole.v).compute();
+            assertThat(last.out.toFloatArray()).isEqualTo(whole.out.slice(1, 67, 70).toFloatArray());
+        }
+    }
+
+    @Test
+    void largeScoresNeitherOverflowNorVanish() {
+        for (DType dtype : new DType[] {DType.F32, DType.BF16}) {
+            AttentionReference.Sizes sizes = new AttentionReference.Sizes(1, 40, 40, 1, 1, 64);
+            Run run = new Run(dtype, sizes, normal(dtype, 5, 40, sizes.ofQueries()), normal(dtype, 6, 40, sizes.ofKeys()),
+                    normal(dtype, 7, 1, sizes.ofKeys()));
+            run.compute().assertAsGoodAsPlain();
+        }
+    }
+
+    @Test
+    void aScaleOfAnySignIsTaken() {
+        AttentionReference.Sizes sizes = new AttentionReference.Sizes(1, 13, 20, 1, 1, 64);
+        for (DType dtype : new DType[] {DType.F32, DType.BF16}) {
+            for (double scale : new double[] {0, -0.3}) {
+                Run run = new Run(dtype, sizes);
+                run.scale = (float) scale;
+                run.compute().assertAsGoodAsPlain();
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+package kept.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.SplittableRandom;
+import kept.tensor.DType;
+import kept.tensor.Scope;
+import kept.tensor.Shape;
+import kept.tensor.Tensor;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+class TensorCoreAttentionTest {
+    /** What a block may have on devices of compute capability 8.6 and 8.9, and on those of 9.0. */
+    private static final int SMALL = 99 << 10;
+    private static final int LARGE = 227 << 10;
+    private static final double SCALE = 0.125;
+
+    private Scope scope;
+    private Gpu gpu;
+
+    @BeforeEach
+    void open() {
+        scope = Scope.open(VirtualCudaProvider.testDevice());
+        gpu = ((CudaBackend) VirtualCudaProvider.testDevice().backend()).gpu();
+    }
+
+    @AfterEach
+    void close() {
+        scope.close();
+    }
+
+    private static Tensor random(DType dtype, long seed, long... dimensions) {
+        SplittableRandom random = new SplittableRandom(seed);
+        float[] values = new float[Math.toIntExact(Shape.of(dimensions).elementCount())];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) random.nextGaussian();
+        }
+        return Tensor.empty(dtype, Shape.of(dimensions)).assign(Tensor.of(values, dimensions));
+    }
+
+    @Test
+    void gradientsHaveTheSameBitsWithLittleSharedMemoryAndWithMuch() {
+        for (long width : new long[] {64, 80, 96, 128}) {
+            Tensor q = random(DType.BF16, 1, 1, 150, 2, width);
+            Tensor k = random(DType.BF16, 2, 1, 160, 1, width);
+            Tensor v = random(DType.BF16, 3, 1, 160, 1, width);
+            Tensor gradient = random(DType.F32, 4, 1, 150, 2, width);
+            Tensor out = Tensor.empty(DType.BF16, q.shape());
+            Tensor logSumExp = Tensor.empty(DType.F32, Shape.of(1, 2, 150));
+            float[][][] gradients = new float[2][][];
+            for (int i = 0; i < 2; i++) {
+                TensorCoreAttention attention = new TensorCoreAttention(gpu, i == 0 ? SMALL : LARGE);
+                assertThat(attention.fits(q, k, v, SCALE, out)).isTrue();
+                attention.forward(q, k, v, SCALE, out, logSumExp);
+                Tensor dq = Tensor.full(-777, DType.F32, q.shape());
+                Tensor dk = Tensor.full(-777, DType.F32, k.shape());
+                Tensor dv = Tensor.full(-777, DType.F32, k.shape());
+                attention.gradient(gradient, q, k, v, SCALE, out, logSumExp, dq, dk, dv);
+                gradients[i] = new float[][] {dq.toFloatArray(), dk.toFloatArray(), dv.toFloatArray()};
+            }
+            assertThat(gradients[0]).as("width %d", width).isDeepEqualTo(gradients[1]);
+        }
+    }
+
+    @Test
+    void tensorCoresAreUsedForBf16WithUsualHeadsAtWholeAccesses() {
+        TensorCoreAttention attention = new TensorCoreAttention(gpu, SMALL);
+        for (long width : new long[] {64, 80, 96, 128}) {
+            Tensor x = Tensor.empty(DType.BF16, Shape.of(2, 3, 2, width));
+            assertThat(attention.fits(x, x, x, SCALE, x)).as("width %d", width).isTrue();
+            assertThat(attention.fits(x.transpose(1, 2), x, x, SCALE, x)).as("transposed, width %d", width).isTrue();
+        }
+        Tensor x = Tensor.empty(DType.BF16, Shape.of(2, 3, 2, 64));
+        assertThat(attention.fits(x, x, x, -SCALE)).isFalse();
+        for (Tensor other : new Tensor[] {Tensor.empty(DType.BF16, Shape.of(2, 3, 2, 72)), Tensor.empty(DType.BF16, Shape.of(2, 3, 2, 256)),
+            Tensor.empty(DType.F16, Shape.of(2, 3, 2, 64)), Tensor.empty(DType.F32, Shape.of(2, 3, 2, 64))}) {
+            assertThat(attention.fits(other, other, other, SCALE)).as("%s %s", other.dtype(), other.shape()).isFalse();
+        }
+        Tensor oddStride = Tensor.empty(DType.BF16, Shape.of(2, 3, 2, 65)).slice(3, 0, 64);
+        Tensor oddAddress = Tensor.empty(DType.BF16, Shape.of(2, 3, 2, 72)).slice(3, 1, 65);
+        assertThat(attention.fits(x, oddStride, x, SCALE)).isFalse();
+        assertThat(attention.fits(x, x, oddAddress, SCALE)).isFalse();
+        assertThat(attention.fits(x, x, x, SCALE, oddAddress)).isFalse();
+    }
+}
