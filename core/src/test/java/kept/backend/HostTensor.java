@@ -110,7 +110,7 @@ final class HostTensor {
     private static double[] memory(Tensor tensor) {
         DType dtype = tensor.dtype();
         // To the last element: a device may hold that what lies behind was never written.
-        long span = tensor.elementCount() == 0 ? 0 : 1 + position(tensor, tensor.elementCount() - 1);
+        long span = tensor.elementCount() == 0 ? tensor.offset() : 1 + position(tensor, tensor.elementCount() - 1);
         MemorySegment data = MemorySegment.ofArray(new byte[Math.toIntExact(span * dtype.bytes())]);
         tensor.backend().download(tensor.buffer(), 0, data);
         double[] memory = new double[(int) data.byteSize() / dtype.bytes()];
