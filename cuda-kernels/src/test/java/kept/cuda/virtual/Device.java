@@ -1,10 +1,13 @@
 package kept.cuda.virtual;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import kept.cuda.driver.Grid;
 
 /** For the tests of this package: a virtual GPU with a context, a stream and short ways to copy and to launch. */
@@ -116,6 +119,19 @@ final class Device {
             MemorySegment memory = arena.allocate(Math.max(bytes.position(), 1), 16);
             MemorySegment.copy(bytes.array(), 0, memory, ValueLayout.JAVA_BYTE, 0, bytes.position());
             driver.launch(kernel, grid, sharedBytes, stream, memory.asSlice(0, bytes.position()));
+        }
+    }
+
+    /** A kernel of a PTX among the test resources. */
+    long kernel(String name, String entry) {
+        return kernel(name, resource(name + ".ptx"), entry);
+    }
+
+    static String resource(String name) {
+        try (var in = Device.class.getResourceAsStream(name)) {
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 

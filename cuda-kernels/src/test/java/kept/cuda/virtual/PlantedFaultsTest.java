@@ -1,0 +1,246 @@
+package kept.cuda.virtual;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.function.Consumer;
+import java.util.stream.IntStream;
+import kept.cuda.driver.CudaException;
+import kept.cuda.driver.Grid;
+import org.junit.jupiter.api.Test;
+
+/** Each kernel does one thing wrong if its last argument says so: then it is caught, and else it passes. */
+class PlantedFaultsTest {
+    private static float[] ramp(int count) {
+        float[] values = new float[count];
+        for (int i = 0; i < count; i++) {
+            values[i] = i + 1;
+        }
+        return values;
+    }
+
+    /** Runs a kernel right, then wrong, each on a device of its own. */
+    private static void caught(Consumer<Integer> run, String... words) {
+        assertThatCode(() -> run.accept(0)).doesNotThrowAnyException();
+        assertThatThrownBy(() -> run.accept(1)).isInstanceOf(KernelFault.class).message().contains(words);
+    }
+
+    @Test
+    void aStorePastTheEnd() {
+        caught(faulty -> {
+            var device = new Device();
+            long out = device.empty(4 * 100);
+            device.launch(device.kernel("faults", "store_past_end"), Grid.of(2, 64), 0, out, 100, faulty);
+            assertThat(device.floats(out, 100)).endsWith(98, 99);
+        }, "kernel store_past_end, faults.ptx:", "st.global.f32", "block (1,0,0), thread (36,0,0)",
+                "writes 4 bytes at 0x", "0 bytes past the end of allocation 1 of 400 bytes");
+    }
+
+    @Test
+    void aLoadPastTheEnd() {
+        caught(faulty -> {
+            var device = new Device();
+            device.launch(device.kernel("faults", "load_past_end"), Grid.of(1, 32), 0, device.upload(ramp(20)), device.empty(80), 20, faulty);
+        }, "load_past_end", "thread (19,0,0)", "reads 4 bytes at 0x", "0 bytes past the end of allocation");
+    }
+
+    @Test
+    void aNullPointer() {
+        var device = new Device();
+        assertThatThrownBy(() -> device.launch(device.kernel("faults", "unwritten_global"), Grid.of(1, 1), 0, 0L, device.empty(4)))
+                .isInstanceOf(KernelFault.class).message().contains("reads 4 bytes at 0x0, in no allocation");
+    }
+
+    @Test
+    void memoryThatWasFreed() {
+        var device = new Device();
+        long in = device.upload(ramp(32));
+        long out = device.empty(128);
+        long kernel = device.kernel("faults", "unwritten_global");
+        device.launch(kernel, Grid.of(1, 32), 0, in, out);
+        device.driver.free(in, device.stream);
+        assertThatThrownBy(() -> device.launch(kernel, Grid.of(1, 32), 0, in, out))
+                .isInstanceOf(KernelFault.class).message().contains("unwritten_global", "byte 0 of allocation 1 of 128 bytes", "which was freed");
+    }
+
+    @Test
+    void anAddressThatIsNotAligned() {
+        caught(faulty -> {
+            var device = new Device();
+            device.launch(device.kernel("faults", "misaligned"), Grid.of(1, 32), 0, device.upload(ramp(16)), device.empty(128), faulty);
+        }, "ld.global", "reads 16 bytes at 0x", "which is no multiple of 16 (byte 4 of allocation");
+    }
+
+    @Test
+    void aMissingBarrier() {
+        caught(faulty -> {
+            var device = new Device();
+            long out = device.empty(256);
+            device.launch(device.kernel("faults", "missing_barrier"), Grid.of(1, 64), 0, device.upload(ramp(64)), out, faulty);
+            assertThat(device.floats(out, 64)).startsWith(64, 63);
+        }, "missing_barrier", "ld.shared.f32", "shared memory at offset");
+        caught(faulty -> {
+            var device = new Device();
+            device.launch(device.kernel("faults", "missing_second_barrier"), Grid.of(1, 64), 0, device.upload(ramp(64)), device.empty(256), faulty);
+        }, "missing_second_barrier", "thread (32,0,0)", "that thread (31,0,0) has written, with no barrier between: a race");
+    }
+
+    @Test
+    void lanesOfAWarpWithoutABarrier() {
+        caught(faulty -> {
+            var device = new Device();
+            device.launch(device.kernel("faults", "missing_warp_barrier"), Grid.of(1, 32), 0, device.upload(ramp(32)), device.empty(128), faulty);
+        }, "reads shared memory at offset 124 that thread (31,0,0) has written, with no barrier between: a race");
+    }
+
+    @Test
+    void aWriteOverWhatOthersStillRead() {
+        caught(faulty -> {
+            var device = new Device();
+            long out = device.empty(128);
+            device.launch(device.kernel("faults", "overwritten_too_early"), Grid.of(1, 32), 0, device.upload(ramp(32)), out, faulty);
+            assertThat(device.floats(out, 32)).startsWith(4, 2, 8, 6);
+        }, "writes shared memory at offset 0 that thread (1,0,0) has read, with no barrier between: a race");
+    }
+
+    @Test
+    void aMissingWait() {
+        caught(faulty -> {
+            var device = new Device();
+            long out = device.empty(512);
+            device.launch(device.kernel("faults", "missing_wait"), Grid.of(1, 32), 0, device.upload(ramp(128)), out, faulty);
+            assertThat(device.floats(out, 128)).startsWith(125, 126, 127, 128, 121);
+        }, "missing_wait", "uses shared memory at offset 496 that a cp.async of thread (31,0,0) is still to fill", "no cp.async.wait_group came");
+        caught(faulty -> {
+            var device = new Device();
+            device.launch(device.kernel("faults", "wait_too_weak"), Grid.of(1, 32), 0, device.upload(ramp(256)), device.empty(512), faulty);
+        }, "wait_too_weak", "that a cp.async of thread (31,0,0) is still to fill");
+        caught(faulty -> {
+            var device = new Device();
+            device.launch(device.kernel("faults", "wait_without_barrier"), Grid.of(1, 64), 0, device.upload(ramp(256)), device.empty(1024), faulty);
+        }, "wait_without_barrier", "shared memory at offset 1,008");
+    }
+
+    @Test
+    void aWrongShuffleMask() {
+        caught(faulty -> {
+            var device = new Device();
+            long out = device.empty(64);
+            device.launch(device.kernel("faults", "wrong_mask"), Grid.of(1, 32), 0, out, faulty);
+            assertThat(device.floats(out, 16)).startsWith(8, 10);
+        }, "wrong_mask", "shfl.sync.bfly.b32", "0xffffffff in its mask, of which 0xffff0000 are no threads or have ended");
+        caught(faulty -> {
+            var device = new Device();
+            device.launch(device.kernel("faults", "lane_outside_mask"), Grid.of(1, 32), 0, device.empty(128), faulty);
+        }, "lane_outside_mask", "takes a value from lane 16, which is not in the mask 0x0000ffff");
+    }
+
+    @Test
+    void memoryThatNobodyHasWritten() {
+        caught(faulty -> {
+            var device = new Device();
+            device.launch(device.kernel("faults", "unwritten_shared"), Grid.of(1, 64), 0, device.empty(256), faulty);
+        }, "unwritten_shared", "thread (58,0,0)", "reads shared memory at offset 20 that nobody has written");
+        caught(faulty -> {
+            var device = new Device();
+            long in = faulty == 0 ? device.upload(ramp(32)) : device.empty(128);
+            device.launch(device.kernel("faults", "unwritten_global"), Grid.of(1, 32), 0, in, device.empty(128));
+        }, "unwritten_global", "reads 4 bytes at 0x", "of which byte 0 of allocation 1 of 128 bytes", "was never written");
+    }
+
+    @Test
+    void anOutputThatWasNotWrittenWhole() {
+        var device = new Device();
+        long out = device.empty(4 * 100);
+        device.launch(device.kernel("faults", "store_past_end"), Grid.of(2, 48), 0, out, 100, 0);
+        assertThatThrownBy(() -> device.floats(out, 100)).isInstanceOf(KernelFault.class).message().contains("byte 384 of allocation 1 of 400 bytes");
+        assertThat(device.floats(out, 96)).endsWith(95);
+    }
+
+    @Test
+    void aBarrierThatSomeThreadsSkip() {
+        caught(faulty -> {
+            var device = new Device();
+            device.launch(device.kernel("faults", "divergent_barrier"), Grid.of(1, 64), 0, device.empty(256), faulty);
+        }, "divergent_barrier", "ends while other threads of its warp wait for it at a barrier");
+        caught(faulty -> {
+            var device = new Device();
+            device.launch(device.kernel("faults", "two_barriers"), Grid.of(1, 64), 0, device.empty(256), faulty);
+        }, "two_barriers", "lanes that should meet never do", "0x55555555", "0xaaaaaaaa");
+        caught(faulty -> {
+            var device = new Device();
+            device.launch(device.kernel("faults", "crossed_barriers"), Grid.of(1, 64), 0, device.empty(256), faulty);
+        }, "crossed_barriers", "wait at barriers that others never reach", "warp 0 at barrier 0", "warp 1 at barrier 1");
+    }
+
+    @Test
+    void twoThreadsThatWriteOneElement() {
+        caught(faulty -> {
+            var device = new Device();
+            device.launch(device.kernel("faults", "two_writers"), Grid.of(1, 64), 0, device.empty(256), faulty);
+        }, "two_writers", "thread (1,0,0)", "writes shared memory at offset 0 that thread (0,0,0) has written, with no barrier between: a race");
+    }
+
+    @Test
+    void sharedMemoryPastItsEnd() {
+        caught(faulty -> {
+            var device = new Device();
+            device.launch(device.kernel("faults", "past_dynamic_shared"), Grid.of(1, 64), 256, device.empty(256), faulty);
+        }, "past_dynamic_shared", "thread (63,0,0)", "writes 4 bytes of shared memory at offset 256; the block has 256");
+    }
+
+    @Test
+    void blocksThatTouchOneElementWhereTheyAreWatched() {
+        caught(faulty -> {
+            var device = new Device(VirtualGpu.open().watchingBlocks());
+            device.launch(device.kernel("faults", "two_blocks"), Grid.of(2, 32), 0, device.empty(256), faulty);
+        }, "two_blocks", "block (1,0,0)", "which block number 0 wrote in the same launch: a race");
+        caught(faulty -> {
+            var device = new Device(VirtualGpu.open().watchingBlocks());
+            device.launch(device.kernel("faults", "reads_other_block"), Grid.of(2, 32), 0, device.upload(ramp(64)), faulty);
+        }, "reads_other_block", "block (1,0,0)", "which block number 0 wrote in the same launch: a race");
+    }
+
+    @Test
+    void aLoopThatWaitsForWhatNeverComes() {
+        caught(faulty -> {
+            var device = new Device(VirtualGpu.open().atMostInstructions(5_000_000));
+            device.launch(device.kernel("faults", "endless"), Grid.of(1, 32), 0, device.upload(0), faulty);
+        }, "endless", "does it wait for what never comes?");
+    }
+
+    @Test
+    void anAssertion() {
+        caught(faulty -> {
+            var device = new Device();
+            device.launch(device.kernel("faults", "assertion"), Grid.of(1, 32), 0, device.empty(128), faulty);
+        }, "kernel assertion", "thread (3,0,0): fails an assertion");
+    }
+
+    @Test
+    void ofSeveralFaultyBlocksTheFirstIsReportedWhateverTheThreads() {
+        var messages = IntStream.rangeClosed(1, 4).mapToObj(threads -> {
+            var device = new Device(VirtualGpu.open().threads(threads));
+            long out = device.empty(4 * 100);
+            try {
+                device.launch(device.kernel("faults", "store_past_end"), Grid.of(16, 64), 0, out, 500, 0);
+                return "none";
+            } catch (KernelFault e) {
+                return e.getMessage();
+            }
+        }).distinct().toList();
+        assertThat(messages).hasSize(1).first().asString().contains("block (1,0,0), thread (36,0,0)");
+    }
+
+    @Test
+    void aFaultShowsAtALaterCallWhereThatIsAsked() {
+        var device = new Device(VirtualGpu.open().faultingLater());
+        long out = device.empty(4 * 100);
+        device.launch(device.kernel("faults", "store_past_end"), Grid.of(2, 64), 0, out, 100, 1);
+        for (int i = 0; i < 2; i++) {
+            assertThatThrownBy(() -> device.driver.synchronize(device.stream)).isInstanceOf(CudaException.class)
+                    .message().contains("cuStreamSynchronize", "CUDA_ERROR_LAUNCH_FAILED (719)", "kernel store_past_end", "past the end");
+        }
+    }
+}

@@ -1,0 +1,198 @@
+// Kernels that do what a kernel must not, if the last argument says so, and the right thing if not.
+// Compiled here by: nvcc -arch=compute_80 -ptx faults.cu, then .version lowered to 7.0.
+#include <assert.h>
+#include <stdint.h>
+
+extern "C" __global__ void store_past_end(float* out, int n, int faulty) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (faulty ? i <= n : i < n) {
+        out[i] = i;
+    }
+}
+
+extern "C" __global__ void load_past_end(const float* in, float* out, int n, int faulty) {
+    int i = threadIdx.x;
+    if (i < n) {
+        out[i] = in[i] + in[faulty || i + 1 < n ? i + 1 : i];
+    }
+}
+
+extern "C" __global__ void misaligned(const float* in, float* out, int faulty) {
+    float4 v = *reinterpret_cast<const float4*>(in + (faulty ? 1 : 4));
+    out[threadIdx.x] = v.x + v.y + v.z + v.w;
+}
+
+extern "C" __global__ void missing_barrier(const float* in, float* out, int faulty) {
+    __shared__ float tile[64];
+    tile[threadIdx.x] = in[threadIdx.x];
+    if (!faulty) {
+        __syncthreads();
+    }
+    out[threadIdx.x] = tile[63 - threadIdx.x];
+}
+
+// Of a loop: the tile is filled again while others may still read it.
+extern "C" __global__ void missing_second_barrier(const float* in, float* out, int faulty) {
+    __shared__ float tile[64];
+    float sum = 0;
+    for (int round = 0; round < 2; round++) {
+        tile[threadIdx.x] = in[threadIdx.x] + round;
+        __syncthreads();
+        sum += tile[63 - threadIdx.x];
+        if (!faulty) {
+            __syncthreads();
+        }
+    }
+    out[threadIdx.x] = sum;
+}
+
+// Each thread reads what its neighbour, in the same warp, then overwrites.
+extern "C" __global__ void overwritten_too_early(const float* in, float* out, int faulty) {
+    __shared__ float tile[32];
+    tile[threadIdx.x] = in[threadIdx.x];
+    __syncwarp();
+    float other = tile[threadIdx.x ^ 1];
+    if (!faulty) {
+        __syncwarp();
+    }
+    tile[threadIdx.x] = 2 * other;
+    out[threadIdx.x] = tile[threadIdx.x];
+}
+
+extern "C" __global__ void missing_warp_barrier(const float* in, float* out, int faulty) {
+    __shared__ float tile[32];
+    tile[threadIdx.x] = in[threadIdx.x];
+    if (!faulty) {
+        __syncwarp();
+    }
+    out[threadIdx.x] = tile[31 - threadIdx.x];
+}
+
+extern "C" __global__ void missing_wait(const float4* in, float4* out, int faulty) {
+    __shared__ float4 tile[32];
+    uint32_t to = static_cast<uint32_t>(__cvta_generic_to_shared(&tile[threadIdx.x]));
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 16;" ::"r"(to), "l"(in + threadIdx.x));
+    asm volatile("cp.async.commit_group;");
+    if (!faulty) {
+        asm volatile("cp.async.wait_group 0;");
+    }
+    __syncthreads();
+    out[threadIdx.x] = tile[31 - threadIdx.x];
+}
+
+// One group too many may stay on its way.
+extern "C" __global__ void wait_too_weak(const float4* in, float4* out, int faulty) {
+    __shared__ float4 tile[2][32];
+    for (int stage = 0; stage < 2; stage++) {
+        uint32_t to = static_cast<uint32_t>(__cvta_generic_to_shared(&tile[stage][threadIdx.x]));
+        asm volatile("cp.async.ca.shared.global [%0], [%1], 16;" ::"r"(to), "l"(in + 32 * stage + threadIdx.x));
+        asm volatile("cp.async.commit_group;");
+    }
+    if (faulty) {
+        asm volatile("cp.async.wait_group 1;");
+    } else {
+        asm volatile("cp.async.wait_group 0;");
+    }
+    __syncthreads();
+    out[threadIdx.x] = tile[1][31 - threadIdx.x];
+}
+
+// Its own wait lets a thread see its own copies, not those of others.
+extern "C" __global__ void wait_without_barrier(const float4* in, float4* out, int faulty) {
+    __shared__ float4 tile[64];
+    uint32_t to = static_cast<uint32_t>(__cvta_generic_to_shared(&tile[threadIdx.x]));
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 16;" ::"r"(to), "l"(in + threadIdx.x));
+    asm volatile("cp.async.wait_all;");
+    if (!faulty) {
+        __syncthreads();
+    }
+    out[threadIdx.x] = tile[63 - threadIdx.x];
+}
+
+extern "C" __global__ void wrong_mask(float* out, int faulty) {
+    float value = threadIdx.x;
+    if (threadIdx.x < 16) {
+        value += __shfl_xor_sync(faulty ? 0xffffffffu : 0xffffu, value, 8);
+        out[threadIdx.x] = value;
+    }
+}
+
+extern "C" __global__ void lane_outside_mask(float* out, int faulty) {
+    float value = threadIdx.x;
+    if (threadIdx.x < 16) {
+        value += __shfl_xor_sync(0xffffu, value, faulty ? 16 : 8);
+        out[threadIdx.x] = value;
+    } else {
+        out[threadIdx.x] = 0;
+    }
+}
+
+extern "C" __global__ void unwritten_shared(float* out, int faulty) {
+    __shared__ float tile[64];
+    if (!faulty || threadIdx.x != 5) {
+        tile[threadIdx.x] = threadIdx.x;
+    }
+    __syncthreads();
+    out[threadIdx.x] = tile[63 - threadIdx.x];
+}
+
+extern "C" __global__ void unwritten_global(const float* in, float* out) {
+    out[threadIdx.x] = in[threadIdx.x];
+}
+
+extern "C" __global__ void divergent_barrier(float* out, int faulty) {
+    if (!faulty || threadIdx.x < 48) {
+        __syncthreads();
+    }
+    out[threadIdx.x] = 1;
+}
+
+// Two barriers in the two branches are not one.
+extern "C" __global__ void two_barriers(float* out, int faulty) {
+    if (faulty && threadIdx.x & 1) {
+        out[threadIdx.x] = 1;
+        asm volatile("bar.sync 0;");
+        out[threadIdx.x] = 2;
+    } else {
+        asm volatile("bar.sync 0;");
+        out[threadIdx.x] = 3;
+    }
+}
+
+// Barriers of different numbers, so that each half of the block waits for the other.
+extern "C" __global__ void crossed_barriers(float* out, int faulty) {
+    asm volatile("bar.sync %0;" ::"r"(faulty ? static_cast<int>(threadIdx.x) / 32 : 0));
+    out[threadIdx.x] = 1;
+}
+
+extern "C" __global__ void two_writers(float* out, int faulty) {
+    __shared__ float tile[64];
+    tile[faulty ? threadIdx.x / 2 : threadIdx.x] = threadIdx.x;
+    __syncthreads();
+    out[threadIdx.x] = tile[threadIdx.x / 2];
+}
+
+extern "C" __global__ void past_dynamic_shared(float* out, int faulty) {
+    extern __shared__ float dynamic[];
+    dynamic[threadIdx.x + (faulty ? 1 : 0)] = 1;
+    out[threadIdx.x] = dynamic[threadIdx.x + (faulty ? 1 : 0)];
+}
+
+extern "C" __global__ void two_blocks(float* out, int faulty) {
+    out[(faulty ? 0 : blockIdx.x * blockDim.x) + threadIdx.x] = blockIdx.x;
+}
+
+extern "C" __global__ void reads_other_block(float* data, int faulty) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    data[i] = data[faulty && blockIdx.x > 0 ? i - blockDim.x : i] + 1;
+}
+
+extern "C" __global__ void endless(volatile int* flag, int faulty) {
+    while (faulty && *flag == 0) {
+    }
+}
+
+extern "C" __global__ void assertion(float* out, int faulty) {
+    assert(!faulty || threadIdx.x != 3);
+    out[threadIdx.x] = 1;
+}
