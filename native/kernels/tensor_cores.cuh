@@ -38,14 +38,19 @@ __device__ __forceinline__ void commit_copies() { asm volatile("cp.async.commit_
 // Waits for this thread's own copies; the block's are there after the barrier that must follow.
 __device__ __forceinline__ void wait_for_copies() { asm volatile("cp.async.wait_group 0;" ::: "memory"); }
 
+// Keeps the compiler from computing what follows from a value before the loop, for want of registers to keep it in.
+__device__ __forceinline__ void here(unsigned& value) { asm volatile("" : "+r"(value)); }
+
 // Begins to fill a tile with ROWS rows of a matrix, those from `count` on with zeros.
 template <int D, int ROWS, int THREADS>
 __device__ __forceinline__ void copy_tile(unsigned tile, const __nv_bfloat16* from, long long stride, int count) {
     constexpr int CHUNKS = Tile<D>::CHUNKS, PASS = THREADS / CHUNKS;
     if constexpr (THREADS % CHUNKS == 0 && PASS % 8 == 0 && ROWS % PASS == 0) {
         // A thread's chunks lie in one column, PASS rows apart.
-        int row = threadIdx.x / CHUNKS;
-        const int chunk = threadIdx.x % CHUNKS;
+        unsigned thread = threadIdx.x;
+        here(thread);
+        int row = thread / CHUNKS;
+        const int chunk = thread % CHUNKS;
         const __nv_bfloat16* p = from + row * stride + chunk * 8;
         tile += Tile<D>::offset(row, chunk);
 #pragma unroll
@@ -62,9 +67,6 @@ __device__ __forceinline__ void copy_tile(unsigned tile, const __nv_bfloat16* fr
         }
     }
 }
-
-// Keeps the compiler from computing what follows from an address outside the loop, for want of registers to keep it in.
-__device__ __forceinline__ void here(unsigned& address) { asm volatile("" : "+r"(address)); }
 
 // Where a lane points for a 16 x 16 fragment, at rows and chunks from the tile's beginning.
 // a, and b whose rows are the tile's rows (transposed by the load):
