@@ -16,9 +16,19 @@ final class GenericAttention {
     private final Gpu gpu;
     private final int sharedMemory;
 
-    GenericAttention(Gpu gpu) {
+    /**
+     * Attention on a device.
+     *
+     * @param gpu the device
+     * @param sharedMemory what a block may have of it, in bytes
+     */
+    GenericAttention(Gpu gpu, int sharedMemory) {
         this.gpu = gpu;
-        sharedMemory = gpu.driver().attribute(gpu.ordinal(), DeviceAttribute.SHARED_MEMORY_OPT_IN);
+        this.sharedMemory = sharedMemory;
+    }
+
+    GenericAttention(Gpu gpu) {
+        this(gpu, gpu.driver().attribute(gpu.ordinal(), DeviceAttribute.SHARED_MEMORY_OPT_IN));
     }
 
     void forward(Tensor q, Tensor k, Tensor v, double scale, Tensor out, Tensor logSumExp) {
