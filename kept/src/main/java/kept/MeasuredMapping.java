@@ -187,6 +187,7 @@ final class MeasuredMapping {
         memory.row("weights of half a layer, both models", size(cost.weightBytes()), size(cost.weightBytes()));
         memory.row("activations", size(cost.activationBytes()), size(cost.activationBytes()));
         memory.row("equations of a norm (Java heap)", size(cost.equationBytes()), size(cost.equationBytes()));
+        memory.row("then: the largest tensor of the output", size(cost.outputBytes()), size(cost.outputBytes()));
         memory.row("at most at a time", size(cost.memoryBytes(false)), size(cost.memoryBytes(true)));
         memory.print(program.out());
         MachineMemory machine = MachineMemory.now();

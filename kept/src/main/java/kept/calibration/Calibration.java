@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import java.util.function.LongConsumer;
+import kept.calibration.PhaseTimes.Phase;
 import kept.mapping.CalibratedMapping;
 import kept.mapping.Mapping;
 import kept.model.DecoderConfig;
@@ -87,17 +88,18 @@ public final class Calibration {
         return text.tokens() * (norms.size() + 2L * (norms.size() - 1)) + (Double.isNaN(options.anchor()) ? trials() : 0);
     }
 
-    /** How much of the work for all norms the choice of an anchor adds, about. */
-    static double trialShare(DecoderConfig config, long tokens) {
-        double share = Math.min(1, (double) trialTokens(config) / tokens);
-        return ANCHORS.length * share * trialNorms(config) / CalibratedMapping.norms(config).size();
+    /** How many anchors are tried. */
+    static int anchors() {
+        return ANCHORS.length;
     }
 
-    private static int trialNorms(DecoderConfig config) {
+    /** On how many norms. */
+    static int trialNorms(DecoderConfig config) {
         return Math.min(TRIAL_NORMS, CalibratedMapping.norms(config).size());
     }
 
-    private static long trialTokens(DecoderConfig config) {
+    /** On how many tokens, or as many as there are. */
+    static long trialTokens(DecoderConfig config) {
         return Math.max(TRIAL_TOKENS, CalibrationText.tokensNeeded(config));
     }
 
@@ -122,10 +124,11 @@ public final class Calibration {
             return;
         }
         var regression = new NormRegression(config.hiddenSize());
-        try (var walk = new LayerWalk(mapping, source, measured, text, options, device, progress)) {
+        var times = new PhaseTimes();
+        try (var walk = new LayerWalk(mapping, source, measured, text, options, device, progress, times)) {
             walk.embed();
             if (!measured.contains(CalibratedMapping.ANCHOR)) {
-                chooseAnchor(measured, walk.embeddingSize(), regression, progress, remarks);
+                times.of(Phase.TRIALS, () -> chooseAnchor(measured, walk.embeddingSize(), regression, progress, remarks));
             }
             walk.anchor(anchor(measured));
             for (int step = 0; step <= last; step++) {
@@ -140,6 +143,7 @@ public final class Calibration {
                 }
             }
         }
+        remarks.accept("took: " + times.inWords());
     }
 
     private double anchor(Weights measured) {
@@ -178,7 +182,8 @@ public final class Calibration {
         Weights measured = (name, shape) -> Tensor.of(
                 name.equals(CalibratedMapping.ANCHOR) ? new float[] {(float) anchor} : corrections.get(name), shape.toArray());
         double missed = 0;
-        try (var walk = new LayerWalk(mapping, source, measured, CalibrationText.of(trialSequences()), options, device, progress)) {
+        try (var walk = new LayerWalk(mapping, source, measured, CalibrationText.of(trialSequences()), options, device, progress,
+                new PhaseTimes())) {
             walk.embed();
             walk.anchor((float) anchor);
             int count = trialNorms(config);

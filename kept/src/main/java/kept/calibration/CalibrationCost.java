@@ -12,16 +12,17 @@ import kept.tensor.Tensor;
  *
  * @param streamBytes the streams of all tokens of teacher and student, in memory or spilled
  * @param weightBytes what lies between two norms of both models, and the largest matrix on its way through the mapping
+ * @param outputBytes the largest computed tensor of the output, on its way from the source: in f32, mapped, rounded, and copied for the file
  * @param activationBytes what a part of the tokens makes there
  * @param equationBytes sums and factors of a norm in double precision, and its held-out tokens, on the Java heap
  * @param resultBytes the measured tensors, on disk until the output is written
  * @param singleOperations multiplications and additions in f32, those of kernels
  * @param doubleOperations the same in double precision
  */
-public record CalibrationCost(long streamBytes, long weightBytes, long activationBytes, long equationBytes, long resultBytes, double singleOperations,
-        double doubleOperations) {
-    /** Equations are factored so often for each norm, for the ridges that are tried and the last solution. */
-    private static final int FACTORS = 13;
+public record CalibrationCost(long streamBytes, long weightBytes, long outputBytes, long activationBytes, long equationBytes, long resultBytes,
+        double singleOperations, double doubleOperations) {
+    /** Equations are factored so often for each norm at most, for the ridges that are tried and the last solution. */
+    private static final int FACTORS = 9;
     private static final int CHANNELS = 256;
     private static final long WINDOW = 500_000_000;
 
@@ -42,28 +43,34 @@ public record CalibrationCost(long streamBytes, long weightBytes, long activatio
         long held = Math.min(tokens / CalibrationText.SHARE, CalibrationText.MOST_HELD_OUT);
         long matrix = Math.max(config.intermediateSize(), n) * n;
         long table = config.vocabSize() * n * stored;
-        double trial = anchorChosen ? Calibration.trialShare(config, tokens) : 0;
-        double steps = 1 + trial;
+        long trialTokens = Math.min(tokens, Calibration.trialTokens(config));
+        double trialNorms = anchorChosen ? (double) Calibration.anchors() * Calibration.trialNorms(config) : 0;
+        double trialLayers = anchorChosen ? Calibration.anchors() * (Calibration.trialNorms(config) - 1) / 2.0 : 0;
         int norms = CalibratedMapping.norms(config).size();
-        double layers = config.layers() * (2.0 * 2 * (mlp + attention));
+        double readers = n * config.headDimension() * (config.heads() + 2.0 * config.keyValueHeads()) + 2.0 * n * config.intermediateSize();
+        // Once for the walk, once for the output, where the head comes too.
+        double corrections = 2.0 * n * ((2 * config.layers() + trialLayers) * readers + (double) config.vocabSize() * n);
+        double ofTokens = tokens * (double) config.layers() + trialTokens * trialLayers;
         return new CalibrationCost(
                 2 * tokens * n * Float.BYTES,
                 Math.max(table, Math.max(mlp, attention) * (stored + Float.BYTES) + 3 * matrix * Float.BYTES + n * n * Float.BYTES),
+                Math.max(config.vocabSize(), config.intermediateSize()) * n * (2L * Float.BYTES + 2 * stored) + n * n * Float.BYTES,
                 part * (3L * config.intermediateSize() + 6 * n) * Float.BYTES,
                 4 * n * n * Double.BYTES + (3 * part + 2 * held) * n * Float.BYTES + 2L * 512 * n * Double.BYTES,
                 norms * n * n * Float.BYTES,
-                steps * tokens * layers,
-                norms * (1 + trial) * (3.0 * n * n * tokens + FACTORS * (n * n * n / 3.0 + 2.0 * n * n * CHANNELS) + 2.0 * n * n * n));
+                2.0 * 2 * (mlp + attention) * ofTokens + corrections,
+                3.0 * n * n * (norms * tokens + trialNorms * trialTokens)
+                        + (norms + trialNorms) * (FACTORS * (n * n * n / 3.0 + 2.0 * n * n * CHANNELS) + 2.0 * n * n * n));
     }
 
     /**
-     * All that memory holds.
+     * All that memory holds, besides the Java machine itself; the heap may grow to its limit, whatever of it is needed.
      *
      * @param spilled whether the streams are on disk
      * @return bytes at most at a time
      */
     public long memoryBytes(boolean spilled) {
-        return (spilled ? 0 : streamBytes) + weightBytes + activationBytes + equationBytes;
+        return equationBytes + Math.max((spilled ? 0 : streamBytes) + weightBytes + activationBytes, outputBytes);
     }
 
     /**

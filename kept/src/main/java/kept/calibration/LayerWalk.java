@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.function.LongConsumer;
 import java.util.stream.IntStream;
 import kept.autograd.Autograd;
+import kept.calibration.PhaseTimes.Phase;
 import kept.mapping.CalibratedMapping;
 import kept.mapping.CentredRows;
 import kept.mapping.MappedWeights;
@@ -35,6 +36,7 @@ final class LayerWalk implements AutoCloseable {
     private final Streams student;
     private final RotaryEmbedding rotary;
     private final LongConsumer progress;
+    private final PhaseTimes times;
 
     /**
      * A walk that has not begun.
@@ -46,15 +48,17 @@ final class LayerWalk implements AutoCloseable {
      * @param options where streams are kept
      * @param device where to compute
      * @param progress is told the tokens of each part that has been measured or moved on
+     * @param times are told what took how long
      */
     LayerWalk(Mapping mapping, Weights source, Weights measured, CalibrationText text, CalibrationOptions options, Device device,
-            LongConsumer progress) {
+            LongConsumer progress, PhaseTimes times) {
         this.mapping = mapping;
         this.source = source;
         this.mapped = new MappedWeights(mapping, mapping.sources(source, measured), DType.F32);
         this.text = text;
         this.device = device;
         this.progress = progress;
+        this.times = times;
         teacher = options.spill() == null ? Streams.inMemory(device) : Streams.spilled(options.spill());
         student = options.spill() == null ? Streams.inMemory(device) : Streams.spilled(options.spill());
         DecoderConfig config = mapping.source();
@@ -127,7 +131,7 @@ final class LayerWalk implements AutoCloseable {
     NormRegression.Solution measure(int step, double ridge, NormRegression regression) {
         String name = CalibratedMapping.norms(mapping.source()).get(step);
         regression.clear();
-        compute(() -> {
+        times.of(Phase.SUMS, () -> compute(() -> {
             Norm layerNorm = DecoderParts.norm(name, mapping.source(), source);
             Norm rmsNorm = DecoderParts.norm(name, mapping.target(), mapped);
             for (int i = 0; i < text.parts().size(); i++) {
@@ -139,16 +143,16 @@ final class LayerWalk implements AutoCloseable {
                 });
                 progress.accept(CalibrationText.tokens(text.parts().get(part)));
             }
-        });
-        return regression.solve(ridge);
+        }));
+        return times.of(Phase.EQUATIONS, () -> regression.solve(ridge));
     }
 
     /** Takes both streams through what lies behind a norm, whose correction has been measured. */
     void goOn(int step) {
         String norm = CalibratedMapping.norms(mapping.source()).get(step);
         String layer = "model.layers." + step / 2;
-        move(teacher, norm, layer, step % 2 == 0, mapping.source(), source);
-        move(student, norm, layer, step % 2 == 0, mapping.target(), mapped);
+        times.of(Phase.TEACHER, () -> move(teacher, norm, layer, step % 2 == 0, mapping.source(), source));
+        times.of(Phase.STUDENT, () -> move(student, norm, layer, step % 2 == 0, mapping.target(), mapped));
     }
 
     private void move(Streams streams, String norm, String layer, boolean attention, DecoderConfig config, Weights weights) {
@@ -167,6 +171,8 @@ final class LayerWalk implements AutoCloseable {
                 progress.accept(CalibrationText.tokens(text.parts().get(part)));
             }
         });
+        // The next steps want blocks of other sizes: what is kept of these would only be added to them.
+        device.backend().trim();
     }
 
     @Override

@@ -14,11 +14,15 @@ import kept.model.CheckpointWeights;
 import kept.model.HostCopy;
 import kept.model.Weights;
 import kept.tensor.DType;
+import kept.tensor.Device;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
 /** Streams a checkpoint through a mapping into new shards: one tensor in memory at a time, and none where the bytes can be copied as they are. */
 public final class Conversion {
+    /** Elements from which on a tensor leaves much memory behind. */
+    private static final long LARGE = 1 << 26;
+
     private final Mapping mapping;
     private final Checkpoint source;
     private final Weights measured;
@@ -139,8 +143,15 @@ public final class Conversion {
     }
 
     private static void convert(TensorMapping row, MappedWeights weights, Consumer<Tensor> user) {
+        Device device;
         try (var _ = Scope.open()) {
-            user.accept(weights.get(row.target(), row.shape()));
+            Tensor tensor = weights.get(row.target(), row.shape());
+            device = tensor.device();
+            user.accept(tensor);
+        }
+        if (row.shape().elementCount() >= LARGE) {
+            // The next tensor is of another size: what is kept of this one's blocks would only be added to its own.
+            device.backend().trim();
         }
     }
 }

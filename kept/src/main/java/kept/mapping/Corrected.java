@@ -1,6 +1,8 @@
 package kept.mapping;
 
 import java.util.List;
+import kept.tensor.DType;
+import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
@@ -10,6 +12,9 @@ import kept.tensor.Tensor;
  * {@code [hidden, hidden]}, which calibration measured.
  */
 public record Corrected() implements Transform {
+    /** So many elements are computed at a time: a head of 14B has 433 million, and its product beside it would be another 1.7 GB. */
+    private static final long PIECE = 1 << 25;
+
     @Override
     public String method() {
         return "calibrated";
@@ -18,6 +23,17 @@ public record Corrected() implements Transform {
     @Override
     public Tensor apply(List<Tensor> sources, Shape shape) {
         Tensor weight = sources.getFirst();
-        return weight.add(weight.matmul(sources.get(1)));
+        Tensor result = Tensor.empty(DType.F32, shape);
+        long rows = shape.size(0);
+        long pieces = Math.max(1, Math.ceilDiv(shape.elementCount(), PIECE));
+        for (long piece = 0; piece < pieces; piece++) {
+            long from = rows * piece / pieces;
+            long to = rows * (piece + 1) / pieces;
+            try (var _ = Scope.open()) {
+                Tensor part = weight.slice(0, from, to);
+                result.slice(0, from, to).assign(part.add(part.matmul(sources.get(1))));
+            }
+        }
+        return result;
     }
 }
