@@ -1,5 +1,6 @@
 package kept.cuda.virtual;
 
+import java.util.Arrays;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
@@ -73,9 +74,10 @@ public final class VirtualBlas implements Blas {
             throw invalid("matrices of c that are transposed or lie on one another: " + c);
         }
         for (int i = 0; i < batch; i++) {
-            float[] left = read("a", a, i, m, k, a.transposed());
-            float[] right = read("b", b, i, k, n, b.transposed());
-            multiply(m, n, k, alpha, left, right, beta, c, i);
+            var view = new View("c", c, i);
+            float[] left = read(new View("a", a, i), m, k, a.transposed());
+            float[] right = read(new View("b", b, i), k, n, b.transposed());
+            multiply(m, n, k, alpha, left, right, beta, view);
         }
     }
 
@@ -86,77 +88,87 @@ public final class VirtualBlas implements Blas {
     }
 
     /** Columns of c one after the other: column j is the sum of the columns of op(a), each times an element of column j of op(b). */
-    private void multiply(int m, int n, int k, float alpha, float[] left, float[] right, float beta, Matrix c, int index) {
+    private static void multiply(int m, int n, int k, float alpha, float[] left, float[] right, float beta, View c) {
         float[] column = new float[m];
         for (int j = 0; j < n; j++) {
-            java.util.Arrays.fill(column, 0);
+            Arrays.fill(column, 0);
             for (int l = 0; l < k; l++) {
                 float factor = right[j * k + l];
                 for (int i = 0; i < m; i++) {
                     column[i] = Math.fma(left[l * m + i], factor, column[i]);
                 }
             }
-            long first = index * c.stride() + (long) j * c.leading();
             for (int i = 0; i < m; i++) {
                 float value = alpha * column[i];
-                if (beta != 0) {
-                    value += beta * element("c", c, first + i);
-                }
-                store(c, first + i, value);
+                c.set(i, j, beta == 0 ? value : value + beta * c.get(i, j));
             }
         }
     }
 
     /** op(matrix) by columns. */
-    private float[] read(String name, Matrix matrix, int index, int rows, int columns, boolean transposed) {
+    private static float[] read(View matrix, int rows, int columns, boolean transposed) {
         float[] values = new float[Math.multiplyExact(rows, columns)];
-        long first = index * matrix.stride();
         for (int column = 0; column < columns; column++) {
             for (int row = 0; row < rows; row++) {
-                long at = transposed ? (long) row * matrix.leading() + column : (long) column * matrix.leading() + row;
-                values[column * rows + row] = element(name, matrix, first + at);
+                values[column * rows + row] = transposed ? matrix.get(column, row) : matrix.get(row, column);
             }
         }
         return values;
     }
 
-    private static int width(DataType type) {
-        return type == DataType.F32 ? 4 : 2;
-    }
+    /** One matrix of a batch in device memory. */
+    private final class View {
+        private final String name;
+        private final Matrix matrix;
+        private final int width;
+        private final long first;
+        private Allocation allocation;
 
-    private Allocation place(String name, Matrix matrix, long element, String what) {
-        int width = width(matrix.type());
-        long address = matrix.address() + width * element;
-        Allocation allocation = gpu.memory().find(address, width);
-        if (allocation == null || address % width != 0) {
-            throw new KernelFault("gemm %s element %,d of %s at 0x%x, %s".formatted(what, element, name, address, gpu.memory().describe(address)));
+        View(String name, Matrix matrix, int index) {
+            this.name = name;
+            this.matrix = matrix;
+            this.width = matrix.type() == DataType.F32 ? 4 : 2;
+            this.first = index * matrix.stride();
         }
-        return allocation;
-    }
 
-    private float element(String name, Matrix matrix, long element) {
-        Allocation allocation = place(name, matrix, element, "reads");
-        int width = width(matrix.type());
-        int at = (int) (matrix.address() + width * element - allocation.base);
-        if (!allocation.isWritten(at, width)) {
-            throw new KernelFault("gemm reads element %,d of %s at byte %,d of %s, which was never written".formatted(element, name, at, allocation));
+        float get(int row, int column) {
+            int at = place("reads", row, column);
+            if (!allocation.isWritten(at, width)) {
+                throw new KernelFault("gemm reads element %,d of %s at byte %,d of %s, which was never written"
+                        .formatted(element(row, column), name, at, allocation));
+            }
+            return switch (matrix.type()) {
+                case F32 -> Float.intBitsToFloat(Bytes.getInt(allocation.data, at));
+                case F16 -> Rounding.fromF16(Bytes.getShort(allocation.data, at));
+                case BF16 -> Rounding.fromBf16(Bytes.getShort(allocation.data, at));
+            };
         }
-        return switch (matrix.type()) {
-            case F32 -> Float.intBitsToFloat(Bytes.getInt(allocation.data, at));
-            case F16 -> Rounding.fromF16(Bytes.getShort(allocation.data, at));
-            case BF16 -> Rounding.fromBf16(Bytes.getShort(allocation.data, at));
-        };
-    }
 
-    private void store(Matrix matrix, long element, float value) {
-        Allocation allocation = place("c", matrix, element, "writes");
-        int width = width(matrix.type());
-        int at = (int) (matrix.address() + width * element - allocation.base);
-        switch (matrix.type()) {
-            case F32 -> Bytes.putInt(allocation.data, at, Float.floatToRawIntBits(value));
-            case F16 -> Bytes.putShort(allocation.data, at, (short) Rounding.toF16(value, Rounding.Mode.RN));
-            case BF16 -> Bytes.putShort(allocation.data, at, (short) Rounding.toBf16(value, Rounding.Mode.RN));
+        void set(int row, int column, float value) {
+            int at = place("writes", row, column);
+            switch (matrix.type()) {
+                case F32 -> Bytes.putInt(allocation.data, at, Float.floatToRawIntBits(value));
+                case F16 -> Bytes.putShort(allocation.data, at, (short) Rounding.toF16(value, Rounding.Mode.RN));
+                case BF16 -> Bytes.putShort(allocation.data, at, (short) Rounding.toBf16(value, Rounding.Mode.RN));
+            }
+            allocation.markWritten(at, width);
         }
-        allocation.markWritten(at, width);
+
+        private long element(int row, int column) {
+            return first + (long) column * matrix.leading() + row;
+        }
+
+        /** Where an element lies in its allocation, which is looked up when it is another than that of the last. */
+        private int place(String what, int row, int column) {
+            long address = matrix.address() + width * element(row, column);
+            if (allocation == null || address < allocation.base || address - allocation.base > allocation.size - width) {
+                allocation = gpu.memory().find(address, width);
+                if (allocation == null || address % width != 0) {
+                    throw new KernelFault("gemm %s element %,d of %s at 0x%x, %s"
+                            .formatted(what, element(row, column), name, address, gpu.memory().describe(address)));
+                }
+            }
+            return (int) (address - allocation.base);
+        }
     }
 }

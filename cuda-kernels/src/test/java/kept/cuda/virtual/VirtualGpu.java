@@ -14,6 +14,10 @@ public final class VirtualGpu {
     public static final long DEFAULT_MEMORY = 1L << 30;
 
     private static final long MOST_INSTRUCTIONS = 1L << 32;
+    private static final int MOST_THREADS = 8;
+
+    /** A launch of fewer blocks is over before another thread has begun. */
+    private static final int BLOCKS_OF_A_THREAD = 4;
 
     private final DeviceMemory memory;
     private final VirtualDriver driver;
@@ -22,7 +26,7 @@ public final class VirtualGpu {
     private boolean watchBlocks;
     private boolean faultsLater;
     private long mostInstructions = MOST_INSTRUCTIONS;
-    private int threads = 1;
+    private int threads = Math.min(MOST_THREADS, Integer.getInteger("kept.threads", Runtime.getRuntime().availableProcessors()));
     private long laneInstructions;
 
     private VirtualGpu(long bytes) {
@@ -59,7 +63,7 @@ public final class VirtualGpu {
         return this;
     }
 
-    /** Runs the blocks of a launch on so many threads, where their order cannot matter. */
+    /** Runs the blocks of a launch on so many threads, where their order cannot matter; as many as there are processors where nothing is said. */
     public VirtualGpu threads(int count) {
         threads = count;
         return this;
@@ -103,7 +107,8 @@ public final class VirtualGpu {
 
     /** Runs all blocks of a launch: in order, or on several threads if no block can learn of another. */
     void run(KernelLaunch launch) {
-        int workers = (int) Math.min(launch.kernel().ordersBlocks || launch.watchBlocks() ? 1 : threads, launch.blocks());
+        boolean inOrder = launch.kernel().ordersBlocks || launch.watchBlocks();
+        int workers = inOrder ? 1 : Math.clamp(launch.blocks() / BLOCKS_OF_A_THREAD, 1, threads);
         long sum = new Blocks(launch, mostInstructions, workers).run();
         synchronized (this) {
             laneInstructions += sum;
