@@ -67,7 +67,8 @@ class ConversionsTest {
         long[] integers = new long[300];
         long[] doubles = new long[300];
         for (int i = 0; i < integers.length; i++) {
-            integers[i] = i == 0 ? Long.MAX_VALUE : i == 1 ? Long.MIN_VALUE : i == 2 ? -1 : i == 3 ? (1L << 54) + 1 : random.nextLong() >> random.nextInt(50);
+            integers[i] = i == 0 ? Long.MAX_VALUE : i == 1 ? Long.MIN_VALUE : i == 2 ? -1 : i == 3 ? (1L << 54) + 1
+                    : random.nextLong() >> random.nextInt(50);
             doubles[i] = Double.doubleToRawLongBits(i == 0 ? 1 + 0x1p-24 : i == 1 ? 1e300 : i == 2 ? -1e-300
                     : random.nextGaussian() * Math.pow(2, random.nextInt(280) - 140));
         }

@@ -58,10 +58,14 @@ class HalfInstructionsTest {
         long a = 0x3f81;
         long c = 0x3b00;
         double exact = (1 + 0x1p-7) * (1 + 0x1p-7) + 0x1p-9;
-        assertThat(value(Snippet.one("fma.rn.bf16", "HHHH", a, a, c), true)).isEqualTo(Format.BF16.round(new BigDecimal(exact), RoundingMode.HALF_EVEN));
+        assertThat(value(Snippet.one("fma.rn.bf16", "HHHH", a, a, c), true))
+                .isEqualTo(Format.BF16.round(new BigDecimal(exact), RoundingMode.HALF_EVEN));
         // 7 * 293 is 2051, the middle of 2050 and 2052; an addend of -2^-24, which an f32 would lose, decides.
         assertThat(value(Snippet.one("fma.rn.f16", "HHHH", 0x4700, 0x5c94, 0x8001), false)).isEqualTo(2050);
         assertThat(value(Snippet.one("fma.rn.f16", "HHHH", 0x4700, 0x5c94, 0x0000), false)).isEqualTo(2052);
+        // Likewise 7 * 37 = 259 in bf16, with an addend of -2^-100, which an f64 would lose.
+        assertThat(value(Snippet.one("fma.rn.bf16", "HHHH", 0x40e0, 0x4214, 0x8d80), true)).isEqualTo(258);
+        assertThat(value(Snippet.one("fma.rn.bf16", "HHHH", 0x40e0, 0x4214, 0x0000), true)).isEqualTo(260);
     }
 
     @Test

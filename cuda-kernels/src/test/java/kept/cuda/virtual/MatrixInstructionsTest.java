@@ -52,7 +52,8 @@ class MatrixInstructionsTest {
                 st.shared.b64 [%r1], 0;
                 bar.warp.sync -1;
                 ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%r0}, [%r1];
-                """, 'W', 32)).isInstanceOf(KernelFault.class).message().contains("16 bytes of shared memory at offset 8, which is no multiple of 16");
+                """, 'W', 32)).isInstanceOf(KernelFault.class)
+                .message().contains("16 bytes of shared memory at offset 8, which is no multiple of 16");
     }
 
     @ParameterizedTest
@@ -79,8 +80,8 @@ class MatrixInstructionsTest {
         for (int i = 0; i < 4; i++) {
             text.append("mov.f32 %f").append(i).append(", 0f3F800000;\n");
         }
-        text.append("mma.sync.aligned.%s.row.col.f32.%s.%s.f32 {%%f4,%%f5,%%f6,%%f7}, {%s}, {%s}, {%%f0,%%f1,%%f2,%%f3};\n".formatted(shape, type, type,
-                k == 16 ? "%r1,%r2,%r3,%r4" : "%r1,%r2", k == 16 ? "%r5,%r6" : "%r5"));
+        String instruction = "mma.sync.aligned.%s.row.col.f32.%s.%s.f32 {%%f4,%%f5,%%f6,%%f7}, {%s}, {%s}, {%%f0,%%f1,%%f2,%%f3};\n";
+        text.append(instruction.formatted(shape, type, type, k == 16 ? "%r1,%r2,%r3,%r4" : "%r1,%r2", k == 16 ? "%r5,%r6" : "%r5"));
         check(text.toString(), a, b, k);
     }
 

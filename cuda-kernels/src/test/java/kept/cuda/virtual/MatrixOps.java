@@ -77,8 +77,8 @@ final class MatrixOps {
     enum Factor { F16, BF16, TF32 }
 
     /**
-     * {@code mma.sync} of 16 x 8 results in f32. Each is its addend plus the products by ascending k, rounded once for each, which hardware does in an
-     * order of its own.
+     * {@code mma.sync} of 16 x 8 results in f32. Each is its addend plus the products by ascending k, rounded once for each, which hardware does in
+     * an order of its own.
      */
     static final class Multiply extends WholeWarp {
         Factor factor;

@@ -48,7 +48,8 @@ class PtxParserTest {
 
     @Test
     void textThatEndsEarlyOrHasNoVersionIsRefused() {
-        assertThatThrownBy(() -> PtxParser.parse("a.ptx", HEADER + ".entry test() { ret;")).hasMessageContaining("a.ptx:4: the text ends in the middle");
+        assertThatThrownBy(() -> PtxParser.parse("a.ptx", HEADER + ".entry test() { ret;"))
+                .hasMessageContaining("a.ptx:4: the text ends in the middle");
         assertThatThrownBy(() -> PtxParser.parse("a.ptx", "// nothing")).hasMessageContaining("no .version or no .target");
         assertThatThrownBy(() -> PtxParser.parse("a.ptx", HEADER + ".sampler x;")).hasMessageContaining("a.ptx:4: unknown directive '.sampler'");
     }

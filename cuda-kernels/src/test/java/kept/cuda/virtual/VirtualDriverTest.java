@@ -72,7 +72,8 @@ class VirtualDriverTest {
     void launchesAreHeldAgainstTheKernelAndTheDevice() {
         long out = device.empty(256);
         long kernel = device.kernel("faults", "past_dynamic_shared");
-        refused(1, "past_dynamic_shared with 1056 threads a block; 1024 are the most", () -> device.launch(kernel, new Grid(1, 1, 1, 33, 32), 0, out, 0));
+        refused(1, "past_dynamic_shared with 1056 threads a block; 1024 are the most",
+                () -> device.launch(kernel, new Grid(1, 1, 1, 33, 32), 0, out, 0));
         refused(1, "past_dynamic_shared with 49153 + 0 bytes of shared memory; 49152 are allowed to it",
                 () -> device.launch(kernel, Grid.of(1, 32), 49153, out, 0));
         refused(1, "past_dynamic_shared with 8 bytes of arguments; it takes 12", () -> device.launch(kernel, Grid.of(1, 32), 128, out));
