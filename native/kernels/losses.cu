@@ -6,8 +6,7 @@
 // gradient; the divergences that need an average first take one more. Nothing of a row is kept but a few sums, whatever the vocabulary.
 //
 // Every thread takes the same elements each time, and sums of threads are a fixed tree, so the same call gives the same bits.
-#include "common.cuh"
-#include <cfloat>
+#include "exponentials.cuh"
 
 namespace {
 
@@ -19,16 +18,6 @@ constexpr float LN2 = 0.693147180559945f;
 constexpr float NEAR = 0.5f;
 
 constexpr int FORWARD = 0, REVERSE = 1, JENSEN_SHANNON = 2;
-
-__device__ __forceinline__ float maximum_of_block(float x) {
-    __shared__ float partial[32];
-    const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5, warps = blockDim.x >> 5;
-    x = warp_max(x);
-    __syncthreads();
-    if (lane == 0) partial[warp] = x;
-    __syncthreads();
-    return warp_max(lane < warps ? partial[lane] : -FLT_MAX);
-}
 
 // N neighbouring elements, loaded and stored at once.
 template <int N> struct Elements {
@@ -58,32 +47,6 @@ template <int N, typename F> __device__ __forceinline__ void for_elements(int wi
 }
 
 __device__ __forceinline__ bool aligned(const void* x) { return (reinterpret_cast<uintptr_t>(x) & 15) == 0; }
-
-// The maximum of the elements so far and the sum of e^((x - maximum) factor). It begins with the least number, not with minus infinity, which cannot
-// be subtracted.
-struct Exponentials {
-    float max = -FLT_MAX;
-    float sum = 0.0f;
-
-    template <int N> __device__ __forceinline__ void add(const Elements<N>& x, float factor) {
-        float above = max;
-#pragma unroll
-        for (int j = 0; j < N; j++) above = fmaxf(above, x.at[j]);
-        if (above > max) {
-            sum *= expf((max - above) * factor);
-            max = above;
-        }
-#pragma unroll
-        for (int j = 0; j < N; j++) sum += expf((x.at[j] - max) * factor);
-    }
-
-    // From each thread's elements to the row's; every thread has them.
-    __device__ __forceinline__ void join(float factor) {
-        const float of_row = maximum_of_block(max);
-        sum = block_sum(sum * expf((max - of_row) * factor));
-        max = of_row;
-    }
-};
 
 // The logarithm of a sum, with more digits than an f32 of its size has: that of a factor near 1, and the exponent's.
 __device__ __forceinline__ double log_of(float x) {
@@ -175,9 +138,9 @@ __device__ __forceinline__ void distillation_row(const float* teacher, float* st
     Exponentials of_teacher, of_student, plain;
     for_elements<N>(width, [&](int i) {
         const auto t = Elements<N>::load(teacher + i), s = Elements<N>::load(student + i);
-        of_teacher.add(t, factor);
-        of_student.add(s, factor);
-        if (two_temperatures) plain.add(s, 1.0f);
+        of_teacher.add(t.at, factor);
+        of_student.add(s.at, factor);
+        if (two_temperatures) plain.add(s.at, 1.0f);
     });
     of_teacher.join(factor);
     of_student.join(factor);
@@ -262,7 +225,7 @@ template <int N> __device__ __forceinline__ void cross_entropy_row(float* logits
     }
     const float labelled = logits[label];
     Exponentials all;
-    for_elements<N>(width, [&](int i) { all.add(Elements<N>::load(logits + i), 1.0f); });
+    for_elements<N>(width, [&](int i) { all.add(Elements<N>::load(logits + i).at, 1.0f); });
     all.join(1.0f);
     const float share = scale / all.sum;
     for_elements<N>(width, [&](int i) {

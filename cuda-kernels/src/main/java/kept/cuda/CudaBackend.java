@@ -46,7 +46,7 @@ final class CudaBackend implements Backend, AutoCloseable {
         gpu = new Gpu(driver, blas, ordinal);
         creation = new CreationKernels(gpu);
         elementwise = new ElementwiseKernels(gpu);
-        reductions = new ReductionKernels(gpu);
+        reductions = new ReductionKernels(gpu, creation);
         softmax = new SoftmaxKernels(gpu);
         products = new Products(gpu, creation);
         indexing = new IndexKernels(gpu);

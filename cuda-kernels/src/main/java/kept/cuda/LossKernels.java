@@ -3,18 +3,12 @@ package kept.cuda;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import kept.backend.DistillationObjective;
-import kept.cuda.driver.Grid;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
 /** The row kernels of the losses: one block for each row. */
 final class LossKernels {
     private static final String MODULE = "losses";
-    /** The most threads of a block; rows of few elements take fewer, by their width alone. */
-    private static final int MOST_THREADS = 512;
-    private static final int WARP = 32;
-    /** What a thread loads at once. */
-    private static final int VECTOR = 4;
 
     private final Gpu gpu;
 
@@ -39,7 +33,7 @@ final class LossKernels {
             case REVERSE_KL -> "distillation_reverse_rows_f32";
             case JENSEN_SHANNON -> "distillation_jensen_shannon_rows_f32";
         };
-        gpu.launch(MODULE, entry, grid(rows, width))
+        gpu.launch(MODULE, entry, RowBlocks.grid(rows, width))
                 .pointer(teacher).pointer(student).pointer(weight > 0 ? labels : null).pointer(losses).pointer(divergences).i32(width)
                 .f32(1 / temperature)
                 // The derivative by the logits: temperature^2 of the objective and 1 / temperature of what the divergence takes.
@@ -55,18 +49,13 @@ final class LossKernels {
         }
         int width = width(logits);
         checkLabels("crossEntropyRows", labels, width);
-        gpu.launch(MODULE, "cross_entropy_rows_f32", grid(rows, width))
+        gpu.launch(MODULE, "cross_entropy_rows_f32", RowBlocks.grid(rows, width))
                 .pointer(logits).pointer(labels).pointer(losses).i32(width).f32(scale)
                 .run();
     }
 
     private static int width(Tensor rows) {
         return Math.toIntExact(rows.size(-1));
-    }
-
-    private static Grid grid(long rows, int width) {
-        int threads = Math.ceilDiv(Math.ceilDiv(width, VECTOR), WARP) * WARP;
-        return Grid.of(rows, Math.clamp(threads, WARP, MOST_THREADS));
     }
 
     /** Labels are few, so they are looked at on the host: that waits for what was queued before, and nothing is overwritten if one is wrong. */

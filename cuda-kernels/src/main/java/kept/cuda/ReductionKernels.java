@@ -1,22 +1,88 @@
 package kept.cuda;
 
+import java.util.Arrays;
+import java.util.Locale;
 import kept.backend.Reduction;
-import kept.tensor.DeviceException;
+import kept.cuda.driver.Grid;
+import kept.tensor.DType;
+import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
-/** Sums and extremes along the innermost axes. */
+/**
+ * Sums and extremes along the innermost axes. Where there are few results of many elements, the elements are divided into chunks, whose outcomes are
+ * joined by a second launch; how depends on the shape alone.
+ */
 final class ReductionKernels {
-    private final Gpu gpu;
+    private static final String MODULE = "reduction";
+    private static final int THREADS = 256;
+    /** Below so many elements a result is one thread's. */
+    private static final long FEW = 64;
+    private static final long MOST_CHUNKS = 256;
+    /** The work that there should be at least for the device, and the least that is worth a chunk: of blocks, and of threads. */
+    private static final long BLOCKS = 1024;
+    private static final long LEAST_OF_BLOCK = 1 << 14;
+    private static final long LONE_THREADS = 1 << 16;
+    private static final long LEAST_OF_THREAD = 512;
 
-    ReductionKernels(Gpu gpu) {
+    private final Gpu gpu;
+    private final CreationKernels creation;
+
+    ReductionKernels(Gpu gpu, CreationKernels creation) {
         this.gpu = gpu;
+        this.creation = creation;
     }
 
     void reduce(Reduction reduction, Tensor x, Tensor out) {
-        throw new DeviceException("[reduce] cuda has no kernel for it yet");
+        if (out.elementCount() == 0) {
+            return;
+        }
+        if (x.elementCount() == 0) {
+            creation.fill(out, 0);
+            return;
+        }
+        int kept = out.rank();
+        long[] shape = x.shape().toArray();
+        long[] strides = x.strides();
+        Loops reduced = Loops.over(Arrays.copyOfRange(shape, kept, shape.length), new long[][] {Arrays.copyOfRange(strides, kept, shape.length)}, x);
+        if (!reduced.isDense() && (reduced.rank() > Loops.AXES || reduced.count() > Integer.MAX_VALUE)) {
+            try (var _ = Scope.open(x.device())) {
+                Tensor dense = Tensor.empty(x.dtype(), x.shape());
+                creation.copy(x, dense);
+                reduce(reduction, dense, out);
+            }
+            return;
+        }
+        String name = reduction.name().toLowerCase(Locale.ROOT);
+        Loops results = Loops.over(Arrays.copyOf(shape, kept), new long[][] {out.strides(), Arrays.copyOf(strides, kept)}, out, x);
+        boolean sideBySide = results.rank() > 0 && results.step(1) == 1 && reduced.step(0) != 1;
+        boolean byThreads = reduced.count() < FEW || sideBySide;
+        results.forEach(part -> reduce(name, x.dtype(), part, reduced, byThreads));
+    }
+
+    private void reduce(String name, DType dtype, Loops results, Loops reduced, boolean byThreads) {
+        long wanted = Math.clamp((byThreads ? LONE_THREADS : BLOCKS) / results.count(), 1, MOST_CHUNKS);
+        long length = Math.max(byThreads ? LEAST_OF_THREAD : LEAST_OF_BLOCK, Math.ceilDiv(reduced.count(), wanted));
+        int chunks = Math.toIntExact(Math.ceilDiv(reduced.count(), length));
+        int across = Math.toIntExact(byThreads ? Math.ceilDiv(results.count(), THREADS) : results.count());
+        try (Gpu.Scratch outcomes = gpu.scratch(chunks == 1 ? 0 : results.count() * chunks * (dtype.isFloating() ? Float.BYTES : Long.BYTES))) {
+            gpu.launch(MODULE, name + (byThreads ? "_by_threads_" : "_by_blocks_") + dtype.label(), new Grid(across, chunks, 1, THREADS, 1))
+                    .i64(results.address(0)).i64(results.address(1)).i64(outcomes.address()).i64(length)
+                    .longs(results.words()).longs(reduced.words())
+                    .run();
+            if (chunks > 1) {
+                gpu.launch(MODULE, name + "_of_chunks_" + dtype.label(), Grid.of(Math.ceilDiv(results.count(), THREADS), THREADS))
+                        .i64(results.address(0)).i64(outcomes.address()).i32(chunks).longs(results.words())
+                        .run();
+            }
+        }
     }
 
     void argMax(Tensor x, Tensor out) {
-        throw new DeviceException("[argMax] cuda has no kernel for it yet");
+        int kept = out.rank();
+        Loops results = Loops.over(
+                Arrays.copyOf(x.shape().toArray(), kept), new long[][] {out.strides(), Arrays.copyOf(x.strides(), kept)}, out, x);
+        results.forEach(part -> gpu.launch(MODULE, "arg_max_" + x.dtype().label(), Grid.of(part.count(), THREADS))
+                .i64(part.address(0)).i64(part.address(1)).i64(x.size(-1)).i64(x.stride(-1)).longs(part.words())
+                .run());
     }
 }

@@ -1,10 +1,11 @@
 package kept.cuda;
 
-import kept.tensor.DeviceException;
 import kept.tensor.Tensor;
 
-/** The softmax of rows, its logarithm and its gradient. */
+/** Softmax along rows and what belongs to it: one block for each row. */
 final class SoftmaxKernels {
+    private static final String MODULE = "softmax";
+
     private final Gpu gpu;
 
     SoftmaxKernels(Gpu gpu) {
@@ -12,14 +13,27 @@ final class SoftmaxKernels {
     }
 
     void softmax(boolean logarithm, Tensor x, Tensor out) {
-        throw new DeviceException("[softmax] cuda has no kernel for it yet");
+        if (x.elementCount() > 0) {
+            launch("softmax_", x).pointer(x).pointer(out).i64(x.size(-1)).i32(logarithm ? 1 : 0).run();
+        }
     }
 
     void softmaxGradient(boolean logarithm, Tensor gradient, Tensor y, Tensor dx) {
-        throw new DeviceException("[softmaxGradient] cuda has no kernel for it yet");
+        if (y.elementCount() > 0) {
+            launch("softmax_gradient_", y).pointer(gradient).pointer(y).pointer(dx).i64(y.size(-1)).i32(logarithm ? 1 : 0).run();
+        }
     }
 
     void logSumExp(Tensor x, Tensor out) {
-        throw new DeviceException("[logSumExp] cuda has no kernel for it yet");
+        if (out.elementCount() > 0) {
+            gpu.launch(MODULE, "log_sum_exp_" + x.dtype().label(), RowBlocks.grid(out.elementCount(), x.size(-1)))
+                    .pointer(x).pointer(out).i64(x.size(-1))
+                    .run();
+        }
+    }
+
+    private Launch launch(String entry, Tensor rows) {
+        long width = rows.size(-1);
+        return gpu.launch(MODULE, entry + rows.dtype().label(), RowBlocks.grid(rows.elementCount() / width, width));
     }
 }
