@@ -1,7 +1,7 @@
 // Sums, maxima and minima along the innermost axes, and the index of the largest element.
 //
-// The elements of a result are divided into chunks by the shape alone, and each chunk is added up in a fixed tree: by a block, whose threads walk along
-// it side by side, or, where neighbouring results lie side by side in memory, by one thread for each result. Chunks are joined in order.
+// The elements of a result are divided into chunks by the shape alone, and each chunk is added up in a fixed tree: by a block, whose threads walk
+// along it side by side, or, where neighbouring results lie side by side in memory, by one thread for each result. Chunks are joined in order.
 #include "elements.cuh"
 #include <climits>
 

@@ -63,23 +63,38 @@ template <int N, typename T> __device__ __forceinline__ void softmax_row(const T
     });
 }
 
+// The sum over a block of whole warps, in a fixed tree; every thread has it.
+__device__ __forceinline__ double precise_sum(double x) {
+    __shared__ double partial[32];
+    const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5, warps = blockDim.x >> 5;
+#pragma unroll
+    for (int distance = 16; distance > 0; distance /= 2) x += __shfl_xor_sync(ALL_LANES, x, distance);
+    if (lane == 0) partial[warp] = x;
+    __syncthreads();
+    x = lane < warps ? partial[lane] : 0.0;
+#pragma unroll
+    for (int distance = 16; distance > 0; distance /= 2) x += __shfl_xor_sync(ALL_LANES, x, distance);
+    return x;
+}
+
+// The sum is large beside most results, so its rounding would show in them: it is kept in double precision.
 template <int N, typename T>
 __device__ __forceinline__ void gradient_row(const float* gradient, const T* y, float* dx, long long width, int logarithm) {
-    float sum = 0.0f;
+    double sum = 0.0;
     for_elements<N>(width, [&](long long i) {
         float g[N], values[N];
         load(gradient + i, g);
         widened(y + i, values);
 #pragma unroll
-        for (int j = 0; j < N; j++) sum += logarithm ? g[j] : g[j] * values[j];
+        for (int j = 0; j < N; j++) sum += logarithm ? (double)g[j] : (double)g[j] * values[j];
     });
-    sum = block_sum(sum);
+    sum = precise_sum(sum);
     for_elements<N>(width, [&](long long i) {
         float g[N], values[N];
         load(gradient + i, g);
         widened(y + i, values);
 #pragma unroll
-        for (int j = 0; j < N; j++) g[j] = logarithm ? g[j] - exp_precise(values[j]) * sum : (g[j] - sum) * values[j];
+        for (int j = 0; j < N; j++) g[j] = (float)(logarithm ? g[j] - exp_precise(values[j]) * sum : (g[j] - sum) * values[j]);
         store(dx + i, g);
     });
 }
