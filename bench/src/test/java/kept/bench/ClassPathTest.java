@@ -12,7 +12,7 @@ class ClassPathTest {
     @Test
     void devicesAreFoundWithoutModules() {
         assertThat(Tensor.class.getModule().isNamed()).isFalse();
-        assertThat(Device.names()).containsExactly("cpu", "cuda");
+        assertThat(Device.names()).contains("cpu", "cuda");
         try (var _ = Scope.open()) {
             assertThat(Tensor.of(new float[] {1, 2}, 2).add(Tensor.of(new float[] {3, 5}, 2)).toFloatArray()).containsExactly(4, 7);
         }
