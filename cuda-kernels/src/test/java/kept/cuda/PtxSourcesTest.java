@@ -1,0 +1,64 @@
+package kept.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HashSet;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The PTX that is committed is that of the sources that are. */
+class PtxSourcesTest {
+    private static final Pattern ENTRY = Pattern.compile("\\.entry (\\w+)");
+
+    static List<String> modules() {
+        return CommittedPtx.modules();
+    }
+
+    /** As native/kernels/build computes it: over the source and all headers, headers in the order of their names' bytes. */
+    private static String hash(String module) throws IOException, NoSuchAlgorithmException {
+        MessageDigest digest = MessageDigest.getInstance("SHA-256");
+        digest.update(Files.readAllBytes(CommittedPtx.SOURCES.resolve(module + ".cu")));
+        for (String header : CommittedPtx.names(CommittedPtx.SOURCES, ".cuh")) {
+            digest.update(Files.readAllBytes(CommittedPtx.SOURCES.resolve(header + ".cuh")));
+        }
+        return HexFormat.of().formatHex(digest.digest());
+    }
+
+    @ParameterizedTest
+    @MethodSource("modules")
+    void ptxIsNoOlderThanItsSource(String module) throws Exception {
+        assertThat(CommittedPtx.text(module)).as("%s.ptx is stale: run native/kernels/build %s", module, module)
+                .contains("\n// source sha256 " + hash(module) + "\n");
+    }
+
+    @ParameterizedTest
+    @MethodSource("modules")
+    void ptxIsForEveryDeviceAndDriverThatIsPromised(String module) {
+        assertThat(CommittedPtx.text(module).lines().filter(line -> line.startsWith(".version") || line.startsWith(".target")))
+                .containsExactly(".version 7.0", ".target sm_80");
+    }
+
+    @Test
+    void everySourceIsCompiled() {
+        assertThat(modules()).isNotEmpty().isEqualTo(CommittedPtx.names(CommittedPtx.SOURCES, ".cu"));
+    }
+
+    @Test
+    void entriesAreUniqueOverAllModules() {
+        Set<String> all = new HashSet<>();
+        for (String module : modules()) {
+            List<String> entries = ENTRY.matcher(CommittedPtx.text(module)).results().map(match -> match.group(1)).collect(Collectors.toList());
+            assertThat(entries).as(module).isNotEmpty().allSatisfy(entry -> assertThat(all.add(entry)).as("%s once only", entry).isTrue());
+        }
+    }
+}
