@@ -55,7 +55,7 @@ __device__ __forceinline__ void swiglu_backward(const float* gradient, const T* 
     extern "C" __global__ void __launch_bounds__(256) FORWARD(const T* gate, const T* up, T* out, long long count) {                             \
         swiglu_forward<T, N>(gate, up, out, count);                                                                                              \
     }                                                                                                                                            \
-    extern "C" __global__ void __launch_bounds__(256) BACKWARD(const float* gradient, const T* gate, const T* up, float* d_gate, float* d_up,    \
+    extern "C" __global__ void __launch_bounds__(256, 4) BACKWARD(const float* gradient, const T* gate, const T* up, float* d_gate, float* d_up, \
             long long count) {                                                                                                                   \
         swiglu_backward<T, N>(gradient, gate, up, d_gate, d_up, count);                                                                          \
     }
