@@ -1,8 +1,8 @@
 // Causal grouped-query attention on tensor cores, bf16 in and f32 sums, after FlashAttention-2 (Dao 2023, arXiv 2307.08691).
 //
-// Forward: a block owns 128 queries of a head, each of its 4 warps 32 of them, and walks over the keys they see in blocks of 64, from the first key on,
-// so that a query's sums do not depend on which queries share its block. Scores, probabilities and the output stay in registers; keys and values take
-// turns in shared memory, each loaded while the other is used:
+// Forward: a block owns 128 queries of a head, each of its 4 warps 32 of them, and walks over the keys they see in blocks of 64, from the first key
+// on, so that a query's sums do not depend on which queries share its block. Scores, probabilities and the output stay in registers; keys and values
+// take turns in shared memory, each loaded while the other is used:
 //
 //     keys n there | load values n | s = q k^T | values n there | softmax | load keys n + 1 | out += p v
 //
@@ -190,8 +190,8 @@ __device__ __forceinline__ float dot_of_two(unsigned a, unsigned b) {
 
 // delta[batch, head, t] = gradient . out, and the gradient as bf16. A warp for each token and head, a lane for four elements.
 template <int D>
-__device__ __forceinline__ void gradient_dot_out(const float* gradient, const __nv_bfloat16* out, __nv_bfloat16* rounded, float* delta, long long rows,
-        int queries, int heads) {
+__device__ __forceinline__ void gradient_dot_out(const float* gradient, const __nv_bfloat16* out, __nv_bfloat16* rounded, float* delta,
+        long long rows, int queries, int heads) {
     const long long row = (blockIdx.x * (long long)blockDim.x + threadIdx.x) / 32;
     const int d = threadIdx.x % 32 * 4;
     if (row >= rows) return;
@@ -216,8 +216,8 @@ template <int D, int WARPS> struct Room {
     static constexpr int FIRST_STAGE = 2 * OWN, STATISTICS = FIRST_STAGE + 4 * STAGE;
 };
 
-// dk and dv: a block owns WARPS x 16 keys, each warp 16 of them, and walks over the heads that share them and over the queries that see them. With keys
-// as rows, p^T and ds^T need not leave their registers:
+// dk and dv: a block owns WARPS x 16 keys, each warp 16 of them, and walks over the heads that share them and over the queries that see them. With
+// keys as rows, p^T and ds^T need not leave their registers:
 //     p^T = e^(scale k q^T - lse),  dp^T = v g^T,  ds^T = p^T (dp^T - delta),  dv += p^T g,  dk += ds^T q
 template <int D, int WARPS>
 __device__ __forceinline__ void key_gradient(const __nv_bfloat16* q, Strides qs, const __nv_bfloat16* k, Strides ks, const __nv_bfloat16* v,
@@ -245,7 +245,8 @@ __device__ __forceinline__ void key_gradient(const __nv_bfloat16* q, Strides qs,
                 z.queries - query);
         if (threadIdx.x < 2 * STEP) {
             const int t = query + threadIdx.x % STEP;
-            const float* statistics = (threadIdx.x < STEP ? backward.log_sum_exp : backward.delta) + (blockIdx.z * (long long)z.heads + head) * z.queries;
+            const float* statistics = (threadIdx.x < STEP ? backward.log_sum_exp : backward.delta)
+                    + (blockIdx.z * (long long)z.heads + head) * z.queries;
             copy_4(memory + Room::STATISTICS + (stage * 2 * STEP + threadIdx.x) * 4, t < z.queries ? statistics + t : statistics,
                     t < z.queries ? 4 : 0);
         }

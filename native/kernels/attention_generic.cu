@@ -2,7 +2,7 @@
 //
 // A warp owns ROWS rows (queries; keys for dk and dv). Tiles of LANES rows of the other side pass through shared memory: a lane computes the warp's
 // scores with one row of the tile, then the lanes divide the D columns of the products among themselves. What a warp sums lies in shared memory, each
-// element touched by one lane only. Sums go over tiles counted from the first row, whoever asks, so they do not depend on how rows are cut into blocks.
+// element touched by one lane only. Sums go over tiles counted from the first row, whoever asks, so they do not depend on how rows are cut.
 #include "heads.cuh"
 #include "vectors.cuh"
 
@@ -137,7 +137,8 @@ __device__ __forceinline__ void forward(const T* q, Strides qs, const T* k, Stri
 
 // delta[batch, head, t] = gradient . out. A warp for each token and head, one of batch * queries * heads.
 template <typename T>
-__device__ __forceinline__ void gradient_dot_out(const float* gradient, const T* out, float* delta, long long rows, int queries, int heads, int width) {
+__device__ __forceinline__ void gradient_dot_out(const float* gradient, const T* out, float* delta, long long rows, int queries, int heads,
+        int width) {
     const long long row = (blockIdx.x * (long long)blockDim.x + threadIdx.x) / LANES;
     const int lane = threadIdx.x % LANES;
     if (row >= rows) return;

@@ -68,7 +68,7 @@ public abstract class AttentionContract extends KernelContract {
             return this;
         }
 
-        /** The largest error at most twice that of the plain computation, or what is lost where terms of the size that there are cancel each other. */
+        /** The largest error is at most twice that of the plain computation, or what is lost where terms of the operands' size cancel. */
         void assertAsGoodAsPlain() {
             var operands = new AttentionReference.Operands(values(q), values(k), values(v), values(gradient), scale);
             AttentionReference exact = AttentionReference.exact(sizes, operands);

@@ -4,8 +4,9 @@ import java.util.function.DoubleUnaryOperator;
 import kept.tensor.DType;
 
 /**
- * Causal grouped-query attention and its gradient as they are defined, with whole rows of scores. With no rounding this is the float64 reference; with
- * sums rounded to f32, and what enters matrix products to the operands' dtype, it is the plain computation, whose error is the yardstick for a kernel's.
+ * Causal grouped-query attention and its gradient as they are defined, with whole rows of scores. With no rounding this is the float64 reference;
+ * with sums rounded to f32, and what enters matrix products to the operands' dtype, it is the plain computation, whose error is the yardstick for a
+ * kernel's.
  */
 final class AttentionReference {
     final double[] out;

@@ -6,8 +6,8 @@ import kept.tensor.DType;
 import kept.tensor.Tensor;
 
 /**
- * Attention on tensor cores, bf16 in and f32 sums (attention_bf16.cuh), for the head dimensions that have a module. In backward the gradient is rounded
- * to bf16, as an input of matrix products.
+ * Attention on tensor cores, bf16 in and f32 sums (attention_bf16.cuh), for the head dimensions that have a module. In backward the gradient is
+ * rounded to bf16, as an input of matrix products.
  */
 final class TensorCoreAttention {
     /** When it is used and what would lift the fall-back, for the start-up line. */

@@ -83,6 +83,7 @@ class TensorCoreAttentionTest {
         assertThat(attention.fits(x, oddStride, x, SCALE)).isFalse();
         assertThat(attention.fits(x, x, oddAddress, SCALE)).isFalse();
         assertThat(attention.fits(x, x, x, SCALE, oddAddress)).isFalse();
-        assertThat(VirtualCudaProvider.testDevice().backend().description()).contains("tensor cores for bf16 with head dimensions 64, 80, 96 and 128");
+        assertThat(VirtualCudaProvider.testDevice().backend().description())
+                .contains("tensor cores for bf16 with head dimensions 64, 80, 96 and 128");
     }
 }
