@@ -2,6 +2,7 @@ package kept.nn;
 
 import java.util.List;
 import kept.autograd.GatedProjection;
+import kept.autograd.SwiGluProduct;
 import kept.tensor.Tensor;
 
 /**
@@ -33,6 +34,25 @@ public final class SwiGlu extends Module {
      */
     public List<Linear> readers() {
         return List.of(gate, up);
+    }
+
+    /**
+     * The map that writes the layer's output.
+     *
+     * @return down
+     */
+    public Linear writer() {
+        return down;
+    }
+
+    /**
+     * What {@code down_proj} reads.
+     *
+     * @param x {@code [..., hidden]}
+     * @return {@code [..., intermediate]}
+     */
+    public Tensor activations(Tensor x) {
+        return SwiGluProduct.apply(gate.forward(x), up.forward(x));
     }
 
     /**

@@ -11,7 +11,6 @@ import kept.mapping.CalibratedMapping;
 import kept.mapping.Mapping;
 import kept.model.DecoderConfig;
 import kept.model.Weights;
-import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
@@ -22,11 +21,11 @@ import kept.tensor.Tensor;
  * measured is on disk, so that a calibration goes on after it was killed; the result has the same bits, for any number of threads.
  */
 public final class Calibration {
-    /** Among these an anchor is chosen. */
-    private static final double[] ANCHORS = {0, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 0.7};
+    /** Among these an anchor is chosen. Smaller ones would take larger weights to carry the same bias, whose rounding is larger. */
+    private static final double[] ANCHORS = {0, 0.1, 0.15, 0.2, 0.3, 0.5};
     /** An anchor is tried on so many tokens, or as many as the width takes. */
     private static final long TRIAL_TOKENS = 16_384;
-    /** An anchor is judged by the first norms, which it is for, and some after them, whose consumers' weights grow as it falls behind the stream. */
+    /** An anchor is judged by the first norms, which it is for, and some behind the first neurons that renew it. */
     private static final int TRIAL_NORMS = 7;
     private static final String RELATIVE = "anchor";
     private static final String RIDGE = "ridge";
@@ -85,7 +84,12 @@ public final class Calibration {
      * @return what the numbers that {@link #run} tells of its progress add up to
      */
     public long work() {
-        return text.tokens() * (norms.size() + 2L * (norms.size() - 1)) + (Double.isNaN(options.anchor()) ? trials() : 0);
+        return text.tokens() * passes(norms.size()) + (Double.isNaN(options.anchor()) ? trials() : 0);
+    }
+
+    /** How often the text passes: a norm is measured, teacher and student pass what lies behind it, and behind an odd one the anchor is renewed. */
+    private static long passes(int count) {
+        return count + 2L * (count - 1) + (count - 1) / 2;
     }
 
     /** How many anchors are tried. */
@@ -105,7 +109,7 @@ public final class Calibration {
 
     private long trials() {
         int count = trialNorms(config);
-        return ANCHORS.length * CalibrationText.of(trialSequences()).tokens() * (count + 2L * (count - 1));
+        return ANCHORS.length * CalibrationText.of(trialSequences()).tokens() * passes(count);
     }
 
     /**
@@ -117,7 +121,7 @@ public final class Calibration {
      */
     public void run(MeasuredTensors measured, LongConsumer progress, Consumer<String> remarks) {
         int last = norms.size() - 1;
-        while (last >= 0 && measured.contains(CalibratedMapping.correction(norms.get(last)))) {
+        while (last >= 0 && isDone(measured, last)) {
             last--;
         }
         if (last < 0) {
@@ -131,19 +135,40 @@ public final class Calibration {
                 times.of(Phase.TRIALS, () -> chooseAnchor(measured, walk.embeddingSize(), regression, progress, remarks));
             }
             walk.anchor(anchor(measured));
+            double level = Double.parseDouble(measured.remark(CalibratedMapping.ANCHOR, RELATIVE).orElseThrow());
             for (int step = 0; step <= last; step++) {
-                String name = CalibratedMapping.correction(norms.get(step));
-                if (measured.contains(name)) {
+                boolean done = isDone(measured, step);
+                NormRegression.Solution solution = null;
+                if (done) {
                     progress.accept(text.tokens());
                 } else {
-                    put(measured, name, walk.measure(step, options.ridge(), regression), remarks);
+                    solution = walk.measure(step, options.ridge(), regression);
+                    put(measured, CalibratedMapping.correction(norms.get(step)), solution, remarks);
                 }
-                if (step < last) {
-                    walk.goOn(step);
+                if (isBeforeMlp(step)) {
+                    walk.moveTeacher(step);
+                    if (done) {
+                        progress.accept(text.tokens());
+                    } else {
+                        put(measured, step / 2, walk.renewal(step, level, solution.constant()), remarks);
+                    }
+                    walk.moveStudent(step);
+                } else if (step < last) {
+                    walk.moveTeacher(step);
+                    walk.moveStudent(step);
                 }
             }
         }
         remarks.accept("took: " + times.inWords());
+    }
+
+    private boolean isBeforeMlp(int step) {
+        return step % 2 == 1;
+    }
+
+    private boolean isDone(MeasuredTensors measured, int step) {
+        return measured.contains(CalibratedMapping.correction(norms.get(step)))
+                && (!isBeforeMlp(step) || measured.contains(CalibratedMapping.neuron(step / 2)));
     }
 
     private double anchor(Weights measured) {
@@ -159,13 +184,21 @@ public final class Calibration {
                 name.substring(0, name.length() - ".correction".length()), solution.ridge(), solution.error()));
     }
 
+    private void put(MeasuredTensors measured, int layer, LayerWalk.Neuron neuron, Consumer<String> remarks) {
+        measured.put(CalibratedMapping.reader(layer), Shape.of(2, config.hiddenSize()), neuron.rows(), Map.of());
+        measured.put(CalibratedMapping.neuron(layer), Shape.of(1), new float[] {neuron.number()}, Map.of(ERROR, Double.toString(neuron.error())));
+        if (neuron.number() >= 0) {
+            remarks.accept("model.layers.%d.mlp: neuron %,d renews the anchor, missed %.2e of it".formatted(layer, neuron.number(), neuron.error()));
+        }
+    }
+
     private void chooseAnchor(MeasuredTensors measured, double size, NormRegression regression, LongConsumer progress,
             Consumer<String> remarks) {
         double best = options.anchor();
         if (Double.isNaN(best)) {
             double least = Double.POSITIVE_INFINITY;
             for (double candidate : ANCHORS) {
-                double missed = trial(candidate * size, regression, progress);
+                double missed = trial(candidate, size, regression, progress);
                 if (missed < least) {
                     least = missed;
                     best = candidate;
@@ -176,41 +209,33 @@ public final class Calibration {
         remarks.accept("anchor: %s times the embeddings' root mean square, which is %.3g".formatted(best, size));
     }
 
-    /** What is missed at the first norms with some anchor, and by rounding their consumers: a small anchor takes large weights. */
-    private double trial(double anchor, NormRegression regression, LongConsumer progress) {
-        Map<String, float[]> corrections = new HashMap<>();
-        Weights measured = (name, shape) -> Tensor.of(
-                name.equals(CalibratedMapping.ANCHOR) ? new float[] {(float) anchor} : corrections.get(name), shape.toArray());
+    /** What is missed at the first norms with some anchor. */
+    private double trial(double level, double size, NormRegression regression, LongConsumer progress) {
+        float anchor = (float) (level * size);
+        Map<String, float[]> tensors = new HashMap<>(Map.of(CalibratedMapping.ANCHOR, new float[] {anchor}));
+        Weights measured = (name, shape) -> Tensor.of(tensors.get(name), shape.toArray());
         double missed = 0;
         try (var walk = new LayerWalk(mapping, source, measured, CalibrationText.of(trialSequences()), options, device, progress,
                 new PhaseTimes())) {
             walk.embed();
-            walk.anchor((float) anchor);
+            walk.anchor(anchor);
             int count = trialNorms(config);
             for (int step = 0; step < count; step++) {
                 NormRegression.Solution solution = walk.measure(step, options.ridge(), regression);
-                corrections.put(CalibratedMapping.correction(norms.get(step)), solution.correction());
-                missed += solution.error() + roundingVariance(config.dtype()) * solution.amplification();
+                tensors.put(CalibratedMapping.correction(norms.get(step)), solution.correction());
+                missed += solution.error();
                 if (step + 1 < count) {
-                    walk.goOn(step);
+                    walk.moveTeacher(step);
+                    if (isBeforeMlp(step)) {
+                        LayerWalk.Neuron neuron = walk.renewal(step, level, solution.constant());
+                        tensors.put(CalibratedMapping.reader(step / 2), neuron.rows());
+                        tensors.put(CalibratedMapping.neuron(step / 2), new float[] {neuron.number()});
+                    }
+                    walk.moveStudent(step);
                 }
             }
         }
         return missed;
-    }
-
-    /**
-     * The mean square of what rounding to a type changes a number by, as a share of the number: with f bits behind the point and m in [1, 2),
-     * {@code 2^-2f / 12} times the mean of 1 / m^2, sizes being spread evenly over a logarithmic scale.
-     */
-    static double roundingVariance(DType dtype) {
-        int bits = switch (dtype) {
-            case BF16 -> 7;
-            case F16 -> 10;
-            default -> 23;
-        };
-        double meanOfInverseSquares = 3 / (8 * Math.log(2));
-        return Math.scalb(meanOfInverseSquares / 12, -2 * bits);
     }
 
     private int[][] trialSequences() {

@@ -57,7 +57,7 @@ public record CalibrationCost(long streamBytes, long weightBytes, long outputByt
                 Math.max(config.vocabSize(), config.intermediateSize()) * n * (2L * Float.BYTES + 2 * stored) + n * n * Float.BYTES,
                 part * (3L * config.intermediateSize() + 6 * n) * Float.BYTES,
                 4 * n * n * Double.BYTES + (3 * part + 2 * held) * n * Float.BYTES + 2L * 512 * n * Double.BYTES,
-                norms * n * n * Float.BYTES,
+                norms * n * n * Float.BYTES + 2L * config.layers() * n * Float.BYTES,
                 2.0 * 2 * (mlp + attention) * ofTokens + corrections,
                 3.0 * n * n * (norms * tokens + trialNorms * trialTokens)
                         + (norms + trialNorms) * (FACTORS * (n * n * n / 3.0 + 2.0 * n * n * CHANNELS) + 2.0 * n * n * n));

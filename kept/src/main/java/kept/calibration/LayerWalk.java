@@ -1,11 +1,13 @@
 package kept.calibration;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.LongConsumer;
 import java.util.stream.IntStream;
 import kept.autograd.Autograd;
 import kept.calibration.PhaseTimes.Phase;
 import kept.mapping.CalibratedMapping;
+import kept.mapping.CentredOutputs;
 import kept.mapping.CentredRows;
 import kept.mapping.MappedWeights;
 import kept.mapping.Mapping;
@@ -27,6 +29,9 @@ import kept.tensor.Tensor;
  * Norms are counted in the order of the graph; behind an even one comes a layer's attention, behind an odd one its MLP.
  */
 final class LayerWalk implements AutoCloseable {
+    /** A norm's weight below this share of their root mean square is not divided by. */
+    private static final double LEAST_WEIGHT = 1e-3;
+
     private final Mapping mapping;
     private final Weights source;
     private final Weights mapped;
@@ -37,6 +42,8 @@ final class LayerWalk implements AutoCloseable {
     private final RotaryEmbedding rotary;
     private final LongConsumer progress;
     private final PhaseTimes times;
+    /** How much each neuron of the MLP that the teacher has passed last writes to the stream. */
+    private double[] activity;
 
     /**
      * A walk that has not begun.
@@ -129,7 +136,7 @@ final class LayerWalk implements AutoCloseable {
      * @return the solution
      */
     NormRegression.Solution measure(int step, double ridge, NormRegression regression) {
-        String name = CalibratedMapping.norms(mapping.source()).get(step);
+        String name = norm(step);
         regression.clear();
         times.of(Phase.SUMS, () -> compute(() -> {
             Norm layerNorm = DecoderParts.norm(name, mapping.source(), source);
@@ -147,19 +154,148 @@ final class LayerWalk implements AutoCloseable {
         return times.of(Phase.EQUATIONS, () -> regression.solve(ridge));
     }
 
-    /** Takes both streams through what lies behind a norm, whose correction has been measured. */
-    void goOn(int step) {
-        String norm = CalibratedMapping.norms(mapping.source()).get(step);
-        String layer = "model.layers." + step / 2;
-        times.of(Phase.TEACHER, () -> move(teacher, norm, layer, step % 2 == 0, mapping.source(), source));
-        times.of(Phase.STUDENT, () -> move(student, norm, layer, step % 2 == 0, mapping.target(), mapped));
+    /** Takes the teacher's streams through what lies behind a norm. Behind an odd one, {@link #renewal} can be asked then. */
+    void moveTeacher(int step) {
+        times.of(Phase.TEACHER, () -> passTeacher(step));
     }
 
-    private void move(Streams streams, String norm, String layer, boolean attention, DecoderConfig config, Weights weights) {
+    private void passTeacher(int step) {
+        if (step % 2 == 0) {
+            move(teacher, step, mapping.source(), source);
+            return;
+        }
         compute(() -> {
-            Norm before = DecoderParts.norm(norm, config, weights);
-            Attention attend = attention ? DecoderParts.attention(layer, config, weights) : null;
-            SwiGlu mlp = attention ? null : DecoderParts.mlp(layer, config, weights);
+            Norm before = DecoderParts.norm(norm(step), mapping.source(), source);
+            SwiGlu mlp = DecoderParts.mlp(layer(step), mapping.source(), source);
+            activity = new double[mapping.source().intermediateSize()];
+            for (int i = 0; i < text.parts().size(); i++) {
+                int part = i;
+                compute(() -> {
+                    Tensor stream = teacher.get(part);
+                    Tensor inner = mlp.activations(before.forward(stream));
+                    float[] squares = inner.reshape(stream.size(0) * stream.size(1), activity.length).square().sum(0).toFloatArray();
+                    for (int j = 0; j < squares.length; j++) {
+                        activity[j] += squares[j];
+                    }
+                    teacher.put(part, stream.add(mlp.writer().forward(inner)));
+                });
+                progress.accept(CalibrationText.tokens(text.parts().get(part)));
+            }
+            compute(() -> {
+                Tensor outputs = mlp.writer().weight().value().cast(DType.F32);
+                float[] lengths = new CentredOutputs(1).apply(List.of(outputs), outputs.shape()).square().sum(0).toFloatArray();
+                for (int j = 0; j < lengths.length; j++) {
+                    activity[j] *= lengths[j];
+                }
+            });
+        });
+    }
+
+    /** Takes the student's streams through what lies behind a norm, all of which has been measured. */
+    void moveStudent(int step) {
+        times.of(Phase.STUDENT, () -> move(student, step, mapping.target(), mapped));
+    }
+
+    /**
+     * A neuron that renews the anchor.
+     *
+     * @param number which one it takes the place of: the one that writes the least, of those of the layer
+     * @param rows of gate and up, one behind the other
+     * @param error the mean square of what the anchor misses of the held-out tokens, as a share of the anchor's
+     */
+    record Neuron(int number, float[] rows, double error) {
+        /** No neuron. */
+        static Neuron none(int width) {
+            return new Neuron(-1, new float[2 * width], Double.NaN);
+        }
+    }
+
+    /**
+     * Measures how an MLP can renew the anchor, when the teacher's streams are behind it and the student's before.
+     *
+     * @param step the norm before the MLP
+     * @param level what the stream's mean is to be, as a share of its size; 0 for no anchor
+     * @param constant w, with which w y estimates the constant 1 of the norm's output y
+     * @return the neuron
+     */
+    Neuron renewal(int step, double level, float... constant) {
+        int width = constant.length;
+        var fit = new AnchorRenewal(level);
+        var reading = new float[1][];
+        times.of(Phase.SUMS, () -> compute(() -> {
+            Norm before = DecoderParts.norm(norm(step), mapping.target(), mapped);
+            reading[0] = meanReader(mapped.get(norm(step) + ".weight", Shape.of(width)).toFloatArray());
+            Tensor readers = Tensor.of(joined(reading[0], constant), 2, width);
+            for (int i = 0; i < text.parts().size(); i++) {
+                int part = i;
+                compute(() -> {
+                    Tensor stream = student.get(part);
+                    long tokens = stream.size(0) * stream.size(1);
+                    Tensor read = readers.matmul(before.forward(stream).reshape(tokens, width).transpose(0, 1));
+                    Tensor behind = teacher.get(part);
+                    Tensor size = behind.sub(behind.mean(-1).unsqueeze(-1)).square().mean(-1).sqrt();
+                    fit.add(read.slice(0, 0, 1).toFloatArray(), read.slice(0, 1, 2).toFloatArray(), size.toFloatArray(),
+                            stream.mean(-1).toFloatArray(), text.isHeldOut(part));
+                });
+                progress.accept(CalibrationText.tokens(text.parts().get(part)));
+            }
+        }));
+        AnchorRenewal.Fit found = level > 0 ? fit.solve() : null;
+        if (found == null) {
+            return Neuron.none(width);
+        }
+        var rows = new float[2 * width];
+        for (int i = 0; i < width; i++) {
+            rows[i] = (float) (found.gate() * reading[0][i]);
+            rows[width + i] = (float) (found.ofReading() * reading[0][i] + found.ofConstant() * constant[i]);
+        }
+        return new Neuron(leastActive(), rows, found.error());
+    }
+
+    private int leastActive() {
+        int least = 0;
+        for (int j = 1; j < activity.length; j++) {
+            if (activity[j] < activity[least]) {
+                least = j;
+            }
+        }
+        return least;
+    }
+
+    /** What makes of a norm's output the mean of its input over the input's size: {@code 1 / (d g)}, but for weights g that are nearly nothing. */
+    private static float[] meanReader(float... weights) {
+        double squares = 0;
+        for (float g : weights) {
+            squares += (double) g * g;
+        }
+        double floor = LEAST_WEIGHT * LEAST_WEIGHT * squares / weights.length;
+        var reader = new float[weights.length];
+        for (int i = 0; i < reader.length; i++) {
+            reader[i] = (float) (weights[i] / (((double) weights[i] * weights[i] + floor) * weights.length));
+        }
+        return reader;
+    }
+
+    private static float[] joined(float[] first, float... second) {
+        float[] both = Arrays.copyOf(first, first.length + second.length);
+        System.arraycopy(second, 0, both, first.length, second.length);
+        return both;
+    }
+
+    private String norm(int step) {
+        return CalibratedMapping.norms(mapping.source()).get(step);
+    }
+
+    private static String layer(int step) {
+        return "model.layers." + step / 2;
+    }
+
+    private void move(Streams streams, int step, DecoderConfig config, Weights weights) {
+        boolean attention = step % 2 == 0;
+        compute(() -> {
+            Norm before = DecoderParts.norm(norm(step), config, weights);
+            Attention attend = attention ? DecoderParts.attention(layer(step), config, weights) : null;
+            SwiGlu mlp = attention ? null : DecoderParts.mlp(layer(step), config, weights);
             for (int i = 0; i < text.parts().size(); i++) {
                 int part = i;
                 compute(() -> {

@@ -31,6 +31,8 @@ final class NormRegression {
     private final DoubleMatrix gram;
     /** Rows y, columns d. */
     private final DoubleMatrix cross;
+    /** The sum of y, a column. */
+    private final DoubleMatrix sums;
     private final DoubleMatrix factor;
     private final DoubleMatrix pieceOfY;
     private final DoubleMatrix pieceOfD;
@@ -45,15 +47,15 @@ final class NormRegression {
      * @param correction C, {@code [width, width]}, row by row: row i estimates channel i of d
      * @param ridge what was used
      * @param error {@code sum |d - C y|^2 / sum |z|^2} over the held-out tokens, with z the LayerNorm's output and a C that has not seen them
-     * @param amplification {@code sum (I + C)_ij^2 y_j^2 / sum y_j^2}: how much larger than without a correction the error is that rounding the
-     *     consumers' weights makes, each by a share of itself
+     * @param constant w, {@code [width]}: w y estimates the constant 1
      */
-    record Solution(float[] correction, double ridge, double error, double amplification) {}
+    record Solution(float[] correction, double ridge, double error, float[] constant) {}
 
     NormRegression(int width) {
         this.width = width;
         gram = DoubleMatrix.zeros(width, width);
         cross = DoubleMatrix.zeros(width, width);
+        sums = DoubleMatrix.zeros(width, 1);
         factor = DoubleMatrix.zeros(width, width);
         pieceOfY = DoubleMatrix.zeros(PIECE, width);
         pieceOfD = DoubleMatrix.zeros(PIECE, width);
@@ -63,6 +65,7 @@ final class NormRegression {
     void clear() {
         Arrays.fill(gram.array(), 0);
         Arrays.fill(cross.array(), 0);
+        Arrays.fill(sums.array(), 0);
         heldOut.clear();
     }
 
@@ -83,6 +86,9 @@ final class NormRegression {
 
     private void accumulate(float[] y, float[] d) {
         int tokens = y.length / width;
+        for (int i = 0; i < y.length; i++) {
+            sums.array()[i % width] += y[i];
+        }
         for (int from = 0; from < tokens; from += PIECE) {
             int count = Math.min(PIECE, tokens - from);
             DoubleMatrix rows = pieceOfY.fill(y, from * width, count);
@@ -104,28 +110,14 @@ final class NormRegression {
         double error = choice[1];
         heldOut.forEach(rows -> accumulate(rows.y, rows.d));
         try {
-            Cholesky.of(gram, shift(chosen), factor).solve(cross);
+            Cholesky equations = Cholesky.of(gram, shift(chosen), factor);
+            equations.solve(cross);
+            equations.solve(sums);
         } catch (NotPositiveDefiniteException e) {
             throw new CalibrationException("[calibration] a norm's least squares cannot be solved with ridge %s; give more text or a larger --ridge"
                     .formatted(chosen), e);
         }
-        return new Solution(transposed(cross), chosen, error, amplification());
-    }
-
-    /** Once {@link #cross} is the solution. */
-    private double amplification() {
-        double with = 0;
-        double without = 0;
-        for (int j = 0; j < width; j++) {
-            double column = 0;
-            for (int i = 0; i < width; i++) {
-                double entry = cross.get(j, i) + (i == j ? 1 : 0);
-                column += entry * entry;
-            }
-            with += column * gram.get(j, j);
-            without += gram.get(j, j);
-        }
-        return with / without;
+        return new Solution(transposed(cross), chosen, error, rounded(sums.array()));
     }
 
     /** The ridge that misses the least of the held-out tokens, and what it misses. */
@@ -200,6 +192,14 @@ final class NormRegression {
             rest += value * value;
         }
         return new double[] {rest, all};
+    }
+
+    private static float[] rounded(double... values) {
+        var floats = new float[values.length];
+        for (int i = 0; i < values.length; i++) {
+            floats[i] = (float) values[i];
+        }
+        return floats;
     }
 
     private float[] transposed(DoubleMatrix columns) {

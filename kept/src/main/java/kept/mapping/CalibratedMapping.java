@@ -33,6 +33,26 @@ public final class CalibratedMapping {
     }
 
     /**
+     * The name of the measured number of the neuron that a layer's MLP gives up to renew the anchor, {@code [1]}; negative for none.
+     *
+     * @param layer counted from 0
+     * @return the tensor's name
+     */
+    public static String neuron(int layer) {
+        return "model.layers.%d.mlp.anchor_neuron".formatted(layer);
+    }
+
+    /**
+     * The name of that neuron's measured rows of gate and up, {@code [2, hidden]}.
+     *
+     * @param layer counted from 0
+     * @return the tensor's name
+     */
+    public static String reader(int layer) {
+        return "model.layers.%d.mlp.anchor_reader".formatted(layer);
+    }
+
+    /**
      * The norms in the order of the graph, which is the order they are calibrated in.
      *
      * @param config a model's
@@ -61,6 +81,10 @@ public final class CalibratedMapping {
         List<ModelTensor> measured = new ArrayList<>();
         measured.add(new ModelTensor(ANCHOR, Shape.of(1)));
         norms(source).forEach(norm -> measured.add(new ModelTensor(correction(norm), square)));
+        for (int layer = 0; layer < source.layers(); layer++) {
+            measured.add(new ModelTensor(neuron(layer), Shape.of(1)));
+            measured.add(new ModelTensor(reader(layer), Shape.of(2, source.hiddenSize())));
+        }
         DecoderConfig target = source.toLlama().toBuilder().tieWordEmbeddings(false).build();
         List<TensorMapping> rows = ModelTensor.of(target).stream().map(tensor -> row(tensor, source)).toList();
         List<DroppedTensor> dropped = ModelTensor.of(source).stream().filter(tensor -> tensor.isNorm() && tensor.name().endsWith(".bias"))
@@ -76,8 +100,17 @@ public final class CalibratedMapping {
         if (name.equals(EMBEDDING)) {
             return row(tensor, List.of(name, ANCHOR), new AnchoredRows(), "LayerNorms do not see the mean; a constant one carries what were biases");
         }
-        if (name.endsWith("o_proj.weight") || name.endsWith("down_proj.weight")) {
+        if (name.endsWith("o_proj.weight")) {
             return row(tensor, List.of(name), new CentredOutputs(1), "LayerNorms do not see the mean of the stream");
+        }
+        if (name.endsWith("down_proj.weight")) {
+            return row(tensor, List.of(name, neuron(layer(name))), new AnchoringOutputs(),
+                    "LayerNorms do not see the mean of the stream; one neuron renews the constant there");
+        }
+        if (name.contains(".mlp.")) {
+            List<String> sources = List.of(name, correction(norm(name)), reader(layer(name)), neuron(layer(name)));
+            return row(tensor, sources, new AnchoringReader(name.endsWith("gate_proj.weight") ? 0 : 1),
+                    "least squares from the RMSNorm's output to the LayerNorm's; one neuron renews the stream's constant");
         }
         String weight = name.equals(HEAD) && source.tieWordEmbeddings() ? EMBEDDING : name;
         return row(tensor, List.of(weight, correction(norm(name))), CORRECTED, "least squares from the RMSNorm's output to the LayerNorm's");
@@ -85,6 +118,10 @@ public final class CalibratedMapping {
 
     private static TensorMapping row(ModelTensor tensor, List<String> sources, Transform transform, String reason) {
         return new TensorMapping(tensor.name(), tensor.shape(), sources, transform, reason);
+    }
+
+    private static int layer(String name) {
+        return Integer.parseInt(name.split("\\.")[2]);
     }
 
     /** The norm that a projection reads. */

@@ -58,11 +58,11 @@ class NormRegressionTest {
     }
 
     @Test
-    void theAmplificationIsThatOfTheCorrectedWeights() {
+    void theConstantIsEstimatedFromTheSameTokens() {
         var regression = new NormRegression(2);
-        // d = (3 y_0, y_0): I + C = (4 0; 1 1), so (16 + 1) E[y_0^2] + 1 E[y_1^2] over E[y_0^2] + E[y_1^2], with 5 and 1.
-        regression.add(new float[] {1, 1, 3, -1, 1, 1, 3, -1}, new float[] {3, 1, 9, 3, 3, 1, 9, 3}, false);
-        regression.add(new float[] {1, 1, 3, -1}, new float[] {3, 1, 9, 3}, true);
-        assertThat(regression.solve(0).amplification()).isCloseTo((17 * 5 + 1) / 6.0, within(1e-6));
+        // w (1, 1) = 1 and w (3, -1) = 1.
+        regression.add(new float[] {1, 1, 3, -1, 1, 1, 3, -1}, new float[8], false);
+        regression.add(new float[] {1, 1, 3, -1}, new float[4], true);
+        assertThat(regression.solve(0).constant()).containsExactly(new float[] {0.5f, 0.5f}, within(1e-6f));
     }
 }

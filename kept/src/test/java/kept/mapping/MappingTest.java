@@ -75,12 +75,13 @@ class MappingTest {
     void aCalibratedTableAccountsForWhatIsMeasuredToo() {
         Mapping mapping = Mapping.named("calibrated", DecoderConfig.read(Fixtures.path("orion-bf16-sharded")));
         mapping.requireComplete();
-        assertThat(mapping.measured()).hasSize(1 + 2 * 2 + 1);
+        assertThat(mapping.measured()).hasSize(1 + 2 * 2 + 1 + 2 * 2);
         assertThat(mapping.rows()).hasSize(9 * 2 + 3);
         assertThat(row(mapping, "model.layers.1.self_attn.v_proj.weight").sources())
                 .containsExactly("model.layers.1.self_attn.v_proj.weight", "model.layers.1.input_layernorm.correction");
         assertThat(row(mapping, "model.layers.0.mlp.up_proj.weight").sources())
-                .containsExactly("model.layers.0.mlp.up_proj.weight", "model.layers.0.post_attention_layernorm.correction");
+                .containsExactly("model.layers.0.mlp.up_proj.weight", "model.layers.0.post_attention_layernorm.correction",
+                        "model.layers.0.mlp.anchor_reader", "model.layers.0.mlp.anchor_neuron");
         assertThat(row(mapping, "lm_head.weight").sources()).containsExactly("lm_head.weight", "model.norm.correction");
         Mapping broken = new Mapping("calibrated", mapping.source(), mapping.target(), mapping.rows(), mapping.dropped());
         assertThatThrownBy(broken::requireComplete).isInstanceOf(MappingException.class).hasMessageContaining("model.norm.correction");
@@ -98,6 +99,27 @@ class MappingTest {
             Tensor y = Tensor.of(new float[] {3, 5}, 2, 1);
             Tensor corrected = new Corrected().apply(List.of(weight, correction), weight.shape());
             assertThat(corrected.matmul(y).toFloatArray()).containsExactly(weight.matmul(y.add(correction.matmul(y))).toFloatArray());
+        }
+    }
+
+    @Test
+    void aNeuronThatRenewsTheAnchorTakesTheRowsAndTheColumnOfAnother() {
+        try (var _ = Scope.open()) {
+            Tensor weight = Tensor.of(new float[] {1, 2, 3, 4, 5, 7}, 3, 2);
+            Tensor correction = Tensor.of(new float[] {1, 0, 0, 1}, 2, 2);
+            Tensor rows = Tensor.of(new float[] {10, 11, 20, 21}, 2, 2);
+            Tensor second = Tensor.of(new float[] {1}, 1);
+            Tensor none = Tensor.of(new float[] {-1}, 1);
+            assertThat(new AnchoringReader(0).apply(List.of(weight, correction, rows, second), weight.shape()).toFloatArray())
+                    .containsExactly(2, 4, 10, 11, 10, 14);
+            assertThat(new AnchoringReader(1).apply(List.of(weight, correction, rows, second), weight.shape()).toFloatArray())
+                    .containsExactly(2, 4, 20, 21, 10, 14);
+            assertThat(new AnchoringReader(1).apply(List.of(weight, correction, rows, none), weight.shape()).toFloatArray())
+                    .containsExactly(2, 4, 6, 8, 10, 14);
+            assertThat(new AnchoringOutputs().apply(List.of(weight, second), weight.shape()).toFloatArray())
+                    .containsExactly(-2, 1, 0, 1, 2, 1);
+            assertThat(new AnchoringOutputs().apply(List.of(weight, none), weight.shape()).toFloatArray())
+                    .containsExactly(new CentredOutputs(1).apply(List.of(weight), weight.shape()).toFloatArray());
         }
     }
 
