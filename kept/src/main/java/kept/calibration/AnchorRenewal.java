@@ -5,9 +5,9 @@ import java.util.List;
 
 /**
  * The neuron of an MLP that renews the anchor: behind the MLP the stream's mean is to be a fixed share of its size, so that the norms that follow
- * have a constant to carry their biases. The neuron reads e, the mean of what its norm gives before the weight, which falls as the stream grows, and q, an
- * estimate of the constant 1; it adds {@code silu(k e / mean(e)) (a e + b q)} to every channel. k is one of a few; a and b are least squares of what
- * the mean lacks, in units of the stream's size.
+ * have a constant to carry their biases. The neuron reads e, the mean of what its norm gives before the weight, which falls as the stream grows, and
+ * q, an estimate of the constant 1; it adds {@code silu(k e / mean(e)) (a e + b q)} to every channel. k is one of a few; a and b are least squares of
+ * what the mean lacks, in units of the stream's size.
  */
 final class AnchorRenewal {
     /** How fast the gate falls. SiLU has its least value at -1.28; below it comes back to zero as 1/e does, about. Sharper ones overshoot. */
