@@ -13,7 +13,8 @@ import org.junit.jupiter.api.io.TempDir;
 /** What is said of devices where CUDA cannot be used: on a machine without a driver, or with one whose GPUs are hidden, which a process is told. */
 class DevicesTest {
     /** Either the linker speaks or the driver. */
-    private static final String REASON = "(no NVIDIA driver on this machine \\(libcuda\\.so\\.1: .*\\); install one, .*|cuInit: CUDA_ERROR_NO_DEVICE \\(100\\).*)";
+    private static final String REASON = "(no NVIDIA driver on this machine \\(libcuda\\.so\\.1: .*\\); install one, .*"
+            + "|cuInit: CUDA_ERROR_NO_DEVICE \\(100\\).*)";
 
     @TempDir
     private Path directory;
@@ -61,7 +62,8 @@ class DevicesTest {
         Path errors = directory.resolve("errors");
         try (var program = ChildProgram.startWithoutGpu(output, errors, arguments)) {
             int code = program.join();
-            return new Run(code, Files.readAllLines(output), program.remarks().lines().filter(line -> !line.startsWith("WARNING: Using incubator")).toList());
+            return new Run(code, Files.readAllLines(output), program.remarks().lines()
+                    .filter(line -> !line.startsWith("WARNING: Using incubator")).toList());
         }
     }
 }

@@ -165,7 +165,8 @@ final class Gpu implements Callable<Integer> {
         for (JsonNode row : new ObjectMapper().readTree(file.toFile()).path("rows")) {
             String name = row.path("name").asText();
             // An eager figure and a compiled one: the better counts.
-            millis.merge(name.replace(" compiled", "").replace(" eager", "") + " " + row.path("shape").asText(), row.path("ms").asDouble(), Math::min);
+            millis.merge(name.replace(" compiled", "").replace(" eager", "") + " " + row.path("shape").asText(), row.path("ms").asDouble(),
+                    Math::min);
         }
         return millis;
     }

@@ -53,7 +53,8 @@ final class GpuCases {
 
     private List<Case> products() {
         List<Case> cases = new ArrayList<>();
-        long[][] sizes = tiny ? new long[][] {{64, 64, 64}} : new long[][] {{8192, 8192, 8192}, {4096, 15360, 5120}, {4096, 5120, 15360}, {4096, 5120, 5120}};
+        long[][] sizes = tiny ? new long[][] {{64, 64, 64}}
+                : new long[][] {{8192, 8192, 8192}, {4096, 15360, 5120}, {4096, 5120, 15360}, {4096, 5120, 5120}};
         for (long[] size : sizes) {
             Tensor x = normal(DType.BF16, size[0], size[2]);
             Tensor w = normal(DType.BF16, size[1], size[2]).transpose(0, 1);
@@ -135,7 +136,8 @@ final class GpuCases {
         Tensor head = normal(DType.BF16, vocabulary, width).requireGradient();
         var teacher = new FactoredLogits(normal(DType.BF16, rows, width), normal(DType.BF16, vocabulary, width));
         var student = new FactoredLogits(hidden, head);
-        return List.of(new Case("linear+KL fwd+bwd chunked", "%dx%d V%d".formatted(rows, width, vocabulary), 8.0 * rows * width * vocabulary, OPERATIONS,
+        return List.of(new Case("linear+KL fwd+bwd chunked", "%dx%d V%d".formatted(rows, width, vocabulary), 8.0 * rows * width * vocabulary,
+                OPERATIONS,
                 () -> {
                     Autograd.backwardOnce(LinearDistillation.apply(student, teacher, null, DistillationObjective.FORWARD_KL).loss(), Tensor.ones());
                     hidden.clearGradient();

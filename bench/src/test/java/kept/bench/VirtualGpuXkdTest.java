@@ -25,7 +25,8 @@ import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.Test;
 
 /**
- * XKD steps through the CUDA backend and its PTX, on the virtual GPU: with f32 weights they are PyTorch's, with bf16 weights near to those of the CPU.
+ * XKD steps through the CUDA backend and its PTX, on the virtual GPU: with f32 weights they are PyTorch's, with bf16 weights near to those of the
+ * CPU.
  * The test is here because no other module sees both the models and the CUDA backend.
  */
 class VirtualGpuXkdTest {
@@ -49,7 +50,8 @@ class VirtualGpuXkdTest {
                     assertThat(last.loss).isCloseTo(floats(golden, "loss." + i)[0], Percentage.withPercentage(1e-3));
                     assertThat(last.norm).isCloseTo(floats(golden, "grad_norm." + i)[0], Percentage.withPercentage(1e-2));
                     if (i == 0) {
-                        last.gradients.forEach((name, actual) -> assertThat(distance(actual, floats(golden, "grad." + name))).as(name).isLessThan(1e-4));
+                        last.gradients.forEach((name, actual) ->
+                                assertThat(distance(actual, floats(golden, "grad." + name))).as(name).isLessThan(1e-4));
                     }
                 }
                 last.parameters.forEach((name, actual) ->
@@ -114,7 +116,8 @@ class VirtualGpuXkdTest {
     private static Decoder model(String name, DType dtype, Device device) {
         DecoderConfig config = DecoderConfig.read(file(name + ".config.json"));
         try (var weights = SafetensorsFile.open(file(name + ".safetensors"))) {
-            return Decoder.create(config, (tensor, shape) -> Tensor.from(weights.data(tensor), weights.entry(tensor).dtype(), shape).cast(dtype), device);
+            return Decoder.create(config, (tensor, shape) ->
+                Tensor.from(weights.data(tensor), weights.entry(tensor).dtype(), shape).cast(dtype), device);
         }
     }
 

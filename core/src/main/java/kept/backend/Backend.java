@@ -407,7 +407,8 @@ public interface Backend {
      * One AdamW step on one parameter: with {@code g = gradientScale gradient}, {@code m = beta1 m + (1 - beta1) g},
      * {@code v = beta2 v + (1 - beta2) g^2}, {@code w = w (1 - lr decay) - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon)}.
      *
-     * <p>Moments of 8 bits are {@link BlockCodes}: m of the signed code and sqrt(v) of the unsigned one are read from them, and what the step makes is
+     * <p>Moments of 8 bits are {@link BlockCodes}: m of the signed code and sqrt(v) of the unsigned one are read from them, and what the step makes
+     * is
      * written back; the parameter is updated by the numbers before they are rounded.
      *
      * @param step the step's numbers

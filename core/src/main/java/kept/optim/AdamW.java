@@ -15,7 +15,8 @@ import kept.tensor.TensorException;
 
 /**
  * Adam with decoupled weight decay (Loshchilov and Hutter 2017, arXiv 1711.05101); the formula is {@link kept.backend.Backend#adamW}. The moments are
- * F32, whatever the parameters are, or of 8 bits ({@link Storage}), and belong to this object: {@link #close} frees them. What it holds can be {@linkplain #moments() saved} and
+ * F32, whatever the parameters are, or of 8 bits ({@link Storage}), and belong to this object: {@link #close} frees them. What it holds can be
+ * {@linkplain #moments() saved} and
  * {@linkplain #restore brought back}; a run that goes on from there gives the same bits.
  */
 public final class AdamW implements AutoCloseable {

@@ -171,7 +171,8 @@ public abstract class OptimizerKernelContract extends KernelContract {
                 Tensor gradient = normal(DType.F32, 9, 1, count);
                 var rounding = new AdamWStep.Rounding(true, 0x1234_5678_9abc_def0L, 77);
                 backend().adamW(new AdamWStep(1, 0.01, 0.9, 0.95, 1e-8, 0.1, 1, rounding), w, gradient, moments(coded, count), moments(coded, count));
-                backend().adamW(new AdamWStep(1, 0.01, 0.9, 0.95, 1e-8, 0.1, 1, rounding), wide, gradient, moments(coded, count), moments(coded, count));
+                backend().adamW(new AdamWStep(1, 0.01, 0.9, 0.95, 1e-8, 0.1, 1, rounding), wide, gradient, moments(coded, count),
+                    moments(coded, count));
                 float[] exact = wide.toFloatArray();
                 float[] actual = w.toFloatArray();
                 for (int i = 0; i < count; i++) {

@@ -42,7 +42,8 @@ public final class CudaBackendProvider implements BackendProvider {
      * Opens the GPU.
      *
      * @return its operations
-     * @throws DeviceException if there is no driver, it does not start or is older than CUDA 12.0, there is no GPU of compute capability 8.0 or later,
+     * @throws DeviceException if there is no driver, it does not start or is older than CUDA 12.0, there is no GPU of compute capability 8.0 or
+     *         later,
      *         or no cuBLAS; the message says which, with what the system's linker or the driver said
      */
     @Override
@@ -72,7 +73,8 @@ public final class CudaBackendProvider implements BackendProvider {
             int major = driver.attribute(device, DeviceAttribute.CAPABILITY_MAJOR);
             int minor = driver.attribute(device, DeviceAttribute.CAPABILITY_MINOR);
             if (major * 10 + minor < OLDEST_CAPABILITY) {
-                unusable.add("%s has compute capability %d.%d, and 8.0 (Ampere) or later is needed".formatted(driver.deviceName(device), major, minor));
+                unusable.add("%s has compute capability %d.%d, and 8.0 (Ampere) or later is needed"
+                        .formatted(driver.deviceName(device), major, minor));
             } else if (driver.attribute(device, DeviceAttribute.MEMORY_POOLS) == 0) {
                 unusable.add("%s has no memory pools here".formatted(driver.deviceName(device)));
             } else {

@@ -36,7 +36,8 @@ final class OptimizerKernels {
         boolean coded = firstMoment.dtype() == DType.I32;
         String entry = (coded ? "adamw_coded_" : "adamw_") + parameter.dtype().label();
         AdamWStep.Rounding rounding = step.rounding();
-        gpu.launch(MODULE, entry, coded ? blocks(Math.ceilDiv(count, BlockCodes.BLOCK), THREADS / WARP) : blocks(Math.ceilDiv(count, VECTOR), THREADS))
+        gpu.launch(MODULE, entry, coded ? blocks(Math.ceilDiv(count, BlockCodes.BLOCK), THREADS / WARP)
+                : blocks(Math.ceilDiv(count, VECTOR), THREADS))
                 .pointer(parameter).pointer(gradient).pointer(firstMoment).pointer(secondMoment).i64(count)
                 .f32(step.gradientScale()).f32(step.beta1()).f32(1 - step.beta1()).f32(step.beta2()).f32(1 - step.beta2())
                 .f32(1 - step.learningRate() * step.weightDecay()).f32(step.learningRate() / correction1).f32(1 / Math.sqrt(correction2))
