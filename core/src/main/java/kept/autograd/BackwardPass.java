@@ -83,8 +83,17 @@ final class BackwardPass {
         return scope.owns(gradient) && gradient.isContiguous() && uses.get(gradient.buffer()) == 1;
     }
 
+    /** A sum that is kept in another type than F32 is widened for it and rounded again. */
     private static void addInPlace(Tensor sum, Tensor gradient) {
-        sum.backend().binary(Binary.ADD, sum, gradient, sum);
+        if (sum.dtype() == DType.F32 && gradient.dtype() == DType.F32) {
+            sum.backend().binary(Binary.ADD, sum, gradient, sum);
+            return;
+        }
+        try (var _ = Scope.open(sum.device())) {
+            Tensor wide = Operands.copy(DType.F32, sum);
+            wide.backend().binary(Binary.ADD, wide, gradient.dtype() == DType.F32 ? gradient : Operands.copy(DType.F32, gradient), wide);
+            sum.assign(wide);
+        }
     }
 
     private final class Sink implements Gradients {
@@ -114,10 +123,19 @@ final class BackwardPass {
             }
         }
 
+        @Override
+        public DType type(int input) {
+            return inputs[input].gradientType();
+        }
+
         /** Makes the first gradient of a leaf its sum: in place if this node has made it for that leaf alone, else as a copy. */
         void adoptFirsts() {
             firsts.forEach((leaf, gradient) -> {
-                if (leaf.gradient() == null && temporaries.owns(gradient) && gradient.isContiguous()) {
+                if (leaf.gradient() != null) {
+                    deliver(leaf, gradient, temporaries);
+                } else if (gradient.dtype() != leaf.gradientType()) {
+                    leaf.setGradient(Operands.copy(leaf.gradientType(), gradient));
+                } else if (temporaries.owns(gradient) && gradient.isContiguous()) {
                     leaf.setGradient(gradient);
                 } else {
                     deliver(leaf, gradient, temporaries);
@@ -129,7 +147,7 @@ final class BackwardPass {
         public Tensor accumulator(int input) {
             Node node = inputs[input].node();
             if (node == null) {
-                return inputs[input].gradient();
+                return type(input) == DType.F32 ? inputs[input].gradient() : null;
             }
             Tensor present = waiting.get(node);
             return present != null && isExclusive(present) ? present : null;

@@ -61,6 +61,14 @@ public record FactoredLogits(Tensor hidden, Tensor head) {
         return hidden.reshape(rowCount(), hidden.size(-1)).cast(DType.F32).linear(head.cast(DType.F32));
     }
 
+    /** The hidden states as rows, in the type in which products with the head take them: converted once here, not for each chunk. */
+    Tensor hiddenRows() {
+        Tensor rows = Rows.matrix(hidden);
+        return rows.dtype() == DType.F32 && rows.backend().productType(head.dtype()) != DType.F32
+                ? Operands.copy(rows.backend().productType(head.dtype()), rows)
+                : rows;
+    }
+
     /** The product for some rows, written into {@code [count, vocabulary]}. */
     void multiply(Tensor hiddenRows, long first, Tensor logits) {
         logits.backend().matmul(Rows.range(hiddenRows, first, logits.size(0)), Operands.transposed(head), logits, false);

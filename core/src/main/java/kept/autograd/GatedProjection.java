@@ -1,5 +1,6 @@
 package kept.autograd;
 
+import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
@@ -48,6 +49,11 @@ public final class GatedProjection extends Operation {
             @Override
             public boolean wanted(int input) {
                 return input == 0 ? gradients.wanted(0) || gradients.wanted(1) : gradients.wanted(2);
+            }
+
+            @Override
+            public DType type(int input) {
+                return input == 0 ? DType.F32 : gradients.type(2);
             }
 
             @Override

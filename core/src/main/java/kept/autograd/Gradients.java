@@ -1,5 +1,6 @@
 package kept.autograd;
 
+import kept.tensor.DType;
 import kept.tensor.Tensor;
 
 /** Where an operation's backward hands the gradients of its operands to. */
@@ -13,16 +14,24 @@ public interface Gradients {
     boolean wanted(int input);
 
     /**
+     * The type that an operand's gradient is kept in.
+     *
+     * @param input the operand's index
+     * @return F32, or for a leaf {@linkplain Tensor#gradientType() its own}; a product that is made in it needs no conversion
+     */
+    DType type(int input);
+
+    /**
      * Adds to an operand's gradient; does nothing if it is not wanted.
      *
      * @param input the operand's index
-     * @param gradient F32; a new tensor, or the incoming gradient or a view of it; of the operand's shape, or of one that the operand was
-     *         broadcast to: then it is summed over the axes that were stretched
+     * @param gradient F32, or of the {@link #type} and the operand's shape; a new tensor, or the incoming gradient or a view of it; of the operand's
+     *         shape, or of one that the operand was broadcast to: then it is summed over the axes that were stretched
      */
     void add(int input, Tensor gradient);
 
     /**
-     * A tensor to add an operand's gradient to in place, where there is one already: a leaf's gradient so far, or what other uses of the operand have
+     * A tensor to add an operand's gradient to in place, where there is one of F32 already: a leaf's gradient so far, or what other uses of the operand have
      * given. Spares a matrix product its temporary.
      *
      * @param input the operand's index, wanted

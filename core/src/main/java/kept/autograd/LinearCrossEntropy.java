@@ -103,7 +103,7 @@ public final class LinearCrossEntropy extends Operation {
     private Tensor rowLosses(double scale) {
         long rows = logits.rowCount();
         Tensor losses = Tensor.empty(DType.F32, Shape.of(rows));
-        Tensor hidden = Rows.matrix(logits.hidden());
+        Tensor hidden = logits.hiddenRows();
         logitGradients = new LogitGradients(logits, hidden, wantHidden, wantHead);
         try (var _ = Scope.open(hidden.device())) {
             Tensor targets = RowChunks.labels(NAME, labels, logits);

@@ -165,7 +165,7 @@ public final class LinearDistillation extends Operation {
         long rows = student.rowCount();
         Tensor losses = Tensor.empty(DType.F32, Shape.of(rows));
         Tensor divergences = Tensor.empty(DType.F32, Shape.of(rows));
-        Tensor studentRows = Rows.matrix(student.hidden());
+        Tensor studentRows = student.hiddenRows();
         logitGradients = new LogitGradients(student, studentRows, wantHidden, wantHead);
         try (var _ = Scope.open(student.hidden().device())) {
             Tensor targets = labels == null || objective.crossEntropyWeight() == 0 ? null : RowChunks.labels(NAME, labels, student);
@@ -200,7 +200,7 @@ public final class LinearDistillation extends Operation {
                 Tensor.empty(DType.F32, shape), Tensor.empty(DType.F32, shape), Tensor.empty(DType.F32, shape), Tensor.empty(DType.I32, shape));
         try (var _ = Scope.open(student.hidden().device())) {
             Tensor targets = RowChunks.labels(NAME, labels, student);
-            forEachChunk(teacher, student, Rows.matrix(student.hidden()), student.defaultChunkRows(), (teacherLogits, studentLogits, first, count) ->
+            forEachChunk(teacher, student, student.hiddenRows(), student.defaultChunkRows(), (teacherLogits, studentLogits, first, count) ->
                     scores.score(teacherLogits, studentLogits, Rows.range(targets, first, count), first));
         }
         return scores;
@@ -215,7 +215,7 @@ public final class LinearDistillation extends Operation {
     /** Makes the logits chunk by chunk, in the same two buffers, which belong to the current scope and which the body may overwrite. */
     private static void forEachChunk(FactoredLogits teacher, FactoredLogits student, Tensor studentRows, long chunkRows, ChunkBody body) {
         long rows = student.rowCount();
-        Tensor teacherRows = Rows.matrix(teacher.hidden());
+        Tensor teacherRows = teacher.hiddenRows();
         long longest = Math.min(chunkRows, rows);
         Tensor teacherBuffer = Tensor.empty(DType.F32, teacher.chunkShape(longest));
         Tensor studentBuffer = Tensor.empty(DType.F32, student.chunkShape(longest));

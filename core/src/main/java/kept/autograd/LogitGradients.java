@@ -26,8 +26,11 @@ final class LogitGradients {
     }
 
     /** Takes the gradient of the logits of some rows into account. */
-    void add(Tensor dLogits, long first) {
-        long count = dLogits.size(0);
+    void add(Tensor gradient, long first) {
+        long count = gradient.size(0);
+        DType type = gradient.backend().productType(logits.head().dtype());
+        // Converted once if both products would convert it.
+        Tensor dLogits = dHidden != null && dHead != null && type != DType.F32 ? Operands.copy(type, gradient) : gradient;
         if (dHidden != null) {
             dHidden.backend().matmul(dLogits, logits.head(), Rows.range(dHidden, first, count), false);
         }

@@ -57,7 +57,8 @@ public final class MatMul extends Operation {
     }
 
     /** The backward pass with the first operand made once more, where the one that {@link #forward} saw has been freed. */
-    void backward(Tensor gradient, Tensor a, Gradients gradients) {
+    void backward(Tensor incoming, Tensor a, Gradients gradients) {
+        Tensor gradient = forProducts(incoming, a, gradients);
         if (gradients.wanted(0)) {
             addProduct(gradients, 0, a.shape(), gradient, Operands.transposed(right));
         }
@@ -77,13 +78,20 @@ public final class MatMul extends Operation {
         }
     }
 
+    /** The gradient, converted once if both products would convert it. */
+    private Tensor forProducts(Tensor gradient, Tensor a, Gradients gradients) {
+        DType type = gradient.backend().productType(a.dtype());
+        boolean forBoth = gradients.wanted(0) && gradients.wanted(1) && type == gradient.backend().productType(b.dtype());
+        return forBoth && type != gradient.dtype() ? Operands.copy(type, gradient) : gradient;
+    }
+
     private void addProduct(Gradients gradients, int input, Shape operand, Tensor left, Tensor factor) {
         Shape shape = productShape(left, factor);
         Tensor sum = shape.equals(operand) ? gradients.accumulator(input) : null;
         if (sum != null) {
             multiply(left, factor, sum, true);
         } else {
-            Tensor product = Tensor.empty(DType.F32, shape);
+            Tensor product = Tensor.empty(shape.equals(operand) ? gradients.type(input) : DType.F32, shape);
             multiply(left, factor, product, false);
             gradients.add(input, product);
         }

@@ -2,6 +2,7 @@ package kept.backend;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import kept.tensor.DType;
 import kept.tensor.Tensor;
 
 /**
@@ -207,6 +208,17 @@ public interface Backend {
      * @param accumulate whether to add to out, which then is F32
      */
     void matmul(Tensor a, Tensor b, Tensor out, boolean accumulate);
+
+    /**
+     * The type in which a product takes an F32 operand. A device whose hardware multiplies operands of one type may round F32 beside a shorter type;
+     * layers over weights of that type do well then to have their activations in it as well.
+     *
+     * @param other the type of the other operand
+     * @return F32, unless the device rounds F32 beside the other type
+     */
+    default DType productType(DType other) {
+        return DType.F32;
+    }
 
     // Indexing
 

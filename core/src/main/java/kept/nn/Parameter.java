@@ -1,6 +1,7 @@
 package kept.nn;
 
 import java.util.Arrays;
+import kept.tensor.DType;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
@@ -9,6 +10,7 @@ import kept.tensor.Tensor;
  */
 public final class Parameter {
     private Tensor value;
+    private DType gradientType = DType.F32;
 
     /**
      * A parameter over the memory of a tensor; trainable if the tensor requires a gradient.
@@ -54,7 +56,24 @@ public final class Parameter {
         if (trainable != isTrainable()) {
             value = value.detach();
             if (trainable) {
-                value.requireGradient();
+                value.requireGradient(gradientType);
+            }
+        }
+        return this;
+    }
+
+    /**
+     * Chooses the type that the gradient is kept in. A change forgets the gradient.
+     *
+     * @param type F32, as it is at first, or a shorter one ({@link Tensor#requireGradient(DType)})
+     * @return this parameter
+     * @throws kept.tensor.DTypeException if it is a type of integers
+     */
+    public Parameter setGradientType(DType type) {
+        if (type != gradientType) {
+            gradientType = type;
+            if (isTrainable()) {
+                value = value.detach().requireGradient(type);
             }
         }
         return this;
@@ -63,7 +82,7 @@ public final class Parameter {
     /**
      * The gradient that backward passes have added up.
      *
-     * @return an F32 tensor of the value's shape, or null if there is none
+     * @return a tensor of the value's shape, or null if there is none; F32 unless {@link #setGradientType} says otherwise
      */
     public Tensor gradient() {
         return value.gradient();

@@ -12,7 +12,8 @@ import kept.backend.Distribution;
 
 /**
  * A dense array of numbers on a device, with a shape and strides. Views (reshape, transpose, slice, expand) share memory. The operations come from
- * the interfaces this class implements, one for each kind; each is differentiable unless it says otherwise, and gradients are always F32.
+ * the interfaces this class implements, one for each kind; each is differentiable unless it says otherwise; gradients are F32, but for
+ * those of leaves that {@linkplain #requireGradient(DType) ask for a shorter type}.
  *
  * <p>Memory belongs to a {@link Scope}. A tensor is not thread-safe.
  */
@@ -26,6 +27,7 @@ public final class Tensor implements HostValues, Elementwise, Reductions, Produc
     private final Node node;
 
     private boolean requiresGradient;
+    private DType gradientType = DType.F32;
     private Tensor gradient;
 
     private Tensor(Storage storage, DType dtype, Shape shape, long[] strides, long offset, Node node) {
@@ -423,13 +425,34 @@ public final class Tensor implements HostValues, Elementwise, Reductions, Produc
      * @throws TensorException if a recorded operation made this tensor
      */
     public Tensor requireGradient() {
+        return requireGradient(DType.F32);
+    }
+
+    /**
+     * Makes this tensor a leaf whose gradient is kept in a type: F32, or a shorter one that halves its memory. What a backward pass gives is summed in
+     * F32 and rounded once; what several passes or uses give is rounded after each, so that small terms may be lost beside a large sum.
+     *
+     * @param type the type of {@link #gradient}, floating
+     * @return this tensor
+     * @throws DTypeException if the elements are integers, or the type is one of integers
+     * @throws TensorException if a recorded operation made this tensor, or it has a gradient of another type
+     */
+    public Tensor requireGradient(DType type) {
         if (node != null) {
             throw new TensorException("[requireGradient] a recorded operation made this tensor, so it is no leaf; detach it first");
         }
         if (!dtype.isFloating()) {
             throw new DTypeException("[requireGradient] only floating tensors have gradients, not " + dtype.label());
         }
+        if (!type.isFloating()) {
+            throw new DTypeException("[requireGradient] a gradient must be of a floating type, not " + type.label());
+        }
+        if (gradient != null && gradient.dtype() != type) {
+            throw new TensorException("[requireGradient] there is a gradient of %s, so none can be of %s; clear it first"
+                    .formatted(gradient.dtype().label(), type.label()));
+        }
         requiresGradient = true;
+        gradientType = type;
         return this;
     }
 
@@ -454,21 +477,30 @@ public final class Tensor implements HostValues, Elementwise, Reductions, Produc
     /**
      * The gradient that {@link #backward} has added up in this leaf.
      *
-     * @return an F32 tensor of this shape, or null before the first backward
+     * @return a tensor of this shape and of the {@link #gradientType}, or null before the first backward
      */
     public Tensor gradient() {
         return gradient;
     }
 
     /**
+     * The type that this tensor's gradient is kept in.
+     *
+     * @return F32, unless this is a leaf that {@linkplain #requireGradient(DType) asks for another}
+     */
+    public DType gradientType() {
+        return gradientType;
+    }
+
+    /**
      * The gradient to add to, made of zeros if there is none; it lives as long as this tensor.
      *
-     * @return a contiguous F32 tensor of this shape
+     * @return a contiguous tensor of this shape and of the {@link #gradientType}
      */
     public Tensor gradientAccumulator() {
         if (gradient == null) {
             try (var _ = Scope.open(device())) {
-                setGradient(full(0, DType.F32, shape));
+                setGradient(full(0, gradientType, shape));
             }
         }
         return gradient;
@@ -492,7 +524,7 @@ public final class Tensor implements HostValues, Elementwise, Reductions, Produc
     /**
      * Makes a tensor the gradient of this leaf, which has none yet, and lets it live as long as this tensor.
      *
-     * @param sum a contiguous F32 tensor of this shape, whose memory nothing else uses
+     * @param sum a contiguous tensor of this shape and of the {@link #gradientType}, whose memory nothing else uses
      */
     public void setGradient(Tensor sum) {
         storage.owner.adopt(sum);

@@ -22,16 +22,6 @@ public abstract class MatmulContract extends KernelContract {
     /** For subclasses. */
     protected MatmulContract() {}
 
-    /**
-     * Whether the device rounds an F32 operand to BF16 where the other is BF16, for the sake of hardware that takes both in one type. Products of two
-     * F32 operands are never rounded before their sum.
-     *
-     * @return false, unless a device says otherwise
-     */
-    protected boolean roundsF32BesideBf16() {
-        return false;
-    }
-
     private static Tensor operand(DType dtype, Layout layout, long seed, long... shape) {
         var random = new SplittableRandom(seed);
         return HostTensor.of(dtype, layout, _ -> random.nextGaussian(), shape);
@@ -59,6 +49,12 @@ public abstract class MatmulContract extends KernelContract {
         }
     }
 
+    @Test
+    void twoF32OperandsAreNeverRounded() {
+        assertThat(backend().productType(DType.F32)).isEqualTo(DType.F32);
+        assertThat(backend().productType(DType.F16)).as("f16 has too small an exponent for what meets it").isEqualTo(DType.F32);
+    }
+
     private void assertProduct(Tensor a, Tensor b, double[] expected, Tensor out) {
         double[] x = HostTensor.values(expanded(a, out.shape()));
         double[] y = HostTensor.values(expanded(b, out.shape()));
@@ -67,7 +63,7 @@ public abstract class MatmulContract extends KernelContract {
         int k = (int) a.size(-1);
         double[] actual = HostTensor.values(out);
         boolean mixed = a.dtype() != b.dtype() && a.dtype() != DType.F16 && b.dtype() != DType.F16;
-        double ofTerms = (k + 2) * 0x1p-24 + (mixed && roundsF32BesideBf16() ? 0x1p-8 : 0);
+        double ofTerms = (k + 2) * 0x1p-24 + (mixed && backend().productType(DType.BF16) == DType.BF16 ? 0x1p-8 : 0);
         for (int i = 0; i < actual.length; i++) {
             int product = i / (m * n);
             int row = i / n % m;

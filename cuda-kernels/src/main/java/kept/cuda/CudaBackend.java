@@ -14,6 +14,7 @@ import kept.backend.Unary;
 import kept.cuda.cublas.Blas;
 import kept.cuda.driver.DeviceAttribute;
 import kept.cuda.driver.Driver;
+import kept.tensor.DType;
 import kept.tensor.Tensor;
 
 /** A GPU: each method hands on to the class of its kernels. */
@@ -176,6 +177,11 @@ final class CudaBackend implements Backend, AutoCloseable {
     @Override
     public void logSumExp(Tensor x, Tensor out) {
         softmax.logSumExp(x, out);
+    }
+
+    @Override
+    public DType productType(DType other) {
+        return Products.productType(other);
     }
 
     @Override

@@ -52,12 +52,17 @@ final class Products {
         }
     }
 
+    /** The type in which an F32 operand meets another. */
+    static DType productType(DType other) {
+        return other == DType.BF16 ? DType.BF16 : DType.F32;
+    }
+
     /** The type in which two operands meet. */
     private static DType common(DType a, DType b) {
         if (a == b) {
             return a;
         }
-        return a == DType.F16 || b == DType.F16 ? DType.F32 : DType.BF16;
+        return productType(a == DType.F32 ? b : a);
     }
 
     /** The operand in a type, its matrices with unit stride along one axis and no overlap along the other. */

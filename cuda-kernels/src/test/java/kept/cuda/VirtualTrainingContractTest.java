@@ -14,11 +14,6 @@ class VirtualTrainingContractTest {
         protected Device device() {
             return VirtualCudaProvider.testDevice();
         }
-
-        @Override
-        protected boolean roundsF32BesideBf16() {
-            return true;
-        }
     }
 
     @Nested
