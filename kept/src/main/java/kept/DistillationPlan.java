@@ -25,6 +25,8 @@ import kept.tensor.Tensor;
 final class DistillationPlan {
     /** What the JVM, compiled code and packed operands take besides tensors. */
     private static final long HOST_BYTES = 400_000_000;
+    /** What a GPU's context, cuBLAS and loaded kernels take besides tensors; not measured. */
+    private static final long DRIVER_BYTES = 1_000_000_000;
     /** What a whole step reaches of the rate of products at its shapes (docs/performance.md). */
     private static final double SHARE_OF_RATE = 0.75;
     /** How long products are repeated for one measurement, in nanoseconds. */
@@ -34,14 +36,25 @@ final class DistillationPlan {
     private final StepPlan step;
     private final TrainingOptions options;
     private final boolean weightsRead;
+    private final Device device;
     private final DType stored;
 
-    private DistillationPlan(StepPlan step, TrainingOptions options, boolean weightsRead, DType stored) {
+    private DistillationPlan(StepPlan step, TrainingOptions options, boolean weightsRead, Device device, DType stored) {
         this.step = step;
         this.options = options;
         this.weightsRead = weightsRead;
+        this.device = device;
         this.stored = stored;
     }
+
+    /**
+     * How the steps are carried out.
+     *
+     * @param device where
+     * @param weights what the student's weights are kept in while it learns
+     * @param checkpointing whether activations are computed again
+     */
+    record Execution(Device device, DType weights, boolean checkpointing) {}
 
     /** Other options for the same run. */
     private record Alternative(String options, StepPlan step) {}
@@ -50,19 +63,21 @@ final class DistillationPlan {
      * Plans a run from a teacher's config.json and, where there are weights, their headers.
      *
      * @param directory the teacher's
-     * @param config the teacher's sizes
+     * @param teacher the teacher's sizes
      * @param student the student's sizes
      * @param train which parameters of the student are trained
      * @param options the run's settings
-     * @param checkpointing whether activations are computed again
+     * @param execution how they are carried out
      * @param stored what the result is stored in
      */
-    static DistillationPlan of(Path directory, DecoderConfig config, DecoderConfig student, ParameterSelection train, TrainingOptions options,
-            boolean checkpointing, DType stored) {
+    static DistillationPlan of(Path directory, DecoderConfig teacher, DecoderConfig student, ParameterSelection train, TrainingOptions options,
+            Execution execution, DType stored) {
         boolean weights = hasWeights(directory);
-        long bytes = weights ? storedBytes(directory, config) : StepPlan.bytesByConfig(config);
-        var step = new StepPlan(config, bytes, student, train, options.batchSize(), options.accumulation(), options.sequenceLength(), checkpointing);
-        return new DistillationPlan(step, options, weights, stored);
+        long bytes = weights ? storedBytes(directory, teacher) : StepPlan.bytesByConfig(teacher);
+        var numbers = StepPlan.Numbers.on(execution.device, execution.weights, options.storage().codedMoments());
+        var step = new StepPlan(teacher, bytes, student, train, options.batchSize(), options.accumulation(), options.sequenceLength(),
+                execution.checkpointing, numbers);
+        return new DistillationPlan(step, options, weights, execution.device, stored);
     }
 
     private static boolean hasWeights(Path directory) {
@@ -81,9 +96,21 @@ final class DistillationPlan {
         }
     }
 
-    /** All that the process takes at its peak. */
-    private static long peak(StepPlan step) {
-        return step.peakBytes() + HOST_BYTES;
+    /** All that is taken at the peak of the memory that tensors lie in. */
+    private long peak(StepPlan plan) {
+        return plan.peakBytes() + besideTensors();
+    }
+
+    private long besideTensors() {
+        return isOnHost() ? HOST_BYTES : DRIVER_BYTES;
+    }
+
+    private boolean isOnHost() {
+        return device == Device.cpu();
+    }
+
+    private String owner() {
+        return isOnHost() ? "the machine" : device.name();
     }
 
     /**
@@ -96,12 +123,13 @@ final class DistillationPlan {
         long peak = peak(step);
         if (peak > memory.total()) {
             List<Alternative> alternatives = alternatives(memory.total());
-            throw new ProgramException("[memory] this run would take about %s, and the machine has %s; %s; --plan tells more".formatted(
-                    size(peak), size(memory.total()),
+            throw new ProgramException("[memory] this run would take about %s, and %s has %s; %s; --plan tells more".formatted(
+                    size(peak), owner(), size(memory.total()),
                     alternatives.isEmpty() ? "no options make it fit" : "it fits with " + alternatives.getFirst().options));
         }
         if (peak > memory.free()) {
-            remarks.println("memory: this run takes about %s, of which only %s are free now".formatted(size(peak), size(memory.free())));
+            remarks.println("memory: this run takes about %s, of which only %s are free now%s".formatted(size(peak), size(memory.free()),
+                    isOnHost() ? "" : " on " + owner()));
         }
     }
 
@@ -117,21 +145,22 @@ final class DistillationPlan {
         var table = new TextTable("memory", "activations kept", "--checkpoint-activations");
         row(table, "teacher's weights (%s)".formatted(weightsRead ? "as stored" : step.teacher().dtype().label() + ", by config.json"),
                 step.teacherBytes(), step.teacherBytes());
-        row(table, "student's weights (f32)", step.studentBytes(), step.studentBytes());
-        row(table, "moments of AdamW (f32)", step.momentBytes(), step.momentBytes());
-        row(table, "gradients (f32)", step.gradientBytes(), step.gradientBytes());
+        String weights = step.numbers().weights().label();
+        row(table, "student's weights (%s)".formatted(weights), step.studentBytes(), step.studentBytes());
+        row(table, "moments of AdamW (%s)".formatted(step.numbers().codedMoments() ? "8 bits" : "f32"), step.momentBytes(), step.momentBytes());
+        row(table, "gradients (%s)".formatted(weights), step.gradientBytes(), step.gradientBytes());
         row(table, "activations", kept.activationBytes(), again.activationBytes());
         row(table, "logits of a chunk", kept.lossBytes(), again.lossBytes());
-        row(table, "JVM, packed operands", HOST_BYTES, HOST_BYTES);
+        row(table, isOnHost() ? "JVM, packed operands" : "driver, cuBLAS, kernels", besideTensors(), besideTensors());
         row(table, "at most at a time", peak(kept), peak(again));
         table.line("gradients come as activations go, so the most at a time is less than the sum");
         table.print(out);
-        out.println("this machine has %s, %s of it free".formatted(size(memory.total()), size(memory.free())));
+        out.println("%s has %s, %s of it free".formatted(isOnHost() ? "this machine" : owner(),size(memory.total()), size(memory.free())));
         verdict(memory, out);
         out.println();
         out.println("on disk: %s for the state of the unfinished run, %s for the best state, %s for the result".formatted(
-                size(step.studentBytes() + step.momentBytes()), size(step.gradientBytes() / DType.F32.bytes() * stored.bytes()),
-                size(step.studentBytes() / DType.F32.bytes() * stored.bytes())));
+                size(step.studentBytes() + step.momentBytes()), size(step.trainedParameters() * stored.bytes()),
+                size(step.studentParameters() * stored.bytes())));
         out.flush();
     }
 
@@ -148,7 +177,7 @@ final class DistillationPlan {
         out.println("it does not fit: as asked it takes %s".formatted(size(peak)));
         List<Alternative> alternatives = alternatives(memory.total());
         if (alternatives.isEmpty()) {
-            long steady = step.teacherBytes() + step.studentBytes();
+            long steady = step.teacherBytes() + Math.min(step.studentBytes(), inBf16(step).studentBytes());
             out.println("no options make it fit: %s".formatted(steady > memory.total()
                     ? "the weights of teacher and student alone take " + size(steady) : "weights, moments and one short sequence take more"));
             return;
@@ -167,10 +196,32 @@ final class DistillationPlan {
         if (found.isEmpty()) {
             addLength(found, room);
         }
+        addSmallerNumbers(found, step, "", room);
         if (!step.train().toString().equals("norms")) {
-            addLargestBatch(found, step.withTrained(ParameterSelection.parse("norms")).withCheckpointing(true), "--train norms ", room);
+            StepPlan norms = step.withTrained(ParameterSelection.parse("norms")).withCheckpointing(true);
+            addLargestBatch(found, norms, "--train norms ", room);
+            if (found.isEmpty()) {
+                addSmallerNumbers(found, norms, "--train norms ", room);
+            }
         }
         return found;
+    }
+
+    /** Moments of 8 bits, and if those alone do not do, weights and gradients of BF16 too. */
+    private void addSmallerNumbers(List<Alternative> found, StepPlan plan, String also, long room) {
+        int before = found.size();
+        StepPlan.Numbers numbers = step.numbers();
+        String coded = also + (numbers.codedMoments() ? "" : "--optimizer adamw-8bit ");
+        if (!numbers.codedMoments()) {
+            addLargestBatch(found, plan.withNumbers(numbers.weights(), numbers.activations(), true).withCheckpointing(true), coded, room);
+        }
+        if (found.size() == before && numbers.weights() == DType.F32) {
+            addLargestBatch(found, inBf16(plan).withCheckpointing(true), "--train-dtype bf16 " + coded, room);
+        }
+    }
+
+    private StepPlan inBf16(StepPlan plan) {
+        return plan.withNumbers(DType.BF16, device.backend().productType(DType.BF16), true);
     }
 
     private void addLargestBatch(List<Alternative> found, StepPlan plan, String also, long room) {
@@ -207,13 +258,12 @@ final class DistillationPlan {
     }
 
     /**
-     * Tells how long the run takes.
+     * Tells how long the run takes; the device is tried for some seconds to learn how fast it is.
      *
-     * @param device is tried for some seconds to learn how fast it is
      * @param out where to
      */
-    void printTime(Device device, PrintWriter out) {
-        double rate = rate(device);
+    void printTime(PrintWriter out) {
+        double rate = rate();
         double seconds = step.operations() / (SHARE_OF_RATE * rate);
         out.println("products at these shapes run at %.0f GFLOP/s, measured just now on %d x %d x %d".formatted(
                 rate / 1e9, sampleRows(), sampleWidth(step.student().intermediateSize()), sampleWidth(step.student().hiddenSize())));
@@ -231,14 +281,14 @@ final class DistillationPlan {
     }
 
     /** Multiplications and additions a second, measured until it rises no more: compiled code comes after a while. */
-    private double rate(Device device) {
+    private double rate() {
         long rows = sampleRows();
         long out = sampleWidth(step.student().intermediateSize());
         long in = sampleWidth(step.student().hiddenSize());
         return Autograd.withoutRecording(() -> {
             try (var _ = Scope.open(device)) {
-                Tensor x = Tensor.uniform(1, 0, rows, in);
-                Tensor w = Tensor.uniform(1, 1, out, in);
+                Tensor x = Tensor.uniform(1, 0, rows, in).cast(step.numbers().activations());
+                Tensor w = Tensor.uniform(1, 1, out, in).cast(step.numbers().weights());
                 double best = 0;
                 double last = productsASecond(x, w);
                 for (int i = 1; i < MOST_WINDOWS && (i < 4 || last > 1.05 * best); i++) {

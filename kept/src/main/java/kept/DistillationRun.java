@@ -120,13 +120,14 @@ final class DistillationRun {
             measurement.printPlan(target);
             program.out().println();
         }
-        DistillationPlan plan = plan(teacherDirectory, mapping, options);
-        plan.printMemory(MachineMemory.now(), program.out());
-        plan.printTime(target, program.out());
+        DistillationPlan plan = plan(teacherDirectory, mapping, options, target);
+        plan.printMemory(MachineMemory.of(target), program.out());
+        plan.printTime(program.out());
     }
 
-    private DistillationPlan plan(Path teacherDirectory, Mapping mapping, TrainingOptions options) {
-        return DistillationPlan.of(teacherDirectory, mapping.source(), mapping.target(), trained(mapping), options, optimizer.checkpointActivations(),
+    private DistillationPlan plan(Path teacherDirectory, Mapping mapping, TrainingOptions options, Device target) {
+        var execution = new DistillationPlan.Execution(target, optimizer.trainingType(), optimizer.checkpointActivations());
+        return DistillationPlan.of(teacherDirectory, mapping.source(), mapping.target(), trained(mapping), options, execution,
                 storedType(mapping.target()));
     }
 
@@ -141,9 +142,7 @@ final class DistillationRun {
         requireNotNegative("--patience", settings.patience());
         requireNothingMeasured(measurement);
         Device target = device.open();
-        if (target == Device.cpu()) {
-            plan(teacherDirectory, mapping, options).requireRoom(MachineMemory.now(), program.err());
-        }
+        plan(teacherDirectory, mapping, options, target).requireRoom(MachineMemory.of(target), program.err());
         try (var checkpoint = Checkpoint.open(teacherDirectory);
                 Tokenizer tokenizer = Tokenizer.load(teacherDirectory);
                 var directory = OutputDirectory.prepare(settings.output(), settings.overwrite() || settings.resume(), teacherDirectory);
@@ -171,7 +170,7 @@ final class DistillationRun {
                 var starts = new StudentStart(program, teacherDirectory, checkpoint, packed, heldOut + during, target);
                 try (var teacher = (OrionModel) Decoder.create(config, new CheckpointWeights(checkpoint), target)) {
                     long begun = System.nanoTime();
-                    Weights start = starts.weights(measurement, DType.F32);
+                    Weights start = starts.weights(measurement, optimizer.trainingType());
                     try (Decoder student = Decoder.create(mapping.target(), start, target)) {
                         double seconds = (System.nanoTime() - begun) / 1e9;
                         var best = new BestState(teacher, student, judged, storedType(mapping.target()), start, run.best());

@@ -5,9 +5,10 @@ import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import kept.tensor.Device;
 
 /**
- * The memory of the machine, or of the container that the process may use.
+ * The memory of the machine, of the container that the process may use, or of a device that has its own.
  *
  * @param total bytes in all
  * @param free bytes that programs could still have, caches of files included
@@ -21,6 +22,11 @@ record MachineMemory(long total, long free) {
         var system = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
         long total = Math.min(system.getTotalMemorySize(), Long.getLong(LIMIT, Long.MAX_VALUE));
         return new MachineMemory(total, Math.min(total, available(system.getFreeMemorySize())));
+    }
+
+    /** The memory that tensors of a device lie in. */
+    static MachineMemory of(Device device) {
+        return device.backend().ownMemory().map(own -> new MachineMemory(own.total(), own.free())).orElseGet(MachineMemory::now);
     }
 
     /** Bytes in words. */

@@ -1,10 +1,12 @@
 package kept;
 
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.SequencedMap;
 import kept.distill.TrainingOptions;
 import kept.optim.AdamW;
 import kept.optim.LearningRateSchedule;
+import kept.tensor.DType;
 import picocli.CommandLine.Option;
 
 /** The options that shape a training run. */
@@ -13,6 +15,34 @@ final class OptimizerOptions {
     enum Schedule {
         COSINE,
         CONSTANT
+    }
+
+    /** What the student's numbers are kept in while it learns. */
+    enum TrainingType {
+        F32,
+        BF16;
+
+        /** The name on the command line. */
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+
+        DType dtype() {
+            return DType.valueOf(name());
+        }
+    }
+
+    /** AdamW with moments of 32 or 8 bits. */
+    enum Optimizer {
+        ADAMW,
+        ADAMW_8BIT;
+
+        /** The name on the command line. */
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT).replace('_', '-');
+        }
     }
 
     @Option(names = "--sequence-length", paramLabel = "N",
@@ -68,6 +98,15 @@ final class OptimizerOptions {
             description = "Keep only each layer's input and compute the layer once more for its gradients: less memory, more time, the same bits.")
     private boolean checkpointActivations;
 
+    @Option(names = "--train-dtype", paramLabel = "TYPE", defaultValue = "f32", order = 33,
+            description = "What weights and gradients are kept in while they are trained: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}). "
+                    + "bf16 takes half; weights are rounded by chance then, so that small updates count on average.")
+    private TrainingType trainingType = TrainingType.F32;
+
+    @Option(names = "--optimizer", paramLabel = "NAME", defaultValue = "adamw", order = 34,
+            description = "${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}): adamw-8bit keeps its moments in 8 bits, a quarter of the memory.")
+    private Optimizer kind = Optimizer.ADAMW;
+
     /** What the options leave open. */
     record Defaults(int sequenceLength, double learningRate, double weightDecay) {
         /** The same with another peak learning rate. */
@@ -92,6 +131,16 @@ final class OptimizerOptions {
     /** Whether the user wants no further step now. */
     boolean isStopAfter(long step) {
         return stopAfter != null && step >= stopAfter;
+    }
+
+    /** What weights are kept in while they are trained. */
+    DType trainingType() {
+        return trainingType.dtype();
+    }
+
+    /** Whether moments take 8 bits. */
+    boolean codedMoments() {
+        return kind == Optimizer.ADAMW_8BIT;
     }
 
     /** Whether activations are computed once more in the backward pass instead of kept. */
@@ -125,7 +174,8 @@ final class OptimizerOptions {
                 case CONSTANT -> new LearningRateSchedule.Constant(peak, rise);
             };
             var adamW = new AdamW.Settings(0.9, beta2, 1e-8, weightDecay == null ? defaults.weightDecay() : weightDecay);
-            return new TrainingOptions(steps, batchSize, accumulation, length, rate, adamW, maxGradientNorm);
+            var storage = new AdamW.Storage(codedMoments(), trainingType == TrainingType.BF16, seed);
+            return new TrainingOptions(steps, batchSize, accumulation, length, rate, adamW, maxGradientNorm, storage);
         } catch (IllegalArgumentException e) {
             throw new ProgramException("[training] " + e.getMessage(), e);
         }
@@ -141,6 +191,8 @@ final class OptimizerOptions {
         words.put("learning rate", options.schedule().toString());
         words.put("optimizer", options.adamW().toString());
         words.put("largest gradient norm", Double.toString(options.maxGradientNorm()));
+        words.put("weights while training", options.storage().stochasticRounding() ? "bf16, rounded by chance" : "f32");
+        words.put("moments", options.storage().codedMoments() ? "8 bits" : "f32");
         return words;
     }
 

@@ -140,7 +140,7 @@ public final class Pretrain extends Program {
             settings.putAll(OptimizerOptions.inWords(options));
             settings.put("seed", Long.toString(optimizer.seed()));
             try (var run = new TrainingRun(this, output, settings, resume, overwrite);
-                    Decoder model = Decoder.create(config, new RandomWeights(config, optimizer.seed()), target)) {
+                    Decoder model = Decoder.create(config, new RandomWeights(config, optimizer.seed(), optimizer.trainingType()), target)) {
                 train(run, model, tokenizer, options, directory, settings, snapshots);
                 directory.commit();
                 run.discard();

@@ -19,6 +19,7 @@ import kept.model.DecoderConfig;
 import kept.optim.AdamW;
 import kept.optim.LearningRateSchedule;
 import kept.tensor.DType;
+import kept.tensor.Device;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -49,7 +50,11 @@ class DistillationPlanTest {
                 "it does not fit: as asked it takes ", "--train norms --checkpoint-activations",
                 "on disk: 173.98 GB for the state of the unfinished run, 29.00 GB for the best state, 29.00 GB for the result");
         assertThat(text(plan(orion, 8, false, "all"), new MachineMemory(64 * GB, 60 * GB)))
-                .contains("no options make it fit: the weights of teacher and student alone take 86.99 GB");
+                .contains("--train-dtype bf16 --train norms --optimizer adamw-8bit ");
+        assertThat(text(plan(orion, 8, false, "all"), new MachineMemory(150 * GB, 150 * GB)))
+                .contains("--train-dtype bf16 --optimizer adamw-8bit ", "--train norms ");
+        assertThat(text(plan(orion, 8, false, "all"), new MachineMemory(32 * GB, 30 * GB)))
+                .contains("no options make it fit: the weights of teacher and student alone take 57.99 GB");
         assertThat(text(plan(orion, 8, false, "all"), new MachineMemory(500 * GB, 60 * GB))).contains("it fits if other programs make room");
     }
 
@@ -96,7 +101,8 @@ class DistillationPlanTest {
 
     private DistillationPlan plan(DecoderConfig orion, int batch, boolean checkpointing, String train) {
         var options = new TrainingOptions(10, batch, 1, 512, new LearningRateSchedule.Constant(1e-4, 0), AdamW.Settings.DEFAULT, 1);
-        return DistillationPlan.of(directory, orion, orion.toLlama(), ParameterSelection.parse(train), options, checkpointing, DType.BF16);
+        var execution = new DistillationPlan.Execution(Device.cpu(), DType.F32, checkpointing);
+        return DistillationPlan.of(directory, orion, orion.toLlama(), ParameterSelection.parse(train), options, execution, DType.BF16);
     }
 
     private static DecoderConfig orion(int layers) {

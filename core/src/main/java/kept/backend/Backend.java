@@ -2,6 +2,7 @@ package kept.backend;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Optional;
 import kept.tensor.DType;
 import kept.tensor.Tensor;
 
@@ -58,6 +59,15 @@ public interface Backend {
      * @return the counts at this moment
      */
     MemoryUsage memoryUsage();
+
+    /**
+     * The device's own memory.
+     *
+     * @return its size and what is free of it now; empty for a device whose tensors lie in the machine's memory
+     */
+    default Optional<DeviceMemory> ownMemory() {
+        return Optional.empty();
+    }
 
     /** Begins to count {@link MemoryUsage#peakInUse()} afresh, from what is in use now: so that one piece of work can be measured among others. */
     void resetPeakMemory();

@@ -142,9 +142,19 @@ public final class AdamW implements AutoCloseable {
         });
     }
 
+    /**
+     * Whether moments of 8 bits are made for a parameter where they are asked for.
+     *
+     * @param shape the parameter's
+     * @return false for the small ones, whose moments are F32 always
+     */
+    public static boolean isCoded(Shape shape) {
+        return shape.elementCount() >= FEWEST_CODED;
+    }
+
     private Slot slot(Parameter parameter, boolean decays) {
         long count = parameter.value().elementCount();
-        boolean coded = storage.codedMoments && count >= FEWEST_CODED;
+        boolean coded = storage.codedMoments && isCoded(parameter.value().shape());
         DType dtype = coded ? DType.I32 : DType.F32;
         Shape shape = coded ? BlockCodes.shape(count) : parameter.value().shape();
         return new Slot(parameter, new Moments(Tensor.full(0, dtype, shape), Tensor.full(0, dtype, shape)), decays ? settings.weightDecay : 0);

@@ -2,10 +2,12 @@ package kept.cuda;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Optional;
 import kept.backend.AdamWStep;
 import kept.backend.Backend;
 import kept.backend.Binary;
 import kept.backend.Buffer;
+import kept.backend.DeviceMemory;
 import kept.backend.DistillationObjective;
 import kept.backend.Distribution;
 import kept.backend.MemoryUsage;
@@ -92,6 +94,11 @@ final class CudaBackend implements Backend, AutoCloseable {
     @Override
     public MemoryUsage memoryUsage() {
         return gpu.memory().usage();
+    }
+
+    @Override
+    public Optional<DeviceMemory> ownMemory() {
+        return Optional.of(gpu.memory().room());
     }
 
     @Override

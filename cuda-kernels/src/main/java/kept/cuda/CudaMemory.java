@@ -2,6 +2,7 @@ package kept.cuda;
 
 import java.util.HashSet;
 import java.util.Set;
+import kept.backend.DeviceMemory;
 import kept.backend.MemoryUsage;
 import kept.cuda.driver.CudaException;
 import kept.cuda.driver.Driver;
@@ -100,6 +101,15 @@ final class CudaMemory {
     synchronized MemoryUsage usage() {
         countObtained();
         return new MemoryUsage(inUse, peakInUse, reservedBefore, obtained);
+    }
+
+    /**
+     * What the device has and what tensors could still have of it.
+     *
+     * @return total and free bytes
+     */
+    synchronized DeviceMemory room() {
+        return new DeviceMemory(driver.totalMemory(device), driver.freeMemory() + Math.max(0, driver.reserved(device) - inUse));
     }
 
     /** Begins to count the peak afresh. */

@@ -1,12 +1,17 @@
 package kept.distill;
 
 import java.util.List;
+import kept.backend.BlockCodes;
 import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
+import kept.optim.AdamW;
+import kept.tensor.DType;
+import kept.tensor.Device;
+import kept.tensor.Shape;
 
 /**
- * What a distillation step takes in memory and work, from the models' sizes alone. Bytes are those of tensors on the CPU; counted is what grows with
- * a model or a batch.
+ * What a distillation step takes in memory and work, from the models' sizes alone. Bytes are those of tensors; counted is what grows with a model or a
+ * batch.
  *
  * @param teacher the teacher's sizes
  * @param teacherBytes bytes of the teacher's weights as they are stored
@@ -16,12 +21,39 @@ import kept.model.ModelTensor;
  * @param accumulation passes whose gradients make one step
  * @param length tokens of a sequence
  * @param checkpointing whether activations are computed once more in the backward pass
+ * @param numbers what numbers are kept in
  */
 public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig student, ParameterSelection train, int batchSize, int accumulation,
-        int length, boolean checkpointing) {
+        int length, boolean checkpointing, Numbers numbers) {
     private static final long FLOAT = Float.BYTES;
     private static final String HEAD = "lm_head.weight";
     private static final String EMBEDDING = "model.embed_tokens.weight";
+
+    /**
+     * What the numbers of a step are kept in.
+     *
+     * @param weights the student's weights while it learns, and the gradients of its matrices: F32 or BF16
+     * @param codedMoments whether AdamW's moments take 8 bits instead of 32
+     * @param activations what the layers' branches compute in
+     * @param chunkBytes the most bytes of logits at a time
+     */
+    public record Numbers(DType weights, boolean codedMoments, DType activations, long chunkBytes) {
+        /**
+         * Those of a run on a device.
+         *
+         * @param device where it computes
+         * @param weights the student's weights
+         * @param codedMoments whether moments take 8 bits
+         * @return with the device's activations and chunks
+         */
+        public static Numbers on(Device device, DType weights, boolean codedMoments) {
+            return new Numbers(weights, codedMoments, device.backend().productType(weights), device.backend().chunkBytes());
+        }
+
+        private boolean isConverted() {
+            return activations != DType.F32;
+        }
+    }
 
     /**
      * The bytes that a teacher takes if it is stored in the type that its configuration names.
@@ -41,7 +73,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return the plan
      */
     public StepPlan withBatch(int sequences, int passes) {
-        return new StepPlan(teacher, teacherBytes, student, train, sequences, passes, length, checkpointing);
+        return new StepPlan(teacher, teacherBytes, student, train, sequences, passes, length, checkpointing, numbers);
     }
 
     /**
@@ -51,7 +83,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return the plan
      */
     public StepPlan withLength(int tokens) {
-        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, tokens, checkpointing);
+        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, tokens, checkpointing, numbers);
     }
 
     /**
@@ -61,7 +93,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return the plan
      */
     public StepPlan withCheckpointing(boolean wanted) {
-        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, length, wanted);
+        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, length, wanted, numbers);
     }
 
     /**
@@ -71,34 +103,74 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return the plan
      */
     public StepPlan withTrained(ParameterSelection selection) {
-        return new StepPlan(teacher, teacherBytes, student, selection, batchSize, accumulation, length, checkpointing);
+        return new StepPlan(teacher, teacherBytes, student, selection, batchSize, accumulation, length, checkpointing, numbers);
     }
 
     /**
-     * The student's weights, which are F32 while it learns.
+     * The plan with numbers kept in other types on the same device.
+     *
+     * @param weights the student's weights
+     * @param activations what the layers' branches compute in then
+     * @param codedMoments whether moments take 8 bits
+     * @return the plan
+     */
+    public StepPlan withNumbers(DType weights, DType activations, boolean codedMoments) {
+        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, length, checkpointing,
+                new Numbers(weights, codedMoments, activations, numbers.chunkBytes));
+    }
+
+    /**
+     * The student's weights while it learns.
      *
      * @return bytes
      */
     public long studentBytes() {
-        return parameters(ModelTensor.of(student)) * FLOAT;
+        return studentParameters() * numbers.weights.bytes();
     }
 
     /**
-     * The gradients of all trained parameters, F32.
+     * The numbers of the student.
+     *
+     * @return how many, trained and others
+     */
+    public long studentParameters() {
+        return parameters(ModelTensor.of(student));
+    }
+
+    /**
+     * The numbers that are trained.
+     *
+     * @return how many
+     */
+    public long trainedParameters() {
+        return parameters(trained(""));
+    }
+
+    /**
+     * The gradients of all trained parameters: those of matrices in the weights' type, others F32.
      *
      * @return bytes
      */
     public long gradientBytes() {
-        return parameters(trained("")) * FLOAT;
+        return gradientBytes("");
+    }
+
+    private long gradientBytes(String prefix) {
+        return trained(prefix).stream().mapToLong(tensor ->
+                tensor.shape().elementCount() * (tensor.shape().rank() >= 2 ? numbers.weights.bytes() : FLOAT)).sum();
     }
 
     /**
-     * Both moments of AdamW, F32.
+     * Both moments of AdamW.
      *
      * @return bytes
      */
     public long momentBytes() {
-        return 2 * gradientBytes();
+        return 2 * FLOAT * trained("").stream().mapToLong(tensor -> momentWords(tensor.shape())).sum();
+    }
+
+    private long momentWords(Shape shape) {
+        return numbers.codedMoments && AdamW.isCoded(shape) ? BlockCodes.shape(shape.elementCount()).elementCount() : shape.elementCount();
     }
 
     /**
@@ -111,13 +183,15 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     }
 
     /**
-     * The logits of both models for a chunk of rows, and the gradient of the hidden states.
+     * The logits of both models for a chunk of rows, their gradient converted for products where it is, and the gradient of the hidden states.
      *
      * @return bytes
      */
     public long lossBytes() {
-        long chunkRows = Math.clamp((1L << 22) / student.vocabSize(), 64, 2048);
-        return FLOAT * (2 * Math.min(chunkRows, rows()) * student.vocabSize() + rows() * student.hiddenSize());
+        long chunkRows = Math.min(rows(), Math.clamp(numbers.chunkBytes / FLOAT / student.vocabSize(), 64, 2048));
+        long logits = chunkRows * student.vocabSize();
+        long converted = numbers.isConverted() ? (logits + 2 * rows() * student.hiddenSize()) * numbers.activations.bytes() : 0;
+        return FLOAT * (2 * logits + rows() * student.hiddenSize()) + converted;
     }
 
     /**
@@ -135,15 +209,17 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return bytes
      */
     public long peakBytes() {
-        long head = trainedBytes(HEAD) + (student.tieWordEmbeddings() ? trainedBytes(EMBEDDING) : 0);
+        long head = gradientBytes(HEAD) + (student.tieWordEmbeddings() ? gradientBytes(EMBEDDING) : 0);
+        // Summed over chunks in F32, whatever it is kept in.
+        long headSum = FLOAT * (parameters(trained(HEAD)) + (student.tieWordEmbeddings() ? parameters(trained(EMBEDDING)) : 0));
         long streams = 2 * streamBytes();                       // the teacher's hidden states, and the gradient that goes down the student's layers
-        long loss = keptBytes() + streamBytes() + head + lossBytes();
+        long loss = keptBytes() + streamBytes() + headSum + lossBytes();
         long layers = student.layers();
-        long gradientsOfLayer = (gradientBytes() - head - trainedBytes(EMBEDDING)) / layers;
+        long gradientsOfLayer = (gradientBytes() - head - gradientBytes(EMBEDDING)) / layers;
         long top = keptBytes() + layerBackwardBytes() + streams + head + gradientsOfLayer / 2;
         long keptBelow = checkpointing ? (layers - 1) * streamBytes() : (layers - 1) * layerBytes();
         long bottom = keptBytes() - keptBelow + layerBackwardBytes() + streams + head + gradientsOfLayer * (2 * layers - 1) / 2;
-        long end = gradientBytes() + streams;
+        long end = gradientBytes() + streams + (numbers.weights == DType.F32 ? 0 : FLOAT * parameters(trained(EMBEDDING)));
         return steadyBytes() + Math.max(Math.max(loss, top), Math.max(bottom, end));
     }
 
@@ -176,7 +252,8 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     private long layerBytes() {
         long queries = (long) student.heads() * student.headDimension();
         long keys = (long) student.keyValueHeads() * student.headDimension();
-        return FLOAT * rows() * (4L * student.hiddenSize() + 2 * queries + 2 * keys + 2L * student.intermediateSize() + 2 + student.heads());
+        long branches = 2L * student.hiddenSize() + 2 * queries + 2 * keys + 2L * student.intermediateSize();
+        return rows() * (FLOAT * (2L * student.hiddenSize() + 2 + student.heads()) + numbers.activations.bytes() * branches);
     }
 
     /** What the student's forward pass leaves. */
@@ -186,11 +263,8 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
 
     /** What the backward pass of the MLP makes: the gated product, its gradient and those of its factors; and the layer if it is made again. */
     private long layerBackwardBytes() {
-        return FLOAT * rows() * 4L * student.intermediateSize() + (checkpointing ? layerBytes() : 0);
-    }
-
-    private long trainedBytes(String name) {
-        return parameters(trained(name)) * FLOAT;
+        long converted = numbers.isConverted() ? numbers.activations.bytes() : 0;
+        return rows() * student.intermediateSize() * (3 * FLOAT + numbers.activations.bytes() + converted) + (checkpointing ? layerBytes() : 0);
     }
 
     /** The trained tensors whose names begin so. */

@@ -10,8 +10,8 @@ import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
 /**
- * Gives a model of F32 parameters the values that its checkpoint will have, so that what is judged is what is written. While it judges it holds the
- * trained parameters a second time; between two steps there is room for that, for there are no gradients then.
+ * Gives a model the values that its checkpoint will have, so that what is judged is what is written. Where the checkpoint's type is another than the
+ * parameters', it holds the trained ones a second time while it judges; between two steps there is room for that, for there are no gradients then.
  */
 public final class StoredRounding {
     private final Decoder model;
@@ -46,13 +46,10 @@ public final class StoredRounding {
      * @return what it found; the parameters have their bits again
      */
     public <T> T during(Supplier<T> look) {
-        if (stored == DType.F32) {
-            return look.get();
-        }
         try (var _ = Scope.open(model.device())) {
             Map<Parameter, Tensor> exact = new LinkedHashMap<>();
-            model.parameters().values().stream().filter(Parameter::isTrainable).forEach(parameter ->
-                    exact.put(parameter, Tensor.empty(DType.F32, parameter.value().shape()).assign(parameter.value())));
+            model.parameters().values().stream().filter(parameter -> parameter.isTrainable() && isRounded(parameter)).forEach(parameter ->
+                    exact.put(parameter, Tensor.empty(parameter.value().dtype(), parameter.value().shape()).assign(parameter.value())));
             try {
                 exact.keySet().forEach(this::round);
                 return look.get();
@@ -62,8 +59,13 @@ public final class StoredRounding {
         }
     }
 
+    /** Whether the checkpoint's type cannot hold all that the parameter's can. */
+    private boolean isRounded(Parameter parameter) {
+        return stored != DType.F32 && stored != parameter.value().dtype();
+    }
+
     private void round(Parameter parameter) {
-        if (stored == DType.F32) {
+        if (!isRounded(parameter)) {
             return;
         }
         try (var _ = Scope.open(model.device())) {

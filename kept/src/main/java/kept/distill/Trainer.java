@@ -24,7 +24,7 @@ public final class Trainer implements AutoCloseable {
     private long step;
 
     /**
-     * A run that has not taken a step.
+     * A run that has not taken a step. Matrices in BF16 get gradients in BF16: as large as they are, and as exact as what is made of them.
      *
      * @param model the model to train; its trainable parameters are changed
      * @param objective what to make smaller
@@ -36,7 +36,9 @@ public final class Trainer implements AutoCloseable {
         this.objective = objective;
         this.data = data;
         this.options = options;
-        this.optimizer = new AdamW(model.parameters(), options.adamW(), AdamW.Decay.MATRICES);
+        model.parameters().values().stream().filter(parameter -> parameter.value().rank() >= 2 && parameter.value().dtype() == DType.BF16)
+                .forEach(parameter -> parameter.setGradientType(DType.BF16));
+        this.optimizer = new AdamW(model.parameters(), options.adamW(), AdamW.Decay.MATRICES, options.storage());
     }
 
     /**

@@ -13,6 +13,7 @@ import kept.optim.LearningRateSchedule;
  * @param schedule the learning rate of each step
  * @param adamW the optimizer; its decay acts on matrices, norms and biases are left alone
  * @param maxGradientNorm gradients are scaled down to this global norm
+ * @param storage what moments and parameters are kept in
  */
 public record TrainingOptions(
         long steps,
@@ -21,7 +22,8 @@ public record TrainingOptions(
         int sequenceLength,
         LearningRateSchedule schedule,
         AdamW.Settings adamW,
-        double maxGradientNorm) {
+        double maxGradientNorm,
+        AdamW.Storage storage) {
     /** Checks the ranges. */
     public TrainingOptions {
         if (steps < 1 || batchSize < 1 || accumulation < 1 || sequenceLength < 1) {
@@ -31,6 +33,22 @@ public record TrainingOptions(
         if (!(maxGradientNorm > 0)) {
             throw new TrainingException("[training] the largest gradient norm must be above 0, not " + maxGradientNorm);
         }
+    }
+
+    /**
+     * Settings with moments of F32 and parameters rounded to nearest.
+     *
+     * @param steps optimizer steps
+     * @param batchSize sequences in one forward and backward pass
+     * @param accumulation passes whose gradients are averaged into one step
+     * @param sequenceLength tokens of a sequence
+     * @param schedule the learning rate of each step
+     * @param adamW the optimizer
+     * @param maxGradientNorm gradients are scaled down to this global norm
+     */
+    public TrainingOptions(long steps, int batchSize, int accumulation, int sequenceLength, LearningRateSchedule schedule, AdamW.Settings adamW,
+            double maxGradientNorm) {
+        this(steps, batchSize, accumulation, sequenceLength, schedule, adamW, maxGradientNorm, AdamW.Storage.PLAIN);
     }
 
     /**

@@ -8,10 +8,14 @@ import kept.nn.Module;
 import kept.nn.Norm;
 import kept.nn.RotaryEmbedding;
 import kept.nn.SwiGlu;
+import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
-/** One pre-norm transformer block: {@code h = x + attention(norm1(x))}, then {@code h + mlp(norm2(h))}. */
+/**
+ * One pre-norm transformer block: {@code h = x + attention(norm1(x))}, then {@code h + mlp(norm2(h))}. The stream is F32; a branch computes in the
+ * type in which the device multiplies with its matrices ({@link kept.backend.Backend#productType}).
+ */
 final class DecoderLayer extends Module {
     /** Rows whose MLP is computed at a time when nothing is recorded: many enough for efficient products. */
     private static final int PIECE = 4096;
@@ -22,12 +26,21 @@ final class DecoderLayer extends Module {
     private final Attention attention;
     private final Norm postAttentionNorm;
     private final SwiGlu mlp;
+    private final DType activations;
 
     DecoderLayer(Norm inputNorm, Attention attention, Norm postAttentionNorm, SwiGlu mlp) {
         this.inputNorm = register("input_layernorm", inputNorm);
         this.attention = register("self_attn", attention);
         this.postAttentionNorm = register("post_attention_layernorm", postAttentionNorm);
         this.mlp = register("mlp", mlp);
+        Tensor weight = attention.readers().getFirst().weight().value();
+        activations = weight.backend().productType(weight.dtype());
+    }
+
+    /** What a branch reads: the stream, normalised, in the type in which the branch's matrices multiply it. */
+    private Tensor entering(Norm norm, Tensor stream) {
+        Tensor y = norm.forward(stream);
+        return activations == y.dtype() ? y : y.cast(activations);
     }
 
     /** The two norms with what reads them, by this layer's name in checkpoints. */
@@ -43,9 +56,9 @@ final class DecoderLayer extends Module {
      */
     Tensor forward(Tensor x, RotaryEmbedding.Angles angles, KeyValues past, String prefix, StreamObserver observer) {
         observer.observe(prefix + INPUT_NORM, x);
-        Tensor h = sum(x, attention.forward(inputNorm.forward(x), angles, past));
+        Tensor h = sum(x, attention.forward(entering(inputNorm, x), angles, past));
         observer.observe(prefix + POST_ATTENTION_NORM, h);
-        return Autograd.isRecording() || h.size(0) * h.size(1) <= PIECE ? sum(h, mlp.forward(postAttentionNorm.forward(h))) : addMlp(h);
+        return Autograd.isRecording() || h.size(0) * h.size(1) <= PIECE ? sum(h, mlp.forward(entering(postAttentionNorm, h))) : addMlp(h);
     }
 
     /** Adds the MLP's result to the stream in place, piece by piece: of a long text its activations would be most of what memory holds. */
@@ -54,7 +67,7 @@ final class DecoderLayer extends Module {
         for (Span piece : Span.divide(0, rows.size(0), PIECE)) {
             try (var _ = Scope.open(stream.device())) {
                 Tensor some = rows.slice(0, piece.from(), piece.to());
-                some.assign(some.add(mlp.forward(postAttentionNorm.forward(some))));
+                some.assign(some.add(mlp.forward(entering(postAttentionNorm, some))));
             }
         }
         return stream;
@@ -69,8 +82,8 @@ final class DecoderLayer extends Module {
      * @return the stream after the block, of x's shape
      */
     Tensor next(Tensor x, RotaryEmbedding.Angles angles, List<KeyValues> pasts) {
-        Tensor h = sum(x, attention.next(inputNorm.forward(x), angles, pasts));
-        return sum(h, mlp.forward(postAttentionNorm.forward(h)));
+        Tensor h = sum(x, attention.next(entering(inputNorm, x), angles, pasts));
+        return sum(h, mlp.forward(entering(postAttentionNorm, h)));
     }
 
     /** Adds a branch to the stream and frees it, for no gradient needs it. */

@@ -4,8 +4,10 @@ import java.util.ArrayList;
 import java.util.List;
 import kept.autograd.Autograd;
 import kept.nn.KeyValues;
+import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
+import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
@@ -36,12 +38,12 @@ public final class KeyValueCache implements AutoCloseable {
         this.capacity = capacity;
         scope = Scope.detached(device);
         for (int i = 0; i < config.layers(); i++) {
-            layers.add(new Layer(empty(), empty()));
+            layers.add(new Layer());
         }
     }
 
-    private Tensor empty() {
-        return scope.run(() -> Tensor.zeros(batch, capacity, config.keyValueHeads(), config.headDimension()));
+    private Tensor empty(DType dtype) {
+        return scope.run(() -> Tensor.full(0, dtype, Shape.of(batch, capacity, config.keyValueHeads(), config.headDimension())));
     }
 
     /**
@@ -93,23 +95,21 @@ public final class KeyValueCache implements AutoCloseable {
     }
 
     private final class Layer implements KeyValues {
+        /** Of the type that the layer's keys have, so made when the first come; null before. */
         private Tensor keys;
         private Tensor values;
         private long length;
 
-        Layer(Tensor keys, Tensor values) {
-            this.keys = keys;
-            this.values = values;
-        }
-
         /** Copies what has been seen to where there is room for more. */
         void move() {
-            keys = moved(keys);
-            values = moved(values);
+            if (keys != null) {
+                keys = moved(keys);
+                values = moved(values);
+            }
         }
 
         private Tensor moved(Tensor from) {
-            Tensor to = empty();
+            Tensor to = empty(from.dtype());
             if (length > 0) {
                 Autograd.withoutRecording(() -> {
                     try (var _ = Scope.open(device)) {
@@ -125,6 +125,10 @@ public final class KeyValueCache implements AutoCloseable {
             long end = length + k.size(1);
             if (end > capacity) {
                 throw new ShapeException("[cache] %d tokens exceed the capacity of %d".formatted(end, capacity));
+            }
+            if (keys == null) {
+                keys = empty(k.dtype());
+                values = empty(v.dtype());
             }
             keys.slice(1, length, end).assign(k);
             values.slice(1, length, end).assign(v);

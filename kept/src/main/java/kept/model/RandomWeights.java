@@ -14,6 +14,7 @@ import kept.tensor.Tensor;
 public final class RandomWeights implements Weights {
     private final DecoderConfig config;
     private final long seed;
+    private final DType dtype;
 
     /**
      * An initialisation.
@@ -22,22 +23,34 @@ public final class RandomWeights implements Weights {
      * @param seed another seed, another model
      */
     public RandomWeights(DecoderConfig config, long seed) {
+        this(config, seed, DType.F32);
+    }
+
+    /**
+     * An initialisation in a type.
+     *
+     * @param config gives the standard deviation and the number of layers
+     * @param seed another seed, another model
+     * @param dtype what the weights are rounded to
+     */
+    public RandomWeights(DecoderConfig config, long seed, DType dtype) {
         this.config = config;
         this.seed = seed;
+        this.dtype = dtype;
     }
 
     @Override
     public Tensor get(String name, Shape shape) {
         if (name.endsWith(".bias")) {
-            return Tensor.full(0, DType.F32, shape);
+            return Tensor.full(0, dtype, shape);
         }
         if (name.endsWith("norm.weight")) {
-            return Tensor.full(1, DType.F32, shape);
+            return Tensor.full(1, dtype, shape);
         }
         boolean writesToStream = name.endsWith("o_proj.weight") || name.endsWith("down_proj.weight");
         double deviation = writesToStream ? config.initializerRange() / Math.sqrt(2.0 * config.layers()) : config.initializerRange();
         try (var scope = Scope.open()) {
-            return scope.keep(Autograd.withoutRecording(() -> Tensor.normal(seed, stream(name), shape.toArray()).mul(deviation)));
+            return scope.keep(Autograd.withoutRecording(() -> Tensor.normal(seed, stream(name), shape.toArray()).mul(deviation).cast(dtype)));
         }
     }
 

@@ -21,19 +21,23 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** What a step is said to take beside what the pool counts when it is done. */
 class StepPlanTest {
     private static final double TOLERANCE = 0.15;
+    private static final StepPlan.Numbers FULL = StepPlan.Numbers.on(Device.cpu(), DType.F32, false);
+    private static final StepPlan.Numbers SHORT = StepPlan.Numbers.on(Device.cpu(), DType.BF16, true);
 
     /** First much text for a small model, where activations count, then little for a wide one, where gradients do. */
     @ParameterizedTest
     @CsvSource({
-        "64,160,4,2,2,512, 8,64, all,false", "64,160,4,2,2,512, 8,64, all,true", "64,160,4,2,2,512, 8,64, norms,false",
-        "256,640,3,4,2,2048, 2,32, all,false", "256,640,3,4,2,2048, 2,32, all,true", "256,640,3,4,2,2048, 2,32, norms,true",
+        "64,160,4,2,2,512, 8,64, all,false,f32", "64,160,4,2,2,512, 8,64, all,true,f32", "64,160,4,2,2,512, 8,64, norms,false,f32",
+        "256,640,3,4,2,2048, 2,32, all,false,f32", "256,640,3,4,2,2048, 2,32, all,true,f32", "256,640,3,4,2,2048, 2,32, norms,true,f32",
+        "64,160,4,2,2,512, 8,64, all,true,bf16", "256,640,3,4,2,2048, 2,32, all,false,bf16", "256,640,3,4,2,2048, 2,32, all,true,bf16",
     })
     void thePeakIsThatOfTheRealStep(int hidden, int intermediate, int layers, int heads, int keyValueHeads, int vocabulary, int batch, int length,
-            String train, boolean checkpointing) {
+            String train, boolean checkpointing, String weights) {
         DecoderConfig orion = DecoderConfig.builder(Architecture.ORION).vocabSize(vocabulary).hiddenSize(hidden).intermediateSize(intermediate)
                 .layers(layers).heads(heads).keyValueHeads(keyValueHeads).headDimension(hidden / heads).maxPositions(length).dtype(DType.F32).build();
         ParameterSelection selection = ParameterSelection.parse(train);
-        var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), orion.toLlama(), selection, batch, 2, length, checkpointing);
+        var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), orion.toLlama(), selection, batch, 2, length, checkpointing,
+                weights.equals("bf16") ? SHORT : FULL);
         long measured = MemoryPeak.of(Device.cpu(), () -> run(orion, selection, plan));
         assertThat(plan.peakBytes() / (double) measured).as("%,d bytes planned, %,d measured", plan.peakBytes(), measured)
                 .isBetween(1 - TOLERANCE, 1 + TOLERANCE);
@@ -42,9 +46,9 @@ class StepPlanTest {
     private static void run(DecoderConfig orion, ParameterSelection selection, StepPlan plan) {
         DecoderConfig llama = orion.toLlama();
         var options = new TrainingOptions(2, plan.batchSize(), plan.accumulation(), plan.length(), new LearningRateSchedule.Constant(1e-4, 0),
-                AdamW.Settings.DEFAULT, 1);
+                AdamW.Settings.DEFAULT, 1, new AdamW.Storage(plan.numbers().codedMoments(), plan.numbers().weights() == DType.BF16, 0));
         try (Decoder teacher = Decoder.create(orion, new RandomWeights(orion, 1), Device.cpu());
-                Decoder student = Decoder.create(llama, new RandomWeights(llama, 2), Device.cpu())) {
+                Decoder student = Decoder.create(llama, new RandomWeights(llama, 2, plan.numbers().weights()), Device.cpu())) {
             selection.apply(student);
             student.setActivationCheckpointing(plan.checkpointing());
             var objective = new Distillation(teacher, DistillationObjective.FORWARD_KL);
@@ -59,21 +63,33 @@ class StepPlanTest {
     void orionFourteenBillionTakesWhatItsSizesSay() {
         DecoderConfig orion = orion14();
         assertThat(StepPlan.bytesByConfig(orion)).isEqualTo(2L * 14_498_703_360L);
-        var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), orion.toLlama(), ParameterSelection.parse("all"), 8, 1, 512, false);
+        var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), orion.toLlama(), ParameterSelection.parse("all"), 8, 1, 512, false, FULL);
         assertThat(plan.studentBytes()).isEqualTo(4L * 14_498_288_640L);
         assertThat(plan.momentBytes()).isEqualTo(2 * plan.gradientBytes()).isEqualTo(8L * 14_498_288_640L);
         assertThat(plan.peakBytes()).isGreaterThan(18L * 14_498_288_640L);
         assertThat(plan.withTrained(ParameterSelection.parse("norms")).momentBytes()).isEqualTo(8L * 81 * 5120);
         assertThat(plan.withCheckpointing(true).activationBytes()).isLessThan(plan.activationBytes() / 8);
         assertThat(plan.withBatch(1, 8).activationBytes()).isEqualTo(plan.activationBytes() / 8);
-        assertThat(plan.withLength(64)).isEqualTo(new StepPlan(plan.teacher(), plan.teacherBytes(), plan.student(), plan.train(), 8, 1, 64, false));
+        assertThat(plan.withLength(64)).isEqualTo(new StepPlan(plan.teacher(), plan.teacherBytes(), plan.student(), plan.train(), 8, 1, 64, false, FULL));
+    }
+
+    /** As the CUDA backend has it: what docs/cuda.md says of one H200. */
+    @Test
+    void orionFourteenBillionFitsOneGpuInShortNumbers() {
+        DecoderConfig orion = orion14();
+        var numbers = new StepPlan.Numbers(DType.BF16, true, DType.BF16, 1L << 30);
+        var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), orion.toLlama(), ParameterSelection.parse("all"), 1, 1, 4096, true, numbers);
+        assertThat(plan.studentBytes()).isEqualTo(2L * 14_498_288_640L);
+        assertThat(plan.gradientBytes()).isEqualTo(2L * 14_498_288_640L + 2L * 81 * 5120);
+        assertThat(plan.momentBytes() / (2.0 * 14_498_288_640L)).isBetween(65.0 / 64, 65.1 / 64);
+        assertThat(plan.peakBytes() / (double) (1L << 30)).isBetween(110.0, 120.0);
     }
 
     /** Eight operations for each element of a matrix and token, as docs/performance.md counts, and attention. */
     @Test
     void workIsThatOfFourProductsForEachMatrix() {
         DecoderConfig orion = orion14();
-        var plan = new StepPlan(orion, 0, orion.toLlama(), ParameterSelection.parse("all"), 8, 2, 512, false);
+        var plan = new StepPlan(orion, 0, orion.toLlama(), ParameterSelection.parse("all"), 8, 2, 512, false, FULL);
         long matrices = ModelTensor.of(orion.toLlama()).stream().filter(tensor -> tensor.shape().rank() == 2).mapToLong(
                 tensor -> tensor.shape().elementCount()).sum() - 84_608L * 5120;
         double tokens = 8 * 2 * 512;
