@@ -90,26 +90,26 @@ __device__ __forceinline__ Four<__nv_bfloat16> rounded<__nv_bfloat16>(const Roun
     return four;
 }
 
-// What a step works on.
-template <typename T> struct Operands {
+// What a step works on: a parameter, and a gradient of F32 or of the parameter's type.
+template <typename T, typename G> struct Operands {
     T* parameter;
-    const float* gradient;
+    const G* gradient;
     long long count;
 
     __device__ __forceinline__ void step(const AdamW& numbers, const Rounding& rounding, long long i, float* m, float* v) const {
         const bool whole = aligned(parameter);
         const auto w = Four<T>::load(parameter, i, count, whole);
-        const auto g = Four<float>::load(gradient, i, count, aligned(gradient));
+        const auto g = Four<G>::load(gradient, i, count, aligned(gradient));
         float wide[4];
 #pragma unroll
-        for (int j = 0; j < 4; j++) wide[j] = numbers.step(widen(w.at[j]), g.at[j], m[j], v[j]);
+        for (int j = 0; j < 4; j++) wide[j] = numbers.step(widen(w.at[j]), widen(g.at[j]), m[j], v[j]);
         rounded<T>(rounding, i, wide).store(parameter, i, count, whole);
     }
 };
 
 // Each thread takes four elements at a time.
-template <typename T>
-__device__ __forceinline__ void adamw(const AdamW& numbers, const Rounding& rounding, const Operands<T>& operands, float* first, float* second) {
+template <typename T, typename G>
+__device__ __forceinline__ void adamw(const AdamW& numbers, const Rounding& rounding, const Operands<T, G>& operands, float* first, float* second) {
     const long long threads = (long long)gridDim.x * blockDim.x, count = operands.count;
     const bool first_aligned = aligned(first), second_aligned = aligned(second);
 #pragma unroll 1
@@ -175,8 +175,8 @@ __device__ __forceinline__ unsigned codes_of(const Code& code, const float* numb
 constexpr int BLOCK = 256, WORDS = BLOCK / 4 + 1;
 
 // A warp takes a block of 256 elements; each lane four of the first half and four of the second.
-template <typename T>
-__device__ __forceinline__ void adamw_coded(const AdamW& numbers, const Rounding& rounding, const Operands<T>& operands, unsigned* first,
+template <typename T, typename G>
+__device__ __forceinline__ void adamw_coded(const AdamW& numbers, const Rounding& rounding, const Operands<T, G>& operands, unsigned* first,
                                             unsigned* second) {
     __shared__ Code of_first, of_second;
     make(of_first, true);
@@ -247,43 +247,59 @@ __device__ __forceinline__ double total_of_block(double x) {
 }  // namespace
 
 // Four blocks a multiprocessor leave 64 registers a thread; asked for nothing, a compiler of 2024 (CUDA 12.6) spilled some on sm_86 to have six.
-#define ADAMW(NAME, TYPE, MOMENT, STEP)                                                                                                             \
+#define ADAMW(NAME, TYPE, GRADIENT, MOMENT, STEP)                                                                                                   \
     extern "C" __global__ void __launch_bounds__(256, 4) NAME(                                                                                      \
-            TYPE* parameter, const float* gradient, MOMENT* first, MOMENT* second, long long count, float gradient_scale, float beta1, float rest1, \
-            float beta2, float rest2, float keep, float rate, float root_factor, float epsilon, int stochastic, unsigned long long seed,            \
-            unsigned long long stream) {                                                                                                            \
-        STEP<TYPE>({gradient_scale, beta1, rest1, beta2, rest2, keep, rate, root_factor, epsilon}, {stochastic, seed, stream},                      \
-                   {parameter, gradient, count}, first, second);                                                                                    \
+            TYPE* parameter, const GRADIENT* gradient, MOMENT* first, MOMENT* second, long long count, float gradient_scale, float beta1,           \
+            float rest1, float beta2, float rest2, float keep, float rate, float root_factor, float epsilon, int stochastic,                        \
+            unsigned long long seed, unsigned long long stream) {                                                                                   \
+        STEP<TYPE, GRADIENT>({gradient_scale, beta1, rest1, beta2, rest2, keep, rate, root_factor, epsilon}, {stochastic, seed, stream},            \
+                             {parameter, gradient, count}, first, second);                                                                          \
     }
 
-ADAMW(adamw_f32, float, float, adamw)
-ADAMW(adamw_bf16, __nv_bfloat16, float, adamw)
-ADAMW(adamw_f16, __half, float, adamw)
+ADAMW(adamw_f32, float, float, float, adamw)
+ADAMW(adamw_bf16, __nv_bfloat16, float, float, adamw)
+ADAMW(adamw_f16, __half, float, float, adamw)
 // The moments are block codes of 8 bits.
-ADAMW(adamw_coded_f32, float, unsigned, adamw_coded)
-ADAMW(adamw_coded_bf16, __nv_bfloat16, unsigned, adamw_coded)
-ADAMW(adamw_coded_f16, __half, unsigned, adamw_coded)
+ADAMW(adamw_coded_f32, float, float, unsigned, adamw_coded)
+ADAMW(adamw_coded_bf16, __nv_bfloat16, float, unsigned, adamw_coded)
+ADAMW(adamw_coded_f16, __half, float, unsigned, adamw_coded)
+// The gradient is BF16 as well.
+ADAMW(adamw_bf16_bf16, __nv_bfloat16, __nv_bfloat16, float, adamw)
+ADAMW(adamw_coded_bf16_bf16, __nv_bfloat16, __nv_bfloat16, unsigned, adamw_coded)
 
 // The sum of squares of each chunk, one for each block. The square of an f32 is exact in double precision.
-extern "C" __global__ void __launch_bounds__(256) squares_of_chunks_f32(const float* x, double* sums, long long count, int chunk) {
+template <typename T> __device__ __forceinline__ void squares_of_chunks(const T* x, double* sums, long long count, int chunk) {
+    constexpr int V = 16 / sizeof(T);
+    struct alignas(16) Vector { T at[V]; };
     const long long first = blockIdx.x * (long long)chunk, rest = count - first;
     const int length = rest < chunk ? (int)rest : chunk;
     x += first;
     double sum = 0.0;
-    const int whole = aligned(x) ? length / 4 * 4 : 0;
+    const int whole = reinterpret_cast<uintptr_t>(x) % 16 == 0 ? length / V * V : 0;
 #pragma unroll 1
-    for (int i = threadIdx.x * 4; i < whole; i += blockDim.x * 4) {
-        const float4 v = *reinterpret_cast<const float4*>(x + i);
-        const double a = v.x, b = v.y, c = v.z, d = v.w;
-        sum = fma(a, a, sum);
-        sum = fma(b, b, sum);
-        sum = fma(c, c, sum);
-        sum = fma(d, d, sum);
+    for (int i = threadIdx.x * V; i < whole; i += blockDim.x * V) {
+        const Vector v = *reinterpret_cast<const Vector*>(x + i);
+#pragma unroll
+        for (int j = 0; j < V; j++) {
+            const double a = widen(v.at[j]);
+            sum = fma(a, a, sum);
+        }
     }
 #pragma unroll 1
-    for (int i = whole + threadIdx.x; i < length; i += blockDim.x) sum = fma((double)x[i], (double)x[i], sum);
+    for (int i = whole + threadIdx.x; i < length; i += blockDim.x) {
+        const double a = widen(x[i]);
+        sum = fma(a, a, sum);
+    }
     sum = total_of_block(sum);
     if (threadIdx.x == 0) sums[blockIdx.x] = sum;
+}
+
+extern "C" __global__ void __launch_bounds__(256) squares_of_chunks_f32(const float* x, double* sums, long long count, int chunk) {
+    squares_of_chunks(x, sums, count, chunk);
+}
+
+extern "C" __global__ void __launch_bounds__(256) squares_of_chunks_bf16(const __nv_bfloat16* x, double* sums, long long count, int chunk) {
+    squares_of_chunks(x, sums, count, chunk);
 }
 
 // The total of all chunks' sums, by one block.

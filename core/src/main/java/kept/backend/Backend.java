@@ -428,6 +428,7 @@ public interface Backend {
     /**
      * One AdamW step on one parameter: with {@code g = gradientScale gradient}, {@code m = beta1 m + (1 - beta1) g},
      * {@code v = beta2 v + (1 - beta2) g^2}, {@code w = w (1 - lr decay) - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon)}.
+     * A gradient of BF16 gives the bits of the same numbers in F32.
      *
      * <p>Moments of 8 bits are {@link BlockCodes}: m of the signed code and sqrt(v) of the unsigned one are read from them, and what the step makes
      * is
@@ -435,7 +436,7 @@ public interface Backend {
      *
      * @param step the step's numbers
      * @param parameter rows, any floating dtype; updated
-     * @param gradient rows, F32
+     * @param gradient rows, F32; may be BF16 where the parameter is
      * @param firstMoment rows, F32; or block codes, I32; updated
      * @param secondMoment rows, F32, or of block codes if the first is; updated
      */
@@ -444,7 +445,7 @@ public interface Backend {
     /**
      * The sum of the squares of all elements of several tensors, in a fixed order and in double precision across chunks.
      *
-     * @param tensors rows, F32
+     * @param tensors rows, F32 or BF16, each its own
      * @return the sum; infinite or NaN where an element is
      */
     double sumOfSquares(List<Tensor> tensors);

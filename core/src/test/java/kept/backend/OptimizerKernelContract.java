@@ -121,11 +121,15 @@ public abstract class OptimizerKernelContract extends KernelContract {
         return out;
     }
 
+    private static byte[] bytes(Tensor x) {
+        byte[] bytes = new byte[(int) x.elementCount() * x.dtype().bytes()];
+        x.backend().download(x.buffer(), x.offset() * x.dtype().bytes(), MemorySegment.ofArray(bytes));
+        return bytes;
+    }
+
     private static int[] words(Tensor codes) {
-        byte[] bytes = new byte[(int) codes.elementCount() * Integer.BYTES];
-        codes.backend().download(codes.buffer(), codes.offset() * Integer.BYTES, MemorySegment.ofArray(bytes));
         int[] words = new int[(int) codes.elementCount()];
-        MemorySegment.ofArray(bytes).asByteBuffer().order(ByteOrder.LITTLE_ENDIAN).asIntBuffer().get(words);
+        MemorySegment.ofArray(bytes(codes)).asByteBuffer().order(ByteOrder.LITTLE_ENDIAN).asIntBuffer().get(words);
         return words;
     }
 
@@ -184,6 +188,49 @@ public abstract class OptimizerKernelContract extends KernelContract {
         }
     }
 
+    @Test
+    void aGradientOfBf16GivesTheBitsOfTheSameNumbersInF32() {
+        for (int count : COUNTS) {
+            for (boolean coded : new boolean[] {false, true}) {
+                for (boolean stochastic : new boolean[] {false, true}) {
+                    Tensor[] ours = {normal(DType.BF16, 8, 1, count), moments(coded, count), moments(coded, count)};
+                    Tensor[] wide = {normal(DType.BF16, 8, 1, count), moments(coded, count), moments(coded, count)};
+                    for (int i = 0; i < 3; i++) {
+                        Tensor gradient = of(DType.BF16, gradient(20 + i, count).toFloatArray(), count);
+                        var rounding = new AdamWStep.Rounding(stochastic, 5, i);
+                        var step = new AdamWStep(i + 1, 0.01, 0.9, 0.95, 1e-8, 0.1, 0.7, rounding);
+                        backend().adamW(step, ours[0], gradient, ours[1], ours[2]);
+                        backend().adamW(step, wide[0], Tensor.of(gradient.toFloatArray()), wide[1], wide[2]);
+                        for (int operand = 0; operand < ours.length; operand++) {
+                            assertThat(bytes(ours[operand])).as("operand %d after step %d of %d, moments of 8 bits %s, by chance %s", operand, i + 1,
+                                    count, coded, stochastic).isEqualTo(bytes(wide[operand]));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    @Test
+    void aGradientOfBf16MayBeginAnywhere() {
+        int count = 1027;
+        Tensor all = normal(DType.BF16, 31, 1, count + 9);
+        for (boolean coded : new boolean[] {false, true}) {
+            for (int first = 0; first < 9; first++) {
+                Tensor gradient = all.alias(Shape.of(count), new long[] {1}, first);
+                Tensor[] ours = {normal(DType.BF16, 32, 1, count), moments(coded, count), moments(coded, count)};
+                Tensor[] wide = {normal(DType.BF16, 32, 1, count), moments(coded, count), moments(coded, count)};
+                var step = new AdamWStep(1, 0.01, 0.9, 0.95, 1e-8, 0.1, 1);
+                backend().adamW(step, ours[0], gradient, ours[1], ours[2]);
+                backend().adamW(step, wide[0], Tensor.of(gradient.toFloatArray()), wide[1], wide[2]);
+                assertThat(bytes(ours[0])).as("from element %d", first).isEqualTo(bytes(wide[0]));
+                double[] values = values(gradient);
+                assertThat(backend().sumOfSquares(List.of(gradient))).as("from element %d", first)
+                        .isCloseTo(dot(values, values), Percentage.withPercentage(1e-10));
+            }
+        }
+    }
+
     private static Tensor moments(boolean coded, int count) {
         return coded ? Tensor.full(0, DType.I32, BlockCodes.shape(count)) : Tensor.zeros(count);
     }
@@ -217,13 +264,28 @@ public abstract class OptimizerKernelContract extends KernelContract {
     }
 
     @Test
+    void sumOfSquaresTakesBf16BesideF32() {
+        for (int count : new int[] {1, 7, 17, 4098, 70_001}) {
+            List<Tensor> tensors = List.of(normal(DType.BF16, count, 1, count), normal(DType.F32, count + 1, 1, 5),
+                    normal(DType.BF16, count + 2, 1e-3, count, 2), normal(DType.F32, count + 3, 1, count));
+            double exact = tensors.stream().mapToDouble(tensor -> dot(values(tensor), values(tensor))).sum();
+            double sum = backend().sumOfSquares(tensors);
+            assertThat(sum).as("%d elements", count).isCloseTo(exact, Percentage.withPercentage(1e-10));
+            assertThat(backend().sumOfSquares(tensors)).as("again").isEqualTo(sum);
+        }
+        assertThat(backend().sumOfSquares(List.of(Tensor.full(0x1p100, DType.BF16, Shape.of(100))))).isEqualTo(100 * 0x1p200);
+    }
+
+    @Test
     void sumOfSquaresShowsWhatIsNotFinite() {
-        for (int at : new int[] {0, 63, 64, 69_999}) {
-            float[] values = new float[70_000];
-            values[at] = Float.NEGATIVE_INFINITY;
-            assertThat(backend().sumOfSquares(List.of(Tensor.of(values)))).isInfinite();
-            values[at] = Float.NaN;
-            assertThat(backend().sumOfSquares(List.of(Tensor.of(values)))).isNaN();
+        for (DType dtype : new DType[] {DType.F32, DType.BF16}) {
+            for (int at : new int[] {0, 63, 64, 69_999}) {
+                float[] values = new float[70_000];
+                values[at] = Float.NEGATIVE_INFINITY;
+                assertThat(backend().sumOfSquares(List.of(of(dtype, values, values.length)))).isInfinite();
+                values[at] = Float.NaN;
+                assertThat(backend().sumOfSquares(List.of(of(dtype, values, values.length)))).isNaN();
+            }
         }
     }
 }

@@ -34,7 +34,7 @@ final class OptimizerKernels {
         double correction1 = 1 - StrictMath.pow(step.beta1(), step.step());
         double correction2 = 1 - StrictMath.pow(step.beta2(), step.step());
         boolean coded = firstMoment.dtype() == DType.I32;
-        String entry = (coded ? "adamw_coded_" : "adamw_") + parameter.dtype().label();
+        String entry = (coded ? "adamw_coded_" : "adamw_") + parameter.dtype().label() + (gradient.dtype() == DType.BF16 ? "_bf16" : "");
         AdamWStep.Rounding rounding = step.rounding();
         gpu.launch(MODULE, entry, coded ? blocks(Math.ceilDiv(count, BlockCodes.BLOCK), THREADS / WARP)
                 : blocks(Math.ceilDiv(count, VECTOR), THREADS))
@@ -62,7 +62,9 @@ final class OptimizerKernels {
                 long count = tensor.elementCount();
                 long blocks = Math.ceilDiv(count, CHUNK);
                 if (blocks > 0) {
-                    gpu.launch(MODULE, "squares_of_chunks_f32", Grid.of(blocks, THREADS)).pointer(tensor).i64(next).i64(count).i32(CHUNK).run();
+                    gpu.launch(MODULE, "squares_of_chunks_" + tensor.dtype().label(), Grid.of(blocks, THREADS))
+                            .pointer(tensor).i64(next).i64(count).i32(CHUNK)
+                            .run();
                     next += blocks * Double.BYTES;
                 }
             }

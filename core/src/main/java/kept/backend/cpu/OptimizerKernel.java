@@ -1,6 +1,7 @@
 package kept.backend.cpu;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -49,7 +50,7 @@ final class OptimizerKernel {
      *
      * @param step the step's numbers
      * @param parameter rows, updated
-     * @param gradient rows
+     * @param gradient rows, widened as they are read
      * @param firstMoment rows, updated
      * @param secondMoment rows, updated
      */
@@ -135,9 +136,9 @@ final class OptimizerKernel {
     }
 
     /**
-     * {@link kept.backend.Backend#sumOfSquares}. The square of an f32 is exact in double precision.
+     * {@link kept.backend.Backend#sumOfSquares}. The square of an f32 is exact in double precision. BF16 gives the bits of the same numbers in F32.
      *
-     * @param tensors rows, F32
+     * @param tensors rows, F32 or BF16
      * @return the sum
      */
     static double sumOfSquares(List<Tensor> tensors) {
@@ -149,7 +150,9 @@ final class OptimizerKernel {
             MemorySegment memory = Elements.segment(tensor);
             WorkerPool.shared().forRanges(count, grain, (first, end) -> {
                 int length = (int) (end - first);
-                chunks[(int) (first / grain)] = sumOfSquares(RowMath.slice(memory, tensor.offset() + first, length), length);
+                long bytes = tensor.dtype().bytes();
+                MemorySegment chunk = memory.asSlice((tensor.offset() + first) * bytes, length * bytes);
+                chunks[(int) (first / grain)] = tensor.dtype() == DType.BF16 ? sumOfSquaresBf16(chunk, length) : sumOfSquares(chunk, length);
             });
             for (double chunk : chunks) {
                 total += chunk;
@@ -177,6 +180,30 @@ final class OptimizerKernel {
         }
         for (; i < count; i++) {
             double value = x.get(JAVA_FLOAT, 4L * i);
+            sum += value * value;
+        }
+        return sum;
+    }
+
+    /** In the order of {@link #sumOfSquares(MemorySegment, int)}: a vector of f32 is two of doubles. */
+    private static double sumOfSquaresBf16(MemorySegment x, int count) {
+        x = NativeView.of(x);
+        DoubleVector s0 = DoubleVector.zero(DOUBLES);
+        DoubleVector s1 = s0;
+        int i = 0;
+        for (; i <= count - LANES; i += LANES) {
+            FloatVector wide = Widening.bf16(x, 2L * i);
+            DoubleVector a = (DoubleVector) wide.convertShape(VectorOperators.F2D, DOUBLES, 0);
+            DoubleVector b = (DoubleVector) wide.convertShape(VectorOperators.F2D, DOUBLES, 1);
+            s0 = a.fma(a, s0);
+            s1 = b.fma(b, s1);
+        }
+        double sum = 0;
+        for (double lane : s0.add(s1).toArray()) {
+            sum += lane;
+        }
+        for (; i < count; i++) {
+            double value = Elements.fromBf16(x.get(JAVA_SHORT, 2L * i));
             sum += value * value;
         }
         return sum;
