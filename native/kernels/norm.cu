@@ -71,8 +71,9 @@ template <typename T> struct Part {
     }
 };
 
-template <typename T>
-__device__ __forceinline__ void rms_norm(T* out, float* rstd, const T* x, Floats weight, long long rows, int width, float epsilon) {
+// From T to O; what a thread stores at once has as many elements as what it loads.
+template <typename T, typename O>
+__device__ __forceinline__ void rms_norm(O* out, float* rstd, const T* x, Floats weight, long long rows, int width, float epsilon) {
     using Row = Part<T>;
     const long long row = static_cast<long long>(blockIdx.x) * blockDim.y + threadIdx.y;
     if (row >= rows) return;
@@ -92,16 +93,16 @@ __device__ __forceinline__ void rms_norm(T* out, float* rstd, const T* x, Floats
         if (column >= width) break;
         float w[Row::V];
         weight.get(column, w);
-        T result[Row::V];
+        O result[Row::V];
 #pragma unroll
-        for (int k = 0; k < Row::V; k++) result[k] = narrow<T>(values.at[i][k] * scale * w[k]);
+        for (int k = 0; k < Row::V; k++) result[k] = narrow<O>(values.at[i][k] * scale * w[k]);
         store(out + row * width + column, result);
     }
 }
 
-template <typename T>
+template <typename T, typename O>
 __device__ __forceinline__ void layer_norm(
-        T* out, float* mean, float* rstd, const T* x, Floats weight, Floats bias, long long rows, int width, float epsilon) {
+        O* out, float* mean, float* rstd, const T* x, Floats weight, Floats bias, long long rows, int width, float epsilon) {
     using Row = Part<T>;
     const long long row = static_cast<long long>(blockIdx.x) * blockDim.y + threadIdx.y;
     if (row >= rows) return;
@@ -135,23 +136,25 @@ __device__ __forceinline__ void layer_norm(
         float w[Row::V], b[Row::V];
         weight.get(column, w);
         bias.get(column, b);
-        T result[Row::V];
+        O result[Row::V];
 #pragma unroll
-        for (int k = 0; k < Row::V; k++) result[k] = narrow<T>(values.at[i][k] * scale * w[k] + b[k]);
+        for (int k = 0; k < Row::V; k++) result[k] = narrow<O>(values.at[i][k] * scale * w[k] + b[k]);
         store(out + row * width + column, result);
     }
 }
 
-#define FORWARD(SUFFIX, TYPE) \
+#define FORWARD_TO(SUFFIX, TYPE, OUT) \
     extern "C" __global__ void __launch_bounds__(FORWARD_THREADS) rms_norm_##SUFFIX( \
-            TYPE* out, float* rstd, const TYPE* x, Floats weight, long long rows, int width, float epsilon) { \
+            OUT* out, float* rstd, const TYPE* x, Floats weight, long long rows, int width, float epsilon) { \
         rms_norm(out, rstd, x, weight, rows, width, epsilon); \
     } \
     extern "C" __global__ void __launch_bounds__(FORWARD_THREADS) layer_norm_##SUFFIX( \
-            TYPE* out, float* mean, float* rstd, const TYPE* x, Floats weight, Floats bias, long long rows, int width, float epsilon) { \
+            OUT* out, float* mean, float* rstd, const TYPE* x, Floats weight, Floats bias, long long rows, int width, float epsilon) { \
         layer_norm(out, mean, rstd, x, weight, bias, rows, width, epsilon); \
     }
+#define FORWARD(SUFFIX, TYPE) FORWARD_TO(SUFFIX, TYPE, TYPE)
 FLOATING_TYPES(FORWARD)
+FORWARD_TO(f32_to_bf16, float, __nv_bfloat16)
 
 extern "C" __global__ void __launch_bounds__(FORWARD_THREADS) rms_norm_any(
         Floats out, float* rstd, Floats x, Floats weight, int width, float epsilon) {

@@ -12,13 +12,15 @@ public final class LayerNormalization extends Operation {
     private static final String NAME = "layer norm";
 
     private final double epsilon;
+    private final DType dtype;
     private Tensor x;
     private Tensor weight;
     private Tensor mean;
     private Tensor rstd;
 
-    private LayerNormalization(double epsilon) {
+    private LayerNormalization(double epsilon, DType dtype) {
         this.epsilon = epsilon;
+        this.dtype = dtype;
     }
 
     /**
@@ -32,7 +34,23 @@ public final class LayerNormalization extends Operation {
      * @throws kept.tensor.ShapeException if weight or bias do not fit x
      */
     public static Tensor apply(Tensor x, Tensor weight, Tensor bias, double epsilon) {
-        return Autograd.apply(new LayerNormalization(epsilon), x, weight, bias);
+        return apply(x, weight, bias, epsilon, x.dtype());
+    }
+
+    /**
+     * Normalises each row, and rounds the result once to the type wanted.
+     *
+     * @param x {@code [..., width]}, floating
+     * @param weight {@code [width]}, floating
+     * @param bias {@code [width]}, floating
+     * @param epsilon above 0
+     * @param out x's dtype, or BF16 where x is F32
+     * @return a tensor of x's shape
+     * @throws kept.tensor.ShapeException if weight or bias do not fit x
+     * @throws kept.tensor.DTypeException if x is not rounded to that type
+     */
+    public static Tensor apply(Tensor x, Tensor weight, Tensor bias, double epsilon, DType out) {
+        return Autograd.apply(new LayerNormalization(epsilon, out), x, weight, bias);
     }
 
     /**
@@ -58,13 +76,14 @@ public final class LayerNormalization extends Operation {
 
     @Override
     protected Tensor forward(Tensor... inputs) {
+        Rows.checkResult(NAME, dtype, inputs[0]);
         Rows.checkVector(NAME, "weight", inputs[1], inputs[0]);
         Rows.checkVector(NAME, "bias", inputs[2], inputs[0]);
         x = Rows.matrix(inputs[0]);
         weight = Operands.rows(inputs[1]);
         mean = Tensor.empty(DType.F32, Shape.of(x.size(0)));
         rstd = Tensor.empty(DType.F32, Shape.of(x.size(0)));
-        Tensor out = Tensor.empty(x.dtype(), inputs[0].shape());
+        Tensor out = Tensor.empty(dtype, inputs[0].shape());
         out.backend().layerNorm(x, weight, Operands.rows(inputs[2]), epsilon, Rows.matrix(out), mean, rstd);
         return out;
     }

@@ -9,12 +9,14 @@ public final class RmsNormalization extends Operation {
     private static final String NAME = "rms norm";
 
     private final double epsilon;
+    private final DType dtype;
     private Tensor x;
     private Tensor weight;
     private Tensor rstd;
 
-    private RmsNormalization(double epsilon) {
+    private RmsNormalization(double epsilon, DType dtype) {
         this.epsilon = epsilon;
+        this.dtype = dtype;
     }
 
     /**
@@ -27,7 +29,22 @@ public final class RmsNormalization extends Operation {
      * @throws kept.tensor.ShapeException if the weight does not fit x
      */
     public static Tensor apply(Tensor x, Tensor weight, double epsilon) {
-        return Autograd.apply(new RmsNormalization(epsilon), x, weight);
+        return apply(x, weight, epsilon, x.dtype());
+    }
+
+    /**
+     * Normalises each row, and rounds the result once to the type wanted.
+     *
+     * @param x {@code [..., width]}, floating
+     * @param weight {@code [width]}, floating
+     * @param epsilon above 0
+     * @param out x's dtype, or BF16 where x is F32
+     * @return a tensor of x's shape
+     * @throws kept.tensor.ShapeException if the weight does not fit x
+     * @throws kept.tensor.DTypeException if x is not rounded to that type
+     */
+    public static Tensor apply(Tensor x, Tensor weight, double epsilon, DType out) {
+        return Autograd.apply(new RmsNormalization(epsilon, out), x, weight);
     }
 
     /**
@@ -51,11 +68,12 @@ public final class RmsNormalization extends Operation {
 
     @Override
     protected Tensor forward(Tensor... inputs) {
+        Rows.checkResult(NAME, dtype, inputs[0]);
         Rows.checkVector(NAME, "weight", inputs[1], inputs[0]);
         x = Rows.matrix(inputs[0]);
         weight = Operands.rows(inputs[1]);
         rstd = Tensor.empty(DType.F32, Shape.of(x.size(0)));
-        Tensor out = Tensor.empty(x.dtype(), inputs[0].shape());
+        Tensor out = Tensor.empty(dtype, inputs[0].shape());
         out.backend().rmsNorm(x, weight, epsilon, Rows.matrix(out), rstd);
         return out;
     }

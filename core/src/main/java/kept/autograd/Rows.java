@@ -3,6 +3,7 @@ package kept.autograd;
 import kept.backend.Binary;
 import kept.backend.Reduction;
 import kept.tensor.DType;
+import kept.tensor.DTypeException;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
@@ -33,6 +34,14 @@ final class Rows {
         mean.backend().reduce(Reduction.SUM, vector, mean);
         mean.backend().binary(Binary.DIVIDE, mean, Tensor.scalar(count, DType.F32), mean);
         return mean;
+    }
+
+    /** Checks that an operation on rows may give its result the dtype: its operand's, or BF16 of F32. */
+    static void checkResult(String operation, DType dtype, Tensor x) {
+        if (dtype != x.dtype() && (dtype != DType.BF16 || x.dtype() != DType.F32)) {
+            throw new DTypeException("[%s] a result of %s from %s; only f32 may become bf16, cast the result for others"
+                    .formatted(operation, dtype.label(), x.dtype().label()));
+        }
     }
 
     /** Checks that a vector fits the innermost axis of a tensor. */

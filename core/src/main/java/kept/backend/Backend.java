@@ -283,7 +283,7 @@ public interface Backend {
      * @param weight rows {@code [width]}, any floating dtype
      * @param bias rows {@code [width]}, any floating dtype
      * @param epsilon above 0
-     * @param out rows {@code [n, width]}, x's dtype; may be x
+     * @param out rows {@code [n, width]}, x's dtype, and then may be x; or BF16 where x is F32
      * @param mean rows {@code [n]}, F32, for the gradient
      * @param rstd rows {@code [n]}, F32, for the gradient
      */
@@ -311,7 +311,7 @@ public interface Backend {
      * @param x rows {@code [n, width]}
      * @param weight rows {@code [width]}, any floating dtype
      * @param epsilon above 0
-     * @param out rows {@code [n, width]}, x's dtype; may be x
+     * @param out rows {@code [n, width]}, x's dtype, and then may be x; or BF16 where x is F32
      * @param rstd rows {@code [n]}, F32, for the gradient
      */
     void rmsNorm(Tensor x, Tensor weight, double epsilon, Tensor out, Tensor rstd);

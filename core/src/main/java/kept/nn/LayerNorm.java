@@ -1,6 +1,7 @@
 package kept.nn;
 
 import kept.autograd.LayerNormalization;
+import kept.tensor.DType;
 import kept.tensor.Tensor;
 
 /**
@@ -23,8 +24,8 @@ public final class LayerNorm extends Norm {
     }
 
     @Override
-    public Tensor forward(Tensor x) {
-        return LayerNormalization.apply(x, weight().value(), bias.value(), epsilon());
+    public Tensor forward(Tensor x, DType out) {
+        return LayerNormalization.apply(x, weight().value(), bias.value(), epsilon(), out);
     }
 
     /**

@@ -1,5 +1,6 @@
 package kept.nn;
 
+import kept.tensor.DType;
 import kept.tensor.Tensor;
 
 /** A normalisation of the innermost axis. Parameter: {@code weight}, {@code [width]}. */
@@ -19,7 +20,20 @@ public abstract sealed class Norm extends Module permits LayerNorm, RmsNorm {
      * @return a tensor of x's shape and dtype
      * @throws kept.tensor.ShapeException if x does not end in the weight's width
      */
-    public abstract Tensor forward(Tensor x);
+    public final Tensor forward(Tensor x) {
+        return forward(x, x.dtype());
+    }
+
+    /**
+     * Normalises each row, and rounds the result once to the type wanted: a branch that computes in BF16 over a stream of F32 needs no cast.
+     *
+     * @param x {@code [..., width]}
+     * @param out x's dtype, or BF16 where x is F32
+     * @return a tensor of x's shape
+     * @throws kept.tensor.ShapeException if x does not end in the weight's width
+     * @throws kept.tensor.DTypeException if x is not rounded to that type
+     */
+    public abstract Tensor forward(Tensor x, DType out);
 
     /**
      * The gain.

@@ -1,6 +1,7 @@
 package kept.nn;
 
 import kept.autograd.RmsNormalization;
+import kept.tensor.DType;
 import kept.tensor.Tensor;
 
 /**
@@ -19,7 +20,7 @@ public final class RmsNorm extends Norm {
     }
 
     @Override
-    public Tensor forward(Tensor x) {
-        return RmsNormalization.apply(x, weight().value(), epsilon());
+    public Tensor forward(Tensor x, DType out) {
+        return RmsNormalization.apply(x, weight().value(), epsilon(), out);
     }
 }

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.function.Function;
 import java.util.stream.Stream;
 import kept.tensor.DType;
+import kept.tensor.DTypeException;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
@@ -136,6 +137,10 @@ class FusedOperationsTest {
                     .hasMessage("[rms norm] weight [5] does not fit the innermost axis of [2, 3, 4, 6]");
             assertThatThrownBy(() -> LayerNormalization.apply(x, Tensor.ones(6), Tensor.ones(7), EPSILON)).isInstanceOf(ShapeException.class)
                     .hasMessage("[layer norm] bias [7] does not fit the innermost axis of [2, 3, 4, 6]");
+            assertThatThrownBy(() -> RmsNormalization.apply(x, Tensor.ones(6), EPSILON, DType.F16)).isInstanceOf(DTypeException.class)
+                    .hasMessageStartingWith("[rms norm] a result of f16 from f32;");
+            assertThatThrownBy(() -> LayerNormalization.apply(x.cast(DType.BF16), Tensor.ones(6), Tensor.ones(6), EPSILON, DType.F32))
+                    .isInstanceOf(DTypeException.class).hasMessageStartingWith("[layer norm] a result of f32 from bf16;");
             assertThatThrownBy(() -> SwiGluProduct.apply(x, Tensor.zeros(6))).isInstanceOf(ShapeException.class)
                     .hasMessage("[swiglu] shapes differ: gate [2, 3, 4, 6], up [6]");
             assertThatThrownBy(() -> RotaryPositions.apply(x, Tensor.ones(4, 3), Tensor.ones(4, 3))).isInstanceOf(ShapeException.class)

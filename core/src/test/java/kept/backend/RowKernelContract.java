@@ -219,6 +219,31 @@ public abstract class RowKernelContract extends KernelContract {
     }
 
     @Test
+    void normsOfF32RoundOnceToBf16() {
+        for (int width : new int[] {1, 2, 13, 16, 64, 127, 516, 1024, 4098, 5120, 16_388}) {
+            for (int rows : ROWS) {
+                Tensor x = normal(DType.F32, width, 2, rows, width);
+                for (DType dtype : FLOATING) {
+                    Tensor weight = normal(dtype, 71, 1, width);
+                    Tensor bias = normal(dtype, 72, 1, width);
+                    Tensor wide = out(DType.F32, rows, width);
+                    Tensor narrow = out(DType.BF16, rows, width);
+                    Tensor[] saved = {out(DType.F32, rows), out(DType.F32, rows), out(DType.F32, rows), out(DType.F32, rows)};
+                    backend().rmsNorm(x, weight, EPSILON, wide, saved[0]);
+                    backend().rmsNorm(x, weight, EPSILON, narrow, saved[1]);
+                    assertThat(narrow.toFloatArray()).as("rms norm, %d x %d", rows, width).isEqualTo(wide.cast(DType.BF16).toFloatArray());
+                    assertThat(saved[1].toFloatArray()).isEqualTo(saved[0].toFloatArray());
+                    backend().layerNorm(x, weight, bias, EPSILON, wide, saved[0], saved[1]);
+                    backend().layerNorm(x, weight, bias, EPSILON, narrow, saved[2], saved[3]);
+                    assertThat(narrow.toFloatArray()).as("layer norm, %d x %d", rows, width).isEqualTo(wide.cast(DType.BF16).toFloatArray());
+                    assertThat(saved[2].toFloatArray()).isEqualTo(saved[0].toFloatArray());
+                    assertThat(saved[3].toFloatArray()).isEqualTo(saved[1].toFloatArray());
+                }
+            }
+        }
+    }
+
+    @Test
     void rmsNormGradientIsThatOfTheReference() {
         forAll((rows, width, dtype) -> {
             Tensor x = normal(dtype, width, 2, rows, width);

@@ -3,8 +3,12 @@ package kept.nn;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.ArrayList;
+import java.util.List;
+import kept.autograd.Autograd;
 import kept.autograd.CausalAttention;
 import kept.autograd.RotaryPositions;
+import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
@@ -43,6 +47,35 @@ class LayersTest {
             assertThat(withoutBias.forward(Tensor.of(new float[] {1, 1}, 1, 2)).toFloatArray()).containsExactly(3, 7, 11);
             assertThatThrownBy(() -> linear.forward(Tensor.zeros(2, 3))).isInstanceOf(ShapeException.class).hasMessageStartingWith("[linear]");
         }
+    }
+
+    @Test
+    void normsGiveBf16OfF32AsTheCastOfTheirResultWould() {
+        try (var _ = Scope.open()) {
+            Tensor weight = Tensor.normal(9, 0, 37).requireGradient();
+            Tensor bias = Tensor.normal(9, 1, 37).requireGradient();
+            Tensor x = Tensor.normal(9, 2, 3, 5, 37).requireGradient();
+            Tensor seed = Tensor.normal(9, 3, 3, 5, 37);
+            for (Norm norm : List.of(new RmsNorm(weight, 1e-5), new LayerNorm(weight, bias, 1e-5))) {
+                Tensor cast = norm.forward(x).cast(DType.BF16);
+                List<float[]> expected = gradients(cast, seed, x, norm);
+                Tensor result = norm.forward(x, DType.BF16);
+                assertThat(result.dtype()).isEqualTo(DType.BF16);
+                assertThat(result.toFloatArray()).isEqualTo(cast.toFloatArray());
+                assertThat(gradients(result, seed, x, norm)).containsExactlyElementsOf(expected);
+                assertThat(norm.forward(x).dtype()).isEqualTo(DType.F32);
+            }
+        }
+    }
+
+    /** The gradients of an operand and of a layer's parameters, which are freed. */
+    private static List<float[]> gradients(Tensor result, Tensor seed, Tensor x, Module layer) {
+        Autograd.backward(result, seed);
+        List<Tensor> leaves = new ArrayList<>(List.of(x));
+        layer.parameters().values().forEach(parameter -> leaves.add(parameter.value()));
+        List<float[]> gradients = leaves.stream().map(leaf -> leaf.gradient().toFloatArray()).toList();
+        leaves.forEach(Tensor::clearGradient);
+        return gradients;
     }
 
     @Test

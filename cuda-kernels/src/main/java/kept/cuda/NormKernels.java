@@ -41,7 +41,7 @@ final class NormKernels {
             return;
         }
         if (fits(x, FORWARD_THREADS, weight, bias, out)) {
-            Launch launch = gpu.launch(MODULE, "layer_norm_" + x.dtype().label(), forwardGrid(x));
+            Launch launch = gpu.launch(MODULE, "layer_norm_" + types(x, out), forwardGrid(x));
             floats(floats(launch.pointer(out).pointer(mean).pointer(rstd).pointer(x), weight), bias)
                     .i64(rows(x)).i32(Math.toIntExact(width)).f32(epsilon).run();
         } else {
@@ -56,7 +56,7 @@ final class NormKernels {
             return;
         }
         if (fits(x, FORWARD_THREADS, weight, out)) {
-            Launch launch = gpu.launch(MODULE, "rms_norm_" + x.dtype().label(), forwardGrid(x));
+            Launch launch = gpu.launch(MODULE, "rms_norm_" + types(x, out), forwardGrid(x));
             floats(launch.pointer(out).pointer(rstd).pointer(x), weight).i64(rows(x)).i32(Math.toIntExact(width)).f32(epsilon).run();
         } else {
             Launch launch = floats(gpu.launch(MODULE, "rms_norm_any", Grid.of(rows(x), ANY_THREADS)), out).pointer(rstd);
@@ -104,6 +104,10 @@ final class NormKernels {
             Grid grid = new Grid(Math.ceilDiv(width, COLUMNS), 1, 1, COLUMNS, CHAINS);
             gpu.launch(MODULE, "norm_weight_gradient", grid).pointer(out).i64(partial).i32(groups).i32(width).run();
         }
+    }
+
+    private static String types(Tensor x, Tensor out) {
+        return x.dtype().label() + (out.dtype() == x.dtype() ? "" : "_to_" + out.dtype().label());
     }
 
     private static long rows(Tensor x) {
