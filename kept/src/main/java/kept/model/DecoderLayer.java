@@ -39,8 +39,7 @@ final class DecoderLayer extends Module {
 
     /** What a branch reads: the stream, normalised, in the type in which the branch's matrices multiply it. */
     private Tensor entering(Norm norm, Tensor stream) {
-        Tensor y = norm.forward(stream);
-        return activations == y.dtype() ? y : y.cast(activations);
+        return norm.forward(stream, activations);
     }
 
     /** The two norms with what reads them, by this layer's name in checkpoints. */
