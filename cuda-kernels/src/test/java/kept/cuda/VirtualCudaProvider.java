@@ -7,6 +7,8 @@ import kept.tensor.Device;
 
 /** Opens the CUDA backend on a virtual GPU, under the name {@code virtual}: the same code and the same PTX, run in Java. */
 public final class VirtualCudaProvider implements BackendProvider {
+    private static final VirtualGpu GPU = VirtualGpu.open();
+
     /** For {@link java.util.ServiceLoader}. */
     public VirtualCudaProvider() {}
 
@@ -26,7 +28,15 @@ public final class VirtualCudaProvider implements BackendProvider {
 
     @Override
     public Backend open() {
-        VirtualGpu gpu = VirtualGpu.open();
-        return new CudaBackend(gpu.driver(), gpu.blas(), 0);
+        return new CudaBackend(GPU.driver(), GPU.blas(), 0);
+    }
+
+    /**
+     * The GPU behind the device {@code virtual}.
+     *
+     * @return the one of this process
+     */
+    public static VirtualGpu gpu() {
+        return GPU;
     }
 }

@@ -1,5 +1,7 @@
 package kept.cuda.virtual;
 
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
@@ -23,6 +25,7 @@ public final class VirtualGpu {
     private final VirtualDriver driver;
     private final VirtualBlas blas;
     private final AtomicInteger launches = new AtomicInteger();
+    private final Set<String> kernels = ConcurrentHashMap.newKeySet();
     private boolean watchBlocks;
     private boolean faultsLater;
     private long mostInstructions = MOST_INSTRUCTIONS;
@@ -84,6 +87,11 @@ public final class VirtualGpu {
         return launches.get();
     }
 
+    /** The names of the kernels that were launched so far. */
+    public Set<String> kernels() {
+        return Set.copyOf(kernels);
+    }
+
     /** Instructions that all kernels so far have run, counting each lane. */
     public synchronized long laneInstructions() {
         return laneInstructions;
@@ -107,6 +115,7 @@ public final class VirtualGpu {
 
     /** Runs all blocks of a launch: in order, or on several threads if no block can learn of another. */
     void run(KernelLaunch launch) {
+        kernels.add(launch.kernel().name);
         boolean inOrder = launch.kernel().ordersBlocks || launch.watchBlocks();
         int workers = inOrder ? 1 : Math.clamp(launch.blocks() / BLOCKS_OF_A_THREAD, 1, threads);
         long sum = new Blocks(launch, mostInstructions, workers).run();

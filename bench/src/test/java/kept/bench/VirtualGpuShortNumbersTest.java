@@ -1,0 +1,84 @@
+package kept.bench;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.SplittableRandom;
+import kept.backend.DistillationObjective;
+import kept.cuda.VirtualCudaProvider;
+import kept.distill.Distillation;
+import kept.distill.ParameterSelection;
+import kept.distill.StepMetrics;
+import kept.distill.StepPlan;
+import kept.distill.TokenSequences;
+import kept.distill.Trainer;
+import kept.distill.TrainingOptions;
+import kept.model.Architecture;
+import kept.model.Decoder;
+import kept.model.DecoderConfig;
+import kept.model.RandomWeights;
+import kept.optim.AdamW;
+import kept.optim.LearningRateSchedule;
+import kept.tensor.DType;
+import kept.tensor.Device;
+import org.assertj.core.data.Percentage;
+import org.junit.jupiter.api.Test;
+
+/** The way a 14B student is trained on one GPU, on the virtual one and small: BF16 throughout, moments of 8 bits, activations computed again. */
+class VirtualGpuShortNumbersTest {
+    private static final int LENGTH = 64;
+    private static final DecoderConfig ORION = DecoderConfig.builder(Architecture.ORION).vocabSize(512).hiddenSize(128).intermediateSize(320).layers(2)
+            .heads(2).keyValueHeads(1).headDimension(64).maxPositions(LENGTH).dtype(DType.BF16).initializerRange(0.1).build();
+    private static final AdamW.Storage STORAGE = new AdamW.Storage(true, true, 7);
+    private static final TrainingOptions OPTIONS =
+            new TrainingOptions(2, 2, 1, LENGTH, new LearningRateSchedule.Constant(1e-3, 0), AdamW.Settings.DEFAULT, 1, STORAGE);
+
+    /** What two steps show, and the most memory they take. */
+    private record Run(StepMetrics first, StepMetrics second, long bytes) {}
+
+    @Test
+    void stepsOnTensorCoresAreNearTheCpusAndTakeTheMemoryPlanned() {
+        Run cpu = run(Device.cpu());
+        Device device = Device.of("virtual");
+        Run gpu = run(device);
+        assertThat(gpu.first.loss()).isCloseTo(cpu.first.loss(), Percentage.withPercentage(2));
+        assertThat(gpu.first.gradientNorm()).isCloseTo(cpu.first.gradientNorm(), Percentage.withPercentage(3));
+        assertThat(gpu.second.loss()).isLessThan(gpu.first.loss()).isCloseTo(cpu.second.loss(), Percentage.withPercentage(5));
+        assertThat(VirtualCudaProvider.gpu().kernels()).contains("attention_64_bf16", "swiglu_wide_bf16").noneMatch(name -> name.startsWith("attention_f"));
+
+        var numbers = StepPlan.Numbers.on(device, DType.BF16, true);
+        var plan = new StepPlan(ORION, StepPlan.bytesByConfig(ORION), ORION.toLlama(), ParameterSelection.parse("all"), 2, 1, LENGTH, true, numbers);
+        assertThat(plan.peakBytes() / (double) gpu.bytes).as("%,d bytes planned, %,d measured", plan.peakBytes(), gpu.bytes).isBetween(0.85, 1.15);
+    }
+
+    private static Run run(Device device) {
+        DecoderConfig llama = ORION.toLlama();
+        long before = device.memoryUsage().inUse();
+        device.backend().resetPeakMemory();
+        try (Decoder teacher = Decoder.create(ORION, new RandomWeights(ORION, 1, DType.BF16), device);
+                Decoder student = Decoder.create(llama, new RandomWeights(llama, 2, DType.BF16), device)) {
+            student.parameters().values().forEach(parameter -> parameter.setTrainable(true));
+            student.setActivationCheckpointing(true);
+            var objective = new Distillation(teacher, DistillationObjective.FORWARD_KL);
+            try (var trainer = new Trainer(student, objective, new SameTokens(), OPTIONS)) {
+                StepMetrics first = trainer.next();
+                return new Run(first, trainer.next(), device.memoryUsage().peakInUse() - before);
+            }
+        }
+    }
+
+    /** The same sequences at each step. */
+    private static final class SameTokens implements TokenSequences {
+        @Override
+        public int[] next(int batch) {
+            return new SplittableRandom(0).ints((long) batch * (LENGTH + 1), 0, ORION.vocabSize()).toArray();
+        }
+
+        @Override
+        public long position() {
+            return 0;
+        }
+
+        @Override
+        public void seek(long target) {}
+    }
+}
