@@ -155,7 +155,7 @@ final class DistillationPlan {
         row(table, "at most at a time", peak(kept), peak(again));
         table.line("gradients come as activations go, so the most at a time is less than the sum");
         table.print(out);
-        out.println("%s has %s, %s of it free".formatted(isOnHost() ? "this machine" : owner(),size(memory.total()), size(memory.free())));
+        out.println("%s has %s, %s of it free".formatted(isOnHost() ? "this machine" : owner(), size(memory.total()), size(memory.free())));
         verdict(memory, out);
         out.println();
         out.println("on disk: %s for the state of the unfinished run, %s for the best state, %s for the result".formatted(

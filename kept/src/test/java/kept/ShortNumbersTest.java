@@ -64,9 +64,9 @@ class ShortNumbersTest {
 
     @Test
     void aTeacherIsPretrainedInShortNumbersToo() {
-        ProgramRun run = ProgramRun.of("pretrain", "--tokenizer", teacher, "--corpus", text, "--output", directory.resolve("made"), "--hidden-size", 16,
-                "--layers", 1, "--heads", 2, "--intermediate-size", 24, "--positions", 64, "--tokens", 256, "--sequence-length", 16, "--batch-size", 4,
-                "--train-dtype", "bf16", "--optimizer", "adamw-8bit");
+        ProgramRun run = ProgramRun.of("pretrain", "--tokenizer", teacher, "--corpus", text, "--output", directory.resolve("made"),
+                "--hidden-size", 16, "--layers", 1, "--heads", 2, "--intermediate-size", 24, "--positions", 64, "--tokens", 256,
+                "--sequence-length", 16, "--batch-size", 4, "--train-dtype", "bf16", "--optimizer", "adamw-8bit");
         assertThat(run.code()).as(run.err()).isZero();
         assertThat(directory.resolve("made/model.safetensors")).exists();
     }

@@ -133,12 +133,9 @@ final class BackwardPass {
             firsts.forEach((leaf, gradient) -> {
                 if (leaf.gradient() != null) {
                     deliver(leaf, gradient, temporaries);
-                } else if (gradient.dtype() != leaf.gradientType()) {
-                    leaf.setGradient(Operands.copy(leaf.gradientType(), gradient));
-                } else if (temporaries.owns(gradient) && gradient.isContiguous()) {
-                    leaf.setGradient(gradient);
                 } else {
-                    deliver(leaf, gradient, temporaries);
+                    boolean own = temporaries.owns(gradient) && gradient.isContiguous() && gradient.dtype() == leaf.gradientType();
+                    leaf.setGradient(own ? gradient : Operands.copy(leaf.gradientType(), gradient));
                 }
             });
         }

@@ -14,10 +14,10 @@ public interface Gradients {
     boolean wanted(int input);
 
     /**
-     * The type that an operand's gradient is kept in.
+     * The type that an operand's gradient is kept in; a product that is made in it needs no conversion.
      *
      * @param input the operand's index
-     * @return F32, or for a leaf {@linkplain Tensor#gradientType() its own}; a product that is made in it needs no conversion
+     * @return F32, or for a leaf {@linkplain Tensor#gradientType() its own}
      */
     DType type(int input);
 
@@ -25,14 +25,14 @@ public interface Gradients {
      * Adds to an operand's gradient; does nothing if it is not wanted.
      *
      * @param input the operand's index
-     * @param gradient F32, or of the {@link #type} and the operand's shape; a new tensor, or the incoming gradient or a view of it; of the operand's
-     *         shape, or of one that the operand was broadcast to: then it is summed over the axes that were stretched
+     * @param gradient F32, or of the {@link #type} and the operand's shape; a new tensor, or the incoming gradient or a view of it; of the
+     *         operand's shape, or of one that the operand was broadcast to: then it is summed over the axes that were stretched
      */
     void add(int input, Tensor gradient);
 
     /**
-     * A tensor to add an operand's gradient to in place, where there is one of F32 already: a leaf's gradient so far, or what other uses of the operand have
-     * given. Spares a matrix product its temporary.
+     * A tensor to add an operand's gradient to in place, where there is one of F32 already: a leaf's gradient so far, or what other uses of the
+     * operand have given. Spares a matrix product its temporary.
      *
      * @param input the operand's index, wanted
      * @return a contiguous F32 tensor of the operand's shape, or null: then hand a new tensor to {@link #add}

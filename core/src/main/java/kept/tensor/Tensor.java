@@ -12,8 +12,7 @@ import kept.backend.Distribution;
 
 /**
  * A dense array of numbers on a device, with a shape and strides. Views (reshape, transpose, slice, expand) share memory. The operations come from
- * the interfaces this class implements, one for each kind; each is differentiable unless it says otherwise; gradients are F32, but for
- * those of leaves that {@linkplain #requireGradient(DType) ask for a shorter type}.
+ * the interfaces this class implements, one for each kind, and are differentiable unless they say otherwise; gradients are F32 as a rule.
  *
  * <p>Memory belongs to a {@link Scope}. A tensor is not thread-safe.
  */
@@ -25,7 +24,6 @@ public final class Tensor implements HostValues, Elementwise, Reductions, Produc
     private final long offset;
     /** The operation that made this tensor, if it is recorded for differentiation. */
     private final Node node;
-
     private boolean requiresGradient;
     private DType gradientType = DType.F32;
     private Tensor gradient;
@@ -418,38 +416,32 @@ public final class Tensor implements HostValues, Elementwise, Reductions, Produc
     // Differentiation
 
     /**
-     * Makes this tensor a leaf that {@link #backward} gives a gradient to.
+     * Makes this tensor a leaf that {@link #backward} gives an F32 gradient to ({@link #requireGradient(DType)}).
      *
      * @return this tensor
-     * @throws DTypeException if the elements are integers
-     * @throws TensorException if a recorded operation made this tensor
      */
     public Tensor requireGradient() {
         return requireGradient(DType.F32);
     }
 
     /**
-     * Makes this tensor a leaf whose gradient is kept in a type: F32, or a shorter one that halves its memory. What a backward pass gives is summed in
-     * F32 and rounded once; what several passes or uses give is rounded after each, so that small terms may be lost beside a large sum.
+     * Makes this tensor a leaf whose gradient is kept in a type: F32, or a shorter one that halves its memory. What a backward pass gives is summed
+     * in F32 and rounded once; what several passes or uses give is rounded after each, so that small terms may be lost beside a large sum.
      *
-     * @param type the type of {@link #gradient}, floating
+     * @param type the type of {@link #gradient}
      * @return this tensor
-     * @throws DTypeException if the elements are integers, or the type is one of integers
+     * @throws DTypeException if the elements, or the type's, are integers
      * @throws TensorException if a recorded operation made this tensor, or it has a gradient of another type
      */
     public Tensor requireGradient(DType type) {
         if (node != null) {
             throw new TensorException("[requireGradient] a recorded operation made this tensor, so it is no leaf; detach it first");
         }
-        if (!dtype.isFloating()) {
-            throw new DTypeException("[requireGradient] only floating tensors have gradients, not " + dtype.label());
-        }
-        if (!type.isFloating()) {
-            throw new DTypeException("[requireGradient] a gradient must be of a floating type, not " + type.label());
+        if (!dtype.isFloating() || !type.isFloating()) {
+            throw new DTypeException("[requireGradient] only floating tensors have gradients, not " + (dtype.isFloating() ? type : dtype).label());
         }
         if (gradient != null && gradient.dtype() != type) {
-            throw new TensorException("[requireGradient] there is a gradient of %s, so none can be of %s; clear it first"
-                    .formatted(gradient.dtype().label(), type.label()));
+            throw new TensorException("[requireGradient] the gradient is " + gradient.dtype().label() + "; clear it first");
         }
         requiresGradient = true;
         gradientType = type;
@@ -486,7 +478,7 @@ public final class Tensor implements HostValues, Elementwise, Reductions, Produc
     /**
      * The type that this tensor's gradient is kept in.
      *
-     * @return F32, unless this is a leaf that {@linkplain #requireGradient(DType) asks for another}
+     * @return F32, unless this leaf {@linkplain #requireGradient(DType) asks for another}
      */
     public DType gradientType() {
         return gradientType;
@@ -524,7 +516,7 @@ public final class Tensor implements HostValues, Elementwise, Reductions, Produc
     /**
      * Makes a tensor the gradient of this leaf, which has none yet, and lets it live as long as this tensor.
      *
-     * @param sum a contiguous tensor of this shape and of the {@link #gradientType}, whose memory nothing else uses
+     * @param sum a contiguous tensor of this shape and {@link #gradientType}, whose memory nothing else uses
      */
     public void setGradient(Tensor sum) {
         storage.owner.adopt(sum);
@@ -587,15 +579,14 @@ public final class Tensor implements HostValues, Elementwise, Reductions, Produc
      */
     public long[] expandedStrides(Shape target, String operation) {
         int added = target.rank() - rank();
+        boolean fits = added >= 0;
         long[] expanded = new long[target.rank()];
-        for (int axis = 0; axis < target.rank(); axis++) {
-            long extent = axis < added ? 1 : shape.size(axis - added);
-            if (added < 0 || extent != target.size(axis) && extent != 1) {
-                throw new ShapeException("[%s] %s does not broadcast to %s".formatted(operation, shape, target));
-            }
-            expanded[axis] = extent == 1 ? 0 : strides[axis - added];
+        for (int axis = 0; fits && axis < target.rank(); axis++) {
+            boolean isStretched = axis < added || shape.size(axis - added) == 1;
+            fits = isStretched || shape.size(axis - added) == target.size(axis);
+            expanded[axis] = isStretched ? 0 : strides[axis - added];
         }
-        if (added < 0) {
+        if (!fits) {
             throw new ShapeException("[%s] %s does not broadcast to %s".formatted(operation, shape, target));
         }
         return expanded;

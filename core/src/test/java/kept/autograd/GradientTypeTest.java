@@ -41,7 +41,8 @@ class GradientTypeTest {
                 Arguments.of("the left factor", (UnaryOperator<Tensor>) w -> w.matmul(normal(3, 7, 4))),
                 Arguments.of("a factor of a batch", (UnaryOperator<Tensor>) w -> w.matmul(normal(4, 3, 7, 4))),
                 Arguments.of("two uses", (UnaryOperator<Tensor>) w -> normal(5, 3, 7).linear(w).sum(0).add(w.sum(1))),
-                Arguments.of("an embedding", (UnaryOperator<Tensor>) w -> Autograd.apply(new EmbeddingLookup(), w, Tensor.of(new int[] {4, 0, 4}, 3))),
+                Arguments.of("an embedding", (UnaryOperator<Tensor>) w ->
+                        Autograd.apply(new EmbeddingLookup(), w, Tensor.of(new int[] {4, 0, 4}, 3))),
                 Arguments.of("the head of a loss", (UnaryOperator<Tensor>) w ->
                         LinearCrossEntropy.apply(new FactoredLogits(normal(6, 3, 7), w), Tensor.of(new int[] {4, 0, 4}, 3))),
                 Arguments.of("the gradient as it comes", (UnaryOperator<Tensor>) w -> w),

@@ -10,8 +10,8 @@ import kept.tensor.Device;
 import kept.tensor.Shape;
 
 /**
- * What a distillation step takes in memory and work, from the models' sizes alone. Bytes are those of tensors; counted is what grows with a model or a
- * batch.
+ * What a distillation step takes in memory and work, from the models' sizes alone. Bytes are those of tensors; counted is what grows with a model or
+ * a batch.
  *
  * @param teacher the teacher's sizes
  * @param teacherBytes bytes of the teacher's weights as they are stored

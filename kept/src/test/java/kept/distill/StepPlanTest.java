@@ -70,7 +70,8 @@ class StepPlanTest {
         assertThat(plan.withTrained(ParameterSelection.parse("norms")).momentBytes()).isEqualTo(8L * 81 * 5120);
         assertThat(plan.withCheckpointing(true).activationBytes()).isLessThan(plan.activationBytes() / 8);
         assertThat(plan.withBatch(1, 8).activationBytes()).isEqualTo(plan.activationBytes() / 8);
-        assertThat(plan.withLength(64)).isEqualTo(new StepPlan(plan.teacher(), plan.teacherBytes(), plan.student(), plan.train(), 8, 1, 64, false, FULL));
+        assertThat(plan.withLength(64)).isEqualTo(
+                new StepPlan(plan.teacher(), plan.teacherBytes(), plan.student(), plan.train(), 8, 1, 64, false, FULL));
     }
 
     /** As the CUDA backend has it: what docs/cuda.md says of one H200. */
