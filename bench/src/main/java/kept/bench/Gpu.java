@@ -95,6 +95,7 @@ final class Gpu implements Callable<Integer> {
         if (only.matcher("xkd step").find()) {
             step(out, target, peers);
         }
+        new NativeCallRace(tiny, only, out).run();
         return 0;
     }
 

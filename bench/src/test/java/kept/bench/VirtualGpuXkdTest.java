@@ -32,12 +32,17 @@ import org.junit.jupiter.api.Test;
 class VirtualGpuXkdTest {
     private static final AdamW.Settings SETTINGS = new AdamW.Settings(0.9, 0.95, 1e-8, 0.1);
 
+    /** The virtual GPU, or what {@code -Dkept.test.device} names. */
+    private static Device gpu() {
+        return Device.of(System.getProperty("kept.test.device", "virtual"));
+    }
+
     /** What a step leaves behind. */
     private record Step(double loss, double norm, Map<String, float[]> gradients, Map<String, float[]> parameters) {}
 
     @Test
     void threeStepsAreThoseOfPyTorch() {
-        Device device = Device.of("virtual");
+        Device device = gpu();
         try (var golden = SafetensorsFile.open(file("expected.safetensors"));
                 Decoder teacher = model("teacher", DType.F32, device);
                 Decoder student = model("student", DType.F32, device)) {
@@ -64,7 +69,7 @@ class VirtualGpuXkdTest {
     void aStepWithBf16WeightsIsNearTheCpus() {
         for (Divergence divergence : Divergence.values()) {
             Step cpu = bf16Step(Device.cpu(), divergence);
-            Step gpu = bf16Step(Device.of("virtual"), divergence);
+            Step gpu = bf16Step(gpu(), divergence);
             assertThat(gpu.loss).as("loss, %s", divergence).isCloseTo(cpu.loss, Percentage.withPercentage(2));
             gpu.gradients.forEach((name, gradient) ->
                     assertThat(distance(gradient, cpu.gradients.get(name))).as("gradient of %s, %s", name, divergence).isLessThan(0.05));
