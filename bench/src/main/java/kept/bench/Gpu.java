@@ -80,6 +80,7 @@ final class Gpu implements Callable<Integer> {
         }
         PrintStream out = System.out;
         out.println(target.backend().description());
+        new NativeCallRace(tiny, only, out).run();
         Map<String, Double> peers = peer == null ? Map.of() : peerMillis(peer);
         out.printf("%-30s %-26s %10s %10s %6s %10s %s%n", "", "", "ours ms", "PyTorch ms", "ratio", "ours", "");
         var cases = new GpuCases(tiny);
@@ -95,7 +96,6 @@ final class Gpu implements Callable<Integer> {
         if (only.matcher("xkd step").find()) {
             step(out, target, peers);
         }
-        new NativeCallRace(tiny, only, out).run();
         return 0;
     }
 
