@@ -13,8 +13,8 @@ import kept.tensor.OutOfMemoryException;
  * the last one that used it. The pool keeps what is freed, so that a steady loop takes nothing from the system.
  */
 final class CudaMemory {
-    /** Blocks are of a multiple of this many bytes, so that vectorised kernels may read to the end of their last vector. */
-    static final long GRANULE = 256;
+    /** What the driver hands out begins at a multiple of this many bytes, so blocks are counted in them; a kernel has only what was asked for. */
+    private static final long GRANULE = 256;
 
     private final Driver driver;
     private final int device;
@@ -38,11 +38,11 @@ final class CudaMemory {
      * Takes a block.
      *
      * @param bytes 0 or more
-     * @return a block of at least that size, with arbitrary contents
+     * @return a block of that size, or of one byte for none, with arbitrary contents
      * @throws OutOfMemoryException if there is no room, even without what the pool keeps
      */
     synchronized CudaBuffer allocate(long bytes) {
-        long size = Math.max(1, Math.ceilDiv(bytes, GRANULE)) * GRANULE;
+        long size = Math.max(1, bytes);
         long address;
         try {
             address = driver.allocate(size, stream);
@@ -50,18 +50,22 @@ final class CudaMemory {
             if (!e.isOutOfMemory()) {
                 throw e;
             }
-            address = allocateAfterTrim(size, bytes);
+            address = allocateAfterTrim(size);
         }
         blocks.add(address);
-        inUse += size;
+        inUse += counted(size);
         peakInUse = Math.max(peakInUse, inUse);
         return new CudaBuffer(address, size);
     }
 
-    private long allocateAfterTrim(long size, long wanted) {
+    private static long counted(long size) {
+        return Math.ceilDiv(size, GRANULE) * GRANULE;
+    }
+
+    private long allocateAfterTrim(long wanted) {
         trim();
         try {
-            return driver.allocate(size, stream);
+            return driver.allocate(wanted, stream);
         } catch (CudaException e) {
             if (!e.isOutOfMemory()) {
                 throw e;
@@ -81,7 +85,7 @@ final class CudaMemory {
         if (!blocks.remove(block.address())) {
             throw new IllegalStateException("[release] the block of %d bytes at %#x is not in use".formatted(block.byteSize(), block.address()));
         }
-        inUse -= block.byteSize();
+        inUse -= counted(block.byteSize());
         driver.free(block.address(), stream);
     }
 

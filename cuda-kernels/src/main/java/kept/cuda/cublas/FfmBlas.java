@@ -4,11 +4,13 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import kept.cuda.bindings.Cublas;
 import kept.cuda.driver.CudaException;
 import kept.cuda.driver.FfmDriver;
 import kept.cuda.library.NativeLibrary;
+import kept.cuda.library.NativeText;
 
 /** The cuBLAS of this machine, through the bindings. */
 public final class FfmBlas implements Blas {
@@ -117,7 +119,7 @@ public final class FfmBlas implements Blas {
     }
 
     private static String string(MemorySegment text) {
-        return text.address() == 0 ? "no text" : text.getString(0);
+        return Objects.requireNonNullElse(NativeText.at(text), "no text");
     }
 
     /** One thread's alpha and beta, which cuBLAS takes by address. */

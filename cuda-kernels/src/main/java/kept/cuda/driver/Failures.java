@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Set;
 import kept.cuda.bindings.Cuda;
+import kept.cuda.library.NativeText;
 
 /** Makes exceptions of the driver's statuses. */
 final class Failures {
@@ -46,17 +47,11 @@ final class Failures {
     private static String describe(int status) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment text = arena.allocate(ValueLayout.ADDRESS);
-            String name = Cuda.cuGetErrorName(status, text) == 0 ? string(text) : null;
-            String explanation = Cuda.cuGetErrorString(status, text) == 0 ? string(text) : null;
+            String name = Cuda.cuGetErrorName(status, text) == 0 ? NativeText.at(text.get(ValueLayout.ADDRESS, 0)) : null;
+            String explanation = Cuda.cuGetErrorString(status, text) == 0 ? NativeText.at(text.get(ValueLayout.ADDRESS, 0)) : null;
             return "%s (%d)%s".formatted(name == null ? "a status that the driver does not name" : name, status,
                     explanation == null ? "" : ", " + explanation);
         }
-    }
-
-    @SuppressWarnings("restricted")
-    private static String string(MemorySegment pointer) {
-        MemorySegment text = pointer.get(ValueLayout.ADDRESS, 0);
-        return text.address() == 0 ? null : text.reinterpret(Long.MAX_VALUE).getString(0);
     }
 
     /** What to do, where the driver's own text leaves that open. */

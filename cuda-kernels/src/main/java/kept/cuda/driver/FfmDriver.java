@@ -291,10 +291,11 @@ public final class FfmDriver implements Driver {
         Arena arena = Arena.ofShared();
         CompilerLog log = new CompilerLog(name, arena, arena.allocate(LOG_BYTES));
         try (Arena shortly = Arena.ofConfined()) {
-            MemorySegment options = shortly.allocateFrom(ValueLayout.JAVA_INT, Cuda.CU_JIT_ERROR_LOG_BUFFER(),
+            // The driver may write to them when it compiles a kernel, which may be later: they live as long as the text.
+            MemorySegment options = arena.allocateFrom(ValueLayout.JAVA_INT, Cuda.CU_JIT_ERROR_LOG_BUFFER(),
                     Cuda.CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES());
             // Each value is as wide as a pointer, a size too.
-            MemorySegment values = shortly.allocateFrom(ValueLayout.JAVA_LONG, log.text().address(), LOG_BYTES);
+            MemorySegment values = arena.allocateFrom(ValueLayout.JAVA_LONG, log.text().address(), LOG_BYTES);
             CallMemory call = memory.get();
             int status = Cuda.cuLibraryLoadData(call.first(), shortly.allocateFrom(ptx), options, values, 2, MemorySegment.NULL, MemorySegment.NULL,
                     0);

@@ -41,11 +41,13 @@ final class LaunchHistory {
         for (int i = 1; i <= Math.min(count, LENGTH); i++) {
             suspects.add(name(last[count - i & LENGTH - 1]));
         }
-        return switch (suspects.size()) {
-            case 0 -> "";
-            case 1 -> "the kernel that failed is " + suspects.iterator().next();
-            default -> "the kernel that failed is one of %s (launched last, first); -D%s=launch tells which"
-                    .formatted(String.join(", ", suspects), FfmDriver.CHECK_PROPERTY);
-        };
+        if (suspects.isEmpty()) {
+            return "";
+        }
+        if (suspects.size() == 1 && count <= LENGTH) {
+            return "the kernel that failed is " + suspects.iterator().next();
+        }
+        return "the kernel that failed is one of %s (launched last, first)%s; -D%s=launch tells which"
+                .formatted(String.join(", ", suspects), count > LENGTH ? " or of those before" : "", FfmDriver.CHECK_PROPERTY);
     }
 }

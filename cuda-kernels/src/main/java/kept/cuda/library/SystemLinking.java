@@ -40,7 +40,7 @@ final class SystemLinking implements Linking {
             MemorySegment _ = (MemorySegment) dlerror.invokeExact();
             MemorySegment handle = (MemorySegment) dlopen.invokeExact(name, RTLD_NOW);
             MemorySegment message = (MemorySegment) dlerror.invokeExact();
-            return handle.address() == 0 && message.address() != 0 ? message.reinterpret(Long.MAX_VALUE).getString(0) : otherwise;
+            return handle.address() == 0 && message.address() != 0 ? NativeText.at(message) : otherwise;
         } catch (RuntimeException | Error e) {
             throw e;
         } catch (Throwable e) {

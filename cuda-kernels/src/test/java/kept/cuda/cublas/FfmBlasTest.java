@@ -24,7 +24,7 @@ import org.junit.jupiter.api.Test;
 class FfmBlasTest {
     private static final long STREAM = 0x5000_0000_0001L;
     private static final long HANDLE = 0x6000_0000_0002L;
-    private static final Arena TEXTS = Arena.ofAuto();
+    private static final Arena TEXTS = Arena.global();
 
     private final FakeLibrary driver = FakeLibrary.driver();
     private final FakeLibrary fake = FakeLibrary.cublas();

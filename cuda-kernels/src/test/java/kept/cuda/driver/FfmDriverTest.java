@@ -24,7 +24,7 @@ import org.junit.jupiter.api.Test;
 class FfmDriverTest {
     private static final long STREAM = 0x5000_0000_0001L;
     private static final long ADDRESS = 0x7f00_0000_1000L;
-    private static final Arena TEXTS = Arena.ofAuto();
+    private static final Arena TEXTS = Arena.global();
 
     private final FakeLibrary fake = FakeLibrary.driver();
     private FfmDriver driver;
@@ -284,6 +284,18 @@ class FfmDriverTest {
         fake.on("cuMemAllocAsync", _ -> 700);
         assertThatThrownBy(() -> driver.allocate(8, STREAM)).hasMessageEndingWith(
                 "; the kernel that failed is one of softmax, rms_norm (launched last, first); -Dkept.cuda.check=launch tells which");
+    }
+
+    @Test
+    void ofManyLaunchesOnlyTheLastAreNamed() {
+        name(700, "CUDA_ERROR_ILLEGAL_ADDRESS", "an illegal memory access was encountered");
+        long kernel = kernel(1, "rms_norm");
+        for (int i = 0; i < 17; i++) {
+            driver.launch(kernel, Grid.of(1, 32), 0, STREAM, MemorySegment.NULL);
+        }
+        fake.on("cuStreamSynchronize", _ -> 700);
+        assertThatThrownBy(() -> driver.synchronize(STREAM)).hasMessageEndingWith(
+                "; the kernel that failed is one of rms_norm (launched last, first) or of those before; -Dkept.cuda.check=launch tells which");
     }
 
     @Test

@@ -63,7 +63,7 @@ public final class FakeLibrary implements SymbolLookup {
 
         /** Reads a text. */
         public String text(int number) {
-            return at(number).getString(0);
+            return NativeText.at(at(number));
         }
 
         /** The memory a pointer points to. */
@@ -165,14 +165,15 @@ public final class FakeLibrary implements SymbolLookup {
     }
 
     private int status(String function, Object... arguments) {
-        return (int) called(function, arguments);
+        return (int) called(-1, function, arguments);
     }
 
     private MemorySegment pointer(String function, Object... arguments) {
-        return MemorySegment.ofAddress(called(function, arguments));
+        return MemorySegment.ofAddress(called(0, function, arguments));
     }
 
-    private synchronized long called(String function, Object... arguments) {
+    /** Writes a call down and answers it; what goes wrong in the test itself is answered by a status or a null pointer, which can be read. */
+    private synchronized long called(long wrong, String function, Object... arguments) {
         List<Object> values = new ArrayList<>();
         for (Object argument : arguments) {
             values.add(argument instanceof MemorySegment pointer ? (Object) pointer.address() : argument);
@@ -184,7 +185,7 @@ public final class FakeLibrary implements SymbolLookup {
         } catch (Throwable e) {
             // An exception in a callback would end the process without a word to the test.
             e.printStackTrace();
-            return -1;
+            return wrong;
         }
     }
 }

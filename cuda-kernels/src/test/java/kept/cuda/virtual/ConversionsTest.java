@@ -1,6 +1,7 @@
 package kept.cuda.virtual;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.math.BigDecimal;
 import java.math.BigInteger;
@@ -125,6 +126,47 @@ class ConversionsTest {
         assertThat(Snippet.one("cvt.sat.u8.s32", "WW", 300)).isEqualTo(255);
         assertThat(Snippet.one("cvt.sat.s16.s32", "HW", -70000 & 0xffffffffL)).isEqualTo(0x8000);
         assertThat(Snippet.one("cvt.sat.u32.s32", "WW", 0xffffffffL)).isZero();
+    }
+
+    /** As NVIDIA's compiler takes them: cvt is among the few whose registers may be wider than its types. */
+    @Test
+    void ofAWideRegisterTheLowBitsCount() {
+        assertThat(Snippet.one("cvt.u32.u16", "WW", 0x12349abcL)).isEqualTo(0x9abcL);
+        assertThat(Snippet.one("cvt.s32.s16", "WW", 0x12349abcL)).isEqualTo(0xffff9abcL);
+        assertThat(Snippet.one("cvt.u32.u16", "WL", 0x7_1234_9abcL)).isEqualTo(0x9abcL);
+        assertThat(Snippet.one("cvt.u32.u32", "WL", 0x7_f234_9abcL)).isEqualTo(0xf234_9abcL);
+        assertThat(Snippet.one("cvt.s32.s8", "WL", 0x7_1234_9abcL)).isEqualTo(0xffffffbcL);
+        assertThat(Snippet.one("cvt.s64.s32", "LL", 0x7_f234_9abcL)).isEqualTo(0xffff_ffff_f234_9abcL);
+        assertThat(Snippet.one("cvt.u64.u32", "LL", 0x7_f234_9abcL)).isEqualTo(0xf234_9abcL);
+        assertThat(Snippet.one("cvt.u64.u8", "LL", 0x7_f234_9abcL)).isEqualTo(0xbc);
+        assertThat(Snippet.one("cvt.rn.f32.s32", "FL", 0x7_ffff_fffeL)).isEqualTo(Snippet.floats(-2)[0]);
+        assertThat(Snippet.one("cvt.rn.f32.s16", "FW", 0x1_fffe)).isEqualTo(Snippet.floats(-2)[0]);
+        assertThat(Snippet.one("cvt.f32.f16", "FW", 0x7777c000)).isEqualTo(Snippet.floats(-2)[0]);
+    }
+
+    @Test
+    void aResultFillsAWideRegister() {
+        assertThat(Snippet.one("cvt.s16.s32", "WW", 0x18000)).isEqualTo(0xffff8000L);
+        assertThat(Snippet.one("cvt.u16.u32", "WW", 0x18001)).isEqualTo(0x8001);
+        assertThat(Snippet.one("cvt.s16.s32", "LW", 0x18000)).isEqualTo(-0x8000);
+        assertThat(Snippet.one("cvt.u16.u32", "LW", 0x18001)).isEqualTo(0x8001);
+        assertThat(Snippet.one("cvt.s8.s32", "LW", 0x180)).isEqualTo(-0x80);
+        assertThat(Snippet.one("cvt.s8.s32", "WW", 0x180)).isEqualTo(0xffffff80L);
+        assertThat(Snippet.one("cvt.s8.s32", "HW", 0x180)).isEqualTo(0xff80);
+        assertThat(Snippet.one("cvt.u8.u32", "LL", 0x7_f234_9abcL)).isEqualTo(0xbc);
+        assertThat(Snippet.one("cvt.rzi.s32.f32", "LF", Snippet.floats(-3.7f))).isEqualTo(-3);
+        assertThat(Snippet.one("cvt.rzi.u32.f32", "LF", Snippet.floats(3e9f))).isEqualTo(3_000_000_000L);
+        assertThat(Snippet.one("cvt.rn.f16.f32", "WF", Snippet.floats(-2))).isEqualTo(0xc000);
+        assertThat(Snippet.one("cvt.rn.f32.f64", "LD", Double.doubleToRawLongBits(-2))).isEqualTo(Snippet.floats(-2)[0]);
+    }
+
+    @Test
+    void aRegisterThatIsTooNarrowIsRefused() {
+        for (String line : new String[] {"cvt.u32.u64 WW", "cvt.s64.s32 WW", "cvt.u32.u16 HH", "cvt.u32.u32 WH", "cvt.rn.bf16x2.f32 HFF"}) {
+            String[] parts = line.split(" ");
+            assertThatThrownBy(() -> Snippet.one(parts[0], parts[1], new long[parts[1].length() - 1])).as(line).isInstanceOf(PtxException.class)
+                    .hasMessageContaining("is narrower than a type of " + parts[0]);
+        }
     }
 
     @Test

@@ -1,5 +1,6 @@
 package kept.cuda.virtual;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -26,6 +27,11 @@ final class Statements {
         TABLE.word1("%half.1", a -> a >>> 16);
         TABLE.longToWord("%word.0", a -> (int) a);
         TABLE.longToWord("%word.1", a -> (int) (a >>> 32));
+        TABLE.wordToLong("%long.s8", a -> (byte) a);
+        TABLE.wordToLong("%long.s16", a -> (short) a);
+        TABLE.wordToLong("%long.s32", a -> a);
+        TABLE.wordToLong("%long.zeros", a -> a & 0xffffffffL);
+        TABLE.word1("%word.s16", a -> (short) a);
         TABLE.long1("cvta.global.u64 cvta.to.global.u64 cvta.const.u64 cvta.to.const.u64", a -> a);
         TABLE.long1("cvta.shared.u64", a -> a + MemoryAccess.SHARED_WINDOW);
         TABLE.long1("cvta.to.shared.u64", a -> a - MemoryAccess.SHARED_WINDOW);
@@ -50,6 +56,10 @@ final class Statements {
         OpTable.Entry entry = TABLE.find(opcode);
         if (entry == null && opcode.startsWith("cvt.")) {
             entry = composed(opcode);
+            if (entry != null) {
+                convert(opcode, entry, statement.operands());
+                return;
+            }
         }
         if (entry != null) {
             lanewise(entry, statement.operands());
@@ -77,6 +87,46 @@ final class Statements {
 
     private static OpTable.Entry composed(String opcode) {
         return COMPOSED.computeIfAbsent(opcode, Conversions::entry);
+    }
+
+    /** Registers may be wider than the types: of an operand the low bits count, and a result fills its register, by its sign or with zeros. */
+    private void convert(String opcode, OpTable.Entry entry, List<Operand> operands) {
+        String[] words = opcode.split("\\.");
+        String type = words[words.length - 2];
+        List<Operand> narrow = new ArrayList<>(operands);
+        for (int i = 0; i < operands.size(); i++) {
+            if (operands.get(i) instanceof Operand.Register register && register.bits() < width(i == 0 ? type : words[words.length - 1])) {
+                throw decoder.error(register.name() + " is narrower than a type of " + opcode);
+            }
+        }
+        for (int i = 1; i < Math.min(operands.size(), entry.operands.length + 1); i++) {
+            if (!isLong(entry.operands[i - 1]) && operands.get(i) instanceof Operand.Register register && register.bits() == 64) {
+                narrow.set(i, temporary("narrow" + i));
+                lanewise("%word.0", narrow.get(i), register);
+            }
+        }
+        if (isLong(entry.result) || !(operands.getFirst() instanceof Operand.Register to)) {
+            lanewise(entry, narrow);
+            return;
+        }
+        String filled = to.bits() == 64 ? "%long." + (type.startsWith("s") ? type : "zeros")
+                : to.bits() == 32 && type.equals("s16") ? "%word.s16" : to.bits() == 16 && type.equals("s8") ? "%half.0" : null;
+        if (filled == null) {
+            lanewise(entry, narrow);
+        } else {
+            narrow.set(0, temporary("converted"));
+            lanewise(entry, narrow);
+            lanewise(filled, to, narrow.getFirst());
+        }
+    }
+
+    /** Of a type of cvt, such as u8, tf32 or bf16x2. */
+    private static int width(String type) {
+        return type.endsWith("x2") ? 32 : Integer.parseInt(type.replaceFirst("\\D+", ""));
+    }
+
+    private static boolean isLong(OpTable.Kind kind) {
+        return kind == OpTable.Kind.L || kind == OpTable.Kind.D;
     }
 
     private void lanewise(OpTable.Entry entry, List<Operand> operands) {

@@ -1,0 +1,94 @@
+package kept.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import kept.backend.Buffer;
+import kept.backend.MemoryUsage;
+import kept.cuda.driver.CudaException;
+import kept.cuda.driver.Grid;
+import kept.cuda.virtual.KernelFault;
+import kept.cuda.virtual.VirtualGpu;
+import kept.tensor.OutOfMemoryException;
+import org.junit.jupiter.api.Test;
+
+/** What is said when memory runs out, when a kernel oversteps it, and when some is left behind. */
+class DeviceMemoryTest {
+    private static final long MIB = 1L << 20;
+    /** What the device keeps for cuBLAS. */
+    private static final long WORKSPACE = 32 * MIB;
+
+    @Test
+    void runningOutNamesWhatWasWantedWhatThereIsAndWhatHelps() {
+        CudaBackend backend = backend(VirtualGpu.open(64 * MIB));
+        Buffer held = backend.allocate(20 * MIB + 1);
+        long inUse = WORKSPACE + 20 * MIB + 256;
+        long free = 64 * MIB - WORKSPACE - 20 * MIB - 1;
+        assertThatThrownBy(() -> backend.allocate(13 * MIB)).isInstanceOf(OutOfMemoryException.class).hasMessage(
+                "[allocate] no room on cuda for %d bytes: %d bytes in use here, %d of %d bytes of the device free; %s".formatted(13 * MIB, inUse, free,
+                        64 * MIB, "use a smaller batch or sequence, activation checkpointing, or close scopes earlier"));
+        // The device is as it was.
+        assertThat(backend.memoryUsage()).extracting(MemoryUsage::inUse).isEqualTo(inUse);
+        backend.release(held);
+        backend.release(backend.allocate(32 * MIB));
+        backend.close();
+    }
+
+    @Test
+    void whatThePoolKeptIsTakenBackBeforeMemoryRunsOut() {
+        CudaBackend backend = backend(VirtualGpu.open(64 * MIB));
+        for (int i = 1; i <= 31; i++) {
+            backend.release(backend.allocate(i * MIB));
+        }
+        backend.close();
+    }
+
+    @Test
+    void aStoreBehindABufferIsAFaultWhateverItsSize() {
+        Gpu gpu = backend(VirtualGpu.open()).gpu();
+        for (int elements : new int[] {1, 25, 63, 64, 65, 100, 1001}) {
+            try (Gpu.Scratch out = gpu.scratch(4L * elements)) {
+                store(gpu, out, elements, 0);
+                assertThatThrownBy(() -> store(gpu, out, elements, 1)).as("%d elements", elements).isInstanceOf(KernelFault.class).message()
+                        .contains("kernel store_past_end", "writes 4 bytes at 0x", "0 bytes past the end of allocation", "of %,d bytes".formatted(4 * elements));
+            }
+        }
+        gpu.close();
+    }
+
+    @Test
+    void aKernelThatFailedIsToldByALaterCall() {
+        Gpu gpu = backend(VirtualGpu.open().faultingLater()).gpu();
+        Gpu.Scratch out = gpu.scratch(400);
+        store(gpu, out, 100, 1);
+        assertThatThrownBy(gpu::synchronize).isInstanceOf(CudaException.class).hasMessageContaining("store_past_end");
+    }
+
+    @Test
+    void aDeviceThatIsClosedWhileTensorsLiveSaysHowManyAndHowLarge() {
+        CudaBackend backend = backend(VirtualGpu.open());
+        backend.allocate(100);
+        backend.allocate(1000);
+        backend.release(backend.allocate(5000));
+        assertThatThrownBy(backend::close).isInstanceOf(IllegalStateException.class)
+                .hasMessage("[close] 2 tensors of 1280 bytes still live on the device: close their scopes first");
+    }
+
+    @Test
+    void aBlockIsGivenBackOnce() {
+        CudaBackend backend = backend(VirtualGpu.open());
+        Buffer block = backend.allocate(100);
+        backend.release(block);
+        assertThatThrownBy(() -> backend.release(block)).isInstanceOf(IllegalStateException.class).hasMessageContaining("100 bytes");
+        backend.close();
+    }
+
+    private static CudaBackend backend(VirtualGpu gpu) {
+        return new CudaBackend(gpu.driver(), gpu.blas(), 0);
+    }
+
+    /** A kernel that writes one element too many if it is told to. */
+    private static void store(Gpu gpu, Gpu.Scratch out, int elements, int faulty) {
+        gpu.launch("virtual/faults", "store_past_end", Grid.of(Math.ceilDiv(elements + 1, 64), 64)).i64(out.address()).i32(elements).i32(faulty).run();
+    }
+}
