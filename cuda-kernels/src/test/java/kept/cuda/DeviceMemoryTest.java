@@ -3,9 +3,11 @@ package kept.cuda;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.lang.reflect.Proxy;
 import kept.backend.Buffer;
 import kept.backend.MemoryUsage;
 import kept.cuda.driver.CudaException;
+import kept.cuda.driver.Driver;
 import kept.cuda.driver.Grid;
 import kept.cuda.virtual.KernelFault;
 import kept.cuda.virtual.VirtualGpu;
@@ -35,11 +37,21 @@ class DeviceMemoryTest {
     }
 
     @Test
-    void whatThePoolKeptIsTakenBackBeforeMemoryRunsOut() {
-        CudaBackend backend = backend(VirtualGpu.open(64 * MIB));
-        for (int i = 1; i <= 31; i++) {
-            backend.release(backend.allocate(i * MIB));
-        }
+    void whatThePoolKeepsIsGivenBackBeforeMemoryIsSaidToHaveRunOut() {
+        VirtualGpu gpu = VirtualGpu.open();
+        boolean[] trimmed = new boolean[1];
+        // What is free lies in pieces until the pool gives them back.
+        Driver inPieces = (Driver) Proxy.newProxyInstance(Driver.class.getClassLoader(), new Class<?>[] {Driver.class}, (_, method, arguments) -> {
+            if (method.getName().equals("allocate") && (long) arguments[0] == 13 * MIB && !trimmed[0]) {
+                throw new CudaException(2, "[driver] cuMemAllocAsync: CUDA_ERROR_OUT_OF_MEMORY (2)");
+            }
+            trimmed[0] |= method.getName().equals("trim");
+            return method.invoke(gpu.driver(), arguments);
+        });
+        CudaBackend backend = new CudaBackend(inPieces, gpu.blas(), 0);
+        Buffer block = backend.allocate(13 * MIB);
+        assertThat(trimmed[0]).isTrue();
+        backend.release(block);
         backend.close();
     }
 
