@@ -15,6 +15,7 @@ import kept.model.DecoderConfig;
 import kept.model.DecoderParts;
 import kept.model.Weights;
 import kept.nn.Attention;
+import kept.nn.Linear;
 import kept.nn.Norm;
 import kept.nn.RotaryEmbedding;
 import kept.nn.SwiGlu;
@@ -42,7 +43,11 @@ final class LayerWalk implements AutoCloseable {
     private final RotaryEmbedding rotary;
     private final LongConsumer progress;
     private final PhaseTimes times;
-    /** How much each neuron of the MLP that the teacher has passed last writes to the stream. */
+    /**
+     * Of each neuron of the MLP that the teacher has passed last: what it has written to the stream, the sum of squares over tokens, times what it
+     * could write, by the size of its weights. A neuron that is silent in the text may be what another kind of text is told by; one of small weights
+     * is not.
+     */
     private double[] activity;
 
     /**
@@ -185,9 +190,18 @@ final class LayerWalk implements AutoCloseable {
                 Tensor outputs = mlp.writer().weight().value().cast(DType.F32);
                 float[] lengths = new CentredOutputs(1).apply(List.of(outputs), outputs.shape()).square().sum(0).toFloatArray();
                 for (int j = 0; j < lengths.length; j++) {
-                    activity[j] *= lengths[j];
+                    activity[j] *= (double) lengths[j] * lengths[j];
                 }
             });
+            for (Linear reader : mlp.readers()) {
+                compute(() -> {
+                    Tensor weights = source.get(norm(step) + ".weight", Shape.of(mapping.source().hiddenSize())).cast(DType.F32);
+                    float[] lengths = reader.weight().value().cast(DType.F32).mul(weights).square().sum(1).toFloatArray();
+                    for (int j = 0; j < lengths.length; j++) {
+                        activity[j] *= lengths[j];
+                    }
+                });
+            }
         });
     }
 
@@ -199,7 +213,7 @@ final class LayerWalk implements AutoCloseable {
     /**
      * A neuron that renews the anchor.
      *
-     * @param number which one it takes the place of: the one that writes the least, of those of the layer
+     * @param number which one it takes the place of: the one that writes the least and is least able to, of those of the layer
      * @param rows of gate and up, one behind the other
      * @param error the mean square of what the anchor misses of the held-out tokens, as a share of the anchor's
      */
@@ -249,10 +263,10 @@ final class LayerWalk implements AutoCloseable {
             rows[i] = (float) (found.gate() * reading[0][i]);
             rows[width + i] = (float) (found.ofReading() * reading[0][i] + found.ofConstant() * constant[i]);
         }
-        return new Neuron(leastActive(), rows, found.error());
+        return new Neuron(leastNeeded(), rows, found.error());
     }
 
-    private int leastActive() {
+    private int leastNeeded() {
         int least = 0;
         for (int j = 1; j < activity.length; j++) {
             if (activity[j] < activity[least]) {
