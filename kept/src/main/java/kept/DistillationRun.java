@@ -25,6 +25,7 @@ import kept.distill.TextEvaluation;
 import kept.distill.Trainer;
 import kept.distill.TrainingOptions;
 import kept.mapping.Mapping;
+import kept.mapping.NamedMapping;
 import kept.mapping.NormProbe;
 import kept.mapping.TensorMapping;
 import kept.model.CheckpointWeights;
@@ -97,10 +98,10 @@ final class DistillationRun {
      * to the teacher than that noise is only harmed (docs/kept.md).
      */
     private double learningRate() {
-        return switch (settings.mapping().name()) {
-            case "calibrated" -> 1e-5;
-            case "exact" -> 1e-6;
-            default -> 3e-4;
+        return switch (NamedMapping.of(settings.mapping().name())) {
+            case CALIBRATED -> 1e-5;
+            case EXACT -> 1e-6;
+            case ONES, OPM, CENTRED -> 3e-4;
         };
     }
 
@@ -251,7 +252,8 @@ final class DistillationRun {
         var provenance = new LinkedHashMap<String, String>(settings);
         provenance.put("trained parameters", "%,d".formatted(trained));
         stages.seconds().forEach((stage, seconds) -> provenance.put("seconds to make: " + stage, "%.1f".formatted(seconds)));
-        return new RunReport(stages.results(), steps, models.best().curve(), probe.statistics(), mapping, provenance);
+        String start = stages.seconds().containsKey(MAPPED) ? MAPPED : mapping.name();
+        return new RunReport(stages.results(start), steps, models.best().curve(), probe.statistics(), mapping, provenance);
     }
 
     private long evaluateEvery(TrainingOptions options) {

@@ -38,10 +38,14 @@ final class Stages {
         return this;
     }
 
-    /** The results by text. */
-    List<DomainResult> results() {
+    /**
+     * The results by text.
+     *
+     * @param start the stage that training began from
+     */
+    List<DomainResult> results(String start) {
         List<DomainResult> results = new ArrayList<>();
-        fidelity.forEach((text, stages) -> results.add(new DomainResult(text, stages)));
+        fidelity.forEach((text, stages) -> results.add(new DomainResult(text, stages, start)));
         return results;
     }
 

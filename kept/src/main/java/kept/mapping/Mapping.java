@@ -103,16 +103,7 @@ public record Mapping(String name, DecoderConfig source, DecoderConfig target, L
      * @throws MappingException if there is no such mapping, or the source is not an Orion
      */
     public static Mapping named(String name, DecoderConfig source) {
-        return switch (name) {
-            case "ones" -> Baselines.ones(source);
-            case "opm" -> opm(source);
-            case ExactMapping.NAME -> exact(source);
-            case CalibratedMapping.NAME -> CalibratedMapping.of(source);
-            case "centred" -> Baselines.centred(source);
-            default -> throw new MappingException(
-                    "[mapping] there is no mapping '%s'; there are opm, exact and calibrated, and to compare with them ones, centred"
-                            .formatted(name));
-        };
+        return NamedMapping.of(name).table(source);
     }
 
     static void requireOrion(DecoderConfig source) {

@@ -44,7 +44,7 @@ public final class DetailsReport {
                 out.println();
                 var table = new TextTable(VisibleText.escaped(name) + ", by class of token", "tokens", "KL mean", "share of KL", "top-1");
                 for (ClassScores scores : details.classes()) {
-                    table.row("  " + FidelityDetails.label(scores), Figures.count(scores.tokens()), Figures.significant(scores.klMean()),
+                    table.row("  " + FidelityDetails.label(scores), Figures.count(scores.tokens()), Figures.divergence(scores.klMean()),
                         Figures.percentage(scores.klShare()), Figures.percentage(scores.top1Agreement()));
                 }
                 table.print(out);

@@ -38,7 +38,7 @@ public final class FidelityReport {
         TokenScores.Intervals intervals = scores.intervals();
         table.row(name, Figures.count(fidelity.tokens()), Figures.perplexity(fidelity.perplexityTeacher()),
             Figures.perplexity(fidelity.perplexityStudent()), ratio(fidelity), Figures.interval(intervals.perplexityRatio(), "%.4f", 1),
-            Figures.significant(fidelity.klMean()), Figures.significant(intervals.klMean()), Figures.significant(fidelity.klP99()),
+            Figures.divergence(fidelity.klMean()), Figures.significant(intervals.klMean()), Figures.significant(fidelity.klP99()),
             Figures.percentage(fidelity.top1Agreement()), Figures.interval(intervals.top1Agreement(), "%.2f", 100));
     }
 

@@ -11,6 +11,7 @@ import java.util.function.Function;
 /** {@link Figures} as filters of the page's template. */
 final class FigureFilters extends AbstractExtension {
     private static final Map<String, Filter> FILTERS = Map.of(
+        "divergence", filter(number -> Figures.divergence(number.doubleValue())),
         "count", filter(number -> Figures.count(number.longValue())),
         "percentage", filter(number -> Figures.percentage(number.doubleValue())),
         "perplexity", filter(number -> Figures.perplexity(number.doubleValue())),

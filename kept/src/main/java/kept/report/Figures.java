@@ -8,6 +8,11 @@ final class Figures {
     /** What stands where there is no number. */
     static final String NONE = "n/a";
 
+    /** A mean divergence below this, in nats, is f32's rounding, which may have either sign. */
+    static final double NOISE = 1e-9;
+    /** What stands in the place of a mean divergence that is noise. */
+    static final String WITHIN_NOISE = "0 (noise)";
+
     private static final String BETWEEN = " .. ";
 
     private Figures() { }
@@ -34,6 +39,16 @@ final class Figures {
         }
         int decimals = Math.max(0, 2 - (int) Math.floor(Math.log10(size)));
         return String.format(Locale.ROOT, "%." + decimals + "f", value);
+    }
+
+    /** A mean divergence in nats: three digits, or that it cannot be told from 0. */
+    static String divergence(double value) {
+        return value != 0 && isNoise(value) ? WITHIN_NOISE : significant(value);
+    }
+
+    /** Whether a mean divergence cannot be told from 0. */
+    static boolean isNoise(double divergence) {
+        return Math.abs(divergence) < NOISE;
     }
 
     /** An interval of numbers of any size. */
@@ -80,10 +95,10 @@ final class Figures {
         if (before == after) {
             return "unchanged";
         }
-        double ratio = Math.max(before, after) / Math.min(before, after);
-        if (Double.isInfinite(ratio)) {
-            return after == 0 ? "to nothing" : "from nothing";
+        if (isNoise(before) || isNoise(after)) {
+            return isNoise(before) && isNoise(after) ? "nothing to tell" : isNoise(after) ? "to nothing" : "from nothing";
         }
+        double ratio = Math.max(before, after) / Math.min(before, after);
         String factor = ratio < 1e4 ? String.format(Locale.ROOT, "%.1f", ratio) : String.format(Locale.ROOT, "%.1e", ratio);
         return "%sx %s".formatted(factor, after < before ? "smaller" : "larger");
     }

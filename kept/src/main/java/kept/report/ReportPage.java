@@ -50,8 +50,8 @@ final class ReportPage {
         List<Map<String, Object>> bars = new ArrayList<>();
         domain.stages().forEach((stage, fidelity) -> bars.add(Map.of("stage", stage, "kl", fidelity.klMean(),
             "width", Figures.barWidth(fidelity.klMean(), largest))));
-        return Map.of("name", domain.name(), "change", domain.change(), "first", domain.stages().firstEntry(), "last", domain.stages().lastEntry(),
-            "bars", bars);
+        return Map.of("name", domain.name(), "change", domain.change(), "start", domain.start(), "before", domain.stages().get(domain.start()),
+            "gain", domain.gainOfStart(), "last", domain.stages().lastEntry(), "bars", bars);
     }
 
     /** The whole training in numbers; empty where nothing was trained. */

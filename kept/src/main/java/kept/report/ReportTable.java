@@ -16,11 +16,11 @@ final class ReportTable {
             table.row("  teacher", Figures.perplexity(domain.teacherPerplexity()));
             for (Map.Entry<String, Fidelity> stage : domain.stages().entrySet()) {
                 Fidelity fidelity = stage.getValue();
-                table.row("  " + stage.getKey(), Figures.perplexity(fidelity.perplexityStudent()), Figures.significant(fidelity.klMean()),
+                table.row("  " + stage.getKey(), Figures.perplexity(fidelity.perplexityStudent()), Figures.divergence(fidelity.klMean()),
                     Figures.significant(fidelity.klP99()), Figures.percentage(fidelity.top1Agreement()));
             }
             if (domain.stages().size() > 1) {
-                table.line("  KL %s -> %s: %s".formatted(domain.stages().firstEntry().getKey(), domain.stages().lastEntry().getKey(),
+                table.line("  KL %s -> %s: %s".formatted(domain.start(), domain.stages().lastEntry().getKey(),
                     domain.change()));
             }
         }

@@ -10,9 +10,6 @@ import kept.distill.Fidelity;
 
 /** Students of one teacher for a terminal: a line for each, first those made without training, and below, which is nearest to the teacher. */
 final class StageTable {
-    /** A divergence below this, in nats, is f32's rounding and may have either sign. */
-    private static final double NOISE = 1e-9;
-
     private StageTable() { }
 
     /**
@@ -43,7 +40,7 @@ final class StageTable {
         List<String> cells = new ArrayList<>(List.of("  " + stage, Figures.significant(took)));
         for (DomainResult domain : report.domains()) {
             Fidelity fidelity = domain.stages().get(stage);
-            cells.addAll(List.of(Figures.significant(fidelity.klMean()), Figures.percentage(fidelity.top1Agreement())));
+            cells.addAll(List.of(Figures.divergence(fidelity.klMean()), Figures.percentage(fidelity.top1Agreement())));
         }
         return cells.toArray(String[]::new);
     }
@@ -52,8 +49,11 @@ final class StageTable {
         Map.Entry<String, Fidelity> trained = domain.stages().lastEntry();
         Map.Entry<String, Fidelity> untrained = domain.stages().entrySet().stream().filter(stage -> !stage.getKey().equals(trained.getKey()))
             .min(Comparator.comparingDouble(stage -> stage.getValue().klMean())).orElseThrow();
-        if (untrained.getValue().klMean() <= NOISE && trained.getValue().klMean() > NOISE) {
+        if (Figures.isNoise(untrained.getValue().klMean()) && !Figures.isNoise(trained.getValue().klMean())) {
             return "%s: %s, without training, cannot be told from the teacher".formatted(domain.name(), untrained.getKey());
+        }
+        if (Figures.isNoise(untrained.getValue().klMean())) {
+            return "%s: neither %s nor %s can be told from the teacher".formatted(domain.name(), untrained.getKey(), trained.getKey());
         }
         double ratio = trained.getValue().klMean() / untrained.getValue().klMean();
         return ratio >= 1

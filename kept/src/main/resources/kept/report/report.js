@@ -137,15 +137,19 @@
     }, [norms.map((_, i) => i), ...kinds.map(kind => norms.map(norm => kindOf(norm.name) === kind ? norm[quantity] : null))]);
   };
 
+  const LEAST_SHARE = 1e-4;
+
   // Lines over a common axis; on a logarithmic scale where values span decades, which then leaves out zeros.
   const lines = (name, axisLabel, positions, tickOf, labelOf, quantities) => {
     const inks = ['--first', '--second', '--third'];
     const values = quantities.flatMap(quantity => quantity.values).filter(value => value != null);
     const positive = values.filter(value => value > 0);
     const logarithmic = positive.length > 0 && Math.max(...positive) / Math.min(...positive) > 30;
+    // What is smaller than that is rounding beside the rest: the curve goes there through the chart's floor, which the others need not share.
+    const floor = Math.max(...positive) * LEAST_SHARE;
     draw(name, {
       cursor: { drag: { x: false, y: false }, y: false },
-      scales: { x: { time: false }, y: logarithmic ? { distr: 3 } : { range: linearRange } },
+      scales: { x: { time: false }, y: logarithmic ? { distr: 3, range: (_, low, high) => uPlot.rangeLog(Math.max(low, floor), high, 10, true) } : { range: linearRange } },
       axes: [
         axis({
           values: (_, splits) => splits.map(tickOf), incrs: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384, 65536],

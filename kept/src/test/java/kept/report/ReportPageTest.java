@@ -36,7 +36,7 @@ class ReportPageTest {
     void withoutTrainingTellsOfTheMappingAlone() {
         var stages = new LinkedHashMap<String, Fidelity>();
         stages.put("mapped", new Fidelity(1000, 0.25, 1.5, 0.75, 7.875, 9.5));
-        String page = ReportPage.of(new RunReport(List.of(new DomainResult("text", stages)), List.of(), HeldOutCurve.EMPTY, List.of(),
+        String page = ReportPage.of(new RunReport(List.of(new DomainResult("text", stages, "mapped")), List.of(), HeldOutCurve.EMPTY, List.of(),
             SampleReport.MAPPING, new LinkedHashMap<>()));
         assertThat(text(page)).contains("Measured on held-out text, its mean KL divergence from the teacher is 0.250 nats per token on text.")
             .contains("75.00% top-1 agreement").doesNotContain("Steps as a table").doesNotContain("Norms as a table").doesNotContain("Provenance");
@@ -82,7 +82,7 @@ class ReportPageTest {
         var stages = new LinkedHashMap<String, Fidelity>();
         stages.put(HOSTILE, new Fidelity(1, 1, 1, 1, 1, 1));
         stages.put(HOSTILE + "2", new Fidelity(1, 1, 1, 1, 1, 1));
-        String page = ReportPage.of(new RunReport(List.of(new DomainResult(HOSTILE, stages)), SampleReport.steps(3), HeldOutCurve.EMPTY,
+        String page = ReportPage.of(new RunReport(List.of(new DomainResult(HOSTILE, stages, HOSTILE)), SampleReport.steps(3), HeldOutCurve.EMPTY,
             List.of(new NormStatistics(HOSTILE, 0, 0)), hostile, SampleReport.provenance(HOSTILE, HOSTILE)));
         String benign = ReportPage.of(SampleReport.report());
         assertThat(page).doesNotContain("alert(\"").contains("&lt;/script&gt;&lt;script&gt;alert(&quot;1&quot; &amp; &#39;2&#39;)");

@@ -70,7 +70,7 @@ class ReportWriterTest {
         var stages = new LinkedHashMap<String, Fidelity>();
         stages.put("mapped", new Fidelity(1000, 1e-9, 0, 1, 7.875, 7.875));
         var text = new StringWriter();
-        ReportWriter.print(new RunReport(List.of(new DomainResult("text", stages)), List.of(), HeldOutCurve.EMPTY, List.of(), SampleReport.MAPPING,
+        ReportWriter.print(new RunReport(List.of(new DomainResult("text", stages, "mapped")), List.of(), HeldOutCurve.EMPTY, List.of(), SampleReport.MAPPING,
             new LinkedHashMap<>()), new PrintWriter(text));
         assertThat(text).hasToString("""
                        perplexity   KL mean  KL p99  top-1 agreement
@@ -146,7 +146,7 @@ class ReportWriterTest {
 
     @Test
     void aDomainWithoutStagesIsRefused() {
-        assertThatThrownBy(() -> new DomainResult("prose", new LinkedHashMap<>()))
+        assertThatThrownBy(() -> new DomainResult("prose", new LinkedHashMap<>(), "mapped"))
             .isInstanceOf(IllegalArgumentException.class)
             .hasMessage("[report] the domain 'prose' has no stage: measure the student at least once");
     }

@@ -42,7 +42,7 @@ final class SampleReport {
         SequencedMap<String, Fidelity> stages = new LinkedHashMap<>();
         stages.put("mapped", mapped);
         stages.put("distilled", distilled);
-        return new DomainResult(name, stages);
+        return new DomainResult(name, stages, "mapped");
     }
 
     /** Steps whose first has no divergence. */

@@ -1,0 +1,54 @@
+package kept.mapping;
+
+import java.util.function.Function;
+import kept.model.DecoderConfig;
+
+/** The mappings that users choose by name. */
+public enum NamedMapping {
+    /** To compare with: every norm's weight is one. */
+    ONES("ones", Baselines::ones),
+    /** The paper's, {@link Mapping#opm}. */
+    OPM("opm", Mapping::opm),
+    /** Biases and one more layer, {@link Mapping#exact}. */
+    EXACT(ExactMapping.NAME, Mapping::exact),
+    /** Measured on text, {@link CalibratedMapping}. */
+    CALIBRATED(CalibratedMapping.NAME, CalibratedMapping::of),
+    /** To compare with: OPM of a stream without means. */
+    CENTRED("centred", Baselines::centred);
+
+    private final String name;
+    private final Function<DecoderConfig, Mapping> table;
+
+    NamedMapping(String name, Function<DecoderConfig, Mapping> table) {
+        this.name = name;
+        this.table = table;
+    }
+
+    /**
+     * The mapping of a name.
+     *
+     * @param name as users write it
+     * @return the mapping
+     * @throws MappingException if there is none
+     */
+    public static NamedMapping of(String name) {
+        for (NamedMapping mapping : values()) {
+            if (mapping.name.equals(name)) {
+                return mapping;
+            }
+        }
+        throw new MappingException(
+                "[mapping] there is no mapping '%s'; there are opm, exact and calibrated, and to compare with them ones, centred".formatted(name));
+    }
+
+    /**
+     * Its table for a model.
+     *
+     * @param source an Orion configuration
+     * @return the table
+     * @throws MappingException if the source is not an Orion, or not of a shape that the mapping takes
+     */
+    public Mapping table(DecoderConfig source) {
+        return table.apply(source);
+    }
+}
