@@ -1,11 +1,6 @@
 package kept;
 
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.List;
 import java.util.Map;
-import java.util.stream.Stream;
 import kept.calibration.Calibration;
 import kept.calibration.CalibrationOptions;
 import kept.calibration.MeasuredTensors;
@@ -39,7 +34,7 @@ final class MappedStudents implements AutoCloseable {
     private final Checkpoint checkpoint;
     private final DecoderConfig config;
     private final Device device;
-    private final Path directory;
+    private final TemporaryDirectory directory;
 
     /**
      * A student in the making.
@@ -69,12 +64,7 @@ final class MappedStudents implements AutoCloseable {
         this.checkpoint = checkpoint;
         this.config = config;
         this.device = device;
-        try {
-            directory = Files.createTempDirectory("kept-measured");
-        } catch (IOException e) {
-            throw new ProgramException(
-                    "[calibration] no directory can be made in %s: %s".formatted(System.getProperty("java.io.tmpdir"), e.getMessage()), e);
-        }
+        directory = new TemporaryDirectory("kept-measured");
     }
 
     /**
@@ -140,14 +130,8 @@ final class MappedStudents implements AutoCloseable {
 
     private Weights calibrated(String name, Mapping table, int[]... sequences) {
         var calibration = new Calibration(table, new CheckpointWeights(checkpoint), sequences, options(name), device);
-        MeasuredTensors measured = MeasuredTensors.open(directory.resolve(name.replace(SETTING, "-")), Map.of("mapping", name));
-        try (var progress = new CountedProgress(name, calibration.work(), program.err())) {
-            var done = new long[1];
-            calibration.run(measured, tokens -> {
-                done[0] += tokens;
-                progress.show(done[0]);
-            }, remark -> program.err().println(name + ": " + remark));
-        }
+        MeasuredTensors measured = MeasuredTensors.open(directory.path().resolve(name.replace(SETTING, "-")), Map.of("mapping", name));
+        MeasuredMapping.run(calibration, measured, name, remark -> program.err().println(name + ": " + remark), () -> { }, program);
         return measured;
     }
 
@@ -166,13 +150,6 @@ final class MappedStudents implements AutoCloseable {
     /** Deletes what was measured. */
     @Override
     public void close() {
-        try (Stream<Path> all = Files.walk(directory)) {
-            List<Path> paths = all.toList();
-            for (Path path : paths.reversed()) {
-                Files.delete(path);
-            }
-        } catch (IOException e) {
-            throw new ProgramException("[calibration] %s cannot be removed: %s".formatted(directory, e.getMessage()), e);
-        }
+        directory.close();
     }
 }

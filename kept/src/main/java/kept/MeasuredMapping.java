@@ -8,6 +8,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 import kept.calibration.Calibration;
 import kept.calibration.CalibrationCost;
@@ -158,20 +159,36 @@ final class MeasuredMapping {
         settings.put("text", text);
         settings.put("sequences", Integer.toString(Arrays.deepHashCode(sequences)));
         MeasuredTensors measured = MeasuredTensors.open(directory, settings);
-        try (var progress = new CountedProgress("calibrate", calibration.work(), program.err())) {
+        run(calibration, measured, "calibrate", remark -> program.err().println(remark), () -> {
+            if (interruption.isWanted()) {
+                program.err().println("stopped; what has been measured is in %s; the same command with --resume goes on from there"
+                        .formatted(directory));
+                program.err().flush();
+                throw new Interruption.Stopped();
+            }
+        }, program);
+        return measured;
+    }
+
+    /**
+     * Runs a calibration and shows how far it is.
+     *
+     * @param calibration what is to be measured
+     * @param measured the place of the results
+     * @param task what it is called beside its progress
+     * @param remarks is told what was chosen
+     * @param check is asked now and then; what it throws ends the calibration
+     * @param program whose error stream shows the progress
+     */
+    static void run(Calibration calibration, MeasuredTensors measured, String task, Consumer<String> remarks, Runnable check, Program program) {
+        try (var progress = new CountedProgress(task, calibration.work(), program.err())) {
             var done = new long[1];
             calibration.run(measured, tokens -> {
                 done[0] += tokens;
                 progress.show(done[0]);
-                if (interruption.isWanted()) {
-                    program.err().println("stopped; what has been measured is in %s; the same command with --resume goes on from there"
-                            .formatted(directory));
-                    program.err().flush();
-                    throw new Interruption.Stopped();
-                }
-            }, remark -> program.err().println(remark));
+                check.run();
+            }, remarks);
         }
-        return measured;
     }
 
     /** Tells what measuring takes, by config.json alone. */

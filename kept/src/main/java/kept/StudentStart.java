@@ -1,7 +1,5 @@
 package kept;
 
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import kept.checkpoint.Checkpoint;
 import kept.distill.PackedTokens;
@@ -57,26 +55,14 @@ final class StudentStart {
      * @param stages takes the judgement
      */
     void judge(String name, DType stored, Stages stages) {
-        var mapping = new MeasuredMapping(program, MappingOptions.of(name, Demo.CALIBRATION_TOKENS), DecoderConfig.read(teacher), temporary());
-        try {
+        try (var directory = new TemporaryDirectory("kept-calibration")) {
+            var options = MappingOptions.of(name, Demo.CALIBRATION_TOKENS);
+            var mapping = new MeasuredMapping(program, options, DecoderConfig.read(teacher), directory.path());
             long begun = System.nanoTime();
             Mapping table = mapping.table();
             try (Decoder student = Decoder.create(table.target(), weights(mapping, stored), device)) {
                 stages.judge(name, (System.nanoTime() - begun) / 1e9, student);
             }
-        } finally {
-            mapping.discard();
-        }
-    }
-
-    private static Path temporary() {
-        try {
-            Path directory = Files.createTempDirectory("kept-calibration");
-            directory.toFile().deleteOnExit();
-            return directory;
-        } catch (IOException e) {
-            throw new ProgramException("[calibration] no directory can be made in %s: %s"
-                    .formatted(System.getProperty("java.io.tmpdir"), e.getMessage()), e);
         }
     }
 }

@@ -3,9 +3,7 @@ package kept;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -20,18 +18,15 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** distill from the mappings that need no training. */
 class StartsTest {
-    private static final ObjectMapper JSON = new ObjectMapper();
     private static final int STEPS = 4;
 
     @TempDir
     private Path directory;
-    private Path teacher;
-    private Path text;
+    private TinyDistillation tiny;
 
     @BeforeEach
     void prepare() {
-        teacher = TinyTeacher.write(directory.resolve("orion"));
-        text = TinyTeacher.text(directory.resolve("text.txt"));
+        tiny = new TinyDistillation(directory);
     }
 
     @Test
@@ -40,7 +35,7 @@ class StartsTest {
         ProgramRun run = distill(output, "--mapping", "exact", "--learning-rate", "1e-2");
         assertThat(run.code()).as(run.err()).isZero();
         assertThat(DecoderConfig.read(output).layers()).isEqualTo(3);
-        JsonNode report = report(output);
+        JsonNode report = TinyDistillation.report(output);
         assertThat(report.at("/domains/held-out/stages/mapped/kl_mean").doubleValue()).isLessThan(1e-6);
         assertThat(report.at("/provenance/trained").textValue()).matches("all, without the mapping's \\d+ constant tensors");
         long all;
@@ -60,7 +55,7 @@ class StartsTest {
     void aStartThatTrainingCannotBetterIsWhatIsWritten() {
         Path output = directory.resolve("llama");
         assertThat(distill(output, "--mapping", "exact", "--learning-rate", "1e-2").out()).contains("the output is the mapping itself");
-        assertThat(ProgramRun.of("convert", "--source", teacher, "--output", directory.resolve("mapped"), "--mapping", "exact").code()).isZero();
+        assertThat(ProgramRun.of("convert", "--source", tiny.teacher(), "--output", directory.resolve("mapped"), "--mapping", "exact").code()).isZero();
         assertThat(output.resolve("model.safetensors")).hasSameBinaryContentAs(directory.resolve("mapped/model.safetensors"));
     }
 
@@ -73,8 +68,8 @@ class StartsTest {
         assertThat(run.err()).contains("anchor: ", "model.norm: ridge ");
         Path opm = directory.resolve("opm");
         assertThat(distill(opm).code()).isZero();
-        assertThat(report(undisturbed).at("/domains/held-out/stages/mapped/kl_mean").doubleValue())
-                .isLessThan(0.5 * report(opm).at("/domains/held-out/stages/mapped/kl_mean").doubleValue());
+        assertThat(TinyDistillation.report(undisturbed).at("/domains/held-out/stages/mapped/kl_mean").doubleValue())
+                .isLessThan(0.5 * TinyDistillation.report(opm).at("/domains/held-out/stages/mapped/kl_mean").doubleValue());
 
         Path stopped = directory.resolve("stopped");
         assertThat(distill(stopped, Stream.concat(Stream.of(calibrated), Stream.of("--stop-after", 2)).toArray()).code()).isEqualTo(130);
@@ -99,17 +94,17 @@ class StartsTest {
             Object[] more = mapping.equals("calibrated") ? new Object[] {"--calibration-tokens", 1024} : new Object[0];
             ProgramRun run = distill(output, Stream.concat(Stream.of("--mapping", mapping, "--schedule", "constant"), Stream.of(more)).toArray());
             assertThat(run.code()).as(run.err()).isZero();
-            return report(output).at("/steps/learning_rate/" + (STEPS - 1)).asText();
+            return TinyDistillation.report(output).at("/steps/learning_rate/" + (STEPS - 1)).asText();
         }).toList();
         assertThat(rates).containsExactly("3.0E-4", "1.0E-5", "1.0E-6");
     }
 
     @Test
     void thePlanOfACalibratedStartTellsOfTheCalibrationToo() {
-        ProgramRun run = ProgramRun.of("distill", "--plan", "--teacher", teacher, "--mapping", "calibrated", "--calibration-tokens", 1024);
+        ProgramRun run = ProgramRun.of("distill", "--plan", "--teacher", tiny.teacher(), "--mapping", "calibrated", "--calibration-tokens", 1024);
         assertThat(run.code()).as(run.err()).isZero();
         assertThat(run.out()).contains("streams of 1,024 tokens", "teacher's weights (as stored)", "for the best state", "steps take about");
-        ProgramRun exact = ProgramRun.of("distill", "--plan", "--teacher", teacher, "--mapping", "exact");
+        ProgramRun exact = ProgramRun.of("distill", "--plan", "--teacher", tiny.teacher(), "--mapping", "exact");
         assertThat(exact.code()).as(exact.err()).isZero();
         assertThat(exact.out()).contains("teacher's weights (as stored)", "steps take about").doesNotContain("streams of");
     }
@@ -124,16 +119,6 @@ class StartsTest {
     }
 
     private ProgramRun distill(Path output, Object... more) {
-        Object[] basis = {"distill", "--teacher", teacher, "--corpus", text, "--evaluate", "held-out=" + text, "--evaluation-tokens", 128,
-            "--output", output, "--sequence-length", 16, "--batch-size", 4, "--tokens", STEPS * 4 * 16};
-        return ProgramRun.of(Stream.concat(Stream.of(basis), Stream.of(more)).toArray());
-    }
-
-    private static JsonNode report(Path output) {
-        try {
-            return JSON.readTree(output.resolve("report.json").toFile());
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
+        return tiny.run(tiny.teacher(), output, STEPS, more);
     }
 }

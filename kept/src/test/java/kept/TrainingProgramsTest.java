@@ -10,7 +10,6 @@ import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -39,17 +38,19 @@ import org.junit.jupiter.api.io.TempDir;
 class TrainingProgramsTest {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final int STEPS = 6;
-    private static final int TOKENS_PER_STEP = 4 * 16;
+    private static final int TOKENS_PER_STEP = TinyDistillation.TOKENS_PER_STEP;
 
     @TempDir
     private Path directory;
+    private TinyDistillation tiny;
     private Path teacher;
     private Path text;
 
     @BeforeEach
     void prepare() {
-        teacher = TinyTeacher.write(directory.resolve("orion"));
-        text = TinyTeacher.text(directory.resolve("text.txt"));
+        tiny = new TinyDistillation(directory);
+        teacher = tiny.teacher();
+        text = tiny.text();
     }
 
     @Test
@@ -116,7 +117,7 @@ class TrainingProgramsTest {
         ProgramRun run = ProgramRun.of("distill", "--teacher", teacher, "--corpus", text, "--output", output, "--sequence-length", 16,
                 "--batch-size", 4, "--tokens", STEPS * TOKENS_PER_STEP);
         assertThat(run.code()).as(run.err()).isZero();
-        JsonNode stages = JSON.readTree(output.resolve("report.json").toFile()).path("domains").path("corpus").path("stages");
+        JsonNode stages = TinyDistillation.report(output).path("domains").path("corpus").path("stages");
         assertThat(stages.path("mapped").path("tokens").asInt()).isPositive().isEqualTo(stages.path("distilled").path("tokens").asInt());
     }
 
@@ -132,7 +133,7 @@ class TrainingProgramsTest {
             CheckpointWeights.requireTensors(checkpoint, config);
         }
         assertThat(output.resolve("report.html")).isNotEmptyFile();
-        JsonNode stages = JSON.readTree(output.resolve("report.json").toFile()).path("domains").path("held-out").path("stages");
+        JsonNode stages = TinyDistillation.report(output).path("domains").path("held-out").path("stages");
         assertThat(stages.path("mapped").path("kl_mean").doubleValue()).isPositive();
         assertThat(stages.path("distilled").path("kl_mean").doubleValue()).isLessThan(stages.path("mapped").path("kl_mean").doubleValue());
         List<String> metrics = Files.readAllLines(output.resolve("metrics.jsonl"));
@@ -185,7 +186,7 @@ class TrainingProgramsTest {
         assertThat(run.out()).contains("training did not help: held-out KL was ", "the output is the mapping itself");
         assertThat(ProgramRun.of("convert", "--source", teacher, "--output", directory.resolve("mapped"), "--dtype", "bf16").code()).isZero();
         assertThat(weights("llama")).hasSameBinaryContentAs(weights("mapped"));
-        JsonNode report = JSON.readTree(output.resolve("report.json").toFile());
+        JsonNode report = TinyDistillation.report(output);
         assertThat(report.at("/held_out/best_step").asInt()).isZero();
         assertThat(report.at("/held_out/step")).hasSize(STEPS + 1);
         assertThat(report.at("/domains/held-out/stages/distilled")).as("what convert writes").isEqualTo(
@@ -196,12 +197,12 @@ class TrainingProgramsTest {
     void theBestStateIsWhatIsWritten() throws IOException {
         Object[] options = {"--learning-rate", "0.005", "--schedule", "constant", "--warm-up", 0, "--evaluate-every", 2,
             "--tokens", 2 * STEPS * TOKENS_PER_STEP};
-        assertThat(ProgramRun.of(distillation(teacher, directory.resolve("whole"), options)).code()).isZero();
-        JsonNode heldOut = JSON.readTree(directory.resolve("whole/report.json").toFile()).path("held_out");
+        assertThat(ProgramRun.of(tiny.arguments(teacher, directory.resolve("whole"), STEPS, options)).code()).isZero();
+        JsonNode heldOut = TinyDistillation.report(directory.resolve("whole")).path("held_out");
         int best = heldOut.path("best_step").asInt();
         assertThat(best).isBetween(2, 2 * STEPS - 2);
         options[options.length - 1] = best * TOKENS_PER_STEP;
-        assertThat(ProgramRun.of(distillation(teacher, directory.resolve("short"), options)).code()).isZero();
+        assertThat(ProgramRun.of(tiny.arguments(teacher, directory.resolve("short"), STEPS, options)).code()).isZero();
         assertThat(weights("whole")).hasSameBinaryContentAs(weights("short"));
     }
 
@@ -211,7 +212,7 @@ class TrainingProgramsTest {
         ProgramRun run = distill(teacher, output, "--learning-rate", "0.3", "--patience", 2);
         assertThat(run.code()).as(run.err()).isZero();
         assertThat(run.out()).contains("stopped after step 2 of 6: training did not help");
-        assertThat(JSON.readTree(output.resolve("report.json").toFile()).at("/steps/step")).hasSize(2);
+        assertThat(TinyDistillation.report(output).at("/steps/step")).hasSize(2);
         assertThat(distill(teacher, directory.resolve("other"), "--patience", -1).errorLines().getLast()).contains("--patience must be 0 or more");
     }
 
@@ -220,7 +221,7 @@ class TrainingProgramsTest {
         distill(teacher, directory.resolve("often"), "--dtype", "bf16", "--evaluate-every", 1);
         distill(teacher, directory.resolve("once"), "--dtype", "bf16", "--evaluate-every", 0);
         assertThat(weights("often")).hasSameBinaryContentAs(weights("once"));
-        assertThat(JSON.readTree(directory.resolve("once/report.json").toFile()).at("/held_out/step")).hasToString("[0,6]");
+        assertThat(TinyDistillation.report(directory.resolve("once")).at("/held_out/step")).hasToString("[0,6]");
     }
 
     @Test
@@ -354,7 +355,7 @@ class TrainingProgramsTest {
         List<String> command = Stream.concat(
                 Stream.of(java, "-XX:TieredStopAtLevel=1", "-Dkept.threads=3", "--module-path", System.getProperty("jdk.module.path"),
                         "--module", "kept/kept.Main"),
-                Stream.of(distillation(teacher, output, "--tokens", 100_000_000, "--threads", 2))).map(Object::toString).toList();
+                Stream.of(tiny.arguments(teacher, output, STEPS, "--tokens", 100_000_000, "--threads", 2))).map(Object::toString).toList();
         Path errors = directory.resolve("errors.log");
         Process process = new ProcessBuilder(command).redirectError(errors.toFile()).redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
         try {
@@ -394,14 +395,6 @@ class TrainingProgramsTest {
     }
 
     private ProgramRun distill(Path source, Path output, Object... more) {
-        Object[] all = Stream.concat(Stream.of("--tokens", STEPS * TOKENS_PER_STEP), Stream.of(more)).toArray();
-        return ProgramRun.of(distillation(source, output, all));
-    }
-
-    private Object[] distillation(Path source, Path output, Object... more) {
-        Object[] basis = {"distill", "--teacher", source, "--corpus", text, "--evaluate", "held-out=" + text, "--evaluation-tokens", 128,
-            "--output", output, "--sequence-length", 16};
-        Object[] batch = Arrays.asList(more).contains("--batch-size") ? new Object[0] : new Object[] {"--batch-size", 4};
-        return Stream.of(basis, batch, more).flatMap(Stream::of).toArray();
+        return tiny.run(source, output, STEPS, more);
     }
 }
