@@ -26,8 +26,8 @@ import org.junit.jupiter.api.Test;
 /** The way a 14B student is trained on one GPU, on the virtual one and small: BF16 throughout, moments of 8 bits, activations computed again. */
 class VirtualGpuShortNumbersTest {
     private static final int LENGTH = 64;
-    private static final DecoderConfig ORION = DecoderConfig.builder(Architecture.ORION).vocabSize(512).hiddenSize(128).intermediateSize(320).layers(2)
-            .heads(2).keyValueHeads(1).headDimension(64).maxPositions(LENGTH).dtype(DType.BF16).initializerRange(0.1).build();
+    private static final DecoderConfig ORION = DecoderConfig.builder(Architecture.ORION).vocabSize(512).hiddenSize(128).intermediateSize(320)
+            .layers(2).heads(2).keyValueHeads(1).headDimension(64).maxPositions(LENGTH).dtype(DType.BF16).initializerRange(0.1).build();
     private static final AdamW.Storage STORAGE = new AdamW.Storage(true, true, 7);
     private static final TrainingOptions OPTIONS =
             new TrainingOptions(2, 2, 1, LENGTH, new LearningRateSchedule.Constant(1e-3, 0), AdamW.Settings.DEFAULT, 1, STORAGE);
@@ -43,7 +43,8 @@ class VirtualGpuShortNumbersTest {
         assertThat(gpu.first.loss()).isCloseTo(cpu.first.loss(), Percentage.withPercentage(2));
         assertThat(gpu.first.gradientNorm()).isCloseTo(cpu.first.gradientNorm(), Percentage.withPercentage(3));
         assertThat(gpu.second.loss()).isLessThan(gpu.first.loss()).isCloseTo(cpu.second.loss(), Percentage.withPercentage(5));
-        assertThat(VirtualCudaProvider.gpu().kernels()).contains("attention_64_bf16", "swiglu_wide_bf16").noneMatch(name -> name.startsWith("attention_f"));
+        assertThat(VirtualCudaProvider.gpu().kernels()).contains("attention_64_bf16", "swiglu_wide_bf16")
+                .noneMatch(name -> name.startsWith("attention_f"));
 
         var numbers = StepPlan.Numbers.on(device, DType.BF16, true);
         var plan = new StepPlan(ORION, StepPlan.bytesByConfig(ORION), ORION.toLlama(), ParameterSelection.parse("all"), 2, 1, LENGTH, true, numbers);
