@@ -27,7 +27,8 @@ class DeviceMemoryTest {
         long inUse = WORKSPACE + 20 * MIB + 256;
         long free = 64 * MIB - WORKSPACE - 20 * MIB - 1;
         assertThatThrownBy(() -> backend.allocate(13 * MIB)).isInstanceOf(OutOfMemoryException.class).hasMessage(
-                "[allocate] no room on cuda for %d bytes: %d bytes in use here, %d of %d bytes of the device free; %s".formatted(13 * MIB, inUse, free,
+                "[allocate] no room on cuda for %d bytes: %d bytes in use here, %d of %d bytes of the device free; %s".formatted(13 * MIB, inUse,
+                        free,
                         64 * MIB, "use a smaller batch or sequence, activation checkpointing, or close scopes earlier"));
         // The device is as it was.
         assertThat(backend.memoryUsage()).extracting(MemoryUsage::inUse).isEqualTo(inUse);
@@ -62,7 +63,8 @@ class DeviceMemoryTest {
             try (Gpu.Scratch out = gpu.scratch(4L * elements)) {
                 store(gpu, out, elements, 0);
                 assertThatThrownBy(() -> store(gpu, out, elements, 1)).as("%d elements", elements).isInstanceOf(KernelFault.class).message()
-                        .contains("kernel store_past_end", "writes 4 bytes at 0x", "0 bytes past the end of allocation", "of %,d bytes".formatted(4 * elements));
+                        .contains("kernel store_past_end", "writes 4 bytes at 0x", "0 bytes past the end of allocation",
+                                "of %,d bytes".formatted(4 * elements));
             }
         }
         gpu.close();
@@ -101,6 +103,7 @@ class DeviceMemoryTest {
 
     /** A kernel that writes one element too many if it is told to. */
     private static void store(Gpu gpu, Gpu.Scratch out, int elements, int faulty) {
-        gpu.launch("virtual/faults", "store_past_end", Grid.of(Math.ceilDiv(elements + 1, 64), 64)).i64(out.address()).i32(elements).i32(faulty).run();
+        gpu.launch("virtual/faults", "store_past_end", Grid.of(Math.ceilDiv(elements + 1, 64), 64))
+                .i64(out.address()).i32(elements).i32(faulty).run();
     }
 }

@@ -15,6 +15,7 @@ class NativeTextTest {
     private static final int PAGE = 1 << 16;
 
     @Test
+    @SuppressWarnings("restricted")
     void noByteBehindATextIsRead() throws Throwable {
         long pages = (long) function("mmap", ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT,
                 ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG)
@@ -37,6 +38,7 @@ class NativeTextTest {
         return System.getProperty("os.name").startsWith("Mac") ? 0x1002 : 0x22;
     }
 
+    @SuppressWarnings("restricted")
     private static MethodHandle function(String name, MemoryLayout result, MemoryLayout... arguments) {
         Linker linker = Linker.nativeLinker();
         return linker.downcallHandle(linker.defaultLookup().findOrThrow(name), FunctionDescriptor.of(result, arguments));
