@@ -1,9 +1,12 @@
 package kept;
 
 import java.io.PrintWriter;
+import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import kept.tensor.Device;
 import kept.tensor.DeviceException;
+import kept.tensor.OutOfMemoryException;
 import kept.tensor.TensorException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -24,6 +27,10 @@ abstract class Program implements Callable<Integer> {
     static final int FAILURE = 1;
     /** What shells say of a program that Ctrl-C ended: 128 and the number of the signal. */
     static final int INTERRUPTED = 130;
+
+    /** What makes a program take less of a device's memory, where it has the option. */
+    private static final List<String> LESS_MEMORY = List.of(
+            "--batch-size", "--sequence-length", "--checkpoint-activations", "--optimizer adamw-8bit", "--train-dtype bf16", "--spill");
 
     @Spec
     private CommandSpec spec;
@@ -78,6 +85,10 @@ abstract class Program implements Callable<Integer> {
         } catch (OutOfMemoryError e) {
             throw new ProgramException("[memory] the Java heap of %d MiB is full; KEPT_JAVA_OPTIONS=-Xmx8g gives bin/kept more"
                     .formatted(Runtime.getRuntime().maxMemory() >> 20), e);
+        } catch (OutOfMemoryException e) {
+            String options = LESS_MEMORY.stream().filter(option -> spec.optionsMap().containsKey(option.split(" ")[0]))
+                    .collect(Collectors.joining(", "));
+            throw options.isEmpty() ? e : new ProgramException("%s; options that lower it: %s".formatted(oneLine(e), options), e);
         }
     }
 

@@ -28,8 +28,7 @@ class DeviceMemoryTest {
         long free = 64 * MIB - WORKSPACE - 20 * MIB - 1;
         assertThatThrownBy(() -> backend.allocate(13 * MIB)).isInstanceOf(OutOfMemoryException.class).hasMessage(
                 "[allocate] no room on cuda for %d bytes: %d bytes in use here, %d of %d bytes of the device free; %s".formatted(13 * MIB, inUse,
-                        free,
-                        64 * MIB, "use a smaller batch or sequence, activation checkpointing, or close scopes earlier"));
+                        free, 64 * MIB, "use a smaller batch or sequence, activation checkpointing, or close scopes earlier"));
         // The device is as it was.
         assertThat(backend.memoryUsage()).extracting(MemoryUsage::inUse).isEqualTo(inUse);
         backend.release(held);
