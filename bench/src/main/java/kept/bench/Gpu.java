@@ -11,6 +11,13 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
+import kept.backend.DeviceMemory;
+import kept.distill.ParameterSelection;
+import kept.distill.StepPlan;
+import kept.model.Architecture;
+import kept.model.DecoderConfig;
+import kept.model.ModelTensor;
+import kept.optim.AdamW;
 import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.DeviceException;
@@ -32,6 +39,8 @@ final class Gpu implements Callable<Integer> {
     private static final int TURNS = 7;
     private static final double TURN_SECONDS = 0.1;
     private static final int MOST_RUNS = 1000;
+    /** What the XKD step leaves to the driver, cuBLAS and blocks that lie unused in the pool. */
+    private static final long BESIDE_TENSORS = 6_000_000_000L;
 
     @Option(names = "--device", paramLabel = "NAME", defaultValue = "cuda", description = "Where (${DEFAULT-VALUE}).")
     private String device;
@@ -42,8 +51,8 @@ final class Gpu implements Callable<Integer> {
     @Option(names = "--peer", paramLabel = "FILE", description = "PyTorch's figures: {\"rows\": [{\"name\", \"shape\", \"ms\"}]}.")
     private Path peer;
 
-    @Option(names = "--layers", paramLabel = "N", defaultValue = "8", description = "Layers of the XKD step's models (${DEFAULT-VALUE}).")
-    private int layers;
+    @Option(names = "--layers", paramLabel = "N", description = "Layers of the XKD step's models (Orion-14B's 40, or as many as fit the device).")
+    private Integer layers;
 
     @Option(names = "--sequence", paramLabel = "N", defaultValue = "4096", description = "Tokens of the XKD step (${DEFAULT-VALUE}).")
     private int sequence;
@@ -100,11 +109,11 @@ final class Gpu implements Callable<Integer> {
     }
 
     private void step(PrintStream out, Device target, Map<String, Double> peers) {
-        XkdSteps.Size size = tiny ? new XkdSteps.Size(64, 2, 4, 160, 128, 32, 1) : new XkdSteps.Size(5120, layers, 40, 15360, 84608, sequence, 1);
+        XkdSteps.Size size = tiny ? new XkdSteps.Size(64, 2, 4, 160, 128, 32, 1) : orion(layers == null ? mostLayers(target) : layers);
         int warmUp = tiny ? 1 : 2;
         int count = tiny ? 1 : 6;
         target.backend().resetPeakMemory();
-        try (var steps = new XkdSteps(target, DType.BF16, size, warmUp + count, true)) {
+        try (var steps = new XkdSteps(target, DType.BF16, size, warmUp + count, true, new AdamW.Storage(true, true, 0))) {
             double[] millis = new double[count];
             for (int i = 0; i < warmUp + count; i++) {
                 double seconds = steps.next().seconds();
@@ -120,6 +129,24 @@ final class Gpu implements Callable<Integer> {
             out.printf(Locale.ROOT, "%-30s %.1f tokens/s, at most %.1f GB of tensors%n", "", size.sequence() / median * 1e3,
                     target.memoryUsage().peakInUse() / 1e9);
         }
+    }
+
+    private XkdSteps.Size orion(int depth) {
+        return new XkdSteps.Size(5120, depth, 40, 15360, 84608, sequence, 1);
+    }
+
+    private int mostLayers(Device target) {
+        long room = target.backend().ownMemory().map(DeviceMemory::free).orElse(Long.MAX_VALUE) - BESIDE_TENSORS;
+        var numbers = StepPlan.Numbers.on(target, DType.BF16, true);
+        for (int depth = 40; depth > 1; depth--) {
+            DecoderConfig teacher = orion(depth).config(Architecture.ORION);
+            var plan = new StepPlan(teacher, ModelTensor.of(teacher).stream().mapToLong(tensor -> tensor.shape().elementCount() * DType.BF16.bytes())
+                    .sum(), teacher.toLlama(), ParameterSelection.parse("all"), 1, 1, sequence, true, numbers);
+            if (plan.peakBytes() <= room) {
+                return depth;
+            }
+        }
+        return 1;
     }
 
     private double millis(Runnable run, Device target) {

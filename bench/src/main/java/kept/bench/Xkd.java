@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
+import kept.optim.AdamW;
 import kept.tensor.DType;
 import kept.tensor.Device;
 
@@ -36,7 +37,7 @@ final class Xkd {
         XkdSteps.Size size = size(name);
         int count = Integer.parseInt(option(arguments, "--steps", "8"));
         System.err.println(Device.cpu().backend().description());
-        try (var steps = new XkdSteps(Device.cpu(), DType.F32, size, WARM_UP_STEPS + count, false)) {
+        try (var steps = new XkdSteps(Device.cpu(), DType.F32, size, WARM_UP_STEPS + count, false, AdamW.Storage.PLAIN)) {
             for (int i = 0; i < WARM_UP_STEPS; i++) {
                 steps.next();
             }

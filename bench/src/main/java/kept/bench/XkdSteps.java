@@ -3,7 +3,6 @@ package kept.bench;
 import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
 import java.util.SplittableRandom;
-import kept.autograd.Autograd;
 import kept.backend.DistillationObjective;
 import kept.distill.Distillation;
 import kept.distill.TokenSequences;
@@ -13,12 +12,10 @@ import kept.model.Architecture;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
 import kept.model.RandomWeights;
-import kept.model.Weights;
 import kept.optim.AdamW;
 import kept.optim.LearningRateSchedule;
 import kept.tensor.DType;
 import kept.tensor.Device;
-import kept.tensor.Scope;
 
 /** The whole XKD step (frozen Orion forward, Llama forward and backward, clipping, AdamW) on random weights and tokens, and what each step costs. */
 final class XkdSteps implements AutoCloseable {
@@ -37,33 +34,25 @@ final class XkdSteps implements AutoCloseable {
      * @param size theirs
      * @param steps how many steps will be done
      * @param activationCheckpointing whether the student computes its layers once more for their gradients, and keeps little
+     * @param storage what the optimizer keeps its moments and the parameters in
      */
-    XkdSteps(Device device, DType dtype, Size size, int steps, boolean activationCheckpointing) {
+    XkdSteps(Device device, DType dtype, Size size, int steps, boolean activationCheckpointing, AdamW.Storage storage) {
         this.device = device;
         DecoderConfig orion = size.config(Architecture.ORION);
         DecoderConfig llama = size.config(Architecture.LLAMA);
         var options = new TrainingOptions(steps, size.batch, 1, size.sequence, new LearningRateSchedule.Constant(1e-4, 0),
-                new AdamW.Settings(0.9, 0.999, 1e-8, 0.01), 1.0);
-        teacher = Decoder.create(orion, random(orion, 1, dtype), device);
-        student = Decoder.create(llama, random(llama, 2, dtype), device);
+                new AdamW.Settings(0.9, 0.999, 1e-8, 0.01), 1.0, storage);
+        teacher = Decoder.create(orion, new RandomWeights(orion, 1, dtype), device);
+        student = Decoder.create(llama, new RandomWeights(llama, 2, dtype), device);
         student.setActivationCheckpointing(activationCheckpointing);
         student.parameters().values().forEach(parameter -> parameter.setTrainable(true));
         var objective = new Distillation(teacher, DistillationObjective.FORWARD_KL);
         trainer = new Trainer(student, objective, new RandomTokens(size.vocabulary, size.sequence + 1), options);
     }
 
-    private static Weights random(DecoderConfig config, long seed, DType dtype) {
-        Weights weights = new RandomWeights(config, seed);
-        return (name, shape) -> {
-            try (Scope scope = Scope.open()) {
-                return scope.keep(Autograd.withoutRecording(() -> weights.get(name, shape).cast(dtype)));
-            }
-        };
-    }
-
     /** A model's size and a batch's shape. */
     record Size(int hidden, int layers, int heads, int intermediate, int vocabulary, int sequence, int batch) {
-        private DecoderConfig config(Architecture architecture) {
+        DecoderConfig config(Architecture architecture) {
             return DecoderConfig.builder(architecture).vocabSize(vocabulary).hiddenSize(hidden).intermediateSize(intermediate).layers(layers)
                     .heads(heads).keyValueHeads(heads).headDimension(hidden / heads).maxPositions(sequence).normEps(1e-5).build();
         }

@@ -2,6 +2,7 @@ package kept.bench;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import kept.optim.AdamW;
 import kept.tensor.DType;
 import kept.tensor.Device;
 import org.junit.jupiter.api.Test;
@@ -25,7 +26,7 @@ class SteadyStepTest {
     /** The least that any of many steps allocates; at once when a step keeps to what is enough. No step may take memory from the system. */
     private static long leastHeapBytes(XkdSteps.Size size, long enough) {
         long least = Long.MAX_VALUE;
-        try (var steps = new XkdSteps(Device.cpu(), DType.F32, size, WARM_UP_STEPS + MOST_STEPS, false)) {
+        try (var steps = new XkdSteps(Device.cpu(), DType.F32, size, WARM_UP_STEPS + MOST_STEPS, false, AdamW.Storage.PLAIN)) {
             for (int i = 0; i < WARM_UP_STEPS; i++) {
                 steps.next();
             }
