@@ -1,8 +1,8 @@
 package kept.bench;
 
 /**
- * One way from Java to the CUDA driver and cuBLAS, on a stream of its own: what {@link NativeCallRace} times. Each launches the same empty kernel, and
- * multiplies the same square matrices.
+ * One way from Java to the CUDA driver and cuBLAS, on a stream of its own: what {@link NativeCallRace} times. Each launches the same empty kernel,
+ * and multiplies the same square matrices.
  */
 interface NativeCalls extends AutoCloseable {
     /** A kernel of four arguments that does nothing. */
