@@ -67,9 +67,9 @@ public final class Compare extends Program {
             description = "The text that channel and calibrated measure on: .txt, .jsonl, .gz or .zip of these, or folders.")
     private List<Path> calibration = List.of();
 
-    @Option(names = "--calibration-tokens", paramLabel = "N", defaultValue = "65536", order = 2,
-            description = "Tokens to measure on (default: ${DEFAULT-VALUE}).")
-    private long calibrationTokens;
+    @Option(names = "--calibration-tokens", paramLabel = "N", order = 2,
+            description = "Tokens to measure on (default: 65536, or 32 times the teacher's hidden size if that is more).")
+    private Long calibrationTokens;
 
     @Option(names = "--seed", paramLabel = "N", defaultValue = "0", order = 2,
             description = "Which sequences of the text are measured on (default: ${DEFAULT-VALUE}).")
@@ -132,9 +132,11 @@ public final class Compare extends Program {
         DecoderConfig config = DecoderConfig.read(directory);
         List<Mapping> tables = mappings.stream().map(name -> MappedStudents.table(name, config)).toList();
         boolean isMeasured = tables.stream().anyMatch(table -> !table.measured().isEmpty());
+        long tokens = calibrationTokens == null ? Calibration.usualTokens(config) : calibrationTokens;
+        OptimizerOptions.requireAtLeastOne("--calibration-tokens", tokens);
         Corpus measuredOn = isMeasured ? measuredText() : null;
         if (tables.stream().anyMatch(table -> table.name().equals(CalibratedMapping.NAME))) {
-            Calibration.requireTokens(config, calibrationTokens);
+            Calibration.requireTokens(config, tokens);
         }
         Device target = device.open();
         try (Tokenizer tokenizer = Tokenizer.load(directory);
@@ -147,7 +149,7 @@ public final class Compare extends Program {
             domains.forEach((name, text) -> evaluations.add(heldOut.evaluation(name, text, tokenizer, length)));
             tell(target);
             int[][] sequences = isMeasured
-                    ? MeasuredMapping.sequences(measuredOn, tokenizer, config.maxPositions(), calibrationTokens, seed, err())
+                    ? MeasuredMapping.sequences(measuredOn, tokenizer, config.maxPositions(), tokens, seed, err())
                     : new int[0][];
             List<MappedStudents.Student> mapped = mappings.stream().map(name -> made.make(name, sequences)).toList();
             try (var teacher = (OrionModel) Decoder.create(config, new CheckpointWeights(checkpoint), target)) {
@@ -169,7 +171,6 @@ public final class Compare extends Program {
     }
 
     private Corpus measuredText() {
-        OptimizerOptions.requireAtLeastOne("--calibration-tokens", calibrationTokens);
         if (!calibration.isEmpty()) {
             return Corpus.of(calibration, heldOut.field());
         }

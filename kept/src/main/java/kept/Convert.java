@@ -102,7 +102,7 @@ public final class Convert extends Program {
             CheckpointWeights.requireTensors(checkpoint, config);
             // A run that ended while it measured has no weight files to go on with.
             boolean goesOn = resume && !(measurement.isBegun() && !Files.exists(output.resolveSibling(output.getFileName() + ".partial")));
-            try (var directory = ResumableDirectory.prepare(output, overwrite, goesOn, fingerprint(checkpoint), source)) {
+            try (var directory = ResumableDirectory.prepare(output, overwrite, goesOn, fingerprint(checkpoint, config), source)) {
                 if (!directory.isInPlace()) {
                     Weights measured = measure(measurement, checkpoint, interruption);
                     convert(new Conversion(table, checkpoint, measured, target, largestShard), table, directory, interruption);
@@ -178,9 +178,9 @@ public final class Convert extends Program {
     }
 
     /** What shapes the output, so that a run that goes on makes the rest of the same. */
-    private SequencedMap<String, String> fingerprint(Checkpoint checkpoint) {
+    private SequencedMap<String, String> fingerprint(Checkpoint checkpoint, DecoderConfig config) {
         var print = new LinkedHashMap<String, String>();
-        print.putAll(mapping.inWords());
+        print.putAll(mapping.inWords(config));
         print.put("dtype", dtype == null ? "as the source" : dtype.toString());
         print.put("largest weight file", Long.toString(largestShard));
         List<Path> files = new ArrayList<>(checkpoint.files());

@@ -157,7 +157,7 @@ final class DistillationRun {
             int length = options.sequenceLength();
             boolean noDomains = texts.domains().isEmpty();
             long judgedTokens = HeldOut.MOST_DURING + length + (noDomains ? settings.evaluationTokens() + length : 0);
-            long learnt = Math.max(options.steps() * options.tokensPerStep(), settings.mapping().textTokens());
+            long learnt = Math.max(options.steps() * options.tokensPerStep(), settings.mapping().textTokens(config));
             try (var packed = PackedTokens.of(texts.transfer(), tokenizer, judgedTokens + learnt + length + 1)) {
                 long heldOut = noDomains ? HeldOut.beginning(packed, length, settings.evaluationTokens()) : 0;
                 long during = HeldOut.during(packed, heldOut, length);
@@ -320,7 +320,7 @@ final class DistillationRun {
     private SequencedMap<String, String> fingerprint(Mapping mapping, TrainingOptions options, Texts texts) {
         var print = new LinkedHashMap<String, String>();
         print.put("teacher", mapping.source().toString());
-        print.putAll(settings.mapping().inWords());
+        print.putAll(settings.mapping().inWords(mapping.source()));
         print.putAll(OptimizerOptions.inWords(options));
         print.put("objective", settings.objective().toString());
         print.put("trained", trained(mapping).toString());

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import kept.calibration.Calibration;
 import kept.calibration.CalibrationOptions;
 import kept.mapping.CalibratedMapping;
 import kept.mapping.Mapping;
@@ -28,9 +29,9 @@ final class MappingOptions {
                     + " kinds that matter (default in distill: what is learnt from).")
     private List<Path> calibration = List.of();
 
-    @Option(names = "--calibration-tokens", paramLabel = "N", defaultValue = "65536", order = 6,
-            description = "Tokens to measure on (default: ${DEFAULT-VALUE}).")
-    private long calibrationTokens = DEFAULT_TOKENS;
+    @Option(names = "--calibration-tokens", paramLabel = "N", order = 6,
+            description = "Tokens to measure on (default: 65536, or 32 times the teacher's hidden size if that is more).")
+    private Long calibrationTokens;
 
     @Option(names = "--anchor", paramLabel = "A", order = 6,
             description = "The constant that calibrated gives the embeddings, in units of their root mean square; 0 for none (default: chosen by the"
@@ -44,8 +45,6 @@ final class MappingOptions {
     @Option(names = "--spill", paramLabel = "DIR", order = 6,
             description = "Where calibrated keeps the activations of its text (default: in memory; see --plan).")
     private Path spill;
-
-    private static final long DEFAULT_TOKENS = 65_536;
 
     /** A mapping with all that its user may leave open, but for the tokens to measure on. */
     static MappingOptions of(String name, long calibrationTokens) {
@@ -61,8 +60,8 @@ final class MappingOptions {
     }
 
     /** How many tokens of a text may be drawn from to measure on, where the user has named none; 0 where nothing is measured on it. */
-    long textTokens() {
-        return isCalibrated() && calibration.isEmpty() ? Math.multiplyExact(calibrationTokens, MeasuredMapping.TEXT_SHARE) : 0;
+    long textTokens(DecoderConfig source) {
+        return isCalibrated() && calibration.isEmpty() ? Math.multiplyExact(tokens(source), MeasuredMapping.TEXT_SHARE) : 0;
     }
 
     /** The table of the chosen mapping. Bad use is wrong usage, whatever else is wrong. */
@@ -70,7 +69,7 @@ final class MappingOptions {
         if (!isCalibrated() && (!calibration.isEmpty() || anchor != null || ridge != null || spill != null)) {
             throw wrong("--calibration, --anchor, --ridge and --spill are for --mapping calibrated");
         }
-        if (calibrationTokens < 1) {
+        if (calibrationTokens != null && calibrationTokens < 1) {
             throw wrong("--calibration-tokens must be at least 1, not " + calibrationTokens);
         }
         try {
@@ -103,8 +102,9 @@ final class MappingOptions {
         return calibration;
     }
 
-    long tokens() {
-        return calibrationTokens;
+    /** How many tokens to measure on. */
+    long tokens(DecoderConfig source) {
+        return calibrationTokens == null ? Calibration.usualTokens(source) : calibrationTokens;
     }
 
     CalibrationOptions calibration() {
@@ -112,11 +112,11 @@ final class MappingOptions {
     }
 
     /** What shapes the mapping, by name. */
-    Map<String, String> inWords() {
+    Map<String, String> inWords(DecoderConfig source) {
         var words = new LinkedHashMap<String, String>();
         words.put("mapping", mapping);
         if (isCalibrated()) {
-            words.put("calibration tokens", Long.toString(calibrationTokens));
+            words.put("calibration tokens", Long.toString(tokens(source)));
             words.put("anchor", anchor == null ? "chosen by the text" : anchor.toString());
             words.put("ridge", ridge == null ? "chosen by the text" : ridge.toString());
         }

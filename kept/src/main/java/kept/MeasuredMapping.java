@@ -87,8 +87,8 @@ final class MeasuredMapping {
         }
         try (Tokenizer tokenizer = Tokenizer.load(teacher)) {
             tokenizer.requireVocabulary(table.source().vocabSize());
-            Calibration.requireTokens(table.source(), options.tokens());
-            int[][] sequences = sequences(corpus, tokenizer, table.source().maxPositions(), options.tokens(), 0, program.err());
+            Calibration.requireTokens(table.source(), options.tokens(table.source()));
+            int[][] sequences = sequences(corpus, tokenizer, table.source().maxPositions(), options.tokens(table.source()), 0, program.err());
             return measure(checkpoint, corpus.description(), sequences, device, interruption);
         }
     }
@@ -137,9 +137,9 @@ final class MeasuredMapping {
         if (!options.isCalibrated() || !options.text().isEmpty()) {
             return measure(checkpoint, teacher, null, device, interruption);
         }
-        Calibration.requireTokens(table.source(), Math.min(options.tokens(), packed.size() - from));
+        Calibration.requireTokens(table.source(), Math.min(options.tokens(table.source()), packed.size() - from));
         int length = Math.min(LENGTH, table.source().maxPositions());
-        return measure(checkpoint, packed.description(), drawn(packed, from, length, options.tokens(), 0), device, interruption);
+        return measure(checkpoint, packed.description(), drawn(packed, from, length, options.tokens(table.source()), 0), device, interruption);
     }
 
     /**
@@ -154,7 +154,7 @@ final class MeasuredMapping {
      */
     Weights measure(Checkpoint checkpoint, String text, int[][] sequences, Device device, Interruption interruption) {
         var calibration = new Calibration(table, new CheckpointWeights(checkpoint), sequences, options.calibration(), device);
-        Map<String, String> settings = new LinkedHashMap<>(options.inWords());
+        Map<String, String> settings = new LinkedHashMap<>(options.inWords(table.source()));
         settings.put("teacher", table.source().toString());
         settings.put("text", text);
         settings.put("sequences", Integer.toString(Arrays.deepHashCode(sequences)));
@@ -198,9 +198,10 @@ final class MeasuredMapping {
             return;
         }
         DecoderConfig config = table.source();
-        CalibrationCost cost = CalibrationCost.of(config, options.tokens(), Double.isNaN(options.calibration().anchor()));
+        long tokens = options.tokens(config);
+        CalibrationCost cost = CalibrationCost.of(config, tokens, Double.isNaN(options.calibration().anchor()));
         var memory = new TextTable("calibration", "in memory", "--spill DIR");
-        memory.row("streams of %,d tokens".formatted(options.tokens()), size(cost.streamBytes()), "on disk");
+        memory.row("streams of %,d tokens".formatted(tokens), size(cost.streamBytes()), "on disk");
         memory.row("weights of half a layer, both models", size(cost.weightBytes()), size(cost.weightBytes()));
         memory.row("activations", size(cost.activationBytes()), size(cost.activationBytes()));
         memory.row("equations of a norm (Java heap)", size(cost.equationBytes()), size(cost.equationBytes()));
@@ -214,6 +215,7 @@ final class MeasuredMapping {
                 size(cost.resultBytes()), size(cost.streamBytes())));
         double seconds = cost.seconds(config, device);
         program.out().println("it takes about %s at the rates of this machine, measured just now".formatted(DistillationPlan.duration(seconds)));
+        Calibration.advice(config, tokens).ifPresent(program.out()::println);
         program.out().flush();
     }
 

@@ -55,7 +55,8 @@ class StartsTest {
     void aStartThatTrainingCannotBetterIsWhatIsWritten() {
         Path output = directory.resolve("llama");
         assertThat(distill(output, "--mapping", "exact", "--learning-rate", "1e-2").out()).contains("the output is the mapping itself");
-        assertThat(ProgramRun.of("convert", "--source", tiny.teacher(), "--output", directory.resolve("mapped"), "--mapping", "exact").code()).isZero();
+        Path mapped = directory.resolve("mapped");
+        assertThat(ProgramRun.of("convert", "--source", tiny.teacher(), "--output", mapped, "--mapping", "exact").code()).isZero();
         assertThat(output.resolve("model.safetensors")).hasSameBinaryContentAs(directory.resolve("mapped/model.safetensors"));
     }
 

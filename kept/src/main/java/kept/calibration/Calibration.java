@@ -4,6 +4,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.LongConsumer;
 import kept.calibration.PhaseTimes.Phase;
@@ -23,6 +24,8 @@ import kept.tensor.Tensor;
 public final class Calibration {
     /** Among these an anchor is chosen. Smaller ones would take larger weights to carry the same bias, whose rounding is larger. */
     private static final double[] ANCHORS = {0, 0.1, 0.15, 0.2, 0.3, 0.5};
+    /** Tokens to measure on for models that are not wide. */
+    private static final long USUAL_TOKENS = 65_536;
     /** An anchor is tried on so many tokens, or as many as the width takes. */
     private static final long TRIAL_TOKENS = 16_384;
     /** An anchor is judged by the first norms, which it is for, and some behind the first neurons that renew it. */
@@ -73,9 +76,33 @@ public final class Calibration {
     public static void requireTokens(DecoderConfig config, long tokens) {
         long needed = CalibrationText.tokensNeeded(config);
         if (tokens < needed) {
-            throw new CalibrationException("[calibration] %,d tokens are too few for width %d, which needs at least %,d, better 65,536; give more"
-                    .formatted(tokens, config.hiddenSize(), needed));
+            throw new CalibrationException("[calibration] %,d tokens are too few for width %d, which needs at least %,d, better %,d; give more"
+                    .formatted(tokens, config.hiddenSize(), needed, CalibrationText.tokensAdvised(config)));
         }
+    }
+
+    /**
+     * How many tokens to measure on where the user leaves it open: at least so many that more would bring little, which grows with the width.
+     *
+     * @param config the model
+     * @return tokens
+     */
+    public static long usualTokens(DecoderConfig config) {
+        return Math.max(USUAL_TOKENS, CalibrationText.tokensAdvised(config));
+    }
+
+    /**
+     * What to tell a user who measures on few tokens.
+     *
+     * @param config the model
+     * @param tokens how many there are
+     * @return a line that says how many would be better, and why; nothing if there are enough
+     */
+    public static Optional<String> advice(DecoderConfig config, long tokens) {
+        long advised = CalibrationText.tokensAdvised(config);
+        return tokens >= advised ? Optional.empty() : Optional.of(
+                "%,d tokens are %.3g for each of the %,d unknowns of a correction's row; %,d or more would be better: few fit their own text, not others"
+                        .formatted(tokens, (double) tokens / config.hiddenSize(), config.hiddenSize(), advised));
     }
 
     /**
@@ -127,6 +154,7 @@ public final class Calibration {
         if (last < 0) {
             return;
         }
+        advice(config, text.tokens()).ifPresent(remarks);
         var regression = new NormRegression(config.hiddenSize());
         var times = new PhaseTimes();
         try (var walk = new LayerWalk(mapping, source, measured, text, options, device, progress, times)) {

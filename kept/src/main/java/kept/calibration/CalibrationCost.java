@@ -14,7 +14,7 @@ import kept.tensor.Tensor;
  * @param weightBytes what lies between two norms of both models, and the largest matrix on its way through the mapping
  * @param outputBytes the largest computed tensor of the output, on its way from the source: in f32, mapped, rounded, and copied for the file
  * @param activationBytes what a part of the tokens makes there
- * @param equationBytes sums and factors of a norm in double precision, and its held-out tokens, on the Java heap
+ * @param equationBytes sums and factors of a norm in double precision, its held-out tokens, and four numbers of each token, on the Java heap
  * @param resultBytes the measured tensors, on disk until the output is written
  * @param singleOperations multiplications and additions in f32, those of kernels
  * @param doubleOperations the same in double precision
@@ -51,14 +51,16 @@ public record CalibrationCost(long streamBytes, long weightBytes, long outputByt
         // Once for the walk, once for the output, where the head comes too.
         double corrections = 2.0 * n * ((2 * config.layers() + trialLayers) * readers + (double) config.vocabSize() * n);
         double ofTokens = tokens * (double) config.layers() + trialTokens * trialLayers;
+        // The neurons that renew the anchor are fitted to two numbers that are read of each output of an MLP's norm.
+        double renewals = 2.0 * 2 * n * ofTokens;
         return new CalibrationCost(
                 2 * tokens * n * Float.BYTES,
                 Math.max(table, Math.max(mlp, attention) * (stored + Float.BYTES) + 3 * matrix * Float.BYTES + n * n * Float.BYTES),
                 Math.max(config.vocabSize(), config.intermediateSize()) * n * (2L * Float.BYTES + 2 * stored) + n * n * Float.BYTES,
                 part * (3L * config.intermediateSize() + 6 * n) * Float.BYTES,
-                4 * n * n * Double.BYTES + (3 * part + 2 * held) * n * Float.BYTES + 2L * 512 * n * Double.BYTES,
+                4 * n * n * Double.BYTES + (3 * part + 2 * held) * n * Float.BYTES + 2L * 512 * n * Double.BYTES + 4 * tokens * Float.BYTES,
                 norms * n * n * Float.BYTES + 2L * config.layers() * n * Float.BYTES,
-                2.0 * 2 * (mlp + attention) * ofTokens + corrections,
+                2.0 * 2 * (mlp + attention) * ofTokens + renewals + corrections,
                 3.0 * n * n * (norms * tokens + trialNorms * trialTokens)
                         + (norms + trialNorms) * (FACTORS * (n * n * n / 3.0 + 2.0 * n * n * CHANNELS) + 2.0 * n * n * n));
     }

@@ -20,7 +20,9 @@ record CalibrationText(List<int[][]> parts, int heldOut) {
     /** But not more tokens than these. */
     static final int MOST_HELD_OUT = 8192;
     /** Each row of a correction has as many unknowns as the width; it takes so many tokens for each. */
-    private static final int TOKENS_FOR_EACH_UNKNOWN = 4;
+    private static final int LEAST_FOR_EACH_UNKNOWN = 4;
+    /** With half as many the student is twice as far from its teacher, with twice as many a seventh nearer (docs/fidelity.md). */
+    private static final int ADVISED_FOR_EACH_UNKNOWN = 32;
 
     /** Divides sequences of one length. */
     static CalibrationText of(int[][] sequences) {
@@ -42,7 +44,12 @@ record CalibrationText(List<int[][]> parts, int heldOut) {
 
     /** How many tokens a model of some width takes at least. */
     static long tokensNeeded(DecoderConfig config) {
-        return (long) TOKENS_FOR_EACH_UNKNOWN * config.hiddenSize();
+        return (long) LEAST_FOR_EACH_UNKNOWN * config.hiddenSize();
+    }
+
+    /** From how many tokens on a model of some width gains little by more. */
+    static long tokensAdvised(DecoderConfig config) {
+        return (long) ADVISED_FOR_EACH_UNKNOWN * config.hiddenSize();
     }
 
     boolean isHeldOut(int part) {

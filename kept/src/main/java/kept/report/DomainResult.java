@@ -50,7 +50,8 @@ public record DomainResult(String name, SequencedMap<String, Fidelity> stages, S
     /**
      * What the mapping that training began from gained without any, in words.
      *
-     * @return such as {@code without training, calibrated has a KL of 0.000694, 768.0x smaller than that of opm}; empty where training began from the first stage
+     * @return such as {@code without training, calibrated has a KL of 0.000694, 768.0x smaller than that of opm}; empty where training began
+     *     from the first stage
      */
     public String gainOfStart() {
         String first = stages.firstEntry().getKey();

@@ -6,9 +6,11 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.stream.Stream;
@@ -18,11 +20,13 @@ import kept.mapping.Mapping;
 import kept.model.Architecture;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
+import kept.model.OrionConfigs;
 import kept.model.RandomWeights;
 import kept.model.Weights;
 import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
+import kept.tensor.Shape;
 import kept.tensor.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -127,6 +131,47 @@ class CalibrationTest {
         MeasuredTensors measured = run("by-hand", new CalibrationOptions(0.5, 1e-3, null));
         assertThat(measured.remark(CalibratedMapping.ANCHOR, "anchor")).hasValue("0.5");
         assertThat(measured.remark("model.norm.correction", "ridge")).hasValue("0.001");
+    }
+
+    /** A neuron that reads what only tokens outside the text have, with large weights, is not the one to give up. */
+    @Test
+    void aNeuronThatIsOnlySilentInTheTextIsNotGivenUp() {
+        int channel = 23;
+        int neuron = 7;
+        Weights teacher = (name, shape) -> {
+            float[] values;
+            try (var _ = Scope.open()) {
+                values = TEACHER.get(name, shape).toFloatArray();
+            }
+            int columns = Math.toIntExact(shape.size(shape.rank() - 1));
+            for (int i = 0; i < values.length; i++) {
+                boolean silent = name.equals("model.embed_tokens.weight") && i % columns == channel && i / columns < 40
+                        || name.equals("model.layers.0.self_attn.o_proj.weight") && i / columns == channel
+                        || name.equals("model.layers.0.post_attention_layernorm.bias") && i == channel;
+                boolean reads = (name.equals("model.layers.0.mlp.gate_proj.weight") || name.equals("model.layers.0.mlp.up_proj.weight"))
+                        && i / columns == neuron;
+                values[i] = silent ? 0 : reads ? i % columns == channel ? 3 : 0 : values[i];
+            }
+            return Tensor.of(values).reshape(shape);
+        };
+        var random = new Random(1);
+        int[][] text = Stream.generate(() -> random.ints(32, 0, 40).toArray()).limit(40).toArray(int[][]::new);
+        MeasuredTensors measured = MeasuredTensors.open(directory.resolve("silent"), SETTINGS);
+        new Calibration(MAPPING, teacher, text, new CalibrationOptions(0.2, Double.NaN, null), Device.cpu()).run(measured, _ -> { }, _ -> { });
+        try (var _ = Scope.open()) {
+            assertThat(measured.get(CalibratedMapping.neuron(0), Shape.of(1)).item()).isNotNegative().isNotEqualTo(neuron);
+        }
+    }
+
+    @Test
+    void fewTokensForTheWidthAreTold() {
+        List<String> remarks = new ArrayList<>();
+        new Calibration(MAPPING, TEACHER, text(15, 1), new CalibrationOptions(0.2, Double.NaN, null), Device.cpu())
+                .run(MeasuredTensors.open(directory.resolve("few"), SETTINGS), _ -> { }, remarks::add);
+        assertThat(remarks.getFirst()).startsWith("480 tokens are 20.0 for each of the 24 unknowns of a correction's row; 768 or more would be better");
+        assertThat(Calibration.advice(CONFIG, 768)).isEmpty();
+        assertThat(Calibration.usualTokens(CONFIG)).isEqualTo(65_536);
+        assertThat(Calibration.usualTokens(OrionConfigs.named("orion-14b").orElseThrow())).as("as Orion-14B").isEqualTo(32 * 5120);
     }
 
     @Test

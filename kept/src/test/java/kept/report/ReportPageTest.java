@@ -32,6 +32,26 @@ class ReportPageTest {
                 + "(18.2x smaller) and from 0.250 to 0.500 nats per token on code (2.0x larger).");
     }
 
+    /** What a mapping gained is not training's merit. */
+    @Test
+    void tellsOfTrainingFromWhereItBegan() {
+        assertThat(fromCalibrated(0.001, 0.0005)).contains("from 0.00100 to 0.000500 nats per token on text (2.0x smaller).")
+            .contains("2.0x smaller KL, calibrated to xkd")
+            .contains("without training, calibrated has a KL of 0.00100, 500.0x smaller than that of opm");
+        assertThat(fromCalibrated(-5e-11, -5e-11)).contains("unchanged KL, calibrated to xkd")
+            .contains("without training, calibrated cannot be told from the teacher; opm has a KL of 0.500").contains("xkd 0 (noise)")
+            .doesNotContain("e-11");
+    }
+
+    private static String fromCalibrated(double before, double after) {
+        var stages = new LinkedHashMap<String, Fidelity>();
+        stages.put("opm", new Fidelity(1000, 0.5, 1.5, 0.75, 8, 9));
+        stages.put("calibrated", new Fidelity(1000, before, 1.5, 0.75, 8, 8));
+        stages.put("xkd", new Fidelity(1000, after, 1.5, 0.75, 8, 8));
+        return text(ReportPage.of(new RunReport(List.of(new DomainResult("text", stages, "calibrated")), SampleReport.steps(3), HeldOutCurve.EMPTY,
+            List.of(), SampleReport.MAPPING, new LinkedHashMap<>())));
+    }
+
     @Test
     void withoutTrainingTellsOfTheMappingAlone() {
         var stages = new LinkedHashMap<String, Fidelity>();

@@ -70,8 +70,8 @@ class ReportWriterTest {
         var stages = new LinkedHashMap<String, Fidelity>();
         stages.put("mapped", new Fidelity(1000, 1e-9, 0, 1, 7.875, 7.875));
         var text = new StringWriter();
-        ReportWriter.print(new RunReport(List.of(new DomainResult("text", stages, "mapped")), List.of(), HeldOutCurve.EMPTY, List.of(), SampleReport.MAPPING,
-            new LinkedHashMap<>()), new PrintWriter(text));
+        ReportWriter.print(new RunReport(List.of(new DomainResult("text", stages, "mapped")), List.of(), HeldOutCurve.EMPTY, List.of(),
+            SampleReport.MAPPING, new LinkedHashMap<>()), new PrintWriter(text));
         assertThat(text).hasToString("""
                        perplexity   KL mean  KL p99  top-1 agreement
             text

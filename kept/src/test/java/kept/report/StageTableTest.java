@@ -25,6 +25,11 @@ class StageTableTest {
         }
     }
 
+    @Test
+    void twoStudentsAtTheTeacherAreNotCompared() {
+        assertThat(lastLine(-5.4e-11, -5.4e-11)).isEqualTo("prose: neither mapped nor distilled can be told from the teacher");
+    }
+
     private static String lastLine(double mapped, double distilled) {
         var domain = SampleReport.domain("prose", new Fidelity(1000, mapped, 0, 1, 8, 8), new Fidelity(1000, distilled, 0, 1, 8, 8));
         var report = new RunReport(List.of(domain), SampleReport.steps(3), SampleReport.HELD_OUT, SampleReport.NORMS, SampleReport.MAPPING,
