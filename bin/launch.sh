@@ -114,7 +114,8 @@ find_class_archive() {
     class_archive=
     [ -f "$java_home/release" ] || return 0
     beside=$(dirname -- "$1")
-    file=$beside/classes-$(cksum <"$java_home/release" | tr -cd '0-9').jsa
+    # Its name tells of the place too: a copy of the tree must not take that of the original, which names the original's jars.
+    file=$beside/classes-$({ cat "$java_home/release"; printf '%s\n' "$1"; } | cksum | tr -cd '0-9').jsa
     if [ -w "$beside" ] && { [ ! -e "$file" ] || [ -n "$(find "$1" -newer "$file" | head -n 1)" ]; }; then
         # Programs started at once each make their own, and the last one stays. An empty file says that making failed, so that it is not tried again.
         # shellcheck disable=SC2086 # the options are split at spaces

@@ -71,7 +71,7 @@
     // With the cursor elsewhere, a legend shows where the curve ended.
     const orLast = format => (plot, value, i) => format(value ?? plot?.data[i].at(-1));
     const series = [{ label: 'tokens', value: orLast(count) }];
-    const line = { ...ink(inkName), width: 2, points: { show: values.length < 30 }, value: orLast(significant) };
+    const line = { ...ink(inkName), width: 2, points: { show: values.length < 30, fill: colour('--card') }, value: orLast(significant) };
     const data = [steps.tokens];
     if (reach > 0) {
       series.push({ ...line, label: label + ' of a step', width: 1, alpha: 0.4 });
@@ -160,7 +160,7 @@
       series: [
         { label: axisLabel, value: (_, value, __, i) => i == null ? '' : labelOf(i) },
         ...quantities.map((quantity, k) => ({
-          label: quantity.label, ...ink(inks[k]), width: 2, spanGaps: true, points: { show: positions.length < 90 },
+          label: quantity.label, ...ink(inks[k]), width: 2, spanGaps: true, points: { show: positions.length < 90, fill: colour('--card') },
           value: (_, value) => significant(value)
         }))
       ]

@@ -26,7 +26,7 @@ class FidelityPageTest {
     @Test
     void holdsTheNumbersInTables() {
         assertThat(text(FidelityPage.of(SampleReport.provenance("teacher", "orion"), texts("prose", " the"))))
-            .contains("prose 4 1.00 1.00 0.250 n/a 1.00 75.00%")
+            .contains("prose 0.250 n/a 75.00% n/a 1.00 1.00 1.00 4")
             .contains("layer 0 attention 0.125 4.00 0.250 0.500")
             .contains("after layer 0 0 1.00 n/a n/a")
             .contains("one layer is left out")
