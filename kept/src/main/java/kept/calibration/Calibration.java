@@ -101,7 +101,7 @@ public final class Calibration {
     public static Optional<String> advice(DecoderConfig config, long tokens) {
         long advised = CalibrationText.tokensAdvised(config);
         return tokens >= advised ? Optional.empty() : Optional.of(
-                "%,d tokens are %.3g for each of the %,d unknowns of a correction's row; %,d or more would be better: few fit their own text, not others"
+                "%,d tokens are %.3g for each of the %,d unknowns of a correction's row; %,d or more would be better: few fit only their own text"
                         .formatted(tokens, (double) tokens / config.hiddenSize(), config.hiddenSize(), advised));
     }
 
