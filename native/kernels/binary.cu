@@ -112,3 +112,29 @@ template <typename T> __device__ __forceinline__ void where(T* out, const int* c
 WHERE(b2, unsigned short)
 WHERE(b4, unsigned)
 WHERE(b8, unsigned long long)
+
+// A residual stream and a branch of a shorter type: out = a + b in f32. Vectors as if both were f32, so that b comes by 8 bytes at a time.
+extern "C" __global__ void add_f32_bf16(float* out, const float* a, const __nv_bfloat16* b, const __grid_constant__ Loops<3> loops) {
+    constexpr int V = vector_length<float>;
+    long long i = thread_index();
+    if (loops.rank > 0) {
+        if (i >= loops.count) return;
+        long long at[3];
+        loops.offsets(static_cast<unsigned>(i), at);
+        out[at[0]] = a[at[1]] + widen(b[at[2]]);
+        return;
+    }
+    i *= V;
+    if (i + V <= loops.count) {
+        float x[V];
+        __nv_bfloat16 y[V];
+        load(a, i, loops.step[1], x);
+        load(b, i, loops.step[2], y);
+#pragma unroll
+        for (int k = 0; k < V; k++) x[k] += widen(y[k]);
+        store(out + i, x);
+    } else {
+#pragma unroll 1
+        for (; i < loops.count; i++) out[i] = a[i * loops.step[1]] + widen(b[i * loops.step[2]]);
+    }
+}

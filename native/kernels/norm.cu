@@ -1,4 +1,4 @@
-// RMSNorm and LayerNorm, forward and backward, on rows.
+// RMSNorm and LayerNorm, forward and backward, on rows; forward also of the sum of two.
 //
 // Where width and alignment allow it a row stays in the registers of its threads, 16 elements each, from one read of 16-byte vectors to the write;
 // otherwise ("any") threads go over the row element by element, again for each sum.
@@ -71,14 +71,21 @@ template <typename T> struct Part {
     }
 };
 
-// From T to O; what a thread stores at once has as many elements as what it loads.
-template <typename T, typename O>
-__device__ __forceinline__ void rms_norm(O* out, float* rstd, const T* x, Floats weight, long long rows, int width, float epsilon) {
+// What a forward normalises: rows in memory. There are sums of two as well (Sum).
+template <typename T> struct Stored {
+    using type = T;
+    const T* x;
+    __device__ __forceinline__ void load_row(Part<T>& values, long long row, int width) const { values.load_row(x + row * width, width); }
+};
+
+// From the rows' type T to O; what a thread stores at once has as many elements as what it loads.
+template <typename R, typename T = typename R::type, typename O>
+__device__ __forceinline__ void rms_norm(O* out, float* rstd, R x, Floats weight, long long rows, int width, float epsilon) {
     using Row = Part<T>;
     const long long row = static_cast<long long>(blockIdx.x) * blockDim.y + threadIdx.y;
     if (row >= rows) return;
     Row values;
-    values.load_row(x + row * width, width);
+    x.load_row(values, row, width);
     float squares = 0;
 #pragma unroll
     for (int i = 0; i < Row::VECTORS; i++) {
@@ -100,14 +107,14 @@ __device__ __forceinline__ void rms_norm(O* out, float* rstd, const T* x, Floats
     }
 }
 
-template <typename T, typename O>
+template <typename R, typename T = typename R::type, typename O>
 __device__ __forceinline__ void layer_norm(
-        O* out, float* mean, float* rstd, const T* x, Floats weight, Floats bias, long long rows, int width, float epsilon) {
+        O* out, float* mean, float* rstd, R x, Floats weight, Floats bias, long long rows, int width, float epsilon) {
     using Row = Part<T>;
     const long long row = static_cast<long long>(blockIdx.x) * blockDim.y + threadIdx.y;
     if (row >= rows) return;
     Row values;
-    values.load_row(x + row * width, width);
+    x.load_row(values, row, width);
     float sum = 0;
 #pragma unroll
     for (int i = 0; i < Row::VECTORS; i++) {
@@ -146,11 +153,11 @@ __device__ __forceinline__ void layer_norm(
 #define FORWARD_TO(SUFFIX, TYPE, OUT) \
     extern "C" __global__ void __launch_bounds__(FORWARD_THREADS) rms_norm_##SUFFIX( \
             OUT* out, float* rstd, const TYPE* x, Floats weight, long long rows, int width, float epsilon) { \
-        rms_norm(out, rstd, x, weight, rows, width, epsilon); \
+        rms_norm(out, rstd, Stored<TYPE>{x}, weight, rows, width, epsilon); \
     } \
     extern "C" __global__ void __launch_bounds__(FORWARD_THREADS) layer_norm_##SUFFIX( \
             OUT* out, float* mean, float* rstd, const TYPE* x, Floats weight, Floats bias, long long rows, int width, float epsilon) { \
-        layer_norm(out, mean, rstd, x, weight, bias, rows, width, epsilon); \
+        layer_norm(out, mean, rstd, Stored<TYPE>{x}, weight, bias, rows, width, epsilon); \
     }
 #define FORWARD(SUFFIX, TYPE) FORWARD_TO(SUFFIX, TYPE, TYPE)
 FLOATING_TYPES(FORWARD)
@@ -326,3 +333,47 @@ extern "C" __global__ void norm_weight_gradient(float* out, const float* partial
         out[column] += total[0];
     }
 }
+
+// A residual stream and the branch that is added to it: sum = x + branch, and the norm of the sum, which has not left the registers. Threads divide a
+// row as the norms of F32 do, so that the bits are those of two kernels; a branch of BF16 comes by 8 bytes at a time, beside 16 of x.
+template <typename B> struct Sum {
+    using type = float;
+    float* sum;
+    const float* x;
+    const B* branch;
+
+    __device__ __forceinline__ void load_row(Part<float>& values, long long row, int width) const {
+        using Row = Part<float>;
+        values.load_row(x + row * width, width);
+        B added[Row::VECTORS][Row::V];
+#pragma unroll
+        for (int i = 0; i < Row::VECTORS; i++) {
+            if (Row::column(i) < width) {
+                load(branch + row * width + Row::column(i), added[i]);
+            } else {
+#pragma unroll
+                for (int k = 0; k < Row::V; k++) added[i][k] = narrow<B>(0.0f);
+            }
+        }
+#pragma unroll
+        for (int i = 0; i < Row::VECTORS; i++) {
+#pragma unroll
+            for (int k = 0; k < Row::V; k++) values.at[i][k] += widen(added[i][k]);
+            if (Row::column(i) < width) store(sum + row * width + Row::column(i), values.at[i]);
+        }
+    }
+};
+
+#define ADD_FORWARD_TO(SUFFIX, BRANCH, OUT) \
+    extern "C" __global__ void __launch_bounds__(FORWARD_THREADS) add_rms_norm_##SUFFIX(OUT* out, float* rstd, float* sum, const float* x, \
+            const BRANCH* branch, Floats weight, long long rows, int width, float epsilon) { \
+        rms_norm(out, rstd, Sum<BRANCH>{sum, x, branch}, weight, rows, width, epsilon); \
+    } \
+    extern "C" __global__ void __launch_bounds__(FORWARD_THREADS) add_layer_norm_##SUFFIX(OUT* out, float* mean, float* rstd, float* sum, \
+            const float* x, const BRANCH* branch, Floats weight, Floats bias, long long rows, int width, float epsilon) { \
+        layer_norm(out, mean, rstd, Sum<BRANCH>{sum, x, branch}, weight, bias, rows, width, epsilon); \
+    }
+ADD_FORWARD_TO(f32, float, float)
+ADD_FORWARD_TO(bf16, __nv_bfloat16, float)
+ADD_FORWARD_TO(f32_to_bf16, float, __nv_bfloat16)
+ADD_FORWARD_TO(bf16_to_bf16, __nv_bfloat16, __nv_bfloat16)

@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Optional;
 import kept.tensor.DType;
+import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
 /**
@@ -150,6 +151,26 @@ public interface Backend {
      * @param out the operands' dtype, or I32 for comparisons
      */
     void binary(Binary f, Tensor a, Tensor b, Tensor out);
+
+    /**
+     * {@code out = a + b} with b of another type, as the sum of a residual stream and a branch. A device that has no kernel for it converts b first:
+     * the bits are the same.
+     *
+     * @param a F32, expanded to out's shape
+     * @param b any floating dtype, expanded to out's shape
+     * @param out F32; may be a
+     */
+    default void mixedAdd(Tensor a, Tensor b, Tensor out) {
+        if (b.dtype() == DType.F32) {
+            binary(Binary.ADD, a, b, out);
+            return;
+        }
+        try (var _ = Scope.open(out.device())) {
+            Tensor wide = Tensor.empty(DType.F32, out.shape());
+            copy(b, wide);
+            binary(Binary.ADD, a, wide, out);
+        }
+    }
 
     /**
      * {@code out = condition != 0 ? a : b}.
@@ -328,6 +349,41 @@ public interface Backend {
      * @param dWeight accumulates; rows {@code [width]}, F32; null if not wanted
      */
     void rmsNormGradient(Tensor gradient, Tensor x, Tensor weight, Tensor rstd, Tensor dx, Tensor dWeight);
+
+    /**
+     * A residual add and {@link #layerNorm} in one: {@code sum = x + branch}, and out, mean and rstd are those of {@code layerNorm(sum)}, bit for bit.
+     *
+     * @param x the residual stream, rows {@code [n, width]}, F32
+     * @param branch what is added to it, rows {@code [n, width]}, F32 or BF16
+     * @param sum rows {@code [n, width]}, F32; may be x
+     * @param weight rows {@code [width]}, any floating dtype
+     * @param bias rows {@code [width]}, any floating dtype
+     * @param epsilon above 0
+     * @param out rows {@code [n, width]}, F32 or BF16
+     * @param mean rows {@code [n]}, F32, for the gradient
+     * @param rstd rows {@code [n]}, F32, for the gradient
+     */
+    default void addLayerNorm(
+            Tensor x, Tensor branch, Tensor sum, Tensor weight, Tensor bias, double epsilon, Tensor out, Tensor mean, Tensor rstd) {
+        mixedAdd(x, branch, sum);
+        layerNorm(sum, weight, bias, epsilon, out, mean, rstd);
+    }
+
+    /**
+     * A residual add and {@link #rmsNorm} in one: {@code sum = x + branch}, and out and rstd are those of {@code rmsNorm(sum)}, bit for bit.
+     *
+     * @param x the residual stream, rows {@code [n, width]}, F32
+     * @param branch what is added to it, rows {@code [n, width]}, F32 or BF16
+     * @param sum rows {@code [n, width]}, F32; may be x
+     * @param weight rows {@code [width]}, any floating dtype
+     * @param epsilon above 0
+     * @param out rows {@code [n, width]}, F32 or BF16
+     * @param rstd rows {@code [n]}, F32, for the gradient
+     */
+    default void addRmsNorm(Tensor x, Tensor branch, Tensor sum, Tensor weight, double epsilon, Tensor out, Tensor rstd) {
+        mixedAdd(x, branch, sum);
+        rmsNorm(sum, weight, epsilon, out, rstd);
+    }
 
     // The transformer's fused operations
 

@@ -74,6 +74,39 @@ public abstract class ElementwiseContract extends KernelContract {
         }
     }
 
+    @Test
+    void mixedAddsHaveTheBitsOfTheCastAndTheAdd() {
+        int turn = 0;
+        for (DType dtype : FLOATING) {
+            for (long[] shape : SHAPES) {
+                for (Layout layout : LAYOUTS) {
+                    for (Layout of : Layout.OF_RESULTS) {
+                        if (isLeftOut(shape, turn++)) {
+                            continue;
+                        }
+                        Layout other = turn % 3 == 0 ? layout : LAYOUTS[(layout.ordinal() * 3 + turn) % LAYOUTS.length];
+                        Tensor a = HostTensor.of(DType.F32, layout, numbers(DType.F32, turn), shape);
+                        Tensor b = HostTensor.of(dtype, other, numbers(dtype, turn + 1), shape);
+                        double[] x = HostTensor.values(a);
+                        double[] y = HostTensor.values(b);
+                        Tensor out = HostTensor.result(DType.F32, of, shape);
+                        backend().mixedAdd(a, b, out);
+                        double[] expected = new double[x.length];
+                        for (int i = 0; i < x.length; i++) {
+                            expected[i] = x[i] + y[i];
+                        }
+                        String what = "f32 %s + %s %s to %s %s".formatted(layout, dtype, other, of, out.shape());
+                        assertExact(what, out, expected);
+                        if (layout == of) {
+                            backend().mixedAdd(a, b, a);
+                            assertThat(HostTensor.values(a)).as("%s, in place", what).isEqualTo(HostTensor.values(out));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     private static double reference(Binary f, double a, double b) {
         return switch (f) {
             case ADD -> a + b;

@@ -244,6 +244,63 @@ public abstract class RowKernelContract extends KernelContract {
     }
 
     @Test
+    void normsOfSumsHaveTheBitsOfTheAddAndTheNorm() {
+        for (int width : new int[] {1, 2, 13, 16, 64, 127, 516, 1024, 4098, 5120, 16_384, 16_388}) {
+            for (DType branch : new DType[] {DType.F32, DType.BF16}) {
+                for (DType dtype : new DType[] {DType.F32, DType.BF16}) {
+                    // None, one or all of x, branch, sum and result begin at addresses that are not multiples of 16 bytes.
+                    for (int unaligned : width <= 1024 ? new int[] {0, 1, 2, 4, 8, 15} : new int[] {0}) {
+                        assertNormsOfSums(width <= 64 ? 37 : 3, width, branch, dtype, unaligned);
+                    }
+                }
+            }
+        }
+    }
+
+    /** Which operand is unaligned: a bit each. */
+    private void assertNormsOfSums(int rows, int width, DType branchType, DType dtype, int unaligned) {
+        Tensor branch = placed(unaligned & 2, normal(branchType, width + 1, 1, rows, width));
+        Tensor weight = normal(FLOATING[width % 3], 71, 1, width);
+        Tensor bias = normal(FLOATING[(width + 1) % 3], 72, 1, width);
+        Tensor x = placed(unaligned & 1, normal(DType.F32, width, 2, rows, width));
+        Tensor expectedSum = out(DType.F32, rows, width);
+        backend().binary(Binary.ADD, x, branch.cast(DType.F32), expectedSum);
+        for (boolean layerNorm : new boolean[] {false, true}) {
+            for (boolean inPlace : new boolean[] {false, true}) {
+                Tensor from = placed(unaligned & 1, normal(DType.F32, width, 2, rows, width));
+                Tensor sum = inPlace ? from : placed(unaligned & 4, out(DType.F32, rows, width));
+                Tensor[] seen = {placed(unaligned & 8, out(dtype, rows, width)), out(DType.F32, rows), out(DType.F32, rows)};
+                Tensor[] expected = {placed(unaligned & 8, out(dtype, rows, width)), out(DType.F32, rows), out(DType.F32, rows)};
+                if (layerNorm) {
+                    backend().addLayerNorm(from, branch, sum, weight, bias, EPSILON, seen[0], seen[1], seen[2]);
+                    backend().layerNorm(sum, weight, bias, EPSILON, expected[0], expected[1], expected[2]);
+                } else {
+                    backend().addRmsNorm(from, branch, sum, weight, EPSILON, seen[0], seen[1]);
+                    backend().rmsNorm(sum, weight, EPSILON, expected[0], expected[1]);
+                }
+                String what = "%s, %d x %d, branch %s, %s%s, unaligned %d".formatted(
+                        layerNorm ? "layer norm" : "rms norm", rows, width, branchType, dtype, inPlace ? ", in place" : "", unaligned);
+                assertThat(sum.toFloatArray()).as("sum, %s", what).isEqualTo(expectedSum.toFloatArray());
+                for (int i = 0; i < seen.length; i++) {
+                    assertThat(seen[i].toFloatArray()).as("result %d, %s", i, what).isEqualTo(expected[i].toFloatArray());
+                }
+                if (!inPlace) {
+                    assertThat(from.toFloatArray()).as("x stays, %s", what).isEqualTo(x.toFloatArray());
+                }
+            }
+        }
+    }
+
+    /** The same rows, at the beginning of their memory or one element further: then no longer at a multiple of 16 bytes. */
+    private static Tensor placed(int further, Tensor rows) {
+        if (further == 0) {
+            return rows;
+        }
+        Tensor memory = Tensor.empty(rows.dtype(), Shape.of(rows.elementCount() + 1));
+        return memory.alias(rows.shape(), rows.strides(), 1).assign(rows);
+    }
+
+    @Test
     void rmsNormGradientIsThatOfTheReference() {
         forAll((rows, width, dtype) -> {
             Tensor x = normal(dtype, width, 2, rows, width);

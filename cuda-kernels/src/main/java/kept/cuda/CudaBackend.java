@@ -157,6 +157,15 @@ final class CudaBackend implements Backend, AutoCloseable {
     }
 
     @Override
+    public void mixedAdd(Tensor a, Tensor b, Tensor out) {
+        if (b.dtype() == DType.BF16) {
+            elementwise.mixedAdd(a, b, out);
+        } else {
+            Backend.super.mixedAdd(a, b, out);
+        }
+    }
+
+    @Override
     public void where(Tensor condition, Tensor a, Tensor b, Tensor out) {
         elementwise.where(condition, a, b, out);
     }
@@ -234,6 +243,25 @@ final class CudaBackend implements Backend, AutoCloseable {
     @Override
     public void rmsNormGradient(Tensor gradient, Tensor x, Tensor weight, Tensor rstd, Tensor dx, Tensor dWeight) {
         norms.rmsNormGradient(gradient, x, weight, rstd, dx, dWeight);
+    }
+
+    @Override
+    public void addLayerNorm(
+            Tensor x, Tensor branch, Tensor sum, Tensor weight, Tensor bias, double epsilon, Tensor out, Tensor mean, Tensor rstd) {
+        if (NormKernels.fitsSum(x, branch, sum, weight, bias, out)) {
+            norms.addLayerNorm(x, branch, sum, weight, bias, epsilon, out, mean, rstd);
+        } else {
+            Backend.super.addLayerNorm(x, branch, sum, weight, bias, epsilon, out, mean, rstd);
+        }
+    }
+
+    @Override
+    public void addRmsNorm(Tensor x, Tensor branch, Tensor sum, Tensor weight, double epsilon, Tensor out, Tensor rstd) {
+        if (NormKernels.fitsSum(x, branch, sum, weight, out)) {
+            norms.addRmsNorm(x, branch, sum, weight, epsilon, out, rstd);
+        } else {
+            Backend.super.addRmsNorm(x, branch, sum, weight, epsilon, out, rstd);
+        }
     }
 
     @Override

@@ -43,6 +43,11 @@ final class ElementwiseKernels {
         }
     }
 
+    /** BF16 to F32. */
+    void mixedAdd(Tensor a, Tensor b, Tensor out) {
+        Loops.over(out, a, b).forEach(part -> launch("add_f32_bf16", part, vector(out.dtype(), a.dtype())).longs(part.words()).run());
+    }
+
     private Launch launch(String entry, Loops part, int vector) {
         return gpu.launch(BINARY, entry, part.grid(vector)).i64(part.address(0)).i64(part.address(1)).i64(part.address(2));
     }

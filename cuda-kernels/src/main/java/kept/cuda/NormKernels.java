@@ -1,6 +1,7 @@
 package kept.cuda;
 
 import kept.cuda.driver.Grid;
+import kept.tensor.DType;
 import kept.tensor.Tensor;
 
 /**
@@ -64,6 +65,32 @@ final class NormKernels {
         }
     }
 
+    /** Only where {@link #fitsSum} says so. */
+    void addLayerNorm(Tensor x, Tensor branch, Tensor sum, Tensor weight, Tensor bias, double epsilon, Tensor out, Tensor mean, Tensor rstd) {
+        Launch launch = gpu.launch(MODULE, "add_layer_norm_" + sumTypes(branch, out), forwardGrid(x));
+        floats(floats(launch.pointer(out).pointer(mean).pointer(rstd).pointer(sum).pointer(x).pointer(branch), weight), bias)
+                .i64(rows(x)).i32(Math.toIntExact(x.size(-1))).f32(epsilon).run();
+    }
+
+    /** Only where {@link #fitsSum} says so. */
+    void addRmsNorm(Tensor x, Tensor branch, Tensor sum, Tensor weight, double epsilon, Tensor out, Tensor rstd) {
+        Launch launch = gpu.launch(MODULE, "add_rms_norm_" + sumTypes(branch, out), forwardGrid(x));
+        floats(launch.pointer(out).pointer(rstd).pointer(sum).pointer(x).pointer(branch), weight)
+                .i64(rows(x)).i32(Math.toIntExact(x.size(-1))).f32(epsilon).run();
+    }
+
+    /**
+     * Whether the norm of a sum has a kernel of its own.
+     *
+     * @param x the stream, F32
+     * @param branch what is added to it
+     * @param others sum, result and parameters
+     * @return whether there are rows, and they go through registers
+     */
+    static boolean fitsSum(Tensor x, Tensor branch, Tensor... others) {
+        return rows(x) > 0 && branch.dtype() != DType.F16 && Gpu.address(branch) % Loops.WIDEST == 0 && fits(x, FORWARD_THREADS, others);
+    }
+
     void layerNormGradient(Tensor gradient, Tensor x, Tensor weight, Tensor mean, Tensor rstd, Tensor dx, Tensor dWeight, Tensor dBias) {
         gradient(gradient, x, weight, mean, rstd, dx, dWeight, dBias);
     }
@@ -108,6 +135,11 @@ final class NormKernels {
 
     private static String types(Tensor x, Tensor out) {
         return x.dtype().label() + (out.dtype() == x.dtype() ? "" : "_to_" + out.dtype().label());
+    }
+
+    /** The types of a branch and of the norm of a sum, which is F32. */
+    private static String sumTypes(Tensor branch, Tensor out) {
+        return branch.dtype().label() + (out.dtype() == DType.F32 ? "" : "_to_" + out.dtype().label());
     }
 
     private static long rows(Tensor x) {
