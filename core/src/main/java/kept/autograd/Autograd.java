@@ -58,6 +58,11 @@ public final class Autograd {
      * @throws DeviceException if the operands live on different devices, or elsewhere than the current scope makes tensors
      */
     public static Tensor apply(Operation operation, Tensor... inputs) {
+        return record(operation, () -> operation.forward(inputs), inputs);
+    }
+
+    /** As {@link #apply}, for a result that comes from elsewhere than the operation's own forward. */
+    static Tensor record(Operation operation, Supplier<Tensor> forward, Tensor... inputs) {
         checkDevices(operation, inputs);
         boolean record = false;
         if (isRecording()) {
@@ -65,7 +70,7 @@ public final class Autograd {
                 record |= input.requiresGradient();
             }
         }
-        Tensor result = withoutRecording(() -> operation.forward(inputs));
+        Tensor result = withoutRecording(forward);
         return record && result.dtype().isFloating() ? result.recordedBy(new Node(operation, inputs)) : result;
     }
 

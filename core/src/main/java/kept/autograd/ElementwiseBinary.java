@@ -53,6 +53,10 @@ public final class ElementwiseBinary extends Operation {
         DType dtype = a.dtype().promote(b.dtype(), name());
         Shape shape = Shape.broadcast(a.shape(), b.shape(), name());
         Tensor out = Tensor.empty(function.isComparison() ? DType.I32 : dtype, shape);
+        if (function == Binary.ADD && a.dtype() == DType.F32 && b.dtype().isFloating() && a.shape().equals(b.shape())) {
+            out.backend().mixedAdd(a, b, out);
+            return out;
+        }
         try (var _ = Scope.open()) {
             Tensor left = Operands.expanded(shape, Operands.as(dtype, a), name());
             Tensor right = Operands.expanded(shape, Operands.as(dtype, b), name());

@@ -1,6 +1,7 @@
 package kept.autograd;
 
 import kept.tensor.DType;
+import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
@@ -13,14 +14,18 @@ public final class LayerNormalization extends Operation {
 
     private final double epsilon;
     private final DType dtype;
+    /** Whose sum x is, until it has been computed; null for an x that is there. */
+    private Addends addends;
+
     private Tensor x;
     private Tensor weight;
     private Tensor mean;
     private Tensor rstd;
 
-    private LayerNormalization(double epsilon, DType dtype) {
+    private LayerNormalization(double epsilon, DType dtype, Addends addends) {
         this.epsilon = epsilon;
         this.dtype = dtype;
+        this.addends = addends;
     }
 
     /**
@@ -50,7 +55,31 @@ public final class LayerNormalization extends Operation {
      * @throws kept.tensor.DTypeException if x is not rounded to that type
      */
     public static Tensor apply(Tensor x, Tensor weight, Tensor bias, double epsilon, DType out) {
-        return Autograd.apply(new LayerNormalization(epsilon, out), x, weight, bias);
+        return Autograd.apply(new LayerNormalization(epsilon, out, null), x, weight, bias);
+    }
+
+    /**
+     * Adds a branch to a residual stream and normalises the sum: the values and gradients of {@code x.add(branch)} and of {@link #apply}, bit for
+     * bit, with less of memory read on a device that computes both at once ({@link kept.backend.Backend#addLayerNorm}).
+     *
+     * @param x the stream, {@code [..., width]}, floating
+     * @param branch what is added to it, of x's shape, floating
+     * @param weight {@code [width]}, floating
+     * @param bias {@code [width]}, floating
+     * @param epsilon above 0
+     * @param out the sum's dtype, or BF16 where that is F32
+     * @return the sum and its norm
+     * @throws kept.tensor.ShapeException if the branch does not fit x, or weight or bias the sum
+     * @throws kept.tensor.DTypeException if the sum is not rounded to that type
+     */
+    public static NormalizedSum ofSum(Tensor x, Tensor branch, Tensor weight, Tensor bias, double epsilon, DType out) {
+        if (!Addends.fit(x, branch)) {
+            Tensor sum = x.add(branch);
+            return new NormalizedSum(sum, apply(sum, weight, bias, epsilon, out));
+        }
+        var addends = new Addends(x, branch);
+        Tensor sum = addends.recordedSum();
+        return new NormalizedSum(sum, Autograd.apply(new LayerNormalization(epsilon, out, addends), sum, weight, bias));
     }
 
     /**
@@ -84,7 +113,16 @@ public final class LayerNormalization extends Operation {
         mean = Tensor.empty(DType.F32, Shape.of(x.size(0)));
         rstd = Tensor.empty(DType.F32, Shape.of(x.size(0)));
         Tensor out = Tensor.empty(dtype, inputs[0].shape());
-        out.backend().layerNorm(x, weight, Operands.rows(inputs[2]), epsilon, Rows.matrix(out), mean, rstd);
+        Tensor bias = Operands.rows(inputs[2]);
+        if (addends == null) {
+            out.backend().layerNorm(x, weight, bias, epsilon, Rows.matrix(out), mean, rstd);
+        } else {
+            try (var _ = Scope.open()) {
+                out.backend().addLayerNorm(
+                        Rows.matrix(addends.x()), Rows.matrix(addends.branch()), x, weight, bias, epsilon, Rows.matrix(out), mean, rstd);
+            }
+            addends = null;
+        }
         return out;
     }
 

@@ -1,5 +1,6 @@
 package kept.nn;
 
+import kept.autograd.NormalizedSum;
 import kept.tensor.DType;
 import kept.tensor.Tensor;
 
@@ -34,6 +35,18 @@ public abstract sealed class Norm extends Module permits LayerNorm, RmsNorm {
      * @throws kept.tensor.DTypeException if x is not rounded to that type
      */
     public abstract Tensor forward(Tensor x, DType out);
+
+    /**
+     * Adds a branch to a residual stream and normalises the sum: the bits of the two operations, with less of memory read on some devices.
+     *
+     * @param x the stream, {@code [..., width]}
+     * @param branch what is added to it, of x's shape
+     * @param out the sum's dtype, or BF16 where that is F32
+     * @return the sum, and its norm rounded once to the type wanted
+     * @throws kept.tensor.ShapeException if the branch does not fit x, or the sum does not end in the weight's width
+     * @throws kept.tensor.DTypeException if the sum is not rounded to that type
+     */
+    public abstract NormalizedSum addAndForward(Tensor x, Tensor branch, DType out);
 
     /**
      * The gain.

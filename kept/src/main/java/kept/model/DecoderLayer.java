@@ -2,6 +2,7 @@ package kept.model;
 
 import java.util.List;
 import kept.autograd.Autograd;
+import kept.autograd.NormalizedSum;
 import kept.nn.Attention;
 import kept.nn.KeyValues;
 import kept.nn.Module;
@@ -55,9 +56,15 @@ final class DecoderLayer extends Module {
      */
     Tensor forward(Tensor x, RotaryEmbedding.Angles angles, KeyValues past, String prefix, StreamObserver observer) {
         observer.observe(prefix + INPUT_NORM, x);
-        Tensor h = sum(x, attention.forward(entering(inputNorm, x), angles, past));
+        Tensor branch = attention.forward(entering(inputNorm, x), angles, past);
+        if (Autograd.isRecording() || x.size(0) * x.size(1) <= PIECE) {
+            NormalizedSum h = sumEntering(postAttentionNorm, x, branch);
+            observer.observe(prefix + POST_ATTENTION_NORM, h.sum());
+            return sum(h.sum(), mlp.forward(h.normalized()));
+        }
+        Tensor h = sum(x, branch);
         observer.observe(prefix + POST_ATTENTION_NORM, h);
-        return Autograd.isRecording() || h.size(0) * h.size(1) <= PIECE ? sum(h, mlp.forward(entering(postAttentionNorm, h))) : addMlp(h);
+        return addMlp(h);
     }
 
     /** Adds the MLP's result to the stream in place, piece by piece: of a long text its activations would be most of what memory holds. */
@@ -81,8 +88,15 @@ final class DecoderLayer extends Module {
      * @return the stream after the block, of x's shape
      */
     Tensor next(Tensor x, RotaryEmbedding.Angles angles, List<KeyValues> pasts) {
-        Tensor h = sum(x, attention.next(entering(inputNorm, x), angles, pasts));
-        return sum(h, mlp.forward(entering(postAttentionNorm, h)));
+        NormalizedSum h = sumEntering(postAttentionNorm, x, attention.next(entering(inputNorm, x), angles, pasts));
+        return sum(h.sum(), mlp.forward(h.normalized()));
+    }
+
+    /** Adds a branch to the stream as {@link #sum} does, and normalises the sum as {@link #entering} does. */
+    private NormalizedSum sumEntering(Norm norm, Tensor stream, Tensor branch) {
+        NormalizedSum sum = norm.addAndForward(stream, branch, activations);
+        Scope.current().release(branch);
+        return sum;
     }
 
     /** Adds a branch to the stream and frees it, for no gradient needs it. */

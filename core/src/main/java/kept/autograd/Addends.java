@@ -1,0 +1,18 @@
+package kept.autograd;
+
+import kept.backend.Binary;
+import kept.tensor.DType;
+import kept.tensor.Tensor;
+
+/** The stream and the branch whose sum a norm computes along with its own result. */
+record Addends(Tensor x, Tensor branch) {
+    /** Whether a norm's kernel takes them: dense rows of one shape. Of others the sum is an operation of its own. */
+    static boolean fit(Tensor x, Tensor branch) {
+        return x.dtype() == DType.F32 && (branch.dtype() == DType.F32 || branch.dtype() == DType.BF16) && x.shape().equals(branch.shape());
+    }
+
+    /** Room for the sum, recorded as that of the two; the norm fills it. */
+    Tensor recordedSum() {
+        return Autograd.record(new ElementwiseBinary(Binary.ADD), () -> Tensor.empty(DType.F32, x.shape()), x, branch);
+    }
+}
