@@ -351,7 +351,8 @@ public interface Backend {
     void rmsNormGradient(Tensor gradient, Tensor x, Tensor weight, Tensor rstd, Tensor dx, Tensor dWeight);
 
     /**
-     * A residual add and {@link #layerNorm} in one: {@code sum = x + branch}, and out, mean and rstd are those of {@code layerNorm(sum)}, bit for bit.
+     * A residual add and {@link #layerNorm} in one: {@code sum = x + branch}, and out, mean and rstd are those of {@code layerNorm(sum)}, bit for
+     * bit.
      *
      * @param x the residual stream, rows {@code [n, width]}, F32
      * @param branch what is added to it, rows {@code [n, width]}, F32 or BF16
