@@ -35,7 +35,7 @@ final class GpuCases {
 
     /** All kinds, each made when its turn comes, so that one does not take the memory of the next. */
     List<Maker> makers() {
-        List<Maker> makers = new ArrayList<>(List.of(this::copy, this::products, this::rmsNorm, this::layerNorm));
+        List<Maker> makers = new ArrayList<>(List.of(this::copy, this::products, this::rmsNorm, this::residual, this::layerNorm));
         for (int sequence : tiny ? new int[] {32} : new int[] {1024, 2048, 4096, 8192, 16384}) {
             makers.add(() -> attention(sequence));
         }
@@ -81,6 +81,24 @@ final class GpuCases {
         String shape = rows + "x" + width;
         return List.of(new Case("rmsnorm forward", shape, 4 * elements, BYTES, () -> backend.rmsNorm(x, weight, EPSILON, y, rstd)),
                 new Case("rmsnorm backward", shape, 10 * elements, BYTES, () -> backend.rmsNormGradient(gradient, x, weight, rstd, dx, dWeight)));
+    }
+
+    /** What a decoder's layer does with its F32 stream and a BF16 branch. */
+    private List<Case> residual() {
+        long rows = tiny ? 8 : 8192;
+        long width = tiny ? 64 : 5120;
+        Tensor stream = normal(DType.F32, rows, width);
+        Tensor branch = normal(DType.BF16, rows, width);
+        Tensor weight = normal(DType.BF16, width);
+        Tensor sum = Tensor.empty(DType.F32, stream.shape());
+        Tensor y = Tensor.empty(DType.BF16, stream.shape());
+        Tensor rstd = Tensor.empty(DType.F32, Shape.of(rows));
+        Backend backend = stream.backend();
+        double elements = (double) rows * width;
+        String shape = rows + "x" + width;
+        return List.of(new Case("add + rmsnorm forward", shape, 12 * elements, BYTES,
+                        () -> backend.addRmsNorm(stream, branch, sum, weight, EPSILON, y, rstd)),
+                new Case("add of a bf16 branch", shape, 10 * elements, BYTES, () -> backend.mixedAdd(stream, branch, sum)));
     }
 
     private List<Case> layerNorm() {
