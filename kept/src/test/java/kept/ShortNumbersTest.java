@@ -21,13 +21,11 @@ class ShortNumbersTest {
 
     @TempDir
     private Path directory;
-    private Path teacher;
-    private Path text;
+    private TinyDistillation tiny;
 
     @BeforeEach
     void prepare() {
-        teacher = TinyTeacher.write(directory.resolve("orion"));
-        text = TinyTeacher.text(directory.resolve("text.txt"));
+        tiny = new TinyDistillation(directory);
     }
 
     @Test
@@ -64,7 +62,7 @@ class ShortNumbersTest {
 
     @Test
     void aTeacherIsPretrainedInShortNumbersToo() {
-        ProgramRun run = ProgramRun.of("pretrain", "--tokenizer", teacher, "--corpus", text, "--output", directory.resolve("made"),
+        ProgramRun run = ProgramRun.of("pretrain", "--tokenizer", tiny.teacher(), "--corpus", tiny.text(), "--output", directory.resolve("made"),
                 "--hidden-size", 16, "--layers", 1, "--heads", 2, "--intermediate-size", 24, "--positions", 64, "--tokens", 256,
                 "--sequence-length", 16, "--batch-size", 4, "--train-dtype", "bf16", "--optimizer", "adamw-8bit");
         assertThat(run.code()).as(run.err()).isZero();
@@ -72,9 +70,7 @@ class ShortNumbersTest {
     }
 
     private ProgramRun distill(Path output, Object... more) {
-        Object[] basis = {"distill", "--teacher", teacher, "--corpus", text, "--evaluate", "held-out=" + text, "--evaluation-tokens", 128, "--output",
-            output, "--tokens", STEPS * 4 * 16, "--sequence-length", 16, "--batch-size", 4, "--learning-rate", "2e-3"};
-        return ProgramRun.of(Stream.concat(Stream.of(basis), Stream.of(more)).toArray());
+        return tiny.run(tiny.teacher(), output, STEPS, Stream.concat(Stream.of("--learning-rate", "2e-3"), Stream.of(more)).toArray());
     }
 
     private static double heldOut(Path output, int step) throws IOException {
