@@ -99,7 +99,7 @@ final class DistillationRun {
      */
     private double learningRate() {
         return switch (NamedMapping.of(settings.mapping().name())) {
-            case CALIBRATED -> 1e-5;
+            case CALIBRATED -> 3e-5;
             case EXACT -> 1e-6;
             case ONES, OPM, CENTRED -> 3e-4;
         };

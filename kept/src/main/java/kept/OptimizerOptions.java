@@ -59,7 +59,7 @@ final class OptimizerOptions {
     private int accumulation;
 
     @Option(names = "--learning-rate", paramLabel = "X", order = 23,
-            description = "Peak learning rate of AdamW (default: 3e-4 to distil from opm, 1e-5 from calibrated, 1e-6 from exact; 1e-3 to pretrain).")
+            description = "Peak learning rate of AdamW (default: 3e-4 to distil from opm, 3e-5 from calibrated, 1e-6 from exact; 1e-3 to pretrain).")
     private Double learningRate;
 
     @Option(names = "--schedule", paramLabel = "NAME", defaultValue = "cosine", order = 24,

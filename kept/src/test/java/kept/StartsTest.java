@@ -97,7 +97,7 @@ class StartsTest {
             assertThat(run.code()).as(run.err()).isZero();
             return TinyDistillation.report(output).at("/steps/learning_rate/" + (STEPS - 1)).asText();
         }).toList();
-        assertThat(rates).containsExactly("3.0E-4", "1.0E-5", "1.0E-6");
+        assertThat(rates).containsExactly("3.0E-4", "3.0E-5", "1.0E-6");
     }
 
     @Test
