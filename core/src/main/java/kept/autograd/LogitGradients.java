@@ -29,13 +29,16 @@ final class LogitGradients {
     void add(Tensor gradient, long first) {
         long count = gradient.size(0);
         DType type = gradient.backend().productType(logits.head().dtype());
-        // Converted once if both products would convert it.
-        Tensor dLogits = dHidden != null && dHead != null && type != DType.F32 ? Operands.copy(type, gradient) : gradient;
-        if (dHidden != null) {
-            dHidden.backend().matmul(dLogits, logits.head(), Rows.range(dHidden, first, count), false);
-        }
-        if (dHead != null) {
-            dHead.backend().matmul(Operands.transposed(dLogits), Rows.range(hiddenRows, first, count), dHead, true);
+        // What is converted is as large as the chunk, and goes with it.
+        try (var _ = Scope.open(gradient.device())) {
+            // Converted once if both products would convert it.
+            Tensor dLogits = dHidden != null && dHead != null && type != DType.F32 ? Operands.copy(type, gradient) : gradient;
+            if (dHidden != null) {
+                dHidden.backend().matmul(dLogits, logits.head(), Rows.range(dHidden, first, count), false);
+            }
+            if (dHead != null) {
+                dHead.backend().matmul(Operands.transposed(dLogits), Rows.range(hiddenRows, first, count), dHead, true);
+            }
         }
     }
 

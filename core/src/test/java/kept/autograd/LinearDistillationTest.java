@@ -171,14 +171,28 @@ class LinearDistillationTest {
         assertThat(wide - many).as("larger chunks cost two chunks of logits").isBetween(13 * chunkOfLogits, 15 * chunkOfLogits);
     }
 
-    /** The most memory in use while the loss and its gradients are computed, over what was in use before. */
+    /** Of a head in BF16, where the device's products take the logits' gradient in BF16 as well. */
+    @Test
+    void aChunkConvertedForProductsIsFreedBeforeTheNext() {
+        Device device = OtherDevice.of("tensor cores", other -> other);
+        long few = peak(device, DType.BF16, 256, 32);
+        long many = peak(device, DType.BF16, 2048, 32);
+        long chunkOfLogits = 32 * 2000 * 2;
+        assertThat(many - few).isLessThan(2048 * (16 + 16 + 4) * 4 + chunkOfLogits);
+    }
+
     private static long peak(long rows, long chunk) {
-        try (var _ = Scope.open()) {
-            FactoredLogits student = logits(10, 1, rows, 16, 2000);
-            FactoredLogits teacher = logits(20, 1, rows, 16, 2000);
+        return peak(Device.cpu(), DType.F32, rows, chunk);
+    }
+
+    /** The most memory in use while the loss and its gradients are computed, over what was in use before. */
+    private static long peak(Device device, DType heads, long rows, long chunk) {
+        try (var _ = Scope.open(device)) {
+            FactoredLogits student = logits(10, 1, rows, 16, 2000, heads);
+            FactoredLogits teacher = logits(20, 1, rows, 16, 2000, heads);
             student.hidden().gradientAccumulator();
             student.head().gradientAccumulator();
-            return MemoryPeak.of(Device.cpu(), () ->
+            return MemoryPeak.of(device, () ->
                     LinearDistillation.apply(student, teacher, null, DistillationObjective.FORWARD_KL, chunk).loss().backward());
         }
     }
@@ -281,8 +295,12 @@ class LinearDistillationTest {
     }
 
     private static FactoredLogits logits(long seed, long batch, long sequence, long width, long vocabulary) {
+        return logits(seed, batch, sequence, width, vocabulary, DType.F32);
+    }
+
+    private static FactoredLogits logits(long seed, long batch, long sequence, long width, long vocabulary, DType heads) {
         return new FactoredLogits(
                 Tensor.normal(seed, 0, batch, sequence, width).requireGradient(),
-                Tensor.normal(seed, 1, vocabulary, width).mul(0.7).detach().requireGradient());
+                Tensor.normal(seed, 1, vocabulary, width).mul(0.7).cast(heads).detach().requireGradient());
     }
 }
