@@ -125,7 +125,7 @@ final class BackwardPass {
 
         @Override
         public DType type(int input) {
-            return inputs[input].gradientType();
+            return inputs[input].gradient() == null ? inputs[input].gradientType() : DType.F32;
         }
 
         /** Makes the first gradient of a leaf its sum: in place if this node has made it for that leaf alone, else as a copy. */
@@ -144,7 +144,7 @@ final class BackwardPass {
         public Tensor accumulator(int input) {
             Node node = inputs[input].node();
             if (node == null) {
-                return type(input) == DType.F32 ? inputs[input].gradient() : null;
+                return inputs[input].gradientType() == DType.F32 ? inputs[input].gradient() : null;
             }
             Tensor present = waiting.get(node);
             return present != null && isExclusive(present) ? present : null;

@@ -14,10 +14,11 @@ public interface Gradients {
     boolean wanted(int input);
 
     /**
-     * The type that an operand's gradient is kept in; a product that is made in it needs no conversion.
+     * The type that an operand's gradient becomes; a product that is made in it needs no conversion.
      *
      * @param input the operand's index
-     * @return F32, or for a leaf {@linkplain Tensor#gradientType() its own}
+     * @return F32, or for a leaf without a gradient so far {@linkplain Tensor#gradientType() its own}: what is added to a sum is rounded with it, not
+     *     before
      */
     DType type(int input);
 
