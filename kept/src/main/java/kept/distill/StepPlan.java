@@ -1,6 +1,7 @@
 package kept.distill;
 
 import java.util.List;
+import java.util.stream.LongStream;
 import kept.backend.BlockCodes;
 import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
@@ -204,23 +205,38 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     }
 
     /**
-     * The most at any moment of a step. Gradients come as activations go, so that it is less than all items together.
+     * The most at any moment of a step. Gradients come as activations go, so that it is less than all items together, unless they are there already
+     * from the passes before.
      *
      * @return bytes
      */
     public long peakBytes() {
+        boolean isShort = numbers.weights != DType.F32;
+        boolean addsUp = accumulation > 1;
         long head = gradientBytes(HEAD) + (student.tieWordEmbeddings() ? gradientBytes(EMBEDDING) : 0);
         // Summed over chunks in F32, whatever it is kept in.
         long headSum = FLOAT * (parameters(trained(HEAD)) + (student.tieWordEmbeddings() ? parameters(trained(EMBEDDING)) : 0));
         long streams = 2 * streamBytes();                       // the teacher's hidden states, and the gradient that goes down the student's layers
-        long loss = keptBytes() + streamBytes() + headSum + lossBytes();
+        long kept = keptBytes();
+        long loss = kept + streamBytes() + headSum + lossBytes();
+        // Its gradient as it is kept, and where there is one already that as F32.
+        long headDone = kept + streams + headSum + (!isShort ? 0 : addsUp ? headSum : head);
         long layers = student.layers();
         long gradientsOfLayer = (gradientBytes() - head - gradientBytes(EMBEDDING)) / layers;
-        long top = keptBytes() + layerBackwardBytes() + streams + head + gradientsOfLayer / 2;
+        // A sum that is kept in BF16, and what is added to it, are F32 meanwhile.
+        long added = addsUp && isShort ? 2 * FLOAT * largestOfLayer() : 0;
+        long top = kept + layerBackwardBytes() + streams + added + (addsUp ? 0 : head + gradientsOfLayer / 2);
         long keptBelow = checkpointing ? (layers - 1) * streamBytes() : (layers - 1) * layerBytes();
-        long bottom = keptBytes() - keptBelow + layerBackwardBytes() + streams + head + gradientsOfLayer * (2 * layers - 1) / 2;
-        long end = gradientBytes() + streams + (numbers.weights == DType.F32 ? 0 : FLOAT * parameters(trained(EMBEDDING)));
-        return steadyBytes() + Math.max(Math.max(loss, top), Math.max(bottom, end));
+        long bottom = kept - keptBelow + layerBackwardBytes() + streams + added
+                + (addsUp ? 0 : head + gradientsOfLayer * (2 * layers - 1) / 2);
+        long embedding = isShort ? FLOAT * parameters(trained(EMBEDDING)) * (addsUp || student.tieWordEmbeddings() ? 2 : 1) : 0;
+        long end = streams + embedding + (addsUp ? 0 : gradientBytes());
+        return steadyBytes() + (addsUp ? gradientBytes() : 0) + LongStream.of(loss, headDone, top, bottom, end).max().getAsLong();
+    }
+
+    /** Elements of the largest matrix that is trained in a layer. */
+    private long largestOfLayer() {
+        return trained("model.layers.0.").stream().mapToLong(tensor -> tensor.shape().elementCount()).max().orElse(0);
     }
 
     /**

@@ -14,37 +14,46 @@ import kept.optim.AdamW;
 import kept.optim.LearningRateSchedule;
 import kept.tensor.DType;
 import kept.tensor.Device;
+import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** What a step is said to take beside what the pool counts when it is done. */
 class StepPlanTest {
-    private static final double TOLERANCE = 0.15;
+    private static final double TOLERANCE = 0.025;
+    /** On the CPU AdamW reads moments of 8 bits a million at a time, which counts beside models as small as these. */
+    private static final double TOLERANCE_OF_CODES = 0.08;
     private static final StepPlan.Numbers FULL = StepPlan.Numbers.on(Device.cpu(), DType.F32, false);
-    private static final StepPlan.Numbers SHORT = StepPlan.Numbers.on(Device.cpu(), DType.BF16, true);
 
-    /** First much text for a small model, where activations count, then little for a wide one, where gradients do. */
+    /** Where activations count most, where gradients do, and where both do alike; in one pass, and in two, where gradients lie beside activations. */
     @ParameterizedTest
     @CsvSource({
-        "64,160,4,2,2,512, 8,64, all,false,f32", "64,160,4,2,2,512, 8,64, all,true,f32", "64,160,4,2,2,512, 8,64, norms,false,f32",
-        "256,640,3,4,2,2048, 2,32, all,false,f32", "256,640,3,4,2,2048, 2,32, all,true,f32", "256,640,3,4,2,2048, 2,32, norms,true,f32",
-        "64,160,4,2,2,512, 8,64, all,true,bf16", "256,640,3,4,2,2048, 2,32, all,false,bf16", "256,640,3,4,2,2048, 2,32, all,true,bf16",
+        "64,160,4,2,2,512, 8,2,64, all,false,false,f32", "64,160,4,2,2,512, 8,2,64, all,true,false,f32",
+        "64,160,4,2,2,512, 8,1,64, all,false,false,f32", "64,160,4,2,2,512, 8,2,64, norms,false,false,f32",
+        "64,160,4,2,2,512, 8,2,64, all,true,false,8 bits", "64,160,4,2,2,512, 8,1,64, all,true,false,bf16",
+        "128,320,3,2,2,512, 2,2,64, all,false,false,f32", "128,320,3,2,2,512, 2,1,64, all,false,true,f32",
+        "128,320,3,2,2,512, 4,2,64, all,true,false,bf16", "128,320,3,2,2,512, 2,1,64, all,false,false,bf16",
+        "256,640,3,4,2,2048, 2,2,32, all,false,false,f32", "256,640,3,4,2,2048, 2,1,32, all,true,false,f32",
+        "256,640,3,4,2,2048, 2,2,32, norms,true,false,f32", "256,640,3,4,2,2048, 2,2,32, all,true,false,8 bits",
+        "256,640,3,4,2,2048, 2,1,32, all,false,false,bf16", "256,640,3,4,2,2048, 2,1,32, all,true,true,bf16",
+        "256,640,3,4,2,2048, 2,2,32, all,true,true,bf16", "256,640,3,4,2,2048, 2,2,32, all,true,true,f32",
     })
-    void thePeakIsThatOfTheRealStep(int hidden, int intermediate, int layers, int heads, int keyValueHeads, int vocabulary, int batch, int length,
-            String train, boolean checkpointing, String weights) {
+    void thePeakIsThatOfTheRealStep(int hidden, int intermediate, int layers, int heads, int keyValueHeads, int vocabulary, int batch, int accumulation,
+            int length, String train, boolean checkpointing, boolean tied, String numbers) {
         DecoderConfig orion = DecoderConfig.builder(Architecture.ORION).vocabSize(vocabulary).hiddenSize(hidden).intermediateSize(intermediate)
                 .layers(layers).heads(heads).keyValueHeads(keyValueHeads).headDimension(hidden / heads).maxPositions(length).dtype(DType.F32).build();
         ParameterSelection selection = ParameterSelection.parse(train);
-        var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), orion.toLlama(), selection, batch, 2, length, checkpointing,
-                weights.equals("bf16") ? SHORT : FULL);
+        DecoderConfig llama = orion.toLlama().toBuilder().tieWordEmbeddings(tied).build();
+        var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), llama, selection, batch, accumulation, length, checkpointing,
+                StepPlan.Numbers.on(Device.cpu(), numbers.equals("f32") ? DType.F32 : DType.BF16, numbers.equals("8 bits")));
         long measured = MemoryPeak.of(Device.cpu(), () -> run(orion, selection, plan));
         assertThat(plan.peakBytes() / (double) measured).as("%,d bytes planned, %,d measured", plan.peakBytes(), measured)
-                .isBetween(1 - TOLERANCE, 1 + TOLERANCE);
+                .isCloseTo(1, Offset.offset(numbers.equals("8 bits") ? TOLERANCE_OF_CODES : TOLERANCE));
     }
 
     private static void run(DecoderConfig orion, ParameterSelection selection, StepPlan plan) {
-        DecoderConfig llama = orion.toLlama();
+        DecoderConfig llama = plan.student();
         var options = new TrainingOptions(2, plan.batchSize(), plan.accumulation(), plan.length(), new LearningRateSchedule.Constant(1e-4, 0),
                 AdamW.Settings.DEFAULT, 1, new AdamW.Storage(plan.numbers().codedMoments(), plan.numbers().weights() == DType.BF16, 0));
         try (Decoder teacher = Decoder.create(orion, new RandomWeights(orion, 1), Device.cpu());
