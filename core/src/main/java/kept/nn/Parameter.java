@@ -2,6 +2,7 @@ package kept.nn;
 
 import java.util.Arrays;
 import kept.tensor.DType;
+import kept.tensor.DTypeException;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
@@ -50,7 +51,7 @@ public final class Parameter {
      *
      * @param trainable whether it shall be trained
      * @return this parameter
-     * @throws kept.tensor.DTypeException if it shall be trained and holds integers
+     * @throws DTypeException if it shall be trained and holds integers
      */
     public Parameter setTrainable(boolean trainable) {
         if (trainable != isTrainable()) {
@@ -65,11 +66,14 @@ public final class Parameter {
     /**
      * Chooses the type that the gradient is kept in. A change forgets the gradient.
      *
-     * @param type F32, as it is at first, or a shorter one ({@link Tensor#requireGradient(DType)})
+     * @param type F32, as it is at first, or BF16 where the value is BF16 ({@link Tensor#requireGradient(DType)}): what optimizers take
      * @return this parameter
-     * @throws kept.tensor.DTypeException if it is a type of integers
+     * @throws DTypeException if it is another
      */
     public Parameter setGradientType(DType type) {
+        if (type != DType.F32 && (type != DType.BF16 || value.dtype() != DType.BF16)) {
+            throw new DTypeException("[parameter] a gradient of %s is not for parameters of %s".formatted(type.label(), value.dtype().label()));
+        }
         if (type != gradientType) {
             gradientType = type;
             if (isTrainable()) {

@@ -425,20 +425,23 @@ public final class Tensor implements HostValues, Elementwise, Reductions, Produc
     }
 
     /**
-     * Makes this tensor a leaf whose gradient is kept in a type: F32, or a shorter one that halves its memory. What a backward pass gives is summed
-     * in F32 and rounded once; what several passes or uses give is rounded after each, so that small terms may be lost beside a large sum.
+     * Makes this tensor a leaf whose gradient is kept in a type: F32, or BF16, which takes half the memory. What a backward pass gives is summed in
+     * F32 and rounded once; of several passes or uses the sum is rounded after each, so that small terms may be lost beside a large sum.
      *
      * @param type the type of {@link #gradient}
      * @return this tensor
-     * @throws DTypeException if the elements, or the type's, are integers
+     * @throws DTypeException if the elements are integers, or the type is neither F32 nor BF16
      * @throws TensorException if a recorded operation made this tensor, or it has a gradient of another type
      */
     public Tensor requireGradient(DType type) {
         if (node != null) {
             throw new TensorException("[requireGradient] a recorded operation made this tensor, so it is no leaf; detach it first");
         }
-        if (!dtype.isFloating() || !type.isFloating()) {
-            throw new DTypeException("[requireGradient] only floating tensors have gradients, not " + (dtype.isFloating() ? type : dtype).label());
+        if (!dtype.isFloating()) {
+            throw new DTypeException("[requireGradient] only floating tensors have gradients, not " + dtype.label());
+        }
+        if (type != DType.F32 && type != DType.BF16) {
+            throw new DTypeException("[requireGradient] a gradient is kept in f32 or bf16, not " + type.label());
         }
         if (gradient != null && gradient.dtype() != type) {
             throw new TensorException("[requireGradient] the gradient is " + gradient.dtype().label() + "; clear it first");

@@ -110,7 +110,7 @@ class GradientTypeTest {
 
     @Test
     void aParameterKeepsItsChoiceWhenFrozenAndThawed() {
-        Parameter parameter = new Parameter(normal(0, 5, 7)).setGradientType(DType.BF16).setTrainable(true);
+        Parameter parameter = new Parameter(normal(0, 5, 7).cast(DType.BF16)).setGradientType(DType.BF16).setTrainable(true);
         Autograd.backward(parameter.value(), normal(1, 5, 7));
         assertThat(parameter.gradient().dtype()).isEqualTo(DType.BF16);
         parameter.setTrainable(false).setTrainable(true);
@@ -124,8 +124,11 @@ class GradientTypeTest {
     }
 
     @Test
-    void aTypeOfIntegersAndAChangeUnderAGradientAreRefused() {
+    void aTypeThatNoOptimizerTakesAndAChangeUnderAGradientAreRefused() {
         assertThatThrownBy(() -> normal(0, 5, 7).requireGradient(DType.I32)).isInstanceOf(DTypeException.class).hasMessageContaining("i32");
+        assertThatThrownBy(() -> normal(0, 5, 7).requireGradient(DType.F16)).isInstanceOf(DTypeException.class).hasMessageContaining("f16");
+        assertThatThrownBy(() -> new Parameter(normal(0, 5, 7)).setGradientType(DType.BF16)).isInstanceOf(DTypeException.class)
+                .hasMessage("[parameter] a gradient of bf16 is not for parameters of f32");
         Tensor leaf = normal(0, 5, 7).requireGradient();
         Autograd.backward(leaf, normal(1, 5, 7));
         assertThatThrownBy(() -> leaf.requireGradient(DType.BF16)).isInstanceOf(TensorException.class).hasMessageContaining("clear it first");
