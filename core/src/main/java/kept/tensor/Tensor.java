@@ -437,11 +437,8 @@ public final class Tensor implements HostValues, Elementwise, Reductions, Produc
         if (node != null) {
             throw new TensorException("[requireGradient] a recorded operation made this tensor, so it is no leaf; detach it first");
         }
-        if (!dtype.isFloating()) {
-            throw new DTypeException("[requireGradient] only floating tensors have gradients, not " + dtype.label());
-        }
-        if (type != DType.F32 && type != DType.BF16) {
-            throw new DTypeException("[requireGradient] a gradient is kept in f32 or bf16, not " + type.label());
+        if (!dtype.isFloating() || type != DType.F32 && type != DType.BF16) {
+            throw new DTypeException("[requireGradient] no %s gradient for %s: floats have f32 or bf16".formatted(type.label(), dtype.label()));
         }
         if (gradient != null && gradient.dtype() != type) {
             throw new TensorException("[requireGradient] the gradient is " + gradient.dtype().label() + "; clear it first");

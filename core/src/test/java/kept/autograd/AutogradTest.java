@@ -211,7 +211,7 @@ class AutogradTest {
     void integersHaveNoGradient() {
         assertThatThrownBy(() -> Tensor.of(new int[] {1}).requireGradient())
                 .isInstanceOf(DTypeException.class)
-                .hasMessage("[requireGradient] only floating tensors have gradients, not i32");
+                .hasMessage("[requireGradient] no f32 gradient for i32: floats have f32 or bf16");
     }
 
     @Test
