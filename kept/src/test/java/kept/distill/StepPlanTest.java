@@ -39,8 +39,8 @@ class StepPlanTest {
         "256,640,3,4,2,2048, 2,1,32, all,false,false,bf16", "256,640,3,4,2,2048, 2,1,32, all,true,true,bf16",
         "256,640,3,4,2,2048, 2,2,32, all,true,true,bf16", "256,640,3,4,2,2048, 2,2,32, all,true,true,f32",
     })
-    void thePeakIsThatOfTheRealStep(int hidden, int intermediate, int layers, int heads, int keyValueHeads, int vocabulary, int batch, int accumulation,
-            int length, String train, boolean checkpointing, boolean tied, String numbers) {
+    void thePeakIsThatOfTheRealStep(int hidden, int intermediate, int layers, int heads, int keyValueHeads, int vocabulary, int batch,
+            int accumulation, int length, String train, boolean checkpointing, boolean tied, String numbers) {
         DecoderConfig orion = DecoderConfig.builder(Architecture.ORION).vocabSize(vocabulary).hiddenSize(hidden).intermediateSize(intermediate)
                 .layers(layers).heads(heads).keyValueHeads(keyValueHeads).headDimension(hidden / heads).maxPositions(length).dtype(DType.F32).build();
         ParameterSelection selection = ParameterSelection.parse(train);
