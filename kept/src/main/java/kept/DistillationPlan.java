@@ -106,7 +106,7 @@ final class DistillationPlan {
     }
 
     private boolean isOnHost() {
-        return device == Device.cpu();
+        return device.backend().ownMemory().isEmpty();
     }
 
     private String owner() {

@@ -168,6 +168,7 @@ final class DistillationRun {
                         : evaluations(texts.domains(), tokenizer, length);
                 program.tell(target);
                 tell(packed, sequences, options);
+                optimizer.remarkDigits(storedType(mapping.target()), program.err());
                 var starts = new StudentStart(program, teacherDirectory, checkpoint, packed, heldOut + during, target);
                 try (var teacher = (OrionModel) Decoder.create(config, new CheckpointWeights(checkpoint), target)) {
                     long begun = System.nanoTime();

@@ -1,5 +1,6 @@
 package kept;
 
+import java.io.PrintWriter;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.SequencedMap;
@@ -136,6 +137,13 @@ final class OptimizerOptions {
     /** What weights are kept in while they are trained. */
     DType trainingType() {
         return trainingType.dtype();
+    }
+
+    /** Tells where the stored type could hold more digits than training keeps: of frozen weights and of an untrained result, too. */
+    void remarkDigits(DType stored, PrintWriter remarks) {
+        if (trainingType == TrainingType.BF16 && stored != DType.BF16) {
+            remarks.println("the result has the digits of bf16, for --train-dtype bf16, though it is stored as " + stored.label());
+        }
     }
 
     /** Whether moments take 8 bits. */

@@ -207,6 +207,7 @@ public final class Pretrain extends Program {
             }
             tell(model.device());
             packed.forEach(text -> err().println(text.description()));
+            optimizer.remarkDigits(dtype.dtype(), err());
             model.parameters().values().forEach(parameter -> parameter.setTrainable(true));
             model.setActivationCheckpointing(optimizer.checkpointActivations());
             List<StepMetrics> steps;

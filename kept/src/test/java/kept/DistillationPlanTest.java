@@ -9,9 +9,11 @@ import java.io.StringWriter;
 import java.io.Writer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import kept.backend.DeviceMemory;
 import kept.distill.ParameterSelection;
 import kept.distill.TrainingOptions;
 import kept.model.Architecture;
@@ -74,6 +76,25 @@ class DistillationPlanTest {
         assertThatThrownBy(() -> plan(orion, 2 * sequences, true, "all").requireRoom(machine, remarks)).isInstanceOf(ProgramException.class);
     }
 
+    /** Of a device with tensor cores and memory of its own, whatever the machine has. */
+    @Test
+    void aDeviceWithItsOwnMemoryIsPlannedFor() {
+        Device device = OtherDevice.of("gpu", (method, arguments) -> switch (method.getName()) {
+            case "ownMemory" -> Optional.of(new DeviceMemory(150 * GB, 149 * GB));
+            case "productType" -> arguments[0];
+            default -> null;
+        });
+        MachineMemory memory = MachineMemory.of(device);
+        assertThat(memory).isEqualTo(new MachineMemory(150 * GB, 149 * GB));
+        var bf16 = new AdamW.Storage(true, true, 0);
+        String text = text(plan(orion(40), 1, "all", bf16, new DistillationPlan.Execution(device, DType.BF16, true)), memory);
+        assertThat(text).contains("student's weights (bf16)", "moments of AdamW (8 bits)", "driver, cuBLAS, kernels",
+                "gpu has 150.00 GB, 149.00 GB of it free", "it fits").doesNotContain("JVM", "this machine");
+        var f32 = new DistillationPlan.Execution(device, DType.F32, true);
+        assertThatThrownBy(() -> plan(orion(40), 1, "all", AdamW.Storage.PLAIN, f32).requireRoom(memory, new PrintWriter(Writer.nullWriter())))
+                .hasMessageContaining("and gpu has 150.00 GB; it fits with --train-dtype bf16 --optimizer adamw-8bit");
+    }
+
     @Test
     void littleFreeMemoryIsRemarked() {
         var remarks = new StringWriter();
@@ -100,8 +121,11 @@ class DistillationPlanTest {
     }
 
     private DistillationPlan plan(DecoderConfig orion, int batch, boolean checkpointing, String train) {
-        var options = new TrainingOptions(10, batch, 1, 512, new LearningRateSchedule.Constant(1e-4, 0), AdamW.Settings.DEFAULT, 1);
-        var execution = new DistillationPlan.Execution(Device.cpu(), DType.F32, checkpointing);
+        return plan(orion, batch, train, AdamW.Storage.PLAIN, new DistillationPlan.Execution(Device.cpu(), DType.F32, checkpointing));
+    }
+
+    private DistillationPlan plan(DecoderConfig orion, int batch, String train, AdamW.Storage storage, DistillationPlan.Execution execution) {
+        var options = new TrainingOptions(10, batch, 1, 512, new LearningRateSchedule.Constant(1e-4, 0), AdamW.Settings.DEFAULT, 1, storage);
         return DistillationPlan.of(directory, orion, orion.toLlama(), ParameterSelection.parse(train), options, execution, DType.BF16);
     }
 

@@ -40,10 +40,10 @@ public final class BestState {
      * Nothing is judged yet.
      *
      * @param teacher the teacher
-     * @param student the student, of F32 parameters, those to be trained trainable
+     * @param student the student, those of its parameters that are to be trained trainable
      * @param text what to judge on; neither trained on nor reported of
      * @param stored what the student will be stored in
-     * @param start where the student starts, F32
+     * @param start where the student starts, in the types of its parameters
      * @param file where the best state goes
      */
     public BestState(Decoder teacher, Decoder student, TextEvaluation text, DType stored, Weights start, Path file) {
