@@ -153,13 +153,15 @@ final class DistillationPlan {
         row(table, "logits of a chunk", kept.lossBytes(), again.lossBytes());
         row(table, isOnHost() ? "JVM, packed operands" : "driver, cuBLAS, kernels", besideTensors(), besideTensors());
         row(table, "at most at a time", peak(kept), peak(again));
-        table.line("gradients come as activations go, so the most at a time is less than the sum");
+        if (step.accumulation() == 1) {
+            table.line("gradients come as activations go, so the most at a time is less than the sum");
+        }
         table.print(out);
         out.println("%s has %s, %s of it free".formatted(isOnHost() ? "this machine" : owner(), size(memory.total()), size(memory.free())));
         verdict(memory, out);
         out.println();
         out.println("on disk: %s for the state of the unfinished run, %s for the best state, %s for the result".formatted(
-                size(step.studentBytes() + step.momentBytes()), size(step.trainedParameters() * stored.bytes()),
+                size(step.trainedParameters() * step.numbers().weights().bytes() + step.momentBytes()), size(step.trainedParameters() * stored.bytes()),
                 size(step.studentParameters() * stored.bytes())));
         out.flush();
     }

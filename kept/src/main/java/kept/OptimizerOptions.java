@@ -84,7 +84,7 @@ final class OptimizerOptions {
     private double maxGradientNorm;
 
     @Option(names = "--seed", paramLabel = "N", defaultValue = "0", order = 29,
-            description = "Of the order of the data and of random weights (default: ${DEFAULT-VALUE}).")
+            description = "Of the order of the data, of random weights and of rounding by chance (default: ${DEFAULT-VALUE}).")
     private long seed;
 
     @Option(names = "--save-every", paramLabel = "STEPS", defaultValue = "100", order = 30,

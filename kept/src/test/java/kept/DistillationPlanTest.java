@@ -51,6 +51,8 @@ class DistillationPlanTest {
         assertThat(text).contains("teacher's weights (bf16, by config.json)", "29.00 GB", "57.99 GB", "115.99 GB",
                 "it does not fit: as asked it takes ", "--train norms --checkpoint-activations",
                 "on disk: 173.98 GB for the state of the unfinished run, 29.00 GB for the best state, 29.00 GB for the result");
+        assertThat(text(plan(orion, 8, false, "norms"), new MachineMemory(256 * GB, 250 * GB)))
+                .contains("on disk: 5.0 MB for the state of the unfinished run, 0.8 MB for the best state, 29.00 GB for the result");
         assertThat(text(plan(orion, 8, false, "all"), new MachineMemory(64 * GB, 60 * GB)))
                 .contains("--train-dtype bf16 --train norms --optimizer adamw-8bit ");
         assertThat(text(plan(orion, 8, false, "all"), new MachineMemory(150 * GB, 150 * GB)))
