@@ -161,7 +161,8 @@ final class DistillationPlan {
         verdict(memory, out);
         out.println();
         out.println("on disk: %s for the state of the unfinished run, %s for the best state, %s for the result".formatted(
-                size(step.trainedParameters() * step.numbers().weights().bytes() + step.momentBytes()), size(step.trainedParameters() * stored.bytes()),
+                size(step.trainedParameters() * step.numbers().weights().bytes() + step.momentBytes()),
+                size(step.trainedParameters() * stored.bytes()),
                 size(step.studentParameters() * stored.bytes())));
         out.flush();
     }
