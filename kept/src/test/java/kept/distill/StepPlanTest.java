@@ -87,12 +87,21 @@ class StepPlanTest {
     @Test
     void orionFourteenBillionFitsOneGpuInShortNumbers() {
         DecoderConfig orion = orion14();
-        var numbers = new StepPlan.Numbers(DType.BF16, true, DType.BF16, 1L << 30);
+        long chunk = 512L << 20;
+        var numbers = new StepPlan.Numbers(DType.BF16, true, DType.BF16, chunk);
         var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), orion.toLlama(), ParameterSelection.parse("all"), 1, 1, 4096, true, numbers);
         assertThat(plan.studentBytes()).isEqualTo(2L * 14_498_288_640L);
         assertThat(plan.gradientBytes()).isEqualTo(2L * 14_498_288_640L + 2L * 81 * 5120);
         assertThat(plan.momentBytes() / (2.0 * 14_498_288_640L)).isBetween(65.0 / 64, 65.1 / 64);
-        assertThat(plan.peakBytes() / (double) (1L << 30)).isBetween(110.0, 120.0);
+        assertThat(gibibytes(plan)).isBetween(109.5, 110.5);
+        assertThat(gibibytes(plan.withBatch(4, 1))).isBetween(114.5, 115.5);
+        assertThat(gibibytes(plan.withBatch(1, 4))).isBetween(114.5, 115.5);
+        assertThat(gibibytes(plan.withBatch(4, 4))).isBetween(128.5, 129.5);
+        assertThat(gibibytes(plan.withNumbers(DType.F32, DType.F32, false))).isBetween(242.5, 243.5);
+    }
+
+    private static double gibibytes(StepPlan plan) {
+        return plan.peakBytes() / (double) (1L << 30);
     }
 
     /** Eight operations for each element of a matrix and token, as docs/performance.md counts, and attention. */
