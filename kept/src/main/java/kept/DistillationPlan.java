@@ -74,9 +74,9 @@ final class DistillationPlan {
             Execution execution, DType stored) {
         boolean weights = hasWeights(directory);
         long bytes = weights ? storedBytes(directory, teacher) : StepPlan.bytesByConfig(teacher);
-        var numbers = StepPlan.Numbers.on(execution.device, execution.weights, options.storage().codedMoments());
+        var precision = StepPlan.Precision.on(execution.device, execution.weights, options.storage().codedMoments());
         var step = new StepPlan(teacher, bytes, student, train, options.batchSize(), options.accumulation(), options.sequenceLength(),
-                execution.checkpointing, numbers);
+                execution.checkpointing, precision);
         return new DistillationPlan(step, options, weights, execution.device, stored);
     }
 
@@ -145,9 +145,9 @@ final class DistillationPlan {
         var table = new TextTable("memory", "activations kept", "--checkpoint-activations");
         row(table, "teacher's weights (%s)".formatted(weightsRead ? "as stored" : step.teacher().dtype().label() + ", by config.json"),
                 step.teacherBytes(), step.teacherBytes());
-        String weights = step.numbers().weights().label();
+        String weights = step.precision().weights().label();
         row(table, "student's weights (%s)".formatted(weights), step.studentBytes(), step.studentBytes());
-        row(table, "moments of AdamW (%s)".formatted(step.numbers().codedMoments() ? "8 bits" : "f32"), step.momentBytes(), step.momentBytes());
+        row(table, "moments of AdamW (%s)".formatted(step.precision().codedMoments() ? "8 bits" : "f32"), step.momentBytes(), step.momentBytes());
         row(table, "gradients (%s)".formatted(weights), step.gradientBytes(), step.gradientBytes());
         row(table, "activations", kept.activationBytes(), again.activationBytes());
         row(table, "logits of a chunk", kept.lossBytes(), again.lossBytes());
@@ -161,7 +161,7 @@ final class DistillationPlan {
         verdict(memory, out);
         out.println();
         out.println("on disk: %s for the state of the unfinished run, %s for the best state, %s for the result".formatted(
-                size(step.trainedParameters() * step.numbers().weights().bytes() + step.momentBytes()),
+                size(step.trainedParameters() * step.precision().weights().bytes() + step.momentBytes()),
                 size(step.trainedParameters() * stored.bytes()),
                 size(step.studentParameters() * stored.bytes())));
         out.flush();
@@ -199,32 +199,32 @@ final class DistillationPlan {
         if (found.isEmpty()) {
             addLength(found, room);
         }
-        addSmallerNumbers(found, step, "", room);
+        addLowerPrecision(found, step, "", room);
         if (!step.train().toString().equals("norms")) {
             StepPlan norms = step.withTrained(ParameterSelection.parse("norms")).withCheckpointing(true);
             addLargestBatch(found, norms, "--train norms ", room);
             if (found.isEmpty()) {
-                addSmallerNumbers(found, norms, "--train norms ", room);
+                addLowerPrecision(found, norms, "--train norms ", room);
             }
         }
         return found;
     }
 
     /** Moments of 8 bits, and if those alone do not do, weights and gradients of BF16 too. */
-    private void addSmallerNumbers(List<Alternative> found, StepPlan plan, String also, long room) {
+    private void addLowerPrecision(List<Alternative> found, StepPlan plan, String also, long room) {
         int before = found.size();
-        StepPlan.Numbers numbers = step.numbers();
-        String coded = also + (numbers.codedMoments() ? "" : "--optimizer adamw-8bit ");
-        if (!numbers.codedMoments()) {
-            addLargestBatch(found, plan.withNumbers(numbers.weights(), numbers.activations(), true).withCheckpointing(true), coded, room);
+        StepPlan.Precision precision = step.precision();
+        String coded = also + (precision.codedMoments() ? "" : "--optimizer adamw-8bit ");
+        if (!precision.codedMoments()) {
+            addLargestBatch(found, plan.withPrecision(precision.weights(), precision.activations(), true).withCheckpointing(true), coded, room);
         }
-        if (found.size() == before && numbers.weights() == DType.F32) {
+        if (found.size() == before && precision.weights() == DType.F32) {
             addLargestBatch(found, inBf16(plan).withCheckpointing(true), "--train-dtype bf16 " + coded, room);
         }
     }
 
     private StepPlan inBf16(StepPlan plan) {
-        return plan.withNumbers(DType.BF16, device.backend().productType(DType.BF16), true);
+        return plan.withPrecision(DType.BF16, device.backend().productType(DType.BF16), true);
     }
 
     private void addLargestBatch(List<Alternative> found, StepPlan plan, String also, long room) {
@@ -290,8 +290,8 @@ final class DistillationPlan {
         long in = sampleWidth(step.student().hiddenSize());
         return Autograd.withoutRecording(() -> {
             try (var _ = Scope.open(device)) {
-                Tensor x = Tensor.uniform(1, 0, rows, in).cast(step.numbers().activations());
-                Tensor w = Tensor.uniform(1, 1, out, in).cast(step.numbers().weights());
+                Tensor x = Tensor.uniform(1, 0, rows, in).cast(step.precision().activations());
+                Tensor w = Tensor.uniform(1, 1, out, in).cast(step.precision().weights());
                 double best = 0;
                 double last = productsASecond(x, w);
                 for (int i = 1; i < MOST_WINDOWS && (i < 4 || last > 1.05 * best); i++) {

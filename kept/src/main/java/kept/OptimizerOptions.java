@@ -84,7 +84,7 @@ final class OptimizerOptions {
     private double maxGradientNorm;
 
     @Option(names = "--seed", paramLabel = "N", defaultValue = "0", order = 29,
-            description = "Of the order of the data, of random weights and of rounding by chance (default: ${DEFAULT-VALUE}).")
+            description = "Of the order of the data, of random weights and of stochastic rounding (default: ${DEFAULT-VALUE}).")
     private long seed;
 
     @Option(names = "--save-every", paramLabel = "STEPS", defaultValue = "100", order = 30,
@@ -101,7 +101,7 @@ final class OptimizerOptions {
 
     @Option(names = "--train-dtype", paramLabel = "TYPE", defaultValue = "f32", order = 33,
             description = "What weights and gradients are kept in while they are trained: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}). "
-                    + "bf16 takes half; weights are rounded by chance then, so that small updates count on average.")
+                    + "bf16 takes half; weights are rounded stochastically then, so that small updates count on average.")
     private TrainingType trainingType = TrainingType.F32;
 
     @Option(names = "--optimizer", paramLabel = "NAME", defaultValue = "adamw", order = 34,
@@ -199,7 +199,7 @@ final class OptimizerOptions {
         words.put("learning rate", options.schedule().toString());
         words.put("optimizer", options.adamW().toString());
         words.put("largest gradient norm", Double.toString(options.maxGradientNorm()));
-        words.put("weights while training", options.storage().stochasticRounding() ? "bf16, rounded by chance" : "f32");
+        words.put("weights while training", options.storage().stochasticRounding() ? "bf16 with stochastic rounding" : "f32");
         words.put("moments", options.storage().codedMoments() ? "8 bits" : "f32");
         return words;
     }

@@ -137,11 +137,11 @@ final class Gpu implements Callable<Integer> {
 
     private int mostLayers(Device target) {
         long room = target.backend().ownMemory().map(DeviceMemory::free).orElse(Long.MAX_VALUE) - BESIDE_TENSORS;
-        var numbers = StepPlan.Numbers.on(target, DType.BF16, true);
+        var precision = StepPlan.Precision.on(target, DType.BF16, true);
         for (int depth = 40; depth > 1; depth--) {
             DecoderConfig teacher = orion(depth).config(Architecture.ORION);
             var plan = new StepPlan(teacher, ModelTensor.of(teacher).stream().mapToLong(tensor -> tensor.shape().elementCount() * DType.BF16.bytes())
-                    .sum(), teacher.toLlama(), ParameterSelection.parse("all"), 1, 1, sequence, true, numbers);
+                    .sum(), teacher.toLlama(), ParameterSelection.parse("all"), 1, 1, sequence, true, precision);
             if (plan.peakBytes() <= room) {
                 return depth;
             }

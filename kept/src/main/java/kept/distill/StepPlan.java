@@ -22,10 +22,10 @@ import kept.tensor.Shape;
  * @param accumulation passes whose gradients make one step
  * @param length tokens of a sequence
  * @param checkpointing whether activations are computed once more in the backward pass
- * @param numbers what numbers are kept in
+ * @param precision what numbers are kept in
  */
 public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig student, ParameterSelection train, int batchSize, int accumulation,
-        int length, boolean checkpointing, Numbers numbers) {
+        int length, boolean checkpointing, Precision precision) {
     private static final long FLOAT = Float.BYTES;
     private static final String HEAD = "lm_head.weight";
     private static final String EMBEDDING = "model.embed_tokens.weight";
@@ -38,7 +38,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @param activations what the layers' branches compute in
      * @param chunkBytes the most bytes of logits at a time
      */
-    public record Numbers(DType weights, boolean codedMoments, DType activations, long chunkBytes) {
+    public record Precision(DType weights, boolean codedMoments, DType activations, long chunkBytes) {
         /**
          * Those of a run on a device.
          *
@@ -47,8 +47,8 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
          * @param codedMoments whether moments take 8 bits
          * @return with the device's activations and chunks
          */
-        public static Numbers on(Device device, DType weights, boolean codedMoments) {
-            return new Numbers(weights, codedMoments, device.backend().productType(weights), device.backend().chunkBytes());
+        public static Precision on(Device device, DType weights, boolean codedMoments) {
+            return new Precision(weights, codedMoments, device.backend().productType(weights), device.backend().chunkBytes());
         }
 
         private boolean isConverted() {
@@ -74,7 +74,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return the plan
      */
     public StepPlan withBatch(int sequences, int passes) {
-        return new StepPlan(teacher, teacherBytes, student, train, sequences, passes, length, checkpointing, numbers);
+        return new StepPlan(teacher, teacherBytes, student, train, sequences, passes, length, checkpointing, precision);
     }
 
     /**
@@ -84,7 +84,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return the plan
      */
     public StepPlan withLength(int tokens) {
-        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, tokens, checkpointing, numbers);
+        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, tokens, checkpointing, precision);
     }
 
     /**
@@ -94,7 +94,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return the plan
      */
     public StepPlan withCheckpointing(boolean wanted) {
-        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, length, wanted, numbers);
+        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, length, wanted, precision);
     }
 
     /**
@@ -104,7 +104,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return the plan
      */
     public StepPlan withTrained(ParameterSelection selection) {
-        return new StepPlan(teacher, teacherBytes, student, selection, batchSize, accumulation, length, checkpointing, numbers);
+        return new StepPlan(teacher, teacherBytes, student, selection, batchSize, accumulation, length, checkpointing, precision);
     }
 
     /**
@@ -115,9 +115,9 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @param codedMoments whether moments take 8 bits
      * @return the plan
      */
-    public StepPlan withNumbers(DType weights, DType activations, boolean codedMoments) {
+    public StepPlan withPrecision(DType weights, DType activations, boolean codedMoments) {
         return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, length, checkpointing,
-                new Numbers(weights, codedMoments, activations, numbers.chunkBytes));
+                new Precision(weights, codedMoments, activations, precision.chunkBytes));
     }
 
     /**
@@ -126,7 +126,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return bytes
      */
     public long studentBytes() {
-        return studentParameters() * numbers.weights.bytes();
+        return studentParameters() * precision.weights.bytes();
     }
 
     /**
@@ -158,7 +158,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
 
     private long gradientBytes(String prefix) {
         return trained(prefix).stream().mapToLong(tensor ->
-                tensor.shape().elementCount() * (tensor.shape().rank() >= 2 ? numbers.weights.bytes() : FLOAT)).sum();
+                tensor.shape().elementCount() * (tensor.shape().rank() >= 2 ? precision.weights.bytes() : FLOAT)).sum();
     }
 
     /**
@@ -171,7 +171,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     }
 
     private long momentWords(Shape shape) {
-        return numbers.codedMoments && AdamW.isCoded(shape) ? BlockCodes.shape(shape.elementCount()).elementCount() : shape.elementCount();
+        return precision.codedMoments && AdamW.isCoded(shape) ? BlockCodes.shape(shape.elementCount()).elementCount() : shape.elementCount();
     }
 
     /**
@@ -189,9 +189,9 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return bytes
      */
     public long lossBytes() {
-        long chunkRows = Math.min(rows(), Math.clamp(numbers.chunkBytes / FLOAT / student.vocabSize(), 64, 2048));
+        long chunkRows = Math.min(rows(), Math.clamp(precision.chunkBytes / FLOAT / student.vocabSize(), 64, 2048));
         long logits = chunkRows * student.vocabSize();
-        long converted = numbers.isConverted() ? (logits + 2 * rows() * student.hiddenSize()) * numbers.activations.bytes() : 0;
+        long converted = precision.isConverted() ? (logits + 2 * rows() * student.hiddenSize()) * precision.activations.bytes() : 0;
         return FLOAT * (2 * logits + rows() * student.hiddenSize()) + converted;
     }
 
@@ -211,7 +211,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return bytes
      */
     public long peakBytes() {
-        boolean isShort = numbers.weights != DType.F32;
+        boolean isShort = precision.weights != DType.F32;
         boolean addsUp = accumulation > 1;
         long head = gradientBytes(HEAD) + (student.tieWordEmbeddings() ? gradientBytes(EMBEDDING) : 0);
         // Summed over chunks in F32, whatever it is kept in.
@@ -269,7 +269,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         long queries = (long) student.heads() * student.headDimension();
         long keys = (long) student.keyValueHeads() * student.headDimension();
         long branches = 2L * student.hiddenSize() + 2 * queries + 2 * keys + 2L * student.intermediateSize();
-        return rows() * (FLOAT * (2L * student.hiddenSize() + 2 + student.heads()) + numbers.activations.bytes() * branches);
+        return rows() * (FLOAT * (2L * student.hiddenSize() + 2 + student.heads()) + precision.activations.bytes() * branches);
     }
 
     /** What the student's forward pass leaves. */
@@ -279,8 +279,8 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
 
     /** What the backward pass of the MLP makes: the gated product, its gradient and those of its factors; and the layer if it is made again. */
     private long layerBackwardBytes() {
-        long converted = numbers.isConverted() ? numbers.activations.bytes() : 0;
-        return rows() * student.intermediateSize() * (3 * FLOAT + numbers.activations.bytes() + converted) + (checkpointing ? layerBytes() : 0);
+        long converted = precision.isConverted() ? precision.activations.bytes() : 0;
+        return rows() * student.intermediateSize() * (3 * FLOAT + precision.activations.bytes() + converted) + (checkpointing ? layerBytes() : 0);
     }
 
     /** The trained tensors whose names begin so. */

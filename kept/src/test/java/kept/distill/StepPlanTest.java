@@ -24,7 +24,7 @@ class StepPlanTest {
     private static final double TOLERANCE = 0.025;
     /** On the CPU AdamW reads moments of 8 bits a million at a time, which counts beside models as small as these. */
     private static final double TOLERANCE_OF_CODES = 0.08;
-    private static final StepPlan.Numbers FULL = StepPlan.Numbers.on(Device.cpu(), DType.F32, false);
+    private static final StepPlan.Precision FULL = StepPlan.Precision.on(Device.cpu(), DType.F32, false);
 
     /** Where activations count most, where gradients do, and where both do alike; in one pass, and in two, where gradients lie beside activations. */
     @ParameterizedTest
@@ -46,7 +46,7 @@ class StepPlanTest {
         ParameterSelection selection = ParameterSelection.parse(train);
         DecoderConfig llama = orion.toLlama().toBuilder().tieWordEmbeddings(tied).build();
         var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), llama, selection, batch, accumulation, length, checkpointing,
-                StepPlan.Numbers.on(Device.cpu(), numbers.equals("f32") ? DType.F32 : DType.BF16, numbers.equals("8 bits")));
+                StepPlan.Precision.on(Device.cpu(), numbers.equals("f32") ? DType.F32 : DType.BF16, numbers.equals("8 bits")));
         long measured = MemoryPeak.of(Device.cpu(), () -> run(orion, selection, plan));
         assertThat(plan.peakBytes() / (double) measured).as("%,d bytes planned, %,d measured", plan.peakBytes(), measured)
                 .isCloseTo(1, Offset.offset(numbers.equals("8 bits") ? TOLERANCE_OF_CODES : TOLERANCE));
@@ -55,9 +55,9 @@ class StepPlanTest {
     private static void run(DecoderConfig orion, ParameterSelection selection, StepPlan plan) {
         DecoderConfig llama = plan.student();
         var options = new TrainingOptions(2, plan.batchSize(), plan.accumulation(), plan.length(), new LearningRateSchedule.Constant(1e-4, 0),
-                AdamW.Settings.DEFAULT, 1, new AdamW.Storage(plan.numbers().codedMoments(), plan.numbers().weights() == DType.BF16, 0));
+                AdamW.Settings.DEFAULT, 1, new AdamW.Storage(plan.precision().codedMoments(), plan.precision().weights() == DType.BF16, 0));
         try (Decoder teacher = Decoder.create(orion, new RandomWeights(orion, 1), Device.cpu());
-                Decoder student = Decoder.create(llama, new RandomWeights(llama, 2, plan.numbers().weights()), Device.cpu())) {
+                Decoder student = Decoder.create(llama, new RandomWeights(llama, 2, plan.precision().weights()), Device.cpu())) {
             selection.apply(student);
             student.setActivationCheckpointing(plan.checkpointing());
             var objective = new Distillation(teacher, DistillationObjective.FORWARD_KL);
@@ -85,10 +85,10 @@ class StepPlanTest {
 
     /** As the CUDA backend has it: what docs/cuda.md says of one H200. */
     @Test
-    void orionFourteenBillionFitsOneGpuInShortNumbers() {
+    void orionFourteenBillionFitsOneGpuInLowPrecision() {
         DecoderConfig orion = orion14();
         long chunk = 512L << 20;
-        var numbers = new StepPlan.Numbers(DType.BF16, true, DType.BF16, chunk);
+        var numbers = new StepPlan.Precision(DType.BF16, true, DType.BF16, chunk);
         var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), orion.toLlama(), ParameterSelection.parse("all"), 1, 1, 4096, true, numbers);
         assertThat(plan.studentBytes()).isEqualTo(2L * 14_498_288_640L);
         assertThat(plan.gradientBytes()).isEqualTo(2L * 14_498_288_640L + 2L * 81 * 5120);
@@ -97,7 +97,7 @@ class StepPlanTest {
         assertThat(gibibytes(plan.withBatch(4, 1))).isBetween(114.5, 115.5);
         assertThat(gibibytes(plan.withBatch(1, 4))).isBetween(114.5, 115.5);
         assertThat(gibibytes(plan.withBatch(4, 4))).isBetween(128.5, 129.5);
-        assertThat(gibibytes(plan.withNumbers(DType.F32, DType.F32, false))).isBetween(242.5, 243.5);
+        assertThat(gibibytes(plan.withPrecision(DType.F32, DType.F32, false))).isBetween(242.5, 243.5);
     }
 
     private static double gibibytes(StepPlan plan) {

@@ -24,7 +24,7 @@ import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.Test;
 
 /** The way a 14B student is trained on one GPU, on the virtual one and small: BF16 throughout, moments of 8 bits, activations computed again. */
-class VirtualGpuShortNumbersTest {
+class VirtualGpuLowPrecisionTest {
     private static final int LENGTH = 64;
     private static final DecoderConfig ORION = DecoderConfig.builder(Architecture.ORION).vocabSize(512).hiddenSize(128).intermediateSize(320)
             .layers(2).heads(2).keyValueHeads(1).headDimension(64).maxPositions(LENGTH).dtype(DType.BF16).initializerRange(0.1).build();
@@ -49,9 +49,9 @@ class VirtualGpuShortNumbersTest {
     }
 
     private static void assertPlanned(Device device, int accumulation, Run run) {
-        var numbers = StepPlan.Numbers.on(device, DType.BF16, true);
+        var precision = StepPlan.Precision.on(device, DType.BF16, true);
         var plan = new StepPlan(ORION, StepPlan.bytesByConfig(ORION), ORION.toLlama(), ParameterSelection.parse("all"), 2, accumulation, LENGTH, true,
-                numbers);
+                precision);
         assertThat(plan.peakBytes() / (double) run.bytes).as("%,d bytes planned, %,d measured", plan.peakBytes(), run.bytes).isBetween(0.97, 1.03);
     }
 

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Training with weights and gradients in BF16 and moments of 8 bits, from the command line. */
-class ShortNumbersTest {
+class LowPrecisionTrainingTest {
     private static final int STEPS = 8;
 
     @TempDir
@@ -29,7 +29,7 @@ class ShortNumbersTest {
     }
 
     @Test
-    void aRunInShortNumbersLearnsAndIsTakenUpWithTheSameBits() throws IOException {
+    void aRunInLowPrecisionLearnsAndIsTakenUpWithTheSameBits() throws IOException {
         Path whole = directory.resolve("whole");
         ProgramRun run = distill(whole, "--train-dtype", "bf16", "--optimizer", "adamw-8bit", "--dtype", "bf16");
         assertThat(run.code()).as(run.err()).isZero();
@@ -44,14 +44,15 @@ class ShortNumbersTest {
         }
         ProgramRun other = distill(parts, "--resume", "--dtype", "bf16");
         assertThat(other.code()).isEqualTo(1);
-        assertThat(other.errorLines().getLast()).contains("weights while training was bf16, rounded by chance, is f32", "moments was 8 bits, is f32");
+        assertThat(other.errorLines().getLast()).contains("weights while training was bf16 with stochastic rounding, is f32",
+                "moments was 8 bits, is f32");
         run = distill(parts, "--train-dtype", "bf16", "--optimizer", "adamw-8bit", "--dtype", "bf16", "--resume");
         assertThat(run.code()).as(run.err()).isZero();
         assertThat(parts.resolve("model.safetensors")).hasSameBinaryContentAs(whole.resolve("model.safetensors"));
     }
 
     @Test
-    void shortNumbersComeNearToTheRunInF32() throws IOException {
+    void lowPrecisionComesNearToTheRunInF32() throws IOException {
         Path full = directory.resolve("full");
         Path coded = directory.resolve("coded");
         assertThat(distill(full).code()).isZero();
@@ -71,7 +72,7 @@ class ShortNumbersTest {
     }
 
     @Test
-    void aTeacherIsPretrainedInShortNumbersToo() {
+    void aTeacherIsPretrainedInLowPrecisionToo() {
         ProgramRun run = ProgramRun.of("pretrain", "--tokenizer", tiny.teacher(), "--corpus", tiny.text(), "--output", directory.resolve("made"),
                 "--hidden-size", 16, "--layers", 1, "--heads", 2, "--intermediate-size", 24, "--positions", 64, "--tokens", 256,
                 "--sequence-length", 16, "--batch-size", 4, "--train-dtype", "bf16", "--optimizer", "adamw-8bit", "--dtype", "f32");
@@ -86,7 +87,7 @@ class ShortNumbersTest {
 
     private static double heldOut(Path output, int step) throws IOException {
         try (Stream<String> lines = Files.lines(output.resolve("metrics.jsonl"))) {
-            return lines.map(ShortNumbersTest::json).filter(line -> line.has("held_out_kl") && line.path("step").asInt() == step).findFirst()
+            return lines.map(LowPrecisionTrainingTest::json).filter(line -> line.has("held_out_kl") && line.path("step").asInt() == step).findFirst()
                     .orElseThrow().path("held_out_kl").asDouble();
         }
     }
