@@ -120,15 +120,14 @@ template <typename T> struct Narrow {
     static __device__ __forceinline__ T from(long long x) { return narrow<T>(static_cast<float>(x)); }
     static __device__ __forceinline__ T from(int x) { return narrow<T>(static_cast<float>(x)); }
 };
-// A float becomes an integer by way of 64 bits, towards zero; NaN becomes 0.
-__device__ __forceinline__ long long truncated(float x) { return x != x ? 0 : __float2ll_rz(x); }
+// A float becomes an integer towards zero, the nearest there is where it lies beyond the type; NaN becomes 0.
 template <> struct Narrow<int> {
-    static __device__ __forceinline__ int from(float x) { return static_cast<int>(truncated(x)); }
+    static __device__ __forceinline__ int from(float x) { return x != x ? 0 : __float2int_rz(x); }
     static __device__ __forceinline__ int from(long long x) { return static_cast<int>(x); }
     static __device__ __forceinline__ int from(int x) { return x; }
 };
 template <> struct Narrow<long long> {
-    static __device__ __forceinline__ long long from(float x) { return truncated(x); }
+    static __device__ __forceinline__ long long from(float x) { return x != x ? 0 : __float2ll_rz(x); }
     static __device__ __forceinline__ long long from(long long x) { return x; }
     static __device__ __forceinline__ long long from(int x) { return x; }
 };

@@ -24,6 +24,11 @@ template <typename T> struct Accumulator { using type = float; };
 template <> struct Accumulator<int> { using type = long long; };
 template <> struct Accumulator<long long> { using type = long long; };
 
+// What sums, maxima and minima of a type are given in: a sum of 32-bit integers has 64 bits.
+struct Sum;
+template <typename F, typename T> struct Result { using type = T; };
+template <> struct Result<Sum, int> { using type = long long; };
+
 struct Sum {
     __device__ static void start(float& x) { x = 0.0f; }
     __device__ static void start(long long& x) { x = 0; }
@@ -86,8 +91,8 @@ __device__ __forceinline__ void deliver(A value, T* out, long long at, A* chunks
 }
 
 // kept walks over out and x, reduced over x.
-template <typename F, typename T, typename A>
-__device__ __forceinline__ void by_blocks(T* out, const T* x, A* chunks, long long length, const Loops<2>& kept, const Loops<1>& reduced) {
+template <typename F, typename R, typename T, typename A>
+__device__ __forceinline__ void by_blocks(R* out, const T* x, A* chunks, long long length, const Loops<2>& kept, const Loops<1>& reduced) {
     long long at[2], place[1];
     places(kept, blockIdx.x, at);
     const long long first = blockIdx.y * length, end = min(first + length, reduced.count);
@@ -101,8 +106,8 @@ __device__ __forceinline__ void by_blocks(T* out, const T* x, A* chunks, long lo
     if (threadIdx.x == 0) deliver(value, out, at[0], chunks, blockIdx.x);
 }
 
-template <typename F, typename T, typename A>
-__device__ __forceinline__ void by_threads(T* out, const T* x, A* chunks, long long length, const Loops<2>& kept, const Loops<1>& reduced) {
+template <typename F, typename R, typename T, typename A>
+__device__ __forceinline__ void by_threads(R* out, const T* x, A* chunks, long long length, const Loops<2>& kept, const Loops<1>& reduced) {
     const long long result = thread_index();
     if (result >= kept.count) return;
     long long at[2], place[1];
@@ -172,17 +177,17 @@ __device__ __forceinline__ void arg_max(long long* out, const T* x, long long wi
 
 #define REDUCTION(SUFFIX, TYPE, NAME, F) \
     extern "C" __global__ void __launch_bounds__(THREADS) NAME##_by_blocks_##SUFFIX( \
-        TYPE* out, const TYPE* x, Accumulator<TYPE>::type* chunks, long long length, const __grid_constant__ Loops<2> kept, \
+        Result<F, TYPE>::type* out, const TYPE* x, Accumulator<TYPE>::type* chunks, long long length, const __grid_constant__ Loops<2> kept, \
         const __grid_constant__ Loops<1> reduced) { \
         by_blocks<F>(out, x, chunks, length, kept, reduced); \
     } \
     extern "C" __global__ void __launch_bounds__(THREADS) NAME##_by_threads_##SUFFIX( \
-        TYPE* out, const TYPE* x, Accumulator<TYPE>::type* chunks, long long length, const __grid_constant__ Loops<2> kept, \
+        Result<F, TYPE>::type* out, const TYPE* x, Accumulator<TYPE>::type* chunks, long long length, const __grid_constant__ Loops<2> kept, \
         const __grid_constant__ Loops<1> reduced) { \
         by_threads<F>(out, x, chunks, length, kept, reduced); \
     } \
     extern "C" __global__ void __launch_bounds__(THREADS) NAME##_of_chunks_##SUFFIX( \
-        TYPE* out, const Accumulator<TYPE>::type* chunks, int count, const __grid_constant__ Loops<2> kept) { \
+        Result<F, TYPE>::type* out, const Accumulator<TYPE>::type* chunks, int count, const __grid_constant__ Loops<2> kept) { \
         chunks_joined<F>(out, chunks, count, kept); \
     }
 ALL_TYPES(REDUCTION, sum, Sum)

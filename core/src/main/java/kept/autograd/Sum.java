@@ -1,9 +1,10 @@
 package kept.autograd;
 
 import kept.backend.Reduction;
+import kept.tensor.DType;
 import kept.tensor.Tensor;
 
-/** The sum over some axes; each element's gradient is that of its sum. */
+/** The sum over some axes, of I32 in I64; each element's gradient is that of its sum. */
 public final class Sum extends Operation {
     private final boolean keepDimensions;
     private final int[] axes;
@@ -24,7 +25,7 @@ public final class Sum extends Operation {
     protected Tensor forward(Tensor... inputs) {
         Tensor x = inputs[0];
         reduced = ReducedAxes.of(x.shape(), name(), axes);
-        Tensor out = Tensor.empty(x.dtype(), reduced.keptShape());
+        Tensor out = Tensor.empty(x.dtype() == DType.I32 ? DType.I64 : x.dtype(), reduced.keptShape());
         out.backend().reduce(Reduction.SUM, reduced.innermost(x), out);
         return Operands.reshaped(out, reduced.resultShape(keepDimensions));
     }

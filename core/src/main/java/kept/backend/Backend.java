@@ -108,7 +108,7 @@ public interface Backend {
      * Sets every element to one value.
      *
      * @param out any dtype and strides
-     * @param value the value, converted to the dtype
+     * @param value the value, converted to the dtype as {@link #copy} converts
      */
     void fill(Tensor out, double value);
 
@@ -124,7 +124,8 @@ public interface Backend {
     void random(Distribution distribution, long seed, long stream, Tensor out);
 
     /**
-     * Copies and converts: {@code out = x}. Floating to integer truncates towards zero.
+     * Copies and converts: {@code out = x}. Floating to integer truncates towards zero and saturates: what lies beyond the type becomes its smallest
+     * or largest number, NaN becomes 0. I64 to I32 keeps the low 32 bits. Floating to floating overflows to infinity, as IEEE 754 has it.
      *
      * @param x any dtype, expanded to out's shape
      * @param out any dtype
@@ -187,9 +188,9 @@ public interface Backend {
     /**
      * Reduces the innermost axes: {@code out[i...] = reduction over j... of x[i..., j...]}.
      *
-     * @param reduction what to compute; a sum over no elements is 0
+     * @param reduction what to compute; a sum over no elements is 0, and one of integers keeps the low 64 bits
      * @param x {@code [kept..., reduced...]}
-     * @param out {@code [kept...]}, x's dtype; its rank says how many axes are kept
+     * @param out {@code [kept...]}, x's dtype, but I64 for the sum of I32; its rank says how many axes are kept
      */
     void reduce(Reduction reduction, Tensor x, Tensor out);
 

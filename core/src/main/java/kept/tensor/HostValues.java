@@ -24,7 +24,7 @@ public sealed interface HostValues permits Tensor {
     }
 
     /**
-     * The elements as longs; floating ones are truncated towards zero.
+     * The elements as longs; floating ones are truncated towards zero, NaN is 0, and those beyond 64 bits are the smallest or largest long.
      *
      * @return a fresh array in row-major order
      */

@@ -21,10 +21,10 @@ public sealed interface Reductions permits Tensor {
     Tensor self();
 
     /**
-     * The sum over some axes, accumulated in f32 (integers: exactly, in 64 bits); 0 over no elements.
+     * The sum over some axes, accumulated in f32; 0 over no elements. Integers are added in 64 bits, and a sum beyond them wraps around.
      *
      * @param axes the axes; negative ones count from the last, none means all
-     * @return a tensor of this dtype without those axes
+     * @return a tensor of this dtype, I64 for I32, without those axes
      * @throws ShapeException if there is no such axis, or one is named twice
      */
     default Tensor sum(int... axes) {
@@ -32,11 +32,11 @@ public sealed interface Reductions permits Tensor {
     }
 
     /**
-     * The sum over some axes, accumulated in f32 (integers: exactly, in 64 bits); 0 over no elements.
+     * The sum over some axes, accumulated in f32; 0 over no elements. Integers are added in 64 bits, and a sum beyond them wraps around.
      *
      * @param keepDimensions whether reduced axes stay, with extent 1
      * @param axes the axes; negative ones count from the last, none means all
-     * @return a tensor of this dtype
+     * @return a tensor of this dtype, I64 for I32
      * @throws ShapeException if there is no such axis, or one is named twice
      */
     default Tensor sum(boolean keepDimensions, int... axes) {

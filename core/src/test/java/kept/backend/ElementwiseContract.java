@@ -277,6 +277,71 @@ public abstract class ElementwiseContract extends KernelContract {
         }
     }
 
+    /** Within, at and beyond the range of each integer type, and no number: each in a vector and in the rest behind vectors. */
+    @Test
+    void floatsBeyondIntegersBecomeTheNearestAndNotANumberZero() {
+        double[] limits = {
+            1e20, -1e20, 3e38, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY, Double.NaN, 0x1p31, -0x1p31, 0x1.fffffep30, -0x1.000002p31,
+            0x1p63, -0x1p63, 0x1.fffffep62, -0x1.000002p63, 0.99, -0.99, -0.0, 65504, 1e10, -1e10
+        };
+        for (DType from : FLOATING) {
+            for (Layout layout : new Layout[] {Layout.DENSE, Layout.STRIDED, Layout.TRANSPOSED, Layout.SCALAR}) {
+                for (int shift = 0; shift < limits.length; shift++) {
+                    int first = shift;
+                    Tensor x = HostTensor.of(from, layout, i -> limits[(i + first) % limits.length], 3, 37);
+                    double[] values = HostTensor.values(x);
+                    int[] ints = Arrays.stream(values).mapToInt(v -> (int) v).toArray();
+                    long[] longs = Arrays.stream(values).mapToLong(v -> (long) v).toArray();
+                    for (Layout of : Layout.OF_RESULTS) {
+                        Tensor narrow = HostTensor.result(DType.I32, of, 3, 37);
+                        backend().copy(x, narrow);
+                        assertThat(narrow.toLongArray()).as("%s %s to i32 %s", from, layout, of)
+                                .isEqualTo(Arrays.stream(ints).asLongStream().toArray());
+                        Tensor wide = HostTensor.result(DType.I64, of, 3, 37);
+                        backend().copy(x, wide);
+                        assertThat(wide.toLongArray()).as("%s %s to i64 %s", from, layout, of).isEqualTo(longs);
+                    }
+                }
+            }
+        }
+        for (double value : limits) {
+            Tensor narrow = Tensor.of(new int[5]);
+            backend().fill(narrow, value);
+            assertThat(narrow.toLongArray()).as("i32 filled with %s", value).containsOnly((int) value);
+            Tensor wide = Tensor.of(new long[5]);
+            backend().fill(wide, value);
+            assertThat(wide.toLongArray()).as("i64 filled with %s", value).containsOnly((long) value);
+        }
+    }
+
+    @Test
+    void longsBecomeIntsByTheirLowBits() {
+        long[] values = {0, -1, 1L << 40 | 7, Integer.MAX_VALUE + 1L, Integer.MIN_VALUE - 1L, Long.MAX_VALUE, Long.MIN_VALUE};
+        Tensor out = Tensor.of(new int[values.length]);
+        backend().copy(Tensor.of(values), out);
+        assertThat(out.toLongArray()).containsExactly(0, -1, 7, Integer.MIN_VALUE, Integer.MAX_VALUE, -1, 0);
+    }
+
+    @Test
+    void floatsBeyondAShorterTypeAreInfinite() {
+        float[] values = {1e20f, -1e20f, 65519, 65520, -65520, 3.4e38f, -3.4e38f, 0x1.fefffep127f, 0x1.ffp127f, Float.NaN, 1e-10f};
+        for (int copies = 1; copies <= 5; copies += 4) {
+            float[] many = new float[values.length * copies];
+            for (int i = 0; i < many.length; i++) {
+                many[i] = values[i % values.length];
+            }
+            float infinity = Float.POSITIVE_INFINITY;
+            Tensor half = Tensor.full(0, DType.F16, Shape.of(many.length));
+            backend().copy(Tensor.of(many), half);
+            assertThat(Arrays.copyOf(half.toFloatArray(), values.length)).containsExactly(
+                    infinity, -infinity, 65504, infinity, -infinity, infinity, -infinity, infinity, infinity, Float.NaN, 0);
+            Tensor brain = Tensor.full(0, DType.BF16, Shape.of(many.length));
+            backend().copy(Tensor.of(many), brain);
+            assertThat(Arrays.copyOfRange(brain.toFloatArray(), 5, 10)).containsExactly(
+                    infinity, -infinity, 0x1.fep127f, infinity, Float.NaN);
+        }
+    }
+
     @Test
     void roundingIsToNearestEvenAndKeepsNotANumber() {
         float[] values = new float[3 * 65536];

@@ -95,7 +95,7 @@ final class HostTensor {
     }
 
     /**
-     * Rounds as a kernel must: to f32, then to the type, to nearest even; integers are truncated.
+     * Rounds as a kernel must: to f32, then to the type, to nearest even; integers are truncated and saturate.
      *
      * @param dtype the element type
      * @param value an exact value
@@ -144,7 +144,7 @@ final class HostTensor {
             case F32 -> data.setAtIndex(JAVA_FLOAT_UNALIGNED, i, (float) value);
             case BF16 -> data.setAtIndex(JAVA_SHORT_UNALIGNED, i, nearestBf16(value));
             case F16 -> data.setAtIndex(JAVA_SHORT_UNALIGNED, i, Float.floatToFloat16((float) value));
-            case I32 -> data.setAtIndex(JAVA_INT_UNALIGNED, i, (int) (long) value);
+            case I32 -> data.setAtIndex(JAVA_INT_UNALIGNED, i, (int) value);
             case I64 -> data.setAtIndex(JAVA_LONG_UNALIGNED, i, (long) value);
         }
     }

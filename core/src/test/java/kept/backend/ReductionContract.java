@@ -61,7 +61,8 @@ public abstract class ReductionContract extends KernelContract {
             if (terms == 0 && reduction != Reduction.SUM) {
                 continue;
             }
-            Tensor out = HostTensor.result(x.dtype(), of, keptShape);
+            DType type = reduction == Reduction.SUM && x.dtype() == DType.I32 ? DType.I64 : x.dtype();
+            Tensor out = HostTensor.result(type, of, keptShape);
             backend().reduce(reduction, x, out);
             double[] actual = HostTensor.values(out);
             String what = "%s of %s %s to %s %s".formatted(reduction, x.dtype(), x.shape(), of, out.shape());
@@ -82,6 +83,31 @@ public abstract class ReductionContract extends KernelContract {
             }
             assertThat(HostTensor.isUntouchedBetween(out)).as("%s writes elements alone", what).isTrue();
         }
+    }
+
+    @Test
+    void sumsOfIntegersHave64Bits() {
+        long[] shape = {3, 4098};
+        for (Layout layout : Layout.values()) {
+            for (int kept = 0; kept <= 2; kept++) {
+                Tensor x = HostTensor.of(DType.I32, layout, i -> (i & 1) == 0 ? Integer.MAX_VALUE : Integer.MAX_VALUE - 1000 * i, shape);
+                double[] values = HostTensor.values(x);
+                Tensor out = HostTensor.result(DType.I64, Layout.STRIDED, Arrays.copyOf(shape, kept));
+                backend().reduce(Reduction.SUM, x, out);
+                int terms = values.length / (int) out.elementCount();
+                long[] sums = out.toLongArray();
+                for (int i = 0; i < sums.length; i++) {
+                    long expected = 0;
+                    for (int j = 0; j < terms; j++) {
+                        expected += (long) values[i * terms + j];
+                    }
+                    assertThat(sums[i]).as("%s, %d axes kept, result %d", layout, kept, i).isEqualTo(expected);
+                }
+            }
+        }
+        Tensor sum = Tensor.of(new long[1]).reshape();
+        backend().reduce(Reduction.SUM, Tensor.of(new long[] {Long.MAX_VALUE, 2, -5}), sum);
+        assertThat(sum.toLongArray()).as("beyond 64 bits it wraps around").containsExactly(Long.MAX_VALUE - 3);
     }
 
     private static double roundOff(DType dtype) {

@@ -48,7 +48,7 @@ final class CreationKernels {
             case F32 -> Integer.toUnsignedLong(Float.floatToRawIntBits((float) value));
             case BF16 -> Short.toUnsignedLong(bf16((float) value));
             case F16 -> Short.toUnsignedLong(Float.floatToFloat16((float) value));
-            case I32 -> Integer.toUnsignedLong((int) (long) value);
+            case I32 -> Integer.toUnsignedLong((int) value);
             case I64 -> (long) value;
         };
     }

@@ -30,7 +30,7 @@ final class CopyKernel {
                 if (dtype.isFloating()) {
                     Elements.setFloat(pattern, dtype, i, (float) value);
                 } else {
-                    Elements.setLong(pattern, dtype, i, (long) value);
+                    Elements.setLong(pattern, dtype, i, dtype == DType.I32 ? (int) value : (long) value);
                 }
             }
             walk.forEach((positions, count) -> move(pattern, 0, 1, target, positions[0], walk.stride(0), bytes, count));
@@ -66,12 +66,17 @@ final class CopyKernel {
     private static void convertIntegers(Walk walk, Tensor x, Tensor out) {
         MemorySegment source = Elements.segment(x);
         MemorySegment target = Elements.segment(out);
+        boolean saturates = x.dtype().isFloating() && out.dtype() == DType.I32;
         walk.forEach((positions, count) -> {
             for (int i = 0; i < count; i++) {
                 long value = Elements.getLong(source, x.dtype(), positions[1] + i * walk.stride(1));
-                Elements.setLong(target, out.dtype(), positions[0] + i * walk.stride(0), value);
+                Elements.setLong(target, out.dtype(), positions[0] + i * walk.stride(0), saturates ? saturated(value) : value);
             }
         });
+    }
+
+    private static long saturated(long value) {
+        return Math.clamp(value, Integer.MIN_VALUE, Integer.MAX_VALUE);
     }
 
     /**

@@ -67,7 +67,7 @@ final class Elements {
      * @param segment the memory
      * @param dtype the element type
      * @param index which element
-     * @return its value; floating ones are truncated
+     * @return its value; floating ones are truncated, NaN is 0, and what lies beyond 64 bits is the nearest integer that has them
      */
     static long getLong(MemorySegment segment, DType dtype, long index) {
         return switch (dtype) {
