@@ -44,7 +44,7 @@ final class ChildProgram implements AutoCloseable {
             Object... arguments) {
         Path java = Path.of(System.getProperty("java.home"), "bin", "java");
         List<String> command = Stream.of(
-                Stream.of(java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dkept.threads=1"), options.stream(),
+                Stream.of(java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dkept.threads=1"), optionsOfTests(), options.stream(),
                 Stream.of("--module-path", System.getProperty("jdk.module.path"), "--class-path", System.getProperty("java.class.path"),
                         "--module", "kept/kept.Main"),
                 Stream.of(arguments)).flatMap(part -> part).map(Object::toString).toList();
@@ -55,6 +55,11 @@ final class ChildProgram implements AutoCloseable {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /** What the property {@code test.jvm} adds to the options of every JVM of the tests: a width of vectors, say, on which bits depend. */
+    static Stream<String> optionsOfTests() {
+        return Stream.of(System.getProperty("test.jvm", "").split("\\s+")).filter(option -> !option.isEmpty());
     }
 
     boolean isAlive() {

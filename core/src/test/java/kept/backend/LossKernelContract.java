@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.Arrays;
+import java.util.stream.IntStream;
 import kept.tensor.DType;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
@@ -49,7 +50,7 @@ public abstract class LossKernelContract extends KernelContract {
                 assertGradient("cross-entropy", row(logits, i, width), row(values, i, width),
                         v -> SCALE * RowReference.EXACT.crossEntropy(v, target));
             }
-            assertAsGoodAsPlain("cross-entropy", losses, exact, plain);
+            assertAsGoodAsPlain("cross-entropy", losses, exact, plain, width, 1 + 2 * largest(values));
             assertThat(row(logits, 1, width).toFloatArray()).as("no label, no gradient").containsOnly(0f);
         }
     }
@@ -99,9 +100,25 @@ public abstract class LossKernelContract extends KernelContract {
                 assertGradient(what, row(student, i, width), q, v -> SCALE * RowReference.EXACT.distillation(objective, p, v, target));
             }
         }
-        assertAsGoodAsPlain(what, losses, exact[0], plain[0]);
-        assertAsGoodAsPlain(what, divergences, exact[1], plain[1]);
+        double ofDivergence = IntStream.range(0, ROWS).mapToDouble(i -> termsOfDivergence(objective, row(t, i, width), row(s, i, width)))
+                .max().orElseThrow();
+        double weight = objective.crossEntropyWeight();
+        double ofLoss = (1 - weight) * objective.temperature() * objective.temperature() * ofDivergence + weight * (1 + 2 * largest(s));
+        assertAsGoodAsPlain(what, losses, exact[0], plain[0], width, ofLoss);
+        assertAsGoodAsPlain(what, divergences, exact[1], plain[1], width, ofDivergence);
         assertThat(values(teacher)).as("the teacher's logits stay").isEqualTo(t);
+    }
+
+    /** {@code sum (p + q) (1 + |log p| + |log q|)}: what the terms of every divergence come to before any of them cancel. */
+    private static double termsOfDivergence(DistillationObjective objective, double[] teacher, double[] student) {
+        double[] logP = RowReference.EXACT.logSoftmax(divided(teacher, objective.temperature()), teacher.length);
+        double[] logQ = RowReference.EXACT.logSoftmax(divided(student, objective.temperature()), student.length);
+        return IntStream.range(0, logP.length)
+                .mapToDouble(i -> (Math.exp(logP[i]) + Math.exp(logQ[i])) * (1 + Math.abs(logP[i]) + Math.abs(logQ[i]))).sum();
+    }
+
+    private static double[] divided(double[] values, double by) {
+        return Arrays.stream(values).map(value -> value / by).toArray();
     }
 
     @Test

@@ -77,7 +77,7 @@ public abstract class ReductionContract extends KernelContract {
                 if (actual[i] != expected) {
                     double size = Arrays.stream(row).map(Math::abs).sum();
                     double last = reduction == Reduction.SUM && x.dtype().isFloating() ? Math.abs(expected) * roundOff(x.dtype()) : 0;
-                    double slack = reduction == Reduction.SUM && x.dtype().isFloating() ? 1e-6 * size + last : 0;
+                    double slack = reduction == Reduction.SUM && x.dtype().isFloating() ? terms * 0x1p-24 * size + last : 0;
                     assertThat(Math.abs(actual[i] - exact)).as("%s, result %d", what, i).isLessThanOrEqualTo(slack);
                 }
             }

@@ -43,13 +43,16 @@ public abstract class RowKernelContract extends KernelContract {
             double[] values = values(x);
             Tensor out = out(dtype, rows, width);
             backend().softmax(false, x, out);
-            assertAsGoodAsPlain("softmax", out, RowReference.EXACT.softmax(values, width), RowReference.PLAIN.softmax(values, width));
+            assertAsGoodAsPlain("softmax", out, RowReference.EXACT.softmax(values, width), RowReference.PLAIN.softmax(values, width),
+                    width, 1);
             Tensor logarithm = out(dtype, rows, width);
             backend().softmax(true, x, logarithm);
-            assertAsGoodAsPlain("log softmax", logarithm, RowReference.EXACT.logSoftmax(values, width), RowReference.PLAIN.logSoftmax(values, width));
+            double[] exact = RowReference.EXACT.logSoftmax(values, width);
+            assertAsGoodAsPlain("log softmax", logarithm, exact, RowReference.PLAIN.logSoftmax(values, width), width, 1 + largest(exact));
             Tensor sums = out(DType.F32, rows);
             backend().logSumExp(x, sums);
-            assertAsGoodAsPlain("log sum exp", sums, RowReference.EXACT.logSumExp(values, width), RowReference.PLAIN.logSumExp(values, width));
+            assertAsGoodAsPlain("log sum exp", sums, RowReference.EXACT.logSumExp(values, width), RowReference.PLAIN.logSumExp(values, width),
+                    width, 1 + largest(values));
             backend().softmax(false, x, x);
             assertThat(x.toFloatArray()).as("in place").isEqualTo(out.toFloatArray());
         });
@@ -66,7 +69,7 @@ public abstract class RowKernelContract extends KernelContract {
                 Tensor dx = out(DType.F32, rows, width);
                 backend().softmaxGradient(logarithm, gradient, y, dx);
                 assertAsGoodAsPlain(logarithm ? "log softmax" : "softmax", dx, softmaxGradient(RowReference.EXACT, logarithm, gradient, y),
-                        softmaxGradient(RowReference.PLAIN, logarithm, gradient, y));
+                        softmaxGradient(RowReference.PLAIN, logarithm, gradient, y), width, largest(softmaxGradientSizes(logarithm, gradient, y)));
                 Tensor inPlace = Tensor.of(gradient.toFloatArray(), rows, width);
                 backend().softmaxGradient(logarithm, inPlace, y, inPlace);
                 assertThat(inPlace.toFloatArray()).as("in place").isEqualTo(dx.toFloatArray());
@@ -79,6 +82,22 @@ public abstract class RowKernelContract extends KernelContract {
         return logarithm
                 ? reference.logSoftmaxGradient(values(gradient), values(y), width)
                 : reference.softmaxGradient(values(gradient), values(y), width);
+    }
+
+    /** The formula with all signs such that nothing cancels. */
+    private static double[] softmaxGradientSizes(boolean logarithm, Tensor gradient, Tensor y) {
+        int width = (int) y.size(-1);
+        double[] g = Arrays.stream(values(gradient)).map(v -> -Math.abs(v)).toArray();
+        double[] ys = values(y);
+        double[] sizes = new double[g.length];
+        for (int i = 0; i < g.length; i++) {
+            double sum = 0;
+            for (int j = i / width * width; j < i / width * width + width; j++) {
+                sum += logarithm ? g[j] : g[j] * ys[j];
+            }
+            sizes[i] = logarithm ? g[i] + Math.exp(ys[i]) * sum : (g[i] + sum) * ys[i];
+        }
+        return sizes;
     }
 
     @Test
@@ -139,8 +158,9 @@ public abstract class RowKernelContract extends KernelContract {
             Tensor mean = out(DType.F32, rows);
             Tensor rstd = out(DType.F32, rows);
             backend().layerNorm(x, weight, bias, EPSILON, out, mean, rstd);
+            double size = 2 * largest(values(x)) * largest(values(rstd)) * largest(values(weight)) + largest(values(bias));
             assertAsGoodAsPlain("layer norm", out, RowReference.EXACT.layerNorm(values(x), values(weight), values(bias), EPSILON),
-                    RowReference.PLAIN.layerNorm(values(x), values(weight), values(bias), EPSILON));
+                    RowReference.PLAIN.layerNorm(values(x), values(weight), values(bias), EPSILON), width, size);
             double average = Arrays.stream(values(x)).limit(width).sum() / width;
             assertThat((double) mean.toFloatArray()[0]).isCloseTo(average, Offset.offset(1e-6));
             backend().layerNorm(x, weight, bias, EPSILON, x, mean, rstd);
@@ -208,8 +228,8 @@ public abstract class RowKernelContract extends KernelContract {
             Tensor out = out(dtype, rows, width);
             Tensor rstd = out(DType.F32, rows);
             backend().rmsNorm(x, weight, EPSILON, out, rstd);
-            assertAsGoodAsPlain("rms norm", out, RowReference.EXACT.rmsNorm(values(x), values(weight), EPSILON),
-                    RowReference.PLAIN.rmsNorm(values(x), values(weight), EPSILON));
+            double[] exact = RowReference.EXACT.rmsNorm(values(x), values(weight), EPSILON);
+            assertAsGoodAsPlain("rms norm", out, exact, RowReference.PLAIN.rmsNorm(values(x), values(weight), EPSILON), width, largest(exact));
             double[] first = Arrays.copyOf(values(x), width);
             assertThat((double) rstd.toFloatArray()[0])
                     .isCloseTo(1 / Math.sqrt(dot(first, first) / width + EPSILON), Percentage.withPercentage(1e-4));
@@ -343,10 +363,12 @@ public abstract class RowKernelContract extends KernelContract {
                 BiFunction<RowReference, Double, double[]> reference = (r, sign) -> r.rotary(values(x), 5, 3, width, values(cos), values(sin), sign);
                 Tensor out = out(dtype, 2, 5, 3, width);
                 backend().rotaryEmbedding(x, cos, sin, false, out);
-                assertAsGoodAsPlain("rotary", out, reference.apply(RowReference.EXACT, 1.0), reference.apply(RowReference.PLAIN, 1.0));
+                assertAsGoodAsPlain("rotary", out, reference.apply(RowReference.EXACT, 1.0), reference.apply(RowReference.PLAIN, 1.0), 2,
+                        2 * largest(values(x)));
                 Tensor inverse = out(dtype, 2, 5, 3, width);
                 backend().rotaryEmbedding(x, cos, sin, true, inverse);
-                assertAsGoodAsPlain("inverse", inverse, reference.apply(RowReference.EXACT, -1.0), reference.apply(RowReference.PLAIN, -1.0));
+                assertAsGoodAsPlain("inverse", inverse, reference.apply(RowReference.EXACT, -1.0), reference.apply(RowReference.PLAIN, -1.0), 2,
+                        2 * largest(values(x)));
 
                 // [batch, heads, sequence, D] in memory, as attention keeps it
                 Tensor strided = Tensor.empty(dtype, Shape.of(2, 3, 5, width)).transpose(1, 2).assign(x);
@@ -364,7 +386,8 @@ public abstract class RowKernelContract extends KernelContract {
             Tensor out = out(dtype, rows, width);
             backend().swiGlu(gate, up, out);
             BinaryOperator<double[]> exact = RowReference.EXACT::swiGlu;
-            assertAsGoodAsPlain("gated unit", out, exact.apply(values(gate), values(up)), RowReference.PLAIN.swiGlu(values(gate), values(up)));
+            double[] expected = exact.apply(values(gate), values(up));
+            assertAsGoodAsPlain("gated unit", out, expected, RowReference.PLAIN.swiGlu(values(gate), values(up)), 2, largest(expected));
 
             Tensor gradient = normal(DType.F32, 92, 1, rows, width);
             Tensor dGate = out(DType.F32, rows, width);

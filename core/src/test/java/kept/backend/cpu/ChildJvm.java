@@ -23,11 +23,14 @@ record ChildJvm(int status, String output, String errors) {
      *
      * @param directory where its output may be written to for a while
      * @param main the program
-     * @param options those of the JVM
+     * @param options those of the JVM, besides those of the property {@code test.jvm}
      * @return what it did
      */
     static ChildJvm run(Path directory, Class<?> main, String... options) throws IOException, InterruptedException {
         List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
+        // Those of the tests' own JVM too, which may say how wide vectors are.
+        String ofTests = System.getProperty("test.jvm", "").strip();
+        command.addAll(ofTests.isEmpty() ? List.of() : List.of(ofTests.split("\\s+")));
         command.addAll(List.of(options));
         String classPath = Stream.of(Tensor.class, main).map(ChildJvm::root).collect(Collectors.joining(System.getProperty("path.separator")));
         command.addAll(List.of("-cp", classPath, main.getName()));
