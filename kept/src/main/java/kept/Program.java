@@ -7,7 +7,6 @@ import java.util.stream.Collectors;
 import kept.tensor.Device;
 import kept.tensor.DeviceException;
 import kept.tensor.OutOfMemoryException;
-import kept.tensor.TensorException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -40,7 +39,14 @@ abstract class Program implements Callable<Integer> {
 
     /** Runs a program from its command line and tells the exit code. */
     static int execute(Program program, String... arguments) {
-        return commandLine(program).execute(arguments);
+        Thread.setDefaultUncaughtExceptionHandler((_, failure) -> System.err.println("kept: " + Failures.line(failure)));
+        try {
+            return commandLine(program).execute(arguments);
+        } catch (Throwable e) {
+            // Before a program runs, or while its failure is explained: the command line is not to be relied on any more.
+            System.err.println("kept: " + Failures.line(e));
+            return FAILURE;
+        }
     }
 
     /** A program ready to run, which writes to the terminal unless told otherwise. */
@@ -49,7 +55,6 @@ abstract class Program implements Callable<Integer> {
     }
 
     private static int explain(Exception failure, CommandLine command, CommandLine.ParseResult parsed) {
-        boolean expected = failure instanceof TensorException || failure instanceof ProgramException;
         Program program = command.getCommand();
         if (failure instanceof Interruption.Stopped) {
             return INTERRUPTED;
@@ -58,20 +63,16 @@ abstract class Program implements Callable<Integer> {
             command.getErr().println("kept: interrupted");
             return INTERRUPTED;
         }
-        if (program.debug || !expected) {
+        if (program.debug) {
             failure.printStackTrace(command.getErr());
         }
-        command.getErr().println("kept: " + (expected ? oneLine(failure) : "unexpected failure, please report it: " + failure));
+        command.getErr().println("kept: " + Failures.line(failure));
         return FAILURE;
-    }
-
-    private static String oneLine(Exception failure) {
-        return failure.getMessage().strip().replaceAll("\\s*\\R\\s*", " ");
     }
 
     /** Why a device cannot be used, without its name. */
     static String reason(String device, DeviceException failure) {
-        String line = oneLine(failure);
+        String line = Failures.line(failure);
         String prefix = "[device] %s: ".formatted(device);
         return line.startsWith(prefix) ? line.substring(prefix.length()) : line;
     }
@@ -82,13 +83,13 @@ abstract class Program implements Callable<Integer> {
     public final Integer call() {
         try {
             return run();
-        } catch (OutOfMemoryError e) {
-            throw new ProgramException("[memory] the Java heap of %d MiB is full; KEPT_JAVA_OPTIONS=-Xmx8g gives bin/kept more"
-                    .formatted(Runtime.getRuntime().maxMemory() >> 20), e);
+        } catch (Error e) {
+            // The command line explains exceptions only.
+            throw new ProgramException(Failures.line(e), e);
         } catch (OutOfMemoryException e) {
             String options = LESS_MEMORY.stream().filter(option -> spec.optionsMap().containsKey(option.split(" ")[0]))
                     .collect(Collectors.joining(", "));
-            throw options.isEmpty() ? e : new ProgramException("%s; options that lower it: %s".formatted(oneLine(e), options), e);
+            throw options.isEmpty() ? e : new ProgramException("%s; options that lower it: %s".formatted(Failures.line(e), options), e);
         }
     }
 

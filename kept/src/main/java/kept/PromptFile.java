@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import kept.checkpoint.AtomicFiles;
+import kept.checkpoint.InputFiles;
 
 /** Prompts from a file: one text, or a line each, or in a .jsonl file a JSON string or object each. */
 final class PromptFile {
@@ -17,6 +18,9 @@ final class PromptFile {
 
     /** The whole file. */
     static String text(Path file) {
+        InputFiles.irregularity(file).ifPresent(problem -> {
+            throw new ProgramException("[generate] %s %s".formatted(file, problem));
+        });
         try {
             return Files.readString(file);
         } catch (CharacterCodingException e) {

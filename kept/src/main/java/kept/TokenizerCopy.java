@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import kept.tokenizer.Tokenizer;
+import kept.tokenizer.TokenizerFiles;
 
 /** Puts a tokenizer beside a new Orion. */
 final class TokenizerCopy {
@@ -11,6 +12,7 @@ final class TokenizerCopy {
 
     /** Copies tokenizer.model and tokenizer.json, where they are, unchanged. */
     static void write(Path source, Path target) {
+        TokenizerFiles.requireWithin(source);
         for (String name : new String[] {Tokenizer.SENTENCEPIECE_FILE, Tokenizer.JSON_FILE}) {
             try {
                 if (Files.exists(source.resolve(name))) {

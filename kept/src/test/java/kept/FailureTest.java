@@ -2,8 +2,11 @@ package kept;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.io.UncheckedIOException;
+import java.nio.file.NoSuchFileException;
 import java.util.function.IntSupplier;
 import org.junit.jupiter.api.Test;
 import picocli.CommandLine.Command;
@@ -41,13 +44,50 @@ class FailureTest {
     }
 
     @Test
-    void anUnexpectedFailureShowsWhereItComesFromAndAsksForAReport() {
-        Stub stub = new Stub(() -> {
-            throw new IllegalStateException("oops");
-        });
-        ProgramRun run = run(stub);
+    void anUnexpectedFailureIsOneLineAndAsksForAReport() {
+        assertThat(failing(new IllegalStateException("oops\nagain"))).isEqualTo(
+                "kept: unexpected failure, please report it (--debug shows where): java.lang.IllegalStateException: oops again");
+        assertThat(failing(new ExceptionInInitializerError(new IllegalStateException("oops")))).startsWith("kept: unexpected failure");
+    }
+
+    @Test
+    void throwablesThatAreNoExceptionsAreOneLineToo() {
+        Stub endless = new Stub(FailureTest::endless);
+        ProgramRun run = run(endless);
         assertThat(run.code()).isEqualTo(1);
-        assertThat(run.err()).contains("\tat ", "kept: unexpected failure, please report it: java.lang.IllegalStateException: oops");
+        assertThat(run.errorLines()).singleElement().asString().startsWith("kept: [memory] the stack is full");
+        assertThat(failing(new InternalError("a fault occurred in an unsafe memory access operation")))
+                .startsWith("kept: [read] a file that is read was shortened meanwhile");
+        assertThat(failing(new OutOfMemoryError("Cannot reserve 5 bytes of direct buffer memory"))).startsWith("kept: [memory] Cannot reserve 5");
+        assertThat(failing(new OutOfMemoryError("unable to create native thread"))).contains("--threads");
+    }
+
+    @Test
+    void noMoreFilesToOpenIsExplainedHoweverDeepItLies() {
+        assertThat(failing(new IllegalStateException(new UncheckedIOException(new IOException("/a/b: Too many open files")))))
+                .startsWith("kept: [file] the system lets this process open no more files").contains("ulimit -n");
+        assertThat(failing(new UncheckedIOException(new NoSuchFileException("/a")))).isEqualTo("kept: [file] no such file or directory");
+    }
+
+    @Test
+    void debugShowsWhereAnErrorComesFrom() {
+        assertThat(run(new Stub(FailureTest::endless), "--debug").err()).contains("StackOverflowError", "\tat ", "kept: [memory] the stack is full");
+    }
+
+    /** The line that a failure is told in. */
+    private static String failing(Throwable failure) {
+        ProgramRun run = run(new Stub(() -> FailureTest.<RuntimeException>thrown(failure)));
+        assertThat(run.code()).isEqualTo(1);
+        return assertThat(run.errorLines()).singleElement().asString().actual();
+    }
+
+    @SuppressWarnings("unchecked") // To throw what is checked where nothing is declared.
+    private static <T extends Throwable> int thrown(Throwable failure) throws T {
+        throw (T) failure;
+    }
+
+    private static int endless() {
+        return endless() + 1;
     }
 
     @Test

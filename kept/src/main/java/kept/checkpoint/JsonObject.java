@@ -7,11 +7,9 @@ import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -53,10 +51,8 @@ public final class JsonObject {
      */
     public static JsonObject read(String operation, Path file) {
         try {
-            if (Files.size(file) > LARGEST_FILE) {
-                throw new CheckpointException(operation, file, "has %d bytes, above the limit of %d".formatted(Files.size(file), LARGEST_FILE));
-            }
-            String text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(Files.readAllBytes(file))).toString();
+            byte[] bytes = InputFiles.bytes(operation, file, LARGEST_FILE);
+            String text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
             if (MAPPER.readTree(text) instanceof ObjectNode object) {
                 return new JsonObject(operation, file, "", object);
             }
@@ -67,8 +63,6 @@ public final class JsonObject {
             throw new CheckpointException(operation, file, "is not valid JSON: %s%s".formatted(e.getOriginalMessage(), place), e);
         } catch (CharacterCodingException e) {
             throw new CheckpointException(operation, file, "is not valid UTF-8", e);
-        } catch (IOException e) {
-            throw new CheckpointException(operation, file, "cannot be read: " + AtomicFiles.reason(e), e);
         }
     }
 

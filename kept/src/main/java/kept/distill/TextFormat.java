@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.zip.GZIPInputStream;
+import kept.checkpoint.InputFiles;
 
 /**
  * What a file's name says about its content.
@@ -46,6 +47,9 @@ record TextFormat(Kind kind, boolean gzip) {
      * @return its documents
      */
     DocumentReader open(Path file, String name, String field) {
+        InputFiles.irregularity(file).ifPresent(problem -> {
+            throw new CorpusException("[corpus] " + file + " " + problem);
+        });
         try {
             return kind == Kind.ZIP ? new ZipReader(file, field) : read(Files.newInputStream(file), file.toString(), name, field);
         } catch (IOException e) {

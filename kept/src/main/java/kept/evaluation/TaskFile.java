@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import kept.checkpoint.InputFiles;
 
 /** Reads questions from JSON lines, strictly: a key that is not known is probably a mistyped one, and would change the score unseen. */
 final class TaskFile {
@@ -34,6 +35,9 @@ final class TaskFile {
     static List<Question> read(Path file) {
         List<Question> questions = new ArrayList<>();
         int number = 0;
+        InputFiles.irregularity(file).ifPresent(problem -> {
+            throw new EvaluationException("[task] " + file + " " + problem);
+        });
         try (BufferedReader lines = Files.newBufferedReader(file)) {
             for (String text = lines.readLine(); text != null; text = lines.readLine()) {
                 number++;

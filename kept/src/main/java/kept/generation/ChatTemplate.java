@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.StreamSupport;
+import kept.checkpoint.InputFiles;
 import kept.tokenizer.TokenizerFiles;
 
 /**
@@ -66,6 +67,9 @@ public final class ChatTemplate {
             return orion();
         }
         try {
+            InputFiles.irregularity(Path.of(nameOrFile)).ifPresent(problem -> {
+                throw new ChatTemplateException("[chat template] %s %s".formatted(nameOrFile, problem));
+            });
             return new ChatTemplate(Files.readString(Path.of(nameOrFile)), nameOrFile);
         } catch (IOException e) {
             throw new ChatTemplateException("[chat template] %s cannot be read (%s): name a file that holds a Jinja template, or %s"
@@ -82,6 +86,7 @@ public final class ChatTemplate {
      * @throws ChatTemplateException if a file cannot be read
      */
     public static Optional<ChatTemplate> read(Path directory) {
+        TokenizerFiles.requireWithin(directory);
         Path file = directory.resolve(TokenizerFiles.CHAT_TEMPLATE_FILE);
         Path config = directory.resolve(TokenizerFiles.CONFIG_FILE);
         try {

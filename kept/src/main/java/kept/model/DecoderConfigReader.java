@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.OptionalInt;
 import java.util.stream.Collectors;
 import kept.checkpoint.CheckpointException;
+import kept.checkpoint.InputFiles;
 import kept.checkpoint.JsonObject;
 import kept.nn.RopeScaling;
 import kept.tensor.DType;
@@ -23,7 +24,7 @@ final class DecoderConfigReader {
     }
 
     static DecoderConfig read(Path path) {
-        Path file = Files.isDirectory(path) ? path.resolve(DecoderConfig.FILE) : path;
+        Path file = Files.isDirectory(path) ? InputFiles.requireWithin(OPERATION, path.resolve(DecoderConfig.FILE)) : path;
         var reader = new DecoderConfigReader(JsonObject.read(OPERATION, file));
         try {
             return reader.read();

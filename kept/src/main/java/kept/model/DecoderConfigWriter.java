@@ -1,6 +1,5 @@
 package kept.model;
 
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -8,6 +7,7 @@ import java.util.Map;
 import java.util.OptionalInt;
 import java.util.TreeMap;
 import kept.checkpoint.AtomicFiles;
+import kept.checkpoint.InputFiles;
 import kept.checkpoint.JsonObject;
 import kept.nn.RopeScaling;
 import kept.tensor.DType;
@@ -58,12 +58,8 @@ final class DecoderConfigWriter {
     /** All that the source says of generating, and the special tokens of the configuration where it says nothing of them. */
     static void writeGenerationConfig(DecoderConfig config, Path source, Path directory) {
         var json = new TreeMap<String, Object>();
-        Path defaults = source.resolve(GenerationConfig.FILE);
-        if (Files.exists(defaults)) {
-            json.putAll(JsonObject.read("generation", defaults).toMap());
-        } else {
-            json.put("_from_model_config", true);
-        }
+        InputFiles.find("generation", source, GenerationConfig.FILE).ifPresentOrElse(
+            defaults -> json.putAll(JsonObject.read("generation", defaults).toMap()), () -> json.put("_from_model_config", true));
         json.put("transformers_version", TRANSFORMERS_VERSION);
         var tokens = new TreeMap<String, Object>();
         putTokens(tokens, config);

@@ -1,10 +1,10 @@
 package kept.model;
 
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.OptionalInt;
 import kept.checkpoint.CheckpointException;
+import kept.checkpoint.InputFiles;
 import kept.checkpoint.JsonObject;
 
 /**
@@ -31,8 +31,8 @@ public record GenerationConfig(SamplingOptions sampling, OptionalInt maxNewToken
      * @throws CheckpointException if it cannot be read, or a value is of the wrong type or outside its range
      */
     public static GenerationConfig read(Path directory) {
-        Path file = directory.resolve(FILE);
-        if (!Files.exists(file)) {
+        Path file = InputFiles.find("generation", directory, FILE).orElse(null);
+        if (file == null) {
             return NONE;
         }
         JsonObject json = JsonObject.read("generation", file);

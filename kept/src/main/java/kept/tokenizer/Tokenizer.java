@@ -135,6 +135,7 @@ public interface Tokenizer extends AutoCloseable {
      * @throws TokenizerException if the directory has neither file, or it cannot be read
      */
     static Tokenizer load(Path directory) {
+        TokenizerFiles.requireWithin(directory);
         Path sentencePiece = directory.resolve(SENTENCEPIECE_FILE);
         if (Files.isRegularFile(sentencePiece)) {
             return SentencePieceTokenizer.load(sentencePiece);

@@ -12,6 +12,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import kept.checkpoint.CheckpointException;
+import kept.checkpoint.InputFiles;
 
 /**
  * Writes the tokenizer of a checkpoint into a Llama directory so that transformers' {@code AutoTokenizer}, with no code of the checkpoint's
@@ -36,6 +38,8 @@ public final class TokenizerFiles {
     private static final String CLASS_KEY = "tokenizer_class";
     private static final String GENERIC_CLASS = "PreTrainedTokenizerFast";
     private static final String LLAMA_CLASS = "LlamaTokenizer";
+    private static final List<String> ALL =
+            List.of(Tokenizer.SENTENCEPIECE_FILE, Tokenizer.JSON_FILE, CONFIG_FILE, CHAT_TEMPLATE_FILE, MARKS_FILE, "added_tokens.json");
     private static final List<String> MARKS = List.of("bos_token", "eos_token", "unk_token", "pad_token");
 
     /**
@@ -84,7 +88,20 @@ public final class TokenizerFiles {
      * @throws IOException if a file cannot be read or written
      */
     public static void write(Path source, Path target, int maximumLength, Options options) throws IOException {
+        requireWithin(source);
         new TokenizerFiles(source, target, options).write(maximumLength);
+    }
+
+    /**
+     * Refuses files of a tokenizer that are links out of its directory, or no regular files.
+     *
+     * @param directory the checkpoint's
+     * @throws CheckpointException naming such a file
+     */
+    public static void requireWithin(Path directory) {
+        for (String name : ALL) {
+            InputFiles.find("tokenizer", directory, name);
+        }
     }
 
     private void write(int maximumLength) throws IOException {

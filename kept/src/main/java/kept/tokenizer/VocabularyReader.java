@@ -31,6 +31,7 @@ final class VocabularyReader {
     }
 
     static Vocabulary read(Path directory) {
+        TokenizerFiles.requireWithin(directory);
         Path model = directory.resolve(Tokenizer.SENTENCEPIECE_FILE);
         Path json = directory.resolve(Tokenizer.JSON_FILE);
         try {

@@ -152,7 +152,7 @@ class CheckpointTest {
         Path elsewhere = write("elsewhere.safetensors", "a");
         Path link = Files.createSymbolicLink(source.resolve("model.safetensors"), elsewhere);
         assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> Checkpoint.open(source))
-            .withMessage("[checkpoint] " + link + ": is a link to " + elsewhere.toRealPath() + ", outside its directory");
+            .withMessage("[checkpoint] " + link + ": is a link to " + elsewhere.toRealPath() + ", outside its directory; put the file itself there if it belongs to the checkpoint");
     }
 
     @Test
