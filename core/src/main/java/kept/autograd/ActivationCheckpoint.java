@@ -1,8 +1,10 @@
 package kept.autograd;
 
 import java.util.function.UnaryOperator;
+import kept.tensor.MemoryReads;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
+import kept.tensor.TensorException;
 
 /**
  * Trades time for memory: of a segment of a model only input and result are kept, and the backward pass computes the segment once more to
@@ -12,6 +14,7 @@ public final class ActivationCheckpoint extends Operation {
     private final UnaryOperator<Tensor> segment;
     private final Tensor x;
     private Tensor leaf;
+    private MemoryReads reads;
 
     private ActivationCheckpoint(UnaryOperator<Tensor> segment, Tensor x) {
         this.segment = segment;
@@ -19,7 +22,8 @@ public final class ActivationCheckpoint extends Operation {
     }
 
     /**
-     * Runs a segment and frees everything it made but its result.
+     * Runs a segment and frees everything it made but its result. What the segment reads, operand and parameters, must not be overwritten before the
+     * backward pass, which would compute another segment then and is refused.
      *
      * @param segment a function that gives the same result each time; what it uses besides its operand must not be recorded, or be leaves, such as
      *     parameters: these get their gradients
@@ -28,8 +32,9 @@ public final class ActivationCheckpoint extends Operation {
      */
     public static Tensor apply(UnaryOperator<Tensor> segment, Tensor x) {
         var operation = new ActivationCheckpoint(segment, x);
-        try (var scope = Scope.open(x.device())) {
+        try (var scope = Scope.open(x.device()); var reads = MemoryReads.open()) {
             // Recorded, though the nodes are dropped at once: only so is it known whether the segment uses a trainable parameter.
+            operation.reads = reads;
             Tensor result = scope.keep(operation.forward(x));
             boolean record = Autograd.isRecording() && result.requiresGradient();
             return record ? result.recordedBy(new Node(operation, new Tensor[] {x})) : result.detach();
@@ -47,6 +52,11 @@ public final class ActivationCheckpoint extends Operation {
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
+        Tensor changed = reads.changed();
+        if (changed != null) {
+            throw new TensorException(("[activation checkpoint] backward runs the segment again, but %s, which it reads, has been overwritten since; "
+                    + "run backward before writing to it").formatted(SavedTensor.description(changed)));
+        }
         Tensor result = Autograd.withRecording(true, () -> forward(x));
         Autograd.backwardOnce(result, gradient);
         if (leaf.gradient() != null) {

@@ -11,10 +11,10 @@ import kept.tensor.Tensor;
  */
 public final class CausalAttention extends Operation {
     private final double scale;
-    private Tensor q;
-    private Tensor k;
-    private Tensor v;
-    private Tensor out;
+    private SavedTensor queries;
+    private SavedTensor keys;
+    private SavedTensor values;
+    private SavedTensor result;
     private Tensor logSumExp;
 
     private CausalAttention(double scale) {
@@ -80,21 +80,28 @@ public final class CausalAttention extends Operation {
     @Override
     protected Tensor forward(Tensor... inputs) {
         check(inputs[0], inputs[1], inputs[2]);
-        q = Rows.unitStride(inputs[0]);
-        k = Rows.unitStride(inputs[1]);
-        v = Rows.unitStride(inputs[2]);
-        out = Tensor.empty(q.dtype(), q.shape());
+        Tensor q = Rows.unitStride(inputs[0]);
+        Tensor k = Rows.unitStride(inputs[1]);
+        Tensor v = Rows.unitStride(inputs[2]);
+        Tensor out = Tensor.empty(q.dtype(), q.shape());
         logSumExp = Tensor.empty(DType.F32, Shape.of(q.size(0), q.size(2), q.size(1)));
         out.backend().attention(q, k, v, scale, out, logSumExp);
+        queries = saved("its queries", q);
+        keys = saved("its keys", k);
+        values = saved("its values", v);
+        result = saved("its result", out);
         return out;
     }
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
+        Tensor q = queries.value();
+        Tensor k = keys.value();
+        Tensor v = values.value();
         Tensor dq = Tensor.empty(DType.F32, q.shape());
         Tensor dk = Tensor.empty(DType.F32, k.shape());
         Tensor dv = Tensor.empty(DType.F32, v.shape());
-        gradient.backend().attentionGradient(Operands.rows(gradient), q, k, v, scale, out, logSumExp, dq, dk, dv);
+        gradient.backend().attentionGradient(Operands.rows(gradient), q, k, v, scale, result.value(), logSumExp, dq, dk, dv);
         gradients.add(0, dq);
         gradients.add(1, dk);
         gradients.add(2, dv);

@@ -10,7 +10,7 @@ import kept.tensor.Tensor;
 public final class Clamp extends Operation {
     private final double low;
     private final double high;
-    private Tensor x;
+    private SavedTensor operand;
 
     /**
      * A fresh application.
@@ -28,7 +28,8 @@ public final class Clamp extends Operation {
 
     @Override
     protected Tensor forward(Tensor... inputs) {
-        x = inputs[0];
+        Tensor x = inputs[0];
+        operand = saved("its operand", x);
         Tensor out = Operands.copy(x.dtype(), x);
         try (var _ = Scope.open()) {
             bound(Binary.MAXIMUM, low, out);
@@ -49,6 +50,7 @@ public final class Clamp extends Operation {
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
+        Tensor x = operand.value();
         gradients.add(0, gradient.mul(x.ge(low).mul(x.le(high)).cast(DType.F32)));
     }
 }

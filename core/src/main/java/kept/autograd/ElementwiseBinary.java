@@ -12,8 +12,8 @@ import kept.tensor.Tensor;
  */
 public final class ElementwiseBinary extends Operation {
     private final Binary function;
-    private Tensor a;
-    private Tensor b;
+    private SavedTensor first;
+    private SavedTensor second;
 
     /**
      * A fresh application.
@@ -48,8 +48,10 @@ public final class ElementwiseBinary extends Operation {
 
     @Override
     protected Tensor forward(Tensor... inputs) {
-        a = inputs[0];
-        b = inputs[1];
+        Tensor a = inputs[0];
+        Tensor b = inputs[1];
+        first = saved("its operand a", a);
+        second = saved("its operand b", b);
         DType dtype = a.dtype().promote(b.dtype(), name());
         Shape shape = Shape.broadcast(a.shape(), b.shape(), name());
         Tensor out = Tensor.empty(function.isComparison() ? DType.I32 : dtype, shape);
@@ -80,28 +82,29 @@ public final class ElementwiseBinary extends Operation {
             }
             case MULTIPLY -> {
                 if (gradients.wanted(0)) {
-                    gradients.add(0, gradient.mul(b));
+                    gradients.add(0, gradient.mul(second.value()));
                 }
                 if (gradients.wanted(1)) {
-                    gradients.add(1, gradient.mul(a));
+                    gradients.add(1, gradient.mul(first.value()));
                 }
             }
             case DIVIDE -> {
+                Tensor b = second.value();
                 Tensor overB = gradient.div(b);
                 if (gradients.wanted(1)) {
-                    gradients.add(1, overB.mul(a).div(b).neg());
+                    gradients.add(1, overB.mul(first.value()).div(b).neg());
                 }
                 gradients.add(0, overB);
             }
-            case MINIMUM -> choose(a.lt(b), gradient, gradients);
-            case MAXIMUM -> choose(a.gt(b), gradient, gradients);
+            case MINIMUM -> choose(first.value().lt(second.value()), gradient, gradients);
+            case MAXIMUM -> choose(first.value().gt(second.value()), gradient, gradients);
             default -> throw new AssertionError("a comparison is not recorded");
         }
     }
 
     /** The operand that was taken has the gradient; equal ones share it by halves. */
     private void choose(Tensor isFirst, Tensor gradient, Gradients gradients) {
-        Tensor share = isFirst.cast(DType.F32).add(a.eq(b).cast(DType.F32).mul(0.5));
+        Tensor share = isFirst.cast(DType.F32).add(first.value().eq(second.value()).cast(DType.F32).mul(0.5));
         gradients.add(0, gradient.mul(share));
         gradients.add(1, gradient.mul(share.neg().add(1)));
     }

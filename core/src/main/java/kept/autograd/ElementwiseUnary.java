@@ -13,8 +13,8 @@ public final class ElementwiseUnary extends Operation {
     private static final double GELU_CUBIC = 0.044715;
 
     private final Unary function;
-    private Tensor x;
-    private Tensor y;
+    private SavedTensor operand;
+    private SavedTensor result;
 
     /**
      * A fresh application.
@@ -32,13 +32,15 @@ public final class ElementwiseUnary extends Operation {
 
     @Override
     protected Tensor forward(Tensor... inputs) {
-        x = inputs[0];
+        Tensor x = inputs[0];
         boolean ofIntegers = function == Unary.NEGATE || function == Unary.ABS || function == Unary.RELU;
         if (!ofIntegers) {
             Operands.checkFloating(name(), x);
         }
-        y = Tensor.empty(x.dtype(), x.shape());
+        Tensor y = Tensor.empty(x.dtype(), x.shape());
         y.backend().unary(function, x, y);
+        operand = saved("its operand", x);
+        result = saved("its result", y);
         return y;
     }
 
@@ -46,19 +48,26 @@ public final class ElementwiseUnary extends Operation {
     protected void backward(Tensor gradient, Gradients gradients) {
         gradients.add(0, switch (function) {
             case NEGATE -> gradient.neg();
-            case ABS -> gradient.mul(x.gt(0).sub(x.lt(0)).cast(DType.F32));
-            case EXP -> gradient.mul(y);
-            case LOG -> gradient.div(x);
-            case SQRT -> gradient.div(y).mul(0.5);
-            case RSQRT -> gradient.mul(y.cast(DType.F32).pow(3)).mul(-0.5);
-            case TANH -> gradient.mul(oneMinus(square(y)));
-            case SIGMOID -> gradient.mul(y).mul(oneMinus(y));
+            case ABS -> {
+                Tensor x = operand.value();
+                yield gradient.mul(x.gt(0).sub(x.lt(0)).cast(DType.F32));
+            }
+            case EXP -> gradient.mul(result.value());
+            case LOG -> gradient.div(operand.value());
+            case SQRT -> gradient.div(result.value()).mul(0.5);
+            case RSQRT -> gradient.mul(result.value().cast(DType.F32).pow(3)).mul(-0.5);
+            case TANH -> gradient.mul(oneMinus(square(result.value())));
+            case SIGMOID -> {
+                Tensor y = result.value();
+                yield gradient.mul(y).mul(oneMinus(y));
+            }
             case SILU -> {
+                Tensor x = operand.value();
                 Tensor sigmoid = x.cast(DType.F32).sigmoid();
                 yield gradient.mul(sigmoid).mul(oneMinus(sigmoid).mul(x).add(1));
             }
-            case GELU -> gradient.mul(geluDerivative(x.cast(DType.F32)));
-            case RELU -> gradient.mul(x.gt(0).cast(DType.F32));
+            case GELU -> gradient.mul(geluDerivative(operand.value().cast(DType.F32)));
+            case RELU -> gradient.mul(operand.value().gt(0).cast(DType.F32));
         });
     }
 

@@ -9,7 +9,7 @@ import kept.tensor.Tensor;
 /** Rows of a table chosen by index; each row's gradient is the sum over the places it was chosen for. */
 public final class EmbeddingLookup extends Operation {
     private Shape table;
-    private Tensor index;
+    private SavedTensor indices;
 
     /** A fresh application, of a table and an index. */
     public EmbeddingLookup() {}
@@ -22,7 +22,8 @@ public final class EmbeddingLookup extends Operation {
     @Override
     protected Tensor forward(Tensor... inputs) {
         table = inputs[0].shape();
-        index = inputs[1];
+        Tensor index = inputs[1];
+        indices = saved("its index", index);
         Operands.checkIndex(name(), index);
         if (table.rank() != 2) {
             throw new ShapeException("[embedding] the table must be [vocabulary, width], not " + table);
@@ -37,7 +38,7 @@ public final class EmbeddingLookup extends Operation {
     }
 
     private Shape rowsShape() {
-        return Shape.of(index.elementCount(), table.size(1));
+        return Shape.of(indices.unchecked().elementCount(), table.size(1));
     }
 
     private static Tensor flat(Tensor index) {
@@ -48,7 +49,7 @@ public final class EmbeddingLookup extends Operation {
     protected void backward(Tensor gradient, Gradients gradients) {
         Tensor rows = Operands.rows(Operands.reshaped(gradient, rowsShape()));
         GradientSum sum = GradientSum.of(gradients, 0, table);
-        rows.backend().embeddingGradient(rows, flat(index), sum.tensor());
+        rows.backend().embeddingGradient(rows, flat(indices.value()), sum.tensor());
         sum.deliver();
     }
 }

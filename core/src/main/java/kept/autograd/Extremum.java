@@ -11,8 +11,8 @@ public final class Extremum extends Operation {
     private final boolean keepDimensions;
     private final int[] axes;
     private ReducedAxes reduced;
-    private Tensor x;
-    private Tensor extreme;
+    private SavedTensor operand;
+    private SavedTensor result;
 
     /**
      * A fresh application.
@@ -34,19 +34,21 @@ public final class Extremum extends Operation {
 
     @Override
     protected Tensor forward(Tensor... inputs) {
-        x = inputs[0];
+        Tensor x = inputs[0];
         reduced = ReducedAxes.of(x.shape(), name(), axes);
         if (reduced.count() == 0) {
             throw new ShapeException("[%s] no elements to choose from along the reduced axes of %s".formatted(name(), x.shape()));
         }
-        extreme = Tensor.empty(x.dtype(), reduced.keptShape());
+        Tensor extreme = Tensor.empty(x.dtype(), reduced.keptShape());
         extreme.backend().reduce(reduction, reduced.innermost(x), extreme);
+        operand = saved("its operand", x);
+        result = saved("its result", extreme);
         return Operands.reshaped(extreme, reduced.resultShape(keepDimensions));
     }
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
-        Tensor isExtreme = x.eq(reduced.stretched(extreme)).cast(DType.F32);
+        Tensor isExtreme = operand.value().eq(reduced.stretched(result.value())).cast(DType.F32);
         Tensor share = reduced.stretched(gradient).div(isExtreme.sum(true, reduced.reduced()));
         gradients.add(0, isExtreme.mul(share));
     }

@@ -11,8 +11,8 @@ import kept.tensor.Tensor;
 public final class GatedProjection extends Operation {
     private final SwiGluProduct gating = new SwiGluProduct();
     private final MatMul projection = new MatMul(true);
-    private Tensor gate;
-    private Tensor up;
+    private SavedTensor savedGate;
+    private SavedTensor savedUp;
 
     private GatedProjection() {}
 
@@ -36,8 +36,10 @@ public final class GatedProjection extends Operation {
 
     @Override
     protected Tensor forward(Tensor... inputs) {
-        gate = inputs[0];
-        up = inputs[1];
+        Tensor gate = inputs[0];
+        Tensor up = inputs[1];
+        savedGate = saved("its operand gate", gate);
+        savedUp = saved("its operand up", up);
         try (var scope = Scope.open()) {
             return scope.keep(projection.forward(gating.forward(gate, up), inputs[2]));
         }
@@ -45,7 +47,7 @@ public final class GatedProjection extends Operation {
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
-        projection.backward(gradient, gating.forward(gate, up), new Gradients() {
+        projection.backward(gradient, gating.forward(savedGate.value(), savedUp.value()), new Gradients() {
             @Override
             public boolean wanted(int input) {
                 return input == 0 ? gradients.wanted(0) || gradients.wanted(1) : gradients.wanted(2);

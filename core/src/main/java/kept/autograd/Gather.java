@@ -9,7 +9,7 @@ public final class Gather extends Operation {
     private final int axis;
     private int along;
     private Shape before;
-    private Tensor index;
+    private SavedTensor indices;
 
     /**
      * A fresh application, of a source and an index.
@@ -23,7 +23,8 @@ public final class Gather extends Operation {
     @Override
     protected Tensor forward(Tensor... inputs) {
         before = inputs[0].shape();
-        index = inputs[1];
+        Tensor index = inputs[1];
+        indices = saved("its index", index);
         along = before.axis(axis, name());
         Operands.checkIndex(name(), index);
         checkOtherAxes(name(), index.shape(), before, along);
@@ -46,7 +47,7 @@ public final class Gather extends Operation {
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
         GradientSum sum = GradientSum.of(gradients, 0, before);
-        gradient.backend().scatterAdd(gradient, along, index, sum.tensor());
+        gradient.backend().scatterAdd(gradient, along, indices.value(), sum.tensor());
         sum.deliver();
     }
 }

@@ -17,8 +17,8 @@ public final class LayerNormalization extends Operation {
     /** Whose sum x is, until it has been computed; null for an x that is there. */
     private Addends addends;
 
-    private Tensor x;
-    private Tensor weight;
+    private SavedTensor savedX;
+    private SavedTensor savedWeight;
     private Tensor mean;
     private Tensor rstd;
 
@@ -108,8 +108,8 @@ public final class LayerNormalization extends Operation {
         Rows.checkResult(NAME, dtype, inputs[0]);
         Rows.checkVector(NAME, "weight", inputs[1], inputs[0]);
         Rows.checkVector(NAME, "bias", inputs[2], inputs[0]);
-        x = Rows.matrix(inputs[0]);
-        weight = Operands.rows(inputs[1]);
+        Tensor x = Rows.matrix(inputs[0]);
+        Tensor weight = Operands.rows(inputs[1]);
         mean = Tensor.empty(DType.F32, Shape.of(x.size(0)));
         rstd = Tensor.empty(DType.F32, Shape.of(x.size(0)));
         Tensor out = Tensor.empty(dtype, inputs[0].shape());
@@ -123,11 +123,15 @@ public final class LayerNormalization extends Operation {
             }
             addends = null;
         }
+        savedX = saved("its operand x", x);
+        savedWeight = saved("its weight", weight);
         return out;
     }
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
+        Tensor x = savedX.value(gradients.wanted(0) || gradients.wanted(1));
+        Tensor weight = savedWeight.value(gradients.wanted(0));
         Tensor dx = gradients.wanted(0) ? Tensor.empty(DType.F32, gradient.shape()) : null;
         GradientSum dWeight = GradientSum.of(gradients, 1, weight.shape());
         GradientSum dBias = GradientSum.of(gradients, 2, weight.shape());

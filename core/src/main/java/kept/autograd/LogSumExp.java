@@ -11,9 +11,9 @@ public final class LogSumExp extends Operation {
     private final boolean keepDimensions;
     private final int[] axes;
     private ReducedAxes reduced;
-    private Tensor x;
+    private SavedTensor operand;
     /** The result in f32, whatever x's dtype. */
-    private Tensor exact;
+    private SavedTensor result;
 
     /**
      * A fresh application.
@@ -28,23 +28,25 @@ public final class LogSumExp extends Operation {
 
     @Override
     protected Tensor forward(Tensor... inputs) {
-        x = inputs[0];
+        Tensor x = inputs[0];
         Operands.checkFloating(name(), x);
         reduced = ReducedAxes.of(x.shape(), name(), axes);
         if (reduced.count() == 0) {
             throw new ShapeException("[logSumExp] no elements along the reduced axes of " + x.shape());
         }
         Shape kept = reduced.keptShape();
-        exact = Tensor.empty(DType.F32, kept);
+        Tensor exact = Tensor.empty(DType.F32, kept);
         try (var _ = Scope.open()) {
             Tensor rows = Operands.rows(Operands.reshaped(reduced.innermost(x), Shape.of(kept.elementCount(), reduced.count())));
             exact.backend().logSumExp(rows, exact.alias(Shape.of(kept.elementCount()), new long[] {1}, 0));
         }
+        operand = saved("its operand", x);
+        result = saved("its result", exact);
         return Operands.reshaped(Operands.as(x.dtype(), exact), reduced.resultShape(keepDimensions));
     }
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
-        gradients.add(0, reduced.stretched(gradient).mul(x.cast(DType.F32).sub(reduced.stretched(exact)).exp()));
+        gradients.add(0, reduced.stretched(gradient).mul(operand.value().cast(DType.F32).sub(reduced.stretched(result.value())).exp()));
     }
 }

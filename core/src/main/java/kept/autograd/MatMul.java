@@ -12,10 +12,10 @@ import kept.tensor.Tensor;
  */
 public final class MatMul extends Operation {
     private final boolean transposed;
-    private Tensor a;
+    private SavedTensor first;
     private Tensor b;
     /** The second factor: b, or a view of b with its matrices transposed. */
-    private Tensor right;
+    private SavedTensor savedRight;
 
     /**
      * A fresh application.
@@ -33,7 +33,7 @@ public final class MatMul extends Operation {
 
     @Override
     protected Tensor forward(Tensor... inputs) {
-        a = inputs[0];
+        Tensor a = inputs[0];
         b = inputs[1];
         if (a.rank() < 2 || b.rank() < 2) {
             throw new ShapeException("[%s] needs matrices: %s x %s".formatted(name(), a.shape(), b.shape()));
@@ -41,26 +41,28 @@ public final class MatMul extends Operation {
         Operands.checkFloating(name(), a);
         Operands.checkFloating(name(), b);
         DType dtype = a.dtype().promote(b.dtype(), name());
-        right = transposed ? Operands.transposed(b) : b;
+        Tensor right = transposed ? Operands.transposed(b) : b;
         if (a.size(-1) != right.size(-2)) {
             throw new ShapeException("[%s] inner dimensions differ: %s x %s%s"
                     .formatted(name(), a.shape(), b.shape(), transposed ? " transposed" : ""));
         }
         Tensor out = Tensor.empty(dtype, productShape(a, right));
         multiply(a, right, out, false);
+        first = saved("its operand a", a);
+        savedRight = saved("its operand b", right);
         return out;
     }
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
-        backward(gradient, a, gradients);
+        backward(gradient, first.value(gradients.wanted(1)), gradients);
     }
 
     /** The backward pass with the first operand made once more, where the one that {@link #forward} saw has been freed. */
     void backward(Tensor incoming, Tensor a, Gradients gradients) {
         Tensor gradient = forProducts(incoming, a, gradients);
         if (gradients.wanted(0)) {
-            addProduct(gradients, 0, a.shape(), gradient, Operands.transposed(right));
+            addProduct(gradients, 0, a.shape(), gradient, Operands.transposed(savedRight.value()));
         }
         if (gradients.wanted(1)) {
             Tensor x = a;

@@ -21,6 +21,18 @@ public abstract class Operation {
     }
 
     /**
+     * Keeps an operand, or the result once it is computed, for the backward pass, which is refused if the elements are overwritten before it. What
+     * nobody else can reach, such as a converted copy, needs no such guard.
+     *
+     * @param role what it is, for an error message: "its operand a", "its result"
+     * @param tensor the tensor
+     * @return the tensor with the state its memory is in
+     */
+    protected final SavedTensor saved(String role, Tensor tensor) {
+        return new SavedTensor(name(), role, tensor);
+    }
+
+    /**
      * Checks the operands and computes the result; nothing done here is recorded.
      *
      * @param inputs the operands

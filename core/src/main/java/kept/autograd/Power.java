@@ -7,7 +7,7 @@ import kept.tensor.Tensor;
 /** {@code y = x^p} for each element; {@code dx = gradient * p * x^(p - 1)}. */
 public final class Power extends Operation {
     private final double exponent;
-    private Tensor x;
+    private SavedTensor operand;
 
     /**
      * A fresh application.
@@ -25,7 +25,8 @@ public final class Power extends Operation {
 
     @Override
     protected Tensor forward(Tensor... inputs) {
-        x = inputs[0];
+        Tensor x = inputs[0];
+        operand = saved("its operand", x);
         Operands.checkFloating(name(), x);
         try (var scope = Scope.open()) {
             // A copy, since x itself must not be handed out as the result's memory.
@@ -35,8 +36,12 @@ public final class Power extends Operation {
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
-        // At 0, x^-1 is infinite: a constant's gradient is 0 all the same.
-        gradients.add(0, exponent == 0 ? gradient.mul(0) : gradient.mul(power(x.cast(DType.F32), exponent - 1)).mul(exponent));
+        if (exponent == 0 || exponent == 1) {
+            // Whatever x is: at 0, x^-1 is infinite, and a constant's gradient is 0 all the same.
+            gradients.add(0, exponent == 0 ? gradient.mul(0) : gradient);
+            return;
+        }
+        gradients.add(0, gradient.mul(power(operand.value().cast(DType.F32), exponent - 1)).mul(exponent));
     }
 
     /** By products for whole exponents, by roots for halves, else {@code e^(p log x)}. */

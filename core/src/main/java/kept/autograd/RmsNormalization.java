@@ -14,8 +14,8 @@ public final class RmsNormalization extends Operation {
     /** Whose sum x is, until it has been computed; null for an x that is there. */
     private Addends addends;
 
-    private Tensor x;
-    private Tensor weight;
+    private SavedTensor savedX;
+    private SavedTensor savedWeight;
     private Tensor rstd;
 
     private RmsNormalization(double epsilon, DType dtype, Addends addends) {
@@ -98,8 +98,8 @@ public final class RmsNormalization extends Operation {
     protected Tensor forward(Tensor... inputs) {
         Rows.checkResult(NAME, dtype, inputs[0]);
         Rows.checkVector(NAME, "weight", inputs[1], inputs[0]);
-        x = Rows.matrix(inputs[0]);
-        weight = Operands.rows(inputs[1]);
+        Tensor x = Rows.matrix(inputs[0]);
+        Tensor weight = Operands.rows(inputs[1]);
         rstd = Tensor.empty(DType.F32, Shape.of(x.size(0)));
         Tensor out = Tensor.empty(dtype, inputs[0].shape());
         if (addends == null) {
@@ -110,11 +110,15 @@ public final class RmsNormalization extends Operation {
             }
             addends = null;
         }
+        savedX = saved("its operand x", x);
+        savedWeight = saved("its weight", weight);
         return out;
     }
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
+        Tensor x = savedX.value(gradients.wanted(0) || gradients.wanted(1));
+        Tensor weight = savedWeight.value(gradients.wanted(0));
         Tensor dx = gradients.wanted(0) ? Tensor.empty(DType.F32, gradient.shape()) : null;
         GradientSum dWeight = GradientSum.of(gradients, 1, weight.shape());
         gradient.backend().rmsNormGradient(

@@ -14,6 +14,8 @@ public final class RotaryPositions extends Operation {
 
     private final Tensor cos;
     private final Tensor sin;
+    private SavedTensor savedCos;
+    private SavedTensor savedSin;
 
     private RotaryPositions(Tensor cos, Tensor sin) {
         this.cos = cos;
@@ -68,13 +70,15 @@ public final class RotaryPositions extends Operation {
         }
         Tensor out = Tensor.empty(x.dtype(), x.shape());
         out.backend().rotaryEmbedding(Rows.unitStride(x), cos, sin, false, out);
+        savedCos = saved("its cosines", cos);
+        savedSin = saved("its sines", sin);
         return out;
     }
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
         Tensor dx = Tensor.empty(DType.F32, gradient.shape());
-        dx.backend().rotaryEmbedding(Rows.unitStride(gradient), cos, sin, true, dx);
+        dx.backend().rotaryEmbedding(Rows.unitStride(gradient), savedCos.value(), savedSin.value(), true, dx);
         gradients.add(0, dx);
     }
 }

@@ -9,7 +9,7 @@ import kept.tensor.Tensor;
 public final class ScatterAdd extends Operation {
     private final int axis;
     private int along;
-    private Tensor index;
+    private SavedTensor indices;
 
     /**
      * A fresh application, of a tensor to add to, an index and a source.
@@ -23,7 +23,8 @@ public final class ScatterAdd extends Operation {
     @Override
     protected Tensor forward(Tensor... inputs) {
         Tensor x = inputs[0];
-        index = inputs[1];
+        Tensor index = inputs[1];
+        indices = saved("its index", index);
         Tensor source = inputs[2];
         along = x.shape().axis(axis, name());
         Operands.checkIndex(name(), index);
@@ -44,7 +45,7 @@ public final class ScatterAdd extends Operation {
     protected void backward(Tensor gradient, Gradients gradients) {
         gradients.add(0, gradient);
         if (gradients.wanted(2)) {
-            gradients.add(2, gradient.gather(along, index));
+            gradients.add(2, gradient.gather(along, indices.value()));
         }
     }
 }

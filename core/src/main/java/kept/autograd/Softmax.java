@@ -14,7 +14,7 @@ public final class Softmax extends Operation {
     /** The axis, counted from 0. */
     private int along;
     /** The result, the axis innermost. */
-    private Tensor rows;
+    private SavedTensor result;
 
     /**
      * A fresh application.
@@ -38,10 +38,11 @@ public final class Softmax extends Operation {
         Operands.checkFloating(name(), x);
         along = x.shape().axis(axis, name());
         Tensor innermost = exchanged(x);
-        rows = Tensor.empty(x.dtype(), innermost.shape());
+        Tensor rows = Tensor.empty(x.dtype(), innermost.shape());
         try (var _ = Scope.open()) {
             rows.backend().softmax(logarithm, Operands.rows(innermost), rows);
         }
+        result = saved("its result", rows);
         return exchanged(rows);
     }
 
@@ -61,6 +62,7 @@ public final class Softmax extends Operation {
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
+        Tensor rows = result.value();
         Tensor dx = Tensor.empty(DType.F32, rows.shape());
         dx.backend().softmaxGradient(logarithm, Operands.rows(exchanged(gradient)), rows, dx);
         gradients.add(0, exchanged(dx));

@@ -6,8 +6,8 @@ import kept.tensor.Tensor;
 
 /** {@code silu(gate) * up}; the gradient is {@link kept.backend.Backend#swiGluGradient}. */
 public final class SwiGluProduct extends Operation {
-    private Tensor gate;
-    private Tensor up;
+    private SavedTensor savedGate;
+    private SavedTensor savedUp;
 
     SwiGluProduct() {}
 
@@ -44,10 +44,12 @@ public final class SwiGluProduct extends Operation {
         if (!inputs[0].shape().equals(inputs[1].shape())) {
             throw new ShapeException("[swiglu] shapes differ: gate %s, up %s".formatted(inputs[0].shape(), inputs[1].shape()));
         }
-        gate = Operands.rows(inputs[0]);
-        up = Operands.as(gate.dtype(), Operands.rows(inputs[1]));
+        Tensor gate = Operands.rows(inputs[0]);
+        Tensor up = Operands.as(gate.dtype(), Operands.rows(inputs[1]));
         Tensor out = Tensor.empty(gate.dtype(), gate.shape());
         out.backend().swiGlu(gate, up, out);
+        savedGate = saved("its operand gate", gate);
+        savedUp = saved("its operand up", up);
         return out;
     }
 
@@ -55,7 +57,7 @@ public final class SwiGluProduct extends Operation {
     protected void backward(Tensor gradient, Gradients gradients) {
         Tensor dGate = Tensor.empty(DType.F32, gradient.shape());
         Tensor dUp = Tensor.empty(DType.F32, gradient.shape());
-        gradient.backend().swiGluGradient(Operands.rows(gradient), gate, up, dGate, dUp);
+        gradient.backend().swiGluGradient(Operands.rows(gradient), savedGate.value(), savedUp.value(), dGate, dUp);
         gradients.add(0, dGate);
         gradients.add(1, dUp);
     }

@@ -8,14 +8,15 @@ import kept.tensor.Tensor;
 
 /** {@code y = condition != 0 ? a : b} for each element of three operands that are broadcast together; the gradient goes to the one that was taken. */
 public final class Where extends Operation {
-    private Tensor condition;
+    private SavedTensor chosen;
 
     /** A fresh application, of a condition and two operands. */
     public Where() {}
 
     @Override
     protected Tensor forward(Tensor... inputs) {
-        condition = inputs[0];
+        Tensor condition = inputs[0];
+        chosen = saved("its condition", condition);
         Tensor a = inputs[1];
         Tensor b = inputs[2];
         if (condition.dtype() != DType.I32) {
@@ -36,6 +37,7 @@ public final class Where extends Operation {
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
+        Tensor condition = chosen.value();
         Tensor zero = Tensor.scalar(0, DType.F32);
         if (gradients.wanted(1)) {
             gradients.add(1, Tensor.where(condition, gradient, zero));

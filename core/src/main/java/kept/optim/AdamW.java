@@ -102,7 +102,7 @@ public final class AdamW implements AutoCloseable {
      * @param parameters the parameters by name; frozen ones are left out
      * @param settings the numbers
      * @param decay which parameters decay
-     * @throws TensorException if none is trainable, or two are the same tensor
+     * @throws TensorException if none is trainable, or two share elements
      */
     public AdamW(SequencedMap<String, Parameter> parameters, Settings settings, Decay decay) {
         this(parameters, settings, decay, Storage.PLAIN);
@@ -115,7 +115,7 @@ public final class AdamW implements AutoCloseable {
      * @param settings the numbers
      * @param decay which parameters decay
      * @param storage what moments and parameters are kept in
-     * @throws TensorException if none is trainable, or two are the same tensor
+     * @throws TensorException if none is trainable, or two share elements
      */
     public AdamW(SequencedMap<String, Parameter> parameters, Settings settings, Decay decay, Storage storage) {
         this.settings = settings;
@@ -136,8 +136,8 @@ public final class AdamW implements AutoCloseable {
     private static void checkDistinct(String name, Parameter parameter, Map<String, Parameter> all) {
         Tensor value = parameter.value();
         all.forEach((otherName, other) -> {
-            if (!otherName.equals(name) && other.value().buffer() == value.buffer() && other.value().offset() == value.offset()) {
-                throw new TensorException("[adamw] '%s' and '%s' are one tensor; name it once".formatted(name, otherName));
+            if (!otherName.equals(name) && other.value().overlaps(value)) {
+                throw new TensorException("[adamw] '%s' and '%s' are one tensor, or share elements; name it once".formatted(name, otherName));
             }
         });
     }

@@ -14,11 +14,13 @@ public final class Device {
     private static final Map<String, Device> OPEN = new ConcurrentHashMap<>();
 
     private final String name;
-    private final Backend backend;
+    private final Backend kernels;
+    private final Backend guarded;
 
     private Device(String name, Backend backend) {
         this.name = name;
-        this.backend = backend;
+        kernels = backend;
+        guarded = new GuardedBackend(backend);
     }
 
     /**
@@ -77,12 +79,22 @@ public final class Device {
     }
 
     /**
-     * The kernels behind the device.
+     * The kernels behind the device. What they use is held while they run, so that closing its scope meanwhile frees it afterwards; results whose
+     * elements share memory are refused, operands that overlap a result are read from a copy, and writes are {@linkplain Tensor#version counted}.
      *
      * @return the backend
      */
     public Backend backend() {
-        return backend;
+        return guarded;
+    }
+
+    /**
+     * What the device's provider opened, for tests of its own parts.
+     *
+     * @return the backend, without the guards of {@link #backend}
+     */
+    public Backend provided() {
+        return kernels;
     }
 
     /**
@@ -91,7 +103,7 @@ public final class Device {
      * @return bytes in use, at most so far, and reserved
      */
     public MemoryUsage memoryUsage() {
-        return backend.memoryUsage();
+        return kernels.memoryUsage();
     }
 
     /** The device's name. */

@@ -72,7 +72,10 @@ public sealed interface HostValues permits Tensor {
             throw new ShapeException("[upload] needs a contiguous tensor, not %s with strides %s"
                     .formatted(target.shape(), Arrays.toString(target.strides())));
         }
-        target.backend().upload(data, target.buffer(), target.offset() * target.dtype().bytes());
+        try (var call = new KernelCall("upload")) {
+            call.writes(target);
+            target.backend().upload(data, target.buffer(), target.offset() * target.dtype().bytes());
+        }
     }
 
     private void checkBytes(String operation, MemorySegment segment) {
@@ -91,7 +94,10 @@ public sealed interface HostValues permits Tensor {
                 source = Tensor.empty(type, source.shape());
                 source.backend().copy(self(), source);
             }
-            source.backend().download(source.buffer(), source.offset() * type.bytes(), target);
+            try (var call = new KernelCall("download")) {
+                call.reads(source);
+                source.backend().download(source.buffer(), source.offset() * type.bytes(), target);
+            }
         }
     }
 }

@@ -14,8 +14,10 @@ import java.util.function.Supplier;
  * }</pre>
  *
  * <p>Views share the memory of the tensor they view and end with it. Using a tensor after its scope has closed is a {@link ScopeException}. What must
- * outlive the stack of scopes, such as a model's parameters, belongs to a {@linkplain #detached detached} scope that its holder closes. A scope is
- * used by one thread at a time.
+ * outlive the stack of scopes, such as a model's parameters, belongs to a {@linkplain #detached detached} scope that its holder closes.
+ *
+ * <p>A scope on the stack belongs to its thread. A detached one that is not, any thread may close at any time: an operation that uses its tensors
+ * then still finishes, their memory is freed after it, and the next use is a {@link ScopeException}.
  */
 public final class Scope implements AutoCloseable {
     private static final ThreadLocal<Scope> CURRENT = new ThreadLocal<>();
@@ -25,8 +27,8 @@ public final class Scope implements AutoCloseable {
     /** The scope around this one while it is open on its thread's stack. */
     private Scope enclosing;
 
-    private boolean onStack;
-    private boolean closed;
+    private volatile boolean onStack;
+    private volatile boolean closed;
 
     private Scope(Device device) {
         this.device = device;
@@ -126,7 +128,10 @@ public final class Scope implements AutoCloseable {
         Storage storage = tensor.storage();
         storage.checkNotReleased();
         checkOpen();
-        storage.owner.forget(storage);
+        if (!storage.owner.forget(storage)) {
+            storage.checkNotReleased();
+            throw new ScopeException("[scope] another thread takes the tensor over at the same time");
+        }
         add(storage);
         return tensor;
     }
@@ -138,8 +143,7 @@ public final class Scope implements AutoCloseable {
      */
     public void release(Tensor tensor) {
         Storage storage = tensor.storage();
-        if (storage.owner == this && !storage.isReleased()) {
-            forget(storage);
+        if (storage.owner == this && forget(storage)) {
             storage.release();
         }
     }
@@ -175,6 +179,10 @@ public final class Scope implements AutoCloseable {
             }
             pop();
         }
+        releaseAll();
+    }
+
+    private synchronized void releaseAll() {
         closed = true;
         for (Storage storage : storages) {
             storage.release();
@@ -188,19 +196,28 @@ public final class Scope implements AutoCloseable {
         }
     }
 
-    void add(Storage storage) {
-        checkOpen();
+    /** Takes a storage that no scope owns; it is freed if this one is closed. */
+    synchronized void add(Storage storage) {
         storage.owner = this;
+        if (closed) {
+            storage.release();
+            checkOpen();
+        }
         storage.slot = storages.size();
         storages.add(storage);
     }
 
-    private void forget(Storage storage) {
+    /** Lets go of a storage; false if it is not here any more, since this scope was closed or another has taken it. */
+    private synchronized boolean forget(Storage storage) {
+        if (closed || storage.slot >= storages.size() || storages.get(storage.slot) != storage) {
+            return false;
+        }
         Storage last = storages.removeLast();
         if (last != storage) {
             storages.set(storage.slot, last);
             last.slot = storage.slot;
         }
+        return true;
     }
 
     private void push() {

@@ -16,7 +16,7 @@ import kept.backend.Distribution;
  *
  * <p>Memory belongs to a {@link Scope}. A tensor is not thread-safe.
  */
-public final class Tensor implements HostValues, Elementwise, Reductions, Products, Views, Indexing {
+public final class Tensor implements HostValues, InPlace, Elementwise, Reductions, Products, Views, Indexing {
     private final Storage storage;
     private final DType dtype;
     private final Shape shape;
@@ -374,42 +374,21 @@ public final class Tensor implements HostValues, Elementwise, Reductions, Produc
         return storage.isReleased();
     }
 
+    /**
+     * How often the memory of this tensor, which its views share, has been written: by kernels, copies and optimizers.
+     *
+     * @return a count that tells whether the elements may have changed since it was last looked at
+     */
+    public int version() {
+        return storage.version();
+    }
+
     Storage storage() {
         return storage;
     }
 
     @Override
     public Tensor self() {
-        return this;
-    }
-
-    // In place
-
-    /**
-     * Sets every element. Not recorded; what a recorded operation has read must stay as it is until its backward.
-     *
-     * @param value the value, converted to the dtype
-     * @return this tensor
-     */
-    public Tensor fill(double value) {
-        backend().fill(this, value);
-        return this;
-    }
-
-    /**
-     * Overwrites the elements, converting them to this dtype. Not recorded; what a recorded operation has read must stay as it is until its backward.
-     *
-     * @param source a tensor of this device that broadcasts to this shape and, unless it is this tensor, shares no memory with it
-     * @return this tensor
-     * @throws ShapeException if the source does not broadcast to this shape
-     * @throws DeviceException if it lives on another device
-     */
-    public Tensor assign(Tensor source) {
-        if (source.device() != device()) {
-            throw new DeviceException("[assign] the source lives on %s, this tensor on %s; copy it over by way of the host"
-                    .formatted(source.device(), device()));
-        }
-        backend().copy(source.alias(shape, source.expandedStrides(shape, "assign"), source.offset), this);
         return this;
     }
 
@@ -517,8 +496,13 @@ public final class Tensor implements HostValues, Elementwise, Reductions, Produc
      * Makes a tensor the gradient of this leaf, which has none yet, and lets it live as long as this tensor.
      *
      * @param sum a contiguous tensor of this shape and {@link #gradientType}, whose memory nothing else uses
+     * @throws TensorException if it is not
      */
     public void setGradient(Tensor sum) {
+        if (!sum.isContiguous() || !sum.shape.equals(shape) || sum.dtype != gradientType || sum.storage == storage) {
+            throw new TensorException("[setGradient] %s %s with strides %s is no gradient of %s: it must be %s, contiguous, in memory of its own"
+                    .formatted(sum.dtype.label(), sum.shape, Arrays.toString(sum.strides), shape, gradientType.label()));
+        }
         storage.owner.adopt(sum);
         gradient = sum;
     }

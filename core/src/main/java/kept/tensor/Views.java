@@ -247,4 +247,23 @@ public sealed interface Views permits Tensor {
     default Tensor copy() {
         return Autograd.apply(new Cast(self().dtype()), self());
     }
+
+    /**
+     * Whether several elements lie at one place in memory, as those of an expanded view do. Such a tensor can be read, not written.
+     *
+     * @return false for all tensors that own their elements, and for slices and permutations of these
+     */
+    default boolean hasRepeatedElements() {
+        return !self().isContiguous() && MemoryOverlap.within(self().shape(), self().strides());
+    }
+
+    /**
+     * Whether some element of this tensor is also one of another: writing one of the two then changes the other.
+     *
+     * @param other the other tensor
+     * @return true if both are views of one memory and meet in it
+     */
+    default boolean overlaps(Tensor other) {
+        return self().storage() == other.storage() && MemoryOverlap.between(self(), other);
+    }
 }

@@ -24,7 +24,7 @@ class GenericAttentionTest {
     @BeforeEach
     void open() {
         scope = Scope.open(VirtualCudaProvider.testDevice());
-        gpu = ((CudaBackend) VirtualCudaProvider.testDevice().backend()).gpu();
+        gpu = ((CudaBackend) VirtualCudaProvider.testDevice().provided()).gpu();
     }
 
     @AfterEach

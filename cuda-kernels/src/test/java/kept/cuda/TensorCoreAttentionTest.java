@@ -23,7 +23,7 @@ class TensorCoreAttentionTest {
     @BeforeEach
     void open() {
         scope = Scope.open(VirtualCudaProvider.testDevice());
-        gpu = ((CudaBackend) VirtualCudaProvider.testDevice().backend()).gpu();
+        gpu = ((CudaBackend) VirtualCudaProvider.testDevice().provided()).gpu();
     }
 
     @AfterEach

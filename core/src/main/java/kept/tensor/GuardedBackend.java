@@ -1,0 +1,367 @@
+package kept.tensor;
+
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.Optional;
+import kept.backend.AdamWStep;
+import kept.backend.Backend;
+import kept.backend.Binary;
+import kept.backend.Buffer;
+import kept.backend.DeviceMemory;
+import kept.backend.DistillationObjective;
+import kept.backend.Distribution;
+import kept.backend.MemoryUsage;
+import kept.backend.Reduction;
+import kept.backend.Unary;
+
+/**
+ * A device's kernels with the rules of memory, which are the same for every device, held around each call ({@link KernelCall}): here it stands which
+ * operands a kernel reads and which it writes.
+ */
+final class GuardedBackend implements Backend {
+    private final Backend kernels;
+
+    GuardedBackend(Backend kernels) {
+        this.kernels = kernels;
+    }
+
+    @Override
+    public String name() {
+        return kernels.name();
+    }
+
+    @Override
+    public String description() {
+        return kernels.description();
+    }
+
+    @Override
+    public Buffer allocate(long bytes) {
+        return kernels.allocate(bytes);
+    }
+
+    @Override
+    public void release(Buffer buffer) {
+        kernels.release(buffer);
+    }
+
+    @Override
+    public MemoryUsage memoryUsage() {
+        return kernels.memoryUsage();
+    }
+
+    @Override
+    public Optional<DeviceMemory> ownMemory() {
+        return kernels.ownMemory();
+    }
+
+    @Override
+    public void resetPeakMemory() {
+        kernels.resetPeakMemory();
+    }
+
+    @Override
+    public long chunkBytes() {
+        return kernels.chunkBytes();
+    }
+
+    @Override
+    public void trim() {
+        kernels.trim();
+    }
+
+    @Override
+    public void upload(MemorySegment from, Buffer to, long byteOffset) {
+        kernels.upload(from, to, byteOffset);
+    }
+
+    @Override
+    public void download(Buffer from, long byteOffset, MemorySegment to) {
+        kernels.download(from, byteOffset, to);
+    }
+
+    @Override
+    public void fill(Tensor out, double value) {
+        try (var call = new KernelCall("fill")) {
+            call.writes(out);
+            kernels.fill(out, value);
+        }
+    }
+
+    @Override
+    public void random(Distribution distribution, long seed, long stream, Tensor out) {
+        try (var call = new KernelCall("random")) {
+            call.writes(out);
+            kernels.random(distribution, seed, stream, out);
+        }
+    }
+
+    @Override
+    public void copy(Tensor x, Tensor out) {
+        try (var call = new KernelCall("copy")) {
+            call.writes(out);
+            kernels.copy(call.readsInPlace(x), out);
+        }
+    }
+
+    @Override
+    public void unary(Unary f, Tensor x, Tensor out) {
+        try (var call = new KernelCall("unary")) {
+            call.writes(out);
+            kernels.unary(f, call.readsInPlace(x), out);
+        }
+    }
+
+    @Override
+    public void binary(Binary f, Tensor a, Tensor b, Tensor out) {
+        try (var call = new KernelCall("binary")) {
+            call.writes(out);
+            kernels.binary(f, call.readsInPlace(a), call.readsInPlace(b), out);
+        }
+    }
+
+    @Override
+    public void mixedAdd(Tensor a, Tensor b, Tensor out) {
+        try (var call = new KernelCall("mixedAdd")) {
+            call.writes(out);
+            kernels.mixedAdd(call.readsInPlace(a), call.readsInPlace(b), out);
+        }
+    }
+
+    @Override
+    public void where(Tensor condition, Tensor a, Tensor b, Tensor out) {
+        try (var call = new KernelCall("where")) {
+            call.writes(out);
+            kernels.where(call.readsInPlace(condition), call.readsInPlace(a), call.readsInPlace(b), out);
+        }
+    }
+
+    @Override
+    public void reduce(Reduction reduction, Tensor x, Tensor out) {
+        try (var call = new KernelCall("reduce")) {
+            call.writes(out);
+            kernels.reduce(reduction, call.reads(x), out);
+        }
+    }
+
+    @Override
+    public void argMax(Tensor x, Tensor out) {
+        try (var call = new KernelCall("argMax")) {
+            call.writes(out);
+            kernels.argMax(call.reads(x), out);
+        }
+    }
+
+    @Override
+    public void softmax(boolean logarithm, Tensor x, Tensor out) {
+        try (var call = new KernelCall("softmax")) {
+            call.writes(out);
+            kernels.softmax(logarithm, call.readsInPlace(x), out);
+        }
+    }
+
+    @Override
+    public void softmaxGradient(boolean logarithm, Tensor gradient, Tensor y, Tensor dx) {
+        try (var call = new KernelCall("softmaxGradient")) {
+            call.writes(dx);
+            kernels.softmaxGradient(logarithm, call.readsInPlace(gradient), call.reads(y), dx);
+        }
+    }
+
+    @Override
+    public void logSumExp(Tensor x, Tensor out) {
+        try (var call = new KernelCall("logSumExp")) {
+            call.writes(out);
+            kernels.logSumExp(call.reads(x), out);
+        }
+    }
+
+    @Override
+    public void matmul(Tensor a, Tensor b, Tensor out, boolean accumulate) {
+        try (var call = new KernelCall("matmul")) {
+            call.writes(out);
+            kernels.matmul(call.reads(a), call.reads(b), out, accumulate);
+        }
+    }
+
+    @Override
+    public DType productType(DType other) {
+        return kernels.productType(other);
+    }
+
+    @Override
+    public void gather(Tensor x, int axis, Tensor index, Tensor out) {
+        try (var call = new KernelCall("gather")) {
+            call.writes(out);
+            kernels.gather(call.reads(x), axis, call.reads(index), out);
+        }
+    }
+
+    @Override
+    public void scatterAdd(Tensor x, int axis, Tensor index, Tensor out) {
+        try (var call = new KernelCall("scatterAdd")) {
+            call.writes(out);
+            kernels.scatterAdd(call.reads(x), axis, call.reads(index), out);
+        }
+    }
+
+    @Override
+    public void embedding(Tensor table, Tensor index, Tensor out) {
+        try (var call = new KernelCall("embedding")) {
+            call.writes(out);
+            kernels.embedding(call.reads(table), call.reads(index), out);
+        }
+    }
+
+    @Override
+    public void embeddingGradient(Tensor gradient, Tensor index, Tensor out) {
+        try (var call = new KernelCall("embeddingGradient")) {
+            call.writes(out);
+            kernels.embeddingGradient(call.reads(gradient), call.reads(index), out);
+        }
+    }
+
+    @Override
+    public void layerNorm(Tensor x, Tensor weight, Tensor bias, double epsilon, Tensor out, Tensor mean, Tensor rstd) {
+        try (var call = new KernelCall("layerNorm")) {
+            call.writes(out);
+            call.writes(mean);
+            call.writes(rstd);
+            kernels.layerNorm(call.readsInPlace(x), call.reads(weight), call.reads(bias), epsilon, out, mean, rstd);
+        }
+    }
+
+    @Override
+    public void layerNormGradient(Tensor gradient, Tensor x, Tensor weight, Tensor mean, Tensor rstd, Tensor dx, Tensor dWeight, Tensor dBias) {
+        try (var call = new KernelCall("layerNormGradient")) {
+            call.writes(dx);
+            call.writes(dWeight);
+            call.writes(dBias);
+            kernels.layerNormGradient(call.readsInPlace(gradient), call.reads(x), call.reads(weight), call.reads(mean), call.reads(rstd), dx,
+                    dWeight, dBias);
+        }
+    }
+
+    @Override
+    public void rmsNorm(Tensor x, Tensor weight, double epsilon, Tensor out, Tensor rstd) {
+        try (var call = new KernelCall("rmsNorm")) {
+            call.writes(out);
+            call.writes(rstd);
+            kernels.rmsNorm(call.readsInPlace(x), call.reads(weight), epsilon, out, rstd);
+        }
+    }
+
+    @Override
+    public void rmsNormGradient(Tensor gradient, Tensor x, Tensor weight, Tensor rstd, Tensor dx, Tensor dWeight) {
+        try (var call = new KernelCall("rmsNormGradient")) {
+            call.writes(dx);
+            call.writes(dWeight);
+            kernels.rmsNormGradient(call.readsInPlace(gradient), call.reads(x), call.reads(weight), call.reads(rstd), dx, dWeight);
+        }
+    }
+
+    @Override
+    public void addLayerNorm(Tensor x, Tensor branch, Tensor sum, Tensor weight, Tensor bias, double epsilon, Tensor out, Tensor mean, Tensor rstd) {
+        try (var call = new KernelCall("addLayerNorm")) {
+            call.writes(sum);
+            call.writes(out);
+            call.writes(mean);
+            call.writes(rstd);
+            kernels.addLayerNorm(call.readsInPlace(x), call.reads(branch), sum, call.reads(weight), call.reads(bias), epsilon, out, mean, rstd);
+        }
+    }
+
+    @Override
+    public void addRmsNorm(Tensor x, Tensor branch, Tensor sum, Tensor weight, double epsilon, Tensor out, Tensor rstd) {
+        try (var call = new KernelCall("addRmsNorm")) {
+            call.writes(sum);
+            call.writes(out);
+            call.writes(rstd);
+            kernels.addRmsNorm(call.readsInPlace(x), call.reads(branch), sum, call.reads(weight), epsilon, out, rstd);
+        }
+    }
+
+    @Override
+    public void rotaryEmbedding(Tensor x, Tensor cos, Tensor sin, boolean inverse, Tensor out) {
+        try (var call = new KernelCall("rotary positions")) {
+            call.writes(out);
+            kernels.rotaryEmbedding(call.readsInPlace(x), call.reads(cos), call.reads(sin), inverse, out);
+        }
+    }
+
+    @Override
+    public void attention(Tensor q, Tensor k, Tensor v, double scale, Tensor out, Tensor logSumExp) {
+        try (var call = new KernelCall("attention")) {
+            call.writes(out);
+            call.writes(logSumExp);
+            kernels.attention(call.reads(q), call.reads(k), call.reads(v), scale, out, logSumExp);
+        }
+    }
+
+    @Override
+    public void attentionGradient(Tensor gradient, Tensor q, Tensor k, Tensor v, double scale, Tensor out, Tensor logSumExp, Tensor dq,
+            Tensor dk, Tensor dv) {
+        try (var call = new KernelCall("attentionGradient")) {
+            call.writes(dq);
+            call.writes(dk);
+            call.writes(dv);
+            kernels.attentionGradient(call.reads(gradient), call.reads(q), call.reads(k), call.reads(v), scale, call.reads(out),
+                    call.reads(logSumExp), dq, dk, dv);
+        }
+    }
+
+    @Override
+    public void swiGlu(Tensor gate, Tensor up, Tensor out) {
+        try (var call = new KernelCall("swiGlu")) {
+            call.writes(out);
+            kernels.swiGlu(call.readsInPlace(gate), call.readsInPlace(up), out);
+        }
+    }
+
+    @Override
+    public void swiGluGradient(Tensor gradient, Tensor gate, Tensor up, Tensor dGate, Tensor dUp) {
+        try (var call = new KernelCall("swiGluGradient")) {
+            call.writes(dGate);
+            call.writes(dUp);
+            kernels.swiGluGradient(call.reads(gradient), call.reads(gate), call.reads(up), dGate, dUp);
+        }
+    }
+
+    @Override
+    public void distillationRows(DistillationObjective objective, Tensor teacher, Tensor student, Tensor labels, double scale, Tensor losses,
+            Tensor divergences) {
+        try (var call = new KernelCall("distillationRows")) {
+            call.writes(student);
+            call.writes(losses);
+            call.writes(divergences);
+            kernels.distillationRows(objective, call.reads(teacher), student, call.reads(labels), scale, losses, divergences);
+        }
+    }
+
+    @Override
+    public void crossEntropyRows(Tensor logits, Tensor labels, double scale, Tensor losses) {
+        try (var call = new KernelCall("crossEntropyRows")) {
+            call.writes(logits);
+            call.writes(losses);
+            kernels.crossEntropyRows(logits, call.reads(labels), scale, losses);
+        }
+    }
+
+    @Override
+    public void adamW(AdamWStep step, Tensor parameter, Tensor gradient, Tensor firstMoment, Tensor secondMoment) {
+        try (var call = new KernelCall("adamW")) {
+            call.writes(parameter);
+            call.writes(firstMoment);
+            call.writes(secondMoment);
+            kernels.adamW(step, parameter, call.reads(gradient), firstMoment, secondMoment);
+        }
+    }
+
+    @Override
+    public double sumOfSquares(List<Tensor> tensors) {
+        try (var call = new KernelCall("sumOfSquares")) {
+            tensors.forEach(call::reads);
+            return kernels.sumOfSquares(tensors);
+        }
+    }
+}

@@ -1,0 +1,46 @@
+package kept.tensor;
+
+/**
+ * How the elements of a {@link Tensor} are overwritten. Nothing here is recorded. What a recorded operation has read must stay as it is until its
+ * backward, which else is a {@link TensorException}; and each element must have a place of its own, which those of an expanded view have not.
+ */
+public sealed interface InPlace permits Tensor {
+    /**
+     * The tensor these operations work on.
+     *
+     * @return this, as a tensor
+     */
+    Tensor self();
+
+    /**
+     * Sets every element.
+     *
+     * @param value the value, converted to the dtype
+     * @return this tensor
+     * @throws ShapeException if {@linkplain Views#hasRepeatedElements elements share memory}
+     */
+    default Tensor fill(double value) {
+        self().backend().fill(self(), value);
+        return self();
+    }
+
+    /**
+     * Overwrites the elements with those of another tensor, as they were before the call, converted to this dtype.
+     *
+     * @param source a tensor of this device that broadcasts to this shape; it may be a view of the same memory
+     * @return this tensor
+     * @throws ShapeException if the source does not broadcast to this shape, or {@linkplain Views#hasRepeatedElements elements share memory}
+     * @throws DeviceException if it lives on another device
+     */
+    default Tensor assign(Tensor source) {
+        Tensor target = self();
+        if (source.device() != target.device()) {
+            throw new DeviceException("[assign] the source lives on %s, this tensor on %s; copy it over by way of the host"
+                    .formatted(source.device(), target.device()));
+        }
+        KernelCall.checkWritable("assign", target);
+        Tensor stretched = source.alias(target.shape(), source.expandedStrides(target.shape(), "assign"), source.offset());
+        target.backend().copy(stretched, target);
+        return target;
+    }
+}

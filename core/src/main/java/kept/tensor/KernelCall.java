@@ -1,0 +1,145 @@
+package kept.tensor;
+
+import java.util.Arrays;
+
+/**
+ * What one kernel does with memory, around its run. What it reads and writes is held, so that no other thread can free it meanwhile; writes are
+ * counted; a result whose elements share memory is refused; an operand that overlaps a result is read from a copy.
+ */
+final class KernelCall implements AutoCloseable {
+    private final String name;
+    private Storage[] held = new Storage[8];
+    private int count;
+    private Tensor[] results = new Tensor[2];
+    private int resultCount;
+    /** The owner of copies, opened for the first. */
+    private Scope copies;
+
+    /**
+     * Begins a call.
+     *
+     * @param name what error messages start with
+     */
+    KernelCall(String name) {
+        this.name = name;
+    }
+
+    /**
+     * Checks that each element of a tensor has a place of its own, so that what is written to one is not lost to another.
+     *
+     * @param name what the error message starts with
+     * @param result what is to be written
+     */
+    static void checkWritable(String name, Tensor result) {
+        if (result.hasRepeatedElements()) {
+            throw new ShapeException(("[%s] elements of %s share memory (strides %s), so that writing one overwrites others; "
+                    + "write to the tensor that was expanded, or to a copy").formatted(name, result.shape(), Arrays.toString(result.strides())));
+        }
+    }
+
+    /**
+     * Takes a result; results come before operands.
+     *
+     * @param result what the kernel writes, or null
+     * @return the same
+     */
+    Tensor writes(Tensor result) {
+        if (result == null) {
+            return null;
+        }
+        checkWritable(name, result);
+        for (int i = 0; i < resultCount; i++) {
+            if (result.overlaps(results[i])) {
+                throw new ShapeException("[%s] two results, %s and %s, share memory; give each its own"
+                        .formatted(name, results[i].shape(), result.shape()));
+            }
+        }
+        hold(result.storage());
+        MemoryReads.wrote(result.storage());
+        if (resultCount == results.length) {
+            results = Arrays.copyOf(results, 2 * resultCount);
+        }
+        results[resultCount++] = result;
+        return result;
+    }
+
+    /**
+     * Takes an operand that may share no memory with a result.
+     *
+     * @param operand what the kernel reads, or null
+     * @return the same, or a copy where it overlaps a result
+     */
+    Tensor reads(Tensor operand) {
+        return reads(operand, false);
+    }
+
+    /**
+     * Takes an operand of which each element is read before the result's in its place is written.
+     *
+     * @param operand what the kernel reads, or null
+     * @return the same, or a copy where it overlaps a result without being the same view
+     */
+    Tensor readsInPlace(Tensor operand) {
+        return reads(operand, true);
+    }
+
+    private Tensor reads(Tensor operand, boolean inPlace) {
+        if (operand == null) {
+            return null;
+        }
+        hold(operand.storage());
+        MemoryReads.read(operand);
+        for (int i = 0; i < resultCount; i++) {
+            Tensor result = results[i];
+            if (operand.storage() == result.storage() && !(inPlace && isSameView(operand, result)) && operand.overlaps(result)) {
+                return copy(operand);
+            }
+        }
+        return operand;
+    }
+
+    private static boolean isSameView(Tensor a, Tensor b) {
+        if (a.offset() != b.offset()) {
+            return false;
+        }
+        if (a.isContiguous() && b.isContiguous()) {
+            return a.elementCount() == b.elementCount();
+        }
+        boolean same = a.shape().equals(b.shape());
+        for (int axis = 0; same && axis < a.rank(); axis++) {
+            same = a.size(axis) == 1 || a.stride(axis) == b.stride(axis);
+        }
+        return same;
+    }
+
+    private Tensor copy(Tensor operand) {
+        if (copies == null) {
+            copies = Scope.open(operand.device());
+        }
+        Tensor copy = Tensor.empty(operand.dtype(), operand.shape());
+        copy.backend().copy(operand, copy);
+        return copy;
+    }
+
+    private void hold(Storage storage) {
+        storage.hold();
+        if (count == held.length) {
+            held = Arrays.copyOf(held, 2 * count);
+        }
+        held[count++] = storage;
+    }
+
+    /** Counts the writes and lets go of everything. */
+    @Override
+    public void close() {
+        for (int i = 0; i < resultCount; i++) {
+            results[i].storage().countWrite();
+        }
+        if (copies != null) {
+            copies.close();
+        }
+        for (int i = 0; i < count; i++) {
+            held[i].letGo();
+        }
+    }
+}

@@ -1,0 +1,67 @@
+package kept.tensor;
+
+import java.util.IdentityHashMap;
+import java.util.Map;
+
+/**
+ * Which memory the operations of this thread read while this is open, of what was there before: so that it can be told later whether running them
+ * again would give the same. Notes of pieces of work may lie inside each other.
+ */
+public final class MemoryReads implements AutoCloseable {
+    private static final ThreadLocal<MemoryReads> CURRENT = new ThreadLocal<>();
+
+    private final MemoryReads enclosing = CURRENT.get();
+    /** What was read first, with how it was then; and, as null, what was written first. */
+    private final Map<Storage, Reading> readings = new IdentityHashMap<>();
+
+    private record Reading(Tensor tensor, int version) {}
+
+    private MemoryReads() {}
+
+    /**
+     * Begins to take note, on this thread.
+     *
+     * @return the notes, to be closed after the work
+     */
+    public static MemoryReads open() {
+        var reads = new MemoryReads();
+        CURRENT.set(reads);
+        return reads;
+    }
+
+    static void read(Tensor tensor) {
+        for (MemoryReads reads = CURRENT.get(); reads != null; reads = reads.enclosing) {
+            Storage storage = tensor.storage();
+            if (!reads.readings.containsKey(storage)) {
+                reads.readings.put(storage, new Reading(tensor.detach(), storage.version()));
+            }
+        }
+    }
+
+    static void wrote(Storage storage) {
+        for (MemoryReads reads = CURRENT.get(); reads != null; reads = reads.enclosing) {
+            reads.readings.putIfAbsent(storage, null);
+        }
+    }
+
+    /** Ends the notes; what was made meanwhile, or has been freed, is forgotten. */
+    @Override
+    public void close() {
+        CURRENT.set(enclosing);
+        readings.values().removeIf(reading -> reading == null || reading.tensor.isReleased());
+    }
+
+    /**
+     * Looks for memory that has been written since it was read.
+     *
+     * @return a tensor over it, or null if all is as it was
+     */
+    public Tensor changed() {
+        for (Reading reading : readings.values()) {
+            if (reading.tensor.version() != reading.version) {
+                return reading.tensor;
+            }
+        }
+        return null;
+    }
+}
