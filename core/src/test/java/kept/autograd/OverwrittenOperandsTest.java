@@ -190,7 +190,8 @@ class OverwrittenOperandsTest {
             }
             Tensor loss = model.apply(x);
             optimizer.step(0.1, 1);
-            assertThatThrownBy(loss::backward).isInstanceOf(TensorException.class).hasMessageStartingWith("[linear] backward needs its operand b, bf16");
+            assertThatThrownBy(loss::backward).isInstanceOf(TensorException.class)
+                    .hasMessageStartingWith("[linear] backward needs its operand b, bf16");
             assertThatThrownBy(() -> Autograd.backwardOnce(loss, null)).isInstanceOf(TensorException.class);
         }
     }
@@ -206,8 +207,8 @@ class OverwrittenOperandsTest {
         for (Tensor changed : List.of(w, frozen, x)) {
             Tensor y = ActivationCheckpoint.apply(segment, x);
             changed.detach().slice(0, 0, 1).fill(0.25);
-            assertThatThrownBy(() -> y.sum().backward()).isInstanceOf(TensorException.class).hasMessageStartingWith(
-                    "[activation checkpoint] backward runs the segment again, but f32 %s, which it reads, has been overwritten".formatted(changed.shape()));
+            assertThatThrownBy(() -> y.sum().backward()).isInstanceOf(TensorException.class).hasMessageStartingWith("[activation checkpoint] "
+                    + "backward runs the segment again, but f32 %s, which it reads, has been overwritten".formatted(changed.shape()));
         }
         Tensor y = ActivationCheckpoint.apply(segment, x).add(other);
         other.fill(4);

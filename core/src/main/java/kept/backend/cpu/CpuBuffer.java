@@ -8,6 +8,8 @@ import kept.backend.Buffer;
 final class CpuBuffer implements Buffer {
     private final Arena arena;
     private final MemorySegment segment;
+    /** When it was last given back to the pool, in releases of the pool's. */
+    long released;
 
     CpuBuffer(Arena arena, MemorySegment segment) {
         this.arena = arena;

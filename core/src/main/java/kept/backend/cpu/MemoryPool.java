@@ -27,7 +27,12 @@ import kept.tensor.OutOfMemoryException;
  * </pre>
  *
  * <p>An arena of its own lets {@link #trim} give each block back by itself; {@link SystemMemory} is where blocks come from. When memory runs short,
- * free blocks of other classes are given back before an allocation fails. All methods may be called by any thread.
+ * free blocks of other classes are given back before an allocation fails.
+ *
+ * <p>Work of ever other sizes leaves free blocks behind that nothing asks for again. So whenever a block is made, those that have lain free longest
+ * are given back, as far as the pool would hold more than {@code 3/2 m + 8 MiB} otherwise, m being the most bytes that were ever in use at once:
+ * that is the most it ever holds. Work that repeats itself makes no blocks after its first round, and so gives none back. All methods may be called
+ * by any thread.
  */
 final class MemoryPool {
     /** Every block starts at a multiple of this many bytes. */
@@ -48,12 +53,18 @@ final class MemoryPool {
     /** From here on a block may serve a smaller class, so that gradients can lie where activations lay. */
     private static final long SHARED = 1 << 20;
 
+    /** What may lie free however little was ever in use. */
+    private static final long SPARE = 8 << 20;
+
     private final long limit;
     private final NavigableMap<Long, ArrayDeque<CpuBuffer>> free = new TreeMap<>();
     private long inUse;
     private long peakInUse;
+    /** The peak since the beginning. */
+    private long mostInUse;
     private long reserved;
     private long obtained;
+    private long releases;
     private long staggered;
 
     /**
@@ -90,10 +101,12 @@ final class MemoryPool {
         long size = sizeClass(bytes);
         CpuBuffer block = takeFree(size);
         if (block == null) {
+            giveBackBeyondBound(size);
             block = reserve(size, bytes);
         }
         inUse += block.byteSize();
         peakInUse = Math.max(peakInUse, inUse);
+        mostInUse = Math.max(mostInUse, inUse);
         return block;
     }
 
@@ -119,18 +132,36 @@ final class MemoryPool {
      */
     synchronized void release(CpuBuffer block) {
         inUse -= block.byteSize();
+        block.released = ++releases;
         free.computeIfAbsent(block.byteSize(), _ -> new ArrayDeque<>()).addLast(block);
     }
 
     /** Gives all free blocks back to the operating system. */
     synchronized void trim() {
         for (ArrayDeque<CpuBuffer> list : free.values()) {
-            for (CpuBuffer block : list) {
-                reserved -= block.byteSize();
-                block.free();
-            }
+            list.forEach(this::giveBack);
         }
         free.clear();
+    }
+
+    private void giveBack(CpuBuffer block) {
+        reserved -= block.byteSize();
+        block.free();
+    }
+
+    /** Makes room for a new block below the bound. */
+    private void giveBackBeyondBound(long size) {
+        long most = Math.max(mostInUse, inUse + size);
+        while (reserved > inUse && reserved + size > most + most / 2 + SPARE) {
+            ArrayDeque<CpuBuffer> oldest = null;
+            for (ArrayDeque<CpuBuffer> list : free.values()) {
+                // The first of a class has lain there longest: blocks are taken from the other end.
+                if (!list.isEmpty() && (oldest == null || list.peekFirst().released < oldest.peekFirst().released)) {
+                    oldest = list;
+                }
+            }
+            giveBack(oldest.pollFirst());
+        }
     }
 
     /**

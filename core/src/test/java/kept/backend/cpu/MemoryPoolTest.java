@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Random;
 import kept.backend.MemoryUsage;
 import kept.tensor.OutOfMemoryException;
 import org.junit.jupiter.api.Test;
@@ -93,6 +94,71 @@ class MemoryPoolTest {
         }
         assertThat(pool.usage().obtained()).isEqualTo(obtained);
         assertThat(pool.usage().inUse()).isZero();
+    }
+
+    /** Rounds of ever other sizes, as texts of other lengths make them: small and large blocks, some of which stay for several rounds. */
+    @Test
+    void whatMixedSizesLeaveBehindIsBounded() {
+        for (long scale : new long[] {100, 10_000, 1_000_000}) {
+            var mixed = new MemoryPool(Long.MAX_VALUE);
+            var random = new Random(scale);
+            List<CpuBuffer> held = new ArrayList<>();
+            double worst = 0;
+            for (int round = 0; round < 300; round++) {
+                for (int i = 0; i < 12; i++) {
+                    held.add(mixed.allocate((long) (scale * Math.exp(3 * random.nextDouble()))));
+                    MemoryUsage usage = mixed.usage();
+                    assertThat(usage.reserved()).isBetween(usage.inUse(), usage.peakInUse() * 3 / 2 + (8 << 20));
+                    worst = Math.max(worst, usage.reserved() / (double) usage.peakInUse());
+                }
+                while (held.size() > random.nextInt(6)) {
+                    mixed.release(held.remove(random.nextInt(held.size())));
+                }
+            }
+            held.forEach(mixed::release);
+            MemoryUsage usage = mixed.usage();
+            assertThat(usage.inUse()).isZero();
+            assertThat(usage.reserved()).isPositive().isLessThanOrEqualTo(usage.peakInUse() * 3 / 2 + (8 << 20));
+            assertThat(worst).as("much more than is in use does lie free").isGreaterThan(1.3);
+            mixed.trim();
+            assertThat(mixed.usage().reserved()).isZero();
+        }
+    }
+
+    @Test
+    void whatHasLainFreeLongestIsGivenBackFirst() {
+        CpuBuffer old = pool.allocate(40 << 20);
+        pool.release(old);
+        CpuBuffer young = pool.allocate(20 << 20);
+        pool.release(young);
+        CpuBuffer other = pool.allocate(10 << 20);
+        assertThat(pool.usage().reserved()).isEqualTo(30 << 20);
+        assertThatThrownBy(() -> old.segment().fill((byte) 0)).isInstanceOf(IllegalStateException.class);
+        assertThat(pool.allocate(20 << 20)).isSameAs(young);
+        pool.release(young);
+        pool.release(other);
+    }
+
+    /** Two tasks in turn, each of which alone is what the other leaves free. */
+    @Test
+    void workThatRepeatsItselfWithinTheBoundTakesNothingFromTheSystem() {
+        long obtained = 0;
+        for (int step = 1; step <= 50; step++) {
+            List<CpuBuffer> first = new ArrayList<>();
+            for (int i = 0; i < 10; i++) {
+                first.add(pool.allocate(3 << 20));
+            }
+            first.forEach(pool::release);
+            List<CpuBuffer> second = new ArrayList<>();
+            for (int i = 0; i < 4; i++) {
+                second.add(pool.allocate(5 << 20));
+            }
+            second.forEach(pool::release);
+            if (step == 1) {
+                obtained = pool.usage().obtained();
+            }
+        }
+        assertThat(pool.usage().obtained()).isEqualTo(obtained);
     }
 
     @Test
