@@ -1,7 +1,5 @@
 package kept;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -19,6 +17,7 @@ import kept.model.Architecture;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
 import kept.model.GenerationConfig;
+import kept.text.Json;
 import kept.tokenizer.Tokenizer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -199,10 +198,6 @@ public final class Generate extends Program {
         line.put("text", result.text());
         line.put("tokens", result.tokens());
         line.put("finish", result.finish().name().toLowerCase(Locale.ROOT));
-        try {
-            out().println(new ObjectMapper().writeValueAsString(line));
-        } catch (JsonProcessingException e) {
-            throw new ProgramException("[generate] the text cannot be written as JSON: " + e.getOriginalMessage(), e);
-        }
+        out().println(Json.write(line));
     }
 }

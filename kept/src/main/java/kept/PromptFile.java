@@ -1,16 +1,15 @@
 package kept;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
-import java.nio.charset.CharacterCodingException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import kept.checkpoint.AtomicFiles;
 import kept.checkpoint.InputFiles;
+import kept.text.Json;
+import kept.text.JsonException;
+import kept.text.Reasons;
+import kept.text.TextFiles;
 
 /** Prompts from a file: one text, or a line each, or in a .jsonl file a JSON string or object each. */
 final class PromptFile {
@@ -22,11 +21,9 @@ final class PromptFile {
             throw new ProgramException("[generate] %s %s".formatted(file, problem));
         });
         try {
-            return Files.readString(file);
-        } catch (CharacterCodingException e) {
-            throw new ProgramException("[generate] %s is not text in UTF-8; convert it, for example with iconv".formatted(file), e);
+            return TextFiles.read(file);
         } catch (IOException e) {
-            throw new ProgramException("[generate] %s cannot be read: %s".formatted(file, AtomicFiles.reason(e)), e);
+            throw new ProgramException("[generate] %s cannot be read: %s".formatted(file, Reasons.of(e)), e);
         }
     }
 
@@ -48,15 +45,15 @@ final class PromptFile {
 
     private static String prompt(Path file, int number, String line) {
         try {
-            JsonNode value = new ObjectMapper().readTree(line);
+            JsonNode value = Json.parseRecord(line);
             JsonNode prompt = value.isObject() ? value.path("prompt") : value;
             if (prompt.isTextual()) {
                 return prompt.asText();
             }
             throw new ProgramException("[generate] %s, line %d is neither a JSON string nor an object with a string \"prompt\""
                     .formatted(file, number));
-        } catch (JsonProcessingException e) {
-            throw new ProgramException("[generate] %s, line %d is not JSON: %s".formatted(file, number, e.getOriginalMessage()), e);
+        } catch (JsonException e) {
+            throw new ProgramException("[generate] %s, line %d is not JSON: %s".formatted(file, number, e.withinLine()), e);
         }
     }
 }

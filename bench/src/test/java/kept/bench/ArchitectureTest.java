@@ -43,7 +43,7 @@ class ArchitectureTest {
                 "kept.tensor", "kept.autograd", "kept.nn", "kept.optim", "kept.backend", "kept.backend.cpu", "kept.linalg",
                 "kept.cuda", "kept.cuda.driver", "kept.cuda.cublas", "kept.cuda.library", "kept.cuda.bindings",
                 "kept", "kept.checkpoint", "kept.tokenizer", "kept.model", "kept.mapping", "kept.distill", "kept.evaluation", "kept.report",
-                "kept.demo", "kept.generation", "kept.gguf", "kept.calibration");
+                "kept.demo", "kept.generation", "kept.gguf", "kept.calibration", "kept.text");
     }
 
     @Test
@@ -111,7 +111,7 @@ class ArchitectureTest {
 
     @Test
     void thePackagesBelowTheProgramsHaveNoCycles() {
-        holds(slices().matching("kept.(checkpoint|tokenizer|model|mapping|calibration|distill|evaluation|generation|report|demo|gguf)..")
+        holds(slices().matching("kept.(text|checkpoint|tokenizer|model|mapping|calibration|distill|evaluation|generation|report|demo|gguf)..")
                 .should().beFreeOfCycles());
     }
 

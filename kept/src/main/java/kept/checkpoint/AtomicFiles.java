@@ -9,18 +9,13 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.AccessDeniedException;
-import java.nio.file.DirectoryNotEmptyException;
-import java.nio.file.FileAlreadyExistsException;
-import java.nio.file.FileSystemException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
-import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Map;
 import java.util.UUID;
+import kept.text.Reasons;
 
 /** Files that appear whole or not at all: written under a temporary name in the same directory, forced to disk, and renamed into place. */
 public final class AtomicFiles {
@@ -112,14 +107,6 @@ public final class AtomicFiles {
      * @return the reason
      */
     public static String reason(IOException e) {
-        return switch (e) {
-            case NoSuchFileException _ -> "no such file or directory";
-            case AccessDeniedException _ -> "permission denied";
-            case DirectoryNotEmptyException _ -> "the directory is not empty";
-            case FileAlreadyExistsException _ -> "it exists already";
-            case NotDirectoryException _ -> "it is not a directory";
-            case FileSystemException other when other.getReason() != null -> other.getReason();
-            default -> e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
-        };
+        return Reasons.of(e);
     }
 }

@@ -1,16 +1,15 @@
 package kept.checkpoint;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.charset.CharacterCodingException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Optional;
+import kept.text.EncodingException;
+import kept.text.TextFiles;
 
 /**
  * What may be read: regular files, and of a checkpoint only what lies in it.
@@ -121,9 +120,9 @@ public final class InputFiles {
      */
     public static String text(String operation, Path file) {
         try {
-            return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes(operation, file, LARGEST_TEXT))).toString();
-        } catch (CharacterCodingException e) {
-            throw new CheckpointException(operation, file, "is not valid UTF-8", e);
+            return TextFiles.decode(bytes(operation, file, LARGEST_TEXT));
+        } catch (EncodingException e) {
+            throw new CheckpointException(operation, file, "cannot be read: " + e.getMessage(), e);
         }
     }
 

@@ -1,34 +1,24 @@
 package kept.checkpoint;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.core.StreamReadFeature;
-import com.fasterxml.jackson.core.type.TypeReference;
-import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
-import java.nio.charset.StandardCharsets;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import kept.text.Json;
+import kept.text.JsonException;
+import kept.text.Reasons;
+import kept.text.TextFiles;
 
 /**
- * A JSON object from a file, read strictly: valid UTF-8, no repeated keys, nothing after the closing brace, and every value of the type it is asked
- * as. Errors name the file and the key. A key whose value is null counts as absent unless said otherwise.
+ * A JSON object from a file, read strictly: by the rules of {@link Json}, and every value of the type it is asked as. Errors name the file and the
+ * key. A key whose value is null counts as absent unless said otherwise.
  */
 public final class JsonObject {
-    private static final long LARGEST_FILE = 100_000_000;
-    private static final JsonMapper MAPPER = JsonMapper.builder()
-        .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-        .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-        .build();
-
     private final String operation;
     private final Path file;
     private final String prefix;
@@ -51,18 +41,15 @@ public final class JsonObject {
      */
     public static JsonObject read(String operation, Path file) {
         try {
-            byte[] bytes = InputFiles.bytes(operation, file, LARGEST_FILE);
-            String text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
-            if (MAPPER.readTree(text) instanceof ObjectNode object) {
+            byte[] bytes = InputFiles.bytes(operation, file, TextFiles.LARGEST);
+            if (Json.parse(TextFiles.decode(bytes)) instanceof ObjectNode object) {
                 return new JsonObject(operation, file, "", object);
             }
             throw new CheckpointException(operation, file, "is not a JSON object");
-        } catch (JsonProcessingException e) {
-            String place = e.getLocation() == null ? ""
-                : " (line %d, column %d)".formatted(e.getLocation().getLineNr(), e.getLocation().getColumnNr());
-            throw new CheckpointException(operation, file, "is not valid JSON: %s%s".formatted(e.getOriginalMessage(), place), e);
-        } catch (CharacterCodingException e) {
-            throw new CheckpointException(operation, file, "is not valid UTF-8", e);
+        } catch (JsonException e) {
+            throw new CheckpointException(operation, file, "is not valid JSON: " + e.getMessage(), e);
+        } catch (IOException e) {
+            throw new CheckpointException(operation, file, "cannot be read: " + Reasons.of(e), e);
         }
     }
 
@@ -263,7 +250,7 @@ public final class JsonObject {
      * @return strings, numbers, booleans, nulls, lists and maps by their keys, in the file's order
      */
     public Map<String, Object> toMap() {
-        return MAPPER.convertValue(node, new TypeReference<LinkedHashMap<String, Object>>() { });
+        return Json.toMap(node);
     }
 
     /**

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.io.JsonEOFException;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -128,9 +129,10 @@ final class SafetensorsHeader {
             }
         } catch (JsonProcessingException e) {
             long place = e.getLocation() == null ? PREFIX : PREFIX + Math.max(0, e.getLocation().getByteOffset());
-            throw new CheckpointException("safetensors", file, null, place, "the header is not valid JSON: " + e.getOriginalMessage(), e);
+            throw new CheckpointException("safetensors", file, null, place, "the header is not valid JSON: "
+                + (e instanceof JsonEOFException ? "it ends in the middle of a value" : "no value, name or sign that JSON knows"), e);
         } catch (IOException e) {
-            throw new CheckpointException("safetensors", file, null, PREFIX, "the header cannot be read: " + e.getMessage(), e);
+            throw new CheckpointException("safetensors", file, null, PREFIX, "the header cannot be read: " + AtomicFiles.reason(e), e);
         }
     }
 

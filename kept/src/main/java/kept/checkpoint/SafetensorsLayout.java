@@ -33,7 +33,7 @@ final class SafetensorsLayout {
         try {
             json = encode(file, order, metadata);
         } catch (IOException e) {
-            throw new CheckpointException("safetensors", file, "the header cannot be encoded: " + e.getMessage(), e);
+            throw new CheckpointException("safetensors", file, "the header cannot be encoded: " + AtomicFiles.reason(e), e);
         }
         header = frame(file, json);
         offsets.replaceAll((name, offset) -> header.length + offset);

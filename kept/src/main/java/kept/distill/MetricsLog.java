@@ -1,9 +1,7 @@
 package kept.distill;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.BufferedWriter;
 import java.io.IOException;
@@ -16,6 +14,10 @@ import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import kept.checkpoint.AtomicFiles;
+import kept.text.Json;
+import kept.text.JsonException;
+import kept.text.Reasons;
+import kept.text.TextFiles;
 
 /**
  * The metrics of a run as JSON lines, one object for each step, so that a program can follow the run while it goes on: {@code step}, {@code steps},
@@ -24,7 +26,6 @@ import kept.checkpoint.AtomicFiles;
  * {@code step}, {@code tokens}, {@code held_out_kl} and {@code held_out_top1} of {@link HeldOutResult}; the first one is of step 0.
  */
 public final class MetricsLog implements AutoCloseable {
-    private static final ObjectMapper JSON = JsonMapper.builder().build();
     private static final String HELD_OUT = "held_out_kl";
 
     private final Path file;
@@ -50,9 +51,10 @@ public final class MetricsLog implements AutoCloseable {
         try {
             List<StepMetrics> steps = new ArrayList<>();
             if (Files.exists(file)) {
-                for (String line : Files.readAllLines(file)) {
-                    if (!line.isBlank() && !line.contains(HELD_OUT) && steps.size() < lastStep) {
-                        steps.add(parsed(line));
+                List<String> lines = TextFiles.read(file).lines().toList();
+                for (int i = 0; i < lines.size() && steps.size() < lastStep; i++) {
+                    if (!lines.get(i).isBlank() && !lines.get(i).contains(HELD_OUT)) {
+                        steps.add(parsed(file, i + 1, lines.get(i)));
                     }
                 }
                 AtomicFiles.write(file, lines(steps, heldOut.results()).getBytes(StandardCharsets.UTF_8));
@@ -112,26 +114,26 @@ public final class MetricsLog implements AutoCloseable {
     }
 
     /** Each result stands behind its step. */
-    private static String lines(List<StepMetrics> steps, List<HeldOutResult> results) throws JsonProcessingException {
+    private static String lines(List<StepMetrics> steps, List<HeldOutResult> results) {
         SortedMap<Long, List<ObjectNode>> objects = new TreeMap<>();
         steps.forEach(step -> objects.computeIfAbsent(step.step(), _ -> new ArrayList<>()).add(object(step)));
         results.forEach(result -> objects.computeIfAbsent(result.step(), _ -> new ArrayList<>()).add(object(result)));
         var text = new StringBuilder();
         for (List<ObjectNode> ofStep : objects.values()) {
             for (ObjectNode object : ofStep) {
-                text.append(JSON.writeValueAsString(object)).append('\n');
+                text.append(Json.write(object)).append('\n');
             }
         }
         return text.toString();
     }
 
     private static ObjectNode object(HeldOutResult result) {
-        return JSON.createObjectNode().put("step", result.step()).put("tokens", result.tokens()).put(HELD_OUT, result.klMean())
+        return JsonNodeFactory.instance.objectNode().put("step", result.step()).put("tokens", result.tokens()).put(HELD_OUT, result.klMean())
                 .put("held_out_top1", result.top1Agreement());
     }
 
     private static ObjectNode object(StepMetrics step) {
-        ObjectNode object = JSON.createObjectNode().put("step", step.step()).put("steps", step.steps()).put("loss", step.loss());
+        ObjectNode object = JsonNodeFactory.instance.objectNode().put("step", step.step()).put("steps", step.steps()).put("loss", step.loss());
         if (!Double.isNaN(step.divergence())) {
             object.put("divergence", step.divergence());
         }
@@ -139,14 +141,20 @@ public final class MetricsLog implements AutoCloseable {
                 .put("tokens", step.tokens()).put("seconds", step.seconds());
     }
 
-    private static StepMetrics parsed(String line) throws IOException {
-        JsonNode object = JSON.readTree(line);
+    private static StepMetrics parsed(Path file, int number, String line) {
+        JsonNode object;
+        try {
+            object = Json.parse(line);
+        } catch (JsonException e) {
+            throw new TrainingException("[metrics] %s, line %d is not JSON: %s; it was changed since the run wrote it"
+                    .formatted(file, number, e.withinLine()));
+        }
         return new StepMetrics(object.path("step").asLong(), object.path("steps").asLong(), object.path("loss").asDouble(Double.NaN),
                 object.path("divergence").asDouble(Double.NaN), object.path("gradient_norm").asDouble(Double.NaN),
                 object.path("learning_rate").asDouble(Double.NaN), object.path("tokens").asLong(), object.path("seconds").asDouble(Double.NaN));
     }
 
     private static TrainingException failure(Path file, IOException cause) {
-        return new TrainingException("[metrics] %s cannot be read or written: %s".formatted(file, cause.getMessage()));
+        return new TrainingException("[metrics] %s cannot be read or written: %s".formatted(file, Reasons.of(cause)));
     }
 }

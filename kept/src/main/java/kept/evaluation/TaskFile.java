@@ -1,28 +1,21 @@
 package kept.evaluation;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.core.StreamReadFeature;
-import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.json.JsonMapper;
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.nio.charset.CharacterCodingException;
-import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import kept.checkpoint.InputFiles;
+import kept.text.Json;
+import kept.text.JsonException;
+import kept.text.Reasons;
+import kept.text.TextFiles;
 
 /** Reads questions from JSON lines, strictly: a key that is not known is probably a mistyped one, and would change the score unseen. */
 final class TaskFile {
     private static final Set<String> KEYS = Set.of("context", "choices", "answer", "group", "description");
-    private static final JsonMapper JSON = JsonMapper.builder()
-            .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-            .build();
 
     private final String place;
     private final JsonNode line;
@@ -34,23 +27,20 @@ final class TaskFile {
 
     static List<Question> read(Path file) {
         List<Question> questions = new ArrayList<>();
-        int number = 0;
         InputFiles.irregularity(file).ifPresent(problem -> {
             throw new EvaluationException("[task] " + file + " " + problem);
         });
-        try (BufferedReader lines = Files.newBufferedReader(file)) {
-            for (String text = lines.readLine(); text != null; text = lines.readLine()) {
-                number++;
-                if (!text.isBlank()) {
-                    questions.add(question(file + ", line " + number, text));
+        try {
+            List<String> lines = TextFiles.read(file).lines().toList();
+            for (int i = 0; i < lines.size(); i++) {
+                if (!lines.get(i).isBlank()) {
+                    questions.add(question(file + ", line " + (i + 1), lines.get(i)));
                 }
             }
-        } catch (CharacterCodingException e) {
-            throw new EvaluationException("[task] " + file + " is not UTF-8, after line " + number + ": convert the file to UTF-8", e);
         } catch (NoSuchFileException e) {
             throw new EvaluationException("[task] " + file + " does not exist", e);
         } catch (IOException e) {
-            throw new EvaluationException("[task] " + file + " cannot be read: " + e.getMessage(), e);
+            throw new EvaluationException("[task] " + file + " cannot be read: " + Reasons.of(e), e);
         }
         if (questions.isEmpty()) {
             throw new EvaluationException("[task] " + file + " holds no question: each line must be an object with context, choices and answer");
@@ -60,9 +50,9 @@ final class TaskFile {
 
     private static Question question(String place, String text) {
         try {
-            return new TaskFile(place, JSON.readTree(text)).question();
-        } catch (JsonProcessingException e) {
-            throw new EvaluationException("[task] " + place + " is not JSON: " + e.getOriginalMessage(), e);
+            return new TaskFile(place, Json.parseRecord(text)).question();
+        } catch (JsonException e) {
+            throw new EvaluationException("[task] " + place + " is not JSON: " + e.withinLine(), e);
         }
     }
 

@@ -1,8 +1,6 @@
 package kept.generation;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,6 +10,10 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.stream.StreamSupport;
 import kept.checkpoint.InputFiles;
+import kept.text.Json;
+import kept.text.JsonException;
+import kept.text.Reasons;
+import kept.text.TextFiles;
 import kept.tokenizer.TokenizerFiles;
 
 /**
@@ -70,10 +72,10 @@ public final class ChatTemplate {
             InputFiles.irregularity(Path.of(nameOrFile)).ifPresent(problem -> {
                 throw new ChatTemplateException("[chat template] %s %s".formatted(nameOrFile, problem));
             });
-            return new ChatTemplate(Files.readString(Path.of(nameOrFile)), nameOrFile);
+            return new ChatTemplate(TextFiles.read(Path.of(nameOrFile)), nameOrFile);
         } catch (IOException e) {
             throw new ChatTemplateException("[chat template] %s cannot be read (%s): name a file that holds a Jinja template, or %s"
-                    .formatted(nameOrFile, e.getClass().getSimpleName(), ORION), e);
+                    .formatted(nameOrFile, Reasons.of(e), ORION), e);
         }
     }
 
@@ -91,21 +93,21 @@ public final class ChatTemplate {
         Path config = directory.resolve(TokenizerFiles.CONFIG_FILE);
         try {
             if (Files.isRegularFile(file)) {
-                return Optional.of(new ChatTemplate(Files.readString(file), file.toString()));
+                return Optional.of(new ChatTemplate(TextFiles.read(file), file.toString()));
             }
             if (!Files.isRegularFile(config)) {
                 return Optional.empty();
             }
-            JsonNode template = new ObjectMapper().readTree(config.toFile()).path("chat_template");
+            JsonNode template = Json.read(config).path("chat_template");
             if (template.isArray()) {
                 template = StreamSupport.stream(template.spliterator(), false).filter(named -> named.path("name").asText().equals("default"))
                         .findFirst().map(named -> named.path("template")).orElse(template.path(0).path("template"));
             }
             return template.isTextual() ? Optional.of(new ChatTemplate(template.asText(), "chat_template of " + config)) : Optional.empty();
-        } catch (JsonProcessingException e) {
-            throw new ChatTemplateException("[chat template] %s is not JSON: %s".formatted(config, e.getOriginalMessage()), e);
+        } catch (JsonException e) {
+            throw new ChatTemplateException("[chat template] %s is not JSON: %s".formatted(config, e.getMessage()), e);
         } catch (IOException e) {
-            throw new ChatTemplateException("[chat template] the template in %s cannot be read: %s".formatted(directory, e), e);
+            throw new ChatTemplateException("[chat template] the template in %s cannot be read: %s".formatted(directory, Reasons.of(e)), e);
         }
     }
 

@@ -10,6 +10,7 @@ import kept.distill.ClassScores;
 import kept.distill.LayerDistances;
 import kept.distill.TokenScores;
 import kept.distill.WorstToken;
+import kept.text.VisibleText;
 
 /** Where a student and its teacher part on several texts: by layer, by class of token, and at which tokens; for a terminal and as JSON. */
 public final class DetailsReport {

@@ -1,7 +1,5 @@
 package kept.report;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -13,6 +11,8 @@ import kept.checkpoint.AtomicFiles;
 import kept.distill.ClassScores;
 import kept.distill.LayerDistances;
 import kept.distill.TokenScores;
+import kept.text.Json;
+import kept.text.VisibleText;
 
 /** How faithfully a student follows its teacher, and where the two part, as one HTML page that carries all it needs. */
 public final class FidelityPage {
@@ -94,10 +94,6 @@ public final class FidelityPage {
 
     /** A "<" can only stand within a string of JSON; escaped there, no name ends the script element. */
     private static String numbers(List<Map<String, Object>> curves) {
-        try {
-            return new ObjectMapper().writeValueAsString(Map.of("texts", curves)).replace("<", "\\u003c");
-        } catch (JsonProcessingException e) {
-            throw new IllegalStateException("[report] numbers that JSON cannot hold", e);
-        }
+        return Json.write(Map.of("texts", curves)).replace("<", "\\u003c");
     }
 }

@@ -1,7 +1,5 @@
 package kept.report;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -10,6 +8,7 @@ import java.util.SequencedMap;
 import kept.distill.Fidelity;
 import kept.distill.StepMetrics;
 import kept.mapping.TensorMapping;
+import kept.text.Json;
 
 /** A report as one HTML page that carries its style, scripts and numbers, and asks no network for anything. */
 final class ReportPage {
@@ -88,10 +87,6 @@ final class ReportPage {
     private static String numbers(RunReport report) {
         Map<String, Object> json = ReportJson.of(report);
         json.keySet().retainAll(List.of("steps", "held_out", "norms"));
-        try {
-            return new ObjectMapper().writeValueAsString(json).replace("<", "\\u003c");
-        } catch (JsonProcessingException e) {
-            throw new IllegalStateException("[report] numbers that JSON cannot hold", e);
-        }
+        return Json.write(json).replace("<", "\\u003c");
     }
 }

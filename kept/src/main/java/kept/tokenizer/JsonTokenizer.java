@@ -3,7 +3,6 @@ package kept.tokenizer;
 import ai.djl.engine.EngineException;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -11,6 +10,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.OptionalInt;
+import kept.text.Reasons;
 
 /** A {@code tokenizer.json}, through Hugging Face's library. Its marks are named by the {@code tokenizer_config.json} beside it. */
 final class JsonTokenizer implements Tokenizer {
@@ -31,18 +31,14 @@ final class JsonTokenizer implements Tokenizer {
     }
 
     static JsonTokenizer load(Path file) {
-        var json = new ObjectMapper();
         JsonNode tokenizer;
-        JsonNode config = json.createObjectNode();
+        JsonNode config;
         try {
-            tokenizer = json.readTree(file.toFile());
-            Path beside = file.resolveSibling(TokenizerFiles.CONFIG_FILE);
-            if (Files.isRegularFile(beside)) {
-                config = json.readTree(beside.toFile());
-            }
+            tokenizer = TokenizerSettings.readJson(file);
+            config = TokenizerSettings.readJson(file.resolveSibling(TokenizerFiles.CONFIG_FILE));
         } catch (IOException e) {
-            throw new TokenizerException("[tokenizer] " + file + " or the " + TokenizerFiles.CONFIG_FILE + " beside it cannot be read: "
-                    + e.getMessage(), e);
+            throw new TokenizerException("[tokenizer] %s or the %s beside it cannot be read: %s"
+                    .formatted(file, TokenizerFiles.CONFIG_FILE, Reasons.of(e)), e);
         }
         Map<String, Integer> ids = ids(tokenizer);
         if (ids.isEmpty()) {

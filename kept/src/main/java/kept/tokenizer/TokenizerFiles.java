@@ -1,6 +1,5 @@
 package kept.tokenizer;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -14,6 +13,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import kept.checkpoint.CheckpointException;
 import kept.checkpoint.InputFiles;
+import kept.text.TextFiles;
 
 /**
  * Writes the tokenizer of a checkpoint into a Llama directory so that transformers' {@code AutoTokenizer}, with no code of the checkpoint's
@@ -65,13 +65,7 @@ public final class TokenizerFiles {
         this.source = source;
         this.target = target;
         Path config = source.resolve(CONFIG_FILE);
-        JsonNode read;
-        try {
-            read = Files.isRegularFile(config) ? json.readTree(config.toFile()) : json.createObjectNode();
-        } catch (JsonProcessingException e) {
-            throw new TokenizerException("[tokenizer] " + config + " is not JSON: " + e.getOriginalMessage(), e);
-        }
-        if (!(read instanceof ObjectNode object)) {
+        if (!(TokenizerSettings.readJson(config) instanceof ObjectNode object)) {
             throw new TokenizerException("[tokenizer] " + config + " is not a JSON object");
         }
         this.sourceConfig = object;
@@ -144,7 +138,7 @@ public final class TokenizerFiles {
         if (options.chatTemplate().isPresent()) {
             config.put(TEMPLATE_KEY, options.chatTemplate().get());
         } else if (copy(CHAT_TEMPLATE_FILE)) {
-            config.put(TEMPLATE_KEY, Files.readString(source.resolve(CHAT_TEMPLATE_FILE)));
+            config.put(TEMPLATE_KEY, TextFiles.read(source.resolve(CHAT_TEMPLATE_FILE)));
         }
     }
 
@@ -186,11 +180,7 @@ public final class TokenizerFiles {
 
     /** The marks that a tokenizer_config.json names, none if there is no such file. */
     static Map<String, String> marks(Path config) throws IOException {
-        try {
-            return Files.isRegularFile(config) ? marks(new ObjectMapper().readTree(config.toFile())) : Map.of();
-        } catch (JsonProcessingException e) {
-            throw new TokenizerException("[tokenizer] " + config + " is not JSON: " + e.getOriginalMessage(), e);
-        }
+        return marks(TokenizerSettings.readJson(config));
     }
 
     /** A mark is named by its text, or by an object that holds its text. */

@@ -1,13 +1,15 @@
 package kept.tokenizer;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.stream.StreamSupport;
+import kept.text.Json;
+import kept.text.JsonException;
+import kept.text.TextFiles;
 
 /** What {@code tokenizer_config.json} says, where there is one: marks, flags, added tokens and the chat template. */
 final class TokenizerSettings {
@@ -49,16 +51,15 @@ final class TokenizerSettings {
         Optional<String> named = StreamSupport.stream(template.spliterator(), false)
                 .filter(entry -> entry.path("name").asText().equals("default")).map(entry -> entry.path("template").asText()).findFirst();
         Path file = directory.resolve(TokenizerFiles.CHAT_TEMPLATE_FILE);
-        return named.isPresent() || !Files.isRegularFile(file) ? named : Optional.of(Files.readString(file));
+        return named.isPresent() || !Files.isRegularFile(file) ? named : Optional.of(TextFiles.read(file));
     }
 
     /** The content of a JSON file; an empty object where there is none. */
     static JsonNode readJson(Path file) throws IOException {
-        var json = new ObjectMapper();
         try {
-            return Files.isRegularFile(file) ? json.readTree(file.toFile()) : json.createObjectNode();
-        } catch (JsonProcessingException e) {
-            throw new TokenizerException("[tokenizer] " + file + " is not JSON: " + e.getOriginalMessage(), e);
+            return Files.isRegularFile(file) ? Json.read(file) : JsonNodeFactory.instance.objectNode();
+        } catch (JsonException e) {
+            throw new TokenizerException("[tokenizer] " + file + " is not JSON: " + e.getMessage(), e);
         }
     }
 }

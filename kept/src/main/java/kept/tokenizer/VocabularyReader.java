@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.stream.IntStream;
+import kept.text.Reasons;
 import kept.tokenizer.SentencePieceModel.Piece;
 import kept.tokenizer.Vocabulary.Kind;
 import kept.tokenizer.Vocabulary.Token;
@@ -42,7 +43,7 @@ final class VocabularyReader {
                 return new VocabularyReader(directory).fromJson(json);
             }
         } catch (IOException e) {
-            throw new TokenizerException("[tokenizer] the tokenizer of " + directory + " cannot be read: " + e.getMessage(), e);
+            throw new TokenizerException("[tokenizer] the tokenizer of " + directory + " cannot be read: " + Reasons.of(e), e);
         }
         throw new TokenizerException("[tokenizer] " + directory + " has neither " + Tokenizer.SENTENCEPIECE_FILE + " nor " + Tokenizer.JSON_FILE
                 + ": copy the tokenizer of the checkpoint there");

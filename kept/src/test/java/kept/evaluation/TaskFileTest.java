@@ -58,7 +58,7 @@ class TaskFileTest {
         "{\"context\": \"a\", \"choices\": [\"a\", \"b\"], \"answer\": \"B\"}      | 0 to 1, not \"B\"",
         "{\"context\": \"a\", \"choices\": [\"a\", \"b\"], \"answer\": 1.5}        | 0 to 1, not 1.5",
         "{\"context\": \"a\", \"choices\": [\"a\", \"b\"], \"answer\": 0, \"anwser\": 1} | a key \"anwser\"",
-        "{\"context\": \"a\", \"context\": \"b\", \"choices\": [\"a\", \"b\"], \"answer\": 0} | Duplicate",
+        "{\"context\": \"a\", \"context\": \"b\", \"choices\": [\"a\", \"b\"], \"answer\": 0} | the key \"context\" occurs twice",
     })
     void aBadLineIsNamed(String line, String problem) throws IOException {
         Path file = Files.writeString(directory.resolve("task.jsonl"), GOOD + line + "\n" + GOOD);
@@ -73,6 +73,7 @@ class TaskFileTest {
         Path empty = Files.writeString(directory.resolve("empty.jsonl"), "\n\n");
         assertThatThrownBy(() -> Task.read(empty)).isInstanceOf(EvaluationException.class).hasMessageContaining(empty + " holds no question");
         Path latin = Files.write(directory.resolve("latin.jsonl"), (GOOD + "Zürich").getBytes(StandardCharsets.ISO_8859_1));
-        assertThatThrownBy(() -> Task.read(latin)).isInstanceOf(EvaluationException.class).hasMessageContaining(latin + " is not UTF-8");
+        assertThatThrownBy(() -> Task.read(latin)).isInstanceOf(EvaluationException.class).hasMessageContaining(latin.toString())
+                .hasMessageContaining("is not UTF-8: byte 0xFC at offset 60");
     }
 }

@@ -261,12 +261,12 @@ class DecoderConfigTest {
         Files.writeString(file, "[1]");
         refused(file, "is not a JSON object");
         Files.writeString(file, "{\"hidden_size\": 32,\n \"hidden_size\": 64}");
-        refused(file, "is not valid JSON: Duplicate field 'hidden_size' (line 2, column 15)");
+        refused(file, "is not valid JSON: line 2, column 2: the key \"hidden_size\" occurs twice in one object");
         Files.writeString(file, "{\"hidden_size\": 32} {}");
         assertThatThrownBy(() -> DecoderConfig.read(file)).isInstanceOf(CheckpointException.class)
-            .hasMessageStartingWith("[config] " + file + ": is not valid JSON: Trailing token");
+            .hasMessageStartingWith("[config] " + file + ": is not valid JSON: line 1, column 21: more follows after the end of the value");
         Files.write(file, new byte[] {'{', '"', (byte) 0xff, '"', ':', '1', '}'});
-        refused(file, "is not valid UTF-8");
+        refused(file, "cannot be read: it is not UTF-8: byte 0xFF at offset 2; convert it to UTF-8");
     }
 
     @ParameterizedTest

@@ -16,6 +16,7 @@ import kept.distill.LayerDistances;
 import kept.distill.LayerDistances.Place;
 import kept.distill.TokenScores;
 import kept.distill.WorstToken;
+import kept.text.VisibleText;
 import kept.tokenizer.TokenClass;
 import org.junit.jupiter.api.Test;
 

@@ -1,4 +1,4 @@
-package kept.report;
+package kept.text;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

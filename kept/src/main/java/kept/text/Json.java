@@ -1,0 +1,239 @@
+package kept.text;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonLocation;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.exc.StreamConstraintsException;
+import com.fasterxml.jackson.core.io.JsonEOFException;
+import com.fasterxml.jackson.core.json.JsonReadFeature;
+import com.fasterxml.jackson.core.type.TypeReference;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * Reads JSON. One rule holds wherever JSON comes from: a text is one value with nothing but white space around it; a key occurs once in its object;
+ * objects and lists are nested at most 1,000 deep and a number has at most 1,000 characters; strings have any length. What breaks a rule is refused
+ * with its line and column, in words of our own.
+ *
+ * <p>Records of text files, which Python often writes, may hold {@code NaN}, {@code Infinity} and {@code -Infinity}; other files may not.
+ */
+public final class Json {
+    private static final int DEEPEST = 1000;
+    private static final int LONGEST_NUMBER = 1000;
+    private static final int SHOWN = 40;
+    private static final JsonFactory STRICT = factory(false);
+    private static final JsonFactory PYTHON = factory(true);
+    private static final ObjectMapper WRITER = new ObjectMapper();
+    private static final JsonNodeFactory NODES = JsonNodeFactory.instance;
+
+    private final String text;
+    private final JsonParser parser;
+
+    private Json(String text, JsonParser parser) {
+        this.text = text;
+        this.parser = parser;
+    }
+
+    private static JsonFactory factory(boolean python) {
+        // The depth is counted here, and what is read has a length that its caller bounds.
+        var constraints = StreamReadConstraints.builder().maxNestingDepth(DEEPEST + 1).maxNumberLength(LONGEST_NUMBER)
+                .maxStringLength(Integer.MAX_VALUE).maxNameLength(Integer.MAX_VALUE).build();
+        return JsonFactory.builder().streamReadConstraints(constraints)
+                // Names come from files that may be anyone's; remembering them all would fill memory.
+                .disable(JsonFactory.Feature.INTERN_FIELD_NAMES).disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
+                .configure(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS, python).build();
+    }
+
+    /**
+     * Reads a text.
+     *
+     * @param text one JSON value
+     * @return the value
+     * @throws JsonException if it is anything else
+     */
+    public static JsonNode parse(String text) throws JsonException {
+        return parse(text, STRICT);
+    }
+
+    /**
+     * Reads a record of a text file, in which numbers may be {@code NaN} or infinite, as Python writes them.
+     *
+     * @param text one JSON value
+     * @return the value
+     * @throws JsonException if it is anything else
+     */
+    public static JsonNode parseRecord(String text) throws JsonException {
+        return parse(text, PYTHON);
+    }
+
+    /**
+     * Reads a file: UTF-8, with or without a byte order mark, and not larger than {@link TextFiles#LARGEST}.
+     *
+     * @param file the file
+     * @return its value
+     * @throws JsonException if it is not one JSON value
+     * @throws IOException if it cannot be read or is not UTF-8; {@link Reasons} puts it into words
+     */
+    public static JsonNode read(Path file) throws IOException {
+        return parse(TextFiles.read(file));
+    }
+
+    /**
+     * Writes a value on one line.
+     *
+     * @param value strings, numbers, booleans, null, and lists and maps of these, or a tree of JSON
+     * @return the JSON; doubles that are no numbers become strings
+     */
+    public static String write(Object value) {
+        try {
+            return WRITER.writeValueAsString(value);
+        } catch (JsonProcessingException e) {
+            throw new IllegalArgumentException("[json] a value that JSON cannot hold", e);
+        }
+    }
+
+    /**
+     * The entries of an object as Java's own values.
+     *
+     * @param object the object
+     * @return strings, numbers, booleans, nulls, lists and maps by their keys, in the object's order
+     */
+    public static Map<String, Object> toMap(ObjectNode object) {
+        return WRITER.convertValue(object, new TypeReference<LinkedHashMap<String, Object>>() { });
+    }
+
+    private static JsonNode parse(String text, JsonFactory factory) throws JsonException {
+        if (text.isBlank()) {
+            throw new JsonException(text.isEmpty() ? "it is empty" : "it holds nothing but white space", 0, 0, null);
+        }
+        try (JsonParser parser = factory.createParser(text)) {
+            return new Json(text, parser).whole();
+        } catch (JsonException e) {
+            throw e;
+        } catch (IOException e) {
+            throw new JsonException("it cannot be read", 0, 0, e);
+        }
+    }
+
+    private JsonNode whole() throws JsonException {
+        JsonToken first = next();
+        JsonNode value = value(first, 0);
+        if (next() != null) {
+            throw error("more follows after the end of the value: %s; a file, or a line of a .jsonl file, holds one value"
+                    .formatted(after(parser.currentTokenLocation())), parser.currentTokenLocation(), null);
+        }
+        return value;
+    }
+
+    private JsonNode value(JsonToken token, int depth) throws JsonException {
+        if (depth > DEEPEST) {
+            throw error("nested more than %,d deep".formatted(DEEPEST), parser.currentTokenLocation(), null);
+        }
+        return switch (token) {
+            case START_OBJECT -> object(depth);
+            case START_ARRAY -> {
+                ArrayNode array = NODES.arrayNode();
+                for (JsonToken item = next(); item != JsonToken.END_ARRAY; item = next()) {
+                    array.add(value(item, depth + 1));
+                }
+                yield array;
+            }
+            default -> scalar(token);
+        };
+    }
+
+    private ObjectNode object(int depth) throws JsonException {
+        ObjectNode object = NODES.objectNode();
+        while (next() != JsonToken.END_OBJECT) {
+            JsonLocation place = parser.currentTokenLocation();
+            String name = name();
+            if (object.replace(name, value(next(), depth + 1)) != null) {
+                throw error("the key \"%s\" occurs twice in one object".formatted(VisibleText.shortened(name, SHOWN)), place, null);
+            }
+        }
+        return object;
+    }
+
+    private JsonNode scalar(JsonToken token) throws JsonException {
+        try {
+            return switch (token) {
+                case VALUE_STRING -> NODES.textNode(parser.getText());
+                case VALUE_NUMBER_INT -> switch (parser.getNumberType()) {
+                    case INT -> NODES.numberNode(parser.getIntValue());
+                    case LONG -> NODES.numberNode(parser.getLongValue());
+                    default -> NODES.numberNode(parser.getBigIntegerValue());
+                };
+                case VALUE_NUMBER_FLOAT -> NODES.numberNode(parser.getDoubleValue());
+                case VALUE_TRUE -> NODES.booleanNode(true);
+                case VALUE_FALSE -> NODES.booleanNode(false);
+                case VALUE_NULL -> NODES.nullNode();
+                default -> throw new IllegalStateException("no value begins with " + token);
+            };
+        } catch (IOException e) {
+            throw translated(e);
+        }
+    }
+
+    private String name() throws JsonException {
+        try {
+            return parser.currentName();
+        } catch (IOException e) {
+            throw translated(e);
+        }
+    }
+
+    private JsonToken next() throws JsonException {
+        try {
+            return parser.nextToken();
+        } catch (IOException e) {
+            throw translated(e);
+        }
+    }
+
+    private JsonException translated(IOException cause) {
+        JsonLocation place = cause instanceof JsonProcessingException json && json.getLocation() != null
+                ? json.getLocation() : parser.currentLocation();
+        return switch (cause) {
+            case JsonEOFException _ -> error("it ends in the middle of a value", place, cause);
+            case StreamConstraintsException _ -> error("a number of more than %,d characters, or nested more than %,d deep"
+                    .formatted(LONGEST_NUMBER, DEEPEST), place, cause);
+            default -> error("not JSON near %s".formatted(around(place)), place, cause);
+        };
+    }
+
+    private static JsonException error(String problem, JsonLocation place, Throwable cause) {
+        return new JsonException(problem, place.getLineNr(), place.getColumnNr(), cause);
+    }
+
+    /** What the text has at a place and after it, so that it is found. */
+    private String after(JsonLocation place) {
+        return quoted(Math.clamp(place.getCharOffset(), 0, text.length()), 0, SHOWN);
+    }
+
+    /** What the text has around a place: the parser tells of a bad word when it has read it. */
+    private String around(JsonLocation place) {
+        return quoted(Math.clamp(place.getCharOffset(), 0, text.length()), SHOWN / 2, SHOWN / 2);
+    }
+
+    private String quoted(int at, int before, int after) {
+        int from = at;
+        while (from > 0 && at - from < before && text.charAt(from - 1) != '\n') {
+            from--;
+        }
+        int to = at;
+        while (to < text.length() && to - at < after && text.charAt(to) != '\n') {
+            to++;
+        }
+        return VisibleText.quoted(text.substring(from, to));
+    }
+}

@@ -1,0 +1,113 @@
+package kept.text;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
+import java.nio.charset.CoderResult;
+import java.nio.charset.CodingErrorAction;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/** Reads text files that fit memory. All text is UTF-8; a byte order mark at its beginning is no part of it. */
+public final class TextFiles {
+    /** Bytes of the largest file that is read whole. */
+    public static final int LARGEST = 100_000_000;
+    private static final String BYTE_ORDER_MARK = "\uFEFF";
+
+    private TextFiles() { }
+
+    /**
+     * Reads a whole file.
+     *
+     * @param file the file
+     * @return its text
+     * @throws IOException if it cannot be read, has more than {@link #LARGEST} bytes or is not UTF-8; {@link Reasons} puts it into words
+     */
+    public static String read(Path file) throws IOException {
+        if (Files.exists(file) && !Files.isRegularFile(file)) {
+            throw new FileSystemException(file.toString(), null, Files.isDirectory(file) ? "it is a directory" : "it is not a regular file");
+        }
+        byte[] bytes;
+        try (InputStream in = Files.newInputStream(file)) {
+            bytes = in.readNBytes(LARGEST + 1);
+        }
+        if (bytes.length > LARGEST) {
+            throw new FileSystemException(file.toString(), null, "it has more than %,d bytes, too many for what it is".formatted(LARGEST));
+        }
+        return decode(bytes);
+    }
+
+    /**
+     * The text of a file's bytes.
+     *
+     * @param bytes the whole file
+     * @return the text, without a byte order mark
+     * @throws EncodingException if it is not UTF-8
+     */
+    public static String decode(byte[] bytes) throws EncodingException {
+        Optional<String> other = otherEncoding(bytes, bytes.length);
+        if (other.isPresent()) {
+            throw new EncodingException("it is not UTF-8 but %s: convert it, for example with iconv -f %1$s -t UTF-8".formatted(other.get()));
+        }
+        int bad = firstMalformed(bytes, 0, bytes.length);
+        if (bad >= 0) {
+            throw new EncodingException("it is not UTF-8: byte 0x%02X at offset %d; convert it to UTF-8".formatted(bytes[bad], bad));
+        }
+        return withoutByteOrderMark(new String(bytes, StandardCharsets.UTF_8));
+    }
+
+    /**
+     * The text behind a byte order mark.
+     *
+     * @param text the beginning of a file
+     * @return the same without the mark
+     */
+    public static String withoutByteOrderMark(String text) {
+        return text.startsWith(BYTE_ORDER_MARK) ? text.substring(1) : text;
+    }
+
+    /**
+     * The encoding that a byte order mark names, if it is another than UTF-8.
+     *
+     * @param bytes the beginning of a file
+     * @param length how many of them there are
+     * @return the encoding, as iconv knows it
+     */
+    public static Optional<String> otherEncoding(byte[] bytes, int length) {
+        int first = length < 2 ? 0 : (bytes[0] & 0xFF) << 8 | bytes[1] & 0xFF;
+        boolean zeros = length >= 4 && bytes[2] == 0 && bytes[3] == 0;
+        return switch (first) {
+            case 0xFFFE -> Optional.of(zeros ? "UTF-32LE" : "UTF-16LE");
+            case 0xFEFF -> Optional.of("UTF-16BE");
+            default -> first == 0 && length >= 4 && bytes[2] == (byte) 0xFE && bytes[3] == (byte) 0xFF ? Optional.of("UTF-32BE") : Optional.empty();
+        };
+    }
+
+    /**
+     * Where some bytes stop being UTF-8.
+     *
+     * @param bytes the bytes
+     * @param from the index of the first
+     * @param length how many of them there are
+     * @return the index of the first byte that is not, or -1 if all are
+     */
+    public static int firstMalformed(byte[] bytes, int from, int length) {
+        // The library's own decoder is fast but replaces what is malformed, so that only what holds a replacement needs a second look.
+        if (new String(bytes, from, length, StandardCharsets.UTF_8).indexOf('\uFFFD') < 0) {
+            return -1;
+        }
+        ByteBuffer in = ByteBuffer.wrap(bytes, from, length);
+        CharBuffer out = CharBuffer.allocate(1 << 13);
+        var decoder = StandardCharsets.UTF_8.newDecoder().onMalformedInput(CodingErrorAction.REPORT);
+        CoderResult result;
+        do {
+            out.clear();
+            result = decoder.decode(in, out, true);
+        } while (result.isOverflow());
+        return result.isError() ? in.position() : -1;
+    }
+}
