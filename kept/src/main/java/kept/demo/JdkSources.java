@@ -4,7 +4,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -15,6 +14,8 @@ import java.util.zip.CRC32;
 import kept.distill.Corpus;
 import kept.distill.Document;
 import kept.distill.DocumentReader;
+import kept.distill.PassedOver;
+import kept.distill.TextExtent;
 
 /**
  * The source archive of a JDK as two corpora: the prose of its documentation comments, and its code with all comments removed. A document is
@@ -164,13 +165,17 @@ public final class JdkSources {
     /** One text for each selected file that gives more than a few words. */
     private static final class Reader implements DocumentReader {
         private final SourceArchive archive;
-        private final Iterator<String> names;
+        private final List<String> names;
         private final Function<JavaSource, String> text;
+        private final long allBytes;
+        private int begun;
+        private long bytes;
 
         Reader(SourceArchive archive, Predicate<String> selected, Function<JavaSource, String> text) {
             this.archive = archive;
             this.names = archive.names().stream().filter(selected)
-                    .sorted(Comparator.comparingLong(Reader::place).thenComparing(Comparator.naturalOrder())).iterator();
+                    .sorted(Comparator.comparingLong(Reader::place).thenComparing(Comparator.naturalOrder())).toList();
+            this.allBytes = names.stream().mapToLong(archive::size).sum();
             this.text = text;
         }
 
@@ -182,14 +187,20 @@ public final class JdkSources {
 
         @Override
         public Document next() {
-            while (names.hasNext()) {
-                String name = names.next();
+            while (begun < names.size()) {
+                String name = names.get(begun++);
+                bytes += archive.size(name);
                 String content = text.apply(JavaSource.parse(archive.read(name)));
                 if (content.length() >= SHORTEST && content.chars().filter(Character::isDigit).count() <= MOST_DIGITS * content.length()) {
                     return new Document(name, content);
                 }
             }
             return null;
+        }
+
+        @Override
+        public TextExtent extent() {
+            return new TextExtent(begun, names.size(), bytes, allBytes, PassedOver.NONE);
         }
 
         @Override

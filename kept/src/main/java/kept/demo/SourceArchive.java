@@ -12,6 +12,7 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
 import java.util.zip.ZipInputStream;
 import kept.distill.CorpusException;
+import kept.text.Reasons;
 
 /** An archive with Java sources, opened. */
 interface SourceArchive extends AutoCloseable {
@@ -21,6 +22,9 @@ interface SourceArchive extends AutoCloseable {
 
     /** The content of a file. */
     String read(String name);
+
+    /** The bytes of a file. */
+    long size(String name);
 
     @Override
     void close();
@@ -36,7 +40,7 @@ interface SourceArchive extends AutoCloseable {
         try {
             zip = new ZipFile(file.toFile());
         } catch (IOException e) {
-            throw new CorpusException("[corpus] the source archive " + file + " cannot be opened: " + e.getMessage(), e);
+            throw new CorpusException("[corpus] the source archive " + file + " cannot be opened: " + Reasons.of(e), e);
         }
         return new SourceArchive() {
             @Override
@@ -49,8 +53,13 @@ interface SourceArchive extends AutoCloseable {
                 try (InputStream content = zip.getInputStream(zip.getEntry(name))) {
                     return new String(content.readAllBytes(), StandardCharsets.UTF_8);
                 } catch (IOException e) {
-                    throw new CorpusException("[corpus] " + file + ", entry " + name + " cannot be read: " + e.getMessage(), e);
+                    throw new CorpusException("[corpus] " + file + ", entry " + name + " cannot be read: " + Reasons.of(e), e);
                 }
+            }
+
+            @Override
+            public long size(String name) {
+                return zip.getEntry(name).getSize();
             }
 
             @Override
@@ -74,7 +83,7 @@ interface SourceArchive extends AutoCloseable {
                 }
             }
         } catch (IOException e) {
-            throw new CorpusException("[corpus] the shipped source archive cannot be read: " + e.getMessage(), e);
+            throw new CorpusException("[corpus] the shipped source archive cannot be read: " + Reasons.of(e), e);
         }
         return new SourceArchive() {
             @Override
@@ -85,6 +94,11 @@ interface SourceArchive extends AutoCloseable {
             @Override
             public String read(String name) {
                 return files.get(name);
+            }
+
+            @Override
+            public long size(String name) {
+                return files.get(name).getBytes(StandardCharsets.UTF_8).length;
             }
 
             @Override

@@ -24,8 +24,9 @@ public interface Corpus {
 
     /**
      * The text of files: {@code .txt}, {@code .jsonl} (one JSON object a line), both also as {@code .gz}, and {@code .zip} archives and
-     * folders of these. Folders and archives are read in the order of their paths, and what is neither text nor JSON lines in them is passed
-     * over. All text is UTF-8. A text file longer than a mebibyte is cut at line ends into documents of about that size.
+     * folders of these. Folders and archives are read in the order of their paths; hidden files and what is neither text nor JSON lines in them is
+     * passed over and counted in {@link TextExtent#passedOver}. All text is UTF-8. A text file longer than a mebibyte is cut at line ends into
+     * documents of about that size.
      *
      * @param paths files and folders, read in this order
      * @param field the field of a JSON-lines record that holds the text
@@ -86,6 +87,11 @@ public interface Corpus {
                             document = reader.next();
                         }
                         return document;
+                    }
+
+                    @Override
+                    public TextExtent extent() {
+                        return reader.extent();
                     }
 
                     @Override

@@ -11,6 +11,13 @@ public interface DocumentReader extends AutoCloseable {
      */
     Document next();
 
+    /**
+     * How far this has come: what was read for the documents given so far, and, after the last one, all of the corpus.
+     *
+     * @return files and bytes read, of how many, and what was passed over
+     */
+    TextExtent extent();
+
     /** Closes the files. */
     @Override
     void close();

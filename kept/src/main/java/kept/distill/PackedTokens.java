@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import kept.text.Reasons;
 import kept.tokenizer.Tokenizer;
 
 /**
@@ -27,17 +28,21 @@ public final class PackedTokens implements AutoCloseable {
 
     private final Arena arena;
     private final MemorySegment ids;
-    private final long documents;
-    private final boolean whole;
-    private final String origin;
+    private final TextCoverage coverage;
 
-    private PackedTokens(Arena arena, MemorySegment ids, long documents, boolean whole, String origin) {
+    private PackedTokens(Arena arena, MemorySegment ids, TextCoverage coverage) {
         this.arena = arena;
         this.ids = ids;
-        this.documents = documents;
-        this.whole = whole;
-        this.origin = origin;
+        this.coverage = coverage;
     }
+
+    /**
+     * A document and how far its reader has come with it.
+     *
+     * @param document the document
+     * @param extent what had been read when it was given
+     */
+    private record Read(Document document, TextExtent extent) { }
 
     /**
      * Tokenises a corpus from its beginning until there are enough tokens, or to its end. The result does not depend on the number of threads.
@@ -50,32 +55,40 @@ public final class PackedTokens implements AutoCloseable {
      */
     public static PackedTokens of(Corpus corpus, Tokenizer tokenizer, long enough) {
         long documents = 0;
+        long characters = 0;
         long tokens = 0;
-        boolean whole = false;
+        boolean ended = false;
         Arena arena = Arena.ofShared();
         try (DocumentReader reader = corpus.open(); FileChannel file = temporaryFile()) {
-            while (tokens < enough && !whole) {
-                List<Document> group = group(reader);
-                whole = group.isEmpty();
-                for (int[] document : tokenise(group, tokenizer)) {
-                    if (tokens < enough) {
-                        write(file, document);
-                        tokens += document.length;
-                        documents++;
-                    }
+            TextExtent extent = reader.extent();
+            boolean allTaken = true;
+            while (tokens < enough && !ended) {
+                List<Read> group = group(reader);
+                ended = group.isEmpty();
+                List<int[]> ids = tokenise(group, tokenizer);
+                int taken = 0;
+                while (taken < ids.size() && tokens < enough) {
+                    write(file, ids.get(taken));
+                    tokens += ids.get(taken).length;
+                    characters += group.get(taken).document().text().length();
+                    extent = group.get(taken).extent();
+                    documents++;
+                    taken++;
                 }
+                allTaken = taken == ids.size();
             }
             if (tokens == 0) {
                 throw new CorpusException("[corpus] " + corpus.description() + " holds no text");
             }
-            whole |= reader.next() == null;
+            boolean whole = allTaken && reader.next() == null;
+            var coverage = new TextCoverage(corpus.description(), whole, whole ? reader.extent() : extent, documents, characters, tokens);
             MemorySegment ids = file.map(FileChannel.MapMode.READ_ONLY, 0, tokens * ID.byteSize(), arena);
-            return new PackedTokens(arena, ids, documents, whole, corpus.description());
+            return new PackedTokens(arena, ids, coverage);
         } catch (IOException e) {
             arena.close();
             throw new CorpusException("[corpus] the tokens of " + corpus.description() + " (" + tokens + " so far, four bytes each)"
                     + " cannot be kept in " + System.getProperty("java.io.tmpdir")
-                    + ": " + e.getMessage() + "; -Djava.io.tmpdir chooses another place", e);
+                    + ": " + Reasons.of(e) + "; -Djava.io.tmpdir chooses another place", e);
         } catch (RuntimeException e) {
             arena.close();
             throw e;
@@ -87,22 +100,22 @@ public final class PackedTokens implements AutoCloseable {
         return FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.DELETE_ON_CLOSE);
     }
 
-    private static List<Document> group(DocumentReader reader) {
-        List<Document> group = new ArrayList<>();
+    private static List<Read> group(DocumentReader reader) {
+        List<Read> group = new ArrayList<>();
         for (int characters = 0; characters < GROUP_CHARACTERS;) {
             Document document = reader.next();
             if (document == null) {
                 break;
             }
-            group.add(document);
+            group.add(new Read(document, reader.extent()));
             characters += document.text().length();
         }
         return group;
     }
 
-    private static List<int[]> tokenise(List<Document> group, Tokenizer tokenizer) {
+    private static List<int[]> tokenise(List<Read> group, Tokenizer tokenizer) {
         boolean end = tokenizer.eos().isPresent();
-        return group.parallelStream().map(document -> tokenizer.encode(document.text(), false, end)).toList();
+        return group.parallelStream().map(read -> tokenizer.encode(read.document().text(), false, end)).toList();
     }
 
     private static void write(FileChannel file, int[] document) throws IOException {
@@ -123,30 +136,21 @@ public final class PackedTokens implements AutoCloseable {
     }
 
     /**
-     * How many documents were tokenised.
+     * What was read of the corpus, and of how much.
      *
-     * @return the number
+     * @return the numbers
      */
-    public long documents() {
-        return documents;
-    }
-
-    /**
-     * Whether these are all tokens of the corpus, or it went on where there were enough.
-     *
-     * @return true if the corpus ended
-     */
-    public boolean wholeCorpus() {
-        return whole;
+    public TextCoverage coverage() {
+        return coverage;
     }
 
     /**
      * What this is, in a few words for a log.
      *
-     * @return the corpus, its documents and tokens
+     * @return the corpus, and what was read of it
      */
     public String description() {
-        return "%s: %,d documents, %,d tokens%s".formatted(origin, documents, size(), whole ? "" : " (and more, not needed)");
+        return coverage.description();
     }
 
     /**

@@ -3,7 +3,6 @@ package kept.distill;
 /** A text file as documents of at most a mebibyte, cut behind a line's end where there is one. A byte order mark is no part of the text. */
 final class PlainTextReader implements DocumentReader {
     private static final int LONGEST = 1 << 20;
-    private static final String BYTE_ORDER_MARK = "\uFEFF";
 
     private final ByteSource source;
     private final String name;
@@ -25,14 +24,15 @@ final class PlainTextReader implements DocumentReader {
                 return null;
             }
             int length = filled < buffer.length ? filled : cut();
-            String decoded = source.text(buffer, length, start);
-            String text = start == 0 && decoded.startsWith(BYTE_ORDER_MARK) ? decoded.substring(1) : decoded;
+            String text = source.text(buffer, length, start);
             System.arraycopy(buffer, length, buffer, 0, filled - length);
             filled -= length;
             part++;
             if (!text.isBlank()) {
+                source.countBlank(0);
                 return new Document(name + '#' + part, text);
             }
+            source.countBlank(length);
         }
     }
 
@@ -49,6 +49,11 @@ final class PlainTextReader implements DocumentReader {
             }
         }
         return filled;      // four bytes in a row that begin nothing are no UTF-8: the decoder will say so
+    }
+
+    @Override
+    public TextExtent extent() {
+        return TextExtent.ofFile(source.position(filled), 0);
     }
 
     @Override

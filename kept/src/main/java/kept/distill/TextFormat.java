@@ -1,14 +1,12 @@
 package kept.distill;
 
-import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import java.io.PushbackInputStream;
+import java.util.Arrays;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.zip.GZIPInputStream;
-import kept.checkpoint.InputFiles;
+import kept.text.Reasons;
 
 /**
  * What a file's name says about its content.
@@ -20,7 +18,7 @@ record TextFormat(Kind kind, boolean gzip) {
     /** For messages. */
     static final String SUPPORTED = ".txt and .jsonl, both also as .gz, and .zip archives and folders of these";
 
-    private static final int BUFFER = 1 << 16;
+    private static final byte[] GZIP_MAGIC = {0x1F, (byte) 0x8B};
 
     /** The content of a file. */
     enum Kind { TEXT, JSON_LINES, ZIP }
@@ -39,43 +37,39 @@ record TextFormat(Kind kind, boolean gzip) {
     }
 
     /**
-     * Opens a file.
+     * Reads a stream of text or JSON lines. What is packed by gzip is unpacked whatever its name, for no text begins as it does.
      *
-     * @param file the file
-     * @param name its name in the names of documents
+     * @param raw the bytes as they lie there; closed with the reader, or here when they cannot be read
+     * @param source where they are from
      * @param field the field of JSON-lines records that holds the text
      * @return its documents
+     * @throws CorpusException if the beginning cannot be read, or is no text
      */
-    DocumentReader open(Path file, String name, String field) {
-        InputFiles.irregularity(file).ifPresent(problem -> {
-            throw new CorpusException("[corpus] " + file + " " + problem);
-        });
+    static DocumentReader read(InputStream raw, TextSource source, String field) {
+        TextFormat format = of(source.name()).orElseThrow();
         try {
-            return kind == Kind.ZIP ? new ZipReader(file, field) : read(Files.newInputStream(file), file.toString(), name, field);
+            var peeked = new PushbackInputStream(raw, GZIP_MAGIC.length);
+            byte[] magic = peeked.readNBytes(GZIP_MAGIC.length);
+            peeked.unread(magic);
+            boolean packed = format.gzip() || Arrays.equals(magic, GZIP_MAGIC);
+            InputStream bytes = packed ? new GzipStream(peeked) : peeked;
+            var text = new ByteSource(bytes, packed ? source.where() + " (unpacked)" : source.where());
+            return format.kind() == Kind.TEXT ? new PlainTextReader(text, source.name()) : new JsonLinesReader(text, source.name(), field);
         } catch (IOException e) {
-            throw new CorpusException("[corpus] " + file + " cannot be opened: " + e.getMessage(), e);
+            close(raw);
+            throw new CorpusException("[corpus] %s cannot be opened: %s".formatted(source.where(), Reasons.of(e)), e);
+        } catch (CorpusException e) {
+            close(raw);
+            throw e;
         }
     }
 
-    /**
-     * Reads a stream of text or JSON lines.
-     *
-     * @param raw the bytes as they lie in the file; closed with the reader, or here when it is no gzip stream although its name says so
-     * @param where the file, for messages
-     * @param name its name in the names of documents
-     * @param field the field of JSON-lines records that holds the text
-     * @return its documents
-     * @throws IOException if the beginning cannot be read
-     */
-    DocumentReader read(InputStream raw, String where, String name, String field) throws IOException {
-        InputStream bytes;
+    private static void close(InputStream raw) {
         try {
-            bytes = gzip ? new GZIPInputStream(raw, BUFFER) : new BufferedInputStream(raw, BUFFER);
-        } catch (IOException e) {
             raw.close();
-            throw e;
+        } catch (IOException e) {
+            // What is told is why it was closed.
+            return;
         }
-        var source = new ByteSource(bytes, gzip ? where + " (unpacked)" : where);
-        return kind == Kind.TEXT ? new PlainTextReader(source, name) : new JsonLinesReader(source, name, field);
     }
 }

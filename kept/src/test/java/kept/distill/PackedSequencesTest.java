@@ -24,8 +24,8 @@ class PackedSequencesTest {
     void documentsStandOneBehindTheOtherWithTheEndMarkBetween() throws IOException {
         try (var tokens = PackedTokens.of(corpus("ab", "c", "def"), new LetterTokenizer(), Long.MAX_VALUE)) {
             assertThat(ids(tokens)).containsExactly('a', 'b', 0, 'c', 0, 'd', 'e', 'f', 0);
-            assertThat(tokens.documents()).isEqualTo(3);
-            assertThat(tokens.wholeCorpus()).isTrue();
+            assertThat(tokens.coverage().documents()).isEqualTo(3);
+            assertThat(tokens.coverage().whole()).isTrue();
             assertThat(tokens.description()).contains("3 documents").contains("9 tokens");
         }
     }
@@ -34,7 +34,7 @@ class PackedSequencesTest {
     void tokenisingEndsWithTheDocumentThatMakesItEnough() throws IOException {
         try (var tokens = PackedTokens.of(corpus("ab", "cde", "f"), new LetterTokenizer(), 4)) {
             assertThat(ids(tokens)).containsExactly('a', 'b', 0, 'c', 'd', 'e', 0);
-            assertThat(tokens.documents()).isEqualTo(2);
+            assertThat(tokens.coverage().documents()).isEqualTo(2);
         }
     }
 
@@ -50,7 +50,7 @@ class PackedSequencesTest {
             }
         }
         try (var tokens = PackedTokens.of(corpus(texts), new LetterTokenizer(), 1)) {
-            assertThat(tokens.wholeCorpus()).isFalse();
+            assertThat(tokens.coverage().whole()).isFalse();
             assertThat(tokens.size()).isEqualTo(400_001);
         }
     }
