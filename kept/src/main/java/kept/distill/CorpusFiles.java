@@ -131,7 +131,8 @@ final class CorpusFiles {
         files.sort(Comparator.comparing(file -> name(folder, file)));
         files.forEach(file -> addFile(file, name(folder, file)));
         if (sources.size() == before) {
-            throw new CorpusException("[corpus] the folder " + folder + " holds no text: supported are " + TextFormat.SUPPORTED + passedOver.inWords());
+            throw new CorpusException("[corpus] the folder " + folder + " holds no text: supported are " + TextFormat.SUPPORTED
+                    + passedOver.inWords());
         }
     }
 

@@ -23,7 +23,8 @@ public record TextCoverage(String origin, boolean whole, TextExtent extent, long
     public String description() {
         String files = extent.files() == extent.allFiles() ? count(extent.allFiles(), "file") : "%,d of %s".formatted(
                 extent.files(), count(extent.allFiles(), "file"));
-        String bytes = whole ? "%,d bytes".formatted(extent.allBytes()) : "%,d of %,d bytes (%s)".formatted(extent.bytes(), extent.allBytes(), share());
+        String bytes = whole ? "%,d bytes".formatted(extent.allBytes())
+                : "%,d of %,d bytes (%s)".formatted(extent.bytes(), extent.allBytes(), share());
         return "%s: %s: %s, %s, %s, %,d characters, %,d tokens%s".formatted(origin, whole ? "all of it" : "the beginning only", files,
                 count(documents, "document"), bytes, characters, tokens, extent.passedOver().inWords());
     }

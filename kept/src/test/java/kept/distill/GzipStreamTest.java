@@ -84,7 +84,8 @@ class GzipStreamTest {
     @Test
     void whatIsAppendedIsAnError() throws IOException {
         byte[] first = gzip("first");
-        for (byte[] more : new byte[][] {{'{'}, "plain text\n".getBytes(StandardCharsets.UTF_8), {0, 0, 1}, {0x1F}, {0x1F, 0x00}, join(new byte[8], first)}) {
+        byte[] text = "plain text\n".getBytes(StandardCharsets.UTF_8);
+        for (byte[] more : new byte[][] {{'{'}, text, {0, 0, 1}, {0x1F}, {0x1F, 0x00}, join(new byte[8], first)}) {
             assertThatThrownBy(() -> text(join(first, more))).isInstanceOf(IOException.class).hasMessageContaining("after gzip member 1");
         }
     }

@@ -47,8 +47,8 @@ class OddCorpusFilesTest {
     @Test
     void aSecondObjectOnALineIsNotLost() throws IOException {
         Path file = write("a.jsonl", "{\"text\": \"one\"}\n{\"text\": \"two\"}{\"text\": \"three\"}\n");
-        assertThatThrownBy(() -> texts(file)).isInstanceOf(CorpusException.class)
-                .hasMessageContaining(file + ", line 2 (byte 16) is not JSON: column 16: more follows after the end of the value: \"{\"text\": \"three\"}\"");
+        assertThatThrownBy(() -> texts(file)).isInstanceOf(CorpusException.class).hasMessageContaining(
+                file + ", line 2 (byte 16) is not JSON: column 16: more follows after the end of the value: \"{\"text\": \"three\"}\"");
         Path comma = write("b.jsonl", "{\"text\": \"one\"},\n");
         assertThatThrownBy(() -> texts(comma)).hasMessageContaining("line 1").hasMessageContaining("not JSON near");
         Path twice = write("c.jsonl", "{\"text\": \"one\", \"text\": \"two\"}\n");
@@ -90,7 +90,8 @@ class OddCorpusFilesTest {
 
     @Test
     void recordsWithoutTextAreCounted() throws IOException {
-        Path file = write("a.jsonl", "{\"text\": null}\n{\"text\": \"one\", \"score\": NaN, \"x\": [-Infinity]}\n\n{\"text\": \" \\n\"}\n{\"text\": \"\"}\n");
+        Path file = write("a.jsonl", "{\"text\": null}\n{\"text\": \"one\", \"score\": NaN, \"x\": [-Infinity]}\n\n"
+                + "{\"text\": \" \\n\"}\n{\"text\": \"\"}\n");
         try (DocumentReader reader = Corpus.of(List.of(file), "text").open()) {
             assertThat(reader.next().text()).isEqualTo("one");
             assertThat(reader.extent().passedOver().emptyRecords()).isEqualTo(1);
@@ -171,7 +172,8 @@ class OddCorpusFilesTest {
             assertThat(reader.extent()).isEqualTo(new TextExtent(1, 1, 4, 4, new PassedOver(5, 2, 0, 0)));
         }
         assertThat(texts(Files.writeString(in.resolve("._named.txt"), "by name"))).containsExactly("by name");
-        Path archive = Files.write(folder.resolve("a.zip"), zip("a.txt", "one", "__MACOSX/._a.txt", "\u0000\u0005", "d/.hidden/x.jsonl", "x", "b.zip", "x"));
+        Path archive = Files.write(folder.resolve("a.zip"),
+                zip("a.txt", "one", "__MACOSX/._a.txt", "\u0000\u0005", "d/.hidden/x.jsonl", "x", "b.zip", "x"));
         try (DocumentReader reader = Corpus.of(List.of(archive), "text").open()) {
             assertThat(reader.next().text()).isEqualTo("one");
             assertThat(reader.next()).isNull();

@@ -32,7 +32,8 @@ class TextCoverageTest {
         assertThat(coverage.tokens()).isEqualTo(12);
         assertThat(coverage.characters()).isEqualTo(9);
         assertThat(coverage.extent()).isEqualTo(new TextExtent(1, 1, 3 * LINE, 100 * LINE, PassedOver.NONE));
-        assertThat(coverage.description()).isEqualTo(file + ": the beginning only: 1 file, 3 documents, 48 of 1,600 bytes (3.0 %), 9 characters, 12 tokens");
+        assertThat(coverage.description()).isEqualTo(
+                file + ": the beginning only: 1 file, 3 documents, 48 of 1,600 bytes (3.0 %), 9 characters, 12 tokens");
     }
 
     @Test
