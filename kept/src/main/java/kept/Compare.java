@@ -47,6 +47,7 @@ public final class Compare extends Program {
 
     /** Whose mappings. */
     static final class Source {
+        @Reads
         @Option(names = "--teacher", paramLabel = "DIR", required = true, description = "The Orion checkpoint: config.json, weights, tokenizer.")
         private Path teacher;
 
@@ -63,6 +64,7 @@ public final class Compare extends Program {
                     + " (default: ${DEFAULT-VALUE}).")
     private List<String> mappings;
 
+    @Reads
     @Option(names = "--calibration", paramLabel = "FILE", arity = "1..*", order = 2,
             description = "The text that channel and calibrated measure on: .txt, .jsonl, .gz or .zip of these, or folders.")
     private List<Path> calibration = List.of();
@@ -75,6 +77,7 @@ public final class Compare extends Program {
             description = "Which sequences of the text are measured on (default: ${DEFAULT-VALUE}).")
     private long seed;
 
+    @Reads
     @Option(names = "--student", paramLabel = "NAME=DIR", order = 3,
             description = "A finished student to compare too, such as a distilled one, by a name for the table; may be given several times.")
     private Map<String, Path> students = new LinkedHashMap<>();
@@ -84,6 +87,7 @@ public final class Compare extends Program {
                     + "(default: ${DEFAULT-VALUE}).")
     private List<WeightType> dtypes;
 
+    @Reads
     @Option(names = "--evaluate", paramLabel = "NAME=FILE", order = 5,
             description = "Held-out text to judge the students on, by a name for the table; may be given several times, also with one name.")
     private List<String> texts = List.of();
@@ -93,6 +97,7 @@ public final class Compare extends Program {
                     + " unless --calibration names a text.")
     private boolean jdkSources;
 
+    @Writes(Writes.Kind.FILE)
     @Option(names = "--json", paramLabel = "FILE", order = 20, description = "Write the result here too, each norm included.")
     private Path json;
 
@@ -115,8 +120,12 @@ public final class Compare extends Program {
     }
 
     @Override
-    int run() {
+    void checkUsage() {
         heldOut.check();
+    }
+
+    @Override
+    int run() {
         if (source.demo) {
             try (var demo = Demo.prepare(err())) {
                 compare(demo.teacher());
@@ -217,7 +226,10 @@ public final class Compare extends Program {
     }
 
     private void show(Path directory, Comparison comparison) {
-        ComparisonReport.print(comparison, out());
+        deliver(() -> writeJson(directory, comparison), () -> ComparisonReport.print(comparison, out()));
+    }
+
+    private void writeJson(Path directory, Comparison comparison) {
         if (json != null) {
             Map<String, Object> content = new LinkedHashMap<>();
             content.put("command", commandLine());

@@ -36,12 +36,14 @@ import picocli.CommandLine.ParameterException;
     "kill too, and the output has the same bytes."
 })
 public final class Convert extends Program {
+    @Reads
     @Option(names = "--source", paramLabel = "DIR", required = true, description = "The Orion checkpoint: config.json, weights, tokenizer.")
     private Path source;
 
     @Option(names = "--plan", description = "Only tell what the mapping would take in time, memory and disk; config.json is enough for it.")
     private boolean plan;
 
+    @Writes(Writes.Kind.DIRECTORY)
     @Option(names = "--output", paramLabel = "DIR", description = "The Llama checkpoint to make; appears whole or not at all.")
     private Path output;
 
@@ -83,10 +85,19 @@ public final class Convert extends Program {
     }
 
     @Override
-    int run() {
+    boolean writes() {
+        return !plan;
+    }
+
+    @Override
+    void checkUsage() {
         if (output == null && !plan) {
             throw new ParameterException(spec().commandLine(), "Missing required option: '--output=DIR'");
         }
+    }
+
+    @Override
+    int run() {
         DecoderConfig config = DecoderConfig.read(source);
         if (plan) {
             Path nowhere = MeasuredMapping.directoryOf(source);
@@ -101,14 +112,18 @@ public final class Convert extends Program {
                 var interruption = new Interruption()) {
             CheckpointWeights.requireTensors(checkpoint, config);
             // A run that ended while it measured has no weight files to go on with.
-            boolean goesOn = resume && !(measurement.isBegun() && !Files.exists(output.resolveSibling(output.getFileName() + ".partial")));
-            try (var directory = ResumableDirectory.prepare(output, overwrite, goesOn, fingerprint(checkpoint, config), source)) {
+            boolean goesOn = resume && !(measurement.isBegun() && !Files.exists(ResumableDirectory.partial(output)));
+            long verified = 0;
+            try (var directory = ResumableDirectory.prepare(output, overwrite, goesOn, fingerprint(checkpoint, config), inputs())) {
                 if (!directory.isInPlace()) {
                     Weights measured = measure(measurement, checkpoint, interruption);
-                    convert(new Conversion(table, checkpoint, measured, target, largestShard), table, directory, interruption);
+                    verified = convert(new Conversion(table, checkpoint, measured, target, largestShard), table, directory, interruption);
                 }
                 directory.commit();
                 measurement.discard();
+            }
+            if (verified > 0) {
+                out().println("verified: %,d tensors, %,d bytes, all as in the source".formatted(table.rows().size(), verified));
             }
             out().println("weights: " + checkpoint.description());
         }
@@ -132,7 +147,8 @@ public final class Convert extends Program {
         return measurement.measure(checkpoint, source, null, device.open(), interruption);
     }
 
-    private void convert(Conversion conversion, Mapping table, ResumableDirectory directory, Interruption interruption) {
+    /** Writes all files and tells how many bytes of tensors were compared with their source. */
+    private long convert(Conversion conversion, Mapping table, ResumableDirectory directory, Interruption interruption) {
         try {
             Path files = directory.directory();
             long missing = conversion.missingBytes(files);
@@ -146,8 +162,8 @@ public final class Convert extends Program {
             watch("convert", total, Math.max(0, total - missing), interruption, progress -> conversion.write(files, progress));
             if (verify) {
                 watch("verify", total, 0, interruption, progress -> conversion.verify(files, progress));
-                out().println("verified: %,d tensors, %,d bytes, all as in the source".formatted(table.rows().size(), total));
             }
+            return verify ? total : 0;
         } catch (Interruption.Stopped e) {
             boolean nothing = directory.finishedFiles().isEmpty();
             err().println(nothing ? "stopped; no weight file was finished, so nothing is kept" : "stopped; " + kept(directory));

@@ -34,9 +34,11 @@ public final class Distill extends Program {
 
     /** What to distil. */
     static final class Source {
+        @Reads
         @Option(names = "--teacher", paramLabel = "DIR", required = true, description = "The Orion checkpoint: config.json, weights, tokenizer.")
         private Path teacher;
 
+        @Reads
         @Option(names = "--corpus", paramLabel = "FILE", arity = "1..*",
                 description = "The text to distil on: .txt, .jsonl, .gz or .zip of these, or folders.")
         private List<Path> corpus;
@@ -79,6 +81,7 @@ public final class Distill extends Program {
             description = "Only tell what the run would take in memory and time, and which options would make it fit; config.json is enough for it.")
     private boolean plan;
 
+    @Writes(Writes.Kind.DIRECTORY)
     @Option(names = "--output", paramLabel = "DIR", order = 5,
             description = "The Llama checkpoint to make; appears whole or not at all (the demo's default: kept-demo).")
     private Path output;
@@ -102,6 +105,7 @@ public final class Distill extends Program {
             description = "Share of the true next token's cross-entropy in the loss, 0 to 1 (default: ${DEFAULT-VALUE}).")
     private double crossEntropyWeight;
 
+    @Reads
     @Option(names = "--evaluate", paramLabel = "NAME=FILE", order = 12,
             description = "Held-out text to judge the student on, by a name for the table; may be given several times "
                     + "(default: the beginning of the corpus, a fiftieth at most, held out of training).")
@@ -159,6 +163,16 @@ public final class Distill extends Program {
      */
     public static void main(String[] arguments) {
         System.exit(execute(new Distill(), arguments));
+    }
+
+    @Override
+    boolean writes() {
+        return !plan;
+    }
+
+    @Override
+    void checkUsage() {
+        settings();
     }
 
     @Override

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.SequencedMap;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import kept.backend.DistillationObjective;
 import kept.checkpoint.Checkpoint;
 import kept.checkpoint.OutputDirectory;
@@ -146,7 +147,7 @@ final class DistillationRun {
         plan(teacherDirectory, mapping, options, target).requireRoom(MachineMemory.of(target), program.err());
         try (var checkpoint = Checkpoint.open(teacherDirectory);
                 Tokenizer tokenizer = Tokenizer.load(teacherDirectory);
-                var directory = OutputDirectory.prepare(settings.output(), settings.overwrite() || settings.resume(), teacherDirectory);
+                var directory = OutputDirectory.prepare(settings.output(), settings.overwrite() || settings.resume(), inputs(teacherDirectory));
                 var run = new TrainingRun(
                         program, settings.output(), fingerprint(mapping, options, texts), resumesTraining(measurement), settings.overwrite())) {
             CheckpointWeights.requireTensors(checkpoint, config);
@@ -189,6 +190,11 @@ final class DistillationRun {
                 }
             }
         }
+    }
+
+    /** All that is read, the demo's teacher too. */
+    private Path[] inputs(Path teacherDirectory) {
+        return Stream.concat(Stream.of(teacherDirectory), Stream.of(program.inputs())).toArray(Path[]::new);
     }
 
     /** Whether there is training to take up: a run that ended while it measured has none. */

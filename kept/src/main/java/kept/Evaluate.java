@@ -37,12 +37,15 @@ import picocli.CommandLine.Parameters;
     "model finds what it needs."
 })
 public final class Evaluate extends Program {
+    @Reads
     @Parameters(paramLabel = "DIR", description = "An Orion or Llama checkpoint with its tokenizer.")
     private Path model;
 
+    @Reads
     @Option(names = "--teacher", paramLabel = "DIR", description = "A checkpoint to compare with, question by question.", order = 1)
     private Path teacher;
 
+    @Reads
     @Option(names = "--tasks", paramLabel = "FILE", arity = "1..*", order = 2,
             description = "Multiple-choice questions as JSON lines: {\"context\": \"...\", \"choices\": [\"...\", \"...\"], \"answer\": 0}.")
     private List<Path> tasks = List.of();
@@ -51,6 +54,7 @@ public final class Evaluate extends Program {
             description = "Solved examples before each question (default: ${DEFAULT-VALUE}).")
     private int shots;
 
+    @Reads
     @Option(names = "--examples", paramLabel = "FILE", arity = "1..*", order = 4,
             description = "Where examples come from: a file of questions for all tasks or one for each (by default the task's other questions).")
     private List<Path> examples = List.of();
@@ -92,6 +96,7 @@ public final class Evaluate extends Program {
             description = "Begin contexts with the beginning-of-sequence id (by default as tokenizer_config.json says, else not).")
     private Boolean bos;
 
+    @Writes(Writes.Kind.FILE)
     @Option(names = "--json", paramLabel = "FILE", description = "Write the result here too.", order = 15)
     private Path json;
 
@@ -112,7 +117,6 @@ public final class Evaluate extends Program {
 
     @Override
     int run() {
-        check();
         List<Examination> examinations = examinations();
         Device target = device.open();
         SequencedMap<String, Path> models = new LinkedHashMap<>();
@@ -133,7 +137,8 @@ public final class Evaluate extends Program {
         return 0;
     }
 
-    private void check() {
+    @Override
+    void checkUsage() {
         if (tasks.isEmpty() && passKeyLengths.isEmpty()) {
             throw wrongUsage("nothing to evaluate: give --tasks, --passkey, or both");
         }
@@ -247,14 +252,25 @@ public final class Evaluate extends Program {
         Map<String, Object> content = new LinkedHashMap<>();
         models.forEach((name, directory) -> content.put(name, directory.toString()));
         if (!scored.isEmpty()) {
-            EvaluationReport.printTasks(scored, byGroup, out());
             content.put("shots", shots);
             content.put("tasks", EvaluationReport.tasksJson(scored));
         }
         if (!passKeyLengths.isEmpty()) {
-            EvaluationReport.printPassKeys(results.passKeys, out());
             content.put("passkey", EvaluationReport.passKeysJson(results.passKeys));
         }
+        deliver(() -> writeJson(content), () -> print(scored, results));
+    }
+
+    private void print(List<TaskResult> scored, Results results) {
+        if (!scored.isEmpty()) {
+            EvaluationReport.printTasks(scored, byGroup, out());
+        }
+        if (!passKeyLengths.isEmpty()) {
+            EvaluationReport.printPassKeys(results.passKeys, out());
+        }
+    }
+
+    private void writeJson(Map<String, Object> content) {
         if (json != null) {
             AtomicFiles.writeJson(json, content);
         }

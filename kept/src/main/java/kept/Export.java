@@ -1,12 +1,10 @@
 package kept;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.stream.Stream;
 import kept.checkpoint.Checkpoint;
 import kept.checkpoint.OutputFile;
 import kept.gguf.GgufExport;
@@ -22,8 +20,6 @@ import picocli.CommandLine.Option;
     "Settings, tokenizer and weights are in it; nothing else is needed. An Orion is converted or distilled first."
 })
 public final class Export extends Program {
-    private static final String EXTENSION = ".gguf";
-
     /** The formats a checkpoint can be written in. */
     enum Format {
         GGUF;
@@ -46,9 +42,11 @@ public final class Export extends Program {
         }
     }
 
+    @Reads
     @Option(names = "--source", paramLabel = "DIR", required = true, description = "The Llama checkpoint: config.json, weights, tokenizer.model.")
     private Path source;
 
+    @Writes(Writes.Kind.NEW_FILE)
     @Option(names = "--output", paramLabel = "FILE", required = true, description = "The file to make; appears whole or not at all.")
     private Path output;
 
@@ -81,7 +79,7 @@ public final class Export extends Program {
         Vocabulary tokenizer = Vocabulary.read(source);
         try (var checkpoint = Checkpoint.open(source)) {
             var export = GgufExport.of(checkpoint, config, tokenizer, modelName(), GgufType.valueOf(type.name()));
-            try (var file = OutputFile.prepare(format.toString(), output, export.byteSize(), overwrite, inputs());
+            try (var file = OutputFile.prepare(format.toString(), output, export.byteSize(), overwrite, List.of(inputs()));
                     var progress = new CountedProgress(format + " bytes", export.byteSize(), err())) {
                 var done = new AtomicLong();
                 export.write(file, bytes -> progress.show(done.addAndGet(bytes)));
@@ -100,15 +98,6 @@ public final class Export extends Program {
             return source.toRealPath().getFileName().toString();
         } catch (IOException e) {
             throw new ProgramException("[gguf] %s cannot be resolved: %s".formatted(source, e.getMessage()), e);
-        }
-    }
-
-    /** What must not be replaced: all files of the source but GGUF files, which nothing is read from. */
-    private List<Path> inputs() {
-        try (Stream<Path> files = Files.list(source)) {
-            return files.filter(file -> !file.toString().endsWith(EXTENSION)).toList();
-        } catch (IOException e) {
-            throw new ProgramException("[gguf] %s cannot be listed: %s".formatted(source, e.getMessage()), e);
         }
     }
 }

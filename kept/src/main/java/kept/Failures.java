@@ -24,6 +24,7 @@ final class Failures {
             case StackOverflowError _ -> "[memory] the stack is full: what was read is nested too deeply, or KEPT_JAVA_OPTIONS=-Xss16m gives more";
             case InternalError error when isLostPage(error) ->
                 "[read] a file that is read was shortened meanwhile, or its disk cannot be read; nothing may write to it while the program runs";
+            case StandardOutput.Failure printing -> printing.getMessage();
             case UncheckedIOException io -> "[file] " + AtomicFiles.reason(io.getCause());
             default -> unexpected(failure);
         };

@@ -35,16 +35,19 @@ public final class Generate extends Program {
     private static final int CHAT_TOKENS = 512;
     private static final int TEXT_TOKENS = 100;
 
+    @Reads
     @Option(names = "--model", paramLabel = "DIR", required = true, description = "An Orion or Llama checkpoint with its tokenizer.")
     private Path model;
 
     @Option(names = "--prompt", paramLabel = "TEXT", description = "A text to continue, or a turn of a conversation; may be given several times.")
     private List<String> prompts = new ArrayList<>();
 
+    @Reads
     @Option(names = "--prompts", paramLabel = "FILE",
             description = "Texts to continue: one a line, in a .jsonl file a JSON string or an object with a field \"prompt\".")
     private Path promptLines;
 
+    @Reads
     @Option(names = "--prompt-file", paramLabel = "FILE", description = "A file that is one text to continue; only what is added is printed.")
     private Path promptText;
 
@@ -57,6 +60,7 @@ public final class Generate extends Program {
     @Option(names = "--system", paramLabel = "TEXT", description = "How the model shall behave in a conversation.")
     private String system;
 
+    @Reads
     @Option(names = "--chat-template", paramLabel = "FILE",
             description = "Chat template, a Jinja file, or orion for that of Orion-14B-Chat "
                     + "(default: the checkpoint's own; an Orion without one has orion).")
@@ -82,8 +86,6 @@ public final class Generate extends Program {
 
     @Override
     int run() {
-        checkUsage();
-        options(GenerationConfig.NONE, List.of());      // a wrong number is wrong usage, whatever else is wrong
         DecoderConfig config = DecoderConfig.read(model);
         GenerationOptions options = options(GenerationConfig.read(model), config.eosTokenIds());
         Optional<ChatTemplate> words = chat ? Optional.of(template(config)) : Optional.empty();
@@ -110,7 +112,8 @@ public final class Generate extends Program {
         return 0;
     }
 
-    private void checkUsage() {
+    @Override
+    void checkUsage() {
         long sources = Stream.of(!prompts.isEmpty(), promptLines != null, promptText != null).filter(given -> given).count();
         if (!chat && sources == 0) {
             throw usage("Missing required option: '--prompt=TEXT', '--prompts=FILE', '--prompt-file=FILE' or '--chat'");
@@ -124,6 +127,7 @@ public final class Generate extends Program {
         if (!chat && (system != null || template != null)) {
             throw usage("--system and --chat-template belong to --chat");
         }
+        options(GenerationConfig.NONE, List.of());      // a wrong number is wrong usage, whatever else is wrong
     }
 
     private List<String> texts() {

@@ -29,6 +29,7 @@ public final class Info extends Program {
 
     /** A checkpoint or the devices. */
     private static final class Subject {
+        @Reads
         @Parameters(paramLabel = "DIR", description = "An Orion or Llama checkpoint.")
         private Path directory;
 

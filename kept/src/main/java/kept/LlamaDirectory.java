@@ -15,6 +15,7 @@ final class LlamaDirectory {
 
     /** What may be said of the tokenizer's files. */
     static final class TokenizerOptions {
+        @Reads
         @Option(names = "--chat-template", paramLabel = "FILE", order = 44,
                 description = "Chat template to write, a Jinja file, or orion for that of Orion-14B-Chat (default: the source's own, if it has one).")
         private String chatTemplate;

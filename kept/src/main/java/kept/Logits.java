@@ -31,12 +31,15 @@ public final class Logits extends Program {
     private static final String IDS = "input_ids";
     private static final String LOGITS = "logits";
 
+    @Reads
     @Option(names = "--model", paramLabel = "DIR", required = true, description = "An Orion or Llama checkpoint.")
     private Path model;
 
+    @Reads
     @Option(names = "--ids", paramLabel = "FILE", required = true, description = "A safetensors file with input_ids.")
     private Path ids;
 
+    @Writes(Writes.Kind.FILE)
     @Option(names = "--output", paramLabel = "FILE", required = true, description = "The safetensors file to write.")
     private Path output;
 
@@ -59,10 +62,14 @@ public final class Logits extends Program {
     }
 
     @Override
-    int run() {
+    void checkUsage() {
         if (last != null && last < 1) {
             throw new ParameterException(spec().commandLine(), "--last must be at least 1, not " + last);
         }
+    }
+
+    @Override
+    int run() {
         Device target = device.open();
         try (var file = SafetensorsFile.open(ids);
                 Decoder decoder = LoadedModel.load(model, null, target)) {

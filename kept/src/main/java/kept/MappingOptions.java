@@ -24,6 +24,7 @@ final class MappingOptions {
                     + " measured on a text, without any of these.")
     private String mapping;
 
+    @Reads
     @Option(names = "--calibration", paramLabel = "FILE", arity = "1..*", order = 6,
             description = "The text that calibrated measures on: .txt, .jsonl, .gz or .zip of these, or folders. It need not be large, but of all"
                     + " kinds that matter (default in distill: what is learnt from).")
@@ -42,6 +43,7 @@ final class MappingOptions {
             description = "What calibrated adds to the diagonal of each norm's equations, as a share of its mean (default: chosen by the text).")
     private Double ridge;
 
+    @Writes(Writes.Kind.TEMPORARY_FILES)
     @Option(names = "--spill", paramLabel = "DIR", order = 6,
             description = "Where calibrated keeps the activations of its text (default: in memory; see --plan).")
     private Path spill;

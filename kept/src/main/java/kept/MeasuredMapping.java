@@ -6,15 +6,15 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
-import java.util.stream.Stream;
 import kept.calibration.Calibration;
 import kept.calibration.CalibrationCost;
 import kept.calibration.MeasuredTensors;
 import kept.checkpoint.AtomicFiles;
 import kept.checkpoint.Checkpoint;
+import kept.checkpoint.OutputDirectory;
+import kept.checkpoint.OwnFiles;
 import kept.distill.Corpus;
 import kept.distill.PackedSequences;
 import kept.distill.PackedTokens;
@@ -34,7 +34,6 @@ final class MeasuredMapping {
     /** Sequences are drawn from a text so many times as long as what is measured on, where there is as much. */
     static final long TEXT_SHARE = 16;
     private static final int LENGTH = 512;
-    private static final String TENSORS = ".safetensors";
     private static final String SETTINGS = "calibration.json";
 
     private final Program program;
@@ -55,11 +54,14 @@ final class MeasuredMapping {
         this.options = options;
         this.table = options.table(config);
         this.directory = directory;
+        if (options.isCalibrated()) {
+            OwnFiles.CALIBRATION.requireNothingElse(directory, "it is no place for what is measured; move that away");
+        }
     }
 
     /** The place of what is measured for an output. */
     static Path directoryOf(Path output) {
-        Path target = output.toAbsolutePath().normalize();
+        Path target = OutputDirectory.place(output);
         return target.resolveSibling(target.getFileName() + ".calibration");
     }
 
@@ -238,19 +240,8 @@ final class MeasuredMapping {
         if (!options.isCalibrated() || !Files.exists(directory)) {
             return;
         }
-        try (Stream<Path> content = Files.list(directory)) {
-            List<Path> files = content.toList();
-            for (Path file : files) {
-                String name = file.getFileName().toString();
-                if (!name.endsWith(TENSORS) && !name.equals(SETTINGS) && !name.endsWith(".tmp")) {
-                    throw new ProgramException("[calibration] %s holds %s, which is not a calibration's, so it is not removed"
-                            .formatted(directory, name));
-                }
-            }
-            for (Path file : files) {
-                Files.delete(file);
-            }
-            Files.delete(directory);
+        try {
+            OwnFiles.CALIBRATION.delete(directory);
         } catch (IOException e) {
             throw new ProgramException("[calibration] %s cannot be removed: %s".formatted(directory, AtomicFiles.reason(e)), e);
         }

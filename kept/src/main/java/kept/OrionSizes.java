@@ -12,6 +12,7 @@ import picocli.CommandLine.Option;
 
 /** The options for an Orion's sizes: a configuration, published or in a file, and what differs from it. */
 final class OrionSizes {
+    @Reads
     @Option(names = "--config", paramLabel = "NAME", order = 4,
             description = "orion-14b, orion-14b-longchat, or an Orion's config.json; the sizes below change it (default: a small Orion).")
     private String config;

@@ -49,6 +49,7 @@ public final class Pretrain extends Program {
 
     /** Where the text comes from. */
     static final class Text {
+        @Reads
         @Option(names = "--corpus", paramLabel = "FILE", arity = "1..*", description = "Text: .txt, .jsonl, .gz or .zip of these, or folders.")
         private List<Path> files;
 
@@ -62,10 +63,12 @@ public final class Pretrain extends Program {
     @ArgGroup(multiplicity = "1", order = 1)
     private Text text;
 
+    @Reads
     @Option(names = "--tokenizer", paramLabel = "DIR", order = 2,
             description = "A directory with tokenizer.model or tokenizer.json; may be left out with --random.")
     private Path tokenizerDirectory;
 
+    @Writes(Writes.Kind.DIRECTORY)
     @Option(names = "--output", paramLabel = "DIR", required = true, order = 3, description = "The Orion checkpoint to make.")
     private Path output;
 
@@ -122,7 +125,6 @@ public final class Pretrain extends Program {
 
     @Override
     int run() {
-        requireOptionsThatGoTogether();
         if (text.random) {
             writeRandom();
             out().println(output);
@@ -133,7 +135,7 @@ public final class Pretrain extends Program {
             DecoderConfig config = sizes.resolve(tokenizer);
             tokenizer.requireVocabulary(config.vocabSize());
             TrainingOptions options = optimizer.training(tokens, DEFAULTS, config.maxPositions());
-            var snapshots = new Snapshots(output, snapshotEvery, options.steps(), overwrite || resume);
+            var snapshots = new Snapshots(output, snapshotEvery, options.steps(), overwrite || resume, inputs());
             Device target = device.open();
             var settings = new LinkedHashMap<String, String>();
             settings.put("config", config.toString());
@@ -141,16 +143,18 @@ public final class Pretrain extends Program {
             settings.put("seed", Long.toString(optimizer.seed()));
             try (var run = new TrainingRun(this, output, settings, resume, overwrite);
                     Decoder model = Decoder.create(config, new RandomWeights(config, optimizer.seed(), optimizer.trainingType()), target)) {
-                train(run, model, tokenizer, options, directory, settings, snapshots);
+                List<String> found = train(run, model, tokenizer, options, directory, settings, snapshots);
                 directory.commit();
                 run.discard();
+                found.forEach(out()::println);
             }
         }
         out().println(output);
         return 0;
     }
 
-    private void requireOptionsThatGoTogether() {
+    @Override
+    void checkUsage() {
         if (!text.random && tokenizerDirectory == null) {
             throw new ParameterException(spec().commandLine(), "Missing required option: '--tokenizer=DIR'");
         }
@@ -179,10 +183,11 @@ public final class Pretrain extends Program {
         }
         device.open();
         new RandomCheckpoint(this, config.toBuilder().dtype(dtype.dtype()).build(), format, largestShard)
-                .write(output, overwrite, optimizer.seed(), tokenizerDirectory);
+                .write(output, overwrite, optimizer.seed(), tokenizerDirectory, inputs());
     }
 
-    private void train(TrainingRun run, Decoder model, Tokenizer tokenizer, TrainingOptions options, OutputDirectory directory,
+    /** Trains and writes, and tells what is to be printed when all is in place. */
+    private List<String> train(TrainingRun run, Decoder model, Tokenizer tokenizer, TrainingOptions options, OutputDirectory directory,
             Map<String, String> settings, Snapshots snapshots) {
         List<PackedTokens> packed = new ArrayList<>();
         try {
@@ -215,25 +220,27 @@ public final class Pretrain extends Program {
                 steps = run.train("pretrain", trainer, options.steps(), optimizer, step ->
                         snapshots.writeAfter(step.step(), snapshot -> writeSnapshot(model, step, snapshot, settings)));
             }
-            write(model, heldOut, steps, directory.directory(), settings);
+            return write(model, heldOut, steps, directory.directory(), settings);
         } finally {
             packed.forEach(PackedTokens::close);
         }
     }
 
-    private void write(Decoder model, List<TextEvaluation> heldOut, List<StepMetrics> steps, Path directory, Map<String, String> settings) {
+    private List<String> write(Decoder model, List<TextEvaluation> heldOut, List<StepMetrics> steps, Path directory, Map<String, String> settings) {
         writeModel(model, directory);
         Map<String, Object> provenance = provenance(steps.getLast(), settings);
         provenance.put("final_training_loss",
                 steps.stream().skip(Math.max(0, steps.size() - 20)).mapToDouble(StepMetrics::loss).average().orElseThrow());
         Map<String, Object> perplexities = new LinkedHashMap<>();
+        List<String> lines = new ArrayList<>();
         for (TextEvaluation evaluation : heldOut) {
             double perplexity = evaluation.perplexity(model);
             perplexities.put(evaluation.name(), perplexity);
-            out().println("held-out perplexity %.2f on %s".formatted(perplexity, evaluation.name()));
+            lines.add("held-out perplexity %.2f on %s".formatted(perplexity, evaluation.name()));
         }
         provenance.put("held_out_perplexity", perplexities);
         AtomicFiles.writeJson(directory.resolve("provenance.json"), provenance);
+        return lines;
     }
 
     private void writeSnapshot(Decoder model, StepMetrics step, Path directory, Map<String, String> settings) {
@@ -256,12 +263,6 @@ public final class Pretrain extends Program {
         provenance.put("settings", settings);
         provenance.put("tokens", last.tokens());
         return provenance;
-    }
-
-    private Path[] inputs() {
-        List<Path> inputs = new ArrayList<>(text.files == null ? List.of() : text.files);
-        inputs.add(tokenizerDirectory);
-        return inputs.toArray(Path[]::new);
     }
 
     private List<Corpus> corpora() {

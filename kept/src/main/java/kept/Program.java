@@ -1,6 +1,7 @@
 package kept;
 
 import java.io.PrintWriter;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
@@ -20,7 +21,7 @@ import picocli.CommandLine.Spec;
         usageHelpAutoWidth = true,
         sortOptions = false,
         exitCodeListHeading = "%nExit codes:%n",
-        exitCodeList = {"0:success", "1:failure, told in one line", "2:wrong usage", "130:interrupted, as by Ctrl-C"})
+        exitCodeList = {"0:success", "1:failure, told in one line; also results that cannot be printed", "2:wrong usage", "130:interrupted, as by Ctrl-C"})
 abstract class Program implements Callable<Integer> {
     static final int WRONG_USAGE = 2;
     static final int FAILURE = 1;
@@ -37,11 +38,11 @@ abstract class Program implements Callable<Integer> {
     @Option(names = "--debug", description = "Show the stack trace of a failure.", order = 1000)
     private boolean debug;
 
-    /** Runs a program from its command line and tells the exit code. */
+    /** Runs a program from its command line and tells the exit code; what is printed in vain is a failure, help and version included. */
     static int execute(Program program, String... arguments) {
         Thread.setDefaultUncaughtExceptionHandler((_, failure) -> System.err.println("kept: " + Failures.line(failure)));
         try {
-            return commandLine(program).execute(arguments);
+            return commandLine(program).setOut(StandardOutput.ofProcess()).execute(arguments);
         } catch (Throwable e) {
             // Before a program runs, or while its failure is explained: the command line is not to be relied on any more.
             System.err.println("kept: " + Failures.line(e));
@@ -79,9 +80,49 @@ abstract class Program implements Callable<Integer> {
 
     abstract int run();
 
+    /** Refuses wrong usage that the parser cannot see; it is told before anything else that is wrong. */
+    void checkUsage() { }
+
+    /** Whether this command line writes the outputs it names; a plan, for one, does not. */
+    boolean writes() {
+        return true;
+    }
+
+    /** Hands over results, each though another cannot be; what fails first is told. Files come before what is printed. */
+    static void deliver(Runnable... results) {
+        RuntimeException failed = null;
+        for (Runnable result : results) {
+            try {
+                result.run();
+            } catch (RuntimeException e) {
+                if (failed == null) {
+                    failed = e;
+                } else {
+                    failed.addSuppressed(e);
+                }
+            }
+        }
+        if (failed != null) {
+            throw failed;
+        }
+    }
+
+    /** What the command line names to be read, all of which outputs must leave alone. */
+    final Path[] inputs() {
+        return arguments().inputs();
+    }
+
+    private PathArguments arguments() {
+        return PathArguments.of(spec.commandLine().getParseResult());
+    }
+
     @Override
     public final Integer call() {
         try {
+            checkUsage();
+            if (writes()) {
+                arguments().requireOutputs();
+            }
             return run();
         } catch (Error e) {
             // The command line explains exceptions only.

@@ -36,9 +36,8 @@ final class RandomCheckpoint {
         this.largestFile = largestFile;
     }
 
-    /** Writes it; the tokenizer is copied from a directory, unless that is null. */
-    void write(Path output, boolean overwrite, long seed, Path tokenizer) {
-        Path[] inputs = tokenizer == null ? new Path[0] : new Path[] {tokenizer};
+    /** Writes it; the tokenizer is copied from a directory, unless that is null, and inputs are not replaced. */
+    void write(Path output, boolean overwrite, long seed, Path tokenizer, Path... inputs) {
         try (var directory = OutputDirectory.prepare(output, overwrite, inputs)) {
             Path files = directory.directory();
             List<TensorSpec> specs = ModelTensor.of(config).stream()

@@ -13,6 +13,7 @@ final class Snapshots {
     private final Path output;
     private final long every;
     private final long steps;
+    private final Path[] inputs;
 
     /**
      * Makes sure that the snapshots have a place.
@@ -21,20 +22,24 @@ final class Snapshots {
      * @param every steps between snapshots; 0 for none
      * @param steps the steps of the training
      * @param replace whether snapshots that exist may be replaced
+     * @param inputs what the training reads
      * @throws ProgramException if one exists that may not
+     * @throws kept.checkpoint.CheckpointException if one holds anything but a snapshot
      */
-    Snapshots(Path output, long every, long steps, boolean replace) {
-        this.output = output.toAbsolutePath().normalize();
+    Snapshots(Path output, long every, long steps, boolean replace, Path... inputs) {
+        this.output = OutputDirectory.place(output);
+        this.inputs = inputs.clone();
         this.every = every;
         this.steps = steps;
         if (every < 0) {
             throw new ProgramException("[training] --snapshot-every must be at least 0, not " + every);
         }
-        for (long step = every; every > 0 && step < steps && !replace; step += every) {
-            if (Files.exists(directory(step))) {
+        for (long step = every; every > 0 && step < steps; step += every) {
+            if (Files.exists(directory(step)) && !replace) {
                 throw new ProgramException("[training] %s exists, a snapshot of another run; remove it, or replace it with --overwrite"
                         .formatted(directory(step)));
             }
+            OutputDirectory.requireReplaceable(directory(step), true, inputs);
         }
     }
 
@@ -53,7 +58,7 @@ final class Snapshots {
         if (every == 0 || step % every != 0 || step == steps) {
             return;
         }
-        try (var directory = OutputDirectory.prepare(directory(step), true)) {
+        try (var directory = OutputDirectory.prepare(directory(step), true, inputs)) {
             writer.accept(directory.directory());
             directory.commit();
         }

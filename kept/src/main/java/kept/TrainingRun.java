@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import kept.checkpoint.OutputDirectory;
+import kept.checkpoint.OwnFiles;
 import kept.distill.HeldOutResult;
 import kept.distill.MetricsLog;
 import kept.distill.StepMetrics;
@@ -44,10 +45,12 @@ final class TrainingRun implements AutoCloseable {
     TrainingRun(Program program, Path output, Map<String, String> settings, boolean resume, boolean overwrite) {
         this.program = program;
         this.settings = settings;
-        target = output.toAbsolutePath().normalize();
+        target = OutputDirectory.place(output);
         directory = directory(target);
         state = directory.resolve(STATE);
         best = directory.resolve("best.safetensors");
+        // Before the training, not after it, when the directory is removed.
+        OwnFiles.TRAINING.requireNothingElse(directory, "it is no place for the training's state; move that away");
         if (resume && !Files.exists(state)) {
             throw new ProgramException("[resume] there is no saved state %s; start the run without --resume".formatted(state));
         }
@@ -62,7 +65,7 @@ final class TrainingRun implements AutoCloseable {
 
     /** Whether there is a saved state for an output. */
     static boolean isBegun(Path output) {
-        return Files.exists(directory(output.toAbsolutePath().normalize()).resolve(STATE));
+        return Files.exists(directory(OutputDirectory.place(output)).resolve(STATE));
     }
 
     private static Path directory(Path target) {
@@ -183,27 +186,16 @@ final class TrainingRun implements AutoCloseable {
     void discard() {
         try {
             if (Files.exists(directory)) {
-                requireOnlyOurs();
-                OutputDirectory.discard(directory, target);
+                OutputDirectory.discard(directory, target, OwnFiles.TRAINING);
             }
         } catch (IOException e) {
             throw new ProgramException("[training] %s cannot be removed: %s".formatted(directory, e.getMessage()), e);
         }
     }
 
-    private void requireOnlyOurs() throws IOException {
-        try (DirectoryStream<Path> content = Files.newDirectoryStream(directory)) {
-            for (Path file : content) {
-                if (!List.of(state, best, metrics()).contains(file) && !file.getFileName().toString().matches("\\..*\\.tmp")) {
-                    throw new ProgramException("[training] %s holds %s, which is not a training run's, so it is not removed"
-                            .formatted(directory, file.getFileName()));
-                }
-            }
-        }
-    }
-
     /** What a killed run was just writing. */
     private void deleteTemporaries() throws IOException {
+        OwnFiles.TRAINING.requireNothingElse(directory, "it is no place for the training's state; move that away");
         try (DirectoryStream<Path> temporaries = Files.newDirectoryStream(directory, ".*.tmp")) {
             for (Path temporary : temporaries) {
                 Files.delete(temporary);

@@ -34,16 +34,20 @@ import picocli.CommandLine.ParameterException;
 public final class Verify extends Program {
     private static final int DETAILED_WORST = 10;
 
+    @Reads
     @Option(names = "--teacher", paramLabel = "DIR", required = true, description = "An Orion or Llama checkpoint with its tokenizer.")
     private Path teacher;
 
+    @Reads
     @Option(names = "--student", paramLabel = "DIR", required = true, description = "A checkpoint of the same vocabulary.")
     private Path student;
 
+    @Reads
     @Option(names = "--corpus", paramLabel = "FILE", arity = "1..*",
             description = "Text neither was trained on: .txt, .jsonl, .gz or .zip of these, or folders.")
     private List<Path> corpus = List.of();
 
+    @Reads
     @Option(names = "--text", paramLabel = "NAME=FILE",
             description = "Such text by a name for the table, to judge several kinds apart; may be given several times, also with one name.")
     private List<String> texts = List.of();
@@ -64,9 +68,11 @@ public final class Verify extends Program {
     @Option(names = "--details", description = "All of these: --by-position --by-layer --by-token-class --worst 10.")
     private boolean details;
 
+    @Writes(Writes.Kind.FILE)
     @Option(names = "--json", paramLabel = "FILE", description = "Write the result here too.")
     private Path json;
 
+    @Writes(Writes.Kind.FILE)
     @Option(names = "--html", paramLabel = "FILE", description = "Write a page that draws it all, as after --details.")
     private Path html;
 
@@ -89,11 +95,16 @@ public final class Verify extends Program {
     }
 
     @Override
-    int run() {
+    void checkUsage() {
         heldOut.check();
         if (worst != null && worst < 1) {
             throw new ParameterException(spec().commandLine(), "--worst must be at least 1, not " + worst);
         }
+        named();
+    }
+
+    @Override
+    int run() {
         SequencedMap<String, List<Path>> named = named();
         Device target = device.open();
         try (Tokenizer tokenizer = Tokenizer.load(teacher);
@@ -152,8 +163,12 @@ public final class Verify extends Program {
         }
     }
 
-    /** What the page holds beyond what was asked for is not printed. */
     private void show(SequencedMap<String, FidelityDetails> results, int length) {
+        deliver(() -> writeJson(results), () -> writePage(results, length), () -> print(results));
+    }
+
+    /** What the page holds beyond what was asked for is not printed. */
+    private void print(SequencedMap<String, FidelityDetails> results) {
         SequencedMap<String, TokenScores> scores = new LinkedHashMap<>();
         results.forEach((name, result) -> scores.put(name, result.scores()));
         FidelityReport.print(scores, byPosition || details, out());
@@ -166,6 +181,9 @@ public final class Verify extends Program {
         if (worst != null || details) {
             DetailsReport.printWorst(results, spec().usageMessage().width(), out());
         }
+    }
+
+    private void writeJson(SequencedMap<String, FidelityDetails> results) {
         if (json != null) {
             Map<String, Object> content = new LinkedHashMap<>();
             content.put("teacher", teacher.toString());
@@ -173,6 +191,9 @@ public final class Verify extends Program {
             content.put("domains", DetailsReport.json(results));
             AtomicFiles.writeJson(json, content);
         }
+    }
+
+    private void writePage(SequencedMap<String, FidelityDetails> results, int length) {
         if (html != null) {
             SequencedMap<String, String> facts = new LinkedHashMap<>();
             facts.put("teacher", teacher.toString());

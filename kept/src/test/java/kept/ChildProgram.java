@@ -37,7 +37,7 @@ final class ChildProgram implements AutoCloseable {
      */
     static ChildProgram startWithoutGpu(Path output, Path errors, Object... arguments) {
         return start(errors, ProcessBuilder.Redirect.to(output.toFile()), Map.of("CUDA_VISIBLE_DEVICES", ""),
-                List.of("--enable-native-access=ALL-UNNAMED,kept.core,kept.cuda,ai.djl.sentencepiece,ai.djl.tokenizers"), arguments);
+                List.of("--enable-native-access=ALL-UNNAMED,kept,kept.core,kept.cuda,ai.djl.sentencepiece,ai.djl.tokenizers"), arguments);
     }
 
     private static ChildProgram start(Path errors, ProcessBuilder.Redirect output, Map<String, String> environment, List<String> options,

@@ -17,7 +17,10 @@ import java.util.Map;
 import java.util.UUID;
 import kept.text.Reasons;
 
-/** Files that appear whole or not at all: written under a temporary name in the same directory, forced to disk, and renamed into place. */
+/**
+ * Files that appear whole or not at all: written under a temporary name in the same directory, forced to disk, and renamed into place. A link stays,
+ * and what it leads to is replaced. What is no file, such as a device or a pipe, is written to and stays too.
+ */
 public final class AtomicFiles {
     private AtomicFiles() { }
 
@@ -29,6 +32,23 @@ public final class AtomicFiles {
      * @throws CheckpointException if it cannot be written; then nothing has changed and nothing is left behind
      */
     public static void write(Path target, byte[] bytes) {
+        if (OutputPath.isSpecial(target)) {
+            writeThrough(target, bytes);
+        } else {
+            replace(target, bytes);
+        }
+    }
+
+    private static void writeThrough(Path target, byte[] bytes) {
+        try (ByteSink sink = ByteSink.through(target)) {
+            sink.write(ByteBuffer.wrap(bytes), 0);
+        } catch (IOException e) {
+            throw new CheckpointException("write", target, "cannot be written: " + reason(e), e);
+        }
+    }
+
+    private static void replace(Path path, byte[] bytes) {
+        Path target = place("write", path);
         Path temporary = temporary(target);
         try {
             try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
@@ -40,7 +60,16 @@ public final class AtomicFiles {
             }
             moveIntoPlace(temporary, target);
         } catch (IOException e) {
-            throw failure("write", target, bytes.length, temporary, e);
+            throw failure("write", path, bytes.length, temporary, e);
+        }
+    }
+
+    /** Where a file comes to lie, links followed. */
+    static Path place(String operation, Path path) {
+        try {
+            return OutputPath.resolve(path);
+        } catch (IOException e) {
+            throw new CheckpointException(operation, path, "cannot be written: " + reason(e), e);
         }
     }
 
@@ -62,9 +91,11 @@ public final class AtomicFiles {
         }
     }
 
-    /** A fresh hidden name beside a path. */
+    /** A fresh hidden name beside a path; what is there when the process ends by a signal is deleted. */
     static Path temporary(Path target) {
-        return target.resolveSibling(".%s.%s.tmp".formatted(target.getFileName(), UUID.randomUUID()));
+        Path temporary = target.resolveSibling(".%s.%s.tmp".formatted(OutputPath.shortName(target), UUID.randomUUID()));
+        temporary.toFile().deleteOnExit();
+        return temporary;
     }
 
     /** Renames a finished file over its target and makes the renaming durable. */

@@ -27,4 +27,9 @@ interface ByteSink extends Closeable {
     static ByteSink newFile(Path path) throws IOException {
         return new FlushedFile(path);
     }
+
+    /** A device or a pipe, which is written to from its beginning to its end and not replaced. */
+    static ByteSink through(Path path) throws IOException {
+        return new ThroughFile(path);
+    }
 }

@@ -8,42 +8,76 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.UUID;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /** What directories in the making have in common: where they may come to stand, and how they get there at once. */
 final class DirectoryPlacement {
     /** What errors begin with. */
     static final String OPERATION = "output";
+    /** A directory in the making, or the rest of one that was being deleted. */
+    static final String PARTIAL = "partial";
+    /** A directory that was replaced, or was about to be when the run was killed. */
+    static final String OLD = "old";
+
+    private static final String RANDOM = "\\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\\.";
 
     private DirectoryPlacement() { }
 
     /** The directory that a path stands for, absolute and without links. */
     static Path resolve(Path path) throws IOException {
-        Path target = Files.exists(path) ? path.toRealPath() : path.toAbsolutePath().normalize();
         if (Files.exists(path) && !Files.isDirectory(path)) {
             throw new CheckpointException(OPERATION, path, "is a file, not a directory; choose another output");
         }
-        return target;
+        return OutputPath.resolve(path);
     }
 
-    /** Refuses what must not be replaced, and the root of a file system. */
+    /** Refuses what must not be replaced: a filled directory without {@code overwrite}, and any that is not only made of this program's files. */
     static void requireReplaceable(Path path, Path target, boolean overwrite, Path... inputs) throws IOException {
-        if (isFilled(target)) {
-            if (!overwrite) {
-                throw new CheckpointException(OPERATION, path, "exists and is not empty; choose another directory, or replace it with --overwrite");
-            }
-            refuseHoldingUserData(path, target, inputs);
+        if (isFilled(target) && !overwrite) {
+            throw new CheckpointException(OPERATION, path, "exists and is not empty; choose another directory, or replace it with --overwrite");
         }
+        refuseHoldingUserData(path, target, inputs);
         if (target.getFileName() == null) {
             throw new CheckpointException(OPERATION, path, "is the root of a file system; choose another output");
+        }
+        if (Files.isDirectory(target) && OutputPath.isMountPoint(target)) {
+            throw new CheckpointException(OPERATION, path, "is a mount point, which cannot be replaced; choose a directory in it");
+        }
+        OwnFiles.CHECKPOINT.requireNothingElse(target, "the directory is not replaced; choose another, or move that away");
+    }
+
+    /**
+     * Puts right what a kill left beside an output: a directory that was to be replaced comes back if its successor never came; what was being made,
+     * or deleted, goes. Only the holder of the output's lock may do so.
+     *
+     * @throws CheckpointException if there is anything in them that no run has put there; it stays
+     */
+    static void recover(Path target) throws IOException {
+        for (Path old : siblings(target, OLD)) {
+            if (Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
+                OwnFiles.CHECKPOINT.delete(old);
+            } else {
+                Files.move(old, target, StandardCopyOption.ATOMIC_MOVE);
+            }
+        }
+        for (Path partial : siblings(target, PARTIAL)) {
+            OwnFiles.LEFTOVERS.delete(partial);
+        }
+    }
+
+    private static List<Path> siblings(Path target, String suffix) throws IOException {
+        Pattern name = Pattern.compile(Pattern.quote("." + target.getFileName()) + RANDOM + suffix);
+        try (Stream<Path> siblings = Files.list(target.getParent())) {
+            return siblings.filter(path -> name.matcher(path.getFileName().toString()).matches()).sorted().toList();
         }
     }
 
     /**
-     * Forces all files of a directory to disk and gives it its place.
+     * Forces all files of a directory to disk and gives it its place. Where there is a directory to replace, both exchange their names at once if the
+     * system can; else the old one is moved aside first, and {@link #recover} knows it by its hidden name.
      *
      * @param temporary where it was made
      * @param target its place
@@ -57,21 +91,42 @@ final class DirectoryPlacement {
         try {
             sync(temporary);
             if (overwrite && isFilled(target)) {
-                old = sibling(target, "old");
-                Files.move(target, old, StandardCopyOption.ATOMIC_MOVE);
+                OwnFiles.CHECKPOINT.firstForeign(target).ifPresent(foreign -> {
+                    throw new CheckpointException(OPERATION, target, "has come to hold %s, so it is not replaced; the finished files are in %s"
+                        .formatted(target.relativize(foreign), refuge));
+                });
+                old = replace(temporary, target);
             } else {
                 Files.deleteIfExists(target);
+                Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
             }
-            Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
             AtomicFiles.syncDirectory(target.getParent());
+        } catch (CheckpointException e) {
+            move(temporary, refuge, e);
+            throw e;
         } catch (IOException e) {
-            move(old, target, e);
             move(temporary, refuge, e);
             throw new CheckpointException(OPERATION, target, "cannot be put in place: %s; the finished files are in %s"
                 .formatted(AtomicFiles.reason(e), Files.exists(refuge) ? refuge : target), e);
         }
         if (old != null) {
-            deleteTree(old, "the replaced directory cannot be deleted (the new one is in place): ");
+            delete(OwnFiles.CHECKPOINT, old, "the replaced directory cannot be deleted (the new one is in place): ");
+        }
+    }
+
+    /** Puts a directory in the place of another and tells where that is now. */
+    private static Path replace(Path temporary, Path target) throws IOException {
+        if (PathExchange.exchange(temporary, target)) {
+            return temporary;
+        }
+        Path old = sibling(target, OLD);
+        Files.move(target, old, StandardCopyOption.ATOMIC_MOVE);
+        try {
+            Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+            return old;
+        } catch (IOException e) {
+            move(old, target, e);
+            throw e;
         }
     }
 
@@ -89,25 +144,17 @@ final class DirectoryPlacement {
         }
     }
 
-    static void deleteTree(Path root, String problem) {
+    static void delete(OwnFiles files, Path root, String problem) {
         try {
-            deleteTree(root);
+            files.delete(root);
         } catch (IOException e) {
             throw new CheckpointException(OPERATION, root, problem + AtomicFiles.reason(e), e);
         }
     }
 
-    static void deleteTree(Path root) throws IOException {
-        try (Stream<Path> walk = Files.walk(root)) {
-            for (Path path : walk.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(path);
-            }
-        }
-    }
-
     /** Puts a directory back or out of the way, if it is there and its place is free. */
-    private static void move(Path from, Path to, IOException cause) {
-        if (from != null && Files.exists(from) && !Files.exists(to)) {
+    private static void move(Path from, Path to, Exception cause) {
+        if (Files.exists(from) && !Files.exists(to)) {
             try {
                 Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
             } catch (IOException e) {
@@ -133,6 +180,7 @@ final class DirectoryPlacement {
         }
     }
 
+    /** What is replaced is renamed, so even an empty directory must not be one that somebody is in. */
     private static void refuseHoldingUserData(Path path, Path target, Path... inputs) throws IOException {
         List<Path> precious = new ArrayList<>(List.of(inputs));
         precious.add(Path.of(""));

@@ -4,30 +4,24 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 
 /**
  * A large file that appears whole or not at all: it is written to a hidden sibling, which {@link #commit()} forces to disk and renames into place;
- * {@link #close()} without it deletes the sibling, and so does the end of the process by a signal.
+ * {@link #close()} without it deletes the sibling, and so does the end of the process by a signal. A device or a pipe is written to from its
+ * beginning to its end, and stays.
  */
 public final class OutputFile implements AutoCloseable {
-    private final String operation;
     private final Path target;
-    private final Path temporary;
-    private final long byteSize;
-    private final ByteSink sink;
+    private final PendingFile file;
+    private final OutputPath.NewParents parents;
     private final Thread hook = new Thread(this::abandon, "output-file");
     private boolean pending = true;
 
-    private OutputFile(String operation, Path target, long byteSize, ByteSink.Opener opener) {
-        this.operation = operation;
+    private OutputFile(String operation, Path target, long byteSize, OutputPath.NewParents parents, ByteSink.Opener opener) {
         this.target = target;
-        this.byteSize = byteSize;
-        this.temporary = AtomicFiles.temporary(target);
-        try {
-            this.sink = opener.open(temporary);
-        } catch (IOException e) {
-            throw AtomicFiles.failure(operation, target, byteSize, temporary, e);
-        }
+        this.parents = parents;
+        this.file = new PendingFile(operation, target, byteSize, opener);
         try {
             Runtime.getRuntime().addShutdownHook(hook);
         } catch (IllegalStateException e) {
@@ -62,14 +56,22 @@ public final class OutputFile implements AutoCloseable {
                         throw new CheckpointException(operation, path, "is what is read, so it is not replaced; choose another file");
                     }
                 }
-                if (!overwrite) {
-                    throw new CheckpointException(operation, path, "exists; choose another file, or replace it with --overwrite");
-                }
             }
-            Path target = Files.exists(path) ? path.toRealPath() : path.toAbsolutePath().normalize();
-            Files.createDirectories(target.getParent());
-            DiskSpace.require(target.getParent(), path, byteSize);
-            return new OutputFile(operation, target, byteSize, opener);
+            if (OutputPath.isSpecial(path)) {
+                return new OutputFile(operation, path, byteSize, new OutputPath.NewParents(List.of()), opener);
+            }
+            if (Files.exists(path) && !overwrite) {
+                throw new CheckpointException(operation, path, "exists; choose another file, or replace it with --overwrite");
+            }
+            Path target = OutputPath.resolve(path);
+            var parents = OutputPath.NewParents.of(target);
+            try {
+                DiskSpace.require(target.getParent(), path, byteSize);
+                return new OutputFile(operation, target, byteSize, parents, opener);
+            } catch (RuntimeException e) {
+                parents.undo();
+                throw e;
+            }
         } catch (IOException e) {
             throw new CheckpointException(operation, path, "cannot be made: " + AtomicFiles.reason(e), e);
         }
@@ -84,9 +86,9 @@ public final class OutputFile implements AutoCloseable {
      */
     public void write(ByteBuffer bytes, long position) {
         try {
-            sink.write(bytes, position);
+            file.sink().write(bytes, position);
         } catch (IOException e) {
-            throw AtomicFiles.failure(operation, target, byteSize, temporary, e);
+            throw file.failure(e);
         }
     }
 
@@ -100,11 +102,9 @@ public final class OutputFile implements AutoCloseable {
             throw new IllegalStateException("committed or closed already: " + target);
         }
         try {
-            sink.force();
-            sink.close();
-            AtomicFiles.moveIntoPlace(temporary, target);
+            file.commit();
         } catch (IOException e) {
-            throw AtomicFiles.failure(operation, target, byteSize, temporary, e);
+            throw file.failure(e);
         }
         settle();
     }
@@ -137,10 +137,7 @@ public final class OutputFile implements AutoCloseable {
     }
 
     private void discard() {
-        try (sink) {
-            Files.deleteIfExists(temporary);
-        } catch (IOException e) {
-            throw new CheckpointException(operation, temporary, "the temporary file cannot be deleted: " + AtomicFiles.reason(e), e);
-        }
+        file.discard();
+        parents.undo();
     }
 }

@@ -5,6 +5,7 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -15,11 +16,14 @@ import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * One process at a time makes an output: a lock on a hidden file beside it, {@code .NAME.lock}. The operating system releases it with the process,
- * however that ends, so a file that a killed process left says nothing.
+ * however that ends, so a file that a killed process left says nothing. A file of that name that is not empty is no lock, and is not touched.
  */
 final class OutputLock implements AutoCloseable {
     /** Those of this process, to which the operating system would give the same lock again. */
     private static final Set<Path> HELD = ConcurrentHashMap.newKeySet();
+
+    /** How often another process may finish just while this one takes the lock. */
+    private static final int ATTEMPTS = 100;
 
     private final Path file;
     private final FileChannel channel;
@@ -43,7 +47,11 @@ final class OutputLock implements AutoCloseable {
         }
         FileChannel channel = null;
         try {
-            while (channel == null) {
+            for (int attempt = 0; channel == null; attempt++) {
+                if (attempt == ATTEMPTS) {
+                    throw new CheckpointException("output", target, "its lock %s vanished %d times while it was taken; choose another output"
+                        .formatted(file, ATTEMPTS));
+                }
                 channel = tryTo(file, target);
             }
             return new OutputLock(file, channel);
@@ -56,10 +64,11 @@ final class OutputLock implements AutoCloseable {
 
     /** The locked file; null if another process has deleted it meanwhile, which is one that has just finished. */
     private static FileChannel tryTo(Path file, Path target) throws IOException {
+        create(file);
         FileChannel channel = null;
         boolean taken = false;
         try {
-            create(file);
+            requireEmpty(file, target);
             Object before = identity(file);
             channel = FileChannel.open(file, StandardOpenOption.WRITE);
             requireLock(channel, target);
@@ -74,12 +83,21 @@ final class OutputLock implements AutoCloseable {
         }
     }
 
+    /** Where no file can be made there is no lock to wait for: that is an error of the place, not a race. */
     private static void create(Path file) throws IOException {
         try {
             Files.createFile(file);
         } catch (FileAlreadyExistsException e) {
             // A killed process left it, or a living one holds it: the lock tells.
             return;
+        }
+    }
+
+    private static void requireEmpty(Path file, Path target) throws IOException {
+        BasicFileAttributes found = Files.readAttributes(file, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+        if (!found.isRegularFile() || found.size() > 0) {
+            throw new CheckpointException("output", target, "the name of its lock is taken by %s, which is none; move that away, or choose another output"
+                .formatted(file));
         }
     }
 

@@ -3,13 +3,13 @@ package kept.checkpoint;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
 import java.util.TreeSet;
-import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
@@ -19,6 +19,7 @@ import java.util.stream.Stream;
  * <pre>
  *   NAME.partial/journal.json   what the output is made of and how; a run that goes on must agree on each of it
  *   NAME.partial/files/         what becomes the output; a weight file is under its name when it is finished and on disk, else under a hidden one
+ *   NAME.partial/placing.json   while the output is put in place of another: which directory it is, for the kill that comes then
  * </pre>
  *
  * <p>{@link #close()} without a commit keeps what can be gone on with, finished weight files, and deletes all else. One process at a time makes an
@@ -30,20 +31,34 @@ public final class ResumableDirectory implements AutoCloseable {
     private static final String FILES = "files";
     private static final String SETTINGS = "settings";
     private static final String OVERWRITE = "overwrite";
-    private static final Pattern OURS = Pattern.compile("files|\\.?journal\\.json(\\.[-0-9a-f]+\\.tmp)?");
+    private static final String PLACING = "placing.json";
+    private static final String DIRECTORY = "directory";
     private static final String FINISHED = ".safetensors";
 
     private final Path target;
     private final Path partial;
     private final boolean overwrite;
     private final OutputLock lock;
+    private final OutputPath.NewParents parents;
     private boolean pending = true;
 
-    private ResumableDirectory(Path target, boolean overwrite, OutputLock lock) {
+    private ResumableDirectory(Path target, boolean overwrite, OutputLock lock, OutputPath.NewParents parents) {
         this.target = target;
-        this.partial = target.resolveSibling(target.getFileName() + ".partial");
+        this.partial = partial(target);
         this.overwrite = overwrite;
         this.lock = lock;
+        this.parents = parents;
+    }
+
+    /**
+     * Where an output lies while it is made.
+     *
+     * @param path the directory to be
+     * @return {@code NAME.partial}, beside what a link leads to
+     */
+    public static Path partial(Path path) {
+        Path target = OutputDirectory.place(path);
+        return target.resolveSibling(target.getFileName() + ".partial");
     }
 
     /**
@@ -62,14 +77,19 @@ public final class ResumableDirectory implements AutoCloseable {
         try {
             Path target = DirectoryPlacement.resolve(path);
             DirectoryPlacement.requireReplaceable(path, target, overwrite || resume, inputs);
-            Files.createDirectories(target.getParent());
-            OutputLock lock = OutputLock.take(target);
+            var parents = OutputPath.NewParents.of(target);
+            OutputLock lock = null;
             try {
-                OutputDirectory.deleteLeftovers(target);
-                var directory = new ResumableDirectory(target, overwrite, lock);
+                lock = OutputLock.take(target);
+                DirectoryPlacement.recover(target);
+                var directory = new ResumableDirectory(target, overwrite, lock, parents);
+                OwnFiles.UNFINISHED.requireNothingElse(directory.partial, "it is no unfinished output, yet in its place; move it away");
                 return resume ? directory.takeUp(path, settings) : directory.begin(path, settings);
             } catch (IOException | RuntimeException e) {
-                lock.close();
+                if (lock != null) {
+                    lock.close();
+                }
+                parents.undo();
                 throw e;
             }
         } catch (IOException e) {
@@ -103,6 +123,7 @@ public final class ResumableDirectory implements AutoCloseable {
         }
         JsonObject journal = JsonObject.read(OPERATION, partial.resolve(JOURNAL));
         requireSame(journal.object(SETTINGS), settings);
+        finishPlacing();
         if (isInPlace()) {
             return this;
         }
@@ -111,10 +132,28 @@ public final class ResumableDirectory implements AutoCloseable {
         Files.createDirectories(directory());
         try (Stream<Path> files = Files.list(directory())) {
             for (Path file : files.filter(file -> !isFinished(file)).toList()) {
-                DirectoryPlacement.deleteTree(file);
+                Files.delete(file);
             }
         }
-        return new ResumableDirectory(target, allowed, lock);
+        return new ResumableDirectory(target, allowed, lock, parents);
+    }
+
+    /** Where a run was killed while it put its output in place of another, deletes that if it lies here now, by the exchange of their names. */
+    private void finishPlacing() throws IOException {
+        Path placing = partial.resolve(PLACING);
+        if (!Files.exists(placing)) {
+            return;
+        }
+        String made = JsonObject.read(OPERATION, placing).string(DIRECTORY);
+        if (Files.isDirectory(directory()) && Files.isDirectory(target) && made.equals(identity(target))) {
+            OwnFiles.CHECKPOINT.delete(directory());
+        }
+        Files.delete(placing);
+    }
+
+    /** Which directory it is, whatever its name. */
+    private static String identity(Path directory) throws IOException {
+        return String.valueOf(Files.readAttributes(directory, BasicFileAttributes.class).fileKey());
     }
 
     private void requireSame(JsonObject before, Map<String, String> now) {
@@ -136,15 +175,9 @@ public final class ResumableDirectory implements AutoCloseable {
 
     /** Deletes an unfinished output, and nothing that is none. */
     private void clear() throws IOException {
-        if (!Files.exists(partial)) {
-            return;
+        if (Files.exists(partial)) {
+            OutputDirectory.discard(partial, target, OwnFiles.UNFINISHED);
         }
-        try (Stream<Path> content = Files.list(partial)) {
-            if (!content.allMatch(file -> OURS.matcher(file.getFileName().toString()).matches())) {
-                throw new CheckpointException(OPERATION, partial, "is not an unfinished output, yet in its place; move it away");
-            }
-        }
-        OutputDirectory.discard(partial, target);
     }
 
     /**
@@ -207,9 +240,12 @@ public final class ResumableDirectory implements AutoCloseable {
         pending = false;
         try (lock) {
             if (!isInPlace()) {
+                if (overwrite && DirectoryPlacement.isFilled(target)) {
+                    AtomicFiles.writeJson(partial.resolve(PLACING), Map.of(DIRECTORY, identity(directory())));
+                }
                 DirectoryPlacement.put(directory(), target, overwrite, directory());
             }
-            OutputDirectory.discard(partial, target);
+            clear();
         } catch (IOException e) {
             throw new CheckpointException(OPERATION, partial, "the journal cannot be deleted (the output is in place): " + AtomicFiles.reason(e), e);
         }
@@ -222,7 +258,8 @@ public final class ResumableDirectory implements AutoCloseable {
             pending = false;
             try (lock) {
                 if (finishedFiles().isEmpty() && !isInPlace()) {
-                    OutputDirectory.discard(partial, target);
+                    clear();
+                    parents.undo();
                 }
             } catch (IOException e) {
                 throw new CheckpointException(OPERATION, partial, "the unfinished output cannot be deleted: " + AtomicFiles.reason(e), e);

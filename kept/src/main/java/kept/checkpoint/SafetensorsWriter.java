@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -24,8 +23,7 @@ public final class SafetensorsWriter implements AutoCloseable {
     private static final long COPIED_AT_ONCE = 64 << 20;
 
     private final Path target;
-    private final Path temporary;
-    private final ByteSink sink;
+    private final PendingFile file;
     private final Map<String, TensorSpec> missing = new LinkedHashMap<>();
     private final SafetensorsLayout layout;
     /** Bytes so far of the tensors that come in parts. */
@@ -34,21 +32,16 @@ public final class SafetensorsWriter implements AutoCloseable {
 
     private SafetensorsWriter(Path target, List<TensorSpec> tensors, Map<String, String> metadata, ByteSink.Opener opener) {
         this.target = target;
-        this.temporary = AtomicFiles.temporary(target);
         this.layout = SafetensorsLayout.of(target, tensors, metadata);
         tensors.forEach(tensor -> missing.put(tensor.name(), tensor));
-        try {
-            this.sink = opener.open(temporary);
-        } catch (IOException e) {
-            throw AtomicFiles.failure("safetensors", target, layout.fileSize(), temporary, e);
-        }
+        this.file = new PendingFile("safetensors", target, layout.fileSize(), opener);
         write(ByteBuffer.wrap(layout.header()), 0);
     }
 
     /**
      * Starts a file whose only metadata is {@code format = pt}, which transformers asks for.
      *
-     * @param target the file; one of the same name is replaced at the end
+     * @param target the file; one of the same name is replaced at the end, and a device or a pipe is written to
      * @param tensors the tensors it will hold
      * @return the writer; the caller writes each tensor, finishes and closes it
      * @throws CheckpointException if the file cannot be made, a name occurs twice, or the header would exceed the format's limit
@@ -148,7 +141,7 @@ public final class SafetensorsWriter implements AutoCloseable {
         try {
             for (long done = 0; done < source.byteSize();) {
                 long size = Math.min(COPIED_AT_ONCE, source.byteSize() - done);
-                sink.copy(source.file(), source.offset() + done, size, start + done);
+                file.sink().copy(source.file(), source.offset() + done, size, start + done);
                 done += size;
                 progress.accept(size);
             }
@@ -178,9 +171,7 @@ public final class SafetensorsWriter implements AutoCloseable {
             throw new CheckpointException("safetensors", target, missing.keySet().iterator().next(), -1, "was declared but not written");
         }
         try {
-            sink.force();
-            sink.close();
-            AtomicFiles.moveIntoPlace(temporary, target);
+            file.commit();
             open = false;
         } catch (IOException e) {
             throw fail(e);
@@ -203,17 +194,13 @@ public final class SafetensorsWriter implements AutoCloseable {
 
     private void discard() {
         open = false;
-        try (sink) {
-            Files.deleteIfExists(temporary);
-        } catch (IOException e) {
-            throw new CheckpointException("safetensors", temporary, "the temporary file cannot be deleted: " + AtomicFiles.reason(e), e);
-        }
+        file.discard();
     }
 
     private void write(ByteBuffer bytes, long position) {
         requireOpen();
         try {
-            sink.write(bytes, position);
+            file.sink().write(bytes, position);
         } catch (IOException e) {
             throw fail(e);
         }
@@ -222,10 +209,10 @@ public final class SafetensorsWriter implements AutoCloseable {
     private CheckpointException fail(IOException cause) {
         open = false;
         try {
-            sink.close();
+            file.sink().close();
         } catch (IOException e) {
             cause.addSuppressed(e);
         }
-        return AtomicFiles.failure("safetensors", target, layout.fileSize(), temporary, cause);
+        return file.failure(cause);
     }
 }

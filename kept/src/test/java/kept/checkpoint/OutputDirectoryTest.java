@@ -45,7 +45,7 @@ class OutputDirectoryTest {
     void takesAnEmptyDirectory() throws IOException {
         Path target = Files.createDirectory(folder.resolve("out"));
         write(target, false, "new");
-        assertThat(target.resolve("file")).hasContent("new");
+        assertThat(target.resolve("config.json")).hasContent("new");
         assertThat(listing(folder)).containsExactly("out");
     }
 
@@ -61,13 +61,13 @@ class OutputDirectoryTest {
     void replacesADirectoryOnlyAtTheCommit() throws IOException {
         Path target = filled();
         try (OutputDirectory output = OutputDirectory.prepare(target, true)) {
-            Files.writeString(output.directory().resolve("file"), "new");
-            assertThat(target.resolve("file")).hasContent("old");
+            Files.writeString(output.directory().resolve("config.json"), "new");
+            assertThat(target.resolve("config.json")).hasContent("old");
         }
-        assertThat(target.resolve("file")).hasContent("old");
+        assertThat(target.resolve("config.json")).hasContent("old");
         write(target, true, "new");
-        assertThat(listing(target)).containsExactly("file");
-        assertThat(target.resolve("file")).hasContent("new");
+        assertThat(listing(target)).containsExactly("config.json");
+        assertThat(target.resolve("config.json")).hasContent("new");
         assertThat(listing(folder)).containsExactly("out");
     }
 
@@ -76,15 +76,15 @@ class OutputDirectoryTest {
         Path target = folder.resolve("out");
         String message;
         try (OutputDirectory output = OutputDirectory.prepare(target, false)) {
-            Files.writeString(output.directory().resolve("file"), "new");
+            Files.writeString(output.directory().resolve("config.json"), "new");
             filled();
             message = catchThrowableOfType(CheckpointException.class, output::commit).getMessage();
         }
-        assertThat(target.resolve("file")).hasContent("old");
+        assertThat(target.resolve("config.json")).hasContent("old");
         String beginning = "[output] " + target + ": cannot be put in place: the directory is not empty; the finished files are in ";
         assertThat(message).startsWith(beginning);
         write(target, true, "newer");
-        assertThat(Path.of(message.substring(beginning.length())).resolve("file")).as("the next run leaves them alone").hasContent("new");
+        assertThat(Path.of(message.substring(beginning.length())).resolve("config.json")).as("the next run leaves them alone").hasContent("new");
     }
 
     @Test
@@ -94,7 +94,7 @@ class OutputDirectoryTest {
             Files.delete(output.directory());
             assertThatExceptionOfType(CheckpointException.class).isThrownBy(output::commit);
         }
-        assertThat(target.resolve("file")).hasContent("old");
+        assertThat(target.resolve("config.json")).hasContent("old");
         assertThat(listing(folder)).containsExactly("out");
     }
 
@@ -125,7 +125,7 @@ class OutputDirectoryTest {
         Path link = Files.createSymbolicLink(folder.resolve("link"), target);
         write(link, true, "new");
         assertThat(link).isSymbolicLink();
-        assertThat(target.resolve("file")).hasContent("new");
+        assertThat(target.resolve("config.json")).hasContent("new");
     }
 
     @Test
@@ -159,13 +159,13 @@ class OutputDirectoryTest {
 
     private Path filled() throws IOException {
         Path target = Files.createDirectory(folder.resolve("out"));
-        Files.writeString(target.resolve("file"), "old");
+        Files.writeString(target.resolve("config.json"), "old");
         return target;
     }
 
     private static void write(Path target, boolean overwrite, String content) throws IOException {
         try (OutputDirectory output = OutputDirectory.prepare(target, overwrite)) {
-            Files.writeString(output.directory().resolve("file"), content);
+            Files.writeString(output.directory().resolve("config.json"), content);
             output.commit();
         }
     }

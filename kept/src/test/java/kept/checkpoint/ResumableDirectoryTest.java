@@ -109,7 +109,7 @@ class ResumableDirectoryTest {
     @Test
     void whatAKilledRunLeftOfItsLockIsNoHindrance() throws IOException {
         Files.createFile(folder.resolve(".out.lock"));
-        Files.createDirectories(folder.resolve(".out.0a0a0a0a-1111-2222-3333-444444444444.partial/sub"));
+        Files.createDirectories(folder.resolve(".out.0a0a0a0a-1111-2222-3333-444444444444.partial/files"));
         Path other = Files.createDirectory(folder.resolve(".output.0a0a0a0a-1111-2222-3333-444444444444.partial"));
         begin().commit();
         assertThat(listing(folder)).containsExactly(other.getFileName().toString(), "out");
@@ -118,12 +118,12 @@ class ResumableDirectoryTest {
     @Test
     void replacesADirectoryOnlyAtTheCommitAndOnlyIfItMay() throws IOException {
         Files.createDirectory(target);
-        Files.writeString(target.resolve("file"), "old");
+        Files.writeString(target.resolve("config.json"), "old");
         assertThatExceptionOfType(CheckpointException.class).isThrownBy(this::begin).withMessageContaining("--overwrite");
         try (var output = ResumableDirectory.prepare(target, true, false, SETTINGS)) {
             Files.writeString(output.directory().resolve(WEIGHTS), "w");
         }
-        assertThat(target.resolve("file")).hasContent("old");
+        assertThat(target.resolve("config.json")).hasContent("old");
         try (var output = ResumableDirectory.prepare(target, false, true, SETTINGS)) {
             output.commit();
         }
@@ -134,10 +134,10 @@ class ResumableDirectoryTest {
     void doesNotReplaceWhatHasComeMeanwhile() throws IOException {
         leaveUnfinished();
         Files.createDirectory(target);
-        Files.writeString(target.resolve("file"), "old");
+        Files.writeString(target.resolve("config.json"), "old");
         assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> ResumableDirectory.prepare(target, false, true, SETTINGS))
             .withMessageContaining("exists and is not empty");
-        assertThat(target.resolve("file")).hasContent("old");
+        assertThat(target.resolve("config.json")).hasContent("old");
         assertThat(partial.resolve("files").resolve(WEIGHTS)).exists();
     }
 
@@ -169,7 +169,7 @@ class ResumableDirectoryTest {
         Files.createDirectory(partial);
         Files.writeString(partial.resolve("diary.txt"), "precious");
         refused(() -> ResumableDirectory.prepare(target, true, false, SETTINGS), partial,
-            "is not an unfinished output, yet in its place; move it away");
+            "holds diary.txt, which this program does not write, so it is no unfinished output, yet in its place; move it away");
         assertThat(partial.resolve("diary.txt")).hasContent("precious");
     }
 
@@ -180,7 +180,7 @@ class ResumableDirectoryTest {
     private void leaveUnfinished() throws IOException {
         try (var output = begin()) {
             Files.writeString(output.directory().resolve(WEIGHTS), "w");
-            Files.writeString(output.directory().resolve(".model2.safetensors.tmp"), "half");
+            Files.writeString(output.directory().resolve(".model.safetensors.0a0a0a0a-1111-2222-3333-444444444444.tmp"), "half");
             Files.writeString(output.directory().resolve("config.json"), "{}");
         }
     }

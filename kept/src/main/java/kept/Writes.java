@@ -1,0 +1,28 @@
+package kept;
+
+import java.lang.annotation.Documented;
+import java.lang.annotation.ElementType;
+import java.lang.annotation.Retention;
+import java.lang.annotation.RetentionPolicy;
+import java.lang.annotation.Target;
+
+/** Marks an option that names what a program writes; {@link PathArguments} tries it before the program begins. */
+@Documented
+@Retention(RetentionPolicy.RUNTIME)
+@Target({ElementType.FIELD, ElementType.METHOD})
+@interface Writes {
+    /** What is written. */
+    Kind value();
+
+    /** What is written. */
+    enum Kind {
+        /** A file in a directory that exists. */
+        FILE,
+        /** A file whose missing directories are made, and which is replaced only if the program is told so. */
+        NEW_FILE,
+        /** A directory that is made whole, and missing ones above it. */
+        DIRECTORY,
+        /** Files in a directory that exists. */
+        TEMPORARY_FILES
+    }
+}
