@@ -32,6 +32,7 @@ import kept.mapping.TensorMapping;
 import kept.model.CheckpointWeights;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
+import kept.model.ModelTensor;
 import kept.model.OrionModel;
 import kept.model.Weights;
 import kept.report.ReportWriter;
@@ -152,6 +153,7 @@ final class DistillationRun {
                         program, settings.output(), fingerprint(mapping, options, texts), resumesTraining(measurement), settings.overwrite())) {
             CheckpointWeights.requireTensors(checkpoint, config);
             tokenizer.requireVocabulary(config.vocabSize());
+            run.requireRoom(disk(mapping, options));
             // Before the training, so that a tokenizer that cannot be carried over does not cost it.
             LlamaDirectory.writeCompanions(
                     mapping.target(), storedType(mapping.target()), teacherDirectory, directory.directory(), settings.tokenizer());
@@ -190,6 +192,16 @@ final class DistillationRun {
                 }
             }
         }
+    }
+
+    private TrainingDisk disk(Mapping mapping, TrainingOptions options) {
+        List<ModelTensor> tensors = ModelTensor.of(mapping.target());
+        ParameterSelection selection = trained(mapping);
+        List<ModelTensor> chosen = tensors.stream().filter(tensor -> selection.selects(tensor.name())).toList();
+        DType stored = storedType(mapping.target());
+        return new TrainingDisk(TrainingDisk.stateBytes(chosen, optimizer.trainingType(), optimizer.codedMoments()),
+                TrainingDisk.bytes(chosen, stored), TrainingDisk.bytes(tensors, stored), 0,
+                settings.resume() || optimizer.isSavedAgain(options.steps()));
     }
 
     /** All that is read, the demo's teacher too. */

@@ -13,6 +13,7 @@ import kept.calibration.CalibrationCost;
 import kept.calibration.MeasuredTensors;
 import kept.checkpoint.AtomicFiles;
 import kept.checkpoint.Checkpoint;
+import kept.checkpoint.DiskSpace;
 import kept.checkpoint.OutputDirectory;
 import kept.checkpoint.OwnFiles;
 import kept.distill.Corpus;
@@ -155,6 +156,7 @@ final class MeasuredMapping {
      * @return the measured tensors
      */
     Weights measure(Checkpoint checkpoint, String text, int[][] sequences, Device device, Interruption interruption) {
+        requireRoom();
         var calibration = new Calibration(table, new CheckpointWeights(checkpoint), sequences, options.calibration(), device);
         Map<String, String> settings = new LinkedHashMap<>(options.inWords(table.source()));
         settings.put("teacher", table.source().toString());
@@ -170,6 +172,17 @@ final class MeasuredMapping {
             }
         }, program);
         return measured;
+    }
+
+    /** Refuses what would find the disk full, before anything is measured. */
+    private void requireRoom() {
+        CalibrationCost cost = CalibrationCost.of(table.source(), options.tokens(table.source()), Double.isNaN(options.calibration().anchor()));
+        if (!isBegun()) {
+            DiskSpace.require(directory.getParent(), directory, cost.resultBytes());
+        }
+        if (options.calibration().spill() != null) {
+            DiskSpace.require(options.calibration().spill(), options.calibration().spill(), cost.streamBytes());
+        }
     }
 
     /**

@@ -129,6 +129,11 @@ final class OptimizerOptions {
         return saveEvery > 0 && step % saveEvery == 0;
     }
 
+    /** Whether a run of so many steps writes its state more than once. */
+    boolean isSavedAgain(long steps) {
+        return saveEvery > 0 && saveEvery < steps;
+    }
+
     /** Whether the user wants no further step now. */
     boolean isStopAfter(long step) {
         return stopAfter != null && step >= stopAfter;

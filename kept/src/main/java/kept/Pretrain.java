@@ -21,6 +21,7 @@ import kept.distill.Trainer;
 import kept.distill.TrainingOptions;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
+import kept.model.ModelTensor;
 import kept.model.RandomWeights;
 import kept.tensor.Device;
 import kept.tokenizer.Tokenizer;
@@ -142,7 +143,7 @@ public final class Pretrain extends Program {
             settings.putAll(OptimizerOptions.inWords(options));
             settings.put("seed", Long.toString(optimizer.seed()));
             try (var run = new TrainingRun(this, output, settings, resume, overwrite);
-                    Decoder model = Decoder.create(config, new RandomWeights(config, optimizer.seed(), optimizer.trainingType()), target)) {
+                    Decoder model = create(run, config, options, snapshots, target)) {
                 List<String> found = train(run, model, tokenizer, options, directory, settings, snapshots);
                 directory.commit();
                 run.discard();
@@ -151,6 +152,15 @@ public final class Pretrain extends Program {
         }
         out().println(output);
         return 0;
+    }
+
+    /** Makes the model, once it is known that there is room on disk for what training leaves there. */
+    private Decoder create(TrainingRun run, DecoderConfig config, TrainingOptions options, Snapshots snapshots, Device target) {
+        List<ModelTensor> tensors = ModelTensor.of(config);
+        long result = TrainingDisk.bytes(tensors, dtype.dtype());
+        run.requireRoom(new TrainingDisk(TrainingDisk.stateBytes(tensors, optimizer.trainingType(), optimizer.codedMoments()), 0, result,
+                snapshots.count() * result, resume || optimizer.isSavedAgain(options.steps())));
+        return Decoder.create(config, new RandomWeights(config, optimizer.seed(), optimizer.trainingType()), target);
     }
 
     @Override

@@ -52,7 +52,22 @@ abstract class Program implements Callable<Integer> {
 
     /** A program ready to run, which writes to the terminal unless told otherwise. */
     static CommandLine commandLine(Program program) {
-        return new CommandLine(program).setCaseInsensitiveEnumValuesAllowed(true).setExecutionExceptionHandler(Program::explain);
+        return new CommandLine(program).setCaseInsensitiveEnumValuesAllowed(true).setExecutionExceptionHandler(Program::explain)
+                .setExecutionStrategy(Program::runLast);
+    }
+
+    private static int runLast(CommandLine.ParseResult parsed) {
+        CommandLine command = parsed.commandSpec().commandLine();
+        try {
+            try {
+                return new CommandLine.RunLast().execute(parsed);
+            } finally {
+                command.getOut().flush();
+            }
+        } catch (StandardOutput.Failure e) {
+            command.getErr().println("kept: " + e.getMessage());
+            return FAILURE;
+        }
     }
 
     private static int explain(Exception failure, CommandLine command, CommandLine.ParseResult parsed) {

@@ -43,6 +43,11 @@ final class Snapshots {
         }
     }
 
+    /** How many there will be. */
+    long count() {
+        return every == 0 ? 0 : (steps - 1) / every;
+    }
+
     /** Where the snapshot after a step is. */
     Path directory(long step) {
         return output.resolveSibling(output.getFileName() + ".step-" + step);

@@ -15,7 +15,7 @@ import java.nio.file.Path;
 
 /**
  * Standard output for results. A {@link PrintWriter} keeps errors to itself, so that a full disk or a closed pipe looks like success; this one ends the
- * program with them.
+ * program with the first of them, and takes nothing after it.
  */
 final class StandardOutput extends Writer {
     private static final int FILE_TYPE = 0170000;
@@ -23,19 +23,28 @@ final class StandardOutput extends Writer {
     private static final int SOCKET = 0140000;
 
     private final Writer writer;
+    private final boolean pipe;
+    private boolean failed;
 
-    private StandardOutput(Writer writer) {
+    private StandardOutput(Writer writer, boolean pipe) {
         this.writer = writer;
+        this.pipe = pipe;
     }
 
     /** That of the process. */
     static PrintWriter ofProcess() {
-        return over(new FileOutputStream(FileDescriptor.out), charset());
+        return over(new FileOutputStream(FileDescriptor.out), charset(), isPipe());
     }
 
-    /** Any stream in its place. */
-    static PrintWriter over(OutputStream stream, Charset charset) {
-        return new PrintWriter(new StandardOutput(new OutputStreamWriter(stream, charset)), true);
+    /**
+     * Any stream in its place.
+     *
+     * @param stream where the text goes
+     * @param charset in what encoding
+     * @param pipe whether it is a pipe: what refuses to be written then has no reader any more; messages of the system are in the user's language
+     */
+    static PrintWriter over(OutputStream stream, Charset charset, boolean pipe) {
+        return new PrintWriter(new StandardOutput(new OutputStreamWriter(stream, charset), pipe), true);
     }
 
     private static Charset charset() {
@@ -67,15 +76,18 @@ final class StandardOutput extends Writer {
         void make() throws IOException;
     }
 
-    private static void attempt(Attempt attempt) {
+    private void attempt(Attempt attempt) {
+        if (failed) {
+            return;
+        }
         try {
             attempt.make();
         } catch (IOException e) {
-            throw new Failure(e);
+            failed = true;
+            throw new Failure("[output] standard output " + (pipe ? "was closed by its reader" : "cannot be written: " + e.getMessage()), e);
         }
     }
 
-    /** Whether it is a pipe: what refuses to be written then has no reader any more. Messages of the system are in the user's language. */
     private static boolean isPipe() {
         try {
             int type = (int) Files.getAttribute(Path.of("/dev/stdout"), "unix:mode") & FILE_TYPE;
@@ -89,9 +101,8 @@ final class StandardOutput extends Writer {
     static final class Failure extends UncheckedIOException {
         private static final long serialVersionUID = 1L;
 
-        Failure(IOException cause) {
-            super("[output] " + (isPipe() ? "standard output was closed by its reader" : "standard output cannot be written: " + cause.getMessage()),
-                    cause);
+        Failure(String message, IOException cause) {
+            super(message, cause);
         }
     }
 }

@@ -63,6 +63,11 @@ final class TrainingRun implements AutoCloseable {
         }
     }
 
+    /** Refuses a run that would find the disk full. */
+    void requireRoom(TrainingDisk disk) {
+        disk.requireRoom(target.getParent(), target, directory);
+    }
+
     /** Whether there is a saved state for an output. */
     static boolean isBegun(Path output) {
         return Files.exists(directory(OutputDirectory.place(output)).resolve(STATE));

@@ -10,6 +10,9 @@ import java.util.stream.Stream;
 
 /** A program in a process of its own, which can be killed. */
 final class ChildProgram implements AutoCloseable {
+    private static final List<String> NATIVE_ACCESS =
+            List.of("--enable-native-access=ALL-UNNAMED,kept,kept.core,kept.cuda,ai.djl.sentencepiece,ai.djl.tokenizers");
+
     private final Process process;
     private final Path errors;
 
@@ -37,7 +40,34 @@ final class ChildProgram implements AutoCloseable {
      */
     static ChildProgram startWithoutGpu(Path output, Path errors, Object... arguments) {
         return start(errors, ProcessBuilder.Redirect.to(output.toFile()), Map.of("CUDA_VISIBLE_DEVICES", ""),
-                List.of("--enable-native-access=ALL-UNNAMED,kept,kept.core,kept.cuda,ai.djl.sentencepiece,ai.djl.tokenizers"), arguments);
+                NATIVE_ACCESS, arguments);
+    }
+
+    /**
+     * Starts {@code kept <command>} into a pipe that nobody reads any more.
+     *
+     * @param errors the file its remarks go to
+     * @param arguments anything with a text, such as paths
+     */
+    static ChildProgram startIntoClosedPipe(Path errors, Object... arguments) {
+        ChildProgram program = start(errors, ProcessBuilder.Redirect.PIPE, Map.of(), NATIVE_ACCESS, arguments);
+        try {
+            program.process.getInputStream().close();
+            return program;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /**
+     * Starts {@code kept <command>} with its results going to a file.
+     *
+     * @param output the file, or a device
+     * @param errors the file its remarks go to
+     * @param arguments anything with a text, such as paths
+     */
+    static ChildProgram startInto(Path output, Path errors, Object... arguments) {
+        return start(errors, ProcessBuilder.Redirect.to(output.toFile()), Map.of(), NATIVE_ACCESS, arguments);
     }
 
     private static ChildProgram start(Path errors, ProcessBuilder.Redirect output, Map<String, String> environment, List<String> options,

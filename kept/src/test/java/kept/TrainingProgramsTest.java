@@ -107,6 +107,10 @@ class TrainingProgramsTest {
         assertThat(file).hasContent("mine");
         assertThat(directory).isDirectoryNotContaining("glob:**.{training,partial}").isDirectoryNotContaining("glob:**step-2");
         assertThat(pretrain(output, "--snapshot-every", -1).errorLines().getLast()).contains("--snapshot-every must be at least 0");
+        assertThat(pretrain(output, "--snapshot-every", 2, "--overwrite").errorLines().getLast()).contains("teacher.step-4: holds notes.txt");
+        assertThat(file).hasContent("mine");
+        Files.delete(file);
+        Files.writeString(other.resolve("config.json"), "{}");
         assertThat(pretrain(output, "--snapshot-every", 2, "--overwrite").code()).isZero();
         assertThat(other.resolve("model.safetensors")).exists();
     }

@@ -93,6 +93,9 @@ interface Streams extends AutoCloseable {
                 while (bytes.hasRemaining() && channel.read(bytes, places.get(part) + bytes.position()) > 0) {
                     continue;
                 }
+                if (bytes.hasRemaining()) {
+                    throw new IOException("the file ends early");
+                }
             } catch (IOException e) {
                 throw failure("read", e);
             }

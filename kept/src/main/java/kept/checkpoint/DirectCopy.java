@@ -145,7 +145,7 @@ final class DirectCopy implements Closeable {
         int before = (int) (from % LARGEST_BLOCK);
         ByteBuffer read = buffers.read.clear().limit(Math.ceilDiv(before + count, LARGEST_BLOCK) * LARGEST_BLOCK);
         while (read.position() < before + count) {
-            if (source.read(read, from - before + read.position()) < 0) {
+            if (source.read(read, from - before + read.position()) <= 0) {
                 throw new IOException("the file that is copied ends at byte " + source.size());
             }
         }

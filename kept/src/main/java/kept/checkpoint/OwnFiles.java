@@ -17,8 +17,6 @@ import java.util.stream.Stream;
  * where it is.
  */
 public final class OwnFiles {
-    /** What a name gets while the file is written. */
-    private static final String TEMPORARY = "\\..*\\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\\.tmp";
     private static final String WEIGHTS = "model(-\\d{5}-of-\\d{5})?\\.safetensors|model\\.safetensors\\.index\\.json"
         + "|pytorch_model(-\\d{5}-of-\\d{5})?\\.bin|pytorch_model\\.bin\\.index\\.json";
     private static final String COMPANIONS = "(config|generation_config|tokenizer|tokenizer_config|special_tokens_map)\\.json|tokenizer\\.model"
@@ -44,7 +42,8 @@ public final class OwnFiles {
     private final Map<String, OwnFiles> folders;
 
     private OwnFiles(String names, Map<String, OwnFiles> folders) {
-        this.names = Pattern.compile(names + "|" + TEMPORARY);
+        // Hidden and with more behind it while the file is written.
+        this.names = Pattern.compile("(%s)|\\.(%s)\\..+\\.tmp".formatted(names, names));
         this.folders = folders;
     }
 

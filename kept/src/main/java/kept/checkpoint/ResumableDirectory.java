@@ -256,13 +256,16 @@ public final class ResumableDirectory implements AutoCloseable {
     public void close() {
         if (pending) {
             pending = false;
+            boolean nothing = finishedFiles().isEmpty() && !isInPlace();
             try (lock) {
-                if (finishedFiles().isEmpty() && !isInPlace()) {
+                if (nothing) {
                     clear();
-                    parents.undo();
                 }
             } catch (IOException e) {
                 throw new CheckpointException(OPERATION, partial, "the unfinished output cannot be deleted: " + AtomicFiles.reason(e), e);
+            }
+            if (nothing) {
+                parents.undo();
             }
         }
     }

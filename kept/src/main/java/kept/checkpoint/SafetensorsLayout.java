@@ -82,7 +82,7 @@ final class SafetensorsLayout {
                 return false;
             }
             ByteBuffer beginning = ByteBuffer.allocate(header.length);
-            while (beginning.hasRemaining() && channel.read(beginning) >= 0) {
+            while (beginning.hasRemaining() && channel.read(beginning) > 0) {
                 // The file is as long as it should be, so this ends with a full buffer.
                 continue;
             }

@@ -91,7 +91,7 @@ public final class TensorComparison {
         try {
             while (buffer.hasRemaining()) {
                 int count = channel.read(buffer, next);
-                if (count < 0) {
+                if (count <= 0) {
                     throw new IOException("the file ends at byte " + channel.size());
                 }
                 next += count;

@@ -6,7 +6,8 @@
  * {@link kept.checkpoint.TensorEntry} and the bytes behind it. Writing: {@link kept.checkpoint.OutputDirectory} makes a
  * directory appear at once, {@link kept.checkpoint.ResumableDirectory} one whose making may be killed and gone on with,
  * {@link kept.checkpoint.CheckpointWriter} streams tensors into shards, {@link kept.checkpoint.TorchWriter} into PyTorch's files, and
- * {@link kept.checkpoint.AtomicFiles} replaces small files. Whatever is wrong with a file is a
+ * {@link kept.checkpoint.AtomicFiles} replaces small files. What of an existing directory may be deleted is said by {@link kept.checkpoint.OwnFiles},
+ * and whether an output can be written is tried by {@link kept.checkpoint.OutputProbe}. Whatever is wrong with a file is a
  * {@link kept.checkpoint.CheckpointException} naming file, tensor and offset.
  *
  * <p>Not here: what the tensors mean ({@code kept.model}), how one architecture's become another's ({@code kept.mapping}), and tensors to compute

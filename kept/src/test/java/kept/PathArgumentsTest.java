@@ -1,0 +1,55 @@
+package kept;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.ArgSpec;
+import picocli.CommandLine.Model.OptionSpec;
+
+/** Every argument of every command that names a file says what is done with it, so that outputs are tried and inputs protected. */
+class PathArgumentsTest {
+    /** Words for a value that is the name of a file, or may be one. */
+    private static final Set<String> LABELS = Set.of("FILE", "DIR", "NAME=FILE", "NAME=DIR", "PATH", "FOLDER");
+
+    @Test
+    void everyPathIsMarkedAsReadOrWritten() {
+        List<String> unmarked = new ArrayList<>();
+        Map<String, Writes.Kind> written = new TreeMap<>();
+        int[] read = {0};
+        Program.commandLine(new Main()).getSubcommands().forEach((command, line) -> arguments(line).forEach(argument -> {
+            String name = "%s %s".formatted(command, argument instanceof OptionSpec option ? option.longestName() : argument.paramLabel());
+            boolean reads = PathArguments.mark(argument, Reads.class).isPresent();
+            PathArguments.mark(argument, Writes.class).ifPresent(writes -> written.put(name, writes.value()));
+            read[0] += reads ? 1 : 0;
+            assertThat(reads && written.containsKey(name)).as(name).isFalse();
+            if (isPath(argument) && !reads && !written.containsKey(name)) {
+                unmarked.add(name);
+            }
+        }));
+        assertThat(unmarked).isEmpty();
+        assertThat(read[0]).isGreaterThanOrEqualTo(27);
+        assertThat(written).containsExactlyEntriesOf(new TreeMap<>(Map.ofEntries(
+                Map.entry("compare --json", Writes.Kind.FILE), Map.entry("convert --output", Writes.Kind.DIRECTORY),
+                Map.entry("convert --spill", Writes.Kind.TEMPORARY_FILES), Map.entry("distill --output", Writes.Kind.DIRECTORY),
+                Map.entry("distill --spill", Writes.Kind.TEMPORARY_FILES), Map.entry("evaluate --json", Writes.Kind.FILE),
+                Map.entry("export --output", Writes.Kind.NEW_FILE), Map.entry("logits --output", Writes.Kind.FILE),
+                Map.entry("pretrain --output", Writes.Kind.DIRECTORY), Map.entry("verify --html", Writes.Kind.FILE),
+                Map.entry("verify --json", Writes.Kind.FILE))));
+    }
+
+    private static Stream<ArgSpec> arguments(CommandLine line) {
+        return Stream.concat(line.getCommandSpec().options().stream(), line.getCommandSpec().positionalParameters().stream());
+    }
+
+    private static boolean isPath(ArgSpec argument) {
+        return argument.type() == Path.class || List.of(argument.auxiliaryTypes()).contains(Path.class) || LABELS.contains(argument.paramLabel());
+    }
+}
