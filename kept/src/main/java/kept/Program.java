@@ -21,7 +21,9 @@ import picocli.CommandLine.Spec;
         usageHelpAutoWidth = true,
         sortOptions = false,
         exitCodeListHeading = "%nExit codes:%n",
-        exitCodeList = {"0:success", "1:failure, told in one line; also results that cannot be printed", "2:wrong usage", "130:interrupted, as by Ctrl-C"})
+        exitCodeList = {
+            "0:success", "1:failure, told in one line; also results that cannot be printed", "2:wrong usage", "130:interrupted, as by Ctrl-C"
+        })
 abstract class Program implements Callable<Integer> {
     static final int WRONG_USAGE = 2;
     static final int FAILURE = 1;

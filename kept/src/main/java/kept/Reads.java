@@ -7,8 +7,8 @@ import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
 /**
- * Marks an option or a parameter that names what a program reads: a path, several, or a text that may be one. {@link PathArguments} keeps every output
- * away from them.
+ * Marks an option or a parameter that names what a program reads: a path, several, or a text that may be one. {@link PathArguments} keeps every
+ * output away from them.
  */
 @Documented
 @Retention(RetentionPolicy.RUNTIME)

@@ -14,8 +14,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * Standard output for results. A {@link PrintWriter} keeps errors to itself, so that a full disk or a closed pipe looks like success; this one ends the
- * program with the first of them, and takes nothing after it.
+ * Standard output for results. A {@link PrintWriter} keeps errors to itself, so that a full disk or a closed pipe looks like success; this one ends
+ * the program with the first of them, and takes nothing after it.
  */
 final class StandardOutput extends Writer {
     private static final int FILE_TYPE = 0170000;

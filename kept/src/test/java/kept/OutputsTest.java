@@ -74,8 +74,8 @@ class OutputsTest {
             case "convert" -> new Object[] {"convert", "--source", orion, "--output", output, "--verify"};
             case "distill" -> new Object[] {"distill", "--teacher", orion, "--corpus", text, "--evaluate", "text=" + text, "--evaluation-tokens", 64,
                 "--output", output, "--sequence-length", 16, "--batch-size", 2, "--tokens", 32};
-            case "pretrain" -> new Object[] {"pretrain", "--corpus", text, "--tokenizer", orion, "--output", output, "--hidden-size", 16, "--heads", 2,
-                "--layers", 1, "--intermediate-size", 24, "--sequence-length", 16, "--batch-size", 2, "--tokens", 64};
+            case "pretrain" -> new Object[] {"pretrain", "--corpus", text, "--tokenizer", orion, "--output", output, "--hidden-size", 16,
+                "--heads", 2, "--layers", 1, "--intermediate-size", 24, "--sequence-length", 16, "--batch-size", 2, "--tokens", 64};
             case "random" -> new Object[] {"pretrain", "--random", "--tokenizer", orion, "--output", output, "--hidden-size", 16, "--heads", 2,
                 "--layers", 1, "--intermediate-size", 24};
             case "export" -> new Object[] {"export", "--source", llama, "--type", "f32", "--output", output};

@@ -34,8 +34,8 @@ class TrainingDiskTest {
         List<ModelTensor> tensors = ModelTensor.of(DecoderConfig.read(tiny.teacher()).toLlama());
         for (boolean coded : new boolean[] {false, true}) {
             Path output = directory.resolve("out" + coded);
-            ProgramRun run = tiny.run(tiny.teacher(), output, 4, "--stop-after", 3, "--evaluate-every", 1, "--dtype", "bf16", "--train-dtype", "bf16",
-                    "--learning-rate", 0.003, "--optimizer", coded ? "adamw-8bit" : "adamw");
+            ProgramRun run = tiny.run(tiny.teacher(), output, 4, "--stop-after", 3, "--evaluate-every", 1, "--dtype", "bf16",
+                    "--train-dtype", "bf16", "--learning-rate", 0.003, "--optimizer", coded ? "adamw-8bit" : "adamw");
             assertThat(run.code()).as(run.err()).isEqualTo(130);
             Path training = output.resolveSibling(output.getFileName() + ".training");
             assertThat(dataBytes(training.resolve("state.safetensors"))).isEqualTo(TrainingDisk.stateBytes(tensors, DType.BF16, coded));

@@ -96,8 +96,8 @@ final class OutputLock implements AutoCloseable {
     private static void requireEmpty(Path file, Path target) throws IOException {
         BasicFileAttributes found = Files.readAttributes(file, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
         if (!found.isRegularFile() || found.size() > 0) {
-            throw new CheckpointException("output", target, "the name of its lock is taken by %s, which is none; move that away, or choose another output"
-                .formatted(file));
+            throw new CheckpointException("output", target, ("the name of its lock is taken by %s, which is none; move that away, or choose "
+                + "another output").formatted(file));
         }
     }
 
