@@ -103,9 +103,12 @@ final class ChatSession {
         if (answering) {
             conversation.interrupt();
         } else {
-            out.println();
-            out.flush();
-            Runtime.getRuntime().exit(Program.INTERRUPTED);
+            try {
+                out.println();
+                out.flush();
+            } finally {
+                Runtime.getRuntime().exit(Program.INTERRUPTED);
+            }
         }
     }
 }

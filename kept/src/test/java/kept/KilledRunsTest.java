@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
@@ -28,6 +29,7 @@ import org.junit.jupiter.api.io.TempDir;
 class KilledRunsTest {
     private static final int KILLS = 26;
     private static final int CHOSEN = Integer.getInteger("kept.kills", KILLS);
+    private static final int REPLACING_KILLS = 4;
     private static final int STEPS = 6;
     /** What a run may take from its start to the point where it is killed by the clock. */
     private static final int LONGEST_MILLISECONDS = 1500;
@@ -93,6 +95,47 @@ class KilledRunsTest {
             assertNothingBeside(output);
         }
         assertThat(kills).isGreaterThanOrEqualTo(CHOSEN);
+    }
+
+    @Test
+    void anOutputThatIsReplacedIsThereAfterEveryKill() throws IOException {
+        Path output = directory.resolve("replaced");
+        Object[] arguments = {"pretrain", "--random", "--vocab-size", 64, "--hidden-size", 16, "--heads", 2, "--layers", 40, "--intermediate-size", 24,
+            "--format", "torch", "--max-shard-size", 1, "--overwrite", "--output", output};
+        assertThat(ProgramRun.of(arguments).code()).isZero();
+        for (boolean natively : new boolean[] {true, false}) {
+            for (int kill = 0; kill < REPLACING_KILLS; kill++) {
+                Object before = directoryKey(output);
+                long afterwards = random.nextInt(3_000_000);
+                Path errors = directory.resolve("errors.log");
+                try (var run = natively ? ChildProgram.startInto(directory.resolve("out.log"), errors, arguments)
+                        : ChildProgram.start(errors, arguments)) {
+                    while (run.isAlive() && before.equals(directoryKey(output))) {
+                        Thread.onSpinWait();
+                    }
+                    LockSupport.parkNanos(afterwards);
+                    run.kill();
+                }
+                if (natively) {
+                    assertThat(ProgramRun.of("info", output).code()).isZero();
+                }
+            }
+            ProgramRun run = ProgramRun.of(arguments);
+            assertThat(run.code()).as(run.err()).isZero();
+            assertThat(ProgramRun.of("info", output).code()).isZero();
+            try (Stream<Path> files = Files.list(directory)) {
+                assertThat(files.map(file -> file.getFileName().toString()).filter(name -> name.contains("replaced"))).containsExactly("replaced");
+            }
+        }
+    }
+
+    /** Which directory is under a name; a text where there is none. */
+    private static Object directoryKey(Path path) {
+        try {
+            return Files.readAttributes(path, BasicFileAttributes.class).fileKey();
+        } catch (IOException e) {
+            return "none";
+        }
     }
 
     /**
