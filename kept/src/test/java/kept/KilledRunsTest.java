@@ -111,7 +111,7 @@ class KilledRunsTest {
                 try (var run = natively ? ChildProgram.startInto(directory.resolve("out.log"), errors, arguments)
                         : ChildProgram.start(errors, arguments)) {
                     while (run.isAlive() && before.equals(directoryKey(output))) {
-                        Thread.onSpinWait();
+                        LockSupport.parkNanos(50_000);
                     }
                     LockSupport.parkNanos(afterwards);
                     run.kill();
