@@ -49,7 +49,8 @@ final class Failures {
     private static String unexpected(Throwable failure) {
         for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
             if (cause instanceof IOException && String.valueOf(cause.getMessage()).contains(NO_FILES)) {
-                return "[file] the system lets this process open no more files (%s); ulimit -n 1024 before it allows more".formatted(cause.getMessage());
+                return "[file] the system lets this process open no more files (%s); ulimit -n 1024 before it allows more"
+                        .formatted(cause.getMessage());
             }
         }
         return "unexpected failure, please report it (--debug shows where): " + failure;

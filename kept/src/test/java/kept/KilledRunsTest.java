@@ -100,8 +100,8 @@ class KilledRunsTest {
     @Test
     void anOutputThatIsReplacedIsThereAfterEveryKill() throws IOException {
         Path output = directory.resolve("replaced");
-        Object[] arguments = {"pretrain", "--random", "--vocab-size", 64, "--hidden-size", 16, "--heads", 2, "--layers", 40, "--intermediate-size", 24,
-            "--format", "torch", "--max-shard-size", 1, "--overwrite", "--output", output};
+        Object[] arguments = {"pretrain", "--random", "--vocab-size", 64, "--hidden-size", 16, "--heads", 2, "--layers", 40,
+            "--intermediate-size", 24, "--format", "torch", "--max-shard-size", 1, "--overwrite", "--output", output};
         assertThat(ProgramRun.of(arguments).code()).isZero();
         for (boolean natively : new boolean[] {true, false}) {
             for (int kill = 0; kill < REPLACING_KILLS; kill++) {

@@ -53,8 +53,8 @@ class TrainingDiskTest {
                 "--sequence-length", 16, "--save-every", 1, "--snapshot-every", 2);
         assertThat(run.code()).isEqualTo(1);
         assertThat(run.errorLines().getLast()).startsWith("kept: [output] " + directory.toRealPath().resolve("made/out") + ": needs ")
-                .contains("bytes (at once: ", " for the training's state, as much again while it is replaced, ", " for the result, ", " for snapshots)",
-                        "are free there; make room for ");
+                .contains("bytes (at once: ", " for the training's state, as much again while it is replaced, ", " for the result, ",
+                        " for snapshots)", "are free there; make room for ");
         try (Stream<Path> files = Files.list(directory)) {
             assertThat(files.map(file -> file.getFileName().toString())).containsExactlyInAnyOrder("orion", "text.txt");
         }
