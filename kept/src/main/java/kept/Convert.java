@@ -157,7 +157,8 @@ public final class Convert extends Program {
             if (found > 0) {
                 err().println("going on: %d weight file%s finished before".formatted(found, found == 1 ? "" : "s"));
             }
-            LlamaDirectory.writeCompanions(table.target(), dtype == null ? null : dtype.dtype(), source, files, tokenizer.read());
+            LlamaDirectory.writeCompanions(table.target(), dtype == null ? null : dtype.dtype(), source, files, tokenizer.read())
+                .forEach(remark -> err().println("note: " + remark));
             long total = conversion.totalBytes();
             watch("convert", total, Math.max(0, total - missing), interruption, progress -> conversion.write(files, progress));
             if (verify) {

@@ -156,7 +156,8 @@ final class DistillationRun {
             run.requireRoom(disk(mapping, options));
             // Before the training, so that a tokenizer that cannot be carried over does not cost it.
             LlamaDirectory.writeCompanions(
-                    mapping.target(), storedType(mapping.target()), teacherDirectory, directory.directory(), settings.tokenizer());
+                    mapping.target(), storedType(mapping.target()), teacherDirectory, directory.directory(), settings.tokenizer())
+                    .forEach(remark -> program.err().println("note: " + remark));
             int length = options.sequenceLength();
             boolean noDomains = texts.domains().isEmpty();
             long judgedTokens = HeldOut.MOST_DURING + length + (noDomains ? settings.evaluationTokens() + length : 0);

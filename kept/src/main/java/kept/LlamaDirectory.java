@@ -2,6 +2,7 @@ package kept;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import kept.generation.ChatTemplate;
 import kept.model.DecoderConfig;
@@ -39,13 +40,14 @@ final class LlamaDirectory {
      * @param source the directory the tokenizer comes from
      * @param target an existing directory
      * @param tokenizer what the user wants of the tokenizer's files
+     * @return what a user should know of the tokenizer's files, a line for each
      */
-    static void writeCompanions(DecoderConfig config, DType dtype, Path source, Path target, TokenizerFiles.Options tokenizer) {
+    static List<String> writeCompanions(DecoderConfig config, DType dtype, Path source, Path target, TokenizerFiles.Options tokenizer) {
         DecoderConfig stored = dtype == null ? config : config.toBuilder().dtype(dtype).build();
         stored.write(target);
         stored.writeGenerationConfig(source, target);
         try {
-            TokenizerFiles.write(source, target, config.maxPositions(), tokenizer);
+            return TokenizerFiles.write(source, target, config.maxPositions(), tokenizer);
         } catch (IOException e) {
             throw new ProgramException(
                     "[tokenizer] the files of %s cannot be written to %s: %s".formatted(source, target, e.getMessage()), e);

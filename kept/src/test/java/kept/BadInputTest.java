@@ -229,13 +229,6 @@ class BadInputTest {
     }
 
     @Test
-    void aStudentOfAnotherVocabulary() {
-        TinyTeacher.write(source);
-        Path other = TinyTeacher.write(source.resolve("other"), 4);
-        assertRefused(ProgramRun.of("verify", "--teacher", source, "--student", other, "--corpus", text, "--by-layer"), "420 tokens", "other 424");
-    }
-
-    @Test
     void aSequenceLongerThanTheModelCan() {
         TinyTeacher.write(source);
         assertRefused(distill(source, text, "--sequence-length", 65), "65", "64 positions");

@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.List;
 import java.util.TreeSet;
 import kept.checkpoint.Checkpoint;
 import kept.checkpoint.SafetensorsFile;
@@ -25,6 +26,8 @@ import kept.tensor.DType;
 import kept.tensor.Shape;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The programs that do not train, each on a small checkpoint. */
 class ProgramsTest {
@@ -147,6 +150,30 @@ class ProgramsTest {
         ProgramRun missing = ProgramRun.of("generate", "--model", teacher, "--prompt-file", directory.resolve("nowhere.txt"));
         assertThat(missing.code()).isEqualTo(1);
         assertThat(missing.err()).contains("nowhere.txt cannot be read: no such file");
+    }
+
+    /** Whichever of the two has more rows of vocabulary: they are compared on the ids that both have. */
+    @ParameterizedTest
+    @ValueSource(strings = {"--top", "--by-layer"})
+    void aPaddedVocabularyIsComparedOnItsTokens(String kind) throws IOException {
+        Path teacher = TinyTeacher.write(directory.resolve("orion"));
+        Path padded = TinyTeacher.write(directory.resolve("padded"), 4);
+        Path text = TinyTeacher.text(directory.resolve("text.txt"));
+        for (List<Path> pair : List.of(List.of(teacher, padded), List.of(padded, teacher))) {
+            Path json = directory.resolve("fidelity.json");
+            List<Object> arguments = new ArrayList<>(List.of("--teacher", pair.get(0), "--student", pair.get(1), "--corpus", text, "--tokens", 256,
+                    "--json", json));
+            if (kind.equals("--by-layer")) {
+                arguments.add(kind);
+            }
+            ProgramRun run = ProgramRun.of("verify", arguments.toArray());
+            assertThat(run.code()).as(run.err()).isZero();
+            assertThat(run.err()).contains("compared on the 420 ids that both have", "420 rows", "424");
+            JsonNode result = new ObjectMapper().readTree(json.toFile()).at("/domains/corpus");
+            assertThat(result.path("kl_mean").doubleValue()).as("the rows that both have are the same").isZero();
+            assertThat(result.path("top1_agreement").doubleValue()).isEqualTo(1);
+            Files.delete(json);
+        }
     }
 
     @Test

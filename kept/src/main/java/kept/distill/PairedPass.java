@@ -2,7 +2,6 @@ package kept.distill;
 
 import java.util.ArrayList;
 import java.util.List;
-import kept.autograd.FactoredLogits;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
 import kept.model.NormSite;
@@ -80,11 +79,12 @@ final class PairedPass {
         inChunks(taught, learnt, teacher.config().hiddenSize(), end::addStreams);
         taught = hidden(teacher, teacherNorms, taught);
         learnt = hidden(student, studentNorms, learnt);
-        inChunks(taught, learnt, teacher.config().vocabSize(), (t, s) -> {
+        PairedLogits logits = PairedLogits.of(teacher, taught, student, learnt);
+        inChunks(taught, learnt, logits.teacher().vocabulary(), (t, s) -> {
             last.addNorms(t, s);
-            last.addLogits(t.linear(teacher.headWeight()), s.linear(student.headWeight()));
+            last.addLogits(t.linear(logits.teacher().head()), s.linear(logits.student().head()));
         });
-        return new PairedLogits(new FactoredLogits(taught, teacher.headWeight()), new FactoredLogits(learnt, student.headWeight()));
+        return logits;
     }
 
     /** Through the layers that only this model has, and its final norm. */

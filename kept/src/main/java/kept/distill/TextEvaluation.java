@@ -199,7 +199,7 @@ public record TextEvaluation(String name, int[] ids, int length) {
     }
 
     static PairedLogits logits(Decoder teacher, Decoder student, Tensor input) {
-        return new PairedLogits(logits(teacher, input), logits(student, input));
+        return PairedLogits.of(teacher, teacher.hidden(input), student, student.hidden(input));
     }
 
     private static FactoredLogits logits(Decoder model, Tensor input) {

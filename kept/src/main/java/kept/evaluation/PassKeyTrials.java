@@ -85,7 +85,7 @@ public record PassKeyTrials(List<Integer> lengths, List<Double> depths, int coun
     private static String answer(Decoder model, Tokenizer tokenizer, CachedReading reading, int[] prompt) {
         int[] ids = prompt;
         for (int i = 0; i < PassKey.ANSWER_TOKENS; i++) {
-            int next = likeliest(model, reading, ids);
+            int next = likeliest(model, tokenizer, reading, ids);
             if (model.config().eosTokenIds().contains(next)) {
                 break;
             }
@@ -95,10 +95,13 @@ public record PassKeyTrials(List<Integer> lengths, List<Double> depths, int coun
         return tokenizer.decode(Arrays.copyOfRange(ids, prompt.length, ids.length));
     }
 
-    static int likeliest(Decoder model, CachedReading reading, int[] ids) {
+    /** The likeliest token after some; ids that pad the vocabulary are none. */
+    static int likeliest(Decoder model, Tokenizer tokenizer, CachedReading reading, int[] ids) {
+        int tokens = 1 + model.config().eosTokenIds().stream().mapToInt(Integer::intValue).reduce(tokenizer.vocabularySize() - 1, Math::max);
         return Autograd.withoutRecording(() -> {
             try (var _ = Scope.open(model.device())) {
-                Tensor logits = reading.read(ids, ids.length - 1).linear(model.headWeight());
+                Tensor head = model.headWeight();
+                Tensor logits = reading.read(ids, ids.length - 1).linear(head.slice(0, 0, Math.min(tokens, head.size(0))));
                 return (int) logits.argMax(1).toLongArray()[0];
             }
         });

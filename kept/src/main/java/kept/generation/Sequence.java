@@ -15,6 +15,7 @@ final class Sequence {
     private final TextStream stream;
     private final BitSet occurred = new BitSet();
     private final int limit;
+    private final int vocabulary;
     private int generated;
     private int last;
     private Finish finish;
@@ -28,6 +29,7 @@ final class Sequence {
     Sequence(Tokenizer tokenizer, int[] prompt, GenerationOptions options, int limit, KeyValueCache cache, Consumer<String> shown) {
         this.options = options;
         this.limit = limit;
+        this.vocabulary = tokenizer.vocabularySize();
         this.cache = cache;
         sampler = new Sampler(options.sampling(), options.seed());
         stream = new TextStream(tokenizer, prompt, options.stops(), shown);
@@ -36,6 +38,10 @@ final class Sequence {
 
     /** Chooses the next token from its logits and shows what it adds to the text. */
     void take(float... logits) {
+        // Rows that pad the vocabulary have no token.
+        for (int id = vocabulary; id < logits.length; id++) {
+            logits[id] = options.ends().contains(id) ? logits[id] : Float.NEGATIVE_INFINITY;
+        }
         last = sampler.next(logits, occurred);
         generated++;
         if (options.ends().contains(last)) {

@@ -61,8 +61,13 @@ final class TextStream {
         }
         ids[count++] = id;
         String decoded = tokenizer.decode(Arrays.copyOfRange(ids, known, count));
+        return decoded.endsWith("\uFFFD") || append(decoded);
+    }
+
+    /** Takes what the ids since the last piece but one say now; false if the text has come to a stop string. */
+    private boolean append(String decoded) {
         int added = Arrays.mismatch(before.toCharArray(), decoded.toCharArray());
-        if (added < 0 || decoded.endsWith("\uFFFD")) {
+        if (added < 0) {
             return true;
         }
         text.append(decoded, added, decoded.length());
@@ -99,9 +104,11 @@ final class TextStream {
         }
     }
 
-    /** Shows what has been held back: no stop string came of it. */
+    /** Shows what has been held back: no stop string came of it, and no more bytes of a character that has begun. */
     void finish() {
-        release(text.length());
+        if (count == told || append(tokenizer.decode(Arrays.copyOfRange(ids, known, count)))) {
+            release(text.length());
+        }
     }
 
     /** The prompt's ids and those taken since. */

@@ -6,6 +6,9 @@ import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.LongConsumer;
 import java.util.stream.IntStream;
 import kept.checkpoint.Checkpoint;
@@ -14,6 +17,8 @@ import kept.checkpoint.OutputFile;
 import kept.model.Architecture;
 import kept.model.CheckpointWeights;
 import kept.model.DecoderConfig;
+import kept.model.GenerationConfig;
+import kept.model.SamplingOptions;
 import kept.nn.RopeScaling;
 import kept.tensor.Shape;
 import kept.tokenizer.TokenizerException;
@@ -102,6 +107,12 @@ public final class GgufExport {
     }
 
     private void remark(DecoderConfig config, Vocabulary tokenizer, GgufType type) {
+        remarkModel(config, type);
+        remarkTokenizer(config, tokenizer);
+        remarkGeneration(config, tokenizer);
+    }
+
+    private void remarkModel(DecoderConfig config, GgufType type) {
         long otherwise = tensors.stream().filter(tensor -> tensor.shape().rank() > 1 && tensor.type() != type).count();
         if (otherwise > 0) {
             remarks.add("%d matrices are stored as f16: their rows are not whole blocks of %d".formatted(otherwise, type.blockElements()));
@@ -109,6 +120,13 @@ public final class GgufExport {
         if (config.ropeScaling() instanceof RopeScaling.DynamicNtk) {
             remarks.add("dynamic rope scaling is left out: the file holds up to its %d positions, not beyond".formatted(config.maxPositions()));
         }
+        if (config.attentionBias() || config.mlpBias()) {
+            remarks.add("biases are written, which llama.cpp reads; another engine that reads GGUF files may pass over them");
+        }
+    }
+
+    private void remarkTokenizer(DecoderConfig config, Vocabulary tokenizer) {
+        tokenizer.leftOut().forEach(what -> remarks.add("the file cannot hold " + what));
         int dropped = tokenizer.tokens().size() - config.vocabSize();
         if (dropped > 0) {
             remarks.add("%d added tokens are left out: the model has no embeddings for them".formatted(dropped));
@@ -121,6 +139,22 @@ public final class GgufExport {
         if (tokenizer.removesExtraSpaces() || tokenizer.normalizes()) {
             remarks.add("the tokenizer %s, which llama.cpp does not: some texts get other ids there".formatted(
                     tokenizer.normalizes() ? "rewrites characters before it looks for pieces" : "makes runs of spaces one"));
+        }
+    }
+
+    /** What belongs to generating: one end token and no sampling settings have a place in the file. */
+    private void remarkGeneration(DecoderConfig config, Vocabulary tokenizer) {
+        GenerationConfig generation = GenerationConfig.read(checkpoint.directory());
+        Set<Integer> ends = new TreeSet<>(config.eosTokenIds());
+        ends.addAll(generation.eosTokenIds());
+        OptionalInt written = LlamaMetadata.eos(tokenizer, config);
+        written.ifPresent(ends::remove);
+        if (!ends.isEmpty()) {
+            remarks.add("the file holds one end token, %s; texts end at %s too in this checkpoint, and in llama.cpp only if it knows their names"
+                    .formatted(written.isPresent() ? written.getAsInt() : "none", ends));
+        }
+        if (!generation.sampling().equals(SamplingOptions.GREEDY)) {
+            remarks.add("the sampling settings of %s are left out: give them to llama.cpp on its command line".formatted(GenerationConfig.FILE));
         }
     }
 

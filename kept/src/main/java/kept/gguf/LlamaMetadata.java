@@ -76,9 +76,8 @@ final class LlamaMetadata {
         }
         metadata.integers("tokenizer.ggml.token_type", tokens.stream().map(token -> token.kind().ordinal() + 1).toList());
         tokenizer.byteLevel().ifPresent(bpe -> metadata.texts("tokenizer.ggml.merges", bpe.merges()));
-        OptionalInt eos = config.eosTokenIds().stream().mapToInt(Integer::intValue).findFirst();
         addId(metadata, "bos", tokenizer.bos(), config.bosTokenId(), config);
-        addId(metadata, "eos", tokenizer.eos(), eos, config);
+        eos(tokenizer, config).ifPresent(id -> metadata.integer("tokenizer.ggml.eos_token_id", id));
         addId(metadata, "unknown", tokenizer.unknown(), OptionalInt.empty(), config);
         addId(metadata, "padding", tokenizer.padding(), config.padTokenId(), config);
         tokenizer.addsBos().ifPresent(adds -> metadata.flag("tokenizer.ggml.add_bos_token", adds));
@@ -94,9 +93,17 @@ final class LlamaMetadata {
         };
     }
 
-    /** The tokenizer's own id goes before config.json's, as in llama.cpp's converter. */
     private static void addId(GgufMetadata metadata, String mark, OptionalInt id, OptionalInt otherwise, DecoderConfig config) {
-        OptionalInt chosen = id.isPresent() && id.getAsInt() < config.vocabSize() ? id : otherwise;
-        chosen.ifPresent(value -> metadata.integer("tokenizer.ggml.%s_token_id".formatted(mark), value));
+        chosen(id, otherwise, config).ifPresent(value -> metadata.integer("tokenizer.ggml.%s_token_id".formatted(mark), value));
+    }
+
+    /** The one end token that a file can hold. */
+    static OptionalInt eos(Vocabulary tokenizer, DecoderConfig config) {
+        return chosen(tokenizer.eos(), config.eosTokenIds().stream().mapToInt(Integer::intValue).findFirst(), config);
+    }
+
+    /** The tokenizer's own id goes before config.json's, as in llama.cpp's converter. */
+    private static OptionalInt chosen(OptionalInt id, OptionalInt otherwise, DecoderConfig config) {
+        return id.isPresent() && id.getAsInt() < config.vocabSize() ? id : otherwise;
     }
 }

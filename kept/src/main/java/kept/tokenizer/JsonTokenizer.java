@@ -3,25 +3,34 @@ package kept.tokenizer;
 import ai.djl.engine.EngineException;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.nio.file.Files;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import kept.text.Json;
 import kept.text.Reasons;
 
 /** A {@code tokenizer.json}, through Hugging Face's library. Its marks are named by the {@code tokenizer_config.json} beside it. */
 final class JsonTokenizer implements Tokenizer {
+    /** The library's regular expressions end the process after ten million steps back, which the usual ones take two of for each space. */
+    private static final int LONGEST_TEXT = 4_000_000;
+
     private final Path file;
     private final HuggingFaceTokenizer library;
     private final int vocabularySize;
     private final OptionalInt bos;
     private final OptionalInt eos;
     private final Map<String, String> marks;
+    private final List<String> added;
 
-    private JsonTokenizer(Path file, HuggingFaceTokenizer library, Map<String, Integer> ids, JsonNode config) {
+    private JsonTokenizer(Path file, HuggingFaceTokenizer library, JsonNode tokenizer, Map<String, Integer> ids, JsonNode config) {
+        this.added = tokenizer.path("added_tokens").valueStream().map(token -> token.path("content").asText()).toList();
         this.file = file;
         this.library = library;
         this.vocabularySize = 1 + ids.values().stream().mapToInt(Integer::intValue).max().orElse(-1);
@@ -40,20 +49,33 @@ final class JsonTokenizer implements Tokenizer {
             throw new TokenizerException("[tokenizer] %s or the %s beside it cannot be read: %s"
                     .formatted(file, TokenizerFiles.CONFIG_FILE, Reasons.of(e)), e);
         }
-        Map<String, Integer> ids = ids(tokenizer);
+        return of(tokenizer, config, file);
+    }
+
+    /**
+     * A tokenizer that is no file yet.
+     *
+     * @param tokenizer the content of a {@code tokenizer.json}
+     * @param config the content of the {@code tokenizer_config.json} that goes with it
+     * @param file what to call it in messages
+     */
+    static JsonTokenizer of(JsonNode tokenizer, JsonNode config, Path file) {
+        ObjectNode safe = SafeTokenizerJson.of(tokenizer, file.toString());
+        Map<String, Integer> ids = ids(safe);
         if (ids.isEmpty()) {
             throw new TokenizerException("[tokenizer] " + file + " has no vocabulary: it is not a tokenizer.json of Hugging Face tokenizers");
         }
         NativeLibraries.prepare();
-        try (var input = Files.newInputStream(file)) {
+        try (var input = new ByteArrayInputStream(Json.write(safe).getBytes(StandardCharsets.UTF_8))) {
             // DJL would cut texts at 512 ids and add marks unless told otherwise.
             var options = Map.of("addSpecialTokens", "false", "truncation", "false", "padding", "false");
-            return new JsonTokenizer(file, HuggingFaceTokenizer.newInstance(input, options), ids, config);
+            return new JsonTokenizer(file, HuggingFaceTokenizer.newInstance(input, options), safe, ids, config);
         } catch (LinkageError | IllegalStateException | EngineException e) {
             throw new TokenizerException("[tokenizer] Hugging Face's native library does not load: " + e
                     + "; DJL unpacks it to ~/.djl.ai (DJL_CACHE_DIR chooses another place), which must be writable", e);
         } catch (IOException | RuntimeException e) {
-            throw new TokenizerException("[tokenizer] " + file + " is refused by Hugging Face tokenizers: " + e.getMessage(), e);
+            throw new TokenizerException("[tokenizer] %s is refused by Hugging Face tokenizers: %s"
+                    .formatted(file, TokenizerException.oneLine(e.getMessage())), e);
         }
     }
 
@@ -80,7 +102,20 @@ final class JsonTokenizer implements Tokenizer {
 
     @Override
     public int[] encode(String text) {
-        return Arrays.stream(library.encode(text, false, false).getIds()).mapToInt(Math::toIntExact).toArray();
+        if (text.length() > LONGEST_TEXT) {
+            throw new TokenizerException("[encode] a text of %,d characters is too long for %s, which takes %,d at once: cut it into several"
+                    .formatted(text.length(), file, LONGEST_TEXT));
+        }
+        try {
+            return Arrays.stream(library.encode(text, false, false).getIds()).mapToInt(Math::toIntExact).toArray();
+        } catch (RuntimeException e) {
+            throw new TokenizerException("[encode] %s cannot encode a text: %s".formatted(file, TokenizerException.oneLine(e.getMessage())), e);
+        }
+    }
+
+    /** Whether a text holds a token that was added to the vocabulary. */
+    boolean hasMark(String text) {
+        return added.stream().anyMatch(text::contains);
     }
 
     @Override
@@ -90,12 +125,7 @@ final class JsonTokenizer implements Tokenizer {
 
     @Override
     public String decode(int... ids) {
-        for (int id : ids) {
-            if (id < 0 || id >= vocabularySize) {
-                throw new TokenizerException("[decode] id " + id + " is not one of the " + vocabularySize + " of " + file);
-            }
-        }
-        return library.decode(Arrays.stream(ids).asLongStream().toArray(), true);
+        return library.decode(Arrays.stream(Tokenizer.withTexts(vocabularySize, ids)).asLongStream().toArray(), true);
     }
 
     @Override

@@ -8,23 +8,26 @@ import java.util.OptionalInt;
  * text. The field numbers are those of {@code sentencepiece_model.proto}.
  *
  * @param pieces the pieces, in the order of their ids
- * @param algorithm 1 for unigram, 2 for BPE
+ * @param algorithm 1 for unigram, 2 for BPE, 3 for words, 4 for characters
+ * @param byteFallback whether what has no piece is spelled in bytes
  * @param unknownSurface the text an unknown piece decodes to
  * @param whitespaceAsSuffix whether a word ends, not begins, with its space
  * @param bosPiece the piece that marks a beginning
  * @param eosPiece the piece that marks an end
  * @param unknownPiece the piece for what the vocabulary cannot spell
- * @param charsMap the compiled normalisation rules, empty where text is taken as it is
+ * @param charsMap the compiled normalisation rules
  * @param dummyPrefix whether a space is put before the text
  * @param removeExtraSpaces whether runs of spaces become one, and those at the ends none
+ * @param escapesSpaces whether spaces become {@link #SPACE} before pieces are looked up
  */
-record SentencePieceModel(List<Piece> pieces, int algorithm, String unknownSurface, boolean whitespaceAsSuffix, String bosPiece, String eosPiece,
-        String unknownPiece, byte[] charsMap, boolean dummyPrefix, boolean removeExtraSpaces) {
+record SentencePieceModel(List<Piece> pieces, int algorithm, boolean byteFallback, String unknownSurface, boolean whitespaceAsSuffix, String bosPiece,
+        String eosPiece, String unknownPiece, CharsMap charsMap, boolean dummyPrefix, boolean removeExtraSpaces, boolean escapesSpaces) {
 
     /** The character that stands for a space inside pieces. */
     static final char SPACE = '\u2581';
 
     private static final int BPE = 2;
+    private static final List<String> ALGORITHMS = List.of("unigram", "BPE", "word", "character");
 
     /** What a piece is; the values of the file are 1 to 6, in this order. */
     enum Type { NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE }
@@ -47,8 +50,13 @@ record SentencePieceModel(List<Piece> pieces, int algorithm, String unknownSurfa
         return algorithm == BPE;
     }
 
-    boolean hasByteFallback() {
-        return pieces.stream().anyMatch(piece -> piece.type() == Type.BYTE);
+    boolean hasKnownAlgorithm() {
+        return algorithm >= 1 && algorithm <= ALGORITHMS.size();
+    }
+
+    /** The name of the algorithm, in words. */
+    String kind() {
+        return ALGORITHMS.get(algorithm - 1);
     }
 
     /** The id of a mark, if the vocabulary has it as a mark. */
@@ -62,14 +70,16 @@ record SentencePieceModel(List<Piece> pieces, int algorithm, String unknownSurfa
     }
 
     /**
-     * Reads a model.
+     * Reads a model and checks all that SentencePiece takes on trust.
      *
      * @param bytes the file
      * @param name the file's name, for messages
      * @return the model
-     * @throws TokenizerException if the bytes are no SentencePiece model
+     * @throws TokenizerException if the bytes are no SentencePiece model, or one that no trainer writes
      */
     static SentencePieceModel parse(byte[] bytes, String name) {
-        return new SentencePieceReader(name).read(bytes);
+        SentencePieceModel model = new SentencePieceReader(name).read(bytes);
+        SentencePieceCheck.require(model, name);
+        return model;
     }
 }

@@ -3,6 +3,7 @@ package kept.tokenizer;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -26,9 +27,11 @@ final class SentencePieceReader {
     private String bosPiece = "<s>";
     private String eosPiece = "</s>";
     private String unknownPiece = "<unk>";
+    private boolean byteFallback;
     private byte[] charsMap = {};
     private boolean dummyPrefix = true;
     private boolean removeExtraSpaces = true;
+    private boolean escapesSpaces = true;
 
     SentencePieceReader(String name) {
         this.name = name;
@@ -46,8 +49,8 @@ final class SentencePieceReader {
         if (pieces.isEmpty()) {
             throw new TokenizerException("[tokenizer] " + name + " holds no pieces: it is not a SentencePiece model");
         }
-        return new SentencePieceModel(List.copyOf(pieces), algorithm, unknownSurface, whitespaceAsSuffix, bosPiece, eosPiece, unknownPiece, charsMap,
-                dummyPrefix, removeExtraSpaces);
+        return new SentencePieceModel(List.copyOf(pieces), algorithm, byteFallback, unknownSurface, whitespaceAsSuffix, bosPiece, eosPiece,
+                unknownPiece, CharsMap.check(charsMap, name), dummyPrefix, removeExtraSpaces, escapesSpaces);
     }
 
     private Piece piece(ByteBuffer bytes) {
@@ -63,7 +66,7 @@ final class SentencePieceReader {
             }
         });
         if (type[0] == Type.BYTE && !BYTE_PIECE.matcher(text[0]).matches()) {
-            throw new TokenizerException("[tokenizer] " + name + ": piece " + pieces.size() + " is marked as a byte, but reads " + text[0]);
+            throw new TokenizerException("[tokenizer] " + name + ": piece " + pieces.size() + " is marked as a byte, but is not written like <0x41>");
         }
         return new Piece(text[0], score[0], type[0]);
     }
@@ -80,6 +83,7 @@ final class SentencePieceReader {
             switch (field) {
                 case 3 -> algorithm = (int) value.number();
                 case 24 -> whitespaceAsSuffix = value.number() != 0;
+                case 35 -> byteFallback = value.number() != 0;
                 case 44 -> unknownSurface = value.text();
                 case 45 -> unknownPiece = value.text();
                 case 46 -> bosPiece = value.text();
@@ -95,6 +99,7 @@ final class SentencePieceReader {
                 case 2 -> charsMap = value.bytes();
                 case 3 -> dummyPrefix = value.number() != 0;
                 case 4 -> removeExtraSpaces = value.number() != 0;
+                case 5 -> escapesSpaces = value.number() != 0;
                 default -> { }
             }
         });
@@ -108,8 +113,13 @@ final class SentencePieceReader {
             return bytes;
         }
 
+        /** A text that is no UTF-8 is damage. */
         String text() {
-            return new String(bytes(), StandardCharsets.UTF_8);
+            try {
+                return StandardCharsets.UTF_8.newDecoder().decode(message.duplicate()).toString();
+            } catch (CharacterCodingException e) {
+                throw new IllegalArgumentException("a text that is no UTF-8", e);
+            }
         }
     }
 

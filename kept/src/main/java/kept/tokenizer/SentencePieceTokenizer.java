@@ -18,6 +18,10 @@ import kept.tokenizer.SentencePieceModel.Type;
 
 /** A SentencePiece model: encoding by the native library, decoding by {@link SentencePieceDecoder}. */
 final class SentencePieceTokenizer implements Tokenizer {
+    /** The library takes some 250 bytes of memory for each character. */
+    private static final int LONGEST_TEXT = 32_000_000;
+    private static final long LARGEST_FILE = 1L << 28;
+
     private final String name;
     private final SentencePieceModel model;
     private final SentencePieceDecoder decoder;
@@ -46,6 +50,9 @@ final class SentencePieceTokenizer implements Tokenizer {
 
     static SentencePieceTokenizer load(Path file) {
         try {
+            if (Files.size(file) > LARGEST_FILE) {
+                throw new TokenizerException("[tokenizer] %s has %,d bytes: it is not a SentencePiece model".formatted(file, Files.size(file)));
+            }
             return of(Files.readAllBytes(file), file.toString(), TokenizerFiles.marks(file.resolveSibling(TokenizerFiles.CONFIG_FILE)));
         } catch (IOException e) {
             throw new TokenizerException("[tokenizer] " + file + " cannot be read: " + e, e);
@@ -59,13 +66,9 @@ final class SentencePieceTokenizer implements Tokenizer {
     private static SentencePieceTokenizer of(byte[] bytes, String name, Map<String, String> configured) {
         // The library may end the whole process over a bad model; our own reading of it comes first and throws.
         var model = SentencePieceModel.parse(bytes, name);
-        if (model.whitespaceAsSuffix()) {
-            throw new TokenizerException("[tokenizer] " + name
-                    + " puts spaces at the end of words (treat_whitespace_as_suffix), which is not read here");
-        }
         NativeLibraries.prepare();
         try {
-            return new SentencePieceTokenizer(name, model, new SpTokenizer(bytes), marks(model, configured));
+            return new SentencePieceTokenizer(name, model, new SpTokenizer(SentencePieceWriter.bytes(model)), marks(model, configured));
         } catch (EngineException e) {
             throw new TokenizerException("[tokenizer] " + name + " is refused by SentencePiece: " + e.getMessage(), e);
         } catch (LinkageError | IllegalStateException e) {
@@ -76,6 +79,10 @@ final class SentencePieceTokenizer implements Tokenizer {
 
     @Override
     public int[] encode(String text) {
+        if (text.length() > LONGEST_TEXT) {
+            throw new TokenizerException("[encode] a text of %,d characters is too long for %s, which takes %,d at once: cut it into several"
+                    .formatted(text.length(), name, LONGEST_TEXT));
+        }
         return text.isEmpty() ? new int[0] : library.getProcessor().encode(text);
     }
 
@@ -117,12 +124,7 @@ final class SentencePieceTokenizer implements Tokenizer {
 
     @Override
     public String decode(int... ids) {
-        for (int id : ids) {
-            if (id < 0 || id >= vocabularySize()) {
-                throw new TokenizerException("[decode] id " + id + " is not one of the " + vocabularySize() + " of " + name);
-            }
-        }
-        return decoder.decode(ids);
+        return decoder.decode(Tokenizer.withTexts(vocabularySize(), ids));
     }
 
     @Override
@@ -142,7 +144,7 @@ final class SentencePieceTokenizer implements Tokenizer {
 
     @Override
     public String description() {
-        return name + " (SentencePiece " + (model.isBpe() ? "BPE" : "unigram") + ", " + vocabularySize() + " pieces)";
+        return name + " (SentencePiece " + model.kind() + ", " + vocabularySize() + " pieces)";
     }
 
     @Override

@@ -2,6 +2,7 @@ package kept.tokenizer;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.OptionalInt;
 
@@ -72,13 +73,22 @@ public interface Tokenizer extends AutoCloseable {
     }
 
     /**
-     * The text of some ids; marks such as bos and eos have none. Bytes that are no UTF-8 come out as U+FFFD.
+     * The text of some ids; marks such as bos and eos have none, nor have ids from {@link #vocabularySize()} on, which a model may have rows for
+     * (its vocabulary is padded). Bytes that are no UTF-8 come out as U+FFFD.
      *
-     * @param ids token ids below {@link #vocabularySize()}
+     * @param ids token ids
      * @return their text
-     * @throws TokenizerException if an id is outside the vocabulary
+     * @throws TokenizerException if an id is negative
      */
     String decode(int... ids);
+
+    /** Those ids that can have a text; negative ones are refused. */
+    static int[] withTexts(int vocabularySize, int... ids) {
+        if (Arrays.stream(ids).anyMatch(id -> id < 0)) {
+            throw new TokenizerException("[decode] id " + Arrays.stream(ids).min().getAsInt() + " is negative");
+        }
+        return Arrays.stream(ids).filter(id -> id < vocabularySize).toArray();
+    }
 
     /**
      * How many ids there are.

@@ -24,4 +24,9 @@ public final class TokenizerException extends TensorException {
     public TokenizerException(String message, Throwable cause) {
         super(message, cause);
     }
+
+    /** What another library, or a file, says, without line breaks and what else a terminal might obey. */
+    static String oneLine(String text) {
+        return String.valueOf(text).replaceAll("[\\s\\p{Cntrl}\\p{Cf}]+", " ");
+    }
 }

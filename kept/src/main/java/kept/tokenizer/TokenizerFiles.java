@@ -2,10 +2,12 @@ package kept.tokenizer;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -40,6 +42,10 @@ public final class TokenizerFiles {
     private static final String LLAMA_CLASS = "LlamaTokenizer";
     private static final List<String> ALL =
             List.of(Tokenizer.SENTENCEPIECE_FILE, Tokenizer.JSON_FILE, CONFIG_FILE, CHAT_TEMPLATE_FILE, MARKS_FILE, "added_tokens.json");
+    /** Of all classes of transformers 4 and 5 the one that hands texts to SentencePiece as they are. */
+    private static final String SENTENCEPIECE_CLASS = "BertGenerationTokenizer";
+    /** The name under which that class looks for the model. */
+    private static final String MODEL_OF_CLASS = "spiece.model";
     private static final List<String> MARKS = List.of("bos_token", "eos_token", "unk_token", "pad_token");
 
     /**
@@ -59,6 +65,7 @@ public final class TokenizerFiles {
     private final Path source;
     private final Path target;
     private final ObjectNode sourceConfig;
+    private final List<String> remarks = new ArrayList<>();
 
     private TokenizerFiles(Path source, Path target, Options options) throws IOException {
         this.options = options;
@@ -78,12 +85,15 @@ public final class TokenizerFiles {
      * @param target the directory of the Llama checkpoint, which exists
      * @param maximumLength the most positions the model was made for, written as {@code model_max_length}
      * @param options what to write otherwise than the source has it
-     * @throws TokenizerException if the source has no tokenizer, or it has only a SentencePiece model that is not BPE
+     * @return what a user should know of them, a line for each; empty where nothing is unusual
+     * @throws TokenizerException if the source has no tokenizer, or one that the class that was asked for cannot give the ids of
      * @throws IOException if a file cannot be read or written
      */
-    public static void write(Path source, Path target, int maximumLength, Options options) throws IOException {
+    public static List<String> write(Path source, Path target, int maximumLength, Options options) throws IOException {
         requireWithin(source);
-        new TokenizerFiles(source, target, options).write(maximumLength);
+        var files = new TokenizerFiles(source, target, options);
+        files.write(maximumLength);
+        return List.copyOf(files.remarks);
     }
 
     /**
@@ -112,9 +122,10 @@ public final class TokenizerFiles {
             Path file = source.resolve(Tokenizer.SENTENCEPIECE_FILE);
             var model = SentencePieceModel.parse(Files.readAllBytes(file), file.toString());
             fillIn(config, model, hasTemplate);
-            if (!hasJson) {
-                config.put(CLASS_KEY, GENERIC_CLASS);
-                writeJson(Tokenizer.JSON_FILE, built(model, file, config));
+            if (hasJson) {
+                compare(model, file);
+            } else {
+                writeJsonOrClass(model, file, config);
             }
         }
         boolean codeOfItsOwn = config.remove("auto_map") != null;
@@ -161,14 +172,58 @@ public final class TokenizerFiles {
         }
     }
 
-    private static ObjectNode built(SentencePieceModel model, Path file, ObjectNode config) {
-        if (!model.isBpe()) {
-            throw new TokenizerException("[tokenizer] " + file + " is a unigram model, from which no " + Tokenizer.JSON_FILE
-                    + " is built: put the checkpoint's own beside it");
+    /** A tokenizer.json where it gives SentencePiece's ids; else the class of transformers that reads the model through SentencePiece itself. */
+    private void writeJsonOrClass(SentencePieceModel model, Path file, ObjectNode config) throws IOException {
+        Optional<String> obstacle = obstacle(model, file);
+        if (obstacle.isEmpty()) {
+            OptionalInt bos = config.get("add_bos_token").asBoolean() ? model.control(content(config.get("bos_token"))) : OptionalInt.empty();
+            OptionalInt eos = config.get("add_eos_token").asBoolean() ? model.control(content(config.get("eos_token"))) : OptionalInt.empty();
+            config.put(CLASS_KEY, GENERIC_CLASS);
+            writeJson(Tokenizer.JSON_FILE, new TokenizerJson(model).build(bos, eos));
+            return;
         }
-        OptionalInt bos = config.get("add_bos_token").asBoolean() ? model.control(content(config.get("bos_token"))) : OptionalInt.empty();
-        OptionalInt eos = config.get("add_eos_token").asBoolean() ? model.control(content(config.get("eos_token"))) : OptionalInt.empty();
-        return new TokenizerJson(model).build(bos, eos);
+        if (options.llamaClass()) {
+            throw new TokenizerException("[tokenizer] %s %s, so LlamaTokenizer cannot give its ids: leave out --llama-tokenizer".formatted(file,
+                    obstacle.get()));
+        }
+        Files.write(target.resolve(MODEL_OF_CLASS), Files.readAllBytes(file));
+        config.put(CLASS_KEY, SENTENCEPIECE_CLASS).putNull("sep_token");
+        boolean marked = config.get("add_bos_token").asBoolean() || config.get("add_eos_token").asBoolean();
+        remarks.add(("%s is not written: %s %s. transformers reads the model through its class %s, with SentencePiece's ids; "
+                + "there, decode with sp_model.decode%s").formatted(Tokenizer.JSON_FILE, file.getFileName(), obstacle.get(), SENTENCEPIECE_CLASS,
+                        marked ? ", and add bos and eos yourself" : ""));
+    }
+
+    /** Why no tokenizer.json gives the ids of a model. */
+    private static Optional<String> obstacle(SentencePieceModel model, Path file) throws IOException {
+        if (!model.isBpe() || model.whitespaceAsSuffix() || !model.escapesSpaces()) {
+            return Optional.of(!model.isBpe() ? "is a " + model.kind() + " model"
+                    : model.whitespaceAsSuffix() ? "puts spaces at the end of words (treat_whitespace_as_suffix)"
+                    : "keeps spaces (escape_whitespaces)");
+        }
+        ObjectNode plain = new TokenizerJson(model).build(OptionalInt.empty(), OptionalInt.empty());
+        plain.putArray("added_tokens");     // as split_special_tokens reads marks in a text
+        try (Tokenizer exact = SentencePieceTokenizer.load(file);
+                Tokenizer built = JsonTokenizer.of(plain, JsonNodeFactory.instance.objectNode(), file)) {
+            var comparison = HardTexts.Comparison.of(HardTexts.of(model), exact, built);
+            return comparison.different() == 0 ? Optional.empty() : Optional.of("would have " + comparison.inWords());
+        } catch (TokenizerException e) {
+            return Optional.of("cannot be written as one: " + e.getMessage());
+        }
+    }
+
+    /** Tells where two files of the source are not of one mind. Marks in a text are marks to tokenizer.json alone, so such texts are left out. */
+    private void compare(SentencePieceModel model, Path file) {
+        Path other = source.resolve(Tokenizer.JSON_FILE);
+        try (Tokenizer exact = SentencePieceTokenizer.load(file); JsonTokenizer json = JsonTokenizer.load(other)) {
+            List<String> texts = HardTexts.of(model).stream().filter(text -> !json.hasMark(text)).toList();
+            var comparison = HardTexts.Comparison.of(texts, exact, json);
+            if (comparison.different() > 0) {
+                remarks.add("%s of the source, which transformers reads, gives %s".formatted(Tokenizer.JSON_FILE, comparison.inWords()));
+            }
+        } catch (TokenizerException e) {
+            remarks.add("%s of the source is copied as it is, but could not be compared: %s".formatted(Tokenizer.JSON_FILE, e.getMessage()));
+        }
     }
 
     /** The marks that a configuration names, by their names. */

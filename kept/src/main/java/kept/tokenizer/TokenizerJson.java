@@ -10,6 +10,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.stream.Collectors;
 import kept.tokenizer.SentencePieceModel.Piece;
 import kept.tokenizer.SentencePieceModel.Type;
 
@@ -45,7 +46,11 @@ final class TokenizerJson {
         root.putNull("padding");
         root.set("added_tokens", addedTokens());
         root.set("normalizer", sequence("normalizers", normalizers()));
-        root.putNull("pre_tokenizer");
+        if (hasSymbols()) {
+            root.set("pre_tokenizer", sequence("pretokenizers", symbols()));
+        } else {
+            root.putNull("pre_tokenizer");
+        }
         if (bos.isPresent() || eos.isPresent()) {
             root.set("post_processor", template(bos, eos));
         } else {
@@ -56,15 +61,14 @@ final class TokenizerJson {
         return root;
     }
 
-    /** Marks, and the pieces that a user wanted never to be cut. */
+    /** Marks alone: a text that follows an added token would be read as one of its own, with another space before it. */
     private ArrayNode addedTokens() {
         ArrayNode tokens = JSON.arrayNode();
         for (int id = 0; id < model.pieces().size(); id++) {
             Piece piece = model.pieces().get(id);
-            boolean special = piece.type() == Type.CONTROL || piece.type() == Type.UNKNOWN;
-            if (special || piece.type() == Type.USER_DEFINED) {
+            if (piece.type() == Type.CONTROL || piece.type() == Type.UNKNOWN) {
                 tokens.addObject().put("id", id).put("content", piece.text().replace(SPACE, " ")).put("single_word", false).put("lstrip", false)
-                        .put("rstrip", false).put("normalized", false).put("special", special);
+                        .put("rstrip", false).put("normalized", false).put("special", true);
             }
         }
         return tokens;
@@ -72,20 +76,56 @@ final class TokenizerJson {
 
     private List<ObjectNode> normalizers() {
         List<ObjectNode> steps = new ArrayList<>();
-        if (model.charsMap().length > 0) {
-            steps.add(step("Precompiled").put("precompiled_charsmap", Base64.getEncoder().encodeToString(model.charsMap())));
+        if (!model.charsMap().isEmpty()) {
+            steps.add(step("Precompiled").put("precompiled_charsmap", Base64.getEncoder().encodeToString(model.charsMap().bytes())));
         }
         if (model.removeExtraSpaces()) {
-            steps.add(step("Strip").put("strip_left", true).put("strip_right", true));
-            ObjectNode runs = step("Replace");
-            runs.putObject("pattern").put("Regex", " {2,}");
-            steps.add(runs.put("content", " "));
+            steps.add(remove("\\A +", ""));
+            steps.add(remove(" {2,}", " "));
         }
         if (model.dummyPrefix()) {
             steps.add(step("Prepend").put("prepend", SPACE));
         }
         steps.add(replace(" ", SPACE));
+        if (model.removeExtraSpaces()) {
+            steps.add(remove(SafePattern.TRAILING_SPACE, ""));
+        }
         return steps;
+    }
+
+    private boolean hasSymbols() {
+        return model.pieces().stream().anyMatch(piece -> piece.type() == Type.USER_DEFINED);
+    }
+
+    /**
+     * The pieces that a user wanted never to be cut are words of their own, the longest first, which are taken whole. Whatever else stands between
+     * two of them and reads like a mark or a byte is cut, so that it is not taken whole too.
+     */
+    private List<ObjectNode> symbols() {
+        String symbols = model.pieces().stream().filter(piece -> piece.type() == Type.USER_DEFINED).map(Piece::text)
+                .sorted(Comparator.comparingInt(String::length).reversed()).map(TokenizerJson::literal).collect(Collectors.joining("|"));
+        String marks = model.pieces().stream().filter(piece -> piece.type() == Type.CONTROL || piece.type() == Type.UNKNOWN).map(Piece::text)
+                .filter(text -> text.codePointCount(0, text.length()) > 1).map(text -> {
+                    int cut = text.offsetByCodePoints(0, 1);
+                    return "\\A%s(?=%s\\z)".formatted(literal(text.substring(0, cut)), literal(text.substring(cut)));
+                }).collect(Collectors.joining("|"));
+        return List.of(split(symbols), split(marks + (model.byteFallback() ? "|\\A<(?=0x[0-9A-F][0-9A-F]>\\z)" : "")));
+    }
+
+    private static ObjectNode split(String pattern) {
+        ObjectNode split = step("Split");
+        split.putObject("pattern").put("Regex", pattern);
+        return split.put("behavior", "Isolated").put("invert", false);
+    }
+
+    private static String literal(String text) {
+        return text.replaceAll("([^\\p{L}\\p{N}\\s\u2581_<>:;,='\"!@%&`~\\x{80}-\\x{10ffff}])", "\\\\$1");
+    }
+
+    private static ObjectNode remove(String pattern, String leaving) {
+        ObjectNode replace = step("Replace");
+        replace.putObject("pattern").put("Regex", pattern);
+        return replace.put("content", leaving);
     }
 
     private List<ObjectNode> decoders() {
@@ -128,8 +168,8 @@ final class TokenizerJson {
         bpe.putNull("continuing_subword_prefix");
         bpe.putNull("end_of_word_suffix");
         bpe.put("fuse_unk", true);
-        bpe.put("byte_fallback", model.hasByteFallback());
-        bpe.put("ignore_merges", false);
+        bpe.put("byte_fallback", model.byteFallback());
+        bpe.put("ignore_merges", hasSymbols());
         ObjectNode vocabulary = bpe.putObject("vocab");
         for (int id = 0; id < model.pieces().size(); id++) {
             vocabulary.put(text(id), id);

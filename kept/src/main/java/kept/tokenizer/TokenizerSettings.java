@@ -5,7 +5,10 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.StreamSupport;
 import kept.text.Json;
 import kept.text.JsonException;
@@ -15,10 +18,12 @@ import kept.text.TextFiles;
 final class TokenizerSettings {
     private final Path directory;
     private final JsonNode config;
+    private final Set<String> marks;
 
     private TokenizerSettings(Path directory, JsonNode config) {
         this.directory = directory;
         this.config = config;
+        this.marks = namedMarks(config);
     }
 
     static TokenizerSettings read(Path directory) throws IOException {
@@ -40,6 +45,28 @@ final class TokenizerSettings {
     /** The object {@code added_tokens_decoder}: tokens by id. */
     JsonNode addedTokens() {
         return config.path("added_tokens_decoder");
+    }
+
+    /** Whether a token is named as a mark, or in one of the lists of marks that releases of transformers write. */
+    boolean isMark(String text) {
+        return marks.contains(text);
+    }
+
+    private static Set<String> namedMarks(JsonNode config) {
+        Set<String> marks = new HashSet<>();
+        for (String key : new String[] {"bos_token", "eos_token", "unk_token", "pad_token", "cls_token", "sep_token", "mask_token"}) {
+            marks.add(TokenizerFiles.content(config.path(key)));
+        }
+        for (String key : new String[] {"additional_special_tokens", "extra_special_tokens"}) {
+            config.path(key).forEach(token -> marks.add(TokenizerFiles.content(token)));
+        }
+        return marks;
+    }
+
+    /** The names of templates that are not {@linkplain #chatTemplate the} one. */
+    List<String> otherTemplates() {
+        return StreamSupport.stream(config.path("chat_template").spliterator(), false).map(entry -> entry.path("name").asText())
+                .filter(name -> !name.equals("default")).toList();
     }
 
     /** The configuration's template, of several that named default; or else the file's. */

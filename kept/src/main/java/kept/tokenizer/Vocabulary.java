@@ -21,14 +21,16 @@ import java.util.OptionalInt;
  * @param normalizes whether the model rewrites characters, such as full-width ones, before it looks for pieces
  * @param chatTemplate the Jinja template of a conversation
  * @param byteLevel merges and splitting of a byte-level tokenizer; empty for one of SentencePiece's
+ * @param leftOut what the tokenizer has and this record has not, in a few words each
  */
 public record Vocabulary(List<Token> tokens, OptionalInt bos, OptionalInt eos, OptionalInt unknown, OptionalInt padding,
         Optional<Boolean> addsBos, Optional<Boolean> addsEos, boolean dummyPrefix, boolean removesExtraSpaces, boolean normalizes,
-        Optional<String> chatTemplate, Optional<ByteLevel> byteLevel) {
+        Optional<String> chatTemplate, Optional<ByteLevel> byteLevel, List<String> leftOut) {
 
-    /** Keeps a copy of the list. */
+    /** Keeps copies of the lists. */
     public Vocabulary {
         tokens = List.copyOf(tokens);
+        leftOut = List.copyOf(leftOut);
     }
 
     /** What a token is; in this order they are the types 1 to 6 of SentencePiece's files. */

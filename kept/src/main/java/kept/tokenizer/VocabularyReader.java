@@ -25,6 +25,7 @@ final class VocabularyReader {
     private final Path directory;
     private final TokenizerSettings settings;
     private final List<Token> tokens = new ArrayList<>();
+    private final List<String> remarks = new ArrayList<>();
 
     private VocabularyReader(Path directory) throws IOException {
         this.directory = directory;
@@ -53,7 +54,13 @@ final class VocabularyReader {
         var model = SentencePieceModel.parse(Files.readAllBytes(file), file.toString());
         if (!model.isBpe() || model.whitespaceAsSuffix()) {
             throw new TokenizerException("[tokenizer] " + file + (model.isBpe() ? " puts spaces at the end of words (treat_whitespace_as_suffix)"
-                    : " is a unigram model") + ", which cannot be carried over; only BPE with spaces before words can");
+                    : " is a " + model.kind() + " model") + ", which cannot be carried over; only BPE with spaces before words can");
+        }
+        if (!model.escapesSpaces()) {
+            throw new TokenizerException("[tokenizer] " + file + " keeps spaces as they are (escape_whitespaces), which cannot be carried over");
+        }
+        if (!model.byteFallback()) {
+            remarks.add("characters without a piece, which this vocabulary takes for unknown and llama.cpp, missing tokens for bytes, fails on");
         }
         for (Piece piece : model.pieces()) {
             Kind kind = Kind.values()[piece.type().ordinal()];
@@ -62,14 +69,15 @@ final class VocabularyReader {
         for (Map.Entry<String, JsonNode> added : TokenizerSettings.readJson(directory.resolve(ADDED_TOKENS_FILE)).properties()) {
             add(added.getValue().asInt(-1), added.getKey(), false, ADDED_TOKENS_FILE);
         }
+        addFromJson(TokenizerSettings.readJson(directory.resolve(Tokenizer.JSON_FILE)), model.pieces().size());
         for (Map.Entry<String, JsonNode> added : settings.addedTokens().properties()) {
             int id = added.getKey().matches("\\d{1,9}") ? Integer.parseInt(added.getKey()) : -1;
             add(id, added.getValue().path("content").asText(), added.getValue().path("special").asBoolean(), TokenizerFiles.CONFIG_FILE);
         }
         return new Vocabulary(tokens, mark("bos_token", model.bosPiece()), mark("eos_token", model.eosPiece()),
                 mark("unk_token", model.unknownPiece()), mark("pad_token", null), settings.flag("add_bos_token"), settings.flag("add_eos_token"),
-                settings.flag("add_prefix_space").orElse(model.dummyPrefix()), model.removeExtraSpaces(), model.charsMap().length > 0,
-                settings.chatTemplate(), Optional.empty());
+                settings.flag("add_prefix_space").orElse(model.dummyPrefix()), model.removeExtraSpaces(), !model.charsMap().isEmpty(),
+                settings.chatTemplate(), Optional.empty(), remarks());
     }
 
     private Vocabulary fromJson(Path file) throws IOException {
@@ -79,14 +87,46 @@ final class VocabularyReader {
             Kind kind = added.path("special").asBoolean() ? Kind.CONTROL : Kind.USER_DEFINED;
             put(added.path("id").asInt(-1), new Token(added.path("content").asText(), 0, kind), Tokenizer.JSON_FILE);
         }
+        noteStripping(model.addedTokens());
         return new Vocabulary(tokens, mark("bos_token", null), mark("eos_token", null), mark("unk_token", null), mark("pad_token", null),
                 Optional.of(settings.flag("add_bos_token").orElse(model.templateBegins())),
                 Optional.of(settings.flag("add_eos_token").orElse(model.templateEnds())), false, false, false, settings.chatTemplate(),
-                Optional.of(model.byteLevel()));
+                Optional.of(model.byteLevel()), remarks());
+    }
+
+    /** What tokenizer.json has beyond the pieces: transformers 5 saves added tokens nowhere else. */
+    private void addFromJson(JsonNode json, int pieces) {
+        for (Map.Entry<String, JsonNode> entry : json.path("model").path("vocab").properties()) {
+            if (entry.getValue().asInt(-1) >= pieces) {
+                add(entry.getValue().asInt(-1), entry.getKey(), false, Tokenizer.JSON_FILE);
+            }
+        }
+        for (JsonNode added : json.path("added_tokens")) {
+            add(added.path("id").asInt(-1), added.path("content").asText(), added.path("special").asBoolean(), Tokenizer.JSON_FILE);
+        }
+        noteStripping(json.path("added_tokens"));
+    }
+
+    private void noteStripping(JsonNode added) {
+        List<String> flags = List.of("lstrip", "rstrip", "single_word");
+        long stripping = added.valueStream().filter(token -> flags.stream().anyMatch(flag -> token.path(flag).asBoolean())).count();
+        if (stripping > 0) {
+            remarks.add("%d added tokens take the spaces beside them or are found as whole words only (lstrip, rstrip, single_word)"
+                    .formatted(stripping));
+        }
+    }
+
+    /** What both kinds of vocabulary have to tell. */
+    private List<String> remarks() {
+        if (!settings.otherTemplates().isEmpty()) {
+            remarks.add("chat templates of other names than default: " + String.join(", ", settings.otherTemplates()));
+        }
+        return remarks;
     }
 
     /** Puts an added token in its place, which is after the pieces; pieces that are named again stay what they are, but for plain ones. */
-    private void add(int id, String text, boolean special, String file) {
+    private void add(int id, String text, boolean flagged, String file) {
+        boolean special = flagged || settings.isMark(text);
         Kind present = id >= 0 && id < tokens.size() ? tokens.get(id).kind() : Kind.UNUSED;
         if (present == Kind.UNUSED || present == Kind.USER_DEFINED || present == Kind.NORMAL) {
             put(id, new Token(special ? text : spaced(text), NO_SCORE, special ? Kind.CONTROL : Kind.USER_DEFINED), file);

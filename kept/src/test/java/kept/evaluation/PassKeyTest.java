@@ -85,7 +85,7 @@ class PassKeyTest {
             for (double depth : new double[] {0, 1, 0.5}) {
                 int[] ids = PassKey.hidden(tokenizer, false, 250, depth, 3).ids();
                 for (int i = 0; i < 4; i++) {
-                    int next = PassKeyTrials.likeliest(model, reading, ids);
+                    int next = PassKeyTrials.likeliest(model, tokenizer, reading, ids);
                     assertThat(next).isEqualTo(likeliest(model, ids));
                     ids = Arrays.copyOf(ids, ids.length + 1);
                     ids[ids.length - 1] = next;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -18,13 +19,16 @@ import kept.model.SamplingOptions;
 import kept.nn.RopeScaling;
 import kept.tensor.DType;
 import kept.tensor.Device;
+import kept.tensor.Shape;
 import kept.tensor.ShapeException;
+import kept.tensor.Tensor;
 import kept.tokenizer.Tokenizer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class GeneratorTest {
     private static final SamplingOptions VARIED = new SamplingOptions(1.5, 0, 1, 0, 1.2);
@@ -128,6 +132,57 @@ class GeneratorTest {
             conversation.restart();
             assertThat(conversation.say("Hi", _ -> { })).isEqualTo(first);
         }
+    }
+
+    /** Greedily and at random: the rows that pad the vocabulary are the likeliest by far, and have no token. */
+    @ParameterizedTest
+    @ValueSource(doubles = {0, 1.5})
+    void idsThatPadTheVocabularyAreNeverChosen(double temperature) {
+        int tokens = tokenizer.vocabularySize();
+        var options = new GenerationOptions(new SamplingOptions(temperature, 0, 1, 0, 1), 7, 20, List.of(), Set.of());
+        try (Decoder small = model(Architecture.LLAMA, DType.F32, new RopeScaling.None()); Decoder padded = padded(small, tokens + 44)) {
+            int[] prompt = tokenizer.encode("Line 1");
+            Continuation text = new Generator(padded, tokenizer, options).continueOne(prompt, _ -> { });
+            assertThat(text).isEqualTo(new Generator(small, tokenizer, options).continueOne(prompt, _ -> { }));
+            assertThat(text.tokens()).isEqualTo(20);
+            var end = new GenerationOptions(SamplingOptions.GREEDY, 7, 20, List.of(), Set.of(tokens + 42, tokens + 43));
+            assertThat(new Generator(padded, tokenizer, end).continueOne(prompt, _ -> { }).finish())
+                    .as("an end token may be one that another file of the tokenizer has").isEqualTo(Finish.END);
+        }
+    }
+
+    /** The same weights with more rows of vocabulary; in the head, the first row a hundred times, with either sign. */
+    private static Decoder padded(Decoder small, int vocabulary) {
+        var weights = new RandomWeights(small.config(), 5);
+        int tokens = small.config().vocabSize();
+        return Decoder.create(small.config().toBuilder().vocabSize(vocabulary).build(), (name, shape) -> {
+            if (shape.size(0) != vocabulary) {
+                return weights.get(name, shape);
+            }
+            int width = (int) shape.size(1);
+            float[] rows = Arrays.copyOf(weights.get(name, Shape.of(tokens, width)).toFloatArray(), vocabulary * width);
+            for (int i = tokens * width; i < rows.length; i++) {
+                rows[i] = i / width % 2 == 0 ? 100 * rows[i % width] : -100 * rows[i % width];
+            }
+            return Tensor.of(rows, vocabulary, width);
+        }, Device.cpu());
+    }
+
+    /** Two bytes of a character's three: SentencePiece decodes them as U+FFFD each, and so does the end of a stream. */
+    @Test
+    void aCharacterThatIsNotFinishedIsShownAtTheEnd() {
+        int byte0 = 3;
+        var shown = new ArrayList<String>();
+        var stream = new TextStream(tokenizer, tokenizer.encode("Hi"), List.of("never"), shown::add);
+        for (int id : new int[] {byte0 + 'A', byte0 + 0xE3, byte0 + 0x81}) {
+            assertThat(stream.accept(id)).isTrue();
+        }
+        assertThat(String.join("", shown)).isEqualTo("A");
+        stream.finish();
+        assertThat(String.join("", shown)).isEqualTo("A\uFFFD\uFFFD");
+        assertThat(stream.text()).isEqualTo("A\uFFFD\uFFFD");
+        stream.finish();
+        assertThat(stream.text()).as("once").isEqualTo("A\uFFFD\uFFFD");
     }
 
     /** SentencePiece's space before a text is none of the answer, so that the answer read again has the tokens it was made of. */

@@ -143,7 +143,7 @@ class GgufExportTest {
         List<Token> tokens = List.of(new Token("<unk>", 0, Kind.UNKNOWN), new Token("<s>", 0, Kind.CONTROL), new Token("</s>", 0, Kind.CONTROL),
                 new Token("\u2581\u00e4", -1.5f, Kind.NORMAL));
         var vocabulary = new Vocabulary(tokens, OptionalInt.of(1), OptionalInt.of(2), OptionalInt.of(0), OptionalInt.of(0), Optional.of(true),
-                Optional.of(false), true, false, false, Optional.of("{{ messages }}"), Optional.empty());
+                Optional.of(false), true, false, false, Optional.of("{{ messages }}"), Optional.empty(), List.of());
         Map<String, Object> settings = export(write(SMALL, DType.F32, Map.of()), SMALL, vocabulary, GgufType.F32).metadata();
         assertThat(settings).containsEntry("tokenizer.ggml.model", "llama").containsEntry("tokenizer.ggml.pre", "default")
                 .containsEntry("tokenizer.ggml.tokens", List.of("<unk>", "<s>", "</s>", "\u2581\u00e4", "[PAD4]"))
@@ -160,7 +160,7 @@ class GgufExportTest {
     void byteLevelTokenizersAreWrittenWithTheirMerges(Splitting splitting, String name) {
         var vocabulary = new Vocabulary(plain(5).tokens(), OptionalInt.empty(), OptionalInt.empty(), OptionalInt.empty(), OptionalInt.empty(),
                 Optional.of(false), Optional.of(false), false, false, false, Optional.empty(),
-                Optional.of(new ByteLevel(List.of("t 1", "t 2"), splitting)));
+                Optional.of(new ByteLevel(List.of("t 1", "t 2"), splitting)), List.of());
         assertThat(export(write(SMALL, DType.F32, Map.of()), SMALL, vocabulary, GgufType.F32).metadata())
                 .containsEntry("tokenizer.ggml.model", "gpt2").containsEntry("tokenizer.ggml.pre", name)
                 .containsEntry("tokenizer.ggml.merges", List.of("t 1", "t 2")).doesNotContainKey("tokenizer.ggml.scores");
@@ -197,10 +197,23 @@ class GgufExportTest {
     @Test
     void whatLlamaCppsTokenizerDoesNotDoIsTold() {
         var vocabulary = new Vocabulary(plain(5).tokens(), OptionalInt.empty(), OptionalInt.empty(), OptionalInt.empty(), OptionalInt.empty(),
-                Optional.empty(), Optional.empty(), true, true, false, Optional.empty(), Optional.empty());
+                Optional.empty(), Optional.empty(), true, true, false, Optional.empty(), Optional.empty(), List.of("this and that"));
         try (Checkpoint checkpoint = Checkpoint.open(write(SMALL, DType.F32, Map.of()))) {
-            assertThat(GgufExport.of(checkpoint, SMALL, vocabulary, "a model", GgufType.Q8_0).remarks()).singleElement().asString()
-                    .contains("runs of spaces", "llama.cpp does not");
+            assertThat(GgufExport.of(checkpoint, SMALL, vocabulary, "a model", GgufType.Q8_0).remarks()).hasSize(2)
+                    .contains("the file cannot hold this and that").last().asString().contains("runs of spaces", "llama.cpp does not");
+        }
+    }
+
+    @Test
+    void whatBelongsToGeneratingAndBiasesAreTold() throws IOException {
+        DecoderConfig config = SMALL.toBuilder().attentionBias(true).eosTokenIds(List.of(2, 3)).build();
+        Path source = write(config, DType.F32, Map.of());
+        Files.writeString(source.resolve("generation_config.json"), "{\"do_sample\": true, \"temperature\": 0.5, \"eos_token_id\": [2, 4]}");
+        try (Checkpoint checkpoint = Checkpoint.open(source)) {
+            assertThat(GgufExport.of(checkpoint, config, plain(5), "a model", GgufType.F32).remarks()).hasSize(3).anySatisfy(remark ->
+                    assertThat(remark).startsWith("the file holds one end token, 2; texts end at [3, 4] too")).anySatisfy(remark ->
+                    assertThat(remark).contains("sampling settings of generation_config.json are left out")).anySatisfy(remark ->
+                    assertThat(remark).startsWith("biases are written"));
         }
     }
 
@@ -300,7 +313,7 @@ class GgufExportTest {
 
     private static Vocabulary vocabulary(List<Token> tokens, OptionalInt padding) {
         return new Vocabulary(tokens, OptionalInt.empty(), OptionalInt.empty(), OptionalInt.empty(), padding, Optional.empty(), Optional.empty(),
-                true, false, false, Optional.empty(), Optional.empty());
+                true, false, false, Optional.empty(), Optional.empty(), List.of());
     }
 
     /** A checkpoint of numbers that differ, with a chosen one at place 33 of some tensors. */

@@ -106,9 +106,17 @@ class SentencePieceTokenizerTest {
     }
 
     @Test
-    void idsOutsideTheVocabularyAreRefused() {
-        assertThatThrownBy(() -> tokenizer.decode(5, 420)).isInstanceOf(TokenizerException.class).hasMessageContaining("id 420");
-        assertThatThrownBy(() -> tokenizer.decode(-1)).isInstanceOf(TokenizerException.class).hasMessageContaining("id -1");
+    void idsOutsideTheVocabularyHaveNoTextAndNegativeOnesAreRefused() {
+        int[] fox = tokenizer.encode("fox");
+        int[] padded = IntStream.concat(IntStream.of(fox), IntStream.of(420, 84_607)).toArray();
+        assertThat(tokenizer.decode(padded)).as("rows that pad a model's vocabulary have no text").isEqualTo("fox");
+        assertThatThrownBy(() -> tokenizer.decode(5, -1)).isInstanceOf(TokenizerException.class).hasMessageContaining("id -1");
+    }
+
+    @Test
+    void textsBeyondALengthAreRefused() {
+        assertThatThrownBy(() -> tokenizer.encode("a".repeat(32_000_001))).isInstanceOf(TokenizerException.class)
+                .hasMessageContainingAll("[encode]", "32,000,001 characters", "tokenizer.model", "cut it");
     }
 
     @Test

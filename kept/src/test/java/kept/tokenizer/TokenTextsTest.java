@@ -58,7 +58,7 @@ class TokenTextsTest {
 
     private static TokenTexts texts(Optional<ByteLevel> byteLevel, Token... tokens) {
         return TokenTexts.of(new Vocabulary(List.of(tokens), OptionalInt.empty(), OptionalInt.empty(), OptionalInt.empty(), OptionalInt.empty(),
-                Optional.empty(), Optional.empty(), true, false, false, Optional.empty(), byteLevel));
+                Optional.empty(), Optional.empty(), true, false, false, Optional.empty(), byteLevel, List.of()));
     }
 
     private static Token token(String text, Kind kind) {

@@ -74,7 +74,8 @@ class TokenizerFilesTest {
             assertThat(tokenizer.eos()).hasValue(2);
             assertThat(tokenizer.vocabularySize()).isEqualTo(420);
             assertThat(tokenizer.description()).contains("tokenizer.json").contains("Hugging Face").contains("420");
-            assertThatThrownBy(() -> tokenizer.decode(420)).isInstanceOf(TokenizerException.class).hasMessageContaining("420");
+            assertThat(tokenizer.decode(420, 500)).as("beyond the vocabulary").isEmpty();
+            assertThatThrownBy(() -> tokenizer.decode(-1)).isInstanceOf(TokenizerException.class).hasMessageContaining("-1");
         }
     }
 

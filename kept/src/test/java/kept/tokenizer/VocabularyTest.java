@@ -92,6 +92,25 @@ class VocabularyTest {
         assertThat(vocabulary.padding()).hasValue(420);
     }
 
+    /** As transformers 5 saves tokens that were added: in tokenizer.json alone, and named in lists in tokenizer_config.json. */
+    @Test
+    void tokensThatOnlyTokenizerJsonHasAreTokens() throws IOException {
+        Files.writeString(folder.resolve("tokenizer.json"), """
+            {"added_tokens": [{"id": 1, "content": "<s>", "special": true}, {"id": 420, "content": "<|im_start|>", "special": true},
+              {"id": 421, "content": "<tool\u2581x>", "special": false, "lstrip": true}, {"id": 423, "content": "<|end|>", "special": false}],
+             "model": {"vocab": {"<s>": 1, "more": 424}}}""");
+        config("{\"extra_special_tokens\": [\"<|end|>\"], \"eos_token\": \"<|im_start|>\","
+                + " \"chat_template\": [{\"name\": \"rag\", \"template\": \"x\"}]}");
+        Vocabulary vocabulary = Vocabulary.read(folder);
+        assertThat(vocabulary.token(1).kind()).isEqualTo(Kind.CONTROL);
+        assertThat(vocabulary.tokens().subList(420, 425)).containsExactly(new Token("<|im_start|>", -1000, Kind.CONTROL),
+                new Token("<tool x>", -1000, Kind.USER_DEFINED), new Token("[PAD422]", -10_000, Kind.UNUSED),
+                new Token("<|end|>", -1000, Kind.CONTROL), new Token("more", -1000, Kind.USER_DEFINED));
+        assertThat(vocabulary.eos()).hasValue(420);
+        assertThat(vocabulary.leftOut()).hasSize(2).anyMatch(what -> what.startsWith("1 added tokens take the spaces"))
+                .anyMatch(what -> what.endsWith("other names than default: rag"));
+    }
+
     @Test
     void aByteLevelTokenizerIsTokensAndMerges() throws IOException {
         byteLevel(GPT2, "\"post_processor\": null,");

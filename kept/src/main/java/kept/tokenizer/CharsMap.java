@@ -1,0 +1,199 @@
+package kept.tokenizer;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.CharBuffer;
+import java.nio.IntBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SequencedMap;
+
+/**
+ * Compiled normalisation rules ({@code precompiled_charsmap}) that have been walked from end to end: a double-array trie of the texts that are
+ * replaced, whose leaves are offsets into the replacements that follow it. The native libraries follow offsets unchecked, so no rules reach them
+ * that have not been through here.
+ *
+ * <p>Layout: the trie's size in bytes (u32), the trie (u32 units), replacements (UTF-8, each ended by a zero).
+ */
+final class CharsMap {
+    /** Rules that change nothing. */
+    static final CharsMap NONE = new CharsMap(new byte[0]);
+
+    /** The longest text that may be replaced, in bytes; NFKC's are shorter than half of it. */
+    private static final int LONGEST_KEY = 128;
+    /** The most rules whose texts begin one another: SentencePiece has room for 32 results of a look-up. */
+    private static final int MOST_NESTED = 32;
+    /** How much longer a replacement may be than the text it replaces; NFKC's longest is 11 times as long. */
+    private static final int LARGEST_GROWTH = 32;
+    private static final int LABELS = 256;
+    /** Ends of texts are shared, so a place may be reached after several numbers of bytes, but not often. */
+    private static final int MOST_VISITS = 4;
+
+    private final byte[] bytes;
+
+    private CharsMap(byte[] bytes) {
+        this.bytes = bytes;
+    }
+
+    /**
+     * Checks rules.
+     *
+     * @param bytes the field's content
+     * @param name what to call the file in messages
+     * @return the rules
+     * @throws TokenizerException if a look-up could leave the table, not end, or give what is no text
+     */
+    static CharsMap check(byte[] bytes, String name) {
+        return bytes.length == 0 ? NONE : new CharsMap(new Walk(bytes, name).checked());
+    }
+
+    boolean isEmpty() {
+        return bytes.length == 0;
+    }
+
+    byte[] bytes() {
+        return bytes.clone();
+    }
+
+    /**
+     * Texts that rules replace.
+     *
+     * @param most how many at most
+     * @return the shortest, in the order of their bytes
+     */
+    List<String> replaced(int most) {
+        return isEmpty() ? List.of() : new Walk(bytes, "").keys(most);
+    }
+
+    /** One pass over all rules, by the length of what they replace. */
+    private static final class Walk {
+        private final byte[] bytes;
+        private final String name;
+        private IntBuffer units;
+        private int replacements;
+
+        Walk(byte[] bytes, String name) {
+            this.bytes = bytes;
+            this.name = name;
+        }
+
+        /** Paths that end at a leaf and read as a text; the rules have been checked. */
+        List<String> keys(int most) {
+            units = ByteBuffer.wrap(bytes, Integer.BYTES, bytes.length - Integer.BYTES).slice().order(ByteOrder.LITTLE_ENDIAN).asIntBuffer();
+            List<String> keys = new ArrayList<>();
+            SequencedMap<ByteBuffer, Integer> paths = new LinkedHashMap<>(Map.of(ByteBuffer.allocate(0), step(0)));
+            while (!paths.isEmpty() && keys.size() < most) {
+                SequencedMap<ByteBuffer, Integer> longer = new LinkedHashMap<>();
+                paths.forEach((path, place) -> {
+                    for (int label = 1; label < LABELS; label++) {
+                        int unit = units.get(place ^ label);
+                        if ((unit & 0x800000FF) == label) {
+                            ByteBuffer next = ByteBuffer.allocate(path.capacity() + 1).put(path.duplicate()).put((byte) label).rewind();
+                            longer.put(next, step(place ^ label));
+                            if ((unit & 0x100) != 0) {
+                                keys.add(StandardCharsets.UTF_8.decode(next.duplicate()).toString());
+                            }
+                        }
+                    }
+                });
+                paths = longer;
+            }
+            return keys.subList(0, Math.min(most, keys.size()));
+        }
+
+        byte[] checked() {
+            var buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+            long size = bytes.length < Integer.BYTES ? -1 : Integer.toUnsignedLong(buffer.getInt());
+            if (size < Integer.BYTES * (long) LABELS || size % Integer.BYTES != 0 || size > bytes.length - Integer.BYTES - 1) {
+                throw broken("says that its table has %d of %d bytes".formatted(size, bytes.length));
+            }
+            units = buffer.slice(Integer.BYTES, (int) size).order(ByteOrder.LITTLE_ENDIAN).asIntBuffer();
+            replacements = Integer.BYTES + (int) size;
+            requireText();
+            // Where a look-up may stand after so many bytes, and how many rules it may have met on its way there.
+            Map<Integer, Integer> places = Map.of(step(0), 0);
+            long visits = 0;
+            for (int length = 1; !places.isEmpty(); length++) {
+                visits += places.size();
+                if (length > LONGEST_KEY || visits > MOST_VISITS * (long) units.limit()) {
+                    throw broken("replaces texts of more than %d bytes, or runs in circles".formatted(LONGEST_KEY));
+                }
+                Map<Integer, Integer> next = new HashMap<>();
+                for (Map.Entry<Integer, Integer> place : places.entrySet()) {
+                    follow(place.getKey(), place.getValue(), length, next);
+                }
+                places = next;
+            }
+            return bytes;
+        }
+
+        private void requireText() {
+            CharBuffer text;
+            try {
+                text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes, replacements, bytes.length - replacements));
+            } catch (CharacterCodingException e) {
+                throw broken("has replacements that are no UTF-8");
+            }
+            if (text.get(text.limit() - 1) != 0) {
+                throw broken("has a replacement without an end");
+            }
+        }
+
+        /** All bytes that may come next at a place. */
+        private void follow(int place, int met, int length, Map<Integer, Integer> next) {
+            if ((place | LABELS - 1) >= units.limit()) {
+                throw broken("points outside its table");
+            }
+            for (int label = 0; label < LABELS; label++) {
+                int unit = units.get(place ^ label);
+                if ((unit & 0x800000FF) != label) {
+                    continue;
+                }
+                int there = step(place ^ label);
+                int rules = met;
+                if ((unit & 0x100) != 0) {
+                    requireReplacement(there, length);
+                    rules++;
+                }
+                if (rules > MOST_NESTED) {
+                    throw broken("has more than %d rules whose texts begin one another".formatted(MOST_NESTED));
+                }
+                next.merge(there, rules, Math::max);
+            }
+        }
+
+        /** Where a unit leads. */
+        private int step(int at) {
+            int unit = units.get(at);
+            return at ^ unit >>> 10 << ((unit & 0x200) >>> 6);
+        }
+
+        private void requireReplacement(int place, int keyLength) {
+            long value = place < 0 || place >= units.limit() ? -1 : units.get(place) & Integer.MAX_VALUE;
+            if (value < 0 || value >= bytes.length - replacements) {
+                throw broken("has a replacement outside its table");
+            }
+            int start = replacements + (int) value;
+            if ((bytes[start] & 0xC0) == 0x80) {
+                throw broken("has a replacement that begins inside a character");
+            }
+            int end = start;
+            while (bytes[end] != 0 && end - start < LARGEST_GROWTH * keyLength) {
+                end++;
+            }
+            if (bytes[end] != 0) {
+                throw broken("replaces %d bytes by more than %d".formatted(keyLength, LARGEST_GROWTH * keyLength));
+            }
+        }
+
+        private TokenizerException broken(String problem) {
+            return new TokenizerException("[tokenizer] %s: the compiled normalisation rules are broken (precompiled_charsmap %s): copy the file again"
+                    .formatted(name, problem));
+        }
+    }
+}

@@ -1,0 +1,298 @@
+package kept.tokenizer;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * Tells regular expressions whose search takes time in proportion to the text from those that may not. Hugging Face's library hands them to
+ * Oniguruma, which backtracks, and ends the process when it has done so ten million times.
+ *
+ * <p>Taken is an alternation of sequences of characters, classes, anchors, look-around of fixed length and groups that are not repeated, in which
+ * nothing that may fail comes after what repeats without a bound: so a failed attempt has looked at a bounded number of characters. Patterns of
+ * well-known tokenizers that break this rule and are linear nevertheless, since another alternative takes the run they failed on, are known by their
+ * text.
+ */
+final class SafePattern {
+    private static final int LONGEST = 65_536;
+    private static final int MOST_ALTERNATIVES = 256;
+    private static final int DEEPEST = 8;
+    private static final int LARGEST_COUNT = 1000;
+    /** The most ways to match what comes before the last place that may fail. */
+    private static final long MOST_WAYS = 256;
+
+    private static final String SPACES = "\\s+";
+    private static final String UPPER = "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]";
+    private static final String LOWER = "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]";
+    private static final String ENDINGS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)?";
+    /** Alternatives that may fail after a run, and the one beside them that then takes the run. */
+    private static final Map<String, String> KNOWN = Map.of(
+            "\\s+(?!\\S)", SPACES,
+            "\\s*[\\r\\n]+", SPACES,
+            "\\s*[\\r\\n]", SPACES,
+            UPPER + "*" + LOWER + "+", UPPER + "+" + LOWER + "*",
+            UPPER + "*" + LOWER + "+" + ENDINGS, UPPER + "+" + LOWER + "*" + ENDINGS);
+    /** Cannot begin inside a run, so each run is tried once. */
+    static final String TRAILING_SPACE = "(?<!\u2581)\u2581+\\z";
+
+    private static final String CLASS_ESCAPES = "sSdDwWhHrntfvea";
+    private static final String ANCHOR_ESCAPES = "AzZbB";
+
+    private final String pattern;
+    private int at;
+
+    private SafePattern(String pattern) {
+        this.pattern = pattern;
+    }
+
+    /** Whether a pattern is one whose search is linear. */
+    static boolean accepts(String pattern) {
+        if (pattern.isEmpty() || pattern.length() > LONGEST) {
+            return false;
+        }
+        if (pattern.equals(TRAILING_SPACE)) {
+            return true;
+        }
+        try {
+            var parser = new SafePattern(pattern);
+            List<Part> alternatives = parser.alternatives(0);
+            return parser.at == pattern.length() && acceptsAll(alternatives);
+        } catch (Refusal e) {
+            return false;
+        }
+    }
+
+    private static boolean acceptsAll(List<Part> alternatives) {
+        Set<String> texts = Set.copyOf(alternatives.stream().map(Part::text).toList());
+        return alternatives.stream().allMatch(part -> part.least > 0
+                && (!part.failsAfterRun || KNOWN.containsKey(part.text) && texts.contains(KNOWN.get(part.text))));
+    }
+
+    /** Says no from within. */
+    private static final class Refusal extends Exception {
+        private static final long serialVersionUID = 1L;
+
+        Refusal() {
+            super("", null, false, false);
+        }
+    }
+
+    /**
+     * A part of a pattern.
+     *
+     * @param text what it reads
+     * @param least the fewest characters it matches
+     * @param ways in how many ways it may match one text, but for runs
+     * @param runs whether something in it repeats without a bound
+     * @param mayFail whether it may fail at all
+     * @param failsAfterRun whether something may fail in it after a run
+     */
+    private record Part(String text, int least, long ways, boolean runs, boolean mayFail, boolean failsAfterRun) { }
+
+    private List<Part> alternatives(int depth) throws Refusal {
+        List<Part> alternatives = new ArrayList<>();
+        alternatives.add(sequence(depth));
+        while (at < pattern.length() && pattern.charAt(at) == '|') {
+            at++;
+            alternatives.add(sequence(depth));
+        }
+        if (alternatives.size() > MOST_ALTERNATIVES) {
+            throw new Refusal();
+        }
+        return alternatives;
+    }
+
+    private Part sequence(int depth) throws Refusal {
+        int start = at;
+        int least = 0;
+        long ways = 1;
+        boolean runs = false;
+        boolean mayFail = false;
+        boolean failsAfterRun = false;
+        while (at < pattern.length() && pattern.charAt(at) != '|' && pattern.charAt(at) != ')') {
+            Part next = quantified(element(depth));
+            failsAfterRun |= next.failsAfterRun || runs && next.mayFail;
+            if (next.mayFail && ways > MOST_WAYS) {
+                throw new Refusal();
+            }
+            ways = Math.min(MOST_WAYS + 1, ways * next.ways);
+            least = Math.min(LARGEST_COUNT, least + next.least);
+            runs |= next.runs;
+            mayFail |= next.mayFail;
+        }
+        return new Part(pattern.substring(start, at), least, ways, runs, mayFail, failsAfterRun);
+    }
+
+    private Part element(int depth) throws Refusal {
+        char c = pattern.charAt(at++);
+        return switch (c) {
+            case '(' -> group(depth);
+            case '[' -> {
+                characterClass(0);
+                yield one();
+            }
+            case '\\' -> escape();
+            case '^', '$' -> anchor();
+            case '*', '+', '?', '{', '}' -> throw new Refusal();
+            default -> {
+                at += Character.isHighSurrogate(c) && at < pattern.length() ? 1 : 0;
+                yield one();
+            }
+        };
+    }
+
+    private static Part one() {
+        return new Part("", 1, 1, false, true, false);
+    }
+
+    private static Part anchor() {
+        return new Part("", 0, 1, false, true, false);
+    }
+
+    private Part escape() throws Refusal {
+        char c = next();
+        if (ANCHOR_ESCAPES.indexOf(c) >= 0) {
+            return anchor();
+        }
+        escaped(c);
+        return one();
+    }
+
+    /** What may follow a backslash inside a class, and outside besides anchors. */
+    private void escaped(char c) throws Refusal {
+        if (c == 'p' || c == 'P') {
+            braces("[A-Za-z0-9_^ ]{1,40}");
+        } else if (c == 'x') {
+            if (at < pattern.length() && pattern.charAt(at) == '{') {
+                braces("[0-9a-fA-F]{1,6}");
+            } else {
+                digits(2);
+            }
+        } else if (c == 'u') {
+            digits(4);
+        } else if (Character.isLetterOrDigit(c) && CLASS_ESCAPES.indexOf(c) < 0 || c > 0x7F) {
+            throw new Refusal();
+        }
+    }
+
+    private void braces(String content) throws Refusal {
+        int end = pattern.indexOf('}', at);
+        if (end < 0 || pattern.charAt(at) != '{' || !pattern.substring(at + 1, end).matches(content)) {
+            throw new Refusal();
+        }
+        at = end + 1;
+    }
+
+    private void digits(int count) throws Refusal {
+        for (int i = 0; i < count; i++) {
+            if (Character.digit(next(), 16) < 0) {
+                throw new Refusal();
+            }
+        }
+    }
+
+    private char next() throws Refusal {
+        if (at == pattern.length()) {
+            throw new Refusal();
+        }
+        return pattern.charAt(at++);
+    }
+
+    /** A class in brackets, whose opening one has been read; it may hold others. */
+    private void characterClass(int depth) throws Refusal {
+        if (depth > DEEPEST) {
+            throw new Refusal();
+        }
+        if (at < pattern.length() && pattern.charAt(at) == '^') {
+            at++;
+        }
+        boolean first = true;
+        for (char c = next(); c != ']' || first; c = next()) {
+            if (c == ']') {
+                throw new Refusal();        // a bracket that comes first is read in more than one way
+            }
+            if (c == '[') {
+                characterClass(depth + 1);
+            } else if (c == '\\') {
+                escaped(next());
+            }
+            first = false;
+        }
+    }
+
+    private Part group(int depth) throws Refusal {
+        if (depth >= DEEPEST) {
+            throw new Refusal();
+        }
+        boolean around = false;
+        if (at < pattern.length() && pattern.charAt(at) == '?') {
+            String rest = pattern.substring(at, Math.min(pattern.length(), at + 4));
+            around = rest.startsWith("?=") || rest.startsWith("?!") || rest.startsWith("?<=") || rest.startsWith("?<!");
+            int head = rest.startsWith("?<") ? 3 : rest.startsWith("?i:") ? 3 : 2;
+            boolean plain = rest.startsWith("?:") || rest.startsWith("?>") || rest.startsWith("?i:") || rest.startsWith("?i)");
+            if (!around && !plain) {
+                throw new Refusal();
+            }
+            at += head;
+            if (rest.startsWith("?i)")) {
+                if (at != "(?i)".length() - 1) {
+                    throw new Refusal();
+                }
+                at++;
+                return new Part("", 0, 1, false, false, false);
+            }
+        }
+        List<Part> inside = alternatives(depth + 1);
+        if (next() != ')') {
+            throw new Refusal();
+        }
+        boolean runs = inside.stream().anyMatch(Part::runs);
+        long ways = Math.min(MOST_WAYS + 1, inside.stream().mapToLong(Part::ways).sum());
+        if (around) {
+            if (runs || ways > MOST_WAYS) {
+                throw new Refusal();
+            }
+            return anchor();
+        }
+        return new Part("", inside.stream().mapToInt(Part::least).min().orElse(0), ways, runs, inside.stream().anyMatch(Part::mayFail),
+                inside.stream().anyMatch(Part::failsAfterRun));
+    }
+
+    private Part quantified(Part part) throws Refusal {
+        if (at == pattern.length() || "?*+{".indexOf(pattern.charAt(at)) < 0) {
+            return part;
+        }
+        char c = next();
+        long least = c == '+' ? 1 : 0;
+        long most = c == '?' ? 1 : Long.MAX_VALUE;
+        if (c == '{') {
+            int end = pattern.indexOf('}', at);
+            String range = end < 0 ? "" : pattern.substring(at, end);
+            if (!range.matches("\\d{1,4}(,\\d{0,4})?|,\\d{1,4}")) {
+                throw new Refusal();
+            }
+            int comma = range.indexOf(',');
+            String from = comma < 0 ? range : range.substring(0, comma);
+            String to = comma < 0 ? range : range.substring(comma + 1);
+            least = from.isEmpty() ? 0 : Integer.parseInt(from);
+            most = to.isEmpty() ? Long.MAX_VALUE : Integer.parseInt(to);
+            at = end + 1;
+        }
+        boolean bounded = most <= LARGEST_COUNT;
+        boolean simple = part.least == 1 && part.ways == 1 && !part.runs && !part.failsAfterRun;
+        boolean repeatable = most <= 1 || simple && part.least > 0;
+        if (most < least || least > LARGEST_COUNT || bounded == (most == Long.MAX_VALUE) || !repeatable) {
+            throw new Refusal();
+        }
+        if (at < pattern.length() && "?*+{".indexOf(pattern.charAt(at)) >= 0) {
+            if (pattern.charAt(at) != '?') {
+                throw new Refusal();
+            }
+            at++;       // lazy
+        }
+        long ways = bounded ? Math.min(MOST_WAYS + 1, part.ways * (most - least + 1)) : 1;
+        return new Part("", (int) least * part.least, ways, part.runs || !bounded, least > 0 && part.mayFail,
+                part.failsAfterRun);
+    }
+}

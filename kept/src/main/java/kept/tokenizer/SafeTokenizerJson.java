@@ -1,0 +1,252 @@
+package kept.tokenizer;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.charset.StandardCharsets;
+import java.util.Base64;
+import java.util.BitSet;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * A {@code tokenizer.json} of which only what is known and bounded is left. Hugging Face's library ends the process where it meets what it did not
+ * expect, so it is given no component, no field and no pattern that is not listed here. What it does after encoding (templates, truncation, padding)
+ * is left out: ids are asked for without it.
+ */
+final class SafeTokenizerJson {
+    private static final int MOST_STEPS = 64;
+    private static final int DEEPEST = 4;
+    private static final int LONGEST_TOKEN = 4096;
+    /** A unigram model's trie is freed by one call for each byte. */
+    private static final int LONGEST_UNIGRAM_TOKEN = 1024;
+    private static final int LONGEST_CONTENT = 256;
+    private static final int LARGEST_ID = 1 << 24;
+    private static final int ADDED_CHARACTERS = 4_000_000;
+    private static final int LONGEST_WORD = 1000;
+    /** How much longer all replacements together may make a text. */
+    private static final double LARGEST_GROWTH = 64;
+
+    private static final Map<String, List<String>> NORMALIZERS = Map.ofEntries(Map.entry("Sequence", List.of("normalizers")),
+            Map.entry("NFC", List.of()), Map.entry("NFD", List.of()), Map.entry("NFKC", List.of()), Map.entry("NFKD", List.of()),
+            Map.entry("Lowercase", List.of()), Map.entry("StripAccents", List.of()), Map.entry("Nmt", List.of()), Map.entry("ByteLevel", List.of()),
+            Map.entry("BertNormalizer", List.of("clean_text", "handle_chinese_chars", "strip_accents", "lowercase")),
+            Map.entry("Strip", List.of("strip_left", "strip_right")), Map.entry("Prepend", List.of("prepend")),
+            Map.entry("Replace", List.of("pattern", "content")), Map.entry("Precompiled", List.of("precompiled_charsmap")));
+    private static final List<String> BYTE_LEVEL = List.of("add_prefix_space", "trim_offsets", "use_regex");
+    private static final List<String> METASPACE = List.of("replacement", "prepend_scheme", "split", "add_prefix_space", "str_rep");
+    private static final Map<String, List<String>> PRE_TOKENIZERS = Map.ofEntries(Map.entry("Sequence", List.of("pretokenizers")),
+            Map.entry("ByteLevel", BYTE_LEVEL), Map.entry("Metaspace", METASPACE), Map.entry("Whitespace", List.of()),
+            Map.entry("WhitespaceSplit", List.of()), Map.entry("BertPreTokenizer", List.of()), Map.entry("UnicodeScripts", List.of()),
+            Map.entry("Split", List.of("pattern", "behavior", "invert")), Map.entry("Punctuation", List.of("behavior")),
+            Map.entry("Digits", List.of("individual_digits")), Map.entry("CharDelimiterSplit", List.of("delimiter")));
+    private static final Map<String, List<String>> DECODERS = Map.of("Sequence", List.of("decoders"), "ByteLevel", BYTE_LEVEL,
+            "Metaspace", METASPACE, "ByteFallback", List.of(), "Fuse", List.of(), "Strip", List.of("content", "start", "stop"),
+            "Replace", List.of("pattern", "content"), "WordPiece", List.of("prefix", "cleanup"), "BPEDecoder", List.of("suffix"));
+    private static final Map<String, List<String>> MODELS = Map.of(
+            "BPE", List.of("dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", "byte_fallback", "ignore_merges",
+                    "vocab", "merges"),
+            "Unigram", List.of("unk_id", "byte_fallback", "vocab"),
+            "WordPiece", List.of("unk_token", "continuing_subword_prefix", "max_input_chars_per_word", "vocab"),
+            "WordLevel", List.of("unk_token", "vocab"));
+    private static final List<String> ADDED = List.of("id", "content", "single_word", "lstrip", "rstrip", "normalized", "special");
+
+    private final JsonNode root;
+    private final String name;
+    private int steps;
+    private double growth = 1;
+
+    private SafeTokenizerJson(JsonNode root, String name) {
+        this.root = root;
+        this.name = name;
+    }
+
+    /**
+     * What may be given to the library.
+     *
+     * @param root the file's content
+     * @param name the file's name, for messages
+     * @return a tokenizer that gives the same ids
+     * @throws TokenizerException naming the first component that is not known or not bounded
+     */
+    static ObjectNode of(JsonNode root, String name) {
+        return new SafeTokenizerJson(root, name).checked();
+    }
+
+    private ObjectNode checked() {
+        ObjectNode safe = JsonNodeFactory.instance.objectNode().put("version", "1.0");
+        safe.putNull("truncation").putNull("padding");
+        safe.set("added_tokens", addedTokens());
+        safe.set("normalizer", component("normalizer", root.path("normalizer"), NORMALIZERS, 0));
+        safe.set("pre_tokenizer", component("pre_tokenizer", root.path("pre_tokenizer"), PRE_TOKENIZERS, 0));
+        safe.putNull("post_processor");
+        growth = 1;
+        safe.set("decoder", component("decoder", root.path("decoder"), DECODERS, 0));
+        safe.set("model", model());
+        return safe;
+    }
+
+    private ArrayNode addedTokens() {
+        ArrayNode tokens = JsonNodeFactory.instance.arrayNode();
+        Set<String> seen = new HashSet<>();
+        long characters = 0;
+        for (JsonNode token : root.path("added_tokens")) {
+            String content = text("added_tokens", token, "content", LONGEST_TOKEN);
+            characters += content.length();
+            if (content.isEmpty() || !seen.add(content) || characters > ADDED_CHARACTERS) {
+                throw refused("added_tokens", content.isEmpty() ? "holds one without a text" : "holds %s twice, or too many".formatted(content));
+            }
+            requireId("added_tokens", token.path("id"));
+            tokens.add(only(token, ADDED));
+        }
+        return tokens;
+    }
+
+    private JsonNode component(String part, JsonNode node, Map<String, List<String>> known, int depth) {
+        if (node.isMissingNode() || node.isNull()) {
+            return JsonNodeFactory.instance.nullNode();
+        }
+        String type = node.path("type").asText();
+        List<String> fields = known.get(type);
+        if (fields == null || ++steps > MOST_STEPS || depth > DEEPEST) {
+            throw refused(part, fields == null ? "has a part of the unknown type '%s'".formatted(type)
+                    : "has more than %d steps, or more than %d levels of them".formatted(MOST_STEPS, DEEPEST));
+        }
+        ObjectNode safe = only(node, fields).put("type", type);
+        switch (type) {
+            case "Sequence" -> {
+                ArrayNode inner = safe.putArray(fields.getFirst());
+                node.path(fields.getFirst()).forEach(step -> inner.add(component(part, step, known, depth + 1)));
+            }
+            case "Precompiled" -> CharsMap.check(bytes(node.path("precompiled_charsmap")), name);
+            case "Prepend" -> text(part, node, "prepend", LONGEST_CONTENT);
+            case "Split" -> requirePattern(part, node.path("pattern"));
+            case "Replace" -> replace(part, node);
+            case "Strip" -> {
+                // The library counts backwards from the end of a token, past its beginning.
+                if (node.path("stop").asLong() != 0 || node.path("start").asLong() < 0 || node.path("start").asLong() > LONGEST_CONTENT) {
+                    throw refused(part, "strips more than a few characters, or some at the end");
+                }
+            }
+            default -> node.properties().stream().filter(field -> field.getValue().isTextual())
+                .forEach(field -> text(part, node, field.getKey(), LONGEST_CONTENT));
+        }
+        return safe;
+    }
+
+    private void replace(String part, JsonNode node) {
+        requirePattern(part, node.path("pattern"));
+        JsonNode literal = node.path("pattern").path("String");
+        int replaced = literal.isTextual() ? literal.asText().getBytes(StandardCharsets.UTF_8).length : 1;
+        int by = text(part, node, "content", LONGEST_CONTENT).getBytes(StandardCharsets.UTF_8).length;
+        growth *= Math.max(1, (double) by / replaced);
+        if (growth > LARGEST_GROWTH) {
+            throw refused(part, "makes texts more than %.0f times longer".formatted(LARGEST_GROWTH));
+        }
+    }
+
+    private void requirePattern(String part, JsonNode pattern) {
+        boolean literal = pattern.size() == 1 && pattern.path("String").isTextual();
+        boolean regex = pattern.size() == 1 && pattern.path("Regex").isTextual();
+        String text = pattern.path(literal ? "String" : "Regex").asText();
+        if (literal ? text.isEmpty() || text.length() > LONGEST_TOKEN : !regex || !SafePattern.accepts(text)) {
+            throw refused(part, "searches for a pattern that may take for ever, or is not known: "
+                    + text.substring(0, Math.min(text.length(), LONGEST_CONTENT)));
+        }
+    }
+
+    private ObjectNode model() {
+        JsonNode model = root.path("model");
+        String type = model.path("type").asText(guess(model));
+        List<String> fields = MODELS.get(type);
+        if (fields == null) {
+            throw refused("model", "is of the unknown type '%s'".formatted(type));
+        }
+        if (model.path("dropout").asDouble() != 0) {
+            throw refused("model", "drops merges at random (dropout)");
+        }
+        boolean prefixed = type.equals("BPE") && !model.path("continuing_subword_prefix").asText("").isEmpty() && model.hasNonNull(
+                "continuing_subword_prefix");
+        if (prefixed || model.path("max_input_chars_per_word").asLong() > LONGEST_WORD) {
+            throw refused("model", prefixed ? "marks parts of words (continuing_subword_prefix)"
+                    : "reads words of more than %d characters".formatted(LONGEST_WORD));
+        }
+        for (String text : List.of("unk_token", "continuing_subword_prefix", "end_of_word_suffix")) {
+            if (model.path(text).isTextual()) {
+                text("model", model, text, LONGEST_CONTENT);
+            }
+        }
+        if (type.equals("Unigram")) {
+            requireUnigram(model.path("vocab"));
+        } else {
+            requireVocabulary(model.path("vocab"));
+        }
+        return only(model, fields).put("type", type);
+    }
+
+    /** Old files do not name the model. */
+    private static String guess(JsonNode model) {
+        return model.has("merges") ? "BPE" : model.path("vocab").isArray() ? "Unigram" : "";
+    }
+
+    private void requireVocabulary(JsonNode vocabulary) {
+        var seen = new BitSet();
+        for (Map.Entry<String, JsonNode> token : vocabulary.properties()) {
+            requireId("model", token.getValue());
+            if (token.getKey().length() > LONGEST_TOKEN || seen.get(token.getValue().intValue())) {
+                throw refused("model", "has a token of more than %d characters, or gives the id %s twice".formatted(LONGEST_TOKEN, token.getValue()));
+            }
+            seen.set(token.getValue().intValue());
+        }
+    }
+
+    private void requireUnigram(JsonNode vocabulary) {
+        Set<String> seen = new HashSet<>();
+        for (JsonNode token : vocabulary) {
+            String text = token.path(0).asText();
+            boolean sound = token.size() == 2 && token.path(0).isTextual() && !text.isEmpty() && seen.add(text)
+                    && text.getBytes(StandardCharsets.UTF_8).length <= LONGEST_UNIGRAM_TOKEN && Double.isFinite(token.path(1).asDouble(Double.NaN));
+            if (!sound || seen.size() > LARGEST_ID) {
+                throw refused("model", "has a token that is empty, too long, there twice or without a score: %d".formatted(seen.size()));
+            }
+        }
+    }
+
+    private void requireId(String part, JsonNode id) {
+        if (!id.isIntegralNumber() || !id.canConvertToInt() || id.intValue() < 0 || id.intValue() > LARGEST_ID) {
+            throw refused(part, "has a token whose id is " + id);
+        }
+    }
+
+    private String text(String part, JsonNode node, String field, int longest) {
+        JsonNode text = node.path(field);
+        if (!text.isTextual() || text.asText().length() > longest) {
+            throw refused(part, "has a '%s' that is no text of up to %d characters".formatted(field, longest));
+        }
+        return text.asText();
+    }
+
+    private byte[] bytes(JsonNode base64) {
+        return Optional.of(base64).filter(JsonNode::isTextual).map(text -> {
+            try {
+                return Base64.getDecoder().decode(text.asText());
+            } catch (IllegalArgumentException e) {
+                throw refused("normalizer", "has rules that are no base64 (precompiled_charsmap)");
+            }
+        }).filter(bytes -> bytes.length > 0).orElseThrow(() -> refused("normalizer", "has no rules (precompiled_charsmap)"));
+    }
+
+    private static ObjectNode only(JsonNode node, List<String> fields) {
+        ObjectNode safe = JsonNodeFactory.instance.objectNode();
+        fields.stream().filter(node::has).forEach(field -> safe.set(field, node.get(field)));
+        return safe;
+    }
+
+    private TokenizerException refused(String part, String problem) {
+        return new TokenizerException("[tokenizer] %s: the %s %s, which is not read here".formatted(name, part, TokenizerException.oneLine(problem)));
+    }
+}

@@ -1,0 +1,45 @@
+package kept.tokenizer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class SafePatternTest {
+    @ParameterizedTest
+    @ValueSource(strings = {
+        " ", " {2,}", "\\A +", "\\s+", "\\p{N}{1,3}", "\\d", "[^\\n]+|\\n", "(?:<sep>|<tool>)", "(<sep>)|(<tool>)",
+        "[\u4e00-\u9fa5\u3040-\u309f]+", "(?i)abc", "(?i:'s|'t)", "[a-z&&[^aeiou]]+", "(?<!\u2581)\u2581+\\z", "\\x{1F600}",
+        "\ud83d\ude80+", "[+\\-*/.,]", "ab*", "a?b?c", "a{3}", "\\bword\\b",
+        "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"})
+    void linearPatternsAreTaken(String pattern) {
+        assertThat(SafePattern.accepts(pattern)).isTrue();
+    }
+
+    /** The first two are linear, but only by what another alternative would take. */
+    @ParameterizedTest
+    @ValueSource(strings = {
+        "\\s+(?!\\S)", "\\s*[\\r\\n]+", "(.*)*x$", "(a+)+", "(a|a)*x", "(?:a+)+$", "a*a*a*x", ".*x", "[\\s\\S]*x", "a+$", "a+b", "(a+)b",
+        "(a|b+)c", "(\\w+\\s?)+", "(a)\\1", "\\k<x>", "(?<x>a)", "(?<x>a)\\g<x>", "\\g<0>a", "a**", "a++", "a+*", "a{2,}{2,}",
+        "a{1,100000}", "a{,}", "(a{0,300}){0,300}", "a{0,300}b", "a*", "", "a|", "|a", "()", "(?=a)", "(?!a)", "^", "$", "(", ")", "[",
+        "[a", "[]a]", "[^]a]", "a)", "(?x)a b", "(?m:.)", "(?<=a+)b", "(?=a*)b", "\\", "\\x", "\\x{110000000}", "\\u12", "\\p", "\\p{",
+        "\\p{L", "*", "?a", "{2}", "\\R", "\\X", "(?~a)", "(?(1)a|b)", "(?#a)b", "a(?i)b", "(?>a+)b", "(?:\\p{N}{3})+(?!\\p{N})"})
+    void othersAreNot(String pattern) {
+        assertThat(SafePattern.accepts(pattern)).isFalse();
+    }
+
+    @Test
+    void sizeAndDepthAreBounded() {
+        assertThat(SafePattern.accepts("(".repeat(8) + "a" + ")".repeat(8))).isTrue();
+        assertThat(SafePattern.accepts("(".repeat(9) + "a" + ")".repeat(9))).isFalse();
+        assertThat(SafePattern.accepts("(".repeat(100_000))).isFalse();
+        assertThat(SafePattern.accepts("(".repeat(30_000) + "a" + ")".repeat(30_000))).isFalse();
+        assertThat(SafePattern.accepts("[".repeat(30_000))).isFalse();
+        assertThat(SafePattern.accepts("a|".repeat(255) + "a")).isTrue();
+        assertThat(SafePattern.accepts("a|".repeat(256) + "a")).isFalse();
+        assertThat(SafePattern.accepts("a".repeat(65_537))).isFalse();
+        assertThat(SafePattern.accepts("a?".repeat(8) + "b")).isTrue();
+        assertThat(SafePattern.accepts("a?".repeat(9) + "b")).isFalse();
+    }
+}
