@@ -27,6 +27,9 @@ import kept.text.TextFiles;
  * {@code PreTrainedTokenizerFast}: {@code LlamaTokenizer} of transformers 5 would take only its pieces and put no space before a text that begins
  * with one. Who needs that class by name can have it named ({@link Options#llamaClass}).
  *
+ * <p>A {@code tokenizer.json} is built only if it gives SentencePiece's ids on {@link HardTexts}. Else a class of transformers is named that reads the
+ * model through SentencePiece itself.
+ *
  * <p>SentencePiece knows no marks inside text, transformers by default does. {@code split_special_tokens} is therefore set, and left unset
  * where there is a chat template, since a rendered template holds marks that must be read as such.
  */
@@ -183,32 +186,32 @@ public final class TokenizerFiles {
             return;
         }
         if (options.llamaClass()) {
-            throw new TokenizerException("[tokenizer] %s %s, so LlamaTokenizer cannot give its ids: leave out --llama-tokenizer".formatted(file,
-                    obstacle.get()));
+            throw new TokenizerException("[tokenizer] %s: LlamaTokenizer cannot give its ids, since no %s is written (%s): leave out --llama-tokenizer"
+                    .formatted(file, Tokenizer.JSON_FILE, obstacle.get()));
         }
         Files.write(target.resolve(MODEL_OF_CLASS), Files.readAllBytes(file));
         config.put(CLASS_KEY, SENTENCEPIECE_CLASS).putNull("sep_token");
         boolean marked = config.get("add_bos_token").asBoolean() || config.get("add_eos_token").asBoolean();
-        remarks.add(("%s is not written: %s %s. transformers reads the model through its class %s, with SentencePiece's ids; "
-                + "there, decode with sp_model.decode%s").formatted(Tokenizer.JSON_FILE, file.getFileName(), obstacle.get(), SENTENCEPIECE_CLASS,
+        remarks.add(("%s is not written: %s. transformers reads the model through its class %s, with SentencePiece's ids; "
+                + "there, decode with sp_model.decode%s").formatted(Tokenizer.JSON_FILE, obstacle.get(), SENTENCEPIECE_CLASS,
                         marked ? ", and add bos and eos yourself" : ""));
     }
 
     /** Why no tokenizer.json gives the ids of a model. */
     private static Optional<String> obstacle(SentencePieceModel model, Path file) throws IOException {
         if (!model.isBpe() || model.whitespaceAsSuffix() || !model.escapesSpaces()) {
-            return Optional.of(!model.isBpe() ? "is a " + model.kind() + " model"
-                    : model.whitespaceAsSuffix() ? "puts spaces at the end of words (treat_whitespace_as_suffix)"
-                    : "keeps spaces (escape_whitespaces)");
+            return Optional.of(Tokenizer.SENTENCEPIECE_FILE + (!model.isBpe() ? " is a " + model.kind() + " model"
+                    : model.whitespaceAsSuffix() ? " puts spaces at the end of words (treat_whitespace_as_suffix)"
+                    : " keeps spaces (escape_whitespaces)"));
         }
         ObjectNode plain = new TokenizerJson(model).build(OptionalInt.empty(), OptionalInt.empty());
         plain.putArray("added_tokens");     // as split_special_tokens reads marks in a text
         try (Tokenizer exact = SentencePieceTokenizer.load(file);
                 Tokenizer built = JsonTokenizer.of(plain, JsonNodeFactory.instance.objectNode(), file)) {
             var comparison = HardTexts.Comparison.of(HardTexts.of(model), exact, built);
-            return comparison.different() == 0 ? Optional.empty() : Optional.of("would have " + comparison.inWords());
+            return comparison.different() == 0 ? Optional.empty() : Optional.of("it would have " + comparison.inWords());
         } catch (TokenizerException e) {
-            return Optional.of("cannot be written as one: " + e.getMessage());
+            return Optional.of("none can be built: " + e.getMessage());
         }
     }
 
