@@ -27,8 +27,8 @@ import kept.text.TextFiles;
  * {@code PreTrainedTokenizerFast}: {@code LlamaTokenizer} of transformers 5 would take only its pieces and put no space before a text that begins
  * with one. Who needs that class by name can have it named ({@link Options#llamaClass}).
  *
- * <p>A {@code tokenizer.json} is built only if it gives SentencePiece's ids on {@link HardTexts}. Else a class of transformers is named that reads the
- * model through SentencePiece itself.
+ * <p>A {@code tokenizer.json} is built only if it gives SentencePiece's ids on {@link HardTexts}. Else a class of transformers is named that reads
+ * the model through SentencePiece itself.
  *
  * <p>SentencePiece knows no marks inside text, transformers by default does. {@code split_special_tokens} is therefore set, and left unset
  * where there is a chat template, since a rendered template holds marks that must be read as such.
@@ -186,8 +186,8 @@ public final class TokenizerFiles {
             return;
         }
         if (options.llamaClass()) {
-            throw new TokenizerException("[tokenizer] %s: LlamaTokenizer cannot give its ids, since no %s is written (%s): leave out --llama-tokenizer"
-                    .formatted(file, Tokenizer.JSON_FILE, obstacle.get()));
+            throw new TokenizerException(("[tokenizer] %s: LlamaTokenizer cannot give its ids, since no %s is written (%s): "
+                    + "leave out --llama-tokenizer").formatted(file, Tokenizer.JSON_FILE, obstacle.get()));
         }
         Files.write(target.resolve(MODEL_OF_CLASS), Files.readAllBytes(file));
         config.put(CLASS_KEY, SENTENCEPIECE_CLASS).putNull("sep_token");

@@ -30,7 +30,7 @@ class HostileTokenizersTest {
         Path number = folder.resolve("number");
         Path output = folder.resolve("output");
         Path classes = Path.of(HostileTokenizersTest.class.getResource("tokenizer.model").getPath()).getParent().getParent().getParent();
-        String path = String.join(System.getProperty("path.separator"), classes.toString(), System.getProperty("jdk.module.path"),
+        String path = String.join(System.getProperty("path.separator"), classes.toString(), System.getProperty("jdk.module.path", ""),
                 System.getProperty("java.class.path"));
         Process child = new ProcessBuilder(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-XX:TieredStopAtLevel=1",
                 "-XX:-CreateCoredumpOnCrash", "-XX:ErrorFile=" + folder.resolve("crash.log"), "--enable-native-access=ALL-UNNAMED",
