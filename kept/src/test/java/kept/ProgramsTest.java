@@ -161,12 +161,12 @@ class ProgramsTest {
         Path text = TinyTeacher.text(directory.resolve("text.txt"));
         for (List<Path> pair : List.of(List.of(teacher, padded), List.of(padded, teacher))) {
             Path json = directory.resolve("fidelity.json");
-            List<Object> arguments = new ArrayList<>(List.of("--teacher", pair.get(0), "--student", pair.get(1), "--corpus", text, "--tokens", 256,
-                    "--json", json));
+            List<Object> arguments = new ArrayList<>(List.of("verify", "--teacher", pair.get(0), "--student", pair.get(1), "--corpus", text, "--tokens",
+                    256, "--json", json));
             if (kind.equals("--by-layer")) {
                 arguments.add(kind);
             }
-            ProgramRun run = ProgramRun.of("verify", arguments.toArray());
+            ProgramRun run = ProgramRun.of(arguments.toArray());
             assertThat(run.code()).as(run.err()).isZero();
             assertThat(run.err()).contains("compared on the 420 ids that both have", "420 rows", "424");
             JsonNode result = new ObjectMapper().readTree(json.toFile()).at("/domains/corpus");
