@@ -36,7 +36,8 @@ class GradientMemoryTest {
         Tensor b = y.mul(3);
         Tensor product = a.mul(5);
         Tensor sum = a.add(b);
-        Autograd.backward(sum.add(product), Tensor.of(new float[] {1, 10}));
+        // Multiplied once more, so that the gradient they share is the pass's own and might be written.
+        Autograd.backward(sum.add(product).mul(1), Tensor.of(new float[] {1, 10}));
         assertThat(x.gradient().toFloatArray()).containsExactly(12, 120);
         assertThat(y.gradient().toFloatArray()).containsExactly(3, 30);
     }
@@ -49,7 +50,7 @@ class GradientMemoryTest {
         Tensor b = y.mul(3);
         Tensor product = a.matmul(Tensor.full(4, DType.F32, a.shape()));
         Tensor sum = a.add(b);
-        sum.add(product).sum().backward();
+        sum.add(product).mul(1).mul(Tensor.ones(2, 2)).sum().backward();
         assertThat(x.gradient().toFloatArray()).containsOnly(2 * (1 + 8));
         assertThat(y.gradient().toFloatArray()).containsOnly(3);
     }
@@ -60,9 +61,11 @@ class GradientMemoryTest {
         Tensor a = x.mul(2);
         Tensor product = a.mul(5);
         Tensor seed = Tensor.of(new float[] {1, 10});
-        Autograd.backward(a.add(product), seed);
+        Autograd.backward(a.sub(product), seed);
         assertThat(seed.toFloatArray()).containsExactly(1, 10);
-        assertThat(x.gradient().toFloatArray()).containsExactly(12, 120);
+        assertThat(x.gradient().toFloatArray()).containsExactly(-8, -80);
+        Autograd.backward(x.mul(2).add(product), seed);
+        assertThat(seed.toFloatArray()).containsExactly(1, 10);
     }
 
     /** Of a sum every element has the same gradient, in one place; what is added to it afterwards differs. */
@@ -85,7 +88,7 @@ class GradientMemoryTest {
         Tensor b = y.mul(1);
         Tensor product = a.mul(1000);
         Tensor sum = b.add(a.transpose(0, 1));
-        Autograd.backward(sum.add(product), Tensor.of(new float[] {1, 2, 3, 4}, 2, 2));
+        Autograd.backward(sum.add(product).mul(1), Tensor.of(new float[] {1, 2, 3, 4}, 2, 2));
         assertThat(x.gradient().toFloatArray()).containsExactly(1001, 2003, 3002, 4004);
         assertThat(y.gradient().toFloatArray()).containsExactly(1, 2, 3, 4);
     }
