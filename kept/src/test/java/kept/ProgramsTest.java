@@ -161,8 +161,8 @@ class ProgramsTest {
         Path text = TinyTeacher.text(directory.resolve("text.txt"));
         for (List<Path> pair : List.of(List.of(teacher, padded), List.of(padded, teacher))) {
             Path json = directory.resolve("fidelity.json");
-            List<Object> arguments = new ArrayList<>(List.of("verify", "--teacher", pair.get(0), "--student", pair.get(1), "--corpus", text, "--tokens",
-                    256, "--json", json));
+            List<Object> arguments = new ArrayList<>(List.of("verify", "--teacher", pair.get(0), "--student", pair.get(1), "--corpus", text,
+                    "--tokens", 256, "--json", json));
             if (kind.equals("--by-layer")) {
                 arguments.add(kind);
             }
