@@ -1,0 +1,139 @@
+package kept.template;
+
+/** Python's classes of characters, and strings counted in code points. */
+final class Characters {
+    private Characters() {}
+
+    /** What {@code str.isspace} and {@code \s} hold for white space. All of it is in the basic plane. */
+    static boolean isSpace(int sign) {
+        return sign >= 0x09 && sign <= 0x0d || sign >= 0x1c && sign <= 0x20 || sign == 0x85 || sign == 0xa0 || sign == 0x1680
+                || sign >= 0x2000 && sign <= 0x200a || sign == 0x2028 || sign == 0x2029 || sign == 0x202f || sign == 0x205f || sign == 0x3000;
+    }
+
+    static boolean isSpace(String text, int from, int to) {
+        for (int i = from; i < to; i++) {
+            if (!isSpace(text.charAt(i))) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Where {@code str.splitlines} breaks lines. */
+    static boolean isLineBreak(int sign) {
+        return sign >= 0x0a && sign <= 0x0d || sign >= 0x1c && sign <= 0x1e || sign == 0x85 || sign == 0x2028 || sign == 0x2029;
+    }
+
+    static String stripStart(String text) {
+        int begin = 0;
+        while (begin < text.length() && isSpace(text.charAt(begin))) {
+            begin++;
+        }
+        return text.substring(begin);
+    }
+
+    static String stripEnd(String text) {
+        int end = text.length();
+        while (end > 0 && isSpace(text.charAt(end - 1))) {
+            end--;
+        }
+        return text.substring(0, end);
+    }
+
+    static String strip(String text) {
+        return stripStart(stripEnd(text));
+    }
+
+    /** What {@code repr} shows as it is. */
+    static boolean isPrintable(int sign) {
+        return sign == ' ' || switch (Character.getType(sign)) {
+            case Character.CONTROL, Character.FORMAT, Character.SURROGATE, Character.PRIVATE_USE, Character.UNASSIGNED, Character.LINE_SEPARATOR,
+                    Character.PARAGRAPH_SEPARATOR, Character.SPACE_SEPARATOR -> false;
+            default -> true;
+        };
+    }
+
+    static int length(String text) {
+        return text.codePointCount(0, text.length());
+    }
+
+    /** Whether code points are chars, so that places in both are the same. */
+    private static boolean isBasic(String text) {
+        return length(text) == text.length();
+    }
+
+    /** The part between two places in code points. */
+    static String slice(String text, int from, int to) {
+        if (isBasic(text)) {
+            return text.substring(from, to);
+        }
+        int begin = text.offsetByCodePoints(0, from);
+        return text.substring(begin, text.offsetByCodePoints(begin, to - from));
+    }
+
+    /** Where the code point of a number begins. */
+    static int offset(String text, int place) {
+        return isBasic(text) ? place : text.offsetByCodePoints(0, place);
+    }
+
+    /**
+     * Where a part occurs first, in time linear in both lengths whatever they are.
+     *
+     * @return its offset in chars, or -1
+     */
+    static int indexOf(String text, String part, int from) {
+        if (part.length() <= SHORT || part.length() > text.length() - from) {
+            return text.indexOf(part, from);
+        }
+        int[] borders = borders(part);
+        int matched = 0;
+        for (int i = from; i < text.length(); i++) {
+            while (matched > 0 && text.charAt(i) != part.charAt(matched)) {
+                matched = borders[matched - 1];
+            }
+            if (text.charAt(i) == part.charAt(matched)) {
+                matched++;
+            }
+            if (matched == part.length()) {
+                return i - matched + 1;
+            }
+        }
+        return -1;
+    }
+
+    private static final int SHORT = 16;
+
+    /** For each prefix, the length of the longest proper one that is its suffix too (Knuth, Morris, Pratt). */
+    private static int[] borders(String part) {
+        var borders = new int[part.length()];
+        int matched = 0;
+        for (int i = 1; i < part.length(); i++) {
+            while (matched > 0 && part.charAt(i) != part.charAt(matched)) {
+                matched = borders[matched - 1];
+            }
+            if (part.charAt(i) == part.charAt(matched)) {
+                matched++;
+            }
+            borders[i] = matched;
+        }
+        return borders;
+    }
+
+    /** Title case of one character, which may be several. */
+    static String toTitle(int sign) {
+        int simple = Character.toTitleCase(sign);
+        String upper = Character.toString(sign).toUpperCase(java.util.Locale.ROOT);
+        if (simple != sign || upper.codePointCount(0, upper.length()) == 1) {
+            return Character.toString(simple);
+        }
+        int first = upper.codePointAt(0);
+        String rest = upper.substring(Character.charCount(first));
+        // A letter that is not cased stays in front of a capital: U+0149.
+        return Character.isLetter(first) && Character.toLowerCase(first) == first ? upper
+                : Character.toString(first) + rest.toLowerCase(java.util.Locale.ROOT);
+    }
+
+    static boolean isCased(int sign) {
+        return Character.isUpperCase(sign) || Character.isLowerCase(sign) || Character.isTitleCase(sign);
+    }
+}

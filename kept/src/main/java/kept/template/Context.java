@@ -1,0 +1,43 @@
+package kept.template;
+
+import java.util.HashMap;
+import java.util.Map;
+
+/** Names as the template was given them, and those that it assigned outside of all scopes. */
+final class Context {
+    private final Map<String, Object> given;
+    private final Map<String, Object> assigned;
+    private final boolean inBlock;
+
+    Context(Map<String, Object> given, Map<String, Object> assigned, boolean inBlock) {
+        this.given = given;
+        this.assigned = assigned;
+        this.inBlock = inBlock;
+    }
+
+    Object resolve(String name) {
+        Object value = assigned.getOrDefault(name, this);
+        return value != this ? value : given.getOrDefault(name, Frame.MISSING);
+    }
+
+    Map<String, Object> assigned() {
+        return assigned;
+    }
+
+    boolean inBlock() {
+        return inBlock;
+    }
+
+    /** For a block. */
+    Context forBlock() {
+        return new Context(given, assigned, true);
+    }
+
+    /** For a block that sees the variables of the place where it stands. */
+    Context forBlock(Map<String, Object> visible) {
+        var all = new HashMap<>(given);
+        all.putAll(assigned);
+        all.putAll(visible);
+        return new Context(all, new HashMap<>(), true);
+    }
+}

@@ -1,0 +1,14 @@
+package kept.template;
+
+/**
+ * A function or method that is built in.
+ *
+ * @param name its name, for messages
+ * @param body what it does
+ */
+record Function(String name, Callable body) implements Callable {
+    @Override
+    public Object call(Arguments arguments, Interpreter interpreter) {
+        return body.call(arguments, interpreter);
+    }
+}

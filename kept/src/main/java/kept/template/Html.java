@@ -1,0 +1,47 @@
+package kept.template;
+
+/** What filters do with HTML. */
+final class Html {
+    private Html() {}
+
+    /** Without tags and comments, and with single spaces; entities, which Python would resolve, are refused. */
+    static String withoutTags(String text, Interpreter interpreter) {
+        interpreter.budget().text(text.length() * 2L);
+        String plain = without(without(text, "<!--", "-->"), "<", ">");
+        if (plain.indexOf('&') >= 0) {
+            throw TemplateException.unsupported("striptags of a text with an entity");
+        }
+        return String.join(" ", plain.isBlank() ? java.util.List.of() : words(plain));
+    }
+
+    private static java.util.List<String> words(String text) {
+        var words = new java.util.ArrayList<String>();
+        int begin = -1;
+        for (int i = 0; i <= text.length(); i++) {
+            boolean space = i == text.length() || Characters.isSpace(text.charAt(i));
+            if (space && begin >= 0) {
+                words.add(text.substring(begin, i));
+                begin = -1;
+            } else if (!space && begin < 0) {
+                begin = i;
+            }
+        }
+        return words;
+    }
+
+    private static String without(String text, String open, String close) {
+        var rest = new StringBuilder();
+        int from = 0;
+        int begin = text.indexOf(open);
+        while (begin >= 0) {
+            int end = text.indexOf(close, begin);
+            if (end < 0) {
+                break;
+            }
+            rest.append(text, from, begin);
+            from = end + close.length();
+            begin = text.indexOf(open, from);
+        }
+        return rest.append(text, from, text.length()).toString();
+    }
+}

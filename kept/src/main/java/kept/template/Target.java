@@ -1,0 +1,30 @@
+package kept.template;
+
+import java.util.List;
+
+/** What is assigned to. */
+sealed interface Target extends Node {
+    /** A variable. */
+    record Variable(String name, int line) implements Target {
+        @Override
+        public List<Node> children() {
+            return List.of();
+        }
+    }
+
+    /** Several, to which the elements of a value go. */
+    record Several(List<Target> targets, int line) implements Target {
+        @Override
+        public List<Node> children() {
+            return Node.of(targets);
+        }
+    }
+
+    /** An attribute of a namespace. */
+    record NamespaceAttribute(String name, String attribute, int line) implements Target {
+        @Override
+        public List<Node> children() {
+            return List.of();
+        }
+    }
+}
