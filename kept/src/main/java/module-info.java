@@ -15,12 +15,6 @@ module kept {
     requires org.jline.terminal;
     requires org.slf4j;
     requires me.tongfei.progressbar;
-    // An automatic module too: its beans need java.desktop, its other parts the three after that.
-    requires jinjava;
-    requires java.desktop;
-    requires com.fasterxml.jackson.dataformat.yaml;
-    requires com.fasterxml.jackson.datatype.jdk8;
-    requires org.apache.commons.lang3;
     // Through which org.jline.terminal hears of Ctrl-C.
     requires jdk.unsupported;
     // No code, but the files that report.html carries.
@@ -37,9 +31,8 @@ module kept {
     exports kept.mapping;
     exports kept.model;
     exports kept.report;
+    exports kept.template;
     exports kept.tokenizer;
 
     opens kept to info.picocli;
-    // It calls template functions by reflection.
-    opens kept.generation to jinjava;
 }

@@ -62,9 +62,21 @@ public final class Generate extends Program {
 
     @Reads
     @Option(names = "--chat-template", paramLabel = "FILE",
-            description = "Chat template, a Jinja file, or orion for that of Orion-14B-Chat "
+            description = "Chat template: a Jinja file, a .json file with a field chat_template, or orion for that of Orion-14B-Chat "
                     + "(default: the checkpoint's own; an Orion without one has orion).")
     private String template;
+
+    @Reads
+    @Option(names = "--messages", paramLabel = "FILE",
+            description = "A conversation to show with --print-prompt or --print-ids: a JSON list of objects with \"role\" and \"content\", or an object "
+                    + "with such a list as \"messages\" and other variables of the template (tools, add_generation_prompt, ...).")
+    private Path messages;
+
+    @Option(names = "--print-prompt", description = "Print the text that the chat template makes of --messages, and nothing else; no weights are read.")
+    private boolean printPrompt;
+
+    @Option(names = "--print-ids", description = "Print the token ids of that text on one line instead, as the model would be given them.")
+    private boolean printIds;
 
     @Mixin
     private SamplingArguments sampling;
@@ -86,6 +98,9 @@ public final class Generate extends Program {
 
     @Override
     int run() {
+        if (messages != null) {
+            return show(RenderedPrompt.read(messages));
+        }
         DecoderConfig config = DecoderConfig.read(model);
         GenerationOptions options = options(GenerationConfig.read(model), config.eosTokenIds());
         Optional<ChatTemplate> words = chat ? Optional.of(template(config)) : Optional.empty();
@@ -112,11 +127,32 @@ public final class Generate extends Program {
         return 0;
     }
 
+    private int show(RenderedPrompt prompt) {
+        ChatTemplate words = template != null ? ChatTemplate.named(template) : ChatTemplate.read(model, prompt.hasTools())
+                .orElseGet(() -> template(DecoderConfig.read(model)));
+        try (Tokenizer tokenizer = Tokenizer.loadForChat(model)) {
+            if (printIds) {
+                out().println(prompt.ids(words, tokenizer));
+            } else {
+                out().print(prompt.text(words, tokenizer));
+            }
+        }
+        out().flush();
+        return 0;
+    }
+
     @Override
     void checkUsage() {
+        if (messages == null && (printPrompt || printIds)) {
+            throw usage("%s needs --messages FILE".formatted(printPrompt ? "--print-prompt" : "--print-ids"));
+        }
+        if (messages != null) {
+            checkUsageOfMessages();
+            return;
+        }
         long sources = Stream.of(!prompts.isEmpty(), promptLines != null, promptText != null).filter(given -> given).count();
         if (!chat && sources == 0) {
-            throw usage("Missing required option: '--prompt=TEXT', '--prompts=FILE', '--prompt-file=FILE' or '--chat'");
+            throw usage("Missing required option: '--prompt=TEXT', '--prompts=FILE', '--prompt-file=FILE', '--chat' or '--messages=FILE'");
         }
         if (sources > 1) {
             throw usage("--prompt, --prompts and --prompt-file exclude each other");
@@ -128,6 +164,15 @@ public final class Generate extends Program {
             throw usage("--system and --chat-template belong to --chat");
         }
         options(GenerationConfig.NONE, List.of());      // a wrong number is wrong usage, whatever else is wrong
+    }
+
+    private void checkUsageOfMessages() {
+        if (printPrompt == printIds) {
+            throw usage("--messages needs one of --print-prompt and --print-ids");
+        }
+        if (chat || system != null || jsonLines || !prompts.isEmpty() || promptLines != null || promptText != null) {
+            throw usage("--messages excludes --prompt, --prompts, --prompt-file, --jsonl, --chat and --system: the file holds the whole conversation");
+        }
     }
 
     private List<String> texts() {

@@ -11,7 +11,10 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
+import kept.tokenizer.Tokenizer;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -164,8 +167,64 @@ class GenerateTest {
         assertThat(run.errorLines().getLast()).startsWith("kept: [chat template] orion").contains("--system");
     }
 
+    @Test
+    void aConversationIsShownAsTheTemplateWritesItWithoutWeights() throws IOException {
+        Path tokenizer = Files.createDirectories(directory.resolve("tokenizer-only"));
+        try (Stream<Path> files = Files.list(orion)) {
+            for (Path file : files.filter(name -> name.toString().matches(".*(config\\.json|tokenizer.*)")).toList()) {
+                Files.copy(file, tokenizer.resolve(file.getFileName()));
+            }
+        }
+        orion = tokenizer;
+        Path messages = Files.writeString(directory.resolve("messages.json"), """
+                [{"role": "user", "content": "Line 7 é"}, {"role": "assistant", "content": "ok"}, {"role": "user", "content": "tells"}]""");
+        String prompt = "<s>Human: Line 7 é\n\nAssistant: </s>ok</s>Human: tells\n\nAssistant: </s>";
+        assertThat(text(generate("--messages", messages, "--print-prompt"))).isEqualTo(prompt);
+        try (Tokenizer reader = Tokenizer.loadForChat(tokenizer)) {
+            String ids = text(generate("--messages", messages, "--print-ids"));
+            assertThat(ids.strip().split(" ")).startsWith("1").endsWith("2").contains("2");
+            assertThat(Arrays.stream(ids.strip().split(" ")).mapToInt(Integer::parseInt)).containsExactly(
+                    Arrays.stream(reader.encodeMarked(prompt)).boxed().toArray(Integer[]::new));
+        }
+        Path template = Files.writeString(directory.resolve("my.jinja"),
+                "{% for m in messages %}{{ m.role }}:{{ m.content }}{{ m.tool_calls|tojson if m.tool_calls }};{% endfor %}"
+                        + "{{ tools|length if tools }}{{ add_generation_prompt }}{{ flag }}\n");
+        Files.writeString(messages, """
+                {"messages": [{"role": "assistant", "content": null, "tool_calls": [{"id": 1, "x": 1.50}]}], "tools": [{}], "add_generation_prompt": false, "flag": "f"}""");
+        assertThat(text(generate("--messages", messages, "--print-prompt", "--chat-template", template)))
+                .isEqualTo("assistant:None[{\"id\": 1, \"x\": 1.5}];1Falsef");
+        Path config = Files.writeString(directory.resolve("other_config.json"), "{\"chat_template\": \"{{ messages|length }}\\n\\n\"}");
+        assertThat(text(generate("--messages", messages, "--print-prompt", "--chat-template", config))).isEqualTo("1\n");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"{}", "[1]", "[", "{\"messages\": {}}", "[{\"role\": \"user\"}] []"})
+    void aConversationThatIsNoneIsNamed(String content) throws IOException {
+        Path messages = Files.writeString(directory.resolve("messages.json"), content);
+        ProgramRun run = generate("--messages", messages, "--print-prompt");
+        assertThat(run.code()).isEqualTo(1);
+        assertThat(run.out()).isEmpty();
+        assertThat(run.errorLines()).singleElement().asString().startsWith("kept: [generate]").contains("messages.json");
+    }
+
+    @Test
+    void whatATemplateRefusesIsToldInOneLine() throws IOException {
+        Path messages = Files.writeString(directory.resolve("messages.json"), "[]");
+        Path template = Files.writeString(directory.resolve("my.jinja"), "a\n{{ raise_exception('only\nusers') }}");
+        ProgramRun run = generate("--messages", messages, "--print-prompt", "--chat-template", template);
+        assertThat(run.code()).isEqualTo(1);
+        assertThat(run.out()).isEmpty();
+        assertThat(run.errorLines()).singleElement().asString().startsWith("kept: [chat template]").contains("my.jinja, line 2: only users");
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {
+        "generate --model a --print-prompt",
+        "generate --model a --print-ids --prompt b",
+        "generate --model a --messages b",
+        "generate --model a --messages b --print-prompt --print-ids",
+        "generate --model a --messages b --print-prompt --chat",
+        "generate --model a --messages b --print-prompt --prompt c",
         "generate --model a",
         "generate --model a --prompt b --prompts c",
         "generate --model a --chat --jsonl",

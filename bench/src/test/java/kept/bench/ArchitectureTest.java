@@ -43,7 +43,7 @@ class ArchitectureTest {
                 "kept.tensor", "kept.autograd", "kept.nn", "kept.optim", "kept.backend", "kept.backend.cpu", "kept.linalg",
                 "kept.cuda", "kept.cuda.driver", "kept.cuda.cublas", "kept.cuda.library", "kept.cuda.bindings",
                 "kept", "kept.checkpoint", "kept.tokenizer", "kept.model", "kept.mapping", "kept.distill", "kept.evaluation", "kept.report",
-                "kept.demo", "kept.generation", "kept.gguf", "kept.calibration", "kept.text");
+                "kept.demo", "kept.generation", "kept.gguf", "kept.calibration", "kept.text", "kept.template");
     }
 
     @Test
@@ -110,8 +110,16 @@ class ArchitectureTest {
     }
 
     @Test
+    void theLanguageOfTemplatesKnowsNothingElse() {
+        holds(noClasses().that().resideInAPackage("kept.template..")
+                .should().dependOnClassesThat(OURS.and(DescribedPredicate.not(resideInAnyPackage("kept.template..")))));
+        holds(noClasses().that().resideInAPackage("kept.template..").should().dependOnClassesThat().resideInAnyPackage("java.lang.reflect..", "java.nio.file..",
+                "com.fasterxml.."));
+    }
+
+    @Test
     void thePackagesBelowTheProgramsHaveNoCycles() {
-        holds(slices().matching("kept.(text|checkpoint|tokenizer|model|mapping|calibration|distill|evaluation|generation|report|demo|gguf)..")
+        holds(slices().matching("kept.(text|checkpoint|tokenizer|model|mapping|calibration|distill|evaluation|generation|report|demo|gguf|template)..")
                 .should().beFreeOfCycles());
     }
 

@@ -2,14 +2,21 @@ package kept.generation;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.LocalDateTime;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.StreamSupport;
+import java.util.TreeMap;
+import java.util.function.Supplier;
 import kept.checkpoint.InputFiles;
+import kept.template.Template;
+import kept.template.TemplateException;
+import kept.template.TemplateLimits;
 import kept.text.Json;
 import kept.text.JsonException;
 import kept.text.Reasons;
@@ -18,12 +25,8 @@ import kept.tokenizer.TokenizerFiles;
 
 /**
  * The Jinja template that turns a conversation into the text a chat model was trained on, rendered as {@code apply_chat_template} of transformers
- * renders it: {@code messages}, {@code add_generation_prompt}, the marks by their names ({@code bos_token}, ...), {@code raise_exception},
- * {@code strftime_now}, {@code tojson}. Lines that are blocks alone vanish (trim_blocks, lstrip_blocks).
- *
- * <p>The interpreter is Jinjava, with Python's methods of strings added. Not supported, and refused with an error: loops with a condition
- * ({@code for x in y if z}), slices with a step, {@code %} on strings, unknown filters, functions, tags and methods. A variable that is
- * {@code none} counts as undefined, and prints nothing; {@code true} prints as that, where Python prints {@code True}.
+ * renders it, to the byte ({@link kept.template}): with {@code messages}, {@code tools} and {@code documents} (none unless given),
+ * {@code add_generation_prompt}, and the marks by their names ({@code bos_token}, ...).
  */
 public final class ChatTemplate {
     /** The name of the template of Orion-14B-Chat, which is known without a file. */
@@ -33,9 +36,15 @@ public final class ChatTemplate {
             + "{% if message['role'] == 'user' %}{{ 'Human: ' + message['content'] + '\\n\\nAssistant: ' + eos_token }}"
             + "{% elif message['role'] == 'assistant' %}{{ message['content'] + eos_token }}{% endif %}{% endfor %}";
 
+    private static final String KEY = "chat_template";
+    private static final String OTHER_TEMPLATES = "additional_chat_templates";
+    private static final String SUFFIX = ".jinja";
+    private static final String DEFAULT = "default";
+    private static final String TOOLS = "tool_use";
+
     private final String name;
     private final String source;
-    private final JinjaInterpreter interpreter = new JinjaInterpreter();
+    private Template compiled;
 
     /**
      * A template.
@@ -60,7 +69,7 @@ public final class ChatTemplate {
     /**
      * A template that a user names.
      *
-     * @param nameOrFile {@link #ORION}, or a file that holds a template
+     * @param nameOrFile {@link #ORION}, a file that holds a template, or one in JSON with a field {@code chat_template} as tokenizer_config.json has it
      * @return the template
      * @throws ChatTemplateException if it is neither
      */
@@ -72,7 +81,14 @@ public final class ChatTemplate {
             InputFiles.irregularity(Path.of(nameOrFile)).ifPresent(problem -> {
                 throw new ChatTemplateException("[chat template] %s %s".formatted(nameOrFile, problem));
             });
-            return new ChatTemplate(TextFiles.read(Path.of(nameOrFile)), nameOrFile);
+            String text = TextFiles.read(Path.of(nameOrFile));
+            if (nameOrFile.endsWith(".json")) {
+                return ofConfig(Json.parse(text), false, nameOrFile).orElseThrow(() ->
+                    new ChatTemplateException("[chat template] %s has no field chat_template".formatted(nameOrFile)));
+            }
+            return new ChatTemplate(text, nameOrFile);
+        } catch (JsonException e) {
+            throw new ChatTemplateException("[chat template] %s is not JSON: %s".formatted(nameOrFile, e.getMessage()), e);
         } catch (IOException e) {
             throw new ChatTemplateException("[chat template] %s cannot be read (%s): name a file that holds a Jinja template, or %s"
                     .formatted(nameOrFile, Reasons.of(e), ORION), e);
@@ -80,35 +96,96 @@ public final class ChatTemplate {
     }
 
     /**
-     * The template of a checkpoint: {@code chat_template.jinja}, else that in {@code tokenizer_config.json}; of several by name, the one called
-     * {@code default}.
+     * The template of a checkpoint for conversations without tools.
      *
      * @param directory the checkpoint's
      * @return the template, if there is one
-     * @throws ChatTemplateException if a file cannot be read
+     * @throws ChatTemplateException if a file cannot be read, or none of several templates is the one to take
      */
     public static Optional<ChatTemplate> read(Path directory) {
+        return read(directory, false);
+    }
+
+    /**
+     * The template of a checkpoint, as transformers chooses it: {@code chat_template.jinja} and those of {@code additional_chat_templates}, else what
+     * {@code tokenizer_config.json} has; of several by name {@code tool_use} where there are tools, else {@code default}.
+     *
+     * @param directory the checkpoint's
+     * @param tools whether the conversation has tools
+     * @return the template, if there is one
+     * @throws ChatTemplateException if a file cannot be read, or none of several templates is the one to take
+     */
+    public static Optional<ChatTemplate> read(Path directory, boolean tools) {
         TokenizerFiles.requireWithin(directory);
-        Path file = directory.resolve(TokenizerFiles.CHAT_TEMPLATE_FILE);
         Path config = directory.resolve(TokenizerFiles.CONFIG_FILE);
         try {
-            if (Files.isRegularFile(file)) {
-                return Optional.of(new ChatTemplate(TextFiles.read(file), file.toString()));
+            Map<String, ChatTemplate> files = ofFiles(directory);
+            if (!files.isEmpty()) {
+                return Optional.of(chosen(files, tools, directory.toString()));
             }
-            if (!Files.isRegularFile(config)) {
-                return Optional.empty();
-            }
-            JsonNode template = Json.read(config).path("chat_template");
-            if (template.isArray()) {
-                template = StreamSupport.stream(template.spliterator(), false).filter(named -> named.path("name").asText().equals("default"))
-                        .findFirst().map(named -> named.path("template")).orElse(template.path(0).path("template"));
-            }
-            return template.isTextual() ? Optional.of(new ChatTemplate(template.asText(), "chat_template of " + config)) : Optional.empty();
+            return Files.isRegularFile(config) ? ofConfig(Json.read(config), tools, config.toString()) : Optional.empty();
         } catch (JsonException e) {
             throw new ChatTemplateException("[chat template] %s is not JSON: %s".formatted(config, e.getMessage()), e);
         } catch (IOException e) {
             throw new ChatTemplateException("[chat template] the template in %s cannot be read: %s".formatted(directory, Reasons.of(e)), e);
         }
+    }
+
+    private static Map<String, ChatTemplate> ofFiles(Path directory) throws IOException {
+        var templates = new TreeMap<String, ChatTemplate>();
+        Path file = directory.resolve(TokenizerFiles.CHAT_TEMPLATE_FILE);
+        if (Files.isRegularFile(file)) {
+            templates.put(DEFAULT, new ChatTemplate(TextFiles.read(file), file.toString()));
+        }
+        Path others = directory.resolve(OTHER_TEMPLATES);
+        if (Files.isDirectory(others)) {
+            try (DirectoryStream<Path> found = Files.newDirectoryStream(others, "*" + SUFFIX)) {
+                for (Path other : found) {
+                    InputFiles.irregularity(other).ifPresent(problem -> {
+                        throw new ChatTemplateException("[chat template] %s %s".formatted(other, problem));
+                    });
+                    String name = other.getFileName().toString();
+                    templates.putIfAbsent(name.substring(0, name.length() - SUFFIX.length()), new ChatTemplate(TextFiles.read(other), other.toString()));
+                }
+            }
+        }
+        return templates;
+    }
+
+    private static Optional<ChatTemplate> ofConfig(JsonNode config, boolean tools, String file) {
+        JsonNode given = config.path(KEY);
+        if (given.isMissingNode() || given.isNull()) {
+            return Optional.empty();
+        }
+        if (given.isTextual()) {
+            return Optional.of(new ChatTemplate(given.asText(), "chat_template of " + file));
+        }
+        var templates = new TreeMap<String, ChatTemplate>();
+        if (given.isObject()) {
+            given.properties().forEach(entry -> add(templates, entry.getKey(), entry.getValue(), file));
+        } else {
+            given.forEach(entry -> add(templates, entry.path("name").asText(), entry.path("template"), file));
+        }
+        if (templates.isEmpty()) {
+            throw new ChatTemplateException("[chat template] %s: chat_template is neither a text nor a list of templates with names".formatted(file));
+        }
+        return Optional.of(chosen(templates, tools, file));
+    }
+
+    private static void add(Map<String, ChatTemplate> templates, String name, JsonNode template, String file) {
+        if (!template.isTextual()) {
+            throw new ChatTemplateException("[chat template] %s: the template named '%s' is no text".formatted(file, name));
+        }
+        templates.put(name, new ChatTemplate(template.asText(), "chat_template %s of %s".formatted(name, file)));
+    }
+
+    private static ChatTemplate chosen(Map<String, ChatTemplate> templates, boolean tools, String where) {
+        ChatTemplate template = tools && templates.containsKey(TOOLS) ? templates.get(TOOLS) : templates.get(DEFAULT);
+        if (template == null) {
+            throw new ChatTemplateException("[chat template] %s has the templates %s and none named %s: write the one to take to a file and name it"
+                    .formatted(where, String.join(", ", templates.keySet()), DEFAULT));
+        }
+        return template;
     }
 
     /**
@@ -138,9 +215,52 @@ public final class ChatTemplate {
      * @throws ChatTemplateException if the template is wrong, needs what is not supported, or refuses the conversation
      */
     public String render(List<ChatMessage> messages, Map<String, String> marks) {
-        var variables = new HashMap<String, Object>(marks);
-        variables.put("messages", messages.stream().map(message -> Map.of("role", message.role(), "content", message.content())).toList());
-        variables.put("add_generation_prompt", true);
-        return interpreter.render(source, name, variables);
+        return render(Map.of("messages", messages.stream().map(message -> {
+            var turn = new LinkedHashMap<String, Object>();
+            turn.put("role", message.role());
+            turn.put("content", message.content());
+            return turn;
+        }).toList()), marks, LocalDateTime::now);
+    }
+
+    /**
+     * The text of a conversation that is given as transformers takes it.
+     *
+     * @param variables {@code messages} as maps, and whatever else the template shall see: {@code tools}, {@code documents},
+     *     {@code add_generation_prompt} (true unless given), ...; they go before marks of the same name
+     * @param marks the texts of marks by their names, such as {@code eos_token}
+     * @param clock what the template takes for now
+     * @return the text
+     * @throws ChatTemplateException if the template is wrong, needs what is not supported, or refuses the conversation
+     */
+    public String render(Map<String, ?> variables, Map<String, String> marks, Supplier<LocalDateTime> clock) {
+        Map<String, Object> all = new HashMap<>();
+        all.put("tools", null);
+        all.put("documents", null);
+        all.put("add_generation_prompt", true);
+        all.putAll(marks);
+        all.putAll(variables);
+        try {
+            return compiled().render(all, TemplateLimits.DEFAULT.plus(characters(all)), clock);
+        } catch (TemplateException e) {
+            throw new ChatTemplateException("[chat template] %s%s: %s".formatted(name, e.line() > 0 ? ", line " + e.line() : "", e.getMessage()), e);
+        }
+    }
+
+    private synchronized Template compiled() {
+        if (compiled == null) {
+            compiled = Template.parse(source);
+        }
+        return compiled;
+    }
+
+    /** How much text values hold, for a long conversation may take more work. */
+    private static long characters(Object value) {
+        return switch (value) {
+            case String text -> text.length();
+            case List<?> list -> list.size() + list.stream().mapToLong(ChatTemplate::characters).sum();
+            case Map<?, ?> map -> map.entrySet().stream().mapToLong(entry -> 1 + characters(entry.getKey()) + characters(entry.getValue())).sum();
+            case null, default -> 1;
+        };
     }
 }

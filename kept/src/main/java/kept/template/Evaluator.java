@@ -39,6 +39,7 @@ final class Evaluator {
 
     Object evaluate(Expression expression, Frame frame) {
         interpreter.budget().enter();
+        interpreter.at(expression.line());
         Object value = switch (expression) {
             case Expression.Constant constant -> constant.value();
             case Expression.Data data -> data.text();
@@ -79,7 +80,7 @@ final class Evaluator {
             case Expression.Conditional conditional -> isTrue(conditional.test(), frame) ? evaluate(conditional.then(), frame)
                     : conditional.otherwise() != null ? evaluate(conditional.otherwise(), frame)
                     : new Undefined("the inline if-expression evaluated to false and no else section was defined.");
-            case Expression.Attribute attribute -> at(attribute, attributes.attribute(evaluate(attribute.of(), frame), attribute.name()));
+            case Expression.Attribute attribute -> attributes.attribute(evaluate(attribute.of(), frame), attribute.name());
             case Expression.Item item -> attributes.item(evaluate(item.of(), frame), evaluate(item.key(), frame));
             case Expression.Slice slice -> slice(slice, frame);
             case Expression.Call call -> call(call, frame, null);
@@ -112,11 +113,6 @@ final class Evaluator {
 
     private static boolean isConstant(Node node) {
         return !(node instanceof Expression.Name) && !(node instanceof Expression.Call) && node.children().stream().allMatch(Evaluator::isConstant);
-    }
-
-    private Object at(Expression expression, Object value) {
-        interpreter.at(expression.line());
-        return value;
     }
 
     private Object optional(Expression expression, Frame frame) {

@@ -268,7 +268,7 @@ final class ExpressionParser {
             if (stream.isOperator(".") || stream.isOperator("[")) {
                 value = subscript(value);
             } else if (stream.isOperator("(")) {
-                value = new Expression.Call(value, arguments(), stream.line());
+                value = call(value);
             } else {
                 return value;
             }
@@ -283,11 +283,16 @@ final class ExpressionParser {
             } else if (stream.isName("is")) {
                 value = test(value);
             } else if (stream.isOperator("(")) {
-                value = new Expression.Call(value, arguments(), stream.line());
+                value = call(value);
             } else {
                 return value;
             }
         }
+    }
+
+    private Expression call(Expression function) {
+        int line = stream.line();
+        return new Expression.Call(function, arguments(), line);
     }
 
     private Expression subscript(Expression of) {

@@ -299,7 +299,7 @@ final class Numbers {
         if (prefix.isPresent() && prefix.getAsInt() == radix && (base == 0 || base == radix)) {
             unsigned = unsigned.substring(2);
         }
-        boolean ambiguous = base == 0 && prefix.isEmpty() && unsigned.length() > 1 && unsigned.startsWith("0") && !unsigned.matches("0+");
+        boolean ambiguous = base == 0 && prefix.isEmpty() && unsigned.startsWith("0") && unsigned.chars().anyMatch(sign -> sign != '0');
         if (unsigned.isEmpty() || ambiguous || !unsigned.chars().allMatch(sign -> sign < 128 && Character.digit(sign, radix) >= 0)) {
             return null;
         }

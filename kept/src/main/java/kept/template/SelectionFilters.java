@@ -10,6 +10,9 @@ import java.util.function.UnaryOperator;
 
 /** Filters whose results are computed while they are read: map, select and their kind. */
 final class SelectionFilters {
+    /** What an element costs, in steps. */
+    private static final int EACH = 4;
+
     private final Interpreter interpreter;
     private final Values values;
     private final Map<String, Filters.Filter> filters = new HashMap<>();
@@ -81,7 +84,7 @@ final class SelectionFilters {
 
     private Object map(Object value, Arguments arguments) {
         return searching(() -> elements(value), item -> {
-            interpreter.budget().work(1);
+            interpreter.budget().work(EACH);
             if (arguments.positional().isEmpty() && arguments.named().containsKey("attribute")) {
                 Object[] given = arguments.bind("map", 0, "attribute", "default");
                 return interpreter.evaluator().attributes().path(item, Attributes.path(given[0]), Filters.or(given[1], null));
@@ -103,7 +106,7 @@ final class SelectionFilters {
     private Object select(Object value, Arguments arguments, boolean attribute, boolean wanted) {
         int first = attribute ? 1 : 0;
         return searching(() -> elements(value), item -> {
-            interpreter.budget().work(1);
+            interpreter.budget().work(EACH);
             if (arguments.positional().size() < first) {
                 throw new TemplateException("Missing parameter for attribute name");
             }

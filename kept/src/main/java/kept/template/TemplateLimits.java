@@ -11,7 +11,7 @@ package kept.template;
  */
 public record TemplateLimits(long steps, long characters, long items, int depth, int sourceLength) {
     /** Enough for the templates of models and long conversations; reached within about a second and 100 MB. */
-    public static final TemplateLimits DEFAULT = new TemplateLimits(5_000_000, 32_000_000, 1_000_000, 1_000, 1_000_000);
+    public static final TemplateLimits DEFAULT = new TemplateLimits(3_000_000, 32_000_000, 1_000_000, 1_000, 1_000_000);
 
     private static final int FACTOR = 32;
 

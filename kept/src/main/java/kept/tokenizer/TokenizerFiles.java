@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.stream.Stream;
 import kept.checkpoint.CheckpointException;
 import kept.checkpoint.InputFiles;
 import kept.text.TextFiles;
@@ -50,6 +51,8 @@ public final class TokenizerFiles {
     /** The name under which that class looks for the model. */
     private static final String MODEL_OF_CLASS = "spiece.model";
     private static final List<String> MARKS = List.of("bos_token", "eos_token", "unk_token", "pad_token");
+    /** Marks that chat templates can name too. */
+    private static final List<String> OTHER_MARKS = List.of("sep_token", "cls_token", "mask_token");
 
     /**
      * What to write otherwise than the source has it.
@@ -232,7 +235,7 @@ public final class TokenizerFiles {
     /** The marks that a configuration names, by their names. */
     static Map<String, String> marks(JsonNode config) {
         var marks = new HashMap<String, String>();
-        MARKS.stream().filter(config::hasNonNull).forEach(mark -> marks.put(mark, content(config.get(mark))));
+        Stream.concat(MARKS.stream(), OTHER_MARKS.stream()).filter(config::hasNonNull).forEach(mark -> marks.put(mark, content(config.get(mark))));
         return Map.copyOf(marks);
     }
 

@@ -82,32 +82,53 @@ class ChatTemplateTest {
     @CsvSource(delimiter = '~', quoteCharacter = '`', value = {
         "{{ messages | frobnicate }} ~ frobnicate",
         "{{ frobnicate(3) }} ~ frobnicate",
-        "{{ 'x'.zfill(3) }} ~ zfill",
+        "{{ 'x'.encode() }} ~ encode",
         "{% frobnicate %} ~ frobnicate",
         "{% for m in messages %}{{ m.content }} ~ endfor",
-        "{% for m in messages if m.role == 'user' %}{{ m.content }}{% endfor %} ~ loops with a condition",
-        "{{ messages[::-1] }} ~ syntax error",
-        "{{ '%s' % 'x' }} ~ coerce",
+        "{% include 'x' %} ~ include",
         "{{ strftime_now('%Q') }} ~ %Q",
-        "{{ messages | tojson(sort_keys=true) }} ~ tojson",
         "{{ raise_exception('only users here') }} ~ only users here"
     })
     void whatIsNotSupportedIsRefused(String template, String named) {
         assertThatThrownBy(() -> new ChatTemplate(template, "my.jinja").render(HELLO, MARKS)).isInstanceOf(ChatTemplateException.class)
-                .hasMessageContaining("my.jinja").hasMessageContaining(named);
+                .hasMessageStartingWith("[chat template] my.jinja, line 1: ").hasMessageContaining(named);
     }
 
     @Test
-    void aConditionInsideALoopIsNotOneOfTheLoop() {
-        String template = "{% for m in (messages if messages else []) %}{% if m.role == 'user' %}{{ m.content }}{% endif %}{% endfor %}";
-        assertThat(new ChatTemplate(template, "my.jinja").render(HELLO, MARKS)).isEqualTo("Hello!");
+    void toolsAndDocumentsAreNoneAndOtherVariablesAreHandedOver() {
+        var template = new ChatTemplate("{{ tools is none }} {{ documents is none }} {{ add_generation_prompt }} {{ enable_thinking is defined }} {{ bos_token }}",
+                "my.jinja");
+        assertThat(template.render(HELLO, MARKS)).isEqualTo("True True True False <s>");
+        assertThat(template.render(Map.of("messages", List.of(), "tools", List.of(Map.of()), "add_generation_prompt", false, "enable_thinking", true),
+                MARKS, LocalDateTime::now)).isEqualTo("False True False True <s>");
     }
 
     @Test
-    void datesAreInTheLettersOfC() {
-        assertThat(JinjaInterpreter.date("%d %b %Y, %A %H:%M:%S 100%%", LocalDateTime.of(2026, 3, 5, 7, 8, 9)))
-                .isEqualTo("05 Mar 2026, Thursday 07:08:09 100%");
+    void theClockIsNow() {
         assertThat(new ChatTemplate("{{ strftime_now('%Y')|length }}", "my.jinja").render(HELLO, MARKS)).isEqualTo("4");
+        assertThat(new ChatTemplate("{{ strftime_now('%d %b %Y') if strftime_now is defined }}", "my.jinja")
+                .render(Map.of(), MARKS, () -> LocalDateTime.of(2026, 3, 5, 7, 8, 9))).isEqualTo("05 Mar 2026");
+    }
+
+    @Test
+    void ofTemplatesByNameTheOneForToolsIsTakenWithTools() throws IOException {
+        Path config = directory.resolve("tokenizer_config.json");
+        Files.writeString(config, """
+                {"chat_template": [{"name": "tool_use", "template": "tools"}, {"name": "default", "template": "usual"}]}""");
+        assertThat(ChatTemplate.read(directory, true)).get().extracting(ChatTemplate::source).isEqualTo("tools");
+        assertThat(ChatTemplate.named(config.toString()).source()).isEqualTo("usual");
+        Files.writeString(config, "{\"chat_template\": {\"default\": \"usual\", \"rag\": \"other\"}}");
+        assertThat(ChatTemplate.read(directory, true)).get().extracting(ChatTemplate::source).isEqualTo("usual");
+        Files.writeString(config, "{\"chat_template\": [{\"name\": \"rag\", \"template\": \"a\"}, {\"name\": \"tool_use\", \"template\": \"b\"}]}");
+        assertThatThrownBy(() -> ChatTemplate.read(directory)).isInstanceOf(ChatTemplateException.class).hasMessageContaining("rag, tool_use")
+                .hasMessageContaining("none named default");
+        Files.createDirectories(directory.resolve("additional_chat_templates"));
+        Files.writeString(directory.resolve("chat_template.jinja"), "file");
+        Files.writeString(directory.resolve("additional_chat_templates/tool_use.jinja"), "tools file");
+        assertThat(ChatTemplate.read(directory)).get().extracting(ChatTemplate::source).isEqualTo("file");
+        assertThat(ChatTemplate.read(directory, true)).get().extracting(ChatTemplate::source).isEqualTo("tools file");
+        Files.writeString(config, "{\"other\": 1}");
+        assertThatThrownBy(() -> ChatTemplate.named(config.toString())).isInstanceOf(ChatTemplateException.class).hasMessageContaining("no field chat_template");
     }
 
     @Test
@@ -115,11 +136,5 @@ class ChatTemplateTest {
         assertThatThrownBy(() -> ChatTemplate.named("nowhere.jinja")).isInstanceOf(ChatTemplateException.class).hasMessageContaining("nowhere.jinja");
         Files.writeString(directory.resolve("tokenizer_config.json"), "{");
         assertThatThrownBy(() -> ChatTemplate.read(directory)).isInstanceOf(ChatTemplateException.class).hasMessageContaining("not JSON");
-    }
-
-    @Test
-    void jsonIsIndentedAsPythonDoesIt() {
-        assertThat(PythonJson.write(List.of(1, Map.of("a", List.of())), 2)).isEqualTo("[\n  1,\n  {\n    \"a\": []\n  }\n]");
-        assertThat(PythonJson.write(List.of(1, Map.of("a", "é\n")), -1)).isEqualTo("[1, {\"a\": \"é\\n\"}]");
     }
 }

@@ -231,6 +231,50 @@ class Grammar:
                                    "partition('a')", "lstrip()", "rstrip('ad')", "swapcase()", "isalpha()"])
 
 
+TOOLS = [
+    {"type": "function", "function": {"name": "get_weather", "description": "Weather of a city.", "parameters": {"type": "object", "properties": {
+        "city": {"type": "string", "description": "The city, e.g. \"Zürich\""}, "days": {"type": "integer", "default": 3}, "units": {"type": "string", "enum": ["C", "F"], "default": "C"},
+        "tags": {"type": "array", "items": {"type": "string"}}, "where": {"type": "object", "properties": {"lat": {"type": "number"}, "lon": {"type": ["number", "null"]}}, "required": ["lat"]}}, "required": ["city"]}}},
+    {"type": "function", "function": {"name": "now", "description": "The time <now> & here", "parameters": {"type": "object", "properties": {}}}},
+]
+
+
+def turn(role, content, **more):
+    return {"role": role, "content": content, **more}
+
+
+def conversations():
+    call = {"id": "abcdef123", "type": "function", "function": {"name": "get_weather", "arguments": {"city": "Zürich", "days": 2, "where": {"lat": 47.4, "lon": None}}}}
+    second = {"id": "abcdef124", "type": "function", "function": {"name": "now", "arguments": {}}}
+    return [
+        [turn("user", "Hello!")],
+        [turn("system", "  Be kind,\nbe brief. "), turn("user", "Hi"), turn("assistant", " yes "), turn("user", "and?")],
+        [turn("user", "  Hi there \n"), turn("assistant", "A  <b>&amp;</b> 'quoted' \"answer\"\n"), turn("user", "{{ 7 * 7 }} {% if %} \\n </s> é 猎户座 🙂\u2028\u00a0x")],
+        [turn("user", ""), turn("assistant", ""), turn("user", " ")],
+        [turn("user", "one"), turn("user", "two")],
+        [turn("assistant", "I begin."), turn("user", "ok")],
+        [turn("system", "Sys /no_think"), turn("user", "Q"), turn("assistant", "<think>\nhm, let me see\n</think>\n\nA")],
+        [turn("user", "Q"), turn("assistant", "A", reasoning_content="\nwhy\n", thinking="t"), turn("user", "R"), turn("assistant", "B")],
+        [turn("user", "Weather?"), turn("assistant", None, tool_calls=[call]), turn("tool", "{\"temp\": 21.5}", tool_call_id="abcdef123", name="get_weather"), turn("assistant", "It is 21.5 °C."), turn("user", "Thanks")],
+        [turn("system", "S"), turn("user", "Both?"), turn("assistant", "Looking.", tool_calls=[call, second]), turn("tool", "21", tool_call_id="abcdef123"), turn("tool", "07:08", tool_call_id="abcdef124")],
+        [turn("user", [{"type": "text", "text": " What is this? "}, {"type": "image"}]), turn("assistant", [{"type": "text", "text": "A cat."}])],
+        [{"role": "user"}, {"role": "assistant", "content": "no content before"}],
+        [{"content": "no role"}], [], [turn("developer", "Dev."), turn("user", "x" * 60)], [turn("user", None)], [turn("user", 5)],
+    ]
+
+
+def family_cases():
+    cases = []
+    for path in sorted(here.glob("families/*.jinja")):
+        template = path.read_text()
+        for messages in conversations():
+            for variables in ({"add_generation_prompt": True}, {"add_generation_prompt": False}, {"add_generation_prompt": True, "tools": TOOLS},
+                              {"add_generation_prompt": False, "enable_thinking": False, "documents": [{"title": "T", "text": "One."}, {"title": "U", "text": "Two 🙂"}], "controls": {"citations": 1}}):
+                given = {"messages": messages, "tools": None, "documents": None, "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", **variables}
+                cases.append({"template": path.name, "variables": given, **render(template, given)})
+    return cases
+
+
 def write(name, cases, head):
     lines = ",\n".join(json.dumps(case, ensure_ascii=False) for case in cases)
     (here / name).write_text('{"variables": ' + json.dumps(head, ensure_ascii=False) + ',\n"cases": [\n' + lines + "\n]}\n")
@@ -244,6 +288,7 @@ def unique(templates):
 def main():
     systematic = unique(precedence() + literals() + methods() + filters() + statements() + whitespace())
     write("expressions.json", [{"template": t, **render(t, VARIABLES)} for t in systematic], VARIABLES)
+    write("families.json", family_cases(), {})
     grammar = Grammar(17)
     cases, errors = [], 0
     while len(cases) < 3000:

@@ -1,0 +1,130 @@
+package kept.template;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.lang.management.ManagementFactory;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Templates that would take time, memory or the stack without bounds. */
+class TemplateLimitsTest {
+    private static final String DOUBLING = "{% set ns = namespace(x=START) %}{% for i in range(100000) %}{% set ns.x = STEP %}{% endfor %}";
+    /** What one hostile template may allocate in all, most of it garbage at once. */
+    private static final long MOST_ALLOCATED = 1L << 30;
+
+    private static String doubling(String start, String step) {
+        return DOUBLING.replace("START", start).replace("STEP", step);
+    }
+
+    private static Arguments of(String template, String message) {
+        return Arguments.of(template, message);
+    }
+
+    static Stream<Arguments> hostile() {
+        // Which of several limits comes first is no promise.
+        String characters = "the limit";
+        String elements = "the limit";
+        String steps = "the limit";
+        String loops = "{% for a in range(100000) %}{% for b in range(100000) %}";
+        return Stream.of(
+                of(doubling("'x'", "ns.x ~ ns.x"), characters), of(doubling("'x'", "ns.x + ns.x"), characters), of(doubling("'x'", "ns.x * 2"), characters),
+                of(doubling("'x'", "[ns.x, ns.x]|join"), characters), of(doubling("'x'", "ns.x|replace('x', 'xx')"), characters),
+                of(doubling("'x'", "ns.x.replace('', 'x')"), characters), of(doubling("'x'", "'%s%s' % (ns.x, ns.x)"), characters),
+                of(doubling("'x'", "'{0}{0}'.format(ns.x)"), characters), of(doubling("'x'", "ns.x.join([ns.x, ns.x])"), characters),
+                of(doubling("'&'", "ns.x|forceescape|string"), characters),
+                of(doubling("'x'", "ns.x|tojson|tojson"), characters), of(doubling("'\\n'", "(ns.x|indent(9, true, true)) ~ ns.x"), characters),
+                of(doubling("'é'", "ns.x|urlencode|urlencode"), characters), of(doubling("[1]", "ns.x + ns.x"), elements), of(doubling("[1]", "ns.x * 2"), elements),
+                of(doubling("(1,)", "ns.x + ns.x"), elements), of(doubling("[1]", "[ns.x, ns.x]") + "{{ ns.x }}", "nested"),
+                of(doubling("[1]", "[ns.x, ns.x]").replace("100000", "60") + "{{ ns.x }}", characters),
+                of(doubling("[1]", "[ns.x, ns.x]").replace("100000", "60") + "{{ ns.x|tojson }}", characters),
+                of(doubling("[1]", "[ns.x, ns.x]").replace("100000", "60") + "{{ ns.x == (ns.x|list) }}{{ ns.x|string|length }}", characters),
+                of(doubling("2", "ns.x * ns.x"), "an int of more than"), of(doubling("2", "ns.x ** 2"), "an int of more than"), of("{{ (9 ** 9) ** (9 ** 9) }}", "an int of more than"),
+                of("{{ 10 ** 5000 }}", "digits"), of("{{ 2 ** 1000000000000000000000 }}", "an int of more than"), of("{{ '%2000000000d'|format(1) }}", characters),
+                of("{{ '%.2000000000d' % 1 }}", characters), of("{{ '%.2000000000f' % 1.5 }}", characters), of("{{ '%*d' % (2000000000, 1) }}", characters),
+                of("{{ '{:2000000000}'.format(1) }}", "decimal digits"), of("{{ '{:200000000}'.format(1) }}", characters), of("{{ '{:.200000000f}'.format(1.0) }}", characters),
+                of("{{ 'x'.center(2000000000) }}", characters), of("{{ 'x'|center(2000000000) }}", characters), of("{{ 'x'.zfill(2000000000) }}", characters),
+                of("{{ 'x'.ljust(2000000000) }}", characters), of("{{ '\t'.expandtabs(2000000000) }}", characters), of("{{ 'x' * 2000000000 }}", characters),
+                of("{{ [1] * 2000000000 }}", elements), of("{{ 'x'|indent(2000000000, true) }}", characters), of("{{ [1]|tojson(indent=2000000000) }}", characters),
+                of("{{ [1]|batch(2000000000, 0)|list }}", elements), of("{{ []|slice(2000000000)|list }}", elements), of("{{ range(100001) }}", "Range too big"),
+                of("{% for i in range(100000) %}{{ range(100000)|list|length }}{% endfor %}", elements), of(loops + "{% endfor %}{% endfor %}", steps),
+                of(loops + "{{ 'x' * 1000 }}{% endfor %}{% endfor %}", characters), of("{% for i in range(100000) %}{{ 5 in range(100000)|map('string') }}{% endfor %}", steps),
+                of("{% for i in range(100000) %}{{ ('a' * 100000)|length }}{% endfor %}", characters),
+                of("{% set a = 'a' * 1000000 %}{% for i in range(100000) %}{{ 'b' in a }}{% endfor %}", steps),
+                of("{% set a = 'a' * 1000000 %}{% set b = 'a' * 500000 ~ 'b' %}{% for i in range(100000) %}{{ b in a }}{% endfor %}", steps),
+                of("{% set a = 'a' * 1000000 %}{% set b = 'b' ~ 'a' * 500000 %}{% for i in range(100000) %}{{ a.rfind(b) }}{{ a.rsplit(b)|length }}{% endfor %}", ""),
+                of("{% set a = '9' * 4000 %}{% for i in range(100000) %}{{ a|int * a|int }}{% endfor %}", ""),
+                of("{% set l = range(50000)|list %}{% for i in range(100000) %}{{ l|sort|length }}{% endfor %}", elements),
+                of("{% set l = range(50000)|list %}{% for i in range(100000) %}{{ 'x' in l }}{% endfor %}", steps),
+                of("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "deep"), of("{% macro m() %}{{ caller }}{% call m() %}{% endcall %}{% endmacro %}{{ m() }}", "deep"),
+                of("{% macro m(n) %}{{ m(n) }}{{ m(n) }}{% endmacro %}{{ m(1) }}", "deep"), of("{% for x in [[]] recursive %}{{ loop([x]) }}{% endfor %}", "deep"),
+                of("{% block b %}{{ self.b() }}{% endblock %}", "deep"), of(doubling("[]", "[ns.x]") + "{{ ns.x|tojson }}", "nested"),
+                of(doubling("()", "(ns.x,)") + "{{ {ns.x: 1} }}", "deep"), of(doubling("[]", "[ns.x]") + "{{ ns.x == [ns.x] }}{{ ns.x < [ns.x, 1] }}", "nested"),
+                of(doubling("numbers", "ns.x|map('string')") + "{{ ns.x|list }}", "deep"),
+                of("{{ " + "(".repeat(100_000) + "1" + ")".repeat(100_000) + " }}", "nested"), of("{{ " + "[".repeat(100_000) + "1 }}", ""),
+                of("{{ " + "not ".repeat(100_000) + "1 }}", "nested"), of("{{ " + "-".repeat(100_000) + "1 }}", "nested"), of("{{ 1" + " + 1".repeat(100_000) + " }}", "nested"),
+                of("{{ x" + ".x".repeat(100_000) + " }}", "nested"), of("{{ x" + "|string".repeat(100_000) + " }}", "nested"), of("{{ x" + "()".repeat(100_000) + " }}", "nested"),
+                of("{{ 1" + " if 1 else 1".repeat(50_000) + " }}", "nested"), of("{{ " + "{1:".repeat(50_000) + " }}", ""),
+                of("{% if 1 %}".repeat(3_000) + "{% endif %}".repeat(3_000), "nested"), of("{% for x in y %}".repeat(3_000), "nested"), of("{% for ".repeat(3_500), "unexpected"),
+                of("{% set x %}".repeat(3_000), "nested"), of("{% macro m() %}".repeat(3_000), "nested"), of("{% raw %}".repeat(50_000), "raw"), of("{#".repeat(50_000), "comment"),
+                of("x".repeat(1_000_001), "limit"), of("{{ '" + "\\x".repeat(100_000) + "' }}", "hexadecimal"), of("{{ " + "9".repeat(100_000) + " }}", "digits"),
+                of("{{ '{}'.format" + "(1)".repeat(10_000) + " }}", "nested"), of("{{ '" + "{".repeat(100_001) + "'.format() }}", "'}'"),
+                of("{% set x = 'ab ' * 300000 %}{% for i in range(100000) %}{{ x.split()|length }}{% endfor %}", ""),
+                of("{% set x = namespace() %}{% set x.x = x %}{{ x }}", "nested"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("hostile")
+    void endsWithATypedError(String template, String message) {
+        var threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
+        long before = threads.getCurrentThreadAllocatedBytes();
+        assertThatThrownBy(() -> PeerCases.render(template, Map.of("numbers", List.of(1, 2, 3)))).isInstanceOf(TemplateException.class)
+                .hasMessageContaining(message);
+        assertThat(threads.getCurrentThreadAllocatedBytes() - before).isLessThan(MOST_ALLOCATED);
+    }
+
+    @Test
+    void depthTakesLittleStack() throws InterruptedException {
+        var failures = new java.util.ArrayList<Throwable>();
+        String template = "{% macro m(n) %}{% if n %}{{ '' ~ (m(n - 1)|trim)|upper }}{% endif %}{% endmacro %}{{ m(1000) }}";
+        var thread = new Thread(null, () -> {
+            try {
+                PeerCases.render(template, Map.of());
+            } catch (TemplateException e) {
+                failures.add(e);
+            }
+        }, "small stack", 768 << 10);
+        thread.start();
+        thread.join();
+        assertThat(failures).singleElement().satisfies(e -> assertThat(e).hasMessageContaining("macros call each other"));
+    }
+
+    @Test
+    void aLongConversationFits() {
+        String content = "word ".repeat(20_000);
+        List<Map<String, Object>> messages = java.util.stream.IntStream.range(0, 200)
+                .mapToObj(turn -> Map.<String, Object>of("role", turn % 2 == 0 ? "user" : "assistant", "content", content)).toList();
+        String template = "{% for m in messages %}<|{{ m.role }}|>{{ m.content.split('</think>')[-1]|trim ~ '\\n' }}{% endfor %}";
+        String text = Template.parse(template).render(Map.of("messages", messages), TemplateLimits.DEFAULT.plus(200 * content.length()),
+                java.time.LocalDateTime::now);
+        assertThat(text).hasSizeGreaterThan(200 * 99_999);
+    }
+
+    /** What a template does is counted, so that it ends at the same place every time. */
+    @Test
+    void limitsAreCountsOfWork() {
+        var small = new TemplateLimits(100, 50, 10, 20, 1000);
+        assertThat(Template.parse("{{ 'x' * 20 }}").render(Map.of(), small, java.time.LocalDateTime::now)).hasSize(20);
+        assertThatThrownBy(() -> Template.parse("{{ 'x' * 40 }}").render(Map.of(), small, java.time.LocalDateTime::now)).hasMessageContaining("50 characters");
+        assertThatThrownBy(() -> Template.parse("{{ [1] * 11 }}").render(Map.of(), small, java.time.LocalDateTime::now)).hasMessageContaining("10 elements");
+        assertThatThrownBy(() -> Template.parse("{% for i in range(60) %}{% set x = i %}{% endfor %}").render(Map.of(), small, java.time.LocalDateTime::now))
+                .hasMessageContaining("100 steps");
+        assertThatThrownBy(() -> Template.parse("{{ " + "(".repeat(10) + "1 + ".repeat(25) + "1" + ")".repeat(10) + " }}")
+                .render(Map.of(), small, java.time.LocalDateTime::now)).hasMessageContaining("20 deep");
+    }
+}
