@@ -120,11 +120,6 @@ public final class Compare extends Program {
     }
 
     @Override
-    void checkUsage() {
-        heldOut.check();
-    }
-
-    @Override
     int run() {
         if (source.demo) {
             try (var demo = Demo.prepare(err())) {
@@ -142,7 +137,6 @@ public final class Compare extends Program {
         List<Mapping> tables = mappings.stream().map(name -> MappedStudents.table(name, config)).toList();
         boolean isMeasured = tables.stream().anyMatch(table -> !table.measured().isEmpty());
         long tokens = calibrationTokens == null ? Calibration.usualTokens(config) : calibrationTokens;
-        OptimizerOptions.requireAtLeastOne("--calibration-tokens", tokens);
         Corpus measuredOn = isMeasured ? measuredText() : null;
         if (tables.stream().anyMatch(table -> table.name().equals(CalibratedMapping.NAME))) {
             Calibration.requireTokens(config, tokens);

@@ -1,15 +1,14 @@
 package kept;
 
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.SequencedMap;
 import java.util.function.Consumer;
 import java.util.function.LongConsumer;
+import java.util.stream.Collectors;
 import kept.checkpoint.Checkpoint;
+import kept.checkpoint.CheckpointException;
 import kept.checkpoint.CheckpointWriter;
 import kept.checkpoint.DiskSpace;
 import kept.checkpoint.ResumableDirectory;
@@ -60,8 +59,8 @@ public final class Convert extends Program {
     @Option(names = "--verify", description = "Read the output back and compare every tensor with its source, byte by byte.")
     private boolean verify;
 
-    @Option(names = "--resume", description = "Go on with a conversion that was interrupted or killed.")
-    private boolean resume;
+    @Mixin
+    private ResumeOptions resume;
 
     @Option(names = "--overwrite", description = "Replace an output directory, or an unfinished conversion, that exists.")
     private boolean overwrite;
@@ -94,6 +93,10 @@ public final class Convert extends Program {
         if (output == null && !plan) {
             throw new ParameterException(spec().commandLine(), "Missing required option: '--output=DIR'");
         }
+        mapping.requireUsage();
+        if (!plan) {
+            mapping.requireText();
+        }
     }
 
     @Override
@@ -101,18 +104,17 @@ public final class Convert extends Program {
         DecoderConfig config = DecoderConfig.read(source);
         if (plan) {
             Path nowhere = MeasuredMapping.directoryOf(source);
-            new MeasuredMapping(this, mapping, config, nowhere).printPlan(device.open());
+            new MeasuredMapping(this, mapping, config, nowhere, resume).printPlan(device.open());
             return 0;
         }
-        var measurement = new MeasuredMapping(this, mapping, config, MeasuredMapping.directoryOf(output));
-        mapping.requireText();
+        var measurement = new MeasuredMapping(this, mapping, config, MeasuredMapping.directoryOf(output), resume);
         Mapping table = measurement.table();
         DType target = dtype == null ? null : dtype.dtype();
         try (var checkpoint = Checkpoint.open(source);
                 var interruption = new Interruption()) {
             CheckpointWeights.requireTensors(checkpoint, config);
             // A run that ended while it measured has no weight files to go on with.
-            boolean goesOn = resume && !(measurement.isBegun() && !Files.exists(ResumableDirectory.partial(output)));
+            boolean goesOn = resume.isWanted() && !(measurement.isBegun() && !Files.exists(ResumableDirectory.partial(output)));
             long verified = 0;
             try (var directory = ResumableDirectory.prepare(output, overwrite, goesOn, fingerprint(checkpoint, config), inputs())) {
                 if (!directory.isInPlace()) {
@@ -125,9 +127,10 @@ public final class Convert extends Program {
             if (verified > 0) {
                 out().println("verified: %,d tensors, %,d bytes, all as in the source".formatted(table.rows().size(), verified));
             }
-            out().println("weights: " + checkpoint.description());
+            out().println("source: " + checkpoint.description());
         }
-        out().println("%d tensors mapped (%s), %d dropped".formatted(table.rows().size(), table.name(), table.dropped().size()));
+        out().println("output: %s; %d tensors mapped (%s), %d dropped".formatted(
+                written(), table.rows().size(), table.name(), table.dropped().size()));
         if (table.target().mlpBias()) {
             out().println("%d layers, one more than the source, attention_bias and mlp_bias true: transformers, vLLM and llama.cpp honour both, "
                     .formatted(table.target().layers()) + "an SGLang version that we read ignores mlp_bias");
@@ -136,8 +139,17 @@ public final class Convert extends Program {
         return 0;
     }
 
+    /** What the output's weights are, in words. */
+    private String written() {
+        try (var weights = Checkpoint.open(output)) {
+            String types = weights.names().stream().map(name -> weights.entry(name).dtype().label()).distinct().sorted()
+                    .collect(Collectors.joining(" and "));
+            return "%s, %s".formatted(weights.description(), types);
+        }
+    }
+
     private Weights measure(MeasuredMapping measurement, Checkpoint checkpoint, Interruption interruption) {
-        if (!resume && measurement.isBegun()) {
+        if (!resume.isWanted() && measurement.isBegun()) {
             if (!overwrite) {
                 throw new ProgramException("[calibration] %s holds an unfinished calibration; go on with --resume, or start over with --overwrite"
                         .formatted(MeasuredMapping.directoryOf(output)));
@@ -154,12 +166,13 @@ public final class Convert extends Program {
             long missing = conversion.missingBytes(files);
             DiskSpace.require(files, output, missing);
             int found = directory.finishedFiles().size();
+            long total = conversion.totalBytes();
             if (found > 0) {
+                requireFinished(conversion, files, Math.max(0, total - missing), interruption);
                 err().println("going on: %d weight file%s finished before".formatted(found, found == 1 ? "" : "s"));
             }
             LlamaDirectory.writeCompanions(table.target(), dtype == null ? null : dtype.dtype(), source, files, tokenizer.read())
                 .forEach(remark -> err().println("note: " + remark));
-            long total = conversion.totalBytes();
             watch("convert", total, Math.max(0, total - missing), interruption, progress -> conversion.write(files, progress));
             if (verify) {
                 watch("verify", total, 0, interruption, progress -> conversion.verify(files, progress));
@@ -175,6 +188,17 @@ public final class Convert extends Program {
                 throw e;
             }
             throw new ProgramException(e.getMessage() + "; " + kept(directory), e);
+        }
+    }
+
+    /** What was finished before, compared with what the source gives now. */
+    private void requireFinished(Conversion conversion, Path files, long bytes, Interruption interruption) {
+        try {
+            watch("compare", bytes, 0, interruption, progress -> conversion.verifyFinished(files, progress));
+        } catch (CheckpointException e) {
+            String where = e.tensor() == null ? e.file().toString() : "%s: tensor '%s' at byte %d".formatted(e.file(), e.tensor(), e.offset());
+            throw new ProgramException("[resume] %s is not what the source gives: the file is damaged, or the source has changed since it was"
+                    .formatted(where) + " written, or it was computed with vectors of another width; start over with --overwrite", e);
         }
     }
 
@@ -194,21 +218,14 @@ public final class Convert extends Program {
         }
     }
 
-    /** What shapes the output, so that a run that goes on makes the rest of the same. */
+    /** What shapes the output, so that a run that goes on makes the rest of the same; the source by what is in it, wherever it lies. */
     private SequencedMap<String, String> fingerprint(Checkpoint checkpoint, DecoderConfig config) {
         var print = new LinkedHashMap<String, String>();
         print.putAll(mapping.inWords(config));
         print.put("dtype", dtype == null ? "as the source" : dtype.toString());
         print.put("largest weight file", Long.toString(largestShard));
-        List<Path> files = new ArrayList<>(checkpoint.files());
-        files.addFirst(source.resolve(DecoderConfig.FILE));
-        try {
-            for (Path file : files) {
-                print.put(file.getFileName().toString(), "%d bytes of %s".formatted(Files.size(file), Files.getLastModifiedTime(file)));
-            }
-        } catch (IOException e) {
-            throw new ProgramException("[convert] %s cannot be read: %s".formatted(source, e.getMessage()), e);
-        }
+        print.put("the source's config", config.toString());
+        checkpoint.names().forEach(name -> print.put("the source's tensor " + name, checkpoint.sample(name)));
         return print;
     }
 }

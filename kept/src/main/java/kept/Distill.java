@@ -135,8 +135,8 @@ public final class Distill extends Program {
             description = "Largest weight file (default: ${DEFAULT-VALUE}).")
     private long largestShard = CheckpointWriter.DEFAULT_SHARD_BYTES;
 
-    @Option(names = "--resume", order = 42, description = "Take up an interrupted run.")
-    private boolean resume;
+    @Mixin
+    private ResumeOptions resume;
 
     @Option(names = "--overwrite", order = 43, description = "Replace an output directory, or the state of an unfinished run, that exists.")
     private boolean overwrite;
@@ -173,6 +173,7 @@ public final class Distill extends Program {
     @Override
     void checkUsage() {
         settings();
+        mapping.requireUsage();
     }
 
     @Override

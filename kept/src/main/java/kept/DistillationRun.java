@@ -20,6 +20,7 @@ import kept.distill.Distillation;
 import kept.distill.PackedSequences;
 import kept.distill.PackedTokens;
 import kept.distill.ParameterSelection;
+import kept.distill.RunInputs;
 import kept.distill.StepMetrics;
 import kept.distill.StoredRounding;
 import kept.distill.TextEvaluation;
@@ -34,6 +35,7 @@ import kept.model.Decoder;
 import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
 import kept.model.OrionModel;
+import kept.model.RecordedWeights;
 import kept.model.Weights;
 import kept.report.ReportWriter;
 import kept.report.RunReport;
@@ -64,12 +66,12 @@ final class DistillationRun {
      * @param patience how many judgements without improvement end the training; 0 for any number
      * @param dtype of the stored weights; null for the teacher's
      * @param largestShard bytes of a weight file, at most
-     * @param resume whether to take up a saved state
+     * @param resume whether to take up what is saved
      * @param overwrite whether to replace what is there
      * @param tokenizer what to write of the tokenizer
      */
     record Settings(Path output, MappingOptions mapping, long tokens, ParameterSelection train, DistillationObjective objective,
-            long evaluationTokens, Long evaluateEvery, int patience, DType dtype, long largestShard, boolean resume, boolean overwrite,
+            long evaluationTokens, Long evaluateEvery, int patience, DType dtype, long largestShard, ResumeOptions resume, boolean overwrite,
             TokenizerFiles.Options tokenizer) {}
 
     /**
@@ -114,7 +116,8 @@ final class DistillationRun {
     /** Tells what a run would take, and makes nothing. */
     void plan(Path teacherDirectory, OptimizerOptions.Defaults defaults, Program.DeviceOptions device) {
         DecoderConfig config = DecoderConfig.read(teacherDirectory);
-        var measurement = new MeasuredMapping(program, settings.mapping(), config, MeasuredMapping.directoryOf(settings.output()));
+        var measurement = new MeasuredMapping(program, settings.mapping(), config, MeasuredMapping.directoryOf(settings.output()),
+                settings.resume());
         Mapping mapping = measurement.table();
         TrainingOptions options = training(defaults, config);
         Device target = device.open();
@@ -137,20 +140,18 @@ final class DistillationRun {
     /** Does all of it and prints the result; without domains, the beginning of the text is held out to judge on. */
     void execute(Path teacherDirectory, Texts texts, OptimizerOptions.Defaults defaults, Program.DeviceOptions device) {
         DecoderConfig config = DecoderConfig.read(teacherDirectory);
-        var measurement = new MeasuredMapping(program, settings.mapping(), config, MeasuredMapping.directoryOf(settings.output()));
+        var measurement = new MeasuredMapping(program, settings.mapping(), config, MeasuredMapping.directoryOf(settings.output()),
+                settings.resume());
         Mapping mapping = measurement.table();
         TrainingOptions options = training(defaults, config);
-        OptimizerOptions.requireAtLeastOne("--evaluation-tokens", settings.evaluationTokens());
-        requireNotNegative("--evaluate-every", evaluateEvery(options));
-        requireNotNegative("--patience", settings.patience());
         requireNothingMeasured(measurement);
         Device target = device.open();
         plan(teacherDirectory, mapping, options, target).requireRoom(MachineMemory.of(target), program.err());
         try (var checkpoint = Checkpoint.open(teacherDirectory);
                 Tokenizer tokenizer = Tokenizer.load(teacherDirectory);
-                var directory = OutputDirectory.prepare(settings.output(), settings.overwrite() || settings.resume(), inputs(teacherDirectory));
-                var run = new TrainingRun(
-                        program, settings.output(), fingerprint(mapping, options, texts), resumesTraining(measurement), settings.overwrite())) {
+                var directory = OutputDirectory.prepare(
+                        settings.output(), settings.overwrite() || settings.resume().isWanted(), inputs(teacherDirectory));
+                var run = new TrainingRun(program, settings.output(), settings.resume(), hasTraining(measurement), settings.overwrite())) {
             CheckpointWeights.requireTensors(checkpoint, config);
             tokenizer.requireVocabulary(config.vocabSize());
             run.requireRoom(disk(mapping, options));
@@ -170,13 +171,24 @@ final class DistillationRun {
                 List<TextEvaluation> evaluations = noDomains
                         ? List.of(TextEvaluation.of("corpus", packed, length, heldOut))
                         : evaluations(texts.domains(), tokenizer, length);
+                var inputs = new RunInputs();
+                inputs.addCorpus(0, packed);
+                evaluations.forEach(inputs::addJudged);
+                run.require(fingerprint(mapping, options, texts, inputs), target);
                 program.tell(target);
                 tell(packed, sequences, options);
                 optimizer.remarkDigits(storedType(mapping.target()), program.err());
                 var starts = new StudentStart(program, teacherDirectory, checkpoint, packed, heldOut + during, target);
-                try (var teacher = (OrionModel) Decoder.create(config, new CheckpointWeights(checkpoint), target)) {
+                var weights = new RecordedWeights(checkpoint);
+                try (var teacher = (OrionModel) Decoder.create(config, weights, target)) {
+                    inputs.addTeacher(weights.checksums());
+                    run.require(fingerprint(mapping, options, texts, inputs), target);
                     long begun = System.nanoTime();
                     Weights start = starts.weights(measurement, optimizer.trainingType());
+                    if (measurement.text() != null) {
+                        inputs.addCalibration(measurement.text());
+                        run.require(fingerprint(mapping, options, texts, inputs), target);
+                    }
                     try (Decoder student = Decoder.create(mapping.target(), start, target)) {
                         double seconds = (System.nanoTime() - begun) / 1e9;
                         var best = new BestState(teacher, student, judged, storedType(mapping.target()), start, run.best());
@@ -184,11 +196,19 @@ final class DistillationRun {
                         var stages = new Stages(teacher, evaluations);
                         long trained = trained(mapping).apply(student);
                         judgeMapped(models, seconds, starts, texts.mappings(), stages);
-                        List<StepMetrics> steps = train(models, sequences, options, run, stages);
-                        RunReport report = report(models, evaluations, steps, stages, mapping, fingerprint(mapping, options, null), trained);
+                        TrainingRun.Outcome outcome = train(models, sequences, options, run);
+                        if (outcome.notFinite() != null && best.curve().best().step() == 0) {
+                            throw new ProgramException(outcome.notFinite() + "; no state was better than the mapping, so there is no output");
+                        }
+                        judgeTrained(models, outcome, stages);
+                        RunReport report = report(models, evaluations, outcome.steps(), stages, mapping, fingerprint(mapping, options), trained);
                         write(report, student, directory, run);
-                        measurement.discard();
+                        if (outcome.notFinite() == null) {
+                            run.discard();
+                            measurement.discard();
+                        }
                         tell(report, texts.mappings().isEmpty() ? null : stages.seconds());
+                        outcome.requireFinite();
                     }
                 }
             }
@@ -202,7 +222,7 @@ final class DistillationRun {
         DType stored = storedType(mapping.target());
         return new TrainingDisk(TrainingDisk.stateBytes(chosen, optimizer.trainingType(), optimizer.codedMoments()),
                 TrainingDisk.bytes(chosen, stored), TrainingDisk.bytes(tensors, stored), 0,
-                settings.resume() || optimizer.isSavedAgain(options.steps()));
+                settings.resume().isWanted() || optimizer.isSavedAgain(options.steps()));
     }
 
     /** All that is read, the demo's teacher too. */
@@ -211,23 +231,17 @@ final class DistillationRun {
     }
 
     /** Whether there is training to take up: a run that ended while it measured has none. */
-    private boolean resumesTraining(MeasuredMapping measurement) {
-        return settings.resume() && (TrainingRun.isBegun(settings.output()) || !measurement.isBegun());
+    private boolean hasTraining(MeasuredMapping measurement) {
+        return TrainingRun.isBegun(settings.output()) || !measurement.isBegun();
     }
 
     private void requireNothingMeasured(MeasuredMapping measurement) {
-        if (!settings.resume() && measurement.isBegun()) {
+        if (!settings.resume().isWanted() && measurement.isBegun()) {
             if (!settings.overwrite()) {
                 throw new ProgramException("[calibration] %s holds an unfinished calibration; go on with --resume, or start over with --overwrite"
                         .formatted(MeasuredMapping.directoryOf(settings.output())));
             }
             measurement.discard();
-        }
-    }
-
-    private static void requireNotNegative(String option, long value) {
-        if (value < 0) {
-            throw new ProgramException("[training] %s must be 0 or more, not %d".formatted(option, value));
         }
     }
 
@@ -251,21 +265,23 @@ final class DistillationRun {
         }
     }
 
-    private List<StepMetrics> train(Models models, PackedSequences sequences, TrainingOptions options, TrainingRun run, Stages stages) {
+    private TrainingRun.Outcome train(Models models, PackedSequences sequences, TrainingOptions options, TrainingRun run) {
         models.student().setActivationCheckpointing(optimizer.checkpointActivations());
-        List<StepMetrics> steps;
         try (var trainer = new Trainer(models.student(), new Distillation(models.teacher(), settings.objective()), sequences, options)) {
             var judging = new Judging(models.best(), new Judging.Schedule(evaluateEvery(options), settings.patience(), options.steps()));
-            steps = run.train("distill", trainer, options.steps(), optimizer, judging);
+            TrainingRun.Outcome outcome = run.train("distill", new TrainingRun.Training(trainer, options.steps(), judging, _ -> { }, () -> { }),
+                    optimizer);
+            models.best().takeUp();
+            return outcome;
         }
-        models.best().takeUp();
-        boolean alone = stages.seconds().containsKey(MAPPED);
-        stages.judge(alone ? DISTILLED : "xkd from " + settings.mapping().name(), steps.stream().mapToDouble(StepMetrics::seconds).sum(),
-                models.student());
-        return steps;
     }
 
-    private static RunReport report(Models models, List<TextEvaluation> evaluations, List<StepMetrics> steps, Stages stages, Mapping mapping,
+    private void judgeTrained(Models models, TrainingRun.Outcome outcome, Stages stages) {
+        boolean alone = stages.seconds().containsKey(MAPPED);
+        stages.judge(alone ? DISTILLED : "xkd from " + settings.mapping().name(), outcome.seconds(), models.student());
+    }
+
+    private RunReport report(Models models, List<TextEvaluation> evaluations, List<StepMetrics> steps, Stages stages, Mapping mapping,
             SequencedMap<String, String> settings, long trained) {
         var probe = new NormProbe(models.teacher());
         evaluations.forEach(evaluation -> evaluation.forEachInput(models.teacher().device(), probe::observe));
@@ -273,7 +289,15 @@ final class DistillationRun {
         provenance.put("trained parameters", "%,d".formatted(trained));
         stages.seconds().forEach((stage, seconds) -> provenance.put("seconds to make: " + stage, "%.1f".formatted(seconds)));
         String start = stages.seconds().containsKey(MAPPED) ? MAPPED : mapping.name();
-        return new RunReport(stages.results(start), steps, models.best().curve(), probe.statistics(), mapping, provenance);
+        return new RunReport(stages.results(start), steps, models.best().curve(), probe.statistics(), mapping, provenance, untrained(mapping));
+    }
+
+    /** What the output is where training did not help. */
+    private String untrained(Mapping mapping) {
+        DType stored = storedType(mapping.target());
+        DType narrowest = optimizer.trainingType() == DType.BF16 ? DType.BF16 : stored;
+        boolean isRounded = narrowest != DType.F32 && narrowest != mapping.source().dtype();
+        return isRounded ? "the mapping, rounded to " + narrowest.label() : RunReport.MAPPING;
     }
 
     private long evaluateEvery(TrainingOptions options) {
@@ -296,7 +320,6 @@ final class DistillationRun {
             throw new ProgramException("[output] metrics.jsonl cannot be written: " + e.getMessage(), e);
         }
         directory.commit();
-        run.discard();
     }
 
     /** Prints the result; with the seconds of each stage, all stages side by side. */
@@ -337,7 +360,8 @@ final class DistillationRun {
         }
     }
 
-    private SequencedMap<String, String> fingerprint(Mapping mapping, TrainingOptions options, Texts texts) {
+    /** What shapes the result, but for what is read. */
+    private SequencedMap<String, String> fingerprint(Mapping mapping, TrainingOptions options) {
         var print = new LinkedHashMap<String, String>();
         print.put("teacher", mapping.source().toString());
         print.putAll(settings.mapping().inWords(mapping.source()));
@@ -346,10 +370,14 @@ final class DistillationRun {
         print.put("trained", trained(mapping).toString());
         print.put("judged", "every %d steps, patience %d".formatted(evaluateEvery(options), settings.patience()));
         print.put("seed", Long.toString(optimizer.seed()));
-        if (texts != null) {
-            print.put("text", texts.transfer().description());
-            print.put("held out of the text", texts.domains().isEmpty() ? "%d tokens at most".formatted(settings.evaluationTokens()) : "none");
-        }
+        return print;
+    }
+
+    private SequencedMap<String, String> fingerprint(Mapping mapping, TrainingOptions options, Texts texts, RunInputs inputs) {
+        SequencedMap<String, String> print = fingerprint(mapping, options);
+        print.put("judged as", storedType(mapping.target()).label());
+        print.put("held out of the text", texts.domains().isEmpty() ? "%d tokens at most".formatted(settings.evaluationTokens()) : "none");
+        print.putAll(inputs.inWords());
         return print;
     }
 }

@@ -145,21 +145,6 @@ public final class Evaluate extends Program {
         if (examples.size() > 1 && examples.size() != tasks.size()) {
             throw wrongUsage("--examples names %d files for %d tasks: give one for all, or one for each".formatted(examples.size(), tasks.size()));
         }
-        if (shots < 0) {
-            throw wrongUsage("--shots must be at least 0, not " + shots);
-        }
-        if (!passKeyDepths.stream().allMatch(depth -> depth >= 0 && depth <= 100)) {
-            throw wrongUsage("--passkey-depths must lie in 0 to 100, not " + passKeyDepths);
-        }
-        requireAtLeastOne("--limit", limit);
-        requireAtLeastOne("--passkey-trials", passKeyTrials);
-        requireAtLeastOne("--max-length", maxLength);
-    }
-
-    private void requireAtLeastOne(String option, Integer value) {
-        if (value != null && value < 1) {
-            throw wrongUsage("%s must be at least 1, not %d".formatted(option, value));
-        }
     }
 
     private ParameterException wrongUsage(String message) {

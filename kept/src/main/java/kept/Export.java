@@ -86,8 +86,9 @@ public final class Export extends Program {
                 file.commit();
             }
             export.remarks().forEach(remark -> err().println("note: " + remark));
-            out().println("weights: " + checkpoint.description());
-            out().println("%d tensors as %s, %d tokens, %,d bytes".formatted(export.tensorCount(), type, config.vocabSize(), export.byteSize()));
+            out().println("source: " + checkpoint.description());
+            out().println("output: %d tensors, the matrices as %s; %d tokens, %,d bytes".formatted(
+                    export.tensorCount(), type, config.vocabSize(), export.byteSize()));
         }
         out().println(output);
         return 0;

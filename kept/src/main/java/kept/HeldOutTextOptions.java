@@ -29,12 +29,6 @@ final class HeldOutTextOptions {
             description = "Tokens of a sequence (default: 512, or the model's positions if fewer).")
     private Integer sequenceLength;
 
-    /** Refuses numbers below 1. */
-    void check() {
-        OptimizerOptions.requireAtLeastOne("--tokens", tokens);
-        OptimizerOptions.requireAtLeastOne("--sequence-length", sequenceLength == null ? 1 : sequenceLength);
-    }
-
     /** The field of .jsonl lines. */
     String field() {
         return field;

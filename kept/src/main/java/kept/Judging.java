@@ -48,6 +48,16 @@ final class Judging {
         return best == null ? HeldOutCurve.EMPTY : best.curve();
     }
 
+    /** Whether anything is ever judged. */
+    boolean isJudging() {
+        return best != null;
+    }
+
+    /** Gives the student its best values so far and goes back to their step. */
+    long goBack() {
+        return best.goBack().step();
+    }
+
     /** Judges after a step, 0 being the start, if it is time to. */
     Optional<HeldOutResult> after(long step, long tokens) {
         boolean due = step == 0 || step == schedule.steps() || schedule.every() > 0 && step % schedule.every() == 0;

@@ -20,7 +20,6 @@ import kept.tensor.Tensor;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 
 /** {@code kept logits}: the logits of given token ids, for comparing with other implementations. */
 @Command(name = "logits", description = {
@@ -59,13 +58,6 @@ public final class Logits extends Program {
      */
     public static void main(String[] arguments) {
         System.exit(execute(new Logits(), arguments));
-    }
-
-    @Override
-    void checkUsage() {
-        if (last != null && last < 1) {
-            throw new ParameterException(spec().commandLine(), "--last must be at least 1, not " + last);
-        }
     }
 
     @Override

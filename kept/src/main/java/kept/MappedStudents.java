@@ -84,6 +84,22 @@ final class MappedStudents implements AutoCloseable {
         return table;
     }
 
+    /** Whether a name is a mapping's, with or without settings. */
+    static boolean isName(String name) {
+        int end = name.indexOf(SETTING);
+        String mapping = end < 0 ? name : name.substring(0, end);
+        if (!mapping.equals(CHANNEL) && !OptionValues.isMapping(mapping) || end >= 0 && !mapping.equals(CalibratedMapping.NAME)
+                || name.split(SETTING, -1).length > 3) {
+            return false;
+        }
+        try {
+            options(name);
+            return true;
+        } catch (ProgramException e) {
+            return false;
+        }
+    }
+
     private static CalibrationOptions options(String name) {
         String[] parts = name.split(SETTING, -1);
         try {

@@ -68,20 +68,26 @@ final class MappingOptions {
 
     /** The table of the chosen mapping. Bad use is wrong usage, whatever else is wrong. */
     Mapping table(DecoderConfig source) {
-        if (!isCalibrated() && (!calibration.isEmpty() || anchor != null || ridge != null || spill != null)) {
-            throw wrong("--calibration, --anchor, --ridge and --spill are for --mapping calibrated");
-        }
-        if (calibrationTokens != null && calibrationTokens < 1) {
-            throw wrong("--calibration-tokens must be at least 1, not " + calibrationTokens);
-        }
-        try {
-            calibration();
-        } catch (IllegalArgumentException e) {
-            throw new ParameterException(program.commandLine(), e.getMessage(), e);
-        }
+        requireUsage();
         Mapping table = Mapping.named(mapping, source);
         table.requireComplete();
         return table;
+    }
+
+    /** Refuses options that the chosen mapping has no use for. */
+    void requireUsage() {
+        requireCalibrated("--calibration", calibration.isEmpty() ? null : calibration);
+        requireCalibrated("--calibration-tokens", calibrationTokens);
+        requireCalibrated("--anchor", anchor);
+        requireCalibrated("--ridge", ridge);
+        requireCalibrated("--spill", spill);
+    }
+
+    private void requireCalibrated(String option, Object value) {
+        // Where the mapping was not chosen on a command line, program is null.
+        if (program != null && !isCalibrated() && value != null) {
+            throw wrong(option + " is for --mapping calibrated");
+        }
     }
 
     /** Refuses a mapping that needs a text where there is none. */

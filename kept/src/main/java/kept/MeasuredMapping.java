@@ -4,16 +4,19 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import kept.calibration.Calibration;
 import kept.calibration.CalibrationCost;
 import kept.calibration.MeasuredTensors;
 import kept.checkpoint.AtomicFiles;
 import kept.checkpoint.Checkpoint;
+import kept.checkpoint.Checksum;
 import kept.checkpoint.DiskSpace;
+import kept.checkpoint.JsonObject;
 import kept.checkpoint.OutputDirectory;
 import kept.checkpoint.OwnFiles;
 import kept.distill.Corpus;
@@ -36,11 +39,15 @@ final class MeasuredMapping {
     static final long TEXT_SHARE = 16;
     private static final int LENGTH = 512;
     private static final String SETTINGS = "calibration.json";
+    private static final String ARITHMETIC = "computed on";
 
     private final Program program;
     private final MappingOptions options;
     private final Mapping table;
     private final Path directory;
+    private final ResumeOptions resume;
+    /** What was measured on, by a checksum. */
+    private String text;
 
     /**
      * The chosen mapping for a teacher; nothing is measured yet.
@@ -49,8 +56,10 @@ final class MeasuredMapping {
      * @param options which mapping
      * @param config the teacher's
      * @param directory the place of what is measured; made if it is needed
+     * @param resume whether to go on with what is there, even if something else has computed it
      */
-    MeasuredMapping(Program program, MappingOptions options, DecoderConfig config, Path directory) {
+    MeasuredMapping(Program program, MappingOptions options, DecoderConfig config, Path directory, ResumeOptions resume) {
+        this.resume = resume;
         this.program = program;
         this.options = options;
         this.table = options.table(config);
@@ -92,7 +101,7 @@ final class MeasuredMapping {
             tokenizer.requireVocabulary(table.source().vocabSize());
             Calibration.requireTokens(table.source(), options.tokens(table.source()));
             int[][] sequences = sequences(corpus, tokenizer, table.source().maxPositions(), options.tokens(table.source()), 0, program.err());
-            return measure(checkpoint, corpus.description(), sequences, device, interruption);
+            return measure(checkpoint, sequences, device, interruption);
         }
     }
 
@@ -142,26 +151,28 @@ final class MeasuredMapping {
         }
         Calibration.requireTokens(table.source(), Math.min(options.tokens(table.source()), packed.size() - from));
         int length = Math.min(LENGTH, table.source().maxPositions());
-        return measure(checkpoint, packed.description(), drawn(packed, from, length, options.tokens(table.source()), 0), device, interruption);
+        return measure(checkpoint, drawn(packed, from, length, options.tokens(table.source()), 0), device, interruption);
     }
 
     /**
      * Measures on chosen sequences, such as those that are left of a text whose beginning is held out.
      *
      * @param checkpoint the teacher's weights
-     * @param text what the sequences are from, in words
      * @param sequences ids of equal length, in an order of chance
      * @param device where to compute
      * @param interruption ends it when the user wants that; what has been measured is kept
      * @return the measured tensors
      */
-    Weights measure(Checkpoint checkpoint, String text, int[][] sequences, Device device, Interruption interruption) {
+    Weights measure(Checkpoint checkpoint, int[][] sequences, Device device, Interruption interruption) {
         requireRoom();
+        text = "%,d sequences of %,d tokens, checksum %s".formatted(sequences.length, sequences[0].length,
+                Checksum.of(Stream.of(sequences).flatMapToInt(IntStream::of).toArray()));
         var calibration = new Calibration(table, new CheckpointWeights(checkpoint), sequences, options.calibration(), device);
         Map<String, String> settings = new LinkedHashMap<>(options.inWords(table.source()));
         settings.put("teacher", table.source().toString());
-        settings.put("text", text);
-        settings.put("sequences", Integer.toString(Arrays.deepHashCode(sequences)));
+        settings.put("teacher's tensors", "checksum " + checkpoint.checksum());
+        settings.put("calibration text", text);
+        settings.put(ARITHMETIC, arithmetic(device));
         MeasuredTensors measured = MeasuredTensors.open(directory, settings);
         run(calibration, measured, "calibrate", remark -> program.err().println(remark), () -> {
             if (interruption.isWanted()) {
@@ -183,6 +194,22 @@ final class MeasuredMapping {
         if (options.calibration().spill() != null) {
             DiskSpace.require(options.calibration().spill(), options.calibration().spill(), cost.streamBytes());
         }
+    }
+
+    /** What computes, or what the user goes on with though it has computed with other bits. */
+    private String arithmetic(Device device) {
+        if (!isBegun()) {
+            return device.backend().arithmetic();
+        }
+        JsonObject begun = JsonObject.read("calibration", directory.resolve(SETTINGS));
+        String before = begun.has(ARITHMETIC) ? begun.string(ARITHMETIC) : "unknown";
+        resume.requireSame(directory, before, device, program);
+        return before;
+    }
+
+    /** What was measured on, by a checksum; null if nothing was. */
+    String text() {
+        return text;
     }
 
     /**

@@ -172,11 +172,6 @@ final class OptimizerOptions {
         if (length > positions) {
             throw new ProgramException("[training] --sequence-length %d exceeds the model's %d positions".formatted(length, positions));
         }
-        requireAtLeastOne("--tokens", tokens);
-        requireAtLeastOne("--sequence-length", length);
-        requireAtLeastOne("--batch-size", batchSize);
-        requireAtLeastOne("--accumulation", accumulation);
-        requireAtLeastOne("--stop-after", stopAfter == null ? 1 : stopAfter);
         long step = (long) length * batchSize * accumulation;
         long steps = (tokens + step - 1) / step;
         double peak = learningRate == null ? defaults.learningRate() : learningRate;
@@ -207,12 +202,5 @@ final class OptimizerOptions {
         words.put("weights while training", options.storage().stochasticRounding() ? "bf16 with stochastic rounding" : "f32");
         words.put("moments", options.storage().codedMoments() ? "8 bits" : "f32");
         return words;
-    }
-
-    /** Refuses a number of none. */
-    static void requireAtLeastOne(String option, long value) {
-        if (value < 1) {
-            throw new ProgramException("[training] %s must be at least 1, not %d".formatted(option, value));
-        }
     }
 }

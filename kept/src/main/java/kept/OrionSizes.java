@@ -8,10 +8,16 @@ import kept.model.DecoderConfig;
 import kept.model.DecoderConfigBuilder;
 import kept.model.OrionConfigs;
 import kept.tokenizer.Tokenizer;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
 
 /** The options for an Orion's sizes: a configuration, published or in a file, and what differs from it. */
 final class OrionSizes {
+    @Spec(Spec.Target.MIXEE)
+    private CommandSpec program;
+
     @Reads
     @Option(names = "--config", paramLabel = "NAME", order = 4,
             description = "orion-14b, orion-14b-longchat, or an Orion's config.json; the sizes below change it (default: a small Orion).")
@@ -63,6 +69,7 @@ final class OrionSizes {
         }
         width = hiddenSize != null ? hiddenSize : width;
         count = heads != null ? heads : count;
+        requireWholeHeads(width, count);
         builder.hiddenSize(width).heads(count).keyValueHeads(count).headDimension(width / Math.max(1, count));
         if (vocabSize != null) {
             builder.vocabSize(vocabSize);
@@ -79,10 +86,17 @@ final class OrionSizes {
         return builder.build();
     }
 
+    /** Rotary positions turn pairs of numbers. */
+    private void requireWholeHeads(int width, int count) {
+        if ((hiddenSize != null || heads != null) && width % (2L * count) != 0) {
+            throw new ParameterException(program.commandLine(), "--hidden-size %d must be a multiple of twice --heads %d".formatted(width, count));
+        }
+    }
+
     private DecoderConfig read() {
         if (!isFile(config)) {
-            throw new ProgramException("[pretrain] --config %s is neither a file nor one of %s"
-                    .formatted(config, String.join(", ", OrionConfigs.names())));
+            throw new ParameterException(program.commandLine(), "--config %s is neither a file nor one of %s".formatted(
+                    config, String.join(", ", OrionConfigs.names())));
         }
         DecoderConfig read = DecoderConfig.read(Path.of(config));
         if (read.architecture() != Architecture.ORION) {

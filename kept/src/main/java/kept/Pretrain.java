@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.SequencedMap;
 import java.util.Set;
 import kept.checkpoint.AtomicFiles;
 import kept.checkpoint.CheckpointWriter;
@@ -14,6 +15,7 @@ import kept.distill.Corpus;
 import kept.distill.LanguageModelling;
 import kept.distill.PackedSequences;
 import kept.distill.PackedTokens;
+import kept.distill.RunInputs;
 import kept.distill.StepMetrics;
 import kept.distill.TextEvaluation;
 import kept.distill.TokenSequences;
@@ -23,7 +25,9 @@ import kept.model.Decoder;
 import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
 import kept.model.RandomWeights;
+import kept.model.Weights;
 import kept.tensor.Device;
+import kept.tensor.Scope;
 import kept.tokenizer.Tokenizer;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -100,8 +104,8 @@ public final class Pretrain extends Program {
             description = "Write a checkpoint OUTPUT.step-N after every so many steps too, to see what training does (default: none).")
     private long snapshotEvery;
 
-    @Option(names = "--resume", order = 13, description = "Take up an interrupted run.")
-    private boolean resume;
+    @Mixin
+    private ResumeOptions resume;
 
     @Option(names = "--overwrite", order = 14, description = "Replace an output directory, or the state of an unfinished run, that exists.")
     private boolean overwrite;
@@ -131,20 +135,21 @@ public final class Pretrain extends Program {
             out().println(output);
             return 0;
         }
-        try (var directory = OutputDirectory.prepare(output, overwrite || resume, inputs());
+        try (var directory = OutputDirectory.prepare(output, overwrite || resume.isWanted(), inputs());
                 Tokenizer tokenizer = Tokenizer.load(tokenizerDirectory)) {
             DecoderConfig config = sizes.resolve(tokenizer);
             tokenizer.requireVocabulary(config.vocabSize());
             TrainingOptions options = optimizer.training(tokens, DEFAULTS, config.maxPositions());
-            var snapshots = new Snapshots(output, snapshotEvery, options.steps(), overwrite || resume, inputs());
+            var snapshots = new Snapshots(output, snapshotEvery, options.steps(), overwrite || resume.isWanted(), inputs());
             Device target = device.open();
             var settings = new LinkedHashMap<String, String>();
             settings.put("config", config.toString());
             settings.putAll(OptimizerOptions.inWords(options));
             settings.put("seed", Long.toString(optimizer.seed()));
-            try (var run = new TrainingRun(this, output, settings, resume, overwrite);
-                    Decoder model = create(run, config, options, snapshots, target)) {
-                List<String> found = train(run, model, tokenizer, options, directory, settings, snapshots);
+            var start = new RandomWeights(config, optimizer.seed(), optimizer.trainingType());
+            try (var run = new TrainingRun(this, output, resume, true, overwrite);
+                    Decoder model = create(run, config, start, options, snapshots, target)) {
+                List<String> found = train(run, model, start, tokenizer, options, directory, settings, snapshots);
                 directory.commit();
                 run.discard();
                 found.forEach(out()::println);
@@ -155,12 +160,12 @@ public final class Pretrain extends Program {
     }
 
     /** Makes the model, once it is known that there is room on disk for what training leaves there. */
-    private Decoder create(TrainingRun run, DecoderConfig config, TrainingOptions options, Snapshots snapshots, Device target) {
+    private Decoder create(TrainingRun run, DecoderConfig config, Weights start, TrainingOptions options, Snapshots snapshots, Device target) {
         List<ModelTensor> tensors = ModelTensor.of(config);
         long result = TrainingDisk.bytes(tensors, dtype.dtype());
         run.requireRoom(new TrainingDisk(TrainingDisk.stateBytes(tensors, optimizer.trainingType(), optimizer.codedMoments()), 0, result,
-                snapshots.count() * result, resume || optimizer.isSavedAgain(options.steps())));
-        return Decoder.create(config, new RandomWeights(config, optimizer.seed(), optimizer.trainingType()), target);
+                snapshots.count() * result, resume.isWanted() || optimizer.isSavedAgain(options.steps())));
+        return Decoder.create(config, start, target);
     }
 
     @Override
@@ -197,14 +202,16 @@ public final class Pretrain extends Program {
     }
 
     /** Trains and writes, and tells what is to be printed when all is in place. */
-    private List<String> train(TrainingRun run, Decoder model, Tokenizer tokenizer, TrainingOptions options, OutputDirectory directory,
-            Map<String, String> settings, Snapshots snapshots) {
+    private List<String> train(TrainingRun run, Decoder model, Weights start, Tokenizer tokenizer, TrainingOptions options,
+            OutputDirectory directory, SequencedMap<String, String> settings, Snapshots snapshots) {
         List<PackedTokens> packed = new ArrayList<>();
         try {
             List<PackedSequences> sources = new ArrayList<>();
             int length = options.sequenceLength();
             List<Corpus> corpora = corpora();
             List<TextEvaluation> heldOut = new ArrayList<>();
+            var inputs = new RunInputs();
+            SequencedMap<String, String> provenance = new LinkedHashMap<>(settings);
             for (Corpus corpus : corpora) {
                 long share = options.steps() * options.tokensPerStep() / corpora.size() + length + 1;
                 PackedTokens text = this.text.jdkSources
@@ -218,22 +225,38 @@ public final class Pretrain extends Program {
                 } else {
                     heldOut.add(TextEvaluation.of(corpus.description(), text, length, beginning));
                 }
-                settings.put("text " + packed.size(), text.description());
+                inputs.addCorpus(packed.size(), text);
+                provenance.put("text " + packed.size(), text.description());
             }
+            settings.putAll(inputs.inWords());
+            run.require(settings, model.device());
             tell(model.device());
             packed.forEach(text -> err().println(text.description()));
             optimizer.remarkDigits(dtype.dtype(), err());
             model.parameters().values().forEach(parameter -> parameter.setTrainable(true));
             model.setActivationCheckpointing(optimizer.checkpointActivations());
-            List<StepMetrics> steps;
+            TrainingRun.Outcome outcome;
             try (var trainer = new Trainer(model, new LanguageModelling(), TokenSequences.alternating(sources), options)) {
-                steps = run.train("pretrain", trainer, options.steps(), optimizer, step ->
-                        snapshots.writeAfter(step.step(), snapshot -> writeSnapshot(model, step, snapshot, settings)));
+                outcome = run.train("pretrain", new TrainingRun.Training(trainer, options.steps(), Judging.NONE, step -> {
+                    if (step.step() == step.steps()) {
+                        heldOut.forEach(evaluation -> evaluation.requireFinite(model));
+                    }
+                    snapshots.writeAfter(step.step(), snapshot -> writeSnapshot(model, step, snapshot, provenance));
+                }, () -> assign(model, start)), optimizer);
             }
-            return write(model, heldOut, steps, directory.directory(), settings);
+            outcome.requireFinite();
+            return write(model, heldOut, outcome.steps(), directory.directory(), provenance);
         } finally {
             packed.forEach(PackedTokens::close);
         }
+    }
+
+    private static void assign(Decoder model, Weights values) {
+        model.parameters().forEach((name, parameter) -> {
+            try (var _ = Scope.open(model.device())) {
+                parameter.value().assign(values.get(name, parameter.value().shape()));
+            }
+        });
     }
 
     private List<String> write(Decoder model, List<TextEvaluation> heldOut, List<StepMetrics> steps, Path directory, Map<String, String> settings) {

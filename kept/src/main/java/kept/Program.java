@@ -136,6 +136,7 @@ abstract class Program implements Callable<Integer> {
     @Override
     public final Integer call() {
         try {
+            OptionValues.require(spec);
             checkUsage();
             if (writes()) {
                 arguments().requireOutputs();
@@ -191,18 +192,10 @@ abstract class Program implements Callable<Integer> {
 
         private Device opened;
 
-        private Integer threads;
-
-        /** Checks the number while the command line is read, so that a wrong one is wrong usage whatever else is wrong. */
         @Option(names = "--threads", paramLabel = "N", order = 901,
                 description = "Threads to compute with (default: the system property kept.threads, or all processors). "
                         + "The result does not depend on it.")
-        void setThreads(int threads) {
-            if (threads < 1) {
-                throw new CommandLine.ParameterException(program.commandLine(), "--threads must be at least 1, not " + threads);
-            }
-            this.threads = threads;
-        }
+        private Integer threads;
 
         /** Opens the device, once. {@code --threads} goes before the system property. */
         Device open() {

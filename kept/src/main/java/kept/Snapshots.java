@@ -31,9 +31,6 @@ final class Snapshots {
         this.inputs = inputs.clone();
         this.every = every;
         this.steps = steps;
-        if (every < 0) {
-            throw new ProgramException("[training] --snapshot-every must be at least 0, not " + every);
-        }
         for (long step = every; every > 0 && step < steps; step += every) {
             if (Files.exists(directory(step)) && !replace) {
                 throw new ProgramException("[training] %s exists, a snapshot of another run; remove it, or replace it with --overwrite"

@@ -57,7 +57,7 @@ final class StudentStart {
     void judge(String name, DType stored, Stages stages) {
         try (var directory = new TemporaryDirectory("kept-calibration")) {
             var options = MappingOptions.of(name, Demo.CALIBRATION_TOKENS);
-            var mapping = new MeasuredMapping(program, options, DecoderConfig.read(teacher), directory.path());
+            var mapping = new MeasuredMapping(program, options, DecoderConfig.read(teacher), directory.path(), ResumeOptions.of(false));
             long begun = System.nanoTime();
             Mapping table = mapping.table();
             try (Decoder student = Decoder.create(table.target(), weights(mapping, stored), device)) {

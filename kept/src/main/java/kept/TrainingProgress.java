@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.util.Locale;
 import kept.distill.HeldOutResult;
 import kept.distill.StepMetrics;
+import kept.report.Figures;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
@@ -49,7 +50,7 @@ final class TrainingProgress implements AutoCloseable {
 
     /** Says what was found on held-out text. */
     void show(HeldOutResult result) {
-        heldOut = String.format(Locale.ROOT, "held-out KL %.3g ", result.klMean());
+        heldOut = "held-out KL %s ".formatted(Figures.divergence(result.klMean()));
         if (bar == null) {
             target.println(String.format(Locale.ROOT, "%s step %d of %d %s", task, result.step(), steps, heldOut.strip()));
         }

@@ -6,18 +6,26 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
+import kept.checkpoint.CheckpointException;
 import kept.checkpoint.OutputDirectory;
 import kept.checkpoint.OwnFiles;
+import kept.distill.BestState;
 import kept.distill.HeldOutResult;
 import kept.distill.MetricsLog;
 import kept.distill.StepMetrics;
 import kept.distill.Trainer;
+import kept.distill.TrainingState;
+import kept.model.NonFiniteException;
+import kept.tensor.Device;
 
 /**
  * A training run with what surrounds it on disk and on the terminal. While it lasts, its state and metrics lie in {@code OUTPUT.training} beside the
  * output; Ctrl-C saves the state there, and a run with {@code --resume} takes it up. The state after the last step stays there until the output is in
  * place, so that a failure to evaluate or to write does not cost the training.
+ *
+ * <p>A state is saved when the step after it has shown finite numbers, so that there is always one to go on from.
  */
 final class TrainingRun implements AutoCloseable {
     private static final String STATE = "state.safetensors";
@@ -28,38 +36,88 @@ final class TrainingRun implements AutoCloseable {
     private final Path directory;
     private final Path state;
     private final Path best;
-    private final Map<String, String> settings;
+    private final ResumeOptions resume;
+    /** Null where none is taken up. */
+    private final TrainingState saved;
+    private Map<String, String> settings = Map.of();
     /** The step of the state on disk, where this run has written or read it. */
     private long savedStep = NONE;
     private boolean told;
 
     /**
-     * Finds the state of an unfinished run, or makes sure that there is none.
+     * What a run trains, and how it is looked at.
+     *
+     * @param trainer does the steps
+     * @param steps how many in all
+     * @param judging looks at held-out text now and then, before the state is saved
+     * @param afterStep is told each step that was done, before the state after it is saved: a run that is killed in between does both once more
+     * @param start gives the model the values it starts with; not used where something is judged, which knows them
+     */
+    record Training(Trainer trainer, long steps, Judging judging, Consumer<StepMetrics> afterStep, Runnable start) {
+        private boolean isOver() {
+            return trainer.isFinished() || judging.isExhausted();
+        }
+    }
+
+    /**
+     * How a run ended.
+     *
+     * @param steps the metrics of all steps, those before a resumption included
+     * @param notFinite how it met NaN or infinity, and what to do; null if it came to its end. Then the model has the best state's values
+     */
+    record Outcome(List<StepMetrics> steps, String notFinite) {
+        /** How long the steps took, as far as that is known. */
+        double seconds() {
+            return steps.stream().mapToDouble(StepMetrics::seconds).filter(Double::isFinite).sum();
+        }
+
+        /** Ends a program whose run did not come to its end. */
+        void requireFinite() {
+            if (notFinite != null) {
+                throw new ProgramException(notFinite);
+            }
+        }
+    }
+
+    /**
+     * Finds the state of an unfinished run and reads it whole, or makes sure that there is none.
      *
      * @param program tells progress
      * @param output what the run will make
-     * @param settings what a resumed run must agree on
      * @param resume whether a saved state is to be taken up
+     * @param begun whether there is training to take up, and not only what comes before it
      * @param overwrite whether a saved state may be thrown away
      */
-    TrainingRun(Program program, Path output, Map<String, String> settings, boolean resume, boolean overwrite) {
+    TrainingRun(Program program, Path output, ResumeOptions resume, boolean begun, boolean overwrite) {
         this.program = program;
-        this.settings = settings;
+        this.resume = resume;
         target = OutputDirectory.place(output);
         directory = directory(target);
         state = directory.resolve(STATE);
         best = directory.resolve("best.safetensors");
         // Before the training, not after it, when the directory is removed.
         OwnFiles.TRAINING.requireNothingElse(directory, "it is no place for the training's state; move that away");
-        if (resume && !Files.exists(state)) {
+        boolean takesUp = resume.isWanted() && begun;
+        if (takesUp && !Files.exists(state)) {
             throw new ProgramException("[resume] there is no saved state %s; start the run without --resume".formatted(state));
         }
-        if (!resume && Files.exists(state)) {
+        if (!takesUp && Files.exists(state)) {
             if (!overwrite) {
                 throw new ProgramException("[training] %s holds the state of an unfinished run; %s".formatted(
                         directory, "take it up with --resume, or start over with --overwrite"));
             }
             discard();
+        }
+        saved = takesUp ? open() : null;
+    }
+
+    private TrainingState open() {
+        try {
+            TrainingState found = TrainingState.open(state);
+            BestState.requireWhole(best, found.bestStep());
+            return found;
+        } catch (CheckpointException e) {
+            throw new ProgramException("%s; the run cannot go on from it: start over with --overwrite".formatted(e.getMessage()), e);
         }
     }
 
@@ -78,75 +136,128 @@ final class TrainingRun implements AutoCloseable {
     }
 
     /**
-     * Trains to the end, or until the user interrupts.
+     * Says what the run is made of, which a saved state must agree on. May be called again when more is known.
+     *
+     * @param known what shapes the result, by name
+     * @param device what computes it
+     */
+    void require(Map<String, String> known, Device device) {
+        boolean first = settings.isEmpty();
+        settings = Map.copyOf(known);
+        if (saved == null) {
+            return;
+        }
+        String changed = saved.requireSame(known);
+        if (first) {
+            resume.requireSame(state, saved.arithmetic(), device, program);
+            if (!changed.isEmpty()) {
+                program.err().println("going on otherwise, after NaN or infinity: " + changed);
+            }
+        }
+    }
+
+    /**
+     * Trains to the end, or until training helps no more, the numbers are not finite, or the user interrupts.
      *
      * @param task what the bar is called
-     * @param trainer does the steps
-     * @param steps how many in all
+     * @param training what to train
      * @param options which steps are saved, and which is the last for now
-     * @return the metrics of all steps, those before a resumption included
+     * @return what the steps showed
+     * @throws NonFiniteException if a model that is not trained is at fault
      * @throws Interruption.Stopped if the user interrupted; the state is saved
      */
-    List<StepMetrics> train(String task, Trainer trainer, long steps, OptimizerOptions options) {
-        return train(task, trainer, steps, options, _ -> { });
-    }
-
-    /**
-     * {@link #train(String, Trainer, long, OptimizerOptions)} with something to do after each step.
-     *
-     * @param afterStep is told each step that was done, before the state after it is saved: a run that is killed in between does both once more
-     */
-    List<StepMetrics> train(String task, Trainer trainer, long steps, OptimizerOptions options, Consumer<StepMetrics> afterStep) {
-        return train(task, trainer, steps, options, Judging.NONE, afterStep);
-    }
-
-    /**
-     * {@link #train(String, Trainer, long, OptimizerOptions)}, or until training helps no more.
-     *
-     * @param judging looks at held-out text now and then, before the state is saved
-     */
-    List<StepMetrics> train(String task, Trainer trainer, long steps, OptimizerOptions options, Judging judging) {
-        return train(task, trainer, steps, options, judging, _ -> { });
-    }
-
-    private List<StepMetrics> train(
-            String task, Trainer trainer, long steps, OptimizerOptions options, Judging judging, Consumer<StepMetrics> afterStep) {
+    Outcome train(String task, Training training, OptimizerOptions options) {
         makeDirectory();
-        if (Files.exists(state)) {
-            judging.restore(trainer.restore(state, settings));
+        Trainer trainer = training.trainer();
+        List<StepMetrics> before = List.of();
+        if (saved != null) {
+            TrainingState.Place place = trainer.restore(state, settings);
+            training.judging().restore(place.heldOut());
+            before = place.metrics();
             savedStep = trainer.step();
         }
         try (var interruption = new Interruption();
-                var log = MetricsLog.open(metrics(), trainer.step(), judging.curve())) {
-            long tokens = log.steps().isEmpty() ? 0 : log.steps().getLast().tokens();
-            try (var progress = new TrainingProgress(task, steps, trainer.step(), tokens, System.err)) {
-                if (judging.curve().results().isEmpty()) {
-                    judging.after(0, 0).ifPresent(result -> show(result, log, progress));
+                var log = MetricsLog.open(metrics(), before, training.judging().curve(), program.err()::println)) {
+            try {
+                trainOn(task, training, options, log, interruption);
+            } catch (NonFiniteException e) {
+                boolean neverFinite = training.judging().isJudging() && training.judging().curve().results().isEmpty();
+                if (e.isFrozen() || neverFinite) {
+                    throw e;
                 }
-                while (!isOver(trainer, judging) && !interruption.isWanted() && !options.isStopAfter(trainer.step())) {
-                    StepMetrics step = trainer.next();
-                    log.add(step);
-                    progress.show(step);
-                    afterStep.accept(step);
-                    judging.after(step.step(), step.tokens()).ifPresent(result -> show(result, log, progress));
-                    if (isOver(trainer, judging) || options.isSavedAfter(step.step())) {
-                        save(trainer, judging);
-                    }
-                }
+                return new Outcome(log.steps(), goBack(training, log, e));
             }
             if (interruption.isWanted() || options.isStopAfter(trainer.step())) {
-                save(trainer, judging);
+                save(training, log, null);
                 // Told before the interruption is closed: then the process may end at any moment.
-                program.err().println("stopped after step %d of %d".formatted(trainer.step(), steps));
+                program.err().println("stopped after step %d of %d".formatted(trainer.step(), training.steps()));
                 tellHowToResume();
                 throw new Interruption.Stopped();
             }
-            return log.steps();
+            return new Outcome(log.steps(), null);
         }
     }
 
-    private static boolean isOver(Trainer trainer, Judging judging) {
-        return trainer.isFinished() || judging.isExhausted();
+    private void trainOn(String task, Training training, OptimizerOptions options, MetricsLog log, Interruption interruption) {
+        Trainer trainer = training.trainer();
+        Judging judging = training.judging();
+        long tokens = log.steps().isEmpty() ? 0 : log.steps().getLast().tokens();
+        try (var progress = new TrainingProgress(task, training.steps(), trainer.step(), tokens, System.err)) {
+            if (judging.curve().results().isEmpty()) {
+                judging.after(0, 0).ifPresent(result -> show(result, log, progress));
+            }
+            while (!training.isOver() && !interruption.isWanted() && !options.isStopAfter(trainer.step())) {
+                StepMetrics step = trainer.next(() -> {
+                    if (options.isSavedAfter(trainer.step())) {
+                        save(training, log, null);
+                    }
+                });
+                log.add(step);
+                progress.show(step);
+                training.afterStep().accept(step);
+                judge(judging, step).ifPresent(result -> show(result, log, progress));
+                if (training.isOver()) {
+                    save(training, log, null);
+                }
+            }
+        }
+    }
+
+    private static Optional<HeldOutResult> judge(Judging judging, StepMetrics step) {
+        try {
+            return judging.after(step.step(), step.tokens());
+        } catch (NonFiniteException e) {
+            throw e.isFrozen() ? e
+                    : new NonFiniteException("[training] after step %d: %s".formatted(
+                            step.step(), e.getMessage().replaceFirst("^\\[[a-z]+\\] ", "")), false);
+        }
+    }
+
+    /**
+     * Saves a state to go on from after numbers that were not finite: the best one so far on held-out text; where nothing is judged the last one that
+     * was saved; else the start.
+     *
+     * @return what happened, and what to do
+     */
+    private String goBack(Training training, MetricsLog log, NonFiniteException failure) {
+        Trainer trainer = training.trainer();
+        long from = 0;
+        if (training.judging().isJudging()) {
+            from = training.judging().goBack();
+            trainer.restart(from);
+        } else if (savedStep > 0 && savedStep < trainer.step()) {
+            from = trainer.goBack(state, settings);
+        } else {
+            training.start().run();
+            trainer.restart(0);
+        }
+        savedStep = NONE;
+        log.dropAfter(from, training.judging().curve());
+        save(training, log, failure.getMessage());
+        told = true;
+        return "%s; the state %s is in %s: --resume with a smaller --learning-rate goes on from it, on the text that comes next".formatted(
+                failure.getMessage(), from == 0 ? "at the start" : "after step %d%s".formatted(
+                        from, training.judging().isJudging() ? ", the best so far," : ""), directory);
     }
 
     private static void show(HeldOutResult result, MetricsLog log, TrainingProgress progress) {
@@ -164,9 +275,10 @@ final class TrainingRun implements AutoCloseable {
         }
     }
 
-    private void save(Trainer trainer, Judging judging) {
+    private void save(Training training, MetricsLog log, String notFinite) {
+        Trainer trainer = training.trainer();
         if (trainer.step() != savedStep) {
-            trainer.save(state, settings, judging.curve());
+            trainer.save(state, settings, training.judging().curve(), log.steps(), notFinite);
             savedStep = trainer.step();
         }
     }

@@ -96,10 +96,6 @@ public final class Verify extends Program {
 
     @Override
     void checkUsage() {
-        heldOut.check();
-        if (worst != null && worst < 1) {
-            throw new ParameterException(spec().commandLine(), "--worst must be at least 1, not " + worst);
-        }
         named();
     }
 

@@ -137,7 +137,7 @@ class BadInputTest {
     @Test
     void anUnknownMapping() throws IOException {
         copy("orion-safetensors");
-        assertRefused(ProgramRun.of("convert", "--source", source, "--output", output, "--mapping", "magic"), "magic", "opm");
+        assertWrong(ProgramRun.of("convert", "--source", source, "--output", output, "--mapping", "magic"), "--mapping", "magic", "opm");
     }
 
     @Test
@@ -239,14 +239,16 @@ class BadInputTest {
     @Test
     void settingsOutOfTheirRange() {
         TinyTeacher.write(source);
-        assertRefused(distill(source, text, "--batch-size", 0), "--batch-size", "at least 1");
-        assertRefused(distill(source, text, "--tokens", 0), "--tokens", "at least 1");
-        assertRefused(distill(source, text, "--evaluation-tokens", 0), "--evaluation-tokens", "at least 1");
-        assertRefused(distill(source, text, "--learning-rate", -1), "learning rate");
-        assertRefused(distill(source, text, "--max-gradient-norm", 0), "gradient norm");
-        assertRefused(distill(source, text, "--train", "layers.[01"), "layers.[01", "regular expression");
-        assertRefused(ProgramRun.of("pretrain", "--tokenizer", source, "--corpus", text, "--output", output, "--heads", 0), "num_attention_heads");
-        assertRefused(ProgramRun.of("pretrain", "--tokenizer", source, "--corpus", text, "--output", output, "--hidden-size", 7), "hidden_size 7");
+        assertWrong(distill(source, text, "--batch-size", 0), "--batch-size", "at least 1");
+        assertWrong(distill(source, text, "--tokens", 0), "--tokens", "at least 1");
+        assertWrong(distill(source, text, "--evaluation-tokens", 0), "--evaluation-tokens", "at least 1");
+        assertWrong(distill(source, text, "--learning-rate", -1), "--learning-rate must be at least 0");
+        assertWrong(distill(source, text, "--max-gradient-norm", 0), "--max-gradient-norm must be above 0");
+        assertWrong(distill(source, text, "--train", "layers.[01"), "layers.[01", "regular expression");
+        assertWrong(ProgramRun.of("pretrain", "--tokenizer", source, "--corpus", text, "--output", output, "--heads", 0),
+                "--heads must be at least 1");
+        assertWrong(ProgramRun.of("pretrain", "--tokenizer", source, "--corpus", text, "--output", output, "--hidden-size", 7),
+                "--hidden-size 7 must be a multiple");
     }
 
     @Test
@@ -269,8 +271,8 @@ class BadInputTest {
     @Test
     void anUnknownDevice() {
         TinyTeacher.write(source);
-        assertRefused(distill(source, text, "--device", "abacus"), "abacus", "cpu");
-        assertRefused(ProgramRun.of("generate", "--model", source, "--prompt", "Hello", "--device", "abacus"), "abacus", "cpu");
+        assertWrong(distill(source, text, "--device", "abacus"), "abacus", "cpu");
+        assertWrong(ProgramRun.of("generate", "--model", source, "--prompt", "Hello", "--device", "abacus"), "abacus", "cpu");
     }
 
     @Test
@@ -330,6 +332,13 @@ class BadInputTest {
         assertThat(run.out()).isEmpty();
         assertThat(run.err()).contains(words);
         assertThat(run.errorLines()).singleElement().asString().startsWith("kept: [");
+    }
+
+    /** Wrong usage, and no file but those that were there. */
+    private void assertWrong(ProgramRun run, String... words) {
+        assertThat(run.code()).as(run.err()).isEqualTo(2);
+        assertThat(run.errorLines().getFirst()).contains(words);
+        assertThat(output).doesNotExist();
     }
 
     /** One line, and no file but those that were there. */

@@ -69,7 +69,7 @@ class CalibratedConvertTest {
         assertThat(without.err()).contains("--mapping calibrated measures on a text: name one with --calibration FILE...");
         ProgramRun useless = convert("--calibration", text);
         assertThat(useless.code()).isEqualTo(2);
-        assertThat(useless.err()).contains("are for --mapping calibrated");
+        assertThat(useless.err()).contains("--calibration is for --mapping calibrated");
         ProgramRun few = convert("--mapping", "calibrated", "--calibration", text, "--calibration-tokens", 50);
         assertThat(few.code()).isEqualTo(1);
         assertThat(few.errorLines()).last().asString().contains("50 tokens are too few for width 16, which needs at least 64");

@@ -32,6 +32,17 @@ final class ChildProgram implements AutoCloseable {
     }
 
     /**
+     * Starts {@code kept <command>} with an option of the Java runtime.
+     *
+     * @param option the option
+     * @param errors the file its remarks go to
+     * @param arguments anything with a text, such as paths
+     */
+    static ChildProgram startWith(String option, Path errors, Object... arguments) {
+        return start(errors, ProcessBuilder.Redirect.DISCARD, Map.of(), List.of(option), arguments);
+    }
+
+    /**
      * Starts {@code kept <command>} as on a machine whose GPU, if it has one, is not to be seen.
      *
      * @param output the file its results go to

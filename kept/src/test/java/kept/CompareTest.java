@@ -138,22 +138,28 @@ class CompareTest {
     @Test
     void wrongUseIsToldInOneLine() {
         assertThat(compare("--mappings", "channel").code()).as("nothing to measure on").isEqualTo(2);
-        assertFails(compare("--mappings", "opm:0.5"), "'opm:0.5': only calibrated takes an anchor");
-        assertFails(compare("--mappings", "calibrated:much"), "'calibrated:much'", "numbers of at least 0");
-        assertFails(compare("--mappings", "calibrated:0.1:-1"), "'calibrated:0.1:-1'", "numbers of at least 0");
+        assertWrong(compare("--mappings", "opm:0.5"), "--mappings must be ", "not opm:0.5");
+        assertWrong(compare("--mappings", "calibrated:much"), "--mappings must be ", "at least 0 behind colons, not calibrated:much");
+        assertWrong(compare("--mappings", "calibrated:0.1:-1"), "--mappings must be ", "not calibrated:0.1:-1");
         assertFails(compare("--mappings", "calibrated", "--calibration", text, "--calibration-tokens", 16), "too few");
-        assertFails(compare("--mappings", "channel", "--calibration", text, "--calibration-tokens", 0), "--calibration-tokens must be at least 1");
+        assertWrong(compare("--mappings", "channel", "--calibration", text, "--calibration-tokens", 0), "--calibration-tokens must be at least 1");
         assertThat(ProgramRun.of("convert", "--source", teacher, "--output", directory.resolve("llama"), "--mapping", "channel").err())
-                .contains("there is no mapping 'channel'");
+                .contains("--mapping must be opm, exact, calibrated, ones or centred, not channel");
         assertThat(ProgramRun.of("compare", "--teacher", teacher, "--mappings", "opm").code()).as("no text").isEqualTo(2);
         assertThat(ProgramRun.of("compare", "--teacher", teacher, "--evaluate", "prose").code()).as("no name").isEqualTo(2);
         assertThat(ProgramRun.of("compare", "--evaluate", "a=" + text).code()).as("no teacher").isEqualTo(2);
-        assertFails(compare("--mappings", "opm,magic"), "no mapping 'magic'", "ones");
-        assertFails(compare("--mappings", "opm", "--tokens", 0), "--tokens must be at least 1");
+        assertWrong(compare("--mappings", "opm,magic"), "--mappings must be ", "ones", "not magic");
+        assertWrong(compare("--mappings", "opm", "--tokens", 0), "--tokens must be at least 1");
         assertFails(compare("--mappings", "opm", "--sequence-length", 65), "exceeds the model's 64 positions");
         assertFails(compare("--mappings", "opm", "--evaluate", "b=" + directory.resolve("nowhere.txt")), "nowhere.txt");
         assertFails(compare("--mappings", "opm", "--student", "a=" + directory.resolve("nowhere")), "nowhere");
         assertThat(json).doesNotExist();
+    }
+
+    private static void assertWrong(ProgramRun run, String... parts) {
+        assertThat(run.code()).as(run.err()).isEqualTo(2);
+        assertThat(run.errorLines().getFirst()).contains(parts);
+        assertThat(run.out()).isEmpty();
     }
 
     private static void assertFails(ProgramRun run, String... parts) {

@@ -129,11 +129,7 @@ class ConvertTest {
         assertThat(other.code()).isEqualTo(1);
         assertThat(other.errorLines()).singleElement().asString().contains("dtype was as the source, is bf16");
 
-        FileTime time = Files.getLastModifiedTime(source.resolve("model.safetensors"));
         Files.setLastModifiedTime(source.resolve("model.safetensors"), FileTime.fromMillis(0));
-        assertThat(ProgramRun.of(conversion(source, output, "--resume")).errorLines()).as("the source is another one now")
-                .singleElement().asString().contains("model.safetensors was ", "is ");
-        Files.setLastModifiedTime(source.resolve("model.safetensors"), time);
 
         ProgramRun resumed = ProgramRun.of(conversion(source, output, "--resume", "--verify"));
         assertThat(resumed.code()).as(resumed.err()).isZero();
@@ -158,7 +154,7 @@ class ConvertTest {
 
     /** What a slow disk makes a run tell every ten seconds. */
     private static boolean isProgress(String line) {
-        return line.startsWith("convert: ") || line.startsWith("verify: ");
+        return line.startsWith("convert: ") || line.startsWith("compare: ") || line.startsWith("verify: ");
     }
 
     private static Object[] conversion(Path source, Path output, Object... more) {

@@ -84,8 +84,8 @@ class ProgramsTest {
         ProgramRun run = ProgramRun.of("export", "--source", llama, "--output", output, "--type", "f16");
         assertThat(run.code()).as(run.err()).isZero();
         assertThat(run.err()).isEmpty();
-        assertThat(run.out().lines()).containsExactly("weights: safetensors, 1 file",
-                "21 tensors as f16, 420 tokens, %,d bytes".formatted(Files.size(output)), output.toString());
+        assertThat(run.out().lines()).containsExactly("source: safetensors, 1 file",
+                "output: 21 tensors, the matrices as f16; 420 tokens, %,d bytes".formatted(Files.size(output)), output.toString());
         byte[] before = Files.readAllBytes(output);
         assertThat(before).startsWith("GGUF".getBytes(StandardCharsets.US_ASCII))
                 .containsSequence("llama.rope.freq_base".getBytes(StandardCharsets.US_ASCII));

@@ -103,9 +103,9 @@ class RandomCheckpointTest {
     @Test
     void aConfigurationThatIsNeitherAFileNorKnownIsRefused() {
         ProgramRun run = random(directory.resolve("orion"), "--config", "orion-15b");
-        assertThat(run.code()).isEqualTo(1);
-        assertThat(run.errorLines()).singleElement().asString()
-                .isEqualTo("kept: [pretrain] --config orion-15b is neither a file nor one of orion-14b, orion-14b-longchat");
+        assertThat(run.code()).isEqualTo(2);
+        assertThat(run.errorLines()).first().asString()
+                .isEqualTo("--config orion-15b is neither a file nor one of orion-14b, orion-14b-longchat");
     }
 
     @ParameterizedTest

@@ -36,6 +36,13 @@ public interface Backend {
      */
     String description();
 
+    /**
+     * What the last bits of results depend on besides the values: two backends that say the same compute the same bits.
+     *
+     * @return a few words, such as {@code cpu, vectors of 512 bits}
+     */
+    String arithmetic();
+
     // Memory
 
     /**

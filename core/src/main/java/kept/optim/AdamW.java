@@ -240,6 +240,19 @@ public final class AdamW implements AutoCloseable {
         stepCount = steps;
     }
 
+    /**
+     * Forgets the moments, as if there had been no gradients yet.
+     *
+     * @param steps the step count from now on
+     */
+    public void clearMoments(long steps) {
+        slots.values().forEach(slot -> {
+            slot.moments.first.fill(0);
+            slot.moments.second.fill(0);
+        });
+        stepCount = steps;
+    }
+
     private static void check(String name, Slot slot, Moments saved) {
         for (Tensor moment : new Tensor[] {saved.first, saved.second}) {
             Tensor own = slot.moments.first;

@@ -31,6 +31,11 @@ final class GuardedBackend implements Backend {
     }
 
     @Override
+    public String arithmetic() {
+        return kernels.arithmetic();
+    }
+
+    @Override
     public String description() {
         return kernels.description();
     }

@@ -82,6 +82,12 @@ final class CudaBackend implements Backend, AutoCloseable {
     }
 
     @Override
+    public String arithmetic() {
+        Driver driver = gpu.driver();
+        return "cuda, %s, cuBLAS %d".formatted(driver.deviceName(gpu.ordinal()), gpu.blas().version());
+    }
+
+    @Override
     public Buffer allocate(long bytes) {
         return gpu.memory().allocate(bytes);
     }

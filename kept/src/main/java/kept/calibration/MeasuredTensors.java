@@ -7,10 +7,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 import kept.checkpoint.AtomicFiles;
+import kept.checkpoint.CheckpointException;
 import kept.checkpoint.JsonObject;
 import kept.checkpoint.SafetensorsFile;
 import kept.checkpoint.SafetensorsWriter;
+import kept.checkpoint.SettingDifferences;
 import kept.checkpoint.TensorSpec;
 import kept.model.HostCopy;
 import kept.model.Weights;
@@ -25,6 +28,7 @@ import kept.tensor.Tensor;
  */
 public final class MeasuredTensors implements Weights {
     private static final String SETTINGS = "calibration.json";
+    private static final String ENDING = ".safetensors";
 
     private final Path directory;
 
@@ -50,17 +54,32 @@ public final class MeasuredTensors implements Weights {
         } catch (IOException e) {
             throw new CalibrationException("[calibration] %s cannot be made: %s".formatted(directory, AtomicFiles.reason(e)), e);
         }
-        JsonObject before = JsonObject.read("calibration", file);
-        var names = new TreeMap<String, String>(settings);
-        before.keys().forEach(key -> names.putIfAbsent(key, "absent"));
-        names.forEach((name, now) -> {
-            String then = before.has(name) ? before.string(name) : "absent";
-            if (!then.equals(now)) {
-                throw new CalibrationException("[calibration] %s was begun otherwise: %s was %s, is %s; remove it, or start over with --overwrite"
-                        .formatted(directory, name, then, now));
+        JsonObject journal = JsonObject.read("calibration", file);
+        var before = new TreeMap<String, String>();
+        journal.keys().forEach(name -> before.put(name, journal.string(name)));
+        List<String> names = SettingDifferences.names(before, settings);
+        if (!names.isEmpty()) {
+            throw new CalibrationException("[calibration] %s was begun otherwise: %s; remove it, or start over with --overwrite"
+                    .formatted(directory, SettingDifferences.inWords(names, before, settings)));
+        }
+        var measured = new MeasuredTensors(directory);
+        measured.requireIntact();
+        return measured;
+    }
+
+    /** Each file as it was written, before a run goes on with it. */
+    private void requireIntact() {
+        try (Stream<Path> files = Files.list(directory)) {
+            for (Path file : files.filter(file -> file.getFileName().toString().endsWith(ENDING)).sorted().toList()) {
+                try (var tensor = SafetensorsFile.open(file)) {
+                    tensor.requireIntact();
+                } catch (CheckpointException e) {
+                    throw new CalibrationException("%s; remove this file, and --resume measures it again".formatted(e.getMessage()), e);
+                }
             }
-        });
-        return new MeasuredTensors(directory);
+        } catch (IOException e) {
+            throw new CalibrationException("[calibration] %s cannot be read: %s".formatted(directory, AtomicFiles.reason(e)), e);
+        }
     }
 
     /**
@@ -112,13 +131,13 @@ public final class MeasuredTensors implements Weights {
     /** Writes a tensor, whole or not at all. */
     void put(String name, Shape shape, float[] values, Map<String, String> remarks) {
         try (var _ = Scope.open();
-                var writer = SafetensorsWriter.create(file(name), List.of(new TensorSpec(name, DType.F32, shape)), remarks)) {
+                var writer = SafetensorsWriter.createSealed(file(name), List.of(new TensorSpec(name, DType.F32, shape)), remarks)) {
             HostCopy.with(Tensor.of(values, shape.toArray()), DType.F32, bytes -> writer.write(name, bytes));
             writer.finish();
         }
     }
 
     private Path file(String name) {
-        return directory.resolve(name + ".safetensors");
+        return directory.resolve(name + ENDING);
     }
 }

@@ -1,6 +1,7 @@
 package kept.checkpoint;
 
 import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -26,6 +27,10 @@ public final class Checkpoint implements AutoCloseable {
     static final String TORCH_INDEX = "pytorch_model.bin.index.json";
     private static final String OPERATION = "checkpoint";
     private static final List<String> ROTARY_TABLES = List.of("rotary_emb.inv_freq", "rotary_emb.cos_cached", "rotary_emb.sin_cached");
+
+    /** Bytes of a piece of a sample, and how many there are. */
+    private static final long SAMPLED = 1 << 16;
+    private static final int SAMPLES = 8;
 
     private final Path directory;
     private final Map<String, WeightFile> shards = new TreeMap<>();
@@ -102,6 +107,44 @@ public final class Checkpoint implements AutoCloseable {
      */
     public MemorySegment data(String name) {
         return owner(name).data(name);
+    }
+
+    /**
+     * A checksum of all tensors: of their names, types, shapes and values, however they lie in files.
+     *
+     * @return hexadecimal digits
+     */
+    public String checksum() {
+        var checksum = new Checksum();
+        new TreeSet<>(owners.keySet()).forEach(name -> {
+            byte[] described = description(name).getBytes(StandardCharsets.UTF_8);
+            checksum.update(MemorySegment.ofArray(described));
+            checksum.update(data(name));
+        });
+        return checksum.digits();
+    }
+
+    /**
+     * What tells a tensor from another one of the same name without reading all of it: its type, its shape, and a checksum of its values, where these
+     * are many of eight pieces that lie evenly over them.
+     *
+     * @param name its name
+     * @return in words
+     * @throws CheckpointException if there is no such tensor
+     */
+    public String sample(String name) {
+        MemorySegment data = data(name);
+        long step = Math.max(SAMPLED, Math.ceilDiv(data.byteSize() - SAMPLED, SAMPLES - 1));
+        var checksum = new Checksum();
+        for (long from = 0; from < data.byteSize(); from += step) {
+            checksum.update(data.asSlice(from, Math.min(SAMPLED, data.byteSize() - from)));
+        }
+        return "%s %s, checksum %s".formatted(entry(name).type(), entry(name).shape(), checksum.digits());
+    }
+
+    private String description(String name) {
+        TensorEntry entry = entry(name);
+        return "%s %s %s".formatted(name, entry.type(), entry.shape());
     }
 
     /**

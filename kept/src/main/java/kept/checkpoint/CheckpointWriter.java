@@ -85,6 +85,18 @@ public final class CheckpointWriter implements WeightWriter {
     }
 
     /**
+     * Where a tensor lies that was found.
+     *
+     * @param name its name
+     * @return its place in a finished shard
+     */
+    public TensorEntry foundEntry(String name) {
+        int shard = shardOf.get(name);
+        TensorSpec spec = shards.get(shard).stream().filter(tensor -> tensor.name().equals(name)).findFirst().orElseThrow();
+        return new TensorEntry(file(shard), name, StoredType.of(spec.dtype()), spec.shape(), layout(shard).offset(name), spec.byteSize());
+    }
+
+    /**
      * The files that are still to be written, when no tensor has been written yet.
      *
      * @return their bytes in all, headers included, but not the index

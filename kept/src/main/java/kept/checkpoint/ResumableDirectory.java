@@ -4,12 +4,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
-import java.util.TreeSet;
 import java.util.stream.Stream;
 
 /**
@@ -156,20 +154,13 @@ public final class ResumableDirectory implements AutoCloseable {
         return String.valueOf(Files.readAttributes(directory, BasicFileAttributes.class).fileKey());
     }
 
-    private void requireSame(JsonObject before, Map<String, String> now) {
-        var names = new TreeSet<>(before.keys());
-        names.addAll(now.keySet());
-        List<String> differences = new ArrayList<>();
-        for (String name : names) {
-            String old = before.has(name) ? before.string(name) : "absent";
-            String current = now.getOrDefault(name, "absent");
-            if (!old.equals(current)) {
-                differences.add("%s was %s, is %s".formatted(name, old, current));
-            }
-        }
-        if (!differences.isEmpty()) {
+    private void requireSame(JsonObject journal, Map<String, String> now) {
+        var before = new LinkedHashMap<String, String>();
+        journal.keys().forEach(name -> before.put(name, journal.string(name)));
+        List<String> names = SettingDifferences.names(before, now);
+        if (!names.isEmpty()) {
             throw new CheckpointException("resume", partial, "was begun otherwise: %s; start over with --overwrite"
-                .formatted(String.join("; ", differences)));
+                .formatted(SettingDifferences.inWords(names, before, now)));
         }
     }
 

@@ -3,6 +3,8 @@ package kept.checkpoint;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -121,6 +123,16 @@ public final class SafetensorsFile implements WeightFile {
     public MemorySegment data(String name) {
         TensorEntry entry = entry(name);
         return content.asSlice(entry.offset(), entry.byteSize());
+    }
+
+    /**
+     * Reads all of a file that {@link SafetensorsWriter#createSealed} made, and compares it with its checksums.
+     *
+     * @throws CheckpointException naming the file, and the first tensor that does not have its checksum
+     */
+    public void requireIntact() {
+        long length = SafetensorsHeader.PREFIX + content.get(ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN), 0);
+        Seal.require(this, content.asSlice(0, length).toArray(ValueLayout.JAVA_BYTE));
     }
 
     /** Unmaps the file; its segments cannot be read any more. */

@@ -63,6 +63,11 @@ final class SafetensorsLayout {
         return fileSize;
     }
 
+    /** The tensors in the order of their data. */
+    List<String> names() {
+        return List.copyOf(offsets.keySet());
+    }
+
     boolean has(String tensor) {
         return offsets.containsKey(tensor);
     }

@@ -28,11 +28,14 @@ public final class SafetensorsWriter implements AutoCloseable {
     private final SafetensorsLayout layout;
     /** Bytes so far of the tensors that come in parts. */
     private final Map<String, Long> begun = new LinkedHashMap<>();
+    /** Null where the file gets no checksums. */
+    private final Seal seal;
     private boolean open = true;
 
-    private SafetensorsWriter(Path target, List<TensorSpec> tensors, Map<String, String> metadata, ByteSink.Opener opener) {
+    private SafetensorsWriter(Path target, List<TensorSpec> tensors, Map<String, String> metadata, boolean sealed, ByteSink.Opener opener) {
         this.target = target;
-        this.layout = SafetensorsLayout.of(target, tensors, metadata);
+        this.layout = SafetensorsLayout.of(target, tensors, sealed ? Seal.reserved(metadata, tensors.size()) : metadata);
+        this.seal = sealed ? new Seal(layout.names()) : null;
         tensors.forEach(tensor -> missing.put(tensor.name(), tensor));
         this.file = new PendingFile("safetensors", target, layout.fileSize(), opener);
         write(ByteBuffer.wrap(layout.header()), 0);
@@ -63,8 +66,21 @@ public final class SafetensorsWriter implements AutoCloseable {
         return create(target, tensors, metadata, ByteSink::newFile);
     }
 
+    /**
+     * Starts a file that holds its own checksums, as {@link SafetensorsFile#requireIntact} asks for. Its tensors are written, not copied.
+     *
+     * @param target the file; one of the same name is replaced at the end
+     * @param tensors the tensors it will hold
+     * @param metadata free-form strings, written in the map's order after {@code format}
+     * @return the writer; the caller writes each tensor, finishes and closes it
+     * @throws CheckpointException if the file cannot be made, a name occurs twice, or the header would exceed the format's limit
+     */
+    public static SafetensorsWriter createSealed(Path target, List<TensorSpec> tensors, Map<String, String> metadata) {
+        return new SafetensorsWriter(target, tensors, metadata, true, ByteSink::newFile);
+    }
+
     static SafetensorsWriter create(Path target, List<TensorSpec> tensors, Map<String, String> metadata, ByteSink.Opener opener) {
-        return new SafetensorsWriter(target, tensors, metadata, opener);
+        return new SafetensorsWriter(target, tensors, metadata, false, opener);
     }
 
     /**
@@ -94,6 +110,9 @@ public final class SafetensorsWriter implements AutoCloseable {
         long after = before + data.byteSize();
         requireSize(spec, after <= spec.byteSize(), after);
         copy(data, layout.offset(name) + before);
+        if (seal != null) {
+            seal.update(name, data);
+        }
         begun.put(name, after);
         if (after == spec.byteSize()) {
             missing.remove(name);
@@ -137,6 +156,9 @@ public final class SafetensorsWriter implements AutoCloseable {
         TensorSpec spec = awaited(name);
         requireSize(spec, source.byteSize() == spec.byteSize(), source.byteSize());
         requireOpen();
+        if (seal != null) {
+            throw new IllegalStateException("a file with checksums is written, not copied: " + target);
+        }
         long start = layout.offset(name);
         try {
             for (long done = 0; done < source.byteSize();) {
@@ -169,6 +191,10 @@ public final class SafetensorsWriter implements AutoCloseable {
         requireOpen();
         if (!missing.isEmpty()) {
             throw new CheckpointException("safetensors", target, missing.keySet().iterator().next(), -1, "was declared but not written");
+        }
+        if (seal != null) {
+            seal.into(layout.header());
+            write(ByteBuffer.wrap(layout.header()), 0);
         }
         try {
             file.commit();

@@ -1,5 +1,6 @@
 package kept.distill;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -56,6 +57,33 @@ public final class BestState {
     }
 
     /**
+     * Checks that the best state of a run that is to go on is there and whole. It may be of a later step than the run's state, see above.
+     *
+     * @param file where the best state lies
+     * @param step the step of the best result so far; 0 for the start, which lies nowhere
+     * @throws CheckpointException if it is missing, damaged or of an earlier step
+     */
+    public static void requireWhole(Path file, long step) {
+        if (step == 0) {
+            return;
+        }
+        if (!Files.exists(file)) {
+            throw new CheckpointException("best state", file, "is missing, and the best state so far, of step %d, with it".formatted(step));
+        }
+        try (var saved = SafetensorsFile.open(file)) {
+            saved.requireIntact();
+            String found = saved.metadata().getOrDefault(STEP, "");
+            if (!found.matches("\\d{1,18}") || Long.parseLong(found) < step) {
+                throw ofAnotherStep(file, found, step);
+            }
+        }
+    }
+
+    private static CheckpointException ofAnotherStep(Path file, String found, long step) {
+        return new CheckpointException("best state", file, "is of step %s, but the best was step %d; it is not this run's".formatted(found, step));
+    }
+
+    /**
      * Takes up the results of a run that goes on.
      *
      * @param earlier those up to its step
@@ -98,10 +126,21 @@ public final class BestState {
         SequencedMap<String, Parameter> trained = trained();
         List<TensorSpec> specs = trained.entrySet().stream().map(entry -> new TensorSpec(entry.getKey(), stored, entry.getValue().value().shape()))
                 .toList();
-        try (var writer = SafetensorsWriter.create(file, specs, Map.of(STEP, Long.toString(step)))) {
+        try (var writer = SafetensorsWriter.createSealed(file, specs, Map.of(STEP, Long.toString(step)))) {
             trained.forEach((name, parameter) -> HostCopy.with(parameter.value(), stored, bytes -> writer.write(name, bytes)));
             writer.finish();
         }
+    }
+
+    /**
+     * Gives the student the best state's values and goes back to its result: what came later led to NaN or infinity.
+     *
+     * @return that state's result
+     */
+    public HeldOutResult goBack() {
+        HeldOutResult best = takeUp();
+        curve = new HeldOutCurve(curve.results().stream().filter(result -> result.step() <= best.step()).toList());
+        return best;
     }
 
     /**
@@ -124,8 +163,7 @@ public final class BestState {
     private void read(long step) {
         try (var saved = SafetensorsFile.open(file)) {
             if (!Long.toString(step).equals(saved.metadata().get(STEP))) {
-                throw new CheckpointException("best state", file, "is of step %s, but the best was step %d; it is not this run's"
-                        .formatted(saved.metadata().get(STEP), step));
+                throw ofAnotherStep(file, saved.metadata().get(STEP), step);
             }
             trained().forEach((name, parameter) ->
                     assign(parameter, () -> Tensor.from(saved.data(name), saved.entry(name).dtype(), saved.entry(name).shape())));

@@ -1,10 +1,12 @@
 package kept.distill;
 
+import java.util.Optional;
 import kept.autograd.Autograd;
 import kept.autograd.FactoredLogits;
 import kept.autograd.LinearDistillation;
 import kept.backend.DistillationObjective;
 import kept.model.Decoder;
+import kept.model.NonFinite;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
@@ -42,5 +44,10 @@ public final class Distillation implements TrainingObjective {
                 objective.crossEntropyWeight() > 0 ? labels : null,
                 objective);
         return new Loss(loss.loss(), loss.divergence().item());
+    }
+
+    @Override
+    public Optional<String> nonFinite(Tensor ids) {
+        return NonFinite.in(teacher, ids).map(where -> "the teacher cannot be learnt from: " + where);
     }
 }

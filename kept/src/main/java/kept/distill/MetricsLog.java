@@ -10,14 +10,16 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.Consumer;
 import kept.checkpoint.AtomicFiles;
 import kept.text.Json;
 import kept.text.JsonException;
 import kept.text.Reasons;
-import kept.text.TextFiles;
 
 /**
  * The metrics of a run as JSON lines, one object for each step, so that a program can follow the run while it goes on: {@code step}, {@code steps},
@@ -29,40 +31,62 @@ public final class MetricsLog implements AutoCloseable {
     private static final String HELD_OUT = "held_out_kl";
 
     private final Path file;
-    private final BufferedWriter writer;
     private final List<StepMetrics> steps;
+    private BufferedWriter writer;
 
     private MetricsLog(Path file, List<StepMetrics> steps) throws IOException {
         this.file = file;
         this.steps = steps;
-        this.writer = Files.newBufferedWriter(file, StandardCharsets.UTF_8, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+        this.writer = writer(file);
+    }
+
+    private static BufferedWriter writer(Path file) throws IOException {
+        return Files.newBufferedWriter(file, StandardCharsets.UTF_8, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
     }
 
     /**
-     * Opens a log; what it holds of later steps than the run has done, because the run was killed before its state was saved, is dropped.
+     * Opens the log of a run that is begun or taken up. It is written again as far as the run's state goes: only the steps' seconds are taken from
+     * what is there, and what is damaged or missing there costs no more than these.
      *
      * @param file the log, which may not exist yet
-     * @param lastStep the last step of the run so far
+     * @param saved what the steps of the run's state have shown; none where it is begun
      * @param heldOut the results on held-out text so far
+     * @param remarks is told what is lost
      * @return the log
      * @throws TrainingException if it cannot be read or written
      */
-    public static MetricsLog open(Path file, long lastStep, HeldOutCurve heldOut) {
+    public static MetricsLog open(Path file, List<StepMetrics> saved, HeldOutCurve heldOut, Consumer<String> remarks) {
         try {
+            Map<Long, Double> seconds = Files.exists(file) ? seconds(file) : Map.of();
             List<StepMetrics> steps = new ArrayList<>();
-            if (Files.exists(file)) {
-                List<String> lines = TextFiles.read(file).lines().toList();
-                for (int i = 0; i < lines.size() && steps.size() < lastStep; i++) {
-                    if (!lines.get(i).isBlank() && !lines.get(i).contains(HELD_OUT)) {
-                        steps.add(parsed(file, i + 1, lines.get(i)));
-                    }
-                }
-                AtomicFiles.write(file, lines(steps, heldOut.results()).getBytes(StandardCharsets.UTF_8));
+            saved.forEach(step -> steps.add(step.withSeconds(seconds.getOrDefault(step.step(), Double.NaN))));
+            long lost = steps.stream().filter(step -> Double.isNaN(step.seconds())).count();
+            if (lost > 0) {
+                remarks.accept("%s is missing, short or damaged: how long %,d of %,d steps took is lost; all else of it is in the state"
+                        .formatted(file, lost, steps.size()));
             }
+            AtomicFiles.write(file, lines(steps, heldOut.results()).getBytes(StandardCharsets.UTF_8));
             return new MetricsLog(file, steps);
         } catch (IOException e) {
             throw failure(file, e);
         }
+    }
+
+    /** What whole lines say of the seconds of steps; other lines are passed over. */
+    private static Map<Long, Double> seconds(Path file) throws IOException {
+        Map<Long, Double> seconds = new HashMap<>();
+        for (String line : new String(Files.readAllBytes(file), StandardCharsets.UTF_8).split("\n")) {
+            try {
+                JsonNode object = Json.parse(line);
+                if (object.path("step").isIntegralNumber() && object.path("seconds").isNumber()) {
+                    seconds.put(object.path("step").asLong(), object.path("seconds").asDouble());
+                }
+            } catch (JsonException e) {
+                // Cut off by a kill, or damaged: the step counts as one without a time.
+                continue;
+            }
+        }
+        return seconds;
     }
 
     /**
@@ -84,6 +108,24 @@ public final class MetricsLog implements AutoCloseable {
      */
     public void add(HeldOutResult result) {
         append(List.of(), List.of(result));
+    }
+
+    /**
+     * Forgets the steps of a run that goes back.
+     *
+     * @param last the step it goes back to
+     * @param heldOut the results on held-out text that are left
+     * @throws TrainingException if it cannot be written
+     */
+    public void dropAfter(long last, HeldOutCurve heldOut) {
+        steps.removeIf(step -> step.step() > last);
+        try {
+            writer.close();
+            AtomicFiles.write(file, lines(steps, heldOut.results()).getBytes(StandardCharsets.UTF_8));
+            writer = writer(file);
+        } catch (IOException e) {
+            throw failure(file, e);
+        }
     }
 
     private void append(List<StepMetrics> more, List<HeldOutResult> results) {
@@ -137,21 +179,8 @@ public final class MetricsLog implements AutoCloseable {
         if (!Double.isNaN(step.divergence())) {
             object.put("divergence", step.divergence());
         }
-        return object.put("gradient_norm", step.gradientNorm()).put("learning_rate", step.learningRate())
-                .put("tokens", step.tokens()).put("seconds", step.seconds());
-    }
-
-    private static StepMetrics parsed(Path file, int number, String line) {
-        JsonNode object;
-        try {
-            object = Json.parse(line);
-        } catch (JsonException e) {
-            throw new TrainingException("[metrics] %s, line %d is not JSON: %s; it was changed since the run wrote it"
-                    .formatted(file, number, e.withinLine()));
-        }
-        return new StepMetrics(object.path("step").asLong(), object.path("steps").asLong(), object.path("loss").asDouble(Double.NaN),
-                object.path("divergence").asDouble(Double.NaN), object.path("gradient_norm").asDouble(Double.NaN),
-                object.path("learning_rate").asDouble(Double.NaN), object.path("tokens").asLong(), object.path("seconds").asDouble(Double.NaN));
+        object.put("gradient_norm", step.gradientNorm()).put("learning_rate", step.learningRate()).put("tokens", step.tokens());
+        return Double.isNaN(step.seconds()) ? object : object.put("seconds", step.seconds());
     }
 
     private static TrainingException failure(Path file, IOException cause) {

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import kept.checkpoint.Checksum;
 import kept.text.Reasons;
 import kept.tokenizer.Tokenizer;
 
@@ -151,6 +152,15 @@ public final class PackedTokens implements AutoCloseable {
      */
     public String description() {
         return coverage.description();
+    }
+
+    /**
+     * A checksum of all ids: of what was read, wherever it came from.
+     *
+     * @return hexadecimal digits
+     */
+    public String checksum() {
+        return Checksum.of(ids);
     }
 
     /**

@@ -10,7 +10,13 @@ package kept.distill;
  * @param gradientNorm the global norm of the gradients before clipping
  * @param learningRate the step's learning rate
  * @param tokens the tokens trained on so far, this step's included
- * @param seconds how long the step took
+ * @param seconds how long the step took; NaN where that was lost
  */
 public record StepMetrics(
-        long step, long steps, double loss, double divergence, double gradientNorm, double learningRate, long tokens, double seconds) {}
+        long step, long steps, double loss, double divergence, double gradientNorm, double learningRate, long tokens, double seconds) {
+
+    /** The same with another time. */
+    StepMetrics withSeconds(double other) {
+        return new StepMetrics(step, steps, loss, divergence, gradientNorm, learningRate, tokens, other);
+    }
+}

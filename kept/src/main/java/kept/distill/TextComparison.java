@@ -41,12 +41,12 @@ public record TextComparison(TextEvaluation text, TokenScores scores, Optional<L
             progress.accept(row + 1);
         };
         if (!layers) {
-            TokenScores scores = text.scores(student.device(), input -> TextEvaluation.logits(teacher, student, input), observer);
+            TokenScores scores = text.scores(teacher, student, input -> TextEvaluation.logits(teacher, student, input), observer);
             return new TextComparison(text, scores, Optional.empty(), tokens.all());
         }
         try (var _ = Scope.open(student.device())) {
             var pass = new PairedPass(teacher, student);
-            TokenScores scores = text.scores(student.device(), pass::read, observer);
+            TokenScores scores = text.scores(teacher, student, pass::read, observer);
             return new TextComparison(text, scores, Optional.of(pass.distances()), tokens.all());
         }
     }

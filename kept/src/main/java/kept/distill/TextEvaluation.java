@@ -1,6 +1,7 @@
 package kept.distill;
 
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.IntConsumer;
@@ -9,6 +10,8 @@ import kept.autograd.FactoredLogits;
 import kept.autograd.LinearCrossEntropy;
 import kept.autograd.LinearDistillation;
 import kept.model.Decoder;
+import kept.model.NonFinite;
+import kept.model.NonFiniteException;
 import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
@@ -77,7 +80,7 @@ public record TextEvaluation(String name, int[] ids, int length) {
      * @return the scores of each token
      */
     public TokenScores scores(Decoder teacher, Decoder student, IntConsumer progress) {
-        return scores(student.device(), input -> logits(teacher, student, input),
+        return scores(teacher, student, input -> logits(teacher, student, input),
                 (row, _, _) -> progress.accept(row + 1));
     }
 
@@ -87,8 +90,13 @@ public record TextEvaluation(String name, int[] ids, int length) {
         void sequence(int row, PairedLogits logits, TokenScores scores);
     }
 
-    /** Scores what both models make of the sequences {@code [1, length]}, however they are read. */
-    TokenScores scores(Device device, Function<Tensor, PairedLogits> reading, Scored observer) {
+    /**
+     * Scores what both models make of the sequences {@code [1, length]}, however they are read.
+     *
+     * @throws NonFiniteException if a score is not a finite number, naming the model and the first tensor at fault
+     */
+    TokenScores scores(Decoder teacher, Decoder student, Function<Tensor, PairedLogits> reading, Scored observer) {
+        Device device = student.device();
         int sequences = sequences();
         var scores = new TokenScores(length, new float[sequences * length], new float[sequences * length], new float[sequences * length],
                 new float[sequences * length]);
@@ -103,12 +111,23 @@ public record TextEvaluation(String name, int[] ids, int length) {
                     put(rows.teacherCrossEntropies(), scores.teacherLosses(), row * length);
                     put(rows.studentCrossEntropies(), scores.studentLosses(), row * length);
                     put(rows.agreements().cast(DType.F32), scores.agreements(), row * length);
+                    if (!scores.isFinite(row)) {
+                        throw nonFinite(teacher, student, input(all));
+                    }
                     observer.sequence(row, logits, scores);
                 }
                 return null;
             });
         }
         return scores;
+    }
+
+    private NonFiniteException nonFinite(Decoder teacher, Decoder student, Tensor input) {
+        Optional<String> first = NonFinite.in(teacher, input);
+        return first.isPresent()
+                ? new NonFiniteException("[evaluation] the teacher gives no finite logits on %s: %s".formatted(name, first.get()), true)
+                : new NonFiniteException("[evaluation] the student gives no finite logits on %s: %s".formatted(
+                        name, NonFinite.in(student, input).orElse("their divergence from the teacher's overflows")), false);
     }
 
     /**
@@ -177,11 +196,26 @@ public record TextEvaluation(String name, int[] ids, int length) {
         return Math.exp(loss / sequences());
     }
 
+    /**
+     * Checks on one sequence that a model gives numbers.
+     *
+     * @param model the model
+     * @throws NonFiniteException if it does not, naming the first tensor at fault
+     */
+    public void requireFinite(Decoder model) {
+        crossEntropy(model, 0);
+    }
+
     private double crossEntropy(Decoder model, int at) {
         return Autograd.withoutRecording(() -> {
             try (var _ = Scope.open(model.device())) {
                 Tensor all = sequence(at);
-                return LinearCrossEntropy.apply(logits(model, input(all)), labels(all)).item();
+                double loss = LinearCrossEntropy.apply(logits(model, input(all)), labels(all)).item();
+                if (!Double.isFinite(loss)) {
+                    throw new NonFiniteException("[evaluation] the model gives no finite logits on %s: %s".formatted(
+                            name, NonFinite.in(model, input(all)).orElse("the cross-entropy is " + loss)), false);
+                }
+                return loss;
             }
         });
     }

@@ -39,6 +39,15 @@ public record TokenScores(int length, float[] divergences, float[] teacherLosses
     public record Intervals(
             Interval klMean, Interval top1Agreement, Interval perplexityTeacher, Interval perplexityStudent, Interval perplexityRatio) {}
 
+    /** Whether all scores of a sequence are finite numbers. */
+    boolean isFinite(int row) {
+        double sum = 0;
+        for (int i = row * length; i < (row + 1) * length; i++) {
+            sum += (double) divergences[i] + teacherLosses[i] + studentLosses[i];
+        }
+        return Double.isFinite(sum);
+    }
+
     /**
      * The text as a whole.
      *

@@ -1,5 +1,6 @@
 package kept.distill;
 
+import java.util.Optional;
 import kept.model.Decoder;
 import kept.tensor.Tensor;
 
@@ -14,6 +15,16 @@ public interface TrainingObjective {
      * @return the loss
      */
     Loss loss(Decoder model, Tensor ids, Tensor labels);
+
+    /**
+     * Looks for what is NaN or infinite in what the objective has of its own, such as a teacher, after a loss was.
+     *
+     * @param ids the token ids of the batch {@code [batch, sequence]}
+     * @return in words; nothing if it is not at fault
+     */
+    default Optional<String> nonFinite(Tensor ids) {
+        return Optional.empty();
+    }
 
     /**
      * A batch's loss.

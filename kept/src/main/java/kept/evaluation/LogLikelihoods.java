@@ -10,6 +10,8 @@ import kept.autograd.Autograd;
 import kept.autograd.FactoredLogits;
 import kept.autograd.LinearCrossEntropy;
 import kept.model.Decoder;
+import kept.model.NonFinite;
+import kept.model.NonFiniteException;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
@@ -50,7 +52,7 @@ public final class LogLikelihoods {
      * @param requests the requests, their continuations at most as long as what the model can read
      * @param progress is told how many requests have been answered
      * @return in nats, in the order of the requests
-     * @throws EvaluationException if the model gives NaN
+     * @throws NonFiniteException if the model gives no finite logits, naming the first tensor at fault
      */
     public double[] of(List<Request> requests, IntConsumer progress) {
         int[] order = order(requests);
@@ -92,9 +94,19 @@ public final class LogLikelihoods {
                 int[] labels = continuations.stream().flatMapToInt(Arrays::stream).toArray();
                 float[] losses = LinearCrossEntropy.evaluate(new FactoredLogits(rows, model.headWeight()), Tensor.of(labels, labels.length))
                         .toFloatArray();
+                for (float loss : losses) {
+                    if (!Float.isFinite(loss)) {
+                        throw nonFinite(input);
+                    }
+                }
                 return sums(losses, continuations.stream());
             }
         });
+    }
+
+    private NonFiniteException nonFinite(int... input) {
+        return new NonFiniteException("[evaluate] the model gives no finite logits: %s".formatted(
+                NonFinite.in(model, Tensor.of(input, 1, input.length)).orElse("those of the choices")), true);
     }
 
     private static double[] sums(float[] losses, Stream<int[]> continuations) {
@@ -103,9 +115,6 @@ public final class LogLikelihoods {
             double sum = 0;
             for (int i = 0; i < ids.length; i++) {
                 sum -= losses[next[0]++];
-            }
-            if (Double.isNaN(sum)) {
-                throw new EvaluationException("[evaluate] the model gives NaN instead of a probability: are its weights whole?");
             }
             return sum;
         }).toArray();

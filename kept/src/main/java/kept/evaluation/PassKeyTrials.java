@@ -6,6 +6,8 @@ import java.util.List;
 import java.util.function.IntConsumer;
 import kept.autograd.Autograd;
 import kept.model.Decoder;
+import kept.model.NonFinite;
+import kept.model.NonFiniteException;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 import kept.tokenizer.Tokenizer;
@@ -102,6 +104,10 @@ public record PassKeyTrials(List<Integer> lengths, List<Double> depths, int coun
             try (var _ = Scope.open(model.device())) {
                 Tensor head = model.headWeight();
                 Tensor logits = reading.read(ids, ids.length - 1).linear(head.slice(0, 0, Math.min(tokens, head.size(0))));
+                if (!Double.isFinite(logits.sum().item())) {
+                    throw new NonFiniteException("[evaluate] the model gives no finite logits: %s".formatted(
+                            NonFinite.in(model, Tensor.of(ids, 1, ids.length)).orElse("those of the pass key's digits")), true);
+                }
                 return (int) logits.argMax(1).toLongArray()[0];
             }
         });

@@ -3,7 +3,9 @@ package kept.mapping;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.LongConsumer;
+import java.util.function.Predicate;
 import kept.checkpoint.Checkpoint;
 import kept.checkpoint.CheckpointException;
 import kept.checkpoint.CheckpointWriter;
@@ -116,16 +118,36 @@ public final class Conversion {
      * @throws CheckpointException naming the first tensor that differs, with its file and the place in it
      */
     public void verify(Path directory, LongConsumer progress) {
+        try (var written = Checkpoint.open(directory)) {
+            compare(_ -> true, written::entry, progress);
+        }
+    }
+
+    /**
+     * Compares what a conversion that ended early has finished, as {@link #verify} does, before another goes on with it.
+     *
+     * @param directory where it was written
+     * @param progress is told the bytes of each piece compared
+     * @throws CheckpointException naming the first tensor that differs: its file is damaged, or the source is another one
+     */
+    public void verifyFinished(Path directory, LongConsumer progress) {
+        try (var writer = CheckpointWriter.resume(directory, specs, largestShard)) {
+            compare(writer::isFound, writer::foundEntry, progress);
+        }
+    }
+
+    private void compare(Predicate<String> isWanted, Function<String, TensorEntry> entries, LongConsumer progress) {
         var weights = new MappedWeights(mapping, mapping.sources(new CheckpointWeights(source), measured), dtype);
         var comparison = new TensorComparison();
-        try (var written = Checkpoint.open(directory)) {
-            for (TensorMapping row : mapping.rows()) {
-                TensorEntry target = written.entry(row.target());
-                if (isVerbatim(row)) {
-                    comparison.requireSame(source.entry(row.sources().getFirst()), target, progress);
-                } else {
-                    convert(row, weights, tensor -> HostCopy.with(tensor, tensor.dtype(), bytes -> comparison.requireSame(bytes, target, progress)));
-                }
+        for (TensorMapping row : mapping.rows()) {
+            if (!isWanted.test(row.target())) {
+                continue;
+            }
+            TensorEntry target = entries.apply(row.target());
+            if (isVerbatim(row)) {
+                comparison.requireSame(source.entry(row.sources().getFirst()), target, progress);
+            } else {
+                convert(row, weights, tensor -> HostCopy.with(tensor, tensor.dtype(), bytes -> comparison.requireSame(bytes, target, progress)));
             }
         }
     }

@@ -4,7 +4,7 @@ import java.util.Locale;
 import kept.evaluation.Interval;
 
 /** Numbers as a person reads them, the same in the terminal and on the page. */
-final class Figures {
+public final class Figures {
     /** What stands where there is no number. */
     static final String NONE = "n/a";
 
@@ -41,8 +41,13 @@ final class Figures {
         return String.format(Locale.ROOT, "%." + decimals + "f", value);
     }
 
-    /** A mean divergence in nats: three digits, or that it cannot be told from 0. */
-    static String divergence(double value) {
+    /**
+     * A mean divergence.
+     *
+     * @param value in nats
+     * @return three digits, or that it cannot be told from 0
+     */
+    public static String divergence(double value) {
         return value != 0 && isNoise(value) ? WITHIN_NOISE : significant(value);
     }
 

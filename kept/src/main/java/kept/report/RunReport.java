@@ -18,6 +18,7 @@ import kept.mapping.NormStatistics;
  * @param norms how far each of the teacher's norms is from the student's
  * @param mapping where each tensor came from
  * @param provenance how the result was made: models, text, settings, versions; by name, in order
+ * @param untrained what the output is where training did not help, such as "the mapping itself"
  */
 public record RunReport(
         List<DomainResult> domains,
@@ -25,7 +26,11 @@ public record RunReport(
         HeldOutCurve heldOut,
         List<NormStatistics> norms,
         Mapping mapping,
-        SequencedMap<String, String> provenance) {
+        SequencedMap<String, String> provenance,
+        String untrained) {
+    /** What the output is where training did not help and nothing is rounded. */
+    public static final String MAPPING = "the mapping itself";
+
     /** Fixes the lists. */
     public RunReport {
         domains = List.copyOf(domains);
@@ -34,9 +39,24 @@ public record RunReport(
         provenance = Collections.unmodifiableSequencedMap(new LinkedHashMap<>(provenance));
     }
 
+    /**
+     * A report of a run whose weights are not rounded.
+     *
+     * @param domains the results on held-out text
+     * @param steps the metrics of each training step
+     * @param heldOut how near to the teacher the student was in the course of the training
+     * @param norms how far each of the teacher's norms is from the student's
+     * @param mapping where each tensor came from
+     * @param provenance how the result was made
+     */
+    public RunReport(List<DomainResult> domains, List<StepMetrics> steps, HeldOutCurve heldOut, List<NormStatistics> norms, Mapping mapping,
+            SequencedMap<String, String> provenance) {
+        this(domains, steps, heldOut, norms, mapping, provenance, MAPPING);
+    }
+
     /** What the results on held-out text say about the training; null where there are none. */
     String verdict() {
         return heldOut.results().isEmpty() ? null
-            : Verdict.of(heldOut, steps.isEmpty() ? heldOut.results().getLast().step() : steps.getLast().steps());
+            : Verdict.of(heldOut, steps.isEmpty() ? heldOut.results().getLast().step() : steps.getLast().steps(), untrained);
     }
 }

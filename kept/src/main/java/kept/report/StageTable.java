@@ -55,6 +55,9 @@ final class StageTable {
         if (Figures.isNoise(untrained.getValue().klMean())) {
             return "%s: neither %s nor %s can be told from the teacher".formatted(domain.name(), untrained.getKey(), trained.getKey());
         }
+        if (Figures.isNoise(trained.getValue().klMean())) {
+            return "%s: %s cannot be told from the teacher".formatted(domain.name(), trained.getKey());
+        }
         double ratio = trained.getValue().klMean() / untrained.getValue().klMean();
         return ratio >= 1
             ? "%s: %s, without training, is %s times nearer to the teacher than %s".formatted(

@@ -17,30 +17,38 @@ final class Verdict {
      *
      * @param curve the results, the start's first
      * @param steps how many steps were planned
+     * @param start what the output is where the start is the best state, such as "the mapping itself"
      */
-    static String of(HeldOutCurve curve, long steps) {
-        HeldOutResult start = curve.results().getFirst();
+    static String of(HeldOutCurve curve, long steps, String start) {
+        HeldOutResult first = curve.results().getFirst();
         HeldOutResult end = curve.results().getLast();
         HeldOutResult best = curve.best();
+        String output = best.step() == 0 ? "the output is " + start : "the output is the state of step %d".formatted(best.step());
         String stopped = end.step() < steps ? "stopped after step %d of %d: ".formatted(end.step(), steps) : "";
+        if (Figures.isNoise(first.klMean())) {
+            return stopped + "there was nothing to learn: held-out KL was %s before training and is %s after it; %s"
+                .formatted(kl(first), kl(end), output);
+        }
         if (best.step() == 0) {
-            return stopped + "training did not help: held-out KL was %s before it and is %s after it; the output is the mapping itself"
-                .formatted(kl(start), kl(end));
+            return stopped + "training did not help: held-out KL was %s before it and is %s after it; %s".formatted(kl(first), kl(end), output);
         }
         if (best.step() < end.step()) {
-            boolean little = best.klMean() > (1 - LITTLE) * start.klMean();
-            return stopped + "no improvement since step %d of %d, held-out KL %s: the optimizer's noise floor; a smaller learning rate %s; %s"
-                .formatted(best.step(), steps, kl(best), little ? "or the mapping alone would do as well" : "may go further",
-                    "the output is the state of step %d".formatted(best.step()));
+            boolean little = best.klMean() > (1 - LITTLE) * first.klMean();
+            return stopped + "no improvement since step %d of %d, held-out KL %s: %s; %s".formatted(best.step(), steps, kl(best),
+                Figures.isNoise(best.klMean()) ? "the teacher is reached" : "the optimizer's noise floor; a smaller learning rate "
+                    + (little ? "or the mapping alone would do as well" : "may go further"), output);
         }
         HeldOutResult until = curve.helpedUntil(SHARE);
-        return until.step() < end.step()
+        if (Figures.isNoise(best.klMean())) {
+            return stopped + "held-out KL fell from %s to %s: the teacher is reached".formatted(kl(first), kl(best));
+        }
+        return stopped + (until.step() < end.step()
             ? "held-out KL fell from %s to %s, by less than 2 %% since step %d of %d: more steps would bring little".formatted(
-                kl(start), kl(best), until.step(), steps)
-            : "held-out KL fell to the end, from %s to %s: more tokens may bring more".formatted(kl(start), kl(best));
+                kl(first), kl(best), until.step(), steps)
+            : "held-out KL fell to the end, from %s to %s: more tokens may bring more".formatted(kl(first), kl(best)));
     }
 
     private static String kl(HeldOutResult result) {
-        return Figures.significant(result.klMean());
+        return Figures.divergence(result.klMean());
     }
 }

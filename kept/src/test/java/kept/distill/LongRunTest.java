@@ -59,7 +59,7 @@ class LongRunTest {
         try (PackedTokens tokens = PackedTokens.of(Corpus.of(List.of(text), "text"), new LetterTokenizer(), Long.MAX_VALUE);
                 Decoder teacher = Decoder.create(ORION, new RandomWeights(ORION, 1), Device.cpu());
                 Decoder student = Decoder.create(llama, new RandomWeights(llama, 2), Device.cpu());
-                MetricsLog log = MetricsLog.open(directory.resolve("metrics.jsonl"), 0, HeldOutCurve.EMPTY)) {
+                MetricsLog log = MetricsLog.open(directory.resolve("metrics.jsonl"), List.of(), HeldOutCurve.EMPTY, _ -> { })) {
             student.parameters().values().forEach(parameter -> parameter.setTrainable(true));
             student.setActivationCheckpointing(checkpointing);
             var objective = new Distillation(teacher, DistillationObjective.FORWARD_KL);

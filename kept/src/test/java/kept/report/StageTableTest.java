@@ -26,6 +26,13 @@ class StageTableTest {
     }
 
     @Test
+    void aTrainedStudentAtTheTeacherIsNotComparedByARatioEither() {
+        for (double trained : new double[] {0, -3e-10, 4e-10}) {
+            assertThat(lastLine(0.004, trained)).isEqualTo("prose: distilled cannot be told from the teacher");
+        }
+    }
+
+    @Test
     void twoStudentsAtTheTeacherAreNotCompared() {
         assertThat(lastLine(-5.4e-11, -5.4e-11)).isEqualTo("prose: neither mapped nor distilled can be told from the teacher");
     }

@@ -46,6 +46,11 @@ final class CpuBackend implements Backend {
     }
 
     @Override
+    public String arithmetic() {
+        return "cpu, vectors of %d bits".formatted(VectorMath.SPECIES.vectorBitSize());
+    }
+
+    @Override
     public Buffer allocate(long bytes) {
         return pool.allocate(bytes);
     }

@@ -1,0 +1,143 @@
+package kept;
+
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Predicate;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+import kept.mapping.MappingException;
+import kept.mapping.NamedMapping;
+import kept.tensor.Device;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.ParameterException;
+
+/**
+ * What values the options of all programs take, and which go together, as far as that does not depend on files: what is against it is wrong usage,
+ * told before anything is read, with the option's name.
+ */
+final class OptionValues {
+    private static final Rule AT_LEAST_ZERO = number("be at least 0", value -> value >= 0 && value <= Double.MAX_VALUE);
+    private static final Rule AT_LEAST_ONE = number("be at least 1", value -> value >= 1);
+    private static final Rule ABOVE_ZERO = number("be above 0", value -> value > 0 && value <= Double.MAX_VALUE);
+    private static final Rule SHARE = number("lie in 0 to 1", value -> value >= 0 && value <= 1);
+
+    /** By the option's name; where programs differ, by the program's and the option's. */
+    private static final Map<String, Rule> RULES = rules();
+
+    /** Options that mean something only with another one. */
+    private static final Map<String, String> COMPANIONS = Map.ofEntries(
+            Map.entry("--allow-other-bits", "--resume"),
+            Map.entry("evaluate --shots", "--tasks"),
+            Map.entry("evaluate --shots-seed", "--shots"),
+            Map.entry("evaluate --examples", "--shots"),
+            Map.entry("evaluate --limit", "--tasks"),
+            Map.entry("evaluate --by-group", "--tasks"),
+            Map.entry("evaluate --passkey-depths", "--passkey"),
+            Map.entry("evaluate --passkey-trials", "--passkey"));
+
+    /** Options that mean nothing with another one. */
+    private static final Map<String, List<String>> CONFLICTS = Map.of("distill --demo", List.of("--evaluate", "--field"));
+
+    private OptionValues() {}
+
+    /**
+     * What a value must be.
+     *
+     * @param must in words
+     * @param isGood whether it is
+     */
+    private record Rule(String must, Predicate<Object> isGood) {}
+
+    private static Rule number(String must, Predicate<Double> isGood) {
+        return new Rule(must, value -> isGood.test(((Number) value).doubleValue()));
+    }
+
+    private static Map<String, Rule> rules() {
+        var rules = new LinkedHashMap<String, Rule>();
+        for (String option : List.of("tokens", "sequence-length", "batch-size", "accumulation", "stop-after", "evaluation-tokens",
+                "calibration-tokens", "max-shard-size", "worst", "last", "limit", "passkey", "passkey-trials", "max-length", "vocab-size",
+                "hidden-size", "layers", "heads", "intermediate-size", "positions", "threads", "max-tokens")) {
+            rules.put("--" + option, AT_LEAST_ONE);
+        }
+        for (String option : List.of("learning-rate", "warm-up", "weight-decay", "save-every", "evaluate-every", "patience", "snapshot-every",
+                "anchor", "ridge", "shots", "temperature", "top-k")) {
+            rules.put("--" + option, AT_LEAST_ZERO);
+        }
+        rules.put("distill --temperature", ABOVE_ZERO);
+        rules.put("--repetition-penalty", ABOVE_ZERO);
+        rules.put("--max-gradient-norm", number("be above 0", value -> value > 0));
+        rules.put("--cross-entropy-weight", SHARE);
+        rules.put("--min-p", SHARE);
+        rules.put("--top-p", number("be above 0 and at most 1", value -> value > 0 && value <= 1));
+        rules.put("--beta2", number("be from 0 to below 1", value -> value >= 0 && value < 1));
+        rules.put("--passkey-depths", number("lie in 0 to 100", value -> value >= 0 && value <= 100));
+        rules.put("--mapping", new Rule("be opm, exact, calibrated, ones or centred", value -> isMapping(value.toString())));
+        rules.put("--mappings", new Rule("be opm, exact, calibrated, ones, centred or channel, and calibrated may have an anchor and a ridge"
+                + " of at least 0 behind colons", value -> MappedStudents.isName(value.toString())));
+        rules.put("--device", new Rule("be auto or one of " + String.join(", ", Device.names()),
+                value -> value.equals("auto") || Device.names().contains(value.toString())));
+        rules.put("--train", new Rule("be all, norms or a regular expression", value -> isExpression(value.toString())));
+        rules.put("--stop", new Rule("hold some text", value -> !value.toString().isEmpty()));
+        return rules;
+    }
+
+    /** Whether there is a mapping of a name. */
+    static boolean isMapping(String name) {
+        try {
+            NamedMapping.of(name);
+            return true;
+        } catch (MappingException e) {
+            return false;
+        }
+    }
+
+    private static boolean isExpression(String text) {
+        try {
+            Pattern.compile(text);
+            return true;
+        } catch (PatternSyntaxException e) {
+            return false;
+        }
+    }
+
+    /**
+     * Checks the options of a command line.
+     *
+     * @param spec the program, its command line read
+     * @throws ParameterException naming the first option that is wrong
+     */
+    static void require(CommandSpec spec) {
+        List<OptionSpec> given = spec.commandLine().getParseResult().matchedOptions();
+        List<String> names = given.stream().map(OptionSpec::longestName).toList();
+        for (OptionSpec option : given) {
+            String name = option.longestName();
+            String full = spec.name() + " " + name;
+            Rule rule = RULES.getOrDefault(full, RULES.get(name));
+            for (Object value : values(option.getValue())) {
+                if (rule != null && !rule.isGood.test(value)) {
+                    throw wrong(spec, "%s must %s, not %s".formatted(name, rule.must, value.toString().isEmpty() ? "empty" : value));
+                }
+            }
+            String companion = COMPANIONS.getOrDefault(full, COMPANIONS.get(name));
+            if (companion != null && !names.contains(companion)) {
+                throw wrong(spec, "%s is of use only with %s".formatted(name, companion));
+            }
+            for (String other : CONFLICTS.getOrDefault(full, List.of())) {
+                if (names.contains(other)) {
+                    throw wrong(spec, "%s does not go with %s".formatted(other, name));
+                }
+            }
+        }
+    }
+
+    private static Collection<?> values(Object value) {
+        return value instanceof Collection<?> several ? several : value == null ? List.of() : List.of(value);
+    }
+
+    private static ParameterException wrong(CommandSpec spec, String message) {
+        return new ParameterException(spec.commandLine(), message);
+    }
+}

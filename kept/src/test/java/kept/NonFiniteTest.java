@@ -1,0 +1,130 @@
+package kept;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.List;
+import java.util.stream.Stream;
+import kept.checkpoint.Checkpoint;
+import kept.checkpoint.TensorEntry;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Runs that meet NaN or infinity: who is at fault, what is kept, and how to go on. */
+class NonFiniteTest {
+    private static final int STEPS = 6;
+    private static final String UP = "model.layers.1.mlp.up_proj.weight";
+
+    @TempDir
+    private Path directory;
+    private TinyDistillation tiny;
+    private Path output;
+
+    @BeforeEach
+    void prepare() {
+        tiny = new TinyDistillation(directory);
+        output = directory.resolve("llama");
+    }
+
+    @Test
+    void aDistillationThatDivergesAtOnceGoesOnFromTheMapping() throws IOException {
+        for (Object[] saving : new Object[][] {{"--save-every", 1}, {"--save-every", 0}, {"--evaluate-every", 0}}) {
+            output = directory.resolve("llama" + saving[0] + saving[1]);
+            ProgramRun failed = distill(with(saving, "--learning-rate", "1e30", "--overwrite"));
+            assertThat(failed.code()).isEqualTo(1);
+            assertThat(failed.errorLines()).last().asString().startsWith("kept: [training] ").containsPattern("step \\d: ")
+                    .containsPattern("holds [0-9,]+ NaN and [0-9,]+ infinite of [0-9,]+ numbers")
+                    .contains("the state at the start is in " + output + ".training: --resume with a smaller --learning-rate",
+                            "no state was better than the mapping, so there is no output");
+            assertThat(output).doesNotExist();
+            assertThat(distill("--resume", "--learning-rate", "3e-4", "--seed", 5).errorLines()).last().asString()
+                    .contains("seed was 0, is 5").doesNotContain("learning rate was");
+            ProgramRun resumed = distill(with(saving, "--resume", "--learning-rate", "3e-4"));
+            assertThat(resumed.code()).as(resumed.err()).isZero();
+            assertThat(resumed.err()).contains("going on otherwise, after NaN or infinity: learning rate was ");
+            assertThat(Files.readAllLines(output.resolve("metrics.jsonl")).getLast()).contains("\"step\":6");
+            assertThat(TinyDistillation.report(output).at("/steps/loss")).hasSize(STEPS);
+        }
+    }
+
+    @Test
+    void aPretrainingThatDivergesGoesOnFromItsStart() {
+        for (int every : List.of(0, 1)) {
+            output = directory.resolve("orion" + every);
+            ProgramRun failed = pretrain("--learning-rate", "1e30", "--save-every", every, "--overwrite");
+            assertThat(failed.code()).isEqualTo(1);
+            assertThat(failed.errorLines()).last().asString().startsWith("kept: [training] step ")
+                    .contains("the loss is NaN", "the state at the start is in ", "--resume with a smaller --learning-rate");
+            assertThat(output).doesNotExist();
+            ProgramRun resumed = pretrain("--learning-rate", "1e-3", "--resume", "--save-every", every);
+            assertThat(resumed.code()).as(resumed.err()).isZero();
+            assertThat(output.resolve("model.safetensors")).exists();
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0x7fc00000, 1 NaN and 0 infinite", "0xff800000, 0 NaN and 1 infinite"})
+    void aTeacherThatIsNotFiniteIsToldAsSuch(String bits, String count) throws IOException {
+        poison(tiny.teacher(), UP, Integer.parseUnsignedInt(bits.substring(2), 16));
+        Path good = TinyTeacher.write(directory.resolve("good"));
+        Path tasks = Files.writeString(directory.resolve("tasks.jsonl"), "{\"context\": \"Line\", \"choices\": [\"a\", \"b\"], \"answer\": 0}\n");
+        for (ProgramRun run : List.of(distill(),
+                ProgramRun.of("verify", "--teacher", tiny.teacher(), "--student", good, "--corpus", tiny.text(), "--sequence-length", 16),
+                ProgramRun.of("compare", "--teacher", tiny.teacher(), "--mappings", "opm", "--evaluate", "x=" + tiny.text(), "--tokens", 64,
+                        "--sequence-length", 16),
+                ProgramRun.of("evaluate", tiny.teacher(), "--tasks", tasks))) {
+            assertThat(run.code()).isEqualTo(1);
+            assertThat(run.out()).isEmpty();
+            assertThat(run.errorLines()).last().asString().startsWith("kept: [").contains("parameter '" + UP + "' holds " + count)
+                    .doesNotContain("learning rate", "learning-rate");
+        }
+        assertThat(directory).isDirectoryNotContaining("glob:**.{training,partial}");
+        ProgramRun student = ProgramRun.of("verify", "--teacher", good, "--student", tiny.teacher(), "--corpus", tiny.text(),
+                "--sequence-length", 16);
+        assertThat(student.code()).isEqualTo(1);
+        assertThat(student.errorLines()).last().asString().contains("the student gives no finite logits on corpus: parameter '" + UP + "'");
+    }
+
+    @Test
+    void aTeacherWhoseActivationsOverflowIsToldAsSuch() throws IOException {
+        poison(tiny.teacher(), "model.layers.0.mlp.down_proj.weight", Float.floatToIntBits(3e38f));
+        poison(tiny.teacher(), "model.layers.0.mlp.gate_proj.weight", Float.floatToIntBits(3e38f));
+        ProgramRun run = distill();
+        assertThat(run.code()).isEqualTo(1);
+        assertThat(run.errorLines()).last().asString().contains("the teacher gives no finite logits on ", "its parameters are finite, but the stream")
+                .doesNotContain("learning");
+    }
+
+    private static void poison(Path model, String tensor, int bits) throws IOException {
+        TensorEntry entry;
+        try (var checkpoint = Checkpoint.open(model)) {
+            entry = checkpoint.entry(tensor);
+        }
+        try (FileChannel channel = FileChannel.open(entry.file(), StandardOpenOption.WRITE)) {
+            channel.write(ByteBuffer.allocate(4).order(ByteOrder.LITTLE_ENDIAN).putInt(bits).flip(), entry.offset() + 8);
+        }
+    }
+
+    private ProgramRun distill(Object... more) {
+        return tiny.run(tiny.teacher(), output, STEPS, more);
+    }
+
+    private ProgramRun pretrain(Object... more) {
+        return ProgramRun.of(with(new Object[] {"pretrain", "--tokenizer", tiny.teacher(), "--corpus", tiny.text(), "--output", output,
+            "--hidden-size", 16, "--layers", 1, "--heads", 2, "--intermediate-size", 24, "--positions", 64, "--sequence-length", 16,
+            "--batch-size", 4, "--tokens", STEPS * TinyDistillation.TOKENS_PER_STEP}, more));
+    }
+
+    private static Object[] with(Object[] basis, Object... more) {
+        return Stream.of(basis, more).flatMap(Stream::of).toArray();
+    }
+}

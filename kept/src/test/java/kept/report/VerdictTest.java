@@ -1,0 +1,47 @@
+package kept.report;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import kept.distill.HeldOutCurve;
+import kept.distill.HeldOutResult;
+import org.junit.jupiter.api.Test;
+
+class VerdictTest {
+    @Test
+    void whatIsBelowTheNoiseIsCalledNoiseAndNotCompared() {
+        assertThat(verdict(3, 4e-10, -2e-10, 1e-3, 2e-3)).isEqualTo(
+                "there was nothing to learn: held-out KL was 0 (noise) before training and is 0.00200 after it; the output is the state of step 1");
+        assertThat(verdict(2, 0, 1e-3, 2e-3)).isEqualTo(
+                "there was nothing to learn: held-out KL was 0 before training and is 0.00200 after it; the output is the mapping itself");
+        assertThat(verdict(2, 0.5, 0.1, -3e-10)).isEqualTo("held-out KL fell from 0.500 to 0 (noise): the teacher is reached");
+        assertThat(verdict(3, 0.5, 0.1, 2e-10, 0.3)).isEqualTo(
+                "no improvement since step 2 of 3, held-out KL 0 (noise): the teacher is reached; the output is the state of step 2");
+    }
+
+    @Test
+    void theMappingIsSaidToBeRoundedWhereItIs() {
+        assertThat(Verdict.of(curve(0.1, 0.2), 1, "the mapping, rounded to bf16")).isEqualTo(
+                "training did not help: held-out KL was 0.100 before it and is 0.200 after it; the output is the mapping, rounded to bf16");
+    }
+
+    @Test
+    void aRunThatWasStoppedIsSaidToBeInEveryCase() {
+        assertThat(verdict(9, 0.5, 0.1)).isEqualTo(
+                "stopped after step 1 of 9: held-out KL fell to the end, from 0.500 to 0.100: more tokens may bring more");
+        assertThat(verdict(9, 0.5, 0.1, 0.0999)).startsWith("stopped after step 2 of 9: held-out KL fell from 0.500 to 0.0999, by less than 2 %");
+        assertThat(verdict(9, 0.1, 0.5)).startsWith("stopped after step 1 of 9: training did not help");
+        assertThat(verdict(9, 0.5, 0.1, 0.3)).startsWith("stopped after step 2 of 9: no improvement since step 1");
+    }
+
+    private static String verdict(long steps, double... divergences) {
+        return Verdict.of(curve(divergences), steps, RunReport.MAPPING);
+    }
+
+    private static HeldOutCurve curve(double... divergences) {
+        HeldOutCurve curve = HeldOutCurve.EMPTY;
+        for (int i = 0; i < divergences.length; i++) {
+            curve = curve.with(new HeldOutResult(i, 16L * i, divergences[i], 0.5));
+        }
+        return curve;
+    }
+}
