@@ -1,6 +1,7 @@
 package kept.autograd;
 
 import java.util.function.UnaryOperator;
+import kept.tensor.Arguments;
 import kept.tensor.MemoryReads;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
@@ -31,6 +32,8 @@ public final class ActivationCheckpoint extends Operation {
      * @return the segment's result
      */
     public static Tensor apply(UnaryOperator<Tensor> segment, Tensor x) {
+        Arguments.present("activation checkpoint", "the segment", segment);
+        Arguments.usable("activation checkpoint", x);
         var operation = new ActivationCheckpoint(segment, x);
         try (var scope = Scope.open(x.device()); var reads = MemoryReads.open()) {
             // Recorded, though the nodes are dropped at once: only so is it known whether the segment uses a trainable parameter.
@@ -47,7 +50,7 @@ public final class ActivationCheckpoint extends Operation {
         if (x.requiresGradient()) {
             leaf.requireGradient();
         }
-        return segment.apply(leaf);
+        return Arguments.present("activation checkpoint", "the segment's result", segment.apply(leaf));
     }
 
     @Override

@@ -1,9 +1,9 @@
 package kept.autograd;
 
 import java.util.function.Supplier;
+import kept.tensor.Arguments;
 import kept.tensor.DType;
 import kept.tensor.DTypeException;
-import kept.tensor.Device;
 import kept.tensor.DeviceException;
 import kept.tensor.Scope;
 import kept.tensor.ShapeException;
@@ -55,15 +55,19 @@ public final class Autograd {
      * @param operation a fresh instance
      * @param inputs its operands
      * @return the result
-     * @throws DeviceException if the operands live on different devices, or elsewhere than the current scope makes tensors
+     * @throws TensorException if an operand is null
+     * @throws kept.tensor.ScopeException if the memory of an operand has been freed
+     * @throws kept.tensor.DeviceException if the operands live on different devices, or elsewhere than the current scope makes tensors
      */
     public static Tensor apply(Operation operation, Tensor... inputs) {
+        Arguments.present("autograd", "the operation", operation);
+        Arguments.present(operation.name(), "the array of operands", inputs);
         return record(operation, () -> operation.forward(inputs), inputs);
     }
 
     /** As {@link #apply}, for a result that comes from elsewhere than the operation's own forward. */
     static Tensor record(Operation operation, Supplier<Tensor> forward, Tensor... inputs) {
-        checkDevices(operation, inputs);
+        Arguments.usable(operation.name(), inputs);
         boolean record = false;
         if (isRecording()) {
             for (Tensor input : inputs) {
@@ -72,20 +76,6 @@ public final class Autograd {
         }
         Tensor result = withoutRecording(forward);
         return record && result.dtype().isFloating() ? result.recordedBy(new Node(operation, inputs)) : result;
-    }
-
-    private static void checkDevices(Operation operation, Tensor... inputs) {
-        Device device = Scope.current().device();
-        for (Tensor input : inputs) {
-            if (input.device() != inputs[0].device()) {
-                throw new DeviceException("[%s] operands live on different devices: %s and %s; copy one to the other's device first"
-                        .formatted(operation.name(), inputs[0].device(), input.device()));
-            }
-            if (input.device() != device) {
-                throw new DeviceException("[%s] operands live on %s, but the current scope makes tensors on %s; use Scope.open(tensor.device())"
-                        .formatted(operation.name(), input.device(), device));
-            }
-        }
     }
 
     /**
@@ -117,6 +107,10 @@ public final class Autograd {
     }
 
     private static void backward(Tensor root, Tensor seed, Activations activations) {
+        Arguments.present("backward", "the root", root);
+        if (seed != null && seed.device() != root.device()) {
+            throw new DeviceException("[backward] the seed lives on %s, the root on %s".formatted(seed.device(), root.device()));
+        }
         if (!root.requiresGradient()) {
             throw new TensorException("[backward] nothing to differentiate: no tensor that requires a gradient went into this one");
         }

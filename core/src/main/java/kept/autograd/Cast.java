@@ -1,5 +1,6 @@
 package kept.autograd;
 
+import kept.tensor.Arguments;
 import kept.tensor.DType;
 import kept.tensor.Tensor;
 
@@ -13,7 +14,7 @@ public final class Cast extends Operation {
      * @param dtype the copy's element type
      */
     public Cast(DType dtype) {
-        this.dtype = dtype;
+        this.dtype = Arguments.present("cast", "the dtype", dtype);
     }
 
     @Override

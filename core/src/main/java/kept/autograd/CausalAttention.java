@@ -1,6 +1,8 @@
 package kept.autograd;
 
+import kept.tensor.Arguments;
 import kept.tensor.DType;
+import kept.tensor.DTypeException;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
@@ -18,7 +20,7 @@ public final class CausalAttention extends Operation {
     private Tensor logSumExp;
 
     private CausalAttention(double scale) {
-        this.scale = scale;
+        this.scale = Arguments.finite("attention", "scale", scale);
     }
 
     /**
@@ -30,6 +32,8 @@ public final class CausalAttention extends Operation {
      * @param scale what scores are multiplied by, usually {@code 1 / sqrt(D)}
      * @return a contiguous tensor of q's shape and dtype
      * @throws ShapeException if the shapes do not fit each other
+     * @throws DTypeException if the operands are integers or of different dtypes
+     * @throws kept.tensor.TensorException if the scale is not finite
      */
     public static Tensor apply(Tensor q, Tensor k, Tensor v, double scale) {
         return Autograd.apply(new CausalAttention(scale), q, k, v);
@@ -46,6 +50,7 @@ public final class CausalAttention extends Operation {
      */
     public static Tensor plain(Tensor q, Tensor k, Tensor v, double scale) {
         check(q, k, v);
+        Arguments.finite("attention", "scale", scale);
         int queries = Math.toIntExact(q.size(1));
         int keys = Math.toIntExact(k.size(1));
         Tensor keysAcross = forHeads(k, q.size(2)).permute(0, 2, 3, 1); // [batch, heads, D, keys]
@@ -69,6 +74,12 @@ public final class CausalAttention extends Operation {
     }
 
     private static void check(Tensor q, Tensor k, Tensor v) {
+        Arguments.usable("attention", q, k, v);
+        Operands.checkFloating("attention", q);
+        if (k.dtype() != q.dtype() || v.dtype() != q.dtype()) {
+            throw new DTypeException("[attention] q, k and v must be of one dtype, not %s, %s and %s; cast them first"
+                    .formatted(q.dtype().label(), k.dtype().label(), v.dtype().label()));
+        }
         boolean fit = q.rank() == 4 && k.rank() == 4 && k.shape().equals(v.shape()) && q.size(0) == k.size(0) && q.size(1) <= k.size(1)
                 && q.size(3) == k.size(3) && k.size(2) > 0 && q.size(2) % k.size(2) == 0;
         if (!fit) {

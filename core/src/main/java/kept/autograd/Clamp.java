@@ -1,10 +1,11 @@
 package kept.autograd;
 
 import kept.backend.Binary;
+import kept.tensor.Arguments;
 import kept.tensor.DType;
-import kept.tensor.DTypeException;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
+import kept.tensor.TensorException;
 
 /** {@code y = min(max(x, low), high)} for each element; the gradient passes where x lies in low to high, both included. NaN stays NaN. */
 public final class Clamp extends Operation {
@@ -20,7 +21,7 @@ public final class Clamp extends Operation {
      */
     public Clamp(double low, double high) {
         if (!(low <= high)) {
-            throw new IllegalArgumentException("[clamp] the lower bound %s is above the upper bound %s, or one is NaN".formatted(low, high));
+            throw new TensorException("[clamp] the lower bound %s is above the upper bound %s, or one is NaN".formatted(low, high));
         }
         this.low = low;
         this.high = high;
@@ -29,6 +30,8 @@ public final class Clamp extends Operation {
     @Override
     protected Tensor forward(Tensor... inputs) {
         Tensor x = inputs[0];
+        checkBound(low, Double.NEGATIVE_INFINITY, x.dtype());
+        checkBound(high, Double.POSITIVE_INFINITY, x.dtype());
         operand = saved("its operand", x);
         Tensor out = Operands.copy(x.dtype(), x);
         try (var _ = Scope.open()) {
@@ -38,14 +41,18 @@ public final class Clamp extends Operation {
         return out;
     }
 
-    private void bound(Binary function, double value, Tensor out) {
-        if (Double.isInfinite(value)) {
+    /** An infinity that stands for no bound is for integers too. */
+    private static void checkBound(double value, double none, DType dtype) {
+        if (value != none) {
+            Arguments.fits("clamp", value, dtype);
+        }
+    }
+
+    private static void bound(Binary function, double value, Tensor out) {
+        if (value == (function == Binary.MAXIMUM ? Double.NEGATIVE_INFINITY : Double.POSITIVE_INFINITY)) {
             return;
         }
-        if (!out.dtype().isFloating() && value != (out.dtype() == DType.I32 ? (int) value : (long) value)) {
-            throw new DTypeException("[clamp] %s is not an %s; cast the tensor to f32 first".formatted(value, out.dtype().label()));
-        }
-        out.backend().binary(function, out, Operands.expanded(out.shape(), Tensor.scalar(value, out.dtype()), name()), out);
+        out.backend().binary(function, out, Operands.expanded(out.shape(), Tensor.scalar(value, out.dtype()), "clamp"), out);
     }
 
     @Override

@@ -1,6 +1,7 @@
 package kept.autograd;
 
 import kept.backend.Binary;
+import kept.tensor.Arguments;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
@@ -21,7 +22,7 @@ public final class ElementwiseBinary extends Operation {
      * @param function f
      */
     public ElementwiseBinary(Binary function) {
-        this.function = function;
+        this.function = Arguments.present("elementwise", "the function", function);
     }
 
     @Override

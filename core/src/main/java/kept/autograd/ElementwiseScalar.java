@@ -1,10 +1,11 @@
 package kept.autograd;
 
 import kept.backend.Binary;
+import kept.tensor.Arguments;
 import kept.tensor.DType;
-import kept.tensor.DTypeException;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
+import kept.tensor.TensorException;
 
 /**
  * {@code y = f(x, c)} for each element x and one number c; the result keeps x's dtype, the arithmetic of floating types is in f32. Comparisons give
@@ -22,9 +23,9 @@ public final class ElementwiseScalar extends Operation {
      */
     public ElementwiseScalar(Binary function, double value) {
         if (function == Binary.MINIMUM || function == Binary.MAXIMUM) {
-            throw new IllegalArgumentException("[%s] of a tensor and a number is a clamp".formatted(ElementwiseBinary.nameOf(function)));
+            throw new TensorException("[%s] of a tensor and a number is a clamp".formatted(ElementwiseBinary.nameOf(function)));
         }
-        this.function = function;
+        this.function = Arguments.present("elementwise", "the function", function);
         this.value = value;
     }
 
@@ -36,7 +37,7 @@ public final class ElementwiseScalar extends Operation {
     @Override
     protected Tensor forward(Tensor... inputs) {
         Tensor x = inputs[0];
-        checkRange(x.dtype());
+        Arguments.fits(name(), value, x.dtype());
         DType working = x.dtype().isFloating() ? DType.F32 : x.dtype();
         Tensor out = Tensor.empty(function.isComparison() ? DType.I32 : x.dtype(), x.shape());
         try (var _ = Scope.open()) {
@@ -50,17 +51,6 @@ public final class ElementwiseScalar extends Operation {
             }
         }
         return out;
-    }
-
-    private void checkRange(DType dtype) {
-        boolean fits = switch (dtype) {
-            case I32 -> value == (int) value;
-            case I64 -> value == (long) value;
-            default -> true;
-        };
-        if (!fits) {
-            throw new DTypeException("[%s] %s is not an %s; cast the tensor to f32 first".formatted(name(), value, dtype.label()));
-        }
     }
 
     @Override

@@ -2,6 +2,7 @@ package kept.autograd;
 
 import java.util.Locale;
 import kept.backend.Unary;
+import kept.tensor.Arguments;
 import kept.tensor.DType;
 import kept.tensor.Tensor;
 
@@ -22,7 +23,7 @@ public final class ElementwiseUnary extends Operation {
      * @param function f
      */
     public ElementwiseUnary(Unary function) {
-        this.function = function;
+        this.function = Arguments.present("elementwise", "the function", function);
     }
 
     @Override

@@ -24,6 +24,7 @@ public final class EmbeddingLookup extends Operation {
         table = inputs[0].shape();
         Tensor index = inputs[1];
         indices = saved("its index", index);
+        Operands.checkFloating(name(), inputs[0]);
         Operands.checkIndex(name(), index);
         if (table.rank() != 2) {
             throw new ShapeException("[embedding] the table must be [vocabulary, width], not " + table);

@@ -1,5 +1,6 @@
 package kept.autograd;
 
+import kept.tensor.Arguments;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
@@ -13,7 +14,7 @@ public final class Expand extends Operation {
      * @param shape the larger shape
      */
     public Expand(Shape shape) {
-        this.shape = shape;
+        this.shape = Arguments.present("expand", "the shape", shape);
     }
 
     @Override

@@ -1,6 +1,7 @@
 package kept.autograd;
 
 import kept.backend.Reduction;
+import kept.tensor.Arguments;
 import kept.tensor.DType;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
@@ -22,9 +23,9 @@ public final class Extremum extends Operation {
      * @param axes the axes; negative ones count from the last, none means all
      */
     public Extremum(Reduction reduction, boolean keepDimensions, int... axes) {
-        this.reduction = reduction;
+        this.reduction = Arguments.present("reduction", "the kind", reduction);
         this.keepDimensions = keepDimensions;
-        this.axes = axes.clone();
+        this.axes = Arguments.present(name(), "the list of axes", axes).clone();
     }
 
     @Override

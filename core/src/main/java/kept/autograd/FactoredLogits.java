@@ -1,5 +1,6 @@
 package kept.autograd;
 
+import kept.tensor.Arguments;
 import kept.tensor.DType;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
@@ -17,8 +18,12 @@ public record FactoredLogits(Tensor hidden, Tensor head) {
      * Checks that the factors fit.
      *
      * @throws ShapeException if they do not
+     * @throws kept.tensor.DTypeException if one is of an integer type
      */
     public FactoredLogits {
+        Arguments.usable("logits", hidden, head);
+        Operands.checkFloating("logits", hidden);
+        Operands.checkFloating("logits", head);
         if (hidden.rank() == 0 || head.rank() != 2 || hidden.size(-1) != head.size(1)) {
             throw new ShapeException("[logits] hidden states %s and head %s do not fit: they must be [..., width] and [vocabulary, width]"
                     .formatted(hidden.shape(), head.shape()));

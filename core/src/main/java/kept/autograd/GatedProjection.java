@@ -2,6 +2,7 @@ package kept.autograd;
 
 import kept.tensor.DType;
 import kept.tensor.Scope;
+import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
 /**
@@ -22,8 +23,9 @@ public final class GatedProjection extends Operation {
      * @param gate {@code [..., intermediate]}, floating
      * @param up gate's shape
      * @param weight W, {@code [hidden, intermediate]}, floating
-     * @return {@code [..., hidden]}, of the wider of gate's and W's dtypes
-     * @throws kept.tensor.ShapeException if the shapes do not fit each other
+     * @return {@code [..., hidden]}, of the common dtype
+     * @throws ShapeException if the shapes do not fit each other
+     * @throws kept.tensor.DTypeException if one is of an integer type
      */
     public static Tensor apply(Tensor gate, Tensor up, Tensor weight) {
         return Autograd.apply(new GatedProjection(), gate, up, weight);
@@ -34,10 +36,21 @@ public final class GatedProjection extends Operation {
         return "gated projection";
     }
 
+    private static void check(Tensor gate, Tensor up, Tensor weight) {
+        for (Tensor operand : new Tensor[] {gate, up, weight}) {
+            Operands.checkFloating("gated projection", operand);
+        }
+        if (gate.rank() < 2 || !gate.shape().equals(up.shape()) || weight.rank() != 2 || weight.size(1) != gate.size(-1)) {
+            throw new ShapeException("[gated projection] needs gate and up [..., intermediate] and a weight [hidden, intermediate], not %s, %s, %s"
+                    .formatted(gate.shape(), up.shape(), weight.shape()));
+        }
+    }
+
     @Override
     protected Tensor forward(Tensor... inputs) {
         Tensor gate = inputs[0];
         Tensor up = inputs[1];
+        check(gate, up, inputs[2]);
         savedGate = saved("its operand gate", gate);
         savedUp = saved("its operand up", up);
         try (var scope = Scope.open()) {

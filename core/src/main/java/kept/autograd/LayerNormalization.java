@@ -1,5 +1,6 @@
 package kept.autograd;
 
+import kept.tensor.Arguments;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
@@ -23,8 +24,8 @@ public final class LayerNormalization extends Operation {
     private Tensor rstd;
 
     private LayerNormalization(double epsilon, DType dtype, Addends addends) {
-        this.epsilon = epsilon;
-        this.dtype = dtype;
+        this.epsilon = Arguments.positive(NAME, "epsilon", epsilon);
+        this.dtype = Arguments.present(NAME, "the result's dtype", dtype);
         this.addends = addends;
     }
 
@@ -39,7 +40,7 @@ public final class LayerNormalization extends Operation {
      * @throws kept.tensor.ShapeException if weight or bias do not fit x
      */
     public static Tensor apply(Tensor x, Tensor weight, Tensor bias, double epsilon) {
-        return apply(x, weight, bias, epsilon, x.dtype());
+        return apply(x, weight, bias, epsilon, Arguments.present(NAME, "x", x).dtype());
     }
 
     /**
@@ -73,6 +74,7 @@ public final class LayerNormalization extends Operation {
      * @throws kept.tensor.DTypeException if the sum is not rounded to that type
      */
     public static NormalizedSum ofSum(Tensor x, Tensor branch, Tensor weight, Tensor bias, double epsilon, DType out) {
+        Arguments.usable(NAME, x, branch, weight, bias);
         if (!Addends.fit(x, branch)) {
             Tensor sum = x.add(branch);
             return new NormalizedSum(sum, apply(sum, weight, bias, epsilon, out));
@@ -90,8 +92,11 @@ public final class LayerNormalization extends Operation {
      * @param bias {@code [width]}, floating
      * @param epsilon above 0
      * @return a tensor of x's shape and dtype
+     * @throws kept.tensor.TensorException if the operands are not such as {@link #apply} takes
      */
     public static Tensor plain(Tensor x, Tensor weight, Tensor bias, double epsilon) {
+        check(x, weight, bias);
+        Arguments.positive(NAME, "epsilon", epsilon);
         Tensor wide = x.cast(DType.F32);
         Tensor rstd = wide.variance(true, -1).add(epsilon).rsqrt();
         Tensor normal = wide.sub(wide.mean(true, -1)).mul(rstd);
@@ -103,11 +108,17 @@ public final class LayerNormalization extends Operation {
         return NAME;
     }
 
+    private static void check(Tensor x, Tensor weight, Tensor bias) {
+        Arguments.usable(NAME, x, weight, bias);
+        Operands.checkFloating(NAME, x);
+        Rows.checkVector(NAME, "weight", weight, x);
+        Rows.checkVector(NAME, "bias", bias, x);
+    }
+
     @Override
     protected Tensor forward(Tensor... inputs) {
+        check(inputs[0], inputs[1], inputs[2]);
         Rows.checkResult(NAME, dtype, inputs[0]);
-        Rows.checkVector(NAME, "weight", inputs[1], inputs[0]);
-        Rows.checkVector(NAME, "bias", inputs[2], inputs[0]);
         Tensor x = Rows.matrix(inputs[0]);
         Tensor weight = Operands.rows(inputs[1]);
         mean = Tensor.empty(DType.F32, Shape.of(x.size(0)));

@@ -1,6 +1,7 @@
 package kept.autograd;
 
 import java.util.Arrays;
+import kept.tensor.Arguments;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
@@ -39,7 +40,7 @@ public final class LinearCrossEntropy extends Operation {
      * @throws ShapeException if labels and rows differ in number, or no row counts
      */
     public static Tensor apply(FactoredLogits logits, Tensor labels) {
-        return apply(logits, labels, logits.defaultChunkRows());
+        return apply(logits, labels, Arguments.present(NAME, "logits", logits).defaultChunkRows());
     }
 
     /**
@@ -52,6 +53,7 @@ public final class LinearCrossEntropy extends Operation {
      * @throws ShapeException if labels and rows differ in number, or no row counts
      */
     public static Tensor apply(FactoredLogits logits, Tensor labels, long chunkRows) {
+        check(logits, labels);
         return Autograd.apply(new LinearCrossEntropy(logits, labels, RowChunks.check(NAME, chunkRows)), logits.hidden(), logits.head());
     }
 
@@ -64,6 +66,7 @@ public final class LinearCrossEntropy extends Operation {
      * @throws ShapeException if labels and rows differ in number
      */
     public static Tensor evaluate(FactoredLogits logits, Tensor labels) {
+        check(logits, labels);
         return Autograd.withoutRecording(() -> new LinearCrossEntropy(logits, labels, logits.defaultChunkRows()).rowLosses(0));
     }
 
@@ -75,8 +78,15 @@ public final class LinearCrossEntropy extends Operation {
      * @return a scalar in nats, F32
      */
     public static Tensor plain(FactoredLogits logits, Tensor labels) {
+        check(logits, labels);
         Tensor counted = labels.ge(0).cast(DType.F32).sum();
         return plainRows(logits, labels).sum().div(counted);
+    }
+
+    private static void check(FactoredLogits logits, Tensor labels) {
+        Arguments.present(NAME, "logits", logits);
+        Arguments.usable(NAME, logits.hidden(), logits.head(), Arguments.present(NAME, "labels", labels));
+        RowChunks.checkLabels(NAME, labels, logits);
     }
 
     /** The loss of each row, 0 where the label is negative. */

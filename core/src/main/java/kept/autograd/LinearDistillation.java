@@ -4,6 +4,7 @@ import kept.backend.Backend;
 import kept.backend.Binary;
 import kept.backend.DistillationObjective;
 import kept.backend.Divergence;
+import kept.tensor.Arguments;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
@@ -86,7 +87,7 @@ public final class LinearDistillation extends Operation {
      * @throws ShapeException if the operands do not fit each other, or labels are missing
      */
     public static Loss apply(FactoredLogits student, FactoredLogits teacher, Tensor labels, DistillationObjective objective) {
-        return apply(student, teacher, labels, objective, student.defaultChunkRows());
+        return apply(student, teacher, labels, objective, Arguments.present(NAME, "the student's logits", student).defaultChunkRows());
     }
 
     /**
@@ -102,8 +103,8 @@ public final class LinearDistillation extends Operation {
      * @throws ShapeException if the operands do not fit each other, or labels are missing
      */
     public static Loss apply(FactoredLogits student, FactoredLogits teacher, Tensor labels, DistillationObjective objective, long chunkRows) {
-        check(student, teacher);
-        if (labels == null && objective.crossEntropyWeight() > 0) {
+        check(student, teacher, labels);
+        if (labels == null && Arguments.present(NAME, "the objective", objective).crossEntropyWeight() > 0) {
             throw new ShapeException("[%s] the objective's cross-entropy needs labels".formatted(NAME));
         }
         var operation = new LinearDistillation(student, teacher, labels, objective, RowChunks.check(NAME, chunkRows));
@@ -111,7 +112,14 @@ public final class LinearDistillation extends Operation {
         return new Loss(loss, operation.divergence);
     }
 
-    private static void check(FactoredLogits student, FactoredLogits teacher) {
+    private static void check(FactoredLogits student, FactoredLogits teacher, Tensor labels) {
+        Arguments.present(NAME, "the student's logits", student);
+        Arguments.present(NAME, "the teacher's logits", teacher);
+        Arguments.usable(NAME, student.hidden(), student.head(), teacher.hidden(), teacher.head());
+        if (labels != null) {
+            Arguments.usable(NAME, student.hidden(), labels);
+            RowChunks.checkLabels(NAME, labels, student);
+        }
         if (student.rowCount() != teacher.rowCount()) {
             throw new ShapeException("[%s] student and teacher have different rows: hidden states %s and %s"
                     .formatted(NAME, student.hidden().shape(), teacher.hidden().shape()));
@@ -132,8 +140,12 @@ public final class LinearDistillation extends Operation {
      * @return a scalar, F32
      */
     public static Tensor plain(FactoredLogits student, FactoredLogits teacher, Tensor labels, DistillationObjective objective) {
-        double temperature = objective.temperature();
+        check(student, teacher, labels);
+        double temperature = Arguments.present(NAME, "the objective", objective).temperature();
         double weight = objective.crossEntropyWeight();
+        if (weight > 0) {
+            Arguments.present(NAME, "labels, which the objective's cross-entropy needs,", labels);
+        }
         Tensor logP = teacher.plain().detach().div(temperature).logSoftmax(-1);
         Tensor logQ = student.plain().div(temperature).logSoftmax(-1);
         Tensor divergence = switch (objective.divergence()) {
@@ -194,7 +206,7 @@ public final class LinearDistillation extends Operation {
      * @throws ShapeException if the operands do not fit each other
      */
     public static RowScores evaluate(FactoredLogits student, FactoredLogits teacher, Tensor labels) {
-        check(student, teacher);
+        check(student, teacher, Arguments.present(NAME, "labels", labels));
         Shape shape = Shape.of(student.rowCount());
         var scores = new RowScores(
                 Tensor.empty(DType.F32, shape), Tensor.empty(DType.F32, shape), Tensor.empty(DType.F32, shape), Tensor.empty(DType.I32, shape));

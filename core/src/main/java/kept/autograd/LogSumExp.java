@@ -1,5 +1,6 @@
 package kept.autograd;
 
+import kept.tensor.Arguments;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
@@ -23,7 +24,7 @@ public final class LogSumExp extends Operation {
      */
     public LogSumExp(boolean keepDimensions, int... axes) {
         this.keepDimensions = keepDimensions;
-        this.axes = axes.clone();
+        this.axes = Arguments.present("logSumExp", "the list of axes", axes).clone();
     }
 
     @Override

@@ -1,6 +1,7 @@
 package kept.autograd;
 
 import java.util.Arrays;
+import kept.tensor.Arguments;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
@@ -14,7 +15,7 @@ public final class Permute extends Operation {
      * @param axes which of the operand's axes each axis of the result is; negative ones count from the last
      */
     public Permute(int... axes) {
-        this.axes = axes.clone();
+        this.axes = Arguments.present("permute", "the order of axes", axes).clone();
     }
 
     @Override

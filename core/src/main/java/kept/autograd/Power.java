@@ -1,5 +1,6 @@
 package kept.autograd;
 
+import kept.tensor.Arguments;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
@@ -15,7 +16,7 @@ public final class Power extends Operation {
      * @param exponent p
      */
     public Power(double exponent) {
-        this.exponent = exponent;
+        this.exponent = Arguments.finite("pow", "the exponent", exponent);
     }
 
     @Override
@@ -52,13 +53,14 @@ public final class Power extends Operation {
         if (exponent == -0.5) {
             return x.rsqrt();
         }
-        if (exponent != Math.rint(exponent) || Math.abs(exponent) > Integer.MAX_VALUE) {
+        if (exponent != Math.rint(exponent)) {
             return x.log().mul(exponent).exp();
         }
         Tensor one = Tensor.scalar(1, DType.F32).expand(x.shape());
         Tensor result = one;
         Tensor square = x;
-        for (long left = (long) Math.abs(exponent); left > 0; left >>= 1) {
+        // Whole numbers beyond 2^53 are even, and f32 tells none of their powers from another's.
+        for (long left = (long) Math.min(Math.abs(exponent), 0x1p62); left > 0; left >>= 1) {
             if ((left & 1) == 1) {
                 result = result == one ? square : result.mul(square);
             }

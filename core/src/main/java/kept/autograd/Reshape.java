@@ -1,6 +1,7 @@
 package kept.autograd;
 
 import java.util.Arrays;
+import kept.tensor.Arguments;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
@@ -16,7 +17,7 @@ public final class Reshape extends Operation {
      * @param dimensions the new extents; at most one may be -1, which stands for what is left
      */
     public Reshape(long... dimensions) {
-        this.dimensions = dimensions.clone();
+        this.dimensions = Arguments.present("reshape", "the shape", dimensions).clone();
     }
 
     @Override
@@ -29,7 +30,9 @@ public final class Reshape extends Operation {
         int open = -1;
         long known = 1;
         for (int i = 0; i < dimensions.length; i++) {
-            if (dimensions[i] != -1) {
+            if (dimensions[i] < -1) {
+                throw new ShapeException("[reshape] negative extent in " + Arrays.toString(dimensions));
+            } else if (dimensions[i] != -1) {
                 known *= dimensions[i];
             } else if (open < 0) {
                 open = i;

@@ -1,5 +1,6 @@
 package kept.autograd;
 
+import kept.tensor.Arguments;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
@@ -19,8 +20,8 @@ public final class RmsNormalization extends Operation {
     private Tensor rstd;
 
     private RmsNormalization(double epsilon, DType dtype, Addends addends) {
-        this.epsilon = epsilon;
-        this.dtype = dtype;
+        this.epsilon = Arguments.positive(NAME, "epsilon", epsilon);
+        this.dtype = Arguments.present(NAME, "the result's dtype", dtype);
         this.addends = addends;
     }
 
@@ -34,7 +35,7 @@ public final class RmsNormalization extends Operation {
      * @throws kept.tensor.ShapeException if the weight does not fit x
      */
     public static Tensor apply(Tensor x, Tensor weight, double epsilon) {
-        return apply(x, weight, epsilon, x.dtype());
+        return apply(x, weight, epsilon, Arguments.present(NAME, "x", x).dtype());
     }
 
     /**
@@ -66,6 +67,7 @@ public final class RmsNormalization extends Operation {
      * @throws kept.tensor.DTypeException if the sum is not rounded to that type
      */
     public static NormalizedSum ofSum(Tensor x, Tensor branch, Tensor weight, double epsilon, DType out) {
+        Arguments.usable(NAME, x, branch, weight);
         if (!Addends.fit(x, branch)) {
             Tensor sum = x.add(branch);
             return new NormalizedSum(sum, apply(sum, weight, epsilon, out));
@@ -82,8 +84,11 @@ public final class RmsNormalization extends Operation {
      * @param weight {@code [width]}, floating
      * @param epsilon above 0
      * @return a tensor of x's shape and dtype
+     * @throws kept.tensor.TensorException if the operands are not such as {@link #apply} takes
      */
     public static Tensor plain(Tensor x, Tensor weight, double epsilon) {
+        check(x, weight);
+        Arguments.positive(NAME, "epsilon", epsilon);
         Tensor wide = x.cast(DType.F32);
         Tensor rstd = wide.square().mean(true, -1).add(epsilon).rsqrt();
         return wide.mul(rstd).mul(weight.cast(DType.F32)).cast(x.dtype());
@@ -94,10 +99,16 @@ public final class RmsNormalization extends Operation {
         return NAME;
     }
 
+    private static void check(Tensor x, Tensor weight) {
+        Arguments.usable(NAME, x, weight);
+        Operands.checkFloating(NAME, x);
+        Rows.checkVector(NAME, "weight", weight, x);
+    }
+
     @Override
     protected Tensor forward(Tensor... inputs) {
+        check(inputs[0], inputs[1]);
         Rows.checkResult(NAME, dtype, inputs[0]);
-        Rows.checkVector(NAME, "weight", inputs[1], inputs[0]);
         Tensor x = Rows.matrix(inputs[0]);
         Tensor weight = Operands.rows(inputs[1]);
         rstd = Tensor.empty(DType.F32, Shape.of(x.size(0)));

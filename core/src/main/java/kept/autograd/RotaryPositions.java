@@ -1,6 +1,8 @@
 package kept.autograd;
 
+import kept.tensor.Arguments;
 import kept.tensor.DType;
+import kept.tensor.DTypeException;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
@@ -26,10 +28,11 @@ public final class RotaryPositions extends Operation {
      * Rotates queries or keys.
      *
      * @param x {@code [batch, sequence, heads, D]}, floating, D even
-     * @param cos {@code [sequence, D / 2]}, F32, contiguous, not differentiated
-     * @param sin {@code [sequence, D / 2]}, F32, contiguous, not differentiated
+     * @param cos {@code [sequence, D / 2]}, F32, not differentiated
+     * @param sin {@code [sequence, D / 2]}, F32, not differentiated
      * @return a tensor of x's shape and dtype
      * @throws ShapeException if the angles do not fit x
+     * @throws DTypeException if x is of an integer type or the angles are not F32
      */
     public static Tensor apply(Tensor x, Tensor cos, Tensor sin) {
         return Autograd.apply(new RotaryPositions(cos, sin), x);
@@ -44,6 +47,7 @@ public final class RotaryPositions extends Operation {
      * @return a tensor of x's shape and dtype
      */
     public static Tensor plain(Tensor x, Tensor cos, Tensor sin) {
+        check(x, cos, sin);
         long half = x.size(3) / 2;
         Tensor first = x.slice(3, 0, half).cast(DType.F32);
         Tensor second = x.slice(3, half, 2 * half).cast(DType.F32);
@@ -57,9 +61,12 @@ public final class RotaryPositions extends Operation {
         return NAME;
     }
 
-    @Override
-    protected Tensor forward(Tensor... inputs) {
-        Tensor x = inputs[0];
+    private static void check(Tensor x, Tensor cos, Tensor sin) {
+        Arguments.usable(NAME, x, cos, sin);
+        Operands.checkFloating(NAME, x);
+        if (cos.dtype() != DType.F32 || sin.dtype() != DType.F32) {
+            throw new DTypeException("[%s] angles must be f32, not %s and %s".formatted(NAME, cos.dtype().label(), sin.dtype().label()));
+        }
         if (x.rank() != 4 || x.size(3) % 2 != 0) {
             throw new ShapeException("[%s] needs [batch, sequence, heads, even D], not %s".formatted(NAME, x.shape()));
         }
@@ -68,10 +75,18 @@ public final class RotaryPositions extends Operation {
             throw new ShapeException("[%s] angles %s and %s for %s must be %s; ask for as many positions as the sequence has"
                     .formatted(NAME, cos.shape(), sin.shape(), x.shape(), angles));
         }
+    }
+
+    @Override
+    protected Tensor forward(Tensor... inputs) {
+        Tensor x = inputs[0];
+        check(x, cos, sin);
+        Tensor cosines = Operands.rows(cos);
+        Tensor sines = Operands.rows(sin);
         Tensor out = Tensor.empty(x.dtype(), x.shape());
-        out.backend().rotaryEmbedding(Rows.unitStride(x), cos, sin, false, out);
-        savedCos = saved("its cosines", cos);
-        savedSin = saved("its sines", sin);
+        out.backend().rotaryEmbedding(Rows.unitStride(x), cosines, sines, false, out);
+        savedCos = saved("its cosines", cosines);
+        savedSin = saved("its sines", sines);
         return out;
     }
 

@@ -30,8 +30,8 @@ final class RowChunks {
         return chunkRows;
     }
 
-    /** One label for each row as a dense I64 vector. */
-    static Tensor labels(String operation, Tensor labels, FactoredLogits logits) {
+    /** Checks that there is one label for each row, as an integer. */
+    static void checkLabels(String operation, Tensor labels, FactoredLogits logits) {
         if (labels.dtype().isFloating()) {
             throw new DTypeException("[%s] labels must be i32 or i64, not %s".formatted(operation, labels.dtype().label()));
         }
@@ -39,11 +39,16 @@ final class RowChunks {
         if (labels.elementCount() != rows) {
             throw new ShapeException("[%s] %s labels for the rows of %s".formatted(operation, labels.shape(), logits.hidden().shape()));
         }
+    }
+
+    /** One label for each row as a dense I64 vector. */
+    static Tensor labels(String operation, Tensor labels, FactoredLogits logits) {
+        checkLabels(operation, labels, logits);
         Tensor dense = labels;
         if (labels.dtype() != DType.I64 || !labels.isContiguous()) {
             dense = Tensor.empty(DType.I64, labels.shape());
             dense.backend().copy(labels, dense);
         }
-        return Operands.reshaped(dense, Shape.of(rows));
+        return Operands.reshaped(dense, Shape.of(logits.rowCount()));
     }
 }

@@ -38,14 +38,16 @@ final class Rows {
 
     /** Checks that an operation on rows may give its result the dtype: its operand's, or BF16 of F32. */
     static void checkResult(String operation, DType dtype, Tensor x) {
+        Operands.checkFloating(operation, x);
         if (dtype != x.dtype() && (dtype != DType.BF16 || x.dtype() != DType.F32)) {
             throw new DTypeException("[%s] a result of %s from %s; only f32 may become bf16, cast the result for others"
                     .formatted(operation, dtype.label(), x.dtype().label()));
         }
     }
 
-    /** Checks that a vector fits the innermost axis of a tensor. */
+    /** Checks that a floating vector fits the innermost axis of a tensor. */
     static void checkVector(String operation, String name, Tensor vector, Tensor x) {
+        Operands.checkFloating(operation, vector);
         if (x.rank() == 0 || vector.rank() != 1 || vector.size(0) != x.size(-1)) {
             throw new ShapeException("[%s] %s %s does not fit the innermost axis of %s".formatted(operation, name, vector.shape(), x.shape()));
         }

@@ -43,7 +43,7 @@ public final class Slice extends Operation {
         if (first < 0 || first > end || end > extent || step < 1) {
             throw new ShapeException("[slice] %d to %d in steps of %d does not lie in axis %d of %s".formatted(from, to, step, axis, shape));
         }
-        return Operands.sliced(x, along, first, (end - first + step - 1) / step, step);
+        return Operands.sliced(x, along, first, Math.ceilDiv(end - first, step), step);
     }
 
     @Override

@@ -1,6 +1,7 @@
 package kept.autograd;
 
 import kept.backend.Reduction;
+import kept.tensor.Arguments;
 import kept.tensor.DType;
 import kept.tensor.Tensor;
 
@@ -18,7 +19,7 @@ public final class Sum extends Operation {
      */
     public Sum(boolean keepDimensions, int... axes) {
         this.keepDimensions = keepDimensions;
-        this.axes = axes.clone();
+        this.axes = Arguments.present("sum", "the list of axes", axes).clone();
     }
 
     @Override

@@ -1,5 +1,6 @@
 package kept.autograd;
 
+import kept.tensor.Arguments;
 import kept.tensor.DType;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
@@ -15,9 +16,10 @@ public final class SwiGluProduct extends Operation {
      * Multiplies elementwise.
      *
      * @param gate any shape, floating
-     * @param up gate's shape
-     * @return a tensor of that shape and of gate's dtype
+     * @param up gate's shape, floating
+     * @return a tensor of that shape and of the common dtype
      * @throws ShapeException if the shapes differ
+     * @throws kept.tensor.DTypeException if one is of an integer type
      */
     public static Tensor apply(Tensor gate, Tensor up) {
         return Autograd.apply(new SwiGluProduct(), gate, up);
@@ -27,11 +29,12 @@ public final class SwiGluProduct extends Operation {
      * What {@link #apply} computes, as plain operations in F32.
      *
      * @param gate any shape, floating
-     * @param up gate's shape and dtype
-     * @return a tensor of that shape and dtype
+     * @param up gate's shape, floating
+     * @return a tensor of that shape and of the common dtype
      */
     public static Tensor plain(Tensor gate, Tensor up) {
-        return gate.cast(DType.F32).silu().mul(up.cast(DType.F32)).cast(gate.dtype());
+        check(gate, up);
+        return gate.cast(DType.F32).silu().mul(up.cast(DType.F32)).cast(gate.dtype().promote(up.dtype(), "swiglu"));
     }
 
     @Override
@@ -39,13 +42,21 @@ public final class SwiGluProduct extends Operation {
         return "swiglu";
     }
 
+    private static void check(Tensor gate, Tensor up) {
+        Arguments.usable("swiglu", gate, up);
+        Operands.checkFloating("swiglu", gate);
+        Operands.checkFloating("swiglu", up);
+        if (!gate.shape().equals(up.shape())) {
+            throw new ShapeException("[swiglu] shapes differ: gate %s, up %s".formatted(gate.shape(), up.shape()));
+        }
+    }
+
     @Override
     protected Tensor forward(Tensor... inputs) {
-        if (!inputs[0].shape().equals(inputs[1].shape())) {
-            throw new ShapeException("[swiglu] shapes differ: gate %s, up %s".formatted(inputs[0].shape(), inputs[1].shape()));
-        }
-        Tensor gate = Operands.rows(inputs[0]);
-        Tensor up = Operands.as(gate.dtype(), Operands.rows(inputs[1]));
+        check(inputs[0], inputs[1]);
+        DType dtype = inputs[0].dtype().promote(inputs[1].dtype(), name());
+        Tensor gate = Operands.as(dtype, Operands.rows(inputs[0]));
+        Tensor up = Operands.as(dtype, Operands.rows(inputs[1]));
         Tensor out = Tensor.empty(gate.dtype(), gate.shape());
         out.backend().swiGlu(gate, up, out);
         savedGate = saved("its operand gate", gate);

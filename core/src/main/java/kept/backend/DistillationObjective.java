@@ -1,5 +1,7 @@
 package kept.backend;
 
+import kept.tensor.Arguments;
+
 /**
  * What a row of logits is scored by: {@code (1 - crossEntropyWeight) * temperature^2 * D(p, q) + crossEntropyWeight * CE}, where p and q are the
  * softmax of the teacher's and the student's logits divided by the temperature, D is the divergence, and CE is the cross-entropy of the student's
@@ -16,6 +18,7 @@ public record DistillationObjective(Divergence divergence, double temperature, d
 
     /** Checks the ranges. */
     public DistillationObjective {
+        Arguments.present("distillation", "the divergence", divergence);
         if (!(temperature > 0) || Double.isInfinite(temperature)) {
             throw new IllegalArgumentException("[distillation] temperature must be above 0, not " + temperature);
         }

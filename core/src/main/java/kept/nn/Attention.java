@@ -3,6 +3,7 @@ package kept.nn;
 import java.util.List;
 import kept.autograd.CausalAttention;
 import kept.autograd.RotaryPositions;
+import kept.tensor.Arguments;
 import kept.tensor.Scope;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
@@ -35,12 +36,19 @@ public final class Attention extends Module {
      * @throws ShapeException if a map does not give as many features as there are heads times D
      */
     public Attention(Linear query, Linear key, Linear value, Linear output, int heads, int keyValueHeads, int headDimension) {
+        if (heads < 1 || headDimension < 1) {
+            throw new TensorException("[attention] needs at least one head of one feature, not %d of %d".formatted(heads, headDimension));
+        }
         if (keyValueHeads < 1 || heads % keyValueHeads != 0) {
             throw new TensorException("[attention] %d key-value heads do not divide %d heads".formatted(keyValueHeads, heads));
         }
         checkFeatures("q_proj", query, (long) heads * headDimension);
         checkFeatures("k_proj", key, (long) keyValueHeads * headDimension);
         checkFeatures("v_proj", value, (long) keyValueHeads * headDimension);
+        if (Arguments.present("attention", "o_proj", output).weight().value().size(1) != (long) heads * headDimension) {
+            throw new ShapeException("[attention] o_proj takes %d features, not heads times head dimension, %d"
+                    .formatted(output.weight().value().size(1), (long) heads * headDimension));
+        }
         this.query = register("q_proj", query);
         this.key = register("k_proj", key);
         this.value = register("v_proj", value);
@@ -51,7 +59,7 @@ public final class Attention extends Module {
     }
 
     private static void checkFeatures(String name, Linear map, long features) {
-        if (map.weight().value().size(0) != features) {
+        if (Arguments.present("attention", name, map).weight().value().size(0) != features) {
             throw new ShapeException("[attention] %s gives %d features, not heads times head dimension, %d"
                     .formatted(name, map.weight().value().size(0), features));
         }
@@ -76,6 +84,7 @@ public final class Attention extends Module {
      * @throws ShapeException if shapes do not fit the layer
      */
     public Tensor forward(Tensor x, RotaryEmbedding.Angles angles, KeyValues past) {
+        check(x, angles);
         long batch = x.size(0);
         long sequence = x.size(1);
         Tensor q = query.forward(x).reshape(batch, sequence, heads, headDimension);
@@ -103,7 +112,8 @@ public final class Attention extends Module {
      * @throws ShapeException if shapes do not fit the layer
      */
     public Tensor next(Tensor x, RotaryEmbedding.Angles angles, List<KeyValues> pasts) {
-        int sequences = pasts.size();
+        check(x, angles);
+        int sequences = Arguments.present("attention", "the list of pasts", pasts).size();
         if (x.size(0) != sequences || x.size(1) != 1) {
             throw new ShapeException("[attention] %s is not one position of each of %d sequences".formatted(x.shape(), sequences));
         }
@@ -117,6 +127,14 @@ public final class Attention extends Module {
             read[i] = CausalAttention.apply(q.slice(1, i, i + 1), all.keys(), all.values(), 1 / Math.sqrt(headDimension));
         }
         return output.forward(Tensor.concat(0, read).reshape(sequences, 1, (long) heads * headDimension));
+    }
+
+    private static void check(Tensor x, RotaryEmbedding.Angles angles) {
+        Arguments.present("attention", "angles", angles);
+        Arguments.usable("attention", x);
+        if (x.rank() != 3) {
+            throw new ShapeException("[attention] needs [batch, sequence, hidden], not " + x.shape());
+        }
     }
 
     /** Rotates queries or keys, and frees the unrotated ones, which no gradient needs. */

@@ -1,5 +1,6 @@
 package kept.nn;
 
+import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
 /** A row of a table for each token. Parameter: {@code weight}, {@code [vocabulary, width]}. */
@@ -10,9 +11,13 @@ public final class Embedding extends Module {
      * A layer over a given table.
      *
      * @param weight {@code [vocabulary, width]}
+     * @throws ShapeException if it has not two axes
      */
     public Embedding(Tensor weight) {
         this.weight = register("weight", weight);
+        if (weight.rank() != 2) {
+            throw new ShapeException("[embedding] the table must be [vocabulary, width], not " + weight.shape());
+        }
     }
 
     /**
@@ -20,7 +25,7 @@ public final class Embedding extends Module {
      *
      * @param tokens {@code [...]}, I32 or I64
      * @return {@code [..., width]}, of the weight's dtype
-     * @throws kept.tensor.ShapeException if a token lies outside the table
+     * @throws ShapeException if a token lies outside the table
      */
     public Tensor forward(Tensor tokens) {
         return weight.value().embedding(tokens);

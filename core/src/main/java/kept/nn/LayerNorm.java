@@ -3,6 +3,7 @@ package kept.nn;
 import kept.autograd.LayerNormalization;
 import kept.autograd.NormalizedSum;
 import kept.tensor.DType;
+import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
 /**
@@ -22,6 +23,9 @@ public final class LayerNorm extends Norm {
     public LayerNorm(Tensor weight, Tensor bias, double epsilon) {
         super(weight, epsilon);
         this.bias = register("bias", bias);
+        if (!bias.shape().equals(weight.shape())) {
+            throw new ShapeException("[norm] weight %s and bias %s differ".formatted(weight.shape(), bias.shape()));
+        }
     }
 
     @Override

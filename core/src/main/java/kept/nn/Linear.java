@@ -1,7 +1,9 @@
 package kept.nn;
 
 import java.util.Optional;
+import kept.tensor.Arguments;
 import kept.tensor.Scope;
+import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
 /** The affine map {@code y = x W^T + b}. Parameters: {@code weight}, and {@code bias} where there is one. */
@@ -14,9 +16,14 @@ public final class Linear extends Module {
      *
      * @param weight W, {@code [out, in]}
      * @param bias b, {@code [out]}, or null for none
+     * @throws ShapeException if they are not of these shapes
      */
     public Linear(Tensor weight, Tensor bias) {
         this.weight = register("weight", weight);
+        if (weight.rank() != 2 || bias != null && (bias.rank() != 1 || bias.size(0) != weight.size(0))) {
+            throw new ShapeException("[linear] needs a weight [out, in] and a bias [out] or none, not %s and %s"
+                    .formatted(weight.shape(), bias == null ? "none" : bias.shape()));
+        }
         this.bias = bias == null ? null : register("bias", bias);
     }
 
@@ -25,10 +32,10 @@ public final class Linear extends Module {
      *
      * @param x {@code [..., in]}
      * @return {@code [..., out]}, of the wider of the operands' dtypes
-     * @throws kept.tensor.ShapeException if x does not end in the weight's inputs
+     * @throws ShapeException if x does not end in the weight's inputs
      */
     public Tensor forward(Tensor x) {
-        return withBias(x.linear(weight.value()));
+        return withBias(Arguments.present("linear", "x", x).linear(weight.value()));
     }
 
     /** Adds the bias, if there is one, and then frees the product, which no gradient needs. */

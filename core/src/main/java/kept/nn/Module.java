@@ -3,6 +3,7 @@ package kept.nn;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.SequencedMap;
+import kept.tensor.Arguments;
 import kept.tensor.Tensor;
 import kept.tensor.TensorException;
 
@@ -29,7 +30,7 @@ public abstract class Module {
      * @throws TensorException if a name is taken
      */
     protected <M extends Module> M register(String name, M child) {
-        child.parameters().forEach((rest, parameter) -> put(name + "." + rest, parameter));
+        Arguments.present("module", name, child).parameters().forEach((rest, parameter) -> put(name + "." + rest, parameter));
         return child;
     }
 
@@ -42,7 +43,7 @@ public abstract class Module {
      * @throws TensorException if the name is taken
      */
     protected Parameter register(String name, Tensor value) {
-        Parameter parameter = new Parameter(value);
+        Parameter parameter = new Parameter(Arguments.present("module", name, value));
         put(name, parameter);
         return parameter;
     }

@@ -1,7 +1,9 @@
 package kept.nn;
 
 import kept.autograd.NormalizedSum;
+import kept.tensor.Arguments;
 import kept.tensor.DType;
+import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
 /** A normalisation of the innermost axis. Parameter: {@code weight}, {@code [width]}. */
@@ -11,7 +13,10 @@ public abstract sealed class Norm extends Module permits LayerNorm, RmsNorm {
 
     Norm(Tensor weight, double epsilon) {
         this.weight = register("weight", weight);
-        this.epsilon = epsilon;
+        if (weight.rank() != 1) {
+            throw new ShapeException("[norm] the weight must be [width], not " + weight.shape());
+        }
+        this.epsilon = Arguments.positive("norm", "epsilon", epsilon);
     }
 
     /**
@@ -19,10 +24,10 @@ public abstract sealed class Norm extends Module permits LayerNorm, RmsNorm {
      *
      * @param x {@code [..., width]}
      * @return a tensor of x's shape and dtype
-     * @throws kept.tensor.ShapeException if x does not end in the weight's width
+     * @throws ShapeException if x does not end in the weight's width
      */
     public final Tensor forward(Tensor x) {
-        return forward(x, x.dtype());
+        return forward(x, Arguments.present("norm", "x", x).dtype());
     }
 
     /**
@@ -31,7 +36,7 @@ public abstract sealed class Norm extends Module permits LayerNorm, RmsNorm {
      * @param x {@code [..., width]}
      * @param out x's dtype, or BF16 where x is F32
      * @return a tensor of x's shape
-     * @throws kept.tensor.ShapeException if x does not end in the weight's width
+     * @throws ShapeException if x does not end in the weight's width
      * @throws kept.tensor.DTypeException if x is not rounded to that type
      */
     public abstract Tensor forward(Tensor x, DType out);
@@ -43,7 +48,7 @@ public abstract sealed class Norm extends Module permits LayerNorm, RmsNorm {
      * @param branch what is added to it, of x's shape
      * @param out the sum's dtype, or BF16 where that is F32
      * @return the sum, and its norm rounded once to the type wanted
-     * @throws kept.tensor.ShapeException if the branch does not fit x, or the sum does not end in the weight's width
+     * @throws ShapeException if the branch does not fit x, or the sum does not end in the weight's width
      * @throws kept.tensor.DTypeException if the sum is not rounded to that type
      */
     public abstract NormalizedSum addAndForward(Tensor x, Tensor branch, DType out);

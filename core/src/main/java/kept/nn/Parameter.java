@@ -1,6 +1,7 @@
 package kept.nn;
 
 import java.util.Arrays;
+import kept.tensor.Arguments;
 import kept.tensor.DType;
 import kept.tensor.DTypeException;
 import kept.tensor.ShapeException;
@@ -18,8 +19,13 @@ public final class Parameter {
      *
      * @param value a contiguous floating tensor
      * @throws ShapeException if the tensor is not contiguous
+     * @throws DTypeException if it holds integers
      */
     public Parameter(Tensor value) {
+        Arguments.present("parameter", "the tensor", value);
+        if (!value.dtype().isFloating()) {
+            throw new DTypeException("[parameter] needs a floating tensor, not " + value.dtype().label());
+        }
         if (!value.isContiguous()) {
             throw new ShapeException("[parameter] needs a contiguous tensor, not %s with strides %s"
                     .formatted(value.shape(), Arrays.toString(value.strides())));
@@ -71,6 +77,7 @@ public final class Parameter {
      * @throws DTypeException if it is another
      */
     public Parameter setGradientType(DType type) {
+        Arguments.present("parameter", "the gradient's type", type);
         if (type != DType.F32 && (type != DType.BF16 || value.dtype() != DType.BF16)) {
             throw new DTypeException("[parameter] a gradient of %s is not for parameters of %s".formatted(type.label(), value.dtype().label()));
         }

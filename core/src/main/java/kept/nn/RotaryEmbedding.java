@@ -1,6 +1,7 @@
 package kept.nn;
 
 import java.util.List;
+import kept.tensor.Arguments;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
@@ -40,7 +41,7 @@ public final class RotaryEmbedding implements AutoCloseable {
         }
         this.headDimension = headDimension;
         this.theta = theta;
-        this.scaling = scaling;
+        this.scaling = Arguments.present("rotary embedding", "scaling", scaling);
         this.maxPositions = maxPositions;
     }
 
@@ -68,7 +69,7 @@ public final class RotaryEmbedding implements AutoCloseable {
      */
     public Angles angles(long firstPosition, long length, long sequence) {
         long end = firstPosition + length;
-        if (firstPosition < 0 || length < 0 || sequence < end || sequence > maxPositions) {
+        if (firstPosition < 0 || length < 0 || end < 0 || sequence < end || sequence > maxPositions) {
             throw new ShapeException("[rotary embedding] positions %d to %d lie outside the model's %d; shorten the sequence"
                     .formatted(firstPosition, Math.max(sequence, end) - 1, maxPositions));
         }

@@ -3,6 +3,8 @@ package kept.nn;
 import java.util.List;
 import kept.autograd.GatedProjection;
 import kept.autograd.SwiGluProduct;
+import kept.tensor.Shape;
+import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
 /**
@@ -20,11 +22,18 @@ public final class SwiGlu extends Module {
      * @param gate hidden to intermediate
      * @param up hidden to intermediate
      * @param down intermediate to hidden
+     * @throws ShapeException if they do not fit each other
      */
     public SwiGlu(Linear gate, Linear up, Linear down) {
         this.gate = register("gate_proj", gate);
         this.up = register("up_proj", up);
         this.down = register("down_proj", down);
+        Shape ofGate = gate.weight().value().shape();
+        Shape ofUp = up.weight().value().shape();
+        Shape ofDown = down.weight().value().shape();
+        if (!ofGate.equals(ofUp) || ofDown.size(1) != ofGate.size(0)) {
+            throw new ShapeException("[swiglu] gate, up and down do not fit each other: weights %s, %s, %s".formatted(ofGate, ofUp, ofDown));
+        }
     }
 
     /**

@@ -7,6 +7,7 @@ import java.util.SequencedMap;
 import kept.backend.AdamWStep;
 import kept.backend.BlockCodes;
 import kept.nn.Parameter;
+import kept.tensor.Arguments;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
@@ -118,8 +119,10 @@ public final class AdamW implements AutoCloseable {
      * @throws TensorException if none is trainable, or two share elements
      */
     public AdamW(SequencedMap<String, Parameter> parameters, Settings settings, Decay decay, Storage storage) {
-        this.settings = settings;
-        this.storage = storage;
+        Arguments.present("adamw", "parameters", parameters);
+        Arguments.present("adamw", "decay", decay);
+        this.settings = Arguments.present("adamw", "settings", settings);
+        this.storage = Arguments.present("adamw", "storage", storage);
         SequencedMap<String, Parameter> trainable = new LinkedHashMap<>(parameters);
         trainable.values().removeIf(parameter -> !parameter.isTrainable());
         if (trainable.isEmpty()) {
@@ -165,11 +168,14 @@ public final class AdamW implements AutoCloseable {
      *
      * @param learningRate the learning rate of this step
      * @param gradientScale what gradients are multiplied by first: {@link GradientClipping#scale}, or 1
-     * @throws TensorException if the scale is not a finite number
+     * @throws TensorException if the scale is not a finite number, or the learning rate is negative, infinite or NaN
      */
     public void step(double learningRate, double gradientScale) {
         if (!Double.isFinite(gradientScale)) {
             throw new TensorException("[adamw] gradients scaled by %s; check GradientClipping.isFinite first".formatted(gradientScale));
+        }
+        if (!(learningRate >= 0) || Double.isInfinite(learningRate)) {
+            throw new TensorException("[adamw] the learning rate must be a finite number of at least 0, not " + learningRate);
         }
         stepCount++;
         // One for each parameter and step.
@@ -229,7 +235,10 @@ public final class AdamW implements AutoCloseable {
      * @throws TensorException if names or shapes are not those of this optimizer
      */
     public void restore(long steps, Map<String, Moments> saved) {
-        if (!saved.keySet().equals(slots.keySet())) {
+        if (steps < 0) {
+            throw new TensorException("[adamw] a state after %d steps: the count is 0 or more".formatted(steps));
+        }
+        if (!Arguments.present("adamw", "the saved state", saved).keySet().equals(slots.keySet())) {
             throw new TensorException("[adamw] the saved state is of other parameters: %s, not %s".formatted(saved.keySet(), slots.keySet()));
         }
         slots.forEach((name, slot) -> check(name, slot, saved.get(name)));

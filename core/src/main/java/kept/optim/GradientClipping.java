@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import kept.nn.Parameter;
+import kept.tensor.Arguments;
 import kept.tensor.Tensor;
 
 /**
@@ -28,7 +29,7 @@ public record GradientClipping(double norm, double scale) {
             throw new IllegalArgumentException("[gradient clipping] the limit must be above 0, not " + limit);
         }
         List<Tensor> gradients = new ArrayList<>();
-        for (Parameter parameter : parameters) {
+        for (Parameter parameter : Arguments.present("gradient clipping", "parameters", parameters)) {
             if (parameter.gradient() != null) {
                 gradients.add(parameter.gradient());
             }

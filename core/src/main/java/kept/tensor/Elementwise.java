@@ -253,6 +253,7 @@ public sealed interface Elementwise permits Tensor {
      * @param exponent the exponent
      * @return a tensor of this shape and dtype
      * @throws DTypeException if this is of an integer type
+     * @throws TensorException if the exponent is infinite or NaN
      */
     default Tensor pow(double exponent) {
         return Autograd.apply(new Power(exponent), self());
@@ -265,6 +266,10 @@ public sealed interface Elementwise permits Tensor {
      * @throws DTypeException if this is of an integer type
      */
     default Tensor square() {
+        Arguments.usable("square", self());
+        if (!self().dtype().isFloating()) {
+            throw new DTypeException("[square] needs a floating operand, not %s; cast it first".formatted(self().dtype().label()));
+        }
         return pow(2);
     }
 
@@ -274,7 +279,7 @@ public sealed interface Elementwise permits Tensor {
      * @param low the smallest result; negative infinity for none
      * @param high the largest result; infinity for none
      * @return a tensor of this shape and dtype
-     * @throws IllegalArgumentException if low is above high
+     * @throws TensorException if low is above high, or one is NaN
      * @throws DTypeException if this is of an integer type that the number does not fit
      */
     default Tensor clamp(double low, double high) {
@@ -428,6 +433,6 @@ public sealed interface Elementwise permits Tensor {
      * @return this tensor if it has the dtype, else a dense copy
      */
     default Tensor cast(DType dtype) {
-        return self().dtype() == dtype ? self() : Autograd.apply(new Cast(dtype), self());
+        return self().dtype() == Arguments.present("cast", "the dtype", dtype) ? self() : Autograd.apply(new Cast(dtype), self());
     }
 }

@@ -18,7 +18,7 @@ public sealed interface HostValues permits Tensor {
      * @return a fresh array in row-major order
      */
     default float[] toFloatArray() {
-        float[] values = new float[Math.toIntExact(self().elementCount())];
+        float[] values = new float[arrayLength("toFloatArray")];
         downloadAs(DType.F32, MemorySegment.ofArray(values));
         return values;
     }
@@ -29,7 +29,7 @@ public sealed interface HostValues permits Tensor {
      * @return a fresh array in row-major order
      */
     default long[] toLongArray() {
-        long[] values = new long[Math.toIntExact(self().elementCount())];
+        long[] values = new long[arrayLength("toLongArray")];
         downloadAs(DType.I64, MemorySegment.ofArray(values));
         return values;
     }
@@ -78,8 +78,18 @@ public sealed interface HostValues permits Tensor {
         }
     }
 
+    private int arrayLength(String operation) {
+        long count = self().elementCount();
+        if (count > Integer.MAX_VALUE - 8) {
+            throw new ShapeException("[%s] the %d elements of %s are more than an array holds; download them, or take a slice"
+                    .formatted(operation, count, self().shape()));
+        }
+        return (int) count;
+    }
+
     private void checkBytes(String operation, MemorySegment segment) {
         Tensor tensor = self();
+        Arguments.present(operation, "the host memory", segment);
         long bytes = tensor.elementCount() * tensor.dtype().bytes();
         if (segment.byteSize() != bytes) {
             throw new ShapeException("[%s] %s %s takes %d bytes, not %d"

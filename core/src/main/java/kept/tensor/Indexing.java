@@ -67,13 +67,18 @@ public sealed interface Indexing permits Tensor {
      * @throws DTypeException if the index is floating
      */
     default Tensor indexSelect(int axis, Tensor index) {
+        Arguments.usable("indexSelect", self(), index);
+        int along = self().shape().axis(axis, "indexSelect");
+        if (index.dtype().isFloating()) {
+            throw new DTypeException("[indexSelect] indices must be i32 or i64, not " + index.dtype().label());
+        }
         if (index.rank() != 1) {
             throw new ShapeException("[indexSelect] the index must have one axis, not " + index.shape());
         }
-        Shape shape = self().shape().with(axis, index.size(0));
+        Shape shape = self().shape().with(along, index.size(0));
         long[] alongAxis = new long[shape.rank()];
         Arrays.fill(alongAxis, 1);
-        alongAxis[shape.axis(axis, "indexSelect")] = index.size(0);
-        return gather(axis, index.reshape(alongAxis).expand(shape));
+        alongAxis[along] = index.size(0);
+        return gather(along, index.reshape(alongAxis).expand(shape));
     }
 }

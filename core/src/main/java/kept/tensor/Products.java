@@ -23,10 +23,13 @@ public sealed interface Products permits Tensor {
      */
     default Tensor matmul(Tensor other) {
         Tensor x = self();
+        Arguments.usable("matmul", x, other);
         if (x.rank() == 1) {
+            checkInner(x, other, other.rank() < 2 ? 0 : -2);
             return x.unsqueeze(0).matmul(other).squeeze(other.rank() == 1 ? 0 : -2);
         }
         if (other.rank() == 1) {
+            checkInner(x, other, 0);
             return x.matmul(other.unsqueeze(1)).squeeze(-1);
         }
         return Autograd.apply(new MatMul(false), x, other);
@@ -43,6 +46,14 @@ public sealed interface Products permits Tensor {
      */
     default Tensor linear(Tensor weight) {
         Tensor x = self();
+        Arguments.usable("linear", x, weight);
         return x.rank() == 1 ? x.unsqueeze(0).linear(weight).squeeze(-2) : Autograd.apply(new MatMul(true), x, weight);
+    }
+
+    /** The check of a product's inner dimensions with the shapes that the caller gave. */
+    private static void checkInner(Tensor x, Tensor other, int inner) {
+        if (x.rank() == 0 || other.rank() == 0 || x.size(-1) != other.size(inner)) {
+            throw new ShapeException("[matmul] inner dimensions differ: %s x %s".formatted(x.shape(), other.shape()));
+        }
     }
 }

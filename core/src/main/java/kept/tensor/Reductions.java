@@ -65,7 +65,7 @@ public sealed interface Reductions permits Tensor {
      * @throws DTypeException if this is of an integer type
      */
     default Tensor mean(boolean keepDimensions, int... axes) {
-        Tensor sum = exact("mean").sum(keepDimensions, axes);
+        Tensor sum = exact("mean", axes).sum(keepDimensions, axes);
         double count = (double) self().elementCount() / sum.elementCount();
         return sum.div(count).cast(self().dtype());
     }
@@ -92,7 +92,7 @@ public sealed interface Reductions permits Tensor {
      * @throws DTypeException if this is of an integer type
      */
     default Tensor variance(boolean keepDimensions, int... axes) {
-        Tensor x = exact("variance");
+        Tensor x = exact("variance", axes);
         return x.sub(x.mean(true, axes)).square().mean(keepDimensions, axes).cast(self().dtype());
     }
 
@@ -202,7 +202,17 @@ public sealed interface Reductions permits Tensor {
         return Autograd.apply(new Softmax(true, axis), self());
     }
 
-    private Tensor exact(String operation) {
+    /** In f32, after the checks that the operations this one is made of would do under their own names. */
+    private Tensor exact(String operation, int... axes) {
+        Arguments.usable(operation, self());
+        boolean[] seen = new boolean[self().rank()];
+        for (int axis : Arguments.present(operation, "the list of axes", axes)) {
+            int resolved = self().shape().axis(axis, operation);
+            if (seen[resolved]) {
+                throw new ShapeException("[%s] axis %d of %s is named twice".formatted(operation, axis, self().shape()));
+            }
+            seen[resolved] = true;
+        }
         if (!self().dtype().isFloating()) {
             throw new DTypeException("[%s] needs a floating operand, not %s; cast it first".formatted(operation, self().dtype().label()));
         }

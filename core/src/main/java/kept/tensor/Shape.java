@@ -21,7 +21,7 @@ public final class Shape {
      * @throws ShapeException if an extent is negative or the element count exceeds a {@code long}
      */
     public static Shape of(long... dimensions) {
-        if (dimensions.length == 0) {
+        if (Arguments.present("shape", "the array of extents", dimensions).length == 0) {
             return SCALAR;
         }
         long count = 1;

@@ -48,6 +48,8 @@ public final class Tensor implements HostValues, InPlace, Elementwise, Reduction
      * @throws OutOfMemoryException if the device has no room
      */
     public static Tensor empty(DType dtype, Shape shape) {
+        Arguments.present("empty", "the dtype", dtype);
+        Arguments.present("empty", "the shape", shape);
         Scope scope = Scope.current();
         long bytes;
         try {
@@ -112,7 +114,7 @@ public final class Tensor implements HostValues, InPlace, Elementwise, Reduction
      * @throws ShapeException if the shape does not hold as many elements
      */
     public static Tensor of(float[] values, long... dimensions) {
-        return from(MemorySegment.ofArray(values), DType.F32, shapeFor(values.length, dimensions));
+        return from(MemorySegment.ofArray(Arguments.present("of", "the array of values", values)), DType.F32, shapeFor(values.length, dimensions));
     }
 
     /**
@@ -124,7 +126,7 @@ public final class Tensor implements HostValues, InPlace, Elementwise, Reduction
      * @throws ShapeException if the shape does not hold as many elements
      */
     public static Tensor of(int[] values, long... dimensions) {
-        return from(MemorySegment.ofArray(values), DType.I32, shapeFor(values.length, dimensions));
+        return from(MemorySegment.ofArray(Arguments.present("of", "the array of values", values)), DType.I32, shapeFor(values.length, dimensions));
     }
 
     /**
@@ -136,7 +138,7 @@ public final class Tensor implements HostValues, InPlace, Elementwise, Reduction
      * @throws ShapeException if the shape does not hold as many elements
      */
     public static Tensor of(long[] values, long... dimensions) {
-        return from(MemorySegment.ofArray(values), DType.I64, shapeFor(values.length, dimensions));
+        return from(MemorySegment.ofArray(Arguments.present("of", "the array of values", values)), DType.I64, shapeFor(values.length, dimensions));
     }
 
     /**
@@ -149,6 +151,7 @@ public final class Tensor implements HostValues, InPlace, Elementwise, Reduction
      * @throws ShapeException if the segment's size is not the shape's
      */
     public static Tensor from(MemorySegment data, DType dtype, Shape shape) {
+        Arguments.present("from", "the host memory", data);
         Tensor tensor = empty(dtype, shape);
         tensor.upload(data);
         return tensor;
@@ -159,8 +162,12 @@ public final class Tensor implements HostValues, InPlace, Elementwise, Reduction
      *
      * @param count how many
      * @return a tensor {@code [count]}
+     * @throws ShapeException if the count is negative
      */
     public static Tensor arange(int count) {
+        if (count < 0) {
+            throw new ShapeException("[arange] a count of 0 or more, not " + count);
+        }
         float[] values = new float[count];
         for (int i = 0; i < count; i++) {
             values[i] = i;
@@ -199,7 +206,7 @@ public final class Tensor implements HostValues, InPlace, Elementwise, Reduction
     }
 
     private static Shape shapeFor(int count, long... dimensions) {
-        return dimensions.length == 0 ? Shape.of(count) : Shape.of(dimensions);
+        return Arguments.present("of", "the array of extents", dimensions).length == 0 ? Shape.of(count) : Shape.of(dimensions);
     }
 
     // Operations of several tensors on a par; those of one with others are in the interfaces
@@ -227,7 +234,8 @@ public final class Tensor implements HostValues, InPlace, Elementwise, Reduction
      * @throws DTypeException if one dtype is an integer type and they differ
      */
     public static Tensor stack(int axis, Tensor... tensors) {
-        return concat(axis, Arrays.stream(tensors).map(tensor -> tensor.unsqueeze(axis)).toArray(Tensor[]::new));
+        int added = Layouts.stackAxis(axis, tensors);
+        return concat(added, Arrays.stream(tensors).map(tensor -> tensor.unsqueeze(added)).toArray(Tensor[]::new));
     }
 
     /**
@@ -326,15 +334,7 @@ public final class Tensor implements HostValues, InPlace, Elementwise, Reduction
      * @return true if dense
      */
     public boolean isContiguous() {
-        long expected = 1;
-        for (int axis = rank() - 1; axis >= 0; axis--) {
-            long extent = shape.size(axis);
-            if (extent != 1 && strides[axis] != expected) {
-                return elementCount() == 0;
-            }
-            expected *= extent;
-        }
-        return true;
+        return Layouts.isContiguous(shape, strides);
     }
 
     /**
@@ -416,6 +416,7 @@ public final class Tensor implements HostValues, InPlace, Elementwise, Reduction
         if (node != null) {
             throw new TensorException("[requireGradient] a recorded operation made this tensor, so it is no leaf; detach it first");
         }
+        Arguments.present("requireGradient", "the gradient's type", type);
         if (!dtype.isFloating() || type != DType.F32 && type != DType.BF16) {
             throw new DTypeException("[requireGradient] no %s gradient for %s: floats have f32 or bf16".formatted(type.label(), dtype.label()));
         }
@@ -499,10 +500,7 @@ public final class Tensor implements HostValues, InPlace, Elementwise, Reduction
      * @throws TensorException if it is not
      */
     public void setGradient(Tensor sum) {
-        if (!sum.isContiguous() || !sum.shape.equals(shape) || sum.dtype != gradientType || sum.storage == storage) {
-            throw new TensorException("[setGradient] %s %s with strides %s is no gradient of %s: it must be %s, contiguous, in memory of its own"
-                    .formatted(sum.dtype.label(), sum.shape, Arrays.toString(sum.strides), shape, gradientType.label()));
-        }
+        Layouts.gradient(this, sum);
         storage.owner.adopt(sum);
         gradient = sum;
     }
@@ -538,8 +536,10 @@ public final class Tensor implements HostValues, InPlace, Elementwise, Reduction
      * @param newStrides elements between neighbours along each axis
      * @param newOffset the first element's place in the buffer
      * @return the view
+     * @throws ShapeException if an element lies outside of the buffer, or a stride is negative
      */
     public Tensor alias(Shape newShape, long[] newStrides, long newOffset) {
+        Layouts.layout(this, newShape, newStrides, newOffset);
         return new Tensor(storage, dtype, newShape, newStrides, newOffset, null);
     }
 
@@ -562,18 +562,7 @@ public final class Tensor implements HostValues, InPlace, Elementwise, Reduction
      * @throws ShapeException if this shape does not broadcast to the target
      */
     public long[] expandedStrides(Shape target, String operation) {
-        int added = target.rank() - rank();
-        boolean fits = added >= 0;
-        long[] expanded = new long[target.rank()];
-        for (int axis = 0; fits && axis < target.rank(); axis++) {
-            boolean isStretched = axis < added || shape.size(axis - added) == 1;
-            fits = isStretched || shape.size(axis - added) == target.size(axis);
-            expanded[axis] = isStretched ? 0 : strides[axis - added];
-        }
-        if (!fits) {
-            throw new ShapeException("[%s] %s does not broadcast to %s".formatted(operation, shape, target));
-        }
-        return expanded;
+        return Layouts.expandedStrides(shape, strides, target, operation);
     }
 
     /** The dtype, the shape and the values, the middle of long axes left out. */

@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
-import java.util.stream.LongStream;
 import kept.autograd.Autograd;
 import kept.autograd.Cast;
 import kept.autograd.Expand;
@@ -42,7 +41,7 @@ public sealed interface Views permits Tensor {
      * @throws ShapeException if the new shape holds another number of elements
      */
     default Tensor reshape(Shape shape) {
-        return reshape(shape.toArray());
+        return reshape(Arguments.present("reshape", "the shape", shape).toArray());
     }
 
     /**
@@ -119,7 +118,7 @@ public sealed interface Views permits Tensor {
      * @throws ShapeException if this shape does not broadcast to the larger one
      */
     default Tensor expand(long... dimensions) {
-        return expand(Shape.of(dimensions));
+        return expand(Shape.of(Arguments.present("expand", "the shape", dimensions)));
     }
 
     /**
@@ -201,7 +200,7 @@ public sealed interface Views permits Tensor {
      * @throws ShapeException if there is no such axis or index
      */
     default Tensor select(int axis, long index) {
-        long extent = self().size(axis);
+        long extent = self().size(self().shape().axis(axis, "select"));
         long from = index < 0 ? index + extent : index;
         if (from < 0 || from >= extent) {
             throw new ShapeException("[select] no index %d in axis %d of %s".formatted(index, axis, self().shape()));
@@ -218,7 +217,12 @@ public sealed interface Views permits Tensor {
      * @throws ShapeException if there is no such axis, or the sizes do not add up to its extent
      */
     default List<Tensor> split(int axis, long... sizes) {
-        if (LongStream.of(sizes).sum() != self().size(axis)) {
+        long left = self().size(self().shape().axis(axis, "split"));
+        for (long size : Arguments.present("split", "the list of sizes", sizes)) {
+            // Below 0 from the first size on that is too large or negative.
+            left = left < 0 || size < 0 ? -1 : left - size;
+        }
+        if (left != 0) {
             throw new ShapeException("[split] %s does not add up to axis %d of %s".formatted(Arrays.toString(sizes), axis, self().shape()));
         }
         List<Tensor> parts = new ArrayList<>();

@@ -129,6 +129,9 @@ public record Reference(double[] values, int... shape) {
     private static int position(int[] index, int[] shape) {
         int position = 0;
         for (int axis = 0; axis < shape.length; axis++) {
+            if (index[axis] < 0 || index[axis] >= shape[axis]) {
+                throw new IllegalArgumentException("no element at " + Arrays.toString(index) + " of " + Arrays.toString(shape));
+            }
             position = position * shape[axis] + index[axis];
         }
         return position;

@@ -1,0 +1,83 @@
+package kept.tensor;
+
+import java.util.Arrays;
+
+/** How the elements of tensors lie in memory, and what is checked of it. */
+final class Layouts {
+    private Layouts() {}
+
+    /** Whether elements lie one after another in row-major order. */
+    static boolean isContiguous(Shape shape, long... strides) {
+        long expected = 1;
+        for (int axis = shape.rank() - 1; axis >= 0; axis--) {
+            long extent = shape.size(axis);
+            if (extent != 1 && strides[axis] != expected) {
+                return shape.elementCount() == 0;
+            }
+            expected *= extent;
+        }
+        return true;
+    }
+
+    /** The strides with which a tensor reads as one of a larger shape. */
+    static long[] expandedStrides(Shape shape, long[] strides, Shape target, String operation) {
+        int added = target.rank() - shape.rank();
+        boolean fits = added >= 0;
+        long[] expanded = new long[target.rank()];
+        for (int axis = 0; fits && axis < target.rank(); axis++) {
+            boolean isStretched = axis < added || shape.size(axis - added) == 1;
+            fits = isStretched || shape.size(axis - added) == target.size(axis);
+            expanded[axis] = isStretched ? 0 : strides[axis - added];
+        }
+        if (!fits) {
+            throw new ShapeException("[%s] %s does not broadcast to %s".formatted(operation, shape, target));
+        }
+        return expanded;
+    }
+
+    /** That every element of a view lies in the tensor's buffer: kernels do not look. */
+    static void layout(Tensor tensor, Shape shape, long[] strides, long offset) {
+        long last = offset;
+        boolean valid = offset >= 0 && strides.length == shape.rank();
+        for (int axis = 0; valid && axis < strides.length; axis++) {
+            long steps = Math.max(0, shape.size(axis) - 1);
+            last += steps * strides[axis];
+            valid = strides[axis] >= 0 && Math.multiplyHigh(steps, strides[axis]) == 0 && last >= 0;
+        }
+        boolean hasMemory = !tensor.isReleased() && shape.elementCount() > 0;
+        if (!valid || hasMemory && last >= tensor.buffer().byteSize() / tensor.dtype().bytes()) {
+            throw new ShapeException("[alias] %s from element %d on with strides %s does not lie in the memory of %s"
+                    .formatted(shape, offset, Arrays.toString(strides), tensor.shape()));
+        }
+    }
+
+    /** That a tensor can be the gradient of a leaf. */
+    static void gradient(Tensor leaf, Tensor sum) {
+        Arguments.present("setGradient", "the gradient", sum);
+        if (!sum.isContiguous() || !sum.shape().equals(leaf.shape()) || sum.dtype() != leaf.gradientType() || sum.storage() == leaf.storage()) {
+            throw new TensorException("[setGradient] %s %s with strides %s is no gradient of %s: it must be %s, contiguous, in memory of its own"
+                    .formatted(sum.dtype().label(), sum.shape(), Arrays.toString(sum.strides()), leaf.shape(), leaf.gradientType().label()));
+        }
+    }
+
+    /** That tensors can be stacked along a new axis; gives the axis, counted from 0. */
+    static int stackAxis(int axis, Tensor... tensors) {
+        Arguments.usable("stack", Arguments.present("stack", "the array of tensors", tensors));
+        if (tensors.length == 0) {
+            throw new ShapeException("[stack] needs at least one tensor");
+        }
+        Shape first = tensors[0].shape();
+        DType dtype = tensors[0].dtype();
+        for (Tensor tensor : tensors) {
+            if (!tensor.shape().equals(first)) {
+                throw new ShapeException("[stack] shapes differ: %s and %s".formatted(first, tensor.shape()));
+            }
+            dtype = dtype.promote(tensor.dtype(), "stack");
+        }
+        int added = axis < 0 ? axis + first.rank() + 1 : axis;
+        if (added < 0 || added > first.rank()) {
+            throw new ShapeException("[stack] no place %d for a new axis in %s".formatted(axis, first));
+        }
+        return added;
+    }
+}

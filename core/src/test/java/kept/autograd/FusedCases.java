@@ -1,0 +1,289 @@
+package kept.autograd;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
+import kept.backend.DistillationObjective;
+import kept.backend.Divergence;
+import kept.tensor.DType;
+import kept.tensor.Tensor;
+
+/** Operations of {@code kept.autograd} that fuse others, and their plain definitions. */
+final class FusedCases {
+    private static final DistillationObjective OBJECTIVE = new DistillationObjective(Divergence.FORWARD_KL, 2, 0.25);
+
+    private final List<OperationCase> cases = new ArrayList<>();
+
+    private FusedCases() {}
+
+    static List<OperationCase> all() {
+        var table = new FusedCases();
+        table.norms();
+        table.gates();
+        table.rotations();
+        table.attention();
+        table.crossEntropy();
+        table.distillation();
+        return table.cases;
+    }
+
+    private OperationCase of(String method, String... names) {
+        var added = new OperationCase(method, names);
+        cases.add(added);
+        return added;
+    }
+
+    static Reference rmsNorm(Reference x, Reference weight, double epsilon) {
+        References.require(epsilon > 0 && !Double.isInfinite(epsilon) && x.shape().length > 0);
+        vectorOf(x, weight);
+        Reference rstd = References.reduce(x, true, row -> 1 / Math.sqrt(References.mean(Arrays.stream(row).map(v -> v * v).toArray()) + epsilon), -1);
+        return References.zip(References.zip(x, rstd, (v, r) -> v * r), weight, (v, w) -> v * w);
+    }
+
+    static Reference layerNorm(Reference x, Reference weight, Reference bias, double epsilon) {
+        References.require(epsilon > 0 && !Double.isInfinite(epsilon) && x.shape().length > 0);
+        vectorOf(x, weight);
+        vectorOf(x, bias);
+        Reference centred = References.zip(x, References.reduce(x, true, References::mean, -1), (v, m) -> v - m);
+        Reference rstd = References.reduce(x, true, row -> 1 / Math.sqrt(References.variance(row) + epsilon), -1);
+        return References.zip(References.zip(References.zip(centred, rstd, (v, r) -> v * r), weight, (v, w) -> v * w), bias, Double::sum);
+    }
+
+    private static void vectorOf(Reference x, Reference vector) {
+        References.require(vector.shape().length == 1 && vector.shape()[0] == x.shape()[x.shape().length - 1]);
+    }
+
+    private static Reference sameShape(Reference a, Reference b) {
+        References.require(Arrays.equals(a.shape(), b.shape()));
+        return References.zip(a, b, Double::sum);
+    }
+
+    private void norms() {
+        String rms = "RmsNormalization.";
+        String name = "rms norm";
+        of(rms + "apply(Tensor, Tensor, double)", name).value(2, 3, 4).value(4).real(0.25).type(types -> types[0])
+                .is((x, n) -> RmsNormalization.apply(x[0], x[1], n[0]), (x, n) -> rmsNorm(x[0], x[1], n[0]));
+        of(rms + "apply(Tensor, Tensor, double, DType)", name).value(3, 4).value(4).real(0.25).type(types -> types[0])
+                .is((x, n) -> RmsNormalization.apply(x[0], x[1], n[0], x[0] == null ? DType.F32 : x[0].dtype()), (x, n) -> rmsNorm(x[0], x[1], n[0]));
+        of(rms + "apply(Tensor, Tensor, double, DType)", name).value(3, 4).value(4).real(0.25).type(FusedCases::roundedToBf16)
+                .is((x, n) -> RmsNormalization.apply(x[0], x[1], n[0], DType.BF16), (x, n) -> rmsNorm(x[0], x[1], n[0]));
+        of(rms + "plain(Tensor, Tensor, double)", name).value(2, 3, 4).value(4).real(0.25).type(types -> types[0])
+                .is((x, n) -> RmsNormalization.plain(x[0], x[1], n[0]), (x, n) -> rmsNorm(x[0], x[1], n[0]));
+        String sum = "ofSum(Tensor, Tensor, Tensor, double, DType)";
+        of(rms + sum, name, "add").value(3, 4).value(3, 4).value(4).real(0.25).type(types -> types[0] == types[1] ? types[0] : DType.F32)
+                .is((x, n) -> RmsNormalization.ofSum(x[0], x[1], x[2], n[0], sumType(x)).normalized(),
+                        (x, n) -> rmsNorm(References.zip(x[0], x[1], Double::sum), x[2], n[0]));
+        of(rms + sum, name, "add").value(3, 4).value(3, 4).value(4).type(types -> types[0] == types[1] ? types[0] : DType.F32)
+                .is((x, n) -> RmsNormalization.ofSum(x[0], x[1], x[2], 0.1, sumType(x)).sum(), (x, n) -> {
+                    rmsNorm(References.zip(x[0], x[1], Double::sum), x[2], 0.1);
+                    return References.zip(x[0], x[1], Double::sum);
+                });
+        String layer = "LayerNormalization.";
+        String layerName = "layer norm";
+        of(layer + "apply(Tensor, Tensor, Tensor, double)", layerName).value(2, 3, 4).value(4).value(4).real(0.25).type(types -> types[0])
+                .is((x, n) -> LayerNormalization.apply(x[0], x[1], x[2], n[0]), (x, n) -> layerNorm(x[0], x[1], x[2], n[0]));
+        of(layer + "apply(Tensor, Tensor, Tensor, double, DType)", layerName).value(3, 4).value(4).value(4).real(0.25).type(FusedCases::roundedToBf16)
+                .is((x, n) -> LayerNormalization.apply(x[0], x[1], x[2], n[0], DType.BF16), (x, n) -> layerNorm(x[0], x[1], x[2], n[0]));
+        of(layer + "plain(Tensor, Tensor, Tensor, double)", layerName).value(3, 4).value(4).value(4).real(0.25).type(types -> types[0])
+                .is((x, n) -> LayerNormalization.plain(x[0], x[1], x[2], n[0]), (x, n) -> layerNorm(x[0], x[1], x[2], n[0]));
+        of(layer + "ofSum(Tensor, Tensor, Tensor, Tensor, double, DType)", layerName, "add").value(3, 4).value(3, 4).value(4).value(4).real(0.25)
+                .type(types -> types[0] == types[1] ? types[0] : DType.F32)
+                .is((x, n) -> LayerNormalization.ofSum(x[0], x[1], x[2], x[3], n[0], sumType(x)).normalized(),
+                        (x, n) -> layerNorm(References.zip(x[0], x[1], Double::sum), x[2], x[3], n[0]));
+    }
+
+    private static DType roundedToBf16(DType... types) {
+        return types[0] == DType.F32 || types[0] == DType.BF16 ? DType.BF16 : null;
+    }
+
+    private static DType sumType(Tensor[] x) {
+        return x[0] != null && x[1] != null && x[0].dtype() == x[1].dtype() ? x[0].dtype() : DType.F32;
+    }
+
+    static Reference swiGlu(Reference gate, Reference up) {
+        sameShape(gate, up);
+        return References.zip(gate, up, (g, u) -> g / (1 + Math.exp(-g)) * u);
+    }
+
+    private void gates() {
+        of("SwiGluProduct.apply(Tensor, Tensor)", "swiglu").value(3, 4).value(3, 4)
+                .is((x, n) -> SwiGluProduct.apply(x[0], x[1]), (x, n) -> swiGlu(x[0], x[1]));
+        of("SwiGluProduct.plain(Tensor, Tensor)", "swiglu").value(3, 4).value(3, 4)
+                .is((x, n) -> SwiGluProduct.plain(x[0], x[1]), (x, n) -> swiGlu(x[0], x[1]));
+        for (int[] rows : new int[][] {{3, 4}, {2, 3, 4}}) {
+            of("GatedProjection.apply(Tensor, Tensor, Tensor)", "gated projection", "swiglu", "linear").value(rows).value(rows).value(2, 4)
+                    .is((x, n) -> GatedProjection.apply(x[0], x[1], x[2]),
+                            (x, n) -> References.matmul(swiGlu(x[0], x[1]), References.transpose(x[2])));
+        }
+        UnaryOperator<Tensor> segment = x -> x.mul(x).add(1);
+        of("ActivationCheckpoint.apply(UnaryOperator, Tensor)", "activation checkpoint", "mul", "add").value(3, 4).integers()
+                .is((x, n) -> ActivationCheckpoint.apply(segment, x[0]), (x, n) -> x[0].map(v -> v * v + 1));
+    }
+
+    static Reference rotated(Reference x, Reference cos, Reference sin) {
+        References.require(x.shape().length == 4 && x.shape()[3] % 2 == 0);
+        int half = x.shape()[3] / 2;
+        int[] angles = {x.shape()[1], half};
+        References.require(Arrays.equals(cos.shape(), angles) && Arrays.equals(sin.shape(), angles));
+        return Reference.generate(x.shape(), at -> {
+            int pair = at[3] % half;
+            double partner = x.at(at[0], at[1], at[2], (at[3] + half) % (2 * half));
+            return x.at(at) * cos.at(at[1], pair) + (at[3] < half ? -partner : partner) * sin.at(at[1], pair);
+        });
+    }
+
+    private void rotations() {
+        for (int width : new int[] {2, 8}) {
+            OperationCase fused = of("RotaryPositions.apply(Tensor, Tensor, Tensor)", "rotary positions").value(2, 3, 2, width).value(3, width / 2)
+                    .value(3, width / 2).type(types -> types[1] == DType.F32 && types[2] == DType.F32 ? types[0] : null)
+                    .is((x, n) -> RotaryPositions.apply(x[0], x[1], x[2]), (x, n) -> rotated(x[0], x[1], x[2]));
+            fused.constants = 2;
+        }
+        OperationCase plain = of("RotaryPositions.plain(Tensor, Tensor, Tensor)", "rotary positions").value(2, 3, 2, 4).value(3, 2).value(3, 2)
+                .type(types -> types[1] == DType.F32 && types[2] == DType.F32 ? types[0] : null)
+                .is((x, n) -> RotaryPositions.plain(x[0], x[1], x[2]), (x, n) -> rotated(x[0], x[1], x[2]));
+        plain.constants = 2;
+    }
+
+    static Reference attended(Reference q, Reference k, Reference v, double scale) {
+        References.require(q.shape().length == 4 && k.shape().length == 4 && Arrays.equals(k.shape(), v.shape()) && Double.isFinite(scale));
+        int queries = q.shape()[1];
+        int keys = k.shape()[1];
+        int heads = q.shape()[2];
+        int groups = k.shape()[2];
+        int width = q.shape()[3];
+        References.require(q.shape()[0] == k.shape()[0] && queries <= keys && width == k.shape()[3] && groups > 0 && heads % groups == 0);
+        return Reference.generate(q.shape(), at -> {
+            int group = at[2] / (heads / groups);
+            double[] scores = IntStream.range(0, keys - queries + at[1] + 1).mapToDouble(s -> scale * IntStream.range(0, width)
+                    .mapToDouble(d -> q.at(at[0], at[1], at[2], d) * k.at(at[0], s, group, d)).sum()).toArray();
+            double lse = References.logSumExp(scores);
+            return IntStream.range(0, scores.length).mapToDouble(s -> Math.exp(scores[s] - lse) * v.at(at[0], s, group, at[3])).sum();
+        });
+    }
+
+    private void attention() {
+        for (String method : new String[] {"apply", "plain"}) {
+            of("CausalAttention." + method + "(Tensor, Tensor, Tensor, double)", "attention").value(2, 2, 2, 3).value(2, 3, 1, 3).value(2, 3, 1, 3)
+                    .real(0.5).slack(4).type(types -> types[0] == types[1] && types[1] == types[2] ? types[0] : null)
+                    .is((x, n) -> method.equals("apply") ? CausalAttention.apply(x[0], x[1], x[2], n[0]) : CausalAttention.plain(x[0], x[1], x[2], n[0]),
+                            (x, n) -> attended(x[0], x[1], x[2], n[0]));
+        }
+    }
+
+    /** The logits of rows: {@code [rows, vocabulary]}. */
+    private static Reference logits(Reference hidden, Reference head) {
+        References.require(head.shape().length == 2 && hidden.shape().length > 0 && hidden.values().length > 0 && head.values().length > 0);
+        int width = hidden.shape()[hidden.shape().length - 1];
+        return References.matmul(hidden.reshape(hidden.values().length / width, width), References.transpose(head));
+    }
+
+    private static Reference crossEntropies(Reference logits, Reference labels) {
+        int rows = logits.shape()[0];
+        References.require(labels.values().length == rows);
+        Reference logarithms = References.softmax(logits, 1, true);
+        return Reference.generate(new int[] {rows}, at -> -logarithms.at(at[0], (int) labels.values()[at[0]]));
+    }
+
+    private static Reference meanOf(Reference rows) {
+        return References.reduce(rows, false, References::mean);
+    }
+
+    private static DType scored(DType... types) {
+        return DType.F32;
+    }
+
+    private void crossEntropy() {
+        String in = "LinearCrossEntropy.";
+        String[] names = {"linear cross-entropy", "logits", "crossEntropyRows", "gather"};
+        of(in + "apply(FactoredLogits, Tensor)", names).value(2, 2, 3).value(3, 3).index(3, 2, 2).slack(2).type(FusedCases::scored)
+                .is((x, n) -> LinearCrossEntropy.apply(new FactoredLogits(x[0], x[1]), x[2]),
+                        (x, n) -> meanOf(crossEntropies(logits(x[0], x[1]), x[2])));
+        of(in + "apply(FactoredLogits, Tensor, long)", names).value(4, 3).value(3, 3).index(3, 4).whole(3).slack(2).type(FusedCases::scored)
+                .is((x, n) -> LinearCrossEntropy.apply(new FactoredLogits(x[0], x[1]), x[2], (long) n[0]), (x, n) -> {
+                    References.require(n[0] >= 1);
+                    return meanOf(crossEntropies(logits(x[0], x[1]), x[2]));
+                });
+        of(in + "evaluate(FactoredLogits, Tensor)", names).value(4, 3).value(3, 3).index(3, 4).slack(2).notDifferentiable().type(FusedCases::scored)
+                .is((x, n) -> LinearCrossEntropy.evaluate(new FactoredLogits(x[0], x[1]), x[2]), (x, n) -> crossEntropies(logits(x[0], x[1]), x[2]));
+        of(in + "plain(FactoredLogits, Tensor)", names).value(4, 3).value(3, 3).index(3, 4).slack(2).type(FusedCases::scored)
+                .is((x, n) -> LinearCrossEntropy.plain(new FactoredLogits(x[0], x[1]), x[2]),
+                        (x, n) -> meanOf(crossEntropies(logits(x[0], x[1]), x[2])));
+    }
+
+    /** Forward KL of each row at a temperature. */
+    private static Reference divergences(Reference student, Reference teacher, double temperature) {
+        References.require(Arrays.equals(student.shape(), teacher.shape()));
+        Reference q = References.softmax(student.map(v -> v / temperature), 1, true);
+        Reference p = References.softmax(teacher.map(v -> v / temperature), 1, true);
+        return References.reduce(References.zip(p, q, (a, b) -> Math.exp(a) * (a - b)), false, References::sum, 1);
+    }
+
+    private static Reference distilled(Reference[] x) {
+        Reference student = logits(x[0], x[1]);
+        Reference divergence = divergences(student, logits(x[2], x[3]), OBJECTIVE.temperature());
+        double weight = OBJECTIVE.crossEntropyWeight();
+        double ofDivergence = (1 - weight) * OBJECTIVE.temperature() * OBJECTIVE.temperature();
+        return meanOf(References.zip(divergence, crossEntropies(student, x[4]), (d, c) -> ofDivergence * d + weight * c));
+    }
+
+    private OperationCase distilling(String method) {
+        OperationCase added = of("LinearDistillation." + method, "linear distillation", "logits", "distillationRows", "crossEntropyRows", "gather").value(2, 2, 3).value(3, 3).value(2, 2, 2).value(3, 2)
+                .index(3, 2, 2).slack(4).type(FusedCases::scored);
+        added.constants = 3;
+        return added;
+    }
+
+    private static FactoredLogits student(Tensor[] x) {
+        return new FactoredLogits(x[0], x[1]);
+    }
+
+    private static FactoredLogits teacher(Tensor[] x) {
+        return new FactoredLogits(x[2], x[3]);
+    }
+
+    private void distillation() {
+        distilling("apply(FactoredLogits, FactoredLogits, Tensor, DistillationObjective)")
+                .is((x, n) -> LinearDistillation.apply(student(x), teacher(x), x[4], OBJECTIVE).loss(), (x, n) -> distilled(x));
+        distilling("apply(FactoredLogits, FactoredLogits, Tensor, DistillationObjective)").notDifferentiable()
+                .is((x, n) -> LinearDistillation.apply(student(x), teacher(x), x[4], OBJECTIVE).divergence(), (x, n) -> {
+                    distilled(x);
+                    return meanOf(divergences(logits(x[0], x[1]), logits(x[2], x[3]), OBJECTIVE.temperature()));
+                });
+        distilling("apply(FactoredLogits, FactoredLogits, Tensor, DistillationObjective, long)").whole(3)
+                .is((x, n) -> LinearDistillation.apply(student(x), teacher(x), x[4], OBJECTIVE, (long) n[0]).loss(), (x, n) -> {
+                    References.require(n[0] >= 1);
+                    return distilled(x);
+                });
+        distilling("plain(FactoredLogits, FactoredLogits, Tensor, DistillationObjective)")
+                .is((x, n) -> LinearDistillation.plain(student(x), teacher(x), x[4], OBJECTIVE), (x, n) -> distilled(x));
+        distilling("evaluate(FactoredLogits, FactoredLogits, Tensor)").notDifferentiable()
+                .is((x, n) -> {
+                    var scores = LinearDistillation.evaluate(student(x), teacher(x), x[4]);
+                    return Tensor.stack(1, scores.divergences(), scores.studentCrossEntropies(), scores.teacherCrossEntropies(),
+                            scores.agreements().cast(DType.F32));
+                }, (x, n) -> {
+                    Reference student = logits(x[0], x[1]);
+                    Reference teacher = logits(x[2], x[3]);
+                    Reference kl = divergences(student, teacher, 1);
+                    Reference ofStudent = crossEntropies(student, x[4]);
+                    Reference ofTeacher = crossEntropies(teacher, x[4]);
+                    return Reference.generate(new int[] {student.shape()[0], 4}, at -> switch (at[1]) {
+                        case 0 -> kl.at(at[0]);
+                        case 1 -> ofStudent.at(at[0]);
+                        case 2 -> ofTeacher.at(at[0]);
+                        default -> likeliest(student, at[0]) == likeliest(teacher, at[0]) ? 1 : 0;
+                    });
+                });
+    }
+
+    private static int likeliest(Reference logits, int row) {
+        int best = 0;
+        for (int i = 1; i < logits.shape()[1]; i++) {
+            best = logits.at(row, i) > logits.at(row, best) ? i : best;
+        }
+        return best;
+    }
+}
