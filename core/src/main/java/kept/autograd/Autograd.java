@@ -103,6 +103,7 @@ public final class Autograd {
      * @throws DTypeException if the seed is not F32
      */
     public static void backwardOnce(Tensor root, Tensor seed) {
+        Arguments.present("backward", "the root", root);
         backward(root, seed, new Activations(root, Scope.current()));
     }
 

@@ -76,10 +76,8 @@ public final class CausalAttention extends Operation {
     private static void check(Tensor q, Tensor k, Tensor v) {
         Arguments.usable("attention", q, k, v);
         Operands.checkFloating("attention", q);
-        if (k.dtype() != q.dtype() || v.dtype() != q.dtype()) {
-            throw new DTypeException("[attention] q, k and v must be of one dtype, not %s, %s and %s; cast them first"
-                    .formatted(q.dtype().label(), k.dtype().label(), v.dtype().label()));
-        }
+        Operands.checkFloating("attention", k);
+        Operands.checkFloating("attention", v);
         boolean fit = q.rank() == 4 && k.rank() == 4 && k.shape().equals(v.shape()) && q.size(0) == k.size(0) && q.size(1) <= k.size(1)
                 && q.size(3) == k.size(3) && k.size(2) > 0 && q.size(2) % k.size(2) == 0;
         if (!fit) {
@@ -88,9 +86,17 @@ public final class CausalAttention extends Operation {
         }
     }
 
+    private static void checkOneType(DType q, DType k, DType v) {
+        if (k != q || v != q) {
+            throw new DTypeException("[attention] q, k and v must be of one dtype, not %s, %s and %s; cast them first"
+                    .formatted(q.label(), k.label(), v.label()));
+        }
+    }
+
     @Override
     protected Tensor forward(Tensor... inputs) {
         check(inputs[0], inputs[1], inputs[2]);
+        checkOneType(inputs[0].dtype(), inputs[1].dtype(), inputs[2].dtype());
         Tensor q = Rows.unitStride(inputs[0]);
         Tensor k = Rows.unitStride(inputs[1]);
         Tensor v = Rows.unitStride(inputs[2]);

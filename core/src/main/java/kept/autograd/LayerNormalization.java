@@ -117,8 +117,8 @@ public final class LayerNormalization extends Operation {
 
     @Override
     protected Tensor forward(Tensor... inputs) {
-        check(inputs[0], inputs[1], inputs[2]);
         Rows.checkResult(NAME, dtype, inputs[0]);
+        check(inputs[0], inputs[1], inputs[2]);
         Tensor x = Rows.matrix(inputs[0]);
         Tensor weight = Operands.rows(inputs[1]);
         mean = Tensor.empty(DType.F32, Shape.of(x.size(0)));

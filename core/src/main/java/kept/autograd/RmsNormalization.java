@@ -107,8 +107,8 @@ public final class RmsNormalization extends Operation {
 
     @Override
     protected Tensor forward(Tensor... inputs) {
-        check(inputs[0], inputs[1]);
         Rows.checkResult(NAME, dtype, inputs[0]);
+        check(inputs[0], inputs[1]);
         Tensor x = Rows.matrix(inputs[0]);
         Tensor weight = Operands.rows(inputs[1]);
         rstd = Tensor.empty(DType.F32, Shape.of(x.size(0)));

@@ -33,6 +33,7 @@ public final class Cholesky {
      * @throws NotPositiveDefiniteException if there is none
      */
     public static Cholesky of(DoubleMatrix matrix, double shift) {
+        requirePresent(matrix);
         return of(matrix, shift, DoubleMatrix.zeros(matrix.rows(), matrix.columns()));
     }
 
@@ -46,7 +47,12 @@ public final class Cholesky {
      * @throws NotPositiveDefiniteException if there is none
      */
     public static Cholesky of(DoubleMatrix matrix, double shift, DoubleMatrix memory) {
+        requirePresent(matrix);
+        requirePresent(memory);
         int size = matrix.rows();
+        if (matrix.overlaps(memory)) {
+            throw new IllegalArgumentException("[cholesky] the matrix lies in the memory for its factor; use other memory");
+        }
         if (size != matrix.columns() || size != memory.rows() || size != memory.columns()) {
             throw new IllegalArgumentException("[cholesky] matrix and memory must be square and of one size, not %d x %d and %d x %d".formatted(
                     size, matrix.columns(), memory.rows(), memory.columns()));
@@ -57,6 +63,12 @@ public final class Cholesky {
         }
         factor(memory, 0);
         return new Cholesky(memory);
+    }
+
+    private static void requirePresent(DoubleMatrix matrix) {
+        if (matrix == null) {
+            throw new IllegalArgumentException("[cholesky] a matrix is null");
+        }
     }
 
     private static void factor(DoubleMatrix g, int row) {
@@ -119,6 +131,7 @@ public final class Cholesky {
      * @param b {@code [n, any]}; overwritten with X
      */
     public void solve(DoubleMatrix b) {
+        requirePresent(b);
         if (b.rows() != size()) {
             throw new IllegalArgumentException("[cholesky] %d equations have no right side of %d rows".formatted(size(), b.rows()));
         }

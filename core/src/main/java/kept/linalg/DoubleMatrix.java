@@ -16,6 +16,9 @@ public record DoubleMatrix(double[] array, int offset, int rows, int columns, in
      * @throws IllegalArgumentException if they do not
      */
     public DoubleMatrix {
+        if (array == null) {
+            throw new IllegalArgumentException("[linalg] the array is null");
+        }
         long end = rows == 0 || columns == 0 ? 0 : offset + (rows - 1L) * stride + columns;
         if (rows < 0 || columns < 0 || offset < 0 || stride < columns || end > array.length) {
             throw new IllegalArgumentException("[linalg] %d x %d elements from %d on, with rows %d apart, do not lie in an array of %d".formatted(
@@ -32,8 +35,9 @@ public record DoubleMatrix(double[] array, int offset, int rows, int columns, in
      * @throws IllegalArgumentException if it has more elements than an array holds
      */
     public static DoubleMatrix zeros(int rows, int columns) {
-        if ((long) rows * columns > Integer.MAX_VALUE - 8) {
-            throw new IllegalArgumentException("[linalg] %d x %d elements are more than an array holds; take it in parts".formatted(rows, columns));
+        if (rows < 0 || columns < 0 || (long) rows * columns > Integer.MAX_VALUE - 8) {
+            throw new IllegalArgumentException("[linalg] %d x %d elements are negative or more than an array holds; take it in parts"
+                    .formatted(rows, columns));
         }
         return new DoubleMatrix(new double[rows * columns], 0, rows, columns, columns);
     }
@@ -85,9 +89,10 @@ public record DoubleMatrix(double[] array, int offset, int rows, int columns, in
      * @param row its row
      * @param column its column
      * @return its value
+     * @throws IndexOutOfBoundsException if there is no such element
      */
     public double get(int row, int column) {
-        return array[index(row, column)];
+        return array[checkedIndex(row, column)];
     }
 
     /**
@@ -96,9 +101,35 @@ public record DoubleMatrix(double[] array, int offset, int rows, int columns, in
      * @param row its row
      * @param column its column
      * @param value its new value
+     * @throws IndexOutOfBoundsException if there is no such element
      */
     public void set(int row, int column, double value) {
-        array[index(row, column)] = value;
+        array[checkedIndex(row, column)] = value;
+    }
+
+    private int checkedIndex(int row, int column) {
+        if (row < 0 || row >= rows || column < 0 || column >= columns) {
+            throw new IndexOutOfBoundsException("[linalg] no element (%d, %d) in %d x %d".formatted(row, column, rows, columns));
+        }
+        return index(row, column);
+    }
+
+    /** Whether an element of another matrix lies where one of this does. */
+    boolean overlaps(DoubleMatrix other) {
+        if (array != other.array || rows == 0 || columns == 0 || other.rows == 0 || other.columns == 0) {
+            return false;
+        }
+        if (stride != other.stride || stride == 0) {
+            long end = offset + (rows - 1L) * stride + columns;
+            long otherEnd = other.offset + (other.rows - 1L) * other.stride + other.columns;
+            return offset < otherEnd && other.offset < end;
+        }
+        // Blocks of one matrix: how many rows and columns the other's first element lies behind this one's, the columns counted both ways round.
+        int distance = other.offset - offset;
+        int down = Math.floorDiv(distance, stride);
+        int right = Math.floorMod(distance, stride);
+        return right < columns && down < rows && -down < other.rows
+                || stride - right < other.columns && down + 1 < rows && -(down + 1) < other.rows;
     }
 
     /**
@@ -121,8 +152,13 @@ public record DoubleMatrix(double[] array, int offset, int rows, int columns, in
      * @param from where the first of them lies
      * @param count how many rows
      * @return these rows, in the same memory
+     * @throws IndexOutOfBoundsException if the floats or the rows are not there
      */
     public DoubleMatrix fill(float[] values, int from, int count) {
+        if (values == null || from < 0 || count < 0 || count > rows || from + (long) count * columns > values.length) {
+            throw new IndexOutOfBoundsException("[linalg] %d rows of %d from %d on are not in %s floats or %d x %d"
+                    .formatted(count, columns, from, values == null ? "null" : values.length, rows, columns));
+        }
         DoubleMatrix filled = rows(0, count);
         for (int i = 0; i < count; i++) {
             int to = index(i, 0);

@@ -27,10 +27,12 @@ public final class DoubleProducts {
      * @param a {@code [m, k]}
      * @param b {@code [k, n]}
      * @param c {@code [m, n]}, not overlapping the operands
-     * @throws IllegalArgumentException if the sizes do not go together
+     * @throws IllegalArgumentException if the sizes do not go together or C overlaps an operand
      */
     public static void addProduct(int sign, DoubleMatrix a, DoubleMatrix b, DoubleMatrix c) {
+        requirePresent(a, b, c);
         require("A B", sign, a.rows(), a.columns(), b, c);
+        requireApart(c, a, b);
         kernels().addProduct(sign, a, b, c);
     }
 
@@ -41,10 +43,12 @@ public final class DoubleProducts {
      * @param a {@code [k, m]}
      * @param b {@code [k, n]}
      * @param c {@code [m, n]}, not overlapping the operands
-     * @throws IllegalArgumentException if the sizes do not go together
+     * @throws IllegalArgumentException if the sizes do not go together or C overlaps an operand
      */
     public static void addTransposedProduct(int sign, DoubleMatrix a, DoubleMatrix b, DoubleMatrix c) {
+        requirePresent(a, b, c);
         require("A^T B", sign, a.columns(), a.rows(), b, c);
+        requireApart(c, a, b);
         kernels().addTransposedProduct(sign, a, b, c);
     }
 
@@ -54,11 +58,29 @@ public final class DoubleProducts {
      * @param sign 1 or -1
      * @param a {@code [k, n]}
      * @param c {@code [n, n]}, not overlapping A
-     * @throws IllegalArgumentException if the sizes do not go together
+     * @throws IllegalArgumentException if the sizes do not go together or C overlaps an operand
      */
     public static void addGram(int sign, DoubleMatrix a, DoubleMatrix c) {
+        requirePresent(a, c);
         require("A^T A", sign, a.columns(), a.rows(), a, c);
+        requireApart(c, a);
         kernels().addGram(sign, a, c);
+    }
+
+    private static void requirePresent(DoubleMatrix... matrices) {
+        for (DoubleMatrix matrix : matrices) {
+            if (matrix == null) {
+                throw new IllegalArgumentException("[linalg] a matrix of the product is null");
+            }
+        }
+    }
+
+    private static void requireApart(DoubleMatrix c, DoubleMatrix... operands) {
+        for (DoubleMatrix operand : operands) {
+            if (c.overlaps(operand)) {
+                throw new IllegalArgumentException("[linalg] C overlaps an operand of the product that is added to it; copy one of them first");
+            }
+        }
     }
 
     private static void require(String product, int sign, int m, int k, DoubleMatrix b, DoubleMatrix c) {

@@ -37,15 +37,18 @@ final class Layouts {
 
     /** That every element of a view lies in the tensor's buffer: kernels do not look. */
     static void layout(Tensor tensor, Shape shape, long[] strides, long offset) {
+        long first = offset;
         long last = offset;
-        boolean valid = offset >= 0 && strides.length == shape.rank();
+        boolean valid = strides.length == shape.rank();
         for (int axis = 0; valid && axis < strides.length; axis++) {
             long steps = Math.max(0, shape.size(axis) - 1);
-            last += steps * strides[axis];
-            valid = strides[axis] >= 0 && Math.multiplyHigh(steps, strides[axis]) == 0 && last >= 0;
+            long reach = steps * strides[axis];
+            first += Math.min(0, reach);
+            last += Math.max(0, reach);
+            valid = Math.multiplyHigh(steps, strides[axis]) == reach >> 63 && last >= 0;
         }
         boolean hasMemory = !tensor.isReleased() && shape.elementCount() > 0;
-        if (!valid || hasMemory && last >= tensor.buffer().byteSize() / tensor.dtype().bytes()) {
+        if (!valid || hasMemory && (first < 0 || last >= tensor.buffer().byteSize() / tensor.dtype().bytes())) {
             throw new ShapeException("[alias] %s from element %d on with strides %s does not lie in the memory of %s"
                     .formatted(shape, offset, Arrays.toString(strides), tensor.shape()));
         }

@@ -536,7 +536,7 @@ public final class Tensor implements HostValues, InPlace, Elementwise, Reduction
      * @param newStrides elements between neighbours along each axis
      * @param newOffset the first element's place in the buffer
      * @return the view
-     * @throws ShapeException if an element lies outside of the buffer, or a stride is negative
+     * @throws ShapeException if an element lies outside of the buffer
      */
     public Tensor alias(Shape newShape, long[] newStrides, long newOffset) {
         Layouts.layout(this, newShape, newStrides, newOffset);

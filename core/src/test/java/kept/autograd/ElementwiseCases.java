@@ -109,7 +109,8 @@ final class ElementwiseCases {
             References.require(n[0] <= n[1]);
             return x[0].map(v -> Math.min(Math.max(v, (float) n[0]), (float) n[1]));
         });
-        of("clamp(double, double)", "clamp").value(3, 4).real(1).real(20).integers().notDifferentiable().is((x, n) -> x[0].clamp(n[0], n[1]), (x, n) -> {
+        of("clamp(double, double)", "clamp").value(3, 4).real(1).real(20).integers().notDifferentiable().is((x, n) -> x[0].clamp(n[0], n[1]), (x,
+                n) -> {
             References.require(n[0] <= n[1]);
             return x[0].map(v -> Math.min(Math.max(v, (float) n[0]), (float) n[1]));
         });

@@ -18,7 +18,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Operations check, kernels trust: whatever operands and numbers a public operation is handed, it gives the value of a float64 reference, with its
- * gradients, or says with its name what it does not take. Every other dtype, rank, extent, layout in memory and device, null, freed memory and numbers
+ * gradients, or says with its name what it does not take. Every other dtype, rank, extent, layout in memory and device, null, freed memory and
+ * numbers
  * out of range, one at a time; {@link PublicApiTest} sees to it that no operation is left out.
  */
 class EveryOperationTest {
@@ -98,7 +99,8 @@ class EveryOperationTest {
         }
         assertThat(result.dtype()).as("dtype").isEqualTo(operation.type.apply(types));
         assertThat(result.shape()).as("shape").isEqualTo(Shape.of(expected.dimensions()));
-        double tolerance = operation.slack * Math.max(tolerance(result.dtype()), Arrays.stream(types).mapToDouble(EveryOperationTest::tolerance).max().orElse(0));
+        double tolerance = operation.slack * Math.max(tolerance(result.dtype()), Arrays.stream(types).mapToDouble(EveryOperationTest::tolerance)
+                .max().orElse(0));
         assertClose("values", result.toFloatArray(), expected.values(), result.dtype().isFloating() ? tolerance : 0);
         if (IntStream.range(0, leaf.length).noneMatch(i -> leaf[i])) {
             return;
@@ -117,7 +119,8 @@ class EveryOperationTest {
     private static double[] slopes(OperationCase.Value reference, Reference[] values, int operand, double[] numbers, Reference seed) {
         double[] slopes = new double[values[operand].values().length];
         for (int i = 0; i < slopes.length; i++) {
-            slopes[i] = (moved(reference, values, operand, i, STEP, numbers).dot(seed) - moved(reference, values, operand, i, -STEP, numbers).dot(seed))
+            slopes[i] = (moved(reference, values, operand, i, STEP, numbers).dot(seed) - moved(reference, values, operand, i, -STEP, numbers)
+                    .dot(seed))
                     / (2 * STEP);
         }
         return slopes;

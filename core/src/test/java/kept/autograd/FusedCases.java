@@ -38,7 +38,8 @@ final class FusedCases {
     static Reference rmsNorm(Reference x, Reference weight, double epsilon) {
         References.require(epsilon > 0 && !Double.isInfinite(epsilon) && x.shape().length > 0);
         vectorOf(x, weight);
-        Reference rstd = References.reduce(x, true, row -> 1 / Math.sqrt(References.mean(Arrays.stream(row).map(v -> v * v).toArray()) + epsilon), -1);
+        Reference rstd = References.reduce(x, true, row -> 1 / Math.sqrt(References.mean(Arrays.stream(row).map(v -> v * v).toArray()) + epsilon),
+                -1);
         return References.zip(References.zip(x, rstd, (v, r) -> v * r), weight, (v, w) -> v * w);
     }
 
@@ -167,8 +168,9 @@ final class FusedCases {
     private void attention() {
         for (String method : new String[] {"apply", "plain"}) {
             of("CausalAttention." + method + "(Tensor, Tensor, Tensor, double)", "attention").value(2, 2, 2, 3).value(2, 3, 1, 3).value(2, 3, 1, 3)
-                    .real(0.5).slack(4).type(types -> types[0] == types[1] && types[1] == types[2] ? types[0] : null)
-                    .is((x, n) -> method.equals("apply") ? CausalAttention.apply(x[0], x[1], x[2], n[0]) : CausalAttention.plain(x[0], x[1], x[2], n[0]),
+                    .real(0.5).slack(4).type(types -> method.equals("plain") || types[0] == types[1] && types[1] == types[2] ? types[0] : null)
+                    .is((x, n) -> method.equals("apply") ? CausalAttention.apply(x[0], x[1], x[2], n[0]) : CausalAttention.plain(x[0], x[1], x[2],
+                            n[0]),
                             (x, n) -> attended(x[0], x[1], x[2], n[0]));
         }
     }
@@ -230,7 +232,8 @@ final class FusedCases {
     }
 
     private OperationCase distilling(String method) {
-        OperationCase added = of("LinearDistillation." + method, "linear distillation", "logits", "distillationRows", "crossEntropyRows", "gather").value(2, 2, 3).value(3, 3).value(2, 2, 2).value(3, 2)
+        OperationCase added = of("LinearDistillation." + method, "linear distillation", "logits", "distillationRows", "crossEntropyRows", "gather")
+                .value(2, 2, 3).value(3, 3).value(2, 2, 2).value(3, 2)
                 .index(3, 2, 2).slack(4).type(FusedCases::scored);
         added.constants = 3;
         return added;

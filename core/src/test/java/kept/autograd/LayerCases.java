@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.List;
 import kept.nn.Attention;
 import kept.nn.Embedding;
+import kept.nn.KeyValues;
 import kept.nn.LayerNorm;
 import kept.nn.Linear;
 import kept.nn.RmsNorm;
@@ -95,7 +96,8 @@ final class LayerCases {
                         (x, n) -> mapped(FusedCases.swiGlu(mapped(x[0], x[1]), mapped(x[0], x[2])), x[3]));
         for (String method : new String[] {"forward(Tensor, Angles, KeyValues)", "next(Tensor, Angles, List)"}) {
             boolean next = method.startsWith("next");
-            of("Attention." + method, "attention", "linear", "rotary positions", "concat").value(2, next ? 1 : 3, 4).value(4, 4).value(2, 4).value(2, 4)
+            of("Attention." + method, "attention", "linear", "rotary positions", "concat").value(2, next ? 1 : 3, 4).value(4, 4).value(2, 4)
+                    .value(2, 4)
                     .value(4, 4).slack(8).type(types -> Arrays.stream(types).distinct().count() == 1 ? types[0] : DType.F32)
                     .is((x, n) -> attention(x, next), (x, n) -> attended(x, next));
         }
@@ -112,9 +114,9 @@ final class LayerCases {
             // Each sequence is at its first position, whose rotation is none.
             RotaryEmbedding.Angles first = rotary.angles(0, 1);
             var angles = new RotaryEmbedding.Angles(first.cos().expand(length, 1).copy(), first.sin().expand(length, 1).copy());
-            List<kept.nn.KeyValues> pasts = new ArrayList<>();
+            List<KeyValues> pasts = new ArrayList<>();
             for (long i = 0; i < length; i++) {
-                pasts.add(kept.nn.KeyValues.Pair::new);
+                pasts.add(KeyValues.Pair::new);
             }
             return layer.next(x[0], angles, pasts);
         }

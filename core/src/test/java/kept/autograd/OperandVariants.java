@@ -3,6 +3,7 @@ package kept.autograd;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.IntToDoubleFunction;
 import java.util.stream.IntStream;
 import kept.tensor.DType;
 import kept.tensor.Device;
@@ -13,7 +14,8 @@ import kept.tensor.Tensor;
 /** The operands of an {@link OperationCase} and its numbers, one thing changed at a time. */
 final class OperandVariants {
     private static final double[] REALS = {
-        -1e30, -2, -1, -0.5, -0.0, 0, 1e-30, 0.5, 1, 2, 2.5, 3, 1e30, 1e300, Double.MAX_VALUE, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY, Double.NaN
+        -1e30, -2, -1, -0.5, -0.0, 0, 1e-30, 0.5, 1, 2, 2.5, 3, 1e30, 1e300, Double.MAX_VALUE, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY,
+                Double.NaN
     };
     private static final double[] WHOLES = {
         -7, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 24, 100, Integer.MAX_VALUE, Integer.MIN_VALUE
@@ -148,7 +150,7 @@ final class OperandVariants {
                 : generated(shape, at -> 0.5 + ((at * 23 + 31 * operand) % 96) / 64.0);
     }
 
-    private static Reference generated(int[] shape, java.util.function.IntToDoubleFunction value) {
+    private static Reference generated(int[] shape, IntToDoubleFunction value) {
         int count = Arrays.stream(shape).reduce(1, (a, b) -> a * b);
         return Reference.of(IntStream.range(0, count).mapToDouble(value).toArray(), shape);
     }

@@ -60,7 +60,8 @@ final class References {
         int[] resolved = axes.length == 0 ? IntStream.range(0, rank).toArray() : Arrays.stream(axes).mapToInt(a -> axis(a, rank)).toArray();
         require(Arrays.stream(resolved).distinct().count() == resolved.length);
         Reference kept = x.reduce(f, resolved);
-        int[] shape = IntStream.range(0, rank).filter(i -> keep || Arrays.stream(resolved).noneMatch(r -> r == i)).map(i -> kept.shape()[i]).toArray();
+        int[] shape = IntStream.range(0, rank).filter(i -> keep || Arrays.stream(resolved).noneMatch(r -> r == i)).map(i -> kept.shape()[i])
+                .toArray();
         return kept.reshape(shape);
     }
 

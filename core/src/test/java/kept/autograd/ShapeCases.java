@@ -86,7 +86,8 @@ final class ShapeCases {
                     References.require(n[0] >= 0 && n[1] >= 0);
                     return reshaped(x[0], n[0], n[1]);
                 });
-        view("flatten(int, int)", "flatten", "reshape").value(2, 3, 4).whole(0).whole(1).is((x, n) -> x[0].flatten((int) n[0], (int) n[1]), (x, n) -> {
+        view("flatten(int, int)", "flatten", "reshape").value(2, 3, 4).whole(0).whole(1).is((x, n) -> x[0].flatten((int) n[0], (int) n[1]), (x,
+                n) -> {
             int rank = x[0].shape().length;
             int from = References.axis(n[0], rank);
             int to = References.axis(n[1], rank);
@@ -170,7 +171,8 @@ final class ShapeCases {
     }
 
     private void products() {
-        for (int[][] shapes : new int[][][] {{{2, 3}, {3, 4}}, {{2, 2, 3}, {3, 2}}, {{2, 1, 2, 3}, {2, 3, 2}}, {{3}, {3, 2}}, {{2, 3}, {3}}, {{3}, {3}}}) {
+        for (int[][] shapes : new int[][][] {{{2, 3}, {3, 4}}, {{2, 2, 3}, {3, 2}}, {{2, 1, 2, 3}, {2, 3, 2}}, {{3}, {3, 2}}, {{2, 3}, {3}}, {{3},
+                {3}}}) {
             of("Products.matmul(Tensor)", "matmul").value(shapes[0]).value(shapes[1]).is((x, n) -> x[0].matmul(x[1]), (x, n) -> {
                 boolean row = x[0].shape().length == 1;
                 boolean column = x[1].shape().length == 1;
@@ -224,7 +226,7 @@ final class ShapeCases {
                     References.gather(x[0], axis, x[1]);
                     References.require(Arrays.equals(x[1].shape(), x[2].shape()));
                     double[] sum = x[0].values().clone();
-                    Reference places = Reference.generate(x[0].shape(), new java.util.function.ToDoubleFunction<>() {
+                    Reference places = Reference.generate(x[0].shape(), new ToDoubleFunction<>() {
                         private int next;
 
                         @Override
@@ -251,7 +253,8 @@ final class ShapeCases {
                     int axis = References.axis(n[0], x[0].shape().length + 1);
                     int[] shape = IntStream.range(0, x[0].shape().length + 1)
                             .map(i -> i == axis ? 2 : x[0].shape()[i < axis ? i : i - 1]).toArray();
-                    return Reference.generate(shape, at -> x[at[axis]].at(IntStream.range(0, at.length).filter(i -> i != axis).map(i -> at[i]).toArray()));
+                    return Reference.generate(shape, at -> x[at[axis]].at(IntStream.range(0, at.length).filter(i -> i != axis).map(i -> at[i])
+                            .toArray()));
                 });
     }
 }

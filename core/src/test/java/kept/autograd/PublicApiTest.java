@@ -1,0 +1,135 @@
+package kept.autograd;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.lang.reflect.Constructor;
+import java.lang.reflect.Executable;
+import java.lang.reflect.Method;
+import java.lang.reflect.Modifier;
+import java.net.URI;
+import java.net.URISyntaxException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import kept.tensor.Tensor;
+import org.junit.jupiter.api.Test;
+
+/** That {@link EveryOperationTest} has every operation there is: a new one without an entry fails here. */
+class PublicApiTest {
+    private static final List<String> PACKAGES = List.of("kept.tensor", "kept.autograd", "kept.nn", "kept.optim", "kept.linalg");
+
+    /** What takes arguments and is no operation on operands, by the test that holds its checks. */
+    private static final Set<String> IN_ARGUMENTS_TEST = Set.of(
+            "Tensor.empty(DType, Shape)", "Tensor.full(double, DType, Shape)", "Tensor.zeros(long[])", "Tensor.ones(long[])",
+            "Tensor.scalar(double, DType)", "Tensor.of(float[], long[])", "Tensor.of(int[], long[])", "Tensor.of(long[], long[])",
+            "Tensor.from(MemorySegment, DType, Shape)", "Tensor.arange(int)", "Tensor.uniform(long, long, long[])",
+            "Tensor.normal(long, long, long[])", "Tensor.size(int)", "Tensor.stride(int)", "Tensor.requireGradient(DType)",
+            "Tensor.setGradient(Tensor)", "Tensor.alias(Shape, long[], long)", "Tensor.expandedStrides(Shape, String)",
+            "HostValues.download(MemorySegment)", "HostValues.upload(MemorySegment)",
+            "Autograd.apply(Operation, Tensor[])", "Autograd.backward(Tensor, Tensor)", "Autograd.backwardOnce(Tensor, Tensor)",
+            "FactoredLogits(Tensor, Tensor)", "Shape.of(long[])", "Shape.size(int)", "Shape.axis(int, String)", "Shape.with(int, long)",
+            "Shape.broadcast(Shape, Shape, String)",
+            "Parameter(Tensor)", "Parameter.setGradientType(DType)", "Linear(Tensor, Tensor)", "Embedding(Tensor)", "RmsNorm(Tensor, double)",
+            "LayerNorm(Tensor, Tensor, double)", "SwiGlu(Linear, Linear, Linear)",
+            "Attention(Linear, Linear, Linear, Linear, int, int, int)", "RotaryEmbedding(int, double, RopeScaling, long)",
+            "RotaryEmbedding.angles(long, long)", "RotaryEmbedding.angles(long, long, long)",
+            "AdamW(SequencedMap, Settings, Decay)", "AdamW(SequencedMap, Settings, Decay, Storage)", "AdamW.step(double, double)",
+            "AdamW.restore(long, Map)", "Settings(double, double, double, double)", "GradientClipping.globalNorm(Collection, double)",
+            "DoubleMatrix(double[], int, int, int, int)", "DoubleMatrix.zeros(int, int)", "DoubleMatrix.block(int, int, int, int)",
+            "DoubleMatrix.rows(int, int)", "DoubleMatrix.get(int, int)", "DoubleMatrix.set(int, int, double)",
+            "DoubleMatrix.fill(float[], int, int)", "Cholesky.of(DoubleMatrix, double)", "Cholesky.of(DoubleMatrix, double, DoubleMatrix)",
+            "Cholesky.solve(DoubleMatrix)", "DoubleProducts.addProduct(int, DoubleMatrix, DoubleMatrix, DoubleMatrix)",
+            "DoubleProducts.addTransposedProduct(int, DoubleMatrix, DoubleMatrix, DoubleMatrix)",
+            "DoubleProducts.addGram(int, DoubleMatrix, DoubleMatrix)");
+
+    /** What the tests of its own class hold: scopes and devices, writes, schedules, scalings, functions that callers hand over. */
+    private static final List<String> ELSEWHERE = List.of(
+            "InPlace.", "Views.overlaps(", "AdamW.isCoded(", "Tensor.recordedBy(", "Scope.", "Device.", "KernelCall.", "MemoryReads.",
+                    "Arguments.", "DType.", "Divergence.",
+            "Autograd.withoutRecording(", "Module.", "KeyValues.", "Pair(", "Norm.addAndForward(", "Norm.forward(Tensor, DType)",
+                    "Parameter.setTrainable(",
+            "RopeScaling.", "Linear(double)", "DynamicNtk(", "Llama3(", "Yarn", "Angles", "LearningRateSchedule.", "Constant", "Cosine",
+            "Storage(", "Decay.applies(", "Moments(", "GradientClipping(", "DoubleMatrix.index(", "NormalizedSum(", "Loss(", "RowScores(",
+                    "Gradients.",
+            "SavedTensor.");
+
+    @Test
+    void everyPublicOperationHasAnEntry() throws IOException, URISyntaxException {
+        Set<String> entries = EveryOperationTest.methods().collect(Collectors.toCollection(TreeSet::new));
+        Set<String> all = new TreeSet<>();
+        Set<String> missing = new TreeSet<>();
+        for (Class<?> type : publicClasses()) {
+            for (Executable executable : executables(type)) {
+                String key = key(executable);
+                all.add(key);
+                boolean isHeld = entries.contains(key) || IN_ARGUMENTS_TEST.contains(key) || ELSEWHERE.stream().anyMatch(key::startsWith);
+                if (!isHeld) {
+                    missing.add(key);
+                }
+            }
+        }
+        assertThat(missing).as("operations without an entry in the tables of EveryOperationTest").isEmpty();
+        assertThat(all).as("what entries name is there").containsAll(entries).containsAll(IN_ARGUMENTS_TEST);
+    }
+
+    /** Everything public that takes an argument or computes a tensor from the one it is called on. */
+    private static List<Executable> executables(Class<?> type) {
+        boolean computes = type.isInterface() && type.getPackageName().equals("kept.tensor");
+        Stream<Executable> methods = Arrays.stream(type.getDeclaredMethods())
+                .filter(method -> !method.isSynthetic() && !isInherited(method))
+                .filter(method -> method.getParameterCount() > 0 || computes && method.getReturnType() == Tensor.class && !method.getName()
+                        .equals("self"))
+                .map(method -> method);
+        // Operations are made by the methods users call.
+        Stream<Executable> constructors = Operation.class.isAssignableFrom(type) || Throwable.class.isAssignableFrom(type) || type.isEnum()
+                ? Stream.empty() : Arrays.stream(type.getDeclaredConstructors()).filter(made -> made.getParameterCount() > 0)
+                .map((Constructor<?> made) -> made);
+        return Stream.concat(methods, constructors).filter(executable -> Modifier.isPublic(executable.getModifiers())).toList();
+    }
+
+    private static boolean isInherited(Method method) {
+        return method.getName().equals("equals") || method.getDeclaringClass().isEnum();
+    }
+
+    private static String key(Executable executable) {
+        String owner = executable.getDeclaringClass().getSimpleName();
+        String parameters = Arrays.stream(executable.getParameterTypes()).map(Class::getSimpleName).collect(Collectors.joining(", ", "(", ")"));
+        return executable instanceof Method method ? owner + "." + method.getName() + parameters : owner + parameters;
+    }
+
+    private static List<Class<?>> publicClasses() throws IOException, URISyntaxException {
+        URI classes = Tensor.class.getProtectionDomain().getCodeSource().getLocation().toURI();
+        List<Class<?>> all = new ArrayList<>();
+        for (String name : PACKAGES) {
+            try (Stream<Path> files = Files.list(Path.of(classes).resolve(name.replace('.', '/')))) {
+                for (Path file : files.toList()) {
+                    String simple = file.getFileName().toString();
+                    if (simple.endsWith(".class") && !simple.endsWith("-info.class")) {
+                        all.add(loaded(name + "." + simple.substring(0, simple.length() - ".class".length())));
+                    }
+                }
+            }
+        }
+        return all.stream().filter(PublicApiTest::isPublic).toList();
+    }
+
+    private static Class<?> loaded(String name) {
+        try {
+            return Class.forName(name);
+        } catch (ClassNotFoundException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private static boolean isPublic(Class<?> type) {
+        return Modifier.isPublic(type.getModifiers()) && !type.isAnonymousClass() && (type.getEnclosingClass() == null || isPublic(type
+                .getEnclosingClass()));
+    }
+}
