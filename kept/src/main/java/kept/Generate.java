@@ -68,11 +68,12 @@ public final class Generate extends Program {
 
     @Reads
     @Option(names = "--messages", paramLabel = "FILE",
-            description = "A conversation to show with --print-prompt or --print-ids: a JSON list of objects with \"role\" and \"content\", or an object "
-                    + "with such a list as \"messages\" and other variables of the template (tools, add_generation_prompt, ...).")
+            description = "A conversation to show with --print-prompt or --print-ids: a JSON list of objects with \"role\" and \"content\", "
+                    + "or an object with such a list as \"messages\" and other variables of the template (tools, add_generation_prompt, ...).")
     private Path messages;
 
-    @Option(names = "--print-prompt", description = "Print the text that the chat template makes of --messages, and nothing else; no weights are read.")
+    @Option(names = "--print-prompt",
+            description = "Print the text that the chat template makes of --messages, and nothing else; no weights are read.")
     private boolean printPrompt;
 
     @Option(names = "--print-ids", description = "Print the token ids of that text on one line instead, as the model would be given them.")
@@ -171,7 +172,8 @@ public final class Generate extends Program {
             throw usage("--messages needs one of --print-prompt and --print-ids");
         }
         if (chat || system != null || jsonLines || !prompts.isEmpty() || promptLines != null || promptText != null) {
-            throw usage("--messages excludes --prompt, --prompts, --prompt-file, --jsonl, --chat and --system: the file holds the whole conversation");
+            throw usage("--messages excludes --prompt, --prompts, --prompt-file, --jsonl, --chat and --system: "
+                    + "the file holds the whole conversation");
         }
     }
 

@@ -190,7 +190,8 @@ class GenerateTest {
                 "{% for m in messages %}{{ m.role }}:{{ m.content }}{{ m.tool_calls|tojson if m.tool_calls }};{% endfor %}"
                         + "{{ tools|length if tools }}{{ add_generation_prompt }}{{ flag }}\n");
         Files.writeString(messages, """
-                {"messages": [{"role": "assistant", "content": null, "tool_calls": [{"id": 1, "x": 1.50}]}], "tools": [{}], "add_generation_prompt": false, "flag": "f"}""");
+                {"messages": [{"role": "assistant", "content": null, "tool_calls": [{"id": 1, "x": 1.50}]}], "tools": [{}],
+                 "add_generation_prompt": false, "flag": "f"}""");
         assertThat(text(generate("--messages", messages, "--print-prompt", "--chat-template", template)))
                 .isEqualTo("assistant:None[{\"id\": 1, \"x\": 1.5}];1Falsef");
         Path config = Files.writeString(directory.resolve("other_config.json"), "{\"chat_template\": \"{{ messages|length }}\\n\\n\"}");

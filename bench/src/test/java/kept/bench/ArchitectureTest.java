@@ -113,13 +113,14 @@ class ArchitectureTest {
     void theLanguageOfTemplatesKnowsNothingElse() {
         holds(noClasses().that().resideInAPackage("kept.template..")
                 .should().dependOnClassesThat(OURS.and(DescribedPredicate.not(resideInAnyPackage("kept.template..")))));
-        holds(noClasses().that().resideInAPackage("kept.template..").should().dependOnClassesThat().resideInAnyPackage("java.lang.reflect..", "java.nio.file..",
-                "com.fasterxml.."));
+        holds(noClasses().that().resideInAPackage("kept.template..").should()
+                .dependOnClassesThat().resideInAnyPackage("java.lang.reflect..", "java.nio.file..", "com.fasterxml.."));
     }
 
     @Test
     void thePackagesBelowTheProgramsHaveNoCycles() {
-        holds(slices().matching("kept.(text|checkpoint|tokenizer|model|mapping|calibration|distill|evaluation|generation|report|demo|gguf|template)..")
+        holds(slices().matching("kept.(text|checkpoint|tokenizer|model|mapping|calibration|distill|evaluation|generation|report|demo|gguf|"
+                + "template)..")
                 .should().beFreeOfCycles());
     }
 

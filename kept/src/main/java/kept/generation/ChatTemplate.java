@@ -69,7 +69,8 @@ public final class ChatTemplate {
     /**
      * A template that a user names.
      *
-     * @param nameOrFile {@link #ORION}, a file that holds a template, or one in JSON with a field {@code chat_template} as tokenizer_config.json has it
+     * @param nameOrFile {@link #ORION}, a file that holds a template, or one in JSON with a field {@code chat_template} as tokenizer_config.json has
+     * it
      * @return the template
      * @throws ChatTemplateException if it is neither
      */
@@ -145,7 +146,8 @@ public final class ChatTemplate {
                         throw new ChatTemplateException("[chat template] %s %s".formatted(other, problem));
                     });
                     String name = other.getFileName().toString();
-                    templates.putIfAbsent(name.substring(0, name.length() - SUFFIX.length()), new ChatTemplate(TextFiles.read(other), other.toString()));
+                    templates.putIfAbsent(name.substring(0, name.length() - SUFFIX.length()), new ChatTemplate(TextFiles.read(other),
+                            other.toString()));
                 }
             }
         }

@@ -1,5 +1,6 @@
 package kept.template;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -57,7 +58,7 @@ record Arguments(List<Object> positional, Map<String, Object> named) {
 
     /** One argument in front of these. */
     Arguments after(Object first) {
-        var all = new java.util.ArrayList<>(positional.size() + 1);
+        var all = new ArrayList<>(positional.size() + 1);
         all.add(first);
         all.addAll(positional);
         return new Arguments(all, named);

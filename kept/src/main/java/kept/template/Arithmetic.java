@@ -35,7 +35,8 @@ final class Arithmetic {
             default -> null;
         };
         if (result == null) {
-            throw new TemplateException("unsupported operand type(s) for %s: '%s' and '%s'".formatted(operator.equals("**") ? "** or pow()" : operator,
+            throw new TemplateException("unsupported operand type(s) for %s: '%s' and '%s'".formatted(operator.equals("**") ? "** or pow()"
+                    : operator,
                     Types.name(left), Types.name(right)));
         }
         return result;

@@ -9,11 +9,13 @@ import java.util.Set;
 final class Attributes {
     private static final Set<String> CHANGES_LIST = Set.of("append", "clear", "pop", "reverse", "insert", "sort", "extend", "remove");
     private static final Set<String> CHANGES_DICT = Set.of("clear", "pop", "popitem", "setdefault", "update");
-    private static final Set<String> OF_INTEGERS = Set.of("as_integer_ratio", "bit_count", "bit_length", "conjugate", "denominator", "from_bytes", "imag",
+    private static final Set<String> OF_INTEGERS = Set.of("as_integer_ratio", "bit_count", "bit_length", "conjugate", "denominator", "from_bytes",
+            "imag",
             "numerator", "real", "to_bytes");
     private static final Set<String> OF_FLOATS = Set.of("as_integer_ratio", "conjugate", "fromhex", "hex", "imag", "is_integer", "real");
     /** What an undefined value has, whose access the sandbox makes an undefined value again. */
-    private static final Set<String> OF_UNDEFINED = Set.of("__class__", "__init__", "__str__", "__repr__", "__eq__", "__hash__", "__len__", "__iter__", "__bool__",
+    private static final Set<String> OF_UNDEFINED = Set.of("__class__", "__init__", "__str__", "__repr__", "__eq__", "__hash__", "__len__",
+            "__iter__", "__bool__",
             "__call__", "__getitem__", "__doc__", "__module__");
 
     private final Interpreter interpreter;

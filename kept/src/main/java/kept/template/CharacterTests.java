@@ -89,6 +89,7 @@ final class CharacterTests {
         }
         int first = text.codePointAt(0);
         boolean begins = first == '_' || first != '$' && Character.isUnicodeIdentifierStart(first);
-        return begins && text.codePoints().skip(1).allMatch(sign -> Character.isUnicodeIdentifierPart(sign) && !Character.isIdentifierIgnorable(sign));
+        return begins && text.codePoints().skip(1).allMatch(sign -> Character.isUnicodeIdentifierPart(sign)
+                && !Character.isIdentifierIgnorable(sign));
     }
 }

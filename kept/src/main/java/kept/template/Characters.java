@@ -1,5 +1,7 @@
 package kept.template;
 
+import java.util.Locale;
+
 /** Python's classes of characters, and strings counted in code points. */
 final class Characters {
     private Characters() {}
@@ -122,7 +124,7 @@ final class Characters {
     /** Title case of one character, which may be several. */
     static String toTitle(int sign) {
         int simple = Character.toTitleCase(sign);
-        String upper = Character.toString(sign).toUpperCase(java.util.Locale.ROOT);
+        String upper = Character.toString(sign).toUpperCase(Locale.ROOT);
         if (simple != sign || upper.codePointCount(0, upper.length()) == 1) {
             return Character.toString(simple);
         }
@@ -130,7 +132,7 @@ final class Characters {
         String rest = upper.substring(Character.charCount(first));
         // A letter that is not cased stays in front of a capital: U+0149.
         return Character.isLetter(first) && Character.toLowerCase(first) == first ? upper
-                : Character.toString(first) + rest.toLowerCase(java.util.Locale.ROOT);
+                : Character.toString(first) + rest.toLowerCase(Locale.ROOT);
     }
 
     static boolean isCased(int sign) {

@@ -35,7 +35,8 @@ final class ContainerMethods {
     }
 
     private static Object index(List<Object> items, List<Object> arguments, Interpreter interpreter) {
-        Slicing within = Slicing.of(arguments.size() > 1 ? arguments.get(1) : null, arguments.size() > 2 ? arguments.get(2) : null, null, items.size());
+        Slicing within = Slicing.of(arguments.size() > 1 ? arguments.get(1) : null, arguments.size() > 2 ? arguments.get(2) : null, null,
+                items.size());
         for (int i = within.from(); i < within.to(); i++) {
             if (interpreter.values().areEqual(items.get(i), arguments.getFirst())) {
                 return Numbers.of(i);
@@ -95,7 +96,8 @@ final class ContainerMethods {
             case "start" -> range.start();
             case "stop" -> range.stop();
             case "step" -> range.step();
-            case "count" -> new Function(name, (arguments, _) -> range.contains(arguments.positional(name, 1, 1).getFirst()) ? BigInteger.ONE : BigInteger.ZERO);
+            case "count" -> new Function(name, (arguments, _) -> range.contains(arguments.positional(name, 1, 1).getFirst()) ? BigInteger.ONE
+                    : BigInteger.ZERO);
             case "index" -> new Function(name, (arguments, _) -> {
                 Object wanted = arguments.positional(name, 1, 1).getFirst();
                 if (!Numbers.isNumber(wanted) || !range.contains(wanted)) {

@@ -6,7 +6,10 @@ import java.util.List;
 import java.util.Set;
 import kept.template.Expression.CallArguments;
 
-/** Parses expressions, with Jinja2's precedence: from {@code if} over {@code or}, {@code and}, {@code not}, comparisons, sums, {@code ~}, products. */
+/**
+ * Parses expressions, with Jinja2's precedence: from {@code if} over {@code or}, {@code and}, {@code not}, comparisons, sums,
+ * {@code ~}, products.
+ */
 final class ExpressionParser {
     private static final Set<String> COMPARISONS = Set.of("==", "!=", "<", "<=", ">", ">=");
     private static final Set<String> SUMS = Set.of("+", "-");

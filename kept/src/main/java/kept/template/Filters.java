@@ -15,9 +15,12 @@ final class Filters {
         Object apply(Object value, Arguments arguments);
     }
 
-    private static final Set<String> NAMES = Set.of("abs", "attr", "batch", "capitalize", "center", "count", "d", "default", "dictsort", "e", "escape",
-            "filesizeformat", "first", "float", "forceescape", "format", "groupby", "indent", "int", "join", "last", "length", "list", "lower", "items", "map",
-            "min", "max", "pprint", "random", "reject", "rejectattr", "replace", "reverse", "round", "safe", "select", "selectattr", "slice", "sort", "string",
+    private static final Set<String> NAMES = Set.of("abs", "attr", "batch", "capitalize", "center", "count", "d", "default", "dictsort", "e",
+            "escape",
+            "filesizeformat", "first", "float", "forceescape", "format", "groupby", "indent", "int", "join", "last", "length", "list", "lower",
+                    "items", "map",
+            "min", "max", "pprint", "random", "reject", "rejectattr", "replace", "reverse", "round", "safe", "select", "selectattr", "slice", "sort",
+                    "string",
             "striptags", "sum", "title", "trim", "truncate", "unique", "upper", "urlencode", "urlize", "wordcount", "wordwrap", "xmlattr", "tojson");
 
     private final Map<String, Filter> texts;

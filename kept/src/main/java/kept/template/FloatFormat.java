@@ -3,6 +3,7 @@ package kept.template;
 import java.math.BigDecimal;
 import java.math.MathContext;
 import java.math.RoundingMode;
+import java.util.Locale;
 
 /** Floats written with a number of digits, as C and Python do it: rounded from the exact value, half to even. */
 final class FloatFormat {
@@ -28,7 +29,7 @@ final class FloatFormat {
             case 'e' -> exponential(new BigDecimal(Math.abs(value)), precision, alternate);
             default -> general(new BigDecimal(Math.abs(value)), Math.max(1, precision), alternate);
         };
-        return upper ? text.toUpperCase(java.util.Locale.ROOT) : text;
+        return upper ? text.toUpperCase(Locale.ROOT) : text;
     }
 
     private static String fixed(BigDecimal value, int precision, boolean alternate) {

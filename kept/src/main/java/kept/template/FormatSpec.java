@@ -1,6 +1,7 @@
 package kept.template;
 
 import java.math.BigInteger;
+import java.util.Locale;
 
 /** Python's {@code format(value, specification)}: fill, alignment, sign, width, grouping, precision and type. */
 final class FormatSpec {
@@ -129,7 +130,7 @@ final class FormatSpec {
             case 'b' -> magnitude.toString(2);
             case 'o' -> magnitude.toString(8);
             case 'x' -> magnitude.toString(16);
-            case 'X' -> magnitude.toString(16).toUpperCase(java.util.Locale.ROOT);
+            case 'X' -> magnitude.toString(16).toUpperCase(Locale.ROOT);
             default -> throw unknownType("int");
         };
         String prefix = alternate && type != 0 && type != 'd' ? "0" + type : "";

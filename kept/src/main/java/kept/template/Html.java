@@ -1,5 +1,8 @@
 package kept.template;
 
+import java.util.ArrayList;
+import java.util.List;
+
 /** What filters do with HTML. */
 final class Html {
     private Html() {}
@@ -11,11 +14,11 @@ final class Html {
         if (plain.indexOf('&') >= 0) {
             throw TemplateException.unsupported("striptags of a text with an entity");
         }
-        return String.join(" ", plain.isBlank() ? java.util.List.of() : words(plain));
+        return String.join(" ", plain.isBlank() ? List.of() : words(plain));
     }
 
-    private static java.util.List<String> words(String text) {
-        var words = new java.util.ArrayList<String>();
+    private static List<String> words(String text) {
+        var words = new ArrayList<String>();
         int begin = -1;
         for (int i = 0; i <= text.length(); i++) {
             boolean space = i == text.length() || Characters.isSpace(text.charAt(i));

@@ -2,6 +2,7 @@ package kept.template;
 
 import java.time.LocalDateTime;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
@@ -55,7 +56,7 @@ final class Interpreter {
 
     String render(Map<String, Object> given) {
         try {
-            var frame = new Frame(template.root(), null, new Context(given, new java.util.HashMap<>(), false));
+            var frame = new Frame(template.root(), null, new Context(given, new HashMap<>(), false));
             if (template.root().assigned().contains("self") && template.root().variables().get("self") == Scope.Start.PARAMETER) {
                 frame.setParameter("self", self(frame.context()));
             }
@@ -104,7 +105,8 @@ final class Interpreter {
                 assign(assignment.target(), evaluator.evaluate(assignment.value(), frame), frame);
             }
             case Statement.If condition -> end = condition(condition, frame, output);
-            case Statement.For loop when loop.recursive() -> write((String) recursive(loop, evaluator.evaluate(loop.iterable(), frame), 0, frame), output);
+            case Statement.For loop when loop.recursive() -> write((String) recursive(loop, evaluator.evaluate(loop.iterable(), frame), 0, frame),
+                    output);
             case Statement.For loop -> end = loop(loop, evaluator.evaluate(loop.iterable(), frame), null, 0, frame, output);
             case Statement.AssignedBlock block -> end = assignBlock(block, frame);
             case Statement.With with -> end = with(with, frame, output);
@@ -122,7 +124,8 @@ final class Interpreter {
                     write(text.string(evaluator.filterBlock(block.filter(), captured.toString(), inner)), output);
                 }
             }
-            case Statement.Block block -> write(block(block, block.scoped() ? frame.context().forBlock(frame.visible()) : frame.context().forBlock()), output);
+            case Statement.Block block -> write(block(block, block.scoped() ? frame.context().forBlock(frame.visible())
+                    : frame.context().forBlock()), output);
             case Statement.Autoescape escape -> {
                 var inner = new Frame(template.scope(escape), frame, frame.context());
                 if (values.isTrue(evaluator.evaluate(escape.on(), inner))) {
@@ -169,7 +172,8 @@ final class Interpreter {
 
     private Object recursive(Statement.For loop, Object iterable, int depth, Frame frame) {
         var output = new StringBuilder();
-        Callable again = (arguments, _) -> recursive(loop, arguments.positional().getFirst(), Numbers.integer(arguments.named().get("depth")).intValue(), frame);
+        Callable again = (arguments, _) -> recursive(loop, arguments.positional().getFirst(),
+                Numbers.integer(arguments.named().get("depth")).intValue(), frame);
         budget.enter();
         loop(loop, iterable, again, depth, frame, output);
         budget.leave();

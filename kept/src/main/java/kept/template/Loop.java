@@ -1,9 +1,10 @@
 package kept.template;
 
 import java.math.BigInteger;
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 
 /** The variable {@code loop}: where a loop is, and what comes before and after. */
 final class Loop implements Callable {
@@ -78,7 +79,8 @@ final class Loop implements Callable {
         if (recursion == null) {
             throw new TemplateException("The loop must have the 'recursive' marker to be called recursively.");
         }
-        return recursion.call(new Arguments(new ArrayList<>(List.of(arguments.bind("loop", 1, "iterable"))), java.util.Map.of("depth", BigInteger.valueOf(depth + 1L))),
+        return recursion.call(new Arguments(Arrays.asList(arguments.bind("loop", 1, "iterable")), Map.of("depth",
+                BigInteger.valueOf(depth + 1L))),
                 interpreter);
     }
 

@@ -3,6 +3,7 @@ package kept.template;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.Stream;
 
 /** A part of a parsed template. */
 sealed interface Node permits Expression, Statement, Target {
@@ -22,6 +23,6 @@ sealed interface Node permits Expression, Statement, Target {
     }
 
     static List<Node> present(Node... parts) {
-        return java.util.stream.Stream.of(parts).filter(Objects::nonNull).toList();
+        return Stream.of(parts).filter(Objects::nonNull).toList();
     }
 }

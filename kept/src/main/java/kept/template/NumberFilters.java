@@ -101,7 +101,8 @@ final class NumberFilters {
     private Object fileSize(Object value, Arguments arguments) {
         boolean binary = interpreter.values().isTrue(Filters.or(arguments.bind("filesizeformat", 0, "binary")[0], false));
         requireDefined(value);
-        Double size = Numbers.isNumber(value) ? (Double) Numbers.toDouble(value) : Types.isText(value) ? Numbers.parseDouble(Types.text(value)) : null;
+        Double size = Numbers.isNumber(value) ? (Double) Numbers.toDouble(value) : Types.isText(value) ? Numbers.parseDouble(Types.text(value))
+                : null;
         if (size == null || size.isNaN()) {
             throw new TemplateException("filesizeformat of what is no number");
         }

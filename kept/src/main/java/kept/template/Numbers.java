@@ -4,6 +4,7 @@ import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.math.MathContext;
 import java.math.RoundingMode;
+import java.util.Locale;
 import java.util.OptionalInt;
 
 /** Python's ints and floats. */
@@ -228,7 +229,7 @@ final class Numbers {
         if (digits == null) {
             return null;
         }
-        String lower = digits.toLowerCase(java.util.Locale.ROOT);
+        String lower = digits.toLowerCase(Locale.ROOT);
         String unsigned = lower.startsWith("-") || lower.startsWith("+") ? lower.substring(1) : lower;
         double sign = lower.startsWith("-") ? -1 : 1;
         return switch (unsigned) {
@@ -311,7 +312,7 @@ final class Numbers {
     }
 
     private static OptionalInt prefix(String digits) {
-        String begin = digits.length() < 2 ? "" : digits.substring(0, 2).toLowerCase(java.util.Locale.ROOT);
+        String begin = digits.length() < 2 ? "" : digits.substring(0, 2).toLowerCase(Locale.ROOT);
         return switch (begin) {
             case "0x" -> OptionalInt.of(16);
             case "0o" -> OptionalInt.of(8);

@@ -1,7 +1,9 @@
 package kept.template;
 
 import java.math.BigInteger;
+import java.util.Collections;
 import java.util.List;
+import java.util.Locale;
 
 /** {@code "%s %05.2f" % values}. */
 final class PercentFormat {
@@ -20,7 +22,7 @@ final class PercentFormat {
         this.format = format;
         this.value = value;
         this.interpreter = interpreter;
-        items = value instanceof PyTuple tuple ? tuple.items() : java.util.Collections.singletonList(value);
+        items = value instanceof PyTuple tuple ? tuple.items() : Collections.singletonList(value);
         mapping = value instanceof PyDict || value instanceof PyList || value instanceof Range || value instanceof Undefined;
     }
 
@@ -194,7 +196,7 @@ final class PercentFormat {
             digits = "0".repeat(precision - digits.length()) + digits;
         }
         String prefix = decimal || flags.indexOf('#') < 0 ? "" : type == 'o' ? "0o" : "0x";
-        String text = type == 'X' ? (prefix + digits).toUpperCase(java.util.Locale.ROOT) : prefix + digits;
+        String text = type == 'X' ? (prefix + digits).toUpperCase(Locale.ROOT) : prefix + digits;
         boolean zeros = flags.indexOf('0') >= 0;
         pad(sign(number.signum() < 0, flags) + text.substring(0, prefix.length()), text.substring(prefix.length()), width,
                 flags.indexOf('-') >= 0, zeros);

@@ -110,7 +110,8 @@ final class SelectionFilters {
             if (arguments.positional().size() < first) {
                 throw new TemplateException("Missing parameter for attribute name");
             }
-            Object tested = attribute ? interpreter.evaluator().attributes().path(item, Attributes.path(arguments.positional().getFirst()), null) : item;
+            Object tested = attribute ? interpreter.evaluator().attributes().path(item, Attributes.path(arguments.positional().getFirst()), null)
+                    : item;
             boolean holds = arguments.positional().size() == first ? values.isTrue(tested)
                     : interpreter.evaluator().tests().apply(name(arguments.positional().get(first), "test"), tested, rest(arguments, first + 1));
             return holds == wanted ? item : SearchingIterator.NONE;

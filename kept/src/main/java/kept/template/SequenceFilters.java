@@ -2,12 +2,14 @@ package kept.template;
 
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.UnaryOperator;
 
 /** Filters of lists and dictionaries. */
 final class SequenceFilters {
@@ -97,11 +99,11 @@ final class SequenceFilters {
 
     private record Keyed(Object key, Object value) {}
 
-    private List<Keyed> sorted(List<Object> items, java.util.function.UnaryOperator<Object> key, boolean reversed) {
+    private List<Keyed> sorted(List<Object> items, UnaryOperator<Object> key, boolean reversed) {
         var keyed = new ArrayList<Keyed>();
         budget.items(items.size());
         items.forEach(item -> keyed.add(new Keyed(key.apply(item), item)));
-        java.util.Comparator<Object> order = values.order();
+        Comparator<Object> order = values.order();
         keyed.sort((left, right) -> reversed ? order.compare(right.key(), left.key()) : order.compare(left.key(), right.key()));
         return keyed;
     }

@@ -17,7 +17,8 @@ record Slicing(int from, int to, int step) {
         by = Math.max(by, -Integer.MAX_VALUE);
         int lowest = by > 0 ? 0 : -1;
         int highest = by > 0 ? length : length - 1;
-        return new Slicing(place(from, by > 0 ? lowest : highest, length, lowest, highest), place(to, by > 0 ? highest : lowest, length, lowest, highest), by);
+        return new Slicing(place(from, by > 0 ? lowest : highest, length, lowest, highest), place(to, by > 0 ? highest : lowest, length, lowest,
+                highest), by);
     }
 
     private static int place(Object given, int otherwise, int length, int lowest, int highest) {

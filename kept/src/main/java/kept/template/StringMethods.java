@@ -2,6 +2,7 @@ package kept.template;
 
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Set;
@@ -10,15 +11,20 @@ import java.util.function.IntPredicate;
 /** Methods of strings. */
 final class StringMethods {
     private static final Set<String> KNOWN = Set.of("capitalize", "casefold", "center", "count", "encode", "endswith", "expandtabs", "find", "format",
-            "format_map", "index", "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "isidentifier", "islower", "isnumeric", "isprintable", "isspace",
-            "istitle", "isupper", "join", "ljust", "lower", "lstrip", "maketrans", "partition", "removeprefix", "removesuffix", "replace", "rfind", "rindex",
-            "rjust", "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip", "swapcase", "title", "translate", "upper", "zfill");
+            "format_map", "index", "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "isidentifier", "islower", "isnumeric", "isprintable",
+                    "isspace",
+            "istitle", "isupper", "join", "ljust", "lower", "lstrip", "maketrans", "partition", "removeprefix", "removesuffix", "replace", "rfind",
+                    "rindex",
+            "rjust", "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip", "swapcase", "title", "translate", "upper",
+                    "zfill");
     private static final Set<String> OF_MARKUP = Set.of("escape", "unescape", "striptags");
     /** Methods of strings marked safe that escape their second argument. */
     private static final Set<String> ESCAPE_SECOND = Set.of("replace", "ljust", "rjust", "center");
     /** Methods of strings marked safe whose results are marked so too. */
-    private static final Set<String> KEEP_MARKUP = Set.of("capitalize", "casefold", "center", "expandtabs", "join", "ljust", "lower", "lstrip", "partition",
-            "removeprefix", "removesuffix", "replace", "rjust", "rpartition", "rsplit", "rstrip", "split", "splitlines", "strip", "swapcase", "title", "upper",
+    private static final Set<String> KEEP_MARKUP = Set.of("capitalize", "casefold", "center", "expandtabs", "join", "ljust", "lower", "lstrip",
+            "partition",
+            "removeprefix", "removesuffix", "replace", "rjust", "rpartition", "rsplit", "rstrip", "split", "splitlines", "strip", "swapcase",
+                    "title", "upper",
             "zfill");
     private static final Set<String> REFUSED_FOR_MARKUP = Set.of("format", "format_map", "escape", "unescape", "join");
 
@@ -140,7 +146,7 @@ final class StringMethods {
         IntPredicate goes = Characters::isSpace;
         if (signs != null) {
             budget.scan(signs.length() * 4L);
-            Set<Integer> set = new java.util.HashSet<>(signs.codePoints().boxed().toList());
+            Set<Integer> set = new HashSet<>(signs.codePoints().boxed().toList());
             goes = set::contains;
         }
         int begin = 0;

@@ -71,7 +71,8 @@ public final class Template {
                 map.forEach((key, item) -> dict.put(text((String) key, name), value(item, name, depth + 1)));
                 yield dict;
             }
-            default -> throw new TemplateException("the variable %s holds a %s, which templates do not know".formatted(name, value.getClass().getName()));
+            default -> throw new TemplateException("the variable %s holds a %s, which templates do not know".formatted(name,
+                    value.getClass().getName()));
         };
     }
 

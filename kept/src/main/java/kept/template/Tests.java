@@ -5,11 +5,14 @@ import java.util.Set;
 
 /** Tests by their names, which stand after {@code is}. */
 final class Tests {
-    private static final Set<String> ALONE = Set.of("odd", "even", "defined", "undefined", "filter", "test", "none", "boolean", "false", "true", "integer",
+    private static final Set<String> ALONE = Set.of("odd", "even", "defined", "undefined", "filter", "test", "none", "boolean", "false", "true",
+            "integer",
             "float", "lower", "upper", "string", "mapping", "number", "sequence", "iterable", "callable", "escaped");
     private static final Map<String, String> COMPARISONS = Map.ofEntries(Map.entry("==", "=="), Map.entry("eq", "=="), Map.entry("equalto", "=="),
-            Map.entry("!=", "!="), Map.entry("ne", "!="), Map.entry(">", ">"), Map.entry("gt", ">"), Map.entry("greaterthan", ">"), Map.entry(">=", ">="),
-            Map.entry("ge", ">="), Map.entry("<", "<"), Map.entry("lt", "<"), Map.entry("lessthan", "<"), Map.entry("<=", "<="), Map.entry("le", "<="),
+            Map.entry("!=", "!="), Map.entry("ne", "!="), Map.entry(">", ">"), Map.entry("gt", ">"), Map.entry("greaterthan", ">"), Map.entry(">=",
+                    ">="),
+            Map.entry("ge", ">="), Map.entry("<", "<"), Map.entry("lt", "<"), Map.entry("lessthan", "<"), Map.entry("<=", "<="), Map.entry("le",
+                    "<="),
             Map.entry("in", "in"));
 
     private final Interpreter interpreter;

@@ -122,7 +122,8 @@ final class Text {
                     } else if (Characters.isPrintable(sign)) {
                         text.appendCodePoint(sign);
                     } else {
-                        text.append(sign < 0x100 ? "\\x%02x".formatted(sign) : sign < 0x10000 ? "\\u%04x".formatted(sign) : "\\U%08x".formatted(sign));
+                        text.append(sign < 0x100 ? "\\x%02x".formatted(sign) : sign < 0x10000 ? "\\u%04x".formatted(sign)
+                                : "\\U%08x".formatted(sign));
                     }
                 }
             }

@@ -2,6 +2,7 @@ package kept.template;
 
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
@@ -24,10 +25,10 @@ final class TextFilters {
         }
         filters.put("title", (value, arguments) -> title(string(value, noneOf("title", arguments))));
         filters.put("center", (value, arguments) ->
-            method(value, "center", new Arguments(List.of(Filters.or(arguments.bind("center", 0, "width")[0], Numbers.of(80))), Map.of())));
+            method(value, "center", only(Filters.or(arguments.bind("center", 0, "width")[0], Numbers.of(80)))));
         filters.put("trim", (value, arguments) -> {
             Object signs = Filters.or(arguments.bind("trim", 0, "chars")[0], null);
-            return method(value, "strip", signs == null ? Arguments.NONE : new Arguments(List.of(signs), Map.of()));
+            return method(value, "strip", signs == null ? Arguments.NONE : only(signs));
         });
         filters.put("string", (value, arguments) -> value instanceof Markup ? value : string(value, noneOf("string", arguments)));
         filters.put("safe", (value, arguments) -> value instanceof Markup ? value : new Markup(string(value, noneOf("safe", arguments))));
@@ -49,6 +50,10 @@ final class TextFilters {
 
     Map<String, Filters.Filter> filters() {
         return filters;
+    }
+
+    private static Arguments only(Object argument) {
+        return new Arguments(Collections.singletonList(argument), Map.of());
     }
 
     private static Arguments noneOf(String name, Arguments arguments) {
@@ -189,7 +194,8 @@ final class TextFilters {
             return made(quoted(string(value), true));
         }
         var parts = new ArrayList<String>();
-        Iterator<Object> pairs = value instanceof PyDict dict ? new DictView(DictView.Kind.ITEMS, dict).items().iterator() : interpreter.values().iterator(value);
+        Iterator<Object> pairs = value instanceof PyDict dict ? new DictView(DictView.Kind.ITEMS, dict).items().iterator()
+                : interpreter.values().iterator(value);
         while (pairs.hasNext()) {
             List<Object> pair = interpreter.values().list(pairs.next());
             if (pair.size() != 2) {
@@ -222,7 +228,8 @@ final class TextFilters {
                 continue;
             }
             String key = Types.text(entry.key());
-            if (key == null || key.chars().anyMatch(sign -> sign <= ' ' && Characters.isSpace(sign) && sign < 0x1c || sign == ' ' || "/>=".indexOf(sign) >= 0)) {
+            if (key == null || key.chars().anyMatch(sign -> sign <= ' ' && Characters.isSpace(sign) && sign < 0x1c || sign == ' '
+                    || "/>=".indexOf(sign) >= 0)) {
                 throw new TemplateException("Invalid character in attribute name");
             }
             parts.add(Markup.escape(entry.key(), interpreter.text()).text() + "=\"" + Markup.escape(entry.value(), interpreter.text()).text() + "\"");

@@ -96,7 +96,8 @@ class ChatTemplateTest {
 
     @Test
     void toolsAndDocumentsAreNoneAndOtherVariablesAreHandedOver() {
-        var template = new ChatTemplate("{{ tools is none }} {{ documents is none }} {{ add_generation_prompt }} {{ enable_thinking is defined }} {{ bos_token }}",
+        var template = new ChatTemplate("{{ tools is none }} {{ documents is none }} {{ add_generation_prompt }} {{ enable_thinking is defined }} "
+                + "{{ bos_token }}",
                 "my.jinja");
         assertThat(template.render(HELLO, MARKS)).isEqualTo("True True True False <s>");
         assertThat(template.render(Map.of("messages", List.of(), "tools", List.of(Map.of()), "add_generation_prompt", false, "enable_thinking", true),
@@ -128,7 +129,8 @@ class ChatTemplateTest {
         assertThat(ChatTemplate.read(directory)).get().extracting(ChatTemplate::source).isEqualTo("file");
         assertThat(ChatTemplate.read(directory, true)).get().extracting(ChatTemplate::source).isEqualTo("tools file");
         Files.writeString(config, "{\"other\": 1}");
-        assertThatThrownBy(() -> ChatTemplate.named(config.toString())).isInstanceOf(ChatTemplateException.class).hasMessageContaining("no field chat_template");
+        assertThatThrownBy(() ->
+                ChatTemplate.named(config.toString())).isInstanceOf(ChatTemplateException.class).hasMessageContaining("no field chat_template");
     }
 
     @Test

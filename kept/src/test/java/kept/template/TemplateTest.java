@@ -10,6 +10,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class TemplateTest {
     /** Operators, literals, methods, filters, tests, statements and white space, each with all that goes wrong with them in Python. */
@@ -75,6 +76,15 @@ class TemplateTest {
             assertThat(e.line()).isEqualTo(line);
             assertThat(e.raised()).isEqualTo(message.equals("only users"));
         }).hasMessageContaining(message);
+    }
+
+    /** None where a filter or a loop takes something else is a typed error as any other. */
+    @ParameterizedTest
+    @ValueSource(strings = {"{{ 'a'|center(none) }}", "{% for i in [1] recursive %}{{ loop(none) }}{% endfor %}", "{{ 'a'|indent(none) }}",
+        "{{ 'a'|truncate(none) }}", "{{ [1]|slice(none)|list }}", "{{ 2|round(none) }}", "{{ [1]|map(none)|list }}", "{{ 'a'.split(none, none) }}",
+        "{{ 'a'.join(none) }}", "{{ range(none) }}", "{{ 'a'|replace('a', 'b', 1.5) }}", "{{ 'a'.zfill(none) }}", "{{ dict(none) }}"})
+    void noneIsNoArgumentOfThese(String template) {
+        assertThatThrownBy(() -> PeerCases.render(template, Map.of())).isInstanceOf(TemplateException.class);
     }
 
     @Test
