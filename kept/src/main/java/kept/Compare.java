@@ -167,7 +167,8 @@ public final class Compare extends Program {
                 }
                 mapped.forEach(student -> dtypes.forEach(dtype -> compared.add(
                         judged(student.name(), dtype.toString(), teacher, student.model(dtype.dtype(), target), evaluations))));
-                students.forEach((name, student) -> compared.add(judged(name, "", teacher, LoadedModel.load(student, null, target), evaluations)));
+                students.forEach((name, student) ->
+                        compared.add(judged(name, "", teacher, LoadedModel.load(student, null, target, err()), evaluations)));
                 show(directory, new Comparison(compared, mapped.stream().map(MappedStudents.Student::cost).toList(), norms));
             }
         }

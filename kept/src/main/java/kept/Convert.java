@@ -113,6 +113,7 @@ public final class Convert extends Program {
         try (var checkpoint = Checkpoint.open(source);
                 var interruption = new Interruption()) {
             CheckpointWeights.requireTensors(checkpoint, config);
+            Remarks.tell(err(), source, checkpoint);
             // A run that ended while it measured has no weight files to go on with.
             boolean goesOn = resume.isWanted() && !(measurement.isBegun() && !Files.exists(ResumableDirectory.partial(output)));
             long verified = 0;

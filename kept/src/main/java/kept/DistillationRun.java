@@ -153,6 +153,7 @@ final class DistillationRun {
                         settings.output(), settings.overwrite() || settings.resume().isWanted(), inputs(teacherDirectory));
                 var run = new TrainingRun(program, settings.output(), settings.resume(), hasTraining(measurement), settings.overwrite())) {
             CheckpointWeights.requireTensors(checkpoint, config);
+            Remarks.tell(program.err(), teacherDirectory, checkpoint);
             tokenizer.requireVocabulary(config.vocabSize());
             run.requireRoom(disk(mapping, options));
             // Before the training, so that a tokenizer that cannot be carried over does not cost it.

@@ -206,7 +206,7 @@ public final class Evaluate extends Program {
 
     /** One model is in memory at a time. */
     private void examine(Candidate candidate, List<Examination> examinations, Device target, Results results) {
-        try (Decoder decoder = LoadedModel.load(candidate.directory, null, target)) {
+        try (Decoder decoder = LoadedModel.load(candidate.directory, null, target, err())) {
             for (int i = 0; i < examinations.size(); i++) {
                 Examination examination = examinations.get(i);
                 List<Request> requests = candidate.requests.get(i);

@@ -78,6 +78,7 @@ public final class Export extends Program {
         GgufExport.requireLlama(source, config);
         Vocabulary tokenizer = Vocabulary.read(source);
         try (var checkpoint = Checkpoint.open(source)) {
+            Remarks.tell(err(), source, checkpoint);
             var export = GgufExport.of(checkpoint, config, tokenizer, modelName(), GgufType.valueOf(type.name()));
             try (var file = OutputFile.prepare(format.toString(), output, export.byteSize(), overwrite, List.of(inputs()));
                     var progress = new CountedProgress(format + " bytes", export.byteSize(), err())) {

@@ -104,10 +104,14 @@ public final class Generate extends Program {
         }
         DecoderConfig config = DecoderConfig.read(model);
         GenerationOptions options = options(GenerationConfig.read(model), config.eosTokenIds());
+        List<String> unused = GenerationConfig.unused(model);
+        if (!unused.isEmpty()) {
+            err().println("note: generation_config.json: settings that are not used here: " + String.join(", ", unused));
+        }
         Optional<ChatTemplate> words = chat ? Optional.of(template(config)) : Optional.empty();
         List<String> texts = texts();
         try (Tokenizer tokenizer = chat ? Tokenizer.loadForChat(model) : Tokenizer.load(model);
-                Decoder decoder = LoadedModel.load(model, null, device.open())) {
+                Decoder decoder = LoadedModel.load(model, null, device.open(), err())) {
             tokenizer.requireVocabulary(decoder.config().vocabSize());
             if (chat) {
                 tell(decoder.device());

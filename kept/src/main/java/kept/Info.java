@@ -27,6 +27,9 @@ public final class Info extends Program {
     @ArgGroup(multiplicity = "1")
     private Subject subject;
 
+    @Option(names = "--check-values", description = "Read all weights too, and find those that are NaN or infinite.")
+    private boolean checkValues;
+
     /** A checkpoint or the devices. */
     private static final class Subject {
         @Reads
@@ -84,6 +87,10 @@ public final class Info extends Program {
         try (var checkpoint = Checkpoint.open(directory)) {
             describe(checkpoint);
             CheckpointWeights.requireTensors(checkpoint, config);
+            if (checkValues) {
+                checkValues(checkpoint);
+            }
+            Remarks.tell(err(), directory, checkpoint);
         }
         out().println("tokenizer         " + tokenizer(directory));
     }
@@ -105,6 +112,13 @@ public final class Info extends Program {
         out().println("weights           " + checkpoint.description());
         out().println("parameters        %,d in %d tensors, %,d bytes (%s)".formatted(parameters, checkpoint.names().size(), bytes,
                 types.entrySet().stream().map(type -> type.getValue() + " " + type.getKey()).collect(Collectors.joining(", "))));
+    }
+
+    private void checkValues(Checkpoint checkpoint) {
+        for (String name : checkpoint.names()) {
+            checkpoint.requireFinite(name);
+        }
+        out().println("values            all are finite");
     }
 
     private static String tokenizer(Path directory) {

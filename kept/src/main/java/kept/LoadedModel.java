@@ -1,5 +1,6 @@
 package kept;
 
+import java.io.PrintWriter;
 import java.nio.file.Path;
 import kept.checkpoint.Checkpoint;
 import kept.model.CheckpointWeights;
@@ -18,14 +19,16 @@ final class LoadedModel {
      * @param directory holds config.json and weights
      * @param dtype what to convert parameters to; null leaves them as they are stored
      * @param device where the parameters will live
+     * @param remarks is told what is unusual about the weights
      */
-    static Decoder load(Path directory, DType dtype, Device device) {
+    static Decoder load(Path directory, DType dtype, Device device, PrintWriter remarks) {
         DecoderConfig config = DecoderConfig.read(directory);
         try (var checkpoint = Checkpoint.open(directory)) {
+            Remarks.tell(remarks, checkpoint);
             var weights = new CheckpointWeights(checkpoint, dtype);
             Decoder model = Decoder.create(config, weights, device);
             try {
-                weights.requireAllUsed();
+                weights.requireAllUsed(config);
             } catch (RuntimeException e) {
                 model.close();
                 throw e;

@@ -64,7 +64,7 @@ public final class Logits extends Program {
     int run() {
         Device target = device.open();
         try (var file = SafetensorsFile.open(ids);
-                Decoder decoder = LoadedModel.load(model, null, target)) {
+                Decoder decoder = LoadedModel.load(model, null, target, err())) {
             TensorEntry entry = file.entry(IDS);
             if (entry.dtype() != DType.I64 || entry.shape().rank() != 2) {
                 throw new ProgramException("[logits] %s: input_ids must be i64 [B, T], not %s %s"

@@ -104,8 +104,8 @@ public final class Verify extends Program {
         SequencedMap<String, List<Path>> named = named();
         Device target = device.open();
         try (Tokenizer tokenizer = Tokenizer.load(teacher);
-                Decoder teaching = LoadedModel.load(teacher, null, target);
-                Decoder learning = LoadedModel.load(student, null, target)) {
+                Decoder teaching = LoadedModel.load(teacher, null, target, err());
+                Decoder learning = LoadedModel.load(student, null, target, err())) {
             tokenizer.requireVocabulary(Math.min(teaching.config().vocabSize(), learning.config().vocabSize()));
             tellOfPadding(teaching, learning);
             int length = heldOut.length("verify", Math.min(teaching.config().maxPositions(), learning.config().maxPositions()));

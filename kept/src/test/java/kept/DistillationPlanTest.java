@@ -45,6 +45,20 @@ class DistillationPlanTest {
     }
 
     @Test
+    void sizesWhoseBytesExceedALongAreRefusedAndNeverSaidToFit() {
+        Path teacher = TinyTeacher.write(directory.resolve("orion"));
+        Object[] plan = {"distill", "--plan", "--teacher", teacher, "--sequence-length", 64};
+        ProgramRun run = ProgramRun.of(Stream.concat(Stream.of(plan), Stream.of("--batch-size", 2147483647, "--accumulation", 2)).toArray());
+        assertThat(run.code()).isEqualTo(1);
+        assertThat(run.errorLines().getLast()).isEqualTo(
+                "kept: [plan] 2,147,483,647 sequences a pass and 2 passes a step are too many; lower --batch-size or --accumulation");
+        assertThat(ProgramRun.of(Stream.concat(Stream.of(plan), Stream.of("--batch-size", 2147483647)).toArray()).out()).contains("it does not fit");
+        DecoderConfig wide = orion(40).toBuilder().maxPositions(2147483647).build();
+        assertThatThrownBy(() -> plan(wide, 2147483647, false, "all").toString()).hasMessageStartingWith("[plan] 2,147,483,647 sequences of ")
+                .hasMessageContaining("more than any machine can hold");
+    }
+
+    @Test
     void configJsonAloneIsEnoughToPlanAndSaysWhatWouldFit() {
         DecoderConfig orion = orion(40);
         String text = text(plan(orion, 8, false, "all"), new MachineMemory(256 * GB, 250 * GB));

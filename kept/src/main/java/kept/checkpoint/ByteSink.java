@@ -17,8 +17,20 @@ interface ByteSink extends Closeable {
     /** Writes all remaining bytes of a buffer at a position. */
     void write(ByteBuffer bytes, long position) throws IOException;
 
+    /** Looks at bytes that are copied, in pieces, from any thread; a buffer is not to be changed or kept. */
+    @FunctionalInterface
+    interface Inspector {
+        /** Bytes that are at a place in the file they are copied from. */
+        void inspect(ByteBuffer bytes, long place);
+    }
+
     /** Copies bytes of a file to a position. */
-    void copy(Path source, long from, long size, long position) throws IOException;
+    default void copy(Path source, long from, long size, long position) throws IOException {
+        copy(source, from, size, position, (_, _) -> { });
+    }
+
+    /** Copies bytes of a file to a position and shows them to an inspector. */
+    void copy(Path source, long from, long size, long position, Inspector inspector) throws IOException;
 
     /** Forces everything written to disk. */
     void force() throws IOException;

@@ -1,23 +1,26 @@
 package kept.checkpoint;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
  * The weights of a checkpoint directory, memory-mapped: {@code model.safetensors}, or else {@code model.safetensors.index.json} and its shards, or
  * else {@code pytorch_model.bin}, or else {@code pytorch_model.bin.index.json} and its shards.
  *
- * <p>Opening checks everything but the values: each header, and that index and shards name the same tensors. Rotary tables that old checkpoints carry
- * ({@code rotary_emb.inv_freq}, {@code cos_cached}, {@code sin_cached}) are left out: they follow from the configuration. A shard may be a link
- * within the directory, or into {@code ../../blobs} as in the Hugging Face cache, but nowhere else.
+ * <p>Opening checks everything but the values: each header, and that index and shards name the same tensors. Buffers that old checkpoints carry, such
+ * as rotary tables, are left out: they follow from the configuration. Names that a wrapper around the model has changed are those of the model again
+ * ({@code TensorNames}). A shard may be a link within the directory, or into the blobs of the Hugging Face cache, but nowhere else
+ * ({@link InputFiles}).
  */
 public final class Checkpoint implements AutoCloseable {
     /** The name of weights in one file. */
@@ -26,18 +29,29 @@ public final class Checkpoint implements AutoCloseable {
     static final String TORCH_FILE = "pytorch_model.bin";
     static final String TORCH_INDEX = "pytorch_model.bin.index.json";
     private static final String OPERATION = "checkpoint";
-    private static final List<String> ROTARY_TABLES = List.of("rotary_emb.inv_freq", "rotary_emb.cos_cached", "rotary_emb.sin_cached");
 
     /** Bytes of a piece of a sample, and how many there are. */
     private static final long SAMPLED = 1 << 16;
     private static final int SAMPLES = 8;
 
     private final Path directory;
-    private final Map<String, WeightFile> shards = new TreeMap<>();
-    private final Map<String, WeightFile> owners = new LinkedHashMap<>();
+    private final Map<String, WeightFile> files;
+    private final TensorNames names;
+    private final Map<String, Stored> tensors = new LinkedHashMap<>();
 
-    private Checkpoint(Path directory) {
+    private Checkpoint(Path directory, Map<String, WeightFile> files) {
         this.directory = directory;
+        this.files = files;
+        var owners = new HashMap<String, WeightFile>();
+        var entries = new ArrayList<TensorEntry>();
+        for (WeightFile file : files.values()) {
+            for (TensorEntry entry : file.entries()) {
+                owners.put(entry.name(), file);
+                entries.add(entry);
+            }
+        }
+        names = TensorNames.of(directory, entries);
+        names.known().forEach((name, inFile) -> tensors.put(name, new Stored(owners.get(inFile), inFile)));
     }
 
     /**
@@ -48,14 +62,23 @@ public final class Checkpoint implements AutoCloseable {
      * @throws CheckpointException if there are no weights, or anything about them is wrong
      */
     public static Checkpoint open(Path directory) {
-        var checkpoint = new Checkpoint(directory);
+        Map<String, WeightFile> files = CheckpointFiles.open(directory);
         try {
-            checkpoint.openShards();
-            return checkpoint;
+            return new Checkpoint(directory, files);
         } catch (RuntimeException e) {
-            checkpoint.close();
+            files.values().forEach(WeightFile::close);
             throw e;
         }
+    }
+
+    /**
+     * What a directory holds that lacks a file of a checkpoint, as far as that says what to do: an adapter, an unfinished download, another format.
+     *
+     * @param directory the directory
+     * @return a clause to follow a message, beginning with a semicolon; empty where nothing is recognised
+     */
+    public static String hint(Path directory) {
+        return CheckpointFiles.hint(directory);
     }
 
     /**
@@ -73,7 +96,7 @@ public final class Checkpoint implements AutoCloseable {
      * @return the names, shard after shard in the order of their data, which is the fastest to read them in; unmodifiable
      */
     public List<String> names() {
-        return List.copyOf(owners.keySet());
+        return List.copyOf(tensors.keySet());
     }
 
     /**
@@ -83,7 +106,7 @@ public final class Checkpoint implements AutoCloseable {
      * @return true if so
      */
     public boolean contains(String name) {
-        return owners.containsKey(name);
+        return tensors.containsKey(name);
     }
 
     /**
@@ -94,19 +117,73 @@ public final class Checkpoint implements AutoCloseable {
      * @throws CheckpointException if there is no such tensor
      */
     public TensorEntry entry(String name) {
-        return owner(name).entry(name);
+        Stored stored = stored(name);
+        return stored.file.entry(stored.name).named(name);
     }
 
     /**
-     * The bytes of one tensor.
+     * The elements of one tensor.
      *
      * @param name its name
-     * @return a read-only view of the mapped file: little-endian elements, row by row, not necessarily aligned; valid until {@link #close()}
-     * @throws CheckpointException if there is no such tensor
+     * @return little-endian elements, row by row, not necessarily aligned: a read-only view of the mapped file, valid until {@link #close()}, or a
+     *     copy where they are stored otherwise
+     * @throws CheckpointException if there is no such tensor, or a value is beyond the type it is read as
      * @throws IllegalStateException if the checkpoint is closed
      */
     public MemorySegment data(String name) {
-        return owner(name).data(name);
+        return data(name, Arena.ofAuto());
+    }
+
+    /**
+     * The elements of one tensor, whose memory the caller frees where they have to be copied.
+     *
+     * @param name its name
+     * @param allocator gives memory for a tensor that is not {@linkplain TensorEntry#isVerbatim() verbatim} in its file
+     * @return little-endian elements, row by row; of a verbatim one a read-only view of the mapped file, valid until {@link #close()}
+     * @throws CheckpointException if there is no such tensor, or a value is beyond the type it is read as
+     * @throws IllegalStateException if the checkpoint is closed
+     */
+    public MemorySegment data(String name, SegmentAllocator allocator) {
+        Stored stored = stored(name);
+        return TensorReading.of(stored.file.entry(stored.name), stored.file.data(stored.name), allocator);
+    }
+
+    /**
+     * Refuses a tensor that holds a NaN or an infinity.
+     *
+     * @param name its name
+     * @throws CheckpointException naming the first such element
+     */
+    public void requireFinite(String name) {
+        try (var arena = Arena.ofConfined()) {
+            FiniteValues.require(entry(name), data(name, arena));
+        }
+    }
+
+    /**
+     * Looks for NaN and infinities in a tensor while its bytes are copied from its file.
+     *
+     * @param name the name of a {@linkplain TensorEntry#isVerbatim() verbatim} tensor
+     * @return what has looked at nothing yet
+     */
+    public FiniteValues values(String name) {
+        return new FiniteValues(entry(name), data(name));
+    }
+
+    /**
+     * What a user should know of how the weights are read.
+     *
+     * @return a line for each thing that is unusual; mostly none
+     */
+    public List<String> remarks() {
+        var remarks = new ArrayList<>(names.remarks());
+        List<TensorEntry> entries = tensors.values().stream().map(stored -> stored.file.entry(stored.name)).toList();
+        List<String> doubles = entries.stream().filter(entry -> entry.type() == StoredType.F64).map(TensorEntry::name).toList();
+        if (!doubles.isEmpty()) {
+            remarks.add("%d tensors are stored in F64 and are rounded to F32 (the first: %s)".formatted(doubles.size(),
+                CheckpointException.shorten(doubles.getFirst())));
+        }
+        return remarks;
     }
 
     /**
@@ -116,7 +193,7 @@ public final class Checkpoint implements AutoCloseable {
      */
     public String checksum() {
         var checksum = new Checksum();
-        new TreeSet<>(owners.keySet()).forEach(name -> {
+        new TreeSet<>(tensors.keySet()).forEach(name -> {
             byte[] described = description(name).getBytes(StandardCharsets.UTF_8);
             checksum.update(MemorySegment.ofArray(described));
             checksum.update(data(name));
@@ -153,7 +230,7 @@ public final class Checkpoint implements AutoCloseable {
      * @return their paths, in the order of their names
      */
     public List<Path> files() {
-        return shards.values().stream().map(WeightFile::path).toList();
+        return files.values().stream().map(WeightFile::path).toList();
     }
 
     /**
@@ -162,90 +239,30 @@ public final class Checkpoint implements AutoCloseable {
      * @return a line for people, as in {@code safetensors, 3 files (the PyTorch files beside them are not read)}
      */
     public String description() {
-        boolean torch = shards.values().stream().anyMatch(TorchFile.class::isInstance);
-        boolean both = !torch && (exists(TORCH_FILE) || exists(TORCH_INDEX));
-        return "%s, %d file%s%s".formatted(torch ? "PyTorch" : "safetensors", shards.size(), shards.size() == 1 ? "" : "s",
-            both ? " (the PyTorch files beside %s are not read)".formatted(shards.size() == 1 ? "it" : "them") : "");
+        boolean torch = files.values().stream().anyMatch(TorchFile.class::isInstance);
+        boolean both = !torch && (Files.exists(directory.resolve(TORCH_FILE)) || Files.exists(directory.resolve(TORCH_INDEX)));
+        return "%s, %d file%s%s".formatted(torch ? "PyTorch" : "safetensors", files.size(), files.size() == 1 ? "" : "s",
+            both ? " (the PyTorch files beside %s are not read)".formatted(files.size() == 1 ? "it" : "them") : "");
     }
 
     /** Unmaps all files; their segments cannot be read any more. */
     @Override
     public void close() {
-        shards.values().forEach(WeightFile::close);
+        files.values().forEach(WeightFile::close);
     }
 
-    private void openShards() {
-        if (!Files.isDirectory(directory)) {
-            throw new CheckpointException(OPERATION, directory, Files.exists(directory) ? "is not a directory" : "there is no such directory");
+    private Stored stored(String name) {
+        Stored stored = tensors.get(name);
+        if (stored == null) {
+            TensorEntry empty = names.empty(name);
+            throw new CheckpointException(OPERATION, directory, name, -1, empty == null
+                ? "there is no such tensor among the %d of this checkpoint".formatted(tensors.size())
+                : "has no elements (shape %s): it was saved without its values, as DeepSpeed's ZeRO-3 does; run its zero_to_fp32.py"
+                    .formatted(empty.shape()));
         }
-        if (exists(SINGLE_FILE)) {
-            addTensors(openShard(SINGLE_FILE));
-        } else if (exists(ShardIndex.FILE)) {
-            openIndexed(ShardIndex.FILE);
-        } else if (exists(TORCH_FILE)) {
-            addTensors(openShard(TORCH_FILE));
-        } else if (exists(TORCH_INDEX)) {
-            openIndexed(TORCH_INDEX);
-        } else {
-            throw new CheckpointException(OPERATION, directory,
-                "holds no weights: none of %s".formatted(String.join(", ", SINGLE_FILE, ShardIndex.FILE, TORCH_FILE, TORCH_INDEX)));
-        }
+        return stored;
     }
 
-    private boolean exists(String file) {
-        return Files.exists(directory.resolve(file), LinkOption.NOFOLLOW_LINKS);
-    }
-
-    private void openIndexed(String file) {
-        Path index = InputFiles.requireWithin(OPERATION, directory.resolve(file));
-        Map<String, String> weightMap = ShardIndex.read(index);
-        new TreeSet<>(weightMap.values()).forEach(this::openShard);
-        checkAgainst(weightMap, index);
-        shards.values().forEach(this::addTensors);
-    }
-
-    private WeightFile openShard(String name) {
-        Path path = directory.resolve(name);
-        if (!Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
-            throw new CheckpointException(OPERATION, path, "the index names this shard, but there is no such file");
-        }
-        InputFiles.requireWithin(OPERATION, path);
-        WeightFile shard = name.endsWith(".bin") ? TorchFile.open(path) : SafetensorsFile.open(path);
-        shards.put(name, shard);
-        return shard;
-    }
-
-    private void checkAgainst(Map<String, String> weightMap, Path index) {
-        weightMap.forEach((tensor, shard) -> {
-            if (!shards.get(shard).contains(tensor)) {
-                throw new CheckpointException(OPERATION, index, tensor, -1, "the index places it in %s, which does not hold it".formatted(shard));
-            }
-        });
-        shards.forEach((name, shard) -> shard.entries().forEach(entry -> {
-            if (!name.equals(weightMap.get(entry.name())) && !isRotaryTable(entry.name())) {
-                throw new CheckpointException(OPERATION, shard.path(), entry.name(), entry.offset(), "the index does not place it in this shard");
-            }
-        }));
-    }
-
-    private void addTensors(WeightFile shard) {
-        for (TensorEntry entry : shard.entries()) {
-            if (!isRotaryTable(entry.name())) {
-                owners.put(entry.name(), shard);
-            }
-        }
-    }
-
-    private WeightFile owner(String name) {
-        WeightFile shard = owners.get(name);
-        if (shard == null) {
-            throw new CheckpointException(OPERATION, directory, name, -1,
-                "there is no such tensor among the %d of this checkpoint".formatted(owners.size()));
-        }
-        return shard;
-    }
-
-    private static boolean isRotaryTable(String name) {
-        return ROTARY_TABLES.stream().anyMatch(name::endsWith);
-    }
+    /** A tensor in a file, under the name it has there. */
+    private record Stored(WeightFile file, String name) { }
 }

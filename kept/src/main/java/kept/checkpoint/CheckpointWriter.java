@@ -127,13 +127,14 @@ public final class CheckpointWriter implements WeightWriter {
      *
      * @param name its name as declared
      * @param source its elements' place in the other file
+     * @param values looks at them as they pass by, and refuses those that are no finite numbers
      * @param progress is told the bytes of each piece copied
-     * @throws CheckpointException if it was not declared or is written already, the size is not the declared one, the source cannot be read, or the
-     *     disk refuses the copy
+     * @throws CheckpointException if it was not declared or is written already, the size is not the declared one, a value is no finite number, the
+     *     source cannot be read, or the disk refuses the copy
      */
-    public void copy(String name, TensorEntry source, LongConsumer progress) {
+    public void copy(String name, TensorEntry source, FiniteValues values, LongConsumer progress) {
         SafetensorsWriter writer = writer(name);
-        writer.copy(name, source, progress);
+        writer.copy(name, source, values, progress);
         finish(writer, name);
     }
 

@@ -94,14 +94,15 @@ final class DirectCopy implements Closeable {
      * @param from the place in it, any
      * @param size how many bytes; whole blocks
      * @param position where to; at a block's beginning
+     * @param inspector is shown the bytes
      * @throws IOException if the source ends early, or source or disk refuse; some of the bytes may have been written
      */
-    void copy(Path file, long from, long size, long position) throws IOException {
+    void copy(Path file, long from, long size, long position, ByteSink.Inspector inspector) throws IOException {
         openSource(file);
         var next = new AtomicLong();
-        BackgroundIo other = BackgroundIo.start(() -> copyPieces(from, size, position, next, second));
+        BackgroundIo other = BackgroundIo.start(() -> copyPieces(from, size, position, next, second, inspector));
         try {
-            copyPieces(from, size, position, next, first);
+            copyPieces(from, size, position, next, first, inspector);
         } finally {
             // What failed here ends the other thread too, which must not outlive the buffers.
             next.set(size);
@@ -130,10 +131,12 @@ final class DirectCopy implements Closeable {
         }
     }
 
-    private void copyPieces(long from, long size, long position, AtomicLong next, Buffers buffers) throws IOException {
+    private void copyPieces(long from, long size, long position, AtomicLong next, Buffers buffers, ByteSink.Inspector inspector)
+            throws IOException {
         for (long done = next.getAndAdd(BYTES_AT_ONCE); done < size; done = next.getAndAdd(BYTES_AT_ONCE)) {
             int count = (int) Math.min(BYTES_AT_ONCE, size - done);
             ByteBuffer bytes = read(from + done, count, buffers);
+            inspector.inspect(bytes, from + done);
             while (bytes.hasRemaining()) {
                 channel.write(bytes, position + done + bytes.position());
             }

@@ -40,17 +40,17 @@ final class FlushedFile implements ByteSink {
     }
 
     @Override
-    public void copy(Path source, long from, long size, long position) throws IOException {
+    public void copy(Path source, long from, long size, long position, Inspector inspector) throws IOException {
         long end = position + size;
-        Span span = size < SHORTEST_DIRECT_COPY ? new Span(position, position) : copyDirectly(source, from, position, end);
+        Span span = size < SHORTEST_DIRECT_COPY ? new Span(position, position) : copyDirectly(source, from, position, end, inspector);
         try (var open = FileChannel.open(source, StandardOpenOption.READ)) {
-            copyBuffered(open, from, position, span.from());
-            copyBuffered(open, from + span.to() - position, span.to(), end);
+            copyBuffered(open, from, position, span.from(), inspector);
+            copyBuffered(open, from + span.to() - position, span.to(), end, inspector);
         }
     }
 
     /** The positions whose bytes are copied directly; none where that cannot be. */
-    private Span copyDirectly(Path source, long from, long position, long end) throws IOException {
+    private Span copyDirectly(Path source, long from, long position, long end, Inspector inspector) throws IOException {
         if (direct == null && !directIsRefused) {
             direct = DirectCopy.open(path);
             directIsRefused = direct == null;
@@ -60,7 +60,7 @@ final class FlushedFile implements ByteSink {
         }
         var span = new Span(direct.ceiling(position), direct.floor(end));
         try {
-            direct.copy(source, from + span.from() - position, span.to() - span.from(), span.from());
+            direct.copy(source, from + span.from() - position, span.to() - span.from(), span.from(), inspector);
             directWorks = true;
             return span;
         } catch (IOException e) {
@@ -73,7 +73,7 @@ final class FlushedFile implements ByteSink {
         }
     }
 
-    private void copyBuffered(FileChannel source, long from, long position, long end) throws IOException {
+    private void copyBuffered(FileChannel source, long from, long position, long end, Inspector inspector) throws IOException {
         var buffer = ByteBuffer.allocate((int) Math.min(end - position, BYTES_COPIED_AT_ONCE));
         for (long next = position; next < end;) {
             buffer.clear().limit((int) Math.min(buffer.capacity(), end - next));
@@ -82,6 +82,7 @@ final class FlushedFile implements ByteSink {
             }
             buffer.flip();
             int count = buffer.remaining();
+            inspector.inspect(buffer, from + next - position);
             write(buffer, next);
             next += count;
         }

@@ -19,6 +19,8 @@ import kept.text.TextFiles;
  * key. A key whose value is null counts as absent unless said otherwise.
  */
 public final class JsonObject {
+    private static final String BEYOND = "is beyond the range of 64-bit floating point";
+
     private final String operation;
     private final Path file;
     private final String prefix;
@@ -42,6 +44,9 @@ public final class JsonObject {
     public static JsonObject read(String operation, Path file) {
         try {
             byte[] bytes = InputFiles.bytes(operation, file, TextFiles.LARGEST);
+            MistakenFile.kind(bytes, bytes.length).ifPresent(kind -> {
+                throw new CheckpointException(operation, file, kind);
+            });
             if (Json.parse(TextFiles.decode(bytes)) instanceof ObjectNode object) {
                 return new JsonObject(operation, file, "", object);
             }
@@ -168,12 +173,15 @@ public final class JsonObject {
      *
      * @param key its key
      * @return the number
-     * @throws CheckpointException if it is absent or no number
+     * @throws CheckpointException if it is absent, no number, or beyond the range of a double
      */
     public double number(String key) {
         JsonNode value = required(key);
         if (!value.isNumber()) {
             throw wrongType(key, "a number", value);
+        }
+        if (!Double.isFinite(value.doubleValue())) {
+            throw error(key, BEYOND);
         }
         return value.doubleValue();
     }
@@ -279,6 +287,9 @@ public final class JsonObject {
     }
 
     private CheckpointException wrongType(String key, String expected, JsonNode value) {
+        if (value.isNumber() && !Double.isFinite(value.doubleValue())) {
+            return error(key, BEYOND);
+        }
         return error(key, "must be %s, not %s".formatted(expected, CheckpointException.shorten(value.toString())));
     }
 }

@@ -111,6 +111,15 @@ final class PickleMachine {
     }
 
     /**
+     * Where the pickle ends, when it has run.
+     *
+     * @return bytes from the start of the file
+     */
+    long end() {
+        return offset + next;
+    }
+
+    /**
      * Where the opcode that is carried out begins.
      *
      * @return bytes from the start of the file
@@ -127,6 +136,11 @@ final class PickleMachine {
      */
     CheckpointException error(String problem) {
         return new CheckpointException(TorchFile.OPERATION, file, null, place(), problem);
+    }
+
+    /** Whether a value is Python's None. */
+    static boolean isNone(Object value) {
+        return value == Special.NONE;
     }
 
     /**

@@ -79,6 +79,14 @@ final class SafetensorsHeader {
     }
 
     private byte[] bytes(MemorySegment content) {
+        if (!MistakenFile.isSafetensors(content)) {
+            MistakenFile.kind(content).ifPresent(kind -> {
+                throw error(0, kind);
+            });
+            if (MistakenFile.isZip(content)) {
+                throw error(0, "is a zip archive; if it is one of PyTorch's files of weights, its name must end in .bin, as in pytorch_model.bin");
+            }
+        }
         if (fileSize < PREFIX) {
             throw error(0, "the file has %d bytes, too few for the 8 bytes of a header length".formatted(fileSize));
         }

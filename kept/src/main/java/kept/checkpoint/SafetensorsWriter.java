@@ -148,11 +148,12 @@ public final class SafetensorsWriter implements AutoCloseable {
      *
      * @param name its name as declared
      * @param source its elements' place in the other file
+     * @param values looks at them as they pass by, and refuses those that are no finite numbers
      * @param progress is told the bytes of each piece copied
-     * @throws CheckpointException if no such tensor is awaited, the size is not the declared one, the source cannot be read, or the disk refuses the
-     *     copy; in the last two cases the temporary file is gone
+     * @throws CheckpointException if no such tensor is awaited, the size is not the declared one, a value is no finite number, the source cannot be
+     *     read, or the disk refuses the copy; in the last two cases the temporary file is gone
      */
-    public void copy(String name, TensorEntry source, LongConsumer progress) {
+    public void copy(String name, TensorEntry source, FiniteValues values, LongConsumer progress) {
         TensorSpec spec = awaited(name);
         requireSize(spec, source.byteSize() == spec.byteSize(), source.byteSize());
         requireOpen();
@@ -163,13 +164,15 @@ public final class SafetensorsWriter implements AutoCloseable {
         try {
             for (long done = 0; done < source.byteSize();) {
                 long size = Math.min(COPIED_AT_ONCE, source.byteSize() - done);
-                file.sink().copy(source.file(), source.offset() + done, size, start + done);
+                file.sink().copy(source.file(), source.offset() + done, size, start + done,
+                    (bytes, place) -> values.inspect(bytes, place - source.offset()));
                 done += size;
                 progress.accept(size);
             }
         } catch (IOException e) {
             throw fail(e);
         }
+        values.require();
         missing.remove(name);
     }
 

@@ -55,7 +55,7 @@ final class ThroughFile implements ByteSink {
     }
 
     @Override
-    public void copy(Path source, long from, long size, long position) throws IOException {
+    public void copy(Path source, long from, long size, long position, Inspector inspector) throws IOException {
         try (var open = FileChannel.open(source, StandardOpenOption.READ)) {
             for (long done = 0; done < size;) {
                 var buffer = ByteBuffer.allocate((int) Math.min(size - done, BYTES_COPIED_AT_ONCE));
@@ -63,6 +63,7 @@ final class ThroughFile implements ByteSink {
                     throw new IOException("the file that is copied ends at byte " + open.size());
                 }
                 int count = buffer.flip().remaining();
+                inspector.inspect(buffer, from + done);
                 write(buffer, position + done);
                 done += count;
             }

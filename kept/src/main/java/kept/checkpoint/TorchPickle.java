@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 
 /**
  * Reads the pickle of a state dictionary. A pickle is a program for a stack machine, which in Python may call anything; here it can name
@@ -20,21 +21,30 @@ import java.util.Map;
 final class TorchPickle implements PickleMachine.Constructors {
     private static final String TENSOR = "torch._utils._rebuild_tensor_v2";
     private static final String PARAMETER = "torch._utils._rebuild_parameter";
+    private static final String PARAMETER_WITH_STATE = "torch._utils._rebuild_parameter_with_state";
     private static final String DICTIONARY = "collections.OrderedDict";
 
     private static final Map<String, StoredType> STORAGES = Map.of("torch.BFloat16Storage", StoredType.BF16, "torch.HalfStorage", StoredType.F16,
         "torch.FloatStorage", StoredType.F32, "torch.DoubleStorage", StoredType.F64, "torch.LongStorage", StoredType.I64,
         "torch.IntStorage", StoredType.I32, "torch.ShortStorage", StoredType.I16, "torch.CharStorage", StoredType.I8,
         "torch.ByteStorage", StoredType.U8, "torch.BoolStorage", StoredType.BOOL);
-    private static final List<String> KNOWN = List.of(TENSOR, PARAMETER, DICTIONARY, "torch.*Storage");
+    private static final List<String> KNOWN = List.of(TENSOR, PARAMETER, PARAMETER_WITH_STATE, DICTIONARY, "torch.*Storage");
 
+    /** What says that tensors are not numbers as they are. */
+    private static final Pattern QUANTISED = Pattern.compile(
+        "(?i).*(qtensor|Q?U?Int[0-9]x?[0-9]?Storage|float8|float4|_rebuild_tensor_v3|torchao|bitsandbytes).*");
+    /** "storage", type, key, device, elements. */
+    private static final int ARCHIVE_PARTS = 5;
     /** The most axes that a tensor may have. */
     private static final int MOST_AXES = 64;
 
     private final PickleMachine machine;
 
-    private TorchPickle(PickleMachine machine) {
+    private final int storageParts;
+
+    private TorchPickle(PickleMachine machine, int storageParts) {
         this.machine = machine;
+        this.storageParts = storageParts;
     }
 
     /**
@@ -67,8 +77,22 @@ final class TorchPickle implements PickleMachine.Constructors {
      * @throws CheckpointException if it is damaged, asks for anything unknown, or is no dictionary of tensors
      */
     static Map<String, Tensor> read(Path file, MemorySegment pickle, long offset) {
-        var machine = new PickleMachine(file, pickle, offset);
-        Object result = machine.run(new TorchPickle(machine));
+        return read(new PickleMachine(file, pickle, offset), ARCHIVE_PARTS);
+    }
+
+    /**
+     * Reads the pickle of a file from before version 1.6, where a storage has one part more: what it is a view of, which is None.
+     *
+     * @param machine the machine, which has not run
+     * @return the tensors by name, in the pickle's order
+     * @throws CheckpointException if it is damaged, asks for anything unknown, or is no dictionary of tensors
+     */
+    static Map<String, Tensor> readLegacy(PickleMachine machine) {
+        return read(machine, ARCHIVE_PARTS + 1);
+    }
+
+    private static Map<String, Tensor> read(PickleMachine machine, int parts) {
+        Object result = machine.run(new TorchPickle(machine, parts));
         if (!(result instanceof Map<?, ?> dictionary)) {
             throw machine.error("the file holds %s where a dictionary of tensors is expected: save model.state_dict()"
                 .formatted(PickleMachine.describe(result)));
@@ -89,6 +113,10 @@ final class TorchPickle implements PickleMachine.Constructors {
 
     @Override
     public void requireKnown(String name) {
+        if (!STORAGES.containsKey(name) && QUANTISED.matcher(name).matches()) {
+            throw machine.error("the file holds tensors of a type that cannot be read ('%s'): quantised; take the unquantised checkpoint"
+                .formatted(CheckpointException.shorten(name)));
+        }
         if (!STORAGES.containsKey(name) && !KNOWN.contains(name)) {
             throw machine.error("the file asks for '%s'; only tensors are read (%s), and nothing of a file's choice is run"
                 .formatted(CheckpointException.shorten(name), String.join(", ", KNOWN)));
@@ -99,7 +127,7 @@ final class TorchPickle implements PickleMachine.Constructors {
     public Object call(String name, List<?> arguments) {
         return switch (name) {
             case TENSOR -> tensor(arguments);
-            case PARAMETER -> {
+            case PARAMETER, PARAMETER_WITH_STATE -> {
                 if (arguments.isEmpty() || !(arguments.getFirst() instanceof Tensor)) {
                     throw machine.error("a parameter without a tensor");
                 }
@@ -117,8 +145,10 @@ final class TorchPickle implements PickleMachine.Constructors {
 
     @Override
     public Object persistent(Object id) {
-        if (id instanceof List<?> parts && parts.size() == 5 && "storage".equals(parts.getFirst()) && parts.get(1) instanceof PickleMachine.Name type
-                && parts.get(2) instanceof String key && parts.get(4) instanceof Long elements && elements >= 0) {
+        if (id instanceof List<?> parts && parts.size() == storageParts && "storage".equals(parts.getFirst())
+                && parts.get(1) instanceof PickleMachine.Name type && parts.get(2) instanceof String key
+                && parts.get(4) instanceof Long elements && elements >= 0
+                && (storageParts == ARCHIVE_PARTS || PickleMachine.isNone(parts.getLast()))) {
             StoredType stored = STORAGES.get(type.text());
             if (stored == null) {
                 throw machine.error("a storage of type '%s'".formatted(CheckpointException.shorten(type.text())));

@@ -9,6 +9,7 @@ import java.util.function.Predicate;
 import kept.checkpoint.Checkpoint;
 import kept.checkpoint.CheckpointException;
 import kept.checkpoint.CheckpointWriter;
+import kept.checkpoint.Overflow;
 import kept.checkpoint.TensorComparison;
 import kept.checkpoint.TensorEntry;
 import kept.checkpoint.TensorSpec;
@@ -91,21 +92,34 @@ public final class Conversion {
      *
      * @param directory an existing directory; gets one or more safetensors files
      * @param progress is told the bytes of each piece that is done, those of files that were there included
+     * @throws CheckpointException if the source holds a NaN or an infinity, naming its tensor; if values are beyond the type they are stored in, with
+     *     their number and the first tensor; or if a file cannot be read or written
      */
     public void write(Path directory, LongConsumer progress) {
+        mapping.dropped().stream().map(DroppedTensor::source).forEach(source::requireFinite);
         var weights = new MappedWeights(mapping, mapping.sources(new CheckpointWeights(source), measured), dtype);
+        var overflow = new Overflow();
         try (var writer = CheckpointWriter.resume(directory, specs, largestShard)) {
             for (int i = 0; i < specs.size(); i++) {
                 TensorMapping row = mapping.rows().get(i);
+                TensorSpec spec = specs.get(i);
                 if (writer.isFound(row.target())) {
-                    progress.accept(specs.get(i).byteSize());
-                } else if (isVerbatim(row)) {
-                    writer.copy(row.target(), source.entry(row.sources().getFirst()), progress);
-                } else {
-                    convert(row, weights, tensor -> HostCopy.with(tensor, tensor.dtype(), bytes -> writer.write(row.target(), bytes)));
-                    progress.accept(specs.get(i).byteSize());
+                    progress.accept(spec.byteSize());
+                } else if (!isVerbatim(row)) {
+                    convert(row, weights, tensor -> HostCopy.with(tensor, tensor.dtype(), bytes -> {
+                        overflow.count(spec, bytes);
+                        // A file of which a value has overflowed must not be finished; what else overflows is only counted.
+                        if (overflow.isNone()) {
+                            writer.write(row.target(), bytes);
+                        }
+                    }));
+                    progress.accept(spec.byteSize());
+                } else if (overflow.isNone()) {
+                    String name = row.sources().getFirst();
+                    writer.copy(row.target(), source.entry(name), source.values(name), progress);
                 }
             }
+            overflow.refuse(directory);
             writer.finish();
         }
     }
@@ -161,7 +175,11 @@ public final class Conversion {
 
     /** Whether the bytes are the source's. */
     private boolean isVerbatim(TensorMapping row) {
-        return row.transform().isVerbatim() && source.entry(row.sources().getFirst()).dtype() == storedType(row);
+        if (!row.transform().isVerbatim()) {
+            return false;
+        }
+        TensorEntry entry = source.entry(row.sources().getFirst());
+        return entry.isVerbatim() && entry.dtype() == storedType(row);
     }
 
     private static void convert(TensorMapping row, MappedWeights weights, Consumer<Tensor> user) {

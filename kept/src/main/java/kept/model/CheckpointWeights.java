@@ -1,9 +1,12 @@
 package kept.model;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.LinkedHashSet;
 import java.util.Set;
 import kept.checkpoint.Checkpoint;
 import kept.checkpoint.CheckpointException;
+import kept.checkpoint.FiniteValues;
 import kept.checkpoint.TensorEntry;
 import kept.tensor.DType;
 import kept.tensor.Scope;
@@ -40,18 +43,22 @@ public final class CheckpointWeights implements Weights {
     /**
      * {@inheritDoc}
      *
-     * @throws CheckpointException if the tensor is missing, has another shape, or is not floating
+     * @throws CheckpointException if the tensor is missing, has another shape, is not floating, or holds a NaN or an infinity
      */
     @Override
     public Tensor get(String name, Shape shape) {
         TensorEntry entry = checked(checkpoint, name, shape);
         unused.remove(name);
         DType target = dtype == null ? entry.dtype() : dtype;
-        if (target == entry.dtype()) {
-            return Tensor.from(checkpoint.data(name), target, shape);
-        }
-        try (var scope = Scope.open()) {
-            return scope.keep(Tensor.empty(target, shape).assign(Tensor.from(checkpoint.data(name), entry.dtype(), shape)));
+        try (var arena = Arena.ofConfined()) {
+            MemorySegment data = checkpoint.data(name, arena);
+            FiniteValues.require(entry, data);
+            if (target == entry.dtype()) {
+                return Tensor.from(data, target, shape);
+            }
+            try (var scope = Scope.open()) {
+                return scope.keep(Tensor.empty(target, shape).assign(Tensor.from(data, entry.dtype(), shape)));
+            }
         }
     }
 
@@ -68,10 +75,15 @@ public final class CheckpointWeights implements Weights {
             checked(checkpoint, tensor.name(), tensor.shape());
             weights.unused.remove(tensor.name());
         }
-        weights.requireAllUsed();
+        weights.requireAllUsed(config);
     }
 
     private static TensorEntry checked(Checkpoint checkpoint, String name, Shape shape) {
+        if (name.equals(ModelTensor.HEAD) && !checkpoint.contains(name)) {
+            throw new CheckpointException("checkpoint", checkpoint.directory(), name, -1, "there is no such tensor, and config.json does not say "
+                    + "\"tie_word_embeddings\": true; set it if the head is the embedding, else the model is without its head (transformers would "
+                    + "make one up at random)");
+        }
         TensorEntry entry = checkpoint.entry(name);
         if (!entry.shape().equals(shape)) {
             throw new CheckpointException("checkpoint", entry.file(), name, entry.offset(),
@@ -84,11 +96,16 @@ public final class CheckpointWeights implements Weights {
     }
 
     /**
-     * Checks that the model has taken every tensor of the checkpoint.
+     * Checks that the model has taken every tensor of the checkpoint. A head that is tied to the embedding may be there too: {@link
+     * DecoderConfig#read} has found it equal.
      *
+     * @param config the model
      * @throws CheckpointException naming those it has no place for
      */
-    public void requireAllUsed() {
+    public void requireAllUsed(DecoderConfig config) {
+        if (config.tieWordEmbeddings()) {
+            unused.remove(ModelTensor.HEAD);
+        }
         if (!unused.isEmpty()) {
             String first = unused.iterator().next();
             throw new CheckpointException("checkpoint", checkpoint.directory(), first, -1,

@@ -40,6 +40,10 @@ public record DecoderConfig(Architecture architecture, int vocabSize, int hidden
     /** The name of the file in a checkpoint directory. */
     public static final String FILE = "config.json";
 
+    private static final int MOST_LAYERS = 10_000;
+    /** Sums of sizes in bytes stay far from the end of 64 bits. */
+    private static final double MOST_PARAMETERS = 1L << 50;
+
     /**
      * Checks that the sizes fit each other.
      *
@@ -64,6 +68,10 @@ public record DecoderConfig(Architecture architecture, int vocabSize, int hidden
         require(hiddenSize % heads == 0, "hidden_size %d is not a multiple of num_attention_heads %d", hiddenSize, heads);
         require(heads % keyValueHeads == 0, "num_attention_heads %d is not a multiple of num_key_value_heads %d", heads, keyValueHeads);
         require(headDimension % 2 == 0, "the head dimension must be even for rotary positions, but is %d", headDimension);
+        require(layers <= MOST_LAYERS, "num_hidden_layers %d is above the %d that are supported", layers, MOST_LAYERS);
+        double parameters = 2.0 * vocabSize * hiddenSize
+            + layers * (2.0 * hiddenSize * headDimension * ((double) heads + keyValueHeads) + 3.0 * hiddenSize * intermediateSize);
+        require(parameters <= MOST_PARAMETERS, "the sizes are those of a model of %.3g parameters; are they right?", parameters);
         bosTokenId.ifPresent(id -> checkId("bos_token_id", id, vocabSize));
         eosTokenIds.forEach(id -> checkId("eos_token_id", id, vocabSize));
         padTokenId.ifPresent(id -> checkId("pad_token_id", id, vocabSize));

@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.stream.Collectors;
+import kept.checkpoint.Checkpoint;
 import kept.checkpoint.CheckpointException;
 import kept.checkpoint.InputFiles;
 import kept.checkpoint.JsonObject;
@@ -24,15 +25,22 @@ final class DecoderConfigReader {
     }
 
     static DecoderConfig read(Path path) {
-        Path file = Files.isDirectory(path) ? InputFiles.requireWithin(OPERATION, path.resolve(DecoderConfig.FILE)) : path;
+        Path file = Files.isDirectory(path) ? inDirectory(path) : path;
         var reader = new DecoderConfigReader(JsonObject.read(OPERATION, file));
         try {
-            return reader.read();
+            DecoderConfig config = reader.read();
+            boolean untied = config.tieWordEmbeddings() && Files.isDirectory(path) && TiedHead.differs(path);
+            return untied ? config.toBuilder().tieWordEmbeddings(false).build() : config;
         } catch (CheckpointException e) {
             throw e;
         } catch (TensorException e) {
             throw new CheckpointException(OPERATION, file, e.getMessage().replaceFirst("^\\[[^]]*] ", ""), e);
         }
+    }
+
+    private static Path inDirectory(Path directory) {
+        return InputFiles.find(OPERATION, directory, DecoderConfig.FILE).orElseThrow(() -> new CheckpointException(OPERATION,
+            directory.resolve(DecoderConfig.FILE), "cannot be read: no such file or directory" + Checkpoint.hint(directory)));
     }
 
     private DecoderConfig read() {
@@ -42,6 +50,7 @@ final class DecoderConfigReader {
             .bosTokenId(OptionalInt.empty()).eosTokenIds(List.of()).padTokenId(OptionalInt.empty()).build();
         refuseUnsupported();
         int maxPositions = json.integer("max_position_embeddings", json.integer("max_sequence_length", defaults.maxPositions()));
+        refuseWindow(maxPositions);
         JsonObject rope = ropeParameters();
         return builder
             .keyValueHeads(json.has("num_key_value_heads") ? required("num_key_value_heads") : defaults.heads())
@@ -78,13 +87,37 @@ final class DecoderConfigReader {
 
     private void refuseUnsupported() {
         String activation = json.string("hidden_act", "silu");
-        if (!activation.equals("silu")) {
+        // Swish is another name of it.
+        if (!activation.equals("silu") && !activation.equals("swish")) {
             throw json.error("hidden_act", "is '%s'; only silu is supported".formatted(activation));
         }
-        if (json.has("quantization_config")) {
-            throw json.error("quantization_config", "is set: quantised weights are not supported; take the unquantised checkpoint");
+        for (String key : List.of("quantization_config", "compression_config")) {
+            if (json.has(key)) {
+                throw json.error(key, "is set: quantised weights are not supported; take the unquantised checkpoint");
+            }
+        }
+        for (String key : List.of("is_encoder_decoder", "add_cross_attention")) {
+            if (json.flag(key, false)) {
+                throw json.error(key, "is true; only decoders without cross-attention are supported");
+            }
+        }
+        if (json.has("pruned_heads") && !json.object("pruned_heads").keys().isEmpty()) {
+            throw json.error("pruned_heads", "names heads; pruned models are not supported");
+        }
+        for (String type : json.strings("layer_types")) {
+            if (!type.equals("full_attention")) {
+                throw json.error("layer_types", "names '%s'; only full_attention is supported".formatted(type));
+            }
         }
         refusePartialRotation(json);
+    }
+
+    /** A window that is shorter than the longest sequence hides tokens from others. */
+    private void refuseWindow(int maxPositions) {
+        if (json.has("sliding_window") && json.flag("use_sliding_window", true) && json.integer("sliding_window") < maxPositions) {
+            throw json.error("sliding_window", "is %d, below max_position_embeddings %d; only attention to all tokens is supported"
+                .formatted(json.integer("sliding_window"), maxPositions));
+        }
     }
 
     private static void refusePartialRotation(JsonObject object) {
@@ -120,10 +153,12 @@ final class DecoderConfigReader {
         String key = json.has("dtype") ? "dtype" : "torch_dtype";
         String name = json.string(key, "float32");
         return switch (name) {
-            case "float32" -> DType.F32;
+            // Doubles are rounded when they are read.
+            case "float32", "float64" -> DType.F32;
             case "bfloat16" -> DType.BF16;
             case "float16" -> DType.F16;
-            default -> throw json.error(key, "is '%s'; supported are float32, bfloat16 and float16".formatted(name));
+            default -> throw json.error(key,
+                "is '%s'; supported are float32, bfloat16 and float16, and float64, which becomes float32".formatted(name));
         };
     }
 
@@ -140,11 +175,28 @@ final class DecoderConfigReader {
         return null;
     }
 
+    /** The kind of a scaling; null where it is missing. */
+    static String ropeType(JsonObject rope) {
+        return rope.string("rope_type", rope.string("type", rope.has("factor") ? null : "default"));
+    }
+
+    /** One kind's key in another's object is passed over with a remark, as transformers does it; what no kind has may mean anything. */
+    private static void refuseUnknown(JsonObject rope) {
+        for (String key : rope.keys()) {
+            if (rope.has(key) && !ConfigKeys.ROPE_COMMON.contains(key) && ConfigKeys.ROPE.values().stream().noneMatch(keys -> keys.contains(key))) {
+                throw rope.error(key, "is no setting of rotary positions that is supported");
+            }
+        }
+    }
+
     private RopeScaling ropeScaling(JsonObject rope, int maxPositions) {
         refusePartialRotation(rope);
-        String type = rope.string("rope_type", rope.string("type", rope.has("factor") ? null : "default"));
+        String type = ropeType(rope);
         if (type == null) {
             throw rope.error("rope_type", "is missing beside factor");
+        }
+        if (ConfigKeys.ROPE.containsKey(type)) {
+            refuseUnknown(rope);
         }
         try {
             return switch (type) {

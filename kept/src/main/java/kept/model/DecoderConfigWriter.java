@@ -59,7 +59,11 @@ final class DecoderConfigWriter {
     static void writeGenerationConfig(DecoderConfig config, Path source, Path directory) {
         var json = new TreeMap<String, Object>();
         InputFiles.find("generation", source, GenerationConfig.FILE).ifPresentOrElse(
-            defaults -> json.putAll(JsonObject.read("generation", defaults).toMap()), () -> json.put("_from_model_config", true));
+            defaults -> json.putAll(JsonObject.read("generation", defaults).toMap()), () -> {
+                json.put("_from_model_config", true);
+                InputFiles.find("config", source, DecoderConfig.FILE)
+                    .ifPresent(file -> json.putAll(ConfigRemarks.generation(JsonObject.read("config", file))));
+            });
         json.put("transformers_version", TRANSFORMERS_VERSION);
         var tokens = new TreeMap<String, Object>();
         putTokens(tokens, config);

@@ -2,6 +2,7 @@ package kept.model;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalInt;
 import kept.checkpoint.CheckpointException;
 import kept.checkpoint.InputFiles;
@@ -22,6 +23,42 @@ public record GenerationConfig(SamplingOptions sampling, OptionalInt maxNewToken
     public static final GenerationConfig NONE = new GenerationConfig(SamplingOptions.GREEDY, OptionalInt.empty(), List.of());
 
     private static final int USUAL_TOP_K = 50;
+
+    /** Settings that are not used here but would change what is generated, with the values that change nothing. */
+    private static final Map<String, List<Double>> UNUSED = Map.ofEntries(Map.entry("num_beams", List.of(1.0)),
+        Map.entry("num_beam_groups", List.of(1.0)),
+        Map.entry("num_return_sequences", List.of(1.0)), Map.entry("typical_p", List.of(1.0)), Map.entry("top_h", List.of()),
+        Map.entry("epsilon_cutoff", List.of(0.0)), Map.entry("eta_cutoff", List.of(0.0)), Map.entry("penalty_alpha", List.of(0.0)),
+        Map.entry("no_repeat_ngram_size", List.of(0.0)), Map.entry("encoder_no_repeat_ngram_size", List.of(0.0)),
+        Map.entry("encoder_repetition_penalty", List.of(1.0)), Map.entry("diversity_penalty", List.of(0.0)), Map.entry("min_length", List.of(0.0)),
+        Map.entry("min_new_tokens", List.of(0.0)), Map.entry("guidance_scale", List.of(1.0)), Map.entry("max_time", List.of()),
+        Map.entry("bad_words_ids", List.of()), Map.entry("force_words_ids", List.of()), Map.entry("sequence_bias", List.of()),
+        Map.entry("suppress_tokens", List.of()), Map.entry("begin_suppress_tokens", List.of()), Map.entry("forced_bos_token_id", List.of()),
+        Map.entry("forced_eos_token_id", List.of()), Map.entry("forced_decoder_ids", List.of()), Map.entry("stop_strings", List.of()),
+        Map.entry("exponential_decay_length_penalty", List.of()), Map.entry("watermarking_config", List.of()), Map.entry("constraints", List.of()),
+        Map.entry("dola_layers", List.of()), Map.entry("token_healing", List.of()), Map.entry("max_length", List.of(20.0)));
+
+    /**
+     * What a directory's file says that is not used here.
+     *
+     * @param directory the checkpoint's
+     * @return the keys of settings that would change what is generated, in alphabetical order; mostly none
+     * @throws CheckpointException if the file cannot be read
+     */
+    public static List<String> unused(Path directory) {
+        return InputFiles.find("generation", directory, FILE).map(file -> JsonObject.read("generation", file).toMap().entrySet().stream()
+            .filter(setting -> setting.getValue() != null && UNUSED.containsKey(setting.getKey()) && !isNeutral(setting.getKey(), setting.getValue()))
+            .map(Map.Entry::getKey).sorted().toList()).orElse(List.of());
+    }
+
+    private static boolean isNeutral(String key, Object value) {
+        return switch (value) {
+            case Number number -> UNUSED.get(key).contains(number.doubleValue());
+            case Boolean truth -> !truth;
+            case List<?> list -> list.isEmpty();
+            default -> false;
+        };
+    }
 
     /**
      * Reads the file of a directory.

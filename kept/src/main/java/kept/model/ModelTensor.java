@@ -11,6 +11,11 @@ import kept.tensor.Shape;
  * @param shape its extents
  */
 public record ModelTensor(String name, Shape shape) {
+    /** The name of the output projection's weight. */
+    static final String HEAD = "lm_head.weight";
+    /** The name of the embedding's weight. */
+    static final String EMBEDDING = "model.embed_tokens.weight";
+
     /**
      * All tensors of a model, in the order of the graph.
      *
@@ -21,13 +26,13 @@ public record ModelTensor(String name, Shape shape) {
         List<ModelTensor> tensors = new ArrayList<>();
         Shape hidden = Shape.of(config.hiddenSize());
         Shape vocabulary = Shape.of(config.vocabSize(), config.hiddenSize());
-        tensors.add(new ModelTensor("model.embed_tokens.weight", vocabulary));
+        tensors.add(new ModelTensor(EMBEDDING, vocabulary));
         for (int i = 0; i < config.layers(); i++) {
             addLayer(tensors, "model.layers." + i, hidden, config);
         }
         addNorm(tensors, "model.norm", hidden, config);
         if (!config.tieWordEmbeddings()) {
-            tensors.add(new ModelTensor("lm_head.weight", vocabulary));
+            tensors.add(new ModelTensor(HEAD, vocabulary));
         }
         return tensors;
     }

@@ -16,6 +16,7 @@ import java.util.OptionalInt;
 import java.util.stream.Stream;
 import kept.checkpoint.CheckpointException;
 import kept.checkpoint.InputFiles;
+import kept.checkpoint.MistakenFile;
 import kept.text.TextFiles;
 
 /**
@@ -103,14 +104,17 @@ public final class TokenizerFiles {
     }
 
     /**
-     * Refuses files of a tokenizer that are links out of its directory, or no regular files.
+     * Refuses files of a tokenizer that are links out of its directory, no regular files, or a page or pointer in place of the file.
      *
      * @param directory the checkpoint's
      * @throws CheckpointException naming such a file
      */
     public static void requireWithin(Path directory) {
         for (String name : ALL) {
-            InputFiles.find("tokenizer", directory, name);
+            InputFiles.find("tokenizer", directory, name).ifPresent(file -> MistakenFile.kind("tokenizer", file).filter(_ -> !name.endsWith(".jinja"))
+                    .ifPresent(kind -> {
+                        throw new CheckpointException("tokenizer", file, kind);
+                    }));
         }
     }
 

@@ -76,7 +76,7 @@ class BadSafetensorsTest {
     @Test
     void refusesWhatIsNoHeader() {
         byte[] sound = SOUND.getBytes(StandardCharsets.UTF_8);
-        refused(new byte[0], "at byte 0: the file has 0 bytes, too few for the 8 bytes of a header length");
+        refused(new byte[0], "at byte 0: is empty (0 bytes); download it again, for example with: hf download OWNER/NAME");
         refused(new byte[7], "at byte 0: the file has 7 bytes, too few for the 8 bytes of a header length");
         refused(SafetensorsBytes.of(100_000_001, sound, 4),
             "at byte 0: header length 100000001 is above the format's limit of 100000000 bytes: is this a safetensors file?");

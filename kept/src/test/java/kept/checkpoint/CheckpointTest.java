@@ -19,6 +19,7 @@ import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class CheckpointTest {
@@ -82,6 +83,105 @@ class CheckpointTest {
     }
 
     @Test
+    void remarksOnBuffersAndTensorsWithoutElements() {
+        writeShaped("model.safetensors", Map.of("model.layers.0.self_attn.masked_bias", Shape.of(), "transformer.h.0.attn.bias", Shape.of(1, 1, 2, 2),
+            "model.embeddings.position_ids", Shape.of(1, 4), "model.layers.0.extra", Shape.of(0, 4), "model.norm.weight", Shape.of(2)));
+        try (Checkpoint checkpoint = Checkpoint.open(folder)) {
+            assertThat(checkpoint.names()).containsExactly("model.norm.weight");
+            assertThat(checkpoint.remarks()).containsExactly("3 tensors that are no parameters are ignored (attn.bias, masked_bias, position_ids)",
+                "1 tensors without elements are ignored (the first: model.layers.0.extra)");
+            refused("tensor 'model.layers.0.extra': has no elements (shape [0, 4]): it was saved without its values, as DeepSpeed's ZeRO-3 does; "
+                + "run its zero_to_fp32.py", folder, () -> checkpoint.entry("model.layers.0.extra"));
+        }
+    }
+
+    /** What stands in files, and what it is: by wrappers around the model, and by classes that hold it. */
+    @ParameterizedTest
+    @CsvSource({"model., ''", "module.model., module.", "_orig_mod.model., _orig_mod.", "base_model.model.model., base_model.model.",
+        "_orig_mod.module.model., _orig_mod.module.", "module._orig_mod.model., module._orig_mod.", "model.model., model.", "'', ''",
+        "model.model., ''", "student.llama.model., student.llama.", "module., module.", "transformer.model., ''", "state_dict.model., state_dict."})
+    void understandsPrefixesThatAllTensorsShare(String body, String head) {
+        String[] parts = {"embed_tokens.weight", "layers.0.mlp.up_proj.weight", "layers.10._fsdp_wrapped_module.self_attn.q_proj.weight",
+            "norm.weight"};
+        String[] names = Stream.concat(Stream.of(parts).map(part -> body + part), Stream.of(head + "lm_head.weight")).toArray(String[]::new);
+        write("model.safetensors", names);
+        try (Checkpoint checkpoint = Checkpoint.open(folder)) {
+            assertThat(checkpoint.names()).containsExactlyInAnyOrder("model.embed_tokens.weight", "model.layers.0.mlp.up_proj.weight",
+                "model.layers.10.self_attn.q_proj.weight", "model.norm.weight", "lm_head.weight");
+            assertThat(checkpoint.entry("lm_head.weight").name()).isEqualTo("lm_head.weight");
+            assertThat(checkpoint.data("model.norm.weight").byteSize()).isEqualTo(4);
+            boolean wrapped = body.contains("_orig_mod");
+            boolean plain = body.replace("_orig_mod.", "").equals("model.") && head.replace("_orig_mod.", "").isEmpty();
+            assertThat(checkpoint.remarks()).hasSize((plain ? 0 : 1) + 1).last().asString().startsWith("wrappers in the tensors' names");
+            assertThat(wrapped || !plain || checkpoint.remarks().size() == 1).isTrue();
+        }
+    }
+
+    @Test
+    void leavesNamesOfSeveralModelsAlone() {
+        write("model.safetensors", "teacher.model.embed_tokens.weight", "student.model.embed_tokens.weight", "student.lm_head.weight");
+        try (Checkpoint checkpoint = Checkpoint.open(folder)) {
+            assertThat(checkpoint.names()).containsExactly("teacher.model.embed_tokens.weight", "student.model.embed_tokens.weight",
+                "student.lm_head.weight");
+            assertThat(checkpoint.remarks()).isEmpty();
+        }
+    }
+
+    @Test
+    void refusesTwoTensorsOfOneName() {
+        write("model.safetensors", "model.norm.weight", "_orig_mod.model.norm.weight");
+        refused("tensor '_orig_mod.model.norm.weight': and 'model.norm.weight' are both model.norm.weight", folder, () -> Checkpoint.open(folder));
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {
+        "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight         | is part of an adapter (PEFT, LoRA): merge it into its base model",
+        "model.layers.0.self_attn.q_proj.base_layer.weight                      | is part of an adapter (PEFT, LoRA): merge it into its base model",
+        "model.layers.0.self_attn.q_proj.qweight                                | is part of a quantised model",
+        "model.layers.0.self_attn.q_proj.SCB                                    | is part of a quantised model",
+        "model.layers.0.self_attn.q_proj.weight_scale_inv                       | is part of a quantised model"})
+    void namesAdaptersAndQuantisedModels(String tensor, String problem) {
+        write("model.safetensors", "model.norm.weight", tensor);
+        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> Checkpoint.open(folder))
+            .withMessageContaining("tensor '" + tensor + "'").withMessageContaining(problem);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {
+        "adapter_model.safetensors        | is part of an adapter (PEFT, LoRA)",
+        "adapter_config.json              | is part of an adapter (PEFT, LoRA)",
+        "model.safetensors.incomplete     | model.safetensors.incomplete is a download that has not finished",
+        "pytorch_model.bin.aria2          | pytorch_model.bin.aria2 is a download that has not finished",
+        "model-00001-of-00003.safetensors | but not their index, model.safetensors.index.json: download that too",
+        "pytorch_model-00002-of-00002.bin | but not their index, pytorch_model.bin.index.json: download that too",
+        "ggml-model-q4_0.gguf             | is for llama.cpp",
+        "tf_model.h5                      | is for TensorFlow",
+        "flax_model.msgpack               | is for Flax",
+        "consolidated.00.pth              | is in Meta's or another layout",
+        "model.zip                        | is an archive: unpack it",
+        "weights.safetensors              | not called model.safetensors: rename it",
+        "model.pt                         | not called pytorch_model.bin: rename it"})
+    void saysWhatIsThereInPlaceOfWeights(String file, String hint) throws IOException {
+        Files.writeString(folder.resolve(file), "x");
+        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> Checkpoint.open(folder))
+            .withMessageStartingWith("[checkpoint] " + folder + ": holds no weights: none of ")
+            .withMessageContaining("; ").withMessageContaining(hint);
+    }
+
+    @Test
+    void refusesWhatIsStillBeingDownloaded() throws IOException {
+        Path file = write("model.safetensors", "a");
+        Files.writeString(folder.resolve("model.safetensors.aria2"), "");
+        refused("its download has not finished: model.safetensors.aria2 lies beside it; go on with aria2c", file, () -> Checkpoint.open(folder));
+        Files.delete(file);
+        Files.delete(folder.resolve("model.safetensors.aria2"));
+        Files.createDirectories(folder.resolve(".cache/huggingface/download"));
+        Files.writeString(folder.resolve(".cache/huggingface/download/x.incomplete"), "");
+        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> Checkpoint.open(folder))
+            .withMessageContaining("a download into this directory has not finished");
+    }
+
+    @Test
     void passesOverRotaryTables() {
         write("model.safetensors", "model.layers.0.self_attn.rotary_emb.inv_freq", "model.layers.0.self_attn.rotary_emb.cos_cached",
             "model.rotary_emb.sin_cached", "model.norm.weight");
@@ -116,7 +216,8 @@ class CheckpointTest {
     void refusesAMissingShard() {
         write("1.safetensors", "a");
         index(Map.of("a", "1.safetensors", "b", "2.safetensors"));
-        refusedToOpen("the index names this shard, but there is no such file", folder.resolve("2.safetensors"));
+        refusedToOpen("the index names this shard, but there is no such file (1 of 2 shards are missing): finish the download",
+            folder.resolve("2.safetensors"));
     }
 
     @Test
@@ -152,7 +253,8 @@ class CheckpointTest {
         Path elsewhere = write("elsewhere.safetensors", "a");
         Path link = Files.createSymbolicLink(source.resolve("model.safetensors"), elsewhere);
         assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> Checkpoint.open(source))
-            .withMessage("[checkpoint] " + link + ": is a link to " + elsewhere.toRealPath() + ", outside its directory; put the file itself there if it belongs to the checkpoint");
+            .withMessage("[checkpoint] " + link + ": is a link to " + elsewhere.toRealPath() + ", outside its directory; "
+                + "put the file itself there if it belongs to the checkpoint");
     }
 
     @Test
@@ -197,6 +299,14 @@ class CheckpointTest {
             writer.finish();
         }
         return folder.resolve(file);
+    }
+
+    private void writeShaped(String file, Map<String, Shape> shapes) {
+        List<TensorSpec> specs = shapes.entrySet().stream().map(entry -> new TensorSpec(entry.getKey(), DType.F32, entry.getValue())).toList();
+        try (var writer = SafetensorsWriter.create(folder.resolve(file), specs)) {
+            specs.forEach(spec -> writer.write(spec.name(), MemorySegment.ofArray(new float[(int) spec.shape().elementCount()])));
+            writer.finish();
+        }
     }
 
     private Path index(Map<String, String> shards) {

@@ -74,8 +74,9 @@ class InputFilesTest {
 
     /** The layout that huggingface_hub gives a cache: snapshots/REVISION/FILE -> ../../blobs/HASH, one level more for files in folders. */
     @ParameterizedTest
-    @CsvSource({"models/snapshots/rev, ../../blobs/0, true", "models/snapshots/rev/sub, ../../../blobs/0, true", "models/snaps/rev, ../../blobs/0, false",
-        "models/snapshots, ../blobs/0, false", "models/snapshots/rev, ../../refs/0, false", "models/snapshots/rev, ../../blobs/out, false"})
+    @CsvSource({"models/snapshots/rev, ../../blobs/0, true", "models/snapshots/rev/sub, ../../../blobs/0, true",
+        "models/snaps/rev, ../../blobs/0, false", "models/snapshots, ../blobs/0, false",
+        "models/snapshots/rev, ../../refs/0, false", "models/snapshots/rev, ../../blobs/out, false"})
     void blobsOfTheCacheAreReadFromItsSnapshotsAlone(String directory, String target, boolean read) throws IOException {
         Path checkpoint = Files.createDirectories(folder.resolve(directory));
         for (String file : new String[] {"models/blobs/0", "models/refs/0", "out"}) {

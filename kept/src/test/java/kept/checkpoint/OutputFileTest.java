@@ -115,7 +115,7 @@ class OutputFileTest {
             }
 
             @Override
-            public void copy(Path source, long from, long size, long position) throws IOException {
+            public void copy(Path source, long from, long size, long position, Inspector inspector) throws IOException {
                 throw new IOException("No space left on device");
             }
 

@@ -195,11 +195,11 @@ class SafetensorsWriterTest {
             }
 
             @Override
-            public void copy(Path source, long from, long size, long position) throws IOException {
+            public void copy(Path source, long from, long size, long position, Inspector inspector) throws IOException {
                 if (position + size > limit) {
                     throw new IOException("No space left on device");
                 }
-                file.copy(source, from, size, position);
+                file.copy(source, from, size, position, inspector);
             }
 
             @Override

@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 import kept.tensor.Shape;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -24,6 +25,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Files that PyTorch wrote (by {@code make.py} among the test resources), and others that only look like them. */
 class TorchFileTest {
+    private static final Set<String> VERBATIM = Set.of("whole", "part", "scalar", "row");
+
     @TempDir
     private Path folder;
 
@@ -40,6 +43,51 @@ class TorchFileTest {
                 assertThat(torch.data(entry.name()).mismatch(expected.data(entry.name()))).as(entry.name()).isEqualTo(-1);
             }
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"views.bin", "views-legacy.bin"})
+    void viewsDoublesAndSharedStoragesHaveTheValuesThatPyTorchGives(String name) throws IOException {
+        Files.copy(resource(name), folder.resolve("pytorch_model.bin"));
+        try (var torch = Checkpoint.open(folder); var expected = SafetensorsFile.open(resource("views.safetensors"))) {
+            assertThat(torch.names()).hasSize(14).doesNotContain("none");
+            for (String tensor : torch.names()) {
+                TensorEntry entry = torch.entry(tensor);
+                assertThat(entry.dtype()).as(tensor).isEqualTo(expected.entry(tensor).dtype());
+                assertThat(entry.shape()).as(tensor).isEqualTo(expected.entry(tensor).shape());
+                assertThat(torch.data(tensor).mismatch(expected.data(tensor))).as(tensor).isEqualTo(-1);
+                assertThat(entry.isVerbatim()).as(tensor).isEqualTo(VERBATIM.contains(tensor));
+            }
+            assertThat(torch.remarks()).containsExactlyInAnyOrder("1 tensors without elements are ignored (the first: none)",
+                "2 tensors are stored in F64 and are rounded to F32 (the first: doubles)");
+        }
+    }
+
+    @Test
+    void aParameterWithAttributesIsItsTensor() {
+        try (var torch = TorchFile.open(resource("parameter-state.bin"))) {
+            assertThat(torch.entry("weight").shape()).isEqualTo(Shape.of(4));
+        }
+    }
+
+    @Test
+    void aDoubleBeyondTheRangeOfFloatIsRefused() throws IOException {
+        Files.copy(resource("beyond.bin"), folder.resolve("pytorch_model.bin"));
+        try (var torch = Checkpoint.open(folder)) {
+            assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> torch.data("weight"))
+                .withMessageContaining("tensor 'weight'").withMessageContaining("holds 1.0E300 in F64, which is beyond the range of F32");
+        }
+    }
+
+    @Test
+    void aFileOfTheOldFormatIsReadToItsEnd() throws IOException {
+        byte[] whole = Files.readAllBytes(resource("views-legacy.bin"));
+        for (int length = 1; length < whole.length; length += 29) {
+            Path cut = write("cut.bin", Arrays.copyOf(whole, length));
+            assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> TorchFile.open(cut).close());
+        }
+        refused(write("cut.bin", Arrays.copyOf(whole, whole.length - 1)), "is it truncated?");
+        refused(write("long.bin", Arrays.copyOf(whole, whole.length + 3)), "the file goes on after the last storage (bytes left: 3)");
     }
 
     @Test
@@ -67,10 +115,12 @@ class TorchFileTest {
     @CsvSource(delimiter = '|', quoteCharacter = '"', value = {
         "attack.bin       | the file asks for 'posix.system'; only tensors are read",
         "module.bin       | the file asks for 'torch.nn.modules.linear.Linear'; only tensors are read",
-        "transposed.bin   | tensor 'weight' at byte 230: is a view whose elements do not lie row by row; save the file again",
+        "expanded.bin     | is a view that repeats elements (expand); save the file again with tensors made .contiguous()",
+        "quantised.bin    | quantised; take the unquantised checkpoint",
+        "float8.bin       | quantised; take the unquantised checkpoint",
+        "module-legacy.bin | the file asks for 'torch.nn.modules.linear.Linear'; only tensors are read",
         "training.bin     | 'model' is a dictionary of 1, not a tensor: save model.state_dict() alone",
         "list.bin         | the file holds a list of 1 where a dictionary of tensors is expected",
-        "legacy.bin       | is in PyTorch's format from before version 1.6; save it again: torch.save(torch.load(FILE",
         "compressed.bin   | data.pkl' is compressed; PyTorch stores entries as they are",
         "big-endian.bin   | was written with byte order 'big'; only 'little' can be read",
         "make.py          | is not a zip archive",
@@ -93,9 +143,9 @@ class TorchFileTest {
     void aTruncatedFileIsRefused() throws IOException {
         byte[] whole = Files.readAllBytes(resource("types.bin"));
         for (int length = 4; length < whole.length; length += 97) {
-            refused(write("cut.bin", Arrays.copyOf(whole, length)), "the zip directory is missing at the end: is the file truncated?");
+            refused(write("cut.bin", Arrays.copyOf(whole, length + 1)), "the zip directory is missing at the end: is the file truncated?");
         }
-        refused(write("empty.bin", new byte[0]), "is not a zip archive");
+        refused(write("empty.bin", new byte[0]), "is empty (0 bytes); download it again");
     }
 
     @Test

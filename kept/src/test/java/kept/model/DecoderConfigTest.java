@@ -230,7 +230,16 @@ class DecoderConfigTest {
         "\"bos_token_id\": 160                       | bos_token_id 160 is outside the vocabulary of 160",
         "\"eos_token_id\": [2, -1]                   | eos_token_id -1 is outside the vocabulary of 160",
         "\"eos_token_id\": \"</s>\"                  | eos_token_id must be a whole number of at most 32 bits, not \"</s>\"",
-        "\"torch_dtype\": \"float64\"                | torch_dtype is 'float64'; supported are float32, bfloat16 and float16",
+        "\"torch_dtype\": \"float8\"                 | torch_dtype is 'float8'; "
+            + "supported are float32, bfloat16 and float16, and float64, which becomes float32",
+        "\"num_hidden_layers\": 2147483647           | num_hidden_layers 2147483647 is above the 10000 that are supported",
+        "\"num_hidden_layers\": 2147483648           | num_hidden_layers must be a whole number of at most 32 bits, not 2147483648",
+        "\"num_hidden_layers\": 2.5                  | num_hidden_layers must be a whole number of at most 32 bits, not 2.5",
+        "\"num_hidden_layers\": 1e400                | num_hidden_layers is beyond the range of 64-bit floating point",
+        "\"intermediate_size\": null                 | intermediate_size is missing",
+        "\"rms_norm_eps\": 1e400                     | rms_norm_eps is beyond the range of 64-bit floating point",
+        "\"rms_norm_eps\": 1e-400                    | rms_norm_eps must be greater than 0, but is 0",
+        "\"initializer_range\": 1e999                | initializer_range is beyond the range of 64-bit floating point",
         "\"partial_rotary_factor\": 0.5              | partial_rotary_factor is 0.5; only rotation of the whole head, 1, is supported",
         "\"quantization_config\": {} | quantization_config is set: quantised weights are not supported; take the unquantised checkpoint",
         "\"architectures\": \"LlamaForCausalLM\"     | architectures must be a list of strings, not \"LlamaForCausalLM\"",
@@ -247,6 +256,17 @@ class DecoderConfigTest {
     }
 
     @Test
+    void refusesSizesThatNoModelHasBeforeAnythingIsMadeOfThem() {
+        String usual = "\"model_type\": \"llama\", \"num_attention_heads\": 4, ";
+        refused(config(usual + "\"vocab_size\": 2147483647, \"hidden_size\": 2147483640, \"intermediate_size\": 80, \"num_hidden_layers\": 2"),
+            "the sizes are those of a model of 4.61e+19 parameters; are they right?");
+        refused(config(usual + "\"vocab_size\": 160, \"hidden_size\": 32, \"intermediate_size\": 2147483647, \"num_hidden_layers\": 10000"),
+            "the sizes are those of a model of 2.06e+15 parameters; are they right?");
+        refused(config(usual + "\"vocab_size\": 160, \"hidden_size\": 32, \"intermediate_size\": 80, \"num_hidden_layers\": 10001"),
+            "num_hidden_layers 10001 is above the 10000 that are supported");
+    }
+
+    @Test
     void refusesBiasesAndHeadDimensionsThatOrionLacks() {
         String orion = "\"model_type\": \"orion\", " + SIZES;
         refused(config(orion + ", \"attention_bias\": true"), "Orion has no attention_bias and no mlp_bias");
@@ -258,6 +278,15 @@ class DecoderConfigTest {
         Path file = folder.resolve("config.json");
         assertThatThrownBy(() -> DecoderConfig.read(file)).isInstanceOf(CheckpointException.class)
             .hasMessage("[config] " + file + ": cannot be read: no such file or directory");
+        for (String broken : List.of("{\"a\": 1", "{\"a\"", "{\"a\": tru}", "{'a': 1}", "{\"a\": 01}", "{\"a\": \"\t\"}", "{\"a\": \"\\x\"}",
+                "[".repeat(5000), "{\"a\": " + "1".repeat(2000) + "}", "{\"a\": 1,}", "{\"a\": NaN}", "{\"a\": -Infinity}", "", " ")) {
+            Files.writeString(file, broken);
+            assertThatThrownBy(() -> DecoderConfig.read(file)).as(broken).isInstanceOf(CheckpointException.class)
+                .hasMessageMatching("\\[config] .*: is (not valid JSON: |empty ).*");
+        }
+        Files.writeString(file, "\ufeff{\"hidden_size\": 0}");
+        refused(file, "this is a model of architecture unknown, model_type unknown; "
+            + "supported are OrionForCausalLM (orion), LlamaForCausalLM (llama)");
         Files.writeString(file, "[1]");
         refused(file, "is not a JSON object");
         Files.writeString(file, "{\"hidden_size\": 32,\n \"hidden_size\": 64}");

@@ -1,0 +1,169 @@
+package kept.checkpoint;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+
+/** Finds and opens the files of weights in a directory, and says of one that has none what is there instead. */
+final class CheckpointFiles {
+    private static final String OPERATION = "checkpoint";
+    private static final Pattern SHARD = Pattern.compile("(.+)-(\\d+)-of-(\\d+)\\.(safetensors|bin)");
+    private static final List<String> UNFINISHED = List.of(".incomplete", ".aria2", ".part", ".partial", ".crdownload", ".download", ".!qB", ".tmp");
+
+    private final Path directory;
+    private final Map<String, WeightFile> open = new TreeMap<>();
+
+    private CheckpointFiles(Path directory) {
+        this.directory = directory;
+    }
+
+    /**
+     * Opens the weights of a directory.
+     *
+     * @param directory the directory
+     * @return the open files by name; the caller closes them
+     * @throws CheckpointException if there are none, or anything about them is wrong; then all are closed
+     */
+    static Map<String, WeightFile> open(Path directory) {
+        var files = new CheckpointFiles(directory);
+        try {
+            files.open();
+            return files.open;
+        } catch (RuntimeException e) {
+            files.open.values().forEach(WeightFile::close);
+            throw e;
+        }
+    }
+
+    /**
+     * What a directory that lacks a file holds in its place, as far as that says what to do.
+     *
+     * @param directory the directory
+     * @return a clause to follow a message, beginning with "; ", or nothing
+     */
+    static String hint(Path directory) {
+        try (Stream<Path> entries = Files.list(directory)) {
+            List<String> names = entries.map(Path::getFileName).map(Path::toString).sorted().toList();
+            Path cache = directory.resolve(".cache/huggingface/download");
+            if (Files.isDirectory(cache)) {
+                try (Stream<Path> downloads = Files.list(cache)) {
+                    if (downloads.anyMatch(file -> file.toString().endsWith(".incomplete"))) {
+                        return "; a download into this directory has not finished (%s): go on with it".formatted(cache);
+                    }
+                }
+            }
+            return hint(names);
+        } catch (IOException e) {
+            return "";
+        }
+    }
+
+    private static String hint(List<String> names) {
+        for (String name : names) {
+            if (name.startsWith("adapter_model") || name.equals("adapter_config.json")) {
+                return "; %s is part of an adapter (PEFT, LoRA): merge it into its base model (merge_and_unload) and save that".formatted(name);
+            }
+            if (UNFINISHED.stream().anyMatch(name::endsWith)) {
+                return "; %s is a download that has not finished: go on with it".formatted(name);
+            }
+        }
+        if (names.contains("snapshots") && names.contains("blobs")) {
+            return "; this is a folder of the Hugging Face cache: name the one in its snapshots";
+        }
+        for (String name : names) {
+            Matcher shard = SHARD.matcher(name);
+            if (shard.matches()) {
+                return "; it holds shards such as %s, but not their index, %s.%s.index.json: download that too".formatted(name, shard.group(1),
+                    shard.group(4));
+            }
+        }
+        for (String name : names) {
+            String other = otherFormat(name);
+            if (other != null) {
+                return "; %s is %s".formatted(name, other);
+            }
+        }
+        return "";
+    }
+
+    private static String otherFormat(String name) {
+        return switch (name.substring(name.lastIndexOf('.') + 1)) {
+            case "gguf" -> "for llama.cpp: take the model's safetensors or PyTorch files";
+            case "h5" -> "for TensorFlow: take the model's safetensors or PyTorch files";
+            case "msgpack" -> "for Flax: take the model's safetensors or PyTorch files";
+            case "pth" -> "in Meta's or another layout: convert it with transformers, which writes safetensors";
+            case "onnx" -> "an ONNX model: take the model's safetensors or PyTorch files";
+            case "distcp" -> "a shard of a distributed checkpoint: merge it (torch.distributed.checkpoint.format_utils) first";
+            case "zip", "tar", "gz", "tgz", "7z", "xz", "zst" -> "an archive: unpack it";
+            case "safetensors" -> "not called model.safetensors: rename it if it is the whole model";
+            case "bin", "pt", "ckpt" -> "not called pytorch_model.bin: rename it if it is the whole model";
+            default -> null;
+        };
+    }
+
+    private void open() {
+        if (!Files.isDirectory(directory)) {
+            throw new CheckpointException(OPERATION, directory, Files.exists(directory) ? "is not a directory" : "there is no such directory");
+        }
+        if (exists(Checkpoint.SINGLE_FILE)) {
+            openShard(Checkpoint.SINGLE_FILE);
+        } else if (exists(ShardIndex.FILE)) {
+            openIndexed(ShardIndex.FILE);
+        } else if (exists(Checkpoint.TORCH_FILE)) {
+            openShard(Checkpoint.TORCH_FILE);
+        } else if (exists(Checkpoint.TORCH_INDEX)) {
+            openIndexed(Checkpoint.TORCH_INDEX);
+        } else {
+            throw new CheckpointException(OPERATION, directory, "holds no weights: none of %s%s".formatted(
+                String.join(", ", Checkpoint.SINGLE_FILE, ShardIndex.FILE, Checkpoint.TORCH_FILE, Checkpoint.TORCH_INDEX), hint(directory)));
+        }
+    }
+
+    private boolean exists(String file) {
+        return Files.exists(directory.resolve(file), LinkOption.NOFOLLOW_LINKS);
+    }
+
+    private void openIndexed(String file) {
+        Path index = InputFiles.requireWithin(OPERATION, directory.resolve(file));
+        Map<String, String> weightMap = ShardIndex.read(index);
+        var shards = new TreeSet<>(weightMap.values());
+        List<String> missing = shards.stream().filter(shard -> !exists(shard)).toList();
+        if (!missing.isEmpty()) {
+            throw new CheckpointException(OPERATION, directory.resolve(missing.getFirst()),
+                "the index names this shard, but there is no such file (%d of %d shards are missing): finish the download%s".formatted(
+                    missing.size(), shards.size(), missing.size() < shards.size() ? "" : hint(directory)));
+        }
+        shards.forEach(this::openShard);
+        checkAgainst(weightMap, index);
+    }
+
+    private void openShard(String name) {
+        Path path = InputFiles.requireWithin(OPERATION, directory.resolve(name));
+        if (exists(name + ".aria2")) {
+            throw new CheckpointException(OPERATION, path,
+                "its download has not finished: %s.aria2 lies beside it; go on with aria2c".formatted(name));
+        }
+        open.put(name, name.endsWith(".bin") ? TorchFile.open(path) : SafetensorsFile.open(path));
+    }
+
+    private void checkAgainst(Map<String, String> weightMap, Path index) {
+        weightMap.forEach((tensor, shard) -> {
+            if (!open.get(shard).contains(tensor)) {
+                throw new CheckpointException(OPERATION, index, tensor, -1, "the index places it in %s, which does not hold it".formatted(shard));
+            }
+        });
+        open.forEach((name, shard) -> shard.entries().forEach(entry -> {
+            if (!name.equals(weightMap.get(entry.name())) && !TensorNames.isBuffer(entry.name())) {
+                throw new CheckpointException(OPERATION, shard.path(), entry.name(), entry.offset(), "the index does not place it in this shard");
+            }
+        }));
+    }
+}

@@ -1,0 +1,175 @@
+package kept.checkpoint;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+
+/**
+ * The names that tensors have in files, and those they are known by: {@code model.embed_tokens.weight}, {@code model.layers.N...},
+ * {@code model.norm...}, {@code lm_head.weight}.
+ *
+ * <p>Programs that save a model from within a wrapper put its name before all others ({@code module.}, {@code _orig_mod.},
+ * {@code base_model.model.}), or leave out {@code model.}; whatever stands before the layers of all tensors alike is taken for {@code model.}. The
+ * names of wrappers that PyTorch puts around single modules are left out wherever they stand. Buffers that follow from the configuration, and tensors
+ * without elements, are no parameters and are ignored.
+ */
+final class TensorNames {
+    private static final String MODEL = "model.";
+    private static final String HEAD = "lm_head.weight";
+    private static final Pattern BODY = Pattern.compile("((?:[^.]+\\.)*?)((?:embed_tokens\\.weight|layers\\.\\d+\\..+))");
+    private static final Pattern FINAL_NORM = Pattern.compile("norm\\.(weight|bias)");
+    private static final Pattern WRAPPERS = Pattern.compile("(?<![^.])(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\\.");
+    private static final Pattern ADAPTER = Pattern.compile(".*\\.(lora_[AB]|lora_embedding_[AB]|lora_magnitude_vector|base_layer|modules_to_save"
+        + "|ia3_l|hada_w\\d_[ab]|lokr_w\\d|oft_[rR]|vera_lambda_[bd])(\\..*)?");
+    private static final Pattern QUANTISED = Pattern.compile(".*\\.(qweight|qzeros|g_idx|scales|SCB|absmax|quant_map|nested_absmax|weight_format"
+        + "|weight_scale|weight_scale_inv|weight_packed|input_scale|weight_zero_point"
+        + "|quant_state\\..*|weight\\.(absmax|quant_map|quant_state\\..*))");
+    /** What buffers are called at the end: rotary tables, positions, and masks of attention. */
+    private static final List<String> BUFFERS = List.of("rotary_emb.inv_freq", "rotary_emb.original_inv_freq", "rotary_emb.cos_cached",
+        "rotary_emb.sin_cached", "position_ids", "masked_bias", "attn.bias", "attention.bias", "causal_mask", "attn.mask");
+
+    private final Map<String, String> known = new LinkedHashMap<>();
+    private final Map<String, TensorEntry> empty = new LinkedHashMap<>();
+    private final Set<String> buffers = new TreeSet<>();
+    private final List<String> remarks = new ArrayList<>();
+    private int bufferCount;
+
+    private TensorNames() { }
+
+    /**
+     * Names tensors.
+     *
+     * @param directory the checkpoint's, for errors
+     * @param entries all tensors of all files
+     * @return their names
+     * @throws CheckpointException if they are those of an adapter or of a quantised model, or two have the same name
+     */
+    static TensorNames of(Path directory, List<TensorEntry> entries) {
+        var names = new TensorNames();
+        var parameters = new ArrayList<TensorEntry>();
+        for (TensorEntry entry : entries) {
+            refuseForeign(entry);
+            if (!names.ignores(entry)) {
+                parameters.add(entry);
+            }
+        }
+        names.match(directory, parameters);
+        names.remark();
+        return names;
+    }
+
+    /**
+     * Whether a tensor is a buffer, which is no parameter.
+     *
+     * @param name its name in a file
+     * @return true if it follows from the configuration
+     */
+    static boolean isBuffer(String name) {
+        return BUFFERS.stream().anyMatch(buffer -> name.equals(buffer) || name.endsWith("." + buffer));
+    }
+
+    /** The names in files by the names they are known by, in the files' order. */
+    Map<String, String> known() {
+        return known;
+    }
+
+    /** What a user should know of the names: a line for each thing. */
+    List<String> remarks() {
+        return remarks;
+    }
+
+    /** What the file says of a tensor without elements; null if there is none of that name. */
+    TensorEntry empty(String name) {
+        return empty.get(name);
+    }
+
+    private static void refuseForeign(TensorEntry entry) {
+        if (ADAPTER.matcher(entry.name()).matches()) {
+            throw new CheckpointException("checkpoint", entry.file(), entry.name(), entry.offset(),
+                "is part of an adapter (PEFT, LoRA): merge it into its base model (merge_and_unload) and save that");
+        }
+        if (QUANTISED.matcher(entry.name()).matches()) {
+            throw new CheckpointException("checkpoint", entry.file(), entry.name(), entry.offset(),
+                "is part of a quantised model (GPTQ, AWQ, bitsandbytes, FP8): take the unquantised checkpoint");
+        }
+    }
+
+    private boolean ignores(TensorEntry entry) {
+        if (isBuffer(entry.name())) {
+            BUFFERS.stream().filter(entry.name()::endsWith).forEach(buffers::add);
+            bufferCount++;
+            return true;
+        }
+        if (entry.shape().elementCount() == 0) {
+            empty.put(entry.name(), entry);
+            return true;
+        }
+        return false;
+    }
+
+    private void match(Path directory, List<TensorEntry> parameters) {
+        Set<String> bodies = new LinkedHashSet<>();
+        Set<String> heads = new LinkedHashSet<>();
+        for (TensorEntry entry : parameters) {
+            String name = unwrapped(entry.name());
+            Matcher body = BODY.matcher(name);
+            if (body.matches()) {
+                bodies.add(body.group(1));
+            } else if (name.equals(HEAD) || name.endsWith("." + HEAD)) {
+                heads.add(name.substring(0, name.length() - HEAD.length()));
+            }
+        }
+        String body = bodies.size() == 1 ? bodies.iterator().next() : MODEL;
+        String head = heads.size() == 1 && body.startsWith(heads.iterator().next()) ? heads.iterator().next() : "";
+        for (TensorEntry entry : parameters) {
+            String name = named(unwrapped(entry.name()), body, head);
+            String other = known.put(name, entry.name());
+            if (other != null) {
+                throw new CheckpointException("checkpoint", directory, entry.name(), -1, "and '%s' are both %s".formatted(other, name));
+            }
+        }
+        if (!body.equals(MODEL) || !head.isEmpty()) {
+            remarks.add(body.isEmpty() ? "the tensors' names lack '%s' at the beginning and are read as if it were there".formatted(MODEL)
+                : "the tensors' names begin with '%s', which is read as '%s'".formatted(body, MODEL));
+        }
+        if (parameters.stream().anyMatch(entry -> WRAPPERS.matcher(entry.name()).find())) {
+            remarks.add("wrappers in the tensors' names (_orig_mod and the like) are left out");
+        }
+    }
+
+    private static String unwrapped(String name) {
+        return WRAPPERS.matcher(name).replaceAll("");
+    }
+
+    private static String named(String name, String body, String head) {
+        if (name.equals(head + HEAD)) {
+            return HEAD;
+        }
+        if (name.startsWith(body)) {
+            String rest = name.substring(body.length());
+            if (BODY.matcher(rest).lookingAt() || FINAL_NORM.matcher(rest).matches()) {
+                return MODEL + rest;
+            }
+        }
+        return name;
+    }
+
+    private void remark() {
+        if (bufferCount > 0) {
+            remarks.add("%d tensors that are no parameters are ignored (%s)".formatted(bufferCount,
+                buffers.stream().collect(Collectors.joining(", "))));
+        }
+        if (!empty.isEmpty()) {
+            remarks.add("%d tensors without elements are ignored (the first: %s)".formatted(empty.size(),
+                CheckpointException.shorten(empty.keySet().iterator().next())));
+        }
+    }
+}

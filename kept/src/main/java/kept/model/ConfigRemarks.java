@@ -1,0 +1,126 @@
+package kept.model;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.TreeSet;
+import kept.checkpoint.InputFiles;
+import kept.checkpoint.JsonObject;
+
+/**
+ * What of a checkpoint's config.json does not reach a checkpoint that is made of it. What would change what the model computes is refused by
+ * {@link DecoderConfig#read}; what is left is said, each key by name.
+ */
+public final class ConfigRemarks {
+    private static final Set<String> NATIVE_CODE = Set.of("modeling_orion.OrionForCausalLM", "modeling_orion.OrionModel",
+        "configuration_orion.OrionConfig", "modeling_orion.OrionForSequenceClassification");
+
+    private final JsonObject json;
+    private final List<String> remarks = new ArrayList<>();
+
+    private ConfigRemarks(JsonObject json) {
+        this.json = json;
+    }
+
+    /**
+     * The remarks on a config.json.
+     *
+     * @param directory a directory whose config.json {@link DecoderConfig#read} has read
+     * @return a line for each; empty where all of it is carried over or says nothing
+     */
+    public static List<String> of(Path directory) {
+        Path file = InputFiles.requireWithin("config", directory.resolve(DecoderConfig.FILE));
+        var remarks = new ConfigRemarks(JsonObject.read("config", file));
+        remarks.addAll(directory);
+        return remarks.remarks;
+    }
+
+    /**
+     * What a config.json says of generating, for a generation_config.json where there is none.
+     *
+     * @param config the file's content
+     * @return values by their keys, nulls left out
+     */
+    static Map<String, Object> generation(JsonObject config) {
+        var settings = new LinkedHashMap<>(config.toMap());
+        settings.keySet().retainAll(ConfigKeys.GENERATION);
+        settings.values().removeIf(Objects::isNull);
+        return settings;
+    }
+
+    private void addAll(Path directory) {
+        Map<String, Object> values = json.toMap();
+        Set<String> unread = new TreeSet<>();
+        boolean generationFile = InputFiles.find("generation", directory, GenerationConfig.FILE).isPresent();
+        values.forEach((key, value) -> {
+            if (value == null || ConfigKeys.READ.contains(key) || ConfigKeys.PROVENANCE.contains(key) || key.equals("auto_map")) {
+                return;
+            }
+            if (ConfigKeys.HARMLESS.containsKey(key)) {
+                if (ConfigKeys.HARMLESS.get(key).stream().noneMatch(value::equals)) {
+                    remarks.add("config.json: %s, which is %s, is not carried over; it does not change what the model computes"
+                        .formatted(key, shown(value)));
+                }
+            } else if (ConfigKeys.GENERATION.contains(key)) {
+                if (generationFile) {
+                    remarks.add("config.json: %s, a setting of generation, does not count beside generation_config.json and is not carried over"
+                        .formatted(key));
+                }
+            } else {
+                unread.add(key);
+            }
+        });
+        if (!unread.isEmpty()) {
+            remarks.add("config.json: unknown keys, which %s does not read, are not carried over: %s".formatted(
+                String.join(", ", json.strings("architectures")), String.join(", ", unread)));
+        }
+        code(values.get("auto_map"));
+        values();
+        rope();
+    }
+
+    private void code(Object autoMap) {
+        if (autoMap instanceof Map<?, ?> classes && !NATIVE_CODE.containsAll(classes.values())) {
+            remarks.add("config.json: the checkpoint brings code of its own (%s), which is not run; it is read as a plain %s".formatted(
+                classes.values().stream().map(Object::toString).sorted().findFirst().orElse(""), json.string("model_type", "model")));
+        }
+    }
+
+    /** Values that are read as others. */
+    private void values() {
+        String type = json.string("dtype", json.string("torch_dtype", ""));
+        if (type.endsWith("float64")) {
+            remarks.add("config.json: the type %s becomes float32".formatted(type));
+        }
+        if (json.has("max_position_embeddings") && json.has("max_sequence_length")
+                && json.integer("max_position_embeddings") != json.integer("max_sequence_length")) {
+            remarks.add("config.json: max_sequence_length %d does not count beside max_position_embeddings %d".formatted(
+                json.integer("max_sequence_length"), json.integer("max_position_embeddings")));
+        }
+        if (json.flag("tie_word_embeddings", false) && !DecoderConfig.read(json.file().toAbsolutePath().getParent()).tieWordEmbeddings()) {
+            remarks.add("config.json: tie_word_embeddings is true, but lm_head.weight differs from the embedding: it is read as a head of its own, "
+                + "as transformers 5 does it (transformers 4 would take the embedding)");
+        }
+    }
+
+    private void rope() {
+        for (String key : List.of("rope_scaling", "rope_parameters")) {
+            if (json.has(key)) {
+                JsonObject rope = json.object(key);
+                Set<String> read = ConfigKeys.ROPE.getOrDefault(DecoderConfigReader.ropeType(rope), Set.of());
+                rope.keys().stream().filter(name -> rope.has(name) && !read.contains(name) && !ConfigKeys.ROPE_COMMON.contains(name)).forEach(name ->
+                    remarks.add("config.json: %s.%s says nothing to a scaling of type %s and is not carried over".formatted(key, name,
+                        DecoderConfigReader.ropeType(rope))));
+            }
+        }
+    }
+
+    private static String shown(Object value) {
+        String text = value.toString();
+        return text.length() <= 60 ? text : text.substring(0, 60) + "...";
+    }
+}
