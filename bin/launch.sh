@@ -104,8 +104,9 @@ build_if_outdated() {
     ) 9>"$root/$target/target/lock" || fail "the build failed; 'mvn -B verify' in $root shows more"
 }
 
-# Tensors live outside the heap; what is on it is small and short-lived, and a small nursery keeps it so.
-java_options='-XX:+UseParallelGC -Xmn64m'
+# Tensors live outside the heap; what is on it is small and short-lived, and a small nursery keeps it so. What the JVM itself has to say goes to
+# standard error: standard output is the program's results.
+java_options='-XX:+UseParallelGC -Xmn64m -XX:+DisplayVMOutputToStderr -Xlog:disable -Xlog:all=warning:stderr'
 
 # find_class_archive MODULES MAIN CHECKPOINT: sets $class_archive, a file of the classes that 'info' needs, parsed and laid out, with which a command
 # starts sooner; empty where there is none. It is made once for each build and each Java, in the directory above the modules. One that cannot be
@@ -130,9 +131,36 @@ find_class_archive() {
     fi
 }
 
-# use_unicode: without a locale, Java would print and name files in ASCII.
-use_unicode() {
-    case ${LC_ALL:-${LC_CTYPE:-${LANG:-C}}} in
-        C | POSIX) export LC_ALL=C.UTF-8 ;;
+# charmap_is_unicode: whether the locale that is set is installed and has UTF-8; of one that is not installed, C's charmap is told.
+charmap_is_unicode() {
+    case $(locale charmap 2>/dev/null) in
+        UTF-8 | utf-8 | UTF8 | utf8) return 0 ;;
+        *) return 1 ;;
     esac
+}
+
+# use_unicode: Java prints, reads the command line and names files in the charmap of the locale; in that of C, all but ASCII would be lost. A locale
+# that has another charmap of its own is left as it is.
+use_unicode() {
+    if ! command -v locale >/dev/null 2>&1; then
+        case ${LC_ALL:-${LC_CTYPE:-${LANG:-C}}} in
+            C | POSIX) export LC_ALL=C.UTF-8 ;;
+        esac
+        return 0
+    fi
+    case $(locale charmap 2>/dev/null) in
+        ANSI_X3.4-1968 | US-ASCII | ASCII | 646 | '') ;;
+        *) return 0 ;;
+    esac
+    former=${LC_ALL-}
+    for candidate in C.UTF-8 C.utf8 en_US.UTF-8 $(locale -a 2>/dev/null | grep -i 'utf-\{0,1\}8$' | head -n 1); do
+        # A shell that is told of a locale that is not there may complain.
+        if (export LC_ALL="$candidate" && charmap_is_unicode) 2>/dev/null; then
+            export LC_ALL="$candidate"
+            return 0
+        fi
+    done
+    # No locale has it: Java is told at least.
+    [ -z "$former" ] || export LC_ALL="$former"
+    java_options="$java_options -Dsun.jnu.encoding=UTF-8 -Dstdin.encoding=UTF-8 -Dstdout.encoding=UTF-8 -Dstderr.encoding=UTF-8"
 }

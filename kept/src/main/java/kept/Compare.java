@@ -229,6 +229,7 @@ public final class Compare extends Program {
             Map<String, Object> content = new LinkedHashMap<>();
             content.put("command", commandLine());
             content.put(TEACHER, source.demo ? "the demo's" : directory.toString());
+            content.put("texts", heldOut.textsJson());
             content.putAll(ComparisonReport.json(comparison));
             AtomicFiles.writeJson(json, content);
         }

@@ -23,6 +23,7 @@ import kept.distill.ParameterSelection;
 import kept.distill.RunInputs;
 import kept.distill.StepMetrics;
 import kept.distill.StoredRounding;
+import kept.distill.TextCoverage;
 import kept.distill.TextEvaluation;
 import kept.distill.Trainer;
 import kept.distill.TrainingOptions;
@@ -171,13 +172,14 @@ final class DistillationRun {
                 var sequences = new PackedSequences(packed, heldOut + during, length, 1, optimizer.seed());
                 List<TextEvaluation> evaluations = noDomains
                         ? List.of(TextEvaluation.of("corpus", packed, length, heldOut))
-                        : evaluations(texts.domains(), tokenizer, length);
+                        : evaluations(texts.domains(), tokenizer, length, run);
                 var inputs = new RunInputs();
                 inputs.addCorpus(0, packed);
                 evaluations.forEach(inputs::addJudged);
                 run.require(fingerprint(mapping, options, texts, inputs), target);
                 program.tell(target);
-                tell(packed, sequences, options);
+                run.tellText("training text", packed.coverage());
+                tell(packed.size(), heldOut + during, sequences, options);
                 optimizer.remarkDigits(storedType(mapping.target()), program.err());
                 var starts = new StudentStart(program, teacherDirectory, checkpoint, packed, heldOut + during, target);
                 var weights = new RecordedWeights(checkpoint);
@@ -202,7 +204,8 @@ final class DistillationRun {
                             throw new ProgramException(outcome.notFinite() + "; no state was better than the mapping, so there is no output");
                         }
                         judgeTrained(models, outcome, stages);
-                        RunReport report = report(models, evaluations, outcome.steps(), stages, mapping, fingerprint(mapping, options), trained);
+                        RunReport report = report(
+                                models, evaluations, outcome.steps(), stages, mapping, fingerprint(mapping, options), trained, run.texts());
                         write(report, student, directory, run);
                         if (outcome.notFinite() == null) {
                             run.discard();
@@ -283,14 +286,16 @@ final class DistillationRun {
     }
 
     private RunReport report(Models models, List<TextEvaluation> evaluations, List<StepMetrics> steps, Stages stages, Mapping mapping,
-            SequencedMap<String, String> settings, long trained) {
+            SequencedMap<String, String> settings, long trained, SequencedMap<String, TextCoverage> texts) {
         var probe = new NormProbe(models.teacher());
         evaluations.forEach(evaluation -> evaluation.forEachInput(models.teacher().device(), probe::observe));
         var provenance = new LinkedHashMap<String, String>(settings);
+        texts.forEach((name, coverage) -> provenance.put(name, coverage.description()));
         provenance.put("trained parameters", "%,d".formatted(trained));
         stages.seconds().forEach((stage, seconds) -> provenance.put("seconds to make: " + stage, "%.1f".formatted(seconds)));
         String start = stages.seconds().containsKey(MAPPED) ? MAPPED : mapping.name();
-        return new RunReport(stages.results(start), steps, models.best().curve(), probe.statistics(), mapping, provenance, untrained(mapping));
+        return new RunReport(stages.results(start), steps, models.best().curve(), probe.statistics(), mapping, provenance, untrained(mapping),
+                texts);
     }
 
     /** What the output is where training did not help. */
@@ -340,11 +345,12 @@ final class DistillationRun {
         return settings.dtype() == null ? student.dtype() : settings.dtype();
     }
 
-    private List<TextEvaluation> evaluations(List<Domain> domains, Tokenizer tokenizer, int length) {
+    private List<TextEvaluation> evaluations(List<Domain> domains, Tokenizer tokenizer, int length, TrainingRun run) {
         List<TextEvaluation> evaluations = new ArrayList<>();
         for (Domain domain : domains) {
             try (PackedTokens tokens = PackedTokens.of(domain.text(), tokenizer, settings.evaluationTokens() + length + 1)) {
                 evaluations.add(TextEvaluation.of(domain.name(), tokens, length, settings.evaluationTokens()));
+                run.tellText("held-out text " + domain.name(), tokens.coverage());
             } catch (CorpusException e) {
                 throw new ProgramException("[evaluation] too little text to judge the student on as '%s': %s; name some with --evaluate NAME=FILE"
                         .formatted(domain.name(), e.getMessage()), e);
@@ -353,9 +359,12 @@ final class DistillationRun {
         return evaluations;
     }
 
-    private void tell(PackedTokens packed, PackedSequences sequences, TrainingOptions options) {
-        program.err().println(packed.description());
-        double epochs = sequences.epochs(options.steps() * options.tokensPerStep());
+    /** Says how much of what was read the training learns from. */
+    private void tell(long read, long heldOut, PackedSequences sequences, TrainingOptions options) {
+        long wanted = options.steps() * options.tokensPerStep();
+        double epochs = sequences.epochs(wanted);
+        program.err().println("of these %,d tokens the first %,d are held out; training learns from %,d of the others".formatted(
+                read, heldOut, Math.min(wanted, sequences.tokens())));
         if (epochs > 1) {
             program.err().println("the text is seen %.1f times".formatted(epochs));
         }

@@ -2,8 +2,11 @@ package kept;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.InvalidPathException;
 import kept.checkpoint.AtomicFiles;
 import kept.tensor.TensorException;
+import kept.text.Reasons;
+import kept.text.VisibleText;
 
 /** What went wrong, in a line for the user: what it was, and what to do. */
 final class Failures {
@@ -25,6 +28,7 @@ final class Failures {
             case InternalError error when isLostPage(error) ->
                 "[read] a file that is read was shortened meanwhile, or its disk cannot be read; nothing may write to it while the program runs";
             case StandardOutput.Failure printing -> printing.getMessage();
+            case InvalidPathException path -> "[path] '%s': %s".formatted(path.getInput(), Reasons.of(path));
             case UncheckedIOException io -> "[file] " + AtomicFiles.reason(io.getCause());
             default -> unexpected(failure);
         };
@@ -57,6 +61,6 @@ final class Failures {
     }
 
     private static String oneLine(String message) {
-        return String.valueOf(message).strip().replaceAll("\\s*\\R\\s*", " ");
+        return VisibleText.onTerminal(String.valueOf(message).strip().replaceAll("\\s*\\R\\s*", " "));
     }
 }

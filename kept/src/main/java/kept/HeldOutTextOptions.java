@@ -4,18 +4,28 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.SequencedMap;
 import kept.distill.Corpus;
 import kept.distill.PackedTokens;
+import kept.distill.TextCoverage;
 import kept.distill.TextEvaluation;
+import kept.text.VisibleText;
 import kept.tokenizer.Tokenizer;
 import picocli.CommandLine;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
 
 /** How programs that judge models on held-out text read it: how much of it, and in what sequences. */
 final class HeldOutTextOptions {
     private static final int USUAL_LENGTH = 512;
+
+    @Spec(Spec.Target.MIXEE)
+    private CommandSpec command;
+
+    private final SequencedMap<String, TextCoverage> read = new LinkedHashMap<>();
 
     @Option(names = "--field", paramLabel = "NAME", defaultValue = "text", order = 7,
             description = "Field of .jsonl lines (default: ${DEFAULT-VALUE}).")
@@ -48,11 +58,22 @@ final class HeldOutTextOptions {
         return length;
     }
 
-    /** The beginning of a text in sequences of some length. */
+    /** The beginning of a text in sequences of some length; what was read of it is said, and kept for {@link #textsJson}. */
     TextEvaluation evaluation(String name, Corpus text, Tokenizer tokenizer, int length) {
         try (PackedTokens packed = PackedTokens.of(text, tokenizer, tokens + length + 1)) {
-            return TextEvaluation.of(name, packed, length, tokens);
+            var evaluation = TextEvaluation.of(name, packed, length, tokens);
+            read.put(name, packed.coverage());
+            command.commandLine().getErr().println("text %s: judged on %,d tokens of %s".formatted(
+                    VisibleText.escaped(name), (long) evaluation.sequences() * length, VisibleText.onTerminal(packed.description())));
+            return evaluation;
         }
+    }
+
+    /** What was read of each text, for JSON. */
+    Map<String, Object> textsJson() {
+        Map<String, Object> json = new LinkedHashMap<>();
+        read.forEach((name, coverage) -> json.put(name, coverage.toMap()));
+        return json;
     }
 
     /**
@@ -69,8 +90,16 @@ final class HeldOutTextOptions {
             if (end < 1 || end == text.length() - 1) {
                 throw new ParameterException(command, "%s must be NAME=FILE, not '%s'".formatted(option, text));
             }
-            named.computeIfAbsent(text.substring(0, end), _ -> new ArrayList<>()).add(Path.of(text.substring(end + 1)));
+            named.computeIfAbsent(text.substring(0, end), _ -> new ArrayList<>()).add(path(option, text.substring(end + 1), command));
         }
         return named;
+    }
+
+    private static Path path(String option, String text, CommandLine command) {
+        try {
+            return new PathArgument().convert(text);
+        } catch (CommandLine.TypeConversionException e) {
+            throw new ParameterException(command, "%s: %s".formatted(option, e.getMessage()), e);
+        }
     }
 }

@@ -231,7 +231,9 @@ public final class Pretrain extends Program {
             settings.putAll(inputs.inWords());
             run.require(settings, model.device());
             tell(model.device());
-            packed.forEach(text -> err().println(text.description()));
+            for (int i = 0; i < packed.size(); i++) {
+                run.tellText("text " + (i + 1), packed.get(i).coverage());
+            }
             optimizer.remarkDigits(dtype.dtype(), err());
             model.parameters().values().forEach(parameter -> parameter.setTrainable(true));
             model.setActivationCheckpointing(optimizer.checkpointActivations());

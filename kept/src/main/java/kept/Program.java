@@ -8,6 +8,7 @@ import java.util.stream.Collectors;
 import kept.tensor.Device;
 import kept.tensor.DeviceException;
 import kept.tensor.OutOfMemoryException;
+import kept.text.VisibleText;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -37,6 +38,10 @@ abstract class Program implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
+    /** What {@link #out} and {@link #err} give, once they have been asked. */
+    private PrintWriter out;
+    private PrintWriter err;
+
     @Option(names = "--debug", description = "Show the stack trace of a failure.", order = 1000)
     private boolean debug;
 
@@ -44,6 +49,13 @@ abstract class Program implements Callable<Integer> {
     static int execute(Program program, String... arguments) {
         Thread.setDefaultUncaughtExceptionHandler((_, failure) -> System.err.println("kept: " + Failures.line(failure)));
         try {
+            for (String argument : arguments) {
+                if (PathArgument.isUndecoded(argument)) {
+                    System.err.println("kept: '%s' holds characters that this locale's encoding, %s, does not have; set LC_ALL=C.UTF-8"
+                            .formatted(VisibleText.escaped(argument), System.getProperty("sun.jnu.encoding")));
+                    return WRONG_USAGE;
+                }
+            }
             return commandLine(program).setOut(StandardOutput.ofProcess()).execute(arguments);
         } catch (Throwable e) {
             // Before a program runs, or while its failure is explained: the command line is not to be relied on any more.
@@ -54,8 +66,8 @@ abstract class Program implements Callable<Integer> {
 
     /** A program ready to run, which writes to the terminal unless told otherwise. */
     static CommandLine commandLine(Program program) {
-        return new CommandLine(program).setCaseInsensitiveEnumValuesAllowed(true).setExecutionExceptionHandler(Program::explain)
-                .setExecutionStrategy(Program::runLast);
+        return new CommandLine(program).setCaseInsensitiveEnumValuesAllowed(true).registerConverter(Path.class, new PathArgument())
+                .setExecutionExceptionHandler(Program::explain).setExecutionStrategy(Program::runLast);
     }
 
     private static int runLast(CommandLine.ParseResult parsed) {
@@ -82,7 +94,7 @@ abstract class Program implements Callable<Integer> {
             return INTERRUPTED;
         }
         if (program.debug) {
-            failure.printStackTrace(command.getErr());
+            failure.printStackTrace(Terminal.error(command.getErr()));
         }
         command.getErr().println("kept: " + Failures.line(failure));
         return FAILURE;
@@ -164,12 +176,18 @@ abstract class Program implements Callable<Integer> {
 
     /** Where results go. */
     final PrintWriter out() {
-        return spec.commandLine().getOut();
+        if (out == null) {
+            out = Terminal.output(spec.commandLine().getOut());
+        }
+        return out;
     }
 
     /** Where progress and remarks go. */
     final PrintWriter err() {
-        return spec.commandLine().getErr();
+        if (err == null) {
+            err = Terminal.error(spec.commandLine().getErr());
+        }
+        return err;
     }
 
     /** Says in one line what the program computes on. */

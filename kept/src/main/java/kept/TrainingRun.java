@@ -4,9 +4,11 @@ import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SequencedMap;
 import java.util.function.Consumer;
 import kept.checkpoint.CheckpointException;
 import kept.checkpoint.OutputDirectory;
@@ -15,6 +17,7 @@ import kept.distill.BestState;
 import kept.distill.HeldOutResult;
 import kept.distill.MetricsLog;
 import kept.distill.StepMetrics;
+import kept.distill.TextCoverage;
 import kept.distill.Trainer;
 import kept.distill.TrainingState;
 import kept.model.NonFiniteException;
@@ -43,6 +46,7 @@ final class TrainingRun implements AutoCloseable {
     /** The step of the state on disk, where this run has written or read it. */
     private long savedStep = NONE;
     private boolean told;
+    private final SequencedMap<String, TextCoverage> texts = new LinkedHashMap<>();
 
     /**
      * What a run trains, and how it is looked at.
@@ -177,7 +181,7 @@ final class TrainingRun implements AutoCloseable {
             savedStep = trainer.step();
         }
         try (var interruption = new Interruption();
-                var log = MetricsLog.open(metrics(), before, training.judging().curve(), program.err()::println)) {
+                var log = MetricsLog.open(metrics(), before, training.judging().curve(), program.err()::println, texts)) {
             try {
                 trainOn(task, training, options, log, interruption);
             } catch (NonFiniteException e) {
@@ -287,6 +291,17 @@ final class TrainingRun implements AutoCloseable {
         program.err().println("the training's state is in %s; the same command with --resume goes on from there".formatted(directory));
         program.err().flush();
         told = true;
+    }
+
+    /** Says what was read of a text, here and in the metrics. */
+    void tellText(String name, TextCoverage coverage) {
+        texts.put(name, coverage);
+        program.err().println("%s: %s".formatted(name, coverage.description()));
+    }
+
+    /** What was read of each text so far, by its name. */
+    SequencedMap<String, TextCoverage> texts() {
+        return texts;
     }
 
     /** The run's metrics as JSON lines. */

@@ -185,6 +185,7 @@ public final class Verify extends Program {
             Map<String, Object> content = new LinkedHashMap<>();
             content.put("teacher", teacher.toString());
             content.put("student", student.toString());
+            content.put("texts", heldOut.textsJson());
             content.put("domains", DetailsReport.json(results));
             AtomicFiles.writeJson(json, content);
         }

@@ -146,7 +146,7 @@ class ProgramsTest {
         assertThat(read.code()).as(read.err()).isZero();
         assertThat("Line 7 tells" + read.out()).isEqualTo(typed.out());
         Files.write(file, new byte[] {'a', (byte) 0xFF});
-        assertThat(ProgramRun.of("generate", "--model", teacher, "--prompt-file", file).err()).contains("prompt.txt is not text in UTF-8");
+        assertThat(ProgramRun.of("generate", "--model", teacher, "--prompt-file", file).err()).contains("prompt.txt cannot be read: it is not UTF-8: byte 0xFF at offset 1");
         ProgramRun missing = ProgramRun.of("generate", "--model", teacher, "--prompt-file", directory.resolve("nowhere.txt"));
         assertThat(missing.code()).isEqualTo(1);
         assertThat(missing.err()).contains("nowhere.txt cannot be read: no such file");
@@ -186,7 +186,7 @@ class ProgramsTest {
         assertThat(run.out().lines().toList().getLast()).startsWith("corpus     256 ")
                 .contains("1.0000 .. 1.0000", "100.00%", "100.00 .. 100.00");
         JsonNode content = new ObjectMapper().readTree(json.toFile());
-        assertThat(content.propertyStream()).extracting(property -> property.getKey()).containsExactly("teacher", "student", "domains");
+        assertThat(content.propertyStream()).extracting(property -> property.getKey()).containsExactly("teacher", "student", "texts", "domains");
         JsonNode result = content.at("/domains/corpus");
         assertThat(result.propertyStream()).extracting(property -> property.getKey()).containsExactly(
                 "tokens", "kl_mean", "kl_mean_interval", "kl_p99", "top1_agreement", "top1_agreement_interval",

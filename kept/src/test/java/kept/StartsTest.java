@@ -35,6 +35,13 @@ class StartsTest {
         ProgramRun run = distill(output, "--mapping", "exact", "--learning-rate", "1e-2");
         assertThat(run.code()).as(run.err()).isZero();
         assertThat(DecoderConfig.read(output).layers()).isEqualTo(3);
+        assertThat(run.err()).contains("training text: " + directory.resolve("text.txt") + ": ", "training learns from ");
+        JsonNode text = TinyDistillation.report(output).at("/texts/training text");
+        assertThat(text.path("files_of").intValue()).isEqualTo(1);
+        assertThat(text.path("bytes_of").longValue()).isEqualTo(Files.size(directory.resolve("text.txt")));
+        assertThat(text.path("tokens").longValue()).isPositive();
+        assertThat(Files.readAllLines(output.resolve("metrics.jsonl")).subList(0, 2))
+                .anySatisfy(line -> assertThat(line).startsWith("{\"step\":0,\"text\":\"training text\""));
         JsonNode report = TinyDistillation.report(output);
         assertThat(report.at("/domains/held-out/stages/mapped/kl_mean").doubleValue()).isLessThan(1e-6);
         assertThat(report.at("/provenance/trained").textValue()).matches("all, without the mapping's \\d+ constant tensors");

@@ -38,6 +38,8 @@ import org.junit.jupiter.api.io.TempDir;
 class TrainingProgramsTest {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final int STEPS = 6;
+    /** Lines of the metrics that tell of texts: the one that is learnt from, and the one that is held out. */
+    private static final int TEXTS = 2;
     private static final int TOKENS_PER_STEP = TinyDistillation.TOKENS_PER_STEP;
 
     @TempDir
@@ -141,13 +143,13 @@ class TrainingProgramsTest {
         assertThat(stages.path("mapped").path("kl_mean").doubleValue()).isPositive();
         assertThat(stages.path("distilled").path("kl_mean").doubleValue()).isLessThan(stages.path("mapped").path("kl_mean").doubleValue());
         List<String> metrics = Files.readAllLines(output.resolve("metrics.jsonl"));
-        assertThat(metrics).hasSize(2 * STEPS + 1);
+        assertThat(metrics).hasSize(TEXTS + 2 * STEPS + 1);
         JsonNode held = JSON.readTree(metrics.getLast());
         assertThat(held.propertyStream()).extracting(property -> property.getKey())
                 .containsExactly("step", "tokens", "held_out_kl", "held_out_top1");
         assertThat(held.path("step").asInt()).isEqualTo(STEPS);
-        assertThat(JSON.readTree(metrics.getFirst()).path("held_out_kl").doubleValue()).isGreaterThan(held.path("held_out_kl").doubleValue());
-        JsonNode last = JSON.readTree(metrics.get(2 * STEPS - 1));
+        assertThat(JSON.readTree(metrics.get(TEXTS)).path("held_out_kl").doubleValue()).isGreaterThan(held.path("held_out_kl").doubleValue());
+        JsonNode last = JSON.readTree(metrics.get(TEXTS + 2 * STEPS - 1));
         assertThat(last.propertyStream()).extracting(property -> property.getKey())
                 .containsExactly("step", "steps", "loss", "divergence", "gradient_norm", "learning_rate", "tokens", "seconds");
         assertThat(last.path("step").asInt()).isEqualTo(STEPS);
@@ -253,7 +255,7 @@ class TrainingProgramsTest {
 
         assertThat(distill(teacher, output, "--resume").code()).isZero();
         assertThat(weights("stopped")).hasSameBinaryContentAs(weights("undisturbed"));
-        assertThat(Files.readAllLines(output.resolve("metrics.jsonl"))).hasSize(2 * STEPS + 1);
+        assertThat(Files.readAllLines(output.resolve("metrics.jsonl"))).hasSize(TEXTS + 2 * STEPS + 1);
         assertThat(directory).isDirectoryNotContaining("glob:**.{training,partial}");
     }
 
@@ -276,7 +278,7 @@ class TrainingProgramsTest {
         Files.writeString(directory.resolve("llama.training/metrics.jsonl"), "{\"step\":4,\"st", StandardOpenOption.APPEND);
         ProgramRun resumed = distill(teacher, output, "--resume");
         assertThat(resumed.code()).as(resumed.err()).isZero();
-        assertThat(Files.readAllLines(output.resolve("metrics.jsonl"))).hasSize(2 * STEPS + 1).allMatch(line -> line.endsWith("}"));
+        assertThat(Files.readAllLines(output.resolve("metrics.jsonl"))).hasSize(TEXTS + 2 * STEPS + 1).allMatch(line -> line.endsWith("}"));
         assertThat(directory).isDirectoryNotContaining("glob:**.{training,partial}");
     }
 

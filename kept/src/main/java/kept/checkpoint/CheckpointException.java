@@ -3,6 +3,7 @@ package kept.checkpoint;
 import java.nio.file.Path;
 import java.util.Objects;
 import kept.tensor.TensorException;
+import kept.text.VisibleText;
 
 /**
  * A model file that cannot be read or written.
@@ -108,23 +109,11 @@ public final class CheckpointException extends TensorException {
         if (offset >= 0) {
             line.append("at byte ").append(offset).append(": ");
         }
-        return oneLine(line.append(problem).toString());
+        return VisibleText.onTerminal(line.append(problem).toString()).replace("\n", "\\u000a").replace("\t", "\\u0009");
     }
 
     /** Cuts a name from a file to a length that still fits a line. */
     static String shorten(String name) {
         return name.length() <= LONGEST_NAME ? name : name.substring(0, LONGEST_NAME) + "...";
-    }
-
-    private static String oneLine(String text) {
-        var line = new StringBuilder(text.length());
-        text.codePoints().forEach(c -> {
-            if (Character.isISOControl(c) || c == 0x2028 || c == 0x2029) {
-                line.append("\\u%04x".formatted(c));
-            } else {
-                line.appendCodePoint(c);
-            }
-        });
-        return line.toString();
     }
 }

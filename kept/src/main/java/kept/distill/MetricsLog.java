@@ -11,8 +11,10 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.SequencedMap;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Consumer;
@@ -25,18 +27,21 @@ import kept.text.Reasons;
  * The metrics of a run as JSON lines, one object for each step, so that a program can follow the run while it goes on: {@code step}, {@code steps},
  * {@code loss}, {@code divergence}, {@code gradient_norm}, {@code learning_rate}, {@code tokens}, {@code seconds} of {@link StepMetrics}. A run
  * without a teacher has no {@code divergence}. Where the student was judged on held-out text there is an object more after that of the step, with
- * {@code step}, {@code tokens}, {@code held_out_kl} and {@code held_out_top1} of {@link HeldOutResult}; the first one is of step 0.
+ * {@code step}, {@code tokens}, {@code held_out_kl} and {@code held_out_top1} of {@link HeldOutResult}; the first one is of step 0. What was read of
+ * each text stands before it all, an object with {@code step} 0, the text's name in {@code text}, and the numbers of {@link TextCoverage#toMap}.
  */
 public final class MetricsLog implements AutoCloseable {
     private static final String HELD_OUT = "held_out_kl";
 
     private final Path file;
     private final List<StepMetrics> steps;
+    private final SequencedMap<String, TextCoverage> texts;
     private BufferedWriter writer;
 
-    private MetricsLog(Path file, List<StepMetrics> steps) throws IOException {
+    private MetricsLog(Path file, List<StepMetrics> steps, SequencedMap<String, TextCoverage> texts) throws IOException {
         this.file = file;
         this.steps = steps;
+        this.texts = texts;
         this.writer = writer(file);
     }
 
@@ -52,10 +57,12 @@ public final class MetricsLog implements AutoCloseable {
      * @param saved what the steps of the run's state have shown; none where it is begun
      * @param heldOut the results on held-out text so far
      * @param remarks is told what is lost
+     * @param texts what was read of each text, by its name
      * @return the log
      * @throws TrainingException if it cannot be read or written
      */
-    public static MetricsLog open(Path file, List<StepMetrics> saved, HeldOutCurve heldOut, Consumer<String> remarks) {
+    public static MetricsLog open(Path file, List<StepMetrics> saved, HeldOutCurve heldOut, Consumer<String> remarks,
+            SequencedMap<String, TextCoverage> texts) {
         try {
             Map<Long, Double> seconds = Files.exists(file) ? seconds(file) : Map.of();
             List<StepMetrics> steps = new ArrayList<>();
@@ -65,8 +72,8 @@ public final class MetricsLog implements AutoCloseable {
                 remarks.accept("%s is missing, short or damaged: how long %,d of %,d steps took is lost; all else of it is in the state"
                         .formatted(file, lost, steps.size()));
             }
-            AtomicFiles.write(file, lines(steps, heldOut.results()).getBytes(StandardCharsets.UTF_8));
-            return new MetricsLog(file, steps);
+            AtomicFiles.write(file, (lines(texts) + lines(steps, heldOut.results())).getBytes(StandardCharsets.UTF_8));
+            return new MetricsLog(file, steps, texts);
         } catch (IOException e) {
             throw failure(file, e);
         }
@@ -121,7 +128,7 @@ public final class MetricsLog implements AutoCloseable {
         steps.removeIf(step -> step.step() > last);
         try {
             writer.close();
-            AtomicFiles.write(file, lines(steps, heldOut.results()).getBytes(StandardCharsets.UTF_8));
+            AtomicFiles.write(file, (lines(texts) + lines(steps, heldOut.results())).getBytes(StandardCharsets.UTF_8));
             writer = writer(file);
         } catch (IOException e) {
             throw failure(file, e);
@@ -153,6 +160,18 @@ public final class MetricsLog implements AutoCloseable {
         } catch (IOException e) {
             throw failure(file, e);
         }
+    }
+
+    private static String lines(SequencedMap<String, TextCoverage> texts) {
+        var lines = new StringBuilder();
+        texts.forEach((name, coverage) -> {
+            Map<String, Object> object = new LinkedHashMap<>();
+            object.put("step", 0);
+            object.put("text", name);
+            object.putAll(coverage.toMap());
+            lines.append(Json.write(object)).append('\n');
+        });
+        return lines.toString();
     }
 
     /** Each result stands behind its step. */

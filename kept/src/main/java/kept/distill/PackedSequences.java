@@ -65,13 +65,22 @@ public final class PackedSequences implements TokenSequences {
     }
 
     /**
+     * How many tokens an epoch has.
+     *
+     * @return the number
+     */
+    public long tokens() {
+        return count * length;
+    }
+
+    /**
      * How many epochs a number of tokens takes.
      *
      * @param wanted how many tokens to learn from
      * @return the number of epochs; more than 1 means that text is seen again
      */
     public double epochs(long wanted) {
-        return (double) wanted / (count * length);
+        return (double) wanted / tokens();
     }
 
     /**

@@ -8,6 +8,7 @@ import java.util.function.ToDoubleFunction;
 import kept.distill.Fidelity;
 import kept.distill.HeldOutResult;
 import kept.distill.StepMetrics;
+import kept.distill.TextCoverage;
 import kept.evaluation.Interval;
 import kept.mapping.Mapping;
 import kept.mapping.NormStatistics;
@@ -21,11 +22,19 @@ final class ReportJson {
         Map<String, Object> domains = new LinkedHashMap<>();
         report.domains().forEach(domain -> domains.put(domain.name(), domain(domain)));
         json.put("domains", domains);
+        json.put("texts", texts(report.texts()));
         json.put("steps", steps(report.steps()));
         json.put("held_out", heldOut(report.heldOut().results(), report));
         json.put("norms", norms(report.norms()));
         json.put("mapping", mapping(report.mapping()));
         json.put("provenance", report.provenance());
+        return json;
+    }
+
+    /** What was read of each text. */
+    static Map<String, Object> texts(Map<String, TextCoverage> texts) {
+        Map<String, Object> json = new LinkedHashMap<>();
+        texts.forEach((name, coverage) -> json.put(name, coverage.toMap()));
         return json;
     }
 

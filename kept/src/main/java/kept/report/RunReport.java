@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.SequencedMap;
 import kept.distill.HeldOutCurve;
 import kept.distill.StepMetrics;
+import kept.distill.TextCoverage;
 import kept.mapping.Mapping;
 import kept.mapping.NormStatistics;
 
@@ -19,6 +20,7 @@ import kept.mapping.NormStatistics;
  * @param mapping where each tensor came from
  * @param provenance how the result was made: models, text, settings, versions; by name, in order
  * @param untrained what the output is where training did not help, such as "the mapping itself"
+ * @param texts what was read of each text, by its name
  */
 public record RunReport(
         List<DomainResult> domains,
@@ -27,7 +29,8 @@ public record RunReport(
         List<NormStatistics> norms,
         Mapping mapping,
         SequencedMap<String, String> provenance,
-        String untrained) {
+        String untrained,
+        SequencedMap<String, TextCoverage> texts) {
     /** What the output is where training did not help and nothing is rounded. */
     public static final String MAPPING = "the mapping itself";
 
@@ -37,10 +40,11 @@ public record RunReport(
         steps = List.copyOf(steps);
         norms = List.copyOf(norms);
         provenance = Collections.unmodifiableSequencedMap(new LinkedHashMap<>(provenance));
+        texts = Collections.unmodifiableSequencedMap(new LinkedHashMap<>(texts));
     }
 
     /**
-     * A report of a run whose weights are not rounded.
+     * A report of a run whose weights are not rounded, and that tells nothing of its texts.
      *
      * @param domains the results on held-out text
      * @param steps the metrics of each training step
@@ -51,7 +55,7 @@ public record RunReport(
      */
     public RunReport(List<DomainResult> domains, List<StepMetrics> steps, HeldOutCurve heldOut, List<NormStatistics> norms, Mapping mapping,
             SequencedMap<String, String> provenance) {
-        this(domains, steps, heldOut, norms, mapping, provenance, MAPPING);
+        this(domains, steps, heldOut, norms, mapping, provenance, MAPPING, new LinkedHashMap<>());
     }
 
     /** What the results on held-out text say about the training; null where there are none. */

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -59,7 +60,8 @@ class LongRunTest {
         try (PackedTokens tokens = PackedTokens.of(Corpus.of(List.of(text), "text"), new LetterTokenizer(), Long.MAX_VALUE);
                 Decoder teacher = Decoder.create(ORION, new RandomWeights(ORION, 1), Device.cpu());
                 Decoder student = Decoder.create(llama, new RandomWeights(llama, 2), Device.cpu());
-                MetricsLog log = MetricsLog.open(directory.resolve("metrics.jsonl"), List.of(), HeldOutCurve.EMPTY, _ -> { })) {
+                MetricsLog log = MetricsLog.open(
+                        directory.resolve("metrics.jsonl"), List.of(), HeldOutCurve.EMPTY, _ -> { }, new LinkedHashMap<>())) {
             student.parameters().values().forEach(parameter -> parameter.setTrainable(true));
             student.setActivationCheckpointing(checkpointing);
             var objective = new Distillation(teacher, DistillationObjective.FORWARD_KL);

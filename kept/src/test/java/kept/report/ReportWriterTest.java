@@ -83,7 +83,7 @@ class ReportWriterTest {
     @Test
     void jsonHoldsEachNumberUnderItsName() throws IOException {
         JsonNode json = written(SampleReport.report());
-        assertThat(json.fieldNames()).toIterable().containsExactly("domains", "steps", "held_out", "norms", "mapping", "provenance");
+        assertThat(json.fieldNames()).toIterable().containsExactly("domains", "texts", "steps", "held_out", "norms", "mapping", "provenance");
         assertThat(json.get("domains").fieldNames()).toIterable().containsExactly("prose", "code");
         assertThat(json.at("/domains/prose/teacher/perplexity").doubleValue()).isEqualTo(12.3412);
         JsonNode distilled = json.at("/domains/prose/stages/distilled");

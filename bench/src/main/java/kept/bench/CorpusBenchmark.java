@@ -1,0 +1,97 @@
+package kept.bench;
+
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.zip.GZIPOutputStream;
+import kept.distill.Corpus;
+import kept.distill.Document;
+import kept.distill.DocumentReader;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Level;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+import org.openjdk.jmh.annotations.Warmup;
+
+/** Reading a corpus of 64 MB of text, without tokenising it. */
+@State(Scope.Benchmark)
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.MILLISECONDS)
+@Warmup(iterations = 3, time = 1)
+@Measurement(iterations = 5, time = 1)
+@Fork(1)
+public class CorpusBenchmark {
+    private static final int BYTES = 64_000_000;
+    private static final int WORDS = 200;
+
+    /** The kind of file. */
+    @Param({"jsonl", "jsonl.gz", "txt", "txt.gz"})
+    public String kind;
+
+    private Path file;
+
+    /** For JMH. */
+    public CorpusBenchmark() {}
+
+    /**
+     * Writes the file.
+     *
+     * @throws IOException if it cannot be written
+     */
+    @Setup(Level.Trial)
+    public void write() throws IOException {
+        file = Files.createTempFile("kept-corpus", "." + kind);
+        var random = new SplittableRandom(1);
+        boolean json = kind.startsWith("jsonl");
+        try (OutputStream raw = Files.newOutputStream(file); OutputStream out = kind.endsWith(".gz") ? new GZIPOutputStream(raw, 1 << 16) : raw) {
+            for (int written = 0; written < BYTES;) {
+                var line = new StringBuilder(json ? "{\"text\": \"" : "");
+                for (int word = 0; word < WORDS; word++) {
+                    line.append(Long.toString(random.nextLong(1_000_000), Character.MAX_RADIX)).append(' ');
+                }
+                byte[] bytes = line.append(json ? "\"}\n" : "\n").toString().getBytes(StandardCharsets.UTF_8);
+                out.write(bytes);
+                written += bytes.length;
+            }
+        }
+    }
+
+    /**
+     * Deletes the file.
+     *
+     * @throws IOException if it cannot be deleted
+     */
+    @TearDown(Level.Trial)
+    public void delete() throws IOException {
+        Files.delete(file);
+    }
+
+    /**
+     * Reads all documents.
+     *
+     * @return their characters
+     */
+    @Benchmark
+    public long read() {
+        long characters = 0;
+        try (DocumentReader reader = Corpus.of(List.of(file), "text").open()) {
+            for (Document document = reader.next(); document != null; document = reader.next()) {
+                characters += document.text().length();
+            }
+        }
+        return characters;
+    }
+}

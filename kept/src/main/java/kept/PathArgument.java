@@ -1,0 +1,33 @@
+package kept;
+
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import kept.text.Reasons;
+import kept.text.VisibleText;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.TypeConversionException;
+
+/** Reads paths of the command line. One that the locale's encoding cannot hold, or could not be decoded from it, is wrong usage. */
+final class PathArgument implements ITypeConverter<Path> {
+    private static final char UNDECODED = '\uFFFD';
+    private static final int SHOWN = 200;
+
+    @Override
+    public Path convert(String text) {
+        try {
+            Path path = Path.of(text);
+            if (text.indexOf(UNDECODED) < 0 || Files.exists(path)) {
+                return path;
+            }
+        } catch (InvalidPathException e) {
+            throw new TypeConversionException("'%s': %s".formatted(VisibleText.shortened(text, SHOWN), Reasons.of(e)));
+        }
+        throw new TypeConversionException("'%s': %s".formatted(VisibleText.shortened(text, SHOWN), Reasons.path()));
+    }
+
+    /** Whether a command line holds what the locale's encoding could not decode, where that is not UTF-8. */
+    static boolean isUndecoded(String argument) {
+        return argument.indexOf(UNDECODED) >= 0 && !"UTF-8".equalsIgnoreCase(System.getProperty("sun.jnu.encoding"));
+    }
+}
