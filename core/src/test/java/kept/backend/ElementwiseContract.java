@@ -256,6 +256,30 @@ public abstract class ElementwiseContract extends KernelContract {
         }
     }
 
+    /** Rows that cannot be taken together, of more than two runs of the CPU's loops,
+            so that a task begins with a short one and goes on with a long. */
+    @Test
+    void oneValueServesShortRunsAndLongOnes() {
+        int width = 2 * 2048 + 1;
+        for (DType dtype : FLOATING) {
+            Tensor x = HostTensor.of(dtype, Layout.DENSE, i -> i % 97 - 40, 12, width);
+            Tensor three = HostTensor.of(dtype, Layout.SCALAR, _ -> 3, 12, width);
+            Tensor memory = HostTensor.result(dtype, Layout.DENSE, 12, width + 3);
+            Tensor out = memory.alias(x.shape(), memory.strides(), 0);
+            backend().binary(Binary.MULTIPLY, x, three, out);
+            double[] expected = HostTensor.values(x);
+            for (int i = 0; i < expected.length; i++) {
+                expected[i] *= 3;
+            }
+            assertExact("product with one " + dtype, out, expected);
+            backend().binary(Binary.SUBTRACT, three, x, out);
+            for (int i = 0; i < expected.length; i++) {
+                expected[i] = 3 - expected[i] / 3;
+            }
+            assertExact("difference from one " + dtype, out, expected);
+        }
+    }
+
     @Test
     void copiesConvertBetweenAllTypesAndLayouts() {
         int turn = 0;

@@ -370,6 +370,16 @@ public abstract class RowKernelContract extends KernelContract {
                 assertAsGoodAsPlain("inverse", inverse, reference.apply(RowReference.EXACT, -1.0), reference.apply(RowReference.PLAIN, -1.0), 2,
                         2 * largest(values(x)));
 
+                // A result that lies in memory otherwise than the operand, one way and the other.
+                Tensor headsFirst = Tensor.full(-777, dtype, Shape.of(2, 3, 5, width)).transpose(1, 2);
+                backend().rotaryEmbedding(x, cos, sin, false, headsFirst);
+                assertThat(headsFirst.toFloatArray()).as("strided result").isEqualTo(out.toFloatArray());
+                Tensor wider = Tensor.full(-777, dtype, Shape.of(2, 5, 4, width));
+                Tensor within = wider.slice(2, 1, 4);
+                backend().rotaryEmbedding(headsFirst.assign(x), cos, sin, true, within);
+                assertThat(within.toFloatArray()).as("result among other heads").isEqualTo(inverse.toFloatArray());
+                assertThat(wider.slice(2, 0, 1).toFloatArray()).as("the other head stays").containsOnly(of(dtype, new float[] {-777}, 1).item());
+
                 // [batch, heads, sequence, D] in memory, as attention keeps it
                 Tensor strided = Tensor.empty(dtype, Shape.of(2, 3, 5, width)).transpose(1, 2).assign(x);
                 backend().rotaryEmbedding(strided, cos, sin, false, strided);

@@ -33,7 +33,9 @@ class AttentionKernelTest {
 
     @ParameterizedTest
     @CsvSource({"1,1,1,1,1,1", "2,1,127,4,2,64", "1,13,13,3,1,7", "2,33,40,4,2,32", "1,127,127,2,2,80", "2,130,130,4,1,16", "1,257,300,2,1,33",
-        "1,65,513,1,1,128", "1,600,600,2,2,40"})
+        "1,65,513,1,1,128", "1,600,600,2,2,40",
+        // From 1,024 queries on a key head's queries are divided among tasks, whose sums are added: even, uneven, with a cache, with groups.
+        "1,1024,1024,1,1,5", "1,1100,1300,2,1,6", "2,1537,1537,2,1,3", "1,2050,2051,1,1,4"})
     void forwardAndGradientsAgreeWithFloat64(int batch, int queries, int keys, int heads, int groups, int width) {
         Case c = new Case(new AttentionShape(batch, queries, keys, heads, groups, width), 3);
         c.forward();
@@ -50,7 +52,7 @@ class AttentionKernelTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"2,70,90,4,2,48", "1,600,600,2,1,32"})
+    @CsvSource({"2,70,90,4,2,48", "1,600,600,2,1,32", "1,1100,1300,2,1,6"})
     void bitsDoNotDependOnThreadsOrStrides(int batch, int queries, int keys, int heads, int groups, int width) {
         AttentionShape shape = new AttentionShape(batch, queries, keys, heads, groups, width);
         Case[] cases = new Case[4];

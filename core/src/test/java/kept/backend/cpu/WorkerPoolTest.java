@@ -150,6 +150,49 @@ class WorkerPoolTest {
         }
     }
 
+    /** Whichever task fails, in a worker or in the caller, with an exception or an error: the kernel ends,
+            and the next one has all its tasks done once. */
+    @Test
+    void afterATaskFailedThePoolWorksAsBefore() {
+        try (WorkerPool pool = new WorkerPool(3)) {
+            for (int round = 0; round < 200; round++) {
+                int bad = round % 40;
+                boolean isError = round % 3 == 0;
+                AtomicInteger others = new AtomicInteger();
+                assertThatThrownBy(() -> pool.run(40, task -> {
+                    if (task == bad) {
+                        if (isError) {
+                            throw new AssertionError("meant to fail");
+                        }
+                        throw new IllegalStateException("meant to fail");
+                    }
+                    others.incrementAndGet();
+                })).isInstanceOf(isError ? AssertionError.class : IllegalStateException.class).hasMessage("meant to fail");
+                assertThat(others.get()).as("tasks beside the one that failed").isLessThan(40);
+                AtomicIntegerArray runs = new AtomicIntegerArray(50);
+                pool.run(50, runs::incrementAndGet);
+                for (int task = 0; task < runs.length(); task++) {
+                    assertThat(runs.get(task)).as("round %d, task %d", round, task).isEqualTo(1);
+                }
+            }
+        }
+    }
+
+    @Test
+    void whatIsNotYetClaimedIsDroppedWhenATaskFails() {
+        for (int threads : new int[] {1, 3}) {
+            try (WorkerPool pool = new WorkerPool(threads)) {
+                AtomicInteger done = new AtomicInteger();
+                assertThatThrownBy(() -> pool.run(1_000_000, _ -> {
+                    if (done.incrementAndGet() == 10) {
+                        throw new IllegalStateException("the tenth fails");
+                    }
+                })).isInstanceOf(IllegalStateException.class);
+                assertThat(done.get()).as("%d threads", threads).isLessThan(1_000_000);
+            }
+        }
+    }
+
     @Test
     void aPoolThatIsClosedWhileItIsInUseLosesNoTask() throws InterruptedException {
         for (int repeat = 0; repeat < 50; repeat++) {
