@@ -107,6 +107,18 @@ public final class MistakenFile {
         }
     }
 
+    /**
+     * Whether a file is Git LFS's pointer: of files that may hold any text, as templates do, all that can be told.
+     *
+     * @param operation the name that an error message starts with
+     * @param file the file
+     * @return what it is and what to do, to follow the file's name; empty if it is none
+     * @throws CheckpointException if it cannot be read
+     */
+    public static Optional<String> pointer(String operation, Path file) {
+        return kind(operation, file).filter(TEXTS.getFirst().problem::equals);
+    }
+
     /** The same of a mapped file. */
     static Optional<String> kind(MemorySegment content) {
         return kind(content.asSlice(0, Math.min(HEAD, content.byteSize())).toArray(ValueLayout.JAVA_BYTE), content.byteSize());

@@ -111,10 +111,11 @@ public final class TokenizerFiles {
      */
     public static void requireWithin(Path directory) {
         for (String name : ALL) {
-            InputFiles.find("tokenizer", directory, name).ifPresent(file -> MistakenFile.kind("tokenizer", file).filter(_ -> !name.endsWith(".jinja"))
-                    .ifPresent(kind -> {
-                        throw new CheckpointException("tokenizer", file, kind);
-                    }));
+            InputFiles.find("tokenizer", directory, name)
+                    .ifPresent(file -> (name.endsWith(".jinja") ? MistakenFile.pointer("tokenizer", file) : MistakenFile.kind("tokenizer", file))
+                            .ifPresent(kind -> {
+                                throw new CheckpointException("tokenizer", file, kind);
+                            }));
         }
     }
 
