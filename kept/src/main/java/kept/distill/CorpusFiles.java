@@ -14,6 +14,7 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.zip.ZipEntry;
 import kept.checkpoint.InputFiles;
+import kept.checkpoint.MistakenFile;
 import kept.text.Reasons;
 
 /**
@@ -66,6 +67,9 @@ final class CorpusFiles {
     }
 
     private void addFile(Path file, String name) {
+        MistakenFile.pointer("corpus", file).ifPresent(problem -> {
+            throw new CorpusException("[corpus] " + file + " " + problem);
+        });
         if (TextFormat.of(name).orElseThrow().kind() == TextFormat.Kind.ZIP) {
             addArchive(file);
             return;

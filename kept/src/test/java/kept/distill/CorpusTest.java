@@ -225,4 +225,13 @@ class CorpusTest {
         zip.write(content);
         zip.closeEntry();
     }
+
+    @Test
+    void gitLfsPointersAreNoText() throws IOException {
+        for (String name : List.of("text.txt", "text.jsonl", "text.txt.gz", "text.zip")) {
+            Path file = Files.writeString(folder.resolve(name), "version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 29\n");
+            assertThatThrownBy(() -> read(file)).isInstanceOf(CorpusException.class).hasMessageContaining(file + " is a pointer of Git LFS");
+            Files.delete(file);
+        }
+    }
 }
