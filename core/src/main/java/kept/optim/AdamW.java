@@ -235,9 +235,7 @@ public final class AdamW implements AutoCloseable {
      * @throws TensorException if names or shapes are not those of this optimizer
      */
     public void restore(long steps, Map<String, Moments> saved) {
-        if (steps < 0) {
-            throw new TensorException("[adamw] a state after %d steps: the count is 0 or more".formatted(steps));
-        }
+        checkCount(steps);
         if (!Arguments.present("adamw", "the saved state", saved).keySet().equals(slots.keySet())) {
             throw new TensorException("[adamw] the saved state is of other parameters: %s, not %s".formatted(saved.keySet(), slots.keySet()));
         }
@@ -253,13 +251,21 @@ public final class AdamW implements AutoCloseable {
      * Forgets the moments, as if there had been no gradients yet.
      *
      * @param steps the step count from now on
+     * @throws TensorException if the count is negative
      */
     public void clearMoments(long steps) {
+        checkCount(steps);
         slots.values().forEach(slot -> {
             slot.moments.first.fill(0);
             slot.moments.second.fill(0);
         });
         stepCount = steps;
+    }
+
+    private static void checkCount(long steps) {
+        if (steps < 0) {
+            throw new TensorException("[adamw] a state after %d steps: the count is 0 or more".formatted(steps));
+        }
     }
 
     private static void check(String name, Slot slot, Moments saved) {

@@ -177,7 +177,8 @@ class ArgumentsTest {
     void optimizersTakeFiniteRates(double number) {
         SequencedMap<String, Parameter> parameters = new LinkedHashMap<>(Map.of("w", new Parameter(Tensor.ones(2).requireGradient())));
         try (var optimizer = new AdamW(parameters, AdamW.Settings.DEFAULT, AdamW.Decay.ALL)) {
-            refused("adamw", () -> optimizer.step(number, 1), () -> optimizer.restore(-1, optimizer.moments()), () -> optimizer.restore(1, null));
+            refused("adamw", () -> optimizer.step(number, 1), () -> optimizer.restore(-1, optimizer.moments()), () -> optimizer.restore(1, null),
+                    () -> optimizer.clearMoments(-1));
             if (!Double.isFinite(number)) {
                 refused("adamw", () -> optimizer.step(1, number));
             }
