@@ -212,7 +212,9 @@ final class DistillationRun {
                             measurement.discard();
                         }
                         tell(report, texts.mappings().isEmpty() ? null : stages.seconds());
-                        outcome.requireFinite();
+                        if (outcome.notFinite() != null) {
+                            throw new ProgramException("%s; %s is the student of that state".formatted(outcome.notFinite(), settings.output()));
+                        }
                     }
                 }
             }

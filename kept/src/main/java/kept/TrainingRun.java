@@ -147,7 +147,8 @@ final class TrainingRun implements AutoCloseable {
      */
     void require(Map<String, String> known, Device device) {
         boolean first = settings.isEmpty();
-        settings = Map.copyOf(known);
+        // Saved in their order, so that the same run leaves the same bytes.
+        settings = new LinkedHashMap<>(known);
         if (saved == null) {
             return;
         }

@@ -113,8 +113,9 @@ class ConvertTest {
                     "kept: [output] " + output + ": another run is making this output; wait for it, or choose another output");
             run.terminate();
             assertThat(run.join()).as("128 + SIGTERM: " + run.remarks()).isEqualTo(143);
-            assertThat(run.remarks().lines().filter(line -> !line.startsWith("WARNING") && !isProgress(line))).singleElement().asString()
-                    .isEqualTo("stopped; the finished weight files are in %s.partial; the same command with --resume goes on from there", output);
+            assertThat(run.remarks().lines().filter(line -> !line.isBlank() && !line.startsWith("WARNING") && !isProgress(line)))
+                    .singleElement().asString().isEqualTo(
+                            "stopped; the finished weight files are in %s.partial; the same command with --resume goes on from there", output);
         }
         assertThat(output).doesNotExist();
         assertThat(directory).isDirectoryNotContaining("glob:**.lock");

@@ -3,16 +3,23 @@ package kept;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.stream.Stream;
 import kept.checkpoint.Checkpoint;
+import kept.checkpoint.SafetensorsFile;
+import kept.checkpoint.SafetensorsWriter;
 import kept.checkpoint.TensorEntry;
+import kept.checkpoint.TensorSpec;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -54,6 +61,46 @@ class NonFiniteTest {
             assertThat(Files.readAllLines(output.resolve("metrics.jsonl")).getLast()).contains("\"step\":6");
             assertThat(TinyDistillation.report(output).at("/steps/loss")).hasSize(STEPS);
         }
+    }
+
+    /** The state before the step that is not finite is of use to nobody, the best one is. */
+    @Test
+    void theBestStateIsWrittenAndGoneOnFrom() throws IOException {
+        assertThat(distill("--evaluate-every", 1, "--stop-after", 3).code()).isEqualTo(130);
+        poisonState(directory.resolve("llama.training/state.safetensors"), UP);
+        ProgramRun failed = distill("--evaluate-every", 1, "--resume");
+        assertThat(failed.code()).isEqualTo(1);
+        assertThat(failed.errorLines()).last().asString().startsWith("kept: [training] step 4: the loss is NaN: parameter '" + UP + "' holds 1 NaN")
+                .contains("the state after step 3, the best so far, is in " + output + ".training", output + " is the student of that state");
+        assertThat(TinyDistillation.report(output).at("/held_out/best_step").asInt()).isEqualTo(3);
+        assertThat(TinyDistillation.report(output).at("/held_out/verdict").asText()).startsWith("stopped after step 3 of 6: ");
+        try (var best = Checkpoint.open(output)) {
+            assertThat(best.data(UP).mismatch(SafetensorsFile.open(directory.resolve("llama.training/best.safetensors")).data(UP))).isEqualTo(-1);
+        }
+        ProgramRun resumed = distill("--evaluate-every", 1, "--resume", "--learning-rate", "1e-4");
+        assertThat(resumed.code()).as(resumed.err()).isZero();
+        assertThat(TinyDistillation.report(output).at("/steps/step")).hasSize(STEPS);
+        assertThat(directory).isDirectoryNotContaining("glob:**.{training,partial}");
+    }
+
+    private static void poisonState(Path state, String tensor) throws IOException {
+        Path other = state.resolveSibling("other.safetensors");
+        try (var saved = SafetensorsFile.open(state)) {
+            var metadata = new LinkedHashMap<>(saved.metadata());
+            metadata.keySet().removeIf(key -> key.equals("kept.checksums"));
+            List<TensorSpec> specs = saved.entries().stream().map(entry -> new TensorSpec(entry.name(), entry.dtype(), entry.shape())).toList();
+            try (var writer = SafetensorsWriter.createSealed(other, specs, metadata)) {
+                for (TensorSpec spec : specs) {
+                    byte[] bytes = saved.data(spec.name()).toArray(ValueLayout.JAVA_BYTE);
+                    if (spec.name().equals(tensor)) {
+                        ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).putFloat(0, Float.NaN);
+                    }
+                    writer.write(spec.name(), MemorySegment.ofArray(bytes));
+                }
+                writer.finish();
+            }
+        }
+        Files.move(other, state, StandardCopyOption.REPLACE_EXISTING);
     }
 
     @Test
