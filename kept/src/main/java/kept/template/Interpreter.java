@@ -121,7 +121,11 @@ final class Interpreter {
                 var captured = new StringBuilder();
                 end = execute(block.body(), inner, captured);
                 if (end == End.NEXT) {
-                    write(text.string(evaluator.filterBlock(block.filter(), captured.toString(), inner)), output);
+                    Object filtered = evaluator.filterBlock(block.filter(), captured.toString(), inner);
+                    if (!Types.isText(filtered)) {
+                        throw new TemplateException("a filter block makes a text: expected str instance, %s found".formatted(Types.name(filtered)));
+                    }
+                    write(Types.text(filtered), output);
                 }
             }
             case Statement.Block block -> write(block(block, block.scoped() ? frame.context().forBlock(frame.visible())

@@ -254,11 +254,13 @@ final class TextFilters {
         }
         return switch (value) {
             case PyList list -> {
+                interpreter.budget().items(list.items().size());
                 var copy = new ArrayList<>();
                 list.items().forEach(item -> copy.add(sorted(item, depth + 1)));
                 yield new PyList(copy);
             }
             case PyDict dict -> {
+                interpreter.budget().items(dict.size());
                 var copy = new PyDict();
                 dict.entries().stream().sorted((left, right) -> interpreter.values().order().compare(left.key(), right.key()))
                         .forEach(entry -> copy.put(entry.key(), sorted(entry.value(), depth + 1)));

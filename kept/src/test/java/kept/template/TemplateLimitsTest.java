@@ -96,7 +96,9 @@ class TemplateLimitsTest {
                         of("{{ " + "9".repeat(100_000) + " }}", "digits"),
                 of("{{ '{}'.format" + "(1)".repeat(10_000) + " }}", "nested"), of("{{ '" + "{".repeat(100_001) + "'.format() }}", "'}'"),
                 of("{% set x = 'ab ' * 300000 %}{% for i in range(100000) %}{{ x.split()|length }}{% endfor %}", ""),
-                of("{% set x = namespace() %}{% set x.x = x %}{{ x }}", "nested"));
+                of("{% set x = namespace() %}{% set x.x = x %}{{ x }}", "nested"),
+                of("{% set x = namespace(l=['a']) %}{% for i in range(40) %}{% set x.l = [x.l, x.l] %}{% endfor %}{{ x.l|pprint }}", "limit"),
+                of("{% set x = namespace(l={}) %}{% for i in range(40) %}{% set x.l = {'a': x.l, 'b': x.l} %}{% endfor %}{{ x.l|pprint }}", "limit"));
     }
 
     @ParameterizedTest

@@ -69,6 +69,8 @@ class TemplateTest {
         "\\n{% nope %} ~ 2 ~ unknown tag 'nope'",
         "{% if x %}\\n\\n ~ 2 ~ Unexpected end of template",
         "{{ 1\\n| nope }} ~ 2 ~ No filter named 'nope'.",
+        "{% filter length %}abc{% endfilter %} ~ 1 ~ expected str instance, int found",
+        "a\\n{% macro m() %}{% filter list %}abc{% endfilter %}{% endmacro %}{{ m() }} ~ 2 ~ expected str instance, list found",
         "{% include 'x' %} ~ 1 ~ include needs another template"
     })
     void errorsHaveTheirLine(String template, int line, String message) {
