@@ -146,7 +146,8 @@ class ProgramsTest {
         assertThat(read.code()).as(read.err()).isZero();
         assertThat("Line 7 tells" + read.out()).isEqualTo(typed.out());
         Files.write(file, new byte[] {'a', (byte) 0xFF});
-        assertThat(ProgramRun.of("generate", "--model", teacher, "--prompt-file", file).err()).contains("prompt.txt cannot be read: it is not UTF-8: byte 0xFF at offset 1");
+        assertThat(ProgramRun.of("generate", "--model", teacher, "--prompt-file", file).err())
+                .contains("prompt.txt cannot be read: it is not UTF-8: byte 0xFF at offset 1");
         ProgramRun missing = ProgramRun.of("generate", "--model", teacher, "--prompt-file", directory.resolve("nowhere.txt"));
         assertThat(missing.code()).isEqualTo(1);
         assertThat(missing.err()).contains("nowhere.txt cannot be read: no such file");
