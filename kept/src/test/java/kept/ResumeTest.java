@@ -27,6 +27,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** What a run that goes on accepts as the same, and what it refuses: inputs, state files, vectors, settings. */
 class ResumeTest {
     private static final int STEPS = 4;
+    /** What was read of the text that is learnt from and of the one that is judged on. */
+    private static final int TEXTS = 2;
 
     @TempDir
     private Path directory;
@@ -159,7 +161,7 @@ class ResumeTest {
         assertThat(resumed.code()).as(resumed.err()).isZero();
         assertThat(resumed.err()).contains("metrics.jsonl is missing, short or damaged: how long 2 of 2 steps took is lost");
         assertThat(output.resolve("model.safetensors")).hasBinaryContent(undisturbed);
-        assertThat(Files.readAllLines(output.resolve("metrics.jsonl"))).hasSize(2 * STEPS + 1)
+        assertThat(Files.readAllLines(output.resolve("metrics.jsonl"))).hasSize(TEXTS + 2 * STEPS + 1)
                 .allMatch(line -> line.startsWith("{\"step\":") && line.endsWith("}"));
         assertThat(TinyDistillation.report(output).at("/steps/loss")).hasSize(STEPS);
     }

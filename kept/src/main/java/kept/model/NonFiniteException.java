@@ -6,6 +6,7 @@ import kept.tensor.TensorException;
 public final class NonFiniteException extends TensorException {
     private static final long serialVersionUID = 1L;
 
+    /** Whether the model at fault does not change. */
     private final boolean frozen;
 
     /**

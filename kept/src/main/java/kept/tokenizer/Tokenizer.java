@@ -82,7 +82,14 @@ public interface Tokenizer extends AutoCloseable {
      */
     String decode(int... ids);
 
-    /** Those ids that can have a text; negative ones are refused. */
+    /**
+     * Those ids that can have a text.
+     *
+     * @param vocabularySize how many ids there are
+     * @param ids token ids
+     * @return the ids below that size, in their order
+     * @throws TokenizerException if an id is negative
+     */
     static int[] withTexts(int vocabularySize, int... ids) {
         if (Arrays.stream(ids).anyMatch(id -> id < 0)) {
             throw new TokenizerException("[decode] id " + Arrays.stream(ids).min().getAsInt() + " is negative");
