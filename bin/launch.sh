@@ -105,8 +105,8 @@ build_if_outdated() {
 }
 
 # Tensors live outside the heap; what is on it is small and short-lived, and a small nursery keeps it so. What the JVM itself has to say goes to
-# standard error: standard output is the program's results.
-java_options='-XX:+UseParallelGC -Xmn64m -XX:+DisplayVMOutputToStderr -Xlog:disable -Xlog:all=warning:stderr'
+# standard error: standard output is the program's results. An archive of classes that does not fit costs time alone, so nothing is said of it.
+java_options='-XX:+UseParallelGC -Xmn64m -XX:+DisplayVMOutputToStderr -Xlog:disable -Xlog:all=warning,cds*=off,aot*=off:stderr'
 
 # find_class_archive MODULES MAIN CHECKPOINT: sets $class_archive, a file of the classes that 'info' needs, parsed and laid out, with which a command
 # starts sooner; empty where there is none. It is made once for each build and each Java, in the directory above the modules. One that cannot be
