@@ -36,6 +36,9 @@ import org.openjdk.jmh.annotations.Warmup;
 public class CorpusBenchmark {
     private static final int BYTES = 64_000_000;
     private static final int WORDS = 200;
+    private static final int VOCABULARY = 30_000;
+    private static final long SPREAD = 7_919;
+    private static final long MODULUS = 60_466_177;
 
     /** The kind of file. */
     @Param({"jsonl", "jsonl.gz", "txt", "txt.gz"})
@@ -60,7 +63,9 @@ public class CorpusBenchmark {
             for (int written = 0; written < BYTES;) {
                 var line = new StringBuilder(json ? "{\"text\": \"" : "");
                 for (int word = 0; word < WORDS; word++) {
-                    line.append(Long.toString(random.nextLong(1_000_000), Character.MAX_RADIX)).append(' ');
+                    // Few words are frequent and most are rare, as in prose, so that gzip packs them to a third.
+                    long rank = (long) Math.pow(VOCABULARY, random.nextDouble());
+                    line.append(Long.toString(rank * SPREAD % MODULUS, Character.MAX_RADIX)).append(' ');
                 }
                 byte[] bytes = line.append(json ? "\"}\n" : "\n").toString().getBytes(StandardCharsets.UTF_8);
                 out.write(bytes);
