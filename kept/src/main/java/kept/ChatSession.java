@@ -10,6 +10,7 @@ import java.util.List;
 import kept.generation.Conversation;
 import kept.generation.Finish;
 import kept.tensor.ShapeException;
+import kept.text.Reasons;
 import org.jline.utils.Signals;
 
 /** A conversation on a terminal, or with turns that are given beforehand. */
@@ -46,7 +47,7 @@ final class ChatSession {
         try {
             return converse(input, terminal);
         } catch (IOException e) {
-            throw new ProgramException("[chat] standard input cannot be read: " + e.getMessage(), e);
+            throw new ProgramException("[chat] standard input cannot be read: " + Reasons.of(e), e);
         }
     }
 

@@ -9,6 +9,7 @@ import java.util.List;
 import kept.demo.DemoVocabulary;
 import kept.demo.JdkSources;
 import kept.distill.Corpus;
+import kept.text.Reasons;
 import kept.tokenizer.Tokenizer;
 
 /**
@@ -58,7 +59,7 @@ final class Demo implements AutoCloseable {
             return demo;
         } catch (IOException e) {
             throw new ProgramException(
-                    "[demo] the teacher cannot be unpacked to %s: %s".formatted(System.getProperty("java.io.tmpdir"), e.getMessage()), e);
+                    "[demo] the teacher cannot be unpacked to %s: %s".formatted(System.getProperty("java.io.tmpdir"), Reasons.of(e)), e);
         }
     }
 
@@ -100,7 +101,7 @@ final class Demo implements AutoCloseable {
             Files.deleteIfExists(teacher.resolve(Tokenizer.SENTENCEPIECE_FILE));
             Files.deleteIfExists(teacher);
         } catch (IOException e) {
-            throw new ProgramException("[demo] %s cannot be removed: %s".formatted(teacher, e.getMessage()), e);
+            throw new ProgramException("[demo] %s cannot be removed: %s".formatted(teacher, Reasons.of(e)), e);
         }
     }
 }

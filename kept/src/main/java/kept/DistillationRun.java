@@ -42,6 +42,7 @@ import kept.report.ReportWriter;
 import kept.report.RunReport;
 import kept.tensor.DType;
 import kept.tensor.Device;
+import kept.text.Reasons;
 import kept.tokenizer.Tokenizer;
 import kept.tokenizer.TokenizerFiles;
 
@@ -325,7 +326,7 @@ final class DistillationRun {
         try {
             Files.copy(run.metrics(), directory.directory().resolve("metrics.jsonl"));
         } catch (IOException e) {
-            throw new ProgramException("[output] metrics.jsonl cannot be written: " + e.getMessage(), e);
+            throw new ProgramException("[output] metrics.jsonl cannot be written: " + Reasons.of(e), e);
         }
         directory.commit();
     }

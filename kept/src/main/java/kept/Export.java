@@ -10,6 +10,7 @@ import kept.checkpoint.OutputFile;
 import kept.gguf.GgufExport;
 import kept.gguf.GgufType;
 import kept.model.DecoderConfig;
+import kept.text.Reasons;
 import kept.tokenizer.Vocabulary;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -99,7 +100,7 @@ public final class Export extends Program {
         try {
             return source.toRealPath().getFileName().toString();
         } catch (IOException e) {
-            throw new ProgramException("[gguf] %s cannot be resolved: %s".formatted(source, e.getMessage()), e);
+            throw new ProgramException("[gguf] %s cannot be resolved: %s".formatted(source, Reasons.of(e)), e);
         }
     }
 }

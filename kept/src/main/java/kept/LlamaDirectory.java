@@ -7,6 +7,7 @@ import java.util.Optional;
 import kept.generation.ChatTemplate;
 import kept.model.DecoderConfig;
 import kept.tensor.DType;
+import kept.text.Reasons;
 import kept.tokenizer.TokenizerFiles;
 import picocli.CommandLine.Option;
 
@@ -50,7 +51,7 @@ final class LlamaDirectory {
             return TokenizerFiles.write(source, target, config.maxPositions(), tokenizer);
         } catch (IOException e) {
             throw new ProgramException(
-                    "[tokenizer] the files of %s cannot be written to %s: %s".formatted(source, target, e.getMessage()), e);
+                    "[tokenizer] the files of %s cannot be written to %s: %s".formatted(source, target, Reasons.of(e)), e);
         }
     }
 }

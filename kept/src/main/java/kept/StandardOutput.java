@@ -12,6 +12,7 @@ import java.nio.charset.Charset;
 import java.nio.charset.UnsupportedCharsetException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import kept.text.Reasons;
 
 /**
  * Standard output for results. A {@link PrintWriter} keeps errors to itself, so that a full disk or a closed pipe looks like success; this one ends
@@ -84,7 +85,7 @@ final class StandardOutput extends Writer {
             attempt.make();
         } catch (IOException e) {
             failed = true;
-            throw new Failure("[output] standard output " + (pipe ? "was closed by its reader" : "cannot be written: " + e.getMessage()), e);
+            throw new Failure("[output] standard output " + (pipe ? "was closed by its reader" : "cannot be written: " + Reasons.of(e)), e);
         }
     }
 

@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
+import kept.text.Reasons;
 
 /** A directory among the system's temporary ones, which goes with all that is in it when it is closed. */
 final class TemporaryDirectory implements AutoCloseable {
@@ -20,7 +21,7 @@ final class TemporaryDirectory implements AutoCloseable {
             path = Files.createTempDirectory(name);
         } catch (IOException e) {
             throw new ProgramException(
-                    "[calibration] no directory can be made in %s: %s".formatted(System.getProperty("java.io.tmpdir"), e.getMessage()), e);
+                    "[calibration] no directory can be made in %s: %s".formatted(System.getProperty("java.io.tmpdir"), Reasons.of(e)), e);
         }
         // For the case that a signal ends the process before close() is reached; what is in it by then stays.
         path.toFile().deleteOnExit();
@@ -38,7 +39,7 @@ final class TemporaryDirectory implements AutoCloseable {
                 Files.delete(file);
             }
         } catch (IOException e) {
-            throw new ProgramException("[calibration] %s cannot be removed: %s".formatted(path, e.getMessage()), e);
+            throw new ProgramException("[calibration] %s cannot be removed: %s".formatted(path, Reasons.of(e)), e);
         }
     }
 }

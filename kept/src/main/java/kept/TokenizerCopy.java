@@ -3,6 +3,7 @@ package kept;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import kept.text.Reasons;
 import kept.tokenizer.Tokenizer;
 import kept.tokenizer.TokenizerFiles;
 
@@ -19,7 +20,7 @@ final class TokenizerCopy {
                     Files.copy(source.resolve(name), target.resolve(name));
                 }
             } catch (IOException e) {
-                throw new ProgramException("[tokenizer] %s cannot be copied to %s: %s".formatted(source.resolve(name), target, e.getMessage()), e);
+                throw new ProgramException("[tokenizer] %s cannot be copied to %s: %s".formatted(source.resolve(name), target, Reasons.of(e)), e);
             }
         }
     }

@@ -22,6 +22,7 @@ import kept.distill.Trainer;
 import kept.distill.TrainingState;
 import kept.model.NonFiniteException;
 import kept.tensor.Device;
+import kept.text.Reasons;
 
 /**
  * A training run with what surrounds it on disk and on the terminal. While it lasts, its state and metrics lie in {@code OUTPUT.training} beside the
@@ -276,7 +277,7 @@ final class TrainingRun implements AutoCloseable {
             Files.createDirectories(directory);
             deleteTemporaries();
         } catch (IOException e) {
-            throw new ProgramException("[training] %s cannot be made: %s".formatted(directory, e.getMessage()), e);
+            throw new ProgramException("[training] %s cannot be made: %s".formatted(directory, Reasons.of(e)), e);
         }
     }
 
@@ -322,7 +323,7 @@ final class TrainingRun implements AutoCloseable {
                 OutputDirectory.discard(directory, target, OwnFiles.TRAINING);
             }
         } catch (IOException e) {
-            throw new ProgramException("[training] %s cannot be removed: %s".formatted(directory, e.getMessage()), e);
+            throw new ProgramException("[training] %s cannot be removed: %s".formatted(directory, Reasons.of(e)), e);
         }
     }
 

@@ -14,6 +14,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import kept.text.Reasons;
 import kept.tokenizer.SentencePieceModel.Type;
 
 /** A SentencePiece model: encoding by the native library, decoding by {@link SentencePieceDecoder}. */
@@ -55,7 +56,7 @@ final class SentencePieceTokenizer implements Tokenizer {
             }
             return of(Files.readAllBytes(file), file.toString(), TokenizerFiles.marks(file.resolveSibling(TokenizerFiles.CONFIG_FILE)));
         } catch (IOException e) {
-            throw new TokenizerException("[tokenizer] " + file + " cannot be read: " + e, e);
+            throw new TokenizerException("[tokenizer] " + file + " cannot be read: " + Reasons.of(e), e);
         }
     }
 
