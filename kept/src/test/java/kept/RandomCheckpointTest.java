@@ -92,7 +92,7 @@ class RandomCheckpointTest {
 
     @Test
     void aModelThatTheDiskCannotHoldIsRefusedBeforeItIsBegun() throws IOException {
-        ProgramRun run = random(directory.resolve("orion"), "--config", "orion-14b", "--intermediate-size", 2_000_000_000);
+        ProgramRun run = random(directory.resolve("orion"), "--config", "orion-14b", "--intermediate-size", 1_000_000_000);
         assertThat(run.code()).isEqualTo(1);
         assertThat(run.errorLines()).singleElement().asString().contains("bytes, but only ", " are free there");
         try (Stream<Path> files = Files.list(directory)) {

@@ -47,9 +47,9 @@ class TrainingDiskTest {
     void aTrainingThatDoesNotFitTheDiskIsNotBegun() throws IOException {
         Path teacher = TinyTeacher.write(directory.resolve("orion"));
         Path text = TinyTeacher.text(directory.resolve("text.txt"));
-        // 87 billion numbers in each of 20,000 layers.
+        // 87 billion numbers in each of 5,000 layers.
         ProgramRun run = ProgramRun.of("pretrain", "--corpus", text, "--tokenizer", teacher, "--output", directory.resolve("made/out"),
-                "--hidden-size", 131_072, "--heads", 128, "--layers", 20_000, "--intermediate-size", 131_072, "--tokens", 64, "--batch-size", 1,
+                "--hidden-size", 131_072, "--heads", 128, "--layers", 5_000, "--intermediate-size", 131_072, "--tokens", 64, "--batch-size", 1,
                 "--sequence-length", 16, "--save-every", 1, "--snapshot-every", 2);
         assertThat(run.code()).isEqualTo(1);
         assertThat(run.errorLines().getLast()).startsWith("kept: [output] " + directory.toRealPath().resolve("made/out") + ": needs ")

@@ -14,7 +14,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.stream.Stream;
-import kept.checkpoint.CheckpointException;
 import kept.checkpoint.InputFiles;
 import kept.checkpoint.MistakenFile;
 import kept.text.TextFiles;
@@ -107,14 +106,15 @@ public final class TokenizerFiles {
      * Refuses files of a tokenizer that are links out of its directory, no regular files, or a page or pointer in place of the file.
      *
      * @param directory the checkpoint's
-     * @throws CheckpointException naming such a file
+     * @throws kept.checkpoint.CheckpointException naming a link or what is no regular file
+     * @throws TokenizerException naming a page or pointer
      */
     public static void requireWithin(Path directory) {
         for (String name : ALL) {
             InputFiles.find("tokenizer", directory, name)
                     .ifPresent(file -> (name.endsWith(".jinja") ? MistakenFile.pointer("tokenizer", file) : MistakenFile.kind("tokenizer", file))
                             .ifPresent(kind -> {
-                                throw new CheckpointException("tokenizer", file, kind);
+                                throw new TokenizerException("[tokenizer] " + file + ": " + kind);
                             }));
         }
     }

@@ -1,13 +1,11 @@
 package kept.tokenizer;
 
-import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
-import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import kept.checkpoint.CheckpointException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -18,15 +16,15 @@ class TemplatePointerTest {
     @Test
     void gitLfsPointerIsNoTemplate() throws IOException {
         Files.writeString(directory.resolve("chat_template.jinja"), "version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 29\n");
-        var e = assertThrows(CheckpointException.class, () -> TokenizerFiles.requireWithin(directory));
-        assertTrue(e.getMessage().contains("chat_template.jinja: is a pointer of Git LFS"), e.getMessage());
+        assertThatThrownBy(() -> TokenizerFiles.requireWithin(directory)).isInstanceOf(TokenizerException.class)
+                .hasMessageContaining("chat_template.jinja: is a pointer of Git LFS");
     }
 
     @Test
     void otherTextsAreTemplates() throws IOException {
         for (String template : new String[] {"", "<html>{{ messages[0].content }}", "404"}) {
             Files.writeString(directory.resolve("chat_template.jinja"), template);
-            assertDoesNotThrow(() -> TokenizerFiles.requireWithin(directory), template);
+            assertThatCode(() -> TokenizerFiles.requireWithin(directory)).as(template).doesNotThrowAnyException();
         }
     }
 }
