@@ -79,7 +79,8 @@ class SafetensorsFileTest {
             assertThat(file.entry("mask").type()).isEqualTo(StoredType.BOOL);
             assertThat(file.entry("w").type()).isEqualTo(StoredType.F64);
             assertThatThrownBy(() -> file.entry("mask").dtype()).isInstanceOf(CheckpointException.class).hasMessage("[checkpoint] " + path
-                + ": tensor 'mask' at byte 120: elements are of type BOOL, which cannot be read as a tensor; readable are F32, BF16, F16, I32, I64, and F64 rounded to F32");
+                + ": tensor 'mask' at byte 120: elements are of type BOOL, which cannot be read as a tensor;"
+                + " readable are F32, BF16, F16, I32, I64, and F64 rounded to F32");
         }
     }
 
