@@ -8,13 +8,16 @@ import kept.text.VisibleText;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
-/** Reads paths of the command line. One that the locale's encoding cannot hold, or could not be decoded from it, is wrong usage. */
+/** Reads paths of the command line. One that the locale's encoding cannot hold, or could not be decoded from it, is wrong usage, and so is none. */
 final class PathArgument implements ITypeConverter<Path> {
     private static final char UNDECODED = '\uFFFD';
     private static final int SHOWN = 200;
 
     @Override
     public Path convert(String text) {
+        if (text.isEmpty()) {
+            throw new TypeConversionException("it is empty; name a file or a directory");
+        }
         try {
             Path path = Path.of(text);
             if (text.indexOf(UNDECODED) < 0 || Files.exists(path)) {

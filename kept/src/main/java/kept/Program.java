@@ -66,8 +66,17 @@ abstract class Program implements Callable<Integer> {
 
     /** A program ready to run, which writes to the terminal unless told otherwise. */
     static CommandLine commandLine(Program program) {
-        return new CommandLine(program).setCaseInsensitiveEnumValuesAllowed(true).registerConverter(Path.class, new PathArgument())
+        var line = new CommandLine(program).setCaseInsensitiveEnumValuesAllowed(true).registerConverter(Path.class, new PathArgument())
                 .setExecutionExceptionHandler(Program::explain).setExecutionStrategy(Program::runLast);
+        CommandLine.IParameterExceptionHandler standard = line.getParameterExceptionHandler();
+        return line.setParameterExceptionHandler((failure, arguments) -> standard.handleParseException(unknownFirst(failure), arguments));
+    }
+
+    /** What is missing may only be misspelt: then the option that was given is the one to name. */
+    private static CommandLine.ParameterException unknownFirst(CommandLine.ParameterException failure) {
+        List<String> unknown = failure.getCommandLine().getUnmatchedArguments();
+        return failure instanceof CommandLine.MissingParameterException && !unknown.isEmpty()
+                ? new CommandLine.UnmatchedArgumentException(failure.getCommandLine(), unknown) : failure;
     }
 
     private static int runLast(CommandLine.ParseResult parsed) {

@@ -85,4 +85,29 @@ class UsageTest {
         assertThat(run.errorLines().getFirst()).isNotBlank().doesNotStartWith("Usage");
         assertThat(run.err()).contains("Usage: kept " + line.split(" ")[0]).doesNotContain("\tat ");
     }
+
+    @ParameterizedTest
+    @ValueSource(strings = {
+        "convert --sorce a --output b",
+        "distill --teachr a --corpus b.txt --output c",
+        "generate --modl=a --prompt b",
+        "pretrain --radnom --output b",
+        "info --device",
+    })
+    void aMisspeltOptionIsNamedRatherThanTheOneThatIsThenMissing(String line) {
+        String option = line.split("[ =]")[1];
+        ProgramRun run = ProgramRun.of((Object[]) line.split(" "));
+        assertThat(run.code()).isEqualTo(2);
+        assertThat(run.errorLines().getFirst()).contains("'" + option).doesNotContain("Missing");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {
+        "convert --source= --output b", "convert --source a --output=", "verify --teacher a --student b --json= --text x=c.txt", "info ''",
+    })
+    void anEmptyPathIsWrongUsage(String line) {
+        ProgramRun run = ProgramRun.of((Object[]) line.replace("''", "").split(" ", -1));
+        assertThat(run.code()).isEqualTo(2);
+        assertThat(run.errorLines().getFirst()).contains("it is empty; name a file or a directory");
+    }
 }

@@ -2,6 +2,7 @@ package kept.checkpoint;
 
 import java.io.IOException;
 import java.nio.charset.Charset;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
@@ -24,7 +25,7 @@ final class OutputPath {
      *
      * @param path any path
      * @return its place
-     * @throws IOException if links form a loop, a file stands where a directory is needed, or a name is too long
+     * @throws IOException if links form a loop, a file stands where a directory is needed, a name is too long, or .. follows what does not exist
      */
     static Path resolve(Path path) throws IOException {
         return resolve(path.toAbsolutePath(), MOST_LINKS);
@@ -44,7 +45,7 @@ final class OutputPath {
         Path parent = resolve(path.getParent(), links);
         return switch (path.getFileName().toString()) {
             case "", "." -> parent;
-            case ".." -> parent.getParent() == null ? parent : parent.getParent();
+            case ".." -> throw new FileSystemException(path.toString(), null, "%s does not exist, so .. cannot follow it".formatted(parent));
             default -> parent.resolve(path.getFileName());
         };
     }
