@@ -62,6 +62,8 @@ public record DecoderConfig(Architecture architecture, int vocabSize, int hidden
         positive("head_dim", headDimension);
         positive("max_position_embeddings", maxPositions);
         positive("rms_norm_eps", normEps);
+        require((float) normEps > 0 && (float) normEps < Float.POSITIVE_INFINITY, "rms_norm_eps %s is beyond the range of 32-bit floating point",
+            normEps);
         positive("rope_theta", ropeTheta);
         require(initializerRange >= 0 && initializerRange < Double.POSITIVE_INFINITY,
             "initializer_range must not be negative, but is %s", initializerRange);

@@ -2,6 +2,7 @@ package kept.template;
 
 import java.math.BigInteger;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import kept.template.Expression.CallArguments;
@@ -354,7 +355,7 @@ final class ExpressionParser {
         int line = stream.line();
         stream.expectOperator("(");
         var positional = new ArrayList<Expression>();
-        var names = new ArrayList<String>();
+        var names = new LinkedHashSet<String>();
         var named = new ArrayList<Expression>();
         Expression spread = null;
         Expression spreadNamed = null;
@@ -369,8 +370,7 @@ final class ExpressionParser {
             } else if (stream.current().is(Token.Kind.NAME) && stream.look().isOperator("=")) {
                 String name = stream.take().text();
                 stream.take();
-                misplaced = spreadNamed != null || names.contains(name);
-                names.add(name);
+                misplaced = spreadNamed != null || !names.add(name);
                 named.add(expression());
             } else {
                 misplaced = spread != null || spreadNamed != null || !names.isEmpty();
@@ -384,7 +384,7 @@ final class ExpressionParser {
             }
         }
         stream.expectOperator(")");
-        return new CallArguments(positional, names, named, spread, spreadNamed);
+        return new CallArguments(positional, List.copyOf(names), named, spread, spreadNamed);
     }
 
     /** What follows a bar, and the bars after it. */

@@ -1,6 +1,7 @@
 package kept.template;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 
@@ -172,13 +173,14 @@ final class Parser {
     }
 
     private void parameters(List<String> parameters, List<Expression> defaults) {
+        var names = new HashSet<String>();
         stream.expectOperator("(");
         while (!stream.isOperator(")")) {
             if (!parameters.isEmpty()) {
                 stream.expectOperator(",");
             }
             String name = variable();
-            if (parameters.contains(name)) {
+            if (!names.add(name)) {
                 throw stream.failure("duplicate parameter '%s'".formatted(name));
             }
             parameters.add(name);

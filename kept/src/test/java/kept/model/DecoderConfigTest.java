@@ -239,6 +239,8 @@ class DecoderConfigTest {
         "\"intermediate_size\": null                 | intermediate_size is missing",
         "\"rms_norm_eps\": 1e400                     | rms_norm_eps is beyond the range of 64-bit floating point",
         "\"rms_norm_eps\": 1e-400                    | rms_norm_eps must be greater than 0, but is 0",
+        "\"rms_norm_eps\": 1e300                     | rms_norm_eps 1.0E300 is beyond the range of 32-bit floating point",
+        "\"rms_norm_eps\": 1e-60                     | rms_norm_eps 1.0E-60 is beyond the range of 32-bit floating point",
         "\"initializer_range\": 1e999                | initializer_range is beyond the range of 64-bit floating point",
         "\"partial_rotary_factor\": 0.5              | partial_rotary_factor is 0.5; only rotation of the whole head, 1, is supported",
         "\"quantization_config\": {} | quantization_config is set: quantised weights are not supported; take the unquantised checkpoint",

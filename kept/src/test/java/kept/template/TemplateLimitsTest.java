@@ -6,11 +6,15 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.lang.management.ManagementFactory;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Templates that would take time, memory or the stack without bounds. */
 class TemplateLimitsTest {
@@ -152,5 +156,24 @@ class TemplateLimitsTest {
                 .hasMessageContaining("100 steps");
         assertThatThrownBy(() -> Template.parse("{{ " + "(".repeat(10) + "1 + ".repeat(25) + "1" + ")".repeat(10) + " }}")
                 .render(Map.of(), small, java.time.LocalDateTime::now)).hasMessageContaining("20 deep");
+    }
+
+    /** As many names as a template has room for; comparing each with each other took a minute. */
+    @ParameterizedTest
+    @ValueSource(strings = {
+        "{% macro f(NAMES) %}{{ a7 }}{% endmacro %}{{ f(1) }}|",
+        "{% macro f(NAMES=1) %}{{ a7 }}{% endmacro %}{{ f() }}|1",
+        "{{ dict(NAMES=1).a7 }}|1",
+        "{% macro f() %}{{ kwargs.a7 }}{% endmacro %}{{ f(NAMES=1) }}|1",
+        "{% set NAMES = range(100000) %}{{ a7 }}|7",
+        "{% with NAMES=1 %}{{ a7 }}{% endwith %}|1"
+    })
+    @Timeout(30)
+    void manyNamesTakeNoLongerEach(String template) {
+        int end = template.indexOf("NAMES") + "NAMES".length();
+        String given = template.startsWith("=1", end) ? "=1" : "";
+        String names = IntStream.range(0, 100_000).mapToObj(i -> "a" + i + given).collect(Collectors.joining(","));
+        String[] parts = template.replace("NAMES" + given, names).split("\\|", 2);
+        assertThat(PeerCases.render(parts[0], Map.of())).isEqualTo(parts[1]);
     }
 }
