@@ -39,35 +39,6 @@ public final class CausalAttention extends Operation {
         return Autograd.apply(new CausalAttention(scale), q, k, v);
     }
 
-    /**
-     * What {@link #apply} computes, as plain operations in F32, all scores at once.
-     *
-     * @param q {@code [batch, queries, heads, D]}, floating
-     * @param k {@code [batch, keys, groups, D]}, floating
-     * @param v k's shape and dtype
-     * @param scale what scores are multiplied by
-     * @return a tensor of q's shape and dtype
-     */
-    public static Tensor plain(Tensor q, Tensor k, Tensor v, double scale) {
-        check(q, k, v);
-        Arguments.finite("attention", "scale", scale);
-        int queries = Math.toIntExact(q.size(1));
-        int keys = Math.toIntExact(k.size(1));
-        Tensor keysAcross = forHeads(k, q.size(2)).permute(0, 2, 3, 1); // [batch, heads, D, keys]
-        Tensor scores = q.cast(DType.F32).permute(0, 2, 1, 3).matmul(keysAcross).mul(scale); // [batch, heads, queries, keys]
-        Tensor last = Tensor.arange(queries).unsqueeze(1).add(keys - queries);
-        Tensor visible = Tensor.arange(keys).unsqueeze(0).le(last); // [queries, keys]
-        Tensor weights = Tensor.where(visible, scores, Tensor.scalar(Double.NEGATIVE_INFINITY, DType.F32)).softmax(-1);
-        return weights.matmul(forHeads(v, q.size(2)).permute(0, 2, 1, 3)).permute(0, 2, 1, 3).cast(q.dtype());
-    }
-
-    /** Keys or values {@code [batch, keys, groups, D]} repeated for the heads that share them. */
-    private static Tensor forHeads(Tensor x, long heads) {
-        long groups = x.size(2);
-        Tensor repeated = x.cast(DType.F32).unsqueeze(3).expand(x.size(0), x.size(1), groups, heads / groups, x.size(3));
-        return repeated.reshape(x.size(0), x.size(1), heads, x.size(3));
-    }
-
     @Override
     protected String name() {
         return "attention";

@@ -61,11 +61,6 @@ public record FactoredLogits(Tensor hidden, Tensor head) {
         return Math.clamp(hidden.backend().chunkBytes() / DType.F32.bytes() / vocabulary(), 64, 2048);
     }
 
-    /** All of the product, {@code [rows, vocabulary]}, F32, differentiable. */
-    Tensor plain() {
-        return hidden.reshape(rowCount(), hidden.size(-1)).cast(DType.F32).linear(head.cast(DType.F32));
-    }
-
     /** The hidden states as rows, in the type in which products with the head take them: converted once here, not for each chunk. */
     Tensor hiddenRows() {
         Tensor rows = Rows.matrix(hidden);

@@ -84,25 +84,6 @@ public final class LayerNormalization extends Operation {
         return new NormalizedSum(sum, Autograd.apply(new LayerNormalization(epsilon, out, addends), sum, weight, bias));
     }
 
-    /**
-     * What {@link #apply} computes, as plain operations in F32.
-     *
-     * @param x {@code [..., width]}, floating
-     * @param weight {@code [width]}, floating
-     * @param bias {@code [width]}, floating
-     * @param epsilon above 0
-     * @return a tensor of x's shape and dtype
-     * @throws kept.tensor.TensorException if the operands are not such as {@link #apply} takes
-     */
-    public static Tensor plain(Tensor x, Tensor weight, Tensor bias, double epsilon) {
-        check(x, weight, bias);
-        Arguments.positive(NAME, "epsilon", epsilon);
-        Tensor wide = x.cast(DType.F32);
-        Tensor rstd = wide.variance(true, -1).add(epsilon).rsqrt();
-        Tensor normal = wide.sub(wide.mean(true, -1)).mul(rstd);
-        return normal.mul(weight.cast(DType.F32)).add(bias.cast(DType.F32)).cast(x.dtype());
-    }
-
     @Override
     protected String name() {
         return NAME;

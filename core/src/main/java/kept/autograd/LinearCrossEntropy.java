@@ -70,30 +70,10 @@ public final class LinearCrossEntropy extends Operation {
         return Autograd.withoutRecording(() -> new LinearCrossEntropy(logits, labels, logits.defaultChunkRows()).rowLosses(0));
     }
 
-    /**
-     * What {@link #apply} computes, as plain operations that hold all logits.
-     *
-     * @param logits what is scored
-     * @param labels the true next tokens, negative where there is none
-     * @return a scalar in nats, F32
-     */
-    public static Tensor plain(FactoredLogits logits, Tensor labels) {
-        check(logits, labels);
-        Tensor counted = labels.ge(0).cast(DType.F32).sum();
-        return plainRows(logits, labels).sum().div(counted);
-    }
-
     private static void check(FactoredLogits logits, Tensor labels) {
         Arguments.present(NAME, "logits", logits);
         Arguments.usable(NAME, logits.hidden(), logits.head(), Arguments.present(NAME, "labels", labels));
         RowChunks.checkLabels(NAME, labels, logits);
-    }
-
-    /** The loss of each row, 0 where the label is negative. */
-    static Tensor plainRows(FactoredLogits logits, Tensor labels) {
-        Tensor targets = labels.reshape(logits.rowCount(), 1);
-        Tensor chosen = logits.plain().logSoftmax(-1).gather(-1, targets.maximum(Tensor.scalar(0, labels.dtype())));
-        return chosen.neg().mul(targets.ge(0).cast(DType.F32)).squeeze(1);
     }
 
     @Override

@@ -130,43 +130,6 @@ public final class LinearDistillation extends Operation {
         }
     }
 
-    /**
-     * The loss that {@link #apply} computes, as plain operations that hold all logits.
-     *
-     * @param student the student's logits
-     * @param teacher the teacher's logits
-     * @param labels the true next tokens, or null
-     * @param objective the formula of a row's loss
-     * @return a scalar, F32
-     */
-    public static Tensor plain(FactoredLogits student, FactoredLogits teacher, Tensor labels, DistillationObjective objective) {
-        check(student, teacher, labels);
-        double temperature = Arguments.present(NAME, "the objective", objective).temperature();
-        double weight = objective.crossEntropyWeight();
-        if (weight > 0) {
-            Arguments.present(NAME, "labels, which the objective's cross-entropy needs,", labels);
-        }
-        Tensor logP = teacher.plain().detach().div(temperature).logSoftmax(-1);
-        Tensor logQ = student.plain().div(temperature).logSoftmax(-1);
-        Tensor divergence = switch (objective.divergence()) {
-            case FORWARD_KL -> relativeEntropy(logP, logQ);
-            case REVERSE_KL -> relativeEntropy(logQ, logP);
-            case JENSEN_SHANNON -> {
-                Tensor logM = logP.exp().add(logQ.exp()).div(2).log();
-                yield relativeEntropy(logP, logM).add(relativeEntropy(logQ, logM)).div(2);
-            }
-        };
-        Tensor losses = divergence.mul((1 - weight) * temperature * temperature);
-        if (weight > 0) {
-            losses = losses.add(LinearCrossEntropy.plainRows(student, labels).mul(weight));
-        }
-        return losses.mean();
-    }
-
-    private static Tensor relativeEntropy(Tensor logA, Tensor logB) {
-        return logA.exp().mul(logA.sub(logB)).sum(-1);
-    }
-
     @Override
     protected String name() {
         return NAME;

@@ -77,23 +77,6 @@ public final class RmsNormalization extends Operation {
         return new NormalizedSum(sum, Autograd.apply(new RmsNormalization(epsilon, out, addends), sum, weight));
     }
 
-    /**
-     * What {@link #apply} computes, as plain operations in F32.
-     *
-     * @param x {@code [..., width]}, floating
-     * @param weight {@code [width]}, floating
-     * @param epsilon above 0
-     * @return a tensor of x's shape and dtype
-     * @throws kept.tensor.TensorException if the operands are not such as {@link #apply} takes
-     */
-    public static Tensor plain(Tensor x, Tensor weight, double epsilon) {
-        check(x, weight);
-        Arguments.positive(NAME, "epsilon", epsilon);
-        Tensor wide = x.cast(DType.F32);
-        Tensor rstd = wide.square().mean(true, -1).add(epsilon).rsqrt();
-        return wide.mul(rstd).mul(weight.cast(DType.F32)).cast(x.dtype());
-    }
-
     @Override
     protected String name() {
         return NAME;

@@ -38,24 +38,6 @@ public final class RotaryPositions extends Operation {
         return Autograd.apply(new RotaryPositions(cos, sin), x);
     }
 
-    /**
-     * What {@link #apply} computes, as plain operations.
-     *
-     * @param x {@code [batch, sequence, heads, D]}, floating, D even
-     * @param cos {@code [sequence, D / 2]}, F32
-     * @param sin {@code [sequence, D / 2]}, F32
-     * @return a tensor of x's shape and dtype
-     */
-    public static Tensor plain(Tensor x, Tensor cos, Tensor sin) {
-        check(x, cos, sin);
-        long half = x.size(3) / 2;
-        Tensor first = x.slice(3, 0, half).cast(DType.F32);
-        Tensor second = x.slice(3, half, 2 * half).cast(DType.F32);
-        Tensor c = cos.unsqueeze(1);
-        Tensor s = sin.unsqueeze(1);
-        return Tensor.concat(3, first.mul(c).sub(second.mul(s)), second.mul(c).add(first.mul(s))).cast(x.dtype());
-    }
-
     @Override
     protected String name() {
         return NAME;

@@ -25,18 +25,6 @@ public final class SwiGluProduct extends Operation {
         return Autograd.apply(new SwiGluProduct(), gate, up);
     }
 
-    /**
-     * What {@link #apply} computes, as plain operations in F32.
-     *
-     * @param gate any shape, floating
-     * @param up gate's shape, floating
-     * @return a tensor of that shape and of the common dtype
-     */
-    public static Tensor plain(Tensor gate, Tensor up) {
-        check(gate, up);
-        return gate.cast(DType.F32).silu().mul(up.cast(DType.F32)).cast(gate.dtype().promote(up.dtype(), "swiglu"));
-    }
-
     @Override
     protected String name() {
         return "swiglu";

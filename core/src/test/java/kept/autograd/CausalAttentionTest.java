@@ -3,6 +3,7 @@ package kept.autograd;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import kept.backend.composition.AttentionComposition;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
@@ -51,7 +52,7 @@ class CausalAttentionTest {
     @CsvSource({"131, 131, 4, 4, 32", "70, 150, 6, 2, 40", "1, 300, 4, 1, 64", "257, 257, 2, 1, 18"})
     void longerAttentionMatchesItsPlainDefinition(long queries, long keys, long heads, long groups, long width) {
         double scale = 1 / Math.sqrt(width);
-        FusedCheck.assertMatches(in -> CausalAttention.apply(in[0], in[1], in[2], scale), in -> CausalAttention.plain(in[0], in[1], in[2], scale),
+        FusedCheck.assertMatches(in -> CausalAttention.apply(in[0], in[1], in[2], scale), in -> AttentionComposition.attention(in[0], in[1], in[2], scale),
                 Shape.of(2, queries, heads, width), Shape.of(2, keys, groups, width), Shape.of(2, keys, groups, width));
     }
 
@@ -70,7 +71,7 @@ class CausalAttentionTest {
     void reducedPrecisionIsRoundedOnce() {
         try (var _ = Scope.open()) {
             Tensor x = Tensor.normal(30, 0, 2, 9, 4, 32).cast(DType.BF16);
-            FusedCheck.assertOneRounding(CausalAttention.apply(x, x, x, 0.2), CausalAttention.plain(x.cast(DType.F32), x, x, 0.2));
+            FusedCheck.assertOneRounding(CausalAttention.apply(x, x, x, 0.2), AttentionComposition.attention(x.cast(DType.F32), x, x, 0.2));
         }
     }
 

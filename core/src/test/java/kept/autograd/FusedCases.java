@@ -70,8 +70,6 @@ final class FusedCases {
                 .is((x, n) -> RmsNormalization.apply(x[0], x[1], n[0], x[0] == null ? DType.F32 : x[0].dtype()), (x, n) -> rmsNorm(x[0], x[1], n[0]));
         of(rms + "apply(Tensor, Tensor, double, DType)", name).value(3, 4).value(4).real(0.25).type(FusedCases::roundedToBf16)
                 .is((x, n) -> RmsNormalization.apply(x[0], x[1], n[0], DType.BF16), (x, n) -> rmsNorm(x[0], x[1], n[0]));
-        of(rms + "plain(Tensor, Tensor, double)", name).value(2, 3, 4).value(4).real(0.25).type(types -> types[0])
-                .is((x, n) -> RmsNormalization.plain(x[0], x[1], n[0]), (x, n) -> rmsNorm(x[0], x[1], n[0]));
         String sum = "ofSum(Tensor, Tensor, Tensor, double, DType)";
         of(rms + sum, name, "add").value(3, 4).value(3, 4).value(4).real(0.25).type(types -> types[0] == types[1] ? types[0] : DType.F32)
                 .is((x, n) -> RmsNormalization.ofSum(x[0], x[1], x[2], n[0], sumType(x)).normalized(),
@@ -87,8 +85,6 @@ final class FusedCases {
                 .is((x, n) -> LayerNormalization.apply(x[0], x[1], x[2], n[0]), (x, n) -> layerNorm(x[0], x[1], x[2], n[0]));
         of(layer + "apply(Tensor, Tensor, Tensor, double, DType)", layerName).value(3, 4).value(4).value(4).real(0.25).type(FusedCases::roundedToBf16)
                 .is((x, n) -> LayerNormalization.apply(x[0], x[1], x[2], n[0], DType.BF16), (x, n) -> layerNorm(x[0], x[1], x[2], n[0]));
-        of(layer + "plain(Tensor, Tensor, Tensor, double)", layerName).value(3, 4).value(4).value(4).real(0.25).type(types -> types[0])
-                .is((x, n) -> LayerNormalization.plain(x[0], x[1], x[2], n[0]), (x, n) -> layerNorm(x[0], x[1], x[2], n[0]));
         of(layer + "ofSum(Tensor, Tensor, Tensor, Tensor, double, DType)", layerName, "add").value(3, 4).value(3, 4).value(4).value(4).real(0.25)
                 .type(types -> types[0] == types[1] ? types[0] : DType.F32)
                 .is((x, n) -> LayerNormalization.ofSum(x[0], x[1], x[2], x[3], n[0], sumType(x)).normalized(),
@@ -111,8 +107,6 @@ final class FusedCases {
     private void gates() {
         of("SwiGluProduct.apply(Tensor, Tensor)", "swiglu").value(3, 4).value(3, 4)
                 .is((x, n) -> SwiGluProduct.apply(x[0], x[1]), (x, n) -> swiGlu(x[0], x[1]));
-        of("SwiGluProduct.plain(Tensor, Tensor)", "swiglu").value(3, 4).value(3, 4)
-                .is((x, n) -> SwiGluProduct.plain(x[0], x[1]), (x, n) -> swiGlu(x[0], x[1]));
         for (int[] rows : new int[][] {{3, 4}, {2, 3, 4}}) {
             of("GatedProjection.apply(Tensor, Tensor, Tensor)", "gated projection", "swiglu", "linear").value(rows).value(rows).value(2, 4)
                     .is((x, n) -> GatedProjection.apply(x[0], x[1], x[2]),
@@ -142,10 +136,6 @@ final class FusedCases {
                     .is((x, n) -> RotaryPositions.apply(x[0], x[1], x[2]), (x, n) -> rotated(x[0], x[1], x[2]));
             fused.constants = 2;
         }
-        OperationCase plain = of("RotaryPositions.plain(Tensor, Tensor, Tensor)", "rotary positions").value(2, 3, 2, 4).value(3, 2).value(3, 2)
-                .type(types -> types[1] == DType.F32 && types[2] == DType.F32 ? types[0] : null)
-                .is((x, n) -> RotaryPositions.plain(x[0], x[1], x[2]), (x, n) -> rotated(x[0], x[1], x[2]));
-        plain.constants = 2;
     }
 
     static Reference attended(Reference q, Reference k, Reference v, double scale) {
@@ -166,13 +156,9 @@ final class FusedCases {
     }
 
     private void attention() {
-        for (String method : new String[] {"apply", "plain"}) {
-            of("CausalAttention." + method + "(Tensor, Tensor, Tensor, double)", "attention").value(2, 2, 2, 3).value(2, 3, 1, 3).value(2, 3, 1, 3)
-                    .real(0.5).slack(4).type(types -> method.equals("plain") || types[0] == types[1] && types[1] == types[2] ? types[0] : null)
-                    .is((x, n) -> method.equals("apply") ? CausalAttention.apply(x[0], x[1], x[2], n[0]) : CausalAttention.plain(x[0], x[1], x[2],
-                            n[0]),
-                            (x, n) -> attended(x[0], x[1], x[2], n[0]));
-        }
+        of("CausalAttention.apply(Tensor, Tensor, Tensor, double)", "attention").value(2, 2, 2, 3).value(2, 3, 1, 3).value(2, 3, 1, 3)
+                .real(0.5).slack(4).type(types -> types[0] == types[1] && types[1] == types[2] ? types[0] : null)
+                .is((x, n) -> CausalAttention.apply(x[0], x[1], x[2], n[0]), (x, n) -> attended(x[0], x[1], x[2], n[0]));
     }
 
     /** The logits of rows: {@code [rows, vocabulary]}. */
@@ -210,9 +196,6 @@ final class FusedCases {
                 });
         of(in + "evaluate(FactoredLogits, Tensor)", names).value(4, 3).value(3, 3).index(3, 4).slack(2).notDifferentiable().type(FusedCases::scored)
                 .is((x, n) -> LinearCrossEntropy.evaluate(new FactoredLogits(x[0], x[1]), x[2]), (x, n) -> crossEntropies(logits(x[0], x[1]), x[2]));
-        of(in + "plain(FactoredLogits, Tensor)", names).value(4, 3).value(3, 3).index(3, 4).slack(2).type(FusedCases::scored)
-                .is((x, n) -> LinearCrossEntropy.plain(new FactoredLogits(x[0], x[1]), x[2]),
-                        (x, n) -> meanOf(crossEntropies(logits(x[0], x[1]), x[2])));
     }
 
     /** Forward KL of each row at a temperature. */
@@ -260,8 +243,6 @@ final class FusedCases {
                     References.require(n[0] >= 1);
                     return distilled(x);
                 });
-        distilling("plain(FactoredLogits, FactoredLogits, Tensor, DistillationObjective)")
-                .is((x, n) -> LinearDistillation.plain(student(x), teacher(x), x[4], OBJECTIVE), (x, n) -> distilled(x));
         distilling("evaluate(FactoredLogits, FactoredLogits, Tensor)").notDifferentiable()
                 .is((x, n) -> {
                     var scores = LinearDistillation.evaluate(student(x), teacher(x), x[4]);

@@ -7,6 +7,9 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.Function;
 import java.util.stream.Stream;
+import kept.backend.composition.NormComposition;
+import kept.backend.composition.RotaryComposition;
+import kept.backend.composition.SwiGluComposition;
 import kept.tensor.DType;
 import kept.tensor.DTypeException;
 import kept.tensor.Scope;
@@ -93,16 +96,16 @@ class FusedOperationsTest {
 
     @Test
     void largerShapesMatchThePlainDefinitions() {
-        FusedCheck.assertMatches(in -> RmsNormalization.apply(in[0], in[1], EPSILON), in -> RmsNormalization.plain(in[0], in[1], EPSILON),
+        FusedCheck.assertMatches(in -> RmsNormalization.apply(in[0], in[1], EPSILON), in -> NormComposition.rmsNorm(in[0], in[1], EPSILON),
                 Shape.of(3, 127, 258), Shape.of(258));
         FusedCheck.assertMatches(in -> LayerNormalization.apply(in[0], in[1], in[2], EPSILON),
-                in -> LayerNormalization.plain(in[0], in[1], in[2], EPSILON),
+                in -> NormComposition.layerNorm(in[0], in[1], in[2], EPSILON),
                 Shape.of(3, 127, 258), Shape.of(258), Shape.of(258));
-        FusedCheck.assertMatches(in -> SwiGluProduct.apply(in[0], in[1]), in -> SwiGluProduct.plain(in[0], in[1]),
+        FusedCheck.assertMatches(in -> SwiGluProduct.apply(in[0], in[1]), in -> SwiGluComposition.swiGlu(in[0], in[1]),
                 Shape.of(127, 258), Shape.of(127, 258));
         Function<Tensor, Tensor> angles = x -> Tensor.uniform(20, 0, x.size(1), x.size(3) / 2).mul(6);
         FusedCheck.assertMatches(in -> RotaryPositions.apply(in[0], angles.apply(in[0]), angles.apply(in[0]).neg()),
-                in -> RotaryPositions.plain(in[0], angles.apply(in[0]), angles.apply(in[0]).neg()), Shape.of(2, 131, 5, 34));
+                in -> RotaryComposition.rotate(in[0], angles.apply(in[0]), angles.apply(in[0]).neg()), Shape.of(2, 131, 5, 34));
     }
 
     @Test
@@ -110,12 +113,12 @@ class FusedOperationsTest {
         try (var _ = Scope.open()) {
             Tensor x = Tensor.normal(30, 0, 2, 9, 4, 32).cast(DType.BF16);
             Tensor weight = Tensor.normal(30, 1, 32).cast(DType.BF16);
-            FusedCheck.assertOneRounding(RmsNormalization.apply(x, weight, EPSILON), RmsNormalization.plain(x.cast(DType.F32), weight, EPSILON));
+            FusedCheck.assertOneRounding(RmsNormalization.apply(x, weight, EPSILON), NormComposition.rmsNorm(x.cast(DType.F32), weight, EPSILON));
             FusedCheck.assertOneRounding(LayerNormalization.apply(x, weight, weight, EPSILON),
-                    LayerNormalization.plain(x.cast(DType.F32), weight, weight, EPSILON));
-            FusedCheck.assertOneRounding(SwiGluProduct.apply(x, x), SwiGluProduct.plain(x.cast(DType.F32), x));
+                    NormComposition.layerNorm(x.cast(DType.F32), weight, weight, EPSILON));
+            FusedCheck.assertOneRounding(SwiGluProduct.apply(x, x), SwiGluComposition.swiGlu(x.cast(DType.F32), x));
             Tensor cos = Tensor.uniform(31, 0, 9, 16);
-            FusedCheck.assertOneRounding(RotaryPositions.apply(x, cos, cos), RotaryPositions.plain(x.cast(DType.F32), cos, cos));
+            FusedCheck.assertOneRounding(RotaryPositions.apply(x, cos, cos), RotaryComposition.rotate(x.cast(DType.F32), cos, cos));
         }
     }
 

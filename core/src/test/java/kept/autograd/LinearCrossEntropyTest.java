@@ -46,7 +46,7 @@ class LinearCrossEntropyTest {
         try (var _ = Scope.open()) {
             var logits = new FactoredLogits(Tensor.normal(3, 0, 3, 43, 24).requireGradient(), Tensor.normal(3, 1, 301, 24).requireGradient());
             Tensor labels = Tensor.uniform(4, 0, 3, 43).mul(330).sub(29).cast(DType.I64);
-            Tensor plain = LinearCrossEntropy.plain(logits, labels);
+            Tensor plain = PlainLosses.crossEntropy(logits, labels);
             plain.backward();
             Tensor hiddenGradient = logits.hidden().gradient().copy();
             Tensor headGradient = logits.head().gradient().copy();

@@ -103,7 +103,7 @@ class LinearDistillationTest {
             FactoredLogits student = logits(10, 2, 67, 24, 301);
             FactoredLogits teacher = logits(20, 2, 67, 16, 301);
             Tensor labels = Tensor.uniform(30, 0, 2, 67).mul(301).cast(DType.I64);
-            Tensor plain = LinearDistillation.plain(student, teacher, labels, objective);
+            Tensor plain = PlainLosses.distillation(student, teacher, labels, objective);
             plain.backward();
             Tensor hiddenGradient = student.hidden().gradient().copy();
             Tensor headGradient = student.head().gradient().copy();

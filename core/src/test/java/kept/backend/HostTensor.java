@@ -150,7 +150,7 @@ final class HostTensor {
     }
 
     /** By comparing the two neighbours, unlike the arithmetic of kernels. */
-    private static short nearestBf16(double value) {
+    static short nearestBf16(double value) {
         if (Double.isNaN(value)) {
             return (short) 0x7fc0;
         }

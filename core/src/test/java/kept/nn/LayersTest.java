@@ -6,8 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.util.ArrayList;
 import java.util.List;
 import kept.autograd.Autograd;
-import kept.autograd.CausalAttention;
-import kept.autograd.RotaryPositions;
+import kept.backend.composition.AttentionComposition;
+import kept.backend.composition.RotaryComposition;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.ShapeException;
@@ -139,9 +139,9 @@ class LayersTest {
         Tensor q = x.linear(p.get("q_proj.weight").value()).add(p.get("q_proj.bias").value()).reshape(2, 7, HEADS, D);
         Tensor k = x.linear(p.get("k_proj.weight").value()).add(p.get("k_proj.bias").value()).reshape(2, 7, GROUPS, D);
         Tensor v = x.linear(p.get("v_proj.weight").value()).add(p.get("v_proj.bias").value()).reshape(2, 7, GROUPS, D);
-        q = RotaryPositions.plain(q, angles.cos(), angles.sin());
-        k = RotaryPositions.plain(k, angles.cos(), angles.sin());
-        Tensor read = CausalAttention.plain(q, k, v, 1 / Math.sqrt(D));
+        q = RotaryComposition.rotate(q, angles.cos(), angles.sin());
+        k = RotaryComposition.rotate(k, angles.cos(), angles.sin());
+        Tensor read = AttentionComposition.attention(q, k, v, 1 / Math.sqrt(D));
         return read.reshape(2, 7, HEADS * D).linear(p.get("o_proj.weight").value()).add(p.get("o_proj.bias").value());
     }
 

@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import java.lang.foreign.MemorySegment;
 import kept.backend.AdamWStep;
+import kept.backend.composition.Philox;
 
 /** Rounds f32 to numbers of BF16, up or down by chance, as {@link AdamWStep.Rounding} says. */
 final class StochasticRounding {
@@ -29,7 +30,7 @@ final class StochasticRounding {
         for (int i = 0; i < count; i++) {
             int lane = (int) ((first + i) % EACH);
             if (i == 0 || lane == 0) {
-                RandomKernel.philox((first + i) / EACH, rounding.stream(), rounding.seed(), words);
+                Philox.words((first + i) / EACH, rounding.stream(), rounding.seed(), words);
             }
             int bits = Float.floatToRawIntBits(x.get(JAVA_FLOAT, 4L * i));
             if ((bits & EXPONENT) != EXPONENT) {

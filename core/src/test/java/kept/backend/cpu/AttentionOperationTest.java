@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.function.Function;
 import kept.autograd.CausalAttention;
+import kept.backend.composition.AttentionComposition;
 import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
@@ -22,7 +23,7 @@ class AttentionOperationTest {
             Tensor v = Tensor.normal(1, 2, 2, 2, 50, 24).cast(type);
             Function<Tensor, Tensor> tokensFirst = x -> x.permute(0, 2, 1, 3);
             Tensor fused = CausalAttention.apply(tokensFirst.apply(q), tokensFirst.apply(k), tokensFirst.apply(v), 0.3);
-            Tensor plain = CausalAttention.plain(tokensFirst.apply(q), tokensFirst.apply(k), tokensFirst.apply(v), 0.3);
+            Tensor plain = AttentionComposition.attention(tokensFirst.apply(q), tokensFirst.apply(k), tokensFirst.apply(v), 0.3);
             assertThat(fused.dtype()).isEqualTo(type);
             Tensor difference = fused.cast(DType.F32).sub(plain.cast(DType.F32));
             assertThat(difference.mul(difference).max().item()).isLessThan(tolerance * tolerance);

@@ -1,0 +1,193 @@
+package kept.backend.composition;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.List;
+import kept.backend.AdamWStep;
+import kept.backend.BlockCodes;
+import kept.tensor.DType;
+import kept.tensor.Shape;
+import kept.tensor.Tensor;
+
+/** AdamW and the sum of squares, on the host: elements are downloaded, updated one by one and uploaded, {@value #PART} at a time. */
+public final class AdamWComposition {
+    /** Elements at a time: whole blocks of codes, and of the random bits that round them. */
+    private static final int PART = 1 << 18;
+
+    private static final int BYTE = 0xff;
+    private static final int DROPPED = 16;
+    private static final int MASK = 0xffff;
+    private static final int EXPONENT = 0x7f800000;
+
+    private AdamWComposition() {}
+
+    /**
+     * {@link kept.backend.FusedKernels#sumOfSquares}.
+     *
+     * @param tensors rows, F32 or BF16
+     * @return the sum
+     */
+    public static double sumOfSquares(List<Tensor> tensors) {
+        double total = 0;
+        for (Tensor tensor : tensors) {
+            for (long first = 0; first < tensor.elementCount(); first += PART) {
+                for (double value : read(tensor, first, partOf(tensor, first))) {
+                    total += value * value;
+                }
+            }
+        }
+        return total;
+    }
+
+    /**
+     * {@link kept.backend.FusedKernels#adamW}.
+     *
+     * @param step the step's numbers
+     * @param parameter rows, any floating dtype; updated
+     * @param gradient rows, F32 or BF16
+     * @param firstMoment rows, F32, or block codes, I32; updated
+     * @param secondMoment rows, F32, or block codes; updated
+     */
+    public static void step(AdamWStep step, Tensor parameter, Tensor gradient, Tensor firstMoment, Tensor secondMoment) {
+        for (long first = 0; first < parameter.elementCount(); first += PART) {
+            int count = partOf(parameter, first);
+            float[] w = read(parameter, first, count);
+            float[] g = read(gradient, first, count);
+            Moment m = Moment.of(firstMoment, first, count, true);
+            Moment v = Moment.of(secondMoment, first, count, false);
+            update(step, w, g, m.values, v.values);
+            m.write();
+            v.write();
+            if (step.rounding().stochastic() && parameter.dtype() == DType.BF16) {
+                round(step.rounding(), first, w);
+            }
+            write(w, parameter, first);
+        }
+    }
+
+    private static void update(AdamWStep step, float[] parameter, float[] gradient, float[] firstMoment, float[] secondMoment) {
+        float scale = (float) step.gradientScale();
+        float beta1 = (float) step.beta1();
+        float beta2 = (float) step.beta2();
+        float rest1 = (float) (1 - step.beta1());
+        float rest2 = (float) (1 - step.beta2());
+        float keep = (float) (1 - step.learningRate() * step.weightDecay());
+        float rate = (float) (step.learningRate() / (1 - StrictMath.pow(step.beta1(), step.step())));
+        float rootFactor = (float) (1 / Math.sqrt(1 - StrictMath.pow(step.beta2(), step.step())));
+        float epsilon = (float) step.epsilon();
+        for (int i = 0; i < parameter.length; i++) {
+            float g = gradient[i] * scale;
+            float m = firstMoment[i] * beta1 + g * rest1;
+            float v = secondMoment[i] * beta2 + g * g * rest2;
+            firstMoment[i] = m;
+            secondMoment[i] = v;
+            parameter[i] = parameter[i] * keep - m * rate / ((float) Math.sqrt(v) * rootFactor + epsilon);
+        }
+    }
+
+    /** Rounds finite numbers to BF16 by chance, as {@link AdamWStep.Rounding} says. */
+    private static void round(AdamWStep.Rounding rounding, long first, float... x) {
+        int[] words = new int[4];
+        for (int i = 0; i < x.length; i++) {
+            int lane = i % 8;
+            if (lane == 0) {
+                Philox.words((first + i) / 8, rounding.stream(), rounding.seed(), words);
+            }
+            int bits = Float.floatToRawIntBits(x[i]);
+            if ((bits & EXPONENT) != EXPONENT) {
+                x[i] = Float.intBitsToFloat(bits + (words[lane / 2] >>> DROPPED * (lane % 2) & MASK) & ~MASK);
+            }
+        }
+    }
+
+    /** Some elements of a moment, to be changed and written back. */
+    private record Moment(Tensor tensor, long first, boolean signed, float[] values) {
+        private static final float[][] VALUES = {BlockCodes.values(false), BlockCodes.values(true)};
+        private static final float[][] BOUNDS = {BlockCodes.bounds(false), BlockCodes.bounds(true)};
+
+        static Moment of(Tensor tensor, long first, int count, boolean signed) {
+            return new Moment(tensor, first, signed, tensor.dtype() == DType.F32 ? read(tensor, first, count) : decoded(tensor, first, count, signed));
+        }
+
+        private static float[] decoded(Tensor codes, long first, int count, boolean signed) {
+            int[] words = new int[Math.ceilDiv(count, BlockCodes.BLOCK) * BlockCodes.WORDS];
+            MemorySegment data = MemorySegment.ofArray(words);
+            codes.backend().download(codes.buffer(), wordOffset(codes, first), data);
+            float[] values = new float[count];
+            for (int i = 0; i < count; i++) {
+                int block = i / BlockCodes.BLOCK * BlockCodes.WORDS;
+                int within = i % BlockCodes.BLOCK;
+                float value = VALUES[signed ? 1 : 0][words[block + within / 4] >>> 8 * (within % 4) & BYTE]
+                        * Float.intBitsToFloat(words[block + BlockCodes.WORDS - 1]);
+                values[i] = signed ? value : value * value;
+            }
+            return values;
+        }
+
+        private static long wordOffset(Tensor codes, long first) {
+            return (codes.offset() + first / BlockCodes.BLOCK * BlockCodes.WORDS) * codes.dtype().bytes();
+        }
+
+        void write() {
+            if (tensor.dtype() == DType.F32) {
+                AdamWComposition.write(values, tensor, first);
+                return;
+            }
+            int[] words = new int[Math.ceilDiv(values.length, BlockCodes.BLOCK) * BlockCodes.WORDS];
+            for (int from = 0, word = 0; from < values.length; from += BlockCodes.BLOCK, word += BlockCodes.WORDS) {
+                encode(from, words, word);
+            }
+            tensor.backend().upload(MemorySegment.ofArray(words), tensor.buffer(), wordOffset(tensor, first));
+        }
+
+        private void encode(int from, int[] words, int word) {
+            float[] block = new float[BlockCodes.BLOCK];
+            float scale = 0;
+            for (int i = 0; i < block.length && from + i < values.length; i++) {
+                block[i] = signed ? values[from + i] : (float) Math.sqrt(values[from + i]);
+                scale = Math.max(scale, Math.abs(block[i]));
+            }
+            for (int i = 0; i < block.length; i++) {
+                words[word + i / 4] |= code(scale > 0 ? block[i] / scale : 0) << 8 * (i % 4);
+            }
+            words[word + BlockCodes.WORDS - 1] = Float.floatToRawIntBits(scale);
+        }
+
+        /** How many bounds lie below a number. */
+        private int code(float number) {
+            float[] bounds = BOUNDS[signed ? 1 : 0];
+            int at = Arrays.binarySearch(bounds, number == 0f ? 0f : number);
+            return at >= 0 ? at : -at - 1;
+        }
+    }
+
+    private static int partOf(Tensor tensor, long first) {
+        return (int) Math.min(PART, tensor.elementCount() - first);
+    }
+
+    private static float[] read(Tensor rows, long first, int count) {
+        return rows.alias(Shape.of(count), new long[] {1}, rows.offset() + first).toFloatArray();
+    }
+
+    /** Writes rounded to nearest even. */
+    private static void write(float[] values, Tensor rows, long first) {
+        int bytes = rows.dtype().bytes();
+        MemorySegment data = MemorySegment.ofArray(new byte[values.length * bytes]);
+        for (int i = 0; i < values.length; i++) {
+            switch (rows.dtype()) {
+                case BF16 -> data.set(JAVA_SHORT_UNALIGNED, 2L * i, bf16(values[i]));
+                case F16 -> data.set(JAVA_SHORT_UNALIGNED, 2L * i, Float.floatToFloat16(values[i]));
+                default -> data.set(JAVA_FLOAT_UNALIGNED, 4L * i, values[i]);
+            }
+        }
+        rows.backend().upload(data, rows.buffer(), (rows.offset() + first) * bytes);
+    }
+
+    private static short bf16(float value) {
+        int bits = Float.floatToRawIntBits(value);
+        return Float.isNaN(value) ? (short) (bits >> DROPPED | 0x40) : (short) (bits + 0x7fff + (bits >> DROPPED & 1) >> DROPPED);
+    }
+}

@@ -1,0 +1,134 @@
+package kept.backend.composition;
+
+import kept.tensor.DType;
+import kept.tensor.Scope;
+import kept.tensor.Tensor;
+
+/**
+ * Causal grouped-query attention. The definition makes all scores at once; the kernels run it on as many queries at a time as the device likes to hold
+ * scores of.
+ */
+public final class AttentionComposition {
+    private AttentionComposition() {}
+
+    /**
+     * What {@link kept.backend.FusedKernels#attention} computes.
+     *
+     * @param q {@code [batch, queries, heads, D]}, floating
+     * @param k {@code [batch, keys, groups, D]}, floating
+     * @param v k's shape, floating
+     * @param scale what scores are multiplied by
+     * @return q's shape, F32
+     */
+    public static Tensor attention(Tensor q, Tensor k, Tensor v, double scale) {
+        return read(scores(q, k, scale).softmax(-1), v);
+    }
+
+    /** {@code scale q . k}, {@code [batch, heads, queries, keys]}; minus infinity for the keys that a query does not see. */
+    private static Tensor scores(Tensor q, Tensor k, double scale) {
+        int queries = Math.toIntExact(q.size(1));
+        int keys = Math.toIntExact(k.size(1));
+        Tensor scores = headsFirst(q).matmul(forHeads(k, q.size(2)).transpose(2, 3)).mul(scale);
+        Tensor last = Tensor.arange(queries).unsqueeze(1).add(keys - queries);
+        Tensor visible = Tensor.arange(keys).unsqueeze(0).le(last);
+        return Tensor.where(visible, scores, Tensor.scalar(Double.NEGATIVE_INFINITY, DType.F32));
+    }
+
+    /** The sums of values, weighted by {@code [batch, heads, queries, keys]}: {@code [batch, queries, heads, D]}. */
+    private static Tensor read(Tensor weights, Tensor v) {
+        return weights.matmul(forHeads(v, weights.size(1))).transpose(1, 2);
+    }
+
+    private static Tensor headsFirst(Tensor x) {
+        return x.cast(DType.F32).transpose(1, 2);
+    }
+
+    /** Keys or values {@code [batch, keys, groups, D]} repeated for the heads that share them: {@code [batch, heads, keys, D]}, F32. */
+    private static Tensor forHeads(Tensor x, long heads) {
+        long groups = x.size(2);
+        return headsFirst(x).unsqueeze(2).expand(x.size(0), groups, heads / groups, x.size(1), x.size(3))
+                .reshape(x.size(0), heads, x.size(1), x.size(3));
+    }
+
+    /** Takes some queries of one sequence, {@code [1, count, heads, D]}, from {@code first} on, and the keys that they see. */
+    @FunctionalInterface
+    private interface Block {
+        void accept(long batch, long first, long end, long keys);
+    }
+
+    private static void forEachBlock(Tensor q, Tensor k, Block body) {
+        long queries = q.size(1);
+        long rows = Math.clamp(q.backend().chunkBytes() / DType.F32.bytes() / Math.max(1, q.size(2) * k.size(1)), 1, Math.max(1, queries));
+        for (long batch = 0; batch < q.size(0); batch++) {
+            for (long first = 0; first < queries; first += rows) {
+                long end = Math.min(first + rows, queries);
+                try (var _ = Scope.open(q.device())) {
+                    body.accept(batch, first, end, k.size(1) - queries + end);
+                }
+            }
+        }
+    }
+
+    /** {@code [1, end - first, ...]} of {@code [batch, sequence, ...]}. */
+    private static Tensor part(Tensor x, long batch, long first, long end) {
+        return x.slice(0, batch, batch + 1).slice(1, first, end);
+    }
+
+    /**
+     * {@link kept.backend.FusedKernels#attention}.
+     *
+     * @param q {@code [batch, queries, heads, D]}
+     * @param k {@code [batch, keys, groups, D]}
+     * @param v k's shape
+     * @param scale what scores are multiplied by
+     * @param out q's shape and dtype
+     * @param logSumExp {@code [batch, heads, queries]}, F32
+     */
+    public static void attention(Tensor q, Tensor k, Tensor v, double scale, Tensor out, Tensor logSumExp) {
+        forEachBlock(q, k, (batch, first, end, keys) -> {
+            Tensor scores = scores(part(q, batch, first, end), part(k, batch, 0, keys), scale);
+            logSumExp.slice(0, batch, batch + 1).slice(2, first, end).assign(scores.logSumExp(-1));
+            part(out, batch, first, end).assign(read(scores.softmax(-1), part(v, batch, 0, keys)));
+        });
+    }
+
+    /**
+     * {@link kept.backend.FusedKernels#attentionGradient}: with the weights P, {@code dv = P^T gradient}, {@code dP = gradient v^T},
+     * {@code dS = P (dP - sum gradient out)}, {@code dq = scale dS k} and {@code dk = scale dS^T q}.
+     *
+     * @param gradient q's shape, F32
+     * @param q the forward's queries
+     * @param k the forward's keys
+     * @param v the forward's values
+     * @param scale the forward's scale
+     * @param logSumExp what the forward saved
+     * @param dq q's shape, F32
+     * @param dk k's shape, F32
+     * @param dv k's shape, F32
+     */
+    public static void gradient(
+            Tensor gradient, Tensor q, Tensor k, Tensor v, double scale, Tensor logSumExp, Tensor dq, Tensor dk, Tensor dv) {
+        dk.fill(0);
+        dv.fill(0);
+        forEachBlock(q, k, (batch, first, end, keys) -> {
+            Tensor queries = part(q, batch, first, end);
+            Tensor seen = part(k, batch, 0, keys);
+            Tensor ofResult = headsFirst(part(gradient, batch, first, end)); // [1, heads, queries, D]
+            Tensor weights = scores(queries, seen, scale)
+                    .sub(logSumExp.slice(0, batch, batch + 1).slice(2, first, end).unsqueeze(3)).exp();
+            Tensor values = forHeads(part(v, batch, 0, keys), q.size(2));
+            Tensor ofWeights = ofResult.matmul(values.transpose(2, 3));
+            Tensor ofScores = weights.mul(ofWeights.sub(ofWeights.mul(weights).sum(true, -1))).mul(scale);
+            part(dq, batch, first, end).assign(ofScores.matmul(forHeads(seen, q.size(2))).transpose(1, 2));
+            accumulate(part(dk, batch, 0, keys), ofScores.transpose(2, 3).matmul(headsFirst(queries)));
+            accumulate(part(dv, batch, 0, keys), weights.transpose(2, 3).matmul(ofResult));
+        });
+    }
+
+    /** Adds gradients of the keys of all heads, {@code [1, heads, keys, D]}, to those of the groups, {@code [1, keys, groups, D]}. */
+    private static void accumulate(Tensor sum, Tensor ofHeads) {
+        long groups = sum.size(2);
+        Tensor ofGroups = ofHeads.reshape(1, groups, ofHeads.size(1) / groups, ofHeads.size(2), ofHeads.size(3)).sum(2);
+        SumComposition.accumulate(sum, ofGroups.transpose(1, 2));
+    }
+}

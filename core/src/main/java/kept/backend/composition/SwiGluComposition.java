@@ -1,0 +1,54 @@
+package kept.backend.composition;
+
+import kept.tensor.DType;
+import kept.tensor.Scope;
+import kept.tensor.Tensor;
+
+/** The gated unit of Llama's MLP. */
+public final class SwiGluComposition {
+    private SwiGluComposition() {}
+
+    /**
+     * What {@link kept.backend.FusedKernels#swiGlu} computes.
+     *
+     * @param gate any shape, floating
+     * @param up gate's shape, floating
+     * @return that shape, F32
+     */
+    public static Tensor swiGlu(Tensor gate, Tensor up) {
+        return gate.cast(DType.F32).silu().mul(up.cast(DType.F32));
+    }
+
+    /**
+     * {@link kept.backend.FusedKernels#swiGlu}.
+     *
+     * @param gate any shape
+     * @param up gate's shape and dtype
+     * @param out gate's shape and dtype; may be gate or up
+     */
+    public static void swiGlu(Tensor gate, Tensor up, Tensor out) {
+        try (var _ = Scope.open(out.device())) {
+            out.assign(swiGlu(gate, up));
+        }
+    }
+
+    /**
+     * {@link kept.backend.FusedKernels#swiGluGradient}.
+     *
+     * @param gradient any shape, F32
+     * @param gate the forward's gate
+     * @param up the forward's up
+     * @param dGate F32
+     * @param dUp F32
+     */
+    public static void gradient(Tensor gradient, Tensor gate, Tensor up, Tensor dGate, Tensor dUp) {
+        try (var _ = Scope.open(gradient.device())) {
+            Tensor x = gate.cast(DType.F32);
+            Tensor sigmoid = x.sigmoid();
+            Tensor slope = sigmoid.mul(sigmoid.neg().add(1).mul(x).add(1));
+            Tensor ofGate = gradient.mul(up.cast(DType.F32)).mul(slope);
+            dUp.assign(gradient.mul(x.mul(sigmoid)));
+            dGate.assign(ofGate);
+        }
+    }
+}

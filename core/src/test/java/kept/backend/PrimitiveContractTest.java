@@ -1,0 +1,87 @@
+package kept.backend;
+
+import kept.tensor.Device;
+import org.junit.jupiter.api.Nested;
+
+/** A device that has the primitive kernels alone keeps the contracts of all kernels. */
+class PrimitiveContractTest {
+    @Nested
+    class Elementwise extends ElementwiseContract {
+        @Override
+        protected Device device() {
+            return PrimitiveDevice.get();
+        }
+    }
+
+    @Nested
+    class Reductions extends ReductionContract {
+        @Override
+        protected Device device() {
+            return PrimitiveDevice.get();
+        }
+    }
+
+    @Nested
+    class Index extends IndexContract {
+        @Override
+        protected Device device() {
+            return PrimitiveDevice.get();
+        }
+    }
+
+    @Nested
+    class Random extends RandomContract {
+        @Override
+        protected Device device() {
+            return PrimitiveDevice.get();
+        }
+    }
+
+    @Nested
+    class Matmul extends MatmulContract {
+        @Override
+        protected Device device() {
+            return PrimitiveDevice.get();
+        }
+    }
+
+    @Nested
+    class Rows extends RowKernelContract {
+        @Override
+        protected Device device() {
+            return PrimitiveDevice.get();
+        }
+    }
+
+    @Nested
+    class ResidualNorms extends ResidualNormContract {
+        @Override
+        protected Device device() {
+            return PrimitiveDevice.get();
+        }
+    }
+
+    @Nested
+    class Losses extends LossKernelContract {
+        @Override
+        protected Device device() {
+            return PrimitiveDevice.get();
+        }
+    }
+
+    @Nested
+    class Attention extends AttentionContract {
+        @Override
+        protected Device device() {
+            return PrimitiveDevice.get();
+        }
+    }
+
+    @Nested
+    class Optimizer extends OptimizerKernelContract {
+        @Override
+        protected Device device() {
+            return PrimitiveDevice.get();
+        }
+    }
+}
