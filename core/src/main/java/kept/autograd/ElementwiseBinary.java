@@ -27,24 +27,7 @@ public final class ElementwiseBinary extends Operation {
 
     @Override
     protected String name() {
-        return nameOf(function);
-    }
-
-    static String nameOf(Binary function) {
-        return switch (function) {
-            case ADD -> "add";
-            case SUBTRACT -> "sub";
-            case MULTIPLY -> "mul";
-            case DIVIDE -> "div";
-            case MINIMUM -> "minimum";
-            case MAXIMUM -> "maximum";
-            case EQUAL -> "eq";
-            case NOT_EQUAL -> "ne";
-            case LESS -> "lt";
-            case LESS_EQUAL -> "le";
-            case GREATER -> "gt";
-            case GREATER_EQUAL -> "ge";
-        };
+        return function.label();
     }
 
     @Override
@@ -70,43 +53,11 @@ public final class ElementwiseBinary extends Operation {
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
-        switch (function) {
-            case ADD -> {
-                gradients.add(0, gradient);
-                gradients.add(1, gradient);
-            }
-            case SUBTRACT -> {
-                gradients.add(0, gradient);
-                if (gradients.wanted(1)) {
-                    gradients.add(1, gradient.neg());
-                }
-            }
-            case MULTIPLY -> {
-                if (gradients.wanted(0)) {
-                    gradients.add(0, gradient.mul(second.value()));
-                }
-                if (gradients.wanted(1)) {
-                    gradients.add(1, gradient.mul(first.value()));
-                }
-            }
-            case DIVIDE -> {
-                Tensor b = second.value();
-                Tensor overB = gradient.div(b);
-                if (gradients.wanted(1)) {
-                    gradients.add(1, overB.mul(first.value()).div(b).neg());
-                }
-                gradients.add(0, overB);
-            }
-            case MINIMUM -> choose(first.value().lt(second.value()), gradient, gradients);
-            case MAXIMUM -> choose(first.value().gt(second.value()), gradient, gradients);
-            default -> throw new AssertionError("a comparison is not recorded");
+        if (gradients.wanted(0)) {
+            gradients.add(0, function.ofFirst().apply(gradient, () -> first.value(), () -> second.value()));
         }
-    }
-
-    /** The operand that was taken has the gradient; equal ones share it by halves. */
-    private void choose(Tensor isFirst, Tensor gradient, Gradients gradients) {
-        Tensor share = isFirst.cast(DType.F32).add(first.value().eq(second.value()).cast(DType.F32).mul(0.5));
-        gradients.add(0, gradient.mul(share));
-        gradients.add(1, gradient.mul(share.neg().add(1)));
+        if (gradients.wanted(1)) {
+            gradients.add(1, function.ofSecond().apply(gradient, () -> first.value(), () -> second.value()));
+        }
     }
 }

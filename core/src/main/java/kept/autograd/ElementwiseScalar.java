@@ -1,5 +1,6 @@
 package kept.autograd;
 
+import java.util.function.Supplier;
 import kept.backend.Binary;
 import kept.tensor.Arguments;
 import kept.tensor.DType;
@@ -23,7 +24,7 @@ public final class ElementwiseScalar extends Operation {
      */
     public ElementwiseScalar(Binary function, double value) {
         if (function == Binary.MINIMUM || function == Binary.MAXIMUM) {
-            throw new TensorException("[%s] of a tensor and a number is a clamp".formatted(ElementwiseBinary.nameOf(function)));
+            throw new TensorException("[%s] of a tensor and a number is a clamp".formatted(function.label()));
         }
         this.function = Arguments.present("elementwise", "the function", function);
         this.value = value;
@@ -31,7 +32,7 @@ public final class ElementwiseScalar extends Operation {
 
     @Override
     protected String name() {
-        return ElementwiseBinary.nameOf(function);
+        return function.label();
     }
 
     @Override
@@ -55,11 +56,9 @@ public final class ElementwiseScalar extends Operation {
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
-        gradients.add(0, switch (function) {
-            case ADD, SUBTRACT -> gradient;
-            case MULTIPLY -> gradient.mul(value);
-            case DIVIDE -> gradient.div(value);
-            default -> throw new AssertionError("a comparison is not recorded");
-        });
+        Supplier<Tensor> unsaved = () -> {
+            throw new AssertionError("a derivative by x of a function of x and a number that needs x itself");
+        };
+        gradients.add(0, function.ofFirst().apply(gradient, unsaved, () -> Tensor.scalar(value, DType.F32)));
     }
 }

@@ -143,7 +143,7 @@ public interface Backend extends FusedKernels {
     /**
      * {@code out = f(x)}.
      *
-     * @param f the function; integers take {@link Unary#NEGATE}, {@link Unary#ABS} and {@link Unary#RELU} only
+     * @param f the function; integers where it {@linkplain Unary#ofIntegers() takes them}
      * @param x the operand
      * @param out x's shape and dtype
      */

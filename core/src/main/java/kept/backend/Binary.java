@@ -1,31 +1,135 @@
 package kept.backend;
 
-/** Elementwise functions of two operands. */
+import java.util.function.DoubleBinaryOperator;
+import java.util.function.LongBinaryOperator;
+import java.util.function.Supplier;
+import kept.tensor.DType;
+import kept.tensor.Tensor;
+import kept.tensor.TensorException;
+
+/** Elementwise functions of two operands: each with its name, its value and its two derivatives, which comparisons have not. */
 public enum Binary {
     /** {@code a + b}. */
-    ADD,
+    ADD("add", (a, b) -> a + b, Long::sum, (gradient, a, b) -> gradient, (gradient, a, b) -> gradient),
+
     /** {@code a - b}. */
-    SUBTRACT,
+    SUBTRACT("sub", (a, b) -> a - b, (a, b) -> a - b, (gradient, a, b) -> gradient, (gradient, a, b) -> gradient.neg()),
+
     /** {@code a * b}. */
-    MULTIPLY,
+    MULTIPLY("mul", (a, b) -> a * b, (a, b) -> a * b, (gradient, a, b) -> gradient.mul(b.get()), (gradient, a, b) -> gradient.mul(a.get())),
+
     /** {@code a / b}; integers divide towards zero. */
-    DIVIDE,
-    /** The smaller; NaN if either is NaN. */
-    MINIMUM,
-    /** The larger; NaN if either is NaN. */
-    MAXIMUM,
+    DIVIDE("div", (a, b) -> a / b, Binary::divide, (gradient, a, b) -> gradient.div(b.get()),
+            (gradient, a, b) -> gradient.div(b.get()).mul(a.get()).div(b.get()).neg()),
+
+    /** The smaller; NaN if either is NaN. Equal ones share the gradient by halves. */
+    MINIMUM("minimum", Math::min, Math::min, (gradient, a, b) -> gradient.mul(share(a.get().lt(b.get()), a, b)),
+            (gradient, a, b) -> gradient.mul(oneMinus(share(a.get().lt(b.get()), a, b)))),
+
+    /** The larger; NaN if either is NaN. Equal ones share the gradient by halves. */
+    MAXIMUM("maximum", Math::max, Math::max, (gradient, a, b) -> gradient.mul(share(a.get().gt(b.get()), a, b)),
+            (gradient, a, b) -> gradient.mul(oneMinus(share(a.get().gt(b.get()), a, b)))),
+
     /** 1 where {@code a == b}, else 0. */
-    EQUAL,
+    EQUAL("eq", (a, b) -> a == b ? 1 : 0, (a, b) -> a == b ? 1 : 0),
+
     /** 1 where {@code a != b}, else 0. */
-    NOT_EQUAL,
+    NOT_EQUAL("ne", (a, b) -> a != b ? 1 : 0, (a, b) -> a != b ? 1 : 0),
+
     /** 1 where {@code a < b}, else 0. */
-    LESS,
+    LESS("lt", (a, b) -> a < b ? 1 : 0, (a, b) -> a < b ? 1 : 0),
+
     /** 1 where {@code a <= b}, else 0. */
-    LESS_EQUAL,
+    LESS_EQUAL("le", (a, b) -> a <= b ? 1 : 0, (a, b) -> a <= b ? 1 : 0),
+
     /** 1 where {@code a > b}, else 0. */
-    GREATER,
+    GREATER("gt", (a, b) -> a > b ? 1 : 0, (a, b) -> a > b ? 1 : 0),
+
     /** 1 where {@code a >= b}, else 0. */
-    GREATER_EQUAL;
+    GREATER_EQUAL("ge", (a, b) -> a >= b ? 1 : 0, (a, b) -> a >= b ? 1 : 0);
+
+    private final String label;
+    private final DoubleBinaryOperator value;
+    private final LongBinaryOperator ofIntegers;
+    private final Derivative ofFirst;
+    private final Derivative ofSecond;
+
+    Binary(String label, DoubleBinaryOperator value, LongBinaryOperator ofIntegers, Derivative ofFirst, Derivative ofSecond) {
+        this.label = label;
+        this.value = value;
+        this.ofIntegers = ofIntegers;
+        this.ofFirst = ofFirst;
+        this.ofSecond = ofSecond;
+    }
+
+    /** A comparison. */
+    Binary(String label, DoubleBinaryOperator value, LongBinaryOperator ofIntegers) {
+        this(label, value, ofIntegers, null, null);
+    }
+
+    /**
+     * How a gradient passes back through {@code y = f(a, b)} to one operand; only of what is asked for the elements must still be those of the
+     * forward pass.
+     */
+    @FunctionalInterface
+    public interface Derivative {
+        /**
+         * The operand's gradient.
+         *
+         * @param gradient of the result, F32
+         * @param a gives the first operand, which broadcasts to the gradient's shape
+         * @param b gives the second operand, which broadcasts to the gradient's shape
+         * @return of the gradient's shape, F32
+         */
+        Tensor apply(Tensor gradient, Supplier<Tensor> a, Supplier<Tensor> b);
+    }
+
+    /**
+     * The name that users call the function by.
+     *
+     * @return such as {@code sub}
+     */
+    public String label() {
+        return label;
+    }
+
+    /**
+     * Its value, in double precision; of two f32 it is the f32 result once rounded.
+     *
+     * @param a one operand
+     * @param b the other
+     * @return f(a, b)
+     */
+    public double value(double a, double b) {
+        return value.applyAsDouble(a, b);
+    }
+
+    /**
+     * Its value for integers, in 64 bits.
+     *
+     * @return the function
+     */
+    public LongBinaryOperator ofIntegers() {
+        return ofIntegers;
+    }
+
+    /**
+     * Its derivative by the first operand.
+     *
+     * @return how a gradient passes back; null for comparisons
+     */
+    public Derivative ofFirst() {
+        return ofFirst;
+    }
+
+    /**
+     * Its derivative by the second operand.
+     *
+     * @return how a gradient passes back; null for comparisons
+     */
+    public Derivative ofSecond() {
+        return ofSecond;
+    }
 
     /**
      * Whether the result is a mask of zeros and ones of type {@link kept.tensor.DType#I32}.
@@ -33,6 +137,22 @@ public enum Binary {
      * @return true for the six comparisons
      */
     public boolean isComparison() {
-        return compareTo(EQUAL) >= 0;
+        return ofFirst == null;
+    }
+
+    private static long divide(long a, long b) {
+        if (b == 0) {
+            throw new TensorException("[div] an integer is divided by zero; cast to a floating type for infinities");
+        }
+        return a / b;
+    }
+
+    /** How much of the gradient the first operand of an extremum has: 1 where it was taken, a half where both are equal. */
+    private static Tensor share(Tensor isFirst, Supplier<Tensor> a, Supplier<Tensor> b) {
+        return isFirst.cast(DType.F32).add(a.get().eq(b.get()).cast(DType.F32).mul(0.5));
+    }
+
+    private static Tensor oneMinus(Tensor x) {
+        return x.neg().add(1);
     }
 }

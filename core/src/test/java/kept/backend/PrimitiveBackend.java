@@ -150,36 +150,11 @@ public final class PrimitiveBackend implements Backend {
         var to = new Places(out);
         for (long i = 0; i < out.elementCount(); i++) {
             if (x.dtype().isFloating()) {
-                setFloat(out, to.next(), (float) value(f, getFloat(x, from.next())));
+                setFloat(out, to.next(), (float) f.value(getFloat(x, from.next())));
             } else {
-                setLong(out, to.next(), value(f, getLong(x, from.next())));
+                setLong(out, to.next(), f.ofIntegers().applyAsLong(getLong(x, from.next())));
             }
         }
-    }
-
-    private static double value(Unary f, double x) {
-        return switch (f) {
-            case NEGATE -> -x;
-            case ABS -> Math.abs(x);
-            case EXP -> Math.exp(x);
-            case LOG -> Math.log(x);
-            case SQRT -> Math.sqrt(x);
-            case RSQRT -> 1 / Math.sqrt(x);
-            case TANH -> Math.tanh(x);
-            case SIGMOID -> 1 / (1 + Math.exp(-x));
-            case SILU -> x / (1 + Math.exp(-x));
-            case GELU -> x / (1 + Math.exp(-2 * Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
-            case RELU -> x > 0 || Double.isNaN(x) ? x : 0;
-        };
-    }
-
-    private static long value(Unary f, long x) {
-        return switch (f) {
-            case NEGATE -> -x;
-            case ABS -> Math.abs(x);
-            case RELU -> Math.max(x, 0);
-            default -> throw new AssertionError(f + " of integers");
-        };
     }
 
     @Override
@@ -188,56 +163,12 @@ public final class PrimitiveBackend implements Backend {
         var ofB = new Places(b);
         var to = new Places(out);
         for (long i = 0; i < out.elementCount(); i++) {
-            if (a.dtype().isFloating()) {
-                float x = getFloat(a, ofA.next());
-                float y = getFloat(b, ofB.next());
-                if (f.isComparison()) {
-                    setLong(out, to.next(), compare(f, x == y, x < y, x > y) ? 1 : 0);
-                } else {
-                    setFloat(out, to.next(), value(f, x, y));
-                }
+            if (!a.dtype().isFloating()) {
+                setLong(out, to.next(), f.ofIntegers().applyAsLong(getLong(a, ofA.next()), getLong(b, ofB.next())));
             } else {
-                long x = getLong(a, ofA.next());
-                long y = getLong(b, ofB.next());
-                setLong(out, to.next(), f.isComparison() ? compare(f, x == y, x < y, x > y) ? 1 : 0 : value(f, x, y));
+                convert((float) f.value(getFloat(a, ofA.next()), getFloat(b, ofB.next())), out, to.next());
             }
         }
-    }
-
-    private static boolean compare(Binary f, boolean equal, boolean less, boolean greater) {
-        return switch (f) {
-            case EQUAL -> equal;
-            case NOT_EQUAL -> !equal;
-            case LESS -> less;
-            case LESS_EQUAL -> less || equal;
-            case GREATER -> greater;
-            case GREATER_EQUAL -> greater || equal;
-            default -> throw new AssertionError(f);
-        };
-    }
-
-    private static float value(Binary f, float x, float y) {
-        return switch (f) {
-            case ADD -> x + y;
-            case SUBTRACT -> x - y;
-            case MULTIPLY -> x * y;
-            case DIVIDE -> x / y;
-            case MINIMUM -> Math.min(x, y);
-            case MAXIMUM -> Math.max(x, y);
-            default -> throw new AssertionError(f);
-        };
-    }
-
-    private static long value(Binary f, long x, long y) {
-        return switch (f) {
-            case ADD -> x + y;
-            case SUBTRACT -> x - y;
-            case MULTIPLY -> x * y;
-            case DIVIDE -> x / y;
-            case MINIMUM -> Math.min(x, y);
-            case MAXIMUM -> Math.max(x, y);
-            default -> throw new AssertionError(f);
-        };
     }
 
     @Override

@@ -23,7 +23,7 @@ final class ElementwiseKernels {
     }
 
     void unary(Unary f, Tensor x, Tensor out) {
-        if (!x.dtype().isFloating() && f != Unary.NEGATE && f != Unary.ABS && f != Unary.RELU) {
+        if (!x.dtype().isFloating() && f.ofIntegers() == null) {
             throw new DTypeException("[%s] needs floating elements; cast first".formatted(f));
         }
         String entry = entry(f, x.dtype());

@@ -12,9 +12,7 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 import kept.backend.Binary;
 import kept.backend.Unary;
-import kept.tensor.DTypeException;
 import kept.tensor.Tensor;
-import kept.tensor.TensorException;
 
 /** The functions that treat each element by itself: floating operands as f32 in vectors, integers one by one in 64 bits. */
 final class ElementwiseKernel {
@@ -57,7 +55,7 @@ final class ElementwiseKernel {
             ElementwiseLoop loop = UNARY.get(f);
             map((w, count) -> loop.run(w[1].memory(), w[1].at(), w[1].memory(), w[1].at(), w[0].memory(), w[0].at(), count), out, x);
         } else {
-            LongUnaryOperator function = integers(f);
+            LongUnaryOperator function = f.ofIntegers();
             mapIntegers((a, _) -> function.applyAsLong(a), out, x, x);
         }
     }
@@ -75,7 +73,7 @@ final class ElementwiseKernel {
             ElementwiseLoop loop = loop(f);
             map((w, count) -> loop.run(w[1].memory(), w[1].at(), w[2].memory(), w[2].at(), w[0].memory(), w[0].at(), count), out, a, b);
         } else {
-            mapIntegers(integers(f), out, a, b);
+            mapIntegers(f.ofIntegers(), out, a, b);
         }
     }
 
@@ -205,38 +203,5 @@ final class ElementwiseKernel {
 
     private static FloatVector oneWhere(VectorMask<Float> mask) {
         return FloatVector.zero(SPECIES).blend(1f, mask);
-    }
-
-    private static LongUnaryOperator integers(Unary f) {
-        return switch (f) {
-            case NEGATE -> x -> -x;
-            case ABS -> Math::abs;
-            case RELU -> x -> Math.max(x, 0);
-            default -> throw new DTypeException("[%s] needs floating elements; cast first".formatted(f));
-        };
-    }
-
-    private static LongBinaryOperator integers(Binary f) {
-        return switch (f) {
-            case ADD -> Long::sum;
-            case SUBTRACT -> (a, b) -> a - b;
-            case MULTIPLY -> (a, b) -> a * b;
-            case DIVIDE -> ElementwiseKernel::divide;
-            case MINIMUM -> Math::min;
-            case MAXIMUM -> Math::max;
-            case EQUAL -> (a, b) -> a == b ? 1 : 0;
-            case NOT_EQUAL -> (a, b) -> a != b ? 1 : 0;
-            case LESS -> (a, b) -> a < b ? 1 : 0;
-            case LESS_EQUAL -> (a, b) -> a <= b ? 1 : 0;
-            case GREATER -> (a, b) -> a > b ? 1 : 0;
-            case GREATER_EQUAL -> (a, b) -> a >= b ? 1 : 0;
-        };
-    }
-
-    private static long divide(long a, long b) {
-        if (b == 0) {
-            throw new TensorException("[div] an integer is divided by zero; cast to a floating type for infinities");
-        }
-        return a / b;
     }
 }
