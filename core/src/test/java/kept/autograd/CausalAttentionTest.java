@@ -52,7 +52,8 @@ class CausalAttentionTest {
     @CsvSource({"131, 131, 4, 4, 32", "70, 150, 6, 2, 40", "1, 300, 4, 1, 64", "257, 257, 2, 1, 18"})
     void longerAttentionMatchesItsPlainDefinition(long queries, long keys, long heads, long groups, long width) {
         double scale = 1 / Math.sqrt(width);
-        FusedCheck.assertMatches(in -> CausalAttention.apply(in[0], in[1], in[2], scale), in -> AttentionComposition.attention(in[0], in[1], in[2], scale),
+        FusedCheck.assertMatches(in -> CausalAttention.apply(in[0], in[1], in[2], scale),
+                in -> AttentionComposition.attention(in[0], in[1], in[2], scale),
                 Shape.of(2, queries, heads, width), Shape.of(2, keys, groups, width), Shape.of(2, keys, groups, width));
     }
 

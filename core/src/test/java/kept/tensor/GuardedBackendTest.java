@@ -11,7 +11,8 @@ class GuardedBackendTest {
     /** A default that it inherited would run the composition instead of the device's own kernel, without a word. */
     @Test
     void handsOnEveryMethodOfABackend() {
-        assertThat(Backend.class.getMethods()).hasSizeGreaterThan(40).allSatisfy(method -> assertThat(declares(method)).as(method.toString()).isTrue());
+        assertThat(Backend.class.getMethods()).hasSizeGreaterThan(40)
+                .allSatisfy(method -> assertThat(declares(method)).as(method.toString()).isTrue());
     }
 
     private static boolean declares(Method method) {

@@ -109,7 +109,8 @@ public final class AdamWComposition {
         private static final float[][] BOUNDS = {BlockCodes.bounds(false), BlockCodes.bounds(true)};
 
         static Moment of(Tensor tensor, long first, int count, boolean signed) {
-            return new Moment(tensor, first, signed, tensor.dtype() == DType.F32 ? read(tensor, first, count) : decoded(tensor, first, count, signed));
+            float[] values = tensor.dtype() == DType.F32 ? read(tensor, first, count) : decoded(tensor, first, count, signed);
+            return new Moment(tensor, first, signed, values);
         }
 
         private static float[] decoded(Tensor codes, long first, int count, boolean signed) {

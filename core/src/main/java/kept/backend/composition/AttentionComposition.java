@@ -5,8 +5,8 @@ import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
 /**
- * Causal grouped-query attention. The definition makes all scores at once; the kernels run it on as many queries at a time as the device likes to hold
- * scores of.
+ * Causal grouped-query attention. The definition makes all scores at once; the kernels run it on as many queries at a time as the device likes to
+ * hold scores of.
  */
 public final class AttentionComposition {
     private AttentionComposition() {}

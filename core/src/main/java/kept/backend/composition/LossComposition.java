@@ -126,8 +126,8 @@ public final class LossComposition {
         }
 
         /**
-         * {@code sum p d} with {@code d = log p - log q}, whose terms are added up as {@code p d + q - p}: the extra parts sum to nothing, every term is
-         * then 0 or more, and for a small d it is {@code p (d^2 / 2 - d^3 / 6 + ...)}, so that nearly equal rows keep their digits.
+         * {@code sum p d} with {@code d = log p - log q}, whose terms are added up as {@code p d + q - p}: the extra parts sum to nothing, every term
+         * is then 0 or more, and for a small d it is {@code p (d^2 / 2 - d^3 / 6 + ...)}, so that nearly equal rows keep their digits.
          */
         private static Tensor relativeEntropy(Tensor p, Tensor q, Tensor d) {
             Tensor series = d.mul(1.0 / 24).sub(1.0 / 6).mul(d).add(0.5).mul(d).mul(d).mul(p);
