@@ -16,6 +16,8 @@ import java.util.function.Supplier;
  * <p>Views share the memory of the tensor they view and end with it. Using a tensor after its scope has closed is a {@link ScopeException}. What must
  * outlive the stack of scopes, such as a model's parameters, belongs to a {@linkplain #detached detached} scope that its holder closes.
  *
+ * <p>{@code -Dkept.scopes=check} reports every scope that is never closed, with the line that opened it, on standard error.
+ *
  * <p>A scope on the stack belongs to its thread. A detached one that is not, any thread may close at any time: an operation that uses its tensors
  * then still finishes, their memory is freed after it, and the next use is a {@link ScopeException}.
  */
@@ -24,6 +26,8 @@ public final class Scope implements AutoCloseable {
 
     private final Device device;
     private final ArrayList<Storage> storages = new ArrayList<>();
+    /** Null unless scopes are checked. */
+    private final ScopeCheck.Opened opened;
     /** The scope around this one while it is open on its thread's stack. */
     private Scope enclosing;
 
@@ -32,6 +36,7 @@ public final class Scope implements AutoCloseable {
 
     private Scope(Device device) {
         this.device = device;
+        opened = ScopeCheck.opened(this);
     }
 
     /**
@@ -188,6 +193,9 @@ public final class Scope implements AutoCloseable {
             storage.release();
         }
         storages.clear();
+        if (opened != null) {
+            opened.closed();
+        }
     }
 
     private void checkOpen() {
@@ -205,6 +213,9 @@ public final class Scope implements AutoCloseable {
         }
         storage.slot = storages.size();
         storages.add(storage);
+        if (opened != null) {
+            opened.count(1, storage);
+        }
     }
 
     /** Lets go of a storage; false if it is not here any more, since this scope was closed or another has taken it. */
@@ -216,6 +227,9 @@ public final class Scope implements AutoCloseable {
         if (last != storage) {
             storages.set(storage.slot, last);
             last.slot = storage.slot;
+        }
+        if (opened != null) {
+            opened.count(-1, storage);
         }
         return true;
     }

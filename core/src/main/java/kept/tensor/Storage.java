@@ -42,6 +42,10 @@ final class Storage {
         return device;
     }
 
+    long byteSize() {
+        return buffer.byteSize();
+    }
+
     int version() {
         return version;
     }

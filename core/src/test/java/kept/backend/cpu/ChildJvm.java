@@ -17,7 +17,7 @@ import kept.tensor.Tensor;
  * @param output what it wrote to standard output
  * @param errors what it wrote to standard error
  */
-record ChildJvm(int status, String output, String errors) {
+public record ChildJvm(int status, String output, String errors) {
     /**
      * Runs a program to its end.
      *
@@ -25,8 +25,10 @@ record ChildJvm(int status, String output, String errors) {
      * @param main the program
      * @param options those of the JVM, besides those of the property {@code test.jvm}
      * @return what it did
+     * @throws IOException if it cannot be started
+     * @throws InterruptedException if this thread is interrupted meanwhile
      */
-    static ChildJvm run(Path directory, Class<?> main, String... options) throws IOException, InterruptedException {
+    public static ChildJvm run(Path directory, Class<?> main, String... options) throws IOException, InterruptedException {
         List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
         // Those of the tests' own JVM too, which may say how wide vectors are.
         String ofTests = System.getProperty("test.jvm", "").strip();
