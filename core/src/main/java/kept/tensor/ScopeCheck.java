@@ -9,8 +9,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 
 /**
- * Finds the scopes that nobody closed, with the line that opened each. Switched on by {@code -Dkept.scopes=check}, for a search: each scope then costs
- * a walk through the stack. A scope is reported when the garbage collector finds that nobody holds it any more, or when the program ends.
+ * Finds the scopes that nobody closed, with the line that opened each. Switched on by {@code -Dkept.scopes=check}, for a search: each scope then
+ * costs a walk through the stack. A scope is reported when the garbage collector finds that nobody holds it any more, or when the program ends.
  */
 final class ScopeCheck {
     private static final String PROPERTY = "kept.scopes";
@@ -109,8 +109,8 @@ final class ScopeCheck {
         /** As in {@code the scope opened at demo.Main.main(Main.java:12) by thread main, with 3 tensors of 12,288 bytes on cpu}. */
         @Override
         public String toString() {
-            return String.format(Locale.ROOT, "the scope opened at %s by thread %s, with %d tensor%s of %,d bytes on %s", place, thread, tensors.get(),
-                    tensors.get() == 1 ? "" : "s", bytes.get(), device);
+            return String.format(Locale.ROOT, "the scope opened at %s by thread %s, with %d tensor%s of %,d bytes on %s",
+                    place, thread, tensors.get(), tensors.get() == 1 ? "" : "s", bytes.get(), device);
         }
     }
 }

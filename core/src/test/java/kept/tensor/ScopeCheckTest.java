@@ -41,7 +41,8 @@ class ScopeCheckTest {
                 }
             }
         }
-        assertThat(lines).singleElement().asString().startsWith("[scope] dropped without being closed, so that its memory is lost: the scope opened at ");
+        assertThat(lines).singleElement().asString()
+                .startsWith("[scope] dropped without being closed, so that its memory is lost: the scope opened at ");
         check.reportOpen();
         assertThat(lines).as("told once").hasSize(1);
     }
