@@ -30,6 +30,7 @@ final class Failures {
             case StandardOutput.Failure printing -> printing.getMessage();
             case InvalidPathException path -> "[path] '%s': %s".formatted(path.getInput(), Reasons.of(path));
             case UncheckedIOException io -> "[file] " + AtomicFiles.reason(io.getCause());
+            case NoClassDefFoundError missing -> unloaded(missing);
             default -> unexpected(failure);
         };
         return oneLine(message);
@@ -42,6 +43,13 @@ final class Failures {
         }
         return "[memory] the Java heap of %d MiB is full; KEPT_JAVA_OPTIONS=-Xmx8g gives bin/kept more"
                 .formatted(Runtime.getRuntime().maxMemory() >> 20);
+    }
+
+    /** Classes are read from the program's files while it runs, which fails where no more files can be opened. */
+    private static String unloaded(NoClassDefFoundError missing) {
+        String line = unexpected(missing);
+        return line.startsWith("[file]") ? line : ("[program] %s cannot be read from the program's files: they are damaged or being built again, "
+                + "or the system lets this process open no more files (ulimit -n 1024 before it allows more)").formatted(missing.getMessage());
     }
 
     /** The JVM's error where a page of a mapped file cannot be had. */

@@ -3,6 +3,7 @@ package kept;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import kept.tensor.Device;
@@ -47,6 +48,8 @@ abstract class Program implements Callable<Integer> {
 
     /** Runs a program from its command line and tells the exit code; what is printed in vain is a failure, help and version included. */
     static int execute(Program program, String... arguments) {
+        // Numbers are printed the same everywhere, for readers and for other programs.
+        Locale.setDefault(Locale.ROOT);
         Thread.setDefaultUncaughtExceptionHandler((_, failure) -> System.err.println("kept: " + Failures.line(failure)));
         try {
             for (String argument : arguments) {

@@ -7,6 +7,7 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.nio.file.NoSuchFileException;
+import java.util.Locale;
 import java.util.function.IntSupplier;
 import org.junit.jupiter.api.Test;
 import picocli.CommandLine.Command;
@@ -33,6 +34,37 @@ class FailureTest {
             throw new ProgramException("[file] no object\n  at line 3\n");
         });
         assertThat(run(stub)).isEqualTo(new ProgramRun(1, "", "kept: [file] no object at line 3" + System.lineSeparator()));
+    }
+
+    /** As where no more files can be opened: the program's classes lie in some. */
+    @Test
+    void aClassThatCannotBeReadIsExplained() {
+        Stub stub = new Stub(() -> {
+            throw new NoClassDefFoundError("kept/backend/cpu/CpuSettings");
+        });
+        assertThat(run(stub).err()).startsWith("kept: [program] kept/backend/cpu/CpuSettings cannot be read").contains("ulimit -n 1024");
+        Stub files = new Stub(() -> {
+            throw (Error) new NoClassDefFoundError("kept/A").initCause(new IOException("x.jar (Too many open files)"));
+        });
+        assertThat(run(files).err()).startsWith("kept: [file] the system lets this process open no more files");
+    }
+
+    @Test
+    void numbersAreWrittenTheSameWhateverTheUsersLanguage() {
+        Locale before = Locale.getDefault();
+        try {
+            var printed = new StringBuilder();
+            for (String language : new String[] {"de-DE", "ar-EG", "tr-TR", "hi-IN-u-nu-deva"}) {
+                Locale.setDefault(Locale.forLanguageTag(language));
+                assertThat(Program.execute(new Stub(() -> {
+                    printed.append("%,d %.2f %s;".formatted(10185, 1.5, "TITLE".toLowerCase()));
+                    return 0;
+                }))).isZero();
+            }
+            assertThat(printed.toString()).isEqualTo("10,185 1.50 title;".repeat(4));
+        } finally {
+            Locale.setDefault(before);
+        }
     }
 
     @Test

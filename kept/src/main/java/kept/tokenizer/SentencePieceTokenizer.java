@@ -15,6 +15,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import kept.text.Reasons;
+import kept.text.VisibleText;
 import kept.tokenizer.SentencePieceModel.Type;
 
 /** A SentencePiece model: encoding by the native library, decoding by {@link SentencePieceDecoder}. */
@@ -23,17 +24,20 @@ final class SentencePieceTokenizer implements Tokenizer {
     private static final int LONGEST_TEXT = 32_000_000;
     private static final long LARGEST_FILE = 1L << 28;
 
+    private static final int SHOWN = 100;
+
     private final String name;
     private final SentencePieceModel model;
     private final SentencePieceDecoder decoder;
     private final SpTokenizer library;
     private final Map<String, String> marks;
-    /** The ids of pieces that are marks, and a pattern that finds their texts. */
+    /** The ids of pieces that are marks and of tokens that were added to them, and a pattern that finds their texts. */
     private final Map<String, Integer> markIds = new HashMap<>();
 
     private final Pattern anyMark;
 
-    private SentencePieceTokenizer(String name, SentencePieceModel model, SpTokenizer library, Map<String, String> marks) {
+    private SentencePieceTokenizer(String name, SentencePieceModel model, SpTokenizer library, Map<String, String> marks,
+            Map<String, Integer> added) {
         this.name = name;
         this.model = model;
         this.marks = marks;
@@ -43,6 +47,7 @@ final class SentencePieceTokenizer implements Tokenizer {
                 markIds.put(model.pieces().get(id).text(), id);
             }
         }
+        added.forEach(markIds::putIfAbsent);
         anyMark = Pattern.compile(markIds.keySet().stream().sorted(Comparator.comparingInt(String::length).reversed()).map(Pattern::quote)
                 .collect(Collectors.joining("|")));
         this.decoder = new SentencePieceDecoder(model);
@@ -54,22 +59,25 @@ final class SentencePieceTokenizer implements Tokenizer {
             if (Files.size(file) > LARGEST_FILE) {
                 throw new TokenizerException("[tokenizer] %s has %,d bytes: it is not a SentencePiece model".formatted(file, Files.size(file)));
             }
-            return of(Files.readAllBytes(file), file.toString(), TokenizerFiles.marks(file.resolveSibling(TokenizerFiles.CONFIG_FILE)));
+            byte[] bytes = Files.readAllBytes(file);
+            int pieces = SentencePieceModel.parse(bytes, file.toString()).pieces().size();
+            return of(bytes, file.toString(), TokenizerFiles.marks(file.resolveSibling(TokenizerFiles.CONFIG_FILE)),
+                    AddedTokens.beyond(file.toAbsolutePath().getParent(), pieces));
         } catch (IOException e) {
             throw new TokenizerException("[tokenizer] " + file + " cannot be read: " + Reasons.of(e), e);
         }
     }
 
     static SentencePieceTokenizer of(byte[] bytes, String name) {
-        return of(bytes, name, Map.of());
+        return of(bytes, name, Map.of(), Map.of());
     }
 
-    private static SentencePieceTokenizer of(byte[] bytes, String name, Map<String, String> configured) {
+    private static SentencePieceTokenizer of(byte[] bytes, String name, Map<String, String> configured, Map<String, Integer> added) {
         // The library may end the whole process over a bad model; our own reading of it comes first and throws.
         var model = SentencePieceModel.parse(bytes, name);
         NativeLibraries.prepare();
         try {
-            return new SentencePieceTokenizer(name, model, new SpTokenizer(SentencePieceWriter.bytes(model)), marks(model, configured));
+            return new SentencePieceTokenizer(name, model, new SpTokenizer(SentencePieceWriter.bytes(model)), marks(model, configured), added);
         } catch (EngineException e) {
             throw new TokenizerException("[tokenizer] " + name + " is refused by SentencePiece: " + e.getMessage(), e);
         } catch (LinkageError | IllegalStateException e) {
@@ -84,7 +92,12 @@ final class SentencePieceTokenizer implements Tokenizer {
             throw new TokenizerException("[encode] a text of %,d characters is too long for %s, which takes %,d at once: cut it into several"
                     .formatted(text.length(), name, LONGEST_TEXT));
         }
-        return text.isEmpty() ? new int[0] : library.getProcessor().encode(text);
+        try {
+            return text.isEmpty() ? new int[0] : library.getProcessor().encode(text);
+        } catch (EngineException e) {
+            throw new TokenizerException("[encode] %s: SentencePiece cannot encode the text '%s': %s"
+                    .formatted(name, VisibleText.shortened(text, SHOWN), e.getMessage()), e);
+        }
     }
 
     /** What a configuration says goes before what the model says. */

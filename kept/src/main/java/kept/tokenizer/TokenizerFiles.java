@@ -45,7 +45,7 @@ public final class TokenizerFiles {
     private static final String GENERIC_CLASS = "PreTrainedTokenizerFast";
     private static final String LLAMA_CLASS = "LlamaTokenizer";
     private static final List<String> ALL =
-            List.of(Tokenizer.SENTENCEPIECE_FILE, Tokenizer.JSON_FILE, CONFIG_FILE, CHAT_TEMPLATE_FILE, MARKS_FILE, "added_tokens.json");
+            List.of(Tokenizer.SENTENCEPIECE_FILE, Tokenizer.JSON_FILE, CONFIG_FILE, CHAT_TEMPLATE_FILE, MARKS_FILE, AddedTokens.FILE);
     /** Of all classes of transformers 4 and 5 the one that hands texts to SentencePiece as they are. */
     private static final String SENTENCEPIECE_CLASS = "BertGenerationTokenizer";
     /** The name under which that class looks for the model. */
@@ -129,6 +129,9 @@ public final class TokenizerFiles {
         ObjectNode config = sourceConfig.deepCopy();
         putTemplate(config);
         boolean hasTemplate = config.hasNonNull(TEMPLATE_KEY);
+        if (!hasJson) {
+            AddedTokens.carryOver(source, config);
+        }
         if (hasModel) {
             Path file = source.resolve(Tokenizer.SENTENCEPIECE_FILE);
             var model = SentencePieceModel.parse(Files.readAllBytes(file), file.toString());

@@ -17,7 +17,6 @@ import kept.tokenizer.Vocabulary.Token;
 
 /** Reads a {@link Vocabulary} from a checkpoint's directory: from {@code tokenizer.model} where there is one, else from {@code tokenizer.json}. */
 final class VocabularyReader {
-    private static final String ADDED_TOKENS_FILE = "added_tokens.json";
     /** What no token scores: tokens that are found whole are never merged. */
     private static final float NO_SCORE = -1000;
     private static final int LARGEST_GAP = 1_000_000;
@@ -66,8 +65,8 @@ final class VocabularyReader {
             Kind kind = Kind.values()[piece.type().ordinal()];
             tokens.add(new Token(kind == Kind.USER_DEFINED ? spaced(piece.text()) : piece.text(), piece.score(), kind));
         }
-        for (Map.Entry<String, JsonNode> added : TokenizerSettings.readJson(directory.resolve(ADDED_TOKENS_FILE)).properties()) {
-            add(added.getValue().asInt(-1), added.getKey(), false, ADDED_TOKENS_FILE);
+        for (Map.Entry<String, JsonNode> added : TokenizerSettings.readJson(directory.resolve(AddedTokens.FILE)).properties()) {
+            add(added.getValue().asInt(-1), added.getKey(), false, AddedTokens.FILE);
         }
         addFromJson(TokenizerSettings.readJson(directory.resolve(Tokenizer.JSON_FILE)), model.pieces().size());
         for (Map.Entry<String, JsonNode> added : settings.addedTokens().properties()) {

@@ -16,6 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class TokenizerFilesTest {
     @TempDir
@@ -184,5 +185,60 @@ class TokenizerFilesTest {
 
     private JsonNode json(String name) throws IOException {
         return new ObjectMapper().readTree(target.resolve(name).toFile());
+    }
+
+    /** As transformers itself reads them where there is no tokenizer.json. */
+    @Test
+    void tokensOfOlderReleasesAreCarriedOverAndFoundInPrompts() throws IOException {
+        Files.writeString(source.resolve("added_tokens.json"), "{\"<|im_start|>\": 420, \"<|im_end|>\": 421, \"note\": 422}");
+        Files.writeString(source.resolve("tokenizer_config.json"), """
+            {"additional_special_tokens": ["<|im_start|>", "<|im_end|>"], "added_tokens_decoder": {"421": {"content": "<|im_end|>", "rstrip": true}}}
+            """);
+        TokenizerFiles.write(source, target, 4096, TokenizerFiles.Options.NONE);
+        JsonNode decoder = new ObjectMapper().readTree(target.resolve("tokenizer_config.json").toFile()).path("added_tokens_decoder");
+        assertThat(decoder.path("420").toString()).isEqualTo(
+            "{\"content\":\"<|im_start|>\",\"lstrip\":false,\"normalized\":false,\"rstrip\":false,\"single_word\":false,\"special\":true}");
+        assertThat(decoder.path("421").path("rstrip").asBoolean()).as("what is there stays").isTrue();
+        assertThat(decoder.path("422").path("special").asBoolean(true)).isFalse();
+        assertThat(decoder.size()).isEqualTo(3);
+        for (Path directory : List.of(source, target)) {
+            try (var tokenizer = Tokenizer.load(directory)) {
+                assertThat(tokenizer.encodeMarked("<|im_start|><s>note<|im_end|>")).containsExactly(420, 1, 422, 421);
+                assertThat(tokenizer.encode("<|im_start|>")).as("text holds no marks").doesNotContain(420);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"[1]", "{\"a\": \"b\"}", "{\"a\": -1}", "{\"a\": 1.5}", "{\"a\": 99999999999}", "{\"a\": null}"})
+    void addedTokensWithoutSoundIdsAreRefused(String content) throws IOException {
+        Files.writeString(source.resolve("added_tokens.json"), content);
+        assertThatThrownBy(() -> TokenizerFiles.write(source, target, 4096, TokenizerFiles.Options.NONE)).isInstanceOf(TokenizerException.class)
+            .hasMessageContaining("added_tokens.json");
+        assertThatThrownBy(() -> Tokenizer.load(source).close()).isInstanceOf(TokenizerException.class).hasMessageContaining("added_tokens.json");
+    }
+
+    /** transformers 5 saves added tokens in tokenizer.json alone. */
+    @Test
+    void tokensThatOnlyTokenizerJsonHasAreFoundInPrompts() throws IOException {
+        TokenizerFiles.write(source, target, 4096, TokenizerFiles.Options.NONE);
+        var json = (com.fasterxml.jackson.databind.node.ObjectNode) new ObjectMapper().readTree(target.resolve("tokenizer.json").toFile());
+        json.withArray("added_tokens").addObject().put("id", 420).put("content", "<|im_start|>").put("special", true);
+        new ObjectMapper().writeValue(target.resolve("tokenizer.json").toFile(), json);
+        try (var tokenizer = Tokenizer.load(target)) {
+            assertThat(tokenizer.encodeMarked("<|im_start|></s>")).containsExactly(420, 2);
+        }
+    }
+
+    /** The library finds pieces of such a model, made by sentencepiece 0.2.2, that it then cannot put together. */
+    @Test
+    void whatTheLibraryCannotEncodeIsATypedError() throws IOException {
+        try (var model = TokenizerFilesTest.class.getResourceAsStream("/kept/tokenizer/word-no-prefix.model")) {
+            Files.write(source.resolve("tokenizer.model"), model.readAllBytes());
+        }
+        try (var tokenizer = Tokenizer.load(source)) {
+            assertThatThrownBy(() -> tokenizer.encode("<s>")).isInstanceOf(TokenizerException.class)
+                .hasMessageContaining("cannot encode the text '<s>'");
+        }
     }
 }
