@@ -34,7 +34,10 @@ final class AddedTokens {
         return ids;
     }
 
-    /** Puts the tokens of {@code added_tokens.json} where transformers looks for them beside a tokenizer.json, as it reads them itself. */
+    /**
+     * Puts the tokens of {@code added_tokens.json} where transformers looks for them beside a tokenizer.json. They are not normalized, so that what
+     * follows one is a text of its own, as to a tokenizer that reads the model through SentencePiece.
+     */
     static void carryOver(Path source, ObjectNode config) throws IOException {
         SequencedMap<String, Integer> ids = ofFile(source);
         if (ids.isEmpty()) {
@@ -44,9 +47,8 @@ final class AddedTokens {
         ObjectNode decoder = config.path(DECODER) instanceof ObjectNode present ? present : config.putObject(DECODER);
         ids.forEach((text, id) -> {
             if (!decoder.has(id.toString())) {
-                boolean special = settings.isMark(text);
-                decoder.putObject(id.toString()).put("content", text).put("lstrip", false).put("normalized", !special).put("rstrip", false)
-                    .put("single_word", false).put("special", special);
+                decoder.putObject(id.toString()).put("content", text).put("lstrip", false).put("normalized", false).put("rstrip", false)
+                    .put("single_word", false).put("special", settings.isMark(text));
             }
         });
     }

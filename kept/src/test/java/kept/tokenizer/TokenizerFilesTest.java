@@ -200,6 +200,7 @@ class TokenizerFilesTest {
             "{\"content\":\"<|im_start|>\",\"lstrip\":false,\"normalized\":false,\"rstrip\":false,\"single_word\":false,\"special\":true}");
         assertThat(decoder.path("421").path("rstrip").asBoolean()).as("what is there stays").isTrue();
         assertThat(decoder.path("422").path("special").asBoolean(true)).isFalse();
+        assertThat(decoder.path("422").path("normalized").asBoolean(true)).as("what follows is a text of its own").isFalse();
         assertThat(decoder.size()).isEqualTo(3);
         for (Path directory : List.of(source, target)) {
             try (var tokenizer = Tokenizer.load(directory)) {
