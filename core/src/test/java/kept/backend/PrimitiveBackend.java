@@ -31,6 +31,9 @@ public final class PrimitiveBackend implements Backend {
         }
     }
 
+    /** A device that holds nothing yet. */
+    public PrimitiveBackend() {}
+
     @Override
     public String name() {
         return "primitive";
