@@ -12,7 +12,7 @@ import kept.tensor.Tensor;
 
 /**
  * One walk from a root to its leaves. Gradients that wait for their node belong to the walk's scope; each is freed as soon as its node has passed it
- * on, unless another waiting gradient shares its memory.
+ * on, unless another waiting gradient shares its memory. One that no other shares belongs to its node, which may compute in its place.
  */
 final class BackwardPass {
     private final Scope scope;
@@ -33,7 +33,7 @@ final class BackwardPass {
         for (Node node = queue.poll(); node != null; node = queue.poll()) {
             Tensor gradient = waiting.remove(node);
             try (var temporaries = Scope.open(scope.device())) {
-                Sink sink = new Sink(node.inputs(), temporaries);
+                Sink sink = new Sink(node.inputs(), temporaries, gradient);
                 node.operation().backward(gradient, sink);
                 sink.adoptFirsts();
             }
@@ -99,12 +99,21 @@ final class BackwardPass {
     private final class Sink implements Gradients {
         private final Tensor[] inputs;
         private final Scope temporaries;
+        private final Tensor incoming;
+        private final boolean ownsIncoming;
         /** The first gradients of leaves. Which of them can stay where they are is known when the node has handed over all. */
         private final Map<Tensor, Tensor> firsts = new IdentityHashMap<>();
 
-        Sink(Tensor[] inputs, Scope temporaries) {
+        Sink(Tensor[] inputs, Scope temporaries, Tensor incoming) {
             this.inputs = inputs;
             this.temporaries = temporaries;
+            this.incoming = incoming;
+            ownsIncoming = isExclusive(incoming);
+        }
+
+        @Override
+        public boolean owns(Tensor gradient) {
+            return gradient == incoming ? ownsIncoming : temporaries.owns(gradient) && gradient.isContiguous();
         }
 
         @Override
@@ -128,16 +137,22 @@ final class BackwardPass {
             return inputs[input].gradient() == null ? inputs[input].gradientType() : DType.F32;
         }
 
-        /** Makes the first gradient of a leaf its sum: in place if this node has made it for that leaf alone, else as a copy. */
+        /** Makes the first gradient of a leaf its sum: the tensor itself if nothing else is to have it, else a copy. */
         void adoptFirsts() {
             firsts.forEach((leaf, gradient) -> {
                 if (leaf.gradient() != null) {
                     deliver(leaf, gradient, temporaries);
                 } else {
-                    boolean own = temporaries.owns(gradient) && gradient.isContiguous() && gradient.dtype() == leaf.gradientType();
-                    leaf.setGradient(own ? gradient : Operands.copy(leaf.gradientType(), gradient));
+                    boolean own = temporaries.owns(gradient) && gradient.isContiguous() || isLeftOver(gradient);
+                    leaf.setGradient(own && gradient.dtype() == leaf.gradientType() ? gradient : Operands.copy(leaf.gradientType(), gradient));
                 }
             });
+        }
+
+        /** Whether a gradient is the incoming one, in memory of its own, and has been handed to no other operand. */
+        private boolean isLeftOver(Tensor gradient) {
+            return gradient == incoming && ownsIncoming && isExclusive(incoming)
+                    && incoming.offset() == 0 && 2 * incoming.elementCount() * DType.F32.bytes() > incoming.buffer().byteSize();
         }
 
         @Override

@@ -1,5 +1,6 @@
 package kept.autograd;
 
+import kept.tensor.Arguments;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.ShapeException;
@@ -31,6 +32,24 @@ public final class GatedProjection extends Operation {
         return Autograd.apply(new GatedProjection(), gate, up, weight);
     }
 
+    /**
+     * Gates, projects and adds a bias.
+     *
+     * @param gate {@code [..., intermediate]}, floating
+     * @param up gate's shape
+     * @param weight W, {@code [hidden, intermediate]}, floating
+     * @param bias {@code [hidden]}, floating
+     * @return {@code [..., hidden]}, of the common dtype
+     * @throws ShapeException if the shapes do not fit each other
+     * @throws kept.tensor.DTypeException if one is of an integer type
+     */
+    public static Tensor apply(Tensor gate, Tensor up, Tensor weight, Tensor bias) {
+        Arguments.usable("gated projection", gate, up, weight, bias);
+        return MatMul.addsInPlace(bias, gate, up, weight)
+                ? Autograd.apply(new GatedProjection(), gate, up, weight, bias)
+                : apply(gate, up, weight).add(bias);
+    }
+
     @Override
     protected String name() {
         return "gated projection";
@@ -54,7 +73,8 @@ public final class GatedProjection extends Operation {
         savedGate = saved("its operand gate", gate);
         savedUp = saved("its operand up", up);
         try (var scope = Scope.open()) {
-            return scope.keep(projection.forward(gating.forward(gate, up), inputs[2]));
+            Tensor gated = gating.forward(gate, up);
+            return scope.keep(inputs.length == 3 ? projection.forward(gated, inputs[2]) : projection.forward(gated, inputs[2], inputs[3]));
         }
     }
 
@@ -63,12 +83,17 @@ public final class GatedProjection extends Operation {
         projection.backward(gradient, gating.forward(savedGate.value(), savedUp.value()), new Gradients() {
             @Override
             public boolean wanted(int input) {
-                return input == 0 ? gradients.wanted(0) || gradients.wanted(1) : gradients.wanted(2);
+                return input == 0 ? gradients.wanted(0) || gradients.wanted(1) : gradients.wanted(input + 1);
+            }
+
+            @Override
+            public boolean owns(Tensor gradient) {
+                return gradients.owns(gradient);
             }
 
             @Override
             public DType type(int input) {
-                return input == 0 ? DType.F32 : gradients.type(2);
+                return input == 0 ? DType.F32 : gradients.type(input + 1);
             }
 
             @Override
@@ -76,13 +101,13 @@ public final class GatedProjection extends Operation {
                 if (input == 0) {
                     gating.backward(gradient, gradients);
                 } else {
-                    gradients.add(2, gradient);
+                    gradients.add(input + 1, gradient);
                 }
             }
 
             @Override
             public Tensor accumulator(int input) {
-                return input == 0 ? null : gradients.accumulator(2);
+                return input == 0 ? null : gradients.accumulator(input + 1);
             }
         });
     }

@@ -14,6 +14,14 @@ public interface Gradients {
     boolean wanted(int input);
 
     /**
+     * Whether a gradient belongs to this backward alone: it may then be overwritten, and be handed to {@link #add} as what it has become.
+     *
+     * @param gradient the incoming gradient, or what this backward has made
+     * @return true if nothing else needs its elements, and they lie densely
+     */
+    boolean owns(Tensor gradient);
+
+    /**
      * The type that an operand's gradient becomes; a product that is made in it needs no conversion.
      *
      * @param input the operand's index

@@ -124,7 +124,7 @@ public final class LayerNormalization extends Operation {
     protected void backward(Tensor gradient, Gradients gradients) {
         Tensor x = savedX.value(gradients.wanted(0) || gradients.wanted(1));
         Tensor weight = savedWeight.value(gradients.wanted(0));
-        Tensor dx = gradients.wanted(0) ? Tensor.empty(DType.F32, gradient.shape()) : null;
+        Tensor dx = gradients.wanted(0) ? Operands.inPlaceOf(gradient, gradients) : null;
         GradientSum dWeight = GradientSum.of(gradients, 1, weight.shape());
         GradientSum dBias = GradientSum.of(gradients, 2, weight.shape());
         gradient.backend().layerNormGradient(

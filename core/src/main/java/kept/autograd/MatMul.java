@@ -1,14 +1,18 @@
 package kept.autograd;
 
 import java.util.Arrays;
+import kept.backend.Binary;
+import kept.tensor.Arguments;
 import kept.tensor.DType;
+import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
 /**
  * {@code y = a b}, or {@code y = a b^T}, of matrices in the last two axes; the axes before are batches and broadcast. {@code da = gradient b^T} and
- * {@code db = a^T gradient}, each added in place where the operand has a gradient already.
+ * {@code db = a^T gradient}, each added in place where the operand has a gradient already. A third operand is a bias of the innermost axis, which is
+ * added to the product in place.
  */
 public final class MatMul extends Operation {
     private final boolean transposed;
@@ -17,6 +21,8 @@ public final class MatMul extends Operation {
     /** The second factor: b, or a view of b with its matrices transposed. */
     private SavedTensor savedRight;
 
+    private boolean hasBias;
+
     /**
      * A fresh application.
      *
@@ -24,6 +30,26 @@ public final class MatMul extends Operation {
      */
     public MatMul(boolean transposed) {
         this.transposed = transposed;
+    }
+
+    /**
+     * The affine map {@code x weight^T + bias}.
+     *
+     * @param x {@code [batch..., rows, in]}, floating
+     * @param weight {@code [out, in]}, floating
+     * @param bias {@code [out]}, floating
+     * @return {@code [batch..., rows, out]}, of the common dtype
+     * @throws ShapeException if the operands do not fit each other
+     * @throws kept.tensor.DTypeException if one is of an integer type
+     */
+    public static Tensor linear(Tensor x, Tensor weight, Tensor bias) {
+        Arguments.usable("linear", x, weight, bias);
+        if (weight.rank() != 2) {
+            throw new ShapeException("[linear] with a bias needs a weight [out, in], not %s".formatted(weight.shape()));
+        }
+        return addsInPlace(bias, x, weight)
+                ? Autograd.apply(new MatMul(true), x, weight, bias)
+                : Autograd.apply(new MatMul(true), x, weight).add(bias);
     }
 
     @Override
@@ -48,9 +74,34 @@ public final class MatMul extends Operation {
         }
         Tensor out = Tensor.empty(dtype, productShape(a, right));
         multiply(a, right, out, false);
+        hasBias = inputs.length > 2;
+        if (hasBias) {
+            add(inputs[2], out);
+        }
         first = saved("its operand a", a);
         savedRight = saved("its operand b", right);
         return out;
+    }
+
+    /** {@code product += bias}, with the bits of their sum as two operations. */
+    private void add(Tensor bias, Tensor product) {
+        Operands.checkFloating(name(), bias);
+        if (bias.rank() != 1 || bias.size(0) != product.size(-1)) {
+            throw new ShapeException("[%s] a bias %s does not fit the product %s".formatted(name(), bias.shape(), product.shape()));
+        }
+        try (var _ = Scope.open()) {
+            Tensor addend = Operands.expanded(product.shape(), Operands.as(product.dtype(), bias), name());
+            product.backend().binary(Binary.ADD, product, addend, product);
+        }
+    }
+
+    /** Whether a bias can be added to a product in place; false if the sum is of a wider type than the product. */
+    static boolean addsInPlace(Tensor bias, Tensor... factors) {
+        DType dtype = factors[0].dtype();
+        for (Tensor factor : factors) {
+            dtype = dtype.promote(factor.dtype(), "linear");
+        }
+        return dtype.promote(bias.dtype(), "linear") == dtype;
     }
 
     @Override
@@ -60,6 +111,9 @@ public final class MatMul extends Operation {
 
     /** The backward pass with the first operand made once more, where the one that {@link #forward} saw has been freed. */
     void backward(Tensor incoming, Tensor a, Gradients gradients) {
+        if (hasBias) {
+            gradients.add(2, incoming);
+        }
         Tensor gradient = forProducts(incoming, a, gradients);
         if (gradients.wanted(0)) {
             addProduct(gradients, 0, a.shape(), gradient, Operands.transposed(savedRight.value()));

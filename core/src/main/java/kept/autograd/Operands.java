@@ -14,6 +14,11 @@ import kept.tensor.Tensor;
 final class Operands {
     private Operands() {}
 
+    /** Where a kernel that may work in place writes an operand's gradient: over the incoming one if that is the operation's own. */
+    static Tensor inPlaceOf(Tensor gradient, Gradients gradients) {
+        return gradients.owns(gradient) ? gradient : Tensor.empty(DType.F32, gradient.shape());
+    }
+
     /** The tensor itself if it is of the dtype, else a converted dense copy. */
     static Tensor as(DType dtype, Tensor x) {
         return x.dtype() == dtype ? x : copy(dtype, x);

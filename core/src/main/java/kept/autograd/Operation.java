@@ -43,7 +43,7 @@ public abstract class Operation {
     /**
      * Passes the result's gradient back to the operands; nothing done here is recorded, and what it makes is freed unless it is handed to the sink.
      *
-     * @param gradient of the result's shape, F32; not to be changed
+     * @param gradient of the result's shape, F32; not to be changed unless the sink says that this operation {@linkplain Gradients#owns owns} it
      * @param gradients takes the operands' gradients; those not {@linkplain Gradients#wanted wanted} need not be computed
      */
     protected abstract void backward(Tensor gradient, Gradients gradients);

@@ -6,6 +6,7 @@ import kept.tensor.DTypeException;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
+import kept.tensor.TensorException;
 
 /**
  * Turns pairs of features by the angles of their positions, in the rotate-half convention of {@link kept.backend.Backend#rotaryEmbedding}; the
@@ -16,12 +17,14 @@ public final class RotaryPositions extends Operation {
 
     private final Tensor cos;
     private final Tensor sin;
+    private final boolean inPlace;
     private SavedTensor savedCos;
     private SavedTensor savedSin;
 
-    private RotaryPositions(Tensor cos, Tensor sin) {
+    private RotaryPositions(Tensor cos, Tensor sin, boolean inPlace) {
         this.cos = cos;
         this.sin = sin;
+        this.inPlace = inPlace;
     }
 
     /**
@@ -35,7 +38,27 @@ public final class RotaryPositions extends Operation {
      * @throws DTypeException if x is of an integer type or the angles are not F32
      */
     public static Tensor apply(Tensor x, Tensor cos, Tensor sin) {
-        return Autograd.apply(new RotaryPositions(cos, sin), x);
+        return Autograd.apply(new RotaryPositions(cos, sin, false), x);
+    }
+
+    /**
+     * Rotates queries or keys where they lie. For a tensor that has just been made and that nothing else reads: an operation that has recorded it
+     * and needs its elements refuses its backward pass afterwards.
+     *
+     * @param x {@code [batch, sequence, heads, D]}, floating, D even; overwritten
+     * @param cos {@code [sequence, D / 2]}, F32, not differentiated
+     * @param sin {@code [sequence, D / 2]}, F32, not differentiated
+     * @return a view of x's memory; a tensor of its own where D has not unit stride
+     * @throws ShapeException if the angles do not fit x, or x's elements share memory
+     * @throws DTypeException if x is of an integer type or the angles are not F32
+     * @throws TensorException if x is a leaf that requires a gradient
+     */
+    public static Tensor applyInPlace(Tensor x, Tensor cos, Tensor sin) {
+        Arguments.usable(NAME, x, cos, sin);
+        if (Autograd.isRecording() && x.requiresGradient() && x.node() == null) {
+            throw new TensorException("[%s] a leaf that requires a gradient is not overwritten; rotate it by apply".formatted(NAME));
+        }
+        return Autograd.apply(new RotaryPositions(cos, sin, true), x);
     }
 
     @Override
@@ -65,8 +88,9 @@ public final class RotaryPositions extends Operation {
         check(x, cos, sin);
         Tensor cosines = Operands.rows(cos);
         Tensor sines = Operands.rows(sin);
-        Tensor out = Tensor.empty(x.dtype(), x.shape());
-        out.backend().rotaryEmbedding(Rows.unitStride(x), cosines, sines, false, out);
+        Tensor operand = Rows.unitStride(x);
+        Tensor out = inPlace && operand == x ? x.alias(x.shape(), x.strides(), x.offset()) : Tensor.empty(x.dtype(), x.shape());
+        out.backend().rotaryEmbedding(operand, cosines, sines, false, out);
         savedCos = saved("its cosines", cosines);
         savedSin = saved("its sines", sines);
         return out;
@@ -74,7 +98,7 @@ public final class RotaryPositions extends Operation {
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
-        Tensor dx = Tensor.empty(DType.F32, gradient.shape());
+        Tensor dx = Operands.inPlaceOf(gradient, gradients);
         dx.backend().rotaryEmbedding(Rows.unitStride(gradient), savedCos.value(), savedSin.value(), true, dx);
         gradients.add(0, dx);
     }

@@ -63,8 +63,9 @@ public final class Softmax extends Operation {
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
         Tensor rows = result.value();
-        Tensor dx = Tensor.empty(DType.F32, rows.shape());
-        dx.backend().softmaxGradient(logarithm, Operands.rows(exchanged(gradient)), rows, dx);
+        Tensor incoming = Operands.rows(exchanged(gradient));
+        Tensor dx = Operands.inPlaceOf(incoming, gradients);
+        dx.backend().softmaxGradient(logarithm, incoming, rows, dx);
         gradients.add(0, exchanged(dx));
     }
 }

@@ -4,7 +4,6 @@ import java.util.List;
 import kept.autograd.CausalAttention;
 import kept.autograd.RotaryPositions;
 import kept.tensor.Arguments;
-import kept.tensor.Scope;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 import kept.tensor.TensorException;
@@ -137,10 +136,8 @@ public final class Attention extends Module {
         }
     }
 
-    /** Rotates queries or keys, and frees the unrotated ones, which no gradient needs. */
+    /** Rotates queries or keys that a map has just made, where they lie. */
     private static Tensor rotate(Tensor x, RotaryEmbedding.Angles angles) {
-        Tensor rotated = RotaryPositions.apply(x, angles.cos(), angles.sin());
-        Scope.current().release(x);
-        return rotated;
+        return RotaryPositions.applyInPlace(x, angles.cos(), angles.sin());
     }
 }

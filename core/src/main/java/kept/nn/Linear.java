@@ -2,7 +2,6 @@ package kept.nn;
 
 import java.util.Optional;
 import kept.tensor.Arguments;
-import kept.tensor.Scope;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
@@ -35,17 +34,8 @@ public final class Linear extends Module {
      * @throws ShapeException if x does not end in the weight's inputs
      */
     public Tensor forward(Tensor x) {
-        return withBias(Arguments.present("linear", "x", x).linear(weight.value()));
-    }
-
-    /** Adds the bias, if there is one, and then frees the product, which no gradient needs. */
-    Tensor withBias(Tensor product) {
-        if (bias == null) {
-            return product;
-        }
-        Tensor y = product.add(bias.value());
-        Scope.current().release(product);
-        return y;
+        Arguments.present("linear", "x", x);
+        return bias == null ? x.linear(weight.value()) : x.linear(weight.value(), bias.value());
     }
 
     /**

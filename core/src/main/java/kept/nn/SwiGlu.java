@@ -71,6 +71,10 @@ public final class SwiGlu extends Module {
      * @return {@code [..., hidden]}
      */
     public Tensor forward(Tensor x) {
-        return down.withBias(GatedProjection.apply(gate.forward(x), up.forward(x), down.weight().value()));
+        Tensor gated = gate.forward(x);
+        Tensor raised = up.forward(x);
+        Tensor weight = down.weight().value();
+        return down.bias().map(bias -> GatedProjection.apply(gated, raised, weight, bias.value()))
+                .orElseGet(() -> GatedProjection.apply(gated, raised, weight));
     }
 }

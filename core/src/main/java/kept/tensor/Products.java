@@ -50,6 +50,21 @@ public sealed interface Products permits Tensor {
         return x.rank() == 1 ? x.unsqueeze(0).linear(weight).squeeze(-2) : Autograd.apply(new MatMul(true), x, weight);
     }
 
+    /**
+     * The affine map {@code this weight^T + bias}: the values and gradients of the product and of the sum, without a tensor between them.
+     *
+     * @param weight {@code [out, in]} for this {@code [batch..., in]}
+     * @param bias {@code [out]}
+     * @return {@code [batch..., out]}, of the common dtype
+     * @throws ShapeException if the operands do not fit each other
+     * @throws DTypeException if an operand is of an integer type
+     */
+    default Tensor linear(Tensor weight, Tensor bias) {
+        Tensor x = self();
+        Arguments.usable("linear", x, weight, bias);
+        return x.rank() == 1 ? x.unsqueeze(0).linear(weight, bias).squeeze(-2) : MatMul.linear(x, weight, bias);
+    }
+
     /** The check of a product's inner dimensions with the shapes that the caller gave. */
     private static void checkInner(Tensor x, Tensor other, int inner) {
         if (x.rank() == 0 || other.rank() == 0 || x.size(-1) != other.size(inner)) {

@@ -112,6 +112,11 @@ final class FusedCases {
                     .is((x, n) -> GatedProjection.apply(x[0], x[1], x[2]),
                             (x, n) -> References.matmul(swiGlu(x[0], x[1]), References.transpose(x[2])));
         }
+        of("GatedProjection.apply(Tensor, Tensor, Tensor, Tensor)", "gated projection", "swiglu", "linear", "add").value(3, 4).value(3, 4).value(2, 4)
+                .value(2).is((x, n) -> GatedProjection.apply(x[0], x[1], x[2], x[3]), (x, n) -> {
+                    References.require(x[2].shape().length == 2 && x[3].shape().length == 1 && x[3].shape()[0] == x[2].shape()[0]);
+                    return References.zip(References.matmul(swiGlu(x[0], x[1]), References.transpose(x[2])), x[3], Double::sum);
+                });
         UnaryOperator<Tensor> segment = x -> x.mul(x).add(1);
         of("ActivationCheckpoint.apply(UnaryOperator, Tensor)", "activation checkpoint", "mul", "add").value(3, 4).integers()
                 .is((x, n) -> ActivationCheckpoint.apply(segment, x[0]), (x, n) -> x[0].map(v -> v * v + 1));
@@ -135,6 +140,10 @@ final class FusedCases {
                     .value(3, width / 2).type(types -> types[1] == DType.F32 && types[2] == DType.F32 ? types[0] : null)
                     .is((x, n) -> RotaryPositions.apply(x[0], x[1], x[2]), (x, n) -> rotated(x[0], x[1], x[2]));
             fused.constants = 2;
+            OperationCase inPlace = of("RotaryPositions.applyInPlace(Tensor, Tensor, Tensor)", "rotary positions", "cast").value(2, 3, 2, width)
+                    .value(3, width / 2).value(3, width / 2).type(types -> types[1] == DType.F32 && types[2] == DType.F32 ? types[0] : null)
+                    .is((x, n) -> RotaryPositions.applyInPlace(x[0] == null ? null : x[0].copy(), x[1], x[2]), (x, n) -> rotated(x[0], x[1], x[2]));
+            inPlace.constants = 2;
         }
     }
 

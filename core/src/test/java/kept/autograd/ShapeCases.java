@@ -192,6 +192,18 @@ final class ShapeCases {
                 return row ? product.reshape(IntStream.range(0, rank).filter(i -> i != rank - 2).map(i -> product.shape()[i]).toArray()) : product;
             });
         }
+        for (int[] x : new int[][] {{2, 3}, {2, 2, 3}, {3}}) {
+            of("Products.linear(Tensor, Tensor)", "linear", "add", "reshape").value(x).value(4, 3).value(4).is((t, n) -> t[0].linear(t[1], t[2]),
+                    (t, n) -> affine(t[0].shape().length == 1 ? t[0].reshape(1, t[0].values().length) : t[0], t[1], t[2], t[0].shape().length == 1));
+        }
+        of("MatMul.linear(Tensor, Tensor, Tensor)", "linear", "add").value(2, 3).value(4, 3).value(4).is((t, n) -> MatMul.linear(t[0], t[1], t[2]),
+                (t, n) -> affine(t[0], t[1], t[2], false));
+    }
+
+    private static Reference affine(Reference x, Reference weight, Reference bias, boolean row) {
+        References.require(weight.shape().length == 2 && bias.shape().length == 1 && bias.shape()[0] == weight.shape()[0]);
+        Reference y = References.zip(References.matmul(x, References.transpose(weight)), bias, Double::sum);
+        return row ? y.reshape(y.values().length) : y;
     }
 
     private OperationCase choice(String method, String... names) {
