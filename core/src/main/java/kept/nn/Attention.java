@@ -12,7 +12,7 @@ import kept.tensor.TensorException;
  * Causal self-attention with rotary positions and grouped queries (Ainslie et al. 2023, arXiv 2305.13245): {@code heads / keyValueHeads} query heads
  * read one key and value head. Parts: {@code q_proj}, {@code k_proj}, {@code v_proj}, {@code o_proj}.
  */
-public final class Attention extends Module {
+public final class Attention extends Layer {
     private final Linear query;
     private final Linear key;
     private final Linear value;

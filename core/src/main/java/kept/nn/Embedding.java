@@ -4,7 +4,7 @@ import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
 /** A row of a table for each token. Parameter: {@code weight}, {@code [vocabulary, width]}. */
-public final class Embedding extends Module {
+public final class Embedding extends Layer {
     private final Parameter weight;
 
     /**

@@ -6,7 +6,7 @@ import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
 /** The affine map {@code y = x W^T + b}. Parameters: {@code weight}, and {@code bias} where there is one. */
-public final class Linear extends Module {
+public final class Linear extends Layer {
     private final Parameter weight;
     private final Parameter bias;
 

@@ -7,7 +7,7 @@ import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
 /** A normalisation of the innermost axis. Parameter: {@code weight}, {@code [width]}. */
-public abstract sealed class Norm extends Module permits LayerNorm, RmsNorm {
+public abstract sealed class Norm extends Layer permits LayerNorm, RmsNorm {
     private final Parameter weight;
     private final double epsilon;
 

@@ -11,7 +11,7 @@ import kept.tensor.Tensor;
  * The gated feed-forward layer {@code down(silu(gate(x)) * up(x))} (Shazeer 2020, arXiv 2002.05202). Parts: {@code gate_proj}, {@code up_proj},
  * {@code down_proj}.
  */
-public final class SwiGlu extends Module {
+public final class SwiGlu extends Layer {
     private final Linear gate;
     private final Linear up;
     private final Linear down;

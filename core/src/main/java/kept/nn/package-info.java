@@ -1,5 +1,5 @@
 /**
- * Layers: {@link kept.nn.Parameter}, {@link kept.nn.Module}, and the parts of a transformer made of them.
+ * Layers: {@link kept.nn.Parameter}, {@link kept.nn.Layer}, and the parts of a transformer made of them.
  *
  * <p>A layer holds parameters and says in which order operations are applied to them. The operations themselves, with their gradients, live in
  * {@code kept.autograd}; whole models, their configurations and their files live in the module {@code kept}.

@@ -55,7 +55,7 @@ class PublicApiTest {
             "InPlace.", "Tensor.gradient", "Tensor.requireGradient()", "Views.overlaps(", "AdamW.isCoded(", "Tensor.recordedBy(", "Scope.",
                     "Device.", "KernelCall.", "MemoryReads.",
                     "Arguments.", "DType.", "Divergence.",
-            "Autograd.withoutRecording(", "Module.", "KeyValues.", "Pair(", "Norm.addAndForward(", "Norm.forward(Tensor, DType)",
+            "Autograd.withoutRecording(", "Layer.", "KeyValues.", "Pair(", "Norm.addAndForward(", "Norm.forward(Tensor, DType)",
                     "Parameter.setTrainable(",
             "RopeScaling.", "Linear(double)", "DynamicNtk(", "Llama3(", "Yarn", "Angles", "LearningRateSchedule.", "Constant", "Cosine",
             "Storage(", "Decay.applies(", "Moments(", "GradientClipping(", "DoubleMatrix.index(", "NormalizedSum(", "Loss(", "RowScores(",

@@ -69,7 +69,7 @@ class LayersTest {
     }
 
     /** The gradients of an operand and of a layer's parameters, which are freed. */
-    private static List<float[]> gradients(Tensor result, Tensor seed, Tensor x, Module layer) {
+    private static List<float[]> gradients(Tensor result, Tensor seed, Tensor x, Layer layer) {
         Autograd.backward(result, seed);
         List<Tensor> leaves = new ArrayList<>(List.of(x));
         layer.parameters().values().forEach(parameter -> leaves.add(parameter.value()));

@@ -41,7 +41,7 @@ class PrimitiveTrainingTest {
     class Layers extends LayersTest {}
 
     /** A decoder of one layer with every fused operation in it. */
-    private static final class Tiny extends Module {
+    private static final class Tiny extends Layer {
         private final Embedding embedding = register("embedding", new Embedding(weight(0, VOCABULARY, WIDTH)));
         private final LayerNorm first =
                 register("first", new LayerNorm(Tensor.ones(WIDTH).requireGradient(), Tensor.zeros(WIDTH).requireGradient(), 1e-5));

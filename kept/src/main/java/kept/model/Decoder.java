@@ -7,7 +7,7 @@ import kept.autograd.Autograd;
 import kept.nn.Embedding;
 import kept.nn.KeyValues;
 import kept.nn.Linear;
-import kept.nn.Module;
+import kept.nn.Layer;
 import kept.nn.Norm;
 import kept.nn.Parameter;
 import kept.nn.RotaryEmbedding;
@@ -28,7 +28,7 @@ import kept.tensor.Tensor;
  * owns its
  * parameters until it is closed.
  */
-public abstract sealed class Decoder extends Module implements AutoCloseable permits OrionModel, LlamaModel {
+public abstract sealed class Decoder extends Layer implements AutoCloseable permits OrionModel, LlamaModel {
     /** Makes the norm of a given name. */
     @FunctionalInterface
     interface NormFactory {

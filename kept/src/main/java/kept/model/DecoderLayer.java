@@ -5,7 +5,7 @@ import kept.autograd.Autograd;
 import kept.autograd.NormalizedSum;
 import kept.nn.Attention;
 import kept.nn.KeyValues;
-import kept.nn.Module;
+import kept.nn.Layer;
 import kept.nn.Norm;
 import kept.nn.RotaryEmbedding;
 import kept.nn.SwiGlu;
@@ -17,7 +17,7 @@ import kept.tensor.Tensor;
  * One pre-norm transformer block: {@code h = x + attention(norm1(x))}, then {@code h + mlp(norm2(h))}. The stream is F32; a branch computes in the
  * type in which the device multiplies with its matrices ({@link kept.backend.Backend#productType}).
  */
-final class DecoderLayer extends Module {
+final class DecoderLayer extends Layer {
     /** Rows whose MLP is computed at a time when nothing is recorded: many enough for efficient products. */
     private static final int PIECE = 4096;
     private static final String INPUT_NORM = ".input_layernorm";

@@ -16,7 +16,7 @@ import kept.nn.Attention;
 import kept.nn.Embedding;
 import kept.nn.LayerNorm;
 import kept.nn.Linear;
-import kept.nn.Module;
+import kept.nn.Layer;
 import kept.nn.Norm;
 import kept.nn.RmsNorm;
 import kept.nn.RopeScaling;
@@ -127,7 +127,7 @@ final class TrainingStep {
     }
 
     /** One layer and a head, its weights random and trainable. */
-    private static final class Decoder extends Module {
+    private static final class Decoder extends Layer {
         private final Embedding embedding;
         private final Attention attention;
         private final Norm norm;

@@ -10,13 +10,13 @@ import kept.tensor.TensorException;
 import org.junit.jupiter.api.Test;
 
 /** Names, order and freezing of parameters. */
-class ModuleTest {
+class LayerTest {
     private static Linear linear(long out, long in) {
         return new Linear(Tensor.zeros(out, in), null);
     }
 
     /** Two blocks as a checkpoint of the Llama form names them. */
-    private static final class Blocks extends Module {
+    private static final class Blocks extends Layer {
         Blocks() {
             register("embed_tokens", new Embedding(Tensor.zeros(7, 4)));
             for (int i = 0; i < 2; i++) {
@@ -27,7 +27,7 @@ class ModuleTest {
         }
     }
 
-    private static final class Block extends Module {
+    private static final class Block extends Layer {
         Block() {
             register("input_layernorm", new RmsNorm(Tensor.ones(4), 1e-5));
             register("self_attn", new Attention(linear(4, 4), linear(2, 4), new Linear(Tensor.zeros(2, 4), Tensor.zeros(2)), linear(4, 4), 2, 1, 2));
@@ -67,10 +67,10 @@ class ModuleTest {
     @Test
     void parameterMapIsReadOnlyAndNamesAreUnique() {
         try (var _ = Scope.open()) {
-            Module module = linear(2, 2);
-            assertThatThrownBy(() -> module.parameters().clear()).isInstanceOf(UnsupportedOperationException.class);
-            assertThatThrownBy(() -> module.register("weight", Tensor.zeros(1))).isInstanceOf(TensorException.class)
-                    .hasMessage("[module] two parameters are named 'weight' in Linear");
+            Layer layer = linear(2, 2);
+            assertThatThrownBy(() -> layer.parameters().clear()).isInstanceOf(UnsupportedOperationException.class);
+            assertThatThrownBy(() -> layer.register("weight", Tensor.zeros(1))).isInstanceOf(TensorException.class)
+                    .hasMessage("[layer] two parameters are named 'weight' in Linear");
         }
     }
 
