@@ -8,7 +8,8 @@ import kept.tensor.Tensor;
 import kept.tensor.TensorException;
 
 /**
- * A part of a model, or a model, with named parameters. A subclass registers its parts in its constructor, under the names they have in its model's checkpoints:
+ * A part of a model, or a model, with named parameters. A subclass registers its parts in its constructor, under the names they have in its model's
+ * checkpoints:
  *
  * <pre>{@code
  * embedding = register("model.embed_tokens", new Embedding(weight));
