@@ -20,6 +20,7 @@ import kept.distill.StepMetrics;
 import kept.distill.TextCoverage;
 import kept.distill.Trainer;
 import kept.distill.TrainingState;
+import kept.model.DecoderConfig;
 import kept.model.NonFiniteException;
 import kept.tensor.Device;
 import kept.text.Reasons;
@@ -104,7 +105,9 @@ final class TrainingRun implements AutoCloseable {
         OwnFiles.TRAINING.requireNothingElse(directory, "it is no place for the training's state; move that away");
         boolean takesUp = resume.isWanted() && begun;
         if (takesUp && !Files.exists(state)) {
-            throw new ProgramException("[resume] there is no saved state %s; start the run without --resume".formatted(state));
+            throw new ProgramException(Files.exists(target.resolve(DecoderConfig.FILE))
+                    ? "[resume] there is no saved state %s, but %s is there: a run that made it has come to its end".formatted(state, target)
+                    : "[resume] there is no saved state %s; start the run without --resume".formatted(state));
         }
         if (!takesUp && Files.exists(state)) {
             if (!overwrite) {

@@ -44,6 +44,16 @@ class ResumeTest {
     }
 
     @Test
+    void aRunThatHasEndedIsNotToldToBeginAgain() {
+        assertThat(distill("--resume").errorLines()).last().asString().contains("there is no saved state", "start the run without --resume");
+        assertThat(distill().code()).isZero();
+        ProgramRun again = distill("--resume");
+        assertThat(again.code()).isEqualTo(1);
+        assertThat(again.errorLines()).last().asString().contains("there is no saved state", "has come to its end").doesNotContain("start the run");
+        assertThat(output).isNotEmptyDirectory();
+    }
+
+    @Test
     void aCorpusIsKnownByItsTextWhereverItLies() throws IOException {
         byte[] undisturbed = undisturbed();
         Path held = Files.copy(tiny.text(), directory.resolve("held.txt"));

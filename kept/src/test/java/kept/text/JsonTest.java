@@ -91,7 +91,8 @@ class JsonTest {
     void depthAndNumbersAreBounded() throws IOException {
         assertThat(Json.parse("[".repeat(1000) + "]".repeat(1000)).size()).isEqualTo(1);
         assertThatThrownBy(() -> Json.parse("[".repeat(1002) + "]".repeat(1002))).hasMessageContaining("nested more than 1,000 deep");
-        assertThatThrownBy(() -> Json.parse("{\"a\":".repeat(100_000))).hasMessageContaining("nested more than 1,000 deep");
+        assertThatThrownBy(() -> Json.parse("{\"a\":".repeat(100_000))).hasMessageContaining(": nested more than 1,000 deep");
+        assertThatThrownBy(() -> Json.parse("[" + "9".repeat(1001) + "]")).hasMessageContaining(": a number of more than 1,000 characters");
         assertThatThrownBy(() -> Json.parse("[" + "9".repeat(2000) + "]")).hasMessageContaining("number of more than 1,000 characters");
     }
 
