@@ -12,6 +12,7 @@ import kept.checkpoint.CheckpointException;
 import kept.checkpoint.CheckpointWriter;
 import kept.checkpoint.DiskSpace;
 import kept.checkpoint.ResumableDirectory;
+import kept.checkpoint.WeightValuesException;
 import kept.mapping.Conversion;
 import kept.mapping.Mapping;
 import kept.model.CheckpointWeights;
@@ -188,7 +189,10 @@ public final class Convert extends Program {
             if (directory.finishedFiles().isEmpty()) {
                 throw e;
             }
-            throw new ProgramException(e.getMessage() + "; " + kept(directory), e);
+            String next = e instanceof WeightValuesException
+                    ? "then start over with --overwrite, which deletes the finished weight files in " + directory.partial()
+                    : kept(directory);
+            throw new ProgramException(e.getMessage() + "; " + next, e);
         }
     }
 

@@ -2,10 +2,12 @@ package kept;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import kept.generation.ChatTemplate;
 import kept.model.DecoderConfig;
+import kept.model.GenerationConfig;
 import kept.tensor.DType;
 import kept.text.Reasons;
 import kept.tokenizer.TokenizerFiles;
@@ -41,14 +43,19 @@ final class LlamaDirectory {
      * @param source the directory the tokenizer comes from
      * @param target an existing directory
      * @param tokenizer what the user wants of the tokenizer's files
-     * @return what a user should know of the tokenizer's files, a line for each
+     * @return what a user should know of these files, a line for each
      */
     static List<String> writeCompanions(DecoderConfig config, DType dtype, Path source, Path target, TokenizerFiles.Options tokenizer) {
         DecoderConfig stored = dtype == null ? config : config.toBuilder().dtype(dtype).build();
         stored.write(target);
         stored.writeGenerationConfig(source, target);
+        List<String> remarks = new ArrayList<>();
+        GenerationConfig.wrongValues(target).ifPresent(wrong ->
+                remarks.add("%s of the output has the source's values as they are, but %s; generate and export refuse it until that is corrected"
+                        .formatted(GenerationConfig.FILE, wrong)));
         try {
-            return TokenizerFiles.write(source, target, config.maxPositions(), tokenizer);
+            remarks.addAll(TokenizerFiles.write(source, target, config.maxPositions(), tokenizer));
+            return remarks;
         } catch (IOException e) {
             throw new ProgramException(
                     "[tokenizer] the files of %s cannot be written to %s: %s".formatted(source, target, Reasons.of(e)), e);

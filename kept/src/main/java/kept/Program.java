@@ -14,7 +14,9 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /** What all programs share: help, exit codes, and failures told in one line. */
 @Command(
@@ -69,17 +71,26 @@ abstract class Program implements Callable<Integer> {
 
     /** A program ready to run, which writes to the terminal unless told otherwise. */
     static CommandLine commandLine(Program program) {
-        var line = new CommandLine(program).setCaseInsensitiveEnumValuesAllowed(true).registerConverter(Path.class, new PathArgument())
-                .setExecutionExceptionHandler(Program::explain).setExecutionStrategy(Program::runLast);
-        CommandLine.IParameterExceptionHandler standard = line.getParameterExceptionHandler();
-        return line.setParameterExceptionHandler((failure, arguments) -> standard.handleParseException(unknownFirst(failure), arguments));
+        return new CommandLine(program).setCaseInsensitiveEnumValuesAllowed(true).registerConverter(Path.class, new PathArgument())
+                .setExecutionExceptionHandler(Program::explain).setExecutionStrategy(Program::runLast)
+                .setParameterExceptionHandler((failure, _) -> refuse(unknownFirst(failure)));
     }
 
     /** What is missing may only be misspelt: then the option that was given is the one to name. */
-    private static CommandLine.ParameterException unknownFirst(CommandLine.ParameterException failure) {
+    private static ParameterException unknownFirst(ParameterException failure) {
         List<String> unknown = failure.getCommandLine().getUnmatchedArguments();
         return failure instanceof CommandLine.MissingParameterException && !unknown.isEmpty()
-                ? new CommandLine.UnmatchedArgumentException(failure.getCommandLine(), unknown) : failure;
+                ? new UnmatchedArgumentException(failure.getCommandLine(), unknown) : failure;
+    }
+
+    /** Tells wrong usage in one line, the names that may have been meant, and where all options are explained. */
+    private static int refuse(ParameterException wrong) {
+        CommandLine command = wrong.getCommandLine();
+        PrintWriter err = Terminal.error(command.getErr());
+        err.println("kept: " + wrong.getMessage().strip().replaceAll("\\s*\\R\\s*", "; "));
+        UnmatchedArgumentException.printSuggestions(wrong, err);
+        err.println("See '%s --help'.".formatted(command.getCommandSpec().qualifiedName()));
+        return WRONG_USAGE;
     }
 
     private static int runLast(CommandLine.ParseResult parsed) {

@@ -76,6 +76,26 @@ class ConvertTest {
     }
 
     @Test
+    void valuesOfGenerationThatAreOfAWrongTypeAreSaid() throws IOException {
+        Path source = TinyTeacher.write(directory.resolve("orion"));
+        String settings = "{\"temperature\": \"hot\", \"top_k\": 1.5, \"num_beams\": [4], \"do_sample\": 1, \"eos_token_id\": {}, \"top_p\": null}";
+        Files.writeString(source.resolve("generation_config.json"), settings);
+        Path output = directory.resolve("output");
+        ProgramRun run = ProgramRun.of("convert", "--source", source, "--output", output);
+        assertThat(run.code()).as(run.err()).isZero();
+        assertThat(run.errorLines()).filteredOn(line -> line.startsWith("note: generation_config.json of the output")).singleElement().asString()
+                .contains("temperature", "top_k", "num_beams", "do_sample", "eos_token_id").doesNotContain("top_p");
+        assertThat(ProgramRun.of("generate", "--model", output, "--prompt", "The", "--max-tokens", 1).err())
+                .contains("generation_config.json", "do_sample");
+        Files.writeString(source.resolve("generation_config.json"), "{\"do_sample\": true, \"temperature\": -1.0}");
+        ProgramRun range = ProgramRun.of("convert", "--source", source, "--output", output, "--overwrite");
+        assertThat(range.errorLines()).filteredOn(line -> line.startsWith("note: generation_config.json of the output")).singleElement().asString()
+                .contains("temperature");
+        Files.writeString(source.resolve("generation_config.json"), "{\"do_sample\": true, \"temperature\": 0.5}");
+        assertThat(ProgramRun.of("convert", "--source", source, "--output", output, "--overwrite").err()).doesNotContain("generation_config");
+    }
+
+    @Test
     void aDamagedByteIsFoundAndNamed() throws IOException {
         Path source = TinyTeacher.write(directory.resolve("orion"));
         Mapping mapping = Mapping.opm(DecoderConfig.read(source));

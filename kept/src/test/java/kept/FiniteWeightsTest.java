@@ -80,13 +80,17 @@ class FiniteWeightsTest {
         ProgramRun run = ProgramRun.of("convert", "--source", source, "--output", output, "--mapping", mapping, "--dtype", "f16",
                 "--max-shard-size", sharded ? "14KB" : "5GB");
         assertThat(run.code()).isEqualTo(1);
-        assertThat(run.errorLines().getLast()).startsWith("kept: [checkpoint] " + output + ".partial/files: 8 values in 2 tensors, the first of them "
-                + "model.layers.0.mlp.up_proj.weight, are beyond the range of f16; store as bf16 or f32 (--dtype)");
+        assertThat(run.errorLines().getLast()).isEqualTo("kept: [checkpoint] " + source + ": 8 values of 2 tensors, the first of them "
+                + "model.layers.0.mlp.up_proj.weight, are beyond the range of f16; store as bf16 or f32 (--dtype)"
+                + (sharded ? "; then start over with --overwrite, which deletes the finished weight files in " + output + ".partial" : ""));
         assertThat(output).doesNotExist();
         if (sharded) {
             ProgramRun again = ProgramRun.of("convert", "--source", source, "--output", output, "--mapping", mapping, "--dtype", "f16",
                     "--max-shard-size", "14KB", "--resume");
-            assertThat(again.errorLines().getLast()).as("a run that goes on does not forget").contains("8 values in 2 tensors");
+            assertThat(again.errorLines().getLast()).as("a run that goes on does not forget").contains("8 values of 2 tensors");
+            ProgramRun over = ProgramRun.of("convert", "--source", source, "--output", output, "--mapping", mapping, "--dtype", "bf16",
+                    "--max-shard-size", "14KB", "--overwrite");
+            assertThat(over.code()).as("what is advised does it: " + over.err()).isZero();
         }
     }
 

@@ -7,8 +7,6 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -19,11 +17,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Stream;
-import kept.checkpoint.SafetensorsWriter;
-import kept.checkpoint.TensorSpec;
-import kept.evaluation.GoldenScores;
-import kept.tensor.DType;
-import kept.tensor.Shape;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -32,13 +25,12 @@ import picocli.CommandLine;
 
 /** Every command with outputs that cannot be written or must not be: one line, exit code 1, and nothing lost. */
 class OutputsTest {
-    /** Commands whose outputs are directories that appear whole. */
-    private static final List<String> MAKERS = List.of("convert", "distill", "pretrain", "random");
-    /** Commands that write a file in a directory that is there. */
-    private static final List<String> WRITERS = List.of("logits", "verify", "verify page", "compare", "evaluate");
+    private static final List<String> MAKERS = CommandLines.MAKERS;
+    private static final List<String> WRITERS = CommandLines.WRITERS;
 
     @TempDir
     private static Path inputs;
+    private static CommandLines lines;
     private static Path orion;
     private static Path llama;
     private static Path text;
@@ -49,18 +41,12 @@ class OutputsTest {
     private Path output;
 
     @BeforeAll
-    static void makeInputs() throws IOException {
-        orion = TinyTeacher.write(inputs.resolve("orion"));
-        text = TinyTeacher.text(inputs.resolve("text.txt"));
-        llama = inputs.resolve("llama");
-        assertThat(ProgramRun.of("convert", "--source", orion, "--output", llama).code()).isZero();
-        ids = inputs.resolve("ids.safetensors");
-        try (var writer = SafetensorsWriter.create(ids, List.of(new TensorSpec("input_ids", DType.I64, Shape.of(1, 3))))) {
-            MemorySegment values = MemorySegment.ofArray(new byte[3 * Long.BYTES]);
-            values.set(ValueLayout.JAVA_LONG_UNALIGNED, Long.BYTES, 5);
-            writer.write("input_ids", values);
-            writer.finish();
-        }
+    static void makeInputs() {
+        lines = CommandLines.make(inputs);
+        orion = lines.orion();
+        llama = lines.llama();
+        text = lines.text();
+        ids = lines.ids();
     }
 
     @BeforeEach
@@ -68,30 +54,12 @@ class OutputsTest {
         output = folder.resolve("out");
     }
 
-    /** A command line of each command with an output. */
     private static Object[] command(String name, Path output) {
-        return switch (name) {
-            case "convert" -> new Object[] {"convert", "--source", orion, "--output", output, "--verify"};
-            case "distill" -> new Object[] {"distill", "--teacher", orion, "--corpus", text, "--evaluate", "text=" + text, "--evaluation-tokens", 64,
-                "--output", output, "--sequence-length", 16, "--batch-size", 2, "--tokens", 32};
-            case "pretrain" -> new Object[] {"pretrain", "--corpus", text, "--tokenizer", orion, "--output", output, "--hidden-size", 16,
-                "--heads", 2, "--layers", 1, "--intermediate-size", 24, "--sequence-length", 16, "--batch-size", 2, "--tokens", 64};
-            case "random" -> new Object[] {"pretrain", "--random", "--tokenizer", orion, "--output", output, "--hidden-size", 16, "--heads", 2,
-                "--layers", 1, "--intermediate-size", 24};
-            case "export" -> new Object[] {"export", "--source", llama, "--type", "f32", "--output", output};
-            case "logits" -> new Object[] {"logits", "--model", llama, "--ids", ids, "--output", output};
-            case "verify" -> verify(output, "--json");
-            case "verify page" -> verify(output, "--html");
-            case "compare" -> new Object[] {"compare", "--teacher", orion, "--mappings", "opm", "--dtype", "f32", "--evaluate", "text=" + text,
-                "--tokens", 32, "--sequence-length", 16, "--json", output};
-            case "evaluate" -> new Object[] {"evaluate", llama, "--tasks", GoldenScores.path("capitals.jsonl"), "--limit", 1, "--json", output};
-            default -> throw new IllegalArgumentException(name);
-        };
+        return lines.of(name, output);
     }
 
     private static Object[] verify(Path output, String option) {
-        return new Object[] {"verify", "--teacher", orion, "--student", llama, "--text", "text=" + text, "--tokens", 32, "--sequence-length", 16,
-            option, output};
+        return lines.of(option.equals("--json") ? "verify" : "verify page", output);
     }
 
     @Test

@@ -11,11 +11,12 @@ import kept.text.VisibleText;
  * <p>The message is one line: {@code [operation] file: tensor 'name' at byte offset: what is wrong}. Names come from files, so control characters in
  * them are shown escaped and overlong names are cut.
  */
-public final class CheckpointException extends TensorException {
+public sealed class CheckpointException extends TensorException permits WeightValuesException {
     private static final long serialVersionUID = 1L;
     private static final int LONGEST_NAME = 200;
 
     private final transient Path file;
+    private final String problem;
     /** The tensor at fault, or null. */
     private final String tensor;
     /** Bytes from the start of the file, or -1. */
@@ -70,6 +71,7 @@ public final class CheckpointException extends TensorException {
     public CheckpointException(String operation, Path file, String tensor, long offset, String problem, Throwable cause) {
         super(message(operation, file, tensor, offset, problem), cause);
         this.file = Objects.requireNonNull(file, "file");
+        this.problem = problem;
         this.tensor = tensor;
         this.offset = offset;
     }
@@ -99,6 +101,15 @@ public final class CheckpointException extends TensorException {
      */
     public long offset() {
         return offset;
+    }
+
+    /**
+     * What is wrong, without the place.
+     *
+     * @return the last part of the message, as it was given
+     */
+    public String problem() {
+        return problem;
     }
 
     private static String message(String operation, Path file, String tensor, long offset, String problem) {

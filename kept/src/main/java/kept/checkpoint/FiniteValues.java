@@ -83,7 +83,7 @@ public final class FiniteValues {
      *
      * @param entry what its file says of it
      * @param data its elements row by row
-     * @throws CheckpointException naming the tensor and the first such element
+     * @throws WeightValuesException naming the tensor and the first such element
      */
     public static void require(TensorEntry entry, MemorySegment data) {
         var values = new FiniteValues(entry, data);
@@ -154,12 +154,12 @@ public final class FiniteValues {
     /**
      * Refuses the tensor if what has passed by held a NaN or an infinity.
      *
-     * @throws CheckpointException naming the tensor and the first such element
+     * @throws WeightValuesException naming the tensor and the first such element
      */
     public void require() {
         edges.stream().filter(index -> !isFinite(index)).findFirst().ifPresent(index -> first.accumulateAndGet(index, Math::min));
         if (first.get() != NONE) {
-            throw new CheckpointException("checkpoint", entry.file(), entry.name(), entry.offset(),
+            throw new WeightValuesException(entry.file(), entry.name(), entry.offset(),
                 "holds %s at %s; the weights are damaged, so take a sound copy of the checkpoint".formatted(value(first.get()), place(first.get())));
         }
     }

@@ -77,6 +77,27 @@ public final class InputFiles {
     }
 
     /**
+     * A folder of a checkpoint, if it has one of a name.
+     *
+     * @param operation the name that the error message starts with
+     * @param directory the checkpoint's directory
+     * @param name the folder's name
+     * @return the folder, within the checkpoint; empty if there is none
+     * @throws CheckpointException if it is a link out of the checkpoint or to nothing, or no folder
+     */
+    public static Optional<Path> findFolder(String operation, Path directory, String name) {
+        Path folder = directory.resolve(name);
+        if (!Files.exists(folder, LinkOption.NOFOLLOW_LINKS)) {
+            return Optional.empty();
+        }
+        requireInside(operation, folder);
+        if (!Files.isDirectory(folder)) {
+            throw new CheckpointException(operation, folder, Files.exists(folder) ? "is a file, not a folder" : absence(folder));
+        }
+        return Optional.of(folder);
+    }
+
+    /**
      * Refuses a file that lies outside of the checkpoint it is named in, or is not a regular file.
      *
      * @param operation the name that the error message starts with
@@ -85,6 +106,11 @@ public final class InputFiles {
      * @throws CheckpointException if nothing is there, it is a link out of its directory, or it is no regular file
      */
     public static Path requireWithin(String operation, Path file) {
+        requireInside(operation, file);
+        return requireRegular(operation, file);
+    }
+
+    private static void requireInside(String operation, Path file) {
         try {
             if (Files.exists(file)) {
                 Path real = file.toRealPath();
@@ -97,7 +123,6 @@ public final class InputFiles {
         } catch (IOException e) {
             throw new CheckpointException(operation, file, "cannot be opened: " + AtomicFiles.reason(e), e);
         }
-        return requireRegular(operation, file);
     }
 
     /** Whether a file is a blob of the cache whose snapshots a directory is among. */

@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import kept.text.LfsPointer;
 
 /**
  * Knows by its first bytes what a file is that is not what its name says: the page of an error in place of the download, Git LFS's pointer in place
@@ -26,7 +27,7 @@ public final class MistakenFile {
 
     /** Texts that stand at the beginning of a file, in lower case, and what such a file is. */
     private static final List<Kind> TEXTS = List.of(
-        new Kind("version https://git-lfs", "is a pointer of Git LFS, not the file itself: run 'git lfs pull' in its directory" + AGAIN),
+        new Kind("version https://git-lfs", LfsPointer.PROBLEM + AGAIN),
         new Kind("<!doctype html", "is a web page (HTML), not the file itself" + AGAIN),
         new Kind("<html", "is a web page (HTML), not the file itself" + AGAIN),
         new Kind("<?xml", "is XML, such as a server's error, not the file itself" + AGAIN),

@@ -40,14 +40,16 @@ public final class Overflow {
     /**
      * Refuses to store values that cannot be held.
      *
-     * @param target where they were to be stored, for the message
-     * @throws CheckpointException if there are any, with their number and the first tensor
+     * @param source the checkpoint they come from, for the message
+     * @throws WeightValuesException if there are any, with their number and the first tensor
      */
-    public void refuse(Path target) {
+    public void refuse(Path source) {
         if (first != null) {
-            throw new CheckpointException("checkpoint", target, ("%,d values in %d tensors, the first of them %s, are beyond the range of %s; "
-                + "store as %s (--dtype)").formatted(values, tensors, first.name(), first.dtype().label(),
-                    first.dtype() == DType.F16 ? "bf16 or f32" : "f32"));
+            String which = tensors == 1 ? "the tensor %s".formatted(first.name())
+                : "%,d tensors, the first of them %s,".formatted(tensors, first.name());
+            throw new WeightValuesException(source, null, -1, "%s of %s %s beyond the range of %s; store as %s (--dtype)".formatted(
+                values == 1 ? "a value" : "%,d values".formatted(values), which, values == 1 ? "is" : "are", first.dtype().label(),
+                first.dtype() == DType.F16 ? "bf16 or f32" : "f32"));
         }
     }
 }

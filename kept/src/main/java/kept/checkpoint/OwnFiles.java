@@ -26,8 +26,12 @@ public final class OwnFiles {
     private static final String MEASURED = "calibration\\.json"
         + "|model\\.(embed_tokens\\.anchor|(layers\\.\\d+\\.\\w+|norm)\\.correction|layers\\.\\d+\\.mlp\\.\\w+)\\.safetensors";
 
+    /** Chat templates with names. */
+    private static final OwnFiles TEMPLATES = new OwnFiles(".+\\.jinja", Map.of());
+
     /** A checkpoint with the records of how it was made: an output, or a snapshot of training. */
-    public static final OwnFiles CHECKPOINT = new OwnFiles(String.join("|", WEIGHTS, COMPANIONS, RECORDS), Map.of());
+    public static final OwnFiles CHECKPOINT = new OwnFiles(String.join("|", WEIGHTS, COMPANIONS, RECORDS),
+        Map.of("additional_chat_templates", TEMPLATES));
     /** {@code OUTPUT.training}: the state of a training run. */
     public static final OwnFiles TRAINING = new OwnFiles(STATE, Map.of());
     /** {@code OUTPUT.calibration}: what has been measured. */
@@ -36,7 +40,7 @@ public final class OwnFiles {
     static final OwnFiles UNFINISHED = new OwnFiles("(journal|placing)\\.json", Map.of("files", CHECKPOINT));
     /** Hidden directories that a killed run left: any of those before. */
     static final OwnFiles LEFTOVERS = new OwnFiles(String.join("|", WEIGHTS, COMPANIONS, RECORDS, STATE, MEASURED, "(journal|placing)\\.json"),
-        Map.of("files", CHECKPOINT));
+        Map.of("files", CHECKPOINT, "additional_chat_templates", TEMPLATES));
 
     private final Pattern names;
     private final Map<String, OwnFiles> folders;
@@ -116,14 +120,25 @@ public final class OwnFiles {
     public void delete(Path directory) throws IOException {
         requireNothingElse(directory, "it is not deleted; move that away");
         for (Path entry : entries(directory)) {
-            OwnFiles within = folders.get(entry.getFileName().toString());
-            if (within != null && Files.isDirectory(entry, LinkOption.NOFOLLOW_LINKS)) {
-                within.delete(entry);
-            } else {
-                Files.delete(entry);
-            }
+            deleteEntry(entry);
         }
         Files.delete(directory);
+    }
+
+    /**
+     * Deletes an entry of a directory of these files, a folder with all that is in it.
+     *
+     * @param entry a file or a folder
+     * @throws CheckpointException if a folder holds anything else than these files
+     * @throws IOException if the disk refuses
+     */
+    void deleteEntry(Path entry) throws IOException {
+        OwnFiles within = folders.get(entry.getFileName().toString());
+        if (within != null && Files.isDirectory(entry, LinkOption.NOFOLLOW_LINKS)) {
+            within.delete(entry);
+        } else {
+            Files.delete(entry);
+        }
     }
 
     private static List<Path> entries(Path directory) throws IOException {

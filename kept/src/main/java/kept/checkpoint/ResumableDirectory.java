@@ -130,7 +130,7 @@ public final class ResumableDirectory implements AutoCloseable {
         Files.createDirectories(directory());
         try (Stream<Path> files = Files.list(directory())) {
             for (Path file : files.filter(file -> !isFinished(file)).toList()) {
-                Files.delete(file);
+                OwnFiles.CHECKPOINT.deleteEntry(file);
             }
         }
         return new ResumableDirectory(target, allowed, lock, parents);

@@ -5,6 +5,7 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Optional;
+import kept.text.LfsPointer;
 import kept.text.Reasons;
 import kept.text.TextFiles;
 
@@ -13,7 +14,7 @@ import kept.text.TextFiles;
  * order mark of UTF-8 is skipped, another encoding or a packed file is told by its name.
  */
 final class ByteSource implements AutoCloseable {
-    private static final int BEGINNING = 6;
+    private static final int BEGINNING = 24;
     private static final int BYTE_ORDER_MARK = 3;
     /** So much white space and nothing else is no text; a packed file can hold it without end. */
     private static final long MOST_BLANK = 1L << 30;
@@ -37,14 +38,13 @@ final class ByteSource implements AutoCloseable {
     }
 
     private void begin() {
-        while (filled < BEGINNING) {
-            int read = readRaw(buffer, filled, buffer.length - filled);
-            if (read < 0) {
-                break;
-            }
-            filled += read;
-            taken += read;
+        fillTo(BEGINNING);
+        if (LfsPointer.isBegun(buffer, filled)) {
+            fillTo(LfsPointer.LARGEST + 1);
         }
+        LfsPointer.problem(buffer, filled).ifPresent(problem -> {
+            throw new CorpusException("[corpus] %s %s".formatted(where, problem));
+        });
         Optional<String> encoding = TextFiles.otherEncoding(buffer, filled);
         if (encoding.isPresent()) {
             throw new CorpusException("[corpus] %s is not UTF-8 but %s, by its byte order mark: convert it, for example with iconv -f %2$s -t UTF-8"
@@ -54,6 +54,17 @@ final class ByteSource implements AutoCloseable {
             throw new CorpusException("[corpus] %s is not text but %s: unpack it, or give it the name that says so".formatted(where, kind));
         });
         at = startsWith(0xEF, 0xBB, 0xBF) ? BYTE_ORDER_MARK : 0;
+    }
+
+    private void fillTo(int wanted) {
+        while (filled < wanted) {
+            int read = readRaw(buffer, filled, buffer.length - filled);
+            if (read < 0) {
+                return;
+            }
+            filled += read;
+            taken += read;
+        }
     }
 
     /** Files that are often taken for text because of their name. */

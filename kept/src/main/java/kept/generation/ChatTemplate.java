@@ -1,9 +1,6 @@
 package kept.generation;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
-import java.nio.file.DirectoryStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDateTime;
 import java.util.HashMap;
@@ -11,17 +8,18 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
+import java.util.SequencedMap;
 import java.util.function.Supplier;
 import kept.checkpoint.InputFiles;
 import kept.template.Template;
 import kept.template.TemplateException;
 import kept.template.TemplateLimits;
-import kept.text.Json;
 import kept.text.JsonException;
 import kept.text.Reasons;
 import kept.text.TextFiles;
-import kept.tokenizer.TokenizerFiles;
+import kept.tokenizer.ChatTemplateFiles;
+import kept.tokenizer.ChatTemplateFiles.Named;
+import kept.tokenizer.TokenizerException;
 
 /**
  * The Jinja template that turns a conversation into the text a chat model was trained on, rendered as {@code apply_chat_template} of transformers
@@ -36,10 +34,6 @@ public final class ChatTemplate {
             + "{% if message['role'] == 'user' %}{{ 'Human: ' + message['content'] + '\\n\\nAssistant: ' + eos_token }}"
             + "{% elif message['role'] == 'assistant' %}{{ message['content'] + eos_token }}{% endif %}{% endfor %}";
 
-    private static final String KEY = "chat_template";
-    private static final String OTHER_TEMPLATES = "additional_chat_templates";
-    private static final String SUFFIX = ".jinja";
-    private static final String DEFAULT = "default";
     private static final String TOOLS = "tool_use";
 
     private final String name;
@@ -84,10 +78,15 @@ public final class ChatTemplate {
             });
             String text = TextFiles.read(Path.of(nameOrFile));
             if (nameOrFile.endsWith(".json")) {
-                return ofConfig(Json.parse(text), false, nameOrFile).orElseThrow(() ->
-                    new ChatTemplateException("[chat template] %s has no field chat_template".formatted(nameOrFile)));
+                SequencedMap<String, Named> templates = ChatTemplateFiles.parse(text, nameOrFile);
+                if (templates.isEmpty()) {
+                    throw new ChatTemplateException("[chat template] %s has no field chat_template".formatted(nameOrFile));
+                }
+                return chosen(templates, false, nameOrFile);
             }
             return new ChatTemplate(text, nameOrFile);
+        } catch (TokenizerException e) {
+            throw new ChatTemplateException(e.getMessage(), e);
         } catch (JsonException e) {
             throw new ChatTemplateException("[chat template] %s is not JSON: %s".formatted(nameOrFile, e.getMessage()), e);
         } catch (IOException e) {
@@ -117,77 +116,23 @@ public final class ChatTemplate {
      * @throws ChatTemplateException if a file cannot be read, or none of several templates is the one to take
      */
     public static Optional<ChatTemplate> read(Path directory, boolean tools) {
-        TokenizerFiles.requireWithin(directory);
-        Path config = directory.resolve(TokenizerFiles.CONFIG_FILE);
         try {
-            Map<String, ChatTemplate> files = ofFiles(directory);
-            if (!files.isEmpty()) {
-                return Optional.of(chosen(files, tools, directory.toString()));
-            }
-            return Files.isRegularFile(config) ? ofConfig(Json.read(config), tools, config.toString()) : Optional.empty();
-        } catch (JsonException e) {
-            throw new ChatTemplateException("[chat template] %s is not JSON: %s".formatted(config, e.getMessage()), e);
+            SequencedMap<String, Named> templates = ChatTemplateFiles.read(directory);
+            return templates.isEmpty() ? Optional.empty() : Optional.of(chosen(templates, tools, directory.toString()));
+        } catch (TokenizerException e) {
+            throw new ChatTemplateException(e.getMessage(), e);
         } catch (IOException e) {
             throw new ChatTemplateException("[chat template] the template in %s cannot be read: %s".formatted(directory, Reasons.of(e)), e);
         }
     }
 
-    private static Map<String, ChatTemplate> ofFiles(Path directory) throws IOException {
-        var templates = new TreeMap<String, ChatTemplate>();
-        Path file = directory.resolve(TokenizerFiles.CHAT_TEMPLATE_FILE);
-        if (Files.isRegularFile(file)) {
-            templates.put(DEFAULT, new ChatTemplate(TextFiles.read(file), file.toString()));
-        }
-        Path others = directory.resolve(OTHER_TEMPLATES);
-        if (Files.isDirectory(others)) {
-            try (DirectoryStream<Path> found = Files.newDirectoryStream(others, "*" + SUFFIX)) {
-                for (Path other : found) {
-                    InputFiles.irregularity(other).ifPresent(problem -> {
-                        throw new ChatTemplateException("[chat template] %s %s".formatted(other, problem));
-                    });
-                    String name = other.getFileName().toString();
-                    templates.putIfAbsent(name.substring(0, name.length() - SUFFIX.length()), new ChatTemplate(TextFiles.read(other),
-                            other.toString()));
-                }
-            }
-        }
-        return templates;
-    }
-
-    private static Optional<ChatTemplate> ofConfig(JsonNode config, boolean tools, String file) {
-        JsonNode given = config.path(KEY);
-        if (given.isMissingNode() || given.isNull()) {
-            return Optional.empty();
-        }
-        if (given.isTextual()) {
-            return Optional.of(new ChatTemplate(given.asText(), "chat_template of " + file));
-        }
-        var templates = new TreeMap<String, ChatTemplate>();
-        if (given.isObject()) {
-            given.properties().forEach(entry -> add(templates, entry.getKey(), entry.getValue(), file));
-        } else {
-            given.forEach(entry -> add(templates, entry.path("name").asText(), entry.path("template"), file));
-        }
-        if (templates.isEmpty()) {
-            throw new ChatTemplateException("[chat template] %s: chat_template is neither a text nor a list of templates with names".formatted(file));
-        }
-        return Optional.of(chosen(templates, tools, file));
-    }
-
-    private static void add(Map<String, ChatTemplate> templates, String name, JsonNode template, String file) {
-        if (!template.isTextual()) {
-            throw new ChatTemplateException("[chat template] %s: the template named '%s' is no text".formatted(file, name));
-        }
-        templates.put(name, new ChatTemplate(template.asText(), "chat_template %s of %s".formatted(name, file)));
-    }
-
-    private static ChatTemplate chosen(Map<String, ChatTemplate> templates, boolean tools, String where) {
-        ChatTemplate template = tools && templates.containsKey(TOOLS) ? templates.get(TOOLS) : templates.get(DEFAULT);
+    private static ChatTemplate chosen(Map<String, Named> templates, boolean tools, String where) {
+        Named template = templates.get(tools && templates.containsKey(TOOLS) ? TOOLS : ChatTemplateFiles.DEFAULT);
         if (template == null) {
             throw new ChatTemplateException("[chat template] %s has the templates %s and none named %s: write the one to take to a file and name it"
-                    .formatted(where, String.join(", ", templates.keySet()), DEFAULT));
+                    .formatted(where, String.join(", ", templates.keySet()), ChatTemplateFiles.DEFAULT));
         }
-        return template;
+        return new ChatTemplate(template.text(), template.where());
     }
 
     /**

@@ -119,7 +119,7 @@ public final class Conversion {
                     writer.copy(row.target(), source.entry(name), source.values(name), progress);
                 }
             }
-            overflow.refuse(directory);
+            overflow.refuse(source.directory());
             writer.finish();
         }
     }

@@ -1,8 +1,10 @@
 package kept.model;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import kept.checkpoint.CheckpointException;
 import kept.checkpoint.InputFiles;
@@ -58,6 +60,30 @@ public record GenerationConfig(SamplingOptions sampling, OptionalInt maxNewToken
             case List<?> list -> list.isEmpty();
             default -> false;
         };
+    }
+
+    /**
+     * What a directory's file says in values of the wrong type or outside their range, be they used here or not.
+     *
+     * @param directory the checkpoint's
+     * @return the keys with what is wrong, in words; empty if there is nothing
+     * @throws CheckpointException if the file cannot be read
+     */
+    public static Optional<String> wrongValues(Path directory) {
+        Path file = InputFiles.find("generation", directory, FILE).orElse(null);
+        if (file == null) {
+            return Optional.empty();
+        }
+        JsonObject json = JsonObject.read("generation", file);
+        List<String> wrong = new ArrayList<>(GenerationKeys.wrongTypes(json));
+        if (wrong.isEmpty()) {
+            try {
+                read(directory);
+            } catch (CheckpointException e) {
+                wrong.add(e.getCause() instanceof IllegalArgumentException cause ? cause.getMessage() : e.problem());
+            }
+        }
+        return wrong.isEmpty() ? Optional.empty() : Optional.of(String.join(", ", wrong));
     }
 
     /**

@@ -25,7 +25,8 @@ public final class TextFiles {
      *
      * @param file the file
      * @return its text
-     * @throws IOException if it cannot be read, has more than {@link #LARGEST} bytes or is not UTF-8; {@link Reasons} puts it into words
+     * @throws IOException if it cannot be read, has more than {@link #LARGEST} bytes, is not UTF-8 or is Git LFS's
+     *     pointer to it; {@link Reasons} puts it into words
      */
     public static String read(Path file) throws IOException {
         if (Files.exists(file) && !Files.isRegularFile(file)) {
@@ -46,12 +47,16 @@ public final class TextFiles {
      *
      * @param bytes the whole file
      * @return the text, without a byte order mark
-     * @throws EncodingException if it is not UTF-8
+     * @throws EncodingException if it is not UTF-8, or is Git LFS's pointer to it
      */
     public static String decode(byte[] bytes) throws EncodingException {
         Optional<String> other = otherEncoding(bytes, bytes.length);
         if (other.isPresent()) {
             throw new EncodingException("it is not UTF-8 but %s: convert it, for example with iconv -f %1$s -t UTF-8".formatted(other.get()));
+        }
+        Optional<String> pointer = LfsPointer.problem(bytes, bytes.length);
+        if (pointer.isPresent()) {
+            throw new EncodingException("it " + pointer.get());
         }
         int bad = firstMalformed(bytes, 0, bytes.length);
         if (bad >= 0) {

@@ -13,17 +13,17 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.SequencedMap;
 import java.util.stream.Stream;
 import kept.checkpoint.InputFiles;
 import kept.checkpoint.MistakenFile;
-import kept.text.TextFiles;
 
 /**
  * Writes the tokenizer of a checkpoint into a Llama directory so that transformers' {@code AutoTokenizer}, with no code of the checkpoint's
  * own, gives the same ids as {@link Tokenizer#load}.
  *
  * <p>What is written: {@code tokenizer.model} and {@code tokenizer.json} as the source has them, a {@code tokenizer.json} built from the
- * SentencePiece model where the source has none, {@code tokenizer_config.json}, {@code special_tokens_map.json}, and the chat template of
+ * SentencePiece model where the source has none, {@code tokenizer_config.json}, {@code special_tokens_map.json}, and the chat templates of
  * the source, if any, or one that was asked for. A built {@code tokenizer.json} is loaded as it is, through the class
  * {@code PreTrainedTokenizerFast}: {@code LlamaTokenizer} of transformers 5 would take only its pieces and put no space before a text that begins
  * with one. Who needs that class by name can have it named ({@link Options#llamaClass}).
@@ -128,7 +128,7 @@ public final class TokenizerFiles {
         }
         ObjectNode config = sourceConfig.deepCopy();
         putTemplate(config);
-        boolean hasTemplate = config.hasNonNull(TEMPLATE_KEY);
+        boolean hasTemplate = config.hasNonNull(TEMPLATE_KEY) || !ChatTemplateFiles.others(source).isEmpty();
         if (!hasJson) {
             AddedTokens.carryOver(source, config);
         }
@@ -160,10 +160,22 @@ public final class TokenizerFiles {
 
     /** The chat template, in the configuration for all releases of transformers, and in a file of its own where the source has it so. */
     private void putTemplate(ObjectNode config) throws IOException {
+        SequencedMap<String, ChatTemplateFiles.Named> templates = ChatTemplateFiles.read(source);
         if (options.chatTemplate().isPresent()) {
             config.put(TEMPLATE_KEY, options.chatTemplate().get());
-        } else if (copy(CHAT_TEMPLATE_FILE)) {
-            config.put(TEMPLATE_KEY, TextFiles.read(source.resolve(CHAT_TEMPLATE_FILE)));
+            templates.remove(ChatTemplateFiles.DEFAULT);
+            if (!templates.isEmpty()) {
+                remarks.add("--chat-template takes the place of all chat templates of the source; left out are those of other names: "
+                        + String.join(", ", templates.keySet()));
+            }
+            return;
+        }
+        if (copy(CHAT_TEMPLATE_FILE)) {
+            config.put(TEMPLATE_KEY, templates.get(ChatTemplateFiles.DEFAULT).text());
+        }
+        for (Path other : ChatTemplateFiles.others(source).values()) {
+            Files.createDirectories(target.resolve(ChatTemplateFiles.FOLDER));
+            copy(source.relativize(other).toString());
         }
     }
 

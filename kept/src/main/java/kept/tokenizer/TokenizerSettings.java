@@ -9,12 +9,10 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.stream.StreamSupport;
 import kept.text.Json;
 import kept.text.JsonException;
-import kept.text.TextFiles;
 
-/** What {@code tokenizer_config.json} says, where there is one: marks, flags, added tokens and the chat template. */
+/** What {@code tokenizer_config.json} says, where there is one: marks, flags, added tokens; and the chat template. */
 final class TokenizerSettings {
     private final Path directory;
     private final JsonNode config;
@@ -64,21 +62,13 @@ final class TokenizerSettings {
     }
 
     /** The names of templates that are not {@linkplain #chatTemplate the} one. */
-    List<String> otherTemplates() {
-        return StreamSupport.stream(config.path("chat_template").spliterator(), false).map(entry -> entry.path("name").asText())
-                .filter(name -> !name.equals("default")).toList();
+    List<String> otherTemplates() throws IOException {
+        return ChatTemplateFiles.read(directory).keySet().stream().filter(name -> !name.equals(ChatTemplateFiles.DEFAULT)).toList();
     }
 
-    /** The configuration's template, of several that named default; or else the file's. */
+    /** The template for conversations without tools, as transformers finds it. */
     Optional<String> chatTemplate() throws IOException {
-        JsonNode template = config.path("chat_template");
-        if (template.isTextual()) {
-            return Optional.of(template.asText());
-        }
-        Optional<String> named = StreamSupport.stream(template.spliterator(), false)
-                .filter(entry -> entry.path("name").asText().equals("default")).map(entry -> entry.path("template").asText()).findFirst();
-        Path file = directory.resolve(TokenizerFiles.CHAT_TEMPLATE_FILE);
-        return named.isPresent() || !Files.isRegularFile(file) ? named : Optional.of(TextFiles.read(file));
+        return Optional.ofNullable(ChatTemplateFiles.read(directory).get(ChatTemplateFiles.DEFAULT)).map(ChatTemplateFiles.Named::text);
     }
 
     /** The content of a JSON file; an empty object where there is none. */

@@ -116,9 +116,10 @@ final class VocabularyReader {
     }
 
     /** What both kinds of vocabulary have to tell. */
-    private List<String> remarks() {
-        if (!settings.otherTemplates().isEmpty()) {
-            remarks.add("chat templates of other names than default: " + String.join(", ", settings.otherTemplates()));
+    private List<String> remarks() throws IOException {
+        List<String> others = settings.otherTemplates();
+        if (!others.isEmpty()) {
+            remarks.add("chat templates of other names than default: " + String.join(", ", others));
         }
         return remarks;
     }

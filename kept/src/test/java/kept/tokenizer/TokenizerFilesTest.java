@@ -128,6 +128,23 @@ class TokenizerFilesTest {
     }
 
     @Test
+    void templatesWithNamesAreCopiedUnlessOneIsAskedFor() throws IOException {
+        Files.writeString(source.resolve("chat_template.jinja"), "{{ bos_token }}");
+        Path folder = Files.createDirectory(source.resolve("additional_chat_templates"));
+        Files.writeString(folder.resolve("tool_use.jinja"), "tools");
+        Files.writeString(folder.resolve("rag.jinja"), "rag");
+        Files.writeString(folder.resolve("notes.txt"), "no template");
+        assertThat(TokenizerFiles.write(source, target, 4096, TokenizerFiles.Options.NONE)).isEmpty();
+        assertThat(target.resolve("additional_chat_templates/tool_use.jinja")).hasContent("tools");
+        assertThat(target.resolve("additional_chat_templates/rag.jinja")).hasContent("rag");
+        assertThat(target.resolve("additional_chat_templates/notes.txt")).doesNotExist();
+        Path other = Files.createDirectory(target.resolve("other"));
+        assertThat(TokenizerFiles.write(source, other, 4096, new TokenizerFiles.Options(Optional.of("{{ eos_token }}"), false)))
+                .singleElement().asString().endsWith("left out are those of other names: rag, tool_use");
+        assertThat(other.resolve("additional_chat_templates")).doesNotExist();
+    }
+
+    @Test
     void aTemplateAskedForTakesThePlaceOfTheSources() throws IOException {
         Files.writeString(source.resolve("chat_template.jinja"), "{{ bos_token }}");
         TokenizerFiles.write(source, target, 4096, new TokenizerFiles.Options(Optional.of("{{ eos_token }}"), false));

@@ -74,7 +74,10 @@ class VocabularyTest {
         Files.writeString(folder.resolve("chat_template.jinja"), "from a file");
         assertThat(Vocabulary.read(folder).chatTemplate()).hasValue("from a file");
         config("{\"chat_template\": \"from the configuration\"}");
-        assertThat(Vocabulary.read(folder).chatTemplate()).hasValue("from the configuration");
+        assertThat(Vocabulary.read(folder).chatTemplate()).as("the file wins, as in transformers").hasValue("from a file");
+        Files.writeString(Files.createDirectory(folder.resolve("additional_chat_templates")).resolve("rag.jinja"), "r");
+        assertThat(Vocabulary.read(folder).chatTemplate()).hasValue("from a file");
+        assertThat(Vocabulary.read(folder).leftOut()).anyMatch(remark -> remark.endsWith("other names than default: rag"));
     }
 
     @Test
