@@ -77,12 +77,17 @@ final class GuardedBackend implements Backend {
 
     @Override
     public void upload(MemorySegment from, Buffer to, long byteOffset) {
-        kernels.upload(from, to, byteOffset);
+        // A view without elements may begin beyond the end of its memory.
+        if (from.byteSize() > 0) {
+            kernels.upload(from, to, byteOffset);
+        }
     }
 
     @Override
     public void download(Buffer from, long byteOffset, MemorySegment to) {
-        kernels.download(from, byteOffset, to);
+        if (to.byteSize() > 0) {
+            kernels.download(from, byteOffset, to);
+        }
     }
 
     @Override

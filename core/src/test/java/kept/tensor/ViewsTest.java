@@ -3,6 +3,7 @@ package kept.tensor;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.lang.foreign.MemorySegment;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -52,6 +53,16 @@ class ViewsTest {
         assertThat(x.permute(2, 0, 1).select(0, 3).toFloatArray()).containsExactly(3, 7, 11, 15, 19, 23);
         assertThat(x.transpose(0, -1).shape()).isEqualTo(Shape.of(4, 3, 2));
         assertThat(x.transpose(1, 1).toFloatArray()).isEqualTo(x.toFloatArray());
+    }
+
+    @Test
+    void aViewWithoutElementsMayBeginBeyondTheEndOfItsMemory() {
+        Tensor beyond = Tensor.zeros(0, 70).slice(1, 66, 67);
+        assertThat(beyond.shape()).isEqualTo(Shape.of(0, 1));
+        assertThat(beyond.toFloatArray()).isEmpty();
+        assertThat(beyond.toLongArray()).isEmpty();
+        beyond.upload(MemorySegment.ofArray(new float[0]));
+        assertThat(beyond.sum().item()).isEqualTo(0);
     }
 
     @Test
