@@ -23,12 +23,12 @@ public enum Binary {
             (gradient, a, b) -> gradient.div(b.get()).mul(a.get()).div(b.get()).neg()),
 
     /** The smaller; NaN if either is NaN. Equal ones share the gradient by halves. */
-    MINIMUM("minimum", Math::min, Math::min, (gradient, a, b) -> gradient.mul(share(a.get().lt(b.get()), a, b)),
-            (gradient, a, b) -> gradient.mul(oneMinus(share(a.get().lt(b.get()), a, b)))),
+    MINIMUM("minimum", Math::min, Math::min, (gradient, a, b) -> shared(gradient, a, b, a.get().lt(b.get()), true),
+            (gradient, a, b) -> shared(gradient, a, b, a.get().lt(b.get()), false)),
 
     /** The larger; NaN if either is NaN. Equal ones share the gradient by halves. */
-    MAXIMUM("maximum", Math::max, Math::max, (gradient, a, b) -> gradient.mul(share(a.get().gt(b.get()), a, b)),
-            (gradient, a, b) -> gradient.mul(oneMinus(share(a.get().gt(b.get()), a, b)))),
+    MAXIMUM("maximum", Math::max, Math::max, (gradient, a, b) -> shared(gradient, a, b, a.get().gt(b.get()), true),
+            (gradient, a, b) -> shared(gradient, a, b, a.get().gt(b.get()), false)),
 
     /** 1 where {@code a == b}, else 0. */
     EQUAL("eq", (a, b) -> a == b ? 1 : 0, (a, b) -> a == b ? 1 : 0),
@@ -147,12 +147,10 @@ public enum Binary {
         return a / b;
     }
 
-    /** How much of the gradient the first operand of an extremum has: 1 where it was taken, a half where both are equal. */
-    private static Tensor share(Tensor isFirst, Supplier<Tensor> a, Supplier<Tensor> b) {
-        return isFirst.cast(DType.F32).add(a.get().eq(b.get()).cast(DType.F32).mul(0.5));
-    }
-
-    private static Tensor oneMinus(Tensor x) {
-        return x.neg().add(1);
+    /** The gradient of one operand of an extremum, first or second: half of it where both are equal, 0 where the other was taken, infinite or not. */
+    private static Tensor shared(Tensor gradient, Supplier<Tensor> a, Supplier<Tensor> b, Tensor isFirst, boolean first) {
+        Tensor none = Tensor.scalar(0, DType.F32);
+        Tensor taken = first ? Tensor.where(isFirst, gradient, none) : Tensor.where(isFirst, none, gradient);
+        return Tensor.where(a.get().eq(b.get()), gradient.mul(0.5), taken);
     }
 }

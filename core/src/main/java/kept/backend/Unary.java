@@ -52,7 +52,7 @@ public enum Unary {
     }),
 
     /** {@code max(x, 0)}; NaN stays NaN. The derivative at 0 is 0. */
-    RELU("relu", x -> Math.max(x, 0), x -> Math.max(x, 0), (gradient, x, y) -> gradient.mul(x.get().gt(0).cast(DType.F32)));
+    RELU("relu", x -> Math.max(x, 0), x -> Math.max(x, 0), (gradient, x, y) -> Tensor.where(x.get().gt(0), gradient, Tensor.scalar(0, DType.F32)));
 
     private final String label;
     private final DoubleUnaryOperator value;

@@ -135,7 +135,7 @@ class ArgumentsTest {
                 () -> new Parameter(matrix).setGradientType(null), () -> new Parameter(matrix).setGradientType(DType.BF16),
                 () -> new Linear(Tensor.of(new int[4], 2, 2), null));
         refused("linear", () -> new Linear(Tensor.zeros(4), null), () -> new Linear(matrix, Tensor.zeros(3)), () -> new Linear(matrix, matrix));
-        refused("module", () -> new Linear(null, null), () -> new Embedding(null), () -> new RmsNorm(null, 1), () -> new LayerNorm(Tensor.zeros(4),
+        refused("layer", () -> new Linear(null, null), () -> new Embedding(null), () -> new RmsNorm(null, 1), () -> new LayerNorm(Tensor.zeros(4),
                 null, 1));
         refused("embedding", () -> new Embedding(Tensor.zeros(4)));
         for (double epsilon : new double[] {0, -1e-5, NAN, Double.POSITIVE_INFINITY, 1e300, 1e-60}) {
@@ -146,7 +146,7 @@ class ArgumentsTest {
         Linear map = new Linear(matrix, null);
         refused("swiglu", () -> new SwiGlu(map, map, map), () -> new SwiGlu(map, new Linear(Tensor.zeros(5, 3), null), new Linear(Tensor.zeros(3,
                 4), null)));
-        refused("module", () -> new SwiGlu(null, map, map));
+        refused("layer", () -> new SwiGlu(null, map, map));
     }
 
     @Test

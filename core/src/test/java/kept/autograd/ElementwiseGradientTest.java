@@ -3,6 +3,7 @@ package kept.autograd;
 import static kept.autograd.GradientCheck.check;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.Arrays;
 import java.util.function.DoubleBinaryOperator;
 import java.util.function.DoubleUnaryOperator;
 import java.util.function.UnaryOperator;
@@ -117,6 +118,27 @@ class ElementwiseGradientTest {
             assertThat(a.gradient().toFloatArray()).containsExactly(1, 1, 1);
             assertThat(b.gradient().toFloatArray()).containsExactly(1, 1, 1);
         }
+    }
+
+    @Test
+    void anInfiniteGradientOfWhatWasNotTakenIsZero() {
+        try (var _ = Scope.open()) {
+            Tensor seed = Tensor.of(new float[] {Float.POSITIVE_INFINITY, Float.POSITIVE_INFINITY});
+            Tensor x = Tensor.of(new float[] {-1, 2}).requireGradient();
+            Tensor y = Tensor.of(new float[] {1, 1}).requireGradient();
+            float infinity = Float.POSITIVE_INFINITY;
+            assertThat(gradients(x.relu(), seed, x)).containsExactly(0, infinity);
+            assertThat(gradients(x.clamp(-0.5, 1.5), seed, x)).containsExactly(0, 0);
+            assertThat(gradients(x.maximum(y), seed, x, y)).containsExactly(0, infinity, infinity, 0);
+            assertThat(gradients(x.minimum(y), seed, x, y)).containsExactly(infinity, 0, 0, infinity);
+        }
+    }
+
+    private static float[] gradients(Tensor result, Tensor seed, Tensor... leaves) {
+        Autograd.backward(result, seed);
+        Tensor all = Tensor.concat(0, Arrays.stream(leaves).map(Tensor::gradient).toArray(Tensor[]::new));
+        Arrays.stream(leaves).forEach(Tensor::clearGradient);
+        return all.toFloatArray();
     }
 
     @Test

@@ -31,7 +31,7 @@ final class LayerCases {
 
     private OperationCase of(String method, String... names) {
         String[] all = Arrays.copyOf(names, names.length + 2);
-        all[names.length] = "module";
+        all[names.length] = "layer";
         all[names.length + 1] = "parameter";
         var added = new OperationCase(method, all).notDifferentiable();
         added.takesStrides = false;
