@@ -23,7 +23,6 @@ module kept {
     exports kept;
     exports kept.calibration;
     exports kept.checkpoint;
-    exports kept.demo;
     exports kept.distill;
     exports kept.evaluation;
     exports kept.generation;

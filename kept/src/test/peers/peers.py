@@ -184,8 +184,9 @@ def generation(student):
 def golden():
     """Golden data of the tests, made again by its scripts."""
     resources = root / "kept/src/test/resources/kept"
-    for folder, script, file in (("generation", "make_chats.py", "chats.json"), ("model", "make_sampling.py", "sampling.json")):
-        again = work / f"golden-{folder}"
+    folder = "generation"
+    for script, file in (("make_chats.py", "chats.json"), ("make_sampling.py", "sampling.json")):
+        again = work / f"golden-{file}"
         shutil.copytree(resources / folder, again)
         (again / file).unlink()
         subprocess.run([sys.executable, script], cwd=again, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

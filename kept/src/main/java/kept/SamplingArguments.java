@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import kept.generation.GenerationOptions;
-import kept.model.SamplingOptions;
+import kept.generation.SamplingOptions;
 import picocli.CommandLine.Option;
 
 /** How tokens are chosen, as the command line says; what it leaves out is the checkpoint's in a conversation, and else the likeliest token. */

@@ -2,7 +2,6 @@ package kept.generation;
 
 import java.util.List;
 import java.util.Set;
-import kept.model.SamplingOptions;
 
 /**
  * How prompts are continued.

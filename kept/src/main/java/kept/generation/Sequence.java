@@ -4,7 +4,6 @@ import java.util.Arrays;
 import java.util.BitSet;
 import java.util.function.Consumer;
 import kept.model.KeyValueCache;
-import kept.model.Sampler;
 import kept.tokenizer.Tokenizer;
 
 /** One text in the making: its tokens, the random numbers of its own, and whether it has ended. */

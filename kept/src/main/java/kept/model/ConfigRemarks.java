@@ -55,7 +55,7 @@ public final class ConfigRemarks {
     private void addAll(Path directory) {
         Map<String, Object> values = json.toMap();
         Set<String> unread = new TreeSet<>();
-        boolean generationFile = InputFiles.find("generation", directory, GenerationConfig.FILE).isPresent();
+        boolean generationFile = InputFiles.find("generation", directory, DecoderConfig.GENERATION_FILE).isPresent();
         values.forEach((key, value) -> {
             if (value == null || ConfigKeys.READ.contains(key) || ConfigKeys.PROVENANCE.contains(key) || key.equals("auto_map")) {
                 return;

@@ -39,6 +39,8 @@ public record DecoderConfig(Architecture architecture, int vocabSize, int hidden
 
     /** The name of the file in a checkpoint directory. */
     public static final String FILE = "config.json";
+    /** The name of the file with the settings of generation, in a checkpoint's directory. */
+    public static final String GENERATION_FILE = "generation_config.json";
 
     private static final int MOST_LAYERS = 10_000;
     /** Sums of sizes in bytes stay far from the end of 64 bits. */

@@ -58,7 +58,7 @@ final class DecoderConfigWriter {
     /** All that the source says of generating, and the special tokens of the configuration where it says nothing of them. */
     static void writeGenerationConfig(DecoderConfig config, Path source, Path directory) {
         var json = new TreeMap<String, Object>();
-        InputFiles.find("generation", source, GenerationConfig.FILE).ifPresentOrElse(
+        InputFiles.find("generation", source, DecoderConfig.GENERATION_FILE).ifPresentOrElse(
             defaults -> json.putAll(JsonObject.read("generation", defaults).toMap()), () -> {
                 json.put("_from_model_config", true);
                 InputFiles.find("config", source, DecoderConfig.FILE)
@@ -72,7 +72,7 @@ final class DecoderConfigWriter {
                 json.put(key, id);
             }
         });
-        AtomicFiles.writeJson(directory.resolve(GenerationConfig.FILE), json);
+        AtomicFiles.writeJson(directory.resolve(DecoderConfig.GENERATION_FILE), json);
     }
 
     private static void putTokens(Map<String, Object> json, DecoderConfig config) {

@@ -15,7 +15,6 @@ import kept.model.Architecture;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
 import kept.model.RandomWeights;
-import kept.model.SamplingOptions;
 import kept.nn.RopeScaling;
 import kept.tensor.DType;
 import kept.tensor.Device;

@@ -17,6 +17,7 @@ import java.util.TreeSet;
 import kept.Fixtures;
 import kept.checkpoint.CheckpointException;
 import kept.checkpoint.JsonObject;
+import kept.generation.GenerationConfig;
 import kept.tokenizer.TokenizerFiles;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;

@@ -13,6 +13,8 @@ import java.util.OptionalInt;
 import kept.Fixtures;
 import kept.checkpoint.CheckpointException;
 import kept.checkpoint.JsonObject;
+import kept.generation.GenerationConfig;
+import kept.generation.SamplingOptions;
 import kept.nn.RopeScaling;
 import kept.tensor.DType;
 import kept.tensor.TensorException;

@@ -1,4 +1,4 @@
-package kept.model;
+package kept.generation;
 
 /**
  * How the next token is chosen from its logits, in the words and the order of Hugging Face transformers: the repetition penalty first, then, unless

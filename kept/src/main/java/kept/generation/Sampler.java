@@ -1,4 +1,4 @@
-package kept.model;
+package kept.generation;
 
 import java.util.Arrays;
 import java.util.BitSet;

@@ -1,4 +1,4 @@
-package kept.model;
+package kept.generation;
 
 import java.util.ArrayList;
 import java.util.List;

@@ -1,4 +1,4 @@
-package kept.model;
+package kept.generation;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -9,6 +9,7 @@ import java.util.OptionalInt;
 import kept.checkpoint.CheckpointException;
 import kept.checkpoint.InputFiles;
 import kept.checkpoint.JsonObject;
+import kept.model.DecoderConfig;
 
 /**
  * How a checkpoint's makers want it to be sampled from: the part of {@code generation_config.json} that is used here. What the file leaves out is as
@@ -20,7 +21,7 @@ import kept.checkpoint.JsonObject;
  */
 public record GenerationConfig(SamplingOptions sampling, OptionalInt maxNewTokens, List<Integer> eosTokenIds) {
     /** The file's name in a checkpoint's directory. */
-    public static final String FILE = "generation_config.json";
+    public static final String FILE = DecoderConfig.GENERATION_FILE;
     /** What holds where there is no such file. */
     public static final GenerationConfig NONE = new GenerationConfig(SamplingOptions.GREEDY, OptionalInt.empty(), List.of());
 

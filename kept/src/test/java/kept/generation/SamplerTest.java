@@ -1,4 +1,4 @@
-package kept.model;
+package kept.generation;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
