@@ -10,7 +10,7 @@ import kept.tensor.TensorException;
  *
  * <p>The same seed, options, logits and earlier tokens give the same tokens.
  */
-public final class Sampler {
+final class Sampler {
     private final SamplingOptions options;
     private final SplittableRandom random;
 
