@@ -20,6 +20,7 @@ import kept.model.DecoderConfig;
 import kept.model.Weights;
 import kept.tensor.DType;
 import kept.tensor.TensorException;
+import kept.text.Counts;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -127,12 +128,13 @@ public final class Convert extends Program {
                 measurement.discard();
             }
             if (verified > 0) {
-                out().println("verified: %,d tensors, %,d bytes, all as in the source".formatted(table.rows().size(), verified));
+                out().println("verified: %s, %s, all as in the source".formatted(
+                    Counts.of(table.rows().size(), "tensor"), Counts.of(verified, "byte")));
             }
             out().println("source: " + checkpoint.description());
         }
-        out().println("output: %s; %d tensors mapped (%s), %d dropped".formatted(
-                written(), table.rows().size(), table.name(), table.dropped().size()));
+        out().println("output: %s; %s mapped (%s), %d dropped".formatted(
+                written(), Counts.of(table.rows().size(), "tensor"), table.name(), table.dropped().size()));
         if (table.target().mlpBias()) {
             out().println("%d layers, one more than the source, attention_bias and mlp_bias true: transformers, vLLM and llama.cpp honour both, "
                     .formatted(table.target().layers()) + "an SGLang version that we read ignores mlp_bias");
@@ -171,7 +173,7 @@ public final class Convert extends Program {
             long total = conversion.totalBytes();
             if (found > 0) {
                 requireFinished(conversion, files, Math.max(0, total - missing), interruption);
-                err().println("going on: %d weight file%s finished before".formatted(found, found == 1 ? "" : "s"));
+                err().println("going on: %s finished before".formatted(Counts.of(found, "weight file")));
             }
             LlamaDirectory.writeCompanions(table.target(), dtype == null ? null : dtype.dtype(), source, files, tokenizer.read())
                 .forEach(remark -> err().println("note: " + remark));

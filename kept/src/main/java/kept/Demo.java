@@ -10,12 +10,10 @@ import kept.demo.DemoVocabulary;
 import kept.demo.JdkSources;
 import kept.distill.Corpus;
 import kept.text.Reasons;
-import kept.tokenizer.Tokenizer;
 
 /**
  * The demo's ingredients: the embedded teacher, unpacked to a temporary directory, and the running JDK's sources as text. It distils on prose only;
- * code
- * is judged too, though it is absent from the transfer text, as Python was in the paper.
+ * code is judged too, though it is absent from the transfer text, as Python was in the paper.
  */
 final class Demo implements AutoCloseable {
     /** How many tokens the demo distils on unless asked otherwise. */
@@ -32,10 +30,10 @@ final class Demo implements AutoCloseable {
     private static final String RESOURCES = "/kept/demo/teacher/";
     private static final List<String> FILES = List.of("config.json", "model.safetensors", "provenance.json");
 
-    private final Path teacher;
+    private final TemporaryDirectory teacher;
     private final JdkSources sources;
 
-    private Demo(Path teacher, JdkSources sources) {
+    private Demo(TemporaryDirectory teacher, JdkSources sources) {
         this.teacher = teacher;
         this.sources = sources;
     }
@@ -48,16 +46,15 @@ final class Demo implements AutoCloseable {
     static Demo prepare(PrintWriter remarks) {
         JdkSources sources = JdkSources.find();
         remarks.println("text: " + sources.description());
+        var teacher = new TemporaryDirectory("kept-demo-teacher");
         try {
-            Path directory = Files.createTempDirectory("kept-demo-teacher");
-            directory.toFile().deleteOnExit();
-            var demo = new Demo(directory, sources);
             for (String file : FILES) {
-                unpack(file, directory.resolve(file));
+                unpack(file, teacher.path().resolve(file));
             }
-            DemoVocabulary.writeTo(directory);
-            return demo;
+            DemoVocabulary.writeTo(teacher.path());
+            return new Demo(teacher, sources);
         } catch (IOException e) {
+            teacher.close();
             throw new ProgramException(
                     "[demo] the teacher cannot be unpacked to %s: %s".formatted(System.getProperty("java.io.tmpdir"), Reasons.of(e)), e);
         }
@@ -69,14 +66,12 @@ final class Demo implements AutoCloseable {
                 throw new IOException("there is no resource " + resource);
             }
             Files.copy(in, target);
-            // For the case that a signal ends the process before close() is reached.
-            target.toFile().deleteOnExit();
         }
     }
 
     /** The directory of the Orion to distil. */
     Path teacher() {
-        return teacher;
+        return teacher.path();
     }
 
     /** What the student learns from. */
@@ -94,14 +89,6 @@ final class Demo implements AutoCloseable {
     /** Deletes the unpacked teacher. */
     @Override
     public void close() {
-        try {
-            for (String file : FILES) {
-                Files.deleteIfExists(teacher.resolve(file));
-            }
-            Files.deleteIfExists(teacher.resolve(Tokenizer.SENTENCEPIECE_FILE));
-            Files.deleteIfExists(teacher);
-        } catch (IOException e) {
-            throw new ProgramException("[demo] %s cannot be removed: %s".formatted(teacher, Reasons.of(e)), e);
-        }
+        teacher.close();
     }
 }

@@ -42,6 +42,7 @@ import kept.report.ReportWriter;
 import kept.report.RunReport;
 import kept.tensor.DType;
 import kept.tensor.Device;
+import kept.text.Counts;
 import kept.text.Reasons;
 import kept.tokenizer.Tokenizer;
 import kept.tokenizer.TokenizerFiles;
@@ -316,7 +317,7 @@ final class DistillationRun {
     /** What is trained. Tensors that are made of nothing of the teacher's are constants of the mapping's construction, and stay as they are. */
     private ParameterSelection trained(Mapping mapping) {
         Set<String> constants = mapping.rows().stream().filter(row -> row.sources().isEmpty()).map(TensorMapping::target).collect(Collectors.toSet());
-        return settings.train().without(constants, "the mapping's %d constant tensors".formatted(constants.size()));
+        return settings.train().without(constants, "the mapping's " + Counts.of(constants.size(), "constant tensor"));
     }
 
     private void write(RunReport report, Decoder student, OutputDirectory directory, TrainingRun run) {

@@ -13,6 +13,7 @@ import kept.model.DecoderConfig;
 import kept.nn.RopeScaling;
 import kept.tensor.Device;
 import kept.tensor.DeviceException;
+import kept.text.Counts;
 import kept.tokenizer.Tokenizer;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -110,7 +111,8 @@ public final class Info extends Program {
             types.merge(entry.dtype().label(), 1L, Long::sum);
         }
         out().println("weights           " + checkpoint.description());
-        out().println("parameters        %,d in %d tensors, %,d bytes (%s)".formatted(parameters, checkpoint.names().size(), bytes,
+        out().println("parameters        %,d in %s, %s (%s)".formatted(parameters,
+            Counts.of(checkpoint.names().size(), "tensor"), Counts.of(bytes, "byte"),
                 types.entrySet().stream().map(type -> type.getValue() + " " + type.getKey()).collect(Collectors.joining(", "))));
     }
 

@@ -1,5 +1,7 @@
 package kept;
 
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
@@ -9,12 +11,15 @@ import java.util.concurrent.TimeUnit;
 final class Interruption implements AutoCloseable {
     private static final long PATIENCE_SECONDS = 120;
 
+    private static final Set<Interruption> ACTIVE = ConcurrentHashMap.newKeySet();
+
     private final CountDownLatch finished = new CountDownLatch(1);
     private final Thread hook = new Thread(this::stop, "interruption");
     private volatile boolean wanted;
 
     Interruption() {
         Runtime.getRuntime().addShutdownHook(hook);
+        ACTIVE.add(this);
     }
 
     boolean isWanted() {
@@ -33,8 +38,17 @@ final class Interruption implements AutoCloseable {
         }
     }
 
+    /** Waits, while the process ends, for the runs that save something. */
+    static void awaitSaving() {
+        ACTIVE.forEach(Interruption::await);
+    }
+
     private void stop() {
         wanted = true;
+        await();
+    }
+
+    private void await() {
         try {
             finished.await(PATIENCE_SECONDS, TimeUnit.SECONDS);
         } catch (InterruptedException e) {
@@ -46,6 +60,7 @@ final class Interruption implements AutoCloseable {
     @Override
     public void close() {
         finished.countDown();
+        ACTIVE.remove(this);
         try {
             Runtime.getRuntime().removeShutdownHook(hook);
         } catch (IllegalStateException e) {

@@ -32,11 +32,12 @@ final class ResumeOptions {
      * @param before what has computed it
      * @param device what would compute the rest
      * @param program is told what is allowed
+     * @return whether what goes on will have the bits of an undisturbed run
      */
-    void requireSame(Object state, String before, Device device, Program program) {
+    boolean requireSame(Object state, String before, Device device, Program program) {
         String now = device.backend().arithmetic();
         if (before.equals(now)) {
-            return;
+            return true;
         }
         String difference = "%s was computed on %s, here it is %s: the result would have other bits than an undisturbed run's"
                 .formatted(state, before, now);
@@ -44,6 +45,7 @@ final class ResumeOptions {
             throw new ProgramException("[resume] %s; %s--allow-other-bits goes on all the same".formatted(difference, remedy(before)));
         }
         program.err().println("--allow-other-bits: " + difference);
+        return false;
     }
 
     /** How to get the vectors that were there before. */

@@ -2,14 +2,22 @@ package kept;
 
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
 import kept.text.Reasons;
 
-/** A directory among the system's temporary ones, which goes with all that is in it when it is closed. */
+/**
+ * A directory among the system's temporary ones, which goes with all that is in it when it is closed, or when the process is ended by a signal before
+ * that. Links are removed, never what they lead to.
+ */
 final class TemporaryDirectory implements AutoCloseable {
+    /** How often what is still being written to while it is removed is removed again. */
+    private static final int ATTEMPTS = 20;
+
     private final Path path;
+    private final Thread hook = new Thread(this::removeAfterSaving, "temporary directory");
 
     /**
      * Makes an empty one.
@@ -21,10 +29,14 @@ final class TemporaryDirectory implements AutoCloseable {
             path = Files.createTempDirectory(name);
         } catch (IOException e) {
             throw new ProgramException(
-                    "[calibration] no directory can be made in %s: %s".formatted(System.getProperty("java.io.tmpdir"), Reasons.of(e)), e);
+                    "[temporary] no directory can be made in %s: %s".formatted(System.getProperty("java.io.tmpdir"), Reasons.of(e)), e);
         }
-        // For the case that a signal ends the process before close() is reached; what is in it by then stays.
-        path.toFile().deleteOnExit();
+        try {
+            Runtime.getRuntime().addShutdownHook(hook);
+        } catch (IllegalStateException e) {
+            removeAtExit();
+            throw new Interruption.Stopped();
+        }
     }
 
     Path path() {
@@ -33,13 +45,46 @@ final class TemporaryDirectory implements AutoCloseable {
 
     @Override
     public void close() {
+        try {
+            Runtime.getRuntime().removeShutdownHook(hook);
+        } catch (IllegalStateException e) {
+            // The process is ending; the hook may be at work on the same files.
+            removeAtExit();
+            return;
+        }
+        try {
+            remove();
+        } catch (IOException e) {
+            throw new ProgramException("[temporary] %s cannot be removed: %s".formatted(path, Reasons.of(e)), e);
+        }
+    }
+
+    /** What a run that stops has still to save may be read from here. */
+    private void removeAfterSaving() {
+        Interruption.awaitSaving();
+        removeAtExit();
+    }
+
+    /** The program's other threads may still write to the directory: it is removed until it is gone, in a bounded number of attempts. */
+    private void removeAtExit() {
+        for (int attempt = 0; attempt < ATTEMPTS && Files.exists(path); attempt++) {
+            try {
+                remove();
+            } catch (IOException e) {
+                Thread.onSpinWait();
+            }
+        }
+    }
+
+    private void remove() throws IOException {
         try (Stream<Path> all = Files.walk(path)) {
             List<Path> paths = all.toList();
             for (Path file : paths.reversed()) {
-                Files.delete(file);
+                Files.deleteIfExists(file);
             }
-        } catch (IOException e) {
-            throw new ProgramException("[calibration] %s cannot be removed: %s".formatted(path, Reasons.of(e)), e);
+        } catch (NoSuchFileException e) {
+            // Removed already.
+            return;
         }
     }
 }

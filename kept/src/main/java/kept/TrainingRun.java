@@ -158,7 +158,9 @@ final class TrainingRun implements AutoCloseable {
         }
         String changed = saved.requireSame(known);
         if (first) {
-            resume.requireSame(state, saved.arithmetic(), device, program);
+            if (!resume.requireSame(state, saved.arithmetic(), device, program)) {
+                BestState.requireOfStep(best, saved.bestStep());
+            }
             if (!changed.isEmpty()) {
                 program.err().println("going on otherwise, after NaN or infinity: " + changed);
             }

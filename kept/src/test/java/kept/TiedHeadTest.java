@@ -61,6 +61,28 @@ class TiedHeadTest {
     }
 
     @Test
+    void aHeadAloneIsTheEmbeddingOfATiedModelAndOfNoOther() throws IOException {
+        for (boolean tied : new boolean[] {true, false}) {
+            Path alone = Files.createDirectory(directory.resolve("alone" + tied));
+            Files.copy(Fixtures.path("llama-gqa-tied").resolve("config.json"), alone.resolve("config.json"));
+            try (var file = SafetensorsFile.open(Fixtures.path("llama-gqa-tied").resolve("model.safetensors"))) {
+                List<TensorSpec> specs = file.entries().stream().map(entry -> new TensorSpec(
+                        entry.name().equals(EMBEDDING) ? HEAD : entry.name(), entry.dtype(), entry.shape())).toList();
+                try (var writer = CheckpointWriter.create(alone, specs, CheckpointWriter.DEFAULT_SHARD_BYTES)) {
+                    file.entries().forEach(entry -> writer.write(entry.name().equals(EMBEDDING) ? HEAD : entry.name(), file.data(entry.name())));
+                    writer.finish();
+                }
+            }
+            if (tied) {
+                assertThat(logits(alone, "the files hold only lm_head.weight")).isEqualTo(logits(Fixtures.path("llama-gqa-tied"), ""));
+            } else {
+                untie(alone);
+                assertThat(ProgramRun.of("info", alone).errorLines()).singleElement().asString().contains("tensor '" + EMBEDDING + "'");
+            }
+        }
+    }
+
+    @Test
     void aHeadThatIsMissingIsNotMadeUp() throws IOException {
         Path source = Files.createDirectory(directory.resolve("missing"));
         for (String file : List.of("config.json", "model.safetensors")) {

@@ -12,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
+import kept.text.Counts;
 
 /**
  * The weights of a checkpoint directory, memory-mapped: {@code model.safetensors}, or else {@code model.safetensors.index.json} and its shards, or
@@ -28,6 +29,7 @@ public final class Checkpoint implements AutoCloseable {
     /** The name of PyTorch's weights in one file, and of the index of several. */
     static final String TORCH_FILE = "pytorch_model.bin";
     static final String TORCH_INDEX = "pytorch_model.bin.index.json";
+    private static final String CONFIG = "config.json";
     private static final String OPERATION = "checkpoint";
 
     /** Bytes of a piece of a sample, and how many there are. */
@@ -50,7 +52,7 @@ public final class Checkpoint implements AutoCloseable {
                 entries.add(entry);
             }
         }
-        names = TensorNames.of(directory, entries);
+        names = TensorNames.of(directory, entries, () -> isTied(directory));
         names.known().forEach((name, inFile) -> tensors.put(name, new Stored(owners.get(inFile), inFile)));
     }
 
@@ -68,6 +70,15 @@ public final class Checkpoint implements AutoCloseable {
         } catch (RuntimeException e) {
             files.values().forEach(WeightFile::close);
             throw e;
+        }
+    }
+
+    /** What config.json says; a bad one is told by who reads it. */
+    private static boolean isTied(Path directory) {
+        try {
+            return Files.exists(directory.resolve(CONFIG)) && JsonObject.read("config", directory.resolve(CONFIG)).flag("tie_word_embeddings", false);
+        } catch (CheckpointException e) {
+            return false;
         }
     }
 
@@ -180,7 +191,7 @@ public final class Checkpoint implements AutoCloseable {
         List<TensorEntry> entries = tensors.values().stream().map(stored -> stored.file.entry(stored.name)).toList();
         List<String> doubles = entries.stream().filter(entry -> entry.type() == StoredType.F64).map(TensorEntry::name).toList();
         if (!doubles.isEmpty()) {
-            remarks.add("%d tensors are stored in F64 and are rounded to F32 (the first: %s)".formatted(doubles.size(),
+            remarks.add("%s stored in F64 and rounded to F32 (the first: %s)".formatted(Counts.of(doubles.size(), "tensor is", "tensors are"),
                 CheckpointException.shorten(doubles.getFirst())));
         }
         return remarks;
@@ -241,7 +252,7 @@ public final class Checkpoint implements AutoCloseable {
     public String description() {
         boolean torch = files.values().stream().anyMatch(TorchFile.class::isInstance);
         boolean both = !torch && (Files.exists(directory.resolve(TORCH_FILE)) || Files.exists(directory.resolve(TORCH_INDEX)));
-        return "%s, %d file%s%s".formatted(torch ? "PyTorch" : "safetensors", files.size(), files.size() == 1 ? "" : "s",
+        return "%s, %s%s".formatted(torch ? "PyTorch" : "safetensors", Counts.of(files.size(), "file"),
             both ? " (the PyTorch files beside %s are not read)".formatted(files.size() == 1 ? "it" : "them") : "");
     }
 
@@ -256,7 +267,8 @@ public final class Checkpoint implements AutoCloseable {
         if (stored == null) {
             TensorEntry empty = names.empty(name);
             throw new CheckpointException(OPERATION, directory, name, -1, empty == null
-                ? "there is no such tensor among the %d of this checkpoint".formatted(tensors.size())
+                ? "there is no such tensor among the %d of this checkpoint%s".formatted(tensors.size(),
+                    names.mixture() == null ? "" : ": " + names.mixture())
                 : "has no elements (shape %s): it was saved without its values, as DeepSpeed's ZeRO-3 does; run its zero_to_fp32.py"
                     .formatted(empty.shape()));
         }

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
 import java.util.stream.Stream;
+import kept.text.Counts;
 
 /**
  * A directory that appears whole or not at all, and whose making can go on after the process was killed. Until {@link #commit()} all lies in
@@ -98,8 +99,8 @@ public final class ResumableDirectory implements AutoCloseable {
     private ResumableDirectory begin(Path path, SequencedMap<String, String> settings) throws IOException {
         if (Files.exists(partial.resolve(JOURNAL)) && !overwrite) {
             throw new CheckpointException(OPERATION, partial,
-                "holds an unfinished output with %d finished weight files; go on with --resume, or start over with --overwrite"
-                .formatted(finishedFiles().size()));
+                "holds an unfinished output with %s; go on with --resume, or start over with --overwrite"
+                .formatted(Counts.of(finishedFiles().size(), "finished weight file")));
         }
         DirectoryPlacement.requireReplaceable(path, target, overwrite);
         clear();

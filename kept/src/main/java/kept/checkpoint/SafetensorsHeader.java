@@ -4,6 +4,8 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.exc.StreamConstraintsException;
 import com.fasterxml.jackson.core.io.JsonEOFException;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -40,7 +42,11 @@ final class SafetensorsHeader {
     static final String METADATA = "__metadata__";
 
     private static final ValueLayout.OfLong LENGTH = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-    private static final JsonFactory JSON = new JsonFactory();
+    private static final int LONGEST_NUMBER = 1000;
+    /** Names have any length that the header has; remembering them all would fill memory. */
+    private static final JsonFactory JSON = JsonFactory.builder().streamReadConstraints(StreamReadConstraints.builder()
+        .maxNumberLength(LONGEST_NUMBER).maxStringLength(Integer.MAX_VALUE).maxNameLength(Integer.MAX_VALUE).build())
+        .disable(JsonFactory.Feature.INTERN_FIELD_NAMES).build();
 
     private final Path file;
     private final long fileSize;
@@ -137,8 +143,11 @@ final class SafetensorsHeader {
             }
         } catch (JsonProcessingException e) {
             long place = e.getLocation() == null ? PREFIX : PREFIX + Math.max(0, e.getLocation().getByteOffset());
-            throw new CheckpointException("safetensors", file, null, place, "the header is not valid JSON: "
-                + (e instanceof JsonEOFException ? "it ends in the middle of a value" : "no value, name or sign that JSON knows"), e);
+            throw new CheckpointException("safetensors", file, null, place, "the header is not valid JSON: " + switch (e) {
+                case JsonEOFException _ -> "it ends in the middle of a value";
+                case StreamConstraintsException _ -> "a number of more than %,d characters".formatted(LONGEST_NUMBER);
+                default -> "no value, name or sign that JSON knows";
+            }, e);
         } catch (IOException e) {
             throw new CheckpointException("safetensors", file, null, PREFIX, "the header cannot be read: " + AtomicFiles.reason(e), e);
         }

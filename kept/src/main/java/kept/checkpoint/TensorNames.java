@@ -8,9 +8,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.BooleanSupplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import kept.text.Counts;
 
 /**
  * The names that tensors have in files, and those they are known by: {@code model.embed_tokens.weight}, {@code model.layers.N...},
@@ -22,7 +24,9 @@ import java.util.stream.Collectors;
  * without elements, are no parameters and are ignored.
  */
 final class TensorNames {
+    private static final int MOST_BEGINNINGS = 3;
     private static final String MODEL = "model.";
+    private static final String EMBEDDING = "model.embed_tokens.weight";
     private static final String HEAD = "lm_head.weight";
     private static final Pattern BODY = Pattern.compile("((?:[^.]+\\.)*?)((?:embed_tokens\\.weight|layers\\.\\d+\\..+))");
     private static final Pattern FINAL_NORM = Pattern.compile("norm\\.(weight|bias)");
@@ -41,6 +45,7 @@ final class TensorNames {
     private final Set<String> buffers = new TreeSet<>();
     private final List<String> remarks = new ArrayList<>();
     private int bufferCount;
+    private String mixture;
 
     private TensorNames() { }
 
@@ -49,10 +54,11 @@ final class TensorNames {
      *
      * @param directory the checkpoint's, for errors
      * @param entries all tensors of all files
+     * @param tied whether the configuration ties the head to the embedding; asked only where it matters
      * @return their names
      * @throws CheckpointException if they are those of an adapter or of a quantised model, or two have the same name
      */
-    static TensorNames of(Path directory, List<TensorEntry> entries) {
+    static TensorNames of(Path directory, List<TensorEntry> entries, BooleanSupplier tied) {
         var names = new TensorNames();
         var parameters = new ArrayList<TensorEntry>();
         for (TensorEntry entry : entries) {
@@ -62,6 +68,7 @@ final class TensorNames {
             }
         }
         names.match(directory, parameters);
+        names.tie(tied);
         names.remark();
         return names;
     }
@@ -91,6 +98,11 @@ final class TensorNames {
         return empty.get(name);
     }
 
+    /** That the names begin in different ways, which is why one may not be found; null where they do not. */
+    String mixture() {
+        return mixture;
+    }
+
     private static void refuseForeign(TensorEntry entry) {
         if (ADAPTER.matcher(entry.name()).matches()) {
             throw new CheckpointException("checkpoint", entry.file(), entry.name(), entry.offset(),
@@ -116,19 +128,23 @@ final class TensorNames {
     }
 
     private void match(Path directory, List<TensorEntry> parameters) {
-        Set<String> bodies = new LinkedHashSet<>();
+        Map<String, String> bodies = new LinkedHashMap<>();
         Set<String> heads = new LinkedHashSet<>();
         for (TensorEntry entry : parameters) {
             String name = unwrapped(entry.name());
             Matcher body = BODY.matcher(name);
             if (body.matches()) {
-                bodies.add(body.group(1));
+                bodies.putIfAbsent(body.group(1), entry.name());
             } else if (name.equals(HEAD) || name.endsWith("." + HEAD)) {
                 heads.add(name.substring(0, name.length() - HEAD.length()));
             }
         }
-        String body = bodies.size() == 1 ? bodies.iterator().next() : MODEL;
+        String body = bodies.size() == 1 ? bodies.keySet().iterator().next() : MODEL;
         String head = heads.size() == 1 && body.startsWith(heads.iterator().next()) ? heads.iterator().next() : "";
+        if (bodies.size() > 1) {
+            mixture = beginnings(bodies);
+            remarks.add(mixture);
+        }
         for (TensorEntry entry : parameters) {
             String name = named(unwrapped(entry.name()), body, head);
             String other = known.put(name, entry.name());
@@ -143,6 +159,21 @@ final class TensorNames {
         if (parameters.stream().anyMatch(entry -> WRAPPERS.matcher(entry.name()).find())) {
             remarks.add("wrappers in the tensors' names (_orig_mod and the like) are left out");
         }
+    }
+
+    /** Of a model whose head is its embedding the files may hold either. */
+    private void tie(BooleanSupplier tied) {
+        if (known.containsKey(HEAD) && !known.containsKey(EMBEDDING) && tied.getAsBoolean()) {
+            known.put(EMBEDDING, known.remove(HEAD));
+            remarks.add("the head is tied to the embedding, and the files hold only %s: it is read as the embedding".formatted(HEAD));
+        }
+    }
+
+    private static String beginnings(Map<String, String> bodies) {
+        return "the tensors' names begin in %s: %s; are the files of different models, or saved from within different wrappers?".formatted(
+            Counts.of(bodies.size(), "different way"), bodies.entrySet().stream().limit(MOST_BEGINNINGS)
+                .map(body -> "'%s' (%s)".formatted(CheckpointException.shorten(body.getKey()), CheckpointException.shorten(body.getValue())))
+                .collect(Collectors.joining(", ")));
     }
 
     private static String unwrapped(String name) {
@@ -164,11 +195,13 @@ final class TensorNames {
 
     private void remark() {
         if (bufferCount > 0) {
-            remarks.add("%d tensors that are no parameters are ignored (%s)".formatted(bufferCount,
+            remarks.add("%s ignored (%s)".formatted(
+                Counts.of(bufferCount, "tensor that is no parameter is", "tensors that are no parameters are"),
                 buffers.stream().collect(Collectors.joining(", "))));
         }
         if (!empty.isEmpty()) {
-            remarks.add("%d tensors without elements are ignored (the first: %s)".formatted(empty.size(),
+            remarks.add("%s ignored (the first: %s)".formatted(
+                Counts.of(empty.size(), "tensor without elements is", "tensors without elements are"),
                 CheckpointException.shorten(empty.keySet().iterator().next())));
         }
     }

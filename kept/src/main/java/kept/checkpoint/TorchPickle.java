@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
+import kept.text.VisibleText;
 
 /**
  * Reads the pickle of a state dictionary. A pickle is a program for a stack machine, which in Python may call anything; here it can name
@@ -97,6 +98,13 @@ final class TorchPickle implements PickleMachine.Constructors {
             throw machine.error("the file holds %s where a dictionary of tensors is expected: save model.state_dict()"
                 .formatted(PickleMachine.describe(result)));
         }
+        dictionary.forEach((key, value) -> {
+            if (value instanceof Map<?, ?> inner && !inner.isEmpty() && inner.values().stream().allMatch(Tensor.class::isInstance)) {
+                String name = VisibleText.quoted(CheckpointException.shorten(String.valueOf(key)));
+                throw machine.error("the tensors are in a dictionary %s within the file's: save it alone, with torch.save(torch.load(FILE)[%s], FILE)"
+                    .formatted(name, name));
+            }
+        });
         var tensors = new LinkedHashMap<String, Tensor>();
         dictionary.forEach((key, value) -> {
             if (!(key instanceof String name)) {

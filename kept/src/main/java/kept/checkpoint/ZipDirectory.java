@@ -31,6 +31,8 @@ final class ZipDirectory {
     private static final int END = 0x06054b50;
     private static final int END_BYTES = 22;
     private static final int LONGEST_COMMENT = 0xffff;
+    /** How far from the end of the file an end record is looked for that does not end it. */
+    private static final long FARTHEST_END = 1 << 26;
     private static final int END_64 = 0x06064b50;
     private static final int END_64_BYTES = 56;
     private static final int LOCATOR_64 = 0x07064b50;
@@ -99,7 +101,23 @@ final class ZipDirectory {
                 return at;
             }
         }
+        requireNothingBehind(size);
         throw error(Math.max(0, size - END_BYTES), "the zip directory is missing at the end: is the file truncated?");
+    }
+
+    /** Bytes behind an archive are told from an archive that is cut short: its end record is there, but not at the end. */
+    private void requireNothingBehind(long size) {
+        for (long at = size - END_BYTES; at >= Math.max(0, size - FARTHEST_END); at--) {
+            if (content.get(INT, at) == END) {
+                long start = unsigned(at + 16);
+                boolean isEnd = start == ELSEWHERE || start <= at - CENTRAL_HEADER_BYTES && content.get(INT, start) == CENTRAL_HEADER;
+                long behind = size - at - END_BYTES - unsignedShort(at + 20);
+                if (isEnd && behind > 0) {
+                    throw error(size - behind, "the file goes on after the end of its zip archive (bytes left: %d): was something appended?"
+                        .formatted(behind));
+                }
+            }
+        }
     }
 
     private long findEnd64(long end) {

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import kept.text.Counts;
 
 /**
  * What a reader of a corpus has passed over, so that it can be said.
@@ -49,7 +50,7 @@ public record PassedOver(long hidden, long otherKinds, long links, long emptyRec
 
     private static void add(List<String> words, long count, String one, String many) {
         if (count > 0) {
-            words.add("%,d %s".formatted(count, count == 1 ? one : many));
+            words.add(Counts.of(count, one, many));
         }
     }
 

@@ -2,6 +2,7 @@ package kept.distill;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
+import kept.text.Counts;
 
 /**
  * What was read of a corpus, and of how much: all of it, or its beginning.
@@ -21,21 +22,17 @@ public record TextCoverage(String origin, boolean whole, TextExtent extent, long
      * @return the corpus, whether it is all of it, and the numbers
      */
     public String description() {
-        String files = extent.files() == extent.allFiles() ? count(extent.allFiles(), "file") : "%,d of %s".formatted(
-                extent.files(), count(extent.allFiles(), "file"));
-        String bytes = whole ? "%,d bytes".formatted(extent.allBytes())
+        String files = extent.files() == extent.allFiles() ? Counts.of(extent.allFiles(), "file") : "%,d of %s".formatted(
+                extent.files(), Counts.of(extent.allFiles(), "file"));
+        String bytes = whole ? Counts.of(extent.allBytes(), "byte")
                 : "%,d of %,d bytes (%s)".formatted(extent.bytes(), extent.allBytes(), share());
-        return "%s: %s: %s, %s, %s, %,d characters, %,d tokens%s".formatted(origin, whole ? "all of it" : "the beginning only", files,
-                count(documents, "document"), bytes, characters, tokens, extent.passedOver().inWords());
+        return "%s: %s: %s, %s, %s, %s, %s%s".formatted(origin, whole ? "all of it" : "the beginning only", files,
+                Counts.of(documents, "document"), bytes, Counts.of(characters, "character"), Counts.of(tokens, "token"), extent.passedOver().inWords());
     }
 
     private String share() {
         double share = 100.0 * extent.bytes() / Math.max(1, extent.allBytes());
         return share >= 0.1 || share == 0 ? "%.1f %%".formatted(share) : "%.2g %%".formatted(share);
-    }
-
-    private static String count(long count, String what) {
-        return "%,d %s%s".formatted(count, what, count == 1 ? "" : "s");
     }
 
     /**

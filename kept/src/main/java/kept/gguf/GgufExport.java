@@ -21,6 +21,7 @@ import kept.model.CheckpointWeights;
 import kept.model.DecoderConfig;
 import kept.nn.RopeScaling;
 import kept.tensor.Shape;
+import kept.text.Counts;
 import kept.tokenizer.TokenizerException;
 import kept.tokenizer.Vocabulary;
 import kept.tokenizer.Vocabulary.Kind;
@@ -115,7 +116,8 @@ public final class GgufExport {
     private void remarkModel(DecoderConfig config, GgufType type) {
         long otherwise = tensors.stream().filter(tensor -> tensor.shape().rank() > 1 && tensor.type() != type).count();
         if (otherwise > 0) {
-            remarks.add("%d matrices are stored as f16: their rows are not whole blocks of %d".formatted(otherwise, type.blockElements()));
+            remarks.add("%s not whole blocks of %d".formatted(
+                Counts.of(otherwise, "matrix is stored as f16: its rows are", "matrices are stored as f16: their rows are"), type.blockElements()));
         }
         if (config.ropeScaling() instanceof RopeScaling.DynamicNtk) {
             remarks.add("dynamic rope scaling is left out: the file holds up to its %d positions, not beyond".formatted(config.maxPositions()));
@@ -129,12 +131,13 @@ public final class GgufExport {
         tokenizer.leftOut().forEach(what -> remarks.add("the file cannot hold " + what));
         int dropped = tokenizer.tokens().size() - config.vocabSize();
         if (dropped > 0) {
-            remarks.add("%d added tokens are left out: the model has no embeddings for them".formatted(dropped));
+            remarks.add(Counts.of(dropped,
+                "added token is left out: the model has no embedding for it", "added tokens are left out: the model has no embeddings for them"));
         }
         long userDefined = tokenizer.tokens().stream().filter(token -> token.kind() == Kind.USER_DEFINED).count();
         if (userDefined > 0 && tokenizer.byteLevel().isEmpty()) {
-            remarks.add("%d tokens are user-defined: llama.cpp puts a space before the text that follows one, so such texts get other ids there"
-                    .formatted(userDefined));
+            remarks.add(Counts.of(userDefined, "token is user-defined", "tokens are user-defined")
+                    + ": llama.cpp puts a space before the text that follows one, so such texts get other ids there");
         }
         if (tokenizer.removesExtraSpaces() || tokenizer.normalizes()) {
             remarks.add("the tokenizer %s, which llama.cpp does not: some texts get other ids there".formatted(

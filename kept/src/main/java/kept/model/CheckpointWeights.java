@@ -12,6 +12,7 @@ import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
+import kept.text.Counts;
 
 /** The parameters of a checkpoint, copied from its memory-mapped files to the device one by one. */
 public final class CheckpointWeights implements Weights {
@@ -108,8 +109,9 @@ public final class CheckpointWeights implements Weights {
         }
         if (!unused.isEmpty()) {
             String first = unused.iterator().next();
+            String others = unused.size() == 1 ? "" : " and " + Counts.of(unused.size() - 1, "other");
             throw new CheckpointException("checkpoint", checkpoint.directory(), first, -1,
-                    "the model that config.json describes has no place for this tensor and %d others".formatted(unused.size() - 1));
+                    "the model that config.json describes has no place for this tensor" + others);
         }
     }
 }

@@ -120,8 +120,22 @@ final class HardTexts {
             return new Comparison(texts.size(), different.size(), different.isEmpty() ? "" : different.getFirst());
         }
 
+        /** How the decoding of the first one's ids differs. */
+        static Comparison ofDecoding(List<String> texts, Tokenizer one, Tokenizer other) {
+            List<String> different = texts.stream().filter(text -> {
+                int[] ids = one.encode(text);
+                return !one.decode(ids).equals(other.decode(ids));
+            }).toList();
+            return new Comparison(texts.size(), different.size(), different.isEmpty() ? "" : different.getFirst());
+        }
+
         /** In words, where there are differences. */
         String inWords() {
+            return "other ids than SentencePiece on %d of %d texts, such as \"%s\"".formatted(different, tried, shown());
+        }
+
+        /** The text with the first difference, on one line. */
+        String shown() {
             StringBuilder shown = new StringBuilder();
             example.codePoints().limit(40).forEach(c -> {
                 if (c < ' ' || c > '~' || c == '\\') {
@@ -130,7 +144,7 @@ final class HardTexts {
                     shown.appendCodePoint(c);
                 }
             });
-            return "other ids than SentencePiece on %d of %d texts, such as \"%s\"".formatted(different, tried, shown);
+            return shown.toString();
         }
     }
 }

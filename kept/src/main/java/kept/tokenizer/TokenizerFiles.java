@@ -14,9 +14,13 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.SequencedMap;
+import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import kept.checkpoint.InputFiles;
 import kept.checkpoint.MistakenFile;
+import kept.text.Counts;
+import kept.text.VisibleText;
 
 /**
  * Writes the tokenizer of a checkpoint into a Llama directory so that transformers' {@code AutoTokenizer}, with no code of the checkpoint's
@@ -138,6 +142,7 @@ public final class TokenizerFiles {
             fillIn(config, model, hasTemplate);
             if (hasJson) {
                 compare(model, file);
+                remarkAdded(model);
             } else {
                 writeJsonOrClass(model, file, config);
             }
@@ -205,7 +210,9 @@ public final class TokenizerFiles {
             OptionalInt bos = config.get("add_bos_token").asBoolean() ? model.control(content(config.get("bos_token"))) : OptionalInt.empty();
             OptionalInt eos = config.get("add_eos_token").asBoolean() ? model.control(content(config.get("eos_token"))) : OptionalInt.empty();
             config.put(CLASS_KEY, GENERIC_CLASS);
-            writeJson(Tokenizer.JSON_FILE, new TokenizerJson(model).build(bos, eos));
+            ObjectNode built = new TokenizerJson(model).build(bos, eos);
+            writeJson(Tokenizer.JSON_FILE, built);
+            remarkDecoding(model, file, built);
             return;
         }
         if (options.llamaClass()) {
@@ -235,6 +242,33 @@ public final class TokenizerFiles {
             return comparison.different() == 0 ? Optional.empty() : Optional.of("it would have " + comparison.inWords());
         } catch (TokenizerException e) {
             return Optional.of("none can be built: " + e.getMessage());
+        }
+    }
+
+    /** What a tokenizer.json cannot carry: how SentencePiece writes unknown pieces, the mark of a space in a text, and spaces at the beginning. */
+    private void remarkDecoding(SentencePieceModel model, Path file, ObjectNode built) throws IOException {
+        try (Tokenizer exact = SentencePieceTokenizer.load(file);
+                Tokenizer json = JsonTokenizer.of(built, JsonNodeFactory.instance.objectNode(), file)) {
+            var comparison = HardTexts.Comparison.ofDecoding(HardTexts.of(model), exact, json);
+            if (comparison.different() > 0) {
+                remarks.add("%s gives SentencePiece's ids, but decodes those of %d of %d hard texts otherwise (unknown pieces, U+2581, spaces at the "
+                        .formatted(Tokenizer.JSON_FILE, comparison.different(), comparison.tried())
+                        + "beginning), such as of \"%s\"".formatted(comparison.shown()));
+            }
+        }
+    }
+
+    /** Added tokens that are no marks are found in texts even where marks are not, and SentencePiece knows none of them. */
+    private void remarkAdded(SentencePieceModel model) throws IOException {
+        Set<String> symbols = model.pieces().stream().filter(piece -> piece.type() == SentencePieceModel.Type.USER_DEFINED)
+                .map(SentencePieceModel.Piece::text).collect(Collectors.toSet());
+        List<String> plain = TokenizerSettings.readJson(source.resolve(Tokenizer.JSON_FILE)).path("added_tokens").valueStream()
+                .filter(token -> !token.path("special").asBoolean()).map(token -> token.path("content").asText())
+                .filter(text -> !symbols.contains(text)).toList();
+        if (!plain.isEmpty()) {
+            remarks.add("%s of the source has %s, which transformers finds in any text and SentencePiece does not (the first: %s)".formatted(
+                    Tokenizer.JSON_FILE, Counts.of(plain.size(), "added token that is not special", "added tokens that are not special"),
+                    VisibleText.quoted(plain.getFirst())));
         }
     }
 

@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.stream.IntStream;
+import kept.text.Counts;
 import kept.text.Reasons;
 import kept.tokenizer.SentencePieceModel.Piece;
 import kept.tokenizer.Vocabulary.Kind;
@@ -110,8 +111,8 @@ final class VocabularyReader {
         List<String> flags = List.of("lstrip", "rstrip", "single_word");
         long stripping = added.valueStream().filter(token -> flags.stream().anyMatch(flag -> token.path(flag).asBoolean())).count();
         if (stripping > 0) {
-            remarks.add("%d added tokens take the spaces beside them or are found as whole words only (lstrip, rstrip, single_word)"
-                    .formatted(stripping));
+            remarks.add(Counts.of(stripping, "added token takes the spaces beside it or is found as a whole word only",
+                    "added tokens take the spaces beside them or are found as whole words only") + " (lstrip, rstrip, single_word)");
         }
     }
 

@@ -94,16 +94,16 @@ class BadSafetensorsTest {
         refusedAsJson("{\"w\":{\"dtype\":");
         refusedAsJson("{\"w\":{\"dtype\":\"F32\",}}");
         refusedAsJson("{\"w\":NaN}");
-        refusedAsJson("{\"w\":{\"dtype\":\"F32\",\"shape\":[" + "1".repeat(2000) + "],\"data_offsets\":[0,4]}}");
+        refused(SafetensorsBytes.of("{\"w\":{\"dtype\":\"F32\",\"shape\":[" + "1".repeat(2000) + "],\"data_offsets\":[0,4]}}", 4),
+            "at byte 8: the header is not valid JSON: a number of more than 1,000 characters");
         refusedAsJson("{\"w\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}} \0");
-        refusedAsJson("{\"" + "w".repeat(60_000) + "\":{}}");
     }
 
     @Test
     void showsNamesOnOneLineAndNotAtFullLength() {
         refused(SafetensorsBytes.of("{\"a\\nb\\u2028c\":1}", 0),
             "tensor 'a\\u000ab\\u2028c' at byte 9: must be an object with dtype, shape and data_offsets");
-        refused(SafetensorsBytes.of("{\"" + "w".repeat(1000) + "\":1}", 0),
+        refused(SafetensorsBytes.of("{\"" + "w".repeat(100_000) + "\":1}", 0),
             "tensor '" + "w".repeat(200) + "...' at byte 9: must be an object with dtype, shape and data_offsets");
     }
 

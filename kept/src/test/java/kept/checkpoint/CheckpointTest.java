@@ -89,7 +89,7 @@ class CheckpointTest {
         try (Checkpoint checkpoint = Checkpoint.open(folder)) {
             assertThat(checkpoint.names()).containsExactly("model.norm.weight");
             assertThat(checkpoint.remarks()).containsExactly("3 tensors that are no parameters are ignored (attn.bias, masked_bias, position_ids)",
-                "1 tensors without elements are ignored (the first: model.layers.0.extra)");
+                "1 tensor without elements is ignored (the first: model.layers.0.extra)");
             refused("tensor 'model.layers.0.extra': has no elements (shape [0, 4]): it was saved without its values, as DeepSpeed's ZeRO-3 does; "
                 + "run its zero_to_fp32.py", folder, () -> checkpoint.entry("model.layers.0.extra"));
         }
@@ -123,7 +123,28 @@ class CheckpointTest {
         try (Checkpoint checkpoint = Checkpoint.open(folder)) {
             assertThat(checkpoint.names()).containsExactly("teacher.model.embed_tokens.weight", "student.model.embed_tokens.weight",
                 "student.lm_head.weight");
-            assertThat(checkpoint.remarks()).isEmpty();
+            assertThat(checkpoint.remarks()).containsExactly("the tensors' names begin in 2 different ways: 'teacher.model.' "
+                + "(teacher.model.embed_tokens.weight), 'student.model.' (student.model.embed_tokens.weight); are the files of different models, "
+                + "or saved from within different wrappers?");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"module.model.", "base_model.model.model.", "", "transformer."})
+    void aTensorThatIsMissedAmongNamesThatBeginDifferentlyIsNotMerelyMissing(String other) {
+        write("model.safetensors", "model.embed_tokens.weight", other + "layers.0.mlp.up_proj.weight", "model.layers.1.mlp.up_proj.weight");
+        try (Checkpoint checkpoint = Checkpoint.open(folder)) {
+            refused("tensor 'model.layers.0.mlp.up_proj.weight': there is no such tensor among the 3 of this checkpoint: the tensors' names begin in 2 "
+                + "different ways: 'model.' (model.embed_tokens.weight), '" + other + "' (" + other + "layers.0.mlp.up_proj.weight); are the files of "
+                + "different models, or saved from within different wrappers?", folder, () -> checkpoint.entry("model.layers.0.mlp.up_proj.weight"));
+        }
+    }
+
+    @Test
+    void namesOfAnyLengthAreNames() {
+        write("model.safetensors", "w".repeat(100_000), "model.norm.weight");
+        try (Checkpoint checkpoint = Checkpoint.open(folder)) {
+            assertThat(checkpoint.names()).containsExactly("w".repeat(100_000), "model.norm.weight");
         }
     }
 

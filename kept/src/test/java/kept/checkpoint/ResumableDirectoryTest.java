@@ -66,7 +66,7 @@ class ResumableDirectoryTest {
     @Test
     void anUnfinishedOneIsTouchedOnlyWhenAsked() throws IOException {
         leaveUnfinished();
-        refused(this::begin, partial, "holds an unfinished output with 1 finished weight files; go on with --resume, or start over with --overwrite");
+        refused(this::begin, partial, "holds an unfinished output with 1 finished weight file; go on with --resume, or start over with --overwrite");
         assertThat(partial.resolve("files").resolve(WEIGHTS)).exists();
         try (var output = ResumableDirectory.prepare(target, true, false, SETTINGS)) {
             assertThat(output.finishedFiles()).isEmpty();

@@ -58,8 +58,8 @@ class TorchFileTest {
                 assertThat(torch.data(tensor).mismatch(expected.data(tensor))).as(tensor).isEqualTo(-1);
                 assertThat(entry.isVerbatim()).as(tensor).isEqualTo(VERBATIM.contains(tensor));
             }
-            assertThat(torch.remarks()).containsExactlyInAnyOrder("1 tensors without elements are ignored (the first: none)",
-                "2 tensors are stored in F64 and are rounded to F32 (the first: doubles)");
+            assertThat(torch.remarks()).containsExactlyInAnyOrder("1 tensor without elements is ignored (the first: none)",
+                "2 tensors are stored in F64 and rounded to F32 (the first: doubles)");
         }
     }
 
@@ -119,7 +119,7 @@ class TorchFileTest {
         "quantised.bin    | quantised; take the unquantised checkpoint",
         "float8.bin       | quantised; take the unquantised checkpoint",
         "module-legacy.bin | the file asks for 'torch.nn.modules.linear.Linear'; only tensors are read",
-        "training.bin     | 'model' is a dictionary of 1, not a tensor: save model.state_dict() alone",
+        "training.bin     | the tensors are in a dictionary \"model\" within the file's: save it alone, with torch.save(torch.load(FILE)[\"model\"], FILE)",
         "list.bin         | the file holds a list of 1 where a dictionary of tensors is expected",
         "compressed.bin   | data.pkl' is compressed; PyTorch stores entries as they are",
         "big-endian.bin   | was written with byte order 'big'; only 'little' can be read",
@@ -137,6 +137,18 @@ class TorchFileTest {
         Map<String, byte[]> entries = archive(pickleOfOneTensor(2, 2));
         entries.remove("x/data/0");
         refused(write("c.bin", ZipBytes.of(entries, false)), "tensor 'w' at byte", "its storage '0' is not in the archive");
+    }
+
+    @Test
+    void bytesBehindTheArchiveAreNotATruncatedFile() throws IOException {
+        byte[] whole = Files.readAllBytes(resource("types.bin"));
+        byte[] wide = ZipBytes.of(archive(pickleOfOneTensor(2, 2)), true);
+        for (int more : new int[] {1, 2, 22, 1000, 100_000}) {
+            refused(write("more.bin", Arrays.copyOf(whole, whole.length + more)),
+                "at byte " + whole.length + ": the file goes on after the end of its zip archive (bytes left: " + more + "): was something appended?");
+            refused(write("more.bin", Arrays.copyOf(wide, wide.length + more)),
+                "at byte " + wide.length + ": the file goes on after the end of its zip archive (bytes left: " + more + ")");
+        }
     }
 
     @Test

@@ -48,7 +48,8 @@ class TokenizerFilesKindsTest {
             assertThat(target.resolve("spiece.model")).hasBinaryContent(SentencePieceKinds.model(name));
             return;
         }
-        assertThat(remarks).isEmpty();
+        assertThat(remarks).allMatch(remark -> remark.startsWith("tokenizer.json gives SentencePiece's ids, but decodes those of "));
+        assertThat(remarks.isEmpty()).as("decoding is told where it differs").isEqualTo(decodesAlike(name));
         assertThat(config.path("tokenizer_class").asText()).isEqualTo("PreTrainedTokenizerFast");
         assertThat(target.resolve("spiece.model")).doesNotExist();
         ObjectNode plain = (ObjectNode) json(target.resolve("tokenizer.json"));
@@ -58,6 +59,27 @@ class TokenizerFilesKindsTest {
                 assertThat(tokenizer.encode(golden.text())).as(golden.toString()).containsExactly(golden.ids());
             }
         }
+    }
+
+    private boolean decodesAlike(String name) throws IOException {
+        SentencePieceModel model = SentencePieceModel.parse(SentencePieceKinds.model(name), name);
+        try (Tokenizer exact = SentencePieceTokenizer.load(source.resolve("tokenizer.model")); Tokenizer json = JsonTokenizer.load(
+                target.resolve("tokenizer.json"))) {
+            return HardTexts.of(model).stream().map(exact::encode).allMatch(ids -> exact.decode(ids).equals(json.decode(ids)));
+        }
+    }
+
+    @Test
+    void addedTokensThatAreNotSpecialAreTold() throws IOException {
+        Files.write(source.resolve("tokenizer.model"), SentencePieceKinds.model("bpe-identity"));
+        TokenizerFiles.write(source, target, 4096, TokenizerFiles.Options.NONE);
+        ObjectNode json = (ObjectNode) json(target.resolve("tokenizer.json"));
+        int next = json.path("model").path("vocab").size();
+        json.withArray("added_tokens").addObject().put("id", next).put("content", "<think>").put("single_word", false).put("lstrip", false)
+                .put("rstrip", false).put("normalized", false).put("special", false);
+        Files.writeString(source.resolve("tokenizer.json"), json.toString());
+        assertThat(TokenizerFiles.write(source, target, 4096, TokenizerFiles.Options.NONE)).last().asString().isEqualTo("tokenizer.json of the source "
+                + "has 1 added token that is not special, which transformers finds in any text and SentencePiece does not (the first: \"<think>\")");
     }
 
     @Test
