@@ -80,8 +80,8 @@ public final class BestState {
     }
 
     /**
-     * Checks that the best state is not of a later step than the run's, as that of a run that was killed may be: with other bits the run need not come
-     * to it again, and the one before it is overwritten.
+     * Checks that the best state is not of a later step than the run's, as that of a run that was killed may be: with other bits the run need not
+     * come to it again, and the one before it is overwritten.
      *
      * @param file where the best state lies, which is {@linkplain #requireWhole whole}
      * @param step the step of the best result so far; 0 for the start, which can be made again
@@ -94,8 +94,8 @@ public final class BestState {
         try (var saved = SafetensorsFile.open(file)) {
             String found = saved.metadata().getOrDefault(STEP, "");
             if (!Long.toString(step).equals(found)) {
-                throw new CheckpointException("best state", file, ("is of step %s already, which only a run with the same bits comes to again, and that "
-                        + "of step %d is overwritten: go on without --allow-other-bits where the run was begun, or start over with --overwrite")
+                throw new CheckpointException("best state", file, ("is of step %s already, which only a run with the same bits comes to again, "
+                        + "and that of step %d is overwritten: go on without --allow-other-bits where the run was begun, or start over with --overwrite")
                         .formatted(found, step));
             }
         }

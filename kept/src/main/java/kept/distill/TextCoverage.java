@@ -27,7 +27,8 @@ public record TextCoverage(String origin, boolean whole, TextExtent extent, long
         String bytes = whole ? Counts.of(extent.allBytes(), "byte")
                 : "%,d of %,d bytes (%s)".formatted(extent.bytes(), extent.allBytes(), share());
         return "%s: %s: %s, %s, %s, %s, %s%s".formatted(origin, whole ? "all of it" : "the beginning only", files,
-                Counts.of(documents, "document"), bytes, Counts.of(characters, "character"), Counts.of(tokens, "token"), extent.passedOver().inWords());
+                Counts.of(documents, "document"), bytes, Counts.of(characters, "character"), Counts.of(tokens, "token"),
+                extent.passedOver().inWords());
     }
 
     private String share() {

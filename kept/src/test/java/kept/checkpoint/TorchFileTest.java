@@ -119,7 +119,7 @@ class TorchFileTest {
         "quantised.bin    | quantised; take the unquantised checkpoint",
         "float8.bin       | quantised; take the unquantised checkpoint",
         "module-legacy.bin | the file asks for 'torch.nn.modules.linear.Linear'; only tensors are read",
-        "training.bin     | the tensors are in a dictionary \"model\" within the file's: save it alone, with torch.save(torch.load(FILE)[\"model\"], FILE)",
+        "training.bin     | the tensors are in a dictionary \"model\" within the file's: save it alone, with torch.save(torch.load(FILE)[\"model\"]",
         "list.bin         | the file holds a list of 1 where a dictionary of tensors is expected",
         "compressed.bin   | data.pkl' is compressed; PyTorch stores entries as they are",
         "big-endian.bin   | was written with byte order 'big'; only 'little' can be read",
@@ -145,7 +145,7 @@ class TorchFileTest {
         byte[] wide = ZipBytes.of(archive(pickleOfOneTensor(2, 2)), true);
         for (int more : new int[] {1, 2, 22, 1000, 100_000}) {
             refused(write("more.bin", Arrays.copyOf(whole, whole.length + more)),
-                "at byte " + whole.length + ": the file goes on after the end of its zip archive (bytes left: " + more + "): was something appended?");
+                "at byte " + whole.length + ": the file goes on after the end of its zip archive (bytes left: " + more + "): was something");
             refused(write("more.bin", Arrays.copyOf(wide, wide.length + more)),
                 "at byte " + wide.length + ": the file goes on after the end of its zip archive (bytes left: " + more + ")");
         }
