@@ -95,7 +95,8 @@ public final class BestState {
             String found = saved.metadata().getOrDefault(STEP, "");
             if (!Long.toString(step).equals(found)) {
                 throw new CheckpointException("best state", file, ("is of step %s already, which only a run with the same bits comes to again, "
-                        + "and that of step %d is overwritten: go on without --allow-other-bits where the run was begun, or start over with --overwrite")
+                        + "and that of step %d is overwritten: go on "
+                        + "without --allow-other-bits where the run was begun, or start over with --overwrite")
                         .formatted(found, step));
             }
         }

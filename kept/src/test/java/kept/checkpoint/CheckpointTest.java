@@ -136,7 +136,8 @@ class CheckpointTest {
         try (Checkpoint checkpoint = Checkpoint.open(folder)) {
             refused("tensor 'model.layers.0.mlp.up_proj.weight': there is no such tensor among the 3 of this checkpoint: the tensors' names begin in "
                 + "2 different ways: 'model.' (model.embed_tokens.weight), '" + other + "' (" + other + "layers.0.mlp.up_proj.weight); are the files "
-                + "of different models, or saved from within different wrappers?", folder, () -> checkpoint.entry("model.layers.0.mlp.up_proj.weight"));
+                + "of different models, or saved from within different wrappers?", folder,
+                () -> checkpoint.entry("model.layers.0.mlp.up_proj.weight"));
         }
     }
 

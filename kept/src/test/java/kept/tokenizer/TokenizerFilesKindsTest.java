@@ -79,7 +79,8 @@ class TokenizerFilesKindsTest {
                 .put("rstrip", false).put("normalized", false).put("special", false);
         Files.writeString(source.resolve("tokenizer.json"), json.toString());
         assertThat(TokenizerFiles.write(source, target, 4096, TokenizerFiles.Options.NONE)).last().asString()
-                .isEqualTo("tokenizer.json of the source has 1 added token that is not special, which transformers finds in any text and SentencePiece does not (the first: \"<think>\")");
+                .isEqualTo("tokenizer.json of the source has 1 added token that is not special, which transformers finds in any "
+                + "text and SentencePiece does not (the first: \"<think>\")");
     }
 
     @Test
