@@ -38,12 +38,43 @@ public enum Unary {
         return gradient.mul(sigmoid).mul(oneMinus(sigmoid).mul(x.get()).add(1));
     }),
 
+    /** The sine of an angle in radians. */
+    SIN("sin", Math::sin, null, (gradient, x, y) -> gradient.mul(x.get().cast(DType.F32).cos())),
+
+    /** The cosine of an angle in radians. */
+    COS("cos", Math::cos, null, (gradient, x, y) -> gradient.mul(x.get().cast(DType.F32).sin()).neg()),
+
+    /** The error function {@code 2 / sqrt(pi)} times the integral of {@code e^-t^2} from 0 to x. */
+    ERF("erf", ErrorFunction::erf, null, (gradient, x, y) -> gradient.mul(square(x.get()).neg().exp()).mul(2 / Math.sqrt(Math.PI))),
+
+    /** The largest whole number that is not above x; the derivative is 0. */
+    FLOOR("floor", Math::floor, x -> x, Unary::none),
+
+    /** The smallest whole number that is not below x; the derivative is 0. */
+    CEIL("ceil", Math::ceil, x -> x, Unary::none),
+
+    /** The nearest whole number, the even one of two; the derivative is 0. */
+    ROUND("round", Math::rint, x -> x, Unary::none),
+
+    /** -1 below 0, 1 above it, 0 for zeros and NaN; the derivative is 0. */
+    SIGN("sign", x -> x > 0 ? 1 : x < 0 ? -1 : 0, Long::signum, Unary::none),
+
     /**
-     * {@code x * Phi(x)}, in the tanh approximation of Hendrycks and Gimpel (arXiv 1606.08415): {@code x (1 + t) / 2} with
+     * {@code x Phi(x)} with the normal distribution {@code Phi(x) = (1 + erf(x / sqrt(2))) / 2} (arXiv 1606.08415). The derivative is
+     * {@code Phi(x) + x e^(-x^2 / 2) / sqrt(2 pi)}.
+     */
+    GELU("gelu", x -> x / 2 * (1 + ErrorFunction.erf(x / Math.sqrt(2))), null, (gradient, operand, y) -> {
+        Tensor x = operand.get().cast(DType.F32);
+        Tensor below = x.mul(Math.sqrt(0.5)).erf().add(1).mul(0.5);
+        return gradient.mul(below.add(x.mul(x).mul(-0.5).exp().mul(x).mul(1 / Math.sqrt(2 * Math.PI))));
+    }),
+
+    /**
+     * {@link #GELU} in the tanh approximation of Hendrycks and Gimpel (arXiv 1606.08415): {@code x (1 + t) / 2} with
      * {@code t = tanh(s (x + c x^3))}, which is {@code x sigmoid(2 s (x + c x^3))}. The derivative is
      * {@code (1 + t) / 2 + x (1 - t^2) s (1 + 3 c x^2) / 2}.
      */
-    GELU("gelu", x -> x / (1 + Math.exp(-2 * Gelu.SCALE * (x + Gelu.CUBIC * x * x * x))), null, (gradient, operand, y) -> {
+    GELU_TANH("geluTanh", x -> x / (1 + Math.exp(-2 * Gelu.SCALE * (x + Gelu.CUBIC * x * x * x))), null, (gradient, operand, y) -> {
         Tensor x = operand.get().cast(DType.F32);
         Tensor squared = x.mul(x);
         Tensor t = squared.mul(Gelu.CUBIC).add(1).mul(x).mul(Gelu.SCALE).tanh();
@@ -66,7 +97,7 @@ public enum Unary {
         this.derivative = derivative;
     }
 
-    /** The numbers of {@link #GELU}. */
+    /** The numbers of {@link #GELU_TANH}. */
     private static final class Gelu {
         static final double SCALE = Math.sqrt(2 / Math.PI);
         static final double CUBIC = 0.044715;
@@ -121,6 +152,11 @@ public enum Unary {
      */
     public Derivative derivative() {
         return derivative;
+    }
+
+    /** The gradient through a function that is constant between its steps. */
+    private static Tensor none(Tensor gradient, Supplier<Tensor> x, Supplier<Tensor> y) {
+        return Tensor.full(0, DType.F32, gradient.shape());
     }
 
     private static Tensor square(Tensor x) {

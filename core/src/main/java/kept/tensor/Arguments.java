@@ -1,5 +1,7 @@
 package kept.tensor;
 
+import java.util.Arrays;
+
 /**
  * What operations check of their arguments before a kernel sees them, in the words that all of them use. Kernels trust: what passes here and in the
  * operation's own checks of shapes and dtypes is what the contract of {@link kept.backend.Backend} allows.
@@ -108,5 +110,30 @@ public final class Arguments {
         if (!fits) {
             throw new DTypeException("[%s] %s is not an %s; cast the tensor to f32 first".formatted(operation, value, dtype.label()));
         }
+    }
+
+    /**
+     * Checks axes as a user names them.
+     *
+     * @param operation the name that an error message starts with
+     * @param x the operand
+     * @param axes negative ones count from the last, none means all
+     * @return which of the operand's axes are named
+     * @throws TensorException if the operand cannot be computed with, there is no such axis, or one is named twice
+     */
+    static boolean[] axes(String operation, Tensor x, int... axes) {
+        usable(operation, x);
+        boolean[] named = new boolean[x.rank()];
+        for (int axis : present(operation, "the list of axes", axes)) {
+            int resolved = x.shape().axis(axis, operation);
+            if (named[resolved]) {
+                throw new ShapeException("[%s] axis %d of %s is named twice".formatted(operation, axis, x.shape()));
+            }
+            named[resolved] = true;
+        }
+        if (axes.length == 0) {
+            Arrays.fill(named, true);
+        }
+        return named;
     }
 }

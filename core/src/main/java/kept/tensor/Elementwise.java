@@ -229,13 +229,89 @@ public sealed interface Elementwise permits Tensor {
     }
 
     /**
-     * The Gaussian error linear unit {@code x * Phi(x)}, in its tanh approximation (Hendrycks and Gimpel, arXiv 1606.08415).
+     * The sine of each element, an angle in radians; NaN for infinities.
+     *
+     * @return a tensor of this shape and dtype
+     * @throws DTypeException if this is of an integer type
+     */
+    default Tensor sin() {
+        return Autograd.apply(new ElementwiseUnary(Unary.SIN), self());
+    }
+
+    /**
+     * The cosine of each element, an angle in radians; NaN for infinities.
+     *
+     * @return a tensor of this shape and dtype
+     * @throws DTypeException if this is of an integer type
+     */
+    default Tensor cos() {
+        return Autograd.apply(new ElementwiseUnary(Unary.COS), self());
+    }
+
+    /**
+     * The error function, {@code 2 / sqrt(pi)} times the integral of {@code e^-t^2} from 0 to each element.
+     *
+     * @return a tensor of this shape and dtype
+     * @throws DTypeException if this is of an integer type
+     */
+    default Tensor erf() {
+        return Autograd.apply(new ElementwiseUnary(Unary.ERF), self());
+    }
+
+    /**
+     * The largest whole number that is not above each element; its gradient is 0.
+     *
+     * @return a tensor of this shape and dtype
+     */
+    default Tensor floor() {
+        return Autograd.apply(new ElementwiseUnary(Unary.FLOOR), self());
+    }
+
+    /**
+     * The smallest whole number that is not below each element; its gradient is 0.
+     *
+     * @return a tensor of this shape and dtype
+     */
+    default Tensor ceil() {
+        return Autograd.apply(new ElementwiseUnary(Unary.CEIL), self());
+    }
+
+    /**
+     * The nearest whole number to each element, the even one of two that are as near; its gradient is 0.
+     *
+     * @return a tensor of this shape and dtype
+     */
+    default Tensor round() {
+        return Autograd.apply(new ElementwiseUnary(Unary.ROUND), self());
+    }
+
+    /**
+     * The sign of each element: -1, 0 or 1, and 0 for NaN; its gradient is 0.
+     *
+     * @return a tensor of this shape and dtype
+     */
+    default Tensor sign() {
+        return Autograd.apply(new ElementwiseUnary(Unary.SIGN), self());
+    }
+
+    /**
+     * The function {@code x Phi(x)} with the normal distribution {@code Phi}, by the error function; {@link #geluTanh} is its approximation.
      *
      * @return a tensor of this shape and dtype
      * @throws DTypeException if this is of an integer type
      */
     default Tensor gelu() {
         return Autograd.apply(new ElementwiseUnary(Unary.GELU), self());
+    }
+
+    /**
+     * The function {@link #gelu} in the tanh approximation {@code x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))}.
+     *
+     * @return a tensor of this shape and dtype
+     * @throws DTypeException if this is of an integer type
+     */
+    default Tensor geluTanh() {
+        return Autograd.apply(new ElementwiseUnary(Unary.GELU_TANH), self());
     }
 
     /**

@@ -49,6 +49,18 @@ public sealed interface HostValues permits Tensor {
     }
 
     /**
+     * One element. Each call waits for the device; of many elements {@link #toFloatArray} takes less time.
+     *
+     * @param index a place on each axis; negative ones count from the end
+     * @return its value, rounded if it is an integer beyond 2^53
+     * @throws ShapeException if there is no such element
+     */
+    default double get(long... index) {
+        Tensor element = Layouts.element("get", self(), index);
+        return element.dtype().isFloating() ? element.toFloatArray()[0] : element.toLongArray()[0];
+    }
+
+    /**
      * Copies the elements to host memory, in row-major order and this dtype.
      *
      * @param target as many bytes as the elements take

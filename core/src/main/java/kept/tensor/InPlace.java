@@ -25,6 +25,23 @@ public sealed interface InPlace permits Tensor {
     }
 
     /**
+     * Sets one element.
+     *
+     * @param value the value, rounded to a floating dtype
+     * @param index a place on each axis; negative ones count from the end
+     * @return this tensor
+     * @throws ShapeException if there is no such element, or {@linkplain Views#hasRepeatedElements elements share memory}
+     * @throws DTypeException if this is of an integer type that the value does not fit
+     */
+    default Tensor set(double value, long... index) {
+        Tensor element = Layouts.element("set", self(), index);
+        KernelCall.checkWritable("set", self());
+        Arguments.fits("set", value, self().dtype());
+        element.fill(value);
+        return self();
+    }
+
+    /**
      * Overwrites the elements with those of another tensor, as they were before the call, converted to this dtype.
      *
      * @param source a tensor of this device that broadcasts to this shape; it may be a view of the same memory

@@ -83,4 +83,19 @@ final class Layouts {
         }
         return added;
     }
+
+    /** A view without axes of one element; negative indices count from the end. */
+    static Tensor element(String operation, Tensor x, long... index) {
+        boolean fits = Arguments.present(operation, "the index", index).length == x.rank();
+        long offset = x.offset();
+        for (int axis = 0; fits && axis < index.length; axis++) {
+            long place = index[axis] < 0 ? index[axis] + x.size(axis) : index[axis];
+            fits = place >= 0 && place < x.size(axis);
+            offset += place * x.stride(axis);
+        }
+        if (!fits) {
+            throw new ShapeException("[%s] no element %s in %s".formatted(operation, Arrays.toString(index), x.shape()));
+        }
+        return x.alias(Shape.of(), new long[0], offset);
+    }
 }

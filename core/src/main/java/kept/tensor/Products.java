@@ -65,6 +65,22 @@ public sealed interface Products permits Tensor {
         return x.rank() == 1 ? x.unsqueeze(0).linear(weight, bias).squeeze(-2) : MatMul.linear(x, weight, bias);
     }
 
+    /**
+     * The outer product of two vectors: each element of this times each of the other.
+     *
+     * @param other {@code [n]} for this {@code [m]}
+     * @return {@code [m, n]}, of the common dtype
+     * @throws ShapeException if an operand has not one axis
+     * @throws DTypeException if one dtype is an integer type and they differ
+     */
+    default Tensor outer(Tensor other) {
+        Arguments.usable("outer", self(), other);
+        if (self().rank() != 1 || other.rank() != 1) {
+            throw new ShapeException("[outer] needs two vectors, not %s and %s".formatted(self().shape(), other.shape()));
+        }
+        return self().unsqueeze(1).mul(other);
+    }
+
     /** The check of a product's inner dimensions with the shapes that the caller gave. */
     private static void checkInner(Tensor x, Tensor other, int inner) {
         if (x.rank() == 0 || other.rank() == 0 || x.size(-1) != other.size(inner)) {

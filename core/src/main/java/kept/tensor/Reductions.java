@@ -1,7 +1,12 @@
 package kept.tensor;
 
+import java.util.Arrays;
+import java.util.function.IntPredicate;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import kept.autograd.ArgMax;
 import kept.autograd.Autograd;
+import kept.autograd.CumulativeSum;
 import kept.autograd.Extremum;
 import kept.autograd.LogSumExp;
 import kept.autograd.Softmax;
@@ -41,6 +46,65 @@ public sealed interface Reductions permits Tensor {
      */
     default Tensor sum(boolean keepDimensions, int... axes) {
         return Autograd.apply(new Sum(keepDimensions, axes), self());
+    }
+
+    /**
+     * The product over some axes, in f32; 1 over no elements. Integers are multiplied in 64 bits, and a product beyond them wraps around.
+     *
+     * @param axes the axes; negative ones count from the last, none means all
+     * @return a tensor of this dtype, I64 for I32, without those axes
+     * @throws ShapeException if there is no such axis, or one is named twice
+     */
+    default Tensor prod(int... axes) {
+        return prod(false, axes);
+    }
+
+    /**
+     * The product over some axes, in f32; 1 over no elements. Integers are multiplied in 64 bits, and a product beyond them wraps around.
+     *
+     * @param keepDimensions whether reduced axes stay, with extent 1
+     * @param axes the axes; negative ones count from the last, none means all
+     * @return a tensor of this dtype, I64 for I32
+     * @throws ShapeException if there is no such axis, or one is named twice
+     */
+    default Tensor prod(boolean keepDimensions, int... axes) {
+        Tensor x = self();
+        boolean[] reduced = Arguments.axes("prod", x, axes);
+        IntPredicate isReduced = axis -> reduced[axis];
+        int[] kept = IntStream.range(0, x.rank()).filter(isReduced.negate()).toArray();
+        int[] innermost = IntStream.range(0, x.rank()).filter(isReduced).toArray();
+        long[] rows = LongStream.concat(Arrays.stream(kept).mapToLong(x::size),
+                LongStream.of(Arrays.stream(innermost).mapToLong(x::size).reduce(1, (a, b) -> a * b))).toArray();
+        Tensor left = x.cast(x.dtype().isFloating() ? DType.F32 : DType.I64)
+                .permute(IntStream.concat(Arrays.stream(kept), Arrays.stream(innermost)).toArray()).reshape(rows);
+        // By halves; of an odd number the last waits for the end.
+        Tensor waiting = null;
+        long count = left.size(-1);
+        while (count > 1) {
+            if (count % 2 != 0) {
+                Tensor last = left.slice(-1, count - 1, count);
+                waiting = waiting == null ? last : waiting.mul(last);
+            }
+            count /= 2;
+            left = left.slice(-1, 0, count).mul(left.slice(-1, count, 2 * count));
+        }
+        Tensor product = count == 0 ? left.sum(true, -1).add(1) : waiting == null ? left : left.mul(waiting);
+        long[] shape = keepDimensions
+                ? IntStream.range(0, x.rank()).mapToLong(axis -> reduced[axis] ? 1 : x.size(axis)).toArray()
+                : Arrays.copyOf(rows, kept.length);
+        Tensor shaped = product.reshape(shape);
+        return x.dtype().isFloating() ? shaped.cast(x.dtype()) : shaped;
+    }
+
+    /**
+     * The sums of all elements up to each along one axis, in f32; integers are added in 64 bits.
+     *
+     * @param axis the axis; negative counts from the last
+     * @return a tensor of this shape and dtype, I64 for I32
+     * @throws ShapeException if there is no such axis
+     */
+    default Tensor cumSum(int axis) {
+        return Autograd.apply(new CumulativeSum(axis), self());
     }
 
     /**
@@ -154,6 +218,24 @@ public sealed interface Reductions permits Tensor {
     }
 
     /**
+     * The index of the smallest element along one axis, the first of equals; the first NaN where there is one. Not differentiable.
+     *
+     * @param axis the axis; negative counts from the last
+     * @return an I64 tensor without that axis
+     * @throws ShapeException if there is no such axis, or it has no elements
+     */
+    default Tensor argMin(int axis) {
+        Arguments.usable("argMin", self());
+        int along = self().shape().axis(axis, "argMin");
+        if (self().size(along) == 0) {
+            throw new ShapeException("[argMin] no elements to choose from along axis %d of %s".formatted(axis, self().shape()));
+        }
+        // -1 - x turns the order of integers round, and none overflows.
+        Tensor turned = self().detach().neg();
+        return (self().dtype().isFloating() ? turned : turned.sub(1)).argMax(along);
+    }
+
+    /**
      * The logarithm {@code log sum e^x} over some axes, without overflow.
      *
      * @param axes the axes; negative ones count from the last, none means all
@@ -204,15 +286,7 @@ public sealed interface Reductions permits Tensor {
 
     /** In f32, after the checks that the operations this one is made of would do under their own names. */
     private Tensor exact(String operation, int... axes) {
-        Arguments.usable(operation, self());
-        boolean[] seen = new boolean[self().rank()];
-        for (int axis : Arguments.present(operation, "the list of axes", axes)) {
-            int resolved = self().shape().axis(axis, operation);
-            if (seen[resolved]) {
-                throw new ShapeException("[%s] axis %d of %s is named twice".formatted(operation, axis, self().shape()));
-            }
-            seen[resolved] = true;
-        }
+        Arguments.axes(operation, self(), axes);
         if (!self().dtype().isFloating()) {
             throw new DTypeException("[%s] needs a floating operand, not %s; cast it first".formatted(operation, self().dtype().label()));
         }

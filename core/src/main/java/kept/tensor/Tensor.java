@@ -8,7 +8,6 @@ import kept.autograd.Node;
 import kept.autograd.Where;
 import kept.backend.Backend;
 import kept.backend.Buffer;
-import kept.backend.Distribution;
 
 /**
  * A dense array of numbers on a device, with a shape and strides. Views (reshape, transpose, slice, expand) share memory. The operations come from
@@ -16,7 +15,8 @@ import kept.backend.Distribution;
  *
  * <p>Memory belongs to a {@link Scope}. A tensor is not thread-safe.
  */
-public final class Tensor implements HostValues, InPlace, Elementwise, Reductions, Products, Views, Indexing {
+public final class Tensor extends TensorCreation
+        implements HostValues, InPlace, Elementwise, Logic, Reductions, Products, Views, Indexing, Arrangements {
     private final Storage storage;
     private final DType dtype;
     private final Shape shape;
@@ -157,54 +157,6 @@ public final class Tensor implements HostValues, InPlace, Elementwise, Reduction
         return tensor;
     }
 
-    /**
-     * The F32 numbers 0, 1, 2 and so on.
-     *
-     * @param count how many
-     * @return a tensor {@code [count]}
-     * @throws ShapeException if the count is negative
-     */
-    public static Tensor arange(int count) {
-        if (count < 0) {
-            throw new ShapeException("[arange] a count of 0 or more, not " + count);
-        }
-        float[] values = new float[count];
-        for (int i = 0; i < count; i++) {
-            values[i] = i;
-        }
-        return of(values);
-    }
-
-    /**
-     * Random F32 numbers, uniform on 0 (inclusive) to 1 (exclusive). Element i depends on seed, stream and i alone.
-     *
-     * @param seed the generator's key
-     * @param stream tells apart the tensors of one seed
-     * @param dimensions the shape
-     * @return the tensor
-     */
-    public static Tensor uniform(long seed, long stream, long... dimensions) {
-        return random(Distribution.UNIFORM, seed, stream, dimensions);
-    }
-
-    /**
-     * Random F32 numbers, normal with mean 0 and standard deviation 1. Element i depends on seed, stream and i alone.
-     *
-     * @param seed the generator's key
-     * @param stream tells apart the tensors of one seed
-     * @param dimensions the shape
-     * @return the tensor
-     */
-    public static Tensor normal(long seed, long stream, long... dimensions) {
-        return random(Distribution.NORMAL, seed, stream, dimensions);
-    }
-
-    private static Tensor random(Distribution distribution, long seed, long stream, long... dimensions) {
-        Tensor tensor = empty(DType.F32, Shape.of(dimensions));
-        tensor.backend().random(distribution, seed, stream, tensor);
-        return tensor;
-    }
-
     private static Shape shapeFor(int count, long... dimensions) {
         return Arguments.present("of", "the array of extents", dimensions).length == 0 ? Shape.of(count) : Shape.of(dimensions);
     }
@@ -250,6 +202,21 @@ public final class Tensor implements HostValues, InPlace, Elementwise, Reduction
      */
     public static Tensor where(Tensor condition, Tensor a, Tensor b) {
         return Autograd.apply(new Where(), condition, a, b);
+    }
+
+    /**
+     * Sums of products by Einstein's notation, {@code einsum("bij,bjk->bik", a, b)}: a letter for each axis of each tensor, after the arrow those of
+     * the result; all others are summed over. {@code ...} stands for any axes, which broadcast as extents of 1 do; a letter twice in one tensor is
+     * its diagonal. Without an arrow the result has the letters that occur once, in alphabetic order. Tensors are joined from left to right.
+     *
+     * @param equation the letters
+     * @param tensors one or more
+     * @return a tensor of the common dtype
+     * @throws ShapeException if the letters do not fit the tensors or each other
+     * @throws DTypeException if a tensor is of an integer type
+     */
+    public static Tensor einsum(String equation, Tensor... tensors) {
+        return Einsum.of(equation, tensors);
     }
 
     // What it is

@@ -82,6 +82,11 @@ class ArgumentsTest {
         refused("download", () -> Tensor.zeros(2).download(null), () -> Tensor.zeros(2).download(MemorySegment.ofArray(new float[3])));
         refused("from", () -> Tensor.from(null, DType.F32, Shape.of(1)));
         refused("arange", () -> Tensor.arange(-1));
+        refused("linspace", () -> Tensor.linspace(0, 1, -1));
+        refused("shape", () -> Tensor.eye(-1), () -> Tensor.eye(2, -1));
+        refused("get", () -> Tensor.zeros(2, 3).get(0), () -> Tensor.zeros(2, 3).get(0, 3), () -> Tensor.zeros(2, 3).get(-3, 0),
+                () -> Tensor.zeros(2).get((long[]) null));
+        refused("set", () -> Tensor.zeros(2, 3).set(1, 2, 0), () -> Tensor.zeros(1).expand(2).set(1, 0), () -> Tensor.of(new int[2]).set(0.5, 0));
         refused("size", () -> Tensor.zeros(2).size(1), () -> Shape.of().size(0), () -> Shape.of(2).size(Integer.MIN_VALUE));
         refused("stride", () -> Tensor.zeros(2).stride(-2));
         refused("axis", () -> Shape.of(2, 3).axis(2, "axis"));

@@ -99,7 +99,15 @@ final class ElementwiseCases {
         unary("tanh", Tensor::tanh, Math::tanh);
         unary("sigmoid", Tensor::sigmoid, ElementwiseCases::sigmoid);
         unary("silu", Tensor::silu, x -> x * sigmoid(x));
-        unary("gelu", Tensor::gelu, x -> x / 2 * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x))));
+        unary("sin", Tensor::sin, Math::sin);
+        unary("cos", Tensor::cos, Math::cos);
+        unary("erf", Tensor::erf, References::erf);
+        unary("floor", Tensor::floor, Math::floor).integers().notDifferentiable();
+        unary("ceil", Tensor::ceil, Math::ceil).integers().notDifferentiable();
+        unary("round", Tensor::round, Math::rint).integers().notDifferentiable();
+        unary("sign", Tensor::sign, Math::signum).integers().notDifferentiable();
+        unary("gelu", Tensor::gelu, x -> x / 2 * (1 + References.erf(x / Math.sqrt(2))));
+        unary("geluTanh", Tensor::geluTanh, x -> x / 2 * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x))));
         unary("square", Tensor::square, x -> x * x);
         of("pow(double)", "pow").value(3, 4).real(3).slack(4).is((x, n) -> x[0].pow(n[0]), (x, n) -> {
             References.require(Double.isFinite(n[0]));

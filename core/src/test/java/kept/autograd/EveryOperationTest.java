@@ -26,7 +26,7 @@ class EveryOperationTest {
     private static final double STEP = 1e-6;
 
     static Stream<OperationCase> operations() {
-        return Stream.of(ElementwiseCases.all(), ShapeCases.all(), FusedCases.all(), LayerCases.all()).flatMap(List::stream);
+        return Stream.of(ElementwiseCases.all(), ShapeCases.all(), ArrangementCases.all(), FusedCases.all(), LayerCases.all()).flatMap(List::stream);
     }
 
     static Stream<String> methods() {

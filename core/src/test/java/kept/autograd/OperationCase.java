@@ -66,7 +66,8 @@ final class OperationCase {
 
     /** Whether the first operand is the tensor that the method is called on. */
     boolean isMethodOfOperand() {
-        return Stream.of("Elementwise.", "Reductions.", "Views.", "Products.", "Indexing.", "Tensor.detach").anyMatch(method::startsWith);
+        return Stream.of("Elementwise.", "Reductions.", "Views.", "Products.", "Indexing.", "Logic.", "Arrangements.",
+                "Tensor.detach").anyMatch(method::startsWith);
     }
 
     OperationCase value(int... shape) {

@@ -29,8 +29,10 @@ class PublicApiTest {
     private static final Set<String> IN_ARGUMENTS_TEST = Set.of(
             "Tensor.empty(DType, Shape)", "Tensor.full(double, DType, Shape)", "Tensor.zeros(long[])", "Tensor.ones(long[])",
             "Tensor.scalar(double, DType)", "Tensor.of(float[], long[])", "Tensor.of(int[], long[])", "Tensor.of(long[], long[])",
-            "Tensor.from(MemorySegment, DType, Shape)", "Tensor.arange(int)", "Tensor.uniform(long, long, long[])",
-            "Tensor.normal(long, long, long[])", "Tensor.size(int)", "Tensor.stride(int)", "Tensor.requireGradient(DType)",
+            "Tensor.from(MemorySegment, DType, Shape)", "TensorCreation.arange(int)", "TensorCreation.uniform(long, long, long[])",
+            "TensorCreation.normal(long, long, long[])", "TensorCreation.linspace(double, double, int)",
+            "TensorCreation.eye(long)", "TensorCreation.eye(long, long)", "HostValues.get(long[])",
+            "Tensor.size(int)", "Tensor.stride(int)", "Tensor.requireGradient(DType)",
             "Tensor.setGradient(Tensor)", "Tensor.alias(Shape, long[], long)", "Tensor.expandedStrides(Shape, String)",
             "HostValues.download(MemorySegment)", "HostValues.upload(MemorySegment)",
             "Autograd.apply(Operation, Tensor[])", "Autograd.backward(Tensor, Tensor)", "Autograd.backwardOnce(Tensor, Tensor)",
@@ -59,7 +61,7 @@ class PublicApiTest {
                     "Parameter.setTrainable(",
             "RopeScaling.", "Linear(double)", "DynamicNtk(", "Llama3(", "Yarn", "Angles", "LearningRateSchedule.", "Constant", "Cosine",
             "Storage(", "Decay.applies(", "Moments(", "GradientClipping(", "DoubleMatrix.index(", "NormalizedSum(", "Loss(", "RowScores(",
-                    "Gradients.",
+                    "Gradients.", "Sorted(",
             "SavedTensor.");
 
     @Test

@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.function.LongBinaryOperator;
 import java.util.function.LongUnaryOperator;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
@@ -22,6 +23,8 @@ final class ElementwiseKernel {
     /** GELU by tanh is {@code x sigmoid(2 sqrt(2 / pi) (x + 0.044715 x^3))}. */
     private static final float GELU_1 = 1.59576912f;
     private static final float GELU_3 = GELU_1 * 0.044715f;
+
+    private static final float SQRT_HALF = 0.707106781f;
 
     private static final Map<Unary, ElementwiseLoop> UNARY = new EnumMap<>(Unary.class);
     private static final Map<Binary, ElementwiseLoop> BINARY = new EnumMap<>(Binary.class);
@@ -179,9 +182,30 @@ final class ElementwiseKernel {
             case TANH -> x -> VectorMath.tanh(x);
             case SIGMOID -> x -> VectorMath.sigmoid(x);
             case SILU -> x -> x.mul(VectorMath.sigmoid(x));
-            case GELU -> x -> x.mul(VectorMath.sigmoid(x.mul(x).mul(GELU_3).add(GELU_1).mul(x)));
+            case SIN -> x -> Trigonometry.sin(x);
+            case COS -> x -> Trigonometry.cos(x);
+            case ERF -> x -> VectorMath.erf(x);
+            case FLOOR -> x -> floor(x);
+            case CEIL -> x -> floor(x.neg()).neg();
+            case ROUND -> x -> round(x);
+            case SIGN -> x -> FloatVector.zero(SPECIES).blend(1f, x.compare(VectorOperators.GT, 0f)).blend(-1f, x.compare(VectorOperators.LT, 0f));
+            case GELU -> x -> x.mul(0.5f).mul(VectorMath.erf(x.mul(SQRT_HALF)).add(1f));
+            case GELU_TANH -> x -> x.mul(VectorMath.sigmoid(x.mul(x).mul(GELU_3).add(GELU_1).mul(x)));
             case RELU -> x -> x.max(0f);
         };
+    }
+
+    /** From 2^23 on all f32 are whole; below, adding and taking away 2^23 rounds to a whole number, the even one of two. */
+    private static FloatVector round(FloatVector x) {
+        FloatVector a = x.abs();
+        FloatVector rounded = a.add(0x1p23f).sub(0x1p23f);
+        IntVector sign = x.reinterpretAsInts().and(Integer.MIN_VALUE);
+        return x.blend(rounded.reinterpretAsInts().or(sign).reinterpretAsFloats(), a.compare(VectorOperators.LT, 0x1p23f));
+    }
+
+    private static FloatVector floor(FloatVector x) {
+        FloatVector rounded = round(x);
+        return rounded.blend(rounded.sub(1f), rounded.compare(VectorOperators.GT, x));
     }
 
     private static BinaryLoop.Function function(Binary f) {

@@ -80,6 +80,10 @@ final class TrainingStep {
         put(results, "sigmoid", x.sigmoid());
         put(results, "silu", x.silu());
         put(results, "gelu", x.gelu());
+        put(results, "geluTanh", x.geluTanh());
+        put(results, "sin", x.mul(1e5).sin());
+        put(results, "cos", x.cos());
+        put(results, "erf", x.erf());
         put(results, "quotient", x.div(positive.transpose(0, 1).contiguous().transpose(0, 1)));
         put(results, "sum of rows", x.sum(1));
         put(results, "sum of columns", x.sum(0));
