@@ -123,25 +123,11 @@ public final class AdamW implements AutoCloseable {
         Arguments.present("adamw", "decay", decay);
         this.settings = Arguments.present("adamw", "settings", settings);
         this.storage = Arguments.present("adamw", "storage", storage);
-        SequencedMap<String, Parameter> trainable = new LinkedHashMap<>(parameters);
-        trainable.values().removeIf(parameter -> !parameter.isTrainable());
-        if (trainable.isEmpty()) {
-            throw new TensorException("[adamw] none of %d parameters is trainable".formatted(parameters.size()));
-        }
-        trainable.forEach((name, parameter) -> checkDistinct(name, parameter, trainable));
+        SequencedMap<String, Parameter> trainable = Trainable.of("adamw", parameters);
         scope = Scope.detached(trainable.firstEntry().getValue().value().device());
         scope.run(() -> {
             trainable.forEach((name, parameter) -> slots.put(name, slot(parameter, decay.applies(name, parameter))));
             return null;
-        });
-    }
-
-    private static void checkDistinct(String name, Parameter parameter, Map<String, Parameter> all) {
-        Tensor value = parameter.value();
-        all.forEach((otherName, other) -> {
-            if (!otherName.equals(name) && other.value().overlaps(value)) {
-                throw new TensorException("[adamw] '%s' and '%s' are one tensor, or share elements; name it once".formatted(name, otherName));
-            }
         });
     }
 
@@ -171,12 +157,7 @@ public final class AdamW implements AutoCloseable {
      * @throws TensorException if the scale is not a finite number, or the learning rate is negative, infinite or NaN
      */
     public void step(double learningRate, double gradientScale) {
-        if (!Double.isFinite(gradientScale)) {
-            throw new TensorException("[adamw] gradients scaled by %s; check GradientClipping.isFinite first".formatted(gradientScale));
-        }
-        if (!(learningRate >= 0) || Double.isInfinite(learningRate)) {
-            throw new TensorException("[adamw] the learning rate must be a finite number of at least 0, not " + learningRate);
-        }
+        Trainable.checkStep("adamw", learningRate, gradientScale);
         stepCount++;
         // One for each parameter and step.
         long stream = stepCount * slots.size();

@@ -1,8 +1,14 @@
 package kept.tensor;
 
+import kept.backend.Binary;
+
 /**
  * How the elements of a {@link Tensor} are overwritten. Nothing here is recorded. What a recorded operation has read must stay as it is until its
  * backward, which else is a {@link TensorException}; and each element must have a place of its own, which those of an expanded view have not.
+ *
+ * <p>Arithmetic in place ({@link #addInPlace(Tensor)} and its kind) would lose a gradient, so it is refused while operations are recorded and a
+ * tensor wants one: {@link kept.autograd.Autograd#withoutRecording} is for updates of parameters, {@link Elementwise#add(Tensor)} for what is to be
+ * differentiated.
  */
 public sealed interface InPlace permits Tensor {
     /**
@@ -59,5 +65,113 @@ public sealed interface InPlace permits Tensor {
         Tensor stretched = source.alias(target.shape(), source.expandedStrides(target.shape(), "assign"), source.offset());
         target.backend().copy(stretched, target);
         return target;
+    }
+
+    /**
+     * Adds another tensor, in place: {@code this += other}. Computed in f32 for floating types and rounded once.
+     *
+     * @param other a tensor that broadcasts to this shape; it may be a view of the same memory
+     * @return this tensor
+     * @throws ShapeException if it does not broadcast to this shape, or {@linkplain Views#hasRepeatedElements elements share memory}
+     * @throws DTypeException if one dtype is an integer type and they differ
+     * @throws TensorException if one of the two wants a gradient and operations are recorded
+     */
+    default Tensor addInPlace(Tensor other) {
+        return Updates.apply("addInPlace", Binary.ADD, self(), other);
+    }
+
+    /**
+     * Adds a number, in place: {@code this += value}.
+     *
+     * @param value the number
+     * @return this tensor
+     * @throws ShapeException if {@linkplain Views#hasRepeatedElements elements share memory}
+     * @throws DTypeException if this is of an integer type that the number does not fit
+     * @throws TensorException if this wants a gradient and operations are recorded
+     */
+    default Tensor addInPlace(double value) {
+        Arguments.fits("addInPlace", value, self().dtype());
+        return addInPlace(Tensor.scalar(value, self().dtype().isFloating() ? DType.F32 : self().dtype()));
+    }
+
+    /**
+     * Subtracts another tensor, in place: {@code this -= other}. Computed in f32 for floating types and rounded once.
+     *
+     * @param other a tensor that broadcasts to this shape; it may be a view of the same memory
+     * @return this tensor
+     * @throws ShapeException if it does not broadcast to this shape, or {@linkplain Views#hasRepeatedElements elements share memory}
+     * @throws DTypeException if one dtype is an integer type and they differ
+     * @throws TensorException if one of the two wants a gradient and operations are recorded
+     */
+    default Tensor subInPlace(Tensor other) {
+        return Updates.apply("subInPlace", Binary.SUBTRACT, self(), other);
+    }
+
+    /**
+     * Subtracts a number, in place: {@code this -= value}.
+     *
+     * @param value the number
+     * @return this tensor
+     * @throws ShapeException if {@linkplain Views#hasRepeatedElements elements share memory}
+     * @throws DTypeException if this is of an integer type that the number does not fit
+     * @throws TensorException if this wants a gradient and operations are recorded
+     */
+    default Tensor subInPlace(double value) {
+        Arguments.fits("subInPlace", value, self().dtype());
+        return subInPlace(Tensor.scalar(value, self().dtype().isFloating() ? DType.F32 : self().dtype()));
+    }
+
+    /**
+     * Multiplies by another tensor, in place: {@code this *= other}. Computed in f32 for floating types and rounded once.
+     *
+     * @param other a tensor that broadcasts to this shape; it may be a view of the same memory
+     * @return this tensor
+     * @throws ShapeException if it does not broadcast to this shape, or {@linkplain Views#hasRepeatedElements elements share memory}
+     * @throws DTypeException if one dtype is an integer type and they differ
+     * @throws TensorException if one of the two wants a gradient and operations are recorded
+     */
+    default Tensor mulInPlace(Tensor other) {
+        return Updates.apply("mulInPlace", Binary.MULTIPLY, self(), other);
+    }
+
+    /**
+     * Multiplies by a number, in place: {@code this *= value}.
+     *
+     * @param value the number
+     * @return this tensor
+     * @throws ShapeException if {@linkplain Views#hasRepeatedElements elements share memory}
+     * @throws DTypeException if this is of an integer type that the number does not fit
+     * @throws TensorException if this wants a gradient and operations are recorded
+     */
+    default Tensor mulInPlace(double value) {
+        Arguments.fits("mulInPlace", value, self().dtype());
+        return mulInPlace(Tensor.scalar(value, self().dtype().isFloating() ? DType.F32 : self().dtype()));
+    }
+
+    /**
+     * Divides by another tensor, in place: {@code this /= other}. Computed in f32 for floating types and rounded once.
+     *
+     * @param other a tensor that broadcasts to this shape; it may be a view of the same memory
+     * @return this tensor
+     * @throws ShapeException if it does not broadcast to this shape, or {@linkplain Views#hasRepeatedElements elements share memory}
+     * @throws DTypeException if one dtype is an integer type and they differ
+     * @throws TensorException if one of the two wants a gradient and operations are recorded
+     */
+    default Tensor divInPlace(Tensor other) {
+        return Updates.apply("divInPlace", Binary.DIVIDE, self(), other);
+    }
+
+    /**
+     * Divides by a number, in place: {@code this /= value}.
+     *
+     * @param value the number
+     * @return this tensor
+     * @throws ShapeException if {@linkplain Views#hasRepeatedElements elements share memory}
+     * @throws DTypeException if this is of an integer type that the number does not fit
+     * @throws TensorException if this wants a gradient and operations are recorded
+     */
+    default Tensor divInPlace(double value) {
+        Arguments.fits("divInPlace", value, self().dtype());
+        return divInPlace(Tensor.scalar(value, self().dtype().isFloating() ? DType.F32 : self().dtype()));
     }
 }

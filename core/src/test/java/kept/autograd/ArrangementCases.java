@@ -8,8 +8,11 @@ import java.util.function.BinaryOperator;
 import java.util.function.DoubleBinaryOperator;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
+import kept.nn.Convolution;
+import kept.nn.Functional;
 import kept.tensor.DType;
 import kept.tensor.Tensor;
+import kept.tensor.TensorException;
 
 /** Questions about elements, and what turns, surrounds, cuts off and orders them. */
 final class ArrangementCases {
@@ -26,6 +29,7 @@ final class ArrangementCases {
         table.order();
         table.sums();
         table.likes();
+        table.functional();
         return table.cases;
     }
 
@@ -230,5 +234,80 @@ final class ArrangementCases {
                 .is((x, n) -> Tensor.fullLike(x[0], n[0]), (x, n) -> x[0].map(v -> n[0]));
         of("TensorCreation.emptyLike(Tensor)", "emptyLike").value(2, 3).notDifferentiable().is((x, n) -> Tensor.emptyLike(x[0]).fill(2), (x, n) ->
                 x[0].map(v -> 2));
+    }
+
+    private void functional() {
+        of("Functional.crossEntropy(Tensor, Tensor)", "crossEntropy", "gather").value(4, 3).index(3, 4).type(types -> DType.F32)
+                .is((x, n) -> Functional.crossEntropy(x[0], x[1]), (x, n) -> {
+                    Reference rows = References.softmax(x[0], -1, true);
+                    int rank = x[0].shape().length;
+                    References.require(Arrays.equals(Arrays.copyOf(x[0].shape(), rank - 1), x[1].shape()));
+                    Reference scores = Reference.generate(x[1].shape(), at -> {
+                        int[] own = Arrays.copyOf(at, rank);
+                        own[rank - 1] = (int) x[1].at(at);
+                        return -rows.at(own);
+                    });
+                    return Reference.of(new double[] {References.mean(scores.values())});
+                }).takesIntegers = false;
+        for (boolean biased : new boolean[] {false, true}) {
+            OperationCase one = of("Functional.conv1d(Tensor, Tensor, Tensor, Convolution)", "conv1d", "conv").value(2, 4, 5).value(6, 2, 3);
+            OperationCase two = of("Functional.conv2d(Tensor, Tensor, Tensor, Convolution)", "conv2d", "conv").value(1, 2, 4, 3).value(2, 2, 2, 3);
+            if (biased) {
+                one.value(6);
+                two.value(2);
+            }
+            var strided = new Convolution(2, 1, 1, 2);
+            one.slack(4).is((x, n) -> Functional.conv1d(x[0], x[1], biased ? given(x[2]) : null, strided), (x, n) -> {
+                References.require(x[0].shape().length == 3 && x[1].shape().length == 3);
+                Reference y = convolved(inserted(x[0]), inserted(x[1]), biased ? x[2] : null, 0, strided);
+                return y.reshape(y.shape()[0], y.shape()[1], y.shape()[3]);
+            });
+            var dilated = new Convolution(1, 2, 2, 1);
+            two.slack(4).is((x, n) -> Functional.conv2d(x[0], x[1], biased ? given(x[2]) : null, dilated), (x, n) -> {
+                References.require(x[0].shape().length == 4 && x[1].shape().length == 4);
+                return convolved(x[0], x[1], biased ? x[2] : null, 2, dilated);
+            });
+            one.takesIntegers = false;
+            two.takesIntegers = false;
+        }
+    }
+
+    /** No bias at all is a right operand, but not what these cases are about. */
+    private static Tensor given(Tensor bias) {
+        if (bias == null) {
+            throw new TensorException("[conv] or [conv2d] with the bias that a case must have");
+        }
+        return bias;
+    }
+
+    private static Reference inserted(Reference x) {
+        return x.reshape(x.shape()[0], x.shape()[1], 1, x.shape()[2]);
+    }
+
+    private static Reference convolved(Reference x, Reference weight, Reference bias, int rows, Convolution how) {
+        int groups = how.groups();
+        int outputs = weight.shape()[0];
+        References.require(weight.shape()[1] * groups == x.shape()[1] && outputs % groups == 0 && weight.values().length > 0
+                && (bias == null || Arrays.equals(bias.shape(), new int[] {outputs})));
+        int[] padding = {rows, how.padding()};
+        int[] extents = IntStream.range(0, 2)
+                .map(i -> x.shape()[2 + i] + 2 * padding[i] - how.dilation() * (weight.shape()[2 + i] - 1) - 1).toArray();
+        References.require(extents[0] >= 0 && extents[1] >= 0);
+        int[] shape = {x.shape()[0], outputs, extents[0] / how.stride() + 1, extents[1] / how.stride() + 1};
+        return Reference.generate(shape, at -> {
+            double sum = bias == null ? 0 : bias.at(at[1]);
+            for (int c = 0; c < weight.shape()[1]; c++) {
+                for (int k = 0; k < weight.shape()[2] * weight.shape()[3]; k++) {
+                    int row = k / weight.shape()[3];
+                    int column = k % weight.shape()[3];
+                    int i = at[2] * how.stride() + row * how.dilation() - padding[0];
+                    int j = at[3] * how.stride() + column * how.dilation() - padding[1];
+                    if (i >= 0 && i < x.shape()[2] && j >= 0 && j < x.shape()[3]) {
+                        sum += weight.at(at[1], c, row, column) * x.at(at[0], at[1] / (outputs / groups) * weight.shape()[1] + c, i, j);
+                    }
+                }
+            }
+            return sum;
+        });
     }
 }

@@ -44,7 +44,9 @@ class PublicApiTest {
             "RotaryEmbedding.angles(long, long)", "RotaryEmbedding.angles(long, long, long)",
             "AdamW(SequencedMap, Settings, Decay)", "AdamW(SequencedMap, Settings, Decay, Storage)", "AdamW.step(double, double)",
             "AdamW.restore(long, Map)", "AdamW.clearMoments(long)",
-            "Settings(double, double, double, double)", "GradientClipping.globalNorm(Collection, double)",
+            "Settings(double, double, double, double)", "Settings(double, boolean, double)",
+            "Sgd(SequencedMap, Settings, Decay)", "Sgd.step(double, double)", "Sgd.restore(Map)", "Convolution(int, int, int, int)",
+            "Functional.dropout(Tensor, double, boolean, long, long)", "GradientClipping.globalNorm(Collection, double)",
             "DoubleMatrix(double[], int, int, int, int)", "DoubleMatrix.zeros(int, int)", "DoubleMatrix.block(int, int, int, int)",
             "DoubleMatrix.rows(int, int)", "DoubleMatrix.get(int, int)", "DoubleMatrix.set(int, int, double)",
             "DoubleMatrix.fill(float[], int, int)", "Cholesky.of(DoubleMatrix, double)", "Cholesky.of(DoubleMatrix, double, DoubleMatrix)",
@@ -61,7 +63,7 @@ class PublicApiTest {
                     "Parameter.setTrainable(",
             "RopeScaling.", "Linear(double)", "DynamicNtk(", "Llama3(", "Yarn", "Angles", "LearningRateSchedule.", "Constant", "Cosine",
             "Storage(", "Decay.applies(", "Moments(", "GradientClipping(", "DoubleMatrix.index(", "NormalizedSum(", "Loss(", "RowScores(",
-                    "Gradients.", "Sorted(",
+                    "Gradients.", "Sorted(", "Init.", "GradientChecks.", "Mismatch(", "Report(",
             "SavedTensor.");
 
     @Test

@@ -1,0 +1,34 @@
+package kept.tensor;
+
+import kept.autograd.Autograd;
+import kept.backend.Binary;
+
+/** Arithmetic in place. */
+final class Updates {
+    private Updates() {}
+
+    /** {@code target = f(target, other)}. */
+    static Tensor apply(String operation, Binary f, Tensor target, Tensor other) {
+        Arguments.usable(operation, target, other);
+        if (Autograd.isRecording() && (target.requiresGradient() || other.requiresGradient())) {
+            throw new TensorException("[%s] is not recorded, and a tensor wants a gradient; use %s, or Autograd.withoutRecording"
+                    .formatted(operation, f.label()));
+        }
+        target.dtype().promote(other.dtype(), operation);
+        KernelCall.checkWritable(operation, target);
+        Tensor stretched = other.alias(target.shape(), other.expandedStrides(target.shape(), operation), other.offset());
+        if (other.dtype() == target.dtype() && !other.overlaps(target)) {
+            target.backend().binary(f, target, stretched, target);
+            return target;
+        }
+        try (var _ = Scope.open()) {
+            DType working = target.dtype().isFloating() ? DType.F32 : target.dtype();
+            Tensor result = Tensor.empty(working, target.shape());
+            Autograd.withoutRecording(() -> {
+                result.backend().binary(f, target.cast(working), stretched.cast(working), result);
+                return null;
+            });
+            return target.assign(result);
+        }
+    }
+}

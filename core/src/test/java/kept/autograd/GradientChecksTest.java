@@ -1,0 +1,77 @@
+package kept.autograd;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.List;
+import kept.tensor.DType;
+import kept.tensor.Scope;
+import kept.tensor.Tensor;
+import kept.tensor.TensorException;
+import org.junit.jupiter.api.Test;
+
+class GradientChecksTest {
+    /** A square whose backward is wrong in one element. */
+    private static final class WrongSquare extends Operation {
+        private SavedTensor operand;
+
+        @Override
+        protected Tensor forward(Tensor... inputs) {
+            operand = saved("its operand", inputs[0]);
+            return inputs[0].mul(inputs[0]);
+        }
+
+        @Override
+        protected void backward(Tensor gradient, Gradients gradients) {
+            Tensor right = gradient.mul(operand.value()).mul(2);
+            gradients.add(0, right.set(right.get(1, 0) * 1.01 + 0.01, 1, 0));
+        }
+    }
+
+    @Test
+    void rightGradientsAgree() {
+        try (var _ = Scope.open()) {
+            Tensor x = Tensor.normal(1, 0, 3, 4);
+            Tensor y = Tensor.normal(1, 1, 4, 2);
+            Tensor index = Tensor.of(new int[] {2, 0, 2});
+            for (GradientChecks.Report report : List.of(
+                    GradientChecks.check(t -> t[0].exp().sin().mul(t[0]), x),
+                    GradientChecks.check(t -> t[0].matmul(t[1]).tanh().softmax(-1), x, y),
+                    GradientChecks.check(t -> t[0].indexSelect(0, t[1]).gelu().sum(), x, index),
+                    GradientChecks.check(t -> t[0].transpose(0, 1).matmul(t[1]), y, y))) {
+                assertThat(report.isRight()).as(report.toString()).isTrue();
+                assertThat(report.largestError()).isLessThan(1e-3);
+                assertThat(report.elements()).isGreaterThanOrEqualTo(12);
+                assertThatCode(report::throwIfWrong).doesNotThrowAnyException();
+            }
+            assertThat(x.requiresGradient()).isFalse();
+        }
+    }
+
+    @Test
+    void aWrongGradientIsNamedWithItsPlace() {
+        try (var _ = Scope.open()) {
+            Tensor x = Tensor.uniform(1, 0, 2, 3).add(1);
+            GradientChecks.Report report = GradientChecks.check(t -> Autograd.apply(new WrongSquare(), t[1]).mul(t[0]), x, x);
+            assertThat(report.mismatches()).hasSize(1);
+            assertThat(report.mismatches().getFirst().operand()).isEqualTo(1);
+            assertThat(report.mismatches().getFirst().index()).containsExactly(1L, 0L);
+            assertThatThrownBy(report::throwIfWrong).isInstanceOf(TensorException.class)
+                    .hasMessageStartingWith("[gradient check] 1 of 12 gradients are wrong: operand 1 at [1, 0]: backward gives ");
+        }
+    }
+
+    @Test
+    void whatCannotBeCheckedIsSaid() {
+        try (var _ = Scope.open()) {
+            Tensor x = Tensor.ones(2);
+            assertThatThrownBy(() -> GradientChecks.check(t -> t[0], Tensor.of(new int[1]))).isInstanceOf(TensorException.class)
+                    .hasMessageStartingWith("[gradient check] ");
+            assertThatThrownBy(() -> GradientChecks.check(t -> t[0], x.cast(DType.BF16))).isInstanceOf(TensorException.class);
+            assertThatThrownBy(() -> GradientChecks.check(null, x)).isInstanceOf(TensorException.class).hasMessageStartingWith("[gradient check] ");
+            assertThatThrownBy(() -> GradientChecks.check(t -> Tensor.ones(2), x)).isInstanceOf(TensorException.class)
+                    .hasMessageStartingWith("[backward] ");
+        }
+    }
+}
