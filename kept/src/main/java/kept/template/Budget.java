@@ -3,6 +3,8 @@ package kept.template;
 /** What a rendering has done so far, held against its limits before more is done. */
 final class Budget {
     private static final int CHARACTERS_A_STEP = 8;
+    /** Of numbers that are written digit by digit: the square of so many is a step. */
+    private static final int DIGITS_A_STEP = 1 << 14;
 
     private final TemplateLimits limits;
     private long steps;
@@ -25,6 +27,11 @@ final class Budget {
     /** Work that goes over a text. */
     void scan(long length) {
         work(1 + length / CHARACTERS_A_STEP);
+    }
+
+    /** An int of so many digits is about to be read or written, which takes time by their square. */
+    void digits(long count) {
+        work(1 + count * count / DIGITS_A_STEP);
     }
 
     /** A text of this length is about to be made. */

@@ -4,40 +4,70 @@ import java.util.Locale;
 
 /** Upper, lower and title case, with the full mappings of Unicode. */
 final class Casing {
+    /** The library's time for a text whose letters become several grows by the square of its length: it gets pieces of this many characters. */
+    private static final int PIECE = 256;
+    private static final int CHARACTERS_A_STEP = 64;
+    private static final char SIGMA = '\u03a3';
+
     private Casing() {}
 
     static String apply(String text, String how, Budget budget) {
         String result = switch (how) {
-            case "upper" -> text.toUpperCase(Locale.ROOT);
-            case "lower" -> text.toLowerCase(Locale.ROOT);
-            case "capitalize" -> capitalize(text);
-            case "title" -> title(text);
-            case "swapcase" -> swap(text);
+            case "upper" -> upper(text);
+            case "lower" -> lower(text, budget);
+            case "capitalize" -> capitalize(text, budget);
+            case "title" -> title(text, budget);
+            case "swapcase" -> swap(text, budget);
             default -> fold(text);
         };
         budget.text(result.length());
         return result;
     }
 
-    private static String capitalize(String text) {
+    /** Upper case depends on nothing around a letter. */
+    private static String upper(String text) {
+        if (text.length() <= PIECE) {
+            return text.toUpperCase(Locale.ROOT);
+        }
+        var result = new StringBuilder(text.length());
+        for (int from = 0; from < text.length();) {
+            int to = Math.min(text.length(), from + PIECE);
+            to -= to < text.length() && Character.isLowSurrogate(text.charAt(to)) && Character.isHighSurrogate(text.charAt(to - 1)) ? 1 : 0;
+            result.append(text.substring(from, to).toUpperCase(Locale.ROOT));
+            from = to;
+        }
+        return result.toString();
+    }
+
+    /**
+     * Lower case. What a sigma becomes depends on what is around it, so the text stays whole, and each sigma may cost a look at all of it; the one
+     * letter that becomes two is replaced before, by what has the same effect on a sigma.
+     */
+    static String lower(String text, Budget budget) {
+        long sigmas = text.chars().filter(sign -> sign == SIGMA).count();
+        budget.work(sigmas * text.length() / CHARACTERS_A_STEP);
+        return text.replace("\u0130", "i\u0307").toLowerCase(Locale.ROOT);
+    }
+
+    private static String capitalize(String text, Budget budget) {
         if (text.isEmpty()) {
             return text;
         }
         int first = Character.charCount(text.codePointAt(0));
-        return Characters.toTitle(text.codePointAt(0)) + lowerRest(text, first);
+        return Characters.toTitle(text.codePointAt(0)) + lowerRest(text, first, budget);
     }
 
     /** The rest in lower case, for a sigma at the end of a word as part of the whole. */
-    private static String lowerRest(String text, int from) {
-        if (text.indexOf('\u03a3', from) < 0) {
-            return text.substring(from).toLowerCase(Locale.ROOT);
+    private static String lowerRest(String text, int from, Budget budget) {
+        if (text.indexOf(SIGMA, from) < 0) {
+            return lower(text.substring(from), budget);
         }
-        String head = text.substring(0, from).toLowerCase(Locale.ROOT);
-        return text.toLowerCase(Locale.ROOT).substring(head.length());
+        String head = lower(text.substring(0, from), budget);
+        return lower(text, budget).substring(head.length());
     }
 
-    private static String title(String text) {
-        String lower = text.toLowerCase(Locale.ROOT);
+    private static String title(String text, Budget budget) {
+        String lower = lower(text, budget);
         boolean aligned = lower.length() == text.length();
         var result = new StringBuilder();
         boolean inside = false;
@@ -55,8 +85,8 @@ final class Casing {
         return result.toString();
     }
 
-    private static String swap(String text) {
-        String lower = text.toLowerCase(Locale.ROOT);
+    private static String swap(String text, Budget budget) {
+        String lower = lower(text, budget);
         boolean aligned = lower.length() == text.length();
         var result = new StringBuilder();
         for (int i = 0; i < text.length();) {

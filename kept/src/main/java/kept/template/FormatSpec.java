@@ -126,11 +126,11 @@ final class FormatSpec {
         }
         BigInteger magnitude = value.abs();
         String digits = switch (type) {
-            case 0, 'd' -> Numbers.write(magnitude);
-            case 'b' -> magnitude.toString(2);
-            case 'o' -> magnitude.toString(8);
-            case 'x' -> magnitude.toString(16);
-            case 'X' -> magnitude.toString(16).toUpperCase(Locale.ROOT);
+            case 0, 'd' -> Numbers.write(magnitude, Numbers.DECIMAL, interpreter.budget());
+            case 'b' -> Numbers.write(magnitude, 2, interpreter.budget());
+            case 'o' -> Numbers.write(magnitude, 8, interpreter.budget());
+            case 'x' -> Numbers.write(magnitude, 16, interpreter.budget());
+            case 'X' -> Numbers.write(magnitude, 16, interpreter.budget()).toUpperCase(Locale.ROOT);
             default -> throw unknownType("int");
         };
         String prefix = alternate && type != 0 && type != 'd' ? "0" + type : "";

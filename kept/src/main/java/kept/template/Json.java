@@ -66,7 +66,7 @@ final class Json {
         switch (value) {
             case null -> append("null");
             case Boolean truth -> append(truth ? "true" : "false");
-            case BigInteger number -> append(Numbers.write(number));
+            case BigInteger number -> append(Numbers.write(number, Numbers.DECIMAL, interpreter.budget()));
             case Double number -> append(number(number));
             case String string -> append(quote(string, ascii));
             case Markup markup -> append(quote(markup.text(), ascii));
@@ -96,13 +96,13 @@ final class Json {
         return fields;
     }
 
-    private static String key(Object key) {
+    private String key(Object key) {
         return switch (key) {
             case null -> "null";
             case String string -> string;
             case Markup markup -> markup.text();
             case Boolean truth -> truth ? "true" : "false";
-            case BigInteger number -> Numbers.write(number);
+            case BigInteger number -> Numbers.write(number, Numbers.DECIMAL, interpreter.budget());
             case Double number -> number(number);
             default -> throw new TemplateException("keys must be str, int, float, bool or None, not " + Types.name(key));
         };

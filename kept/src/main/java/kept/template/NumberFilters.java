@@ -53,6 +53,7 @@ final class NumberFilters {
         String text = Types.text(value);
         if (text != null) {
             interpreter.budget().scan(text.length() * 4L);
+            interpreter.budget().digits(Math.min(text.length(), Numbers.MAXIMUM_DIGITS));
             BigInteger number = Numbers.parseInteger(text, Numbers.index(Filters.or(given[1], Numbers.of(10)), "int"));
             if (number != null) {
                 return number;

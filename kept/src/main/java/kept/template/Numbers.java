@@ -11,8 +11,12 @@ import java.util.OptionalInt;
 final class Numbers {
     /** More digits than these Python neither reads nor writes. */
     static final int MAXIMUM_DIGITS = 4_300;
+    static final int DECIMAL = 10;
+    private static final int BITS_A_DIGIT = 3;
     /** Larger ints, which Python could not print, are refused. */
     private static final int MAXIMUM_BITS = 20_000;
+    /** The smallest float is two to this. */
+    private static final int SMALLEST_EXPONENT = -1074;
     private static final BigInteger SMALLEST_INT = BigInteger.valueOf(Integer.MIN_VALUE);
     private static final BigInteger LARGEST_INT = BigInteger.valueOf(Integer.MAX_VALUE);
     private static final BigInteger PRINTABLE = BigInteger.TEN.pow(MAXIMUM_DIGITS);
@@ -42,7 +46,13 @@ final class Numbers {
         return value;
     }
 
-    static String write(BigInteger value) {
+    /** An int in digits. */
+    static String write(BigInteger value, int radix, Budget budget) {
+        budget.digits(Math.min(MAXIMUM_DIGITS, value.bitLength() / BITS_A_DIGIT));
+        return radix == DECIMAL ? write(value) : value.toString(radix);
+    }
+
+    private static String write(BigInteger value) {
         if (value.abs().compareTo(PRINTABLE) >= 0) {
             throw new TemplateException("an int of more than %,d digits cannot be written".formatted(MAXIMUM_DIGITS));
         }
@@ -101,14 +111,28 @@ final class Numbers {
         if (left.bitLength() <= 53 && right.bitLength() <= 53) {
             return left.doubleValue() / right.doubleValue();
         }
-        int shift = Math.max(0, right.bitLength() - left.bitLength() + 66);
+        // More bits than a float has, but none below the smallest: whatever follows only tells to which side to round.
+        int shift = Math.clamp(right.bitLength() - left.bitLength() + 66L, 0, -SMALLEST_EXPONENT + 2);
         BigInteger[] parts = left.abs().shiftLeft(shift).divideAndRemainder(right.abs());
         BigInteger quotient = parts[1].signum() == 0 ? parts[0] : parts[0].setBit(0);
-        double value = new BigDecimal(quotient).divide(new BigDecimal(BigInteger.TWO.pow(shift))).doubleValue();
+        double value = scaled(quotient, shift);
         if (Double.isInfinite(value)) {
             throw new TemplateException("integer division result too large for a float");
         }
         return left.signum() * right.signum() < 0 ? -value : value;
+    }
+
+    /** A number divided by a power of two, rounded once, to the nearest float. */
+    private static double scaled(BigInteger value, int shift) {
+        int below = Math.max(0, shift + SMALLEST_EXPONENT);
+        if (value.bitLength() - shift > Double.MIN_EXPONENT || below == 0) {
+            return Math.scalb(value.doubleValue(), -shift);
+        }
+        BigInteger kept = value.shiftRight(below);
+        BigInteger half = BigInteger.ONE.shiftLeft(below - 1);
+        int order = value.subtract(kept.shiftLeft(below)).compareTo(half);
+        boolean up = order > 0 || order == 0 && kept.testBit(0);
+        return kept.add(up ? BigInteger.ONE : BigInteger.ZERO).longValue() * Double.MIN_VALUE;
     }
 
     /** Python's {@code %} of floats: the sign of the divisor. */
@@ -229,7 +253,8 @@ final class Numbers {
         if (digits == null) {
             return null;
         }
-        String lower = digits.toLowerCase(Locale.ROOT);
+        String lower = digits.chars().map(sign -> sign >= 'A' && sign <= 'Z' ? sign - 'A' + 'a' : sign)
+                .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append).toString();
         String unsigned = lower.startsWith("-") || lower.startsWith("+") ? lower.substring(1) : lower;
         double sign = lower.startsWith("-") ? -1 : 1;
         return switch (unsigned) {

@@ -190,7 +190,7 @@ final class PercentFormat {
             throw new TemplateException("%%%c format: a number is required, not %s".formatted(type, Types.name(given)));
         }
         BigInteger number = given instanceof Double real ? Numbers.truncate(real) : Numbers.integer(given);
-        String digits = decimal ? Numbers.write(number.abs()) : number.abs().toString(type == 'o' ? 8 : 16);
+        String digits = Numbers.write(number.abs(), decimal ? Numbers.DECIMAL : type == 'o' ? 8 : 16, interpreter.budget());
         if (precision > digits.length()) {
             interpreter.budget().text(precision);
             digits = "0".repeat(precision - digits.length()) + digits;

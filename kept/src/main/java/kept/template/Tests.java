@@ -26,6 +26,9 @@ final class Tests {
     }
 
     boolean apply(String name, Object value, Arguments arguments) {
+        if (Types.isText(value)) {
+            interpreter.budget().scan(Types.text(value).length());
+        }
         if (ALONE.contains(name)) {
             arguments.bind(name, 0);
             return holds(name, value);

@@ -42,8 +42,7 @@ final class Text {
             case null -> text.append("None");
             case Boolean truth -> text.append(truth ? "True" : "False");
             case BigInteger number -> {
-                budget.work(1 + (long) number.bitLength() * number.bitLength() / 100_000);
-                text.append(Numbers.write(number));
+                text.append(Numbers.write(number, Numbers.DECIMAL, budget));
             }
             case Double number -> text.append(Numbers.repr(number));
             case String string -> {

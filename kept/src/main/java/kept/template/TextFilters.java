@@ -100,7 +100,7 @@ final class TextFilters {
                 while (end < text.length() && !Characters.isSpace(text.charAt(end)) && TITLE_BREAKS.indexOf(text.charAt(end)) < 0) {
                     end++;
                 }
-                result.append(text.substring(i - one.length(), end).toLowerCase(Locale.ROOT));
+                result.append(Casing.lower(text.substring(i - one.length(), end), interpreter.budget()));
                 i = end;
             }
             begins = breaks;

@@ -125,7 +125,7 @@ class TemplateLimitsTest {
             } catch (TemplateException e) {
                 failures.add(e);
             }
-        }, "small stack", 768 << 10);
+        }, "a thread's usual stack", 1 << 20);
         thread.start();
         thread.join();
         assertThat(failures).singleElement().satisfies(e -> assertThat(e).hasMessageContaining("macros call each other"));
@@ -156,6 +156,32 @@ class TemplateLimitsTest {
                 .hasMessageContaining("100 steps");
         assertThatThrownBy(() -> Template.parse("{{ " + "(".repeat(10) + "1 + ".repeat(25) + "1" + ")".repeat(10) + " }}")
                 .render(Map.of(), small, java.time.LocalDateTime::now)).hasMessageContaining("20 deep");
+    }
+
+    /** Letters that become several: the library's own time for them grows by the square of their number. */
+    @ParameterizedTest
+    @ValueSource(strings = {"upper", "lower"})
+    void lettersThatBecomeSeveralAreMappedAsTheLibraryDoesIt(String how) {
+        String text = "\u0130\u0130x\u03a3\u0130. \ufb03\ud835\udc00\ufb03 \u0149\u03a3".repeat(100);
+        String mapped = PeerCases.render("{{ text." + how + "() }}", Map.of("text", text));
+        assertThat(mapped).isEqualTo(how.equals("upper") ? text.toUpperCase(java.util.Locale.ROOT) : text.toLowerCase(java.util.Locale.ROOT));
+        String large = PeerCases.render("{{ (text * 1000000)." + how + "()|length }}", Map.of("text", how.equals("upper") ? "\ufb03" : "\u0130"));
+        assertThat(large).isEqualTo(how.equals("upper") ? "3000000" : "2000000");
+        assertThatThrownBy(() -> PeerCases.render("{{ ('\u03a3.' * 300000).lower() }}", Map.of()))
+                .isInstanceOf(TemplateException.class).hasMessageContaining("steps");
+    }
+
+    /** What takes time by the square of the digits costs so many steps, and what goes over a text costs by its length. */
+    @ParameterizedTest
+    @ValueSource(strings = {"a|string", "'' ~ a", "[a]|string", "a|tojson", "{a: 1}|tojson", "'{:,}'.format(a)", "'{:x}'.format(a)", "'{:b}'.format(a)",
+        "'%d' % a", "'%x' % a", "'%o' % a", "'%s' % a", "s|int", "s|int(0, 16)", "t is upper", "t is lower", "t is filter", "t is test"})
+    void ofLongNumbersAndTextsOnlySoManyAreConverted(String expression) {
+        String template = "{% set a = 7 ** 5000 %}{% set s = '9' * 4200 %}{% set t = 'A' * 10000 %}{% for i in range(400) %}"
+                + "{% set x = EXPRESSION %}{% endfor %}".replace("EXPRESSION", expression);
+        var limits = new TemplateLimits(250_000, 1L << 40, 1L << 40, 100, 1000);
+        assertThatThrownBy(() -> Template.parse(template).render(Map.of(), limits, java.time.LocalDateTime::now))
+                .isInstanceOf(TemplateException.class).hasMessageContaining("250,000 steps");
+        assertThat(Template.parse(template.replace("range(400)", "range(40)")).render(Map.of(), limits, java.time.LocalDateTime::now)).isEmpty();
     }
 
     /** As many names as a template has room for; comparing each with each other took a minute. */
