@@ -173,7 +173,8 @@ class TemplateLimitsTest {
 
     /** What takes time by the square of the digits costs so many steps, and what goes over a text costs by its length. */
     @ParameterizedTest
-    @ValueSource(strings = {"a|string", "'' ~ a", "[a]|string", "a|tojson", "{a: 1}|tojson", "'{:,}'.format(a)", "'{:x}'.format(a)", "'{:b}'.format(a)",
+    @ValueSource(strings = {"a|string", "'' ~ a", "[a]|string", "a|tojson", "{a: 1}|tojson", "'{:,}'.format(a)", "'{:x}'.format(a)",
+        "'{:b}'.format(a)",
         "'%d' % a", "'%x' % a", "'%o' % a", "'%s' % a", "s|int", "s|int(0, 16)", "t is upper", "t is lower", "t is filter", "t is test"})
     void ofLongNumbersAndTextsOnlySoManyAreConverted(String expression) {
         String template = "{% set a = 7 ** 5000 %}{% set s = '9' * 4200 %}{% set t = 'A' * 10000 %}{% for i in range(400) %}"
