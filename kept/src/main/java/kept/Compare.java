@@ -152,7 +152,8 @@ public final class Compare extends Program {
             domains.forEach((name, text) -> evaluations.add(heldOut.evaluation(name, text, tokenizer, length)));
             tell(target);
             int[][] sequences = isMeasured
-                    ? MeasuredMapping.sequences(measuredOn, tokenizer, config.maxPositions(), tokens, seed, err())
+                    ? MeasuredMapping.sequences(measuredOn, tokenizer, config.maxPositions(), tokens, seed,
+                            read -> err().println(MeasuredMapping.CALIBRATION + read.description()))
                     : new int[0][];
             List<MappedStudents.Student> mapped = mappings.stream().map(name -> made.make(name, sequences)).toList();
             try (var teacher = (OrionModel) Decoder.create(config, new CheckpointWeights(checkpoint), target)) {

@@ -190,6 +190,9 @@ final class DistillationRun {
                     run.require(fingerprint(mapping, options, texts, inputs), target);
                     long begun = System.nanoTime();
                     Weights start = starts.weights(measurement, optimizer.trainingType());
+                    if (measurement.coverage() != null) {
+                        run.putText("calibration text", measurement.coverage());
+                    }
                     if (measurement.text() != null) {
                         inputs.addCalibration(measurement.text());
                         run.require(fingerprint(mapping, options, texts, inputs), target);

@@ -16,6 +16,8 @@ import picocli.CommandLine.Spec;
 
 /** How a program's student is made of its teacher: {@code --mapping}, and what a mapping that is measured on text needs. */
 final class MappingOptions {
+    private static final String USUAL_FIELD = "text";
+
     @Spec(Spec.Target.MIXEE)
     private CommandSpec program;
 
@@ -29,6 +31,10 @@ final class MappingOptions {
             description = "The text that calibrated measures on: .txt, .jsonl, .gz or .zip of these, or folders. It need not be large, but of all"
                     + " kinds that matter (default in distill: what is learnt from).")
     private List<Path> calibration = List.of();
+
+    @Option(names = "--calibration-field", paramLabel = "NAME", defaultValue = USUAL_FIELD, order = 6,
+            description = "Field of the .jsonl lines of --calibration that holds the text (default: ${DEFAULT-VALUE}).")
+    private String calibrationField = USUAL_FIELD;
 
     @Option(names = "--calibration-tokens", paramLabel = "N", order = 6,
             description = "Tokens to measure on (default: 65536, or 32 times the teacher's hidden size if that is more).")
@@ -77,6 +83,7 @@ final class MappingOptions {
     /** Refuses options that the chosen mapping has no use for. */
     void requireUsage() {
         requireCalibrated("--calibration", calibration.isEmpty() ? null : calibration);
+        requireCalibrated("--calibration-field", calibrationField.equals(USUAL_FIELD) ? null : calibrationField);
         requireCalibrated("--calibration-tokens", calibrationTokens);
         requireCalibrated("--anchor", anchor);
         requireCalibrated("--ridge", ridge);
@@ -108,6 +115,11 @@ final class MappingOptions {
     /** The calibration's files; empty if none was named. */
     List<Path> text() {
         return calibration;
+    }
+
+    /** The field of their JSON lines that holds the text. */
+    String field() {
+        return calibrationField;
     }
 
     /** How many tokens to measure on. */

@@ -1,7 +1,6 @@
 package kept;
 
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -22,6 +21,7 @@ import kept.checkpoint.OwnFiles;
 import kept.distill.Corpus;
 import kept.distill.PackedSequences;
 import kept.distill.PackedTokens;
+import kept.distill.TextCoverage;
 import kept.mapping.Mapping;
 import kept.model.CheckpointWeights;
 import kept.model.DecoderConfig;
@@ -45,9 +45,13 @@ final class MeasuredMapping {
     private final MappingOptions options;
     private final Mapping table;
     private final Path directory;
+    /** What the remark on the text begins with. */
+    static final String CALIBRATION = "calibration: ";
+
     private final ResumeOptions resume;
     /** What was measured on, by a checksum. */
     private String text;
+    private TextCoverage coverage;
 
     /**
      * The chosen mapping for a teacher; nothing is measured yet.
@@ -93,14 +97,14 @@ final class MeasuredMapping {
         if (!options.isCalibrated()) {
             return null;
         }
-        Corpus corpus = options.text().isEmpty() ? text : Corpus.of(options.text(), "text");
+        Corpus corpus = options.text().isEmpty() ? text : Corpus.of(options.text(), options.field());
         if (corpus == null) {
             options.requireText();
         }
         try (Tokenizer tokenizer = Tokenizer.load(teacher)) {
             tokenizer.requireVocabulary(table.source().vocabSize());
             Calibration.requireTokens(table.source(), options.tokens(table.source()));
-            int[][] sequences = sequences(corpus, tokenizer, table.source().maxPositions(), options.tokens(table.source()), 0, program.err());
+            int[][] sequences = sequences(corpus, tokenizer, table.source().maxPositions(), options.tokens(table.source()), 0, this::tell);
             return measure(checkpoint, sequences, device, interruption);
         }
     }
@@ -113,15 +117,25 @@ final class MeasuredMapping {
      * @param positions the model's longest sequence
      * @param tokens how many are wanted, at most
      * @param seed which order of chance
-     * @param remarks is told what the text is
+     * @param reading is told what was read of the text
      * @return ids, {@code [sequences][length]}
      */
-    static int[][] sequences(Corpus corpus, Tokenizer tokenizer, int positions, long tokens, long seed, PrintWriter remarks) {
+    static int[][] sequences(Corpus corpus, Tokenizer tokenizer, int positions, long tokens, long seed, Consumer<TextCoverage> reading) {
         int length = Math.min(LENGTH, positions);
         try (var packed = PackedTokens.of(corpus, tokenizer, tokens * TEXT_SHARE)) {
-            remarks.println("calibration: " + packed.description());
+            reading.accept(packed.coverage());
             return drawn(packed, 0, length, tokens, seed);
         }
+    }
+
+    private void tell(TextCoverage read) {
+        coverage = read;
+        program.err().println(CALIBRATION + read.description());
+    }
+
+    /** What was read of a text that was named to measure on; null if nothing was. */
+    TextCoverage coverage() {
+        return coverage;
     }
 
     private static int[][] drawn(PackedTokens packed, long from, int length, long tokens, long seed) {

@@ -18,7 +18,9 @@ import kept.checkpoint.OutputProbe;
 import kept.checkpoint.OwnFiles;
 import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
+import picocli.CommandLine;
 
 /**
  * What a command line names to be read and to be written ({@link Reads}, {@link Writes}). No output may take the place of what is read, and whatever
@@ -77,6 +79,21 @@ final class PathArguments {
         } catch (InvalidPathException e) {
             return Optional.empty();
         }
+    }
+
+    /**
+     * Refuses outputs that are meant for standard output, which no output can go to: what is printed goes there.
+     *
+     * @param command whose line this is
+     * @throws ParameterException if an output is called -
+     */
+    void requireNames(CommandLine command) {
+        outputs.forEach((option, output) -> {
+            if (output.path.toString().equals("-")) {
+                throw new ParameterException(command, "%s - does not write to standard output; name a file, or ./- for one of that name"
+                        .formatted(option));
+            }
+        });
     }
 
     /** All that is read. */

@@ -172,6 +172,7 @@ abstract class Program implements Callable<Integer> {
     public final Integer call() {
         try {
             OptionValues.require(spec);
+            arguments().requireNames(spec.commandLine());
             checkUsage();
             if (writes()) {
                 arguments().requireOutputs();

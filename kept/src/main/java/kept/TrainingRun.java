@@ -120,12 +120,25 @@ final class TrainingRun implements AutoCloseable {
     }
 
     private TrainingState open() {
+        requireContent(state);
+        requireContent(best);
         try {
             TrainingState found = TrainingState.open(state);
             BestState.requireWhole(best, found.bestStep());
             return found;
         } catch (CheckpointException e) {
             throw new ProgramException("%s; the run cannot go on from it: start over with --overwrite".formatted(e.getMessage()), e);
+        }
+    }
+
+    /** A file without content is what a full disk or a crash of the machine leaves, and nothing that could be downloaded. */
+    private static void requireContent(Path file) {
+        try {
+            if (Files.exists(file) && Files.size(file) == 0) {
+                throw new ProgramException("[resume] %s is empty (0 bytes); the run cannot go on from it: start over with --overwrite".formatted(file));
+            }
+        } catch (IOException e) {
+            throw new ProgramException("[resume] %s cannot be read: %s".formatted(file, Reasons.of(e)), e);
         }
     }
 
@@ -304,6 +317,11 @@ final class TrainingRun implements AutoCloseable {
     void tellText(String name, TextCoverage coverage) {
         texts.put(name, coverage);
         program.err().println("%s: %s".formatted(name, coverage.description()));
+    }
+
+    /** Notes for the metrics what was read of a text, which has been said. */
+    void putText(String name, TextCoverage coverage) {
+        texts.put(name, coverage);
     }
 
     /** What was read of each text so far, by its name. */

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import kept.model.DecoderConfig;
 import org.junit.jupiter.api.Test;
@@ -33,6 +34,19 @@ class CalibratedConvertTest {
         try (var files = Files.list(directory)) {
             assertThat(files).containsExactlyInAnyOrder(directory.resolve("orion"), directory.resolve("llama"), text);
         }
+    }
+
+    @Test
+    void theFieldOfTheCalibrationIsChosen() throws IOException {
+        TinyTeacher.write(directory.resolve("orion"));
+        Path text = directory.resolve("text.jsonl");
+        Files.writeString(text, Files.readString(TinyTeacher.text(directory.resolve("text.txt"))).lines()
+                .map(line -> "{\"body\": \"" + line + "\"}\n").collect(Collectors.joining()));
+        Object[] options = {"--mapping", "calibrated", "--calibration", text, "--calibration-tokens", 1024};
+        assertThat(convert(options).errorLines()).last().asString().contains("has no field \"text\"", "--calibration-field");
+        ProgramRun run = convert(Stream.concat(Stream.of(options), Stream.of("--calibration-field", "body")).toArray());
+        assertThat(run.code()).as(run.err()).isZero();
+        assertThat(run.err()).contains("150 documents");
     }
 
     @Test

@@ -1,6 +1,8 @@
 package kept;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import java.io.IOException;
 import java.io.OutputStream;
@@ -16,7 +18,10 @@ import java.util.List;
 import java.util.stream.Stream;
 import java.util.zip.GZIPOutputStream;
 import kept.checkpoint.Checkpoint;
+import kept.checkpoint.CheckpointException;
+import kept.checkpoint.SafetensorsFile;
 import kept.checkpoint.TensorEntry;
+import kept.distill.BestState;
 import kept.tensor.Device;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -146,6 +151,36 @@ class ResumeTest {
         assertThat(refused.errorLines()).last().asString().contains(file.toString(), "start over with --overwrite");
         assertThat(refused.err()).doesNotContain("\tat ", "unexpected");
         assertThat(output).doesNotExist();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"state.safetensors", "best.safetensors"})
+    void anEmptyStateIsNothingToDownload(String file) throws IOException {
+        stop("--evaluate-every", 1);
+        Files.write(training.resolve(file), new byte[0]);
+        assertThat(distill("--resume", "--evaluate-every", 1).errorLines()).last().asString()
+                .contains(file + " is empty (0 bytes); the run cannot go on from it: start over with --overwrite").doesNotContain("download");
+    }
+
+    @Test
+    void partsOfASettingAreToldByThemselves() {
+        stop();
+        assertThat(distill("--resume", "--learning-rate", 0.5).errorLines()).last().asString().contains("learning rate, peak was ", ", is 0.5")
+                .doesNotContain("[peak");
+    }
+
+    @Test
+    void aBestStateOfALaterStepIsNotForOtherBits() throws IOException {
+        stop("--evaluate-every", 1);
+        Path best = training.resolve("best.safetensors");
+        long step;
+        try (var saved = SafetensorsFile.open(best)) {
+            step = Long.parseLong(saved.metadata().get("kept.step"));
+        }
+        assertThatCode(() -> BestState.requireOfStep(best, step)).doesNotThrowAnyException();
+        assertThatCode(() -> BestState.requireOfStep(best, 0)).doesNotThrowAnyException();
+        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> BestState.requireOfStep(best, step - 1 == 0 ? 9 : step - 1))
+                .withMessageContaining("go on without --allow-other-bits where the run was begun, or start over with --overwrite");
     }
 
     @Test

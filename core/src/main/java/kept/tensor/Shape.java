@@ -7,6 +7,9 @@ import java.util.stream.Collectors;
 public final class Shape {
     private static final Shape SCALAR = new Shape(new long[0]);
 
+    /** Dimensions in a text: more are shapes of damaged files. */
+    private static final int MOST_SHOWN = 16;
+
     private final long[] dimensions;
 
     private Shape(long[] dimensions) {
@@ -27,12 +30,12 @@ public final class Shape {
         long count = 1;
         for (long dimension : dimensions) {
             if (dimension < 0) {
-                throw new ShapeException("[shape] negative extent in " + Arrays.toString(dimensions));
+                throw new ShapeException("[shape] negative extent in " + new Shape(dimensions));
             }
             try {
                 count = Math.multiplyExact(count, dimension);
             } catch (ArithmeticException e) {
-                throw new ShapeException("[shape] too many elements for a 64-bit count: " + Arrays.toString(dimensions));
+                throw new ShapeException("[shape] too many elements for a 64-bit count: " + new Shape(dimensions));
             }
         }
         return new Shape(dimensions.clone());
@@ -163,6 +166,7 @@ public final class Shape {
     /** The extents in brackets, as in {@code [8, 256, 64]}. */
     @Override
     public String toString() {
-        return Arrays.stream(dimensions).mapToObj(Long::toString).collect(Collectors.joining(", ", "[", "]"));
+        String end = dimensions.length <= MOST_SHOWN ? "]" : ", ...: %,d dimensions]".formatted(dimensions.length);
+        return Arrays.stream(dimensions).limit(MOST_SHOWN).mapToObj(Long::toString).collect(Collectors.joining(", ", "[", end));
     }
 }

@@ -47,4 +47,10 @@ class ShapeTest {
                 .hasMessageStartingWith("[shape] too many elements for a 64-bit count");
         assertThatThrownBy(() -> Shape.of(2).size(1)).isInstanceOf(ShapeException.class).hasMessage("[size] no axis 1 in [2]");
     }
+
+    @Test
+    void manyDimensionsAreCounted() {
+        assertThat(Shape.of(new long[10_000])).hasToString("[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ...: 10,000 dimensions]");
+        assertThat(Shape.of(new long[16])).asString().endsWith("0, 0]");
+    }
 }

@@ -232,7 +232,7 @@ final class SafetensorsHeader {
     private TensorEntry entry(String name, StoredType type, long[] extents, long[] offsets, long place) {
         if (offsets.length != 2 || offsets[0] > offsets[1]) {
             throw new CheckpointException("safetensors", file, name, place,
-                "data_offsets must be a start and an end not before it, not %s".formatted(Arrays.toString(offsets)));
+                "data_offsets must be a start and an end not before it, not %s".formatted(CheckpointException.shorten(Arrays.toString(offsets))));
         }
         try {
             Shape shape = Shape.of(extents);
@@ -247,7 +247,7 @@ final class SafetensorsHeader {
             return new TensorEntry(file, name, type, shape, Math.addExact(dataStart, offsets[0]), bits / Byte.SIZE);
         } catch (ShapeException | ArithmeticException e) {
             throw new CheckpointException("safetensors", file, name, place, "the size overflows 64 bits: %s x %s at data_offsets [%d, %d]"
-                .formatted(Arrays.toString(extents), type, offsets[0], offsets[1]), e);
+                .formatted(CheckpointException.shorten(Arrays.toString(extents)), type, offsets[0], offsets[1]), e);
         }
     }
 

@@ -47,7 +47,7 @@ final class ByteSource implements AutoCloseable {
         });
         Optional<String> encoding = TextFiles.otherEncoding(buffer, filled);
         if (encoding.isPresent()) {
-            throw new CorpusException("[corpus] %s is not UTF-8 but %s, by its byte order mark: convert it, for example with iconv -f %2$s -t UTF-8"
+            throw new CorpusException("[corpus] %s is not UTF-8 but %s, by its first bytes: convert it, for example with iconv -f %2$s -t UTF-8"
                     .formatted(where, encoding.get()));
         }
         packed().ifPresent(kind -> {

@@ -71,7 +71,7 @@ final class JsonLinesReader implements DocumentReader {
         }
         JsonNode text = record.path(field);
         if (text.isMissingNode()) {
-            throw new CorpusException("%s has no field \"%s\"; its fields are %s; --field names another"
+            throw new CorpusException("%s has no field \"%s\"; its fields are %s; --field (of --calibration: --calibration-field) names another"
                     .formatted(place(start), field, fields(record)));
         }
         if (text.isNull()) {

@@ -76,7 +76,7 @@ public final class TextFiles {
     }
 
     /**
-     * The encoding that a byte order mark names, if it is another than UTF-8.
+     * The encoding that a byte order mark names, or zeros between the first two characters show, if it is another than UTF-8.
      *
      * @param bytes the beginning of a file
      * @param length how many of them there are
@@ -88,8 +88,19 @@ public final class TextFiles {
         return switch (first) {
             case 0xFFFE -> Optional.of(zeros ? "UTF-32LE" : "UTF-16LE");
             case 0xFEFF -> Optional.of("UTF-16BE");
-            default -> first == 0 && length >= 4 && bytes[2] == (byte) 0xFE && bytes[3] == (byte) 0xFF ? Optional.of("UTF-32BE") : Optional.empty();
+            default -> first == 0 && length >= 4 && bytes[2] == (byte) 0xFE && bytes[3] == (byte) 0xFF ? Optional.of("UTF-32BE")
+                    : withoutMark(bytes, length);
         };
+    }
+
+    /** Text of two bytes a character that begins with two of ASCII. */
+    private static Optional<String> withoutMark(byte[] bytes, int length) {
+        if (length < 4) {
+            return Optional.empty();
+        }
+        boolean little = bytes[0] > 0 && bytes[1] == 0 && bytes[2] > 0 && bytes[3] == 0;
+        boolean big = bytes[0] == 0 && bytes[1] > 0 && bytes[2] == 0 && bytes[3] > 0;
+        return little ? Optional.of("UTF-16LE") : big ? Optional.of("UTF-16BE") : Optional.empty();
     }
 
     /**

@@ -40,7 +40,16 @@ class OddCorpusFilesTest {
         for (String name : new String[] {"a.jsonl", "b.txt"}) {
             Path file = Files.write(folder.resolve(name), "\uFEFF{\"text\": \"one\"}".getBytes(Charset.forName(encoding)));
             assertThatThrownBy(() -> texts(file)).isInstanceOf(CorpusException.class).hasMessageContaining(file.toString())
-                    .hasMessageContaining(told + ", by its byte order mark").hasMessageContaining("iconv -f " + told);
+                    .hasMessageContaining(told + ", by its first bytes").hasMessageContaining("iconv -f " + told);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"UTF-16LE", "UTF-16BE"})
+    void anotherEncodingWithoutAMarkIsToldByItsZeros(String encoding) throws IOException {
+        for (String name : new String[] {"a.jsonl", "b.txt"}) {
+            Path file = Files.write(folder.resolve(name), "{\"text\": \"one\"}".getBytes(Charset.forName(encoding)));
+            assertThatThrownBy(() -> texts(file)).isInstanceOf(CorpusException.class).hasMessageContaining("iconv -f " + encoding);
         }
     }
 
@@ -73,7 +82,7 @@ class OddCorpusFilesTest {
         "{\"text\": true}|no text in field \"text\" but a truth value: true",
         "{\"text\": [\"a\"]}|no text in field \"text\" but a list: [\"a\"]",
         "{\"text\": {\"a\": 1}}|no text in field \"text\" but an object: {\"a\":1}",
-        "{\"Text\": \"a\", \"id\\u001b\": 1}|no field \"text\"; its fields are [Text, id\\u001b]; --field names another",
+        "{\"Text\": \"a\", \"id\\u001b\": 1}|no field \"text\"; its fields are [Text, id\\u001b]; --field (of --calibration: --calibration-field) names another",
         "{}|no field \"text\"; its fields are []",
         "[\"text\"]|is not a JSON object",
         "\"text\"|is not a JSON object",
