@@ -135,7 +135,8 @@ final class TrainingRun implements AutoCloseable {
     private static void requireContent(Path file) {
         try {
             if (Files.exists(file) && Files.size(file) == 0) {
-                throw new ProgramException("[resume] %s is empty (0 bytes); the run cannot go on from it: start over with --overwrite".formatted(file));
+                throw new ProgramException("[resume] %s is empty (0 bytes); the run cannot go on from it: start over with --overwrite"
+                        .formatted(file));
             }
         } catch (IOException e) {
             throw new ProgramException("[resume] %s cannot be read: %s".formatted(file, Reasons.of(e)), e);

@@ -38,7 +38,7 @@ class RoundedCalibrationTest {
                 Checkpoint checkpoint = Checkpoint.open(demo.teacher());
                 Tokenizer tokenizer = Tokenizer.load(demo.teacher())) {
             int[][] text = MeasuredMapping.sequences(
-                    demo.transferText(), tokenizer, LENGTH, TOKENS, 0, new PrintWriter(OutputStream.nullOutputStream()));
+                    demo.transferText(), tokenizer, LENGTH, TOKENS, 0, read -> { });
             DecoderConfig config = DecoderConfig.read(demo.teacher());
             Mapping mapping = Mapping.named("calibrated", config);
             var source = new CheckpointWeights(checkpoint);

@@ -82,7 +82,7 @@ class OddCorpusFilesTest {
         "{\"text\": true}|no text in field \"text\" but a truth value: true",
         "{\"text\": [\"a\"]}|no text in field \"text\" but a list: [\"a\"]",
         "{\"text\": {\"a\": 1}}|no text in field \"text\" but an object: {\"a\":1}",
-        "{\"Text\": \"a\", \"id\\u001b\": 1}|no field \"text\"; its fields are [Text, id\\u001b]; --field (of --calibration: --calibration-field) names another",
+        "{\"Text\": \"a\", \"id\\u001b\": 1}|no field \"text\"; its fields are [Text, id\\u001b]; --field (of --calibration: ",
         "{}|no field \"text\"; its fields are []",
         "[\"text\"]|is not a JSON object",
         "\"text\"|is not a JSON object",
