@@ -134,7 +134,8 @@ class OptionValuesTest {
     @ParameterizedTest
     @CsvSource(delimiter = '|', value = {
         "convert --source a --output b --allow-other-bits | --allow-other-bits", "convert --source a | --output",
-        "convert --source a --output - | --output", "verify --teacher a --student b --json - | --json", "export --source a --type f16 --output - | --output",
+        "convert --source a --output - | --output", "verify --teacher a --student b --json - | --json",
+        "export --source a --type f16 --output - | --output",
         "evaluate m --tasks t --json - | --json", "convert --source a --output b --calibration-field body | --calibration-field",
         "evaluate m --tasks t --passkey-depths 5 | --passkey-depths", "evaluate m --passkey 1k --shots 2 | --shots",
         "evaluate m --tasks t --shots-seed 2 | --shots-seed", "evaluate m --passkey 1k --limit 2 | --limit",
