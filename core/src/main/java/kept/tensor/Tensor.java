@@ -207,7 +207,8 @@ public final class Tensor extends TensorCreation
     /**
      * Sums of products by Einstein's notation, {@code einsum("bij,bjk->bik", a, b)}: a letter for each axis of each tensor, after the arrow those of
      * the result; all others are summed over. {@code ...} stands for any axes, which broadcast as extents of 1 do; a letter twice in one tensor is
-     * its diagonal. Without an arrow the result has the letters that occur once, in alphabetic order. Tensors are joined from left to right.
+     * its diagonal. Without an arrow the result has the letters that occur once, in alphabetic order. Tensors are joined from left to right. Of one
+     * tensor whose axes are only put into another order the result is a view.
      *
      * @param equation the letters
      * @param tensors one or more

@@ -1,0 +1,55 @@
+package kept.model;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SequencedMap;
+import kept.checkpoint.SafetensorsFile;
+import kept.checkpoint.SafetensorsWriter;
+import kept.checkpoint.TensorEntry;
+import kept.checkpoint.TensorSpec;
+import kept.tensor.Tensor;
+
+/**
+ * Tensors with names in a safetensors file, as {@code safetensors.torch.save_file} and {@code load_file} have them. Of large files,
+ * {@link SafetensorsFile} reads single tensors.
+ */
+public final class NamedTensors {
+    private NamedTensors() {}
+
+    /**
+     * Writes tensors to a file, in the map's order. The file appears whole or not at all.
+     *
+     * @param file the file; one of the same name is replaced
+     * @param tensors the tensors by name, in any memory layout and on any device
+     * @throws kept.checkpoint.CheckpointException if the file cannot be written
+     */
+    public static void save(Path file, Map<String, Tensor> tensors) {
+        List<TensorSpec> specs = new ArrayList<>();
+        tensors.forEach((name, tensor) -> specs.add(new TensorSpec(name, tensor.dtype(), tensor.shape())));
+        try (var writer = SafetensorsWriter.create(file, specs)) {
+            tensors.forEach((name, tensor) -> HostCopy.with(tensor, tensor.dtype(), bytes -> writer.write(name, bytes)));
+            writer.finish();
+        }
+    }
+
+    /**
+     * Reads all tensors of a file into the current scope.
+     *
+     * @param file the file
+     * @return a read-only map by name, in the file's order
+     * @throws kept.checkpoint.CheckpointException if it is not a sound safetensors file, or has a tensor of a type that tensors have not
+     */
+    public static SequencedMap<String, Tensor> load(Path file) {
+        SequencedMap<String, Tensor> tensors = new LinkedHashMap<>();
+        try (var saved = SafetensorsFile.open(file)) {
+            for (TensorEntry entry : saved.entries()) {
+                tensors.put(entry.name(), Tensor.from(saved.data(entry.name()), entry.dtype(), entry.shape()));
+            }
+        }
+        return Collections.unmodifiableSequencedMap(tensors);
+    }
+}

@@ -1,0 +1,77 @@
+package kept.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.SequencedMap;
+import kept.checkpoint.CheckpointException;
+import kept.tensor.DType;
+import kept.tensor.Scope;
+import kept.tensor.Shape;
+import kept.tensor.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class NamedTensorsTest {
+    @TempDir
+    private Path directory;
+
+    @Test
+    void whatIsSavedIsLoaded() {
+        Path file = directory.resolve("tensors.safetensors");
+        SequencedMap<String, Tensor> saved = new LinkedHashMap<>();
+        try (var _ = Scope.open()) {
+            for (DType dtype : DType.values()) {
+                saved.put("all/" + dtype, Tensor.normal(1, dtype.ordinal(), 3, 5).mul(9).cast(dtype).transpose(0, 1));
+            }
+            saved.put("scalar", Tensor.scalar(-1.5, DType.F32));
+            saved.put("empty", Tensor.zeros(0, 3));
+            saved.put("recorded", Tensor.ones(2).requireGradient().mul(3));
+            NamedTensors.save(file, saved);
+            SequencedMap<String, Tensor> loaded = NamedTensors.load(file);
+            assertThat(loaded.keySet()).containsExactlyInAnyOrderElementsOf(saved.keySet());
+            saved.forEach((name, tensor) -> {
+                assertThat(loaded.get(name).dtype()).as(name).isEqualTo(tensor.dtype());
+                assertThat(loaded.get(name).shape()).as(name).isEqualTo(tensor.shape());
+                assertThat(loaded.get(name).toFloatArray()).as(name).isEqualTo(tensor.detach().toFloatArray());
+            });
+            NamedTensors.save(file, Map.of("other", Tensor.ones(1)));
+            assertThat(NamedTensors.load(file)).containsOnlyKeys("other");
+        }
+    }
+
+    /** The bytes that {@code safetensors.torch.save_file} 0.8 writes for {@code {"x": torch.tensor([[1.5, -2]])}}. */
+    @Test
+    void aFileOfPyTorchIsLoaded() throws IOException {
+        Path file = directory.resolve("pytorch.safetensors");
+        String header = "{\"x\":{\"dtype\":\"F32\",\"shape\":[1,2],\"data_offsets\":[0,8]}}";
+        ByteBuffer bytes = ByteBuffer.allocate(8 + header.length() + 8).order(ByteOrder.LITTLE_ENDIAN);
+        bytes.putLong(header.length()).put(header.getBytes(StandardCharsets.US_ASCII)).putFloat(1.5f).putFloat(-2);
+        Files.write(file, bytes.array());
+        try (var _ = Scope.open()) {
+            Tensor x = NamedTensors.load(file).get("x");
+            assertThat(x.shape()).isEqualTo(Shape.of(1, 2));
+            assertThat(x.toFloatArray()).containsExactly(1.5f, -2);
+        }
+    }
+
+    @Test
+    void whatIsNoFileOfTensorsIsSaid() throws IOException {
+        Path file = Files.writeString(directory.resolve("text.safetensors"), "no tensors");
+        try (var _ = Scope.open()) {
+            assertThatThrownBy(() -> NamedTensors.load(file)).isInstanceOf(CheckpointException.class).hasMessageContaining("text.safetensors");
+            assertThatThrownBy(() -> NamedTensors.load(directory.resolve("none"))).isInstanceOf(CheckpointException.class)
+                    .hasMessageContaining("none");
+            assertThatThrownBy(() -> NamedTensors.save(directory.resolve("a/b/c"), Map.of("x", Tensor.ones(1))))
+                    .isInstanceOf(CheckpointException.class);
+        }
+    }
+}
