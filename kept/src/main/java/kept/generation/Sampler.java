@@ -20,7 +20,7 @@ final class Sampler {
      * @param options how to choose
      * @param seed of the random choice
      */
-    public Sampler(SamplingOptions options, long seed) {
+    Sampler(SamplingOptions options, long seed) {
         this.options = options;
         this.random = new SplittableRandom(seed);
     }
