@@ -27,11 +27,15 @@ module kept {
     exports kept.evaluation;
     exports kept.generation;
     exports kept.gguf;
+    exports kept.io;
     exports kept.mapping;
     exports kept.model;
     exports kept.report;
+    exports kept.safetensors;
     exports kept.template;
     exports kept.tokenizer;
+    exports kept.torch;
+    exports kept.weights;
 
     opens kept to info.picocli;
 }

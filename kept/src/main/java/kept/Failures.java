@@ -3,7 +3,7 @@ package kept;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.InvalidPathException;
-import kept.checkpoint.AtomicFiles;
+import kept.io.AtomicFiles;
 import kept.tensor.TensorException;
 import kept.text.Reasons;
 import kept.text.VisibleText;

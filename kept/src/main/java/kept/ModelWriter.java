@@ -2,10 +2,10 @@ package kept;
 
 import java.nio.file.Path;
 import java.util.List;
-import kept.checkpoint.TensorSpec;
 import kept.model.Decoder;
 import kept.model.HostCopy;
 import kept.tensor.DType;
+import kept.weights.TensorSpec;
 
 /** Writes a model's parameters. */
 final class ModelWriter {

@@ -13,9 +13,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
-import kept.checkpoint.AtomicFiles;
-import kept.checkpoint.OutputProbe;
-import kept.checkpoint.OwnFiles;
+import kept.io.AtomicFiles;
+import kept.io.OutputProbe;
+import kept.io.OwnFiles;
 import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
@@ -105,7 +105,7 @@ final class PathArguments {
      * Refuses outputs that cannot be written, and those that would replace what is read or one another.
      *
      * @throws ProgramException if one would
-     * @throws kept.checkpoint.CheckpointException if one cannot be written
+     * @throws kept.io.CheckpointException if one cannot be written
      */
     void requireOutputs() {
         outputs.forEach((option, output) -> {

@@ -5,7 +5,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import kept.checkpoint.InputFiles;
+import kept.io.InputFiles;
 import kept.text.Json;
 import kept.text.JsonException;
 import kept.text.Reasons;

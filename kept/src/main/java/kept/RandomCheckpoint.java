@@ -4,15 +4,15 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import kept.checkpoint.AtomicFiles;
-import kept.checkpoint.DiskSpace;
-import kept.checkpoint.OutputDirectory;
-import kept.checkpoint.TensorSpec;
+import kept.io.AtomicFiles;
+import kept.io.DiskSpace;
+import kept.io.OutputDirectory;
 import kept.model.DecoderConfig;
 import kept.model.HostCopy;
 import kept.model.ModelTensor;
 import kept.model.RandomWeights;
 import kept.tensor.Scope;
+import kept.weights.TensorSpec;
 
 /** Writes an Orion that nothing has been taught: random weights, one tensor in memory at a time, so that 14 billion need no more than the largest. */
 final class RandomCheckpoint {

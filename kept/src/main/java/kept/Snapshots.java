@@ -3,7 +3,7 @@ package kept;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.function.Consumer;
-import kept.checkpoint.OutputDirectory;
+import kept.io.OutputDirectory;
 
 /**
  * Checkpoints of a model in training: after every so many steps a directory {@code OUTPUT.step-N} beside the output, which appears whole or not at
@@ -24,7 +24,7 @@ final class Snapshots {
      * @param replace whether snapshots that exist may be replaced
      * @param inputs what the training reads
      * @throws ProgramException if one exists that may not
-     * @throws kept.checkpoint.CheckpointException if one holds anything but a snapshot
+     * @throws kept.io.CheckpointException if one holds anything but a snapshot
      */
     Snapshots(Path output, long every, long steps, boolean replace, Path... inputs) {
         this.output = OutputDirectory.place(output);

@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import kept.backend.BlockCodes;
-import kept.checkpoint.AtomicFiles;
-import kept.checkpoint.DiskSpace;
+import kept.io.AtomicFiles;
+import kept.io.DiskSpace;
 import kept.model.ModelTensor;
 import kept.optim.AdamW;
 import kept.tensor.DType;
@@ -52,7 +52,7 @@ record TrainingDisk(long state, long best, long result, long snapshots, boolean 
      * @param parent the directory in which the output and all that belongs to it will lie
      * @param output what is named in the error
      * @param training where the state lies; what an earlier part of the run has written there need not be written once more
-     * @throws kept.checkpoint.CheckpointException telling what is needed and what is free
+     * @throws kept.io.CheckpointException telling what is needed and what is free
      */
     void requireRoom(Path parent, Path output, Path training) {
         String parts = "at once: %,d for the training's state%s%s%s".formatted(state, savedAgain ? ", as much again while it is replaced" : "",

@@ -3,10 +3,10 @@ package kept;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
-import kept.checkpoint.CheckpointWriter;
-import kept.checkpoint.TensorSpec;
-import kept.checkpoint.TorchWriter;
-import kept.checkpoint.WeightWriter;
+import kept.safetensors.CheckpointWriter;
+import kept.torch.TorchWriter;
+import kept.weights.TensorSpec;
+import kept.weights.WeightWriter;
 
 /** The files weights can be stored in. */
 enum WeightFormat {

@@ -6,11 +6,11 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.List;
-import kept.checkpoint.SafetensorsWriter;
-import kept.checkpoint.TensorSpec;
 import kept.evaluation.GoldenScores;
+import kept.safetensors.SafetensorsWriter;
 import kept.tensor.DType;
 import kept.tensor.Shape;
+import kept.weights.TensorSpec;
 
 /**
  * A command line of each command with an output, on models that take no time.

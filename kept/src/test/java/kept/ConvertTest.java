@@ -16,14 +16,14 @@ import java.util.List;
 import java.util.Locale;
 import java.util.stream.Stream;
 import kept.checkpoint.Checkpoint;
-import kept.checkpoint.CheckpointException;
-import kept.checkpoint.TensorEntry;
+import kept.io.CheckpointException;
 import kept.mapping.Conversion;
 import kept.mapping.Mapping;
 import kept.model.Architecture;
 import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
 import kept.tensor.DType;
+import kept.weights.TensorEntry;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 

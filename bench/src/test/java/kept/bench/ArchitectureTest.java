@@ -44,7 +44,8 @@ class ArchitectureTest {
                 "kept.linalg",
                 "kept.cuda", "kept.cuda.driver", "kept.cuda.cublas", "kept.cuda.library", "kept.cuda.bindings",
                 "kept", "kept.checkpoint", "kept.tokenizer", "kept.model", "kept.mapping", "kept.distill", "kept.evaluation", "kept.report",
-                "kept.demo", "kept.generation", "kept.gguf", "kept.calibration", "kept.text", "kept.template");
+                "kept.demo", "kept.generation", "kept.gguf", "kept.calibration", "kept.text", "kept.template",
+                "kept.io", "kept.weights", "kept.safetensors", "kept.torch");
     }
 
     @Test
@@ -76,8 +77,8 @@ class ArchitectureTest {
     @Test
     void offHeapMemoryIsTouchedOnlyWhereItIsTheSubject() {
         holds(noClasses()
-                .that().resideOutsideOfPackages("kept.tensor..", "kept.backend..", CUDA, "kept.checkpoint..", "kept.gguf..", "kept.model..",
-                        "kept.distill..", BENCH)
+                .that().resideOutsideOfPackages("kept.tensor..", "kept.backend..", CUDA, "kept.io..",
+                        "kept.weights..", "kept.safetensors..", "kept.torch..", "kept.checkpoint..", "kept.gguf..", "kept.model..", "kept.distill..", BENCH)
                 .and().doNotHaveFullyQualifiedName("kept.Logits").should().dependOnClassesThat().resideInAPackage("java.lang.foreign.."));
     }
 
@@ -120,9 +121,18 @@ class ArchitectureTest {
 
     @Test
     void thePackagesBelowTheProgramsHaveNoCycles() {
-        holds(slices().matching("kept.(text|checkpoint|tokenizer|model|mapping|calibration|distill|evaluation|generation|report|demo|gguf|"
-                + "template)..")
+        holds(slices().matching("kept.(text|io|weights|safetensors|torch|checkpoint|tokenizer|model|mapping|calibration|distill|"
+                + "evaluation|generation|report|demo|gguf|template)..")
                 .should().beFreeOfCycles());
+    }
+
+    /** The two formats know what all formats have in common, and neither the other nor the directory that joins them. */
+    @Test
+    void formatsOfWeightsKnowOnlyFilesAndWhatTheyHaveInCommon() {
+        holds(noClasses().that().resideInAPackage("kept.safetensors..").should().dependOnClassesThat(
+                IN_KEPT.and(DescribedPredicate.not(resideInAnyPackage("kept.safetensors..", "kept.weights..", "kept.io..", "kept.text..")))));
+        holds(noClasses().that().resideInAPackage("kept.torch..").should().dependOnClassesThat(
+                IN_KEPT.and(DescribedPredicate.not(resideInAnyPackage("kept.torch..", "kept.weights..", "kept.io..", "kept.text..")))));
     }
 
     private static void holds(ArchRule rule) {

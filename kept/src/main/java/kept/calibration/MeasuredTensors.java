@@ -8,19 +8,19 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.Stream;
-import kept.checkpoint.AtomicFiles;
-import kept.checkpoint.CheckpointException;
-import kept.checkpoint.JsonObject;
-import kept.checkpoint.SafetensorsFile;
-import kept.checkpoint.SafetensorsWriter;
-import kept.checkpoint.SettingDifferences;
-import kept.checkpoint.TensorSpec;
+import kept.io.AtomicFiles;
+import kept.io.CheckpointException;
+import kept.io.JsonObject;
+import kept.io.SettingDifferences;
 import kept.model.HostCopy;
 import kept.model.Weights;
+import kept.safetensors.SafetensorsFile;
+import kept.safetensors.SafetensorsWriter;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
+import kept.weights.TensorSpec;
 
 /**
  * A directory of what calibration has measured, a file for each tensor, which appears whole or not at all: a calibration that was killed goes on

@@ -9,7 +9,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
-import kept.checkpoint.AtomicFiles;
+import kept.io.AtomicFiles;
 import kept.tensor.Device;
 import kept.tensor.Scope;
 import kept.tensor.Shape;

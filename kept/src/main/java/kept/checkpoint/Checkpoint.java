@@ -12,7 +12,17 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
+import kept.io.CheckpointException;
+import kept.io.Checksum;
+import kept.io.InputFiles;
+import kept.io.JsonObject;
 import kept.text.Counts;
+import kept.torch.TorchFile;
+import kept.weights.FiniteValues;
+import kept.weights.StoredType;
+import kept.weights.TensorEntry;
+import kept.weights.TensorReading;
+import kept.weights.WeightFile;
 
 /**
  * The weights of a checkpoint directory, memory-mapped: {@code model.safetensors}, or else {@code model.safetensors.index.json} and its shards, or
@@ -24,11 +34,6 @@ import kept.text.Counts;
  * ({@link InputFiles}).
  */
 public final class Checkpoint implements AutoCloseable {
-    /** The name of weights in one file. */
-    static final String SINGLE_FILE = "model.safetensors";
-    /** The name of PyTorch's weights in one file, and of the index of several. */
-    static final String TORCH_FILE = "pytorch_model.bin";
-    static final String TORCH_INDEX = "pytorch_model.bin.index.json";
     private static final String CONFIG = "config.json";
     private static final String OPERATION = "checkpoint";
 
@@ -251,7 +256,7 @@ public final class Checkpoint implements AutoCloseable {
      */
     public String description() {
         boolean torch = files.values().stream().anyMatch(TorchFile.class::isInstance);
-        boolean both = !torch && (Files.exists(directory.resolve(TORCH_FILE)) || Files.exists(directory.resolve(TORCH_INDEX)));
+        boolean both = !torch && (Files.exists(directory.resolve(TorchFile.SINGLE)) || Files.exists(directory.resolve(TorchFile.INDEX)));
         return "%s, %s%s".formatted(torch ? "PyTorch" : "safetensors", Counts.of(files.size(), "file"),
             both ? " (the PyTorch files beside %s are not read)".formatted(files.size() == 1 ? "it" : "them") : "");
     }

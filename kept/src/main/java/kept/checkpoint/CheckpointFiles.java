@@ -11,6 +11,12 @@ import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import kept.io.CheckpointException;
+import kept.io.InputFiles;
+import kept.safetensors.SafetensorsFile;
+import kept.torch.TorchFile;
+import kept.weights.ShardIndex;
+import kept.weights.WeightFile;
 
 /** Finds and opens the files of weights in a directory, and says of one that has none what is there instead. */
 final class CheckpointFiles {
@@ -113,17 +119,17 @@ final class CheckpointFiles {
         if (!Files.isDirectory(directory)) {
             throw new CheckpointException(OPERATION, directory, Files.exists(directory) ? "is not a directory" : "there is no such directory");
         }
-        if (exists(Checkpoint.SINGLE_FILE)) {
-            openShard(Checkpoint.SINGLE_FILE);
+        if (exists(SafetensorsFile.SINGLE)) {
+            openShard(SafetensorsFile.SINGLE);
         } else if (exists(ShardIndex.FILE)) {
             openIndexed(ShardIndex.FILE);
-        } else if (exists(Checkpoint.TORCH_FILE)) {
-            openShard(Checkpoint.TORCH_FILE);
-        } else if (exists(Checkpoint.TORCH_INDEX)) {
-            openIndexed(Checkpoint.TORCH_INDEX);
+        } else if (exists(TorchFile.SINGLE)) {
+            openShard(TorchFile.SINGLE);
+        } else if (exists(TorchFile.INDEX)) {
+            openIndexed(TorchFile.INDEX);
         } else {
             throw new CheckpointException(OPERATION, directory, "holds no weights: none of %s%s".formatted(
-                String.join(", ", Checkpoint.SINGLE_FILE, ShardIndex.FILE, Checkpoint.TORCH_FILE, Checkpoint.TORCH_INDEX), hint(directory)));
+                String.join(", ", SafetensorsFile.SINGLE, ShardIndex.FILE, TorchFile.SINGLE, TorchFile.INDEX), hint(directory)));
         }
     }
 

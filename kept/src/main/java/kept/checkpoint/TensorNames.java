@@ -12,7 +12,9 @@ import java.util.function.BooleanSupplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import kept.io.CheckpointException;
 import kept.text.Counts;
+import kept.weights.TensorEntry;
 
 /**
  * The names that tensors have in files, and those they are known by: {@code model.embed_tokens.weight}, {@code model.layers.N...},

@@ -7,17 +7,17 @@ import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
 import java.util.function.Supplier;
-import kept.checkpoint.CheckpointException;
-import kept.checkpoint.SafetensorsFile;
-import kept.checkpoint.SafetensorsWriter;
-import kept.checkpoint.TensorSpec;
+import kept.io.CheckpointException;
 import kept.model.Decoder;
 import kept.model.HostCopy;
 import kept.model.Weights;
 import kept.nn.Parameter;
+import kept.safetensors.SafetensorsFile;
+import kept.safetensors.SafetensorsWriter;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
+import kept.weights.TensorSpec;
 
 /**
  * Judges a student on held-out text while it is trained, as it would be stored, and keeps the state with the smallest divergence, the start included.

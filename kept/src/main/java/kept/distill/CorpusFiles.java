@@ -13,8 +13,8 @@ import java.util.Comparator;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.zip.ZipEntry;
-import kept.checkpoint.InputFiles;
-import kept.checkpoint.MistakenFile;
+import kept.io.InputFiles;
+import kept.io.MistakenFile;
 import kept.text.Reasons;
 
 /**

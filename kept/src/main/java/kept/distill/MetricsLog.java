@@ -18,7 +18,7 @@ import java.util.SequencedMap;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Consumer;
-import kept.checkpoint.AtomicFiles;
+import kept.io.AtomicFiles;
 import kept.text.Json;
 import kept.text.JsonException;
 import kept.text.Reasons;

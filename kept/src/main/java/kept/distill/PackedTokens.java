@@ -12,7 +12,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
-import kept.checkpoint.Checksum;
+import kept.io.Checksum;
 import kept.text.Reasons;
 import kept.tokenizer.Tokenizer;
 

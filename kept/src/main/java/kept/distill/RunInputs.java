@@ -4,7 +4,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.SequencedMap;
 import java.util.TreeMap;
-import kept.checkpoint.Checksum;
+import kept.io.Checksum;
 
 /**
  * What a run reads, as far as its result depends on it: checksums of tokens and tensors, not of files. So a text or a checkpoint may be moved,

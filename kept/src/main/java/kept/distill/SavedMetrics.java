@@ -4,7 +4,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
-import kept.checkpoint.CheckpointException;
+import kept.io.CheckpointException;
 
 /** What steps showed, as a training state holds it: a line for each, without the seconds, which differ from run to run. */
 final class SavedMetrics {

@@ -8,18 +8,18 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import kept.checkpoint.CheckpointException;
-import kept.checkpoint.SafetensorsFile;
-import kept.checkpoint.SafetensorsWriter;
-import kept.checkpoint.SettingDifferences;
-import kept.checkpoint.TensorEntry;
-import kept.checkpoint.TensorSpec;
+import kept.io.CheckpointException;
+import kept.io.SettingDifferences;
 import kept.model.HostCopy;
 import kept.nn.Parameter;
 import kept.optim.AdamW;
+import kept.safetensors.SafetensorsFile;
+import kept.safetensors.SafetensorsWriter;
 import kept.tensor.Device;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
+import kept.weights.TensorEntry;
+import kept.weights.TensorSpec;
 
 /**
  * A training run on disk: one safetensors file with the trained parameters, both moments of each, and in its metadata the step, the place in the

@@ -7,7 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
-import kept.checkpoint.InputFiles;
+import kept.io.InputFiles;
 import kept.text.Json;
 import kept.text.JsonException;
 import kept.text.Reasons;

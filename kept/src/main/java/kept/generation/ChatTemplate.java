@@ -10,7 +10,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.function.Supplier;
-import kept.checkpoint.InputFiles;
+import kept.io.InputFiles;
 import kept.template.Template;
 import kept.template.TemplateException;
 import kept.template.TemplateLimits;

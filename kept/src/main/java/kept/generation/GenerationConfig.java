@@ -6,9 +6,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
-import kept.checkpoint.CheckpointException;
-import kept.checkpoint.InputFiles;
-import kept.checkpoint.JsonObject;
+import kept.io.CheckpointException;
+import kept.io.InputFiles;
+import kept.io.JsonObject;
 import kept.model.DecoderConfig;
 
 /**

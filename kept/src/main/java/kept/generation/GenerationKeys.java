@@ -3,8 +3,8 @@ package kept.generation;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BiConsumer;
-import kept.checkpoint.CheckpointException;
-import kept.checkpoint.JsonObject;
+import kept.io.CheckpointException;
+import kept.io.JsonObject;
 
 /** The types of what transformers writes into {@code generation_config.json}; null is allowed for each. */
 final class GenerationKeys {

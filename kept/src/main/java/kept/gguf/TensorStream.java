@@ -6,10 +6,10 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.function.LongConsumer;
 import java.util.stream.LongStream;
-import kept.checkpoint.CheckpointException;
-import kept.checkpoint.OutputFile;
-import kept.checkpoint.TensorEntry;
+import kept.io.CheckpointException;
+import kept.io.OutputFile;
 import kept.tensor.DType;
+import kept.weights.TensorEntry;
 
 /**
  * Converts one tensor from a mapped checkpoint into its place in a file, some rows at a time on each thread, so that no more of it is in memory.

@@ -7,19 +7,19 @@ import java.util.function.Function;
 import java.util.function.LongConsumer;
 import java.util.function.Predicate;
 import kept.checkpoint.Checkpoint;
-import kept.checkpoint.CheckpointException;
-import kept.checkpoint.CheckpointWriter;
-import kept.checkpoint.Overflow;
-import kept.checkpoint.TensorComparison;
-import kept.checkpoint.TensorEntry;
-import kept.checkpoint.TensorSpec;
+import kept.io.CheckpointException;
 import kept.model.CheckpointWeights;
 import kept.model.HostCopy;
 import kept.model.Weights;
+import kept.safetensors.CheckpointWriter;
 import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
+import kept.weights.Overflow;
+import kept.weights.TensorComparison;
+import kept.weights.TensorEntry;
+import kept.weights.TensorSpec;
 
 /** Streams a checkpoint through a mapping into new shards: one tensor in memory at a time, and none where the bytes can be copied as they are. */
 public final class Conversion {

@@ -5,14 +5,14 @@ import java.lang.foreign.MemorySegment;
 import java.util.LinkedHashSet;
 import java.util.Set;
 import kept.checkpoint.Checkpoint;
-import kept.checkpoint.CheckpointException;
-import kept.checkpoint.FiniteValues;
-import kept.checkpoint.TensorEntry;
+import kept.io.CheckpointException;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
 import kept.text.Counts;
+import kept.weights.FiniteValues;
+import kept.weights.TensorEntry;
 
 /** The parameters of a checkpoint, copied from its memory-mapped files to the device one by one. */
 public final class CheckpointWeights implements Weights {

@@ -8,8 +8,8 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
-import kept.checkpoint.InputFiles;
-import kept.checkpoint.JsonObject;
+import kept.io.InputFiles;
+import kept.io.JsonObject;
 
 /**
  * What of a checkpoint's config.json does not reach a checkpoint that is made of it. What would change what the model computes is refused by

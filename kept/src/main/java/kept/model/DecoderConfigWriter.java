@@ -6,9 +6,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.TreeMap;
-import kept.checkpoint.AtomicFiles;
-import kept.checkpoint.InputFiles;
-import kept.checkpoint.JsonObject;
+import kept.io.AtomicFiles;
+import kept.io.InputFiles;
+import kept.io.JsonObject;
 import kept.nn.RopeScaling;
 import kept.tensor.DType;
 

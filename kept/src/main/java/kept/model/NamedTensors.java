@@ -7,11 +7,11 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
-import kept.checkpoint.SafetensorsFile;
-import kept.checkpoint.SafetensorsWriter;
-import kept.checkpoint.TensorEntry;
-import kept.checkpoint.TensorSpec;
+import kept.safetensors.SafetensorsFile;
+import kept.safetensors.SafetensorsWriter;
 import kept.tensor.Tensor;
+import kept.weights.TensorEntry;
+import kept.weights.TensorSpec;
 
 /**
  * Tensors with names in a safetensors file, as {@code safetensors.torch.save_file} and {@code load_file} have them. Of large files,
@@ -25,7 +25,7 @@ public final class NamedTensors {
      *
      * @param file the file; one of the same name is replaced
      * @param tensors the tensors by name, in any memory layout and on any device
-     * @throws kept.checkpoint.CheckpointException if the file cannot be written
+     * @throws kept.io.CheckpointException if the file cannot be written
      */
     public static void save(Path file, Map<String, Tensor> tensors) {
         List<TensorSpec> specs = new ArrayList<>();
@@ -41,7 +41,7 @@ public final class NamedTensors {
      *
      * @param file the file
      * @return a read-only map by name, in the file's order
-     * @throws kept.checkpoint.CheckpointException if it is not a sound safetensors file, or has a tensor of a type that tensors have not
+     * @throws kept.io.CheckpointException if it is not a sound safetensors file, or has a tensor of a type that tensors have not
      */
     public static SequencedMap<String, Tensor> load(Path file) {
         SequencedMap<String, Tensor> tensors = new LinkedHashMap<>();

@@ -3,7 +3,7 @@ package kept.model;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import kept.checkpoint.Checkpoint;
-import kept.checkpoint.Checksum;
+import kept.io.Checksum;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
 

@@ -2,7 +2,7 @@ package kept.model;
 
 import java.nio.file.Path;
 import kept.checkpoint.Checkpoint;
-import kept.checkpoint.CheckpointException;
+import kept.io.CheckpointException;
 
 /** A head of its own in the files of a model whose config.json ties the head to the embedding. */
 final class TiedHead {

@@ -7,10 +7,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
-import kept.checkpoint.AtomicFiles;
 import kept.distill.ClassScores;
 import kept.distill.LayerDistances;
 import kept.distill.TokenScores;
+import kept.io.AtomicFiles;
 import kept.text.Json;
 import kept.text.VisibleText;
 
@@ -28,7 +28,7 @@ public final class FidelityPage {
      * @param facts what was compared, and how, by name
      * @param texts the details by the texts' names
      * @param file where to
-     * @throws kept.checkpoint.CheckpointException if it cannot be written
+     * @throws kept.io.CheckpointException if it cannot be written
      */
     public static void write(SequencedMap<String, String> facts, SequencedMap<String, FidelityDetails> texts, Path file) {
         AtomicFiles.write(file, of(facts, texts).getBytes(StandardCharsets.UTF_8));

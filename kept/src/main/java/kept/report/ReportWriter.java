@@ -4,7 +4,7 @@ import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.SequencedMap;
-import kept.checkpoint.AtomicFiles;
+import kept.io.AtomicFiles;
 
 /** Shows a run: a table in the terminal, {@code report.json} with all its numbers, and {@code report.html} for a person. */
 public final class ReportWriter {
@@ -21,7 +21,7 @@ public final class ReportWriter {
      *
      * @param report the run
      * @param directory an existing directory
-     * @throws kept.checkpoint.CheckpointException if a file cannot be written
+     * @throws kept.io.CheckpointException if a file cannot be written
      */
     public static void write(RunReport report, Path directory) {
         byte[] page = ReportPage.of(report).getBytes(StandardCharsets.UTF_8);

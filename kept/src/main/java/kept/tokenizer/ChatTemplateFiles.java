@@ -7,9 +7,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.SequencedMap;
 import java.util.TreeMap;
-import kept.checkpoint.CheckpointException;
-import kept.checkpoint.InputFiles;
-import kept.checkpoint.MistakenFile;
+import kept.io.CheckpointException;
+import kept.io.InputFiles;
+import kept.io.MistakenFile;
 import kept.text.Json;
 import kept.text.TextFiles;
 

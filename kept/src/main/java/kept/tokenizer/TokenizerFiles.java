@@ -17,8 +17,8 @@ import java.util.SequencedMap;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import kept.checkpoint.InputFiles;
-import kept.checkpoint.MistakenFile;
+import kept.io.InputFiles;
+import kept.io.MistakenFile;
 import kept.text.Counts;
 import kept.text.VisibleText;
 
@@ -110,7 +110,7 @@ public final class TokenizerFiles {
      * Refuses files of a tokenizer that are links out of its directory, no regular files, or a page or pointer in place of the file.
      *
      * @param directory the checkpoint's
-     * @throws kept.checkpoint.CheckpointException naming a link or what is no regular file
+     * @throws kept.io.CheckpointException naming a link or what is no regular file
      * @throws TokenizerException naming a page or pointer
      */
     public static void requireWithin(Path directory) {

@@ -19,7 +19,14 @@ import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.zip.CRC32;
 import kept.Fixtures;
+import kept.io.CheckpointException;
 import kept.model.DecoderConfig;
+import kept.safetensors.SafetensorsBytes;
+import kept.torch.ZipBytes;
+import kept.weights.ShardIndex;
+import kept.weights.StoredType;
+import kept.weights.TensorEntry;
+import kept.weights.TensorReading;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -52,24 +59,22 @@ class HostileFilesTest {
             @Override
             void read(byte[] mutant, Path folder) {
                 MemorySegment content = MemorySegment.ofArray(mutant);
-                touch(content, SafetensorsHeader.read(folder, content).entries());
+                touch(content, SafetensorsBytes.entries(folder, content));
             }
         },
         PICKLE("orion-torch-bin/pytorch_model-00001-of-00002.bin") {
             @Override
             int[] part(byte[] sound) {
-                ZipDirectory.Entry pickle = ZipDirectory.read(Path.of("sound"), MemorySegment.ofArray(sound))
-                    .get("pytorch_model-00001-of-00002/data.pkl");
-                return new int[] {(int) pickle.offset(), (int) (pickle.offset() + pickle.size())};
+                return ZipBytes.place(sound, "pytorch_model-00001-of-00002/data.pkl");
             }
 
             @Override
             void read(byte[] mutant, Path folder) {
                 MemorySegment content = MemorySegment.ofArray(mutant);
-                touch(content, TorchFile.entries(folder, content));
+                touch(content, ZipBytes.tensors(folder, content));
             }
         },
-        LEGACY_PICKLES("kept/checkpoint/torch/views-legacy.bin") {
+        LEGACY_PICKLES("kept/torch/views-legacy.bin") {
             @Override
             byte[] sound() throws IOException {
                 try (var file = HostileFilesTest.class.getResourceAsStream("/" + fixture())) {
@@ -80,7 +85,7 @@ class HostileFilesTest {
             @Override
             void read(byte[] mutant, Path folder) {
                 MemorySegment content = MemorySegment.ofArray(mutant);
-                List<TensorEntry> entries = TorchFile.entries(folder, content);
+                List<TensorEntry> entries = ZipBytes.tensors(folder, content);
                 touch(content, entries);
                 // Views are put in order, which must not read beyond them either.
                 entries.stream().filter(entry -> entry.type() != StoredType.U8).filter(entry -> entry.type().dtype().isPresent()).forEach(entry ->

@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.BiConsumer;
-import kept.checkpoint.CheckpointException;
+import kept.io.CheckpointException;
 import kept.model.Architecture;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;

@@ -6,16 +6,16 @@ import java.nio.file.Path;
 import java.util.Map;
 import kept.Fixtures;
 import kept.backend.DistillationObjective;
-import kept.checkpoint.SafetensorsFile;
-import kept.checkpoint.TensorEntry;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
 import kept.nn.Parameter;
 import kept.optim.AdamW;
 import kept.optim.GradientClipping;
+import kept.safetensors.SafetensorsFile;
 import kept.tensor.Device;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
+import kept.weights.TensorEntry;
 import org.junit.jupiter.api.Test;
 
 /** Three XKD steps in PyTorch, reproduced: losses, gradients, their norm, and the parameters after them. */

@@ -8,12 +8,12 @@ import java.util.Map;
 import kept.Fixtures;
 import kept.autograd.Autograd;
 import kept.checkpoint.Checkpoint;
-import kept.checkpoint.SafetensorsFile;
-import kept.checkpoint.TensorEntry;
+import kept.safetensors.SafetensorsFile;
 import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
+import kept.weights.TensorEntry;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 

@@ -12,7 +12,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.SequencedMap;
-import kept.checkpoint.CheckpointException;
+import kept.io.CheckpointException;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Shape;

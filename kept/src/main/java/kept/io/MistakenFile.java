@@ -1,0 +1,153 @@
+package kept.io;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import kept.text.LfsPointer;
+
+/**
+ * Knows by its first bytes what a file is that is not what its name says: the page of an error in place of the download, Git LFS's pointer in place
+ * of the content, a download that ended early. What it is and what to do, for messages.
+ */
+public final class MistakenFile {
+    private static final int HEAD = 1024;
+    /** Of a file of zeros, the bytes that are looked at. */
+    private static final int ZEROS = 64;
+    private static final int TAR_MAGIC = 257;
+    private static final String AGAIN = "; download it again, for example with: hf download OWNER/NAME";
+    private static final ValueLayout.OfLong LENGTH = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    /** Texts that stand at the beginning of a file, in lower case, and what such a file is. */
+    private static final List<Kind> TEXTS = List.of(
+        new Kind("version https://git-lfs", LfsPointer.PROBLEM + AGAIN),
+        new Kind("<!doctype html", "is a web page (HTML), not the file itself" + AGAIN),
+        new Kind("<html", "is a web page (HTML), not the file itself" + AGAIN),
+        new Kind("<?xml", "is XML, such as a server's error, not the file itself" + AGAIN),
+        new Kind("<error", "is a server's error in XML, not the file itself" + AGAIN),
+        new Kind("{\"error\":\"", "is a server's error in JSON, not the file itself" + AGAIN),
+        new Kind("{\"message\":\"", "is a server's answer in JSON, not the file itself" + AGAIN),
+        new Kind("{\"detail\":\"", "is a server's answer in JSON, not the file itself" + AGAIN),
+        new Kind("entry not found", "is a server's error ('Entry not found'), not the file itself: is the name right?"),
+        new Kind("repository not found", "is a server's error ('Repository not found'), not the file itself: is the name right, "
+            + "and are you logged in?"),
+        new Kind("access to model", "is a server's refusal, not the file itself: log in (hf auth login) and accept the model's licence"),
+        new Kind("invalid credentials", "is a server's refusal, not the file itself: log in (hf auth login)"),
+        new Kind("invalid username", "is a server's refusal, not the file itself: log in (hf auth login)"),
+        new Kind("not found", "is a server's error, not the file itself" + AGAIN),
+        new Kind("404", "is a server's error, not the file itself" + AGAIN));
+
+    /** Bytes that stand at the beginning of a file, each as a character, and what such a file is. */
+    private static final List<Kind> BYTES = List.of(
+        new Kind("\u001f\u008b", "is compressed with gzip: unpack it (gunzip)"),
+        new Kind("BZh", "is compressed with bzip2: unpack it (bunzip2)"),
+        new Kind("\u00fd7zXZ\0", "is compressed with xz: unpack it (unxz)"),
+        new Kind("\u0028\u00b5\u002f\u00fd", "is compressed with zstd: unpack it (unzstd)"),
+        new Kind("7z\u00bc\u00af\u0027\u001c", "is a 7z archive: unpack it"),
+        new Kind("Rar!", "is a RAR archive: unpack it"),
+        new Kind("GGUF", "is a GGUF file of llama.cpp: take the model's safetensors or PyTorch files"),
+        new Kind("ggjt", "is a GGML file of llama.cpp: take the model's safetensors or PyTorch files"),
+        new Kind("lmgg", "is a GGML file of llama.cpp: take the model's safetensors or PyTorch files"),
+        new Kind("\u0089HDF", "is an HDF5 file, as TensorFlow's weights are: take the model's safetensors or PyTorch files"),
+        new Kind("\u0093NUMPY", "is an array of NumPy's: take the model's safetensors or PyTorch files"));
+
+    private record Kind(String beginning, String problem) { }
+
+    private MistakenFile() { }
+
+    /**
+     * What a file is, if it is one of those that are often found in place of another.
+     *
+     * @param head the file's beginning, or all of it
+     * @param size the bytes of the file
+     * @return what it is and what to do, to follow the file's name; empty if it is none of them
+     */
+    public static Optional<String> kind(byte[] head, long size) {
+        if (size == 0) {
+            return Optional.of("is empty (0 bytes)" + AGAIN);
+        }
+        String bytes = new String(head, 0, Math.min(head.length, HEAD), StandardCharsets.ISO_8859_1);
+        String text = (bytes.startsWith("\u00ef\u00bb\u00bf") ? bytes.substring(3) : bytes).stripLeading().toLowerCase(Locale.ROOT)
+            .replaceFirst("^\\{\\s*(\"\\w+\")\\s*:\\s*", "{$1:");
+        Optional<Kind> kind = TEXTS.stream().filter(known -> text.startsWith(known.beginning)).findFirst()
+            .or(() -> BYTES.stream().filter(known -> bytes.startsWith(known.beginning)).findFirst());
+        if (kind.isPresent()) {
+            return kind.map(Kind::problem);
+        }
+        if (bytes.startsWith("ustar", TAR_MAGIC)) {
+            return Optional.of("is a tar archive: unpack it (tar -xf)");
+        }
+        boolean zeros = bytes.length() >= ZEROS && bytes.substring(0, ZEROS).chars().allMatch(c -> c == 0);
+        return zeros ? Optional.of("begins with zeros, as a file does whose download has only reserved its place" + AGAIN) : Optional.empty();
+    }
+
+    /**
+     * What a file is, if it is one of those that are often found in place of another.
+     *
+     * @param operation the name that an error message starts with
+     * @param file the file
+     * @return what it is and what to do, to follow the file's name; empty if it is none of them
+     * @throws CheckpointException if it cannot be read
+     */
+    public static Optional<String> kind(String operation, Path file) {
+        try (var channel = InputFiles.open(operation, file)) {
+            var head = ByteBuffer.allocate(HEAD);
+            while (head.hasRemaining() && channel.read(head) >= 0) {
+                // Go on.
+            }
+            return kind(Arrays.copyOf(head.array(), head.position()), channel.size());
+        } catch (IOException e) {
+            throw new CheckpointException(operation, file, "cannot be read: " + AtomicFiles.reason(e), e);
+        }
+    }
+
+    /**
+     * Whether a file is Git LFS's pointer: of files that may hold any text, as templates do, all that can be told.
+     *
+     * @param operation the name that an error message starts with
+     * @param file the file
+     * @return what it is and what to do, to follow the file's name; empty if it is none
+     * @throws CheckpointException if it cannot be read
+     */
+    public static Optional<String> pointer(String operation, Path file) {
+        return kind(operation, file).filter(TEXTS.getFirst().problem::equals);
+    }
+
+    /**
+     * What a mapped file is if it is something else than a model's file.
+     *
+     * @param content the whole file
+     * @return what it is and what to do, to follow the file's name; empty if nothing is recognised
+     */
+    public static Optional<String> kind(MemorySegment content) {
+        return kind(content.asSlice(0, Math.min(HEAD, content.byteSize())).toArray(ValueLayout.JAVA_BYTE), content.byteSize());
+    }
+
+    /**
+     * Whether a file begins as safetensors files do: a length that fits, and JSON.
+     *
+     * @param content the whole file
+     * @return true if so
+     */
+    public static boolean isSafetensors(MemorySegment content) {
+        return content.byteSize() > Long.BYTES && content.get(ValueLayout.JAVA_BYTE, Long.BYTES) == '{' && content.get(LENGTH, 0) > 0
+            && content.get(LENGTH, 0) <= content.byteSize() - Long.BYTES;
+    }
+
+    /**
+     * Whether a file is a zip archive, as PyTorch's are.
+     *
+     * @param content the whole file
+     * @return true if so
+     */
+    public static boolean isZip(MemorySegment content) {
+        return content.byteSize() > Integer.BYTES && content.get(ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN), 0) == 0x04034b50;
+    }
+}

@@ -1,0 +1,87 @@
+package kept.io;
+
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.TreeMap;
+
+/**
+ * What is no regular file, such as a device or a pipe: its bytes go there in their order, and what comes too early waits in memory. A path that leads
+ * to standard output is that, so that what is written here and what is printed follow one another.
+ */
+final class ThroughFile implements ByteSink {
+    private static final Path STANDARD_OUTPUT = Path.of("/dev/stdout");
+    private static final int BYTES_COPIED_AT_ONCE = 1 << 20;
+
+    private final FileOutputStream out;
+    private final boolean shared;
+    /** What waits for bytes before it, by its place. */
+    private final TreeMap<Long, ByteBuffer> early = new TreeMap<>();
+    private long written;
+
+    ThroughFile(Path path) throws IOException {
+        shared = Files.exists(STANDARD_OUTPUT) && Files.isSameFile(path, STANDARD_OUTPUT);
+        out = shared ? new FileOutputStream(FileDescriptor.out) : new FileOutputStream(path.toFile());
+    }
+
+    @Override
+    public synchronized void write(ByteBuffer bytes, long position) throws IOException {
+        if (position != written) {
+            early.put(position, ByteBuffer.allocate(bytes.remaining()).put(bytes).flip());
+            return;
+        }
+        put(bytes);
+        for (ByteBuffer next = early.remove(written); next != null; next = early.remove(written)) {
+            put(next);
+        }
+    }
+
+    private void put(ByteBuffer bytes) throws IOException {
+        int count = bytes.remaining();
+        if (bytes.hasArray()) {
+            out.write(bytes.array(), bytes.arrayOffset() + bytes.position(), count);
+            bytes.position(bytes.limit());
+        } else {
+            var copy = new byte[count];
+            bytes.get(copy);
+            out.write(copy);
+        }
+        written += count;
+    }
+
+    @Override
+    public void copy(Path source, long from, long size, long position, Inspector inspector) throws IOException {
+        try (var open = FileChannel.open(source, StandardOpenOption.READ)) {
+            for (long done = 0; done < size;) {
+                var buffer = ByteBuffer.allocate((int) Math.min(size - done, BYTES_COPIED_AT_ONCE));
+                if (open.read(buffer, from + done) <= 0) {
+                    throw new IOException("the file that is copied ends at byte " + open.size());
+                }
+                int count = buffer.flip().remaining();
+                inspector.inspect(buffer, from + done);
+                write(buffer, position + done);
+                done += count;
+            }
+        }
+    }
+
+    /** Has no effect: what is written has been handed over. */
+    @Override
+    public void force() throws IOException {
+        if (!early.isEmpty()) {
+            throw new IOException("bytes %d to %d were not written".formatted(written, early.firstKey()));
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        if (!shared) {
+            out.close();
+        }
+    }
+}

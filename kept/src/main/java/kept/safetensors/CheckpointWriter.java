@@ -1,0 +1,194 @@
+package kept.safetensors;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.LongConsumer;
+import kept.io.CheckpointException;
+import kept.io.OutputDirectory;
+import kept.weights.FiniteValues;
+import kept.weights.ShardIndex;
+import kept.weights.ShardPlan;
+import kept.weights.StoredType;
+import kept.weights.TensorEntry;
+import kept.weights.TensorSpec;
+import kept.weights.WeightWriter;
+
+/**
+ * Writes the weights of a checkpoint tensor by tensor: {@code model.safetensors} if one file suffices, else shards
+ * {@code model-00001-of-0000N.safetensors} and their index.
+ *
+ * <p>The tensors fill the shards in their declared order, and a shard closes before the tensor that would take it over the limit; a tensor above the
+ * limit gets a shard of its own. They may be written in any order; a shard is finished with its last tensor, so that in the declared order one is
+ * open at a time. The directory is best one that appears whole, an {@link OutputDirectory}.
+ */
+public final class CheckpointWriter implements WeightWriter {
+    /** The usual largest size of a shard in bytes: 5 GB. */
+    public static final long DEFAULT_SHARD_BYTES = 5_000_000_000L;
+
+    private final Path directory;
+    private final List<List<TensorSpec>> shards;
+    private final Map<String, Integer> shardOf = new LinkedHashMap<>();
+    private final Map<Integer, SafetensorsWriter> open = new HashMap<>();
+    private final Set<String> written = new HashSet<>();
+    private final Set<String> found = new HashSet<>();
+
+    private CheckpointWriter(Path directory, List<TensorSpec> tensors, long largestShard) {
+        this.directory = directory;
+        this.shards = ShardPlan.of(directory, tensors, largestShard);
+        for (int shard = 0; shard < shards.size(); shard++) {
+            for (TensorSpec tensor : shards.get(shard)) {
+                shardOf.put(tensor.name(), shard);
+            }
+        }
+    }
+
+    /**
+     * Plans the shards; the first file is made with the first tensor.
+     *
+     * @param directory the directory, which exists
+     * @param tensors all tensors of the checkpoint
+     * @param largestShard the limit in bytes of tensor data to a shard, at least 1; see {@link #DEFAULT_SHARD_BYTES}
+     * @return the writer; the caller writes each tensor, finishes and closes it
+     * @throws CheckpointException if there are no tensors or two of a name
+     */
+    public static CheckpointWriter create(Path directory, List<TensorSpec> tensors, long largestShard) {
+        return new CheckpointWriter(directory, tensors, largestShard);
+    }
+
+    /**
+     * Plans the shards and takes those that an earlier writer of the same tensors and limit has finished in the directory for written. A shard has
+     * its name only when it is whole and on disk; one whose header or size is not the planned one is written again.
+     *
+     * @param directory the directory, which exists
+     * @param tensors all tensors of the checkpoint
+     * @param largestShard the limit in bytes of tensor data to a shard
+     * @return the writer; the caller writes each tensor that is not {@linkplain #isFound found}, finishes and closes it
+     * @throws CheckpointException as {@link #create} does, or if a shard that is there cannot be read
+     */
+    public static CheckpointWriter resume(Path directory, List<TensorSpec> tensors, long largestShard) {
+        var writer = new CheckpointWriter(directory, tensors, largestShard);
+        for (int shard = 0; shard < writer.shards.size(); shard++) {
+            if (writer.layout(shard).isThatOf(writer.file(shard))) {
+                writer.shards.get(shard).forEach(tensor -> writer.found.add(tensor.name()));
+            }
+        }
+        writer.written.addAll(writer.found);
+        return writer;
+    }
+
+    /**
+     * Whether a tensor is in a shard that was finished before.
+     *
+     * @param name its name
+     * @return true if it need not be written
+     */
+    public boolean isFound(String name) {
+        return found.contains(name);
+    }
+
+    /**
+     * Where a tensor lies that was found.
+     *
+     * @param name its name
+     * @return its place in a finished shard
+     */
+    public TensorEntry foundEntry(String name) {
+        int shard = shardOf.get(name);
+        TensorSpec spec = shards.get(shard).stream().filter(tensor -> tensor.name().equals(name)).findFirst().orElseThrow();
+        return new TensorEntry(file(shard), name, StoredType.of(spec.dtype()), spec.shape(), layout(shard).offset(name), spec.byteSize());
+    }
+
+    /**
+     * The files that are still to be written, when no tensor has been written yet.
+     *
+     * @return their bytes in all, headers included, but not the index
+     */
+    public long missingBytes() {
+        long bytes = 0;
+        for (int shard = 0; shard < shards.size(); shard++) {
+            if (!written.contains(shards.get(shard).getFirst().name())) {
+                bytes += layout(shard).fileSize();
+            }
+        }
+        return bytes;
+    }
+
+    private SafetensorsLayout layout(int shard) {
+        return SafetensorsLayout.of(file(shard), shards.get(shard), Map.of());
+    }
+
+    @Override
+    public void write(String name, MemorySegment data) {
+        SafetensorsWriter writer = writer(name);
+        writer.write(name, data);
+        finish(writer, name);
+    }
+
+    /**
+     * Copies the values of one tensor from another file, as they are.
+     *
+     * @param name its name as declared
+     * @param source its elements' place in the other file
+     * @param values looks at them as they pass by, and refuses those that are no finite numbers
+     * @param progress is told the bytes of each piece copied
+     * @throws CheckpointException if it was not declared or is written already, the size is not the declared one, a value is no finite number, the
+     *     source cannot be read, or the disk refuses the copy
+     */
+    public void copy(String name, TensorEntry source, FiniteValues values, LongConsumer progress) {
+        SafetensorsWriter writer = writer(name);
+        writer.copy(name, source, values, progress);
+        finish(writer, name);
+    }
+
+    private SafetensorsWriter writer(String name) {
+        Integer shard = shardOf.get(name);
+        if (shard == null || written.contains(name)) {
+            throw new CheckpointException("checkpoint", directory, name, -1,
+                shard == null ? "was not declared for this checkpoint" : "is written already");
+        }
+        return open.computeIfAbsent(shard, s -> SafetensorsWriter.create(file(s), shards.get(s)));
+    }
+
+    private void finish(SafetensorsWriter writer, String name) {
+        written.add(name);
+        if (writer.isComplete()) {
+            writer.finish();
+            open.remove(shardOf.get(name));
+        }
+    }
+
+    @Override
+    public void finish() {
+        for (String name : shardOf.keySet()) {
+            if (!written.contains(name)) {
+                throw new CheckpointException("checkpoint", directory, name, -1, "was declared but not written");
+            }
+        }
+        if (shards.size() > 1) {
+            var index = new LinkedHashMap<String, String>();
+            shardOf.forEach((name, shard) -> index.put(name, fileName(shard)));
+            ShardIndex.write(directory, index, shards.stream().flatMap(List::stream).mapToLong(TensorSpec::byteSize).sum());
+        }
+    }
+
+    /** Deletes the temporary files of shards that are not complete. */
+    @Override
+    public void close() {
+        open.values().forEach(SafetensorsWriter::close);
+        open.clear();
+    }
+
+    private Path file(int shard) {
+        return directory.resolve(fileName(shard));
+    }
+
+    private String fileName(int shard) {
+        return shards.size() == 1 ? SafetensorsFile.SINGLE : "model-%05d-of-%05d.safetensors".formatted(shard + 1, shards.size());
+    }
+}

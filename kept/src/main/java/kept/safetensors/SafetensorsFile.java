@@ -1,0 +1,153 @@
+package kept.safetensors;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import kept.io.AtomicFiles;
+import kept.io.CheckpointException;
+import kept.io.InputFiles;
+import kept.weights.TensorEntry;
+import kept.weights.WeightFile;
+
+/**
+ * A safetensors file, memory-mapped: opening reads the header alone, and a tensor's bytes come from disk when they are touched.
+ *
+ * <p>The segments are read-only views that live until {@link #close()}; elements are little-endian, row by row, and need not be aligned, so read them
+ * with the {@code _UNALIGNED} layouts. Any thread may read. The file must not be shortened while it is open.
+ */
+public final class SafetensorsFile implements WeightFile {
+    /** The name of weights in one file. */
+    public static final String SINGLE = "model.safetensors";
+
+    private final Path path;
+    private final Arena arena;
+    private final MemorySegment content;
+    private final Map<String, String> metadata;
+    private final Map<String, TensorEntry> entries;
+
+    private SafetensorsFile(Path path, Arena arena, MemorySegment content) {
+        this.path = path;
+        this.arena = arena;
+        this.content = content;
+        SafetensorsHeader header = SafetensorsHeader.read(path, content);
+        this.metadata = header.metadata();
+        this.entries = new LinkedHashMap<>();
+        header.entries().forEach(entry -> entries.put(entry.name(), entry));
+    }
+
+    /**
+     * Maps a file and reads its header.
+     *
+     * @param path the file
+     * @return the open file; the caller closes it
+     * @throws CheckpointException if it cannot be opened or is not a sound safetensors file
+     */
+    public static SafetensorsFile open(Path path) {
+        Arena arena = Arena.ofShared();
+        try (FileChannel channel = InputFiles.open("safetensors", path)) {
+            return new SafetensorsFile(path, arena, channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena));
+        } catch (IOException e) {
+            arena.close();
+            throw new CheckpointException("safetensors", path, "cannot be opened: " + AtomicFiles.reason(e), e);
+        } catch (RuntimeException e) {
+            arena.close();
+            throw e;
+        }
+    }
+
+    /**
+     * The file.
+     *
+     * @return the path it was opened with
+     */
+    @Override
+    public Path path() {
+        return path;
+    }
+
+    /**
+     * The free-form strings of the header, as in {@code format = pt}.
+     *
+     * @return the strings in the file's order, unmodifiable; empty if there are none
+     */
+    public Map<String, String> metadata() {
+        return metadata;
+    }
+
+    /**
+     * The tensors.
+     *
+     * @return their entries in the order of their data, unmodifiable
+     */
+    @Override
+    public List<TensorEntry> entries() {
+        return List.copyOf(entries.values());
+    }
+
+    /**
+     * Whether there is a tensor of a name.
+     *
+     * @param name the name
+     * @return true if so
+     */
+    @Override
+    public boolean contains(String name) {
+        return entries.containsKey(name);
+    }
+
+    /**
+     * What the header says of one tensor.
+     *
+     * @param name its name
+     * @return its entry
+     * @throws CheckpointException if there is no such tensor
+     */
+    @Override
+    public TensorEntry entry(String name) {
+        TensorEntry entry = entries.get(name);
+        if (entry == null) {
+            throw new CheckpointException("safetensors", path, name, -1,
+                "there is no such tensor among the %d of this file".formatted(entries.size()));
+        }
+        return entry;
+    }
+
+    /**
+     * The bytes of one tensor.
+     *
+     * @param name its name
+     * @return a read-only view of the mapped file, valid until {@link #close()}
+     * @throws CheckpointException if there is no such tensor
+     * @throws IllegalStateException if the file is closed
+     */
+    @Override
+    public MemorySegment data(String name) {
+        TensorEntry entry = entry(name);
+        return content.asSlice(entry.offset(), entry.byteSize());
+    }
+
+    /**
+     * Reads all of a file that {@link SafetensorsWriter#createSealed} made, and compares it with its checksums.
+     *
+     * @throws CheckpointException naming the file, and the first tensor that does not have its checksum
+     */
+    public void requireIntact() {
+        long length = SafetensorsHeader.PREFIX + content.get(ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN), 0);
+        Seal.require(this, content.asSlice(0, length).toArray(ValueLayout.JAVA_BYTE));
+    }
+
+    /** Unmaps the file; its segments cannot be read any more. */
+    @Override
+    public void close() {
+        if (arena.scope().isAlive()) {
+            arena.close();
+        }
+    }
+}

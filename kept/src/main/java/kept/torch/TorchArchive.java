@@ -1,0 +1,68 @@
+package kept.torch;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import kept.io.CheckpointException;
+
+/**
+ * Reads the zip archives that {@code torch.save} writes since PyTorch 1.6: a pickle of the names and shapes, {@code NAME/data.pkl}, and the bytes of
+ * each storage in an entry {@code NAME/data/KEY}.
+ */
+final class TorchArchive {
+    /** The most bytes of a pickle. */
+    static final long LONGEST_PICKLE = 100_000_000;
+
+    private static final String PICKLE = "/data.pkl";
+
+    private TorchArchive() { }
+
+    /**
+     * Reads an archive's directory and pickle.
+     *
+     * @param path the file's path, for errors
+     * @param content the whole file, which begins as zip archives do
+     * @return what it says of its tensors
+     * @throws CheckpointException if anything is wrong
+     */
+    static TorchContents read(Path path, MemorySegment content) {
+        Map<String, ZipDirectory.Entry> archive = ZipDirectory.read(path, content);
+        List<String> pickles = archive.keySet().stream()
+            .filter(name -> name.endsWith(PICKLE) && name.indexOf('/') == name.length() - PICKLE.length()).toList();
+        if (pickles.size() != 1) {
+            throw new CheckpointException(TorchFile.OPERATION, path, ("the archive has %d entries NAME/data.pkl where files of torch.save have one; "
+                + "a zip archive of a checkpoint's files must be unpacked").formatted(pickles.size()));
+        }
+        String folder = pickles.getFirst().substring(0, pickles.getFirst().length() - PICKLE.length());
+        requireLittleEndian(path, content, archive.get(folder + "/byteorder"));
+        ZipDirectory.Entry pickle = archive.get(pickles.getFirst());
+        if (pickle.size() > LONGEST_PICKLE) {
+            throw new CheckpointException(TorchFile.OPERATION, path, null, pickle.offset(),
+                "the pickle has %d bytes, above the limit of %d".formatted(pickle.size(), LONGEST_PICKLE));
+        }
+        var tensors = TorchPickle.read(path, content.asSlice(pickle.offset(), pickle.size()), pickle.offset());
+        String data = folder + "/data/";
+        var storages = new HashMap<String, TorchContents.Place>();
+        archive.forEach((name, entry) -> {
+            if (name.startsWith(data)) {
+                storages.put(name.substring(data.length()), new TorchContents.Place(entry.offset(), entry.size()));
+            }
+        });
+        return new TorchContents(tensors, storages, "archive");
+    }
+
+    private static void requireLittleEndian(Path path, MemorySegment content, ZipDirectory.Entry order) {
+        if (order != null) {
+            byte[] bytes = content.asSlice(order.offset(), Math.min(order.size(), 16)).toArray(ValueLayout.JAVA_BYTE);
+            String text = new String(bytes, StandardCharsets.UTF_8);
+            if (!text.equals("little")) {
+                throw new CheckpointException(TorchFile.OPERATION, path, null, order.offset(),
+                    "was written with byte order '%s'; only 'little' can be read".formatted(text));
+            }
+        }
+    }
+}

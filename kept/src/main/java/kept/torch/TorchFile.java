@@ -1,0 +1,180 @@
+package kept.torch;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.LongStream;
+import kept.io.AtomicFiles;
+import kept.io.CheckpointException;
+import kept.io.InputFiles;
+import kept.io.MistakenFile;
+import kept.tensor.Shape;
+import kept.tensor.ShapeException;
+import kept.weights.TensorEntry;
+import kept.weights.WeightFile;
+
+/**
+ * A state dictionary as {@code torch.save} writes it, memory-mapped: a zip archive ({@code TorchArchive}), or, before PyTorch 1.6, pickles with the
+ * storages behind them ({@code TorchLegacy}). Opening reads what describes the tensors; a tensor's bytes are a part of the file.
+ *
+ * <p>Pickles are read by {@code TorchPickle}, which builds nothing but dictionaries, numbers and descriptions of tensors: no code of the file's
+ * choice ever runs. Several tensors may share a storage, and may be views of it by strides, as transposed ones are.
+ */
+public final class TorchFile implements WeightFile {
+    /** The name of weights in one file. */
+    public static final String SINGLE = "pytorch_model.bin";
+    /** The name of the index of weights in several files. */
+    public static final String INDEX = "pytorch_model.bin.index.json";
+
+    /** What errors begin with. */
+    static final String OPERATION = "torch";
+
+    private final Path path;
+    private final Arena arena;
+    private final MemorySegment content;
+    private final Map<String, TensorEntry> entries;
+
+    private TorchFile(Path path, Arena arena, MemorySegment content) {
+        this.path = path;
+        this.arena = arena;
+        this.content = content;
+        this.entries = new LinkedHashMap<>();
+        entries(path, content).forEach(entry -> entries.put(entry.name(), entry));
+    }
+
+    /**
+     * Maps a file and reads what it says of its tensors.
+     *
+     * @param path the file
+     * @return the open file; the caller closes it
+     * @throws CheckpointException if it cannot be opened, is not a sound file of tensors, or asks for anything else than tensors
+     */
+    public static TorchFile open(Path path) {
+        Arena arena = Arena.ofShared();
+        try (FileChannel channel = InputFiles.open(OPERATION, path)) {
+            return new TorchFile(path, arena, channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena));
+        } catch (IOException e) {
+            arena.close();
+            throw new CheckpointException(OPERATION, path, "cannot be opened: " + AtomicFiles.reason(e), e);
+        } catch (RuntimeException e) {
+            arena.close();
+            throw e;
+        }
+    }
+
+    /**
+     * Reads what a file says of its tensors.
+     *
+     * @param path the file's path, for errors
+     * @param content the whole file
+     * @return an entry for each tensor, in the order of their data; all lie inside the file
+     * @throws CheckpointException if anything is wrong
+     */
+    static List<TensorEntry> entries(Path path, MemorySegment content) {
+        TorchContents contents = MistakenFile.isZip(content) ? TorchArchive.read(path, content) : TorchLegacy.read(path, content);
+        return contents.tensors().entrySet().stream().map(tensor -> entry(path, tensor.getKey(), tensor.getValue(), contents))
+            .sorted(Comparator.comparingLong(TensorEntry::offset).thenComparingLong(TensorEntry::byteSize)).toList();
+    }
+
+    private static TensorEntry entry(Path path, String name, TorchPickle.Tensor tensor, TorchContents contents) {
+        TorchPickle.Storage storage = tensor.storage();
+        TorchContents.Place bytes = contents.storages().get(storage.key());
+        if (bytes == null) {
+            throw new CheckpointException(OPERATION, path, name, tensor.place(),
+                "its storage '%s' is not in the %s".formatted(CheckpointException.shorten(storage.key()), contents.container()));
+        }
+        int size = storage.type().bits() / Byte.SIZE;
+        if (storage.elements() > bytes.size() / size) {
+            throw new CheckpointException(OPERATION, path, name, tensor.place(), "its storage '%s' of %d %s has only %d bytes"
+                .formatted(CheckpointException.shorten(storage.key()), storage.elements(), storage.type(), bytes.size()));
+        }
+        try {
+            Shape shape = Shape.of(tensor.extents());
+            List<Long> strides = strides(path, name, tensor);
+            long span = strides.isEmpty() ? shape.elementCount() : span(path, name, tensor);
+            if (tensor.offset() < 0 || tensor.offset() > storage.elements() || span > storage.elements() - tensor.offset()) {
+                throw new CheckpointException(OPERATION, path, name, tensor.place(), "its elements %s from %d on go past its storage of %d"
+                    .formatted(shape, tensor.offset(), storage.elements()));
+            }
+            if (shape.elementCount() > storage.elements()) {
+                throw new CheckpointException(OPERATION, path, name, tensor.place(),
+                    "is a view that repeats elements (expand); save the file again with tensors made .contiguous()");
+            }
+            return new TensorEntry(path, name, storage.type(), shape, bytes.offset() + tensor.offset() * size, span * size, strides);
+        } catch (ShapeException e) {
+            throw new CheckpointException(OPERATION, path, name, tensor.place(), "its shape is not sound: " + e.getMessage(), e);
+        }
+    }
+
+    /** The strides of a view whose elements do not lie row by row; none of one whose elements do. */
+    private static List<Long> strides(Path path, String name, TorchPickle.Tensor tensor) {
+        long[] extents = tensor.extents();
+        boolean empty = LongStream.of(extents).anyMatch(extent -> extent == 0);
+        long expected = 1;
+        boolean contiguous = true;
+        for (int axis = extents.length - 1; axis >= 0; axis--) {
+            if (tensor.strides()[axis] < 0) {
+                throw new CheckpointException(OPERATION, path, name, tensor.place(), "has the stride %d".formatted(tensor.strides()[axis]));
+            }
+            contiguous &= extents[axis] <= 1 || tensor.strides()[axis] == expected;
+            expected *= Math.max(1, extents[axis]);
+        }
+        return contiguous || empty ? List.of() : LongStream.of(tensor.strides()).boxed().toList();
+    }
+
+    /** How many elements of the storage lie from a view's first element to its last. */
+    private static long span(Path path, String name, TorchPickle.Tensor tensor) {
+        try {
+            long last = 0;
+            for (int axis = 0; axis < tensor.extents().length; axis++) {
+                last = Math.addExact(last, Math.multiplyExact(tensor.extents()[axis] - 1, tensor.strides()[axis]));
+            }
+            return Math.addExact(last, 1);
+        } catch (ArithmeticException e) {
+            throw new CheckpointException(OPERATION, path, name, tensor.place(), "its strides exceed 64 bits", e);
+        }
+    }
+
+    @Override
+    public Path path() {
+        return path;
+    }
+
+    @Override
+    public List<TensorEntry> entries() {
+        return List.copyOf(entries.values());
+    }
+
+    @Override
+    public boolean contains(String name) {
+        return entries.containsKey(name);
+    }
+
+    @Override
+    public TensorEntry entry(String name) {
+        TensorEntry entry = entries.get(name);
+        if (entry == null) {
+            throw new CheckpointException(OPERATION, path, name, -1, "there is no such tensor among the %d of this file".formatted(entries.size()));
+        }
+        return entry;
+    }
+
+    @Override
+    public MemorySegment data(String name) {
+        TensorEntry entry = entry(name);
+        return content.asSlice(entry.offset(), entry.byteSize());
+    }
+
+    @Override
+    public void close() {
+        if (arena.scope().isAlive()) {
+            arena.close();
+        }
+    }
+}

@@ -1,0 +1,45 @@
+package kept.weights;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import kept.io.CheckpointException;
+
+/** Which tensors of a checkpoint go into which of its files. */
+public final class ShardPlan {
+    private ShardPlan() { }
+
+    /**
+     * Puts each tensor into the file before it while there is room, else into a new one; a tensor above the limit has a file of its own.
+     *
+     * @param directory the directory of the files, for messages
+     * @param tensors all tensors of the checkpoint
+     * @param largestShard the limit in bytes of tensor data to a file
+     * @return the tensors of each file, in their declared order
+     * @throws CheckpointException if there are no tensors or two of a name, or the limit is less than a byte
+     */
+    public static List<List<TensorSpec>> of(Path directory, List<TensorSpec> tensors, long largestShard) {
+        if (tensors.isEmpty()) {
+            throw new CheckpointException("checkpoint", directory, "there are no tensors to write");
+        }
+        if (largestShard < 1) {
+            throw new CheckpointException("checkpoint", directory, "the largest shard size must be at least 1 byte, not %d".formatted(largestShard));
+        }
+        var names = new HashSet<String>();
+        var shards = new ArrayList<List<TensorSpec>>();
+        long filled = 0;
+        for (TensorSpec tensor : tensors) {
+            if (!names.add(tensor.name())) {
+                throw new CheckpointException("checkpoint", directory, tensor.name(), -1, "is declared twice");
+            }
+            if (shards.isEmpty() || filled > 0 && tensor.byteSize() > largestShard - filled) {
+                shards.add(new ArrayList<>());
+                filled = 0;
+            }
+            shards.getLast().add(tensor);
+            filled += tensor.byteSize();
+        }
+        return shards;
+    }
+}

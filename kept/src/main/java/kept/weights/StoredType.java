@@ -1,0 +1,112 @@
+package kept.weights;
+
+import java.util.Arrays;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import kept.tensor.DType;
+
+/**
+ * The element types that the safetensors format names (as of its version 0.8). Those with a {@link DType} can be read as tensors; the others only
+ * take their place in a file.
+ */
+public enum StoredType {
+    /** Truth values, a byte each. */
+    BOOL(8),
+    /** Two 4-bit floating-point numbers to a byte. */
+    F4(4),
+    /** 6-bit floating point, 2 bits of exponent. */
+    F6_E2M3(6),
+    /** 6-bit floating point, 3 bits of exponent. */
+    F6_E3M2(6),
+    /** Unsigned bytes. */
+    U8(8),
+    /** Signed bytes. */
+    I8(8),
+    /** 8-bit floating point, 5 bits of exponent. */
+    F8_E5M2(8),
+    /** 8-bit floating point, 4 bits of exponent. */
+    F8_E4M3(8),
+    /** Powers of two, 8 bits of exponent. */
+    F8_E8M0(8),
+    /** 8-bit floating point, 4 bits of exponent, no negative zero. */
+    F8_E4M3FNUZ(8),
+    /** 8-bit floating point, 5 bits of exponent, no negative zero. */
+    F8_E5M2FNUZ(8),
+    /** Signed 16-bit integers. */
+    I16(16),
+    /** Unsigned 16-bit integers. */
+    U16(16),
+    /** IEEE 754 binary16. */
+    F16(DType.F16),
+    /** The upper half of a binary32. */
+    BF16(DType.BF16),
+    /** Signed 32-bit integers. */
+    I32(DType.I32),
+    /** Unsigned 32-bit integers. */
+    U32(32),
+    /** IEEE 754 binary32. */
+    F32(DType.F32),
+    /** Pairs of binary32. */
+    C64(64),
+    /** IEEE 754 binary64. */
+    F64(64),
+    /** Signed 64-bit integers. */
+    I64(DType.I64),
+    /** Unsigned 64-bit integers. */
+    U64(64);
+
+    private static final Map<String, StoredType> BY_NAME = Arrays.stream(values()).collect(Collectors.toMap(Enum::name, Function.identity()));
+
+    private final int bits;
+    private final DType dtype;
+
+    StoredType(int bits) {
+        this.bits = bits;
+        this.dtype = null;
+    }
+
+    StoredType(DType dtype) {
+        this.bits = dtype.bytes() * Byte.SIZE;
+        this.dtype = dtype;
+    }
+
+    /**
+     * The type of a name in a file.
+     *
+     * @param name the name, as in {@code BF16}
+     * @return the type, or empty if the format has none of that name
+     */
+    public static Optional<StoredType> named(String name) {
+        return Optional.ofNullable(BY_NAME.get(name));
+    }
+
+    /**
+     * The stored form of an element type.
+     *
+     * @param dtype the element type
+     * @return the type of the same name
+     */
+    public static StoredType of(DType dtype) {
+        return valueOf(dtype.name());
+    }
+
+    /**
+     * The size of one element.
+     *
+     * @return bits per element
+     */
+    public int bits() {
+        return bits;
+    }
+
+    /**
+     * What tensors of this type are read as.
+     *
+     * @return the element type, or empty if such tensors cannot be read
+     */
+    public Optional<DType> dtype() {
+        return Optional.ofNullable(dtype);
+    }
+}

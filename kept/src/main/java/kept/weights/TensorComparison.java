@@ -1,0 +1,111 @@
+package kept.weights;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.function.LongConsumer;
+import kept.io.AtomicFiles;
+import kept.io.CheckpointException;
+
+/**
+ * Reads tensors back from disk and compares them byte by byte with what they were made from. The files are read, not mapped, so that a disk that
+ * cannot read is an error like another.
+ */
+public final class TensorComparison {
+    private static final int CHUNK = 4 << 20;
+
+    private final ByteBuffer left = ByteBuffer.allocateDirect(CHUNK);
+    private final ByteBuffer right = ByteBuffer.allocateDirect(CHUNK);
+
+    /** Has two buffers of its own; for one thread at a time. */
+    public TensorComparison() { }
+
+    /**
+     * Compares a tensor with the one it was copied from.
+     *
+     * @param source the original
+     * @param copy the copy
+     * @param progress is told the bytes of each piece compared
+     * @throws CheckpointException naming the copy and the first byte that differs, or the file that cannot be read
+     */
+    public void requireSame(TensorEntry source, TensorEntry copy, LongConsumer progress) {
+        if (source.byteSize() != copy.byteSize()) {
+            throw new CheckpointException("verify", copy.file(), copy.name(), copy.offset(),
+                "has %d bytes, but %d in %s".formatted(copy.byteSize(), source.byteSize(), source.file()));
+        }
+        try (FileChannel original = open(source.file()); FileChannel written = open(copy.file())) {
+            for (long done = 0; done < copy.byteSize();) {
+                int size = (int) Math.min(CHUNK, copy.byteSize() - done);
+                read(original, source, done, left.clear().limit(size));
+                compare(left, written, copy, done, source.file().toString());
+                done += size;
+                progress.accept(size);
+            }
+        } catch (IOException e) {
+            throw unreadable(copy, e);
+        }
+    }
+
+    /**
+     * Compares a tensor with values in memory.
+     *
+     * @param values what it should hold: little-endian elements, row by row
+     * @param copy the tensor in its file
+     * @param progress is told the bytes of each piece compared
+     * @throws CheckpointException naming the tensor and the first byte that differs, or the file that cannot be read
+     */
+    public void requireSame(MemorySegment values, TensorEntry copy, LongConsumer progress) {
+        try (FileChannel written = open(copy.file())) {
+            for (long done = 0; done < copy.byteSize();) {
+                int size = (int) Math.min(CHUNK, copy.byteSize() - done);
+                compare(values.asSlice(done, size).asByteBuffer(), written, copy, done, "what the mapping gives");
+                done += size;
+                progress.accept(size);
+            }
+        } catch (IOException e) {
+            throw unreadable(copy, e);
+        }
+    }
+
+    private void compare(ByteBuffer expected, FileChannel written, TensorEntry copy, long done, String origin) {
+        read(written, copy, done, right.clear().limit(expected.remaining()));
+        int difference = expected.mismatch(right);
+        if (difference >= 0) {
+            throw new CheckpointException("verify", copy.file(), copy.name(), copy.offset() + done + difference,
+                "is not as in %s: this byte is %d there and %d here; the disk or the memory is at fault, so convert again and compare"
+                .formatted(origin, expected.get(difference) & 0xff, right.get(difference) & 0xff));
+        }
+    }
+
+    private static FileChannel open(Path file) {
+        try {
+            return FileChannel.open(file, StandardOpenOption.READ);
+        } catch (IOException e) {
+            throw new CheckpointException("verify", file, "cannot be opened: " + AtomicFiles.reason(e), e);
+        }
+    }
+
+    private static void read(FileChannel channel, TensorEntry tensor, long done, ByteBuffer buffer) {
+        long next = tensor.offset() + done;
+        try {
+            while (buffer.hasRemaining()) {
+                int count = channel.read(buffer, next);
+                if (count <= 0) {
+                    throw new IOException("the file ends at byte " + channel.size());
+                }
+                next += count;
+            }
+        } catch (IOException e) {
+            throw unreadable(tensor, e);
+        }
+        buffer.flip();
+    }
+
+    private static CheckpointException unreadable(TensorEntry tensor, IOException cause) {
+        return new CheckpointException("verify", tensor.file(), tensor.name(), tensor.offset(), "cannot be read: " + AtomicFiles.reason(cause),
+            cause);
+    }
+}
