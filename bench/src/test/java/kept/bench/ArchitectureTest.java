@@ -78,7 +78,8 @@ class ArchitectureTest {
     void offHeapMemoryIsTouchedOnlyWhereItIsTheSubject() {
         holds(noClasses()
                 .that().resideOutsideOfPackages("kept.tensor..", "kept.backend..", CUDA, "kept.io..",
-                        "kept.weights..", "kept.safetensors..", "kept.torch..", "kept.checkpoint..", "kept.gguf..", "kept.model..", "kept.distill..", BENCH)
+                        "kept.weights..", "kept.safetensors..", "kept.torch..", "kept.checkpoint..", "kept.gguf..",
+                        "kept.model..", "kept.distill..", BENCH)
                 .and().doNotHaveFullyQualifiedName("kept.Logits").should().dependOnClassesThat().resideInAPackage("java.lang.foreign.."));
     }
 
