@@ -16,6 +16,7 @@ public class CheckpointException extends TensorException {
     private static final int LONGEST_NAME = 200;
 
     private final transient Path file;
+    /** What is wrong, and what to do about it. */
     private final String problem;
     /** The tensor at fault, or null. */
     private final String tensor;

@@ -25,4 +25,16 @@ class VisibleTextTest {
         assertThat(VisibleText.beginning("한글ab", 4)).isEqualTo("한…");
         assertThat(VisibleText.beginning("ab", 0)).isEqualTo("…");
     }
+
+    @Test
+    void whatJustFitsIsNotCut() {
+        assertThat(VisibleText.beginning("ab한글", 6)).isEqualTo("ab한글");
+        assertThat(VisibleText.shortened("a🙂c", 3)).isEqualTo("a🙂c");
+        assertThat(VisibleText.shortened("a🙂cd", 3)).isEqualTo("a🙂c…");
+    }
+
+    @Test
+    void fourDigitsReachToTheEndOfTheFirstPlane() {
+        assertThat(VisibleText.escaped("\uFFFF" + Character.toString(0x10FFFF))).isEqualTo("\\uffff\\U0010ffff");
+    }
 }
