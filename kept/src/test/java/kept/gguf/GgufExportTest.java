@@ -180,7 +180,7 @@ class GgufExportTest {
         Path source = write(SMALL, DType.F32, Map.of());
         try (Checkpoint checkpoint = Checkpoint.open(source)) {
             GgufExport export = GgufExport.of(checkpoint, SMALL, vocabulary(tokens, OptionalInt.of(5)), "a model", GgufType.F32);
-            assertThat(export.remarks()).singleElement().asString().startsWith("1 added tokens are left out");
+            assertThat(export.remarks()).singleElement().asString().startsWith("1 added token is left out");
             assertThat(write(export).metadata()).doesNotContainKey("tokenizer.ggml.padding_token_id");
         }
     }
@@ -190,7 +190,7 @@ class GgufExportTest {
         List<Token> tokens = List.of(new Token("a", 0, Kind.NORMAL), new Token("<sep>", 0, Kind.USER_DEFINED));
         try (Checkpoint checkpoint = Checkpoint.open(write(SMALL, DType.F32, Map.of()))) {
             assertThat(GgufExport.of(checkpoint, SMALL, vocabulary(tokens, OptionalInt.empty()), "a model", GgufType.F16).remarks()).singleElement()
-                    .asString().startsWith("1 tokens are user-defined");
+                    .asString().startsWith("1 token is user-defined");
         }
     }
 
