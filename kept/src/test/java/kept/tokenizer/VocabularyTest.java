@@ -110,7 +110,7 @@ class VocabularyTest {
                 new Token("<tool x>", -1000, Kind.USER_DEFINED), new Token("[PAD422]", -10_000, Kind.UNUSED),
                 new Token("<|end|>", -1000, Kind.CONTROL), new Token("more", -1000, Kind.USER_DEFINED));
         assertThat(vocabulary.eos()).hasValue(420);
-        assertThat(vocabulary.leftOut()).hasSize(2).anyMatch(what -> what.startsWith("1 added tokens take the spaces"))
+        assertThat(vocabulary.leftOut()).hasSize(2).anyMatch(what -> what.startsWith("1 added token takes the spaces"))
                 .anyMatch(what -> what.endsWith("other names than default: rag"));
     }
 
