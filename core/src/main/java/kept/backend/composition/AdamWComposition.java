@@ -1,14 +1,12 @@
 package kept.backend.composition;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
-import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
-
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
 import kept.backend.AdamWStep;
 import kept.backend.BlockCodes;
 import kept.tensor.DType;
+import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
@@ -170,25 +168,18 @@ public final class AdamWComposition {
     }
 
     private static float[] read(Tensor rows, long first, int count) {
-        return rows.alias(Shape.of(count), new long[] {1}, rows.offset() + first).toFloatArray();
+        return part(rows, first, count).toFloatArray();
     }
 
-    /** Writes rounded to nearest even. */
+    /** Writes rounded to nearest even, as the device's copies do. */
     private static void write(float[] values, Tensor rows, long first) {
-        int bytes = rows.dtype().bytes();
-        MemorySegment data = MemorySegment.ofArray(new byte[values.length * bytes]);
-        for (int i = 0; i < values.length; i++) {
-            switch (rows.dtype()) {
-                case BF16 -> data.set(JAVA_SHORT_UNALIGNED, 2L * i, bf16(values[i]));
-                case F16 -> data.set(JAVA_SHORT_UNALIGNED, 2L * i, Float.floatToFloat16(values[i]));
-                default -> data.set(JAVA_FLOAT_UNALIGNED, 4L * i, values[i]);
-            }
+        try (var _ = Scope.open(rows.device())) {
+            part(rows, first, values.length).assign(Tensor.of(values));
         }
-        rows.backend().upload(data, rows.buffer(), (rows.offset() + first) * bytes);
     }
 
-    private static short bf16(float value) {
-        int bits = Float.floatToRawIntBits(value);
-        return Float.isNaN(value) ? (short) (bits >> DROPPED | 0x40) : (short) (bits + 0x7fff + (bits >> DROPPED & 1) >> DROPPED);
+    /** Some elements of rows. */
+    private static Tensor part(Tensor rows, long first, int count) {
+        return rows.alias(Shape.of(count), new long[] {1}, rows.offset() + first);
     }
 }
