@@ -60,9 +60,9 @@ final class StageTable {
         }
         double ratio = trained.getValue().klMean() / untrained.getValue().klMean();
         return ratio >= 1
-            ? "%s: %s, without training, is %s times nearer to the teacher than %s".formatted(
+            ? "%s: KL of %s (no training) is %s times lower than of %s".formatted(
                 domain.name(), untrained.getKey(), Figures.significant(ratio), trained.getKey())
-            : "%s: %s is %s times nearer to the teacher than %s, the best without training".formatted(
+            : "%s: KL of %s is %s times lower than of %s, the best without training".formatted(
                 domain.name(), trained.getKey(), Figures.significant(1 / ratio), untrained.getKey());
     }
 }

@@ -58,8 +58,8 @@ class ReportWriterTest {
               mapped       0.125       0.0523  91.21%       0.250  75.00%
             with training on 6,144 tokens
               distilled     47.3      0.00287  98.12%       0.500  62.50%
-            prose: distilled is 18.2 times nearer to the teacher than mapped, the best without training
-            code: mapped, without training, is 2.00 times nearer to the teacher than distilled
+            prose: KL of distilled is 18.2 times lower than of mapped, the best without training
+            code: KL of mapped (no training) is 2.00 times lower than of distilled
             no improvement since step 2 of 3, held-out KL 0.0260: the optimizer's noise floor; a smaller learning rate may go further; \
             the output is the state of step 2
             """);

@@ -13,8 +13,8 @@ import org.junit.jupiter.api.Test;
 class StageTableTest {
     @Test
     void theNearestStudentIsNamedWithHowManyTimesNearerItIs() {
-        assertThat(lastLine(0.004, 0.001)).isEqualTo("prose: distilled is 4.00 times nearer to the teacher than mapped, the best without training");
-        assertThat(lastLine(0.001, 0.004)).isEqualTo("prose: mapped, without training, is 4.00 times nearer to the teacher than distilled");
+        assertThat(lastLine(0.004, 0.001)).isEqualTo("prose: KL of distilled is 4.00 times lower than of mapped, the best without training");
+        assertThat(lastLine(0.001, 0.004)).isEqualTo("prose: KL of mapped (no training) is 4.00 times lower than of distilled");
     }
 
     /** Beside rounding noise, which may be 0 or below it, no ratio means anything. */
