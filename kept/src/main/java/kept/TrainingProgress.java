@@ -13,8 +13,7 @@ import me.tongfei.progressbar.ProgressBarStyle;
 
 /**
  * Shows a training run: on a terminal a bar with loss, divergence, tokens per second and time left; elsewhere, such as in a log file, a line every
- * ten
- * seconds.
+ * ten seconds.
  */
 final class TrainingProgress implements AutoCloseable {
     /** The weight of the newest step in the running speed. */

@@ -11,8 +11,8 @@ import org.openjdk.jmh.annotations.Param;
 
 /**
  * Least squares in double precision, part by part, as the mapping {@code calibrated} needs them for each norm: sums of products over tokens, the
- * factor
- * of the equations, their solution. 5120 is the width of Orion-14B. libtorch has no product that computes one triangle alone, so it computes both.
+ * factor of the equations, their solution. 5120 is the width of Orion-14B. libtorch has no product that computes one triangle alone, so it
+ * computes both.
  */
 public class LeastSquaresBenchmark extends Contest {
     /** Tokens that are added at a time. */

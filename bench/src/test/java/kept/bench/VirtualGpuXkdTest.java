@@ -26,8 +26,7 @@ import org.junit.jupiter.api.Test;
 
 /**
  * XKD steps through the CUDA backend and its PTX, on the virtual GPU: with f32 weights they are PyTorch's, with bf16 weights near to those of the
- * CPU.
- * The test is here because no other module sees both the models and the CUDA backend.
+ * CPU. The test is here because no other module sees both the models and the CUDA backend.
  */
 class VirtualGpuXkdTest {
     private static final AdamW.Settings SETTINGS = new AdamW.Settings(0.9, 0.95, 1e-8, 0.1);

@@ -10,8 +10,7 @@ import kept.tensor.Tensor;
 
 /**
  * The cross-entropy of next tokens, averaged over the rows that have one, with the output head fused in: logits exist for one chunk of rows at a
- * time.
- * Gradients are made in the forward pass, chunk by chunk.
+ * time. Gradients are made in the forward pass, chunk by chunk.
  */
 public final class LinearCrossEntropy extends Operation {
     private static final String NAME = "linear cross-entropy";

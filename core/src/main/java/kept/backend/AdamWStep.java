@@ -31,10 +31,8 @@ public record AdamWStep(
 
     /**
      * How a BF16 parameter is rounded. To nearest, an update below about 2^-9 of the parameter vanishes; stochastically, the next number away from 0
-     * is
-     * taken with the probability that makes the expected value exact. For that, 16 random bits are added to the 16 that BF16 drops: for element i,
-     * bits
-     * {@code 16 (i mod 2)} and up of word {@code i / 2 mod 4} of the block that Philox 4x32-10 gives for the key seed and the counter
+     * is taken with the probability that makes the expected value exact. For that, 16 random bits are added to the 16 that BF16 drops: for element i,
+     * bits {@code 16 (i mod 2)} and up of word {@code i / 2 mod 4} of the block that Philox 4x32-10 gives for the key seed and the counter
      * {@code (i / 8, stream)}. Other parameters are rounded to nearest always.
      *
      * @param stochastic whether it is

@@ -5,18 +5,15 @@ import kept.tensor.Shape;
 
 /**
  * Numbers of 8 bits in blocks of 256, as 8-bit optimizers keep their moments (Dettmers et al. 2021, arXiv 2110.02861): each number is the block's
- * largest
- * magnitude times one of 256 values from -1 to 1, or from 0 to 1 for an unsigned code.
+ * largest magnitude times one of 256 values from -1 to 1, or from 0 to 1 for an unsigned code.
  *
  * <p>The values are those of dynamic tree quantisation: seven decades from 10^-7 to 1, of which each has twice as many values as the one below:
  * {@code (0.1 + 0.9 (j + 0.5) / n) 10^(d - 6)} for d from 0 to 6 and j from 0 to n - 1, with {@code n = 2^d} and either sign in the signed code,
  * {@code n = 2^(d + 1)} in the unsigned one; both have 0 and 1 besides. Codes number the values in ascending order.
  *
  * <p>A tensor of n such numbers is I32, rows {@code [ceil(n / 256), 65]}: 64 words of four codes each, the first in the lowest byte, and the bits of
- * the
- * block's largest magnitude as an F32. Zeros throughout are a block of zeros. A number above 0 never becomes 0 in the unsigned code: what is divided
- * by it
- * stays finite.
+ * the block's largest magnitude as an F32. Zeros throughout are a block of zeros. A number above 0 never becomes 0 in the unsigned code: what is
+ * divided by it stays finite.
  */
 public final class BlockCodes {
     /** The numbers of a block. */

@@ -291,8 +291,7 @@ public interface FusedKernels {
      * A gradient of BF16 gives the bits of the same numbers in F32.
      *
      * <p>Moments of 8 bits are {@link BlockCodes}: m of the signed code and sqrt(v) of the unsigned one are read from them, and what the step makes
-     * is
-     * written back; the parameter is updated by the numbers before they are rounded.
+     * is written back; the parameter is updated by the numbers before they are rounded.
      *
      * @param step the step's numbers
      * @param parameter rows, any floating dtype; updated

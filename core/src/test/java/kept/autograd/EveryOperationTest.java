@@ -19,8 +19,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /**
  * Operations check, kernels trust: whatever operands and numbers a public operation is handed, it gives the value of a float64 reference, with its
  * gradients, or says with its name what it does not take. Every other dtype, rank, extent, layout in memory and device, null, freed memory and
- * numbers
- * out of range, one at a time; {@link PublicApiTest} sees to it that no operation is left out.
+ * numbers out of range, one at a time; {@link PublicApiTest} sees to it that no operation is left out.
  */
 class EveryOperationTest {
     private static final double STEP = 1e-6;

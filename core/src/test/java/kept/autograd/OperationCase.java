@@ -10,8 +10,7 @@ import kept.tensor.Tensor;
 
 /**
  * A public operation with operands that it takes, and what it is to give for any operands: the reference computes in float64 and throws where there
- * is
- * no right value. {@link EveryOperationTest} varies the operands and the numbers.
+ * is no right value. {@link EveryOperationTest} varies the operands and the numbers.
  */
 final class OperationCase {
     /** The operation, on operands and numbers. */

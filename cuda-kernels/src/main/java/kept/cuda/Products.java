@@ -12,8 +12,7 @@ import kept.tensor.Tensor;
 
 /**
  * Matrix products, by cuBLAS, whose matrices are column-major: to it a row-major C is C^T, so it is asked for {@code C^T = B^T A^T}. A matrix with
- * unit
- * stride along rows or along columns is used as it lies; any other is copied first.
+ * unit stride along rows or along columns is used as it lies; any other is copied first.
  *
  * <p>cuBLAS takes operands of one type. Where they differ, one is converted: an F32 operand beside a BF16 one is rounded to BF16, so that the tensor
  * cores take the product; an F16 one is widened, since its exponent is too small for what meets it.

@@ -12,8 +12,7 @@ import kept.tensor.Tensor;
 
 /**
  * XKD: the divergence of the student's next-token distribution from the frozen teacher's, mean over all tokens. The logits of all tokens are never
- * held
- * at once: hidden states and heads go through in chunks of rows.
+ * held at once: hidden states and heads go through in chunks of rows.
  */
 public final class Distillation implements TrainingObjective {
     private final Decoder teacher;

@@ -48,8 +48,7 @@ public record Mapping(String name, DecoderConfig source, DecoderConfig target, L
 
     /**
      * The paper's mapping without training: NPM copies all that both architectures share, OPM takes each LayerNorm's weight as the RMSNorm's and
-     * drops
-     * the bias (docs/kept.md derives it).
+     * drops the bias (docs/kept.md derives it).
      *
      * @param source an Orion configuration
      * @return the table

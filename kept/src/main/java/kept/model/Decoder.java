@@ -20,8 +20,7 @@ import kept.tensor.Tensor;
 
 /**
  * The graph that Orion and Llama share: embedding, pre-norm blocks of causal grouped-query attention and SwiGLU with rotary positions, a final norm
- * and
- * the language-model head. Which norm it is, is the only difference, and a subclass's to say. Parameters carry their names in checkpoints.
+ * and the language-model head. Which norm it is, is the only difference, and a subclass's to say. Parameters carry their names in checkpoints.
  *
  * <p>The stream is f32 whatever the parameters are stored in. Shapes: ids {@code [batch, sequence]}, stream {@code [batch, sequence, hidden]},
  * logits {@code [batch, sequence, vocabulary]}. The decoder

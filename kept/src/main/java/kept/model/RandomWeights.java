@@ -8,8 +8,8 @@ import kept.tensor.Tensor;
 
 /**
  * A fresh initialisation: matrices normal with the configuration's standard deviation, the two that write to the residual stream of each layer
- * narrower
- * by {@code sqrt(2 layers)} (Radford et al. 2019), norm weights one, biases zero. Each tensor's numbers depend on the seed and its name alone.
+ * narrower by {@code sqrt(2 layers)} (Radford et al. 2019), norm weights one, biases zero. Each tensor's numbers depend on the seed and its
+ * name alone.
  */
 public final class RandomWeights implements Weights {
     private final DecoderConfig config;

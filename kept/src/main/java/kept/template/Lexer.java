@@ -8,9 +8,8 @@ import java.util.List;
 
 /**
  * Cuts a template into tokens, with Jinja2's rules of white space: the line break after a block or comment goes (trim_blocks), so do blanks before
- * one
- * that begins its line (lstrip_blocks), and one line break at the end of the template; {@code -} strips all white space on its side, {@code +} keeps
- * it.
+ * one that begins its line (lstrip_blocks), and one line break at the end of the template; {@code -} strips all white space on its side, {@code +}
+ * keeps it.
  */
 final class Lexer {
     private static final List<String> OPERATORS = List.of("//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{",
