@@ -23,7 +23,7 @@ module kept {
     exports kept;
     exports kept.calibration;
     exports kept.checkpoint;
-    exports kept.distill;
+    exports kept.corpus;
     exports kept.evaluation;
     exports kept.generation;
     exports kept.gguf;
@@ -35,6 +35,7 @@ module kept {
     exports kept.template;
     exports kept.tokenizer;
     exports kept.torch;
+    exports kept.training;
     exports kept.weights;
 
     opens kept to info.picocli;

@@ -6,9 +6,9 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import kept.corpus.Corpus;
 import kept.demo.DemoVocabulary;
 import kept.demo.JdkSources;
-import kept.distill.Corpus;
 import kept.text.Reasons;
 
 /**

@@ -9,9 +9,6 @@ import java.util.List;
 import java.util.stream.Stream;
 import kept.autograd.Autograd;
 import kept.checkpoint.Checkpoint;
-import kept.distill.ParameterSelection;
-import kept.distill.StepPlan;
-import kept.distill.TrainingOptions;
 import kept.io.AtomicFiles;
 import kept.model.CheckpointWeights;
 import kept.model.DecoderConfig;
@@ -20,6 +17,9 @@ import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
+import kept.training.ParameterSelection;
+import kept.training.StepPlan;
+import kept.training.TrainingOptions;
 
 /** What a distillation will take in memory and time, told before it is begun: for {@code --plan}, and to refuse what cannot fit. */
 final class DistillationPlan {

@@ -1,10 +1,10 @@
 package kept;
 
 import java.util.Optional;
-import kept.distill.Corpus;
-import kept.distill.CorpusException;
-import kept.distill.PackedTokens;
-import kept.distill.TextEvaluation;
+import kept.corpus.Corpus;
+import kept.corpus.CorpusException;
+import kept.corpus.PackedTokens;
+import kept.evaluation.TextEvaluation;
 import kept.tokenizer.Tokenizer;
 
 /**

@@ -1,9 +1,9 @@
 package kept;
 
 import java.util.Optional;
-import kept.distill.BestState;
-import kept.distill.HeldOutCurve;
-import kept.distill.HeldOutResult;
+import kept.training.BestState;
+import kept.training.HeldOutCurve;
+import kept.training.HeldOutResult;
 
 /** When a student is judged on held-out text while it is trained, and when that says that training helps no more. */
 final class Judging {

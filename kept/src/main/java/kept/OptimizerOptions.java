@@ -4,10 +4,10 @@ import java.io.PrintWriter;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.SequencedMap;
-import kept.distill.TrainingOptions;
 import kept.optim.AdamW;
 import kept.optim.LearningRateSchedule;
 import kept.tensor.DType;
+import kept.training.TrainingOptions;
 import picocli.CommandLine.Option;
 
 /** The options that shape a training run. */

@@ -5,8 +5,8 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
-import kept.distill.Fidelity;
-import kept.distill.TextEvaluation;
+import kept.evaluation.Fidelity;
+import kept.evaluation.TextEvaluation;
 import kept.model.Decoder;
 import kept.report.DomainResult;
 

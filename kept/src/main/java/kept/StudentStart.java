@@ -2,7 +2,7 @@ package kept;
 
 import java.nio.file.Path;
 import kept.checkpoint.Checkpoint;
-import kept.distill.PackedTokens;
+import kept.corpus.PackedTokens;
 import kept.mapping.MappedWeights;
 import kept.mapping.Mapping;
 import kept.model.Decoder;

@@ -10,13 +10,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.function.Consumer;
-import kept.distill.BestState;
-import kept.distill.HeldOutResult;
-import kept.distill.MetricsLog;
-import kept.distill.StepMetrics;
-import kept.distill.TextCoverage;
-import kept.distill.Trainer;
-import kept.distill.TrainingState;
+import kept.corpus.TextCoverage;
 import kept.io.CheckpointException;
 import kept.io.OutputDirectory;
 import kept.io.OwnFiles;
@@ -24,6 +18,12 @@ import kept.model.DecoderConfig;
 import kept.model.NonFiniteException;
 import kept.tensor.Device;
 import kept.text.Reasons;
+import kept.training.BestState;
+import kept.training.HeldOutResult;
+import kept.training.MetricsLog;
+import kept.training.StepMetrics;
+import kept.training.Trainer;
+import kept.training.TrainingState;
 
 /**
  * A training run with what surrounds it on disk and on the terminal. While it lasts, its state and metrics lie in {@code OUTPUT.training} beside the

@@ -14,14 +14,14 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import kept.backend.DeviceMemory;
-import kept.distill.ParameterSelection;
-import kept.distill.TrainingOptions;
 import kept.model.Architecture;
 import kept.model.DecoderConfig;
 import kept.optim.AdamW;
 import kept.optim.LearningRateSchedule;
 import kept.tensor.DType;
 import kept.tensor.Device;
+import kept.training.ParameterSelection;
+import kept.training.TrainingOptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 

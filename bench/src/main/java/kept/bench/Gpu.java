@@ -12,8 +12,6 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
 import kept.backend.DeviceMemory;
-import kept.distill.ParameterSelection;
-import kept.distill.StepPlan;
 import kept.model.Architecture;
 import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
@@ -23,6 +21,8 @@ import kept.tensor.Device;
 import kept.tensor.DeviceException;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
+import kept.training.ParameterSelection;
+import kept.training.StepPlan;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 

@@ -4,10 +4,7 @@ import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
 import java.util.SplittableRandom;
 import kept.backend.DistillationObjective;
-import kept.distill.Distillation;
-import kept.distill.TokenSequences;
-import kept.distill.Trainer;
-import kept.distill.TrainingOptions;
+import kept.corpus.TokenSequences;
 import kept.model.Architecture;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
@@ -16,6 +13,9 @@ import kept.optim.AdamW;
 import kept.optim.LearningRateSchedule;
 import kept.tensor.DType;
 import kept.tensor.Device;
+import kept.training.Distillation;
+import kept.training.Trainer;
+import kept.training.TrainingOptions;
 
 /** The whole XKD step (frozen Orion forward, Llama forward and backward, clipping, AdamW) on random weights and tokens, and what each step costs. */
 final class XkdSteps implements AutoCloseable {

@@ -43,7 +43,8 @@ class ArchitectureTest {
                 "kept.tensor", "kept.autograd", "kept.nn", "kept.optim", "kept.backend", "kept.backend.composition", "kept.backend.cpu",
                 "kept.linalg",
                 "kept.cuda", "kept.cuda.driver", "kept.cuda.cublas", "kept.cuda.library", "kept.cuda.bindings",
-                "kept", "kept.checkpoint", "kept.tokenizer", "kept.model", "kept.mapping", "kept.distill", "kept.evaluation", "kept.report",
+                "kept", "kept.checkpoint", "kept.tokenizer", "kept.model", "kept.mapping", "kept.corpus", "kept.training",
+                "kept.evaluation", "kept.report",
                 "kept.demo", "kept.generation", "kept.gguf", "kept.calibration", "kept.text", "kept.template",
                 "kept.io", "kept.weights", "kept.safetensors", "kept.torch");
     }
@@ -79,7 +80,7 @@ class ArchitectureTest {
         holds(noClasses()
                 .that().resideOutsideOfPackages("kept.tensor..", "kept.backend..", CUDA, "kept.io..",
                         "kept.weights..", "kept.safetensors..", "kept.torch..", "kept.checkpoint..", "kept.gguf..",
-                        "kept.model..", "kept.distill..", BENCH)
+                        "kept.model..", "kept.corpus..", BENCH)
                 .and().doNotHaveFullyQualifiedName("kept.Logits").should().dependOnClassesThat().resideInAPackage("java.lang.foreign.."));
     }
 
@@ -122,9 +123,17 @@ class ArchitectureTest {
 
     @Test
     void thePackagesBelowTheProgramsHaveNoCycles() {
-        holds(slices().matching("kept.(text|io|weights|safetensors|torch|checkpoint|tokenizer|model|mapping|calibration|distill|"
+        holds(slices().matching("kept.(text|io|weights|safetensors|torch|checkpoint|tokenizer|model|mapping|calibration|corpus|training|"
                 + "evaluation|generation|report|demo|gguf|template)..")
                 .should().beFreeOfCycles());
+    }
+
+    /** A trainer evaluates what it trains; an evaluation needs no training, and a corpus neither. */
+    @Test
+    void trainingStandsOnEvaluationAndEvaluationOnTheCorpus() {
+        holds(noClasses().that().resideInAPackage("kept.evaluation..").should().dependOnClassesThat().resideInAPackage("kept.training.."));
+        holds(noClasses().that().resideInAPackage("kept.corpus..")
+                .should().dependOnClassesThat().resideInAnyPackage("kept.evaluation..", "kept.training.."));
     }
 
     /** The two formats know what all formats have in common, and neither the other nor the directory that joins them. */

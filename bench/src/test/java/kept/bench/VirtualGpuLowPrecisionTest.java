@@ -4,14 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.SplittableRandom;
 import kept.backend.DistillationObjective;
+import kept.corpus.TokenSequences;
 import kept.cuda.VirtualCudaProvider;
-import kept.distill.Distillation;
-import kept.distill.ParameterSelection;
-import kept.distill.StepMetrics;
-import kept.distill.StepPlan;
-import kept.distill.TokenSequences;
-import kept.distill.Trainer;
-import kept.distill.TrainingOptions;
 import kept.model.Architecture;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
@@ -20,6 +14,12 @@ import kept.optim.AdamW;
 import kept.optim.LearningRateSchedule;
 import kept.tensor.DType;
 import kept.tensor.Device;
+import kept.training.Distillation;
+import kept.training.ParameterSelection;
+import kept.training.StepMetrics;
+import kept.training.StepPlan;
+import kept.training.Trainer;
+import kept.training.TrainingOptions;
 import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.Test;
 

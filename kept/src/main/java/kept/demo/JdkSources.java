@@ -11,11 +11,11 @@ import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.zip.CRC32;
-import kept.distill.Corpus;
-import kept.distill.Document;
-import kept.distill.DocumentReader;
-import kept.distill.PassedOver;
-import kept.distill.TextExtent;
+import kept.corpus.Corpus;
+import kept.corpus.Document;
+import kept.corpus.DocumentReader;
+import kept.corpus.PassedOver;
+import kept.corpus.TextExtent;
 
 /**
  * The source archive of a JDK as two corpora: the prose of its documentation comments, and its code with all comments removed. A document is

@@ -11,7 +11,7 @@ import java.util.Map;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
 import java.util.zip.ZipInputStream;
-import kept.distill.CorpusException;
+import kept.corpus.CorpusException;
 import kept.text.Reasons;
 
 /** An archive with Java sources, opened. */

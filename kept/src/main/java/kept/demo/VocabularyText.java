@@ -5,9 +5,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import kept.distill.Corpus;
-import kept.distill.Document;
-import kept.distill.DocumentReader;
+import kept.corpus.Corpus;
+import kept.corpus.Document;
+import kept.corpus.DocumentReader;
 
 /**
  * Writes the text that the demonstration's vocabulary was trained on, so that the training can be repeated: {@code prose.txt} and

@@ -1,7 +1,8 @@
 /**
- * What models can do, measured without training: multiple-choice questions by log-likelihood, the way lm-evaluation-harness scores them, the
- * pass-key test of long contexts, and the intervals that belong beside each share and mean.
+ * What models can do, and how faithfully a student follows its teacher: multiple-choice questions by log-likelihood, the way lm-evaluation-harness
+ * scores them, the pass-key test of long contexts, divergences and distances between two models on running text, and the intervals that belong
+ * beside each share and mean.
  *
- * <p>How faithfully a student follows its teacher on running text is {@code kept.distill}'s matter; tables are printed by {@code kept.report}.
+ * <p>The text comes from {@code kept.corpus}; tables are printed by {@code kept.report}.
  */
 package kept.evaluation;

@@ -2,6 +2,6 @@
  * How an Orion's tensors become a Llama's without training: a {@link kept.mapping.Mapping} is a table with one row for each target tensor, and
  * {@link kept.mapping.Conversion} streams a checkpoint through it.
  *
- * <p>Training lives in {@code kept.distill}, checkpoints in {@code kept.checkpoint}.
+ * <p>Training lives in {@code kept.training}, checkpoints in {@code kept.checkpoint}.
  */
 package kept.mapping;

@@ -3,7 +3,7 @@ package kept.report;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.SequencedMap;
-import kept.distill.TokenScores;
+import kept.evaluation.TokenScores;
 
 /**
  * One student among several of the same teacher.

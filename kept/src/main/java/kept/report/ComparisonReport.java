@@ -6,8 +6,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.ToDoubleFunction;
-import kept.distill.Fidelity;
-import kept.distill.TokenScores;
+import kept.evaluation.Fidelity;
+import kept.evaluation.TokenScores;
 import kept.mapping.NormStatistics;
 
 /** Students of one teacher side by side, as tables for a terminal and as JSON. */

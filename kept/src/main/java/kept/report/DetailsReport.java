@@ -6,10 +6,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
-import kept.distill.ClassScores;
-import kept.distill.LayerDistances;
-import kept.distill.TokenScores;
-import kept.distill.WorstToken;
+import kept.evaluation.ClassScores;
+import kept.evaluation.LayerDistances;
+import kept.evaluation.TokenScores;
+import kept.evaluation.WorstToken;
 import kept.text.VisibleText;
 
 /** Where a student and its teacher part on several texts: by layer, by class of token, and at which tokens; for a terminal and as JSON. */

@@ -3,7 +3,7 @@ package kept.report;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.SequencedMap;
-import kept.distill.Fidelity;
+import kept.evaluation.Fidelity;
 
 /**
  * How faithful a student is on one kind of text, stage by stage.

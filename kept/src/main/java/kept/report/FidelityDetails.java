@@ -2,10 +2,10 @@ package kept.report;
 
 import java.util.List;
 import java.util.Optional;
-import kept.distill.ClassScores;
-import kept.distill.LayerDistances;
-import kept.distill.TextComparison;
-import kept.distill.TokenScores;
+import kept.evaluation.ClassScores;
+import kept.evaluation.LayerDistances;
+import kept.evaluation.TextComparison;
+import kept.evaluation.TokenScores;
 import kept.tokenizer.TokenClass;
 import kept.tokenizer.TokenTexts;
 import kept.tokenizer.Tokenizer;

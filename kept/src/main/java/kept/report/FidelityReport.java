@@ -6,9 +6,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.SequencedMap;
-import kept.distill.Fidelity;
-import kept.distill.TokenScores;
+import kept.evaluation.Fidelity;
 import kept.evaluation.Interval;
+import kept.evaluation.TokenScores;
 
 /** How faithfully a student follows its teacher on several texts, as a table for a terminal and as JSON. */
 public final class FidelityReport {

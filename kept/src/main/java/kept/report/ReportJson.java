@@ -5,13 +5,13 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.ToDoubleFunction;
-import kept.distill.Fidelity;
-import kept.distill.HeldOutResult;
-import kept.distill.StepMetrics;
-import kept.distill.TextCoverage;
+import kept.corpus.TextCoverage;
+import kept.evaluation.Fidelity;
 import kept.evaluation.Interval;
 import kept.mapping.Mapping;
 import kept.mapping.NormStatistics;
+import kept.training.HeldOutResult;
+import kept.training.StepMetrics;
 
 /** A report as the object that {@code report.json} holds; where there is no number, null. */
 final class ReportJson {

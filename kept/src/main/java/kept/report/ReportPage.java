@@ -5,10 +5,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
-import kept.distill.Fidelity;
-import kept.distill.StepMetrics;
+import kept.evaluation.Fidelity;
 import kept.mapping.TensorMapping;
 import kept.text.Json;
+import kept.training.StepMetrics;
 
 /** A report as one HTML page that carries its style, scripts and numbers, and asks no network for anything. */
 final class ReportPage {

@@ -3,7 +3,7 @@ package kept.report;
 import java.io.PrintWriter;
 import java.util.List;
 import java.util.Map;
-import kept.distill.Fidelity;
+import kept.evaluation.Fidelity;
 
 /** The results for a terminal: a line for the teacher and one for each stage of the student, domain by domain, in aligned columns. */
 final class ReportTable {

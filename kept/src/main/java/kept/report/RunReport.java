@@ -4,11 +4,11 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
-import kept.distill.HeldOutCurve;
-import kept.distill.StepMetrics;
-import kept.distill.TextCoverage;
+import kept.corpus.TextCoverage;
 import kept.mapping.Mapping;
 import kept.mapping.NormStatistics;
+import kept.training.HeldOutCurve;
+import kept.training.StepMetrics;
 
 /**
  * All that a distillation run has to show.

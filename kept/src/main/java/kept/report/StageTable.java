@@ -6,7 +6,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
-import kept.distill.Fidelity;
+import kept.evaluation.Fidelity;
 
 /** Students of one teacher for a terminal: a line for each, first those made without training, and below, which is nearest to the teacher. */
 final class StageTable {

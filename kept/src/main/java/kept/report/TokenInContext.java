@@ -1,8 +1,8 @@
 package kept.report;
 
 import java.util.List;
-import kept.distill.TextEvaluation;
-import kept.distill.WorstToken;
+import kept.evaluation.TextEvaluation;
+import kept.evaluation.WorstToken;
 import kept.tokenizer.TokenTexts;
 import kept.tokenizer.Tokenizer;
 

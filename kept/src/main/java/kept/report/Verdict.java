@@ -1,7 +1,7 @@
 package kept.report;
 
-import kept.distill.HeldOutCurve;
-import kept.distill.HeldOutResult;
+import kept.training.HeldOutCurve;
+import kept.training.HeldOutResult;
 
 /** What the results on held-out text say about a training, in a sentence. */
 final class Verdict {

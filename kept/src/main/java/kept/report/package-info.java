@@ -2,6 +2,6 @@
  * What a run shows a person: tables for the terminal, {@code report.json} and a self-contained {@code report.html} with curves, from one
  * {@link kept.report.RunReport}.
  *
- * <p>Nothing is measured here; numbers come from {@code kept.distill}, {@code kept.evaluation} and {@code kept.mapping}.
+ * <p>Nothing is measured here; numbers come from {@code kept.training}, {@code kept.evaluation} and {@code kept.mapping}.
  */
 package kept.report;

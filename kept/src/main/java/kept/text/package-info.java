@@ -3,6 +3,6 @@
  * {@link kept.text.LfsPointer} knows what stands in place of a file that was not downloaded, {@link kept.text.Reasons} puts into words why a file
  * could not be read or written, and {@link kept.text.VisibleText} makes text of any origin harmless to a terminal.
  *
- * <p>Every other package may use this one; it knows none of them. Corpora, which do not fit memory, are read by {@code kept.distill}.
+ * <p>Every other package may use this one; it knows none of them. Corpora, which do not fit memory, are read by {@code kept.corpus}.
  */
 package kept.text;

@@ -10,9 +10,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
-import kept.distill.Corpus;
-import kept.distill.Document;
-import kept.distill.DocumentReader;
+import kept.corpus.Corpus;
+import kept.corpus.Document;
+import kept.corpus.DocumentReader;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 

@@ -8,14 +8,14 @@ import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.regex.Pattern;
-import kept.distill.Fidelity;
-import kept.distill.HeldOutCurve;
+import kept.evaluation.Fidelity;
 import kept.mapping.DroppedTensor;
 import kept.mapping.Mapping;
 import kept.mapping.NormStatistics;
 import kept.mapping.TensorMapping;
 import kept.mapping.Transform;
 import kept.tensor.Shape;
+import kept.training.HeldOutCurve;
 import org.junit.jupiter.api.Test;
 
 class ReportPageTest {

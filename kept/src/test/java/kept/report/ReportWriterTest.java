@@ -14,9 +14,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
-import kept.distill.Fidelity;
-import kept.distill.HeldOutCurve;
+import kept.evaluation.Fidelity;
 import kept.io.CheckpointException;
+import kept.training.HeldOutCurve;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 

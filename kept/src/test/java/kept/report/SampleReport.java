@@ -4,14 +4,14 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
-import kept.distill.Fidelity;
-import kept.distill.HeldOutCurve;
-import kept.distill.HeldOutResult;
-import kept.distill.StepMetrics;
+import kept.evaluation.Fidelity;
 import kept.mapping.Mapping;
 import kept.mapping.NormStatistics;
 import kept.model.Architecture;
 import kept.model.DecoderConfig;
+import kept.training.HeldOutCurve;
+import kept.training.HeldOutResult;
+import kept.training.StepMetrics;
 
 /** A report small enough to know by heart: two domains, three steps, one layer. */
 final class SampleReport {

@@ -7,7 +7,7 @@ import java.io.StringWriter;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
-import kept.distill.Fidelity;
+import kept.evaluation.Fidelity;
 import org.junit.jupiter.api.Test;
 
 class StageTableTest {

@@ -2,8 +2,8 @@ package kept.report;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import kept.distill.HeldOutCurve;
-import kept.distill.HeldOutResult;
+import kept.training.HeldOutCurve;
+import kept.training.HeldOutResult;
 import org.junit.jupiter.api.Test;
 
 class VerdictTest {

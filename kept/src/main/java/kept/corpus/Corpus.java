@@ -1,0 +1,110 @@
+package kept.corpus;
+
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.function.Predicate;
+
+/** Text documents in a fixed order. They are read as they are asked for: only one of them is in memory at a time. */
+public interface Corpus {
+
+    /**
+     * Starts at the first document. Each reader stands for itself.
+     *
+     * @return a reader, to be closed by the caller
+     */
+    DocumentReader open();
+
+    /**
+     * What this corpus is, in a few words for a log.
+     *
+     * @return the words
+     */
+    String description();
+
+    /**
+     * The text of files: {@code .txt}, {@code .jsonl} (one JSON object a line), both also as {@code .gz}, and {@code .zip} archives and
+     * folders of these. Folders and archives are read in the order of their paths; hidden files and what is neither text nor JSON lines in them is
+     * passed over and counted in {@link TextExtent#passedOver}. All text is UTF-8. A text file longer than a mebibyte is cut at line ends into
+     * documents of about that size.
+     *
+     * @param paths files and folders, read in this order
+     * @param field the field of a JSON-lines record that holds the text
+     * @return the corpus
+     * @throws CorpusException if a path does not exist, is of no supported kind, or holds no supported file
+     */
+    static Corpus of(List<Path> paths, String field) {
+        return FileCorpus.of(paths, field);
+    }
+
+    /**
+     * The documents kept apart from training. Which these are depends on their names alone, so adding files moves none of the others.
+     *
+     * @param fraction the share of the documents held out, between 0 and 1
+     * @return about that share of this corpus
+     */
+    default Corpus heldOut(double fraction) {
+        return filtered(document -> isHeldOut(document.name(), fraction), "held-out documents of " + description());
+    }
+
+    /**
+     * All documents that {@link #heldOut} with the same fraction leaves.
+     *
+     * @param fraction the share of the documents held out, between 0 and 1
+     * @return the rest of this corpus
+     */
+    default Corpus training(double fraction) {
+        return filtered(document -> !isHeldOut(document.name(), fraction), description());
+    }
+
+    /**
+     * Whether a document belongs to the {@link #heldOut} ones.
+     *
+     * @param name the document's name
+     * @param fraction the share of the documents held out, between 0 and 1
+     * @return true if it does
+     */
+    static boolean isHeldOut(String name, double fraction) {
+        long hash = 0xcbf29ce484222325L;                    // FNV-1a, its low entropy in short names mended by one multiplication more
+        for (byte b : name.getBytes(StandardCharsets.UTF_8)) {
+            hash = (hash ^ (b & 0xFF)) * 0x100000001b3L;
+        }
+        hash = (hash ^ (hash >>> 32)) * 0x9e3779b97f4a7c15L;
+        return (hash >>> 11) * 0x1p-53 < fraction;
+    }
+
+    private Corpus filtered(Predicate<Document> keep, String description) {
+        Corpus all = this;
+        return new Corpus() {
+            @Override
+            public DocumentReader open() {
+                DocumentReader reader = all.open();
+                return new DocumentReader() {
+                    @Override
+                    public Document next() {
+                        Document document = reader.next();
+                        while (document != null && !keep.test(document)) {
+                            document = reader.next();
+                        }
+                        return document;
+                    }
+
+                    @Override
+                    public TextExtent extent() {
+                        return reader.extent();
+                    }
+
+                    @Override
+                    public void close() {
+                        reader.close();
+                    }
+                };
+            }
+
+            @Override
+            public String description() {
+                return description;
+            }
+        };
+    }
+}

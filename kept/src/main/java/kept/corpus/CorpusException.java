@@ -1,0 +1,27 @@
+package kept.corpus;
+
+import kept.tensor.TensorException;
+
+/** Text that cannot be used for training: the message names the file, the place in it, and what to do. */
+public final class CorpusException extends TensorException {
+    private static final long serialVersionUID = 1L;
+
+    /**
+     * An error with its explanation.
+     *
+     * @param message which file, where in it, what is wrong, and what to do
+     */
+    public CorpusException(String message) {
+        super(message);
+    }
+
+    /**
+     * An error with its explanation and its cause.
+     *
+     * @param message which file, where in it, what is wrong, and what to do
+     * @param cause what lies beneath
+     */
+    public CorpusException(String message, Throwable cause) {
+        super(message, cause);
+    }
+}

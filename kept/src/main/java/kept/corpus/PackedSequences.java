@@ -1,0 +1,126 @@
+package kept.corpus;
+
+/**
+ * Packed tokens as sequences of equal length, in an order that a seed fixes, without an end: after the last sequence the next epoch begins
+ * in another order.
+ *
+ * <p>The order is computed, not kept, so any position is reached at once; a training state needs to remember only {@link #position()}.
+ */
+public final class PackedSequences implements TokenSequences {
+    private final PackedTokens tokens;
+    private final long skipped;
+    private final int length;
+    private final int lookahead;
+    private final long seed;
+    private final long count;
+    private long position;
+
+    /**
+     * Sequences from their first.
+     *
+     * @param tokens the tokens, which must stay open
+     * @param length how far apart sequences begin: the tokens a model learns from in each
+     * @param lookahead how many tokens of the next sequence are handed out with each: 0 where only the model's own outputs matter (distillation),
+     *         1 where the token after the last is a target
+     * @param seed which order
+     * @throws CorpusException if there is not one whole sequence
+     */
+    public PackedSequences(PackedTokens tokens, int length, int lookahead, long seed) {
+        this(tokens, 0, length, lookahead, seed);
+    }
+
+    /**
+     * Sequences of a text whose beginning is left out, because it is held out for judging.
+     *
+     * @param tokens the tokens, which must stay open
+     * @param skipped how many tokens at the beginning belong to no sequence
+     * @param length how far apart sequences begin
+     * @param lookahead how many tokens of the next sequence are handed out with each
+     * @param seed which order
+     * @throws CorpusException if there is not one whole sequence
+     */
+    public PackedSequences(PackedTokens tokens, long skipped, int length, int lookahead, long seed) {
+        if (length < 1 || lookahead < 0) {
+            throw new IllegalArgumentException("[sequences] length " + length + ", lookahead " + lookahead + ": at least 1 and 0");
+        }
+        this.tokens = tokens;
+        this.skipped = skipped;
+        this.length = length;
+        this.lookahead = lookahead;
+        this.seed = seed;
+        this.count = (tokens.size() - skipped - lookahead) / length;
+        if (count < 1) {
+            throw new CorpusException("[corpus] " + tokens.description() + ", not enough for one sequence of " + (length + lookahead)
+                    + ": give more text, or choose shorter sequences");
+        }
+    }
+
+    /**
+     * How many sequences an epoch has. Tokens that fill no whole sequence at the end are left out.
+     *
+     * @return the number
+     */
+    public long count() {
+        return count;
+    }
+
+    /**
+     * How many tokens an epoch has.
+     *
+     * @return the number
+     */
+    public long tokens() {
+        return count * length;
+    }
+
+    /**
+     * How many epochs a number of tokens takes.
+     *
+     * @param wanted how many tokens to learn from
+     * @return the number of epochs; more than 1 means that text is seen again
+     */
+    public double epochs(long wanted) {
+        return (double) wanted / tokens();
+    }
+
+    /**
+     * How many sequences have been handed out, over all epochs.
+     *
+     * @return the position
+     */
+    @Override
+    public long position() {
+        return position;
+    }
+
+    /**
+     * Goes to a position, such as one that a training state remembers.
+     *
+     * @param target how many sequences come before the next
+     */
+    @Override
+    public void seek(long target) {
+        if (target < 0) {
+            throw new IllegalArgumentException("[sequences] position " + target + " is negative");
+        }
+        position = target;
+    }
+
+    /**
+     * Hands out the next sequences.
+     *
+     * @param batch how many
+     * @return their ids, {@code [batch, length + lookahead]}, row by row
+     */
+    @Override
+    public int[] next(int batch) {
+        int width = length + lookahead;
+        var ids = new int[Math.multiplyExact(batch, width)];
+        for (int row = 0; row < batch; row++) {
+            long index = new SequenceOrder(count, seed, position / count).at(position % count);
+            tokens.copy(skipped + index * length, ids, row * width, width);
+            position++;
+        }
+        return ids;
+    }
+}

@@ -1,0 +1,58 @@
+package kept.corpus;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import kept.text.Counts;
+
+/**
+ * What was read of a corpus, and of how much: all of it, or its beginning.
+ *
+ * @param origin the corpus, in a few words
+ * @param whole whether this is all of the corpus
+ * @param extent how far the last document that was taken reaches
+ * @param documents the documents taken
+ * @param characters their characters (UTF-16 code units)
+ * @param tokens their tokens, marks between documents included
+ */
+public record TextCoverage(String origin, boolean whole, TextExtent extent, long documents, long characters, long tokens) {
+
+    /**
+     * What was read of what, in words for a log.
+     *
+     * @return the corpus, whether it is all of it, and the numbers
+     */
+    public String description() {
+        String files = extent.files() == extent.allFiles() ? Counts.of(extent.allFiles(), "file") : "%,d of %s".formatted(
+                extent.files(), Counts.of(extent.allFiles(), "file"));
+        String bytes = whole ? Counts.of(extent.allBytes(), "byte")
+                : "%,d of %,d bytes (%s)".formatted(extent.bytes(), extent.allBytes(), share());
+        return "%s: %s: %s, %s, %s, %s, %s%s".formatted(origin, whole ? "all of it" : "the beginning only", files,
+                Counts.of(documents, "document"), bytes, Counts.of(characters, "character"), Counts.of(tokens, "token"),
+                extent.passedOver().inWords());
+    }
+
+    private String share() {
+        double share = 100.0 * extent.bytes() / Math.max(1, extent.allBytes());
+        return share >= 0.1 || share == 0 ? "%.1f %%".formatted(share) : "%.2g %%".formatted(share);
+    }
+
+    /**
+     * The same as an object for JSON.
+     *
+     * @return the numbers by their names
+     */
+    public Map<String, Object> toMap() {
+        Map<String, Object> map = new LinkedHashMap<>();
+        map.put("origin", origin);
+        map.put("whole", whole);
+        map.put("files", extent.files());
+        map.put("files_of", extent.allFiles());
+        map.put("bytes", extent.bytes());
+        map.put("bytes_of", extent.allBytes());
+        map.put("documents", documents);
+        map.put("characters", characters);
+        map.put("tokens", tokens);
+        map.put("passed_over", extent.passedOver().toMap());
+        return map;
+    }
+}

@@ -1,0 +1,18 @@
+package kept.corpus;
+
+/**
+ * How far a reader has come in its corpus.
+ *
+ * @param files the files begun, entries of archives counted as files
+ * @param allFiles all files there are
+ * @param bytes the bytes read, as they lie in the files; of packed files as many as have been unpacked
+ * @param allBytes the bytes of all files
+ * @param passedOver what was passed over so far
+ */
+public record TextExtent(long files, long allFiles, long bytes, long allBytes, PassedOver passedOver) {
+
+    /** How far a reader of one file has come, whose size it does not know. */
+    static TextExtent ofFile(long bytes, long emptyRecords) {
+        return new TextExtent(1, 1, bytes, bytes, PassedOver.NONE.withEmptyRecords(emptyRecords));
+    }
+}

@@ -1,0 +1,30 @@
+package kept.evaluation;
+
+import kept.autograd.FactoredLogits;
+import kept.model.Decoder;
+import kept.tensor.Tensor;
+
+/**
+ * What both models predict at the same positions, over the ids that both have: a vocabulary may be padded with rows that stand for no token.
+ *
+ * @param teacher the teacher's logits
+ * @param student the student's
+ */
+record PairedLogits(FactoredLogits teacher, FactoredLogits student) {
+
+    /**
+     * The logits of hidden states behind the final norms.
+     *
+     * @param taught the teacher's, {@code [..., hidden size]}
+     * @param learnt the student's
+     */
+    static PairedLogits of(Decoder teacher, Tensor taught, Decoder student, Tensor learnt) {
+        int shared = Math.min(teacher.config().vocabSize(), student.config().vocabSize());
+        return new PairedLogits(logits(teacher, taught, shared), logits(student, learnt, shared));
+    }
+
+    private static FactoredLogits logits(Decoder model, Tensor hidden, int shared) {
+        Tensor head = model.headWeight();
+        return new FactoredLogits(hidden, head.size(0) == shared ? head : head.slice(0, 0, shared));
+    }
+}

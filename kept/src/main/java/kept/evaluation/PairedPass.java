@@ -1,0 +1,168 @@
+package kept.evaluation;
+
+import java.util.ArrayList;
+import java.util.List;
+import kept.model.Decoder;
+import kept.model.DecoderConfig;
+import kept.model.NormSite;
+import kept.tensor.Scope;
+import kept.tensor.Tensor;
+
+/**
+ * Reads sequences with a teacher and a student side by side, layer by layer, and measures how far apart they are at each norm. Streams of one place
+ * are held at a time; what norms and projections make of them is computed again for some rows at a time.
+ */
+final class PairedPass {
+    /** How many elements of an output are compared at a time: 16 MB of each model in F32. */
+    private static final long CHUNK_ELEMENTS = 1L << 22;
+
+    private final Decoder teacher;
+    private final Decoder student;
+    private final List<NormSite> teacherNorms;
+    private final List<NormSite> studentNorms;
+    private final int commonLayers;
+    /** Two for each layer that both have, one after the last of these where one model goes on, and the final norm. */
+    private final List<SiteDistance> places = new ArrayList<>();
+    /** Where the stream behind the layers that both have is compared. */
+    private final SiteDistance end;
+    private final SiteDistance last;
+
+    PairedPass(Decoder teacher, Decoder student) {
+        this.teacher = teacher;
+        this.student = student;
+        teacherNorms = teacher.norms();
+        studentNorms = student.norms();
+        commonLayers = Math.min(teacher.config().layers(), student.config().layers());
+        for (int i = 0; i < 2 * commonLayers; i++) {
+            places.add(new SiteDistance("layer %d %s".formatted(i / 2, i % 2 == 0 ? "attention" : "MLP")));
+        }
+        last = new SiteDistance("final norm");
+        if (sameDepth()) {
+            end = last;
+        } else {
+            end = new SiteDistance("after layer " + (commonLayers - 1));
+            places.add(end);
+        }
+        places.add(last);
+    }
+
+    private boolean sameDepth() {
+        return teacher.config().layers() == student.config().layers();
+    }
+
+    /**
+     * Reads a sequence; not to be recorded.
+     *
+     * @param ids {@code [1, length]}
+     * @return the logits, whose hidden states belong to the current scope
+     */
+    PairedLogits read(Tensor ids) {
+        Tensor taught = teacher.embed(ids);
+        Tensor learnt = student.embed(ids);
+        Scope scope = Scope.current();
+        for (int layer = 0; layer < commonLayers; layer++) {
+            int site = 2 * layer;
+            compare(site, taught, learnt);
+            var middle = new Tensor[1];
+            taught = teacher.throughLayer(layer, taught, (norm, stream) -> {
+                if (norm.equals(teacherNorms.get(site + 1).name())) {
+                    middle[0] = scope.adopt(stream.copy());
+                }
+            });
+            learnt = student.throughLayer(layer, learnt, (norm, stream) -> {
+                if (norm.equals(studentNorms.get(site + 1).name())) {
+                    compare(site + 1, middle[0], stream);
+                }
+            });
+            scope.release(middle[0]);
+        }
+        inChunks(taught, learnt, teacher.config().hiddenSize(), end::addStreams);
+        taught = hidden(teacher, teacherNorms, taught);
+        learnt = hidden(student, studentNorms, learnt);
+        PairedLogits logits = PairedLogits.of(teacher, taught, student, learnt);
+        inChunks(taught, learnt, logits.teacher().vocabulary(), (t, s) -> {
+            last.addNorms(t, s);
+            last.addLogits(t.linear(logits.teacher().head()), s.linear(logits.student().head()));
+        });
+        return logits;
+    }
+
+    /** Through the layers that only this model has, and its final norm. */
+    private Tensor hidden(Decoder model, List<NormSite> norms, Tensor stream) {
+        Tensor next = stream;
+        for (int layer = commonLayers; layer < model.config().layers(); layer++) {
+            next = model.throughLayer(layer, next, (_, _) -> { });
+        }
+        return norms.getLast().norm().forward(next);
+    }
+
+    private void compare(int site, Tensor taught, Tensor learnt) {
+        NormSite t = teacherNorms.get(site);
+        NormSite s = studentNorms.get(site);
+        SiteDistance place = places.get(site);
+        long widest = t.readers().stream().mapToLong(map -> map.weight().value().size(0)).sum();
+        inChunks(taught, learnt, widest, (someTaught, someLearnt) -> {
+            place.addStreams(someTaught, someLearnt);
+            Tensor teacherOutput = t.norm().forward(someTaught);
+            Tensor studentOutput = s.norm().forward(someLearnt);
+            place.addNorms(teacherOutput, studentOutput);
+            place.addReaders(t.readers().stream().map(map -> map.forward(teacherOutput)).toList(),
+                    s.readers().stream().map(map -> map.forward(studentOutput)).toList());
+        });
+    }
+
+    @FunctionalInterface
+    private interface Chunk {
+        void accept(Tensor teacher, Tensor student);
+    }
+
+    /** Hands on rows {@code [some, width]}; what is made of them is freed. */
+    private static void inChunks(Tensor taught, Tensor learnt, long widest, Chunk chunk) {
+        Tensor teacherRows = rows(taught);
+        Tensor studentRows = rows(learnt);
+        long most = Math.max(1, CHUNK_ELEMENTS / widest);
+        for (long from = 0; from < teacherRows.size(0); from += most) {
+            long to = Math.min(teacherRows.size(0), from + most);
+            try (var _ = Scope.open(taught.device())) {
+                chunk.accept(teacherRows.slice(0, from, to), studentRows.slice(0, from, to));
+            }
+        }
+    }
+
+    private static Tensor rows(Tensor x) {
+        return x.reshape(x.elementCount() / x.size(-1), x.size(-1));
+    }
+
+    /** What has been measured so far. */
+    LayerDistances distances() {
+        return new LayerDistances(places.stream().map(SiteDistance::place).toList(), remarks());
+    }
+
+    private List<String> remarks() {
+        List<String> remarks = new ArrayList<>();
+        DecoderConfig t = teacher.config();
+        DecoderConfig s = student.config();
+        if (!sameDepth()) {
+            remarks.add("the teacher has %d layers, the student %d: layers are compared by their index, %s left out".formatted(t.layers(), s.layers(),
+                    leftOut(t.layers() > s.layers() ? "teacher" : "student", Math.max(t.layers(), s.layers()))));
+        }
+        if (t.hiddenSize() != s.hiddenSize()) {
+            remarks.add("the teacher's stream is %,d wide, the student's %,d: neither streams nor outputs of norms can be compared"
+                    .formatted(t.hiddenSize(), s.hiddenSize()));
+        }
+        if (t.heads() * t.headDimension() != s.heads() * s.headDimension()
+                || t.keyValueHeads() * t.headDimension() != s.keyValueHeads() * s.headDimension()) {
+            remarks.add("queries, keys and values are not compared: the models' heads differ in number or width");
+        }
+        if (t.intermediateSize() != s.intermediateSize()) {
+            remarks.add("outputs of gate and up are not compared: the teacher's are %,d wide, the student's %,d"
+                    .formatted(t.intermediateSize(), s.intermediateSize()));
+        }
+        return remarks;
+    }
+
+    private String leftOut(String model, int layers) {
+        return layers - commonLayers == 1 ? "the %s's layer %d is".formatted(model, commonLayers)
+                : "the %s's layers %d to %d are".formatted(model, commonLayers, layers - 1);
+    }
+}

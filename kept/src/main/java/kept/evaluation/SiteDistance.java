@@ -1,0 +1,78 @@
+package kept.evaluation;
+
+import java.util.List;
+import kept.tensor.Tensor;
+
+/** Adds up the distances of one place. Rows are tokens; rows of different widths are passed over. */
+final class SiteDistance {
+    private final String name;
+    private final RelativeDistance.Fitted streams = new RelativeDistance.Fitted();
+    private final RelativeDistance norms = new RelativeDistance();
+    private final RelativeDistance readers = new RelativeDistance();
+
+    SiteDistance(String name) {
+        this.name = name;
+    }
+
+    /** Streams {@code [..., hidden]}. */
+    void addStreams(Tensor teacher, Tensor student) {
+        if (teacher.size(-1) == student.size(-1)) {
+            streams.add(teacher.toFloatArray(), student.toFloatArray(), (int) teacher.size(-1));
+        }
+    }
+
+    /** The norms' outputs {@code [..., hidden]}. */
+    void addNorms(Tensor teacher, Tensor student) {
+        if (teacher.size(-1) == student.size(-1)) {
+            add(norms, List.of(teacher), List.of(student), false);
+        }
+    }
+
+    /** What several maps make of them, each {@code [tokens, features]}. */
+    void addReaders(List<Tensor> teacher, List<Tensor> student) {
+        for (int i = 0; i < teacher.size(); i++) {
+            if (teacher.get(i).size(-1) != student.get(i).size(-1)) {
+                return;
+            }
+        }
+        add(readers, teacher, student, false);
+    }
+
+    /** Logits {@code [tokens, vocabulary]}. */
+    void addLogits(Tensor teacher, Tensor student) {
+        add(readers, List.of(teacher), List.of(student), true);
+    }
+
+    LayerDistances.Place place() {
+        return new LayerDistances.Place(name, streams.value(), streams.scale(), norms.value(), readers.value());
+    }
+
+    private static void add(RelativeDistance distance, List<Tensor> teacher, List<Tensor> student, boolean centred) {
+        int tokens = (int) (teacher.getFirst().elementCount() / teacher.getFirst().size(-1));
+        var differences = new double[tokens];
+        var sizes = new double[tokens];
+        for (int i = 0; i < teacher.size(); i++) {
+            float[] t = teacher.get(i).toFloatArray();
+            float[] s = student.get(i).toFloatArray();
+            int width = t.length / tokens;
+            for (int token = 0; token < tokens; token++) {
+                int from = token * width;
+                double shift = centred ? RelativeDistance.mean(t, from, from + width) : 0;
+                double shiftOfStudent = centred ? RelativeDistance.mean(s, from, from + width) : 0;
+                double difference = 0;
+                double size = 0;
+                for (int k = from; k < from + width; k++) {
+                    double value = t[k] - shift;
+                    double apart = value - (s[k] - shiftOfStudent);
+                    difference += apart * apart;
+                    size += value * value;
+                }
+                differences[token] += difference;
+                sizes[token] += size;
+            }
+        }
+        for (int token = 0; token < tokens; token++) {
+            distance.add(differences[token], sizes[token]);
+        }
+    }
+}

@@ -1,0 +1,245 @@
+package kept.evaluation;
+
+import java.util.Arrays;
+import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.function.IntConsumer;
+import kept.autograd.Autograd;
+import kept.autograd.FactoredLogits;
+import kept.autograd.LinearCrossEntropy;
+import kept.autograd.LinearDistillation;
+import kept.corpus.CorpusException;
+import kept.corpus.PackedSequences;
+import kept.corpus.PackedTokens;
+import kept.model.Decoder;
+import kept.model.NonFinite;
+import kept.model.NonFiniteException;
+import kept.tensor.DType;
+import kept.tensor.Device;
+import kept.tensor.Scope;
+import kept.tensor.Tensor;
+
+/**
+ * A held-out text on which students are compared with their teacher: the same sequences, in the same order, each time.
+ *
+ * @param name what the text is called in tables
+ * @param ids {@code [sequences, length + 1]}, the last token of each only a label
+ * @param length the tokens of a sequence
+ */
+public record TextEvaluation(String name, int[] ids, int length) {
+    /**
+     * Takes the first sequences of a held-out text.
+     *
+     * @param name what the text is called in tables
+     * @param tokens the text
+     * @param length the tokens of a sequence
+     * @param most the most tokens to compare on
+     * @return the evaluation
+     * @throws CorpusException if there is not one whole sequence
+     */
+    public static TextEvaluation of(String name, PackedTokens tokens, int length, long most) {
+        return of(name, tokens, 0, length, most);
+    }
+
+    /**
+     * Takes sequences from the middle of a text.
+     *
+     * @param name what the text is called in tables
+     * @param tokens the text
+     * @param from the first of its tokens
+     * @param length the tokens of a sequence
+     * @param most the most tokens to compare on
+     * @return the evaluation
+     * @throws CorpusException if there is not one whole sequence
+     */
+    public static TextEvaluation of(String name, PackedTokens tokens, long from, int length, long most) {
+        var sequences = new PackedSequences(tokens, from, length, 1, 0);
+        long count = Math.clamp(most / length, 1, sequences.count());
+        int[] ids = new int[Math.toIntExact(count * (length + 1))];
+        for (int row = 0; row < count; row++) {
+            tokens.copy(from + (long) row * length, ids, row * (length + 1), length + 1);
+        }
+        return new TextEvaluation(name, ids, length);
+    }
+
+    /**
+     * Compares a student with its teacher.
+     *
+     * @param teacher the teacher
+     * @param student the student
+     * @return how faithful the student is
+     */
+    public Fidelity compare(Decoder teacher, Decoder student) {
+        return scores(teacher, student, _ -> { }).fidelity();
+    }
+
+    /**
+     * Compares a student with its teacher, token by token.
+     *
+     * @param teacher the teacher
+     * @param student the student
+     * @param progress is told how many sequences have been read
+     * @return the scores of each token
+     */
+    public TokenScores scores(Decoder teacher, Decoder student, IntConsumer progress) {
+        return scores(teacher, student, input -> logits(teacher, student, input),
+                (row, _, _) -> progress.accept(row + 1));
+    }
+
+    /** Is shown each sequence once it is scored, while its logits can still be computed. */
+    @FunctionalInterface
+    interface Scored {
+        void sequence(int row, PairedLogits logits, TokenScores scores);
+    }
+
+    /**
+     * Scores what both models make of the sequences {@code [1, length]}, however they are read.
+     *
+     * @throws NonFiniteException if a score is not a finite number, naming the model and the first tensor at fault
+     */
+    TokenScores scores(Decoder teacher, Decoder student, Function<Tensor, PairedLogits> reading, Scored observer) {
+        Device device = student.device();
+        int sequences = sequences();
+        var scores = new TokenScores(length, new float[sequences * length], new float[sequences * length], new float[sequences * length],
+                new float[sequences * length]);
+        for (int i = 0; i < sequences; i++) {
+            int row = i;
+            Autograd.withoutRecording(() -> {
+                try (var _ = Scope.open(device)) {
+                    Tensor all = sequence(row * (length + 1));
+                    PairedLogits logits = reading.apply(input(all));
+                    var rows = LinearDistillation.evaluate(logits.student(), logits.teacher(), labels(all));
+                    put(rows.divergences(), scores.divergences(), row * length);
+                    put(rows.teacherCrossEntropies(), scores.teacherLosses(), row * length);
+                    put(rows.studentCrossEntropies(), scores.studentLosses(), row * length);
+                    put(rows.agreements().cast(DType.F32), scores.agreements(), row * length);
+                    if (!scores.isFinite(row)) {
+                        throw nonFinite(teacher, student, input(all));
+                    }
+                    observer.sequence(row, logits, scores);
+                }
+                return null;
+            });
+        }
+        return scores;
+    }
+
+    private NonFiniteException nonFinite(Decoder teacher, Decoder student, Tensor input) {
+        Optional<String> first = NonFinite.in(teacher, input);
+        return first.isPresent()
+                ? new NonFiniteException("[evaluation] the teacher gives no finite logits on %s: %s".formatted(name, first.get()), true)
+                : new NonFiniteException("[evaluation] the student gives no finite logits on %s: %s".formatted(
+                        name, NonFinite.in(student, input).orElse("their divergence from the teacher's overflows")), false);
+    }
+
+    /**
+     * The token that is to be predicted.
+     *
+     * @param row the sequence
+     * @param position where its teacher and its student predict, from 0
+     * @return its id
+     */
+    public int next(int row, int position) {
+        return ids[row * (length + 1) + position + 1];
+    }
+
+    /**
+     * The tokens that come before it.
+     *
+     * @param row the sequence
+     * @param position where its teacher and its student predict, from 0
+     * @param most how many of them at most, the last ones
+     * @return their ids, in order, the one at the position last
+     */
+    public int[] before(int row, int position, int most) {
+        int start = row * (length + 1);
+        return Arrays.copyOfRange(ids, start + Math.max(0, position + 1 - most), start + position + 1);
+    }
+
+    private static void put(Tensor values, float[] target, int from) {
+        float[] all = values.toFloatArray();
+        System.arraycopy(all, 0, target, from, all.length);
+    }
+
+    /**
+     * How many sequences there are.
+     *
+     * @return the number, at least 1
+     */
+    public int sequences() {
+        return ids.length / (length + 1);
+    }
+
+    /**
+     * Shows each sequence of the text.
+     *
+     * @param device where the ids are put
+     * @param observer is given ids {@code [1, length]}, I32, which are gone once it returns
+     */
+    public void forEachInput(Device device, Consumer<Tensor> observer) {
+        for (int at = 0; at < ids.length; at += length + 1) {
+            try (var _ = Scope.open(device)) {
+                observer.accept(input(sequence(at)));
+            }
+        }
+    }
+
+    /**
+     * How well a model predicts the text.
+     *
+     * @param model the model
+     * @return its perplexity
+     */
+    public double perplexity(Decoder model) {
+        double loss = 0;
+        for (int at = 0; at < ids.length; at += length + 1) {
+            loss += crossEntropy(model, at);
+        }
+        return Math.exp(loss / sequences());
+    }
+
+    /**
+     * Checks on one sequence that a model gives numbers.
+     *
+     * @param model the model
+     * @throws NonFiniteException if it does not, naming the first tensor at fault
+     */
+    public void requireFinite(Decoder model) {
+        crossEntropy(model, 0);
+    }
+
+    private double crossEntropy(Decoder model, int at) {
+        return Autograd.withoutRecording(() -> {
+            try (var _ = Scope.open(model.device())) {
+                Tensor all = sequence(at);
+                double loss = LinearCrossEntropy.apply(logits(model, input(all)), labels(all)).item();
+                if (!Double.isFinite(loss)) {
+                    throw new NonFiniteException("[evaluation] the model gives no finite logits on %s: %s".formatted(
+                            name, NonFinite.in(model, input(all)).orElse("the cross-entropy is " + loss)), false);
+                }
+                return loss;
+            }
+        });
+    }
+
+    private Tensor sequence(int at) {
+        return Tensor.of(Arrays.copyOfRange(ids, at, at + length + 1), 1, length + 1);
+    }
+
+    private Tensor input(Tensor sequence) {
+        return sequence.slice(1, 0, length).contiguous();
+    }
+
+    private Tensor labels(Tensor sequence) {
+        return sequence.slice(1, 1, length + 1).reshape(length);
+    }
+
+    static PairedLogits logits(Decoder teacher, Decoder student, Tensor input) {
+        return PairedLogits.of(teacher, teacher.hidden(input), student, student.hidden(input));
+    }
+
+    private static FactoredLogits logits(Decoder model, Tensor input) {
+        return new FactoredLogits(model.hidden(input), model.headWeight());
+    }
+}

@@ -1,0 +1,31 @@
+package kept.evaluation;
+
+import java.util.List;
+
+/**
+ * A prediction in which a student is far from its teacher.
+ *
+ * @param sequence in which sequence of the text, from 0
+ * @param position at which position of it, from 0
+ * @param divergence KL(teacher || student) in nats
+ * @param teacherProbability what the teacher gives the true next token
+ * @param studentProbability what the student gives it
+ * @param teacherCandidates what the teacher finds likeliest, first ones first
+ * @param studentCandidates what the student finds likeliest
+ */
+public record WorstToken(int sequence, int position, double divergence, double teacherProbability, double studentProbability,
+        List<Candidate> teacherCandidates, List<Candidate> studentCandidates) {
+    /** Keeps copies of the lists. */
+    public WorstToken {
+        teacherCandidates = List.copyOf(teacherCandidates);
+        studentCandidates = List.copyOf(studentCandidates);
+    }
+
+    /**
+     * A token that may come next.
+     *
+     * @param token its id
+     * @param probability its probability
+     */
+    public record Candidate(int token, double probability) {}
+}

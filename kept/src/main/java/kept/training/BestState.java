@@ -1,0 +1,209 @@
+package kept.training;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SequencedMap;
+import java.util.function.Supplier;
+import kept.evaluation.Fidelity;
+import kept.evaluation.TextEvaluation;
+import kept.io.CheckpointException;
+import kept.model.Decoder;
+import kept.model.HostCopy;
+import kept.model.Weights;
+import kept.nn.Parameter;
+import kept.safetensors.SafetensorsFile;
+import kept.safetensors.SafetensorsWriter;
+import kept.tensor.DType;
+import kept.tensor.Scope;
+import kept.tensor.Tensor;
+import kept.weights.TensorSpec;
+
+/**
+ * Judges a student on held-out text while it is trained, as it would be stored, and keeps the state with the smallest divergence, the start included.
+ *
+ * <p>The start is kept nowhere, for it can be made again; a later state lies in a file, in the type of the checkpoint, so that it costs no memory. A
+ * file may be of a later step than the run has done, because the run was killed after it was written. That does no harm: going on with the same
+ * bits, the run comes to the same step with the same result.
+ */
+public final class BestState {
+    private static final String STEP = "kept.step";
+
+    private final Decoder teacher;
+    private final Decoder student;
+    private final TextEvaluation text;
+    private final DType stored;
+    private final Weights start;
+    private final Path file;
+    private HeldOutCurve curve = HeldOutCurve.EMPTY;
+
+    /**
+     * Nothing is judged yet.
+     *
+     * @param teacher the teacher
+     * @param student the student, those of its parameters that are to be trained trainable
+     * @param text what to judge on; neither trained on nor reported of
+     * @param stored what the student will be stored in
+     * @param start where the student starts, in the types of its parameters
+     * @param file where the best state goes
+     */
+    public BestState(Decoder teacher, Decoder student, TextEvaluation text, DType stored, Weights start, Path file) {
+        this.teacher = teacher;
+        this.student = student;
+        this.text = text;
+        this.stored = stored;
+        this.start = start;
+        this.file = file;
+    }
+
+    /**
+     * Checks that the best state of a run that is to go on is there and whole. It may be of a later step than the run's state, see above.
+     *
+     * @param file where the best state lies
+     * @param step the step of the best result so far; 0 for the start, which lies nowhere
+     * @throws CheckpointException if it is missing, damaged or of an earlier step
+     */
+    public static void requireWhole(Path file, long step) {
+        if (step == 0) {
+            return;
+        }
+        if (!Files.exists(file)) {
+            throw new CheckpointException("best state", file, "is missing, and the best state so far, of step %d, with it".formatted(step));
+        }
+        try (var saved = SafetensorsFile.open(file)) {
+            saved.requireIntact();
+            String found = saved.metadata().getOrDefault(STEP, "");
+            if (!found.matches("\\d{1,18}") || Long.parseLong(found) < step) {
+                throw ofAnotherStep(file, found, step);
+            }
+        }
+    }
+
+    /**
+     * Checks that the best state is not of a later step than the run's, as that of a run that was killed may be: with other bits the run need not
+     * come to it again, and the one before it is overwritten.
+     *
+     * @param file where the best state lies, which is {@linkplain #requireWhole whole}
+     * @param step the step of the best result so far; 0 for the start, which can be made again
+     * @throws CheckpointException if it is of a later step
+     */
+    public static void requireOfStep(Path file, long step) {
+        if (step == 0) {
+            return;
+        }
+        try (var saved = SafetensorsFile.open(file)) {
+            String found = saved.metadata().getOrDefault(STEP, "");
+            if (!Long.toString(step).equals(found)) {
+                throw new CheckpointException("best state", file, ("is of step %s already, which only a run with the same bits comes to again, "
+                        + "and that of step %d is overwritten: go on "
+                        + "without --allow-other-bits where the run was begun, or start over with --overwrite")
+                        .formatted(found, step));
+            }
+        }
+    }
+
+    private static CheckpointException ofAnotherStep(Path file, String found, long step) {
+        return new CheckpointException("best state", file, "is of step %s, but the best was step %d; it is not this run's".formatted(found, step));
+    }
+
+    /**
+     * Takes up the results of a run that goes on.
+     *
+     * @param earlier those up to its step
+     */
+    public void restore(HeldOutCurve earlier) {
+        curve = earlier;
+    }
+
+    /**
+     * The results so far.
+     *
+     * @return the curve
+     */
+    public HeldOutCurve curve() {
+        return curve;
+    }
+
+    /**
+     * Judges the student as it is now, and keeps it if it is the best so far.
+     *
+     * @param step the steps done, 0 at the start
+     * @param tokens the tokens trained on
+     * @return what was found
+     * @throws CheckpointException if the best state cannot be written
+     */
+    public HeldOutResult judge(long step, long tokens) {
+        HeldOutResult result = new StoredRounding(student, stored).during(() -> {
+            Fidelity fidelity = text.compare(teacher, student);
+            var found = new HeldOutResult(step, tokens, fidelity.klMean(), fidelity.top1Agreement());
+            if (step > 0 && curve.isImprovedBy(found)) {
+                write(step);
+            }
+            return found;
+        });
+        curve = curve.with(result);
+        return result;
+    }
+
+    private void write(long step) {
+        SequencedMap<String, Parameter> trained = trained();
+        List<TensorSpec> specs = trained.entrySet().stream().map(entry -> new TensorSpec(entry.getKey(), stored, entry.getValue().value().shape()))
+                .toList();
+        try (var writer = SafetensorsWriter.createSealed(file, specs, Map.of(STEP, Long.toString(step)))) {
+            trained.forEach((name, parameter) -> HostCopy.with(parameter.value(), stored, bytes -> writer.write(name, bytes)));
+            writer.finish();
+        }
+    }
+
+    /**
+     * Gives the student the best state's values and goes back to its result: what came later led to NaN or infinity.
+     *
+     * @return that state's result
+     */
+    public HeldOutResult goBack() {
+        HeldOutResult best = takeUp();
+        curve = new HeldOutCurve(curve.results().stream().filter(result -> result.step() <= best.step()).toList());
+        return best;
+    }
+
+    /**
+     * Gives the student the best state's values, as they are stored.
+     *
+     * @return that state's result
+     * @throws CheckpointException if its file is not what this run wrote
+     */
+    public HeldOutResult takeUp() {
+        HeldOutResult best = curve.best();
+        if (best.step() == 0) {
+            trained().forEach((name, parameter) -> assign(parameter, () -> start.get(name, parameter.value().shape())));
+        } else {
+            read(best.step());
+        }
+        new StoredRounding(student, stored).roundAll();
+        return best;
+    }
+
+    private void read(long step) {
+        try (var saved = SafetensorsFile.open(file)) {
+            if (!Long.toString(step).equals(saved.metadata().get(STEP))) {
+                throw ofAnotherStep(file, saved.metadata().get(STEP), step);
+            }
+            trained().forEach((name, parameter) ->
+                    assign(parameter, () -> Tensor.from(saved.data(name), saved.entry(name).dtype(), saved.entry(name).shape())));
+        }
+    }
+
+    private void assign(Parameter parameter, Supplier<Tensor> value) {
+        try (var _ = Scope.open(student.device())) {
+            parameter.value().assign(value.get());
+        }
+    }
+
+    private SequencedMap<String, Parameter> trained() {
+        SequencedMap<String, Parameter> trained = new LinkedHashMap<>(student.parameters());
+        trained.values().removeIf(parameter -> !parameter.isTrainable());
+        return trained;
+    }
+}

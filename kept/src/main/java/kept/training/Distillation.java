@@ -1,0 +1,52 @@
+package kept.training;
+
+import java.util.Optional;
+import kept.autograd.Autograd;
+import kept.autograd.FactoredLogits;
+import kept.autograd.LinearDistillation;
+import kept.backend.DistillationObjective;
+import kept.model.Decoder;
+import kept.model.NonFinite;
+import kept.tensor.Scope;
+import kept.tensor.Tensor;
+
+/**
+ * XKD: the divergence of the student's next-token distribution from the frozen teacher's, mean over all tokens. The logits of all tokens are never
+ * held at once: hidden states and heads go through in chunks of rows.
+ */
+public final class Distillation implements TrainingObjective {
+    private final Decoder teacher;
+    private final DistillationObjective objective;
+
+    /**
+     * An objective for a teacher.
+     *
+     * @param teacher the frozen teacher; not closed by this objective
+     * @param objective the formula of a token's loss
+     */
+    public Distillation(Decoder teacher, DistillationObjective objective) {
+        this.teacher = teacher;
+        this.objective = objective;
+        teacher.parameters().values().forEach(parameter -> parameter.setTrainable(false));
+    }
+
+    @Override
+    public Loss loss(Decoder model, Tensor ids, Tensor labels) {
+        Tensor target = Autograd.withoutRecording(() -> {
+            try (var scope = Scope.open()) {
+                return scope.keep(teacher.hidden(ids));
+            }
+        });
+        LinearDistillation.Loss loss = LinearDistillation.apply(
+                new FactoredLogits(model.hidden(ids), model.headWeight()),
+                new FactoredLogits(target, teacher.headWeight()),
+                objective.crossEntropyWeight() > 0 ? labels : null,
+                objective);
+        return new Loss(loss.loss(), loss.divergence().item());
+    }
+
+    @Override
+    public Optional<String> nonFinite(Tensor ids) {
+        return NonFinite.in(teacher, ids).map(where -> "the teacher cannot be learnt from: " + where);
+    }
+}

@@ -1,0 +1,11 @@
+package kept.training;
+
+/**
+ * How near the student was to its teacher at some moment of the training, on text held out of it; the weights as they would be stored.
+ *
+ * @param step the steps done, 0 for the mapping
+ * @param tokens the tokens trained on
+ * @param klMean mean of KL(teacher || student) in nats per token
+ * @param top1Agreement the share of positions at which both models' likeliest next token is the same
+ */
+public record HeldOutResult(long step, long tokens, double klMean, double top1Agreement) {}

@@ -1,0 +1,17 @@
+package kept.training;
+
+import kept.autograd.FactoredLogits;
+import kept.autograd.LinearCrossEntropy;
+import kept.model.Decoder;
+import kept.tensor.Tensor;
+
+/** Pre-training: the cross-entropy of each next token, mean over all tokens. */
+public final class LanguageModelling implements TrainingObjective {
+    /** The objective; it has no state. */
+    public LanguageModelling() {}
+
+    @Override
+    public Loss loss(Decoder model, Tensor ids, Tensor labels) {
+        return new Loss(LinearCrossEntropy.apply(new FactoredLogits(model.hidden(ids), model.headWeight()), labels), Double.NaN);
+    }
+}

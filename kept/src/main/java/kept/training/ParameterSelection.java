@@ -1,0 +1,92 @@
+package kept.training;
+
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Predicate;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+import kept.model.Decoder;
+import kept.nn.Parameter;
+
+/** Which parameters of a model are trained. */
+public final class ParameterSelection {
+    private final String description;
+    private final Predicate<String> names;
+
+    private ParameterSelection(String description, Predicate<String> names) {
+        this.description = description;
+        this.names = names;
+    }
+
+    /**
+     * Reads a selection.
+     *
+     * @param text {@code all}, {@code norms}, or a regular expression that is looked for in the parameters' names, such as {@code layers\.[01]\.}
+     * @return the selection
+     * @throws TrainingException if it is not a regular expression
+     */
+    public static ParameterSelection parse(String text) {
+        return switch (text) {
+            case "all" -> new ParameterSelection(text, name -> true);
+            case "norms" -> new ParameterSelection(text, Pattern.compile("norm\\.").asPredicate());
+            default -> {
+                try {
+                    yield new ParameterSelection(text, Pattern.compile(text).asPredicate());
+                } catch (PatternSyntaxException e) {
+                    throw new TrainingException("[train] '%s' is neither all nor norms nor a regular expression: %s"
+                            .formatted(text, e.getDescription()));
+                }
+            }
+        };
+    }
+
+    /**
+     * The same selection without some parameters.
+     *
+     * @param excluded their names
+     * @param what they are, in words
+     * @return the selection
+     */
+    public ParameterSelection without(Set<String> excluded, String what) {
+        Set<String> frozen = Set.copyOf(excluded);
+        return frozen.isEmpty() ? this : new ParameterSelection("%s, without %s".formatted(description, what),
+                name -> names.test(name) && !frozen.contains(name));
+    }
+
+    /**
+     * Whether a parameter is selected.
+     *
+     * @param name its name
+     * @return true if it is trained
+     */
+    public boolean selects(String name) {
+        return names.test(name);
+    }
+
+    /**
+     * Makes the selected parameters trainable and freezes the others.
+     *
+     * @param model the model
+     * @return the number of single numbers that will be trained
+     * @throws TrainingException if no parameter is selected
+     */
+    public long apply(Decoder model) {
+        long count = 0;
+        for (Map.Entry<String, Parameter> entry : model.parameters().entrySet()) {
+            boolean selected = names.test(entry.getKey());
+            entry.getValue().setTrainable(selected);
+            count += selected ? entry.getValue().value().elementCount() : 0;
+        }
+        if (count == 0) {
+            throw new TrainingException("[train] '%s' matches no parameter; their names are like %s"
+                    .formatted(description, model.parameters().keySet().stream().skip(1).findFirst().orElse("?")));
+        }
+        return count;
+    }
+
+    /** The text it was read from. */
+    @Override
+    public String toString() {
+        return description;
+    }
+}

@@ -1,0 +1,319 @@
+package kept.training;
+
+import java.util.List;
+import java.util.stream.LongStream;
+import kept.backend.BlockCodes;
+import kept.model.DecoderConfig;
+import kept.model.ModelTensor;
+import kept.optim.AdamW;
+import kept.tensor.DType;
+import kept.tensor.Device;
+import kept.tensor.Shape;
+
+/**
+ * What a distillation step takes in memory and work, from the models' sizes alone. Bytes are those of tensors; counted is what grows with a model or
+ * a batch.
+ *
+ * @param teacher the teacher's sizes
+ * @param teacherBytes bytes of the teacher's weights as they are stored
+ * @param student the student's sizes
+ * @param train which of its parameters are trained
+ * @param batchSize sequences in a forward and backward pass
+ * @param accumulation passes whose gradients make one step
+ * @param length tokens of a sequence
+ * @param checkpointing whether activations are computed once more in the backward pass
+ * @param precision what numbers are kept in
+ */
+public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig student, ParameterSelection train, int batchSize, int accumulation,
+        int length, boolean checkpointing, Precision precision) {
+    private static final long FLOAT = Float.BYTES;
+    private static final String HEAD = "lm_head.weight";
+    private static final String EMBEDDING = "model.embed_tokens.weight";
+    /** Beyond any machine, and so far below the end of 64 bits that no sum of parts passes it. */
+    private static final double MOST_BYTES = 1L << 58;
+
+    /**
+     * Refuses what no machine could hold, whose bytes would exceed a {@code long}.
+     *
+     * @throws TrainingException if the sizes are such
+     */
+    public StepPlan {
+        double rows = (double) batchSize * length;
+        double width = 2.0 * student.hiddenSize() + student.intermediateSize() + (double) student.headDimension() * student.heads() + student.heads();
+        // At most 16 numbers of 4 bytes of each are kept at a time, in each layer or once.
+        double bytes = 64 * rows * width * (student.layers() + 4.0);
+        if (bytes > MOST_BYTES) {
+            throw new TrainingException(("[plan] %,d sequences of %,d tokens, %,d times a step, are more than any machine can hold "
+                    + "(about %.3g bytes); lower --batch-size, --accumulation or --sequence-length")
+                    .formatted(batchSize, length, accumulation, bytes));
+        }
+    }
+
+    /**
+     * What the numbers of a step are kept in.
+     *
+     * @param weights the student's weights while it learns, and the gradients of its matrices: F32 or BF16
+     * @param codedMoments whether AdamW's moments take 8 bits instead of 32
+     * @param activations what the layers' branches compute in
+     * @param chunkBytes the most bytes of logits at a time
+     */
+    public record Precision(DType weights, boolean codedMoments, DType activations, long chunkBytes) {
+        /**
+         * Those of a run on a device.
+         *
+         * @param device where it computes
+         * @param weights the student's weights
+         * @param codedMoments whether moments take 8 bits
+         * @return with the device's activations and chunks
+         */
+        public static Precision on(Device device, DType weights, boolean codedMoments) {
+            return new Precision(weights, codedMoments, device.backend().productType(weights), device.backend().chunkBytes());
+        }
+
+        private boolean isConverted() {
+            return activations != DType.F32;
+        }
+    }
+
+    /**
+     * The bytes that a teacher takes if it is stored in the type that its configuration names.
+     *
+     * @param teacher its sizes
+     * @return the bytes of all its tensors
+     */
+    public static long bytesByConfig(DecoderConfig teacher) {
+        return parameters(ModelTensor.of(teacher)) * teacher.dtype().bytes();
+    }
+
+    /**
+     * The plan with another batch.
+     *
+     * @param sequences those of a forward and backward pass
+     * @param passes those of a step
+     * @return the plan
+     */
+    public StepPlan withBatch(int sequences, int passes) {
+        return new StepPlan(teacher, teacherBytes, student, train, sequences, passes, length, checkpointing, precision);
+    }
+
+    /**
+     * The plan with other sequences.
+     *
+     * @param tokens of a sequence
+     * @return the plan
+     */
+    public StepPlan withLength(int tokens) {
+        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, tokens, checkpointing, precision);
+    }
+
+    /**
+     * The plan with activations kept or computed again.
+     *
+     * @param wanted true to compute them again
+     * @return the plan
+     */
+    public StepPlan withCheckpointing(boolean wanted) {
+        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, length, wanted, precision);
+    }
+
+    /**
+     * The plan with other parameters trained.
+     *
+     * @param selection which
+     * @return the plan
+     */
+    public StepPlan withTrained(ParameterSelection selection) {
+        return new StepPlan(teacher, teacherBytes, student, selection, batchSize, accumulation, length, checkpointing, precision);
+    }
+
+    /**
+     * The plan with numbers kept in other types on the same device.
+     *
+     * @param weights the student's weights
+     * @param activations what the layers' branches compute in then
+     * @param codedMoments whether moments take 8 bits
+     * @return the plan
+     */
+    public StepPlan withPrecision(DType weights, DType activations, boolean codedMoments) {
+        return new StepPlan(teacher, teacherBytes, student, train, batchSize, accumulation, length, checkpointing,
+                new Precision(weights, codedMoments, activations, precision.chunkBytes));
+    }
+
+    /**
+     * The student's weights while it learns.
+     *
+     * @return bytes
+     */
+    public long studentBytes() {
+        return studentParameters() * precision.weights.bytes();
+    }
+
+    /**
+     * The numbers of the student.
+     *
+     * @return how many, trained and others
+     */
+    public long studentParameters() {
+        return parameters(ModelTensor.of(student));
+    }
+
+    /**
+     * The numbers that are trained.
+     *
+     * @return how many
+     */
+    public long trainedParameters() {
+        return parameters(trained(""));
+    }
+
+    /**
+     * The gradients of all trained parameters: those of matrices in the weights' type, others F32.
+     *
+     * @return bytes
+     */
+    public long gradientBytes() {
+        return gradientBytes("");
+    }
+
+    private long gradientBytes(String prefix) {
+        return trained(prefix).stream().mapToLong(tensor ->
+                tensor.shape().elementCount() * (tensor.shape().rank() >= 2 ? precision.weights.bytes() : FLOAT)).sum();
+    }
+
+    /**
+     * Both moments of AdamW.
+     *
+     * @return bytes
+     */
+    public long momentBytes() {
+        return 2 * FLOAT * trained("").stream().mapToLong(tensor -> momentWords(tensor.shape())).sum();
+    }
+
+    private long momentWords(Shape shape) {
+        return precision.codedMoments && AdamW.isCoded(shape) ? BlockCodes.shape(shape.elementCount()).elementCount() : shape.elementCount();
+    }
+
+    /**
+     * What the forward passes leave for the backward pass, at its most, and what the backward pass of a layer makes besides.
+     *
+     * @return bytes
+     */
+    public long activationBytes() {
+        return keptBytes() + layerBackwardBytes();
+    }
+
+    /**
+     * The logits of both models for a chunk of rows, their gradient converted for products where it is, and the gradient of the hidden states.
+     *
+     * @return bytes
+     */
+    public long lossBytes() {
+        long chunkRows = Math.min(rows(), Math.clamp(precision.chunkBytes / FLOAT / student.vocabSize(), 64, 2048));
+        long logits = chunkRows * student.vocabSize();
+        long converted = precision.isConverted() ? (logits + 2 * rows() * student.hiddenSize()) * precision.activations.bytes() : 0;
+        return FLOAT * (2 * logits + rows() * student.hiddenSize()) + converted;
+    }
+
+    /**
+     * What stays from step to step: weights and moments.
+     *
+     * @return bytes
+     */
+    public long steadyBytes() {
+        return teacherBytes + studentBytes() + momentBytes();
+    }
+
+    /**
+     * The most at any moment of a step. Gradients come as activations go, so that it is less than all items together, unless they are there already
+     * from the passes before.
+     *
+     * @return bytes
+     */
+    public long peakBytes() {
+        boolean isShort = precision.weights != DType.F32;
+        boolean addsUp = accumulation > 1;
+        long head = gradientBytes(HEAD) + (student.tieWordEmbeddings() ? gradientBytes(EMBEDDING) : 0);
+        // Summed over chunks in F32, whatever it is kept in.
+        long headSum = FLOAT * (parameters(trained(HEAD)) + (student.tieWordEmbeddings() ? parameters(trained(EMBEDDING)) : 0));
+        long streams = 2 * streamBytes();                       // the teacher's hidden states, and the gradient that goes down the student's layers
+        long kept = keptBytes();
+        long loss = kept + streamBytes() + headSum + lossBytes();
+        // Its gradient as it is kept, and where there is one already that as F32.
+        long headDone = kept + streams + headSum + (!isShort ? 0 : addsUp ? headSum : head);
+        long layers = student.layers();
+        long gradientsOfLayer = (gradientBytes() - head - gradientBytes(EMBEDDING)) / layers;
+        // A sum that is kept in BF16, and what is added to it, are F32 meanwhile.
+        long added = addsUp && isShort ? 2 * FLOAT * largestOfLayer() : 0;
+        long top = kept + layerBackwardBytes() + streams + added + (addsUp ? 0 : head + gradientsOfLayer / 2);
+        long keptBelow = checkpointing ? (layers - 1) * streamBytes() : (layers - 1) * layerBytes();
+        long bottom = kept - keptBelow + layerBackwardBytes() + streams + added
+                + (addsUp ? 0 : head + gradientsOfLayer * (2 * layers - 1) / 2);
+        long embedding = isShort ? FLOAT * parameters(trained(EMBEDDING)) * (addsUp || student.tieWordEmbeddings() ? 2 : 1) : 0;
+        long end = streams + embedding + (addsUp ? 0 : gradientBytes());
+        return steadyBytes() + (addsUp ? gradientBytes() : 0) + LongStream.of(loss, headDone, top, bottom, end).max().getAsLong();
+    }
+
+    /** Elements of the largest matrix that is trained in a layer. */
+    private long largestOfLayer() {
+        return trained("model.layers.0.").stream().mapToLong(tensor -> tensor.shape().elementCount()).max().orElse(0);
+    }
+
+    /**
+     * The work of an optimizer step: a multiplication and an addition for each matrix element and token in the teacher's forward pass, the student's,
+     * its gradient by the input, and where it is trained by the matrix; attention besides; with checkpointing the student's layers once more.
+     *
+     * @return floating-point operations
+     */
+    public double operations() {
+        double tokens = (double) rows() * accumulation;
+        double matrices = matrixElements(ModelTensor.of(student));
+        double again = checkpointing ? matrices - (double) student.vocabSize() * student.hiddenSize() : 0;
+        double products = 2 * (3 * matrices + matrixElements(trained("")) + again);
+        // Scores and sums of half of all pairs; backward two and a half times as much.
+        double attention = 2.0 * length * student.heads() * student.headDimension() * student.layers() * (checkpointing ? 5.5 : 4.5);
+        return tokens * (products + attention);
+    }
+
+    /** Tokens of a pass. */
+    private long rows() {
+        return (long) batchSize * length;
+    }
+
+    private long streamBytes() {
+        return FLOAT * rows() * student.hiddenSize();
+    }
+
+    /** What a layer's forward pass leaves: streams and norms, queries and keys and values, what attention read, and gate and up of the MLP. */
+    private long layerBytes() {
+        long queries = (long) student.heads() * student.headDimension();
+        long keys = (long) student.keyValueHeads() * student.headDimension();
+        long branches = 2L * student.hiddenSize() + 2 * queries + 2 * keys + 2L * student.intermediateSize();
+        return rows() * (FLOAT * (2L * student.hiddenSize() + 2 + student.heads()) + precision.activations.bytes() * branches);
+    }
+
+    /** What the student's forward pass leaves. */
+    private long keptBytes() {
+        return 2 * streamBytes() + student.layers() * (checkpointing ? streamBytes() : layerBytes());
+    }
+
+    /** What the backward pass of the MLP makes: the gated product, its gradient and those of its factors; and the layer if it is made again. */
+    private long layerBackwardBytes() {
+        long converted = precision.isConverted() ? precision.activations.bytes() : 0;
+        return rows() * student.intermediateSize() * (3 * FLOAT + precision.activations.bytes() + converted) + (checkpointing ? layerBytes() : 0);
+    }
+
+    /** The trained tensors whose names begin so. */
+    private List<ModelTensor> trained(String prefix) {
+        return ModelTensor.of(student).stream().filter(tensor -> tensor.name().startsWith(prefix) && train.selects(tensor.name())).toList();
+    }
+
+    private static long parameters(List<ModelTensor> tensors) {
+        return tensors.stream().mapToLong(tensor -> tensor.shape().elementCount()).sum();
+    }
+
+    /** Elements of matrices that tokens are multiplied with; the embedding is looked up, but multiplied with where it is the head too. */
+    private double matrixElements(List<ModelTensor> tensors) {
+        return tensors.stream().filter(tensor -> tensor.shape().rank() == 2 && (student.tieWordEmbeddings() || !tensor.name().equals(EMBEDDING)))
+                .mapToDouble(tensor -> tensor.shape().elementCount()).sum();
+    }
+}

@@ -1,0 +1,228 @@
+package kept.training;
+
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SequencedMap;
+import kept.autograd.Autograd;
+import kept.corpus.TokenSequences;
+import kept.model.Decoder;
+import kept.model.NonFinite;
+import kept.model.NonFiniteException;
+import kept.optim.AdamW;
+import kept.optim.GradientClipping;
+import kept.tensor.DType;
+import kept.tensor.Scope;
+import kept.tensor.Tensor;
+
+/**
+ * The training loop: sequences in a fixed order, gradients averaged over accumulated passes, clipping by global norm, AdamW. All that a step leaves
+ * behind is in the model, the optimizer, the step's number and the place in the data, so that a run taken up from a saved state goes on with the same
+ * bits.
+ */
+public final class Trainer implements AutoCloseable {
+    private final Decoder model;
+    private final TrainingObjective objective;
+    private final TokenSequences data;
+    private final TrainingOptions options;
+    private final AdamW optimizer;
+    private long step;
+    /** The place in the data behind the last step. */
+    private long position;
+
+    /**
+     * A run that has not taken a step. Matrices in BF16 get gradients in BF16: as large as they are, and as exact as what is made of them.
+     *
+     * @param model the model to train; its trainable parameters are changed
+     * @param objective what to make smaller
+     * @param data sequences of the options' length with one token of look-ahead
+     * @param options the settings
+     */
+    public Trainer(Decoder model, TrainingObjective objective, TokenSequences data, TrainingOptions options) {
+        this.model = model;
+        this.objective = objective;
+        this.data = data;
+        this.options = options;
+        this.position = data.position();
+        model.parameters().values().stream().filter(parameter -> parameter.value().rank() >= 2 && parameter.value().dtype() == DType.BF16)
+                .forEach(parameter -> parameter.setGradientType(DType.BF16));
+        this.optimizer = new AdamW(model.parameters(), options.adamW(), AdamW.Decay.MATRICES, options.storage());
+    }
+
+    /**
+     * Whether all steps are done.
+     *
+     * @return true at the end of the run
+     */
+    public boolean isFinished() {
+        return step >= options.steps();
+    }
+
+    /**
+     * The steps done.
+     *
+     * @return the number of the last step, 0 before the first
+     */
+    public long step() {
+        return step;
+    }
+
+    /**
+     * Does one optimizer step on the next sequences.
+     *
+     * @return what it showed
+     * @throws NonFiniteException if loss or gradients are not finite; the parameters are those of the step before
+     */
+    public StepMetrics next() {
+        return next(() -> { });
+    }
+
+    /**
+     * Does one optimizer step on the next sequences.
+     *
+     * @param beforeUpdate done when loss and gradients are known to be finite and nothing has changed yet: the time to {@link #save} the step before
+     * @return what it showed
+     * @throws NonFiniteException if loss or gradients are not finite, naming the first tensor that is not; the parameters are those of the step
+     *     before
+     */
+    public StepMetrics next(Runnable beforeUpdate) {
+        long start = System.nanoTime();
+        double loss = 0;
+        double divergence = 0;
+        int[] failing = null;
+        for (int pass = 0; pass < options.accumulation(); pass++) {
+            int[] sequences = data.next(options.batchSize());
+            Measured measured = accumulate(sequences);
+            loss += measured.loss / options.accumulation();
+            divergence += measured.divergence / options.accumulation();
+            failing = failing == null && !Double.isFinite(loss) ? sequences : failing;
+        }
+        GradientClipping gradients = GradientClipping.globalNorm(model.parameters().values(), options.maxGradientNorm());
+        if (!Double.isFinite(loss) || !gradients.isFinite()) {
+            throw nonFinite(loss, gradients.norm(), failing);
+        }
+        beforeUpdate.run();
+        step++;
+        double rate = options.schedule().at(step);
+        optimizer.step(rate, gradients.scale());
+        optimizer.clearGradients();
+        position = data.position();
+        return new StepMetrics(step, options.steps(), loss, divergence, gradients.norm(), rate, step * options.tokensPerStep(),
+                (System.nanoTime() - start) / 1e9);
+    }
+
+    private NonFiniteException nonFinite(double loss, double norm, int... failing) {
+        String what = "[training] step %d: %s: ".formatted(step + 1, Double.isFinite(loss)
+                ? "the loss is %.4g, but the gradients' norm is %s".formatted(loss, norm) : "the loss is " + loss);
+        Optional<String> teacher = Optional.empty();
+        Optional<String> student = Optional.empty();
+        if (failing == null) {
+            SequencedMap<String, Tensor> gradients = new LinkedHashMap<>();
+            model.parameters().forEach((name, parameter) -> gradients.put(name, parameter.gradient()));
+            student = NonFinite.first("the gradient of", gradients);
+        }
+        optimizer.clearGradients();
+        if (failing != null) {
+            try (var _ = Scope.open(model.device())) {
+                Tensor ids = ids(failing).slice(1, 0, options.sequenceLength()).contiguous();
+                teacher = objective.nonFinite(ids);
+                student = teacher.isPresent() ? student : NonFinite.in(model, ids);
+            }
+        }
+        return teacher.isPresent() ? new NonFiniteException(what + teacher.get(), true)
+                : new NonFiniteException(what + student.orElse("each is finite, but the sum of their squares overflows"), false);
+    }
+
+    private Tensor ids(int... sequences) {
+        return Tensor.of(sequences, options.batchSize(), options.sequenceLength() + 1L);
+    }
+
+    /** One forward and backward pass; its gradients add to those of the passes before. */
+    private Measured accumulate(int... sequences) {
+        long batch = options.batchSize();
+        long length = options.sequenceLength();
+        try (var _ = Scope.open(model.device())) {
+            Tensor all = ids(sequences);
+            Tensor ids = all.slice(1, 0, length).contiguous();
+            Tensor labels = all.slice(1, 1, length + 1).reshape(batch * length);
+            TrainingObjective.Loss loss = objective.loss(model, ids, labels);
+            Autograd.backwardOnce(loss.value(), Tensor.scalar(1.0 / options.accumulation(), DType.F32));
+            return new Measured(loss.value().item(), loss.divergence());
+        }
+    }
+
+    private record Measured(double loss, double divergence) {}
+
+    /**
+     * Writes all that a run needs to go on with the same bits, whole or not at all.
+     *
+     * @param file where to
+     * @param settings what the run must be resumed with, by name
+     * @param heldOut the results on held-out text so far
+     */
+    public void save(Path file, Map<String, String> settings, HeldOutCurve heldOut) {
+        save(file, settings, heldOut, List.of(), null);
+    }
+
+    /**
+     * Writes all that a run needs to go on with the same bits, whole or not at all.
+     *
+     * @param file where to
+     * @param settings what the run must be resumed with, by name
+     * @param heldOut the results on held-out text so far
+     * @param metrics what the steps so far have shown
+     * @param notFinite how the run met NaN or infinity after this state; null if it did not
+     */
+    public void save(Path file, Map<String, String> settings, HeldOutCurve heldOut, List<StepMetrics> metrics, String notFinite) {
+        TrainingState.save(file, optimizer, new TrainingState.Place(step, position, heldOut, metrics, notFinite), settings);
+    }
+
+    /**
+     * Takes a run up from a saved state.
+     *
+     * @param file what {@link #save} wrote
+     * @param settings those of this run
+     * @return how far it had come
+     * @throws TrainingException if the state was saved with other settings, naming them
+     */
+    public TrainingState.Place restore(Path file, Map<String, String> settings) {
+        TrainingState.Place place = TrainingState.restore(file, optimizer, settings);
+        step = place.step();
+        data.seek(place.position());
+        position = place.position();
+        return place;
+    }
+
+    /**
+     * Goes back to a state of this very run, but not to its place in the data: after a step whose numbers were not finite.
+     *
+     * @param file what {@link #save} wrote
+     * @param settings those of this run
+     * @return the step of the state
+     */
+    public long goBack(Path file, Map<String, String> settings) {
+        step = TrainingState.restore(file, optimizer, settings).step();
+        position = data.position();
+        return step;
+    }
+
+    /**
+     * Begins again after an earlier step, with the parameters that the model has now and moments of zeros, on the data that come next: after a step
+     * whose numbers were not finite.
+     *
+     * @param earlier the steps that count as done
+     */
+    public void restart(long earlier) {
+        optimizer.clearMoments(earlier);
+        step = earlier;
+        position = data.position();
+    }
+
+    /** Frees the optimizer's moments; the model stays. */
+    @Override
+    public void close() {
+        optimizer.close();
+    }
+}

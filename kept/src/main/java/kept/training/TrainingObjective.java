@@ -1,0 +1,36 @@
+package kept.training;
+
+import java.util.Optional;
+import kept.model.Decoder;
+import kept.tensor.Tensor;
+
+/** What a training step makes smaller. */
+public interface TrainingObjective {
+    /**
+     * Scores a batch, recorded for differentiation with respect to the model's trainable parameters.
+     *
+     * @param model the model in training
+     * @param ids token ids {@code [batch, sequence]}, I64
+     * @param labels the token after each of them {@code [batch * sequence]}, I64
+     * @return the loss
+     */
+    Loss loss(Decoder model, Tensor ids, Tensor labels);
+
+    /**
+     * Looks for what is NaN or infinite in what the objective has of its own, such as a teacher, after a loss was.
+     *
+     * @param ids the token ids of the batch {@code [batch, sequence]}
+     * @return in words; nothing if it is not at fault
+     */
+    default Optional<String> nonFinite(Tensor ids) {
+        return Optional.empty();
+    }
+
+    /**
+     * A batch's loss.
+     *
+     * @param value the scalar to differentiate, mean over tokens, in nats
+     * @param divergence the mean divergence from a teacher in nats per token; NaN where there is no teacher
+     */
+    record Loss(Tensor value, double divergence) {}
+}

@@ -1,0 +1,62 @@
+package kept.training;
+
+import kept.optim.AdamW;
+import kept.optim.LearningRateSchedule;
+
+/**
+ * The settings of a training run that shape its result.
+ *
+ * @param steps optimizer steps
+ * @param batchSize sequences in one forward and backward pass
+ * @param accumulation passes whose gradients are averaged into one step
+ * @param sequenceLength tokens of a sequence
+ * @param schedule the learning rate of each step
+ * @param adamW the optimizer; its decay acts on matrices, norms and biases are left alone
+ * @param maxGradientNorm gradients are scaled down to this global norm
+ * @param storage what moments and parameters are kept in
+ */
+public record TrainingOptions(
+        long steps,
+        int batchSize,
+        int accumulation,
+        int sequenceLength,
+        LearningRateSchedule schedule,
+        AdamW.Settings adamW,
+        double maxGradientNorm,
+        AdamW.Storage storage) {
+    /** Checks the ranges. */
+    public TrainingOptions {
+        if (steps < 1 || batchSize < 1 || accumulation < 1 || sequenceLength < 1) {
+            throw new TrainingException("[training] steps, batch size, accumulation and sequence length must be at least 1, not %d, %d, %d, %d"
+                    .formatted(steps, batchSize, accumulation, sequenceLength));
+        }
+        if (!(maxGradientNorm > 0)) {
+            throw new TrainingException("[training] the largest gradient norm must be above 0, not " + maxGradientNorm);
+        }
+    }
+
+    /**
+     * Settings with moments of F32 and parameters rounded to nearest.
+     *
+     * @param steps optimizer steps
+     * @param batchSize sequences in one forward and backward pass
+     * @param accumulation passes whose gradients are averaged into one step
+     * @param sequenceLength tokens of a sequence
+     * @param schedule the learning rate of each step
+     * @param adamW the optimizer
+     * @param maxGradientNorm gradients are scaled down to this global norm
+     */
+    public TrainingOptions(long steps, int batchSize, int accumulation, int sequenceLength, LearningRateSchedule schedule, AdamW.Settings adamW,
+            double maxGradientNorm) {
+        this(steps, batchSize, accumulation, sequenceLength, schedule, adamW, maxGradientNorm, AdamW.Storage.PLAIN);
+    }
+
+    /**
+     * The tokens of one optimizer step.
+     *
+     * @return batch size times accumulation times sequence length
+     */
+    public long tokensPerStep() {
+        return (long) batchSize * accumulation * sequenceLength;
+    }
+}

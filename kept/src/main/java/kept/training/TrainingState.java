@@ -1,0 +1,222 @@
+package kept.training;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import kept.io.CheckpointException;
+import kept.io.SettingDifferences;
+import kept.model.HostCopy;
+import kept.nn.Parameter;
+import kept.optim.AdamW;
+import kept.safetensors.SafetensorsFile;
+import kept.safetensors.SafetensorsWriter;
+import kept.tensor.Device;
+import kept.tensor.Scope;
+import kept.tensor.Tensor;
+import kept.weights.TensorEntry;
+import kept.weights.TensorSpec;
+
+/**
+ * A training run on disk: one safetensors file with the trained parameters, both moments of each, and in its metadata the step, the place in the
+ * data, what each step and held-out text showed, the settings, what computed it, and a checksum of each part. Written under a temporary name and
+ * renamed, so that a kill leaves the old state or the new one.
+ */
+public final class TrainingState {
+    private static final String FIRST_MOMENT = "adamw.first.";
+    private static final String SECOND_MOMENT = "adamw.second.";
+    private static final String STEP = "kept.step";
+    private static final String POSITION = "kept.position";
+    private static final String HELD_OUT = "kept.held_out.";
+    private static final String METRICS = "kept.metrics";
+    private static final String NOT_FINITE = "kept.not_finite";
+    private static final String ARITHMETIC = "kept.arithmetic";
+    private static final String SETTING = "kept.setting.";
+    /** What may be changed in a run that met NaN or infinity. */
+    private static final Set<String> CHANGEABLE = Set.of("learning rate", "optimizer", "largest gradient norm");
+
+    private final Path file;
+    private final Map<String, String> metadata;
+
+    private TrainingState(Path file, Map<String, String> metadata) {
+        this.file = file;
+        this.metadata = metadata;
+    }
+
+    /**
+     * How far a run has come.
+     *
+     * @param step the steps done
+     * @param position the place in the data
+     * @param heldOut the results on held-out text so far
+     * @param metrics what each step showed, without its seconds
+     * @param notFinite how the run met NaN or infinity after this state; null if it did not
+     */
+    public record Place(long step, long position, HeldOutCurve heldOut, List<StepMetrics> metrics, String notFinite) {
+        /** Fixes the list. */
+        public Place {
+            metrics = List.copyOf(metrics);
+        }
+    }
+
+    /**
+     * Reads all of a saved state and compares it with its checksums.
+     *
+     * @param file the state
+     * @return what may be asked of it
+     * @throws CheckpointException naming the file, and the first tensor that does not have its checksum
+     */
+    public static TrainingState open(Path file) {
+        try (var saved = SafetensorsFile.open(file)) {
+            saved.requireIntact();
+            return new TrainingState(file, saved.metadata());
+        }
+    }
+
+    static void save(Path file, AdamW optimizer, Place place, Map<String, String> settings) {
+        Map<String, Tensor> tensors = tensors(optimizer);
+        Map<String, String> metadata = new LinkedHashMap<>();
+        metadata.put(STEP, Long.toString(place.step()));
+        metadata.put(POSITION, Long.toString(place.position()));
+        place.heldOut().results().forEach(result -> metadata.put(HELD_OUT + result.step(),
+                "%d %s %s".formatted(result.tokens(), result.klMean(), result.top1Agreement())));
+        metadata.put(METRICS, SavedMetrics.encode(place.metrics()));
+        if (place.notFinite() != null) {
+            metadata.put(NOT_FINITE, place.notFinite());
+        }
+        metadata.put(ARITHMETIC, device(optimizer).backend().arithmetic());
+        settings.forEach((name, value) -> metadata.put(SETTING + name, value));
+        List<TensorSpec> specs = new ArrayList<>();
+        tensors.forEach((name, tensor) -> specs.add(new TensorSpec(name, tensor.dtype(), tensor.shape())));
+        try (var writer = SafetensorsWriter.createSealed(file, specs, metadata)) {
+            tensors.forEach((name, tensor) -> HostCopy.with(tensor, tensor.dtype(), bytes -> writer.write(name, bytes)));
+            writer.finish();
+        }
+    }
+
+    static Place restore(Path file, AdamW optimizer, Map<String, String> settings) {
+        try (var saved = SafetensorsFile.open(file)) {
+            var state = new TrainingState(file, saved.metadata());
+            state.requireSame(settings);
+            Place place = state.place();
+            try (var _ = Scope.open(device(optimizer))) {
+                Map<String, AdamW.Moments> moments = new HashMap<>();
+                for (Map.Entry<String, Parameter> entry : optimizer.parameters().entrySet()) {
+                    String name = entry.getKey();
+                    entry.getValue().value().assign(read(saved, name, entry.getValue().value()));
+                    AdamW.Moments shapes = optimizer.moments().get(name);
+                    moments.put(name, new AdamW.Moments(
+                            read(saved, FIRST_MOMENT + name, shapes.first()), read(saved, SECOND_MOMENT + name, shapes.second())));
+                }
+                optimizer.restore(place.step(), moments);
+            }
+            return place;
+        }
+    }
+
+    private static Device device(AdamW optimizer) {
+        return optimizer.parameters().firstEntry().getValue().value().device();
+    }
+
+    /**
+     * What computed it: its bits depend on that.
+     *
+     * @return as {@link kept.backend.Backend#arithmetic} says
+     */
+    public String arithmetic() {
+        return metadata.getOrDefault(ARITHMETIC, "unknown");
+    }
+
+    /**
+     * The step of the best result on held-out text so far.
+     *
+     * @return its number; 0 where the start is the best, or nothing was judged
+     */
+    public long bestStep() {
+        HeldOutCurve curve = heldOut();
+        return curve.results().isEmpty() ? 0 : curve.best().step();
+    }
+
+    /**
+     * Checks that a run goes on with what it was begun with. A run that met NaN or infinity may go on with another learning rate, other numbers of
+     * the optimizer and another limit of gradients.
+     *
+     * @param settings those of the run that goes on, by name; what is not known yet may be missing
+     * @return what has been changed, in words; empty if nothing
+     * @throws TrainingException naming what differs
+     */
+    public String requireSame(Map<String, String> settings) {
+        Map<String, String> before = new HashMap<>();
+        metadata.forEach((key, value) -> {
+            String name = key.startsWith(SETTING) ? key.substring(SETTING.length()) : null;
+            // A text may be judged on or not, as one likes; only if it is, it is to be the same.
+            if (name != null && (settings.containsKey(name) || !RunInputs.isOptional(name) && !RunInputs.isLate(name))) {
+                before.put(name, value);
+            }
+        });
+        Map<String, String> now = new HashMap<>(settings);
+        now.keySet().removeIf(name -> RunInputs.isOptional(name) && !before.containsKey(name));
+        List<String> names = new ArrayList<>(SettingDifferences.names(before, now));
+        List<String> changed = names.stream().filter(name -> metadata.containsKey(NOT_FINITE) && CHANGEABLE.contains(name)).toList();
+        names.removeAll(changed);
+        if (!names.isEmpty()) {
+            String kind = names.stream().allMatch(RunInputs::isInput) ? "content" : "settings";
+            throw new TrainingException("[resume] %s was saved by a run with other %s: %s; %s".formatted(file, kind,
+                    SettingDifferences.inWords(names, before, now), "give what it was begun with, or start over with --overwrite"));
+        }
+        return SettingDifferences.inWords(changed, before, now);
+    }
+
+    private Place place() {
+        return new Place(number(STEP), number(POSITION), heldOut(), SavedMetrics.decode(file, metadata.getOrDefault(METRICS, "")),
+                metadata.get(NOT_FINITE));
+    }
+
+    private static Map<String, Tensor> tensors(AdamW optimizer) {
+        Map<String, Tensor> tensors = new LinkedHashMap<>();
+        optimizer.parameters().forEach((name, parameter) -> tensors.put(name, parameter.value()));
+        optimizer.moments().forEach((name, moments) -> {
+            tensors.put(FIRST_MOMENT + name, moments.first());
+            tensors.put(SECOND_MOMENT + name, moments.second());
+        });
+        return tensors;
+    }
+
+    private static Tensor read(SafetensorsFile saved, String name, Tensor like) {
+        TensorEntry entry = saved.entry(name);
+        if (!entry.shape().equals(like.shape()) || entry.dtype() != like.dtype()) {
+            throw new CheckpointException("training state", saved.path(), name, entry.offset(), "is %s %s, but the model has %s %s"
+                    .formatted(entry.dtype().label(), entry.shape(), like.dtype().label(), like.shape()));
+        }
+        return Tensor.from(saved.data(name), entry.dtype(), entry.shape());
+    }
+
+    private long number(String key) {
+        try {
+            return Long.parseLong(metadata.getOrDefault(key, ""));
+        } catch (NumberFormatException e) {
+            throw new CheckpointException("training state", file, "its metadata has no number '%s'; it is not a training state".formatted(key));
+        }
+    }
+
+    private HeldOutCurve heldOut() {
+        List<HeldOutResult> results = new ArrayList<>();
+        try {
+            metadata.forEach((key, value) -> {
+                if (key.startsWith(HELD_OUT)) {
+                    String[] numbers = value.split(" ");
+                    results.add(new HeldOutResult(Long.parseLong(key.substring(HELD_OUT.length())), Long.parseLong(numbers[0]),
+                            Double.parseDouble(numbers[1]), Double.parseDouble(numbers[2])));
+                }
+            });
+        } catch (NumberFormatException | ArrayIndexOutOfBoundsException e) {
+            throw new CheckpointException("training state", file, "its results on held-out text are no numbers; it is not a training state");
+        }
+        results.sort(Comparator.comparingLong(HeldOutResult::step));
+        return new HeldOutCurve(results);
+    }
+}

@@ -1,0 +1,155 @@
+package kept.training;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.SplittableRandom;
+import kept.MemoryPeak;
+import kept.backend.DistillationObjective;
+import kept.corpus.TokenSequences;
+import kept.model.Architecture;
+import kept.model.Decoder;
+import kept.model.DecoderConfig;
+import kept.model.ModelTensor;
+import kept.model.RandomWeights;
+import kept.optim.AdamW;
+import kept.optim.LearningRateSchedule;
+import kept.tensor.DType;
+import kept.tensor.Device;
+import org.assertj.core.data.Offset;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** What a step is said to take beside what the pool counts when it is done. */
+class StepPlanTest {
+    private static final double TOLERANCE = 0.025;
+    /** On the CPU AdamW reads moments of 8 bits a million at a time, which counts beside models as small as these. */
+    private static final double TOLERANCE_OF_CODES = 0.08;
+    private static final StepPlan.Precision FULL = StepPlan.Precision.on(Device.cpu(), DType.F32, false);
+
+    /** Where activations count most, where gradients do, and where both do alike; in one pass, and in two, where gradients lie beside activations. */
+    @ParameterizedTest
+    @CsvSource({
+        "64,160,4,2,2,512, 8,2,64, all,false,false,f32", "64,160,4,2,2,512, 8,2,64, all,true,false,f32",
+        "64,160,4,2,2,512, 8,1,64, all,false,false,f32", "64,160,4,2,2,512, 8,2,64, norms,false,false,f32",
+        "64,160,4,2,2,512, 8,2,64, all,true,false,8 bits", "64,160,4,2,2,512, 8,1,64, all,true,false,bf16",
+        "128,320,3,2,2,512, 2,2,64, all,false,false,f32", "128,320,3,2,2,512, 2,1,64, all,false,true,f32",
+        "128,320,3,2,2,512, 4,2,64, all,true,false,bf16", "128,320,3,2,2,512, 2,1,64, all,false,false,bf16",
+        "256,640,3,4,2,2048, 2,2,32, all,false,false,f32", "256,640,3,4,2,2048, 2,1,32, all,true,false,f32",
+        "256,640,3,4,2,2048, 2,2,32, norms,true,false,f32", "256,640,3,4,2,2048, 2,2,32, all,true,false,8 bits",
+        "256,640,3,4,2,2048, 2,1,32, all,false,false,bf16", "256,640,3,4,2,2048, 2,1,32, all,true,true,bf16",
+        "256,640,3,4,2,2048, 2,2,32, all,true,true,bf16", "256,640,3,4,2,2048, 2,2,32, all,true,true,f32",
+    })
+    void thePeakIsThatOfTheRealStep(int hidden, int intermediate, int layers, int heads, int keyValueHeads, int vocabulary, int batch,
+            int accumulation, int length, String train, boolean checkpointing, boolean tied, String numbers) {
+        DecoderConfig orion = DecoderConfig.builder(Architecture.ORION).vocabSize(vocabulary).hiddenSize(hidden).intermediateSize(intermediate)
+                .layers(layers).heads(heads).keyValueHeads(keyValueHeads).headDimension(hidden / heads).maxPositions(length).dtype(DType.F32).build();
+        ParameterSelection selection = ParameterSelection.parse(train);
+        DecoderConfig llama = orion.toLlama().toBuilder().tieWordEmbeddings(tied).build();
+        var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), llama, selection, batch, accumulation, length, checkpointing,
+                StepPlan.Precision.on(Device.cpu(), numbers.equals("f32") ? DType.F32 : DType.BF16, numbers.equals("8 bits")));
+        long measured = MemoryPeak.of(Device.cpu(), () -> run(orion, selection, plan));
+        assertThat(plan.peakBytes() / (double) measured).as("%,d bytes planned, %,d measured", plan.peakBytes(), measured)
+                .isCloseTo(1, Offset.offset(numbers.equals("8 bits") ? TOLERANCE_OF_CODES : TOLERANCE));
+    }
+
+    private static void run(DecoderConfig orion, ParameterSelection selection, StepPlan plan) {
+        DecoderConfig llama = plan.student();
+        var options = new TrainingOptions(2, plan.batchSize(), plan.accumulation(), plan.length(), new LearningRateSchedule.Constant(1e-4, 0),
+                AdamW.Settings.DEFAULT, 1, new AdamW.Storage(plan.precision().codedMoments(), plan.precision().weights() == DType.BF16, 0));
+        try (Decoder teacher = Decoder.create(orion, new RandomWeights(orion, 1), Device.cpu());
+                Decoder student = Decoder.create(llama, new RandomWeights(llama, 2, plan.precision().weights()), Device.cpu())) {
+            selection.apply(student);
+            student.setActivationCheckpointing(plan.checkpointing());
+            var objective = new Distillation(teacher, DistillationObjective.FORWARD_KL);
+            try (var trainer = new Trainer(student, objective, new RandomTokens(orion.vocabSize(), plan.length() + 1), options)) {
+                trainer.next();
+                trainer.next();
+            }
+        }
+    }
+
+    @Test
+    void orionFourteenBillionTakesWhatItsSizesSay() {
+        DecoderConfig orion = orion14();
+        assertThat(StepPlan.bytesByConfig(orion)).isEqualTo(2L * 14_498_703_360L);
+        var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), orion.toLlama(), ParameterSelection.parse("all"), 8, 1, 512, false, FULL);
+        assertThat(plan.studentBytes()).isEqualTo(4L * 14_498_288_640L);
+        assertThat(plan.momentBytes()).isEqualTo(2 * plan.gradientBytes()).isEqualTo(8L * 14_498_288_640L);
+        assertThat(plan.peakBytes()).isGreaterThan(18L * 14_498_288_640L);
+        assertThat(plan.withTrained(ParameterSelection.parse("norms")).momentBytes()).isEqualTo(8L * 81 * 5120);
+        assertThat(plan.withCheckpointing(true).activationBytes()).isLessThan(plan.activationBytes() / 8);
+        assertThat(plan.withBatch(1, 8).activationBytes()).isEqualTo(plan.activationBytes() / 8);
+        assertThat(plan.withLength(64)).isEqualTo(
+                new StepPlan(plan.teacher(), plan.teacherBytes(), plan.student(), plan.train(), 8, 1, 64, false, FULL));
+    }
+
+    /** As the CUDA backend has it: what docs/cuda.md says of one H200. */
+    @Test
+    void orionFourteenBillionFitsOneGpuInLowPrecision() {
+        DecoderConfig orion = orion14();
+        long chunk = 512L << 20;
+        var numbers = new StepPlan.Precision(DType.BF16, true, DType.BF16, chunk);
+        var plan = new StepPlan(orion, StepPlan.bytesByConfig(orion), orion.toLlama(), ParameterSelection.parse("all"), 1, 1, 4096, true, numbers);
+        assertThat(plan.studentBytes()).isEqualTo(2L * 14_498_288_640L);
+        assertThat(plan.gradientBytes()).isEqualTo(2L * 14_498_288_640L + 2L * 81 * 5120);
+        assertThat(plan.momentBytes() / (2.0 * 14_498_288_640L)).isBetween(65.0 / 64, 65.1 / 64);
+        assertThat(gibibytes(plan)).isBetween(109.5, 110.5);
+        assertThat(gibibytes(plan.withBatch(4, 1))).isBetween(114.5, 115.5);
+        assertThat(gibibytes(plan.withBatch(1, 4))).isBetween(114.5, 115.5);
+        assertThat(gibibytes(plan.withBatch(4, 4))).isBetween(128.5, 129.5);
+        assertThat(gibibytes(plan.withPrecision(DType.F32, DType.F32, false))).isBetween(242.5, 243.5);
+    }
+
+    private static double gibibytes(StepPlan plan) {
+        return plan.peakBytes() / (double) (1L << 30);
+    }
+
+    /** Eight operations for each element of a matrix and token, as docs/performance.md counts, and attention. */
+    @Test
+    void workIsThatOfFourProductsForEachMatrix() {
+        DecoderConfig orion = orion14();
+        var plan = new StepPlan(orion, 0, orion.toLlama(), ParameterSelection.parse("all"), 8, 2, 512, false, FULL);
+        long matrices = ModelTensor.of(orion.toLlama()).stream().filter(tensor -> tensor.shape().rank() == 2).mapToLong(
+                tensor -> tensor.shape().elementCount()).sum() - 84_608L * 5120;
+        double tokens = 8 * 2 * 512;
+        double attention = 9.0 * 512 * 5120 * 40;
+        assertThat(plan.operations()).isEqualTo(tokens * (8.0 * matrices + attention));
+        assertThat(plan.withTrained(ParameterSelection.parse("norms")).operations()).isEqualTo(tokens * (6.0 * matrices + attention));
+        assertThat(plan.withCheckpointing(true).operations()).isGreaterThan(plan.operations() * 1.2);
+    }
+
+    private static DecoderConfig orion14() {
+        return DecoderConfig.builder(Architecture.ORION).vocabSize(84_608).hiddenSize(5120).intermediateSize(15_360).layers(40).heads(40)
+                .keyValueHeads(40).headDimension(128).maxPositions(4096).dtype(DType.BF16).build();
+    }
+
+    /** Tokens of no meaning. */
+    private static final class RandomTokens implements TokenSequences {
+        private final SplittableRandom random = new SplittableRandom(0);
+        private final int vocabulary;
+        private final int width;
+        private long position;
+
+        RandomTokens(int vocabulary, int width) {
+            this.vocabulary = vocabulary;
+            this.width = width;
+        }
+
+        @Override
+        public int[] next(int batch) {
+            position += batch;
+            return random.ints((long) batch * width, 0, vocabulary).toArray();
+        }
+
+        @Override
+        public long position() {
+            return position;
+        }
+
+        @Override
+        public void seek(long target) {
+            position = target;
+        }
+    }
+}

@@ -1,0 +1,213 @@
+package kept.training;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import kept.backend.DistillationObjective;
+import kept.corpus.TokenSequences;
+import kept.model.Architecture;
+import kept.model.Decoder;
+import kept.model.DecoderConfig;
+import kept.model.RandomWeights;
+import kept.optim.AdamW;
+import kept.optim.LearningRateSchedule;
+import kept.tensor.Device;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class TrainerTest {
+    private static final DecoderConfig ORION = DecoderConfig.builder(Architecture.ORION).vocabSize(40).hiddenSize(16).intermediateSize(24)
+            .layers(2).heads(2).keyValueHeads(2).headDimension(8).maxPositions(32).build();
+
+    @TempDir
+    private Path directory;
+
+    @Test
+    void aRunTakenUpFromItsStateEndsWithTheSameBits() {
+        Map<String, float[]> undisturbed = new LinkedHashMap<>();
+        try (Decoder student = student();
+                Decoder teacher = teacher();
+                Trainer trainer = trainer(student, teacher, options(6, 2, 1))) {
+            while (!trainer.isFinished()) {
+                trainer.next();
+            }
+            undisturbed.putAll(values(student));
+        }
+        Path state = directory.resolve("state.safetensors");
+        Map<String, String> settings = Map.of("seed", "1");
+        try (Decoder student = student();
+                Decoder teacher = teacher();
+                Trainer trainer = trainer(student, teacher, options(6, 2, 1))) {
+            for (int step = 0; step < 4; step++) {
+                trainer.next();
+            }
+            trainer.save(state, settings, HeldOutCurve.EMPTY);
+        }
+        try (Decoder student = student();
+                Decoder teacher = teacher();
+                Trainer trainer = trainer(student, teacher, options(6, 2, 1))) {
+            trainer.restore(state, settings);
+            assertThat(trainer.step()).isEqualTo(4);
+            while (!trainer.isFinished()) {
+                trainer.next();
+            }
+            assertSame(values(student), undisturbed);
+        }
+    }
+
+    @Test
+    void aStateOfOtherSettingsIsRefusedByName() {
+        Path state = directory.resolve("state.safetensors");
+        try (Decoder student = student();
+                Decoder teacher = teacher();
+                Trainer trainer = trainer(student, teacher, options(6, 2, 1))) {
+            trainer.next();
+            trainer.save(state, Map.of("seed", "1", "mapping", "opm"), HeldOutCurve.EMPTY);
+            assertThatThrownBy(() -> trainer.restore(state, Map.of("seed", "2", "mapping", "opm")))
+                    .isInstanceOf(TrainingException.class)
+                    .hasMessageContaining("seed was 1, is 2")
+                    .hasMessageNotContaining("mapping");
+        }
+    }
+
+    @Test
+    void accumulatedPassesAreOneLargeBatch() {
+        try (Decoder whole = student();
+                Decoder pieces = student();
+                Decoder teacher = teacher();
+                Trainer one = trainer(whole, teacher, options(1, 4, 1));
+                Trainer many = trainer(pieces, teacher, options(1, 1, 4))) {
+            StepMetrics large = one.next();
+            StepMetrics small = many.next();
+            assertThat(small.loss()).isCloseTo(large.loss(), within(1e-6));
+            assertThat(small.gradientNorm()).isCloseTo(large.gradientNorm(), within(1e-5 * large.gradientNorm()));
+            assertThat(small.tokens()).isEqualTo(large.tokens());
+        }
+    }
+
+    @Test
+    void distillationBringsTheStudentNearer() {
+        try (Decoder student = student();
+                Decoder teacher = teacher();
+                Trainer trainer = trainer(student, teacher, options(300, 4, 1))) {
+            double first = trainer.next().loss();
+            double last = first;
+            while (!trainer.isFinished()) {
+                last = trainer.next().loss();
+            }
+            assertThat(last).isLessThan(first / 2);
+        }
+    }
+
+    @Test
+    void onlySelectedParametersChange() {
+        try (Decoder student = student();
+                Decoder teacher = teacher()) {
+            Map<String, float[]> before = values(student);
+            long count = ParameterSelection.parse("norms").apply(student);
+            assertThat(count).isEqualTo(5 * 16);
+            try (Trainer trainer = new Trainer(student, objective(teacher), new RandomSequences(9), options(2, 2, 1))) {
+                trainer.next();
+                trainer.next();
+            }
+            values(student).forEach((name, after) -> {
+                if (name.contains("norm.")) {
+                    assertThat(after).as(name).isNotEqualTo(before.get(name));
+                } else {
+                    assertThat(after).as(name).isEqualTo(before.get(name));
+                }
+            });
+            assertThatThrownBy(() -> ParameterSelection.parse("nothing_like_this").apply(student))
+                    .isInstanceOf(TrainingException.class).hasMessageContaining("matches no parameter");
+        }
+    }
+
+    @Test
+    void aSteadyRunHoldsNoMoreMemoryThanItsFirstSteps() {
+        try (Decoder student = student();
+                Decoder teacher = teacher();
+                Trainer trainer = trainer(student, teacher, options(300, 2, 1))) {
+            List<Long> inUse = new ArrayList<>();
+            long reserved = 0;
+            while (!trainer.isFinished()) {
+                trainer.next();
+                inUse.add(Device.cpu().memoryUsage().inUse());
+                if (trainer.step() == 10) {
+                    reserved = Device.cpu().memoryUsage().reserved();
+                }
+            }
+            assertThat(inUse.get(299)).isEqualTo(inUse.get(9));
+            assertThat(Device.cpu().memoryUsage().reserved()).isEqualTo(reserved);
+        }
+    }
+
+    private static Trainer trainer(Decoder student, Decoder teacher, TrainingOptions options) {
+        student.parameters().values().forEach(parameter -> parameter.setTrainable(true));
+        return new Trainer(student, objective(teacher), new RandomSequences(9), options);
+    }
+
+    private static Distillation objective(Decoder teacher) {
+        return new Distillation(teacher, DistillationObjective.FORWARD_KL);
+    }
+
+    private static TrainingOptions options(long steps, int batch, int accumulation) {
+        return new TrainingOptions(steps, batch, accumulation, 8, new LearningRateSchedule.Constant(1e-3, 0), AdamW.Settings.DEFAULT, 1);
+    }
+
+    private static Decoder teacher() {
+        return Decoder.create(ORION, new RandomWeights(ORION.toBuilder().initializerRange(0.3).build(), 1), Device.cpu());
+    }
+
+    private static Decoder student() {
+        DecoderConfig llama = ORION.toLlama();
+        return Decoder.create(llama, new RandomWeights(llama.toBuilder().initializerRange(0.3).build(), 2), Device.cpu());
+    }
+
+    private static Map<String, float[]> values(Decoder model) {
+        Map<String, float[]> values = new LinkedHashMap<>();
+        model.parameters().forEach((name, parameter) -> values.put(name, parameter.value().toFloatArray()));
+        return values;
+    }
+
+    private static void assertSame(Map<String, float[]> actual, Map<String, float[]> expected) {
+        assertThat(actual.keySet()).isEqualTo(expected.keySet());
+        actual.forEach((name, values) -> assertThat(values).as(name).isEqualTo(expected.get(name)));
+    }
+
+    /** Sequence i depends on i alone. */
+    private static final class RandomSequences implements TokenSequences {
+        private final int width;
+        private long position;
+
+        RandomSequences(int width) {
+            this.width = width;
+        }
+
+        @Override
+        public int[] next(int batch) {
+            int[] ids = new int[batch * width];
+            for (int row = 0; row < batch; row++) {
+                int[] sequence = new SplittableRandom(position++).ints(width, 0, ORION.vocabSize()).toArray();
+                System.arraycopy(sequence, 0, ids, row * width, width);
+            }
+            return ids;
+        }
+
+        @Override
+        public long position() {
+            return position;
+        }
+
+        @Override
+        public void seek(long target) {
+            position = target;
+        }
+    }
+}
