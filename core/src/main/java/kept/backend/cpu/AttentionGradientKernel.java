@@ -116,12 +116,12 @@ final class AttentionGradientKernel {
         int most = pairs == 0 ? 1 : Math.clamp(MOST_SUMS / ((long) pairs * sums), 1, Math.ceilDiv(TASKS, pairs));
         int parts = Math.clamp(shape.queries() / LEAST_TASK_QUERIES, 1, most);
         int queries = Math.ceilDiv(Math.ceilDiv(shape.queries(), parts), QUERIES) * QUERIES;
-        float[] partial = parts == 1 ? null : Workspace.ofThread().array(10, pairs * parts * sums);
+        float[] partial = parts == 1 ? null : Workspace.ofThread().floats(Workspace.Slot.KEY_SUMS, pairs * parts * sums);
         WorkerPool.shared().run(pairs * parts, task -> {
             int pair = task % pairs;
             int part = parts - 1 - task / pairs; // the last part, which sees most keys, first
             int end = Math.min(shape.queries(), (part + 1) * queries);
-            float[] target = partial == null ? Workspace.ofThread().array(10, sums) : partial;
+            float[] target = partial == null ? Workspace.ofThread().floats(Workspace.Slot.KEY_SUMS, sums) : partial;
             int at = partial == null ? 0 : (pair * parts + part) * sums;
             task(pair / shape.groups(), pair % shape.groups(), part * queries, end, target, at);
             if (partial == null) {
@@ -176,17 +176,17 @@ final class AttentionGradientKernel {
             Workspace workspace = Workspace.ofThread();
             paddedWidth = Math.ceilDiv(width, ROWS) * ROWS;
             int paddedKeys = Math.ceilDiv(seen, COLUMNS) * COLUMNS;
-            keys = workspace.array(0, paddedKeys * width);
-            values = workspace.array(1, paddedKeys * width);
-            transposedKeys = workspace.array(2, seen * columns);
-            transposedQueries = workspace.array(3, QUERIES * width);
-            transposedGradients = workspace.array(4, QUERIES * width);
-            queries = workspace.array(5, QUERIES * columns);
-            gradients = workspace.array(6, QUERIES * columns);
-            scores = workspace.array(7, Math.max(KEYS * PITCH, QUERIES * width));
-            scoreGradients = workspace.array(8, KEYS * PITCH);
-            dq = workspace.array(9, QUERIES * paddedWidth + COLUMNS * LANES);
-            scratch = workspace.array(11, COLUMNS * Packing.SCRATCH_PER_COLUMN);
+            keys = workspace.floats(Workspace.Slot.KEYS, paddedKeys * width);
+            values = workspace.floats(Workspace.Slot.VALUES, paddedKeys * width);
+            transposedKeys = workspace.floats(Workspace.Slot.TRANSPOSED_KEYS, seen * columns);
+            transposedQueries = workspace.floats(Workspace.Slot.TRANSPOSED_QUERIES, QUERIES * width);
+            transposedGradients = workspace.floats(Workspace.Slot.TRANSPOSED_GRADIENTS, QUERIES * width);
+            queries = workspace.floats(Workspace.Slot.QUERIES, QUERIES * columns);
+            gradients = workspace.floats(Workspace.Slot.GRADIENTS, QUERIES * columns);
+            scores = workspace.floats(Workspace.Slot.SCORES, Math.max(KEYS * PITCH, QUERIES * width));
+            scoreGradients = workspace.floats(Workspace.Slot.SCORE_GRADIENTS, KEYS * PITCH);
+            dq = workspace.floats(Workspace.Slot.QUERY_SUMS, QUERIES * paddedWidth + COLUMNS * LANES);
+            scratch = Packing.scratch();
         }
     }
 

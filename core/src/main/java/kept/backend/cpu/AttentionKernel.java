@@ -143,12 +143,12 @@ final class AttentionKernel {
             Workspace workspace = Workspace.ofThread();
             paddedWidth = Math.ceilDiv(width, ROWS) * ROWS;
             columns = Math.ceilDiv(width, COLUMNS) * COLUMNS;
-            keys = workspace.array(0, Math.ceilDiv(seen, COLUMNS) * COLUMNS * width);
-            values = workspace.array(1, seen * columns);
-            queries = workspace.array(2, QUERIES * width);
-            scores = workspace.array(3, KEYS * COLUMNS);
-            scratch = workspace.array(4, COLUMNS * Packing.SCRATCH_PER_COLUMN);
-            sums = workspace.array(5, QUERIES * paddedWidth + COLUMNS * LANES);
+            keys = workspace.floats(Workspace.Slot.KEYS, Math.ceilDiv(seen, COLUMNS) * COLUMNS * width);
+            values = workspace.floats(Workspace.Slot.VALUES, seen * columns);
+            queries = workspace.floats(Workspace.Slot.QUERIES, QUERIES * width);
+            scores = workspace.floats(Workspace.Slot.SCORES, KEYS * COLUMNS);
+            scratch = Packing.scratch();
+            sums = workspace.floats(Workspace.Slot.QUERY_SUMS, QUERIES * paddedWidth + COLUMNS * LANES);
         }
     }
 

@@ -115,7 +115,7 @@ final class AttentionMath {
      * @param count columns of the block that are wanted, rows of the target
      * @param factors one for each column of the block
      * @param target f32, with unit column stride
-     * @param scratch {@code 2 * COLUMNS * LANES} floats
+     * @param scratch {@link Packing#scratch}, of which it takes {@code 2 * COLUMNS * LANES} floats
      */
     static void storeTransposed(float[] block, int at, int width, int count, float[] factors, Matrix target, float[] scratch) {
         for (int d = 0; d < width; d += LANES) {

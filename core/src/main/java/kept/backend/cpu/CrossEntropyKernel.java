@@ -27,7 +27,7 @@ final class CrossEntropyKernel {
         MemorySegment results = Elements.segment(losses);
         WorkerPool.shared().forRanges(labels.elementCount(), RowWindow.rowsPerTask(width), (first, end) -> {
             RowExponentials exponentials = new RowExponentials(width, 1f);
-            MemorySegment scratch = Workspace.ofThread().segment(7, width);
+            MemorySegment scratch = Workspace.ofThread().segment(Workspace.Slot.EXPONENTIALS, width);
             for (long row = first; row < end; row++) {
                 long label = targets.getAtIndex(JAVA_LONG, labels.offset() + row);
                 double loss = row(exponentials, RowMath.slice(memory, logits.offset() + row * width, width), width, label, (float) scale, scratch);

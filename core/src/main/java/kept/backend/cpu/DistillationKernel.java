@@ -46,10 +46,10 @@ final class DistillationKernel {
         teachers = new RowExponentials(width, factor);
         students = new RowExponentials(width, factor);
         Workspace workspace = Workspace.ofThread();
-        p = workspace.segment(7, width);
-        q = workspace.segment(8, width);
-        u = workspace.segment(9, objective.divergence() == Divergence.FORWARD_KL ? 0 : width);
-        r = workspace.segment(10, BLOCK);
+        p = workspace.segment(Workspace.Slot.EXPONENTIALS, width);
+        q = workspace.segment(Workspace.Slot.STUDENT_EXPONENTIALS, width);
+        u = workspace.segment(Workspace.Slot.AVERAGED, objective.divergence() == Divergence.FORWARD_KL ? 0 : width);
+        r = workspace.segment(Workspace.Slot.STUDENT_BLOCK, BLOCK);
     }
 
     /** The losses of a row. */

@@ -37,24 +37,6 @@ final class DoubleGemm {
     private static final int WIDTH = DoubleTile.WIDTH;
     private static final int LANES = DoubleTile.LANES;
     private static final VectorSpecies<Double> SPECIES = DoubleTile.SPECIES;
-    private static final ThreadLocal<Scratch> SCRATCH = ThreadLocal.withInitial(Scratch::new);
-
-    /** What a thread needs for products, kept for the next one. */
-    private static final class Scratch {
-        private final double[] tile = new double[ROWS * COLUMNS];
-        private double[] left = new double[0];
-        private double[] right = new double[0];
-
-        double[] left(int size) {
-            left = left.length < size ? new double[size] : left;
-            return left;
-        }
-
-        double[] right(int size) {
-            right = right.length < size ? new double[size] : right;
-            return right;
-        }
-    }
 
     /** A block of k of a product, packed. */
     private record Block(int sign, int depth, double[] a, double[] b, DoubleMatrix c, boolean upper) {}
@@ -78,10 +60,10 @@ final class DoubleGemm {
         }
         boolean parallel = (long) c.rows() * c.columns() * k >= LARGE;
         int depth = Math.ceilDiv(k, Math.ceilDiv(k, DEPTH));
-        Scratch scratch = SCRATCH.get();
+        Workspace workspace = Workspace.ofThread();
         boolean same = transposed && a == b;
-        double[] right = scratch.right(packedSize(c.columns(), depth));
-        double[] left = same ? right : scratch.left(packedSize(c.rows(), depth));
+        double[] right = workspace.doubles(Workspace.Slot.RIGHT, packedSize(c.columns(), depth));
+        double[] left = same ? right : workspace.doubles(Workspace.Slot.LEFT, packedSize(c.rows(), depth));
         for (int first = 0; first < k; first += depth) {
             int start = first;
             int count = Math.min(depth, k - first);
@@ -183,7 +165,7 @@ final class DoubleGemm {
 
     /** Goes through the panels of B of a task, and through tiles for each. */
     private static void tiles(Block p, int row, int endRow, int column, int endColumn) {
-        double[] tile = SCRATCH.get().tile;
+        double[] tile = Workspace.ofThread().doubles(Workspace.Slot.TILE, ROWS * COLUMNS);
         DoubleMatrix c = p.c;
         for (int j = column; j < endColumn; j += COLUMNS) {
             for (int i = row; i < endRow; i += ROWS) {

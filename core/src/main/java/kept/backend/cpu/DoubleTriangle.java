@@ -15,7 +15,6 @@ final class DoubleTriangle {
     private static final int LANES = DoubleTile.LANES;
     /** Columns of a task: a vector for each of eight independent chains. */
     private static final int COLUMNS = 8 * LANES;
-    private static final ThreadLocal<double[]> SCRATCH = ThreadLocal.withInitial(() -> new double[DoubleKernels.MOST_TRIANGLE_ROWS * COLUMNS]);
 
     private DoubleTriangle() {}
 
@@ -38,7 +37,7 @@ final class DoubleTriangle {
         WorkerPool.shared().run(Math.ceilDiv(b.columns(), COLUMNS), task -> {
             int column = task * COLUMNS;
             int count = Math.min(COLUMNS, b.columns() - column);
-            double[] x = SCRATCH.get();
+            double[] x = Workspace.ofThread().doubles(Workspace.Slot.COLUMNS, DoubleKernels.MOST_TRIANGLE_ROWS * COLUMNS);
             for (int s = 0; s < n; s++) {
                 System.arraycopy(b.array(), b.index(transposed ? s : n - 1 - s, column), x, s * COLUMNS, count);
             }

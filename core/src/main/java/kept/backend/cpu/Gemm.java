@@ -62,22 +62,6 @@ final class Gemm {
     private static final int LANES = SPECIES.length();
     private static final long VECTOR_BYTES = LANES * (long) Float.BYTES;
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
-    private static final ThreadLocal<Scratch> SCRATCH = ThreadLocal.withInitial(Scratch::new);
-
-    /** What a thread needs for products, kept for the next one. */
-    private static final class Scratch {
-        private final float[] transposed = new float[COLUMNS * Packing.SCRATCH_PER_COLUMN];
-        private final float[] rows = new float[(TASK_ROWS + COLUMNS) * ROW_STRIDE];
-        private final float[] tile = new float[ROWS * COLUMNS];
-        private float[] columns = new float[0];
-
-        float[] columns(int size) {
-            if (columns.length < size) {
-                columns = new float[Math.max(size, Math.min(PACKED, 2 * columns.length))];
-            }
-            return columns;
-        }
-    }
 
     /** The sizes of a product and its operands. */
     private record Product(int m, int n, int k, Matrix a, Matrix b, Matrix c, boolean accumulate, boolean parallel) {
@@ -205,7 +189,7 @@ final class Gemm {
     private static void packed(Product p, int depth) {
         int panels = Math.ceilDiv(p.n, COLUMNS);
         int blocks = Math.ceilDiv(p.k, depth);
-        float[] packed = SCRATCH.get().columns(panels * COLUMNS * p.k);
+        float[] packed = Workspace.ofThread().floats(Workspace.Slot.RIGHT, panels * COLUMNS * p.k);
         int panelsOfPackTask = p.parallel ? Math.max(1, (1 << 15) / (depth * COLUMNS)) : panels;
         int packTasks = Math.ceilDiv(panels, panelsOfPackTask);
         p.forEach(blocks * packTasks, task -> {
@@ -215,7 +199,7 @@ final class Gemm {
             int k = Math.min(depth, p.k - first);
             Matrix part = p.b.shifted(first * p.b.rowStride() + (long) panel * COLUMNS * p.b.columnStride());
             int at = first * panels * COLUMNS + panel * COLUMNS * k;
-            Packing.panels(part, k, columns, packed, at, SCRATCH.get().transposed);
+            Packing.panels(part, k, columns, packed, at, Packing.scratch());
         });
         int threads = p.parallel ? WorkerPool.shared().threads() : 1;
         int tasks = threads == 1 ? 1 : Math.clamp(p.work() / TASK_WORK, 1, TASKS_PER_THREAD * threads);
@@ -243,13 +227,15 @@ final class Gemm {
      */
     private static void tiles(
             Product p, int row, int rows, int panel, int endPanel, int k, Matrix a, float[] packed, int at, boolean accumulate) {
-        Scratch scratch = SCRATCH.get();
+        Workspace workspace = Workspace.ofThread();
+        float[] left = workspace.floats(Workspace.Slot.LEFT, (TASK_ROWS + COLUMNS) * ROW_STRIDE);
+        float[] tile = workspace.floats(Workspace.Slot.TILE, ROWS * COLUMNS);
         boolean rowMajor = a.rowStride() != 1 || a.columnStride() == 1;
         TileProduct product = rowMajor ? ROW_MAJOR : PANELS;
         if (rowMajor) {
-            Packing.rows(a, rows, k, scratch.rows, ROW_STRIDE);
+            Packing.rows(a, rows, k, left, ROW_STRIDE);
         } else {
-            Packing.panels(a.transposed(), k, rows, scratch.rows, 0, scratch.transposed);
+            Packing.panels(a.transposed(), k, rows, left, 0, Packing.scratch());
         }
         MemorySegment c = p.c.data();
         long stride = p.c.rowStride() * Float.BYTES;
@@ -258,8 +244,8 @@ final class Gemm {
             for (int i = 0; i < rows; i += ROWS) {
                 int height = Math.min(ROWS, rows - i);
                 int start = rowMajor ? i * ROW_STRIDE : Packing.start(i, k);
-                product.multiply(k, scratch.rows, start, packed, at + j * COLUMNS * k, scratch.tile, 0, COLUMNS);
-                store(scratch.tile, height, columns, c, p.c.index(row + i, (long) j * COLUMNS) * Float.BYTES, stride, accumulate);
+                product.multiply(k, left, start, packed, at + j * COLUMNS * k, tile, 0, COLUMNS);
+                store(tile, height, columns, c, p.c.index(row + i, (long) j * COLUMNS) * Float.BYTES, stride, accumulate);
             }
         }
     }

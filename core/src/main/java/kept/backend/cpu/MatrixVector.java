@@ -21,7 +21,6 @@ final class MatrixVector {
     private static final long TASK_WORK = 1 << 17;
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
     private static final int LANES = SPECIES.length();
-    private static final ThreadLocal<float[]> ROW = ThreadLocal.withInitial(() -> new float[WIDTH]);
 
     private MatrixVector() { }
 
@@ -101,7 +100,7 @@ final class MatrixVector {
     }
 
     private static void sums(int m, int n, int k, float[] rows, Matrix b, float[] sums) {
-        float[] row = ROW.get();
+        float[] row = Workspace.ofThread().floats(Workspace.Slot.ROW, WIDTH);
         for (int p = 0; p < k; p++) {
             Widening.copy(b.data(), b.type(), b.index(p, 0), 1, row, 0, n);
             for (int i = 0; i < m; i++) {

@@ -41,7 +41,7 @@ final class Packing {
     /** Elements of a row that are copied at a time. */
     private static final int RUN = 8 * WIDTH;
     /** Floats of scratch memory that a panel needs for each of its columns: two blocks. */
-    static final int SCRATCH_PER_COLUMN = 2 * BLOCK;
+    private static final int SCRATCH_PER_COLUMN = 2 * BLOCK;
 
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
     private static final int LANES = SPECIES.length();
@@ -51,6 +51,15 @@ final class Packing {
     private static final List<VectorMask<Float>> ODD = IntStream.range(0, LOG_LANES).mapToObj(Packing::odd).toList();
 
     private Packing() { }
+
+    /**
+     * The calling thread's scratch memory for packing.
+     *
+     * @return an array
+     */
+    static float[] scratch() {
+        return Workspace.ofThread().floats(Workspace.Slot.TRANSPOSITION, WIDTH * SCRATCH_PER_COLUMN);
+    }
 
     /**
      * Copies rows [0, rows) and columns [0, columns) of a matrix, row after row.
@@ -75,7 +84,7 @@ final class Packing {
      * @param columns how many columns, at least 1
      * @param panels receives {@code ceil(columns / WIDTH)} panels of {@code rows * WIDTH}
      * @param at where the first begins
-     * @param scratch {@code WIDTH * SCRATCH_PER_COLUMN} floats
+     * @param scratch {@link #scratch}
      */
     static void panels(Matrix x, int rows, int columns, float[] panels, int at, float[] scratch) {
         if (x.columnStride() == 1 || x.rowStride() != 1) {

@@ -12,16 +12,15 @@ import kept.tensor.Tensor;
  */
 final class PartialSums {
     /** The most chunks: enough for as many threads, few enough that adding them up costs little. */
-    private static final int CHUNKS = 32;
+    static final int CHUNKS = 32;
     /** A chunk of fewer rows is not worth its row of sums. */
     private static final long FEWEST_ROWS = 16;
     /** Columns of a task when chunks are added up. */
     private static final int COLUMNS = 1024;
 
-    /** The calling thread's rows of sums, which grow to the widest weight and are used again. */
-    private static final ThreadLocal<float[][]> OF_THREAD = ThreadLocal.withInitial(() -> new float[CHUNKS][0]);
-
-    private final float[][] chunks = OF_THREAD.get();
+    /** The calling thread's, whose rows of sums the tasks use. */
+    private final Workspace workspace = Workspace.ofThread();
+    private final float[][] chunks;
     private final int count;
     private final int width;
     private final long rows;
@@ -38,6 +37,7 @@ final class PartialSums {
         rowsPerChunk = Math.max(FEWEST_ROWS, Math.ceilDiv(rows, CHUNKS));
         count = (int) Math.ceilDiv(rows, rowsPerChunk);
         this.width = width;
+        chunks = new float[count][];
     }
 
     /** What is done with the rows of a chunk. */
@@ -60,11 +60,8 @@ final class PartialSums {
      */
     void forEach(Chunk body) {
         WorkerPool.shared().run(count, chunk -> {
-            if (chunks[chunk].length < width) {
-                chunks[chunk] = new float[width];
-            } else {
-                Arrays.fill(chunks[chunk], 0, width, 0f);
-            }
+            chunks[chunk] = workspace.floats(Workspace.Slot.CHUNK_SUMS, chunk, width);
+            Arrays.fill(chunks[chunk], 0, width, 0f);
             body.accept(chunks[chunk], chunk * rowsPerChunk, Math.min(rows, (chunk + 1) * rowsPerChunk));
         });
     }

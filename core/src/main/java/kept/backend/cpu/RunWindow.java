@@ -2,7 +2,6 @@ package kept.backend.cpu;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import kept.tensor.DType;
 import kept.tensor.Tensor;
@@ -15,10 +14,6 @@ import kept.tensor.Tensor;
 final class RunWindow {
     /** The most windows a task may have. */
     static final int WINDOWS = 4;
-
-    private static final long BYTES = 4L * Walk.RUN;
-    private static final ThreadLocal<MemorySegment> SCRATCH =
-            ThreadLocal.withInitial(() -> Arena.ofAuto().allocate(WINDOWS * BYTES, MemoryPool.ALIGNMENT));
 
     private final MemorySegment operand;
     private final DType dtype;
@@ -52,7 +47,7 @@ final class RunWindow {
      * @return room for {@link Walk#RUN} f32
      */
     static MemorySegment block(int slot) {
-        return SCRATCH.get().asSlice(slot * BYTES, BYTES);
+        return Workspace.ofThread().segment(Workspace.Slot.RUNS, slot, Walk.RUN);
     }
 
     /**

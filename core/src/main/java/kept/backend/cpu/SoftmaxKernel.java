@@ -38,7 +38,7 @@ final class SoftmaxKernel {
                 RowWindow to = new RowWindow(out, width, arena);
                 RowExponentials exponentials = new RowExponentials(width, 1f);
                 int kept = logarithm ? RowExponentials.BLOCK : width;
-                MemorySegment scratch = RowMath.slice(Workspace.ofThread().segment(7, kept), 0, kept);
+                MemorySegment scratch = scratch(kept);
                 for (long row = first; row < end; row++) {
                     MemorySegment values = from.read(row * width, width).slice(width);
                     MemorySegment results = to.place(row * width, width).slice(width);
@@ -51,6 +51,11 @@ final class SoftmaxKernel {
                 }
             }
         });
+    }
+
+    /** Room for some exponentials and no more, by which {@link RowExponentials#raise} knows whether to keep a row or a block. */
+    private static MemorySegment scratch(int count) {
+        return RowMath.slice(Workspace.ofThread().segment(Workspace.Slot.EXPONENTIALS, count), 0, count);
     }
 
     private static void probabilities(RowExponentials exponentials, MemorySegment x, int width, MemorySegment out, MemorySegment scratch) {
@@ -179,7 +184,7 @@ final class SoftmaxKernel {
             try (Arena arena = Arena.ofConfined()) {
                 RowWindow from = new RowWindow(x, width, arena);
                 RowExponentials exponentials = new RowExponentials(width, 1f);
-                MemorySegment scratch = RowMath.slice(Workspace.ofThread().segment(7, RowExponentials.BLOCK), 0, RowExponentials.BLOCK);
+                MemorySegment scratch = scratch(RowExponentials.BLOCK);
                 for (long row = first; row < end; row++) {
                     exponentials.raise(from.read(row * width, width).slice(width), width, scratch);
                     results.setAtIndex(JAVA_FLOAT, out.offset() + row, logSumExp(exponentials));

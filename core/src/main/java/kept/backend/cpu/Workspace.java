@@ -3,15 +3,86 @@ package kept.backend.cpu;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
-/** A thread's working memory for blocks, which grows to what its largest task needed and is used again by the next. Contents are arbitrary. */
+/**
+ * A thread's working memory, the one place where kernels keep memory from a task to the next: it grows to what the largest task needed and is used
+ * again. Contents are arbitrary.
+ */
 final class Workspace {
-    private static final int SLOTS = 12;
     private static final ThreadLocal<Workspace> OF_THREAD = ThreadLocal.withInitial(Workspace::new);
 
-    private final float[][] arrays = new float[SLOTS][0];
-    private final MemorySegment[] segments = new MemorySegment[SLOTS];
+    /** What memory is for. What a task holds at the same time has different names; what never meets may share one. */
+    enum Slot {
+        /** A tile of a product that is stored in parts. */
+        TILE,
+        /** The left operand of a product, packed. */
+        LEFT,
+        /** The right operand of a product, packed. */
+        RIGHT,
+        /** A row of a matrix, widened. */
+        ROW,
+        /** The right sides of a triangle's columns. */
+        COLUMNS,
+        /** What {@link Packing} transposes in, and what is transposed back. */
+        TRANSPOSITION,
+        /** Keys of attention in panels, to be multiplied with queries. */
+        KEYS,
+        /** Values of attention in panels. */
+        VALUES,
+        /** Keys in panels the other way round. */
+        TRANSPOSED_KEYS,
+        /** Queries in panels. */
+        QUERIES,
+        /** Queries in panels the other way round. */
+        TRANSPOSED_QUERIES,
+        /** Gradients of attention's result in panels. */
+        GRADIENTS,
+        /** The same the other way round. */
+        TRANSPOSED_GRADIENTS,
+        /** Scores of keys and queries, then their probabilities. */
+        SCORES,
+        /** The gradients of scores. */
+        SCORE_GRADIENTS,
+        /** Sums over keys, for each query. */
+        QUERY_SUMS,
+        /** Sums over queries, for each key. */
+        KEY_SUMS,
+        /** The exponentials of a row of logits; in a distillation the teacher's. */
+        EXPONENTIALS,
+        /** The exponentials of a student's row of logits. */
+        STUDENT_EXPONENTIALS,
+        /** What a distillation averages over a row. */
+        AVERAGED,
+        /** A block of a student's exponentials at temperature 1. */
+        STUDENT_BLOCK,
+        /** Runs of operands as f32. */
+        RUNS(RunWindow.WINDOWS),
+        /** Sums of chunks of rows. */
+        CHUNK_SUMS(PartialSums.CHUNKS);
 
-    private Workspace() { }
+        private final int parts;
+
+        Slot() {
+            this(1);
+        }
+
+        Slot(int parts) {
+            this.parts = parts;
+        }
+    }
+
+    private static final int SLOTS = Slot.values().length;
+
+    private final float[][][] floats = new float[SLOTS][][];
+    private final double[][] doubles = new double[SLOTS][];
+    private final MemorySegment[][] segments = new MemorySegment[SLOTS][];
+
+    private Workspace() {
+        for (Slot slot : Slot.values()) {
+            floats[slot.ordinal()] = new float[slot.parts][0];
+            doubles[slot.ordinal()] = new double[0];
+            segments[slot.ordinal()] = new MemorySegment[slot.parts];
+        }
+    }
 
     /**
      * The calling thread's.
@@ -23,32 +94,73 @@ final class Workspace {
     }
 
     /**
-     * Memory that packed panels are read from.
+     * An array.
      *
-     * @param slot which one, from 0 to 11
-     * @param floats how much
+     * @param slot what it is for
+     * @param count how many floats
      * @return an array at least so long
      */
-    float[] array(int slot, int floats) {
-        if (arrays[slot].length < floats) {
-            // The keys of a long text grow piece by piece, or token by token: not each time by an array of its own.
-            arrays[slot] = new float[Math.max(floats, arrays[slot].length + arrays[slot].length / 4)];
-        }
-        return arrays[slot];
+    float[] floats(Slot slot, int count) {
+        return floats(slot, 0, count);
     }
 
     /**
-     * Memory that tiles are written to.
+     * One of several arrays. Different parts may be asked for by different threads at a time.
      *
-     * @param slot which one, from 0 to 11
-     * @param floats how much
-     * @return a native segment at least so long
+     * @param slot what they are for
+     * @param part which one
+     * @param count how many floats
+     * @return an array at least so long
      */
-    MemorySegment segment(int slot, int floats) {
-        long bytes = (long) floats * Float.BYTES;
-        if (segments[slot] == null || segments[slot].byteSize() < bytes) {
-            segments[slot] = Arena.ofAuto().allocate(bytes, 64);
+    float[] floats(Slot slot, int part, int count) {
+        float[][] parts = floats[slot.ordinal()];
+        if (parts[part].length < count) {
+            // The keys of a long text grow piece by piece, or token by token: not each time by an array of its own.
+            parts[part] = new float[Math.max(count, parts[part].length + parts[part].length / 4)];
         }
-        return segments[slot];
+        return parts[part];
+    }
+
+    /**
+     * An array in double precision.
+     *
+     * @param slot what it is for
+     * @param count how many doubles
+     * @return an array at least so long
+     */
+    double[] doubles(Slot slot, int count) {
+        int index = slot.ordinal();
+        if (doubles[index].length < count) {
+            doubles[index] = new double[count];
+        }
+        return doubles[index];
+    }
+
+    /**
+     * Native memory.
+     *
+     * @param slot what it is for
+     * @param count how many floats
+     * @return a segment at least so long
+     */
+    MemorySegment segment(Slot slot, int count) {
+        return segment(slot, 0, count);
+    }
+
+    /**
+     * One of several native segments.
+     *
+     * @param slot what they are for
+     * @param part which one
+     * @param count how many floats
+     * @return a segment at least so long
+     */
+    MemorySegment segment(Slot slot, int part, int count) {
+        MemorySegment[] parts = segments[slot.ordinal()];
+        long bytes = (long) count * Float.BYTES;
+        if (parts[part] == null || parts[part].byteSize() < bytes) {
+            parts[part] = Arena.ofAuto().allocate(bytes, MemoryPool.ALIGNMENT);
+        }
+        return parts[part];
     }
 }
