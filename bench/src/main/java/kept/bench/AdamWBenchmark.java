@@ -5,8 +5,8 @@ import kept.backend.AdamWStep;
 import kept.tensor.DType;
 import kept.tensor.Tensor;
 
-/** An AdamW step on one F32 parameter beyond the cache. The peer is libtorch's fused one. */
-public class AdamWBenchmark extends Contest {
+/** An AdamW step on one F32 parameter larger than the cache. The peer is libtorch's {@code _fused_adamw_}. */
+public class AdamWBenchmark extends BenchmarkCase {
     private static final int ELEMENTS = 1 << 25;
     private static final AdamWStep STEP = new AdamWStep(10, 1e-4, 0.9, 0.999, 1e-8, 0.01, 1);
 
@@ -78,11 +78,11 @@ public class AdamWBenchmark extends Contest {
     }
 
     @Override
-    Ceiling ceiling() {
-        return Ceiling.UPDATE;
+    HardwareBound bound() {
+        return HardwareBound.UPDATE;
     }
 
-    /** Four arrays are read, three written. */
+    /** Reads four arrays (parameter, gradient, two moments) and writes three. */
     @Override
     double work() {
         return 7.0 * Float.BYTES * ELEMENTS;

@@ -16,7 +16,7 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
-/** The sum of two square f32 matrices, a new tensor each time: bound by memory, and a measure of what an operation costs beside its kernel. */
+/** Adds two square f32 matrices into a new tensor. The large size is bound by memory; the small size measures the overhead around a kernel. */
 @State(org.openjdk.jmh.annotations.Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
@@ -47,9 +47,9 @@ public class AdditionBenchmark {
     }
 
     /**
-     * One sum, its result freed at once.
+     * Adds once and frees the result.
      *
-     * @return its element count
+     * @return the element count of the result
      */
     @Benchmark
     public long sum() {

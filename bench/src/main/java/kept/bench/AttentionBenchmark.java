@@ -5,18 +5,18 @@ import kept.tensor.Tensor;
 import org.openjdk.jmh.annotations.Param;
 
 /**
- * Causal attention of eight heads, batch 1, queries, keys and values laid out {@code [batch, sequence, heads, D]} on both sides, as the maps before
- * it give them. The peer is {@code scaled_dot_product_attention}, whose kernel here is its flash attention. Counted are the scores that causality
- * leaves: two products of them forward, five backward.
+ * Causal attention with eight heads and batch 1. Both sides take queries, keys and values as {@code [batch, sequence, heads, D]}, the layout of the
+ * projections' outputs. The peer is {@code scaled_dot_product_attention}, which selects its flash attention for these shapes. The operation count
+ * covers the unmasked scores only: two matrix products forward, five backward.
  */
 public class AttentionBenchmark extends OperationBenchmark {
     private static final int HEADS = 8;
 
-    /** D. */
+    /** Head dimension D. */
     @Param({"64", "128"})
     public int headDimension;
 
-    /** Positions. */
+    /** Sequence length. */
     @Param({"256", "512", "1024", "2048", "4096", "8192"})
     public int sequence;
 
@@ -63,8 +63,8 @@ public class AttentionBenchmark extends OperationBenchmark {
     }
 
     @Override
-    Ceiling ceiling() {
-        return Ceiling.MULTIPLY_ADD;
+    HardwareBound bound() {
+        return HardwareBound.MULTIPLY_ADD;
     }
 
     @Override

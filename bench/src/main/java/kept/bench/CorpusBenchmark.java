@@ -26,7 +26,7 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
-/** Reading a corpus of 64 MB of text, without tokenising it. */
+/** Reads a corpus of 64 MB of text without tokenizing it. */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
@@ -40,7 +40,7 @@ public class CorpusBenchmark {
     private static final long SPREAD = 7_919;
     private static final long MODULUS = 60_466_177;
 
-    /** The kind of file. */
+    /** File extension: the format and its compression. */
     @Param({"jsonl", "jsonl.gz", "txt", "txt.gz"})
     public String kind;
 
@@ -63,7 +63,7 @@ public class CorpusBenchmark {
             for (int written = 0; written < BYTES;) {
                 var line = new StringBuilder(json ? "{\"text\": \"" : "");
                 for (int word = 0; word < WORDS; word++) {
-                    // Few words are frequent and most are rare, as in prose, so that gzip packs them to a third.
+                    // Word frequencies follow Zipf's law, so that gzip compresses the text to a third, as it does prose.
                     long rank = (long) Math.pow(VOCABULARY, random.nextDouble());
                     line.append(Long.toString(rank * SPREAD % MODULUS, Character.MAX_RADIX)).append(' ');
                 }
@@ -87,7 +87,7 @@ public class CorpusBenchmark {
     /**
      * Reads all documents.
      *
-     * @return their characters
+     * @return total length of the documents in UTF-16 characters
      */
     @Benchmark
     public long read() {

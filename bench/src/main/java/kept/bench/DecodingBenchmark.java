@@ -18,12 +18,13 @@ import kept.tensor.Tensor;
 import org.openjdk.jmh.annotations.Param;
 
 /**
- * A Llama of the size {@link Xkd} calls L with bf16 weights, a key-value cache and the logits of the last position: one token after others, which
- * reads all weights once; or a prompt, which is matrix products. The peer is the same model in TorchScript, in bf16 throughout as PyTorch runs such a
- * checkpoint, where this library computes in f32 on bf16 weights: at prompts, libtorch then multiplies bf16 numbers, which some processors do at a
- * higher rate than the peak named here. The plain loop does the products with the weights only, for one token.
+ * Decode and prefill of a Llama model with bf16 weights, a key-value cache and the logits of the last position, in size L of {@link XkdBenchmark}.
+ * Decoding one token reads all weights once and is bound by memory; prefill is bound by its matrix products. The peer is the same model in
+ * TorchScript, in bf16 throughout, as PyTorch runs such a checkpoint; this library computes in f32 on bf16 weights. In prefill libtorch therefore
+ * multiplies bf16 numbers, which some processors do at a higher rate than the f32 peak in the table. The plain loop computes only the products with
+ * the weights, for one token.
  */
-public class DecodingBenchmark extends Contest {
+public class DecodingBenchmark extends BenchmarkCase {
     private static final int HIDDEN = 1024;
     private static final int LAYERS = 16;
     private static final int HEADS = 16;
@@ -31,10 +32,10 @@ public class DecodingBenchmark extends Contest {
     private static final int INTERMEDIATE = 3072;
     private static final int VOCABULARY = 32000;
     private static final double EPSILON = 1e-5;
-    /** The cache is used up to here and then begun again: half of it is read on average. */
+    /** Positions in the cache. A full cache is replaced by an empty one, so half of it is read on average. */
     private static final int CAPACITY = 128;
 
-    /** Tokens at once: 1, or a prompt. */
+    /** Tokens per forward pass: 1 for decode, more for prefill. */
     @Param({"1", "512"})
     public int tokens;
 
@@ -169,11 +170,11 @@ public class DecodingBenchmark extends Contest {
     }
 
     @Override
-    Ceiling ceiling() {
-        return tokens == 1 ? Ceiling.READ : Ceiling.MULTIPLY_ADD;
+    HardwareBound bound() {
+        return tokens == 1 ? HardwareBound.READ : HardwareBound.MULTIPLY_ADD;
     }
 
-    /** One token reads every matrix but the embedding; a prompt multiplies with the layers' and, for its last position, the head. */
+    /** Decode: bytes of every weight matrix but the embedding. Prefill: operations of the layers for all tokens and of the head for the last one. */
     @Override
     double work() {
         double layers = LAYERS * (4.0 * HIDDEN * HIDDEN + 3.0 * HIDDEN * INTERMEDIATE);

@@ -7,10 +7,10 @@ import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /**
- * Rows of logits scored by forward KL against a teacher's, and replaced by their gradient. libtorch composes the loss of {@code log_softmax} and
- * {@code kl_div} and its gradient of theirs.
+ * Forward KL of student logits against teacher logits, both {@code [rows, vocabulary]}; the gradient overwrites the student's logits. libtorch
+ * composes loss and gradient from {@code log_softmax} and {@code kl_div}.
  */
-public class DistillationBenchmark extends Contest {
+public class DistillationBenchmark extends BenchmarkCase {
     private static final int ROWS = 1024;
     private static final int VOCABULARY = 32000;
 
@@ -85,11 +85,11 @@ public class DistillationBenchmark extends Contest {
     }
 
     @Override
-    Ceiling ceiling() {
-        return Ceiling.UPDATE;
+    HardwareBound bound() {
+        return HardwareBound.UPDATE;
     }
 
-    /** Both sides' logits are read, the gradient written. */
+    /** Reads the logits of teacher and student and writes the gradient. */
     @Override
     double work() {
         return 3.0 * Float.BYTES * ROWS * VOCABULARY;

@@ -9,7 +9,7 @@ import kept.cuda.cublas.Matrix;
 import kept.cuda.driver.FfmDriver;
 import kept.cuda.driver.Grid;
 
-/** Our own way: the foreign function interface, as the backend calls it, arguments written anew for each launch. */
+/** Calls through the foreign function and memory API, as the CUDA backend makes them; each launch writes its arguments again. */
 final class FfmCalls implements NativeCalls {
     private static final Grid GRID = Grid.of(1, 32);
 
@@ -35,7 +35,7 @@ final class FfmCalls implements NativeCalls {
         long bytes = (long) size * size * Short.BYTES;
         for (int i = 0; i < addresses.length; i++) {
             addresses[i] = driver.allocate(bytes, stream);
-            driver.set(addresses[i], FILLING, bytes, stream);
+            driver.set(addresses[i], FILL_BYTE, bytes, stream);
         }
         synchronize();
     }
@@ -43,9 +43,9 @@ final class FfmCalls implements NativeCalls {
     /**
      * Opens the first GPU.
      *
-     * @param size rows and columns of the matrices
-     * @return the calls
-     * @throws kept.tensor.TensorException if there is no driver, no GPU or no cuBLAS, with the reason
+     * @param size rows and columns of the square matrices
+     * @return calls on a stream of the first GPU
+     * @throws kept.tensor.TensorException if there is no driver, no GPU or no cuBLAS; the message names the reason
      */
     static FfmCalls open(int size) {
         return new FfmCalls(size);

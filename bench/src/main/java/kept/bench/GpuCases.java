@@ -8,13 +8,16 @@ import kept.autograd.LinearDistillation;
 import kept.backend.AdamWStep;
 import kept.backend.Backend;
 import kept.backend.DistillationObjective;
-import kept.bench.Gpu.Case;
+import kept.bench.GpuBenchmark.Case;
 import kept.tensor.DType;
 import kept.tensor.Shape;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
-/** What {@link Gpu} times: kernels at the width of Orion-14B, weights and activations bf16, gradients f32. Names and shapes are those of the peer. */
+/**
+ * The kernels that {@link GpuBenchmark} times, with the layer sizes of Orion-14B: bf16 weights and activations, f32 gradients. Names and shapes equal
+ * those in PyTorch's file.
+ */
 final class GpuCases {
     private static final String BYTES = "GB/s";
     private static final String OPERATIONS = "TFLOP/s";
@@ -27,21 +30,21 @@ final class GpuCases {
         this.tiny = tiny;
     }
 
-    /** Makes the cases of one kind, whose operands live in the current scope. */
+    /** Creates the cases of one operation; their operands live in the current scope. */
     @FunctionalInterface
-    interface Maker {
-        List<Case> make();
+    interface Factory {
+        List<Case> create();
     }
 
-    /** All kinds, each made when its turn comes, so that one does not take the memory of the next. */
-    List<Maker> makers() {
-        List<Maker> makers = new ArrayList<>(List.of(this::copy, this::products, this::rmsNorm, this::residual, this::layerNorm));
+    /** One factory for each operation. Operands are created only when their operation is measured, so that they do not fill the device together. */
+    List<Factory> factories() {
+        List<Factory> factories = new ArrayList<>(List.of(this::copy, this::products, this::rmsNorm, this::residual, this::layerNorm));
         for (int sequence : tiny ? new int[] {32} : new int[] {1024, 2048, 4096, 8192, 16384}) {
-            makers.add(() -> attention(sequence));
+            factories.add(() -> attention(sequence));
         }
-        makers.add(this::linearDistillation);
-        makers.add(this::adamW);
-        return makers;
+        factories.add(this::linearDistillation);
+        factories.add(this::adamW);
+        return factories;
     }
 
     private List<Case> copy() {
@@ -83,7 +86,7 @@ final class GpuCases {
                 new Case("rmsnorm backward", shape, 10 * elements, BYTES, () -> backend.rmsNormGradient(gradient, x, weight, rstd, dx, dWeight)));
     }
 
-    /** What a decoder's layer does with its F32 stream and a BF16 branch. */
+    /** The residual addition of a decoder layer: an F32 residual stream and a BF16 branch, with and without the following norm. */
     private List<Case> residual() {
         long rows = tiny ? 8 : 8192;
         long width = tiny ? 64 : 5120;

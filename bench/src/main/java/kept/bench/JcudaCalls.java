@@ -17,10 +17,10 @@ import jcuda.jcublas.cublasHandle;
 import jcuda.jcublas.cublasOperation;
 import jcuda.runtime.cudaStream_t;
 
-/** The peer: JCuda, the same calls through JNI, arguments given as its documentation does. It needs cuBLAS of CUDA 12. */
+/** The peer: the same calls through JNI by JCuda, with arguments passed as its documentation shows. It requires cuBLAS of CUDA 12. */
 final class JcudaCalls implements NativeCalls {
-    /** cublasGemmAlgo_t: the library chooses. */
-    private static final int ANY_ALGORITHM = -1;
+    /** CUBLAS_GEMM_DEFAULT: cuBLAS selects the algorithm. */
+    private static final int DEFAULT_ALGORITHM = -1;
 
     private final int size;
     private final CUdevice device = new CUdevice();
@@ -47,7 +47,7 @@ final class JcudaCalls implements NativeCalls {
         long bytes = (long) size * size * Short.BYTES;
         for (CUdeviceptr matrix : matrices) {
             JCudaDriver.cuMemAlloc(matrix, bytes);
-            JCudaDriver.cuMemsetD8Async(matrix, FILLING, bytes, stream);
+            JCudaDriver.cuMemsetD8Async(matrix, FILL_BYTE, bytes, stream);
         }
         synchronize();
     }
@@ -55,9 +55,9 @@ final class JcudaCalls implements NativeCalls {
     /**
      * Opens the first GPU.
      *
-     * @param size rows and columns of the matrices
-     * @return the calls
-     * @throws IllegalStateException if JCuda's native part, the driver, a GPU or cuBLAS is missing; the message is one line
+     * @param size rows and columns of the square matrices
+     * @return calls on a stream of the first GPU
+     * @throws IllegalStateException if JCuda's native library, the driver, a GPU or cuBLAS is missing; the message is one line
      */
     static JcudaCalls open(int size) {
         try {
@@ -69,7 +69,7 @@ final class JcudaCalls implements NativeCalls {
         }
     }
 
-    /** Of the screenful that JCuda says, and what lies below it, the line about a library. */
+    /** JCuda reports a linkage error on many lines; the one that names the missing shared library is in the error or one of its causes. */
     private static String linkersReason(Throwable error) {
         String first = String.valueOf(error.getMessage()).lines().findFirst().orElse("");
         for (Throwable cause = error; cause != null; cause = cause.getCause()) {
@@ -91,7 +91,7 @@ final class JcudaCalls implements NativeCalls {
     public void multiply() {
         JCublas2.cublasGemmEx_new(handle, cublasOperation.CUBLAS_OP_N, cublasOperation.CUBLAS_OP_N, size, size, size, Pointer.to(new float[] {1}),
                 matrices[0], cudaDataType.CUDA_R_16BF, size, matrices[1], cudaDataType.CUDA_R_16BF, size, Pointer.to(new float[] {0}),
-                matrices[2], cudaDataType.CUDA_R_16BF, size, cublasComputeType.CUBLAS_COMPUTE_32F, ANY_ALGORITHM);
+                matrices[2], cudaDataType.CUDA_R_16BF, size, cublasComputeType.CUBLAS_COMPUTE_32F, DEFAULT_ALGORITHM);
     }
 
     @Override

@@ -10,21 +10,21 @@ import kept.linalg.DoubleProducts;
 import org.openjdk.jmh.annotations.Param;
 
 /**
- * Least squares in double precision, part by part, as the mapping {@code calibrated} needs them for each norm: sums of products over tokens, the
- * factor of the equations, their solution. 5120 is the width of Orion-14B. libtorch has no product that computes one triangle alone, so it
- * computes both.
+ * The parts of least squares in double precision, as the mapping {@code calibrated} solves it for each norm: accumulation of the normal equations
+ * over tokens, their Cholesky factor, their solution. 5120 is the hidden size of Orion-14B. libtorch has no product that computes one triangle alone,
+ * so it computes both.
  */
-public class LeastSquaresBenchmark extends Contest {
-    /** Tokens that are added at a time. */
+public class LeastSquaresBenchmark extends BenchmarkCase {
+    /** Rows of the matrices Y and D that one run accumulates. */
     private static final int TOKENS = 512;
-    /** Makes the equations well-posed, as many more tokens would. */
-    private static final double SHIFT = 100;
+    /** Ridge on the diagonal. It makes the equations well-conditioned although the tokens are fewer than the unknowns. */
+    private static final double RIDGE = 100;
 
-    /** The width of the model. */
+    /** Hidden size of the model: rows and columns of the normal equations. */
     @Param({"1024", "2048", "5120"})
     public int width;
 
-    /** Which part. */
+    /** Part of the solution to measure. */
     @Param
     public Part part;
 
@@ -41,13 +41,13 @@ public class LeastSquaresBenchmark extends Contest {
 
     /** A part of least squares. */
     public enum Part {
-        /** {@code G = G + Y^T Y}, the upper triangle. */
+        /** Accumulates the Gram matrix {@code G = G + Y^T Y}, upper triangle only. */
         GRAM,
-        /** {@code B = B + Y^T D}. */
+        /** Accumulates the right-hand sides {@code B = B + Y^T D}. */
         CROSS,
-        /** {@code G = U^T U}. */
+        /** Factors {@code G = U^T U}. */
         FACTOR,
-        /** {@code G X = B}, with as many right sides as equations. */
+        /** Solves {@code G X = B} with as many right-hand sides as equations. */
         SOLVE
     }
 
@@ -61,7 +61,7 @@ public class LeastSquaresBenchmark extends Contest {
             DoubleProducts.addGram(1, y, gram);
             DoubleProducts.addTransposedProduct(1, y, d, cross);
             memory = DoubleMatrix.zeros(width, width);
-            factor = Cholesky.of(gram, SHIFT, memory);
+            factor = Cholesky.of(gram, RIDGE, memory);
         }
         right = part == Part.SOLVE ? cross.copy() : null;
     }
@@ -78,7 +78,7 @@ public class LeastSquaresBenchmark extends Contest {
         switch (part) {
             case GRAM -> DoubleProducts.addGram(1, y, gram);
             case CROSS -> DoubleProducts.addTransposedProduct(1, y, d, cross);
-            case FACTOR -> factor = Cholesky.of(gram, SHIFT, memory);
+            case FACTOR -> factor = Cholesky.of(gram, RIDGE, memory);
             case SOLVE -> {
                 System.arraycopy(cross.array(), 0, right.array(), 0, cross.array().length);
                 factor.solve(right);
@@ -92,13 +92,13 @@ public class LeastSquaresBenchmark extends Contest {
             case GRAM -> accumulate(torch, torch.copy(y), torch.copy(y), torch.copy(gram));
             case CROSS -> accumulate(torch, torch.copy(y), torch.copy(d), torch.copy(cross));
             case FACTOR -> {
-                NDArray equations = torch.copy(whole());
+                NDArray equations = torch.copy(symmetric());
                 Libtorch.Function function = torch.function("g: Tensor", "return torch.linalg_cholesky(g)");
                 yield () -> function.run(equations);
             }
             case SOLVE -> {
                 NDArray b = torch.copy(cross);
-                NDArray lower = torch.function("g: Tensor", "return torch.linalg_cholesky(g)").call(torch.copy(whole())).singletonOrThrow();
+                NDArray lower = torch.function("g: Tensor", "return torch.linalg_cholesky(g)").call(torch.copy(symmetric())).singletonOrThrow();
                 Libtorch.Function function = torch.function("b: Tensor, l: Tensor", "return torch.cholesky_solve(b, l)");
                 yield () -> function.run(b, lower);
             }
@@ -110,25 +110,25 @@ public class LeastSquaresBenchmark extends Contest {
         return () -> function.run(left, right, sum);
     }
 
-    /** The equations with both triangles. */
-    private DoubleMatrix whole() {
-        DoubleMatrix whole = gram.copy();
+    /** The regularized Gram matrix with both triangles. */
+    private DoubleMatrix symmetric() {
+        DoubleMatrix symmetric = gram.copy();
         for (int i = 0; i < width; i++) {
             for (int j = 0; j < i; j++) {
-                whole.set(i, j, whole.get(j, i));
+                symmetric.set(i, j, symmetric.get(j, i));
             }
-            whole.set(i, i, whole.get(i, i) + SHIFT);
+            symmetric.set(i, i, symmetric.get(i, i) + RIDGE);
         }
-        return whole;
+        return symmetric;
     }
 
-    /** Row after row, each as a sum of multiples of others. */
+    /** Computes each part row by row, with scaled additions of one row to another. */
     @Override
     Runnable preparePlain() {
         return switch (part) {
             case GRAM -> () -> addProducts(y, y, gram, true);
             case CROSS -> () -> addProducts(y, d, cross, false);
-            case FACTOR -> () -> plainFactor(whole());
+            case FACTOR -> () -> plainFactor(symmetric());
             case SOLVE -> () -> plainSolve(memory, cross.copy());
         };
     }
@@ -191,8 +191,8 @@ public class LeastSquaresBenchmark extends Contest {
     }
 
     @Override
-    Ceiling ceiling() {
-        return Ceiling.DOUBLE_MULTIPLY_ADD;
+    HardwareBound bound() {
+        return HardwareBound.DOUBLE_MULTIPLY_ADD;
     }
 
     @Override

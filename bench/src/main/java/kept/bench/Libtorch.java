@@ -20,14 +20,14 @@ import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
 /**
- * The peer: libtorch through DJL, with as many threads as this library. Its jars are no part of this module; they are on the class path where
- * {@code bin/bench} put them, or there is no peer.
+ * The peer: libtorch through DJL, with as many threads as this library. Its jars are not dependencies of this module. {@code bin/bench} downloads
+ * them and puts them on the class path; without them {@link #open} fails.
  */
 final class Libtorch implements AutoCloseable {
-    /** Even in training, DJL calls functions with recording off. */
+    /** DJL calls functions with gradient recording disabled, even in training mode. */
     private static final String RECORD = "torch.set_grad_enabled(True)\n";
 
-    /** libtorch's number of the type. */
+    /** libtorch's {@code ScalarType} of bfloat16. */
     private static final int BFLOAT16 = 15;
 
     private static final String ENGINE = "PyTorch";
@@ -40,15 +40,16 @@ final class Libtorch implements AutoCloseable {
     }
 
     /**
-     * Loads the library, if it is not yet, and makes room for one contest's arrays. The calling thread is the one whose number of threads is set.
+     * Loads libtorch at the first call and opens a manager for the arrays of one case. DJL sets the number of threads for the calling thread, so the
+     * same thread must run the case.
      *
-     * @throws IllegalStateException if it is not there or cannot be loaded, with the reason
+     * @throws IllegalStateException if libtorch is not on the class path or cannot be loaded; the message names the reason
      */
     static Libtorch open() {
         System.setProperty("ai.djl.offline", "true");
         System.setProperty("ai.djl.pytorch.num_threads", Integer.toString(Threads.count()));
         if (!Engine.hasEngine(ENGINE)) {
-            throw new IllegalStateException("libtorch is not on the class path");
+            throw new IllegalStateException("libtorch is not on the class path (bin/bench downloads it; --no-peer measures without it)");
         }
         try {
             return new Libtorch(Engine.getEngine(ENGINE).newBaseManager());
@@ -57,16 +58,16 @@ final class Libtorch implements AutoCloseable {
             while (cause.getCause() != null) {
                 cause = cause.getCause();
             }
-            throw new IllegalStateException("libtorch does not load: " + cause.getMessage(), e);
+            throw new IllegalStateException("libtorch cannot be loaded: " + cause.getMessage(), e);
         }
     }
 
-    /** Its version, for the table. */
+    /** Version of libtorch. */
     static String version() {
         return Engine.getEngine(ENGINE).getVersion();
     }
 
-    /** A copy of a tensor, of its dtype: F32, BF16 or I32. */
+    /** Copies a tensor of dtype F32, BF16 or I32 to libtorch, keeping its dtype. */
     NDArray copy(Tensor tensor) {
         NDArray wide;
         try (var _ = Scope.open()) {
@@ -79,46 +80,47 @@ final class Libtorch implements AutoCloseable {
             return switch (tensor.dtype()) {
                 case I32 -> wide.toType(DataType.INT32, true);
                 case BF16 -> toBfloat16(wide);
-                default -> throw new IllegalArgumentException("no peer for " + tensor.dtype());
+                default -> throw new IllegalArgumentException("[libtorch] cannot copy a tensor of dtype " + tensor.dtype()
+                        + "; supported are F32, BF16 and I32");
             };
         }
     }
 
-    /** A copy of a matrix of doubles whose rows follow each other. */
+    /** Copies a matrix of doubles to libtorch; its rows must be contiguous. */
     NDArray copy(DoubleMatrix matrix) {
         return manager.create(matrix.array(), new Shape(matrix.rows(), matrix.columns()));
     }
 
-    /** DJL itself has no such conversion. */
+    /** Converts in TorchScript because DJL has no conversion to bfloat16. */
     private NDArray toBfloat16(NDArray array) {
         return function("x: Tensor", "return torch.to(x, " + BFLOAT16 + ")").call(array).singletonOrThrow();
     }
 
     /**
-     * Compiles a function.
+     * Compiles a TorchScript function.
      *
-     * @param parameters such as {@code x: Tensor, w: Tensor}
-     * @param body statements, one a line, that return a tensor
+     * @param parameters declaration of the parameters, such as {@code x: Tensor, w: Tensor}
+     * @param body statements, one per line, that return a tensor
      */
     Function function(String parameters, String body) {
         return compile(parameters, "Tensor", body, false);
     }
 
     /**
-     * Compiles a function that records what it does to tensors that want gradients.
+     * Compiles a TorchScript function whose operations are recorded for autograd.
      *
-     * @param parameters such as {@code x: Tensor, w: Tensor}
-     * @param body statements, one a line, that return a tensor
+     * @param parameters declaration of the parameters, such as {@code x: Tensor, w: Tensor}
+     * @param body statements, one per line, that return a tensor
      */
     Function recordedFunction(String parameters, String body) {
         return compile(parameters, "Tensor", RECORD + body, true);
     }
 
     /**
-     * Compiles a function that differentiates.
+     * Compiles a TorchScript function that computes gradients.
      *
-     * @param parameters such as {@code x: Tensor, w: Tensor}
-     * @param body statements, one a line, that return what {@code torch.grad} gave
+     * @param parameters declaration of the parameters, such as {@code x: Tensor, w: Tensor}
+     * @param body statements, one per line, that return the result of {@code torch.grad}
      */
     Function gradientFunction(String parameters, String body) {
         return compile(parameters, "List[Optional[Tensor]]", RECORD + body, true);
@@ -144,21 +146,21 @@ final class Libtorch implements AutoCloseable {
         manager.close();
     }
 
-    /** A compiled function. */
+    /** A compiled TorchScript function. */
     @FunctionalInterface
     interface Function {
         /**
-         * Runs it.
+         * Calls the function.
          *
-         * @param arguments its arguments
-         * @return its results, for the caller to close
+         * @param arguments one array per parameter
+         * @return results, which the caller closes
          */
         NDList call(NDArray... arguments);
 
         /**
-         * Runs it and frees its results.
+         * Calls the function and frees its results.
          *
-         * @param arguments its arguments
+         * @param arguments one array per parameter
          */
         default void run(NDArray... arguments) {
             call(arguments).close();

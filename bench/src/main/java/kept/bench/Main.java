@@ -21,10 +21,13 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** Runs benchmarks: chosen ones as a table; {@code jmh}, JMH's own command line; or {@code xkd}, the whole step. */
+/**
+ * The program {@code bin/bench}: prints a table of the named benchmarks. {@code jmh} runs JMH's own command line, {@code xkd} times the XKD step on
+ * the CPU, and {@code gpu} times kernels and step on a GPU.
+ */
 @Command(
         name = "bench",
-        description = "Measures this library beside libtorch and the processor's bounds, in turns, and prints a table.",
+        description = "Measures this library, libtorch and the roofline bounds of the processor in interleaved rounds, and prints a table.",
         usageHelpAutoWidth = true,
         sortOptions = false)
 public final class Main implements Callable<Integer> {
@@ -35,48 +38,52 @@ public final class Main implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Parameters(paramLabel = "NAME", arity = "0..*", description = "What to measure.")
+    @Parameters(paramLabel = "NAME", arity = "0..*", description = "Benchmarks to run; see the list below.")
     private List<String> names = List.of();
 
-    @Option(names = "--threads", paramLabel = "N", description = "Threads of all sides; without it, one for each processor.")
+    @Option(names = "--threads", paramLabel = "N",
+            description = "Threads of this library, of libtorch and of the bounds (default: one per processor).")
     private Integer threads;
 
-    @Option(names = "--only", paramLabel = "REGEX", description = "Only rows in whose first two columns this is found, such as 'backward T 2048'.")
+    @Option(names = "--only", paramLabel = "REGEX",
+            description = "Measure only the rows whose first two columns contain a match, such as 'backward T 2048'.")
     private Pattern only = Pattern.compile("");
 
-    @Option(names = "--rounds", paramLabel = "N", defaultValue = "5", description = "Turns of each side (${DEFAULT-VALUE}).")
+    @Option(names = "--rounds", paramLabel = "N", defaultValue = "5",
+            description = "Interleaved rounds; the table shows their median (${DEFAULT-VALUE}).")
     private int rounds;
 
-    @Option(names = "--seconds", paramLabel = "S", defaultValue = "0.1", description = "The least length of a turn (${DEFAULT-VALUE}).")
+    @Option(names = "--seconds", paramLabel = "S", defaultValue = "0.1",
+            description = "Minimum duration of one sample: one side in one round (${DEFAULT-VALUE}).")
     private double seconds;
 
-    @Option(names = "--no-peer", description = "Leave libtorch out.")
+    @Option(names = "--no-peer", description = "Measure without libtorch.")
     private boolean noPeer;
 
-    @Option(names = "--plain", description = "Run the plain loops, too, once each and on one thread: minutes for the largest sizes.")
+    @Option(names = "--plain", description = "Also run each plain loop once on one thread; this takes minutes for the largest sizes.")
     private boolean plain;
 
     @Option(names = "--json", paramLabel = "FILE", arity = "0..1", fallbackValue = STANDARD_OUTPUT,
-            description = "Write the rows as JSON to a file, or in place of the table.")
+            description = "Write the rows as JSON to FILE; without FILE to standard output, and the table to standard error.")
     private String json;
 
-    @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this.")
+    @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
     private boolean help;
 
     private Main() {}
 
     /**
-     * Runs benchmarks and ends the process: exit code 0 for success, 2 for wrong usage.
+     * Runs benchmarks and exits with 0 on success, 1 on failure, 2 on wrong usage.
      *
-     * @param arguments names of benchmarks and options, or {@code jmh} or {@code xkd} and their own, or JMH's options alone
-     * @throws Exception if JMH fails to run
+     * @param arguments names of benchmarks and options; or {@code jmh}, {@code xkd} or {@code gpu} and their arguments; or {@code -l}
+     * @throws Exception if JMH fails
      */
     public static void main(String[] arguments) throws Exception {
         String first = arguments.length == 0 ? "" : arguments[0];
         String[] rest = Arrays.copyOfRange(arguments, Math.min(1, arguments.length), arguments.length);
         switch (first) {
-            case "xkd" -> Xkd.run(rest);
-            case "gpu" -> System.exit(new CommandLine(new Gpu()).execute(rest));
+            case "xkd" -> XkdBenchmark.run(rest);
+            case "gpu" -> System.exit(new CommandLine(new GpuBenchmark()).execute(rest));
             case "jmh" -> jmh(rest);
             case "-l" -> jmh(arguments);
             default -> System.exit(commandLine().execute(arguments));
@@ -93,23 +100,23 @@ public final class Main implements Callable<Integer> {
 
     private static CommandLine commandLine() {
         var commandLine = new CommandLine(new Main());
-        List<String> footer = new ArrayList<>(List.of("", "NAME is any of:"));
-        for (Subject subject : Subject.values()) {
-            footer.add("  %-10s %s".formatted(subject.label(), subject.description()));
+        List<String> footer = new ArrayList<>(List.of("", "NAME is one of:"));
+        for (Suite suite : Suite.values()) {
+            footer.add("  %-10s %s".formatted(suite.label(), suite.description()));
         }
-        footer.addAll(List.of("  all        all of these", "", "Or else:",
-                "  bench xkd --config S|M|L [--steps N]  the whole XKD step, ours alone",
-                "  bench gpu [OPTIONS]                   the kernels and the XKD step on a GPU",
-                "  bench jmh ARGUMENTS                   JMH itself on the same benchmarks",
-                "  bench -l                              lists those"));
+        footer.addAll(List.of("  all        all of these", "", "Other forms:",
+                "  bench xkd --config S|M|L [--steps N]  times the XKD step of this library on the CPU",
+                "  bench gpu [OPTIONS]                   times kernels and the XKD step on a GPU",
+                "  bench jmh ARGUMENTS                   runs JMH on the same benchmarks",
+                "  bench -l                              lists the benchmarks of JMH"));
         commandLine.getCommandSpec().usageMessage().footer(footer.toArray(String[]::new));
         return commandLine;
     }
 
     @Override
     public Integer call() throws IOException {
-        List<Subject> subjects = subjects();
-        if (subjects.isEmpty()) {
+        List<Suite> suites = suites();
+        if (suites.isEmpty()) {
             spec.commandLine().usage(System.out);
             return 0;
         }
@@ -118,23 +125,23 @@ public final class Main implements Callable<Integer> {
         }
         PrintStream out = STANDARD_OUTPUT.equals(json) ? System.err : System.out;
         out.println(Device.cpu().backend().description());
-        boolean peer = !noPeer && isPeerThere(out);
-        List<Row> rows = table(subjects, out, new Race(rounds, (long) (seconds * 1e9), peer, plain));
+        boolean peer = !noPeer && peerAvailable(out);
+        List<Row> rows = table(suites, out, new InterleavedRunner(rounds, (long) (seconds * 1e9), peer, plain));
         if (json != null) {
             write(rows);
         }
         return 0;
     }
 
-    private List<Subject> subjects() {
+    private List<Suite> suites() {
         if (names.contains("all")) {
-            return List.of(Subject.values());
+            return List.of(Suite.values());
         }
-        return names.stream().map(name -> Arrays.stream(Subject.values()).filter(subject -> subject.label().equals(name)).findFirst()
-                .orElseThrow(() -> new ParameterException(spec.commandLine(), "No benchmark is called '%s'".formatted(name)))).toList();
+        return names.stream().map(name -> Arrays.stream(Suite.values()).filter(suite -> suite.label().equals(name)).findFirst()
+                .orElseThrow(() -> new ParameterException(spec.commandLine(), "Unknown benchmark '%s'".formatted(name)))).toList();
     }
 
-    private static boolean isPeerThere(PrintStream out) {
+    private static boolean peerAvailable(PrintStream out) {
         try (var _ = Libtorch.open()) {
             out.printf("peer: libtorch %s through DJL, %d threads%n", Libtorch.version(), Threads.count());
             return true;
@@ -144,21 +151,21 @@ public final class Main implements Callable<Integer> {
         }
     }
 
-    private List<Row> table(List<Subject> subjects, PrintStream out, Race race) {
-        var table = new Table(out, race.plain());
+    private List<Row> table(List<Suite> suites, PrintStream out, InterleavedRunner runner) {
+        var table = new Table(out, runner.plain());
         table.begin();
         List<Row> rows = new ArrayList<>();
-        for (Subject subject : subjects) {
-            List<Row> own = new ArrayList<>();
-            for (Contest contest : subject.cases()) {
-                if (only.matcher(contest.label() + " " + contest.sizes()).find()) {
-                    Row row = race.run(contest);
-                    own.add(row);
+        for (Suite suite : suites) {
+            List<Row> suiteRows = new ArrayList<>();
+            for (BenchmarkCase benchmark : suite.cases()) {
+                if (only.matcher(benchmark.label() + " " + benchmark.sizes()).find()) {
+                    Row row = runner.run(benchmark);
+                    suiteRows.add(row);
                     table.add(row);
                 }
             }
-            table.end(subject.label(), own);
-            rows.addAll(own);
+            table.end(suite.label(), suiteRows);
+            rows.addAll(suiteRows);
         }
         return rows;
     }

@@ -9,18 +9,18 @@ import kept.tensor.Tensor;
 import org.openjdk.jmh.annotations.Param;
 
 /**
- * Products of f32 matrices, squares and those of a linear layer of the three sizes of {@link Xkd}, with transposed operands as views on both sides.
- * The peer is called through DJL's own method.
+ * Products of f32 matrices: square ones and those of the linear layers in the three sizes of {@link XkdBenchmark}. Transposed operands are views, in
+ * libtorch too, which is called through DJL's {@code matMul}.
  */
-public class MatmulBenchmark extends Contest {
-    /** A layer: tokens, outputs, inputs. */
+public class MatmulBenchmark extends BenchmarkCase {
+    /** Sizes of a linear layer: tokens, output features, input features. */
     @Param({"512x512x512", "1024x1024x1024", "2048x2048x2048",
             "2048x256x256", "2048x768x256", "2048x256x768", "2048x4096x256",
             "1024x768x768", "1024x2304x768", "1024x768x2304", "1024x32000x768",
             "1024x3072x1024", "1024x1024x3072", "1024x32000x1024"})
     public String layer;
 
-    /** Which of the layer's products. */
+    /** Product to measure. */
     @Param
     public Form form;
 
@@ -30,22 +30,22 @@ public class MatmulBenchmark extends Contest {
     /** For JMH. */
     public MatmulBenchmark() {}
 
-    /** Which operands are transposed, and what that serves in a linear layer y = x W^T. */
+    /** The transposed operands, and the product of a linear layer {@code y = x W^T} that has this form. */
     public enum Form {
-        /** Neither: {@code dx = dy W}. */
+        /** Neither operand is transposed: the input gradient {@code dx = dy W}. */
         NN(false, false, 0, 2, 1),
-        /** The right: {@code y = x W^T}. */
+        /** The right operand is transposed: the output {@code y = x W^T}. */
         NT(false, true, 0, 1, 2),
-        /** The left: {@code dW = dy^T x}. */
+        /** The left operand is transposed: the weight gradient {@code dW = dy^T x}. */
         TN(true, false, 1, 2, 0),
-        /** Both: no product of training; {@code y} with x stored by columns. */
+        /** Both operands are transposed: {@code y} with a column-major x, which training does not need. */
         TT(true, true, 0, 1, 2);
 
         private final boolean left;
         private final boolean right;
         private final int[] order;
 
-        /** The last three say which of tokens, outputs and inputs are the product's m, n and k. */
+        /** {@code order} holds the indices of m, n and k in the layer's sizes. */
         Form(boolean left, boolean right, int... order) {
             this.left = left;
             this.right = right;
@@ -82,7 +82,7 @@ public class MatmulBenchmark extends Contest {
         return () -> a.matMul(b).close();
     }
 
-    /** Each row of the product as a sum of rows of the right operand, which is copied upright first if it is not. */
+    /** Computes each row of the product as a sum of rows of the right operand; transposed operands are made contiguous first. */
     @Override
     Runnable preparePlain() {
         float[] a = (form.left ? left.transpose(0, 1) : left).toFloatArray();
@@ -119,8 +119,8 @@ public class MatmulBenchmark extends Contest {
     }
 
     @Override
-    Ceiling ceiling() {
-        return Ceiling.MULTIPLY_ADD;
+    HardwareBound bound() {
+        return HardwareBound.MULTIPLY_ADD;
     }
 
     @Override

@@ -1,11 +1,11 @@
 package kept.bench;
 
 /**
- * One way from Java to the CUDA driver and cuBLAS, on a stream of its own: what {@link NativeCallRace} times. Each launches the same empty kernel,
- * and multiplies the same square matrices.
+ * A binding from Java to the CUDA driver and cuBLAS, as {@link NativeCallComparison} times it. Each implementation has its own stream, launches the
+ * same empty kernel and multiplies the same square matrices.
  */
 interface NativeCalls extends AutoCloseable {
-    /** A kernel of four arguments that does nothing. */
+    /** PTX of an empty kernel with four parameters. */
     String EMPTY_KERNEL = """
             .version 7.0
             .target sm_80
@@ -16,18 +16,18 @@ interface NativeCalls extends AutoCloseable {
                 ret;
             }
             """;
-    /** The name of that kernel. */
+    /** Entry point of the empty kernel. */
     String KERNEL_NAME = "empty";
-    /** What every byte of the operands is: bf16 numbers of about 0.01. */
-    byte FILLING = 0x3c;
+    /** Value of every byte of the operands, which makes them bf16 numbers of about 0.01. */
+    byte FILL_BYTE = 0x3c;
 
     /** Queues the empty kernel: one block of 32 threads. */
     void launch();
 
-    /** Queues {@code c = a b} of bf16 matrices, summed in f32, by cublasGemmEx. */
+    /** Queues {@code c = a b} of bf16 matrices with f32 accumulation, by cublasGemmEx. */
     void multiply();
 
-    /** Waits for what is queued. */
+    /** Waits until the stream is empty. */
     void synchronize();
 
     @Override

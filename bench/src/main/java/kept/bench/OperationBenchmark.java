@@ -12,11 +12,11 @@ import kept.tensor.Tensor;
 import org.openjdk.jmh.annotations.Param;
 
 /**
- * A differentiable operation, forward, or backward alone: both sides record one forward pass and then go back through it again and again, and the
- * gradients are not added to anything.
+ * A differentiable operation, measured forward or backward. For the backward pass both sides record one forward pass and run its backward pass
+ * repeatedly; gradients are not accumulated.
  */
-public abstract class OperationBenchmark extends Contest {
-    /** Which pass. */
+public abstract class OperationBenchmark extends BenchmarkCase {
+    /** Pass to measure. */
     @Param
     public Pass pass;
 
@@ -27,25 +27,25 @@ public abstract class OperationBenchmark extends Contest {
     /** For subclasses. */
     protected OperationBenchmark() {}
 
-    /** The operands, differentiated ones first. */
+    /** Creates the operands; those that receive gradients come first. */
     abstract Tensor[] operands();
 
-    /** How many of the operands are differentiated. */
+    /** Number of operands that receive gradients. */
     abstract int differentiated();
 
-    /** Applies the operation. */
+    /** Applies the operation to the operands. */
     abstract Tensor apply(Tensor... x);
 
-    /** The same in TorchScript: statements that return the result of the operands {@code a}, {@code b}, {@code c} and so on. */
+    /** The operation in TorchScript: statements that return its result from the operands {@code a}, {@code b}, {@code c} and so on. */
     abstract String script();
 
     /**
-     * The same as a plain loop, or its gradient.
+     * Runs the forward or backward pass as a plain loop.
      *
-     * @param x the values of the operands
-     * @param y the result; overwritten in the forward pass, given in the backward pass
-     * @param dy the gradient of the result, or null in the forward pass
-     * @param dx the gradients of the differentiated operands, overwritten; or null in the forward pass
+     * @param x values of the operands
+     * @param y result; an output of the forward pass, an input of the backward pass
+     * @param dy gradient of the result; null in the forward pass
+     * @param dx gradients of the operands, outputs of the backward pass; null in the forward pass
      */
     abstract void plain(float[][] x, float[] y, float[] dy, float[][] dx);
 
@@ -55,7 +55,7 @@ public abstract class OperationBenchmark extends Contest {
         if (pass == Pass.BACKWARD) {
             Tensor[] leaves = operands.clone();
             for (int i = 0; i < differentiated(); i++) {
-                leaves[i] = Autograd.apply(new Discard(), operands[i].detach().requireGradient());
+                leaves[i] = Autograd.apply(new GradientSink(), operands[i].detach().requireGradient());
             }
             result = apply(leaves);
             gradient = Tensor.normal(9, 9, result.shape().toArray());
@@ -110,8 +110,8 @@ public abstract class OperationBenchmark extends Contest {
         return () -> plain(x, y, dy, dx);
     }
 
-    /** Passes its operand on, and no gradient back: so that what is measured ends where the operation does. */
-    private static final class Discard extends Operation {
+    /** The identity, which drops its incoming gradient, so that the measured backward pass ends with the operation. */
+    private static final class GradientSink extends Operation {
         @Override
         protected Tensor forward(Tensor... inputs) {
             return inputs[0].detach();
@@ -119,7 +119,7 @@ public abstract class OperationBenchmark extends Contest {
 
         @Override
         protected void backward(Tensor gradient, Gradients gradients) {
-            // The gradient has been computed, which is all that is wanted.
+            // Accumulating into a leaf would be measured too.
         }
     }
 }

@@ -2,11 +2,11 @@ package kept.bench;
 
 import java.util.Locale;
 
-/** Which half of a differentiable operation is measured. */
+/** The measured pass of a differentiable operation. */
 public enum Pass {
-    /** The result from the operands. */
+    /** Computes the result from the operands. */
     FORWARD,
-    /** The gradients of the operands from the gradient of the result, with what the forward pass saved. */
+    /** Computes the gradients of the operands from the gradient of the result and the tensors saved by the forward pass. */
     BACKWARD;
 
     String label() {

@@ -2,7 +2,7 @@ package kept.bench;
 
 import java.util.Arrays;
 
-/** Causal attention as its definition reads, over arrays {@code [sequence, heads, D]}: a row of scores at a time. */
+/** Causal attention by its definition over arrays {@code [sequence, heads, D]}, one row of scores at a time. */
 final class PlainAttention {
     private final int sequence;
     private final int heads;
@@ -20,7 +20,7 @@ final class PlainAttention {
         weights = new float[sequence];
     }
 
-    /** {@code out[t] = sum over s <= t of softmax(scale q[t] . k[s]) v[s]}. */
+    /** Computes {@code out[t] = sum over s <= t of softmax(scale q[t] . k[s]) v[s]}. */
     void forward(float[] q, float[] k, float[] v, float[] out) {
         Arrays.fill(out, 0);
         for (int head = 0; head < heads; head++) {
@@ -34,7 +34,10 @@ final class PlainAttention {
         }
     }
 
-    /** With p the weights: {@code dv[s] += p dout[t]}, {@code ds = p (dout[t] . v[s] - dout[t] . out[t]) scale}, and what ds gives q and k. */
+    /**
+     * With the attention weights p: {@code dv[s] += p dout[t]}, {@code ds = p (dout[t] . v[s] - dout[t] . out[t]) scale}, {@code dq[t] += ds k[s]},
+     * {@code dk[s] += ds q[t]}.
+     */
     void backward(float[][] x, float[] out, float[] gradient, float[][] dx) {
         for (float[] values : dx) {
             Arrays.fill(values, 0);

@@ -3,7 +3,7 @@ package kept.bench;
 import kept.autograd.RmsNormalization;
 import kept.tensor.Tensor;
 
-/** RMSNorm, with the gradient of its weight. libtorch has an operator for it, but no kernel: it composes it of others. */
+/** RMSNorm, with the gradient of its weight. libtorch's operator {@code rms_norm} has no fused kernel on the CPU; it is a composition. */
 public class RmsNormBenchmark extends RowsBenchmark {
     private static final float EPSILON = 1e-5f;
 

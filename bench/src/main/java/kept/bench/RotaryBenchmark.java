@@ -4,8 +4,8 @@ import kept.autograd.RotaryPositions;
 import kept.tensor.Tensor;
 
 /**
- * Rotary positions in the rotate-half convention. libtorch has no operator for them: what is measured is what transformers composes,
- * {@code x cos + rotate_half(x) sin}.
+ * Rotary position embedding (RoPE) in the rotate-half convention. libtorch has no operator for it, so the peer is the composition that transformers
+ * uses, {@code x cos + rotate_half(x) sin}.
  */
 public class RotaryBenchmark extends RowsBenchmark {
     private static final int BATCH = 8;

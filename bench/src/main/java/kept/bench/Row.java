@@ -1,20 +1,20 @@
 package kept.bench;
 
 /**
- * A line of the table: medians over the rounds.
+ * A row of the table, with medians over the rounds. The component names are the keys of the JSON output.
  *
- * @param benchmark what was done
- * @param sizes on how much
- * @param threads the threads of ours, of the peer and of the ceiling
- * @param oursMillis the time of one run of ours
- * @param peerMillis the peer's; null without one
- * @param plainMillis a plain loop's, on one thread; null if it was not run
- * @param ratio how many times faster than the peer; null without one
- * @param rate of ours, in {@code unit}
- * @param unit of the rate and the ceiling: GFLOP/s or GB/s
- * @param bound what the ceiling is
- * @param ceiling its rate in the same rounds
- * @param percentOfCeiling 100 times the rate over the ceiling
+ * @param benchmark name of the operation
+ * @param sizes sizes of the operands
+ * @param threads threads of this library, of the peer and of the bound
+ * @param oursMillis milliseconds of one run of this library
+ * @param peerMillis milliseconds of one run of the peer; null without a peer
+ * @param plainMillis milliseconds of one run of the plain loop on one thread; null if it was not run
+ * @param ratio {@code peerMillis / oursMillis}; null without a peer
+ * @param rate rate of this library in {@code unit}
+ * @param unit unit of rate and bound: GFLOP/s or GB/s
+ * @param bound name of the roofline bound
+ * @param ceiling rate of the bound, measured in the same rounds
+ * @param percentOfCeiling rate of this library in percent of the bound
  */
 record Row(
         String benchmark, String sizes, int threads, double oursMillis, Double peerMillis, Double plainMillis, Double ratio, double rate, String unit,

@@ -2,11 +2,11 @@ package kept.bench;
 
 import kept.tensor.Tensor;
 
-/** An operation whose time is that of the memory: rows of F32 beyond the cache, against the bandwidth of copying. */
+/** A memory-bound operation on F32 rows {@code [rows, width]} larger than the cache, compared with the copy bandwidth. */
 abstract class RowsBenchmark extends OperationBenchmark {
-    /** How many rows. */
+    /** Number of rows. */
     protected final int rows;
-    /** The elements of each. */
+    /** Elements per row. */
     protected final int width;
 
     private final String name;
@@ -14,10 +14,13 @@ abstract class RowsBenchmark extends OperationBenchmark {
     private final int backwardPasses;
 
     /**
-     * An operation of two sizes.
+     * Creates a benchmark.
      *
-     * @param forwardPasses how often as many bytes as the rows have must be read or written at least, forward
-     * @param backwardPasses the same backward
+     * @param name name of the operation in the table
+     * @param rows number of rows
+     * @param width elements per row
+     * @param forwardPasses minimum memory traffic of the forward pass in multiples of {@code [rows, width]}, reads and writes together
+     * @param backwardPasses the same for the backward pass
      */
     RowsBenchmark(String name, int rows, int width, int forwardPasses, int backwardPasses) {
         this.name = name;
@@ -27,7 +30,7 @@ abstract class RowsBenchmark extends OperationBenchmark {
         this.backwardPasses = backwardPasses;
     }
 
-    /** Rows of random numbers. */
+    /** Creates a tensor {@code [rows, width]} of normally distributed numbers. */
     final Tensor normal(int stream) {
         return Tensor.normal(1, stream, rows, width);
     }
@@ -43,8 +46,8 @@ abstract class RowsBenchmark extends OperationBenchmark {
     }
 
     @Override
-    Ceiling ceiling() {
-        return Ceiling.COPY;
+    HardwareBound bound() {
+        return HardwareBound.COPY;
     }
 
     @Override

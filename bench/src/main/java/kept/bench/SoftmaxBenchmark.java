@@ -2,7 +2,7 @@ package kept.bench;
 
 import kept.tensor.Tensor;
 
-/** Softmax over a vocabulary. */
+/** Softmax over the rows of {@code [rows, vocabulary]}. */
 public class SoftmaxBenchmark extends RowsBenchmark {
     /** For JMH. */
     public SoftmaxBenchmark() {

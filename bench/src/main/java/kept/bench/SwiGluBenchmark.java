@@ -3,7 +3,7 @@ package kept.bench;
 import kept.autograd.SwiGluProduct;
 import kept.tensor.Tensor;
 
-/** SwiGLU's product, {@code silu(gate) * up}. libtorch composes it of two operators. */
+/** The product of SwiGLU, {@code silu(gate) * up}. libtorch composes it from two operators. */
 public class SwiGluBenchmark extends RowsBenchmark {
     /** For JMH. */
     public SwiGluBenchmark() {

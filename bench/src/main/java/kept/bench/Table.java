@@ -4,29 +4,29 @@ import java.io.PrintStream;
 import java.util.List;
 import java.util.Locale;
 
-/** Prints rows as they come. */
+/** Prints the table row by row as cases finish. */
 final class Table {
     private final PrintStream out;
     private final boolean plain;
 
     /**
-     * A table.
+     * Creates a table.
      *
-     * @param out where to
-     * @param plain whether there is a column for the plain loop
+     * @param out receives the table
+     * @param plain whether the table has a column for the plain loop
      */
     Table(PrintStream out, boolean plain) {
         this.out = out;
         this.plain = plain;
     }
 
-    /** Prints the column heads. */
+    /** Prints the column headers. */
     void begin() {
-        out.printf("%-22s %-16s %11s %11s %6s", "", "", "ours ms", "peer ms", "ratio");
+        out.printf("%-22s %-16s %11s %11s %6s", "", "", "kept ms", "peer ms", "ratio");
         if (plain) {
             out.printf(" %11s", "plain ms");
         }
-        out.printf(" %11s %25s %5s%n", "ours", "ceiling", "%");
+        out.printf(" %11s %25s %5s%n", "rate", "bound", "%");
     }
 
     /** Prints a row. */
@@ -40,11 +40,11 @@ final class Table {
         out.flush();
     }
 
-    /** Prints the geometric means of some rows' ratios and parts of the ceiling. */
-    void end(String of, List<Row> rows) {
+    /** Prints the geometric means of the ratios to the peer and of the percentages of the bound. */
+    void end(String suite, List<Row> rows) {
         if (rows.size() > 1) {
             boolean peer = rows.stream().allMatch(row -> row.ratio() != null);
-            out.printf("%s, geometric mean of %d: %s%s %% of the ceiling%n", of, rows.size(),
+            out.printf("%s, geometric mean of %d: %s%s %% of the bound%n", suite, rows.size(),
                     peer ? "ratio " + fixed(mean(rows.stream().mapToDouble(Row::ratio).toArray()), 2) + ", " : "",
                     fixed(mean(rows.stream().mapToDouble(Row::percentOfCeiling).toArray()), 0));
         }

@@ -3,30 +3,30 @@ package kept.bench;
 import java.util.Arrays;
 import java.util.function.IntToDoubleFunction;
 
-/** The threads that all sides use, and bounds are measured on. */
+/** Number of threads of this library, of the peer and of the hardware bounds. */
 final class Threads {
-    /** Read by the CPU device when it opens, too. */
+    /** System property with the number of threads; the CPU device reads it when it opens. */
     static final String PROPERTY = "kept.threads";
 
     private Threads() {}
 
-    /** How many. */
+    /** Number of threads; one per processor unless the property is set. */
     static int count() {
         return Integer.getInteger(PROPERTY, Runtime.getRuntime().availableProcessors());
     }
 
     /**
-     * Measures a rate on all threads at once.
+     * Measures a rate on all threads concurrently.
      *
-     * @param measurement gives the rate of one thread, whose number it takes
-     * @return the sum of the rates
+     * @param measurement measures the rate of one thread; its argument is the index of the thread
+     * @return sum of the rates
      */
     static double sum(IntToDoubleFunction measurement) {
         double[] rates = new double[count()];
         Thread[] threads = new Thread[rates.length];
         for (int i = 0; i < threads.length; i++) {
-            int own = i;
-            threads[i] = Thread.ofPlatform().start(() -> rates[own] = measurement.applyAsDouble(own));
+            int index = i;
+            threads[i] = Thread.ofPlatform().start(() -> rates[index] = measurement.applyAsDouble(index));
         }
         for (Thread thread : threads) {
             try {

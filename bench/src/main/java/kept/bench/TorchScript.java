@@ -9,26 +9,26 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 
 /**
- * Packs a function's source as the archive that libtorch loads modules from, as {@code torch.jit.save} would: so every operator of libtorch can be
- * called, not only those that DJL has a method for. The archive is a zip of the source, a pickle of the module object, which here has no parameters,
- * and a pickle of the constants, none.
+ * Packs the source of a function into an archive as {@code torch.jit.save} writes it, so that every operator of libtorch can be called, not only
+ * those with a method in DJL. The archive is a zip file with the source, a pickle of the module object, which has no parameters, and a pickle of the
+ * constants, an empty tuple.
  */
 final class TorchScript {
     private static final String FORMAT_VERSION = "10\n";
-    /** Protocol 2: the class by its name, made without arguments, with the one attribute {@code training = False}. */
+    /** Pickle protocol 2: an instance of the named class, created without arguments, with the attribute {@code training = False}. */
     private static final String MODULE_PICKLE = "\u0080\u0002c__torch__\nPeer\n)\u0081}(X\u0008\0\0\0training\u0089ub.";
-    /** Protocol 2: the empty tuple. */
+    /** Pickle protocol 2: the empty tuple. */
     private static final String NO_CONSTANTS_PICKLE = "\u0080\u0002).";
 
     private TorchScript() {}
 
     /**
-     * An archive whose method {@code forward} is the function.
+     * Creates an archive of a module whose method {@code forward} is the function.
      *
-     * @param parameters such as {@code x: Tensor, w: Tensor}
-     * @param result the type of the result, such as {@code Tensor}
-     * @param body statements, one a line
-     * @return the bytes of the archive
+     * @param parameters declaration of the parameters, such as {@code x: Tensor, w: Tensor}
+     * @param result type of the result, such as {@code Tensor}
+     * @param body statements, one per line
+     * @return bytes of the archive
      */
     static byte[] archive(String parameters, String result, String body) {
         String source = """

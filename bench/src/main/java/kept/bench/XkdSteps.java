@@ -17,7 +17,10 @@ import kept.training.Distillation;
 import kept.training.Trainer;
 import kept.training.TrainingOptions;
 
-/** The whole XKD step (frozen Orion forward, Llama forward and backward, clipping, AdamW) on random weights and tokens, and what each step costs. */
+/**
+ * Runs steps of cross-architecture knowledge distillation (forward of the frozen Orion teacher, forward and backward of the Llama student, gradient
+ * clipping, AdamW) on random weights and tokens, and measures the cost of each.
+ */
 final class XkdSteps implements AutoCloseable {
     private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
@@ -27,14 +30,14 @@ final class XkdSteps implements AutoCloseable {
     private final Trainer trainer;
 
     /**
-     * Makes the models.
+     * Creates teacher, student and trainer.
      *
-     * @param device where
-     * @param dtype of their parameters
-     * @param size theirs
-     * @param steps how many steps will be done
-     * @param activationCheckpointing whether the student computes its layers once more for their gradients, and keeps little
-     * @param storage what the optimizer keeps its moments and the parameters in
+     * @param device device of both models
+     * @param dtype dtype of the parameters of both models
+     * @param size size of both models and shape of a batch
+     * @param steps number of steps of the run
+     * @param activationCheckpointing whether the student recomputes activations in the backward pass instead of keeping them
+     * @param storage storage of the optimizer's moments and of the parameters
      */
     XkdSteps(Device device, DType dtype, Size size, int steps, boolean activationCheckpointing, AdamW.Storage storage) {
         this.device = device;
@@ -50,7 +53,7 @@ final class XkdSteps implements AutoCloseable {
         trainer = new Trainer(student, objective, new RandomTokens(size.vocabulary, size.sequence + 1), options);
     }
 
-    /** A model's size and a batch's shape. */
+    /** Size of a model and shape {@code [batch, sequence]} of a batch. */
     record Size(int hidden, int layers, int heads, int intermediate, int vocabulary, int sequence, int batch) {
         DecoderConfig config(Architecture architecture) {
             return DecoderConfig.builder(architecture).vocabSize(vocabulary).hiddenSize(hidden).intermediateSize(intermediate).layers(layers)
@@ -59,15 +62,15 @@ final class XkdSteps implements AutoCloseable {
     }
 
     /**
-     * What a step has cost.
+     * Cost of a step.
      *
-     * @param seconds its time
-     * @param heapBytes what all threads have allocated on the heap
-     * @param nativeBytes what the device's pool has taken from the system
+     * @param seconds wall-clock seconds
+     * @param heapBytes bytes that all threads allocated on the Java heap
+     * @param nativeBytes bytes that the device's memory pool obtained from the system
      */
     record Cost(double seconds, long heapBytes, long nativeBytes) {}
 
-    /** Does one step. */
+    /** Runs one step. */
     Cost next() {
         long heap = THREADS.getTotalThreadAllocatedBytes();
         long obtained = device.backend().memoryUsage().obtained();
@@ -75,7 +78,7 @@ final class XkdSteps implements AutoCloseable {
         return new Cost(seconds, THREADS.getTotalThreadAllocatedBytes() - heap, device.backend().memoryUsage().obtained() - obtained);
     }
 
-    /** The numbers a student has. */
+    /** Number of the student's parameters. */
     long parameters() {
         return student.parameters().values().stream().mapToLong(parameter -> parameter.value().elementCount()).sum();
     }
@@ -87,7 +90,7 @@ final class XkdSteps implements AutoCloseable {
         teacher.close();
     }
 
-    /** Tokens of no meaning. */
+    /** Uniformly random tokens. */
     private static final class RandomTokens implements TokenSequences {
         private final SplittableRandom random = new SplittableRandom(0);
         private final int vocabulary;

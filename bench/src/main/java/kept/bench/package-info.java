@@ -1,5 +1,6 @@
 /**
- * Measurements of speed: contests, each this library, libtorch and a plain loop at the same work, which JMH runs alone and {@code bin/bench} in turns
- * as a table; and the whole XKD step in the form its PyTorch peer reports. Nothing here is used by the other modules.
+ * Benchmarks. A {@link kept.bench.BenchmarkCase} does the same work with this library, with libtorch and with a plain Java loop. JMH runs one
+ * implementation at a time; {@code bin/bench} interleaves them and prints a table. {@code bin/bench xkd} times the whole step of cross-architecture
+ * knowledge distillation (XKD), {@code bin/bench gpu} the CUDA kernels. No other module uses this one.
  */
 package kept.bench;

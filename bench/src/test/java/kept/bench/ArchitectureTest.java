@@ -14,7 +14,7 @@ import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.lang.ArchRule;
 import org.junit.jupiter.api.Test;
 
-/** Holds the arrows between the modules, and between the packages in them: {@code kept -> kept.core <- kept.cuda}. */
+/** Enforces the dependencies between modules ({@code kept -> kept.core <- kept.cuda}) and between their packages. */
 class ArchitectureTest {
     private static final String[] CORE = {"kept.tensor..", "kept.autograd..", "kept.nn..", "kept.optim..", "kept.backend..", "kept.linalg.."};
     private static final String CPU = "kept.backend.cpu..";
@@ -30,15 +30,15 @@ class ArchitectureTest {
             .withImportOption(location -> !location.contains("-tests.jar")).importPackages("kept");
 
     @Test
-    void theClassesOfEveryModuleAreLookedAt() {
+    void theClassesOfEveryModuleAreImported() {
         for (String present : new String[] {"kept.Main", "kept.tensor.Tensor", "kept.cuda.CudaBackendProvider", "kept.bench.Main"}) {
             assertThat(ALL.contain(present)).as(present).isTrue();
         }
     }
 
-    /** A new package is decided on: it is named here, in the rules below, and in docs/decisions.md where the design does not name it. */
+    /** A new package is a decision: it is added here, to the rules below, and to docs/decisions.md where the design does not name it. */
     @Test
-    void everyPackageIsOneThatWasDecidedOn() {
+    void everyPackageIsListedHere() {
         assertThat(ALL.stream().map(JavaClass::getPackageName).filter(name -> !name.startsWith("kept.bench")).distinct()).containsExactlyInAnyOrder(
                 "kept.tensor", "kept.autograd", "kept.nn", "kept.optim", "kept.backend", "kept.backend.composition", "kept.backend.cpu",
                 "kept.linalg",
@@ -50,7 +50,7 @@ class ArchitectureTest {
     }
 
     @Test
-    void theCoreKnowsNothingOfTheOtherModules() {
+    void theCoreDependsOnNoOtherModule() {
         holds(classes().that(IN_CORE).should().onlyDependOnClassesThat(IN_CORE.or(DescribedPredicate.not(OURS))));
     }
 
@@ -60,7 +60,7 @@ class ArchitectureTest {
     }
 
     @Test
-    void theCudaBackendKnowsOnlyTheCore() {
+    void theCudaBackendDependsOnlyOnTheCore() {
         holds(noClasses().that().resideInAPackage(CUDA).should().dependOnClassesThat(IN_KEPT.or(resideInAnyPackage(BENCH, CPU))));
     }
 
@@ -74,9 +74,9 @@ class ArchitectureTest {
         holds(noClasses().that().resideOutsideOfPackage(CPU).should().dependOnClassesThat().resideInAPackage(CPU));
     }
 
-    /** What may: tensors and their kernels; files that are memory-mapped or streamed: checkpoints, what is made of them, a corpus, ids and logits. */
+    /** Allowed are tensors, their kernels, and files that are memory-mapped or streamed: checkpoints, corpora, token ids and logits. */
     @Test
-    void offHeapMemoryIsTouchedOnlyWhereItIsTheSubject() {
+    void offHeapMemoryIsUsedOnlyByTensorsAndMappedFiles() {
         holds(noClasses()
                 .that().resideOutsideOfPackages("kept.tensor..", "kept.backend..", CUDA, "kept.io..",
                         "kept.weights..", "kept.safetensors..", "kept.torch..", "kept.checkpoint..", "kept.gguf..",
@@ -85,26 +85,26 @@ class ArchitectureTest {
     }
 
     @Test
-    void layersAndOptimisersStandOnTensorsAndNotTheOtherWay() {
+    void tensorsDoNotDependOnLayersOrOptimizers() {
         holds(noClasses().that().resideInAnyPackage("kept.tensor..", "kept.autograd..", "kept.backend..")
                 .should().dependOnClassesThat().resideInAnyPackage("kept.nn..", "kept.optim.."));
     }
 
     @Test
-    void layersKnowNothingOfTheirOptimiser() {
+    void layersDoNotDependOnOptimizers() {
         holds(noClasses().that().resideInAPackage("kept.nn..").should().dependOnClassesThat().resideInAPackage("kept.optim.."));
     }
 
-    /** Not even of tensors: only {@code kept.linalg} and the kernels behind it, which know each other. */
+    /** {@code kept.linalg} depends only on the kernels of the backend, which depend on it in turn. */
     @Test
-    void linearAlgebraInDoublePrecisionKnowsNothingOfTensors() {
+    void linearAlgebraInDoublePrecisionDoesNotDependOnTensors() {
         holds(noClasses().that().resideInAPackage("kept.linalg..")
                 .should().dependOnClassesThat().resideInAnyPackage("kept.tensor..", "kept.autograd..", "kept.nn..", "kept.optim.."));
     }
 
-    /** Tensors, their operations and the devices know each other; but what a device computes does not depend on whether gradients are wanted. */
+    /** Tensors, operations and devices depend on each other, but the result of a kernel must not depend on whether gradients are recorded. */
     @Test
-    void devicesKnowNothingOfGradients() {
+    void devicesDoNotDependOnAutograd() {
         holds(noClasses().that().resideInAPackage("kept.backend..").should().dependOnClassesThat().resideInAPackage("kept.autograd.."));
     }
 
@@ -114,7 +114,7 @@ class ArchitectureTest {
     }
 
     @Test
-    void theLanguageOfTemplatesKnowsNothingElse() {
+    void theTemplateLanguageDependsOnNothingElse() {
         holds(noClasses().that().resideInAPackage("kept.template..")
                 .should().dependOnClassesThat(OURS.and(DescribedPredicate.not(resideInAnyPackage("kept.template..")))));
         holds(noClasses().that().resideInAPackage("kept.template..").should()
@@ -128,17 +128,17 @@ class ArchitectureTest {
                 .should().beFreeOfCycles());
     }
 
-    /** A trainer evaluates what it trains; an evaluation needs no training, and a corpus neither. */
+    /** A trainer evaluates its model; evaluation does not depend on training, and the corpus depends on neither. */
     @Test
-    void trainingStandsOnEvaluationAndEvaluationOnTheCorpus() {
+    void trainingDependsOnEvaluationAndEvaluationOnTheCorpus() {
         holds(noClasses().that().resideInAPackage("kept.evaluation..").should().dependOnClassesThat().resideInAPackage("kept.training.."));
         holds(noClasses().that().resideInAPackage("kept.corpus..")
                 .should().dependOnClassesThat().resideInAnyPackage("kept.evaluation..", "kept.training.."));
     }
 
-    /** The two formats know what all formats have in common, and neither the other nor the directory that joins them. */
+    /** Each format depends on the types common to all formats, but neither on the other format nor on the checkpoint directory. */
     @Test
-    void formatsOfWeightsKnowOnlyFilesAndWhatTheyHaveInCommon() {
+    void weightFormatsDependOnlyOnFilesAndCommonTypes() {
         holds(noClasses().that().resideInAPackage("kept.safetensors..").should().dependOnClassesThat(
                 IN_KEPT.and(DescribedPredicate.not(resideInAnyPackage("kept.safetensors..", "kept.weights..", "kept.io..", "kept.text..")))));
         holds(noClasses().that().resideInAPackage("kept.torch..").should().dependOnClassesThat(

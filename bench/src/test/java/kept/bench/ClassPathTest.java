@@ -7,7 +7,7 @@ import kept.tensor.Scope;
 import kept.tensor.Tensor;
 import org.junit.jupiter.api.Test;
 
-/** The library is used on the class path, too, where no module descriptor says what provides a device. */
+/** On the class path no module descriptor names the providers of devices; META-INF/services does. */
 class ClassPathTest {
     @Test
     void devicesAreFoundWithoutModules() {

@@ -23,18 +23,18 @@ import kept.training.TrainingOptions;
 import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.Test;
 
-/** The way a 14B student is trained on one GPU, on the virtual one and small: BF16 throughout, moments of 8 bits, activations computed again. */
+/** Trains a tiny model on the virtual GPU the way a 14B student is trained on one GPU: BF16 throughout, 8-bit moments, activation checkpointing. */
 class VirtualGpuLowPrecisionTest {
     private static final int LENGTH = 64;
     private static final DecoderConfig ORION = DecoderConfig.builder(Architecture.ORION).vocabSize(512).hiddenSize(128).intermediateSize(320)
             .layers(2).heads(2).keyValueHeads(1).headDimension(64).maxPositions(LENGTH).dtype(DType.BF16).initializerRange(0.1).build();
     private static final AdamW.Storage STORAGE = new AdamW.Storage(true, true, 7);
 
-    /** What two steps show, and the most memory they take. */
+    /** Metrics of two steps, and their peak memory in bytes. */
     private record Run(StepMetrics first, StepMetrics second, long bytes) {}
 
     @Test
-    void stepsOnTensorCoresAreNearTheCpusAndTakeTheMemoryPlanned() {
+    void stepsOnTensorCoresAgreeWithTheCpuAndTakeThePlannedMemory() {
         Run cpu = run(Device.cpu(), 1);
         Device device = Device.of("virtual");
         Run gpu = run(device, 1);
@@ -72,7 +72,7 @@ class VirtualGpuLowPrecisionTest {
         }
     }
 
-    /** The same sequences at each step. */
+    /** Returns the same sequences for each step. */
     private static final class SameTokens implements TokenSequences {
         @Override
         public int[] next(int batch) {

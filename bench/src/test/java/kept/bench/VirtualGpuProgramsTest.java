@@ -15,7 +15,7 @@ import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The programs with {@code --device}: from a checkpoint to a distilled one, judged and generating, on the virtual GPU as on the CPU. */
+/** The programs with {@code --device}: distillation, verification and generation on the virtual GPU give the results of the CPU. */
 class VirtualGpuProgramsTest {
     private static final Path TOKENIZER = Path.of("../kept/src/main/resources/kept/demo");
 
@@ -23,7 +23,7 @@ class VirtualGpuProgramsTest {
     private Path directory;
 
     @Test
-    void aCheckpointIsDistilledJudgedAndContinued() throws IOException, InterruptedException {
+    void aCheckpointIsDistilledVerifiedAndGeneratesText() throws IOException, InterruptedException {
         Path text = Files.writeString(directory.resolve("text.txt"), Files.readString(Path.of("../docs/kept.md")));
         kept("pretrain", "--random", "--tokenizer", TOKENIZER, "--output", directory.resolve("orion"), "--hidden-size", 64, "--layers", 2,
                 "--heads", 1, "--intermediate-size", 96, "--positions", 64);
@@ -33,16 +33,16 @@ class VirtualGpuProgramsTest {
             kept("distill", "--device", device, "--teacher", directory.resolve("orion"), "--corpus", text, "--output", llama, "--tokens", 128,
                     "--sequence-length", 32, "--batch-size", 2, "--evaluation-tokens", 64, "--train-dtype", "bf16", "--optimizer", "adamw-8bit",
                     "--checkpoint-activations", "--learning-rate", "1e-2");
-            String judged = kept("verify", "--device", device, "--teacher", directory.resolve("orion"), "--student", llama, "--corpus", text,
+            String report = kept("verify", "--device", device, "--teacher", directory.resolve("orion"), "--student", llama, "--corpus", text,
                     "--tokens", 64, "--sequence-length", 32, "--details");
-            assertThat(judged).contains("KL", "layer 1 MLP");
+            assertThat(report).contains("KL", "layer 1 MLP");
             divergences.add(lastDivergence(llama.resolve("metrics.jsonl")));
             assertThat(kept("generate", "--device", device, "--model", llama, "--prompt", "Returns the", "--max-tokens", 4)).isNotBlank();
         }
         assertThat(divergences.getLast()).isGreaterThan(1e-3).isCloseTo(divergences.getFirst(), Percentage.withPercentage(5));
     }
 
-    /** What training has made of the student; the learning rate is one that harms, so that there is something to compare. */
+    /** The last KL on held-out text. The learning rate is harmfully high so that the KL differs clearly from zero. */
     private static double lastDivergence(Path metrics) throws IOException {
         Matcher found = Pattern.compile("\"held_out_kl\":([0-9.E-]+)").matcher(Files.readString(metrics));
         return found.results().map(result -> Double.parseDouble(result.group(1))).toList().getLast();
@@ -58,7 +58,7 @@ class VirtualGpuProgramsTest {
         assertThat(directory.resolve("llama/model.safetensors")).exists();
     }
 
-    /** Runs a program in a process of its own, and gives what it printed. */
+    /** Runs a program in a child process and returns its output. */
     private String kept(Object... arguments) throws IOException, InterruptedException {
         String classPath = System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
         List<String> command = Stream.concat(Stream.of(Path.of(System.getProperty("java.home"), "bin", "java"), "--add-modules",

@@ -25,22 +25,22 @@ import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.Test;
 
 /**
- * XKD steps through the CUDA backend and its PTX, on the virtual GPU: with f32 weights they are PyTorch's, with bf16 weights near to those of the
- * CPU. The test is here because no other module sees both the models and the CUDA backend.
+ * XKD steps through the CUDA backend and its PTX on the virtual GPU: with f32 weights they equal PyTorch's, with bf16 weights they agree with the
+ * CPU's within the precision of bf16. The test is in this module because no other one depends on both the models and the CUDA backend.
  */
 class VirtualGpuXkdTest {
     private static final AdamW.Settings SETTINGS = new AdamW.Settings(0.9, 0.95, 1e-8, 0.1);
 
-    /** The virtual GPU, or what {@code -Dkept.test.device} names. */
+    /** The virtual GPU, or the device that {@code -Dkept.test.device} names. */
     private static Device gpu() {
         return Device.of(System.getProperty("kept.test.device", "virtual"));
     }
 
-    /** What a step leaves behind. */
+    /** Results of a step: loss, norm of the gradients before clipping, gradients and updated parameters. */
     private record Step(double loss, double norm, Map<String, float[]> gradients, Map<String, float[]> parameters) {}
 
     @Test
-    void threeStepsAreThoseOfPyTorch() {
+    void threeStepsEqualPyTorchs() {
         Device device = gpu();
         try (var golden = SafetensorsFile.open(file("expected.safetensors"));
                 Decoder teacher = model("teacher", DType.F32, device);
@@ -65,7 +65,7 @@ class VirtualGpuXkdTest {
     }
 
     @Test
-    void aStepWithBf16WeightsIsNearTheCpus() {
+    void aStepWithBf16WeightsAgreesWithTheCpu() {
         for (Divergence divergence : Divergence.values()) {
             Step cpu = bf16Step(Device.cpu(), divergence);
             Step gpu = bf16Step(gpu(), divergence);
@@ -106,7 +106,7 @@ class VirtualGpuXkdTest {
         return new Step(value, clipping.norm(), gradients, parameters);
     }
 
-    /** The norm of the difference, relative to that of the second. */
+    /** Norm of the difference relative to the norm of the expected values. */
     private static double distance(float[] actual, float... expected) {
         double difference = 0;
         double norm = 0;

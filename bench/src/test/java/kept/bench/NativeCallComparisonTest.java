@@ -10,27 +10,27 @@ import java.util.List;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 
-/** JCuda's native part is not among the tests' libraries, so there is no peer here, with or without a GPU. */
-class NativeCallRaceTest {
+/** JCuda's native library is not on the class path of the tests, so JCuda cannot be opened here, with or without a GPU. */
+class NativeCallComparisonTest {
     @Test
-    void aPeerThatCannotBeOpenedSaysWhyInOneLine() {
+    void jcudaWithoutItsNativeLibraryFailsWithOneLine() {
         assertThatThrownBy(() -> JcudaCalls.open(64)).isInstanceOf(IllegalStateException.class)
                 .message().contains("libJCudaDriver").doesNotContain("\n");
     }
 
     @Test
-    void aSideThatIsMissingIsToldAndLeftOut() {
+    void aSideThatCannotBeOpenedIsNamedAndLeftOut() {
         var bytes = new ByteArrayOutputStream();
-        new NativeCallRace(true, Pattern.compile(""), new PrintStream(bytes, true, StandardCharsets.UTF_8)).run();
+        new NativeCallComparison(true, Pattern.compile(""), new PrintStream(bytes, true, StandardCharsets.UTF_8)).run();
         List<String> lines = bytes.toString(StandardCharsets.UTF_8).lines().toList();
-        assertThat(lines).filteredOn(line -> line.startsWith("no calls by JCuda: ")).hasSize(1);
-        assertThat(lines).allMatch(line -> line.startsWith("no calls by ") || line.contains("JCuda (JNI)      NaN us"));
+        assertThat(lines).filteredOn(line -> line.startsWith("JCuda is left out: ")).hasSize(1);
+        assertThat(lines).allMatch(line -> line.contains(" is left out: ") || line.contains("JCuda (JNI)      NaN us"));
     }
 
     @Test
-    void rowsThatAreNotAskedForOpenNothing() {
+    void rowsThatAreNotSelectedOpenNothing() {
         var bytes = new ByteArrayOutputStream();
-        new NativeCallRace(true, Pattern.compile("^copy"), new PrintStream(bytes, true, StandardCharsets.UTF_8)).run();
+        new NativeCallComparison(true, Pattern.compile("^copy"), new PrintStream(bytes, true, StandardCharsets.UTF_8)).run();
         assertThat(bytes.size()).isZero();
     }
 }

@@ -5,61 +5,61 @@ import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 
-/** A bound that the hardware sets, measured on all threads. */
-enum Ceiling {
-    /** Fused multiply-adds on registers. */
+/** A bound of the roofline (peak arithmetic throughput or memory bandwidth), measured on all threads. */
+enum HardwareBound {
+    /** Peak rate of f32 fused multiply-adds on registers. */
     MULTIPLY_ADD("multiply-add peak", "GFLOP/s"),
-    /** The same in double precision. */
+    /** Peak rate of f64 fused multiply-adds on registers. */
     DOUBLE_MULTIPLY_ADD("f64 multiply-add peak", "GFLOP/s"),
     /**
-     * Copying an array beyond the cache, a vector at a time: bytes read and bytes written, without what the processor reads of its own accord before
-     * it writes. {@link System#arraycopy} can be faster, for long arrays: it writes past the caches, which no code in Java can ask for.
+     * Bandwidth of a vector copy of an array larger than the cache. Bytes read and bytes written count; the write-allocate reads of the processor do
+     * not. {@link System#arraycopy} can be faster on long arrays because it uses non-temporal stores, which Java code cannot issue.
      */
     COPY("copy bandwidth", "GB/s"),
-    /** Changing an array beyond the cache in place: bytes read and bytes written. Here the processor reads nothing of its own accord. */
+    /** Bandwidth of an in-place update of an array larger than the cache: bytes read and bytes written. It has no write-allocate reads. */
     UPDATE("update bandwidth", "GB/s"),
-    /** Reading an array beyond the cache. */
+    /** Bandwidth of reading an array larger than the cache. */
     READ("read bandwidth", "GB/s");
 
-    /** As many elements as one operand of the benchmarks of bandwidth has. */
+    /** Array length, equal to one operand of the bandwidth benchmarks. */
     private static final int ELEMENTS = 1 << 25;
 
     private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
     private static final VectorSpecies<Double> DOUBLES = DoubleVector.SPECIES_PREFERRED;
     private static final int CHAINS = 14;
     private static final int STEPS = 10_000;
-    /** What the first measurement gives the compiler. */
-    private static final long COMPILATION_NANOS = 1_500_000_000L;
+    /** Warm-up before the first measurement, long enough for the loops to be compiled. */
+    private static final long WARM_UP_NANOS = 1_500_000_000L;
 
     private static float[] source;
     private static float[] target;
-    /** Keeps arithmetic from being optimised away. */
+    /** Receives results so that the compiler cannot remove the arithmetic. */
     private static volatile float result;
 
     private final String label;
     private final String unit;
     private boolean compiled;
 
-    Ceiling(String label, String unit) {
+    HardwareBound(String label, String unit) {
         this.label = label;
         this.unit = unit;
     }
 
-    /** What it is called. */
+    /** Name of the bound in the table. */
     String label() {
         return label;
     }
 
-    /** The unit of rates. */
+    /** Unit of the rate: GFLOP/s or GB/s. */
     String unit() {
         return unit;
     }
 
     /**
-     * Measures it.
+     * Measures the bound.
      *
-     * @param nanos for about how long
-     * @return billions of operations or bytes a second, of all threads
+     * @param nanos approximate duration in nanoseconds
+     * @return rate of all threads together, in {@link #unit()}
      */
     double measure(long nanos) {
         if (this != MULTIPLY_ADD && this != DOUBLE_MULTIPLY_ADD && source == null) {
@@ -69,19 +69,19 @@ enum Ceiling {
         }
         if (!compiled) {
             compiled = true;
-            measure(COMPILATION_NANOS);
+            measure(WARM_UP_NANOS);
         }
         int share = ELEMENTS / Threads.count();
-        return Threads.sum(own -> switch (this) {
-            case MULTIPLY_ADD -> rate(nanos, 4.0 * CHAINS * SPECIES.length() * STEPS, Ceiling::multiplyAdd);
-            case DOUBLE_MULTIPLY_ADD -> rate(nanos, 4.0 * CHAINS * DOUBLES.length() * STEPS, Ceiling::multiplyAddDoubles);
-            case COPY -> rate(nanos, 2.0 * Float.BYTES * share, () -> copy(own * share, (own + 1) * share));
-            case UPDATE -> rate(nanos, 2.0 * Float.BYTES * share, () -> update(own * share, (own + 1) * share));
-            case READ -> rate(nanos, (double) Float.BYTES * share, () -> read(own * share, (own + 1) * share));
+        return Threads.sum(thread -> switch (this) {
+            case MULTIPLY_ADD -> rate(nanos, 4.0 * CHAINS * SPECIES.length() * STEPS, HardwareBound::multiplyAdd);
+            case DOUBLE_MULTIPLY_ADD -> rate(nanos, 4.0 * CHAINS * DOUBLES.length() * STEPS, HardwareBound::multiplyAddDoubles);
+            case COPY -> rate(nanos, 2.0 * Float.BYTES * share, () -> copy(thread * share, (thread + 1) * share));
+            case UPDATE -> rate(nanos, 2.0 * Float.BYTES * share, () -> update(thread * share, (thread + 1) * share));
+            case READ -> rate(nanos, (double) Float.BYTES * share, () -> read(thread * share, (thread + 1) * share));
         });
     }
 
-    /** Runs some work again and again: how much of it is done in a nanosecond. */
+    /** Repeats a task for the given time and returns the work done per nanosecond. */
     private static double rate(long nanos, double work, Runnable task) {
         long start = System.nanoTime();
         int runs = 0;
@@ -95,8 +95,9 @@ enum Ceiling {
     }
 
     /**
-     * Fourteen independent chains: more than the eight that two units of a latency of four need, and no more than sixteen registers hold. Each step
-     * adds twice, which makes the method too long to be inlined (more than 325 bytes): inlined in the loop of {@link #rate} it loses half its speed.
+     * Runs fourteen independent FMA chains. Two FMA units with a latency of four cycles need eight, and sixteen vector registers hold no more than
+     * fourteen beside the factor. Each step has two FMAs per chain so that the method exceeds the inlining limit of 325 bytecodes: inlined into the
+     * loop of {@link #rate} it runs at half the speed.
      */
     private static void multiplyAdd() {
         FloatVector factor = FloatVector.broadcast(SPECIES, 0.999f);
@@ -133,7 +134,7 @@ enum Ceiling {
         result = a.add(b).add(c).add(d).add(e).add(f).add(g).add(h).add(i).add(j).add(k).add(l).add(m).add(n).lane(0);
     }
 
-    /** As {@link #multiplyAdd}, which cannot be written once for both: vectors that cross a call live on the heap. */
+    /** The f64 form of {@link #multiplyAdd}. The two do not share code because vectors passed to a method would be allocated on the heap. */
     private static void multiplyAddDoubles() {
         DoubleVector factor = DoubleVector.broadcast(DOUBLES, 0.999);
         DoubleVector a = DoubleVector.zero(DOUBLES);
@@ -189,7 +190,7 @@ enum Ceiling {
         }
     }
 
-    /** Adds up the elements, four vectors at a time, so that nothing but the memory is waited for. */
+    /** Sums the elements in four accumulators so that the latency of the additions does not limit the rate. */
     private static void read(int from, int to) {
         FloatVector a = FloatVector.zero(SPECIES);
         FloatVector b = a;

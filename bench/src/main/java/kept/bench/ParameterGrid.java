@@ -6,21 +6,21 @@ import java.util.Arrays;
 import java.util.List;
 import org.openjdk.jmh.annotations.Param;
 
-/** The cases of a contest: all combinations of what its fields marked {@link Param} may be, as JMH has them. */
-final class Cases {
-    private Cases() {}
+/** Creates one {@link BenchmarkCase} for each combination of the values of its {@link Param} fields, as JMH does. */
+final class ParameterGrid {
+    private ParameterGrid() {}
 
-    /** A contest for each case, not opened; a superclass's parameters change fastest. */
-    static List<Contest> of(Maker maker) {
+    /** Creates the cases of a benchmark without opening them. Parameters declared in a superclass vary fastest. */
+    static List<BenchmarkCase> of(Factory factory) {
         List<Field> fields = new ArrayList<>();
-        for (Class<?> type = maker.make().getClass(); type != Contest.class; type = type.getSuperclass()) {
+        for (Class<?> type = factory.create().getClass(); type != BenchmarkCase.class; type = type.getSuperclass()) {
             Arrays.stream(type.getDeclaredFields()).filter(field -> field.isAnnotationPresent(Param.class)).forEach(fields::add);
         }
         List<List<Object>> combinations = List.of(List.of());
         for (Field field : fields) {
             combinations = combinations.stream().flatMap(chosen -> values(field).stream().map(value -> with(chosen, value))).toList();
         }
-        return combinations.stream().map(values -> contest(maker, fields, values)).toList();
+        return combinations.stream().map(values -> create(factory, fields, values)).toList();
     }
 
     private static List<Object> with(List<Object> chosen, Object value) {
@@ -40,22 +40,22 @@ final class Cases {
         return values;
     }
 
-    private static Contest contest(Maker maker, List<Field> fields, List<Object> values) {
-        Contest contest = maker.make();
+    private static BenchmarkCase create(Factory factory, List<Field> fields, List<Object> values) {
+        BenchmarkCase benchmark = factory.create();
         try {
             for (int i = 0; i < fields.size(); i++) {
-                fields.get(i).set(contest, values.get(i));
+                fields.get(i).set(benchmark, values.get(i));
             }
         } catch (IllegalAccessException e) {
-            throw new IllegalStateException("JMH asks for public fields", e);
+            throw new IllegalStateException("a field with @Param must be public", e);
         }
-        return contest;
+        return benchmark;
     }
 
-    /** A constructor. */
+    /** A benchmark's constructor. */
     @FunctionalInterface
-    interface Maker {
-        /** A contest with no parameter set. */
-        Contest make();
+    interface Factory {
+        /** Creates a case whose parameters are not set yet. */
+        BenchmarkCase create();
     }
 }

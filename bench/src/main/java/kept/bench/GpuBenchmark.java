@@ -27,50 +27,51 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /**
- * The kernels and the XKD step on a GPU, timed by the host over many launches in a row: each figure is the median of some turns, a turn ends when the
- * device has finished. The peer's figures come from a file, written in the same minute on the same machine by a script of its own.
+ * Times the CUDA kernels and the XKD step on a GPU. The host measures a series of launches until the device has finished them; each figure is the
+ * median of several such samples. PyTorch's figures come from a JSON file that a Python script wrote on the same machine just before.
  */
 @Command(
         name = "bench gpu",
-        description = "Measures the kernels and the XKD step on a GPU, at the width of Orion-14B, beside what PyTorch took for the same.",
+        description = "Times the CUDA kernels and the XKD step on a GPU, with the layer sizes of Orion-14B, optionally beside PyTorch's figures.",
         usageHelpAutoWidth = true,
         sortOptions = false)
-final class Gpu implements Callable<Integer> {
-    private static final int TURNS = 7;
-    private static final double TURN_SECONDS = 0.1;
-    private static final int MOST_RUNS = 1000;
-    /** What the XKD step leaves to the driver, cuBLAS and blocks that lie unused in the pool. */
-    private static final long BESIDE_TENSORS = 6_000_000_000L;
+final class GpuBenchmark implements Callable<Integer> {
+    private static final int SAMPLES = 7;
+    private static final double SAMPLE_SECONDS = 0.1;
+    private static final int MAX_LAUNCHES = 1000;
+    /** Bytes of device memory left free of the XKD step's tensors for the driver, cuBLAS and unused blocks of the pool. */
+    private static final long RESERVED_BYTES = 6_000_000_000L;
 
-    @Option(names = "--device", paramLabel = "NAME", defaultValue = "cuda", description = "Where (${DEFAULT-VALUE}).")
+    @Option(names = "--device", paramLabel = "NAME", defaultValue = "cuda", description = "Device to measure (${DEFAULT-VALUE}).")
     private String device;
 
-    @Option(names = "--only", paramLabel = "REGEX", description = "Only cases in whose names this is found.")
+    @Option(names = "--only", paramLabel = "REGEX", description = "Measure only the cases whose name contains a match.")
     private Pattern only = Pattern.compile("");
 
-    @Option(names = "--peer", paramLabel = "FILE", description = "PyTorch's figures: {\"rows\": [{\"name\", \"shape\", \"ms\"}]}.")
+    @Option(names = "--peer", paramLabel = "FILE", description = "JSON file with PyTorch's figures: {\"rows\": [{\"name\", \"shape\", \"ms\"}]}.")
     private Path peer;
 
-    @Option(names = "--layers", paramLabel = "N", description = "Layers of the XKD step's models (Orion-14B's 40, or as many as fit the device).")
+    @Option(names = "--layers", paramLabel = "N",
+            description = "Layers of the models in the XKD step (default: the 40 of Orion-14B, or as many as fit into the device's memory).")
     private Integer layers;
 
-    @Option(names = "--sequence", paramLabel = "N", defaultValue = "4096", description = "Tokens of the XKD step (${DEFAULT-VALUE}).")
+    @Option(names = "--sequence", paramLabel = "N", defaultValue = "4096", description = "Sequence length of the XKD step (${DEFAULT-VALUE}).")
     private int sequence;
 
-    @Option(names = "--tiny", description = "Toy sizes, once each: a check of this program, not a measurement.")
+    @Option(names = "--tiny", description = "Run each case once with toy sizes, to check this program; the figures mean nothing.")
     private boolean tiny;
 
-    @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this.")
+    @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
     private boolean help;
 
     /**
-     * One thing to time.
+     * A kernel or step to time.
      *
-     * @param name what it is
-     * @param shape on how much
-     * @param work operations, or the fewest bytes moved, of one run
-     * @param unit GB/s or TFLOP/s
-     * @param run one run, queued; null for a step that is timed by itself
+     * @param name name of the operation, equal to PyTorch's in the peer file
+     * @param shape shape of the operands, equal to PyTorch's in the peer file
+     * @param work floating-point operations or minimum bytes moved by one run
+     * @param unit unit of the rate: GB/s or TFLOP/s
+     * @param run queues one run on the device's stream; null for the XKD step, which is timed separately
      */
     record Case(String name, String shape, double work, String unit, Runnable run) {
         double rate(double millis) {
@@ -89,15 +90,15 @@ final class Gpu implements Callable<Integer> {
         }
         PrintStream out = System.out;
         out.println(target.backend().description());
-        new NativeCallRace(tiny, only, out).run();
+        new NativeCallComparison(tiny, only, out).run();
         Map<String, Double> peers = peer == null ? Map.of() : peerMillis(peer);
-        out.printf("%-30s %-26s %10s %10s %6s %10s %s%n", "", "", "ours ms", "PyTorch ms", "ratio", "ours", "");
+        out.printf("%-30s %-26s %10s %10s %6s %10s %s%n", "", "", "kept ms", "PyTorch ms", "ratio", "rate", "");
         var cases = new GpuCases(tiny);
-        for (GpuCases.Maker maker : cases.makers()) {
+        for (GpuCases.Factory factory : cases.factories()) {
             try (var _ = Scope.open(target)) {
-                for (Case made : maker.make()) {
-                    if (only.matcher(made.name()).find()) {
-                        print(out, made, millis(made.run(), target), peers);
+                for (Case kernel : factory.create()) {
+                    if (only.matcher(kernel.name()).find()) {
+                        print(out, kernel, millis(kernel.run()), peers);
                     }
                 }
             }
@@ -126,7 +127,7 @@ final class Gpu implements Callable<Integer> {
             double parameters = size.layers() * (4 * width * width + 3 * width * size.intermediate()) + width * size.vocabulary();
             print(out, new Case("xkd step", "L%d T%d B1".formatted(size.layers(), size.sequence()), 10 * parameters * size.sequence(),
                     "TFLOP/s (with recomputation)", null), median, peers);
-            out.printf(Locale.ROOT, "%-30s %.1f tokens/s, at most %.1f GB of tensors%n", "", size.sequence() / median * 1e3,
+            out.printf(Locale.ROOT, "%-30s %.1f tokens/s, peak %.1f GB of tensors%n", "", size.sequence() / median * 1e3,
                     target.memoryUsage().peakInUse() / 1e9);
         }
     }
@@ -136,41 +137,41 @@ final class Gpu implements Callable<Integer> {
     }
 
     private int mostLayers(Device target) {
-        long room = target.backend().ownMemory().map(DeviceMemory::free).orElse(Long.MAX_VALUE) - BESIDE_TENSORS;
+        long available = target.backend().ownMemory().map(DeviceMemory::free).orElse(Long.MAX_VALUE) - RESERVED_BYTES;
         var precision = StepPlan.Precision.on(target, DType.BF16, true);
         for (int depth = 40; depth > 1; depth--) {
             DecoderConfig teacher = orion(depth).config(Architecture.ORION);
             var plan = new StepPlan(teacher, ModelTensor.of(teacher).stream().mapToLong(tensor -> tensor.shape().elementCount() * DType.BF16.bytes())
                     .sum(), teacher.toLlama(), ParameterSelection.parse("all"), 1, 1, sequence, true, precision);
-            if (plan.peakBytes() <= room) {
+            if (plan.peakBytes() <= available) {
                 return depth;
             }
         }
         return 1;
     }
 
-    private double millis(Runnable run, Device target) {
-        Tensor mark = Tensor.zeros(1);
+    private double millis(Runnable run) {
+        Tensor marker = Tensor.zeros(1);
         if (tiny) {
-            return time(run, 1, mark);
+            return time(run, 1, marker);
         }
-        time(run, 3, mark);
-        int runs = (int) Math.clamp(TURN_SECONDS * 1e3 / time(run, 1, mark), 1, MOST_RUNS);
-        double[] turns = new double[TURNS];
-        for (int i = 0; i < TURNS; i++) {
-            turns[i] = time(run, runs, mark);
+        time(run, 3, marker);
+        int runs = (int) Math.clamp(SAMPLE_SECONDS * 1e3 / time(run, 1, marker), 1, MAX_LAUNCHES);
+        double[] samples = new double[SAMPLES];
+        for (int i = 0; i < SAMPLES; i++) {
+            samples[i] = time(run, runs, marker);
         }
-        return median(turns);
+        return median(samples);
     }
 
-    /** Milliseconds of one run among several: reading the mark waits for all that was queued. */
-    private static double time(Runnable run, int runs, Tensor mark) {
-        mark.item();
+    /** Average milliseconds of one run. Reading the marker synchronizes the stream with the host. */
+    private static double time(Runnable run, int runs, Tensor marker) {
+        marker.item();
         long start = System.nanoTime();
         for (int i = 0; i < runs; i++) {
             run.run();
         }
-        mark.item();
+        marker.item();
         return (System.nanoTime() - start) / 1e6 / runs;
     }
 
@@ -180,11 +181,11 @@ final class Gpu implements Callable<Integer> {
         return (sorted[(sorted.length - 1) / 2] + sorted[sorted.length / 2]) / 2;
     }
 
-    private static void print(PrintStream out, Case made, double millis, Map<String, Double> peers) {
-        Double other = peers.get(made.name() + " " + made.shape());
-        out.printf(Locale.ROOT, "%-30s %-26s %10.3f %10s %6s %10.1f %s%n", made.name(), made.shape(), millis,
-                other == null ? "-" : String.format(Locale.ROOT, "%.3f", other),
-                other == null ? "-" : String.format(Locale.ROOT, "%.2f", other / millis), made.rate(millis), made.unit());
+    private static void print(PrintStream out, Case kernel, double millis, Map<String, Double> peers) {
+        Double peerMillis = peers.get(kernel.name() + " " + kernel.shape());
+        out.printf(Locale.ROOT, "%-30s %-26s %10.3f %10s %6s %10.1f %s%n", kernel.name(), kernel.shape(), millis,
+                peerMillis == null ? "-" : String.format(Locale.ROOT, "%.3f", peerMillis),
+                peerMillis == null ? "-" : String.format(Locale.ROOT, "%.2f", peerMillis / millis), kernel.rate(millis), kernel.unit());
         out.flush();
     }
 
@@ -192,7 +193,7 @@ final class Gpu implements Callable<Integer> {
         Map<String, Double> millis = new LinkedHashMap<>();
         for (JsonNode row : new ObjectMapper().readTree(file.toFile()).path("rows")) {
             String name = row.path("name").asText();
-            // An eager figure and a compiled one: the better counts.
+            // Where PyTorch was measured both eager and compiled, the faster figure counts.
             millis.merge(name.replace(" compiled", "").replace(" eager", "") + " " + row.path("shape").asText(), row.path("ms").asDouble(),
                     Math::min);
         }

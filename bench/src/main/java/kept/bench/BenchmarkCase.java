@@ -15,8 +15,9 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * One piece of work, done by this library, by libtorch and by a plain Java loop on one thread, beside a bound of the hardware. JMH runs each alone;
- * {@link Race} runs them in turns. What a subclass marks with {@link org.openjdk.jmh.annotations.Param} are the cases of both.
+ * One piece of work with three implementations: this library, libtorch (the peer) and a plain Java loop on one thread. Each is compared with a bound
+ * of the hardware. JMH runs one implementation at a time; {@link InterleavedRunner} interleaves them. Both take the sizes from the fields that a
+ * subclass marks with {@link org.openjdk.jmh.annotations.Param}.
  */
 @State(org.openjdk.jmh.annotations.Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
@@ -24,61 +25,61 @@ import org.openjdk.jmh.annotations.Warmup;
 @Warmup(iterations = 5, time = 1)
 @Measurement(iterations = 5, time = 1)
 @Fork(1)
-public abstract class Contest {
+public abstract class BenchmarkCase {
     private Scope scope;
     private Libtorch libtorch;
     private Runnable peer;
     private Runnable plain;
 
     /** For subclasses. */
-    protected Contest() {}
+    protected BenchmarkCase() {}
 
-    /** Makes the operands of this library's side, in a scope that closes with the contest. */
+    /** Creates this library's operands in the scope that {@link #close} closes. */
     abstract void prepare();
 
-    /** Frees what does not lie in that scope. */
+    /** Frees resources outside that scope. */
     void release() {
-        // Most have nothing else.
+        // Most cases have no such resources.
     }
 
-    /** Does the work once, and frees its results. */
+    /** Runs this library's implementation once and frees its results. */
     abstract void run();
 
     /**
-     * Copies the operands to libtorch, if the contest needs any.
+     * Copies the operands to libtorch.
      *
-     * @param torch makes and, at the end of the contest, frees them
-     * @return does the work once, and frees its results
+     * @param torch creates the arrays; {@link #close} closes it
+     * @return runs libtorch's implementation once and frees its results
      */
     abstract Runnable preparePeer(Libtorch torch);
 
     /**
-     * Copies the operands to arrays.
+     * Copies the operands to Java arrays.
      *
-     * @return does the work once, as a plain loop
+     * @return runs the plain loop once
      */
     abstract Runnable preparePlain();
 
-    /** What is done, in the words of the table: the operation. */
+    /** Name of the operation in the table. */
     abstract String label();
 
-    /** The sizes, in the words of the table. */
+    /** Sizes of the operands in the table. */
     abstract String sizes();
 
-    /** The bound that the hardware sets. */
-    abstract Ceiling ceiling();
+    /** The roofline bound that limits this case. */
+    abstract HardwareBound bound();
 
-    /** What one run must do at least, in the ceiling's unit: floating-point operations, or bytes moved. */
+    /** Minimum work of one run: floating-point operations or bytes moved, as the bound counts. */
     abstract double work();
 
-    /** Makes the operands. */
+    /** Creates this library's operands. */
     @Setup(Level.Trial)
     public final void open() {
         scope = Scope.open();
         prepare();
     }
 
-    /** Frees the operands of all sides. */
+    /** Frees the operands of all implementations. */
     @TearDown(Level.Trial)
     public final void close() {
         peer = null;
@@ -91,13 +92,13 @@ public abstract class Contest {
         scope.close();
     }
 
-    /** This library. */
+    /** Runs this library's implementation once. */
     @Benchmark
     public final void ours() {
         run();
     }
 
-    /** Does the work once by libtorch, whose operands are made at the first call. */
+    /** Runs libtorch's implementation once; the first call copies the operands. */
     @Benchmark
     public final void peer() {
         if (libtorch == null) {
@@ -107,7 +108,7 @@ public abstract class Contest {
         peer.run();
     }
 
-    /** Does the work once by a plain loop, whose operands are made at the first call. */
+    /** Runs the plain loop once; the first call copies the operands. */
     @Benchmark
     public final void plain() {
         if (plain == null) {

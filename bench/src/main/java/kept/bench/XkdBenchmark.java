@@ -10,27 +10,27 @@ import kept.tensor.DType;
 import kept.tensor.Device;
 
 /**
- * Times {@link XkdSteps}: the same work and the same three sizes as the PyTorch peer {@code torch_xkd.py}, reported in the same form, and what a step
- * takes of the heap and of the system's memory once the process is warm.
+ * Times the steps of {@link XkdSteps} after a warm-up and prints one line in the form of the PyTorch script {@code torch_xkd.py}, which runs the same
+ * three sizes. The line adds the heap allocation and the native memory of a step.
  */
-final class Xkd {
+final class XkdBenchmark {
     private static final int WARM_UP_STEPS = 5;
 
-    private Xkd() {}
+    private XkdBenchmark() {}
 
     private static XkdSteps.Size size(String name) {
         return switch (name) {
             case "S" -> new XkdSteps.Size(256, 8, 8, 768, 4096, 256, 8);
             case "M" -> new XkdSteps.Size(768, 12, 12, 2304, 32000, 512, 2);
             case "L" -> new XkdSteps.Size(1024, 16, 16, 3072, 32000, 1024, 1);
-            default -> throw new IllegalArgumentException("[xkd] no size is called " + name + ", only S, M and L");
+            default -> throw new IllegalArgumentException("[xkd] unknown size " + name + "; --config takes S, M or L");
         };
     }
 
     /**
      * Runs {@code xkd --config S|M|L [--steps N]}.
      *
-     * @param arguments what follows {@code xkd}
+     * @param arguments arguments after {@code xkd}
      */
     static void run(String... arguments) {
         String name = option(arguments, "--config", "S").toUpperCase(Locale.ROOT);
@@ -60,7 +60,7 @@ final class Xkd {
                 Arrays.stream(costs).mapToLong(XkdSteps.Cost::nativeBytes).max().orElseThrow());
     }
 
-    /** The process's largest resident memory, where the operating system tells it. */
+    /** Peak resident memory of the process from /proc; "unknown" on systems without it. */
     private static String peakResidentMemory() {
         try {
             for (String line : Files.readAllLines(Path.of("/proc/self/status"))) {

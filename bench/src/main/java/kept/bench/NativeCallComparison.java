@@ -8,10 +8,11 @@ import java.util.regex.Pattern;
 import kept.tensor.TensorException;
 
 /**
- * Our calls of the driver and of cuBLAS, through FFM, beside JCuda's, through JNI, in turns on the same GPU. Of a launch the time until it is queued
- * counts, over fewer than the driver queues before it makes the host wait; of a product the time until it is done, over many in a row.
+ * Compares calls of the CUDA driver and cuBLAS through the foreign function and memory API (FFM) with JCuda's calls through JNI, in interleaved
+ * rounds on the same GPU. Kernel launches are timed until they are queued, with fewer launches than fill the driver's queue; cuBLAS products are
+ * timed until a series of them has finished.
  */
-final class NativeCallRace {
+final class NativeCallComparison {
     private static final int LAUNCHES = 500;
     private static final int[] SIZES = {64, 1024, 8192};
 
@@ -20,19 +21,19 @@ final class NativeCallRace {
     private final PrintStream out;
 
     /**
-     * A race.
+     * Creates a comparison.
      *
-     * @param tiny one turn each, of the smallest size
-     * @param only rows in whose names this is found
-     * @param out where the table goes
+     * @param tiny whether to run one sample of the smallest size only
+     * @param only selects the rows whose name contains a match
+     * @param out receives the table
      */
-    NativeCallRace(boolean tiny, Pattern only, PrintStream out) {
+    NativeCallComparison(boolean tiny, Pattern only, PrintStream out) {
         this.tiny = tiny;
         this.only = only;
         this.out = out;
     }
 
-    /** Runs it; a side that cannot be opened is left out, with its reason in one line. */
+    /** Runs the comparison. A side that cannot be opened is left out and named with the reason in one line. */
     void run() {
         for (int size : tiny ? new int[] {SIZES[0]} : SIZES) {
             String product = "bf16 cublasGemmEx %d^3".formatted(size);
@@ -40,15 +41,15 @@ final class NativeCallRace {
             if (!launches && !only.matcher(product).find()) {
                 continue;
             }
-            try (NativeCalls ours = open("FFM", FfmCalls::open, size); NativeCalls peer = open("JCuda", JcudaCalls::open, size)) {
-                if (ours == null && peer == null) {
+            try (NativeCalls ffm = open("FFM", FfmCalls::open, size); NativeCalls jni = open("JCuda", JcudaCalls::open, size)) {
+                if (ffm == null && jni == null) {
                     return;
                 }
                 if (launches) {
-                    row("empty launch, 4 arguments", ours, peer, LAUNCHES, NativeCallRace::queueing);
+                    row("empty launch, 4 arguments", ffm, jni, LAUNCHES, NativeCallComparison::timeLaunches);
                 }
                 if (only.matcher(product).find()) {
-                    row(product, ours, peer, size > 4096 ? 10 : 200, NativeCallRace::products);
+                    row(product, ffm, jni, size > 4096 ? 10 : 200, NativeCallComparison::timeProducts);
                 }
             }
         }
@@ -58,18 +59,18 @@ final class NativeCallRace {
         try {
             return opener.apply(size);
         } catch (TensorException | IllegalStateException e) {
-            out.printf("no calls by %s: %s%n", name, e.getMessage());
+            out.printf("%s is left out: %s%n", name, e.getMessage());
             return null;
         }
     }
 
-    /** Microseconds of one call among many. */
+    /** Measures the average microseconds of one call. */
     @FunctionalInterface
     private interface Timing {
         double micros(NativeCalls calls, int count);
     }
 
-    private static double queueing(NativeCalls calls, int count) {
+    private static double timeLaunches(NativeCalls calls, int count) {
         calls.synchronize();
         long start = System.nanoTime();
         for (int i = 0; i < count; i++) {
@@ -80,7 +81,7 @@ final class NativeCallRace {
         return micros;
     }
 
-    private static double products(NativeCalls calls, int count) {
+    private static double timeProducts(NativeCalls calls, int count) {
         calls.synchronize();
         long start = System.nanoTime();
         for (int i = 0; i < count; i++) {
@@ -90,21 +91,21 @@ final class NativeCallRace {
         return (System.nanoTime() - start) / 1e3 / count;
     }
 
-    private void row(String name, NativeCalls ours, NativeCalls peer, int count, Timing timing) {
+    private void row(String name, NativeCalls ffm, NativeCalls jni, int count, Timing timing) {
         int warmUp = tiny ? 0 : 20;
-        int turns = tiny ? 1 : 15;
-        double[] own = new double[turns];
-        double[] other = new double[turns];
-        for (int i = -warmUp; i < turns; i++) {
-            double first = ours == null ? Double.NaN : timing.micros(ours, tiny ? 1 : count);
-            double second = peer == null ? Double.NaN : timing.micros(peer, tiny ? 1 : count);
+        int rounds = tiny ? 1 : 15;
+        double[] ffmMicros = new double[rounds];
+        double[] jniMicros = new double[rounds];
+        for (int i = -warmUp; i < rounds; i++) {
+            double first = ffm == null ? Double.NaN : timing.micros(ffm, tiny ? 1 : count);
+            double second = jni == null ? Double.NaN : timing.micros(jni, tiny ? 1 : count);
             if (i >= 0) {
-                own[i] = first;
-                other[i] = second;
+                ffmMicros[i] = first;
+                jniMicros[i] = second;
             }
         }
-        double a = median(own);
-        double b = median(other);
+        double a = median(ffmMicros);
+        double b = median(jniMicros);
         out.printf(Locale.ROOT, "%-30s FFM %8.2f us, JCuda (JNI) %8.2f us, ratio %.2f%n", name, a, b, b / a);
     }
 
