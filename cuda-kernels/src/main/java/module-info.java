@@ -1,5 +1,5 @@
-/** The CUDA backend of {@code kept.core}: found at run time by service look-up, never required but by the benchmarks of its calls. */
-@SuppressWarnings("module") // kept.bench is not there when this is compiled.
+/** The CUDA backend of {@code kept.core}. Programs find it through {@link java.util.ServiceLoader}; only the benchmarks require this module. */
+@SuppressWarnings("module") // kept.bench is compiled after this module.
 module kept.cuda {
     requires kept.core;
 

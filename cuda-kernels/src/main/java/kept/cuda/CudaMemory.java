@@ -30,7 +30,7 @@ final class CudaMemory {
         this.driver = driver;
         this.device = device;
         this.stream = stream;
-        driver.keepFreed(device, Long.MAX_VALUE);
+        driver.setReleaseThreshold(device, Long.MAX_VALUE);
         reservedBefore = driver.reserved(device);
     }
 

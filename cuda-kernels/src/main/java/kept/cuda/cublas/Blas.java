@@ -1,55 +1,55 @@
 package kept.cuda.cublas;
 
 /**
- * The calls of cuBLAS that the backend makes, on one handle of one stream. Every failure is a {@link kept.cuda.driver.CudaException} that names the
- * call, the status and the sizes.
+ * The calls of cuBLAS that the backend makes. Every failure throws a {@link kept.cuda.driver.CudaException} that names the call, the status and the
+ * sizes.
  */
 public interface Blas {
     /**
-     * The library's version (cublasGetVersion).
+     * Returns the version of cuBLAS (cublasGetProperty).
      *
-     * @return such as 120805
+     * @return version, such as 120805 for 12.8.5
      */
     int version();
 
     /**
-     * Makes the handle of the current context, which works on a stream (cublasCreate, cublasSetStream), and forbids reduced-precision reductions
-     * (cublasSetMathMode).
+     * Creates a handle in the current context that queues its work on a stream (cublasCreate, cublasSetStream) and reduces in full precision only
+     * (cublasSetMathMode with CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION).
      *
-     * @param stream the stream
-     * @return the handle
+     * @param stream stream handle
+     * @return cuBLAS handle
      */
     long create(long stream);
 
     /**
-     * Gives the handle its working memory, so that it takes none by itself (cublasSetWorkspace).
+     * Sets the workspace of a handle, so that cuBLAS allocates none itself (cublasSetWorkspace).
      *
-     * @param handle the handle
-     * @param address device memory that lives as long as the handle
-     * @param bytes its size
+     * @param handle cuBLAS handle
+     * @param address device address of the workspace, which must outlive the handle
+     * @param bytes size in bytes
      */
     void setWorkspace(long handle, long address, long bytes);
 
     /**
-     * Ends a handle (cublasDestroy).
+     * Destroys a handle (cublasDestroy).
      *
-     * @param handle from {@link #create}
+     * @param handle cuBLAS handle from {@link #create}
      */
     void destroy(long handle);
 
     /**
-     * {@code c = alpha op(a) op(b) + beta c} for each matrix of a batch, sums in f32 (cublasGemmEx, cublasGemmStridedBatchedEx).
+     * Computes {@code c = alpha op(a) op(b) + beta c} for each matrix of a batch with f32 accumulation (cublasGemmEx, cublasGemmStridedBatchedEx).
      *
-     * @param handle the handle
+     * @param handle cuBLAS handle
      * @param m rows of c
      * @param n columns of c
-     * @param k the inner dimension
-     * @param alpha the product's factor
-     * @param a {@code m x k} once op is applied
-     * @param b {@code k x n} once op is applied, of a's type
-     * @param beta the factor of what c holds; with 0, c need not be initialised
-     * @param c {@code m x n}; of a's type, or F32
-     * @param batch how many
+     * @param k inner dimension
+     * @param alpha factor of the product
+     * @param a left operand, {@code op(a)} is {@code m x k}
+     * @param b right operand of a's type, {@code op(b)} is {@code k x n}
+     * @param beta factor of the previous c; with 0, c may be uninitialized
+     * @param c result {@code m x n} of a's type or F32
+     * @param batch number of matrices
      */
     void gemm(long handle, int m, int n, int k, float alpha, Matrix a, Matrix b, float beta, Matrix c, int batch);
 }

@@ -1,12 +1,12 @@
 package kept.cuda.cublas;
 
-/** The element types of matrices, by the library's own codes (cudaDataType). */
+/** Element types of matrices, with the codes of cudaDataType. */
 public enum DataType {
-    /** 32-bit floats. */
+    /** IEEE 754 binary32. */
     F32(0),
-    /** 16-bit floats. */
+    /** IEEE 754 binary16. */
     F16(2),
-    /** 16-bit floats with the exponent of F32. */
+    /** bfloat16: the upper half of binary32. */
     BF16(14);
 
     private final int code;
@@ -16,9 +16,9 @@ public enum DataType {
     }
 
     /**
-     * What the library calls it.
+     * Returns the code of the type.
      *
-     * @return the code
+     * @return cudaDataType
      */
     public int code() {
         return code;

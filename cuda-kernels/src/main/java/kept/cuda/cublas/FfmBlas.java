@@ -12,7 +12,7 @@ import kept.cuda.driver.FfmDriver;
 import kept.cuda.library.NativeLibrary;
 import kept.cuda.library.NativeText;
 
-/** The cuBLAS of this machine, through the bindings. */
+/** The cuBLAS of this machine, called through the foreign function and memory API. */
 public final class FfmBlas implements Blas {
     private final FfmDriver driver;
     private final int version;
@@ -25,11 +25,11 @@ public final class FfmBlas implements Blas {
     }
 
     /**
-     * Loads cuBLAS, the newest there is that this driver can run.
+     * Loads the newest installed cuBLAS that the driver can run.
      *
-     * @param driver the driver
+     * @param driver the CUDA driver
      * @return cuBLAS
-     * @throws kept.cuda.library.MissingLibraryException if there is none, with where it was looked for
+     * @throws kept.cuda.library.MissingLibraryException if none is found; the message lists the searched places
      */
     public static FfmBlas open(FfmDriver driver) {
         NativeLibrary.loadCublas(driver.version() / 1000);
@@ -110,7 +110,7 @@ public final class FfmBlas implements Blas {
     }
 
     private static CudaException failure(int status, String call) {
-        boolean named = NativeLibrary.CUBLAS.find("cublasGetStatusName").isPresent(); // With its text, from 11.4 on.
+        boolean named = NativeLibrary.CUBLAS.find("cublasGetStatusName").isPresent(); // Since cuBLAS 11.4, as is cublasGetStatusString.
         String name = !named ? "status %d of cuBLAS".formatted(status)
                 : "%s (%d), %s".formatted(string(Cublas.cublasGetStatusName(status)), status, string(Cublas.cublasGetStatusString(status)));
         String remedy = status == Cublas.CUBLAS_STATUS_NOT_INITIALIZED() ? "; too little device memory is free, or the driver is older than cuBLAS"
@@ -122,14 +122,14 @@ public final class FfmBlas implements Blas {
         return Objects.requireNonNullElse(NativeText.at(text), "no text");
     }
 
-    /** One thread's alpha and beta, which cuBLAS takes by address. */
+    /** Native memory of one thread for alpha and beta, which cuBLAS takes by address. */
     private static final class Factors {
         private final MemorySegment alpha = Arena.ofAuto().allocate(ValueLayout.JAVA_FLOAT);
         private final MemorySegment beta = Arena.ofAuto().allocate(ValueLayout.JAVA_FLOAT);
 
-        void set(float one, float other) {
-            alpha.set(ValueLayout.JAVA_FLOAT, 0, one);
-            beta.set(ValueLayout.JAVA_FLOAT, 0, other);
+        void set(float alphaValue, float betaValue) {
+            alpha.set(ValueLayout.JAVA_FLOAT, 0, alphaValue);
+            beta.set(ValueLayout.JAVA_FLOAT, 0, betaValue);
         }
     }
 }

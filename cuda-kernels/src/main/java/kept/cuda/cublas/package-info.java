@@ -1,5 +1,6 @@
 /**
- * cuBLAS, typed: {@link kept.cuda.cublas.Blas} is the calls the backend makes. Matrices are column-major there; the backend's own order is turned
- * round in {@code kept.cuda}. The interface is the seam of the tests, as {@link kept.cuda.driver.Driver} is.
+ * A typed interface to cuBLAS: {@link kept.cuda.cublas.Blas} has one method for each call that the backend makes. Matrices are column-major here;
+ * {@code kept.cuda} maps its row-major tensors to them. Tests without a GPU implement the interface in Java, as they do
+ * {@link kept.cuda.driver.Driver}.
  */
 package kept.cuda.cublas;

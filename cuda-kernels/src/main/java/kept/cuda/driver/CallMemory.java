@@ -5,10 +5,11 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * Native memory of one thread that calls take their results through, used again by each, so that a call allocates none.
+ * Native memory of one thread for output parameters and launch options. Every call of the thread reuses it, so that calls allocate no native memory.
  *
- * <p>A launch hands its arguments over as one block: the driver takes a list that ends with 0, in which 1 goes before the block's address and 2
- * before the address of its size ({@code CU_LAUNCH_PARAM_BUFFER_POINTER}, {@code CU_LAUNCH_PARAM_BUFFER_SIZE}, {@code CU_LAUNCH_PARAM_END}).
+ * <p>A launch passes its arguments in one buffer through the {@code extra} parameter of cuLaunchKernel. That is an array of
+ * {@code CU_LAUNCH_PARAM_BUFFER_POINTER} (1) and the buffer's address, {@code CU_LAUNCH_PARAM_BUFFER_SIZE} (2) and the address of its size, and
+ * {@code CU_LAUNCH_PARAM_END} (0).
  */
 final class CallMemory {
     private static final long BUFFER_POINTER = 1;
@@ -30,12 +31,12 @@ final class CallMemory {
         launch.setAtIndex(ValueLayout.JAVA_LONG, 3, size.address());
     }
 
-    /** Eight bytes for a call's first result. */
+    /** Eight bytes for the first output parameter of a call. */
     MemorySegment first() {
         return first;
     }
 
-    /** Eight bytes for a call's second result. */
+    /** Eight bytes for the second output parameter of a call. */
     MemorySegment second() {
         return second;
     }
@@ -52,7 +53,7 @@ final class CallMemory {
         return second.get(ValueLayout.JAVA_LONG, 0);
     }
 
-    /** The list for a launch; nothing for a kernel that takes no arguments. */
+    /** Returns the {@code extra} array of a launch; NULL for a kernel without parameters. */
     MemorySegment launch(MemorySegment arguments) {
         if (arguments.byteSize() == 0) {
             return MemorySegment.NULL;

@@ -2,7 +2,7 @@ package kept.cuda.driver;
 
 import kept.tensor.TensorException;
 
-/** A call of the driver or of cuBLAS that failed: the message names the call, the status and its text, and the sizes involved. */
+/** Thrown when a call of the CUDA driver or of cuBLAS fails. The message names the call with its sizes, and the status with the library's text. */
 public final class CudaException extends TensorException {
     private static final long serialVersionUID = 1L;
     private static final int OUT_OF_MEMORY = 2;
@@ -10,10 +10,10 @@ public final class CudaException extends TensorException {
     private final int status;
 
     /**
-     * A failure with its explanation.
+     * Creates an exception.
      *
-     * @param status the driver's status (CUresult), or cuBLAS's
-     * @param message the call, the status's name and text, the sizes
+     * @param status status of the driver (CUresult) or of cuBLAS (cublasStatus_t), not 0
+     * @param message message with the call, its sizes, and the name and text of the status
      */
     public CudaException(int status, String message) {
         super(message);
@@ -21,18 +21,18 @@ public final class CudaException extends TensorException {
     }
 
     /**
-     * What the call gave back.
+     * Returns the status of the failed call.
      *
-     * @return the status; never 0
+     * @return CUresult or cublasStatus_t, never 0
      */
     public int status() {
         return status;
     }
 
     /**
-     * Whether memory was what lacked (CUDA_ERROR_OUT_OF_MEMORY).
+     * Returns whether the status is CUDA_ERROR_OUT_OF_MEMORY.
      *
-     * @return true if so
+     * @return true if the device has too little free memory
      */
     public boolean isOutOfMemory() {
         return status == OUT_OF_MEMORY;

@@ -1,18 +1,18 @@
 package kept.cuda.driver;
 
-/** The numbers that describe a device, by the driver's own codes (CUdevice_attribute). */
+/** Attributes of a device, with the codes of CUdevice_attribute. */
 public enum DeviceAttribute {
-    /** Streaming multiprocessors. */
+    /** Number of streaming multiprocessors. */
     MULTIPROCESSORS(16),
-    /** The second-level cache, in bytes. */
+    /** Size of the L2 cache in bytes. */
     L2_CACHE(38),
-    /** The compute capability before the point. */
+    /** Major compute capability: 9 of 9.0. */
     CAPABILITY_MAJOR(75),
-    /** The compute capability after the point. */
+    /** Minor compute capability: 0 of 9.0. */
     CAPABILITY_MINOR(76),
-    /** The most shared memory of a block that asks for it, in bytes. */
+    /** Maximum dynamic shared memory per block in bytes, for kernels that opt in. */
     SHARED_MEMORY_OPT_IN(97),
-    /** Whether there are memory pools: 1 or 0. */
+    /** 1 if the device supports memory pools, else 0. */
     MEMORY_POOLS(115);
 
     private final int code;
@@ -22,9 +22,9 @@ public enum DeviceAttribute {
     }
 
     /**
-     * What the driver calls it.
+     * Returns the code of the attribute.
      *
-     * @return the code
+     * @return CUdevice_attribute
      */
     public int code() {
         return code;

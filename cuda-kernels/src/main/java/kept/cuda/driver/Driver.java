@@ -4,235 +4,235 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /**
- * The calls of the CUDA driver that the backend makes. Handles and device addresses are the driver's own, as longs; a stream of 0 is the default
- * stream. Every method but the first few needs a context current on the calling thread ({@link #makeCurrent}).
+ * The calls of the CUDA driver API that the backend makes. Handles and device addresses are the driver's, as longs; stream 0 is the default stream.
+ * Methods that take neither a device ordinal nor a context require a current context on the calling thread ({@link #makeCurrent}).
  *
- * <p>Every failure is a {@link CudaException} that names the call, the status and the sizes involved. A failed kernel shows at a later call, as it
- * does on the device.
+ * <p>Every failure throws a {@link CudaException} that names the call, the status and the sizes. Kernel faults are asynchronous: a later call reports
+ * them.
  */
 public interface Driver {
     /**
-     * The newest CUDA version the driver knows (cuDriverGetVersion).
+     * Returns the latest CUDA version that the driver supports (cuDriverGetVersion).
      *
-     * @return such as 12040 for 12.4
+     * @return version, such as 12040 for 12.4
      */
     int version();
 
     /**
-     * How many devices there are (cuDeviceGetCount).
+     * Returns the number of devices (cuDeviceGetCount).
      *
-     * @return 0 or more
+     * @return number of devices, 0 or more
      */
     int deviceCount();
 
     /**
-     * A device's name (cuDeviceGetName).
+     * Returns the name of a device (cuDeviceGetName).
      *
-     * @param device its ordinal
-     * @return such as {@code NVIDIA H200}
+     * @param device device ordinal
+     * @return name, such as {@code NVIDIA H200}
      */
     String deviceName(int device);
 
     /**
-     * A number that describes a device (cuDeviceGetAttribute).
+     * Returns an attribute of a device (cuDeviceGetAttribute).
      *
-     * @param device its ordinal
-     * @param attribute which
-     * @return the value
+     * @param device device ordinal
+     * @param attribute attribute
+     * @return value of the attribute
      */
     int attribute(int device, DeviceAttribute attribute);
 
     /**
-     * A device's memory (cuDeviceTotalMem).
+     * Returns the total memory of a device (cuDeviceTotalMem).
      *
-     * @param device its ordinal
-     * @return bytes
+     * @param device device ordinal
+     * @return memory in bytes
      */
     long totalMemory(int device);
 
     /**
-     * Takes the device's primary context, which libraries share (cuDevicePrimaryCtxRetain).
+     * Retains the primary context of a device, which all libraries of the process share (cuDevicePrimaryCtxRetain).
      *
-     * @param device its ordinal
-     * @return the context
+     * @param device device ordinal
+     * @return context handle
      */
     long retainPrimaryContext(int device);
 
     /**
-     * Gives the primary context back (cuDevicePrimaryCtxRelease).
+     * Releases the primary context (cuDevicePrimaryCtxRelease).
      *
-     * @param device its ordinal
+     * @param device device ordinal
      */
     void releasePrimaryContext(int device);
 
     /**
-     * Makes a context the calling thread's (cuCtxSetCurrent).
+     * Makes a context current on the calling thread (cuCtxSetCurrent).
      *
-     * @param context from {@link #retainPrimaryContext}
+     * @param context context handle from {@link #retainPrimaryContext}
      */
     void makeCurrent(long context);
 
     // Streams and events
 
     /**
-     * A queue of work that does not wait for the default stream (cuStreamCreate).
+     * Creates a stream that does not synchronize with the default stream (cuStreamCreate).
      *
-     * @return the stream
+     * @return stream handle
      */
     long createStream();
 
     /**
-     * Ends a stream (cuStreamDestroy).
+     * Destroys a stream (cuStreamDestroy).
      *
-     * @param stream from {@link #createStream}
+     * @param stream stream handle from {@link #createStream}
      */
     void destroyStream(long stream);
 
     /**
-     * Waits until all work queued so far is done (cuStreamSynchronize).
+     * Waits until all queued work of a stream has finished (cuStreamSynchronize).
      *
-     * @param stream the stream
+     * @param stream stream handle
      */
     void synchronize(long stream);
 
     /**
-     * A point in a stream that can be timed (cuEventCreate).
+     * Creates an event that records timestamps (cuEventCreate).
      *
-     * @return the event
+     * @return event handle
      */
     long createEvent();
 
     /**
-     * Marks the stream's present end (cuEventRecord).
+     * Records an event after the work queued so far (cuEventRecord).
      *
-     * @param event the event
-     * @param stream the stream
+     * @param event event handle
+     * @param stream stream handle
      */
     void record(long event, long stream);
 
     /**
-     * Waits until the stream has reached the event (cuEventSynchronize).
+     * Waits until an event has completed (cuEventSynchronize).
      *
-     * @param event the event
+     * @param event event handle
      */
     void synchronizeEvent(long event);
 
     /**
-     * The time between two events that have been reached (cuEventElapsedTime).
+     * Returns the time between two completed events (cuEventElapsedTime).
      *
-     * @param start the earlier
-     * @param end the later
-     * @return milliseconds
+     * @param start event at the start
+     * @param end event at the end
+     * @return elapsed time in milliseconds
      */
     float elapsed(long start, long end);
 
     /**
-     * Ends an event (cuEventDestroy).
+     * Destroys an event (cuEventDestroy).
      *
-     * @param event from {@link #createEvent}
+     * @param event event handle from {@link #createEvent}
      */
     void destroyEvent(long event);
 
     // Memory
 
     /**
-     * Sets how much freed memory the device's pool holds on to (CU_MEMPOOL_ATTR_RELEASE_THRESHOLD).
+     * Sets the release threshold of the device's memory pool (CU_MEMPOOL_ATTR_RELEASE_THRESHOLD).
      *
-     * @param device its ordinal
-     * @param bytes the most that synchronising leaves there; {@link Long#MAX_VALUE} to keep all
+     * @param device device ordinal
+     * @param bytes bytes of freed memory that the pool keeps at synchronization; {@link Long#MAX_VALUE} keeps all
      */
-    void keepFreed(int device, long bytes);
+    void setReleaseThreshold(int device, long bytes);
 
     /**
-     * Gives freed memory of the device's pool back to the system (cuMemPoolTrimTo, to nothing).
+     * Releases all unused memory of the device's pool (cuMemPoolTrimTo with 0 bytes).
      *
-     * @param device its ordinal
+     * @param device device ordinal
      */
     void trim(int device);
 
     /**
-     * What the device's pool holds from the system, in use or not (CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT).
+     * Returns the memory that the device's pool has reserved, in use or not (CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT).
      *
-     * @param device its ordinal
-     * @return bytes
+     * @param device device ordinal
+     * @return reserved memory in bytes
      */
     long reserved(int device);
 
     /**
-     * What is free on the current device, whoever uses the rest (cuMemGetInfo).
+     * Returns the free memory of the current device (cuMemGetInfo). Other processes may use the rest.
      *
-     * @return bytes
+     * @return free memory in bytes
      */
     long freeMemory();
 
     /**
-     * Takes memory from the pool, in the stream's order (cuMemAllocAsync).
+     * Allocates memory from the pool in stream order (cuMemAllocAsync).
      *
-     * @param bytes above 0
-     * @param stream the stream
-     * @return the address, aligned to at least 256 bytes
-     * @throws CudaException with {@link CudaException#isOutOfMemory} if there is no room
+     * @param bytes size in bytes, above 0
+     * @param stream stream handle
+     * @return device address, aligned to at least 256 bytes
+     * @throws CudaException with {@link CudaException#isOutOfMemory} if too little memory is free
      */
     long allocate(long bytes, long stream);
 
     /**
-     * Gives memory back to the pool, in the stream's order (cuMemFreeAsync).
+     * Frees memory to the pool in stream order (cuMemFreeAsync).
      *
-     * @param address from {@link #allocate}
-     * @param stream the stream
+     * @param address device address from {@link #allocate}
+     * @param stream stream handle
      */
     void free(long address, long stream);
 
     /**
-     * Takes host memory that the device can reach (cuMemHostAlloc).
+     * Allocates pinned host memory (cuMemHostAlloc).
      *
-     * @param bytes above 0
-     * @return the memory, without an owner: it lives until {@link #freePinned}
+     * @param bytes size in bytes, above 0
+     * @return native memory with unbounded lifetime; the caller frees it by {@link #freePinned}
      */
     MemorySegment allocatePinned(long bytes);
 
     /**
-     * Gives such memory back (cuMemFreeHost).
+     * Frees pinned host memory (cuMemFreeHost).
      *
-     * @param memory from {@link #allocatePinned}
+     * @param memory native memory from {@link #allocatePinned}
      */
     void freePinned(MemorySegment memory);
 
     /**
-     * Queues a copy to the device (cuMemcpyHtoDAsync).
+     * Queues a copy from host to device (cuMemcpyHtoDAsync).
      *
-     * @param from native memory that is not changed before the copy is done
-     * @param to the first address
-     * @param stream the stream
+     * @param from native source, which must not change before the copy has finished
+     * @param to device address of the target
+     * @param stream stream handle
      */
     void copyToDevice(MemorySegment from, long to, long stream);
 
     /**
-     * Queues a copy to the host (cuMemcpyDtoHAsync).
+     * Queues a copy from device to host (cuMemcpyDtoHAsync).
      *
-     * @param from the first address
-     * @param to native memory
-     * @param stream the stream
+     * @param from device address of the source
+     * @param to native target
+     * @param stream stream handle
      */
     void copyToHost(long from, MemorySegment to, long stream);
 
     /**
      * Queues a copy on the device (cuMemcpyDtoDAsync).
      *
-     * @param from the first address read
-     * @param to the first address written; the two ranges do not overlap
-     * @param bytes how many
-     * @param stream the stream
+     * @param from device address of the source
+     * @param to device address of the target; the two ranges do not overlap
+     * @param bytes size in bytes
+     * @param stream stream handle
      */
     void copyOnDevice(long from, long to, long bytes, long stream);
 
     /**
-     * Queues the setting of bytes to one value (cuMemsetD8Async).
+     * Queues a memset of bytes (cuMemsetD8Async).
      *
-     * @param address the first
-     * @param value the value
-     * @param bytes how many
-     * @param stream the stream
+     * @param address device address of the first byte
+     * @param value value of every byte
+     * @param bytes size in bytes
+     * @param stream stream handle
      */
     void set(long address, byte value, long bytes, long stream);
 
@@ -241,53 +241,53 @@ public interface Driver {
     /**
      * Loads PTX and compiles it for the device (cuLibraryLoadData).
      *
-     * @param name what messages call it
-     * @param ptx the text
-     * @return the library
-     * @throws CudaException if the driver cannot compile it, with its log
+     * @param name name of the module in messages
+     * @param ptx PTX source
+     * @return library handle
+     * @throws CudaException if the driver cannot compile the PTX; the message contains the compiler's log
      */
     long loadLibrary(String name, String ptx);
 
     /**
-     * Ends a library and its kernels (cuLibraryUnload).
+     * Unloads a library and its kernels (cuLibraryUnload).
      *
-     * @param library from {@link #loadLibrary}
+     * @param library library handle from {@link #loadLibrary}
      */
     void unloadLibrary(long library);
 
     /**
-     * A kernel of a library (cuLibraryGetKernel).
+     * Returns a kernel of a library (cuLibraryGetKernel).
      *
-     * @param library from {@link #loadLibrary}
-     * @param name the entry
-     * @return the kernel
+     * @param library library handle from {@link #loadLibrary}
+     * @param name name of the PTX entry
+     * @return kernel handle
      */
     long kernel(long library, String name);
 
     /**
-     * The layout of a kernel's arguments (cuKernelGetParamInfo, from CUDA 12.4).
+     * Returns the layout of a kernel's parameters (cuFuncGetParamInfo, since CUDA 12.4).
      *
-     * @param kernel from {@link #kernel}
-     * @return in order; null where the driver cannot tell
+     * @param kernel kernel handle from {@link #kernel}
+     * @return parameters in order; null if the driver is too old to report them
      */
     List<Parameter> parameters(long kernel);
 
     /**
-     * Allows a kernel more than 48 KiB of dynamic shared memory (CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES).
+     * Opts a kernel in to more than 48 KiB of dynamic shared memory (CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES).
      *
-     * @param kernel from {@link #kernel}
-     * @param bytes the most it will be launched with
+     * @param kernel kernel handle from {@link #kernel}
+     * @param bytes maximum dynamic shared memory of a launch in bytes
      */
     void allowSharedMemory(long kernel, int bytes);
 
     /**
-     * Queues a kernel (cuLaunchKernel).
+     * Queues a kernel launch (cuLaunchKernel).
      *
-     * @param kernel from {@link #kernel}
+     * @param kernel kernel handle from {@link #kernel}
      * @param grid blocks and threads
-     * @param sharedBytes dynamic shared memory of each block
-     * @param stream the stream
-     * @param arguments native memory: the values in order, each at the next multiple of its alignment; not kept after the call
+     * @param sharedBytes dynamic shared memory per block in bytes
+     * @param stream stream handle
+     * @param arguments native memory with the arguments in order, each at its natural alignment; not read after the call
      */
     void launch(long kernel, Grid grid, int sharedBytes, long stream, MemorySegment arguments);
 }

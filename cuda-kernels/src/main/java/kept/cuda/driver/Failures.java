@@ -7,10 +7,10 @@ import java.util.Set;
 import kept.cuda.bindings.Cuda;
 import kept.cuda.library.NativeText;
 
-/** Makes exceptions of the driver's statuses. */
+/** Creates exceptions from statuses of the driver. */
 final class Failures {
-    /** What a failed kernel leaves behind: every later call gives it back, whatever it does. */
-    private static final Set<Integer> OF_KERNELS = Set.of(Cuda.CUDA_ERROR_ILLEGAL_ADDRESS(), Cuda.CUDA_ERROR_LAUNCH_TIMEOUT(),
+    /** Sticky statuses of a kernel fault: every later call returns them. */
+    private static final Set<Integer> KERNEL_FAULTS = Set.of(Cuda.CUDA_ERROR_ILLEGAL_ADDRESS(), Cuda.CUDA_ERROR_LAUNCH_TIMEOUT(),
             Cuda.CUDA_ERROR_ASSERT(), Cuda.CUDA_ERROR_HARDWARE_STACK_ERROR(), Cuda.CUDA_ERROR_ILLEGAL_INSTRUCTION(),
             Cuda.CUDA_ERROR_MISALIGNED_ADDRESS(), Cuda.CUDA_ERROR_INVALID_ADDRESS_SPACE(), Cuda.CUDA_ERROR_INVALID_PC(),
             Cuda.CUDA_ERROR_LAUNCH_FAILED());
@@ -22,23 +22,23 @@ final class Failures {
     }
 
     /**
-     * What a call that failed throws.
+     * Creates the exception of a failed call.
      *
-     * @param status what it gave back
-     * @param call its name, with the sizes involved
-     * @return the exception
+     * @param status status that the call returned
+     * @param call name of the call with its sizes
+     * @return exception whose message names the call, the status and, for a kernel fault, the kernels launched last
      */
     CudaException of(int status, String call) {
-        String suspects = OF_KERNELS.contains(status) ? history.suspects() : remedy(status);
+        String suspects = KERNEL_FAULTS.contains(status) ? history.suspects() : remedy(status);
         return new CudaException(status, "[driver] %s: %s%s".formatted(call, describe(status), suspects.isEmpty() ? "" : "; " + suspects));
     }
 
     /**
-     * What a launch that was waited for throws, if its kernel failed.
+     * Creates the exception of a failed kernel after a synchronous launch.
      *
-     * @param status what waiting gave back
-     * @param launch the kernel, with its grid
-     * @return the exception
+     * @param status status that synchronization returned
+     * @param launch name of the kernel with its grid
+     * @return exception whose message names the kernel
      */
     CudaException ofKernel(int status, String launch) {
         return new CudaException(status, "[driver] the kernel %s failed: %s".formatted(launch, describe(status)));
@@ -49,12 +49,12 @@ final class Failures {
             MemorySegment text = arena.allocate(ValueLayout.ADDRESS);
             String name = Cuda.cuGetErrorName(status, text) == 0 ? NativeText.at(text.get(ValueLayout.ADDRESS, 0)) : null;
             String explanation = Cuda.cuGetErrorString(status, text) == 0 ? NativeText.at(text.get(ValueLayout.ADDRESS, 0)) : null;
-            return "%s (%d)%s".formatted(name == null ? "a status that the driver does not name" : name, status,
+            return "%s (%d)%s".formatted(name == null ? "unknown status" : name, status,
                     explanation == null ? "" : ", " + explanation);
         }
     }
 
-    /** What to do, where the driver's own text leaves that open. */
+    /** Returns what to do about a status whose text does not say so. */
     private static String remedy(int status) {
         if (status == Cuda.CUDA_ERROR_NO_DEVICE()) {
             return "is there a GPU, and does CUDA_VISIBLE_DEVICES name it?";

@@ -11,12 +11,12 @@ import java.util.concurrent.ConcurrentHashMap;
 import kept.cuda.bindings.Cuda;
 import kept.cuda.library.NativeLibrary;
 
-/** The driver of this machine, through the bindings. */
+/** The CUDA driver of this machine, called through the foreign function and memory API. */
 public final class FfmDriver implements Driver {
-    /** The system property that, set to {@code launch}, makes every launch wait for its kernel, so that a fault is told with the kernel's name. */
+    /** System property; the value {@code launch} makes every launch synchronous, so that a kernel fault is reported with the kernel's name. */
     public static final String CHECK_PROPERTY = "kept.cuda.check";
 
-    /** Stands for a matrix product where kernels are told. */
+    /** Handle of cuBLAS products in the launch history. */
     private static final long PRODUCT = -1;
     private static final int LOG_BYTES = 8192;
 
@@ -37,11 +37,11 @@ public final class FfmDriver implements Driver {
     }
 
     /**
-     * Loads the driver's library and starts it (cuInit).
+     * Loads the driver's library and initializes it (cuInit).
      *
      * @return the driver
-     * @throws kept.cuda.library.MissingLibraryException if there is none
-     * @throws CudaException if it does not start, or finds no device
+     * @throws kept.cuda.library.MissingLibraryException if the machine has no CUDA driver
+     * @throws CudaException if the driver cannot be initialized or finds no device
      */
     public static FfmDriver open() {
         NativeLibrary.loadDriver();
@@ -88,7 +88,7 @@ public final class FfmDriver implements Driver {
         return call.firstLong();
     }
 
-    /** The driver's handle of a device (cuDeviceGet). */
+    /** Returns the driver's handle of a device (cuDeviceGet). */
     private int handle(int device) {
         CallMemory call = memory.get();
         int status = Cuda.cuDeviceGet(call.first(), device);
@@ -171,7 +171,7 @@ public final class FfmDriver implements Driver {
     // Memory
 
     @Override
-    public void keepFreed(int device, long bytes) {
+    public void setReleaseThreshold(int device, long bytes) {
         MemorySegment pool = pool(device);
         MemorySegment value = memory.get().first();
         value.set(ValueLayout.JAVA_LONG, 0, bytes);
@@ -194,7 +194,7 @@ public final class FfmDriver implements Driver {
         return call.firstLong();
     }
 
-    /** The pool that allocations come from, unless told otherwise (cuDeviceGetDefaultMemPool). */
+    /** Returns the pool that cuMemAllocAsync allocates from (cuDeviceGetDefaultMemPool). */
     private MemorySegment pool(int device) {
         int handle = handle(device);
         CallMemory call = memory.get();
@@ -277,7 +277,7 @@ public final class FfmDriver implements Driver {
 
     // Kernels
 
-    /** What the compiler writes to while a library is in use: the driver may compile a kernel only when it is asked for. */
+    /** Log buffer of the JIT compiler. It lives as long as its library, because the driver may compile a kernel lazily at its first use. */
     private record CompilerLog(String name, Arena arena, MemorySegment text) {
         @Override
         public String toString() {
@@ -290,14 +290,14 @@ public final class FfmDriver implements Driver {
     public long loadLibrary(String name, String ptx) {
         Arena arena = Arena.ofShared();
         CompilerLog log = new CompilerLog(name, arena, arena.allocate(LOG_BYTES));
-        try (Arena shortly = Arena.ofConfined()) {
-            // The driver may write to them when it compiles a kernel, which may be later: they live as long as the text.
+        try (Arena callArena = Arena.ofConfined()) {
+            // The driver may compile a kernel, and write to these, later: they live as long as the log.
             MemorySegment options = arena.allocateFrom(ValueLayout.JAVA_INT, Cuda.CU_JIT_ERROR_LOG_BUFFER(),
                     Cuda.CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES());
-            // Each value is as wide as a pointer, a size too.
+            // Option values are void pointers: the size is passed in 8 bytes too.
             MemorySegment values = arena.allocateFrom(ValueLayout.JAVA_LONG, log.text().address(), LOG_BYTES);
             CallMemory call = memory.get();
-            int status = Cuda.cuLibraryLoadData(call.first(), shortly.allocateFrom(ptx), options, values, 2, MemorySegment.NULL, MemorySegment.NULL,
+            int status = Cuda.cuLibraryLoadData(call.first(), callArena.allocateFrom(ptx), options, values, 2, MemorySegment.NULL, MemorySegment.NULL,
                     0);
             if (status != 0) {
                 CudaException failure = failures.of(status, "cuLibraryLoadData of " + log);
@@ -349,7 +349,7 @@ public final class FfmDriver implements Driver {
         }
     }
 
-    /** {@inheritDoc} Shared memory that the kernel declares counts too: where both do not fit, it gets what is left. */
+    /** {@inheritDoc} Static shared memory counts against the same limit; if both exceed it, the dynamic limit is lowered by the static size. */
     @Override
     public void allowSharedMemory(long kernel, int bytes) {
         MemorySegment function = MemorySegment.ofAddress(kernel);
@@ -388,12 +388,12 @@ public final class FfmDriver implements Driver {
     }
 
     /**
-     * Notes that cuBLAS has queued a product, whose kernel may fail like any other.
+     * Records a product queued by cuBLAS in the launch history, since its kernel may fail like any other.
      *
-     * @param stream where
+     * @param stream stream handle
      * @param m rows of the result
      * @param n columns of the result
-     * @param k the inner dimension
+     * @param k inner dimension
      */
     public void productQueued(long stream, int m, int n, int k) {
         history.launched(PRODUCT);

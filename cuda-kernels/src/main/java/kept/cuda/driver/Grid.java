@@ -1,28 +1,29 @@
 package kept.cuda.driver;
 
 /**
- * How many threads run a kernel.
+ * Grid and block dimensions of a launch.
  *
  * @param x blocks along x
  * @param y blocks along y, at most 65535
  * @param z blocks along z, at most 65535
- * @param threadsX threads of a block along x
- * @param threadsY threads of a block along y
+ * @param threadsX threads per block along x
+ * @param threadsY threads per block along y
  */
 public record Grid(int x, int y, int z, int threadsX, int threadsY) {
-    /** Checks that there is at least one of each. */
+    /** Checks that every dimension is at least 1. */
     public Grid {
         if (x < 1 || y < 1 || z < 1 || threadsX < 1 || threadsY < 1) {
-            throw new IllegalArgumentException("[launch] a grid of %d x %d x %d blocks of %d x %d threads".formatted(x, y, z, threadsX, threadsY));
+            throw new IllegalArgumentException("[launch] every dimension must be at least 1: a grid of %d x %d x %d blocks of %d x %d threads"
+                    .formatted(x, y, z, threadsX, threadsY));
         }
     }
 
     /**
-     * Blocks along one axis.
+     * Creates a one-dimensional grid.
      *
-     * @param blocks how many
-     * @param threads of each
-     * @return the grid
+     * @param blocks number of blocks
+     * @param threads threads per block
+     * @return grid
      */
     public static Grid of(long blocks, int threads) {
         return new Grid(Math.toIntExact(blocks), 1, 1, threads, 1);

@@ -6,8 +6,8 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * What was launched last and may not be done: a kernel that fails is told by some later call, which knows nothing of it. Where threads launch at the
- * same time one may be missing; nothing but messages depends on it.
+ * The kernels launched since the last synchronization, at most 16. The driver reports a kernel fault at a later, unrelated call; its message lists
+ * these kernels. The history is not synchronized, so a concurrent launch may be missing; only messages depend on it.
  */
 final class LaunchHistory {
     private static final int LENGTH = 16;
@@ -16,13 +16,13 @@ final class LaunchHistory {
     private final long[] last = new long[LENGTH];
     private int count;
 
-    /** Says what a kernel is called. */
+    /** Registers the name of a kernel. */
     void name(long kernel, String name) {
         names.put(kernel, name);
     }
 
     String name(long kernel) {
-        return names.getOrDefault(kernel, "a kernel that is not known");
+        return names.getOrDefault(kernel, "an unknown kernel");
     }
 
     void launched(long kernel) {
@@ -30,12 +30,12 @@ final class LaunchHistory {
         count = count + 1 & Integer.MAX_VALUE;
     }
 
-    /** Everything launched so far is done, and did not fail. */
+    /** Clears the history after a successful synchronization. */
     void finished() {
         count = 0;
     }
 
-    /** Tells what may have failed, the last one first; empty where nothing was launched. */
+    /** Lists the kernels that may have failed, the latest launch first; empty if there is none. */
     String suspects() {
         Set<String> suspects = new LinkedHashSet<>();
         for (int i = 1; i <= Math.min(count, LENGTH); i++) {
@@ -47,7 +47,7 @@ final class LaunchHistory {
         if (suspects.size() == 1 && count <= LENGTH) {
             return "the kernel that failed is " + suspects.iterator().next();
         }
-        return "the kernel that failed is one of %s (launched last, first)%s; -D%s=launch tells which"
-                .formatted(String.join(", ", suspects), count > LENGTH ? " or of those before" : "", FfmDriver.CHECK_PROPERTY);
+        return "the kernel that failed is one of %s (latest launch first)%s; run with -D%s=launch to find out which"
+                .formatted(String.join(", ", suspects), count > LENGTH ? " or an earlier one" : "", FfmDriver.CHECK_PROPERTY);
     }
 }

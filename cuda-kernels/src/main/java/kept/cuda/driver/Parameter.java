@@ -1,9 +1,9 @@
 package kept.cuda.driver;
 
 /**
- * Where one of a kernel's arguments lies.
+ * Layout of a kernel parameter.
  *
- * @param offset from the first argument, in bytes
- * @param size in bytes
+ * @param offset offset from the first parameter in bytes
+ * @param size size in bytes
  */
 public record Parameter(long offset, long size) {}

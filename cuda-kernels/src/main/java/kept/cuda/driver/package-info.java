@@ -1,7 +1,8 @@
 /**
- * The CUDA driver, typed: {@link kept.cuda.driver.Driver} is the calls the backend makes, one method for each, every status checked. What launches
- * kernels and owns memory stands on it in {@code kept.cuda}; the generated bindings below it are {@code kept.cuda.bindings}.
+ * A typed interface to the CUDA driver API: {@link kept.cuda.driver.Driver} has one method for each call that the backend makes and checks every
+ * status. It is implemented on the generated bindings of {@code kept.cuda.bindings}; launches and memory management on top of it are in
+ * {@code kept.cuda}.
  *
- * <p>The interface is the seam of the tests: a stand-in that runs PTX in Java takes the driver's place where there is no GPU.
+ * <p>Tests without a GPU implement the interface by a virtual GPU that interprets PTX in Java.
  */
 package kept.cuda.driver;

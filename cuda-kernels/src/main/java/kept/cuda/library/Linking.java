@@ -2,18 +2,18 @@ package kept.cuda.library;
 
 import java.lang.foreign.SymbolLookup;
 
-/** How a shared library is loaded: the seam of the tests. */
+/** Loads shared libraries; tests replace it. */
 interface Linking {
     /**
      * Loads a library for the rest of the process.
      *
-     * @param library a path, or a name for the system's linker to search
-     * @return its symbols
-     * @throws LinkageException if it cannot be loaded
+     * @param library path, or a name that the system's dynamic linker searches for
+     * @return symbols of the library
+     * @throws LinkageException if the library cannot be loaded
      */
     SymbolLookup open(String library) throws LinkageException;
 
-    /** The linker's own message. */
+    /** Carries the message of the dynamic linker. */
     final class LinkageException extends Exception {
         private static final long serialVersionUID = 1L;
 

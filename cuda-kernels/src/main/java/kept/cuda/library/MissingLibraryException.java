@@ -2,14 +2,14 @@ package kept.cuda.library;
 
 import kept.tensor.TensorException;
 
-/** A shared library that is not on this machine or cannot be loaded: the message says where it was looked for, and has the linker's own words. */
+/** Thrown when a shared library is missing or cannot be loaded. The message lists the searched places and the dynamic linker's message. */
 public final class MissingLibraryException extends TensorException {
     private static final long serialVersionUID = 1L;
 
     /**
-     * An error with its explanation.
+     * Creates an exception.
      *
-     * @param message which library, where it was looked for, what the linker said, and what to do about it
+     * @param message message with the library, the searched places, the linker's message and the remedy
      */
     public MissingLibraryException(String message) {
         super(message);

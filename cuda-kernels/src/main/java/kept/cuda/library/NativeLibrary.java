@@ -11,19 +11,19 @@ import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 
 /**
- * A shared library that is loaded on demand. The bindings look their functions up here, each when it is first called: {@link #DRIVER} and
- * {@link #CUBLAS} must have been loaded before, which is where a missing one is told.
+ * A shared library that is loaded on demand. The bindings look up each function here at its first call; {@link #loadDriver} and {@link #loadCublas}
+ * must have been called before, and throw if the library is missing.
  */
 public final class NativeLibrary implements SymbolLookup {
-    /** The CUDA driver's library. */
+    /** The library of the CUDA driver. */
     public static final NativeLibrary DRIVER = new NativeLibrary();
-    /** cuBLAS. */
+    /** The library of cuBLAS. */
     public static final NativeLibrary CUBLAS = new NativeLibrary();
 
-    /** The system property that names cuBLAS's file, or its directory. */
+    /** System property with the file or the directory of cuBLAS. */
     public static final String CUBLAS_PROPERTY = "kept.cublas";
 
-    /** The name that the driver installs; libcuda.so is only for linking against, and is not everywhere. */
+    /** Name that the driver installs; libcuda.so is the development link, which many machines do not have. */
     private static final String DRIVER_NAME = "libcuda.so.1";
     private static final int OLDEST_CUBLAS = 11;
     private static final int NEWEST_CUBLAS = 13;
@@ -31,14 +31,14 @@ public final class NativeLibrary implements SymbolLookup {
     private volatile SymbolLookup symbols;
     private volatile String origin;
 
-    /** A library that is not loaded. */
+    /** Creates a library that is not loaded yet. */
     NativeLibrary() {}
 
     /**
-     * Finds a function of the library.
+     * Looks up a function of the library.
      *
-     * @param name the exported name
-     * @return its address; empty where the library has none, or is not loaded
+     * @param name exported name
+     * @return address of the function; empty if the library does not export it or is not loaded
      */
     @Override
     public Optional<MemorySegment> find(String name) {
@@ -47,29 +47,29 @@ public final class NativeLibrary implements SymbolLookup {
     }
 
     /**
-     * What the library was loaded as.
+     * Returns the file that the library was loaded from.
      *
-     * @return a path, or the name that the linker found; null if it is not loaded
+     * @return path, or the name that the dynamic linker resolved; null if the library is not loaded
      */
     public String origin() {
         return origin;
     }
 
     /**
-     * Loads the CUDA driver's library, unless it was.
+     * Loads the library of the CUDA driver unless it is loaded already.
      *
-     * @throws MissingLibraryException if there is none, with the linker's message
+     * @throws MissingLibraryException if the library is missing; the message contains the linker's
      */
     public static void loadDriver() {
         DRIVER.loadDriver(new SystemLinking(), System.getProperty("os.name"));
     }
 
     /**
-     * Loads cuBLAS, unless it was: the newest that the driver can run, from the file or directory that the property kept.cublas names, else from
-     * CUDA_HOME, CUDA_PATH, or where the linker looks.
+     * Loads the newest cuBLAS that the driver can run, unless one is loaded already. It is searched for in the file or directory of the property
+     * {@value #CUBLAS_PROPERTY}; without the property in CUDA_HOME, in CUDA_PATH and on the dynamic linker's path.
      *
-     * @param driverMajor the driver's CUDA version before the point: a library of a later one does not run on it
-     * @throws MissingLibraryException if there is none, with all places and the linker's message
+     * @param driverMajor major CUDA version of the driver; a cuBLAS of a later version does not run on it
+     * @throws MissingLibraryException if no cuBLAS is found; the message lists the searched places and the linker's message
      */
     public static void loadCublas(int driverMajor) {
         CUBLAS.loadCublas(new SystemLinking(), driverMajor, System.getProperty(CUBLAS_PROPERTY), System::getenv);
@@ -98,21 +98,21 @@ public final class NativeLibrary implements SymbolLookup {
             names.add("libcublas.so." + major);
         }
         List<Place> places = places(property, environment);
-        List<String> said = new ArrayList<>();
+        List<String> failures = new ArrayList<>();
         for (Place place : places) {
             for (String library : place.libraries(names)) {
                 try {
-                    loadBeside(linking, library);
+                    loadCublasLt(linking, library);
                     load(linking, library);
                     return;
                 } catch (Linking.LinkageException e) {
-                    said.add(e.getMessage());
+                    failures.add(e.getMessage());
                 }
             }
         }
-        // Of a file that is there and cannot be loaded the linker tells more than of one that it did not find.
-        String why = said.stream().filter(message -> names.stream().noneMatch(message::startsWith)).findFirst()
-                .or(() -> said.stream().findFirst()).orElse("no such file");
+        // The linker's message about a file that exists but cannot be loaded is more helpful than about one that it did not find.
+        String why = failures.stream().filter(message -> names.stream().noneMatch(message::startsWith)).findFirst()
+                .or(() -> failures.stream().findFirst()).orElse("no such file");
         throw new MissingLibraryException("no cuBLAS: looked for %s in %s (%s); install the CUDA toolkit's cuBLAS, or name its file by -D%s=FILE"
                 .formatted(String.join(", ", names), places.stream().map(Place::toString).collect(Collectors.joining(", ")), why, CUBLAS_PROPERTY));
     }
@@ -122,15 +122,15 @@ public final class NativeLibrary implements SymbolLookup {
         origin = library;
     }
 
-    /** cuBLAS needs libcublasLt.so of its version. A copy in the same directory is not where the linker looks, but one that is loaded is found. */
-    private static void loadBeside(Linking linking, String library) throws Linking.LinkageException {
+    /** cuBLAS depends on libcublasLt.so of its version. The linker does not search cuBLAS's directory, so a copy there is loaded first. */
+    private static void loadCublasLt(Linking linking, String library) throws Linking.LinkageException {
         Path file = Path.of(library);
         if (file.getParent() == null) {
             return;
         }
-        Path beside = file.resolveSibling(file.getFileName().toString().replaceFirst("libcublas", "libcublasLt"));
-        if (!beside.equals(file) && beside.toFile().isFile()) {
-            linking.open(beside.toString());
+        Path sibling = file.resolveSibling(file.getFileName().toString().replaceFirst("libcublas", "libcublasLt"));
+        if (!sibling.equals(file) && sibling.toFile().isFile()) {
+            linking.open(sibling.toString());
         }
     }
 
@@ -151,7 +151,7 @@ public final class NativeLibrary implements SymbolLookup {
         return places;
     }
 
-    /** Somewhere to look for cuBLAS; its text goes into the message. */
+    /** A place to search for cuBLAS; {@code toString} describes it in messages. */
     private sealed interface Place {
         List<String> libraries(List<String> names);
     }

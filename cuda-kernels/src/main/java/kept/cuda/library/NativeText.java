@@ -5,28 +5,28 @@ import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 
 /**
- * Texts that native libraries hand out by address. {@link MemorySegment#getString(long)} reads eight bytes at a time from wherever a text begins, and
- * so up to seven behind its end: where a text ends with a page of memory and nothing lies behind that page, the process ends there.
+ * Reads C strings that native libraries return by address. {@link MemorySegment#getString(long)} reads eight bytes at a time, up to seven bytes
+ * beyond the end of the string, and crashes the process where the string ends with its memory page and the next page is not mapped.
  */
 public final class NativeText {
-    private static final int LONGEST = 1 << 16;
+    private static final int MAX_LENGTH = 1 << 16;
 
     private NativeText() {}
 
     /**
-     * Reads a text, and no byte behind it.
+     * Reads a C string without reading beyond its terminator.
      *
-     * @param text the address of a text that ends with a zero, or null's
-     * @return the text; null for the address 0
+     * @param text address of a zero-terminated UTF-8 string, or NULL
+     * @return string; null for NULL
      */
     @SuppressWarnings("restricted")
     public static String at(MemorySegment text) {
         if (text.address() == 0) {
             return null;
         }
-        MemorySegment bytes = text.reinterpret(LONGEST);
+        MemorySegment bytes = text.reinterpret(MAX_LENGTH);
         int length = 0;
-        while (length < LONGEST && bytes.get(ValueLayout.JAVA_BYTE, length) != 0) {
+        while (length < MAX_LENGTH && bytes.get(ValueLayout.JAVA_BYTE, length) != 0) {
             length++;
         }
         return new String(bytes.asSlice(0, length).toArray(ValueLayout.JAVA_BYTE), StandardCharsets.UTF_8);

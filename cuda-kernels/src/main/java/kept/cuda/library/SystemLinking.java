@@ -8,7 +8,7 @@ import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 
-/** The system's dynamic linker. Java loads libraries but keeps what the linker says when it cannot; that is asked for here, by dlopen and dlerror. */
+/** Loads libraries by the system's dynamic linker. Java drops the linker's error message, so it is obtained here by dlopen and dlerror. */
 final class SystemLinking implements Linking {
     private static final int RTLD_NOW = 2;
 
@@ -25,22 +25,22 @@ final class SystemLinking implements Linking {
     }
 
     @SuppressWarnings("restricted")
-    private static String explain(String library, String otherwise) {
+    private static String explain(String library, String javaMessage) {
         Linker linker = Linker.nativeLinker();
         SymbolLookup system = linker.defaultLookup();
         if (system.find("dlopen").isEmpty() || system.find("dlerror").isEmpty()) {
-            return otherwise;
+            return javaMessage;
         }
         MethodHandle dlopen = linker.downcallHandle(system.findOrThrow("dlopen"),
                 FunctionDescriptor.of(ValueLayout.ADDRESS, ValueLayout.ADDRESS, ValueLayout.JAVA_INT));
         MethodHandle dlerror = linker.downcallHandle(system.findOrThrow("dlerror"), FunctionDescriptor.of(ValueLayout.ADDRESS));
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment name = arena.allocateFrom(library);
-            // Forgets what is of an earlier call, and links the handle, so that nothing comes between the failure and its message.
+            // Clears the error of earlier calls, and links the method handle, so that no other call resets the error between dlopen and dlerror.
             MemorySegment _ = (MemorySegment) dlerror.invokeExact();
             MemorySegment handle = (MemorySegment) dlopen.invokeExact(name, RTLD_NOW);
             MemorySegment message = (MemorySegment) dlerror.invokeExact();
-            return handle.address() == 0 && message.address() != 0 ? NativeText.at(message) : otherwise;
+            return handle.address() == 0 && message.address() != 0 ? NativeText.at(message) : javaMessage;
         } catch (RuntimeException | Error e) {
             throw e;
         } catch (Throwable e) {

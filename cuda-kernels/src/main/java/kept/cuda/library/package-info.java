@@ -1,5 +1,6 @@
 /**
- * Where the driver's and cuBLAS's shared libraries are looked for, and why one cannot be loaded. The generated bindings find their functions here, so
- * that neither library is touched before it is asked for; what the functions do is {@code kept.cuda.driver}'s and {@code kept.cuda.cublas}'s.
+ * Finds and loads the shared libraries of the CUDA driver and of cuBLAS, and explains why one cannot be loaded. The generated bindings look up their
+ * functions here, so that neither library is loaded before it is needed. The calls themselves are in {@code kept.cuda.driver} and
+ * {@code kept.cuda.cublas}.
  */
 package kept.cuda.library;

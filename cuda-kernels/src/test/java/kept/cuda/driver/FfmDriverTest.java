@@ -97,7 +97,7 @@ class FfmDriverTest {
         fake.on("cuDeviceGetDefaultMemPool", call -> answer(() -> call.put(0, 0x9000L + call.i32(1))));
         long[] threshold = new long[1];
         fake.on("cuMemPoolSetAttribute", call -> answer(() -> threshold[0] = call.at(2).get(ValueLayout.JAVA_LONG, 0)));
-        driver.keepFreed(0, Long.MAX_VALUE);
+        driver.setReleaseThreshold(0, Long.MAX_VALUE);
         assertThat(threshold[0]).isEqualTo(Long.MAX_VALUE);
         assertThat(last("cuMemPoolSetAttribute").arguments().subList(0, 2)).isEqualTo(List.of(0x9028L, 4));
         fake.on("cuMemPoolGetAttribute", call -> answer(() -> call.put(2, call.i64(0) * 10 + call.i32(1))));
@@ -218,7 +218,7 @@ class FfmDriverTest {
         fake.on("cuGetErrorName", _ -> 1);
         fake.on("cuGetErrorString", _ -> 1);
         fake.on("cuStreamCreate", _ -> 12345);
-        assertThatThrownBy(driver::createStream).hasMessage("[driver] cuStreamCreate: a status that the driver does not name (12345)");
+        assertThatThrownBy(driver::createStream).hasMessage("[driver] cuStreamCreate: unknown status (12345)");
     }
 
     /** All functions that can fail, each once: no status is overlooked. */
@@ -231,8 +231,8 @@ class FfmDriverTest {
                 () -> driver.totalMemory(0), () -> driver.retainPrimaryContext(0), () -> driver.releasePrimaryContext(0),
                 () -> driver.makeCurrent(1), driver::createStream, () -> driver.destroyStream(1), () -> driver.synchronize(1), driver::createEvent,
                 () -> driver.record(1, 2), () -> driver.synchronizeEvent(1), () -> driver.elapsed(1, 2), () -> driver.destroyEvent(1),
-                () -> driver.keepFreed(0, 1), () -> driver.trim(0), () -> driver.reserved(0), driver::freeMemory, () -> driver.allocate(1, 1),
-                () -> driver.free(1, 1), () -> driver.allocatePinned(1), () -> driver.freePinned(host), () -> driver.copyToDevice(host, 1, 1),
+                () -> driver.setReleaseThreshold(0, 1), () -> driver.trim(0), () -> driver.reserved(0), driver::freeMemory,
+                () -> driver.allocate(1, 1), () -> driver.free(1, 1), () -> driver.allocatePinned(1), () -> driver.freePinned(host), () -> driver.copyToDevice(host, 1, 1),
                 () -> driver.copyToHost(1, host, 1), () -> driver.copyOnDevice(1, 2, 1, 1), () -> driver.set(1, (byte) 0, 1, 1),
                 () -> driver.loadLibrary("x", ""), () -> driver.unloadLibrary(library), () -> driver.kernel(library, "x"),
                 () -> driver.parameters(1), () -> driver.allowSharedMemory(1, 1),
@@ -283,7 +283,7 @@ class FfmDriverTest {
         driver.launch(second, Grid.of(1, 32), 0, STREAM, MemorySegment.NULL);
         fake.on("cuMemAllocAsync", _ -> 700);
         assertThatThrownBy(() -> driver.allocate(8, STREAM)).hasMessageEndingWith(
-                "; the kernel that failed is one of softmax, rms_norm (launched last, first); -Dkept.cuda.check=launch tells which");
+                "; the kernel that failed is one of softmax, rms_norm (latest launch first); run with -Dkept.cuda.check=launch to find out which");
     }
 
     @Test
@@ -294,8 +294,8 @@ class FfmDriverTest {
             driver.launch(kernel, Grid.of(1, 32), 0, STREAM, MemorySegment.NULL);
         }
         fake.on("cuStreamSynchronize", _ -> 700);
-        assertThatThrownBy(() -> driver.synchronize(STREAM)).hasMessageEndingWith(
-                "; the kernel that failed is one of rms_norm (launched last, first) or of those before; -Dkept.cuda.check=launch tells which");
+        assertThatThrownBy(() -> driver.synchronize(STREAM)).hasMessageEndingWith("; the kernel that failed is one of rms_norm (latest launch first) "
+                + "or an earlier one; run with -Dkept.cuda.check=launch to find out which");
     }
 
     @Test

@@ -215,7 +215,7 @@ public final class VirtualDriver implements Driver {
     }
 
     @Override
-    public void keepFreed(int device, long bytes) {
+    public void setReleaseThreshold(int device, long bytes) {
         device("cuMemPoolSetAttribute", device);
         keepsFreed = bytes > 0;
     }

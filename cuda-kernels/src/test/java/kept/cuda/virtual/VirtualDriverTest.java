@@ -32,7 +32,7 @@ class VirtualDriverTest {
 
     @Test
     void thePoolKeepsWhatIsFreedUntilItIsTrimmed() {
-        driver.keepFreed(0, Long.MAX_VALUE);
+        driver.setReleaseThreshold(0, Long.MAX_VALUE);
         long block = device.empty(1000);
         driver.free(block, device.stream);
         assertThat(driver.reserved(0)).isEqualTo(1000);
