@@ -3,8 +3,8 @@ package kept.cuda;
 import kept.tensor.Tensor;
 
 /**
- * Causal grouped-query attention, forward and backward: on tensor cores for bf16 with head dimensions 64, 80, 96 and 128 at addresses and strides of
- * whole 16 bytes, else by the generic kernels, which are several times slower.
+ * Causal grouped-query attention, forward and backward. Tensor-core kernels take bf16 with head dimensions 64, 80, 96 and 128 where addresses and
+ * strides are multiples of 16 bytes; all other cases take the generic kernels, which are several times slower.
  */
 final class AttentionKernels {
     private final TensorCoreAttention tensorCores;

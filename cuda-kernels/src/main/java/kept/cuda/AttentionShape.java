@@ -3,34 +3,34 @@ package kept.cuda;
 import kept.tensor.Tensor;
 
 /**
- * The sizes of causal grouped-query attention.
+ * Sizes of causal grouped-query attention.
  *
- * @param batch sequences
- * @param queries tokens that ask
- * @param keys tokens that are asked
- * @param heads query heads
- * @param groups key and value heads
- * @param width elements of a head's vector
+ * @param batch number of sequences
+ * @param queries query positions per sequence
+ * @param keys key positions per sequence
+ * @param heads number of query heads
+ * @param keyValueHeads number of key and value heads
+ * @param width head dimension
  */
-record AttentionShape(int batch, int queries, int keys, int heads, int groups, int width) {
+record AttentionShape(int batch, int queries, int keys, int heads, int keyValueHeads, int width) {
     /**
-     * The sizes of tensors.
+     * Takes the sizes from tensors.
      *
-     * @param q {@code [batch, queries, heads, width]}
-     * @param k {@code [batch, keys, groups, width]}
-     * @return their sizes
+     * @param q queries {@code [batch, queries, heads, width]}
+     * @param k keys {@code [batch, keys, keyValueHeads, width]}
+     * @return sizes
      */
     static AttentionShape of(Tensor q, Tensor k) {
         return new AttentionShape(Math.toIntExact(q.size(0)), Math.toIntExact(q.size(1)), Math.toIntExact(k.size(1)), Math.toIntExact(q.size(2)),
                 Math.toIntExact(k.size(2)), Math.toIntExact(q.size(3)));
     }
 
-    /** Queries of all heads and sequences. */
+    /** Number of query vectors: batch times positions times heads. */
     long rows() {
         return (long) batch * queries * heads;
     }
 
-    /** The address and the strides of queries, keys and values, which begin every kernel's arguments. */
+    /** Adds the addresses and strides of queries, keys and values, the first arguments of every attention kernel. */
     static Launch operands(Launch launch, Tensor q, Tensor k, Tensor v) {
         for (Tensor tensor : new Tensor[] {q, k, v}) {
             launch.pointer(tensor).longs(tensor.stride(0), tensor.stride(1), tensor.stride(2));
@@ -38,8 +38,8 @@ record AttentionShape(int batch, int queries, int keys, int heads, int groups, i
         return launch;
     }
 
-    /** The sizes as arguments, without the width. */
+    /** Adds the sizes as arguments, without the head dimension. */
     Launch sizes(Launch launch) {
-        return launch.i32(queries).i32(keys).i32(heads).i32(groups);
+        return launch.i32(queries).i32(keys).i32(heads).i32(keyValueHeads);
     }
 }

@@ -6,11 +6,11 @@ import kept.cuda.driver.Grid;
 import kept.tensor.DType;
 import kept.tensor.Tensor;
 
-/** Values made on the device, and copies that convert and follow strides. */
+/** Fills, random numbers, and strided copies with or without a conversion of the dtype. */
 final class CreationKernels {
     private static final String MODULE = "creation";
-    /** Random numbers of a thread: those of one Philox block. */
-    private static final long NUMBERS = 4;
+    /** Random numbers per thread: one Philox4x32 block. */
+    private static final long PHILOX_BLOCK = 4;
 
     private final Gpu gpu;
 
@@ -42,7 +42,7 @@ final class CreationKernels {
         gpu.launch(MODULE, "fill_b" + loops.unitBytes(), loops.grid(1)).i64(loops.address(0)).i64(pattern).longs(loops.words()).run();
     }
 
-    /** An element's bits, from the lowest; the others are 0. */
+    /** Returns the bits of an element in the low bits of a long; the high bits are 0. */
     private static long bits(DType dtype, double value) {
         return switch (dtype) {
             case F32 -> Integer.toUnsignedLong(Float.floatToRawIntBits((float) value));
@@ -53,7 +53,7 @@ final class CreationKernels {
         };
     }
 
-    /** To nearest even: what is added carries into the kept half where the rest is above a half, or at it with an odd kept half. */
+    /** Rounds to nearest even: the addend carries into the upper half if the lower half is above one half, or equal to it and the upper half odd. */
     private static short bf16(float value) {
         int bits = Float.floatToRawIntBits(value);
         return (short) (Float.isNaN(value) ? bits >> 16 | 0x40 : bits + 0x7fff + (bits >> 16 & 1) >> 16);
@@ -62,7 +62,7 @@ final class CreationKernels {
     void random(Distribution distribution, long seed, long stream, Tensor out) {
         long count = out.elementCount();
         if (count > 0) {
-            Grid grid = Grid.of(Math.ceilDiv(count, NUMBERS * Loops.THREADS), Loops.THREADS);
+            Grid grid = Grid.of(Math.ceilDiv(count, PHILOX_BLOCK * Loops.THREADS), Loops.THREADS);
             gpu.launch(MODULE, "random_" + distribution.name().toLowerCase(Locale.ROOT), grid).pointer(out).i64(count).i64(seed).i64(stream).run();
         }
     }

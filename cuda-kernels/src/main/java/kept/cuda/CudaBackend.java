@@ -19,17 +19,17 @@ import kept.cuda.driver.Driver;
 import kept.tensor.DType;
 import kept.tensor.Tensor;
 
-/** A GPU: each method hands on to the class of its kernels. */
+/** The backend on a GPU. Each method delegates to the class that launches its kernels. */
 final class CudaBackend implements Backend, AutoCloseable {
-    /** Some 1,500 rows of logits over Orion's vocabulary: with fewer, the gradient of the head is bound by memory. */
-    private static final long CHUNK = 512L << 20;
+    /** About 1,500 rows of logits over Orion's vocabulary. With fewer rows the gradient of the LM head is bound by memory. */
+    private static final long CHUNK_BYTES = 512L << 20;
 
     private final Gpu gpu;
     private final CreationKernels creation;
     private final ElementwiseKernels elementwise;
     private final ReductionKernels reductions;
     private final SoftmaxKernels softmax;
-    private final Products products;
+    private final MatmulKernels matmul;
     private final IndexKernels indexing;
     private final NormKernels norms;
     private final RotaryKernels rotary;
@@ -39,11 +39,11 @@ final class CudaBackend implements Backend, AutoCloseable {
     private final OptimizerKernels optimizer;
 
     /**
-     * Takes a device into use.
+     * Opens a device.
      *
-     * @param driver the driver
+     * @param driver CUDA driver
      * @param blas cuBLAS
-     * @param ordinal the device's number
+     * @param ordinal device ordinal
      */
     CudaBackend(Driver driver, Blas blas, int ordinal) {
         gpu = new Gpu(driver, blas, ordinal);
@@ -51,7 +51,7 @@ final class CudaBackend implements Backend, AutoCloseable {
         elementwise = new ElementwiseKernels(gpu);
         reductions = new ReductionKernels(gpu, creation);
         softmax = new SoftmaxKernels(gpu);
-        products = new Products(gpu, creation);
+        matmul = new MatmulKernels(gpu, creation);
         indexing = new IndexKernels(gpu);
         norms = new NormKernels(gpu);
         rotary = new RotaryKernels(gpu);
@@ -61,7 +61,7 @@ final class CudaBackend implements Backend, AutoCloseable {
         optimizer = new OptimizerKernels(gpu);
     }
 
-    /** The device. */
+    /** Returns the device. */
     Gpu gpu() {
         return gpu;
     }
@@ -104,7 +104,7 @@ final class CudaBackend implements Backend, AutoCloseable {
 
     @Override
     public Optional<DeviceMemory> ownMemory() {
-        return Optional.of(gpu.memory().room());
+        return Optional.of(gpu.memory().deviceMemory());
     }
 
     @Override
@@ -114,7 +114,7 @@ final class CudaBackend implements Backend, AutoCloseable {
 
     @Override
     public long chunkBytes() {
-        return CHUNK;
+        return CHUNK_BYTES;
     }
 
     @Override
@@ -203,12 +203,12 @@ final class CudaBackend implements Backend, AutoCloseable {
 
     @Override
     public DType productType(DType other) {
-        return Products.productType(other);
+        return MatmulKernels.productType(other);
     }
 
     @Override
     public void matmul(Tensor a, Tensor b, Tensor out, boolean accumulate) {
-        products.matmul(a, b, out, accumulate);
+        matmul.matmul(a, b, out, accumulate);
     }
 
     @Override

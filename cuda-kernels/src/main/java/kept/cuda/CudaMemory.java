@@ -9,17 +9,17 @@ import kept.cuda.driver.Driver;
 import kept.tensor.OutOfMemoryException;
 
 /**
- * The device's memory. Blocks come from the driver's pool in the stream's order: one that is given back serves the next kernel without waiting for
- * the last one that used it. The pool keeps what is freed, so that a steady loop takes nothing from the system.
+ * The device's memory. Blocks are allocated from the driver's pool and freed in stream order: a later kernel can reuse a freed block without waiting
+ * on the host for the last kernel that used it. The pool keeps freed memory, so that a steady training loop reserves no new memory.
  */
 final class CudaMemory {
-    /** What the driver hands out begins at a multiple of this many bytes, so blocks are counted in them; a kernel has only what was asked for. */
-    private static final long GRANULE = 256;
+    /** Alignment of the driver's allocations in bytes. Usage is counted in multiples of it; a kernel may use only the requested size. */
+    private static final long ALIGNMENT = 256;
 
     private final Driver driver;
     private final int device;
     private final long stream;
-    /** Those that are out, so that a block given back twice is told and those left at the end are counted. */
+    /** Addresses of the blocks in use, to detect double frees and to count leaks at close. */
     private final Set<Long> blocks = new HashSet<>();
     private long inUse;
     private long peakInUse;
@@ -35,11 +35,11 @@ final class CudaMemory {
     }
 
     /**
-     * Takes a block.
+     * Allocates a block.
      *
-     * @param bytes 0 or more
-     * @return a block of that size, or of one byte for none, with arbitrary contents
-     * @throws OutOfMemoryException if there is no room, even without what the pool keeps
+     * @param bytes size in bytes, 0 or more
+     * @return uninitialized block of that size, or of one byte for size 0
+     * @throws OutOfMemoryException if too little memory is free, even after the pool has released its unused memory
      */
     synchronized CudaBuffer allocate(long bytes) {
         long size = Math.max(1, bytes);
@@ -53,43 +53,45 @@ final class CudaMemory {
             address = allocateAfterTrim(size);
         }
         blocks.add(address);
-        inUse += counted(size);
+        inUse += aligned(size);
         peakInUse = Math.max(peakInUse, inUse);
         return new CudaBuffer(address, size);
     }
 
-    private static long counted(long size) {
-        return Math.ceilDiv(size, GRANULE) * GRANULE;
+    private static long aligned(long size) {
+        return Math.ceilDiv(size, ALIGNMENT) * ALIGNMENT;
     }
 
-    private long allocateAfterTrim(long wanted) {
+    private long allocateAfterTrim(long size) {
         trim();
         try {
-            return driver.allocate(wanted, stream);
+            return driver.allocate(size, stream);
         } catch (CudaException e) {
             if (!e.isOutOfMemory()) {
                 throw e;
             }
-            throw new OutOfMemoryException(("[allocate] no room on cuda for %d bytes: %d bytes in use here, %d of %d bytes of the device free; "
+            throw new OutOfMemoryException(("[allocate] out of memory on cuda: cannot allocate %d bytes; %d bytes are in use by this process, "
+                            + "%d of %d bytes of the device are free; "
                             + "use a smaller batch or sequence, activation checkpointing, or close scopes earlier")
-                            .formatted(wanted, inUse, driver.freeMemory(), driver.totalMemory(device)));
+                            .formatted(size, inUse, driver.freeMemory(), driver.totalMemory(device)));
         }
     }
 
     /**
-     * Gives a block back.
+     * Frees a block.
      *
-     * @param block a block of this memory that is in use
+     * @param block block of this memory that is in use
+     * @throws IllegalStateException if the block has been freed already
      */
     synchronized void release(CudaBuffer block) {
         if (!blocks.remove(block.address())) {
             throw new IllegalStateException("[release] the block of %d bytes at %#x is not in use".formatted(block.byteSize(), block.address()));
         }
-        inUse -= counted(block.byteSize());
+        inUse -= aligned(block.byteSize());
         driver.free(block.address(), stream);
     }
 
-    /** Gives what the pool keeps back to the system. */
+    /** Releases the unused memory of the pool to the system. */
     synchronized void trim() {
         driver.synchronize(stream);
         countObtained();
@@ -98,9 +100,9 @@ final class CudaMemory {
     }
 
     /**
-     * Counts what the device holds for this process.
+     * Returns the memory usage of this process on the device.
      *
-     * @return the counts, in bytes of whole blocks
+     * @return usage in bytes, blocks rounded up to their alignment
      */
     synchronized MemoryUsage usage() {
         countObtained();
@@ -108,29 +110,29 @@ final class CudaMemory {
     }
 
     /**
-     * What the device has and what tensors could still have of it.
+     * Returns the memory of the device and how much of it is available to new tensors.
      *
-     * @return total and free bytes
+     * @return total bytes, and free bytes including the unused memory of the pool
      */
-    synchronized DeviceMemory room() {
+    synchronized DeviceMemory deviceMemory() {
         return new DeviceMemory(driver.totalMemory(device), driver.freeMemory() + Math.max(0, driver.reserved(device) - inUse));
     }
 
-    /** Begins to count the peak afresh. */
+    /** Resets the peak usage to the present usage. */
     synchronized void resetPeak() {
         peakInUse = inUse;
     }
 
     /**
-     * The blocks that are out.
+     * Returns the number of blocks in use.
      *
-     * @return how many
+     * @return number of blocks
      */
     synchronized int blocksInUse() {
         return blocks.size();
     }
 
-    /** The pool tells what it holds and not what it ever took: growth between two looks is what is counted. */
+    /** The pool reports its present reservation only, so memory obtained from the system is the sum of its growth between calls of this method. */
     private void countObtained() {
         long reserved = driver.reserved(device);
         obtained += Math.max(0, reserved - reservedBefore);

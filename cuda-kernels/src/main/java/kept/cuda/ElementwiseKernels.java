@@ -8,7 +8,7 @@ import kept.tensor.DTypeException;
 import kept.tensor.Tensor;
 import kept.tensor.TensorException;
 
-/** Functions of single elements. */
+/** Unary and binary elementwise functions with broadcasting. */
 final class ElementwiseKernels {
     private static final String BINARY = "binary";
     private static final int LESS = 1;
@@ -24,7 +24,7 @@ final class ElementwiseKernels {
 
     void unary(Unary f, Tensor x, Tensor out) {
         if (!x.dtype().isFloating() && f.ofIntegers() == null) {
-            throw new DTypeException("[%s] needs floating elements; cast first".formatted(f));
+            throw new DTypeException("[%s] needs a floating dtype; cast first".formatted(f));
         }
         String entry = entry(f, x.dtype());
         Loops.over(out, x).forEach(part -> gpu.launch("unary", entry, part.grid(vector(x.dtype(), x.dtype())))
@@ -35,7 +35,7 @@ final class ElementwiseKernels {
         Loops loops = Loops.over(out, a, b);
         int vector = vector(out.dtype(), a.dtype());
         if (f.isComparison()) {
-            loops.forEach(part -> launch("compare_" + a.dtype().label(), part, vector).i32(holds(f)).longs(part.words()).run());
+            loops.forEach(part -> launch("compare_" + a.dtype().label(), part, vector).i32(relations(f)).longs(part.words()).run());
         } else if (f == Binary.DIVIDE && !a.dtype().isFloating()) {
             divide(entry(f, a.dtype()), loops, vector);
         } else {
@@ -43,7 +43,7 @@ final class ElementwiseKernels {
         }
     }
 
-    /** BF16 to F32. */
+    /** Adds a BF16 tensor to an F32 tensor. */
     void mixedAdd(Tensor a, Tensor b, Tensor out) {
         Loops.over(out, a, b).forEach(part -> launch("add_f32_bf16", part, vector(out.dtype(), a.dtype())).longs(part.words()).run());
     }
@@ -52,7 +52,7 @@ final class ElementwiseKernels {
         return gpu.launch(BINARY, entry, part.grid(vector)).i64(part.address(0)).i64(part.address(1)).i64(part.address(2));
     }
 
-    /** Waits for the device, to refuse a zero as the CPU does. */
+    /** Integer division synchronizes with the device in order to throw for a zero divisor, as the CPU does. */
     private void divide(String entry, Loops loops, int vector) {
         try (Gpu.Scratch zeros = gpu.scratch(Long.BYTES)) {
             gpu.clear(zeros.address(), Long.BYTES);
@@ -63,8 +63,8 @@ final class ElementwiseKernels {
         }
     }
 
-    /** The relations between operands that a comparison holds for. */
-    private static int holds(Binary f) {
+    /** Returns the mask of operand relations for which a comparison is true. */
+    private static int relations(Binary f) {
         return switch (f) {
             case EQUAL -> EQUAL;
             case NOT_EQUAL -> LESS | GREATER | UNORDERED;
@@ -72,7 +72,7 @@ final class ElementwiseKernels {
             case LESS_EQUAL -> LESS | EQUAL;
             case GREATER -> GREATER;
             case GREATER_EQUAL -> GREATER | EQUAL;
-            default -> throw new IllegalArgumentException("%s is no comparison".formatted(f));
+            default -> throw new IllegalArgumentException("%s is not a comparison".formatted(f));
         };
     }
 

@@ -5,22 +5,23 @@ import kept.cuda.driver.Grid;
 import kept.tensor.DeviceException;
 import kept.tensor.Tensor;
 
-/** Attention for any element type, head dimension and strides, in f32 arithmetic (attention_generic.cu). */
+/** Attention for any floating dtype, head dimension and strides in f32 arithmetic, without tensor cores (attention_generic.cu). */
 final class GenericAttention {
     private static final String MODULE = "attention_generic";
-    /** Rows that a warp owns, and of a tile: ROWS and LANES of the source. */
+    /** Rows per warp; equals ROWS in attention_generic.cu. */
     private static final int ROWS = 4;
+    /** Threads per warp and rows of a tile; equals LANES in attention_generic.cu. */
     private static final int LANES = 32;
-    private static final int MOST_WARPS = 8;
+    private static final int MAX_WARPS = 8;
 
     private final Gpu gpu;
     private final int sharedMemory;
 
     /**
-     * Attention on a device.
+     * Creates the kernels for a device.
      *
-     * @param gpu the device
-     * @param sharedMemory what a block may have of it, in bytes
+     * @param gpu device
+     * @param sharedMemory maximum shared memory per block in bytes
      */
     GenericAttention(Gpu gpu, int sharedMemory) {
         this.gpu = gpu;
@@ -43,7 +44,7 @@ final class GenericAttention {
         String dtype = q.dtype().label();
         try (Gpu.Scratch delta = gpu.scratch(shape.rows() * Float.BYTES)) {
             if (shape.rows() > 0) {
-                gpu.launch(MODULE, "attention_delta_generic_" + dtype, Grid.of(Math.ceilDiv(shape.rows(), MOST_WARPS), MOST_WARPS * LANES))
+                gpu.launch(MODULE, "attention_delta_generic_" + dtype, Grid.of(Math.ceilDiv(shape.rows(), MAX_WARPS), MAX_WARPS * LANES))
                         .pointer(gradient).pointer(out).i64(delta.address())
                         .i64(shape.rows()).i32(shape.queries()).i32(shape.heads()).i32(shape.width())
                         .run();
@@ -51,25 +52,25 @@ final class GenericAttention {
                 AttentionShape.operands(queries, q, k, v).pointer(gradient).pointer(logSumExp).i64(delta.address()).pointer(dq);
                 shape.sizes(queries).i32(shape.width()).f32(scale).run();
             }
-            Launch keys = begin("attention_dkv_generic_" + dtype, shape, shape.keys(), shape.groups(), 4);
+            Launch keys = begin("attention_dkv_generic_" + dtype, shape, shape.keys(), shape.keyValueHeads(), 4);
             AttentionShape.operands(keys, q, k, v).pointer(gradient).pointer(logSumExp).i64(delta.address()).pointer(dk).pointer(dv);
             shape.sizes(keys).i32(shape.width()).f32(scale).run();
         }
     }
 
     /**
-     * As many warps in a block as its shared memory holds.
+     * Begins a launch with as many warps per block as shared memory allows.
      *
-     * @param owned how many arrays of its own rows a block keeps
+     * @param owned number of arrays of the block's own rows in shared memory
      */
     private Launch begin(String entry, AttentionShape shape, int rows, int heads, int owned) {
-        int warps = Math.min(MOST_WARPS, Math.ceilDiv(rows, ROWS));
+        int warps = Math.min(MAX_WARPS, Math.ceilDiv(rows, ROWS));
         while (warps > 1 && bytes(warps, owned, shape.width()) > sharedMemory) {
             warps--;
         }
         long bytes = bytes(warps, owned, shape.width());
         if (bytes > sharedMemory) {
-            throw new DeviceException("[attention] a head dimension of %d needs %d bytes of shared memory, and the device has %d for a block"
+            throw new DeviceException("[attention] head dimension %d needs %d bytes of shared memory per block, and the device has %d"
                     .formatted(shape.width(), bytes, sharedMemory));
         }
         Grid grid = new Grid(Math.ceilDiv(rows, warps * ROWS), heads, shape.batch(), warps * LANES, 1);

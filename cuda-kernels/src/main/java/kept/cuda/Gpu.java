@@ -17,15 +17,15 @@ import kept.cuda.driver.Grid;
 import kept.tensor.Tensor;
 
 /**
- * One GPU in use: its context, the one stream that all work is queued on, its memory, its kernels and cuBLAS. What is queued runs in order, so one
- * kernel sees what the last one wrote, and memory that is given back is safe to hand out again.
+ * An open GPU: its context, the one stream that all work is queued on, its memory, its loaded kernels and cuBLAS. The stream runs everything in
+ * order, so a kernel sees the results of earlier ones, and a freed block can be reused at once.
  */
 final class Gpu implements AutoCloseable {
-    /** What cuBLAS asks for on Hopper; given once, so that it takes no memory by itself. */
+    /** Workspace size that NVIDIA recommends for cuBLAS on Hopper. Setting it keeps cuBLAS from allocating memory itself. */
     private static final long BLAS_WORKSPACE = 32L << 20;
-    /** A block may have so much dynamic shared memory without asking. */
-    private static final int SHARED_UNASKED = 48 << 10;
-    /** Host memory of each half of the staging area. */
+    /** Maximum dynamic shared memory per block without an opt-in, in bytes. */
+    private static final int SHARED_WITHOUT_OPT_IN = 48 << 10;
+    /** Size of each of the two pinned staging buffers in bytes. */
     private static final long STAGING = 4L << 20;
 
     private final Driver driver;
@@ -44,11 +44,11 @@ final class Gpu implements AutoCloseable {
     private final int multiprocessors;
 
     /**
-     * Takes a device into use.
+     * Opens a device.
      *
-     * @param driver the driver
+     * @param driver CUDA driver
      * @param blas cuBLAS
-     * @param ordinal the device's number
+     * @param ordinal device ordinal
      */
     Gpu(Driver driver, Blas blas, int ordinal) {
         this.driver = driver;
@@ -66,7 +66,7 @@ final class Gpu implements AutoCloseable {
             staged = new long[] {driver.createEvent(), driver.createEvent()};
             multiprocessors = driver.attribute(ordinal, DeviceAttribute.MULTIPROCESSORS);
         } catch (RuntimeException e) {
-            driver.releasePrimaryContext(ordinal); // And with it all that was taken in it.
+            driver.releasePrimaryContext(ordinal); // Frees everything that was created in the context.
             throw e;
         }
         launches = ThreadLocal.withInitial(() -> {
@@ -97,16 +97,16 @@ final class Gpu implements AutoCloseable {
         return blasHandle;
     }
 
-    /** Streaming multiprocessors: about how many blocks it takes to fill the device. */
+    /** Number of streaming multiprocessors. */
     int multiprocessors() {
         return multiprocessors;
     }
 
     /**
-     * The address of a tensor's first element.
+     * Returns the address of a tensor's first element.
      *
-     * @param tensor a tensor of this device, or null
-     * @return the address; 0 for null
+     * @param tensor tensor on this device, or null
+     * @return device address; 0 for null
      */
     static long address(Tensor tensor) {
         return tensor == null ? 0 : ((CudaBuffer) tensor.buffer()).address() + tensor.offset() * tensor.dtype().bytes();
@@ -115,10 +115,10 @@ final class Gpu implements AutoCloseable {
     /**
      * Begins a launch.
      *
-     * @param module the name of the PTX, without its ending
-     * @param entry the kernel's name in it
+     * @param module name of the PTX module without extension
+     * @param entry name of the kernel
      * @param grid blocks and threads
-     * @return to add arguments to, and to run
+     * @return launch that takes the arguments
      */
     Launch launch(String module, String entry, Grid grid) {
         return launch(module, entry, grid, 0);
@@ -127,22 +127,22 @@ final class Gpu implements AutoCloseable {
     /**
      * Begins a launch with dynamic shared memory.
      *
-     * @param module the name of the PTX, without its ending
-     * @param entry the kernel's name in it
+     * @param module name of the PTX module without extension
+     * @param entry name of the kernel
      * @param grid blocks and threads
-     * @param sharedBytes dynamic shared memory of each block
-     * @return to add arguments to, and to run
+     * @param sharedBytes dynamic shared memory per block in bytes
+     * @return launch that takes the arguments
      */
     Launch launch(String module, String entry, Grid grid, int sharedBytes) {
         Launch launch = bind();
         Kernel kernel = kernels.computeIfAbsent(entry, _ -> load(module, entry));
-        if (sharedBytes > SHARED_UNASKED) {
+        if (sharedBytes > SHARED_WITHOUT_OPT_IN) {
             driver.allowSharedMemory(kernel.handle(), sharedBytes);
         }
         return launch.of(kernel, grid, sharedBytes);
     }
 
-    /** Makes the context the calling thread's, once for each thread. */
+    /** Makes the context current on the calling thread, once per thread. */
     private Launch bind() {
         return launches.get();
     }
@@ -156,7 +156,7 @@ final class Gpu implements AutoCloseable {
     private static String ptx(String module) {
         try (InputStream in = Gpu.class.getResourceAsStream(module + ".ptx")) {
             if (in == null) {
-                throw new IllegalArgumentException("[kernel] no PTX called " + module);
+                throw new IllegalArgumentException("[kernel] no PTX module " + module);
             }
             return new String(in.readAllBytes(), StandardCharsets.UTF_8);
         } catch (IOException e) {
@@ -165,11 +165,11 @@ final class Gpu implements AutoCloseable {
     }
 
     /**
-     * Copies from any host memory, through pinned memory in two halves: one is filled while the other travels. When this returns, the source may
-     * change.
+     * Copies host memory to the device through two pinned staging buffers: one is filled while the other is transferred. The source may change once
+     * this method returns.
      *
-     * @param from the source; all of it is copied
-     * @param to the first address
+     * @param from source on the host or the Java heap; all of it is copied
+     * @param to device address of the target
      */
     synchronized void upload(MemorySegment from, long to) {
         bind();
@@ -186,10 +186,10 @@ final class Gpu implements AutoCloseable {
     }
 
     /**
-     * Copies to any host memory, after everything queued before.
+     * Copies device memory to the host after all work queued before.
      *
-     * @param from the first address
-     * @param to the target; all of it is filled
+     * @param from device address of the source
+     * @param to target on the host or the Java heap; all of it is filled
      */
     synchronized void download(long from, MemorySegment to) {
         bind();
@@ -205,9 +205,9 @@ final class Gpu implements AutoCloseable {
     /**
      * Queues a copy on the device.
      *
-     * @param from the first address read
-     * @param to the first address written; the two ranges do not overlap, or are the same
-     * @param bytes 0 or more
+     * @param from device address of the source
+     * @param to device address of the target; the two ranges are equal or do not overlap
+     * @param bytes size in bytes, 0 or more
      */
     void copy(long from, long to, long bytes) {
         bind();
@@ -217,21 +217,21 @@ final class Gpu implements AutoCloseable {
     }
 
     /**
-     * Queues the setting of memory to zero.
+     * Queues a memset to zero.
      *
-     * @param address the first byte
-     * @param bytes 0 or more
+     * @param address device address of the first byte
+     * @param bytes size in bytes, 0 or more
      */
     void clear(long address, long bytes) {
         set(address, (byte) 0, bytes);
     }
 
     /**
-     * Queues the setting of bytes to one value.
+     * Queues a memset of bytes.
      *
-     * @param address the first
-     * @param value the value
-     * @param bytes how many, 0 or more
+     * @param address device address of the first byte
+     * @param value value of every byte
+     * @param bytes size in bytes, 0 or more
      */
     void set(long address, byte value, long bytes) {
         bind();
@@ -241,10 +241,10 @@ final class Gpu implements AutoCloseable {
     }
 
     /**
-     * Reads one 64-bit word, after everything queued before.
+     * Reads one 64-bit word after all work queued before.
      *
-     * @param address where it lies
-     * @return the word
+     * @param address device address of the word
+     * @return value of the word
      */
     long readLong(long address) {
         try (Arena arena = Arena.ofConfined()) {
@@ -255,25 +255,25 @@ final class Gpu implements AutoCloseable {
     }
 
     /**
-     * Takes memory for the time of one operation.
+     * Allocates temporary memory for one operation.
      *
-     * @param bytes 0 or more
-     * @return the memory, to be closed once the operation is queued
+     * @param bytes size in bytes, 0 or more
+     * @return memory to close once the operation is queued
      */
     Scratch scratch(long bytes) {
         return new Scratch(memory(), memory.allocate(bytes));
     }
 
-    /** Waits until everything queued so far is done. */
+    /** Waits until all queued work has finished. */
     void synchronize() {
         bind();
         driver.synchronize(stream);
     }
 
     /**
-     * Gives the device back.
+     * Closes the device.
      *
-     * @throws IllegalStateException if tensors still live on it; the device is given back nevertheless
+     * @throws IllegalStateException if tensors still live on the device; it is closed nevertheless
      */
     @Override
     public void close() {
@@ -301,13 +301,13 @@ final class Gpu implements AutoCloseable {
     }
 
     /**
-     * Device memory of one operation: given back in the stream's order, so that it may be closed as soon as its kernels are queued.
+     * Temporary device memory of one operation. It is freed in stream order, so it may be closed as soon as its kernels are queued.
      *
-     * @param memory where it came from
-     * @param buffer the block
+     * @param memory memory that the block belongs to
+     * @param buffer block of device memory
      */
     record Scratch(CudaMemory memory, Buffer buffer) implements AutoCloseable {
-        /** The first byte. */
+        /** Returns the device address of the first byte. */
         long address() {
             return ((CudaBuffer) buffer).address();
         }

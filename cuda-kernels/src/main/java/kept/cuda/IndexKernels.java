@@ -8,19 +8,19 @@ import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
 /**
- * Gathering and scattering by index. Indices are checked by a kernel of their own first, whose result the host waits for, so that a wrong one is
- * refused before anything is written.
+ * Gather, scatter-add and embedding. A separate kernel checks the indices first and the host waits for its result, so that an index out of range
+ * throws before anything is written.
  */
 final class IndexKernels {
     private static final String MODULE = "indexing";
     private static final int WARP = 32;
-    /** With fewer slices than this, a warp shares each. */
-    private static final long MANY_SLICES = 4096;
-    /** Columns of a block of the embedding's gradient. */
+    /** From this number of slices on, scatter-add gives a slice to each thread; below, to each warp. */
+    private static final long THREAD_SLICES = 4096;
+    /** Columns per block of the embedding's gradient. */
     private static final long COLUMNS = 1024;
-    /** Indices among which equal ones are looked for at once: the search takes the square of it, in comparisons. */
-    private static final long TOGETHER = 16_384;
-    private static final long MOST_PARTS = 64;
+    /** Indices per launch of the embedding's gradient. Each is compared with all others of the launch, which costs the square of this number. */
+    private static final long INDEX_CHUNK = 16_384;
+    private static final long MAX_PARTS = 64;
 
     private final Gpu gpu;
 
@@ -46,7 +46,7 @@ final class IndexKernels {
         long[][] others = {without(axis, x.strides()), without(axis, index.strides()), without(axis, out.strides())};
         String entry = "scatter_add_" + x.dtype().label();
         Loops.over(without(axis, x.shape().toArray()), others, x, index, out).forEach(part -> {
-            int owners = part.count() < MANY_SLICES ? WARP : 1;
+            int owners = part.count() < THREAD_SLICES ? WARP : 1;
             int slices = Loops.THREADS / owners;
             Grid grid = new Grid(Math.toIntExact(Math.ceilDiv(part.count(), (long) slices)), 1, 1, owners, slices);
             gpu.launch(MODULE, entry, grid).i64(part.address(2)).i64(part.address(0)).longs(part.address(1), index.dtype().bytes())
@@ -69,7 +69,7 @@ final class IndexKernels {
         }
         long vector = Loops.WIDEST / Math.min(table.dtype().bytes(), out.dtype().bytes());
         boolean vectors = width % vector == 0 && Gpu.address(table) % Loops.WIDEST == 0 && Gpu.address(out) % Loops.WIDEST == 0;
-        long parts = Math.clamp(Math.ceilDiv(width, Loops.THREADS * (vectors ? vector : 1)), 1L, MOST_PARTS);
+        long parts = Math.clamp(Math.ceilDiv(width, Loops.THREADS * (vectors ? vector : 1)), 1L, MAX_PARTS);
         Grid grid = new Grid(Math.toIntExact(index.elementCount()), (int) parts, 1, Loops.THREADS, 1);
         gpu.launch(MODULE, "embedding_" + table.dtype().label() + "_to_" + out.dtype().label(), grid).pointer(out).pointer(table)
                 .longs(Gpu.address(index), index.dtype().bytes()).i64(width).i32(vectors ? 1 : 0).run();
@@ -80,14 +80,14 @@ final class IndexKernels {
         long width = out.size(-1);
         long count = width == 0 ? 0 : index.elementCount();
         int parts = Math.toIntExact(Math.max(1, Math.ceilDiv(width, COLUMNS)));
-        for (long first = 0; first < count; first += TOGETHER) {
-            long end = Math.min(first + TOGETHER, count);
+        for (long first = 0; first < count; first += INDEX_CHUNK) {
+            long end = Math.min(first + INDEX_CHUNK, count);
             gpu.launch(MODULE, "embedding_gradient", new Grid((int) (end - first), parts, 1, Loops.THREADS, 1)).pointer(out).pointer(gradient)
                     .longs(Gpu.address(index), index.dtype().bytes()).i64(width).i64(first).i64(end).run();
         }
     }
 
-    /** Waits for the device; a message names the first wrong index. */
+    /** Synchronizes with the device and throws for the first index out of range. */
     private void check(String operation, Tensor index, long extent) {
         if (index.elementCount() == 0) {
             return;

@@ -4,10 +4,10 @@ import java.util.List;
 import kept.cuda.driver.Parameter;
 
 /**
- * A kernel that has been loaded.
+ * A loaded kernel.
  *
- * @param name the entry, for messages
- * @param handle the driver's
- * @param parameters the layout of its arguments; null where the driver cannot tell
+ * @param name name of the PTX entry, for messages
+ * @param handle kernel handle of the driver
+ * @param parameters layout of the parameters; null if the driver is too old to report it
  */
 record Kernel(String name, long handle, List<Parameter> parameters) {}

@@ -9,11 +9,11 @@ import kept.cuda.driver.Parameter;
 import kept.tensor.Tensor;
 
 /**
- * One launch in the making: the arguments in order, then {@link #run}. Each thread has one of these and uses it again, so that a launch allocates no
- * native memory.
+ * A builder of one launch: it takes the arguments in order, then {@link #run} queues the kernel. Each thread reuses one instance, so that a launch
+ * allocates no native memory.
  *
- * <p>Arguments lie as C lays out a struct: each at the next multiple of its own size. Where the driver can tell a kernel's layout, every argument is
- * held against it.
+ * <p>Arguments are laid out as in a C struct, each at its natural alignment. Where the driver reports a kernel's parameters, every argument is
+ * checked against them.
  */
 final class Launch {
     private static final long CAPACITY = 4096;
@@ -32,7 +32,7 @@ final class Launch {
         this.stream = stream;
     }
 
-    /** Begins anew. */
+    /** Starts the next launch. */
     Launch of(Kernel next, Grid over, int shared) {
         kernel = next;
         grid = over;
@@ -42,30 +42,30 @@ final class Launch {
         return this;
     }
 
-    /** The address of a tensor's first element; 0 for null. */
+    /** Adds the address of a tensor's first element; 0 for null. */
     Launch pointer(Tensor tensor) {
         return i64(Gpu.address(tensor));
     }
 
-    /** A 64-bit integer, or an address. */
+    /** Adds a 64-bit integer or an address. */
     Launch i64(long value) {
         arguments.set(ValueLayout.JAVA_LONG, place(8, 8), value);
         return this;
     }
 
-    /** A 32-bit integer. */
+    /** Adds a 32-bit integer. */
     Launch i32(int value) {
         arguments.set(ValueLayout.JAVA_INT, place(4, 4), value);
         return this;
     }
 
-    /** A 32-bit float. */
+    /** Adds a 32-bit float. */
     Launch f32(double value) {
         arguments.set(ValueLayout.JAVA_FLOAT, place(4, 4), (float) value);
         return this;
     }
 
-    /** A struct of 64-bit integers, passed by value. */
+    /** Adds a struct of 64-bit integers by value. */
     Launch longs(long... values) {
         long offset = place(8L * values.length, 8);
         for (int i = 0; i < values.length; i++) {
@@ -74,7 +74,7 @@ final class Launch {
         return this;
     }
 
-    /** Queues the kernel. */
+    /** Queues the kernel on the stream. */
     void run() {
         if (kernel.parameters() != null && kernel.parameters().size() != count) {
             throw new IllegalStateException("[launch] %s takes %d arguments, not %d".formatted(kernel.name(), kernel.parameters().size(), count));

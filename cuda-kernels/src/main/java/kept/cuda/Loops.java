@@ -7,24 +7,24 @@ import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /**
- * How the elements of operands that share a shape lie in memory, as elementwise kernels take it: the struct {@code Loops} of {@code elements.cuh}.
+ * The loop nest of an elementwise kernel over strided operands of one shape: the struct {@code Loops} of {@code elements.cuh}.
  *
- * <p>Axes of extent 1 are dropped and neighbouring axes that are evenly spaced for every operand are merged. What a kernel cannot take at once, more
- * than {@value #AXES} axes or 2^31 elements, is cut along the outermost axis.
+ * <p>Axes of extent 1 are dropped, and adjacent axes that are contiguous for every operand are merged. An iteration space of more than
+ * {@value #AXES} axes or 2^31 elements is split along the outermost axis into several launches.
  */
 final class Loops {
-    /** The most axes of a launch. */
+    /** Maximum number of axes of a launch. */
     static final int AXES = 6;
-    /** Threads of a block. */
+    /** Threads per block. */
     static final int THREADS = 256;
-    /** Bytes of the widest access to memory. */
+    /** Size of the widest memory access in bytes. */
     static final int WIDEST = 16;
-    private static final long MOST_ELEMENTS = Integer.MAX_VALUE;
+    private static final long MAX_ELEMENTS = Integer.MAX_VALUE;
 
     private final long count;
-    /** Innermost axis first. */
+    /** Extents of the axes, innermost first. */
     private final long[] extents;
-    /** [axis][operand], in elements. */
+    /** Strides {@code [axis][operand]} in elements. */
     private final long[][] strides;
     private final long[] addresses;
     private final int[] bytes;
@@ -44,10 +44,10 @@ final class Loops {
     }
 
     /**
-     * The loops over operands of one shape.
+     * Creates the loops over operands.
      *
-     * @param operands the operands; those of another shape than the first are broadcast to it
-     * @return the loops
+     * @param operands operands; all are broadcast to the shape of the first
+     * @return loops over that shape
      */
     static Loops over(Tensor... operands) {
         Shape shape = operands[0].shape();
@@ -59,12 +59,12 @@ final class Loops {
     }
 
     /**
-     * The loops over given axes.
+     * Creates the loops over given axes.
      *
-     * @param shape the extents, outermost first
-     * @param steps for each operand, its stride along each axis
-     * @param operands where they lie and what their elements are
-     * @return the loops
+     * @param shape extents of the axes, outermost first
+     * @param steps strides {@code [operand][axis]} in elements
+     * @param operands tensors that supply addresses and dtypes
+     * @return loops over those axes
      */
     static Loops over(long[] shape, long[][] steps, Tensor... operands) {
         int rank = 0;
@@ -107,67 +107,67 @@ final class Loops {
     }
 
     /**
-     * How many elements each operand has.
+     * Returns the number of elements of the iteration space.
      *
-     * @return the count; 0 for none
+     * @return number of elements, 0 or more
      */
     long count() {
         return count;
     }
 
     /**
-     * The number of operands.
+     * Returns the number of operands.
      *
-     * @return how many
+     * @return number of operands
      */
     int operands() {
         return addresses.length;
     }
 
     /**
-     * The axes that are left.
+     * Returns the number of axes after merging.
      *
-     * @return how many
+     * @return number of axes, 0 or more
      */
     int rank() {
         return extents.length;
     }
 
     /**
-     * Whether every operand's elements lie one after another from a multiple of 16 bytes, or are one value throughout: then a kernel takes them in
-     * vectors.
+     * Returns whether a kernel can access all operands in vectors: each is contiguous from an address that is a multiple of 16 bytes, or a single
+     * broadcast value.
      *
-     * @return true if so
+     * @return true if vector access is possible
      */
     boolean isDense() {
         return dense;
     }
 
     /**
-     * Elements from one to the next along the innermost axis.
+     * Returns the stride of an operand along the innermost axis.
      *
-     * @param operand which operand
-     * @return the stride; 1 if there is no axis
+     * @param operand index of the operand
+     * @return stride in elements; 1 if there is no axis
      */
     long step(int operand) {
         return extents.length == 0 ? 1 : strides[0][operand];
     }
 
     /**
-     * The address of an operand's first element.
+     * Returns the address of an operand's first element.
      *
-     * @param operand which operand
-     * @return the address
+     * @param operand index of the operand
+     * @return device address
      */
     long address(int operand) {
         return addresses[operand];
     }
 
     /**
-     * The same elements in larger units: as many neighbours together as 16 bytes hold, where strides, extents and addresses allow it. Only for
-     * kernels that move elements as they are.
+     * Groups adjacent elements into units of up to 16 bytes where strides, extents and addresses allow it. Only kernels that copy elements unchanged
+     * may use the result.
      *
-     * @return the loops over units, or these loops
+     * @return loops over units, or these loops if grouping is not possible
      */
     Loops widened() {
         if (extents.length == 0) {
@@ -182,9 +182,9 @@ final class Loops {
     }
 
     /**
-     * The size of a unit.
+     * Returns the size of a unit.
      *
-     * @return bytes of one element of the first operand
+     * @return bytes per element or unit of the first operand
      */
     int unitBytes() {
         return bytes[0];
@@ -219,11 +219,11 @@ final class Loops {
     }
 
     /**
-     * The first elements of loops over one axis, or the others.
+     * Returns the loops over a range of the outermost axis.
      *
-     * @param from the first element taken
-     * @param to the first not taken any more
-     * @return the loops over those elements
+     * @param from first index, inclusive
+     * @param to last index, exclusive
+     * @return loops over that range
      */
     Loops part(long from, long to) {
         int outermost = extents.length - 1;
@@ -237,7 +237,7 @@ final class Loops {
     }
 
     /**
-     * Hands on what a kernel can take at once.
+     * Splits the loops into parts that a kernel can take and launches each.
      *
      * @param launch launches one part; not called if there are no elements
      */
@@ -245,12 +245,12 @@ final class Loops {
         if (count == 0) {
             return;
         }
-        if (dense || extents.length <= AXES && count <= MOST_ELEMENTS) {
+        if (dense || extents.length <= AXES && count <= MAX_ELEMENTS) {
             launch.accept(this);
             return;
         }
         int outermost = extents.length - 1;
-        long each = extents.length > AXES ? 1 : Math.max(1, MOST_ELEMENTS / (count / extents[outermost]));
+        long each = extents.length > AXES ? 1 : Math.max(1, MAX_ELEMENTS / (count / extents[outermost]));
         for (long from = 0; from < extents[outermost]; from += each) {
             Loops part = part(from, Math.min(from + each, extents[outermost]));
             (each == 1 ? part.withoutOutermost() : part).forEach(launch);
@@ -263,19 +263,19 @@ final class Loops {
     }
 
     /**
-     * The grid of a kernel.
+     * Returns the grid of a kernel over these loops.
      *
-     * @param vector the elements of a thread where the operands are dense; elsewhere a thread has one
-     * @return blocks enough for all elements
+     * @param vector elements per thread if the operands are dense; otherwise each thread has one element
+     * @return grid that covers all elements
      */
     Grid grid(int vector) {
         return Grid.of(Math.ceilDiv(dense ? Math.ceilDiv(count, (long) vector) : count, (long) THREADS), THREADS);
     }
 
     /**
-     * The struct.
+     * Encodes the loops as the struct of {@code elements.cuh}.
      *
-     * @return its 64-bit words
+     * @return 64-bit words of the struct
      */
     long[] words() {
         int operands = addresses.length;

@@ -6,7 +6,7 @@ import kept.backend.DistillationObjective;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
-/** The row kernels of the losses: one block for each row. */
+/** Loss kernels with one block per row of logits {@code [rows, vocabulary]}. */
 final class LossKernels {
     private static final String MODULE = "losses";
 
@@ -33,10 +33,10 @@ final class LossKernels {
             case REVERSE_KL -> "distillation_reverse_rows_f32";
             case JENSEN_SHANNON -> "distillation_jensen_shannon_rows_f32";
         };
-        gpu.launch(MODULE, entry, RowBlocks.grid(rows, width))
+        gpu.launch(MODULE, entry, RowGrid.of(rows, width))
                 .pointer(teacher).pointer(student).pointer(weight > 0 ? labels : null).pointer(losses).pointer(divergences).i32(width)
                 .f32(1 / temperature)
-                // The derivative by the logits: temperature^2 of the objective and 1 / temperature of what the divergence takes.
+                // Gradient by the logits: the objective's factor temperature^2 times 1 / temperature from the scaled logits.
                 .f32(scale * (1 - weight) * temperature).f32(scale * weight)
                 .f32((1 - weight) * temperature * temperature).f32(weight)
                 .run();
@@ -49,7 +49,7 @@ final class LossKernels {
         }
         int width = width(logits);
         checkLabels("crossEntropyRows", labels, width);
-        gpu.launch(MODULE, "cross_entropy_rows_f32", RowBlocks.grid(rows, width))
+        gpu.launch(MODULE, "cross_entropy_rows_f32", RowGrid.of(rows, width))
                 .pointer(logits).pointer(labels).pointer(losses).i32(width).f32(scale)
                 .run();
     }
@@ -58,7 +58,7 @@ final class LossKernels {
         return Math.toIntExact(rows.size(-1));
     }
 
-    /** Labels are few, so they are looked at on the host: that waits for what was queued before, and nothing is overwritten if one is wrong. */
+    /** Checks the labels on the host, since they are few. This synchronizes with the device, so that nothing is overwritten if a label is invalid. */
     private void checkLabels(String operation, Tensor labels, int vocabulary) {
         MemorySegment values = MemorySegment.ofArray(new long[Math.toIntExact(labels.elementCount())]);
         gpu.download(Gpu.address(labels), values);

@@ -5,26 +5,26 @@ import kept.tensor.DType;
 import kept.tensor.Tensor;
 
 /**
- * RMSNorm and LayerNorm.
+ * RMSNorm and LayerNorm, forward and backward.
  *
- * <p>Bytes that a kernel must move for each element, with x in bf16: forward 4 (x in, out), backward 10 (gradient in f32, x, dx in f32). Rows stay in
- * registers between their one read and their one write, by 16 bytes at a time, so that this is all they move; the weight and the partial sums of its
- * gradient, {@value #GROUPS} rows at most, stay in the second-level cache.
+ * <p>Minimum memory traffic per element with x in bf16: forward 4 bytes (x, out), backward 10 bytes (f32 gradient, x, f32 dx). The fast kernels reach
+ * it: they read and write each row once, in accesses of 16 bytes, and keep it in registers in between. The weight and the partial sums of its
+ * gradient, at most {@value #GROUPS} rows, stay in the L2 cache.
  */
 final class NormKernels {
     private static final String MODULE = "norm";
-    /** Elements that a thread holds of a row. */
-    private static final long EACH = 16;
+    /** Elements of a row per thread. */
+    private static final long THREAD_ELEMENTS = 16;
     private static final int FORWARD_THREADS = 1024;
     private static final int BACKWARD_THREADS = 512;
-    /** Threads of a row that is not held in registers. */
+    /** Threads per block of the kernels that do not keep rows in registers. */
     private static final int ANY_THREADS = 256;
     private static final int WARP = 32;
-    /** Narrow rows of a block, each with a warp of its own. */
+    /** Rows per block where a row fits one warp. */
     private static final int WARPS = 4;
     /**
-     * Blocks that a gradient's rows are divided among; a fixed number, for the order of the weights' sums hangs on it. Two a multiprocessor on the
-     * largest devices, which is what their registers hold at a width of 5120.
+     * Maximum number of blocks of the backward pass. It is fixed because the summation order of the weight gradient depends on it. On the largest
+     * devices it gives two blocks per multiprocessor, which is the occupancy that registers allow at a width of 5120.
      */
     private static final long GROUPS = 256;
     private static final int COLUMNS = 32;
@@ -80,12 +80,12 @@ final class NormKernels {
     }
 
     /**
-     * Whether the norm of a sum has a kernel of its own.
+     * Returns whether the fused kernel of addition and norm supports the operands.
      *
-     * @param x the stream, F32
-     * @param branch what is added to it
+     * @param x residual stream {@code [..., width]}, F32
+     * @param branch branch that is added to the stream
      * @param others sum, result and parameters
-     * @return whether there are rows, and they go through registers
+     * @return true if there are rows and they fit into registers
      */
     static boolean fitsSum(Tensor x, Tensor branch, Tensor... others) {
         return rows(x) > 0 && branch.dtype() != DType.F16 && Gpu.address(branch) % Loops.WIDEST == 0 && fits(x, FORWARD_THREADS, others);
@@ -137,7 +137,7 @@ final class NormKernels {
         return x.dtype().label() + (out.dtype() == x.dtype() ? "" : "_to_" + out.dtype().label());
     }
 
-    /** The types of a branch and of the norm of a sum, which is F32. */
+    /** Returns the dtypes of branch and output in the names of the fused kernels; the sum is F32. */
     private static String sumTypes(Tensor branch, Tensor out) {
         return branch.dtype().label() + (out.dtype() == DType.F32 ? "" : "_to_" + out.dtype().label());
     }
@@ -146,39 +146,39 @@ final class NormKernels {
         return x.elementCount() == 0 ? 0 : x.elementCount() / x.size(-1);
     }
 
-    /** Whether whole rows go through the registers of so many threads, by 16 bytes at a time. */
+    /** Returns whether a row fits into the registers of that many threads and all addresses allow accesses of 16 bytes. */
     private static boolean fits(Tensor x, int threads, Tensor... others) {
         long width = x.size(-1);
         boolean aligned = Gpu.address(x) % Loops.WIDEST == 0;
         for (Tensor other : others) {
             aligned &= Gpu.address(other) % Loops.WIDEST == 0;
         }
-        return aligned && width % (Loops.WIDEST / x.dtype().bytes()) == 0 && width <= EACH * threads;
+        return aligned && width % (Loops.WIDEST / x.dtype().bytes()) == 0 && width <= THREAD_ELEMENTS * threads;
     }
 
     private static Grid forwardGrid(Tensor x) {
         int threads = threads(x);
-        int together = threads == WARP ? WARPS : 1;
-        return new Grid(Math.toIntExact(Math.ceilDiv(rows(x), (long) together)), 1, 1, threads, together);
+        int blockRows = threads == WARP ? WARPS : 1;
+        return new Grid(Math.toIntExact(Math.ceilDiv(rows(x), (long) blockRows)), 1, 1, threads, blockRows);
     }
 
     private static Grid backwardGrid(Tensor x) {
         int threads = threads(x);
-        int together = threads == WARP ? WARPS : 1;
-        return new Grid((int) Math.min(GROUPS, Math.ceilDiv(rows(x), (long) together)), 1, 1, threads, together);
+        int blockRows = threads == WARP ? WARPS : 1;
+        return new Grid((int) Math.min(GROUPS, Math.ceilDiv(rows(x), (long) blockRows)), 1, 1, threads, blockRows);
     }
 
     private static int threads(Tensor x) {
-        return (int) Math.ceilDiv(x.size(-1), EACH * WARP) * WARP;
+        return (int) Math.ceilDiv(x.size(-1), THREAD_ELEMENTS * WARP) * WARP;
     }
 
-    /** An operand whose type the kernel learns from a number. */
+    /** Adds an operand of any floating dtype, which the kernel selects by a number at run time. */
     private static Launch floats(Launch launch, Tensor tensor) {
         long type = switch (tensor.dtype()) {
             case F32 -> 0;
             case BF16 -> 1;
             case F16 -> 2;
-            case I32, I64 -> throw new IllegalArgumentException("no floating type: " + tensor.dtype());
+            case I32, I64 -> throw new IllegalArgumentException("not a floating dtype: " + tensor.dtype());
         };
         return launch.longs(Gpu.address(tensor), type);
     }

@@ -7,18 +7,18 @@ import kept.cuda.driver.Grid;
 import kept.tensor.DType;
 import kept.tensor.Tensor;
 
-/** AdamW and the gradient norm. */
+/** AdamW and the sum of squares of gradients. */
 final class OptimizerKernels {
     private static final String MODULE = "optimizer";
     private static final int THREADS = 256;
     private static final int WARP = 32;
-    /** What a thread of AdamW takes at once. */
+    /** Elements per thread of AdamW in one step of its grid-stride loop. */
     private static final int VECTOR = 4;
-    /** Blocks that one multiprocessor runs side by side. */
-    private static final int BLOCKS_EACH = 8;
-    /** The elements whose squares one block adds up. */
+    /** Resident blocks per multiprocessor. */
+    private static final int BLOCKS_PER_MULTIPROCESSOR = 8;
+    /** Elements per block of the sum of squares. */
     private static final int CHUNK = 1 << 16;
-    private static final int THREADS_OF_TOTAL = 1024;
+    private static final int TOTAL_THREADS = 1024;
 
     private final Gpu gpu;
 
@@ -45,9 +45,9 @@ final class OptimizerKernels {
                 .run();
     }
 
-    /** Pieces do not depend on each other, so neither does the result on the number of blocks. */
-    private Grid blocks(long pieces, int piecesOfBlock) {
-        return Grid.of(Math.min(Math.ceilDiv(pieces, piecesOfBlock), (long) gpu.multiprocessors() * BLOCKS_EACH), THREADS);
+    /** Elements are independent, so the result does not depend on the number of blocks. */
+    private Grid blocks(long pieces, int blockPieces) {
+        return Grid.of(Math.min(Math.ceilDiv(pieces, blockPieces), (long) gpu.multiprocessors() * BLOCKS_PER_MULTIPROCESSOR), THREADS);
     }
 
     double sumOfSquares(List<Tensor> tensors) {
@@ -55,7 +55,7 @@ final class OptimizerKernels {
         if (chunks == 0) {
             return 0;
         }
-        // The total, and behind it the sum of each chunk.
+        // The first double is the total; the sums of the chunks follow.
         try (Gpu.Scratch sums = gpu.scratch((1 + chunks) * Double.BYTES)) {
             long next = sums.address() + Double.BYTES;
             for (Tensor tensor : tensors) {
@@ -68,7 +68,7 @@ final class OptimizerKernels {
                     next += blocks * Double.BYTES;
                 }
             }
-            gpu.launch(MODULE, "total_of_chunks_f64", Grid.of(1, THREADS_OF_TOTAL))
+            gpu.launch(MODULE, "total_of_chunks_f64", Grid.of(1, TOTAL_THREADS))
                     .i64(sums.address() + Double.BYTES).i64(sums.address()).i64(chunks)
                     .run();
             return Double.longBitsToDouble(gpu.readLong(sums.address()));

@@ -9,20 +9,23 @@ import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
 /**
- * Sums and extremes along the innermost axes. Where there are few results of many elements, the elements are divided into chunks, whose outcomes are
- * joined by a second launch; how depends on the shape alone.
+ * Sum, maximum, minimum and arg max along the innermost axes. Few results of many elements each are reduced in two launches: chunks of the elements
+ * first, then the partial results. The split depends on the shape alone, so that results are deterministic.
  */
 final class ReductionKernels {
     private static final String MODULE = "reduction";
     private static final int THREADS = 256;
-    /** Below so many elements a result is one thread's. */
-    private static final long FEW = 64;
-    private static final long MOST_CHUNKS = 256;
-    /** The work that there should be at least for the device, and the least that is worth a chunk: of blocks, and of threads. */
-    private static final long BLOCKS = 1024;
-    private static final long LEAST_OF_BLOCK = 1 << 14;
-    private static final long LONE_THREADS = 1 << 16;
-    private static final long LEAST_OF_THREAD = 512;
+    /** With fewer reduced elements than this, one thread computes a result; otherwise one block. */
+    private static final long BLOCK_ELEMENTS = 64;
+    private static final long MAX_CHUNKS = 256;
+    /** Number of blocks that fills the device. */
+    private static final long TARGET_BLOCKS = 1024;
+    /** Minimum elements per chunk where a block reduces it. */
+    private static final long MIN_BLOCK_CHUNK = 1 << 14;
+    /** Number of threads that fills the device. */
+    private static final long TARGET_THREADS = 1 << 16;
+    /** Minimum elements per chunk where a thread reduces it. */
+    private static final long MIN_THREAD_CHUNK = 512;
 
     private final Gpu gpu;
     private final CreationKernels creation;
@@ -54,24 +57,24 @@ final class ReductionKernels {
         }
         String name = reduction.name().toLowerCase(Locale.ROOT);
         Loops results = Loops.over(Arrays.copyOf(shape, kept), new long[][] {out.strides(), Arrays.copyOf(strides, kept)}, out, x);
-        boolean sideBySide = results.rank() > 0 && results.step(1) == 1 && reduced.step(0) != 1;
-        boolean byThreads = reduced.count() < FEW || sideBySide;
+        boolean coalescedAcrossResults = results.rank() > 0 && results.step(1) == 1 && reduced.step(0) != 1;
+        boolean byThreads = reduced.count() < BLOCK_ELEMENTS || coalescedAcrossResults;
         results.forEach(part -> reduce(name, x.dtype(), part, reduced, byThreads));
     }
 
     private void reduce(String name, DType dtype, Loops results, Loops reduced, boolean byThreads) {
-        long wanted = Math.clamp((byThreads ? LONE_THREADS : BLOCKS) / results.count(), 1, MOST_CHUNKS);
-        long length = Math.max(byThreads ? LEAST_OF_THREAD : LEAST_OF_BLOCK, Math.ceilDiv(reduced.count(), wanted));
+        long wanted = Math.clamp((byThreads ? TARGET_THREADS : TARGET_BLOCKS) / results.count(), 1, MAX_CHUNKS);
+        long length = Math.max(byThreads ? MIN_THREAD_CHUNK : MIN_BLOCK_CHUNK, Math.ceilDiv(reduced.count(), wanted));
         int chunks = Math.toIntExact(Math.ceilDiv(reduced.count(), length));
         int across = Math.toIntExact(byThreads ? Math.ceilDiv(results.count(), THREADS) : results.count());
-        try (Gpu.Scratch outcomes = gpu.scratch(chunks == 1 ? 0 : results.count() * chunks * (dtype.isFloating() ? Float.BYTES : Long.BYTES))) {
+        try (Gpu.Scratch partial = gpu.scratch(chunks == 1 ? 0 : results.count() * chunks * (dtype.isFloating() ? Float.BYTES : Long.BYTES))) {
             gpu.launch(MODULE, name + (byThreads ? "_by_threads_" : "_by_blocks_") + dtype.label(), new Grid(across, chunks, 1, THREADS, 1))
-                    .i64(results.address(0)).i64(results.address(1)).i64(outcomes.address()).i64(length)
+                    .i64(results.address(0)).i64(results.address(1)).i64(partial.address()).i64(length)
                     .longs(results.words()).longs(reduced.words())
                     .run();
             if (chunks > 1) {
                 gpu.launch(MODULE, name + "_of_chunks_" + dtype.label(), Grid.of(Math.ceilDiv(results.count(), THREADS), THREADS))
-                        .i64(results.address(0)).i64(outcomes.address()).i32(chunks).longs(results.words())
+                        .i64(results.address(0)).i64(partial.address()).i32(chunks).longs(results.words())
                         .run();
             }
         }

@@ -3,9 +3,9 @@ package kept.cuda;
 import kept.cuda.driver.Grid;
 import kept.tensor.Tensor;
 
-/** Rotary position embedding. */
+/** Rotary position embedding (RoPE): one block per position. */
 final class RotaryKernels {
-    private static final int MOST_THREADS = 256;
+    private static final int MAX_THREADS = 256;
 
     private final Gpu gpu;
 
@@ -19,9 +19,9 @@ final class RotaryKernels {
         }
         int heads = Math.toIntExact(x.size(2));
         int half = Math.toIntExact(x.size(3) / 2);
-        boolean wide = half % WideAccess.elements(x) == 0 && WideAccess.fits(x, out, cos, sin);
-        int pieces = Math.multiplyExact(heads, wide ? half / WideAccess.elements(x) : half);
-        int threads = Math.min(MOST_THREADS, Math.ceilDiv(pieces, 32) * 32);
+        boolean wide = half % VectorAccess.elements(x) == 0 && VectorAccess.fits(x, out, cos, sin);
+        int pieces = Math.multiplyExact(heads, wide ? half / VectorAccess.elements(x) : half);
+        int threads = Math.min(MAX_THREADS, Math.ceilDiv(pieces, 32) * 32);
         String entry = "rotary_" + (wide ? "wide_" : "single_") + x.dtype().label();
         gpu.launch("rotary", entry, Grid.of(x.size(0) * x.size(1), threads))
                 .pointer(x).longs(x.stride(0), x.stride(1), x.stride(2))

@@ -2,7 +2,7 @@ package kept.cuda;
 
 import kept.tensor.Tensor;
 
-/** Softmax along rows and what belongs to it: one block for each row. */
+/** Softmax, log-softmax and log-sum-exp along rows: one block per row. */
 final class SoftmaxKernels {
     private static final String MODULE = "softmax";
 
@@ -26,7 +26,7 @@ final class SoftmaxKernels {
 
     void logSumExp(Tensor x, Tensor out) {
         if (out.elementCount() > 0) {
-            gpu.launch(MODULE, "log_sum_exp_" + x.dtype().label(), RowBlocks.grid(out.elementCount(), x.size(-1)))
+            gpu.launch(MODULE, "log_sum_exp_" + x.dtype().label(), RowGrid.of(out.elementCount(), x.size(-1)))
                     .pointer(x).pointer(out).i64(x.size(-1))
                     .run();
         }
@@ -34,6 +34,6 @@ final class SoftmaxKernels {
 
     private Launch launch(String entry, Tensor rows) {
         long width = rows.size(-1);
-        return gpu.launch(MODULE, entry + rows.dtype().label(), RowBlocks.grid(rows.elementCount() / width, width));
+        return gpu.launch(MODULE, entry + rows.dtype().label(), RowGrid.of(rows.elementCount() / width, width));
     }
 }

@@ -3,7 +3,7 @@ package kept.cuda;
 import kept.cuda.driver.Grid;
 import kept.tensor.Tensor;
 
-/** SwiGLU, forward and backward. */
+/** SwiGLU's {@code silu(gate) * up}, forward and backward. */
 final class SwiGluKernels {
     private static final int THREADS = 256;
 
@@ -26,16 +26,16 @@ final class SwiGluKernels {
         }
     }
 
-    /** A thread for each access of 16 bytes, or for each element. */
+    /** Begins a launch with one thread per access of 16 bytes, or per element. */
     private Launch begin(String name, Tensor gate, boolean wide) {
-        long threads = wide ? Math.ceilDiv(gate.elementCount(), WideAccess.elements(gate)) : gate.elementCount();
+        long threads = wide ? Math.ceilDiv(gate.elementCount(), VectorAccess.elements(gate)) : gate.elementCount();
         return gpu.launch("swiglu", name + (wide ? "wide_" : "single_") + gate.dtype().label(), Grid.of(Math.ceilDiv(threads, THREADS), THREADS));
     }
 
-    /** The elements lie one after another, so that only the first address counts. */
+    /** Operands are contiguous, so that only their addresses decide whether accesses of 16 bytes are aligned. */
     private static boolean addressesFit(Tensor... rows) {
         for (Tensor tensor : rows) {
-            if (Gpu.address(tensor) % WideAccess.BYTES != 0) {
+            if (Gpu.address(tensor) % VectorAccess.BYTES != 0) {
                 return false;
             }
         }

@@ -6,13 +6,13 @@ import kept.tensor.DType;
 import kept.tensor.Tensor;
 
 /**
- * Attention on tensor cores, bf16 in and f32 sums (attention_bf16.cuh), for the head dimensions that have a module. In backward the gradient is
- * rounded to bf16, as an input of matrix products.
+ * Flash attention on tensor cores with bf16 operands and f32 accumulation (attention_bf16.cuh), for the head dimensions 64, 80, 96 and 128. The
+ * backward pass rounds the incoming gradient to bf16, since it is an operand of matrix products.
  */
 final class TensorCoreAttention {
-    /** When it is used and what would lift the fall-back, for the start-up line. */
+    /** Description of the conditions for the backend's start-up line. */
     static final String DESCRIPTION = "attention on tensor cores for bf16 with head dimensions 64, 80, 96 and 128 (others much slower)";
-    /** Rows of the other side in a step: STEP of the source. */
+    /** Keys or queries per step of the inner loop; equals STEP in attention_bf16.cuh. */
     private static final int STEP = 64;
     private static final int FORWARD_ROWS = 128;
     private static final int FORWARD_THREADS = 128;
@@ -23,10 +23,10 @@ final class TensorCoreAttention {
     private final int sharedMemory;
 
     /**
-     * Attention on a device.
+     * Creates the kernels for a device.
      *
-     * @param gpu the device
-     * @param sharedMemory what a block may have of it, in bytes
+     * @param gpu device
+     * @param sharedMemory maximum shared memory per block in bytes
      */
     TensorCoreAttention(Gpu gpu, int sharedMemory) {
         this.gpu = gpu;
@@ -37,12 +37,12 @@ final class TensorCoreAttention {
         this(gpu, gpu.driver().attribute(gpu.ordinal(), DeviceAttribute.SHARED_MEMORY_OPT_IN));
     }
 
-    /** Whether {@link #forward} and, with what it then needs, {@link #gradient} can compute it. */
+    /** Returns whether {@link #forward} and {@link #gradient} support the operands; {@code others} are outputs and gradients, null where unused. */
     boolean fits(Tensor q, Tensor k, Tensor v, double scale, Tensor... others) {
         int width = (int) q.size(3);
         boolean module = width == 64 || width == 80 || width == 96 || width == 128;
-        // Maxima are taken before the scale is applied.
-        return module && q.dtype() == DType.BF16 && scale > 0 && WideAccess.fits(q, k, v) && WideAccess.fits(others)
+        // The kernels take the row maxima before they apply the scale, which must therefore be positive.
+        return module && q.dtype() == DType.BF16 && scale > 0 && VectorAccess.fits(q, k, v) && VectorAccess.fits(others)
                 && Math.max(forwardBytes(width), backwardBytes(width, 4)) <= sharedMemory;
     }
 
@@ -62,7 +62,7 @@ final class TensorCoreAttention {
                     .pointer(gradient).pointer(out).i64(rounded.address()).i64(delta.address())
                     .i64(shape.rows()).i32(shape.queries()).i32(shape.heads())
                     .run();
-            Launch keys = begin("attention_dkv" + ending, shape, shape.keys(), shape.groups(), warps);
+            Launch keys = begin("attention_dkv" + ending, shape, shape.keys(), shape.keyValueHeads(), warps);
             AttentionShape.operands(keys, q, k, v).i64(rounded.address()).pointer(logSumExp).i64(delta.address()).pointer(dk).pointer(dv);
             shape.sizes(keys).f32(scale).run();
             Launch queries = begin("attention_dq" + ending, shape, shape.queries(), shape.heads(), warps);
@@ -80,18 +80,18 @@ final class TensorCoreAttention {
         return "attention_" + shape.width();
     }
 
-    /** Bytes from a row of a tile to the next: Tile of tensor_cores.cuh. */
+    /** Returns the bytes from one row of a shared-memory tile to the next, as Tile of tensor_cores.cuh. */
     private static int pitch(int width) {
         int chunks = width / 8;
-        return (chunks % 8 == 0 ? chunks : chunks | 1) * WideAccess.BYTES;
+        return (chunks % 8 == 0 ? chunks : chunks | 1) * VectorAccess.BYTES;
     }
 
-    /** Queries, keys and values. */
+    /** Returns the shared memory of the forward kernel in bytes: tiles of queries, keys and values. */
     private static int forwardBytes(int width) {
         return (FORWARD_ROWS + 2 * STEP) * pitch(width);
     }
 
-    /** Two tiles of the block's own rows, two stages of two tiles of the other side, and their statistics: Room of the source. */
+    /** Returns the shared memory of a backward kernel in bytes: two tiles of its rows, two stages of two tiles of the other side, row statistics. */
     private static int backwardBytes(int width, int warps) {
         return (2 * warps * WARP_ROWS + 4 * STEP) * pitch(width) + 4 * STEP * Float.BYTES;
     }

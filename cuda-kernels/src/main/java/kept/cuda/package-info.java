@@ -1,5 +1,5 @@
 /**
- * The CUDA backend: {@link kept.cuda.CudaBackendProvider} is what {@link kept.tensor.Device} finds it by, and says what is missing where it cannot be
- * used. Nothing outside this module names a CUDA type. The driver's calls are {@code kept.cuda.driver}'s, matrix products {@code kept.cuda.cublas}'s.
+ * The CUDA backend. {@link kept.tensor.Device} finds it through {@link kept.cuda.CudaBackendProvider}, which reports what is missing where the
+ * backend cannot be used. No other module depends on CUDA types. {@code kept.cuda.driver} calls the driver, {@code kept.cuda.cublas} calls cuBLAS.
  */
 package kept.cuda;

@@ -7,29 +7,29 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** The PTX in the repository, and what it is compiled from. */
+/** The PTX files in the repository and their CUDA C++ sources. */
 final class CommittedPtx {
     private static final Path PTX = Path.of("src/main/resources/kept/cuda");
-    /** The CUDA C++. */
+    /** Directory of the CUDA C++ sources. */
     static final Path SOURCES = Path.of("../native/kernels");
 
     private CommittedPtx() {}
 
     /**
-     * The names of all modules.
+     * Returns the names of all PTX modules.
      *
-     * @return in alphabetical order, without endings
+     * @return sorted names without extension
      */
     static List<String> modules() {
         return names(PTX, ".ptx");
     }
 
     /**
-     * The names of files.
+     * Returns the names of files in a directory.
      *
-     * @param directory where
-     * @param ending what their names end with
-     * @return in the order of their bytes, without endings
+     * @param directory directory
+     * @param ending file extension with its dot
+     * @return names in byte order without extension
      */
     static List<String> names(Path directory, String ending) {
         try (Stream<Path> files = Files.list(directory)) {
@@ -41,10 +41,10 @@ final class CommittedPtx {
     }
 
     /**
-     * A module's text.
+     * Reads a module.
      *
-     * @param module its name
-     * @return the PTX
+     * @param module name without extension
+     * @return PTX source
      */
     static String text(String module) {
         try {

@@ -19,10 +19,10 @@ import kept.cuda.driver.CudaException;
 import kept.cuda.driver.DeviceAttribute;
 import org.junit.jupiter.api.Test;
 
-/** Numbers of CUDA's headers as another binding of them has them, JCuda's of CUDA 12.6. */
+/** Constants of CUDA's headers equal those of JCuda, an independent binding of CUDA 12.6. */
 class ConstantsTest {
     @Test
-    void deviceAttributesAreJcudas() {
+    void deviceAttributesEqualJcudas() {
         assertThat(DeviceAttribute.MULTIPROCESSORS.code()).isEqualTo(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
         assertThat(DeviceAttribute.L2_CACHE.code()).isEqualTo(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE);
         assertThat(DeviceAttribute.CAPABILITY_MAJOR.code()).isEqualTo(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
@@ -33,7 +33,7 @@ class ConstantsTest {
     }
 
     @Test
-    void driverConstantsAreJcudas() {
+    void driverConstantsEqualJcudas() {
         assertThat(Cuda.CU_MEMPOOL_ATTR_RELEASE_THRESHOLD()).isEqualTo(CUmemPool_attribute.CU_MEMPOOL_ATTR_RELEASE_THRESHOLD);
         assertThat(Cuda.CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT()).isEqualTo(CUmemPool_attribute.CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT);
         assertThat(Cuda.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES())
@@ -46,7 +46,7 @@ class ConstantsTest {
     }
 
     @Test
-    void cublasConstantsAreJcudas() {
+    void cublasConstantsEqualJcudas() {
         assertThat(DataType.F32.code()).isEqualTo(cudaDataType.CUDA_R_32F);
         assertThat(DataType.F16.code()).isEqualTo(cudaDataType.CUDA_R_16F);
         assertThat(DataType.BF16.code()).isEqualTo(cudaDataType.CUDA_R_16BF);

@@ -14,7 +14,7 @@ import kept.tensor.Device;
 import kept.tensor.DeviceException;
 import org.junit.jupiter.api.Test;
 
-/** Why there is no device, in one line each. */
+/** Each reason for an unavailable device is reported in one line. */
 class CudaBackendProviderTest {
     @Test
     void cudaIsAKnownNameBesideTheCpu() {
@@ -45,7 +45,7 @@ class CudaBackendProviderTest {
     @Test
     void aDriverTooOld() {
         assertAbsent(new Machine(11040, List.of(80)),
-                "[device] cuda: the NVIDIA driver is too old: it is for CUDA 11.4, and 12.0 is needed; update the driver");
+                "[device] cuda: the NVIDIA driver is too old: it supports CUDA 11.4, and 12.0 is required; update the driver");
     }
 
     @Test
@@ -56,8 +56,8 @@ class CudaBackendProviderTest {
     @Test
     void devicesTooOld() {
         assertAbsent(new Machine(12000, List.of(75, 61)), "[device] cuda: "
-                + "GPU 0 has compute capability 7.5, and 8.0 (Ampere) or later is needed; "
-                + "GPU 1 has compute capability 6.1, and 8.0 (Ampere) or later is needed");
+                + "GPU 0 has compute capability 7.5, and 8.0 (Ampere) or later is required; "
+                + "GPU 1 has compute capability 6.1, and 8.0 (Ampere) or later is required");
     }
 
     @Test
@@ -76,7 +76,7 @@ class CudaBackendProviderTest {
         }
     }
 
-    /** A driver that only tells what it is and what it has; without a version, none. */
+    /** A machine whose driver answers queries only; opening it fails if the version is null. */
     private static class Machine implements CudaBackendProvider.Machine {
         private final Integer version;
         private final List<Integer> capabilities;
@@ -94,7 +94,7 @@ class CudaBackendProviderTest {
                         case "deviceCount" -> capabilities.size();
                         case "deviceName" -> "GPU " + arguments[0];
                         case "attribute" -> attribute((int) arguments[0], (DeviceAttribute) arguments[1]);
-                        default -> throw new AssertionError(method + " before it is known that the device can be used");
+                        default -> throw new AssertionError(method + " is called before the device is known to be usable");
                     });
         }
 

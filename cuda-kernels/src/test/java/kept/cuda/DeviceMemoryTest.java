@@ -14,22 +14,23 @@ import kept.cuda.virtual.VirtualGpu;
 import kept.tensor.OutOfMemoryException;
 import org.junit.jupiter.api.Test;
 
-/** What is said when memory runs out, when a kernel oversteps it, and when some is left behind. */
+/** The errors for exhausted device memory, for a kernel's access out of bounds, and for memory that is still in use at close. */
 class DeviceMemoryTest {
     private static final long MIB = 1L << 20;
-    /** What the device keeps for cuBLAS. */
+    /** The workspace of cuBLAS. */
     private static final long WORKSPACE = 32 * MIB;
 
     @Test
-    void runningOutNamesWhatWasWantedWhatThereIsAndWhatHelps() {
+    void outOfMemoryNamesTheRequestTheUsageAndTheRemedy() {
         CudaBackend backend = backend(VirtualGpu.open(64 * MIB));
         Buffer held = backend.allocate(20 * MIB + 1);
         long inUse = WORKSPACE + 20 * MIB + 256;
         long free = 64 * MIB - WORKSPACE - 20 * MIB - 1;
         assertThatThrownBy(() -> backend.allocate(13 * MIB)).isInstanceOf(OutOfMemoryException.class).hasMessage(
-                "[allocate] no room on cuda for %d bytes: %d bytes in use here, %d of %d bytes of the device free; %s".formatted(13 * MIB, inUse,
-                        free, 64 * MIB, "use a smaller batch or sequence, activation checkpointing, or close scopes earlier"));
-        // The device is as it was.
+                ("[allocate] out of memory on cuda: cannot allocate %d bytes; %d bytes are in use by this process, "
+                        + "%d of %d bytes of the device are free; %s").formatted(13 * MIB, inUse, free, 64 * MIB,
+                                "use a smaller batch or sequence, activation checkpointing, or close scopes earlier"));
+        // The failed allocation leaves the usage unchanged.
         assertThat(backend.memoryUsage()).extracting(MemoryUsage::inUse).isEqualTo(inUse);
         backend.release(held);
         backend.release(backend.allocate(32 * MIB));
@@ -37,18 +38,18 @@ class DeviceMemoryTest {
     }
 
     @Test
-    void whatThePoolKeepsIsGivenBackBeforeMemoryIsSaidToHaveRunOut() {
+    void thePoolIsTrimmedBeforeAnAllocationFails() {
         VirtualGpu gpu = VirtualGpu.open();
         boolean[] trimmed = new boolean[1];
-        // What is free lies in pieces until the pool gives them back.
-        Driver inPieces = (Driver) Proxy.newProxyInstance(Driver.class.getClassLoader(), new Class<?>[] {Driver.class}, (_, method, arguments) -> {
+        // Free memory is fragmented until the pool releases it.
+        Driver fragmented = (Driver) Proxy.newProxyInstance(Driver.class.getClassLoader(), new Class<?>[] {Driver.class}, (_, method, arguments) -> {
             if (method.getName().equals("allocate") && (long) arguments[0] == 13 * MIB && !trimmed[0]) {
                 throw new CudaException(2, "[driver] cuMemAllocAsync: CUDA_ERROR_OUT_OF_MEMORY (2)");
             }
             trimmed[0] |= method.getName().equals("trim");
             return method.invoke(gpu.driver(), arguments);
         });
-        CudaBackend backend = new CudaBackend(inPieces, gpu.blas(), 0);
+        CudaBackend backend = new CudaBackend(fragmented, gpu.blas(), 0);
         Buffer block = backend.allocate(13 * MIB);
         assertThat(trimmed[0]).isTrue();
         backend.release(block);
@@ -56,7 +57,7 @@ class DeviceMemoryTest {
     }
 
     @Test
-    void aStoreBehindABufferIsAFaultWhateverItsSize() {
+    void aStorePastTheEndOfABufferOfAnySizeIsAFault() {
         Gpu gpu = backend(VirtualGpu.open()).gpu();
         for (int elements : new int[] {1, 25, 63, 64, 65, 100, 1001}) {
             try (Gpu.Scratch out = gpu.scratch(4L * elements)) {
@@ -70,7 +71,7 @@ class DeviceMemoryTest {
     }
 
     @Test
-    void aKernelThatFailedIsToldByALaterCall() {
+    void aKernelFaultIsReportedByALaterCall() {
         Gpu gpu = backend(VirtualGpu.open().faultingLater()).gpu();
         Gpu.Scratch out = gpu.scratch(400);
         store(gpu, out, 100, 1);
@@ -78,7 +79,7 @@ class DeviceMemoryTest {
     }
 
     @Test
-    void aDeviceThatIsClosedWhileTensorsLiveSaysHowManyAndHowLarge() {
+    void closingADeviceWithLiveTensorsNamesTheirNumberAndSize() {
         CudaBackend backend = backend(VirtualGpu.open());
         backend.allocate(100);
         backend.allocate(1000);
@@ -88,7 +89,7 @@ class DeviceMemoryTest {
     }
 
     @Test
-    void aBlockIsGivenBackOnce() {
+    void aDoubleFreeIsRefused() {
         CudaBackend backend = backend(VirtualGpu.open());
         Buffer block = backend.allocate(100);
         backend.release(block);
@@ -100,7 +101,7 @@ class DeviceMemoryTest {
         return new CudaBackend(gpu.driver(), gpu.blas(), 0);
     }
 
-    /** A kernel that writes one element too many if it is told to. */
+    /** Launches a kernel that writes one element too many if {@code faulty} is 1. */
     private static void store(Gpu gpu, Gpu.Scratch out, int elements, int faulty) {
         gpu.launch("virtual/faults", "store_past_end", Grid.of(Math.ceilDiv(elements + 1, 64), 64))
                 .i64(out.address()).i32(elements).i32(faulty).run();

@@ -56,20 +56,20 @@ class GenericAttentionTest {
     }
 
     @Test
-    void bitsDoNotDependOnHowManyWarpsABlockHasMemoryFor() {
+    void bitsDoNotDependOnTheNumberOfWarpsPerBlock() {
         assertThat(compute(new GenericAttention(gpu, SMALL), 37, 41, 300)).isDeepEqualTo(compute(new GenericAttention(gpu, LARGE), 37, 41, 300));
     }
 
     @Test
-    void headsAreAsLargeAsSharedMemoryAllows() {
+    void sharedMemoryLimitsTheHeadDimension() {
         GenericAttention attention = new GenericAttention(gpu, SMALL);
         assertThat(compute(attention, 3, 5, 520)[0]).doesNotContain(-777f);
         assertThatThrownBy(() -> compute(attention, 3, 5, 600)).isInstanceOf(DeviceException.class)
-                .hasMessage("[attention] a head dimension of 600 needs 106240 bytes of shared memory, and the device has 101376 for a block");
+                .hasMessage("[attention] head dimension 600 needs 106240 bytes of shared memory per block, and the device has 101376");
     }
 
     @Test
-    void keysThatNobodyAsksHaveNoGradient() {
+    void keysWithoutQueriesHaveZeroGradients() {
         float[][] gradients = compute(new GenericAttention(gpu, LARGE), 0, 5, 64);
         assertThat(gradients[2]).hasSize(5 * 64).containsOnly(0f);
         assertThat(gradients[3]).hasSize(5 * 64).containsOnly(0f);

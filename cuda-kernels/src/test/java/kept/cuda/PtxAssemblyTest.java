@@ -14,8 +14,8 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 
 /**
- * NVIDIA's own compiler, as JCuda carries it (CUDA 12.6), takes all PTX and keeps every kernel's values in registers. It needs no GPU and no driver;
- * JCuda has it for Linux on x86-64, and elsewhere there is nothing here to test with.
+ * NVIDIA's PTX compiler, which JCuda contains (CUDA 12.6), assembles every module without register spills. It needs neither a GPU nor a driver. JCuda
+ * has it for Linux on x86-64 only; on other platforms there are no test cases.
  */
 class PtxAssemblyTest {
     private static final List<String> DEVICES = List.of("sm_80", "sm_86", "sm_90");

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** The PTX that is committed is that of the sources that are. */
+/** The committed PTX is compiled from the committed sources. */
 class PtxSourcesTest {
     private static final Pattern ENTRY = Pattern.compile("\\.entry (\\w+)");
 
@@ -24,7 +24,7 @@ class PtxSourcesTest {
         return CommittedPtx.modules();
     }
 
-    /** As native/kernels/build computes it: over the source and all headers, headers in the order of their names' bytes. */
+    /** Computes the hash as native/kernels/build does: over the source and all headers, in byte order of their names. */
     private static String hash(String module) throws IOException, NoSuchAlgorithmException {
         MessageDigest digest = MessageDigest.getInstance("SHA-256");
         digest.update(Files.readAllBytes(CommittedPtx.SOURCES.resolve(module + ".cu")));
@@ -36,14 +36,14 @@ class PtxSourcesTest {
 
     @ParameterizedTest
     @MethodSource("modules")
-    void ptxIsNoOlderThanItsSource(String module) throws Exception {
+    void ptxHasTheHashOfItsSource(String module) throws Exception {
         assertThat(CommittedPtx.text(module)).as("%s.ptx is stale: run native/kernels/build %s", module, module)
                 .contains("\n// source sha256 " + hash(module) + "\n");
     }
 
     @ParameterizedTest
     @MethodSource("modules")
-    void ptxIsForEveryDeviceAndDriverThatIsPromised(String module) {
+    void ptxTargetsTheOldestSupportedDeviceAndDriver(String module) {
         assertThat(CommittedPtx.text(module).lines().filter(line -> line.startsWith(".version") || line.startsWith(".target")))
                 .containsExactly(".version 7.0", ".target sm_80");
     }

@@ -12,7 +12,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 class TensorCoreAttentionTest {
-    /** What a block may have on devices of compute capability 8.6 and 8.9, and on those of 9.0. */
+    /** Maximum shared memory per block of compute capability 8.6 and 8.9, and of 9.0, in bytes. */
     private static final int SMALL = 99 << 10;
     private static final int LARGE = 227 << 10;
     private static final double SCALE = 0.125;
@@ -41,7 +41,7 @@ class TensorCoreAttentionTest {
     }
 
     @Test
-    void gradientsHaveTheSameBitsWithLittleSharedMemoryAndWithMuch() {
+    void gradientBitsDoNotDependOnTheSizeOfSharedMemory() {
         for (long width : new long[] {64, 80, 96, 128}) {
             Tensor q = random(DType.BF16, 1, 1, 150, 2, width);
             Tensor k = random(DType.BF16, 2, 1, 160, 1, width);
@@ -65,7 +65,7 @@ class TensorCoreAttentionTest {
     }
 
     @Test
-    void tensorCoresAreUsedForBf16WithUsualHeadsAtWholeAccesses() {
+    void tensorCoresTakeAlignedBf16WithSupportedHeadDimensions() {
         TensorCoreAttention attention = new TensorCoreAttention(gpu, SMALL);
         for (long width : new long[] {64, 80, 96, 128}) {
             Tensor x = Tensor.empty(DType.BF16, Shape.of(2, 3, 2, width));

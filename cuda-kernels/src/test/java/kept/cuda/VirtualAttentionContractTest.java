@@ -3,7 +3,7 @@ package kept.cuda;
 import kept.backend.AttentionContract;
 import kept.tensor.Device;
 
-/** Attention keeps its contract on the virtual GPU, by tensor cores and by the generic kernels. */
+/** The contract tests of attention on the virtual GPU, for tensor-core and generic kernels. */
 class VirtualAttentionContractTest extends AttentionContract {
     @Override
     protected Device device() {

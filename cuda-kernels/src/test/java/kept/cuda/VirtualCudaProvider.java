@@ -5,17 +5,17 @@ import kept.backend.BackendProvider;
 import kept.cuda.virtual.VirtualGpu;
 import kept.tensor.Device;
 
-/** Opens the CUDA backend on a virtual GPU, under the name {@code virtual}: the same code and the same PTX, run in Java. */
+/** Opens the CUDA backend on a virtual GPU under the name {@code virtual}: the same backend and the same PTX, interpreted in Java. */
 public final class VirtualCudaProvider implements BackendProvider {
     private static final VirtualGpu GPU = VirtualGpu.open();
 
-    /** For {@link java.util.ServiceLoader}. */
+    /** Called by {@link java.util.ServiceLoader}. */
     public VirtualCudaProvider() {}
 
     /**
-     * The device that contract tests run on: the virtual one, or what {@code -Dkept.test.device} names, such as {@code cuda} on a machine with a GPU.
+     * Returns the device of the contract tests: the virtual GPU, or the device that {@code -Dkept.test.device} names, such as {@code cuda}.
      *
-     * @return the device
+     * @return device
      */
     public static Device testDevice() {
         return Device.of(System.getProperty("kept.test.device", "virtual"));
@@ -32,9 +32,9 @@ public final class VirtualCudaProvider implements BackendProvider {
     }
 
     /**
-     * The GPU behind the device {@code virtual}.
+     * Returns the GPU of the device {@code virtual}.
      *
-     * @return the one of this process
+     * @return the virtual GPU of this process
      */
     public static VirtualGpu gpu() {
         return GPU;

@@ -15,7 +15,7 @@ import kept.tensor.Tensor;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 
-/** The CUDA backend keeps the contracts of the plain kernels. */
+/** The contract tests of the primitive kernels on the virtual GPU. */
 class VirtualPlainKernelContractTest {
     @Nested
     class Elementwise extends ElementwiseContract {
@@ -49,7 +49,7 @@ class VirtualPlainKernelContractTest {
         }
 
         @Test
-        void numbersHaveTheBitsOfTheCpus() {
+        void numbersAreBitIdenticalToTheCpus() {
             for (Distribution distribution : Distribution.values()) {
                 assertThat(numbers(device(), distribution)).as("%s", distribution).isEqualTo(numbers(Device.cpu(), distribution));
             }

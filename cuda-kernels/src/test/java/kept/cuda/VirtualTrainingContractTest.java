@@ -6,7 +6,7 @@ import kept.backend.OptimizerKernelContract;
 import kept.tensor.Device;
 import org.junit.jupiter.api.Nested;
 
-/** Products, losses and the optimizer keep their contracts on the virtual GPU. */
+/** The contract tests of matmul, losses and optimizer on the virtual GPU. */
 class VirtualTrainingContractTest {
     @Nested
     class Products extends MatmulContract {

@@ -20,7 +20,7 @@ import kept.cuda.library.FakeLibrary.Call;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** cuBLAS through the bindings, on C functions that write down what they are called with. */
+/** Calls of cuBLAS through the bindings, into C functions that record their arguments. */
 class FfmBlasTest {
     private static final long STREAM = 0x5000_0000_0001L;
     private static final long HANDLE = 0x6000_0000_0002L;
@@ -74,7 +74,7 @@ class FfmBlasTest {
 
         blas.destroy(HANDLE);
         assertThat(last()).isEqualTo(new Call("cublasDestroy_v2", List.of(HANDLE)));
-        called.addAll(List.of("cublasGetStatusName", "cublasGetStatusString")); // By the failures below.
+        called.addAll(List.of("cublasGetStatusName", "cublasGetStatusString")); // Called by the failures in the tests below.
         assertThat(called).isEqualTo(bound()).isEqualTo(fake.names());
     }
 
@@ -92,7 +92,7 @@ class FfmBlasTest {
     }
 
     @Test
-    void aHandleThatCannotBeMadeSaysWhatItMayBe() {
+    void aFailedCreateReportsThePossibleCauses() {
         name("CUBLAS_STATUS_NOT_INITIALIZED", "the library was not initialized");
         fake.on("cublasCreate_v2", _ -> 1);
         assertThatThrownBy(() -> blas.create(STREAM)).hasMessageContaining("cublasCreate").hasMessageContaining("CUBLAS_STATUS_NOT_INITIALIZED (1)")
@@ -100,7 +100,7 @@ class FfmBlasTest {
     }
 
     @Test
-    void noStatusIsOverlooked() {
+    void everyStatusIsChecked() {
         name("CUBLAS_STATUS_INVALID_VALUE", "an unsupported value");
         blas.create(STREAM);
         Matrix a = new Matrix(1 << 20, DataType.BF16, 4096, 0, true);
@@ -123,7 +123,7 @@ class FfmBlasTest {
     }
 
     @Test
-    void aProductIsAmongWhatMayHaveFailed() {
+    void aKernelFaultListsProductsOfCublas() {
         blas.create(STREAM);
         Matrix a = new Matrix(1 << 20, DataType.BF16, 4096, 0, false);
         FfmDriver own = FfmDriver.open();

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** The driver through the bindings, on C functions that write down what they are called with. */
+/** Calls of the driver through the bindings, into C functions that record their arguments. */
 class FfmDriverTest {
     private static final long STREAM = 0x5000_0000_0001L;
     private static final long ADDRESS = 0x7f00_0000_1000L;
@@ -86,7 +86,7 @@ class FfmDriverTest {
             assertThat(driver.elapsed(77, 80)).isEqualTo(4.5f);
             assertThat(names()).contains(function);
             called.add(function);
-            fake.hide(function); // The second time an older driver.
+            fake.hide(function); // The second iteration tests an older driver.
         }
         memory(called);
         kernels(called);
@@ -168,7 +168,7 @@ class FfmDriverTest {
         driver.allowSharedMemory(kernel, 232_448);
         expect(called, "cuFuncSetAttribute", kernel, 8, 232_448);
 
-        // What the kernel declares itself does not fit beside: it gets what is left.
+        // Static shared memory of 1024 bytes counts against the limit, so the dynamic limit is lowered by it.
         fake.on("cuFuncSetAttribute", call -> call.i32(2) > 232_448 - 1024 ? 1 : 0);
         fake.on("cuFuncGetAttribute", call -> answer(() -> {
             assertThat(call.values().subList(1, 3)).isEqualTo(List.of(1, kernel));
@@ -221,9 +221,9 @@ class FfmDriverTest {
         assertThatThrownBy(driver::createStream).hasMessage("[driver] cuStreamCreate: unknown status (12345)");
     }
 
-    /** All functions that can fail, each once: no status is overlooked. */
+    /** Every function that can fail does so once. */
     @Test
-    void noStatusIsOverlooked() {
+    void everyStatusIsChecked() {
         MemorySegment host = Arena.ofAuto().allocate(8);
         fake.on("cuLibraryLoadData", call -> answer(() -> call.put(0, 5L)));
         long library = driver.loadLibrary("norms", "");
@@ -232,7 +232,8 @@ class FfmDriverTest {
                 () -> driver.makeCurrent(1), driver::createStream, () -> driver.destroyStream(1), () -> driver.synchronize(1), driver::createEvent,
                 () -> driver.record(1, 2), () -> driver.synchronizeEvent(1), () -> driver.elapsed(1, 2), () -> driver.destroyEvent(1),
                 () -> driver.setReleaseThreshold(0, 1), () -> driver.trim(0), () -> driver.reserved(0), driver::freeMemory,
-                () -> driver.allocate(1, 1), () -> driver.free(1, 1), () -> driver.allocatePinned(1), () -> driver.freePinned(host), () -> driver.copyToDevice(host, 1, 1),
+                () -> driver.allocate(1, 1), () -> driver.free(1, 1), () -> driver.allocatePinned(1), () -> driver.freePinned(host),
+                () -> driver.copyToDevice(host, 1, 1),
                 () -> driver.copyToHost(1, host, 1), () -> driver.copyOnDevice(1, 2, 1, 1), () -> driver.set(1, (byte) 0, 1, 1),
                 () -> driver.loadLibrary("x", ""), () -> driver.unloadLibrary(library), () -> driver.kernel(library, "x"),
                 () -> driver.parameters(1), () -> driver.allowSharedMemory(1, 1),
@@ -241,7 +242,7 @@ class FfmDriverTest {
             fake.on("cuFuncGetParamInfo", _ -> 1); // No more parameters.
             fake.calls();
             call.run();
-            // The last function the method calls fails; those before it succeed, and are checked as the last of others.
+            // The last function that the method calls fails. Each earlier one is the last of another method.
             String function = fake.calls().getLast().function();
             fake.on(function, _ -> 46);
             assertThatThrownBy(call::run).as(function).isInstanceOf(CudaException.class).hasMessageContaining(function.replaceFirst("_v2$", ""));
@@ -249,13 +250,13 @@ class FfmDriverTest {
     }
 
     @Test
-    void aDriverThatCannotTellHowArgumentsLieSaysNull() {
+    void anOlderDriverReportsNoParameters() {
         fake.hide("cuFuncGetParamInfo");
         assertThat(driver.parameters(1)).isNull();
     }
 
     @Test
-    void whatTheCompilerSaysIsInTheMessage() {
+    void theMessageContainsTheCompilersLog() {
         name(218, "CUDA_ERROR_INVALID_PTX", "a PTX JIT compilation failed");
         fake.on("cuLibraryLoadData", call -> {
             pointer(call.at(3).get(ValueLayout.JAVA_LONG, 0)).setString(0, "ptxas fatal: line 7, unknown opcode 'fmma'\n");
@@ -269,7 +270,7 @@ class FfmDriverTest {
     }
 
     @Test
-    void aKernelThatFailedIsNamedByTheCallThatTells() {
+    void aKernelFaultIsReportedWithTheKernelsLaunchedSinceTheLastSynchronization() {
         name(700, "CUDA_ERROR_ILLEGAL_ADDRESS", "an illegal memory access was encountered");
         long first = kernel(1, "rms_norm");
         long second = kernel(2, "softmax");
@@ -287,7 +288,7 @@ class FfmDriverTest {
     }
 
     @Test
-    void ofManyLaunchesOnlyTheLastAreNamed() {
+    void aKernelFaultListsOnlyTheLatestLaunches() {
         name(700, "CUDA_ERROR_ILLEGAL_ADDRESS", "an illegal memory access was encountered");
         long kernel = kernel(1, "rms_norm");
         for (int i = 0; i < 17; i++) {
@@ -299,7 +300,7 @@ class FfmDriverTest {
     }
 
     @Test
-    void whereEveryLaunchIsWaitedForTheFailureIsTheKernelsOwn() {
+    void aSynchronousLaunchNamesTheKernelThatFailed() {
         name(716, "CUDA_ERROR_MISALIGNED_ADDRESS", "misaligned address");
         System.setProperty(FfmDriver.CHECK_PROPERTY, "launch");
         driver = FfmDriver.open();
@@ -313,7 +314,7 @@ class FfmDriverTest {
     }
 
     @Test
-    void aDriverThatDoesNotStartSaysWhyAndWhatHelps() {
+    void aDriverThatFailsToInitializeReportsReasonAndRemedy() {
         name(100, "CUDA_ERROR_NO_DEVICE", "no CUDA-capable device is detected");
         fake.on("cuInit", _ -> 100);
         assertThatThrownBy(FfmDriver::open).isInstanceOf(CudaException.class).hasMessage("[driver] cuInit: CUDA_ERROR_NO_DEVICE (100), "
@@ -363,7 +364,7 @@ class FfmDriverTest {
         return last;
     }
 
-    /** The functions that the bindings have. */
+    /** Returns the names of all functions of the bindings. */
     private static Set<String> bound() {
         String ending = "$descriptor";
         return Arrays.stream(Cuda.class.getMethods()).map(method -> method.getName()).filter(name -> name.endsWith(ending))

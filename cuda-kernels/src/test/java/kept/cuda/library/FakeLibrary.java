@@ -20,23 +20,23 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * A native library made of Java: real C functions that write down what they are called with, and answer as a test says. The bindings, the foreign
- * function interface and the layers above are those of the product; only what NVIDIA's library would do is not.
+ * A fake native library: C functions (upcall stubs) that record their arguments and return what a test specifies. The bindings and the layers above
+ * them are the real ones; only NVIDIA's library is replaced.
  *
- * <p>Signatures are written here from NVIDIA's documentation, not taken from the bindings: {@code i} is 32 bits wide, {@code l} 64 bits, {@code b} a
- * byte, {@code p} a pointer, the result first.
+ * <p>Signatures are taken from NVIDIA's documentation, not from the bindings. Each is a string with the result first: {@code i} is 32 bits wide,
+ * {@code l} 64 bits, {@code b} a byte, {@code p} a pointer.
  */
 public final class FakeLibrary implements SymbolLookup {
-    /** One call: the function, and its arguments; pointers as addresses. */
+    /** A recorded call: the function and its arguments, pointers as addresses. */
     public record Call(String function, List<Object> arguments) {}
 
-    /** What a function does besides being written down. */
+    /** Side effects and result of a function. */
     @FunctionalInterface
     public interface Behaviour {
         long call(Arguments arguments);
     }
 
-    /** The arguments of one call. */
+    /** Arguments of a call. */
     public record Arguments(List<Object> values) {
         public int i32(int number) {
             return (int) values.get(number);
@@ -61,12 +61,12 @@ public final class FakeLibrary implements SymbolLookup {
             at(number).set(ValueLayout.JAVA_FLOAT, 0, value);
         }
 
-        /** Reads a text. */
+        /** Reads a C string. */
         public String text(int number) {
             return NativeText.at(at(number));
         }
 
-        /** The memory a pointer points to. */
+        /** Returns the memory at a pointer. */
         @SuppressWarnings("restricted")
         public MemorySegment at(int number) {
             return MemorySegment.ofAddress(i64(number)).reinterpret(Long.MAX_VALUE);
@@ -86,13 +86,13 @@ public final class FakeLibrary implements SymbolLookup {
     private static final FakeLibrary DRIVER = new FakeLibrary(FakeSignatures.DRIVER);
     private static final FakeLibrary CUBLAS = new FakeLibrary(FakeSignatures.CUBLAS);
 
-    /** The driver's library of this process from now on, in its first state: every call succeeds and does nothing. */
+    /** Installs the fake driver in this process and resets it: every call succeeds and does nothing. */
     public static FakeLibrary driver() {
         NativeLibrary.DRIVER.loadDriver(_ -> DRIVER, "Linux");
         return DRIVER.installedIn(NativeLibrary.DRIVER, "cuInit");
     }
 
-    /** The same for cuBLAS. */
+    /** Installs the fake cuBLAS in this process and resets it. */
     public static FakeLibrary cublas() {
         NativeLibrary.CUBLAS.loadCublas(_ -> CUBLAS, 13, null, _ -> null);
         return CUBLAS.installedIn(NativeLibrary.CUBLAS, "cublasCreate_v2");
@@ -103,12 +103,12 @@ public final class FakeLibrary implements SymbolLookup {
         behaviours.clear();
         hidden.clear();
         if (!library.find(function).equals(find(function))) {
-            throw new IllegalStateException("this process has loaded NVIDIA's own library: tests of the bindings need one of their own");
+            throw new IllegalStateException("this process has loaded NVIDIA's library; run the tests of the bindings in a separate process");
         }
         return this;
     }
 
-    /** Says what a function does. */
+    /** Sets the behaviour of a function. */
     public FakeLibrary on(String function, Behaviour behaviour) {
         if (!signatures.containsKey(function)) {
             throw new IllegalArgumentException(function);
@@ -117,19 +117,19 @@ public final class FakeLibrary implements SymbolLookup {
         return this;
     }
 
-    /** Takes a function away, as in an older library. */
+    /** Hides a function, as an older library does not export it. */
     public void hide(String function) {
         hidden.add(function);
     }
 
-    /** What was called since the last time this was asked. */
+    /** Returns and clears the recorded calls. */
     public List<Call> calls() {
         List<Call> taken = List.copyOf(calls);
         calls.clear();
         return taken;
     }
 
-    /** The names of all functions. */
+    /** Returns the names of all functions. */
     public Set<String> names() {
         return signatures.keySet();
     }
@@ -172,7 +172,7 @@ public final class FakeLibrary implements SymbolLookup {
         return MemorySegment.ofAddress(called(0, function, arguments));
     }
 
-    /** Writes a call down and answers it; what goes wrong in the test itself is answered by a status or a null pointer, which can be read. */
+    /** Records a call and runs its behaviour; an exception of the test's own code becomes an error status or a null pointer. */
     private synchronized long called(long wrong, String function, Object... arguments) {
         List<Object> values = new ArrayList<>();
         for (Object argument : arguments) {
@@ -183,7 +183,7 @@ public final class FakeLibrary implements SymbolLookup {
             Behaviour behaviour = behaviours.get(function);
             return behaviour == null ? 0 : behaviour.call(new Arguments(values));
         } catch (Throwable e) {
-            // An exception in a callback would end the process without a word to the test.
+            // An exception that leaves an upcall terminates the process.
             e.printStackTrace();
             return wrong;
         }

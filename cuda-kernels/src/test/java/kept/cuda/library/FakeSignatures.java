@@ -3,7 +3,7 @@ package kept.cuda.library;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** What NVIDIA's documentation says of the functions that are bound: {@link FakeLibrary} tells how it is written. */
+/** Signatures of the bound functions from NVIDIA's documentation, in the notation of {@link FakeLibrary}. */
 final class FakeSignatures {
     static final Map<String, String> DRIVER = table("""
             cuInit ii

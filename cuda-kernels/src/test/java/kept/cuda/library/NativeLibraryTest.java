@@ -15,7 +15,7 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Where libraries are looked for, and what is said when there are none. */
+/** The search for shared libraries, and the errors when one is missing. */
 class NativeLibraryTest {
     private static final SymbolLookup SYMBOLS = name -> name.equals("here") ? Optional.of(MemorySegment.ofAddress(4711)) : Optional.empty();
 
@@ -25,7 +25,7 @@ class NativeLibraryTest {
     private final List<String> asked = new ArrayList<>();
 
     @Test
-    void theDriverIsTheLibraryThatTheDriverInstallsAndIsLoadedOnce() {
+    void theDriverIsLoadedOnceFromLibcuda() {
         assertThat(library.find("here")).isEmpty();
         library.loadDriver(having("libcuda.so.1"), "Linux");
         library.loadDriver(having("libcuda.so.1"), "Linux");
@@ -36,7 +36,7 @@ class NativeLibraryTest {
     }
 
     @Test
-    void withoutADriverTheLinkersOwnWordsAreInTheMessage() {
+    void aMissingDriverIsReportedWithTheLinkersMessage() {
         assertThatThrownBy(() -> library.loadDriver(having(), "Linux")).isInstanceOf(MissingLibraryException.class)
                 .hasMessage("no NVIDIA driver on this machine (libcuda.so.1: no such thing); install one, for CUDA 12.0 or newer");
         assertThat(library.origin()).isNull();
@@ -44,13 +44,13 @@ class NativeLibraryTest {
     }
 
     @Test
-    void theSystemsLinkerIsQuoted() {
+    void theMessageIsThatOfTheSystemsLinker() {
         assertThatThrownBy(() -> new SystemLinking().open("libkept-none.so.1")).isInstanceOf(Linking.LinkageException.class)
                 .hasMessageContaining("libkept-none.so.1").hasMessageContaining("No such file");
     }
 
     @Test
-    void cublasIsTheNewestThatTheDriverCanRun() {
+    void theNewestCublasThatTheDriverCanRunIsLoaded() {
         library.loadCublas(having("libcublas.so.13", "libcublas.so.12"), 12, null, _ -> null);
         assertThat(library.origin()).isEqualTo("libcublas.so.12");
         assertThat(asked).containsExactly("libcublas.so.12");
@@ -60,7 +60,7 @@ class NativeLibraryTest {
     }
 
     @Test
-    void cublasIsLookedForInToolkitsFirstThenWhereTheLinkerLooks() {
+    void cublasIsSearchedForInToolkitsFirstAndThenOnTheLinkersPath() {
         String old = file("home/lib/libcublas.so.11");
         String both = file("path/lib64/libcublas.so.12");
         Map<String, String> environment =
@@ -76,7 +76,7 @@ class NativeLibraryTest {
     }
 
     @Test
-    void itsCompanionIsLoadedFromBesideIt() {
+    void cublasLtIsLoadedFromTheDirectoryOfCublas() {
         String main = file("home/lib64/libcublas.so.12");
         String companion = file("home/lib64/libcublasLt.so.12");
         library.loadCublas(having(main, companion), 12, null, Map.of("CUDA_HOME", directory.resolve("home").toString())::get);
@@ -84,7 +84,7 @@ class NativeLibraryTest {
     }
 
     @Test
-    void whatThePropertyNamesIsAllThatIsTried() {
+    void thePropertyReplacesTheSearch() {
         String named = file("own/libcublas.so.12");
         file("home/lib64/libcublas.so.13");
         Map<String, String> environment = Map.of("CUDA_HOME", directory.resolve("home").toString());
@@ -101,7 +101,7 @@ class NativeLibraryTest {
     }
 
     @Test
-    void withoutCublasAllPlacesAreNamed() {
+    void aMissingCublasIsReportedWithAllSearchedPlaces() {
         Map<String, String> environment = Map.of("CUDA_HOME", "/opt/cuda");
         assertThatThrownBy(() -> library.loadCublas(having(), 12, null, environment::get)).isInstanceOf(MissingLibraryException.class)
                 .hasMessage("no cuBLAS: looked for libcublas.so.12, libcublas.so.11 in /opt/cuda/lib64 (CUDA_HOME), /opt/cuda/lib (CUDA_HOME), "
@@ -109,9 +109,9 @@ class NativeLibraryTest {
                         + "install the CUDA toolkit's cuBLAS, or name its file by -Dkept.cublas=FILE");
     }
 
-    /** The linker says of a library that is there which other it lacks, and that is what helps. */
+    /** For an existing library the linker names the missing dependency, which is the helpful message. */
     @Test
-    void ofALibraryThatIsThereAndCannotBeLoadedTheReasonIsTold() {
+    void theReasonWhyAnExistingLibraryCannotBeLoadedIsReported() {
         Linking lacking = name -> {
             throw new Linking.LinkageException(name.endsWith("12") ? "libcublasLt.so.12: cannot open" : name + ": no such thing");
         };

@@ -16,11 +16,11 @@ class NativeTextTest {
 
     @Test
     @SuppressWarnings("restricted")
-    void noByteBehindATextIsRead() throws Throwable {
+    void noByteAfterTheTerminatorIsRead() throws Throwable {
         long pages = (long) function("mmap", ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT,
                 ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG)
                 .invokeExact(0L, 2L * PAGE, 3, privateAndAnonymous(), -1, 0L);
-        // Whoever reads of the second page ends the process.
+        // A read from the second page terminates the process.
         assertThat((int) function("mprotect", ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT)
                 .invokeExact(pages + PAGE, (long) PAGE, 0)).isZero();
         MemorySegment first = MemorySegment.ofAddress(pages).reinterpret(PAGE);

@@ -2,28 +2,28 @@ package kept.cuda;
 
 import kept.tensor.Tensor;
 
-/** Whether a kernel may read and write 16 bytes at a time. */
-final class WideAccess {
-    /** The bytes of the widest access there is. */
+/** Decides whether a kernel may use memory accesses of 16 bytes. */
+final class VectorAccess {
+    /** Size of the widest memory access in bytes. */
     static final int BYTES = 16;
 
-    private WideAccess() {}
+    private VectorAccess() {}
 
     /**
-     * Elements of a wide access.
+     * Returns the number of elements per access.
      *
-     * @param tensor of which dtype
-     * @return how many
+     * @param tensor tensor whose dtype is accessed
+     * @return elements per 16 bytes
      */
     static int elements(Tensor tensor) {
         return BYTES / tensor.dtype().bytes();
     }
 
     /**
-     * Whether every row of each tensor, that is its innermost axis, begins at a multiple of 16 bytes.
+     * Returns whether every row (innermost axis) of each tensor begins at a multiple of 16 bytes.
      *
-     * @param tensors of unit stride along the innermost axis; null fits
-     * @return whether all do
+     * @param tensors tensors with unit stride along the innermost axis; null is ignored
+     * @return true if all rows are aligned
      */
     static boolean fits(Tensor... tensors) {
         for (Tensor tensor : tensors) {

@@ -11,17 +11,17 @@ import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /**
- * Matrix products, by cuBLAS, whose matrices are column-major: to it a row-major C is C^T, so it is asked for {@code C^T = B^T A^T}. A matrix with
- * unit stride along rows or along columns is used as it lies; any other is copied first.
+ * Matrix products by cuBLAS. Its matrices are column-major, so that a row-major C is C^T to it; it computes {@code C^T = B^T A^T}. A matrix with
+ * unit stride along rows or along columns is used in place; any other is copied first.
  *
- * <p>cuBLAS takes operands of one type. Where they differ, one is converted: an F32 operand beside a BF16 one is rounded to BF16, so that the tensor
- * cores take the product; an F16 one is widened, since its exponent is too small for what meets it.
+ * <p>cuBLAS requires operands of one type. Of mixed operands one is converted: with BF16, an F32 operand is rounded to BF16 so that tensor cores
+ * compute the product; an F16 operand is widened to F32, since its range is too small for values of the other type.
  */
-final class Products {
+final class MatmulKernels {
     private final Gpu gpu;
     private final CreationKernels creation;
 
-    Products(Gpu gpu, CreationKernels creation) {
+    MatmulKernels(Gpu gpu, CreationKernels creation) {
         this.gpu = gpu;
         this.creation = creation;
     }
@@ -37,7 +37,7 @@ final class Products {
             return;
         }
         DType type = common(a.dtype(), b.dtype());
-        // What is copied here is freed in the stream's order, after the product.
+        // Copies of operands are freed in stream order, after the product.
         try (var _ = Scope.open(out.device())) {
             Tensor left = readable(a, type);
             Tensor right = readable(b, type);
@@ -51,12 +51,12 @@ final class Products {
         }
     }
 
-    /** The type in which an F32 operand meets another. */
+    /** Returns the dtype of the product of an F32 operand and one of another dtype. */
     static DType productType(DType other) {
         return other == DType.BF16 ? DType.BF16 : DType.F32;
     }
 
-    /** The type in which two operands meet. */
+    /** Returns the dtype that both operands are converted to. */
     private static DType common(DType a, DType b) {
         if (a == b) {
             return a;
@@ -64,19 +64,19 @@ final class Products {
         return productType(a == DType.F32 ? b : a);
     }
 
-    /** The operand in a type, its matrices with unit stride along one axis and no overlap along the other. */
+    /** Returns the operand in a dtype, with unit stride along one matrix axis and without overlap along the other; copies it if necessary. */
     private Tensor readable(Tensor x, DType type) {
         if (x.dtype() == type && (isRowMajor(x) || isRowMajor(transposed(x)))) {
             return x;
         }
         if (!isRowMajor(x) && isRowMajor(transposed(x))) {
-            // The copy lies as the operand does, so that both sides are walked along memory.
+            // The copy keeps the operand's memory order, so that both are accessed contiguously.
             return transposed(copy(transposed(x), type));
         }
         return copy(x, type);
     }
 
-    /** A dense copy; axes of a batch that share one matrix share it still. */
+    /** Returns a contiguous copy; broadcast axes of the batch stay broadcast. */
     private Tensor copy(Tensor x, DType type) {
         long[] shape = x.shape().toArray();
         long[] once = shape.clone();
@@ -103,35 +103,35 @@ final class Products {
         values[last - 1] = value;
     }
 
-    /** Whether the last axis has unit stride and rows do not overlap; strides of axes of extent 1 do not matter. */
+    /** Returns whether the last axis has unit stride and rows do not overlap; strides of axes of extent 1 are ignored. */
     private static boolean isRowMajor(Tensor x) {
         return (x.size(-1) == 1 || x.stride(-1) == 1) && (x.size(-2) == 1 || x.stride(-2) >= x.size(-1)) && x.stride(-2) <= Integer.MAX_VALUE;
     }
 
-    /** An axis of the batch: how many products, and how far the operands and results of neighbours lie apart. */
+    /** An axis of the batch: its extent and the strides of a, b and c along it, in elements. */
     private record Axis(long count, long a, long b, long c) {
-        /** This axis and the next inner one as one, or null where memory does not allow it. */
+        /** Merges this axis with the next inner one; null if the strides do not allow it. */
         Axis with(Axis inner) {
             if (count == 1) {
                 return inner;
             }
-            boolean even = inner.count == 1 || a == inner.count * inner.a && b == inner.count * inner.b && c == inner.count * inner.c;
-            return !even ? null : inner.count == 1 ? this : new Axis(count * inner.count, inner.a, inner.b, inner.c);
+            boolean contiguous = inner.count == 1 || a == inner.count * inner.a && b == inner.count * inner.b && c == inner.count * inner.c;
+            return !contiguous ? null : inner.count == 1 ? this : new Axis(count * inner.count, inner.a, inner.b, inner.c);
         }
     }
 
     private void multiply(Tensor a, Tensor b, Tensor out, boolean accumulate) {
         long m = out.size(-2);
         List<Axis> axes = axes(a, b, out);
-        // Where the products of an axis share B and their rows follow each other, they are one product of more rows.
-        while (!axes.isEmpty() && isMoreRows(axes.getLast(), m, a, out)) {
+        // A batch axis along which B is broadcast and the rows of A and C are contiguous is folded into the rows of one larger product.
+        while (!axes.isEmpty() && foldsIntoRows(axes.getLast(), m, a, out)) {
             m *= axes.removeLast().count;
         }
         Axis batch = axes.isEmpty() ? new Axis(1, 0, 0, 0) : axes.removeLast();
         multiply(a, b, out, Math.toIntExact(m), axes, batch, new long[3], accumulate ? 1 : 0);
     }
 
-    /** The axes of the batch from the outermost, neighbours joined where memory allows it. */
+    /** Returns the batch axes, outermost first, with adjacent axes merged where their strides allow it. */
     private static List<Axis> axes(Tensor a, Tensor b, Tensor out) {
         int rank = out.rank() - 2;
         long[] batch = Arrays.copyOf(out.shape().toArray(), rank);
@@ -157,12 +157,12 @@ final class Products {
         return first.expandedStrides(Shape.of(batch), "matmul");
     }
 
-    private static boolean isMoreRows(Axis axis, long m, Tensor a, Tensor out) {
+    private static boolean foldsIntoRows(Axis axis, long m, Tensor a, Tensor out) {
         return axis.count == 1 || axis.b == 0 && axis.a == m * a.stride(-2) && axis.c == m * out.stride(-2) && a.stride(-1) == 1
                 && a.stride(-2) >= a.size(-1) && m * axis.count <= Integer.MAX_VALUE;
     }
 
-    /** One call for each index of the outer axes; the innermost is cuBLAS's batch. */
+    /** Calls cuBLAS once for each index of the outer axes; the innermost axis is its batch. */
     private void multiply(Tensor a, Tensor b, Tensor out, int m, List<Axis> outer, Axis batch, long[] shift, float beta) {
         if (outer.isEmpty()) {
             int n = Math.toIntExact(out.size(-1));
@@ -178,7 +178,7 @@ final class Products {
         }
     }
 
-    /** The matrix as cuBLAS sees it, {@code columns x rows}: as it lies if it is row-major here, else transposed. */
+    /** Describes a matrix for cuBLAS as {@code columns x rows}: not transposed if it is row-major here, else transposed. */
     private static Matrix matrix(Tensor x, long shift, long rows, long columns, long stride) {
         boolean rowMajor = (columns == 1 || x.stride(-1) == 1) && (rows == 1 || x.stride(-2) >= columns);
         long leading = rowMajor ? rows == 1 ? columns : x.stride(-2) : x.size(-1) == 1 ? rows : x.stride(-1);
@@ -190,7 +190,7 @@ final class Products {
             case F32 -> DataType.F32;
             case BF16 -> DataType.BF16;
             case F16 -> DataType.F16;
-            default -> throw new IllegalArgumentException("[matmul] no products of " + dtype.label());
+            default -> throw new IllegalArgumentException("[matmul] not supported for dtype " + dtype.label());
         };
     }
 }
