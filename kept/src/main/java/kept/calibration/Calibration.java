@@ -11,6 +11,7 @@ import kept.calibration.PhaseTimes.Phase;
 import kept.mapping.CalibratedMapping;
 import kept.mapping.Mapping;
 import kept.model.DecoderConfig;
+import kept.model.TensorName;
 import kept.model.Weights;
 import kept.tensor.Device;
 import kept.tensor.Scope;
@@ -41,7 +42,7 @@ public final class Calibration {
     private final CalibrationOptions options;
     private final Device device;
     private final DecoderConfig config;
-    private final List<String> norms;
+    private final List<TensorName> norms;
 
     /**
      * Prepares a calibration.
@@ -171,7 +172,7 @@ public final class Calibration {
                     progress.accept(text.tokens());
                 } else {
                     solution = walk.measure(step, options.ridge(), regression);
-                    put(measured, CalibratedMapping.correction(norms.get(step)), solution, remarks);
+                    put(measured, norms.get(step), solution, remarks);
                 }
                 if (isBeforeMlp(step)) {
                     walk.moveTeacher(step);
@@ -205,18 +206,19 @@ public final class Calibration {
         }
     }
 
-    private void put(MeasuredTensors measured, String name, NormRegression.Solution solution, Consumer<String> remarks) {
-        measured.put(name, Shape.of(config.hiddenSize(), config.hiddenSize()), solution.correction(),
+    private void put(MeasuredTensors measured, TensorName norm, NormRegression.Solution solution, Consumer<String> remarks) {
+        measured.put(CalibratedMapping.correction(norm), Shape.of(config.hiddenSize(), config.hiddenSize()), solution.correction(),
                 Map.of(RIDGE, Double.toString(solution.ridge()), ERROR, Double.toString(solution.error())));
         remarks.accept("%s: ridge %.0e, missed %.2e of the norm's output".formatted(
-                name.substring(0, name.length() - ".correction".length()), solution.ridge(), solution.error()));
+                norm.module(), solution.ridge(), solution.error()));
     }
 
     private void put(MeasuredTensors measured, int layer, LayerWalk.Neuron neuron, Consumer<String> remarks) {
         measured.put(CalibratedMapping.reader(layer), Shape.of(2, config.hiddenSize()), neuron.rows(), Map.of());
         measured.put(CalibratedMapping.neuron(layer), Shape.of(1), new float[] {neuron.number()}, Map.of(ERROR, Double.toString(neuron.error())));
         if (neuron.number() >= 0) {
-            remarks.accept("model.layers.%d.mlp: neuron %,d renews the anchor, missed %.2e of it".formatted(layer, neuron.number(), neuron.error()));
+            remarks.accept("%s.mlp: neuron %,d renews the anchor, missed %.2e of it".formatted(
+                    TensorName.ofLayer(layer), neuron.number(), neuron.error()));
         }
     }
 

@@ -13,6 +13,8 @@ import kept.mapping.MappedWeights;
 import kept.mapping.Mapping;
 import kept.model.DecoderConfig;
 import kept.model.DecoderParts;
+import kept.model.TensorName;
+import kept.model.TensorRole;
 import kept.model.Weights;
 import kept.nn.Attention;
 import kept.nn.Linear;
@@ -91,7 +93,7 @@ final class LayerWalk implements AutoCloseable {
     void embed() {
         compute(() -> {
             DecoderConfig config = mapping.source();
-            Tensor table = source.get("model.embed_tokens.weight", Shape.of(config.vocabSize(), config.hiddenSize()));
+            Tensor table = source.get(TensorName.of(TensorRole.EMBEDDING).toString(), Shape.of(config.vocabSize(), config.hiddenSize()));
             for (int i = 0; i < text.parts().size(); i++) {
                 int part = i;
                 compute(() -> teacher.put(part, table.embedding(ids(text.parts().get(part))).cast(DType.F32)));
@@ -141,7 +143,7 @@ final class LayerWalk implements AutoCloseable {
      * @return the solution
      */
     NormRegression.Solution measure(int step, double ridge, NormRegression regression) {
-        String name = norm(step);
+        TensorName name = norm(step);
         regression.clear();
         times.of(Phase.SUMS, () -> compute(() -> {
             Norm layerNorm = DecoderParts.norm(name, mapping.source(), source);
@@ -195,7 +197,7 @@ final class LayerWalk implements AutoCloseable {
             });
             for (Linear reader : mlp.readers()) {
                 compute(() -> {
-                    Tensor weights = source.get(norm(step) + ".weight", Shape.of(mapping.source().hiddenSize())).cast(DType.F32);
+                    Tensor weights = source.get(norm(step).toString(), Shape.of(mapping.source().hiddenSize())).cast(DType.F32);
                     float[] lengths = reader.weight().value().cast(DType.F32).mul(weights).square().sum(1).toFloatArray();
                     for (int j = 0; j < lengths.length; j++) {
                         activity[j] *= lengths[j];
@@ -238,7 +240,7 @@ final class LayerWalk implements AutoCloseable {
         var reading = new float[1][];
         times.of(Phase.SUMS, () -> compute(() -> {
             Norm before = DecoderParts.norm(norm(step), mapping.target(), mapped);
-            reading[0] = meanReader(mapped.get(norm(step) + ".weight", Shape.of(width)).toFloatArray());
+            reading[0] = meanReader(mapped.get(norm(step).toString(), Shape.of(width)).toFloatArray());
             Tensor readers = Tensor.of(joined(reading[0], constant), 2, width);
             for (int i = 0; i < text.parts().size(); i++) {
                 int part = i;
@@ -296,12 +298,12 @@ final class LayerWalk implements AutoCloseable {
         return both;
     }
 
-    private String norm(int step) {
+    private TensorName norm(int step) {
         return CalibratedMapping.norms(mapping.source()).get(step);
     }
 
-    private static String layer(int step) {
-        return "model.layers." + step / 2;
+    private static int layer(int step) {
+        return step / 2;
     }
 
     private void move(Streams streams, int step, DecoderConfig config, Weights weights) {

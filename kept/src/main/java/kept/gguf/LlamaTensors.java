@@ -1,22 +1,14 @@
 package kept.gguf;
 
 import java.util.List;
-import java.util.Map;
 import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
+import kept.model.TensorRole;
 
 /** What llama.cpp calls the tensors of a Llama, and in which type it expects each. */
 final class LlamaTensors {
     /** The rotary frequencies' divisors of Llama 3's scaling; made from the configuration, not from a tensor. */
     static final String ROPE_FREQUENCIES = "rope_freqs.weight";
-
-    private static final String LAYERS = "model.layers.";
-    private static final Map<String, String> OUTSIDE = Map.of(
-            "model.embed_tokens", "token_embd", "model.norm", "output_norm", "lm_head", "output");
-    private static final Map<String, String> INSIDE = Map.of(
-            "input_layernorm", "attn_norm", "self_attn.q_proj", "attn_q", "self_attn.k_proj", "attn_k", "self_attn.v_proj", "attn_v",
-            "self_attn.o_proj", "attn_output", "post_attention_layernorm", "ffn_norm",
-            "mlp.gate_proj", "ffn_gate", "mlp.up_proj", "ffn_up", "mlp.down_proj", "ffn_down");
 
     private LlamaTensors() {}
 
@@ -32,8 +24,11 @@ final class LlamaTensors {
     }
 
     private static GgufTensor of(ModelTensor tensor, DecoderConfig config, GgufType type) {
-        boolean rotated = tensor.name().contains(".q_proj.") || tensor.name().contains(".k_proj.");
-        return new GgufTensor(rename(tensor.name()), stored(tensor, type), tensor.shape(), tensor.name(), rotated ? config.headDimension() : 0);
+        boolean rotated = switch (tensor.role()) {
+            case QUERY, QUERY_BIAS, KEY, KEY_BIAS -> true;
+            default -> false;
+        };
+        return new GgufTensor(name(tensor), stored(tensor, type), tensor.shape(), tensor.name(), rotated ? config.headDimension() : 0);
     }
 
     /** Vectors are f32, and a matrix whose rows are not whole blocks is f16, as llama.cpp's converter has it. */
@@ -44,13 +39,25 @@ final class LlamaTensors {
         return tensor.shape().size(1) % type.blockElements() == 0 ? type : GgufType.F16;
     }
 
-    private static String rename(String name) {
-        int suffix = name.lastIndexOf('.');
-        String module = name.substring(0, suffix);
-        if (!module.startsWith(LAYERS)) {
-            return OUTSIDE.get(module) + name.substring(suffix);
-        }
-        int number = module.indexOf('.', LAYERS.length());
-        return "blk." + module.substring(LAYERS.length(), number) + "." + INSIDE.get(module.substring(number + 1)) + name.substring(suffix);
+    private static String name(ModelTensor tensor) {
+        String layer = tensor.role().isInLayer() ? "blk." + tensor.layer() + "." : "";
+        return layer + module(tensor.role()) + (tensor.role().isBias() ? ".bias" : ".weight");
+    }
+
+    private static String module(TensorRole role) {
+        return switch (role) {
+            case EMBEDDING -> "token_embd";
+            case INPUT_NORM_WEIGHT, INPUT_NORM_BIAS -> "attn_norm";
+            case QUERY, QUERY_BIAS -> "attn_q";
+            case KEY, KEY_BIAS -> "attn_k";
+            case VALUE, VALUE_BIAS -> "attn_v";
+            case ATTENTION_OUTPUT, ATTENTION_OUTPUT_BIAS -> "attn_output";
+            case POST_ATTENTION_NORM_WEIGHT, POST_ATTENTION_NORM_BIAS -> "ffn_norm";
+            case GATE, GATE_BIAS -> "ffn_gate";
+            case UP, UP_BIAS -> "ffn_up";
+            case DOWN, DOWN_BIAS -> "ffn_down";
+            case FINAL_NORM_WEIGHT, FINAL_NORM_BIAS -> "output_norm";
+            case HEAD -> "output";
+        };
     }
 }

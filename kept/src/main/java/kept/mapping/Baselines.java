@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
+import kept.model.TensorRole;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
@@ -25,13 +26,17 @@ final class Baselines {
      * @throws MappingException if the source is not an Orion
      */
     static Mapping ones(DecoderConfig source) {
-        Mapping opm = Mapping.opm(source);
-        List<TensorMapping> rows = opm.rows().stream().map(row -> row.transform() == Transform.NORM_WEIGHT
-                ? new TensorMapping(row.target(), row.shape(), List.of(), new Constant("ones", 1), SCALE_LOST)
-                : row).toList();
-        List<DroppedTensor> dropped = ModelTensor.of(source).stream().filter(ModelTensor::isNorm)
-                .map(tensor -> new DroppedTensor(tensor.name(), SCALE_LOST)).toList();
-        return new Mapping("ones", source, opm.target(), rows, dropped);
+        Mapping.requireOrion(source);
+        DecoderConfig target = source.toLlama();
+        return new Mapping("ones", source, target, Mapping.rows(target, Baselines::ones),
+                DroppedTensor.of(source, TensorRole::isNorm, SCALE_LOST));
+    }
+
+    private static TensorMapping ones(ModelTensor tensor) {
+        return switch (tensor.role()) {
+            case INPUT_NORM_WEIGHT, POST_ATTENTION_NORM_WEIGHT, FINAL_NORM_WEIGHT -> TensorMapping.of(tensor, new Constant("ones", 1), SCALE_LOST);
+            default -> Mapping.opm(tensor);
+        };
     }
 
     /**
@@ -42,11 +47,21 @@ final class Baselines {
      * @throws MappingException if the source is not an Orion, or its head is its embedding, which cannot be centred alone
      */
     static Mapping centred(DecoderConfig source) {
-        Mapping opm = Mapping.opm(source);
+        Mapping.requireOrion(source);
         if (source.tieWordEmbeddings()) {
             throw new MappingException("[mapping] centred needs a head of its own: config.json says tie_word_embeddings");
         }
-        return new Mapping("centred", source, opm.target(), opm.rows().stream().map(Baselines::centred).toList(), opm.dropped());
+        DecoderConfig target = source.toLlama();
+        return new Mapping("centred", source, target, Mapping.rows(target, Baselines::centred),
+                DroppedTensor.normBiases(source, Mapping.NO_SHIFT));
+    }
+
+    private static TensorMapping centred(ModelTensor tensor) {
+        return switch (tensor.role()) {
+            case EMBEDDING -> TensorMapping.of(tensor, new CentredRows(1, 0), MEAN_FREE, tensor.name());
+            case ATTENTION_OUTPUT, DOWN -> TensorMapping.of(tensor, new CentredOutputs(1), MEAN_FREE, tensor.name());
+            default -> Mapping.opm(tensor);
+        };
     }
 
     /**
@@ -57,25 +72,24 @@ final class Baselines {
      * @throws MappingException if the source is not an Orion
      */
     static Mapping channel(DecoderConfig source) {
-        Mapping opm = Mapping.opm(source);
-        List<ModelTensor> measured = new ArrayList<>();
-        List<DroppedTensor> dropped = new ArrayList<>();
-        List<TensorMapping> rows = new ArrayList<>();
-        for (TensorMapping row : opm.rows()) {
-            if (row.transform() == Transform.NORM_WEIGHT) {
-                var weight = new ModelTensor(channelWeight(row.target().substring(0, row.target().length() - ".weight".length())), row.shape());
-                measured.add(weight);
-                rows.add(new TensorMapping(row.target(), row.shape(), List.of(weight.name()), new Measured(), MEASURED));
-                dropped.add(new DroppedTensor(row.target(), MEASURED));
-            } else {
-                rows.add(row);
-            }
-        }
-        dropped.addAll(opm.dropped());
-        return new Mapping(CHANNEL, source, opm.target(), rows, dropped, measured);
+        Mapping.requireOrion(source);
+        DecoderConfig target = source.toLlama();
+        List<MeasuredTensor> measured = ModelTensor.of(target).stream().filter(tensor -> tensor.role().isNorm())
+                .map(tensor -> new MeasuredTensor(channelWeight(tensor.id().module()), tensor.shape())).toList();
+        List<DroppedTensor> dropped = new ArrayList<>(DroppedTensor.of(source, role -> role.isNorm() && !role.isBias(), MEASURED));
+        dropped.addAll(DroppedTensor.normBiases(source, Mapping.NO_SHIFT));
+        return new Mapping(CHANNEL, source, target, Mapping.rows(target, Baselines::channel), dropped, measured);
     }
 
-    /** The name of a norm's measured weight. */
+    private static TensorMapping channel(ModelTensor tensor) {
+        return switch (tensor.role()) {
+            case INPUT_NORM_WEIGHT, POST_ATTENTION_NORM_WEIGHT, FINAL_NORM_WEIGHT ->
+                    TensorMapping.of(tensor, new Measured(), MEASURED, channelWeight(tensor.id().module()));
+            default -> Mapping.opm(tensor);
+        };
+    }
+
+    /** The name of a norm's measured weight, by the norm's name. */
     static String channelWeight(String norm) {
         return norm + ".channel_weight";
     }
@@ -91,15 +105,5 @@ final class Baselines {
         public Tensor apply(List<Tensor> sources, Shape shape) {
             return sources.getFirst();
         }
-    }
-
-    private static TensorMapping centred(TensorMapping row) {
-        if (row.target().startsWith("model.embed_tokens.")) {
-            return new TensorMapping(row.target(), row.shape(), row.sources(), new CentredRows(1, 0), MEAN_FREE);
-        }
-        if (row.target().endsWith(".o_proj.weight") || row.target().endsWith(".down_proj.weight")) {
-            return new TensorMapping(row.target(), row.shape(), row.sources(), new CentredOutputs(1), MEAN_FREE);
-        }
-        return row;
     }
 }

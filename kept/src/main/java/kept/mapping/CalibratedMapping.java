@@ -4,6 +4,8 @@ import java.util.ArrayList;
 import java.util.List;
 import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
+import kept.model.TensorName;
+import kept.model.TensorRole;
 import kept.tensor.Shape;
 
 /**
@@ -14,22 +16,20 @@ public final class CalibratedMapping {
     /** What users choose it by. */
     public static final String NAME = "calibrated";
     /** The measured constant that is the mean of each row of the embeddings, {@code [1]}. */
-    public static final String ANCHOR = "model.embed_tokens.anchor";
+    public static final String ANCHOR = TensorName.of(TensorRole.EMBEDDING).module() + ".anchor";
 
-    private static final String EMBEDDING = "model.embed_tokens.weight";
-    private static final String HEAD = "lm_head.weight";
-    private static final Transform CORRECTED = new Corrected();
+    private static final String LEAST_SQUARES = "least squares from the RMSNorm's output to the LayerNorm's";
 
     private CalibratedMapping() {}
 
     /**
      * The name of a norm's measured correction, {@code [hidden, hidden]}.
      *
-     * @param norm the norm's name in checkpoints
+     * @param norm the norm's weight
      * @return the tensor's name
      */
-    public static String correction(String norm) {
-        return norm + ".correction";
+    public static String correction(TensorName norm) {
+        return norm.module() + ".correction";
     }
 
     /**
@@ -39,7 +39,7 @@ public final class CalibratedMapping {
      * @return the tensor's name
      */
     public static String neuron(int layer) {
-        return "model.layers.%d.mlp.anchor_neuron".formatted(layer);
+        return TensorName.ofLayer(layer) + ".mlp.anchor_neuron";
     }
 
     /**
@@ -49,23 +49,17 @@ public final class CalibratedMapping {
      * @return the tensor's name
      */
     public static String reader(int layer) {
-        return "model.layers.%d.mlp.anchor_reader".formatted(layer);
+        return TensorName.ofLayer(layer) + ".mlp.anchor_reader";
     }
 
     /**
      * The norms in the order of the graph, which is the order they are calibrated in.
      *
      * @param config a model's
-     * @return their names in checkpoints
+     * @return their weights
      */
-    public static List<String> norms(DecoderConfig config) {
-        List<String> norms = new ArrayList<>();
-        for (int layer = 0; layer < config.layers(); layer++) {
-            norms.add("model.layers.%d.input_layernorm".formatted(layer));
-            norms.add("model.layers.%d.post_attention_layernorm".formatted(layer));
-        }
-        norms.add("model.norm");
-        return norms;
+    public static List<TensorName> norms(DecoderConfig config) {
+        return ModelTensor.of(config).stream().map(ModelTensor::id).filter(tensor -> tensor.role().isNorm() && !tensor.role().isBias()).toList();
     }
 
     /**
@@ -78,58 +72,42 @@ public final class CalibratedMapping {
     public static Mapping of(DecoderConfig source) {
         Mapping.requireOrion(source);
         Shape square = Shape.of(source.hiddenSize(), source.hiddenSize());
-        List<ModelTensor> measured = new ArrayList<>();
-        measured.add(new ModelTensor(ANCHOR, Shape.of(1)));
-        norms(source).forEach(norm -> measured.add(new ModelTensor(correction(norm), square)));
+        List<MeasuredTensor> measured = new ArrayList<>();
+        measured.add(new MeasuredTensor(ANCHOR, Shape.of(1)));
+        norms(source).forEach(norm -> measured.add(new MeasuredTensor(correction(norm), square)));
         for (int layer = 0; layer < source.layers(); layer++) {
-            measured.add(new ModelTensor(neuron(layer), Shape.of(1)));
-            measured.add(new ModelTensor(reader(layer), Shape.of(2, source.hiddenSize())));
+            measured.add(new MeasuredTensor(neuron(layer), Shape.of(1)));
+            measured.add(new MeasuredTensor(reader(layer), Shape.of(2, source.hiddenSize())));
         }
         DecoderConfig target = source.toLlama().toBuilder().tieWordEmbeddings(false).build();
-        List<TensorMapping> rows = ModelTensor.of(target).stream().map(tensor -> row(tensor, source)).toList();
-        List<DroppedTensor> dropped = ModelTensor.of(source).stream().filter(tensor -> tensor.isNorm() && tensor.name().endsWith(".bias"))
-                .map(tensor -> new DroppedTensor(tensor.name(), "what reads the norm is corrected for it")).toList();
-        return new Mapping(NAME, source, target, rows, dropped, measured);
+        return new Mapping(NAME, source, target, Mapping.rows(target, tensor -> row(tensor, source)),
+                DroppedTensor.normBiases(source, "what reads the norm is corrected for it"), measured);
     }
 
     private static TensorMapping row(ModelTensor tensor, DecoderConfig source) {
-        String name = tensor.name();
-        if (tensor.isNorm()) {
-            return row(tensor, List.of(name), Transform.NORM_WEIGHT, "the norm keeps its weight; its readers are corrected");
-        }
-        if (name.equals(EMBEDDING)) {
-            return row(tensor, List.of(name, ANCHOR), new AnchoredRows(), "LayerNorms do not see the mean; a constant one carries what were biases");
-        }
-        if (name.endsWith("o_proj.weight")) {
-            return row(tensor, List.of(name), new CentredOutputs(1), "LayerNorms do not see the mean of the stream");
-        }
-        if (name.endsWith("down_proj.weight")) {
-            return row(tensor, List.of(name, neuron(layer(name))), new AnchoringOutputs(),
-                    "LayerNorms do not see the mean of the stream; one neuron renews the constant there");
-        }
-        if (name.contains(".mlp.")) {
-            List<String> sources = List.of(name, correction(norm(name)), reader(layer(name)), neuron(layer(name)));
-            return row(tensor, sources, new AnchoringReader(name.endsWith("gate_proj.weight") ? 0 : 1),
-                    "least squares from the RMSNorm's output to the LayerNorm's; one neuron renews the stream's constant");
-        }
-        String weight = name.equals(HEAD) && source.tieWordEmbeddings() ? EMBEDDING : name;
-        return row(tensor, List.of(weight, correction(norm(name))), CORRECTED, "least squares from the RMSNorm's output to the LayerNorm's");
+        return switch (tensor.role()) {
+            case EMBEDDING -> TensorMapping.of(tensor, new AnchoredRows(),
+                    "LayerNorms do not see the mean; a constant one carries what were biases", tensor.name(), ANCHOR);
+            case INPUT_NORM_WEIGHT, POST_ATTENTION_NORM_WEIGHT, FINAL_NORM_WEIGHT -> TensorMapping.of(tensor, Transform.NORM_WEIGHT,
+                    "the norm keeps its weight; its readers are corrected", tensor.name());
+            case QUERY, KEY, VALUE -> corrected(tensor, tensor.id());
+            case ATTENTION_OUTPUT -> TensorMapping.of(tensor, new CentredOutputs(1), "LayerNorms do not see the mean of the stream", tensor.name());
+            case GATE -> reader(tensor, 0);
+            case UP -> reader(tensor, 1);
+            case DOWN -> TensorMapping.of(tensor, new AnchoringOutputs(),
+                    "LayerNorms do not see the mean of the stream; one neuron renews the constant there", tensor.name(), neuron(tensor.layer()));
+            case HEAD -> corrected(tensor, TensorName.of(source.tieWordEmbeddings() ? TensorRole.EMBEDDING : TensorRole.HEAD));
+            case INPUT_NORM_BIAS, QUERY_BIAS, KEY_BIAS, VALUE_BIAS, ATTENTION_OUTPUT_BIAS, POST_ATTENTION_NORM_BIAS, GATE_BIAS, UP_BIAS, DOWN_BIAS,
+                    FINAL_NORM_BIAS -> throw Mapping.unexpected(tensor);
+        };
     }
 
-    private static TensorMapping row(ModelTensor tensor, List<String> sources, Transform transform, String reason) {
-        return new TensorMapping(tensor.name(), tensor.shape(), sources, transform, reason);
+    private static TensorMapping corrected(ModelTensor tensor, TensorName weight) {
+        return TensorMapping.of(tensor, new Corrected(), LEAST_SQUARES, weight, correction(tensor.norm()));
     }
 
-    private static int layer(String name) {
-        return Integer.parseInt(name.split("\\.")[2]);
-    }
-
-    /** The norm that a projection reads. */
-    private static String norm(String projection) {
-        if (projection.equals(HEAD)) {
-            return "model.norm";
-        }
-        String layer = projection.substring(0, projection.indexOf('.', "model.layers.".length()));
-        return layer + (projection.contains(".self_attn.") ? ".input_layernorm" : ".post_attention_layernorm");
+    private static TensorMapping reader(ModelTensor tensor, int row) {
+        return TensorMapping.of(tensor, new AnchoringReader(row), LEAST_SQUARES + "; one neuron renews the stream's constant",
+                tensor.name(), correction(tensor.norm()), reader(tensor.layer()), neuron(tensor.layer()));
     }
 }

@@ -6,7 +6,7 @@ import kept.autograd.Autograd;
 import kept.model.OrionModel;
 import kept.model.StreamObserver;
 import kept.model.Weights;
-import kept.nn.Parameter;
+import kept.nn.LayerNorm;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
@@ -44,9 +44,8 @@ public final class ChannelProbe {
     }
 
     private Sums sumsOf(String norm) {
-        Map<String, Parameter> parameters = model.parameters();
-        return new Sums(parameters.get(norm + ".weight").value().toFloatArray(), parameters.get(norm + ".bias").value().toFloatArray(),
-                model.config().normEps());
+        LayerNorm layerNorm = model.layerNorms().get(norm);
+        return new Sums(layerNorm.weight().value().toFloatArray(), layerNorm.bias().value().toFloatArray(), layerNorm.epsilon());
     }
 
     /**

@@ -1,9 +1,10 @@
 package kept.mapping;
 
-import java.util.ArrayList;
 import java.util.List;
 import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
+import kept.model.TensorName;
+import kept.model.TensorRole;
 
 /**
  * The mapping that loses nothing, without training: a Llama with biases and one more layer whose function is the Orion's, up to rounding
@@ -22,7 +23,7 @@ final class ExactMapping {
     /** s: the carried constant beside a normalised stream of length 1 per element; small, as the head's rounding errors are multiplied by it too. */
     static final double SHIFT = 0x1p-3;
     /** G: SiLU's argument; large enough that its sigmoid is 1 to the last bit of f32, so that SiLU gives G itself. */
-    static final double GATE = 32;
+    static final double GATE_INPUT = 32;
 
     private static final double LARGEST_F16 = 65504;
     private static final String CENTRED = "LayerNorm does not see the mean of the stream";
@@ -30,7 +31,7 @@ final class ExactMapping {
     private static final String MOVED = "W b: the bias of the norm before it";
     private static final String NO_BIAS = "no norm before it";
     private static final String ADDED = "the added layer: K (z + s) onto the stream";
-    private static final String HEAD = "takes the final norm's bias from the constant s";
+    private static final String CARRIED = "takes the final norm's bias from the constant s";
 
     private final DecoderConfig source;
     private final double carrier;
@@ -56,12 +57,8 @@ final class ExactMapping {
         DecoderConfig target = source.toLlama().toBuilder().layers(source.layers() + 1).attentionBias(true).mlpBias(true).tieWordEmbeddings(false)
                 .normEps(source.normEps() * STREAM_SCALE * STREAM_SCALE).build();
         var table = new ExactMapping(source);
-        List<TensorMapping> rows = new ArrayList<>();
-        for (ModelTensor tensor : ModelTensor.of(target)) {
-            boolean added = tensor.name().startsWith(layer(source.layers()));
-            rows.add(added ? table.added(tensor) : table.kept(tensor));
-        }
-        return new Mapping(NAME, source, target, rows, List.of());
+        return new Mapping(NAME, source, target,
+                Mapping.rows(target, tensor -> tensor.layer() == source.layers() ? table.added(tensor) : table.kept(tensor)), List.of());
     }
 
     /**
@@ -77,51 +74,37 @@ final class ExactMapping {
 
     /** A tensor that the source has too, or a bias beside one. */
     private TensorMapping kept(ModelTensor tensor) {
-        String name = tensor.name();
-        String module = name.substring(0, name.lastIndexOf('.'));
-        boolean writesToStream = module.endsWith(".o_proj") || module.endsWith(".down_proj");
-        if (name.endsWith(".bias")) {
-            return writesToStream
-                    ? row(tensor, new Constant("bias", 0), NO_BIAS)
-                    : row(tensor, new ProjectedBias(), MOVED, module + ".weight", normBefore(module) + ".bias");
-        }
-        return switch (name) {
-            case "model.embed_tokens.weight" -> row(tensor, new CentredRows(STREAM_SCALE, 0), CENTRED, name);
-            case "model.norm.weight" -> row(tensor, new Constant(CARRIER, 1), "its weight is in the head");
-            case "lm_head.weight" -> row(tensor, new CarriedHead(SHIFT), HEAD,
-                    source.tieWordEmbeddings() ? "model.embed_tokens.weight" : name, "model.norm.weight", "model.norm.bias");
-            default -> writesToStream
-                    ? row(tensor, new CentredOutputs(STREAM_SCALE), CENTRED, name)
-                    : row(tensor, Transform.COPY, SAME, name);
+        return switch (tensor.role()) {
+            case EMBEDDING -> TensorMapping.of(tensor, new CentredRows(STREAM_SCALE, 0), CENTRED, tensor.name());
+            case INPUT_NORM_WEIGHT, POST_ATTENTION_NORM_WEIGHT, QUERY, KEY, VALUE, GATE, UP ->
+                    TensorMapping.of(tensor, Transform.COPY, SAME, tensor.name());
+            case QUERY_BIAS, KEY_BIAS, VALUE_BIAS, GATE_BIAS, UP_BIAS -> TensorMapping.of(tensor, new ProjectedBias(), MOVED,
+                    tensor.id().beside(tensor.role().weight()), biasOf(tensor.norm()));
+            case ATTENTION_OUTPUT, DOWN -> TensorMapping.of(tensor, new CentredOutputs(STREAM_SCALE), CENTRED, tensor.name());
+            case ATTENTION_OUTPUT_BIAS, DOWN_BIAS -> TensorMapping.of(tensor, new Constant("bias", 0), NO_BIAS);
+            case FINAL_NORM_WEIGHT -> TensorMapping.of(tensor, new Constant(CARRIER, 1), "its weight is in the head");
+            case HEAD -> TensorMapping.of(tensor, new CarriedHead(SHIFT), CARRIED,
+                    TensorName.of(source.tieWordEmbeddings() ? TensorRole.EMBEDDING : TensorRole.HEAD), tensor.norm(), biasOf(tensor.norm()));
+            case INPUT_NORM_BIAS, POST_ATTENTION_NORM_BIAS, FINAL_NORM_BIAS -> throw Mapping.unexpected(tensor);
         };
     }
 
     /** A tensor of the added layer: no attention, and an MLP that adds K (z + s). */
     private TensorMapping added(ModelTensor tensor) {
-        String place = tensor.name().substring(layer(source.layers()).length());
-        Transform transform = switch (place) {
-            case "input_layernorm.weight", "post_attention_layernorm.weight" -> new Constant(CARRIER, 1);
-            case "mlp.gate_proj.bias" -> new Constant(CARRIER, GATE);
-            case "mlp.up_proj.weight" -> new ScaledIdentity(CARRIER, 1);
-            case "mlp.down_proj.weight" -> new ScaledIdentity(CARRIER, carrier / GATE);
-            case "mlp.down_proj.bias" -> new Constant(CARRIER, carrier * SHIFT);
-            default -> new Constant(CARRIER, 0);
+        Transform transform = switch (tensor.role()) {
+            case INPUT_NORM_WEIGHT, POST_ATTENTION_NORM_WEIGHT -> new Constant(CARRIER, 1);
+            case QUERY, QUERY_BIAS, KEY, KEY_BIAS, VALUE, VALUE_BIAS, ATTENTION_OUTPUT, ATTENTION_OUTPUT_BIAS -> new Constant(CARRIER, 0);
+            case GATE, UP_BIAS -> new Constant(CARRIER, 0);
+            case GATE_BIAS -> new Constant(CARRIER, GATE_INPUT);
+            case UP -> new ScaledIdentity(CARRIER, 1);
+            case DOWN -> new ScaledIdentity(CARRIER, carrier / GATE_INPUT);
+            case DOWN_BIAS -> new Constant(CARRIER, carrier * SHIFT);
+            case EMBEDDING, INPUT_NORM_BIAS, POST_ATTENTION_NORM_BIAS, FINAL_NORM_WEIGHT, FINAL_NORM_BIAS, HEAD -> throw Mapping.unexpected(tensor);
         };
-        return row(tensor, transform, ADDED);
+        return TensorMapping.of(tensor, transform, ADDED);
     }
 
-    private static String normBefore(String projection) {
-        int block = projection.lastIndexOf(".self_attn.");
-        return block >= 0
-                ? projection.substring(0, block) + ".input_layernorm"
-                : projection.substring(0, projection.lastIndexOf(".mlp.")) + ".post_attention_layernorm";
-    }
-
-    private static String layer(int index) {
-        return "model.layers." + index + ".";
-    }
-
-    private static TensorMapping row(ModelTensor tensor, Transform transform, String reason, String... sources) {
-        return new TensorMapping(tensor.name(), tensor.shape(), List.of(sources), transform, reason);
+    private static TensorName biasOf(TensorName norm) {
+        return norm.beside(norm.role().bias().orElseThrow());
     }
 }

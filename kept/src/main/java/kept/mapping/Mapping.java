@@ -1,9 +1,9 @@
 package kept.mapping;
 
-import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Function;
 import kept.model.Architecture;
 import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
@@ -21,10 +21,10 @@ import kept.model.Weights;
  * @param measured tensors that rows are made of besides the source's: measured on text before the mapping is used
  */
 public record Mapping(String name, DecoderConfig source, DecoderConfig target, List<TensorMapping> rows, List<DroppedTensor> dropped,
-        List<ModelTensor> measured) {
+        List<MeasuredTensor> measured) {
     private static final String SAME_MODULE = "the same module in both architectures";
     private static final String SAME_SCALE = "g' = g is the best RMSNorm weight for features of zero mean";
-    private static final String NO_SHIFT = "RMSNorm adds nothing after scaling";
+    static final String NO_SHIFT = "RMSNorm adds nothing after scaling";
 
     /** Fixes the lists. */
     public Mapping {
@@ -56,18 +56,21 @@ public record Mapping(String name, DecoderConfig source, DecoderConfig target, L
      */
     public static Mapping opm(DecoderConfig source) {
         requireOrion(source);
-        List<TensorMapping> rows = new ArrayList<>();
-        List<DroppedTensor> dropped = new ArrayList<>();
-        for (ModelTensor tensor : ModelTensor.of(source)) {
-            if (!tensor.isNorm()) {
-                rows.add(new TensorMapping(tensor.name(), tensor.shape(), List.of(tensor.name()), Transform.COPY, SAME_MODULE));
-            } else if (tensor.name().endsWith(".weight")) {
-                rows.add(new TensorMapping(tensor.name(), tensor.shape(), List.of(tensor.name()), Transform.NORM_WEIGHT, SAME_SCALE));
-            } else {
-                dropped.add(new DroppedTensor(tensor.name(), NO_SHIFT));
-            }
-        }
-        return new Mapping("opm", source, source.toLlama(), rows, dropped);
+        DecoderConfig target = source.toLlama();
+        return new Mapping("opm", source, target, rows(target, Mapping::opm), DroppedTensor.normBiases(source, NO_SHIFT));
+    }
+
+    static TensorMapping opm(ModelTensor tensor) {
+        return switch (tensor.role()) {
+            case INPUT_NORM_WEIGHT, POST_ATTENTION_NORM_WEIGHT, FINAL_NORM_WEIGHT ->
+                    TensorMapping.of(tensor, Transform.NORM_WEIGHT, SAME_SCALE, tensor.name());
+            default -> TensorMapping.of(tensor, Transform.COPY, SAME_MODULE, tensor.name());
+        };
+    }
+
+    /** A row for each tensor of the target. */
+    static List<TensorMapping> rows(DecoderConfig target, Function<ModelTensor, TensorMapping> row) {
+        return ModelTensor.of(target).stream().map(row).toList();
     }
 
     /**
@@ -103,6 +106,11 @@ public record Mapping(String name, DecoderConfig source, DecoderConfig target, L
      */
     public static Mapping named(String name, DecoderConfig source) {
         return NamedMapping.of(name).table(source);
+    }
+
+    /** What a table says of a tensor that its target cannot have. */
+    static IllegalArgumentException unexpected(ModelTensor tensor) {
+        return new IllegalArgumentException("[mapping] the target has no %s".formatted(tensor.name()));
     }
 
     static void requireOrion(DecoderConfig source) {

@@ -7,7 +7,7 @@ import java.util.Map;
 import kept.autograd.Autograd;
 import kept.model.OrionModel;
 import kept.model.StreamObserver;
-import kept.nn.Parameter;
+import kept.nn.LayerNorm;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
@@ -47,13 +47,13 @@ public final class NormProbe {
      * @return one entry for each norm, in the order of the graph
      */
     public List<NormStatistics> statistics() {
-        Map<String, Parameter> parameters = model.parameters();
+        Map<String, LayerNorm> norms = model.layerNorms();
         List<NormStatistics> statistics = new ArrayList<>();
         try (var _ = Scope.open(model.device())) {
             sums.forEach((norm, sum) -> statistics.add(new NormStatistics(
                     norm,
                     sum.ratios / sum.tokens,
-                    length(parameters.get(norm + ".bias").value()) / length(parameters.get(norm + ".weight").value()))));
+                    length(norms.get(norm).bias().value()) / length(norms.get(norm).weight().value()))));
         }
         return statistics;
     }

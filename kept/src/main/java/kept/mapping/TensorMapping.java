@@ -1,6 +1,8 @@
 package kept.mapping;
 
 import java.util.List;
+import java.util.stream.Stream;
+import kept.model.ModelTensor;
 import kept.tensor.Shape;
 
 /**
@@ -16,5 +18,10 @@ public record TensorMapping(String target, Shape shape, List<String> sources, Tr
     /** Fixes the sources. */
     public TensorMapping {
         sources = List.copyOf(sources);
+    }
+
+    /** A row of a tensor of the target. */
+    static TensorMapping of(ModelTensor target, Transform transform, String reason, Object... sources) {
+        return new TensorMapping(target.name(), target.shape(), Stream.of(sources).map(Object::toString).toList(), transform, reason);
     }
 }

@@ -16,6 +16,8 @@ import kept.weights.TensorEntry;
 
 /** The parameters of a checkpoint, copied from its memory-mapped files to the device one by one. */
 public final class CheckpointWeights implements Weights {
+    private static final String HEAD = TensorName.of(TensorRole.HEAD).toString();
+
     private final Checkpoint checkpoint;
     private final DType dtype;
     private final Set<String> unused;
@@ -80,7 +82,7 @@ public final class CheckpointWeights implements Weights {
     }
 
     private static TensorEntry checked(Checkpoint checkpoint, String name, Shape shape) {
-        if (name.equals(ModelTensor.HEAD) && !checkpoint.contains(name)) {
+        if (name.equals(HEAD) && !checkpoint.contains(name)) {
             throw new CheckpointException("checkpoint", checkpoint.directory(), name, -1, "there is no such tensor, and config.json does not say "
                     + "\"tie_word_embeddings\": true; set it if the head is the embedding, else the model is without its head (transformers would "
                     + "make one up at random)");
@@ -105,7 +107,7 @@ public final class CheckpointWeights implements Weights {
      */
     public void requireAllUsed(DecoderConfig config) {
         if (config.tieWordEmbeddings()) {
-            unused.remove(ModelTensor.HEAD);
+            unused.remove(HEAD);
         }
         if (!unused.isEmpty()) {
             String first = unused.iterator().next();

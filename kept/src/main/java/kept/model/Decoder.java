@@ -14,7 +14,6 @@ import kept.nn.RotaryEmbedding;
 import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
-import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
@@ -28,14 +27,15 @@ import kept.tensor.Tensor;
  * parameters until it is closed.
  */
 public abstract sealed class Decoder extends Layer implements AutoCloseable permits OrionModel, LlamaModel {
-    /** Makes the norm of a given name. */
+    /** Makes the norm whose weight has a given name. */
     @FunctionalInterface
     interface NormFactory {
-        Norm create(String name, DecoderConfig config, Weights weights);
+        Norm create(TensorName weight, DecoderConfig config, Weights weights);
     }
 
     /** Tokens of a piece of a long text: many enough that packing all keys for them is little beside attending to them. */
     private static final int PIECE = 4096;
+    private static final TensorName FINAL_NORM = TensorName.of(TensorRole.FINAL_NORM_WEIGHT);
     /** How many sequences {@link #nextLogits(int[], List)} takes with the bits that each has alone. */
     public static final int SAME_BITS_SEQUENCES = 4;
 
@@ -59,29 +59,26 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
     Decoder(DecoderConfig config, Weights weights, NormFactory norms, Scope scope) {
         this.config = config;
         this.scope = scope;
-        var shape = Shape.of(config.vocabSize(), config.hiddenSize());
-        embedding = register("model.embed_tokens", new Embedding(weights.get("model.embed_tokens.weight", shape)));
+        TensorName embeddingName = TensorName.of(TensorRole.EMBEDDING);
+        embedding = register(embeddingName.module(), new Embedding(DecoderParts.parameter(embeddingName, config, weights)));
         for (int i = 0; i < config.layers(); i++) {
-            String name = layerName(i);
-            layers.add(register(name, layer(name, norms, weights)));
+            layers.add(register(TensorName.ofLayer(i), layer(i, norms, weights)));
         }
-        norm = register("model.norm", norms.create("model.norm", config, weights));
+        norm = register(FINAL_NORM.module(), norms.create(FINAL_NORM, config, weights));
+        TensorName headName = TensorName.of(TensorRole.HEAD);
         head = config.tieWordEmbeddings()
                 ? embedding.weight()
-                : register("lm_head", new Linear(weights.get("lm_head.weight", shape), null)).weight();
+                : register(headName.module(), new Linear(DecoderParts.parameter(headName, config, weights), null)).weight();
         rotary = new RotaryEmbedding(config.headDimension(), config.ropeTheta(), config.ropeScaling(), config.maxPositions());
     }
 
-    private DecoderLayer layer(String name, NormFactory norms, Weights weights) {
+    private DecoderLayer layer(int layer, NormFactory norms, Weights weights) {
         return new DecoderLayer(
-                norms.create(name + ".input_layernorm", config, weights),
-                DecoderParts.attention(name, config, weights),
-                norms.create(name + ".post_attention_layernorm", config, weights),
-                DecoderParts.mlp(name, config, weights));
-    }
-
-    private static String layerName(int layer) {
-        return "model.layers." + layer;
+                layer,
+                norms.create(new TensorName(TensorRole.INPUT_NORM_WEIGHT, layer), config, weights),
+                DecoderParts.attention(layer, config, weights),
+                norms.create(new TensorName(TensorRole.POST_ATTENTION_NORM_WEIGHT, layer), config, weights),
+                DecoderParts.mlp(layer, config, weights));
     }
 
     /**
@@ -139,10 +136,8 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
      */
     public List<NormSite> norms() {
         List<NormSite> sites = new ArrayList<>();
-        for (int i = 0; i < layers.size(); i++) {
-            sites.addAll(layers.get(i).norms(layerName(i)));
-        }
-        sites.add(new NormSite("model.norm", norm, List.of(new Linear(head.value(), null))));
+        layers.forEach(layer -> sites.addAll(layer.norms()));
+        sites.add(new NormSite(FINAL_NORM.module(), norm, List.of(new Linear(head.value(), null))));
         return sites;
     }
 
@@ -213,7 +208,7 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
         for (int i = 0; i < layers.size(); i++) {
             stream = layer(i, stream, angles, cache, observer);
         }
-        observer.observe("model.norm", stream);
+        observer.observe(FINAL_NORM.module(), stream);
         return norm.forward(stream);
     }
 
@@ -273,13 +268,13 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
         var past = cache == null ? null : cache.layer(i);
         if (Autograd.isRecording()) {
             if (activationCheckpointing && past == null && observer == StreamObserver.NONE) {
-                return ActivationCheckpoint.apply(x -> layers.get(i).forward(x, angles, null, layerName(i), observer), stream);
+                return ActivationCheckpoint.apply(x -> layers.get(i).forward(x, angles, null, observer), stream);
             }
-            return layers.get(i).forward(stream, angles, past, layerName(i), observer);
+            return layers.get(i).forward(stream, angles, past, observer);
         }
         Scope outer = Scope.current();
         try (var inner = Scope.open(device())) {
-            Tensor next = inner.keep(layers.get(i).forward(stream, angles, past, layerName(i), observer));
+            Tensor next = inner.keep(layers.get(i).forward(stream, angles, past, observer));
             outer.release(stream);
             return next;
         }

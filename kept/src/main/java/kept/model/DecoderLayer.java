@@ -20,16 +20,18 @@ import kept.tensor.Tensor;
 final class DecoderLayer extends Layer {
     /** Rows whose MLP is computed at a time when nothing is recorded: many enough for efficient products. */
     private static final int PIECE = 4096;
-    private static final String INPUT_NORM = ".input_layernorm";
-    private static final String POST_ATTENTION_NORM = ".post_attention_layernorm";
 
+    private final String inputNormName;
+    private final String postAttentionNormName;
     private final Norm inputNorm;
     private final Attention attention;
     private final Norm postAttentionNorm;
     private final SwiGlu mlp;
     private final DType activations;
 
-    DecoderLayer(Norm inputNorm, Attention attention, Norm postAttentionNorm, SwiGlu mlp) {
+    DecoderLayer(int index, Norm inputNorm, Attention attention, Norm postAttentionNorm, SwiGlu mlp) {
+        inputNormName = new TensorName(TensorRole.INPUT_NORM_WEIGHT, index).module();
+        postAttentionNormName = new TensorName(TensorRole.POST_ATTENTION_NORM_WEIGHT, index).module();
         this.inputNorm = register("input_layernorm", inputNorm);
         this.attention = register("self_attn", attention);
         this.postAttentionNorm = register("post_attention_layernorm", postAttentionNorm);
@@ -43,27 +45,26 @@ final class DecoderLayer extends Layer {
         return norm.forward(stream, activations);
     }
 
-    /** The two norms with what reads them, by this layer's name in checkpoints. */
-    List<NormSite> norms(String prefix) {
-        return List.of(new NormSite(prefix + INPUT_NORM, inputNorm, attention.readers()),
-                new NormSite(prefix + POST_ATTENTION_NORM, postAttentionNorm, mlp.readers()));
+    /** The two norms with what reads them. */
+    List<NormSite> norms() {
+        return List.of(new NormSite(inputNormName, inputNorm, attention.readers()),
+                new NormSite(postAttentionNormName, postAttentionNorm, mlp.readers()));
     }
 
     /**
      * @param x the residual stream {@code [batch, sequence, hidden]}
-     * @param prefix this layer's name in checkpoints, for the observer
      * @return the stream after the block, of x's shape
      */
-    Tensor forward(Tensor x, RotaryEmbedding.Angles angles, KeyValues past, String prefix, StreamObserver observer) {
-        observer.observe(prefix + INPUT_NORM, x);
+    Tensor forward(Tensor x, RotaryEmbedding.Angles angles, KeyValues past, StreamObserver observer) {
+        observer.observe(inputNormName, x);
         Tensor branch = attention.forward(entering(inputNorm, x), angles, past);
         if (Autograd.isRecording() || x.size(0) * x.size(1) <= PIECE) {
             NormalizedSum h = sumEntering(postAttentionNorm, x, branch);
-            observer.observe(prefix + POST_ATTENTION_NORM, h.sum());
+            observer.observe(postAttentionNormName, h.sum());
             return sum(h.sum(), mlp.forward(h.normalized()));
         }
         Tensor h = sum(x, branch);
-        observer.observe(prefix + POST_ATTENTION_NORM, h);
+        observer.observe(postAttentionNormName, h);
         return addMlp(h);
     }
 

@@ -6,7 +6,7 @@ import kept.nn.Linear;
 import kept.nn.Norm;
 import kept.nn.RmsNorm;
 import kept.nn.SwiGlu;
-import kept.tensor.Shape;
+import kept.tensor.Tensor;
 
 /** The parts of a decoder one by one, for whom a whole model would be too much at a time. Parameters belong to the current scope. */
 public final class DecoderParts {
@@ -15,58 +15,64 @@ public final class DecoderParts {
     /**
      * A norm of the configuration's architecture.
      *
-     * @param name its name in checkpoints
+     * @param weight the name of its weight
      * @param config the model's sizes
      * @param weights the parameters' values
      * @return a LayerNorm for an Orion, an RMSNorm for a Llama
      */
-    public static Norm norm(String name, DecoderConfig config, Weights weights) {
-        Shape shape = Shape.of(config.hiddenSize());
+    public static Norm norm(TensorName weight, DecoderConfig config, Weights weights) {
+        Tensor scale = parameter(weight, config, weights);
         return switch (config.architecture()) {
-            case ORION -> new LayerNorm(weights.get(name + ".weight", shape), weights.get(name + ".bias", shape), config.normEps());
-            case LLAMA -> new RmsNorm(weights.get(name + ".weight", shape), config.normEps());
+            case ORION -> new LayerNorm(scale, bias(weight, config, weights), config.normEps());
+            case LLAMA -> new RmsNorm(scale, config.normEps());
         };
     }
 
     /**
      * A layer's attention.
      *
-     * @param layer the layer's name in checkpoints, such as {@code model.layers.0}
+     * @param layer which, from 0
      * @param config the model's sizes
      * @param weights the parameters' values
      * @return the attention
      */
-    public static Attention attention(String layer, DecoderConfig config, Weights weights) {
-        long hidden = config.hiddenSize();
-        long queries = (long) config.heads() * config.headDimension();
-        long keys = (long) config.keyValueHeads() * config.headDimension();
-        String name = layer + ".self_attn.";
+    public static Attention attention(int layer, DecoderConfig config, Weights weights) {
         return new Attention(
-                linear(name + "q_proj", queries, hidden, config.attentionBias(), weights),
-                linear(name + "k_proj", keys, hidden, config.attentionBias(), weights),
-                linear(name + "v_proj", keys, hidden, config.attentionBias(), weights),
-                linear(name + "o_proj", hidden, queries, config.attentionBias(), weights),
+                linear(TensorRole.QUERY, layer, config, weights),
+                linear(TensorRole.KEY, layer, config, weights),
+                linear(TensorRole.VALUE, layer, config, weights),
+                linear(TensorRole.ATTENTION_OUTPUT, layer, config, weights),
                 config.heads(), config.keyValueHeads(), config.headDimension());
     }
 
     /**
      * A layer's MLP.
      *
-     * @param layer the layer's name in checkpoints
+     * @param layer which, from 0
      * @param config the model's sizes
      * @param weights the parameters' values
      * @return the gated feed-forward layer
      */
-    public static SwiGlu mlp(String layer, DecoderConfig config, Weights weights) {
-        long hidden = config.hiddenSize();
-        String name = layer + ".mlp.";
+    public static SwiGlu mlp(int layer, DecoderConfig config, Weights weights) {
         return new SwiGlu(
-                linear(name + "gate_proj", config.intermediateSize(), hidden, config.mlpBias(), weights),
-                linear(name + "up_proj", config.intermediateSize(), hidden, config.mlpBias(), weights),
-                linear(name + "down_proj", hidden, config.intermediateSize(), config.mlpBias(), weights));
+                linear(TensorRole.GATE, layer, config, weights),
+                linear(TensorRole.UP, layer, config, weights),
+                linear(TensorRole.DOWN, layer, config, weights));
     }
 
-    private static Linear linear(String name, long out, long in, boolean bias, Weights weights) {
-        return new Linear(weights.get(name + ".weight", Shape.of(out, in)), bias ? weights.get(name + ".bias", Shape.of(out)) : null);
+    /** A parameter's value. */
+    static Tensor parameter(TensorName name, DecoderConfig config, Weights weights) {
+        return weights.get(name.toString(), ModelTensor.shape(name.role(), config));
+    }
+
+    private static Linear linear(TensorRole role, int layer, DecoderConfig config, Weights weights) {
+        var name = new TensorName(role, layer);
+        return new Linear(parameter(name, config, weights), bias(name, config, weights));
+    }
+
+    /** The bias beside a weight; null where the model has none. */
+    private static Tensor bias(TensorName weight, DecoderConfig config, Weights weights) {
+        return weight.role().bias().filter(role -> ModelTensor.exists(role, config))
+                .map(role -> parameter(weight.beside(role), config, weights)).orElse(null);
     }
 }

@@ -5,17 +5,12 @@ import java.util.List;
 import kept.tensor.Shape;
 
 /**
- * The name and shape of one tensor in a checkpoint.
+ * A tensor of a decoder: which it is, and its shape.
  *
- * @param name such as {@code model.layers.0.self_attn.q_proj.weight}
+ * @param id its role and layer
  * @param shape its extents
  */
-public record ModelTensor(String name, Shape shape) {
-    /** The name of the output projection's weight. */
-    static final String HEAD = "lm_head.weight";
-    /** The name of the embedding's weight. */
-    static final String EMBEDDING = "model.embed_tokens.weight";
-
+public record ModelTensor(TensorName id, Shape shape) {
     /**
      * All tensors of a model, in the order of the graph.
      *
@@ -24,54 +19,91 @@ public record ModelTensor(String name, Shape shape) {
      */
     public static List<ModelTensor> of(DecoderConfig config) {
         List<ModelTensor> tensors = new ArrayList<>();
-        Shape hidden = Shape.of(config.hiddenSize());
-        Shape vocabulary = Shape.of(config.vocabSize(), config.hiddenSize());
-        tensors.add(new ModelTensor(EMBEDDING, vocabulary));
-        for (int i = 0; i < config.layers(); i++) {
-            addLayer(tensors, "model.layers." + i, hidden, config);
+        add(tensors, TensorRole.EMBEDDING, TensorName.NO_LAYER, config);
+        for (int layer = 0; layer < config.layers(); layer++) {
+            for (TensorRole role : TensorRole.values()) {
+                if (role.isInLayer()) {
+                    add(tensors, role, layer, config);
+                }
+            }
         }
-        addNorm(tensors, "model.norm", hidden, config);
-        if (!config.tieWordEmbeddings()) {
-            tensors.add(new ModelTensor(HEAD, vocabulary));
-        }
+        add(tensors, TensorRole.FINAL_NORM_WEIGHT, TensorName.NO_LAYER, config);
+        add(tensors, TensorRole.FINAL_NORM_BIAS, TensorName.NO_LAYER, config);
+        add(tensors, TensorRole.HEAD, TensorName.NO_LAYER, config);
         return tensors;
     }
 
     /**
-     * Whether the tensor belongs to a norm.
+     * The tensor's name.
      *
-     * @return true for weights and biases of norms
+     * @return such as {@code model.layers.0.self_attn.q_proj.weight}
      */
-    public boolean isNorm() {
-        return name.contains("norm.");
+    public String name() {
+        return id.toString();
     }
 
-    private static void addLayer(List<ModelTensor> tensors, String layer, Shape hidden, DecoderConfig config) {
-        long width = config.hiddenSize();
+    /**
+     * What it is for.
+     *
+     * @return its role
+     */
+    public TensorRole role() {
+        return id.role();
+    }
+
+    /**
+     * Which layer's it is.
+     *
+     * @return counted from 0; {@link TensorName#NO_LAYER} for what is in none
+     */
+    public int layer() {
+        return id.layer();
+    }
+
+    /**
+     * The norm whose output its module reads.
+     *
+     * @return the name of the norm's weight
+     * @throws java.util.NoSuchElementException if it reads no norm
+     */
+    public TensorName norm() {
+        return id.norm();
+    }
+
+    /** Whether a model has tensors of a role. */
+    static boolean exists(TensorRole role, DecoderConfig config) {
+        return switch (role) {
+            case INPUT_NORM_BIAS, POST_ATTENTION_NORM_BIAS, FINAL_NORM_BIAS -> config.architecture() == Architecture.ORION;
+            case QUERY_BIAS, KEY_BIAS, VALUE_BIAS, ATTENTION_OUTPUT_BIAS -> config.attentionBias();
+            case GATE_BIAS, UP_BIAS, DOWN_BIAS -> config.mlpBias();
+            case HEAD -> !config.tieWordEmbeddings();
+            default -> true;
+        };
+    }
+
+    /** The shape of a model's tensors of a role. */
+    static Shape shape(TensorRole role, DecoderConfig config) {
+        long hidden = config.hiddenSize();
         long queries = (long) config.heads() * config.headDimension();
         long keys = (long) config.keyValueHeads() * config.headDimension();
-        addNorm(tensors, layer + ".input_layernorm", hidden, config);
-        addLinear(tensors, layer + ".self_attn.q_proj", queries, width, config.attentionBias());
-        addLinear(tensors, layer + ".self_attn.k_proj", keys, width, config.attentionBias());
-        addLinear(tensors, layer + ".self_attn.v_proj", keys, width, config.attentionBias());
-        addLinear(tensors, layer + ".self_attn.o_proj", width, queries, config.attentionBias());
-        addNorm(tensors, layer + ".post_attention_layernorm", hidden, config);
-        addLinear(tensors, layer + ".mlp.gate_proj", config.intermediateSize(), width, config.mlpBias());
-        addLinear(tensors, layer + ".mlp.up_proj", config.intermediateSize(), width, config.mlpBias());
-        addLinear(tensors, layer + ".mlp.down_proj", width, config.intermediateSize(), config.mlpBias());
+        return switch (role) {
+            case EMBEDDING, HEAD -> Shape.of(config.vocabSize(), hidden);
+            case QUERY -> Shape.of(queries, hidden);
+            case KEY, VALUE -> Shape.of(keys, hidden);
+            case ATTENTION_OUTPUT -> Shape.of(hidden, queries);
+            case GATE, UP -> Shape.of(config.intermediateSize(), hidden);
+            case DOWN -> Shape.of(hidden, config.intermediateSize());
+            case QUERY_BIAS -> Shape.of(queries);
+            case KEY_BIAS, VALUE_BIAS -> Shape.of(keys);
+            case GATE_BIAS, UP_BIAS -> Shape.of(config.intermediateSize());
+            case INPUT_NORM_WEIGHT, INPUT_NORM_BIAS, POST_ATTENTION_NORM_WEIGHT, POST_ATTENTION_NORM_BIAS, FINAL_NORM_WEIGHT, FINAL_NORM_BIAS,
+                    ATTENTION_OUTPUT_BIAS, DOWN_BIAS -> Shape.of(hidden);
+        };
     }
 
-    private static void addNorm(List<ModelTensor> tensors, String name, Shape shape, DecoderConfig config) {
-        tensors.add(new ModelTensor(name + ".weight", shape));
-        if (config.architecture() == Architecture.ORION) {
-            tensors.add(new ModelTensor(name + ".bias", shape));
-        }
-    }
-
-    private static void addLinear(List<ModelTensor> tensors, String name, long out, long in, boolean bias) {
-        tensors.add(new ModelTensor(name + ".weight", Shape.of(out, in)));
-        if (bias) {
-            tensors.add(new ModelTensor(name + ".bias", Shape.of(out)));
+    private static void add(List<ModelTensor> tensors, TensorRole role, int layer, DecoderConfig config) {
+        if (exists(role, config)) {
+            tensors.add(new ModelTensor(new TensorName(role, layer), shape(role, config)));
         }
     }
 }

@@ -1,10 +1,24 @@
 package kept.model;
 
+import java.util.LinkedHashMap;
+import java.util.Map;
+import kept.nn.LayerNorm;
 import kept.tensor.Scope;
 
 /** Orion-14B's decoder (arXiv 2401.12246): the common graph with LayerNorm, whose weight and bias lie beside each other in checkpoints. */
 public final class OrionModel extends Decoder {
     OrionModel(DecoderConfig config, Weights weights, Scope scope) {
         super(config, weights, DecoderParts::norm, scope);
+    }
+
+    /**
+     * The norms by their names in checkpoints.
+     *
+     * @return two for each layer and the final one, in the order of the graph
+     */
+    public Map<String, LayerNorm> layerNorms() {
+        Map<String, LayerNorm> norms = new LinkedHashMap<>();
+        norms().forEach(site -> norms.put(site.name(), (LayerNorm) site.norm()));
+        return norms;
     }
 }

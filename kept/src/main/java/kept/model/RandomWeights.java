@@ -39,16 +39,22 @@ public final class RandomWeights implements Weights {
         this.dtype = dtype;
     }
 
+    /**
+     * {@inheritDoc}
+     *
+     * @throws IllegalArgumentException if no decoder has a parameter of that name
+     */
     @Override
     public Tensor get(String name, Shape shape) {
-        if (name.endsWith(".bias")) {
+        TensorRole role = TensorName.parse(name).orElseThrow(
+                () -> new IllegalArgumentException("[random weights] no decoder has a parameter '%s'".formatted(name))).role();
+        if (role.isBias()) {
             return Tensor.full(0, dtype, shape);
         }
-        if (name.endsWith("norm.weight")) {
+        if (role.isNorm()) {
             return Tensor.full(1, dtype, shape);
         }
-        boolean writesToStream = name.endsWith("o_proj.weight") || name.endsWith("down_proj.weight");
-        double deviation = writesToStream ? config.initializerRange() / Math.sqrt(2.0 * config.layers()) : config.initializerRange();
+        double deviation = role.writesToStream() ? config.initializerRange() / Math.sqrt(2.0 * config.layers()) : config.initializerRange();
         try (var scope = Scope.open()) {
             return scope.keep(Autograd.withoutRecording(() -> Tensor.normal(seed, stream(name), shape.toArray()).mul(deviation).cast(dtype)));
         }

@@ -6,6 +6,9 @@ import kept.io.CheckpointException;
 
 /** A head of its own in the files of a model whose config.json ties the head to the embedding. */
 final class TiedHead {
+    private static final String HEAD = TensorName.of(TensorRole.HEAD).toString();
+    private static final String EMBEDDING = TensorName.of(TensorRole.EMBEDDING).toString();
+
     private TiedHead() { }
 
     /**
@@ -17,10 +20,10 @@ final class TiedHead {
      */
     static boolean differs(Path directory) {
         try (var checkpoint = Checkpoint.open(directory)) {
-            return checkpoint.contains(ModelTensor.HEAD) && checkpoint.contains(ModelTensor.EMBEDDING)
-                && (!checkpoint.entry(ModelTensor.HEAD).shape().equals(checkpoint.entry(ModelTensor.EMBEDDING).shape())
-                    || checkpoint.entry(ModelTensor.HEAD).dtype() != checkpoint.entry(ModelTensor.EMBEDDING).dtype()
-                    || checkpoint.data(ModelTensor.HEAD).mismatch(checkpoint.data(ModelTensor.EMBEDDING)) != -1);
+            return checkpoint.contains(HEAD) && checkpoint.contains(EMBEDDING)
+                && (!checkpoint.entry(HEAD).shape().equals(checkpoint.entry(EMBEDDING).shape())
+                    || checkpoint.entry(HEAD).dtype() != checkpoint.entry(EMBEDDING).dtype()
+                    || checkpoint.data(HEAD).mismatch(checkpoint.data(EMBEDDING)) != -1);
         } catch (CheckpointException e) {
             return false;
         }

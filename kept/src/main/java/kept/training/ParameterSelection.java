@@ -6,6 +6,7 @@ import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 import kept.model.Decoder;
+import kept.model.TensorName;
 import kept.nn.Parameter;
 
 /** Which parameters of a model are trained. */
@@ -28,7 +29,7 @@ public final class ParameterSelection {
     public static ParameterSelection parse(String text) {
         return switch (text) {
             case "all" -> new ParameterSelection(text, name -> true);
-            case "norms" -> new ParameterSelection(text, Pattern.compile("norm\\.").asPredicate());
+            case "norms" -> new ParameterSelection(text, ParameterSelection::isOfNorm);
             default -> {
                 try {
                     yield new ParameterSelection(text, Pattern.compile(text).asPredicate());
@@ -38,6 +39,10 @@ public final class ParameterSelection {
                 }
             }
         };
+    }
+
+    private static boolean isOfNorm(String name) {
+        return TensorName.parse(name).filter(tensor -> tensor.role().isNorm()).isPresent();
     }
 
     /**

@@ -5,6 +5,7 @@ import java.util.stream.LongStream;
 import kept.backend.BlockCodes;
 import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
+import kept.model.TensorRole;
 import kept.optim.AdamW;
 import kept.tensor.DType;
 import kept.tensor.Device;
@@ -27,8 +28,6 @@ import kept.tensor.Shape;
 public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig student, ParameterSelection train, int batchSize, int accumulation,
         int length, boolean checkpointing, Precision precision) {
     private static final long FLOAT = Float.BYTES;
-    private static final String HEAD = "lm_head.weight";
-    private static final String EMBEDDING = "model.embed_tokens.weight";
     /** Beyond any machine, and so far below the end of 64 bits that no sum of parts passes it. */
     private static final double MOST_BYTES = 1L << 58;
 
@@ -163,7 +162,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return how many
      */
     public long trainedParameters() {
-        return parameters(trained(""));
+        return parameters(trained());
     }
 
     /**
@@ -172,11 +171,11 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return bytes
      */
     public long gradientBytes() {
-        return gradientBytes("");
+        return gradientBytes(trained());
     }
 
-    private long gradientBytes(String prefix) {
-        return trained(prefix).stream().mapToLong(tensor ->
+    private long gradientBytes(List<ModelTensor> tensors) {
+        return tensors.stream().mapToLong(tensor ->
                 tensor.shape().elementCount() * (tensor.shape().rank() >= 2 ? precision.weights.bytes() : FLOAT)).sum();
     }
 
@@ -186,7 +185,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
      * @return bytes
      */
     public long momentBytes() {
-        return 2 * FLOAT * trained("").stream().mapToLong(tensor -> momentWords(tensor.shape())).sum();
+        return 2 * FLOAT * trained().stream().mapToLong(tensor -> momentWords(tensor.shape())).sum();
     }
 
     private long momentWords(Shape shape) {
@@ -232,30 +231,30 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     public long peakBytes() {
         boolean isShort = precision.weights != DType.F32;
         boolean addsUp = accumulation > 1;
-        long head = gradientBytes(HEAD) + (student.tieWordEmbeddings() ? gradientBytes(EMBEDDING) : 0);
+        long head = gradientBytes(trained(TensorRole.HEAD)) + (student.tieWordEmbeddings() ? gradientBytes(trained(TensorRole.EMBEDDING)) : 0);
         // Summed over chunks in F32, whatever it is kept in.
-        long headSum = FLOAT * (parameters(trained(HEAD)) + (student.tieWordEmbeddings() ? parameters(trained(EMBEDDING)) : 0));
+        long headSum = FLOAT * (parameters(trained(TensorRole.HEAD)) + (student.tieWordEmbeddings() ? parameters(trained(TensorRole.EMBEDDING)) : 0));
         long streams = 2 * streamBytes();                       // the teacher's hidden states, and the gradient that goes down the student's layers
         long kept = keptBytes();
         long loss = kept + streamBytes() + headSum + lossBytes();
         // Its gradient as it is kept, and where there is one already that as F32.
         long headDone = kept + streams + headSum + (!isShort ? 0 : addsUp ? headSum : head);
         long layers = student.layers();
-        long gradientsOfLayer = (gradientBytes() - head - gradientBytes(EMBEDDING)) / layers;
+        long gradientsOfLayer = (gradientBytes() - head - gradientBytes(trained(TensorRole.EMBEDDING))) / layers;
         // A sum that is kept in BF16, and what is added to it, are F32 meanwhile.
         long added = addsUp && isShort ? 2 * FLOAT * largestOfLayer() : 0;
         long top = kept + layerBackwardBytes() + streams + added + (addsUp ? 0 : head + gradientsOfLayer / 2);
         long keptBelow = checkpointing ? (layers - 1) * streamBytes() : (layers - 1) * layerBytes();
         long bottom = kept - keptBelow + layerBackwardBytes() + streams + added
                 + (addsUp ? 0 : head + gradientsOfLayer * (2 * layers - 1) / 2);
-        long embedding = isShort ? FLOAT * parameters(trained(EMBEDDING)) * (addsUp || student.tieWordEmbeddings() ? 2 : 1) : 0;
+        long embedding = isShort ? FLOAT * parameters(trained(TensorRole.EMBEDDING)) * (addsUp || student.tieWordEmbeddings() ? 2 : 1) : 0;
         long end = streams + embedding + (addsUp ? 0 : gradientBytes());
         return steadyBytes() + (addsUp ? gradientBytes() : 0) + LongStream.of(loss, headDone, top, bottom, end).max().getAsLong();
     }
 
     /** Elements of the largest matrix that is trained in a layer. */
     private long largestOfLayer() {
-        return trained("model.layers.0.").stream().mapToLong(tensor -> tensor.shape().elementCount()).max().orElse(0);
+        return trained().stream().filter(tensor -> tensor.layer() == 0).mapToLong(tensor -> tensor.shape().elementCount()).max().orElse(0);
     }
 
     /**
@@ -268,7 +267,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         double tokens = (double) rows() * accumulation;
         double matrices = matrixElements(ModelTensor.of(student));
         double again = checkpointing ? matrices - (double) student.vocabSize() * student.hiddenSize() : 0;
-        double products = 2 * (3 * matrices + matrixElements(trained("")) + again);
+        double products = 2 * (3 * matrices + matrixElements(trained()) + again);
         // Scores and sums of half of all pairs; backward two and a half times as much.
         double attention = 2.0 * length * student.heads() * student.headDimension() * student.layers() * (checkpointing ? 5.5 : 4.5);
         return tokens * (products + attention);
@@ -302,9 +301,12 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         return rows() * student.intermediateSize() * (3 * FLOAT + precision.activations.bytes() + converted) + (checkpointing ? layerBytes() : 0);
     }
 
-    /** The trained tensors whose names begin so. */
-    private List<ModelTensor> trained(String prefix) {
-        return ModelTensor.of(student).stream().filter(tensor -> tensor.name().startsWith(prefix) && train.selects(tensor.name())).toList();
+    private List<ModelTensor> trained() {
+        return ModelTensor.of(student).stream().filter(tensor -> train.selects(tensor.name())).toList();
+    }
+
+    private List<ModelTensor> trained(TensorRole role) {
+        return trained().stream().filter(tensor -> tensor.role() == role).toList();
     }
 
     private static long parameters(List<ModelTensor> tensors) {
@@ -313,7 +315,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
 
     /** Elements of matrices that tokens are multiplied with; the embedding is looked up, but multiplied with where it is the head too. */
     private double matrixElements(List<ModelTensor> tensors) {
-        return tensors.stream().filter(tensor -> tensor.shape().rank() == 2 && (student.tieWordEmbeddings() || !tensor.name().equals(EMBEDDING)))
+        return tensors.stream().filter(tensor -> tensor.shape().rank() == 2 && (student.tieWordEmbeddings() || tensor.role() != TensorRole.EMBEDDING))
                 .mapToDouble(tensor -> tensor.shape().elementCount()).sum();
     }
 }

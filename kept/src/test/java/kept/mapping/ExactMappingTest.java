@@ -50,12 +50,13 @@ class ExactMappingTest {
         for (int width : new int[] {16, 256, 4096, 5120, 16384}) {
             double carrier = ExactMapping.carrier(width);
             assertThat(carrier * (Math.sqrt(width) + ExactMapping.SHIFT)).as("largest element of the stream").isLessThan(65504);
-            for (double constant : new double[] {carrier, carrier / ExactMapping.GATE, carrier * ExactMapping.SHIFT, ExactMapping.GATE}) {
+            double gate = ExactMapping.GATE_INPUT;
+            for (double constant : new double[] {carrier, carrier / gate, carrier * ExactMapping.SHIFT, gate}) {
                 assertThat(Math.scalb(1.0, Math.getExponent(constant))).as("a power of two").isEqualTo(constant).isBetween(0x1p-14, 0x1p15);
             }
         }
         try (var _ = Scope.open()) {
-            assertThat(Tensor.full(ExactMapping.GATE, DType.F32, Shape.of(1)).silu().item()).isEqualTo((float) ExactMapping.GATE);
+            assertThat(Tensor.full(ExactMapping.GATE_INPUT, DType.F32, Shape.of(1)).silu().item()).isEqualTo((float) ExactMapping.GATE_INPUT);
             assertThat(new ScaledIdentity("", 3).apply(List.of(), Shape.of(2, 3)).toFloatArray()).containsExactly(3, 0, 0, 0, 3, 0);
             assertThat(new ScaledIdentity("", 3).apply(List.of(), Shape.of(3, 2)).toFloatArray()).containsExactly(3, 0, 0, 3, 0, 0);
         }
