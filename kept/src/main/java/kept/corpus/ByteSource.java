@@ -112,7 +112,7 @@ final class ByteSource implements AutoCloseable {
      * @param ahead bytes of the text that were read but are not wanted yet
      */
     long position(int ahead) {
-        return bytes instanceof GzipStream packed ? packed.position() : offset() - ahead;
+        return bytes instanceof ReadAheadStream packed ? packed.position() : offset() - ahead;
     }
 
     /** Fills a part of an array as far as there are bytes; returns how many there were. */

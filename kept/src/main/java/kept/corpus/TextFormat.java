@@ -52,7 +52,7 @@ record TextFormat(Kind kind, boolean gzip) {
             byte[] magic = peeked.readNBytes(GZIP_MAGIC.length);
             peeked.unread(magic);
             boolean packed = format.gzip() || Arrays.equals(magic, GZIP_MAGIC);
-            InputStream bytes = packed ? new GzipStream(peeked) : peeked;
+            InputStream bytes = packed ? new ReadAheadStream(new GzipStream(peeked)) : peeked;
             var text = new ByteSource(bytes, packed ? source.where() + " (unpacked)" : source.where());
             return format.kind() == Kind.TEXT ? new PlainTextReader(text, source.name()) : new JsonLinesReader(text, source.name(), field);
         } catch (IOException e) {

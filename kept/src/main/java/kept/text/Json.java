@@ -136,7 +136,7 @@ public final class Json {
     }
 
     private JsonNode value(JsonToken token, int depth) throws JsonException {
-        if (depth > DEEPEST) {
+        if (depth == DEEPEST && token.isStructStart()) {
             throw error("nested more than %,d deep".formatted(DEEPEST), parser.currentTokenLocation(), null);
         }
         return switch (token) {

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -89,8 +90,18 @@ class JsonTest {
 
     @Test
     void depthAndNumbersAreBounded() throws IOException {
-        assertThat(Json.parse("[".repeat(1000) + "]".repeat(1000)).size()).isEqualTo(1);
-        assertThatThrownBy(() -> Json.parse("[".repeat(1002) + "]".repeat(1002))).hasMessageContaining("nested more than 1,000 deep");
+        for (String innermost : List.of("", "1", "{}")) {
+            int left = innermost.equals("{}") ? 999 : 1000;
+            assertThat(Json.parse("[".repeat(left) + innermost + "]".repeat(left)).isArray()).isTrue();
+            assertThatThrownBy(() -> Json.parse("[".repeat(left + 1) + innermost + "]".repeat(left + 1))).as("lists around '%s'", innermost)
+                    .isInstanceOf(JsonException.class).hasMessageContaining("nested more than 1,000 deep");
+        }
+        for (String innermost : List.of("1", "{}", "[]")) {
+            int left = innermost.equals("1") ? 1000 : 999;
+            assertThat(Json.parse("{\"a\":".repeat(left) + innermost + "}".repeat(left)).isObject()).isTrue();
+            assertThatThrownBy(() -> Json.parse("{\"a\":".repeat(left + 1) + innermost + "}".repeat(left + 1))).as("objects around '%s'", innermost)
+                    .isInstanceOf(JsonException.class).hasMessageContaining("nested more than 1,000 deep");
+        }
         assertThatThrownBy(() -> Json.parse("{\"a\":".repeat(100_000))).hasMessageContaining(": nested more than 1,000 deep");
         assertThatThrownBy(() -> Json.parse("[" + "9".repeat(1001) + "]")).hasMessageContaining(": a number of more than 1,000 characters");
         assertThatThrownBy(() -> Json.parse("[" + "9".repeat(2000) + "]")).hasMessageContaining("number of more than 1,000 characters");
