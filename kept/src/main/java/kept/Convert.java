@@ -232,7 +232,7 @@ public final class Convert extends Program {
         print.put("dtype", dtype == null ? "as the source" : dtype.toString());
         print.put("largest weight file", Long.toString(largestShard));
         print.put("the source's config", config.toString());
-        checkpoint.names().forEach(name -> print.put("the source's tensor " + name, checkpoint.sample(name)));
+        checkpoint.names().forEach(name -> print.put("the source's tensor " + name, checkpoint.fingerprint(name)));
         return print;
     }
 }

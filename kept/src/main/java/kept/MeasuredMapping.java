@@ -75,7 +75,7 @@ final class MeasuredMapping {
 
     /** The place of what is measured for an output. */
     static Path directoryOf(Path output) {
-        Path target = OutputDirectory.place(output);
+        Path target = OutputDirectory.resolve(output);
         return target.resolveSibling(target.getFileName() + ".calibration");
     }
 

@@ -130,7 +130,7 @@ final class PathArguments {
         Map<Path, String> places = new LinkedHashMap<>();
         outputs.forEach((option, output) -> {
             if (output.kind == Writes.Kind.FILE && !OutputProbe.isSpecial(output.path)) {
-                String other = places.put(OutputProbe.place(option, output.path), option);
+                String other = places.put(OutputProbe.resolve(option, output.path), option);
                 if (other != null) {
                     throw new ProgramException("[output] %s and %s name the same file, %s".formatted(other, option, output.path));
                 }
@@ -179,6 +179,6 @@ final class PathArguments {
     }
 
     private static ProgramException read(String option, Path output) {
-        return new ProgramException("[output] %s %s is what is read, so it is not replaced; choose another file".formatted(option, output));
+        return new ProgramException("[output] %s %s is an input, so it is not replaced; choose another file".formatted(option, output));
     }
 }

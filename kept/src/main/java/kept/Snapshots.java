@@ -27,7 +27,7 @@ final class Snapshots {
      * @throws kept.io.CheckpointException if one holds anything but a snapshot
      */
     Snapshots(Path output, long every, long steps, boolean replace, Path... inputs) {
-        this.output = OutputDirectory.place(output);
+        this.output = OutputDirectory.resolve(output);
         this.inputs = inputs.clone();
         this.every = every;
         this.steps = steps;

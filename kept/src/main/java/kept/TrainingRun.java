@@ -97,7 +97,7 @@ final class TrainingRun implements AutoCloseable {
     TrainingRun(Program program, Path output, ResumeOptions resume, boolean begun, boolean overwrite) {
         this.program = program;
         this.resume = resume;
-        target = OutputDirectory.place(output);
+        target = OutputDirectory.resolve(output);
         directory = directory(target);
         state = directory.resolve(STATE);
         best = directory.resolve("best.safetensors");
@@ -150,7 +150,7 @@ final class TrainingRun implements AutoCloseable {
 
     /** Whether there is a saved state for an output. */
     static boolean isBegun(Path output) {
-        return Files.exists(directory(OutputDirectory.place(output)).resolve(STATE));
+        return Files.exists(directory(OutputDirectory.resolve(output)).resolve(STATE));
     }
 
     private static Path directory(Path target) {

@@ -211,7 +211,7 @@ class BadInputTest {
         assertThat(made.code()).as(made.err()).isZero();
         for (String input : new String[] {"model.safetensors", "config.json", "tokenizer.model"}) {
             byte[] before = Files.readAllBytes(source.resolve(input));
-            assertOneLine(export(source.resolve(input), "--overwrite"), input, "is what is read");
+            assertOneLine(export(source.resolve(input), "--overwrite"), input, "is an input");
             assertThat(source.resolve(input)).hasBinaryContent(before);
         }
         assertOneLine(export(directory, "--overwrite"), "is a directory");

@@ -130,7 +130,7 @@ class ConvertTest {
             }
             ProgramRun second = ProgramRun.of(conversion(source, output, "--overwrite"));
             assertThat(second.errorLines()).as("two at a time").containsExactly(
-                    "kept: [output] " + output + ": another run is making this output; wait for it, or choose another output");
+                    "kept: [output] " + output + ": another run is writing this output; wait for it, or choose another output");
             run.terminate();
             assertThat(run.join()).as("128 + SIGTERM: " + run.remarks()).isEqualTo(143);
             assertThat(run.remarks().lines().filter(line -> !line.isBlank() && !line.startsWith("WARNING") && !isProgress(line)))

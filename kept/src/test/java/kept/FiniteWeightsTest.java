@@ -81,7 +81,7 @@ class FiniteWeightsTest {
                 "--max-shard-size", sharded ? "14KB" : "5GB");
         assertThat(run.code()).isEqualTo(1);
         assertThat(run.errorLines().getLast()).isEqualTo("kept: [checkpoint] " + source + ": 8 values of 2 tensors, the first of them "
-                + "model.layers.0.mlp.up_proj.weight, are beyond the range of f16; store as bf16 or f32 (--dtype)"
+                + "model.layers.0.mlp.up_proj.weight, are out of range of f16; store as bf16 or f32 (--dtype)"
                 + (sharded ? "; then start over with --overwrite, which deletes the finished weight files in " + output + ".partial" : ""));
         assertThat(output).doesNotExist();
         if (sharded) {
@@ -116,7 +116,7 @@ class FiniteWeightsTest {
             String problem = Assertions.catchThrowable(() ->
                     writer.copy("b", entry, new FiniteValues(entry, file.data("b")), _ -> { })).getMessage();
             assertThat(problem).contains("tensor 'b'").contains(" at [" + bad + "]");
-            assertThat(FiniteValues.countOthers(dtype, file.data("b"))).isEqualTo(1);
+            assertThat(FiniteValues.countNonFinite(dtype, file.data("b"))).isEqualTo(1);
         }
     }
 

@@ -109,7 +109,7 @@ class OutputsTest {
             for (int i = 0; i < arguments.length; i++) {
                 arguments[i] = arguments[i].equals(orion) || arguments[i].equals(llama) ? folder.resolve("no-model") : arguments[i];
             }
-            assertOneLine(ProgramRun.of(arguments), "the directory " + folder.toRealPath().resolve("missing") + " does not exist; make it first");
+            assertOneLine(ProgramRun.of(arguments), "the directory " + folder.toRealPath().resolve("missing") + " does not exist; create it first");
         }
         for (String name : Stream.concat(MAKERS.stream(), Stream.of("export")).toList()) {
             assertOneLine(ProgramRun.of(command(name, text.resolve("out"))), text.resolve("out").toString(), "Not a directory");
@@ -205,11 +205,11 @@ class OutputsTest {
                 taken.addAll(List.of(text, link, hard));
             }
             for (Path path : taken) {
-                assertOneLine(ProgramRun.of(command(name, path)), path.toString(), "is what is read, so it is not replaced");
+                assertOneLine(ProgramRun.of(command(name, path)), path.toString(), "is an input, so it is not replaced");
             }
         }
-        assertOneLine(ProgramRun.of(with(command("export", llama.resolve("config.json")), "--overwrite")), "is what is read");
-        assertOneLine(ProgramRun.of(with(command("export", hardWeights), "--overwrite")), "is what is read");
+        assertOneLine(ProgramRun.of(with(command("export", llama.resolve("config.json")), "--overwrite")), "is an input");
+        assertOneLine(ProgramRun.of(with(command("export", hardWeights), "--overwrite")), "is an input");
         assertOneLine(ProgramRun.of(with(verify(folder.resolve("same"), "--json"), "--html", folder.resolve("./same"))),
                 "--json and --html name the same file");
         assertThat(contents()).isEqualTo(before);

@@ -74,7 +74,7 @@ class TiedHeadTest {
                 }
             }
             if (tied) {
-                assertThat(logits(alone, "the files hold only lm_head.weight")).isEqualTo(logits(Fixtures.path("llama-gqa-tied"), ""));
+                assertThat(logits(alone, "the files contain only lm_head.weight")).isEqualTo(logits(Fixtures.path("llama-gqa-tied"), ""));
             } else {
                 untie(alone);
                 assertThat(ProgramRun.of("info", alone).errorLines()).singleElement().asString().contains("tensor '" + EMBEDDING + "'");

@@ -131,7 +131,7 @@ public final class MeasuredTensors implements Weights {
     /** Writes a tensor, whole or not at all. */
     void put(String name, Shape shape, float[] values, Map<String, String> remarks) {
         try (var _ = Scope.open();
-                var writer = SafetensorsWriter.createSealed(file(name), List.of(new TensorSpec(name, DType.F32, shape)), remarks)) {
+                var writer = SafetensorsWriter.createWithChecksums(file(name), List.of(new TensorSpec(name, DType.F32, shape)), remarks)) {
             HostCopy.with(Tensor.of(values, shape.toArray()), DType.F32, bytes -> writer.write(name, bytes));
             writer.finish();
         }

@@ -25,21 +25,21 @@ import kept.weights.TensorReading;
 import kept.weights.WeightFile;
 
 /**
- * The weights of a checkpoint directory, memory-mapped: {@code model.safetensors}, or else {@code model.safetensors.index.json} and its shards, or
- * else {@code pytorch_model.bin}, or else {@code pytorch_model.bin.index.json} and its shards.
+ * Memory-mapped weights of a checkpoint directory: {@code model.safetensors}, or else {@code model.safetensors.index.json} and its shards, or else
+ * {@code pytorch_model.bin}, or else {@code pytorch_model.bin.index.json} and its shards.
  *
- * <p>Opening checks everything but the values: each header, and that index and shards name the same tensors. Buffers that old checkpoints carry, such
- * as rotary tables, are left out: they follow from the configuration. Names that a wrapper around the model has changed are those of the model again
- * ({@code TensorNames}). A shard may be a link within the directory, or into the blobs of the Hugging Face cache, but nowhere else
+ * <p>Opening validates every header and checks that index and shards name the same tensors; values are not read. Buffers in old checkpoints, such as
+ * rotary tables, are ignored because they follow from the configuration. Prefixes added by wrappers (DDP, {@code torch.compile}, PEFT) are removed
+ * from names ({@code TensorNames}). A shard may be a symbolic link within the directory or into the blobs of the Hugging Face cache, but nowhere else
  * ({@link InputFiles}).
  */
 public final class Checkpoint implements AutoCloseable {
     private static final String CONFIG = "config.json";
     private static final String OPERATION = "checkpoint";
 
-    /** Bytes of a piece of a sample, and how many there are. */
-    private static final long SAMPLED = 1 << 16;
-    private static final int SAMPLES = 8;
+    /** Size in bytes and number of the pieces of a tensor that its fingerprint covers. */
+    private static final long PIECE_BYTES = 1 << 16;
+    private static final int PIECE_COUNT = 8;
 
     private final Path directory;
     private final Map<String, WeightFile> files;
@@ -78,7 +78,7 @@ public final class Checkpoint implements AutoCloseable {
         }
     }
 
-    /** What config.json says; a bad one is told by who reads it. */
+    /** Reads {@code tie_word_embeddings}; false for an invalid config.json, whose error is reported when the configuration is read. */
     private static boolean isTied(Path directory) {
         try {
             return Files.exists(directory.resolve(CONFIG)) && JsonObject.read("config", directory.resolve(CONFIG)).flag("tie_word_embeddings", false);
@@ -88,10 +88,10 @@ public final class Checkpoint implements AutoCloseable {
     }
 
     /**
-     * What a directory holds that lacks a file of a checkpoint, as far as that says what to do: an adapter, an unfinished download, another format.
+     * Explains what a directory without the expected weight files contains instead: an adapter, an unfinished download, another format.
      *
      * @param directory the directory
-     * @return a clause to follow a message, beginning with a semicolon; empty where nothing is recognised
+     * @return a clause to append to an error message, starting with a semicolon; empty if nothing is recognised
      */
     public static String hint(Path directory) {
         return CheckpointFiles.hint(directory);
@@ -109,14 +109,14 @@ public final class Checkpoint implements AutoCloseable {
     /**
      * The names of all tensors.
      *
-     * @return the names, shard after shard in the order of their data, which is the fastest to read them in; unmodifiable
+     * @return the names, shard by shard in file order, which is the fastest order to read them; unmodifiable
      */
     public List<String> names() {
         return List.copyOf(tensors.keySet());
     }
 
     /**
-     * Whether there is a tensor of a name.
+     * Whether the checkpoint has a tensor with this name.
      *
      * @param name the name
      * @return true if so
@@ -126,7 +126,7 @@ public final class Checkpoint implements AutoCloseable {
     }
 
     /**
-     * What is said of one tensor.
+     * Returns the metadata of one tensor.
      *
      * @param name its name
      * @return its entry
@@ -138,12 +138,12 @@ public final class Checkpoint implements AutoCloseable {
     }
 
     /**
-     * The elements of one tensor.
+     * Returns the elements of one tensor.
      *
      * @param name its name
-     * @return little-endian elements, row by row, not necessarily aligned: a read-only view of the mapped file, valid until {@link #close()}, or a
-     *     copy where they are stored otherwise
-     * @throws CheckpointException if there is no such tensor, or a value is beyond the type it is read as
+     * @return little-endian elements in row-major order, not necessarily aligned: a read-only view of the mapped file, valid until {@link #close()},
+     *     or a copy if the file stores them in another type or order
+     * @throws CheckpointException if there is no such tensor, or a value is out of range of the type it is read as
      * @throws IllegalStateException if the checkpoint is closed
      */
     public MemorySegment data(String name) {
@@ -151,12 +151,12 @@ public final class Checkpoint implements AutoCloseable {
     }
 
     /**
-     * The elements of one tensor, whose memory the caller frees where they have to be copied.
+     * Returns the elements of one tensor; if they have to be copied, the copy's memory comes from the given allocator.
      *
      * @param name its name
-     * @param allocator gives memory for a tensor that is not {@linkplain TensorEntry#isVerbatim() verbatim} in its file
-     * @return little-endian elements, row by row; of a verbatim one a read-only view of the mapped file, valid until {@link #close()}
-     * @throws CheckpointException if there is no such tensor, or a value is beyond the type it is read as
+     * @param allocator allocates the copy of a tensor that is not stored {@linkplain TensorEntry#isVerbatim() verbatim}
+     * @return little-endian elements in row-major order; for a verbatim tensor a read-only view of the mapped file, valid until {@link #close()}
+     * @throws CheckpointException if there is no such tensor, or a value is out of range of the type it is read as
      * @throws IllegalStateException if the checkpoint is closed
      */
     public MemorySegment data(String name, SegmentAllocator allocator) {
@@ -165,10 +165,10 @@ public final class Checkpoint implements AutoCloseable {
     }
 
     /**
-     * Refuses a tensor that holds a NaN or an infinity.
+     * Checks that a tensor contains no NaN or infinity.
      *
      * @param name its name
-     * @throws CheckpointException naming the first such element
+     * @throws CheckpointException naming the first element that is not finite
      */
     public void requireFinite(String name) {
         try (var arena = Arena.ofConfined()) {
@@ -177,19 +177,19 @@ public final class Checkpoint implements AutoCloseable {
     }
 
     /**
-     * Looks for NaN and infinities in a tensor while its bytes are copied from its file.
+     * Starts a check for NaN and infinity in a tensor whose bytes are inspected while they are copied from its file.
      *
      * @param name the name of a {@linkplain TensorEntry#isVerbatim() verbatim} tensor
-     * @return what has looked at nothing yet
+     * @return a check that has not inspected any bytes yet
      */
-    public FiniteValues values(String name) {
+    public FiniteValues finiteValues(String name) {
         return new FiniteValues(entry(name), data(name));
     }
 
     /**
-     * What a user should know of how the weights are read.
+     * Returns warnings about how the weights are read.
      *
-     * @return a line for each thing that is unusual; mostly none
+     * @return one line for each unusual property; usually empty
      */
     public List<String> remarks() {
         var remarks = new ArrayList<>(names.remarks());
@@ -203,7 +203,7 @@ public final class Checkpoint implements AutoCloseable {
     }
 
     /**
-     * A checksum of all tensors: of their names, types, shapes and values, however they lie in files.
+     * Computes a checksum over the names, types, shapes and values of all tensors, independent of how they are distributed over files.
      *
      * @return hexadecimal digits
      */
@@ -218,19 +218,19 @@ public final class Checkpoint implements AutoCloseable {
     }
 
     /**
-     * What tells a tensor from another one of the same name without reading all of it: its type, its shape, and a checksum of its values, where these
-     * are many of eight pieces that lie evenly over them.
+     * Identifies the contents of a tensor without reading all of it: type, shape, and a checksum of its values. For a large tensor the checksum
+     * covers eight evenly spaced pieces.
      *
      * @param name its name
      * @return in words
      * @throws CheckpointException if there is no such tensor
      */
-    public String sample(String name) {
+    public String fingerprint(String name) {
         MemorySegment data = data(name);
-        long step = Math.max(SAMPLED, Math.ceilDiv(data.byteSize() - SAMPLED, SAMPLES - 1));
+        long step = Math.max(PIECE_BYTES, Math.ceilDiv(data.byteSize() - PIECE_BYTES, PIECE_COUNT - 1));
         var checksum = new Checksum();
         for (long from = 0; from < data.byteSize(); from += step) {
-            checksum.update(data.asSlice(from, Math.min(SAMPLED, data.byteSize() - from)));
+            checksum.update(data.asSlice(from, Math.min(PIECE_BYTES, data.byteSize() - from)));
         }
         return "%s %s, checksum %s".formatted(entry(name).type(), entry(name).shape(), checksum.digits());
     }
@@ -241,18 +241,18 @@ public final class Checkpoint implements AutoCloseable {
     }
 
     /**
-     * The files the tensors are read from.
+     * The files that contain the tensors.
      *
-     * @return their paths, in the order of their names
+     * @return their paths in name order
      */
     public List<Path> files() {
         return files.values().stream().map(WeightFile::path).toList();
     }
 
     /**
-     * What kind of files the weights are in, and which others lie beside them and are not read.
+     * Describes the format and number of the weight files, and mentions weight files in the directory that are not read.
      *
-     * @return a line for people, as in {@code safetensors, 3 files (the PyTorch files beside them are not read)}
+     * @return a line for display, as in {@code safetensors, 3 files (the PyTorch files beside them are not read)}
      */
     public String description() {
         boolean torch = files.values().stream().anyMatch(TorchFile.class::isInstance);
@@ -261,7 +261,7 @@ public final class Checkpoint implements AutoCloseable {
             both ? " (the PyTorch files beside %s are not read)".formatted(files.size() == 1 ? "it" : "them") : "");
     }
 
-    /** Unmaps all files; their segments cannot be read any more. */
+    /** Unmaps all files. Segments returned by {@link #data(String)} can no longer be read. */
     @Override
     public void close() {
         files.values().forEach(WeightFile::close);
@@ -273,13 +273,13 @@ public final class Checkpoint implements AutoCloseable {
             TensorEntry empty = names.empty(name);
             throw new CheckpointException(OPERATION, directory, name, -1, empty == null
                 ? "there is no such tensor among the %d of this checkpoint%s".formatted(tensors.size(),
-                    names.mixture() == null ? "" : ": " + names.mixture())
-                : "has no elements (shape %s): it was saved without its values, as DeepSpeed's ZeRO-3 does; run its zero_to_fp32.py"
+                    names.prefixWarning() == null ? "" : ": " + names.prefixWarning())
+                : "has no elements (shape %s): it was saved without values, as DeepSpeed ZeRO-3 does; run its zero_to_fp32.py"
                     .formatted(empty.shape()));
         }
         return stored;
     }
 
-    /** A tensor in a file, under the name it has there. */
+    /** A tensor in a file, with its name in that file. */
     private record Stored(WeightFile file, String name) { }
 }

@@ -18,7 +18,7 @@ import kept.torch.TorchFile;
 import kept.weights.ShardIndex;
 import kept.weights.WeightFile;
 
-/** Finds and opens the files of weights in a directory, and says of one that has none what is there instead. */
+/** Finds and opens the weight files of a directory. If there are none, explains what the directory contains instead. */
 final class CheckpointFiles {
     private static final String OPERATION = "checkpoint";
     private static final Pattern SHARD = Pattern.compile("(.+)-(\\d+)-of-(\\d+)\\.(safetensors|bin)");
@@ -36,7 +36,7 @@ final class CheckpointFiles {
      *
      * @param directory the directory
      * @return the open files by name; the caller closes them
-     * @throws CheckpointException if there are none, or anything about them is wrong; then all are closed
+     * @throws CheckpointException if there are none or one of them is invalid; all files are closed then
      */
     static Map<String, WeightFile> open(Path directory) {
         var files = new CheckpointFiles(directory);
@@ -50,10 +50,10 @@ final class CheckpointFiles {
     }
 
     /**
-     * What a directory that lacks a file holds in its place, as far as that says what to do.
+     * Explains what a directory without weight files contains instead, if that helps the user.
      *
      * @param directory the directory
-     * @return a clause to follow a message, beginning with "; ", or nothing
+     * @return a clause to append to an error message, starting with "; ", or an empty string
      */
     static String hint(Path directory) {
         try (Stream<Path> entries = Files.list(directory)) {
@@ -62,7 +62,7 @@ final class CheckpointFiles {
             if (Files.isDirectory(cache)) {
                 try (Stream<Path> downloads = Files.list(cache)) {
                     if (downloads.anyMatch(file -> file.toString().endsWith(".incomplete"))) {
-                        return "; a download into this directory has not finished (%s): go on with it".formatted(cache);
+                        return "; a download into this directory is unfinished (%s): resume it".formatted(cache);
                     }
                 }
             }
@@ -78,11 +78,11 @@ final class CheckpointFiles {
                 return "; %s is part of an adapter (PEFT, LoRA): merge it into its base model (merge_and_unload) and save that".formatted(name);
             }
             if (UNFINISHED.stream().anyMatch(name::endsWith)) {
-                return "; %s is a download that has not finished: go on with it".formatted(name);
+                return "; %s is an unfinished download: resume it".formatted(name);
             }
         }
         if (names.contains("snapshots") && names.contains("blobs")) {
-            return "; this is a folder of the Hugging Face cache: name the one in its snapshots";
+            return "; this is the root of a Hugging Face cache entry: name a directory in its snapshots";
         }
         for (String name : names) {
             Matcher shard = SHARD.matcher(name);
@@ -102,11 +102,11 @@ final class CheckpointFiles {
 
     private static String otherFormat(String name) {
         return switch (name.substring(name.lastIndexOf('.') + 1)) {
-            case "gguf" -> "for llama.cpp: take the model's safetensors or PyTorch files";
-            case "h5" -> "for TensorFlow: take the model's safetensors or PyTorch files";
-            case "msgpack" -> "for Flax: take the model's safetensors or PyTorch files";
+            case "gguf" -> "for llama.cpp: use the model's safetensors or PyTorch files";
+            case "h5" -> "for TensorFlow: use the model's safetensors or PyTorch files";
+            case "msgpack" -> "for Flax: use the model's safetensors or PyTorch files";
             case "pth" -> "in Meta's or another layout: convert it with transformers, which writes safetensors";
-            case "onnx" -> "an ONNX model: take the model's safetensors or PyTorch files";
+            case "onnx" -> "an ONNX model: use the model's safetensors or PyTorch files";
             case "distcp" -> "a shard of a distributed checkpoint: merge it (torch.distributed.checkpoint.format_utils) first";
             case "zip", "tar", "gz", "tgz", "7z", "xz", "zst" -> "an archive: unpack it";
             case "safetensors" -> "not called model.safetensors: rename it if it is the whole model";
@@ -155,7 +155,7 @@ final class CheckpointFiles {
         Path path = InputFiles.requireWithin(OPERATION, directory.resolve(name));
         if (exists(name + ".aria2")) {
             throw new CheckpointException(OPERATION, path,
-                "its download has not finished: %s.aria2 lies beside it; go on with aria2c".formatted(name));
+                "its download is unfinished: %s.aria2 is still there; resume it with aria2c".formatted(name));
         }
         open.put(name, name.endsWith(".bin") ? TorchFile.open(path) : SafetensorsFile.open(path));
     }

@@ -17,16 +17,15 @@ import kept.text.Counts;
 import kept.weights.TensorEntry;
 
 /**
- * The names that tensors have in files, and those they are known by: {@code model.embed_tokens.weight}, {@code model.layers.N...},
+ * Maps the names of tensors in files to the names the model uses: {@code model.embed_tokens.weight}, {@code model.layers.N...},
  * {@code model.norm...}, {@code lm_head.weight}.
  *
- * <p>Programs that save a model from within a wrapper put its name before all others ({@code module.}, {@code _orig_mod.},
- * {@code base_model.model.}), or leave out {@code model.}; whatever stands before the layers of all tensors alike is taken for {@code model.}. The
- * names of wrappers that PyTorch puts around single modules are left out wherever they stand. Buffers that follow from the configuration, and tensors
- * without elements, are no parameters and are ignored.
+ * <p>Programs that save a model from within a wrapper add a prefix to every name ({@code module.}, {@code _orig_mod.}, {@code base_model.model.}) or
+ * omit {@code model.}; a prefix shared by all layer tensors is read as {@code model.}. Names of PyTorch wrappers around single modules are removed
+ * wherever they occur. Buffers that follow from the configuration and tensors without elements are not parameters and are ignored.
  */
 final class TensorNames {
-    private static final int MOST_BEGINNINGS = 3;
+    private static final int MAX_PREFIXES = 3;
     private static final String MODEL = "model.";
     private static final String EMBEDDING = "model.embed_tokens.weight";
     private static final String HEAD = "lm_head.weight";
@@ -38,7 +37,7 @@ final class TensorNames {
     private static final Pattern QUANTISED = Pattern.compile(".*\\.(qweight|qzeros|g_idx|scales|SCB|absmax|quant_map|nested_absmax|weight_format"
         + "|weight_scale|weight_scale_inv|weight_packed|input_scale|weight_zero_point"
         + "|quant_state\\..*|weight\\.(absmax|quant_map|quant_state\\..*))");
-    /** What buffers are called at the end: rotary tables, positions, and masks of attention. */
+    /** Name suffixes of buffers: rotary tables, positions and attention masks. */
     private static final List<String> BUFFERS = List.of("rotary_emb.inv_freq", "rotary_emb.original_inv_freq", "rotary_emb.cos_cached",
         "rotary_emb.sin_cached", "position_ids", "masked_bias", "attn.bias", "attention.bias", "causal_mask", "attn.mask");
 
@@ -47,18 +46,18 @@ final class TensorNames {
     private final Set<String> buffers = new TreeSet<>();
     private final List<String> remarks = new ArrayList<>();
     private int bufferCount;
-    private String mixture;
+    private String prefixWarning;
 
     private TensorNames() { }
 
     /**
-     * Names tensors.
+     * Determines the names.
      *
-     * @param directory the checkpoint's, for errors
+     * @param directory the checkpoint directory, for errors
      * @param entries all tensors of all files
-     * @param tied whether the configuration ties the head to the embedding; asked only where it matters
+     * @param tied whether the configuration ties the head to the embedding; evaluated only if the head or the embedding is missing
      * @return their names
-     * @throws CheckpointException if they are those of an adapter or of a quantised model, or two have the same name
+     * @throws CheckpointException if the tensors belong to an adapter or a quantised model, or two have the same name
      */
     static TensorNames of(Path directory, List<TensorEntry> entries, BooleanSupplier tied) {
         var names = new TensorNames();
@@ -76,33 +75,33 @@ final class TensorNames {
     }
 
     /**
-     * Whether a tensor is a buffer, which is no parameter.
+     * Whether a tensor is a buffer, not a parameter.
      *
      * @param name its name in a file
-     * @return true if it follows from the configuration
+     * @return true if its values follow from the configuration
      */
     static boolean isBuffer(String name) {
         return BUFFERS.stream().anyMatch(buffer -> name.equals(buffer) || name.endsWith("." + buffer));
     }
 
-    /** The names in files by the names they are known by, in the files' order. */
+    /** Maps each model name to the name in the file, in file order. */
     Map<String, String> known() {
         return known;
     }
 
-    /** What a user should know of the names: a line for each thing. */
+    /** Returns warnings about the names, one line each. */
     List<String> remarks() {
         return remarks;
     }
 
-    /** What the file says of a tensor without elements; null if there is none of that name. */
+    /** Returns the entry of a tensor without elements, or null if there is none with this name. */
     TensorEntry empty(String name) {
         return empty.get(name);
     }
 
-    /** That the names begin in different ways, which is why one may not be found; null where they do not. */
-    String mixture() {
-        return mixture;
+    /** Returns a sentence saying that names have different prefixes, which may be why a tensor is missing; null if they do not. */
+    String prefixWarning() {
+        return prefixWarning;
     }
 
     private static void refuseForeign(TensorEntry entry) {
@@ -112,7 +111,7 @@ final class TensorNames {
         }
         if (QUANTISED.matcher(entry.name()).matches()) {
             throw new CheckpointException("checkpoint", entry.file(), entry.name(), entry.offset(),
-                "is part of a quantised model (GPTQ, AWQ, bitsandbytes, FP8): take the unquantised checkpoint");
+                "is part of a quantised model (GPTQ, AWQ, bitsandbytes, FP8): use the unquantised checkpoint");
         }
     }
 
@@ -144,36 +143,36 @@ final class TensorNames {
         String body = bodies.size() == 1 ? bodies.keySet().iterator().next() : MODEL;
         String head = heads.size() == 1 && body.startsWith(heads.iterator().next()) ? heads.iterator().next() : "";
         if (bodies.size() > 1) {
-            mixture = beginnings(bodies);
-            remarks.add(mixture);
+            prefixWarning = describePrefixes(bodies);
+            remarks.add(prefixWarning);
         }
         for (TensorEntry entry : parameters) {
             String name = named(unwrapped(entry.name()), body, head);
             String other = known.put(name, entry.name());
             if (other != null) {
-                throw new CheckpointException("checkpoint", directory, entry.name(), -1, "and '%s' are both %s".formatted(other, name));
+                throw new CheckpointException("checkpoint", directory, entry.name(), -1, "and '%s' are both read as %s".formatted(other, name));
             }
         }
         if (!body.equals(MODEL) || !head.isEmpty()) {
-            remarks.add(body.isEmpty() ? "the tensors' names lack '%s' at the beginning and are read as if it were there".formatted(MODEL)
-                : "the tensors' names begin with '%s', which is read as '%s'".formatted(body, MODEL));
+            remarks.add(body.isEmpty() ? "the tensors' names lack the prefix '%s', which is added".formatted(MODEL)
+                : "the tensors' names have the prefix '%s', which is read as '%s'".formatted(body, MODEL));
         }
         if (parameters.stream().anyMatch(entry -> WRAPPERS.matcher(entry.name()).find())) {
-            remarks.add("wrappers in the tensors' names (_orig_mod and the like) are left out");
+            remarks.add("wrapper names in the tensors' names (such as _orig_mod) are removed");
         }
     }
 
-    /** Of a model whose head is its embedding the files may hold either. */
+    /** With tied weights the files may hold either the embedding or the head; both names refer to it. */
     private void tie(BooleanSupplier tied) {
         if (known.containsKey(HEAD) && !known.containsKey(EMBEDDING) && tied.getAsBoolean()) {
             known.put(EMBEDDING, known.remove(HEAD));
-            remarks.add("the head is tied to the embedding, and the files hold only %s: it is read as the embedding".formatted(HEAD));
+            remarks.add("the head is tied to the embedding and the files contain only %s, which is used as the embedding".formatted(HEAD));
         }
     }
 
-    private static String beginnings(Map<String, String> bodies) {
-        return "the tensors' names begin in %s: %s; are the files of different models, or saved from within different wrappers?".formatted(
-            Counts.of(bodies.size(), "different way"), bodies.entrySet().stream().limit(MOST_BEGINNINGS)
+    private static String describePrefixes(Map<String, String> bodies) {
+        return "the tensors' names have %s: %s; do the files belong to different models, or were they saved from different wrappers?".formatted(
+            Counts.of(bodies.size(), "different prefix", "different prefixes"), bodies.entrySet().stream().limit(MAX_PREFIXES)
                 .map(body -> "'%s' (%s)".formatted(CheckpointException.shorten(body.getKey()), CheckpointException.shorten(body.getValue())))
                 .collect(Collectors.joining(", ")));
     }
@@ -198,7 +197,7 @@ final class TensorNames {
     private void remark() {
         if (bufferCount > 0) {
             remarks.add("%s ignored (%s)".formatted(
-                Counts.of(bufferCount, "tensor that is no parameter is", "tensors that are no parameters are"),
+                Counts.of(bufferCount, "tensor that is not a parameter is", "tensors that are not parameters are"),
                 buffers.stream().collect(Collectors.joining(", "))));
         }
         if (!empty.isEmpty()) {

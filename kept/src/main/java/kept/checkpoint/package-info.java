@@ -1,8 +1,8 @@
 /**
- * A directory of weights, in whichever format and in however many files: {@link kept.checkpoint.Checkpoint} opens it, finds its files and names its
- * tensors as the model does ({@code TensorNames}).
+ * Reads a checkpoint directory, in any supported format and number of files: {@link kept.checkpoint.Checkpoint} finds and opens its files and maps
+ * tensor names to those of the model ({@code TensorNames}).
  *
- * <p>Not here: the formats ({@code kept.safetensors}, {@code kept.torch}), what the tensors mean ({@code kept.model}), and how those of one
- * architecture become another's ({@code kept.mapping}).
+ * <p>Elsewhere: the file formats ({@code kept.safetensors}, {@code kept.torch}), the models that use the tensors ({@code kept.model}), and the
+ * conversion between architectures ({@code kept.mapping}).
  */
 package kept.checkpoint;

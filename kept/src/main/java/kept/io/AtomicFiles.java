@@ -18,18 +18,18 @@ import java.util.UUID;
 import kept.text.Reasons;
 
 /**
- * Files that appear whole or not at all: written under a temporary name in the same directory, forced to disk, and renamed into place. A link stays,
- * and what it leads to is replaced. What is no file, such as a device or a pipe, is written to and stays too.
+ * Writes files atomically: under a temporary name in the same directory, synced to disk, and renamed. A symbolic link is kept and its target
+ * replaced. Devices and pipes are written to directly.
  */
 public final class AtomicFiles {
     private AtomicFiles() { }
 
     /**
-     * Writes a file at once, replacing one of the same name.
+     * Writes a file atomically, replacing an existing one.
      *
      * @param target the file
      * @param bytes its content
-     * @throws CheckpointException if it cannot be written; then nothing has changed and nothing is left behind
+     * @throws CheckpointException if it cannot be written; the existing file is unchanged and no temporary file remains
      */
     public static void write(Path target, byte[] bytes) {
         if (OutputPath.isSpecial(target)) {
@@ -40,7 +40,7 @@ public final class AtomicFiles {
     }
 
     private static void writeThrough(Path target, byte[] bytes) {
-        try (ByteSink sink = ByteSink.through(target)) {
+        try (ByteSink sink = ByteSink.sequential(target)) {
             sink.write(ByteBuffer.wrap(bytes), 0);
         } catch (IOException e) {
             throw new CheckpointException("write", target, "cannot be written: " + reason(e), e);
@@ -48,7 +48,7 @@ public final class AtomicFiles {
     }
 
     private static void replace(Path path, byte[] bytes) {
-        Path target = place("write", path);
+        Path target = resolveTarget("write", path);
         Path temporary = temporary(target);
         try {
             try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
@@ -64,8 +64,8 @@ public final class AtomicFiles {
         }
     }
 
-    /** Where a file comes to lie, links followed. */
-    static Path place(String operation, Path path) {
+    /** Resolves the path that a write replaces, following links. */
+    static Path resolveTarget(String operation, Path path) {
         try {
             return OutputPath.resolve(path);
         } catch (IOException e) {
@@ -74,11 +74,11 @@ public final class AtomicFiles {
     }
 
     /**
-     * Writes a JSON file at once, indented by two spaces and ending in a line break, its keys in the map's order.
+     * Writes a JSON file atomically, indented by two spaces and ending in a line feed, keys in the map's order.
      *
      * @param target the file
      * @param content the object: strings, numbers, booleans, nulls, lists and maps
-     * @throws CheckpointException if it cannot be written; then nothing has changed and nothing is left behind
+     * @throws CheckpointException if it cannot be written; the existing file is unchanged and no temporary file remains
      */
     public static void writeJson(Path target, Map<String, ?> content) {
         var indenter = new DefaultIndenter("  ", "\n");
@@ -87,15 +87,15 @@ public final class AtomicFiles {
         try {
             write(target, (new ObjectMapper().writer(printer).writeValueAsString(content) + "\n").getBytes(StandardCharsets.UTF_8));
         } catch (JsonProcessingException e) {
-            throw new CheckpointException("write", target, "not representable as JSON: " + e.getOriginalMessage(), e);
+            throw new CheckpointException("write", target, "cannot be represented as JSON: " + e.getOriginalMessage(), e);
         }
     }
 
     /**
-     * A fresh hidden name beside a path; what is there when the process ends by a signal is deleted.
+     * Returns an unused hidden name in the same directory; the file is deleted if a signal ends the process.
      *
      * @param target the path
-     * @return the name, of a file that does not exist
+     * @return the path of a file that does not exist
      */
     public static Path temporary(Path target) {
         Path temporary = target.resolveSibling(".%s.%s.tmp".formatted(OutputPath.shortName(target), UUID.randomUUID()));
@@ -104,24 +104,24 @@ public final class AtomicFiles {
     }
 
     /**
-     * Renames a finished file over its target and makes the renaming durable.
+     * Renames a finished file to its target and syncs the directory.
      *
      * @param temporary the finished file
-     * @param target the name it gets
-     * @throws IOException if the disk refuses it
+     * @param target its final name
+     * @throws IOException if renaming or syncing fails
      */
     public static void moveIntoPlace(Path temporary, Path target) throws IOException {
         Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
         syncDirectory(target.toAbsolutePath().getParent());
     }
 
-    /** Forces a directory's names to disk. */
+    /** Syncs a directory to disk. */
     static void syncDirectory(Path directory) throws IOException {
         FileChannel channel;
         try {
             channel = FileChannel.open(directory, StandardOpenOption.READ);
         } catch (IOException e) {
-            // Some systems cannot open a directory; there the renaming is as durable as their file system makes it.
+            // Some systems cannot open a directory; there, durability of the rename depends on the file system.
             return;
         }
         try (channel) {
@@ -130,13 +130,13 @@ public final class AtomicFiles {
     }
 
     /**
-     * Deletes what a failed writing left and says what failed, with the bytes that were needed and those that are free.
+     * Deletes the temporary file of a failed write and creates the error, with the bytes needed and the bytes free.
      *
-     * @param operation what was being done
+     * @param operation the operation, for the message
      * @param target the file that was to be written
      * @param needed its bytes
-     * @param temporary what was written so far
-     * @param cause what the disk said
+     * @param temporary the temporary file
+     * @param cause the underlying error
      * @return the error to throw
      */
     public static CheckpointException failure(String operation, Path target, long needed, Path temporary, IOException cause) {
@@ -152,7 +152,7 @@ public final class AtomicFiles {
     }
 
     /**
-     * A cause in words: the file system's exceptions often carry a path alone.
+     * Returns a readable reason: the messages of file system exceptions are often just a path.
      *
      * @param e what happened
      * @return the reason

@@ -5,9 +5,9 @@ import java.io.UncheckedIOException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 
-/** Reading or writing that another thread does meanwhile. */
+/** A read or write that runs in another thread. */
 final class BackgroundIo {
-    /** What it does. */
+    /** The operation to run. */
     @FunctionalInterface
     interface Action {
         void run() throws IOException;
@@ -19,7 +19,7 @@ final class BackgroundIo {
         this.done = done;
     }
 
-    /** None, and so done. */
+    /** Returns an operation that is already complete. */
     static BackgroundIo none() {
         return new BackgroundIo(CompletableFuture.completedFuture(null));
     }
@@ -38,7 +38,7 @@ final class BackgroundIo {
         return done.isDone();
     }
 
-    /** Waits for its end; its error is thrown here. */
+    /** Waits until the operation is complete and throws its error, if any. */
     void await() throws IOException {
         try {
             done.join();

@@ -5,13 +5,13 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 
-/** Where a writer's bytes go: a new file, a device or a pipe. */
+/** The destination of a writer's bytes: a new file, a device or a pipe. */
 public interface ByteSink extends Closeable {
     /** Opens the sink of a path. */
     @FunctionalInterface
     interface Opener {
         /**
-         * Opens it.
+         * Opens the sink.
          *
          * @param path the path
          * @return the open sink
@@ -21,77 +21,77 @@ public interface ByteSink extends Closeable {
     }
 
     /**
-     * Writes all remaining bytes of a buffer at a position.
+     * Writes the remaining bytes of a buffer at a position.
      *
      * @param bytes the buffer
      * @param position bytes from the start of the file
-     * @throws IOException if the disk refuses them
+     * @throws IOException if writing fails
      */
     void write(ByteBuffer bytes, long position) throws IOException;
 
-    /** Looks at bytes that are copied, in pieces, from any thread; a buffer is not to be changed or kept. */
+    /** Inspects bytes while they are copied, in pieces and from any thread. Must not change or keep the buffer. */
     @FunctionalInterface
     interface Inspector {
         /**
-         * Looks at some bytes.
+         * Inspects a piece.
          *
          * @param bytes the bytes
-         * @param place where they are in what is copied
+         * @param place its offset in the source file
          */
         void inspect(ByteBuffer bytes, long place);
     }
 
     /**
-     * Copies bytes of a file to a position.
+     * Copies bytes from a file to a position.
      *
      * @param source the file
-     * @param from where in it the bytes begin
+     * @param from offset of the bytes in the source file
      * @param size how many
      * @param position bytes from the start of this file
-     * @throws IOException if they cannot be read, or the disk refuses them
+     * @throws IOException if reading or writing fails
      */
     default void copy(Path source, long from, long size, long position) throws IOException {
         copy(source, from, size, position, (_, _) -> { });
     }
 
     /**
-     * Copies bytes of a file to a position and shows them to an inspector.
+     * Copies bytes from a file to a position and passes them to an inspector.
      *
      * @param source the file
-     * @param from where in it the bytes begin
+     * @param from offset of the bytes in the source file
      * @param size how many
      * @param position bytes from the start of this file
      * @param inspector looks at them
-     * @throws IOException if they cannot be read, or the disk refuses them
+     * @throws IOException if reading or writing fails
      */
     void copy(Path source, long from, long size, long position, Inspector inspector) throws IOException;
 
     /**
-     * Forces everything written to disk.
+     * Syncs everything written to disk.
      *
-     * @throws IOException if the disk refuses it
+     * @throws IOException if syncing fails
      */
     void force() throws IOException;
 
     /**
-     * A file that did not exist before.
+     * Creates a new file.
      *
      * @param path its path
      * @return the open file
-     * @throws IOException if it cannot be made
+     * @throws IOException if it cannot be created
      */
     static ByteSink newFile(Path path) throws IOException {
         return new FlushedFile(path);
     }
 
     /**
-     * A device or a pipe, which is written to from its beginning to its end and not replaced.
+     * Opens a device or pipe for sequential writing.
      *
      * @param path its path
      * @return the open device
      * @throws IOException if it cannot be opened
      */
-    static ByteSink through(Path path) throws IOException {
-        return new ThroughFile(path);
+    static ByteSink sequential(Path path) throws IOException {
+        return new SequentialSink(path);
     }
 }

@@ -6,27 +6,27 @@ import kept.tensor.TensorException;
 import kept.text.VisibleText;
 
 /**
- * A model file that cannot be read or written.
+ * Thrown when a model file cannot be read or written.
  *
- * <p>The message is one line: {@code [operation] file: tensor 'name' at byte offset: what is wrong}. Names come from files, so control characters in
- * them are shown escaped and overlong names are cut.
+ * <p>The message is one line: {@code [operation] file: tensor 'name' at byte offset: problem}. Control characters in names from files are escaped,
+ * and long names are shortened.
  */
 public class CheckpointException extends TensorException {
     private static final long serialVersionUID = 1L;
-    private static final int LONGEST_NAME = 200;
+    private static final int MAX_NAME_LENGTH = 200;
 
     private final transient Path file;
-    /** What is wrong, and what to do about it. */
+    /** The problem and how to solve it. */
     private final String problem;
     /** The tensor at fault, or null. */
     private final String tensor;
-    /** Bytes from the start of the file, or -1. */
+    /** Byte offset from the start of the file, or -1. */
     private final long offset;
 
     /**
-     * An error in a file as a whole.
+     * Creates an error about a file as a whole.
      *
-     * @param operation what was being done, as in {@code safetensors}
+     * @param operation the operation that failed, as in {@code safetensors}
      * @param file the file or directory at fault
      * @param problem what is wrong, and what to do about it
      */
@@ -35,24 +35,24 @@ public class CheckpointException extends TensorException {
     }
 
     /**
-     * An error in a file as a whole, with an underlying cause.
+     * Creates an error about a file as a whole, with a cause.
      *
-     * @param operation what was being done, as in {@code safetensors}
+     * @param operation the operation that failed, as in {@code safetensors}
      * @param file the file or directory at fault
      * @param problem what is wrong, and what to do about it
-     * @param cause what lies beneath, or null
+     * @param cause the underlying error, or null
      */
     public CheckpointException(String operation, Path file, String problem, Throwable cause) {
         this(operation, file, null, -1, problem, cause);
     }
 
     /**
-     * An error at a place in a file.
+     * Creates an error at an offset in a file.
      *
-     * @param operation what was being done, as in {@code safetensors}
+     * @param operation the operation that failed, as in {@code safetensors}
      * @param file the file or directory at fault
      * @param tensor the tensor at fault, or null
-     * @param offset the place in bytes from the start of the file, or -1
+     * @param offset byte offset from the start of the file, or -1
      * @param problem what is wrong, and what to do about it
      */
     public CheckpointException(String operation, Path file, String tensor, long offset, String problem) {
@@ -60,14 +60,14 @@ public class CheckpointException extends TensorException {
     }
 
     /**
-     * An error at a place in a file, with an underlying cause.
+     * Creates an error at an offset in a file, with a cause.
      *
-     * @param operation what was being done, as in {@code safetensors}
+     * @param operation the operation that failed, as in {@code safetensors}
      * @param file the file or directory at fault
      * @param tensor the tensor at fault, or null
-     * @param offset the place in bytes from the start of the file, or -1
+     * @param offset byte offset from the start of the file, or -1
      * @param problem what is wrong, and what to do about it
-     * @param cause what lies beneath, or null
+     * @param cause the underlying error, or null
      */
     public CheckpointException(String operation, Path file, String tensor, long offset, String problem, Throwable cause) {
         super(message(operation, file, tensor, offset, problem), cause);
@@ -80,7 +80,7 @@ public class CheckpointException extends TensorException {
     /**
      * The file or directory at fault.
      *
-     * @return its path; null only in an exception that was serialised
+     * @return its path; null only after deserialisation
      */
     public Path file() {
         return file;
@@ -89,25 +89,25 @@ public class CheckpointException extends TensorException {
     /**
      * The tensor at fault.
      *
-     * @return its name, or null where no single tensor is
+     * @return its name, or null if the error is not about a single tensor
      */
     public String tensor() {
         return tensor;
     }
 
     /**
-     * Where in the file the error is.
+     * The offset of the error in the file.
      *
-     * @return bytes from the start of the file, or -1 where there is no such place
+     * @return bytes from the start of the file, or -1 if there is none
      */
     public long offset() {
         return offset;
     }
 
     /**
-     * What is wrong, without the place.
+     * The problem without file, tensor and offset.
      *
-     * @return the last part of the message, as it was given
+     * @return the last part of the message
      */
     public String problem() {
         return problem;
@@ -125,12 +125,12 @@ public class CheckpointException extends TensorException {
     }
 
     /**
-     * Cuts a name from a file to a length that still fits a line.
+     * Shortens a name from a file so that it fits into a one-line message.
      *
      * @param name the name
      * @return its beginning, or all of it
      */
     public static String shorten(String name) {
-        return name.length() <= LONGEST_NAME ? name : name.substring(0, LONGEST_NAME) + "...";
+        return name.length() <= MAX_NAME_LENGTH ? name : name.substring(0, MAX_NAME_LENGTH) + "...";
     }
 }

@@ -6,24 +6,24 @@ import java.util.zip.CRC32;
 import java.util.zip.CRC32C;
 
 /**
- * A checksum of 64 bits that finds accidental changes: CRC-32C and CRC-32 of the same bytes. Both are instructions of today's processors, so that it
- * is faster than any disk. It is no protection against a forger.
+ * A 64-bit checksum for accidental changes: CRC-32C and CRC-32 of the same bytes. Both are hardware instructions on current processors, so it is
+ * faster than disk access. It does not protect against deliberate changes.
  */
 public final class Checksum {
-    /** Hexadecimal digits of a checksum. */
+    /** Number of hexadecimal digits of a checksum. */
     public static final int DIGITS = 16;
     private static final long CHUNK = 1 << 20;
 
     private final CRC32C castagnoli = new CRC32C();
     private final CRC32 ethernet = new CRC32();
 
-    /** Of nothing so far. */
+    /** Starts a checksum of no bytes. */
     public Checksum() { }
 
     /**
-     * The checksum of some bytes.
+     * Computes the checksum of bytes.
      *
-     * @param bytes native, mapped or in an array of bytes
+     * @param bytes a native, mapped or byte-array segment
      * @return {@value #DIGITS} hexadecimal digits
      */
     public static String of(MemorySegment bytes) {
@@ -33,7 +33,7 @@ public final class Checksum {
     }
 
     /**
-     * The checksum of some numbers.
+     * Computes the checksum of numbers.
      *
      * @param numbers the numbers
      * @return {@value #DIGITS} hexadecimal digits
@@ -45,12 +45,12 @@ public final class Checksum {
     }
 
     /**
-     * Takes more bytes in.
+     * Adds bytes.
      *
-     * @param bytes native, mapped or in an array of bytes
+     * @param bytes a native, mapped or byte-array segment
      */
     public void update(MemorySegment bytes) {
-        // Piece by piece, so that the second checksum finds the bytes in a cache.
+        // In pieces, so that the second checksum finds the bytes in the cache.
         for (long done = 0; done < bytes.byteSize(); done += CHUNK) {
             ByteBuffer piece = bytes.asSlice(done, Math.min(CHUNK, bytes.byteSize() - done)).asByteBuffer();
             castagnoli.update(piece.duplicate());
@@ -59,7 +59,7 @@ public final class Checksum {
     }
 
     /**
-     * Takes numbers in.
+     * Adds numbers.
      *
      * @param numbers the numbers
      */
@@ -70,7 +70,7 @@ public final class Checksum {
     }
 
     /**
-     * The checksum of all bytes so far.
+     * Returns the checksum of all bytes added so far.
      *
      * @return {@value #DIGITS} hexadecimal digits
      */

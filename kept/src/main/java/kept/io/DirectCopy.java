@@ -12,32 +12,31 @@ import java.nio.file.StandardOpenOption;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * Copies long parts of other files into a file past the system's cache of pages ({@code O_DIRECT}), on both sides: to fill the pages of 29 GB that
- * nobody will read again, and to find free ones for the next, costs more time than the disk takes. Two threads take turns: while one reads, the other
- * writes.
+ * Copies large parts of other files into a file without the page cache ({@code O_DIRECT}), on both sides: filling the cache with 29 GB that are not
+ * read again, and evicting pages for them, takes longer than the disk needs. Two threads alternate: one reads while the other writes.
  *
- * <p>Only whole blocks can be written so, and not every file system can: the caller has the ordinary way for the rest. A source whose file system
- * cannot is read the ordinary way.
+ * <p>Only whole blocks can be written this way, and not on every file system; the caller copies the rest normally. A source on a file system without
+ * direct I/O is read normally.
  */
 final class DirectCopy implements Closeable {
     private static final int BYTES_AT_ONCE = 8 << 20;
     private static final int PAGE = 4096;
-    private static final int LARGEST_BLOCK = 64 << 10;
+    private static final int MAX_BLOCK_BYTES = 64 << 10;
 
     private final FileChannel channel;
     private final int block;
-    /** Frees the buffers with the file; those of the collector would outlive hundreds of files. */
+    /** Frees the buffers with the file; garbage-collected buffers would stay allocated across hundreds of files. */
     private final Arena buffers = Arena.ofShared();
     private final Buffers first = new Buffers(buffers);
     private final Buffers second = new Buffers(buffers);
     private Path sourcePath;
     private FileChannel source;
 
-    /** What a thread reads into, with room for the blocks in which the bytes begin and end, and what it writes from. */
+    /** The buffers of one thread: one to read into, with room for the partial blocks at both ends, and one to write from. */
     private record Buffers(ByteBuffer read, ByteBuffer write) {
         Buffers(Arena arena) {
-            this(arena.allocate(BYTES_AT_ONCE + 2 * LARGEST_BLOCK, LARGEST_BLOCK).asByteBuffer(),
-                    arena.allocate(BYTES_AT_ONCE, LARGEST_BLOCK).asByteBuffer());
+            this(arena.allocate(BYTES_AT_ONCE + 2 * MAX_BLOCK_BYTES, MAX_BLOCK_BYTES).asByteBuffer(),
+                    arena.allocate(BYTES_AT_ONCE, MAX_BLOCK_BYTES).asByteBuffer());
         }
     }
 
@@ -47,10 +46,10 @@ final class DirectCopy implements Closeable {
     }
 
     /**
-     * Opens a file for this kind of writing.
+     * Opens a file for direct writing.
      *
      * @param path a file that exists
-     * @return null where the file system does not know it
+     * @return null if the file system does not support it
      */
     static DirectCopy open(Path path) {
         try {
@@ -62,13 +61,13 @@ final class DirectCopy implements Closeable {
 
     private static int blockSize(Path path) throws IOException {
         long block = Math.max(PAGE, Files.getFileStore(path).getBlockSize());
-        if (LARGEST_BLOCK % block != 0) {
+        if (MAX_BLOCK_BYTES % block != 0) {
             throw new IOException("blocks of " + block + " bytes");
         }
         return (int) block;
     }
 
-    /** By reflection: a JDK need not have it, and the compiler warns of it beyond suppression. */
+    /** By reflection: not every JDK has it, and the compiler's warning about it cannot be suppressed. */
     private static OpenOption directOption() throws ClassNotFoundException {
         for (Object option : Class.forName("com.sun.nio.file.ExtendedOpenOption").getEnumConstants()) {
             if (option.toString().equals("DIRECT")) {
@@ -78,7 +77,7 @@ final class DirectCopy implements Closeable {
         throw new ClassNotFoundException("DIRECT");
     }
 
-    /** The first position from a given one on that a copy can begin at, or the last before it that one can end at. */
+    /** Rounds a position up to one where a copy can start; {@link #floor} rounds down to one where it can end. */
     long ceiling(long position) {
         return Math.ceilDiv(position, block) * block;
     }
@@ -91,11 +90,11 @@ final class DirectCopy implements Closeable {
      * Copies bytes from a file.
      *
      * @param file the other file
-     * @param from the place in it, any
-     * @param size how many bytes; whole blocks
-     * @param position where to; at a block's beginning
-     * @param inspector is shown the bytes
-     * @throws IOException if the source ends early, or source or disk refuse; some of the bytes may have been written
+     * @param from start of the bytes in the source; any alignment
+     * @param size number of bytes; a multiple of the block size
+     * @param position destination; a multiple of the block size
+     * @param inspector receives the copied bytes
+     * @throws IOException if the source ends early, or reading or writing fails; some of the bytes may have been written
      */
     void copy(Path file, long from, long size, long position, ByteSink.Inspector inspector) throws IOException {
         openSource(file);
@@ -104,13 +103,13 @@ final class DirectCopy implements Closeable {
         try {
             copyPieces(from, size, position, next, first, inspector);
         } finally {
-            // What failed here ends the other thread too, which must not outlive the buffers.
+            // A failure also stops the other thread, which must not outlive the buffers.
             next.set(size);
             other.await();
         }
     }
 
-    /** The last source stays open: a file's tensors come one after the other. */
+    /** The source stays open because consecutive copies usually have the same source. */
     private void openSource(Path file) throws IOException {
         if (file.equals(sourcePath)) {
             return;
@@ -143,13 +142,13 @@ final class DirectCopy implements Closeable {
         }
     }
 
-    /** Reads the whole blocks in which some bytes lie. */
+    /** Reads the blocks that contain the requested bytes. */
     private ByteBuffer read(long from, int count, Buffers buffers) throws IOException {
-        int before = (int) (from % LARGEST_BLOCK);
-        ByteBuffer read = buffers.read.clear().limit(Math.ceilDiv(before + count, LARGEST_BLOCK) * LARGEST_BLOCK);
+        int before = (int) (from % MAX_BLOCK_BYTES);
+        ByteBuffer read = buffers.read.clear().limit(Math.ceilDiv(before + count, MAX_BLOCK_BYTES) * MAX_BLOCK_BYTES);
         while (read.position() < before + count) {
             if (source.read(read, from - before + read.position()) <= 0) {
-                throw new IOException("the file that is copied ends at byte " + source.size());
+                throw new IOException("the source file ends at byte " + source.size());
             }
         }
         return before == 0 ? read.position(0).limit(count) : buffers.write.clear().put(read.slice(before, count)).flip();

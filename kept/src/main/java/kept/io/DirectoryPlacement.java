@@ -13,20 +13,20 @@ import java.util.UUID;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
-/** What directories in the making have in common: where they may come to stand, and how they get there at once. */
+/** Rules and operations common to directories that appear atomically: where they may be placed and how they get there. */
 final class DirectoryPlacement {
-    /** What errors begin with. */
+    /** Prefix of error messages. */
     static final String OPERATION = "output";
-    /** A directory in the making, or the rest of one that was being deleted. */
+    /** Suffix of a directory being written or deleted. */
     static final String PARTIAL = "partial";
-    /** A directory that was replaced, or was about to be when the run was killed. */
+    /** Suffix of a directory being replaced. */
     static final String OLD = "old";
 
     private static final String RANDOM = "\\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\\.";
 
     private DirectoryPlacement() { }
 
-    /** The directory that a path stands for, absolute and without links. */
+    /** Resolves the directory that a path denotes, absolute and without links. */
     static Path resolve(Path path) throws IOException {
         if (Files.exists(path) && !Files.isDirectory(path)) {
             throw new CheckpointException(OPERATION, path, "is a file, not a directory; choose another output");
@@ -34,7 +34,7 @@ final class DirectoryPlacement {
         return OutputPath.resolve(path);
     }
 
-    /** Refuses what must not be replaced: a filled directory without {@code overwrite}, and any that is not only made of this program's files. */
+    /** Rejects directories that must not be replaced: non-empty without {@code overwrite}, or containing files this program does not write. */
     static void requireReplaceable(Path path, Path target, boolean overwrite, Path... inputs) throws IOException {
         if (isFilled(target) && !overwrite) {
             throw new CheckpointException(OPERATION, path, "exists and is not empty; choose another directory, or replace it with --overwrite");
@@ -50,10 +50,10 @@ final class DirectoryPlacement {
     }
 
     /**
-     * Puts right what a kill left beside an output: a directory that was to be replaced comes back if its successor never came; what was being made,
-     * or deleted, goes. Only the holder of the output's lock may do so.
+     * Cleans up what a killed run left beside an output: restores a directory moved aside whose replacement never arrived, and deletes partial
+     * directories. The caller must hold the output's lock.
      *
-     * @throws CheckpointException if there is anything in them that no run has put there; it stays
+     * @throws CheckpointException if they contain a file that no run wrote; they are kept then
      */
     static void recover(Path target) throws IOException {
         for (Path old : siblings(target, OLD)) {
@@ -76,15 +76,14 @@ final class DirectoryPlacement {
     }
 
     /**
-     * Forces all files of a directory to disk and gives it its place. Where there is a directory to replace, both exchange their names at once if the
-     * system can; else the old one is moved aside first, and {@link #recover} knows it by its hidden name.
+     * Syncs all files of a directory to disk and moves it to its target. If the target exists, both swap names in one step where the system supports
+     * it; otherwise the old directory is moved aside first, under a hidden name that {@link #recover} recognises.
      *
-     * @param temporary where it was made
+     * @param temporary where it was written
      * @param target its place
-     * @param overwrite whether what is there is replaced
-     * @param refuge where it goes if it cannot have its place; may be where it was made
-     * @throws CheckpointException if the disk refuses, or something else has come to be there meanwhile; the message says where the finished files
-     *     are
+     * @param overwrite whether an existing target is replaced
+     * @param refuge where to keep it if it cannot be moved to its target; may be where it was written
+     * @throws CheckpointException if this fails or something else has appeared at the target; the message says where the finished files are
      */
     static void put(Path temporary, Path target, boolean overwrite, Path refuge) {
         Path old = null;
@@ -92,7 +91,7 @@ final class DirectoryPlacement {
             sync(temporary);
             if (overwrite && isFilled(target)) {
                 OwnFiles.CHECKPOINT.firstForeign(target).ifPresent(foreign -> {
-                    throw new CheckpointException(OPERATION, target, "has come to hold %s, so it is not replaced; the finished files are in %s"
+                    throw new CheckpointException(OPERATION, target, "now contains %s, so it is not replaced; the finished files are in %s"
                         .formatted(target.relativize(foreign), refuge));
                 });
                 old = replace(temporary, target);
@@ -106,7 +105,7 @@ final class DirectoryPlacement {
             throw e;
         } catch (IOException e) {
             move(temporary, refuge, e);
-            throw new CheckpointException(OPERATION, target, "cannot be put in place: %s; the finished files are in %s"
+            throw new CheckpointException(OPERATION, target, "cannot be moved into place: %s; the finished files are in %s"
                 .formatted(AtomicFiles.reason(e), Files.exists(refuge) ? refuge : target), e);
         }
         if (old != null) {
@@ -114,7 +113,7 @@ final class DirectoryPlacement {
         }
     }
 
-    /** Puts a directory in the place of another and tells where that is now. */
+    /** Replaces a directory with another and returns where the old one is now. */
     private static Path replace(Path temporary, Path target) throws IOException {
         if (PathExchange.exchange(temporary, target)) {
             return temporary;
@@ -130,7 +129,7 @@ final class DirectoryPlacement {
         }
     }
 
-    /** A fresh hidden name beside a directory. */
+    /** Returns an unused hidden name beside a directory. */
     static Path sibling(Path target, String suffix) {
         return target.resolveSibling(".%s.%s.%s".formatted(target.getFileName(), UUID.randomUUID(), suffix));
     }
@@ -152,7 +151,7 @@ final class DirectoryPlacement {
         }
     }
 
-    /** Puts a directory back or out of the way, if it is there and its place is free. */
+    /** Moves a directory if it exists and the destination is free. */
     private static void move(Path from, Path to, Exception cause) {
         if (Files.exists(from) && !Files.exists(to)) {
             try {
@@ -172,7 +171,7 @@ final class DirectoryPlacement {
             if (Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
                 AtomicFiles.syncDirectory(path);
             } else if (Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS)) {
-                // For reading, since a file copied from a read-only one is read-only itself.
+                // For reading, since a file copied from a read-only file is itself read-only.
                 try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
                     channel.force(true);
                 }
@@ -180,7 +179,7 @@ final class DirectoryPlacement {
         }
     }
 
-    /** What is replaced is renamed, so even an empty directory must not be one that somebody is in. */
+    /** Replacing renames the old directory, so even an empty one must not be a working directory. */
     private static void refuseHoldingUserData(Path path, Path target, Path... inputs) throws IOException {
         List<Path> precious = new ArrayList<>(List.of(inputs));
         precious.add(Path.of(""));

@@ -4,41 +4,41 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** Whether a disk has room for what is going to be written: better asked before than found out after an hour. */
+/** Checks that a disk has enough free space before a long operation starts. */
 public final class DiskSpace {
     private DiskSpace() { }
 
     /**
-     * Refuses to begin what cannot be finished.
+     * Throws if there is not enough space.
      *
-     * @param directory where the files will be written; it exists
-     * @param output what is named in the error
+     * @param directory where the files will be written; must exist
+     * @param output the path named in the error
      * @param needed bytes
-     * @throws CheckpointException if fewer bytes are free there, telling both numbers
+     * @throws CheckpointException if fewer bytes are free; the message states both numbers
      */
     public static void require(Path directory, Path output, long needed) {
         require(directory, output, needed, "");
     }
 
     /**
-     * Refuses to begin what cannot be finished.
+     * Throws if there is not enough space.
      *
-     * @param directory where the files will be written; it exists
-     * @param output what is named in the error
+     * @param directory where the files will be written; must exist
+     * @param output the path named in the error
      * @param needed bytes
-     * @param parts what they are needed for, for the error; may be empty
-     * @throws CheckpointException if fewer bytes are free there, telling both numbers
+     * @param parts what the bytes are for, for the error; may be empty
+     * @throws CheckpointException if fewer bytes are free; the message states both numbers
      */
     public static void require(Path directory, Path output, long needed, String parts) {
         try {
             require(output, needed, Files.getFileStore(directory).getUsableSpace(), parts);
         } catch (IOException e) {
-            throw new CheckpointException("output", directory, "the free space cannot be told: " + AtomicFiles.reason(e), e);
+            throw new CheckpointException("output", directory, "the free space cannot be determined: " + AtomicFiles.reason(e), e);
         }
     }
 
     static void require(Path output, long needed, long available, String parts) {
-        // A disk that says nothing of its size says 0, as those of some networks do; a full one would refuse the directory itself.
+        // Some network file systems do not report their size and return 0; on a disk that is really full, creating the directory would have failed.
         if (available < needed && available > 0) {
             throw new CheckpointException("output", output, ("needs %,d bytes%s, but only %,d are free there; make room for %,d more, or choose an "
                 + "output on another disk").formatted(needed, parts.isEmpty() ? "" : " (%s)".formatted(parts), available, needed - available));

@@ -7,14 +7,14 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
 /**
- * A new file that goes to disk while it is written: another thread forces what is there, every so many bytes, so that disk and copying work at the
- * same time and {@link #force} in the end waits for the last piece alone. Long copies of other files go there {@linkplain DirectCopy at once}.
+ * A new file that is synced to disk in the background while it is written, so that disk and copying work in parallel and the final {@link #force}
+ * waits only for the last piece. Large copies from other files use {@linkplain DirectCopy direct I/O}.
  */
 final class FlushedFile implements ByteSink {
-    /** So much is written between two flushes. */
+    /** Bytes written between two syncs. */
     private static final long BYTES_BETWEEN_FLUSHES = 128 << 20;
-    /** Less is not worth the threads and the edges. */
-    private static final long SHORTEST_DIRECT_COPY = 16 << 20;
+    /** Shorter copies do not justify threads and block alignment. */
+    private static final long MIN_DIRECT_COPY = 16 << 20;
     private static final int BYTES_COPIED_AT_ONCE = 1 << 20;
 
     private final Path path;
@@ -42,14 +42,14 @@ final class FlushedFile implements ByteSink {
     @Override
     public void copy(Path source, long from, long size, long position, Inspector inspector) throws IOException {
         long end = position + size;
-        Span span = size < SHORTEST_DIRECT_COPY ? new Span(position, position) : copyDirectly(source, from, position, end, inspector);
+        Span span = size < MIN_DIRECT_COPY ? new Span(position, position) : copyDirectly(source, from, position, end, inspector);
         try (var open = FileChannel.open(source, StandardOpenOption.READ)) {
             copyBuffered(open, from, position, span.from(), inspector);
             copyBuffered(open, from + span.to() - position, span.to(), end, inspector);
         }
     }
 
-    /** The positions whose bytes are copied directly; none where that cannot be. */
+    /** Copies with direct I/O as far as possible and returns the range of positions copied; empty if direct I/O is not possible. */
     private Span copyDirectly(Path source, long from, long position, long end, Inspector inspector) throws IOException {
         if (direct == null && !directIsRefused) {
             direct = DirectCopy.open(path);
@@ -67,7 +67,7 @@ final class FlushedFile implements ByteSink {
             if (directWorks) {
                 throw e;
             }
-            // Some file systems say only now that they do not know it; any other reason will come up again.
+            // Some file systems report only here that they do not support it; any other error will recur in the normal copy.
             directIsRefused = true;
             return new Span(position, position);
         }
@@ -78,7 +78,7 @@ final class FlushedFile implements ByteSink {
         for (long next = position; next < end;) {
             buffer.clear().limit((int) Math.min(buffer.capacity(), end - next));
             if (source.read(buffer, from + next - position) <= 0) {
-                throw new IOException("the file that is copied ends at byte " + source.size());
+                throw new IOException("the source file ends at byte " + source.size());
             }
             buffer.flip();
             int count = buffer.remaining();
@@ -91,7 +91,7 @@ final class FlushedFile implements ByteSink {
     private void written(long bytes) throws IOException {
         unflushed += bytes;
         if (unflushed >= BYTES_BETWEEN_FLUSHES && flush.isDone()) {
-            // The system tells an error of the disk once, so the one that a flush met is the file's.
+            // The system reports a disk error only once, so an error of the background sync is an error of the file.
             flush.await();
             unflushed = 0;
             flush = BackgroundIo.start(() -> channel.force(false));
@@ -111,6 +111,6 @@ final class FlushedFile implements ByteSink {
         }
     }
 
-    /** Positions in the file. */
+    /** A range of positions in the file. */
     private record Span(long from, long to) {}
 }

@@ -12,27 +12,27 @@ import kept.text.EncodingException;
 import kept.text.TextFiles;
 
 /**
- * What may be read: regular files, and of a checkpoint only what lies in it.
+ * Rules for input files: only regular files are read, and for a checkpoint only files inside it.
  *
- * <p>A pipe or a device where a file is expected would be waited for without end, so whatever opens an input asks here first. A checkpoint comes
- * from elsewhere, and a link in it may point at anything of its user's, which a conversion would then copy into its output: the target of a link must
- * lie in the checkpoint's directory, or, as in the Hugging Face cache, in the folder {@code blobs} beside the {@code snapshots} that holds the
- * directory. The directory may itself be reached by links.
+ * <p>Opening a pipe or device in place of a file could block forever. Checkpoints may come from untrusted sources, and a link in one could point to a
+ * private file, which a conversion would then copy into its output. The target of a link must therefore be inside the checkpoint's directory or, as
+ * in the Hugging Face cache, in the {@code blobs} folder beside the {@code snapshots} folder that contains the directory. The directory itself may be
+ * reached through links.
  */
 public final class InputFiles {
     private static final String SNAPSHOTS = "snapshots";
     private static final String BLOBS = "blobs";
-    private static final long LARGEST_TEXT = Integer.MAX_VALUE - 16;
-    /** The bits of a Unix mode that say what a file is. */
+    private static final long MAX_TEXT_BYTES = Integer.MAX_VALUE - 16;
+    /** The bits of a Unix mode that encode the file type. */
     private static final int KIND = 0170000;
 
     private InputFiles() { }
 
     /**
-     * Why a path is not to be read as a file, if there is a reason: it is a directory, a pipe, a device or a socket.
+     * Explains why a path cannot be read as a file: it is a directory, a pipe, a device or a socket.
      *
-     * @param file any path; one where nothing is has no reason
-     * @return what it is and what to do, to follow the path in a message; empty for regular files and where nothing is
+     * @param file any path
+     * @return the problem and what to do, to follow the path in a message; empty for regular files and paths that do not exist
      */
     public static Optional<String> irregularity(Path file) {
         if (!Files.exists(file) || Files.isRegularFile(file)) {
@@ -41,16 +41,16 @@ public final class InputFiles {
         if (Files.isDirectory(file)) {
             return Optional.of("is a directory, not a file");
         }
-        return Optional.of("is %s; only regular files are read, so save what it gives in a file first".formatted(kind(file)));
+        return Optional.of("is %s; only regular files are read, so save its contents to a file first".formatted(kind(file)));
     }
 
     /**
-     * Refuses what is not a regular file.
+     * Requires a regular file.
      *
-     * @param operation the name that the error message starts with, as in {@code config}
+     * @param operation the prefix of the error message, as in {@code config}
      * @param file the file, or a link to it
      * @return the file
-     * @throws CheckpointException if nothing is there, or it is a directory, a pipe or a device
+     * @throws CheckpointException if it does not exist, or is a directory, a pipe or a device
      */
     public static Path requireRegular(String operation, Path file) {
         if (!Files.exists(file)) {
@@ -63,13 +63,13 @@ public final class InputFiles {
     }
 
     /**
-     * A file of a checkpoint, if it has one of a name.
+     * Finds a file of a checkpoint.
      *
-     * @param operation the name that the error message starts with
+     * @param operation the prefix of the error message
      * @param directory the checkpoint's directory
      * @param name the file's name
-     * @return the file, regular and within the checkpoint; empty if there is none
-     * @throws CheckpointException if it is a link out of the checkpoint or to nothing, or is no regular file
+     * @return the file, regular and inside the checkpoint; empty if it does not exist
+     * @throws CheckpointException if it is a link out of the checkpoint, a broken link, or not a regular file
      */
     public static Optional<Path> find(String operation, Path directory, String name) {
         Path file = directory.resolve(name);
@@ -77,13 +77,13 @@ public final class InputFiles {
     }
 
     /**
-     * A folder of a checkpoint, if it has one of a name.
+     * Finds a folder of a checkpoint.
      *
-     * @param operation the name that the error message starts with
+     * @param operation the prefix of the error message
      * @param directory the checkpoint's directory
      * @param name the folder's name
-     * @return the folder, within the checkpoint; empty if there is none
-     * @throws CheckpointException if it is a link out of the checkpoint or to nothing, or no folder
+     * @return the folder, inside the checkpoint; empty if it does not exist
+     * @throws CheckpointException if it is a link out of the checkpoint, a broken link, or not a folder
      */
     public static Optional<Path> findFolder(String operation, Path directory, String name) {
         Path folder = directory.resolve(name);
@@ -98,12 +98,12 @@ public final class InputFiles {
     }
 
     /**
-     * Refuses a file that lies outside of the checkpoint it is named in, or is not a regular file.
+     * Requires a regular file inside the checkpoint that names it.
      *
-     * @param operation the name that the error message starts with
+     * @param operation the prefix of the error message
      * @param file the file in the checkpoint's directory
      * @return the file
-     * @throws CheckpointException if nothing is there, it is a link out of its directory, or it is no regular file
+     * @throws CheckpointException if it does not exist, is a link out of its directory, or is not a regular file
      */
     public static Path requireWithin(String operation, Path file) {
         requireInside(operation, file);
@@ -125,7 +125,7 @@ public final class InputFiles {
         }
     }
 
-    /** Whether a file is a blob of the cache whose snapshots a directory is among. */
+    /** Whether a file is a blob of the same Hugging Face cache that contains the directory. */
     private static boolean isInCache(Path home, Path file) {
         for (Path folder = home; folder != null && folder.getParent() != null; folder = folder.getParent()) {
             if (folder.getFileName().toString().equals(SNAPSHOTS) && !folder.equals(home)) {
@@ -136,29 +136,29 @@ public final class InputFiles {
     }
 
     /**
-     * The text of a file of a checkpoint or of a user's.
+     * Reads a UTF-8 text file.
      *
-     * @param operation the name that the error message starts with
+     * @param operation the prefix of the error message
      * @param file the file
      * @return its text
-     * @throws CheckpointException if it is no regular file, cannot be read, or is not UTF-8
+     * @throws CheckpointException if it is not a regular file, cannot be read, or is not UTF-8
      */
     public static String text(String operation, Path file) {
         try {
-            return TextFiles.decode(bytes(operation, file, LARGEST_TEXT));
+            return TextFiles.decode(bytes(operation, file, MAX_TEXT_BYTES));
         } catch (EncodingException e) {
             throw new CheckpointException(operation, file, "cannot be read: " + e.getMessage(), e);
         }
     }
 
     /**
-     * The bytes of a file.
+     * Reads the bytes of a file.
      *
-     * @param operation the name that the error message starts with
+     * @param operation the prefix of the error message
      * @param file the file
-     * @param most the most bytes that are read
+     * @param most the largest size accepted, in bytes
      * @return its bytes
-     * @throws CheckpointException if it is no regular file, has more bytes, or cannot be read
+     * @throws CheckpointException if it is not a regular file, is larger, or cannot be read
      */
     public static byte[] bytes(String operation, Path file, long most) {
         requireRegular(operation, file);
@@ -173,12 +173,12 @@ public final class InputFiles {
     }
 
     /**
-     * Opens a regular file to read from.
+     * Opens a regular file for reading.
      *
-     * @param operation what is being done, for messages
+     * @param operation the prefix of the error message
      * @param file the file
      * @return the open file
-     * @throws CheckpointException if it is no regular file, or cannot be opened
+     * @throws CheckpointException if it is not a regular file or cannot be opened
      */
     public static FileChannel open(String operation, Path file) {
         if (!Files.exists(file)) {
@@ -197,9 +197,9 @@ public final class InputFiles {
             return "no such file or directory";
         }
         try {
-            return "it is a link to %s, where nothing is: is the download complete?".formatted(Files.readSymbolicLink(file));
+            return "it is a broken link to %s: is the download complete?".formatted(Files.readSymbolicLink(file));
         } catch (IOException e) {
-            return "it is a link to nothing";
+            return "it is a broken link";
         }
     }
 
@@ -209,10 +209,10 @@ public final class InputFiles {
                 case 0010000 -> "a pipe (FIFO)";
                 case 0020000, 0060000 -> "a device";
                 case 0140000 -> "a socket";
-                default -> "no regular file";
+                default -> "not a regular file";
             };
         } catch (IOException | UnsupportedOperationException | IllegalArgumentException e) {
-            return "no regular file";
+            return "not a regular file";
         }
     }
 }

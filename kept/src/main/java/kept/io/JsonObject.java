@@ -15,11 +15,11 @@ import kept.text.Reasons;
 import kept.text.TextFiles;
 
 /**
- * A JSON object from a file, read strictly: by the rules of {@link Json}, and every value of the type it is asked as. Errors name the file and the
- * key. A key whose value is null counts as absent unless said otherwise.
+ * A JSON object read strictly from a file: by the rules of {@link Json}, and with every value checked for the requested type. Errors name the file
+ * and the key. Null values count as absent unless stated otherwise.
  */
 public final class JsonObject {
-    private static final String BEYOND = "is beyond the range of 64-bit floating point";
+    private static final String BEYOND = "is out of range of 64-bit floating point";
 
     private final String operation;
     private final Path file;
@@ -34,12 +34,12 @@ public final class JsonObject {
     }
 
     /**
-     * Reads a file that holds one object.
+     * Reads a file that contains one object.
      *
-     * @param operation the name that error messages start with, as in {@code config}
+     * @param operation the prefix of error messages, as in {@code config}
      * @param file the file
      * @return the object
-     * @throws CheckpointException if the file cannot be read, or is not one JSON object
+     * @throws CheckpointException if the file cannot be read or is not a JSON object
      */
     public static JsonObject read(String operation, Path file) {
         try {
@@ -59,7 +59,7 @@ public final class JsonObject {
     }
 
     /**
-     * The file this object comes from.
+     * The file this object was read from.
      *
      * @return its path
      */
@@ -68,9 +68,9 @@ public final class JsonObject {
     }
 
     /**
-     * The keys, those with null values included.
+     * The keys, including those with null values.
      *
-     * @return the keys in the file's order
+     * @return the keys in file order
      */
     public Set<String> keys() {
         var keys = new LinkedHashSet<String>();
@@ -79,17 +79,17 @@ public final class JsonObject {
     }
 
     /**
-     * Whether a key has a value.
+     * Whether a key has a non-null value.
      *
      * @param key the key
-     * @return true if it is there and not null
+     * @return true if it is present and not null
      */
     public boolean has(String key) {
         return node.hasNonNull(key);
     }
 
     /**
-     * Whether a key is there with the value null.
+     * Whether a key is present with the value null.
      *
      * @param key the key
      * @return true if so
@@ -99,11 +99,11 @@ public final class JsonObject {
     }
 
     /**
-     * A string.
+     * Returns a string.
      *
      * @param key its key
      * @return the string
-     * @throws CheckpointException if it is absent or no string
+     * @throws CheckpointException if it is absent or not a string
      */
     public String string(String key) {
         JsonNode value = required(key);
@@ -114,42 +114,42 @@ public final class JsonObject {
     }
 
     /**
-     * A string that may be absent.
+     * Returns a string or a default.
      *
      * @param key its key
-     * @param fallback what to return if it is absent
+     * @param fallback the default if it is absent
      * @return the string
-     * @throws CheckpointException if it is there and no string
+     * @throws CheckpointException if it is present and not a string
      */
     public String string(String key, String fallback) {
         return has(key) ? string(key) : fallback;
     }
 
     /**
-     * A whole number.
+     * Returns an integer.
      *
      * @param key its key
      * @return the number
-     * @throws CheckpointException if it is absent, not whole, or exceeds 32 bits
+     * @throws CheckpointException if it is absent, not an integer, or exceeds 32 bits
      */
     public int integer(String key) {
         return toInt(key, required(key));
     }
 
     /**
-     * A whole number that may be absent.
+     * Returns an integer or a default.
      *
      * @param key its key
-     * @param fallback what to return if it is absent
+     * @param fallback the default if it is absent
      * @return the number
-     * @throws CheckpointException if it is there and not whole, or exceeds 32 bits
+     * @throws CheckpointException if it is present and not an integer, or exceeds 32 bits
      */
     public int integer(String key, int fallback) {
         return has(key) ? integer(key) : fallback;
     }
 
     /**
-     * One whole number or a list of them.
+     * Returns one integer or a list of integers.
      *
      * @param key the key
      * @return the numbers; empty if the key is absent
@@ -169,11 +169,11 @@ public final class JsonObject {
     }
 
     /**
-     * A number.
+     * Returns a number.
      *
      * @param key its key
      * @return the number
-     * @throws CheckpointException if it is absent, no number, or beyond the range of a double
+     * @throws CheckpointException if it is absent, not a number, or out of range of a double
      */
     public double number(String key) {
         JsonNode value = required(key);
@@ -187,24 +187,24 @@ public final class JsonObject {
     }
 
     /**
-     * A number that may be absent.
+     * Returns a number or a default.
      *
      * @param key its key
-     * @param fallback what to return if it is absent
+     * @param fallback the default if it is absent
      * @return the number
-     * @throws CheckpointException if it is there and no number
+     * @throws CheckpointException if it is present and not a number
      */
     public double number(String key, double fallback) {
         return has(key) ? number(key) : fallback;
     }
 
     /**
-     * A truth value that may be absent.
+     * Returns a boolean or a default.
      *
      * @param key its key
-     * @param fallback what to return if it is absent
+     * @param fallback the default if it is absent
      * @return the value
-     * @throws CheckpointException if it is there and neither true nor false
+     * @throws CheckpointException if it is present and neither true nor false
      */
     public boolean flag(String key, boolean fallback) {
         if (!has(key)) {
@@ -218,11 +218,11 @@ public final class JsonObject {
     }
 
     /**
-     * A list of strings.
+     * Returns a list of strings.
      *
      * @param key its key
      * @return the strings; empty if the key is absent
-     * @throws CheckpointException if it is there and anything else
+     * @throws CheckpointException if it is present and anything else
      */
     public List<String> strings(String key) {
         if (!has(key)) {
@@ -238,11 +238,11 @@ public final class JsonObject {
     }
 
     /**
-     * An object within this one.
+     * Returns a nested object.
      *
      * @param key its key
      * @return the object
-     * @throws CheckpointException if it is absent or no object
+     * @throws CheckpointException if it is absent or not an object
      */
     public JsonObject object(String key) {
         JsonNode value = required(key);
@@ -253,20 +253,20 @@ public final class JsonObject {
     }
 
     /**
-     * All of it, to be written elsewhere.
+     * Returns all keys and values.
      *
-     * @return strings, numbers, booleans, nulls, lists and maps by their keys, in the file's order
+     * @return strings, numbers, booleans, nulls, lists and maps by key, in file order
      */
     public Map<String, Object> toMap() {
         return Json.toMap(node);
     }
 
     /**
-     * An error about one key, to throw.
+     * Creates an error about one key.
      *
      * @param key the key
      * @param problem what is wrong with its value, and what to do about it
-     * @return the exception, its message naming the file and the key
+     * @return the exception, whose message names the file and the key
      */
     public CheckpointException error(String key, String problem) {
         return new CheckpointException(operation, file, "%s%s %s".formatted(prefix, CheckpointException.shorten(key), problem));
@@ -281,7 +281,7 @@ public final class JsonObject {
 
     private int toInt(String key, JsonNode value) {
         if (!value.isIntegralNumber() || !value.canConvertToInt()) {
-            throw wrongType(key, "a whole number of at most 32 bits", value);
+            throw wrongType(key, "an integer of at most 32 bits", value);
         }
         return value.intValue();
     }

@@ -14,18 +14,18 @@ import java.util.Optional;
 import kept.text.LfsPointer;
 
 /**
- * Knows by its first bytes what a file is that is not what its name says: the page of an error in place of the download, Git LFS's pointer in place
- * of the content, a download that ended early. What it is and what to do, for messages.
+ * Recognises, by its first bytes, a file that is not what its name says: an error page or a Git LFS pointer in place of the download, an incomplete
+ * download, another format. Returns the problem and its solution, for messages.
  */
 public final class MistakenFile {
     private static final int HEAD = 1024;
-    /** Of a file of zeros, the bytes that are looked at. */
+    /** How many bytes of a zero-filled file to check. */
     private static final int ZEROS = 64;
     private static final int TAR_MAGIC = 257;
     private static final String AGAIN = "; download it again, for example with: hf download OWNER/NAME";
     private static final ValueLayout.OfLong LENGTH = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-    /** Texts that stand at the beginning of a file, in lower case, and what such a file is. */
+    /** First characters of such text files, in lower case, and the problem. */
     private static final List<Kind> TEXTS = List.of(
         new Kind("version https://git-lfs", LfsPointer.PROBLEM + AGAIN),
         new Kind("<!doctype html", "is a web page (HTML), not the file itself" + AGAIN),
@@ -44,7 +44,7 @@ public final class MistakenFile {
         new Kind("not found", "is a server's error, not the file itself" + AGAIN),
         new Kind("404", "is a server's error, not the file itself" + AGAIN));
 
-    /** Bytes that stand at the beginning of a file, each as a character, and what such a file is. */
+    /** First bytes of such binary files, each as a character, and the problem. */
     private static final List<Kind> BYTES = List.of(
         new Kind("\u001f\u008b", "is compressed with gzip: unpack it (gunzip)"),
         new Kind("BZh", "is compressed with bzip2: unpack it (bunzip2)"),
@@ -52,22 +52,22 @@ public final class MistakenFile {
         new Kind("\u0028\u00b5\u002f\u00fd", "is compressed with zstd: unpack it (unzstd)"),
         new Kind("7z\u00bc\u00af\u0027\u001c", "is a 7z archive: unpack it"),
         new Kind("Rar!", "is a RAR archive: unpack it"),
-        new Kind("GGUF", "is a GGUF file of llama.cpp: take the model's safetensors or PyTorch files"),
-        new Kind("ggjt", "is a GGML file of llama.cpp: take the model's safetensors or PyTorch files"),
-        new Kind("lmgg", "is a GGML file of llama.cpp: take the model's safetensors or PyTorch files"),
-        new Kind("\u0089HDF", "is an HDF5 file, as TensorFlow's weights are: take the model's safetensors or PyTorch files"),
-        new Kind("\u0093NUMPY", "is an array of NumPy's: take the model's safetensors or PyTorch files"));
+        new Kind("GGUF", "is a GGUF file of llama.cpp: use the model's safetensors or PyTorch files"),
+        new Kind("ggjt", "is a GGML file of llama.cpp: use the model's safetensors or PyTorch files"),
+        new Kind("lmgg", "is a GGML file of llama.cpp: use the model's safetensors or PyTorch files"),
+        new Kind("\u0089HDF", "is an HDF5 file, a TensorFlow format: use the model's safetensors or PyTorch files"),
+        new Kind("\u0093NUMPY", "is a NumPy array: use the model's safetensors or PyTorch files"));
 
     private record Kind(String beginning, String problem) { }
 
     private MistakenFile() { }
 
     /**
-     * What a file is, if it is one of those that are often found in place of another.
+     * Recognises content that is commonly found in place of the expected file.
      *
-     * @param head the file's beginning, or all of it
-     * @param size the bytes of the file
-     * @return what it is and what to do, to follow the file's name; empty if it is none of them
+     * @param head the start of the file, or all of it
+     * @param size the size of the file in bytes
+     * @return the problem and its solution, to follow the file's name; empty if nothing is recognised
      */
     public static Optional<String> kind(byte[] head, long size) {
         if (size == 0) {
@@ -85,22 +85,22 @@ public final class MistakenFile {
             return Optional.of("is a tar archive: unpack it (tar -xf)");
         }
         boolean zeros = bytes.length() >= ZEROS && bytes.substring(0, ZEROS).chars().allMatch(c -> c == 0);
-        return zeros ? Optional.of("begins with zeros, as a file does whose download has only reserved its place" + AGAIN) : Optional.empty();
+        return zeros ? Optional.of("starts with zeros, as an unfinished download does" + AGAIN) : Optional.empty();
     }
 
     /**
-     * What a file is, if it is one of those that are often found in place of another.
+     * Recognises content that is commonly found in place of the expected file.
      *
-     * @param operation the name that an error message starts with
+     * @param operation the prefix of an error message
      * @param file the file
-     * @return what it is and what to do, to follow the file's name; empty if it is none of them
+     * @return the problem and its solution, to follow the file's name; empty if nothing is recognised
      * @throws CheckpointException if it cannot be read
      */
     public static Optional<String> kind(String operation, Path file) {
         try (var channel = InputFiles.open(operation, file)) {
             var head = ByteBuffer.allocate(HEAD);
             while (head.hasRemaining() && channel.read(head) >= 0) {
-                // Go on.
+                // Continue with the next read.
             }
             return kind(Arrays.copyOf(head.array(), head.position()), channel.size());
         } catch (IOException e) {
@@ -109,11 +109,11 @@ public final class MistakenFile {
     }
 
     /**
-     * Whether a file is Git LFS's pointer: of files that may hold any text, as templates do, all that can be told.
+     * Recognises a Git LFS pointer; for files that may contain any text, such as templates, nothing else can be recognised.
      *
-     * @param operation the name that an error message starts with
+     * @param operation the prefix of an error message
      * @param file the file
-     * @return what it is and what to do, to follow the file's name; empty if it is none
+     * @return the problem and its solution, to follow the file's name; empty if it is not a pointer
      * @throws CheckpointException if it cannot be read
      */
     public static Optional<String> pointer(String operation, Path file) {
@@ -121,17 +121,17 @@ public final class MistakenFile {
     }
 
     /**
-     * What a mapped file is if it is something else than a model's file.
+     * Recognises content of a mapped file that is not a model file.
      *
      * @param content the whole file
-     * @return what it is and what to do, to follow the file's name; empty if nothing is recognised
+     * @return the problem and its solution, to follow the file's name; empty if nothing is recognised
      */
     public static Optional<String> kind(MemorySegment content) {
         return kind(content.asSlice(0, Math.min(HEAD, content.byteSize())).toArray(ValueLayout.JAVA_BYTE), content.byteSize());
     }
 
     /**
-     * Whether a file begins as safetensors files do: a length that fits, and JSON.
+     * Whether a file starts like a safetensors file: with a plausible header length and JSON.
      *
      * @param content the whole file
      * @return true if so
@@ -142,7 +142,7 @@ public final class MistakenFile {
     }
 
     /**
-     * Whether a file is a zip archive, as PyTorch's are.
+     * Whether a file is a zip archive, as PyTorch files are.
      *
      * @param content the whole file
      * @return true if so

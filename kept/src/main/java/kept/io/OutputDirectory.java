@@ -7,16 +7,16 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 
 /**
- * A directory that appears whole or not at all: its files are written to a hidden sibling, which {@link #commit()} forces to disk and renames into
- * place; {@link #close()} without it deletes the sibling, and so does the end of the process by a signal.
+ * A directory that appears atomically: its files are written to a hidden sibling, which {@link #commit()} syncs to disk and renames. {@link #close()}
+ * without a commit deletes the sibling, as does a signal that ends the process.
  *
- * <p>With {@code overwrite}, a directory that holds nothing but {@link OwnFiles} is replaced: both exchange their names at once where the system
- * knows that; elsewhere the old one is moved aside first, and if a kill comes between these two renamings, the next run puts it back. It is deleted
- * only when the new directory stands. One process at a time makes an output; what a killed one left of it is deleted by the next.
- * {@link ResumableDirectory} is for what takes so long that one wants to go on after a kill.
+ * <p>With {@code overwrite}, a directory that contains only {@link OwnFiles} is replaced: both directories swap names in one step where the system
+ * supports it; otherwise the old one is moved aside first, and if the process is killed between the two renames, the next run restores it. The old
+ * directory is deleted only after the new one is in place. Only one process at a time can write an output; the next run deletes what a killed one
+ * left. Use {@link ResumableDirectory} for work that should be resumable after a kill.
  */
 public final class OutputDirectory implements AutoCloseable {
-    /** How often an ending process tries to delete what another thread is still writing to. */
+    /** How often the shutdown hook retries deleting a directory another thread still writes to. */
     private static final int ATTEMPTS = 100;
 
     private final Path target;
@@ -41,14 +41,14 @@ public final class OutputDirectory implements AutoCloseable {
     }
 
     /**
-     * Where an output comes to stand, links followed, whether or not it is there.
+     * Resolves where an output will be, following links; the output need not exist.
      *
-     * @param path the directory to be
-     * @return its place; what belongs to it lies beside that
-     * @throws CheckpointException if it can have none
+     * @param path the output directory
+     * @return its resolved path; auxiliary files are placed beside it
+     * @throws CheckpointException if it cannot be an output
      */
-    public static Path place(Path path) {
-        Path place = AtomicFiles.place(DirectoryPlacement.OPERATION, path);
+    public static Path resolve(Path path) {
+        Path place = AtomicFiles.resolveTarget(DirectoryPlacement.OPERATION, path);
         if (place.getFileName() == null) {
             throw new CheckpointException(DirectoryPlacement.OPERATION, path, "is the root of a file system; choose another output");
         }
@@ -56,31 +56,31 @@ public final class OutputDirectory implements AutoCloseable {
     }
 
     /**
-     * Checks that a directory may be written, and makes nothing.
+     * Checks that a directory may be written, without creating anything.
      *
-     * @param path the directory to be; a link to a directory stands for that directory
-     * @param overwrite whether one that is there and not empty is replaced
-     * @param inputs files and directories that the output is made from
+     * @param path the output directory; a link to a directory stands for that directory
+     * @param overwrite whether an existing non-empty directory is replaced
+     * @param inputs files and directories the output is made from
      * @throws CheckpointException as {@link #prepare} does
      */
     public static void requireReplaceable(Path path, boolean overwrite, Path... inputs) {
         try {
             DirectoryPlacement.requireReplaceable(path, DirectoryPlacement.resolve(path), overwrite, inputs);
         } catch (IOException e) {
-            throw new CheckpointException(DirectoryPlacement.OPERATION, path, "cannot be made: " + AtomicFiles.reason(e), e);
+            throw new CheckpointException(DirectoryPlacement.OPERATION, path, "cannot be created: " + AtomicFiles.reason(e), e);
         }
     }
 
     /**
-     * Checks that a directory may be written and makes the temporary one beside it, and missing parents.
+     * Checks that a directory may be written, and creates the temporary directory beside it and any missing parents.
      *
-     * @param path the directory to be; a link to a directory stands for that directory
-     * @param overwrite whether one that is there and not empty is replaced
-     * @param inputs files and directories that the output is made from
-     * @return the directory in the making; the caller commits and closes it
-     * @throws CheckpointException if the path is a file, a directory that is not empty without {@code overwrite}, with {@code overwrite} one that
-     *     holds anything but {@link OwnFiles}; one that is or holds an input, the working or the home directory, a mount point; or if the disk
-     *     refuses
+     * @param path the output directory; a link to a directory stands for that directory
+     * @param overwrite whether an existing non-empty directory is replaced
+     * @param inputs files and directories the output is made from
+     * @return the pending directory; the caller commits and closes it
+     * @throws CheckpointException if the path is a file; a non-empty directory without {@code overwrite}; with {@code overwrite}, a directory that
+     *     contains anything but {@link OwnFiles}; a directory that is or contains an input, the working or home directory, or a mount point; or if
+     *     creating directories fails
      */
     public static OutputDirectory prepare(Path path, boolean overwrite, Path... inputs) {
         try {
@@ -103,18 +103,18 @@ public final class OutputDirectory implements AutoCloseable {
                 throw e;
             }
         } catch (IOException e) {
-            throw new CheckpointException(DirectoryPlacement.OPERATION, path, "cannot be made: " + AtomicFiles.reason(e), e);
+            throw new CheckpointException(DirectoryPlacement.OPERATION, path, "cannot be created: " + AtomicFiles.reason(e), e);
         }
     }
 
     /**
-     * Deletes a directory that lies beside an output and belongs to it. It gets a hidden name first, so that a kill in the middle leaves nothing that
-     * looks whole; the next run that makes the output deletes the rest.
+     * Deletes an auxiliary directory beside an output. It is renamed to a hidden name first, so that a kill during deletion leaves nothing that looks
+     * complete; the next run that writes the output deletes the rest.
      *
      * @param directory the directory
      * @param target the output
-     * @param files all that may be in it
-     * @throws CheckpointException if there is anything else; then nothing is deleted
+     * @param files the files that may be in it
+     * @throws CheckpointException if it contains anything else; nothing is deleted then
      * @throws IOException if it cannot be renamed or deleted
      */
     public static void discard(Path directory, Path target, OwnFiles files) throws IOException {
@@ -125,7 +125,7 @@ public final class OutputDirectory implements AutoCloseable {
     }
 
     /**
-     * Where to write the files.
+     * The directory to write files to.
      *
      * @return the temporary directory, until {@link #commit()}
      */
@@ -134,19 +134,19 @@ public final class OutputDirectory implements AutoCloseable {
     }
 
     /**
-     * Where the files will be.
+     * The final path.
      *
-     * @return the directory to be
+     * @return the output directory
      */
     public Path target() {
         return target;
     }
 
     /**
-     * Forces all files to disk and gives the directory its name.
+     * Syncs all files to disk and renames the directory to its final path.
      *
-     * @throws CheckpointException if the disk refuses, or something else has come to be at the path meanwhile; the message says where the finished
-     *     files are, and no run deletes them there
+     * @throws CheckpointException if this fails or something else has appeared at the path; the message says where the finished files are, and no
+     *     later run deletes them there
      */
     public synchronized void commit() {
         if (!pending) {
@@ -158,7 +158,7 @@ public final class OutputDirectory implements AutoCloseable {
         }
     }
 
-    /** Deletes the temporary directory and all in it, unless {@link #commit()} was called. */
+    /** Deletes the temporary directory with its contents, unless {@link #commit()} was called. */
     @Override
     public synchronized void close() {
         if (pending) {
@@ -175,12 +175,12 @@ public final class OutputDirectory implements AutoCloseable {
         try {
             Runtime.getRuntime().removeShutdownHook(hook);
         } catch (IllegalStateException e) {
-            // The process is ending, and the hook waits for this object's lock only to find nothing pending.
+            // The process is ending, and the shutdown hook waits for this lock only to find nothing pending.
             return;
         }
     }
 
-    /** The process is ending, perhaps in the middle of writing. */
+    /** The process is ending, possibly in the middle of writing. */
     private synchronized void abandon() {
         for (int attempt = 0; pending && attempt < ATTEMPTS; attempt++) {
             try {
@@ -189,10 +189,10 @@ public final class OutputDirectory implements AutoCloseable {
                 lock.close();
                 parents.undo();
             } catch (IOException | UncheckedIOException e) {
-                // Another thread has made a file meanwhile; without the directory it can make no more.
+                // Another thread created a file meanwhile; once the directory is gone it cannot create more.
                 Thread.onSpinWait();
             } catch (CheckpointException e) {
-                // Something of the user's has come to be in it: it stays, and the next run names it.
+                // The directory contains a file of the user's: keep it; the next run reports it.
                 pending = false;
                 lock.close();
             }

@@ -7,9 +7,8 @@ import java.nio.file.Path;
 import java.util.List;
 
 /**
- * A large file that appears whole or not at all: it is written to a hidden sibling, which {@link #commit()} forces to disk and renames into place;
- * {@link #close()} without it deletes the sibling, and so does the end of the process by a signal. A device or a pipe is written to from its
- * beginning to its end, and stays.
+ * A large file that appears atomically: it is written to a hidden sibling, which {@link #commit()} syncs to disk and renames. {@link #close()}
+ * without a commit deletes the sibling, as does a signal that ends the process. A device or pipe is written to directly and sequentially.
  */
 public final class OutputFile implements AutoCloseable {
     private final Path target;
@@ -30,16 +29,16 @@ public final class OutputFile implements AutoCloseable {
     }
 
     /**
-     * Checks that a file may be written and that there is room for it, and makes the temporary one beside it, and missing parents.
+     * Checks that a file may be written and that there is space for it, and creates the temporary file beside it and any missing parents.
      *
-     * @param operation what is being done, for messages
-     * @param path the file to be
-     * @param byteSize how long it will be
-     * @param overwrite whether a file that is there is replaced
-     * @param inputs files that the output is made from
-     * @return the file in the making; the caller writes, commits and closes it
-     * @throws CheckpointException if the path is a directory, a file without {@code overwrite}, or an input, if the disk has less room than that,
-     *     or refuses
+     * @param operation the prefix of messages
+     * @param path the output file
+     * @param byteSize its size in bytes
+     * @param overwrite whether an existing file is replaced
+     * @param inputs files the output is made from
+     * @return the pending file; the caller writes, commits and closes it
+     * @throws CheckpointException if the path is a directory, an existing file without {@code overwrite}, or an input; if there is not enough space;
+     *     or if creating the file fails
      */
     public static OutputFile prepare(String operation, Path path, long byteSize, boolean overwrite, Iterable<Path> inputs) {
         return prepare(operation, path, byteSize, overwrite, inputs, ByteSink::newFile);
@@ -53,7 +52,7 @@ public final class OutputFile implements AutoCloseable {
             if (Files.exists(path)) {
                 for (Path input : inputs) {
                     if (Files.exists(input) && Files.isSameFile(path, input)) {
-                        throw new CheckpointException(operation, path, "is what is read, so it is not replaced; choose another file");
+                        throw new CheckpointException(operation, path, "is an input, so it is not replaced; choose another file");
                     }
                 }
             }
@@ -73,16 +72,16 @@ public final class OutputFile implements AutoCloseable {
                 throw e;
             }
         } catch (IOException e) {
-            throw new CheckpointException(operation, path, "cannot be made: " + AtomicFiles.reason(e), e);
+            throw new CheckpointException(operation, path, "cannot be created: " + AtomicFiles.reason(e), e);
         }
     }
 
     /**
-     * Writes bytes at a place; threads may do so at once.
+     * Writes bytes at a position. Thread-safe.
      *
-     * @param bytes what to write: all that remains of the buffer
-     * @param position where, in bytes from the start of the file
-     * @throws CheckpointException if the disk refuses; then the temporary file is gone
+     * @param bytes the buffer whose remaining bytes are written
+     * @param position bytes from the start of the file
+     * @throws CheckpointException if writing fails; the temporary file is deleted then
      */
     public void write(ByteBuffer bytes, long position) {
         try {
@@ -93,9 +92,9 @@ public final class OutputFile implements AutoCloseable {
     }
 
     /**
-     * Forces the file to disk and gives it its name.
+     * Syncs the file to disk and renames it to its final path.
      *
-     * @throws CheckpointException if the disk refuses
+     * @throws CheckpointException if this fails
      */
     public synchronized void commit() {
         if (!pending) {
@@ -123,12 +122,12 @@ public final class OutputFile implements AutoCloseable {
         try {
             Runtime.getRuntime().removeShutdownHook(hook);
         } catch (IllegalStateException e) {
-            // The process is ending, and the hook waits for this object's lock only to find nothing pending.
+            // The process is ending, and the shutdown hook waits for this lock only to find nothing pending.
             return;
         }
     }
 
-    /** The process is ending, perhaps in the middle of writing. */
+    /** The process is ending, possibly in the middle of writing. */
     private synchronized void abandon() {
         if (pending) {
             pending = false;

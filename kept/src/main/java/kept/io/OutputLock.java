@@ -15,14 +15,14 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * One process at a time makes an output: a lock on a hidden file beside it, {@code .NAME.lock}. The operating system releases it with the process,
- * however that ends, so a file that a killed process left says nothing. A file of that name that is not empty is no lock, and is not touched.
+ * Ensures that only one process writes an output: a lock on a hidden file beside it, {@code .NAME.lock}. The operating system releases the lock when
+ * the process ends, so a file left by a killed process has no effect. A non-empty file of that name is not a lock file and is not touched.
  */
 final class OutputLock implements AutoCloseable {
-    /** Those of this process, to which the operating system would give the same lock again. */
+    /** Locks held by this process; the operating system would grant them again. */
     private static final Set<Path> HELD = ConcurrentHashMap.newKeySet();
 
-    /** How often another process may finish just while this one takes the lock. */
+    /** How often to retry when another process deletes the file while this one takes the lock. */
     private static final int ATTEMPTS = 100;
 
     private final Path file;
@@ -36,7 +36,7 @@ final class OutputLock implements AutoCloseable {
     /**
      * Takes the lock.
      *
-     * @param target the output's absolute path, in a directory that exists
+     * @param target the output's absolute path, in an existing directory
      * @return the lock; the caller closes it
      * @throws CheckpointException if another run holds it
      */
@@ -49,7 +49,7 @@ final class OutputLock implements AutoCloseable {
         try {
             for (int attempt = 0; channel == null; attempt++) {
                 if (attempt == ATTEMPTS) {
-                    throw new CheckpointException("output", target, "its lock %s vanished %d times while it was taken; choose another output"
+                    throw new CheckpointException("output", target, "its lock file %s was deleted %d times while it was taken; choose another output"
                         .formatted(file, ATTEMPTS));
                 }
                 channel = tryTo(file, target);
@@ -62,7 +62,7 @@ final class OutputLock implements AutoCloseable {
         }
     }
 
-    /** The locked file; null if another process has deleted it meanwhile, which is one that has just finished. */
+    /** Returns the locked file, or null if another process, which has just finished, deleted it meanwhile. */
     private static FileChannel tryTo(Path file, Path target) throws IOException {
         create(file);
         FileChannel channel = null;
@@ -83,12 +83,12 @@ final class OutputLock implements AutoCloseable {
         }
     }
 
-    /** Where no file can be made there is no lock to wait for: that is an error of the place, not a race. */
+    /** If no file can be created here, there is no lock to wait for: report the error of the location, not a race. */
     private static void create(Path file) throws IOException {
         try {
             Files.createFile(file);
         } catch (FileAlreadyExistsException e) {
-            // A killed process left it, or a living one holds it: the lock tells.
+            // A killed process left it or a running one holds it: the lock decides.
             return;
         }
     }
@@ -96,7 +96,7 @@ final class OutputLock implements AutoCloseable {
     private static void requireEmpty(Path file, Path target) throws IOException {
         BasicFileAttributes found = Files.readAttributes(file, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
         if (!found.isRegularFile() || found.size() > 0) {
-            throw new CheckpointException("output", target, ("the name of its lock is taken by %s, which is none; move that away, or choose "
+            throw new CheckpointException("output", target, ("its lock file %s is not empty, so it is not a lock file; move it away, or choose "
                 + "another output").formatted(file));
         }
     }
@@ -106,7 +106,7 @@ final class OutputLock implements AutoCloseable {
         try {
             lock = channel.tryLock();
         } catch (IOException e) {
-            // Some network file systems have no locks; outputs can be made there all the same.
+            // Some network file systems do not support locks; outputs are written there without one.
             return;
         }
         if (lock == null) {
@@ -114,22 +114,22 @@ final class OutputLock implements AutoCloseable {
         }
     }
 
-    /** Which file it is, whatever its name; null where the system does not say. */
+    /** Identifies the file independently of its name; null if the system cannot. */
     private static Object identity(Path file) throws IOException {
         return Files.readAttributes(file, BasicFileAttributes.class).fileKey();
     }
 
     private static CheckpointException busy(Path target) {
-        return new CheckpointException("output", target, "another run is making this output; wait for it, or choose another output");
+        return new CheckpointException("output", target, "another run is writing this output; wait for it, or choose another output");
     }
 
-    /** Deletes the file and gives the lock back. */
+    /** Deletes the file and releases the lock. */
     @Override
     public void close() {
         try (channel) {
             Files.deleteIfExists(file);
         } catch (IOException e) {
-            throw new CheckpointException("output", file, "the lock cannot be given back: " + AtomicFiles.reason(e), e);
+            throw new CheckpointException("output", file, "the lock cannot be released: " + AtomicFiles.reason(e), e);
         } finally {
             HELD.remove(file);
         }

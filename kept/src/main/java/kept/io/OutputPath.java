@@ -10,25 +10,25 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Where a path that a user names for an output leads, and what is there. */
+/** Resolves output paths given by the user. */
 final class OutputPath {
-    /** As many as Linux follows. */
-    private static final int MOST_LINKS = 40;
+    /** The limit of Linux. */
+    private static final int MAX_LINKS = 40;
     private static final Path MOUNTS = Path.of("/proc/self/mountinfo");
-    /** Of the fields of a line of that file: where the file system is mounted. */
+    /** Index of the mount point among the fields of a line of that file. */
     private static final int MOUNT_POINT = 4;
 
     private OutputPath() { }
 
     /**
-     * The place that a path stands for, whether or not something is there: absolute, and every link on the way followed, as the system would.
+     * Resolves a path, whether or not it exists: absolute, with all links followed as the system would.
      *
      * @param path any path
      * @return its place
-     * @throws IOException if links form a loop, a file stands where a directory is needed, a name is too long, or .. follows what does not exist
+     * @throws IOException if links form a loop, a file is used as a directory, a name is too long, or .. follows a directory that does not exist
      */
     static Path resolve(Path path) throws IOException {
-        return resolve(path.toAbsolutePath(), MOST_LINKS);
+        return resolve(path.toAbsolutePath(), MAX_LINKS);
     }
 
     private static Path resolve(Path path, int links) throws IOException {
@@ -50,12 +50,12 @@ final class OutputPath {
         };
     }
 
-    /** Whether there is something that is neither a file nor a directory, such as a device or a pipe: it is written to, and never replaced. */
+    /** Whether the path is neither a file nor a directory, such as a device or a pipe; it is written to directly and never replaced. */
     static boolean isSpecial(Path path) {
         return Files.exists(path) && !Files.isRegularFile(path) && !Files.isDirectory(path);
     }
 
-    /** The nearest directory that exists, of those that a path lies in. */
+    /** Returns the nearest existing parent directory. */
     static Path existingParent(Path path) {
         Path parent = path.toAbsolutePath().getParent();
         while (parent.getParent() != null && !Files.exists(parent, LinkOption.NOFOLLOW_LINKS)) {
@@ -64,7 +64,7 @@ final class OutputPath {
         return parent;
     }
 
-    /** Whether a file system is mounted at a directory, so that it cannot be renamed; false where the system does not tell. */
+    /** Whether a directory is a mount point and so cannot be renamed; false if the system does not say. */
     static boolean isMountPoint(Path directory) {
         try {
             List<String> lines = Files.readAllLines(MOUNTS, Charset.forName(System.getProperty("sun.jnu.encoding", "UTF-8")));
@@ -80,12 +80,12 @@ final class OutputPath {
     }
 
     /**
-     * Directories that were made for an output, to be removed again if it comes to nothing.
+     * Parent directories that were created for an output, to be removed if the output is not finished.
      *
-     * @param made the outer ones first
+     * @param made the created directories, outermost first
      */
     record NewParents(List<Path> made) {
-        /** Makes what is missing of the directories that a path lies in. */
+        /** Creates the missing parent directories of a path. */
         static NewParents of(Path target) throws IOException {
             List<Path> made = new ArrayList<>();
             for (Path parent = target.getParent(); parent != null && !Files.exists(parent); parent = parent.getParent()) {
@@ -103,20 +103,20 @@ final class OutputPath {
             }
         }
 
-        /** Removes them, as far as they are empty. */
+        /** Removes those that are empty. */
         void undo() {
             for (Path directory : made.reversed()) {
                 try {
                     Files.deleteIfExists(directory);
                 } catch (IOException e) {
-                    // Something has come to be in it meanwhile.
+                    // It is no longer empty.
                     return;
                 }
             }
         }
     }
 
-    /** The name of a file cut so that a longer one made of it is still a name; a file system allows 255 bytes. */
+    /** Shortens a file name so that names derived from it stay within the 255 bytes that file systems allow. */
     static String shortName(Path target) {
         String name = target.getFileName().toString();
         int most = 150;

@@ -9,18 +9,17 @@ import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 
 /**
- * Whether an output can be written, found out before the work for it begins, by doing what will be done in the end: a temporary file is made where
- * the output will lie, and deleted again. Permissions alone do not tell, least of all to root. What is neither a file nor a directory, such as a
- * device or a pipe, is not touched.
+ * Tests whether an output can be written before the work starts, by creating and deleting a temporary file at its location. Permissions alone are not
+ * reliable, in particular for root. Devices and pipes are not touched.
  */
 public final class OutputProbe {
     private OutputProbe() { }
 
     /**
-     * Tries a file in a directory that exists.
+     * Tests a file in an existing directory.
      *
-     * @param option that names it, for messages
-     * @param path the file to be, or one that will be replaced
+     * @param option the option that names it, for messages
+     * @param path the file to write or replace
      * @throws CheckpointException if it cannot be written
      */
     public static void requireFile(String option, Path path) {
@@ -36,17 +35,17 @@ public final class OutputProbe {
             }
             Path parent = target.getParent();
             if (!Files.exists(parent)) {
-                throw new FileSystemException(path.toString(), null, "the directory %s does not exist; make it first".formatted(parent));
+                throw new FileSystemException(path.toString(), null, "the directory %s does not exist; create it first".formatted(parent));
             }
             makeAndDelete(parent, target);
         });
     }
 
     /**
-     * Tries a file whose missing directories will be made.
+     * Tests a file whose missing directories will be created.
      *
-     * @param option that names it, for messages
-     * @param path the file to be
+     * @param option the option that names it, for messages
+     * @param path the file to write
      * @throws CheckpointException if it cannot be written
      */
     public static void requireNewFile(String option, Path path) {
@@ -62,11 +61,11 @@ public final class OutputProbe {
     }
 
     /**
-     * Tries a directory that will be made, and missing ones above it.
+     * Tests a directory that will be created together with missing parents.
      *
-     * @param option that names it, for messages
-     * @param path the directory to be
-     * @throws CheckpointException if it cannot be made
+     * @param option the option that names it, for messages
+     * @param path the directory to create
+     * @throws CheckpointException if it cannot be created
      */
     public static void requireDirectory(String option, Path path) {
         attempt(option, path, () -> {
@@ -81,16 +80,16 @@ public final class OutputProbe {
     }
 
     /**
-     * Tries a directory that exists, in which files will be made.
+     * Tests an existing directory in which files will be created.
      *
-     * @param option that names it, for messages
+     * @param option the option that names it, for messages
      * @param path the directory
-     * @throws CheckpointException if none can be
+     * @throws CheckpointException if no file can be created
      */
     public static void requireFolder(String option, Path path) {
         attempt(option, path, () -> {
             if (!Files.exists(path)) {
-                throw new FileSystemException(path.toString(), null, "the directory does not exist; make it first");
+                throw new FileSystemException(path.toString(), null, "the directory does not exist; create it first");
             }
             if (!Files.isDirectory(path)) {
                 throw new NotDirectoryException(path.toString());
@@ -100,24 +99,24 @@ public final class OutputProbe {
     }
 
     /**
-     * Whether something is there that is neither a file nor a directory, and so is written to and not replaced.
+     * Whether a path is neither a file nor a directory and is therefore written to directly.
      *
      * @param path any path
-     * @return true for devices, pipes and the like
+     * @return true for devices, pipes and similar
      */
     public static boolean isSpecial(Path path) {
         return OutputPath.isSpecial(path);
     }
 
     /**
-     * Where an output comes to lie, links followed.
+     * Resolves the path of an output, following links.
      *
-     * @param option that names it, for messages
+     * @param option the option that names it, for messages
      * @param path any path
      * @return its place
-     * @throws CheckpointException if it can have none
+     * @throws CheckpointException if it cannot be an output
      */
-    public static Path place(String option, Path path) {
+    public static Path resolve(String option, Path path) {
         Path[] place = new Path[1];
         attempt(option, path, () -> place[0] = OutputPath.resolve(path));
         return place[0];
@@ -142,21 +141,21 @@ public final class OutputProbe {
             Files.createFile(temporary);
             Files.delete(temporary);
         } catch (IOException e) {
-            throw new FileSystemException(target.toString(), null, "no file can be made in %s: %s".formatted(directory, AtomicFiles.reason(e)));
+            throw new FileSystemException(target.toString(), null, "no file can be created in %s: %s".formatted(directory, AtomicFiles.reason(e)));
         }
     }
 
-    /** Its name may be longer than the file system allows. */
+    /** The name may be longer than the file system allows. */
     private static void requireName(Path target) throws IOException {
         try {
             Files.readAttributes(target, "size");
         } catch (NoSuchFileException e) {
-            // The name is free.
+            // The name is not in use.
             return;
         }
     }
 
-    /** What is tried. */
+    /** The operation to test. */
     @FunctionalInterface
     private interface Attempt {
         void make() throws IOException;

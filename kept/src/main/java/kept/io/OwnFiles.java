@@ -12,9 +12,8 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * The files that the programs put into the directories they make, by name: the one rule of what may be deleted or replaced. A directory goes only if
- * each of its entries is a regular file of such a name; a file of any other name, a folder, a link or a device is the user's, and keeps the directory
- * where it is.
+ * The names of files that the programs write into their directories, which decide what may be deleted or replaced. A directory is deleted only if
+ * every entry is a regular file with such a name; any other file, folder, link or device belongs to the user and keeps the directory in place.
  */
 public final class OwnFiles {
     private static final String WEIGHTS = "model(-\\d{5}-of-\\d{5})?\\.safetensors|model\\.safetensors\\.index\\.json"
@@ -26,19 +25,19 @@ public final class OwnFiles {
     private static final String MEASURED = "calibration\\.json"
         + "|model\\.(embed_tokens\\.anchor|(layers\\.\\d+\\.\\w+|norm)\\.correction|layers\\.\\d+\\.mlp\\.\\w+)\\.safetensors";
 
-    /** Chat templates with names. */
+    /** Named chat templates. */
     private static final OwnFiles TEMPLATES = new OwnFiles(".+\\.jinja", Map.of());
 
-    /** A checkpoint with the records of how it was made: an output, or a snapshot of training. */
+    /** A checkpoint with the records of how it was made: an output, or a snapshot during training. */
     public static final OwnFiles CHECKPOINT = new OwnFiles(String.join("|", WEIGHTS, COMPANIONS, RECORDS),
         Map.of("additional_chat_templates", TEMPLATES));
     /** {@code OUTPUT.training}: the state of a training run. */
     public static final OwnFiles TRAINING = new OwnFiles(STATE, Map.of());
-    /** {@code OUTPUT.calibration}: what has been measured. */
+    /** {@code OUTPUT.calibration}: saved measurements. */
     public static final OwnFiles CALIBRATION = new OwnFiles(MEASURED, Map.of());
-    /** {@code OUTPUT.partial}: a {@link ResumableDirectory} in the making. */
+    /** {@code OUTPUT.partial}: an unfinished {@link ResumableDirectory}. */
     static final OwnFiles UNFINISHED = new OwnFiles("(journal|placing)\\.json", Map.of("files", CHECKPOINT));
-    /** Hidden directories that a killed run left: any of those before. */
+    /** Hidden directories left by a killed run: any of the above. */
     static final OwnFiles LEFTOVERS = new OwnFiles(String.join("|", WEIGHTS, COMPANIONS, RECORDS, STATE, MEASURED, "(journal|placing)\\.json"),
         Map.of("files", CHECKPOINT, "additional_chat_templates", TEMPLATES));
 
@@ -46,26 +45,26 @@ public final class OwnFiles {
     private final Map<String, OwnFiles> folders;
 
     private OwnFiles(String names, Map<String, OwnFiles> folders) {
-        // Hidden and with more behind it while the file is written.
+        // While a file is written, its name is hidden and has a suffix.
         this.names = Pattern.compile("(%s)|\\.(%s)\\..+\\.tmp".formatted(names, names));
         this.folders = folders;
     }
 
     /**
-     * Whether a file of this name is one of these.
+     * Whether this is the name of a file the programs write.
      *
-     * @param name the last part of its path
-     * @return true if the programs write such a file here
+     * @param name the last element of its path
+     * @return true if the programs write a file of this name here
      */
     public boolean hasName(String name) {
         return names.matcher(name).matches();
     }
 
     /**
-     * Looks for what the programs have not written.
+     * Finds an entry that the programs have not written.
      *
      * @param directory a directory
-     * @return the first entry by name that is none of these, in subfolders too; empty if there is none, or no such directory
+     * @return the first such entry by name, including subfolders; empty if there is none or the directory does not exist
      * @throws IOException if the directory cannot be read
      */
     public Optional<Path> firstForeign(Path directory) throws IOException {
@@ -88,11 +87,11 @@ public final class OwnFiles {
     }
 
     /**
-     * Refuses a directory that holds anything else.
+     * Requires that a directory contains nothing else.
      *
      * @param directory the directory; it need not exist
-     * @param consequence what is therefore not done, and what to do
-     * @throws CheckpointException naming the first foreign entry
+     * @param consequence what is not done because of it, and what to do
+     * @throws CheckpointException naming the first other entry
      */
     public void requireNothingElse(Path directory, String consequence) {
         try {
@@ -111,11 +110,11 @@ public final class OwnFiles {
     }
 
     /**
-     * Deletes a directory with all that is in it, if that is nothing but these files.
+     * Deletes a directory and its contents if it contains only these files.
      *
      * @param directory a directory
-     * @throws CheckpointException if there is anything else; then nothing is deleted
-     * @throws IOException if the disk refuses
+     * @throws CheckpointException if it contains anything else; nothing is deleted then
+     * @throws IOException if deleting fails
      */
     public void delete(Path directory) throws IOException {
         requireNothingElse(directory, "it is not deleted; move that away");
@@ -126,11 +125,11 @@ public final class OwnFiles {
     }
 
     /**
-     * Deletes an entry of a directory of these files, a folder with all that is in it.
+     * Deletes an entry of such a directory, a folder with its contents.
      *
      * @param entry a file or a folder
-     * @throws CheckpointException if a folder holds anything else than these files
-     * @throws IOException if the disk refuses
+     * @throws CheckpointException if a folder contains other files
+     * @throws IOException if deleting fails
      */
     void deleteEntry(Path entry) throws IOException {
         OwnFiles within = folders.get(entry.getFileName().toString());

@@ -9,8 +9,8 @@ import java.nio.charset.Charset;
 import java.nio.file.Path;
 
 /**
- * Two paths that exchange what is behind them, at once: Linux's {@code renameat2} with {@code RENAME_EXCHANGE}. Java's own renaming cannot replace a
- * directory that is not empty, and needs two steps, between which a kill leaves nothing under the name.
+ * Swaps two paths atomically with Linux's {@code renameat2} and {@code RENAME_EXCHANGE}. Java's rename cannot replace a non-empty directory; it would
+ * take two steps, and a kill between them would leave nothing at the path.
  */
 final class PathExchange {
     private static final int WORKING_DIRECTORY = -100;
@@ -31,11 +31,11 @@ final class PathExchange {
     }
 
     /**
-     * Exchanges two paths.
+     * Swaps two paths.
      *
-     * @param first a path at which there is something
-     * @param second another on the same file system
-     * @return whether it was done; false where the system, the file system or the way Java was started do not allow it, and nothing has changed
+     * @param first an existing path
+     * @param second another existing path on the same file system
+     * @return whether it was done; false if the system, the file system or Java's native access settings do not allow it; nothing has changed then
      */
     static boolean exchange(Path first, Path second) {
         if (RENAME == null) {

@@ -5,43 +5,43 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * A file in the making: it lies under a temporary name beside its place until {@link #commit()} gives it its own. Where its place is a device or a
- * pipe, its bytes go there at once.
+ * A file being written under a temporary name beside its target until {@link #commit()} renames it. If the target is a device or pipe, bytes are
+ * written to it directly.
  */
 public final class PendingFile {
     private final String operation;
     private final Path path;
     private final Path target;
     private final long byteSize;
-    /** Null where bytes go to their place at once. */
+    /** Null if bytes are written to the target directly. */
     private final Path temporary;
     private final ByteSink sink;
 
     /**
-     * Begins a file.
+     * Starts a file.
      *
-     * @param operation what is being done, for messages
-     * @param path its place; what a link leads to
-     * @param byteSize how long it will be
-     * @param opener makes the temporary file
-     * @throws CheckpointException if it cannot be made
+     * @param operation the prefix of messages
+     * @param path its target; a link is followed
+     * @param byteSize its size in bytes
+     * @param opener creates the temporary file
+     * @throws CheckpointException if it cannot be created
      */
     public PendingFile(String operation, Path path, long byteSize, ByteSink.Opener opener) {
         this.operation = operation;
         this.path = path;
         this.byteSize = byteSize;
         boolean special = OutputPath.isSpecial(path);
-        this.target = special ? path : AtomicFiles.place(operation, path);
+        this.target = special ? path : AtomicFiles.resolveTarget(operation, path);
         this.temporary = special ? null : AtomicFiles.temporary(target);
         try {
-            this.sink = special ? ByteSink.through(path) : opener.open(temporary);
+            this.sink = special ? ByteSink.sequential(path) : opener.open(temporary);
         } catch (IOException e) {
             throw failure(e);
         }
     }
 
     /**
-     * Where its bytes go.
+     * The destination of its bytes.
      *
      * @return the open sink
      */
@@ -50,9 +50,9 @@ public final class PendingFile {
     }
 
     /**
-     * Forces the file to disk and gives it its name.
+     * Syncs the file to disk and renames it to its target.
      *
-     * @throws IOException if the disk refuses it
+     * @throws IOException if this fails
      */
     public void commit() throws IOException {
         sink.force();
@@ -62,7 +62,7 @@ public final class PendingFile {
         }
     }
 
-    /** Deletes what was written. */
+    /** Deletes the temporary file. */
     public void discard() {
         try (sink) {
             if (temporary != null) {
@@ -75,9 +75,9 @@ public final class PendingFile {
     }
 
     /**
-     * Deletes what a failed writing left and says what failed, with the bytes that were needed and those that are free.
+     * Deletes the temporary file of a failed write and creates the error, with the bytes needed and the bytes free.
      *
-     * @param cause what the disk said
+     * @param cause the underlying error
      * @return the error to throw
      */
     public CheckpointException failure(IOException cause) {

@@ -12,8 +12,8 @@ import java.util.stream.Stream;
 import kept.text.Counts;
 
 /**
- * A directory that appears whole or not at all, and whose making can go on after the process was killed. Until {@link #commit()} all lies in
- * {@code NAME.partial} beside its place:
+ * A directory that appears atomically and whose writing can be resumed after the process was killed. Until {@link #commit()} everything is in
+ * {@code NAME.partial} beside the target:
  *
  * <pre>
  *   NAME.partial/journal.json   what the output is made of and how; a run that goes on must agree on each of it
@@ -21,8 +21,8 @@ import kept.text.Counts;
  *   NAME.partial/placing.json   while the output is put in place of another: which directory it is, for the kill that comes then
  * </pre>
  *
- * <p>{@link #close()} without a commit keeps what can be gone on with, finished weight files, and deletes all else. One process at a time makes an
- * output.
+ * <p>{@link #close()} without a commit keeps finished weight files, from which a later run resumes, and deletes the rest. Only one process at a time
+ * can write an output.
  */
 public final class ResumableDirectory implements AutoCloseable {
     private static final String OPERATION = "output";
@@ -50,27 +50,27 @@ public final class ResumableDirectory implements AutoCloseable {
     }
 
     /**
-     * Where an output lies while it is made.
+     * Returns the directory an output is in while it is written.
      *
-     * @param path the directory to be
-     * @return {@code NAME.partial}, beside what a link leads to
+     * @param path the output directory
+     * @return {@code NAME.partial}, beside the target of a link
      */
     public static Path partial(Path path) {
-        Path target = OutputDirectory.place(path);
+        Path target = OutputDirectory.resolve(path);
         return target.resolveSibling(target.getFileName() + ".partial");
     }
 
     /**
-     * Begins a directory, or takes up one that was not finished.
+     * Starts a directory, or resumes an unfinished one.
      *
-     * @param path the directory to be; a link to a directory stands for that directory
-     * @param overwrite whether one that is there and not empty, or an unfinished one, is replaced
-     * @param resume whether an unfinished one is taken up; then {@code overwrite} is about the place alone
-     * @param settings what the output is made of and how, by name: a run that goes on must agree on each
-     * @param inputs files and directories that the output is made from
-     * @return the directory in the making; the caller commits and closes it
-     * @throws CheckpointException if another process makes it, if there is an unfinished one and neither flag, none and {@code resume}, or one with
-     *     other settings; if the place is taken as {@link OutputDirectory#prepare} says; or if the disk refuses
+     * @param path the output directory; a link to a directory stands for that directory
+     * @param overwrite whether an existing non-empty directory, or an unfinished one, is replaced
+     * @param resume whether to resume an unfinished directory; {@code overwrite} then concerns only the target
+     * @param settings the inputs and settings of the output by name; a resumed run must have the same
+     * @param inputs files and directories the output is made from
+     * @return the pending directory; the caller commits and closes it
+     * @throws CheckpointException if another process writes it; if an unfinished one exists and neither flag is set, {@code resume} is set and none
+     *     exists, or it has other settings; if the target may not be replaced (see {@link OutputDirectory#prepare}); or if creating directories fails
      */
     public static ResumableDirectory prepare(Path path, boolean overwrite, boolean resume, SequencedMap<String, String> settings, Path... inputs) {
         try {
@@ -82,8 +82,8 @@ public final class ResumableDirectory implements AutoCloseable {
                 lock = OutputLock.take(target);
                 DirectoryPlacement.recover(target);
                 var directory = new ResumableDirectory(target, overwrite, lock, parents);
-                OwnFiles.UNFINISHED.requireNothingElse(directory.partial, "it is no unfinished output, yet in its place; move it away");
-                return resume ? directory.takeUp(path, settings) : directory.begin(path, settings);
+                OwnFiles.UNFINISHED.requireNothingElse(directory.partial, "it is not an unfinished output; move it away");
+                return resume ? directory.resume(path, settings) : directory.begin(path, settings);
             } catch (IOException | RuntimeException e) {
                 if (lock != null) {
                     lock.close();
@@ -92,14 +92,14 @@ public final class ResumableDirectory implements AutoCloseable {
                 throw e;
             }
         } catch (IOException e) {
-            throw new CheckpointException(OPERATION, path, "cannot be made: " + AtomicFiles.reason(e), e);
+            throw new CheckpointException(OPERATION, path, "cannot be created: " + AtomicFiles.reason(e), e);
         }
     }
 
     private ResumableDirectory begin(Path path, SequencedMap<String, String> settings) throws IOException {
         if (Files.exists(partial.resolve(JOURNAL)) && !overwrite) {
             throw new CheckpointException(OPERATION, partial,
-                "holds an unfinished output with %s; go on with --resume, or start over with --overwrite"
+                "contains an unfinished output with %s; continue with --resume, or start over with --overwrite"
                 .formatted(Counts.of(finishedFiles().size(), "finished weight file")));
         }
         DirectoryPlacement.requireReplaceable(path, target, overwrite);
@@ -112,12 +112,12 @@ public final class ResumableDirectory implements AutoCloseable {
         return this;
     }
 
-    private ResumableDirectory takeUp(Path path, SequencedMap<String, String> settings) throws IOException {
+    private ResumableDirectory resume(Path path, SequencedMap<String, String> settings) throws IOException {
         if (!Files.exists(partial)) {
-            throw new CheckpointException("resume", partial, "there is no unfinished output to go on with; start the run without --resume");
+            throw new CheckpointException("resume", partial, "there is no unfinished output to resume; start the run without --resume");
         }
         if (!Files.exists(partial.resolve(JOURNAL))) {
-            // Killed before there was anything to go on with.
+            // The run was killed before there was anything to resume.
             return begin(path, settings);
         }
         JsonObject journal = JsonObject.read(OPERATION, partial.resolve(JOURNAL));
@@ -137,7 +137,7 @@ public final class ResumableDirectory implements AutoCloseable {
         return new ResumableDirectory(target, allowed, lock, parents);
     }
 
-    /** Where a run was killed while it put its output in place of another, deletes that if it lies here now, by the exchange of their names. */
+    /** If a run was killed while it replaced the old output, the old output may be here after the swap; delete it. */
     private void finishPlacing() throws IOException {
         Path placing = partial.resolve(PLACING);
         if (!Files.exists(placing)) {
@@ -150,7 +150,7 @@ public final class ResumableDirectory implements AutoCloseable {
         Files.delete(placing);
     }
 
-    /** Which directory it is, whatever its name. */
+    /** Identifies the directory independently of its name. */
     private static String identity(Path directory) throws IOException {
         return String.valueOf(Files.readAttributes(directory, BasicFileAttributes.class).fileKey());
     }
@@ -160,12 +160,12 @@ public final class ResumableDirectory implements AutoCloseable {
         journal.keys().forEach(name -> before.put(name, journal.string(name)));
         List<String> names = SettingDifferences.names(before, now);
         if (!names.isEmpty()) {
-            throw new CheckpointException("resume", partial, "was begun otherwise: %s; start over with --overwrite"
+            throw new CheckpointException("resume", partial, "was started with other settings: %s; start over with --overwrite"
                 .formatted(SettingDifferences.inWords(names, before, now)));
         }
     }
 
-    /** Deletes an unfinished output, and nothing that is none. */
+    /** Deletes an unfinished output, but nothing else. */
     private void clear() throws IOException {
         if (Files.exists(partial)) {
             OutputDirectory.discard(partial, target, OwnFiles.UNFINISHED);
@@ -173,7 +173,7 @@ public final class ResumableDirectory implements AutoCloseable {
     }
 
     /**
-     * Where to write the files.
+     * The directory to write files to.
      *
      * @return the directory, until {@link #commit()}
      */
@@ -182,7 +182,7 @@ public final class ResumableDirectory implements AutoCloseable {
     }
 
     /**
-     * Where everything lies until the commit.
+     * The directory that contains everything until the commit.
      *
      * @return {@code NAME.partial}
      */
@@ -191,7 +191,7 @@ public final class ResumableDirectory implements AutoCloseable {
     }
 
     /**
-     * Whether the run that is taken up had put the output in place before it ended, so that nothing is left to do but {@link #commit()}.
+     * Whether the resumed run had already moved the output to its target, so that only {@link #commit()} remains.
      *
      * @return true if so
      */
@@ -200,7 +200,7 @@ public final class ResumableDirectory implements AutoCloseable {
     }
 
     /**
-     * The weight files that are whole and on disk.
+     * The weight files that are complete and synced to disk.
      *
      * @return their names, in order
      */
@@ -221,9 +221,9 @@ public final class ResumableDirectory implements AutoCloseable {
     }
 
     /**
-     * Forces all files to disk, gives the directory its name and deletes the journal.
+     * Syncs all files to disk, moves the directory to its target and deletes the journal.
      *
-     * @throws CheckpointException if the disk refuses, or something else has come to be at the path meanwhile; what is finished stays where it is
+     * @throws CheckpointException if this fails or something else has appeared at the path; finished files are kept
      */
     public void commit() {
         if (!pending) {
@@ -243,7 +243,7 @@ public final class ResumableDirectory implements AutoCloseable {
         }
     }
 
-    /** Without a commit, deletes what is not finished, and all if nothing is. */
+    /** Without a commit, deletes unfinished files, and the whole directory if no file is finished. */
     @Override
     public void close() {
         if (pending) {

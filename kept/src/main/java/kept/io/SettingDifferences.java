@@ -9,22 +9,22 @@ import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** In what a run that goes on differs from the run that was begun, in words. */
+/** Describes the differences between the settings of a run and those with which it is resumed. */
 public final class SettingDifferences {
     private static final String ABSENT = "absent";
-    /** So many are told one by one. */
-    private static final int MOST = 4;
-    /** A value with parts: {@code Cosine[peak=0.001, warmUp=10]}. */
+    /** How many differences are listed. */
+    private static final int MAX_LISTED = 4;
+    /** A value with components: {@code Cosine[peak=0.001, warmUp=10]}. */
     private static final Pattern PARTS = Pattern.compile("(\\w+)\\[(.*)]", Pattern.DOTALL);
 
     private SettingDifferences() { }
 
     /**
-     * The names of what differs.
+     * Returns the names of the settings that differ.
      *
-     * @param before what the run was begun with, by name
-     * @param now what it would go on with, by name
-     * @return the names, in order; empty if both are the same
+     * @param before the settings the run was started with, by name
+     * @param now the settings of the resuming run, by name
+     * @return the names, in order; empty if all are equal
      */
     public static List<String> names(Map<String, String> before, Map<String, String> now) {
         var names = new TreeSet<>(before.keySet());
@@ -34,24 +34,24 @@ public final class SettingDifferences {
     }
 
     /**
-     * Says what differs.
+     * Describes the differences.
      *
-     * @param names the names to tell of
-     * @param before what the run was begun with, by name
-     * @param now what it would go on with, by name
-     * @return as in {@code seed was 0, is 9; batch size was 4, is 2}
+     * @param names the names of the settings that differ
+     * @param before the settings the run was started with, by name
+     * @param now the settings of the resuming run, by name
+     * @return for example {@code seed was 0, is 9; batch size was 4, is 2}
      */
     public static String inWords(List<String> names, Map<String, String> before, Map<String, String> now) {
         List<String> differences = new ArrayList<>();
-        names.stream().limit(MOST).forEach(name -> addTo(differences, name, before.getOrDefault(name, ABSENT),
+        names.stream().limit(MAX_LISTED).forEach(name -> addTo(differences, name, before.getOrDefault(name, ABSENT),
             now.getOrDefault(name, ABSENT)));
-        if (names.size() > MOST) {
-            differences.add("and %d more".formatted(names.size() - MOST));
+        if (names.size() > MAX_LISTED) {
+            differences.add("and %d more".formatted(names.size() - MAX_LISTED));
         }
         return String.join("; ", differences);
     }
 
-    /** Of values with parts, as a schedule of the learning rate, those parts are told that differ. */
+    /** For values with components, such as a learning-rate schedule, lists only the components that differ. */
     private static void addTo(List<String> differences, String name, String before, String now) {
         Matcher first = PARTS.matcher(before);
         Matcher second = PARTS.matcher(now);
@@ -75,7 +75,7 @@ public final class SettingDifferences {
         return value.group(1).toLowerCase(Locale.ROOT) + (parts.isEmpty() ? "" : " (" + String.join(", ", parts) + ")");
     }
 
-    /** The parts by their names; a comma within brackets divides nothing. */
+    /** Returns the components by name; commas within brackets do not separate. */
     private static Map<String, String> parts(String text) {
         Map<String, String> parts = new LinkedHashMap<>();
         int depth = 0;

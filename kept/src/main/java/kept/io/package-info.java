@@ -1,13 +1,12 @@
 /**
- * Files: what may be read, and writing that is whole or not at all.
+ * Reading and atomic writing of files.
  *
- * <p>Reading: {@link kept.io.InputFiles} says what may be read at all, {@link kept.io.MistakenFile} what a file is that is something else, and
- * {@link kept.io.JsonObject} reads the values of a JSON file by their types. Writing: {@link kept.io.OutputDirectory} makes a directory appear at
- * once, {@link kept.io.ResumableDirectory} one whose making may be killed and gone on with,
- * {@link kept.io.OutputFile} a large file, and {@link kept.io.AtomicFiles} replaces small ones. What of an existing directory may be deleted is
- * said by {@link kept.io.OwnFiles}, and whether an output can be written is tried by {@link kept.io.OutputProbe}. Whatever is wrong with a file is
- * a {@link kept.io.CheckpointException} naming file, tensor and offset.
+ * <p>Reading: {@link kept.io.InputFiles} decides what may be read, {@link kept.io.MistakenFile} recognises wrong content, and
+ * {@link kept.io.JsonObject} reads typed values from a JSON file. Writing: {@link kept.io.OutputDirectory} writes a directory atomically,
+ * {@link kept.io.ResumableDirectory} one that can be resumed after a kill, {@link kept.io.OutputFile} a large file, and {@link kept.io.AtomicFiles}
+ * small ones. {@link kept.io.OwnFiles} decides what may be deleted, and {@link kept.io.OutputProbe} tests in advance whether an output can be
+ * written. Errors are {@link kept.io.CheckpointException}s naming file, tensor and offset.
  *
- * <p>Not here: the formats of weights ({@code kept.safetensors}, {@code kept.torch}), JSON itself and small text files ({@code kept.text}).
+ * <p>Elsewhere: the formats of weights ({@code kept.safetensors}, {@code kept.torch}), JSON parsing and small text files ({@code kept.text}).
  */
 package kept.io;

@@ -116,10 +116,10 @@ public final class Conversion {
                     progress.accept(spec.byteSize());
                 } else if (overflow.isNone()) {
                     String name = row.sources().getFirst();
-                    writer.copy(row.target(), source.entry(name), source.values(name), progress);
+                    writer.copy(row.target(), source.entry(name), source.finiteValues(name), progress);
                 }
             }
-            overflow.refuse(source.directory());
+            overflow.requireNone(source.directory());
             writer.finish();
         }
     }

@@ -21,14 +21,14 @@ import kept.weights.WeightWriter;
 
 /**
  * Writes the weights of a checkpoint tensor by tensor: {@code model.safetensors} if one file suffices, else shards
- * {@code model-00001-of-0000N.safetensors} and their index.
+ * {@code model-00001-of-0000N.safetensors} and an index.
  *
- * <p>The tensors fill the shards in their declared order, and a shard closes before the tensor that would take it over the limit; a tensor above the
- * limit gets a shard of its own. They may be written in any order; a shard is finished with its last tensor, so that in the declared order one is
- * open at a time. The directory is best one that appears whole, an {@link OutputDirectory}.
+ * <p>Tensors fill the shards in their declared order; a shard ends before the tensor that would exceed the limit, and a tensor above the limit gets
+ * its own shard. Tensors may be written in any order; a shard is finished with its last tensor, so writing in declared order keeps one shard open at
+ * a time. Use an {@link OutputDirectory} to make the whole directory appear at once.
  */
 public final class CheckpointWriter implements WeightWriter {
-    /** The usual largest size of a shard in bytes: 5 GB. */
+    /** The default shard limit in bytes: 5 GB. */
     public static final long DEFAULT_SHARD_BYTES = 5_000_000_000L;
 
     private final Path directory;
@@ -49,27 +49,27 @@ public final class CheckpointWriter implements WeightWriter {
     }
 
     /**
-     * Plans the shards; the first file is made with the first tensor.
+     * Plans the shards; the first file is created with the first tensor.
      *
      * @param directory the directory, which exists
      * @param tensors all tensors of the checkpoint
-     * @param largestShard the limit in bytes of tensor data to a shard, at least 1; see {@link #DEFAULT_SHARD_BYTES}
+     * @param largestShard the limit in bytes of tensor data per shard, at least 1; see {@link #DEFAULT_SHARD_BYTES}
      * @return the writer; the caller writes each tensor, finishes and closes it
-     * @throws CheckpointException if there are no tensors or two of a name
+     * @throws CheckpointException if there are no tensors or two have the same name
      */
     public static CheckpointWriter create(Path directory, List<TensorSpec> tensors, long largestShard) {
         return new CheckpointWriter(directory, tensors, largestShard);
     }
 
     /**
-     * Plans the shards and takes those that an earlier writer of the same tensors and limit has finished in the directory for written. A shard has
-     * its name only when it is whole and on disk; one whose header or size is not the planned one is written again.
+     * Plans the shards and treats those already finished in the directory, by an earlier writer of the same tensors and limit, as written. A shard
+     * has its final name only once it is complete and synced to disk; a shard with another header or size than planned is written again.
      *
      * @param directory the directory, which exists
      * @param tensors all tensors of the checkpoint
-     * @param largestShard the limit in bytes of tensor data to a shard
+     * @param largestShard the limit in bytes of tensor data per shard
      * @return the writer; the caller writes each tensor that is not {@linkplain #isFound found}, finishes and closes it
-     * @throws CheckpointException as {@link #create} does, or if a shard that is there cannot be read
+     * @throws CheckpointException as {@link #create} does, or if an existing shard cannot be read
      */
     public static CheckpointWriter resume(Path directory, List<TensorSpec> tensors, long largestShard) {
         var writer = new CheckpointWriter(directory, tensors, largestShard);
@@ -83,7 +83,7 @@ public final class CheckpointWriter implements WeightWriter {
     }
 
     /**
-     * Whether a tensor is in a shard that was finished before.
+     * Whether a tensor is in a shard that was already finished.
      *
      * @param name its name
      * @return true if it need not be written
@@ -93,10 +93,10 @@ public final class CheckpointWriter implements WeightWriter {
     }
 
     /**
-     * Where a tensor lies that was found.
+     * Returns the entry of a tensor in a shard that was already finished.
      *
      * @param name its name
-     * @return its place in a finished shard
+     * @return its location in that shard
      */
     public TensorEntry foundEntry(String name) {
         int shard = shardOf.get(name);
@@ -105,9 +105,9 @@ public final class CheckpointWriter implements WeightWriter {
     }
 
     /**
-     * The files that are still to be written, when no tensor has been written yet.
+     * The size of the files still to be written, before any tensor is written.
      *
-     * @return their bytes in all, headers included, but not the index
+     * @return their size in bytes, including headers but not the index
      */
     public long missingBytes() {
         long bytes = 0;
@@ -131,14 +131,14 @@ public final class CheckpointWriter implements WeightWriter {
     }
 
     /**
-     * Copies the values of one tensor from another file, as they are.
+     * Copies the values of one tensor from another file.
      *
      * @param name its name as declared
-     * @param source its elements' place in the other file
-     * @param values looks at them as they pass by, and refuses those that are no finite numbers
-     * @param progress is told the bytes of each piece copied
-     * @throws CheckpointException if it was not declared or is written already, the size is not the declared one, a value is no finite number, the
-     *     source cannot be read, or the disk refuses the copy
+     * @param source the tensor in the other file
+     * @param values checks that the copied values are finite
+     * @param progress receives the number of bytes of each piece copied
+     * @throws CheckpointException if it was not declared or is already written, the size is not the declared one, a value is not finite, the source
+     *     cannot be read, or writing fails
      */
     public void copy(String name, TensorEntry source, FiniteValues values, LongConsumer progress) {
         SafetensorsWriter writer = writer(name);
@@ -177,7 +177,7 @@ public final class CheckpointWriter implements WeightWriter {
         }
     }
 
-    /** Deletes the temporary files of shards that are not complete. */
+    /** Deletes the temporary files of unfinished shards. */
     @Override
     public void close() {
         open.values().forEach(SafetensorsWriter::close);

@@ -17,13 +17,13 @@ import kept.weights.TensorEntry;
 import kept.weights.WeightFile;
 
 /**
- * A safetensors file, memory-mapped: opening reads the header alone, and a tensor's bytes come from disk when they are touched.
+ * A memory-mapped safetensors file. Opening reads only the header; a tensor's bytes are loaded from disk when they are accessed.
  *
- * <p>The segments are read-only views that live until {@link #close()}; elements are little-endian, row by row, and need not be aligned, so read them
- * with the {@code _UNALIGNED} layouts. Any thread may read. The file must not be shortened while it is open.
+ * <p>The segments are read-only views that are valid until {@link #close()}; elements are little-endian in row-major order and need not be aligned,
+ * so read them with the {@code _UNALIGNED} layouts. Thread-safe. The file must not be truncated while it is open.
  */
 public final class SafetensorsFile implements WeightFile {
-    /** The name of weights in one file. */
+    /** File name of weights in one file. */
     public static final String SINGLE = "model.safetensors";
 
     private final Path path;
@@ -47,7 +47,7 @@ public final class SafetensorsFile implements WeightFile {
      *
      * @param path the file
      * @return the open file; the caller closes it
-     * @throws CheckpointException if it cannot be opened or is not a sound safetensors file
+     * @throws CheckpointException if it cannot be opened or is not a valid safetensors file
      */
     public static SafetensorsFile open(Path path) {
         Arena arena = Arena.ofShared();
@@ -73,9 +73,9 @@ public final class SafetensorsFile implements WeightFile {
     }
 
     /**
-     * The free-form strings of the header, as in {@code format = pt}.
+     * The metadata strings of the header, as in {@code format = pt}.
      *
-     * @return the strings in the file's order, unmodifiable; empty if there are none
+     * @return the strings in file order, unmodifiable; empty if there are none
      */
     public Map<String, String> metadata() {
         return metadata;
@@ -92,7 +92,7 @@ public final class SafetensorsFile implements WeightFile {
     }
 
     /**
-     * Whether there is a tensor of a name.
+     * Whether the file has a tensor with this name.
      *
      * @param name the name
      * @return true if so
@@ -103,7 +103,7 @@ public final class SafetensorsFile implements WeightFile {
     }
 
     /**
-     * What the header says of one tensor.
+     * Returns the metadata of one tensor.
      *
      * @param name its name
      * @return its entry
@@ -120,7 +120,7 @@ public final class SafetensorsFile implements WeightFile {
     }
 
     /**
-     * The bytes of one tensor.
+     * Returns the bytes of one tensor.
      *
      * @param name its name
      * @return a read-only view of the mapped file, valid until {@link #close()}
@@ -134,16 +134,16 @@ public final class SafetensorsFile implements WeightFile {
     }
 
     /**
-     * Reads all of a file that {@link SafetensorsWriter#createSealed} made, and compares it with its checksums.
+     * Reads the whole of a file that {@link SafetensorsWriter#createWithChecksums} wrote and verifies its checksums.
      *
-     * @throws CheckpointException naming the file, and the first tensor that does not have its checksum
+     * @throws CheckpointException naming the file, and the first tensor whose checksum does not match
      */
     public void requireIntact() {
         long length = SafetensorsHeader.PREFIX + content.get(ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN), 0);
-        Seal.require(this, content.asSlice(0, length).toArray(ValueLayout.JAVA_BYTE));
+        EmbeddedChecksums.require(this, content.asSlice(0, length).toArray(ValueLayout.JAVA_BYTE));
     }
 
-    /** Unmaps the file; its segments cannot be read any more. */
+    /** Unmaps the file. Its segments can no longer be read. */
     @Override
     public void close() {
         if (arena.scope().isAlive()) {

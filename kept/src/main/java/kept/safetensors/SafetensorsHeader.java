@@ -31,26 +31,26 @@ import kept.weights.StoredType;
 import kept.weights.TensorEntry;
 
 /**
- * Reads and checks the header of a safetensors file.
+ * Reads and validates the header of a safetensors file.
  *
- * <p>The file is: an unsigned little-endian 64-bit header length {@code n}; {@code n} bytes of JSON,
- * {@code {"name": {"dtype": ..., "shape": [...], "data_offsets": [begin, end]}, ..., "__metadata__": {...}}}, which may end in spaces; then the data,
- * from which the offsets count. The tensors must fill the data without overlap or hole. The limits are those of the reference implementation;
- * besides, a repeated or unknown key is refused.
+ * <p>The format is: an unsigned little-endian 64-bit header length {@code n}; {@code n} bytes of JSON,
+ * {@code {"name": {"dtype": ..., "shape": [...], "data_offsets": [begin, end]}, ..., "__metadata__": {...}}}, optionally padded with spaces; then the
+ * data, to which the offsets are relative. The tensors must cover the data without overlap or gap. The limits are those of the reference
+ * implementation; in addition, repeated and unknown keys are rejected.
  */
 final class SafetensorsHeader {
-    /** The reference implementation's limit on the header's length in bytes. */
-    static final long LONGEST = 100_000_000;
-    /** The bytes of the length in front of the header. */
+    /** The reference implementation's limit on the header length in bytes. */
+    static final long MAX_BYTES = 100_000_000;
+    /** Size in bytes of the length field before the header. */
     static final int PREFIX = Long.BYTES;
-    /** The key that holds no tensor but free-form strings. */
+    /** The key of the metadata strings. */
     static final String METADATA = "__metadata__";
 
     private static final ValueLayout.OfLong LENGTH = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-    private static final int LONGEST_NUMBER = 1000;
-    /** Names have any length that the header has; remembering them all would fill memory. */
+    private static final int MAX_NUMBER_LENGTH = 1000;
+    /** Names may be as long as the header; interning all of them would fill memory. */
     private static final JsonFactory JSON = JsonFactory.builder().streamReadConstraints(StreamReadConstraints.builder()
-        .maxNumberLength(LONGEST_NUMBER).maxStringLength(Integer.MAX_VALUE).maxNameLength(Integer.MAX_VALUE).build())
+        .maxNumberLength(MAX_NUMBER_LENGTH).maxStringLength(Integer.MAX_VALUE).maxNameLength(Integer.MAX_VALUE).build())
         .disable(JsonFactory.Feature.INTERN_FIELD_NAMES).build();
 
     private final Path file;
@@ -69,8 +69,8 @@ final class SafetensorsHeader {
      *
      * @param file the file's path, for errors
      * @param content the whole file
-     * @return the header, all of it checked
-     * @throws CheckpointException if anything about it is wrong
+     * @return the validated header
+     * @throws CheckpointException if the header is invalid
      */
     static SafetensorsHeader read(Path file, MemorySegment content) {
         var header = new SafetensorsHeader(file, content.byteSize());
@@ -79,7 +79,7 @@ final class SafetensorsHeader {
         return header;
     }
 
-    /** The free-form strings, in the file's order. */
+    /** The metadata strings, in file order. */
     Map<String, String> metadata() {
         return metadata == null ? Map.of() : Collections.unmodifiableMap(metadata);
     }
@@ -102,9 +102,9 @@ final class SafetensorsHeader {
             throw error(0, "the file has %d bytes, too few for the 8 bytes of a header length".formatted(fileSize));
         }
         long length = content.get(LENGTH, 0);
-        if (Long.compareUnsigned(length, LONGEST) > 0) {
+        if (Long.compareUnsigned(length, MAX_BYTES) > 0) {
             throw error(0, "header length %s is above the format's limit of %d bytes: is this a safetensors file?"
-                .formatted(Long.toUnsignedString(length), LONGEST));
+                .formatted(Long.toUnsignedString(length), MAX_BYTES));
         }
         if (length > fileSize - PREFIX) {
             throw error(0, "header length %d goes past the end of the file, which has %d bytes: is it truncated?".formatted(length, fileSize));
@@ -114,7 +114,7 @@ final class SafetensorsHeader {
         if (header.length < 2 || header[0] != '{') {
             throw error(PREFIX, "the header does not start with '{'");
         }
-        // Jackson takes a second byte of zero for a sign of UTF-16.
+        // Jackson would interpret a zero as second byte as UTF-16.
         if (header[1] == 0) {
             throw error(PREFIX + 1, "the header is not JSON: a zero byte");
         }
@@ -150,8 +150,8 @@ final class SafetensorsHeader {
             long place = e.getLocation() == null ? PREFIX : PREFIX + Math.max(0, e.getLocation().getByteOffset());
             throw new CheckpointException("safetensors", file, null, place, "the header is not valid JSON: " + switch (e) {
                 case JsonEOFException _ -> "it ends in the middle of a value";
-                case StreamConstraintsException _ -> "a number of more than %,d characters".formatted(LONGEST_NUMBER);
-                default -> "no value, name or sign that JSON knows";
+                case StreamConstraintsException _ -> "it has a number of more than %,d characters".formatted(MAX_NUMBER_LENGTH);
+                default -> "it has a syntax error";
             }, e);
         } catch (IOException e) {
             throw new CheckpointException("safetensors", file, null, PREFIX, "the header cannot be read: " + AtomicFiles.reason(e), e);
@@ -220,14 +220,14 @@ final class SafetensorsHeader {
 
     private long[] readNumbers(JsonParser json, String name, String key) throws IOException {
         if (json.nextToken() != JsonToken.START_ARRAY) {
-            throw new CheckpointException("safetensors", file, name, place(json), key + " must be an array of whole numbers");
+            throw new CheckpointException("safetensors", file, name, place(json), key + " must be an array of integers");
         }
         var numbers = new ArrayList<Long>();
         while (json.nextToken() != JsonToken.END_ARRAY) {
             boolean fits = json.currentToken() == JsonToken.VALUE_NUMBER_INT && json.getNumberType() != JsonParser.NumberType.BIG_INTEGER;
             if (!fits || json.getLongValue() < 0) {
                 throw new CheckpointException("safetensors", file, name, place(json),
-                    "%s must hold whole numbers from 0 to 2^63 - 1, not %s".formatted(key, CheckpointException.shorten(json.getText())));
+                    "%s must contain integers from 0 to 2^63 - 1, not %s".formatted(key, CheckpointException.shorten(json.getText())));
             }
             numbers.add(json.getLongValue());
         }
@@ -237,7 +237,7 @@ final class SafetensorsHeader {
     private TensorEntry entry(String name, StoredType type, long[] extents, long[] offsets, long place) {
         if (offsets.length != 2 || offsets[0] > offsets[1]) {
             throw new CheckpointException("safetensors", file, name, place,
-                "data_offsets must be a start and an end not before it, not %s".formatted(CheckpointException.shorten(Arrays.toString(offsets))));
+                "data_offsets must be [start, end] with start <= end, not %s".formatted(CheckpointException.shorten(Arrays.toString(offsets))));
         }
         try {
             Shape shape = Shape.of(extents);
@@ -266,7 +266,7 @@ final class SafetensorsHeader {
             }
             if (entry.offset() > next) {
                 throw new CheckpointException("safetensors", file, entry.name(), entry.offset(),
-                    "leaves a hole of %d bytes after %s".formatted(entry.offset() - next, before));
+                    "leaves a gap of %d bytes after %s".formatted(entry.offset() - next, before));
             }
             if (entry.byteSize() > fileSize - entry.offset()) {
                 throw new CheckpointException("safetensors", file, entry.name(), entry.offset(),

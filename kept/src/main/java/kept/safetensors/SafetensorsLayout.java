@@ -21,8 +21,8 @@ import kept.weights.StoredType;
 import kept.weights.TensorSpec;
 
 /**
- * Where the tensors of a safetensors file lie, and the header that says so. It depends on the declared tensors alone: those of wider elements come
- * first, so that each is aligned, and otherwise they keep the declared order; the header ends in spaces up to a multiple of 8 bytes.
+ * The layout of a safetensors file: the offsets of its tensors, and the header. It depends only on the declared tensors: wider element types come
+ * first, for alignment, and otherwise the declared order is kept; the header is padded with spaces to a multiple of 8 bytes.
  */
 final class SafetensorsLayout {
     private static final JsonFactory JSON = new JsonFactory();
@@ -45,11 +45,11 @@ final class SafetensorsLayout {
     }
 
     /**
-     * Lays a file out.
+     * Computes the layout of a file.
      *
      * @param file its path, for errors
      * @param tensors the tensors it holds
-     * @param metadata free-form strings, which follow {@code format = pt}
+     * @param metadata free-form strings, written after {@code format = pt}
      * @return the layout
      * @throws CheckpointException if a name occurs twice, or the header would exceed the format's limit
      */
@@ -62,7 +62,7 @@ final class SafetensorsLayout {
         return header;
     }
 
-    /** Bytes of the whole file. */
+    /** The size of the whole file in bytes. */
     long fileSize() {
         return fileSize;
     }
@@ -76,12 +76,12 @@ final class SafetensorsLayout {
         return offsets.containsKey(tensor);
     }
 
-    /** Where a tensor's bytes begin in the file. */
+    /** The offset of a tensor's bytes in the file. */
     long offset(String tensor) {
         return offsets.get(tensor);
     }
 
-    /** Whether a file has this header and this size. */
+    /** Whether an existing file has this header and this size. */
     boolean isThatOf(Path file) {
         if (!Files.isRegularFile(file)) {
             return false;
@@ -92,7 +92,7 @@ final class SafetensorsLayout {
             }
             ByteBuffer beginning = ByteBuffer.allocate(header.length);
             while (beginning.hasRemaining() && channel.read(beginning) > 0) {
-                // The file is as long as it should be, so this ends with a full buffer.
+                // The file has the full size, so the loop ends with a full buffer.
                 continue;
             }
             return Arrays.equals(beginning.array(), header);
@@ -136,9 +136,9 @@ final class SafetensorsLayout {
 
     private static byte[] frame(Path file, byte[] json) {
         int length = Math.ceilDiv(json.length, Long.BYTES) * Long.BYTES;
-        if (length > SafetensorsHeader.LONGEST) {
+        if (length > SafetensorsHeader.MAX_BYTES) {
             throw new CheckpointException("safetensors", file,
-                "a header of %d bytes is above the format's limit of %d: write more, smaller shards".formatted(length, SafetensorsHeader.LONGEST));
+                "a header of %d bytes is above the format's limit of %d: write more, smaller shards".formatted(length, SafetensorsHeader.MAX_BYTES));
         }
         byte[] framed = new byte[SafetensorsHeader.PREFIX + length];
         Arrays.fill(framed, (byte) ' ');

@@ -17,12 +17,12 @@ import kept.weights.TensorEntry;
 import kept.weights.TensorSpec;
 
 /**
- * Writes a safetensors file tensor by tensor, so that nothing but the tensor at hand need be in memory.
+ * Writes a safetensors file tensor by tensor; only the tensor being written needs to be in memory.
  *
- * <p>All tensors are declared first, then each is written once, in any order; {@link #finish()} makes the file appear under its name, and until then
- * it lies beside it under a temporary one, which {@link #close()} deletes. The bytes depend on the declared tensors and their values alone: tensors
- * of wider elements come first, so that each is aligned, and otherwise keep the declared order; the header ends in spaces up to a multiple of 8
- * bytes.
+ * <p>All tensors are declared first, then each is written once, in any order. The file is written under a temporary name in the same directory;
+ * {@link #finish()} renames it, and {@link #close()} deletes it if it was not finished. The bytes depend only on the declared tensors and their
+ * values: wider element types come first, for alignment, and otherwise the declared order is kept; the header is padded with spaces to a multiple of
+ * 8 bytes.
  */
 public final class SafetensorsWriter implements AutoCloseable {
     private static final int CHUNK = 8 << 20;
@@ -32,56 +32,56 @@ public final class SafetensorsWriter implements AutoCloseable {
     private final PendingFile file;
     private final Map<String, TensorSpec> missing = new LinkedHashMap<>();
     private final SafetensorsLayout layout;
-    /** Bytes so far of the tensors that come in parts. */
+    /** Bytes written so far of tensors that are appended in parts. */
     private final Map<String, Long> begun = new LinkedHashMap<>();
-    /** Null where the file gets no checksums. */
-    private final Seal seal;
+    /** Null if the file has no checksums. */
+    private final EmbeddedChecksums checksums;
     private boolean open = true;
 
-    private SafetensorsWriter(Path target, List<TensorSpec> tensors, Map<String, String> metadata, boolean sealed, ByteSink.Opener opener) {
+    private SafetensorsWriter(Path target, List<TensorSpec> tensors, Map<String, String> metadata, boolean withChecksums, ByteSink.Opener opener) {
         this.target = target;
-        this.layout = SafetensorsLayout.of(target, tensors, sealed ? Seal.reserved(metadata, tensors.size()) : metadata);
-        this.seal = sealed ? new Seal(layout.names()) : null;
+        this.layout = SafetensorsLayout.of(target, tensors, withChecksums ? EmbeddedChecksums.reserved(metadata, tensors.size()) : metadata);
+        this.checksums = withChecksums ? new EmbeddedChecksums(layout.names()) : null;
         tensors.forEach(tensor -> missing.put(tensor.name(), tensor));
         this.file = new PendingFile("safetensors", target, layout.fileSize(), opener);
         write(ByteBuffer.wrap(layout.header()), 0);
     }
 
     /**
-     * Starts a file whose only metadata is {@code format = pt}, which transformers asks for.
+     * Starts a file whose only metadata is {@code format = pt}, which transformers requires.
      *
-     * @param target the file; one of the same name is replaced at the end, and a device or a pipe is written to
-     * @param tensors the tensors it will hold
+     * @param target the file; an existing file is replaced by {@link #finish()}, a device or pipe is written to directly
+     * @param tensors the tensors it will contain
      * @return the writer; the caller writes each tensor, finishes and closes it
-     * @throws CheckpointException if the file cannot be made, a name occurs twice, or the header would exceed the format's limit
+     * @throws CheckpointException if the file cannot be created, a name occurs twice, or the header would exceed the format's limit
      */
     public static SafetensorsWriter create(Path target, List<TensorSpec> tensors) {
         return create(target, tensors, Map.of());
     }
 
     /**
-     * Starts a file with metadata of its own besides {@code format = pt}.
+     * Starts a file with additional metadata besides {@code format = pt}.
      *
-     * @param target the file; one of the same name is replaced at the end
-     * @param tensors the tensors it will hold
+     * @param target the file; an existing file is replaced by {@link #finish()}
+     * @param tensors the tensors it will contain
      * @param metadata free-form strings, written in the map's order after {@code format}
      * @return the writer; the caller writes each tensor, finishes and closes it
-     * @throws CheckpointException if the file cannot be made, a name occurs twice, or the header would exceed the format's limit
+     * @throws CheckpointException if the file cannot be created, a name occurs twice, or the header would exceed the format's limit
      */
     public static SafetensorsWriter create(Path target, List<TensorSpec> tensors, Map<String, String> metadata) {
         return create(target, tensors, metadata, ByteSink::newFile);
     }
 
     /**
-     * Starts a file that holds its own checksums, as {@link SafetensorsFile#requireIntact} asks for. Its tensors are written, not copied.
+     * Starts a file that contains its own checksums, which {@link SafetensorsFile#requireIntact} verifies. Its tensors must be written, not copied.
      *
-     * @param target the file; one of the same name is replaced at the end
-     * @param tensors the tensors it will hold
+     * @param target the file; an existing file is replaced by {@link #finish()}
+     * @param tensors the tensors it will contain
      * @param metadata free-form strings, written in the map's order after {@code format}
      * @return the writer; the caller writes each tensor, finishes and closes it
-     * @throws CheckpointException if the file cannot be made, a name occurs twice, or the header would exceed the format's limit
+     * @throws CheckpointException if the file cannot be created, a name occurs twice, or the header would exceed the format's limit
      */
-    public static SafetensorsWriter createSealed(Path target, List<TensorSpec> tensors, Map<String, String> metadata) {
+    public static SafetensorsWriter createWithChecksums(Path target, List<TensorSpec> tensors, Map<String, String> metadata) {
         return new SafetensorsWriter(target, tensors, metadata, true, ByteSink::newFile);
     }
 
@@ -93,9 +93,9 @@ public final class SafetensorsWriter implements AutoCloseable {
      * Writes the values of one tensor.
      *
      * @param name its name as declared
-     * @param data its elements, little-endian, row by row
-     * @throws CheckpointException if no such tensor is awaited, the size is not the declared one, or the disk refuses it; in the last case the
-     *     temporary file is gone
+     * @param data its elements, little-endian, in row-major order
+     * @throws CheckpointException if the tensor was not declared or is already written, the size is not the declared one, or writing fails; if
+     *     writing fails, the temporary file is deleted
      */
     public void write(String name, MemorySegment data) {
         requireSize(awaited(name), data.byteSize() == awaited(name).byteSize(), data.byteSize());
@@ -103,12 +103,12 @@ public final class SafetensorsWriter implements AutoCloseable {
     }
 
     /**
-     * Writes the next part of the values of one tensor, which need not be in memory as a whole.
+     * Writes the next part of the values of one tensor, so that it need not be in memory as a whole.
      *
      * @param name its name as declared
-     * @param data its next elements, little-endian, row by row
-     * @throws CheckpointException if no such tensor is awaited, there are more values than declared, or the disk refuses it; in the last case the
-     *     temporary file is gone
+     * @param data its next elements, little-endian, in row-major order
+     * @throws CheckpointException if the tensor was not declared or is already written, there are more values than declared, or writing fails; if
+     *     writing fails, the temporary file is deleted
      */
     public void append(String name, MemorySegment data) {
         TensorSpec spec = awaited(name);
@@ -116,8 +116,8 @@ public final class SafetensorsWriter implements AutoCloseable {
         long after = before + data.byteSize();
         requireSize(spec, after <= spec.byteSize(), after);
         copy(data, layout.offset(name) + before);
-        if (seal != null) {
-            seal.update(name, data);
+        if (checksums != null) {
+            checksums.update(name, data);
         }
         begun.put(name, after);
         if (after == spec.byteSize()) {
@@ -144,27 +144,27 @@ public final class SafetensorsWriter implements AutoCloseable {
     private void copy(MemorySegment data, long start) {
         for (long done = 0; done < data.byteSize(); done += CHUNK) {
             MemorySegment chunk = data.asSlice(done, Math.min(CHUNK, data.byteSize() - done));
-            // A segment over an array of anything but bytes has no ByteBuffer.
+            // Only native segments and byte arrays can be viewed as a ByteBuffer.
             write(chunk.isNative() ? chunk.asByteBuffer() : ByteBuffer.wrap(chunk.toArray(ValueLayout.JAVA_BYTE)), start + done);
         }
     }
 
     /**
-     * Copies the values of one tensor from another file, as they are.
+     * Copies the values of one tensor from another file.
      *
      * @param name its name as declared
-     * @param source its elements' place in the other file
-     * @param values looks at them as they pass by, and refuses those that are no finite numbers
-     * @param progress is told the bytes of each piece copied
-     * @throws CheckpointException if no such tensor is awaited, the size is not the declared one, a value is no finite number, the source cannot be
-     *     read, or the disk refuses the copy; in the last two cases the temporary file is gone
+     * @param source the tensor in the other file
+     * @param values checks that the copied values are finite
+     * @param progress receives the number of bytes of each piece copied
+     * @throws CheckpointException if the tensor was not declared or is already written, the size is not the declared one, a value is not finite, the
+     *     source cannot be read, or writing fails; if reading or writing fails, the temporary file is deleted
      */
     public void copy(String name, TensorEntry source, FiniteValues values, LongConsumer progress) {
         TensorSpec spec = awaited(name);
         requireSize(spec, source.byteSize() == spec.byteSize(), source.byteSize());
         requireOpen();
-        if (seal != null) {
-            throw new IllegalStateException("a file with checksums is written, not copied: " + target);
+        if (checksums != null) {
+            throw new IllegalStateException("tensors of a file with checksums must be written, not copied: " + target);
         }
         long start = layout.offset(name);
         try {
@@ -185,24 +185,24 @@ public final class SafetensorsWriter implements AutoCloseable {
     /**
      * Whether every declared tensor has been written.
      *
-     * @return true if only {@link #finish()} is left to do
+     * @return true if only {@link #finish()} remains to be called
      */
     public boolean isComplete() {
         return missing.isEmpty();
     }
 
     /**
-     * Forces the file to disk and gives it its name.
+     * Syncs the file to disk and renames it to its final name.
      *
-     * @throws CheckpointException if a declared tensor was not written, or the disk refuses
+     * @throws CheckpointException if a declared tensor was not written, or writing fails
      */
     public void finish() {
         requireOpen();
         if (!missing.isEmpty()) {
             throw new CheckpointException("safetensors", target, missing.keySet().iterator().next(), -1, "was declared but not written");
         }
-        if (seal != null) {
-            seal.into(layout.header());
+        if (checksums != null) {
+            checksums.into(layout.header());
             write(ByteBuffer.wrap(layout.header()), 0);
         }
         try {
@@ -213,7 +213,7 @@ public final class SafetensorsWriter implements AutoCloseable {
         }
     }
 
-    /** Deletes the temporary file, unless {@link #finish()} has given it its name. */
+    /** Deletes the temporary file unless {@link #finish()} has renamed it. */
     @Override
     public void close() {
         if (open) {

@@ -1,7 +1,7 @@
 /**
- * The format safetensors: {@link kept.safetensors.SafetensorsFile} is one memory-mapped file, {@link kept.safetensors.SafetensorsWriter} writes
- * one, and {@link kept.safetensors.CheckpointWriter} streams tensors into shards. {@code Seal} holds checksums in a file's own metadata.
+ * The safetensors format: {@link kept.safetensors.SafetensorsFile} is a memory-mapped file, {@link kept.safetensors.SafetensorsWriter} writes one,
+ * and {@link kept.safetensors.CheckpointWriter} streams tensors into shards. {@code EmbeddedChecksums} keeps checksums in a file's own metadata.
  *
- * <p>Not here: what formats have in common ({@code kept.weights}), and a directory to read ({@code kept.checkpoint}).
+ * <p>Elsewhere: what all formats share ({@code kept.weights}), and reading a directory ({@code kept.checkpoint}).
  */
 package kept.safetensors;

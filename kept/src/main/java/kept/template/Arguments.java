@@ -6,18 +6,21 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What a call hands over.
+ * The arguments of a call.
  *
- * @param positional arguments by their place
- * @param named arguments by their name
+ * @param positional the positional arguments, in order
+ * @param named the keyword arguments
  */
 record Arguments(List<Object> positional, Map<String, Object> named) {
     static final Arguments NONE = new Arguments(List.of(), Map.of());
 
-    /** The value of a parameter that was not given. */
+    /** The value of an omitted parameter. */
     static final Object MISSING = new Object();
 
-    /** The values of parameters in their order, {@link #MISSING} for those that were left out, of which the first so many must be there. */
+    /**
+     * Binds the arguments to parameters, in parameter order; {@link #MISSING} for omitted optional ones. The first {@code required} parameters must
+     * be given.
+     */
     Object[] bind(String function, int required, String... parameters) {
         if (positional.size() > parameters.length) {
             throw new TemplateException("%s() takes at most %d arguments, not %d".formatted(function, parameters.length, positional.size()));
@@ -45,7 +48,7 @@ record Arguments(List<Object> positional, Map<String, Object> named) {
         return values;
     }
 
-    /** Arguments of what takes them by place alone. */
+    /** Returns the arguments of a function that accepts only positional ones. */
     List<Object> positional(String function, int least, int most) {
         if (!named.isEmpty()) {
             throw new TemplateException("%s() takes no keyword arguments".formatted(function));
@@ -56,7 +59,7 @@ record Arguments(List<Object> positional, Map<String, Object> named) {
         return positional;
     }
 
-    /** One argument in front of these. */
+    /** Prepends a positional argument. */
     Arguments after(Object first) {
         var all = new ArrayList<>(positional.size() + 1);
         all.add(first);

@@ -4,7 +4,7 @@ import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Operators. */
+/** Python's operators. */
 final class Arithmetic {
     private static final int DEAREST = 64;
 
@@ -74,7 +74,7 @@ final class Arithmetic {
         if (base.bitLength() <= 1 && base.abs().compareTo(BigInteger.ONE) <= 0) {
             return exponent.signum() == 0 ? BigInteger.ONE : base.signum() < 0 && !exponent.testBit(0) ? BigInteger.ONE : base;
         }
-        // At least this many bits: refused before it is computed.
+        // A lower bound of the result's bits, checked before the power is computed.
         long bits = Math.max(1, base.abs().bitLength() - 1) * (long) Numbers.clamped(exponent);
         Numbers.bounded(BigInteger.ONE.shiftLeft((int) Math.min(bits, 1 << 20)));
         interpreter.budget().work(bits * bits / (Long.SIZE * Long.SIZE * DEAREST));

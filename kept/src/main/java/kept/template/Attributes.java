@@ -5,7 +5,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 
-/** Attributes, elements and slices, by the rules of the sandbox: nothing that begins with an underscore, nothing that changes a value. */
+/**
+ * Attributes, elements and slices, with the restrictions of the Jinja2 sandbox: no names starting with an underscore, no methods that modify a value.
+ */
 final class Attributes {
     private static final Set<String> CHANGES_LIST = Set.of("append", "clear", "pop", "reverse", "insert", "sort", "extend", "remove");
     private static final Set<String> CHANGES_DICT = Set.of("clear", "pop", "popitem", "setdefault", "update");
@@ -13,7 +15,7 @@ final class Attributes {
             "imag",
             "numerator", "real", "to_bytes");
     private static final Set<String> OF_FLOATS = Set.of("as_integer_ratio", "conjugate", "fromhex", "hex", "imag", "is_integer", "real");
-    /** What an undefined value has, whose access the sandbox makes an undefined value again. */
+    /** Attributes that undefined values have in Python; the sandbox returns an undefined value for them. */
     private static final Set<String> OF_UNDEFINED = Set.of("__class__", "__init__", "__str__", "__repr__", "__eq__", "__hash__", "__len__",
             "__iter__", "__bool__",
             "__call__", "__getitem__", "__doc__", "__module__");
@@ -24,7 +26,7 @@ final class Attributes {
         this.interpreter = interpreter;
     }
 
-    /** {@code of.name}: an attribute, else an element. */
+    /** {@code of.name}: an attribute, or else an element. */
     Object attribute(Object of, String name) {
         Object value = own(of, name);
         if (value == Frame.MISSING && of instanceof PyDict dict) {
@@ -37,7 +39,7 @@ final class Attributes {
         return value == Frame.MISSING ? Undefined.attribute(of, name) : value;
     }
 
-    /** {@code of[key]}: an element, else an attribute. */
+    /** {@code of[key]}: an element, or else an attribute. */
     Object item(Object of, Object key) {
         if (of instanceof Undefined undefined) {
             throw undefined.failure();
@@ -77,7 +79,7 @@ final class Attributes {
         };
     }
 
-    /** An attribute that belongs to the type of a value, or {@link Frame#MISSING}. */
+    /** An attribute defined by a value's type, or {@link Frame#MISSING}. */
     Object own(Object of, String name) {
         if (of instanceof Namespace namespace) {
             Object value = namespace.attributes().getOrDefault(name, Frame.MISSING);
@@ -192,7 +194,7 @@ final class Attributes {
         return result;
     }
 
-    /** The value behind a path of attributes, such as {@code function.name}, as filters take it. */
+    /** Resolves a dotted path, such as {@code function.name} in the {@code attribute} parameter of filters. */
     Object path(Object of, List<Object> path, Object otherwise) {
         Object value = of;
         for (Object part : path) {
@@ -204,7 +206,7 @@ final class Attributes {
         return value;
     }
 
-    /** The parts of a path; digits are places in lists. */
+    /** The parts of a path; numbers are list indices. */
     static List<Object> path(Object attribute) {
         String text = Types.text(attribute);
         if (text == null) {

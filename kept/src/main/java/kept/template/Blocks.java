@@ -5,6 +5,6 @@ import java.util.function.Function;
 /**
  * The variable {@code self}.
  *
- * @param byName the function that writes a block, or {@link Frame#MISSING}
+ * @param byName returns the function that renders a block, or {@link Frame#MISSING}
  */
 record Blocks(Function<String, Object> byName) {}

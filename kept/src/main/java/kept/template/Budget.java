@@ -1,9 +1,9 @@
 package kept.template;
 
-/** What a rendering has done so far, held against its limits before more is done. */
+/** Counts the work of a rendering and stops it, before it exceeds a limit. */
 final class Budget {
     private static final int CHARACTERS_A_STEP = 8;
-    /** Of numbers that are written digit by digit: the square of so many is a step. */
+    /** Converting a number to or from decimal costs one step per square of this many digits. */
     private static final int DIGITS_A_STEP = 1 << 14;
 
     private final TemplateLimits limits;
@@ -16,7 +16,7 @@ final class Budget {
         this.limits = limits;
     }
 
-    /** Some work, in units of about an evaluated node. */
+    /** Counts work; one unit is about the evaluation of one node. */
     void work(long units) {
         steps += units;
         if (steps > limits.steps() || units < 0) {
@@ -24,17 +24,17 @@ final class Budget {
         }
     }
 
-    /** Work that goes over a text. */
+    /** Counts the work of scanning a text. */
     void scan(long length) {
         work(1 + length / CHARACTERS_A_STEP);
     }
 
-    /** An int of so many digits is about to be read or written, which takes time by their square. */
+    /** Counts the work of reading or writing an integer with this many digits, which is quadratic. */
     void digits(long count) {
         work(1 + count * count / DIGITS_A_STEP);
     }
 
-    /** A text of this length is about to be made. */
+    /** Counts a text of this length before it is created. */
     void text(long length) {
         characters += length;
         if (characters > limits.characters() || length < 0) {
@@ -43,7 +43,7 @@ final class Budget {
         scan(length);
     }
 
-    /** A list or the like of this length is about to be made. */
+    /** Counts a list or similar of this length before it is created. */
     void items(long length) {
         items += length;
         if (items > limits.items() || length < 0) {
@@ -52,7 +52,7 @@ final class Budget {
         work(length);
     }
 
-    /** An evaluation within another begins. */
+    /** Enters a nested evaluation. */
     void enter() {
         if (++depth > limits.depth()) {
             throw exceeded("is nested, or its macros call each other, more than %,d deep", limits.depth());
@@ -60,7 +60,7 @@ final class Budget {
         work(1);
     }
 
-    /** The innermost evaluation ends. */
+    /** Leaves a nested evaluation. */
     void leave() {
         depth--;
     }

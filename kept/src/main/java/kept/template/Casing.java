@@ -2,9 +2,12 @@ package kept.template;
 
 import java.util.Locale;
 
-/** Upper, lower and title case, with the full mappings of Unicode. */
+/** Upper, lower and title case, with the full Unicode mappings. */
 final class Casing {
-    /** The library's time for a text whose letters become several grows by the square of its length: it gets pieces of this many characters. */
+    /**
+     * Java's case conversion takes quadratic time for texts in which one letter becomes several, so texts are converted in pieces of this
+     * many characters.
+     */
     private static final int PIECE = 256;
     private static final int CHARACTERS_A_STEP = 64;
     private static final char SIGMA = '\u03a3';
@@ -24,7 +27,7 @@ final class Casing {
         return result;
     }
 
-    /** Upper case depends on nothing around a letter. */
+    /** Upper case does not depend on the context of a letter. */
     private static String upper(String text) {
         if (text.length() <= PIECE) {
             return text.toUpperCase(Locale.ROOT);
@@ -40,8 +43,8 @@ final class Casing {
     }
 
     /**
-     * Lower case. What a sigma becomes depends on what is around it, so the text stays whole, and each sigma may cost a look at all of it; the one
-     * letter that becomes two is replaced before, by what has the same effect on a sigma.
+     * Lower case. The lower case of sigma depends on its context, so the text is not split, and each sigma may cost a scan of all of it; the one
+     * letter that becomes two (U+0130) is replaced before, with the same effect on a sigma.
      */
     static String lower(String text, Budget budget) {
         long sigmas = text.chars().filter(sign -> sign == SIGMA).count();
@@ -57,7 +60,7 @@ final class Casing {
         return Characters.toTitle(text.codePointAt(0)) + lowerRest(text, first, budget);
     }
 
-    /** The rest in lower case, for a sigma at the end of a word as part of the whole. */
+    /** Lower-cases all but the first character; as part of the whole text, so that a final sigma is recognised. */
     private static String lowerRest(String text, int from, Budget budget) {
         if (text.indexOf(SIGMA, from) < 0) {
             return lower(text.substring(from), budget);

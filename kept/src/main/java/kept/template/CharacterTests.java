@@ -1,6 +1,6 @@
 package kept.template;
 
-/** The methods of strings that ask what kind of characters they hold. */
+/** String methods that test character classes, such as {@code isdigit}. */
 final class CharacterTests {
     private static final int ASCII = 128;
 
@@ -29,7 +29,10 @@ final class CharacterTests {
         };
     }
 
-    /** Digits of all scripts, and those above and below the line; other signs that stand for digits are refused, for Java does not know them. */
+    /**
+     * Digits of all scripts, superscripts and subscripts; other characters that Python counts as digits are rejected because Java has no data
+     * for them.
+     */
     private static boolean isDigit(int sign) {
         if (Character.isDigit(sign) || sign == 0xb2 || sign == 0xb3 || sign == 0xb9 || sign == 0x2070 || sign >= 0x2074 && sign <= 0x2079
                 || sign >= 0x2080 && sign <= 0x2089) {

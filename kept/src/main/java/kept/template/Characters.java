@@ -2,11 +2,11 @@ package kept.template;
 
 import java.util.Locale;
 
-/** Python's classes of characters, and strings counted in code points. */
+/** Python's character classes, and string operations that count in code points. */
 final class Characters {
     private Characters() {}
 
-    /** What {@code str.isspace} and {@code \s} hold for white space. All of it is in the basic plane. */
+    /** White space as in {@code str.isspace} and {@code \s}; all of it is in the Basic Multilingual Plane. */
     static boolean isSpace(int sign) {
         return sign >= 0x09 && sign <= 0x0d || sign >= 0x1c && sign <= 0x20 || sign == 0x85 || sign == 0xa0 || sign == 0x1680
                 || sign >= 0x2000 && sign <= 0x200a || sign == 0x2028 || sign == 0x2029 || sign == 0x202f || sign == 0x205f || sign == 0x3000;
@@ -21,7 +21,7 @@ final class Characters {
         return true;
     }
 
-    /** Where {@code str.splitlines} breaks lines. */
+    /** Line breaks as in {@code str.splitlines}. */
     static boolean isLineBreak(int sign) {
         return sign >= 0x0a && sign <= 0x0d || sign >= 0x1c && sign <= 0x1e || sign == 0x85 || sign == 0x2028 || sign == 0x2029;
     }
@@ -46,7 +46,7 @@ final class Characters {
         return stripStart(stripEnd(text));
     }
 
-    /** What {@code repr} shows as it is. */
+    /** Characters that {@code repr} does not escape. */
     static boolean isPrintable(int sign) {
         return sign == ' ' || switch (Character.getType(sign)) {
             case Character.CONTROL, Character.FORMAT, Character.SURROGATE, Character.PRIVATE_USE, Character.UNASSIGNED, Character.LINE_SEPARATOR,
@@ -59,12 +59,12 @@ final class Characters {
         return text.codePointCount(0, text.length());
     }
 
-    /** Whether code points are chars, so that places in both are the same. */
+    /** Whether every code point is one char, so that both indices are equal. */
     private static boolean isBasic(String text) {
         return length(text) == text.length();
     }
 
-    /** The part between two places in code points. */
+    /** The substring between two code point indices. */
     static String slice(String text, int from, int to) {
         if (isBasic(text)) {
             return text.substring(from, to);
@@ -73,15 +73,15 @@ final class Characters {
         return text.substring(begin, text.offsetByCodePoints(begin, to - from));
     }
 
-    /** Where the code point of a number begins. */
+    /** The char offset of a code point index. */
     static int offset(String text, int place) {
         return isBasic(text) ? place : text.offsetByCodePoints(0, place);
     }
 
     /**
-     * Where a part occurs first, in time linear in both lengths whatever they are.
+     * Finds the first occurrence, in linear time for any text and pattern.
      *
-     * @return its offset in chars, or -1
+     * @return its char offset, or -1
      */
     static int indexOf(String text, String part, int from) {
         if (part.length() <= SHORT || part.length() > text.length() - from) {
@@ -105,7 +105,7 @@ final class Characters {
 
     private static final int SHORT = 16;
 
-    /** For each prefix, the length of the longest proper one that is its suffix too (Knuth, Morris, Pratt). */
+    /** The failure function of Knuth, Morris and Pratt: for each prefix, the length of its longest proper prefix that is also its suffix. */
     private static int[] borders(String part) {
         var borders = new int[part.length()];
         int matched = 0;
@@ -121,7 +121,7 @@ final class Characters {
         return borders;
     }
 
-    /** Title case of one character, which may be several. */
+    /** Title case of one character, which may become several. */
     static String toTitle(int sign) {
         int simple = Character.toTitleCase(sign);
         String upper = Character.toString(sign).toUpperCase(Locale.ROOT);
@@ -130,7 +130,7 @@ final class Characters {
         }
         int first = upper.codePointAt(0);
         String rest = upper.substring(Character.charCount(first));
-        // A letter that is not cased stays in front of a capital: U+0149.
+        // U+0149: the first part is not a cased letter and is kept before the capital.
         return Character.isLetter(first) && Character.toLowerCase(first) == first ? upper
                 : Character.toString(first) + rest.toLowerCase(Locale.ROOT);
     }

@@ -10,12 +10,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** What can be known of a template before it is rendered: its scopes, its blocks, and that nothing in it is what Jinja2 refuses to compile. */
+/** Static analysis of a template: its scopes and blocks, and the errors that Jinja2 reports when it compiles. */
 final class Compilation {
-    /** Nodes within each other; Python's own limits end Jinja2 earlier. */
+    /** Limit of nesting; Jinja2 fails earlier because of Python's own limits. */
     private static final int DEEPEST = 250;
 
-    /** What a macro or the block of a call takes beside its parameters. */
+    /** The implicit parameters ({@code caller}, {@code kwargs}, {@code varargs}) used by a macro or call block. */
     record MacroScope(Scope scope, boolean caller, boolean named, boolean rest) {}
 
     private final List<Statement> body;
@@ -46,10 +46,10 @@ final class Compilation {
     }
 
     /**
-     * Where a statement stands.
+     * The context of a statement.
      *
-     * @param top whether it is outside of all scopes but the template's, though conditions may be around it
-     * @param soft whether it is directly within a condition, where an unknown filter fails only when it is used
+     * @param top whether it is in the outermost scope, possibly inside conditions
+     * @param soft whether it is directly inside a condition, where an unknown filter is an error only when it is used
      */
     private record Place(Scope scope, boolean top, boolean soft, boolean loop) {
         Place inner(Scope inner) {
@@ -93,7 +93,7 @@ final class Compilation {
         return blocks.get(name);
     }
 
-    /** Without recursion, for what comes after is recursive. */
+    /** Iterative, because the later passes are recursive. */
     private void checkDepth() {
         record Level(Node node, int depth) {}
 
@@ -127,7 +127,7 @@ final class Compilation {
         statements(block.body(), new Place(scope, false, false, false));
     }
 
-    /** Whether a name is read before it is assigned, by the order of the text. */
+    /** Whether a name is read before it is assigned, in text order. */
     private boolean mentions(List<? extends Node> nodes, String name) {
         return mentions(nodes, new HashSet<>(Set.of(name)));
     }
@@ -293,7 +293,7 @@ final class Compilation {
         statements(macro.body(), place.function(scope));
     }
 
-    /** Refuses filters and tests that nobody knows, but where a condition may keep them from being used. */
+    /** Rejects unknown filters and tests, except inside a condition, which may prevent their use. */
     private void expressions(List<? extends Node> nodes, Place place) {
         for (Node node : nodes) {
             switch (node) {

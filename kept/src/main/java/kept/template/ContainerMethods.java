@@ -4,7 +4,7 @@ import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Methods of lists, tuples, dictionaries and ranges; {@link Frame#MISSING} where there is none of the name. */
+/** Methods of lists, tuples, dictionaries and ranges; {@link Frame#MISSING} for unknown names. */
 final class ContainerMethods {
     private ContainerMethods() {}
 

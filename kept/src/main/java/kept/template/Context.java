@@ -3,7 +3,7 @@ package kept.template;
 import java.util.HashMap;
 import java.util.Map;
 
-/** Names as the template was given them, and those that it assigned outside of all scopes. */
+/** The variables passed to the template, and those assigned in its outermost scope. */
 final class Context {
     private final Map<String, Object> given;
     private final Map<String, Object> assigned;
@@ -28,12 +28,12 @@ final class Context {
         return inBlock;
     }
 
-    /** For a block. */
+    /** The context of a block. */
     Context forBlock() {
         return new Context(given, assigned, true);
     }
 
-    /** For a block that sees the variables of the place where it stands. */
+    /** The context of a scoped block, which sees the variables at its position. */
     Context forBlock(Map<String, Object> visible) {
         var all = new HashMap<>(given);
         all.putAll(assigned);

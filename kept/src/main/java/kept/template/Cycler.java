@@ -2,7 +2,7 @@ package kept.template;
 
 import java.util.List;
 
-/** What {@code cycler} gives: values one after the other, again and again. */
+/** The result of {@code cycler}: cycles through values. */
 final class Cycler {
     private final List<Object> items;
     private int place;

@@ -5,7 +5,7 @@ import java.time.format.DateTimeFormatter;
 import java.time.temporal.IsoFields;
 import java.util.Locale;
 
-/** Times in the letters of C's {@code strftime}, in its C locale, as Python has them on Linux for a time without a zone. */
+/** Formats times with the directives of C's {@code strftime} in the C locale, as Python does on Linux for a time without zone. */
 final class Dates {
     private static final String FLAGS = "-_0^#";
     private static final int DAYS = 7;

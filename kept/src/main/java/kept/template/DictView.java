@@ -4,13 +4,13 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What {@code keys()}, {@code values()} and {@code items()} give.
+ * The result of {@code keys()}, {@code values()} or {@code items()}.
  *
  * @param kind which of them
  * @param dict the dictionary
  */
 record DictView(Kind kind, PyDict dict) {
-    /** What of a dictionary is looked at. */
+    /** The part of the dictionary that is viewed. */
     enum Kind { KEYS, VALUES, ITEMS }
 
     List<Object> items() {

@@ -105,7 +105,7 @@ final class Evaluator {
         Object of = evaluate(slice.of(), frame);
         boolean sliced = of instanceof Sequence || Types.isText(of) || of instanceof Range;
         if (!sliced && !(of instanceof Undefined) && isConstant(slice)) {
-            // Jinja2 evaluates it when it compiles, by other rules, and may take it for an undefined value.
+            // Jinja2 evaluates this at compile time, by different rules, and may treat it as undefined.
             throw TemplateException.unsupported("a slice of a constant %s".formatted(Types.name(of)));
         }
         return attributes.slice(of, optional(slice.from(), frame), optional(slice.to(), frame), optional(slice.step(), frame));
@@ -178,7 +178,7 @@ final class Evaluator {
         }
     }
 
-    /** Calls a function, with a block as its caller if that is not null. */
+    /** Calls a function, with {@code caller} as its call block unless null. */
     Object call(Expression.Call call, Frame frame, Macro caller) {
         Object function = evaluate(call.function(), frame);
         Arguments arguments = arguments(call.arguments(), frame);
@@ -197,7 +197,7 @@ final class Evaluator {
         };
     }
 
-    /** Filters whose innermost has no value of its own take the text of their block. */
+    /** Applies a chain of filters to the text of a filter block. */
     Object filterBlock(Expression.Filter filter, String block, Frame frame) {
         Object of = filter.of() instanceof Expression.Filter inner ? filterBlock(inner, block, frame) : block;
         Arguments arguments = arguments(filter.arguments(), frame);

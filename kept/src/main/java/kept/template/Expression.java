@@ -2,9 +2,9 @@ package kept.template;
 
 import java.util.List;
 
-/** What has a value. */
+/** An expression. */
 sealed interface Expression extends Node {
-    /** Text of the template. */
+    /** Literal text of the template. */
     record Data(String text, int line) implements Expression {
         @Override
         public List<Node> children() {
@@ -28,7 +28,7 @@ sealed interface Expression extends Node {
         }
     }
 
-    /** A list, or a tuple. */
+    /** A list or tuple. */
     record Elements(boolean tuple, List<Expression> items, int line) implements Expression {
         @Override
         public List<Node> children() {
@@ -44,7 +44,7 @@ sealed interface Expression extends Node {
         }
     }
 
-    /** {@code not}, {@code -} or {@code +}. */
+    /** {@code not}, unary {@code -} or {@code +}. */
     record Unary(String operator, Expression operand, int line) implements Expression {
         @Override
         public List<Node> children() {
@@ -133,7 +133,7 @@ sealed interface Expression extends Node {
         }
     }
 
-    /** {@code of|name(arguments)}; in a filter block {@code of} is null, for the block. */
+    /** {@code of|name(arguments)}; {@code of} is null in a filter block, whose text is filtered. */
     record Filter(Expression of, String name, CallArguments arguments, int line) implements Expression {
         @Override
         public List<Node> children() {

@@ -8,14 +8,14 @@ import java.util.Set;
 import kept.template.Expression.CallArguments;
 
 /**
- * Parses expressions, with Jinja2's precedence: from {@code if} over {@code or}, {@code and}, {@code not}, comparisons, sums,
- * {@code ~}, products.
+ * Parses expressions with Jinja2's precedence, lowest first: {@code if}, {@code or}, {@code and}, {@code not}, comparisons, sums, {@code ~},
+ * products.
  */
 final class ExpressionParser {
     private static final Set<String> COMPARISONS = Set.of("==", "!=", "<", "<=", ">", ">=");
     private static final Set<String> SUMS = Set.of("+", "-");
     private static final Set<String> PRODUCTS = Set.of("*", "/", "//", "%");
-    /** Names that do not begin an argument of a test. */
+    /** Names that cannot start the argument of a test. */
     private static final Set<String> AFTER_TEST = Set.of("else", "or", "and");
     private static final Set<String> ARGUMENT_OPERATORS = Set.of("[", "{");
 
@@ -43,7 +43,7 @@ final class ExpressionParser {
         }
     }
 
-    /** Expressions with commas between them are a tuple. */
+    /** Comma-separated expressions are a tuple. */
     Expression tuple(boolean condition, String endName, boolean parentheses) {
         int line = stream.line();
         var items = new ArrayList<Expression>();
@@ -387,7 +387,7 @@ final class ExpressionParser {
         return new CallArguments(positional, List.copyOf(names), named, spread, spreadNamed);
     }
 
-    /** What follows a bar, and the bars after it. */
+    /** Parses the filters after a bar. */
     private Expression filters(Expression of) {
         Expression value = of;
         while (stream.skipOperator("|")) {
@@ -396,7 +396,7 @@ final class ExpressionParser {
         return value;
     }
 
-    /** A filter whose name comes next. */
+    /** Parses one filter, starting at its name. */
     Expression.Filter filter(Expression of) {
         int line = stream.line();
         String name = dottedName();

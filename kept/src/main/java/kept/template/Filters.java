@@ -4,12 +4,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** Filters by their names. */
+/** The filters, by name. */
 final class Filters {
-    /** Filters of Jinja2 that are refused: their results are random, or follow rules too large for the use that templates make of them. */
+    /** Jinja2 filters that are not supported, because their results are random or their rules too complex for chat templates. */
     private static final Set<String> REFUSED = Set.of("random", "urlize", "wordwrap");
 
-    /** What filters do that give all they have at once. */
+    /** A filter that computes its result immediately. */
     @FunctionalInterface
     interface Filter {
         Object apply(Object value, Arguments arguments);
@@ -52,7 +52,7 @@ final class Filters {
         throw new TemplateException("No filter named '%s'.".formatted(Text.shortened(name)));
     }
 
-    /** The values of a filter's parameters after the one that it filters. */
+    /** Binds the parameters of a filter after its input. */
     static Object[] bind(String name, Arguments arguments, int required, String... parameters) {
         return arguments.bind(name, required, parameters);
     }

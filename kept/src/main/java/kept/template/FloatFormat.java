@@ -5,19 +5,19 @@ import java.math.MathContext;
 import java.math.RoundingMode;
 import java.util.Locale;
 
-/** Floats written with a number of digits, as C and Python do it: rounded from the exact value, half to even. */
+/** Formats floats with a given number of digits, as C and Python do: rounded from the exact value, half to even. */
 final class FloatFormat {
-    /** More digits than any float has. */
+    /** More digits than the decimal expansion of any float. */
     private static final int MOST_DIGITS = 2_000;
 
     private FloatFormat() {}
 
     /**
-     * Writes the absolute value.
+     * Formats the absolute value.
      *
      * @param type e, f or g, in either case
-     * @param precision digits, by the rules of the type
-     * @param alternate keeps the point and, with g, the zeros
+     * @param precision number of digits, as defined by the type
+     * @param alternate keeps the decimal point and, for g, trailing zeros
      */
     static String magnitude(double value, char type, int precision, boolean alternate) {
         if (precision > MOST_DIGITS) {

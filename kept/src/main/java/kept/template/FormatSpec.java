@@ -161,7 +161,7 @@ final class FormatSpec {
         return number(value < 0 || value == 0 && 1 / value < 0, "", text.substring(0, whole), text.substring(whole));
     }
 
-    /** A number of its parts: digits that are grouped, and what follows them. */
+    /** Formats a number from its digits, which are grouped, and the rest. */
     private String number(boolean negative, String prefix, String digits, String rest) {
         String signs = (negative ? "-" : sign == '-' ? "" : String.valueOf(sign)) + prefix;
         boolean zeroFill = zeros && align == 0;

@@ -3,9 +3,9 @@ package kept.template;
 import java.util.HashMap;
 import java.util.Map;
 
-/** A scope while it is executed. */
+/** The variables of a scope at run time. */
 final class Frame {
-    /** What a variable holds that has no value yet. */
+    /** The value of a variable that is not yet assigned. */
     static final Object MISSING = Arguments.MISSING;
 
     private final Scope scope;
@@ -13,7 +13,7 @@ final class Frame {
     private final Context context;
     private final Map<String, Object> values = new HashMap<>();
 
-    /** Begins a scope. */
+    /** Creates the frame of a scope. */
     Frame(Scope scope, Frame parent, Context context) {
         this.scope = scope;
         this.parent = parent;
@@ -21,7 +21,7 @@ final class Frame {
         begin();
     }
 
-    /** Gives every variable what it holds at the beginning; parameters have to be set anew. */
+    /** Initialises all variables; parameters must be set again. */
     void begin() {
         scope.variables().forEach((name, start) -> values.put(name, switch (start) {
             case PARAMETER, NOTHING -> MISSING;
@@ -34,12 +34,12 @@ final class Frame {
         return context;
     }
 
-    /** Whether this is the template itself, whose variables blocks see. */
+    /** Whether this is the template's own scope, whose variables are visible to blocks. */
     boolean isTop() {
         return parent == null && !context.inBlock();
     }
 
-    /** What a variable holds, {@link #MISSING} if nothing. */
+    /** The value of a variable, or {@link #MISSING}. */
     Object get(String name) {
         for (Frame frame = this; frame != null; frame = frame.parent) {
             Object value = frame.values.getOrDefault(name, frame);
@@ -57,12 +57,12 @@ final class Frame {
         }
     }
 
-    /** Sets what is handed over, which blocks do not see. */
+    /** Sets a parameter, which blocks do not see. */
     void setParameter(String name, Object value) {
         values.put(name, value);
     }
 
-    /** Variables that were assigned here and around here. */
+    /** The variables assigned in this scope and the enclosing ones. */
     Map<String, Object> visible() {
         Map<String, Object> all = parent == null ? new HashMap<>() : parent.visible();
         scope.assigned().forEach(name -> {

@@ -1,7 +1,7 @@
 package kept.template;
 
 /**
- * A function or method that is built in.
+ * A built-in function or method.
  *
  * @param name its name, for messages
  * @param body what it does

@@ -6,7 +6,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Functions that every template can call. */
+/** Functions available to every template. */
 final class Globals {
     private Globals() {}
 

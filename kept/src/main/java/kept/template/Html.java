@@ -3,11 +3,11 @@ package kept.template;
 import java.util.ArrayList;
 import java.util.List;
 
-/** What filters do with HTML. */
+/** The HTML filters. */
 final class Html {
     private Html() {}
 
-    /** Without tags and comments, and with single spaces; entities, which Python would resolve, are refused. */
+    /** Removes tags and comments and collapses white space; entities, which Python would decode, are not supported. */
     static String withoutTags(String text, Interpreter interpreter) {
         interpreter.budget().text(text.length() * 2L);
         String plain = without(without(text, "<!--", "-->"), "<", ">");

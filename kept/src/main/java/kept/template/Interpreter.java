@@ -8,9 +8,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
 
-/** Executes the statements of a template, once. */
+/** Executes the statements of a template, for one rendering. */
 final class Interpreter {
-    /** How a statement ends. */
+    /** How execution continues after a statement. */
     private enum End { NEXT, BREAK, CONTINUE }
 
     private final Compilation template;
@@ -68,7 +68,7 @@ final class Interpreter {
         }
     }
 
-    /** What statements write. */
+    /** Executes statements and returns their output. */
     String capture(List<Statement> statements, Frame frame) {
         var output = new StringBuilder();
         execute(statements, frame, output);
@@ -202,14 +202,14 @@ final class Interpreter {
             if (end == End.BREAK) {
                 break;
             }
-            // As in Jinja2, a pass that is cut short does not count: else comes after a loop of continue alone.
+            // As in Jinja2, an iteration that ends with continue does not count: a loop in which every iteration continues runs its else branch.
             without &= end == End.CONTINUE;
         }
         return without && !loop.otherwise().isEmpty()
                 ? execute(loop.otherwise(), new Frame(template.elseScope(loop), frame, frame.context()), output) : End.NEXT;
     }
 
-    /** The elements for which the loop's condition holds, found when they are wanted. */
+    /** The elements that satisfy the loop's condition, found lazily. */
     private Lazy tested(Statement.For loop, Object iterable, Frame frame) {
         Iterator<Object> all = values.iterator(iterable);
         return Lazy.generator(new SearchingIterator() {

@@ -4,7 +4,7 @@ import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.List;
 
-/** JSON as Python's {@code json.dumps} writes it. */
+/** Writes JSON as Python's {@code json.dumps} does. */
 final class Json {
     private final Interpreter interpreter;
     private final boolean ascii;
@@ -23,7 +23,7 @@ final class Json {
         this.sorted = sorted;
     }
 
-    /** The filter tojson with transformers' parameters. */
+    /** The filter tojson with the parameters of transformers. */
     static String filter(Object value, Arguments arguments, Interpreter interpreter) {
         Object[] given = arguments.bind("tojson", 0, "ensure_ascii", "indent", "separators", "sort_keys");
         boolean ascii = given[0] != Arguments.MISSING && interpreter.values().isTrue(given[0]);
@@ -158,7 +158,7 @@ final class Json {
         return quoted.append('"').toString();
     }
 
-    /** What {@code ascii()} makes of a repr. */
+    /** Escapes a repr as {@code ascii()} does. */
     static String ascii(String repr) {
         var text = new StringBuilder();
         repr.codePoints().forEach(sign -> {

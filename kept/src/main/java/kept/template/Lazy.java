@@ -3,10 +3,10 @@ package kept.template;
 import java.util.Iterator;
 
 /**
- * What is computed while it is read, and read once: results of map, select and their kind.
+ * A generator: computed lazily and consumed once, such as the results of map and select.
  *
- * @param iterator the rest of it
- * @param type Python's name of its type
+ * @param iterator the remaining elements
+ * @param type the Python name of its type
  */
 record Lazy(Iterator<Object> iterator, String type) {
     static Lazy generator(Iterator<Object> iterator) {

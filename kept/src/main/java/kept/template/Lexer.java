@@ -7,8 +7,8 @@ import java.util.Deque;
 import java.util.List;
 
 /**
- * Cuts a template into tokens, with Jinja2's rules of white space: the line break after a block or comment goes (trim_blocks), so do blanks before
- * one that begins its line (lstrip_blocks), and one line break at the end of the template; {@code -} strips all white space on its side, {@code +}
+ * Splits a template into tokens, with Jinja2's white space rules: removes the line break after a block or comment (trim_blocks), blanks before one
+ * that starts its line (lstrip_blocks), and one line break at the end of the template; {@code -} strips all white space on its side, {@code +}
  * keeps it.
  */
 final class Lexer {
@@ -21,7 +21,7 @@ final class Lexer {
     private int position;
     private int line = 1;
     private int counted;
-    /** Whether what was read last ended with a line break. */
+    /** Whether the text read so far ended with a line break. */
     private boolean lineStarting = true;
 
     private Lexer(String source) {
@@ -93,7 +93,7 @@ final class Lexer {
         return at < source.length() && "-+".indexOf(source.charAt(at)) >= 0 ? source.charAt(at) : 0;
     }
 
-    /** Text before a tag, less the white space that the tag takes. */
+    /** Text before a tag, without the white space that the tag strips. */
     private void data(String text, boolean block, char sign) {
         String kept = text;
         if (sign == '-') {
@@ -122,7 +122,7 @@ final class Lexer {
         position = next;
     }
 
-    /** Where the text of a raw block begins, or -1 if this is no raw block. */
+    /** The start of the text of a raw block, or -1 if this is not a raw block. */
     private int rawBegin(int inside) {
         int at = skipSpace(inside);
         if (!source.startsWith("raw", at)) {
@@ -163,7 +163,7 @@ final class Lexer {
         moveTo(end(close > inside && signAt(close - 1) != 0 ? close - 1 : close, "#}", true));
     }
 
-    /** Where a tag that ends here has its end, with the white space it takes; -1 if none ends here. */
+    /** The end of a closing tag at this position, including the white space it strips; -1 if there is none. */
     private int end(int at, String close, boolean block) {
         if (source.startsWith("-" + close, at)) {
             return skipSpace(at + 1 + close.length());
@@ -201,7 +201,7 @@ final class Lexer {
         }
     }
 
-    /** Reads one token of an expression; gives where it ends. */
+    /** Reads one token of an expression and returns its end. */
     private int expression(Deque<Character> open) {
         char first = source.charAt(position);
         if (isDigit(first)) {
@@ -256,7 +256,7 @@ final class Lexer {
         return isDigit(sign) || sign >= 'a' && sign <= 'z' || sign >= 'A' && sign <= 'Z' || sign == '_';
     }
 
-    /** Digits with single underscores between them; gives where they end, or the beginning if there are none. */
+    /** Reads digits with single underscores between them and returns their end, or the start if there are none. */
     private int digits(int from, int radix) {
         int at = from;
         while (at < source.length()) {

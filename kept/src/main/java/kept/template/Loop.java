@@ -6,7 +6,7 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 
-/** The variable {@code loop}: where a loop is, and what comes before and after. */
+/** The variable {@code loop}: the position in a loop, and the previous and next elements. */
 final class Loop implements Callable {
     private static final Object NONE = new Object();
 
@@ -22,7 +22,7 @@ final class Loop implements Callable {
     private Object after = NONE;
     private PyTuple lastChanged;
 
-    /** A loop at its beginning; {@code recursion} is null where it may not be called. */
+    /** Creates the state before the first element; {@code recursion} is null if the loop is not recursive. */
     Loop(Object iterable, Values values, Callable recursion, int depth) {
         this.iterable = iterable;
         this.values = values;

@@ -5,7 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** A macro, or the block of a call, with the scope in which it stands. */
+/** A macro or call block, with its enclosing scope. */
 final class Macro implements Callable {
     private final Statement.MacroBody body;
     private final Compilation.MacroScope scope;

@@ -1,12 +1,12 @@
 package kept.template;
 
 /**
- * A string that counts as HTML, by the filters safe and escape: it prints as itself, and what is joined to it is escaped.
+ * A string marked as safe HTML by the filters safe and escape: it is printed unchanged, and strings concatenated to it are escaped.
  *
  * @param text the string
  */
 record Markup(String text) {
-    /** A string with the signs of HTML escaped. */
+    /** Escapes the HTML special characters of a string. */
     static Markup escape(Object value, Text text) {
         if (value instanceof Markup markup) {
             return markup;

@@ -3,7 +3,7 @@ package kept.template;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** The one value whose attributes a template can set. */
+/** The only kind of value whose attributes a template can set. */
 final class Namespace {
     private final Map<String, Object> attributes = new LinkedHashMap<>();
 

@@ -5,14 +5,14 @@ import java.util.List;
 import java.util.Objects;
 import java.util.stream.Stream;
 
-/** A part of a parsed template. */
+/** A node of the syntax tree. */
 sealed interface Node permits Expression, Statement, Target {
     int line();
 
-    /** The parts of it, in the order in which they stand. */
+    /** Its child nodes, in text order. */
     List<Node> children();
 
-    /** Those of some nodes that are there. */
+    /** The child nodes that are not null. */
     @SafeVarargs
     static List<Node> of(List<? extends Node>... parts) {
         var all = new ArrayList<Node>();

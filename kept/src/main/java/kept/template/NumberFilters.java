@@ -7,7 +7,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Filters that make numbers, or texts of numbers. */
+/** Filters that return numbers or formatted numbers. */
 final class NumberFilters {
     private static final List<String> DECIMAL_UNITS = List.of("kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB");
 

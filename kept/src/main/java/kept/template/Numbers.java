@@ -7,15 +7,15 @@ import java.math.RoundingMode;
 import java.util.Locale;
 import java.util.OptionalInt;
 
-/** Python's ints and floats. */
+/** Python's integers and floats. */
 final class Numbers {
-    /** More digits than these Python neither reads nor writes. */
+    /** Python's limit on the digits of integers it reads or writes. */
     static final int MAXIMUM_DIGITS = 4_300;
     static final int DECIMAL = 10;
     private static final int BITS_A_DIGIT = 3;
-    /** Larger ints, which Python could not print, are refused. */
+    /** Larger integers, which Python could not print, are rejected. */
     private static final int MAXIMUM_BITS = 20_000;
-    /** The smallest float is two to this. */
+    /** The exponent of the smallest positive float, a power of two. */
     private static final int SMALLEST_EXPONENT = -1074;
     private static final BigInteger SMALLEST_INT = BigInteger.valueOf(Integer.MIN_VALUE);
     private static final BigInteger LARGEST_INT = BigInteger.valueOf(Integer.MAX_VALUE);
@@ -46,7 +46,7 @@ final class Numbers {
         return value;
     }
 
-    /** An int in digits. */
+    /** Writes an integer. */
     static String write(BigInteger value, int radix, Budget budget) {
         budget.digits(Math.min(MAXIMUM_DIGITS, value.bitLength() / BITS_A_DIGIT));
         return radix == DECIMAL ? write(value) : value.toString(radix);
@@ -70,12 +70,12 @@ final class Numbers {
         return number;
     }
 
-    /** An int as Java has it, cut to its range. */
+    /** An integer clamped to Java's int range. */
     static int clamped(BigInteger value) {
         return value.max(SMALLEST_INT).min(LARGEST_INT).intValue();
     }
 
-    /** An argument that must be an int. */
+    /** Returns an argument that must be an integer. */
     static int index(Object value, String what) {
         if (!isInteger(value)) {
             throw new TemplateException("%s: '%s' object cannot be interpreted as an integer".formatted(what, Types.name(value)));
@@ -106,12 +106,12 @@ final class Numbers {
         return parts[1].signum() != 0 && parts[1].signum() != right.signum() ? parts[0].subtract(BigInteger.ONE) : parts[0];
     }
 
-    /** The quotient of two ints as the nearest float. */
+    /** The quotient of two integers, rounded to the nearest float. */
     static double divide(BigInteger left, BigInteger right) {
         if (left.bitLength() <= 53 && right.bitLength() <= 53) {
             return left.doubleValue() / right.doubleValue();
         }
-        // More bits than a float has, but none below the smallest: whatever follows only tells to which side to round.
+        // Keeps more bits than a float has, but none below the smallest float; the remaining bits only decide the rounding.
         int shift = Math.clamp(right.bitLength() - left.bitLength() + 66L, 0, -SMALLEST_EXPONENT + 2);
         BigInteger[] parts = left.abs().shiftLeft(shift).divideAndRemainder(right.abs());
         BigInteger quotient = parts[1].signum() == 0 ? parts[0] : parts[0].setBit(0);
@@ -122,7 +122,7 @@ final class Numbers {
         return left.signum() * right.signum() < 0 ? -value : value;
     }
 
-    /** A number divided by a power of two, rounded once, to the nearest float. */
+    /** A number divided by a power of two, rounded once to the nearest float. */
     private static double scaled(BigInteger value, int shift) {
         int below = Math.max(0, shift + SMALLEST_EXPONENT);
         if (value.bitLength() - shift > Double.MIN_EXPONENT || below == 0) {
@@ -135,7 +135,7 @@ final class Numbers {
         return kept.add(up ? BigInteger.ONE : BigInteger.ZERO).longValue() * Double.MIN_VALUE;
     }
 
-    /** Python's {@code %} of floats: the sign of the divisor. */
+    /** Python's {@code %} of floats: the result has the sign of the divisor. */
     static double modulo(double left, double right) {
         double rest = left % right;
         if (rest == 0) {
@@ -175,7 +175,7 @@ final class Numbers {
         return value;
     }
 
-    /** Small whole powers exactly rounded, as C's pow has them; others as Java's. */
+    /** Small integer powers are rounded exactly, as in C's pow; others as in Java. */
     private static double nearestPower(double base, double exponent) {
         if (exponent == Math.rint(exponent) && Math.abs(exponent) <= 64 && base != 0 && !Double.isInfinite(base) && !Double.isNaN(base)) {
             var exact = new BigDecimal(base).pow((int) Math.abs(exponent), new MathContext(400));
@@ -184,7 +184,7 @@ final class Numbers {
         return exponent == 0.5 && base >= 0 && !Double.isInfinite(base) ? Math.sqrt(base) : Math.pow(base, exponent);
     }
 
-    /** A float rounded to a number of decimal places, as Python's {@code round}. */
+    /** Rounds a float to a number of decimal places, as Python's {@code round}. */
     static double round(double value, int places) {
         if (Double.isNaN(value) || Double.isInfinite(value) || places > 323) {
             return value;
@@ -199,7 +199,7 @@ final class Numbers {
         return rounded == 0 ? Math.copySign(0, value) : rounded;
     }
 
-    /** An int rounded to a number of decimal places, which changes it where that is negative. */
+    /** Rounds an integer to a number of decimal places, which has an effect only if that is negative. */
     static BigInteger round(BigInteger value, int places) {
         return places >= 0 ? value : places < -MAXIMUM_DIGITS ? BigInteger.ZERO
                 : new BigDecimal(value).setScale(places, RoundingMode.HALF_EVEN).toBigInteger();
@@ -213,7 +213,7 @@ final class Numbers {
         return new BigDecimal(value).toBigInteger();
     }
 
-    /** The shortest text that reads as this float, in Python's form. */
+    /** The shortest text that parses to this float, in Python's format. */
     static String repr(double value) {
         if (Double.isNaN(value)) {
             return "nan";
@@ -240,14 +240,14 @@ final class Numbers {
                 + "e%s%02d".formatted(exponent < 0 ? "-" : "+", Math.abs(exponent));
     }
 
-    /** The fewest digits that read as a positive number, without zeros at the end. Java gives two where one will do, the nearest of them. */
+    /** The shortest digits that parse to a positive number, without trailing zeros. Java returns two digits where one suffices. */
     private static BigDecimal shortest(double value) {
         var one = new BigDecimal(value).round(new MathContext(1, RoundingMode.HALF_EVEN));
         BigDecimal digits = one.doubleValue() == value ? one : new BigDecimal(Double.toString(value));
         return digits.stripTrailingZeros();
     }
 
-    /** What {@code float(text)} reads; null if it is no number. */
+    /** Parses {@code float(text)}; null if it is not a number. */
     static Double parseDouble(String text) {
         String digits = plainDigits(Characters.strip(text));
         if (digits == null) {
@@ -264,7 +264,7 @@ final class Numbers {
         };
     }
 
-    /** Digits, a point and an exponent: no pattern is needed, and none that could take long. */
+    /** Checks for digits, a point and an exponent by hand, so that no regular expression can backtrack. */
     private static boolean isDecimal(String text) {
         int at = 0;
         int digits = 0;
@@ -291,7 +291,7 @@ final class Numbers {
         return digits > 0 && at == text.length();
     }
 
-    /** ASCII digits for those of all scripts, and no underscores, which must stand between digits; null if one does not. */
+    /** Converts digits of all scripts to ASCII and removes underscores, which must be between digits; null if one is not. */
     private static String plainDigits(String text) {
         var plain = new StringBuilder();
         int[] signs = text.codePoints().toArray();
@@ -309,7 +309,7 @@ final class Numbers {
         return plain.toString();
     }
 
-    /** What {@code int(text, base)} reads; null if it is no int. */
+    /** Parses {@code int(text, base)}; null if it is not an integer. */
     static BigInteger parseInteger(String text, int base) {
         if (base != 0 && (base < 2 || base > 36)) {
             return null;

@@ -21,7 +21,7 @@ final class Parser {
         return new Parser(Lexer.tokens(source)).statements();
     }
 
-    /** Statements to the end of the template, or to a tag of one of these names, which is then current. */
+    /** Parses statements up to the end of the template or a tag with one of these names, which becomes the current token. */
     private List<Statement> statements(String... ends) {
         var body = new ArrayList<Statement>();
         var parts = new ArrayList<Expression>();
@@ -57,7 +57,7 @@ final class Parser {
         }
     }
 
-    /** The statements of a block up to one of these tags, which is then current. */
+    /** Parses the statements of a block up to one of these tags, which becomes the current token. */
     private List<Statement> block(String... ends) {
         stream.skipOperator(":");
         stream.expect(Token.Kind.BLOCK_END, "end of statement block");
@@ -284,7 +284,7 @@ final class Parser {
         } while (stream.skipOperator(","));
     }
 
-    /** One or more targets, up to {@code =}, the end of the tag, or a name. */
+    /** Parses one or more targets, up to {@code =}, the end of the tag, or a name. */
     private Target target(String endName, boolean namespaces) {
         int line = stream.line();
         var targets = new ArrayList<Target>();

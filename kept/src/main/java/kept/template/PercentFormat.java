@@ -96,7 +96,7 @@ final class PercentFormat {
         append(given, sign, flags.toString(), Math.max(0, width), precision);
     }
 
-    /** Digits, or a star for an argument; nothing is the smallest int. */
+    /** Parses digits, or a star that takes an argument; the smallest int means none. */
     private int number(Object named) {
         if (position < format.length() && format.charAt(position) == '*') {
             position++;

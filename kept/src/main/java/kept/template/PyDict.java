@@ -7,14 +7,14 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** A dictionary: keys are equal where Python's are, {@code 1} and {@code 1.0} and {@code true}, and stay in the order of their coming. */
+/** A dictionary in insertion order. Keys are equal as in Python: {@code 1}, {@code 1.0} and {@code true} are the same key. */
 final class PyDict {
     private static final int DEEPEST_KEY = 50;
 
-    /** A key as it was given, and its value. */
+    /** A key as originally given, and its value. */
     record Entry(Object key, Object value) {}
 
-    /** Values that are equal, and never to another, whatever their object. */
+    /** Keys that are equal only to themselves, whichever object represents them. */
     private enum Single { NONE, UNDEFINED }
 
     private final Map<Object, Entry> entries = new LinkedHashMap<>();
@@ -52,7 +52,7 @@ final class PyDict {
         return entries.size();
     }
 
-    /** What stands for a key in a Java map. */
+    /** The Java map key that represents a Python key. */
     static Object hashable(Object key, int depth) {
         return switch (key) {
             case null -> Single.NONE;

@@ -5,6 +5,6 @@ import java.util.List;
 /**
  * A list.
  *
- * @param items its elements, which nobody changes
+ * @param items its elements, unmodifiable
  */
 record PyList(List<Object> items) implements Sequence {}

@@ -5,8 +5,8 @@ import java.util.List;
 /**
  * A tuple.
  *
- * @param items its elements, which nobody changes
- * @param names whether the first two have the names grouper and list, as those of the filter groupby
+ * @param items its elements, unmodifiable
+ * @param names whether the first two elements are named grouper and list, as in the result of groupby
  */
 record PyTuple(List<Object> items, boolean names) implements Sequence {
     PyTuple(List<Object> items) {

@@ -3,15 +3,15 @@ package kept.template;
 import java.math.BigInteger;
 
 /**
- * What {@code range} gives.
+ * The result of {@code range}.
  *
  * @param start the first number
- * @param stop where it ends, exclusive
- * @param step from one number to the next, not 0
- * @param length how many numbers there are
+ * @param stop its end, exclusive
+ * @param step the difference between neighbours, not 0
+ * @param length the number of elements
  */
 record Range(BigInteger start, BigInteger stop, BigInteger step, int length) {
-    /** The most numbers that the sandbox of Jinja2 allows. */
+    /** The largest range that the Jinja2 sandbox allows. */
     private static final int MAXIMUM = 100_000;
 
     static Range of(BigInteger start, BigInteger stop, BigInteger step) {

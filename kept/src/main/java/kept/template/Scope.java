@@ -7,19 +7,19 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * The variables of a part of a template, found before it is rendered. Jinja2 decides from the text alone where a name lives: a scope that assigns a
- * name has a variable of its own from its beginning, with the value of the scope around, and one that only reads it uses that of the scope around.
+ * The variables of a scope, found before rendering. Jinja2 resolves names lexically: a scope that assigns a name has its own variable from its start,
+ * initialised from the enclosing scope; a scope that only reads a name uses the enclosing variable.
  */
 final class Scope {
-    /** What a variable holds where its scope begins. */
+    /** The initial value of a variable. */
     enum Start {
-        /** What is handed over. */
+        /** An argument. */
         PARAMETER,
-        /** What the template is rendered with. */
+        /** A variable passed to the template. */
         GIVEN,
-        /** What the variable of that name in the scope around holds. */
+        /** The variable of the same name in the enclosing scope. */
         OUTER,
-        /** Nothing. */
+        /** No value. */
         NOTHING
     }
 
@@ -71,7 +71,7 @@ final class Scope {
         nodes.forEach(this::find);
     }
 
-    /** Finds the variables of a part, but not those of scopes within it. */
+    /** Finds the variables of a node, excluding nested scopes. */
     void find(Node node) {
         switch (node) {
             case Expression.Name name -> load(name.name());
@@ -97,7 +97,7 @@ final class Scope {
         }
     }
 
-    /** The variables of a target as parameters. */
+    /** Declares the variables of a target as parameters. */
     void parameters(Target target) {
         switch (target) {
             case Target.Variable variable -> parameter(variable.name());
@@ -106,7 +106,10 @@ final class Scope {
         }
     }
 
-    /** Branches see what was found before them, not what the others assign; after them a variable that one assigned is there for all. */
+    /**
+     * Each branch sees the variables found before it, not those assigned in other branches; after the condition, a variable assigned in any
+     * branch exists.
+     */
     private void condition(Statement.If condition, int number) {
         find(condition.tests().get(number));
         Scope body = branch();

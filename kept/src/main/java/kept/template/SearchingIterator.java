@@ -3,14 +3,14 @@ package kept.template;
 import java.util.Iterator;
 import java.util.NoSuchElementException;
 
-/** Elements each of which is found by a search that may find none. */
+/** An iterator whose elements are found by a search that may fail. */
 abstract class SearchingIterator implements Iterator<Object> {
     static final Object NONE = new Object();
 
     private Object next;
     private boolean looked;
 
-    /** The next element, or {@link #NONE}. */
+    /** Finds the next element; {@link #NONE} if there is none. */
     abstract Object find();
 
     @Override

@@ -8,9 +8,9 @@ import java.util.Map;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 
-/** Filters whose results are computed while they are read: map, select and their kind. */
+/** Filters with lazy results: map, select and similar. */
 final class SelectionFilters {
-    /** What an element costs, in steps. */
+    /** Steps per element. */
     private static final int EACH = 4;
 
     private final Interpreter interpreter;
@@ -38,7 +38,7 @@ final class SelectionFilters {
         return filters;
     }
 
-    /** What a function makes of the elements of something that is first looked at when the first is wanted; elements may be left out. */
+    /** Applies a function to the elements of a source, both evaluated lazily; the function may skip elements. */
     static Lazy searching(Supplier<Iterator<Object>> source, UnaryOperator<Object> function) {
         return Lazy.generator(new SearchingIterator() {
             private Iterator<Object> items;
@@ -59,7 +59,7 @@ final class SelectionFilters {
         });
     }
 
-    /** A generator for what is made in one go when its first element is wanted. */
+    /** A generator that computes all elements when the first is requested. */
     private static Lazy later(Supplier<List<Object>> items) {
         return searching(() -> items.get().iterator(), item -> item);
     }

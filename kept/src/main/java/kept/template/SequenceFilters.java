@@ -72,7 +72,7 @@ final class SequenceFilters {
         return own == Frame.MISSING ? Undefined.attribute(value, name) : own;
     }
 
-    /** The elements of what Python can go through from its end. */
+    /** The elements of a value that Python can iterate in reverse. */
     private List<Object> reversible(Object value) {
         if (value instanceof Lazy) {
             throw new TemplateException("'%s' object is not reversible".formatted(Types.name(value)));
@@ -90,7 +90,7 @@ final class SequenceFilters {
         return value instanceof Lazy ? new PyList(items) : new Lazy(items.iterator(), Types.name(value) + "_reverseiterator");
     }
 
-    /** What values are compared by: an attribute of theirs, in lower case unless case counts. */
+    /** The sort key of a value: an attribute, in lower case unless case-sensitive. */
     private Object key(Object item, List<Object> path, boolean caseSensitive, Object otherwise) {
         Object key = interpreter.evaluator().attributes().path(item, path, otherwise);
         String text = caseSensitive ? null : Types.text(key);
@@ -206,7 +206,7 @@ final class SequenceFilters {
         return new PyList(groups);
     }
 
-    /** Elements whose keys have not come before. */
+    /** Elements whose keys have not occurred before. */
     static Lazy unique(Object value, Arguments arguments, Interpreter interpreter) {
         Object[] given = arguments.bind("unique", 0, "case_sensitive", "attribute");
         boolean caseSensitive = interpreter.values().isTrue(Filters.or(given[0], false));

@@ -1,14 +1,14 @@
 package kept.template;
 
 /**
- * A slice's places, within a length.
+ * The indices of a slice within a length.
  *
  * @param from the first
- * @param to where it ends, exclusive; -1 for before the first where the step is negative
- * @param step from one to the next, not 0
+ * @param to its end, exclusive; -1 for before the first element if the step is negative
+ * @param step the difference between neighbours, not 0
  */
 record Slicing(int from, int to, int step) {
-    /** Python's rules for places that are left out, negative, or beyond the ends; null stands for None. */
+    /** Applies Python's rules for omitted, negative and out-of-range indices; null stands for None. */
     static Slicing of(Object from, Object to, Object step, int length) {
         int by = step == null ? 1 : Numbers.index(step, "slice indices must be integers or None");
         if (by == 0) {

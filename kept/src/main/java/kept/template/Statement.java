@@ -2,9 +2,9 @@ package kept.template;
 
 import java.util.List;
 
-/** What is executed. */
+/** A statement. */
 sealed interface Statement extends Node {
-    /** Text and values that are written. */
+    /** Literal text and expressions to print. */
     record Output(List<Expression> parts, int line) implements Statement {
         @Override
         public List<Node> children() {
@@ -12,7 +12,7 @@ sealed interface Statement extends Node {
         }
     }
 
-    /** A loop; {@code test} may be null, {@code otherwise} is empty where there is no else. */
+    /** A loop; {@code test} may be null, {@code otherwise} is empty if there is no else. */
     record For(Target target, Expression iterable, List<Statement> body, List<Statement> otherwise, Expression test, boolean recursive, int line)
             implements Statement {
         @Override
@@ -21,7 +21,7 @@ sealed interface Statement extends Node {
         }
     }
 
-    /** Conditions with what is executed where they are the first that hold, and what is where none does. */
+    /** Conditions with their bodies, and the else body; the first condition that holds decides. */
     record If(List<Expression> tests, List<List<Statement>> bodies, List<Statement> otherwise, int line) implements Statement {
         @Override
         public List<Node> children() {
@@ -40,7 +40,7 @@ sealed interface Statement extends Node {
         }
     }
 
-    /** {@code set target}, its text, {@code endset}; {@code filter} may be null. */
+    /** {@code {% set target %}...{% endset %}}; {@code filter} may be null. */
     record AssignedBlock(Target target, Expression.Filter filter, List<Statement> body, int line) implements Statement {
         @Override
         public List<Node> children() {
@@ -48,7 +48,7 @@ sealed interface Statement extends Node {
         }
     }
 
-    /** A scope with variables. */
+    /** A with block: a scope with variables. */
     record With(List<Target> targets, List<Expression> values, List<Statement> body, int line) implements Statement {
         @Override
         public List<Node> children() {
@@ -56,7 +56,7 @@ sealed interface Statement extends Node {
         }
     }
 
-    /** What a macro takes and writes; the defaults are those of the last parameters. */
+    /** The parameters and body of a macro; the defaults belong to the last parameters. */
     record MacroBody(String name, List<String> parameters, List<Expression> defaults, List<Statement> body) {
         List<Node> children() {
             return Node.of(defaults, body);
@@ -71,7 +71,7 @@ sealed interface Statement extends Node {
         }
     }
 
-    /** A call with a block, which the called macro reaches as caller; of a generation block the call is null, and the block is written. */
+    /** A call block, passed to the called macro as {@code caller}; for a generation block the call is null and the block is printed. */
     record CallBlock(MacroBody macro, Expression.Call call, int line) implements Statement {
         @Override
         public List<Node> children() {
@@ -79,7 +79,7 @@ sealed interface Statement extends Node {
         }
     }
 
-    /** A block whose text goes through filters. */
+    /** A block whose text is filtered. */
     record FilterBlock(Expression.Filter filter, List<Statement> body, int line) implements Statement {
         @Override
         public List<Node> children() {
@@ -87,7 +87,7 @@ sealed interface Statement extends Node {
         }
     }
 
-    /** A block with a name, which is written where it stands. */
+    /** A named block, rendered at its position. */
     record Block(String name, boolean scoped, boolean required, List<Statement> body, int line) implements Statement {
         @Override
         public List<Node> children() {
@@ -103,7 +103,7 @@ sealed interface Statement extends Node {
         }
     }
 
-    /** {@code break}, or {@code continue}. */
+    /** {@code break} or {@code continue}. */
     record LoopControl(boolean ends, int line) implements Statement {
         @Override
         public List<Node> children() {
@@ -111,7 +111,7 @@ sealed interface Statement extends Node {
         }
     }
 
-    /** A tag that asks for another template: include, import, from or extends; {@code names} are those it would define. */
+    /** A tag that refers to another template: include, import, from or extends; {@code names} are the names it would define. */
     record OtherTemplate(String tag, Expression template, List<String> names, int line) implements Statement {
         @Override
         public List<Node> children() {

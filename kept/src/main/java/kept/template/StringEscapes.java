@@ -1,12 +1,12 @@
 package kept.template;
 
-/** The escapes of string literals, which are those of Python. */
+/** The escapes of string literals, as in Python. */
 final class StringEscapes {
     private static final int ASCII = 128;
 
     private StringEscapes() {}
 
-    /** The value of what stands between quotes. */
+    /** Decodes the text between the quotes. */
     static String decode(String literal) {
         if (literal.indexOf('\\') < 0) {
             return literal;
@@ -24,7 +24,7 @@ final class StringEscapes {
         return value.toString();
     }
 
-    /** Jinja2 escapes what is not ASCII before it reads escapes, so a backslash before such a sign escapes the backslash of its escape. */
+    /** Jinja2 escapes non-ASCII characters before it decodes escapes, so a backslash before such a character escapes the backslash of its escape. */
     private static String ascii(String literal) {
         if (literal.chars().allMatch(sign -> sign < ASCII)) {
             return literal;
@@ -40,7 +40,7 @@ final class StringEscapes {
         return text.toString();
     }
 
-    /** Reads the escape whose letter is at a place; gives the place of its last character. */
+    /** Decodes the escape whose letter is at an index and returns the index of its last character. */
     private static int escape(String text, int at, StringBuilder value) {
         char letter = at < text.length() ? text.charAt(at) : 0;
         switch (letter) {

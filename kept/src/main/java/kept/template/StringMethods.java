@@ -18,9 +18,9 @@ final class StringMethods {
             "rjust", "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip", "swapcase", "title", "translate", "upper",
                     "zfill");
     private static final Set<String> OF_MARKUP = Set.of("escape", "unescape", "striptags");
-    /** Methods of strings marked safe that escape their second argument. */
+    /** Methods of safe strings that escape their second argument. */
     private static final Set<String> ESCAPE_SECOND = Set.of("replace", "ljust", "rjust", "center");
-    /** Methods of strings marked safe whose results are marked so too. */
+    /** Methods of safe strings whose results are safe. */
     private static final Set<String> KEEP_MARKUP = Set.of("capitalize", "casefold", "center", "expandtabs", "join", "ljust", "lower", "lstrip",
             "partition",
             "removeprefix", "removesuffix", "replace", "rjust", "rpartition", "rsplit", "rstrip", "split", "splitlines", "strip", "swapcase",
@@ -48,7 +48,7 @@ final class StringMethods {
         return OF_MARKUP.contains(name);
     }
 
-    /** A method of a string. */
+    /** Binds a method to a string. */
     static Function bind(String text, String name, boolean markup) {
         return new Function(name, (arguments, interpreter) -> {
             if (!markup) {
@@ -141,7 +141,7 @@ final class StringMethods {
         return made(strip(text, signs, !name.equals("rstrip"), !name.equals("lstrip"), budget));
     }
 
-    /** Without signs of a set at its ends, white space if the set is null. */
+    /** Strips a set of characters from the ends, white space if the set is null. */
     static String strip(String text, String signs, boolean leading, boolean trailing, Budget budget) {
         IntPredicate goes = Characters::isSpace;
         if (signs != null) {
@@ -170,7 +170,7 @@ final class StringMethods {
         return new PyList(parts);
     }
 
-    /** At white space; what is left when as many parts are split off as may be keeps its own at its far end. */
+    /** Splits at white space; when the maximum number of splits is reached, the remainder keeps the white space at its far end. */
     private List<Object> splitSpaces(int most, boolean right) {
         var parts = new ArrayList<>();
         if (right) {
@@ -278,7 +278,7 @@ final class StringMethods {
         return lines;
     }
 
-    /** The part of the text that optional places limit, as chars; null if they lie beyond its end. */
+    /** The char range selected by optional start and end arguments; null if it starts beyond the end. */
     private int[] bounds(List<Object> arguments) {
         Object from = arguments.size() > 1 ? arguments.get(1) : null;
         Object to = arguments.size() > 2 ? arguments.get(2) : null;
@@ -342,7 +342,7 @@ final class StringMethods {
         return count;
     }
 
-    /** {@code str.replace}; a negative count is no limit. */
+    /** {@code str.replace}; a negative count means no limit. */
     static String replace(String text, String old, String other, int count, Budget budget) {
         int most = count < 0 ? Integer.MAX_VALUE : count;
         if (old.isEmpty()) {

@@ -2,7 +2,7 @@ package kept.template;
 
 import java.util.List;
 
-/** What is assigned to. */
+/** The target of an assignment. */
 sealed interface Target extends Node {
     /** A variable. */
     record Variable(String name, int line) implements Target {
@@ -12,7 +12,7 @@ sealed interface Target extends Node {
         }
     }
 
-    /** Several, to which the elements of a value go. */
+    /** Several targets that unpack a value. */
     record Several(List<Target> targets, int line) implements Target {
         @Override
         public List<Node> children() {

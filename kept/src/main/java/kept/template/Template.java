@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
 
-/** A template of Jinja2 as transformers compiles chat templates. It may be rendered by several threads at once. */
+/** A Jinja2 template with the extensions of transformers' chat templates. Thread-safe. */
 public final class Template {
     private static final int DEEPEST = 200;
 
@@ -19,11 +19,11 @@ public final class Template {
     }
 
     /**
-     * Reads a template.
+     * Parses a template.
      *
      * @param source its text
      * @return the template
-     * @throws TemplateException if Jinja2 would not compile it, or it holds what is not supported
+     * @throws TemplateException if Jinja2 would not compile it, or it uses an unsupported feature
      */
     public static Template parse(String source) {
         if (source.length() > TemplateLimits.DEFAULT.sourceLength()) {
@@ -33,13 +33,13 @@ public final class Template {
     }
 
     /**
-     * Renders it.
+     * Renders the template.
      *
-     * @param variables what it can name: null, strings, booleans, numbers, lists, and maps with strings as keys
-     * @param limits how much it may do
-     * @param clock what {@code strftime_now} takes for now
+     * @param variables its variables: null, strings, booleans, numbers, lists, and maps with string keys
+     * @param limits limits on its work and output
+     * @param clock the current time for {@code strftime_now}
      * @return the text
-     * @throws TemplateException if Jinja2 would fail, if something is not supported, if a limit is reached, or if the template raises an error
+     * @throws TemplateException if Jinja2 would fail, a feature is not supported, a limit is reached, or the template raises an error
      */
     public String render(Map<String, ?> variables, TemplateLimits limits, Supplier<LocalDateTime> clock) {
         Map<String, Object> given = Globals.all();

@@ -1,12 +1,12 @@
 package kept.template;
 
-/** A template is wrong, asks for what is not supported, goes beyond a limit, or raises an error itself. */
+/** Thrown if a template is invalid, uses an unsupported feature, exceeds a limit, or raises an error itself. */
 public final class TemplateException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
-    /** The line in the template, from 1; 0 where it is not known. */
+    /** Line in the template, from 1; 0 if unknown. */
     private final int line;
-    /** Whether the template's author raised it. */
+    /** Whether the template itself raised the error. */
     private final boolean raised;
 
     TemplateException(String message) {
@@ -20,16 +20,16 @@ public final class TemplateException extends RuntimeException {
     }
 
     /**
-     * Where it happened.
+     * The location of the error.
      *
-     * @return the line in the template, from 1; 0 where it is not known
+     * @return the line in the template, from 1; 0 if unknown
      */
     public int line() {
         return line;
     }
 
     /**
-     * Whether the message is the template author's own, by {@code raise_exception}.
+     * Whether the message was given to {@code raise_exception} by the template.
      *
      * @return whether it is
      */
@@ -37,7 +37,7 @@ public final class TemplateException extends RuntimeException {
         return raised;
     }
 
-    /** The same at a line, unless it has one. */
+    /** Returns this error with a line number, unless it has one. */
     TemplateException at(int place) {
         if (line > 0) {
             return this;
@@ -47,7 +47,7 @@ public final class TemplateException extends RuntimeException {
         return placed;
     }
 
-    /** What Python can do and this interpreter cannot. */
+    /** A feature of Python that this interpreter does not support. */
     static TemplateException unsupported(String what) {
         return new TemplateException(what + " is not supported");
     }

@@ -1,24 +1,24 @@
 package kept.template;
 
 /**
- * How much a template may do. All are counts, so that a template ends at the same place on every machine.
+ * Limits on the work of a template. All limits are counts, so a template stops at the same point on every machine.
  *
- * @param steps nodes evaluated, and work of similar cost: eight characters searched, an element compared
- * @param characters characters of all strings made, the output among them
- * @param items elements of all lists, tuples and dictionaries made
- * @param depth nodes of the template that are being evaluated within each other, macros that call macros included
+ * @param steps nodes evaluated, and work of similar cost, such as scanning eight characters or comparing an element
+ * @param characters total characters of all strings created, including the output
+ * @param items total elements of all lists, tuples and dictionaries created
+ * @param depth nesting depth of evaluation, including macro calls
  * @param sourceLength characters of the template
  */
 public record TemplateLimits(long steps, long characters, long items, int depth, int sourceLength) {
-    /** Enough for the templates of models and long conversations; reached within about a second and 100 MB. */
+    /** Enough for published templates and long conversations; reached within about a second and 100 MB. */
     public static final TemplateLimits DEFAULT = new TemplateLimits(3_000_000, 32_000_000, 1_000_000, 1_000, 1_000_000);
 
     private static final int FACTOR = 32;
 
     /**
-     * Limits that leave room for values of some size: a template may go over them a few dozen times.
+     * Increases the limits in proportion to the input, so that a template may traverse it a few dozen times.
      *
-     * @param size characters of the values that a template is given
+     * @param size total characters of the template's variables
      * @return the limits
      */
     public TemplateLimits plus(long size) {

@@ -3,7 +3,7 @@ package kept.template;
 import java.util.Map;
 import java.util.Set;
 
-/** Tests by their names, which stand after {@code is}. */
+/** The tests, by name, which follow {@code is}. */
 final class Tests {
     private static final Set<String> ALONE = Set.of("odd", "even", "defined", "undefined", "filter", "test", "none", "boolean", "false", "true",
             "integer",
@@ -75,7 +75,7 @@ final class Tests {
         };
     }
 
-    /** The name of a filter or test must be something that can be looked up. */
+    /** Checks that the name of a filter or test is a string. */
     private static Object named(Object value) {
         PyDict.hashable(value, 0);
         return value;

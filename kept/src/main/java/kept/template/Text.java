@@ -4,7 +4,7 @@ import java.math.BigInteger;
 import java.util.Collection;
 import java.util.function.Consumer;
 
-/** Values as Python's {@code str} and {@code repr} write them. */
+/** Converts values to text as Python's {@code str} and {@code repr} do. */
 final class Text {
     private static final int DEEPEST = 200;
     private static final int SHORT = 60;
@@ -103,7 +103,7 @@ final class Text {
         return depth > DEEPEST;
     }
 
-    /** A string in quotes, as {@code repr} has it. */
+    /** Quotes a string as {@code repr} does. */
     static String quote(String string) {
         char quote = string.indexOf('\'') >= 0 && string.indexOf('"') < 0 ? '"' : '\'';
         var text = new StringBuilder(string.length() + 2).append(quote);
@@ -130,7 +130,7 @@ final class Text {
         return text.append(quote).toString();
     }
 
-    /** A text for a message. */
+    /** Shortens a text for a message. */
     static String shortened(String text) {
         return text.length() <= SHORT ? text : text.substring(0, SHORT) + "...";
     }

@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
-/** Filters that make strings. */
+/** Filters that return strings. */
 final class TextFilters {
     private static final String TITLE_BREAKS = "-({[<";
     private static final String KEPT_IN_URLS = "_.-~";
@@ -73,7 +73,7 @@ final class TextFilters {
         return interpreter.text().string(value);
     }
 
-    /** A method of the value as a string. */
+    /** Calls a string method of the value converted to a string. */
     private Object method(Object value, String name, Arguments arguments) {
         return StringMethods.bind(string(value), name, value instanceof Markup).call(arguments, interpreter);
     }
@@ -238,7 +238,7 @@ final class TextFilters {
         return made((space ? " " : "") + String.join(" ", parts));
     }
 
-    /** As Python's pprint, whose lines are broken beyond 80 characters, has what fits into one. */
+    /** Python's pprint for results that fit into 80 characters; longer ones, which Python would wrap, are not supported. */
     private Object prettyPrint(Object value, Arguments arguments) {
         noneOf("pprint", arguments);
         String text = interpreter.text().repr(sorted(value, 0));

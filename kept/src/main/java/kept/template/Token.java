@@ -1,14 +1,14 @@
 package kept.template;
 
 /**
- * A piece of a template.
+ * A token of a template.
  *
  * @param kind what it is
- * @param text its text; of operators the operator, of strings their value, of numbers their digits
- * @param line the line it begins in, from 1
+ * @param text its text: an operator, the value of a string, the digits of a number
+ * @param line the line it starts in, from 1
  */
 record Token(Kind kind, String text, int line) {
-    /** What pieces there are. */
+    /** The kinds of tokens. */
     enum Kind { DATA, BLOCK_BEGIN, BLOCK_END, VARIABLE_BEGIN, VARIABLE_END, NAME, STRING, INTEGER, FLOAT, OPERATOR, END }
 
     boolean is(Kind other) {
@@ -23,7 +23,7 @@ record Token(Kind kind, String text, int line) {
         return kind == Kind.OPERATOR && text.equals(operator);
     }
 
-    /** How messages call it. */
+    /** Its name in messages. */
     String description() {
         return switch (kind) {
             case BLOCK_END -> "end of statement block";

@@ -2,11 +2,11 @@ package kept.template;
 
 import java.util.List;
 
-/** The tokens of a template, one after the other, and how deep the parser is in them. */
+/** The tokens of a template with a read position, and the nesting depth of the parser. */
 final class TokenStream {
-    /** Parentheses and the like within each other. */
+    /** Limit of nested expressions. */
     private static final int DEEPEST_EXPRESSION = 100;
-    /** Blocks within each other: about as many as Python, to which Jinja2 compiles, allows. */
+    /** Limit of nested blocks: about as many as Python allows in code compiled from Jinja2. */
     private static final int DEEPEST_BLOCK = 100;
 
     private final List<Token> tokens;
@@ -30,7 +30,7 @@ final class TokenStream {
         return current().line();
     }
 
-    /** Gives the current token and goes on. */
+    /** Returns the current token and advances. */
     Token take() {
         Token token = current();
         if (!token.is(Token.Kind.END)) {

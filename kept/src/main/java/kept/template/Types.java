@@ -2,7 +2,7 @@ package kept.template;
 
 import java.math.BigInteger;
 
-/** Python's names of types. */
+/** Python's type names. */
 final class Types {
     private Types() {}
 
@@ -33,7 +33,7 @@ final class Types {
         };
     }
 
-    /** Whether messages speak of an object of the type. */
+    /** Whether messages call a value of this type an object. */
     static boolean isNamedByClass(Object value) {
         return !(value instanceof Undefined);
     }
@@ -42,7 +42,7 @@ final class Types {
         return value instanceof String || value instanceof Markup;
     }
 
-    /** The text of a string; null if it is none. */
+    /** The text of a string or safe string; null for other values. */
     static String text(Object value) {
         return value instanceof String text ? text : value instanceof Markup markup ? markup.text() : null;
     }

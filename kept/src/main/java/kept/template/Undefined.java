@@ -1,6 +1,6 @@
 package kept.template;
 
-/** What a name stands for that has no value: it prints as nothing, is empty and false, and fails where more is asked of it. */
+/** An undefined value: it prints as an empty string, is empty and false, and fails in other operations. */
 final class Undefined {
     private final String hint;
 
@@ -18,7 +18,7 @@ final class Undefined {
                 : "%s has no such element".formatted(owner));
     }
 
-    /** An attribute that exists, and would change something or reach beyond the template. */
+    /** An existing attribute that the sandbox does not allow. */
     static Undefined unsafe(Object of, String name) {
         return new Undefined("access to attribute '%s' of '%s' object is unsafe".formatted(name, Types.name(of)));
     }

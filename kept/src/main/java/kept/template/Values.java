@@ -7,7 +7,7 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.PrimitiveIterator;
 
-/** What Python can ask of any value: whether it is true, how long it is, what it holds, whether it equals or precedes another. */
+/** Operations that Python defines for all values: truth, length, iteration, containment, equality and order. */
 final class Values {
     private final Budget budget;
 
@@ -30,7 +30,7 @@ final class Values {
         };
     }
 
-    /** {@code len(value)}, or -1 if it has none. */
+    /** {@code len(value)}, or -1 if the value has no length. */
     int lengthOrNone(Object value) {
         return switch (value) {
             case String text -> characters(text);
@@ -165,7 +165,7 @@ final class Values {
         });
     }
 
-    /** Whether two values are one object, as far as that can be told of values that have no place. */
+    /** Whether two values are the same object, as far as that can be decided for values without identity. */
     boolean areSame(Object left, Object right) {
         boolean copied = left instanceof Double || left instanceof BigInteger || Types.isText(left);
         if (left == right && !copied) {
@@ -227,7 +227,7 @@ final class Values {
         return Characters.indexOf(text, part, 0) >= 0;
     }
 
-    /** Below, at or above 0 where the left is less, equal or greater; 2 where neither is, as with nan. */
+    /** Negative, zero or positive as the left is less, equal or greater; 2 if they are unordered, as with nan. */
     int compare(String operator, Object left, Object right) {
         return compare(operator, left, right, 0);
     }
@@ -281,12 +281,12 @@ final class Values {
         return Integer.compare(left.codePointAt(inside ? place - 1 : place), right.codePointAt(inside ? place - 1 : place));
     }
 
-    /** Whether the left precedes the right. */
+    /** Whether the left is less than the right. */
     boolean isLess(Object left, Object right) {
         return compare("<", left, right) == -1;
     }
 
-    /** For sorting, which in Python asks only whether one value is less than another. */
+    /** The order used for sorting, which in Python only asks whether one value is less than another. */
     Comparator<Object> order() {
         return (left, right) -> {
             int order = compare("<", left, right);

@@ -206,7 +206,7 @@ public final class Json {
         return switch (cause) {
             case JsonEOFException _ -> error("it ends in the middle of a value", place, cause);
             case StreamConstraintsException limit -> error(limit.getMessage().contains("depth") ? "nested more than %,d deep".formatted(DEEPEST)
-                    : "a number of more than %,d characters".formatted(LONGEST_NUMBER), place, cause);
+                    : "it has a number of more than %,d characters".formatted(LONGEST_NUMBER), place, cause);
             default -> error("not JSON near %s".formatted(around(place)), place, cause);
         };
     }

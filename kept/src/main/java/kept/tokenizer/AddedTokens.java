@@ -9,8 +9,8 @@ import java.util.Map;
 import java.util.SequencedMap;
 
 /**
- * Tokens that were added to a SentencePiece model, and that only the files beside it know: {@code added_tokens.json} of older releases of
- * transformers, {@code added_tokens_decoder} in {@code tokenizer_config.json}, and {@code added_tokens} in {@code tokenizer.json}.
+ * Tokens added to a SentencePiece model, which are listed only in other files: {@code added_tokens.json} of older releases of transformers,
+ * {@code added_tokens_decoder} in {@code tokenizer_config.json}, and {@code added_tokens} in {@code tokenizer.json}.
  */
 final class AddedTokens {
     static final String FILE = "added_tokens.json";
@@ -18,7 +18,7 @@ final class AddedTokens {
 
     private AddedTokens() {}
 
-    /** The ids of the tokens behind a model's pieces, by their texts. */
+    /** Returns the ids of the tokens beyond the model's pieces, by text. */
     static SequencedMap<String, Integer> beyond(Path directory, int pieces) throws IOException {
         SequencedMap<String, Integer> ids = new LinkedHashMap<>(ofFile(directory));
         JsonNode config = TokenizerSettings.readJson(directory.resolve(TokenizerFiles.CONFIG_FILE));
@@ -35,8 +35,8 @@ final class AddedTokens {
     }
 
     /**
-     * Puts the tokens of {@code added_tokens.json} where transformers looks for them beside a tokenizer.json. They are not normalized, so that what
-     * follows one is a text of its own, as to a tokenizer that reads the model through SentencePiece.
+     * Copies the tokens of {@code added_tokens.json} to where transformers looks for them beside a tokenizer.json. They are not normalized, so that
+     * the text after one is encoded separately, as by a tokenizer that uses SentencePiece.
      */
     static void carryOver(Path source, ObjectNode config) throws IOException {
         SequencedMap<String, Integer> ids = ofFile(source);

@@ -10,8 +10,8 @@ import kept.tokenizer.Vocabulary.ByteLevel;
 import kept.tokenizer.Vocabulary.Splitting;
 
 /**
- * A {@code tokenizer.json} that is byte-level BPE: text is split into words, each is spelled in the 256 signs that stand for bytes, and pairs are
- * merged in the order of a list. How text is split is recognised only where it is GPT-2's or Llama 3's way.
+ * A byte-level BPE {@code tokenizer.json}: text is split into words, each byte is represented by one of 256 characters, and pairs are merged in the
+ * order of a list. Only the splitting patterns of GPT-2 and Llama 3 are supported.
  */
 final class ByteLevelModel {
     private static final String LLAMA3_WORDS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*"
@@ -62,13 +62,13 @@ final class ByteLevelModel {
         return new ByteLevel(merges, splitting());
     }
 
-    /** Whether the template of a single text begins with a mark. */
+    /** Whether the post-processor template of a single text starts with a special token. */
     boolean templateBegins() {
         JsonNode single = template();
         return single.path(0).has("SpecialToken");
     }
 
-    /** Whether the template of a single text ends with a mark. */
+    /** Whether the post-processor template of a single text ends with a special token. */
     boolean templateEnds() {
         JsonNode single = template();
         return single.size() > 1 && single.path(single.size() - 1).has("SpecialToken");

@@ -14,9 +14,9 @@ import java.util.Map;
 import java.util.SequencedMap;
 
 /**
- * Compiled normalisation rules ({@code precompiled_charsmap}) that have been walked from end to end: a double-array trie of the texts that are
- * replaced, whose leaves are offsets into the replacements that follow it. The native libraries follow offsets unchecked, so no rules reach them
- * that have not been through here.
+ * Compiled normalisation rules ({@code precompiled_charsmap}) that have been validated completely: a double-array trie of source texts, whose leaves
+ * are offsets into the replacements stored after it. SentencePiece and Hugging Face tokenizers follow these offsets without checks, so only validated
+ * rules are passed to them.
  *
  * <p>Layout: the trie's size in bytes (u32), the trie (u32 units), replacements (UTF-8, each ended by a zero).
  */
@@ -24,14 +24,14 @@ final class CharsMap {
     /** Rules that change nothing. */
     static final CharsMap NONE = new CharsMap(new byte[0]);
 
-    /** The longest text that may be replaced, in bytes; NFKC's are shorter than half of it. */
+    /** Maximum length of a source text in bytes; those of NFKC are shorter than half of it. */
     private static final int LONGEST_KEY = 128;
-    /** The most rules whose texts begin one another: SentencePiece has room for 32 results of a look-up. */
+    /** Maximum number of rules whose source texts are prefixes of each other: SentencePiece has room for 32 results of a look-up. */
     private static final int MOST_NESTED = 32;
-    /** How much longer a replacement may be than the text it replaces; NFKC's longest is 11 times as long. */
+    /** Maximum ratio of the length of a replacement to its source; the largest in NFKC is 11. */
     private static final int LARGEST_GROWTH = 32;
     private static final int LABELS = 256;
-    /** Ends of texts are shared, so a place may be reached after several numbers of bytes, but not often. */
+    /** Tries share suffixes, so a unit may be reached after different numbers of bytes, but not many. */
     private static final int MOST_VISITS = 4;
 
     private final byte[] bytes;
@@ -41,12 +41,12 @@ final class CharsMap {
     }
 
     /**
-     * Checks rules.
+     * Validates rules.
      *
      * @param bytes the field's content
-     * @param name what to call the file in messages
+     * @param name the file's name, for messages
      * @return the rules
-     * @throws TokenizerException if a look-up could leave the table, not end, or give what is no text
+     * @throws TokenizerException if a look-up could leave the table, loop, or return invalid text
      */
     static CharsMap check(byte[] bytes, String name) {
         return bytes.length == 0 ? NONE : new CharsMap(new Walk(bytes, name).checked());
@@ -61,16 +61,16 @@ final class CharsMap {
     }
 
     /**
-     * Texts that rules replace.
+     * Returns texts that the rules replace.
      *
-     * @param most how many at most
-     * @return the shortest, in the order of their bytes
+     * @param most the maximum number
+     * @return the shortest, in byte order
      */
     List<String> replaced(int most) {
         return isEmpty() ? List.of() : new Walk(bytes, "").keys(most);
     }
 
-    /** One pass over all rules, by the length of what they replace. */
+    /** Traverses all rules breadth-first, by the length of their source. */
     private static final class Walk {
         private final byte[] bytes;
         private final String name;
@@ -82,7 +82,7 @@ final class CharsMap {
             this.name = name;
         }
 
-        /** Paths that end at a leaf and read as a text; the rules have been checked. */
+        /** The paths that end at a leaf and are valid text; the rules must be validated. */
         List<String> keys(int most) {
             units = ByteBuffer.wrap(bytes, Integer.BYTES, bytes.length - Integer.BYTES).slice().order(ByteOrder.LITTLE_ENDIAN).asIntBuffer();
             List<String> keys = new ArrayList<>();
@@ -115,7 +115,7 @@ final class CharsMap {
             units = buffer.slice(Integer.BYTES, (int) size).order(ByteOrder.LITTLE_ENDIAN).asIntBuffer();
             replacements = Integer.BYTES + (int) size;
             requireText();
-            // Where a look-up may stand after so many bytes, and how many rules it may have met on its way there.
+            // The units reachable after this many bytes, with the largest number of rules on a path to each.
             Map<Integer, Integer> places = Map.of(step(0), 0);
             long visits = 0;
             for (int length = 1; !places.isEmpty(); length++) {
@@ -144,7 +144,7 @@ final class CharsMap {
             }
         }
 
-        /** All bytes that may come next at a place. */
+        /** Follows all bytes that may come next at a unit. */
         private void follow(int place, int met, int length, Map<Integer, Integer> next) {
             if ((place | LABELS - 1) >= units.limit()) {
                 throw broken("points outside its table");
@@ -167,7 +167,7 @@ final class CharsMap {
             }
         }
 
-        /** Where a unit leads. */
+        /** The target of a unit. */
         private int step(int at) {
             int unit = units.get(at);
             return at ^ unit >>> 10 << ((unit & 0x200) >>> 6);

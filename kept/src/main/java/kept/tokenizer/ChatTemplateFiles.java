@@ -14,35 +14,35 @@ import kept.text.Json;
 import kept.text.TextFiles;
 
 /**
- * The chat templates of a checkpoint as transformers finds them: {@code chat_template.jinja} and the files of {@code additional_chat_templates};
- * where there are none, what {@code tokenizer_config.json} has.
+ * Finds the chat templates of a checkpoint as transformers does: {@code chat_template.jinja} and the files in {@code additional_chat_templates}, or
+ * else those in {@code tokenizer_config.json}.
  */
 public final class ChatTemplateFiles {
-    /** The name of the template for conversations without tools. */
+    /** Name of the template for conversations without tools. */
     public static final String DEFAULT = "default";
-    /** The folder of the others. */
+    /** Folder of the other templates. */
     static final String FOLDER = "additional_chat_templates";
     private static final String OPERATION = "chat template";
     private static final String KEY = "chat_template";
     private static final String SUFFIX = ".jinja";
 
     /**
-     * A template.
+     * A chat template.
      *
      * @param text its text
-     * @param where what to call it in messages
+     * @param where its origin, for messages
      */
     public record Named(String text, String where) { }
 
     private ChatTemplateFiles() { }
 
     /**
-     * All of a checkpoint.
+     * Reads all templates of a checkpoint.
      *
      * @param directory the checkpoint's
-     * @return the templates by their names
-     * @throws CheckpointException if a file is not one of the checkpoint's or not a template
-     * @throws TokenizerException if what tokenizer_config.json has is no template
+     * @return the templates by name
+     * @throws CheckpointException if a file is outside the checkpoint or not a template
+     * @throws TokenizerException if tokenizer_config.json contains an invalid template
      * @throws IOException if a file cannot be read
      */
     public static SequencedMap<String, Named> read(Path directory) throws IOException {
@@ -60,12 +60,12 @@ public final class ChatTemplateFiles {
     }
 
     /**
-     * Those that a file has in JSON: one text, or several with names.
+     * Parses the templates in a JSON file: one text, or a list of named texts.
      *
      * @param json the content of the file, such as tokenizer_config.json
-     * @param file what to call it in messages
-     * @return the templates by their names; empty if it has none
-     * @throws TokenizerException if it has something else in their place
+     * @param file the file's name, for messages
+     * @return the templates by name; empty if there are none
+     * @throws TokenizerException if they have another form
      * @throws IOException if it is not JSON
      */
     public static SequencedMap<String, Named> parse(String json, String file) throws IOException {
@@ -100,7 +100,7 @@ public final class ChatTemplateFiles {
         templates.put(name, new Named(template.asText(), "chat_template %s of %s".formatted(name, file)));
     }
 
-    /** The files of {@link #FOLDER} by the names of their templates, each within the checkpoint. */
+    /** Finds the files in {@link #FOLDER}, inside the checkpoint, by template name. */
     static SequencedMap<String, Path> others(Path directory) throws IOException {
         var others = new TreeMap<String, Path>();
         Path folder = InputFiles.findFolder(OPERATION, directory, FOLDER).orElse(null);

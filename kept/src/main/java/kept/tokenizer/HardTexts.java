@@ -11,8 +11,8 @@ import kept.tokenizer.SentencePieceModel.Piece;
 import kept.tokenizer.SentencePieceModel.Type;
 
 /**
- * Texts that tell tokenizers apart: white space of all kinds, characters that are rewritten or belong together, texts of marks, runs, and every piece
- * of the vocabulary itself.
+ * Texts that expose differences between tokenizers: all kinds of white space, characters that are normalised or combined, texts of special tokens,
+ * long runs, and every piece of the vocabulary.
  */
 final class HardTexts {
     private static final List<String> OF_ANY_VOCABULARY = List.of(
@@ -37,10 +37,10 @@ final class HardTexts {
     }
 
     /**
-     * Texts for one vocabulary.
+     * Returns the texts for a vocabulary.
      *
      * @param model the vocabulary
-     * @return its texts, the same each time
+     * @return its texts, the same on every call
      */
     static List<String> of(SentencePieceModel model) {
         var hard = new HardTexts(model);
@@ -56,7 +56,7 @@ final class HardTexts {
                 .map(piece -> piece.text().replace(SentencePieceModel.SPACE, ' ')).toList();
     }
 
-    /** Pieces that are no plain text, alone, inside words, beside spaces and beside one another. */
+    /** Pieces that are not plain text: alone, inside words, beside spaces and beside each other. */
     private void addSymbols() {
         List<String> special = model.pieces().stream().filter(piece -> piece.type() != Type.NORMAL && piece.type() != Type.BYTE).map(Piece::text)
                 .limit(100).toList();
@@ -70,7 +70,7 @@ final class HardTexts {
         }
     }
 
-    /** Every piece: many together, and, where symbols cut texts, each between two of them. */
+    /** Every piece: many together, and, if symbols split texts, each between two of them. */
     private void addPieces() {
         List<String> pieces = model.pieces().stream().filter(piece -> piece.type() != Type.CONTROL && piece.type() != Type.UNKNOWN)
                 .map(piece -> piece.text().replace(SentencePieceModel.SPACE, ' ')).toList();
@@ -86,7 +86,7 @@ final class HardTexts {
         }
     }
 
-    /** What the rules rewrite, alone and before a mark that combines with it. */
+    /** Texts the normalisation rules replace, alone and before a combining character. */
     private void addRules() {
         List<String> replaced = model.charsMap().replaced(RULES);
         for (String text : replaced) {
@@ -108,10 +108,10 @@ final class HardTexts {
     }
 
     /**
-     * How two tokenizers differ.
+     * The differences between two tokenizers.
      *
-     * @param tried how many texts were encoded
-     * @param different for how many of them the ids differ
+     * @param tried number of texts encoded
+     * @param different number of texts with different ids
      * @param example the first of these; empty if there is none
      */
     record Comparison(int tried, int different, String example) {
@@ -120,7 +120,7 @@ final class HardTexts {
             return new Comparison(texts.size(), different.size(), different.isEmpty() ? "" : different.getFirst());
         }
 
-        /** How the decoding of the first one's ids differs. */
+        /** Compares the decoding of the first tokenizer's ids. */
         static Comparison ofDecoding(List<String> texts, Tokenizer one, Tokenizer other) {
             List<String> different = texts.stream().filter(text -> {
                 int[] ids = one.encode(text);
@@ -129,12 +129,12 @@ final class HardTexts {
             return new Comparison(texts.size(), different.size(), different.isEmpty() ? "" : different.getFirst());
         }
 
-        /** In words, where there are differences. */
+        /** Describes the differences, if there are any. */
         String inWords() {
             return "other ids than SentencePiece on %d of %d texts, such as \"%s\"".formatted(different, tried, shown());
         }
 
-        /** The text with the first difference, on one line. */
+        /** The first text that differs, on one line. */
         String shown() {
             StringBuilder shown = new StringBuilder();
             example.codePoints().limit(40).forEach(c -> {

@@ -16,9 +16,12 @@ import java.util.OptionalInt;
 import kept.text.Json;
 import kept.text.Reasons;
 
-/** A {@code tokenizer.json}, through Hugging Face's library. Its marks are named by the {@code tokenizer_config.json} beside it. */
+/**
+ * A {@code tokenizer.json}, used through Hugging Face's native library. Its special tokens are defined in the {@code tokenizer_config.json}
+ * beside it.
+ */
 final class JsonTokenizer implements Tokenizer {
-    /** The library's regular expressions end the process after ten million steps back, which the usual ones take two of for each space. */
+    /** The library's regex engine aborts the process after ten million backtracking steps; common patterns need two per space. */
     private static final int LONGEST_TEXT = 4_000_000;
 
     private final Path file;
@@ -53,11 +56,11 @@ final class JsonTokenizer implements Tokenizer {
     }
 
     /**
-     * A tokenizer that is no file yet.
+     * Creates a tokenizer from content in memory.
      *
      * @param tokenizer the content of a {@code tokenizer.json}
-     * @param config the content of the {@code tokenizer_config.json} that goes with it
-     * @param file what to call it in messages
+     * @param config the content of the matching {@code tokenizer_config.json}
+     * @param file the file's name, for messages
      */
     static JsonTokenizer of(JsonNode tokenizer, JsonNode config, Path file) {
         ObjectNode safe = SafeTokenizerJson.of(tokenizer, file.toString());
@@ -67,7 +70,7 @@ final class JsonTokenizer implements Tokenizer {
         }
         NativeLibraries.prepare();
         try (var input = new ByteArrayInputStream(Json.write(safe).getBytes(StandardCharsets.UTF_8))) {
-            // DJL would cut texts at 512 ids and add marks unless told otherwise.
+            // By default DJL truncates texts to 512 ids and adds special tokens.
             var options = Map.of("addSpecialTokens", "false", "truncation", "false", "padding", "false");
             return new JsonTokenizer(file, HuggingFaceTokenizer.newInstance(input, options), safe, ids, config);
         } catch (LinkageError | IllegalStateException | EngineException e) {
@@ -79,7 +82,7 @@ final class JsonTokenizer implements Tokenizer {
         }
     }
 
-    /** Each token of the file and its id: the model's vocabulary (an object; for unigram models a list in the order of ids) and what was added. */
+    /** The id of each token: the model's vocabulary (an object; for unigram models a list in id order) and the added tokens. */
     private static Map<String, Integer> ids(JsonNode tokenizer) {
         var ids = new HashMap<String, Integer>();
         JsonNode vocabulary = tokenizer.path("model").path("vocab");
@@ -94,7 +97,7 @@ final class JsonTokenizer implements Tokenizer {
         return ids;
     }
 
-    /** A mark is named by its text, or by an object that holds its text. */
+    /** A special token is given as its text or as an object that contains it. */
     private static OptionalInt mark(JsonNode name, Map<String, Integer> ids) {
         Integer id = ids.get(TokenizerFiles.content(name));
         return id == null ? OptionalInt.empty() : OptionalInt.of(id);
@@ -113,7 +116,7 @@ final class JsonTokenizer implements Tokenizer {
         }
     }
 
-    /** Whether a text holds a token that was added to the vocabulary. */
+    /** Whether a text contains an added token. */
     boolean hasMark(String text) {
         return added.stream().anyMatch(text::contains);
     }

@@ -1,15 +1,15 @@
 package kept.tokenizer;
 
 /**
- * How DJL finds its native libraries: inside its jars, unpacked once to the user's DJL cache ({@code ~/.djl.ai}, or {@code DJL_CACHE_DIR}).
- * Left alone it would look for CUDA builds on the network and, on a cloud machine, report its use to its makers; a tokenizer needs neither.
- * Settings the user has made stay.
+ * Configures how DJL finds its native libraries: in its jars, unpacked once to the user's DJL cache ({@code ~/.djl.ai}, or {@code DJL_CACHE_DIR}). By
+ * default it would look for CUDA builds on the network and, on cloud machines, send usage data; a tokenizer needs neither. Settings made by the user
+ * are kept.
  */
 final class NativeLibraries {
     private NativeLibraries() {
     }
 
-    /** To be called before the first class of DJL is used; calling it again changes nothing. */
+    /** Must be called before the first class of DJL is used. Idempotent. */
     static void prepare() {
         setDefault("ai.djl.offline", "true");
         setDefault("OPT_OUT_TRACKING", "true");

@@ -6,34 +6,33 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Tells regular expressions whose search takes time in proportion to the text from those that may not. Hugging Face's library hands them to
- * Oniguruma, which backtracks, and ends the process when it has done so ten million times.
+ * Recognises regular expressions that are matched in linear time. Hugging Face's library passes them to Oniguruma, a backtracking engine that aborts
+ * the process after ten million steps.
  *
- * <p>Taken is an alternation of sequences of characters, classes, anchors, look-around of fixed length and groups that are not repeated, in which
- * nothing that may fail comes after what repeats without a bound: so a failed attempt has looked at a bounded number of characters. Patterns of
- * well-known tokenizers that break this rule and are linear nevertheless, since another alternative takes the run they failed on, are known by their
- * text.
+ * <p>Accepted is an alternation of sequences of characters, classes, anchors, fixed-length look-around and unrepeated groups, in which nothing after
+ * an unbounded repetition can fail: a failed attempt then has looked at a bounded number of characters. Patterns of well-known tokenizers that
+ * violate this rule but are linear, because another alternative matches the run they failed on, are listed verbatim.
  */
 final class SafePattern {
     private static final int LONGEST = 65_536;
     private static final int MOST_ALTERNATIVES = 256;
     private static final int DEEPEST = 8;
     private static final int LARGEST_COUNT = 1000;
-    /** The most ways to match what comes before the last place that may fail. */
+    /** Maximum number of ways to match the part before the last element that may fail. */
     private static final long MOST_WAYS = 256;
 
     private static final String SPACES = "\\s+";
     private static final String UPPER = "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]";
     private static final String LOWER = "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]";
     private static final String ENDINGS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)?";
-    /** Alternatives that may fail after a run, and the one beside them that then takes the run. */
+    /** Alternatives that may fail after a run, with the alternative that then matches the run. */
     private static final Map<String, String> KNOWN = Map.of(
             "\\s+(?!\\S)", SPACES,
             "\\s*[\\r\\n]+", SPACES,
             "\\s*[\\r\\n]", SPACES,
             UPPER + "*" + LOWER + "+", UPPER + "+" + LOWER + "*",
             UPPER + "*" + LOWER + "+" + ENDINGS, UPPER + "+" + LOWER + "*" + ENDINGS);
-    /** Cannot begin inside a run, so each run is tried once. */
+    /** Cannot match inside a run, so each run is tried once. */
     static final String TRAILING_SPACE = "(?<!\u2581)\u2581+\\z";
 
     private static final String CLASS_ESCAPES = "sSdDwWhHrntfvea";
@@ -46,7 +45,7 @@ final class SafePattern {
         this.pattern = pattern;
     }
 
-    /** Whether a pattern is one whose search is linear. */
+    /** Whether a pattern is known to be matched in linear time. */
     static boolean accepts(String pattern) {
         if (pattern.isEmpty() || pattern.length() > LONGEST) {
             return false;
@@ -69,7 +68,7 @@ final class SafePattern {
                 && (!part.failsAfterRun || KNOWN.containsKey(part.text) && texts.contains(KNOWN.get(part.text))));
     }
 
-    /** Says no from within. */
+    /** Thrown internally to reject a pattern. */
     private static final class Refusal extends Exception {
         private static final long serialVersionUID = 1L;
 
@@ -82,11 +81,11 @@ final class SafePattern {
      * A part of a pattern.
      *
      * @param text what it reads
-     * @param least the fewest characters it matches
-     * @param ways in how many ways it may match one text, but for runs
-     * @param runs whether something in it repeats without a bound
-     * @param mayFail whether it may fail at all
-     * @param failsAfterRun whether something may fail in it after a run
+     * @param least minimum number of characters it matches
+     * @param ways number of ways it may match one text, not counting unbounded repetitions
+     * @param runs whether it contains an unbounded repetition
+     * @param mayFail whether it may fail
+     * @param failsAfterRun whether something in it may fail after an unbounded repetition
      */
     private record Part(String text, int least, long ways, boolean runs, boolean mayFail, boolean failsAfterRun) { }
 
@@ -159,7 +158,7 @@ final class SafePattern {
         return one();
     }
 
-    /** What may follow a backslash inside a class, and outside besides anchors. */
+    /** Parses the character after a backslash, as allowed inside and outside classes; anchors are handled elsewhere. */
     private void escaped(char c) throws Refusal {
         if (c == 'p' || c == 'P') {
             braces("[A-Za-z0-9_^ ]{1,40}");
@@ -199,7 +198,7 @@ final class SafePattern {
         return pattern.charAt(at++);
     }
 
-    /** A class in brackets, whose opening one has been read; it may hold others. */
+    /** Parses a bracketed class after its opening bracket; classes may be nested. */
     private void characterClass(int depth) throws Refusal {
         if (depth > DEEPEST) {
             throw new Refusal();

@@ -14,21 +14,21 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * A {@code tokenizer.json} of which only what is known and bounded is left. Hugging Face's library ends the process where it meets what it did not
- * expect, so it is given no component, no field and no pattern that is not listed here. What it does after encoding (templates, truncation, padding)
- * is left out: ids are asked for without it.
+ * A {@code tokenizer.json} reduced to known components with bounded cost. Hugging Face's library aborts the process on unexpected content, so only
+ * the components, fields and patterns listed here are passed to it. Post-processing (templates, truncation, padding) is removed, since ids are
+ * requested without it.
  */
 final class SafeTokenizerJson {
     private static final int MOST_STEPS = 64;
     private static final int DEEPEST = 4;
     private static final int LONGEST_TOKEN = 4096;
-    /** A unigram model's trie is freed by one call for each byte. */
+    /** The library frees a unigram model's trie with one recursive call per byte. */
     private static final int LONGEST_UNIGRAM_TOKEN = 1024;
     private static final int LONGEST_CONTENT = 256;
     private static final int LARGEST_ID = 1 << 24;
     private static final int ADDED_CHARACTERS = 4_000_000;
     private static final int LONGEST_WORD = 1000;
-    /** How much longer all replacements together may make a text. */
+    /** Maximum factor by which all replacements together may lengthen a text. */
     private static final double LARGEST_GROWTH = 64;
 
     private static final Map<String, List<String>> NORMALIZERS = Map.ofEntries(Map.entry("Sequence", List.of("normalizers")),
@@ -66,12 +66,12 @@ final class SafeTokenizerJson {
     }
 
     /**
-     * What may be given to the library.
+     * Returns the reduced content.
      *
      * @param root the file's content
      * @param name the file's name, for messages
-     * @return a tokenizer that gives the same ids
-     * @throws TokenizerException naming the first component that is not known or not bounded
+     * @return a tokenizer that produces the same ids
+     * @throws TokenizerException naming the first component that is unknown or unbounded
      */
     static ObjectNode of(JsonNode root, String name) {
         return new SafeTokenizerJson(root, name).checked();
@@ -127,7 +127,7 @@ final class SafeTokenizerJson {
             case "Split" -> requirePattern(part, node.path("pattern"));
             case "Replace" -> replace(part, node);
             case "Strip" -> {
-                // The library counts backwards from the end of a token, past its beginning.
+                // A nonzero "stop" makes the library count backwards past the start of a token.
                 if (node.path("stop").asLong() != 0 || node.path("start").asLong() < 0 || node.path("start").asLong() > LONGEST_CONTENT) {
                     throw refused(part, "strips more than a few characters, or some at the end");
                 }
@@ -188,7 +188,7 @@ final class SafeTokenizerJson {
         return only(model, fields).put("type", type);
     }
 
-    /** Old files do not name the model. */
+    /** Old files do not name the model type. */
     private static String guess(JsonNode model) {
         return model.has("merges") ? "BPE" : model.path("vocab").isArray() ? "Unigram" : "";
     }

@@ -10,13 +10,16 @@ import kept.tokenizer.SentencePieceModel.Piece;
 import kept.tokenizer.SentencePieceModel.Type;
 
 /**
- * What SentencePiece's native library takes on trust, or ends the process over: looked up recursively by byte, stored in tables of fixed size, ended
- * by a zero.
+ * Validates what SentencePiece's native library does not check, or handles by aborting the process: recursion per byte, fixed-size tables,
+ * zero-terminated strings.
  */
 final class SentencePieceCheck {
-    /** The longest piece in bytes: the library's trie is built by one call for each byte. Trainers make pieces of 16 characters. */
+    /**
+     * Maximum length of a piece in bytes: the library builds its trie with one recursive call per byte. Trainers produce pieces of at most
+     * 16 characters.
+     */
     private static final int LONGEST_PIECE = 1024;
-    /** SentencePiece has room for 64 user-defined pieces that begin one another. */
+    /** SentencePiece has room for 64 user-defined pieces that are prefixes of each other. */
     private static final int MOST_NESTED = 64;
     private static final int BYTE_PIECES = 256;
 
@@ -29,7 +32,7 @@ final class SentencePieceCheck {
     }
 
     /**
-     * Refuses a model that the library would not take, or not survive.
+     * Rejects a model that the library would refuse or crash on.
      *
      * @throws TokenizerException naming the file and the piece
      */

@@ -7,8 +7,8 @@ import kept.tokenizer.SentencePieceModel.Piece;
 import kept.tokenizer.SentencePieceModel.Type;
 
 /**
- * Pieces to text, as SentencePiece's own decoder does it. It is here because DJL hands decoded text over in JNI's modified UTF-8, which breaks
- * characters beyond the basic plane (emoji) and stops at the first zero; pieces are joined without such a loss in Java.
+ * Decodes pieces to text as SentencePiece does. DJL returns decoded text in JNI's modified UTF-8, which breaks characters beyond the Basic
+ * Multilingual Plane (emoji) and stops at the first zero; decoding in Java avoids both.
  */
 final class SentencePieceDecoder {
     private final SentencePieceModel model;
@@ -48,7 +48,7 @@ final class SentencePieceDecoder {
         };
     }
 
-    /** Appends the characters that the collected bytes spell, and U+FFFD for each byte that is part of none; empties the bytes. */
+    /** Appends the characters encoded by the collected bytes, with U+FFFD for each invalid byte, and clears the bytes. */
     private static void spell(ByteBuffer bytes, StringBuilder text) {
         bytes.flip();
         while (bytes.hasRemaining()) {
@@ -64,7 +64,7 @@ final class SentencePieceDecoder {
         bytes.clear();
     }
 
-    /** How many bytes a character takes that begins with this one. */
+    /** The length in bytes of a UTF-8 character that starts with this byte. */
     private static int sequenceLength(byte first) {
         int leadingOnes = Integer.numberOfLeadingZeros(~(first << 24));
         return Math.clamp(leadingOnes, 1, 4);

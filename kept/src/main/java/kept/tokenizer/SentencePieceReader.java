@@ -11,7 +11,7 @@ import java.util.regex.Pattern;
 import kept.tokenizer.SentencePieceModel.Piece;
 import kept.tokenizer.SentencePieceModel.Type;
 
-/** Reads the protocol buffer of a SentencePiece model: a message is a run of (field number, value), and unknown fields are passed over. */
+/** Parses the protocol buffer of a SentencePiece model. Unknown fields are skipped. */
 final class SentencePieceReader {
     private static final int VARINT = 0;
     private static final int FIXED64 = 1;
@@ -105,7 +105,7 @@ final class SentencePieceReader {
         });
     }
 
-    /** A field's value: a number, or a run of bytes that is a text, a message or just bytes. */
+    /** The value of a field: a number, or bytes that contain a string, a message or raw data. */
     private record Value(long number, ByteBuffer message) {
         byte[] bytes() {
             var bytes = new byte[message.remaining()];
@@ -113,7 +113,7 @@ final class SentencePieceReader {
             return bytes;
         }
 
-        /** A text that is no UTF-8 is damage. */
+        /** Decodes a string; invalid UTF-8 is treated as damage. */
         String text() {
             try {
                 return StandardCharsets.UTF_8.newDecoder().decode(message.duplicate()).toString();
@@ -123,7 +123,7 @@ final class SentencePieceReader {
         }
     }
 
-    /** What to do with a field. */
+    /** Handles a field. */
     private interface Field {
         void accept(int number, Value value);
     }

@@ -18,9 +18,9 @@ import kept.text.Reasons;
 import kept.text.VisibleText;
 import kept.tokenizer.SentencePieceModel.Type;
 
-/** A SentencePiece model: encoding by the native library, decoding by {@link SentencePieceDecoder}. */
+/** A SentencePiece model: encoded by the native library, decoded by {@link SentencePieceDecoder}. */
 final class SentencePieceTokenizer implements Tokenizer {
-    /** The library takes some 250 bytes of memory for each character. */
+    /** The library needs about 250 bytes of memory per character. */
     private static final int LONGEST_TEXT = 32_000_000;
     private static final long LARGEST_FILE = 1L << 28;
 
@@ -31,7 +31,7 @@ final class SentencePieceTokenizer implements Tokenizer {
     private final SentencePieceDecoder decoder;
     private final SpTokenizer library;
     private final Map<String, String> marks;
-    /** The ids of pieces that are marks and of tokens that were added to them, and a pattern that finds their texts. */
+    /** The ids of control pieces and added tokens, and a pattern that matches their texts. */
     private final Map<String, Integer> markIds = new HashMap<>();
 
     private final Pattern anyMark;
@@ -73,7 +73,7 @@ final class SentencePieceTokenizer implements Tokenizer {
     }
 
     private static SentencePieceTokenizer of(byte[] bytes, String name, Map<String, String> configured, Map<String, Integer> added) {
-        // The library may end the whole process over a bad model; our own reading of it comes first and throws.
+        // The library may abort the process on an invalid model, so it is validated in Java first.
         var model = SentencePieceModel.parse(bytes, name);
         NativeLibraries.prepare();
         try {
@@ -100,7 +100,7 @@ final class SentencePieceTokenizer implements Tokenizer {
         }
     }
 
-    /** What a configuration says goes before what the model says. */
+    /** The configuration overrides the model. */
     private static Map<String, String> marks(SentencePieceModel model, Map<String, String> configured) {
         var marks = new HashMap<String, String>();
         if (model.control(model.bosPiece()).isPresent()) {

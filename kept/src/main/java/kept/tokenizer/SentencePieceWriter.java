@@ -7,8 +7,8 @@ import java.nio.charset.StandardCharsets;
 import kept.tokenizer.SentencePieceModel.Piece;
 
 /**
- * Writes a model that has been read and checked for the native library, so that it sees nothing else of the file: no self-test, no rules for
- * decoding, no fields that two readers of protocol buffers might take in two ways.
+ * Serialises a validated model for the native library, without the rest of the file: self-tests, denormalisation rules, and fields that two protobuf
+ * parsers might read differently.
  */
 final class SentencePieceWriter {
     private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();

@@ -2,11 +2,11 @@ package kept.tokenizer;
 
 import java.lang.Character.UnicodeScript;
 
-/** What a token is to a reader, by its text alone. Letters go before digits, digits before signs. */
+/** Classifies a token by its text alone. Letters take precedence over digits, and digits over punctuation. */
 public enum TokenClass {
-    /** A word of Latin letters, or its beginning, with the space before it. */
+    /** A word of Latin letters or its first part, with a preceding space. */
     LATIN_START("Latin, space before"),
-    /** The rest of such a word, or one that follows a sign or a line break. */
+    /** The rest of such a word, or one after punctuation or a line break. */
     LATIN_CONTINUATION("Latin, no space before"),
     /** Korean. */
     HANGUL("Hangul"),
@@ -14,15 +14,15 @@ public enum TokenClass {
     CJK("Chinese, Japanese"),
     /** Letters of any other script. */
     OTHER_LETTERS("other letters"),
-    /** Digits, perhaps with signs. */
+    /** Digits, possibly with punctuation. */
     DIGITS("digits"),
-    /** Punctuation and other signs. */
+    /** Punctuation and symbols. */
     PUNCTUATION("punctuation"),
-    /** Nothing but spaces, tabs and line breaks. */
+    /** Only spaces, tabs and line breaks. */
     WHITE_SPACE("white space"),
-    /** One byte of a character that the vocabulary cannot spell otherwise, or a few that are no whole character. */
+    /** A byte of a character that has no token of its own, or bytes that are not a complete character. */
     BYTES("bytes"),
-    /** Marks, such as the end of a text, and what stands for unknown characters. */
+    /** Special tokens, such as the end of a text, and the unknown token. */
     SPECIAL("special");
 
     private final String label;
@@ -32,7 +32,7 @@ public enum TokenClass {
     }
 
     /**
-     * What a table calls it.
+     * Its label in tables.
      *
      * @return a few words
      */
@@ -40,7 +40,7 @@ public enum TokenClass {
         return label;
     }
 
-    /** The class of a text; not empty. */
+    /** Classifies a non-empty text. */
     static TokenClass of(String text) {
         if (text.isBlank()) {
             return WHITE_SPACE;

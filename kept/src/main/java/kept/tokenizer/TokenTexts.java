@@ -6,11 +6,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Optional;
 
-/** The texts of single tokens as a person reads them, spaces before words included, and what each token is. */
+/** The displayed text and the class of single tokens; leading spaces are included. */
 public final class TokenTexts {
-    /** Where byte-level tokenizers put the bytes that are no visible sign of Latin-1, in order. */
+    /** First code point to which byte-level tokenizers map the bytes that are not visible Latin-1 characters, in order. */
     private static final int MOVED_SIGNS = 256;
-    /** The bytes below are whole characters in UTF-8. */
+    /** Lower bytes are complete UTF-8 characters. */
     private static final int FIRST_MULTIBYTE = 0x80;
     private static final int HEXADECIMAL = 16;
 
@@ -21,7 +21,7 @@ public final class TokenTexts {
     }
 
     /**
-     * The tokens of a vocabulary.
+     * Returns the token texts of a vocabulary.
      *
      * @param vocabulary the vocabulary
      * @return their texts
@@ -31,7 +31,7 @@ public final class TokenTexts {
     }
 
     /**
-     * The tokens of a checkpoint's tokenizer.
+     * Returns the token texts of a checkpoint's tokenizer.
      *
      * @param directory the checkpoint's directory
      * @return their texts
@@ -42,10 +42,10 @@ public final class TokenTexts {
     }
 
     /**
-     * The text of a token.
+     * Returns the text of a token.
      *
      * @param id its id
-     * @return its text; of marks their names, such as {@code </s>}, of a byte that is no character by itself {@code <0xE2>}
+     * @return its text; the name of a special token, such as {@code </s>}; {@code <0xE2>} for a byte that is not a complete character
      */
     public String text(int id) {
         Vocabulary.Token token = vocabulary.token(id);
@@ -53,7 +53,7 @@ public final class TokenTexts {
     }
 
     /**
-     * What a token is.
+     * Classifies a token.
      *
      * @param id its id
      * @return its class
@@ -66,10 +66,10 @@ public final class TokenTexts {
         };
     }
 
-    /** The text that a token spells; empty if it is part of a character. */
+    /** The text a token decodes to; empty if it is part of a character. */
     private Optional<String> whole(Vocabulary.Token token) {
         if (token.kind() == Vocabulary.Kind.BYTE) {
-            // Vocabularies without a piece for a line break spell it as a byte.
+            // Vocabularies without a piece for a line break encode it as a byte.
             int value = Integer.parseInt(token.text(), 3, 5, HEXADECIMAL);
             return value < FIRST_MULTIBYTE ? Optional.of(Character.toString(value)) : Optional.empty();
         }
@@ -86,13 +86,16 @@ public final class TokenTexts {
         }
     }
 
-    /** The byte that a sign of a byte-level tokenizer stands for: visible ones of Latin-1 for themselves, those from U+0100 on for the others. */
+    /**
+     * The byte a character of a byte-level tokenizer represents: visible Latin-1 characters represent themselves, those from U+0100 on the
+     * other bytes.
+     */
     private static int byteOf(int sign) {
         if (sign < MOVED_SIGNS) {
             return sign;
         }
         int place = sign - MOVED_SIGNS;
-        // The others are 0 to 32, 127 to 160, and 173.
+        // The other bytes are 0 to 32, 127 to 160, and 173.
         return place <= 32 ? place : place <= 66 ? place - 33 + 127 : 173;
     }
 }

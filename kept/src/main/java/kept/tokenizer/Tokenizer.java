@@ -7,35 +7,35 @@ import java.util.Map;
 import java.util.OptionalInt;
 
 /**
- * Text to token ids and back.
+ * Converts text to token ids and back.
  *
- * <p>A tokenizer may be used by several threads at once. It holds native memory until it is closed.
+ * <p>Thread-safe. A tokenizer holds native memory until it is closed.
  */
 public interface Tokenizer extends AutoCloseable {
 
-    /** The file name of a SentencePiece model in a checkpoint's directory. */
+    /** File name of a SentencePiece model in a checkpoint directory. */
     String SENTENCEPIECE_FILE = "tokenizer.model";
 
-    /** The file name of a Hugging Face tokenizer in a checkpoint's directory. */
+    /** File name of a Hugging Face tokenizer in a checkpoint directory. */
     String JSON_FILE = "tokenizer.json";
 
     /**
-     * The ids of a text, as they are: no mark for its beginning or end is added. Text that looks like a control piece, such as
-     * {@code <s>}, is plain text for a SentencePiece model; a {@code tokenizer.json} decides for itself and usually reads it as the mark.
+     * Encodes a text without adding bos or eos. Text that looks like a special token, such as {@code <s>}, is plain text for a SentencePiece model; a
+     * {@code tokenizer.json} decides for itself and usually encodes it as the special token.
      *
-     * @param text any text; an unpaired surrogate is read as a question mark
-     * @return its ids, none for the empty text
+     * @param text any text; an unpaired surrogate is encoded as a question mark
+     * @return its ids; none for the empty text
      */
     int[] encode(String text);
 
     /**
-     * The ids of a text between the marks asked for.
+     * Encodes a text, optionally with bos and eos.
      *
      * @param text any text
-     * @param beginning whether the id of {@link #bos()} comes first
-     * @param end whether the id of {@link #eos()} comes last
+     * @param beginning whether to prepend {@link #bos()}
+     * @param end whether to append {@link #eos()}
      * @return the ids
-     * @throws TokenizerException if a mark is asked for that this vocabulary does not have
+     * @throws TokenizerException if a requested special token does not exist in this vocabulary
      */
     default int[] encode(String text, boolean beginning, boolean end) {
         int[] plain = encode(text);
@@ -52,8 +52,8 @@ public interface Tokenizer extends AutoCloseable {
     }
 
     /**
-     * The ids of a text in which marks such as {@code </s>} are meant as marks, as in a rendered chat template. What lies between marks is encoded
-     * as a text of its own.
+     * Encodes a text in which the texts of special tokens, such as {@code </s>}, are encoded as these tokens, as in a rendered chat template. The
+     * text between special tokens is encoded separately.
      *
      * @param text any text
      * @return its ids
@@ -63,8 +63,8 @@ public interface Tokenizer extends AutoCloseable {
     }
 
     /**
-     * The texts of the marks by the names that tokenizer_config.json and chat templates call them: {@code bos_token}, {@code eos_token},
-     * {@code unk_token}, {@code pad_token}, as far as there are such.
+     * The texts of the special tokens by their names in tokenizer_config.json and chat templates: {@code bos_token}, {@code eos_token},
+     * {@code unk_token}, {@code pad_token}, as far as they exist.
      *
      * @return the texts by name
      */
@@ -73,8 +73,8 @@ public interface Tokenizer extends AutoCloseable {
     }
 
     /**
-     * The text of some ids; marks such as bos and eos have none, nor have ids from {@link #vocabularySize()} on, which a model may have rows for
-     * (its vocabulary is padded). Bytes that are no UTF-8 come out as U+FFFD.
+     * Decodes ids. Special tokens such as bos and eos have no text, nor do ids from {@link #vocabularySize()} on, for which a model with a padded
+     * vocabulary may have embeddings. Invalid UTF-8 is decoded as U+FFFD.
      *
      * @param ids token ids
      * @return their text
@@ -83,11 +83,11 @@ public interface Tokenizer extends AutoCloseable {
     String decode(int... ids);
 
     /**
-     * Those ids that can have a text.
+     * Removes ids that have no text.
      *
-     * @param vocabularySize how many ids there are
+     * @param vocabularySize the number of ids
      * @param ids token ids
-     * @return the ids below that size, in their order
+     * @return the ids below that size, in order
      * @throws TokenizerException if an id is negative
      */
     static int[] withTexts(int vocabularySize, int... ids) {
@@ -98,35 +98,35 @@ public interface Tokenizer extends AutoCloseable {
     }
 
     /**
-     * How many ids there are.
+     * The number of ids.
      *
-     * @return one more than the largest id
+     * @return the largest id plus one
      */
     int vocabularySize();
 
     /**
-     * The id that marks the beginning of a sequence.
+     * The id of the beginning-of-sequence token.
      *
      * @return the id, if the vocabulary has one
      */
     OptionalInt bos();
 
     /**
-     * The id that marks the end of a sequence, and stands between documents in packed text.
+     * The id of the end-of-sequence token, which also separates documents in packed text.
      *
      * @return the id, if the vocabulary has one
      */
     OptionalInt eos();
 
     /**
-     * One line for a log: which file was read, as what, and how many ids it has.
+     * Describes the tokenizer in one line for a log: file, format and number of ids.
      *
      * @return the line
      */
     String description();
 
     /**
-     * Refuses a tokenizer that can give ids a model has no embedding for. Fewer ids than the model has rows is common and fine.
+     * Rejects a tokenizer that can produce ids without an embedding in the model. A model with more embeddings than ids is common and accepted.
      *
      * @param modelVocabulary the {@code vocab_size} of the model
      * @throws TokenizerException if this vocabulary is larger
@@ -139,13 +139,13 @@ public interface Tokenizer extends AutoCloseable {
         }
     }
 
-    /** Frees the native memory; the tokenizer cannot be used any more. */
+    /** Frees the native memory. The tokenizer cannot be used afterwards. */
     @Override
     void close();
 
     /**
-     * The tokenizer of a checkpoint: {@code tokenizer.model} through SentencePiece where there is one, else {@code tokenizer.json} through
-     * Hugging Face tokenizers. {@link #description()} says which it was.
+     * Loads the tokenizer of a checkpoint: {@code tokenizer.model} through SentencePiece if it exists, else {@code tokenizer.json} through Hugging
+     * Face tokenizers. {@link #description()} says which.
      *
      * @param directory the checkpoint's directory
      * @return its tokenizer
@@ -166,8 +166,8 @@ public interface Tokenizer extends AutoCloseable {
     }
 
     /**
-     * The tokenizer of a chat model, whose templates may use marks that were added to the vocabulary later: {@code tokenizer.json} through Hugging
-     * Face tokenizers where it has ids beyond those of {@code tokenizer.model}, else as {@link #load}.
+     * Loads the tokenizer of a chat model, whose templates may use added special tokens: {@code tokenizer.json} through Hugging Face tokenizers if it
+     * has ids beyond those of {@code tokenizer.model}, else as {@link #load}.
      *
      * @param directory the checkpoint's directory
      * @return its tokenizer
@@ -191,12 +191,12 @@ public interface Tokenizer extends AutoCloseable {
     }
 
     /**
-     * The tokenizer of a SentencePiece model that is not a file of its own, such as a resource.
+     * Creates the tokenizer of a SentencePiece model in memory, such as a resource.
      *
      * @param model the bytes of a {@code tokenizer.model}
-     * @param name what to call it in messages
+     * @param name the name to use in messages
      * @return its tokenizer
-     * @throws TokenizerException if the bytes are no SentencePiece model
+     * @throws TokenizerException if the bytes are not a SentencePiece model
      */
     static Tokenizer ofSentencePiece(byte[] model, String name) {
         return SentencePieceTokenizer.of(model, name);

@@ -23,25 +23,24 @@ import kept.text.Counts;
 import kept.text.VisibleText;
 
 /**
- * Writes the tokenizer of a checkpoint into a Llama directory so that transformers' {@code AutoTokenizer}, with no code of the checkpoint's
- * own, gives the same ids as {@link Tokenizer#load}.
+ * Writes the tokenizer of a checkpoint into a Llama directory, so that transformers' {@code AutoTokenizer} produces the same ids as
+ * {@link Tokenizer#load} without custom code from the checkpoint.
  *
- * <p>What is written: {@code tokenizer.model} and {@code tokenizer.json} as the source has them, a {@code tokenizer.json} built from the
- * SentencePiece model where the source has none, {@code tokenizer_config.json}, {@code special_tokens_map.json}, and the chat templates of
- * the source, if any, or one that was asked for. A built {@code tokenizer.json} is loaded as it is, through the class
- * {@code PreTrainedTokenizerFast}: {@code LlamaTokenizer} of transformers 5 would take only its pieces and put no space before a text that begins
- * with one. Who needs that class by name can have it named ({@link Options#llamaClass}).
+ * <p>Written are {@code tokenizer.model} and {@code tokenizer.json} of the source, a {@code tokenizer.json} built from the SentencePiece model if the
+ * source has none, {@code tokenizer_config.json}, {@code special_tokens_map.json}, and the chat templates of the source or one given in the options.
+ * A built {@code tokenizer.json} is loaded unchanged by the class {@code PreTrainedTokenizerFast}; {@code LlamaTokenizer} of transformers 5 would use
+ * only its pieces and insert no space before a text that starts with one. {@link Options#llamaClass} names that class for software that requires it.
  *
- * <p>A {@code tokenizer.json} is built only if it gives SentencePiece's ids on {@link HardTexts}. Else a class of transformers is named that reads
- * the model through SentencePiece itself.
+ * <p>A {@code tokenizer.json} is built only if it produces SentencePiece's ids on {@link ProbeTexts}. Otherwise the configuration names a class of
+ * transformers that uses SentencePiece itself.
  *
- * <p>SentencePiece knows no marks inside text, transformers by default does. {@code split_special_tokens} is therefore set, and left unset
- * where there is a chat template, since a rendered template holds marks that must be read as such.
+ * <p>SentencePiece does not recognise special tokens in text; transformers does by default. {@code split_special_tokens} is therefore set, except if
+ * there is a chat template, because rendered templates contain special tokens.
  */
 public final class TokenizerFiles {
-    /** The file that names a tokenizer's class and marks, and often holds its chat template. */
+    /** File that names a tokenizer's class and special tokens, and often contains its chat template. */
     public static final String CONFIG_FILE = "tokenizer_config.json";
-    /** The file that holds a chat template alone; it goes before the one in {@link #CONFIG_FILE}. */
+    /** File that contains a chat template; it takes precedence over the one in {@link #CONFIG_FILE}. */
     public static final String CHAT_TEMPLATE_FILE = "chat_template.jinja";
     private static final String MARKS_FILE = "special_tokens_map.json";
     private static final String TEMPLATE_KEY = "chat_template";
@@ -50,23 +49,23 @@ public final class TokenizerFiles {
     private static final String LLAMA_CLASS = "LlamaTokenizer";
     private static final List<String> ALL =
             List.of(Tokenizer.SENTENCEPIECE_FILE, Tokenizer.JSON_FILE, CONFIG_FILE, CHAT_TEMPLATE_FILE, MARKS_FILE, AddedTokens.FILE);
-    /** Of all classes of transformers 4 and 5 the one that hands texts to SentencePiece as they are. */
+    /** The only class in transformers 4 and 5 that passes texts to SentencePiece unchanged. */
     private static final String SENTENCEPIECE_CLASS = "BertGenerationTokenizer";
-    /** The name under which that class looks for the model. */
+    /** The file name under which that class looks for the model. */
     private static final String MODEL_OF_CLASS = "spiece.model";
     private static final List<String> MARKS = List.of("bos_token", "eos_token", "unk_token", "pad_token");
-    /** Marks that chat templates can name too. */
+    /** Special tokens that chat templates can also refer to. */
     private static final List<String> OTHER_MARKS = List.of("sep_token", "cls_token", "mask_token");
 
     /**
-     * What to write otherwise than the source has it.
+     * Deviations from the source's tokenizer.
      *
-     * @param chatTemplate a chat template that takes the place of the source's; empty to keep the source's, if it has one
-     * @param llamaClass whether to name the class {@code LlamaTokenizer}, whose ids differ from SentencePiece's in transformers 5 for texts that
-     *     begin with a space
+     * @param chatTemplate a chat template that replaces those of the source; empty to keep the source's
+     * @param llamaClass whether to name the class {@code LlamaTokenizer}, whose ids in transformers 5 differ from SentencePiece's for texts that
+     *     start with a space
      */
     public record Options(Optional<String> chatTemplate, boolean llamaClass) {
-        /** Everything as the source has it. */
+        /** Keeps everything as in the source. */
         public static final Options NONE = new Options(Optional.empty(), false);
     }
 
@@ -91,12 +90,12 @@ public final class TokenizerFiles {
     /**
      * Writes the tokenizer's files.
      *
-     * @param source the directory of the checkpoint the tokenizer comes from
-     * @param target the directory of the Llama checkpoint, which exists
-     * @param maximumLength the most positions the model was made for, written as {@code model_max_length}
-     * @param options what to write otherwise than the source has it
-     * @return what a user should know of them, a line for each; empty where nothing is unusual
-     * @throws TokenizerException if the source has no tokenizer, or one that the class that was asked for cannot give the ids of
+     * @param source the directory of the source checkpoint
+     * @param target the existing directory of the Llama checkpoint
+     * @param maximumLength the maximum number of positions of the model, written as {@code model_max_length}
+     * @param options deviations from the source
+     * @return warnings for the user, one line each; usually empty
+     * @throws TokenizerException if the source has no tokenizer, or the requested class cannot produce its ids
      * @throws IOException if a file cannot be read or written
      */
     public static List<String> write(Path source, Path target, int maximumLength, Options options) throws IOException {
@@ -107,11 +106,11 @@ public final class TokenizerFiles {
     }
 
     /**
-     * Refuses files of a tokenizer that are links out of its directory, no regular files, or a page or pointer in place of the file.
+     * Rejects tokenizer files that are links out of the directory, not regular files, or an error page or Git LFS pointer.
      *
      * @param directory the checkpoint's
-     * @throws kept.io.CheckpointException naming a link or what is no regular file
-     * @throws TokenizerException naming a page or pointer
+     * @throws kept.io.CheckpointException naming a link or a file that is not regular
+     * @throws TokenizerException naming an error page or pointer
      */
     public static void requireWithin(Path directory) {
         for (String name : ALL) {
@@ -152,7 +151,7 @@ public final class TokenizerFiles {
             config.put(CLASS_KEY, GENERIC_CLASS);
         }
         if (options.llamaClass()) {
-            // legacy: a text between marks begins with SentencePiece's space too.
+            // With legacy, the text after a special token starts with SentencePiece's space.
             config.put(CLASS_KEY, LLAMA_CLASS).put("legacy", true);
         }
         config.put("clean_up_tokenization_spaces", config.path("clean_up_tokenization_spaces").asBoolean(false));
@@ -163,7 +162,7 @@ public final class TokenizerFiles {
         writeJson(MARKS_FILE, marks);
     }
 
-    /** The chat template, in the configuration for all releases of transformers, and in a file of its own where the source has it so. */
+    /** Writes the chat template into the configuration, which all releases of transformers read, and into its own file if the source has one. */
     private void putTemplate(ObjectNode config) throws IOException {
         SequencedMap<String, ChatTemplateFiles.Named> templates = ChatTemplateFiles.read(source);
         if (options.chatTemplate().isPresent()) {
@@ -184,7 +183,10 @@ public final class TokenizerFiles {
         }
     }
 
-    /** What the source's configuration leaves open, from the model; Orion's own settings (no marks added, padding by the unknown piece) else. */
+    /**
+     * Completes settings that the source's configuration lacks, from the model, or with Orion's own settings (no bos or eos added, padding with the
+     * unknown token).
+     */
     private static void fillIn(ObjectNode config, SentencePieceModel model, boolean hasTemplate) {
         putMissing(config, "bos_token", model.control(model.bosPiece()).isPresent() ? model.bosPiece() : null);
         putMissing(config, "eos_token", model.control(model.eosPiece()).isPresent() ? model.eosPiece() : null);
@@ -203,7 +205,7 @@ public final class TokenizerFiles {
         }
     }
 
-    /** A tokenizer.json where it gives SentencePiece's ids; else the class of transformers that reads the model through SentencePiece itself. */
+    /** Writes a tokenizer.json if it produces SentencePiece's ids; otherwise names the class of transformers that uses SentencePiece. */
     private void writeJsonOrClass(SentencePieceModel model, Path file, ObjectNode config) throws IOException {
         Optional<String> obstacle = obstacle(model, file);
         if (obstacle.isEmpty()) {
@@ -227,7 +229,7 @@ public final class TokenizerFiles {
                         marked ? ", and add bos and eos yourself" : ""));
     }
 
-    /** Why no tokenizer.json gives the ids of a model. */
+    /** Explains why no tokenizer.json produces the ids of a model; empty if one does. */
     private static Optional<String> obstacle(SentencePieceModel model, Path file) throws IOException {
         if (!model.isBpe() || model.whitespaceAsSuffix() || !model.escapesSpaces()) {
             return Optional.of(Tokenizer.SENTENCEPIECE_FILE + (!model.isBpe() ? " is a " + model.kind() + " model"
@@ -245,7 +247,7 @@ public final class TokenizerFiles {
         }
     }
 
-    /** What a tokenizer.json cannot carry: how SentencePiece writes unknown pieces, the mark of a space in a text, and spaces at the beginning. */
+    /** Warns about what a tokenizer.json cannot represent: SentencePiece's text for unknown pieces, U+2581 in a text, and leading spaces. */
     private void remarkDecoding(SentencePieceModel model, Path file, ObjectNode built) throws IOException {
         try (Tokenizer exact = SentencePieceTokenizer.load(file);
                 Tokenizer json = JsonTokenizer.of(built, JsonNodeFactory.instance.objectNode(), file)) {
@@ -258,7 +260,7 @@ public final class TokenizerFiles {
         }
     }
 
-    /** Added tokens that are no marks are found in texts even where marks are not, and SentencePiece knows none of them. */
+    /** transformers recognises added tokens that are not special in any text, which SentencePiece does not. */
     private void remarkAdded(SentencePieceModel model) throws IOException {
         Set<String> symbols = model.pieces().stream().filter(piece -> piece.type() == SentencePieceModel.Type.USER_DEFINED)
                 .map(SentencePieceModel.Piece::text).collect(Collectors.toSet());
@@ -272,7 +274,7 @@ public final class TokenizerFiles {
         }
     }
 
-    /** Tells where two files of the source are not of one mind. Marks in a text are marks to tokenizer.json alone, so such texts are left out. */
+    /** Warns if two files of the source disagree. Only tokenizer.json recognises special tokens in a text, so texts that contain them are skipped. */
     private void compare(SentencePieceModel model, Path file) {
         Path other = source.resolve(Tokenizer.JSON_FILE);
         try (Tokenizer exact = SentencePieceTokenizer.load(file); JsonTokenizer json = JsonTokenizer.load(other)) {
@@ -286,19 +288,19 @@ public final class TokenizerFiles {
         }
     }
 
-    /** The marks that a configuration names, by their names. */
+    /** The special tokens of a configuration, by name. */
     static Map<String, String> marks(JsonNode config) {
         var marks = new HashMap<String, String>();
         Stream.concat(MARKS.stream(), OTHER_MARKS.stream()).filter(config::hasNonNull).forEach(mark -> marks.put(mark, content(config.get(mark))));
         return Map.copyOf(marks);
     }
 
-    /** The marks that a tokenizer_config.json names, none if there is no such file. */
+    /** The special tokens of a tokenizer_config.json; none if the file does not exist. */
     static Map<String, String> marks(Path config) throws IOException {
         return marks(TokenizerSettings.readJson(config));
     }
 
-    /** A mark is named by its text, or by an object that holds its text. */
+    /** A special token is given as its text or as an object that contains it. */
     static String content(JsonNode mark) {
         return mark.isObject() ? mark.path("content").asText() : mark.asText();
     }

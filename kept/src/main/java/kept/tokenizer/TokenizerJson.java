@@ -15,12 +15,11 @@ import kept.tokenizer.SentencePieceModel.Piece;
 import kept.tokenizer.SentencePieceModel.Type;
 
 /**
- * A SentencePiece BPE model as a {@code tokenizer.json}: the same pieces with the same ids, and the merges that the scores imply.
+ * Converts a SentencePiece BPE model to a {@code tokenizer.json} with the same pieces and ids, and the merges implied by the scores.
  *
- * <p>SentencePiece joins, of all neighbours whose joint text is a piece, those whose piece has the highest score. Hugging Face's BPE joins
- * the pair that stands first in a list; so every piece is listed as each pair of pieces it can be cut into, in the order of the scores. A
- * space is put before the text as SentencePiece does it, always, by the normaliser: transformers' own {@code LlamaTokenizer} omits it before
- * a text that begins with a space.
+ * <p>SentencePiece merges the adjacent pair whose combined piece has the highest score. Hugging Face's BPE merges the pair that comes first in a
+ * list, so each piece is listed with every pair of pieces it can be split into, in score order. As in SentencePiece, a space is always inserted
+ * before the text, by the normaliser; transformers' own {@code LlamaTokenizer} omits it before a text that starts with a space.
  */
 final class TokenizerJson {
     private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
@@ -33,10 +32,10 @@ final class TokenizerJson {
     }
 
     /**
-     * The whole file.
+     * Builds the file.
      *
-     * @param bos the mark put before every text, if any
-     * @param eos the mark put after every text, if any
+     * @param bos the token prepended to every text, if any
+     * @param eos the token appended to every text, if any
      * @return the file's content
      */
     ObjectNode build(OptionalInt bos, OptionalInt eos) {
@@ -61,7 +60,7 @@ final class TokenizerJson {
         return root;
     }
 
-    /** Marks alone: a text that follows an added token would be read as one of its own, with another space before it. */
+    /** Special tokens only: text after an added token would be encoded separately, with another space before it. */
     private ArrayNode addedTokens() {
         ArrayNode tokens = JSON.arrayNode();
         for (int id = 0; id < model.pieces().size(); id++) {
@@ -98,8 +97,8 @@ final class TokenizerJson {
     }
 
     /**
-     * The pieces that a user wanted never to be cut are words of their own, the longest first, which are taken whole. Whatever else stands between
-     * two of them and reads like a mark or a byte is cut, so that it is not taken whole too.
+     * User-defined pieces, which are never split, become separate words, longest first. Text between two of them that looks like a special token or
+     * byte piece is split, so that it is not matched as a whole.
      */
     private List<ObjectNode> symbols() {
         String symbols = model.pieces().stream().filter(piece -> piece.type() == Type.USER_DEFINED).map(Piece::text)
@@ -179,10 +178,10 @@ final class TokenizerJson {
         return bpe;
     }
 
-    /** Two pieces that together read as a third, and that third one's score. */
+    /** Two pieces that combine to a third, and the score of the third. */
     private record Merge(int left, int right, float score) { }
 
-    /** Every way to put a piece together from two, the best score first; ways to the same piece in the order of their left part's id. */
+    /** Every way to combine two pieces to a third, highest score first; ways to the same piece in the order of the left part's id. */
     private List<Merge> merges() {
         Map<String, Integer> ids = new HashMap<>();
         for (int id = 0; id < model.pieces().size(); id++) {

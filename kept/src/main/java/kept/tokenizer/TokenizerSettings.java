@@ -12,7 +12,7 @@ import java.util.Set;
 import kept.text.Json;
 import kept.text.JsonException;
 
-/** What {@code tokenizer_config.json} says, where there is one: marks, flags, added tokens; and the chat template. */
+/** The settings of {@code tokenizer_config.json}, if it exists: special tokens, flags, added tokens and the chat template. */
 final class TokenizerSettings {
     private final Path directory;
     private final JsonNode config;
@@ -28,14 +28,14 @@ final class TokenizerSettings {
         return new TokenizerSettings(directory, readJson(directory.resolve(TokenizerFiles.CONFIG_FILE)));
     }
 
-    /** The text of a mark, as in {@code bos_token}; a mark is named by its text, or by an object that holds it. */
+    /** The text of a special token, as in {@code bos_token}; it is given as its text or as an object that contains it. */
     Optional<String> mark(String key) {
         JsonNode name = config.path(key);
         JsonNode text = name.isObject() ? name.path("content") : name;
         return text.isTextual() ? Optional.of(text.asText()) : Optional.empty();
     }
 
-    /** A truth value; empty where nothing is said. */
+    /** A boolean; empty if it is absent. */
     Optional<Boolean> flag(String key) {
         return config.path(key).isBoolean() ? Optional.of(config.path(key).asBoolean()) : Optional.empty();
     }
@@ -45,7 +45,7 @@ final class TokenizerSettings {
         return config.path("added_tokens_decoder");
     }
 
-    /** Whether a token is named as a mark, or in one of the lists of marks that releases of transformers write. */
+    /** Whether a token is listed as special, in any of the forms that releases of transformers write. */
     boolean isMark(String text) {
         return marks.contains(text);
     }
@@ -61,17 +61,17 @@ final class TokenizerSettings {
         return marks;
     }
 
-    /** The names of templates that are not {@linkplain #chatTemplate the} one. */
+    /** The names of the templates other than the {@linkplain #chatTemplate default}. */
     List<String> otherTemplates() throws IOException {
         return ChatTemplateFiles.read(directory).keySet().stream().filter(name -> !name.equals(ChatTemplateFiles.DEFAULT)).toList();
     }
 
-    /** The template for conversations without tools, as transformers finds it. */
+    /** The template for conversations without tools, found as transformers does. */
     Optional<String> chatTemplate() throws IOException {
         return Optional.ofNullable(ChatTemplateFiles.read(directory).get(ChatTemplateFiles.DEFAULT)).map(ChatTemplateFiles.Named::text);
     }
 
-    /** The content of a JSON file; an empty object where there is none. */
+    /** Reads a JSON file; an empty object if it does not exist. */
     static JsonNode readJson(Path file) throws IOException {
         try {
             return Files.isRegularFile(file) ? Json.read(file) : JsonNodeFactory.instance.objectNode();

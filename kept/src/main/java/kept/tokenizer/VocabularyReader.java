@@ -16,9 +16,9 @@ import kept.tokenizer.SentencePieceModel.Piece;
 import kept.tokenizer.Vocabulary.Kind;
 import kept.tokenizer.Vocabulary.Token;
 
-/** Reads a {@link Vocabulary} from a checkpoint's directory: from {@code tokenizer.model} where there is one, else from {@code tokenizer.json}. */
+/** Reads a {@link Vocabulary} from a checkpoint directory: from {@code tokenizer.model} if it exists, else from {@code tokenizer.json}. */
 final class VocabularyReader {
-    /** What no token scores: tokens that are found whole are never merged. */
+    /** The score of added tokens, which are matched as a whole and never merged. */
     private static final float NO_SCORE = -1000;
     private static final int LARGEST_GAP = 1_000_000;
 
@@ -94,7 +94,7 @@ final class VocabularyReader {
                 Optional.of(model.byteLevel()), remarks());
     }
 
-    /** What tokenizer.json has beyond the pieces: transformers 5 saves added tokens nowhere else. */
+    /** Adds the tokens that only tokenizer.json lists: transformers 5 saves added tokens nowhere else. */
     private void addFromJson(JsonNode json, int pieces) {
         for (Map.Entry<String, JsonNode> entry : json.path("model").path("vocab").properties()) {
             if (entry.getValue().asInt(-1) >= pieces) {
@@ -116,7 +116,7 @@ final class VocabularyReader {
         }
     }
 
-    /** What both kinds of vocabulary have to tell. */
+    /** Warnings common to both kinds of vocabulary. */
     private List<String> remarks() throws IOException {
         List<String> others = settings.otherTemplates();
         if (!others.isEmpty()) {
@@ -125,7 +125,7 @@ final class VocabularyReader {
         return remarks;
     }
 
-    /** Puts an added token in its place, which is after the pieces; pieces that are named again stay what they are, but for plain ones. */
+    /** Adds an added token, whose id is beyond the pieces; a piece that is listed again keeps its kind, unless that is normal. */
     private void add(int id, String text, boolean flagged, String file) {
         boolean special = flagged || settings.isMark(text);
         Kind present = id >= 0 && id < tokens.size() ? tokens.get(id).kind() : Kind.UNUSED;
@@ -144,7 +144,7 @@ final class VocabularyReader {
         tokens.set(id, token);
     }
 
-    /** The id of a mark by the name the configuration gives it, or else its own. */
+    /** The id of a special token by its name in the configuration, or else by its default text. */
     private OptionalInt mark(String key, String otherwise) {
         String text = settings.mark(key).orElse(otherwise);
         return IntStream.range(0, tokens.size()).filter(id -> tokens.get(id).text().equals(text)).findFirst();

@@ -1,8 +1,8 @@
 /**
- * Text to token ids and back: SentencePiece models and {@code tokenizer.json} files, each through its own library, behind one interface.
- * What a Llama directory needs so that transformers reads the same vocabulary is written here too.
+ * Converts text to token ids and back, with SentencePiece models and {@code tokenizer.json} files, each through its own library, behind one
+ * interface. Also writes the tokenizer files of a Llama directory, so that transformers uses the same vocabulary.
  *
- * <p>No text files are read here (that is {@code kept.corpus}), no chat templates are rendered, and nothing is downloaded: the libraries'
- * native parts lie inside their jars.
+ * <p>Elsewhere: reading text files ({@code kept.text}) and rendering chat templates ({@code kept.generation}). Nothing is downloaded: the libraries'
+ * native parts are in their jars.
  */
 package kept.tokenizer;

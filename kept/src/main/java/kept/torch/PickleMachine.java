@@ -17,20 +17,20 @@ import java.util.Map;
 import kept.io.CheckpointException;
 
 /**
- * The stack machine of Python's pickles, protocols 2 to 5 (PEP 307, PEP 3154), as far as data needs it: None, truth values, whole numbers up to 64
- * bits, floating-point numbers, strings, lists, tuples, dictionaries with strings or numbers for keys, and calls of {@link Constructors}. Objects and
- * classes of Python's do not exist here, and opcodes that would make them are errors.
+ * The stack machine of Python's pickle format, protocols 2 to 5 (PEP 307, PEP 3154), restricted to data: None, booleans, integers up to 64 bits,
+ * floating-point numbers, strings, lists, tuples, dictionaries with string or number keys, and calls of {@link Constructors}. Opcodes that create
+ * other Python objects or classes are errors.
  *
- * <p>Time and memory are proportional to the pickle's length: what is pushed is a reference, and nothing descends into what was built.
+ * <p>Time and memory are proportional to the length of the pickle: the stack holds references, and nothing traverses the values already built.
  */
 final class PickleMachine {
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfDouble BIG_ENDIAN_DOUBLE = ValueLayout.JAVA_DOUBLE_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
-    private static final int HIGHEST_PROTOCOL = 5;
+    private static final int MAX_PROTOCOL = 5;
 
-    /** What lies on the stack for None, which lists and maps of Java's would take for nothing. */
+    /** Represents None on the stack, because Java's collections of the stack reject or misread null. */
     private enum Special {
         NONE, MARK
     }
@@ -42,15 +42,15 @@ final class PickleMachine {
     private final Map<Long, Object> memo = new HashMap<>();
     private Constructors constructors;
     private long next;
-    /** Where the opcode that is carried out begins. */
+    /** Offset of the opcode being executed. */
     private long current;
 
     /**
-     * A machine that has not run yet.
+     * Creates a machine that has not run yet.
      *
      * @param file the file's path, for errors
      * @param pickle the pickle
-     * @param offset where it begins in the file, for errors
+     * @param offset start of the pickle in the file, for errors
      */
     PickleMachine(Path file, MemorySegment pickle, long offset) {
         this.file = file;
@@ -59,35 +59,35 @@ final class PickleMachine {
     }
 
     /**
-     * The name of something in Python.
+     * The name of a Python global.
      *
-     * @param text module and name, with a dot between
+     * @param text module and name, separated by a dot
      */
     record Name(String text) { }
 
-    /** What names and calls mean. Each method throws an error of the machine's for what it does not know. */
+    /** The meaning of names and calls. Each method throws {@link #error} for what it does not support. */
     interface Constructors {
         /**
-         * Is asked for each name before it is used.
+         * Checks a name before it is used.
          *
-         * @param name module and name, with a dot between
+         * @param name module and name, separated by a dot
          */
         void requireKnown(String name);
 
         /**
-         * A call.
+         * Calls a constructor.
          *
-         * @param name what is called, known
+         * @param name the constructor, checked by {@link #requireKnown}
          * @param arguments what with
          * @return the result
          */
         Object call(String name, List<?> arguments);
 
         /**
-         * What lies outside the pickle.
+         * Resolves a persistent id, a reference to an object outside the pickle.
          *
-         * @param id what it is called
-         * @return what stands for it
+         * @param id the persistent id
+         * @return the object that replaces it
          */
         Object persistent(Object id);
     }
@@ -95,9 +95,9 @@ final class PickleMachine {
     /**
      * Runs the pickle.
      *
-     * @param meaning what names and calls mean
-     * @return what it builds: String, Long, Double, Boolean, List, Map, or what the constructors gave
-     * @throws CheckpointException if it is damaged, or does what is not understood
+     * @param meaning the meaning of names and calls
+     * @return the result: String, Long, Double, Boolean, List, Map, or a value from the constructors
+     * @throws CheckpointException if the pickle is damaged or uses an unsupported feature
      */
     Object run(Constructors meaning) {
         constructors = meaning;
@@ -112,7 +112,7 @@ final class PickleMachine {
     }
 
     /**
-     * Where the pickle ends, when it has run.
+     * The end of the pickle, after it has run.
      *
      * @return bytes from the start of the file
      */
@@ -121,7 +121,7 @@ final class PickleMachine {
     }
 
     /**
-     * Where the opcode that is carried out begins.
+     * The offset of the opcode being executed.
      *
      * @return bytes from the start of the file
      */
@@ -130,7 +130,7 @@ final class PickleMachine {
     }
 
     /**
-     * An error at the opcode that is carried out.
+     * Creates an error at the opcode being executed.
      *
      * @param problem what is wrong
      * @return the exception
@@ -145,9 +145,9 @@ final class PickleMachine {
     }
 
     /**
-     * What kind of thing a value is, without going into it.
+     * Describes a value's type without traversing it.
      *
-     * @param value what a pickle has built
+     * @param value a value the pickle built
      * @return a few words
      */
     static String describe(Object value) {
@@ -206,19 +206,19 @@ final class PickleMachine {
             case 'R' -> call();
             case 'b' -> build();
             case 'Q' -> push(constructors.persistent(pop()));
-            default -> throw error("the pickle's opcode 0x%02x is none that files of tensors need".formatted(opcode));
+            default -> throw error("the pickle's opcode 0x%02x is not supported for tensors".formatted(opcode));
         }
     }
 
     private void requireProtocol(int protocol) {
-        if (protocol < 2 || protocol > HIGHEST_PROTOCOL) {
-            throw error("a pickle of protocol %d; 2 to %d can be read".formatted(protocol, HIGHEST_PROTOCOL));
+        if (protocol < 2 || protocol > MAX_PROTOCOL) {
+            throw error("the pickle has protocol %d; supported are 2 to %d".formatted(protocol, MAX_PROTOCOL));
         }
     }
 
     private MemorySegment bytes(long count) {
         if (count < 0 || count > pickle.byteSize() - next) {
-            throw error("the pickle ends in the midst of something: %d bytes more are needed, %d are left"
+            throw error("the pickle is truncated: %d more bytes are needed, %d are left"
                 .formatted(count, pickle.byteSize() - next));
         }
         next += count;
@@ -235,7 +235,7 @@ final class PickleMachine {
 
     private long wholeNumber(int count) {
         if (count > Long.BYTES) {
-            throw error("a whole number of %d bytes; 8 are the most".formatted(count));
+            throw error("the pickle has an integer of %d bytes; at most 8 are supported".formatted(count));
         }
         byte[] digits = bytes(count).toArray(ValueLayout.JAVA_BYTE);
         long value = count > 0 && digits[count - 1] < 0 ? -1 : 0;
@@ -253,15 +253,15 @@ final class PickleMachine {
         try {
             return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(text)).toString();
         } catch (CharacterCodingException e) {
-            throw new CheckpointException(TorchFile.OPERATION, file, null, place(), "a string that is not valid UTF-8", e);
+            throw new CheckpointException(TorchFile.OPERATION, file, null, place(), "the pickle has a string that is not valid UTF-8", e);
         }
     }
 
-    /** What comes before the next line feed. */
+    /** Reads up to the next line feed. */
     private String line() {
         long start = next;
         while (bytes(1).get(ValueLayout.JAVA_BYTE, 0) != '\n') {
-            // Go on.
+            // Continue with the current value.
         }
         return decode(pickle.asSlice(start, next - 1 - start).toArray(ValueLayout.JAVA_BYTE));
     }
@@ -272,7 +272,7 @@ final class PickleMachine {
 
     private Object top() {
         if (stack.isEmpty() || stack.getLast() == Special.MARK) {
-            throw error("the pickle takes from an empty stack");
+            throw error("the pickle pops from an empty stack");
         }
         return stack.getLast();
     }
@@ -283,11 +283,11 @@ final class PickleMachine {
         return value;
     }
 
-    /** Takes what was pushed since the last mark, and the mark. */
+    /** Pops all values above the last mark, and the mark. */
     private List<Object> popToMark() {
         int mark = stack.lastIndexOf(Special.MARK);
         if (mark < 0) {
-            throw error("the pickle looks for a mark where there is none");
+            throw error("the pickle needs a mark, but there is none on the stack");
         }
         List<Object> above = stack.subList(mark + 1, stack.size());
         var values = new ArrayList<>(above);
@@ -327,7 +327,7 @@ final class PickleMachine {
         setItems(null, List.of(key, value));
     }
 
-    /** Puts keys and values into a new dictionary, which is pushed, or into the one on top. */
+    /** Puts keys and values into a new dictionary and pushes it, or into the dictionary on top of the stack. */
     private void setItems(Map<Object, Object> made, List<?> items) {
         if (made != null) {
             push(made);
@@ -336,12 +336,12 @@ final class PickleMachine {
             throw error("the pickle sets an item of %s".formatted(describe(top())));
         }
         if (items.size() % 2 != 0) {
-            throw error("a key without a value");
+            throw error("the pickle has a dictionary key without a value");
         }
         for (int i = 0; i < items.size(); i += 2) {
             Object key = items.get(i);
             if (!(key instanceof String) && !(key instanceof Long)) {
-                throw error("a dictionary with %s for a key".formatted(describe(key)));
+                throw error("the pickle has a dictionary with %s as a key".formatted(describe(key)));
             }
             if (unchecked(dictionary).put(key, items.get(i + 1)) != null) {
                 throw error("the key %s occurs twice in a dictionary".formatted(CheckpointException.shorten("'" + key + "'")));
@@ -352,7 +352,7 @@ final class PickleMachine {
     private Object remembered(long key) {
         Object value = memo.get(key);
         if (value == null) {
-            throw error("the pickle remembers %d, which it never met".formatted(key));
+            throw error("the pickle uses memo %d, which was never stored".formatted(key));
         }
         return value;
     }
@@ -361,7 +361,7 @@ final class PickleMachine {
         Object name = pop();
         Object module = pop();
         if (!(name instanceof String last) || !(module instanceof String first)) {
-            throw error("a name that is not made of strings");
+            throw error("the pickle has a global name that is not made of strings");
         }
         name(first, last);
     }
@@ -381,11 +381,14 @@ final class PickleMachine {
         push(constructors.call(name.text(), list));
     }
 
-    /** Gives an object its attributes. State dictionaries have one, {@code _metadata}, which says nothing of the tensors. */
+    /**
+     * Handles BUILD, which sets an object's attributes. State dictionaries have the single attribute {@code _metadata}, which does not
+     * concern tensors.
+     */
     private void build() {
         pop();
         if (!(top() instanceof Map<?, ?>)) {
-            throw error("the pickle gives attributes to %s".formatted(describe(top())));
+            throw error("the pickle sets attributes of %s".formatted(describe(top())));
         }
     }
 }

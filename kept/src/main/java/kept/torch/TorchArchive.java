@@ -10,12 +10,12 @@ import java.util.Map;
 import kept.io.CheckpointException;
 
 /**
- * Reads the zip archives that {@code torch.save} writes since PyTorch 1.6: a pickle of the names and shapes, {@code NAME/data.pkl}, and the bytes of
- * each storage in an entry {@code NAME/data/KEY}.
+ * Reads the zip archives that {@code torch.save} writes since PyTorch 1.6: {@code NAME/data.pkl} is a pickle of names and shapes, and each entry
+ * {@code NAME/data/KEY} holds the bytes of one storage.
  */
 final class TorchArchive {
-    /** The most bytes of a pickle. */
-    static final long LONGEST_PICKLE = 100_000_000;
+    /** Largest accepted pickle, in bytes. */
+    static final long MAX_PICKLE_BYTES = 100_000_000;
 
     private static final String PICKLE = "/data.pkl";
 
@@ -25,24 +25,24 @@ final class TorchArchive {
      * Reads an archive's directory and pickle.
      *
      * @param path the file's path, for errors
-     * @param content the whole file, which begins as zip archives do
-     * @return what it says of its tensors
-     * @throws CheckpointException if anything is wrong
+     * @param content the whole file, which starts with a zip signature
+     * @return the tensors and storages it describes
+     * @throws CheckpointException if the archive is invalid
      */
     static TorchContents read(Path path, MemorySegment content) {
         Map<String, ZipDirectory.Entry> archive = ZipDirectory.read(path, content);
         List<String> pickles = archive.keySet().stream()
             .filter(name -> name.endsWith(PICKLE) && name.indexOf('/') == name.length() - PICKLE.length()).toList();
         if (pickles.size() != 1) {
-            throw new CheckpointException(TorchFile.OPERATION, path, ("the archive has %d entries NAME/data.pkl where files of torch.save have one; "
+            throw new CheckpointException(TorchFile.OPERATION, path, ("the archive has %d entries NAME/data.pkl, but torch.save writes one; "
                 + "a zip archive of a checkpoint's files must be unpacked").formatted(pickles.size()));
         }
         String folder = pickles.getFirst().substring(0, pickles.getFirst().length() - PICKLE.length());
         requireLittleEndian(path, content, archive.get(folder + "/byteorder"));
         ZipDirectory.Entry pickle = archive.get(pickles.getFirst());
-        if (pickle.size() > LONGEST_PICKLE) {
+        if (pickle.size() > MAX_PICKLE_BYTES) {
             throw new CheckpointException(TorchFile.OPERATION, path, null, pickle.offset(),
-                "the pickle has %d bytes, above the limit of %d".formatted(pickle.size(), LONGEST_PICKLE));
+                "the pickle has %d bytes, above the limit of %d".formatted(pickle.size(), MAX_PICKLE_BYTES));
         }
         var tensors = TorchPickle.read(path, content.asSlice(pickle.offset(), pickle.size()), pickle.offset());
         String data = folder + "/data/";
@@ -61,7 +61,7 @@ final class TorchArchive {
             String text = new String(bytes, StandardCharsets.UTF_8);
             if (!text.equals("little")) {
                 throw new CheckpointException(TorchFile.OPERATION, path, null, order.offset(),
-                    "was written with byte order '%s'; only 'little' can be read".formatted(text));
+                    "has byte order '%s'; only 'little' is supported".formatted(text));
             }
         }
     }

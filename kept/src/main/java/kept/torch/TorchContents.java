@@ -3,15 +3,15 @@ package kept.torch;
 import java.util.Map;
 
 /**
- * What a file of PyTorch's says of its tensors.
+ * The tensors and storages that a PyTorch file describes.
  *
- * @param tensors the tensors by name, in the file's order
- * @param storages where the bytes of each storage are, by its key
- * @param container what the storages lie in, for errors
+ * @param tensors the tensors by name, in file order
+ * @param storages the location of each storage, by its key
+ * @param container what contains the storages, for errors
  */
 record TorchContents(Map<String, TorchPickle.Tensor> tensors, Map<String, Place> storages, String container) {
     /**
-     * The place of a storage, inside the file.
+     * The location of a storage in the file.
      *
      * @param offset from the start of the file
      * @param size bytes

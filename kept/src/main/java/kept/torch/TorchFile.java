@@ -20,19 +20,19 @@ import kept.weights.TensorEntry;
 import kept.weights.WeightFile;
 
 /**
- * A state dictionary as {@code torch.save} writes it, memory-mapped: a zip archive ({@code TorchArchive}), or, before PyTorch 1.6, pickles with the
- * storages behind them ({@code TorchLegacy}). Opening reads what describes the tensors; a tensor's bytes are a part of the file.
+ * A memory-mapped state dictionary written by {@code torch.save}: a zip archive ({@code TorchArchive}), or, before PyTorch 1.6, pickles followed by
+ * the storages ({@code TorchLegacy}). Opening reads only the description of the tensors; their bytes are views of the file.
  *
- * <p>Pickles are read by {@code TorchPickle}, which builds nothing but dictionaries, numbers and descriptions of tensors: no code of the file's
- * choice ever runs. Several tensors may share a storage, and may be views of it by strides, as transposed ones are.
+ * <p>{@code TorchPickle} reads the pickles and builds only dictionaries, numbers and tensor descriptions, so a file can never run code. Several
+ * tensors may share a storage, and may be strided views of it, such as transposed tensors.
  */
 public final class TorchFile implements WeightFile {
-    /** The name of weights in one file. */
+    /** File name of weights in one file. */
     public static final String SINGLE = "pytorch_model.bin";
-    /** The name of the index of weights in several files. */
+    /** File name of the index of weights in several files. */
     public static final String INDEX = "pytorch_model.bin.index.json";
 
-    /** What errors begin with. */
+    /** Prefix of error messages. */
     static final String OPERATION = "torch";
 
     private final Path path;
@@ -49,11 +49,11 @@ public final class TorchFile implements WeightFile {
     }
 
     /**
-     * Maps a file and reads what it says of its tensors.
+     * Maps a file and reads the description of its tensors.
      *
      * @param path the file
      * @return the open file; the caller closes it
-     * @throws CheckpointException if it cannot be opened, is not a sound file of tensors, or asks for anything else than tensors
+     * @throws CheckpointException if it cannot be opened, is not a valid file of tensors, or contains anything but tensors
      */
     public static TorchFile open(Path path) {
         Arena arena = Arena.ofShared();
@@ -69,12 +69,12 @@ public final class TorchFile implements WeightFile {
     }
 
     /**
-     * Reads what a file says of its tensors.
+     * Reads the description of a file's tensors.
      *
      * @param path the file's path, for errors
      * @param content the whole file
-     * @return an entry for each tensor, in the order of their data; all lie inside the file
-     * @throws CheckpointException if anything is wrong
+     * @return an entry for each tensor, in the order of their data; all are within the file
+     * @throws CheckpointException if the file is invalid
      */
     static List<TensorEntry> entries(Path path, MemorySegment content) {
         TorchContents contents = MistakenFile.isZip(content) ? TorchArchive.read(path, content) : TorchLegacy.read(path, content);
@@ -99,7 +99,7 @@ public final class TorchFile implements WeightFile {
             List<Long> strides = strides(path, name, tensor);
             long span = strides.isEmpty() ? shape.elementCount() : span(path, name, tensor);
             if (tensor.offset() < 0 || tensor.offset() > storage.elements() || span > storage.elements() - tensor.offset()) {
-                throw new CheckpointException(OPERATION, path, name, tensor.place(), "its elements %s from %d on go past its storage of %d"
+                throw new CheckpointException(OPERATION, path, name, tensor.place(), "its elements %s from %d on exceed its storage of %d"
                     .formatted(shape, tensor.offset(), storage.elements()));
             }
             if (shape.elementCount() > storage.elements()) {
@@ -108,11 +108,11 @@ public final class TorchFile implements WeightFile {
             }
             return new TensorEntry(path, name, storage.type(), shape, bytes.offset() + tensor.offset() * size, span * size, strides);
         } catch (ShapeException e) {
-            throw new CheckpointException(OPERATION, path, name, tensor.place(), "its shape is not sound: " + e.getMessage(), e);
+            throw new CheckpointException(OPERATION, path, name, tensor.place(), "its shape is invalid: " + e.getMessage(), e);
         }
     }
 
-    /** The strides of a view whose elements do not lie row by row; none of one whose elements do. */
+    /** Returns the strides of a view that is not in row-major order; empty for row-major order. */
     private static List<Long> strides(Path path, String name, TorchPickle.Tensor tensor) {
         long[] extents = tensor.extents();
         boolean empty = LongStream.of(extents).anyMatch(extent -> extent == 0);
@@ -128,7 +128,7 @@ public final class TorchFile implements WeightFile {
         return contiguous || empty ? List.of() : LongStream.of(tensor.strides()).boxed().toList();
     }
 
-    /** How many elements of the storage lie from a view's first element to its last. */
+    /** The number of storage elements from a view's first element to its last. */
     private static long span(Path path, String name, TorchPickle.Tensor tensor) {
         try {
             long last = 0;

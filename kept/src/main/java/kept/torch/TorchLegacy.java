@@ -12,8 +12,8 @@ import kept.io.CheckpointException;
 import kept.io.MistakenFile;
 
 /**
- * Reads the files that {@code torch.save} wrote before PyTorch 1.6, and writes since when told so: pickles one after the other, and then the
- * storages.
+ * Reads the files that {@code torch.save} wrote before PyTorch 1.6, and still writes with {@code _use_new_zipfile_serialization=False}: several
+ * pickles, then the storages.
  *
  * <pre>
  *   magic number, protocol version (1001), {"protocol_version", "little_endian", "type_sizes"}   a pickle each
@@ -23,7 +23,7 @@ import kept.io.MistakenFile;
  * </pre>
  */
 final class TorchLegacy {
-    /** Protocol 2, a whole number of 10 bytes, 0x1950a86a20f9469cfc6c, and the end. */
+    /** Protocol 2, the 10-byte integer 0x1950a86a20f9469cfc6c, and the end of the pickle. */
     private static final byte[] MAGIC = {(byte) 0x80, 2, (byte) 0x8a, 10, 0x6c, (byte) 0xfc, (byte) 0x9c, 0x46, (byte) 0xf9, 0x20, 0x6a,
         (byte) 0xa8, 0x50, 0x19, '.'};
     private static final long VERSION = 1001;
@@ -43,8 +43,8 @@ final class TorchLegacy {
      *
      * @param path the file's path, for errors
      * @param content the whole file
-     * @return what it says of its tensors
-     * @throws CheckpointException if it is no such file, or anything is wrong
+     * @return the tensors and storages it describes
+     * @throws CheckpointException if it is not such a file or is invalid
      */
     static TorchContents read(Path path, MemorySegment content) {
         if (content.byteSize() < MAGIC.length || content.asSlice(0, MAGIC.length).mismatch(MemorySegment.ofArray(MAGIC)) != -1) {
@@ -57,31 +57,32 @@ final class TorchLegacy {
         if (MistakenFile.isSafetensors(content)) {
             return "is a safetensors file: its name must end in .safetensors, as in model.safetensors";
         }
-        return content.get(ValueLayout.JAVA_BYTE, 0) == (byte) 0x80 ? "is a pickle, but not one of torch.save: save model.state_dict() with it"
-            : "is not a zip archive, as PyTorch's files of weights are, nor what it wrote before version 1.6";
+        return content.get(ValueLayout.JAVA_BYTE, 0) == (byte) 0x80
+            ? "is a pickle, but not one of torch.save: save model.state_dict() with torch.save"
+            : "is neither a zip archive, as PyTorch writes, nor in the format of PyTorch before 1.6";
     }
 
     private TorchContents read() {
         requireSame(VERSION, pickle(), "protocol version");
         if (!(pickle() instanceof Map<?, ?> system)) {
-            throw error("the description of the system that wrote it is missing");
+            throw error("the system description is missing");
         }
         requireSame(true, system.get("little_endian"), "'little_endian'");
         long start = next;
-        MemorySegment rest = content.asSlice(start, Math.min(TorchArchive.LONGEST_PICKLE, content.byteSize() - start));
+        MemorySegment rest = content.asSlice(start, Math.min(TorchArchive.MAX_PICKLE_BYTES, content.byteSize() - start));
         var machine = new PickleMachine(path, rest, start);
         Map<String, TorchPickle.Tensor> tensors = TorchPickle.readLegacy(machine);
         next = machine.end();
         return new TorchContents(tensors, storages(elementSizes(tensors)), "file");
     }
 
-    /** The bytes of an element of each storage; a storage has one type, whoever takes a part of it. */
+    /** The element size in bytes of each storage. All tensors that share a storage must agree on it. */
     private Map<String, Integer> elementSizes(Map<String, TorchPickle.Tensor> tensors) {
         var sizes = new HashMap<String, Integer>();
         tensors.forEach((name, tensor) -> {
             int size = tensor.storage().type().bits() / Byte.SIZE;
             if (sizes.merge(tensor.storage().key(), size, (known, _) -> known) != size) {
-                throw new CheckpointException(TorchFile.OPERATION, path, name, tensor.place(), "another tensor takes its storage for another type");
+                throw new CheckpointException(TorchFile.OPERATION, path, name, tensor.place(), "another tensor uses its storage with another type");
             }
         });
         return sizes;
@@ -118,25 +119,25 @@ final class TorchLegacy {
         return places;
     }
 
-    /** The next pickle, which names nothing. */
+    /** Reads the next pickle, which must not use any names. */
     private Object pickle() {
         long start = next;
-        MemorySegment rest = content.asSlice(start, Math.min(TorchArchive.LONGEST_PICKLE, content.byteSize() - start));
+        MemorySegment rest = content.asSlice(start, Math.min(TorchArchive.MAX_PICKLE_BYTES, content.byteSize() - start));
         var machine = new PickleMachine(path, rest, start);
         Object value = machine.run(new PickleMachine.Constructors() {
             @Override
             public void requireKnown(String name) {
-                throw machine.error("the file asks for '%s' where only numbers and strings are".formatted(CheckpointException.shorten(name)));
+                throw machine.error("the file uses '%s' where only numbers and strings are allowed".formatted(CheckpointException.shorten(name)));
             }
 
             @Override
             public Object call(String name, List<?> arguments) {
-                throw machine.error("the file calls '%s' where only numbers and strings are".formatted(CheckpointException.shorten(name)));
+                throw machine.error("the file calls '%s' where only numbers and strings are allowed".formatted(CheckpointException.shorten(name)));
             }
 
             @Override
             public Object persistent(Object id) {
-                throw machine.error("a persistent id where only numbers and strings are");
+                throw machine.error("the file has a persistent id where only numbers and strings are allowed");
             }
         });
         next = machine.end();

@@ -11,10 +11,10 @@ import kept.text.VisibleText;
 import kept.weights.StoredType;
 
 /**
- * Reads the pickle of a state dictionary. A pickle is a program for a stack machine, which in Python may call anything; here it can name
- * {@link #KNOWN} constructors alone, each with one fixed meaning, and every other name, and every call of something else, is an error.
+ * Reads the pickle of a state dictionary. A pickle is a program for a stack machine, which in Python may call any function; here only the
+ * {@link #KNOWN} constructors are available, each with a fixed meaning, and any other name or call is an error.
  *
- * <p>{@link PickleMachine} is the machine; this class knows what PyTorch says in it:
+ * <p>{@link PickleMachine} executes the pickle; this class interprets PyTorch's names:
  *
  * <pre>
  *   {name: torch._utils._rebuild_tensor_v2(storage, offset, extents, strides, requires_grad, hooks), ...}
@@ -33,13 +33,13 @@ final class TorchPickle implements PickleMachine.Constructors {
         "torch.ByteStorage", StoredType.U8, "torch.BoolStorage", StoredType.BOOL);
     private static final List<String> KNOWN = List.of(TENSOR, PARAMETER, PARAMETER_WITH_STATE, DICTIONARY, "torch.*Storage");
 
-    /** What says that tensors are not numbers as they are. */
+    /** Names in the pickles of quantised tensors. */
     private static final Pattern QUANTISED = Pattern.compile(
         "(?i).*(qtensor|Q?U?Int[0-9]x?[0-9]?Storage|float8|float4|_rebuild_tensor_v3|torchao|bitsandbytes).*");
     /** "storage", type, key, device, elements. */
     private static final int ARCHIVE_PARTS = 5;
-    /** The most axes that a tensor may have. */
-    private static final int MOST_AXES = 64;
+    /** Largest accepted rank of a tensor. */
+    private static final int MAX_RANK = 64;
 
     private final PickleMachine machine;
 
@@ -51,7 +51,7 @@ final class TorchPickle implements PickleMachine.Constructors {
     }
 
     /**
-     * Where a tensor's elements are.
+     * The storage that holds a tensor's elements.
      *
      * @param type their type
      * @param key the storage's name in the archive
@@ -60,13 +60,13 @@ final class TorchPickle implements PickleMachine.Constructors {
     record Storage(StoredType type, String key, long elements) { }
 
     /**
-     * A tensor as it is described.
+     * The description of a tensor.
      *
-     * @param storage where its elements are
-     * @param offset the first one's number in the storage
+     * @param storage the storage that holds its elements
+     * @param offset index of the first element in the storage
      * @param extents its sizes
-     * @param strides elements from one to the next, for each axis
-     * @param place where in the file it is described
+     * @param strides distance between neighbours along each axis, in elements
+     * @param place offset of the description in the file, in bytes
      */
     record Tensor(Storage storage, long offset, long[] extents, long[] strides, long place) { }
 
@@ -75,20 +75,21 @@ final class TorchPickle implements PickleMachine.Constructors {
      *
      * @param file the file's path, for errors
      * @param pickle the pickle
-     * @param offset where it begins in the file, for errors
-     * @return the tensors by name, in the pickle's order
-     * @throws CheckpointException if it is damaged, asks for anything unknown, or is no dictionary of tensors
+     * @param offset start of the pickle in the file, for errors
+     * @return the tensors by name, in the order of the pickle
+     * @throws CheckpointException if it is damaged, uses unsupported names, or is not a dictionary of tensors
      */
     static Map<String, Tensor> read(Path file, MemorySegment pickle, long offset) {
         return read(new PickleMachine(file, pickle, offset), ARCHIVE_PARTS);
     }
 
     /**
-     * Reads the pickle of a file from before version 1.6, where a storage has one part more: what it is a view of, which is None.
+     * Reads the pickle of a file from before PyTorch 1.6, where the description of a storage has one more part: the storage it is a view of,
+     * always None.
      *
      * @param machine the machine, which has not run
-     * @return the tensors by name, in the pickle's order
-     * @throws CheckpointException if it is damaged, asks for anything unknown, or is no dictionary of tensors
+     * @return the tensors by name, in the order of the pickle
+     * @throws CheckpointException if it is damaged, uses unsupported names, or is not a dictionary of tensors
      */
     static Map<String, Tensor> readLegacy(PickleMachine machine) {
         return read(machine, ARCHIVE_PARTS + 1);
@@ -97,20 +98,20 @@ final class TorchPickle implements PickleMachine.Constructors {
     private static Map<String, Tensor> read(PickleMachine machine, int parts) {
         Object result = machine.run(new TorchPickle(machine, parts));
         if (!(result instanceof Map<?, ?> dictionary)) {
-            throw machine.error("the file holds %s where a dictionary of tensors is expected: save model.state_dict()"
+            throw machine.error("the file contains %s, not a dictionary of tensors: save model.state_dict()"
                 .formatted(PickleMachine.describe(result)));
         }
         dictionary.forEach((key, value) -> {
             if (value instanceof Map<?, ?> inner && !inner.isEmpty() && inner.values().stream().allMatch(Tensor.class::isInstance)) {
                 String name = VisibleText.quoted(CheckpointException.shorten(String.valueOf(key)));
-                throw machine.error("the tensors are in a dictionary %s within the file's: save it alone, with torch.save(torch.load(FILE)[%s], FILE)"
+                throw machine.error("the tensors are in the nested dictionary %s: save it alone, with torch.save(torch.load(FILE)[%s], FILE)"
                     .formatted(name, name));
             }
         });
         var tensors = new LinkedHashMap<String, Tensor>();
         dictionary.forEach((key, value) -> {
             if (!(key instanceof String name)) {
-                throw machine.error("the dictionary of tensors has %s for a name".formatted(PickleMachine.describe(key)));
+                throw machine.error("the dictionary of tensors has %s as a name".formatted(PickleMachine.describe(key)));
             }
             if (!(value instanceof Tensor tensor)) {
                 throw machine.error("'%s' is %s, not a tensor: save model.state_dict() alone"
@@ -124,11 +125,11 @@ final class TorchPickle implements PickleMachine.Constructors {
     @Override
     public void requireKnown(String name) {
         if (!STORAGES.containsKey(name) && QUANTISED.matcher(name).matches()) {
-            throw machine.error("the file holds tensors of a type that cannot be read ('%s'): quantised; take the unquantised checkpoint"
+            throw machine.error("the file contains quantised tensors ('%s'), which are not supported; use the unquantised checkpoint"
                 .formatted(CheckpointException.shorten(name)));
         }
         if (!STORAGES.containsKey(name) && !KNOWN.contains(name)) {
-            throw machine.error("the file asks for '%s'; only tensors are read (%s), and nothing of a file's choice is run"
+            throw machine.error("the file uses '%s'; only tensors are read (%s), and code in a file is never run"
                 .formatted(CheckpointException.shorten(name), String.join(", ", KNOWN)));
         }
     }
@@ -139,17 +140,17 @@ final class TorchPickle implements PickleMachine.Constructors {
             case TENSOR -> tensor(arguments);
             case PARAMETER, PARAMETER_WITH_STATE -> {
                 if (arguments.isEmpty() || !(arguments.getFirst() instanceof Tensor)) {
-                    throw machine.error("a parameter without a tensor");
+                    throw machine.error("the file has a parameter without a tensor");
                 }
                 yield arguments.getFirst();
             }
             case DICTIONARY -> {
                 if (!arguments.isEmpty()) {
-                    throw machine.error("an OrderedDict made from something");
+                    throw machine.error("the file creates an OrderedDict from arguments");
                 }
                 yield new LinkedHashMap<>();
             }
-            default -> throw machine.error("'%s' is called, where only tensors, parameters and dictionaries are made".formatted(name));
+            default -> throw machine.error("the file calls '%s'; only tensors, parameters and dictionaries are supported".formatted(name));
         };
     }
 
@@ -161,11 +162,11 @@ final class TorchPickle implements PickleMachine.Constructors {
                 && (storageParts == ARCHIVE_PARTS || PickleMachine.isNone(parts.getLast()))) {
             StoredType stored = STORAGES.get(type.text());
             if (stored == null) {
-                throw machine.error("a storage of type '%s'".formatted(CheckpointException.shorten(type.text())));
+                throw machine.error("the file has a storage of unknown type '%s'".formatted(CheckpointException.shorten(type.text())));
             }
             return new Storage(stored, key, elements);
         }
-        throw machine.error("a persistent id that is not a storage of PyTorch's");
+        throw machine.error("the file has a persistent id that is not a PyTorch storage");
     }
 
     private Tensor tensor(List<?> arguments) {
@@ -176,13 +177,14 @@ final class TorchPickle implements PickleMachine.Constructors {
                 return new Tensor(storage, offset, extents, strides, machine.place());
             }
         }
-        throw machine.error("a tensor that is not described by storage, offset, sizes and strides");
+        throw machine.error("the file has a tensor not described by storage, offset, sizes and strides");
     }
 
     private long[] numbers(Object value) {
-        if (value instanceof List<?> list && list.size() <= MOST_AXES && list.stream().allMatch(Long.class::isInstance)) {
+        if (value instanceof List<?> list && list.size() <= MAX_RANK && list.stream().allMatch(Long.class::isInstance)) {
             return list.stream().mapToLong(number -> (Long) number).toArray();
         }
-        throw machine.error("sizes or strides that are not a few whole numbers but %s".formatted(PickleMachine.describe(value)));
+        throw machine.error("the file has a tensor whose sizes or strides are not a short list of integers but %s"
+                .formatted(PickleMachine.describe(value)));
     }
 }

@@ -9,8 +9,8 @@ import kept.tensor.DType;
 import kept.weights.TensorSpec;
 
 /**
- * Writes the pickle of a state dictionary, protocol 2: an {@code OrderedDict} of {@code _rebuild_tensor_v2} calls, each with a storage of its own
- * whose key is the tensor's number. {@link TorchPickle} is the reader.
+ * Writes the pickle of a state dictionary, protocol 2: an {@code OrderedDict} of {@code _rebuild_tensor_v2} calls, each with its own storage, whose
+ * key is the tensor's index. {@link TorchPickle} is the reader.
  */
 final class TorchPickleWriter {
     private static final byte PROTOCOL = (byte) 0x80;

@@ -25,19 +25,21 @@ import kept.weights.TensorSpec;
 import kept.weights.WeightWriter;
 
 /**
- * Writes weights as {@code torch.save} does: {@code pytorch_model.bin} if one file suffices, else {@code pytorch_model-00001-of-0000N.bin} and their
- * index. Each is a zip archive of stored entries: a pickle of names and shapes ({@code TorchPickleWriter}), and the bytes of each tensor, which begin
- * at multiples of 64. Orion-14B-Base comes in such files; they are written here to try things out on its layout.
+ * Writes weights in the format of {@code torch.save}: {@code pytorch_model.bin} if one file suffices, else {@code pytorch_model-00001-of-0000N.bin}
+ * and an index. Each file is a zip archive of uncompressed entries: a pickle of names and shapes ({@code TorchPickleWriter}), and the bytes of each
+ * tensor, aligned to 64 bytes. Orion-14B-Base is distributed in this format; the writer exists to test and demonstrate reading it.
  *
- * <p>Tensors are written in their declared order; the bytes depend on the declared tensors and their values alone.
+ * <p>Tensors are written in their declared order; the bytes depend only on the declared tensors and their values.
  */
 public final class TorchWriter implements WeightWriter {
     private static final int ALIGNMENT = 64;
-    /** What a local header has before name and padding, and what the padding's own header takes. */
+    /** Bytes of a local header without name and padding, and of the header of the padding. */
     private static final int LOCAL_HEADER = 30;
     private static final int PADDING_HEADER = 4;
     private static final int CHUNK = 1 << 20;
-    /** Zip archives tell the time of an entry; this is always the same. A month later than their first, which Java takes for none. */
+    /**
+     * The timestamp of every entry, constant so that equal tensors give equal files. One month after the first zip date, which Java treats as absent.
+     */
     private static final LocalDateTime TIME = LocalDateTime.of(1980, 2, 1, 0, 0);
 
     private final Path directory;
@@ -56,13 +58,13 @@ public final class TorchWriter implements WeightWriter {
     }
 
     /**
-     * Plans the files; the first is made with the first tensor.
+     * Plans the files; the first is created with the first tensor.
      *
      * @param directory the directory, which exists
      * @param tensors all tensors of the checkpoint
-     * @param largestFile the limit in bytes of tensor data to a file, at least 1
+     * @param largestFile the limit in bytes of tensor data per file, at least 1
      * @return the writer; the caller writes each tensor in this order, finishes and closes it
-     * @throws CheckpointException if there are no tensors or two of a name
+     * @throws CheckpointException if there are no tensors or two have the same name
      */
     public static TorchWriter create(Path directory, List<TensorSpec> tensors, long largestFile) {
         return new TorchWriter(directory, ShardPlan.of(directory, tensors, largestFile));
@@ -71,7 +73,7 @@ public final class TorchWriter implements WeightWriter {
     @Override
     public void write(String name, MemorySegment data) {
         if (file == files.size() || !files.get(file).get(tensor).name().equals(name)) {
-            throw new CheckpointException(TorchFile.OPERATION, directory, name, -1, "it is not this tensor's turn; tensors are written as declared");
+            throw new CheckpointException(TorchFile.OPERATION, directory, name, -1, "is written out of order; write tensors in their declared order");
         }
         TensorSpec spec = files.get(file).get(tensor);
         if (data.byteSize() != spec.byteSize()) {
@@ -155,7 +157,7 @@ public final class TorchWriter implements WeightWriter {
         archive.closeEntry();
     }
 
-    /** An extra field, of the kind PyTorch uses, so long that the entry's bytes begin at a multiple of 64. */
+    /** Returns an extra field, of the kind PyTorch uses, that aligns the entry's bytes to 64. */
     private byte[] padding(int nameLength) {
         long begin = place.count + LOCAL_HEADER + nameLength + PADDING_HEADER;
         int size = (int) (Math.ceilDiv(begin, ALIGNMENT) * ALIGNMENT - begin);
@@ -184,7 +186,7 @@ public final class TorchWriter implements WeightWriter {
         void use(int size) throws IOException;
     }
 
-    /** Tells how many bytes have gone through. */
+    /** Counts the bytes written. */
     private static final class Counting extends FilterOutputStream {
         private long count;
 

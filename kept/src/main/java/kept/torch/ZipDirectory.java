@@ -10,8 +10,8 @@ import java.util.Map;
 import kept.io.CheckpointException;
 
 /**
- * Where the entries of a zip archive lie, for archives whose entries are stored as they are, as PyTorch writes them. Reads what the end of the file
- * points to (PKWARE's APPNOTE, 4.3), with the fields of 64 bits that archives above 4 GiB need:
+ * Locates the entries of a zip archive whose entries are stored uncompressed, as PyTorch writes them. Follows the end record (PKWARE's APPNOTE, 4.3),
+ * including the 64-bit fields of archives above 4 GiB:
  *
  * <pre>
  *   | local header, entry | local header, entry | ... | central directory | [64-bit end record, its locator] | end record |
@@ -31,25 +31,25 @@ final class ZipDirectory {
     private static final int CENTRAL_HEADER_BYTES = 46;
     private static final int END = 0x06054b50;
     private static final int END_BYTES = 22;
-    private static final int LONGEST_COMMENT = 0xffff;
-    /** How far from the end of the file an end record is looked for that does not end it. */
-    private static final long FARTHEST_END = 1 << 26;
+    private static final int MAX_COMMENT_BYTES = 0xffff;
+    /** How far before the end of the file to search for an end record, to tell appended bytes from truncation. */
+    private static final long MAX_TRAILING_BYTES = 1 << 26;
     private static final int END_64 = 0x06064b50;
     private static final int END_64_BYTES = 56;
     private static final int LOCATOR_64 = 0x07064b50;
     private static final int LOCATOR_64_BYTES = 20;
     private static final int EXTRA_64 = 0x0001;
-    /** In a field of 32 bits: the value is in the extra field of 64 bits. */
-    private static final long ELSEWHERE = 0xffffffffL;
+    /** A 32-bit field with this value means that the value is in the 64-bit extra field. */
+    private static final long IN_EXTRA_FIELD = 0xffffffffL;
 
     private final Path file;
     private final MemorySegment content;
     private final Map<String, Entry> entries = new LinkedHashMap<>();
 
     /**
-     * An entry.
+     * The location of an entry.
      *
-     * @param offset where its bytes begin, counted from the start of the file
+     * @param offset start of its bytes, from the start of the file
      * @param size how many bytes
      */
     record Entry(long offset, long size) { }
@@ -64,7 +64,7 @@ final class ZipDirectory {
      *
      * @param file the file's path, for errors
      * @param content the whole file
-     * @return the entries by name, in the directory's order; all lie inside the file
+     * @return the entries by name, in the order of the directory; all are within the file
      * @throws CheckpointException if it is not a zip archive, is damaged, or has compressed or encrypted entries
      */
     static Map<String, Entry> read(Path file, MemorySegment content) {
@@ -79,7 +79,7 @@ final class ZipDirectory {
         long size = unsigned(end + 12);
         long start = unsigned(end + 16);
         long limit = end;
-        if (count == 0xffff || size == ELSEWHERE || start == ELSEWHERE) {
+        if (count == 0xffff || size == IN_EXTRA_FIELD || start == IN_EXTRA_FIELD) {
             long record = findEnd64(end);
             count = content.get(LONG, record + 32);
             size = content.get(LONG, record + 40);
@@ -97,7 +97,7 @@ final class ZipDirectory {
 
     private long findEnd() {
         long size = content.byteSize();
-        for (long at = size - END_BYTES; at >= Math.max(0, size - END_BYTES - LONGEST_COMMENT); at--) {
+        for (long at = size - END_BYTES; at >= Math.max(0, size - END_BYTES - MAX_COMMENT_BYTES); at--) {
             if (content.get(INT, at) == END && unsignedShort(at + 20) == size - END_BYTES - at) {
                 return at;
             }
@@ -106,12 +106,12 @@ final class ZipDirectory {
         throw error(Math.max(0, size - END_BYTES), "the zip directory is missing at the end: is the file truncated?");
     }
 
-    /** Bytes behind an archive are told from an archive that is cut short: its end record is there, but not at the end. */
+    /** Distinguishes bytes appended to an archive from a truncated archive: with appended bytes, an end record exists, but not at the end. */
     private void requireNothingBehind(long size) {
-        for (long at = size - END_BYTES; at >= Math.max(0, size - FARTHEST_END); at--) {
+        for (long at = size - END_BYTES; at >= Math.max(0, size - MAX_TRAILING_BYTES); at--) {
             if (content.get(INT, at) == END) {
                 long start = unsigned(at + 16);
-                boolean isEnd = start == ELSEWHERE || start <= at - CENTRAL_HEADER_BYTES && content.get(INT, start) == CENTRAL_HEADER;
+                boolean isEnd = start == IN_EXTRA_FIELD || start <= at - CENTRAL_HEADER_BYTES && content.get(INT, start) == CENTRAL_HEADER;
                 long behind = size - at - END_BYTES - unsignedShort(at + 20);
                 if (isEnd && behind > 0) {
                     throw error(size - behind, "the file goes on after the end of its zip archive (bytes left: %d): was something appended?"
@@ -133,10 +133,10 @@ final class ZipDirectory {
         return record;
     }
 
-    /** Reads an entry of the directory and returns where the next one begins. */
+    /** Reads an entry of the directory and returns the offset of the next. */
     private long readEntry(long at, long end, long directory) {
         if (at > end - CENTRAL_HEADER_BYTES || content.get(INT, at) != CENTRAL_HEADER) {
-            throw error(at, "the zip directory is damaged: no entry where one should be");
+            throw error(at, "the zip directory is damaged: an entry is missing");
         }
         int flags = unsignedShort(at + 8);
         int method = unsignedShort(at + 10);
@@ -149,7 +149,7 @@ final class ZipDirectory {
         byte[] bytes = content.asSlice(at + CENTRAL_HEADER_BYTES, nameBytes).toArray(ValueLayout.JAVA_BYTE);
         String name = new String(bytes, StandardCharsets.UTF_8);
         if ((flags & 1) != 0 || method != 0) {
-            throw error(at, "entry '%s' is %s; PyTorch stores entries as they are: save the file again with torch.save"
+            throw error(at, "entry '%s' is %s; PyTorch stores entries uncompressed: save the file again with torch.save"
                 .formatted(CheckpointException.shorten(name), method != 0 ? "compressed" : "encrypted"));
         }
         var sizes = new Sizes(unsigned(at + 20), unsigned(at + 24), unsigned(at + 42));
@@ -157,7 +157,8 @@ final class ZipDirectory {
             sizes = sizes.completed(at + CENTRAL_HEADER_BYTES + nameBytes, extraBytes);
         }
         if (sizes.packed != sizes.unpacked) {
-            throw error(at, "entry '%s' says it takes %d bytes for %d".formatted(CheckpointException.shorten(name), sizes.packed, sizes.unpacked));
+            throw error(at, "entry '%s' has %d packed bytes for %d unpacked"
+                .formatted(CheckpointException.shorten(name), sizes.packed, sizes.unpacked));
         }
         if (entries.put(name, locate(name, at, sizes.unpacked, sizes.header, directory)) != null) {
             throw error(at, "entry '%s' occurs twice".formatted(CheckpointException.shorten(name)));
@@ -165,7 +166,7 @@ final class ZipDirectory {
         return next;
     }
 
-    /** The sizes of an entry and where its local header is. */
+    /** The sizes of an entry and the offset of its local header. */
     private final class Sizes {
         private final long packed;
         private final long unpacked;
@@ -178,17 +179,17 @@ final class ZipDirectory {
         }
 
         boolean incomplete() {
-            return packed == ELSEWHERE || unpacked == ELSEWHERE || header == ELSEWHERE;
+            return packed == IN_EXTRA_FIELD || unpacked == IN_EXTRA_FIELD || header == IN_EXTRA_FIELD;
         }
 
-        /** With those that are in the extra field of 64 bits, which has them in this order: unpacked, packed, header. */
+        /** Returns the sizes with missing values taken from the 64-bit extra field, which holds them in the order unpacked, packed, header. */
         Sizes completed(long extra, int extraBytes) {
             for (long at = extra; at <= extra + extraBytes - 4; at += 4 + unsignedShort(at + 2)) {
                 if (unsignedShort(at) == EXTRA_64) {
                     long[] values = {unpacked, packed, header};
                     long from = at + 4;
                     for (int i = 0; i < values.length; i++) {
-                        if (values[i] == ELSEWHERE) {
+                        if (values[i] == IN_EXTRA_FIELD) {
                             if (from + Long.BYTES > Math.min(at + 4 + unsignedShort(at + 2), extra + extraBytes)) {
                                 throw error(at, "the zip directory is damaged: a 64-bit field is too short");
                             }

@@ -1,7 +1,7 @@
 /**
- * PyTorch's files, {@code pytorch_model.bin}: {@link kept.torch.TorchFile} is one that {@code torch.save} wrote, whose pickle names tensors and can
- * do nothing else, and {@link kept.torch.TorchWriter} writes them.
+ * PyTorch's {@code pytorch_model.bin}: {@link kept.torch.TorchFile} reads what {@code torch.save} wrote, without the ability to run code that a
+ * pickle has in Python, and {@link kept.torch.TorchWriter} writes it.
  *
- * <p>Not here: what formats have in common ({@code kept.weights}), and a directory to read ({@code kept.checkpoint}).
+ * <p>Elsewhere: what all formats share ({@code kept.weights}), and reading a directory ({@code kept.checkpoint}).
  */
 package kept.torch;

@@ -151,7 +151,7 @@ public final class BestState {
         SequencedMap<String, Parameter> trained = trained();
         List<TensorSpec> specs = trained.entrySet().stream().map(entry -> new TensorSpec(entry.getKey(), stored, entry.getValue().value().shape()))
                 .toList();
-        try (var writer = SafetensorsWriter.createSealed(file, specs, Map.of(STEP, Long.toString(step)))) {
+        try (var writer = SafetensorsWriter.createWithChecksums(file, specs, Map.of(STEP, Long.toString(step)))) {
             trained.forEach((name, parameter) -> HostCopy.with(parameter.value(), stored, bytes -> writer.write(name, bytes)));
             writer.finish();
         }

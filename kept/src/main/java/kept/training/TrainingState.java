@@ -92,7 +92,7 @@ public final class TrainingState {
         settings.forEach((name, value) -> metadata.put(SETTING + name, value));
         List<TensorSpec> specs = new ArrayList<>();
         tensors.forEach((name, tensor) -> specs.add(new TensorSpec(name, tensor.dtype(), tensor.shape())));
-        try (var writer = SafetensorsWriter.createSealed(file, specs, metadata)) {
+        try (var writer = SafetensorsWriter.createWithChecksums(file, specs, metadata)) {
             tensors.forEach((name, tensor) -> HostCopy.with(tensor, tensor.dtype(), bytes -> writer.write(name, bytes)));
             writer.finish();
         }

@@ -12,10 +12,10 @@ import kept.tensor.DType;
 import kept.tensor.Shape;
 
 /**
- * Finds NaN and infinities among the elements of a tensor, in memory or while its bytes pass by in pieces.
+ * Detects NaN and infinity among the elements of a tensor, either in memory or while its bytes are copied in pieces.
  *
- * <p>Such an element has an exponent of ones, so adding one to the exponent's last place carries into the sign: several elements are looked at in one
- * 64-bit word, at the speed of memory.
+ * <p>A non-finite element has all exponent bits set, so adding one to the lowest exponent bit carries into the sign bit. This tests several elements
+ * per 64-bit word, at memory speed.
  */
 public final class FiniteValues {
     private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -27,12 +27,12 @@ public final class FiniteValues {
     private final TensorEntry entry;
     private final MemorySegment data;
     private final Bits bits;
-    /** The least index of such an element so far. */
+    /** Lowest index of a non-finite element found so far. */
     private final AtomicLong first = new AtomicLong(NONE);
-    /** Elements of which a piece held a part only. */
+    /** Elements split between two pieces; they are checked at the end. */
     private final Set<Long> edges = new ConcurrentSkipListSet<>();
 
-    /** How an exponent of ones is seen: elements of so many bytes, the exponents of all in a word, their last places, and the bits above. */
+    /** Bit masks to test a 64-bit word of elements: bytes per element, exponent bits, lowest exponent bits, and the bits they carry into. */
     private record Bits(int bytes, long exponents, long ones, long carries) {
         static Bits of(DType dtype) {
             return switch (dtype) {
@@ -48,7 +48,7 @@ public final class FiniteValues {
             return new Bits(bytes, exponent * lanes, one * lanes, carry * lanes);
         }
 
-        boolean hasOthers(MemorySegment data, long start, long end) {
+        boolean hasNonFinite(MemorySegment data, long start, long end) {
             long carried = 0;
             long next = start;
             for (; next <= end - Long.BYTES; next += Long.BYTES) {
@@ -67,10 +67,10 @@ public final class FiniteValues {
     }
 
     /**
-     * To look at a tensor piece by piece.
+     * Creates a check of a tensor that is inspected piece by piece.
      *
-     * @param entry what its file says of it; integers are always finite
-     * @param data its elements row by row, read where a piece ends within one
+     * @param entry the tensor's metadata; integer tensors are always finite
+     * @param data its elements in row-major order; read for elements split between two pieces
      */
     public FiniteValues(TensorEntry entry, MemorySegment data) {
         this.entry = entry;
@@ -79,11 +79,11 @@ public final class FiniteValues {
     }
 
     /**
-     * Refuses a tensor that holds a NaN or an infinity.
+     * Checks that a tensor contains no NaN or infinity.
      *
-     * @param entry what its file says of it
-     * @param data its elements row by row
-     * @throws WeightValuesException naming the tensor and the first such element
+     * @param entry the tensor's metadata
+     * @param data its elements in row-major order
+     * @throws WeightValuesException naming the tensor and the first element that is not finite
      */
     public static void require(TensorEntry entry, MemorySegment data) {
         var values = new FiniteValues(entry, data);
@@ -92,20 +92,20 @@ public final class FiniteValues {
     }
 
     /**
-     * How many elements are no finite numbers.
+     * Counts the elements that are NaN or infinite.
      *
      * @param dtype their type
      * @param data elements
      * @return their number; 0 for integers
      */
-    public static long countOthers(DType dtype, MemorySegment data) {
+    public static long countNonFinite(DType dtype, MemorySegment data) {
         Bits bits = Bits.of(dtype);
         long count = 0;
         for (long start = 0; bits != null && start < data.byteSize(); start += BLOCK) {
             long end = Math.min(data.byteSize(), start + BLOCK);
-            if (bits.hasOthers(data, start, end)) {
+            if (bits.hasNonFinite(data, start, end)) {
                 for (long place = start; place < end; place += bits.bytes) {
-                    count += bits.hasOthers(data, place, place + bits.bytes) ? 1 : 0;
+                    count += bits.hasNonFinite(data, place, place + bits.bytes) ? 1 : 0;
                 }
             }
         }
@@ -113,10 +113,10 @@ public final class FiniteValues {
     }
 
     /**
-     * Looks at some of the tensor's bytes, which begin at a place in it; any thread may, and the buffer stays as it is.
+     * Inspects a piece of the tensor's bytes. Thread-safe; the buffer's position and limit do not change.
      *
      * @param bytes the bytes
-     * @param place where in the tensor they begin, in bytes
+     * @param place offset of the piece in the tensor, in bytes
      */
     public void inspect(ByteBuffer bytes, long place) {
         inspect(MemorySegment.ofBuffer(bytes), place);
@@ -136,7 +136,7 @@ public final class FiniteValues {
         }
         long start = skipped;
         for (long end = skipped + whole; start < end; start += BLOCK) {
-            if (bits.hasOthers(bytes, start, Math.min(end, start + BLOCK))) {
+            if (bits.hasNonFinite(bytes, start, Math.min(end, start + BLOCK))) {
                 find((place + start) / bits.bytes, Math.min(end - start, BLOCK) / bits.bytes, bytes.asSlice(start));
                 return;
             }
@@ -145,7 +145,7 @@ public final class FiniteValues {
 
     private void find(long index, long count, MemorySegment bytes) {
         for (long i = 0; i < count; i++) {
-            if (bits.hasOthers(bytes, i * bits.bytes, (i + 1) * bits.bytes)) {
+            if (bits.hasNonFinite(bytes, i * bits.bytes, (i + 1) * bits.bytes)) {
                 first.accumulateAndGet(index + i, Math::min);
                 return;
             }
@@ -153,19 +153,19 @@ public final class FiniteValues {
     }
 
     private boolean isFinite(long index) {
-        return !bits.hasOthers(data, index * bits.bytes, (index + 1) * bits.bytes);
+        return !bits.hasNonFinite(data, index * bits.bytes, (index + 1) * bits.bytes);
     }
 
     /**
-     * Refuses the tensor if what has passed by held a NaN or an infinity.
+     * Throws if any inspected piece contained a NaN or infinity.
      *
-     * @throws WeightValuesException naming the tensor and the first such element
+     * @throws WeightValuesException naming the tensor and the first element that is not finite
      */
     public void require() {
         edges.stream().filter(index -> !isFinite(index)).findFirst().ifPresent(index -> first.accumulateAndGet(index, Math::min));
         if (first.get() != NONE) {
             throw new WeightValuesException(entry.file(), entry.name(), entry.offset(),
-                "holds %s at %s; the weights are damaged, so take a sound copy of the checkpoint".formatted(value(first.get()), place(first.get())));
+                "holds %s at %s; the weights are damaged; get an undamaged copy of the checkpoint".formatted(value(first.get()), place(first.get())));
         }
     }
 

@@ -8,9 +8,9 @@ import kept.io.AtomicFiles;
 import kept.io.CheckpointException;
 import kept.io.JsonObject;
 
-/** The index of a checkpoint in several files: {@code {"metadata": {"total_size": bytes}, "weight_map": {tensor: file}}}. */
+/** The index of a sharded checkpoint: {@code {"metadata": {"total_size": bytes}, "weight_map": {tensor: file}}}. */
 public final class ShardIndex {
-    /** The name of the index beside the shards. */
+    /** File name of the index of safetensors shards. */
     public static final String FILE = "model.safetensors.index.json";
 
     private static final String OPERATION = "checkpoint";
@@ -22,8 +22,8 @@ public final class ShardIndex {
      * Reads an index.
      *
      * @param file the index
-     * @return the file of each tensor, in the index's order; each a plain name of a file beside the index
-     * @throws CheckpointException if the index cannot be read or names a file elsewhere
+     * @return the file of each tensor, in the order of the index; each a plain file name in the directory of the index
+     * @throws CheckpointException if the index cannot be read or names a file in another directory
      */
     public static Map<String, String> read(Path file) {
         JsonObject weightMap = JsonObject.read(OPERATION, file).object(WEIGHT_MAP);
@@ -48,19 +48,19 @@ public final class ShardIndex {
      *
      * @param directory the directory of the shards
      * @param shards the file of each tensor
-     * @param totalSize the bytes of all tensors
+     * @param totalSize the size of all tensors in bytes
      */
     public static void write(Path directory, Map<String, String> shards, long totalSize) {
         write(directory, FILE, shards, totalSize);
     }
 
     /**
-     * Writes an index under another name.
+     * Writes an index with another file name.
      *
      * @param directory the directory of the files
      * @param file the name of the index
      * @param shards the file of each tensor
-     * @param totalSize the bytes of all tensors
+     * @param totalSize the size of all tensors in bytes
      */
     public static void write(Path directory, String file, Map<String, String> shards, long totalSize) {
         var content = new LinkedHashMap<String, Object>();

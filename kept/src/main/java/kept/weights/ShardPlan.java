@@ -6,18 +6,18 @@ import java.util.HashSet;
 import java.util.List;
 import kept.io.CheckpointException;
 
-/** Which tensors of a checkpoint go into which of its files. */
+/** Distributes the tensors of a checkpoint over files. */
 public final class ShardPlan {
     private ShardPlan() { }
 
     /**
-     * Puts each tensor into the file before it while there is room, else into a new one; a tensor above the limit has a file of its own.
+     * Adds each tensor to the current file while it fits, else starts a new one; a tensor above the limit gets a file of its own.
      *
      * @param directory the directory of the files, for messages
      * @param tensors all tensors of the checkpoint
-     * @param largestShard the limit in bytes of tensor data to a file
+     * @param largestShard the limit in bytes of tensor data per file
      * @return the tensors of each file, in their declared order
-     * @throws CheckpointException if there are no tensors or two of a name, or the limit is less than a byte
+     * @throws CheckpointException if there are no tensors, two have the same name, or the limit is below 1 byte
      */
     public static List<List<TensorSpec>> of(Path directory, List<TensorSpec> tensors, long largestShard) {
         if (tensors.isEmpty()) {

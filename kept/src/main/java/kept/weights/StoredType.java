@@ -8,13 +8,12 @@ import java.util.stream.Collectors;
 import kept.tensor.DType;
 
 /**
- * The element types that the safetensors format names (as of its version 0.8). Those with a {@link DType} can be read as tensors; the others only
- * take their place in a file.
+ * The element types of the safetensors format (version 0.8). Types with a {@link DType} can be read as tensors; the others are only recognised.
  */
 public enum StoredType {
-    /** Truth values, a byte each. */
+    /** Booleans, one byte each. */
     BOOL(8),
-    /** Two 4-bit floating-point numbers to a byte. */
+    /** Two 4-bit floating-point numbers per byte. */
     F4(4),
     /** 6-bit floating point, 2 bits of exponent. */
     F6_E2M3(6),
@@ -73,17 +72,17 @@ public enum StoredType {
     }
 
     /**
-     * The type of a name in a file.
+     * Finds a type by its name in the format.
      *
      * @param name the name, as in {@code BF16}
-     * @return the type, or empty if the format has none of that name
+     * @return the type, or empty if the format has no type with that name
      */
     public static Optional<StoredType> named(String name) {
         return Optional.ofNullable(BY_NAME.get(name));
     }
 
     /**
-     * The stored form of an element type.
+     * Returns the stored type of an element type.
      *
      * @param dtype the element type
      * @return the type of the same name
@@ -93,7 +92,7 @@ public enum StoredType {
     }
 
     /**
-     * The size of one element.
+     * The size of one element in bits.
      *
      * @return bits per element
      */
@@ -102,7 +101,7 @@ public enum StoredType {
     }
 
     /**
-     * What tensors of this type are read as.
+     * The element type that tensors of this type are read as.
      *
      * @return the element type, or empty if such tensors cannot be read
      */

@@ -11,8 +11,8 @@ import kept.io.AtomicFiles;
 import kept.io.CheckpointException;
 
 /**
- * Reads tensors back from disk and compares them byte by byte with what they were made from. The files are read, not mapped, so that a disk that
- * cannot read is an error like another.
+ * Reads tensors back from disk and compares them byte by byte with their source. Files are read, not mapped, so that a disk error is an exception,
+ * not a fault of the JVM.
  */
 public final class TensorComparison {
     private static final int CHUNK = 4 << 20;
@@ -20,7 +20,7 @@ public final class TensorComparison {
     private final ByteBuffer left = ByteBuffer.allocateDirect(CHUNK);
     private final ByteBuffer right = ByteBuffer.allocateDirect(CHUNK);
 
-    /** Has two buffers of its own; for one thread at a time. */
+    /** Allocates two buffers. Not thread-safe. */
     public TensorComparison() { }
 
     /**
@@ -28,7 +28,7 @@ public final class TensorComparison {
      *
      * @param source the original
      * @param copy the copy
-     * @param progress is told the bytes of each piece compared
+     * @param progress receives the number of bytes of each piece compared
      * @throws CheckpointException naming the copy and the first byte that differs, or the file that cannot be read
      */
     public void requireSame(TensorEntry source, TensorEntry copy, LongConsumer progress) {
@@ -52,16 +52,16 @@ public final class TensorComparison {
     /**
      * Compares a tensor with values in memory.
      *
-     * @param values what it should hold: little-endian elements, row by row
+     * @param values the expected little-endian elements in row-major order
      * @param copy the tensor in its file
-     * @param progress is told the bytes of each piece compared
+     * @param progress receives the number of bytes of each piece compared
      * @throws CheckpointException naming the tensor and the first byte that differs, or the file that cannot be read
      */
     public void requireSame(MemorySegment values, TensorEntry copy, LongConsumer progress) {
         try (FileChannel written = open(copy.file())) {
             for (long done = 0; done < copy.byteSize();) {
                 int size = (int) Math.min(CHUNK, copy.byteSize() - done);
-                compare(values.asSlice(done, size).asByteBuffer(), written, copy, done, "what the mapping gives");
+                compare(values.asSlice(done, size).asByteBuffer(), written, copy, done, "the converted values");
                 done += size;
                 progress.accept(size);
             }
@@ -75,7 +75,7 @@ public final class TensorComparison {
         int difference = expected.mismatch(right);
         if (difference >= 0) {
             throw new CheckpointException("verify", copy.file(), copy.name(), copy.offset() + done + difference,
-                "is not as in %s: this byte is %d there and %d here; the disk or the memory is at fault, so convert again and compare"
+                "differs from %s: this byte should be %d but is %d; the disk or the memory is faulty, so convert again and compare"
                 .formatted(origin, expected.get(difference) & 0xff, right.get(difference) & 0xff));
         }
     }

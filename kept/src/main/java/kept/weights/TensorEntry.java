@@ -9,39 +9,39 @@ import kept.tensor.DType;
 import kept.tensor.Shape;
 
 /**
- * A tensor's place in a file: what the header says of it.
+ * A tensor's metadata in a file header: type, shape and location.
  *
- * @param file the file it lies in
+ * @param file the file that contains it
  * @param name its name, as in {@code model.norm.weight}
- * @param type how its elements are stored
+ * @param type the type of the stored elements
  * @param shape its extents
- * @param offset where its first element starts, counted from the start of the file
- * @param byteSize how many bytes they are, from the first element to the last
- * @param strides for each axis how many elements one is from the next; empty where the elements lie row by row
+ * @param offset start of the first element, in bytes from the start of the file
+ * @param byteSize number of bytes from the first element to the last
+ * @param strides distance between neighbours along each axis, in elements; empty for row-major order
  */
 public record TensorEntry(Path file, String name, StoredType type, Shape shape, long offset, long byteSize, List<Long> strides) {
 
-    /** Fixes the strides. */
+    /** Copies the strides. */
     public TensorEntry {
         strides = List.copyOf(strides);
     }
 
     /**
-     * A tensor whose elements lie row by row.
+     * Creates the entry of a tensor in row-major order.
      *
-     * @param file the file it lies in
+     * @param file the file that contains it
      * @param name its name
-     * @param type how its elements are stored
+     * @param type the type of the stored elements
      * @param shape its extents
-     * @param offset where its bytes start, counted from the start of the file
-     * @param byteSize how many bytes they are
+     * @param offset start of its bytes, from the start of the file
+     * @param byteSize number of its bytes
      */
     public TensorEntry(Path file, String name, StoredType type, Shape shape, long offset, long byteSize) {
         this(file, name, type, shape, offset, byteSize, List.of());
     }
 
     /**
-     * The element type to read this tensor as: that of the file, but F32 for F64, whose values are rounded.
+     * The element type this tensor is read as: the stored type, except that F64 is rounded to F32.
      *
      * @return the element type
      * @throws CheckpointException if tensors of the stored type cannot be read
@@ -52,24 +52,24 @@ public record TensorEntry(Path file, String name, StoredType type, Shape shape, 
         }
         return type.dtype().orElseThrow(() -> new CheckpointException("checkpoint", file, name, offset,
             "elements are of type %s, which cannot be read as a tensor%s; readable are %s, and F64 rounded to F32".formatted(type,
-                type.bits() <= Byte.SIZE && type != StoredType.BOOL ? ": it is quantised, so take the unquantised checkpoint" : "",
+                type.bits() <= Byte.SIZE && type != StoredType.BOOL ? ": it is quantised, so use the unquantised checkpoint" : "",
                 Arrays.stream(DType.values()).map(DType::name).collect(Collectors.joining(", ")))));
     }
 
     /**
-     * Whether the bytes in the file are the tensor: elements of {@link #dtype()}, row by row.
+     * Whether the file stores the tensor exactly as it is read: elements of {@link #dtype()} in row-major order.
      *
-     * @return false if reading has to round or reorder them
+     * @return false if reading has to convert or reorder elements
      */
     public boolean isVerbatim() {
         return strides.isEmpty() && type.dtype().isPresent();
     }
 
     /**
-     * The same under another name.
+     * Returns this entry with another name.
      *
      * @param other the name
-     * @return an entry that differs in nothing else
+     * @return an entry that differs only in its name
      */
     public TensorEntry named(String other) {
         return new TensorEntry(file, other, type, shape, offset, byteSize, strides);

@@ -7,7 +7,7 @@ import java.nio.ByteOrder;
 import kept.io.CheckpointException;
 import kept.tensor.DType;
 
-/** Puts elements that lie in a file in another order or type in order: row by row, in the type they are read as. */
+/** Converts elements that a file stores in another order or type to row-major order and the type they are read as. */
 public final class TensorReading {
     private static final ValueLayout.OfDouble DOUBLE = ValueLayout.JAVA_DOUBLE_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -28,13 +28,13 @@ public final class TensorReading {
     }
 
     /**
-     * The elements of a tensor.
+     * Returns the elements of a tensor.
      *
-     * @param entry what the file says of it
+     * @param entry the tensor's metadata
      * @param stored its bytes in the file, from the first element to the last
-     * @param allocator gives memory where the bytes are not the tensor as they are
-     * @return the elements row by row
-     * @throws CheckpointException if a value is beyond the type it is read as
+     * @param allocator allocates the copy if the stored bytes have to be converted
+     * @return the elements in row-major order
+     * @throws CheckpointException if a value is out of range of the type it is read as
      */
     public static MemorySegment of(TensorEntry entry, MemorySegment stored, SegmentAllocator allocator) {
         if (entry.isVerbatim()) {
@@ -48,7 +48,7 @@ public final class TensorReading {
         return read;
     }
 
-    /** Reads what lies behind one index of each outer axis, which is at an element of the file. */
+    /** Reads all elements of the sub-tensor that starts at a stored element, from the given axis inwards. */
     private void readAxis(int axis, long start) {
         int rank = entry.shape().rank();
         if (axis == rank) {
@@ -83,7 +83,7 @@ public final class TensorReading {
             float rounded = (float) value;
             if (Float.isInfinite(rounded) && !Double.isInfinite(value)) {
                 throw new CheckpointException("checkpoint", entry.file(), entry.name(), entry.offset(),
-                    "holds %s in F64, which is beyond the range of F32".formatted(value));
+                    "contains %s in F64, which is out of range of F32".formatted(value));
             }
             read.set(FLOAT, next, rounded);
         } else {

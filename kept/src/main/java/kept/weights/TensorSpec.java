@@ -6,7 +6,7 @@ import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 
 /**
- * A tensor that is to be written: everything about it but its values.
+ * The name, type and shape of a tensor to be written.
  *
  * @param name its name, as in {@code model.norm.weight}
  * @param dtype its element type
@@ -14,7 +14,7 @@ import kept.tensor.ShapeException;
  */
 public record TensorSpec(String name, DType dtype, Shape shape) {
 
-    /** Refuses nulls, and a shape whose bytes exceed a {@code long}. */
+    /** Rejects nulls and shapes whose size in bytes exceeds a {@code long}. */
     public TensorSpec {
         Objects.requireNonNull(name, "name");
         Objects.requireNonNull(dtype, "dtype");
@@ -25,7 +25,7 @@ public record TensorSpec(String name, DType dtype, Shape shape) {
     }
 
     /**
-     * The size of its values in a file.
+     * The size of its values in bytes.
      *
      * @return bytes
      */

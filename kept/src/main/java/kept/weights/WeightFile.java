@@ -5,7 +5,7 @@ import java.nio.file.Path;
 import java.util.List;
 import kept.io.CheckpointException;
 
-/** A memory-mapped file of named tensors, whatever its format. */
+/** A memory-mapped file of named tensors, in any format. */
 public interface WeightFile extends AutoCloseable {
     /**
      * The file.
@@ -22,7 +22,7 @@ public interface WeightFile extends AutoCloseable {
     List<TensorEntry> entries();
 
     /**
-     * Whether there is a tensor of a name.
+     * Whether the file has a tensor with this name.
      *
      * @param name the name
      * @return true if so
@@ -30,7 +30,7 @@ public interface WeightFile extends AutoCloseable {
     boolean contains(String name);
 
     /**
-     * What the file says of one tensor.
+     * Returns the metadata of one tensor.
      *
      * @param name its name
      * @return its entry
@@ -39,7 +39,7 @@ public interface WeightFile extends AutoCloseable {
     TensorEntry entry(String name);
 
     /**
-     * The bytes of one tensor: little-endian elements, row by row, not necessarily aligned.
+     * Returns the stored bytes of one tensor: little-endian elements, not necessarily aligned.
      *
      * @param name its name
      * @return a read-only view of the mapped file, valid until {@link #close()}
@@ -48,7 +48,7 @@ public interface WeightFile extends AutoCloseable {
      */
     MemorySegment data(String name);
 
-    /** Unmaps the file; its segments cannot be read any more. */
+    /** Unmaps the file. Its segments can no longer be read. */
     @Override
     void close();
 }

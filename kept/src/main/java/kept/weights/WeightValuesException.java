@@ -3,16 +3,16 @@ package kept.weights;
 import java.nio.file.Path;
 import kept.io.CheckpointException;
 
-/** Weights whose values cannot be used or stored: the same work on them fails in the same way, however often it is taken up again. */
+/** Thrown for weights whose values cannot be used or stored. Retrying the same work fails in the same way. */
 public final class WeightValuesException extends CheckpointException {
     private static final long serialVersionUID = 1L;
 
     /**
-     * An error in the values of weights.
+     * Creates an error about the values of weights.
      *
-     * @param file the file or directory that holds them
+     * @param file the file or directory that contains them
      * @param tensor the tensor at fault, or null
-     * @param offset the place in bytes from the start of the file, or -1
+     * @param offset byte offset from the start of the file, or -1
      * @param problem what is wrong, and what to do about it
      */
     public WeightValuesException(Path file, String tensor, long offset, String problem) {

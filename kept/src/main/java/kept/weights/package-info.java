@@ -1,10 +1,10 @@
 /**
- * Tensors as they lie in files, whatever the format: {@link kept.weights.TensorEntry} says where one lies and how it is stored,
- * {@link kept.weights.TensorSpec} what is to be written, {@link kept.weights.WeightFile} and {@link kept.weights.WeightWriter} are what every
- * format offers, and {@link kept.weights.ShardIndex} and {@link kept.weights.ShardPlan} spread a checkpoint over several files. Values that cannot
- * be used are found by {@link kept.weights.FiniteValues}.
+ * Tensors in files, independent of the format: {@link kept.weights.TensorEntry} is the metadata of a stored tensor, {@link kept.weights.TensorSpec}
+ * of one to be written; {@link kept.weights.WeightFile} and {@link kept.weights.WeightWriter} are the interfaces of all formats;
+ * {@link kept.weights.ShardIndex} and {@link kept.weights.ShardPlan} distribute a checkpoint over several files; {@link kept.weights.FiniteValues}
+ * detects NaN and infinity.
  *
- * <p>Not here: the formats ({@code kept.safetensors}, {@code kept.torch}), a whole directory ({@code kept.checkpoint}), and tensors to compute with
+ * <p>Elsewhere: the formats ({@code kept.safetensors}, {@code kept.torch}), a whole directory ({@code kept.checkpoint}), and tensors to compute with
  * ({@code kept.tensor}).
  */
 package kept.weights;

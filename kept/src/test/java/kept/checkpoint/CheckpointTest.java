@@ -93,9 +93,9 @@ class CheckpointTest {
             "model.embeddings.position_ids", Shape.of(1, 4), "model.layers.0.extra", Shape.of(0, 4), "model.norm.weight", Shape.of(2)));
         try (Checkpoint checkpoint = Checkpoint.open(folder)) {
             assertThat(checkpoint.names()).containsExactly("model.norm.weight");
-            assertThat(checkpoint.remarks()).containsExactly("3 tensors that are no parameters are ignored (attn.bias, masked_bias, position_ids)",
+            assertThat(checkpoint.remarks()).containsExactly("3 tensors that are not parameters are ignored (attn.bias, masked_bias, position_ids)",
                 "1 tensor without elements is ignored (the first: model.layers.0.extra)");
-            refused("tensor 'model.layers.0.extra': has no elements (shape [0, 4]): it was saved without its values, as DeepSpeed's ZeRO-3 does; "
+            refused("tensor 'model.layers.0.extra': has no elements (shape [0, 4]): it was saved without values, as DeepSpeed ZeRO-3 does; "
                 + "run its zero_to_fp32.py", folder, () -> checkpoint.entry("model.layers.0.extra"));
         }
     }
@@ -117,7 +117,7 @@ class CheckpointTest {
             assertThat(checkpoint.data("model.norm.weight").byteSize()).isEqualTo(4);
             boolean wrapped = body.contains("_orig_mod");
             boolean plain = body.replace("_orig_mod.", "").equals("model.") && head.replace("_orig_mod.", "").isEmpty();
-            assertThat(checkpoint.remarks()).hasSize((plain ? 0 : 1) + 1).last().asString().startsWith("wrappers in the tensors' names");
+            assertThat(checkpoint.remarks()).hasSize((plain ? 0 : 1) + 1).last().asString().startsWith("wrapper names in the tensors' names");
             assertThat(wrapped || !plain || checkpoint.remarks().size() == 1).isTrue();
         }
     }
@@ -128,9 +128,9 @@ class CheckpointTest {
         try (Checkpoint checkpoint = Checkpoint.open(folder)) {
             assertThat(checkpoint.names()).containsExactly("teacher.model.embed_tokens.weight", "student.model.embed_tokens.weight",
                 "student.lm_head.weight");
-            assertThat(checkpoint.remarks()).containsExactly("the tensors' names begin in 2 different ways: 'teacher.model.' "
-                + "(teacher.model.embed_tokens.weight), 'student.model.' (student.model.embed_tokens.weight); are the files of different models, "
-                + "or saved from within different wrappers?");
+            assertThat(checkpoint.remarks()).containsExactly("the tensors' names have 2 different prefixes: 'teacher.model.' "
+                + "(teacher.model.embed_tokens.weight), 'student.model.' (student.model.embed_tokens.weight); do the files belong to "
+                + "different models, or were they saved from different wrappers?");
         }
     }
 
@@ -139,9 +139,9 @@ class CheckpointTest {
     void aTensorThatIsMissedAmongNamesThatBeginDifferentlyIsNotMerelyMissing(String other) {
         write("model.safetensors", "model.embed_tokens.weight", other + "layers.0.mlp.up_proj.weight", "model.layers.1.mlp.up_proj.weight");
         try (Checkpoint checkpoint = Checkpoint.open(folder)) {
-            refused("tensor 'model.layers.0.mlp.up_proj.weight': there is no such tensor among the 3 of this checkpoint: the tensors' names begin in "
-                + "2 different ways: 'model.' (model.embed_tokens.weight), '" + other + "' (" + other + "layers.0.mlp.up_proj.weight); are the files "
-                + "of different models, or saved from within different wrappers?", folder,
+            refused("tensor 'model.layers.0.mlp.up_proj.weight': there is no such tensor among the 3 of this checkpoint: the tensors' names have "
+                + "2 different prefixes: 'model.' (model.embed_tokens.weight), '" + other + "' (" + other + "layers.0.mlp.up_proj.weight); "
+                + "do the files belong to different models, or were they saved from different wrappers?", folder,
                 () -> checkpoint.entry("model.layers.0.mlp.up_proj.weight"));
         }
     }
@@ -157,7 +157,8 @@ class CheckpointTest {
     @Test
     void refusesTwoTensorsOfOneName() {
         write("model.safetensors", "model.norm.weight", "_orig_mod.model.norm.weight");
-        refused("tensor '_orig_mod.model.norm.weight': and 'model.norm.weight' are both model.norm.weight", folder, () -> Checkpoint.open(folder));
+        refused("tensor '_orig_mod.model.norm.weight': and 'model.norm.weight' are both read as model.norm.weight", folder,
+            () -> Checkpoint.open(folder));
     }
 
     @ParameterizedTest
@@ -177,8 +178,8 @@ class CheckpointTest {
     @CsvSource(delimiter = '|', value = {
         "adapter_model.safetensors        | is part of an adapter (PEFT, LoRA)",
         "adapter_config.json              | is part of an adapter (PEFT, LoRA)",
-        "model.safetensors.incomplete     | model.safetensors.incomplete is a download that has not finished",
-        "pytorch_model.bin.aria2          | pytorch_model.bin.aria2 is a download that has not finished",
+        "model.safetensors.incomplete     | model.safetensors.incomplete is an unfinished download",
+        "pytorch_model.bin.aria2          | pytorch_model.bin.aria2 is an unfinished download",
         "model-00001-of-00003.safetensors | but not their index, model.safetensors.index.json: download that too",
         "pytorch_model-00002-of-00002.bin | but not their index, pytorch_model.bin.index.json: download that too",
         "ggml-model-q4_0.gguf             | is for llama.cpp",
@@ -199,13 +200,13 @@ class CheckpointTest {
     void refusesWhatIsStillBeingDownloaded() throws IOException {
         Path file = write("model.safetensors", "a");
         Files.writeString(folder.resolve("model.safetensors.aria2"), "");
-        refused("its download has not finished: model.safetensors.aria2 lies beside it; go on with aria2c", file, () -> Checkpoint.open(folder));
+        refused("its download is unfinished: model.safetensors.aria2 is still there; resume it with aria2c", file, () -> Checkpoint.open(folder));
         Files.delete(file);
         Files.delete(folder.resolve("model.safetensors.aria2"));
         Files.createDirectories(folder.resolve(".cache/huggingface/download"));
         Files.writeString(folder.resolve(".cache/huggingface/download/x.incomplete"), "");
         assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> Checkpoint.open(folder))
-            .withMessageContaining("a download into this directory has not finished");
+            .withMessageContaining("a download into this directory is unfinished");
     }
 
     @Test

@@ -34,7 +34,7 @@ class InputFilesTest {
     void pipesDevicesAndDirectoriesAreNamed() throws IOException, InterruptedException {
         Path pipe = folder.resolve("pipe");
         assertThat(new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor()).isZero();
-        String advice = "; only regular files are read, so save what it gives in a file first";
+        String advice = "; only regular files are read, so save its contents to a file first";
         refused(() -> InputFiles.text("test", pipe), pipe, "is a pipe (FIFO)" + advice);
         refused(() -> InputFiles.open("test", pipe), pipe, "is a pipe (FIFO)" + advice);
         refused(() -> InputFiles.find("test", folder, "pipe"), pipe, "is a pipe (FIFO)" + advice);
@@ -49,7 +49,7 @@ class InputFilesTest {
     void aLinkToNothingIsNotTakenForAFileThatIsNotThere() throws IOException {
         Path link = Files.createSymbolicLink(folder.resolve("a"), Path.of("../../blobs/0"));
         refused(() -> InputFiles.find("test", folder, "a"), link,
-            "cannot be read: it is a link to ../../blobs/0, where nothing is: is the download complete?");
+            "cannot be read: it is a broken link to ../../blobs/0: is the download complete?");
     }
 
     @Test
@@ -69,7 +69,7 @@ class InputFilesTest {
         }
         Path loop = Files.createSymbolicLink(checkpoint.resolve("loop"), Path.of("loop"));
         refused(() -> InputFiles.find("test", checkpoint, "loop"), loop,
-            "cannot be read: it is a link to loop, where nothing is: is the download complete?");
+            "cannot be read: it is a broken link to loop: is the download complete?");
     }
 
     /** The layout that huggingface_hub gives a cache: snapshots/REVISION/FILE -> ../../blobs/HASH, one level more for files in folders. */

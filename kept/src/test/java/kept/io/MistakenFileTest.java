@@ -43,7 +43,7 @@ class MistakenFileTest {
         {"Rar!\u001a", "is a RAR archive"},
         {"GGUF\u0003", "is a GGUF file of llama.cpp"},
         {"\u0089HDF\r\n", "is an HDF5 file"},
-        {"\u0093NUMPY\u0001", "is an array of NumPy's"},
+        {"\u0093NUMPY\u0001", "is a NumPy array"},
     };
 
     @TempDir
@@ -65,7 +65,7 @@ class MistakenFileTest {
     void emptyFilesZerosAndArchivesOfTape() throws IOException {
         assertThat(MistakenFile.kind(new byte[0], 0)).hasValueSatisfying(kind ->
             assertThat(kind).startsWith("is empty (0 bytes); download it again"));
-        assertThat(MistakenFile.kind(new byte[100], 100)).hasValueSatisfying(kind -> assertThat(kind).startsWith("begins with zeros"));
+        assertThat(MistakenFile.kind(new byte[100], 100)).hasValueSatisfying(kind -> assertThat(kind).startsWith("starts with zeros"));
         byte[] tar = new byte[600];
         Arrays.fill(tar, (byte) 'a');
         System.arraycopy("ustar".getBytes(StandardCharsets.US_ASCII), 0, tar, 257, 5);

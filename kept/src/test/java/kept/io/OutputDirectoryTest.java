@@ -81,7 +81,7 @@ class OutputDirectoryTest {
             message = catchThrowableOfType(CheckpointException.class, output::commit).getMessage();
         }
         assertThat(target.resolve("config.json")).hasContent("old");
-        String beginning = "[output] " + target + ": cannot be put in place: the directory is not empty; the finished files are in ";
+        String beginning = "[output] " + target + ": cannot be moved into place: the directory is not empty; the finished files are in ";
         assertThat(message).startsWith(beginning);
         write(target, true, "newer");
         assertThat(Path.of(message.substring(beginning.length())).resolve("config.json")).as("the next run leaves them alone").hasContent("new");
@@ -105,7 +105,7 @@ class OutputDirectoryTest {
             .withMessage("[output] " + file + ": is a file, not a directory; choose another output");
         Path within = file.resolve("out");
         assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> OutputDirectory.prepare(within, true))
-            .withMessageStartingWith("[output] " + within + ": cannot be made: ");
+            .withMessageStartingWith("[output] " + within + ": cannot be created: ");
         assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> OutputDirectory.prepare(folder.getRoot(), false));
     }
 

@@ -70,7 +70,7 @@ class OutputFileTest {
         Path input = Files.writeString(folder.resolve("input"), "precious");
         Path link = Files.createSymbolicLink(folder.resolve("link"), input);
         assertThatThrownBy(() -> OutputFile.prepare("test", link, 4, true, List.of(input))).isInstanceOf(CheckpointException.class)
-            .hasMessage("[test] " + link + ": is what is read, so it is not replaced; choose another file");
+            .hasMessage("[test] " + link + ": is an input, so it is not replaced; choose another file");
         assertThatThrownBy(() -> prepare(folder, true)).isInstanceOf(CheckpointException.class).hasMessageContaining("is a directory");
         assertThat(input).hasContent("precious");
     }

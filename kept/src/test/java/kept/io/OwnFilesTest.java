@@ -68,7 +68,7 @@ class OwnFilesTest {
             Files.writeString(output.directory().resolve("config.json"), "new");
             Files.writeString(target.resolve("notes.txt"), "precious");
             assertThatExceptionOfType(CheckpointException.class).isThrownBy(output::commit)
-                .withMessageContaining("has come to hold notes.txt, so it is not replaced; the finished files are in ");
+                .withMessageContaining("now contains notes.txt, so it is not replaced; the finished files are in ");
         }
         assertThat(target.resolve("notes.txt")).hasContent("precious");
         assertThat(target.resolve("config.json")).hasContent("old");
@@ -91,7 +91,7 @@ class OwnFilesTest {
     void aLockIsAnEmptyFileAndNothingElseIsTakenForOne() throws IOException {
         Path lock = Files.writeString(folder.resolve(".out.lock"), "precious");
         assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> OutputDirectory.prepare(target, true))
-            .withMessageContaining("the name of its lock is taken by " + lock);
+            .withMessageContaining("its lock file " + lock);
         assertThat(lock).hasContent("precious");
     }
 

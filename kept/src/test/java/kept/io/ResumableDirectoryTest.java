@@ -66,7 +66,8 @@ class ResumableDirectoryTest {
     @Test
     void anUnfinishedOneIsTouchedOnlyWhenAsked() throws IOException {
         leaveUnfinished();
-        refused(this::begin, partial, "holds an unfinished output with 1 finished weight file; go on with --resume, or start over with --overwrite");
+        refused(this::begin, partial, "contains an unfinished output with 1 finished weight file; continue with --resume, or "
+            + "start over with --overwrite");
         assertThat(partial.resolve("files").resolve(WEIGHTS)).exists();
         try (var output = ResumableDirectory.prepare(target, true, false, SETTINGS)) {
             assertThat(output.finishedFiles()).isEmpty();
@@ -79,7 +80,7 @@ class ResumableDirectoryTest {
         leaveUnfinished();
         var other = new LinkedHashMap<>(Map.of("mapping", "exact"));
         assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> ResumableDirectory.prepare(target, false, true, other))
-            .withMessage("[resume] " + partial + ": was begun otherwise: mapping was opm, is exact; start over with --overwrite");
+            .withMessage("[resume] " + partial + ": was started with other settings: mapping was opm, is exact; start over with --overwrite");
         assertThat(partial.resolve("files").resolve(WEIGHTS)).exists();
         assertThat(listing(folder)).as("no lock is left").containsExactly("out.partial");
     }
@@ -87,14 +88,14 @@ class ResumableDirectoryTest {
     @Test
     void hasNothingToGoOnWith() throws IOException {
         assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> ResumableDirectory.prepare(target, false, true, SETTINGS))
-            .withMessage("[resume] " + partial + ": there is no unfinished output to go on with; start the run without --resume");
+            .withMessage("[resume] " + partial + ": there is no unfinished output to resume; start the run without --resume");
         assertThat(listing(folder)).isEmpty();
     }
 
     @Test
     void isMadeByOneAtATime() throws IOException {
         try (var output = begin()) {
-            String busy = "another run is making this output; wait for it, or choose another output";
+            String busy = "another run is writing this output; wait for it, or choose another output";
             refused(this::begin, target, busy);
             refused(() -> ResumableDirectory.prepare(target, true, false, SETTINGS), target, busy);
             refused(() -> OutputDirectory.prepare(target, true), target, busy);
@@ -169,7 +170,7 @@ class ResumableDirectoryTest {
         Files.createDirectory(partial);
         Files.writeString(partial.resolve("diary.txt"), "precious");
         refused(() -> ResumableDirectory.prepare(target, true, false, SETTINGS), partial,
-            "holds diary.txt, which this program does not write, so it is no unfinished output, yet in its place; move it away");
+            "holds diary.txt, which this program does not write, so it is not an unfinished output; move it away");
         assertThat(partial.resolve("diary.txt")).hasContent("precious");
     }
 

@@ -31,17 +31,17 @@ class BadSafetensorsTest {
         "{'w':{'dtype':'F32','shape':[1],'data_offsets':[0,4],'scale':2}}  | 4 | tensor 'w' at byte 61: unexpected key 'scale'",
         "{'w':[0,4]}                                                       | 4 | tensor 'w' at byte 9: must be an object with dtype, shape "
             + "and data_offsets",
-        "{'w':{'dtype':'F32','shape':1,'data_offsets':[0,4]}}              | 4 | tensor 'w' at byte 36: shape must be an array of whole numbers",
-        "{'w':{'dtype':'F32','shape':[1.0],'data_offsets':[0,4]}}          | 4 | tensor 'w' at byte 37: shape must hold whole numbers from 0 to "
+        "{'w':{'dtype':'F32','shape':1,'data_offsets':[0,4]}}              | 4 | tensor 'w' at byte 36: shape must be an array of integers",
+        "{'w':{'dtype':'F32','shape':[1.0],'data_offsets':[0,4]}}          | 4 | tensor 'w' at byte 37: shape must contain integers from 0 to "
             + "2^63 - 1, not 1.0",
-        "{'w':{'dtype':'F32','shape':[-1],'data_offsets':[0,4]}}           | 4 | tensor 'w' at byte 37: shape must hold whole numbers from 0 to "
+        "{'w':{'dtype':'F32','shape':[-1],'data_offsets':[0,4]}}           | 4 | tensor 'w' at byte 37: shape must contain integers from 0 to "
             + "2^63 - 1, not -1",
-        "{'w':{'dtype':'F32','shape':[1],'data_offsets':[0,9223372036854775808]}} | 4 | tensor 'w' at byte 58: data_offsets must hold whole numbers "
+        "{'w':{'dtype':'F32','shape':[1],'data_offsets':[0,9223372036854775808]}} | 4 | tensor 'w' at byte 58: data_offsets must contain integers "
             + "from 0 to 2^63 - 1, not 9223372036854775808",
-        "{'w':{'dtype':'F32','shape':[1],'data_offsets':[0,4,8]}}          | 4 | tensor 'w' at byte 9: data_offsets must be a start and an end not "
-            + "before it, not [0, 4, 8]",
-        "{'w':{'dtype':'F32','shape':[1],'data_offsets':[4,0]}}            | 4 | tensor 'w' at byte 9: data_offsets must be a start and an end not "
-            + "before it, not [4, 0]",
+        "{'w':{'dtype':'F32','shape':[1],'data_offsets':[0,4,8]}}          | 4 | tensor 'w' at byte 9: data_offsets must be [start, end] "
+            + "with start <= end, not [0, 4, 8]",
+        "{'w':{'dtype':'F32','shape':[1],'data_offsets':[4,0]}}            | 4 | tensor 'w' at byte 9: data_offsets must be [start, end] "
+            + "with start <= end, not [4, 0]",
         "{'w':{'dtype':'F32','shape':[2],'data_offsets':[0,4]}}            | 4 | tensor 'w' at byte 9: [2] x F32 needs 8 bytes, but data_offsets "
             + "[0, 4] span 4",
         "{'w':{'dtype':'F4','shape':[3],'data_offsets':[0,2]}}             | 2 | tensor 'w' at byte 9: [3] x F4 is not a whole number of bytes",
@@ -54,8 +54,8 @@ class BadSafetensorsTest {
         "{'v':{'dtype':'F32','shape':[2],'data_offsets':[0,8]},'w':{'dtype':'F32','shape':[2],'data_offsets':[4,12]}} | 12 | tensor 'w' at byte 120: "
             + "overlaps tensor 'v', which ends at byte 124",
         "{'v':{'dtype':'F32','shape':[1],'data_offsets':[0,4]},'w':{'dtype':'F32','shape':[1],'data_offsets':[8,12]}} | 12 | tensor 'w' at byte 124: "
-            + "leaves a hole of 4 bytes after tensor 'v'",
-        "{'w':{'dtype':'F32','shape':[1],'data_offsets':[4,8]}}            | 8 | tensor 'w' at byte 66: leaves a hole of 4 bytes after the header",
+            + "leaves a gap of 4 bytes after tensor 'v'",
+        "{'w':{'dtype':'F32','shape':[1],'data_offsets':[4,8]}}            | 8 | tensor 'w' at byte 66: leaves a gap of 4 bytes after the header",
         "{'w':{'dtype':'F32','shape':[1],'data_offsets':[0,4]}}            | 3 | tensor 'w' at byte 62: its 4 bytes go past the end of the file, "
             + "which has 65 bytes: is it truncated?",
         "{'w':{'dtype':'F32','shape':[1],'data_offsets':[0,4]}}            | 6 | at byte 66: the file goes on after the last tensor (bytes left: 2)",
@@ -96,7 +96,7 @@ class BadSafetensorsTest {
         refusedAsJson("{\"w\":{\"dtype\":\"F32\",}}");
         refusedAsJson("{\"w\":NaN}");
         refused(SafetensorsBytes.of("{\"w\":{\"dtype\":\"F32\",\"shape\":[" + "1".repeat(2000) + "],\"data_offsets\":[0,4]}}", 4),
-            "at byte 8: the header is not valid JSON: a number of more than 1,000 characters");
+            "at byte 8: the header is not valid JSON: it has a number of more than 1,000 characters");
         refusedAsJson("{\"w\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}} \0");
     }
 

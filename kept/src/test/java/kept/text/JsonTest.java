@@ -103,7 +103,7 @@ class JsonTest {
                     .isInstanceOf(JsonException.class).hasMessageContaining("nested more than 1,000 deep");
         }
         assertThatThrownBy(() -> Json.parse("{\"a\":".repeat(100_000))).hasMessageContaining(": nested more than 1,000 deep");
-        assertThatThrownBy(() -> Json.parse("[" + "9".repeat(1001) + "]")).hasMessageContaining(": a number of more than 1,000 characters");
+        assertThatThrownBy(() -> Json.parse("[" + "9".repeat(1001) + "]")).hasMessageContaining(": it has a number of more than 1,000 characters");
         assertThatThrownBy(() -> Json.parse("[" + "9".repeat(2000) + "]")).hasMessageContaining("number of more than 1,000 characters");
     }
 

@@ -80,7 +80,7 @@ class TorchFileTest {
         Files.copy(resource("beyond.bin"), folder.resolve("pytorch_model.bin"));
         try (var torch = Checkpoint.open(folder)) {
             assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> torch.data("weight"))
-                .withMessageContaining("tensor 'weight'").withMessageContaining("holds 1.0E300 in F64, which is beyond the range of F32");
+                .withMessageContaining("tensor 'weight'").withMessageContaining("contains 1.0E300 in F64, which is out of range of F32");
         }
     }
 
@@ -118,17 +118,17 @@ class TorchFileTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', quoteCharacter = '"', value = {
-        "attack.bin       | the file asks for 'posix.system'; only tensors are read",
-        "module.bin       | the file asks for 'torch.nn.modules.linear.Linear'; only tensors are read",
+        "attack.bin       | the file uses 'posix.system'; only tensors are read",
+        "module.bin       | the file uses 'torch.nn.modules.linear.Linear'; only tensors are read",
         "expanded.bin     | is a view that repeats elements (expand); save the file again with tensors made .contiguous()",
-        "quantised.bin    | quantised; take the unquantised checkpoint",
-        "float8.bin       | quantised; take the unquantised checkpoint",
-        "module-legacy.bin | the file asks for 'torch.nn.modules.linear.Linear'; only tensors are read",
-        "training.bin     | the tensors are in a dictionary \"model\" within the file's: save it alone, with torch.save(torch.load(FILE)[\"model\"]",
-        "list.bin         | the file holds a list of 1 where a dictionary of tensors is expected",
-        "compressed.bin   | data.pkl' is compressed; PyTorch stores entries as they are",
-        "big-endian.bin   | was written with byte order 'big'; only 'little' can be read",
-        "make.py          | is not a zip archive",
+        "quantised.bin    | which are not supported; use the unquantised checkpoint",
+        "float8.bin       | which are not supported; use the unquantised checkpoint",
+        "module-legacy.bin | the file uses 'torch.nn.modules.linear.Linear'; only tensors are read",
+        "training.bin     | the tensors are in the nested dictionary \"model\": save it alone, with torch.save(torch.load(FILE)[\"model\"]",
+        "list.bin         | the file contains a list of 1, not a dictionary of tensors",
+        "compressed.bin   | data.pkl' is compressed; PyTorch stores entries uncompressed",
+        "big-endian.bin   | has byte order 'big'; only 'little' is supported",
+        "make.py          | is neither a zip archive",
     })
     void whatIsNotAFileOfTensorsIsRefusedInALine(String name, String problem) {
         refused(resource(name), problem);
@@ -138,7 +138,7 @@ class TorchFileTest {
     @Test
     void aTensorBeyondItsStorageIsRefused() {
         refused(write("a.bin", ZipBytes.of(archive(pickleOfOneTensor(3, 3)), false)), "its storage '0' of 3 F32 has only 8 bytes");
-        refused(write("b.bin", ZipBytes.of(archive(pickleOfOneTensor(3, 2)), false)), "its elements [3] from 0 on go past its storage of 2");
+        refused(write("b.bin", ZipBytes.of(archive(pickleOfOneTensor(3, 2)), false)), "its elements [3] from 0 on exceed its storage of 2");
         Map<String, byte[]> entries = archive(pickleOfOneTensor(2, 2));
         entries.remove("x/data/0");
         refused(write("c.bin", ZipBytes.of(entries, false)), "tensor 'w' at byte", "its storage '0' is not in the archive");

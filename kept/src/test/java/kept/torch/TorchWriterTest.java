@@ -95,7 +95,7 @@ class TorchWriterTest {
     void refusesAnotherOrderAnotherSizeAndAnEarlyEnd() throws IOException {
         List<TensorSpec> specs = List.of(new TensorSpec("a", DType.F32, Shape.of(2)), new TensorSpec("b", DType.F32, Shape.of(2)));
         try (var writer = TorchWriter.create(folder, specs, 100)) {
-            refused("tensor 'b': it is not this tensor's turn; tensors are written as declared",
+            refused("tensor 'b': is written out of order; write tensors in their declared order",
                 () -> writer.write("b", MemorySegment.ofArray(new float[2])));
             refused("tensor 'a': f32 [2] needs 8 bytes, got 12", () -> writer.write("a", MemorySegment.ofArray(new float[3])));
             writer.write("a", MemorySegment.ofArray(new float[2]));

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Files that hold their own checksums. */
-class SealTest {
+class EmbeddedChecksumsTest {
     @TempDir
     private Path directory;
     private Path file;
@@ -32,7 +32,7 @@ class SealTest {
 
     private static void write(Path file) {
         List<TensorSpec> specs = List.of(new TensorSpec("half", DType.BF16, Shape.of(3)), new TensorSpec("whole", DType.F32, Shape.of(2, 2)));
-        try (var writer = SafetensorsWriter.createSealed(file, specs, Map.of("step", "7"))) {
+        try (var writer = SafetensorsWriter.createWithChecksums(file, specs, Map.of("step", "7"))) {
             writer.append("whole", MemorySegment.ofArray(new byte[] {1, 2, 3, 4, 5, 6, 7}));
             writer.write("half", MemorySegment.ofArray(new byte[] {11, 12, 13, 14, 15, 16}));
             writer.append("whole", MemorySegment.ofArray(new byte[] {8, 9, 10, 0, 0, 0, 0, 0, 1}));

@@ -11,20 +11,20 @@ import java.nio.file.StandardOpenOption;
 import java.util.TreeMap;
 
 /**
- * What is no regular file, such as a device or a pipe: its bytes go there in their order, and what comes too early waits in memory. A path that leads
- * to standard output is that, so that what is written here and what is printed follow one another.
+ * A device, pipe or other non-regular file: bytes are written sequentially, and bytes that arrive early wait in memory. A path that leads to standard
+ * output shares that stream, so that file and console output keep their order.
  */
-final class ThroughFile implements ByteSink {
+final class SequentialSink implements ByteSink {
     private static final Path STANDARD_OUTPUT = Path.of("/dev/stdout");
     private static final int BYTES_COPIED_AT_ONCE = 1 << 20;
 
     private final FileOutputStream out;
     private final boolean shared;
-    /** What waits for bytes before it, by its place. */
+    /** Buffers that wait for the bytes before them, by position. */
     private final TreeMap<Long, ByteBuffer> early = new TreeMap<>();
     private long written;
 
-    ThroughFile(Path path) throws IOException {
+    SequentialSink(Path path) throws IOException {
         shared = Files.exists(STANDARD_OUTPUT) && Files.isSameFile(path, STANDARD_OUTPUT);
         out = shared ? new FileOutputStream(FileDescriptor.out) : new FileOutputStream(path.toFile());
     }
@@ -60,7 +60,7 @@ final class ThroughFile implements ByteSink {
             for (long done = 0; done < size;) {
                 var buffer = ByteBuffer.allocate((int) Math.min(size - done, BYTES_COPIED_AT_ONCE));
                 if (open.read(buffer, from + done) <= 0) {
-                    throw new IOException("the file that is copied ends at byte " + open.size());
+                    throw new IOException("the source file ends at byte " + open.size());
                 }
                 int count = buffer.flip().remaining();
                 inspector.inspect(buffer, from + done);
@@ -70,7 +70,7 @@ final class ThroughFile implements ByteSink {
         }
     }
 
-    /** Has no effect: what is written has been handed over. */
+    /** Does nothing: all bytes have been passed on. */
     @Override
     public void force() throws IOException {
         if (!early.isEmpty()) {
