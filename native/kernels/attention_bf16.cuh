@@ -1,22 +1,22 @@
-// Causal grouped-query attention on tensor cores, bf16 in and f32 sums, after FlashAttention-2 (Dao 2023, arXiv 2307.08691).
+// Causal grouped-query attention on tensor cores with bf16 operands and f32 accumulation, after FlashAttention-2 (Dao 2023, arXiv 2307.08691).
 //
-// Forward: a block owns 128 queries of a head, each of its 4 warps 32 of them, and walks over the keys they see in blocks of 64, from the first key
-// on, so that a query's sums do not depend on which queries share its block. Scores, probabilities and the output stay in registers; keys and values
-// take turns in shared memory, each loaded while the other is used:
+// Forward: a block owns 128 queries of a head, 32 per warp, and iterates over the keys they attend to in tiles of 64 from the first key on, so that a
+// query's result does not depend on the other queries of its block. Scores, probabilities and output stay in registers. Keys and values alternate in
+// shared memory; each is copied while the other is used:
 //
-//     keys n there | load values n | s = q k^T | values n there | softmax | load keys n + 1 | out += p v
+//     wait for keys n | copy values n | s = q k^T | wait for values n | softmax | copy keys n + 1 | out += p v
 //
-// Each head dimension is a module of its own, since the driver compiles a whole module when its first kernel is wanted.
+// Each head dimension is a separate module, because the driver compiles a whole module when its first kernel is loaded.
 #pragma once
 #include "heads.cuh"
 #include "tensor_cores.cuh"
 
-constexpr int STEP = 64; // rows of the other side in one step
+constexpr int STEP = 64; // rows of the other side per iteration
 constexpr float LOG2_E = 1.4426950408889634f;
 
 extern __shared__ __align__(256) unsigned char tiles[];
 
-// c[m][n] += a b^T: a is MS x 16 rows of D of one tile, b the STEP rows of another.
+// c[m][n] += a b^T: a has MS x 16 rows of D of one tile, b the STEP rows of another.
 template <int D, int MS> __device__ __forceinline__ void multiply_rows(float (&c)[MS][STEP / 8][4], unsigned a_address, unsigned b_address) {
     here(a_address);
     here(b_address);
@@ -37,7 +37,7 @@ template <int D, int MS> __device__ __forceinline__ void multiply_rows(float (&c
     }
 }
 
-// c += a b for 16 of the STEP rows of b, D columns.
+// c += a b for 16 of the STEP rows of b and D columns.
 template <int D, int MS> __device__ __forceinline__ void multiply_columns(float (&c)[MS][D / 8][4], const unsigned (&a)[MS][4], unsigned b_address) {
     here(b_address);
 #pragma unroll
@@ -64,11 +64,11 @@ __device__ __forceinline__ void forward(const __nv_bfloat16* q, Strides qs, cons
         __nv_bfloat16* out, float* log_sum_exp, AttentionSizes z, float scale) {
     constexpr int THREADS = 128, MS = 2, WARP_ROWS = 16 * MS, ROWS = THREADS / 32 * WARP_ROWS;
     const int lane = threadIdx.x & 31, warp_row = threadIdx.x / 32 * WARP_ROWS;
-    const int first = (gridDim.x - 1 - blockIdx.x) * ROWS; // those that see most keys first
+    const int first = (gridDim.x - 1 - blockIdx.x) * ROWS; // blocks with the most keys are scheduled first
     const int head = blockIdx.y, group = head / (z.heads / z.groups);
     const int shift = z.keys - z.queries;
     const int seen = min(z.keys, shift + first + ROWS);
-    // The last key that the warp's first query sees.
+    // The last key that the warp's first query attends to.
     const int seen_by_warp = shift + first + warp_row;
     q += blockIdx.z * qs.batch + head * qs.head;
     k += blockIdx.z * ks.batch + group * ks.head;
@@ -80,7 +80,7 @@ __device__ __forceinline__ void forward(const __nv_bfloat16* q, Strides qs, cons
     copy_tile<D, STEP, THREADS>(k_tile, k, ks.token, z.keys);
     commit_copies();
 
-    float sums[MS][D / 8][4], max[MS][2], total[MS][2]; // by row: g and g + 8 of each 16
+    float sums[MS][D / 8][4], max[MS][2], total[MS][2]; // max and total per row: g and g + 8 of each 16
 #pragma unroll
     for (int m = 0; m < MS; m++) {
         clear(sums[m]);
@@ -100,7 +100,7 @@ __device__ __forceinline__ void forward(const __nv_bfloat16* q, Strides qs, cons
         for (int m = 0; m < MS; m++) clear(s[m]);
         multiply_rows<D, MS>(s, q_fragments, k_fragments);
         if (key + STEP - 1 > seen_by_warp) {
-            // The lane's first element is column 2t of row g; this is how far row g sees from there.
+            // The lane's first element is column 2t of row g; sight is the distance from there to the last unmasked column of row g.
             const int sight = seen_by_warp + lane / 4 - key - lane % 4 * 2;
 #pragma unroll
             for (int i = 0; i < MS * STEP / 2; i++) {
@@ -117,7 +117,7 @@ __device__ __forceinline__ void forward(const __nv_bfloat16* q, Strides qs, cons
                 float larger = max[m][half];
 #pragma unroll
                 for (int n = 0; n < STEP / 8; n++) larger = fmaxf(larger, fmaxf(s[m][n][2 * half], s[m][n][2 * half + 1]));
-                // Each query sees key 0, so from the first step on the maximum is finite.
+                // Every query attends to key 0, so the maximum is finite from the first iteration on.
                 larger = row_max(larger);
                 const float rescale = exp2_approximate((max[m][half] - larger) * factor), offset = larger * factor;
                 max[m][half] = larger;
@@ -134,7 +134,7 @@ __device__ __forceinline__ void forward(const __nv_bfloat16* q, Strides qs, cons
                 }
             }
         }
-        // Not before: the addresses find no registers beside the scores.
+        // The copy starts only here, because its addresses would need registers while the scores are live.
         if (key + STEP < seen) copy_tile<D, STEP, THREADS>(k_tile, k + (key + STEP) * ks.token, ks.token, z.keys - key - STEP);
         commit_copies();
 #pragma unroll
@@ -146,7 +146,7 @@ __device__ __forceinline__ void forward(const __nv_bfloat16* q, Strides qs, cons
         }
     }
 
-    // The warp's rows of q are not needed any more: the result passes through them, to be written by 16 bytes.
+    // Epilogue: the warp's rows of the q tile are free now; the result is staged in them, to be stored in vectors of 16 bytes.
     unsigned char* const rows = tiles;
     log_sum_exp += (blockIdx.z * (long long)z.heads + head) * z.queries;
 #pragma unroll
@@ -177,8 +177,8 @@ __device__ __forceinline__ void forward(const __nv_bfloat16* q, Strides qs, cons
 
 // ---- Backward ----
 
-// What backward takes beside q, k and v: the gradient of out as bf16 and delta = gradient . out, both made by gradient_dot_out, and the forward's
-// log-sum-exp.
+// Operands of the backward pass beside q, k and v: the gradient of out in bf16 and delta = gradient . out, both computed by gradient_dot_out, and the
+// log-sum-exp of the forward pass.
 struct Backward {
     const __nv_bfloat16* gradient; // [batch, queries, heads, D]
     const float *log_sum_exp, *delta; // [batch, heads, queries]
@@ -188,7 +188,7 @@ __device__ __forceinline__ float dot_of_two(unsigned a, unsigned b) {
     return __uint_as_float(a << 16) * __uint_as_float(b << 16) + __uint_as_float(a & 0xffff0000u) * __uint_as_float(b & 0xffff0000u);
 }
 
-// delta[batch, head, t] = gradient . out, and the gradient as bf16. A warp for each token and head, a lane for four elements.
+// delta[batch, head, t] = gradient . out, and the gradient rounded to bf16. One warp per token and head, four elements per lane.
 template <int D>
 __device__ __forceinline__ void gradient_dot_out(const float* gradient, const __nv_bfloat16* out, __nv_bfloat16* rounded, float* delta,
         long long rows, int queries, int heads) {
@@ -199,7 +199,7 @@ __device__ __forceinline__ void gradient_dot_out(const float* gradient, const __
     if (d < D) {
         const float4 g = *reinterpret_cast<const float4*>(gradient + row * D + d);
         const uint2 o = *reinterpret_cast<const uint2*>(out + row * D + d);
-        // Of the rounded gradient, as dp will be: so what the two have in common cancels in dp - delta.
+        // delta is computed from the rounded gradient, as dp is, so that their common part cancels in dp - delta.
         const unsigned low = pack(g.x, g.y), high = pack(g.z, g.w);
         sum = dot_of_two(low, o.x) + dot_of_two(high, o.y);
         *reinterpret_cast<uint2*>(rounded + row * D + d) = make_uint2(low, high);
@@ -209,15 +209,15 @@ __device__ __forceinline__ void gradient_dot_out(const float* gradient, const __
     if (d == 0) delta[(batch * heads + head) * queries + token - batch * queries] = sum;
 }
 
-// Shared memory of a backward block of WARPS x 16 rows: two tiles of its own rows, then two tiles of STEP rows of the other side, twice, so that one
-// pair is loaded while the other is used; then log-sum-exp and delta of those rows where they are queries.
+// Shared memory of a backward block of WARPS x 16 rows: two tiles of its own rows; two stages of two tiles of STEP rows of the other side, so that
+// one stage is copied while the other is used; and log-sum-exp and delta of the rows of the stages where these are queries.
 template <int D, int WARPS> struct Room {
     static constexpr int ROWS = WARPS * 16, OWN = ROWS * Tile<D>::PITCH, STAGE = STEP * Tile<D>::PITCH;
     static constexpr int FIRST_STAGE = 2 * OWN, STATISTICS = FIRST_STAGE + 4 * STAGE;
 };
 
-// dk and dv: a block owns WARPS x 16 keys, each warp 16 of them, and walks over the heads that share them and over the queries that see them. With
-// keys as rows, p^T and ds^T need not leave their registers:
+// dk and dv: a block owns WARPS x 16 keys, 16 per warp, and iterates over the query heads that share them and over the queries that attend to them.
+// With keys as rows, p^T and ds^T stay in registers:
 //     p^T = e^(scale k q^T - lse),  dp^T = v g^T,  ds^T = p^T (dp^T - delta),  dv += p^T g,  dk += ds^T q
 template <int D, int WARPS>
 __device__ __forceinline__ void key_gradient(const __nv_bfloat16* q, Strides qs, const __nv_bfloat16* k, Strides ks, const __nv_bfloat16* v,
@@ -225,10 +225,10 @@ __device__ __forceinline__ void key_gradient(const __nv_bfloat16* q, Strides qs,
     using Room = Room<D, WARPS>;
     constexpr int THREADS = WARPS * 32;
     const int lane = threadIdx.x & 31, warp_row = threadIdx.x / 32 * 16;
-    const int first = blockIdx.x * Room::ROWS; // those that most queries see first
+    const int first = blockIdx.x * Room::ROWS; // blocks with the most queries are scheduled first
     const int group = blockIdx.y, heads = z.heads / z.groups;
     const int shift = z.keys - z.queries;
-    const int start = max(0, first - shift) / STEP * STEP; // the first query that sees a key of the block, down to a step
+    const int start = max(0, first - shift) / STEP * STEP; // the first query that attends to a key of the block, rounded down
     const long long stride = (long long)z.heads * D;
 
     const unsigned memory = shared_address(tiles);
@@ -274,13 +274,13 @@ __device__ __forceinline__ void key_gradient(const __nv_bfloat16* q, Strides qs,
         const float* log_sum_exp = reinterpret_cast<const float*>(tiles + Room::STATISTICS) + stage * 2 * STEP + lane % 4 * 2;
         const float* delta = log_sum_exp + STEP;
 
-        // Queries beyond the end are zeros, as are their gradients and statistics, and so add nothing.
+        // Queries beyond the end, their gradients and their statistics are zero and contribute nothing.
         float p[1][STEP / 8][4], ds[1][STEP / 8][4];
         clear(p[0]);
         clear(ds[0]);
         multiply_rows<D, 1>(p, k_fragments, across_rows<D>(q_tile, 0));
         multiply_rows<D, 1>(ds, v_fragments, across_rows<D>(g_tile, 0));
-        // Whether the warp's last key is seen by the step's first query.
+        // Whether the first query of the tile attends to the warp's last key, so that no score is masked.
         const bool all_visible = first + warp_row + 15 <= shift + t;
         const int sight = shift + t + lane % 4 * 2 - first - warp_row - lane / 4;
         unsigned p_fragments[STEP / 16][1][4], ds_fragments[STEP / 16][1][4];
@@ -321,9 +321,10 @@ __device__ __forceinline__ void key_gradient(const __nv_bfloat16* q, Strides qs,
     }
 }
 
-// dq: a block owns WARPS x 16 queries of a head, each warp 16 of them, and walks over the keys they see, computing p and dp once more:
+// dq: a block owns WARPS x 16 queries of a head, 16 per warp, iterates over the keys they attend to, and recomputes p and dp:
 //     p = e^(scale q k^T - lse),  dp = g v^T,  ds = p (dp - delta),  dq += ds k
-// So all of backward is 7 products where one kernel that adds to dq from every block of keys has 5; but its additions would come in any order.
+// The backward pass therefore has 7 products. One kernel that adds to dq from every block of keys would have 5, but its atomics would add in an
+// undefined order and the results would not be deterministic.
 template <int D, int WARPS>
 __device__ __forceinline__ void query_gradient(const __nv_bfloat16* q, Strides qs, const __nv_bfloat16* k, Strides ks, const __nv_bfloat16* v,
         Strides vs, Backward backward, float* dq, AttentionSizes z, float scale) {
@@ -423,7 +424,7 @@ __device__ __forceinline__ void query_gradient(const __nv_bfloat16* q, Strides q
     BACKWARD_OF(D, 4)                                                                                                                            \
     BACKWARD_OF(D, 8)
 
-// With 8 warps where a block may have so much shared memory, else with 4.
+// 8 warps per block where its shared memory fits the device, else 4.
 #define BACKWARD_OF(D, WARPS)                                                                                                                    \
     extern "C" __global__ void __launch_bounds__(WARPS * 32, 1) attention_dkv_##D##_warps_##WARPS##_bf16(OPERANDS, BACKWARD, float* dk,          \
             float* dv, SIZES) {                                                                                                                  \

@@ -1,8 +1,8 @@
-// Causal grouped-query attention for any head dimension, element type and strides, in f32 arithmetic: forward, delta, dq, dk and dv.
+// Causal grouped-query attention for any head dimension, floating type and strides, in f32 arithmetic: forward, delta, dq, dk and dv.
 //
-// A warp owns ROWS rows (queries; keys for dk and dv). Tiles of LANES rows of the other side pass through shared memory: a lane computes the warp's
-// scores with one row of the tile, then the lanes divide the D columns of the products among themselves. What a warp sums lies in shared memory, each
-// element touched by one lane only. Sums go over tiles counted from the first row, whoever asks, so they do not depend on how rows are cut.
+// A warp owns ROWS rows (queries; keys for dk and dv). Tiles of LANES rows of the other side are staged in shared memory: a lane computes the warp's
+// scores with one row of the tile, then the lanes divide the D columns of the products. A warp's accumulators are in shared memory, each element
+// accessed by one lane only. Tiles start at the first row for every warp, so that results do not depend on how rows are divided among blocks.
 #include "heads.cuh"
 #include "vectors.cuh"
 
@@ -10,23 +10,23 @@ constexpr int ROWS = 4, LANES = 32;
 
 extern __shared__ __align__(16) float shared[];
 
-// Shared memory of one block: its warps' own rows, then the tile, then the warps' probabilities.
+// Shared memory of a block: the warps' own rows, then the tile, then the warps' probabilities.
 struct Block {
     int width, pitch, rows, row, lane;
     float* tile;          // [LANES][pitch]
     float* probabilities; // [ROWS][LANES] of this warp
 
-    // owned: how many arrays [rows][width] there are.
+    // owned: number of arrays [rows][width].
     __device__ Block(int width, int owned)
         : width(width), pitch(width | 1), rows(blockDim.x / LANES * ROWS), row(threadIdx.x / LANES * ROWS), lane(threadIdx.x % LANES) {
         tile = shared + owned * rows * width;
         probabilities = tile + LANES * pitch + row * LANES;
     }
 
-    // This warp's rows of the block's array number n.
+    // This warp's rows of array n.
     __device__ float* own(int n) const { return shared + (n * rows + row) * width; }
 
-    // Fills this warp's rows of an array, beyond the end with zeros.
+    // Loads this warp's rows of an array; rows beyond the end are zero.
     template <typename T> __device__ void load_own(int n, const T* from, long long stride, int first, int end) const {
 #pragma unroll 1
         for (int r = 0; r < ROWS; r++) {
@@ -43,7 +43,7 @@ struct Block {
         __syncwarp();
     }
 
-    // Fills the tile, beyond the end with zeros, when all warps are done with the last one.
+    // Loads the tile once all warps have finished with the previous one; rows beyond the end are zero.
     template <typename T> __device__ void load_tile(const T* from, long long stride, int first, int end) const {
         __syncthreads();
 #pragma unroll 1
@@ -55,7 +55,7 @@ struct Block {
         __syncthreads();
     }
 
-    // products[r] = own row r . row of the tile that is this lane's.
+    // products[r] = own row r . this lane's row of the tile.
     __device__ void dot(int n, float (&products)[ROWS]) const {
         const float* a = own(n);
         for (int r = 0; r < ROWS; r++) products[r] = 0.0f;
@@ -67,7 +67,7 @@ struct Block {
         }
     }
 
-    // own row r = factors[r] * own row r + sum over the tile of p[r] of that lane * its row.
+    // own row r = factors[r] * own row r + sum over the tile's rows j of p[r] of lane j * row j.
     __device__ void accumulate(int n, const float (&factors)[ROWS], const float (&p)[ROWS]) const {
         __syncwarp();
 #pragma unroll
@@ -97,7 +97,7 @@ template <typename T>
 __device__ __forceinline__ void forward(const T* q, Strides qs, const T* k, Strides ks, const T* v, Strides vs, T* out, float* log_sum_exp,
         AttentionSizes z, int width, float scale) {
     const Block block(width, 2);
-    const int first = (gridDim.x - 1 - blockIdx.x) * block.rows; // those that see most keys first
+    const int first = (gridDim.x - 1 - blockIdx.x) * block.rows; // blocks with the most keys are scheduled first
     const int head = blockIdx.y, group = head / (z.heads / z.groups);
     const int shift = z.keys - z.queries;
     const int seen = min(z.keys, shift + first + block.rows);
@@ -113,7 +113,7 @@ __device__ __forceinline__ void forward(const T* q, Strides qs, const T* k, Stri
         block.dot(0, p);
 #pragma unroll
         for (int r = 0; r < ROWS; r++) {
-            // Each query sees key 0, so from the first tile on the maximum is finite.
+            // Every query attends to key 0, so the maximum is finite from the first tile on.
             const float score = key + block.lane <= shift + first + block.row + r ? scale * p[r] : -INFINITY;
             const float larger = fmaxf(max[r], warp_max(score));
             factor[r] = expf(max[r] - larger);
@@ -135,7 +135,7 @@ __device__ __forceinline__ void forward(const T* q, Strides qs, const T* k, Stri
     }
 }
 
-// delta[batch, head, t] = gradient . out. A warp for each token and head, one of batch * queries * heads.
+// delta[batch, head, t] = gradient . out. One warp per token and head, batch * queries * heads in all.
 template <typename T>
 __device__ __forceinline__ void gradient_dot_out(const float* gradient, const T* out, float* delta, long long rows, int queries, int heads,
         int width) {
@@ -193,12 +193,12 @@ __device__ __forceinline__ void query_gradient(const float* gradient, const T* q
     }
 }
 
-// dv = sum p gradient, dk = scale sum ds q, over the heads that share the key, in order, and over the queries that see it.
+// dv = sum p gradient, dk = scale sum ds q, over the query heads that share the key, in order, and over the queries that attend to it.
 template <typename T>
 __device__ __forceinline__ void key_gradient(const float* gradient, const T* q, Strides qs, const T* k, Strides ks, const T* v, Strides vs,
         const float* log_sum_exp, const float* delta, float* dk, float* dv, AttentionSizes z, int width, float scale) {
     const Block block(width, 4);
-    const int first = blockIdx.x * block.rows; // those that most queries see first
+    const int first = blockIdx.x * block.rows; // blocks with the most queries are scheduled first
     const int group = blockIdx.y, heads = z.heads / z.groups;
     const int shift = z.keys - z.queries;
     const int start = max(0, first - shift) / LANES * LANES;
@@ -244,7 +244,7 @@ __device__ __forceinline__ void key_gradient(const float* gradient, const T* q, 
     }
 }
 
-// Launched with whole warps, at most 256 threads.
+// A block has whole warps and at most 256 threads.
 #define OPERANDS(T) const T *q, Strides qs, const T *k, Strides ks, const T *v, Strides vs
 #define SIZES int queries, int keys, int heads, int groups, int width, float scale
 #define ATTENTION(T, DTYPE)                                                                                                                      \

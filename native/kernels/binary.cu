@@ -1,7 +1,7 @@
-// Functions of two operands and the choice between two, element by element.
+// Binary elementwise functions, comparisons and where.
 #include "elements.cuh"
 
-// Strides are (out, a, b). The result of a comparison is of another type than the operands, so vectors fill 16 bytes of the larger.
+// Operands of the loops: (out, a, b). The result of a comparison has another type than the operands; vectors fill 16 bytes of the larger type.
 template <typename R, typename T, typename F>
 __device__ __forceinline__ void binary(R* out, const T* a, const T* b, const Loops<3>& loops, F f) {
     constexpr int V = vector_length<R, T>;
@@ -35,7 +35,7 @@ struct Divide { __device__ float operator()(float a, float b) const { return a /
 struct Minimum { template <typename T> __device__ T operator()(T a, T b) const { return smaller(a, b); } };
 struct Maximum { template <typename T> __device__ T operator()(T a, T b) const { return larger(a, b); } };
 
-// Towards zero; the quotient that does not fit wraps around. A zero is told to the host, which refuses it.
+// Integer division truncates, and MIN / -1 wraps around. A zero divisor sets a flag for which the host throws.
 struct DivideIntegers {
     int* zeros;
     template <typename T> __device__ T operator()(T a, T b) const {
@@ -44,7 +44,7 @@ struct DivideIntegers {
     }
 };
 
-// Every comparison by which of less (1), equal (2), greater (4) and unordered (8) it holds for.
+// A comparison is the mask of the relations for which it is true: less (1), equal (2), greater (4), unordered (8).
 struct Compare {
     int holds;
     template <typename T> __device__ int operator()(T a, T b) const {
@@ -77,7 +77,7 @@ INTEGER_TYPES(DIVIDE_INTEGERS)
     }
 ALL_TYPES(COMPARE)
 
-// Strides are (out, condition, a, b). Values are moved as they are.
+// Operands of the loops: (out, condition, a, b). Values are copied without conversion.
 template <typename T> __device__ __forceinline__ void where(T* out, const int* condition, const T* a, const T* b, const Loops<4>& loops) {
     constexpr int V = vector_length<T, int>;
     long long i = thread_index();
@@ -113,7 +113,7 @@ WHERE(b2, unsigned short)
 WHERE(b4, unsigned)
 WHERE(b8, unsigned long long)
 
-// A residual stream and a branch of a shorter type: out = a + b in f32. Vectors as if both were f32, so that b comes by 8 bytes at a time.
+// Adds a bf16 branch to an f32 residual stream: out = a + b in f32. Vectors have four elements, so b is read in accesses of 8 bytes.
 extern "C" __global__ void add_f32_bf16(float* out, const float* a, const __nv_bfloat16* b, const __grid_constant__ Loops<3> loops) {
     constexpr int V = vector_length<float>;
     long long i = thread_index();

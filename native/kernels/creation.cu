@@ -1,7 +1,7 @@
-// Values made on the device, and copies that convert and follow strides.
+// Fills, random numbers, and strided copies with or without a conversion of the dtype.
 #include "elements.cuh"
 
-// Elements set to one value, given by its bits. On the host dense elements are grouped into units of up to 16 bytes, so all loops here are plain.
+// Fills with one value, given by its bits. The host groups adjacent elements into units of up to 16 bytes, so a thread stores one unit.
 template <typename T> __device__ __forceinline__ void fill(T* out, T value, const Loops<1>& loops) {
     const long long i = thread_index();
     if (i >= loops.count) return;
@@ -22,7 +22,7 @@ extern "C" __global__ void fill_b16(uint4* out, unsigned long long value, const 
     fill(out, make_uint4(low, high, low, high), loops);
 }
 
-// Elements moved as they are.
+// Copies without conversion, one unit per thread.
 template <typename T> __device__ __forceinline__ void copy(T* out, const T* x, const Loops<2>& loops) {
     const long long i = thread_index();
     if (i >= loops.count) return;
@@ -38,7 +38,7 @@ COPY(b4, unsigned)
 COPY(b8, unsigned long long)
 COPY(b16, uint4)
 
-// Elements converted. Dense ones in vectors of which the narrower type's fills 8 or 16 bytes.
+// Copies with conversion. Contiguous operands are accessed in vectors of 8 elements for 16-bit types, else of 4.
 template <typename To, typename From> __device__ __forceinline__ To converted(From x) { return Narrow<To>::from(widen(x)); }
 
 template <typename To, typename From> __device__ __forceinline__ void cast(To* out, const From* x, const Loops<2>& loops) {
@@ -90,8 +90,8 @@ CAST(i64, long long, bf16, __nv_bfloat16)
 CAST(i64, long long, f16, __half)
 CAST(i64, long long, i32, int)
 
-// Philox 4x32-10 (Salmon et al. 2011): counter (block, stream), key the seed. The numbers have the bits of kept.backend.cpu.RandomKernel, so its
-// operations are here one by one, and none may be contracted.
+// Philox4x32-10 (Salmon et al. 2011) with counter (block, stream) and the seed as key. Results are bit-identical to kept.backend.cpu.RandomKernel:
+// the operations are the same, and none may be contracted to an FMA.
 __device__ __forceinline__ void philox(unsigned long long block, unsigned long long stream, unsigned long long seed, unsigned (&words)[4]) {
     unsigned c0 = static_cast<unsigned>(block), c1 = static_cast<unsigned>(block >> 32);
     unsigned c2 = static_cast<unsigned>(stream), c3 = static_cast<unsigned>(stream >> 32);
@@ -113,7 +113,7 @@ __device__ __forceinline__ void philox(unsigned long long block, unsigned long l
     words[3] = c3;
 }
 
-// The natural logarithm of a number on (0, 1] that is not subnormal, as kept.backend.cpu.VectorMath computes it.
+// Natural logarithm of a normal number in (0, 1], bit-identical to kept.backend.cpu.VectorMath.
 __device__ __forceinline__ float logarithm(float x) {
     const int bits = __float_as_int(x);
     const int exponent = (bits - 0x3f2aaaab) >> 23;
@@ -130,7 +130,7 @@ __device__ __forceinline__ float logarithm(float x) {
     return __fmaf_rn(static_cast<float>(exponent), 0.693147181f, __fadd_rn(rest, f));
 }
 
-// 1 + square (c[0] + square (c[1] + ...)), innermost first.
+// 1 + square (c[0] + square (c[1] + ...)) by Horner's rule.
 template <int N> __device__ __forceinline__ double series(double square, const double (&c)[N]) {
     double sum = c[N - 1];
 #pragma unroll
@@ -138,7 +138,7 @@ template <int N> __device__ __forceinline__ double series(double square, const d
     return __dadd_rn(1.0, __dmul_rn(square, sum));
 }
 
-// Two normal numbers from two words by Box and Muller (1958).
+// Two normally distributed numbers from two random words (Box and Muller 1958).
 __device__ __forceinline__ void normal(unsigned first, unsigned second, float& a, float& b) {
     constexpr int QUARTER_BITS = 22, QUARTER = 1 << QUARTER_BITS;
     const double sine[4] = {-1.0 / 6, 1.0 / 120, -1.0 / 5040, 1.0 / 362880};
@@ -158,7 +158,7 @@ __device__ __forceinline__ void normal(unsigned first, unsigned second, float& a
     b = __double2float_rn(__dmul_rn(side, y));
 }
 
-// Four numbers a thread; out is not always aligned to them.
+// Four numbers per thread; out may be unaligned.
 template <bool NORMAL> __device__ __forceinline__ void random(float* out, long long count, unsigned long long seed, unsigned long long stream) {
     const long long block = thread_index();
     if (4 * block >= count) return;

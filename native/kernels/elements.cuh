@@ -1,26 +1,26 @@
-// Elements of any type at any strides: vectors of up to 16 bytes, conversions, and the walk over the operands of an elementwise kernel.
+// Elementwise access for any dtype and strides: vectors of up to 16 bytes, conversions, and the loop nest over strided operands.
 #pragma once
 #include "common.cuh"
 
-// How the elements of N operands of one shape lie, as kept.cuda.Loops lays it out. Neighbouring axes that are evenly spaced for every operand are
-// merged on the host. Innermost axis first; strides count elements.
+// The loop nest over N strided operands of one shape, encoded by kept.cuda.Loops, which merges adjacent axes that are contiguous for every operand.
+// The innermost axis comes first; strides are in elements.
 constexpr int AXES = 6;
 
 template <int N> struct Loops {
     long long count;
-    // 0: every operand's elements lie one after another, aligned to 16 bytes, or are one value throughout, as step says; there may be any number of
-    // them. Otherwise there are fewer than 2^31.
+    // 0: every operand is contiguous and aligned to 16 bytes (step 1) or a broadcast value (step 0), with any number of elements. Otherwise the
+    // number of axes, with fewer than 2^31 elements.
     long long rank;
     long long step[N];
     struct {
         unsigned extent;
-        // n / extent = (high half of n multiplier + n) >> shift, for n below 2^31.
+        // Division by multiplication: n / extent = (high half of (n * multiplier) + n) >> shift, for n below 2^31.
         unsigned multiplier;
         long long shift;
         long long stride[N];
     } axis[AXES];
 
-    // Where the element at a row-major position lies for each operand.
+    // Offset of the element at a row-major position for each operand.
     __device__ __forceinline__ void offsets(unsigned position, long long (&offset)[N]) const {
 #pragma unroll
         for (int k = 0; k < N; k++) offset[k] = 0;
@@ -39,7 +39,7 @@ template <int N> struct Loops {
 
 __device__ __forceinline__ long long thread_index() { return static_cast<long long>(blockIdx.x) * blockDim.x + threadIdx.x; }
 
-// V neighbouring elements of V * sizeof(T) bytes, moved by accesses of at most 16 bytes.
+// Loads and stores of V adjacent elements in accesses of at most 16 bytes.
 template <int BYTES> struct Words;
 template <> struct Words<2> { using type = unsigned short; };
 template <> struct Words<4> { using type = unsigned; };
@@ -79,7 +79,7 @@ template <typename T, int V> __device__ __forceinline__ void store(T* to, const 
     }
 }
 
-// V elements at a step of 1, or one V times at a step of 0.
+// Loads V adjacent elements for step 1, or broadcasts one element for step 0.
 template <typename T, int V> __device__ __forceinline__ void load(const T* from, long long first, long long step, T (&to)[V]) {
     if (step == 1) {
         load(from + first, to);
@@ -90,7 +90,7 @@ template <typename T, int V> __device__ __forceinline__ void load(const T* from,
     }
 }
 
-// The larger and the smaller as IEEE 754-2019 has them: NaN if either is, and -0 below +0.
+// maximum and minimum of IEEE 754-2019: NaN if either operand is NaN, and -0 < +0.
 __device__ __forceinline__ float larger(float a, float b) {
     float c;
     asm("max.NaN.f32 %0, %1, %2;" : "=f"(c) : "f"(a), "f"(b));
@@ -106,7 +106,7 @@ __device__ __forceinline__ int smaller(int a, int b) { return min(a, b); }
 __device__ __forceinline__ long long larger(long long a, long long b) { return max(a, b); }
 __device__ __forceinline__ long long smaller(long long a, long long b) { return min(a, b); }
 
-// What arithmetic on elements is done in: f32 for floating types, the type itself for integers.
+// Type of the arithmetic on elements: f32 for floating types, the type itself for integers.
 template <typename T> struct Arithmetic { using type = float; };
 template <> struct Arithmetic<int> { using type = int; };
 template <> struct Arithmetic<long long> { using type = long long; };
@@ -114,13 +114,13 @@ template <> struct Arithmetic<long long> { using type = long long; };
 __device__ __forceinline__ int widen(int x) { return x; }
 __device__ __forceinline__ long long widen(long long x) { return x; }
 
-// To an element's type: from f32 to nearest even, from an integer its low bits.
+// Conversion to an element type: f32 is rounded to nearest even, an integer keeps its low bits.
 template <typename T> struct Narrow {
     static __device__ __forceinline__ T from(float x) { return narrow<T>(x); }
     static __device__ __forceinline__ T from(long long x) { return narrow<T>(static_cast<float>(x)); }
     static __device__ __forceinline__ T from(int x) { return narrow<T>(static_cast<float>(x)); }
 };
-// A float becomes an integer towards zero, the nearest there is where it lies beyond the type; NaN becomes 0.
+// Float to integer truncates and saturates; NaN becomes 0.
 template <> struct Narrow<int> {
     static __device__ __forceinline__ int from(float x) { return x != x ? 0 : __float2int_rz(x); }
     static __device__ __forceinline__ int from(long long x) { return static_cast<int>(x); }
@@ -132,10 +132,10 @@ template <> struct Narrow<long long> {
     static __device__ __forceinline__ long long from(int x) { return x; }
 };
 
-// Vectors of results and operands of which the largest fills 16 bytes.
+// Elements per vector, such that the larger type fills 16 bytes.
 template <typename A, typename B = A> constexpr int vector_length = 16 / (sizeof(A) > sizeof(B) ? sizeof(A) : sizeof(B));
 
-// Operand names in entries: suffix, type.
+// Instantiate ENTRY(suffix, type) for each type; the suffix is part of the kernel's name.
 #define FLOATING_TYPES(ENTRY, ...) \
     ENTRY(f32, float, ##__VA_ARGS__) \
     ENTRY(bf16, __nv_bfloat16, ##__VA_ARGS__) \

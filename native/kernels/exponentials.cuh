@@ -1,5 +1,5 @@
-// The maximum of a row's elements and the sum of their exponentials in one pass (Milakov and Gimelshein 2018, arXiv 1805.02867), by the threads of a
-// block.
+// Online softmax: the maximum of a row and the sum of its exponentials in one pass by the threads of a block (Milakov and Gimelshein 2018,
+// arXiv 1805.02867).
 #pragma once
 #include "common.cuh"
 #include <cfloat>
@@ -14,9 +14,9 @@ __device__ __forceinline__ float maximum_of_block(float x) {
     return warp_max(lane < warps ? partial[lane] : -FLT_MAX);
 }
 
-// e^x within a unit in the last place, where expf has two: Cody and Waite's reduction, then the series of the rest.
+// e^x within 1 ulp (expf: 2 ulp): range reduction after Cody and Waite, then a Taylor polynomial.
 __device__ __forceinline__ float exp_precise(float x) {
-    // Beyond these all is 0 or infinity; what is no number fails both comparisons and stays.
+    // Beyond these bounds the result is 0 or infinity. NaN fails both comparisons and propagates.
     if (x < -104.0f) return 0.0f;
     if (x > 89.0f) return INFINITY;
     const float n = rintf(x * 1.44269504f);
@@ -28,13 +28,13 @@ __device__ __forceinline__ float exp_precise(float x) {
     s = fmaf(s, r, 1.0f / 6);
     s = fmaf(s, r, 0.5f);
     const float y = fmaf(s, r * r, r) + 1.0f;
-    // In two steps, for results below the least normal number.
+    // Scales in two steps, because 2^n is not representable where the result is subnormal.
     const int half = (int)n / 2, rest = (int)n - half;
     return y * __int_as_float((half + 127) << 23) * __int_as_float((rest + 127) << 23);
 }
 
-// The maximum of the elements so far and the sum of e^((x - maximum) factor). It begins with the least number, not with minus infinity, which cannot
-// be subtracted.
+// The maximum of the elements so far and the sum of e^((x - maximum) factor). The maximum starts at -FLT_MAX, not at minus infinity, because
+// -inf - -inf is NaN.
 struct Exponentials {
     float max = -FLT_MAX;
     float sum = 0.0f;
@@ -51,7 +51,7 @@ struct Exponentials {
         for (int j = 0; j < N; j++) sum += expf((x[j] - max) * factor);
     }
 
-    // From each thread's elements to the row's; every thread has them.
+    // Combines the threads' results to those of the row; every thread receives them.
     __device__ __forceinline__ void join(float factor) {
         const float of_row = maximum_of_block(max);
         sum = block_sum(sum * expf((max - of_row) * factor));

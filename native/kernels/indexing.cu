@@ -1,7 +1,7 @@
-// Elements and rows picked and placed by index. Indices have been checked before (check_indices), so that nothing is read or written outside.
+// Gather, scatter-add and embedding. The host launches check_indices first, so all indices are in range here.
 #include "elements.cuh"
 
-// I32 or I64, which the kernel learns from the size of an index.
+// Indices of dtype I32 or I64, selected at run time by their size in bytes.
 struct Indices {
     const void* at;
     long long bytes;
@@ -11,7 +11,7 @@ struct Indices {
     }
 };
 
-// The smallest row-major position (counted from first) of an index outside 0 to extent - 1 becomes *wrong, unless that is smaller already.
+// Lowers *wrong to the smallest row-major position (counted from first) of an index outside 0 to extent - 1.
 extern "C" __global__ void check_indices(
         unsigned long long* wrong, Indices index, long long extent, long long first, const __grid_constant__ Loops<1> loops) {
     const long long i = thread_index();
@@ -22,7 +22,8 @@ extern "C" __global__ void check_indices(
     if (chosen < 0 || chosen >= extent) atomicMin(wrong, static_cast<unsigned long long>(first + i));
 }
 
-// out[..., i, ...] = x[..., index[..., i, ...], ...]. Strides are (out, index, x), x's along the indexed axis being 0 there and step here.
+// out[..., i, ...] = x[..., index[..., i, ...], ...]. Operands of the loops: (out, index, x). The stride of x along the indexed axis is 0 in the
+// loops and passed as step.
 template <typename T> __device__ __forceinline__ void gather(T* out, Indices index, const T* x, long long step, const Loops<3>& loops) {
     const long long i = thread_index();
     if (i >= loops.count) return;
@@ -40,14 +41,14 @@ GATHER(b2, unsigned short)
 GATHER(b4, unsigned)
 GATHER(b8, unsigned long long)
 
-// The indexed axis of a scatter: its elements in x and index, and the strides along it.
+// The indexed axis of a scatter: its extent in x and index, and the strides along it.
 struct Axis {
     long long count, x_step, index_step, out_step;
 };
 
-// out[..., index[..., i, ...], ...] += x[..., i, ...]. The loops are over all other axes, strides (x, index, out). Each slice along the axis has
-// blockDim.x owners, and an owner adds, in ascending order of i, what goes to the places that are its own: so the order does not depend on how many
-// owners there are.
+// out[..., index[..., i, ...], ...] += x[..., i, ...]. The loops run over all other axes with operands (x, index, out). blockDim.x threads share a
+// slice along the axis; each owns the elements of out whose index is its own modulo blockDim.x and adds to them in ascending order of i. So the order
+// of additions does not depend on the number of threads, and no atomics are needed.
 template <typename T> __device__ __forceinline__ void scatter_add(T* out, const T* x, Indices index, const Axis& axis, const Loops<3>& loops) {
     const long long slice = static_cast<long long>(blockIdx.x) * blockDim.y + threadIdx.y;
     if (slice >= loops.count) return;
@@ -68,7 +69,7 @@ SCATTER_ADD(f32, float)
 SCATTER_ADD(i32, int)
 SCATTER_ADD(i64, long long)
 
-// out[i, :] = table[index[i], :], a block for each i and, along y, for each part of the width. Where vectors do not fit, element by element.
+// out[i, :] = table[index[i], :]. One block per i and, along y, per part of the row; in vectors where width and alignment allow it.
 template <typename To, typename From>
 __device__ __forceinline__ void embedding(To* out, const From* table, Indices index, long long width, int vectors) {
     constexpr int V = 16 / (sizeof(To) < sizeof(From) ? sizeof(To) : sizeof(From));
@@ -97,8 +98,8 @@ FLOATING_TYPES(EMBEDDING, f32, float)
 FLOATING_TYPES(EMBEDDING, bf16, __nv_bfloat16)
 FLOATING_TYPES(EMBEDDING, f16, __half)
 
-// out[index[i], :] += gradient[i, :], in ascending order of i. A block for each i from first to end, and along y for each 1024 columns. The block of
-// the first i of an index (among those from first) adds the rows of all equal ones, and the others have nothing to do.
+// out[index[i], :] += gradient[i, :], in ascending order of i. One block per i from first to end and, along y, per 1024 columns. The block of the
+// first occurrence of an index adds the rows of all its occurrences; the other blocks return at once.
 constexpr int GRADIENT_THREADS = 256;
 constexpr int GRADIENT_COLUMNS = 4;
 
@@ -112,7 +113,7 @@ extern "C" __global__ void __launch_bounds__(GRADIENT_THREADS) embedding_gradien
     for (long long i = first + threadIdx.x; i < mine; i += GRADIENT_THREADS) earlier |= index.get(i) == chosen;
     if (__syncthreads_or(earlier)) return;
 
-    // Neighbouring threads have neighbouring columns.
+    // Adjacent threads own adjacent columns, so accesses are coalesced.
     const long long column = static_cast<long long>(blockIdx.y) * GRADIENT_THREADS * GRADIENT_COLUMNS + threadIdx.x;
     float sum[GRADIENT_COLUMNS];
 #pragma unroll
@@ -122,7 +123,7 @@ extern "C" __global__ void __launch_bounds__(GRADIENT_THREADS) embedding_gradien
     }
     const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
     for (long long tile = mine; tile < end; tile += GRADIENT_THREADS) {
-        // Which of the tile's indices are equal, in ascending order: a count by warps, then places.
+        // Compacts the positions of equal indices of the tile in ascending order: counts per warp, then a prefix sum.
         const bool equal = tile + threadIdx.x < end && index.get(tile + threadIdx.x) == chosen;
         const unsigned lanes = __ballot_sync(ALL_LANES, equal);
         if (lane == 0) before[warp] = __popc(lanes);

@@ -1,25 +1,25 @@
-// Rows of logits scored and replaced by their gradient: cross-entropy, and divergences from a teacher's row. One block takes one row.
+// Losses of rows of logits, which are overwritten by their gradient: cross-entropy, and divergences from a teacher's logits. One block per row.
 //
-// With a = (teacher - its maximum) / temperature, b likewise for the student, p and q their softmax and d = log p - log q, the derivative by b is
-// q - p for the forward divergence and q (u - sum q u) for the others, with u = -d for the reverse one and u = log(2 q / (p + q)) / 2 for
-// Jensen-Shannon. A first pass over the row finds maximum and sum of both (Milakov and Gimelshein 2018, arXiv 1805.02867), the next writes the
-// gradient; the divergences that need an average first take one more. Nothing of a row is kept but a few sums, whatever the vocabulary.
+// With a = (teacher - its maximum) / temperature, b likewise for the student, p and q their softmax and d = log p - log q, the derivative by b is q -
+// p for the forward KL and q (u - sum q u) for the others, with u = -d for the reverse KL and u = log(2 q / (p + q)) / 2 for Jensen-Shannon. The
+// first pass over a row computes maximum and sum of both (Milakov and Gimelshein 2018, arXiv 1805.02867), the last writes the gradient. The reverse
+// KL and Jensen-Shannon need a pass in between for the average. Memory beside the logits does not depend on the vocabulary.
 //
-// Every thread takes the same elements each time, and sums of threads are a fixed tree, so the same call gives the same bits.
+// A thread visits the same elements in each pass, and threads are summed in a fixed tree, so results are deterministic.
 #include "exponentials.cuh"
 
 namespace {
 
 constexpr int THREADS = 512;
-// What minus infinity counts as where an infinite logarithm would leave no gradient.
+// Replaces minus infinity where an infinite log-probability would leave no finite gradient.
 constexpr float LOWEST = -1e6f;
 constexpr float LN2 = 0.693147180559945f;
-// Up to here a divergence's terms are taken from a series in d, which keeps the digits of nearly equal rows.
+// Bound of |d| below which the terms of a divergence are computed by a series in d, which does not cancel for nearly equal rows.
 constexpr float NEAR = 0.5f;
 
 constexpr int FORWARD = 0, REVERSE = 1, JENSEN_SHANNON = 2;
 
-// N neighbouring elements, loaded and stored at once.
+// N adjacent elements with vectorized load and store.
 template <int N> struct Elements {
     float at[N];
 
@@ -40,7 +40,7 @@ template <int N> struct Elements {
     }
 };
 
-// Calls f for the first of each N elements that are this thread's.
+// Calls f with the index of the first of each N elements of this thread.
 template <int N, typename F> __device__ __forceinline__ void for_elements(int width, F f) {
 #pragma unroll 1
     for (int i = threadIdx.x * N; i < width; i += blockDim.x * N) f(i);
@@ -48,14 +48,14 @@ template <int N, typename F> __device__ __forceinline__ void for_elements(int wi
 
 __device__ __forceinline__ bool aligned(const void* x) { return (reinterpret_cast<uintptr_t>(x) & 15) == 0; }
 
-// The logarithm of a sum, with more digits than an f32 of its size has: that of a factor near 1, and the exponent's.
+// Logarithm of an f32 in f64: that of the mantissa by logf, plus the exponent times ln 2 in f64.
 __device__ __forceinline__ double log_of(float x) {
     if (!(x >= FLT_MIN && x <= FLT_MAX)) return logf(x);
     const int exponent = (__float_as_int(x) - 0x3f3504f3) >> 23;
     return exponent * 0.6931471805599453 + (double)logf(__int_as_float(__float_as_int(x) - (exponent << 23)));
 }
 
-// The numbers that turn logits into probabilities and differences of logarithms.
+// Row statistics that turn logits into probabilities and differences of log-probabilities.
 struct Pair {
     float teacher_max, student_max, teacher_factor, student_factor, factor, shift;
 
@@ -63,12 +63,12 @@ struct Pair {
     __device__ __forceinline__ float b(float s) const { return (s - student_max) * factor; }
     __device__ __forceinline__ float p(float t) const { return expf(a(t)) * teacher_factor; }
     __device__ __forceinline__ float q(float s) const { return expf(b(s)) * student_factor; }
-    // log p - log q; what nearly equal logits have in common cancels first.
+    // log p - log q; logits are subtracted first, so that nearly equal ones cancel exactly.
     __device__ __forceinline__ float d(float t, float s) const { return ((t - s) - (teacher_max - student_max)) * factor - shift; }
 };
 
-// d + e^-d - 1 for |d| up to NEAR. Times p it is p d + q - p, whose sum over a row is the divergence, since q - p sums to nothing; so every term is 0
-// or more, and an error of d counts in the second order only.
+// d + e^-d - 1 for |d| up to NEAR. Times p it is p d + q - p, whose sum over a row is the divergence, since q - p sums to 0. In this form every term
+// is non-negative, and an error of d has only a second-order effect.
 __device__ __forceinline__ float near_term(float d) {
     float s = fmaf(d, -1.0f / 362880, 1.0f / 40320);
     s = fmaf(s, d, -1.0f / 5040);
@@ -80,13 +80,13 @@ __device__ __forceinline__ float near_term(float d) {
     return d * d * s;
 }
 
-// The term of KL(x || y) with d = log x - log y; a probability of 0 adds nothing.
+// Term of KL(x || y) with d = log x - log y, including y - x, which sums to 0.
 __device__ __forceinline__ float kl_term(float x, float y, float d) {
     if (x == 0.0f) return y;
     return fabsf(d) <= NEAR ? x * near_term(d) : fmaf(x, d, y - x);
 }
 
-// log q - log p, 0 where q is.
+// log q - log p; 0 where q is 0.
 __device__ __forceinline__ float reverse_ratio(const Pair& rows, float t, float s, float q) {
     if (q == 0.0f) return 0.0f;
     return rows.a(t) < LOWEST ? rows.b(s) - LOWEST + rows.shift : -rows.d(t, s);
@@ -97,8 +97,8 @@ __device__ __forceinline__ float log_q(float d, float rest) { return LN2 - rest 
 __device__ __forceinline__ float log_p(float d, float rest) { return LN2 - rest + fminf(d, 0.0f); }
 __device__ __forceinline__ float rest_of(float d) { return log1pf(expf(-fabsf(d))); }
 
-// The term of the Jensen-Shannon divergence. With y = tanh(d / 2) = (p - q) / (p + q) it is m ((1 + y) ln(1 + y) + (1 - y) ln(1 - y)) / 2, for nearly
-// equal p and q a series in y^2.
+// Term of the Jensen-Shannon divergence. With y = tanh(d / 2) = (p - q) / (p + q) it is m ((1 + y) ln(1 + y) + (1 - y) ln(1 - y)) / 2, computed by a
+// series in y^2 for nearly equal p and q.
 __device__ __forceinline__ float jensen_shannon_term(float p, float q, float d, float rest) {
     if (fabsf(d) <= NEAR) {
         const float half = 0.5f * d, h = half * half;
@@ -118,20 +118,20 @@ __device__ __forceinline__ float jensen_shannon_term(float p, float q, float d, 
     return 0.5f * (of_p + of_q);
 }
 
-// What a row is scored by, and where its results go.
+// Outputs and coefficients of a row's loss.
 struct Scoring {
     float *loss, *divergence;
-    float factor;                   // one over the temperature
-    float slope;                    // of the divergence's gradient: scale (1 - weight) temperature
-    float cross_entropy;            // of the cross-entropy's: scale weight
-    float divergence_weight;        // of the loss: (1 - weight) temperature^2
-    float cross_entropy_weight;
+    float factor;                   // 1 / temperature
+    float slope;                    // coefficient of the divergence in the gradient: scale (1 - weight) temperature
+    float cross_entropy;            // coefficient of the cross-entropy in the gradient: scale weight
+    float divergence_weight;        // coefficient of the divergence in the loss: (1 - weight) temperature^2
+    float cross_entropy_weight;     // coefficient of the cross-entropy in the loss: weight
 };
 
 template <int DIVERGENCE, int N>
 __device__ __forceinline__ void distillation_row(const float* teacher, float* student, long long label, int width, const Scoring& scoring) {
     const float factor = scoring.factor, slope = scoring.slope;
-    // Read before anything is overwritten.
+    // Read before the gradient overwrites it.
     const float labelled = label >= 0 ? student[label] : 0.0f;
     const bool two_temperatures = factor != 1.0f && label >= 0;
 
@@ -149,7 +149,7 @@ __device__ __forceinline__ void distillation_row(const float* teacher, float* st
 
     const Pair rows = {of_teacher.max, of_student.max, 1.0f / of_teacher.sum, 1.0f / of_student.sum, factor,
                        logf(of_teacher.sum) - logf(of_student.sum)};
-    // The cross-entropy's share of the gradient: share e^(s - max).
+    // Cross-entropy's part of the gradient is share e^(s - max).
     const float share = label >= 0 ? scoring.cross_entropy / plain.sum : 0.0f;
     auto of_label = [&](float s) { return share * expf(s - plain.max); };
 
@@ -192,7 +192,7 @@ __device__ __forceinline__ void distillation_row(const float* teacher, float* st
         }
         s.store(student + i);
     });
-    // This waits for all threads, so the row is written after it.
+    // The barrier in block_sum also makes the stores above visible to the first thread.
     divergence = block_sum(divergence);
     if (threadIdx.x == 0) {
         double loss = scoring.divergence_weight > 0.0f ? (double)scoring.divergence_weight * divergence : 0.0;
@@ -251,12 +251,13 @@ template <int N> __device__ __forceinline__ void cross_entropy_row(float* logits
                                      {losses, divergences, factor, slope, cross_entropy, divergence_weight, cross_entropy_weight});                 \
     }
 
-// teacher and student [rows, width]; the student's row becomes scale times its loss's gradient. labels may be null; a negative one counts nothing.
+// teacher and student are [rows, width]; the student's row is overwritten by scale times the gradient of its loss. labels may be null; a row with a
+// negative label has no cross-entropy.
 DISTILLATION_ROWS(distillation_forward_rows_f32, FORWARD)
 DISTILLATION_ROWS(distillation_reverse_rows_f32, REVERSE)
 DISTILLATION_ROWS(distillation_jensen_shannon_rows_f32, JENSEN_SHANNON)
 
-// logits [rows, width] become scale (softmax - onehot(label)), losses log sum e^logits - logits[label]; nothing where the label is negative.
+// Overwrites logits [rows, width] by scale (softmax - onehot(label)); losses are log sum e^logits - logits[label]. Both are 0 for a negative label.
 extern "C" __global__ void __launch_bounds__(THREADS) cross_entropy_rows_f32(float* logits, const long long* labels, float* losses, int width,
                                                                               float scale) {
     const long long row = blockIdx.x;

@@ -1,15 +1,15 @@
-// RMSNorm and LayerNorm, forward and backward, on rows; forward also of the sum of two.
+// RMSNorm and LayerNorm along rows, forward and backward; the forward pass also fused with a residual addition.
 //
-// Where width and alignment allow it a row stays in the registers of its threads, 16 elements each, from one read of 16-byte vectors to the write;
-// otherwise ("any") threads go over the row element by element, again for each sum.
+// Where width and alignment allow it, a row stays in the registers of its threads, 16 elements each, and is read and written once in vectors of 16
+// bytes. The kernels named "any" take all other rows: their threads read single elements, once for each sum.
 #include "elements.cuh"
 
 constexpr int EACH = 16;
-// The most threads of a row: of a forward, and of a backward, which needs more registers for each.
+// Maximum threads per row. The backward pass needs more registers per thread.
 constexpr int FORWARD_THREADS = 1024;
 constexpr int BACKWARD_THREADS = 512;
 
-// An operand whose type is known when the kernel runs: 0 is f32, 1 bf16, 2 f16.
+// An operand whose type is selected at run time: 0 is f32, 1 bf16, 2 f16.
 struct Floats {
     const void* at;
     long long type;
@@ -41,17 +41,17 @@ struct Floats {
     }
 };
 
-// One warp has a row to itself, several to a block, or a whole block has one.
+// A row belongs to one warp, with several rows per block, or to a whole block.
 __device__ __forceinline__ float row_sum(float x) { return blockDim.x == 32 ? warp_sum(x) : block_sum(x); }
 
-// What a thread holds of a row: vectors of V elements, neighbouring threads having neighbouring vectors.
+// The elements of a row in the registers of a thread: vectors of V elements, with adjacent vectors in adjacent threads.
 template <typename T> struct Part {
     static constexpr int V = vector_length<T>, VECTORS = EACH / V;
     float at[VECTORS][V];
 
     static __device__ __forceinline__ int column(int vector) { return (vector * blockDim.x + threadIdx.x) * V; }
 
-    // Beyond the row's end are zeros.
+    // Elements beyond the end of the row are zero.
     __device__ __forceinline__ void load_row(const T* row, int width) {
         T from[VECTORS][V];
 #pragma unroll
@@ -71,14 +71,14 @@ template <typename T> struct Part {
     }
 };
 
-// What a forward normalises: rows in memory. There are sums of two as well (Sum).
+// Input of the forward pass: rows in memory. Sum is the fused alternative.
 template <typename T> struct Stored {
     using type = T;
     const T* x;
     __device__ __forceinline__ void load_row(Part<T>& values, long long row, int width) const { values.load_row(x + row * width, width); }
 };
 
-// From the rows' type T to O; what a thread stores at once has as many elements as what it loads.
+// Normalizes rows of type T to type O; a thread stores as many elements at a time as it loads.
 template <typename R, typename T = typename R::type, typename O>
 __device__ __forceinline__ void rms_norm(O* out, float* rstd, R x, Floats weight, long long rows, int width, float epsilon) {
     using Row = Part<T>;
@@ -196,9 +196,8 @@ extern "C" __global__ void __launch_bounds__(FORWARD_THREADS) layer_norm_any(
     }
 }
 
-// Backward. A row of blocks goes over all rows, one row of threads (a block, or a warp of it) every groups() rows, and adds up what its rows give to
-// the gradients of weight and bias: partial sums [groups, width], one after the other in weights and biases. Any of dx, weights and biases may be
-// null.
+// Backward pass. Groups of threads (a block, or a warp of it) take the rows in a grid-stride loop. Each group accumulates the gradients of weight and
+// bias over its rows and stores them as one row of the partial sums [groups, width]. Any of dx, weights and biases may be null.
 __device__ __forceinline__ long long group() { return static_cast<long long>(blockIdx.x) * blockDim.y + threadIdx.y; }
 __device__ __forceinline__ long long groups() { return static_cast<long long>(gridDim.x) * blockDim.y; }
 
@@ -263,7 +262,8 @@ __device__ __forceinline__ void gradient(float* dx, float* weights, float* biase
     }
 }
 
-// Two blocks of 320 threads, a row of 5120 each, have room on a multiprocessor with 96 registers a thread, which come by eights; with 104 only one has.
+// With 96 registers per thread two blocks of 320 threads, for rows of 5120, are resident on a multiprocessor; with 104, the next allocation size,
+// one.
 #define BACKWARD(SUFFIX, TYPE) \
     extern "C" __global__ void __maxnreg__(96) rms_norm_gradient_##SUFFIX( \
             float* dx, float* weights, const float* gradients, const TYPE* x, Floats weight, const float* rstd, long long rows, int width) { \
@@ -275,10 +275,10 @@ __device__ __forceinline__ void gradient(float* dx, float* weights, float* biase
     }
 FLOATING_TYPES(BACKWARD)
 
-// F32 to BF16. Here, for before the gradients it changes what the compiler makes of theirs: ten registers more.
+// F32 to BF16. It stands here because, placed before the gradients, it makes the compiler use ten registers more for them.
 FORWARD_TO(f32_to_bf16, float, __nv_bfloat16)
 
-// Partial sums lie in memory from the start: a thread has the same columns in every row.
+// Partial sums are accumulated in global memory: a thread owns the same columns of every row.
 extern "C" __global__ void __launch_bounds__(FORWARD_THREADS) norm_gradient_any(float* dx, float* weights, float* biases, const float* gradients,
         Floats x, Floats weight, const float* mean, const float* rstd, long long rows, int width) {
     if (weights != nullptr) weights += group() * width;
@@ -311,7 +311,7 @@ extern "C" __global__ void __launch_bounds__(FORWARD_THREADS) norm_gradient_any(
     }
 }
 
-// out += the sum of the partial sums [groups, width], in a fixed tree: 8 chains for each column, then those.
+// out += the column sums of the partial sums [groups, width], in a fixed tree: 8 chains per column, then a tree over the chains.
 extern "C" __global__ void norm_weight_gradient(float* out, const float* partial, int groups, int width) {
     __shared__ float chains[8][32];
     const int column = blockIdx.x * 32 + threadIdx.x;
@@ -334,8 +334,8 @@ extern "C" __global__ void norm_weight_gradient(float* out, const float* partial
     }
 }
 
-// A residual stream and the branch that is added to it: sum = x + branch, and the norm of the sum, which has not left the registers. Threads divide a
-// row as the norms of F32 do, so that the bits are those of two kernels; a branch of BF16 comes by 8 bytes at a time, beside 16 of x.
+// Fused residual addition: stores sum = x + branch and normalizes the sum from registers. Threads divide a row as the F32 norms do, so that results
+// are bit-identical to two separate kernels; a BF16 branch is read in accesses of 8 bytes beside 16 of x.
 template <typename B> struct Sum {
     using type = float;
     float* sum;

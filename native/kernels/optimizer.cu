@@ -1,14 +1,13 @@
-// What an optimizer does to parameters: an AdamW step in one pass over memory, with moments of F32 or of 8 bits, and the sum of squares that clipping
-// needs.
+// AdamW in one pass over memory, with F32 moments or 8-bit block-quantized ones, and the sum of squares for gradient clipping.
 #include "common.cuh"
 
 namespace {
 
-// A step's numbers: the bias corrections have gone into the rate and the root's factor.
+// Coefficients of a step; the bias corrections are folded into rate and root_factor.
 struct AdamW {
     float gradient_scale, beta1, rest1, beta2, rest2, keep, rate, root_factor, epsilon;
 
-    // Each operation is rounded by itself, as on the CPU, so that both give the same bits.
+    // No operation is contracted to an FMA, so that results are bit-identical to the CPU's.
     __device__ __forceinline__ float step(float w, float gradient, float& m, float& v) const {
         const float g = __fmul_rn(gradient, gradient_scale);
         m = __fadd_rn(__fmul_rn(m, beta1), __fmul_rn(g, rest1));
@@ -18,18 +17,18 @@ struct AdamW {
     }
 };
 
-// How a BF16 parameter is rounded: kept.backend.AdamWStep.Rounding.
+// Rounding of BF16 parameters, as kept.backend.AdamWStep.Rounding.
 struct Rounding {
     int stochastic;
     unsigned long long seed, stream;
 };
 
-// One round of Philox 4x32 (Salmon et al. 2011).
+// One round of Philox4x32 (Salmon et al. 2011).
 __device__ __forceinline__ uint4 philox_round(uint4 c, unsigned k0, unsigned k1) {
     return make_uint4(__umulhi(0xcd9e8d57u, c.z) ^ c.y ^ k0, 0xcd9e8d57u * c.z, __umulhi(0xd2511f53u, c.x) ^ c.w ^ k1, 0xd2511f53u * c.x);
 }
 
-// The two words of random bits for four elements from i, a multiple of 4.
+// Random bits of the four elements from i, a multiple of 4: two words, 16 bits per element.
 __device__ __forceinline__ uint2 random_words(const Rounding& rounding, long long i) {
     const unsigned long long block = i / 8;
     uint4 c = make_uint4((unsigned)block, (unsigned)(block >> 32), (unsigned)rounding.stream, (unsigned)(rounding.stream >> 32));
@@ -39,7 +38,7 @@ __device__ __forceinline__ uint2 random_words(const Rounding& rounding, long lon
     return i % 8 == 0 ? make_uint2(c.x, c.y) : make_uint2(c.z, c.w);
 }
 
-// Four neighbouring elements, loaded and stored at once where that can be; what lies beyond the count is 0 and stays as it is.
+// Four adjacent elements, with vectorized load and store where aligned. Elements beyond the count are loaded as 0 and not stored.
 template <typename T> struct alignas(4 * sizeof(T)) Four {
     T at[4];
 
@@ -64,7 +63,7 @@ template <typename T> struct alignas(4 * sizeof(T)) Four {
 
 template <typename T> __device__ __forceinline__ bool aligned(const T* x) { return reinterpret_cast<uintptr_t>(x) % (4 * sizeof(T)) == 0; }
 
-// Four elements from number i on, a multiple of 4, rounded to their type.
+// Rounds the four elements from index i, a multiple of 4, to their type.
 template <typename T> __device__ __forceinline__ Four<T> rounded(const Rounding&, long long, const float (&wide)[4]) {
     Four<T> four;
 #pragma unroll
@@ -90,7 +89,7 @@ __device__ __forceinline__ Four<__nv_bfloat16> rounded<__nv_bfloat16>(const Roun
     return four;
 }
 
-// What a step works on: a parameter, and a gradient of F32 or of the parameter's type.
+// Operands of a step: a parameter, and a gradient of F32 or of the parameter's type.
 template <typename T, typename G> struct Operands {
     T* parameter;
     const G* gradient;
@@ -107,7 +106,7 @@ template <typename T, typename G> struct Operands {
     }
 };
 
-// Each thread takes four elements at a time.
+// Grid-stride loop with four elements per thread and iteration.
 template <typename T, typename G>
 __device__ __forceinline__ void adamw(const AdamW& numbers, const Rounding& rounding, const Operands<T, G>& operands, float* first, float* second) {
     const long long threads = (long long)gridDim.x * blockDim.x, count = operands.count;
@@ -121,19 +120,19 @@ __device__ __forceinline__ void adamw(const AdamW& numbers, const Rounding& roun
     }
 }
 
-// The values of a code of 8 bits and the bounds between them: kept.backend.BlockCodes, with the same operations and so the same bits.
+// The values of an 8-bit code and the bounds between them, bit-identical to kept.backend.BlockCodes.
 struct Code {
     float values[256], bounds[255];
 };
 
 __device__ __forceinline__ float value_of(int step, int decade, int count) {
-    // A table would lie in local memory.
+    // Selected by comparisons, because an indexed table would be placed in local memory.
     const double low = decade == 0 ? 1e-6 : decade == 1 ? 1e-5 : 1e-4, high = decade == 3 ? 1e-3 : decade == 4 ? 1e-2 : decade == 5 ? 1e-1 : 1.0;
     const double power = decade < 3 ? low : high;
     return (float)__dmul_rn(__dadd_rn(0.1, __dmul_rn(0.9, __ddiv_rn(step + 0.5, (double)count))), power);
 }
 
-// The value from 0 on of a rank in ascending order, the last of which is 1.
+// The non-negative value of a rank in ascending order: rank 0 is 0, the last rank is 1.
 __device__ __forceinline__ float magnitude_of(int rank, bool is_signed) {
     if (rank == 0) return 0.0f;
     // Decade d has 2^d values from rank 2^d on, or twice as many from rank 2^(d + 1) - 1 on.
@@ -157,7 +156,7 @@ __device__ void make(Code& code, bool is_signed) {
     __syncthreads();
 }
 
-// How many bounds lie below a number, by halving.
+// The number of bounds below a number, by binary search.
 __device__ __forceinline__ unsigned below(const Code& code, float number) {
     unsigned found = 0;
 #pragma unroll
@@ -174,7 +173,7 @@ __device__ __forceinline__ unsigned codes_of(const Code& code, const float* numb
 
 constexpr int BLOCK = 256, WORDS = BLOCK / 4 + 1;
 
-// A warp takes a block of 256 elements; each lane four of the first half and four of the second.
+// A warp updates a quantization block of 256 elements; each lane has four of the first half and four of the second.
 template <typename T, typename G>
 __device__ __forceinline__ void adamw_coded(const AdamW& numbers, const Rounding& rounding, const Operands<T, G>& operands, unsigned* first,
                                             unsigned* second) {
@@ -201,7 +200,7 @@ __device__ __forceinline__ void adamw_coded(const AdamW& numbers, const Rounding
                 vs[j] = of_second.values[(root >> (8 * j)) & 255] * second_scale;
                 vs[j] *= vs[j];
             }
-            // Beyond the count all is 0 and stays so.
+            // Elements beyond the count are 0 and stay 0.
             operands.step(numbers, rounding, i, ms, vs);
 #pragma unroll
             for (int j = 0; j < 4; j++) {
@@ -211,10 +210,10 @@ __device__ __forceinline__ void adamw_coded(const AdamW& numbers, const Rounding
                 lost = lost || isnan(ms[j]) || isnan(vs[j]);
             }
         }
-        // These wait for the warp, so all lanes have read the old words.
+        // The shuffles of warp_max synchronize the warp, so all lanes have read the old words.
         first_largest = warp_max(first_largest);
         second_largest = warp_max(second_largest);
-        // The maximum passes over what is no number; it must not become a small moment.
+        // fmaxf ignores NaN; without this check a NaN would be quantized to a small moment.
         if (__any_sync(ALL_LANES, lost)) first_largest = second_largest = __int_as_float(0x7fc00000);
 #pragma unroll
         for (int half = 0; half < 2; half++) {
@@ -234,7 +233,7 @@ __device__ __forceinline__ double warp_sum(double x) {
     return x;
 }
 
-// The sum over a block of whole warps, in a fixed tree; the first thread has it.
+// Sum over a block of whole warps in f64 in a fixed tree; the first thread receives it.
 __device__ __forceinline__ double total_of_block(double x) {
     __shared__ double partial[32];
     const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5, warps = blockDim.x >> 5;
@@ -246,7 +245,7 @@ __device__ __forceinline__ double total_of_block(double x) {
 
 }  // namespace
 
-// Four blocks a multiprocessor leave 64 registers a thread; asked for nothing, a compiler of 2024 (CUDA 12.6) spilled some on sm_86 to have six.
+// Four blocks per multiprocessor leave 64 registers per thread. Without this bound the compiler of CUDA 12.6 spills on sm_86 in order to fit six.
 #define ADAMW(NAME, TYPE, GRADIENT, MOMENT, STEP)                                                                                                   \
     extern "C" __global__ void __launch_bounds__(256, 4) NAME(                                                                                      \
             TYPE* parameter, const GRADIENT* gradient, MOMENT* first, MOMENT* second, long long count, float gradient_scale, float beta1,           \
@@ -259,15 +258,15 @@ __device__ __forceinline__ double total_of_block(double x) {
 ADAMW(adamw_f32, float, float, float, adamw)
 ADAMW(adamw_bf16, __nv_bfloat16, float, float, adamw)
 ADAMW(adamw_f16, __half, float, float, adamw)
-// The moments are block codes of 8 bits.
+// 8-bit block-quantized moments.
 ADAMW(adamw_coded_f32, float, float, unsigned, adamw_coded)
 ADAMW(adamw_coded_bf16, __nv_bfloat16, float, unsigned, adamw_coded)
 ADAMW(adamw_coded_f16, __half, float, unsigned, adamw_coded)
-// The gradient is BF16 as well.
+// BF16 gradients.
 ADAMW(adamw_bf16_bf16, __nv_bfloat16, __nv_bfloat16, float, adamw)
 ADAMW(adamw_coded_bf16_bf16, __nv_bfloat16, __nv_bfloat16, unsigned, adamw_coded)
 
-// The sum of squares of each chunk, one for each block. The square of an f32 is exact in double precision.
+// The sum of squares of each chunk, one per block. The square of an f32 is exact in f64.
 template <typename T> __device__ __forceinline__ void squares_of_chunks(const T* x, double* sums, long long count, int chunk) {
     constexpr int V = 16 / sizeof(T);
     struct alignas(16) Vector { T at[V]; };
@@ -302,7 +301,7 @@ extern "C" __global__ void __launch_bounds__(256) squares_of_chunks_bf16(const _
     squares_of_chunks(x, sums, count, chunk);
 }
 
-// The total of all chunks' sums, by one block.
+// The total of the chunks' sums, by one block.
 extern "C" __global__ void __launch_bounds__(1024) total_of_chunks_f64(const double* sums, double* total, long long count) {
     double sum = 0.0;
 #pragma unroll 1

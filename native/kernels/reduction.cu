@@ -1,7 +1,7 @@
-// Sums, maxima and minima along the innermost axes, and the index of the largest element.
+// Sum, maximum and minimum along the innermost axes, and arg max.
 //
-// The elements of a result are divided into chunks by the shape alone, and each chunk is added up in a fixed tree: by a block, whose threads walk
-// along it side by side, or, where neighbouring results lie side by side in memory, by one thread for each result. Chunks are joined in order.
+// The elements of a result are split into chunks by the shape alone, and each chunk is reduced in a fixed tree: by a block with a block-stride loop,
+// or, where adjacent results are adjacent in memory, by one thread per result. Chunks are combined in order, so results are deterministic.
 #include "elements.cuh"
 #include <climits>
 
@@ -9,7 +9,7 @@ namespace {
 
 constexpr int THREADS = 256;
 
-// Where the operands of a walk lie, along axes merged or dense.
+// Offsets of the operands at a position of the loops.
 template <int N> __device__ __forceinline__ void places(const Loops<N>& loops, long long position, long long (&at)[N]) {
     if (loops.rank > 0) {
         loops.offsets(static_cast<unsigned>(position), at);
@@ -19,12 +19,12 @@ template <int N> __device__ __forceinline__ void places(const Loops<N>& loops, l
     }
 }
 
-// What elements are reduced in: f32, or for integers 64 bits.
+// Type of the accumulator: f32, or a 64-bit integer for integers.
 template <typename T> struct Accumulator { using type = float; };
 template <> struct Accumulator<int> { using type = long long; };
 template <> struct Accumulator<long long> { using type = long long; };
 
-// What sums, maxima and minima of a type are given in: a sum of 32-bit integers has 64 bits.
+// Type of the result: the element type, but a 64-bit integer for sums of 32-bit integers.
 struct Sum;
 template <typename F, typename T> struct Result { using type = T; };
 template <> struct Result<Sum, int> { using type = long long; };
@@ -45,7 +45,7 @@ struct Minimum {
     template <typename A> __device__ static A join(A a, A b) { return smaller(a, b); }
 };
 
-// Joins one after another, in groups and groups of groups, so that the error of a sum does not grow with the number of its terms.
+// Accumulates in groups of 32 and of 32 groups, so that the rounding error of a sum grows less than with one accumulator.
 template <typename F, typename A> struct Joined {
     A groups, group, elements;
     unsigned count = 0;
@@ -83,14 +83,14 @@ template <typename F, typename A> __device__ __forceinline__ A joined_by_block(A
     return values[0];
 }
 
-// A chunk's outcome: the result itself where there is one chunk, else where the chunks are joined from.
+// Stores the result of a chunk: as the final result if there is one chunk, else as a partial result.
 template <typename T, typename A>
 __device__ __forceinline__ void deliver(A value, T* out, long long at, A* chunks, long long result) {
     if (gridDim.y == 1) out[at] = Narrow<T>::from(value);
     else chunks[result * gridDim.y + blockIdx.y] = value;
 }
 
-// kept walks over out and x, reduced over x.
+// kept are the loops over results, with operands (out, x); reduced are the loops over the reduced elements of x.
 template <typename F, typename R, typename T, typename A>
 __device__ __forceinline__ void by_blocks(R* out, const T* x, A* chunks, long long length, const Loops<2>& kept, const Loops<1>& reduced) {
     long long at[2], place[1];
@@ -134,7 +134,7 @@ __device__ __forceinline__ void chunks_joined(T* out, const A* chunks, int count
     out[at[0]] = Narrow<T>::from(joined.all());
 }
 
-// Whether element a at index i comes before element b at index j: the larger, no number before all, of equals the first.
+// Whether element a at index i precedes b at index j for arg max: NaN before numbers, then the larger, then the smaller index.
 template <typename A> __device__ __forceinline__ bool comes_first(A a, long long i, A b, long long j) {
     const bool none_a = a != a, none_b = b != b;
     if (none_a || none_b) return none_a && (!none_b || i < j);
@@ -149,7 +149,7 @@ __device__ __forceinline__ void arg_max(long long* out, const T* x, long long wi
     long long at[2];
     places(kept, blockIdx.x, at);
     x += at[1];
-    // Threads beyond the row begin with its first element, which changes nothing.
+    // Threads beyond the row start with its first element, which does not change the result.
     long long index = threadIdx.x < width ? threadIdx.x : 0;
     A best = widen(x[index * stride]);
 #pragma unroll 1

@@ -1,9 +1,9 @@
-// Rotary position embedding: pairs (x[i], x[i + half]) turned by the angle of their position.
+// Rotary position embedding (RoPE): rotates the pairs (x[i], x[i + half]) by the angle of their position.
 #include "heads.cuh"
 #include "vectors.cuh"
 
-// A block turns one token, a thread N neighbouring pairs at a time; so the token's angles are read from memory once and serve all heads.
-// direction: 1, or -1 to turn back.
+// A block rotates one token, a thread N adjacent pairs at a time, so that the token's cosines and sines are read from global memory once for all
+// heads. direction is 1, or -1 for the inverse rotation.
 template <typename T, int N>
 __device__ __forceinline__ void rotate(const T* x, Strides xs, T* out, Strides outs, const float* cosines, const float* sines, int sequence,
         int heads, int half, float direction) {
@@ -40,7 +40,7 @@ __device__ __forceinline__ void rotate(const T* x, Strides xs, T* out, Strides o
         rotate<T, N>(x, xs, out, outs, cosines, sines, sequence, heads, half, direction);                                                        \
     }
 
-// By accesses of 16 bytes, where addresses, strides and half a head allow it; else by single elements.
+// Accesses of 16 bytes where addresses, strides and half the head dimension allow it, else single elements.
 ROTARY(rotary_wide_f32, float, WIDE<float>)
 ROTARY(rotary_wide_bf16, __nv_bfloat16, WIDE<__nv_bfloat16>)
 ROTARY(rotary_wide_f16, __half, WIDE<__half>)

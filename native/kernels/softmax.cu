@@ -1,5 +1,5 @@
-// Softmax along rows, its logarithm, their gradients, and the logarithm of the sum of exponentials. One block takes one row; threads go over the same
-// elements in each pass, so a row may be overwritten by its result.
+// Softmax and log-softmax along rows, their gradients, and log-sum-exp. One block per row. A thread visits the same elements in each pass, so the
+// result may overwrite its operand.
 #include "elements.cuh"
 #include "exponentials.cuh"
 
@@ -7,7 +7,7 @@ namespace {
 
 constexpr int THREADS = 512;
 
-// Calls f for the first of each N elements that are this thread's.
+// Calls f with the index of the first of each N elements of this thread.
 template <int N, typename F> __device__ __forceinline__ void for_elements(long long width, F f) {
 #pragma unroll 1
     for (long long i = threadIdx.x * N; i < width; i += blockDim.x * N) f(i);
@@ -36,7 +36,7 @@ template <int N, typename T> __device__ __forceinline__ Exponentials exponential
 template <int N, typename T> __device__ __forceinline__ float log_sum_exp(const T* x, long long width) {
     const Exponentials all = exponentials<N>(x, width);
     if (all.max < INFINITY) return all.max + logf(all.sum);
-    // Infinity less infinity is no number; the sum is infinite nevertheless, unless there was one that is none before.
+    // With a maximum of infinity, inf - inf made the sum NaN. The result is infinity, or NaN if an element is NaN.
     float none = 0.0f;
     for_elements<N>(width, [&](long long i) {
         float values[N];
@@ -63,7 +63,7 @@ template <int N, typename T> __device__ __forceinline__ void softmax_row(const T
     });
 }
 
-// The sum over a block of whole warps, in a fixed tree; every thread has it.
+// Sum over a block of whole warps in f64 in a fixed tree; every thread receives it.
 __device__ __forceinline__ double precise_sum(double x) {
     __shared__ double partial[32];
     const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5, warps = blockDim.x >> 5;
@@ -77,7 +77,7 @@ __device__ __forceinline__ double precise_sum(double x) {
     return x;
 }
 
-// The sum is large beside most results, so its rounding would show in them: it is kept in double precision.
+// The sum is in f64, because most results are small beside it and would show its rounding error.
 template <int N, typename T>
 __device__ __forceinline__ void gradient_row(const float* gradient, const T* y, float* dx, long long width, int logarithm) {
     double sum = 0.0;

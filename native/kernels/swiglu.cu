@@ -1,8 +1,8 @@
-// SwiGLU: out = silu(gate) * up, and its gradient.
+// SwiGLU: out = silu(gate) * up, and its gradients.
 #include "vectors.cuh"
 
-// 1 / (1 + e^-x). In f32 with the accurate exponential and division; for what is rounded to 16 bits the device's own approximations, a few f32 ulp
-// off, without which arithmetic rather than memory would set the pace.
+// 1 / (1 + e^-x). f32 results use the accurate exponential and division. Results that are rounded to 16 bits use the fast intrinsics, which are a few
+// f32 ulp off; without them the kernel would be bound by arithmetic instead of memory.
 template <typename T> __device__ __forceinline__ float sigmoid(float x) { return __fdividef(1.0f, 1.0f + __expf(-x)); }
 template <> __device__ __forceinline__ float sigmoid<float>(float x) { return 1.0f / (1.0f + expf(-x)); }
 
@@ -24,14 +24,14 @@ __device__ __forceinline__ void backward(const float* gradient, const T* gate, c
 #pragma unroll
     for (int i = 0; i < N; i++) {
         const float s = sigmoid<float>(g[i]);
-        u[i] *= dy[i] * s * (1.0f + g[i] * (1.0f - s)); // the gate's gradient
-        g[i] *= dy[i] * s;                              // up's
+        u[i] *= dy[i] * s * (1.0f + g[i] * (1.0f - s)); // gradient of gate
+        g[i] *= dy[i] * s;                              // gradient of up
     }
     store<N>(d_gate, u);
     store<N>(d_up, g);
 }
 
-// A thread computes N neighbouring elements; the last one those that are left.
+// A thread computes N adjacent elements; the last thread computes the remainder.
 template <typename T, int N> __device__ __forceinline__ void swiglu_forward(const T* gate, const T* up, T* out, long long count) {
     const long long i = N * (blockIdx.x * (long long)blockDim.x + threadIdx.x);
     if (i + N <= count) {
@@ -60,7 +60,7 @@ __device__ __forceinline__ void swiglu_backward(const float* gradient, const T* 
         swiglu_backward<T, N>(gradient, gate, up, d_gate, d_up, count);                                                                          \
     }
 
-// By accesses of 16 bytes where addresses allow it, else by single elements.
+// Accesses of 16 bytes where addresses allow it, else single elements.
 SWIGLU(swiglu_wide_f32, swiglu_backward_wide_f32, float, WIDE<float>)
 SWIGLU(swiglu_wide_bf16, swiglu_backward_wide_bf16, __nv_bfloat16, WIDE<__nv_bfloat16>)
 SWIGLU(swiglu_wide_f16, swiglu_backward_wide_f16, __half, WIDE<__half>)

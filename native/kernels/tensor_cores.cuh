@@ -1,15 +1,15 @@
-// What kernels on tensor cores share: bf16 tiles in shared memory, their asynchronous loads, fragments and products.
+// Shared by the tensor-core kernels: bf16 tiles in shared memory, their asynchronous copies, fragments and mma.
 //
 // A product multiplies a 16 x 16 fragment of a by a 16 x 8 fragment of b (mma.m16n8k16). With g = lane / 4 and t = lane % 4 a lane holds
 //   of a   rows g and g + 8,  columns 2t, 2t + 1, 2t + 8, 2t + 9
 //   of b   column g,          rows 2t, 2t + 1, 2t + 8, 2t + 9
 //   of c   rows g and g + 8,  columns 2t and 2t + 1
-// so the result of one product, rounded and packed, is the a of the next without leaving its lane.
+// so the result of one product, rounded and packed, is the operand a of the next without any exchange between lanes.
 #pragma once
 #include "common.cuh"
 
-// How rows of D bf16 lie in shared memory: in chunks of 16 bytes, such that the 8 rows of a fragment's quarter are read from 8 different groups of
-// banks. Rows of a multiple of 128 bytes have their chunks permuted by the row's number; others are padded to an odd number of chunks.
+// Layout of rows of D bf16 in shared memory, in chunks of 16 bytes, free of bank conflicts: ldmatrix reads the 8 rows of a matrix from 8 different
+// groups of banks. Rows of a multiple of 128 bytes are swizzled (chunk XOR row); others are padded to an odd number of chunks.
 template <int D> struct Tile {
     static constexpr int CHUNKS = D / 8;
     static constexpr bool PERMUTED = CHUNKS % 8 == 0;
@@ -19,7 +19,7 @@ template <int D> struct Tile {
         return row * PITCH + (PERMUTED ? chunk ^ (row & 7) : chunk) * 16;
     }
 
-    // From an address to the one some even number of chunks further on in the row. Tiles begin at multiples of 256 bytes.
+    // Advances an address within its row by an even number of chunks. Tiles begin at multiples of 256 bytes, so XOR is valid on addresses.
     static __device__ __forceinline__ unsigned advance(unsigned address, int chunks) {
         return PERMUTED ? address ^ chunks * 16 : address + chunks * 16;
     }
@@ -27,7 +27,7 @@ template <int D> struct Tile {
 
 __device__ __forceinline__ unsigned shared_address(const void* p) { return static_cast<unsigned>(__cvta_generic_to_shared(p)); }
 
-// Copies 16 bytes (4 in the next) from global to shared memory in the background; bytes beyond `valid` become zeros, and are not read.
+// Asynchronous copies of 16 and 4 bytes from global to shared memory (cp.async). Bytes beyond `valid` are filled with zeros and not read.
 __device__ __forceinline__ void copy_16(unsigned to, const void* from, int valid) {
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(__cvta_generic_to_global(from)), "r"(valid) : "memory");
 }
@@ -35,18 +35,18 @@ __device__ __forceinline__ void copy_4(unsigned to, const void* from, int valid)
     asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(to), "l"(__cvta_generic_to_global(from)), "r"(valid) : "memory");
 }
 __device__ __forceinline__ void commit_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
-// Waits for this thread's own copies; the block's are there after the barrier that must follow.
+// Waits for the copies of this thread. A barrier must follow before other threads' copies are read.
 __device__ __forceinline__ void wait_for_copies() { asm volatile("cp.async.wait_group 0;" ::: "memory"); }
 
-// Keeps the compiler from computing what follows from a value before the loop, for want of registers to keep it in.
+// Hides a value from the optimizer, so that it does not hoist computations of it out of a loop, which would cost registers.
 __device__ __forceinline__ void here(unsigned& value) { asm volatile("" : "+r"(value)); }
 
-// Begins to fill a tile with ROWS rows of a matrix, those from `count` on with zeros.
+// Starts the copy of ROWS rows of a matrix to a tile; rows from `count` on are filled with zeros.
 template <int D, int ROWS, int THREADS>
 __device__ __forceinline__ void copy_tile(unsigned tile, const __nv_bfloat16* from, long long stride, int count) {
     constexpr int CHUNKS = Tile<D>::CHUNKS, PASS = THREADS / CHUNKS;
     if constexpr (THREADS % CHUNKS == 0 && PASS % 8 == 0 && ROWS % PASS == 0) {
-        // A thread's chunks lie in one column, PASS rows apart.
+        // The chunks of a thread are in one column, PASS rows apart.
         unsigned thread = threadIdx.x;
         here(thread);
         int row = thread / CHUNKS;
@@ -68,13 +68,13 @@ __device__ __forceinline__ void copy_tile(unsigned tile, const __nv_bfloat16* fr
     }
 }
 
-// Where a lane points for a 16 x 16 fragment, at rows and chunks from the tile's beginning.
-// a, and b whose rows are the tile's rows (transposed by the load):
+// Address of a lane for ldmatrix of a 16 x 16 fragment at a row of a tile.
+// For a, and for b whose rows are the rows of the tile (transposed by the load):
 template <int D> __device__ __forceinline__ unsigned along_rows(unsigned tile, int row) {
     const int lane = threadIdx.x & 31;
     return tile + Tile<D>::offset(row + (lane & 15), lane >> 4);
 }
-// b whose columns are the tile's rows:
+// For b whose columns are the rows of the tile:
 template <int D> __device__ __forceinline__ unsigned across_rows(unsigned tile, int row) {
     const int lane = threadIdx.x & 31;
     return tile + Tile<D>::offset(row + (lane & 7) + (lane >> 4) * 8, (lane >> 3) & 1);
@@ -100,7 +100,7 @@ __device__ __forceinline__ unsigned pack(float low, float high) {
     return reinterpret_cast<const unsigned&>(two);
 }
 
-// Two neighbouring 16 x 8 results as the a of a product.
+// Packs two adjacent 16 x 8 results as operand a of a product.
 __device__ __forceinline__ void pack_fragment(unsigned (&a)[4], const float (&left)[4], const float (&right)[4]) {
     a[0] = pack(left[0], left[1]);
     a[1] = pack(left[2], left[3]);
@@ -108,14 +108,14 @@ __device__ __forceinline__ void pack_fragment(unsigned (&a)[4], const float (&le
     a[3] = pack(right[2], right[3]);
 }
 
-// 2^x, a few ulp off; 0 for minus infinity.
+// 2^x within a few ulp; 0 for minus infinity.
 __device__ __forceinline__ float exp2_approximate(float x) {
     float y;
     asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
     return y;
 }
 
-// The sum and the maximum over the four lanes that share a row of a result.
+// Sum and maximum over the four lanes that hold a row of a result.
 __device__ __forceinline__ float row_sum(float x) {
     x += __shfl_xor_sync(ALL_LANES, x, 1);
     return x + __shfl_xor_sync(ALL_LANES, x, 2);

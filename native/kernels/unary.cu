@@ -1,7 +1,7 @@
-// Functions of one operand, element by element.
+// Unary elementwise functions.
 #include "elements.cuh"
 
-// Strides are (out, x).
+// Operands of the loops: (out, x).
 template <typename T, typename F> __device__ __forceinline__ void unary(T* out, const T* x, const Loops<2>& loops, F f) {
     constexpr int V = vector_length<T>;
     long long i = thread_index();
@@ -35,7 +35,7 @@ struct Log { __device__ float operator()(float x) const { return logf(x); } };
 struct Sqrt { __device__ float operator()(float x) const { return sqrtf(x); } };
 struct Rsqrt { __device__ float operator()(float x) const { return 1.0f / sqrtf(x); } };
 struct Tanh { __device__ float operator()(float x) const { return tanhf(x); } };
-// From e^-|x|, so that it loses no digits on either side.
+// Computed from e^-|x|, which neither overflows nor cancels for either sign of x.
 struct Sigmoid {
     __device__ float operator()(float x) const {
         const float z = expf(-fabsf(x));

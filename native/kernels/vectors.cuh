@@ -1,8 +1,8 @@
-// Several neighbouring elements at once, as f32: one access of 16 bytes (two where f32 goes with a type of half its size), or single elements.
+// Vectorized loads and stores of adjacent elements as f32: one access of 16 bytes (two for f32 beside a 16-bit type), or single elements.
 #pragma once
 #include "common.cuh"
 
-// How many elements of a type make an access of 16 bytes.
+// Elements of a type per access of 16 bytes.
 template <typename T> constexpr int WIDE = 16 / sizeof(T);
 
 template <int N> __device__ __forceinline__ void load(const float* p, float (&x)[N]) {
@@ -26,7 +26,7 @@ template <int N> __device__ __forceinline__ void store(float* p, const float (&x
     }
 }
 
-// Two elements of 16 bits in a word, the first in its low half.
+// Two 16-bit elements in a 32-bit word, the first in the low half.
 __device__ __forceinline__ float2 widen_two(unsigned word, __nv_bfloat16) {
     return make_float2(__uint_as_float(word << 16), __uint_as_float(word & 0xffff0000u));
 }
