@@ -3,6 +3,7 @@ package kept.cuda;
 import java.util.Locale;
 import kept.backend.Distribution;
 import kept.cuda.driver.Grid;
+import kept.tensor.Bfloat16;
 import kept.tensor.DType;
 import kept.tensor.Tensor;
 
@@ -46,17 +47,11 @@ final class CreationKernels {
     private static long bits(DType dtype, double value) {
         return switch (dtype) {
             case F32 -> Integer.toUnsignedLong(Float.floatToRawIntBits((float) value));
-            case BF16 -> Short.toUnsignedLong(bf16((float) value));
+            case BF16 -> Short.toUnsignedLong(Bfloat16.of((float) value));
             case F16 -> Short.toUnsignedLong(Float.floatToFloat16((float) value));
             case I32 -> Integer.toUnsignedLong((int) value);
             case I64 -> (long) value;
         };
-    }
-
-    /** Rounds to nearest even: the addend carries into the upper half if the lower half is above one half, or equal to it and the upper half odd. */
-    private static short bf16(float value) {
-        int bits = Float.floatToRawIntBits(value);
-        return (short) (Float.isNaN(value) ? bits >> 16 | 0x40 : bits + 0x7fff + (bits >> 16 & 1) >> 16);
     }
 
     void random(Distribution distribution, long seed, long stream, Tensor out) {

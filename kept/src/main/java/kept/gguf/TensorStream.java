@@ -8,6 +8,7 @@ import java.util.function.LongConsumer;
 import java.util.stream.LongStream;
 import kept.io.CheckpointException;
 import kept.io.OutputFile;
+import kept.tensor.Bfloat16;
 import kept.tensor.DType;
 import kept.weights.TensorEntry;
 
@@ -99,7 +100,7 @@ final class TensorStream {
             MemorySegment.copy(data, SHORTS, place, halves, 0, halves.length);
             if (entry.dtype() == DType.BF16) {
                 for (int i = 0; i < values.length; i++) {
-                    values[i] = Float.intBitsToFloat(halves[i] << Short.SIZE);
+                    values[i] = Bfloat16.toFloat(halves[i]);
                 }
             } else {
                 for (int i = 0; i < values.length; i++) {
@@ -132,9 +133,7 @@ final class TensorStream {
         /** To the nearest, ties to even; a NaN stays one. */
         private void writeBf16(byte[] target, int start) {
             for (int i = 0; i < values.length; i++) {
-                int bits = Float.floatToRawIntBits(values[i]);
-                int rounded = bits + 0x7fff + (bits >>> Short.SIZE & 1);
-                halves[i] = (short) ((Float.isNaN(values[i]) ? bits | 0x40_0000 : rounded) >>> Short.SIZE);
+                halves[i] = Bfloat16.of(values[i]);
             }
             putHalves(target, start);
         }

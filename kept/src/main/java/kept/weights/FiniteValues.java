@@ -8,6 +8,7 @@ import java.util.Arrays;
 import java.util.Set;
 import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.concurrent.atomic.AtomicLong;
+import kept.tensor.Bfloat16;
 import kept.tensor.DType;
 import kept.tensor.Shape;
 
@@ -172,7 +173,7 @@ public final class FiniteValues {
     private String value(long index) {
         long place = index * bits.bytes;
         float value = switch (entry.dtype()) {
-            case BF16 -> Float.intBitsToFloat(data.get(SHORT, place) << Short.SIZE);
+            case BF16 -> Bfloat16.toFloat(data.get(SHORT, place));
             case F16 -> Float.float16ToFloat(data.get(SHORT, place));
             default -> Float.intBitsToFloat(data.get(INT, place));
         };

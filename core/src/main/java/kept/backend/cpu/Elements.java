@@ -6,12 +6,28 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
+import kept.tensor.Bfloat16;
 import kept.tensor.DType;
 import kept.tensor.Tensor;
 
-/** Single elements in memory, by element type: floating types read and write as f32, integer types as 64 bits. */
+/**
+ * Elements in memory by type, and every conversion of theirs: single ones, vectors, and runs to neighbouring f32 and back. Floating types are read
+ * and written as f32, integer types as f32 or as 64 bits. Memory is native, positions count elements, {@code at} bytes.
+ */
 final class Elements {
-    private static final int INFINITY_BITS = 0x7f800000;
+    private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
+    private static final VectorSpecies<Integer> INTS = SPECIES.withLanes(int.class);
+    /** As many 16-bit lanes as {@link #SPECIES} has 32-bit ones. With 128-bit vectors these are 64 bits. */
+    private static final VectorSpecies<Short> HALVES = VectorSpecies.of(short.class, VectorShape.forBitSize(SPECIES.vectorBitSize() / 2));
+    private static final int LANES = VectorMath.LANES;
+    private static final ByteOrder ORDER = ByteOrder.nativeOrder();
 
     private Elements() {}
 
@@ -36,7 +52,7 @@ final class Elements {
     static float getFloat(MemorySegment segment, DType dtype, long index) {
         return switch (dtype) {
             case F32 -> segment.getAtIndex(JAVA_FLOAT, index);
-            case BF16 -> fromBf16(segment.getAtIndex(JAVA_SHORT, index));
+            case BF16 -> Bfloat16.toFloat(segment.getAtIndex(JAVA_SHORT, index));
             case F16 -> Float.float16ToFloat(segment.getAtIndex(JAVA_SHORT, index));
             case I32 -> segment.getAtIndex(JAVA_INT, index);
             case I64 -> segment.getAtIndex(JAVA_LONG, index);
@@ -54,7 +70,7 @@ final class Elements {
     static void setFloat(MemorySegment segment, DType dtype, long index, float value) {
         switch (dtype) {
             case F32 -> segment.setAtIndex(JAVA_FLOAT, index, value);
-            case BF16 -> segment.setAtIndex(JAVA_SHORT, index, toBf16(value));
+            case BF16 -> segment.setAtIndex(JAVA_SHORT, index, Bfloat16.of(value));
             case F16 -> segment.setAtIndex(JAVA_SHORT, index, Float.floatToFloat16(value));
             case I32 -> segment.setAtIndex(JAVA_INT, index, (int) value);
             case I64 -> segment.setAtIndex(JAVA_LONG, index, (long) value);
@@ -94,26 +110,247 @@ final class Elements {
     }
 
     /**
-     * Widens bf16, which is exact.
+     * Reads a run as f32.
      *
-     * @param bits the upper half of an f32
-     * @return the f32
+     * @param from the elements' memory
+     * @param dtype their type
+     * @param first the position of the first
+     * @param stride positions from one to the next; 0 repeats the first
+     * @param to takes the f32, from its beginning
+     * @param count how many
      */
-    static float fromBf16(short bits) {
-        return Float.intBitsToFloat(bits << 16);
+    static void widen(MemorySegment from, DType dtype, long first, long stride, MemorySegment to, int count) {
+        if (stride == 0) {
+            fill(to, 0, getFloat(from, dtype, first), count);
+            return;
+        }
+        int done = stride == 1 ? widenVectors(from, dtype, first, to, count) : 0;
+        // A loop for each type, of which the compiler takes those that run: together with all types of one element they would be too much to inline.
+        switch (dtype) {
+            case F32 -> {
+                for (int i = done; i < count; i++) {
+                    to.setAtIndex(JAVA_FLOAT, i, from.getAtIndex(JAVA_FLOAT, first + i * stride));
+                }
+            }
+            case BF16 -> {
+                for (int i = done; i < count; i++) {
+                    to.setAtIndex(JAVA_FLOAT, i, Bfloat16.toFloat(from.getAtIndex(JAVA_SHORT, first + i * stride)));
+                }
+            }
+            case F16 -> {
+                for (int i = done; i < count; i++) {
+                    to.setAtIndex(JAVA_FLOAT, i, Float.float16ToFloat(from.getAtIndex(JAVA_SHORT, first + i * stride)));
+                }
+            }
+            case I32 -> {
+                for (int i = done; i < count; i++) {
+                    to.setAtIndex(JAVA_FLOAT, i, from.getAtIndex(JAVA_INT, first + i * stride));
+                }
+            }
+            case I64 -> {
+                for (int i = 0; i < count; i++) {
+                    to.setAtIndex(JAVA_FLOAT, i, from.getAtIndex(JAVA_LONG, first + i * stride));
+                }
+            }
+        }
     }
 
     /**
-     * Rounds to bf16, to nearest even; NaN stays NaN.
+     * Reads a run as f32 into an array.
      *
-     * @param value an f32
-     * @return the bits of the nearest bf16
+     * @param from the elements' memory
+     * @param dtype their type, floating
+     * @param first the position of the first
+     * @param stride positions from one to the next
+     * @param to takes the f32
+     * @param at where the first goes
+     * @param count how many
      */
-    static short toBf16(float value) {
-        int bits = Float.floatToRawIntBits(value);
-        if ((bits & Integer.MAX_VALUE) > INFINITY_BITS) {
-            return (short) (bits >> 16 | 0x40);
+    static void widen(MemorySegment from, DType dtype, long first, long stride, float[] to, int at, int count) {
+        for (int i = stride == 1 ? widenVectors(from, dtype, first, to, at, count) : 0; i < count; i++) {
+            to[at + i] = getFloat(from, dtype, first + i * stride);
         }
-        return (short) (bits + 0x7fff + (bits >> 16 & 1) >> 16);
+    }
+
+    /**
+     * Writes a run of f32, rounded to nearest even or, for integers, truncated.
+     *
+     * @param from the f32
+     * @param at the first one's byte
+     * @param to the elements' memory
+     * @param dtype their type
+     * @param first the position of the first
+     * @param stride positions from one to the next
+     * @param count how many
+     */
+    static void narrow(MemorySegment from, long at, MemorySegment to, DType dtype, long first, long stride, int count) {
+        int done = stride == 1 ? narrowVectors(from, at, to, dtype, first, count) : 0;
+        switch (dtype) {
+            case F32 -> {
+                for (int i = done; i < count; i++) {
+                    to.setAtIndex(JAVA_FLOAT, first + i * stride, from.get(JAVA_FLOAT, at + 4L * i));
+                }
+            }
+            case BF16 -> {
+                for (int i = done; i < count; i++) {
+                    to.setAtIndex(JAVA_SHORT, first + i * stride, Bfloat16.of(from.get(JAVA_FLOAT, at + 4L * i)));
+                }
+            }
+            case F16 -> {
+                for (int i = 0; i < count; i++) {
+                    to.setAtIndex(JAVA_SHORT, first + i * stride, Float.floatToFloat16(from.get(JAVA_FLOAT, at + 4L * i)));
+                }
+            }
+            case I32 -> {
+                for (int i = done; i < count; i++) {
+                    to.setAtIndex(JAVA_INT, first + i * stride, (int) from.get(JAVA_FLOAT, at + 4L * i));
+                }
+            }
+            case I64 -> {
+                for (int i = 0; i < count; i++) {
+                    to.setAtIndex(JAVA_LONG, first + i * stride, (long) from.get(JAVA_FLOAT, at + 4L * i));
+                }
+            }
+        }
+    }
+
+    /**
+     * Sets a run of f32.
+     *
+     * @param to the memory
+     * @param at the first one's byte
+     * @param value the value
+     * @param count how many
+     */
+    static void fill(MemorySegment to, long at, float value, int count) {
+        to = NativeView.of(to);
+        FloatVector v = FloatVector.broadcast(SPECIES, value);
+        int i = 0;
+        for (; i <= count - LANES; i += LANES) {
+            v.intoMemorySegment(to, at + 4L * i, ORDER);
+        }
+        for (; i < count; i++) {
+            to.set(JAVA_FLOAT, at + 4L * i, value);
+        }
+    }
+
+    /** Widens as many neighbouring elements as whole vectors hold. */
+    private static int widenVectors(MemorySegment from, DType dtype, long first, MemorySegment to, int count) {
+        from = NativeView.of(from);
+        to = NativeView.of(to);
+        int whole = SPECIES.loopBound(count);
+        switch (dtype) {
+            case F32 -> MemorySegment.copy(from, 4 * first, to, 0, 4L * whole);
+            case BF16 -> {
+                for (int i = 0; i < whole; i += LANES) {
+                    bf16(from, 2 * (first + i)).intoMemorySegment(to, 4L * i, ORDER);
+                }
+            }
+            case F16 -> {
+                for (int i = 0; i < whole; i += LANES) {
+                    f16(from, 2 * (first + i)).intoMemorySegment(to, 4L * i, ORDER);
+                }
+            }
+            case I32 -> {
+                for (int i = 0; i < whole; i += LANES) {
+                    IntVector.fromMemorySegment(INTS, from, 4 * (first + i), ORDER).convert(VectorOperators.I2F, 0)
+                            .reinterpretAsFloats().intoMemorySegment(to, 4L * i, ORDER);
+                }
+            }
+            case I64 -> {
+                return 0;
+            }
+        }
+        return whole;
+    }
+
+    /** The same into an array. */
+    private static int widenVectors(MemorySegment from, DType dtype, long first, float[] to, int at, int count) {
+        from = NativeView.of(from);
+        int whole = SPECIES.loopBound(count);
+        switch (dtype) {
+            case F32 -> MemorySegment.copy(from, JAVA_FLOAT, 4 * first, to, at, whole);
+            case BF16 -> {
+                for (int i = 0; i < whole; i += LANES) {
+                    bf16(from, 2 * (first + i)).intoArray(to, at + i);
+                }
+            }
+            case F16 -> {
+                for (int i = 0; i < whole; i += LANES) {
+                    f16(from, 2 * (first + i)).intoArray(to, at + i);
+                }
+            }
+            case I32, I64 -> {
+                return 0;
+            }
+        }
+        return whole;
+    }
+
+    /** Narrows as many neighbouring elements as whole vectors hold, where there is a way. */
+    private static int narrowVectors(MemorySegment from, long at, MemorySegment to, DType dtype, long first, int count) {
+        from = NativeView.of(from);
+        to = NativeView.of(to);
+        int whole = SPECIES.loopBound(count);
+        switch (dtype) {
+            case F32 -> MemorySegment.copy(from, at, to, 4 * first, 4L * whole);
+            case BF16 -> narrowBf16(from, at, to, first, whole);
+            case I32 -> {
+                for (int i = 0; i < whole; i += LANES) {
+                    FloatVector.fromMemorySegment(SPECIES, from, at + 4L * i, ORDER).convert(VectorOperators.F2I, 0)
+                            .reinterpretAsInts().intoMemorySegment(to, 4 * (first + i), ORDER);
+                }
+            }
+            case F16, I64 -> {
+                return 0;
+            }
+        }
+        return whole;
+    }
+
+    /** As {@link Bfloat16#of}: adding a half less the last kept bit, then cutting off, rounds to nearest even. */
+    private static void narrowBf16(MemorySegment from, long at, MemorySegment to, long first, int count) {
+        from = NativeView.of(from);
+        to = NativeView.of(to);
+        for (int i = 0; i < count; i += LANES) {
+            FloatVector value = FloatVector.fromMemorySegment(SPECIES, from, at + 4L * i, ORDER);
+            IntVector bits = value.reinterpretAsInts();
+            IntVector last = bits.lanewise(VectorOperators.LSHR, 16).and(1);
+            IntVector rounded = bits.add(0x7fff).add(last).lanewise(VectorOperators.LSHR, 16);
+            IntVector quiet = bits.lanewise(VectorOperators.LSHR, 16).or(0x40);
+            IntVector halves = rounded.blend(quiet, value.compare(VectorOperators.NE, value).cast(INTS));
+            ((ShortVector) halves.convertShape(VectorOperators.I2S, HALVES, 0)).intoMemorySegment(to, 2 * (first + i), ORDER);
+        }
+    }
+
+    /**
+     * A vector of bf16: each is the upper half of an f32.
+     *
+     * @param data where they are
+     * @param bytes the offset of the first
+     * @return as many as a vector of f32 has lanes
+     */
+    static FloatVector bf16(MemorySegment data, long bytes) {
+        return unsigned(data, bytes).lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
+    }
+
+    /**
+     * A vector of f16. Shifting exponent and fraction into an f32's place leaves the exponent 112 too low, which a multiplication mends for
+     * subnormals too; infinity and NaN, now 2^16 and above, get the f32's largest exponent.
+     *
+     * @param data where they are
+     * @param bytes the offset of the first
+     * @return as many as a vector of f32 has lanes
+     */
+    static FloatVector f16(MemorySegment data, long bytes) {
+        IntVector bits = unsigned(data, bytes);
+        FloatVector magnitude = bits.and(0x7fff).lanewise(VectorOperators.LSHL, 13).reinterpretAsFloats().mul(0x1p112f);
+        IntVector special = magnitude.reinterpretAsInts().or(0x7f800000);
+        IntVector exact = magnitude.reinterpretAsInts().blend(special, magnitude.compare(VectorOperators.GE, 0x1p16f).cast(INTS));
+        return exact.or(bits.and(0x8000).lanewise(VectorOperators.LSHL, 16)).reinterpretAsFloats();
+    }
+
+    private static IntVector unsigned(MemorySegment data, long bytes) {
+        return (IntVector) ShortVector.fromMemorySegment(HALVES, data, bytes, ORDER).convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0);
     }
 }

@@ -148,6 +148,8 @@ final class Gemm {
             throw new IllegalArgumentException("[matmul] the result of a product is f32 with unit column stride, not " + p.c.type().label()
                 + " with stride " + p.c.columnStride() + ": give it a contiguous f32 buffer");
         }
+        checkFloating(p.a.type());
+        checkFloating(p.b.type());
         if (p.m == 0 || p.n == 0) {
             return;
         }
@@ -159,6 +161,12 @@ final class Gemm {
             MatrixVector.multiply(1, p.m, p.k, p.b.transposed(), p.a.transposed(), p.c.transposed(), p.accumulate, p.parallel);
         } else {
             blocks(p);
+        }
+    }
+
+    private static void checkFloating(DType type) {
+        if (!type.isFloating()) {
+            throw new IllegalArgumentException("[matmul] operands are f32, bf16 or f16, not " + type.label() + ": cast first");
         }
     }
 

@@ -52,7 +52,7 @@ final class MatrixVector {
         boolean dots = b.rowStride() == 1;
         RowProducts products = RowProducts.of(b.type());
         for (int i = 0; i < m; i++) {
-            Widening.copy(a.data(), a.type(), a.index(i, 0), a.columnStride(), rows, i * k, k);
+            Elements.widen(a.data(), a.type(), a.index(i, 0), a.columnStride(), rows, i * k, k);
             if (dots) {
                 products.arrange(rows, i * k, k);
             }
@@ -88,7 +88,7 @@ final class MatrixVector {
                 Matrix part = b.shifted(first * b.columnStride());
                 if (widened) {
                     for (int j = 0; j < count; j++) {
-                        Conversion.widen(part.data(), part.type(), part.index(0, j), 1, columns.asSlice((long) j * k * Float.BYTES), k);
+                        Elements.widen(part.data(), part.type(), part.index(0, j), 1, columns.asSlice((long) j * k * Float.BYTES), k);
                     }
                     part = new Matrix(columns, DType.F32, 0, 1, k);
                 }
@@ -102,7 +102,7 @@ final class MatrixVector {
     private static void sums(int m, int n, int k, float[] rows, Matrix b, float[] sums) {
         float[] row = Workspace.ofThread().floats(Workspace.Slot.ROW, WIDTH);
         for (int p = 0; p < k; p++) {
-            Widening.copy(b.data(), b.type(), b.index(p, 0), 1, row, 0, n);
+            Elements.widen(b.data(), b.type(), b.index(p, 0), 1, row, 0, n);
             for (int i = 0; i < m; i++) {
                 add(rows[i * k + p], row, sums, i * n, n);
             }

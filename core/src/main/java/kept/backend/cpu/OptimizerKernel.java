@@ -13,6 +13,7 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 import kept.backend.AdamWStep;
+import kept.tensor.Bfloat16;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
@@ -192,7 +193,7 @@ final class OptimizerKernel {
         DoubleVector s1 = s0;
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
-            FloatVector wide = Widening.bf16(x, 2L * i);
+            FloatVector wide = Elements.bf16(x, 2L * i);
             DoubleVector a = (DoubleVector) wide.convertShape(VectorOperators.F2D, DOUBLES, 0);
             DoubleVector b = (DoubleVector) wide.convertShape(VectorOperators.F2D, DOUBLES, 1);
             s0 = a.fma(a, s0);
@@ -203,7 +204,7 @@ final class OptimizerKernel {
             sum += lane;
         }
         for (; i < count; i++) {
-            double value = Elements.fromBf16(x.get(JAVA_SHORT, 2L * i));
+            double value = Bfloat16.toFloat(x.get(JAVA_SHORT, 2L * i));
             sum += value * value;
         }
         return sum;

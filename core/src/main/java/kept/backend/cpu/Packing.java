@@ -72,7 +72,7 @@ final class Packing {
      */
     static void rows(Matrix x, int rows, int columns, float[] packed, int stride) {
         for (int i = 0; i < rows; i++) {
-            Widening.copy(x.data(), x.type(), x.index(i, 0), x.columnStride(), packed, i * stride, columns);
+            Elements.widen(x.data(), x.type(), x.index(i, 0), x.columnStride(), packed, i * stride, columns);
         }
     }
 
@@ -116,7 +116,7 @@ final class Packing {
                 int present = Math.min(RUN, columns - column);
                 int padded = Math.ceilDiv(present, WIDTH) * WIDTH;
                 for (int i = 0; i < count; i++) {
-                    Widening.copy(x.data(), x.type(), x.index(first + i, column), x.columnStride(), scratch, i * RUN, present);
+                    Elements.widen(x.data(), x.type(), x.index(first + i, column), x.columnStride(), scratch, i * RUN, present);
                     Arrays.fill(scratch, i * RUN + present, i * RUN + padded, 0f);
                 }
                 for (int j = 0; j < padded; j += WIDTH) {
@@ -142,7 +142,7 @@ final class Packing {
         for (int first = 0; first < rows; first += BLOCK) {
             int count = Math.min(BLOCK, rows - first);
             for (int j = 0; j < present; j++) {
-                Widening.copy(x.data(), x.type(), x.index(first, j), 1, scratch, j * BLOCK, count);
+                Elements.widen(x.data(), x.type(), x.index(first, j), 1, scratch, j * BLOCK, count);
             }
             Arrays.fill(scratch, present * BLOCK, other, 0f);
             int target = at + first * WIDTH;

@@ -135,7 +135,7 @@ final class ReduceKernel {
                 result.fill(identity(reduction), count);
                 terms.forEachInOrder((offsets, length) -> {
                     for (int i = 0; i < length; i += GROUP) {
-                        Conversion.fill(group, 0, identity(reduction), count);
+                        Elements.fill(group, 0, identity(reduction), count);
                         for (int j = i; j < Math.min(i + GROUP, length); j++) {
                             operand.read(positions[1] + offsets[0] + j * terms.stride(0), count);
                             loop.run(operand.memory(), operand.at(), group, 0, group, 0, count);

@@ -32,11 +32,7 @@ interface RowProducts {
      * @return code for it
      */
     static RowProducts of(DType type) {
-        return switch (type) {
-            case F32, F16 -> F32;
-            case BF16 -> BF16;
-            default -> throw Widening.notFloating(type);
-        };
+        return type == DType.BF16 ? BF16 : F32;
     }
 
     /**

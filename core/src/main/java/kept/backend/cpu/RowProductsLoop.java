@@ -56,7 +56,7 @@ final class RowProductsLoop implements RowProducts {
     private static float sum(float[] lanes, int at, int k, MemorySegment w, long start, float[] x, int xStart) {
         float sum = VectorMath.sum(FloatVector.fromArray(SPECIES, lanes, at));
         for (int i = k - k % STEP; i < k; i++) {
-            sum = Math.fma(x[xStart + i], Widening.get(w, TYPE, start + i), sum);
+            sum = Math.fma(x[xStart + i], Elements.getFloat(w, TYPE, start + i), sum);
         }
         return sum;
     }

@@ -67,7 +67,7 @@ final class RowWindow {
      */
     RowWindow read(long first, int count) {
         if (dtype != DType.F32) {
-            Conversion.widen(operand, dtype, offset + first, 1, memory, count);
+            Elements.widen(operand, dtype, offset + first, 1, memory, count);
         }
         return place(first, count);
     }
@@ -117,7 +117,7 @@ final class RowWindow {
      */
     void write(long first, int count) {
         if (dtype != DType.F32) {
-            Conversion.narrow(memory, 0, operand, dtype, offset + first, 1, count);
+            Elements.narrow(memory, 0, operand, dtype, offset + first, 1, count);
         }
     }
 }

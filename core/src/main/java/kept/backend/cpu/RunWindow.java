@@ -98,7 +98,7 @@ final class RunWindow {
         if (direct) {
             at = position * Float.BYTES;
         } else if (stride != 0 || repeated != position || repetitions < count) {
-            Conversion.widen(operand, dtype, position, stride, memory, count);
+            Elements.widen(operand, dtype, position, stride, memory, count);
             repeated = position;
             repetitions = count;
         }
@@ -121,7 +121,7 @@ final class RunWindow {
      */
     void write(long position, int count) {
         if (!direct) {
-            Conversion.narrow(memory, 0, operand, dtype, position, stride, count);
+            Elements.narrow(memory, 0, operand, dtype, position, stride, count);
         }
     }
 
@@ -133,7 +133,7 @@ final class RunWindow {
      * @param source the other window
      */
     void write(long position, int count, RunWindow source) {
-        Conversion.narrow(source.memory, source.at, operand, dtype, position, stride, count);
+        Elements.narrow(source.memory, source.at, operand, dtype, position, stride, count);
     }
 
     /**
@@ -143,6 +143,6 @@ final class RunWindow {
      * @param count how many
      */
     void fill(float value, int count) {
-        Conversion.fill(memory, at, value, count);
+        Elements.fill(memory, at, value, count);
     }
 }

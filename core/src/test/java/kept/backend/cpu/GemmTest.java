@@ -139,7 +139,7 @@ class GemmTest {
             for (int i = 0; i < m + 2; i++) {
                 for (int j = 0; j < n + 3; j++) {
                     boolean inside = i >= 1 && i <= m && j >= 2 && j < n + 2;
-                    assertThat(Widening.get(c.data(), DType.F32, c.index(i, j)) == 7f).as("%d, %d", i, j).isEqualTo(!inside);
+                    assertThat(Elements.getFloat(c.data(), DType.F32, c.index(i, j)) == 7f).as("%d, %d", i, j).isEqualTo(!inside);
                 }
             }
         }
@@ -153,8 +153,8 @@ class GemmTest {
         }
         float[] f16 = new float[1 << 16];
         float[] bf16 = new float[1 << 16];
-        Widening.copy(data, DType.F16, 0, 1, f16, 0, f16.length);
-        Widening.copy(data, DType.BF16, 0, 1, bf16, 0, bf16.length);
+        Elements.widen(data, DType.F16, 0, 1, f16, 0, f16.length);
+        Elements.widen(data, DType.BF16, 0, 1, bf16, 0, bf16.length);
         for (int i = 0; i < 1 << 16; i++) {
             assertThat(Float.floatToIntBits(f16[i])).isEqualTo(Float.floatToIntBits(Float.float16ToFloat((short) i)));
             assertThat(Float.floatToRawIntBits(bf16[i])).isEqualTo(i << 16);
@@ -202,7 +202,7 @@ class GemmTest {
         Matrix y = operand(x.type(), rows, columns, form);
         for (int i = 0; i < rows; i++) {
             for (int j = 0; j < columns; j++) {
-                set(y, i, j, Widening.get(x.data(), x.type(), x.index(i, j)));
+                set(y, i, j, Elements.getFloat(x.data(), x.type(), x.index(i, j)));
             }
         }
         return y;
@@ -236,7 +236,7 @@ class GemmTest {
     private static float[] values(Matrix c, int rows, int columns) {
         float[] values = new float[rows * columns];
         for (int i = 0; i < values.length; i++) {
-            values[i] = Widening.get(c.data(), c.type(), c.index(i / columns, i % columns));
+            values[i] = Elements.getFloat(c.data(), c.type(), c.index(i / columns, i % columns));
         }
         return values;
     }
@@ -244,7 +244,7 @@ class GemmTest {
     private static double[] doubles(Matrix x, int rows, int columns) {
         double[] values = new double[rows * columns];
         for (int i = 0; i < values.length; i++) {
-            values[i] = Widening.get(x.data(), x.type(), x.index(i / columns, i % columns));
+            values[i] = Elements.getFloat(x.data(), x.type(), x.index(i / columns, i % columns));
         }
         return values;
     }
@@ -266,7 +266,7 @@ class GemmTest {
                     magnitude += Math.abs(x[i * k + p] * y[p * n + j]);
                 }
                 double tolerance = 0x1p-23 * magnitude * Math.sqrt(k + 1);
-                float actual = Widening.get(c.data(), DType.F32, c.index(i, j));
+                float actual = Elements.getFloat(c.data(), DType.F32, c.index(i, j));
                 if (!(Math.abs(actual - sum) <= tolerance)) {
                     assertThat((double) actual).as("%d x %d x %d at %d, %d, A %s, B %s", m, n, k, i, j, a, b).isEqualTo(sum);
                 }

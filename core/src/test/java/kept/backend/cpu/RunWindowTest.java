@@ -15,7 +15,7 @@ class RunWindowTest {
         try (var _ = Scope.open()) {
             Tensor x = Tensor.of(new float[] {3, 5}).cast(dtype);
             // What an earlier kernel left in the thread's memory.
-            Conversion.fill(RunWindow.block(0), 0, -1, Walk.RUN);
+            Elements.fill(RunWindow.block(0), 0, -1, Walk.RUN);
             RunWindow window = new RunWindow(x, 0, 0);
             for (int[] positionAndCount : new int[][] {{0, 1}, {0, Walk.RUN}, {1, 7}, {1, 6}, {1, Walk.RUN}, {0, 100}, {0, 2000}}) {
                 window.read(positionAndCount[0], positionAndCount[1]);
