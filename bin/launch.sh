@@ -1,4 +1,4 @@
-# What bin/kept and bin/bench share; sourced, not run. Expects $root, the repository, and $program, the name to complain under.
+# Functions shared by the scripts in bin/; sourced, not run. Expects $root, the repository, and $program, the program's name in messages.
 
 oldest_java=25
 
@@ -7,7 +7,7 @@ fail() {
     exit 1
 }
 
-# java_major HOME: prints the major version of the Java there; fails when there is none, or one without the Vector API.
+# java_major HOME: prints the major version of the JDK in HOME; fails if there is none or if it lacks the Vector API.
 java_major() {
     [ -x "$1/bin/java" ] && [ -f "$1/release" ] || return 1
     if grep -q '^MODULES=' "$1/release" && ! grep -q '^MODULES=.*jdk\.incubator\.vector' "$1/release"; then
@@ -16,19 +16,19 @@ java_major() {
     sed -n 's/^JAVA_VERSION="\([0-9]*\).*/\1/p' "$1/release"
 }
 
-# suits HOME: whether the Java there is new enough.
+# suits HOME: succeeds if the JDK in HOME is new enough.
 suits() {
     found_major=$(java_major "$1") && [ -n "$found_major" ] && [ "$found_major" -ge "$oldest_java" ]
 }
 
-# java_of_path: prints the home of the java on the PATH, symbolic links followed; nothing when there is none.
+# java_of_path: prints the home of the java on the PATH with symbolic links resolved; prints nothing if there is none.
 java_of_path() {
     on_path=$(command -v java) || return 0
     on_path=$(follow "$on_path")
     dirname -- "$(dirname -- "$on_path")"
 }
 
-# installed_javas: prints the homes where distributions, macOS and the usual tools install JDKs, one a line.
+# installed_javas: prints the JDKs in the directories where distributions, macOS and common tools install them, one per line.
 installed_javas() {
     for home in "$HOME"/.jdks/* "$HOME"/.m2/jdks/* "$HOME"/.sdkman/candidates/java/* "$HOME"/.gradle/jdks/* "$HOME"/.jbang/cache/jdks/* \
         "$HOME"/.asdf/installs/java/* "$HOME"/.local/share/mise/installs/java/* \
@@ -42,11 +42,12 @@ installed_javas() {
     done
 }
 
-# find_java: sets $java_home. What the user names comes first; among what is only installed, the oldest that suits, the one this is tested with.
+# find_java: sets $java_home. KEPT_JAVA_HOME, JAVA_HOME and the PATH come first; of other installed JDKs the oldest supported version is chosen, since
+# it is the tested one.
 find_java() {
     HOME=${HOME:-/}
     if [ -n "${KEPT_JAVA_HOME-}" ]; then
-        suits "$KEPT_JAVA_HOME" || fail "KEPT_JAVA_HOME=$KEPT_JAVA_HOME is no Java $oldest_java or newer with the module jdk.incubator.vector"
+        suits "$KEPT_JAVA_HOME" || fail "KEPT_JAVA_HOME=$KEPT_JAVA_HOME is not a JDK $oldest_java or newer with the module jdk.incubator.vector"
         java_home=$KEPT_JAVA_HOME
         return
     fi
@@ -71,7 +72,7 @@ EOF
   remedy: install a JDK $oldest_java (https://adoptium.net, 'sdk install java 25-tem', or your distribution's package), or set KEPT_JAVA_HOME to one"
 }
 
-# outdated JAR MODULE...: whether there is no such jar, or a source of the modules is newer.
+# outdated JAR MODULE...: succeeds if the jar is missing or older than a source of the modules.
 outdated() {
     jar=$1
     shift
@@ -81,15 +82,15 @@ outdated() {
     done | head -n 1)" ]
 }
 
-# build_if_outdated JAR MODULE...: packages the modules, the last of which makes the jar, unless it stands and no source of theirs has changed since.
-# Tests and quality gates are left to mvn verify.
+# build_if_outdated JAR MODULE...: packages the modules, the last of which builds the jar, if the jar is outdated. It skips tests and quality gates,
+# which mvn verify runs.
 build_if_outdated() {
     outdated "$@" || return 0
     for target in "$@"; do :; done
     command -v mvn >/dev/null || fail "not built yet, and there is no Maven on the PATH to build it: install Maven 3.8.7 or newer"
     mkdir -p "$root/$target/target"
     (
-        # Two programs started at once build once.
+        # Of two programs started at the same time only one builds.
         if command -v flock >/dev/null; then
             flock 9
             outdated "$@" || exit 0
@@ -99,27 +100,27 @@ build_if_outdated() {
         if [ -z "${JAVA_HOME-}" ] && ! command -v java >/dev/null; then
             export JAVA_HOME="$java_home"
         fi
-        # The variable tells Maven's search for a JDK of the one found here.
+        # Maven's search for a JDK reads every variable JAVA..._HOME, so this one passes on the JDK found here.
         JAVA_FOR_KEPT_HOME=$java_home MAVEN_OPTS="${MAVEN_OPTS-} -Djansi.noreset=true" mvn -q -B -Dmaven.test.skip=true -Dkept.quick -pl "$target" -am package </dev/null >&2
     ) 9>"$root/$target/target/lock" || fail "the build failed; 'mvn -B verify' in $root shows more"
 }
 
-# Tensors live outside the heap; what is on it is small and short-lived, and a small nursery keeps it so. What the JVM itself has to say goes to
-# standard error: standard output is the program's results. An archive of classes that does not fit costs time alone, so nothing is said of it.
+# Tensors are off-heap, and heap objects are small and short-lived, so a small young generation suffices. Messages of the JVM go to standard error,
+# since standard output carries the program's results. A mismatched class data sharing archive only costs time, so its warnings are off.
 java_options='-XX:+UseParallelGC -Xmn64m -XX:+DisplayVMOutputToStderr -Xlog:disable -Xlog:all=warning,cds*=off,aot*=off:stderr'
 
-# find_class_archive MODULES MAIN CHECKPOINT: sets $class_archive, a file of the classes that 'info' needs, parsed and laid out, with which a command
-# starts sooner; empty where there is none. It is made once for each build and each Java, in the directory above the modules. One that cannot be
-# made, or that the Java refuses, costs nothing but time: the classes come from their jars.
+# find_class_archive MODULES MAIN CHECKPOINT: sets $class_archive to a class data sharing (CDS) archive of the classes that 'info' loads, which
+# shortens startup; empty if there is none. It is created once for each build and JDK, in the parent directory of the modules. Without a usable
+# archive the JVM loads the classes from their jars, which only costs time.
 find_class_archive() {
     class_archive=
     [ -f "$java_home/release" ] || return 0
     beside=$(dirname -- "$1")
-    # Its name tells of the place too: a copy of the tree must not take that of the original, which names the original's jars.
+    # The name also depends on the directory: an archive refers to the jars by path, so a copy of the tree must not use the original's.
     file=$beside/classes-$({ cat "$java_home/release"; printf '%s\n' "$1"; } | cksum | tr -cd '0-9').jsa
     if [ -w "$beside" ] && { [ ! -e "$file" ] || [ -n "$(find "$1" -newer "$file" | head -n 1)" ]; }; then
-        # Programs started at once each make their own, and the last one stays. An empty file says that making failed, so that it is not tried again.
-        # shellcheck disable=SC2086 # the options are split at spaces
+        # Programs started at the same time each create an archive, and the last one stays. An empty file records a failure, which is not retried.
+        # shellcheck disable=SC2086 # options are separated by spaces
         (
             "$java_home/bin/java" $java_options -XX:ArchiveClassesAtExit="$file.$$" --module-path "$1" --module "$2" info "$3" || : >"$file.$$"
             [ -e "$file.$$" ] || : >"$file.$$"
@@ -131,7 +132,7 @@ find_class_archive() {
     fi
 }
 
-# charmap_is_unicode: whether the locale that is set is installed and has UTF-8; of one that is not installed, C's charmap is told.
+# charmap_is_unicode: succeeds if the current locale is installed and uses UTF-8. For a locale that is not installed, locale prints C's charmap.
 charmap_is_unicode() {
     case $(locale charmap 2>/dev/null) in
         UTF-8 | utf-8 | UTF8 | utf8) return 0 ;;
@@ -139,8 +140,8 @@ charmap_is_unicode() {
     esac
 }
 
-# use_unicode: Java prints, reads the command line and names files in the charmap of the locale; in that of C, all but ASCII would be lost. A locale
-# that has another charmap of its own is left as it is.
+# use_unicode: switches from an ASCII locale to a UTF-8 one. Java encodes its output, the command line and file names in the charmap of the locale; in
+# the C locale all but ASCII would be lost. A locale with any other charmap is kept.
 use_unicode() {
     if ! command -v locale >/dev/null 2>&1; then
         case ${LC_ALL:-${LC_CTYPE:-${LANG:-C}}} in
@@ -154,13 +155,13 @@ use_unicode() {
     esac
     former=${LC_ALL-}
     for candidate in C.UTF-8 C.utf8 en_US.UTF-8 $(locale -a 2>/dev/null | grep -i 'utf-\{0,1\}8$' | head -n 1); do
-        # A shell that is told of a locale that is not there may complain.
+        # A shell may print a warning about a locale that is not installed.
         if (export LC_ALL="$candidate" && charmap_is_unicode) 2>/dev/null; then
             export LC_ALL="$candidate"
             return 0
         fi
     done
-    # No locale has it: Java is told at least.
+    # Without a UTF-8 locale, at least Java's own encodings are set.
     [ -z "$former" ] || export LC_ALL="$former"
     java_options="$java_options -Dsun.jnu.encoding=UTF-8 -Dstdin.encoding=UTF-8 -Dstdout.encoding=UTF-8 -Dstderr.encoding=UTF-8"
 }
