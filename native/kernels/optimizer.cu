@@ -210,7 +210,8 @@ __device__ __forceinline__ void adamw_coded(const AdamW& numbers, const Rounding
                 lost = lost || isnan(ms[j]) || isnan(vs[j]);
             }
         }
-        // The shuffles of warp_max synchronize the warp, so all lanes have read the old words.
+        // All lanes have read the old words, among them the scales, before any is overwritten; shuffles order no memory accesses.
+        __syncwarp();
         first_largest = warp_max(first_largest);
         second_largest = warp_max(second_largest);
         // fmaxf ignores NaN; without this check a NaN would be quantized to a small moment.

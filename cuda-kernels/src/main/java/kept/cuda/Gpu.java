@@ -178,7 +178,7 @@ final class Gpu implements AutoCloseable {
             long bytes = Math.min(STAGING, from.byteSize() - done);
             MemorySegment part = staging.asSlice(half * STAGING, bytes);
             driver.synchronizeEvent(staged[half]);
-            MemorySegment.copy(from, done, part, 0, bytes);
+            driver.writePinned(from.asSlice(done, bytes), part);
             driver.copyToDevice(part, to + done, stream);
             driver.record(staged[half], stream);
             half ^= 1;
@@ -198,7 +198,7 @@ final class Gpu implements AutoCloseable {
             long bytes = Math.min(STAGING, total - done);
             driver.copyToHost(from + done, staging.asSlice(0, bytes), stream);
             driver.synchronize(stream);
-            MemorySegment.copy(staging, 0, to, done, bytes);
+            driver.readPinned(staging.asSlice(0, bytes), to.asSlice(done, bytes));
         }
     }
 

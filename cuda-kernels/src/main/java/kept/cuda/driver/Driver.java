@@ -199,6 +199,26 @@ public interface Driver {
     void freePinned(MemorySegment memory);
 
     /**
+     * Reads pinned memory, after the wait for whatever was queued to fill it.
+     *
+     * @param from pinned memory
+     * @param to any host memory of the same size
+     */
+    default void readPinned(MemorySegment from, MemorySegment to) {
+        to.copyFrom(from);
+    }
+
+    /**
+     * Fills pinned memory, after the wait for whatever was queued to read it.
+     *
+     * @param from any host memory
+     * @param to pinned memory of the same size
+     */
+    default void writePinned(MemorySegment from, MemorySegment to) {
+        to.copyFrom(from);
+    }
+
+    /**
      * Queues a copy from host to device (cuMemcpyHtoDAsync).
      *
      * @param from native source, which must not change before the copy has finished

@@ -22,14 +22,13 @@ final class Allocation {
     /** The size while it lives, then 0: no access is inside any more. */
     volatile int size;
 
+    private volatile boolean released;
+
     /** The contents. */
     byte[] data;
 
     /** 1 for each byte that was written. */
     byte[] written;
-
-    /** Which block wrote or read each byte last, where blocks are watched; else null. */
-    BlockRaces races;
 
     Allocation(String name, long base, int size) {
         this.name = name;
@@ -41,15 +40,19 @@ final class Allocation {
         Arrays.fill(data, POISON);
     }
 
-    boolean isFreed() {
-        return size == 0;
+    /** Whether it was given back; kernels queued before that may still use it. */
+    boolean isReleased() {
+        return released;
+    }
+
+    void release() {
+        released = true;
     }
 
     void free() {
         size = 0;
         data = new byte[0];
         written = data;
-        races = null;
     }
 
     /** Whether all bytes of a range were written. */

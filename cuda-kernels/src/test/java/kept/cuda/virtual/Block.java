@@ -1,14 +1,14 @@
 package kept.cuda.virtual;
 
-/** A block of threads: its warps, which take turns between barriers in a fixed order, its shared memory and its barriers. */
+import java.util.SplittableRandom;
+
+/** A block of threads: its warps, which take turns between barriers in the launch's order, its shared memory and its barriers. */
 final class Block {
     private static final int BARRIERS = 16;
 
-    /** Instructions of a warp before the next gets its turn, for those that wait for each other without a barrier. */
-    private static final long TURN = 1 << 20;
-
     private final KernelLaunch launch;
     private final Warp[] warps;
+    private final BlockClock clock;
     private final SharedMemory shared;
 
     /** The warps that have arrived at each barrier, and how many threads it waits for; 0 for all. */
@@ -26,7 +26,8 @@ final class Block {
         this.launch = launch;
         int threads = launch.threads();
         this.warps = new Warp[(threads + Warp.LANES - 1) / Warp.LANES];
-        this.shared = new SharedMemory(launch.kernel().sharedBytes + launch.sharedBytes(), launch.kernel().sharedGranule, warps.length);
+        this.clock = new BlockClock(warps.length);
+        this.shared = new SharedMemory(launch.kernel().sharedBytes + launch.sharedBytes(), launch.kernel().sharedGranule, clock);
         for (int i = 0; i < warps.length; i++) {
             int lanes = Math.min(Warp.LANES, threads - i * Warp.LANES);
             warps[i] = new Warp(launch.kernel(), this, i, lanes == Warp.LANES ? Warp.ALL : (1 << lanes) - 1);
@@ -39,6 +40,10 @@ final class Block {
 
     SharedMemory shared() {
         return shared;
+    }
+
+    BlockClock clock() {
+        return clock;
     }
 
     int warps() {
@@ -96,6 +101,7 @@ final class Block {
         index = block;
         fenced = false;
         synchronised = false;
+        clock.begin();
         shared.begin();
         for (int i = 0; i < BARRIERS; i++) {
             clear(i);
@@ -104,14 +110,20 @@ final class Block {
             warp.laneInstructions = 0;
             warp.begin();
         }
-        long turns = 0;
+        SplittableRandom random = launch.order().source((int) block);
+        int[] turns = launch.order().warps(warps.length, random);
+        long spent = 0;
         boolean running = true;
         while (running) {
             boolean moved = false;
             running = false;
-            for (Warp warp : warps) {
+            int longest = 1;
+            for (int turn : turns) {
+                Warp warp = warps[turn];
                 if (!warp.ended() && warp.barrier < 0) {
-                    warp.run(TURN);
+                    int instructions = launch.order().turn(random);
+                    longest = Math.max(longest, instructions);
+                    warp.run(instructions);
                     moved = true;
                     release();
                 }
@@ -120,8 +132,9 @@ final class Block {
             if (!moved && running) {
                 throw stuck();
             }
-            if (++turns * TURN > most) {
-                throw warps[0].fault(0, "still runs after " + turns * TURN + " instructions of a warp: does it wait for what never comes?");
+            spent += longest;
+            if (spent > most) {
+                throw warps[0].fault(0, "still runs after " + spent + " instructions of a warp: does it wait for what never comes?");
             }
         }
         long sum = 0;
@@ -161,7 +174,7 @@ final class Block {
         for (int i = 0; i < BARRIERS; i++) {
             int here = arrived[i];
             if (here != 0 && (expected[i] == 0 ? (live & ~here) == 0 : Integer.bitCount(here) * Warp.LANES >= expected[i])) {
-                shared.synchronise(here);
+                clock.synchronise(here);
                 for (int m = here; m != 0; m &= m - 1) {
                     Warp warp = warps[Integer.numberOfTrailingZeros(m)];
                     if (warp.barrier == i) {

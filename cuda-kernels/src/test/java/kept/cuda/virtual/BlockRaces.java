@@ -1,65 +1,100 @@
 package kept.cuda.virtual;
 
-import java.util.Arrays;
-
 /**
- * Which block of the running launch wrote or read each byte of an allocation last. Blocks run in no order, so two that touch a byte, one of them to
- * write, race, unless both use atomics, or the later one has gone through a fence and an atomic as those do that wait for others.
+ * Who of a watched launch wrote or read each granule of an allocation last. Blocks run in no order, so two that touch a granule, one of them to
+ * write, race, unless both use atomics, or the later one has gone through a fence and an atomic as those do that wait for others. Threads of one
+ * block race as they do in shared memory: unless a barrier comes between.
  */
 final class BlockRaces {
     private static final int SEVERAL = -1;
-    private static final int ATOMIC = 1 << 30;
 
+    private final int shift;
     private final int[] writers;
+    private final int[] writingBlocks;
     private final int[] readers;
-    private int serial;
+    private final int[] earlierReaders;
+    private final int[] readingBlocks;
+    private final boolean[] readByOthers;
 
-    BlockRaces(int size) {
-        this.writers = new int[size];
-        this.readers = new int[size];
+    BlockRaces(int size, int granule) {
+        this.shift = Integer.numberOfTrailingZeros(granule);
+        int granules = (size - 1 >> shift) + 1;
+        this.writers = new int[granules];
+        this.writingBlocks = new int[granules];
+        this.readers = new int[granules];
+        this.earlierReaders = new int[granules];
+        this.readingBlocks = new int[granules];
+        this.readByOthers = new boolean[granules];
     }
 
     void read(Warp warp, int lane, Allocation allocation, int at, int count) {
-        begin(warp);
-        int me = name(warp);
-        for (int i = at; i < at + count; i++) {
+        int block = name(warp);
+        int me = warp.thread(lane);
+        BlockClock clock = warp.block.clock();
+        int[] before = clock.before(warp);
+        int stamp = clock.stamp(warp, me, 0);
+        int last = at + count - 1 >> shift;
+        for (int i = at >> shift; i <= last; i++) {
             int writer = writers[i];
-            if (writer != 0 && (writer & ~ATOMIC) != me && !warp.block.synchronised()) {
-                throw race(warp, lane, allocation, i, "reads", "wrote", writer);
+            if (writer != 0 && writingBlocks[i] != block) {
+                requireSynchronised(warp, lane, allocation, i, "reads", "wrote", writingBlocks[i]);
+            } else if (writer != 0 && BlockClock.unordered(writer, me, before) && clock.races(writer, warp, lane)) {
+                throw race(warp, lane, allocation, i, "reads", "written", writer);
             }
-            readers[i] = readers[i] == 0 || readers[i] == me ? me : SEVERAL;
+            if (readingBlocks[i] != block) {
+                readByOthers[i] |= readingBlocks[i] != 0;
+                readingBlocks[i] = block;
+                earlierReaders[i] = 0;
+            } else if (BlockClock.thread(readers[i]) != me) {
+                earlierReaders[i] = readers[i];
+            }
+            readers[i] = stamp;
         }
     }
 
     void write(Warp warp, int lane, Allocation allocation, int at, int count) {
-        write(warp, lane, allocation, at, count, name(warp));
+        write(warp, lane, allocation, at, count, 0);
     }
 
     void atomic(Warp warp, int lane, Allocation allocation, int at, int count) {
-        write(warp, lane, allocation, at, count, name(warp) | ATOMIC);
+        write(warp, lane, allocation, at, count, 1);
     }
 
-    private void write(Warp warp, int lane, Allocation allocation, int at, int count, int stamp) {
-        begin(warp);
-        int me = stamp & ~ATOMIC;
-        for (int i = at; i < at + count; i++) {
+    private void write(Warp warp, int lane, Allocation allocation, int at, int count, int atomic) {
+        int block = name(warp);
+        int me = warp.thread(lane);
+        BlockClock clock = warp.block.clock();
+        int[] before = clock.before(warp);
+        int stamp = clock.stamp(warp, me, atomic);
+        int last = at + count - 1 >> shift;
+        for (int i = at >> shift; i <= last; i++) {
             int writer = writers[i];
-            if (writer != 0 && (writer & ~ATOMIC) != me && (writer & stamp & ATOMIC) == 0 && !warp.block.synchronised()) {
-                throw race(warp, lane, allocation, i, "writes", "wrote", writer);
+            boolean atomics = (writer & atomic) != 0;
+            if (writer != 0 && !atomics && writingBlocks[i] != block) {
+                requireSynchronised(warp, lane, allocation, i, "writes", "wrote", writingBlocks[i]);
+            } else if (writer != 0 && !atomics && BlockClock.unordered(writer, me, before) && clock.races(writer, warp, lane)) {
+                throw race(warp, lane, allocation, i, "writes", "written", writer);
             }
-            if (readers[i] != 0 && readers[i] != me && !warp.block.synchronised()) {
-                throw race(warp, lane, allocation, i, "writes", "read", readers[i]);
+            if (readByOthers[i] || readingBlocks[i] != 0 && readingBlocks[i] != block) {
+                requireSynchronised(warp, lane, allocation, i, "writes", "read", readByOthers[i] ? SEVERAL : readingBlocks[i]);
+            }
+            if (readingBlocks[i] == block) {
+                requireOrdered(warp, lane, allocation, i, readers[i], me);
+                requireOrdered(warp, lane, allocation, i, earlierReaders[i], me);
             }
             writers[i] = stamp;
+            writingBlocks[i] = block;
             readers[i] = 0;
+            earlierReaders[i] = 0;
+            readingBlocks[i] = 0;
+            readByOthers[i] = false;
         }
     }
 
-    private void begin(Warp warp) {
-        if (serial != warp.block.launch().serial()) {
-            serial = warp.block.launch().serial();
-            Arrays.fill(writers, 0);
-            Arrays.fill(readers, 0);
+    private void requireOrdered(Warp warp, int lane, Allocation allocation, int granule, int reader, int me) {
+        BlockClock clock = warp.block.clock();
+        if (reader != 0 && BlockClock.unordered(reader, me, clock.before(warp)) && clock.races(reader, warp, lane)) {
+            throw race(warp, lane, allocation, granule, "writes", "read", reader);
         }
     }
 
@@ -67,9 +102,20 @@ final class BlockRaces {
         return (int) warp.block.index() + 1;
     }
 
-    private static KernelFault race(Warp warp, int lane, Allocation allocation, int at, String what, String did, int other) {
-        String block = other == SEVERAL ? "other blocks" : "block number %d".formatted((other & ~ATOMIC) - 1);
-        return warp.fault(lane, "%s 0x%x, byte %,d of %s, which %s %s in the same launch: a race"
-                .formatted(what, allocation.base + at, at, allocation, block, did));
+    private void requireSynchronised(Warp warp, int lane, Allocation allocation, int granule, String what, String did, int other) {
+        if (!warp.block.synchronised()) {
+            String block = other == SEVERAL ? "other blocks" : "block number %d".formatted(other - 1);
+            throw fault(warp, lane, allocation, granule, "%s 0x%x, byte %,d of %s, which %s %s in the same launch: a race", what, block, did);
+        }
+    }
+
+    private KernelFault race(Warp warp, int lane, Allocation allocation, int granule, String what, String did, int stamp) {
+        return fault(warp, lane, allocation, granule, "%s 0x%x, byte %,d of %s, that thread %s has %s, with no barrier between: a race", what,
+                warp.block.threadName(BlockClock.thread(stamp)), did);
+    }
+
+    private KernelFault fault(Warp warp, int lane, Allocation allocation, int granule, String text, String what, String who, String did) {
+        int at = granule << shift;
+        return warp.fault(lane, text.formatted(what, allocation.base + at, at, allocation, who, did));
     }
 }

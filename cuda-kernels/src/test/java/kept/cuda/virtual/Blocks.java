@@ -50,7 +50,7 @@ final class Blocks {
         long sum = 0;
         for (long i = next.getAndIncrement(); i < launch.blocks() && i < firstFault.get(); i = next.getAndIncrement()) {
             try {
-                sum += block.run(i, mostInstructions);
+                sum += block.run(launch.order().block(i, launch.blocks()), mostInstructions);
             } catch (RuntimeException e) {
                 report(i, e);
                 break;

@@ -16,6 +16,7 @@ final class DeviceMemory {
     private final ConcurrentNavigableMap<Long, Allocation> allocations = new ConcurrentSkipListMap<>();
     private long nextAddress = FIRST;
     private long used;
+    private long released;
     private long count;
 
     DeviceMemory(long capacity) {
@@ -45,15 +46,28 @@ final class DeviceMemory {
         return allocation;
     }
 
-    /** Frees what begins at this address; says what was wrong, or null. */
-    synchronized String free(long address) {
+    /** Gives back what begins at this address, for allocations to come; says what was wrong, or null. Kernels queued before may still use it. */
+    synchronized String release(long address) {
         Allocation allocation = allocations.get(address);
-        if (allocation == null || allocation.isFreed()) {
+        if (allocation == null || allocation.isReleased()) {
             return describe(address);
         }
         used -= allocation.bytes;
-        allocation.free();
+        released += allocation.bytes;
+        allocation.release();
         return null;
+    }
+
+    /** Ends what was given back: nothing may use it any more. */
+    synchronized void discard(long address) {
+        Allocation allocation = allocations.get(address);
+        released -= allocation.bytes;
+        allocation.free();
+    }
+
+    /** Bytes that were given back while queued work may still use them. */
+    synchronized long released() {
+        return released;
     }
 
     /** The allocation that holds all of a range, or null. */
@@ -72,14 +86,14 @@ final class DeviceMemory {
         if (below != null) {
             Allocation allocation = below.getValue();
             long offset = address - allocation.base;
-            if (allocation.isFreed() && offset < allocation.bytes) {
+            if (allocation.isReleased() && offset < allocation.bytes) {
                 return "byte %,d of %s, which was freed".formatted(offset, allocation);
             }
             if (offset < allocation.bytes) {
                 return "byte %,d of %s".formatted(offset, allocation);
             }
             if (offset < 2 * allocation.bytes + GRANULE) {
-                String state = allocation.isFreed() ? ", which was freed" : "";
+                String state = allocation.isReleased() ? ", which was freed" : "";
                 return "%,d bytes past the end of %s%s".formatted(offset - allocation.bytes, allocation, state);
             }
         }

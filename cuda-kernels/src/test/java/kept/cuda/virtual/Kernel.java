@@ -43,6 +43,9 @@ final class Kernel {
     /** The narrowest access to shared memory: 1, 2 or 4 bytes; finer it need not be watched. */
     int sharedGranule = 4;
 
+    /** The narrowest access to device memory, up to 16 bytes; finer it need not be watched. */
+    int deviceGranule = 16;
+
     /** Whether blocks may meet through atomics on device memory, so that their order must be fixed. */
     boolean ordersBlocks;
 }

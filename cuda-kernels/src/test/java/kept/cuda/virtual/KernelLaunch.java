@@ -7,7 +7,8 @@ package kept.cuda.virtual;
  * @param sharedBytes dynamic shared memory of each block
  * @param parameters the arguments as the kernel reads them
  * @param memory the device's memory
- * @param watchBlocks whether blocks that touch the same byte of device memory are a fault
+ * @param watch who touches what of device memory, where that is watched; else null
+ * @param order in which blocks and warps run
  */
 record KernelLaunch(
         int serial,
@@ -21,9 +22,15 @@ record KernelLaunch(
         int sharedBytes,
         byte[] parameters,
         DeviceMemory memory,
-        boolean watchBlocks) {
+        Watch watch,
+        Order order) {
     int threads() {
         return threadsX * threadsY * threadsZ;
+    }
+
+    /** The same launch, watched and in an order. */
+    KernelLaunch with(Watch by, Order in) {
+        return new KernelLaunch(serial, kernel, x, y, z, threadsX, threadsY, threadsZ, sharedBytes, parameters, memory, by, in);
     }
 
     long blocks() {

@@ -57,8 +57,8 @@ abstract class MemoryAccess extends Instruction {
             case PARAMETER -> throw warp.fault(lane, "writes to its parameters");
             default -> {
                 Allocation allocation = device(warp, lane, address, bytes, "writes");
-                if (allocation.races != null) {
-                    allocation.races.write(warp, lane, allocation, warp.at, bytes);
+                if (warp.block.launch().watch() != null) {
+                    warp.block.launch().watch().write(warp, lane, allocation, warp.at, bytes);
                 }
                 allocation.markWritten(warp.at, bytes);
             }
@@ -78,8 +78,8 @@ abstract class MemoryAccess extends Instruction {
         }
         Allocation allocation = device(warp, lane, address, bytes, "atomically changes");
         requireWritten(warp, lane, allocation, bytes);
-        if (allocation.races != null) {
-            allocation.races.atomic(warp, lane, allocation, warp.at, bytes);
+        if (warp.block.launch().watch() != null) {
+            warp.block.launch().watch().atomic(warp, lane, allocation, warp.at, bytes);
         }
         warp.block.communicates();
         return allocation;
@@ -89,8 +89,8 @@ abstract class MemoryAccess extends Instruction {
     final void deviceRead(Warp warp, int lane, long address, int count) {
         Allocation allocation = device(warp, lane, address, count, "reads");
         requireWritten(warp, lane, allocation, count);
-        if (allocation.races != null) {
-            allocation.races.read(warp, lane, allocation, warp.at, count);
+        if (warp.block.launch().watch() != null) {
+            warp.block.launch().watch().read(warp, lane, allocation, warp.at, count);
         }
     }
 

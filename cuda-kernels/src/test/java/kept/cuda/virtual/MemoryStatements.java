@@ -76,6 +76,9 @@ final class MemoryStatements {
         if (access.space == Space.SHARED || access.space == Space.GENERIC) {
             decoder.kernel().sharedGranule = Math.min(decoder.kernel().sharedGranule, access.bytes);
         }
+        if (access.space == Space.DEVICE || access.space == Space.GENERIC) {
+            decoder.kernel().deviceGranule = Math.min(decoder.kernel().deviceGranule, access.bytes);
+        }
     }
 
     private boolean transfer(MemoryOps.Transfer access, String[] words, Operand place, Operand values) {
@@ -161,6 +164,7 @@ final class MemoryStatements {
                 if (copy.bytes != 16 && (words[2].equals("cg") || copy.bytes != 4 && copy.bytes != 8)) {
                     throw decoder.error("copies of " + copy.bytes + " bytes are not");
                 }
+                decoder.kernel().deviceGranule = Math.min(decoder.kernel().deviceGranule, copy.bytes);
                 address(copy, operands.get(0));
                 if (!(operands.get(1) instanceof Operand.Address(Operand.Register base, long offset))) {
                     throw decoder.error("no source address");

@@ -203,6 +203,39 @@ class PlantedFaultsTest {
     }
 
     @Test
+    void threadsOfABlockThatTouchOneElementOfDeviceMemoryWhereTheyAreWatched() {
+        caught(faulty -> {
+            var device = new Device(VirtualGpu.open().watchingBlocks());
+            long back = device.empty(256);
+            device.launch(device.kernel("faults", "missing_global_barrier"), Grid.of(1, 64), 0, device.upload(ramp(64)),
+                    device.upload(new float[64]), back, faulty);
+            assertThat(device.floats(back, 64)).startsWith(64, 63);
+        }, "missing_global_barrier", "thread (32,0,0)", "byte 128 of allocation", "that thread (31,0,0) has read, with no barrier between: a race");
+        caught(faulty -> {
+            var device = new Device(VirtualGpu.open().watchingBlocks());
+            long data = device.upload(ramp(32));
+            device.launch(device.kernel("faults", "overwritten_in_place"), Grid.of(1, 32), 0, data, faulty);
+            assertThat(device.floats(data, 32)).startsWith(2, 1, 4, 3);
+        }, "overwritten_in_place", "st.global.f32", "that thread (1,0,0) has read, with no barrier between: a race");
+    }
+
+    @Test
+    void resultsThatDependOnTheOrderOfBlocksOrWarps() {
+        caught(faulty -> {
+            var device = new Device(VirtualGpu.open().reordering(1));
+            long sum = device.upload(0f);
+            device.launch(device.kernel("faults", "order_of_blocks"), Grid.of(3, 1), 0, device.upload(1e8f, -1e8f, 1f), sum, faulty);
+            assertThat(device.floats(sum, 1)).containsExactly(1);
+        }, "kernel order_of_blocks, faults.ptx: byte", "of allocation 1 of 4 bytes at 0x", "is another when blocks and warps run in reversed order");
+        caught(faulty -> {
+            var device = new Device(VirtualGpu.open().reordering(1));
+            long out = device.empty(32);
+            device.launch(device.kernel("faults", "order_of_warps"), Grid.of(1, 256), 0, out, device.upload(0), faulty);
+            assertThat(device.ints(out, 8)).containsExactly(0, 1, 2, 3, 4, 5, 6, 7);
+        }, "kernel order_of_warps, faults.ptx: byte", "of allocation 1 of 32 bytes at 0x", "is another when blocks and warps run in reversed order");
+    }
+
+    @Test
     void aLoopThatWaitsForWhatNeverComes() {
         caught(faulty -> {
             var device = new Device(VirtualGpu.open().atMostInstructions(5_000_000));

@@ -73,12 +73,13 @@ public final class VirtualBlas implements Blas {
         if (c.transposed() || batch > 1 && c.stride() < (long) c.leading() * (n - 1) + m) {
             throw invalid("matrices of c that are transposed or lie on one another: " + c);
         }
-        for (int i = 0; i < batch; i++) {
-            var view = new View("c", c, i);
-            float[] left = read(new View("a", a, i), m, k, a.transposed());
-            float[] right = read(new View("b", b, i), k, n, b.transposed());
-            multiply(m, n, k, alpha, left, right, beta, view);
-        }
+        gpu.streams().add(streams.get(handle), () -> {
+            for (int i = 0; i < batch; i++) {
+                float[] left = read(new View("a", a, i), m, k, a.transposed());
+                float[] right = read(new View("b", b, i), k, n, b.transposed());
+                multiply(m, n, k, alpha, left, right, beta, new View("c", c, i));
+            }
+        });
     }
 
     private static void leading(String name, Matrix matrix, int rows) {

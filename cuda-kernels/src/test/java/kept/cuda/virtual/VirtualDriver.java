@@ -1,6 +1,5 @@
 package kept.cuda.virtual;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.HashSet;
@@ -15,7 +14,7 @@ import kept.cuda.driver.Driver;
 import kept.cuda.driver.Grid;
 import kept.cuda.driver.Parameter;
 
-/** The driver of a virtual GPU. Streams run at once and in order; what is queued is done when the call returns. */
+/** The driver of a virtual GPU. Streams run in order, either when the call returns or, on a device that defers, when something waits for them. */
 public final class VirtualDriver implements Driver {
     private static final int INVALID_VALUE = 1;
     private static final int OUT_OF_MEMORY = 2;
@@ -23,10 +22,13 @@ public final class VirtualDriver implements Driver {
     private static final int INVALID_CONTEXT = 201;
     private static final int INVALID_HANDLE = 400;
     private static final int NOT_FOUND = 500;
+    private static final int NOT_READY = 600;
     private static final int LAUNCH_FAILED = 719;
     private static final int SHARED_OPT_IN = 227 << 10;
     private static final int SHARED_DEFAULT = 48 << 10;
     private static final int MOST_THREADS = 1024;
+    /** What was given back is on the heap until its turn comes; with more, queued work is done. */
+    private static final long MOST_RELEASED = 64L << 20;
     private static final int MOST_BLOCKS_YZ = 65535;
 
     /** A loaded text, its kernels decoded when first asked for, and its variables. */
@@ -44,18 +46,25 @@ public final class VirtualDriver implements Driver {
         }
     }
 
+    /** An event: the stream it was last recorded on, and when it was reached there. */
+    private static final class Event {
+        long stream;
+        boolean reached = true;
+        long nanos;
+    }
+
     private final VirtualGpu gpu;
     private final AtomicLong handles = new AtomicLong(0x1000);
     private final Map<Long, Library> libraries = new ConcurrentHashMap<>();
     private final Map<Long, Loaded> kernels = new ConcurrentHashMap<>();
-    private final Map<Long, Arena> pinned = new ConcurrentHashMap<>();
-    private final Map<Long, Long> events = new ConcurrentHashMap<>();
+    private final PinnedMemory pinned = new PinnedMemory();
+    private final Map<Long, Event> events = new ConcurrentHashMap<>();
     private final Set<Long> streams = new HashSet<>();
     private final ThreadLocal<Long> current = new ThreadLocal<>();
     private final Set<Long> contexts = new HashSet<>();
     private long reserved;
     private boolean keepsFreed;
-    private KernelFault fault;
+    private volatile KernelFault fault;
 
     VirtualDriver(VirtualGpu gpu) {
         this.gpu = gpu;
@@ -86,6 +95,12 @@ public final class VirtualDriver implements Driver {
                 throw failure(INVALID_HANDLE, "CUDA_ERROR_INVALID_HANDLE", call, "no stream 0x%x".formatted(stream));
             }
         }
+    }
+
+    /** Waits for a stream, after which its faults are known. */
+    private void await(String call, long stream) {
+        gpu.streams().await(stream);
+        begin(call);
     }
 
     private static void device(String call, int device) {
@@ -164,6 +179,7 @@ public final class VirtualDriver implements Driver {
     @Override
     public void destroyStream(long stream) {
         begin("cuStreamDestroy", stream);
+        gpu.streams().await(stream);
         synchronized (streams) {
             streams.remove(stream);
         }
@@ -172,46 +188,61 @@ public final class VirtualDriver implements Driver {
     @Override
     public void synchronize(long stream) {
         begin("cuStreamSynchronize", stream);
+        await("cuStreamSynchronize", stream);
     }
 
     @Override
     public long createEvent() {
         begin("cuEventCreate");
         long event = handles.incrementAndGet();
-        events.put(event, 0L);
+        events.put(event, new Event());
         return event;
     }
 
     @Override
     public void record(long event, long stream) {
         begin("cuEventRecord", stream);
-        requireEvent("cuEventRecord", event);
-        events.put(event, System.nanoTime());
+        Event recorded = event("cuEventRecord", event);
+        recorded.stream = stream;
+        recorded.reached = false;
+        gpu.streams().addAlways(stream, () -> {
+            recorded.reached = true;
+            recorded.nanos = System.nanoTime();
+        });
     }
 
+    /** {@inheritDoc} The rest of the stream is done as well; nobody can rely on that, since it could be done at any time. */
     @Override
     public void synchronizeEvent(long event) {
         begin("cuEventSynchronize");
-        requireEvent("cuEventSynchronize", event);
+        Event awaited = event("cuEventSynchronize", event);
+        if (!awaited.reached) {
+            await("cuEventSynchronize", awaited.stream);
+        }
     }
 
     @Override
     public float elapsed(long start, long end) {
-        requireEvent("cuEventElapsedTime", start);
-        requireEvent("cuEventElapsedTime", end);
-        return (events.get(end) - events.get(start)) / 1e6f;
+        Event first = event("cuEventElapsedTime", start);
+        Event last = event("cuEventElapsedTime", end);
+        if (!first.reached || !last.reached) {
+            throw failure(NOT_READY, "CUDA_ERROR_NOT_READY", "cuEventElapsedTime", "an event was not waited for");
+        }
+        return (last.nanos - first.nanos) / 1e6f;
     }
 
     @Override
     public void destroyEvent(long event) {
-        requireEvent("cuEventDestroy", event);
+        event("cuEventDestroy", event);
         events.remove(event);
     }
 
-    private void requireEvent(String call, long event) {
-        if (!events.containsKey(event)) {
+    private Event event(String call, long event) {
+        Event found = events.get(event);
+        if (found == null) {
             throw failure(INVALID_HANDLE, "CUDA_ERROR_INVALID_HANDLE", call, "no event 0x%x".formatted(event));
         }
+        return found;
     }
 
     @Override
@@ -249,23 +280,21 @@ public final class VirtualDriver implements Driver {
             throw failure(OUT_OF_MEMORY, "CUDA_ERROR_OUT_OF_MEMORY", "cuMemAllocAsync", "%d bytes, with %d of %d bytes free"
                     .formatted(bytes, gpu.memory().capacity() - gpu.memory().used(), gpu.memory().capacity()));
         }
-        watch(allocation);
         reserved = Math.max(reserved, gpu.memory().used());
         return allocation.base;
     }
 
-    private void watch(Allocation allocation) {
-        if (gpu.watchesBlocks()) {
-            allocation.races = new BlockRaces(allocation.size);
-        }
-    }
-
+    /** {@inheritDoc} From now on the host may not name the memory; kernels queued before still use it. */
     @Override
     public synchronized void free(long address, long stream) {
         begin("cuMemFreeAsync", stream);
-        String wrong = gpu.memory().free(address);
+        String wrong = gpu.memory().release(address);
         if (wrong != null) {
             throw invalid("cuMemFreeAsync", "0x%x is the beginning of no allocation in use: %s".formatted(address, wrong));
+        }
+        gpu.streams().addAlways(stream, () -> gpu.memory().discard(address));
+        if (gpu.memory().released() > MOST_RELEASED) {
+            gpu.streams().await(stream);
         }
         if (!keepsFreed) {
             reserved = gpu.memory().used();
@@ -275,54 +304,79 @@ public final class VirtualDriver implements Driver {
     @Override
     public MemorySegment allocatePinned(long bytes) {
         begin("cuMemHostAlloc");
-        Arena arena = Arena.ofShared();
-        MemorySegment memory = arena.allocate(bytes, 4096);
-        pinned.put(memory.address(), arena);
-        return memory;
+        return pinned.allocate(bytes);
     }
 
     @Override
     public void freePinned(MemorySegment memory) {
         begin("cuMemFreeHost");
-        Arena arena = pinned.remove(memory.address());
-        if (arena == null) {
-            throw invalid("cuMemFreeHost", "0x%x is no pinned memory".formatted(memory.address()));
+        String wrong = pinned.free(memory);
+        if (wrong != null) {
+            throw invalid("cuMemFreeHost", wrong);
         }
-        arena.close();
+    }
+
+    @Override
+    public void readPinned(MemorySegment from, MemorySegment to) {
+        pinned.read(from);
+        Driver.super.readPinned(from, to);
+    }
+
+    @Override
+    public void writePinned(MemorySegment from, MemorySegment to) {
+        pinned.write(to);
+        Driver.super.writePinned(from, to);
     }
 
     /** The allocation that holds all of a range; what else is a fault of the host. */
     private Allocation require(String call, long address, long bytes) {
         Allocation allocation = gpu.memory().find(address, bytes);
-        if (allocation == null) {
+        if (allocation == null || allocation.isReleased()) {
             throw invalid(call, "%d bytes at 0x%x, %s".formatted(bytes, address, gpu.memory().describe(address)));
         }
         return allocation;
     }
 
+    /** {@inheritDoc} Pageable memory is read before this returns, pinned memory when the copy's turn comes. */
     @Override
     public void copyToDevice(MemorySegment from, long to, long stream) {
         begin("cuMemcpyHtoDAsync", stream);
         if (from.byteSize() > 0) {
             Allocation allocation = require("cuMemcpyHtoDAsync", to, from.byteSize());
-            int at = (int) (to - allocation.base);
-            MemorySegment.copy(from, ValueLayout.JAVA_BYTE, 0, allocation.data, at, (int) from.byteSize());
-            allocation.markWritten(at, (int) from.byteSize());
+            PinnedMemory.Transfer transfer = gpu.streams().defers() ? pinned.begin(from, true) : null;
+            byte[] pageable = transfer == null ? from.toArray(ValueLayout.JAVA_BYTE) : null;
+            gpu.streams().addAlways(stream, () -> {
+                byte[] bytes = transfer == null ? pageable : transfer.send();
+                int at = (int) (to - allocation.base);
+                System.arraycopy(bytes, 0, allocation.data, at, bytes.length);
+                allocation.markWritten(at, bytes.length);
+            });
         }
     }
 
+    /** {@inheritDoc} Pageable memory is filled before this returns, pinned memory when the copy's turn comes. */
     @Override
     public void copyToHost(long from, MemorySegment to, long stream) {
         begin("cuMemcpyDtoHAsync", stream);
         if (to.byteSize() > 0) {
             Allocation allocation = require("cuMemcpyDtoHAsync", from, to.byteSize());
-            int at = (int) (from - allocation.base);
-            int unwritten = allocation.firstUnwritten(at, (int) to.byteSize());
-            if (unwritten >= 0) {
-                throw new KernelFault("copies %d bytes to the host from 0x%x, of which byte %,d of %s was never written"
-                        .formatted(to.byteSize(), from, unwritten, allocation));
+            PinnedMemory.Transfer transfer = gpu.streams().defers() ? pinned.begin(to, false) : null;
+            gpu.streams().addAlways(stream, () -> {
+                int at = (int) (from - allocation.base);
+                int unwritten = allocation.firstUnwritten(at, (int) to.byteSize());
+                if (unwritten >= 0) {
+                    throw new KernelFault("copies %d bytes to the host from 0x%x, of which byte %,d of %s was never written"
+                            .formatted(to.byteSize(), from, unwritten, allocation));
+                }
+                if (transfer == null) {
+                    MemorySegment.copy(allocation.data, at, to, ValueLayout.JAVA_BYTE, 0, (int) to.byteSize());
+                } else {
+                    transfer.receive(java.util.Arrays.copyOfRange(allocation.data, at, at + (int) to.byteSize()));
+                }
+            });
+            if (transfer == null) {
+                await("cuMemcpyDtoHAsync", stream);
             }
-            MemorySegment.copy(allocation.data, at, to, ValueLayout.JAVA_BYTE, 0, (int) to.byteSize());
         }
     }
 
@@ -337,10 +391,12 @@ public final class VirtualDriver implements Driver {
         if (from < to + bytes && to < from + bytes) {
             throw invalid("cuMemcpyDtoDAsync", "%d bytes from 0x%x to 0x%x overlap".formatted(bytes, from, to));
         }
-        int at = (int) (from - source.base);
-        int place = (int) (to - target.base);
-        System.arraycopy(source.data, at, target.data, place, (int) bytes);
-        System.arraycopy(source.written, at, target.written, place, (int) bytes);
+        gpu.streams().add(stream, () -> {
+            int at = (int) (from - source.base);
+            int place = (int) (to - target.base);
+            System.arraycopy(source.data, at, target.data, place, (int) bytes);
+            System.arraycopy(source.written, at, target.written, place, (int) bytes);
+        });
     }
 
     @Override
@@ -348,9 +404,11 @@ public final class VirtualDriver implements Driver {
         begin("cuMemsetD8Async", stream);
         if (bytes > 0) {
             Allocation allocation = require("cuMemsetD8Async", address, bytes);
-            int at = (int) (address - allocation.base);
-            java.util.Arrays.fill(allocation.data, at, at + (int) bytes, value);
-            allocation.markWritten(at, (int) bytes);
+            gpu.streams().add(stream, () -> {
+                int at = (int) (address - allocation.base);
+                java.util.Arrays.fill(allocation.data, at, at + (int) bytes, value);
+                allocation.markWritten(at, (int) bytes);
+            });
         }
     }
 
@@ -374,7 +432,11 @@ public final class VirtualDriver implements Driver {
         if (removed == null) {
             throw failure(INVALID_HANDLE, "CUDA_ERROR_INVALID_HANDLE", "cuLibraryUnload", "no library 0x%x".formatted(library));
         }
-        removed.variables().values().forEach(variable -> gpu.memory().free(variable.base));
+        gpu.streams().awaitAll();
+        removed.variables().values().forEach(variable -> {
+            gpu.memory().release(variable.base);
+            gpu.memory().discard(variable.base);
+        });
         kernels.values().removeIf(loaded -> loaded.library == library);
     }
 
@@ -437,14 +499,19 @@ public final class VirtualDriver implements Driver {
                     of.parameterBytes, of.parameters));
         }
         var launch = new KernelLaunch(gpu.nextLaunch(), of, grid.x(), grid.y(), grid.z(), grid.threadsX(), grid.threadsY(), 1, sharedBytes,
-                arguments.toArray(ValueLayout.JAVA_BYTE), gpu.memory(), gpu.watchesBlocks());
-        try {
-            gpu.run(launch);
-        } catch (KernelFault e) {
-            if (!gpu.faultsLater()) {
-                throw e;
+                arguments.toArray(ValueLayout.JAVA_BYTE), gpu.memory(), null, Order.ASCENDING);
+        gpu.queued(of.name);
+        gpu.streams().add(stream, () -> {
+            try {
+                if (fault == null) {
+                    gpu.run(launch);
+                }
+            } catch (KernelFault e) {
+                if (!gpu.faultsLater()) {
+                    throw e;
+                }
+                fault = e;
             }
-            fault = e;
-        }
+        });
     }
 }

@@ -171,7 +171,7 @@ final class WarpOps {
     static final class SynchroniseLanes extends Together {
         @Override
         void together(Warp warp, int group) {
-            warp.block.shared().synchroniseLanes(warp, group);
+            warp.block.clock().synchroniseLanes(warp, group);
         }
     }
 

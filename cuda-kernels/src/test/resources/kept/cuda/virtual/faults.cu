@@ -196,3 +196,60 @@ extern "C" __global__ void assertion(float* out, int faulty) {
     assert(!faulty || threadIdx.x != 3);
     out[threadIdx.x] = 1;
 }
+
+// Through device memory: each thread reads what one of another warp writes.
+extern "C" __global__ void missing_global_barrier(const float* in, float* out, float* back, int faulty) {
+    out[threadIdx.x] = in[threadIdx.x];
+    if (!faulty) {
+        __syncthreads();
+    }
+    back[threadIdx.x] = out[63 - threadIdx.x];
+}
+
+// In place: each thread reads what another then overwrites.
+extern "C" __global__ void overwritten_in_place(float* data, int faulty) {
+    float value = data[threadIdx.x ^ 1];
+    if (!faulty) {
+        __syncwarp();
+    }
+    data[threadIdx.x] = value;
+}
+
+// Sums in whatever order the blocks come.
+extern "C" __global__ void order_of_blocks(const float* in, float* sum, int faulty) {
+    if (faulty) {
+        atomicAdd(sum, in[blockIdx.x]);
+    } else if (blockIdx.x == 0) {
+        for (int i = 0; i < gridDim.x; i++) {
+            *sum += in[i];
+        }
+    }
+}
+
+extern "C" __global__ void order_of_warps(int* out, int* tickets, int faulty) {
+    if (threadIdx.x % 32 == 0) {
+        int warp = threadIdx.x / 32;
+        int ticket = atomicAdd(tickets, 1);
+        out[warp] = faulty ? ticket : warp;
+    }
+}
+
+extern "C" __global__ void second_turn(float* out, int n, int faulty) {
+    int step = gridDim.x * blockDim.x;
+    for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += step) {
+        out[i] = faulty && i >= step ? 0 : i;
+    }
+}
+
+// Rows far apart: the offset of a row needs 64 bits.
+extern "C" __global__ void narrow_index(const float* in, float* out, int64_t stride, int faulty) {
+    int64_t at = blockIdx.x * stride;
+    out[blockIdx.x] = in[faulty ? static_cast<uint32_t>(at) : at];
+}
+
+extern "C" __global__ void changes_an_operand(float* in, float* out, int faulty) {
+    out[threadIdx.x] = in[threadIdx.x];
+    if (faulty && threadIdx.x == 5) {
+        in[threadIdx.x] = 0;
+    }
+}

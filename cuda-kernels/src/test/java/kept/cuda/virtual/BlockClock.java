@@ -1,0 +1,106 @@
+package kept.cuda.virtual;
+
+import java.util.Arrays;
+
+/**
+ * What is ordered by the barriers of a block. Each warp has a clock that ticks at each barrier, and for each other warp the time up to which a
+ * barrier has put that warp's accesses before its own (a vector clock). Lanes of one warp are ordered by {@code bar.warp.sync} and barriers alone,
+ * never by running together.
+ */
+final class BlockClock {
+    private static final int MOST_TICKS = 1 << 20;
+
+    private final int[] clock;
+
+    /** For each warp, the time of each other warp (and of itself) up to which accesses come before its own. */
+    private final int[][] seen;
+
+    /** The last bar.warp.sync of a part of the warp that each lane took part in: its time, and which lanes. */
+    private final int[][] partTime;
+    private final int[][] partLanes;
+
+    BlockClock(int warps) {
+        this.clock = new int[warps];
+        this.seen = new int[warps][warps];
+        this.partTime = new int[warps][Warp.LANES];
+        this.partLanes = new int[warps][Warp.LANES];
+    }
+
+    void begin() {
+        Arrays.fill(clock, 1);
+        for (int i = 0; i < seen.length; i++) {
+            Arrays.fill(seen[i], 0);
+            Arrays.fill(partTime[i], 0);
+            Arrays.fill(partLanes[i], 0);
+        }
+    }
+
+    /** A barrier that these warps have reached. */
+    void synchronise(int warps) {
+        int[] latest = new int[seen.length];
+        for (int m = warps; m != 0; m &= m - 1) {
+            int warp = Integer.numberOfTrailingZeros(m);
+            for (int i = 0; i < latest.length; i++) {
+                latest[i] = Math.max(latest[i], seen[warp][i]);
+            }
+            latest[warp] = Math.max(latest[warp], clock[warp]);
+        }
+        for (int m = warps; m != 0; m &= m - 1) {
+            int warp = Integer.numberOfTrailingZeros(m);
+            System.arraycopy(latest, 0, seen[warp], 0, latest.length);
+            tick(warp);
+        }
+    }
+
+    /** {@code bar.warp.sync} of some lanes of a warp. */
+    void synchroniseLanes(Warp warp, int lanes) {
+        int number = warp.number;
+        if ((warp.live & ~lanes) == 0) {
+            seen[number][number] = clock[number];
+        } else {
+            for (int m = lanes; m != 0; m &= m - 1) {
+                int lane = Integer.numberOfTrailingZeros(m);
+                partTime[number][lane] = clock[number];
+                partLanes[number][lane] = lanes;
+            }
+        }
+        tick(number);
+    }
+
+    private void tick(int warp) {
+        if (++clock[warp] >= MOST_TICKS) {
+            throw new KernelFault("more than " + MOST_TICKS + " barriers in one block");
+        }
+    }
+
+    /** What an access leaves behind: thread, time and whether it was atomic; above 0. */
+    int stamp(Warp warp, int thread, int atomic) {
+        return clock[warp.number] << 11 | thread << 1 | atomic;
+    }
+
+    /** For each warp, the time up to which its accesses come before those of this one. */
+    int[] before(Warp warp) {
+        return seen[warp.number];
+    }
+
+    static int thread(int stamp) {
+        return stamp >> 1 & 1023;
+    }
+
+    private static int time(int stamp) {
+        return stamp >>> 11;
+    }
+
+    /** Whether an access of another thread has no barrier of the block, nor one of the whole warp, behind it. */
+    static boolean unordered(int stamp, int me, int[] before) {
+        int thread = thread(stamp);
+        return thread != me && time(stamp) > before[thread >> 5];
+    }
+
+    /** Whether such an access has not even a barrier of some lanes behind it. */
+    boolean races(int stamp, Warp warp, int lane) {
+        int thread = thread(stamp);
+        int number = warp.number;
+        return thread >> 5 != number || time(stamp) > partTime[number][lane] || (partLanes[number][lane] >> (thread & 31) & 1) == 0;
+    }
+}

@@ -1,0 +1,74 @@
+package kept.cuda.virtual;
+
+import java.util.SplittableRandom;
+
+/** The order in which the blocks of a launch run, and in which the warps of a block take turns: hardware promises none. */
+final class Order {
+    /** By ascending number; a warp runs until it waits. */
+    static final Order ASCENDING = new Order("blocks and warps run by ascending number", false, null);
+
+    /** By descending number. */
+    static final Order REVERSED = new Order("blocks and warps run in reversed order", true, null);
+
+    /** Instructions of a warp before the next gets its turn, for those that wait for each other without a barrier. */
+    private static final int LONG_TURN = 1 << 20;
+    private static final int SHORT_TURN = 100;
+
+    private final String name;
+    private final boolean reversed;
+    private final Long seed;
+
+    private Order(String name, boolean reversed, Long seed) {
+        this.name = name;
+        this.reversed = reversed;
+        this.seed = seed;
+    }
+
+    /** A random order, in which a warp runs a few instructions at a time. */
+    static Order random(long seed) {
+        return new Order("blocks and warps run in the random order of seed " + seed, false, seed);
+    }
+
+    /** The number of the block whose turn it is. */
+    long block(long turn, long blocks) {
+        if (seed == null) {
+            return reversed ? blocks - 1 - turn : turn;
+        }
+        var random = new SplittableRandom(seed);
+        long step = random.nextLong(blocks);
+        while (divisor(step, blocks) > 1) {
+            step = (step + 1) % blocks;
+        }
+        return (random.nextLong(blocks) + step * turn) % blocks;
+    }
+
+    private static long divisor(long a, long b) {
+        return a == 0 ? b : divisor(b % a, a);
+    }
+
+    /** The warps of a block in the order of their turns. */
+    int[] warps(int count, SplittableRandom random) {
+        int[] numbers = new int[count];
+        for (int i = 0; i < count; i++) {
+            int place = seed == null ? i : random.nextInt(i + 1);
+            numbers[i] = numbers[place];
+            numbers[place] = reversed ? count - 1 - i : i;
+        }
+        return numbers;
+    }
+
+    /** Where the random numbers of a block come from. */
+    SplittableRandom source(int block) {
+        return new SplittableRandom(seed == null ? 0 : seed * 31 + block);
+    }
+
+    /** How many instructions a warp runs before the next one's turn. */
+    int turn(SplittableRandom random) {
+        return seed == null ? LONG_TURN : 1 + random.nextInt(SHORT_TURN);
+    }
+
+    @Override
+    public String toString() {
+        return name;
+    }
+}
