@@ -105,7 +105,7 @@ public final class Main implements Callable<Integer> {
             footer.add("  %-10s %s".formatted(suite.label(), suite.description()));
         }
         footer.addAll(List.of("  all        all of these", "", "Other forms:",
-                "  bench xkd --config S|M|L [--steps N]  times the XKD step of this library on the CPU",
+                "  bench xkd --config S|M|L [--steps N]  times the XKD step on the CPU",
                 "  bench gpu [OPTIONS]                   times kernels and the XKD step on a GPU",
                 "  bench jmh ARGUMENTS                   runs JMH on the same benchmarks",
                 "  bench -l                              lists the benchmarks of JMH"));

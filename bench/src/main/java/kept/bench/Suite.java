@@ -12,11 +12,11 @@ enum Suite {
     /** Attention. */
     ATTENTION("causal attention, forward and backward", AttentionBenchmark::new),
     /** Memory-bound operations. */
-    BANDWIDTH("memory-bound operations, forward and backward: norms, softmax, SwiGLU, RoPE, AdamW, KL loss",
+    BANDWIDTH("norms, softmax, SwiGLU, RoPE, AdamW and KL loss: memory-bound",
             RmsNormBenchmark::new, LayerNormBenchmark::new, SoftmaxBenchmark::new, SwiGluBenchmark::new, RotaryBenchmark::new, AdamWBenchmark::new,
             DistillationBenchmark::new),
     /** Inference of a language model. */
-    DECODE("decode and prefill of a language model with bf16 weights and a key-value cache", DecodingBenchmark::new);
+    DECODE("decode and prefill with bf16 weights and a key-value cache", DecodingBenchmark::new);
 
     private final String description;
     private final List<ParameterGrid.Factory> benchmarks;

@@ -2,11 +2,11 @@ package kept.cuda.virtual;
 
 import java.util.Arrays;
 
-/** Copies of {@code cp.async} that a warp has begun. Their bytes land when the thread waits for them, and not a moment earlier. */
+/** Pending {@code cp.async} copies of a warp. Their bytes are stored only when the thread waits for them, so that a missing wait shows. */
 final class AsyncCopies {
     private final Warp warp;
 
-    /** The number of groups that each lane has committed; a copy's group is the number at its beginning. */
+    /** Number of committed groups per lane; a copy belongs to the group with the number at its start. */
     private final int[] committed = new int[Warp.LANES];
     private int count;
     private int[] lanes = new int[64];
@@ -24,7 +24,7 @@ final class AsyncCopies {
         Arrays.fill(committed, 0);
     }
 
-    /** Begins a copy of {@code given} bytes, filled up with zeros to its size. */
+    /** Starts a copy of {@code given} bytes, padded with zeros to its size. */
     void begin(int lane, byte[] from, int at, int given, int place, int size) {
         if (count == lanes.length) {
             lanes = Arrays.copyOf(lanes, 2 * count);
@@ -45,19 +45,19 @@ final class AsyncCopies {
         count++;
     }
 
-    /** Ends the present group of some lanes. */
+    /** Commits the current group of some lanes. */
     void commit(int mask) {
         for (int m = mask; m != 0; m &= m - 1) {
             committed[Integer.numberOfTrailingZeros(m)]++;
         }
     }
 
-    /** Lands the groups of some lanes, but for so many of the latest that were committed. */
+    /** Completes the committed groups of some lanes except a number of the latest ones. */
     void await(int mask, int but) {
         land(mask, but);
     }
 
-    /** Lands all copies of some lanes, committed or not. */
+    /** Completes all copies of some lanes, committed or not. */
     void awaitAll(int mask) {
         land(mask, -1);
     }

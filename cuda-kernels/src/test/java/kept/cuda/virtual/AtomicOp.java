@@ -1,8 +1,8 @@
 package kept.cuda.virtual;
 
-/** {@code atom} and {@code red}: one lane after the other, so that the result is the same every time. */
+/** {@code atom} and {@code red}. Lanes run one after the other, so that results are deterministic. */
 final class AtomicOp extends MemoryAccess {
-    /** What becomes of the old value, all as the low bits of a long. */
+    /** Computes the new value from the old one; values are the low bits of a long. */
     interface Update {
         long apply(long old, long operand, long second);
     }
@@ -12,11 +12,11 @@ final class AtomicOp extends MemoryAccess {
     /** Whether the registers have 64 bits. */
     boolean isLong;
 
-    /** The slot of the old value, or negative for {@code red}. */
+    /** The slot that receives the old value; negative for {@code red}. */
     int d = -1;
     int a;
 
-    /** The slot of the second operand, that of {@code cas}; negative for none. */
+    /** The slot of the second operand of {@code cas}; negative for none. */
     int b = -1;
 
     @Override

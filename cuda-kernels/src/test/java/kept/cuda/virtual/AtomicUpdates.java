@@ -2,11 +2,11 @@ package kept.cuda.virtual;
 
 import kept.cuda.virtual.AtomicOp.Update;
 
-/** What each atomic operation makes of the old value. */
+/** The update functions of the atomic operations. */
 final class AtomicUpdates {
     private AtomicUpdates() {}
 
-    /** The operation of a name on a type, or null. */
+    /** Returns the operation with this name and type; null if there is none. */
     static Update find(String operation, String type) {
         return switch (type) {
             case "b32", "u32", "s32", "b64", "u64", "s64" -> integer(operation, type);

@@ -4,7 +4,7 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 
-/** Numbers in byte arrays, little-endian as on the device. */
+/** Reads and writes numbers in byte arrays, little-endian as on the device. */
 final class Bytes {
     private static final VarHandle SHORTS = MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.LITTLE_ENDIAN);
     private static final VarHandle INTS = MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
@@ -36,7 +36,7 @@ final class Bytes {
         LONGS.set(bytes, at, value);
     }
 
-    /** An unsigned number of 1, 2, 4 or 8 bytes. */
+    /** Reads an unsigned number of 1, 2, 4 or 8 bytes. */
     static long get(byte[] bytes, int at, int width) {
         return switch (width) {
             case 1 -> bytes[at] & 0xffL;

@@ -21,7 +21,7 @@ class CommittedPtxTest {
 
     @ParameterizedTest
     @MethodSource("texts")
-    void everyInstructionOfEveryKernelIsKnown(Path file) throws IOException {
+    void everyInstructionOfEveryKernelIsSupported(Path file) throws IOException {
         String text = Files.readString(file);
         var device = new Device();
         long library = device.driver.loadLibrary(file.getFileName().toString(), text);

@@ -4,17 +4,17 @@ import java.lang.invoke.MethodHandles;
 import kept.cuda.virtual.Functions.IntTest;
 import kept.cuda.virtual.Functions.LongTest;
 
-/** A comparison ({@code setp}): a mask of lanes, combined with a third operand where there is one. */
+/** A comparison ({@code setp}). Its result is a mask of lanes, optionally combined with a predicate. */
 abstract class Comparison extends Lanewise {
-    /** How the outcome is combined with the predicate c. */
+    /** Combination of the result with the predicate c. */
     enum Combination { NONE, AND, OR, XOR }
 
     Combination combination = Combination.NONE;
 
-    /** The slot of the second result, which takes the opposite outcome; negative for none. */
+    /** The slot of the second result, the negation of the first; negative for none. */
     int second = -1;
 
-    /** The outcome in all lanes, those that do not run too. */
+    /** Returns the result in all lanes, inactive ones included. */
     abstract int compare(Warp warp);
 
     @Override
@@ -36,7 +36,7 @@ abstract class Comparison extends Lanewise {
         };
     }
 
-    /** A mask of lanes from comparing words. */
+    /** Compares words. */
     static final class IntTestLoop extends Comparison {
         private static final IntTest OP = Specialised.function(MethodHandles.lookup(), IntTest.class);
 
@@ -52,7 +52,7 @@ abstract class Comparison extends Lanewise {
         }
     }
 
-    /** A mask of lanes from comparing longs. */
+    /** Compares longs. */
     static final class LongTestLoop extends Comparison {
         private static final LongTest OP = Specialised.function(MethodHandles.lookup(), LongTest.class);
 

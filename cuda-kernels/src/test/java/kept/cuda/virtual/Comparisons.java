@@ -6,23 +6,23 @@ import java.util.concurrent.ConcurrentHashMap;
 import kept.cuda.virtual.Functions.IntTest;
 import kept.cuda.virtual.Functions.LongTest;
 
-/** What {@code setp}, {@code set}, {@code testp} and {@code isspacep} ask of their operands. */
+/** The comparison functions of {@code setp}, {@code set}, {@code testp} and {@code isspacep}. */
 final class Comparisons {
     private static final Map<String, MethodHandle> COPIES = new ConcurrentHashMap<>();
 
     private Comparisons() {}
 
-    /** Orders of two values that are numbers, or not. */
+    /** A comparison of two floating-point values, which may be NaN. */
     private interface DoubleTest {
         boolean test(double a, double b);
     }
 
-    /** A comparison of two operands of a type, or null if there is none. */
+    /** Returns the comparison of two operands of a type; null if there is none. */
     static Comparison make(String comparison, String type, boolean flush) {
         return instance(comparison + "." + type + (flush ? ".ftz" : ""), () -> test(comparison, type, flush));
     }
 
-    /** {@code testp} of one operand, which stands for both. */
+    /** Returns the comparison of {@code testp}, whose one operand is passed twice. */
     static Comparison property(String property, String type) {
         return instance("testp." + property + "." + type, () -> property(property, type.equals("f64")));
     }
@@ -72,7 +72,7 @@ final class Comparisons {
 
     private static Object words(String comparison, boolean signed, int width) {
         int unused = 32 - width;
-        // An unsigned order is the signed one with the first bit turned round.
+        // Unsigned order is signed order with the sign bit flipped.
         int turn = signed ? 0 : Integer.MIN_VALUE;
         if (unused == 0) {
             return switch (comparison) {
@@ -119,7 +119,7 @@ final class Comparisons {
                 : (IntTest) (a, b) -> test.test(Float.intBitsToFloat(a), Float.intBitsToFloat(b));
     }
 
-    /** The forms that end in u are true where an operand is no number. */
+    /** The forms that end in u are true if an operand is NaN. */
     private static DoubleTest doubles(String comparison) {
         return switch (comparison) {
             case "eq" -> (a, b) -> a == b;

@@ -1,6 +1,6 @@
 package kept.cuda.virtual;
 
-/** Instructions that decide where a warp goes on. */
+/** Control flow instructions. */
 final class Control {
     private Control() {}
 
@@ -14,7 +14,7 @@ final class Control {
         }
     }
 
-    /** {@code brx.idx}: each lane to the target of its index. */
+    /** {@code brx.idx}: each lane branches to the target with its index. */
     static final class BranchByIndex extends Instruction {
         int index;
         int[] targets;
@@ -28,7 +28,7 @@ final class Control {
                 int lane = Integer.numberOfTrailingZeros(rest);
                 int chosen = indices[lane];
                 if (chosen < 0 || chosen >= targets.length) {
-                    throw warp.fault(lane, "branches by index " + chosen + " of " + targets.length);
+                    throw warp.fault(lane, "branch index " + chosen + " exceeds the " + targets.length + " targets");
                 }
                 int same = 0;
                 for (int m = rest; m != 0; m &= m - 1) {
@@ -60,8 +60,8 @@ final class Control {
         }
     }
 
-    /** What has no effect here: hints, pauses, prefetches. */
-    static final class Nothing extends Instruction {
+    /** Instructions without an effect here: hints, pauses, prefetches. */
+    static final class NoOp extends Instruction {
         @Override
         int execute(Warp warp, int mask) {
             return next;

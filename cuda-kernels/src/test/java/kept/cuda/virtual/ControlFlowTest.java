@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 
 class ControlFlowTest {
     @Test
-    void lanesOfBothBranchesMeetAgain() {
+    void divergentLanesReconverge() {
         long[] results = Snippet.statements("""
                 mov.u32 %r0, 0;
                 and.b32 %r1, %r31, 1;
@@ -28,7 +28,7 @@ class ControlFlowTest {
     }
 
     @Test
-    void loopsRunAsOftenAsEachLaneWants() {
+    void eachLaneHasItsOwnTripCount() {
         long[] results = Snippet.statements("""
                 mov.u32 %r0, 0;
                 mov.u32 %r1, %r31;
@@ -63,7 +63,7 @@ class ControlFlowTest {
     }
 
     @Test
-    void namesOfInnerScopesAreTheirOwn() {
+    void namesOfInnerScopesHideOuterOnes() {
         long[] results = Snippet.statements("""
                 mov.u32 %r1, 1;
                 mov.u32 %r0, 0;
@@ -88,7 +88,7 @@ class ControlFlowTest {
     }
 
     @Test
-    void functionsAreCalledWithTheirOwnRegisters() {
+    void calledFunctionsHaveTheirOwnRegisters() {
         var device = new Device();
         long out = device.upload(new int[4]);
         long kernel = device.kernel("calls", """
@@ -140,7 +140,7 @@ class ControlFlowTest {
     }
 
     @Test
-    void threadsKnowWhoTheyAre() {
+    void specialRegistersIdentifyTheThread() {
         var device = new Device();
         int threads = 2 * 3 * 2 * 8 * 5;
         long out = device.empty(4L * threads);
@@ -178,7 +178,7 @@ class ControlFlowTest {
     }
 
     @Test
-    void threadsThatHaveEndedAreNotWaitedFor() {
+    void barriersDoNotWaitForExitedThreads() {
         long[] results = Snippet.statements("""
                 setp.ge.u32 %p1, %r31, 40;
                 mov.u32 %r0, 1;

@@ -8,11 +8,11 @@ import java.util.function.LongUnaryOperator;
 import kept.cuda.virtual.Functions.Float2;
 import kept.cuda.virtual.Rounding.Mode;
 
-/** {@code cvt} in all its spellings: rounding, {@code .ftz}, {@code .sat}, the type of the result, the type of the operand. */
+/** {@code cvt} with all its modifiers: rounding, {@code .ftz}, {@code .sat}, the type of the result, the type of the operand. */
 final class Conversions {
     private Conversions() {}
 
-    /** A type of PTX. */
+    /** A PTX type. */
     private record Type(String name, int width, boolean isFloat, boolean signed) {
         static Type of(String name) {
             return switch (name) {
@@ -28,13 +28,13 @@ final class Conversions {
             return width == 64;
         }
 
-        /** The value of an integer's register. */
+        /** Returns the integer value of a register. */
         long integer(long bits) {
             int unused = 64 - width;
             return signed ? bits << unused >> unused : bits << unused >>> unused;
         }
 
-        /** The value of a float's register. */
+        /** Returns the floating-point value of a register. */
         double number(long bits) {
             return switch (name) {
                 case "f16" -> Rounding.fromF16((int) bits);
@@ -45,10 +45,10 @@ final class Conversions {
         }
     }
 
-    /** The words of a spelling before its types. */
+    /** The modifiers of an opcode before its types. */
     private record Modifiers(Mode mode, boolean toIntegral, boolean flush, boolean saturate, boolean relu) {}
 
-    /** The instruction of a spelling, or null if there is none. */
+    /** Returns the instruction of an opcode; null if there is none. */
     static OpTable.Entry entry(String opcode) {
         String[] words = opcode.split("\\.");
         if (words.length < 3 || !words[0].equals("cvt")) {
@@ -110,7 +110,7 @@ final class Conversions {
         return (int) toFloatType(type, how.relu() && value < 0 ? 0f : value, 0, how);
     }
 
-    /** From the bits of the source register to those of the target. */
+    /** Converts the bits of the source register to those of the target. */
     private static LongUnaryOperator function(Type source, Type target, Modifiers how) {
         if (!source.isFloat()) {
             if (target.isFloat()) {
@@ -133,7 +133,7 @@ final class Conversions {
         return a -> register(target, toInteger(source, target, source.number(a), how));
     }
 
-    /** The value as it lies in a register: those of 16 bits and fewer as they are stored there. */
+    /** Encodes a value for a register; values of up to 16 bits are stored with their own representation. */
     private static long register(Type target, long value) {
         return switch (target.width()) {
             case 8 -> target.signed() ? (byte) value & 0xffffffffL : value & 0xff;
@@ -180,7 +180,7 @@ final class Conversions {
         }
         float value = (float) high;
         if (value != high || low != 0) {
-            // An f32 towards zero whose last bit remembers the rest, so that one rounding is left.
+            // Rounds to odd in f32 first, so that the second rounding gives the same result as a single one.
             value = Float.intBitsToFloat(Float.floatToRawIntBits(Rounding.toFloat(high, low, Mode.RZ)) | (high == high ? 1 : 0));
         }
         if (how.saturate()) {
@@ -192,7 +192,7 @@ final class Conversions {
         return target.name().equals("bf16") ? Rounding.toBf16(value, how.mode()) : Rounding.toF16(value, how.mode());
     }
 
-    /** Out of range is the nearest in range. */
+    /** Saturates to the nearest value of the type. */
     private static long toInteger(Type source, Type target, double value, Modifiers how) {
         if (value != value) {
             return source.width() == 64 || target.width() == 64 ? 1L << target.width() - 1 : 0;

@@ -46,7 +46,7 @@ class ConversionsTest {
     }
 
     @Test
-    void aPairHasItsFirstOperandAbove() {
+    void aPairHasItsFirstOperandInTheUpperHalf() {
         assertThat(Snippet.one("cvt.rn.bf16x2.f32", "WFF", Snippet.floats(1, -2))).isEqualTo(0x3f80c000L);
         assertThat(Snippet.one("cvt.rn.f16x2.f32", "WFF", Snippet.floats(1, -2))).isEqualTo(0x3c00c000L);
         assertThat(Snippet.one("cvt.rn.relu.bf16x2.f32", "WFF", Snippet.floats(1, -2))).isEqualTo(0x3f800000L);
@@ -54,7 +54,7 @@ class ConversionsTest {
     }
 
     @Test
-    void halvesWidenExactly() {
+    void conversionsTo32BitsAreExact() {
         assertThat(Snippet.one("cvt.f32.f16", "FH", 0x0001)).isEqualTo(Snippet.floats(0x1p-24f)[0]);
         assertThat(Snippet.one("cvt.f32.bf16", "FH", 0xc049)).isEqualTo(0xc0490000L);
         assertThat(Double.longBitsToDouble(Snippet.one("cvt.f64.f16", "DH", 0x3555))).isEqualTo(Float.float16ToFloat((short) 0x3555));
@@ -113,7 +113,7 @@ class ConversionsTest {
     }
 
     @Test
-    void integersAreCutExtendedOrSaturated() {
+    void integersAreTruncatedExtendedOrSaturated() {
         assertThat(Snippet.one("cvt.s64.s32", "LW", 0xfffffffeL)).isEqualTo(-2);
         assertThat(Snippet.one("cvt.u64.u32", "LW", 0xfffffffeL)).isEqualTo(0xfffffffeL);
         assertThat(Snippet.one("cvt.u32.u64", "WL", 0x1_2345_6789L)).isEqualTo(0x23456789L);
@@ -128,9 +128,9 @@ class ConversionsTest {
         assertThat(Snippet.one("cvt.sat.u32.s32", "WW", 0xffffffffL)).isZero();
     }
 
-    /** As NVIDIA's compiler takes them: cvt is among the few whose registers may be wider than its types. */
+    /** cvt is one of the few instructions whose registers may be wider than its types. */
     @Test
-    void ofAWideRegisterTheLowBitsCount() {
+    void theLowBitsOfAWideRegisterAreUsed() {
         assertThat(Snippet.one("cvt.u32.u16", "WW", 0x12349abcL)).isEqualTo(0x9abcL);
         assertThat(Snippet.one("cvt.s32.s16", "WW", 0x12349abcL)).isEqualTo(0xffff9abcL);
         assertThat(Snippet.one("cvt.u32.u16", "WL", 0x7_1234_9abcL)).isEqualTo(0x9abcL);
@@ -145,7 +145,7 @@ class ConversionsTest {
     }
 
     @Test
-    void aResultFillsAWideRegister() {
+    void aResultIsExtendedToAWideRegister() {
         assertThat(Snippet.one("cvt.s16.s32", "WW", 0x18000)).isEqualTo(0xffff8000L);
         assertThat(Snippet.one("cvt.u16.u32", "WW", 0x18001)).isEqualTo(0x8001);
         assertThat(Snippet.one("cvt.s16.s32", "LW", 0x18000)).isEqualTo(-0x8000);
@@ -161,7 +161,7 @@ class ConversionsTest {
     }
 
     @Test
-    void aRegisterThatIsTooNarrowIsRefused() {
+    void aNarrowRegisterIsRefused() {
         for (String line : new String[] {"cvt.u32.u64 WW", "cvt.s64.s32 WW", "cvt.u32.u16 HH", "cvt.u32.u32 WH", "cvt.rn.bf16x2.f32 HFF"}) {
             String[] parts = line.split(" ");
             assertThatThrownBy(() -> Snippet.one(parts[0], parts[1], new long[parts[1].length() - 1])).as(line).isInstanceOf(PtxException.class)

@@ -12,11 +12,11 @@ import kept.cuda.virtual.PtxModule.Statement;
 import kept.cuda.virtual.PtxModule.Variable;
 
 /**
- * Makes a kernel's instructions of its statements: names become slots, labels become indices, and the functions it calls are put in where they are
- * called. What each statement becomes is for {@link Statements}; this class has the slots, the addresses of variables and the frames of functions.
+ * Translates the statements of a kernel to instructions: names become register slots, labels become indices, and called functions are inlined.
+ * {@link Statements} translates single statements; this class manages slots, addresses of variables and frames of inlined functions.
  */
 final class Decoder {
-    /** A function put in place: its own names, and where a return goes. */
+    /** An inlined function: its names, and the target of its returns. */
     private static final class Frame {
         final PtxModule.Function function;
         final String prefix;
@@ -31,7 +31,7 @@ final class Decoder {
         }
     }
 
-    /** A branch and the labels it names, to be looked up when all is decoded. */
+    /** A branch whose labels are resolved after all instructions are decoded. */
     private record Pending(Instruction branch, List<String> labels, Statement statement) {}
 
     private static final int MOST_CALLS_DEEP = 32;
@@ -64,10 +64,10 @@ final class Decoder {
     /**
      * Decodes a kernel.
      *
-     * @param module the PTX
-     * @param name the entry
-     * @param deviceVariables where the module's variables in device and constant memory lie
-     * @return the kernel
+     * @param module parsed PTX
+     * @param name name of the entry
+     * @param deviceVariables allocations of the module's variables in device and constant memory
+     * @return decoded kernel
      */
     static Kernel decode(PtxModule module, String name, Function<String, Allocation> deviceVariables) {
         return new Decoder(module, deviceVariables).kernel(module.functions().get(name));
@@ -101,7 +101,7 @@ final class Decoder {
         kernel.parameterBytes = (int) offset;
     }
 
-    /** Lays out the module's shared variables and the kernel's own, those that the launch sizes at the end. */
+    /** Lays out the shared variables of the module and of the kernel; dynamically sized ones come last. */
     private void sharedMemory(PtxModule.Function function) {
         var variables = new ArrayList<Variable>(module.variables());
         module.functions().values().stream().filter(f -> f == function || !f.entry()).forEach(f -> variables.addAll(f.variables()));
@@ -128,7 +128,7 @@ final class Decoder {
         return (offset + to - 1) / to * to;
     }
 
-    /** Decodes a function's statements behind what is there. */
+    /** Decodes the statements of a function and appends them to the code. */
     private void body(Frame of) {
         Frame outer = frame;
         List<Pending> outerPending = pending;
@@ -180,7 +180,7 @@ final class Decoder {
         kernel.localBytes = (int) (offset + variable.bytes());
     }
 
-    /** Puts a function in the place of its call; its parameters are the variables that the caller names. */
+    /** Inlines a function; its parameters are the variables that the caller names. */
     void call(String name, List<String> results, List<String> arguments) {
         PtxModule.Function callee = module.functions().get(name);
         if (callee == null || callee.statements().isEmpty()) {
@@ -210,7 +210,7 @@ final class Decoder {
         }
     }
 
-    /** {@code ret}: ends the kernel's thread, or goes on behind the call. */
+    /** {@code ret}: ends the thread, or continues after the inlined call. */
     void returns() {
         if (depth == 0) {
             emit(new Control.End());
@@ -221,7 +221,7 @@ final class Decoder {
         }
     }
 
-    /** Adds an instruction to the code, with the guard of the statement. */
+    /** Appends an instruction with the guard of the statement. */
     <T extends Instruction> T emit(T instruction) {
         instruction.line = statement.line();
         instruction.text = statement.text();
@@ -233,13 +233,13 @@ final class Decoder {
         return instruction;
     }
 
-    /** Adds a branch. */
+    /** Appends a branch. */
     void branch(Instruction branch, List<String> labels) {
         emit(branch);
         pending.add(new Pending(branch, labels, statement));
     }
 
-    /** The labels of a list of branch targets. */
+    /** Returns the labels of a list of branch targets. */
     List<String> branchTargets(String symbol) {
         for (String name : PtxBody.candidates(symbol)) {
             List<String> targets = frame.function.branchTargets().get(name);
@@ -266,18 +266,18 @@ final class Decoder {
             return register.negated() ? ~slot : slot;
         }
         if (operand instanceof Operand.Literal literal) {
-            // Nobody writes it, so it is false, and its opposite true.
+            // This predicate is never written, so it is false and its negation true.
             return literal.bits() == 0 ? hiddenPredicate("%false") : ~hiddenPredicate("%false");
         }
-        throw error(operand + " is no predicate");
+        throw error(operand + " is not a predicate");
     }
 
-    /** A predicate of the whole thread that has no name in the text, such as the carry. */
+    /** Returns the slot of a predicate without a name in the PTX, such as the carry. */
     int hiddenPredicate(String name) {
         return predicateSlots.computeIfAbsent(name, _ -> predicateSlots.size());
     }
 
-    /** The slot of a word, be it a register, a constant or an address; literals are f32 if asked for. */
+    /** Returns the slot of a 32-bit operand: a register, a constant or an address; literals may be read as f32. */
     int word(Operand operand, OpTable.Kind kind) {
         switch (operand) {
             case Operand.Register register when register.file() == Operand.File.WORD -> {
@@ -302,7 +302,7 @@ final class Decoder {
             case Operand.Address address when address.base() instanceof Operand.Symbol symbol -> {
                 return constant((int) (address(symbol.name()) + address.offset()));
             }
-            default -> throw error(operand + " is no operand of up to 32 bits");
+            default -> throw error(operand + " is not an operand of up to 32 bits");
         }
     }
 
@@ -310,7 +310,7 @@ final class Decoder {
         return word(operand, OpTable.Kind.W);
     }
 
-    /** The slot of a long; literals become f64 bits where that is the kind. */
+    /** Returns the slot of a 64-bit operand; literals of kind D become the bits of an f64. */
     int longWord(Operand operand, OpTable.Kind kind) {
         switch (operand) {
             case Operand.Register register when register.file() == Operand.File.LONG -> {
@@ -333,7 +333,7 @@ final class Decoder {
             case Operand.Address address when address.base() instanceof Operand.Symbol symbol -> {
                 return longConstant(address(symbol.name()) + address.offset());
             }
-            default -> throw error(operand + " is no operand of 64 bits");
+            default -> throw error(operand + " is not an operand of 64 bits");
         }
     }
 
@@ -341,12 +341,12 @@ final class Decoder {
         return longWord(operand, OpTable.Kind.L);
     }
 
-    /** The slot of an operand of one kind. */
+    /** Returns the slot of an operand of a kind. */
     int slot(Operand operand, OpTable.Kind kind) {
         return kind == OpTable.Kind.L || kind == OpTable.Kind.D ? longWord(operand, kind) : word(operand, kind);
     }
 
-    /** The slot of a destination of one kind; {@code _} takes a slot that nobody reads. */
+    /** Returns the slot of a destination of a kind; {@code _} takes a slot that is never read. */
     int destination(Operand operand, OpTable.Kind kind) {
         if (isSink(operand)) {
             return kind == OpTable.Kind.L || kind == OpTable.Kind.D ? newLong(null) : newWord(null);
@@ -354,7 +354,7 @@ final class Decoder {
         if (operand instanceof Operand.Register) {
             return slot(operand, kind);
         }
-        throw error(operand + " is no register");
+        throw error(operand + " is not a register");
     }
 
     static boolean isSink(Operand operand) {
@@ -389,12 +389,12 @@ final class Decoder {
 
     // Variables
 
-    /** Whether a symbol is a parameter of the kernel. */
+    /** Returns whether a symbol is a parameter of the kernel. */
     boolean isParameter(String symbol) {
         return depth == 0 && PtxBody.candidates(symbol).stream().anyMatch(parameterOffsets::containsKey);
     }
 
-    /** Whether a symbol is local memory of the thread; the parameters of functions are. */
+    /** Returns whether a symbol is in local memory; the parameters of functions are. */
     boolean isLocal(String symbol) {
         return PtxBody.candidates(symbol).stream().anyMatch(frame.localAddresses::containsKey);
     }
@@ -409,7 +409,7 @@ final class Decoder {
         throw error("no variable " + symbol);
     }
 
-    /** The address of a variable in its own space. */
+    /** Returns the address of a variable in its state space. */
     long address(String symbol) {
         if (isLocal(symbol)) {
             return localAddress(symbol);

@@ -10,7 +10,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import kept.cuda.driver.Grid;
 
-/** For the tests of this package: a virtual GPU with a context, a stream and short ways to copy and to launch. */
+/** Test helper: a virtual GPU with a context, a stream, and short methods to copy and launch. */
 final class Device {
     final VirtualGpu gpu;
     final VirtualDriver driver;
@@ -27,7 +27,7 @@ final class Device {
         this(VirtualGpu.open());
     }
 
-    /** Memory that nobody has written. */
+    /** Allocates uninitialized memory. */
     long empty(long bytes) {
         return driver.allocate(bytes, stream);
     }
@@ -94,13 +94,13 @@ final class Device {
         return values;
     }
 
-    /** Loads a text and gives its kernel. */
+    /** Loads a PTX text and returns its kernel. */
     long kernel(String name, String ptx, String entry) {
         long library = driver.loadLibrary(name, ptx);
         return driver.kernel(library, entry);
     }
 
-    /** Launches with arguments that are Integer, Float, Long or Double. */
+    /** Launches a kernel with arguments of type Integer, Float, Long or Double. */
     void launch(long kernel, Grid grid, int sharedBytes, Number... arguments) {
         ByteBuffer bytes = buffer(8 * arguments.length);
         for (Number argument : arguments) {
@@ -122,7 +122,7 @@ final class Device {
         }
     }
 
-    /** A kernel of a PTX among the test resources. */
+    /** Returns a kernel of a PTX file among the test resources. */
     long kernel(String name, String entry) {
         return kernel(name, resource(name + ".ptx"), entry);
     }

@@ -5,11 +5,11 @@ import java.util.Map;
 import kept.cuda.virtual.PtxModule.Space;
 import kept.cuda.virtual.PtxModule.Variable;
 
-/** The variables of a module in device and constant memory. */
+/** Allocates the variables of a module in device and constant memory. */
 final class DeviceVariables {
     private DeviceVariables() {}
 
-    /** Gives each its memory and its initial value, which is zero where the text says none. */
+    /** Allocates and initializes each variable; without an initializer it is zero. */
     static Map<String, Allocation> allocate(PtxModule module, DeviceMemory memory) {
         var map = new LinkedHashMap<String, Allocation>();
         var variables = new java.util.ArrayList<Variable>(module.variables());
@@ -18,7 +18,7 @@ final class DeviceVariables {
         for (Variable variable : variables) {
             Allocation allocation = memory.allocate("variable " + variable.name(), Math.max(variable.bytes(), 1));
             if (allocation == null) {
-                throw new PtxException(module.file(), 1, "no room for " + variable.name());
+                throw new PtxException(module.file(), 1, "out of memory for the variable " + variable.name());
             }
             java.util.Arrays.fill(allocation.data, (byte) 0);
             if (variable.initial() != null) {

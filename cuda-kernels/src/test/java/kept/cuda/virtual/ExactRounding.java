@@ -4,7 +4,7 @@ import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.math.RoundingMode;
 
-/** For tests: rounds exact numbers to binary floats by arithmetic on integers, which shares nothing with the interpreter's ways. */
+/** Test reference: rounds exact numbers to binary floats by integer arithmetic, independently of the interpreter's rounding. */
 final class ExactRounding {
     private ExactRounding() {}
 
@@ -14,12 +14,12 @@ final class ExactRounding {
         static final Format BF16 = new Format(8, -133, 127);
         static final Format F32 = new Format(24, -149, 127);
 
-        /** The nearest value by a rounding mode; beyond the largest it is infinity or the largest as IEEE 754 has it. */
+        /** Rounds to a value of the format; overflow gives infinity or the largest value as in IEEE 754. */
         double round(BigDecimal exact, RoundingMode mode) {
             if (exact.signum() == 0) {
                 return 0;
             }
-            // The exponent of the last place, from below, then up while the number has too many places.
+            // The exponent of the last place starts too low and increases while the number has too many digits.
             int place = leastExponent;
             BigInteger whole = scaled(exact, place, mode);
             while (whole.abs().bitLength() > precision) {
@@ -43,7 +43,7 @@ final class ExactRounding {
         }
     }
 
-    /** The mode of a PTX rounding. */
+    /** Returns the rounding mode of a PTX modifier. */
     static RoundingMode mode(String rounding) {
         return switch (rounding) {
             case "rn" -> RoundingMode.HALF_EVEN;

@@ -18,7 +18,7 @@ class FloatInstructionsTest {
     private static final float INFINITY = Float.POSITIVE_INFINITY;
     private static final MathContext DIGITS = new MathContext(60);
 
-    /** Numbers at the edges and all over the range, some close to each other. */
+    /** Returns edge cases and random numbers of the whole range, some close to each other. */
     private static float[] numbers(long seed, int count) {
         var random = new Random(seed);
         var values = new float[count];
@@ -40,7 +40,7 @@ class FloatInstructionsTest {
         float[] b = numbers(2, 500);
         float[] c = numbers(3, 500);
         for (int i = 0; i < 40; i++) {
-            // A sum that nearly cancels shows a product that was rounded before.
+            // A sum that nearly cancels reveals a product that was rounded before the addition.
             c[10 * i + 3] = -a[10 * i + 3] * b[10 * i + 3];
         }
         long[] sums = Snippet.run("add." + rounding + ".f32", "FFF", Snippet.floats(a), Snippet.floats(b));
@@ -96,7 +96,7 @@ class FloatInstructionsTest {
     }
 
     @Test
-    void whatIsNoNumberHasTheBitsOfTheDevice() {
+    void nansHaveTheBitsOfTheDevice() {
         long nan = 0x7fffffffL;
         assertThat(Snippet.one("add.f32", "FFF", Snippet.floats(INFINITY, -INFINITY))).isEqualTo(nan);
         assertThat(Snippet.one("mul.f32", "FFF", 0xffc00001L, 0)).isEqualTo(nan);
@@ -118,14 +118,14 @@ class FloatInstructionsTest {
     }
 
     @Test
-    void minimumAndMaximumPassOverWhatIsNoNumberUnlessAskedNotTo() {
+    void minimumAndMaximumIgnoreNanUnlessTheyPropagateIt() {
         assertThat(Snippet.one("min.f32", "FFF", Snippet.floats(NAN, 3))).isEqualTo(Snippet.floats(3)[0]);
         assertThat(Snippet.one("max.f32", "FFF", Snippet.floats(3, NAN))).isEqualTo(Snippet.floats(3)[0]);
         assertThat(Snippet.one("max.NaN.f32", "FFF", Snippet.floats(3, NAN))).isEqualTo(0x7fffffffL);
     }
 
     @Test
-    void ftzFlushesSmallOperandsAndResults() {
+    void ftzFlushesSubnormalOperandsAndResults() {
         float small = Float.MIN_NORMAL / 2;
         assertThat(Snippet.one("add.f32", "FFF", Snippet.floats(small, small))).isEqualTo(Snippet.floats(Float.MIN_NORMAL)[0]);
         assertThat(Snippet.one("add.ftz.f32", "FFF", Snippet.floats(small, small))).isZero();
@@ -135,13 +135,13 @@ class FloatInstructionsTest {
     }
 
     @Test
-    void satKeepsBetweenZeroAndOne() {
+    void satClampsToZeroAndOne() {
         assertThat(Snippet.run("add.sat.f32", "FFF", Snippet.floats(1, -3, NAN, 0.25f), Snippet.floats(1, 1, 1, 0.5f)))
                 .containsExactly(Snippet.floats(1, 0, 0, 0.75f));
     }
 
     @Test
-    void approximationsAreGoodToTheLastBitsAndExactAtTheEdges() {
+    void approximationsAreAccurateToAFewUlpAndExactAtTheEdges() {
         var values = new ArrayList<Float>();
         for (float x : numbers(6, 300)) {
             values.add(x);
@@ -177,7 +177,7 @@ class FloatInstructionsTest {
     }
 
     @Test
-    void comparisonsKnowOrderedAndUnordered() {
+    void comparisonsDistinguishOrderedAndUnordered() {
         long[] a = Snippet.floats(1, 2, NAN, 0);
         long[] b = Snippet.floats(2, 2, 2, -0f);
         assertThat(Snippet.run("setp.lt.f32", "PFF", a, b)).containsExactly(1, 0, 0, 0);
@@ -201,7 +201,7 @@ class FloatInstructionsTest {
     }
 
     @Test
-    void doublesAreJavasOwn() {
+    void doublesEqualJavas() {
         double a = 1 + 0x1p-52;
         double b = 1 - 0x1p-53;
         long[] x = {Double.doubleToRawLongBits(a)};

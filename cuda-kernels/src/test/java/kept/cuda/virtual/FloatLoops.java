@@ -8,22 +8,22 @@ import kept.cuda.virtual.Functions.Float1;
 import kept.cuda.virtual.Functions.Float2;
 import kept.cuda.virtual.Functions.Float3;
 
-/** Floating-point instructions, each lane from its own registers. {@link Specialised} copies a template for each function. */
+/** Templates of floating-point instructions, which compute each lane from its own registers. {@link Specialised} copies them for each function. */
 final class FloatLoops {
-    /** An f32 result that is no number has these bits, whatever came in. */
+    /** Bits of every f32 NaN result, independent of the operands' payloads. */
     static final int NAN = 0x7fffffff;
 
-    /** An f64 result that is no number. */
+    /** Bits of every f64 NaN result. */
     static final long NAN_64 = 0x7ff8000000000000L;
 
     private FloatLoops() {}
 
-    /** The bits of an f32 result. */
+    /** Returns the bits of an f32 result. */
     static int bits(float value) {
         return value != value ? NAN : Float.floatToRawIntBits(value);
     }
 
-    /** The bits of an f64 result. */
+    /** Returns the bits of an f64 result. */
     static long bits(double value) {
         return value != value ? NAN_64 : Double.doubleToRawLongBits(value);
     }

@@ -7,8 +7,8 @@ import kept.cuda.virtual.Functions.Float3;
 import kept.cuda.virtual.Rounding.Mode;
 
 /**
- * Instructions on f32 and f64. Those with a rounding are exact to the last bit; those that hardware approximates are computed in f64 and rounded, so
- * that they differ from any hardware by an ulp or two, as one generation differs from the next.
+ * Instructions on f32 and f64. Those with a rounding mode are correctly rounded. Those that hardware approximates are computed in f64 and rounded, so
+ * that they differ from hardware by an ulp or two, as one hardware generation does from another.
  */
 final class FloatOpcodes {
     private static final double LN_2 = Math.log(2);
@@ -41,7 +41,7 @@ final class FloatOpcodes {
         }
     }
 
-    /** The spellings with {@code .ftz} and {@code .sat}. */
+    /** Adds the variants with {@code .ftz} and {@code .sat}. */
     private static void both2(OpTable table, String name, String direction, Float2 function) {
         table.float2(name + direction + ".f32", function);
         table.float2(name + direction + ".ftz.f32", flushed(function));

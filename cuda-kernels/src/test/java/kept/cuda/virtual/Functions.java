@@ -1,6 +1,6 @@
 package kept.cuda.virtual;
 
-/** The shapes of arithmetic functions that the Java library has no interface for. A word is a register of up to 32 bits. */
+/** Functional interfaces for arithmetic that the Java library does not have. A word is a register of up to 32 bits. */
 final class Functions {
     private Functions() {}
 
@@ -14,7 +14,7 @@ final class Functions {
         int apply(int a, int b, int c, int e);
     }
 
-    /** A function of two words that are a long's parents. */
+    /** A function of two words whose result is a long. */
     interface IntsToLong {
         long apply(int a, int b);
     }

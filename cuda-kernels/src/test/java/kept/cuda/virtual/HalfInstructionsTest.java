@@ -19,7 +19,7 @@ class HalfInstructionsTest {
         return Double.isFinite(value(bits, isBf16));
     }
 
-    /** Bits of finite numbers, small exponents among them. */
+    /** Returns the bits of finite numbers, including small exponents. */
     private static long[] numbers(long seed, boolean isBf16) {
         var random = new Random(seed);
         long[] bits = new long[600];
@@ -53,23 +53,23 @@ class HalfInstructionsTest {
     }
 
     @Test
-    void aProductThatLiesJustBesideTheMiddleIsNotRoundedTwice() {
-        // 1 + 2^-7 squared is 1 + 2^-6 + 2^-14: beside the middle of nothing in bf16, but with an addend of 2^-9 just above it.
+    void fmaRoundsOnce() {
+        // (1 + 2^-7)^2 is 1 + 2^-6 + 2^-14; with an addend of 2^-9 it is just above a midpoint of bf16.
         long a = 0x3f81;
         long c = 0x3b00;
         double exact = (1 + 0x1p-7) * (1 + 0x1p-7) + 0x1p-9;
         assertThat(value(Snippet.one("fma.rn.bf16", "HHHH", a, a, c), true))
                 .isEqualTo(Format.BF16.round(new BigDecimal(exact), RoundingMode.HALF_EVEN));
-        // 7 * 293 is 2051, the middle of 2050 and 2052; an addend of -2^-24, which an f32 would lose, decides.
+        // 7 * 293 is 2051, the midpoint of 2050 and 2052; an addend of -2^-24, which f32 would lose, decides.
         assertThat(value(Snippet.one("fma.rn.f16", "HHHH", 0x4700, 0x5c94, 0x8001), false)).isEqualTo(2050);
         assertThat(value(Snippet.one("fma.rn.f16", "HHHH", 0x4700, 0x5c94, 0x0000), false)).isEqualTo(2052);
-        // Likewise 7 * 37 = 259 in bf16, with an addend of -2^-100, which an f64 would lose.
+        // Likewise 7 * 37 = 259 in bf16, with an addend of -2^-100, which f64 would lose.
         assertThat(value(Snippet.one("fma.rn.bf16", "HHHH", 0x40e0, 0x4214, 0x8d80), true)).isEqualTo(258);
         assertThat(value(Snippet.one("fma.rn.bf16", "HHHH", 0x40e0, 0x4214, 0x0000), true)).isEqualTo(260);
     }
 
     @Test
-    void pairsAreTwoOfThem() {
+    void pairsComputeBothHalves() {
         long low = Snippet.one("fma.rn.bf16", "HHHH", 0x3f81, 0x4001, 0x3c00);
         long high = Snippet.one("fma.rn.bf16", "HHHH", 0xbf90, 0x4101, 0x3d00);
         assertThat(Snippet.one("fma.rn.bf16x2", "WWWW", 0xbf903f81L, 0x41014001L, 0x3d003c00L)).isEqualTo(high << 16 | low);
@@ -79,7 +79,7 @@ class HalfInstructionsTest {
     }
 
     @Test
-    void minimumAndMaximumPassOverWhatIsNoNumberUnlessAskedNotTo() {
+    void minimumAndMaximumIgnoreNanUnlessTheyPropagateIt() {
         assertThat(Snippet.one("max.bf16", "HHH", 0x7fc1, 0x3f80)).isEqualTo(0x3f80);
         assertThat(Snippet.one("max.NaN.bf16", "HHH", 0x7fc1, 0x3f80)).isEqualTo(0x7fff);
         assertThat(Snippet.one("min.f16", "HHH", 0x0000, 0x8000)).isEqualTo(0x8000);

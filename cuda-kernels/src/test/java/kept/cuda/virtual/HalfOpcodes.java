@@ -5,19 +5,19 @@ import java.util.function.IntUnaryOperator;
 import kept.cuda.virtual.Functions.Int3;
 import kept.cuda.virtual.Rounding.Mode;
 
-/** Arithmetic on 16-bit floats, alone and in pairs, rounded once as hardware does. */
+/** Arithmetic on 16-bit floats, single and packed in pairs, rounded once as in hardware. */
 final class HalfOpcodes {
     private HalfOpcodes() {}
 
-    /** One of the two formats. */
+    /** f16 or bf16. */
     private record Format(String name, boolean isBf16) {
         double widen(int bits) {
             return isBf16 ? Rounding.fromBf16(bits & 0xffff) : Rounding.fromF16(bits & 0xffff);
         }
 
-        /** The nearest value to an exact one, given as the nearest f64 and what that lacks. */
+        /** Rounds an exact value, given as the nearest f64 and its error. */
         int round(double high, double low) {
-            // To an odd f64, then to an odd f32: neither loses what decides the last rounding.
+            // Rounds to odd in f64 and then in f32, which preserves the information for the final rounding.
             double odd = Rounding.toOdd(high, low);
             float nearest = (float) odd;
             float value = Rounding.toFloat(odd, 0, Mode.RZ);

@@ -1,31 +1,31 @@
 package kept.cuda.virtual;
 
-/** A decoded instruction. Its operands are slots in the register files of a warp, so that running it looks nothing up. */
+/** A decoded instruction. Its operands are slots in the register files of a warp, so that execution needs no look-ups by name. */
 abstract class Instruction {
-    /** No guard. */
+    /** Slot of an instruction without a guard. */
     static final int ALWAYS = Integer.MIN_VALUE;
 
-    /** What {@link #execute} answers when the warp cannot go on: its lanes wait, or have ended. */
+    /** Result of {@link #execute} when the active lanes wait or have ended. */
     static final int BLOCKED = -1;
 
-    /** The line in the PTX text. */
+    /** Line in the PTX text. */
     int line;
 
-    /** The statement as written. */
+    /** Source text of the statement. */
     String text;
 
-    /** The slot of the predicate that guards it, as {@link Warp#predicate} takes it, or {@link #ALWAYS}. */
+    /** Slot of the guard as for {@link Warp#predicate}, or {@link #ALWAYS}. */
     int guard = ALWAYS;
 
-    /** The index of the instruction after it. */
+    /** Index of the following instruction. */
     int next;
 
     /**
-     * Runs it.
+     * Executes the instruction.
      *
-     * @param warp the warp
-     * @param mask the lanes that run it, those at this instruction whose guard is true
-     * @return the index of the instruction to go on with, or {@link #BLOCKED}
+     * @param warp warp
+     * @param mask active lanes whose guard is true
+     * @return index of the next instruction, or {@link #BLOCKED}
      */
     abstract int execute(Warp warp, int mask);
 }

@@ -129,14 +129,14 @@ class IntegerInstructionsTest {
         long b = 0xccccccccL;
         long c = 0xaaaaaaaaL;
         for (int table : new int[] {0x80, 0xfe, 0x96, 0xca, 0x1b}) {
-            // With these operands each byte of the result is the table itself.
+            // With these operands each byte of the result equals the table.
             long result = Snippet.run("lop3.b32", "WWWW", Integer.toString(table), new long[] {a}, new long[] {b}, new long[] {c})[0];
             assertThat(hex(result)).isEqualTo(hex(table * 0x01010101L));
         }
     }
 
     @Test
-    void carriesGoFromWordToWord() {
+    void carriesPropagateBetweenWords() {
         var random = new Random(7);
         for (int i = 0; i < 20; i++) {
             long a = random.nextLong();
@@ -179,7 +179,7 @@ class IntegerInstructionsTest {
     }
 
     @Test
-    void narrowAndWideComparisonsMindTheSign() {
+    void comparisonsOfAllWidthsRespectTheSign() {
         assertThat(Snippet.one("setp.lt.s16", "PHH", 0xffff, 1)).isEqualTo(1);
         assertThat(Snippet.one("setp.lt.u16", "PHH", 0xffff, 1)).isZero();
         assertThat(Snippet.one("setp.lt.s64", "PLL", -1, 1)).isEqualTo(1);
@@ -206,7 +206,7 @@ class IntegerInstructionsTest {
     }
 
     @Test
-    void choicesAndMasks() {
+    void selpAndMasks() {
         assertThat(Snippet.run("set.lt.u32.s32", "WWW", new long[] {0xffffffffL, 1}, new long[] {0, 0})).containsExactly(WORD, 0);
         assertThat(Snippet.run("set.lt.f32.s32", "FWW", new long[] {0xffffffffL, 1}, new long[] {0, 0})).containsExactly(0x3f800000L, 0);
         assertThat(Snippet.run("slct.b32.s32", "WWWW", new long[] {7, 7}, new long[] {8, 8}, new long[] {0, 0x80000000L})).containsExactly(7, 8);
@@ -248,7 +248,7 @@ class IntegerInstructionsTest {
                 mov.b64 {_, %r3}, %rd2;
                 mov.b64 %rd0, {%r3, %r2};
                 """, 'L', 1);
-        // r2 = 56781234; rd1 = 56781234_12345678; its halves turned round: rd2 = 56781234_12345678 with the order of 16 bits reversed.
+        // r2 = 56781234; rd1 = 56781234_12345678; rd2 has the 16-bit parts of rd1 in reverse order.
         assertThat(hex(results[0])).isEqualTo("5678123456781234");
     }
 

@@ -1,6 +1,6 @@
 package kept.cuda.virtual;
 
-/** Integer and bit instructions. A 16-bit register holds zeros above its bits. */
+/** Integer and bit instructions. The upper bits of a 16-bit register are zero. */
 final class IntegerOpcodes {
     private static final int LOW = 0xffff;
 
@@ -155,7 +155,7 @@ final class IntegerOpcodes {
         table.word3("prmt.b32.ecr", (a, b, c) -> mode(a, b, i -> Math.min(i, c & 3)));
     }
 
-    /** A shift amount that, unsigned, is no less than the width. */
+    /** Returns whether an unsigned shift amount is at least the width. */
     private static boolean beyond(int amount, int width) {
         return amount < 0 || amount >= width;
     }
@@ -180,7 +180,7 @@ final class IntegerOpcodes {
         return sum;
     }
 
-    /** The bits from a position on, filled up with the sign bit of the field, or of the whole where the field runs past it. */
+    /** Extracts a signed bit field; the sign is the top bit of the field, or of the operand where the field exceeds it. */
     private static long field(long value, int start, int length, int width, boolean signed) {
         int from = start & 0xff;
         int count = length & 0xff;

@@ -1,7 +1,8 @@
 package kept.cuda.virtual;
 
 /**
- * What a kernel must not do, and did. The message names the kernel, the line of PTX, the block, the thread and, where memory is meant, the address.
+ * Thrown when a kernel does something undefined or invalid. The message names the kernel, the line of PTX, the block, the thread and, for memory, the
+ * address.
  */
 public final class KernelFault extends RuntimeException {
     private static final long serialVersionUID = 1;

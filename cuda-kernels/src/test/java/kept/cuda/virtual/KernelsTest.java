@@ -10,7 +10,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Kernels as nvcc compiles them, held against the same computed in Java. */
+/** Kernels compiled by nvcc give the results of the same computation in Java. */
 class KernelsTest {
     private static short bf16(float value) {
         return (short) (Float.floatToRawIntBits(value) >>> 16);
@@ -101,7 +101,7 @@ class KernelsTest {
     }
 
     @Test
-    void loopsOfEachLanesOwnLengthAndEarlyReturns() {
+    void divergentLoopsAndEarlyReturns() {
         var device = new Device();
         int[] in = new int[100];
         for (int i = 0; i < in.length; i++) {
@@ -120,7 +120,7 @@ class KernelsTest {
     }
 
     @Test
-    void atomicsCountAndTheLastBlockSums() {
+    void atomicsAndTheLastBlockPattern() {
         for (boolean watching : new boolean[] {false, true}) {
             var device = new Device(watching ? VirtualGpu.open().watchingBlocks() : VirtualGpu.open().threads(2));
             byte[] in = new byte[5000];
@@ -141,7 +141,7 @@ class KernelsTest {
     }
 
     @Test
-    void theBitsAreTheSameOnAnyNumberOfThreads() {
+    void bitsDoNotDependOnTheNumberOfThreads() {
         short[] in = random(5, 40 * 300);
         float[] first = null;
         for (int threads = 1; threads <= 3; threads++) {

@@ -1,6 +1,6 @@
 package kept.cuda.virtual;
 
-/** An instruction that computes each lane by itself. Its operands are slots: d of the result, a, b, c and e of what it is computed from. */
+/** An instruction that computes each lane independently. Its operands are slots: d for the result, a, b, c and e for the operands. */
 abstract class Lanewise extends Instruction {
     int d;
     int a;

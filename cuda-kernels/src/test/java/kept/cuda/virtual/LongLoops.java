@@ -11,7 +11,7 @@ import kept.cuda.virtual.Functions.LongInt;
 import kept.cuda.virtual.Functions.LongInt2;
 import kept.cuda.virtual.Functions.WideMad;
 
-/** Instructions whose result is a long, each lane from its own registers. {@link Specialised} copies a template for each function. */
+/** Templates of instructions with a 64-bit result, computed per lane. {@link Specialised} copies a template for each function. */
 final class LongLoops {
     private LongLoops() {}
 

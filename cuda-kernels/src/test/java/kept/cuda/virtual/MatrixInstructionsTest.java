@@ -8,11 +8,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** The places of elements in fragments are those of the PTX manual's figures, written here as sums over single elements. */
+/** The layout of fragments is that of the PTX manual's figures, written here as sums over single elements. */
 class MatrixInstructionsTest {
     @Test
-    void ldmatrixSpreadsRowsOfEightElements() {
-        // Element e of the 4 matrices, row by row, has the value e.
+    void ldmatrixDistributesRowsOfEightElements() {
+        // Element e of the 4 matrices in row-major order has the value e.
         String fill = """
                 mov.u32 %r20, smem;
                 shl.b32 %r21, %r31, 4;
@@ -110,7 +110,7 @@ class MatrixInstructionsTest {
         check(text.toString(), a, b, k);
     }
 
-    /** Small whole numbers, so that every order of the sum gives the same bits. */
+    /** Small integers, so that every order of summation gives the same bits. */
     private static void fill(float[][] matrix, Random random) {
         for (float[] row : matrix) {
             for (int i = 0; i < row.length; i++) {
@@ -127,7 +127,7 @@ class MatrixInstructionsTest {
         return (type.equals("f16") ? Float.floatToFloat16(value) : Float.floatToRawIntBits(value) >>> 16) & 0xffff;
     }
 
-    /** Statements that give a register another constant in each lane. */
+    /** Statements that set a register to a different constant in each lane. */
     private static String constant(String register, java.util.function.IntUnaryOperator value) {
         var text = new StringBuilder();
         for (int lane = 0; lane < 32; lane++) {
@@ -153,8 +153,8 @@ class MatrixInstructionsTest {
     }
 
     @Test
-    void theWholeWarpIsNeeded() {
+    void matrixInstructionsNeedTheWholeWarp() {
         assertThatThrownBy(() -> Snippet.statements("movmatrix.sync.aligned.m8n8.trans.b16 %r0, %r31;", 'W', 31)).isInstanceOf(KernelFault.class)
-                .message().contains("needs a whole warp; lanes 0x80000000 are no threads or have ended");
+                .message().contains("needs a whole warp; lanes 0x80000000 do not exist or have exited");
     }
 }

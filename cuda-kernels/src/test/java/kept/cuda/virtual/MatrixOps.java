@@ -1,17 +1,17 @@
 package kept.cuda.virtual;
 
-/** {@code ldmatrix}, {@code movmatrix} and {@code mma}. They need the whole warp. */
+/** {@code ldmatrix}, {@code movmatrix} and {@code mma}, which all lanes of a warp execute together. */
 final class MatrixOps {
     private MatrixOps() {}
 
-    /** An instruction of the whole warp at once. */
+    /** An instruction that all lanes of the warp execute together. */
     abstract static class WholeWarp extends MemoryAccess {
         @Override
         int execute(Warp warp, int mask) {
             if (mask != Warp.ALL) {
                 if (warp.live != Warp.ALL) {
                     throw warp.fault(Integer.numberOfTrailingZeros(mask),
-                            "needs a whole warp; lanes 0x%08x are no threads or have ended".formatted(~warp.live));
+                            "needs a whole warp; lanes 0x%08x do not exist or have exited".formatted(~warp.live));
                 }
                 return warp.await(mask, next);
             }
@@ -22,7 +22,7 @@ final class MatrixOps {
         abstract void run(Warp warp);
     }
 
-    /** {@code ldmatrix} of 1, 2 or 4 matrices of 8 rows of 16 bytes; lane 8 i + r has the address of row r of matrix i. */
+    /** {@code ldmatrix} of 1, 2 or 4 matrices of 8 rows of 16 bytes; lane 8 i + r supplies the address of row r of matrix i. */
     static final class LoadMatrix extends WholeWarp {
         int[] slots;
         boolean transposed;
@@ -52,7 +52,7 @@ final class MatrixOps {
         }
     }
 
-    /** {@code movmatrix.trans}: transposes an 8 x 8 matrix of 16-bit elements that lies across the warp. */
+    /** {@code movmatrix.trans}: transposes an 8 x 8 matrix of 16-bit elements that is distributed over the warp. */
     static final class TransposeMatrix extends WholeWarp {
         int d;
         int a;
@@ -73,12 +73,12 @@ final class MatrixOps {
         }
     }
 
-    /** The types of the factors of {@code mma}. */
+    /** Element types of the operands a and b of {@code mma}. */
     enum Factor { F16, BF16, TF32 }
 
     /**
-     * {@code mma.sync} of 16 x 8 results in f32. Each is its addend plus the products by ascending k, rounded once for each, which hardware does in
-     * an order of its own.
+     * {@code mma.sync} of 16 x 8 results in f32. Each result is its addend plus the products in ascending order of k with one rounding each; hardware
+     * uses an unspecified order.
      */
     static final class Multiply extends WholeWarp {
         Factor factor;
@@ -109,13 +109,13 @@ final class MatrixOps {
             }
         }
 
-        /** The place of a lane's i-th result in 16 rows of 8. */
+        /** Returns the index of a lane's i-th result in the 16 x 8 matrix. */
         private static int result(int lane, int i) {
             return ((lane >> 2) + 8 * (i >> 1)) * 8 + 2 * (lane & 3) + (i & 1);
         }
 
         private static void multiply(float[] left, float[] right, float[] sums, int k) {
-            // The eight columns of a row side by side, in locals: this loop is most of the time of an attention kernel.
+            // The eight columns of a row are in local variables: this loop takes most of the time of an attention kernel.
             for (int row = 0; row < 8 * 16; row += 8) {
                 float s0 = sums[row];
                 float s1 = sums[row + 1];
@@ -148,11 +148,11 @@ final class MatrixOps {
             }
         }
 
-        /** Spreads a factor's registers to 16 rows of k, or to k rows of 8. */
+        /** Collects the registers of operand a into 16 rows of k, or of operand b into k rows of 8. */
         private void unpack(Warp warp, int[] slots, float[] to, boolean isLeft) {
             boolean narrow = factor != Factor.TF32;
             for (int i = 0; i < slots.length; i++) {
-                // The left one alternates between the upper and the lower 8 rows, then goes on along k.
+                // Registers of a alternate between the upper and the lower 8 rows, then advance along k.
                 int row = isLeft ? 8 * (i & 1) : 0;
                 int block = isLeft ? i >> 1 : i;
                 int[] values = warp.words[slots[i]];

@@ -12,7 +12,7 @@ class MemoryInstructionsTest {
     private static final String HEADER = ".version 7.0\n.target sm_80\n.address_size 64\n";
 
     @Test
-    void narrowLoadsAreExtendedAndNarrowStoresCut() {
+    void narrowLoadsAreExtendedAndNarrowStoresTruncated() {
         assertThat(Snippet.statements("""
                 mov.u32 %r2, smem;
                 mov.u32 %r3, 0x12fe;
@@ -151,7 +151,7 @@ class MemoryInstructionsTest {
     }
 
     @Test
-    void parametersMayBeReadAtAnAddressOfTheirOwn() {
+    void parametersCanBeReadThroughAnAddress() {
         var device = new Device();
         long out = device.upload(new int[4]);
         long kernel = device.kernel("parameters", HEADER + """
@@ -175,7 +175,7 @@ class MemoryInstructionsTest {
     }
 
     @Test
-    void aCopyFillsUpWithZeros() {
+    void anAsyncCopyPadsWithZeros() {
         var device = new Device();
         long in = device.upload(1, 2, 3, 4, 5, 6, 7, 8);
         long out = device.empty(48);
@@ -208,7 +208,7 @@ class MemoryInstructionsTest {
     }
 
     @Test
-    void bytesSideBySideMayBelongToDifferentThreads() {
+    void adjacentBytesMayBelongToDifferentThreads() {
         long[] results = Snippet.statements("""
                 mov.u32 %r2, smem;
                 add.u32 %r2, %r2, %r31;
@@ -225,7 +225,7 @@ class MemoryInstructionsTest {
     }
 
     @Test
-    void parametersLocalAndSharedMemoryHaveEnds() {
+    void accessesBeyondParametersLocalAndSharedMemoryAreFaults() {
         assertThatThrownBy(() -> Snippet.statements(".local .align 4 .b8 depot[8]; mov.u64 %rd1, depot; ld.local.u32 %r0, [%rd1+8];", 'W', 1))
                 .isInstanceOf(KernelFault.class).message().contains("reads 4 bytes of local memory at offset 8; a thread has 8");
         assertThatThrownBy(() -> Snippet.statements("mov.u32 %r1, 0; st.shared.u32 [%r1], %r1;", 'W', 1))

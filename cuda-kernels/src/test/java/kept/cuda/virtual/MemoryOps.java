@@ -4,21 +4,21 @@ package kept.cuda.virtual;
 final class MemoryOps {
     private MemoryOps() {}
 
-    /** What loads and stores share: the elements of the access and the registers they come from or go to. */
+    /** Base of loads and stores: the elements of the access and their registers. */
     abstract static class Transfer extends MemoryAccess {
-        /** Bytes of an element. */
+        /** Size of an element in bytes. */
         int width;
 
-        /** The slots of the elements; negative for one that is thrown away. */
+        /** Slots of the elements; negative for a discarded one. */
         int[] slots;
 
-        /** For each element, whether its register has 64 bits. */
+        /** Whether the register of each element has 64 bits. */
         boolean[] isLong;
     }
 
     /** {@code ld}. */
     static final class Load extends Transfer {
-        /** Whether a narrow element is extended by its sign. */
+        /** Whether a narrow element is sign-extended. */
         boolean signed;
 
         @Override
@@ -74,16 +74,16 @@ final class MemoryOps {
         }
     }
 
-    /** {@code cp.async}: begins copies of 4, 8 or 16 bytes from device to shared memory. */
+    /** {@code cp.async}: starts copies of 4, 8 or 16 bytes from device to shared memory. */
     static final class CopyAsync extends MemoryAccess {
-        /** Where the bytes come from. */
+        /** Source of the copy. */
         int source;
         long sourceOffset;
 
-        /** The slot of how many bytes to read, the rest being zeros, or negative for all. */
+        /** Slot of the number of bytes to read, with zeros for the rest; negative to read all. */
         int given = -1;
 
-        /** The slot of a predicate that, where true, has zeros copied instead; or {@link Instruction#ALWAYS} for none. */
+        /** Slot of a predicate that replaces the source by zeros where it is true; {@link Instruction#ALWAYS} for none. */
         int ignore = ALWAYS;
 
         @Override
@@ -117,7 +117,7 @@ final class MemoryOps {
 
     /** {@code cp.async.wait_group} and {@code wait_all}. */
     static final class WaitGroup extends Instruction {
-        /** Groups that may stay on their way; negative for none, and what is not committed must land too. */
+        /** Maximum number of pending groups; negative to wait for all copies, committed or not. */
         int but;
 
         @Override
@@ -131,7 +131,7 @@ final class MemoryOps {
         }
     }
 
-    /** {@code fence} and {@code membar}: blocks that go through one and then an atomic may use what others left for them. */
+    /** {@code fence} and {@code membar}: after a fence and an atomic, a block may read what other blocks have written. */
     static final class Fence extends Instruction {
         @Override
         int execute(Warp warp, int mask) {

@@ -35,7 +35,7 @@ final class MemoryStatements {
                 return words.length > 2 && words[1].equals("async") && copyAsync(words, operands);
             }
             case "membar", "fence" -> decoder.emit(new MemoryOps.Fence());
-            case "prefetch", "prefetchu", "discard", "applypriority", "nanosleep" -> decoder.emit(new Control.Nothing());
+            case "prefetch", "prefetchu", "discard", "applypriority", "nanosleep" -> decoder.emit(new Control.NoOp());
             default -> {
                 return false;
             }

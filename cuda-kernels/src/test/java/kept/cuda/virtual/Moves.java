@@ -1,6 +1,6 @@
 package kept.cuda.virtual;
 
-/** Instructions that choose or carry values between predicates and registers. */
+/** Selection, predicate logic and arithmetic with carry. */
 final class Moves {
     private Moves() {}
 
@@ -36,7 +36,7 @@ final class Moves {
         }
     }
 
-    /** Logic on predicates: whole masks at a time. */
+    /** Logic on predicates, for all lanes at once. */
     static final class PredicateLogic extends Lanewise {
         java.util.function.IntBinaryOperator operator;
 
@@ -47,16 +47,16 @@ final class Moves {
         }
     }
 
-    /** Addition and subtraction with carry ({@code add.cc}, {@code addc} and their kind), on 32 or 64 bits. */
+    /** Addition and subtraction with carry ({@code add.cc}, {@code addc}, {@code sub.cc}, {@code subc}) on 32 or 64 bits. */
     static final class WithCarry extends Lanewise {
         boolean isLong;
         boolean subtract;
 
-        /** Whether the carry comes in, and whether it goes out. */
+        /** Whether the instruction reads and writes the carry. */
         boolean in;
         boolean out;
 
-        /** The slot of the carry: set where an addition overflows, or where a subtraction borrows. */
+        /** Slot of the carry, which is set where an addition overflows or a subtraction borrows. */
         int carry;
 
         @Override

@@ -25,14 +25,14 @@ import kept.cuda.virtual.Functions.LongInt2;
 import kept.cuda.virtual.Functions.WideMad;
 
 /**
- * Arithmetic instructions by their spelling. An entry is a function and its signature: the register files of the result and of each operand, W for a
- * word, L for a long, F for an f32, D for an f64. Several spellings of one function stand in one string.
+ * Arithmetic instructions by opcode. An entry is a function and its signature: the kinds of the result and of each operand, W for a word, L for a
+ * long, F for an f32, D for an f64. One string lists all opcodes of a function.
  */
 final class OpTable {
-    /** The files of operands, and how a literal becomes a value of them. */
+    /** Kinds of operands: the register file, and the interpretation of a literal. */
     enum Kind { W, L, F, D }
 
-    /** An instruction: its template, its function, the kinds of result and operands. */
+    /** An instruction: its template, its function, and the kinds of result and operands. */
     static final class Entry {
         final Kind result;
         final Kind[] operands;
@@ -50,7 +50,7 @@ final class OpTable {
             }
         }
 
-        /** A new instruction; one copy of the template serves all of one function. */
+        /** Creates an instruction; all instructions of one function share a copy of the template. */
         synchronized Lanewise make() {
             if (constructor == null) {
                 constructor = Specialised.constructor(template, function);
@@ -65,7 +65,7 @@ final class OpTable {
 
     private final Map<String, Entry> entries = new HashMap<>();
 
-    /** The instruction of this spelling, or null. */
+    /** Returns the entry of an opcode; null if there is none. */
     Entry find(String opcode) {
         return entries.get(opcode);
     }
@@ -74,7 +74,7 @@ final class OpTable {
         var entry = new Entry(template, function, signature);
         for (String name : names.split(" ")) {
             if (entries.put(name, entry) != null) {
-                throw new IllegalStateException("[virtual gpu] " + name + " stands twice");
+                throw new IllegalStateException("[virtual gpu] " + name + " is defined twice");
             }
         }
     }

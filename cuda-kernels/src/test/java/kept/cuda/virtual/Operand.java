@@ -2,12 +2,12 @@ package kept.cuda.virtual;
 
 import java.util.List;
 
-/** An operand of a PTX statement, names resolved to the scope they stand in. */
+/** An operand of a PTX statement, with names resolved in their scope. */
 sealed interface Operand {
-    /** The files of registers: predicates, those of up to 32 bits, those of 64. */
+    /** Register files: predicates, registers of up to 32 bits, registers of 64 bits. */
     enum File { PREDICATE, WORD, LONG }
 
-    /** A register, by a name that is its own in the whole function; a predicate may be negated. */
+    /** A register with a name that is unique in the function; a predicate may be negated. */
     record Register(String name, File file, int bits, boolean negated) implements Operand {}
 
     /** A literal: an integer, or the bits of an f32 ({@code 0f}) or of an f64 ({@code 0d}, or with a decimal point). */

@@ -129,7 +129,7 @@ class PlantedFaultsTest {
             long out = device.empty(64);
             device.launch(device.kernel("faults", "wrong_mask"), Grid.of(1, 32), 0, out, faulty);
             assertThat(device.floats(out, 16)).startsWith(8, 10);
-        }, "wrong_mask", "shfl.sync.bfly.b32", "0xffffffff in its mask, of which 0xffff0000 are no threads or have ended");
+        }, "wrong_mask", "shfl.sync.bfly.b32", "0xffffffff in its mask, of which 0xffff0000 do not exist or have exited");
         caught(faulty -> {
             var device = new Device();
             device.launch(device.kernel("faults", "lane_outside_mask"), Grid.of(1, 32), 0, device.empty(128), faulty);
@@ -167,7 +167,7 @@ class PlantedFaultsTest {
         caught(faulty -> {
             var device = new Device();
             device.launch(device.kernel("faults", "two_barriers"), Grid.of(1, 64), 0, device.empty(256), faulty);
-        }, "two_barriers", "lanes that should meet never do", "0x55555555", "0xaaaaaaaa");
+        }, "two_barriers", "lanes wait for each other in a deadlock", "0x55555555", "0xaaaaaaaa");
         caught(faulty -> {
             var device = new Device();
             device.launch(device.kernel("faults", "crossed_barriers"), Grid.of(1, 64), 0, device.empty(256), faulty);

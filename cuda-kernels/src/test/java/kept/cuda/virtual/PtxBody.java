@@ -11,13 +11,13 @@ import kept.cuda.virtual.PtxModule.Statement;
 import kept.cuda.virtual.PtxModule.Variable;
 
 /**
- * The body of a function. Braces nest: a name declared in an inner scope hides an outer one, which inline assembly uses; here every name is made its
- * own for the whole function, an inner one with the number of its scope after it.
+ * Parses the body of a function. Scopes nest, and a name declared in an inner scope hides an outer one, as inline assembly uses it. Names are made
+ * unique within the function by appending the number of their scope.
  */
 final class PtxBody {
     private record Declared(File file, int bits) {}
 
-    /** What a scope declares: registers, ranges of registers by their prefix, variables. */
+    /** Declarations of a scope: registers, ranges of registers by their prefix, variables. */
     private record Scope(String suffix, Map<String, Declared> registers, Map<String, Declared> ranges, Map<String, String> variables) {}
 
     private final PtxTokens tokens;
@@ -75,7 +75,7 @@ final class PtxBody {
         scopes.push(new Scope(suffix, new HashMap<>(), new HashMap<>(), new HashMap<>()));
     }
 
-    /** Labels are few in inner scopes and the same text may be inlined often: the name of the scope goes with them. */
+    /** Labels of inner scopes are also made unique, because the same inline assembly may occur several times. */
     private void label(String label) {
         if (tokens.accept(".branchtargets")) {
             var targets = new ArrayList<String>();
@@ -90,7 +90,7 @@ final class PtxBody {
         String name = label + scope.suffix();
         scope.variables().put(label, name);
         if (labels.put(name, statements.size()) != null) {
-            throw tokens.error("label " + label + " stands twice");
+            throw tokens.error("label " + label + " is defined twice");
         }
     }
 
@@ -136,7 +136,7 @@ final class PtxBody {
         if (tokens.accept("@")) {
             boolean negated = tokens.accept("!");
             if (!(name(tokens.take()) instanceof Operand.Register register) || register.file() != File.PREDICATE) {
-                throw tokens.error("a guard that is no predicate register");
+                throw tokens.error("the guard is not a predicate register");
             }
             guard = new Operand.Register(register.name(), File.PREDICATE, 1, negated);
         }
@@ -171,7 +171,7 @@ final class PtxBody {
             if (operand instanceof Operand.Register register && register.file() == File.PREDICATE) {
                 return new Operand.Register(register.name(), register.file(), 1, true);
             }
-            throw tokens.error("'!' before what is no predicate register");
+            throw tokens.error("'!' must precede a predicate register");
         }
         Operand first = simple();
         if (tokens.accept("|")) {
@@ -232,11 +232,11 @@ final class PtxBody {
                 return new Operand.Symbol(variable);
             }
         }
-        // A label further down, a variable of the module, a function or a special register.
+        // A forward label, a variable of the module, a function or a special register.
         return new Operand.Symbol(word.startsWith("%") ? word : word + scopes.peek().suffix());
     }
 
-    /** A number: decimal, hexadecimal, {@code 0f} and {@code 0d} with the bits of a float, or with a decimal point. */
+    /** Parses a number: decimal, hexadecimal, the bits of a float after {@code 0f} or {@code 0d}, or with a decimal point. */
     static Operand.Literal literal(PtxTokens tokens) {
         boolean minus = tokens.accept("-");
         String word = tokens.take();
@@ -256,11 +256,11 @@ final class PtxBody {
                     : digits.startsWith("0") && digits.length() > 1 ? Long.parseUnsignedLong(digits, 8) : Long.parseUnsignedLong(digits);
             return new Operand.Literal(minus ? -value : value, Operand.Literal.Kind.INTEGER);
         } catch (NumberFormatException e) {
-            throw tokens.error("'" + word + "' is no number");
+            throw tokens.error("'" + word + "' is not a number");
         }
     }
 
-    /** The names a symbol may stand for, that of the innermost scope first. */
+    /** Returns the unique names that a symbol may refer to, innermost scope first. */
     static List<String> candidates(String symbol) {
         var names = new ArrayList<String>();
         for (String name = symbol;; name = name.substring(0, name.lastIndexOf('#'))) {

@@ -1,6 +1,6 @@
 package kept.cuda.virtual;
 
-/** PTX that cannot be read, or that holds an instruction the virtual GPU does not know. The message names file and line. */
+/** Thrown when PTX cannot be parsed or contains an unsupported instruction. The message names file and line. */
 final class PtxException extends RuntimeException {
     private static final long serialVersionUID = 1;
 

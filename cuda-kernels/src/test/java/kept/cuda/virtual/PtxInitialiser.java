@@ -5,7 +5,7 @@ import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.Map;
 
-/** The initial value of a variable: numbers in any depth of braces, or addresses of other variables. */
+/** Parses the initial value of a variable: numbers in nested braces, or addresses of other variables. */
 final class PtxInitialiser {
     private final PtxTokens tokens;
     private final int width;

@@ -11,9 +11,9 @@ record PtxModule(String file, String version, String target, Map<String, Functio
     /**
      * A variable or parameter.
      *
-     * @param bytes size in bytes; negative for shared memory that the launch sizes
-     * @param initial initial bytes, or null
-     * @param pointers for elements initialised with an address: the symbol at each byte offset
+     * @param bytes size in bytes; negative for dynamic shared memory
+     * @param initial initial bytes; null for zeros
+     * @param pointers symbols by byte offset, for elements that are initialized with an address
      */
     record Variable(String name, Space space, int align, long bytes, byte[] initial, Map<Integer, String> pointers) {}
 
@@ -23,9 +23,9 @@ record PtxModule(String file, String version, String target, Map<String, Functio
     /**
      * A kernel or a function.
      *
-     * @param labels the index of the statement after each label
+     * @param labels index of the statement after each label
      * @param branchTargets lists of labels by the label of the list
-     * @param maxThreads threads of a block at most, 0 if not said
+     * @param maxThreads maximum threads per block; 0 if not specified
      */
     record Function(
             String name,

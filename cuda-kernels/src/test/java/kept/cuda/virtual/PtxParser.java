@@ -9,7 +9,7 @@ import kept.cuda.virtual.PtxModule.Function;
 import kept.cuda.virtual.PtxModule.Space;
 import kept.cuda.virtual.PtxModule.Variable;
 
-/** Reads a PTX text into a {@link PtxModule}: its directives here, the body of a function in {@link PtxBody}. */
+/** Parses PTX into a {@link PtxModule}; {@link PtxBody} parses the bodies of functions. */
 final class PtxParser {
     private final String file;
     private final PtxTokens tokens;
@@ -110,7 +110,7 @@ final class PtxParser {
         return list;
     }
 
-    /** The variables of a declaration; the state space is already read. A parameter's declaration ends before a comma or parenthesis. */
+    /** Parses the variables of a declaration after its state space. The declaration of a parameter ends before a comma or parenthesis. */
     static List<Variable> variables(PtxTokens tokens, String space) {
         Space kind = Space.valueOf(space.substring(1).toUpperCase(Locale.ROOT));
         int align = 0;
@@ -152,7 +152,7 @@ final class PtxParser {
         return list;
     }
 
-    /** The bytes of a fundamental type such as {@code .b32}. */
+    /** Returns the size in bytes of a fundamental type such as {@code .b32}. */
     static int width(PtxTokens tokens, String type) {
         return switch (type) {
             case ".b8", ".u8", ".s8" -> 1;

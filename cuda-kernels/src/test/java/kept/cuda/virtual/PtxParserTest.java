@@ -47,7 +47,7 @@ class PtxParserTest {
     }
 
     @Test
-    void textThatEndsEarlyOrHasNoVersionIsRefused() {
+    void truncatedPtxAndPtxWithoutAVersionAreRefused() {
         assertThatThrownBy(() -> PtxParser.parse("a.ptx", HEADER + ".entry test() { ret;"))
                 .hasMessageContaining("a.ptx:4: the text ends in the middle");
         assertThatThrownBy(() -> PtxParser.parse("a.ptx", "// nothing")).hasMessageContaining("no .version or no .target");

@@ -3,7 +3,7 @@ package kept.cuda.virtual;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The words and marks of a PTX text, each with its line. Comments and white space are gone. */
+/** The tokens of a PTX text with their lines, without comments and white space. */
 final class PtxTokens {
     private final String file;
     private final List<String> texts = new ArrayList<>();
@@ -75,7 +75,7 @@ final class PtxTokens {
         return !atEnd() && texts.get(position).equals(text);
     }
 
-    /** Whether the token after the next is this one. */
+    /** Returns whether the token after the next one equals the text. */
     boolean afterNext(String text) {
         return position + 1 < texts.size() && texts.get(position + 1).equals(text);
     }
@@ -100,7 +100,7 @@ final class PtxTokens {
         }
     }
 
-    /** Passes over the rest of the line that the last token stands on. */
+    /** Skips the rest of the line of the last token. */
     void skipLine() {
         int line = lines.get(position - 1);
         while (!atEnd() && lines.get(position) == line) {

@@ -1,14 +1,14 @@
 package kept.cuda.virtual;
 
-/** Rounding that Java's own arithmetic does not offer: towards zero, down, up, and to 16-bit floats. */
+/** Rounding that Java's arithmetic does not have: towards zero, down, up, and to 16-bit floats. */
 final class Rounding {
-    /** The directions, by their letters in PTX. */
+    /** Rounding modes by their PTX modifiers. */
     enum Mode { RN, RZ, RM, RP, RNA }
 
     private Rounding() {}
 
     /**
-     * An f32 from a sum in two parts, {@code high} the nearest f64 and {@code low} what it lacks, of which the sign is enough.
+     * Rounds an exact value to f32. {@code high} is the nearest f64 and {@code low} its error, of which only the sign matters.
      */
     static float toFloat(double high, double low, Mode mode) {
         float nearest = (float) high;
@@ -31,7 +31,7 @@ final class Rounding {
         return (float) toOdd(high, low);
     }
 
-    /** An f64 whose last bit remembers that something was cut off, so that rounding it once more gives what rounding the exact value gives. */
+    /** Rounds to odd in f64, so that a further rounding to a shorter format equals a single rounding of the exact value. */
     static double toOdd(double high, double low) {
         if (low == 0 || Double.isNaN(low) || Double.isInfinite(high)) {
             return high;
@@ -44,7 +44,7 @@ final class Rounding {
         return Double.longBitsToDouble(away ? bits + 1 : bits - 1);
     }
 
-    /** What {@code high = a + b} lacks of the exact sum. */
+    /** Returns the error of {@code high = a + b} (TwoSum). */
     static double lost(double a, double b, double high) {
         if (Double.isInfinite(high) || Double.isNaN(high)) {
             return 0;
@@ -61,7 +61,7 @@ final class Rounding {
         return sum == 0 ? zeroSum(a, b, mode) : toFloat(sum, lost(a, b, sum), mode);
     }
 
-    /** An exact zero is +0, but -0 where rounding goes down, unless both terms have one sign. */
+    /** An exact zero sum is +0, or -0 when rounding down, unless both terms have the same sign. */
     private static float zeroSum(double a, double b, Mode mode) {
         boolean bothNegative = Double.doubleToRawLongBits(a) < 0 && Double.doubleToRawLongBits(b) < 0;
         boolean bothPositive = Double.doubleToRawLongBits(a) >= 0 && Double.doubleToRawLongBits(b) >= 0;
@@ -95,7 +95,7 @@ final class Rounding {
         return toFloat(root, mode == Mode.RN || !(root > 0) || Double.isInfinite(root) ? 0 : -Math.fma(root, root, -(double) a), mode);
     }
 
-    /** An f32 from an integer. */
+    /** Converts an integer to f32. */
     static float toFloat(long value, Mode mode) {
         double high = (double) value;
         long low = value - (long) high;
@@ -105,16 +105,16 @@ final class Rounding {
         return toFloat(high, low, mode);
     }
 
-    /** An f32 from an unsigned integer. */
+    /** Converts an unsigned integer to f32. */
     static float unsignedToFloat(long value, Mode mode) {
         if (value >= 0) {
             return toFloat(value, mode);
         }
-        // Halved; the bit that falls out only has to be remembered.
+        // The value is halved, and the bit shifted out is kept as a sticky bit.
         return 2 * toFloat(value >>> 1 | value & 1, mode);
     }
 
-    /** An f64 from an integer. */
+    /** Converts an integer to f64. */
     static double toDouble(long value, Mode mode) {
         double nearest = (double) value;
         if (mode == Mode.RN) {
@@ -130,7 +130,7 @@ final class Rounding {
         return value >= 0 ? toDouble(value, mode) : 2 * toDouble(value >>> 1 | value & 1, mode);
     }
 
-    /** An integer value near a float; {@code RN} takes the even one of two that are as near. */
+    /** Rounds a float to an integral value; {@code RN} rounds ties to even. */
     static double toIntegral(double value, Mode mode) {
         return switch (mode) {
             case RN -> Math.rint(value);
@@ -140,7 +140,7 @@ final class Rounding {
         };
     }
 
-    /** The 16 bits of a bf16. */
+    /** Rounds to bf16 and returns its bits. */
     static int toBf16(float value, Mode mode) {
         if (value != value) {
             return 0x7fff;
@@ -158,7 +158,7 @@ final class Rounding {
         return up && (bits & 0x7f800000) != 0x7f800000 ? cut + 1 : cut;
     }
 
-    /** The 16 bits of an f16. */
+    /** Rounds to f16 and returns its bits. */
     static int toF16(float value, Mode mode) {
         if (value != value) {
             return 0x7fff;
@@ -170,7 +170,7 @@ final class Rounding {
         }
         boolean tooLarge = Math.abs(back) > Math.abs(value);
         boolean wantLarger = mode == Mode.RP && value > 0 || mode == Mode.RM && value < 0;
-        // Next to each other by size in their bits; the bits of infinity follow those of the largest number.
+        // Adjacent magnitudes have adjacent bit patterns, and infinity follows the largest number.
         return (tooLarge && !wantLarger ? nearest - 1 : !tooLarge && wantLarger ? nearest + 1 : nearest) & 0xffff;
     }
 
@@ -182,7 +182,7 @@ final class Rounding {
         return Float.float16ToFloat((short) bits);
     }
 
-    /** The f32 bits of a tf32: the nearest with 10 bits after the point, ties away from zero. */
+    /** Rounds to tf32 (10 fraction bits, ties away from zero) and returns f32 bits. */
     static int toTf32(float value) {
         int bits = Float.floatToRawIntBits(value);
         if ((bits & 0x7f800000) == 0x7f800000) {
@@ -191,12 +191,12 @@ final class Rounding {
         return bits + 0x1000 & 0xffffe000;
     }
 
-    /** A small value's flush to a zero of its sign ({@code .ftz}). */
+    /** Flushes a subnormal value to a zero of the same sign ({@code .ftz}). */
     static float flush(float value) {
         return Math.abs(value) < Float.MIN_NORMAL ? Math.copySign(0f, value) : value;
     }
 
-    /** The value between 0 and 1 that is nearest, and 0 for what is no number ({@code .sat}). */
+    /** Clamps to 0 and 1; NaN becomes 0 ({@code .sat}). */
     static float saturate(float value) {
         return value > 0 ? Math.min(value, 1) : 0;
     }

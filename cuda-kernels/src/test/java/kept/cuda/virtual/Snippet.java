@@ -4,8 +4,8 @@ import java.util.Arrays;
 import kept.cuda.driver.Grid;
 
 /**
- * For tests: one instruction on many operands, one set of operands for each thread. Kinds of operands: W a word, H a 16-bit register, F an f32, L a
- * long, D an f64, P a predicate. All values are the bits, as longs.
+ * Test helper: runs one instruction on many sets of operands, one per thread. Kinds of operands: W a word, H a 16-bit register, F an f32, L a long, D
+ * an f64, P a predicate. All values are passed as bits in longs.
  */
 final class Snippet {
     private static final String HEADER = """
@@ -35,12 +35,12 @@ final class Snippet {
         return run(opcode, kinds, "", operands);
     }
 
-    /** The result of one set of operands. */
+    /** Returns the result for one set of operands. */
     static long one(String opcode, String kinds, long... operands) {
         return run(opcode, kinds, Arrays.stream(operands).mapToObj(a -> new long[] {a}).toArray(long[][]::new))[0];
     }
 
-    /** Runs statements in as many threads of one block; register 0 of the kind is the result, {@code %r31} the number of the thread. */
+    /** Runs statements in the threads of one block; register 0 of the kind is the result, {@code %r31} the index of the thread. */
     static long[] statements(String statements, char kind, int threads) {
         return body(statements, kind, threads);
     }
@@ -104,7 +104,7 @@ final class Snippet {
         };
     }
 
-    /** The bits of f32 values. */
+    /** Returns the bits of f32 values. */
     static long[] floats(float... values) {
         long[] bits = new long[values.length];
         for (int i = 0; i < bits.length; i++) {

@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
-/** The registers that tell a thread who it is ({@code %tid.x} and the like): each has a slot that is filled when a block begins. */
+/** The special registers of a thread ({@code %tid.x} and the like). Each has a slot that is set when a block starts. */
 final class SpecialRegisters {
     private record Use(String name, int slot) {}
 
@@ -40,7 +40,7 @@ final class SpecialRegisters {
         }
     }
 
-    /** A value in one lane. Clocks stand still: what depends on time is not the same every time. */
+    /** Returns the value in a lane. Clocks are constant, since results must be deterministic. */
     private static int value(String name, Warp warp, int lane) {
         KernelLaunch launch = warp.block.launch();
         int thread = warp.thread(lane);

@@ -7,13 +7,13 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
 
 /**
- * Copies of an instruction's class, each with an arithmetic function built in. In one loop over lanes that all functions share, each lane would pay a
- * call that the compiler cannot see through; a hidden class for each function gives it one loop to compile for each.
+ * Copies an instruction's class for each arithmetic function. A loop over lanes that all functions share would contain a megamorphic call per lane,
+ * which the JIT cannot inline; a hidden class for each function gives the JIT a separate loop.
  */
 final class Specialised {
     private Specialised() {}
 
-    /** The constructor of a copy of the template whose function is this one; the template has one constructor, without parameters. */
+    /** Returns the constructor of a copy of the template with this function; the template has one constructor without parameters. */
     static MethodHandle constructor(Class<? extends Instruction> template, Object function) {
         String name = template.getName();
         try (InputStream code = template.getResourceAsStream(name.substring(name.lastIndexOf('.') + 1) + ".class")) {
@@ -24,7 +24,7 @@ final class Specialised {
         }
     }
 
-    /** The function of the copy that asks. */
+    /** Returns the function of the calling copy. */
     static <F> F function(MethodHandles.Lookup copy, Class<F> type) {
         try {
             return MethodHandles.classData(copy, "_", type);

@@ -8,7 +8,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import kept.cuda.virtual.OpTable.Kind;
 import kept.cuda.virtual.PtxModule.Statement;
 
-/** Makes instructions of statements: arithmetic by its spelling from {@link OpTable}, the rest by the first word of the opcode. */
+/** Translates statements to instructions: arithmetic by opcode from {@link OpTable}, the rest by the first word of the opcode. */
 final class Statements {
     private static final OpTable TABLE = new OpTable();
     private static final Map<String, OpTable.Entry> COMPOSED = new ConcurrentHashMap<>();
@@ -89,7 +89,7 @@ final class Statements {
         return COMPOSED.computeIfAbsent(opcode, Conversions::entry);
     }
 
-    /** Registers may be wider than the types: of an operand the low bits count, and a result fills its register, by its sign or with zeros. */
+    /** Registers may be wider than the types: an operand is truncated, and a result is sign- or zero-extended to its register. */
     private void convert(String opcode, OpTable.Entry entry, List<Operand> operands) {
         String[] words = opcode.split("\\.");
         String type = words[words.length - 2];
@@ -120,7 +120,7 @@ final class Statements {
         }
     }
 
-    /** Of a type of cvt, such as u8, tf32 or bf16x2. */
+    /** Returns the width in bits of a type of cvt, such as u8, tf32 or bf16x2. */
     private static int width(String type) {
         return type.endsWith("x2") ? 32 : Integer.parseInt(type.replaceFirst("\\D+", ""));
     }
@@ -213,7 +213,7 @@ final class Statements {
         }
     }
 
-    /** A register that the text does not have. */
+    /** Returns a register that the PTX does not declare. */
     private static Operand.Register temporary(String name) {
         return new Operand.Register("%" + name, Operand.File.WORD, 32, false);
     }
@@ -232,7 +232,7 @@ final class Statements {
         return true;
     }
 
-    /** A comparison whose words are the opcode's up to its last type; the destination is the caller's. */
+    /** Creates a comparison from the words of an opcode up to its last type; the caller sets the destination. */
     private Comparison comparison(String[] words, List<Operand> operands, int typeAt) {
         String combination = null;
         boolean flush = false;
@@ -262,7 +262,7 @@ final class Statements {
         return test;
     }
 
-    /** {@code set}: a comparison into a predicate without a name, then a choice of two constants. */
+    /** {@code set}: a comparison into an unnamed predicate, then a selection of two constants. */
     private boolean set(String[] words, List<Operand> operands) {
         String to = words[words.length - 2];
         String from = words[words.length - 1];
@@ -415,7 +415,7 @@ final class Statements {
         return true;
     }
 
-    /** {@code lop3}: any function of three bits, by its table. */
+    /** {@code lop3}: any function of three bits, given by its truth table. */
     private boolean logic(String[] words, List<Operand> operands) {
         if (!words[1].equals("b32") || !(operands.get(4) instanceof Operand.Literal literal)) {
             return false;
@@ -455,7 +455,7 @@ final class Statements {
         List<String> arguments = operands.size() > at + 1 ? symbols(operands.get(at + 1)) : List.of();
         switch (name) {
             case "__assertfail" -> decoder.emit(new Control.Trap()).reason = "fails an assertion";
-            case "vprintf" -> decoder.emit(new Control.Nothing());
+            case "vprintf" -> decoder.emit(new Control.NoOp());
             default -> decoder.call(name, results, arguments);
         }
     }
@@ -471,6 +471,6 @@ final class Statements {
         if (operand instanceof Operand.Symbol symbol) {
             return symbol.name();
         }
-        throw decoder.error(operand + " is no name");
+        throw decoder.error(operand + " is not a name");
     }
 }

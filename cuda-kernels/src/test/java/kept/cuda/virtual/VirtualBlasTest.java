@@ -86,7 +86,7 @@ class VirtualBlasTest {
     }
 
     @Test
-    void withBetaZeroTheResultNeedNotBeWrittenBefore() {
+    void withBetaZeroTheResultMayBeUninitialized() {
         long a = upload(new float[] {1, 2}, DataType.F32);
         long c = device.empty(16);
         var left = new Matrix(a, DataType.F32, 2, 0, false);

@@ -20,7 +20,7 @@ class VirtualDriverTest {
     }
 
     @Test
-    void memoryIsAsLargeAsWasSaid() {
+    void memoryHasTheConfiguredSize() {
         assertThat(driver.totalMemory(0)).isEqualTo(1 << 20);
         long half = device.empty(1 << 19);
         assertThat(driver.freeMemory()).isEqualTo(1 << 19);
@@ -31,7 +31,7 @@ class VirtualDriverTest {
     }
 
     @Test
-    void thePoolKeepsWhatIsFreedUntilItIsTrimmed() {
+    void thePoolKeepsFreedMemoryUntilItIsTrimmed() {
         driver.setReleaseThreshold(0, Long.MAX_VALUE);
         long block = device.empty(1000);
         driver.free(block, device.stream);
@@ -57,7 +57,7 @@ class VirtualDriverTest {
     }
 
     @Test
-    void whatWasNotWrittenStaysSoThroughCopiesAndIsNotReadByTheHost() {
+    void uninitializedBytesStaySoThroughCopiesAndTheHostCannotReadThem() {
         long from = device.empty(32);
         long to = device.empty(32);
         device.copy(new byte[16], from);
@@ -69,7 +69,7 @@ class VirtualDriverTest {
     }
 
     @Test
-    void launchesAreHeldAgainstTheKernelAndTheDevice() {
+    void launchesAreCheckedAgainstTheKernelAndTheDevice() {
         long out = device.empty(256);
         long kernel = device.kernel("faults", "past_dynamic_shared");
         refused(1, "past_dynamic_shared with 1056 threads a block; 1024 are the most",
@@ -87,7 +87,7 @@ class VirtualDriverTest {
     }
 
     @Test
-    void kernelsTellTheLayoutOfTheirArguments() {
+    void kernelsReportTheLayoutOfTheirParameters() {
         assertThat(driver.parameters(device.kernel("samples", "functions")).toString())
                 .isEqualTo("[Parameter[offset=0, size=40], Parameter[offset=40, size=8], Parameter[offset=48, size=4]]");
         refused(500, "no kernel nothing", () -> device.kernel("samples", "nothing"));

@@ -3,15 +3,15 @@ package kept.cuda.virtual;
 import java.util.Arrays;
 
 /**
- * 32 threads that run together. Registers are arrays with an element for each lane; predicates are masks. Where lanes diverge, the group with the
- * lowest program counter goes first, and groups that meet go on as one. An instruction that needs other lanes waits for them; when nobody can go on,
- * that is a fault.
+ * A warp of 32 threads. Registers are arrays with an element per lane; predicates are masks. Of divergent groups of lanes the one with the lowest
+ * program counter runs first, and groups at the same instruction reconverge. An instruction that needs other lanes waits for them; if no group can
+ * proceed, that is a fault.
  */
 final class Warp {
     static final int LANES = 32;
     static final int ALL = -1;
 
-    /** Registers of up to 32 bits, those of 16 with zeros above, and constants. */
+    /** Registers of up to 32 bits, 16-bit ones zero-extended, and constants. */
     final int[][] words;
 
     /** Registers of 64 bits, and constants. */
@@ -20,39 +20,39 @@ final class Warp {
     final Kernel kernel;
     final Block block;
 
-    /** The number of the warp in its block. */
+    /** Index of the warp in its block. */
     final int number;
 
-    /** The lanes that are threads of the block. */
+    /** Lanes that are threads of the block. */
     final int threads;
 
-    /** The lanes that have not ended. */
+    /** Lanes that have not exited. */
     int live;
 
-    /** The local memory of each lane, made when first used. */
+    /** Local memory per lane, allocated at its first use. */
     final byte[][] local = new byte[LANES][];
 
-    /** Copies of cp.async that have not landed. */
+    /** Pending cp.async copies. */
     final AsyncCopies copies;
 
-    /** The barrier the whole warp waits at, or -1. */
+    /** Barrier that the whole warp waits at; -1 for none. */
     int barrier = -1;
 
-    /** What the last barrier with a reduction gathered: threads, and those whose predicate held. */
+    /** Result of the last barrier with a reduction: number of threads, and of those with a true predicate. */
     int barrierVoters;
     int barrierVotes;
 
-    /** The instruction that runs. */
+    /** Current instruction. */
     Instruction current;
 
-    /** Instructions run, counting each lane. */
+    /** Number of executed instructions, counting each lane. */
     long laneInstructions;
 
-    /** Where the last access went: the bytes, and the place in them. */
+    /** Location of the last memory access: the bytes and the index in them. */
     byte[] bytes;
     int at;
 
-    /** Lanes that others of the warp wait for at a barrier of the block. */
+    /** Lanes that other lanes of the warp wait for at a barrier of the block. */
     private int awaited;
 
     private final int[] predicates;
@@ -84,7 +84,7 @@ final class Warp {
         this.copies = new AsyncCopies(this);
     }
 
-    /** Puts all lanes before the first instruction, every register at zero. */
+    /** Resets all lanes to the first instruction and all registers to zero. */
     void begin() {
         for (int i = 0; i < words.length; i++) {
             if (kernel.words[i] == null) {
@@ -118,7 +118,7 @@ final class Warp {
         return live == 0;
     }
 
-    /** Runs until all lanes have ended or the warp waits at a barrier of the block, or until the time is up. */
+    /** Runs until all lanes have exited, the warp waits at a barrier of the block, or its time slice ends. */
     void run(long instructions) {
         long count = 0;
         int at = pc;
@@ -143,7 +143,7 @@ final class Warp {
         pc = at;
     }
 
-    /** Merges groups that have met and takes the lowest that can run; false if the warp stops here. */
+    /** Merges groups at the same instruction and selects the lowest that can run; returns false if the warp stops here. */
     private boolean reschedule() {
         if (active != 0) {
             push(pc, active, waits);
@@ -176,7 +176,7 @@ final class Warp {
         return true;
     }
 
-    /** Adds lanes at an instruction, to those that are there already if any; who comes to a waiting group wakes it. */
+    /** Adds lanes to the group at an instruction; lanes that join a waiting group wake it. */
     private void push(int at, int mask, boolean waiting) {
         for (int i = 0; i < groups; i++) {
             if (groupAt[i] == at) {
@@ -197,12 +197,12 @@ final class Warp {
         groupWaits[group] = groupWaits[groups];
     }
 
-    /** The lanes of the group that runs. */
+    /** Returns the lanes of the running group. */
     int active() {
         return active;
     }
 
-    /** Sends some of the active lanes elsewhere; the others go on at the next instruction. Answers what to go on with. */
+    /** Branches with some of the active lanes; the others continue at the next instruction. Returns the instruction to run next. */
     int branch(int mask, int target, int next) {
         if (mask == active) {
             return target;
@@ -217,7 +217,7 @@ final class Warp {
         return next;
     }
 
-    /** Lets lanes wait at the running instruction for others to come; active lanes that do not wait go on behind it. */
+    /** Makes lanes wait at the current instruction for others; active lanes that do not wait continue after it. */
     int await(int mask, int next) {
         int others = active & ~mask;
         if (others != 0) {
@@ -229,8 +229,8 @@ final class Warp {
     }
 
     /**
-     * Stops the warp at a barrier of the block, behind which it goes on. Lanes that are elsewhere must come too, unless they are about to end: a lane
-     * that skips a barrier where others wait is a fault, one that has nothing left to do is not.
+     * Stops the warp at a barrier of the block. Lanes that are elsewhere must arrive too, unless they are about to exit: a lane that skips a barrier
+     * at which others wait is a fault, a lane that only exits is not.
      */
     int stopAtBarrier(int number, int mask, int next) {
         if (mask != live) {
@@ -248,7 +248,7 @@ final class Warp {
         return Instruction.BLOCKED;
     }
 
-    /** Whether nothing but the end follows. */
+    /** Returns whether only the exit follows. */
     private boolean ends(int at) {
         int index = at;
         for (int steps = 0; steps < LANES; steps++) {
@@ -267,7 +267,7 @@ final class Warp {
         return false;
     }
 
-    /** Ends lanes. */
+    /** Exits lanes. */
     int end(int mask, int next) {
         if ((mask & awaited) != 0) {
             throw fault(Integer.numberOfTrailingZeros(mask & awaited), "ends while other threads of its warp wait for it at a barrier");
@@ -283,7 +283,7 @@ final class Warp {
         return next;
     }
 
-    /** The mask of a predicate, or of its opposite if the slot is the complement of one. */
+    /** Returns the mask of a predicate, or of its negation if the slot is the complement of a slot. */
     int predicate(int slot) {
         return slot >= 0 ? predicates[slot] : ~predicates[~slot];
     }
@@ -292,12 +292,12 @@ final class Warp {
         predicates[slot] = predicates[slot] & ~mask | value & mask;
     }
 
-    /** The number of a lane's thread in its block. */
+    /** Returns the index of a lane's thread in its block. */
     int thread(int lane) {
         return number * LANES + lane;
     }
 
-    /** The local memory of a lane. */
+    /** Returns the local memory of a lane. */
     byte[] local(int lane) {
         byte[] memory = local[lane];
         if (memory == null) {
@@ -322,7 +322,7 @@ final class Warp {
             groupsText.append("%s lanes 0x%08x wait at line %d `%s`".formatted(i == 0 ? "" : ",", groupMask[i], instruction.line, instruction.text));
         }
         current = code[groupAt[0]];
-        return new KernelFault("%s, warp %d: lanes that should meet never do:%s; 0x%08x have ended"
+        return new KernelFault("%s, warp %d: lanes wait for each other in a deadlock:%s; 0x%08x have exited"
                 .formatted(place(), number, groupsText, threads & ~live));
     }
 }

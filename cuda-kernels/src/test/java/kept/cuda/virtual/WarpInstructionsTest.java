@@ -17,20 +17,20 @@ class WarpInstructionsTest {
     }
 
     @Test
-    void shufflesTakeFromTheirLaneOrKeepTheirOwnPastTheEdge() {
+    void shufflesReadTheSourceLaneOrKeepTheirValueOutOfRange() {
         String source = "mul.lo.s32 %r1, %r31, 10; ";
         lanes(source + "shfl.sync.bfly.b32 %r0|%p1, %r1, 5, 31, -1;", lane -> 10 * (lane ^ 5));
         lanes(source + "shfl.sync.down.b32 %r0, %r1, 3, 31, -1;", lane -> 10 * (lane + 3 < 32 ? lane + 3 : lane));
         lanes(source + "shfl.sync.up.b32 %r0, %r1, 3, 0, -1;", lane -> 10 * (lane >= 3 ? lane - 3 : lane));
         lanes(source + "shfl.sync.idx.b32 %r0, %r1, 7, 31, -1;", lane -> 70);
-        // Of width 8: the upper five bits of the third operand hold 32 - 8.
+        // Width 8: the upper five bits of the third operand hold 32 - 8.
         lanes(source + "shfl.sync.idx.b32 %r0, %r1, 11, 0x181f, -1;", lane -> 10 * (lane / 8 * 8 + 3));
         lanes(source + "shfl.sync.down.b32 %r0, %r1, 3, 0x181f, -1;", lane -> 10 * (lane % 8 + 3 < 8 ? lane + 3 : lane));
         lanes(source + "shfl.sync.up.b32 %r0, %r1, 3, 0x1800, -1;", lane -> 10 * (lane % 8 >= 3 ? lane - 3 : lane));
     }
 
     @Test
-    void theSecondResultSaysWhetherTheLaneWasInRange() {
+    void theSecondResultIsTrueIfTheLaneIsInRange() {
         lanes("shfl.sync.down.b32 %r1|%p1, %r31, 4, 31, -1; selp.u32 %r0, 1, 0, %p1;", lane -> lane + 4 < 32 ? 1 : 0);
         lanes("shfl.sync.up.b32 _|%p1, %r31, 4, 0, -1; selp.u32 %r0, 1, 0, %p1;", lane -> lane >= 4 ? 1 : 0);
     }
@@ -61,7 +61,7 @@ class WarpInstructionsTest {
 
     @Test
     void lanesWaitForEachOtherOnBothSidesOfABranch() {
-        // The lanes of the second branch come later; the shuffle behind needs all.
+        // The lanes of the second branch arrive later; the shuffle after it needs all.
         lanes("""
                 setp.lt.u32 %p1, %r31, 10;
                 @%p1 bra LOW;
@@ -70,7 +70,7 @@ class WarpInstructionsTest {
                 LOW: mov.u32 %r1, %r31;
                 JOIN: shfl.sync.idx.b32 %r0, %r1, 20, 31, -1;
                 """, _ -> 2000);
-        // The target of the waiting lanes lies before the others.
+        // The target of the waiting lanes precedes the others.
         lanes("""
                 setp.lt.u32 %p1, %r31, 10;
                 @%p1 bra FAR;
@@ -83,7 +83,7 @@ class WarpInstructionsTest {
     }
 
     @Test
-    void aPartOfAWarpMayWorkByItself() {
+    void aPartOfAWarpCanRunCollectives() {
         lanes("""
                 mov.u32 %r0, 0;
                 setp.lt.u32 %p1, %r31, 8;
@@ -100,9 +100,9 @@ class WarpInstructionsTest {
     }
 
     @Test
-    void aShuffleOfAPartialWarpMustNotNameWhatIsNotThere() {
+    void theMaskOfAShuffleMustNotNameMissingLanes() {
         assertThatThrownBy(() -> Snippet.statements("shfl.sync.bfly.b32 %r0, %r31, 1, 31, -1;", 'W', 20)).isInstanceOf(KernelFault.class)
-                .message().contains("0xffffffff in its mask, of which 0xfff00000 are no threads or have ended");
+                .message().contains("0xffffffff in its mask, of which 0xfff00000 do not exist or have exited");
         assertThatThrownBy(() -> Snippet.statements("shfl.sync.bfly.b32 %r0, %r31, 1, 31, 1;", 'W', 32)).isInstanceOf(KernelFault.class)
                 .message().contains("thread (1,0,0): is not in the mask 0x00000001 that it names itself");
     }
@@ -116,7 +116,7 @@ class WarpInstructionsTest {
     }
 
     @Test
-    void namedBarriersLetOneHalfFillAndTheOtherUse() {
+    void namedBarriersSynchroniseProducerAndConsumer() {
         // Warp 0 stores and arrives; warp 1 waits for 64 threads, then reads.
         long[] results = Snippet.statements("""
                 shl.b32 %r2, %r31, 2;
@@ -139,7 +139,7 @@ class WarpInstructionsTest {
     }
 
     @Test
-    void twoHalvesOfAWarpSynchroniseByThemselves() {
+    void twoHalvesOfAWarpSynchroniseIndependently() {
         String statements = """
                 shl.b32 %%r2, %%r31, 2;
                 mov.u32 %%r3, smem;

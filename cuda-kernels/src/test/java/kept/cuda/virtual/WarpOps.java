@@ -20,7 +20,7 @@ final class WarpOps {
                     throw warp.fault(lane, "is not in the mask 0x%08x that it names itself".formatted(named));
                 }
                 if ((named & ~warp.live) != 0) {
-                    throw warp.fault(lane, "names lanes 0x%08x in its mask, of which 0x%08x are no threads or have ended"
+                    throw warp.fault(lane, "names lanes 0x%08x in its mask, of which 0x%08x do not exist or have exited"
                             .formatted(named, named & ~warp.live));
                 }
                 missing |= named & ~mask;

@@ -6,7 +6,7 @@ import kept.cuda.virtual.MemoryAccess.Space;
 import kept.cuda.virtual.OpTable.Kind;
 import kept.cuda.virtual.PtxModule.Statement;
 
-/** Makes instructions of statements in which the lanes of a warp or the warps of a block work together. */
+/** Translates statements of warp-level and block-level synchronization and communication. */
 final class WarpStatements {
     private final Decoder decoder;
 
@@ -14,7 +14,7 @@ final class WarpStatements {
         this.decoder = decoder;
     }
 
-    /** Decodes one; false if it is none that is known. */
+    /** Decodes a statement; returns false if its opcode is not one of these. */
     boolean decode(String[] words, Statement statement) {
         List<Operand> operands = statement.operands();
         return switch (words[0]) {

@@ -7,7 +7,7 @@ import java.util.function.LongToIntFunction;
 import kept.cuda.virtual.Functions.Int3;
 import kept.cuda.virtual.Functions.Int4;
 
-/** Instructions whose result is a word, each lane from its own registers. {@link Specialised} copies a template for each function. */
+/** Templates of instructions with a 32-bit result, computed per lane. {@link Specialised} copies a template for each function. */
 final class WordLoops {
     private WordLoops() {}
 
