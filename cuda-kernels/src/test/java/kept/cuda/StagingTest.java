@@ -12,12 +12,12 @@ import kept.cuda.virtual.KernelFault;
 import kept.cuda.virtual.VirtualGpu;
 import org.junit.jupiter.api.Test;
 
-/** Copies through the staging memory, on a device that does nothing before something waits for it: each wait is needed, and there is each. */
+/** Copies through the staging buffers on a deferring device: every synchronization is necessary, and none is missing. */
 class StagingTest {
-    /** More than both halves of the staging memory. */
+    /** Larger than both staging buffers. */
     private static final int BYTES = (9 << 20) + 5;
 
-    /** A backend on a driver of which one call does nothing. */
+    /** Opens a backend on a driver one of whose calls does nothing. */
     private static Gpu without(String missing) {
         VirtualGpu gpu = VirtualGpu.open().deferring();
         var driver = (Driver) Proxy.newProxyInstance(Driver.class.getClassLoader(), new Class<?>[] {Driver.class}, (_, method, arguments) -> {
@@ -46,13 +46,13 @@ class StagingTest {
     }
 
     @Test
-    void largeCopiesArriveWhole() {
+    void largeCopiesAreComplete() {
         byte[] bytes = random();
         assertThat(throughDevice(without("none"), bytes)).isEqualTo(bytes);
     }
 
     @Test
-    void aMissingWaitForTheOtherHalfIsAFault() {
+    void aMissingWaitForTheOtherBufferIsAFault() {
         assertThatThrownBy(() -> throughDevice(without("synchronizeEvent"), random())).isInstanceOf(KernelFault.class).message()
                 .contains("the host writes 1,048,581 bytes", "a queued copy to the device reads: nothing waited for it");
     }

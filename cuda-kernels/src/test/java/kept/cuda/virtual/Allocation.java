@@ -2,32 +2,32 @@ package kept.cuda.virtual;
 
 import java.util.Arrays;
 
-/** A block of device memory: its bytes, and for each whether it was ever written. */
+/** A block of device memory with its bytes and, per byte, whether it has been written. */
 final class Allocation {
-    /** The byte that fresh memory is full of: as bf16 or f32 a large odd number, so that it shows where a check misses it. */
+    /** Fill byte of fresh memory. As bf16 or f32 it is a large number, which shows where a check misses an uninitialized read. */
     private static final byte POISON = (byte) 0x7b;
     private static final long WRITTEN_8 = 0x0101010101010101L;
     private static final int WRITTEN_4 = 0x01010101;
     private static final short WRITTEN_2 = 0x0101;
 
-    /** The address of the first byte. */
+    /** Device address of the first byte. */
     final long base;
 
-    /** What it is, for messages. */
+    /** Description for messages. */
     final String name;
 
-    /** The size it was asked for, also after it was freed. */
+    /** Requested size in bytes, also after the block is freed. */
     final long bytes;
 
-    /** The size while it lives, then 0: no access is inside any more. */
+    /** Accessible size in bytes; 0 after the block is freed, so that every access is out of bounds. */
     volatile int size;
 
     private volatile boolean released;
 
-    /** The contents. */
+    /** Contents of the block. */
     byte[] data;
 
-    /** 1 for each byte that was written. */
+    /** 1 for each byte that has been written, else 0. */
     byte[] written;
 
     Allocation(String name, long base, int size) {
@@ -40,7 +40,7 @@ final class Allocation {
         Arrays.fill(data, POISON);
     }
 
-    /** Whether it was given back; kernels queued before that may still use it. */
+    /** Whether the host has freed the block; kernels queued before may still use it. */
     boolean isReleased() {
         return released;
     }
@@ -55,7 +55,7 @@ final class Allocation {
         written = data;
     }
 
-    /** Whether all bytes of a range were written. */
+    /** Returns whether all bytes of a range have been written. */
     boolean isWritten(int at, int count) {
         switch (count) {
             case 1:
@@ -69,7 +69,7 @@ final class Allocation {
         }
     }
 
-    /** The first byte of a range that was not written, or -1. */
+    /** Returns the first byte of a range that has not been written; -1 for none. */
     int firstUnwritten(int at, int count) {
         int i = at;
         for (; i + 8 <= at + count; i += 8) {

@@ -2,7 +2,7 @@ package kept.cuda.virtual;
 
 import java.util.SplittableRandom;
 
-/** A block of threads: its warps, which take turns between barriers in the launch's order, its shared memory and its barriers. */
+/** A thread block: its warps, which are scheduled in the order of the launch, its shared memory and its barriers. */
 final class Block {
     private static final int BARRIERS = 16;
 
@@ -11,11 +11,11 @@ final class Block {
     private final BlockClock clock;
     private final SharedMemory shared;
 
-    /** The warps that have arrived at each barrier, and how many threads it waits for; 0 for all. */
+    /** The warps that have arrived at each barrier, and the number of threads it waits for; 0 for all. */
     private final int[] arrived = new int[BARRIERS];
     private final int[] expected = new int[BARRIERS];
 
-    /** What a barrier with a reduction has gathered: how many threads came, and of how many the predicate held. */
+    /** State of a barrier with a reduction: number of threads, and of those with a true predicate. */
     private final int[] voters = new int[BARRIERS];
     private final int[] votes = new int[BARRIERS];
     private long index;
@@ -75,27 +75,27 @@ final class Block {
                 thread / launch.threadsX() / launch.threadsY());
     }
 
-    /** A fence of device memory. */
+    /** Records a fence of device memory. */
     void fenced() {
         fenced = true;
     }
 
-    /** An atomic on device memory, through which a block that has gone through a fence may learn that others are done. */
+    /** Records an atomic on device memory. After a fence it can tell the block that other blocks have finished. */
     void communicates() {
         synchronised |= fenced;
     }
 
-    /** Whether the block may know, by a fence and an atomic, what other blocks have done. */
+    /** Returns whether the block is synchronized with other blocks by a fence and an atomic. */
     boolean synchronised() {
         return synchronised;
     }
 
     /**
-     * Runs one block of the grid to its end.
+     * Runs one block of the grid to completion.
      *
-     * @param block its number
-     * @param most instructions of a warp at most
-     * @return instructions run, counting each lane
+     * @param block index of the block
+     * @param most maximum number of instructions of a warp
+     * @return number of executed instructions, counting each lane
      */
     long run(long block, long most) {
         index = block;
@@ -134,7 +134,7 @@ final class Block {
             }
             spent += longest;
             if (spent > most) {
-                throw warps[0].fault(0, "still runs after " + spent + " instructions of a warp: does it wait for what never comes?");
+                throw warps[0].fault(0, "still runs after " + spent + " instructions of a warp: is it an endless loop?");
             }
         }
         long sum = 0;
@@ -144,16 +144,16 @@ final class Block {
         return sum;
     }
 
-    /** A warp comes to a barrier; it may have to stop there. */
+    /** Lets a warp arrive at a barrier; the warp may have to wait there. */
     void arrive(Warp warp, int barrier, int threads) {
         if (arrived[barrier] != 0 && expected[barrier] != threads) {
-            throw warp.fault(0, "waits at barrier %d for %d threads, others wait there for %d".formatted(barrier, threads, expected[barrier]));
+            throw warp.fault(0, "waits at barrier %d for %d threads, but others wait there for %d".formatted(barrier, threads, expected[barrier]));
         }
         arrived[barrier] |= 1 << warp.number;
         expected[barrier] = threads;
     }
 
-    /** Adds the predicates of a warp that has come to a barrier with a reduction. */
+    /** Adds the predicates of a warp that arrives at a barrier with a reduction. */
     void vote(int barrier, int threads, int truths) {
         voters[barrier] += threads;
         votes[barrier] += truths;
@@ -165,7 +165,7 @@ final class Block {
         votes[barrier] = 0;
     }
 
-    /** Lets go the warps of each barrier where all have come that it waits for. */
+    /** Releases the warps of each barrier at which all expected threads have arrived. */
     void release() {
         int live = 0;
         for (Warp warp : warps) {

@@ -3,19 +3,19 @@ package kept.cuda.virtual;
 import java.util.Arrays;
 
 /**
- * What is ordered by the barriers of a block. Each warp has a clock that ticks at each barrier, and for each other warp the time up to which a
- * barrier has put that warp's accesses before its own (a vector clock). Lanes of one warp are ordered by {@code bar.warp.sync} and barriers alone,
- * never by running together.
+ * The happens-before order that the barriers of a block establish, as vector clocks: each warp has a clock that ticks at each barrier, and for each
+ * other warp the time up to which that warp's accesses happen before its own. Lanes of one warp are ordered by {@code bar.warp.sync} and barriers
+ * only, not by lockstep execution.
  */
 final class BlockClock {
     private static final int MOST_TICKS = 1 << 20;
 
     private final int[] clock;
 
-    /** For each warp, the time of each other warp (and of itself) up to which accesses come before its own. */
+    /** For each warp, the time of every warp up to which accesses happen before its own. */
     private final int[][] seen;
 
-    /** The last bar.warp.sync of a part of the warp that each lane took part in: its time, and which lanes. */
+    /** For each lane, the time and the lanes of the last bar.warp.sync of a part of the warp that it took part in. */
     private final int[][] partTime;
     private final int[][] partLanes;
 
@@ -35,7 +35,7 @@ final class BlockClock {
         }
     }
 
-    /** A barrier that these warps have reached. */
+    /** Records a barrier of these warps. */
     void synchronise(int warps) {
         int[] latest = new int[seen.length];
         for (int m = warps; m != 0; m &= m - 1) {
@@ -52,7 +52,7 @@ final class BlockClock {
         }
     }
 
-    /** {@code bar.warp.sync} of some lanes of a warp. */
+    /** Records a {@code bar.warp.sync} of some lanes of a warp. */
     void synchroniseLanes(Warp warp, int lanes) {
         int number = warp.number;
         if ((warp.live & ~lanes) == 0) {
@@ -73,12 +73,12 @@ final class BlockClock {
         }
     }
 
-    /** What an access leaves behind: thread, time and whether it was atomic; above 0. */
+    /** Returns the stamp of an access: thread, time and whether it is atomic; above 0. */
     int stamp(Warp warp, int thread, int atomic) {
         return clock[warp.number] << 11 | thread << 1 | atomic;
     }
 
-    /** For each warp, the time up to which its accesses come before those of this one. */
+    /** Returns, for each warp, the time up to which its accesses happen before those of this one. */
     int[] before(Warp warp) {
         return seen[warp.number];
     }
@@ -91,13 +91,13 @@ final class BlockClock {
         return stamp >>> 11;
     }
 
-    /** Whether an access of another thread has no barrier of the block, nor one of the whole warp, behind it. */
+    /** Returns whether neither a barrier of the block nor one of the whole warp has followed an access of another thread. */
     static boolean unordered(int stamp, int me, int[] before) {
         int thread = thread(stamp);
         return thread != me && time(stamp) > before[thread >> 5];
     }
 
-    /** Whether such an access has not even a barrier of some lanes behind it. */
+    /** Returns whether not even a barrier of some lanes has followed such an access. */
     boolean races(int stamp, Warp warp, int lane) {
         int thread = thread(stamp);
         int number = warp.number;

@@ -1,9 +1,9 @@
 package kept.cuda.virtual;
 
 /**
- * Who of a watched launch wrote or read each granule of an allocation last. Blocks run in no order, so two that touch a granule, one of them to
- * write, race, unless both use atomics, or the later one has gone through a fence and an atomic as those do that wait for others. Threads of one
- * block race as they do in shared memory: unless a barrier comes between.
+ * Detects data races in device memory: the last writer and reader of each granule of an allocation in a watched launch. Blocks are unordered, so two
+ * blocks that access a granule, at least one of them writing, race unless both use atomics or the later one has synchronized by a fence and an
+ * atomic. Threads of one block race unless a barrier separates their accesses, as in shared memory.
  */
 final class BlockRaces {
     private static final int SEVERAL = -1;

@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** All blocks of a launch, run by one thread or several. Of several faults that of the first block is reported, so that it is the same every time. */
+/** Runs all blocks of a launch on one thread or several. Of several faults that of the first block is reported, so that it is deterministic. */
 final class Blocks {
     private final KernelLaunch launch;
     private final long mostInstructions;
@@ -20,7 +20,7 @@ final class Blocks {
         this.workers = workers;
     }
 
-    /** Runs them; answers instructions run, counting each lane. */
+    /** Runs the blocks and returns the number of executed instructions, counting each lane. */
     long run() {
         List<Thread> others = new ArrayList<>();
         for (int i = 1; i < workers; i++) {

@@ -12,7 +12,7 @@ import kept.cuda.driver.CudaException;
 import kept.cuda.driver.Grid;
 import org.junit.jupiter.api.Test;
 
-/** A device that defers does queued work when something waits for it, and not before; what a host does too early is a fault. */
+/** A deferring device runs queued work only when something waits for it; host accesses before that are faults. */
 class DeferredWorkTest {
     private static final int POISON = 0x7b7b7b7b;
 
@@ -37,7 +37,7 @@ class DeferredWorkTest {
     }
 
     @Test
-    void aHostThatReadsBeforeTheWaitFindsPoisonAndIsAFault() {
+    void aHostReadBeforeSynchronizationIsAFaultAndFindsPoison() {
         long from = device.upload(42);
         driver.copyToHost(from, pinned.asSlice(0, 4), device.stream);
         assertThat(word(0)).isEqualTo(POISON);
@@ -48,7 +48,7 @@ class DeferredWorkTest {
     }
 
     @Test
-    void aHostThatWritesWhatIsStillToBeReadIsAFault() {
+    void aHostWriteToTheSourceOfAQueuedCopyIsAFault() {
         long to = device.empty(4);
         put(1);
         driver.copyToDevice(pinned.asSlice(0, 4), to, device.stream);
@@ -65,7 +65,7 @@ class DeferredWorkTest {
     }
 
     @Test
-    void anEventIsWaitedForWithTheWorkBeforeIt() {
+    void synchronizingAnEventRunsTheWorkBeforeIt() {
         long to = device.empty(4);
         long before = driver.createEvent();
         long after = driver.createEvent();

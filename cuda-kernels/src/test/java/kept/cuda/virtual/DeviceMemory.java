@@ -5,8 +5,8 @@ import java.util.concurrent.ConcurrentNavigableMap;
 import java.util.concurrent.ConcurrentSkipListMap;
 
 /**
- * Device memory with addresses of its own. No address is ever used twice and between two allocations there is more room than either takes, so that
- * whoever runs past an end, or uses what was freed, meets nothing.
+ * The address space of device memory. No address is ever reused, and the gap between two allocations is larger than either, so that accesses out of
+ * bounds or after a free never hit another allocation.
  */
 final class DeviceMemory {
     private static final long FIRST = 0x7f00_0000_0000L;
@@ -31,13 +31,13 @@ final class DeviceMemory {
         return used;
     }
 
-    /** Memory for a size above 0, or null if there is no room. */
+    /** Allocates memory of a size above 0; returns null if too little is free. */
     synchronized Allocation allocate(String name, long bytes) {
         if (bytes > capacity - used) {
             return null;
         }
         if (bytes > Integer.MAX_VALUE - 8) {
-            throw new IllegalArgumentException("[virtual gpu] an allocation of " + bytes + " bytes; 2 GiB are the most in one piece");
+            throw new IllegalArgumentException("[virtual gpu] cannot allocate " + bytes + " bytes; the maximum of one allocation is 2 GiB");
         }
         var allocation = new Allocation(name + " " + ++count, nextAddress, (int) bytes);
         nextAddress += (2 * bytes / GRANULE + 16) * GRANULE;
@@ -46,7 +46,7 @@ final class DeviceMemory {
         return allocation;
     }
 
-    /** Gives back what begins at this address, for allocations to come; says what was wrong, or null. Kernels queued before may still use it. */
+    /** Frees the allocation at an address for new allocations; returns an error message or null. Kernels queued before may still use the memory. */
     synchronized String release(long address) {
         Allocation allocation = allocations.get(address);
         if (allocation == null || allocation.isReleased()) {
@@ -58,19 +58,19 @@ final class DeviceMemory {
         return null;
     }
 
-    /** Ends what was given back: nothing may use it any more. */
+    /** Ends the life of a freed allocation: from now on every access is a fault. */
     synchronized void discard(long address) {
         Allocation allocation = allocations.get(address);
         released -= allocation.bytes;
         allocation.free();
     }
 
-    /** Bytes that were given back while queued work may still use them. */
+    /** Returns the freed bytes that queued work may still use. */
     synchronized long released() {
         return released;
     }
 
-    /** The allocation that holds all of a range, or null. */
+    /** Returns the allocation that contains a range; null for none. */
     Allocation find(long address, long bytes) {
         Map.Entry<Long, Allocation> entry = allocations.floorEntry(address);
         if (entry == null) {
@@ -80,7 +80,7 @@ final class DeviceMemory {
         return address - allocation.base <= allocation.size - bytes ? allocation : null;
     }
 
-    /** Where an address lies, in words. */
+    /** Describes the location of an address for messages. */
     String describe(long address) {
         Map.Entry<Long, Allocation> below = allocations.floorEntry(address);
         if (below != null) {

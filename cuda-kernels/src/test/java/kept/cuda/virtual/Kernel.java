@@ -5,47 +5,47 @@ import kept.cuda.driver.Parameter;
 
 /** A decoded kernel. */
 final class Kernel {
-    /** The entry's name. */
+    /** Name of the entry. */
     String name;
 
-    /** The name of the PTX. */
+    /** Name of the PTX file. */
     String file;
 
-    /** Its instructions, those of the functions it calls among them. */
+    /** Instructions, including those of inlined functions. */
     Instruction[] code;
 
-    /** A constant in each of its lanes, or null for a register. */
+    /** Constant per slot of the word file, broadcast to all lanes; null for a register. */
     int[][] words;
 
-    /** Likewise of 64 bits. */
+    /** Constant per slot of the 64-bit file; null for a register. */
     long[][] longs;
 
     int predicateSlots;
 
-    /** The registers that tell a thread who it is. */
+    /** Special registers such as {@code %tid.x}. */
     SpecialRegisters special;
 
-    /** Where each argument lies. */
+    /** Layout of the parameters. */
     List<Parameter> parameters;
 
-    /** The bytes of all arguments. */
+    /** Size of all parameters in bytes. */
     int parameterBytes;
 
-    /** Shared memory of fixed size, which begins at {@link SharedMemory#FIRST}. */
+    /** Static shared memory in bytes, which begins at {@link SharedMemory#FIRST}. */
     int sharedBytes;
 
-    /** Local memory of a thread. */
+    /** Local memory per thread in bytes. */
     int localBytes;
 
-    /** Threads of a block at most, or 0 where the kernel does not say. */
+    /** Maximum threads per block; 0 if the kernel does not specify it. */
     int maxThreads;
 
-    /** The narrowest access to shared memory: 1, 2 or 4 bytes; finer it need not be watched. */
+    /** Size of the narrowest access to shared memory, 1, 2 or 4 bytes: the granularity of race detection. */
     int sharedGranule = 4;
 
-    /** The narrowest access to device memory, up to 16 bytes; finer it need not be watched. */
+    /** Size of the narrowest access to device memory, at most 16 bytes: the granularity of race detection. */
     int deviceGranule = 16;
 
-    /** Whether blocks may meet through atomics on device memory, so that their order must be fixed. */
+    /** Whether blocks may communicate through atomics on device memory, so that they must run in a fixed order. */
     boolean ordersBlocks;
 }

@@ -3,12 +3,12 @@ package kept.cuda.virtual;
 /**
  * One launch of a kernel.
  *
- * @param serial its number on the device
- * @param sharedBytes dynamic shared memory of each block
- * @param parameters the arguments as the kernel reads them
- * @param memory the device's memory
- * @param watch who touches what of device memory, where that is watched; else null
- * @param order in which blocks and warps run
+ * @param serial sequence number of the launch on the device
+ * @param sharedBytes dynamic shared memory per block in bytes
+ * @param parameters arguments in the layout that the kernel reads
+ * @param memory memory of the device
+ * @param watch record of the accesses to device memory; null if the launch is not watched
+ * @param order order in which blocks and warps run
  */
 record KernelLaunch(
         int serial,
@@ -28,7 +28,7 @@ record KernelLaunch(
         return threadsX * threadsY * threadsZ;
     }
 
-    /** The same launch, watched and in an order. */
+    /** Returns the same launch, watched and in another order. */
     KernelLaunch with(Watch by, Order in) {
         return new KernelLaunch(serial, kernel, x, y, z, threadsX, threadsY, threadsZ, sharedBytes, parameters, memory, by, in);
     }

@@ -1,6 +1,6 @@
 package kept.cuda.virtual;
 
-/** An instruction that reads or writes memory at an address of each lane's own. */
+/** An instruction that reads or writes memory at an address per lane. */
 abstract class MemoryAccess extends Instruction {
     /** Generic addresses of shared, local and parameter memory begin here; those of device memory are far above. */
     static final long SHARED_WINDOW = 0x7d00_0000_0000L;
@@ -8,20 +8,20 @@ abstract class MemoryAccess extends Instruction {
     static final long PARAMETER_WINDOW = 0x7b00_0000_0000L;
     private static final int WINDOW_SHIFT = 40;
 
-    /** Where an address lies; constant memory is device memory here. */
+    /** State space of an address; constant memory is part of device memory here. */
     enum Space { GENERIC, DEVICE, SHARED, LOCAL, PARAMETER }
 
     Space space;
 
-    /** The slot of the address, of 32 or of 64 bits; both negative for an absolute one. */
+    /** Slot of the address in the 32-bit or the 64-bit file; both negative for an absolute address. */
     int wordBase = -1;
     int longBase = -1;
     long offset;
 
-    /** Of the access by the hardware: a vector is read or written at once. */
+    /** Size of the access in bytes; a vector is one access. */
     int bytes;
 
-    /** The allocation that was met last; blocks that run side by side may disagree, which costs a look-up. */
+    /** The allocation of the last access, as a cache. Concurrent blocks may overwrite it, which only costs a look-up. */
     private Allocation last;
 
     long address(Warp warp, int lane) {
@@ -31,7 +31,7 @@ abstract class MemoryAccess extends Instruction {
         return wordBase >= 0 ? (warp.words[wordBase][lane] & 0xffffffffL) + offset : offset;
     }
 
-    /** Finds what a lane reads, and checks that it may: {@link Warp#bytes} and {@link Warp#at} then say where it lies. */
+    /** Checks and resolves a lane's read; {@link Warp#bytes} and {@link Warp#at} then hold its location. */
     void resolveRead(Warp warp, int lane) {
         long address = address(warp, lane);
         switch (kind(address)) {
@@ -45,7 +45,7 @@ abstract class MemoryAccess extends Instruction {
         }
     }
 
-    /** Finds what a lane writes, checks that it may, and marks it written. */
+    /** Checks and resolves a lane's write, and marks the bytes as written. */
     void resolveWrite(Warp warp, int lane) {
         long address = address(warp, lane);
         switch (kind(address)) {
@@ -65,7 +65,7 @@ abstract class MemoryAccess extends Instruction {
         }
     }
 
-    /** Finds what a lane reads and writes at once. Answers what to lock meanwhile. */
+    /** Checks and resolves a lane's atomic access; returns the object to lock for its duration. */
     Object resolveAtomic(Warp warp, int lane) {
         long address = address(warp, lane);
         if (kind(address) == Space.SHARED) {
@@ -85,7 +85,7 @@ abstract class MemoryAccess extends Instruction {
         return allocation;
     }
 
-    /** Finds what a lane reads of device memory. */
+    /** Checks and resolves a lane's read of device memory. */
     final void deviceRead(Warp warp, int lane, long address, int count) {
         Allocation allocation = device(warp, lane, address, count, "reads");
         requireWritten(warp, lane, allocation, count);
@@ -106,7 +106,7 @@ abstract class MemoryAccess extends Instruction {
         };
     }
 
-    /** Finds shared memory, by an offset or, through a generic address, in its window. */
+    /** Converts a shared or generic address to an offset in shared memory. */
     final void shared(Warp warp, int lane, long address, String what) {
         SharedMemory shared = warp.block.shared();
         warp.at = shared.place(warp, lane, space == Space.GENERIC ? address - SHARED_WINDOW : address, bytes, what);

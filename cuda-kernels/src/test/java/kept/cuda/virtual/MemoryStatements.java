@@ -6,9 +6,9 @@ import kept.cuda.virtual.MemoryAccess.Space;
 import kept.cuda.virtual.OpTable.Kind;
 import kept.cuda.virtual.PtxModule.Statement;
 
-/** Makes instructions of statements that touch memory. */
+/** Translates statements that access memory. */
 final class MemoryStatements {
-    /** Words of a load or store that change nothing here: how it is cached, and how strictly it is ordered, which one thread after the other is. */
+    /** Modifiers without an effect here: cache operators, and memory orders, since accesses run one after the other. */
     private static final Set<String> HINTS = Set.of("weak", "volatile", "relaxed", "acquire", "release", "acq_rel", "cta", "cluster", "gpu", "sys",
             "nc", "ca", "cg", "cs", "lu", "cv", "wb", "wt", "noftz");
 
@@ -18,7 +18,7 @@ final class MemoryStatements {
         this.decoder = decoder;
     }
 
-    /** Decodes one; false if it is none that is known. */
+    /** Decodes a statement; returns false if its opcode is not one of these. */
     boolean decode(String[] words, Statement statement) {
         List<Operand> operands = statement.operands();
         switch (words[0]) {
@@ -53,10 +53,10 @@ final class MemoryStatements {
         };
     }
 
-    /** Gives an access its address. */
+    /** Sets the address of an access. */
     void address(MemoryAccess access, Operand operand) {
         if (!(operand instanceof Operand.Address address)) {
-            throw decoder.error(operand + " is no address");
+            throw decoder.error(operand + " is not an address");
         }
         access.offset = address.offset();
         switch (address.base()) {
@@ -71,7 +71,7 @@ final class MemoryStatements {
                     throw decoder.error("a generic access to a variable by its name");
                 }
             }
-            default -> throw decoder.error(address.base() + " is no base of an address");
+            default -> throw decoder.error(address.base() + " cannot be the base of an address");
         }
         if (access.space == Space.SHARED || access.space == Space.GENERIC) {
             decoder.kernel().sharedGranule = Math.min(decoder.kernel().sharedGranule, access.bytes);
@@ -162,7 +162,7 @@ final class MemoryStatements {
                 copy.space = Space.SHARED;
                 copy.bytes = literal(operands.get(2));
                 if (copy.bytes != 16 && (words[2].equals("cg") || copy.bytes != 4 && copy.bytes != 8)) {
-                    throw decoder.error("copies of " + copy.bytes + " bytes are not");
+                    throw decoder.error("cp.async of " + copy.bytes + " bytes is not supported");
                 }
                 decoder.kernel().deviceGranule = Math.min(decoder.kernel().deviceGranule, copy.bytes);
                 address(copy, operands.get(0));
@@ -190,6 +190,6 @@ final class MemoryStatements {
         if (operand instanceof Operand.Literal literal) {
             return (int) literal.bits();
         }
-        throw decoder.error(operand + " is no number");
+        throw decoder.error(operand + " is not a number");
     }
 }

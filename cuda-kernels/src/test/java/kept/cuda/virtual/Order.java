@@ -2,15 +2,15 @@ package kept.cuda.virtual;
 
 import java.util.SplittableRandom;
 
-/** The order in which the blocks of a launch run, and in which the warps of a block take turns: hardware promises none. */
+/** The order in which the blocks of a launch run and the warps of a block are scheduled. Hardware guarantees none. */
 final class Order {
-    /** By ascending number; a warp runs until it waits. */
+    /** Ascending by index; a warp runs until it waits. */
     static final Order ASCENDING = new Order("blocks and warps run by ascending number", false, null);
 
-    /** By descending number. */
+    /** Descending by index. */
     static final Order REVERSED = new Order("blocks and warps run in reversed order", true, null);
 
-    /** Instructions of a warp before the next gets its turn, for those that wait for each other without a barrier. */
+    /** Time slice of a warp in instructions, so that warps that wait for each other without a barrier make progress. */
     private static final int LONG_TURN = 1 << 20;
     private static final int SHORT_TURN = 100;
 
@@ -24,12 +24,12 @@ final class Order {
         this.seed = seed;
     }
 
-    /** A random order, in which a warp runs a few instructions at a time. */
+    /** Returns a random order with time slices of a few instructions. */
     static Order random(long seed) {
         return new Order("blocks and warps run in the random order of seed " + seed, false, seed);
     }
 
-    /** The number of the block whose turn it is. */
+    /** Returns the index of the block that runs at a position of the order. */
     long block(long turn, long blocks) {
         if (seed == null) {
             return reversed ? blocks - 1 - turn : turn;
@@ -46,7 +46,7 @@ final class Order {
         return a == 0 ? b : divisor(b % a, a);
     }
 
-    /** The warps of a block in the order of their turns. */
+    /** Returns the warps of a block in scheduling order. */
     int[] warps(int count, SplittableRandom random) {
         int[] numbers = new int[count];
         for (int i = 0; i < count; i++) {
@@ -57,12 +57,12 @@ final class Order {
         return numbers;
     }
 
-    /** Where the random numbers of a block come from. */
+    /** Returns the random generator of a block. */
     SplittableRandom source(int block) {
         return new SplittableRandom(seed == null ? 0 : seed * 31 + block);
     }
 
-    /** How many instructions a warp runs before the next one's turn. */
+    /** Returns the length of the next time slice in instructions. */
     int turn(SplittableRandom random) {
         return seed == null ? LONG_TURN : 1 + random.nextInt(SHORT_TURN);
     }

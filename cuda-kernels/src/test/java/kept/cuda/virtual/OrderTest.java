@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 
 class OrderTest {
     @Test
-    void eachBlockAndEachWarpHasOneTurn() {
+    void eachOrderIsAPermutationOfBlocksAndWarps() {
         for (Order order : List.of(Order.ASCENDING, Order.REVERSED, Order.random(1), Order.random(-77))) {
             for (int count : new int[] {1, 2, 7, 12, 100}) {
                 assertThat(LongStream.range(0, count).map(turn -> order.block(turn, count)).sorted()).as("%s, %d blocks", order, count)
@@ -21,7 +21,7 @@ class OrderTest {
     }
 
     @Test
-    void ordersAreDifferentAndRepeated() {
+    void ordersDifferAndAreReproducible() {
         assertThat(Order.ASCENDING.warps(4, Order.ASCENDING.source(0))).containsExactly(0, 1, 2, 3);
         assertThat(Order.REVERSED.warps(4, Order.REVERSED.source(0))).containsExactly(3, 2, 1, 0);
         assertThat(Order.REVERSED.block(0, 5)).isEqualTo(4);

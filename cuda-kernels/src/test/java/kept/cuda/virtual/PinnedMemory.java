@@ -9,13 +9,13 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * Host memory that copies run to and from while the host goes on. Between the queueing of a copy and its end the host may not write what it reads,
- * nor use what it fills; whoever looks nevertheless, past these checks, finds poison.
+ * Pinned host memory, which asynchronous copies read and write while the host continues. Between the queueing of a copy and its completion the host
+ * must not write its source nor access its target. Accesses that bypass these checks find poison values.
  */
 final class PinnedMemory {
     private static final byte POISON = (byte) 0x7b;
 
-    /** Memory that was handed out. */
+    /** An allocation of pinned memory. */
     private static final class Area {
         final Arena arena;
         final MemorySegment memory;
@@ -27,7 +27,7 @@ final class PinnedMemory {
         }
     }
 
-    /** A copy that is queued and not done. */
+    /** A queued copy that has not completed. */
     final class Transfer {
         private final Area area;
         private final MemorySegment host;
@@ -45,7 +45,7 @@ final class PinnedMemory {
             this.before = toDevice || alone ? host.toArray(ValueLayout.JAVA_BYTE) : null;
         }
 
-        /** The bytes for the device; when the copy is done, the host's are poison. */
+        /** Takes the bytes for the device and poisons the host's. */
         byte[] send() {
             end();
             if (overlapping(area, host).stream().noneMatch(other -> other.toDevice)) {
@@ -54,7 +54,7 @@ final class PinnedMemory {
             return before;
         }
 
-        /** Gives the host the device's bytes. */
+        /** Stores the device's bytes in host memory. */
         void receive(byte[] bytes) {
             end();
             host.copyFrom(MemorySegment.ofArray(bytes));
@@ -87,7 +87,7 @@ final class PinnedMemory {
         return memory;
     }
 
-    /** Frees an area; says what was wrong, or null. */
+    /** Frees an area; returns an error message or null. */
     synchronized String free(MemorySegment memory) {
         Area area = areas.get(memory.address());
         if (area == null) {
@@ -101,7 +101,7 @@ final class PinnedMemory {
         return null;
     }
 
-    /** Begins a copy, or answers null for memory that is not pinned. */
+    /** Starts a copy; returns null for memory that is not pinned. */
     synchronized Transfer begin(MemorySegment host, boolean toDevice) {
         Area area = find(host);
         if (area == null) {
@@ -115,17 +115,17 @@ final class PinnedMemory {
         return transfer;
     }
 
-    /** The host is about to read. */
+    /** Checks that the host may read. */
     synchronized void read(MemorySegment host) {
         requireIdle(host, false, "reads");
     }
 
-    /** The host is about to write. */
+    /** Checks that the host may write. */
     synchronized void write(MemorySegment host) {
         requireIdle(host, true, "writes");
     }
 
-    /** What copies to the device read the host may read too; else a queued copy has its memory alone. Copies of one stream wait for each other. */
+    /** The host may read the source of a queued copy; any other access to memory of a queued copy is a fault. Copies of one stream are ordered. */
     private void requireIdle(MemorySegment host, boolean writes, String what) {
         Area area = find(host);
         for (Transfer transfer : area == null ? List.<Transfer>of() : overlapping(area, host)) {

@@ -10,7 +10,7 @@ import kept.cuda.driver.CudaException;
 import kept.cuda.driver.Grid;
 import org.junit.jupiter.api.Test;
 
-/** Each kernel does one thing wrong if its last argument says so: then it is caught, and else it passes. */
+/** Each kernel has one bug that its last argument enables: with the bug a fault is reported, without it the kernel passes. */
 class PlantedFaultsTest {
     private static float[] ramp(int count) {
         float[] values = new float[count];
@@ -20,7 +20,7 @@ class PlantedFaultsTest {
         return values;
     }
 
-    /** Runs a kernel right, then wrong, each on a device of its own. */
+    /** Runs a kernel without and with its bug, each on a new device. */
     private static void caught(Consumer<Integer> run, String... words) {
         assertThatCode(() -> run.accept(0)).doesNotThrowAnyException();
         assertThatThrownBy(() -> run.accept(1)).isInstanceOf(KernelFault.class).message().contains(words);
@@ -53,7 +53,7 @@ class PlantedFaultsTest {
     }
 
     @Test
-    void memoryThatWasFreed() {
+    void useAfterFree() {
         var device = new Device();
         long in = device.upload(ramp(32));
         long out = device.empty(128);
@@ -65,7 +65,7 @@ class PlantedFaultsTest {
     }
 
     @Test
-    void anAddressThatIsNotAligned() {
+    void aMisalignedAddress() {
         caught(faulty -> {
             var device = new Device();
             device.launch(device.kernel("faults", "misaligned"), Grid.of(1, 32), 0, device.upload(ramp(16)), device.empty(128), faulty);
@@ -95,7 +95,7 @@ class PlantedFaultsTest {
     }
 
     @Test
-    void aWriteOverWhatOthersStillRead() {
+    void aWriteAfterReadRace() {
         caught(faulty -> {
             var device = new Device();
             long out = device.empty(128);
@@ -137,7 +137,7 @@ class PlantedFaultsTest {
     }
 
     @Test
-    void memoryThatNobodyHasWritten() {
+    void uninitializedMemory() {
         caught(faulty -> {
             var device = new Device();
             device.launch(device.kernel("faults", "unwritten_shared"), Grid.of(1, 64), 0, device.empty(256), faulty);
@@ -150,7 +150,7 @@ class PlantedFaultsTest {
     }
 
     @Test
-    void anOutputThatWasNotWrittenWhole() {
+    void aPartlyWrittenOutput() {
         var device = new Device();
         long out = device.empty(4 * 100);
         device.launch(device.kernel("faults", "store_past_end"), Grid.of(2, 48), 0, out, 100, 0);
@@ -159,7 +159,7 @@ class PlantedFaultsTest {
     }
 
     @Test
-    void aBarrierThatSomeThreadsSkip() {
+    void aDivergentBarrier() {
         caught(faulty -> {
             var device = new Device();
             device.launch(device.kernel("faults", "divergent_barrier"), Grid.of(1, 64), 0, device.empty(256), faulty);
@@ -175,7 +175,7 @@ class PlantedFaultsTest {
     }
 
     @Test
-    void twoThreadsThatWriteOneElement() {
+    void aWriteWriteRaceInSharedMemory() {
         caught(faulty -> {
             var device = new Device();
             device.launch(device.kernel("faults", "two_writers"), Grid.of(1, 64), 0, device.empty(256), faulty);
@@ -191,7 +191,7 @@ class PlantedFaultsTest {
     }
 
     @Test
-    void blocksThatTouchOneElementWhereTheyAreWatched() {
+    void racesBetweenBlocksInWatchedLaunches() {
         caught(faulty -> {
             var device = new Device(VirtualGpu.open().watchingBlocks());
             device.launch(device.kernel("faults", "two_blocks"), Grid.of(2, 32), 0, device.empty(256), faulty);
@@ -203,7 +203,7 @@ class PlantedFaultsTest {
     }
 
     @Test
-    void threadsOfABlockThatTouchOneElementOfDeviceMemoryWhereTheyAreWatched() {
+    void racesInDeviceMemoryWithinABlockInWatchedLaunches() {
         caught(faulty -> {
             var device = new Device(VirtualGpu.open().watchingBlocks());
             long back = device.empty(256);
@@ -226,21 +226,21 @@ class PlantedFaultsTest {
             long sum = device.upload(0f);
             device.launch(device.kernel("faults", "order_of_blocks"), Grid.of(3, 1), 0, device.upload(1e8f, -1e8f, 1f), sum, faulty);
             assertThat(device.floats(sum, 1)).containsExactly(1);
-        }, "kernel order_of_blocks, faults.ptx: byte", "of allocation 1 of 4 bytes at 0x", "is another when blocks and warps run in reversed order");
+        }, "kernel order_of_blocks, faults.ptx: byte", "of allocation 1 of 4 bytes at 0x", "differs when blocks and warps run in reversed order");
         caught(faulty -> {
             var device = new Device(VirtualGpu.open().reordering(1));
             long out = device.empty(32);
             device.launch(device.kernel("faults", "order_of_warps"), Grid.of(1, 256), 0, out, device.upload(0), faulty);
             assertThat(device.ints(out, 8)).containsExactly(0, 1, 2, 3, 4, 5, 6, 7);
-        }, "kernel order_of_warps, faults.ptx: byte", "of allocation 1 of 32 bytes at 0x", "is another when blocks and warps run in reversed order");
+        }, "kernel order_of_warps, faults.ptx: byte", "of allocation 1 of 32 bytes at 0x", "differs when blocks and warps run in reversed order");
     }
 
     @Test
-    void aLoopThatWaitsForWhatNeverComes() {
+    void anEndlessLoop() {
         caught(faulty -> {
             var device = new Device(VirtualGpu.open().atMostInstructions(5_000_000));
             device.launch(device.kernel("faults", "endless"), Grid.of(1, 32), 0, device.upload(0), faulty);
-        }, "endless", "does it wait for what never comes?");
+        }, "endless", "is it an endless loop?");
     }
 
     @Test
@@ -252,7 +252,7 @@ class PlantedFaultsTest {
     }
 
     @Test
-    void ofSeveralFaultyBlocksTheFirstIsReportedWhateverTheThreads() {
+    void theFaultOfTheFirstBlockIsReportedForAnyNumberOfThreads() {
         var messages = IntStream.rangeClosed(1, 4).mapToObj(threads -> {
             var device = new Device(VirtualGpu.open().threads(threads));
             long out = device.empty(4 * 100);
@@ -267,7 +267,7 @@ class PlantedFaultsTest {
     }
 
     @Test
-    void aFaultShowsAtALaterCallWhereThatIsAsked() {
+    void aFaultIsReportedByALaterCallIfConfigured() {
         var device = new Device(VirtualGpu.open().faultingLater());
         long out = device.empty(4 * 100);
         device.launch(device.kernel("faults", "store_past_end"), Grid.of(2, 64), 0, out, 100, 1);

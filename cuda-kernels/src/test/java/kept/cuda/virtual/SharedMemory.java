@@ -3,12 +3,11 @@ package kept.cuda.virtual;
 import java.util.Arrays;
 
 /**
- * The shared memory of a block. For each granule it knows who wrote it last and who read it last, and when, so that it can tell whether two accesses
- * have a barrier between them
- * ({@link BlockClock}). The sign of a stamp says that a cp.async is still to land there.
+ * The shared memory of a block with race detection. It records the last writer and reader of each granule with the time of {@link BlockClock}, from
+ * which it derives whether a barrier separates two accesses. A negative stamp marks the target of a pending cp.async.
  */
 final class SharedMemory {
-    /** The offset of the first byte, so that an address of 0 is none. */
+    /** Offset of the first byte; it is above 0, so that address 0 is invalid. */
     static final int FIRST = 1024;
 
     private static final int IN_FLIGHT = 1 << 31;
@@ -42,7 +41,7 @@ final class SharedMemory {
         Arrays.fill(earlierReaders, 0);
     }
 
-    /** The place of an address in {@link #data}, checked against size and alignment. */
+    /** Returns the index of an address in {@link #data} and checks its bounds and alignment. */
     int place(Warp warp, int lane, long address, int bytes, String what) {
         if (address < FIRST || address + bytes > end) {
             throw warp.fault(lane, "%s %d bytes of shared memory at offset %,d; the block has %,d"
@@ -80,7 +79,7 @@ final class SharedMemory {
         write(warp, lane, at, bytes, clock.stamp(warp, warp.thread(lane), 0));
     }
 
-    /** An atomic access, which reads and writes; those do not race with each other. */
+    /** Records an atomic access, which reads and writes; atomics do not race with each other. */
     void atomic(Warp warp, int lane, int at, int bytes) {
         int last = at + bytes - 1 >> shift;
         for (int i = at >> shift; i <= last; i++) {
@@ -91,12 +90,12 @@ final class SharedMemory {
         write(warp, lane, at, bytes, clock.stamp(warp, warp.thread(lane), 1));
     }
 
-    /** A cp.async begins: until it lands, nobody may touch its target. */
+    /** Records the start of a cp.async: until it completes, no thread may access its target. */
     void beginCopy(Warp warp, int lane, int at, int bytes) {
         write(warp, lane, at, bytes, clock.stamp(warp, warp.thread(lane), 0) | IN_FLIGHT);
     }
 
-    /** A cp.async lands: from now on its own thread may read, others after a barrier. */
+    /** Records the completion of a cp.async: its thread may read the target now, other threads after a barrier. */
     void land(Warp warp, int lane, int at, int bytes) {
         int stamp = clock.stamp(warp, warp.thread(lane), 0);
         int last = at + bytes - 1 >> shift;

@@ -8,18 +8,18 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The work queued on each stream. A device that defers does nothing of it before something waits for it, as late as hardware may; any other does it
- * as it is queued. Either way the work of one stream is done in order, and a fault drops what is queued behind it.
+ * The work queued on each stream. A deferring device runs it only when something waits for it, which is the latest time that hardware may; other
+ * devices run it when it is queued. The work of one stream runs in order, and a fault drops the work queued after it.
  */
 final class Streams {
-    /** As many calls are queued at most, as by a driver: the next one waits. */
+    /** Maximum number of queued calls; as in a driver, the next call waits. */
     private static final int MOST_QUEUED = 1024;
 
     /**
      * A queued call.
      *
-     * @param work what it does
-     * @param always whether it is done even behind a fault, as giving memory back is
+     * @param work effect of the call
+     * @param always whether it runs even after a fault, as a free does
      */
     private record Call(Runnable work, boolean always) {}
 
@@ -39,7 +39,7 @@ final class Streams {
         add(stream, work, false);
     }
 
-    /** Queues a call that is done whatever happened before. */
+    /** Queues a call that runs even after a fault. */
     void addAlways(long stream, Runnable work) {
         add(stream, work, true);
     }
@@ -52,7 +52,7 @@ final class Streams {
         }
     }
 
-    /** Does all work of a stream. */
+    /** Runs all queued work of a stream. */
     synchronized void await(long stream) {
         Deque<Call> queue = queues.getOrDefault(stream, new ArrayDeque<>());
         RuntimeException failure = null;
@@ -71,7 +71,7 @@ final class Streams {
         }
     }
 
-    /** Does the work of all streams. */
+    /** Runs the queued work of all streams. */
     synchronized void awaitAll() {
         List<Long> streams = new ArrayList<>(queues.keySet());
         streams.forEach(this::await);

@@ -9,7 +9,7 @@ import kept.cuda.cublas.DataType;
 import kept.cuda.cublas.Matrix;
 import kept.cuda.driver.CudaException;
 
-/** cuBLAS on a virtual GPU: the products of one thread, each sum in f32 by ascending k, through the same checked memory as the kernels. */
+/** cuBLAS on a virtual GPU: products with f32 sums in ascending order of k, on one thread, with the memory checks of the kernels. */
 public final class VirtualBlas implements Blas {
     private static final int INVALID_VALUE = 7;
     private static final int NOT_INITIALIZED = 1;
@@ -71,7 +71,7 @@ public final class VirtualBlas implements Blas {
         leading("b", b, b.transposed() ? n : k);
         leading("c", c, m);
         if (c.transposed() || batch > 1 && c.stride() < (long) c.leading() * (n - 1) + m) {
-            throw invalid("matrices of c that are transposed or lie on one another: " + c);
+            throw invalid("c is transposed or its matrices overlap: " + c);
         }
         gpu.streams().add(streams.get(handle), () -> {
             for (int i = 0; i < batch; i++) {
@@ -88,7 +88,7 @@ public final class VirtualBlas implements Blas {
         }
     }
 
-    /** Columns of c one after the other: column j is the sum of the columns of op(a), each times an element of column j of op(b). */
+    /** Computes c by columns: column j is the sum of the columns of op(a), each times an element of column j of op(b). */
     private static void multiply(int m, int n, int k, float alpha, float[] left, float[] right, float beta, View c) {
         float[] column = new float[m];
         for (int j = 0; j < n; j++) {
@@ -106,7 +106,7 @@ public final class VirtualBlas implements Blas {
         }
     }
 
-    /** op(matrix) by columns. */
+    /** Returns op(matrix) in column-major order. */
     private static float[] read(View matrix, int rows, int columns, boolean transposed) {
         float[] values = new float[Math.multiplyExact(rows, columns)];
         for (int column = 0; column < columns; column++) {
@@ -159,7 +159,7 @@ public final class VirtualBlas implements Blas {
             return first + (long) column * matrix.leading() + row;
         }
 
-        /** Where an element lies in its allocation, which is looked up when it is another than that of the last. */
+        /** Returns the index of an element in its allocation; the allocation of the last element is cached. */
         private int place(String what, int row, int column) {
             long address = matrix.address() + width * element(row, column);
             if (allocation == null || address < allocation.base || address - allocation.base > allocation.size - width) {

@@ -14,7 +14,7 @@ import kept.cuda.driver.Driver;
 import kept.cuda.driver.Grid;
 import kept.cuda.driver.Parameter;
 
-/** The driver of a virtual GPU. Streams run in order, either when the call returns or, on a device that defers, when something waits for them. */
+/** The driver of a virtual GPU. Streams run in order, either within the call or, on a deferring device, when something waits for them. */
 public final class VirtualDriver implements Driver {
     private static final int INVALID_VALUE = 1;
     private static final int OUT_OF_MEMORY = 2;
@@ -27,14 +27,14 @@ public final class VirtualDriver implements Driver {
     private static final int SHARED_OPT_IN = 227 << 10;
     private static final int SHARED_DEFAULT = 48 << 10;
     private static final int MOST_THREADS = 1024;
-    /** What was given back is on the heap until its turn comes; with more, queued work is done. */
+    /** Limit of freed memory in bytes, which stays on the heap while queued work may use it; beyond it the queued work runs. */
     private static final long MOST_RELEASED = 64L << 20;
     private static final int MOST_BLOCKS_YZ = 65535;
 
-    /** A loaded text, its kernels decoded when first asked for, and its variables. */
+    /** A loaded module, whose kernels are decoded at their first use, and its variables. */
     private record Library(PtxModule module, Map<String, Allocation> variables) {}
 
-    /** A kernel and what it is allowed. */
+    /** A kernel and its limit of dynamic shared memory. */
     private static final class Loaded {
         final Kernel kernel;
         final long library;
@@ -46,7 +46,7 @@ public final class VirtualDriver implements Driver {
         }
     }
 
-    /** An event: the stream it was last recorded on, and when it was reached there. */
+    /** An event: the stream it was last recorded on, and the time at which it completed. */
     private static final class Event {
         long stream;
         boolean reached = true;
@@ -78,7 +78,7 @@ public final class VirtualDriver implements Driver {
         return failure(INVALID_VALUE, "CUDA_ERROR_INVALID_VALUE", call, text);
     }
 
-    /** Every call after the first few needs a context, and fails once a kernel has faulted. */
+    /** Checks that a context is current and that no kernel has faulted. */
     private void begin(String call) {
         if (current.get() == null) {
             throw failure(INVALID_CONTEXT, "CUDA_ERROR_INVALID_CONTEXT", call, "no context is current on this thread");
@@ -97,7 +97,7 @@ public final class VirtualDriver implements Driver {
         }
     }
 
-    /** Waits for a stream, after which its faults are known. */
+    /** Waits for a stream and reports its faults. */
     private void await(String call, long stream) {
         gpu.streams().await(stream);
         begin(call);
@@ -211,7 +211,7 @@ public final class VirtualDriver implements Driver {
         });
     }
 
-    /** {@inheritDoc} The rest of the stream is done as well; nobody can rely on that, since it could be done at any time. */
+    /** {@inheritDoc} All later work of the stream runs as well, which hardware may do at any time, too. */
     @Override
     public void synchronizeEvent(long event) {
         begin("cuEventSynchronize");
@@ -226,7 +226,7 @@ public final class VirtualDriver implements Driver {
         Event first = event("cuEventElapsedTime", start);
         Event last = event("cuEventElapsedTime", end);
         if (!first.reached || !last.reached) {
-            throw failure(NOT_READY, "CUDA_ERROR_NOT_READY", "cuEventElapsedTime", "an event was not waited for");
+            throw failure(NOT_READY, "CUDA_ERROR_NOT_READY", "cuEventElapsedTime", "an event has not completed");
         }
         return (last.nanos - first.nanos) / 1e6f;
     }
@@ -284,7 +284,7 @@ public final class VirtualDriver implements Driver {
         return allocation.base;
     }
 
-    /** {@inheritDoc} From now on the host may not name the memory; kernels queued before still use it. */
+    /** {@inheritDoc} From now on calls must not use the memory; kernels queued before still may. */
     @Override
     public synchronized void free(long address, long stream) {
         begin("cuMemFreeAsync", stream);
@@ -328,7 +328,7 @@ public final class VirtualDriver implements Driver {
         Driver.super.writePinned(from, to);
     }
 
-    /** The allocation that holds all of a range; what else is a fault of the host. */
+    /** Returns the allocation that contains a range; throws if there is none. */
     private Allocation require(String call, long address, long bytes) {
         Allocation allocation = gpu.memory().find(address, bytes);
         if (allocation == null || allocation.isReleased()) {
@@ -337,7 +337,7 @@ public final class VirtualDriver implements Driver {
         return allocation;
     }
 
-    /** {@inheritDoc} Pageable memory is read before this returns, pinned memory when the copy's turn comes. */
+    /** {@inheritDoc} Pageable memory is read before this returns, pinned memory when the copy runs. */
     @Override
     public void copyToDevice(MemorySegment from, long to, long stream) {
         begin("cuMemcpyHtoDAsync", stream);
@@ -354,7 +354,7 @@ public final class VirtualDriver implements Driver {
         }
     }
 
-    /** {@inheritDoc} Pageable memory is filled before this returns, pinned memory when the copy's turn comes. */
+    /** {@inheritDoc} Pageable memory is filled before this returns, pinned memory when the copy runs. */
     @Override
     public void copyToHost(long from, MemorySegment to, long stream) {
         begin("cuMemcpyDtoHAsync", stream);
@@ -440,7 +440,7 @@ public final class VirtualDriver implements Driver {
         kernels.values().removeIf(loaded -> loaded.library == library);
     }
 
-    /** {@inheritDoc} An instruction that the virtual GPU does not know is a {@link PtxException} here, which names it. */
+    /** {@inheritDoc} An unsupported instruction throws a {@link PtxException} that names it. */
     @Override
     public long kernel(long library, String name) {
         begin("cuLibraryGetKernel");

@@ -7,20 +7,20 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * A GPU that is a program: {@code VirtualGpu.open()} gives the driver and the cuBLAS to build a backend on. Whatever a kernel must not do is a {@link
- * KernelFault} at its launch.
+ * An emulated GPU: {@code VirtualGpu.open()} supplies a driver and cuBLAS for a backend. Undefined or invalid behaviour of a kernel throws a
+ * {@link KernelFault} at its launch.
  *
- * <p>What can be set is set before the first launch: how much memory the device has, whether threads that race in device memory are a
- * fault too, whether a fault shows as silicon shows it, by its status at a later call, and whether queued work is done at once.
+ * <p>Settings must be made before the first launch: the size of memory, whether data races in device memory are faults, whether a fault is reported
+ * by the status of a later call as on hardware, and whether queued work is deferred.
  */
 public final class VirtualGpu {
-    /** Memory where nothing else is said. */
+    /** Default size of memory in bytes. */
     public static final long DEFAULT_MEMORY = 1L << 30;
 
     private static final long MOST_INSTRUCTIONS = 1L << 32;
     private static final int MOST_THREADS = 8;
 
-    /** A launch of fewer blocks is over before another thread has begun. */
+    /** Minimum number of blocks to run on several threads; a smaller launch finishes before another thread starts. */
     private static final int BLOCKS_OF_A_THREAD = 4;
 
     private final DeviceMemory memory;
@@ -43,77 +43,78 @@ public final class VirtualGpu {
         this.blas = new VirtualBlas(this);
     }
 
-    /** A device with a gibibyte of memory. */
+    /** Opens a device with 1 GiB of memory. */
     public static VirtualGpu open() {
         return open(DEFAULT_MEMORY);
     }
 
-    /** A device with so much memory. */
+    /** Opens a device with a size of memory in bytes. */
     public static VirtualGpu open(long bytes) {
         return new VirtualGpu(bytes);
     }
 
-    /** Makes threads that touch the same byte of device memory a fault, unless by atomics or with a barrier between; slower. */
+    /** Makes data races in device memory faults: accesses of several threads to one byte without atomics or a barrier. This is slower. */
     public VirtualGpu watchingBlocks() {
         watches = true;
         return this;
     }
 
     /**
-     * Watches the first launches of each kernel, and runs them again, with blocks and warps in reversed and in random order: other bits are a fault.
+     * Watches the first launches of each kernel and repeats them with blocks and warps in reversed and in random order; different results are a
+     * fault.
      *
-     * @param launches how many of each kernel
+     * @param launches number of launches per kernel
      */
     public VirtualGpu reordering(int launches) {
         reordered = launches;
         return this;
     }
 
-    /** Makes a fault the status of later calls, as silicon does it, with the message in theirs. */
+    /** Reports a fault by the status of later calls, as hardware does; their messages contain that of the fault. */
     public VirtualGpu faultingLater() {
         faultsLater = true;
         return this;
     }
 
-    /** Does queued work only when something waits for it, and watches the host's use of pinned memory meanwhile. */
+    /** Defers queued work until something waits for it, and checks the host's accesses to pinned memory until then. */
     public VirtualGpu deferring() {
         streams = new Streams(true);
         return this;
     }
 
-    /** Ends kernels of which a warp runs more instructions, as one that waits for what never comes. */
+    /** Limits the instructions of a warp, so that an endless loop becomes a fault. */
     public VirtualGpu atMostInstructions(long instructions) {
         mostInstructions = instructions;
         return this;
     }
 
-    /** Runs the blocks of a launch on so many threads, where their order cannot matter; as many as there are processors where nothing is said. */
+    /** Sets the number of threads for launches whose blocks are independent; the default is the number of processors. */
     public VirtualGpu threads(int count) {
         threads = count;
         return this;
     }
 
-    /** The driver of this device. */
+    /** Returns the driver of this device. */
     public VirtualDriver driver() {
         return driver;
     }
 
-    /** cuBLAS on this device. */
+    /** Returns cuBLAS on this device. */
     public VirtualBlas blas() {
         return blas;
     }
 
-    /** How many kernels were launched. */
+    /** Returns the number of launches. */
     public int launches() {
         return launches.get();
     }
 
-    /** The names of the kernels that were launched so far. */
+    /** Returns the names of the kernels that have been launched. */
     public Set<String> kernels() {
         return Set.copyOf(kernels);
     }
 
-    /** Instructions that all kernels so far have run, counting each lane. */
+    /** Returns the number of instructions that all kernels have executed, counting each lane. */
     public synchronized long laneInstructions() {
         return laneInstructions;
     }
@@ -126,7 +127,7 @@ public final class VirtualGpu {
         return streams;
     }
 
-    /** A kernel was queued. */
+    /** Records that a kernel was queued. */
     void queued(String kernel) {
         kernels.add(kernel);
     }
@@ -139,7 +140,7 @@ public final class VirtualGpu {
         return launches.incrementAndGet();
     }
 
-    /** Runs all blocks of a launch, several times where orders are compared. */
+    /** Runs all blocks of a launch, repeatedly if orders are compared. */
     void run(KernelLaunch launch) {
         boolean again = reordered > 0 && timesReordered.merge(launch.kernel().name, 1, Integer::sum) <= reordered;
         if (!again) {
@@ -156,7 +157,7 @@ public final class VirtualGpu {
         }
     }
 
-    /** One thread after the other, or on several threads if no block can learn of another. */
+    /** Runs the blocks one after the other, or on several threads if they cannot communicate. */
     private void runOnce(KernelLaunch launch) {
         boolean inOrder = launch.kernel().ordersBlocks || launch.watch() != null;
         int workers = inOrder ? 1 : Math.clamp(launch.blocks() / BLOCKS_OF_A_THREAD, 1, threads);

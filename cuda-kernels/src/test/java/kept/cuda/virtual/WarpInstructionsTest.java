@@ -104,7 +104,7 @@ class WarpInstructionsTest {
         assertThatThrownBy(() -> Snippet.statements("shfl.sync.bfly.b32 %r0, %r31, 1, 31, -1;", 'W', 20)).isInstanceOf(KernelFault.class)
                 .message().contains("0xffffffff in its mask, of which 0xfff00000 do not exist or have exited");
         assertThatThrownBy(() -> Snippet.statements("shfl.sync.bfly.b32 %r0, %r31, 1, 31, 1;", 'W', 32)).isInstanceOf(KernelFault.class)
-                .message().contains("thread (1,0,0): is not in the mask 0x00000001 that it names itself");
+                .message().contains("thread (1,0,0): is not in its own mask 0x00000001");
     }
 
     @Test

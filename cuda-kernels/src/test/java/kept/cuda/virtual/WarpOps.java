@@ -1,12 +1,12 @@
 package kept.cuda.virtual;
 
-/** Instructions in which the lanes of a warp work together, and barriers. */
+/** Warp-level collectives and barriers. */
 final class WarpOps {
     private WarpOps() {}
 
-    /** An instruction that waits until all lanes which its membermask names have come. */
-    abstract static class Together extends Instruction {
-        /** The slot of the mask. */
+    /** A collective instruction, which waits until all lanes of its membermask have arrived. */
+    abstract static class Collective extends Instruction {
+        /** Slot of the membermask. */
         int members;
 
         @Override
@@ -17,7 +17,7 @@ final class WarpOps {
                 int lane = Integer.numberOfTrailingZeros(m);
                 int named = masks[lane];
                 if ((named >> lane & 1) == 0) {
-                    throw warp.fault(lane, "is not in the mask 0x%08x that it names itself".formatted(named));
+                    throw warp.fault(lane, "is not in its own mask 0x%08x".formatted(named));
                 }
                 if ((named & ~warp.live) != 0) {
                     throw warp.fault(lane, "names lanes 0x%08x in its mask, of which 0x%08x do not exist or have exited"
@@ -43,13 +43,13 @@ final class WarpOps {
             return next;
         }
 
-        /** Runs it for lanes that are all there. */
+        /** Executes the instruction for lanes that have all arrived. */
         abstract void together(Warp warp, int group);
     }
 
     /** {@code shfl.sync}. */
-    static final class Shuffle extends Together {
-        /** How the source lane is found. */
+    static final class Shuffle extends Collective {
+        /** Selection of the source lane. */
         enum Mode { UP, DOWN, BFLY, IDX }
 
         Mode mode;
@@ -58,7 +58,7 @@ final class WarpOps {
         int b;
         int c;
 
-        /** The slot of the predicate that says whether the source lane was in range; negative for none. */
+        /** Slot of the predicate that receives whether the source lane is in range; negative for none. */
         int valid = -1;
 
         @Override
@@ -97,13 +97,13 @@ final class WarpOps {
     }
 
     /** {@code vote.sync}. */
-    static final class Vote extends Together {
+    static final class Vote extends Collective {
         /** What is asked. */
         enum Mode { ALL, ANY, UNI, BALLOT }
 
         Mode mode;
 
-        /** A predicate, or a word for the ballot. */
+        /** Slot of the result: a predicate, or a word for the ballot. */
         int d;
         int a;
 
@@ -120,13 +120,13 @@ final class WarpOps {
     }
 
     /** {@code match.sync} of 32 or 64 bits. */
-    static final class Match extends Together {
+    static final class Match extends Collective {
         boolean all;
         boolean isLong;
         int d;
         int a;
 
-        /** The slot of the predicate of {@code match.all}; negative for none. */
+        /** Slot of the predicate of {@code match.all}; negative for none. */
         int same = -1;
 
         @Override
@@ -151,7 +151,7 @@ final class WarpOps {
     }
 
     /** {@code redux.sync}. */
-    static final class Reduce extends Together {
+    static final class Reduce extends Collective {
         java.util.function.IntBinaryOperator operator;
         int d;
         int a;
@@ -167,8 +167,8 @@ final class WarpOps {
         }
     }
 
-    /** {@code bar.warp.sync}: what lanes did before is seen by the others after it. */
-    static final class SynchroniseLanes extends Together {
+    /** {@code bar.warp.sync}: orders the lanes' memory accesses before and after it. */
+    static final class SynchroniseLanes extends Collective {
         @Override
         void together(Warp warp, int group) {
             warp.block.clock().synchroniseLanes(warp, group);
@@ -188,14 +188,14 @@ final class WarpOps {
 
     /** {@code bar.sync}, {@code bar.arrive} and {@code barrier.sync}. */
     static final class Barrier extends Instruction {
-        /** The slot of the barrier's number. */
+        /** Slot of the number of the barrier. */
         int barrier;
 
-        /** The slot of how many threads it waits for; negative for all of the block. */
+        /** Slot of the number of threads to wait for; negative for all threads of the block. */
         int threads = -1;
         boolean arriveOnly;
 
-        /** The slot of the predicate that {@code bar.red} counts; {@link Instruction#ALWAYS} for none. */
+        /** Slot of the predicate that {@code bar.red} reduces; {@link Instruction#ALWAYS} for none. */
         int vote = ALWAYS;
 
         @Override
@@ -207,7 +207,7 @@ final class WarpOps {
             }
             int count = threads < 0 ? 0 : warp.words[threads][lane];
             if (count % Warp.LANES != 0) {
-                throw warp.fault(lane, "waits for %d threads at a barrier, which counts whole warps".formatted(count));
+                throw warp.fault(lane, "waits for %d threads at a barrier, but must wait for a multiple of the warp size".formatted(count));
             }
             if (mask != warp.live) {
                 return warp.stopAtBarrier(number, mask, next);
@@ -220,7 +220,7 @@ final class WarpOps {
         }
     }
 
-    /** Follows a barrier with a reduction: takes what it gathered. */
+    /** Follows a barrier with a reduction and stores its result. */
     static final class BarrierResult extends Instruction {
         /** What is asked. */
         enum Mode { POPC, AND, OR }

@@ -4,9 +4,9 @@ import java.util.Arrays;
 import java.util.IdentityHashMap;
 import java.util.Map;
 
-/** What the blocks of one launch do to device memory: who touched each granule, and what it held before and held after. */
+/** Records the accesses of one launch to device memory, and the contents of memory before and after it. */
 final class Watch {
-    /** Contents of an allocation, and which of its bytes are written. */
+    /** A copy of the contents of an allocation, and of its written bytes. */
     private record Contents(byte[] data, byte[] written) {
         static Contents of(Allocation allocation) {
             return new Contents(allocation.data.clone(), allocation.written.clone());
@@ -27,10 +27,10 @@ final class Watch {
     private BlockRaces lastRaces;
 
     /**
-     * Begins to watch.
+     * Starts recording.
      *
-     * @param kernel what is launched
-     * @param keeps whether contents are kept, so that the launch can be repeated
+     * @param kernel launched kernel
+     * @param keeps whether to copy the contents of memory, so that the launch can be repeated
      */
     Watch(Kernel kernel, boolean keeps) {
         this.granule = kernel.deviceGranule;
@@ -65,7 +65,7 @@ final class Watch {
         }
     }
 
-    /** The launch is done: makes memory as it was before, for the same launch in another order. */
+    /** Restores memory to its contents before the launch, in order to repeat it in another order. */
     void rewind() {
         for (Allocation allocation : before.keySet()) {
             after.putIfAbsent(allocation, Contents.of(allocation));
@@ -75,14 +75,14 @@ final class Watch {
         last = null;
     }
 
-    /** Compares memory with what the first run left. */
+    /** Compares memory with the results of the first run. */
     void compare(KernelLaunch launch) {
         before.forEach((allocation, contents) -> {
             Contents expected = after.getOrDefault(allocation, contents);
             int at = Arrays.mismatch(expected.data(), allocation.data);
             int written = Arrays.mismatch(expected.written(), allocation.written);
             if (at >= 0 || written >= 0) {
-                throw new KernelFault("kernel %s, %s: byte %,d of %s is another when %s".formatted(launch.kernel().name, launch.kernel().file,
+                throw new KernelFault("kernel %s, %s: byte %,d of %s differs when %s".formatted(launch.kernel().name, launch.kernel().file,
                         at >= 0 ? at : written, allocation, launch.order()));
             }
         });

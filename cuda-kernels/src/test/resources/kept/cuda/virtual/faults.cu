@@ -1,5 +1,5 @@
-// Kernels that do what a kernel must not, if the last argument says so, and the right thing if not.
-// Compiled here by: nvcc -arch=compute_80 -ptx faults.cu, then .version lowered to 7.0.
+// Kernels with one bug each, which the last argument enables.
+// faults.ptx is compiled from this file by nvcc -arch=compute_80 -ptx faults.cu, with .version lowered to 7.0.
 #include <assert.h>
 #include <stdint.h>
 
@@ -31,7 +31,7 @@ extern "C" __global__ void missing_barrier(const float* in, float* out, int faul
     out[threadIdx.x] = tile[63 - threadIdx.x];
 }
 
-// Of a loop: the tile is filled again while others may still read it.
+// The loop overwrites the tile while other threads may still read it.
 extern "C" __global__ void missing_second_barrier(const float* in, float* out, int faulty) {
     __shared__ float tile[64];
     float sum = 0;
@@ -80,7 +80,7 @@ extern "C" __global__ void missing_wait(const float4* in, float4* out, int fault
     out[threadIdx.x] = tile[31 - threadIdx.x];
 }
 
-// One group too many may stay on its way.
+// Waits for one group too few.
 extern "C" __global__ void wait_too_weak(const float4* in, float4* out, int faulty) {
     __shared__ float4 tile[2][32];
     for (int stage = 0; stage < 2; stage++) {
@@ -97,7 +97,7 @@ extern "C" __global__ void wait_too_weak(const float4* in, float4* out, int faul
     out[threadIdx.x] = tile[1][31 - threadIdx.x];
 }
 
-// Its own wait lets a thread see its own copies, not those of others.
+// A wait makes only the copies of the waiting thread visible, not those of other threads.
 extern "C" __global__ void wait_without_barrier(const float4* in, float4* out, int faulty) {
     __shared__ float4 tile[64];
     uint32_t to = static_cast<uint32_t>(__cvta_generic_to_shared(&tile[threadIdx.x]));
@@ -147,7 +147,7 @@ extern "C" __global__ void divergent_barrier(float* out, int faulty) {
     out[threadIdx.x] = 1;
 }
 
-// Two barriers in the two branches are not one.
+// Barriers in two branches are not the same barrier.
 extern "C" __global__ void two_barriers(float* out, int faulty) {
     if (faulty && threadIdx.x & 1) {
         out[threadIdx.x] = 1;
@@ -159,7 +159,7 @@ extern "C" __global__ void two_barriers(float* out, int faulty) {
     }
 }
 
-// Barriers of different numbers, so that each half of the block waits for the other.
+// Barriers with different numbers: each half of the block waits for the other.
 extern "C" __global__ void crossed_barriers(float* out, int faulty) {
     asm volatile("bar.sync %0;" ::"r"(faulty ? static_cast<int>(threadIdx.x) / 32 : 0));
     out[threadIdx.x] = 1;

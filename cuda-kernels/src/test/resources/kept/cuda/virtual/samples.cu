@@ -1,8 +1,8 @@
-// Kernels that the virtual GPU's tests run. Compiled here by: nvcc -arch=compute_80 -ptx samples.cu, then .version lowered to 7.0.
+// Kernels for the tests of the virtual GPU. samples.ptx is compiled from this file by nvcc -arch=compute_80 -ptx samples.cu, with .version lowered to 7.0.
 #include <cuda_bf16.h>
 #include <stdint.h>
 
-// Softmax of each row, a block for each: shuffles, shared memory, barriers.
+// Softmax with one block per row: shuffles, shared memory, barriers.
 extern "C" __global__ void softmax_rows(const __nv_bfloat16* in, float* out, int width) {
     __shared__ float partial[32];
     const __nv_bfloat16* row = in + static_cast<long long>(blockIdx.x) * width;
@@ -47,7 +47,7 @@ __device__ void copy16(void* to, const void* from) {
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(shared), "l"(from));
 }
 
-// c[64 x 64] = a[64 x depth] b[depth x 64], all row-major: cp.async in two stages, ldmatrix, mma. 128 threads, a warp for 16 rows.
+// c[64 x 64] = a[64 x depth] b[depth x 64], all row-major: cp.async in two stages, ldmatrix, mma. 128 threads, 16 rows per warp.
 extern "C" __global__ void product_64x64(const __nv_bfloat16* a, const __nv_bfloat16* b, float* c, int depth) {
     __shared__ __align__(16) __nv_bfloat16 left[2][64][40];
     __shared__ __align__(16) __nv_bfloat16 right[2][32][72];
@@ -98,7 +98,7 @@ extern "C" __global__ void product_64x64(const __nv_bfloat16* a, const __nv_bflo
     }
 }
 
-// Functions with pointers to locals, a struct by value, a table of constants, a switch, a local array that is indexed.
+// Functions with pointers to local variables, a struct by value, a constant table, a switch, an indexed local array.
 struct Terms {
     int count;
     float scale;
@@ -131,7 +131,7 @@ extern "C" __global__ void functions(Terms terms, float* out, int n) {
     out[threadIdx.x] = value;
 }
 
-// Loops of different length in each lane, an early return, and warps whose lanes meet again.
+// Divergent loops, an early return, and reconvergence.
 extern "C" __global__ void collatz(const unsigned* in, unsigned* out, int n) {
     int i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= n) {
