@@ -39,6 +39,7 @@ public final class ElementwiseUnary extends Operation {
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
-        gradients.add(0, function.derivative().apply(gradient, operand::value, result::value));
+        Unary.Passing passing = new Unary.Passing(gradient, gradients.owns(gradient));
+        gradients.add(0, function.derivative().apply(passing, operand::value, result::value).value());
     }
 }

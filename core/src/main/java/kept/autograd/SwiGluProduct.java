@@ -54,9 +54,10 @@ public final class SwiGluProduct extends Operation {
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
-        Tensor dGate = Tensor.empty(DType.F32, gradient.shape());
+        Tensor incoming = Operands.rows(gradient);
+        Tensor dGate = Operands.inPlaceOf(incoming, gradients);
         Tensor dUp = Tensor.empty(DType.F32, gradient.shape());
-        gradient.backend().swiGluGradient(Operands.rows(gradient), savedGate.value(), savedUp.value(), dGate, dUp);
+        gradient.backend().swiGluGradient(incoming, savedGate.value(), savedUp.value(), dGate, dUp);
         gradients.add(0, dGate);
         gradients.add(1, dUp);
     }

@@ -243,7 +243,7 @@ public interface FusedKernels {
      * @param gradient rows, F32
      * @param gate the forward's gate
      * @param up the forward's up
-     * @param dGate rows, F32
+     * @param dGate rows, F32; may be the gradient
      * @param dUp rows, F32
      */
     default void swiGluGradient(Tensor gradient, Tensor gate, Tensor up, Tensor dGate, Tensor dUp) {

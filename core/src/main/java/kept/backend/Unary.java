@@ -83,7 +83,7 @@ public enum Unary {
     }),
 
     /** {@code max(x, 0)}; NaN stays NaN. The derivative at 0 is 0. */
-    RELU("relu", x -> Math.max(x, 0), x -> Math.max(x, 0), (gradient, x, y) -> Tensor.where(x.get().gt(0), gradient, Tensor.scalar(0, DType.F32)));
+    RELU("relu", x -> Math.max(x, 0), x -> Math.max(x, 0), (gradient, x, y) -> gradient.where(x.get().gt(0)));
 
     private final String label;
     private final DoubleUnaryOperator value;
@@ -103,18 +103,90 @@ public enum Unary {
         static final double CUBIC = 0.044715;
     }
 
+    /**
+     * The gradient on its way through a function. Each step is written over the one before if nothing else needs that.
+     *
+     * @param value F32
+     * @param own whether the value may be written over
+     */
+    public record Passing(Tensor value, boolean own) {
+        /**
+         * {@code value factor}.
+         *
+         * @param factor of the value's shape
+         * @return the product
+         */
+        Passing mul(Tensor factor) {
+            return with(Binary.MULTIPLY, factor);
+        }
+
+        /**
+         * {@code value factor}.
+         *
+         * @param factor a number
+         * @return the product
+         */
+        Passing mul(double factor) {
+            return new Passing(own ? value.mulInPlace(factor) : value.mul(factor), true);
+        }
+
+        /**
+         * {@code value / divisor}.
+         *
+         * @param divisor of the value's shape
+         * @return the quotient
+         */
+        Passing div(Tensor divisor) {
+            return with(Binary.DIVIDE, divisor);
+        }
+
+        /**
+         * {@code -value}.
+         *
+         * @return the negative
+         */
+        Passing neg() {
+            Tensor target = target();
+            target.backend().unary(NEGATE, value, target);
+            return new Passing(target, true);
+        }
+
+        /**
+         * The value where a condition holds, else 0.
+         *
+         * @param condition of the value's shape, I32
+         * @return the value or 0
+         */
+        Passing where(Tensor condition) {
+            Tensor target = target();
+            Tensor zero = Tensor.scalar(0, DType.F32).expand(value.shape().toArray());
+            target.backend().where(condition, value, zero, target);
+            return new Passing(target, true);
+        }
+
+        private Passing with(Binary f, Tensor other) {
+            Tensor target = target();
+            target.backend().binary(f, value, other.cast(DType.F32), target);
+            return new Passing(target, true);
+        }
+
+        private Tensor target() {
+            return own ? value : Tensor.empty(DType.F32, value.shape());
+        }
+    }
+
     /** How a gradient passes back through {@code y = f(x)}; only of what is asked for the elements must still be those of the forward pass. */
     @FunctionalInterface
     public interface Derivative {
         /**
          * The operand's gradient.
          *
-         * @param gradient of the result, F32
+         * @param gradient of the result
          * @param x gives the operand
          * @param y gives the result, in the operand's dtype
-         * @return {@code gradient f'(x)}, F32
+         * @return {@code gradient f'(x)}
          */
-        Tensor apply(Tensor gradient, Supplier<Tensor> x, Supplier<Tensor> y);
+        Passing apply(Passing gradient, Supplier<Tensor> x, Supplier<Tensor> y);
     }
 
     /**
@@ -155,8 +227,8 @@ public enum Unary {
     }
 
     /** The gradient through a function that is constant between its steps. */
-    private static Tensor none(Tensor gradient, Supplier<Tensor> x, Supplier<Tensor> y) {
-        return Tensor.full(0, DType.F32, gradient.shape());
+    private static Passing none(Passing gradient, Supplier<Tensor> x, Supplier<Tensor> y) {
+        return new Passing(Tensor.full(0, DType.F32, gradient.value.shape()), true);
     }
 
     private static Tensor square(Tensor x) {

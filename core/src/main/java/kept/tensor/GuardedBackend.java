@@ -333,7 +333,7 @@ final class GuardedBackend implements Backend {
         try (var call = new KernelCall("swiGluGradient")) {
             call.writes(dGate);
             call.writes(dUp);
-            kernels.swiGluGradient(call.reads(gradient), call.reads(gate), call.reads(up), dGate, dUp);
+            kernels.swiGluGradient(call.readsInPlace(gradient), call.reads(gate), call.reads(up), dGate, dUp);
         }
     }
 

@@ -2,6 +2,8 @@ package kept.autograd;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.function.UnaryOperator;
+import kept.backend.Unary;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
@@ -172,5 +174,54 @@ class GradientMemoryTest {
         x.sum().backward();
         assertThat(x.gradient().toFloatArray()).containsExactly(2, 2);
         assertThat(y.gradient().toFloatArray()).containsExactly(1, 1);
+    }
+
+    /** The bytes that a backward pass takes at most, beyond what there was, in tensors of x's size. */
+    private double peak(UnaryOperator<Tensor> function, Tensor x) {
+        Tensor result = function.apply(x);
+        Tensor seed = Tensor.ones(result.shape().toArray());
+        long before = scope.device().memoryUsage().inUse();
+        scope.device().backend().resetPeakMemory();
+        Autograd.backward(result, seed);
+        long peak = scope.device().memoryUsage().peakInUse() - before;
+        x.clearGradient();
+        return (double) peak / (x.elementCount() * Float.BYTES);
+    }
+
+    @Test
+    void derivativesOfOneOperandAreWrittenOverTheGradientThatIsTheirs() {
+        Tensor x = Tensor.ones(64, 1024).requireGradient();
+        assertThat(peak(in -> in.exp().neg().exp().neg().exp(), x)).isLessThan(1.1);
+        assertThat(peak(in -> in.sqrt().log().sqrt().log(), x)).isLessThan(1.1);
+        assertThat(peak(in -> in.relu().relu(), x)).as("with the comparison and the gradient").isLessThan(2.1);
+    }
+
+    @Test
+    void theGatedUnitsGradientIsWrittenOverTheOneThatIsIts() {
+        Tensor x = Tensor.ones(64, 1024).requireGradient();
+        Tensor up = Tensor.ones(64, 1024);
+        assertThat(peak(in -> SwiGluProduct.apply(in, up).neg(), x)).as("dGate and dUp").isLessThan(2.1);
+    }
+
+    @Test
+    void aGradientInPlaceHasTheBitsOfAFreshOne() {
+        Tensor seed = Tensor.normal(1, 0, 13, 19);
+        Tensor x = Tensor.normal(1, 1, 13, 19).abs().add(0.1).detach().requireGradient();
+        for (Unary f : Unary.values()) {
+            assertSameBits(f.label(), in -> Autograd.apply(new ElementwiseUnary(f), in), x, seed);
+        }
+        Tensor up = Tensor.normal(1, 2, 13, 19);
+        assertSameBits("gate", in -> SwiGluProduct.apply(in, up), x, seed);
+        assertSameBits("up", in -> SwiGluProduct.apply(up, in), x, seed);
+    }
+
+    private static void assertSameBits(String what, UnaryOperator<Tensor> function, Tensor x, Tensor seed) {
+        Autograd.backward(function.apply(x), seed);
+        float[] fresh = x.gradient().toFloatArray();
+        x.clearGradient();
+        // The product with 1 hands on a gradient that is the pass's own.
+        Autograd.backward(function.apply(x).mul(1), seed);
+        assertThat(x.gradient().toFloatArray()).as(what).isEqualTo(fresh);
+        x.clearGradient();
     }
 }

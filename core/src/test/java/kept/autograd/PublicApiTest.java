@@ -58,7 +58,7 @@ class PublicApiTest {
     private static final List<String> ELSEWHERE = List.of(
             "InPlace.", "Tensor.gradient", "Tensor.requireGradient()", "Views.overlaps(", "AdamW.isCoded(", "Tensor.recordedBy(", "Scope.",
                     "Device.", "KernelCall.", "MemoryReads.",
-                    "Arguments.", "DType.", "Divergence.",
+                    "Arguments.", "Bfloat16.", "DType.", "Divergence.",
             "Autograd.withoutRecording(", "Layer.", "KeyValues.", "Pair(", "Norm.addAndForward(", "Norm.forward(Tensor, DType)",
                     "Parameter.setTrainable(",
             "RopeScaling.", "Linear(double)", "DynamicNtk(", "Llama3(", "Yarn", "Angles", "LearningRateSchedule.", "Constant", "Cosine",

@@ -403,6 +403,11 @@ public abstract class RowKernelContract extends KernelContract {
             Tensor dGate = out(DType.F32, rows, width);
             Tensor dUp = out(DType.F32, rows, width);
             backend().swiGluGradient(gradient, gate, up, dGate, dUp);
+            Tensor inPlace = Tensor.of(gradient.toFloatArray(), rows, width);
+            Tensor again = out(DType.F32, rows, width);
+            backend().swiGluGradient(inPlace, gate, up, inPlace, again);
+            assertThat(inPlace.toFloatArray()).as("dGate in place").isEqualTo(dGate.toFloatArray());
+            assertThat(again.toFloatArray()).as("dUp beside it").isEqualTo(dUp.toFloatArray());
             assertGradient("dGate", dGate, values(gate), v -> dot(values(gradient), exact.apply(v, values(up))));
             assertGradient("dUp", dUp, values(up), v -> dot(values(gradient), exact.apply(values(gate), v)));
             backend().swiGlu(gate, up, up);

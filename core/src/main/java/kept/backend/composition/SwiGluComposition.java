@@ -38,7 +38,7 @@ public final class SwiGluComposition {
      * @param gradient any shape, F32
      * @param gate the forward's gate
      * @param up the forward's up
-     * @param dGate F32
+     * @param dGate F32; may be the gradient
      * @param dUp F32
      */
     public static void gradient(Tensor gradient, Tensor gate, Tensor up, Tensor dGate, Tensor dUp) {

@@ -71,7 +71,7 @@ final class SwiGluKernel {
      * @param gradient rows
      * @param gate rows
      * @param up rows
-     * @param dGate rows
+     * @param dGate rows; may be the gradient
      * @param dUp rows
      */
     static void gradient(Tensor gradient, Tensor gate, Tensor up, Tensor dGate, Tensor dUp) {
