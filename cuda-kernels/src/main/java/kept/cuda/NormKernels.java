@@ -65,14 +65,14 @@ final class NormKernels {
         }
     }
 
-    /** Only where {@link #fitsSum} says so. */
+    /** The operands must satisfy {@link #fitsSum}. */
     void addLayerNorm(Tensor x, Tensor branch, Tensor sum, Tensor weight, Tensor bias, double epsilon, Tensor out, Tensor mean, Tensor rstd) {
         Launch launch = gpu.launch(MODULE, "add_layer_norm_" + sumTypes(branch, out), forwardGrid(x));
         floats(floats(launch.pointer(out).pointer(mean).pointer(rstd).pointer(sum).pointer(x).pointer(branch), weight), bias)
                 .i64(rows(x)).i32(Math.toIntExact(x.size(-1))).f32(epsilon).run();
     }
 
-    /** Only where {@link #fitsSum} says so. */
+    /** The operands must satisfy {@link #fitsSum}. */
     void addRmsNorm(Tensor x, Tensor branch, Tensor sum, Tensor weight, double epsilon, Tensor out, Tensor rstd) {
         Launch launch = gpu.launch(MODULE, "add_rms_norm_" + sumTypes(branch, out), forwardGrid(x));
         floats(launch.pointer(out).pointer(rstd).pointer(sum).pointer(x).pointer(branch), weight)

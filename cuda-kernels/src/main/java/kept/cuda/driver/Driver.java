@@ -199,20 +199,20 @@ public interface Driver {
     void freePinned(MemorySegment memory);
 
     /**
-     * Reads pinned memory, after the wait for whatever was queued to fill it.
+     * Copies pinned memory to other host memory. The caller has waited for the queued copies that fill it.
      *
-     * @param from pinned memory
-     * @param to any host memory of the same size
+     * @param from pinned source
+     * @param to host target of the same size
      */
     default void readPinned(MemorySegment from, MemorySegment to) {
         to.copyFrom(from);
     }
 
     /**
-     * Fills pinned memory, after the wait for whatever was queued to read it.
+     * Copies other host memory to pinned memory. The caller has waited for the queued copies that read it.
      *
-     * @param from any host memory
-     * @param to pinned memory of the same size
+     * @param from host source
+     * @param to pinned target of the same size
      */
     default void writePinned(MemorySegment from, MemorySegment to) {
         to.copyFrom(from);

@@ -118,7 +118,7 @@ class DeferredWorkTest {
         device.launch(kernel, Grid.of(1, 1), 0, a, b);
         assertThatThrownBy(() -> driver.synchronize(device.stream)).isInstanceOf(KernelFault.class).message()
                 .contains("kernel unwritten_global", "of 4 bytes at 0x", "which was freed");
-        assertThat(device.floats(b, 1)).as("the queue goes on behind a fault").containsExactly(2);
+        assertThat(device.floats(b, 1)).as("the queue continues after a fault").containsExactly(2);
     }
 
     @Test

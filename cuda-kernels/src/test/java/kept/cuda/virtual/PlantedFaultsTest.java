@@ -141,7 +141,7 @@ class PlantedFaultsTest {
         caught(faulty -> {
             var device = new Device();
             device.launch(device.kernel("faults", "unwritten_shared"), Grid.of(1, 64), 0, device.empty(256), faulty);
-        }, "unwritten_shared", "thread (58,0,0)", "reads shared memory at offset 20 that nobody has written");
+        }, "unwritten_shared", "thread (58,0,0)", "reads uninitialized shared memory at offset 20");
         caught(faulty -> {
             var device = new Device();
             long in = faulty == 0 ? device.upload(ramp(32)) : device.empty(128);

@@ -139,7 +139,7 @@ final class SharedMemory {
     private KernelFault unreadable(Warp warp, int lane, int granule, int writer) {
         int offset = (granule << shift) - FIRST;
         if (writer == 0) {
-            return warp.fault(lane, "reads shared memory at offset %,d that nobody has written".formatted(offset));
+            return warp.fault(lane, "reads uninitialized shared memory at offset %,d".formatted(offset));
         }
         return warp.fault(lane, "uses shared memory at offset %,d that a cp.async of thread %s is still to fill: no cp.async.wait_group came between"
                 .formatted(offset, warp.block.threadName(BlockClock.thread(writer))));

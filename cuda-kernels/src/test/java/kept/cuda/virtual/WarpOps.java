@@ -98,7 +98,7 @@ final class WarpOps {
 
     /** {@code vote.sync}. */
     static final class Vote extends Collective {
-        /** What is asked. */
+        /** Kind of the result. */
         enum Mode { ALL, ANY, UNI, BALLOT }
 
         Mode mode;
@@ -222,7 +222,7 @@ final class WarpOps {
 
     /** Follows a barrier with a reduction and stores its result. */
     static final class BarrierResult extends Instruction {
-        /** What is asked. */
+        /** Kind of the result. */
         enum Mode { POPC, AND, OR }
 
         Mode mode;

@@ -46,7 +46,7 @@ extern "C" __global__ void missing_second_barrier(const float* in, float* out, i
     out[threadIdx.x] = sum;
 }
 
-// Each thread reads what its neighbour, in the same warp, then overwrites.
+// Each thread reads an element that another lane of the same warp then overwrites.
 extern "C" __global__ void overwritten_too_early(const float* in, float* out, int faulty) {
     __shared__ float tile[32];
     tile[threadIdx.x] = in[threadIdx.x];
@@ -197,7 +197,7 @@ extern "C" __global__ void assertion(float* out, int faulty) {
     out[threadIdx.x] = 1;
 }
 
-// Through device memory: each thread reads what one of another warp writes.
+// Through device memory: each thread reads an element that a thread of another warp writes.
 extern "C" __global__ void missing_global_barrier(const float* in, float* out, float* back, int faulty) {
     out[threadIdx.x] = in[threadIdx.x];
     if (!faulty) {
@@ -206,7 +206,7 @@ extern "C" __global__ void missing_global_barrier(const float* in, float* out, f
     back[threadIdx.x] = out[63 - threadIdx.x];
 }
 
-// In place: each thread reads what another then overwrites.
+// In place: each thread reads an element that another then overwrites.
 extern "C" __global__ void overwritten_in_place(float* data, int faulty) {
     float value = data[threadIdx.x ^ 1];
     if (!faulty) {
@@ -215,7 +215,7 @@ extern "C" __global__ void overwritten_in_place(float* data, int faulty) {
     data[threadIdx.x] = value;
 }
 
-// Sums in whatever order the blocks come.
+// The order of the additions depends on the order of the blocks.
 extern "C" __global__ void order_of_blocks(const float* in, float* sum, int faulty) {
     if (faulty) {
         atomicAdd(sum, in[blockIdx.x]);
