@@ -20,7 +20,6 @@ module kept {
     // No code, but the files that report.html carries.
     requires uplot;
 
-    exports kept;
     exports kept.calibration;
     exports kept.checkpoint;
     exports kept.corpus;
@@ -31,6 +30,7 @@ module kept {
     exports kept.mapping;
     exports kept.model;
     exports kept.report;
+    exports kept.run;
     exports kept.safetensors;
     exports kept.template;
     exports kept.tokenizer;

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
 import kept.calibration.Calibration;
+import kept.calibration.CalibrationSequences;
 import kept.checkpoint.Checkpoint;
 import kept.corpus.Corpus;
 import kept.demo.JdkSources;
@@ -24,6 +25,11 @@ import kept.model.OrionModel;
 import kept.report.ComparedStudent;
 import kept.report.Comparison;
 import kept.report.ComparisonReport;
+import kept.run.HeldOutTexts;
+import kept.run.LoadedModel;
+import kept.run.MappedStudents;
+import kept.run.Progress;
+import kept.run.VerificationRun;
 import kept.tensor.Device;
 import kept.tokenizer.Tokenizer;
 import picocli.CommandLine.ArgGroup;
@@ -144,17 +150,14 @@ public final class Compare extends Program {
         Device target = device.open();
         try (Tokenizer tokenizer = Tokenizer.load(directory);
                 Checkpoint checkpoint = Checkpoint.open(directory);
-                var made = new MappedStudents(this, checkpoint, config, target)) {
+                var made = new MappedStudents(progress(), checkpoint, config, target)) {
             CheckpointWeights.requireTensors(checkpoint, config);
             tokenizer.requireVocabulary(config.vocabSize());
-            int length = heldOut.length("compare", config.maxPositions());
-            List<TextEvaluation> evaluations = new ArrayList<>();
-            domains.forEach((name, text) -> evaluations.add(heldOut.evaluation(name, text, tokenizer, length)));
+            int length = VerificationRun.length(heldOut.sequenceLength(), "compare", config.maxPositions());
+            HeldOutTexts read = HeldOutTexts.read(domains, tokenizer, length, heldOut.tokens(), progress());
+            List<TextEvaluation> evaluations = read.evaluations();
             tell(target);
-            int[][] sequences = isMeasured
-                    ? MeasuredMapping.sequences(measuredOn, tokenizer, config.maxPositions(), tokens, seed,
-                            read -> err().println(MeasuredMapping.CALIBRATION + read.description()))
-                    : new int[0][];
+            int[][] sequences = isMeasured ? sequences(measuredOn, tokenizer, config, tokens) : new int[0][];
             List<MappedStudents.Student> mapped = mappings.stream().map(name -> made.make(name, sequences)).toList();
             try (var teacher = (OrionModel) Decoder.create(config, new CheckpointWeights(checkpoint), target)) {
                 SequencedMap<String, List<NormStatistics>> norms = new LinkedHashMap<>();
@@ -169,10 +172,17 @@ public final class Compare extends Program {
                 mapped.forEach(student -> dtypes.forEach(dtype -> compared.add(
                         judged(student.name(), dtype.toString(), teacher, student.model(dtype.dtype(), target), evaluations))));
                 students.forEach((name, student) ->
-                        compared.add(judged(name, "", teacher, LoadedModel.load(student, null, target, err()), evaluations)));
-                show(directory, new Comparison(compared, mapped.stream().map(MappedStudents.Student::cost).toList(), norms));
+                        compared.add(judged(name, "", teacher, LoadedModel.load(student, null, target, progress()), evaluations)));
+                var costs = mapped.stream().map(MappedStudents.Student::cost).toList();
+                show(directory, read, new Comparison(compared, costs, norms));
             }
         }
+    }
+
+    private int[][] sequences(Corpus text, Tokenizer tokenizer, DecoderConfig config, long tokens) {
+        CalibrationSequences drawn = CalibrationSequences.of(text, tokenizer, config.maxPositions(), tokens, seed);
+        drawn.coverage().ifPresent(read -> err().println("calibration: " + read.description()));
+        return drawn.ids();
     }
 
     private Corpus measuredText() {
@@ -213,24 +223,24 @@ public final class Compare extends Program {
             SequencedMap<String, TokenScores> scores = new LinkedHashMap<>();
             for (TextEvaluation evaluation : evaluations) {
                 String task = "%s %s on %s".formatted(name, dtype, evaluation.name()).replace("  ", " ");
-                try (var progress = new CountedProgress(task, evaluation.sequences(), err())) {
-                    scores.put(evaluation.name(), evaluation.scores(teacher, student, progress::show));
+                try (var shown = progress().show(task, Progress.Unit.SEQUENCES, evaluation.sequences())) {
+                    scores.put(evaluation.name(), evaluation.scores(teacher, student, shown::done));
                 }
             }
             return new ComparedStudent(name, dtype, scores);
         }
     }
 
-    private void show(Path directory, Comparison comparison) {
-        deliver(() -> writeJson(directory, comparison), () -> ComparisonReport.print(comparison, out()));
+    private void show(Path directory, HeldOutTexts read, Comparison comparison) {
+        deliver(() -> writeJson(directory, read, comparison), () -> ComparisonReport.print(comparison, out()));
     }
 
-    private void writeJson(Path directory, Comparison comparison) {
+    private void writeJson(Path directory, HeldOutTexts read, Comparison comparison) {
         if (json != null) {
             Map<String, Object> content = new LinkedHashMap<>();
             content.put("command", commandLine());
             content.put(TEACHER, source.demo ? "the demo's" : directory.toString());
-            content.put("texts", heldOut.textsJson());
+            content.put("texts", HeldOutTextOptions.json(read.coverage()));
             content.putAll(ComparisonReport.json(comparison));
             AtomicFiles.writeJson(json, content);
         }

@@ -5,10 +5,15 @@ import java.io.InputStream;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.SequencedMap;
+import java.util.stream.Stream;
 import kept.corpus.Corpus;
 import kept.demo.DemoVocabulary;
 import kept.demo.JdkSources;
+import kept.run.MappingChoice;
+import kept.run.TemporaryDirectory;
 import kept.text.Reasons;
 
 /**
@@ -21,11 +26,12 @@ final class Demo implements AutoCloseable {
     /** How many tokens the demo measures on: at its width more bring little (docs/fidelity.md). */
     static final long CALIBRATION_TOKENS = 16_384;
 
-    /** The demo's settings where the user leaves them open. */
-    static final OptimizerOptions.Defaults DEFAULTS = new OptimizerOptions.Defaults(256, 3e-4, 0);
+    /** Tokens of a sequence where the user leaves that open. */
+    static final int SEQUENCE_LENGTH = 256;
 
     /** The mappings whose students are judged beside the trained one. */
-    static final List<String> MAPPINGS = List.of("opm", "calibrated", "exact");
+    static final List<MappingChoice> MAPPINGS = Stream.of("opm", "calibrated", "exact")
+            .map(name -> MappingChoice.of(name).withTokens(CALIBRATION_TOKENS)).toList();
 
     private static final String RESOURCES = "/kept/demo/teacher/";
     private static final List<String> FILES = List.of("config.json", "model.safetensors", "provenance.json");
@@ -80,10 +86,11 @@ final class Demo implements AutoCloseable {
     }
 
     /** What the student is judged on. */
-    List<DistillationRun.Domain> domains() {
-        return List.of(
-                new DistillationRun.Domain("prose", sources.prose().heldOut(sources.heldOutFraction())),
-                new DistillationRun.Domain("code", sources.code().heldOut(sources.heldOutFraction())));
+    SequencedMap<String, Corpus> domains() {
+        SequencedMap<String, Corpus> domains = new LinkedHashMap<>();
+        domains.put("prose", sources.prose().heldOut(sources.heldOutFraction()));
+        domains.put("code", sources.code().heldOut(sources.heldOutFraction()));
+        return domains;
     }
 
     /** Deletes the unpacked teacher. */

@@ -1,7 +1,6 @@
 package kept;
 
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -9,7 +8,14 @@ import java.util.Map;
 import kept.backend.DistillationObjective;
 import kept.backend.Divergence;
 import kept.corpus.Corpus;
+import kept.model.DecoderConfig;
+import kept.report.ReportWriter;
+import kept.run.DistillationPlan;
+import kept.run.DistillationRun;
+import kept.run.MachineMemory;
+import kept.run.MappingChoice;
 import kept.safetensors.CheckpointWriter;
+import kept.tensor.Device;
 import kept.training.ParameterSelection;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -30,8 +36,6 @@ import picocli.CommandLine.ParameterException;
     "Ctrl-C saves the run's state; --resume goes on from there with the same bits."
 })
 public final class Distill extends Program {
-    private static final OptimizerOptions.Defaults DEFAULTS = new OptimizerOptions.Defaults(512, 3e-4, 0);
-
     /** What to distil. */
     static final class Source {
         @Reads
@@ -145,7 +149,7 @@ public final class Distill extends Program {
     private MappingOptions mapping;
 
     @Mixin
-    private LlamaDirectory.TokenizerOptions tokenizer;
+    private TokenizerOptions tokenizer;
 
     @Mixin
     private OptimizerOptions optimizer;
@@ -172,33 +176,17 @@ public final class Distill extends Program {
 
     @Override
     void checkUsage() {
-        settings();
+        if (!mode.demo && !plan) {
+            require("--output=DIR", output);
+            require("--corpus=FILE", mode.source.corpus);
+        }
+        try {
+            objective();
+            ParameterSelection.parse(train);
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(spec().commandLine(), e.getMessage(), e);
+        }
         mapping.requireUsage();
-    }
-
-    @Override
-    int run() {
-        DistillationRun run = new DistillationRun(this, optimizer, settings());
-        if (mode.demo) {
-            device.open(); // Before the texts are prepared, which takes a while.
-            try (var demo = Demo.prepare(err())) {
-                if (plan) {
-                    run.plan(demo.teacher(), Demo.DEFAULTS, device);
-                    return 0;
-                }
-                run.execute(demo.teacher(), new DistillationRun.Texts(demo.transferText(), demo.domains(), Demo.MAPPINGS), Demo.DEFAULTS, device);
-            }
-            return 0;
-        }
-        if (plan) {
-            run.plan(mode.source.teacher, DEFAULTS, device);
-            return 0;
-        }
-        Corpus corpus = Corpus.of(mode.source.corpus, field);
-        List<DistillationRun.Domain> domains = new ArrayList<>();
-        evaluate.forEach((name, file) -> domains.add(new DistillationRun.Domain(name, Corpus.of(List.of(file), field))));
-        run.execute(mode.source.teacher, new DistillationRun.Texts(corpus, domains, List.of()), DEFAULTS, device);
-        return 0;
     }
 
     private void require(String option, Object value) {
@@ -207,29 +195,72 @@ public final class Distill extends Program {
         }
     }
 
-    private DistillationRun.Settings settings() {
-        if (!mode.demo && !plan) {
-            require("--output=DIR", output);
-            require("--corpus=FILE", mode.source.corpus);
+    @Override
+    int run() {
+        Device target = device.open(); // Before the texts are prepared, which takes a while.
+        if (!mode.demo) {
+            DistillationRun run = settings(mode.source.teacher, tokens == null ? 1_000_000 : tokens, null).device(target);
+            if (!plan) {
+                run.corpus(Corpus.of(mode.source.corpus, field));
+                evaluate.forEach((name, file) -> run.evaluate(name, Corpus.of(List.of(file), field)));
+            }
+            distil(run, mode.source.teacher, target);
+            return 0;
         }
-        try {
-            var objective = new DistillationObjective(loss.divergence, temperature, crossEntropyWeight);
-            return new DistillationRun.Settings(
-                    output == null ? Path.of("kept-demo") : output,
-                    mapping,
-                    tokens == null ? mode.demo ? Demo.TOKENS : 1_000_000 : tokens,
-                    ParameterSelection.parse(train),
-                    objective,
-                    evaluationTokens,
-                    evaluateEvery,
-                    patience,
-                    dtype == null ? null : dtype.dtype(),
-                    largestShard,
-                    resume,
-                    overwrite,
-                    tokenizer.read());
-        } catch (IllegalArgumentException e) {
-            throw new ParameterException(spec().commandLine(), e.getMessage(), e);
+        try (var demo = Demo.prepare(err())) {
+            DistillationRun run = settings(demo.teacher(), tokens == null ? Demo.TOKENS : tokens, Demo.SEQUENCE_LENGTH).device(target);
+            run.corpus(demo.transferText());
+            demo.domains().forEach(run::evaluate);
+            Demo.MAPPINGS.forEach(run::compare);
+            distil(run, demo.teacher(), target);
         }
+        return 0;
+    }
+
+    private void distil(DistillationRun run, Path teacher, Device target) {
+        if (plan) {
+            printPlan(run, teacher, target);
+        } else {
+            print(run.run(progress()));
+        }
+    }
+
+    private void printPlan(DistillationRun run, Path teacher, Device target) {
+        DistillationPlan found = run.plan();
+        tell(target);
+        MappingChoice choice = mapping.choice();
+        if (choice.isCalibrated()) {
+            PlanText.printMeasuring(choice, DecoderConfig.read(teacher), target, out());
+            out().println();
+        }
+        PlanText.printMemory(found, MachineMemory.of(target), out());
+        PlanText.printTime(found, out());
+    }
+
+    /** Prints the result; of the demo all stages side by side. */
+    private void print(DistillationRun.Result result) {
+        if (mode.demo) {
+            ReportWriter.print(result.report(), result.seconds(), out());
+        } else {
+            ReportWriter.print(result.report(), out());
+        }
+        out().println("Llama checkpoint: " + result.output());
+        out().println("report:           " + result.output().resolve("report.html"));
+        out().println("next:             bin/kept generate --model %s --prompt \"Returns the\"".formatted(result.output()));
+        result.failure().ifPresent(failure -> {
+            throw new ProgramException("%s; %s is the student of that state".formatted(failure, result.output()));
+        });
+    }
+
+    private DistillationObjective objective() {
+        return new DistillationObjective(loss.divergence, temperature, crossEntropyWeight);
+    }
+
+    private DistillationRun settings(Path teacher, long count, Integer usualLength) {
+        DistillationRun run = DistillationRun.of(teacher, output == null ? Path.of("kept-demo") : output).mapping(mapping.choice()).tokens(count)
+                .train(ParameterSelection.parse(train)).objective(objective()).training(optimizer.settings(usualLength))
+                .evaluationTokens(evaluationTokens).patience(patience).dtype(dtype == null ? null : dtype.dtype()).largestShard(largestShard)
+                .resume(resume.resume()).overwrite(overwrite).tokenizer(tokenizer.read()).keep(inputs());
+        return evaluateEvery == null ? run : run.evaluateEvery(evaluateEvery);
     }
 }

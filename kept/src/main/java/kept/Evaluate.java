@@ -22,6 +22,8 @@ import kept.model.Decoder;
 import kept.model.DecoderConfig;
 import kept.report.EvaluationReport;
 import kept.report.TaskResult;
+import kept.run.LoadedModel;
+import kept.run.Progress;
 import kept.tensor.Device;
 import kept.tokenizer.Tokenizer;
 import picocli.CommandLine.Command;
@@ -206,13 +208,13 @@ public final class Evaluate extends Program {
 
     /** One model is in memory at a time. */
     private void examine(Candidate candidate, List<Examination> examinations, Device target, Results results) {
-        try (Decoder decoder = LoadedModel.load(candidate.directory, null, target, err())) {
+        try (Decoder decoder = LoadedModel.load(candidate.directory, null, target, progress())) {
             for (int i = 0; i < examinations.size(); i++) {
                 Examination examination = examinations.get(i);
                 List<Request> requests = candidate.requests.get(i);
                 String task = examination.task().name();
-                try (var progress = new CountedProgress(candidate.name + " " + task, requests.size(), err())) {
-                    TaskScores scores = examination.put(new LogLikelihoods(decoder, candidate.longest), requests, progress::show);
+                try (var shown = progress().show(candidate.name + " " + task, Progress.Unit.ITEMS, requests.size())) {
+                    TaskScores scores = examination.put(new LogLikelihoods(decoder, candidate.longest), requests, shown::done);
                     results.tasks.get(i).put(candidate.name, scores);
                     if (scores.shortened() > 0) {
                         err().println("%s, %s: of %,d of %,d choices the context lost its beginning, to be read in %,d tokens"
@@ -222,8 +224,8 @@ public final class Evaluate extends Program {
             }
             if (!passKeyLengths.isEmpty()) {
                 var trials = new PassKeyTrials(passKeyLengths, passKeyDepths.stream().map(depth -> depth / 100).toList(), passKeyTrials, seed);
-                try (var progress = new CountedProgress(candidate.name + " pass keys", trials.total(), err())) {
-                    results.passKeys.put(candidate.name, trials.ask(decoder, candidate.tokenizer, candidate.beginning, progress::show));
+                try (var shown = progress().show(candidate.name + " pass keys", Progress.Unit.ITEMS, trials.total())) {
+                    results.passKeys.put(candidate.name, trials.ask(decoder, candidate.tokenizer, candidate.beginning, shown::done));
                 }
             }
         }

@@ -10,6 +10,8 @@ import kept.gguf.GgufExport;
 import kept.gguf.GgufType;
 import kept.io.OutputFile;
 import kept.model.DecoderConfig;
+import kept.run.Progress;
+import kept.run.Remarks;
 import kept.text.Reasons;
 import kept.tokenizer.Vocabulary;
 import picocli.CommandLine.Command;
@@ -79,12 +81,12 @@ public final class Export extends Program {
         GgufExport.requireLlama(source, config);
         Vocabulary tokenizer = Vocabulary.read(source);
         try (var checkpoint = Checkpoint.open(source)) {
-            Remarks.tell(err(), source, checkpoint);
+            Remarks.tell(progress(), source, checkpoint);
             var export = GgufExport.of(checkpoint, config, tokenizer, modelName(), GgufType.valueOf(type.name()));
             try (var file = OutputFile.prepare(format.toString(), output, export.byteSize(), overwrite, List.of(inputs()));
-                    var progress = new CountedProgress(format + " bytes", export.byteSize(), err())) {
+                    var shown = progress().show(format.toString(), Progress.Unit.BYTES, export.byteSize())) {
                 var done = new AtomicLong();
-                export.write(file, bytes -> progress.show(done.addAndGet(bytes)));
+                export.write(file, bytes -> shown.done(done.addAndGet(bytes)));
                 file.commit();
             }
             export.remarks().forEach(remark -> err().println("note: " + remark));

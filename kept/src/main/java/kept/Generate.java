@@ -17,6 +17,7 @@ import kept.generation.Generator;
 import kept.model.Architecture;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
+import kept.run.LoadedModel;
 import kept.text.Json;
 import kept.tokenizer.Tokenizer;
 import picocli.CommandLine.Command;
@@ -111,7 +112,7 @@ public final class Generate extends Program {
         Optional<ChatTemplate> words = chat ? Optional.of(template(config)) : Optional.empty();
         List<String> texts = texts();
         try (Tokenizer tokenizer = chat ? Tokenizer.loadForChat(model) : Tokenizer.load(model);
-                Decoder decoder = LoadedModel.load(model, null, device.open(), err())) {
+                Decoder decoder = LoadedModel.load(model, null, device.open(), progress())) {
             tokenizer.requireVocabulary(decoder.config().vocabSize());
             if (chat) {
                 tell(decoder.device());

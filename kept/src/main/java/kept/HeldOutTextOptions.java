@@ -6,27 +6,13 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
-import kept.corpus.Corpus;
-import kept.corpus.PackedTokens;
 import kept.corpus.TextCoverage;
-import kept.evaluation.TextEvaluation;
-import kept.text.VisibleText;
-import kept.tokenizer.Tokenizer;
 import picocli.CommandLine;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Spec;
 
 /** How programs that judge models on held-out text read it: how much of it, and in what sequences. */
 final class HeldOutTextOptions {
-    private static final int USUAL_LENGTH = 512;
-
-    @Spec(Spec.Target.MIXEE)
-    private CommandSpec command;
-
-    private final SequencedMap<String, TextCoverage> read = new LinkedHashMap<>();
-
     @Option(names = "--field", paramLabel = "NAME", defaultValue = "text", order = 7,
             description = "Field of .jsonl lines (default: ${DEFAULT-VALUE}).")
     private String field;
@@ -44,33 +30,18 @@ final class HeldOutTextOptions {
         return field;
     }
 
-    /**
-     * The tokens of a sequence.
-     *
-     * @param program whose error it is if they are too many
-     * @param positions the most that the models take
-     */
-    int length(String program, int positions) {
-        int length = sequenceLength == null ? Math.min(USUAL_LENGTH, positions) : sequenceLength;
-        if (length > positions) {
-            throw new ProgramException("[%s] --sequence-length %d exceeds the model's %d positions".formatted(program, length, positions));
-        }
-        return length;
+    /** Tokens of each text, at most. */
+    long tokens() {
+        return tokens;
     }
 
-    /** The beginning of a text in sequences of some length; what was read of it is said, and kept for {@link #textsJson}. */
-    TextEvaluation evaluation(String name, Corpus text, Tokenizer tokenizer, int length) {
-        try (PackedTokens packed = PackedTokens.of(text, tokenizer, tokens + length + 1)) {
-            var evaluation = TextEvaluation.of(name, packed, length, tokens);
-            read.put(name, packed.coverage());
-            command.commandLine().getErr().println("text %s: judged on %,d tokens of %s".formatted(
-                    VisibleText.escaped(name), (long) evaluation.sequences() * length, VisibleText.onTerminal(packed.description())));
-            return evaluation;
-        }
+    /** The tokens of a sequence; null for as many as suit the models. */
+    Integer sequenceLength() {
+        return sequenceLength;
     }
 
     /** What was read of each text, for JSON. */
-    Map<String, Object> textsJson() {
+    static Map<String, Object> json(SequencedMap<String, TextCoverage> read) {
         Map<String, Object> json = new LinkedHashMap<>();
         read.forEach((name, coverage) -> json.put(name, coverage.toMap()));
         return json;

@@ -10,6 +10,7 @@ import kept.checkpoint.Checkpoint;
 import kept.model.CheckpointWeights;
 import kept.model.DecoderConfig;
 import kept.nn.RopeScaling;
+import kept.run.Remarks;
 import kept.tensor.Device;
 import kept.tensor.DeviceException;
 import kept.text.Counts;
@@ -91,7 +92,7 @@ public final class Info extends Program {
             if (checkValues) {
                 checkValues(checkpoint);
             }
-            Remarks.tell(err(), directory, checkpoint);
+            Remarks.tell(progress(), directory, checkpoint);
         }
         out().println("tokenizer         " + tokenizer(directory));
     }

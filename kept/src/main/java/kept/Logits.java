@@ -8,6 +8,7 @@ import kept.autograd.Autograd;
 import kept.autograd.FactoredLogits;
 import kept.model.Decoder;
 import kept.model.Span;
+import kept.run.LoadedModel;
 import kept.safetensors.SafetensorsFile;
 import kept.safetensors.SafetensorsWriter;
 import kept.tensor.DType;
@@ -64,7 +65,7 @@ public final class Logits extends Program {
     int run() {
         Device target = device.open();
         try (var file = SafetensorsFile.open(ids);
-                Decoder decoder = LoadedModel.load(model, null, target, err())) {
+                Decoder decoder = LoadedModel.load(model, null, target, progress())) {
             TensorEntry entry = file.entry(IDS);
             if (entry.dtype() != DType.I64 || entry.shape().rank() != 2) {
                 throw new ProgramException("[logits] %s: input_ids must be i64 [B, T], not %s %s"

@@ -1,14 +1,10 @@
 package kept;
 
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
-import kept.calibration.Calibration;
+import java.util.OptionalLong;
 import kept.calibration.CalibrationOptions;
-import kept.mapping.CalibratedMapping;
-import kept.mapping.Mapping;
-import kept.model.DecoderConfig;
+import kept.run.MappingChoice;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -54,32 +50,6 @@ final class MappingOptions {
             description = "Where calibrated keeps the activations of its text (default: in memory; see --plan).")
     private Path spill;
 
-    /** A mapping with all that its user may leave open, but for the tokens to measure on. */
-    static MappingOptions of(String name, long calibrationTokens) {
-        var options = new MappingOptions();
-        options.mapping = name;
-        options.calibrationTokens = calibrationTokens;
-        return options;
-    }
-
-    /** The name of the chosen mapping. */
-    String name() {
-        return mapping;
-    }
-
-    /** How many tokens of a text may be drawn from to measure on, where the user has named none; 0 where nothing is measured on it. */
-    long textTokens(DecoderConfig source) {
-        return isCalibrated() && calibration.isEmpty() ? Math.multiplyExact(tokens(source), MeasuredMapping.TEXT_SHARE) : 0;
-    }
-
-    /** The table of the chosen mapping. Bad use is wrong usage, whatever else is wrong. */
-    Mapping table(DecoderConfig source) {
-        requireUsage();
-        Mapping table = Mapping.named(mapping, source);
-        table.requireComplete();
-        return table;
-    }
-
     /** Refuses options that the chosen mapping has no use for. */
     void requireUsage() {
         requireCalibrated("--calibration", calibration.isEmpty() ? null : calibration);
@@ -91,15 +61,14 @@ final class MappingOptions {
     }
 
     private void requireCalibrated(String option, Object value) {
-        // Where the mapping was not chosen on a command line, program is null.
-        if (program != null && !isCalibrated() && value != null) {
+        if (!choice().isCalibrated() && value != null) {
             throw wrong(option + " is for --mapping calibrated");
         }
     }
 
     /** Refuses a mapping that needs a text where there is none. */
     void requireText() {
-        if (isCalibrated() && calibration.isEmpty()) {
+        if (choice().isCalibrated() && calibration.isEmpty()) {
             throw wrong("--mapping calibrated measures on a text: name one with --calibration FILE...");
         }
     }
@@ -108,38 +77,10 @@ final class MappingOptions {
         return new ParameterException(program.commandLine(), message);
     }
 
-    boolean isCalibrated() {
-        return mapping.equals(CalibratedMapping.NAME);
-    }
-
-    /** The calibration's files; empty if none was named. */
-    List<Path> text() {
-        return calibration;
-    }
-
-    /** The field of their JSON lines that holds the text. */
-    String field() {
-        return calibrationField;
-    }
-
-    /** How many tokens to measure on. */
-    long tokens(DecoderConfig source) {
-        return calibrationTokens == null ? Calibration.usualTokens(source) : calibrationTokens;
-    }
-
-    CalibrationOptions calibration() {
-        return new CalibrationOptions(anchor == null ? Double.NaN : anchor, ridge == null ? Double.NaN : ridge, spill);
-    }
-
-    /** What shapes the mapping, by name. */
-    Map<String, String> inWords(DecoderConfig source) {
-        var words = new LinkedHashMap<String, String>();
-        words.put("mapping", mapping);
-        if (isCalibrated()) {
-            words.put("calibration tokens", Long.toString(tokens(source)));
-            words.put("anchor", anchor == null ? "chosen by the text" : anchor.toString());
-            words.put("ridge", ridge == null ? "chosen by the text" : ridge.toString());
-        }
-        return words;
+    /** The mapping that the options describe. */
+    MappingChoice choice() {
+        var options = new CalibrationOptions(anchor == null ? Double.NaN : anchor, ridge == null ? Double.NaN : ridge, spill);
+        return new MappingChoice(mapping, calibration, calibrationField,
+                calibrationTokens == null ? OptionalLong.empty() : OptionalLong.of(calibrationTokens), options);
     }
 }

@@ -1,23 +1,13 @@
 package kept;
 
-import java.io.PrintWriter;
-import java.util.LinkedHashMap;
 import java.util.Locale;
-import java.util.SequencedMap;
-import kept.optim.AdamW;
-import kept.optim.LearningRateSchedule;
+import java.util.function.Consumer;
+import kept.run.TrainingSettings;
 import kept.tensor.DType;
-import kept.training.TrainingOptions;
 import picocli.CommandLine.Option;
 
 /** The options that shape a training run. */
 final class OptimizerOptions {
-    /** How the learning rate goes after its warm-up. */
-    enum Schedule {
-        COSINE,
-        CONSTANT
-    }
-
     /** What the student's numbers are kept in while it learns. */
     enum TrainingType {
         F32,
@@ -65,7 +55,7 @@ final class OptimizerOptions {
 
     @Option(names = "--schedule", paramLabel = "NAME", defaultValue = "cosine", order = 24,
             description = "Learning rate after the warm-up: cosine (to a tenth) or constant (default: ${DEFAULT-VALUE}).")
-    private Schedule schedule;
+    private TrainingSettings.Schedule schedule;
 
     @Option(names = "--warm-up", paramLabel = "STEPS", order = 25,
             description = "Steps in which the learning rate rises (default: a twentieth of all).")
@@ -108,99 +98,30 @@ final class OptimizerOptions {
             description = "${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}): adamw-8bit keeps its moments in 8 bits, a quarter of the memory.")
     private Optimizer kind = Optimizer.ADAMW;
 
-    /** What the options leave open. */
-    record Defaults(int sequenceLength, double learningRate, double weightDecay) {
-        /** The same with another peak learning rate. */
-        Defaults withLearningRate(double rate) {
-            return new Defaults(sequenceLength, rate, weightDecay);
-        }
+    /**
+     * The settings that the options describe.
+     *
+     * @param usualLength tokens of a sequence where the user leaves that open; null for as many as suit the model
+     */
+    TrainingSettings settings(Integer usualLength) {
+        var settings = new TrainingSettings().batchSize(batchSize).accumulation(accumulation).schedule(schedule).beta2(beta2)
+                .maxGradientNorm(maxGradientNorm).seed(seed).saveEvery(saveEvery).checkpointActivations(checkpointActivations)
+                .trainDtype(trainingType.dtype()).moments8Bit(kind == Optimizer.ADAMW_8BIT);
+        set(sequenceLength == null ? usualLength : sequenceLength, settings::sequenceLength);
+        set(learningRate, settings::learningRate);
+        set(warmUp, settings::warmUp);
+        set(weightDecay, settings::weightDecay);
+        set(stopAfter, settings::stopAfter);
+        return settings;
     }
 
-    int sequenceLength(Defaults defaults, int positions) {
-        return sequenceLength != null ? sequenceLength : Math.min(defaults.sequenceLength(), positions);
+    private static <T> void set(T value, Consumer<T> setter) {
+        if (value != null) {
+            setter.accept(value);
+        }
     }
 
     long seed() {
         return seed;
-    }
-
-    /** Whether the state is to be written after a step. */
-    boolean isSavedAfter(long step) {
-        return saveEvery > 0 && step % saveEvery == 0;
-    }
-
-    /** Whether a run of so many steps writes its state more than once. */
-    boolean isSavedAgain(long steps) {
-        return saveEvery > 0 && saveEvery < steps;
-    }
-
-    /** Whether the user wants no further step now. */
-    boolean isStopAfter(long step) {
-        return stopAfter != null && step >= stopAfter;
-    }
-
-    /** What weights are kept in while they are trained. */
-    DType trainingType() {
-        return trainingType.dtype();
-    }
-
-    /** Tells where the stored type could hold more digits than training keeps: of frozen weights and of an untrained result, too. */
-    void remarkDigits(DType stored, PrintWriter remarks) {
-        if (trainingType == TrainingType.BF16 && stored != DType.BF16) {
-            remarks.println("the result has the digits of bf16, for --train-dtype bf16, though it is stored as " + stored.label());
-        }
-    }
-
-    /** Whether moments take 8 bits. */
-    boolean codedMoments() {
-        return kind == Optimizer.ADAMW_8BIT;
-    }
-
-    /** Whether activations are computed once more in the backward pass instead of kept. */
-    boolean checkpointActivations() {
-        return checkpointActivations;
-    }
-
-    /**
-     * The settings of a run.
-     *
-     * @param tokens how many to train on, at least; whole steps
-     * @param positions the model's longest sequence
-     */
-    TrainingOptions training(long tokens, Defaults defaults, int positions) {
-        int length = sequenceLength(defaults, positions);
-        if (length > positions) {
-            throw new ProgramException("[training] --sequence-length %d exceeds the model's %d positions".formatted(length, positions));
-        }
-        long step = (long) length * batchSize * accumulation;
-        long steps = (tokens + step - 1) / step;
-        double peak = learningRate == null ? defaults.learningRate() : learningRate;
-        long rise = Math.min(steps, warmUp == null ? Math.max(1, steps / 20) : warmUp);
-        try {
-            LearningRateSchedule rate = switch (schedule) {
-                case COSINE -> new LearningRateSchedule.Cosine(peak, rise, steps, 0.1);
-                case CONSTANT -> new LearningRateSchedule.Constant(peak, rise);
-            };
-            var adamW = new AdamW.Settings(0.9, beta2, 1e-8, weightDecay == null ? defaults.weightDecay() : weightDecay);
-            var storage = new AdamW.Storage(codedMoments(), trainingType == TrainingType.BF16, seed);
-            return new TrainingOptions(steps, batchSize, accumulation, length, rate, adamW, maxGradientNorm, storage);
-        } catch (IllegalArgumentException e) {
-            throw new ProgramException("[training] " + e.getMessage(), e);
-        }
-    }
-
-    /** What shapes a run's result, each by its name: for the record, and to tell in what a resumed run differs. */
-    static SequencedMap<String, String> inWords(TrainingOptions options) {
-        var words = new LinkedHashMap<String, String>();
-        words.put("steps", Long.toString(options.steps()));
-        words.put("sequence length", Integer.toString(options.sequenceLength()));
-        words.put("batch size", Integer.toString(options.batchSize()));
-        words.put("accumulation", Integer.toString(options.accumulation()));
-        words.put("learning rate", options.schedule().toString());
-        words.put("optimizer", options.adamW().toString());
-        words.put("largest gradient norm", Double.toString(options.maxGradientNorm()));
-        words.put("weights while training", options.storage().stochasticRounding() ? "bf16 with stochastic rounding" : "f32");
-        words.put("moments", options.storage().codedMoments() ? "8 bits" : "f32");
-        return words;
     }
 }

@@ -9,6 +9,7 @@ import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 import kept.mapping.MappingException;
 import kept.mapping.NamedMapping;
+import kept.run.MappedStudents;
 import kept.tensor.Device;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;

@@ -16,11 +16,11 @@ import java.util.stream.Stream;
 import kept.io.AtomicFiles;
 import kept.io.OutputProbe;
 import kept.io.OwnFiles;
+import picocli.CommandLine;
 import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
-import picocli.CommandLine;
 
 /**
  * What a command line names to be read and to be written ({@link Reads}, {@link Writes}). No output may take the place of what is read, and whatever

@@ -6,6 +6,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
+import kept.run.Interruption;
+import kept.run.StoppedException;
 import kept.tensor.Device;
 import kept.tensor.DeviceException;
 import kept.tensor.OutOfMemoryException;
@@ -44,6 +46,7 @@ abstract class Program implements Callable<Integer> {
     /** What {@link #out} and {@link #err} give, once they have been asked. */
     private PrintWriter out;
     private PrintWriter err;
+    private TerminalProgress progress;
 
     @Option(names = "--debug", description = "Show the stack trace of a failure.", order = 1000)
     private boolean debug;
@@ -109,7 +112,7 @@ abstract class Program implements Callable<Integer> {
 
     private static int explain(Exception failure, CommandLine command, CommandLine.ParseResult parsed) {
         Program program = command.getCommand();
-        if (failure instanceof Interruption.Stopped) {
+        if (failure instanceof StoppedException) {
             return INTERRUPTED;
         }
         if (Interruption.isProcessEnding()) {
@@ -212,6 +215,14 @@ abstract class Program implements Callable<Integer> {
             err = Terminal.error(spec.commandLine().getErr());
         }
         return err;
+    }
+
+    /** Shows how far the program is, where remarks go. */
+    final TerminalProgress progress() {
+        if (progress == null) {
+            progress = new TerminalProgress(err());
+        }
+        return progress;
     }
 
     /** Says in one line what the program computes on. */

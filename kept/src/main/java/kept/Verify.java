@@ -7,18 +7,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
 import kept.corpus.Corpus;
-import kept.evaluation.TextComparison;
-import kept.evaluation.TextEvaluation;
 import kept.evaluation.TokenScores;
 import kept.io.AtomicFiles;
-import kept.model.Decoder;
 import kept.report.DetailsReport;
 import kept.report.FidelityDetails;
 import kept.report.FidelityPage;
 import kept.report.FidelityReport;
-import kept.tensor.Device;
-import kept.tokenizer.TokenTexts;
-import kept.tokenizer.Tokenizer;
+import kept.run.VerificationRun;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -102,26 +97,13 @@ public final class Verify extends Program {
     @Override
     int run() {
         SequencedMap<String, List<Path>> named = named();
-        Device target = device.open();
-        try (Tokenizer tokenizer = Tokenizer.load(teacher);
-                Decoder teaching = LoadedModel.load(teacher, null, target, err());
-                Decoder learning = LoadedModel.load(student, null, target, err())) {
-            tokenizer.requireVocabulary(Math.min(teaching.config().vocabSize(), learning.config().vocabSize()));
-            tellOfPadding(teaching, learning);
-            int length = heldOut.length("verify", Math.min(teaching.config().maxPositions(), learning.config().maxPositions()));
-            TokenTexts tokenTexts = classesWanted() || worstWanted() > 0 ? TokenTexts.read(teacher) : null;
-            List<TextEvaluation> evaluations = new ArrayList<>();
-            named.forEach((name, files) -> evaluations.add(heldOut.evaluation(name, Corpus.of(files, heldOut.field()), tokenizer, length)));
-            tell(target);
-            SequencedMap<String, FidelityDetails> results = new LinkedHashMap<>();
-            for (TextEvaluation evaluation : evaluations) {
-                try (var progress = new CountedProgress(evaluation.name(), evaluation.sequences(), err())) {
-                    TextComparison comparison = TextComparison.of(evaluation, teaching, learning, layersWanted(), worstWanted(), progress::show);
-                    results.put(evaluation.name(), FidelityDetails.of(comparison, tokenizer, tokenTexts, classesWanted()));
-                }
-            }
-            show(results, length);
+        var verification = VerificationRun.of(teacher, student).tokens(heldOut.tokens()).byLayer(layersWanted()).byTokenClass(classesWanted())
+                .worst(worstWanted()).device(device.open());
+        if (heldOut.sequenceLength() != null) {
+            verification.sequenceLength(heldOut.sequenceLength());
         }
+        named.forEach((name, files) -> verification.text(name, Corpus.of(files, heldOut.field())));
+        show(verification.run(progress()));
         return 0;
     }
 
@@ -150,18 +132,9 @@ public final class Verify extends Program {
         return named;
     }
 
-    /** Both have the tokenizer's ids, so one vocabulary can only be longer by rows that pad it. */
-    private void tellOfPadding(Decoder teaching, Decoder learning) {
-        int teachers = teaching.config().vocabSize();
-        int students = learning.config().vocabSize();
-        if (teachers != students) {
-            err().println("note: the teacher has %,d rows of vocabulary, the student %,d: compared on the %,d ids that both have; the rest is padding"
-                    .formatted(teachers, students, Math.min(teachers, students)));
-        }
-    }
-
-    private void show(SequencedMap<String, FidelityDetails> results, int length) {
-        deliver(() -> writeJson(results), () -> writePage(results, length), () -> print(results));
+    private void show(VerificationRun.Result result) {
+        SequencedMap<String, FidelityDetails> details = result.details();
+        deliver(() -> writeJson(result), () -> writePage(details, result.sequenceLength()), () -> print(details));
     }
 
     /** What the page holds beyond what was asked for is not printed. */
@@ -180,13 +153,13 @@ public final class Verify extends Program {
         }
     }
 
-    private void writeJson(SequencedMap<String, FidelityDetails> results) {
+    private void writeJson(VerificationRun.Result result) {
         if (json != null) {
             Map<String, Object> content = new LinkedHashMap<>();
             content.put("teacher", teacher.toString());
             content.put("student", student.toString());
-            content.put("texts", heldOut.textsJson());
-            content.put("domains", DetailsReport.json(results));
+            content.put("texts", HeldOutTextOptions.json(result.texts()));
+            content.put("domains", DetailsReport.json(result.details()));
             AtomicFiles.writeJson(json, content);
         }
     }

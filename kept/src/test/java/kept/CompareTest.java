@@ -15,6 +15,7 @@ import kept.model.Decoder;
 import kept.model.DecoderConfig;
 import kept.model.RandomWeights;
 import kept.model.Weights;
+import kept.run.ModelWriter;
 import kept.safetensors.CheckpointWriter;
 import kept.tensor.DType;
 import kept.tensor.Device;

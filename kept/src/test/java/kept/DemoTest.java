@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
 import kept.checkpoint.Checkpoint;
+import kept.corpus.Corpus;
 import kept.model.Architecture;
 import kept.model.CheckpointWeights;
 import kept.model.DecoderConfig;
@@ -45,16 +46,16 @@ class DemoTest {
     @Test
     void transferTextIsProseAloneAndNothingOfWhatIsJudged() {
         try (var demo = Demo.prepare(new PrintWriter(OutputStream.nullOutputStream()))) {
-            assertThat(demo.domains()).extracting(DistillationRun.Domain::name).containsExactly("prose", "code");
+            assertThat(demo.domains()).containsOnlyKeys("prose", "code");
             var transfer = new HashSet<String>();
             try (var reader = demo.transferText().open()) {
                 for (var document = reader.next(); document != null; document = reader.next()) {
                     transfer.add(document.name());
                 }
             }
-            for (DistillationRun.Domain domain : demo.domains()) {
+            for (Corpus domain : demo.domains().values()) {
                 int documents = 0;
-                try (var reader = domain.text().open()) {
+                try (var reader = domain.open()) {
                     for (var document = reader.next(); document != null && documents < 50; document = reader.next()) {
                         assertThat(transfer).doesNotContain(document.name());
                         documents++;

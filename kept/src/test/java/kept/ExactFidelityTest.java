@@ -51,11 +51,11 @@ class ExactFidelityTest {
         mapping = Mapping.exact(config);
         teacher = Decoder.create(config, weights(), Device.cpu());
         try (Tokenizer tokenizer = Tokenizer.load(demo.teacher())) {
-            for (DistillationRun.Domain domain : demo.domains()) {
-                try (PackedTokens tokens = PackedTokens.of(domain.text(), tokenizer, TOKENS + LENGTH + 1)) {
-                    TEXTS.add(TextEvaluation.of(domain.name(), tokens, LENGTH, TOKENS));
+            demo.domains().forEach((name, text) -> {
+                try (PackedTokens tokens = PackedTokens.of(text, tokenizer, TOKENS + LENGTH + 1)) {
+                    TEXTS.add(TextEvaluation.of(name, tokens, LENGTH, TOKENS));
                 }
-            }
+            });
         }
     }
 

@@ -12,9 +12,9 @@ import java.util.List;
  * @param out what it printed as its result
  * @param err what it remarked
  */
-record ProgramRun(int code, String out, String err) {
+public record ProgramRun(int code, String out, String err) {
     /** Runs a command line; its elements may be anything with a text, such as paths. */
-    static ProgramRun of(Object... arguments) {
+    public static ProgramRun of(Object... arguments) {
         var out = new StringWriter();
         var err = new StringWriter();
         int code = Program.commandLine(new Main())
@@ -24,7 +24,7 @@ record ProgramRun(int code, String out, String err) {
         return new ProgramRun(code, out.toString(), err.toString());
     }
 
-    List<String> errorLines() {
+    public List<String> errorLines() {
         return err.lines().toList();
     }
 }

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.Map;
 import kept.calibration.Calibration;
 import kept.calibration.CalibrationOptions;
+import kept.calibration.CalibrationSequences;
 import kept.calibration.MeasuredTensors;
 import kept.checkpoint.Checkpoint;
 import kept.corpus.PackedTokens;
@@ -37,15 +38,14 @@ class RoundedCalibrationTest {
         try (var demo = Demo.prepare(new PrintWriter(OutputStream.nullOutputStream()));
                 Checkpoint checkpoint = Checkpoint.open(demo.teacher());
                 Tokenizer tokenizer = Tokenizer.load(demo.teacher())) {
-            int[][] text = MeasuredMapping.sequences(
-                    demo.transferText(), tokenizer, LENGTH, TOKENS, 0, read -> { });
+            int[][] text = CalibrationSequences.of(demo.transferText(), tokenizer, LENGTH, TOKENS, 0).ids();
             DecoderConfig config = DecoderConfig.read(demo.teacher());
             Mapping mapping = Mapping.named("calibrated", config);
             var source = new CheckpointWeights(checkpoint);
             MeasuredTensors measured = MeasuredTensors.open(directory.resolve("measured"), Map.of());
             new Calibration(mapping, source, text, new CalibrationOptions(0.1, Double.NaN, null), Device.cpu()).run(measured, _ -> { }, _ -> { });
             try (Decoder teacher = Decoder.create(config, source, Device.cpu());
-                    PackedTokens tokens = PackedTokens.of(demo.domains().getFirst().text(), tokenizer, TOKENS)) {
+                    PackedTokens tokens = PackedTokens.of(demo.domains().get("prose"), tokenizer, TOKENS)) {
                 TextEvaluation prose = TextEvaluation.of("prose", tokens, LENGTH, TOKENS / 2);
                 double opm = divergence(teacher, Mapping.opm(config), source, DType.F32, prose);
                 double exact = divergence(teacher, mapping, mapping.sources(source, measured), DType.F32, prose);

@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /** What runs of distill need, in a directory: the {@link TinyTeacher}, a text, and a command line of small steps. */
-final class TinyDistillation {
+public final class TinyDistillation {
     /** Four sequences of sixteen. */
     static final int TOKENS_PER_STEP = 4 * 16;
 
@@ -19,12 +19,12 @@ final class TinyDistillation {
     private final Path text;
 
     /** Writes teacher and text. */
-    TinyDistillation(Path directory) {
+    public TinyDistillation(Path directory) {
         teacher = TinyTeacher.write(directory.resolve("orion"));
         text = TinyTeacher.text(directory.resolve("text.txt"));
     }
 
-    Path teacher() {
+    public Path teacher() {
         return teacher;
     }
 
@@ -52,7 +52,7 @@ final class TinyDistillation {
     }
 
     /** A run of such a command line. */
-    ProgramRun run(Path source, Path output, int steps, Object... more) {
+    public ProgramRun run(Path source, Path output, int steps, Object... more) {
         return ProgramRun.of(arguments(source, output, steps, more));
     }
 

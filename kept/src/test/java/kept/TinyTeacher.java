@@ -8,22 +8,23 @@ import kept.model.Architecture;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
 import kept.model.RandomWeights;
+import kept.run.ModelWriter;
 import kept.safetensors.CheckpointWriter;
 import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tokenizer.Tokenizer;
 
 /** An Orion of random weights with the fixtures' tokenizer, and a text: enough for the programs to work on. */
-final class TinyTeacher {
+public final class TinyTeacher {
     private TinyTeacher() {}
 
     /** Writes the checkpoint. */
-    static Path write(Path directory) {
+    public static Path write(Path directory) {
         return write(directory, 0);
     }
 
     /** Writes one that has so many more embeddings than its tokenizer has tokens. */
-    static Path write(Path directory, int further) {
+    public static Path write(Path directory, int further) {
         try (Tokenizer tokenizer = Tokenizer.load(Fixtures.path("tokenizer"))) {
             Files.createDirectories(directory);
             DecoderConfig config = DecoderConfig.builder(Architecture.ORION).vocabSize(tokenizer.vocabularySize() + further).hiddenSize(16)
@@ -41,7 +42,7 @@ final class TinyTeacher {
     }
 
     /** Writes a text of a few thousand tokens. */
-    static Path text(Path file) {
+    public static Path text(Path file) {
         var text = new StringBuilder();
         for (int i = 0; i < 150; i++) {
             text.append("Line ").append(i).append(" tells that ").append(i * i).append(" is the square of ").append(i).append(".\n");

@@ -44,7 +44,7 @@ class ArchitectureTest {
                 "kept.linalg",
                 "kept.cuda", "kept.cuda.driver", "kept.cuda.cublas", "kept.cuda.library", "kept.cuda.bindings",
                 "kept", "kept.checkpoint", "kept.tokenizer", "kept.model", "kept.mapping", "kept.corpus", "kept.training",
-                "kept.evaluation", "kept.report",
+                "kept.evaluation", "kept.report", "kept.run",
                 "kept.demo", "kept.generation", "kept.gguf", "kept.calibration", "kept.text", "kept.template",
                 "kept.io", "kept.weights", "kept.safetensors", "kept.torch");
     }
@@ -123,9 +123,18 @@ class ArchitectureTest {
 
     @Test
     void thePackagesBelowTheProgramsHaveNoCycles() {
-        holds(slices().matching("kept.(text|io|weights|safetensors|torch|checkpoint|tokenizer|model|mapping|calibration|corpus|training|"
+        holds(slices().matching("kept.(text|io|weights|safetensors|torch|checkpoint|tokenizer|model|mapping|calibration|corpus|training|run|"
                 + "evaluation|generation|report|demo|gguf|template)..")
                 .should().beFreeOfCycles());
+    }
+
+    /** Runs are for any program: they read no command line, and what they tell goes to whoever asks. */
+    @Test
+    void onlyProgramsKnowTheCommandLineAndTheTerminal() {
+        holds(noClasses().that(IN_KEPT).and().resideOutsideOfPackages("kept")
+                .should().dependOnClassesThat().resideInAnyPackage("picocli..", "org.jline..", "me.tongfei.."));
+        holds(noClasses().that().resideInAPackage("kept.run..").should().accessField(System.class, "out")
+                .orShould().accessField(System.class, "err").orShould().callMethod(System.class, "exit", int.class));
     }
 
     /** A trainer evaluates its model; evaluation does not depend on training, and the corpus depends on neither. */

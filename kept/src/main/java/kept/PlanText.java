@@ -1,0 +1,145 @@
+package kept;
+
+import java.io.PrintWriter;
+import java.util.List;
+import kept.calibration.Calibration;
+import kept.calibration.CalibrationCost;
+import kept.model.DecoderConfig;
+import kept.report.TextTable;
+import kept.run.DistillationPlan;
+import kept.run.MachineMemory;
+import kept.run.MappingChoice;
+import kept.tensor.Device;
+import kept.training.StepPlan;
+
+/** What {@code --plan} shows: what a run will take in memory, on disk and in time, and what would make it fit. */
+public final class PlanText {
+    private PlanText() {}
+
+    /**
+     * Tells what the run takes in memory and on disk, and what would make it fit.
+     *
+     * @param plan the run's
+     * @param memory the machine's
+     * @param out where to
+     */
+    public static void printMemory(DistillationPlan plan, MachineMemory memory, PrintWriter out) {
+        StepPlan step = plan.step();
+        StepPlan kept = step.withCheckpointing(false);
+        StepPlan again = step.withCheckpointing(true);
+        var table = new TextTable("memory", "activations kept", "--checkpoint-activations");
+        row(table, "teacher's weights (%s)".formatted(plan.weightsRead() ? "as stored" : step.teacher().dtype().label() + ", by config.json"),
+                step.teacherBytes(), step.teacherBytes());
+        String weights = step.precision().weights().label();
+        row(table, "student's weights (%s)".formatted(weights), step.studentBytes(), step.studentBytes());
+        row(table, "moments of AdamW (%s)".formatted(step.precision().codedMoments() ? "8 bits" : "f32"), step.momentBytes(), step.momentBytes());
+        row(table, "gradients (%s)".formatted(weights), step.gradientBytes(), step.gradientBytes());
+        row(table, "activations", kept.activationBytes(), again.activationBytes());
+        row(table, "logits of a chunk", kept.lossBytes(), again.lossBytes());
+        row(table, plan.isOnHost() ? "JVM, packed operands" : "driver, cuBLAS, kernels", plan.bytesBesideTensors(), plan.bytesBesideTensors());
+        row(table, "at most at a time", plan.peakBytes(kept), plan.peakBytes(again));
+        if (step.accumulation() == 1) {
+            table.line("gradients come as activations go, so the most at a time is less than the sum");
+        }
+        table.print(out);
+        out.println("%s has %s, %s of it free".formatted(plan.isOnHost() ? "this machine" : plan.owner(), size(memory.total()), size(memory.free())));
+        verdict(plan, memory, out);
+        out.println();
+        out.println("on disk: %s for the state of the unfinished run, %s for the best state, %s for the result".formatted(
+                size(step.trainedParameters() * step.precision().weights().bytes() + step.momentBytes()),
+                size(step.trainedParameters() * plan.stored().bytes()),
+                size(step.studentParameters() * plan.stored().bytes())));
+        out.flush();
+    }
+
+    private static void row(TextTable table, String name, long kept, long again) {
+        table.row(name, size(kept), size(again));
+    }
+
+    private static void verdict(DistillationPlan plan, MachineMemory memory, PrintWriter out) {
+        StepPlan step = plan.step();
+        long peak = plan.peakBytes(step);
+        if (peak <= memory.total()) {
+            out.println(peak <= memory.free() ? "it fits" : "it fits if other programs make room");
+            return;
+        }
+        out.println("it does not fit: as asked it takes %s".formatted(size(peak)));
+        List<DistillationPlan.Alternative> alternatives = plan.alternatives(memory.total());
+        if (alternatives.isEmpty()) {
+            long steady = step.teacherBytes() + Math.min(step.studentBytes(), plan.inBf16(step).studentBytes());
+            out.println("no options make it fit: %s".formatted(steady > memory.total()
+                    ? "the weights of teacher and student alone take " + size(steady) : "weights, moments and one short sequence take more"));
+            return;
+        }
+        out.println("it would fit with");
+        alternatives.forEach(alternative -> out.println("  %-64s %s".formatted(alternative.options(), size(plan.peakBytes(alternative.step())))));
+    }
+
+    /**
+     * Tells how long the run takes; the device is tried for some seconds to learn how fast it is.
+     *
+     * @param plan the run's
+     * @param out where to
+     */
+    static void printTime(DistillationPlan plan, PrintWriter out) {
+        StepPlan step = plan.step();
+        double rate = plan.rate();
+        double seconds = plan.secondsPerStep(rate);
+        long tokens = plan.options().tokensPerStep();
+        long steps = plan.options().steps();
+        out.println("products at these shapes run at %.0f GFLOP/s, measured just now on %d x %d x %d".formatted(rate / 1e9, plan.sampleRows(),
+                DistillationPlan.sampleWidth(step.student().intermediateSize()), DistillationPlan.sampleWidth(step.student().hiddenSize())));
+        out.println("a step of %,d tokens is %.3g TFLOP, about %s at three quarters of that rate: %.3g tokens/s".formatted(
+                tokens, step.operations() / 1e12, duration(seconds), tokens / seconds));
+        out.println("%,d steps take about %s".formatted(steps, duration(seconds * steps)));
+    }
+
+    /**
+     * Tells what measuring a mapping takes, by config.json alone.
+     *
+     * @param choice the mapping
+     * @param config the teacher's
+     * @param device where it would be measured
+     * @param out where to
+     */
+    static void printMeasuring(MappingChoice choice, DecoderConfig config, Device device, PrintWriter out) {
+        if (!choice.isCalibrated()) {
+            out.println("nothing is measured: the mapping takes as long as copying, and memory for one tensor");
+            return;
+        }
+        long tokens = choice.tokens(config);
+        CalibrationCost cost = CalibrationCost.of(config, tokens, Double.isNaN(choice.options().anchor()));
+        var memory = new TextTable("calibration", "in memory", "--spill DIR");
+        memory.row("streams of %,d tokens".formatted(tokens), size(cost.streamBytes()), "on disk");
+        row(memory, "weights of half a layer, both models", cost.weightBytes(), cost.weightBytes());
+        row(memory, "activations", cost.activationBytes(), cost.activationBytes());
+        row(memory, "equations of a norm (Java heap)", cost.equationBytes(), cost.equationBytes());
+        row(memory, "then: the largest tensor of the output", cost.outputBytes(), cost.outputBytes());
+        row(memory, "at most at a time", cost.memoryBytes(false), cost.memoryBytes(true));
+        memory.print(out);
+        MachineMemory machine = MachineMemory.now();
+        out.println("this machine has %s, %s of it free; the Java heap may take %s".formatted(
+                size(machine.total()), size(machine.free()), size(Runtime.getRuntime().maxMemory())));
+        out.println("on disk: %s of measured tensors until the output is written, and with --spill %s of streams".formatted(
+                size(cost.resultBytes()), size(cost.streamBytes())));
+        double seconds = cost.seconds(config, device);
+        out.println("it takes about %s at the rates of this machine, measured just now".formatted(duration(seconds)));
+        Calibration.advice(config, tokens).ifPresent(out::println);
+        out.flush();
+    }
+
+    private static String size(long bytes) {
+        return MachineMemory.inWords(bytes);
+    }
+
+    /** Seconds in words. */
+    static String duration(double seconds) {
+        if (seconds < 120) {
+            return "%.3g seconds".formatted(seconds);
+        }
+        if (seconds < 2 * 3600) {
+            return "%.0f minutes".formatted(seconds / 60);
+        }
+        return seconds < 48 * 3600 ? "%.0f hours".formatted(seconds / 3600) : "%,.0f days".formatted(seconds / 86_400);
+    }
+}

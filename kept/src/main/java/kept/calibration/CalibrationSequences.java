@@ -1,0 +1,64 @@
+package kept.calibration;
+
+import java.util.Optional;
+import kept.corpus.Corpus;
+import kept.corpus.PackedSequences;
+import kept.corpus.PackedTokens;
+import kept.corpus.TextCoverage;
+import kept.model.DecoderConfig;
+import kept.tokenizer.Tokenizer;
+
+/**
+ * What a calibration measures on: sequences from all over a text, in an order of chance, each at most once.
+ *
+ * @param ids {@code [sequences][length]}
+ * @param coverage what was read of the text, where it was read for this
+ */
+public record CalibrationSequences(int[][] ids, Optional<TextCoverage> coverage) {
+    /** Sequences are drawn from a text so many times as long as what is measured on, where there is as much. */
+    public static final long TEXT_SHARE = 16;
+
+    private static final int LENGTH = 512;
+
+    /**
+     * Reads a text and draws from it.
+     *
+     * @param corpus the text
+     * @param tokenizer the model's
+     * @param positions the model's longest sequence
+     * @param tokens how many are wanted, at most
+     * @param seed which order of chance
+     * @return the sequences
+     */
+    public static CalibrationSequences of(Corpus corpus, Tokenizer tokenizer, int positions, long tokens, long seed) {
+        try (var packed = PackedTokens.of(corpus, tokenizer, tokens * TEXT_SHARE)) {
+            return new CalibrationSequences(drawn(packed, 0, positions, tokens, seed), Optional.of(packed.coverage()));
+        }
+    }
+
+    /**
+     * Draws from a text that was read for something else.
+     *
+     * @param packed the text
+     * @param from the first of its tokens that may be measured on: those before it are held out
+     * @param config the model's sizes
+     * @param tokens how many are wanted, at most
+     * @return the sequences
+     * @throws CalibrationException if there are too few tokens for the width
+     */
+    public static CalibrationSequences ofRest(PackedTokens packed, long from, DecoderConfig config, long tokens) {
+        Calibration.requireTokens(config, Math.min(tokens, packed.size() - from));
+        return new CalibrationSequences(drawn(packed, from, config.maxPositions(), tokens, 0), Optional.empty());
+    }
+
+    private static int[][] drawn(PackedTokens packed, long from, int positions, long tokens, long seed) {
+        int length = Math.min(LENGTH, positions);
+        var order = new PackedSequences(packed, from, length, 0, seed);
+        int count = (int) Math.min(Math.ceilDiv(tokens, length), order.count());
+        var sequences = new int[count][];
+        for (int i = 0; i < count; i++) {
+            sequences[i] = order.next(1);
+        }
+        return sequences;
+    }
+}

@@ -1,0 +1,328 @@
+package kept.run;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.SequencedMap;
+import java.util.function.Consumer;
+import java.util.function.LongConsumer;
+import java.util.stream.Collectors;
+import kept.checkpoint.Checkpoint;
+import kept.io.CheckpointException;
+import kept.io.DiskSpace;
+import kept.io.ResumableDirectory;
+import kept.mapping.Conversion;
+import kept.mapping.Mapping;
+import kept.model.CheckpointWeights;
+import kept.model.DecoderConfig;
+import kept.model.Weights;
+import kept.safetensors.CheckpointWriter;
+import kept.tensor.DType;
+import kept.tensor.Device;
+import kept.tensor.TensorException;
+import kept.text.Counts;
+import kept.tokenizer.TokenizerFiles;
+import kept.weights.WeightValuesException;
+
+/**
+ * Maps an Orion checkpoint to a Llama checkpoint without training. What is not set is as in {@code kept convert}:
+ *
+ * <pre>{@code
+ * ConversionRun.of(source, output).mapping(MappingChoice.calibrated(text)).run(Progress.NONE);
+ * }</pre>
+ *
+ * <p>Tensors pass one by one, so memory does not grow with the model. The output appears whole or not at all; what is finished of one that was
+ * stopped or killed lies in {@code OUTPUT.partial} and is gone on with by {@link #resume}.
+ */
+public final class ConversionRun {
+    private final Path source;
+    private final Path output;
+    private MappingChoice mapping = MappingChoice.OPM;
+    private DType dtype;
+    private long largestShard = CheckpointWriter.DEFAULT_SHARD_BYTES;
+    private boolean verified;
+    private Resume resume = Resume.NO;
+    private boolean overwrite;
+    private TokenizerFiles.Options tokenizer = TokenizerFiles.Options.NONE;
+    /** Null for the CPU, which is not opened before the run. */
+    private Device device;
+    private Path[] reads = {};
+
+    private ConversionRun(Path source, Path output) {
+        this.source = source;
+        this.output = output;
+    }
+
+    /**
+     * A finished conversion.
+     *
+     * @param mapping the table that was used
+     * @param source what the source's weights are, in words
+     * @param output what the output's weights are, in words
+     * @param verifiedBytes bytes of tensors that were compared with their source; 0 where that was not asked for
+     */
+    public record Result(Mapping mapping, String source, String output, long verifiedBytes) {}
+
+    /**
+     * A conversion.
+     *
+     * @param source the Orion's directory: config.json, weights, tokenizer
+     * @param output the Llama's directory to make
+     * @return the conversion, with all settings as usual
+     */
+    public static ConversionRun of(Path source, Path output) {
+        return new ConversionRun(source, output);
+    }
+
+    /**
+     * Which mapping; OPM unless set.
+     *
+     * @param choice the mapping
+     * @return this
+     */
+    public ConversionRun mapping(MappingChoice choice) {
+        mapping = choice;
+        return this;
+    }
+
+    /**
+     * What to store all weights in; the source's types unless set.
+     *
+     * @param type F32, BF16 or F16
+     * @return this
+     */
+    public ConversionRun dtype(DType type) {
+        dtype = type;
+        return this;
+    }
+
+    /**
+     * The largest weight file; 5 GB unless set.
+     *
+     * @param bytes of tensors in one file, at most
+     * @return this
+     */
+    public ConversionRun largestShard(long bytes) {
+        largestShard = bytes;
+        return this;
+    }
+
+    /**
+     * Whether the output is read back and each tensor compared with its source, byte by byte; false unless set.
+     *
+     * @param wanted whether to
+     * @return this
+     */
+    public ConversionRun verify(boolean wanted) {
+        verified = wanted;
+        return this;
+    }
+
+    /**
+     * Whether an unfinished conversion to this output is gone on with; {@link Resume#NO} unless set.
+     *
+     * @param wanted whether to
+     * @return this
+     */
+    public ConversionRun resume(Resume wanted) {
+        resume = wanted;
+        return this;
+    }
+
+    /**
+     * Whether an output that exists, or an unfinished one, is replaced; false unless set.
+     *
+     * @param allowed whether it may be
+     * @return this
+     */
+    public ConversionRun overwrite(boolean allowed) {
+        overwrite = allowed;
+        return this;
+    }
+
+    /**
+     * What to write of the tokenizer; all as the source has it unless set.
+     *
+     * @param options the template and the class
+     * @return this
+     */
+    public ConversionRun tokenizer(TokenizerFiles.Options options) {
+        tokenizer = options;
+        return this;
+    }
+
+    /**
+     * Where {@code calibrated} computes; the CPU unless set.
+     *
+     * @param where the device
+     * @return this
+     */
+    public ConversionRun device(Device where) {
+        device = where;
+        return this;
+    }
+
+    /**
+     * Files and directories that the output must not replace, besides those that this run reads.
+     *
+     * @param paths their paths
+     * @return this
+     */
+    public ConversionRun keep(Path... paths) {
+        reads = paths.clone();
+        return this;
+    }
+
+    /**
+     * Does all of it.
+     *
+     * @param progress is told how far it is
+     * @return what was made
+     * @throws RunException if it cannot be done, with what to do
+     * @throws StoppedException if the progress wanted it to stop
+     * @throws TensorException other errors of files, models and mappings
+     */
+    public Result run(Progress progress) {
+        DecoderConfig config = DecoderConfig.read(source);
+        var measurement = new Measurement(mapping, config, Measurement.directoryOf(output), resume, progress);
+        Mapping table = measurement.table();
+        try (var checkpoint = Checkpoint.open(source);
+                var stop = progress.stop()) {
+            CheckpointWeights.requireTensors(checkpoint, config);
+            Remarks.tell(progress, source, checkpoint);
+            // A run that ended while it measured has no weight files to go on with.
+            boolean goesOn = resume.isWanted() && !(measurement.isBegun() && !Files.exists(ResumableDirectory.partial(output)));
+            long compared = 0;
+            try (var directory = ResumableDirectory.prepare(output, overwrite, goesOn, settings(checkpoint, config), inputs())) {
+                if (!directory.isInPlace()) {
+                    Weights measured = measure(measurement, checkpoint, stop);
+                    compared = new Writing(new Conversion(table, checkpoint, measured, dtype, largestShard), table, directory, progress,
+                            stop).write();
+                }
+                directory.commit();
+                measurement.discard();
+            }
+            return new Result(table, checkpoint.description(), written(), compared);
+        }
+    }
+
+    private Device target() {
+        return device == null ? Device.cpu() : device;
+    }
+
+    private Path[] inputs() {
+        List<Path> inputs = new ArrayList<>(List.of(source));
+        inputs.addAll(mapping.text());
+        inputs.addAll(List.of(reads));
+        return inputs.toArray(Path[]::new);
+    }
+
+    /** What the output's weights are, in words. */
+    private String written() {
+        try (var weights = Checkpoint.open(output)) {
+            String types = weights.names().stream().map(name -> weights.entry(name).dtype().label()).distinct().sorted()
+                    .collect(Collectors.joining(" and "));
+            return "%s, %s".formatted(weights.description(), types);
+        }
+    }
+
+    private Weights measure(Measurement measurement, Checkpoint checkpoint, Progress.Stop stop) {
+        measurement.requireNothingBegun(overwrite);
+        return mapping.isCalibrated() ? measurement.measure(checkpoint, measurement.read(source), target(), stop)
+                : Measurement.Measured.NOTHING.tensors();
+    }
+
+    /** What shapes the output, so that a run that goes on makes the rest of the same; the source by what is in it, wherever it lies. */
+    private SequencedMap<String, String> settings(Checkpoint checkpoint, DecoderConfig config) {
+        var settings = new LinkedHashMap<String, String>();
+        settings.putAll(mapping.inWords(config));
+        settings.put("dtype", dtype == null ? "as the source" : dtype.label());
+        settings.put("largest weight file", Long.toString(largestShard));
+        settings.put("the source's config", config.toString());
+        checkpoint.names().forEach(name -> settings.put("the source's tensor " + name, checkpoint.fingerprint(name)));
+        return settings;
+    }
+
+    /** The weight files on their way to an output. */
+    private final class Writing {
+        private final Conversion conversion;
+        private final Mapping table;
+        private final ResumableDirectory directory;
+        private final Progress progress;
+        private final Progress.Stop stop;
+
+        private Writing(Conversion conversion, Mapping table, ResumableDirectory directory, Progress progress, Progress.Stop stop) {
+            this.conversion = conversion;
+            this.table = table;
+            this.directory = directory;
+            this.progress = progress;
+            this.stop = stop;
+        }
+
+        /** Writes all files and tells how many bytes of tensors were compared with their source. */
+        private long write() {
+            try {
+                Path files = directory.directory();
+                long missing = conversion.missingBytes(files);
+                DiskSpace.require(files, output, missing);
+                int found = directory.finishedFiles().size();
+                long total = conversion.totalBytes();
+                if (found > 0) {
+                    requireFinished(files, Math.max(0, total - missing));
+                    progress.remark("going on: %s finished before".formatted(Counts.of(found, "weight file")));
+                }
+                LlamaDirectory.writeCompanions(table.target(), dtype, source, files, tokenizer, progress);
+                watch("convert", total, Math.max(0, total - missing), piece -> conversion.write(files, piece));
+                if (verified) {
+                    watch("verify", total, 0, piece -> conversion.verify(files, piece));
+                }
+                return verified ? total : 0;
+            } catch (StoppedException e) {
+                boolean nothing = directory.finishedFiles().isEmpty();
+                progress.remark(nothing ? "stopped; no weight file was finished, so nothing is kept" : "stopped; " + kept());
+                throw e;
+            } catch (RunException e) {
+                throw e;
+            } catch (TensorException e) {
+                if (directory.finishedFiles().isEmpty()) {
+                    throw e;
+                }
+                String next = e instanceof WeightValuesException
+                        ? "then start over with --overwrite, which deletes the finished weight files in " + directory.partial()
+                        : kept();
+                throw new RunException(e.getMessage() + "; " + next, e);
+            }
+        }
+
+        /** What was finished before, compared with what the source gives now. */
+        private void requireFinished(Path files, long bytes) {
+            try {
+                watch("compare", bytes, 0, piece -> conversion.verifyFinished(files, piece));
+            } catch (CheckpointException e) {
+                String where = e.tensor() == null ? e.file().toString() : "%s: tensor '%s' at byte %d".formatted(e.file(), e.tensor(), e.offset());
+                throw new RunException("[resume] %s is not what the source gives: the file is damaged, or the source has changed since it was"
+                        .formatted(where) + " written, or it was computed with vectors of another width; start over with --overwrite", e);
+            }
+        }
+
+        private String kept() {
+            return "the finished weight files are in %s; the same command with --resume goes on from there".formatted(directory.partial());
+        }
+
+        /** Does some work, tells how far it is, and ends it when it is to stop. */
+        private void watch(String task, long total, long before, Consumer<LongConsumer> pieces) {
+            try (var work = Work.begin(progress, task, Progress.Unit.BYTES, total, before)) {
+                var done = new long[1];
+                pieces.accept(bytes -> {
+                    done[0] += bytes;
+                    work.done(done[0]);
+                    if (stop.isWanted()) {
+                        throw new StoppedException();
+                    }
+                });
+            }
+        }
+    }
+}

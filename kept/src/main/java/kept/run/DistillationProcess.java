@@ -1,0 +1,262 @@
+package kept.run;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Optional;
+import java.util.SequencedMap;
+import java.util.Set;
+import java.util.stream.Collectors;
+import kept.checkpoint.Checkpoint;
+import kept.io.OutputDirectory;
+import kept.mapping.Mapping;
+import kept.mapping.NamedMapping;
+import kept.mapping.NormProbe;
+import kept.mapping.TensorMapping;
+import kept.model.CheckpointWeights;
+import kept.model.Decoder;
+import kept.model.DecoderConfig;
+import kept.model.ModelTensor;
+import kept.model.OrionModel;
+import kept.model.RecordedWeights;
+import kept.model.Weights;
+import kept.report.ReportWriter;
+import kept.report.RunReport;
+import kept.tensor.DType;
+import kept.tensor.Device;
+import kept.text.Counts;
+import kept.text.Reasons;
+import kept.tokenizer.Tokenizer;
+import kept.training.BestState;
+import kept.training.Distillation;
+import kept.training.ParameterSelection;
+import kept.training.RunInputs;
+import kept.training.StoredRounding;
+import kept.training.Trainer;
+import kept.training.TrainingOptions;
+
+/** One distillation on its way: map, evaluate, train, evaluate, write. */
+final class DistillationProcess {
+    private static final String MAPPED = "mapped";
+    private static final String DISTILLED = "distilled";
+
+    private final DistillationRun settings;
+    private final Progress progress;
+    private final Measurement measurement;
+    private final Mapping mapping;
+    private final TrainingOptions options;
+    private final DType stored;
+    private final ParameterSelection trained;
+
+    DistillationProcess(DistillationRun settings, Progress progress) {
+        this.settings = settings;
+        this.progress = progress;
+        DecoderConfig config = DecoderConfig.read(settings.teacher());
+        measurement = new Measurement(settings.mapping(), config, Measurement.directoryOf(settings.output()), settings.resume(), progress);
+        mapping = measurement.table();
+        options = settings.training().options(settings.tokens(), config.maxPositions(), learningRate(settings.mapping().name()), 0);
+        stored = settings.storedType(mapping.target().dtype());
+        // Tensors that are made of nothing of the teacher's are constants of the mapping's construction, and stay as they are.
+        Set<String> constants = mapping.rows().stream().filter(row -> row.sources().isEmpty()).map(TensorMapping::target).collect(Collectors.toSet());
+        trained = settings.train().without(constants, "the mapping's " + Counts.of(constants.size(), "constant tensor"));
+    }
+
+    /**
+     * A peak learning rate that suits a start. AdamW moves every number by about the learning rate, whatever is left to gain: a start that is nearer
+     * to the teacher than that noise is only harmed (docs/kept.md).
+     */
+    private static double learningRate(String mapping) {
+        return switch (NamedMapping.of(mapping)) {
+            case CALIBRATED -> 3e-5;
+            case EXACT -> 1e-6;
+            case ONES, OPM, CENTRED -> 3e-4;
+        };
+    }
+
+    /** What the run would take. */
+    DistillationPlan plan() {
+        TrainingSettings training = settings.training();
+        var execution = new DistillationPlan.Execution(settings.device(), training.weightType(), training.checkpointActivations());
+        return DistillationPlan.of(settings.teacher(), mapping.source(), mapping.target(), trained, options, execution, stored);
+    }
+
+    DistillationRun.Result run() {
+        measurement.requireNothingBegun(settings.isOverwriting());
+        Device device = settings.device();
+        plan().requireRoom(MachineMemory.of(device), progress);
+        try (var checkpoint = Checkpoint.open(settings.teacher());
+                Tokenizer tokenizer = Tokenizer.load(settings.teacher());
+                var directory = OutputDirectory.prepare(
+                        settings.output(), settings.isOverwriting() || settings.resume().isWanted(), settings.inputs());
+                var run = new TrainingRun(progress, settings.output(), settings.resume(), hasTraining(), settings.isOverwriting())) {
+            CheckpointWeights.requireTensors(checkpoint, mapping.source());
+            Remarks.tell(progress, settings.teacher(), checkpoint);
+            tokenizer.requireVocabulary(mapping.source().vocabSize());
+            run.requireRoom(disk());
+            // Before the training, so that a tokenizer that cannot be carried over does not cost it.
+            LlamaDirectory.writeCompanions(mapping.target(), stored, settings.teacher(), directory.directory(), settings.tokenizer(), progress);
+            try (var text = DistillationText.read(settings, options, settings.mapping().textTokens(mapping.source()), tokenizer, run)) {
+                return distil(checkpoint, text, directory, run);
+            }
+        }
+    }
+
+    private DistillationRun.Result distil(Checkpoint checkpoint, DistillationText text, OutputDirectory directory, TrainingRun run) {
+        Device device = settings.device();
+        RunInputs inputs = text.inputs();
+        run.require(fingerprint(inputs), device);
+        progress.remark(device.backend().description());
+        text.tell(options, run, progress);
+        settings.training().remarkDigits(stored, progress);
+        var starts = new StudentStart(progress, settings.teacher(), checkpoint, text.packed(), text.heldOut(), device);
+        var stages = new Stages(text.evaluations());
+        try (var models = models(checkpoint, starts, text, inputs, run)) {
+            long parameters = trained.apply(models.student());
+            judgeMapped(models, starts, stages);
+            TrainingRun.Outcome outcome = train(models, text, run);
+            Optional<String> failure = Optional.ofNullable(outcome.notFinite());
+            if (failure.isPresent() && models.best().curve().best().step() == 0) {
+                throw new RunException(failure.get() + "; no state was better than the mapping, so there is no output");
+            }
+            judgeTrained(models, outcome, stages);
+            RunReport report = report(models, text, outcome, stages, parameters, run);
+            write(report, models.student(), directory, run);
+            if (failure.isEmpty()) {
+                run.discard();
+                measurement.discard();
+            }
+            return new DistillationRun.Result(settings.output(), report, stages.seconds(), failure);
+        }
+    }
+
+    /** Makes teacher and student; what is known of either is compared with a saved state as soon as it is known. */
+    private DistillationModels models(Checkpoint checkpoint, StudentStart starts, DistillationText text, RunInputs inputs, TrainingRun run) {
+        Device device = settings.device();
+        var weights = new RecordedWeights(checkpoint);
+        var teacher = (OrionModel) Decoder.create(mapping.source(), weights, device);
+        try {
+            inputs.addTeacher(weights.checksums());
+            run.require(fingerprint(inputs), device);
+            long begun = System.nanoTime();
+            Measurement.Measured measured = starts.measure(measurement, settings.mapping());
+            measured.coverage().ifPresent(coverage -> run.putText("calibration text", coverage));
+            measured.text().ifPresent(inputs::addCalibration);
+            if (measured.text().isPresent()) {
+                run.require(fingerprint(inputs), device);
+            }
+            Weights start = starts.weights(measurement, measured, settings.training().weightType());
+            Decoder student = Decoder.create(mapping.target(), start, device);
+            double seconds = (System.nanoTime() - begun) / 1e9;
+            return new DistillationModels(teacher, student, new BestState(teacher, student, text.during(), stored, start, run.best()), seconds);
+        } catch (RuntimeException | Error e) {
+            teacher.close();
+            throw e;
+        }
+    }
+
+    private TrainingDisk disk() {
+        List<ModelTensor> tensors = ModelTensor.of(mapping.target());
+        List<ModelTensor> chosen = tensors.stream().filter(tensor -> trained.selects(tensor.name())).toList();
+        TrainingSettings training = settings.training();
+        return new TrainingDisk(TrainingDisk.stateBytes(chosen, training.weightType(), training.codedMoments()),
+                TrainingDisk.bytes(chosen, stored), TrainingDisk.bytes(tensors, stored), 0,
+                settings.resume().isWanted() || training.isSavedAgain(options.steps()));
+    }
+
+    /** Whether there is training to take up: a run that ended while it measured has none. */
+    private boolean hasTraining() {
+        return TrainingRun.isBegun(settings.output()) || !measurement.isBegun();
+    }
+
+    /** Judges the student where it starts, and the students of other mappings beside it. */
+    private void judgeMapped(DistillationModels models, StudentStart starts, Stages stages) {
+        var rounding = new StoredRounding(models.student(), stored);
+        rounding.roundFrozen();
+        String own = settings.mapping().name();
+        List<MappingChoice> others = settings.compared();
+        if (others.stream().noneMatch(other -> other.name().equals(own))) {
+            rounding.during(() -> stages.judge(others.isEmpty() ? MAPPED : own, models.seconds(), models.teacher(), models.student()));
+        }
+        for (MappingChoice other : others) {
+            if (other.name().equals(own)) {
+                rounding.during(() -> stages.judge(own, models.seconds(), models.teacher(), models.student()));
+            } else {
+                starts.evaluate(other, stored, models.teacher(), stages);
+            }
+        }
+    }
+
+    private TrainingRun.Outcome train(DistillationModels models, DistillationText text, TrainingRun run) {
+        models.student().setActivationCheckpointing(settings.training().checkpointActivations());
+        var objective = new Distillation(models.teacher(), settings.objective());
+        try (var trainer = new Trainer(models.student(), objective, text.sequences(), options)) {
+            var judging = new Judging(models.best(), new Judging.Schedule(evaluationInterval(), settings.patience(), options.steps()));
+            TrainingRun.Outcome outcome = run.train("distill", new TrainingRun.Training(trainer, options.steps(), judging, _ -> { }, () -> { }),
+                    settings.training());
+            models.best().takeUp();
+            return outcome;
+        }
+    }
+
+    private void judgeTrained(DistillationModels models, TrainingRun.Outcome outcome, Stages stages) {
+        boolean alone = stages.seconds().containsKey(MAPPED);
+        stages.judge(alone ? DISTILLED : "xkd from " + settings.mapping().name(), outcome.seconds(), models.teacher(), models.student());
+    }
+
+    private RunReport report(DistillationModels models, DistillationText text, TrainingRun.Outcome outcome, Stages stages, long parameters,
+            TrainingRun run) {
+        var probe = new NormProbe(models.teacher());
+        text.evaluations().forEach(evaluation -> evaluation.forEachInput(models.teacher().device(), probe::observe));
+        var provenance = new LinkedHashMap<String, String>(fingerprint());
+        run.texts().forEach((name, coverage) -> provenance.put(name, coverage.description()));
+        provenance.put("trained parameters", "%,d".formatted(parameters));
+        stages.seconds().forEach((stage, seconds) -> provenance.put("seconds to make: " + stage, "%.1f".formatted(seconds)));
+        String start = stages.seconds().containsKey(MAPPED) ? MAPPED : mapping.name();
+        return new RunReport(stages.results(start), outcome.steps(), models.best().curve(), probe.statistics(), mapping, provenance, untrained(),
+                run.texts());
+    }
+
+    /** What the output is where training did not help. */
+    private String untrained() {
+        DType narrowest = settings.training().weightType() == DType.BF16 ? DType.BF16 : stored;
+        boolean isRounded = narrowest != DType.F32 && narrowest != mapping.source().dtype();
+        return isRounded ? "the mapping, rounded to " + narrowest.label() : RunReport.MAPPING;
+    }
+
+    private long evaluationInterval() {
+        return settings.evaluationInterval(options.steps());
+    }
+
+    private void write(RunReport report, Decoder student, OutputDirectory directory, TrainingRun run) {
+        ModelWriter.write(student, stored, directory.directory(), settings.largestShard());
+        ReportWriter.write(report, directory.directory());
+        try {
+            Files.copy(run.metrics(), directory.directory().resolve("metrics.jsonl"));
+        } catch (IOException e) {
+            throw new RunException("[output] metrics.jsonl cannot be written: " + Reasons.of(e), e);
+        }
+        directory.commit();
+    }
+
+    /** What shapes the result, but for what is read. */
+    private SequencedMap<String, String> fingerprint() {
+        var print = new LinkedHashMap<String, String>();
+        print.put("teacher", mapping.source().toString());
+        print.putAll(settings.mapping().inWords(mapping.source()));
+        print.putAll(TrainingSettings.inWords(options));
+        print.put("objective", settings.objective().toString());
+        print.put("trained", trained.toString());
+        print.put("judged", "every %d steps, patience %d".formatted(evaluationInterval(), settings.patience()));
+        print.put("seed", Long.toString(settings.training().seed()));
+        return print;
+    }
+
+    private SequencedMap<String, String> fingerprint(RunInputs inputs) {
+        SequencedMap<String, String> print = fingerprint();
+        print.put("judged as", stored.label());
+        print.put("held out of the text", settings.heldOut().isEmpty() ? "%d tokens at most".formatted(settings.evaluationTokens()) : "none");
+        print.putAll(inputs.inWords());
+        return print;
+    }
+}

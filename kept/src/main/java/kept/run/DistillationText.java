@@ -1,0 +1,128 @@
+package kept.run;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SequencedMap;
+import kept.corpus.Corpus;
+import kept.corpus.CorpusException;
+import kept.corpus.PackedSequences;
+import kept.corpus.PackedTokens;
+import kept.evaluation.TextEvaluation;
+import kept.tokenizer.Tokenizer;
+import kept.training.RunInputs;
+import kept.training.TrainingOptions;
+
+/**
+ * The text of a distillation in its parts: held out to report on where no other text is named, held out to choose the best state on, and learnt
+ * from.
+ */
+final class DistillationText implements AutoCloseable {
+    private final PackedTokens packed;
+    private final long heldOut;
+    private final TextEvaluation during;
+    private final PackedSequences sequences;
+    private List<TextEvaluation> evaluations = List.of();
+
+    private DistillationText(PackedTokens packed, DistillationRun settings, TrainingOptions options) {
+        this.packed = packed;
+        int length = options.sequenceLength();
+        long reported = settings.heldOut().isEmpty() ? HeldOut.beginning(packed, length, settings.evaluationTokens()) : 0;
+        long judged = HeldOut.during(packed, reported, length);
+        heldOut = reported + judged;
+        during = TextEvaluation.of("held-out", packed, reported, length, judged);
+        sequences = new PackedSequences(packed, heldOut, length, 1, settings.training().seed());
+        if (settings.heldOut().isEmpty()) {
+            evaluations = List.of(TextEvaluation.of("corpus", packed, length, reported));
+        }
+    }
+
+    /**
+     * Reads the texts.
+     *
+     * @param settings which they are
+     * @param options how the training reads them
+     * @param measured how many tokens a mapping may draw from to measure on
+     * @param tokenizer the teacher's
+     * @param run is told what was read of texts of their own
+     */
+    static DistillationText read(DistillationRun settings, TrainingOptions options, long measured, Tokenizer tokenizer, TrainingRun run) {
+        int length = options.sequenceLength();
+        long judged = HeldOut.MOST_DURING + length + (settings.heldOut().isEmpty() ? settings.evaluationTokens() + length : 0);
+        long learnt = Math.max(options.steps() * options.tokensPerStep(), measured);
+        PackedTokens packed = PackedTokens.of(settings.corpus(), tokenizer, judged + learnt + length + 1);
+        try {
+            var text = new DistillationText(packed, settings, options);
+            if (!settings.heldOut().isEmpty()) {
+                text.evaluations = evaluations(settings.heldOut(), settings.evaluationTokens(), tokenizer, length, run);
+            }
+            return text;
+        } catch (RuntimeException | Error e) {
+            packed.close();
+            throw e;
+        }
+    }
+
+    private static List<TextEvaluation> evaluations(SequencedMap<String, Corpus> texts, long most, Tokenizer tokenizer, int length, TrainingRun run) {
+        List<TextEvaluation> evaluations = new ArrayList<>();
+        texts.forEach((name, text) -> {
+            try (PackedTokens tokens = PackedTokens.of(text, tokenizer, most + length + 1)) {
+                evaluations.add(TextEvaluation.of(name, tokens, length, most));
+                run.tellText("held-out text " + name, tokens.coverage());
+            } catch (CorpusException e) {
+                throw new RunException("[evaluation] too little text to judge the student on as '%s': %s; name some with --evaluate NAME=FILE"
+                        .formatted(name, e.getMessage()), e);
+            }
+        });
+        return evaluations;
+    }
+
+    /** What was read, as far as the result depends on it. */
+    RunInputs inputs() {
+        var inputs = new RunInputs();
+        inputs.addCorpus(0, packed);
+        evaluations.forEach(inputs::addJudged);
+        return inputs;
+    }
+
+    /** Says how much of what was read the training learns from. */
+    void tell(TrainingOptions options, TrainingRun run, Progress progress) {
+        run.tellText("training text", packed.coverage());
+        long wanted = options.steps() * options.tokensPerStep();
+        double epochs = sequences.epochs(wanted);
+        progress.remark("of these %,d tokens the first %,d are held out; training learns from %,d of the others".formatted(
+                packed.size(), heldOut, Math.min(wanted, sequences.tokens())));
+        if (epochs > 1) {
+            progress.remark("the text is seen %.1f times".formatted(epochs));
+        }
+    }
+
+    /** All of the text. */
+    PackedTokens packed() {
+        return packed;
+    }
+
+    /** The first token that is not held out. */
+    long heldOut() {
+        return heldOut;
+    }
+
+    /** What the best state is chosen on. */
+    TextEvaluation during() {
+        return during;
+    }
+
+    /** What is learnt from. */
+    PackedSequences sequences() {
+        return sequences;
+    }
+
+    /** What is reported on. */
+    List<TextEvaluation> evaluations() {
+        return evaluations;
+    }
+
+    @Override
+    public void close() {
+        packed.close();
+    }
+}

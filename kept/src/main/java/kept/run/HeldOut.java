@@ -1,0 +1,79 @@
+package kept.run;
+
+import java.util.Optional;
+import kept.corpus.Corpus;
+import kept.corpus.CorpusException;
+import kept.corpus.PackedTokens;
+import kept.evaluation.TextEvaluation;
+import kept.tokenizer.Tokenizer;
+
+/**
+ * The part of a text that training does not see: the beginning of a user's text; of a JDK's sources a fixed share of the documents, chosen by their
+ * names, so that prose and code of one file are on the same side for vocabulary, teacher and student.
+ */
+final class HeldOut {
+    /** The share of documents that is held out. */
+    static final double FRACTION = 0.02;
+
+    /** One part in so many of a user's text is held out, at most. */
+    private static final long SHARE = 50;
+
+    /** The most tokens to judge on while training goes on. */
+    static final long MOST_DURING = 8192;
+
+    private HeldOut() {}
+
+    /**
+     * How much of the beginning of a text is held out.
+     *
+     * @param text all of the text
+     * @param length tokens of a sequence
+     * @param most the most tokens to hold out
+     * @return whole sequences' tokens, at least one sequence
+     * @throws RunException if there are not two whole sequences, one to train on and one to judge on
+     */
+    static long beginning(PackedTokens text, int length, long most) {
+        long sequences = (text.size() - 1) / length;
+        if (sequences < 2) {
+            throw new RunException("[evaluation] %s, not enough to train on and to judge on: give more text, or choose shorter sequences"
+                    .formatted(text.description()));
+        }
+        return length * Math.clamp(sequences / SHARE, 1, Math.max(1, most / length));
+    }
+
+    /**
+     * How much of a text is held out to judge on while training goes on, so that the state that is chosen there was not chosen on what is reported.
+     *
+     * @param text all of the text
+     * @param from where the part begins
+     * @param length tokens of a sequence
+     * @return whole sequences' tokens, at least one sequence
+     * @throws RunException if no sequence is left to train on
+     */
+    static long during(PackedTokens text, long from, int length) {
+        long sequences = (text.size() - from - 1) / length;
+        if (sequences < 2) {
+            throw new RunException("[training] %s, not enough to train on and to judge on: give more text, or choose shorter sequences"
+                    .formatted(text.description()));
+        }
+        return length * Math.clamp(sequences / SHARE, 1, Math.max(1, MOST_DURING / length));
+    }
+
+    /**
+     * The held-out part of a text, to evaluate on.
+     *
+     * @param name what it is called in tables
+     * @param corpus all of the text
+     * @param tokenizer the models' tokenizer
+     * @param length tokens of a sequence
+     * @param most the most tokens to evaluate on
+     * @return nothing if the held-out documents have not one whole sequence
+     */
+    static Optional<TextEvaluation> of(String name, Corpus corpus, Tokenizer tokenizer, int length, long most) {
+        try (PackedTokens tokens = PackedTokens.of(corpus.heldOut(FRACTION), tokenizer, most + length + 1)) {
+            return Optional.of(TextEvaluation.of(name, tokens, length, most));
+        } catch (CorpusException e) {
+            return Optional.empty();
+        }
+    }
+}

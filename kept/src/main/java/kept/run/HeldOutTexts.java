@@ -1,0 +1,63 @@
+package kept.run;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.SequencedMap;
+import kept.corpus.Corpus;
+import kept.corpus.PackedTokens;
+import kept.corpus.TextCoverage;
+import kept.evaluation.TextEvaluation;
+import kept.text.VisibleText;
+import kept.tokenizer.Tokenizer;
+
+/** Held-out texts as they are read to evaluate models on. */
+public final class HeldOutTexts {
+    private final List<TextEvaluation> evaluations = new ArrayList<>();
+    private final SequencedMap<String, TextCoverage> coverage = new LinkedHashMap<>();
+
+    private HeldOutTexts() {}
+
+    /**
+     * Reads the beginnings of texts.
+     *
+     * @param texts by their names
+     * @param tokenizer the models'
+     * @param length tokens of a sequence
+     * @param tokens of each text, at most
+     * @param progress is told what was read
+     * @return the texts in sequences
+     */
+    public static HeldOutTexts read(SequencedMap<String, Corpus> texts, Tokenizer tokenizer, int length, long tokens, Progress progress) {
+        var read = new HeldOutTexts();
+        texts.forEach((name, text) -> {
+            try (PackedTokens packed = PackedTokens.of(text, tokenizer, tokens + length + 1)) {
+                var evaluation = TextEvaluation.of(name, packed, length, tokens);
+                read.evaluations.add(evaluation);
+                read.coverage.put(name, packed.coverage());
+                progress.remark("text %s: judged on %,d tokens of %s".formatted(
+                        VisibleText.escaped(name), (long) evaluation.sequences() * length, VisibleText.onTerminal(packed.description())));
+            }
+        });
+        return read;
+    }
+
+    /**
+     * What models are evaluated on.
+     *
+     * @return in the order of the texts
+     */
+    public List<TextEvaluation> evaluations() {
+        return List.copyOf(evaluations);
+    }
+
+    /**
+     * What was read of each text.
+     *
+     * @return by its name
+     */
+    public SequencedMap<String, TextCoverage> coverage() {
+        return Collections.unmodifiableSequencedMap(coverage);
+    }
+}

@@ -1,0 +1,77 @@
+package kept.run;
+
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * Turns Ctrl-C (SIGINT) and SIGTERM into a wish to stop: a run that asks {@link #isWanted} at each step can save its state before the process ends.
+ */
+public final class Interruption implements Progress.Stop {
+    private static final long PATIENCE_SECONDS = 120;
+
+    private static final Set<Interruption> ACTIVE = ConcurrentHashMap.newKeySet();
+
+    private final CountDownLatch finished = new CountDownLatch(1);
+    private final Thread hook = new Thread(this::stop, "interruption");
+    private volatile boolean wanted;
+
+    /** From now on the process does not end by a signal before this is closed, or two minutes have passed. */
+    public Interruption() {
+        Runtime.getRuntime().addShutdownHook(hook);
+        ACTIVE.add(this);
+    }
+
+    @Override
+    public boolean isWanted() {
+        return wanted;
+    }
+
+    /**
+     * Whether the process has begun to end, by a signal or otherwise: the Java runtime tells it only by refusing hooks.
+     *
+     * @return true if it has
+     */
+    public static boolean isProcessEnding() {
+        var probe = new Thread(() -> {}, "probe");
+        try {
+            Runtime.getRuntime().addShutdownHook(probe);
+            Runtime.getRuntime().removeShutdownHook(probe);
+            return false;
+        } catch (IllegalStateException e) {
+            return true;
+        }
+    }
+
+    /** Waits, while the process ends, for the runs that save something. */
+    static void awaitSaving() {
+        ACTIVE.forEach(Interruption::await);
+    }
+
+    private void stop() {
+        wanted = true;
+        await();
+    }
+
+    private void await() {
+        try {
+            finished.await(PATIENCE_SECONDS, TimeUnit.SECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Lets the process end: all that had to be saved is saved. */
+    @Override
+    public void close() {
+        finished.countDown();
+        ACTIVE.remove(this);
+        try {
+            Runtime.getRuntime().removeShutdownHook(hook);
+        } catch (IllegalStateException e) {
+            // The process is ending; the hook ends by itself.
+            return;
+        }
+    }
+}

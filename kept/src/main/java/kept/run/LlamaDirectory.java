@@ -1,0 +1,42 @@
+package kept.run;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import kept.generation.GenerationConfig;
+import kept.model.DecoderConfig;
+import kept.tensor.DType;
+import kept.text.Reasons;
+import kept.tokenizer.TokenizerFiles;
+
+/** The files of a Llama checkpoint beside its weights. */
+final class LlamaDirectory {
+    private LlamaDirectory() {}
+
+    /**
+     * Writes configuration and tokenizer.
+     *
+     * @param config the Llama's configuration
+     * @param dtype what the weights are stored in; null for what the configuration says
+     * @param source the directory the tokenizer comes from
+     * @param target an existing directory
+     * @param tokenizer what the user wants of the tokenizer's files
+     * @param progress is told what a user should know of these files
+     */
+    static void writeCompanions(DecoderConfig config, DType dtype, Path source, Path target, TokenizerFiles.Options tokenizer, Progress progress) {
+        DecoderConfig stored = dtype == null ? config : config.toBuilder().dtype(dtype).build();
+        stored.write(target);
+        stored.writeGenerationConfig(source, target);
+        List<String> remarks = new ArrayList<>();
+        GenerationConfig.wrongValues(target).ifPresent(wrong ->
+                remarks.add("%s of the output has the source's values as they are, but %s; generate and export refuse it until that is corrected"
+                        .formatted(GenerationConfig.FILE, wrong)));
+        try {
+            remarks.addAll(TokenizerFiles.write(source, target, config.maxPositions(), tokenizer));
+        } catch (IOException e) {
+            throw new RunException("[tokenizer] the files of %s cannot be written to %s: %s".formatted(source, target, Reasons.of(e)), e);
+        }
+        remarks.forEach(remark -> progress.remark("note: " + remark));
+    }
+}

@@ -1,0 +1,60 @@
+package kept.run;
+
+import com.sun.management.OperatingSystemMXBean;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import kept.tensor.Device;
+
+/**
+ * The memory of the machine, of the container that the process may use, or of a device that has its own.
+ *
+ * @param total bytes in all
+ * @param free bytes that programs could still have, caches of files included
+ */
+public record MachineMemory(long total, long free) {
+    /** What the pool of the CPU may hold, if the user has set it. */
+    private static final String LIMIT = "kept.cpu.memory";
+
+    /**
+     * Asks the system.
+     *
+     * @return the machine's memory
+     */
+    public static MachineMemory now() {
+        var system = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
+        long total = Math.min(system.getTotalMemorySize(), Long.getLong(LIMIT, Long.MAX_VALUE));
+        return new MachineMemory(total, Math.min(total, available(system.getFreeMemorySize())));
+    }
+
+    /**
+     * The memory that tensors of a device lie in.
+     *
+     * @param device the device
+     * @return its own memory, or the machine's
+     */
+    public static MachineMemory of(Device device) {
+        return device.backend().ownMemory().map(own -> new MachineMemory(own.total(), own.free())).orElseGet(MachineMemory::now);
+    }
+
+    /**
+     * Bytes in words.
+     *
+     * @param bytes how many
+     * @return as in {@code 1.25 GB}
+     */
+    public static String inWords(long bytes) {
+        return bytes < 1_000_000_000 ? "%.1f MB".formatted(bytes / 1e6) : "%.2f GB".formatted(bytes / 1e9);
+    }
+
+    /** Linux tells what it could free besides what is unused. */
+    private static long available(long otherwise) {
+        try {
+            return Files.readAllLines(Path.of("/proc/meminfo")).stream().filter(line -> line.startsWith("MemAvailable:"))
+                    .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) << 10).findFirst().orElse(otherwise);
+        } catch (IOException e) {
+            return otherwise;
+        }
+    }
+}

@@ -1,0 +1,195 @@
+package kept.run;
+
+import java.util.Map;
+import kept.calibration.Calibration;
+import kept.calibration.CalibrationOptions;
+import kept.calibration.MeasuredTensors;
+import kept.checkpoint.Checkpoint;
+import kept.mapping.CalibratedMapping;
+import kept.mapping.ChannelProbe;
+import kept.mapping.MappedWeights;
+import kept.mapping.Mapping;
+import kept.mapping.MappingException;
+import kept.mapping.NamedMapping;
+import kept.mapping.TensorMapping;
+import kept.model.CheckpointWeights;
+import kept.model.Decoder;
+import kept.model.DecoderConfig;
+import kept.model.OrionModel;
+import kept.model.Weights;
+import kept.report.MappingCost;
+import kept.tensor.DType;
+import kept.tensor.Device;
+import kept.tensor.Scope;
+import kept.tensor.Tensor;
+
+/**
+ * Students of one teacher by the names of mappings. What a mapping measures is measured here, on sequences that are given, and lies in a temporary
+ * directory until this is closed. A name may say which anchor and which ridge the mapping {@code calibrated} is to have:
+ * {@code calibrated:0.25}, {@code calibrated:0.25:1e-5}, {@code calibrated::1e-5}.
+ */
+public final class MappedStudents implements AutoCloseable {
+    private static final String CHANNEL = "channel";
+    private static final String SETTING = ":";
+
+    private final Progress progress;
+    private final Checkpoint checkpoint;
+    private final DecoderConfig config;
+    private final Device device;
+    private final TemporaryDirectory directory;
+
+    /**
+     * A student in the making.
+     *
+     * @param name what the user has called the mapping
+     * @param mapping its table
+     * @param sources the tensors its rows are made of
+     * @param cost what it took
+     */
+    public record Student(String name, Mapping mapping, Weights sources, MappingCost cost) {
+        /**
+         * Makes the student.
+         *
+         * @param dtype what its weights are rounded to
+         * @param device where they lie
+         * @return the student; the caller closes it
+         */
+        public Decoder model(DType dtype, Device device) {
+            return Decoder.create(mapping.target(), new MappedWeights(mapping, sources, dtype), device);
+        }
+    }
+
+    /**
+     * Students of a teacher.
+     *
+     * @param progress is told progress
+     * @param checkpoint the teacher's weights; stay open
+     * @param config its configuration
+     * @param device where to compute
+     */
+    public MappedStudents(Progress progress, Checkpoint checkpoint, DecoderConfig config, Device device) {
+        this.progress = progress;
+        this.checkpoint = checkpoint;
+        this.config = config;
+        this.device = device;
+        directory = new TemporaryDirectory("kept-measured");
+    }
+
+    /**
+     * The table of a name, with nothing measured.
+     *
+     * @param name a mapping's, with or without settings
+     * @param config the teacher's configuration
+     * @return the table
+     * @throws RunException if the settings are not numbers, or the mapping takes none
+     */
+    public static Mapping table(String name, DecoderConfig config) {
+        int end = name.indexOf(SETTING);
+        Mapping table = name.equals(CHANNEL) ? Mapping.channel(config) : Mapping.named(end < 0 ? name : name.substring(0, end), config);
+        if (end >= 0 && !table.name().equals(CalibratedMapping.NAME)) {
+            throw new RunException("[compare] '%s': only %s takes an anchor and a ridge".formatted(name, CalibratedMapping.NAME));
+        }
+        options(name);
+        table.requireComplete();
+        return table;
+    }
+
+    /**
+     * Whether a name is a mapping's, with or without settings.
+     *
+     * @param name what a user has written
+     * @return true if it is
+     */
+    public static boolean isName(String name) {
+        int end = name.indexOf(SETTING);
+        String mapping = end < 0 ? name : name.substring(0, end);
+        if (!mapping.equals(CHANNEL) && !isMapping(mapping) || end >= 0 && !mapping.equals(CalibratedMapping.NAME)
+                || name.split(SETTING, -1).length > 3) {
+            return false;
+        }
+        try {
+            options(name);
+            return true;
+        } catch (RunException e) {
+            return false;
+        }
+    }
+
+    private static boolean isMapping(String name) {
+        try {
+            NamedMapping.of(name);
+            return true;
+        } catch (MappingException e) {
+            return false;
+        }
+    }
+
+    private static CalibrationOptions options(String name) {
+        String[] parts = name.split(SETTING, -1);
+        try {
+            return new CalibrationOptions(setting(parts, 1), setting(parts, 2), null);
+        } catch (IllegalArgumentException e) {
+            throw new RunException("[compare] '%s': behind the colons stand an anchor and a ridge, numbers of at least 0".formatted(name), e);
+        }
+    }
+
+    private static double setting(String[] parts, int place) {
+        return parts.length <= place || parts[place].isEmpty() ? Double.NaN : Double.parseDouble(parts[place]);
+    }
+
+    /**
+     * Measures what a mapping needs and computes each tensor once, one by one, as a conversion does.
+     *
+     * @param name the mapping's, with or without settings
+     * @param sequences what to measure on, {@code [sequences][length]}; not used by mappings that measure nothing
+     * @return the student and what it took
+     */
+    public Student make(String name, int[]... sequences) {
+        Mapping table = table(name, config);
+        long before = device.memoryUsage().inUse();
+        device.backend().resetPeakMemory();
+        long start = System.nanoTime();
+        Weights sources = table.sources(new CheckpointWeights(checkpoint), measured(name, table, sequences));
+        var mapped = new MappedWeights(table, sources, DType.F32);
+        for (TensorMapping row : table.rows()) {
+            try (var _ = Scope.open(device)) {
+                mapped.get(row.target(), row.shape());
+            }
+        }
+        double seconds = (System.nanoTime() - start) / 1e9;
+        return new Student(name, table, sources, new MappingCost(name, seconds, device.memoryUsage().peakInUse() - before,
+                table.rows().stream().mapToLong(row -> row.shape().elementCount()).sum()));
+    }
+
+    private Weights measured(String name, Mapping table, int[]... sequences) {
+        if (table.measured().isEmpty()) {
+            return Measurement.Measured.NOTHING.tensors();
+        }
+        return table.name().equals(CalibratedMapping.NAME) ? calibrated(name, table, sequences) : channels(sequences);
+    }
+
+    private Weights calibrated(String name, Mapping table, int[]... sequences) {
+        var calibration = new Calibration(table, new CheckpointWeights(checkpoint), sequences, options(name), device);
+        MeasuredTensors measured = MeasuredTensors.open(directory.path().resolve(name.replace(SETTING, "-")), Map.of("mapping", name));
+        Measurement.run(calibration, measured, name, name + ": ", () -> { }, progress);
+        return measured;
+    }
+
+    private Weights channels(int[]... sequences) {
+        try (var teacher = (OrionModel) Decoder.create(config, new CheckpointWeights(checkpoint), device)) {
+            var probe = new ChannelProbe(teacher);
+            for (int[] sequence : sequences) {
+                try (var _ = Scope.open(device)) {
+                    probe.observe(Tensor.of(sequence, 1, sequence.length));
+                }
+            }
+            return probe.weights();
+        }
+    }
+
+    /** Deletes what was measured. */
+    @Override
+    public void close() {
+        directory.close();
+    }
+}

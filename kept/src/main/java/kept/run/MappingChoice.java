@@ -1,0 +1,140 @@
+package kept.run;
+
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalLong;
+import kept.calibration.Calibration;
+import kept.calibration.CalibrationOptions;
+import kept.calibration.CalibrationSequences;
+import kept.corpus.Corpus;
+import kept.mapping.CalibratedMapping;
+import kept.mapping.Mapping;
+import kept.model.DecoderConfig;
+
+/**
+ * How a student is made of its teacher: a mapping by its name, and for {@code calibrated} what it measures on.
+ *
+ * @param name {@code opm}, {@code exact}, {@code calibrated}, or to compare with them {@code ones} or {@code centred}
+ * @param text files or folders that {@code calibrated} measures on; may be empty where there is a text to distil on
+ * @param field the field of JSON lines that holds the text
+ * @param tokens how many to measure on; empty for as many as suit the model's width
+ * @param options how {@code calibrated} measures
+ */
+public record MappingChoice(String name, List<Path> text, String field, OptionalLong tokens, CalibrationOptions options) {
+    /** The paper's mapping, the default everywhere. */
+    public static final MappingChoice OPM = of("opm");
+    /** A Llama with biases and one more layer that loses nothing. */
+    public static final MappingChoice EXACT = of("exact");
+
+    /** Fixes the list. */
+    public MappingChoice {
+        text = List.copyOf(text);
+    }
+
+    /**
+     * A mapping by its name, everything else as usual.
+     *
+     * @param name the mapping's
+     * @return the choice
+     */
+    public static MappingChoice of(String name) {
+        return new MappingChoice(name, List.of(), "text", OptionalLong.empty(), CalibrationOptions.DEFAULTS);
+    }
+
+    /**
+     * The mapping {@code calibrated}.
+     *
+     * @param text files or folders to measure on
+     * @return the choice
+     */
+    public static MappingChoice calibrated(Path... text) {
+        return new MappingChoice(CalibratedMapping.NAME, List.of(text), "text", OptionalLong.empty(), CalibrationOptions.DEFAULTS);
+    }
+
+    /**
+     * The same with another number of tokens to measure on.
+     *
+     * @param count how many, at most
+     * @return the choice
+     */
+    public MappingChoice withTokens(long count) {
+        return new MappingChoice(name, text, field, OptionalLong.of(count), options);
+    }
+
+    /**
+     * The same with the text in another field of JSON lines.
+     *
+     * @param key the field's name
+     * @return the choice
+     */
+    public MappingChoice withField(String key) {
+        return new MappingChoice(name, text, key, tokens, options);
+    }
+
+    /**
+     * The same, measured otherwise.
+     *
+     * @param other anchor, ridge and where streams are kept
+     * @return the choice
+     */
+    public MappingChoice withOptions(CalibrationOptions other) {
+        return new MappingChoice(name, text, field, tokens, other);
+    }
+
+    /**
+     * Whether the mapping measures on text.
+     *
+     * @return true for {@code calibrated}
+     */
+    public boolean isCalibrated() {
+        return name.equals(CalibratedMapping.NAME);
+    }
+
+    /**
+     * How many tokens are measured on.
+     *
+     * @param source the teacher
+     * @return how many, at most
+     */
+    public long tokens(DecoderConfig source) {
+        return tokens.orElseGet(() -> Calibration.usualTokens(source));
+    }
+
+    /** How many tokens of a text may be drawn from to measure on, where the user has named none; 0 where nothing is measured on it. */
+    long textTokens(DecoderConfig source) {
+        return isCalibrated() && text.isEmpty() ? Math.multiplyExact(tokens(source), CalibrationSequences.TEXT_SHARE) : 0;
+    }
+
+    /** The text that was named to measure on. */
+    Corpus corpus() {
+        if (text.isEmpty()) {
+            throw new RunException("[calibration] --mapping calibrated measures on a text: name one with --calibration FILE...");
+        }
+        return Corpus.of(text, field);
+    }
+
+    /** The mapping's table, which accounts for all tensors. */
+    Mapping table(DecoderConfig source) {
+        Mapping table = Mapping.named(name, source);
+        table.requireComplete();
+        return table;
+    }
+
+    /** What shapes the mapping, by name. */
+    Map<String, String> inWords(DecoderConfig source) {
+        var words = new LinkedHashMap<String, String>();
+        words.put("mapping", name);
+        if (isCalibrated()) {
+            words.put("calibration tokens", Long.toString(tokens(source)));
+            words.put("anchor", inWords(options.anchor()));
+            words.put("ridge", inWords(options.ridge()));
+        }
+        return words;
+    }
+
+    private static String inWords(double number) {
+        return Double.isNaN(number) ? "chosen by the text" : Double.toString(number);
+    }
+}

@@ -1,0 +1,217 @@
+package kept.run;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import kept.calibration.Calibration;
+import kept.calibration.CalibrationCost;
+import kept.calibration.CalibrationSequences;
+import kept.calibration.MeasuredTensors;
+import kept.checkpoint.Checkpoint;
+import kept.corpus.TextCoverage;
+import kept.io.AtomicFiles;
+import kept.io.Checksum;
+import kept.io.DiskSpace;
+import kept.io.JsonObject;
+import kept.io.OutputDirectory;
+import kept.io.OwnFiles;
+import kept.mapping.Mapping;
+import kept.model.CheckpointWeights;
+import kept.model.DecoderConfig;
+import kept.model.Weights;
+import kept.tensor.Device;
+import kept.tokenizer.Tokenizer;
+
+/** A mapping of a teacher, and the directory of what it measures on text first, where a run that was ended goes on. */
+final class Measurement {
+    /** What the remark on the text begins with. */
+    static final String CALIBRATION = "calibration: ";
+
+    private static final String SETTINGS = "calibration.json";
+    private static final String ARITHMETIC = "computed on";
+
+    private final MappingChoice choice;
+    private final Mapping table;
+    private final Path directory;
+    private final Resume resume;
+    private final Progress progress;
+
+    /**
+     * What was measured.
+     *
+     * @param tensors the mapping's measured tensors; none for a mapping that measures nothing
+     * @param text what was measured on, by a checksum; empty for a mapping that measures nothing
+     * @param coverage what was read of a text that was named to measure on
+     */
+    record Measured(Weights tensors, Optional<String> text, Optional<TextCoverage> coverage) {
+        static final Measured NOTHING = new Measured((name, _) -> {
+            throw new IllegalStateException("nothing was measured: " + name);
+        }, Optional.empty(), Optional.empty());
+
+        static Measured of(MeasuredTensors tensors, CalibrationSequences sequences) {
+            return new Measured(tensors, Optional.of(inWords(sequences)), sequences.coverage());
+        }
+    }
+
+    /**
+     * The chosen mapping for a teacher; nothing is measured yet.
+     *
+     * @param choice which mapping
+     * @param config the teacher's
+     * @param directory the place of what is measured; made if it is needed
+     * @param resume whether to go on with what is there, even if something else has computed it
+     * @param progress is told progress
+     */
+    Measurement(MappingChoice choice, DecoderConfig config, Path directory, Resume resume, Progress progress) {
+        this.choice = choice;
+        this.table = choice.table(config);
+        this.directory = directory;
+        this.resume = resume;
+        this.progress = progress;
+        if (choice.isCalibrated()) {
+            OwnFiles.CALIBRATION.requireNothingElse(directory, "it is no place for what is measured; move that away");
+        }
+    }
+
+    /** The place of what is measured for an output. */
+    static Path directoryOf(Path output) {
+        Path target = OutputDirectory.resolve(output);
+        return target.resolveSibling(target.getFileName() + ".calibration");
+    }
+
+    Mapping table() {
+        return table;
+    }
+
+    /** Whether something has been measured before. */
+    boolean isBegun() {
+        return Files.exists(directory.resolve(SETTINGS));
+    }
+
+    /** Refuses to start where something has been measured, or removes that. */
+    void requireNothingBegun(boolean overwrite) {
+        if (!resume.isWanted() && isBegun()) {
+            if (!overwrite) {
+                throw new RunException("[calibration] %s holds an unfinished calibration; go on with --resume, or start over with --overwrite"
+                        .formatted(directory));
+            }
+            discard();
+        }
+    }
+
+    /** Reads the text that was named to measure on. */
+    CalibrationSequences read(Path teacher) {
+        var corpus = choice.corpus();
+        DecoderConfig config = table.source();
+        try (Tokenizer tokenizer = Tokenizer.load(teacher)) {
+            tokenizer.requireVocabulary(config.vocabSize());
+            Calibration.requireTokens(config, choice.tokens(config));
+            CalibrationSequences sequences = CalibrationSequences.of(corpus, tokenizer, config.maxPositions(), choice.tokens(config), 0);
+            sequences.coverage().ifPresent(read -> progress.remark(CALIBRATION + read.description()));
+            return sequences;
+        }
+    }
+
+    /**
+     * Measures what has not been measured yet.
+     *
+     * @param checkpoint the teacher's weights
+     * @param sequences what to measure on
+     * @param device where to compute
+     * @param stop ends it; what has been measured is kept
+     * @return the measured tensors
+     */
+    MeasuredTensors measure(Checkpoint checkpoint, CalibrationSequences sequences, Device device, Progress.Stop stop) {
+        requireRoom();
+        int[][] ids = sequences.ids();
+        var calibration = new Calibration(table, new CheckpointWeights(checkpoint), ids, choice.options(), device);
+        Map<String, String> settings = new LinkedHashMap<>(choice.inWords(table.source()));
+        settings.put("teacher", table.source().toString());
+        settings.put("teacher's tensors", "checksum " + checkpoint.checksum());
+        settings.put("calibration text", inWords(sequences));
+        settings.put(ARITHMETIC, arithmetic(device));
+        MeasuredTensors measured = MeasuredTensors.open(directory, settings);
+        run(calibration, measured, "calibrate", "", () -> requireNoStop(stop), progress);
+        return measured;
+    }
+
+    /** What is measured on, by a checksum. */
+    private static String inWords(CalibrationSequences sequences) {
+        int[][] ids = sequences.ids();
+        return "%,d sequences of %,d tokens, checksum %s".formatted(ids.length, ids[0].length,
+                Checksum.of(Stream.of(ids).flatMapToInt(IntStream::of).toArray()));
+    }
+
+    private void requireNoStop(Progress.Stop stop) {
+        if (stop.isWanted()) {
+            progress.remark("stopped; what has been measured is in %s; the same command with --resume goes on from there".formatted(directory));
+            throw new StoppedException();
+        }
+    }
+
+    /** Refuses what would find the disk full, before anything is measured. */
+    private void requireRoom() {
+        CalibrationCost cost = CalibrationCost.of(table.source(), choice.tokens(table.source()), Double.isNaN(choice.options().anchor()));
+        if (!isBegun()) {
+            DiskSpace.require(directory.getParent(), directory, cost.resultBytes());
+        }
+        Path spill = choice.options().spill();
+        if (spill != null) {
+            DiskSpace.require(spill, spill, cost.streamBytes());
+        }
+    }
+
+    /** What computes, or what the user goes on with though it has computed with other bits. */
+    private String arithmetic(Device device) {
+        if (!isBegun()) {
+            return device.backend().arithmetic();
+        }
+        JsonObject begun = JsonObject.read("calibration", directory.resolve(SETTINGS));
+        String before = begun.has(ARITHMETIC) ? begun.string(ARITHMETIC) : "unknown";
+        resume.requireSame(directory, before, device, progress);
+        return before;
+    }
+
+    /**
+     * Runs a calibration and tells how far it is.
+     *
+     * @param calibration what is to be measured
+     * @param measured the place of the results
+     * @param task what it is called
+     * @param prefix what remarks on what was chosen begin with
+     * @param check is asked now and then; what it throws ends the calibration
+     * @param progress is told
+     */
+    static void run(Calibration calibration, MeasuredTensors measured, String task, String prefix, Runnable check, Progress progress) {
+        try (var work = Work.begin(progress, task, Progress.Unit.TOKENS, calibration.work(), 0)) {
+            var done = new long[1];
+            calibration.run(measured, tokens -> {
+                done[0] += tokens;
+                work.done(done[0]);
+                check.run();
+            }, remark -> progress.remark(prefix + remark));
+        }
+    }
+
+    /** The tensors that the table's rows are made of. */
+    Weights sources(Checkpoint checkpoint, Measured measured) {
+        return table.sources(new CheckpointWeights(checkpoint), measured.tensors());
+    }
+
+    /** Removes what has been measured, and nothing else. */
+    void discard() {
+        if (!choice.isCalibrated() || !Files.exists(directory)) {
+            return;
+        }
+        try {
+            OwnFiles.CALIBRATION.delete(directory);
+        } catch (IOException e) {
+            throw new RunException("[calibration] %s cannot be removed: %s".formatted(directory, AtomicFiles.reason(e)), e);
+        }
+    }
+}

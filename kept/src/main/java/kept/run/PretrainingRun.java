@@ -1,0 +1,392 @@
+package kept.run;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SequencedMap;
+import java.util.function.Function;
+import kept.corpus.Corpus;
+import kept.corpus.PackedSequences;
+import kept.corpus.PackedTokens;
+import kept.corpus.TokenSequences;
+import kept.evaluation.TextEvaluation;
+import kept.io.AtomicFiles;
+import kept.io.OutputDirectory;
+import kept.model.Decoder;
+import kept.model.DecoderConfig;
+import kept.model.ModelTensor;
+import kept.model.RandomWeights;
+import kept.model.Weights;
+import kept.safetensors.CheckpointWriter;
+import kept.tensor.DType;
+import kept.tensor.Device;
+import kept.tensor.Scope;
+import kept.tokenizer.Tokenizer;
+import kept.training.LanguageModelling;
+import kept.training.RunInputs;
+import kept.training.StepMetrics;
+import kept.training.Trainer;
+import kept.training.TrainingOptions;
+
+/**
+ * Trains an Orion from scratch: a small teacher to try the other runs on. What is not set is as in {@code kept pretrain}; each setter changes this
+ * object and returns it.
+ */
+public final class PretrainingRun {
+    private static final int HELD_OUT_TOKENS = 32_768;
+    private static final double LEARNING_RATE = 1e-3;
+    private static final double WEIGHT_DECAY = 0.1;
+
+    private final Function<Tokenizer, DecoderConfig> sizes;
+    private final Path tokenizer;
+    private final Path output;
+    private List<Corpus> corpora = List.of();
+    private boolean documentsHeldOut;
+    private long tokens = 1_000_000;
+    private TrainingSettings training = new TrainingSettings();
+    private DType dtype = DType.BF16;
+    private WeightFormat format = WeightFormat.SAFETENSORS;
+    private long largestShard = CheckpointWriter.DEFAULT_SHARD_BYTES;
+    private long snapshotEvery;
+    private Resume resume = Resume.NO;
+    private boolean overwrite;
+    /** Null for the CPU, which is not opened before the run. */
+    private Device device;
+    private String command = "";
+    private Path[] reads = {};
+
+    private PretrainingRun(Function<Tokenizer, DecoderConfig> sizes, Path tokenizer, Path output) {
+        this.sizes = sizes;
+        this.tokenizer = tokenizer;
+        this.output = output;
+    }
+
+    /**
+     * A finished pretraining.
+     *
+     * @param output the Orion's directory
+     * @param perplexities on held-out text, by the texts' descriptions
+     */
+    public record Result(Path output, SequencedMap<String, Double> perplexities) {}
+
+    /**
+     * A pretraining.
+     *
+     * @param sizes the model's, which may depend on the vocabulary's
+     * @param tokenizer a directory with tokenizer.model or tokenizer.json, which is copied to the output
+     * @param output the Orion's directory to make
+     * @return the pretraining, with all settings as usual
+     */
+    public static PretrainingRun of(Function<Tokenizer, DecoderConfig> sizes, Path tokenizer, Path output) {
+        return new PretrainingRun(sizes, tokenizer, output);
+    }
+
+    /**
+     * The text to train on; several have equal shares. The beginning of each is held out.
+     *
+     * @param texts documents
+     * @return this
+     */
+    public PretrainingRun corpora(List<Corpus> texts) {
+        corpora = List.copyOf(texts);
+        return this;
+    }
+
+    /**
+     * Whether documents that their names choose are held out instead of the beginning of each text; false unless set.
+     *
+     * @param wanted whether to
+     * @return this
+     */
+    public PretrainingRun holdOutDocuments(boolean wanted) {
+        documentsHeldOut = wanted;
+        return this;
+    }
+
+    /**
+     * Tokens to train on; 1,000,000 unless set.
+     *
+     * @param count how many; whole steps
+     * @return this
+     */
+    public PretrainingRun tokens(long count) {
+        tokens = count;
+        return this;
+    }
+
+    /**
+     * How it is trained.
+     *
+     * @param settings sequences, learning rate, optimizer and states
+     * @return this
+     */
+    public PretrainingRun training(TrainingSettings settings) {
+        training = settings;
+        return this;
+    }
+
+    /**
+     * What to store the weights in; BF16 unless set.
+     *
+     * @param type F32, BF16 or F16
+     * @return this
+     */
+    public PretrainingRun dtype(DType type) {
+        dtype = type;
+        return this;
+    }
+
+    /**
+     * Files of the weights; safetensors of 5 GB at most unless set.
+     *
+     * @param files of which format
+     * @param largest bytes of tensors in one file, at most
+     * @return this
+     */
+    public PretrainingRun format(WeightFormat files, long largest) {
+        format = files;
+        largestShard = largest;
+        return this;
+    }
+
+    /**
+     * Writes a checkpoint {@code OUTPUT.step-N} after every so many steps too; none unless set.
+     *
+     * @param steps how many; 0 for none
+     * @return this
+     */
+    public PretrainingRun snapshotEvery(long steps) {
+        snapshotEvery = steps;
+        return this;
+    }
+
+    /**
+     * Whether an unfinished run for this output is gone on with; {@link Resume#NO} unless set.
+     *
+     * @param wanted whether to
+     * @return this
+     */
+    public PretrainingRun resume(Resume wanted) {
+        resume = wanted;
+        return this;
+    }
+
+    /**
+     * Whether an output that exists, or the state of an unfinished run, is replaced; false unless set.
+     *
+     * @param allowed whether it may be
+     * @return this
+     */
+    public PretrainingRun overwrite(boolean allowed) {
+        overwrite = allowed;
+        return this;
+    }
+
+    /**
+     * Where to compute; on the CPU unless set.
+     *
+     * @param where the device
+     * @return this
+     */
+    public PretrainingRun device(Device where) {
+        device = where;
+        return this;
+    }
+
+    /**
+     * What makes the checkpoint, for its provenance.json; empty unless set.
+     *
+     * @param line such as a command line
+     * @return this
+     */
+    public PretrainingRun command(String line) {
+        command = line;
+        return this;
+    }
+
+    /**
+     * Files and directories that the output must not replace, besides the tokenizer's.
+     *
+     * @param paths their paths, such as the corpora's
+     * @return this
+     */
+    public PretrainingRun keep(Path... paths) {
+        reads = paths.clone();
+        return this;
+    }
+
+    /**
+     * Does all of it.
+     *
+     * @param progress is told how far it is
+     * @return what was made
+     * @throws RunException if it cannot be done, with what to do
+     * @throws StoppedException if the progress wanted it to stop
+     * @throws kept.tensor.TensorException other errors of files, models and numbers
+     */
+    public Result run(Progress progress) {
+        boolean replace = overwrite || resume.isWanted();
+        Path[] inputs = inputs();
+        try (var directory = OutputDirectory.prepare(output, replace, inputs);
+                Tokenizer vocabulary = Tokenizer.load(tokenizer)) {
+            DecoderConfig config = sizes.apply(vocabulary);
+            vocabulary.requireVocabulary(config.vocabSize());
+            TrainingOptions options = training.options(tokens, config.maxPositions(), LEARNING_RATE, WEIGHT_DECAY);
+            var snapshots = new Snapshots(output, snapshotEvery, options.steps(), replace, inputs);
+            Device target = device == null ? Device.cpu() : device;
+            var start = new RandomWeights(config, training.seed(), training.weightType());
+            try (var run = new TrainingRun(progress, output, resume, true, overwrite);
+                    Decoder model = create(run, config, start, options, snapshots, target)) {
+                var pretraining = new Pretraining(run, model, start, options, snapshots, progress);
+                SequencedMap<String, Double> perplexities = pretraining.train(vocabulary, directory.directory());
+                directory.commit();
+                run.discard();
+                return new Result(output, perplexities);
+            }
+        }
+    }
+
+    private Path[] inputs() {
+        List<Path> inputs = new ArrayList<>(List.of(tokenizer));
+        inputs.addAll(List.of(reads));
+        return inputs.toArray(Path[]::new);
+    }
+
+    /** Makes the model, once it is known that there is room on disk for what training leaves there. */
+    private Decoder create(TrainingRun run, DecoderConfig config, Weights start, TrainingOptions options, Snapshots snapshots, Device target) {
+        List<ModelTensor> tensors = ModelTensor.of(config);
+        long result = TrainingDisk.bytes(tensors, dtype);
+        run.requireRoom(new TrainingDisk(TrainingDisk.stateBytes(tensors, training.weightType(), training.codedMoments()), 0, result,
+                snapshots.count() * result, resume.isWanted() || training.isSavedAgain(options.steps())));
+        return Decoder.create(config, start, target);
+    }
+
+    /** One pretraining on its way. */
+    private final class Pretraining {
+        private final TrainingRun run;
+        private final Decoder model;
+        private final Weights start;
+        private final TrainingOptions options;
+        private final Snapshots snapshots;
+        private final Progress progress;
+        /** What shapes the result. */
+        private final SequencedMap<String, String> settings = new LinkedHashMap<>();
+        /** What is told of it in the output. */
+        private final SequencedMap<String, String> provenance = new LinkedHashMap<>();
+        private final List<TextEvaluation> heldOut = new ArrayList<>();
+
+        private Pretraining(TrainingRun run, Decoder model, Weights start, TrainingOptions options, Snapshots snapshots, Progress progress) {
+            this.run = run;
+            this.model = model;
+            this.start = start;
+            this.options = options;
+            this.snapshots = snapshots;
+            this.progress = progress;
+            settings.put("config", model.config().toString());
+            settings.putAll(TrainingSettings.inWords(options));
+            settings.put("seed", Long.toString(training.seed()));
+            provenance.putAll(settings);
+        }
+
+        /** Trains and writes, and tells the perplexities on held-out text. */
+        private SequencedMap<String, Double> train(Tokenizer vocabulary, Path directory) {
+            List<PackedTokens> packed = new ArrayList<>();
+            try {
+                TokenSequences sequences = read(vocabulary, packed);
+                run.require(settings, model.device());
+                progress.remark(model.device().backend().description());
+                for (int i = 0; i < packed.size(); i++) {
+                    run.tellText("text " + (i + 1), packed.get(i).coverage());
+                }
+                training.remarkDigits(dtype, progress);
+                model.parameters().values().forEach(parameter -> parameter.setTrainable(true));
+                model.setActivationCheckpointing(training.checkpointActivations());
+                TrainingRun.Outcome outcome;
+                try (var trainer = new Trainer(model, new LanguageModelling(), sequences, options)) {
+                    outcome = run.train("pretrain",
+                            new TrainingRun.Training(trainer, options.steps(), Judging.NONE, this::afterStep, this::restart), training);
+                }
+                outcome.requireFinite();
+                return write(outcome.steps(), directory);
+            } finally {
+                packed.forEach(PackedTokens::close);
+            }
+        }
+
+        /** Reads all texts. */
+        private TokenSequences read(Tokenizer vocabulary, List<PackedTokens> packed) {
+            List<PackedSequences> sources = new ArrayList<>();
+            int length = options.sequenceLength();
+            var inputs = new RunInputs();
+            for (Corpus corpus : corpora) {
+                long share = options.steps() * options.tokensPerStep() / corpora.size() + length + 1;
+                PackedTokens text = documentsHeldOut
+                        ? PackedTokens.of(corpus.training(HeldOut.FRACTION), vocabulary, share)
+                        : PackedTokens.of(corpus, vocabulary, share + HELD_OUT_TOKENS + length);
+                packed.add(text);
+                long beginning = documentsHeldOut ? 0 : HeldOut.beginning(text, length, HELD_OUT_TOKENS);
+                sources.add(new PackedSequences(text, beginning, length, 1, training.seed()));
+                if (documentsHeldOut) {
+                    HeldOut.of(corpus.description(), corpus, vocabulary, length, HELD_OUT_TOKENS).ifPresent(heldOut::add);
+                } else {
+                    heldOut.add(TextEvaluation.of(corpus.description(), text, length, beginning));
+                }
+                inputs.addCorpus(packed.size(), text);
+                provenance.put("text " + packed.size(), text.description());
+            }
+            settings.putAll(inputs.inWords());
+            return TokenSequences.alternating(sources);
+        }
+
+        private void afterStep(StepMetrics step) {
+            if (step.step() == step.steps()) {
+                heldOut.forEach(evaluation -> evaluation.requireFinite(model));
+            }
+            snapshots.writeAfter(step.step(), snapshot -> writeSnapshot(step, snapshot));
+        }
+
+        private void restart() {
+            model.parameters().forEach((name, parameter) -> {
+                try (var _ = Scope.open(model.device())) {
+                    parameter.value().assign(start.get(name, parameter.value().shape()));
+                }
+            });
+        }
+
+        private SequencedMap<String, Double> write(List<StepMetrics> steps, Path directory) {
+            writeModel(directory);
+            Map<String, Object> written = provenance(steps.getLast());
+            written.put("final_training_loss",
+                    steps.stream().skip(Math.max(0, steps.size() - 20)).mapToDouble(StepMetrics::loss).average().orElseThrow());
+            SequencedMap<String, Double> perplexities = new LinkedHashMap<>();
+            heldOut.forEach(evaluation -> perplexities.put(evaluation.name(), evaluation.perplexity(model)));
+            written.put("held_out_perplexity", perplexities);
+            AtomicFiles.writeJson(directory.resolve("provenance.json"), written);
+            return perplexities;
+        }
+
+        private void writeSnapshot(StepMetrics step, Path directory) {
+            writeModel(directory);
+            Map<String, Object> written = provenance(step);
+            written.put("step", step.step());
+            written.put("training_loss", step.loss());
+            AtomicFiles.writeJson(directory.resolve("provenance.json"), written);
+        }
+
+        private void writeModel(Path directory) {
+            ModelWriter.write(model, dtype, directory, format, largestShard);
+            model.config().toBuilder().dtype(dtype).build().write(directory);
+            TokenizerCopy.write(tokenizer, directory);
+        }
+
+        private Map<String, Object> provenance(StepMetrics last) {
+            Map<String, Object> written = new LinkedHashMap<>();
+            written.put("command", command);
+            written.put("settings", provenance);
+            written.put("tokens", last.tokens());
+            return written;
+        }
+    }
+}

@@ -1,0 +1,102 @@
+package kept.run;
+
+import kept.training.HeldOutResult;
+import kept.training.StepMetrics;
+
+/**
+ * What a run tells while it works, and how it is asked to stop. Every method has a default that does nothing. All are called on the thread of the
+ * run; an exception that one throws ends the run as a failure would.
+ */
+public interface Progress {
+    /** Is told everything, shows nothing and never stops a run. */
+    Progress NONE = new Progress() { };
+
+    /** What a task counts. */
+    enum Unit {
+        /** Bytes that are read, written or compared. */
+        BYTES,
+        /** Tokens that are measured on. */
+        TOKENS,
+        /** Sequences that are evaluated. */
+        SEQUENCES,
+        /** Steps of an optimizer. */
+        STEPS,
+        /** Anything else. */
+        ITEMS
+    }
+
+    /**
+     * A task whose length is known.
+     *
+     * @param name what it is called, such as {@code convert} or {@code calibrate}
+     * @param unit what it counts
+     * @param total how much there is to do
+     * @param before how much an earlier run has done
+     */
+    record Task(String name, Unit unit, long total, long before) {}
+
+    /** Whether a run is to stop and keep what it has done. */
+    @FunctionalInterface
+    interface Stop extends AutoCloseable {
+        /** Never stops a run. */
+        Stop NEVER = () -> false;
+
+        /**
+         * Asked often; once it is true, the run saves what it has done and throws a {@link StoppedException}.
+         *
+         * @return whether the run is to stop
+         */
+        boolean isWanted();
+
+        /** The part of the run that can stop is over, and what it had to save is saved. */
+        @Override
+        default void close() {}
+    }
+
+    /**
+     * Something that a person should know, such as what was read of a text.
+     *
+     * @param line one line
+     */
+    default void remark(String line) {}
+
+    /**
+     * A task begins; it is the only one until {@link #end}.
+     *
+     * @param task what it is
+     */
+    default void begin(Task task) {}
+
+    /**
+     * The task goes on.
+     *
+     * @param amount how much is done, in all
+     */
+    default void done(long amount) {}
+
+    /**
+     * A training step is done.
+     *
+     * @param step what it showed
+     */
+    default void step(StepMetrics step) {}
+
+    /**
+     * The student in training was evaluated on held-out text.
+     *
+     * @param result what was found
+     */
+    default void heldOut(HeldOutResult result) {}
+
+    /** The task is over, or has failed. */
+    default void end() {}
+
+    /**
+     * A part of the run begins that can stop and be resumed.
+     *
+     * @return asked until it is closed at the part's end
+     */
+    default Stop stop() {
+        return Stop.NEVER;
+    }
+}

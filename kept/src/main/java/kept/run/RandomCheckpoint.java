@@ -1,0 +1,87 @@
+package kept.run;
+
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import kept.io.AtomicFiles;
+import kept.io.DiskSpace;
+import kept.io.OutputDirectory;
+import kept.model.DecoderConfig;
+import kept.model.HostCopy;
+import kept.model.ModelTensor;
+import kept.model.RandomWeights;
+import kept.tensor.Scope;
+import kept.weights.TensorSpec;
+
+/** Writes an Orion that nothing has been taught: random weights, one tensor in memory at a time, so that 14 billion need no more than the largest. */
+public final class RandomCheckpoint {
+    private final DecoderConfig config;
+    private final WeightFormat format;
+    private final long largestFile;
+    private final String command;
+
+    /**
+     * Plans a checkpoint.
+     *
+     * @param config the sizes, and the dtype to store
+     * @param format of the weight files
+     * @param largestFile bytes of tensors in one file, at most
+     * @param command what makes it, for its provenance.json
+     */
+    public RandomCheckpoint(DecoderConfig config, WeightFormat format, long largestFile, String command) {
+        this.config = config;
+        this.format = format;
+        this.largestFile = largestFile;
+        this.command = command;
+    }
+
+    /**
+     * Writes it.
+     *
+     * @param output the directory to make
+     * @param overwrite whether one that exists is replaced
+     * @param seed of the weights
+     * @param tokenizer a directory whose tokenizer is copied; null for none
+     * @param progress is told how far it is
+     * @param inputs what must not be replaced
+     * @return what was written, in words
+     */
+    public String write(Path output, boolean overwrite, long seed, Path tokenizer, Progress progress, Path... inputs) {
+        try (var directory = OutputDirectory.prepare(output, overwrite, inputs)) {
+            Path files = directory.directory();
+            List<TensorSpec> specs = ModelTensor.of(config).stream()
+                    .map(tensor -> new TensorSpec(tensor.name(), config.dtype(), tensor.shape())).toList();
+            long total = specs.stream().mapToLong(TensorSpec::byteSize).sum();
+            DiskSpace.require(files, output, total);
+            config.write(files);
+            config.writeGenerationConfig(files, files);
+            if (tokenizer != null) {
+                TokenizerCopy.write(tokenizer, files);
+            }
+            writeWeights(files, specs, new RandomWeights(config, seed), total, progress);
+            Map<String, Object> provenance = new LinkedHashMap<>();
+            provenance.put("command", command);
+            provenance.put("settings", Map.of("config", config.toString(), "weights", "random", "seed", Long.toString(seed)));
+            AtomicFiles.writeJson(files.resolve("provenance.json"), provenance);
+            directory.commit();
+            return "%,d random parameters, %,d bytes (%s, %s)".formatted(
+                    specs.stream().mapToLong(spec -> spec.shape().elementCount()).sum(), total, config.dtype().label(), format);
+        }
+    }
+
+    private void writeWeights(Path files, List<TensorSpec> specs, RandomWeights weights, long total, Progress progress) {
+        try (var work = Work.begin(progress, "random weights", Progress.Unit.BYTES, total, 0);
+                var writer = format.create(files, specs, largestFile)) {
+            long done = 0;
+            for (TensorSpec spec : specs) {
+                try (var _ = Scope.open()) {
+                    HostCopy.with(weights.get(spec.name(), spec.shape()), spec.dtype(), bytes -> writer.write(spec.name(), bytes));
+                }
+                done += spec.byteSize();
+                work.done(done);
+            }
+            writer.finish();
+        }
+    }
+}

@@ -1,0 +1,55 @@
+package kept.run;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.SequencedMap;
+import kept.evaluation.Fidelity;
+import kept.evaluation.TextEvaluation;
+import kept.model.Decoder;
+import kept.report.DomainResult;
+
+/** What the students of one teacher are worth, stage by stage: each is judged on all held-out texts, and how long it took to make is noted. */
+final class Stages {
+    private final List<TextEvaluation> evaluations;
+    private final SequencedMap<String, SequencedMap<String, Fidelity>> fidelity = new LinkedHashMap<>();
+    private final SequencedMap<String, Double> seconds = new LinkedHashMap<>();
+
+    Stages(List<TextEvaluation> evaluations) {
+        this.evaluations = List.copyOf(evaluations);
+    }
+
+    /**
+     * Judges a student.
+     *
+     * @param stage what it is called in tables
+     * @param took the seconds that it took to make
+     * @param teacher whom it is to follow
+     * @param student with the values that it is stored with
+     * @return this
+     */
+    Stages judge(String stage, double took, Decoder teacher, Decoder student) {
+        for (TextEvaluation evaluation : evaluations) {
+            fidelity.computeIfAbsent(evaluation.name(), _ -> new LinkedHashMap<>()).put(stage, evaluation.compare(teacher, student));
+        }
+        seconds.put(stage, took);
+        return this;
+    }
+
+    /**
+     * The results by text.
+     *
+     * @param start the stage that training began from
+     */
+    List<DomainResult> results(String start) {
+        List<DomainResult> results = new ArrayList<>();
+        fidelity.forEach((text, stages) -> results.add(new DomainResult(text, stages, start)));
+        return results;
+    }
+
+    /** The seconds that each stage took. */
+    SequencedMap<String, Double> seconds() {
+        return Collections.unmodifiableSequencedMap(seconds);
+    }
+}

@@ -1,0 +1,80 @@
+package kept.run;
+
+import java.nio.file.Path;
+import kept.calibration.CalibrationSequences;
+import kept.checkpoint.Checkpoint;
+import kept.corpus.PackedTokens;
+import kept.mapping.MappedWeights;
+import kept.mapping.Mapping;
+import kept.model.Decoder;
+import kept.model.DecoderConfig;
+import kept.model.Weights;
+import kept.tensor.DType;
+import kept.tensor.Device;
+
+/** Where students start: what a mapping makes of a teacher, after it has measured what it needs on the text to be distilled on, or on the user's. */
+final class StudentStart {
+    private final Progress progress;
+    private final Path teacher;
+    private final Checkpoint checkpoint;
+    private final PackedTokens text;
+    private final long from;
+    private final Device device;
+
+    /**
+     * What all starts have in common.
+     *
+     * @param progress is told progress
+     * @param teacher its directory
+     * @param checkpoint its weights
+     * @param text what a mapping measures on if the user has named nothing
+     * @param from the first token of the text that may be measured on: those before it are held out
+     * @param device where to compute
+     */
+    StudentStart(Progress progress, Path teacher, Checkpoint checkpoint, PackedTokens text, long from, Device device) {
+        this.progress = progress;
+        this.teacher = teacher;
+        this.checkpoint = checkpoint;
+        this.text = text;
+        this.from = from;
+        this.device = device;
+    }
+
+    /** Measures what a mapping needs. */
+    Measurement.Measured measure(Measurement measurement, MappingChoice choice) {
+        try (var stop = progress.stop()) {
+            if (!choice.isCalibrated()) {
+                return Measurement.Measured.NOTHING;
+            }
+            DecoderConfig config = measurement.table().source();
+            CalibrationSequences sequences = choice.text().isEmpty()
+                    ? CalibrationSequences.ofRest(text, from, config, choice.tokens(config)) : measurement.read(teacher);
+            return Measurement.Measured.of(measurement.measure(checkpoint, sequences, device, stop), sequences);
+        }
+    }
+
+    /** The student's weights by a mapping; they may be read as long as what was measured is there. */
+    Weights weights(Measurement measurement, Measurement.Measured measured, DType dtype) {
+        return new MappedWeights(measurement.table(), measurement.sources(checkpoint, measured), dtype);
+    }
+
+    /**
+     * Makes the student of another mapping, evaluates it, and forgets it.
+     *
+     * @param choice the mapping
+     * @param stored what its weights are rounded to; null for the teacher's type
+     * @param teaching whom it is to follow
+     * @param stages takes the result
+     */
+    void evaluate(MappingChoice choice, DType stored, Decoder teaching, Stages stages) {
+        try (var directory = new TemporaryDirectory("kept-calibration")) {
+            var measurement = new Measurement(choice, DecoderConfig.read(teacher), directory.path(), Resume.NO, progress);
+            long begun = System.nanoTime();
+            Mapping table = measurement.table();
+            Weights weights = weights(measurement, measure(measurement, choice), stored);
+            try (Decoder student = Decoder.create(table.target(), weights, device)) {
+                stages.judge(choice.name(), (System.nanoTime() - begun) / 1e9, teaching, student);
+            }
+        }
+    }
+}

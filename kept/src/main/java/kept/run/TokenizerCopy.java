@@ -1,0 +1,27 @@
+package kept.run;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import kept.text.Reasons;
+import kept.tokenizer.Tokenizer;
+import kept.tokenizer.TokenizerFiles;
+
+/** Puts a tokenizer beside a new Orion. */
+final class TokenizerCopy {
+    private TokenizerCopy() {}
+
+    /** Copies tokenizer.model and tokenizer.json, where they are, unchanged. */
+    static void write(Path source, Path target) {
+        TokenizerFiles.requireWithin(source);
+        for (String name : new String[] {Tokenizer.SENTENCEPIECE_FILE, Tokenizer.JSON_FILE}) {
+            try {
+                if (Files.exists(source.resolve(name))) {
+                    Files.copy(source.resolve(name), target.resolve(name));
+                }
+            } catch (IOException e) {
+                throw new RunException("[tokenizer] %s cannot be copied to %s: %s".formatted(source.resolve(name), target, Reasons.of(e)), e);
+            }
+        }
+    }
+}

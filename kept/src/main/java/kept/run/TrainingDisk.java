@@ -1,0 +1,78 @@
+package kept.run;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.LongStream;
+import java.util.stream.Stream;
+import kept.backend.BlockCodes;
+import kept.io.AtomicFiles;
+import kept.io.DiskSpace;
+import kept.model.ModelTensor;
+import kept.optim.AdamW;
+import kept.tensor.DType;
+import kept.tensor.Shape;
+
+/**
+ * What a training run will have on disk, in bytes.
+ *
+ * @param state the weights that are trained and their moments; while it is written, the one before stays
+ * @param best the best state; 0 where none is kept
+ * @param result the weights of the output
+ * @param snapshots the weights of all snapshots
+ * @param savedAgain whether a state may be written while there is one
+ */
+record TrainingDisk(long state, long best, long result, long snapshots, boolean savedAgain) {
+    private static final int FLOAT = Float.BYTES;
+
+    /** The bytes of a saved state. */
+    static long stateBytes(List<ModelTensor> trained, DType weights, boolean codedMoments) {
+        return trained.stream().mapToLong(tensor -> tensor.shape().elementCount() * weights.bytes()
+                + 2L * FLOAT * momentWords(tensor.shape(), codedMoments)).sum();
+    }
+
+    private static long momentWords(Shape shape, boolean coded) {
+        return coded && AdamW.isCoded(shape) ? BlockCodes.shape(shape.elementCount()).elementCount() : shape.elementCount();
+    }
+
+    /** The bytes of tensors in a type. */
+    static long bytes(List<ModelTensor> tensors, DType type) {
+        return tensors.stream().mapToLong(tensor -> tensor.shape().elementCount() * type.bytes()).sum();
+    }
+
+    /** The most that lies there at any moment: state and best state, and one of the three that is just written beside them. */
+    long peak() {
+        return state + best + snapshots + LongStream.of(savedAgain ? state : 0, best, result).max().getAsLong();
+    }
+
+    /**
+     * Refuses a run for which there is no room.
+     *
+     * @param parent the directory in which the output and all that belongs to it will lie
+     * @param output what is named in the error
+     * @param training where the state lies; what an earlier part of the run has written there need not be written once more
+     * @throws kept.io.CheckpointException telling what is needed and what is free
+     */
+    void requireRoom(Path parent, Path output, Path training) {
+        String parts = "at once: %,d for the training's state%s%s%s".formatted(state, savedAgain ? ", as much again while it is replaced" : "",
+                best == 0 ? "" : ", %,d for the best state".formatted(best),
+                ", %,d for the result%s".formatted(result, snapshots == 0 ? "" : ", %,d for snapshots".formatted(snapshots)));
+        DiskSpace.require(parent, output, Math.max(0, peak() - written(training)), parts);
+    }
+
+    private static long written(Path training) {
+        if (!Files.isDirectory(training)) {
+            return 0;
+        }
+        try (Stream<Path> files = Files.list(training)) {
+            long bytes = 0;
+            for (Path file : files.toList()) {
+                bytes += Files.size(file);
+            }
+            return bytes;
+        } catch (IOException e) {
+            throw new RunException("[training] %s cannot be read: %s".formatted(training, AtomicFiles.reason(e)), e);
+        }
+    }
+}

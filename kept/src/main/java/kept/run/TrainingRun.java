@@ -1,0 +1,371 @@
+package kept.run;
+
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SequencedMap;
+import java.util.function.Consumer;
+import kept.corpus.TextCoverage;
+import kept.io.CheckpointException;
+import kept.io.OutputDirectory;
+import kept.io.OwnFiles;
+import kept.model.DecoderConfig;
+import kept.model.NonFiniteException;
+import kept.tensor.Device;
+import kept.text.Reasons;
+import kept.training.BestState;
+import kept.training.HeldOutResult;
+import kept.training.MetricsLog;
+import kept.training.StepMetrics;
+import kept.training.Trainer;
+import kept.training.TrainingState;
+
+/**
+ * A training run with what surrounds it on disk. While it lasts, its state and metrics lie in {@code OUTPUT.training} beside the output; a run that is
+ * stopped saves its state there, and one that resumes takes it up. The state after the last step stays there until the output is in place, so that a
+ * failure to evaluate or to write does not cost the training.
+ *
+ * <p>A state is saved when the step after it has shown finite numbers, so that there is always one to go on from.
+ */
+final class TrainingRun implements AutoCloseable {
+    private static final String STATE = "state.safetensors";
+    private static final long NONE = -1;
+
+    private final Progress progress;
+    private final Path target;
+    private final Path directory;
+    private final Path state;
+    private final Path best;
+    private final Resume resume;
+    /** Null where none is taken up. */
+    private final TrainingState saved;
+    private Map<String, String> settings = Map.of();
+    /** The step of the state on disk, where this run has written or read it. */
+    private long savedStep = NONE;
+    private boolean told;
+    private final SequencedMap<String, TextCoverage> texts = new LinkedHashMap<>();
+
+    /**
+     * What a run trains, and how it is looked at.
+     *
+     * @param trainer does the steps
+     * @param steps how many in all
+     * @param judging looks at held-out text now and then, before the state is saved
+     * @param afterStep is told each step that was done, before the state after it is saved: a run that is killed in between does both once more
+     * @param start gives the model the values it starts with; not used where something is judged, which knows them
+     */
+    record Training(Trainer trainer, long steps, Judging judging, Consumer<StepMetrics> afterStep, Runnable start) {
+        private boolean isOver() {
+            return trainer.isFinished() || judging.isExhausted();
+        }
+    }
+
+    /**
+     * How a run ended.
+     *
+     * @param steps the metrics of all steps, those before a resumption included
+     * @param notFinite how it met NaN or infinity, and what to do; null if it came to its end. Then the model has the best state's values
+     */
+    record Outcome(List<StepMetrics> steps, String notFinite) {
+        /** How long the steps took, as far as that is known. */
+        double seconds() {
+            return steps.stream().mapToDouble(StepMetrics::seconds).filter(Double::isFinite).sum();
+        }
+
+        /** Ends a program whose run did not come to its end. */
+        void requireFinite() {
+            if (notFinite != null) {
+                throw new RunException(notFinite);
+            }
+        }
+    }
+
+    /**
+     * Finds the state of an unfinished run and reads it whole, or makes sure that there is none.
+     *
+     * @param progress is told progress
+     * @param output what the run will make
+     * @param resume whether a saved state is to be taken up
+     * @param begun whether there is training to take up, and not only what comes before it
+     * @param overwrite whether a saved state may be thrown away
+     */
+    TrainingRun(Progress progress, Path output, Resume resume, boolean begun, boolean overwrite) {
+        this.progress = progress;
+        this.resume = resume;
+        target = OutputDirectory.resolve(output);
+        directory = directory(target);
+        state = directory.resolve(STATE);
+        best = directory.resolve("best.safetensors");
+        // Before the training, not after it, when the directory is removed.
+        OwnFiles.TRAINING.requireNothingElse(directory, "it is no place for the training's state; move that away");
+        boolean takesUp = resume.isWanted() && begun;
+        if (takesUp && !Files.exists(state)) {
+            throw new RunException(Files.exists(target.resolve(DecoderConfig.FILE))
+                    ? "[resume] there is no saved state %s, but %s is there: a run that made it has come to its end".formatted(state, target)
+                    : "[resume] there is no saved state %s; start the run without --resume".formatted(state));
+        }
+        if (!takesUp && Files.exists(state)) {
+            if (!overwrite) {
+                throw new RunException("[training] %s holds the state of an unfinished run; %s".formatted(
+                        directory, "take it up with --resume, or start over with --overwrite"));
+            }
+            discard();
+        }
+        saved = takesUp ? open() : null;
+    }
+
+    private TrainingState open() {
+        requireContent(state);
+        requireContent(best);
+        try {
+            TrainingState found = TrainingState.open(state);
+            BestState.requireWhole(best, found.bestStep());
+            return found;
+        } catch (CheckpointException e) {
+            throw new RunException("%s; the run cannot go on from it: start over with --overwrite".formatted(e.getMessage()), e);
+        }
+    }
+
+    /** A file without content is what a full disk or a crash of the machine leaves, and nothing that could be downloaded. */
+    private static void requireContent(Path file) {
+        try {
+            if (Files.exists(file) && Files.size(file) == 0) {
+                throw new RunException("[resume] %s is empty (0 bytes); the run cannot go on from it: start over with --overwrite"
+                        .formatted(file));
+            }
+        } catch (IOException e) {
+            throw new RunException("[resume] %s cannot be read: %s".formatted(file, Reasons.of(e)), e);
+        }
+    }
+
+    /** Refuses a run that would find the disk full. */
+    void requireRoom(TrainingDisk disk) {
+        disk.requireRoom(target.getParent(), target, directory);
+    }
+
+    /** Whether there is a saved state for an output. */
+    static boolean isBegun(Path output) {
+        return Files.exists(directory(OutputDirectory.resolve(output)).resolve(STATE));
+    }
+
+    private static Path directory(Path target) {
+        return target.resolveSibling(target.getFileName() + ".training");
+    }
+
+    /**
+     * Says what the run is made of, which a saved state must agree on. May be called again when more is known.
+     *
+     * @param known what shapes the result, by name
+     * @param device what computes it
+     */
+    void require(Map<String, String> known, Device device) {
+        boolean first = settings.isEmpty();
+        // Saved in their order, so that the same run leaves the same bytes.
+        settings = new LinkedHashMap<>(known);
+        if (saved == null) {
+            return;
+        }
+        String changed = saved.requireSame(known);
+        if (first) {
+            if (!resume.requireSame(state, saved.arithmetic(), device, progress)) {
+                BestState.requireOfStep(best, saved.bestStep());
+            }
+            if (!changed.isEmpty()) {
+                progress.remark("going on otherwise, after NaN or infinity: " + changed);
+            }
+        }
+    }
+
+    /**
+     * Trains to the end, or until training helps no more, the numbers are not finite, or it is stopped.
+     *
+     * @param task what the bar is called
+     * @param training what to train
+     * @param schedule which steps are saved, and which is the last for now
+     * @return what the steps showed
+     * @throws NonFiniteException if a model that is not trained is at fault
+     * @throws StoppedException if it was stopped; the state is saved
+     */
+    Outcome train(String task, Training training, TrainingSettings schedule) {
+        makeDirectory();
+        Trainer trainer = training.trainer();
+        List<StepMetrics> before = List.of();
+        if (saved != null) {
+            TrainingState.Place place = trainer.restore(state, settings);
+            training.judging().restore(place.heldOut());
+            before = place.metrics();
+            savedStep = trainer.step();
+        }
+        try (var stop = progress.stop();
+                var log = MetricsLog.open(metrics(), before, training.judging().curve(), progress::remark, texts)) {
+            try {
+                trainOn(task, training, schedule, log, stop);
+            } catch (NonFiniteException e) {
+                boolean neverFinite = training.judging().isJudging() && training.judging().curve().results().isEmpty();
+                if (e.isFrozen() || neverFinite) {
+                    throw e;
+                }
+                return new Outcome(log.steps(), goBack(training, log, e));
+            }
+            if (stop.isWanted() || schedule.isStopAfter(trainer.step())) {
+                save(training, log, null);
+                // Told before the stop is closed: then the process may end at any moment.
+                progress.remark("stopped after step %d of %d".formatted(trainer.step(), training.steps()));
+                tellHowToResume();
+                throw new StoppedException();
+            }
+            return new Outcome(log.steps(), null);
+        }
+    }
+
+    private void trainOn(String task, Training training, TrainingSettings schedule, MetricsLog log, Progress.Stop stop) {
+        Trainer trainer = training.trainer();
+        Judging judging = training.judging();
+        try (var _ = Work.begin(progress, task, Progress.Unit.STEPS, training.steps(), trainer.step())) {
+            if (judging.curve().results().isEmpty()) {
+                judging.after(0, 0).ifPresent(result -> show(result, log));
+            }
+            while (!training.isOver() && !stop.isWanted() && !schedule.isStopAfter(trainer.step())) {
+                StepMetrics step = trainer.next(() -> {
+                    if (schedule.isSavedAfter(trainer.step())) {
+                        save(training, log, null);
+                    }
+                });
+                log.add(step);
+                progress.step(step);
+                training.afterStep().accept(step);
+                judge(judging, step).ifPresent(result -> show(result, log));
+                if (training.isOver()) {
+                    save(training, log, null);
+                }
+            }
+        }
+    }
+
+    private static Optional<HeldOutResult> judge(Judging judging, StepMetrics step) {
+        try {
+            return judging.after(step.step(), step.tokens());
+        } catch (NonFiniteException e) {
+            throw e.isFrozen() ? e
+                    : new NonFiniteException("[training] after step %d: %s".formatted(
+                            step.step(), e.getMessage().replaceFirst("^\\[[a-z]+\\] ", "")), false);
+        }
+    }
+
+    /**
+     * Saves a state to go on from after numbers that were not finite: the best one so far on held-out text; where nothing is judged the last one that
+     * was saved; else the start.
+     *
+     * @return what happened, and what to do
+     */
+    private String goBack(Training training, MetricsLog log, NonFiniteException failure) {
+        Trainer trainer = training.trainer();
+        long from = 0;
+        if (training.judging().isJudging()) {
+            from = training.judging().goBack();
+            trainer.restart(from);
+        } else if (savedStep > 0 && savedStep < trainer.step()) {
+            from = trainer.goBack(state, settings);
+        } else {
+            training.start().run();
+            trainer.restart(0);
+        }
+        savedStep = NONE;
+        log.dropAfter(from, training.judging().curve());
+        save(training, log, failure.getMessage());
+        told = true;
+        return "%s; the state %s is in %s: --resume with a smaller --learning-rate goes on from it, on the text that comes next".formatted(
+                failure.getMessage(), from == 0 ? "at the start" : "after step %d%s".formatted(
+                        from, training.judging().isJudging() ? ", the best so far," : ""), directory);
+    }
+
+    private void show(HeldOutResult result, MetricsLog log) {
+        log.add(result);
+        progress.heldOut(result);
+    }
+
+    /** Not before the training: what ends earlier shall leave nothing. */
+    private void makeDirectory() {
+        try {
+            Files.createDirectories(directory);
+            deleteTemporaries();
+        } catch (IOException e) {
+            throw new RunException("[training] %s cannot be made: %s".formatted(directory, Reasons.of(e)), e);
+        }
+    }
+
+    private void save(Training training, MetricsLog log, String notFinite) {
+        Trainer trainer = training.trainer();
+        if (trainer.step() != savedStep) {
+            trainer.save(state, settings, training.judging().curve(), log.steps(), notFinite);
+            savedStep = trainer.step();
+        }
+    }
+
+    private void tellHowToResume() {
+        progress.remark("the training's state is in %s; the same command with --resume goes on from there".formatted(directory));
+        told = true;
+    }
+
+    /** Says what was read of a text, here and in the metrics. */
+    void tellText(String name, TextCoverage coverage) {
+        texts.put(name, coverage);
+        progress.remark("%s: %s".formatted(name, coverage.description()));
+    }
+
+    /** Notes for the metrics what was read of a text, which has been said. */
+    void putText(String name, TextCoverage coverage) {
+        texts.put(name, coverage);
+    }
+
+    /** What was read of each text so far, by its name. */
+    SequencedMap<String, TextCoverage> texts() {
+        return texts;
+    }
+
+    /** The run's metrics as JSON lines. */
+    Path metrics() {
+        return directory.resolve("metrics.jsonl");
+    }
+
+    /** Where the best state is kept meanwhile. */
+    Path best() {
+        return best;
+    }
+
+    /** Removes the run's directory: its output is in place. */
+    void discard() {
+        try {
+            if (Files.exists(directory)) {
+                OutputDirectory.discard(directory, target, OwnFiles.TRAINING);
+            }
+        } catch (IOException e) {
+            throw new RunException("[training] %s cannot be removed: %s".formatted(directory, Reasons.of(e)), e);
+        }
+    }
+
+    /** What a killed run was just writing. */
+    private void deleteTemporaries() throws IOException {
+        OwnFiles.TRAINING.requireNothingElse(directory, "it is no place for the training's state; move that away");
+        try (DirectoryStream<Path> temporaries = Files.newDirectoryStream(directory, ".*.tmp")) {
+            for (Path temporary : temporaries) {
+                Files.delete(temporary);
+            }
+        }
+    }
+
+    /** Removes the directory if nothing was saved in it. */
+    @Override
+    public void close() {
+        if (!Files.exists(state)) {
+            discard();
+        } else if (savedStep != NONE && !told) {
+            tellHowToResume();
+        }
+    }
+}

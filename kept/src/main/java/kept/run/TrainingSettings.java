@@ -1,0 +1,303 @@
+package kept.run;
+
+import java.util.LinkedHashMap;
+import java.util.SequencedMap;
+import kept.optim.AdamW;
+import kept.optim.LearningRateSchedule;
+import kept.tensor.DType;
+import kept.training.TrainingOptions;
+
+/**
+ * How a run trains, by the names of the programs' options. What is not set is as there; each setter changes this object and returns it:
+ *
+ * <pre>{@code
+ * new TrainingSettings().sequenceLength(256).batchSize(4).learningRate(1e-4)
+ * }</pre>
+ */
+public final class TrainingSettings {
+    private static final int USUAL_LENGTH = 512;
+
+    /** How the learning rate goes after its warm-up. */
+    public enum Schedule {
+        /** Along a half cosine to a tenth of its peak. */
+        COSINE,
+        /** At its peak. */
+        CONSTANT
+    }
+
+    /** Null for the usual length, or the model's positions if fewer. */
+    private Integer sequenceLength;
+    private int batchSize = 8;
+    private int accumulation = 1;
+    /** Null for one that suits the run. */
+    private Double learningRate;
+    private Schedule schedule = Schedule.COSINE;
+    /** Null for a twentieth of all steps. */
+    private Long warmUp;
+    /** Null for one that suits the run. */
+    private Double weightDecay;
+    private double beta2 = 0.95;
+    private double maxGradientNorm = 1;
+    private long seed;
+    private long saveEvery = 100;
+    private long stopAfter = Long.MAX_VALUE;
+    private boolean checkpointActivations;
+    private DType weightType = DType.F32;
+    private boolean codedMoments;
+
+    /** All settings as usual. */
+    public TrainingSettings() {}
+
+    /**
+     * Tokens of a sequence; 512, or the model's positions if fewer, unless set.
+     *
+     * @param tokens how many
+     * @return this
+     */
+    public TrainingSettings sequenceLength(int tokens) {
+        sequenceLength = tokens;
+        return this;
+    }
+
+    /**
+     * Sequences in one forward and backward pass; 8 unless set.
+     *
+     * @param sequences how many
+     * @return this
+     */
+    public TrainingSettings batchSize(int sequences) {
+        batchSize = sequences;
+        return this;
+    }
+
+    /**
+     * Passes whose gradients make one step; 1 unless set.
+     *
+     * @param passes how many
+     * @return this
+     */
+    public TrainingSettings accumulation(int passes) {
+        accumulation = passes;
+        return this;
+    }
+
+    /**
+     * The peak learning rate of AdamW; unless set 3e-4 to distil from {@code opm}, 3e-5 from {@code calibrated}, 1e-6 from {@code exact}, and 1e-3
+     * to pretrain.
+     *
+     * @param peak the rate
+     * @return this
+     */
+    public TrainingSettings learningRate(double peak) {
+        learningRate = peak;
+        return this;
+    }
+
+    /**
+     * The learning rate after the warm-up; a cosine unless set.
+     *
+     * @param course how it goes
+     * @return this
+     */
+    public TrainingSettings schedule(Schedule course) {
+        schedule = course;
+        return this;
+    }
+
+    /**
+     * Steps in which the learning rate rises; a twentieth of all unless set.
+     *
+     * @param steps how many
+     * @return this
+     */
+    public TrainingSettings warmUp(long steps) {
+        warmUp = steps;
+        return this;
+    }
+
+    /**
+     * Decoupled decay of matrices, not of norms and biases; unless set 0 to distil and 0.1 to pretrain.
+     *
+     * @param decay for a learning rate of 1
+     * @return this
+     */
+    public TrainingSettings weightDecay(double decay) {
+        weightDecay = decay;
+        return this;
+    }
+
+    /**
+     * AdamW's decay of the second moment; 0.95 unless set.
+     *
+     * @param decay from 0 to below 1
+     * @return this
+     */
+    public TrainingSettings beta2(double decay) {
+        beta2 = decay;
+        return this;
+    }
+
+    /**
+     * Gradients are scaled down to this global norm; 1 unless set.
+     *
+     * @param norm above 0
+     * @return this
+     */
+    public TrainingSettings maxGradientNorm(double norm) {
+        maxGradientNorm = norm;
+        return this;
+    }
+
+    /**
+     * The seed of the order of the data, of random weights and of stochastic rounding; 0 unless set.
+     *
+     * @param number any
+     * @return this
+     */
+    public TrainingSettings seed(long number) {
+        seed = number;
+        return this;
+    }
+
+    /**
+     * Steps between saved states; 100 unless set.
+     *
+     * @param steps how many; 0 saves only when the run is stopped and at its end
+     * @return this
+     */
+    public TrainingSettings saveEvery(long steps) {
+        saveEvery = steps;
+        return this;
+    }
+
+    /**
+     * Stops after so many steps, to be resumed another time.
+     *
+     * @param steps how many
+     * @return this
+     */
+    public TrainingSettings stopAfter(long steps) {
+        stopAfter = steps;
+        return this;
+    }
+
+    /**
+     * Whether only each layer's input is kept and the layer computed once more for its gradients: less memory, more time, the same bits; false unless
+     * set.
+     *
+     * @param wanted whether to
+     * @return this
+     */
+    public TrainingSettings checkpointActivations(boolean wanted) {
+        checkpointActivations = wanted;
+        return this;
+    }
+
+    /**
+     * What weights and gradients are kept in while they are trained; F32 unless set.
+     *
+     * @param type F32, or BF16 with stochastic rounding
+     * @return this
+     */
+    public TrainingSettings trainDtype(DType type) {
+        weightType = type;
+        return this;
+    }
+
+    /**
+     * Whether AdamW keeps its moments in 8 bits; false unless set.
+     *
+     * @param wanted whether to
+     * @return this
+     */
+    public TrainingSettings moments8Bit(boolean wanted) {
+        codedMoments = wanted;
+        return this;
+    }
+
+    long seed() {
+        return seed;
+    }
+
+    /** Whether the state is to be written after a step. */
+    boolean isSavedAfter(long step) {
+        return saveEvery > 0 && step % saveEvery == 0;
+    }
+
+    /** Whether a run of so many steps writes its state more than once. */
+    boolean isSavedAgain(long steps) {
+        return saveEvery > 0 && saveEvery < steps;
+    }
+
+    /** Whether the user wants no further step now. */
+    boolean isStopAfter(long step) {
+        return step >= stopAfter;
+    }
+
+    /** What weights are kept in while they are trained. */
+    DType weightType() {
+        return weightType;
+    }
+
+    /** Whether moments take 8 bits. */
+    boolean codedMoments() {
+        return codedMoments;
+    }
+
+    /** Whether activations are computed once more in the backward pass instead of kept. */
+    boolean checkpointActivations() {
+        return checkpointActivations;
+    }
+
+    /** Tells where the stored type could hold more digits than training keeps: of frozen weights and of an untrained result, too. */
+    void remarkDigits(DType stored, Progress progress) {
+        if (weightType == DType.BF16 && stored != DType.BF16) {
+            progress.remark("the result has the digits of bf16, for --train-dtype bf16, though it is stored as " + stored.label());
+        }
+    }
+
+    /**
+     * The settings of a run.
+     *
+     * @param tokens how many to train on, at least; whole steps
+     * @param positions the model's longest sequence
+     * @param usualRate the peak learning rate if none is set
+     * @param usualDecay the weight decay if none is set
+     */
+    TrainingOptions options(long tokens, int positions, double usualRate, double usualDecay) {
+        int length = sequenceLength != null ? sequenceLength : Math.min(USUAL_LENGTH, positions);
+        if (length > positions) {
+            throw new RunException("[training] --sequence-length %d exceeds the model's %d positions".formatted(length, positions));
+        }
+        long step = (long) length * batchSize * accumulation;
+        long steps = (tokens + step - 1) / step;
+        double peak = learningRate == null ? usualRate : learningRate;
+        long rise = Math.min(steps, warmUp == null ? Math.max(1, steps / 20) : warmUp);
+        try {
+            LearningRateSchedule rate = switch (schedule) {
+                case COSINE -> new LearningRateSchedule.Cosine(peak, rise, steps, 0.1);
+                case CONSTANT -> new LearningRateSchedule.Constant(peak, rise);
+            };
+            var adamW = new AdamW.Settings(0.9, beta2, 1e-8, weightDecay == null ? usualDecay : weightDecay);
+            var storage = new AdamW.Storage(codedMoments, weightType == DType.BF16, seed);
+            return new TrainingOptions(steps, batchSize, accumulation, length, rate, adamW, maxGradientNorm, storage);
+        } catch (IllegalArgumentException e) {
+            throw new RunException("[training] " + e.getMessage(), e);
+        }
+    }
+
+    /** What shapes a run's result, each by its name: for the record, and to tell in what a resumed run differs. */
+    static SequencedMap<String, String> inWords(TrainingOptions options) {
+        var words = new LinkedHashMap<String, String>();
+        words.put("steps", Long.toString(options.steps()));
+        words.put("sequence length", Integer.toString(options.sequenceLength()));
+        words.put("batch size", Integer.toString(options.batchSize()));
+        words.put("accumulation", Integer.toString(options.accumulation()));
+        words.put("learning rate", options.schedule().toString());
+        words.put("optimizer", options.adamW().toString());
+        words.put("largest gradient norm", Double.toString(options.maxGradientNorm()));
+        words.put("weights while training", options.storage().stochasticRounding() ? "bf16 with stochastic rounding" : "f32");
+        words.put("moments", options.storage().codedMoments() ? "8 bits" : "f32");
+        return words;
+    }
+}

@@ -1,0 +1,211 @@
+package kept.run;
+
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.SequencedMap;
+import kept.corpus.Corpus;
+import kept.corpus.TextCoverage;
+import kept.evaluation.TextComparison;
+import kept.evaluation.TextEvaluation;
+import kept.model.Decoder;
+import kept.report.FidelityDetails;
+import kept.tensor.Device;
+import kept.tokenizer.TokenTexts;
+import kept.tokenizer.Tokenizer;
+
+/**
+ * Measures how faithfully a student follows its teacher on held-out text. What is not set is as in {@code kept verify}; each setter changes this
+ * object and returns it:
+ *
+ * <pre>{@code
+ * var result = VerificationRun.of(teacher, student).text("prose", Path.of("held-out.txt")).run(Progress.NONE);
+ * double divergence = result.details().get("prose").scores().fidelity().klMean();
+ * }</pre>
+ */
+public final class VerificationRun {
+    private static final int USUAL_LENGTH = 512;
+
+    private final Path teacher;
+    private final Path student;
+    private final SequencedMap<String, Corpus> texts = new LinkedHashMap<>();
+    private long tokens = 16_384;
+    /** Null for the usual length, or the models' positions if fewer. */
+    private Integer sequenceLength;
+    private boolean byLayer;
+    private boolean byTokenClass;
+    private int worst;
+    /** Null for the CPU, which is not opened before the run. */
+    private Device device;
+
+    private VerificationRun(Path teacher, Path student) {
+        this.teacher = teacher;
+        this.student = student;
+    }
+
+    /**
+     * What was found.
+     *
+     * @param details by the texts' names
+     * @param sequenceLength tokens of a sequence
+     * @param texts what was read of each text
+     */
+    public record Result(SequencedMap<String, FidelityDetails> details, int sequenceLength, SequencedMap<String, TextCoverage> texts) {}
+
+    /**
+     * A verification.
+     *
+     * @param teacher a checkpoint's directory with its tokenizer
+     * @param student a checkpoint's directory of the same vocabulary, which may be padded
+     * @return the verification, with all settings as usual
+     */
+    public static VerificationRun of(Path teacher, Path student) {
+        return new VerificationRun(teacher, student);
+    }
+
+    /**
+     * Adds text that neither was trained on.
+     *
+     * @param name what it is called
+     * @param files .txt, .jsonl with the field {@code text}, .gz or .zip of these, or folders
+     * @return this
+     */
+    public VerificationRun text(String name, Path... files) {
+        return text(name, Corpus.of(List.of(files), "text"));
+    }
+
+    /**
+     * Adds text that neither was trained on.
+     *
+     * @param name what it is called
+     * @param text any documents
+     * @return this
+     */
+    public VerificationRun text(String name, Corpus text) {
+        texts.put(name, text);
+        return this;
+    }
+
+    /**
+     * Tokens of each text to evaluate on; 16,384 unless set.
+     *
+     * @param count how many, at most
+     * @return this
+     */
+    public VerificationRun tokens(long count) {
+        tokens = count;
+        return this;
+    }
+
+    /**
+     * Tokens of a sequence; 512, or the models' positions if fewer, unless set.
+     *
+     * @param length how many
+     * @return this
+     */
+    public VerificationRun sequenceLength(int length) {
+        sequenceLength = length;
+        return this;
+    }
+
+    /**
+     * Whether streams and norms are compared layer by layer, which takes up to twice the time; false unless set.
+     *
+     * @param wanted whether to
+     * @return this
+     */
+    public VerificationRun byLayer(boolean wanted) {
+        byLayer = wanted;
+        return this;
+    }
+
+    /**
+     * Whether measures are told by what is to be predicted; false unless set.
+     *
+     * @param wanted whether to
+     * @return this
+     */
+    public VerificationRun byTokenClass(boolean wanted) {
+        byTokenClass = wanted;
+        return this;
+    }
+
+    /**
+     * How many tokens of each text with the largest divergence are told; 0 unless set.
+     *
+     * @param count how many
+     * @return this
+     */
+    public VerificationRun worst(int count) {
+        worst = count;
+        return this;
+    }
+
+    /**
+     * Where to compute; on the CPU unless set.
+     *
+     * @param where the device
+     * @return this
+     */
+    public VerificationRun device(Device where) {
+        device = where;
+        return this;
+    }
+
+    /**
+     * Does all of it.
+     *
+     * @param progress is told how far it is
+     * @return what was found
+     * @throws RunException if a setting does not fit the models
+     * @throws kept.tensor.TensorException other errors of files, models and numbers
+     */
+    public Result run(Progress progress) {
+        Device target = device == null ? Device.cpu() : device;
+        try (Tokenizer tokenizer = Tokenizer.load(teacher);
+                Decoder teaching = LoadedModel.load(teacher, null, target, progress);
+                Decoder learning = LoadedModel.load(student, null, target, progress)) {
+            tokenizer.requireVocabulary(Math.min(teaching.config().vocabSize(), learning.config().vocabSize()));
+            tellOfPadding(teaching, learning, progress);
+            int length = length(sequenceLength, "verify", Math.min(teaching.config().maxPositions(), learning.config().maxPositions()));
+            TokenTexts tokenTexts = byTokenClass || worst > 0 ? TokenTexts.read(teacher) : null;
+            HeldOutTexts read = HeldOutTexts.read(texts, tokenizer, length, tokens, progress);
+            progress.remark(target.backend().description());
+            SequencedMap<String, FidelityDetails> details = new LinkedHashMap<>();
+            for (TextEvaluation evaluation : read.evaluations()) {
+                try (var work = Work.begin(progress, evaluation.name(), Progress.Unit.SEQUENCES, evaluation.sequences(), 0)) {
+                    TextComparison comparison = TextComparison.of(evaluation, teaching, learning, byLayer, worst, work::done);
+                    details.put(evaluation.name(), FidelityDetails.of(comparison, tokenizer, tokenTexts, byTokenClass));
+                }
+            }
+            return new Result(details, length, read.coverage());
+        }
+    }
+
+    /**
+     * The tokens of a sequence in an evaluation.
+     *
+     * @param wanted the length that was asked for; null for the usual, or the models' positions if fewer
+     * @param program whose error it is if they are too many
+     * @param positions the most that the models take
+     * @return the length
+     * @throws RunException if it exceeds the positions
+     */
+    public static int length(Integer wanted, String program, int positions) {
+        int length = wanted == null ? Math.min(USUAL_LENGTH, positions) : wanted;
+        if (length > positions) {
+            throw new RunException("[%s] --sequence-length %d exceeds the model's %d positions".formatted(program, length, positions));
+        }
+        return length;
+    }
+
+    /** Both have the tokenizer's ids, so one vocabulary can only be longer by rows that pad it. */
+    private static void tellOfPadding(Decoder teaching, Decoder learning, Progress progress) {
+        int teachers = teaching.config().vocabSize();
+        int students = learning.config().vocabSize();
+        if (teachers != students) {
+            progress.remark("note: the teacher has %,d rows of vocabulary, the student %,d: compared on the %,d ids that both have; "
+                    .formatted(teachers, students, Math.min(teachers, students)) + "the rest is padding");
+        }
+    }
+}

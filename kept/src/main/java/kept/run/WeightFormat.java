@@ -1,0 +1,31 @@
+package kept.run;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import kept.safetensors.CheckpointWriter;
+import kept.torch.TorchWriter;
+import kept.weights.TensorSpec;
+import kept.weights.WeightWriter;
+
+/** The files weights can be stored in. */
+public enum WeightFormat {
+    /** Files that memory maps and other libraries read without running code. */
+    SAFETENSORS,
+    /** PyTorch's pickle files. */
+    TORCH;
+
+    /** The name on the command line. */
+    @Override
+    public String toString() {
+        return name().toLowerCase(Locale.ROOT);
+    }
+
+    /** Starts writing weights into a directory. */
+    WeightWriter create(Path directory, List<TensorSpec> tensors, long largestFile) {
+        return switch (this) {
+            case SAFETENSORS -> CheckpointWriter.create(directory, tensors, largestFile);
+            case TORCH -> TorchWriter.create(directory, tensors, largestFile);
+        };
+    }
+}
