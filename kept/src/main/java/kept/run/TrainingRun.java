@@ -26,9 +26,9 @@ import kept.training.Trainer;
 import kept.training.TrainingState;
 
 /**
- * A training run with what surrounds it on disk. While it lasts, its state and metrics lie in {@code OUTPUT.training} beside the output; a run that is
- * stopped saves its state there, and one that resumes takes it up. The state after the last step stays there until the output is in place, so that a
- * failure to evaluate or to write does not cost the training.
+ * A training run with what surrounds it on disk. While it lasts, its state and metrics lie in {@code OUTPUT.training} beside the output; a run that
+ * is stopped saves its state there, and one that resumes takes it up. The state after the last step stays there until the output is in place, so
+ * that a failure to evaluate or to write does not cost the training.
  *
  * <p>A state is saved when the step after it has shown finite numbers, so that there is always one to go on from.
  */
