@@ -61,7 +61,7 @@ public final class NativeLibrary implements SymbolLookup {
      * @throws MissingLibraryException if the library is missing; the message contains the linker's
      */
     public static void loadDriver() {
-        DRIVER.loadDriver(new SystemLinking(), System.getProperty("os.name"));
+        DRIVER.loadDriver(new SystemLibraryLoader(), System.getProperty("os.name"));
     }
 
     /**
@@ -72,10 +72,10 @@ public final class NativeLibrary implements SymbolLookup {
      * @throws MissingLibraryException if no cuBLAS is found; the message lists the searched places and the linker's message
      */
     public static void loadCublas(int driverMajor) {
-        CUBLAS.loadCublas(new SystemLinking(), driverMajor, System.getProperty(CUBLAS_PROPERTY), System::getenv);
+        CUBLAS.loadCublas(new SystemLibraryLoader(), driverMajor, System.getProperty(CUBLAS_PROPERTY), System::getenv);
     }
 
-    synchronized void loadDriver(Linking linking, String system) {
+    synchronized void loadDriver(LibraryLoader loader, String system) {
         if (symbols != null) {
             return;
         }
@@ -83,13 +83,13 @@ public final class NativeLibrary implements SymbolLookup {
             throw new MissingLibraryException("the CUDA backend runs on Linux, and this is " + system);
         }
         try {
-            load(linking, DRIVER_NAME);
-        } catch (Linking.LinkageException e) {
+            load(loader, DRIVER_NAME);
+        } catch (LibraryLoader.LoadException e) {
             throw new MissingLibraryException("no NVIDIA driver on this machine (%s); install one, for CUDA 12.0 or newer".formatted(e.getMessage()));
         }
     }
 
-    synchronized void loadCublas(Linking linking, int driverMajor, String property, UnaryOperator<String> environment) {
+    synchronized void loadCublas(LibraryLoader loader, int driverMajor, String property, UnaryOperator<String> environment) {
         if (symbols != null) {
             return;
         }
@@ -102,10 +102,10 @@ public final class NativeLibrary implements SymbolLookup {
         for (Place place : places) {
             for (String library : place.libraries(names)) {
                 try {
-                    loadCublasLt(linking, library);
-                    load(linking, library);
+                    loadCublasLt(loader, library);
+                    load(loader, library);
                     return;
-                } catch (Linking.LinkageException e) {
+                } catch (LibraryLoader.LoadException e) {
                     failures.add(e.getMessage());
                 }
             }
@@ -117,20 +117,20 @@ public final class NativeLibrary implements SymbolLookup {
                 .formatted(String.join(", ", names), places.stream().map(Place::toString).collect(Collectors.joining(", ")), why, CUBLAS_PROPERTY));
     }
 
-    private void load(Linking linking, String library) throws Linking.LinkageException {
-        symbols = linking.open(library);
+    private void load(LibraryLoader loader, String library) throws LibraryLoader.LoadException {
+        symbols = loader.open(library);
         origin = library;
     }
 
     /** cuBLAS depends on libcublasLt.so of its version. The linker does not search cuBLAS's directory, so a copy there is loaded first. */
-    private static void loadCublasLt(Linking linking, String library) throws Linking.LinkageException {
+    private static void loadCublasLt(LibraryLoader loader, String library) throws LibraryLoader.LoadException {
         Path file = Path.of(library);
         if (file.getParent() == null) {
             return;
         }
         Path sibling = file.resolveSibling(file.getFileName().toString().replaceFirst("libcublas", "libcublasLt"));
         if (!sibling.equals(file) && sibling.toFile().isFile()) {
-            linking.open(sibling.toString());
+            loader.open(sibling.toString());
         }
     }
 

@@ -45,7 +45,7 @@ class NativeLibraryTest {
 
     @Test
     void theMessageIsThatOfTheSystemsLinker() {
-        assertThatThrownBy(() -> new SystemLinking().open("libkept-none.so.1")).isInstanceOf(Linking.LinkageException.class)
+        assertThatThrownBy(() -> new SystemLibraryLoader().open("libkept-none.so.1")).isInstanceOf(LibraryLoader.LoadException.class)
                 .hasMessageContaining("libkept-none.so.1").hasMessageContaining("No such file");
     }
 
@@ -112,17 +112,17 @@ class NativeLibraryTest {
     /** For an existing library the linker names the missing dependency, which is the helpful message. */
     @Test
     void theReasonWhyAnExistingLibraryCannotBeLoadedIsReported() {
-        Linking lacking = name -> {
-            throw new Linking.LinkageException(name.endsWith("12") ? "libcublasLt.so.12: cannot open" : name + ": no such thing");
+        LibraryLoader lacking = name -> {
+            throw new LibraryLoader.LoadException(name.endsWith("12") ? "libcublasLt.so.12: cannot open" : name + ": no such thing");
         };
         assertThatThrownBy(() -> library.loadCublas(lacking, 13, null, _ -> null)).hasMessageContaining("(libcublasLt.so.12: cannot open)");
     }
 
-    private Linking having(String... libraries) {
+    private LibraryLoader having(String... libraries) {
         return name -> {
             asked.add(name);
             if (!List.of(libraries).contains(name)) {
-                throw new Linking.LinkageException(name + ": no such thing");
+                throw new LibraryLoader.LoadException(name + ": no such thing");
             }
             return SYMBOLS;
         };

@@ -9,18 +9,18 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 
 /** Loads libraries by the system's dynamic linker. Java drops the linker's error message, so it is obtained here by dlopen and dlerror. */
-final class SystemLinking implements Linking {
+final class SystemLibraryLoader implements LibraryLoader {
     private static final int RTLD_NOW = 2;
 
     @Override
     @SuppressWarnings("restricted")
-    public SymbolLookup open(String library) throws LinkageException {
+    public SymbolLookup open(String library) throws LoadException {
         try {
             return SymbolLookup.libraryLookup(library, Arena.global());
         } catch (IllegalArgumentException e) {
-            throw new LinkageException(explain(library, e.getMessage()));
+            throw new LoadException(explain(library, e.getMessage()));
         } catch (IllegalCallerException e) {
-            throw new LinkageException("native access is denied; start Java with --enable-native-access=kept.cuda");
+            throw new LoadException("native access is denied; start Java with --enable-native-access=kept.cuda");
         }
     }
 
