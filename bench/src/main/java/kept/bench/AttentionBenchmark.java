@@ -1,6 +1,6 @@
 package kept.bench;
 
-import kept.autograd.CausalAttention;
+import kept.nn.Functional;
 import kept.tensor.Tensor;
 import org.openjdk.jmh.annotations.Param;
 
@@ -39,7 +39,7 @@ public class AttentionBenchmark extends OperationBenchmark {
 
     @Override
     Tensor apply(Tensor... x) {
-        return CausalAttention.apply(x[0], x[1], x[2], 1 / Math.sqrt(headDimension));
+        return Functional.scaledDotProductAttention(x[0], x[1], x[2], true, 1 / Math.sqrt(headDimension));
     }
 
     @Override

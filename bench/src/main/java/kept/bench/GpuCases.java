@@ -4,14 +4,14 @@ import java.util.ArrayList;
 import java.util.List;
 import kept.autograd.Autograd;
 import kept.autograd.FactoredLogits;
-import kept.autograd.LinearDistillation;
 import kept.backend.AdamWStep;
 import kept.backend.Backend;
 import kept.backend.DistillationObjective;
 import kept.bench.GpuBenchmark.Case;
+import kept.nn.Functional;
 import kept.tensor.DType;
-import kept.tensor.Shape;
 import kept.tensor.Scope;
+import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /**
@@ -160,7 +160,8 @@ final class GpuCases {
         return List.of(new Case("linear+KL fwd+bwd chunked", "%dx%d V%d".formatted(rows, width, vocabulary), 8.0 * rows * width * vocabulary,
                 OPERATIONS,
                 () -> {
-                    Autograd.backwardOnce(LinearDistillation.apply(student, teacher, null, DistillationObjective.FORWARD_KL).loss(), Tensor.ones());
+                    Tensor loss = Functional.distillationLoss(student, teacher, null, DistillationObjective.FORWARD_KL).loss();
+                    Autograd.backwardOnce(loss, Tensor.ones());
                     hidden.clearGradient();
                     head.clearGradient();
                 }));

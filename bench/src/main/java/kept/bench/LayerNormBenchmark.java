@@ -1,6 +1,6 @@
 package kept.bench;
 
-import kept.autograd.LayerNormalization;
+import kept.nn.Functional;
 import kept.tensor.Tensor;
 
 /** LayerNorm, with the gradients of its weight and bias. */
@@ -24,7 +24,7 @@ public class LayerNormBenchmark extends RowsBenchmark {
 
     @Override
     Tensor apply(Tensor... x) {
-        return LayerNormalization.apply(x[0], x[1], x[2], EPSILON);
+        return Functional.layerNorm(x[0], x[1], x[2], EPSILON);
     }
 
     @Override

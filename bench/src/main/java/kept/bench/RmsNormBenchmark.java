@@ -1,6 +1,6 @@
 package kept.bench;
 
-import kept.autograd.RmsNormalization;
+import kept.nn.Functional;
 import kept.tensor.Tensor;
 
 /** RMSNorm, with the gradient of its weight. libtorch's operator {@code rms_norm} has no fused kernel on the CPU; it is a composition. */
@@ -24,7 +24,7 @@ public class RmsNormBenchmark extends RowsBenchmark {
 
     @Override
     Tensor apply(Tensor... x) {
-        return RmsNormalization.apply(x[0], x[1], EPSILON);
+        return Functional.rmsNorm(x[0], x[1], EPSILON);
     }
 
     @Override

@@ -1,6 +1,6 @@
 package kept.bench;
 
-import kept.autograd.RotaryPositions;
+import kept.nn.Functional;
 import kept.tensor.Tensor;
 
 /**
@@ -34,7 +34,7 @@ public class RotaryBenchmark extends RowsBenchmark {
 
     @Override
     Tensor apply(Tensor... x) {
-        return RotaryPositions.apply(x[0], x[1], x[2]);
+        return Functional.rotaryEmbedding(x[0], x[1], x[2]);
     }
 
     @Override

@@ -1,6 +1,6 @@
 package kept.bench;
 
-import kept.autograd.SwiGluProduct;
+import kept.nn.Functional;
 import kept.tensor.Tensor;
 
 /** The product of SwiGLU, {@code silu(gate) * up}. libtorch composes it from two operators. */
@@ -22,7 +22,7 @@ public class SwiGluBenchmark extends RowsBenchmark {
 
     @Override
     Tensor apply(Tensor... x) {
-        return SwiGluProduct.apply(x[0], x[1]);
+        return Functional.swiGlu(x[0], x[1]);
     }
 
     @Override

@@ -1,17 +1,19 @@
 package kept.autograd;
 
 import java.util.function.UnaryOperator;
-import kept.tensor.Arguments;
-import kept.tensor.MemoryReads;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 import kept.tensor.TensorException;
+import kept.tensor.internal.Arguments;
+import kept.tensor.internal.MemoryReads;
+import kept.tensor.internal.Node;
+import kept.tensor.internal.TensorInternals;
 
 /**
  * Trades time for memory: of a segment of a model only input and result are kept, and the backward pass computes the segment once more to
  * differentiate it (Chen et al. 2016, arXiv 1604.06174). The bits are those of the plain run. Segments may contain segments.
  */
-public final class ActivationCheckpoint extends Operation {
+final class ActivationCheckpoint extends Operation {
     private final UnaryOperator<Tensor> segment;
     private final Tensor x;
     private Tensor leaf;
@@ -22,16 +24,8 @@ public final class ActivationCheckpoint extends Operation {
         this.x = x;
     }
 
-    /**
-     * Runs a segment and frees everything it made but its result. What the segment reads, operand and parameters, must not be overwritten before the
-     * backward pass, which would compute another segment then and is refused.
-     *
-     * @param segment a function that gives the same result each time; what it uses besides its operand must not be recorded, or be leaves, such as
-     *     parameters: these get their gradients
-     * @param x the segment's operand
-     * @return the segment's result
-     */
-    public static Tensor apply(UnaryOperator<Tensor> segment, Tensor x) {
+    /** {@link Autograd#checkpoint}. */
+    static Tensor apply(UnaryOperator<Tensor> segment, Tensor x) {
         Arguments.present("activation checkpoint", "the segment", segment);
         Arguments.usable("activation checkpoint", x);
         var operation = new ActivationCheckpoint(segment, x);
@@ -40,7 +34,7 @@ public final class ActivationCheckpoint extends Operation {
             operation.reads = reads;
             Tensor result = scope.keep(operation.forward(x));
             boolean record = Autograd.isRecording() && result.requiresGradient();
-            return record ? result.recordedBy(new Node(operation, new Tensor[] {x})) : result.detach();
+            return record ? TensorInternals.recordedBy(result, new Node(operation, x)) : result.detach();
         }
     }
 

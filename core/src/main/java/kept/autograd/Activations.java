@@ -6,8 +6,11 @@ import java.util.IdentityHashMap;
 import java.util.Map;
 import java.util.Set;
 import kept.backend.Buffer;
+import kept.backend.TensorMemory;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
+import kept.tensor.internal.Node;
+import kept.tensor.internal.TensorInternals;
 
 /**
  * What the recorded operations below a root gave, to be freed as a backward pass is done with it: a node is walked after all that use its result, so
@@ -36,21 +39,21 @@ final class Activations {
     Activations(Tensor root, Scope owner) {
         this.owner = owner;
         Set<Buffer> kept = Collections.newSetFromMap(new IdentityHashMap<>());
-        kept.add(root.buffer());
+        kept.add(TensorMemory.buffer(root));
         var open = new ArrayDeque<Node>();
-        if (root.node() != null) {
-            open.add(root.node());
+        if (TensorInternals.node(root) != null) {
+            open.add(TensorInternals.node(root));
         }
         while (!open.isEmpty()) {
             for (Tensor input : open.poll().inputs()) {
-                if (input.node() == null) {
+                if (TensorInternals.node(input) == null) {
                     if (!input.isReleased()) {
-                        kept.add(input.buffer());
+                        kept.add(TensorMemory.buffer(input));
                     }
-                } else if (results.putIfAbsent(input.node(), input) == null) {
-                    open.add(input.node());
+                } else if (results.putIfAbsent(TensorInternals.node(input), input) == null) {
+                    open.add(TensorInternals.node(input));
                     if (!input.isReleased()) {
-                        uses.merge(input.buffer(), 1, Integer::sum);
+                        uses.merge(TensorMemory.buffer(input), 1, Integer::sum);
                     }
                 }
             }
@@ -61,10 +64,10 @@ final class Activations {
     /** Frees the result of a node that has been walked. */
     void passed(Node node) {
         Tensor result = results.remove(node);
-        if (result == null || result.isReleased() || !uses.containsKey(result.buffer())) {
+        if (result == null || result.isReleased() || !uses.containsKey(TensorMemory.buffer(result))) {
             return;
         }
-        Buffer buffer = result.buffer();
+        Buffer buffer = TensorMemory.buffer(result);
         if (uses.merge(buffer, -1, Integer::sum) == 0) {
             uses.remove(buffer);
             owner.release(result);

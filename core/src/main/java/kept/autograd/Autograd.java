@@ -1,7 +1,7 @@
 package kept.autograd;
 
 import java.util.function.Supplier;
-import kept.tensor.Arguments;
+import java.util.function.UnaryOperator;
 import kept.tensor.DType;
 import kept.tensor.DTypeException;
 import kept.tensor.DeviceException;
@@ -9,6 +9,9 @@ import kept.tensor.Scope;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 import kept.tensor.TensorException;
+import kept.tensor.internal.Arguments;
+import kept.tensor.internal.Node;
+import kept.tensor.internal.TensorInternals;
 
 /**
  * Reverse-mode differentiation. Operations on tensors that want gradients are recorded as {@link Node}s; {@link #backward} walks them in reverse
@@ -62,11 +65,6 @@ public final class Autograd {
     public static Tensor apply(Operation operation, Tensor... inputs) {
         Arguments.present("autograd", "the operation", operation);
         Arguments.present(operation.name(), "the array of operands", inputs);
-        return record(operation, () -> operation.forward(inputs), inputs);
-    }
-
-    /** As {@link #apply}, for a result that comes from elsewhere than the operation's own forward. */
-    static Tensor record(Operation operation, Supplier<Tensor> forward, Tensor... inputs) {
         Arguments.usable(operation.name(), inputs);
         boolean record = false;
         if (isRecording()) {
@@ -74,8 +72,23 @@ public final class Autograd {
                 record |= input.requiresGradient();
             }
         }
-        Tensor result = withoutRecording(forward);
-        return record && result.dtype().isFloating() ? result.recordedBy(new Node(operation, inputs)) : result;
+        Tensor result = withoutRecording(() -> operation.forward(inputs));
+        return record && result.dtype().isFloating() ? TensorInternals.recordedBy(result, new Node(operation, inputs)) : result;
+    }
+
+    /**
+     * Runs a segment of a model and frees everything it made but its result: the backward pass computes the segment once more to differentiate it,
+     * which trades time for memory (Chen et al. 2016, arXiv 1604.06174). The bits are those of the plain run. Segments may contain segments. What the
+     * segment reads, operand and parameters, must not be overwritten before the backward pass, which would compute another segment then and is
+     * refused.
+     *
+     * @param segment a function that gives the same result each time; what it uses besides its operand must not be recorded, or be leaves, such as
+     *     parameters: these get their gradients
+     * @param x the segment's operand
+     * @return the segment's result
+     */
+    public static Tensor checkpoint(UnaryOperator<Tensor> segment, Tensor x) {
+        return ActivationCheckpoint.apply(segment, x);
     }
 
     /**

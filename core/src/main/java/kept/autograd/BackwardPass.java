@@ -4,11 +4,15 @@ import java.util.Comparator;
 import java.util.IdentityHashMap;
 import java.util.Map;
 import java.util.PriorityQueue;
+import kept.autograd.operation.Operands;
 import kept.backend.Binary;
 import kept.backend.Buffer;
+import kept.backend.TensorMemory;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
+import kept.tensor.internal.Node;
+import kept.tensor.internal.TensorInternals;
 
 /**
  * One walk from a root to its leaves. Gradients that wait for their node belong to the walk's scope; each is freed as soon as its node has passed it
@@ -44,16 +48,16 @@ final class BackwardPass {
 
     /** Adds a gradient, which lies in {@code temporaries} or outlives this walk, to a leaf or to what waits for a node. */
     private void deliver(Tensor input, Tensor gradient, Scope temporaries) {
-        Node node = input.node();
+        Node node = TensorInternals.node(input);
         if (node == null) {
-            addInPlace(input.gradientAccumulator(), gradient);
+            addInPlace(TensorInternals.gradientAccumulator(input), gradient);
             return;
         }
         Tensor present = waiting.get(node);
         if (present == null) {
             queue.add(node);
             hold(node, gradient, temporaries);
-        } else if (isExclusive(present) && gradient.buffer() != present.buffer()) {
+        } else if (isExclusive(present) && TensorMemory.buffer(gradient) != TensorMemory.buffer(present)) {
             addInPlace(present, gradient);
         } else {
             Tensor sum = Tensor.empty(DType.F32, input.shape());
@@ -68,19 +72,19 @@ final class BackwardPass {
             scope.adopt(gradient);
         }
         waiting.put(node, gradient);
-        uses.merge(gradient.buffer(), 1, Integer::sum);
+        uses.merge(TensorMemory.buffer(gradient), 1, Integer::sum);
     }
 
     private void drop(Tensor gradient) {
-        if (uses.merge(gradient.buffer(), -1, Integer::sum) == 0) {
-            uses.remove(gradient.buffer());
+        if (uses.merge(TensorMemory.buffer(gradient), -1, Integer::sum) == 0) {
+            uses.remove(TensorMemory.buffer(gradient));
             scope.release(gradient);
         }
     }
 
     /** Whether a waiting gradient may be changed: it is this walk's own, dense, and nothing else lies in its buffer. */
     private boolean isExclusive(Tensor gradient) {
-        return scope.owns(gradient) && gradient.isContiguous() && uses.get(gradient.buffer()) == 1;
+        return scope.owns(gradient) && gradient.isContiguous() && uses.get(TensorMemory.buffer(gradient)) == 1;
     }
 
     /** A sum that is kept in another type than F32 is widened for it and rounded again. */
@@ -126,7 +130,7 @@ final class BackwardPass {
             if (wanted(input)) {
                 Tensor operand = inputs[input];
                 Tensor summed = Operands.summedTo(operand.shape(), gradient);
-                if (operand.node() != null || operand.gradient() != null || firsts.putIfAbsent(operand, summed) != null) {
+                if (TensorInternals.node(operand) != null || operand.gradient() != null || firsts.putIfAbsent(operand, summed) != null) {
                     deliver(operand, summed, temporaries);
                 }
             }
@@ -144,7 +148,8 @@ final class BackwardPass {
                     deliver(leaf, gradient, temporaries);
                 } else {
                     boolean own = temporaries.owns(gradient) && gradient.isContiguous() || isLeftOver(gradient);
-                    leaf.setGradient(own && gradient.dtype() == leaf.gradientType() ? gradient : Operands.copy(leaf.gradientType(), gradient));
+                    boolean stays = own && gradient.dtype() == leaf.gradientType();
+                    TensorInternals.setGradient(leaf, stays ? gradient : Operands.copy(leaf.gradientType(), gradient));
                 }
             });
         }
@@ -152,12 +157,12 @@ final class BackwardPass {
         /** Whether a gradient is the incoming one, in memory of its own, and has been handed to no other operand. */
         private boolean isLeftOver(Tensor gradient) {
             return gradient == incoming && ownsIncoming && isExclusive(incoming)
-                    && incoming.offset() == 0 && 2 * incoming.elementCount() * DType.F32.bytes() > incoming.buffer().byteSize();
+                    && incoming.offset() == 0 && 2 * incoming.elementCount() * DType.F32.bytes() > TensorMemory.buffer(incoming).byteSize();
         }
 
         @Override
         public Tensor accumulator(int input) {
-            Node node = inputs[input].node();
+            Node node = TensorInternals.node(inputs[input]);
             if (node == null) {
                 return inputs[input].gradientType() == DType.F32 ? inputs[input].gradient() : null;
             }

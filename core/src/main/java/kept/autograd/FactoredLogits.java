@@ -1,10 +1,10 @@
 package kept.autograd;
 
-import kept.tensor.Arguments;
+import kept.autograd.operation.Operands;
 import kept.tensor.DType;
-import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
+import kept.tensor.internal.Arguments;
 
 /**
  * Logits as the two factors they are the product of, {@code logits = hidden head^T}: what the losses over a large vocabulary take, so that the
@@ -59,23 +59,5 @@ public record FactoredLogits(Tensor hidden, Tensor head) {
      */
     public long defaultChunkRows() {
         return Math.clamp(hidden.backend().chunkBytes() / DType.F32.bytes() / vocabulary(), 64, 2048);
-    }
-
-    /** The hidden states as rows, in the type in which products with the head take them: converted once here, not for each chunk. */
-    Tensor hiddenRows() {
-        Tensor rows = Rows.matrix(hidden);
-        return rows.dtype() == DType.F32 && rows.backend().productType(head.dtype()) != DType.F32
-                ? Operands.copy(rows.backend().productType(head.dtype()), rows)
-                : rows;
-    }
-
-    /** The product for some rows, written into {@code [count, vocabulary]}. */
-    void multiply(Tensor hiddenRows, long first, Tensor logits) {
-        logits.backend().matmul(Rows.range(hiddenRows, first, logits.size(0)), Operands.transposed(head), logits, false);
-    }
-
-    /** The shape of the product for some rows. */
-    Shape chunkShape(long rows) {
-        return Shape.of(rows, vocabulary());
     }
 }

@@ -5,11 +5,11 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.Function;
 import java.util.stream.Collectors;
-import kept.tensor.Arguments;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 import kept.tensor.TensorException;
+import kept.tensor.internal.Arguments;
 
 /**
  * Compares the gradients of a function of tensors with differences of its values: {@code GradientChecks.check(x -> x[0].exp(), x).throwIfWrong()}.

@@ -2,6 +2,7 @@ package kept.autograd;
 
 import kept.tensor.Tensor;
 import kept.tensor.TensorException;
+import kept.tensor.internal.TensorInternals;
 
 /**
  * A tensor that an operation's backward needs as it was when the operation ran: an operand, or the result. Costs a comparison of counters to look at,
@@ -17,7 +18,7 @@ public final class SavedTensor {
         this.operation = operation;
         this.role = role;
         this.tensor = tensor;
-        version = tensor.version();
+        version = TensorInternals.version(tensor);
     }
 
     /**
@@ -27,7 +28,7 @@ public final class SavedTensor {
      * @throws TensorException if its memory has been written since
      */
     public Tensor value() {
-        if (tensor.version() != version) {
+        if (TensorInternals.version(tensor) != version) {
             throw new TensorException("[%s] backward needs %s, %s, as the operation saw it, but it has been overwritten since; "
                     .formatted(operation, role, description(tensor))
                     + "run backward before writing to it, or compute with its copy()");

@@ -1,8 +1,10 @@
 /**
- * Reverse-mode differentiation: the tape ({@link kept.autograd.Autograd}, {@link kept.autograd.Node}), and one small class for each differentiable
- * {@link kept.autograd.Operation} with its forward and its backward.
+ * Reverse-mode differentiation: the tape ({@link kept.autograd.Autograd}), what an {@link kept.autograd.Operation} of one's own consists of, the
+ * check of
+ * its gradients ({@link kept.autograd.GradientChecks}), and what operations over a large vocabulary take and give
+ * ({@link kept.autograd.FactoredLogits}).
  *
- * <p>Users call operations through {@link kept.tensor.Tensor} and
- * {@code kept.nn}; arithmetic itself is done by {@code kept.backend}.
+ * <p>Users call operations through {@link kept.tensor.Tensor} and {@link kept.nn.Functional}; those of this library live in
+ * {@code kept.autograd.operation}.
  */
 package kept.autograd;

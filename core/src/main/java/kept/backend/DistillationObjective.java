@@ -1,6 +1,6 @@
 package kept.backend;
 
-import kept.tensor.Arguments;
+import kept.tensor.internal.Arguments;
 
 /**
  * What a row of logits is scored by: {@code (1 - crossEntropyWeight) * temperature^2 * D(p, q) + crossEntropyWeight * CE}, where p and q are the

@@ -1,12 +1,11 @@
 package kept.nn;
 
 import java.util.List;
-import kept.autograd.CausalAttention;
-import kept.autograd.RotaryPositions;
-import kept.tensor.Arguments;
+import kept.autograd.operation.RotaryPositions;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 import kept.tensor.TensorException;
+import kept.tensor.internal.Arguments;
 
 /**
  * Causal self-attention with rotary positions and grouped queries (Ainslie et al. 2023, arXiv 2305.13245): {@code heads / keyValueHeads} query heads
@@ -96,7 +95,7 @@ public final class Attention extends Layer {
             k = all.keys();
             v = all.values();
         }
-        Tensor read = CausalAttention.apply(q, k, v, 1 / Math.sqrt(headDimension));
+        Tensor read = Functional.scaledDotProductAttention(q, k, v, true, 1 / Math.sqrt(headDimension));
         return output.forward(read.reshape(batch, sequence, (long) heads * headDimension));
     }
 
@@ -123,7 +122,7 @@ public final class Attention extends Layer {
         var read = new Tensor[sequences];
         for (int i = 0; i < sequences; i++) {
             KeyValues.Pair all = pasts.get(i).extend(k.slice(1, i, i + 1), v.slice(1, i, i + 1));
-            read[i] = CausalAttention.apply(q.slice(1, i, i + 1), all.keys(), all.values(), 1 / Math.sqrt(headDimension));
+            read[i] = Functional.scaledDotProductAttention(q.slice(1, i, i + 1), all.keys(), all.values(), true, 1 / Math.sqrt(headDimension));
         }
         return output.forward(Tensor.concat(0, read).reshape(sequences, 1, (long) heads * headDimension));
     }

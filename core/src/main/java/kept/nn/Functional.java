@@ -1,20 +1,208 @@
 package kept.nn;
 
-import kept.tensor.Arguments;
+import kept.autograd.DistillationLoss;
+import kept.autograd.DistillationScores;
+import kept.autograd.FactoredLogits;
+import kept.autograd.NormalizedSum;
+import kept.autograd.operation.CausalAttention;
+import kept.autograd.operation.FullAttention;
+import kept.autograd.operation.GatedProjection;
+import kept.autograd.operation.LayerNormalization;
+import kept.autograd.operation.LinearCrossEntropy;
+import kept.autograd.operation.LinearDistillation;
+import kept.autograd.operation.RmsNormalization;
+import kept.autograd.operation.RotaryPositions;
+import kept.autograd.operation.SwiGluProduct;
+import kept.backend.DistillationObjective;
 import kept.tensor.DType;
 import kept.tensor.DTypeException;
-import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 import kept.tensor.TensorException;
+import kept.tensor.internal.Arguments;
 
-/** Operations that layers and losses are made of, with the names that PyTorch has in {@code torch.nn.functional}; compositions of tensors' own. */
+/**
+ * What layers and losses are made of, beyond the operations that a {@link Tensor} has itself, with the names that PyTorch has in
+ * {@code torch.nn.functional}. Each is here or on {@link Tensor}, not in both: softmax, log-softmax, SiLU, GELU, linear and embedding are there.
+ */
 public final class Functional {
     private Functional() {}
 
+    // Norms, gates, positions, attention
+
+    /**
+     * {@code y = weight * (x - average(x)) / sqrt(variance(x) + epsilon) + bias} over the innermost axis.
+     *
+     * @param x {@code [..., width]}, floating
+     * @param weight {@code [width]}, floating
+     * @param bias {@code [width]}, floating
+     * @param epsilon above 0
+     * @return a tensor of x's shape and dtype
+     * @throws ShapeException if weight or bias do not fit x
+     */
+    public static Tensor layerNorm(Tensor x, Tensor weight, Tensor bias, double epsilon) {
+        return LayerNormalization.apply(x, weight, bias, epsilon);
+    }
+
+    /**
+     * As {@link #layerNorm(Tensor, Tensor, Tensor, double)}, with the result rounded once to the type wanted.
+     *
+     * @param x {@code [..., width]}, floating
+     * @param weight {@code [width]}, floating
+     * @param bias {@code [width]}, floating
+     * @param epsilon above 0
+     * @param out x's dtype, or BF16 where x is F32
+     * @return a tensor of x's shape
+     * @throws ShapeException if weight or bias do not fit x
+     * @throws DTypeException if x is not rounded to that type
+     */
+    public static Tensor layerNorm(Tensor x, Tensor weight, Tensor bias, double epsilon, DType out) {
+        return LayerNormalization.apply(x, weight, bias, epsilon, out);
+    }
+
+    /**
+     * Adds a branch to a residual stream and normalises the sum: the values and gradients of {@code x.add(branch)} and of {@link #layerNorm}, bit for
+     * bit, with less of memory read on a device that computes both at once ({@link kept.backend.Backend#addLayerNorm}).
+     *
+     * @param x the stream, {@code [..., width]}, floating
+     * @param branch what is added to it, of x's shape, floating
+     * @param weight {@code [width]}, floating
+     * @param bias {@code [width]}, floating
+     * @param epsilon above 0
+     * @param out the sum's dtype, or BF16 where that is F32
+     * @return the sum and its norm
+     * @throws ShapeException if the branch does not fit x, or weight or bias the sum
+     * @throws DTypeException if the sum is not rounded to that type
+     */
+    public static NormalizedSum addLayerNorm(Tensor x, Tensor branch, Tensor weight, Tensor bias, double epsilon, DType out) {
+        return LayerNormalization.ofSum(x, branch, weight, bias, epsilon, out);
+    }
+
+    /**
+     * {@code y = weight * x / sqrt(average(x^2) + epsilon)} over the innermost axis.
+     *
+     * @param x {@code [..., width]}, floating
+     * @param weight {@code [width]}, floating
+     * @param epsilon above 0
+     * @return a tensor of x's shape and dtype
+     * @throws ShapeException if the weight does not fit x
+     */
+    public static Tensor rmsNorm(Tensor x, Tensor weight, double epsilon) {
+        return RmsNormalization.apply(x, weight, epsilon);
+    }
+
+    /**
+     * As {@link #rmsNorm(Tensor, Tensor, double)}, with the result rounded once to the type wanted.
+     *
+     * @param x {@code [..., width]}, floating
+     * @param weight {@code [width]}, floating
+     * @param epsilon above 0
+     * @param out x's dtype, or BF16 where x is F32
+     * @return a tensor of x's shape
+     * @throws ShapeException if the weight does not fit x
+     * @throws DTypeException if x is not rounded to that type
+     */
+    public static Tensor rmsNorm(Tensor x, Tensor weight, double epsilon, DType out) {
+        return RmsNormalization.apply(x, weight, epsilon, out);
+    }
+
+    /**
+     * Adds a branch to a residual stream and normalises the sum: the values and gradients of {@code x.add(branch)} and of {@link #rmsNorm}, bit for
+     * bit, with less of memory read on a device that computes both at once ({@link kept.backend.Backend#addRmsNorm}).
+     *
+     * @param x the stream, {@code [..., width]}, floating
+     * @param branch what is added to it, of x's shape, floating
+     * @param weight {@code [width]}, floating
+     * @param epsilon above 0
+     * @param out the sum's dtype, or BF16 where that is F32
+     * @return the sum and its norm
+     * @throws ShapeException if the branch does not fit x, or the weight the sum
+     * @throws DTypeException if the sum is not rounded to that type
+     */
+    public static NormalizedSum addRmsNorm(Tensor x, Tensor branch, Tensor weight, double epsilon, DType out) {
+        return RmsNormalization.ofSum(x, branch, weight, epsilon, out);
+    }
+
+    /**
+     * The gated product of a feed-forward layer, {@code gate * sigmoid(gate) * up} (Shazeer 2020, arXiv 2002.05202).
+     *
+     * @param gate any shape, floating
+     * @param up gate's shape, floating
+     * @return a tensor of that shape and of the common dtype
+     * @throws ShapeException if the shapes differ
+     * @throws DTypeException if one is of an integer type
+     */
+    public static Tensor swiGlu(Tensor gate, Tensor up) {
+        return SwiGluProduct.apply(gate, up);
+    }
+
+    /**
+     * {@code swiGlu(gate, up).linear(weight)}, bit for bit, without keeping the product for the backward pass, which computes it again.
+     *
+     * @param gate {@code [..., intermediate]}, floating
+     * @param up gate's shape
+     * @param weight W, {@code [hidden, intermediate]}, floating
+     * @return {@code [..., hidden]}, of the common dtype
+     * @throws ShapeException if the shapes do not fit each other
+     * @throws DTypeException if one is of an integer type
+     */
+    public static Tensor swiGluLinear(Tensor gate, Tensor up, Tensor weight) {
+        return GatedProjection.apply(gate, up, weight);
+    }
+
+    /**
+     * As {@link #swiGluLinear(Tensor, Tensor, Tensor)}, with a bias.
+     *
+     * @param gate {@code [..., intermediate]}, floating
+     * @param up gate's shape
+     * @param weight W, {@code [hidden, intermediate]}, floating
+     * @param bias {@code [hidden]}, floating
+     * @return {@code [..., hidden]}, of the common dtype
+     * @throws ShapeException if the shapes do not fit each other
+     * @throws DTypeException if one is of an integer type
+     */
+    public static Tensor swiGluLinear(Tensor gate, Tensor up, Tensor weight, Tensor bias) {
+        return GatedProjection.apply(gate, up, weight, bias);
+    }
+
+    /**
+     * Turns the pairs of features i and {@code i + D / 2} of queries or keys by the angles of their positions ({@link RotaryEmbedding}).
+     *
+     * @param x {@code [batch, sequence, heads, D]}, floating, D even
+     * @param cos {@code [sequence, D / 2]}, F32, not differentiated
+     * @param sin {@code [sequence, D / 2]}, F32, not differentiated
+     * @return a tensor of x's shape and dtype
+     * @throws ShapeException if the angles do not fit x
+     * @throws DTypeException if x is of an integer type or the angles are not F32
+     */
+    public static Tensor rotaryEmbedding(Tensor x, Tensor cos, Tensor sin) {
+        return RotaryPositions.apply(x, cos, sin);
+    }
+
+    /**
+     * Attention, {@code softmax(scale q k^T) v} in each head. Axes are in the order in which linear maps give them, heads next to the innermost, not
+     * in PyTorch's; several query heads may share one head of keys and values.
+     *
+     * @param q {@code [batch, queries, heads, D]}, floating
+     * @param k {@code [batch, keys, groups, D]}, of q's dtype, with a number of groups that divides the heads
+     * @param v k's shape and dtype
+     * @param causal whether a query reads only keys up to its own position, the last query's being that of the last key: then there must be at least
+     *     as many keys as queries, and no scores are kept; false lets each query read all keys
+     * @param scale what scores are multiplied by, usually {@code 1 / sqrt(D)}
+     * @return a contiguous tensor of q's shape and dtype
+     * @throws ShapeException if the shapes do not fit each other
+     * @throws DTypeException if the operands are integers or of different dtypes
+     * @throws TensorException if the scale is not finite
+     */
+    public static Tensor scaledDotProductAttention(Tensor q, Tensor k, Tensor v, boolean causal, double scale) {
+        return causal ? CausalAttention.apply(q, k, v, scale) : FullAttention.apply(q, k, v, scale);
+    }
+
+    // Losses
+
     /**
      * The mean cross-entropy of labels, {@code -log softmax(logits)[label]}, in f32. Of an output head and its hidden states,
-     * {@link kept.autograd.LinearCrossEntropy} computes it without the memory of all logits.
+     * {@link #crossEntropy(FactoredLogits, Tensor)} computes it without the memory of all logits.
      *
      * @param logits {@code [..., classes]}
      * @param labels I32 or I64, {@code [...]}; negative where there is none, and the row does not count
@@ -37,6 +225,121 @@ public final class Functional {
         // Not by multiplication: a score of minus infinity that does not count is no part of the sum.
         return Tensor.where(counts, scores, Tensor.scalar(0, DType.F32)).sum().neg().div(counts.cast(DType.F32).sum());
     }
+
+    /**
+     * The mean cross-entropy of labels with the output head fused in: logits exist for one chunk of rows at a time, of the
+     * {@linkplain FactoredLogits#defaultChunkRows default size}.
+     *
+     * @param logits what is scored; gradients flow to both factors
+     * @param labels the true next tokens, one for each row, I32 or I64; negative where there is none, and the row does not count
+     * @return a scalar in nats, F32
+     * @throws ShapeException if labels and rows differ in number, or no row counts
+     */
+    public static Tensor crossEntropy(FactoredLogits logits, Tensor labels) {
+        return LinearCrossEntropy.apply(logits, labels);
+    }
+
+    /**
+     * As {@link #crossEntropy(FactoredLogits, Tensor)}, in chunks of a given size.
+     *
+     * @param logits what is scored; gradients flow to both factors
+     * @param labels the true next tokens, one for each row, I32 or I64; negative where there is none, and the row does not count
+     * @param chunkRows how many rows of logits exist at a time, at least 1
+     * @return a scalar in nats, F32
+     * @throws ShapeException if labels and rows differ in number, or no row counts
+     */
+    public static Tensor crossEntropy(FactoredLogits logits, Tensor labels, long chunkRows) {
+        return LinearCrossEntropy.apply(logits, labels, chunkRows);
+    }
+
+    /**
+     * The cross-entropy of each row, in chunks; not recorded.
+     *
+     * @param logits what is scored
+     * @param labels the true next tokens, one for each row, I32 or I64, negative where there is none
+     * @return {@code [rows]} in nats, F32; 0 where the label is negative
+     * @throws ShapeException if labels and rows differ in number
+     */
+    public static Tensor crossEntropyRows(FactoredLogits logits, Tensor labels) {
+        return LinearCrossEntropy.evaluate(logits, labels);
+    }
+
+    /**
+     * The Kullback-Leibler divergence of rows of log-probabilities from target probabilities, {@code sum target (log(target) - input)}, divided by
+     * the outermost extent: PyTorch's {@code kl_div} with {@code reduction='batchmean'}. A target of 0 counts nothing.
+     *
+     * @param input {@code [batch, ...]}, log-probabilities, as {@link Tensor#logSoftmax} gives them
+     * @param target input's shape, probabilities
+     * @return a scalar in nats, of the common dtype
+     * @throws ShapeException if the shapes differ or have no axis
+     * @throws DTypeException if one is of an integer type
+     */
+    public static Tensor klDivergence(Tensor input, Tensor target) {
+        Arguments.usable("klDivergence", input, target);
+        if (input.rank() == 0 || !input.shape().equals(target.shape())) {
+            throw new ShapeException("[klDivergence] needs log-probabilities and probabilities [batch, ...] of one shape, not %s and %s"
+                    .formatted(input.shape(), target.shape()));
+        }
+        if (!input.dtype().isFloating() || !target.dtype().isFloating()) {
+            throw new DTypeException("[klDivergence] needs floating operands, not %s and %s"
+                    .formatted(input.dtype().label(), target.dtype().label()));
+        }
+        Tensor counts = target.gt(0);
+        // The logarithm of what does not count is not taken, so that its gradient is 0 and not NaN.
+        Tensor logarithms = Tensor.where(counts, target, Tensor.scalar(1, target.dtype())).log();
+        Tensor terms = target.mul(logarithms.sub(input));
+        return Tensor.where(counts, terms, Tensor.scalar(0, terms.dtype())).sum().div(input.size(0));
+    }
+
+    /**
+     * The distillation loss of a student against a teacher, averaged over rows, with both output heads fused in: logits exist for one chunk of
+     * rows at
+     * a time, of the {@linkplain FactoredLogits#defaultChunkRows default size}. Its gradients are made in the forward pass.
+     *
+     * @param student the student's logits; gradients flow to both factors
+     * @param teacher the teacher's logits, of as many rows and the same vocabulary; not differentiated
+     * @param labels the true next tokens, one for each row, I32 or I64, negative where there is none; may be null if the objective has no
+     * cross-entropy
+     * @param objective the formula of a row's loss
+     * @return the loss and the divergence
+     * @throws ShapeException if the operands do not fit each other, or labels are missing
+     */
+    public static DistillationLoss distillationLoss(
+            FactoredLogits student, FactoredLogits teacher, Tensor labels, DistillationObjective objective) {
+        return LinearDistillation.apply(student, teacher, labels, objective);
+    }
+
+    /**
+     * As {@link #distillationLoss(FactoredLogits, FactoredLogits, Tensor, DistillationObjective)}, in chunks of a given size.
+     *
+     * @param student the student's logits; gradients flow to both factors
+     * @param teacher the teacher's logits, of as many rows and the same vocabulary; not differentiated
+     * @param labels the true next tokens, one for each row, I32 or I64, negative where there is none; may be null if the objective has no
+     * cross-entropy
+     * @param objective the formula of a row's loss
+     * @param chunkRows how many rows of logits exist at a time, at least 1
+     * @return the loss and the divergence
+     * @throws ShapeException if the operands do not fit each other, or labels are missing
+     */
+    public static DistillationLoss distillationLoss(
+            FactoredLogits student, FactoredLogits teacher, Tensor labels, DistillationObjective objective, long chunkRows) {
+        return LinearDistillation.apply(student, teacher, labels, objective, chunkRows);
+    }
+
+    /**
+     * Compares a student with a teacher row by row, in chunks; not recorded.
+     *
+     * @param student the student's logits
+     * @param teacher the teacher's logits, of as many rows and the same vocabulary
+     * @param labels the true next tokens, one for each row, I32 or I64, negative where there is none
+     * @return the scores of all rows
+     * @throws ShapeException if the operands do not fit each other
+     */
+    public static DistillationScores distillationScores(FactoredLogits student, FactoredLogits teacher, Tensor labels) {
+        return LinearDistillation.evaluate(student, teacher, labels);
+    }
+
+    // Dropout and convolutions
 
     /**
      * Sets elements to zero at random and divides the others by the share that stays, so that the expected value does not change.
@@ -79,8 +382,8 @@ public final class Functional {
      * @throws DTypeException if an operand is of an integer type
      */
     public static Tensor conv1d(Tensor x, Tensor weight, Tensor bias, Convolution convolution) {
-        check("conv1d", 3, x, weight, bias, convolution);
-        return convolve("conv1d", x.unsqueeze(2), weight.unsqueeze(2), bias, convolution, 0).squeeze(2);
+        Unfolding.check("conv1d", 3, x, weight, bias, convolution);
+        return Unfolding.convolve("conv1d", x.unsqueeze(2), weight.unsqueeze(2), bias, convolution, 0).squeeze(2);
     }
 
     /**
@@ -95,54 +398,7 @@ public final class Functional {
      * @throws DTypeException if an operand is of an integer type
      */
     public static Tensor conv2d(Tensor x, Tensor weight, Tensor bias, Convolution convolution) {
-        check("conv2d", 4, x, weight, bias, convolution);
-        return convolve("conv2d", x, weight, bias, convolution, convolution.padding());
-    }
-
-    private static void check(String operation, int rank, Tensor x, Tensor weight, Tensor bias, Convolution convolution) {
-        Arguments.present(operation, "the convolution", convolution);
-        if (bias == null) {
-            Arguments.usable(operation, x, weight);
-        } else {
-            Arguments.usable(operation, x, weight, bias);
-        }
-        int groups = convolution.groups();
-        boolean fits = x.rank() == rank && weight.rank() == rank && x.size(1) == weight.size(1) * groups && weight.size(0) % groups == 0
-                && weight.elementCount() > 0 && (bias == null || bias.shape().equals(Shape.of(weight.size(0))));
-        if (!fits) {
-            throw new ShapeException("[%s] weight %s%s in %d groups does not fit %s".formatted(operation, weight.shape(),
-                    bias == null ? "" : " and bias " + bias.shape(), groups, x.shape()));
-        }
-        if (!x.dtype().isFloating() || !weight.dtype().isFloating() || bias != null && !bias.dtype().isFloating()) {
-            throw new DTypeException("[%s] needs floating operands; cast them first".formatted(operation));
-        }
-    }
-
-    /** One product of matrices: what each place sees of the input is unfolded into a column. */
-    private static Tensor convolve(String operation, Tensor x, Tensor weight, Tensor bias, Convolution convolution, long rowPadding) {
-        long columnPadding = convolution.padding();
-        Tensor padded = rowPadding + columnPadding == 0 ? x : x.pad(0, columnPadding, columnPadding, rowPadding, rowPadding);
-        long height = places(operation, padded.size(2), weight.size(2), convolution);
-        long width = places(operation, padded.size(3), weight.size(3), convolution);
-        Tensor[] seen = new Tensor[Math.toIntExact(weight.size(2) * weight.size(3))];
-        for (int i = 0; i < seen.length; i++) {
-            long row = i / weight.size(3) * convolution.dilation();
-            long column = i % weight.size(3) * convolution.dilation();
-            seen[i] = padded.slice(2, row, row + (height - 1) * convolution.stride() + 1, convolution.stride())
-                    .slice(3, column, column + (width - 1) * convolution.stride() + 1, convolution.stride());
-        }
-        long groups = convolution.groups();
-        long inputs = weight.elementCount() / weight.size(0);
-        Tensor columns = Tensor.stack(2, seen).reshape(x.size(0), groups, inputs, height * width);
-        Tensor out = weight.reshape(groups, weight.size(0) / groups, inputs).matmul(columns).reshape(x.size(0), weight.size(0), height, width);
-        return bias == null ? out : out.add(bias.reshape(bias.size(0), 1, 1));
-    }
-
-    private static long places(String operation, long extent, long kernel, Convolution convolution) {
-        long reach = convolution.dilation() * (kernel - 1) + 1;
-        if (reach > extent) {
-            throw new ShapeException("[%s] a kernel over %d elements on an axis of %d, padding included".formatted(operation, reach, extent));
-        }
-        return (extent - reach) / convolution.stride() + 1;
+        Unfolding.check("conv2d", 4, x, weight, bias, convolution);
+        return Unfolding.convolve("conv2d", x, weight, bias, convolution, convolution.padding());
     }
 }

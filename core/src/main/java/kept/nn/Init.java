@@ -1,9 +1,9 @@
 package kept.nn;
 
-import kept.tensor.Arguments;
 import kept.tensor.DTypeException;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
+import kept.tensor.internal.Arguments;
 
 /**
  * Random values for weights, with the names that PyTorch has in {@code torch.nn.init}. Each overwrites its tensor; element i depends on seed, stream

@@ -3,9 +3,9 @@ package kept.nn;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.SequencedMap;
-import kept.tensor.Arguments;
 import kept.tensor.Tensor;
 import kept.tensor.TensorException;
+import kept.tensor.internal.Arguments;
 
 /**
  * A part of a model, or a model, with named parameters. A subclass registers its parts in its constructor, under the names they have in its model's

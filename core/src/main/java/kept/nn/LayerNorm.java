@@ -1,6 +1,5 @@
 package kept.nn;
 
-import kept.autograd.LayerNormalization;
 import kept.autograd.NormalizedSum;
 import kept.tensor.DType;
 import kept.tensor.ShapeException;
@@ -30,12 +29,12 @@ public final class LayerNorm extends Norm {
 
     @Override
     public Tensor forward(Tensor x, DType out) {
-        return LayerNormalization.apply(x, weight().value(), bias.value(), epsilon(), out);
+        return Functional.layerNorm(x, weight().value(), bias.value(), epsilon(), out);
     }
 
     @Override
     public NormalizedSum addAndForward(Tensor x, Tensor branch, DType out) {
-        return LayerNormalization.ofSum(x, branch, weight().value(), bias.value(), epsilon(), out);
+        return Functional.addLayerNorm(x, branch, weight().value(), bias.value(), epsilon(), out);
     }
 
     /**

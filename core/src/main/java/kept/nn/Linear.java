@@ -1,9 +1,9 @@
 package kept.nn;
 
 import java.util.Optional;
-import kept.tensor.Arguments;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
+import kept.tensor.internal.Arguments;
 
 /** The affine map {@code y = x W^T + b}. Parameters: {@code weight}, and {@code bias} where there is one. */
 public final class Linear extends Layer {

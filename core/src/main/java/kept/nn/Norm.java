@@ -1,10 +1,10 @@
 package kept.nn;
 
 import kept.autograd.NormalizedSum;
-import kept.tensor.Arguments;
 import kept.tensor.DType;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
+import kept.tensor.internal.Arguments;
 
 /** A normalisation of the innermost axis. Parameter: {@code weight}, {@code [width]}. */
 public abstract sealed class Norm extends Layer permits LayerNorm, RmsNorm {

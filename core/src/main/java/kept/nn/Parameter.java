@@ -1,11 +1,11 @@
 package kept.nn;
 
 import java.util.Arrays;
-import kept.tensor.Arguments;
 import kept.tensor.DType;
 import kept.tensor.DTypeException;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
+import kept.tensor.internal.Arguments;
 
 /**
  * A tensor of a model that may be trained. Its memory belongs to the scope it was made in; the gradient lives as long as the value.

@@ -1,7 +1,6 @@
 package kept.nn;
 
 import kept.autograd.NormalizedSum;
-import kept.autograd.RmsNormalization;
 import kept.tensor.DType;
 import kept.tensor.Tensor;
 
@@ -22,11 +21,11 @@ public final class RmsNorm extends Norm {
 
     @Override
     public Tensor forward(Tensor x, DType out) {
-        return RmsNormalization.apply(x, weight().value(), epsilon(), out);
+        return Functional.rmsNorm(x, weight().value(), epsilon(), out);
     }
 
     @Override
     public NormalizedSum addAndForward(Tensor x, Tensor branch, DType out) {
-        return RmsNormalization.ofSum(x, branch, weight().value(), epsilon(), out);
+        return Functional.addRmsNorm(x, branch, weight().value(), epsilon(), out);
     }
 }

@@ -1,12 +1,13 @@
 package kept.nn;
 
 import java.util.List;
-import kept.tensor.Arguments;
+import kept.backend.TensorMemory;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 import kept.tensor.TensorException;
+import kept.tensor.internal.Arguments;
 
 /**
  * The angles of rotary positions (Su et al. 2021, arXiv 2104.09864): position p turns the pair of features i and {@code i + D / 2} by {@code p f_i},
@@ -149,7 +150,7 @@ public final class RotaryEmbedding implements AutoCloseable {
         }
 
         private static Tensor rows(Tensor table, long first, long length) {
-            return table.alias(Shape.of(length, table.size(1)), table.strides(), table.offset() + first * table.size(1));
+            return TensorMemory.view(table, Shape.of(length, table.size(1)), table.strides(), table.offset() + first * table.size(1));
         }
     }
 }

@@ -1,8 +1,6 @@
 package kept.nn;
 
 import java.util.List;
-import kept.autograd.GatedProjection;
-import kept.autograd.SwiGluProduct;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
@@ -61,7 +59,7 @@ public final class SwiGlu extends Layer {
      * @return {@code [..., intermediate]}
      */
     public Tensor activations(Tensor x) {
-        return SwiGluProduct.apply(gate.forward(x), up.forward(x));
+        return Functional.swiGlu(gate.forward(x), up.forward(x));
     }
 
     /**
@@ -74,7 +72,7 @@ public final class SwiGlu extends Layer {
         Tensor gated = gate.forward(x);
         Tensor raised = up.forward(x);
         Tensor weight = down.weight().value();
-        return down.bias().map(bias -> GatedProjection.apply(gated, raised, weight, bias.value()))
-                .orElseGet(() -> GatedProjection.apply(gated, raised, weight));
+        return down.bias().map(bias -> Functional.swiGluLinear(gated, raised, weight, bias.value()))
+                .orElseGet(() -> Functional.swiGluLinear(gated, raised, weight));
     }
 }

@@ -7,12 +7,12 @@ import java.util.SequencedMap;
 import kept.backend.AdamWStep;
 import kept.backend.BlockCodes;
 import kept.nn.Parameter;
-import kept.tensor.Arguments;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
 import kept.tensor.TensorException;
+import kept.tensor.internal.Arguments;
 
 /**
  * Adam with decoupled weight decay (Loshchilov and Hutter 2017, arXiv 1711.05101); the formula is {@link kept.backend.Backend#adamW}. The moments are

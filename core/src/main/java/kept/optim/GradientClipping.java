@@ -4,8 +4,8 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import kept.nn.Parameter;
-import kept.tensor.Arguments;
 import kept.tensor.Tensor;
+import kept.tensor.internal.Arguments;
 
 /**
  * The size of all gradients together, and what to multiply them by so that it stays below a limit (Pascanu et al. 2012, arXiv 1211.5063). The

@@ -6,11 +6,11 @@ import java.util.Map;
 import java.util.SequencedMap;
 import kept.autograd.Autograd;
 import kept.nn.Parameter;
-import kept.tensor.Arguments;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 import kept.tensor.TensorException;
+import kept.tensor.internal.Arguments;
 
 /**
  * Stochastic gradient descent with momentum. With the gradient g, weight decay included ({@code g + decay x}), the velocity becomes

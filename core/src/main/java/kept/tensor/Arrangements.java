@@ -2,6 +2,7 @@ package kept.tensor;
 
 import java.util.Arrays;
 import java.util.stream.LongStream;
+import kept.tensor.internal.Arguments;
 
 /** Operations of a {@link Tensor} that give copies of its elements in another arrangement: turned round, surrounded, cut off, in order. */
 public sealed interface Arrangements permits Tensor {

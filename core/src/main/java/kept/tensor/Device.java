@@ -80,7 +80,7 @@ public final class Device {
 
     /**
      * The kernels behind the device. What they use is held while they run, so that closing its scope meanwhile frees it afterwards; results whose
-     * elements share memory are refused, operands that overlap a result are read from a copy, and writes are {@linkplain Tensor#version counted}.
+     * elements share memory are refused, operands that overlap a result are read from a copy, and writes are counted.
      *
      * @return the backend
      */

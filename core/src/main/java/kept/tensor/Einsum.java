@@ -2,6 +2,7 @@ package kept.tensor;
 
 import java.util.ArrayList;
 import java.util.List;
+import kept.tensor.internal.Arguments;
 
 /**
  * Sums of products by Einstein's notation. A letter names an axis; operands are joined from left to right, and the axes that neither the result nor

@@ -1,14 +1,15 @@
 package kept.tensor;
 
 import kept.autograd.Autograd;
-import kept.autograd.Cast;
-import kept.autograd.Clamp;
-import kept.autograd.ElementwiseBinary;
-import kept.autograd.ElementwiseScalar;
-import kept.autograd.ElementwiseUnary;
-import kept.autograd.Power;
+import kept.autograd.operation.Cast;
+import kept.autograd.operation.Clamp;
+import kept.autograd.operation.ElementwiseBinary;
+import kept.autograd.operation.ElementwiseScalar;
+import kept.autograd.operation.ElementwiseUnary;
+import kept.autograd.operation.Power;
 import kept.backend.Binary;
 import kept.backend.Unary;
+import kept.tensor.internal.Arguments;
 
 /**
  * Operations of a {@link Tensor} that treat each element by itself.

@@ -2,6 +2,7 @@ package kept.tensor;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import kept.tensor.internal.Arguments;
 
 /** How the elements of a {@link Tensor} come to the host and back. */
 public sealed interface HostValues permits Tensor {

@@ -1,6 +1,7 @@
 package kept.tensor;
 
 import kept.backend.Binary;
+import kept.tensor.internal.Arguments;
 
 /**
  * How the elements of a {@link Tensor} are overwritten. Nothing here is recorded. What a recorded operation has read must stay as it is until its

@@ -2,9 +2,10 @@ package kept.tensor;
 
 import java.util.Arrays;
 import kept.autograd.Autograd;
-import kept.autograd.EmbeddingLookup;
-import kept.autograd.Gather;
-import kept.autograd.ScatterAdd;
+import kept.autograd.operation.EmbeddingLookup;
+import kept.autograd.operation.Gather;
+import kept.autograd.operation.ScatterAdd;
+import kept.tensor.internal.Arguments;
 
 /**
  * Operations of a {@link Tensor} that choose elements by index. Indices count from 0.

@@ -1,6 +1,7 @@
 package kept.tensor;
 
 import java.util.Arrays;
+import kept.tensor.internal.MemoryReads;
 
 /**
  * What one kernel does with memory, around its run. What it reads and writes is held, so that no other thread can free it meanwhile; writes are
@@ -88,7 +89,7 @@ final class KernelCall implements AutoCloseable {
             return null;
         }
         hold(operand.storage());
-        MemoryReads.read(operand);
+        MemoryReads.read(operand.storage(), operand);
         for (int i = 0; i < resultCount; i++) {
             Tensor result = results[i];
             if (operand.storage() == result.storage() && !(inPlace && isSameView(operand, result)) && operand.overlaps(result)) {

@@ -1,6 +1,7 @@
 package kept.tensor;
 
 import java.util.Arrays;
+import kept.tensor.internal.Arguments;
 
 /** How the elements of tensors lie in memory, and what is checked of it. */
 final class Layouts {
@@ -49,7 +50,7 @@ final class Layouts {
         }
         boolean hasMemory = !tensor.isReleased() && shape.elementCount() > 0;
         if (!valid || hasMemory && (first < 0 || last >= tensor.buffer().byteSize() / tensor.dtype().bytes())) {
-            throw new ShapeException("[alias] %s from element %d on with strides %s does not lie in the memory of %s"
+            throw new ShapeException("[view] %s from element %d on with strides %s does not lie in the memory of %s"
                     .formatted(shape, offset, Arrays.toString(strides), tensor.shape()));
         }
     }

@@ -1,5 +1,7 @@
 package kept.tensor;
 
+import kept.tensor.internal.Arguments;
+
 /**
  * Questions about the elements of a {@link Tensor}. Answers are masks of type {@link DType#I32}, 1 for yes and 0 for no, as comparisons give them; an
  * element is true if it is not 0, so NaN is true. Not differentiable.

@@ -1,7 +1,8 @@
 package kept.tensor;
 
 import kept.autograd.Autograd;
-import kept.autograd.MatMul;
+import kept.autograd.operation.MatMul;
+import kept.tensor.internal.Arguments;
 
 /** Matrix products of {@link Tensor}s. */
 public sealed interface Products permits Tensor {

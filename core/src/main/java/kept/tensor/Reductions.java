@@ -4,14 +4,15 @@ import java.util.Arrays;
 import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
-import kept.autograd.ArgMax;
 import kept.autograd.Autograd;
-import kept.autograd.CumulativeSum;
-import kept.autograd.Extremum;
-import kept.autograd.LogSumExp;
-import kept.autograd.Softmax;
-import kept.autograd.Sum;
+import kept.autograd.operation.ArgMax;
+import kept.autograd.operation.CumulativeSum;
+import kept.autograd.operation.Extremum;
+import kept.autograd.operation.LogSumExp;
+import kept.autograd.operation.Softmax;
+import kept.autograd.operation.Sum;
 import kept.backend.Reduction;
+import kept.tensor.internal.Arguments;
 
 /**
  * Operations of a {@link Tensor} along some of its axes. Where several axes may be named, naming none means all; {@code keepDimensions} leaves

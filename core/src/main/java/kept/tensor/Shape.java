@@ -2,6 +2,7 @@ package kept.tensor;
 
 import java.util.Arrays;
 import java.util.stream.Collectors;
+import kept.tensor.internal.Arguments;
 
 /** The extents of a tensor along its axes, outermost first; a scalar has none. Immutable. */
 public final class Shape {

@@ -3,11 +3,13 @@ package kept.tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import kept.autograd.Autograd;
-import kept.autograd.Concat;
-import kept.autograd.Node;
-import kept.autograd.Where;
+import kept.autograd.operation.Concat;
+import kept.autograd.operation.Where;
 import kept.backend.Backend;
 import kept.backend.Buffer;
+import kept.tensor.internal.Arguments;
+import kept.tensor.internal.Node;
+import kept.tensor.internal.TensorInternals;
 
 /**
  * A dense array of numbers on a device, with a shape and strides. Views (reshape, transpose, slice, expand) share memory. The operations come from
@@ -17,6 +19,10 @@ import kept.backend.Buffer;
  */
 public final class Tensor extends TensorCreation
         implements HostValues, InPlace, Elementwise, Logic, Reductions, Products, Views, Indexing, Arrangements {
+    static {
+        TensorInternals.provide(new TensorAccess());
+    }
+
     private final Storage storage;
     private final DType dtype;
     private final Shape shape;
@@ -323,13 +329,8 @@ public final class Tensor extends TensorCreation
         return storage.device().backend();
     }
 
-    /**
-     * The memory behind the tensor, for backends.
-     *
-     * @return the buffer
-     * @throws ScopeException if the tensor's scope has closed
-     */
-    public Buffer buffer() {
+    /** The memory behind the tensor; refused once the tensor's scope has closed. */
+    Buffer buffer() {
         return storage.buffer();
     }
 
@@ -340,15 +341,6 @@ public final class Tensor extends TensorCreation
      */
     public boolean isReleased() {
         return storage.isReleased();
-    }
-
-    /**
-     * How often the memory of this tensor, which its views share, has been written: by kernels, copies and optimizers.
-     *
-     * @return a count that tells whether the elements may have changed since it was last looked at
-     */
-    public int version() {
-        return storage.version();
     }
 
     Storage storage() {
@@ -405,12 +397,8 @@ public final class Tensor extends TensorCreation
         return requiresGradient || node != null;
     }
 
-    /**
-     * The operation that made this tensor.
-     *
-     * @return the node of the tape, or null for a leaf or a tensor that is not recorded
-     */
-    public Node node() {
+    /** The entry of the tape that made this tensor; null for a leaf or a tensor that is not recorded. */
+    Node node() {
         return node;
     }
 
@@ -432,12 +420,8 @@ public final class Tensor extends TensorCreation
         return gradientType;
     }
 
-    /**
-     * The gradient to add to, made of zeros if there is none; it lives as long as this tensor.
-     *
-     * @return a contiguous tensor of this shape and of the {@link #gradientType}
-     */
-    public Tensor gradientAccumulator() {
+    /** The gradient to add to, made of zeros if there is none; it lives as long as this tensor. */
+    Tensor gradientAccumulator() {
         if (gradient == null) {
             try (var _ = Scope.open(device())) {
                 setGradient(full(0, gradientType, shape));
@@ -461,13 +445,8 @@ public final class Tensor extends TensorCreation
         }
     }
 
-    /**
-     * Makes a tensor the gradient of this leaf, which has none yet, and lets it live as long as this tensor.
-     *
-     * @param sum a contiguous tensor of this shape and {@link #gradientType}, whose memory nothing else uses
-     * @throws TensorException if it is not
-     */
-    public void setGradient(Tensor sum) {
+    /** Makes a tensor, whose memory nothing else uses, the gradient of this leaf, which has none yet; it lives as long as this tensor. */
+    void setGradient(Tensor sum) {
         Layouts.gradient(this, sum);
         storage.owner.adopt(sum);
         gradient = sum;
@@ -495,41 +474,21 @@ public final class Tensor extends TensorCreation
         return alias(shape, strides, offset);
     }
 
-    // For operations and backends
+    // For the library itself: other packages get at these by TensorInternals
 
-    /**
-     * Another view of the same memory; not recorded.
-     *
-     * @param newShape the view's shape
-     * @param newStrides elements between neighbours along each axis
-     * @param newOffset the first element's place in the buffer
-     * @return the view
-     * @throws ShapeException if an element lies outside of the buffer
-     */
-    public Tensor alias(Shape newShape, long[] newStrides, long newOffset) {
+    /** Another view of the same memory, which must hold every element; not recorded. */
+    Tensor alias(Shape newShape, long[] newStrides, long newOffset) {
         Layouts.layout(this, newShape, newStrides, newOffset);
         return new Tensor(storage, dtype, newShape, newStrides, newOffset, null);
     }
 
-    /**
-     * This value as the result of a recorded operation.
-     *
-     * @param maker the tape's node
-     * @return a view with the node
-     */
-    public Tensor recordedBy(Node maker) {
+    /** This value as the result of a recorded operation. */
+    Tensor recordedBy(Node maker) {
         return new Tensor(storage, dtype, shape, strides, offset, maker);
     }
 
-    /**
-     * The strides with which this tensor reads as one of a larger shape, 0 along axes that are broadcast.
-     *
-     * @param target the shape to expand to
-     * @param operation the name that an error message starts with
-     * @return the strides
-     * @throws ShapeException if this shape does not broadcast to the target
-     */
-    public long[] expandedStrides(Shape target, String operation) {
+    /** The strides with which this tensor reads as one of a larger shape, 0 along axes that are broadcast. */
+    long[] expandedStrides(Shape target, String operation) {
         return Layouts.expandedStrides(shape, strides, target, operation);
     }
 

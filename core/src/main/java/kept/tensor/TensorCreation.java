@@ -2,6 +2,7 @@ package kept.tensor;
 
 import java.util.stream.LongStream;
 import kept.backend.Distribution;
+import kept.tensor.internal.Arguments;
 
 /** How tensors are made that are not made of given values: {@code Tensor.eye(3)}, {@code Tensor.normal(seed, stream, 2, 3)}. In the current scope. */
 public abstract sealed class TensorCreation permits Tensor {

@@ -2,6 +2,7 @@ package kept.tensor;
 
 import kept.autograd.Autograd;
 import kept.backend.Binary;
+import kept.tensor.internal.Arguments;
 
 /** Arithmetic in place. */
 final class Updates {

@@ -5,11 +5,12 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import kept.autograd.Autograd;
-import kept.autograd.Cast;
-import kept.autograd.Expand;
-import kept.autograd.Permute;
-import kept.autograd.Reshape;
-import kept.autograd.Slice;
+import kept.autograd.operation.Cast;
+import kept.autograd.operation.Expand;
+import kept.autograd.operation.Permute;
+import kept.autograd.operation.Reshape;
+import kept.autograd.operation.Slice;
+import kept.tensor.internal.Arguments;
 
 /**
  * Operations that give a {@link Tensor} another shape over the same memory, where strides allow it. A view sees later changes of what it views.

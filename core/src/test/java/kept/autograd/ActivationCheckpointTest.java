@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
+import kept.nn.Functional;
 import kept.tensor.Device;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
+import kept.tensor.internal.TensorInternals;
 import org.junit.jupiter.api.Test;
 
 /** Recomputing instead of keeping: the same bits, less memory. */
@@ -30,8 +32,8 @@ class ActivationCheckpointTest {
         Tensor norm = weights.get(2 * index);
         Tensor weight = weights.get(2 * index + 1);
         return x -> {
-            Tensor inner = RmsNormalization.apply(x, norm, 1e-5);
-            return x.add(SwiGluProduct.apply(inner.linear(weight), inner).exp().linear(weight));
+            Tensor inner = Functional.rmsNorm(x, norm, 1e-5);
+            return x.add(Functional.swiGlu(inner.linear(weight), inner).exp().linear(weight));
         };
     }
 
@@ -61,7 +63,7 @@ class ActivationCheckpointTest {
     @Test
     void nestedSegmentsGiveTheSameBits() {
         Runner nested = (segment, x) ->
-                ActivationCheckpoint.apply(y -> ActivationCheckpoint.apply(segment, ActivationCheckpoint.apply(segment, y)), x);
+                Autograd.checkpoint(y -> Autograd.checkpoint(segment, Autograd.checkpoint(segment, y)), x);
         Runner plain = (segment, x) -> segment.apply(segment.apply(x));
         List<float[]> expected = results(plain, true);
         List<float[]> seen = results(nested, true);
@@ -114,7 +116,7 @@ class ActivationCheckpointTest {
     private long peak(Runner runner) {
         try (var _ = Scope.open()) {
             makeWeights();
-            weights.forEach(Tensor::gradientAccumulator);
+            weights.forEach(TensorInternals::gradientAccumulator);
             Tensor x = Tensor.normal(2, 0, 1, 400, WIDTH);
             Tensor seed = Tensor.normal(2, 1, 1, 400, WIDTH);
             return MemoryPeak.of(Device.cpu(), () -> Autograd.backward(run(x, runner), seed));
@@ -126,11 +128,11 @@ class ActivationCheckpointTest {
         try (var scope = Scope.open()) {
             Tensor x = Tensor.normal(2, 0, 3, WIDTH);
             long before = scope.device().memoryUsage().inUse();
-            Tensor y = ActivationCheckpoint.apply(value -> value.exp().mul(2).exp(), x);
+            Tensor y = Autograd.checkpoint(value -> value.exp().mul(2).exp(), x);
             assertThat(y.requiresGradient()).isFalse();
             assertThat(scope.device().memoryUsage().inUse() - before).as("only the result stays").isLessThan(2 * 3 * WIDTH * 4);
             Tensor wanting = Tensor.normal(2, 0, 3, WIDTH).requireGradient();
-            assertThat(Autograd.withoutRecording(() -> ActivationCheckpoint.apply(Tensor::exp, wanting)).requiresGradient()).isFalse();
+            assertThat(Autograd.withoutRecording(() -> Autograd.checkpoint(Tensor::exp, wanting)).requiresGradient()).isFalse();
         }
     }
 }

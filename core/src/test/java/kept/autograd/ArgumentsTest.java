@@ -9,6 +9,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
 import java.util.stream.Stream;
+import kept.autograd.operation.ElementwiseUnary;
+import kept.backend.TensorMemory;
 import kept.backend.Unary;
 import kept.linalg.Cholesky;
 import kept.linalg.DoubleMatrix;
@@ -30,6 +32,7 @@ import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
 import kept.tensor.TensorException;
+import kept.tensor.internal.TensorInternals;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -90,8 +93,9 @@ class ArgumentsTest {
         refused("size", () -> Tensor.zeros(2).size(1), () -> Shape.of().size(0), () -> Shape.of(2).size(Integer.MIN_VALUE));
         refused("stride", () -> Tensor.zeros(2).stride(-2));
         refused("axis", () -> Shape.of(2, 3).axis(2, "axis"));
-        refused("test", () -> Shape.broadcast(Shape.of(2), Shape.of(3), "test"), () -> Tensor.zeros(2).expandedStrides(Shape.of(3), "test"),
-                () -> Tensor.zeros(2, 1).expandedStrides(Shape.of(2), "test"));
+        refused("test", () -> Shape.broadcast(Shape.of(2), Shape.of(3), "test"),
+                () -> TensorMemory.expandedStrides(Tensor.zeros(2), Shape.of(3), "test"),
+                () -> TensorMemory.expandedStrides(Tensor.zeros(2, 1), Shape.of(2), "test"));
         refused("item", () -> Tensor.zeros(2).item());
         refused("toFloatArray", () -> Tensor.zeros(1).expand(1L << 40).toFloatArray());
         refused("toLongArray", () -> Tensor.zeros(1).expand(1L << 31).toLongArray());
@@ -101,12 +105,13 @@ class ArgumentsTest {
     @Test
     void viewsLieInTheirMemory() {
         Tensor x = Tensor.zeros(1024, 64);
-        refused("alias", () -> x.alias(Shape.of(1 << 20), new long[] {1}, 0), () -> x.alias(Shape.of(2), new long[] {1 << 20}, 0),
-                () -> x.alias(Shape.of(1), new long[] {1}, 1 << 20), () -> x.alias(Shape.of(2), new long[] {1}, -1),
-                () -> x.alias(Shape.of(3), new long[] {-1}, 1), () -> x.alias(Shape.of(2), new long[] {1, 1}, 0),
-                () -> x.alias(Shape.of(1L << 33, 1L << 29), new long[] {1L << 33, 1L << 33}, 0));
-        assertThat(x.alias(Shape.of(3, 2), new long[] {0, 64}, 5).toFloatArray()).hasSize(6);
-        assertThat(x.alias(Shape.of(0), new long[] {1 << 30}, 0).toFloatArray()).isEmpty();
+        refused("view", () -> TensorMemory.view(x, Shape.of(1 << 20), new long[] {1}, 0),
+                () -> TensorMemory.view(x, Shape.of(2), new long[] {1 << 20}, 0),
+                () -> TensorMemory.view(x, Shape.of(1), new long[] {1}, 1 << 20), () -> TensorMemory.view(x, Shape.of(2), new long[] {1}, -1),
+                () -> TensorMemory.view(x, Shape.of(3), new long[] {-1}, 1), () -> TensorMemory.view(x, Shape.of(2), new long[] {1, 1}, 0),
+                () -> TensorMemory.view(x, Shape.of(1L << 33, 1L << 29), new long[] {1L << 33, 1L << 33}, 0));
+        assertThat(TensorMemory.view(x, Shape.of(3, 2), new long[] {0, 64}, 5).toFloatArray()).hasSize(6);
+        assertThat(TensorMemory.view(x, Shape.of(0), new long[] {1 << 30}, 0).toFloatArray()).isEmpty();
     }
 
     @Test
@@ -114,9 +119,10 @@ class ArgumentsTest {
         Tensor leaf = Tensor.zeros(2, 3).requireGradient();
         refused("requireGradient", () -> Tensor.zeros(2).requireGradient(null), () -> Tensor.zeros(2).requireGradient(DType.F16),
                 () -> Tensor.of(new int[2]).requireGradient(), () -> Tensor.of(new long[2]).requireGradient(DType.I64));
-        refused("setGradient", () -> leaf.setGradient(null), () -> leaf.setGradient(Tensor.zeros(3, 2)),
-                () -> leaf.setGradient(Tensor.zeros(3, 2).transpose(0, 1)), () -> leaf.setGradient(Tensor.zeros(2, 3).cast(DType.BF16)),
-                () -> leaf.setGradient(leaf.detach()));
+        refused("setGradient", () -> TensorInternals.setGradient(leaf, null), () -> TensorInternals.setGradient(leaf, Tensor.zeros(3, 2)),
+                () -> TensorInternals.setGradient(leaf, Tensor.zeros(3, 2).transpose(0, 1)),
+                        () -> TensorInternals.setGradient(leaf, Tensor.zeros(2, 3).cast(DType.BF16)),
+                () -> TensorInternals.setGradient(leaf, leaf.detach()));
         Tensor root = leaf.mul(2);
         refused("backward", () -> Autograd.backward(null, null), () -> Autograd.backward(Tensor.zeros(2), null),
                 () -> Autograd.backward(root, Tensor.zeros(2)), () -> Autograd.backward(root, Tensor.of(new int[6], 2, 3)),

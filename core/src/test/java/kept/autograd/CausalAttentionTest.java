@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import kept.backend.composition.AttentionComposition;
+import kept.nn.Functional;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
@@ -21,7 +22,7 @@ class CausalAttentionTest {
         int groups = heads > 2 ? heads / 2 : 1;
         double scale = 1 / Math.sqrt(width);
         GradientCheck.check(
-                in -> CausalAttention.apply(in[0], in[1], in[2], scale),
+                in -> Functional.scaledDotProductAttention(in[0], in[1], in[2], true, scale),
                 in -> attention(scale, in),
                 Reference.normal(10, batch, queries, heads, width), Reference.normal(11, batch, keys, groups, width),
                 Reference.normal(12, batch, keys, groups, width));
@@ -52,7 +53,7 @@ class CausalAttentionTest {
     @CsvSource({"131, 131, 4, 4, 32", "70, 150, 6, 2, 40", "1, 300, 4, 1, 64", "257, 257, 2, 1, 18"})
     void longerAttentionMatchesItsPlainDefinition(long queries, long keys, long heads, long groups, long width) {
         double scale = 1 / Math.sqrt(width);
-        FusedCheck.assertMatches(in -> CausalAttention.apply(in[0], in[1], in[2], scale),
+        FusedCheck.assertMatches(in -> Functional.scaledDotProductAttention(in[0], in[1], in[2], true, scale),
                 in -> AttentionComposition.attention(in[0], in[1], in[2], scale),
                 Shape.of(2, queries, heads, width), Shape.of(2, keys, groups, width), Shape.of(2, keys, groups, width));
     }
@@ -61,9 +62,9 @@ class CausalAttentionTest {
     void attentionOverManyPositionsHoldsNoSquareOfScores() {
         try (var scope = Scope.open()) {
             Tensor q = Tensor.normal(40, 0, 1, 2048, 2, 16).requireGradient();
-            CausalAttention.apply(q.slice(1, 0, 8), q.slice(1, 0, 8), q.slice(1, 0, 8), 0.25);
+            Functional.scaledDotProductAttention(q.slice(1, 0, 8), q.slice(1, 0, 8), q.slice(1, 0, 8), true, 0.25);
             long before = scope.device().memoryUsage().inUse();
-            CausalAttention.apply(q, q, q, 0.25);
+            Functional.scaledDotProductAttention(q, q, q, true, 0.25);
             assertThat(scope.device().memoryUsage().inUse() - before).isLessThan(2 * q.elementCount() * 4);
         }
     }
@@ -72,14 +73,15 @@ class CausalAttentionTest {
     void reducedPrecisionIsRoundedOnce() {
         try (var _ = Scope.open()) {
             Tensor x = Tensor.normal(30, 0, 2, 9, 4, 32).cast(DType.BF16);
-            FusedCheck.assertOneRounding(CausalAttention.apply(x, x, x, 0.2), AttentionComposition.attention(x.cast(DType.F32), x, x, 0.2));
+            FusedCheck.assertOneRounding(Functional.scaledDotProductAttention(x, x, x, true, 0.2),
+                    AttentionComposition.attention(x.cast(DType.F32), x, x, 0.2));
         }
     }
 
     @Test
     void gradientsOfReducedPrecisionAreF32() {
         // The gradient uses the result, which is rounded to 8 significant bits.
-        FusedCheck.assertGradientsOfReducedPrecision(0x1p-8, in -> CausalAttention.apply(in[0], in[1], in[2], 0.2),
+        FusedCheck.assertGradientsOfReducedPrecision(0x1p-8, in -> Functional.scaledDotProductAttention(in[0], in[1], in[2], true, 0.2),
                 Shape.of(2, 9, 4, 24), Shape.of(2, 11, 2, 24), Shape.of(2, 11, 2, 24));
     }
 
@@ -87,9 +89,11 @@ class CausalAttentionTest {
     void operandsThatDoNotFitAreRefused() {
         try (var _ = Scope.open()) {
             Tensor x = Tensor.zeros(2, 3, 4, 6);
-            assertThatThrownBy(() -> CausalAttention.apply(x, x.slice(1, 0, 2), x.slice(1, 0, 2), 1)).isInstanceOf(ShapeException.class)
+            assertThatThrownBy(() -> Functional.scaledDotProductAttention(x, x.slice(1, 0, 2), x.slice(1, 0, 2), true, 1))
+                    .isInstanceOf(ShapeException.class)
                     .hasMessageStartingWith("[attention] needs q").hasMessageEndingWith("[2, 3, 4, 6], [2, 2, 4, 6], [2, 2, 4, 6]");
-            assertThatThrownBy(() -> CausalAttention.apply(x, x.slice(2, 0, 3), x.slice(2, 0, 3), 1)).isInstanceOf(ShapeException.class);
+            assertThatThrownBy(() -> Functional.scaledDotProductAttention(x, x.slice(2, 0, 3), x.slice(2, 0, 3), true, 1))
+                    .isInstanceOf(ShapeException.class);
         }
     }
 }

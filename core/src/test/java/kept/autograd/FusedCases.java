@@ -5,8 +5,10 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
+import kept.autograd.operation.RotaryPositions;
 import kept.backend.DistillationObjective;
 import kept.backend.Divergence;
+import kept.nn.Functional;
 import kept.tensor.DType;
 import kept.tensor.Tensor;
 
@@ -25,6 +27,7 @@ final class FusedCases {
         table.rotations();
         table.attention();
         table.crossEntropy();
+        table.klDivergence();
         table.distillation();
         return table.cases;
     }
@@ -62,32 +65,34 @@ final class FusedCases {
     }
 
     private void norms() {
-        String rms = "RmsNormalization.";
+        String rms = "Functional.rmsNorm";
         String name = "rms norm";
-        of(rms + "apply(Tensor, Tensor, double)", name).value(2, 3, 4).value(4).real(0.25).type(types -> types[0])
-                .is((x, n) -> RmsNormalization.apply(x[0], x[1], n[0]), (x, n) -> rmsNorm(x[0], x[1], n[0]));
-        of(rms + "apply(Tensor, Tensor, double, DType)", name).value(3, 4).value(4).real(0.25).type(types -> types[0])
-                .is((x, n) -> RmsNormalization.apply(x[0], x[1], n[0], x[0] == null ? DType.F32 : x[0].dtype()), (x, n) -> rmsNorm(x[0], x[1], n[0]));
-        of(rms + "apply(Tensor, Tensor, double, DType)", name).value(3, 4).value(4).real(0.25).type(FusedCases::roundedToBf16)
-                .is((x, n) -> RmsNormalization.apply(x[0], x[1], n[0], DType.BF16), (x, n) -> rmsNorm(x[0], x[1], n[0]));
-        String sum = "ofSum(Tensor, Tensor, Tensor, double, DType)";
-        of(rms + sum, name, "add").value(3, 4).value(3, 4).value(4).real(0.25).type(types -> types[0] == types[1] ? types[0] : DType.F32)
-                .is((x, n) -> RmsNormalization.ofSum(x[0], x[1], x[2], n[0], sumType(x)).normalized(),
+        of(rms + "(Tensor, Tensor, double)", name).value(2, 3, 4).value(4).real(0.25).type(types -> types[0])
+                .is((x, n) -> Functional.rmsNorm(x[0], x[1], n[0]), (x, n) -> rmsNorm(x[0], x[1], n[0]));
+        of(rms + "(Tensor, Tensor, double, DType)", name).value(3, 4).value(4).real(0.25).type(types -> types[0])
+                .is((x, n) -> Functional.rmsNorm(x[0], x[1], n[0], x[0] == null ? DType.F32 : x[0].dtype()), (x, n) -> rmsNorm(x[0], x[1], n[0]));
+        of(rms + "(Tensor, Tensor, double, DType)", name).value(3, 4).value(4).real(0.25).type(FusedCases::roundedToBf16)
+                .is((x, n) -> Functional.rmsNorm(x[0], x[1], n[0], DType.BF16), (x, n) -> rmsNorm(x[0], x[1], n[0]));
+        String sum = "(Tensor, Tensor, Tensor, double, DType)";
+        of("Functional.addRmsNorm" + sum, name, "add").value(3, 4).value(3, 4).value(4).real(0.25)
+                .type(types -> types[0] == types[1] ? types[0] : DType.F32)
+                .is((x, n) -> Functional.addRmsNorm(x[0], x[1], x[2], n[0], sumType(x)).normalized(),
                         (x, n) -> rmsNorm(References.zip(x[0], x[1], Double::sum), x[2], n[0]));
-        of(rms + sum, name, "add").value(3, 4).value(3, 4).value(4).type(types -> types[0] == types[1] ? types[0] : DType.F32)
-                .is((x, n) -> RmsNormalization.ofSum(x[0], x[1], x[2], 0.1, sumType(x)).sum(), (x, n) -> {
+        of("Functional.addRmsNorm" + sum, name, "add").value(3, 4).value(3, 4).value(4).type(types -> types[0] == types[1] ? types[0] : DType.F32)
+                .is((x, n) -> Functional.addRmsNorm(x[0], x[1], x[2], 0.1, sumType(x)).sum(), (x, n) -> {
                     rmsNorm(References.zip(x[0], x[1], Double::sum), x[2], 0.1);
                     return References.zip(x[0], x[1], Double::sum);
                 });
-        String layer = "LayerNormalization.";
+        String layer = "Functional.layerNorm";
         String layerName = "layer norm";
-        of(layer + "apply(Tensor, Tensor, Tensor, double)", layerName).value(2, 3, 4).value(4).value(4).real(0.25).type(types -> types[0])
-                .is((x, n) -> LayerNormalization.apply(x[0], x[1], x[2], n[0]), (x, n) -> layerNorm(x[0], x[1], x[2], n[0]));
-        of(layer + "apply(Tensor, Tensor, Tensor, double, DType)", layerName).value(3, 4).value(4).value(4).real(0.25).type(FusedCases::roundedToBf16)
-                .is((x, n) -> LayerNormalization.apply(x[0], x[1], x[2], n[0], DType.BF16), (x, n) -> layerNorm(x[0], x[1], x[2], n[0]));
-        of(layer + "ofSum(Tensor, Tensor, Tensor, Tensor, double, DType)", layerName, "add").value(3, 4).value(3, 4).value(4).value(4).real(0.25)
+        of(layer + "(Tensor, Tensor, Tensor, double)", layerName).value(2, 3, 4).value(4).value(4).real(0.25).type(types -> types[0])
+                .is((x, n) -> Functional.layerNorm(x[0], x[1], x[2], n[0]), (x, n) -> layerNorm(x[0], x[1], x[2], n[0]));
+        of(layer + "(Tensor, Tensor, Tensor, double, DType)", layerName).value(3, 4).value(4).value(4).real(0.25).type(FusedCases::roundedToBf16)
+                .is((x, n) -> Functional.layerNorm(x[0], x[1], x[2], n[0], DType.BF16), (x, n) -> layerNorm(x[0], x[1], x[2], n[0]));
+        of("Functional.addLayerNorm(Tensor, Tensor, Tensor, Tensor, double, DType)", layerName, "add").value(3, 4).value(3, 4).value(4).value(4)
+                .real(0.25)
                 .type(types -> types[0] == types[1] ? types[0] : DType.F32)
-                .is((x, n) -> LayerNormalization.ofSum(x[0], x[1], x[2], x[3], n[0], sumType(x)).normalized(),
+                .is((x, n) -> Functional.addLayerNorm(x[0], x[1], x[2], x[3], n[0], sumType(x)).normalized(),
                         (x, n) -> layerNorm(References.zip(x[0], x[1], Double::sum), x[2], x[3], n[0]));
     }
 
@@ -105,21 +110,22 @@ final class FusedCases {
     }
 
     private void gates() {
-        of("SwiGluProduct.apply(Tensor, Tensor)", "swiglu").value(3, 4).value(3, 4)
-                .is((x, n) -> SwiGluProduct.apply(x[0], x[1]), (x, n) -> swiGlu(x[0], x[1]));
+        of("Functional.swiGlu(Tensor, Tensor)", "swiglu").value(3, 4).value(3, 4)
+                .is((x, n) -> Functional.swiGlu(x[0], x[1]), (x, n) -> swiGlu(x[0], x[1]));
         for (int[] rows : new int[][] {{3, 4}, {2, 3, 4}}) {
-            of("GatedProjection.apply(Tensor, Tensor, Tensor)", "gated projection", "swiglu", "linear").value(rows).value(rows).value(2, 4)
-                    .is((x, n) -> GatedProjection.apply(x[0], x[1], x[2]),
+            of("Functional.swiGluLinear(Tensor, Tensor, Tensor)", "gated projection", "swiglu", "linear").value(rows).value(rows).value(2, 4)
+                    .is((x, n) -> Functional.swiGluLinear(x[0], x[1], x[2]),
                             (x, n) -> References.matmul(swiGlu(x[0], x[1]), References.transpose(x[2])));
         }
-        of("GatedProjection.apply(Tensor, Tensor, Tensor, Tensor)", "gated projection", "swiglu", "linear", "add").value(3, 4).value(3, 4).value(2, 4)
-                .value(2).is((x, n) -> GatedProjection.apply(x[0], x[1], x[2], x[3]), (x, n) -> {
+        of("Functional.swiGluLinear(Tensor, Tensor, Tensor, Tensor)", "gated projection", "swiglu", "linear", "add").value(3, 4).value(3, 4)
+                .value(2, 4)
+                .value(2).is((x, n) -> Functional.swiGluLinear(x[0], x[1], x[2], x[3]), (x, n) -> {
                     References.require(x[2].shape().length == 2 && x[3].shape().length == 1 && x[3].shape()[0] == x[2].shape()[0]);
                     return References.zip(References.matmul(swiGlu(x[0], x[1]), References.transpose(x[2])), x[3], Double::sum);
                 });
         UnaryOperator<Tensor> segment = x -> x.mul(x).add(1);
-        of("ActivationCheckpoint.apply(UnaryOperator, Tensor)", "activation checkpoint", "mul", "add").value(3, 4).integers()
-                .is((x, n) -> ActivationCheckpoint.apply(segment, x[0]), (x, n) -> x[0].map(v -> v * v + 1));
+        of("Autograd.checkpoint(UnaryOperator, Tensor)", "activation checkpoint", "mul", "add").value(3, 4).integers()
+                .is((x, n) -> Autograd.checkpoint(segment, x[0]), (x, n) -> x[0].map(v -> v * v + 1));
     }
 
     static Reference rotated(Reference x, Reference cos, Reference sin) {
@@ -136,11 +142,12 @@ final class FusedCases {
 
     private void rotations() {
         for (int width : new int[] {2, 8}) {
-            OperationCase fused = of("RotaryPositions.apply(Tensor, Tensor, Tensor)", "rotary positions").value(2, 3, 2, width).value(3, width / 2)
+            OperationCase fused = of("Functional.rotaryEmbedding(Tensor, Tensor, Tensor)", "rotary positions").value(2, 3, 2, width)
+                    .value(3, width / 2)
                     .value(3, width / 2).type(types -> types[1] == DType.F32 && types[2] == DType.F32 ? types[0] : null)
-                    .is((x, n) -> RotaryPositions.apply(x[0], x[1], x[2]), (x, n) -> rotated(x[0], x[1], x[2]));
+                    .is((x, n) -> Functional.rotaryEmbedding(x[0], x[1], x[2]), (x, n) -> rotated(x[0], x[1], x[2]));
             fused.constants = 2;
-            OperationCase inPlace = of("RotaryPositions.applyInPlace(Tensor, Tensor, Tensor)", "rotary positions", "cast").value(2, 3, 2, width)
+            OperationCase inPlace = of("Functional.rotaryEmbedding(Tensor, Tensor, Tensor)", "rotary positions", "cast").value(2, 3, 2, width)
                     .value(3, width / 2).value(3, width / 2).type(types -> types[1] == DType.F32 && types[2] == DType.F32 ? types[0] : null)
                     .is((x, n) -> RotaryPositions.applyInPlace(x[0] == null ? null : x[0].copy(), x[1], x[2]), (x, n) -> rotated(x[0], x[1], x[2]));
             inPlace.constants = 2;
@@ -164,10 +171,34 @@ final class FusedCases {
         });
     }
 
+    private static Reference fullyAttended(Reference q, Reference k, Reference v, double scale) {
+        References.require(q.shape().length == 4 && k.shape().length == 4 && Arrays.equals(k.shape(), v.shape()) && Double.isFinite(scale));
+        int keys = k.shape()[1];
+        int heads = q.shape()[2];
+        int groups = k.shape()[2];
+        int width = q.shape()[3];
+        References.require(q.shape()[0] == k.shape()[0] && keys > 0 && width == k.shape()[3] && groups > 0 && heads % groups == 0);
+        return Reference.generate(q.shape(), at -> {
+            int group = at[2] / (heads / groups);
+            double[] scores = IntStream.range(0, keys).mapToDouble(s -> scale * IntStream.range(0, width)
+                    .mapToDouble(d -> q.at(at[0], at[1], at[2], d) * k.at(at[0], s, group, d)).sum()).toArray();
+            double lse = References.logSumExp(scores);
+            return IntStream.range(0, keys).mapToDouble(s -> Math.exp(scores[s] - lse) * v.at(at[0], s, group, at[3])).sum();
+        });
+    }
+
     private void attention() {
-        of("CausalAttention.apply(Tensor, Tensor, Tensor, double)", "attention").value(2, 2, 2, 3).value(2, 3, 1, 3).value(2, 3, 1, 3)
+        for (int queries : new int[] {2, 4}) {
+            of("Functional.scaledDotProductAttention(Tensor, Tensor, Tensor, boolean, double)", "attention").value(2, queries, 4, 3)
+                    .value(2, 3, 2, 3).value(2, 3, 2, 3).real(0.5).slack(4)
+                    .type(types -> types[0] == types[1] && types[1] == types[2] ? types[0] : null)
+                    .is((x, n) -> Functional.scaledDotProductAttention(x[0], x[1], x[2], false, n[0]),
+                            (x, n) -> fullyAttended(x[0], x[1], x[2], n[0]));
+        }
+        of("Functional.scaledDotProductAttention(Tensor, Tensor, Tensor, boolean, double)", "attention").value(2, 2, 2, 3).value(2, 3, 1, 3)
+                .value(2, 3, 1, 3)
                 .real(0.5).slack(4).type(types -> types[0] == types[1] && types[1] == types[2] ? types[0] : null)
-                .is((x, n) -> CausalAttention.apply(x[0], x[1], x[2], n[0]), (x, n) -> attended(x[0], x[1], x[2], n[0]));
+                .is((x, n) -> Functional.scaledDotProductAttention(x[0], x[1], x[2], true, n[0]), (x, n) -> attended(x[0], x[1], x[2], n[0]));
     }
 
     /** The logits of rows: {@code [rows, vocabulary]}. */
@@ -193,18 +224,18 @@ final class FusedCases {
     }
 
     private void crossEntropy() {
-        String in = "LinearCrossEntropy.";
+        String in = "Functional.crossEntropy";
         String[] names = {"linear cross-entropy", "logits", "crossEntropyRows", "gather"};
-        of(in + "apply(FactoredLogits, Tensor)", names).value(2, 2, 3).value(3, 3).index(3, 2, 2).slack(2).type(FusedCases::scored)
-                .is((x, n) -> LinearCrossEntropy.apply(new FactoredLogits(x[0], x[1]), x[2]),
+        of(in + "(FactoredLogits, Tensor)", names).value(2, 2, 3).value(3, 3).index(3, 2, 2).slack(2).type(FusedCases::scored)
+                .is((x, n) -> Functional.crossEntropy(new FactoredLogits(x[0], x[1]), x[2]),
                         (x, n) -> meanOf(crossEntropies(logits(x[0], x[1]), x[2])));
-        of(in + "apply(FactoredLogits, Tensor, long)", names).value(4, 3).value(3, 3).index(3, 4).whole(3).slack(2).type(FusedCases::scored)
-                .is((x, n) -> LinearCrossEntropy.apply(new FactoredLogits(x[0], x[1]), x[2], (long) n[0]), (x, n) -> {
+        of(in + "(FactoredLogits, Tensor, long)", names).value(4, 3).value(3, 3).index(3, 4).whole(3).slack(2).type(FusedCases::scored)
+                .is((x, n) -> Functional.crossEntropy(new FactoredLogits(x[0], x[1]), x[2], (long) n[0]), (x, n) -> {
                     References.require(n[0] >= 1);
                     return meanOf(crossEntropies(logits(x[0], x[1]), x[2]));
                 });
-        of(in + "evaluate(FactoredLogits, Tensor)", names).value(4, 3).value(3, 3).index(3, 4).slack(2).notDifferentiable().type(FusedCases::scored)
-                .is((x, n) -> LinearCrossEntropy.evaluate(new FactoredLogits(x[0], x[1]), x[2]), (x, n) -> crossEntropies(logits(x[0], x[1]), x[2]));
+        of(in + "Rows(FactoredLogits, Tensor)", names).value(4, 3).value(3, 3).index(3, 4).slack(2).notDifferentiable().type(FusedCases::scored)
+                .is((x, n) -> Functional.crossEntropyRows(new FactoredLogits(x[0], x[1]), x[2]), (x, n) -> crossEntropies(logits(x[0], x[1]), x[2]));
     }
 
     /** Forward KL of each row at a temperature. */
@@ -223,8 +254,17 @@ final class FusedCases {
         return meanOf(References.zip(divergence, crossEntropies(student, x[4]), (d, c) -> ofDivergence * d + weight * c));
     }
 
+    private void klDivergence() {
+        of("Functional.klDivergence(Tensor, Tensor)", "klDivergence").value(2, 3, 4).value(2, 3, 4).slack(4)
+                .is((x, n) -> Functional.klDivergence(x[0], x[1]), (x, n) -> {
+                    References.require(x[0].shape().length > 0 && Arrays.equals(x[0].shape(), x[1].shape()));
+                    Reference terms = References.zip(x[0], x[1], (input, target) -> target > 0 ? target * (Math.log(target) - input) : 0);
+                    return References.reduce(terms, false, References::sum).map(sum -> sum / x[0].shape()[0]);
+                });
+    }
+
     private OperationCase distilling(String method) {
-        OperationCase added = of("LinearDistillation." + method, "linear distillation", "logits", "distillationRows", "crossEntropyRows", "gather")
+        OperationCase added = of("Functional." + method, "linear distillation", "logits", "distillationRows", "crossEntropyRows", "gather")
                 .value(2, 2, 3).value(3, 3).value(2, 2, 2).value(3, 2)
                 .index(3, 2, 2).slack(4).type(FusedCases::scored);
         added.constants = 3;
@@ -240,21 +280,21 @@ final class FusedCases {
     }
 
     private void distillation() {
-        distilling("apply(FactoredLogits, FactoredLogits, Tensor, DistillationObjective)")
-                .is((x, n) -> LinearDistillation.apply(student(x), teacher(x), x[4], OBJECTIVE).loss(), (x, n) -> distilled(x));
-        distilling("apply(FactoredLogits, FactoredLogits, Tensor, DistillationObjective)").notDifferentiable()
-                .is((x, n) -> LinearDistillation.apply(student(x), teacher(x), x[4], OBJECTIVE).divergence(), (x, n) -> {
+        distilling("distillationLoss(FactoredLogits, FactoredLogits, Tensor, DistillationObjective)")
+                .is((x, n) -> Functional.distillationLoss(student(x), teacher(x), x[4], OBJECTIVE).loss(), (x, n) -> distilled(x));
+        distilling("distillationLoss(FactoredLogits, FactoredLogits, Tensor, DistillationObjective)").notDifferentiable()
+                .is((x, n) -> Functional.distillationLoss(student(x), teacher(x), x[4], OBJECTIVE).divergence(), (x, n) -> {
                     distilled(x);
                     return meanOf(divergences(logits(x[0], x[1]), logits(x[2], x[3]), OBJECTIVE.temperature()));
                 });
-        distilling("apply(FactoredLogits, FactoredLogits, Tensor, DistillationObjective, long)").whole(3)
-                .is((x, n) -> LinearDistillation.apply(student(x), teacher(x), x[4], OBJECTIVE, (long) n[0]).loss(), (x, n) -> {
+        distilling("distillationLoss(FactoredLogits, FactoredLogits, Tensor, DistillationObjective, long)").whole(3)
+                .is((x, n) -> Functional.distillationLoss(student(x), teacher(x), x[4], OBJECTIVE, (long) n[0]).loss(), (x, n) -> {
                     References.require(n[0] >= 1);
                     return distilled(x);
                 });
-        distilling("evaluate(FactoredLogits, FactoredLogits, Tensor)").notDifferentiable()
+        distilling("distillationScores(FactoredLogits, FactoredLogits, Tensor)").notDifferentiable()
                 .is((x, n) -> {
-                    var scores = LinearDistillation.evaluate(student(x), teacher(x), x[4]);
+                    var scores = Functional.distillationScores(student(x), teacher(x), x[4]);
                     return Tensor.stack(1, scores.divergences(), scores.studentCrossEntropies(), scores.teacherCrossEntropies(),
                             scores.agreements().cast(DType.F32));
                 }, (x, n) -> {

@@ -10,6 +10,7 @@ import java.util.stream.Stream;
 import kept.backend.composition.NormComposition;
 import kept.backend.composition.RotaryComposition;
 import kept.backend.composition.SwiGluComposition;
+import kept.nn.Functional;
 import kept.tensor.DType;
 import kept.tensor.DTypeException;
 import kept.tensor.Scope;
@@ -28,7 +29,7 @@ class FusedOperationsTest {
     @ValueSource(ints = {1, 2, 13, 37})
     void rmsNormIsItsFormulaWithItsGradients(int width) {
         GradientCheck.check(
-                in -> RmsNormalization.apply(in[0], in[1], EPSILON),
+                in -> Functional.rmsNorm(in[0], in[1], EPSILON),
                 in -> {
                     Reference rstd = in[0].reduce(row -> 1 / Math.sqrt(Arrays.stream(row).map(v -> v * v).average().orElseThrow() + EPSILON), 2);
                     return in[0].zip(rstd, (x, r) -> x * r).zip(in[1], (n, g) -> n * g);
@@ -40,7 +41,7 @@ class FusedOperationsTest {
     @ValueSource(ints = {2, 13, 37})
     void layerNormIsItsFormulaWithItsGradients(int width) {
         GradientCheck.check(
-                in -> LayerNormalization.apply(in[0], in[1], in[2], EPSILON),
+                in -> Functional.layerNorm(in[0], in[1], in[2], EPSILON),
                 in -> {
                     Reference centred = in[0].zip(in[0].reduce(row -> Arrays.stream(row).average().orElseThrow(), 2), (x, m) -> x - m);
                     Reference rstd = centred.reduce(row -> 1 / Math.sqrt(Arrays.stream(row).map(v -> v * v).average().orElseThrow() + EPSILON), 2);
@@ -52,7 +53,7 @@ class FusedOperationsTest {
     @Test
     void swiGluIsItsFormulaWithItsGradients() {
         GradientCheck.check(
-                in -> SwiGluProduct.apply(in[0], in[1]),
+                in -> Functional.swiGlu(in[0], in[1]),
                 in -> in[0].zip(in[1], (gate, up) -> gate / (1 + Math.exp(-gate)) * up),
                 Reference.uniform(6, -9, 9, 3, 37), Reference.normal(7, 3, 37));
     }
@@ -63,12 +64,12 @@ class FusedOperationsTest {
             Tensor gate = Tensor.normal(40, 0, 2, 3, 37).requireGradient();
             Tensor up = Tensor.normal(40, 1, 2, 3, 37).requireGradient();
             Tensor weight = Tensor.normal(40, 2, 5, 37).requireGradient();
-            Tensor plain = SwiGluProduct.apply(gate, up).linear(weight);
+            Tensor plain = Functional.swiGlu(gate, up).linear(weight);
             plain.square().sum().backward();
             List<float[]> expected = Stream.of(gate, up, weight).map(leaf -> leaf.gradient().toFloatArray()).toList();
             Stream.of(gate, up, weight).forEach(Tensor::clearGradient);
             long before = scope.device().memoryUsage().inUse();
-            Tensor result = GatedProjection.apply(gate, up, weight);
+            Tensor result = Functional.swiGluLinear(gate, up, weight);
             assertThat(scope.device().memoryUsage().inUse() - before).isLessThan(gate.elementCount() * Float.BYTES);
             assertThat(result.toFloatArray()).containsExactly(plain.toFloatArray());
             result.square().sum().backward();
@@ -84,7 +85,7 @@ class FusedOperationsTest {
         Reference cos = angles.map(angle -> (float) Math.cos(angle));
         Reference sin = angles.map(angle -> (float) Math.sin(angle));
         GradientCheck.check(
-                in -> RotaryPositions.apply(in[0], Tensor.of(cos.floats(), 5, half), Tensor.of(sin.floats(), 5, half)),
+                in -> Functional.rotaryEmbedding(in[0], Tensor.of(cos.floats(), 5, half), Tensor.of(sin.floats(), 5, half)),
                 in -> Reference.generate(in[0].shape(), at -> {
                     int pair = at[3] % half;
                     double partner = in[0].at(at[0], at[1], at[2], (at[3] + half) % headDimension);
@@ -96,15 +97,15 @@ class FusedOperationsTest {
 
     @Test
     void largerShapesMatchThePlainDefinitions() {
-        FusedCheck.assertMatches(in -> RmsNormalization.apply(in[0], in[1], EPSILON), in -> NormComposition.rmsNorm(in[0], in[1], EPSILON),
+        FusedCheck.assertMatches(in -> Functional.rmsNorm(in[0], in[1], EPSILON), in -> NormComposition.rmsNorm(in[0], in[1], EPSILON),
                 Shape.of(3, 127, 258), Shape.of(258));
-        FusedCheck.assertMatches(in -> LayerNormalization.apply(in[0], in[1], in[2], EPSILON),
+        FusedCheck.assertMatches(in -> Functional.layerNorm(in[0], in[1], in[2], EPSILON),
                 in -> NormComposition.layerNorm(in[0], in[1], in[2], EPSILON),
                 Shape.of(3, 127, 258), Shape.of(258), Shape.of(258));
-        FusedCheck.assertMatches(in -> SwiGluProduct.apply(in[0], in[1]), in -> SwiGluComposition.swiGlu(in[0], in[1]),
+        FusedCheck.assertMatches(in -> Functional.swiGlu(in[0], in[1]), in -> SwiGluComposition.swiGlu(in[0], in[1]),
                 Shape.of(127, 258), Shape.of(127, 258));
         Function<Tensor, Tensor> angles = x -> Tensor.uniform(20, 0, x.size(1), x.size(3) / 2).mul(6);
-        FusedCheck.assertMatches(in -> RotaryPositions.apply(in[0], angles.apply(in[0]), angles.apply(in[0]).neg()),
+        FusedCheck.assertMatches(in -> Functional.rotaryEmbedding(in[0], angles.apply(in[0]), angles.apply(in[0]).neg()),
                 in -> RotaryComposition.rotate(in[0], angles.apply(in[0]), angles.apply(in[0]).neg()), Shape.of(2, 131, 5, 34));
     }
 
@@ -113,40 +114,40 @@ class FusedOperationsTest {
         try (var _ = Scope.open()) {
             Tensor x = Tensor.normal(30, 0, 2, 9, 4, 32).cast(DType.BF16);
             Tensor weight = Tensor.normal(30, 1, 32).cast(DType.BF16);
-            FusedCheck.assertOneRounding(RmsNormalization.apply(x, weight, EPSILON), NormComposition.rmsNorm(x.cast(DType.F32), weight, EPSILON));
-            FusedCheck.assertOneRounding(LayerNormalization.apply(x, weight, weight, EPSILON),
+            FusedCheck.assertOneRounding(Functional.rmsNorm(x, weight, EPSILON), NormComposition.rmsNorm(x.cast(DType.F32), weight, EPSILON));
+            FusedCheck.assertOneRounding(Functional.layerNorm(x, weight, weight, EPSILON),
                     NormComposition.layerNorm(x.cast(DType.F32), weight, weight, EPSILON));
-            FusedCheck.assertOneRounding(SwiGluProduct.apply(x, x), SwiGluComposition.swiGlu(x.cast(DType.F32), x));
+            FusedCheck.assertOneRounding(Functional.swiGlu(x, x), SwiGluComposition.swiGlu(x.cast(DType.F32), x));
             Tensor cos = Tensor.uniform(31, 0, 9, 16);
-            FusedCheck.assertOneRounding(RotaryPositions.apply(x, cos, cos), RotaryComposition.rotate(x.cast(DType.F32), cos, cos));
+            FusedCheck.assertOneRounding(Functional.rotaryEmbedding(x, cos, cos), RotaryComposition.rotate(x.cast(DType.F32), cos, cos));
         }
     }
 
     @Test
     void gradientsOfReducedPrecisionAreF32AndNotRounded() {
-        FusedCheck.assertGradientsOfReducedPrecision(1e-6, in -> RmsNormalization.apply(in[0], in[1], EPSILON), Shape.of(3, 5, 37), Shape.of(37));
-        FusedCheck.assertGradientsOfReducedPrecision(1e-6, in -> LayerNormalization.apply(in[0], in[1], in[2], EPSILON),
+        FusedCheck.assertGradientsOfReducedPrecision(1e-6, in -> Functional.rmsNorm(in[0], in[1], EPSILON), Shape.of(3, 5, 37), Shape.of(37));
+        FusedCheck.assertGradientsOfReducedPrecision(1e-6, in -> Functional.layerNorm(in[0], in[1], in[2], EPSILON),
                 Shape.of(3, 5, 37), Shape.of(37), Shape.of(37));
-        FusedCheck.assertGradientsOfReducedPrecision(1e-6, in -> SwiGluProduct.apply(in[0], in[1]), Shape.of(3, 37), Shape.of(3, 37));
+        FusedCheck.assertGradientsOfReducedPrecision(1e-6, in -> Functional.swiGlu(in[0], in[1]), Shape.of(3, 37), Shape.of(3, 37));
         FusedCheck.assertGradientsOfReducedPrecision(1e-6,
-                in -> RotaryPositions.apply(in[0], Tensor.uniform(31, 0, 5, 7), Tensor.uniform(31, 1, 5, 7)), Shape.of(2, 5, 3, 14));
+                in -> Functional.rotaryEmbedding(in[0], Tensor.uniform(31, 0, 5, 7), Tensor.uniform(31, 1, 5, 7)), Shape.of(2, 5, 3, 14));
     }
 
     @Test
     void operandsThatDoNotFitAreRefused() {
         try (var _ = Scope.open()) {
             Tensor x = Tensor.zeros(2, 3, 4, 6);
-            assertThatThrownBy(() -> RmsNormalization.apply(x, Tensor.ones(5), EPSILON)).isInstanceOf(ShapeException.class)
+            assertThatThrownBy(() -> Functional.rmsNorm(x, Tensor.ones(5), EPSILON)).isInstanceOf(ShapeException.class)
                     .hasMessage("[rms norm] weight [5] does not fit the innermost axis of [2, 3, 4, 6]");
-            assertThatThrownBy(() -> LayerNormalization.apply(x, Tensor.ones(6), Tensor.ones(7), EPSILON)).isInstanceOf(ShapeException.class)
+            assertThatThrownBy(() -> Functional.layerNorm(x, Tensor.ones(6), Tensor.ones(7), EPSILON)).isInstanceOf(ShapeException.class)
                     .hasMessage("[layer norm] bias [7] does not fit the innermost axis of [2, 3, 4, 6]");
-            assertThatThrownBy(() -> RmsNormalization.apply(x, Tensor.ones(6), EPSILON, DType.F16)).isInstanceOf(DTypeException.class)
+            assertThatThrownBy(() -> Functional.rmsNorm(x, Tensor.ones(6), EPSILON, DType.F16)).isInstanceOf(DTypeException.class)
                     .hasMessageStartingWith("[rms norm] a result of f16 from f32;");
-            assertThatThrownBy(() -> LayerNormalization.apply(x.cast(DType.BF16), Tensor.ones(6), Tensor.ones(6), EPSILON, DType.F32))
+            assertThatThrownBy(() -> Functional.layerNorm(x.cast(DType.BF16), Tensor.ones(6), Tensor.ones(6), EPSILON, DType.F32))
                     .isInstanceOf(DTypeException.class).hasMessageStartingWith("[layer norm] a result of f32 from bf16;");
-            assertThatThrownBy(() -> SwiGluProduct.apply(x, Tensor.zeros(6))).isInstanceOf(ShapeException.class)
+            assertThatThrownBy(() -> Functional.swiGlu(x, Tensor.zeros(6))).isInstanceOf(ShapeException.class)
                     .hasMessage("[swiglu] shapes differ: gate [2, 3, 4, 6], up [6]");
-            assertThatThrownBy(() -> RotaryPositions.apply(x, Tensor.ones(4, 3), Tensor.ones(4, 3))).isInstanceOf(ShapeException.class)
+            assertThatThrownBy(() -> Functional.rotaryEmbedding(x, Tensor.ones(4, 3), Tensor.ones(4, 3))).isInstanceOf(ShapeException.class)
                     .hasMessageContaining("[rotary positions] angles [4, 3] and [4, 3] for [2, 3, 4, 6] must be [3, 3]");
         }
     }

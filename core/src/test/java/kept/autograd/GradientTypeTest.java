@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
+import kept.autograd.operation.EmbeddingLookup;
+import kept.nn.Functional;
 import kept.nn.Parameter;
 import kept.tensor.DType;
 import kept.tensor.DTypeException;
@@ -44,10 +46,10 @@ class GradientTypeTest {
                 Arguments.of("an embedding", (UnaryOperator<Tensor>) w ->
                         Autograd.apply(new EmbeddingLookup(), w, Tensor.of(new int[] {4, 0, 4}, 3))),
                 Arguments.of("the head of a loss", (UnaryOperator<Tensor>) w ->
-                        LinearCrossEntropy.apply(new FactoredLogits(normal(6, 3, 7), w), Tensor.of(new int[] {4, 0, 4}, 3))),
+                        Functional.crossEntropy(new FactoredLogits(normal(6, 3, 7), w), Tensor.of(new int[] {4, 0, 4}, 3))),
                 Arguments.of("the gradient as it comes", (UnaryOperator<Tensor>) w -> w),
                 Arguments.of("the weight of a gated projection", (UnaryOperator<Tensor>) w ->
-                        GatedProjection.apply(normal(7, 3, 7), normal(8, 3, 7), w)));
+                        Functional.swiGluLinear(normal(7, 3, 7), normal(8, 3, 7), w)));
     }
 
     private static Tensor normal(long seed, long... shape) {
@@ -103,7 +105,7 @@ class GradientTypeTest {
         Tensor plain = normal(0, 5, 7).requireGradient(DType.BF16);
         Autograd.backward(normal(1, 3, 7).requireGradient().linear(plain), normal(2, 3, 5));
         Tensor again = normal(0, 5, 7).requireGradient(DType.BF16);
-        Autograd.backward(ActivationCheckpoint.apply(x -> x.linear(again), normal(1, 3, 7).requireGradient()), normal(2, 3, 5));
+        Autograd.backward(Autograd.checkpoint(x -> x.linear(again), normal(1, 3, 7).requireGradient()), normal(2, 3, 5));
         assertThat(again.gradient().dtype()).isEqualTo(DType.BF16);
         assertThat(again.gradient().toFloatArray()).isEqualTo(plain.gradient().toFloatArray());
     }

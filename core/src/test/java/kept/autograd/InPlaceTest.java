@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.util.List;
 import java.util.function.Function;
 import java.util.stream.Stream;
+import kept.autograd.operation.RotaryPositions;
+import kept.nn.Functional;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
@@ -63,9 +65,9 @@ class InPlaceTest {
         Tensor up = leaf(1, 2, 3, 17);
         Tensor weight = leaf(2, 5, 17);
         Tensor bias = leaf(3, 5);
-        Tensor steps = GatedProjection.apply(gate, up, weight).add(bias);
+        Tensor steps = Functional.swiGluLinear(gate, up, weight).add(bias);
         List<float[]> expected = gradients(steps, gate, up, weight, bias);
-        Tensor one = GatedProjection.apply(gate, up, weight, bias);
+        Tensor one = Functional.swiGluLinear(gate, up, weight, bias);
         assertThat(one.toFloatArray()).isEqualTo(steps.toFloatArray());
         assertThat(gradients(one, gate, up, weight, bias)).containsExactlyElementsOf(expected);
     }
@@ -75,7 +77,7 @@ class InPlaceTest {
         Tensor x = leaf(0, 2, 3, 2, 8);
         Tensor cos = Tensor.uniform(5, 1, 3, 4);
         Tensor sin = Tensor.uniform(5, 2, 3, 4);
-        Tensor expected = RotaryPositions.apply(x.mul(2), cos, sin);
+        Tensor expected = Functional.rotaryEmbedding(x.mul(2), cos, sin);
         List<float[]> ofApply = gradients(expected, x);
         Tensor product = x.mul(2);
         Tensor rotated = RotaryPositions.applyInPlace(product, cos, sin);
@@ -105,7 +107,7 @@ class InPlaceTest {
         Tensor seed = Tensor.normal(6, 0, 64, 1024);
         Tensor weight = Tensor.ones(1024);
         long bytes = 64 * 1024 * Float.BYTES;
-        Function<Tensor, Tensor> chain = in -> RmsNormalization.apply(in.softmax(-1).logSoftmax(-1).softmax(-1), weight, 1e-5).logSoftmax(-1);
+        Function<Tensor, Tensor> chain = in -> Functional.rmsNorm(in.softmax(-1).logSoftmax(-1).softmax(-1), weight, 1e-5).logSoftmax(-1);
         assertThat(peak(chain, x, seed)).isLessThan(bytes + bytes / 2);
         float[] values = seed.toFloatArray();
         assertThat(values).as("the seed stays").isEqualTo(Tensor.normal(6, 0, 64, 1024).toFloatArray());
@@ -134,8 +136,8 @@ class InPlaceTest {
         Tensor y = leaf(1, 7, 33);
         Tensor weight = Tensor.uniform(5, 3, 33);
         List<float[]> ofX = gradients(x.softmax(-1), x);
-        List<float[]> ofY = gradients(RmsNormalization.apply(y, weight, 1e-5), y);
-        Tensor sum = x.softmax(-1).add(RmsNormalization.apply(y, weight, 1e-5));
+        List<float[]> ofY = gradients(Functional.rmsNorm(y, weight, 1e-5), y);
+        Tensor sum = x.softmax(-1).add(Functional.rmsNorm(y, weight, 1e-5));
         List<float[]> both = gradients(sum.mul(1), x, y);
         assertThat(both.get(0)).isEqualTo(ofX.getFirst());
         assertThat(both.get(1)).isEqualTo(ofY.getFirst());

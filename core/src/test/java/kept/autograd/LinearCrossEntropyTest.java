@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.stream.IntStream;
+import kept.nn.Functional;
 import kept.tensor.DType;
 import kept.tensor.DTypeException;
 import kept.tensor.Scope;
@@ -20,7 +21,7 @@ class LinearCrossEntropyTest {
     void isItsFormulaWithItsGradientsOverTheRowsThatHaveALabel() {
         for (long chunk : new long[] {1, 2, 5, 100}) {
             GradientCheck.check(
-                    in -> LinearCrossEntropy.apply(new FactoredLogits(in[0], in[1]), Tensor.of(LABELS), chunk).mul(40),
+                    in -> Functional.crossEntropy(new FactoredLogits(in[0], in[1]), Tensor.of(LABELS), chunk).mul(40),
                     in -> Reference.of(new double[] {40 * expected(in[0], in[1])}),
                     Reference.normal(1, 5, 6), Reference.normal(2, 11, 6));
         }
@@ -53,7 +54,7 @@ class LinearCrossEntropyTest {
             for (long chunk : new long[] {1, 13, 64, 129, 4096}) {
                 logits.hidden().zeroGradient();
                 logits.head().zeroGradient();
-                Tensor loss = LinearCrossEntropy.apply(logits, labels, chunk);
+                Tensor loss = Functional.crossEntropy(logits, labels, chunk);
                 loss.backward();
                 assertThat(loss.item()).isCloseTo(plain.item(), Offset.offset(1e-5f * plain.item()));
                 assertThat(logits.hidden().gradient().sub(hiddenGradient).abs().max().item()).isLessThan(1e-6f);
@@ -68,7 +69,7 @@ class LinearCrossEntropyTest {
             Reference hidden = Reference.normal(1, 5, 6);
             Reference head = Reference.normal(2, 11, 6);
             var logits = new FactoredLogits(Tensor.of(hidden.floats(), 5, 6).requireGradient(), Tensor.of(head.floats(), 11, 6));
-            Tensor losses = LinearCrossEntropy.evaluate(logits, Tensor.of(LABELS));
+            Tensor losses = Functional.crossEntropyRows(logits, Tensor.of(LABELS));
             assertThat(losses.requiresGradient()).isFalse();
             float[] seen = losses.toFloatArray();
             for (int row = 0; row < LABELS.length; row++) {
@@ -82,13 +83,13 @@ class LinearCrossEntropyTest {
     void labelsThatDoNotFitAreRefused() {
         try (var _ = Scope.open()) {
             var logits = new FactoredLogits(Tensor.zeros(2, 3, 4), Tensor.zeros(5, 4));
-            assertThatThrownBy(() -> LinearCrossEntropy.apply(logits, Tensor.of(new int[] {1, 2}))).isInstanceOf(ShapeException.class)
+            assertThatThrownBy(() -> Functional.crossEntropy(logits, Tensor.of(new int[] {1, 2}))).isInstanceOf(ShapeException.class)
                     .hasMessageContaining("[2] labels for the rows of [2, 3, 4]");
-            assertThatThrownBy(() -> LinearCrossEntropy.apply(logits, Tensor.of(new int[] {-1, -1, -1, -1, -1, -1})))
+            assertThatThrownBy(() -> Functional.crossEntropy(logits, Tensor.of(new int[] {-1, -1, -1, -1, -1, -1})))
                     .isInstanceOf(ShapeException.class).hasMessageContaining("no row of [6] has a label");
-            assertThatThrownBy(() -> LinearCrossEntropy.apply(logits, Tensor.ones(6))).isInstanceOf(DTypeException.class)
+            assertThatThrownBy(() -> Functional.crossEntropy(logits, Tensor.ones(6))).isInstanceOf(DTypeException.class)
                     .hasMessageContaining("labels must be i32 or i64, not f32");
-            assertThatThrownBy(() -> LinearCrossEntropy.apply(logits, Tensor.of(new int[] {0, 0, 0, 0, 0, 0}), 0)).isInstanceOf(ShapeException.class)
+            assertThatThrownBy(() -> Functional.crossEntropy(logits, Tensor.of(new int[] {0, 0, 0, 0, 0, 0}), 0)).isInstanceOf(ShapeException.class)
                     .hasMessageContaining("at least one row, not 0");
         }
     }

@@ -8,12 +8,14 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import kept.backend.DistillationObjective;
 import kept.backend.Divergence;
+import kept.nn.Functional;
 import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 import kept.tensor.TensorException;
+import kept.tensor.internal.TensorInternals;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -42,7 +44,8 @@ class LinearDistillationTest {
     void isItsFormulaWithItsGradients(DistillationObjective objective) {
         for (long chunk : new long[] {1, 3, ROWS, 64}) {
             GradientCheck.check(
-                    in -> LinearDistillation.apply(new FactoredLogits(in[0], in[1]), teacher(), Tensor.of(LABELS), objective, chunk).loss().mul(40),
+                    in -> Functional.distillationLoss(new FactoredLogits(in[0], in[1]), teacher(), Tensor.of(LABELS), objective, chunk).loss()
+                            .mul(40),
                     in -> expected(objective, in[0], in[1]).map(loss -> 40 * loss),
                     Reference.normal(3, ROWS, WIDTH), Reference.normal(4, VOCABULARY, WIDTH));
         }
@@ -110,7 +113,7 @@ class LinearDistillationTest {
             for (long chunk : new long[] {1, 13, 64, 134, 4096}) {
                 student.hidden().zeroGradient();
                 student.head().zeroGradient();
-                LinearDistillation.Loss result = LinearDistillation.apply(student, teacher, labels, objective, chunk);
+                DistillationLoss result = Functional.distillationLoss(student, teacher, labels, objective, chunk);
                 result.loss().backward();
                 assertThat(result.loss().item()).isCloseTo(plain.item(), Offset.offset(1e-5f * plain.item()));
                 assertClose(student.hidden().gradient(), hiddenGradient);
@@ -131,10 +134,10 @@ class LinearDistillationTest {
             FactoredLogits student = logits(10, 3, 5, 8, 17);
             FactoredLogits teacher = logits(20, 3, 5, 8, 17);
             Tensor labels = Tensor.uniform(30, 0, 3, 5).mul(17).cast(DType.I64);
-            var sharp = LinearDistillation.apply(student, teacher, null, DistillationObjective.FORWARD_KL);
+            var sharp = Functional.distillationLoss(student, teacher, null, DistillationObjective.FORWARD_KL);
             assertThat(sharp.divergence().item()).isEqualTo(sharp.loss().item());
             assertThat(sharp.divergence().requiresGradient()).isFalse();
-            var mixed = LinearDistillation.apply(student, teacher, labels, new DistillationObjective(Divergence.FORWARD_KL, 1, 0.75));
+            var mixed = Functional.distillationLoss(student, teacher, labels, new DistillationObjective(Divergence.FORWARD_KL, 1, 0.75));
             assertThat(mixed.divergence().item()).isEqualTo(sharp.divergence().item());
             assertThat(mixed.loss().item()).isNotEqualTo(mixed.divergence().item());
         }
@@ -144,7 +147,7 @@ class LinearDistillationTest {
     void equalModelsHaveNoLossAndNoGradient() {
         try (var _ = Scope.open()) {
             FactoredLogits student = logits(10, 2, 6, 8, 40);
-            var result = LinearDistillation.apply(student, new FactoredLogits(student.hidden().detach(), student.head().detach()), null,
+            var result = Functional.distillationLoss(student, new FactoredLogits(student.hidden().detach(), student.head().detach()), null,
                     DistillationObjective.FORWARD_KL);
             result.loss().backward();
             assertThat(result.loss().item()).isCloseTo(0, Offset.offset(1e-7f));
@@ -157,7 +160,7 @@ class LinearDistillationTest {
         try (var _ = Scope.open()) {
             FactoredLogits teacher = logits(20, 3, 5, 8, 17);
             var frozen = new FactoredLogits(teacher.hidden().detach(), teacher.head().detach());
-            assertThat(LinearDistillation.apply(frozen, teacher, null, DistillationObjective.FORWARD_KL).loss().requiresGradient()).isFalse();
+            assertThat(Functional.distillationLoss(frozen, teacher, null, DistillationObjective.FORWARD_KL).loss().requiresGradient()).isFalse();
         }
     }
 
@@ -190,10 +193,10 @@ class LinearDistillationTest {
         try (var _ = Scope.open(device)) {
             FactoredLogits student = logits(10, 1, rows, 16, 2000, heads);
             FactoredLogits teacher = logits(20, 1, rows, 16, 2000, heads);
-            student.hidden().gradientAccumulator();
-            student.head().gradientAccumulator();
+            TensorInternals.gradientAccumulator(student.hidden());
+            TensorInternals.gradientAccumulator(student.head());
             return MemoryPeak.of(device, () ->
-                    LinearDistillation.apply(student, teacher, null, DistillationObjective.FORWARD_KL, chunk).loss().backward());
+                    Functional.distillationLoss(student, teacher, null, DistillationObjective.FORWARD_KL, chunk).loss().backward());
         }
     }
 
@@ -202,12 +205,12 @@ class LinearDistillationTest {
         try (var scope = Scope.open()) {
             FactoredLogits student = logits(10, 1, 100, 16, 200);
             FactoredLogits teacher = logits(20, 1, 100, 16, 200);
-            student.hidden().gradientAccumulator();
-            student.head().gradientAccumulator();
+            TensorInternals.gradientAccumulator(student.hidden());
+            TensorInternals.gradientAccumulator(student.head());
             long before = scope.device().memoryUsage().inUse();
             for (int step = 0; step < 3; step++) {
                 try (var _ = Scope.open()) {
-                    LinearDistillation.apply(student, teacher, null, DistillationObjective.FORWARD_KL, 32).loss().backward();
+                    Functional.distillationLoss(student, teacher, null, DistillationObjective.FORWARD_KL, 32).loss().backward();
                 }
                 assertThat(scope.device().memoryUsage().inUse()).isEqualTo(before);
             }
@@ -218,7 +221,7 @@ class LinearDistillationTest {
     void evaluationScoresEachRow() {
         try (var _ = Scope.open()) {
             var student = new FactoredLogits(tensor(Reference.normal(3, ROWS, WIDTH)), tensor(Reference.normal(4, VOCABULARY, WIDTH)));
-            LinearDistillation.RowScores scores = LinearDistillation.evaluate(student, teacher(), Tensor.of(LABELS));
+            DistillationScores scores = Functional.distillationScores(student, teacher(), Tensor.of(LABELS));
             float[] divergences = scores.divergences().toFloatArray();
             float[] teacherLosses = scores.teacherCrossEntropies().toFloatArray();
             float[] studentLosses = scores.studentCrossEntropies().toFloatArray();
@@ -247,8 +250,8 @@ class LinearDistillationTest {
             FactoredLogits teacher = logits(20, 1, 150, 8, 80_000);
             assertThat(student.defaultChunkRows()).as("two whole chunks and a part").isEqualTo(64);
             Tensor labels = Tensor.uniform(30, 0, 150).mul(80_000).cast(DType.I64);
-            var all = LinearDistillation.evaluate(student, teacher, labels);
-            var last = LinearDistillation.evaluate(new FactoredLogits(student.hidden().slice(1, 149, 150), student.head()),
+            var all = Functional.distillationScores(student, teacher, labels);
+            var last = Functional.distillationScores(new FactoredLogits(student.hidden().slice(1, 149, 150), student.head()),
                     new FactoredLogits(teacher.hidden().slice(1, 149, 150), teacher.head()), labels.slice(0, 149, 150));
             assertThat(all.divergences().toFloatArray()[149]).isCloseTo(last.divergences().item(), Offset.offset(1e-5f));
             assertThat(all.studentCrossEntropies().toFloatArray()[149]).isCloseTo(last.studentCrossEntropies().item(), Offset.offset(1e-5f));
@@ -260,11 +263,13 @@ class LinearDistillationTest {
         try (var _ = Scope.open()) {
             FactoredLogits student = logits(10, 2, 6, 8, 40);
             var objective = DistillationObjective.FORWARD_KL;
-            assertThatThrownBy(() -> LinearDistillation.apply(student, logits(20, 1, 6, 8, 40), null, objective)).isInstanceOf(ShapeException.class)
+            assertThatThrownBy(() -> Functional.distillationLoss(student, logits(20, 1, 6, 8, 40), null, objective))
+                    .isInstanceOf(ShapeException.class)
                     .hasMessageContaining("different rows: hidden states [2, 6, 8] and [1, 6, 8]");
-            assertThatThrownBy(() -> LinearDistillation.apply(student, logits(20, 2, 6, 8, 41), null, objective)).isInstanceOf(ShapeException.class)
+            assertThatThrownBy(() -> Functional.distillationLoss(student, logits(20, 2, 6, 8, 41), null, objective))
+                    .isInstanceOf(ShapeException.class)
                     .hasMessageContaining("different vocabularies: 40 and 41");
-            assertThatThrownBy(() -> LinearDistillation.apply(student, student, null, new DistillationObjective(Divergence.FORWARD_KL, 1, 0.5)))
+            assertThatThrownBy(() -> Functional.distillationLoss(student, student, null, new DistillationObjective(Divergence.FORWARD_KL, 1, 0.5)))
                     .isInstanceOf(ShapeException.class).hasMessageContaining("needs labels");
             assertThatThrownBy(() -> new FactoredLogits(Tensor.zeros(2, 3), Tensor.zeros(5, 4))).isInstanceOf(ShapeException.class)
                     .hasMessageContaining("hidden states [2, 3] and head [5, 4] do not fit");
@@ -288,7 +293,8 @@ class LinearDistillationTest {
     @Test
     void secondBackwardIsRefusedBecauseGradientsWereHandedOver() {
         try (var _ = Scope.open()) {
-            Tensor loss = LinearDistillation.apply(logits(10, 2, 6, 8, 40), logits(20, 2, 6, 8, 40), null, DistillationObjective.FORWARD_KL).loss();
+            Tensor loss = Functional.distillationLoss(logits(10, 2, 6, 8, 40), logits(20, 2, 6, 8, 40), null, DistillationObjective.FORWARD_KL)
+                    .loss();
             loss.backward();
             assertThatThrownBy(loss::backward).isInstanceOf(TensorException.class).hasMessageContaining("compute the loss again");
         }

@@ -11,6 +11,9 @@ import java.util.SequencedMap;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
+import kept.autograd.operation.EmbeddingLookup;
+import kept.autograd.operation.ScatterAdd;
+import kept.nn.Functional;
 import kept.nn.Linear;
 import kept.nn.Parameter;
 import kept.optim.AdamW;
@@ -100,26 +103,27 @@ class OverwrittenOperandsTest {
                 binary("div", "-n-", in -> in[0].div(in[1].detach())),
                 binary("linear", "nn-", in -> in[0].linear(in[1])), binary("linear", "-n-", in -> in[0].linear(in[1].detach())),
                 binary("linear", "n--", in -> in[0].detach().linear(in[1])),
-                binary("swiglu", "nn-", in -> SwiGluProduct.apply(in[0], in[1])),
+                binary("swiglu", "nn-", in -> Functional.swiGlu(in[0], in[1])),
                 binary("concat", "---", in -> Tensor.concat(0, in)), binary("where", "---", in -> Tensor.where(in[0].gt(1).copy(), in[0], in[1]))));
         cases.addAll(List.of(
                 new Case("matmul", "nn-", in -> in[0].matmul(in[1]), shape(2, 3, 4), shape(4, 5)),
                 new Case("embedding", "-n-", in -> Autograd.apply(new EmbeddingLookup(), in), shape(3, 4), shape(-5)),
                 new Case("gather", "-n-", in -> in[0].gather(0, in[1]), shape(3, 4), shape(-3, 4)),
                 new Case("scatterAdd", "-n--", in -> Autograd.apply(new ScatterAdd(0), in), shape(3, 4), shape(-2, 4), shape(2, 4)),
-                new Case("layer norm", "nn--", in -> LayerNormalization.apply(in[0], in[1], in[2], 1e-5), shape(3, 4), shape(4), shape(4)),
-                new Case("layer norm", "----", in -> LayerNormalization.apply(in[0].detach(), in[1].detach(), in[2], 1e-5), shape(3, 4), shape(4),
+                new Case("layer norm", "nn--", in -> Functional.layerNorm(in[0], in[1], in[2], 1e-5), shape(3, 4), shape(4), shape(4)),
+                new Case("layer norm", "----", in -> Functional.layerNorm(in[0].detach(), in[1].detach(), in[2], 1e-5), shape(3, 4), shape(4),
                         shape(4)),
-                new Case("rms norm", "nn-", in -> RmsNormalization.apply(in[0], in[1], 1e-5), shape(3, 4), shape(4)),
-                new Case("rms norm", "n--", in -> RmsNormalization.apply(in[0].detach(), in[1], 1e-5), shape(3, 4), shape(4)),
-                new Case("gated projection", "nnn-", in -> GatedProjection.apply(in[0], in[1], in[2]), shape(3, 4), shape(3, 4), shape(5, 4)),
-                new Case("attention", "nnnn", in -> CausalAttention.apply(in[0], in[1], in[2], 0.5), shape(1, 3, 2, 4), shape(1, 3, 1, 4),
+                new Case("rms norm", "nn-", in -> Functional.rmsNorm(in[0], in[1], 1e-5), shape(3, 4), shape(4)),
+                new Case("rms norm", "n--", in -> Functional.rmsNorm(in[0].detach(), in[1], 1e-5), shape(3, 4), shape(4)),
+                new Case("gated projection", "nnn-", in -> Functional.swiGluLinear(in[0], in[1], in[2]), shape(3, 4), shape(3, 4), shape(5, 4)),
+                new Case("attention", "nnnn", in -> Functional.scaledDotProductAttention(in[0], in[1], in[2], true, 0.5), shape(1, 3, 2, 4),
+                        shape(1, 3, 1, 4),
                         shape(1, 3, 1, 4)),
-                new Case("rotary positions", "-nn-", in -> RotaryPositions.apply(in[0], in[1].detach(), in[2].detach()), shape(1, 3, 2, 4),
+                new Case("rotary positions", "-nn-", in -> Functional.rotaryEmbedding(in[0], in[1].detach(), in[2].detach()), shape(1, 3, 2, 4),
                         shape(3, 2), shape(3, 2)),
-                new Case("rms norm", "--n-", in -> RmsNormalization.ofSum(in[0], in[1], in[2], 1e-5, DType.F32).normalized(), shape(3, 4),
+                new Case("rms norm", "--n-", in -> Functional.addRmsNorm(in[0], in[1], in[2], 1e-5, DType.F32).normalized(), shape(3, 4),
                         shape(3, 4), shape(4)),
-                new Case("linear cross-entropy", "----", in -> LinearCrossEntropy.apply(new FactoredLogits(in[0], in[1]), in[2]), shape(3, 4),
+                new Case("linear cross-entropy", "----", in -> Functional.crossEntropy(new FactoredLogits(in[0], in[1]), in[2]), shape(3, 4),
                         shape(5, 4), shape(-3))));
         return cases.stream();
     }
@@ -207,14 +211,14 @@ class OverwrittenOperandsTest {
         Tensor x = Tensor.normal(2, 2, 3, 4).requireGradient();
         Tensor other = Tensor.ones(3, 4);
         UnaryOperator<Tensor> segment = in ->
-                ActivationCheckpoint.apply(inner -> inner.linear(frozen).tanh(), in).add(in.linear(w).sigmoid());
+                Autograd.checkpoint(inner -> inner.linear(frozen).tanh(), in).add(in.linear(w).sigmoid());
         for (Tensor changed : List.of(w, frozen, x)) {
-            Tensor y = ActivationCheckpoint.apply(segment, x);
+            Tensor y = Autograd.checkpoint(segment, x);
             changed.detach().slice(0, 0, 1).fill(0.25);
             assertThatThrownBy(() -> y.sum().backward()).isInstanceOf(TensorException.class).hasMessageStartingWith("[activation checkpoint] "
                     + "backward runs the segment again, but f32 %s, which it reads, has been overwritten".formatted(changed.shape()));
         }
-        Tensor y = ActivationCheckpoint.apply(segment, x).add(other);
+        Tensor y = Autograd.checkpoint(segment, x).add(other);
         other.fill(4);
         y.fill(0); // An add needs neither its operands nor its result, and the segment makes its own again.
         y.sum().backward();
@@ -233,7 +237,7 @@ class OverwrittenOperandsTest {
             return in.mul(scratch);
         };
         for (int i = 0; i < 3; i++) {
-            Tensor y = ActivationCheckpoint.apply(segment, x);
+            Tensor y = Autograd.checkpoint(segment, x);
             y.sum().backward();
         }
         assertThat(x.gradient().toFloatArray()).isEqualTo(x.detach().mul(6).toFloatArray());
@@ -247,7 +251,7 @@ class OverwrittenOperandsTest {
         Tensor weight = layer.weight().value();
         for (int step = 0; step < 20; step++) {
             try (var _ = Scope.open()) {
-                Tensor loss = ActivationCheckpoint.apply(in -> layer.forward(in).tanh(), x).square().mean();
+                Tensor loss = Autograd.checkpoint(in -> layer.forward(in).tanh(), x).square().mean();
                 loss.backward();
                 losses.put(step, loss.item());
                 weight.assign(weight.detach().sub(weight.gradient()));

@@ -25,6 +25,10 @@ import org.junit.jupiter.api.Test;
 class PublicApiTest {
     private static final List<String> PACKAGES = List.of("kept.tensor", "kept.autograd", "kept.nn", "kept.optim", "kept.linalg");
 
+    /** How the parts of the library work together: nothing that a user finds on a class of these packages. */
+    private static final Set<String> PLUMBING = Set.of(
+            "alias", "view", "recordedBy", "node", "setGradient", "gradientAccumulator", "buffer", "expandedStrides", "version", "storage", "plain");
+
     /** What takes arguments and is no operation on operands, by the test that holds its checks. */
     private static final Set<String> IN_ARGUMENTS_TEST = Set.of(
             "Tensor.empty(DType, Shape)", "Tensor.full(double, DType, Shape)", "Tensor.zeros(long[])", "Tensor.ones(long[])",
@@ -33,7 +37,6 @@ class PublicApiTest {
             "TensorCreation.normal(long, long, long[])", "TensorCreation.linspace(double, double, int)",
             "TensorCreation.eye(long)", "TensorCreation.eye(long, long)", "HostValues.get(long[])",
             "Tensor.size(int)", "Tensor.stride(int)", "Tensor.requireGradient(DType)",
-            "Tensor.setGradient(Tensor)", "Tensor.alias(Shape, long[], long)", "Tensor.expandedStrides(Shape, String)",
             "HostValues.download(MemorySegment)", "HostValues.upload(MemorySegment)",
             "Autograd.apply(Operation, Tensor[])", "Autograd.backward(Tensor, Tensor)", "Autograd.backwardOnce(Tensor, Tensor)",
             "FactoredLogits(Tensor, Tensor)", "Shape.of(long[])", "Shape.size(int)", "Shape.axis(int, String)", "Shape.with(int, long)",
@@ -56,13 +59,14 @@ class PublicApiTest {
 
     /** What the tests of its own class hold: scopes and devices, writes, schedules, scalings, functions that callers hand over. */
     private static final List<String> ELSEWHERE = List.of(
-            "InPlace.", "Tensor.gradient", "Tensor.requireGradient()", "Views.overlaps(", "AdamW.isCoded(", "Tensor.recordedBy(", "Scope.",
-                    "Device.", "KernelCall.", "MemoryReads.",
-                    "Arguments.", "Bfloat16.", "DType.", "Divergence.",
+            "InPlace.", "Tensor.gradient", "Tensor.requireGradient()", "Views.overlaps(", "AdamW.isCoded(", "Scope.",
+                    "Device.", "KernelCall.",
+                    "Bfloat16.", "DType.", "Divergence.",
             "Autograd.withoutRecording(", "Layer.", "KeyValues.", "Pair(", "Norm.addAndForward(", "Norm.forward(Tensor, DType)",
                     "Parameter.setTrainable(",
             "RopeScaling.", "Linear(double)", "DynamicNtk(", "Llama3(", "Yarn", "Angles", "LearningRateSchedule.", "Constant", "Cosine",
-            "Storage(", "Decay.applies(", "Moments(", "GradientClipping(", "DoubleMatrix.index(", "NormalizedSum(", "Loss(", "RowScores(",
+            "Storage(", "Decay.applies(", "Moments(", "GradientClipping(", "DoubleMatrix.index(", "NormalizedSum(", "DistillationLoss(",
+                    "DistillationScores(",
                     "Gradients.", "Sorted(", "Init.", "GradientChecks.", "Mismatch(", "Report(",
             "SavedTensor.");
 
@@ -83,6 +87,29 @@ class PublicApiTest {
         }
         assertThat(missing).as("operations without an entry in the tables of EveryOperationTest").isEmpty();
         assertThat(all).as("what entries name is there").containsAll(entries).containsAll(IN_ARGUMENTS_TEST);
+    }
+
+    /** Other packages hold operations, checks and access to a tensor's parts, and are not exported. */
+    @Test
+    void thePackagesOfUsersAndOfDevicesAreExportedAndNoOthers() throws IOException {
+        List<String> exported = Files.readAllLines(Path.of("src/main/java/module-info.java")).stream().map(String::strip)
+                .filter(line -> line.startsWith("exports ")).map(line -> line.substring("exports ".length())).toList();
+        assertThat(exported).containsExactlyInAnyOrderElementsOf(
+                Stream.concat(PACKAGES.stream(), Stream.of("kept.backend")).map(name -> name + ";").toList());
+    }
+
+    @Test
+    void plumbingIsNoPartOfThePublicApi() throws IOException, URISyntaxException {
+        List<String> found = new ArrayList<>();
+        for (Class<?> type : publicClasses()) {
+            if (type != Operation.class && Operation.class.isAssignableFrom(type)) {
+                found.add(type.getName());
+            }
+            Stream.of(type.getDeclaredMethods())
+                    .filter(method -> Modifier.isPublic(method.getModifiers()) && PLUMBING.contains(method.getName()))
+                    .forEach(method -> found.add(type.getSimpleName() + "." + method.getName()));
+        }
+        assertThat(found).isEmpty();
     }
 
     /** Everything public that takes an argument or computes a tensor from the one it is called on. */

@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
+import kept.autograd.operation.MatMul;
 import kept.tensor.DType;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
@@ -196,7 +197,7 @@ final class ShapeCases {
             of("Products.linear(Tensor, Tensor)", "linear", "add", "reshape").value(x).value(4, 3).value(4).is((t, n) -> t[0].linear(t[1], t[2]),
                     (t, n) -> affine(t[0].shape().length == 1 ? t[0].reshape(1, t[0].values().length) : t[0], t[1], t[2], t[0].shape().length == 1));
         }
-        of("MatMul.linear(Tensor, Tensor, Tensor)", "linear", "add").value(2, 3).value(4, 3).value(4).is((t, n) -> MatMul.linear(t[0], t[1], t[2]),
+        of("Products.linear(Tensor, Tensor)", "linear", "add").value(2, 3).value(4, 3).value(4).is((t, n) -> MatMul.linear(t[0], t[1], t[2]),
                 (t, n) -> affine(t[0], t[1], t[2], false));
     }
 

@@ -39,7 +39,7 @@ final class HostTensor {
             write(data, dtype, i, values.applyAsDouble(i));
         }
         Tensor buffer = Tensor.from(data, dtype, Shape.of(span));
-        return buffer.alias(Shape.of(dimensions), strides, layout.offset());
+        return TensorMemory.view(buffer, Shape.of(dimensions), strides, layout.offset());
     }
 
     /**
@@ -112,7 +112,7 @@ final class HostTensor {
         // To the last element: a device may hold that what lies behind was never written.
         long span = tensor.elementCount() == 0 ? tensor.offset() : 1 + position(tensor, tensor.elementCount() - 1);
         MemorySegment data = MemorySegment.ofArray(new byte[Math.toIntExact(span * dtype.bytes())]);
-        tensor.backend().download(tensor.buffer(), 0, data);
+        tensor.backend().download(TensorMemory.buffer(tensor), 0, data);
         double[] memory = new double[(int) data.byteSize() / dtype.bytes()];
         for (int i = 0; i < memory.length; i++) {
             memory[i] = read(data, dtype, i);

@@ -90,9 +90,9 @@ public abstract class MatmulContract extends KernelContract {
         shape[shape.length - 2] = operand.size(-2);
         shape[shape.length - 1] = operand.size(-1);
         Shape target = Shape.of(shape);
-        long[] strides = operand.expandedStrides(target, "test");
+        long[] strides = TensorMemory.expandedStrides(operand, target, "test");
         strides[strides.length - 2] = operand.stride(-2);
         strides[strides.length - 1] = operand.stride(-1);
-        return operand.alias(target, strides, operand.offset());
+        return TensorMemory.view(operand, target, strides, operand.offset());
     }
 }

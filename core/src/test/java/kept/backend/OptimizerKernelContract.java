@@ -123,7 +123,7 @@ public abstract class OptimizerKernelContract extends KernelContract {
 
     private static byte[] bytes(Tensor x) {
         byte[] bytes = new byte[(int) x.elementCount() * x.dtype().bytes()];
-        x.backend().download(x.buffer(), x.offset() * x.dtype().bytes(), MemorySegment.ofArray(bytes));
+        x.backend().download(TensorMemory.buffer(x), x.offset() * x.dtype().bytes(), MemorySegment.ofArray(bytes));
         return bytes;
     }
 
@@ -217,7 +217,7 @@ public abstract class OptimizerKernelContract extends KernelContract {
         Tensor all = normal(DType.BF16, 31, 1, count + 9);
         for (boolean coded : new boolean[] {false, true}) {
             for (int first = 0; first < 9; first++) {
-                Tensor gradient = all.alias(Shape.of(count), new long[] {1}, first);
+                Tensor gradient = TensorMemory.view(all, Shape.of(count), new long[] {1}, first);
                 Tensor[] ours = {normal(DType.BF16, 32, 1, count), moments(coded, count), moments(coded, count)};
                 Tensor[] wide = {normal(DType.BF16, 32, 1, count), moments(coded, count), moments(coded, count)};
                 var step = new AdamWStep(1, 0.01, 0.9, 0.95, 1e-8, 0.1, 1);

@@ -281,7 +281,7 @@ public final class PrimitiveBackend implements Backend {
         dimensions[batch.rank()] = rows;
         dimensions[batch.rank() + 1] = columns;
         Shape shape = Shape.of(dimensions);
-        return x.alias(shape, x.expandedStrides(shape, "matmul"), x.offset());
+        return TensorMemory.view(x, shape, TensorMemory.expandedStrides(x, shape, "matmul"), x.offset());
     }
 
     /** The elements of one of several matrices. */
@@ -387,7 +387,7 @@ public final class PrimitiveBackend implements Backend {
     }
 
     private static MemorySegment memory(Tensor x) {
-        return ((Block) x.buffer()).memory;
+        return ((Block) TensorMemory.buffer(x)).memory;
     }
 
     private static float getFloat(Tensor x, long place) {

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayList;
 import java.util.List;
-import kept.autograd.ActivationCheckpoint;
 import kept.autograd.Autograd;
 import kept.autograd.NormalizedSum;
 import kept.nn.LayerNorm;
@@ -67,7 +66,7 @@ public abstract class ResidualNormContract extends KernelContract {
             Tensor scale = leaf(2, 5, width);
             Norm norm = norm();
             Tensor result = mode == Mode.CHECKPOINT
-                    ? ActivationCheckpoint.apply(stream -> run(step, norm, stream, scale), x)
+                    ? Autograd.checkpoint(stream -> run(step, norm, stream, scale), x)
                     : run(step, norm, x, scale);
             List<float[]> results = new ArrayList<>(List.of(result.toFloatArray()));
             assertThat(result.requiresGradient()).as("recorded, %s", this).isEqualTo(trained != 0);

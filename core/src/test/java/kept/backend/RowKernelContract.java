@@ -317,7 +317,7 @@ public abstract class RowKernelContract extends KernelContract {
             return rows;
         }
         Tensor memory = Tensor.empty(rows.dtype(), Shape.of(rows.elementCount() + 1));
-        return memory.alias(rows.shape(), rows.strides(), 1).assign(rows);
+        return TensorMemory.view(memory, rows.shape(), rows.strides(), 1).assign(rows);
     }
 
     @Test

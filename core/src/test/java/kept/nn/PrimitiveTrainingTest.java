@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.stream.LongStream;
 import kept.autograd.FactoredLogits;
-import kept.autograd.LinearCrossEntropy;
 import kept.backend.PrimitiveDevice;
 import kept.optim.AdamW;
 import kept.optim.GradientClipping;
@@ -63,7 +62,7 @@ class PrimitiveTrainingTest {
             Tensor x = embedding.forward(tokens);
             Tensor read = x.add(attention.forward(first.forward(x), angles, null));
             Tensor hidden = read.add(mlp.forward(second.forward(read)));
-            return LinearCrossEntropy.apply(new FactoredLogits(hidden, head.value()), labels);
+            return Functional.crossEntropy(new FactoredLogits(hidden, head.value()), labels);
         }
     }
 

@@ -11,6 +11,7 @@ import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
+import kept.tensor.internal.TensorInternals;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 
@@ -37,7 +38,7 @@ class AdamWStorageTest {
             Tensor weight = parameters.get("weight").value();
             try (var optimizer = new AdamW(parameters, SETTINGS, AdamW.Decay.ALL, storage)) {
                 for (int i = 0; i < steps; i++) {
-                    weight.gradientAccumulator().assign(weight.detach().sub(target).mul(curvature));
+                    TensorInternals.gradientAccumulator(weight).assign(weight.detach().sub(target).mul(curvature));
                     optimizer.step(0.02, 1);
                 }
                 return weight.detach().sub(target).square().mean().item();
@@ -66,7 +67,7 @@ class AdamWStorageTest {
             Tensor weight = parameters.get("weight").value();
             try (var optimizer = new AdamW(parameters, SETTINGS, AdamW.Decay.ALL, storage)) {
                 for (int i = 0; i < steps; i++) {
-                    weight.gradientAccumulator().fill(1);
+                    TensorInternals.gradientAccumulator(weight).fill(1);
                     optimizer.step(1e-4, 1);
                 }
                 return weight.detach().cast(DType.F32).mean().item();
@@ -108,7 +109,7 @@ class AdamWStorageTest {
     }
 
     private static void step(SequencedMap<String, Parameter> parameters, AdamW optimizer, int index) {
-        parameters.get("weight").value().gradientAccumulator().assign(Tensor.normal(10, index, COUNT));
+        TensorInternals.gradientAccumulator(parameters.get("weight").value()).assign(Tensor.normal(10, index, COUNT));
         optimizer.step(1e-3, 1);
     }
 }

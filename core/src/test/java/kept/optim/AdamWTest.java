@@ -11,6 +11,7 @@ import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 import kept.tensor.TensorException;
+import kept.tensor.internal.TensorInternals;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 
@@ -31,8 +32,8 @@ class AdamWTest {
     }
 
     private static void step(Map<String, Parameter> parameters, AdamW optimizer, int index) {
-        parameters.get("weight").value().gradientAccumulator().assign(Tensor.of(WEIGHT_GRADIENTS[index], 2, 3));
-        parameters.get("bias").value().gradientAccumulator().assign(Tensor.of(BIAS_GRADIENTS[index]));
+        TensorInternals.gradientAccumulator(parameters.get("weight").value()).assign(Tensor.of(WEIGHT_GRADIENTS[index], 2, 3));
+        TensorInternals.gradientAccumulator(parameters.get("bias").value()).assign(Tensor.of(BIAS_GRADIENTS[index]));
         optimizer.step(RATES[index], GradientClipping.globalNorm(parameters.values(), 1).scale());
     }
 
@@ -80,7 +81,7 @@ class AdamWTest {
         try (var _ = Scope.open()) {
             SequencedMap<String, Parameter> parameters = parameters();
             try (var optimizer = new AdamW(parameters, SETTINGS, decay)) {
-                parameters.values().forEach(parameter -> parameter.value().gradientAccumulator());
+                parameters.values().forEach(parameter -> TensorInternals.gradientAccumulator(parameter.value()));
                 optimizer.step(0.1, 1);
                 return new float[] {parameters.get("weight").value().toFloatArray()[0], parameters.get("bias").value().toFloatArray()[0]};
             }
@@ -147,7 +148,7 @@ class AdamWTest {
         try (var scope = Scope.open()) {
             SequencedMap<String, Parameter> parameters = parameters();
             long before = scope.device().memoryUsage().inUse();
-            parameters.values().forEach(parameter -> parameter.value().gradientAccumulator().fill(3));
+            parameters.values().forEach(parameter -> TensorInternals.gradientAccumulator(parameter.value()).fill(3));
             try (var optimizer = new AdamW(parameters, SETTINGS, AdamW.Decay.ALL)) {
                 long withMoments = scope.device().memoryUsage().inUse();
                 optimizer.clearGradients();
@@ -199,7 +200,7 @@ class AdamWTest {
             SequencedMap<String, Parameter> parameters = new LinkedHashMap<>();
             parameters.put("weight", new Parameter(Tensor.ones(4, 4).cast(DType.BF16).requireGradient()));
             try (var optimizer = new AdamW(parameters, AdamW.Settings.DEFAULT, AdamW.Decay.ALL)) {
-                parameters.get("weight").value().gradientAccumulator().fill(1);
+                TensorInternals.gradientAccumulator(parameters.get("weight").value()).fill(1);
                 optimizer.step(0.25, 1);
                 assertThat(optimizer.moments().get("weight").first().dtype()).isEqualTo(DType.F32);
                 assertThat(parameters.get("weight").value().toFloatArray()).containsOnly(0.75f);

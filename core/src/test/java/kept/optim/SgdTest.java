@@ -11,6 +11,7 @@ import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 import kept.tensor.TensorException;
+import kept.tensor.internal.TensorInternals;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 
@@ -41,7 +42,7 @@ class SgdTest {
     }
 
     private static void step(Map<String, Parameter> parameters, Sgd optimizer, int index) {
-        parameters.get("weight").value().gradientAccumulator().assign(Tensor.of(GRADIENTS[index], 2, 3).mul(2));
+        TensorInternals.gradientAccumulator(parameters.get("weight").value()).assign(Tensor.of(GRADIENTS[index], 2, 3).mul(2));
         optimizer.step(RATES[index], 0.5);
     }
 

@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.HashSet;
 import java.util.Random;
 import java.util.Set;
+import kept.backend.TensorMemory;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -38,7 +39,7 @@ class MemoryOverlapTest {
             extents[axis] = random.nextInt(20) == 0 ? 0 : 1 + random.nextInt(5);
             strides[axis] = random.nextInt(rank == 1 ? 4 : 40) - (random.nextInt(4) == 0 ? 20 : 0);
         }
-        return memory.alias(Shape.of(extents), strides, MEMORY / 2 + random.nextInt(60));
+        return TensorMemory.view(memory, Shape.of(extents), strides, MEMORY / 2 + random.nextInt(60));
     }
 
     /** A view as operations make it: slices, permutations, reshapes, expansions of something dense. */

@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import kept.backend.Buffer;
+import kept.backend.TensorMemory;
 import kept.cuda.cublas.Blas;
 import kept.cuda.driver.DeviceAttribute;
 import kept.cuda.driver.Driver;
@@ -109,7 +110,7 @@ final class Gpu implements AutoCloseable {
      * @return device address; 0 for null
      */
     static long address(Tensor tensor) {
-        return tensor == null ? 0 : ((CudaBuffer) tensor.buffer()).address() + tensor.offset() * tensor.dtype().bytes();
+        return tensor == null ? 0 : ((CudaBuffer) TensorMemory.buffer(tensor)).address() + tensor.offset() * tensor.dtype().bytes();
     }
 
     /**

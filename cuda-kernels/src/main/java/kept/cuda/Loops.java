@@ -2,6 +2,7 @@ package kept.cuda;
 
 import java.util.Arrays;
 import java.util.function.Consumer;
+import kept.backend.TensorMemory;
 import kept.cuda.driver.Grid;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
@@ -53,7 +54,7 @@ final class Loops {
         Shape shape = operands[0].shape();
         long[][] steps = new long[operands.length][];
         for (int i = 0; i < operands.length; i++) {
-            steps[i] = operands[i].expandedStrides(shape, "loops");
+            steps[i] = TensorMemory.expandedStrides(operands[i], shape, "loops");
         }
         return over(shape.toArray(), steps, operands);
     }

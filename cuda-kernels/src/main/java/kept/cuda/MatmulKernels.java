@@ -3,6 +3,7 @@ package kept.cuda;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import kept.backend.TensorMemory;
 import kept.cuda.cublas.DataType;
 import kept.cuda.cublas.Matrix;
 import kept.tensor.DType;
@@ -84,8 +85,8 @@ final class MatmulKernels {
             once[axis] = x.stride(axis) == 0 ? 1 : shape[axis];
         }
         Tensor dense = Tensor.empty(type, Shape.of(once));
-        creation.copy(x.alias(Shape.of(once), x.strides(), x.offset()), dense);
-        return dense.alias(x.shape(), dense.expandedStrides(x.shape(), "matmul"), dense.offset());
+        creation.copy(TensorMemory.view(x, Shape.of(once), x.strides(), x.offset()), dense);
+        return TensorMemory.view(dense, x.shape(), TensorMemory.expandedStrides(dense, x.shape(), "matmul"), dense.offset());
     }
 
     private static Tensor transposed(Tensor x) {
@@ -93,7 +94,7 @@ final class MatmulKernels {
         long[] strides = x.strides();
         swapLast(shape);
         swapLast(strides);
-        return x.alias(Shape.of(shape), strides, x.offset());
+        return TensorMemory.view(x, Shape.of(shape), strides, x.offset());
     }
 
     private static void swapLast(long[] values) {
@@ -152,9 +153,9 @@ final class MatmulKernels {
 
     private static long[] batchStrides(Tensor operand, long... batch) {
         int own = operand.rank() - 2;
-        Tensor first = operand.alias(
+        Tensor first = TensorMemory.view(operand,
                 Shape.of(Arrays.copyOf(operand.shape().toArray(), own)), Arrays.copyOf(operand.strides(), own), operand.offset());
-        return first.expandedStrides(Shape.of(batch), "matmul");
+        return TensorMemory.expandedStrides(first, Shape.of(batch), "matmul");
     }
 
     private static boolean foldsIntoRows(Axis axis, long m, Tensor a, Tensor out) {

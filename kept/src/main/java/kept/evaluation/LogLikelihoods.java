@@ -8,10 +8,10 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import kept.autograd.Autograd;
 import kept.autograd.FactoredLogits;
-import kept.autograd.LinearCrossEntropy;
 import kept.model.Decoder;
 import kept.model.NonFinite;
 import kept.model.NonFiniteException;
+import kept.nn.Functional;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
@@ -92,7 +92,7 @@ public final class LogLikelihoods {
                 Tensor hidden = reading.read(input, input.length - most);
                 Tensor rows = Tensor.concat(0, continuations.stream().map(ids -> hidden.slice(0, most - ids.length, most)).toArray(Tensor[]::new));
                 int[] labels = continuations.stream().flatMapToInt(Arrays::stream).toArray();
-                float[] losses = LinearCrossEntropy.evaluate(new FactoredLogits(rows, model.headWeight()), Tensor.of(labels, labels.length))
+                float[] losses = Functional.crossEntropyRows(new FactoredLogits(rows, model.headWeight()), Tensor.of(labels, labels.length))
                         .toFloatArray();
                 for (float loss : losses) {
                     if (!Float.isFinite(loss)) {

@@ -7,14 +7,13 @@ import java.util.function.Function;
 import java.util.function.IntConsumer;
 import kept.autograd.Autograd;
 import kept.autograd.FactoredLogits;
-import kept.autograd.LinearCrossEntropy;
-import kept.autograd.LinearDistillation;
 import kept.corpus.CorpusException;
 import kept.corpus.PackedSequences;
 import kept.corpus.PackedTokens;
 import kept.model.Decoder;
 import kept.model.NonFinite;
 import kept.model.NonFiniteException;
+import kept.nn.Functional;
 import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
@@ -109,7 +108,7 @@ public record TextEvaluation(String name, int[] ids, int length) {
                 try (var _ = Scope.open(device)) {
                     Tensor all = sequence(row * (length + 1));
                     PairedLogits logits = reading.apply(input(all));
-                    var rows = LinearDistillation.evaluate(logits.student(), logits.teacher(), labels(all));
+                    var rows = Functional.distillationScores(logits.student(), logits.teacher(), labels(all));
                     put(rows.divergences(), scores.divergences(), row * length);
                     put(rows.teacherCrossEntropies(), scores.teacherLosses(), row * length);
                     put(rows.studentCrossEntropies(), scores.studentLosses(), row * length);
@@ -213,7 +212,7 @@ public record TextEvaluation(String name, int[] ids, int length) {
         return Autograd.withoutRecording(() -> {
             try (var _ = Scope.open(model.device())) {
                 Tensor all = sequence(at);
-                double loss = LinearCrossEntropy.apply(logits(model, input(all)), labels(all)).item();
+                double loss = Functional.crossEntropy(logits(model, input(all)), labels(all)).item();
                 if (!Double.isFinite(loss)) {
                     throw new NonFiniteException("[evaluation] the model gives no finite logits on %s: %s".formatted(
                             name, NonFinite.in(model, input(all)).orElse("the cross-entropy is " + loss)), false);

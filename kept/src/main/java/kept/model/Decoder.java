@@ -2,12 +2,11 @@ package kept.model;
 
 import java.util.ArrayList;
 import java.util.List;
-import kept.autograd.ActivationCheckpoint;
 import kept.autograd.Autograd;
 import kept.nn.Embedding;
 import kept.nn.KeyValues;
-import kept.nn.Linear;
 import kept.nn.Layer;
+import kept.nn.Linear;
 import kept.nn.Norm;
 import kept.nn.Parameter;
 import kept.nn.RotaryEmbedding;
@@ -257,7 +256,7 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
      * computed once more. Gradients have the same bits either way.
      *
      * @param wanted true to compute again; at first false
-     * @see ActivationCheckpoint
+     * @see Autograd#checkpoint
      */
     public void setActivationCheckpointing(boolean wanted) {
         activationCheckpointing = wanted;
@@ -268,7 +267,7 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
         var past = cache == null ? null : cache.layer(i);
         if (Autograd.isRecording()) {
             if (activationCheckpointing && past == null && observer == StreamObserver.NONE) {
-                return ActivationCheckpoint.apply(x -> layers.get(i).forward(x, angles, null, observer), stream);
+                return Autograd.checkpoint(x -> layers.get(i).forward(x, angles, null, observer), stream);
             }
             return layers.get(i).forward(stream, angles, past, observer);
         }

@@ -2,11 +2,12 @@ package kept.training;
 
 import java.util.Optional;
 import kept.autograd.Autograd;
+import kept.autograd.DistillationLoss;
 import kept.autograd.FactoredLogits;
-import kept.autograd.LinearDistillation;
 import kept.backend.DistillationObjective;
 import kept.model.Decoder;
 import kept.model.NonFinite;
+import kept.nn.Functional;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
@@ -37,7 +38,7 @@ public final class Distillation implements TrainingObjective {
                 return scope.keep(teacher.hidden(ids));
             }
         });
-        LinearDistillation.Loss loss = LinearDistillation.apply(
+        DistillationLoss loss = Functional.distillationLoss(
                 new FactoredLogits(model.hidden(ids), model.headWeight()),
                 new FactoredLogits(target, teacher.headWeight()),
                 objective.crossEntropyWeight() > 0 ? labels : null,

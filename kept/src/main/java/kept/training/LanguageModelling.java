@@ -1,8 +1,8 @@
 package kept.training;
 
 import kept.autograd.FactoredLogits;
-import kept.autograd.LinearCrossEntropy;
 import kept.model.Decoder;
+import kept.nn.Functional;
 import kept.tensor.Tensor;
 
 /** Pre-training: the cross-entropy of each next token, mean over all tokens. */
@@ -12,6 +12,6 @@ public final class LanguageModelling implements TrainingObjective {
 
     @Override
     public Loss loss(Decoder model, Tensor ids, Tensor labels) {
-        return new Loss(LinearCrossEntropy.apply(new FactoredLogits(model.hidden(ids), model.headWeight()), labels), Double.NaN);
+        return new Loss(Functional.crossEntropy(new FactoredLogits(model.hidden(ids), model.headWeight()), labels), Double.NaN);
     }
 }

@@ -7,7 +7,7 @@ import java.util.Map;
 import java.util.stream.IntStream;
 import kept.autograd.Autograd;
 import kept.autograd.FactoredLogits;
-import kept.autograd.LinearCrossEntropy;
+import kept.nn.Functional;
 import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
@@ -62,7 +62,7 @@ class ActivationCheckpointingTest {
         Map<String, float[]> gradients = new LinkedHashMap<>();
         try (var _ = Scope.open(model.device())) {
             Tensor labels = ids(1).reshape((long) BATCH * LENGTH);
-            Tensor loss = LinearCrossEntropy.apply(new FactoredLogits(model.hidden(ids(0)), model.headWeight()), labels);
+            Tensor loss = Functional.crossEntropy(new FactoredLogits(model.hidden(ids(0)), model.headWeight()), labels);
             Autograd.backward(loss, Tensor.scalar(1, DType.F32));
         }
         model.parameters().forEach((name, parameter) -> {

@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.List;
 import kept.backend.AdamWStep;
 import kept.backend.BlockCodes;
+import kept.backend.TensorMemory;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
@@ -114,7 +115,7 @@ public final class AdamWComposition {
         private static float[] decoded(Tensor codes, long first, int count, boolean signed) {
             int[] words = new int[Math.ceilDiv(count, BlockCodes.BLOCK) * BlockCodes.WORDS];
             MemorySegment data = MemorySegment.ofArray(words);
-            codes.backend().download(codes.buffer(), wordOffset(codes, first), data);
+            codes.backend().download(TensorMemory.buffer(codes), wordOffset(codes, first), data);
             float[] values = new float[count];
             for (int i = 0; i < count; i++) {
                 int block = i / BlockCodes.BLOCK * BlockCodes.WORDS;
@@ -139,7 +140,7 @@ public final class AdamWComposition {
             for (int from = 0, word = 0; from < values.length; from += BlockCodes.BLOCK, word += BlockCodes.WORDS) {
                 encode(from, words, word);
             }
-            tensor.backend().upload(MemorySegment.ofArray(words), tensor.buffer(), wordOffset(tensor, first));
+            tensor.backend().upload(MemorySegment.ofArray(words), TensorMemory.buffer(tensor), wordOffset(tensor, first));
         }
 
         private void encode(int from, int[] words, int word) {
@@ -180,6 +181,6 @@ public final class AdamWComposition {
 
     /** Some elements of rows. */
     private static Tensor part(Tensor rows, long first, int count) {
-        return rows.alias(Shape.of(count), new long[] {1}, rows.offset() + first);
+        return TensorMemory.view(rows, Shape.of(count), new long[] {1}, rows.offset() + first);
     }
 }

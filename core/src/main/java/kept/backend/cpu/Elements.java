@@ -13,6 +13,7 @@ import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
+import kept.backend.TensorMemory;
 import kept.tensor.Bfloat16;
 import kept.tensor.DType;
 import kept.tensor.Tensor;
@@ -38,7 +39,7 @@ final class Elements {
      * @return the whole block it lies in
      */
     static MemorySegment segment(Tensor tensor) {
-        return ((CpuBuffer) tensor.buffer()).segment();
+        return ((CpuBuffer) TensorMemory.buffer(tensor)).segment();
     }
 
     /**

@@ -2,6 +2,7 @@ package kept.backend.cpu;
 
 import java.lang.foreign.MemorySegment;
 import kept.backend.Binary;
+import kept.backend.TensorMemory;
 import kept.tensor.DType;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
@@ -62,7 +63,7 @@ final class IndexKernel {
     }
 
     private static Tensor slice(Tensor tensor, int axis, long first, long count) {
-        return tensor.alias(tensor.shape().with(axis, count), tensor.strides(), tensor.offset() + first * tensor.stride(axis));
+        return TensorMemory.view(tensor, tensor.shape().with(axis, count), tensor.strides(), tensor.offset() + first * tensor.stride(axis));
     }
 
     private static void scatterSlice(Tensor x, int axis, Tensor index, Tensor out) {
@@ -91,7 +92,7 @@ final class IndexKernel {
     private static Tensor along(Tensor tensor, int axis, Shape shape) {
         long[] strides = tensor.strides();
         strides[axis] = 0;
-        return tensor.alias(shape, strides, tensor.offset());
+        return TensorMemory.view(tensor, shape, strides, tensor.offset());
     }
 
     /**

@@ -1,6 +1,7 @@
 package kept.backend.cpu;
 
 import java.util.Arrays;
+import kept.backend.TensorMemory;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
@@ -57,9 +58,9 @@ final class MatmulKernel {
 
     private static long[] batchStrides(Tensor operand, long[] batch) {
         int own = operand.rank() - 2;
-        Tensor first = operand.alias(
+        Tensor first = TensorMemory.view(operand,
                 Shape.of(Arrays.copyOf(operand.shape().toArray(), own)), Arrays.copyOf(operand.strides(), own), operand.offset());
-        return first.expandedStrides(Shape.of(batch), "matmul");
+        return TensorMemory.expandedStrides(first, Shape.of(batch), "matmul");
     }
 
     /** How far each product's operand lies from the first's. */

@@ -13,6 +13,7 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 import kept.backend.AdamWStep;
+import kept.backend.TensorMemory;
 import kept.tensor.Bfloat16;
 import kept.tensor.DType;
 import kept.tensor.Scope;
@@ -77,7 +78,7 @@ final class OptimizerKernel {
 
     /** Some elements of rows. */
     private static Tensor part(Tensor rows, long first, long length) {
-        return rows.alias(Shape.of(length), new long[] {1}, rows.offset() + first);
+        return TensorMemory.view(rows, Shape.of(length), new long[] {1}, rows.offset() + first);
     }
 
     /** The step on a parameter, or on a part of one whose first element has a number in it. */

@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.function.LongBinaryOperator;
 import kept.backend.Binary;
 import kept.backend.Reduction;
+import kept.backend.TensorMemory;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
@@ -68,7 +69,7 @@ final class ReduceKernel {
 
     /** The elements of x at index 0 of all reduced axes. */
     static Tensor first(Tensor x, Shape kept) {
-        return x.alias(kept, Arrays.copyOf(x.strides(), kept.rank()), x.offset());
+        return TensorMemory.view(x, kept, Arrays.copyOf(x.strides(), kept.rank()), x.offset());
     }
 
     private static int longestReducedAxis(Tensor x, int kept) {
@@ -97,17 +98,18 @@ final class ReduceKernel {
             Tensor partial = Tensor.empty(DType.F32, Shape.of(prefixed(chunks + (rest > 0 ? 1 : 0), kept)));
             long[] strides = partial.strides();
             Shape chunk = x.shape().with(axis, length);
-            reduce(reduction, x.alias(Shape.of(prefixed(chunks, chunk.toArray())), prefixed(x.stride(axis) * length, x.strides()), x.offset()),
-                    partial.alias(Shape.of(prefixed(chunks, kept)), strides, 0));
+            reduce(reduction, TensorMemory.view(x, Shape.of(prefixed(chunks, chunk.toArray())), prefixed(x.stride(axis) * length, x.strides()),
+                    x.offset()),
+                    TensorMemory.view(partial, Shape.of(prefixed(chunks, kept)), strides, 0));
             if (rest > 0) {
-                Tensor tail = x.alias(x.shape().with(axis, rest), x.strides(), x.offset() + chunks * length * x.stride(axis));
-                reduce(reduction, tail, partial.alias(out.shape(), Arrays.copyOfRange(strides, 1, strides.length), chunks * strides[0]));
+                Tensor tail = TensorMemory.view(x, x.shape().with(axis, rest), x.strides(), x.offset() + chunks * length * x.stride(axis));
+                reduce(reduction, tail, TensorMemory.view(partial, out.shape(), Arrays.copyOfRange(strides, 1, strides.length), chunks * strides[0]));
             }
             long[] turned = Arrays.copyOfRange(strides, 1, strides.length + 1);
             turned[kept.length] = strides[0];
             long[] shape = Arrays.copyOf(kept, kept.length + 1);
             shape[kept.length] = partial.size(0);
-            reduce(reduction, partial.alias(Shape.of(shape), turned, 0), out);
+            reduce(reduction, TensorMemory.view(partial, Shape.of(shape), turned, 0), out);
         }
     }
 

@@ -1,6 +1,7 @@
 package kept.backend.cpu;
 
 import java.util.function.Supplier;
+import kept.backend.TensorMemory;
 import kept.tensor.Tensor;
 
 /**
@@ -92,7 +93,7 @@ final class Walk {
         long[][] strides = new long[operands.length][];
         long[] base = new long[operands.length];
         for (int i = 0; i < operands.length; i++) {
-            strides[i] = operands[i].expandedStrides(operands[0].shape(), "walk");
+            strides[i] = TensorMemory.expandedStrides(operands[i], operands[0].shape(), "walk");
             base[i] = operands[i].offset();
         }
         return new Walk(operands[0].shape().toArray(), strides, base);

@@ -3,8 +3,8 @@ package kept.backend.cpu;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.function.Function;
-import kept.autograd.CausalAttention;
 import kept.backend.composition.AttentionComposition;
+import kept.nn.Functional;
 import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
@@ -22,7 +22,7 @@ class AttentionOperationTest {
             Tensor k = Tensor.normal(1, 1, 2, 2, 50, 24).cast(type);
             Tensor v = Tensor.normal(1, 2, 2, 2, 50, 24).cast(type);
             Function<Tensor, Tensor> tokensFirst = x -> x.permute(0, 2, 1, 3);
-            Tensor fused = CausalAttention.apply(tokensFirst.apply(q), tokensFirst.apply(k), tokensFirst.apply(v), 0.3);
+            Tensor fused = Functional.scaledDotProductAttention(tokensFirst.apply(q), tokensFirst.apply(k), tokensFirst.apply(v), true, 0.3);
             Tensor plain = AttentionComposition.attention(tokensFirst.apply(q), tokensFirst.apply(k), tokensFirst.apply(v), 0.3);
             assertThat(fused.dtype()).isEqualTo(type);
             Tensor difference = fused.cast(DType.F32).sub(plain.cast(DType.F32));
@@ -38,7 +38,7 @@ class AttentionOperationTest {
         long before = Device.cpu().memoryUsage().obtained();
         try (var _ = Scope.open()) {
             Tensor x = Tensor.normal(1, 0, 1, 1, tokens, dimension).requireGradient();
-            CausalAttention.apply(x, x, x, 0.125).sum().backward();
+            Functional.scaledDotProductAttention(x, x, x, true, 0.125).sum().backward();
             assertThat(x.gradient()).isNotNull();
         }
         // Scores of all pairs of tokens would take 128 operands.

@@ -8,15 +8,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
 import kept.autograd.FactoredLogits;
-import kept.autograd.LinearCrossEntropy;
-import kept.autograd.LinearDistillation;
 import kept.backend.DistillationObjective;
 import kept.backend.Divergence;
 import kept.nn.Attention;
 import kept.nn.Embedding;
+import kept.nn.Functional;
+import kept.nn.Layer;
 import kept.nn.LayerNorm;
 import kept.nn.Linear;
-import kept.nn.Layer;
 import kept.nn.Norm;
 import kept.nn.RmsNorm;
 import kept.nn.RopeScaling;
@@ -104,8 +103,8 @@ final class TrainingStep {
         Tensor labels = Tensor.of(ids);
         FactoredLogits learned = student.forward(tokens, rotary);
         FactoredLogits given = teacher.forward(tokens, rotary);
-        Tensor loss = LinearDistillation.apply(learned, given, labels, new DistillationObjective(divergence, 1.5, 0.25)).loss()
-                .add(LinearCrossEntropy.apply(learned, labels).mul(0.1));
+        Tensor loss = Functional.distillationLoss(learned, given, labels, new DistillationObjective(divergence, 1.5, 0.25)).loss()
+                .add(Functional.crossEntropy(learned, labels).mul(0.1));
         loss.backward();
         String what = dtype.label() + " " + divergence + " ";
         put(results, what + "loss", loss);

@@ -1,0 +1,106 @@
+package kept.autograd.operation;
+
+import kept.autograd.Autograd;
+import kept.autograd.Gradients;
+import kept.autograd.Operation;
+import kept.autograd.SavedTensor;
+import kept.tensor.DType;
+import kept.tensor.DTypeException;
+import kept.tensor.Shape;
+import kept.tensor.ShapeException;
+import kept.tensor.Tensor;
+import kept.tensor.internal.Arguments;
+
+/**
+ * Causal grouped-query attention, in blocks: {@link kept.backend.Backend#attention} and its gradient. The last query sees all keys, the one before it
+ * all but the last, and so on.
+ */
+public final class CausalAttention extends Operation {
+    private final double scale;
+    private SavedTensor queries;
+    private SavedTensor keys;
+    private SavedTensor values;
+    private SavedTensor result;
+    private Tensor logSumExp;
+
+    private CausalAttention(double scale) {
+        this.scale = Arguments.finite("attention", "scale", scale);
+    }
+
+    /**
+     * Lets each query read the keys up to its own position.
+     *
+     * @param q {@code [batch, queries, heads, D]}, floating
+     * @param k {@code [batch, keys, groups, D]}, of q's dtype; at least as many keys as queries, and a number of groups that divides the heads
+     * @param v k's shape and dtype
+     * @param scale what scores are multiplied by, usually {@code 1 / sqrt(D)}
+     * @return a contiguous tensor of q's shape and dtype
+     * @throws ShapeException if the shapes do not fit each other
+     * @throws DTypeException if the operands are integers or of different dtypes
+     * @throws kept.tensor.TensorException if the scale is not finite
+     */
+    public static Tensor apply(Tensor q, Tensor k, Tensor v, double scale) {
+        return Autograd.apply(new CausalAttention(scale), q, k, v);
+    }
+
+    @Override
+    protected String name() {
+        return "attention";
+    }
+
+    /** Whether the shapes are those of attention, whatever the number of keys. */
+    static boolean fit(Tensor q, Tensor k, Tensor v) {
+        return q.rank() == 4 && k.rank() == 4 && k.shape().equals(v.shape()) && q.size(0) == k.size(0) && q.size(3) == k.size(3)
+                && k.size(2) > 0 && q.size(2) % k.size(2) == 0;
+    }
+
+    /** Checks that all are of one floating type. */
+    static void checkTypes(Tensor q, Tensor k, Tensor v) {
+        Operands.checkFloating("attention", q);
+        Operands.checkFloating("attention", k);
+        Operands.checkFloating("attention", v);
+        if (k.dtype() != q.dtype() || v.dtype() != q.dtype()) {
+            throw new DTypeException("[attention] q, k and v must be of one dtype, not %s, %s and %s; cast them first"
+                    .formatted(q.dtype().label(), k.dtype().label(), v.dtype().label()));
+        }
+    }
+
+    private static void check(Tensor q, Tensor k, Tensor v) {
+        Arguments.usable("attention", q, k, v);
+        checkTypes(q, k, v);
+        if (!fit(q, k, v) || q.size(1) > k.size(1)) {
+            throw new ShapeException(("[attention] needs q [batch, queries, heads, D] and k, v [batch, keys, groups, D] with keys at least queries"
+                    + " and groups dividing heads, not %s, %s, %s").formatted(q.shape(), k.shape(), v.shape()));
+        }
+    }
+
+    @Override
+    protected Tensor forward(Tensor... inputs) {
+        check(inputs[0], inputs[1], inputs[2]);
+        Tensor q = Rows.unitStride(inputs[0]);
+        Tensor k = Rows.unitStride(inputs[1]);
+        Tensor v = Rows.unitStride(inputs[2]);
+        Tensor out = Tensor.empty(q.dtype(), q.shape());
+        logSumExp = Tensor.empty(DType.F32, Shape.of(q.size(0), q.size(2), q.size(1)));
+        out.backend().attention(q, k, v, scale, out, logSumExp);
+        queries = saved("its queries", q);
+        keys = saved("its keys", k);
+        values = saved("its values", v);
+        result = saved("its result", out);
+        return out;
+    }
+
+    @Override
+    protected void backward(Tensor gradient, Gradients gradients) {
+        Tensor q = queries.value();
+        Tensor k = keys.value();
+        Tensor v = values.value();
+        Tensor dq = Tensor.empty(DType.F32, q.shape());
+        Tensor dk = Tensor.empty(DType.F32, k.shape());
+        Tensor dv = Tensor.empty(DType.F32, v.shape());
+        gradient.backend().attentionGradient(Operands.rows(gradient), q, k, v, scale, result.value(), logSumExp, dq, dk, dv);
+        gradients.add(0, dq);
+        gradients.add(1, dk);
+        gradients.add(2, dv);
+    }
+}

@@ -1,0 +1,66 @@
+package kept.autograd.operation;
+
+import kept.autograd.Gradients;
+import kept.autograd.Operation;
+import kept.autograd.SavedTensor;
+import kept.backend.Binary;
+import kept.tensor.DType;
+import kept.tensor.Scope;
+import kept.tensor.Shape;
+import kept.tensor.Tensor;
+import kept.tensor.internal.Arguments;
+
+/**
+ * {@code y = f(a, b)} for each element of two operands that are broadcast to their common shape; floating types are promoted. Comparisons give I32
+ * and pass no gradient.
+ */
+public class ElementwiseBinary extends Operation {
+    private final Binary function;
+    private SavedTensor first;
+    private SavedTensor second;
+
+    /**
+     * A fresh application.
+     *
+     * @param function f
+     */
+    public ElementwiseBinary(Binary function) {
+        this.function = Arguments.present("elementwise", "the function", function);
+    }
+
+    @Override
+    protected String name() {
+        return function.label();
+    }
+
+    @Override
+    protected Tensor forward(Tensor... inputs) {
+        Tensor a = inputs[0];
+        Tensor b = inputs[1];
+        first = saved("its operand a", a);
+        second = saved("its operand b", b);
+        DType dtype = a.dtype().promote(b.dtype(), name());
+        Shape shape = Shape.broadcast(a.shape(), b.shape(), name());
+        Tensor out = Tensor.empty(function.isComparison() ? DType.I32 : dtype, shape);
+        if (function == Binary.ADD && a.dtype() == DType.F32 && b.dtype().isFloating() && a.shape().equals(b.shape())) {
+            out.backend().mixedAdd(a, b, out);
+            return out;
+        }
+        try (var _ = Scope.open()) {
+            Tensor left = Operands.expanded(shape, Operands.as(dtype, a), name());
+            Tensor right = Operands.expanded(shape, Operands.as(dtype, b), name());
+            out.backend().binary(function, left, right, out);
+        }
+        return out;
+    }
+
+    @Override
+    protected void backward(Tensor gradient, Gradients gradients) {
+        if (gradients.wanted(0)) {
+            gradients.add(0, function.ofFirst().apply(gradient, () -> first.value(), () -> second.value()));
+        }
+        if (gradients.wanted(1)) {
+            gradients.add(1, function.ofSecond().apply(gradient, () -> first.value(), () -> second.value()));
+        }
+    }
+}

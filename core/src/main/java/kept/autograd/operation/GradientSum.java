@@ -1,0 +1,42 @@
+package kept.autograd.operation;
+
+import kept.autograd.Gradients;
+import kept.tensor.DType;
+import kept.tensor.Shape;
+import kept.tensor.Tensor;
+
+/** Where an accumulating kernel adds an operand's gradient: in place where there is a sum already, else in zeros that are handed over afterwards. */
+final class GradientSum {
+    private final Gradients gradients;
+    private final int input;
+    private final Tensor tensor;
+    private final boolean fresh;
+
+    private GradientSum(Gradients gradients, int input, Tensor tensor, boolean fresh) {
+        this.gradients = gradients;
+        this.input = input;
+        this.tensor = tensor;
+        this.fresh = fresh;
+    }
+
+    static GradientSum of(Gradients gradients, int input, Shape shape) {
+        if (!gradients.wanted(input)) {
+            return new GradientSum(gradients, input, null, false);
+        }
+        Tensor present = gradients.accumulator(input);
+        return present != null
+                ? new GradientSum(gradients, input, present, false)
+                : new GradientSum(gradients, input, Tensor.full(0, DType.F32, shape), true);
+    }
+
+    /** The contiguous F32 tensor to add to, or null if the gradient is not wanted. */
+    Tensor tensor() {
+        return tensor;
+    }
+
+    void deliver() {
+        if (fresh) {
+            gradients.add(input, tensor);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+package kept.autograd.operation;
+
+import kept.autograd.Autograd;
+import kept.autograd.Gradients;
+import kept.autograd.NormalizedSum;
+import kept.autograd.Operation;
+import kept.autograd.SavedTensor;
+import kept.tensor.DType;
+import kept.tensor.Scope;
+import kept.tensor.Shape;
+import kept.tensor.Tensor;
+import kept.tensor.internal.Arguments;
+
+/**
+ * {@code y = weight * (x - mean) / sqrt(var + epsilon) + bias} over the innermost axis; the gradient is
+ * {@link kept.backend.Backend#layerNormGradient}.
+ */
+public final class LayerNormalization extends Operation {
+    private static final String NAME = "layer norm";
+
+    private final double epsilon;
+    private final DType dtype;
+    /** Whose sum x is, until it has been computed; null for an x that is there. */
+    private Addends addends;
+
+    private SavedTensor savedX;
+    private SavedTensor savedWeight;
+    private Tensor mean;
+    private Tensor rstd;
+
+    private LayerNormalization(double epsilon, DType dtype, Addends addends) {
+        this.epsilon = Arguments.positive(NAME, "epsilon", epsilon);
+        this.dtype = Arguments.present(NAME, "the result's dtype", dtype);
+        this.addends = addends;
+    }
+
+    /**
+     * Normalises each row.
+     *
+     * @param x {@code [..., width]}, floating
+     * @param weight {@code [width]}, floating
+     * @param bias {@code [width]}, floating
+     * @param epsilon above 0
+     * @return a tensor of x's shape and dtype
+     * @throws kept.tensor.ShapeException if weight or bias do not fit x
+     */
+    public static Tensor apply(Tensor x, Tensor weight, Tensor bias, double epsilon) {
+        return apply(x, weight, bias, epsilon, Arguments.present(NAME, "x", x).dtype());
+    }
+
+    /**
+     * Normalises each row, and rounds the result once to the type wanted.
+     *
+     * @param x {@code [..., width]}, floating
+     * @param weight {@code [width]}, floating
+     * @param bias {@code [width]}, floating
+     * @param epsilon above 0
+     * @param out x's dtype, or BF16 where x is F32
+     * @return a tensor of x's shape
+     * @throws kept.tensor.ShapeException if weight or bias do not fit x
+     * @throws kept.tensor.DTypeException if x is not rounded to that type
+     */
+    public static Tensor apply(Tensor x, Tensor weight, Tensor bias, double epsilon, DType out) {
+        return Autograd.apply(new LayerNormalization(epsilon, out, null), x, weight, bias);
+    }
+
+    /**
+     * Adds a branch to a residual stream and normalises the sum: the values and gradients of {@code x.add(branch)} and of {@link #apply}, bit for
+     * bit, with less of memory read on a device that computes both at once ({@link kept.backend.Backend#addLayerNorm}).
+     *
+     * @param x the stream, {@code [..., width]}, floating
+     * @param branch what is added to it, of x's shape, floating
+     * @param weight {@code [width]}, floating
+     * @param bias {@code [width]}, floating
+     * @param epsilon above 0
+     * @param out the sum's dtype, or BF16 where that is F32
+     * @return the sum and its norm
+     * @throws kept.tensor.ShapeException if the branch does not fit x, or weight or bias the sum
+     * @throws kept.tensor.DTypeException if the sum is not rounded to that type
+     */
+    public static NormalizedSum ofSum(Tensor x, Tensor branch, Tensor weight, Tensor bias, double epsilon, DType out) {
+        Arguments.usable(NAME, x, branch, weight, bias);
+        if (!Addends.fit(x, branch)) {
+            Tensor sum = x.add(branch);
+            return new NormalizedSum(sum, apply(sum, weight, bias, epsilon, out));
+        }
+        var addends = new Addends(x, branch);
+        Tensor sum = addends.recordedSum();
+        return new NormalizedSum(sum, Autograd.apply(new LayerNormalization(epsilon, out, addends), sum, weight, bias));
+    }
+
+    @Override
+    protected String name() {
+        return NAME;
+    }
+
+    private static void check(Tensor x, Tensor weight, Tensor bias) {
+        Arguments.usable(NAME, x, weight, bias);
+        Operands.checkFloating(NAME, x);
+        Rows.checkVector(NAME, "weight", weight, x);
+        Rows.checkVector(NAME, "bias", bias, x);
+    }
+
+    @Override
+    protected Tensor forward(Tensor... inputs) {
+        Rows.checkResult(NAME, dtype, inputs[0]);
+        check(inputs[0], inputs[1], inputs[2]);
+        Tensor x = Rows.matrix(inputs[0]);
+        Tensor weight = Operands.rows(inputs[1]);
+        mean = Tensor.empty(DType.F32, Shape.of(x.size(0)));
+        rstd = Tensor.empty(DType.F32, Shape.of(x.size(0)));
+        Tensor out = Tensor.empty(dtype, inputs[0].shape());
+        Tensor bias = Operands.rows(inputs[2]);
+        if (addends == null) {
+            out.backend().layerNorm(x, weight, bias, epsilon, Rows.matrix(out), mean, rstd);
+        } else {
+            try (var _ = Scope.open()) {
+                out.backend().addLayerNorm(
+                        Rows.matrix(addends.x()), Rows.matrix(addends.branch()), x, weight, bias, epsilon, Rows.matrix(out), mean, rstd);
+            }
+            addends = null;
+        }
+        savedX = saved("its operand x", x);
+        savedWeight = saved("its weight", weight);
+        return out;
+    }
+
+    @Override
+    protected void backward(Tensor gradient, Gradients gradients) {
+        Tensor x = savedX.value(gradients.wanted(0) || gradients.wanted(1));
+        Tensor weight = savedWeight.value(gradients.wanted(0));
+        Tensor dx = gradients.wanted(0) ? Operands.inPlaceOf(gradient, gradients) : null;
+        GradientSum dWeight = GradientSum.of(gradients, 1, weight.shape());
+        GradientSum dBias = GradientSum.of(gradients, 2, weight.shape());
+        gradient.backend().layerNormGradient(
+                Rows.matrix(gradient), x, weight, mean, rstd, dx == null ? null : Rows.matrix(dx), dWeight.tensor(), dBias.tensor());
+        dWeight.deliver();
+        dBias.deliver();
+        if (dx != null) {
+            gradients.add(0, dx);
+        }
+    }
+}

@@ -1,0 +1,196 @@
+package kept.autograd.operation;
+
+import java.util.Arrays;
+import kept.autograd.Autograd;
+import kept.autograd.Gradients;
+import kept.autograd.Operation;
+import kept.autograd.SavedTensor;
+import kept.backend.Binary;
+import kept.tensor.DType;
+import kept.tensor.Scope;
+import kept.tensor.Shape;
+import kept.tensor.ShapeException;
+import kept.tensor.Tensor;
+import kept.tensor.internal.Arguments;
+
+/**
+ * {@code y = a b}, or {@code y = a b^T}, of matrices in the last two axes; the axes before are batches and broadcast. {@code da = gradient b^T} and
+ * {@code db = a^T gradient}, each added in place where the operand has a gradient already. A third operand is a bias of the innermost axis, which is
+ * added to the product in place.
+ */
+public final class MatMul extends Operation {
+    private final boolean transposed;
+    private SavedTensor first;
+    private Tensor b;
+    /** The second factor: b, or a view of b with its matrices transposed. */
+    private SavedTensor savedRight;
+
+    private boolean hasBias;
+
+    /**
+     * A fresh application.
+     *
+     * @param transposed whether the second operand holds the transposed factor, as the weight {@code [out, in]} of a linear layer does
+     */
+    public MatMul(boolean transposed) {
+        this.transposed = transposed;
+    }
+
+    /**
+     * The affine map {@code x weight^T + bias}.
+     *
+     * @param x {@code [batch..., rows, in]}, floating
+     * @param weight {@code [out, in]}, floating
+     * @param bias {@code [out]}, floating
+     * @return {@code [batch..., rows, out]}, of the common dtype
+     * @throws ShapeException if the operands do not fit each other
+     * @throws kept.tensor.DTypeException if one is of an integer type
+     */
+    public static Tensor linear(Tensor x, Tensor weight, Tensor bias) {
+        Arguments.usable("linear", x, weight, bias);
+        if (weight.rank() != 2) {
+            throw new ShapeException("[linear] with a bias needs a weight [out, in], not %s".formatted(weight.shape()));
+        }
+        return addsInPlace(bias, x, weight)
+                ? Autograd.apply(new MatMul(true), x, weight, bias)
+                : Autograd.apply(new MatMul(true), x, weight).add(bias);
+    }
+
+    @Override
+    protected String name() {
+        return transposed ? "linear" : "matmul";
+    }
+
+    @Override
+    protected Tensor forward(Tensor... inputs) {
+        Tensor a = inputs[0];
+        b = inputs[1];
+        if (a.rank() < 2 || b.rank() < 2) {
+            throw new ShapeException("[%s] needs matrices: %s x %s".formatted(name(), a.shape(), b.shape()));
+        }
+        Operands.checkFloating(name(), a);
+        Operands.checkFloating(name(), b);
+        DType dtype = a.dtype().promote(b.dtype(), name());
+        Tensor right = transposed ? Operands.transposed(b) : b;
+        if (a.size(-1) != right.size(-2)) {
+            throw new ShapeException("[%s] inner dimensions differ: %s x %s%s"
+                    .formatted(name(), a.shape(), b.shape(), transposed ? " transposed" : ""));
+        }
+        Tensor out = Tensor.empty(dtype, productShape(a, right));
+        multiply(a, right, out, false);
+        hasBias = inputs.length > 2;
+        if (hasBias) {
+            add(inputs[2], out);
+        }
+        first = saved("its operand a", a);
+        savedRight = saved("its operand b", right);
+        return out;
+    }
+
+    /** {@code product += bias}, with the bits of their sum as two operations. */
+    private void add(Tensor bias, Tensor product) {
+        Operands.checkFloating(name(), bias);
+        if (bias.rank() != 1 || bias.size(0) != product.size(-1)) {
+            throw new ShapeException("[%s] a bias %s does not fit the product %s".formatted(name(), bias.shape(), product.shape()));
+        }
+        try (var _ = Scope.open()) {
+            Tensor addend = Operands.expanded(product.shape(), Operands.as(product.dtype(), bias), name());
+            product.backend().binary(Binary.ADD, product, addend, product);
+        }
+    }
+
+    /** Whether a bias can be added to a product in place; false if the sum is of a wider type than the product. */
+    static boolean addsInPlace(Tensor bias, Tensor... factors) {
+        DType dtype = factors[0].dtype();
+        for (Tensor factor : factors) {
+            dtype = dtype.promote(factor.dtype(), "linear");
+        }
+        return dtype.promote(bias.dtype(), "linear") == dtype;
+    }
+
+    @Override
+    protected void backward(Tensor gradient, Gradients gradients) {
+        backward(gradient, first.value(gradients.wanted(1)), gradients);
+    }
+
+    /** The backward pass with the first operand made once more, where the one that {@link #forward} saw has been freed. */
+    void backward(Tensor incoming, Tensor a, Gradients gradients) {
+        if (hasBias) {
+            gradients.add(2, incoming);
+        }
+        Tensor gradient = forProducts(incoming, a, gradients);
+        if (gradients.wanted(0)) {
+            addProduct(gradients, 0, a.shape(), gradient, Operands.transposed(savedRight.value()));
+        }
+        if (gradients.wanted(1)) {
+            Tensor x = a;
+            Tensor dy = gradient;
+            if (b.rank() == 2 && a.rank() > 2) {
+                // One matrix for all batches: the sum over batches is part of the product.
+                x = Operands.reshaped(a, rowsShape(a));
+                dy = Operands.reshaped(gradient, rowsShape(gradient));
+            }
+            if (transposed) {
+                addProduct(gradients, 1, b.shape(), Operands.transposed(dy), x);
+            } else {
+                addProduct(gradients, 1, b.shape(), Operands.transposed(x), dy);
+            }
+        }
+    }
+
+    /** The gradient, converted once if both products would convert it. */
+    private Tensor forProducts(Tensor gradient, Tensor a, Gradients gradients) {
+        DType type = gradient.backend().productType(a.dtype());
+        boolean forBoth = gradients.wanted(0) && gradients.wanted(1) && type == gradient.backend().productType(b.dtype());
+        return forBoth && type != gradient.dtype() ? Operands.copy(type, gradient) : gradient;
+    }
+
+    private void addProduct(Gradients gradients, int input, Shape operand, Tensor left, Tensor factor) {
+        Shape shape = productShape(left, factor);
+        Tensor sum = shape.equals(operand) ? gradients.accumulator(input) : null;
+        if (sum != null) {
+            multiply(left, factor, sum, true);
+        } else {
+            Tensor product = Tensor.empty(shape.equals(operand) ? gradients.type(input) : DType.F32, shape);
+            multiply(left, factor, product, false);
+            gradients.add(input, product);
+        }
+    }
+
+    /** {@code out = left factor}; as one large product where one matrix serves all batches of rows that lie in memory like one matrix. */
+    private void multiply(Tensor left, Tensor factor, Tensor out, boolean accumulate) {
+        if (factor.rank() == 2 && left.rank() > 2) {
+            Tensor rows = Operands.viewed(left, rowsShape(left));
+            if (rows != null) {
+                out.backend().matmul(rows, factor, Operands.viewed(out, rowsShape(out)), accumulate);
+                return;
+            }
+        }
+        Tensor allLeft = Operands.expanded(batched(out.shape(), left.size(-2), left.size(-1)), left, name());
+        Tensor allFactors = Operands.expanded(batched(out.shape(), factor.size(-2), factor.size(-1)), factor, name());
+        out.backend().matmul(allLeft, allFactors, out, accumulate);
+    }
+
+    private static Shape rowsShape(Tensor x) {
+        long width = x.size(-1);
+        long rows = 1;
+        for (int axis = 0; axis < x.rank() - 1; axis++) {
+            rows *= x.size(axis);
+        }
+        return Shape.of(rows, width);
+    }
+
+    private Shape productShape(Tensor left, Tensor factor) {
+        Shape batch = Shape.broadcast(batch(left), batch(factor), name());
+        return batched(Shape.of(Arrays.copyOf(batch.toArray(), batch.rank() + 2)), left.size(-2), factor.size(-1));
+    }
+
+    private static Shape batch(Tensor x) {
+        return Shape.of(Arrays.copyOf(x.shape().toArray(), x.rank() - 2));
+    }
+
+    /** A shape with its last two extents replaced. */
+    private static Shape batched(Shape shape, long rows, long columns) {
+        return shape.with(-2, rows).with(-1, columns);
+    }
+}

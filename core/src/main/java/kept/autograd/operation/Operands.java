@@ -1,0 +1,175 @@
+package kept.autograd.operation;
+
+import java.util.Arrays;
+import kept.autograd.Gradients;
+import kept.backend.Reduction;
+import kept.backend.TensorMemory;
+import kept.tensor.DType;
+import kept.tensor.DTypeException;
+import kept.tensor.Shape;
+import kept.tensor.ShapeException;
+import kept.tensor.Tensor;
+
+/**
+ * How operations arrange their operands: other element types, other strides over the same memory, and gradients of what was broadcast. Not recorded.
+ */
+public final class Operands {
+    private Operands() {}
+
+    /** Where a kernel that may work in place writes an operand's gradient: over the incoming one if that is the operation's own. */
+    static Tensor inPlaceOf(Tensor gradient, Gradients gradients) {
+        return gradients.owns(gradient) ? gradient : Tensor.empty(DType.F32, gradient.shape());
+    }
+
+    /** The tensor itself if it is of the dtype, else a converted dense copy. */
+    static Tensor as(DType dtype, Tensor x) {
+        return x.dtype() == dtype ? x : copy(dtype, x);
+    }
+
+    /** The tensor itself if it is contiguous, else a dense copy: the <em>rows</em> of {@link kept.backend.Backend}. */
+    static Tensor rows(Tensor x) {
+        return x.isContiguous() ? x : copy(x.dtype(), x);
+    }
+
+    /**
+     * A dense copy.
+     *
+     * @param dtype the copy's element type
+     * @param x the tensor
+     * @return the copy
+     */
+    public static Tensor copy(DType dtype, Tensor x) {
+        Tensor out = Tensor.empty(dtype, x.shape());
+        out.backend().copy(x, out);
+        return out;
+    }
+
+    /** A view of a larger shape, with stride 0 along the axes that are broadcast. */
+    static Tensor expanded(Shape shape, Tensor x, String operation) {
+        return x.shape().equals(shape) ? x : TensorMemory.view(x, shape, TensorMemory.expandedStrides(x, shape, operation), x.offset());
+    }
+
+    /** A view with the last two axes exchanged. */
+    static Tensor transposed(Tensor x) {
+        int[] axes = new int[x.rank()];
+        for (int i = 0; i < axes.length; i++) {
+            axes[i] = i;
+        }
+        axes[axes.length - 1] = axes.length - 2;
+        axes[axes.length - 2] = axes.length - 1;
+        return permuted(x, axes);
+    }
+
+    /** A view whose axis i is the tensor's axis {@code axes[i]}. */
+    static Tensor permuted(Tensor x, int... axes) {
+        long[] dimensions = new long[axes.length];
+        long[] strides = new long[axes.length];
+        for (int i = 0; i < axes.length; i++) {
+            dimensions[i] = x.size(axes[i]);
+            strides[i] = x.stride(axes[i]);
+        }
+        return TensorMemory.view(x, Shape.of(dimensions), strides, x.offset());
+    }
+
+    /** A view of every step-th element along one axis, from the index {@code from}. */
+    static Tensor sliced(Tensor x, int axis, long from, long count, long step) {
+        long[] strides = x.strides();
+        long offset = count == 0 ? x.offset() : x.offset() + from * strides[axis];
+        strides[axis] *= step;
+        return TensorMemory.view(x, x.shape().with(axis, count), strides, offset);
+    }
+
+    /** The tensor in another shape of as many elements: a view where the strides allow it, else a dense copy. */
+    static Tensor reshaped(Tensor x, Shape shape) {
+        Tensor view = viewed(x, shape);
+        return view != null ? view : TensorMemory.view(copy(x.dtype(), x), shape, shape.contiguousStrides(), 0);
+    }
+
+    /** A view in another shape of as many elements, or null where the strides do not allow it. */
+    static Tensor viewed(Tensor x, Shape shape) {
+        if (x.isContiguous()) {
+            return TensorMemory.view(x, shape, shape.contiguousStrides(), x.offset());
+        }
+        // Runs of elements with one stride between neighbours, outermost first; axes that continue each other are one run.
+        int runs = 0;
+        long[] extent = new long[x.rank()];
+        long[] stride = new long[x.rank()];
+        for (int axis = 0; axis < x.rank(); axis++) {
+            if (x.size(axis) == 1) {
+                continue;
+            }
+            if (runs > 0 && stride[runs - 1] == x.size(axis) * x.stride(axis)) {
+                extent[runs - 1] *= x.size(axis);
+                stride[runs - 1] = x.stride(axis);
+            } else {
+                extent[runs] = x.size(axis);
+                stride[runs++] = x.stride(axis);
+            }
+        }
+        // Each new axis must be a factor of what is left of one run, from the innermost.
+        long[] strides = new long[shape.rank()];
+        long left = 1;
+        long step = 1;
+        for (int axis = shape.rank() - 1; axis >= 0; axis--) {
+            if (left == 1 && runs > 0 && shape.size(axis) != 1) {
+                left = extent[--runs];
+                step = stride[runs];
+            }
+            if (left % shape.size(axis) != 0) {
+                return null;
+            }
+            strides[axis] = step;
+            step *= shape.size(axis);
+            left /= shape.size(axis);
+        }
+        return TensorMemory.view(x, shape, strides, x.offset());
+    }
+
+    /**
+     * The gradient of an operand that was broadcast: summed over the axes along which it was stretched.
+     *
+     * @param shape the operand's shape
+     * @param gradient of a shape that the operand broadcasts to
+     * @return a gradient of the operand's shape
+     */
+    public static Tensor summedTo(Shape shape, Tensor gradient) {
+        if (gradient.shape().equals(shape)) {
+            return gradient;
+        }
+        int added = gradient.rank() - shape.rank();
+        if (added < 0 || !Shape.broadcast(shape, gradient.shape(), "backward").equals(gradient.shape())) {
+            throw new ShapeException("[backward] gradient %s of an operand %s".formatted(gradient.shape(), shape));
+        }
+        int[] stretched = new int[gradient.rank()];
+        int count = 0;
+        for (int axis = 0; axis < gradient.rank(); axis++) {
+            if (axis < added || shape.size(axis - added) != gradient.size(axis)) {
+                stretched[count++] = axis;
+            }
+        }
+        var axes = ReducedAxes.of(gradient.shape(), "backward", Arrays.copyOf(stretched, count));
+        Tensor sum = Tensor.empty(DType.F32, axes.keptShape());
+        sum.backend().reduce(Reduction.SUM, axes.innermost(gradient), sum);
+        return TensorMemory.view(sum, shape, shape.contiguousStrides(), sum.offset());
+    }
+
+    /**
+     * Checks that a tensor holds floating-point numbers.
+     *
+     * @param operation the name that an error message starts with
+     * @param x the tensor
+     * @throws DTypeException if it holds integers
+     */
+    public static void checkFloating(String operation, Tensor x) {
+        if (!x.dtype().isFloating()) {
+            throw new DTypeException("[%s] needs a floating operand, not %s; cast it first".formatted(operation, x.dtype().label()));
+        }
+    }
+
+    /** Checks that a tensor may serve as indices. */
+    static void checkIndex(String operation, Tensor index) {
+        if (index.dtype().isFloating()) {
+            throw new DTypeException("[%s] indices must be i32 or i64, not %s".formatted(operation, index.dtype().label()));
+        }
+    }
+}

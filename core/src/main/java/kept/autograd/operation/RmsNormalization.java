@@ -1,0 +1,130 @@
+package kept.autograd.operation;
+
+import kept.autograd.Autograd;
+import kept.autograd.Gradients;
+import kept.autograd.NormalizedSum;
+import kept.autograd.Operation;
+import kept.autograd.SavedTensor;
+import kept.tensor.DType;
+import kept.tensor.Scope;
+import kept.tensor.Shape;
+import kept.tensor.Tensor;
+import kept.tensor.internal.Arguments;
+
+/** {@code y = weight * x / sqrt(average(x^2) + epsilon)} over the innermost axis; the gradient is {@link kept.backend.Backend#rmsNormGradient}. */
+public final class RmsNormalization extends Operation {
+    private static final String NAME = "rms norm";
+
+    private final double epsilon;
+    private final DType dtype;
+    /** Whose sum x is, until it has been computed; null for an x that is there. */
+    private Addends addends;
+
+    private SavedTensor savedX;
+    private SavedTensor savedWeight;
+    private Tensor rstd;
+
+    private RmsNormalization(double epsilon, DType dtype, Addends addends) {
+        this.epsilon = Arguments.positive(NAME, "epsilon", epsilon);
+        this.dtype = Arguments.present(NAME, "the result's dtype", dtype);
+        this.addends = addends;
+    }
+
+    /**
+     * Normalises each row.
+     *
+     * @param x {@code [..., width]}, floating
+     * @param weight {@code [width]}, floating
+     * @param epsilon above 0
+     * @return a tensor of x's shape and dtype
+     * @throws kept.tensor.ShapeException if the weight does not fit x
+     */
+    public static Tensor apply(Tensor x, Tensor weight, double epsilon) {
+        return apply(x, weight, epsilon, Arguments.present(NAME, "x", x).dtype());
+    }
+
+    /**
+     * Normalises each row, and rounds the result once to the type wanted.
+     *
+     * @param x {@code [..., width]}, floating
+     * @param weight {@code [width]}, floating
+     * @param epsilon above 0
+     * @param out x's dtype, or BF16 where x is F32
+     * @return a tensor of x's shape
+     * @throws kept.tensor.ShapeException if the weight does not fit x
+     * @throws kept.tensor.DTypeException if x is not rounded to that type
+     */
+    public static Tensor apply(Tensor x, Tensor weight, double epsilon, DType out) {
+        return Autograd.apply(new RmsNormalization(epsilon, out, null), x, weight);
+    }
+
+    /**
+     * Adds a branch to a residual stream and normalises the sum: the values and gradients of {@code x.add(branch)} and of {@link #apply}, bit for
+     * bit, with less of memory read on a device that computes both at once ({@link kept.backend.Backend#addRmsNorm}).
+     *
+     * @param x the stream, {@code [..., width]}, floating
+     * @param branch what is added to it, of x's shape, floating
+     * @param weight {@code [width]}, floating
+     * @param epsilon above 0
+     * @param out the sum's dtype, or BF16 where that is F32
+     * @return the sum and its norm
+     * @throws kept.tensor.ShapeException if the branch does not fit x, or the weight the sum
+     * @throws kept.tensor.DTypeException if the sum is not rounded to that type
+     */
+    public static NormalizedSum ofSum(Tensor x, Tensor branch, Tensor weight, double epsilon, DType out) {
+        Arguments.usable(NAME, x, branch, weight);
+        if (!Addends.fit(x, branch)) {
+            Tensor sum = x.add(branch);
+            return new NormalizedSum(sum, apply(sum, weight, epsilon, out));
+        }
+        var addends = new Addends(x, branch);
+        Tensor sum = addends.recordedSum();
+        return new NormalizedSum(sum, Autograd.apply(new RmsNormalization(epsilon, out, addends), sum, weight));
+    }
+
+    @Override
+    protected String name() {
+        return NAME;
+    }
+
+    private static void check(Tensor x, Tensor weight) {
+        Arguments.usable(NAME, x, weight);
+        Operands.checkFloating(NAME, x);
+        Rows.checkVector(NAME, "weight", weight, x);
+    }
+
+    @Override
+    protected Tensor forward(Tensor... inputs) {
+        Rows.checkResult(NAME, dtype, inputs[0]);
+        check(inputs[0], inputs[1]);
+        Tensor x = Rows.matrix(inputs[0]);
+        Tensor weight = Operands.rows(inputs[1]);
+        rstd = Tensor.empty(DType.F32, Shape.of(x.size(0)));
+        Tensor out = Tensor.empty(dtype, inputs[0].shape());
+        if (addends == null) {
+            out.backend().rmsNorm(x, weight, epsilon, Rows.matrix(out), rstd);
+        } else {
+            try (var _ = Scope.open()) {
+                out.backend().addRmsNorm(Rows.matrix(addends.x()), Rows.matrix(addends.branch()), x, weight, epsilon, Rows.matrix(out), rstd);
+            }
+            addends = null;
+        }
+        savedX = saved("its operand x", x);
+        savedWeight = saved("its weight", weight);
+        return out;
+    }
+
+    @Override
+    protected void backward(Tensor gradient, Gradients gradients) {
+        Tensor x = savedX.value(gradients.wanted(0) || gradients.wanted(1));
+        Tensor weight = savedWeight.value(gradients.wanted(0));
+        Tensor dx = gradients.wanted(0) ? Operands.inPlaceOf(gradient, gradients) : null;
+        GradientSum dWeight = GradientSum.of(gradients, 1, weight.shape());
+        gradient.backend().rmsNormGradient(
+                Rows.matrix(gradient), x, weight, rstd, dx == null ? null : Rows.matrix(dx), dWeight.tensor());
+        dWeight.deliver();
+        if (dx != null) {
+            gradients.add(0, dx);
+        }
+    }
+}

@@ -1,0 +1,111 @@
+package kept.autograd.operation;
+
+import kept.autograd.Autograd;
+import kept.autograd.Gradients;
+import kept.autograd.Operation;
+import kept.autograd.SavedTensor;
+import kept.backend.TensorMemory;
+import kept.tensor.DType;
+import kept.tensor.DTypeException;
+import kept.tensor.Shape;
+import kept.tensor.ShapeException;
+import kept.tensor.Tensor;
+import kept.tensor.TensorException;
+import kept.tensor.internal.Arguments;
+import kept.tensor.internal.TensorInternals;
+
+/**
+ * Turns pairs of features by the angles of their positions, in the rotate-half convention of {@link kept.backend.Backend#rotaryEmbedding}; the
+ * gradient turns back.
+ */
+public final class RotaryPositions extends Operation {
+    private static final String NAME = "rotary positions";
+
+    private final Tensor cos;
+    private final Tensor sin;
+    private final boolean inPlace;
+    private SavedTensor savedCos;
+    private SavedTensor savedSin;
+
+    private RotaryPositions(Tensor cos, Tensor sin, boolean inPlace) {
+        this.cos = cos;
+        this.sin = sin;
+        this.inPlace = inPlace;
+    }
+
+    /**
+     * Rotates queries or keys.
+     *
+     * @param x {@code [batch, sequence, heads, D]}, floating, D even
+     * @param cos {@code [sequence, D / 2]}, F32, not differentiated
+     * @param sin {@code [sequence, D / 2]}, F32, not differentiated
+     * @return a tensor of x's shape and dtype
+     * @throws ShapeException if the angles do not fit x
+     * @throws DTypeException if x is of an integer type or the angles are not F32
+     */
+    public static Tensor apply(Tensor x, Tensor cos, Tensor sin) {
+        return Autograd.apply(new RotaryPositions(cos, sin, false), x);
+    }
+
+    /**
+     * Rotates queries or keys where they lie. For a tensor that has just been made and that nothing else reads: an operation that has recorded it
+     * and needs its elements refuses its backward pass afterwards.
+     *
+     * @param x {@code [batch, sequence, heads, D]}, floating, D even; overwritten
+     * @param cos {@code [sequence, D / 2]}, F32, not differentiated
+     * @param sin {@code [sequence, D / 2]}, F32, not differentiated
+     * @return a view of x's memory; a tensor of its own where D has not unit stride
+     * @throws ShapeException if the angles do not fit x, or x's elements share memory
+     * @throws DTypeException if x is of an integer type or the angles are not F32
+     * @throws TensorException if x is a leaf that requires a gradient
+     */
+    public static Tensor applyInPlace(Tensor x, Tensor cos, Tensor sin) {
+        Arguments.usable(NAME, x, cos, sin);
+        if (Autograd.isRecording() && x.requiresGradient() && TensorInternals.node(x) == null) {
+            throw new TensorException("[%s] a leaf that requires a gradient is not overwritten; rotate it by apply".formatted(NAME));
+        }
+        return Autograd.apply(new RotaryPositions(cos, sin, true), x);
+    }
+
+    @Override
+    protected String name() {
+        return NAME;
+    }
+
+    private static void check(Tensor x, Tensor cos, Tensor sin) {
+        Arguments.usable(NAME, x, cos, sin);
+        Operands.checkFloating(NAME, x);
+        if (cos.dtype() != DType.F32 || sin.dtype() != DType.F32) {
+            throw new DTypeException("[%s] angles must be f32, not %s and %s".formatted(NAME, cos.dtype().label(), sin.dtype().label()));
+        }
+        if (x.rank() != 4 || x.size(3) % 2 != 0) {
+            throw new ShapeException("[%s] needs [batch, sequence, heads, even D], not %s".formatted(NAME, x.shape()));
+        }
+        Shape angles = Shape.of(x.size(1), x.size(3) / 2);
+        if (!cos.shape().equals(angles) || !sin.shape().equals(angles)) {
+            throw new ShapeException("[%s] angles %s and %s for %s must be %s; ask for as many positions as the sequence has"
+                    .formatted(NAME, cos.shape(), sin.shape(), x.shape(), angles));
+        }
+    }
+
+    @Override
+    protected Tensor forward(Tensor... inputs) {
+        Tensor x = inputs[0];
+        check(x, cos, sin);
+        Tensor cosines = Operands.rows(cos);
+        Tensor sines = Operands.rows(sin);
+        Tensor operand = Rows.unitStride(x);
+        Tensor out = inPlace && operand == x ? TensorMemory.view(x, x.shape(), x.strides(), x.offset()) : Tensor.empty(x.dtype(), x.shape());
+        out.backend().rotaryEmbedding(operand, cosines, sines, false, out);
+        savedCos = saved("its cosines", cosines);
+        savedSin = saved("its sines", sines);
+        return out;
+    }
+
+    @Override
+    protected void backward(Tensor gradient, Gradients gradients) {
+        Tensor dx = Operands.inPlaceOf(gradient, gradients);
+        dx.backend().rotaryEmbedding(Rows.unitStride(gradient), savedCos.value(), savedSin.value(), true, dx);
+        gradients.add(0, dx);
+    }
+}

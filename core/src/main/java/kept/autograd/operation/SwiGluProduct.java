@@ -1,0 +1,68 @@
+package kept.autograd.operation;
+
+import kept.autograd.Autograd;
+import kept.autograd.Gradients;
+import kept.autograd.Operation;
+import kept.autograd.SavedTensor;
+import kept.tensor.DType;
+import kept.tensor.ShapeException;
+import kept.tensor.Tensor;
+import kept.tensor.internal.Arguments;
+
+/** {@code silu(gate) * up}; the gradient is {@link kept.backend.Backend#swiGluGradient}. */
+public final class SwiGluProduct extends Operation {
+    private SavedTensor savedGate;
+    private SavedTensor savedUp;
+
+    SwiGluProduct() {}
+
+    /**
+     * Multiplies elementwise.
+     *
+     * @param gate any shape, floating
+     * @param up gate's shape, floating
+     * @return a tensor of that shape and of the common dtype
+     * @throws ShapeException if the shapes differ
+     * @throws kept.tensor.DTypeException if one is of an integer type
+     */
+    public static Tensor apply(Tensor gate, Tensor up) {
+        return Autograd.apply(new SwiGluProduct(), gate, up);
+    }
+
+    @Override
+    protected String name() {
+        return "swiglu";
+    }
+
+    private static void check(Tensor gate, Tensor up) {
+        Arguments.usable("swiglu", gate, up);
+        Operands.checkFloating("swiglu", gate);
+        Operands.checkFloating("swiglu", up);
+        if (!gate.shape().equals(up.shape())) {
+            throw new ShapeException("[swiglu] shapes differ: gate %s, up %s".formatted(gate.shape(), up.shape()));
+        }
+    }
+
+    @Override
+    protected Tensor forward(Tensor... inputs) {
+        check(inputs[0], inputs[1]);
+        DType dtype = inputs[0].dtype().promote(inputs[1].dtype(), name());
+        Tensor gate = Operands.as(dtype, Operands.rows(inputs[0]));
+        Tensor up = Operands.as(dtype, Operands.rows(inputs[1]));
+        Tensor out = Tensor.empty(gate.dtype(), gate.shape());
+        out.backend().swiGlu(gate, up, out);
+        savedGate = saved("its operand gate", gate);
+        savedUp = saved("its operand up", up);
+        return out;
+    }
+
+    @Override
+    protected void backward(Tensor gradient, Gradients gradients) {
+        Tensor incoming = Operands.rows(gradient);
+        Tensor dGate = Operands.inPlaceOf(incoming, gradients);
+        Tensor dUp = Tensor.empty(DType.F32, gradient.shape());
+        gradient.backend().swiGluGradient(incoming, savedGate.value(), savedUp.value(), dGate, dUp);
+        gradients.add(0, dGate);
+        gradients.add(1, dUp);
+    }
+}

@@ -1,0 +1,52 @@
+package kept.autograd.operation;
+
+import kept.autograd.Gradients;
+import kept.autograd.Operation;
+import kept.autograd.SavedTensor;
+import kept.tensor.DType;
+import kept.tensor.DTypeException;
+import kept.tensor.Scope;
+import kept.tensor.Shape;
+import kept.tensor.Tensor;
+
+/** {@code y = condition != 0 ? a : b} for each element of three operands that are broadcast together; the gradient goes to the one that was taken. */
+public final class Where extends Operation {
+    private SavedTensor chosen;
+
+    /** A fresh application, of a condition and two operands. */
+    public Where() {}
+
+    @Override
+    protected Tensor forward(Tensor... inputs) {
+        Tensor condition = inputs[0];
+        chosen = saved("its condition", condition);
+        Tensor a = inputs[1];
+        Tensor b = inputs[2];
+        if (condition.dtype() != DType.I32) {
+            throw new DTypeException("[where] the condition must be i32, as comparisons give it, not " + condition.dtype().label());
+        }
+        DType dtype = a.dtype().promote(b.dtype(), name());
+        Shape shape = Shape.broadcast(condition.shape(), Shape.broadcast(a.shape(), b.shape(), name()), name());
+        Tensor out = Tensor.empty(dtype, shape);
+        try (var _ = Scope.open()) {
+            out.backend().where(
+                    Operands.expanded(shape, condition, name()),
+                    Operands.expanded(shape, Operands.as(dtype, a), name()),
+                    Operands.expanded(shape, Operands.as(dtype, b), name()),
+                    out);
+        }
+        return out;
+    }
+
+    @Override
+    protected void backward(Tensor gradient, Gradients gradients) {
+        Tensor condition = chosen.value();
+        Tensor zero = Tensor.scalar(0, DType.F32);
+        if (gradients.wanted(1)) {
+            gradients.add(1, Tensor.where(condition, gradient, zero));
+        }
+        if (gradients.wanted(2)) {
+            gradients.add(2, Tensor.where(condition, zero, gradient));
+        }
+    }
+}

@@ -1,0 +1,48 @@
+package kept.tensor;
+
+import kept.backend.Buffer;
+import kept.tensor.internal.Node;
+import kept.tensor.internal.TensorInternals;
+
+/** Opens the methods of {@link Tensor} that are not public to the library's other packages. */
+final class TensorAccess implements TensorInternals.Access {
+    @Override
+    public Buffer buffer(Tensor tensor) {
+        return tensor.buffer();
+    }
+
+    @Override
+    public Tensor view(Tensor tensor, Shape shape, long[] strides, long offset) {
+        return tensor.alias(shape, strides, offset);
+    }
+
+    @Override
+    public long[] expandedStrides(Tensor tensor, Shape target, String operation) {
+        return tensor.expandedStrides(target, operation);
+    }
+
+    @Override
+    public int version(Tensor tensor) {
+        return tensor.storage().version();
+    }
+
+    @Override
+    public Node node(Tensor tensor) {
+        return tensor.node();
+    }
+
+    @Override
+    public Tensor recordedBy(Tensor tensor, Node maker) {
+        return tensor.recordedBy(maker);
+    }
+
+    @Override
+    public Tensor gradientAccumulator(Tensor leaf) {
+        return leaf.gradientAccumulator();
+    }
+
+    @Override
+    public void setGradient(Tensor leaf, Tensor sum) {
+        leaf.setGradient(sum);
+    }
+}

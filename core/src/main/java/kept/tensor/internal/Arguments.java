@@ -1,0 +1,148 @@
+package kept.tensor.internal;
+
+import java.util.Arrays;
+import kept.tensor.DType;
+import kept.tensor.DTypeException;
+import kept.tensor.Device;
+import kept.tensor.DeviceException;
+import kept.tensor.Scope;
+import kept.tensor.ScopeException;
+import kept.tensor.ShapeException;
+import kept.tensor.Tensor;
+import kept.tensor.TensorException;
+
+/**
+ * What operations check of their arguments before a kernel sees them, in the words that all of them use. Kernels trust: what passes here and in the
+ * operation's own checks of shapes and dtypes is what the contract of {@link kept.backend.Backend} allows.
+ */
+public final class Arguments {
+    private Arguments() {}
+
+    /**
+     * Checks that an argument is there.
+     *
+     * @param <T> its type
+     * @param operation the name that an error message starts with
+     * @param name what the argument is called
+     * @param argument the argument
+     * @return the argument
+     * @throws TensorException if it is null
+     */
+    public static <T> T present(String operation, String name, T argument) {
+        if (argument == null) {
+            throw new TensorException("[%s] %s is null".formatted(operation, name));
+        }
+        return argument;
+    }
+
+    /**
+     * Checks that operands can be computed with: none is null or freed, and all live where the current scope makes tensors.
+     *
+     * @param operation the name that an error message starts with
+     * @param operands the operands
+     * @throws TensorException if one is null
+     * @throws ScopeException if the memory of one has been freed
+     * @throws DeviceException if they live on different devices, or elsewhere than the current scope makes tensors
+     */
+    public static void usable(String operation, Tensor... operands) {
+        for (int i = 0; i < operands.length; i++) {
+            if (operands[i] == null) {
+                throw new TensorException(operands.length == 1
+                        ? "[%s] the operand is null".formatted(operation)
+                        : "[%s] operand %d of %d is null".formatted(operation, i + 1, operands.length));
+            }
+            if (operands[i].isReleased()) {
+                throw new ScopeException("[%s] operand %s is used after its scope closed; scope.keep(tensor) hands a result to the enclosing scope"
+                        .formatted(operation, operands[i].shape()));
+            }
+        }
+        Device device = Scope.current().device();
+        for (Tensor operand : operands) {
+            if (operand.device() != operands[0].device()) {
+                throw new DeviceException("[%s] operands live on different devices: %s and %s; copy one to the other's device first"
+                        .formatted(operation, operands[0].device(), operand.device()));
+            }
+            if (operand.device() != device) {
+                throw new DeviceException("[%s] operands live on %s, but the current scope makes tensors on %s; use Scope.open(tensor.device())"
+                        .formatted(operation, operand.device(), device));
+            }
+        }
+    }
+
+    /**
+     * Checks that a number is above 0 and finite in f32, as an epsilon under a root must be.
+     *
+     * @param operation the name that an error message starts with
+     * @param name what the number is called
+     * @param value the number
+     * @return the number
+     * @throws TensorException if it is 0, negative, infinite or NaN
+     */
+    public static double positive(String operation, String name, double value) {
+        if (!((float) value > 0) || Float.isInfinite((float) value)) {
+            throw new TensorException("[%s] %s must be a finite f32 number above 0, not %s".formatted(operation, name, value));
+        }
+        return value;
+    }
+
+    /**
+     * Checks that a number is finite in f32.
+     *
+     * @param operation the name that an error message starts with
+     * @param name what the number is called
+     * @param value the number
+     * @return the number
+     * @throws TensorException if it is infinite or NaN
+     */
+    public static double finite(String operation, String name, double value) {
+        if (!Float.isFinite((float) value)) {
+            throw new TensorException("[%s] %s must be a finite f32 number, not %s".formatted(operation, name, value));
+        }
+        return value;
+    }
+
+    /**
+     * Checks that a number is an element of a type where that is an integer type; a floating type rounds any number.
+     *
+     * @param operation the name that an error message starts with
+     * @param value the number
+     * @param dtype the type
+     * @throws DTypeException if the number has a fraction or lies beyond the type
+     */
+    public static void fits(String operation, double value, DType dtype) {
+        boolean fits = switch (dtype) {
+            case I32 -> value == (int) value;
+            // 2^63 as a double is what the largest long rounds to, and no long itself.
+            case I64 -> value == (long) value && value != 0x1p63;
+            default -> true;
+        };
+        if (!fits) {
+            throw new DTypeException("[%s] %s is not an %s; cast the tensor to f32 first".formatted(operation, value, dtype.label()));
+        }
+    }
+
+    /**
+     * Checks axes as a user names them.
+     *
+     * @param operation the name that an error message starts with
+     * @param x the operand
+     * @param axes negative ones count from the last, none means all
+     * @return which of the operand's axes are named
+     * @throws TensorException if the operand cannot be computed with, there is no such axis, or one is named twice
+     */
+    public static boolean[] axes(String operation, Tensor x, int... axes) {
+        usable(operation, x);
+        boolean[] named = new boolean[x.rank()];
+        for (int axis : present(operation, "the list of axes", axes)) {
+            int resolved = x.shape().axis(axis, operation);
+            if (named[resolved]) {
+                throw new ShapeException("[%s] axis %d of %s is named twice".formatted(operation, axis, x.shape()));
+            }
+            named[resolved] = true;
+        }
+        if (axes.length == 0) {
+            Arrays.fill(named, true);
+        }
+        return named;
+    }
+}

@@ -1,0 +1,188 @@
+package kept.tensor.internal;
+
+import kept.backend.Buffer;
+import kept.tensor.Shape;
+import kept.tensor.Tensor;
+import kept.tensor.TensorException;
+
+/**
+ * What the library's own packages may do with a tensor and its users may not. {@code kept.tensor} hands its {@link Access} over when the class
+ * {@link Tensor} is loaded, which is before there is any tensor to ask about.
+ */
+public final class TensorInternals {
+    private static Access access;
+
+    private TensorInternals() {}
+
+    /** The methods of {@link Tensor} that are not public. */
+    public interface Access {
+        /**
+         * {@link TensorInternals#buffer}.
+         *
+         * @param tensor the tensor
+         * @return the buffer
+         */
+        Buffer buffer(Tensor tensor);
+
+        /**
+         * {@link TensorInternals#view}.
+         *
+         * @param tensor the tensor
+         * @param shape the view's shape
+         * @param strides elements between neighbours along each axis
+         * @param offset the first element's place in the buffer
+         * @return the view
+         */
+        Tensor view(Tensor tensor, Shape shape, long[] strides, long offset);
+
+        /**
+         * {@link TensorInternals#expandedStrides}.
+         *
+         * @param tensor the tensor
+         * @param target the shape to expand to
+         * @param operation the name that an error message starts with
+         * @return the strides
+         */
+        long[] expandedStrides(Tensor tensor, Shape target, String operation);
+
+        /**
+         * {@link TensorInternals#version}.
+         *
+         * @param tensor the tensor
+         * @return the count
+         */
+        int version(Tensor tensor);
+
+        /**
+         * {@link TensorInternals#node}.
+         *
+         * @param tensor the tensor
+         * @return the node or null
+         */
+        Node node(Tensor tensor);
+
+        /**
+         * {@link TensorInternals#recordedBy}.
+         *
+         * @param tensor the tensor
+         * @param maker the node
+         * @return a view with the node
+         */
+        Tensor recordedBy(Tensor tensor, Node maker);
+
+        /**
+         * {@link TensorInternals#gradientAccumulator}.
+         *
+         * @param leaf the leaf
+         * @return its gradient
+         */
+        Tensor gradientAccumulator(Tensor leaf);
+
+        /**
+         * {@link TensorInternals#setGradient}.
+         *
+         * @param leaf the leaf
+         * @param sum its gradient
+         */
+        void setGradient(Tensor leaf, Tensor sum);
+    }
+
+    /**
+     * Takes the access, from {@code kept.tensor}.
+     *
+     * @param tensors the access to tensors
+     */
+    public static void provide(Access tensors) {
+        access = tensors;
+    }
+
+    /**
+     * The memory behind a tensor.
+     *
+     * @param tensor the tensor
+     * @return the buffer
+     * @throws kept.tensor.ScopeException if the tensor's scope has closed
+     */
+    public static Buffer buffer(Tensor tensor) {
+        return access.buffer(tensor);
+    }
+
+    /**
+     * Another view of a tensor's memory; not recorded.
+     *
+     * @param tensor the tensor
+     * @param shape the view's shape
+     * @param strides elements between neighbours along each axis
+     * @param offset the first element's place in the buffer
+     * @return the view
+     * @throws kept.tensor.ShapeException if an element lies outside of the buffer
+     */
+    public static Tensor view(Tensor tensor, Shape shape, long[] strides, long offset) {
+        return access.view(tensor, shape, strides, offset);
+    }
+
+    /**
+     * The strides with which a tensor reads as one of a larger shape, 0 along axes that are broadcast.
+     *
+     * @param tensor the tensor
+     * @param target the shape to expand to
+     * @param operation the name that an error message starts with
+     * @return the strides
+     * @throws kept.tensor.ShapeException if the tensor's shape does not broadcast to the target
+     */
+    public static long[] expandedStrides(Tensor tensor, Shape target, String operation) {
+        return access.expandedStrides(tensor, target, operation);
+    }
+
+    /**
+     * How often the memory of a tensor, which its views share, has been written: by kernels, copies and optimizers.
+     *
+     * @param tensor the tensor
+     * @return a count that tells whether the elements may have changed since it was last looked at
+     */
+    public static int version(Tensor tensor) {
+        return access.version(tensor);
+    }
+
+    /**
+     * The operation that made a tensor.
+     *
+     * @param tensor the tensor
+     * @return the node of the tape, or null for a leaf or a tensor that is not recorded
+     */
+    public static Node node(Tensor tensor) {
+        return access.node(tensor);
+    }
+
+    /**
+     * A tensor as the result of a recorded operation.
+     *
+     * @param tensor the value
+     * @param maker the tape's node
+     * @return a view with the node
+     */
+    public static Tensor recordedBy(Tensor tensor, Node maker) {
+        return access.recordedBy(tensor, maker);
+    }
+
+    /**
+     * The gradient of a leaf to add to, made of zeros if there is none; it lives as long as the leaf.
+     *
+     * @param leaf the leaf
+     * @return a contiguous tensor of its shape and {@linkplain Tensor#gradientType gradient type}
+     */
+    public static Tensor gradientAccumulator(Tensor leaf) {
+        return access.gradientAccumulator(leaf);
+    }
+
+    /**
+     * Makes a tensor the gradient of a leaf, which has none yet, and lets it live as long as the leaf.
+     *
+     * @param leaf the leaf
+     * @param sum a contiguous tensor of its shape and {@linkplain Tensor#gradientType gradient type}, whose memory nothing else uses
+     * @throws TensorException if it is not
+     */
+    public static void setGradient(Tensor leaf, Tensor sum) {
+        access.setGradient(leaf, sum);
+    }
+}
