@@ -293,8 +293,7 @@ public final class Functional {
 
     /**
      * The distillation loss of a student against a teacher, averaged over rows, with both output heads fused in: logits exist for one chunk of
-     * rows at
-     * a time, of the {@linkplain FactoredLogits#defaultChunkRows default size}. Its gradients are made in the forward pass.
+     * rows at a time, of the {@linkplain FactoredLogits#defaultChunkRows default size}. Its gradients are made in the forward pass.
      *
      * @param student the student's logits; gradients flow to both factors
      * @param teacher the teacher's logits, of as many rows and the same vocabulary; not differentiated
