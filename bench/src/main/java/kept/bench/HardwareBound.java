@@ -85,13 +85,13 @@ enum HardwareBound {
     private static double rate(long nanos, double work, Runnable task) {
         long start = System.nanoTime();
         int runs = 0;
-        long taken;
+        long elapsed;
         do {
             task.run();
             runs++;
-            taken = System.nanoTime() - start;
-        } while (taken < nanos);
-        return work * runs / taken;
+            elapsed = System.nanoTime() - start;
+        } while (elapsed < nanos);
+        return work * runs / elapsed;
     }
 
     /**

@@ -81,13 +81,13 @@ record InterleavedRunner(int rounds, long sampleNanos, boolean peer, boolean pla
         pause();
         long start = System.nanoTime();
         int runs = 0;
-        long taken;
+        long elapsed;
         do {
             side.run();
             runs++;
-            taken = System.nanoTime() - start;
-        } while (taken < nanos);
-        return (double) taken / runs;
+            elapsed = System.nanoTime() - start;
+        } while (elapsed < nanos);
+        return (double) elapsed / runs;
     }
 
     private static void pause() {

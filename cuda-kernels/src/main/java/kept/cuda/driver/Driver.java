@@ -5,7 +5,8 @@ import java.util.List;
 
 /**
  * The calls of the CUDA driver API that the backend makes. Handles and device addresses are the driver's, as longs; stream 0 is the default stream.
- * Methods that take neither a device ordinal nor a context require a current context on the calling thread ({@link #makeCurrent}).
+ * Except {@link #version} and {@link #deviceCount}, methods that take neither a device ordinal nor a context require a current context on the calling
+ * thread ({@link #makeCurrent}).
  *
  * <p>Every failure throws a {@link CudaException} that names the call, the status and the sizes. Kernel faults are asynchronous: a later call reports
  * them.
