@@ -12,7 +12,7 @@ import kept.tensor.internal.Arguments;
 /**
  * The angles of rotary positions (Su et al. 2021, arXiv 2104.09864): position p turns the pair of features i and {@code i + D / 2} by {@code p f_i},
  * f_i the inverse frequencies, which a {@link RopeScaling} may stretch. Sines and cosines are computed in double precision, rounded to F32, and kept
- * on the device in a table that grows as longer sequences come; {@link #close} frees it.
+ * on the device in a table that grows as longer sequences come; {@link #close} frees it. Any threads may ask for angles at once.
  */
 public final class RotaryEmbedding implements AutoCloseable {
     private final int headDimension;
@@ -77,10 +77,15 @@ public final class RotaryEmbedding implements AutoCloseable {
         if (scaling instanceof RopeScaling.DynamicNtk dynamic && sequence > dynamic.originalMaxPositions()) {
             return compute(firstPosition, length, sequence);
         }
+        return tableOf(sequence).slice(firstPosition, length);
+    }
+
+    /** Threads that share a model may need a longer table at the same time: one makes it. */
+    private synchronized Angles tableOf(long sequence) {
         if (table == null || table.length() < sequence) {
             table = grow(sequence);
         }
-        return table.slice(firstPosition, length);
+        return table;
     }
 
     private Angles grow(long end) {
@@ -110,7 +115,7 @@ public final class RotaryEmbedding implements AutoCloseable {
 
     /** Frees the tables; the next call of {@link #angles} makes new ones. */
     @Override
-    public void close() {
+    public synchronized void close() {
         if (scope != null) {
             scope.close();
             scope = null;

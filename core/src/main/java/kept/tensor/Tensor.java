@@ -15,7 +15,7 @@ import kept.tensor.internal.TensorInternals;
  * A dense array of numbers on a device, with a shape and strides. Views (reshape, transpose, slice, expand) share memory. The operations come from
  * the interfaces this class implements, one for each kind, and are differentiable unless they say otherwise; gradients are F32 as a rule.
  *
- * <p>Memory belongs to a {@link Scope}. A tensor is not thread-safe.
+ * <p>Memory belongs to a {@link Scope}. Several threads may read a tensor at once, if none writes it or its gradient.
  */
 public final class Tensor extends TensorCreation
         implements HostValues, InPlace, Elementwise, Logic, Reductions, Products, Views, Indexing, Arrangements {
