@@ -111,7 +111,7 @@ class ConvertTest {
                 }
                 flip(victim.file(), victim.offset() + 77);
                 assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> conversion.verify(output, bytes -> {}))
-                        .withMessageStartingWith("[verify] %s: tensor 'model.layers.1.mlp.up_proj.weight' at byte %d: is not as in "
+                        .withMessageStartingWith("[verify] %s: tensor 'model.layers.1.mlp.up_proj.weight' at byte %d: differs from "
                                 .formatted(victim.file(), victim.offset() + 77));
             }
         }

@@ -3,10 +3,10 @@ package kept.linalg;
 import kept.backend.DoubleKernels;
 
 /**
- * The factor of a symmetric positive definite matrix, {@code G = U^T U} with U upper triangular, and the solution of {@code G X = B} with it.
+ * Factors a symmetric positive definite matrix as {@code G = U^T U}, with U upper triangular, and solves {@code G X = B}.
  *
- * <p>Both go by halves, so that nearly all multiplications are in few large products (Gustavson 1997, "Recursion leads to automatic variable blocking
- * for dense linear-algebra algorithms"):
+ * <p>Both recursively halve the matrix, so that nearly all work is in few large products (Gustavson 1997, "Recursion leads to automatic variable
+ * blocking for dense linear-algebra algorithms"):
  *
  * <pre>
  *   [ G11 G12 ]   [ U11^T       ] [ U11 U12 ]      U11           from G11, the same way
@@ -15,7 +15,7 @@ import kept.backend.DoubleKernels;
  * </pre>
  */
 public final class Cholesky {
-    /** Matrices of this size and smaller are not halved; larger ones are halved at multiples of it. */
+    /** Matrices up to this size are not halved; larger ones are divided at a multiple of it. */
     private static final int BLOCK = DoubleKernels.MOST_TRIANGLE_ROWS;
 
     private final DoubleMatrix factor;
@@ -25,12 +25,12 @@ public final class Cholesky {
     }
 
     /**
-     * Factors a matrix, to which a multiple of the identity is added.
+     * Factors a matrix plus a multiple of the identity.
      *
-     * @param matrix {@code [n, n]}; what lies right of and on the diagonal is read, nothing is changed
-     * @param shift what is added to the diagonal
+     * @param matrix {@code [n, n]}; only its upper triangle is read, and it is not changed
+     * @param shift the value added to the diagonal
      * @return the factor
-     * @throws NotPositiveDefiniteException if there is none
+     * @throws NotPositiveDefiniteException if the result is not positive definite
      */
     public static Cholesky of(DoubleMatrix matrix, double shift) {
         requirePresent(matrix);
@@ -38,13 +38,13 @@ public final class Cholesky {
     }
 
     /**
-     * Factors a matrix in memory that is there: new memory of that size can take as long as the factorisation.
+     * Factors a matrix into existing memory; allocating new memory of that size can take as long as the factorisation.
      *
-     * @param matrix {@code [n, n]}; what lies right of and on the diagonal is read, nothing is changed
-     * @param shift what is added to the diagonal
-     * @param memory {@code [n, n]}, not overlapping the matrix; belongs to the factor until it is no longer used
+     * @param matrix {@code [n, n]}; only its upper triangle is read, and it is not changed
+     * @param shift the value added to the diagonal
+     * @param memory {@code [n, n]}, not overlapping the matrix; used by the factor as long as it exists
      * @return the factor
-     * @throws NotPositiveDefiniteException if there is none
+     * @throws NotPositiveDefiniteException if the result is not positive definite
      */
     public static Cholesky of(DoubleMatrix matrix, double shift, DoubleMatrix memory) {
         requirePresent(matrix);
@@ -86,7 +86,7 @@ public final class Cholesky {
         factor(rest, row + half);
     }
 
-    /** Row after row; what is left of a row's pivot stays as it is. */
+    /** Row by row; elements left of the diagonal are not changed. */
     private static void factorBlock(DoubleMatrix g, int row) {
         double[] u = g.array();
         int size = g.rows();
@@ -111,22 +111,22 @@ public final class Cholesky {
         }
     }
 
-    /** Where a matrix larger than a block is divided. */
+    /** The size of the first half of a matrix larger than a block. */
     private static int half(int size) {
         return (Math.ceilDiv(size, BLOCK) + 1) / 2 * BLOCK;
     }
 
     /**
-     * How many equations there are.
+     * The number of equations.
      *
-     * @return the rows of the matrix
+     * @return the number of rows of the matrix
      */
     public int size() {
         return factor.rows();
     }
 
     /**
-     * Solves {@code G X = B} in the place of B.
+     * Solves {@code G X = B} in place.
      *
      * @param b {@code [n, any]}; overwritten with X
      */
@@ -139,7 +139,7 @@ public final class Cholesky {
         solveUpper(factor, b);
     }
 
-    /** {@code U^T Y = B}. */
+    /** Solves {@code U^T Y = B}. */
     private static void solveTransposed(DoubleMatrix u, DoubleMatrix b) {
         int size = u.rows();
         if (size <= BLOCK) {
@@ -152,7 +152,7 @@ public final class Cholesky {
         solveTransposed(u.block(half, size, half, size), b.rows(half, size));
     }
 
-    /** {@code U X = Y}. */
+    /** Solves {@code U X = Y}. */
     private static void solveUpper(DoubleMatrix u, DoubleMatrix b) {
         int size = u.rows();
         if (size <= BLOCK) {

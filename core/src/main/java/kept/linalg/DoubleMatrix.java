@@ -1,17 +1,17 @@
 package kept.linalg;
 
 /**
- * A matrix of doubles, or a block of one: element (i, j) is {@code array[offset + i * stride + j]}. Blocks share their matrix's memory.
+ * A matrix of doubles, or a view of a block: element (i, j) is {@code array[offset + i * stride + j]}. Blocks share their matrix's memory.
  *
- * @param array where the elements lie
- * @param offset where element (0, 0) lies
+ * @param array the array of elements
+ * @param offset the index of element (0, 0)
  * @param rows how many rows
  * @param columns how many columns
- * @param stride elements from a row to the next, at least {@code columns}
+ * @param stride the distance between rows, at least {@code columns}
  */
 public record DoubleMatrix(double[] array, int offset, int rows, int columns, int stride) {
     /**
-     * Checks that all elements lie in the array.
+     * Checks that all elements are within the array.
      *
      * @throws IllegalArgumentException if they do not
      */
@@ -27,12 +27,12 @@ public record DoubleMatrix(double[] array, int offset, int rows, int columns, in
     }
 
     /**
-     * A new matrix of zeros.
+     * Creates a matrix of zeros.
      *
      * @param rows how many rows
      * @param columns how many columns
      * @return the matrix
-     * @throws IllegalArgumentException if it has more elements than an array holds
+     * @throws IllegalArgumentException if it has more elements than an array can hold
      */
     public static DoubleMatrix zeros(int rows, int columns) {
         if (rows < 0 || columns < 0 || (long) rows * columns > Integer.MAX_VALUE - 8) {
@@ -43,14 +43,14 @@ public record DoubleMatrix(double[] array, int offset, int rows, int columns, in
     }
 
     /**
-     * A block, in the same memory.
+     * Returns a block that shares this matrix's memory.
      *
      * @param fromRow its first row
-     * @param toRow the row behind its last
+     * @param toRow the end of the rows, exclusive
      * @param fromColumn its first column
-     * @param toColumn the column behind its last
+     * @param toColumn the end of the columns, exclusive
      * @return the block
-     * @throws IndexOutOfBoundsException if it does not lie in this matrix
+     * @throws IndexOutOfBoundsException if it exceeds this matrix
      */
     public DoubleMatrix block(int fromRow, int toRow, int fromColumn, int toColumn) {
         if (fromRow < 0 || fromRow > toRow || toRow > rows || fromColumn < 0 || fromColumn > toColumn || toColumn > columns) {
@@ -62,10 +62,10 @@ public record DoubleMatrix(double[] array, int offset, int rows, int columns, in
     }
 
     /**
-     * Some rows, in the same memory.
+     * Returns a block of rows that shares this matrix's memory.
      *
      * @param from the first
-     * @param to the row behind the last
+     * @param to the end, exclusive
      * @return the block
      */
     public DoubleMatrix rows(int from, int to) {
@@ -73,7 +73,7 @@ public record DoubleMatrix(double[] array, int offset, int rows, int columns, in
     }
 
     /**
-     * Where an element lies.
+     * The array index of an element.
      *
      * @param row its row
      * @param column its column
@@ -84,7 +84,7 @@ public record DoubleMatrix(double[] array, int offset, int rows, int columns, in
     }
 
     /**
-     * An element.
+     * Returns an element.
      *
      * @param row its row
      * @param column its column
@@ -96,7 +96,7 @@ public record DoubleMatrix(double[] array, int offset, int rows, int columns, in
     }
 
     /**
-     * Changes an element.
+     * Sets an element.
      *
      * @param row its row
      * @param column its column
@@ -114,7 +114,7 @@ public record DoubleMatrix(double[] array, int offset, int rows, int columns, in
         return index(row, column);
     }
 
-    /** Whether an element of another matrix lies where one of this does. */
+    /** Whether this matrix and another share an element. */
     boolean overlaps(DoubleMatrix other) {
         if (array != other.array || rows == 0 || columns == 0 || other.rows == 0 || other.columns == 0) {
             return false;
@@ -124,7 +124,7 @@ public record DoubleMatrix(double[] array, int offset, int rows, int columns, in
             long otherEnd = other.offset + (other.rows - 1L) * other.stride + other.columns;
             return offset < otherEnd && other.offset < end;
         }
-        // Blocks of one matrix: how many rows and columns the other's first element lies behind this one's, the columns counted both ways round.
+        // For blocks of one matrix: the distance of their first elements in rows and columns, where columns may wrap around in both directions.
         int distance = other.offset - offset;
         int down = Math.floorDiv(distance, stride);
         int right = Math.floorMod(distance, stride);
@@ -133,9 +133,9 @@ public record DoubleMatrix(double[] array, int offset, int rows, int columns, in
     }
 
     /**
-     * A copy with memory of its own.
+     * Copies the matrix to its own memory.
      *
-     * @return the copy, whose rows follow each other
+     * @return the copy, with contiguous rows
      */
     public DoubleMatrix copy() {
         DoubleMatrix copy = zeros(rows, columns);
@@ -146,13 +146,13 @@ public record DoubleMatrix(double[] array, int offset, int rows, int columns, in
     }
 
     /**
-     * Overwrites the first rows with floats, which lie row after row.
+     * Fills the first rows with floats stored in row-major order.
      *
-     * @param values where the floats lie
-     * @param from where the first of them lies
+     * @param values the floats
+     * @param from the index of the first float
      * @param count how many rows
-     * @return these rows, in the same memory
-     * @throws IndexOutOfBoundsException if the floats or the rows are not there
+     * @return these rows, sharing this matrix's memory
+     * @throws IndexOutOfBoundsException if floats or rows are missing
      */
     public DoubleMatrix fill(float[] values, int from, int count) {
         if (values == null || from < 0 || count < 0 || count > rows || from + (long) count * columns > values.length) {

@@ -4,13 +4,13 @@ import java.util.ServiceLoader;
 import kept.backend.DoubleKernels;
 
 /**
- * Sums of products of matrices in double precision. Each element of a result is a sum over blocks of the inner dimension, in order, of one chain of
- * fused multiply-adds each; the blocks depend on the inner dimension alone, so the bits depend neither on threads nor on what else is computed.
+ * Adds products of matrices in double precision. Each element of a result is a sum, in order, over blocks of the inner dimension, each a chain of
+ * fused multiply-adds; the blocks depend only on the inner dimension, so results do not depend on the number of threads or on other columns.
  */
 public final class DoubleProducts {
     private DoubleProducts() {}
 
-    /** Found when it is first needed. */
+    /** Loaded on first use. */
     private static final class Kernels {
         private static final DoubleKernels INSTANCE = ServiceLoader.load(DoubleKernels.class, DoubleKernels.class.getClassLoader()).findFirst()
                 .orElseThrow(() -> new IllegalStateException("[linalg] no kernels for double precision; put kept.core on the module path whole"));
@@ -27,7 +27,7 @@ public final class DoubleProducts {
      * @param a {@code [m, k]}
      * @param b {@code [k, n]}
      * @param c {@code [m, n]}, not overlapping the operands
-     * @throws IllegalArgumentException if the sizes do not go together or C overlaps an operand
+     * @throws IllegalArgumentException if the sizes do not match or C overlaps an operand
      */
     public static void addProduct(int sign, DoubleMatrix a, DoubleMatrix b, DoubleMatrix c) {
         requirePresent(a, b, c);
@@ -43,7 +43,7 @@ public final class DoubleProducts {
      * @param a {@code [k, m]}
      * @param b {@code [k, n]}
      * @param c {@code [m, n]}, not overlapping the operands
-     * @throws IllegalArgumentException if the sizes do not go together or C overlaps an operand
+     * @throws IllegalArgumentException if the sizes do not match or C overlaps an operand
      */
     public static void addTransposedProduct(int sign, DoubleMatrix a, DoubleMatrix b, DoubleMatrix c) {
         requirePresent(a, b, c);
@@ -53,12 +53,12 @@ public final class DoubleProducts {
     }
 
     /**
-     * {@code C = C + sign A^T A}, on and right of the diagonal; what lies left of it is neither read nor written. Half the work of the whole product.
+     * {@code C = C + sign A^T A}, upper triangle only; elements below the diagonal are neither read nor written. Half the work of the whole product.
      *
      * @param sign 1 or -1
      * @param a {@code [k, n]}
      * @param c {@code [n, n]}, not overlapping A
-     * @throws IllegalArgumentException if the sizes do not go together or C overlaps an operand
+     * @throws IllegalArgumentException if the sizes do not match or C overlaps an operand
      */
     public static void addGram(int sign, DoubleMatrix a, DoubleMatrix c) {
         requirePresent(a, c);

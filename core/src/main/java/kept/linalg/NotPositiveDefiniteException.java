@@ -1,10 +1,10 @@
 package kept.linalg;
 
-/** A matrix that was to be factored is not positive definite. */
+/** Thrown if a matrix to be factored is not positive definite. */
 public final class NotPositiveDefiniteException extends RuntimeException {
     private static final long serialVersionUID = 1;
 
-    /** The row of the pivot. */
+    /** Row of the pivot. */
     private final int row;
 
     NotPositiveDefiniteException(int row, double pivot) {
@@ -13,9 +13,9 @@ public final class NotPositiveDefiniteException extends RuntimeException {
     }
 
     /**
-     * Where the factorisation ended.
+     * The row at which the factorisation failed.
      *
-     * @return the first row whose pivot is not the root of a positive number
+     * @return the first row with a pivot whose square is not positive
      */
     public int row() {
         return row;

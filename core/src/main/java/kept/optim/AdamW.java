@@ -16,12 +16,11 @@ import kept.tensor.internal.Arguments;
 
 /**
  * Adam with decoupled weight decay (Loshchilov and Hutter 2017, arXiv 1711.05101); the formula is {@link kept.backend.Backend#adamW}. The moments are
- * F32, whatever the parameters are, or of 8 bits ({@link Storage}), and belong to this object: {@link #close} frees them. What it holds can be
- * {@linkplain #moments() saved} and
- * {@linkplain #restore brought back}; a run that goes on from there gives the same bits.
+ * F32 for any dtype of the parameters, or 8-bit ({@link Storage}); this object owns them, and {@link #close} frees them. Its state can be
+ * {@linkplain #moments() saved} and {@linkplain #restore restored}; a run that resumes from it is bit-identical.
  */
 public final class AdamW implements AutoCloseable {
-    /** Parameters of fewer elements keep F32 moments: there is little to save, and norms are among them. */
+    /** Smaller parameters, such as norms, keep F32 moments, because 8-bit moments would save little. */
     private static final long FEWEST_CODED = 4096;
 
     private final Settings settings;
@@ -31,18 +30,18 @@ public final class AdamW implements AutoCloseable {
     private long stepCount;
 
     /**
-     * The numbers that stay the same from step to step.
+     * The hyperparameters.
      *
-     * @param beta1 the decay of the first moment, from 0 to below 1
-     * @param beta2 the decay of the second moment, from 0 to below 1
-     * @param epsilon added to the root of the second moment, above 0
-     * @param weightDecay the decoupled decay of the parameters that decay, 0 or more
+     * @param beta1 the decay rate of the first moment, in [0, 1)
+     * @param beta2 the decay rate of the second moment, in [0, 1)
+     * @param epsilon added to the square root of the second moment, above 0
+     * @param weightDecay the decoupled weight decay, at least 0
      */
     public record Settings(double beta1, double beta2, double epsilon, double weightDecay) {
-        /** PyTorch's values, without decay. */
+        /** PyTorch's defaults, without weight decay. */
         public static final Settings DEFAULT = new Settings(0.9, 0.999, 1e-8, 0);
 
-        /** Checks the numbers. */
+        /** Validates the values. */
         public Settings {
             if (!(beta1 >= 0 && beta1 < 1) || !(beta2 >= 0 && beta2 < 1)) {
                 throw new IllegalArgumentException("[adamw] betas must be from 0 to below 1: %s and %s".formatted(beta1, beta2));
@@ -57,10 +56,10 @@ public final class AdamW implements AutoCloseable {
     }
 
     /**
-     * What moments and parameters are kept in.
+     * The precision of moments and the rounding of parameters.
      *
-     * @param codedMoments whether the moments of parameters of 4,096 elements or more take 8 bits each ({@link BlockCodes}) instead of 32
-     * @param stochasticRounding whether BF16 parameters are rounded by chance, so that on average no update is lost
+     * @param codedMoments whether to store moments of parameters with at least 4,096 elements in 8 bits ({@link BlockCodes}) instead of 32
+     * @param stochasticRounding whether to round BF16 parameters stochastically, so that small updates are not lost on average
      *     ({@link kept.backend.AdamWStep.Rounding})
      * @param seed of that chance
      */
@@ -69,38 +68,38 @@ public final class AdamW implements AutoCloseable {
         public static final Storage PLAIN = new Storage(false, false, 0);
     }
 
-    /** Which parameters decay. */
+    /** Selects the parameters with weight decay. */
     @FunctionalInterface
     public interface Decay {
-        /** All of them, norms and biases too. */
+        /** All parameters, including norms and biases. */
         Decay ALL = (_, _) -> true;
-        /** Those with at least two axes: matrices, but neither norms nor biases. */
+        /** Parameters with at least two dimensions: matrices, but not norms or biases. */
         Decay MATRICES = (_, parameter) -> parameter.value().rank() >= 2;
 
         /**
-         * Whether a parameter decays.
+         * Whether a parameter has weight decay.
          *
          * @param name its name
          * @param parameter the parameter
-         * @return true to let it decay
+         * @return true to apply weight decay
          */
         boolean applies(String name, Parameter parameter);
     }
 
     /**
-     * The running averages of one parameter.
+     * The moving averages of one parameter.
      *
-     * @param first of the gradient; of the parameter's shape, F32, or {@link BlockCodes}
-     * @param second of the gradient's square; likewise, but the codes are of its root
+     * @param first of the gradient; F32 with the parameter's shape, or {@link BlockCodes}
+     * @param second of the squared gradient, in the same form, except that codes represent its square root
      */
     public record Moments(Tensor first, Tensor second) {}
 
     private record Slot(Parameter parameter, Moments moments, double weightDecay) {}
 
     /**
-     * An optimizer of all parameters that are trainable now, with moments of zeros on the device of the first.
+     * Creates an optimizer of all currently trainable parameters, with zero moments on the device of the first parameter.
      *
-     * @param parameters the parameters by name; frozen ones are left out
+     * @param parameters the parameters by name; frozen ones are skipped
      * @param settings the numbers
      * @param decay which parameters decay
      * @throws TensorException if none is trainable, or two share elements
@@ -110,12 +109,12 @@ public final class AdamW implements AutoCloseable {
     }
 
     /**
-     * An optimizer that keeps its moments and rounds its parameters as told.
+     * Creates an optimizer with a given storage of moments and rounding of parameters.
      *
-     * @param parameters the parameters by name; frozen ones are left out
+     * @param parameters the parameters by name; frozen ones are skipped
      * @param settings the numbers
      * @param decay which parameters decay
-     * @param storage what moments and parameters are kept in
+     * @param storage the precision of moments and the rounding of parameters
      * @throws TensorException if none is trainable, or two share elements
      */
     public AdamW(SequencedMap<String, Parameter> parameters, Settings settings, Decay decay, Storage storage) {
@@ -132,10 +131,10 @@ public final class AdamW implements AutoCloseable {
     }
 
     /**
-     * Whether moments of 8 bits are made for a parameter where they are asked for.
+     * Whether a parameter of this shape has 8-bit moments if they are enabled.
      *
      * @param shape the parameter's
-     * @return false for the small ones, whose moments are F32 always
+     * @return false for small parameters, whose moments are always F32
      */
     public static boolean isCoded(Shape shape) {
         return shape.elementCount() >= FEWEST_CODED;
@@ -153,13 +152,13 @@ public final class AdamW implements AutoCloseable {
      * Updates every parameter that has a gradient.
      *
      * @param learningRate the learning rate of this step
-     * @param gradientScale what gradients are multiplied by first: {@link GradientClipping#scale}, or 1
-     * @throws TensorException if the scale is not a finite number, or the learning rate is negative, infinite or NaN
+     * @param gradientScale the factor applied to gradients: {@link GradientClipping#scale}, or 1
+     * @throws TensorException if the scale is not finite, or the learning rate is negative, infinite or NaN
      */
     public void step(double learningRate, double gradientScale) {
         Trainable.checkStep("adamw", learningRate, gradientScale);
         stepCount++;
-        // One for each parameter and step.
+        // One random stream per parameter and step.
         long stream = stepCount * slots.size();
         for (Slot slot : slots.values()) {
             Tensor value = slot.parameter.value();
@@ -172,22 +171,22 @@ public final class AdamW implements AutoCloseable {
         }
     }
 
-    /** Frees the gradients of all its parameters: the next forward pass may use their memory. */
+    /** Frees the gradients of all its parameters, whose memory the next forward pass may use. */
     public void clearGradients() {
         slots.values().forEach(slot -> slot.parameter.value().clearGradient());
     }
 
     /**
-     * How many steps have been made.
+     * The number of steps made.
      *
-     * @return the count, which the bias corrections depend on
+     * @return the count, which determines the bias correction
      */
     public long stepCount() {
         return stepCount;
     }
 
     /**
-     * The parameters that this optimizer trains.
+     * The parameters this optimizer trains.
      *
      * @return a read-only map by name, in the order given
      */
@@ -198,9 +197,9 @@ public final class AdamW implements AutoCloseable {
     }
 
     /**
-     * The state to save, together with {@link #stepCount}.
+     * The state to save together with {@link #stepCount}.
      *
-     * @return a read-only map by parameter name; the tensors change with the next step
+     * @return a read-only map by parameter name; the next step changes the tensors
      */
     public SequencedMap<String, Moments> moments() {
         SequencedMap<String, Moments> moments = new LinkedHashMap<>();
@@ -209,11 +208,11 @@ public final class AdamW implements AutoCloseable {
     }
 
     /**
-     * Goes back to a saved state.
+     * Restores a saved state.
      *
-     * @param steps the step count then
-     * @param saved the moments then, by parameter name; copied
-     * @throws TensorException if names or shapes are not those of this optimizer
+     * @param steps the saved step count
+     * @param saved the saved moments by parameter name; copied
+     * @throws TensorException if names or shapes do not match this optimizer
      */
     public void restore(long steps, Map<String, Moments> saved) {
         checkCount(steps);
@@ -229,9 +228,9 @@ public final class AdamW implements AutoCloseable {
     }
 
     /**
-     * Forgets the moments, as if there had been no gradients yet.
+     * Resets the moments to zero.
      *
-     * @param steps the step count from now on
+     * @param steps the new step count
      * @throws TensorException if the count is negative
      */
     public void clearMoments(long steps) {

@@ -8,20 +8,20 @@ import kept.tensor.Tensor;
 import kept.tensor.internal.Arguments;
 
 /**
- * The size of all gradients together, and what to multiply them by so that it stays below a limit (Pascanu et al. 2012, arXiv 1211.5063). The
- * gradients themselves are left as they are: {@link AdamW#step} takes the scale.
+ * The global norm of all gradients, and the factor that limits it (Pascanu et al. 2012, arXiv 1211.5063). The gradients are not changed:
+ * {@link AdamW#step} applies the factor.
  *
- * @param norm the root of the sum of the squares of all gradients' elements; infinite or NaN where an element is, or where the sum overflows
- * @param scale {@code min(1, limit / (norm + 1e-6))}, as PyTorch's clip_grad_norm_ has it; NaN or 0 where the norm is not finite
+ * @param norm the square root of the sum of squares of all gradient elements; infinite or NaN if an element is, or if the sum overflows
+ * @param scale {@code min(1, limit / (norm + 1e-6))}, as in PyTorch's clip_grad_norm_; NaN or 0 if the norm is not finite
  */
 public record GradientClipping(double norm, double scale) {
     private static final double EPSILON = 1e-6;
 
     /**
-     * Measures the gradients of several parameters.
+     * Computes the global norm of the gradients of several parameters.
      *
-     * @param parameters the parameters; those without a gradient count nothing
-     * @param limit the largest norm wanted, above 0; infinite to measure alone
+     * @param parameters the parameters; those without a gradient are ignored
+     * @param limit the maximum norm, above 0; infinite to only measure it
      * @return norm and scale
      */
     public static GradientClipping globalNorm(Collection<Parameter> parameters, double limit) {
@@ -39,9 +39,9 @@ public record GradientClipping(double norm, double scale) {
     }
 
     /**
-     * Whether a step with these gradients makes sense.
+     * Whether all gradients are finite.
      *
-     * @return false if an element is infinite or NaN: skip the step, or stop
+     * @return false if an element is infinite or NaN: skip the step or stop
      */
     public boolean isFinite() {
         return Double.isFinite(norm);

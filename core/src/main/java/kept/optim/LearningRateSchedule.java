@@ -1,12 +1,12 @@
 package kept.optim;
 
 /**
- * The learning rate of each optimizer step. Both schedules begin with a linear warm-up: step t of w warm-up steps has the rate {@code peak t / w}, so
- * that the first step, number 1, is not lost on a rate of zero.
+ * The learning rate of each optimizer step. Both schedules start with a linear warm-up: step t of w warm-up steps has the rate {@code peak t / w}, so
+ * the first step, number 1, does not have rate zero.
  */
 public sealed interface LearningRateSchedule {
     /**
-     * The learning rate of a step.
+     * Returns the learning rate of a step.
      *
      * @param step the step's number, from 1
      * @return the rate
@@ -14,13 +14,13 @@ public sealed interface LearningRateSchedule {
     double at(long step);
 
     /**
-     * The peak after the warm-up, to the end.
+     * Constant at the peak after the warm-up.
      *
      * @param peak the rate
-     * @param warmUpSteps how many steps rise to it; 0 for none
+     * @param warmUpSteps the number of warm-up steps; may be 0
      */
     record Constant(double peak, long warmUpSteps) implements LearningRateSchedule {
-        /** Checks the numbers. */
+        /** Validates the values. */
         public Constant {
             check(peak, warmUpSteps);
         }
@@ -32,16 +32,15 @@ public sealed interface LearningRateSchedule {
     }
 
     /**
-     * After the warm-up, half a cosine wave from the peak down to the floor, which the last step reaches (Loshchilov and Hutter 2016, arXiv
-     * 1608.03983).
+     * Cosine decay from the peak to the floor, which the last step reaches (Loshchilov and Hutter 2016, arXiv 1608.03983).
      *
      * @param peak the highest rate
-     * @param warmUpSteps how many steps rise to it; 0 for none
-     * @param totalSteps the number of the last step, at least {@code warmUpSteps}; the floor holds after it
-     * @param floorRatio the floor as a part of the peak, from 0 to 1
+     * @param warmUpSteps the number of warm-up steps; may be 0
+     * @param totalSteps the number of the last step, at least {@code warmUpSteps}; later steps stay at the floor
+     * @param floorRatio the floor as a fraction of the peak, from 0 to 1
      */
     record Cosine(double peak, long warmUpSteps, long totalSteps, double floorRatio) implements LearningRateSchedule {
-        /** Checks the numbers. */
+        /** Validates the values. */
         public Cosine {
             check(peak, warmUpSteps);
             if (totalSteps < warmUpSteps) {

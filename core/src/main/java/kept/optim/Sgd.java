@@ -13,9 +13,9 @@ import kept.tensor.TensorException;
 import kept.tensor.internal.Arguments;
 
 /**
- * Stochastic gradient descent with momentum. With the gradient g, weight decay included ({@code g + decay x}), the velocity becomes
- * {@code v = momentum v + g}, and the parameter {@code x - rate v}, or with Nesterov's momentum {@code x - rate (g + momentum v)}. That is PyTorch's
- * {@code torch.optim.SGD} without dampening. Velocities are F32, computed in F32, and belong to this object: {@link #close} frees them.
+ * Stochastic gradient descent with momentum. With the gradient g, including weight decay ({@code g + decay x}), the velocity is
+ * {@code v = momentum v + g}, and the parameter {@code x - rate v}, or with Nesterov momentum {@code x - rate (g + momentum v)}. This is PyTorch's
+ * {@code torch.optim.SGD} without dampening. Velocities are computed and stored in F32; this object owns them, and {@link #close} frees them.
  */
 public final class Sgd implements AutoCloseable {
     private static final String NAME = "sgd";
@@ -25,17 +25,17 @@ public final class Sgd implements AutoCloseable {
     private final SequencedMap<String, Slot> slots = new LinkedHashMap<>();
 
     /**
-     * The numbers that stay the same from step to step.
+     * The hyperparameters.
      *
-     * @param momentum how much of the velocity stays, from 0 to below 1
-     * @param nesterov whether a step looks ahead by the velocity
-     * @param weightDecay how much of a parameter that decays is added to its gradient, 0 or more
+     * @param momentum the momentum factor, in [0, 1)
+     * @param nesterov whether to use Nesterov momentum
+     * @param weightDecay the weight decay, at least 0
      */
     public record Settings(double momentum, boolean nesterov, double weightDecay) {
         /** Plain gradient descent. */
         public static final Settings DEFAULT = new Settings(0, false, 0);
 
-        /** Checks the numbers. */
+        /** Validates the values. */
         public Settings {
             if (!(momentum >= 0 && momentum < 1)) {
                 throw new IllegalArgumentException("[sgd] momentum must be from 0 to below 1, not " + momentum);
@@ -49,13 +49,13 @@ public final class Sgd implements AutoCloseable {
         }
     }
 
-    /** A parameter with its velocity, null where there is no momentum. */
+    /** A parameter with its velocity, null without momentum. */
     private record Slot(Parameter parameter, Tensor velocity, double weightDecay) {}
 
     /**
-     * An optimizer of all parameters that are trainable now, with velocities of zeros on the device of the first.
+     * Creates an optimizer of all currently trainable parameters, with zero velocities on the device of the first parameter.
      *
-     * @param parameters the parameters by name; frozen ones are left out
+     * @param parameters the parameters by name; frozen ones are skipped
      * @param settings the numbers
      * @param decay which parameters decay
      * @throws TensorException if none is trainable, or two share elements
@@ -78,8 +78,8 @@ public final class Sgd implements AutoCloseable {
      * Updates every parameter that has a gradient.
      *
      * @param learningRate the learning rate of this step
-     * @param gradientScale what gradients are multiplied by first: {@link GradientClipping#scale}, or 1
-     * @throws TensorException if the scale is not a finite number, or the learning rate is negative, infinite or NaN
+     * @param gradientScale the factor applied to gradients: {@link GradientClipping#scale}, or 1
+     * @throws TensorException if the scale is not finite, or the learning rate is negative, infinite or NaN
      */
     public void step(double learningRate, double gradientScale) {
         Trainable.checkStep(NAME, learningRate, gradientScale);
@@ -110,13 +110,13 @@ public final class Sgd implements AutoCloseable {
         value.assign(exact.sub(direction.mul(learningRate)));
     }
 
-    /** Frees the gradients of all its parameters: the next forward pass may use their memory. */
+    /** Frees the gradients of all its parameters, whose memory the next forward pass may use. */
     public void clearGradients() {
         slots.values().forEach(slot -> slot.parameter.value().clearGradient());
     }
 
     /**
-     * The parameters that this optimizer trains.
+     * The parameters this optimizer trains.
      *
      * @return a read-only map by name, in the order given
      */
@@ -129,7 +129,7 @@ public final class Sgd implements AutoCloseable {
     /**
      * The state to save; empty without momentum.
      *
-     * @return the velocities by parameter name, read-only; the tensors change with the next step
+     * @return the velocities by parameter name, read-only; the next step changes the tensors
      */
     public SequencedMap<String, Tensor> velocities() {
         SequencedMap<String, Tensor> velocities = new LinkedHashMap<>();
@@ -142,10 +142,10 @@ public final class Sgd implements AutoCloseable {
     }
 
     /**
-     * Goes back to a saved state.
+     * Restores a saved state.
      *
-     * @param saved the velocities then, by parameter name; copied
-     * @throws TensorException if names or shapes are not those of this optimizer
+     * @param saved the saved velocities by parameter name; copied
+     * @throws TensorException if names or shapes do not match this optimizer
      */
     public void restore(Map<String, Tensor> saved) {
         SequencedMap<String, Tensor> own = velocities();

@@ -7,11 +7,11 @@ import kept.nn.Parameter;
 import kept.tensor.Tensor;
 import kept.tensor.TensorException;
 
-/** The parameters that an optimizer is to train. */
+/** Selects the parameters that an optimizer trains. */
 final class Trainable {
     private Trainable() {}
 
-    /** Those that are trainable now; an error if there is none, or two share elements. */
+    /** Returns the trainable parameters; throws if there is none, or two share elements. */
     static SequencedMap<String, Parameter> of(String optimizer, SequencedMap<String, Parameter> parameters) {
         SequencedMap<String, Parameter> trainable = new LinkedHashMap<>(parameters);
         trainable.values().removeIf(parameter -> !parameter.isTrainable());
@@ -31,7 +31,7 @@ final class Trainable {
         });
     }
 
-    /** Checks what a step is made with. */
+    /** Checks the arguments of a step. */
     static void checkStep(String optimizer, double learningRate, double gradientScale) {
         if (!Double.isFinite(gradientScale)) {
             throw new TensorException("[%s] gradients scaled by %s; check GradientClipping.isFinite first".formatted(optimizer, gradientScale));

@@ -4,37 +4,40 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The neuron of an MLP that renews the anchor: behind the MLP the stream's mean is to be a fixed share of its size, so that the norms that follow
- * have a constant to carry their biases. The neuron reads e, the mean of what its norm gives before the weight, which falls as the stream grows, and
- * q, an estimate of the constant 1; it adds {@code silu(k e / mean(e)) (a e + b q)} to every channel. k is one of a few; a and b are least squares of
- * what the mean lacks, in units of the stream's size.
+ * Fits the MLP neuron that renews the anchor. After the MLP, the mean of the residual stream should be a fixed multiple of its RMS, so that the next
+ * norms have a constant to carry their biases. The neuron reads e, the mean of its norm's output before the weight, which decreases as the stream
+ * grows, and q, an estimate of the constant 1; it adds {@code silu(k e / mean(e)) (a e + b q)} to every channel. k is chosen from a list; a and b are
+ * fitted by least squares to the missing mean, in units of the stream's RMS.
  */
 final class AnchorRenewal {
-    /** How fast the gate falls. SiLU has its least value at -1.28; below it comes back to zero as 1/e does, about. Sharper ones overshoot. */
+    /**
+     * Candidates for k, the sharpness of the gate. SiLU has its minimum at -1.28; for smaller arguments it returns to zero roughly like 1/e. Larger
+     * magnitudes overshoot.
+     */
     private static final double[] SHARPNESS = {-1.5, -2, -2.5, -3, -3.5, -4, -4.5, -5, -5.5, -6};
-    /** Of the diagonal: e and q may be all but the same. */
+    /** Relative to the diagonal, because e and q may be almost equal. */
     private static final double RIDGE = 1e-9;
 
     private final double level;
     private final List<Tokens> parts = new ArrayList<>();
 
-    /** What the fit knows of some tokens, an element each. */
+    /** The data of some tokens, one element per token. */
     private record Tokens(float[] e, float[] q, float[] size, float[] anchor, boolean held) {}
 
     /**
-     * What the neuron computes.
+     * The parameters of the neuron.
      *
-     * @param gate k / mean(e), what e is multiplied by
+     * @param gate k / mean(e), the factor of e
      * @param ofReading a
      * @param ofConstant b
-     * @param error the mean square of what the anchor misses of the held-out tokens, as a share of the anchor's
+     * @param error the mean square of the remaining anchor error on held-out tokens, relative to the anchor's mean square
      */
     record Fit(double gate, double ofReading, double ofConstant, double error) {}
 
     /**
-     * A fit that has seen nothing.
+     * Creates a fit without data.
      *
-     * @param level what the stream's mean is to be, as a share of its size
+     * @param level the target mean of the stream, relative to its RMS
      */
     AnchorRenewal(double level) {
         this.level = level;
@@ -43,10 +46,10 @@ final class AnchorRenewal {
     /**
      * Adds tokens.
      *
-     * @param e what is read of the anchor
-     * @param q the estimate of 1
-     * @param size the root mean square of the teacher's stream behind the MLP, centred
-     * @param anchor the student's stream's mean before it
+     * @param e the reading of the anchor
+     * @param q the estimate of the constant 1
+     * @param size the RMS of the teacher's centred residual stream after the MLP
+     * @param anchor the mean of the student's residual stream before the MLP
      * @param held whether the tokens are held out
      */
     void add(float[] e, float[] q, float[] size, float[] anchor, boolean held) {
@@ -54,7 +57,7 @@ final class AnchorRenewal {
     }
 
     /**
-     * Fits.
+     * Fits the neuron.
      *
      * @return the neuron; null if there is no anchor to read
      */
@@ -84,7 +87,7 @@ final class AnchorRenewal {
         return best;
     }
 
-    /** a and b, from the tokens that are not held out, or from all. */
+    /** Fits a and b to all tokens, or to those not held out. */
     private double[] coefficients(double gate, boolean all) {
         double ee = 0;
         double eq = 0;

@@ -19,17 +19,17 @@ import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /**
- * Measures what {@link CalibratedMapping} needs: norm by norm, each on a student in which everything before it is already mapped. What has been
- * measured is on disk, so that a calibration goes on after it was killed; the result has the same bits, for any number of threads.
+ * Measures the inputs of {@link CalibratedMapping}, norm by norm, each with a student in which everything before it is already mapped. Results are
+ * saved, so a calibration can be resumed after it was killed. They are bit-identical for any number of threads.
  */
 public final class Calibration {
-    /** Among these an anchor is chosen. Smaller ones would take larger weights to carry the same bias, whose rounding is larger. */
+    /** Candidates for the anchor. Smaller anchors would need larger weights to carry the same bias, with larger rounding errors. */
     private static final double[] ANCHORS = {0, 0.1, 0.15, 0.2, 0.3, 0.5};
-    /** Tokens to measure on for models that are not wide. */
+    /** Default number of calibration tokens for models of small width. */
     private static final long USUAL_TOKENS = 65_536;
-    /** An anchor is tried on so many tokens, or as many as the width takes. */
+    /** Number of tokens used to evaluate an anchor, or more if the width requires it. */
     private static final long TRIAL_TOKENS = 16_384;
-    /** An anchor is judged by the first norms, which it is for, and some behind the first neurons that renew it. */
+    /** An anchor is evaluated on the first norms, which it serves directly, and on some after the first renewing neurons. */
     private static final int TRIAL_NORMS = 7;
     private static final String RELATIVE = "anchor";
     private static final String RIDGE = "ridge";
@@ -49,8 +49,8 @@ public final class Calibration {
      *
      * @param mapping a {@link CalibratedMapping}
      * @param source the teacher's parameters, in any floating dtype
-     * @param sequences the ids of the text, {@code [sequences][length]}, in an order of chance: the last are held out
-     * @param options what the user decides
+     * @param sequences the token ids {@code [sequences][length]}, in random order; the last sequences are held out
+     * @param options the user's options
      * @param device where to compute
      * @throws CalibrationException if there are too few tokens for the width
      */
@@ -71,8 +71,8 @@ public final class Calibration {
      * Checks that there are enough tokens for a model.
      *
      * @param config the model
-     * @param tokens how many there are
-     * @throws CalibrationException if there are not, saying how many are needed
+     * @param tokens the number of tokens
+     * @throws CalibrationException if there are too few; the message says how many are needed
      */
     public static void requireTokens(DecoderConfig config, long tokens) {
         long needed = CalibrationText.tokensNeeded(config);
@@ -83,7 +83,7 @@ public final class Calibration {
     }
 
     /**
-     * How many tokens to measure on where the user leaves it open: at least so many that more would bring little, which grows with the width.
+     * The default number of calibration tokens: enough that more would improve little; grows with the width.
      *
      * @param config the model
      * @return tokens
@@ -93,11 +93,11 @@ public final class Calibration {
     }
 
     /**
-     * What to tell a user who measures on few tokens.
+     * Advice for a calibration with few tokens.
      *
      * @param config the model
-     * @param tokens how many there are
-     * @return a line that says how many would be better, and why; nothing if there are enough
+     * @param tokens the number of tokens
+     * @return a line saying how many would be better, and why; empty if there are enough
      */
     public static Optional<String> advice(DecoderConfig config, long tokens) {
         long advised = CalibrationText.tokensAdvised(config);
@@ -107,30 +107,30 @@ public final class Calibration {
     }
 
     /**
-     * How much there is to do.
+     * The total amount of work.
      *
-     * @return what the numbers that {@link #run} tells of its progress add up to
+     * @return the sum of the progress values that {@link #run} reports
      */
     public long work() {
         return text.tokens() * passes(norms.size()) + (Double.isNaN(options.anchor()) ? trials() : 0);
     }
 
-    /** How often the text passes: a norm is measured, teacher and student pass what lies behind it, and behind an odd one the anchor is renewed. */
+    /** The number of passes over the text: measuring each norm, advancing teacher and student past it, and renewing the anchor after odd norms. */
     private static long passes(int count) {
         return count + 2L * (count - 1) + (count - 1) / 2;
     }
 
-    /** How many anchors are tried. */
+    /** The number of anchors evaluated. */
     static int anchors() {
         return ANCHORS.length;
     }
 
-    /** On how many norms. */
+    /** The number of norms used to evaluate them. */
     static int trialNorms(DecoderConfig config) {
         return Math.min(TRIAL_NORMS, CalibratedMapping.norms(config).size());
     }
 
-    /** On how many tokens, or as many as there are. */
+    /** The number of tokens used to evaluate them, at most all. */
     static long trialTokens(DecoderConfig config) {
         return Math.max(TRIAL_TOKENS, CalibrationText.tokensNeeded(config));
     }
@@ -141,11 +141,11 @@ public final class Calibration {
     }
 
     /**
-     * Measures what has not been measured.
+     * Measures everything that has not been measured yet.
      *
-     * @param measured the place of the results
-     * @param progress is told, piece by piece, how much has been done; what it throws ends the calibration
-     * @param remarks is told what was chosen
+     * @param measured stores the results
+     * @param progress receives the amount of work done, piece by piece; an exception it throws ends the calibration
+     * @param remarks receives the choices made
      */
     public void run(MeasuredTensors measured, LongConsumer progress, Consumer<String> remarks) {
         int last = norms.size() - 1;
@@ -239,7 +239,7 @@ public final class Calibration {
         remarks.accept("anchor: %s times the embeddings' root mean square, which is %.3g".formatted(best, size));
     }
 
-    /** What is missed at the first norms with some anchor. */
+    /** Returns the error at the first norms with an anchor. */
     private double trial(double level, double size, NormRegression regression, LongConsumer progress) {
         float anchor = (float) (level * size);
         Map<String, float[]> tensors = new HashMap<>(Map.of(CalibratedMapping.ANCHOR, new float[] {anchor}));

@@ -8,30 +8,31 @@ import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
 /**
- * What a calibration takes, by its sizes alone.
+ * The resources a calibration needs, computed from sizes.
  *
- * @param streamBytes the streams of all tokens of teacher and student, in memory or spilled
- * @param weightBytes what lies between two norms of both models, and the largest matrix on its way through the mapping
- * @param outputBytes the largest computed tensor of the output, on its way from the source: in f32, mapped, rounded, and copied for the file
- * @param activationBytes what a part of the tokens makes there
- * @param equationBytes sums and factors of a norm in double precision, its held-out tokens, and four numbers of each token, on the Java heap
+ * @param streamBytes the residual streams of all tokens of teacher and student, in memory or on disk
+ * @param weightBytes the weights between two norms of both models, and the largest matrix while it is mapped
+ * @param outputBytes the largest output tensor while it is converted: in f32, mapped, rounded, and copied for the file
+ * @param activationBytes the activations of one part of the tokens
+ * @param equationBytes the normal equations and factors of a norm in double precision, its held-out tokens, and four numbers per token, on the
+ *     Java heap
  * @param resultBytes the measured tensors, on disk until the output is written
- * @param singleOperations multiplications and additions in f32, those of kernels
- * @param doubleOperations the same in double precision
+ * @param singleOperations multiplications and additions in f32, by kernels
+ * @param doubleOperations multiplications and additions in double precision
  */
 public record CalibrationCost(long streamBytes, long weightBytes, long outputBytes, long activationBytes, long equationBytes, long resultBytes,
         double singleOperations, double doubleOperations) {
-    /** Equations are factored so often for each norm at most, for the ridges that are tried and the last solution. */
+    /** Maximum number of factorisations per norm: one per candidate ridge and one for the final solution. */
     private static final int FACTORS = 9;
     private static final int CHANNELS = 256;
     private static final long WINDOW = 500_000_000;
 
     /**
-     * Counts.
+     * Computes the resources.
      *
      * @param config the teacher's
      * @param tokens of the text
-     * @param anchorChosen whether an anchor is looked for
+     * @param anchorChosen whether the anchor is chosen automatically
      * @return the cost
      */
     public static CalibrationCost of(DecoderConfig config, long tokens, boolean anchorChosen) {
@@ -48,10 +49,10 @@ public record CalibrationCost(long streamBytes, long weightBytes, long outputByt
         double trialLayers = anchorChosen ? Calibration.anchors() * (Calibration.trialNorms(config) - 1) / 2.0 : 0;
         int norms = CalibratedMapping.norms(config).size();
         double readers = n * config.headDimension() * (config.heads() + 2.0 * config.keyValueHeads()) + 2.0 * n * config.intermediateSize();
-        // Once for the walk, once for the output, where the head comes too.
+        // Once for the calibration, once for the output, which includes the head.
         double corrections = 2.0 * n * ((2 * config.layers() + trialLayers) * readers + (double) config.vocabSize() * n);
         double ofTokens = tokens * (double) config.layers() + trialTokens * trialLayers;
-        // The neurons that renew the anchor are fitted to two numbers that are read of each output of an MLP's norm.
+        // The neurons that renew the anchor are fitted to two values computed from each output of an MLP's norm.
         double renewals = 2.0 * 2 * n * ofTokens;
         return new CalibrationCost(
                 2 * tokens * n * Float.BYTES,
@@ -66,20 +67,20 @@ public record CalibrationCost(long streamBytes, long weightBytes, long outputByt
     }
 
     /**
-     * All that memory holds, besides the Java machine itself; the heap may grow to its limit, whatever of it is needed.
+     * Total memory except for the Java runtime itself; the whole heap limit is counted.
      *
      * @param spilled whether the streams are on disk
-     * @return bytes at most at a time
+     * @return the peak in bytes
      */
     public long memoryBytes(boolean spilled) {
         return equationBytes + Math.max((spilled ? 0 : streamBytes) + weightBytes + activationBytes, outputBytes);
     }
 
     /**
-     * How long it takes, by the rates of this machine at such shapes, which are measured.
+     * Estimates the run time from the speed of this machine at such shapes, which is measured.
      *
      * @param config the teacher's
-     * @param device where it would be computed
+     * @param device the device to use
      * @return seconds
      */
     public double seconds(DecoderConfig config, Device device) {
@@ -107,7 +108,7 @@ public record CalibrationCost(long streamBytes, long weightBytes, long outputByt
         return 3.0 * width * width * 512 * timesASecond(() -> regression.add(y, y, false));
     }
 
-    /** The best of some windows: compiled code comes after a while. */
+    /** The best of several time windows, because compilation needs a while. */
     private static double timesASecond(Runnable work) {
         double best = 0;
         for (int window = 0; window < 4; window++) {

@@ -2,12 +2,12 @@ package kept.calibration;
 
 import kept.tensor.TensorException;
 
-/** A calibration that cannot be done, with what would help. */
+/** Thrown if a calibration is impossible. The message says what would help. */
 public final class CalibrationException extends TensorException {
     private static final long serialVersionUID = 1L;
 
     /**
-     * An error with its explanation.
+     * Creates an error.
      *
      * @param message what is wrong, and what to do
      */
@@ -16,7 +16,7 @@ public final class CalibrationException extends TensorException {
     }
 
     /**
-     * An error that another one caused.
+     * Creates an error with a cause.
      *
      * @param message what is wrong, and what to do
      * @param cause what happened

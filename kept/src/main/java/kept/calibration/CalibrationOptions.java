@@ -3,18 +3,18 @@ package kept.calibration;
 import java.nio.file.Path;
 
 /**
- * What a user may decide about a calibration.
+ * The user's options for a calibration.
  *
- * @param anchor the constant of the embeddings, in units of their root mean square; NaN to choose it by the text
- * @param ridge what is added to the diagonal of each norm's equations, as a share of its mean; NaN to choose it by the text
- * @param spill an existing directory that holds the streams of all tokens, where memory would not; null for memory
+ * @param anchor the constant added to the embeddings, relative to their RMS; NaN to choose it automatically
+ * @param ridge the regularisation added to the diagonal of each norm's equations, relative to its mean; NaN to choose it automatically
+ * @param spill an existing directory for the residual streams of all tokens; null to keep them in memory
  */
 public record CalibrationOptions(double anchor, double ridge, Path spill) {
-    /** Everything is chosen by the text, and memory holds the streams. */
+    /** Chooses everything automatically and keeps the streams in memory. */
     public static final CalibrationOptions DEFAULTS = new CalibrationOptions(Double.NaN, Double.NaN, null);
 
     /**
-     * Checks the ranges.
+     * Validates the ranges.
      *
      * @throws IllegalArgumentException if a number is negative or infinite
      */

@@ -6,25 +6,24 @@ import java.util.List;
 import kept.model.DecoderConfig;
 
 /**
- * The tokens of a calibration, in parts of whole sequences that fit memory together. The last parts are held out: ridge and anchor are chosen on
- * them.
+ * The calibration tokens, in parts of whole sequences that are processed at once. The last parts are held out to choose ridge and anchor.
  *
  * @param parts ids, {@code [sequences][length]} each
- * @param heldOut how many of the parts at the end are held out, at least 1
+ * @param heldOut the number of parts at the end that are held out, at least 1
  */
 record CalibrationText(List<int[][]> parts, int heldOut) {
-    /** Tokens of a part. */
+    /** Tokens per part. */
     static final int PART = 4096;
-    /** One sequence in so many is held out. */
+    /** One in this many sequences is held out. */
     static final int SHARE = 16;
-    /** But not more tokens than these. */
+    /** Limit of held-out tokens. */
     static final int MOST_HELD_OUT = 8192;
-    /** Each row of a correction has as many unknowns as the width; it takes so many tokens for each. */
+    /** Tokens required per unknown; each row of a correction has as many unknowns as the width. */
     private static final int LEAST_FOR_EACH_UNKNOWN = 4;
-    /** With half as many the student is twice as far from its teacher, with twice as many a seventh nearer (docs/fidelity.md). */
+    /** Half as many tokens double the distance from the teacher, twice as many reduce it by a seventh (docs/fidelity.md). */
     private static final int ADVISED_FOR_EACH_UNKNOWN = 32;
 
-    /** Divides sequences of one length. */
+    /** Divides sequences of equal length. */
     static CalibrationText of(int[][] sequences) {
         int length = sequences[0].length;
         int held = Math.clamp(sequences.length / SHARE, 1, Math.max(1, MOST_HELD_OUT / length));
@@ -42,12 +41,12 @@ record CalibrationText(List<int[][]> parts, int heldOut) {
         }
     }
 
-    /** How many tokens a model of some width takes at least. */
+    /** The minimum number of tokens for a model. */
     static long tokensNeeded(DecoderConfig config) {
         return (long) LEAST_FOR_EACH_UNKNOWN * config.hiddenSize();
     }
 
-    /** From how many tokens on a model of some width gains little by more. */
+    /** The number of tokens beyond which more improve little. */
     static long tokensAdvised(DecoderConfig config) {
         return (long) ADVISED_FOR_EACH_UNKNOWN * config.hiddenSize();
     }

@@ -28,11 +28,11 @@ import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /**
- * Teacher and student side by side, from one norm to the next: memory holds the streams of all tokens, and of the models what lies between two norms.
- * Norms are counted in the order of the graph; behind an even one comes a layer's attention, behind an odd one its MLP.
+ * Runs teacher and student side by side from norm to norm, with the residual streams of all tokens and only the weights between two norms in memory.
+ * Norms are numbered in the order of the forward pass: an even norm is followed by a layer's attention, an odd one by its MLP.
  */
 final class LayerWalk implements AutoCloseable {
-    /** A norm's weight below this share of their root mean square is not divided by. */
+    /** Norm weights below this fraction of their RMS are not divided by. */
     private static final double LEAST_WEIGHT = 1e-3;
 
     private final Mapping mapping;
@@ -46,23 +46,23 @@ final class LayerWalk implements AutoCloseable {
     private final LongConsumer progress;
     private final PhaseTimes times;
     /**
-     * Of each neuron of the MLP that the teacher has passed last: what it has written to the stream, the sum of squares over tokens, times what it
-     * could write, by the size of its weights. A neuron that is silent in the text may be what another kind of text is told by; one of small weights
+     * For each neuron of the MLP that the teacher passed last: the sum over tokens of its squared contribution to the residual stream, times its
+     * possible contribution according to its weights. A neuron that is inactive in this text may be needed for other texts; one with small weights
      * is not.
      */
     private double[] activity;
 
     /**
-     * A walk that has not begun.
+     * Creates the initial state.
      *
      * @param mapping the table
      * @param source the teacher's parameters
-     * @param measured what is measured of the student, as far as the walk goes
+     * @param measured the measurements of the student so far
      * @param text the tokens
-     * @param options where streams are kept
+     * @param options the location of the streams
      * @param device where to compute
-     * @param progress is told the tokens of each part that has been measured or moved on
-     * @param times are told what took how long
+     * @param progress receives the number of tokens of each part measured or advanced
+     * @param times records the time of each phase
      */
     LayerWalk(Mapping mapping, Weights source, Weights measured, CalibrationText text, CalibrationOptions options, Device device,
             LongConsumer progress, PhaseTimes times) {
@@ -79,7 +79,7 @@ final class LayerWalk implements AutoCloseable {
         rotary = new RotaryEmbedding(config.headDimension(), config.ropeTheta(), config.ropeScaling(), config.maxPositions());
     }
 
-    /** A calculation that makes nothing that outlives it. */
+    /** Runs a computation in a scope of its own. */
     private void compute(Runnable code) {
         Autograd.withoutRecording(() -> {
             try (var _ = Scope.open(device)) {
@@ -89,7 +89,7 @@ final class LayerWalk implements AutoCloseable {
         });
     }
 
-    /** Puts the teacher's embeddings into its streams. */
+    /** Stores the teacher's embeddings as its streams. */
     void embed() {
         compute(() -> {
             DecoderConfig config = mapping.source();
@@ -106,7 +106,7 @@ final class LayerWalk implements AutoCloseable {
         return Tensor.of(all, sequences.length, sequences[0].length);
     }
 
-    /** The root mean square of the embeddings of the text, centred; the mean over tokens. */
+    /** The RMS of the text's centred embeddings; the mean over tokens. */
     double embeddingSize() {
         var sum = new double[1];
         for (int i = 0; i < text.parts().size(); i++) {
@@ -121,7 +121,7 @@ final class LayerWalk implements AutoCloseable {
         return sum[0] / text.tokens();
     }
 
-    /** Puts the student's embeddings into its streams: the teacher's, centred, with an anchor. */
+    /** Stores the student's embeddings as its streams: the teacher's, centred, plus an anchor. */
     void anchor(double anchor) {
         for (int i = 0; i < text.parts().size(); i++) {
             int part = i;
@@ -135,11 +135,11 @@ final class LayerWalk implements AutoCloseable {
     }
 
     /**
-     * Measures what a norm's consumers are to be corrected by.
+     * Measures the correction of the projections that read a norm.
      *
      * @param step which norm
-     * @param ridge NaN to choose it
-     * @param regression takes the sums; cleared first
+     * @param ridge NaN to choose it automatically
+     * @param regression accumulates the sums; cleared first
      * @return the solution
      */
     NormRegression.Solution measure(int step, double ridge, NormRegression regression) {
@@ -161,7 +161,7 @@ final class LayerWalk implements AutoCloseable {
         return times.of(Phase.EQUATIONS, () -> regression.solve(ridge));
     }
 
-    /** Takes the teacher's streams through what lies behind a norm. Behind an odd one, {@link #renewal} can be asked then. */
+    /** Advances the teacher's streams past the block after a norm. After an odd norm, {@link #renewal} may be called. */
     void moveTeacher(int step) {
         times.of(Phase.TEACHER, () -> passTeacher(step));
     }
@@ -207,7 +207,7 @@ final class LayerWalk implements AutoCloseable {
         });
     }
 
-    /** Takes the student's streams through what lies behind a norm, all of which has been measured. */
+    /** Advances the student's streams past the block after a norm, which must be completely measured. */
     void moveStudent(int step) {
         times.of(Phase.STUDENT, () -> move(student, step, mapping.target(), mapped));
     }
@@ -215,9 +215,9 @@ final class LayerWalk implements AutoCloseable {
     /**
      * A neuron that renews the anchor.
      *
-     * @param number which one it takes the place of: the one that writes the least and is least able to, of those of the layer
-     * @param rows of gate and up, one behind the other
-     * @param error the mean square of what the anchor misses of the held-out tokens, as a share of the anchor's
+     * @param number the index of the neuron it replaces: the one of the layer that contributes least
+     * @param rows the rows of gate and up, concatenated
+     * @param error the mean square of the remaining anchor error on held-out tokens, relative to the anchor's mean square
      */
     record Neuron(int number, float[] rows, double error) {
         /** No neuron. */
@@ -227,11 +227,11 @@ final class LayerWalk implements AutoCloseable {
     }
 
     /**
-     * Measures how an MLP can renew the anchor, when the teacher's streams are behind it and the student's before.
+     * Fits the neuron by which an MLP renews the anchor; the teacher's streams must be after the MLP and the student's before it.
      *
      * @param step the norm before the MLP
-     * @param level what the stream's mean is to be, as a share of its size; 0 for no anchor
-     * @param constant w, with which w y estimates the constant 1 of the norm's output y
+     * @param level the target mean of the stream, relative to its RMS; 0 for no anchor
+     * @param constant w, such that w y estimates the constant 1 from the norm's output y
      * @return the neuron
      */
     Neuron renewal(int step, double level, float... constant) {
@@ -278,7 +278,10 @@ final class LayerWalk implements AutoCloseable {
         return least;
     }
 
-    /** What makes of a norm's output the mean of its input over the input's size: {@code 1 / (d g)}, but for weights g that are nearly nothing. */
+    /**
+     * The vector that maps a norm's output to the mean of its input divided by the input's RMS: {@code 1 / (d g)}, except for weights g close
+     * to zero.
+     */
     private static float[] meanReader(float... weights) {
         double squares = 0;
         for (float g : weights) {
@@ -323,7 +326,7 @@ final class LayerWalk implements AutoCloseable {
                 progress.accept(CalibrationText.tokens(text.parts().get(part)));
             }
         });
-        // The next steps want blocks of other sizes: what is kept of these would only be added to them.
+        // The next steps need blocks of other sizes; keeping these would only add to memory.
         device.backend().trim();
     }
 

@@ -23,8 +23,7 @@ import kept.tensor.Tensor;
 import kept.weights.TensorSpec;
 
 /**
- * A directory of what calibration has measured, a file for each tensor, which appears whole or not at all: a calibration that was killed goes on
- * behind the last one.
+ * A directory of calibration results, one file per tensor, each written atomically: a killed calibration resumes after the last one.
  */
 public final class MeasuredTensors implements Weights {
     private static final String SETTINGS = "calibration.json";
@@ -37,12 +36,12 @@ public final class MeasuredTensors implements Weights {
     }
 
     /**
-     * Opens a directory, or makes it.
+     * Opens or creates a directory.
      *
      * @param directory the place
-     * @param settings what shapes the result; a directory that is there must agree on each
+     * @param settings the settings that determine the results; those of an existing directory must be equal
      * @return what it holds
-     * @throws CalibrationException if the directory is of another calibration or cannot be made
+     * @throws CalibrationException if the directory belongs to another calibration or cannot be created
      */
     public static MeasuredTensors open(Path directory, Map<String, String> settings) {
         Path file = directory.resolve(SETTINGS);
@@ -67,7 +66,7 @@ public final class MeasuredTensors implements Weights {
         return measured;
     }
 
-    /** Each file as it was written, before a run goes on with it. */
+    /** Verifies the checksum of every file before a run resumes. */
     private void requireIntact() {
         try (Stream<Path> files = Files.list(directory)) {
             for (Path file : files.filter(file -> file.getFileName().toString().endsWith(ENDING)).sorted().toList()) {
@@ -83,7 +82,7 @@ public final class MeasuredTensors implements Weights {
     }
 
     /**
-     * Where the files are.
+     * The directory of the files.
      *
      * @return the directory
      */
@@ -95,14 +94,14 @@ public final class MeasuredTensors implements Weights {
      * Whether a tensor has been measured.
      *
      * @param name its name
-     * @return true if it is on disk
+     * @return true if it is saved
      */
     public boolean contains(String name) {
         return Files.exists(file(name));
     }
 
     /**
-     * What was remarked with a tensor.
+     * A remark saved with a tensor.
      *
      * @param name its name
      * @param key of the remark
@@ -128,7 +127,7 @@ public final class MeasuredTensors implements Weights {
         }
     }
 
-    /** Writes a tensor, whole or not at all. */
+    /** Writes a tensor atomically. */
     void put(String name, Shape shape, float[] values, Map<String, String> remarks) {
         try (var _ = Scope.open();
                 var writer = SafetensorsWriter.createWithChecksums(file(name), List.of(new TensorSpec(name, DType.F32, shape)), remarks)) {

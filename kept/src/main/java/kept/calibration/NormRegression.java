@@ -9,27 +9,27 @@ import kept.linalg.DoubleProducts;
 import kept.linalg.NotPositiveDefiniteException;
 
 /**
- * The least squares of one norm: how d, by which the LayerNorm's output exceeds the RMSNorm's, follows from the RMSNorm's output y. With
- * {@code G = sum y y^T} and {@code D = sum d y^T} over tokens, {@code C = D (G + ridge mean(diag G) I)^-1} has the least
+ * The least squares of one norm: predicts d, the difference between the LayerNorm's and the RMSNorm's output, from the RMSNorm's output y. With
+ * {@code G = sum y y^T} and {@code D = sum d y^T} over tokens, {@code C = D (G + ridge mean(diag G) I)^-1} minimises
  * {@code sum |d - C y|^2 + ridge mean(diag G) |C|^2}.
  *
- * <p>Some tokens are held out until the ridge is chosen, for the least error on them; then they count as well.
+ * <p>Some tokens are held out to choose the ridge with the smallest error on them; the final solution includes them.
  */
 final class NormRegression {
-    /** From the least on, a ridge is looked for until it is far from the best one. */
+    /** Ridges are tried in ascending order until the error is far from the best one. */
     private static final double LEAST_RIDGE = 1e-9;
     private static final double LARGEST_RIDGE = 1.5e-2;
     private static final double RIDGE_STEP = 10;
     private static final double FAR_FROM_BEST = 1.5;
-    /** The ridge is chosen by so many channels of d at most, each an equation of its own. */
+    /** The ridge is chosen on at most this many channels of d, each an equation of its own. */
     private static final int CHANNELS = 256;
-    /** Tokens that are widened at a time. */
+    /** Tokens converted to double at a time. */
     private static final int PIECE = 512;
 
     private final int width;
-    /** Rows y, columns y; what is left of the diagonal is not kept up. */
+    /** The Gram matrix of y; only its upper triangle is maintained. */
     private final DoubleMatrix gram;
-    /** Rows y, columns d. */
+    /** The products of y (rows) and d (columns). */
     private final DoubleMatrix cross;
     /** The sum of y, a column. */
     private final DoubleMatrix sums;
@@ -42,11 +42,11 @@ final class NormRegression {
     private record Rows(float[] y, float[] d) {}
 
     /**
-     * What a norm's consumers are corrected by.
+     * The correction for the projections that read a norm.
      *
-     * @param correction C, {@code [width, width]}, row by row: row i estimates channel i of d
+     * @param correction C, {@code [width, width]}, row-major: row i predicts channel i of d
      * @param ridge what was used
-     * @param error {@code sum |d - C y|^2 / sum |z|^2} over the held-out tokens, with z the LayerNorm's output and a C that has not seen them
+     * @param error {@code sum |d - C y|^2 / sum |z|^2} over the held-out tokens, with z the LayerNorm's output and C fitted without them
      * @param constant w, {@code [width]}: w y estimates the constant 1
      */
     record Solution(float[] correction, double ridge, double error, float[] constant) {}
@@ -61,7 +61,7 @@ final class NormRegression {
         pieceOfD = DoubleMatrix.zeros(PIECE, width);
     }
 
-    /** Forgets all tokens, for another norm: new memory would take seconds at a large width. */
+    /** Clears all data for another norm; allocating new memory would take seconds at a large width. */
     void clear() {
         Arrays.fill(gram.array(), 0);
         Arrays.fill(cross.array(), 0);
@@ -73,7 +73,7 @@ final class NormRegression {
      * Adds tokens.
      *
      * @param y the RMSNorm's outputs, {@code [tokens, width]}
-     * @param d what they lack of the LayerNorm's
+     * @param d the LayerNorm's outputs minus y
      * @param held whether they are held out
      */
     void add(float[] y, float[] d, boolean held) {
@@ -98,9 +98,9 @@ final class NormRegression {
     }
 
     /**
-     * Chooses the ridge, unless it is given, and solves. Nothing can be added afterwards, until this is cleared.
+     * Chooses the ridge unless it is given, and solves. Nothing can be added afterwards until this is cleared.
      *
-     * @param ridge as a share of the mean of G's diagonal; NaN to choose it
+     * @param ridge relative to the mean of G's diagonal; NaN to choose it automatically
      * @return the correction
      * @throws CalibrationException if the equations cannot be solved
      */
@@ -120,7 +120,7 @@ final class NormRegression {
         return new Solution(transposed(cross), chosen, error, rounded(sums.array()));
     }
 
-    /** The ridge that misses the least of the held-out tokens, and what it misses. */
+    /** The ridge with the smallest held-out error, and that error. */
     private double[] choose() {
         double[] choice = {Double.NaN, Double.POSITIVE_INFINITY};
         for (double ridge = LEAST_RIDGE; ridge <= LARGEST_RIDGE; ridge *= RIDGE_STEP) {

@@ -6,21 +6,21 @@ import java.util.Map;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 
-/** Where the time of a calibration goes. */
+/** Measures the time of each phase of a calibration. */
 final class PhaseTimes {
     private final Map<Phase, Long> nanos = new EnumMap<>(Phase.class);
 
-    /** What there is to do. */
+    /** The phases. */
     enum Phase {
-        /** All anchors that are tried. */
+        /** Evaluation of candidate anchors. */
         TRIALS("trials of anchors"),
-        /** The teacher's stream through what lies behind a norm. */
+        /** The teacher's residual stream through attention and MLP. */
         TEACHER("teacher"),
-        /** The student's, whose weights are made first. */
+        /** The student's, including the computation of its weights. */
         STUDENT("student"),
-        /** Both norms, and sums of products of what they give. */
+        /** Both norms, and the sums of products of their outputs. */
         SUMS("sums of norms"),
-        /** The choice of a ridge, and a solution. */
+        /** The choice of the ridge, and the solution. */
         EQUATIONS("equations");
 
         private final String label;
@@ -32,7 +32,7 @@ final class PhaseTimes {
 
     PhaseTimes() {}
 
-    /** Does something in a phase. */
+    /** Runs work in a phase. */
     <T> T of(Phase phase, Supplier<T> work) {
         long start = System.nanoTime();
         T result = work.get();
@@ -40,7 +40,7 @@ final class PhaseTimes {
         return result;
     }
 
-    /** Does something in a phase. */
+    /** Runs work in a phase. */
     void of(Phase phase, Runnable work) {
         of(phase, () -> {
             work.run();
@@ -48,7 +48,7 @@ final class PhaseTimes {
         });
     }
 
-    /** The phases and their seconds, in one line. */
+    /** Describes the phases and their seconds in one line. */
     String inWords() {
         return Arrays.stream(Phase.values()).filter(nanos::containsKey)
                 .map(phase -> "%s %.1f s".formatted(phase.label, nanos.get(phase) / 1e9)).collect(Collectors.joining(", "));

@@ -15,10 +15,10 @@ import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
-/** The residual streams of all tokens of a calibration, in parts: in memory, or in a temporary file that is gone when this is closed. */
+/** The residual streams of all tokens of a calibration, in parts: in memory, or in a temporary file that is deleted on close. */
 interface Streams extends AutoCloseable {
     /**
-     * A part, in the current scope.
+     * Returns a part, owned by the current scope.
      *
      * @param part its number
      * @return {@code [sequences, length, hidden]}, F32
@@ -26,9 +26,9 @@ interface Streams extends AutoCloseable {
     Tensor get(int part);
 
     /**
-     * Puts a part in the place of one that was there.
+     * Replaces a part, or appends the next one.
      *
-     * @param part its number; new ones follow each other
+     * @param part its index
      * @param stream its values; they are copied
      */
     void put(int part, Tensor stream);
@@ -36,7 +36,7 @@ interface Streams extends AutoCloseable {
     @Override
     void close();
 
-    /** Streams in memory. */
+    /** Creates streams in memory. */
     static Streams inMemory(Device device) {
         Scope scope = Scope.detached(device);
         List<Tensor> parts = new ArrayList<>();
@@ -61,7 +61,7 @@ interface Streams extends AutoCloseable {
         };
     }
 
-    /** Streams in a file. */
+    /** Creates streams in a file. */
     static Streams spilled(Path directory) {
         try {
             Path file = Files.createTempFile(directory, "kept-streams", ".f32");
@@ -72,7 +72,7 @@ interface Streams extends AutoCloseable {
         }
     }
 
-    /** Parts one behind the other. */
+    /** The parts are stored consecutively. */
     final class FileStreams implements Streams {
         private final Path file;
         private final FileChannel channel;

@@ -22,12 +22,12 @@ import kept.tokenizer.ChatTemplateFiles.Named;
 import kept.tokenizer.TokenizerException;
 
 /**
- * The Jinja template that turns a conversation into the text a chat model was trained on, rendered as {@code apply_chat_template} of transformers
- * renders it, to the byte ({@link kept.template}): with {@code messages}, {@code tools} and {@code documents} (none unless given),
- * {@code add_generation_prompt}, and the marks by their names ({@code bos_token}, ...).
+ * A Jinja chat template, which formats a conversation as a chat model was trained on it. The output equals that of {@code apply_chat_template} of
+ * transformers byte for byte ({@link kept.template}). Its variables are {@code messages}, {@code tools} and {@code documents} (none by default),
+ * {@code add_generation_prompt}, and the special tokens by name ({@code bos_token}, ...).
  */
 public final class ChatTemplate {
-    /** The name of the template of Orion-14B-Chat, which is known without a file. */
+    /** Name of Orion-14B-Chat's template, which is built in. */
     public static final String ORION = "orion";
 
     private static final String ORION_SOURCE = "{% for message in messages %}{% if loop.first %}{{ bos_token }}{% endif %}"
@@ -41,10 +41,10 @@ public final class ChatTemplate {
     private Template compiled;
 
     /**
-     * A template.
+     * Creates a template.
      *
      * @param source its text
-     * @param name what to call it in messages
+     * @param name its name, for messages
      */
     public ChatTemplate(String source, String name) {
         this.source = source;
@@ -52,7 +52,7 @@ public final class ChatTemplate {
     }
 
     /**
-     * The template of Orion-14B-Chat: {@code Human: } and {@code Assistant: } between bos and eos; it has no system role.
+     * Returns the template of Orion-14B-Chat: {@code Human: } and {@code Assistant: } between bos and eos; it has no system role.
      *
      * @return the template
      */
@@ -61,12 +61,12 @@ public final class ChatTemplate {
     }
 
     /**
-     * A template that a user names.
+     * Finds a template by the user's argument.
      *
-     * @param nameOrFile {@link #ORION}, a file that holds a template, or one in JSON with a field {@code chat_template} as tokenizer_config.json has
-     * it
+     * @param nameOrFile {@link #ORION}, a file that contains a template, or a JSON file with a field {@code chat_template}, such
+     *     as tokenizer_config.json
      * @return the template
-     * @throws ChatTemplateException if it is neither
+     * @throws ChatTemplateException if it is none of these
      */
     public static ChatTemplate named(String nameOrFile) {
         if (nameOrFile.equals(ORION)) {
@@ -96,24 +96,24 @@ public final class ChatTemplate {
     }
 
     /**
-     * The template of a checkpoint for conversations without tools.
+     * Reads the template of a checkpoint for conversations without tools.
      *
      * @param directory the checkpoint's
-     * @return the template, if there is one
-     * @throws ChatTemplateException if a file cannot be read, or none of several templates is the one to take
+     * @return the template, if the checkpoint has one
+     * @throws ChatTemplateException if a file cannot be read, or there are several templates and none is the default
      */
     public static Optional<ChatTemplate> read(Path directory) {
         return read(directory, false);
     }
 
     /**
-     * The template of a checkpoint, as transformers chooses it: {@code chat_template.jinja} and those of {@code additional_chat_templates}, else what
-     * {@code tokenizer_config.json} has; of several by name {@code tool_use} where there are tools, else {@code default}.
+     * Reads the template of a checkpoint that transformers would choose: from {@code chat_template.jinja} and {@code additional_chat_templates}, or
+     * else {@code tokenizer_config.json}; among several, {@code tool_use} for conversations with tools, else {@code default}.
      *
      * @param directory the checkpoint's
      * @param tools whether the conversation has tools
-     * @return the template, if there is one
-     * @throws ChatTemplateException if a file cannot be read, or none of several templates is the one to take
+     * @return the template, if the checkpoint has one
+     * @throws ChatTemplateException if a file cannot be read, or there are several templates and none is the default
      */
     public static Optional<ChatTemplate> read(Path directory, boolean tools) {
         try {
@@ -136,7 +136,7 @@ public final class ChatTemplate {
     }
 
     /**
-     * The template itself.
+     * The source text of the template.
      *
      * @return its text
      */
@@ -145,21 +145,21 @@ public final class ChatTemplate {
     }
 
     /**
-     * What to call it.
+     * Its name in messages.
      *
-     * @return its file, or the name of a known one
+     * @return its file, or the name of a built-in template
      */
     public String name() {
         return name;
     }
 
     /**
-     * The text of a conversation whose next turn is the model's.
+     * Renders a conversation, followed by the prompt for the model's answer.
      *
-     * @param messages the turns so far
-     * @param marks the texts of marks by their names, such as {@code eos_token}
+     * @param messages the messages so far
+     * @param marks the texts of special tokens by name, such as {@code eos_token}
      * @return the text
-     * @throws ChatTemplateException if the template is wrong, needs what is not supported, or refuses the conversation
+     * @throws ChatTemplateException if the template is invalid, uses an unsupported feature, or rejects the conversation
      */
     public String render(List<ChatMessage> messages, Map<String, String> marks) {
         return render(Map.of("messages", messages.stream().map(message -> {
@@ -171,14 +171,14 @@ public final class ChatTemplate {
     }
 
     /**
-     * The text of a conversation that is given as transformers takes it.
+     * Renders a conversation given as the variables of transformers' {@code apply_chat_template}.
      *
-     * @param variables {@code messages} as maps, and whatever else the template shall see: {@code tools}, {@code documents},
-     *     {@code add_generation_prompt} (true unless given), ...; they go before marks of the same name
-     * @param marks the texts of marks by their names, such as {@code eos_token}
-     * @param clock what the template takes for now
+     * @param variables {@code messages} as maps, and optionally {@code tools}, {@code documents}, {@code add_generation_prompt} (default true) and
+     *     others; they take precedence over special tokens of the same name
+     * @param marks the texts of special tokens by name, such as {@code eos_token}
+     * @param clock the current time for the template
      * @return the text
-     * @throws ChatTemplateException if the template is wrong, needs what is not supported, or refuses the conversation
+     * @throws ChatTemplateException if the template is invalid, uses an unsupported feature, or rejects the conversation
      */
     public String render(Map<String, ?> variables, Map<String, String> marks, Supplier<LocalDateTime> clock) {
         Map<String, Object> all = new HashMap<>();
@@ -201,7 +201,7 @@ public final class ChatTemplate {
         return compiled;
     }
 
-    /** How much text values hold, for a long conversation may take more work. */
+    /** Total characters of all text values; the limits grow with them, because a long conversation needs more work. */
     private static long characters(Object value) {
         return switch (value) {
             case String text -> text.length();

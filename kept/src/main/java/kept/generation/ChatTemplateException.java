@@ -2,7 +2,10 @@ package kept.generation;
 
 import kept.tensor.TensorException;
 
-/** A chat template that is missing, is wrong, needs what is not supported, or refuses a conversation; the message says which template and why. */
+/**
+ * Thrown if a chat template is missing or invalid, uses an unsupported feature, or rejects a conversation. The message names the template and
+ * the reason.
+ */
 public final class ChatTemplateException extends TensorException {
     private static final long serialVersionUID = 1L;
 

@@ -1,10 +1,10 @@
 package kept.generation;
 
 /**
- * What was added to a prompt.
+ * The generated continuation of a prompt.
  *
- * @param text the text, without the stop string that may have ended it
- * @param tokens how many tokens were generated for it, the one that ends it included
+ * @param text the generated text, without the stop string that ended it
+ * @param tokens the number of generated tokens, including the one that ended it
  * @param finish why it ended
  */
 public record Continuation(String text, int tokens, Finish finish) {}

@@ -11,10 +11,10 @@ import kept.tensor.ShapeException;
 import kept.tokenizer.Tokenizer;
 
 /**
- * A conversation with a chat model. Each turn renders the whole conversation, and reads what is new of it: keys and values of the turns before stay
- * in the cache as far as their tokens are the same.
+ * A conversation with a chat model. Each turn renders the whole conversation but processes only new tokens: the key-value cache keeps the prefix
+ * whose tokens are unchanged.
  *
- * <p>Marks in the rendered text are read as marks, those that a user writes too, as transformers does it by default.
+ * <p>Special tokens in the rendered text, including those a user types, are encoded as special tokens, as transformers does by default.
  */
 public final class Conversation implements AutoCloseable {
     private final Tokenizer tokenizer;
@@ -27,13 +27,13 @@ public final class Conversation implements AutoCloseable {
     private volatile boolean interrupted;
 
     /**
-     * Begins with nothing said.
+     * Starts an empty conversation.
      *
      * @param model a chat model, which must stay open
      * @param tokenizer its tokenizer
-     * @param options how answers are generated
+     * @param options the generation options for answers
      * @param template its chat template
-     * @param system how the model shall behave, if anything is to be said of it
+     * @param system the system message, if any
      */
     public Conversation(Decoder model, Tokenizer tokenizer, GenerationOptions options, ChatTemplate template, Optional<String> system) {
         this.tokenizer = tokenizer;
@@ -44,20 +44,20 @@ public final class Conversation implements AutoCloseable {
         restart();
     }
 
-    /** Forgets what was said, but for how the model shall behave. */
+    /** Clears the conversation except for the system message. */
     public void restart() {
         messages.clear();
         system.ifPresent(text -> messages.add(new ChatMessage(ChatMessage.SYSTEM, text)));
     }
 
     /**
-     * Says something and lets the model answer.
+     * Adds a user message and generates the answer.
      *
      * @param text the user's turn
-     * @param shown is given each piece of the answer as it is made
+     * @param shown receives each piece of the answer as it is generated
      * @return the answer
-     * @throws ChatTemplateException if the template refuses the conversation, or leaves out how the model shall behave
-     * @throws ShapeException if the conversation has become longer than the model's positions
+     * @throws ChatTemplateException if the template rejects the conversation or ignores the system message
+     * @throws ShapeException if the conversation exceeds the model's maximum number of positions
      */
     public Continuation say(String text, Consumer<String> shown) {
         messages.add(new ChatMessage(ChatMessage.USER, text));
@@ -93,15 +93,15 @@ public final class Conversation implements AutoCloseable {
     }
 
     /**
-     * The number of tokens whose keys and values are kept.
+     * The number of tokens in the cache.
      *
-     * @return as many as need not be read again when the conversation goes on
+     * @return tokens that need not be processed again in the next turn
      */
     public long cachedTokens() {
         return cache.length();
     }
 
-    /** Ends the answer that is being made, after its next token; may be called by another thread. */
+    /** Stops the answer being generated after its next token. May be called from another thread. */
     public void interrupt() {
         interrupted = true;
     }

@@ -1,13 +1,13 @@
 package kept.generation;
 
-/** Why a text ended. */
+/** Why generation ended. */
 public enum Finish {
-    /** The model said so, by a token that ends texts. */
+    /** The model generated an end token. */
     END,
-    /** A stop string came. */
+    /** The text contains a stop string. */
     STOP,
-    /** As many tokens as were allowed, or as the model has positions. */
+    /** The token limit or the model's maximum number of positions is reached. */
     LENGTH,
-    /** Someone asked for it. */
+    /** The caller interrupted it. */
     INTERRUPTED
 }

@@ -12,22 +12,22 @@ import kept.io.JsonObject;
 import kept.model.DecoderConfig;
 
 /**
- * How a checkpoint's makers want it to be sampled from: the part of {@code generation_config.json} that is used here. What the file leaves out is as
- * in transformers: without {@code do_sample} the likeliest token, with it top-k 50 and otherwise all tokens at temperature 1.
+ * The sampling settings of a checkpoint: the supported part of {@code generation_config.json}. Defaults are those of transformers: without
+ * {@code do_sample} greedy decoding, with it top-k 50, top-p 1 and temperature 1.
  *
- * @param sampling how tokens are chosen
- * @param maxNewTokens the most tokens of an answer, if it says
- * @param eosTokenIds tokens that end an answer; empty if the file does not say
+ * @param sampling the sampling options
+ * @param maxNewTokens the maximum number of generated tokens, if specified
+ * @param eosTokenIds the tokens that end generation; empty if not specified
  */
 public record GenerationConfig(SamplingOptions sampling, OptionalInt maxNewTokens, List<Integer> eosTokenIds) {
-    /** The file's name in a checkpoint's directory. */
+    /** File name in a checkpoint directory. */
     public static final String FILE = DecoderConfig.GENERATION_FILE;
-    /** What holds where there is no such file. */
+    /** The settings of a checkpoint without such a file. */
     public static final GenerationConfig NONE = new GenerationConfig(SamplingOptions.GREEDY, OptionalInt.empty(), List.of());
 
     private static final int USUAL_TOP_K = 50;
 
-    /** Settings that are not used here but would change what is generated, with the values that change nothing. */
+    /** Unsupported settings that would change the generated text, with their neutral values. */
     private static final Map<String, List<Double>> UNUSED = Map.ofEntries(Map.entry("num_beams", List.of(1.0)),
         Map.entry("num_beam_groups", List.of(1.0)),
         Map.entry("num_return_sequences", List.of(1.0)), Map.entry("typical_p", List.of(1.0)), Map.entry("top_h", List.of()),
@@ -42,10 +42,10 @@ public record GenerationConfig(SamplingOptions sampling, OptionalInt maxNewToken
         Map.entry("dola_layers", List.of()), Map.entry("token_healing", List.of()), Map.entry("max_length", List.of(20.0)));
 
     /**
-     * What a directory's file says that is not used here.
+     * Returns the unsupported settings in a directory's file.
      *
      * @param directory the checkpoint's
-     * @return the keys of settings that would change what is generated, in alphabetical order; mostly none
+     * @return the keys of settings that would change the generated text, in alphabetical order; usually empty
      * @throws CheckpointException if the file cannot be read
      */
     public static List<String> unused(Path directory) {
@@ -64,10 +64,10 @@ public record GenerationConfig(SamplingOptions sampling, OptionalInt maxNewToken
     }
 
     /**
-     * What a directory's file says in values of the wrong type or outside their range, be they used here or not.
+     * Checks all values in a directory's file for wrong types and ranges, whether or not they are used.
      *
      * @param directory the checkpoint's
-     * @return the keys with what is wrong, in words; empty if there is nothing
+     * @return the keys and problems in words; empty if there are none
      * @throws CheckpointException if the file cannot be read
      */
     public static Optional<String> wrongValues(Path directory) {
@@ -91,8 +91,8 @@ public record GenerationConfig(SamplingOptions sampling, OptionalInt maxNewToken
      * Reads the file of a directory.
      *
      * @param directory the checkpoint's
-     * @return what it says; {@link #NONE} if it is not there
-     * @throws CheckpointException if it cannot be read, or a value is of the wrong type or outside its range
+     * @return its settings; {@link #NONE} if the file does not exist
+     * @throws CheckpointException if it cannot be read, or a value has the wrong type or is out of range
      */
     public static GenerationConfig read(Path directory) {
         Path file = InputFiles.find("generation", directory, FILE).orElse(null);

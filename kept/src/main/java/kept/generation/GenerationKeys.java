@@ -6,7 +6,7 @@ import java.util.function.BiConsumer;
 import kept.io.CheckpointException;
 import kept.io.JsonObject;
 
-/** The types of what transformers writes into {@code generation_config.json}; null is allowed for each. */
+/** The types of the keys transformers writes into {@code generation_config.json}; each may be null. */
 final class GenerationKeys {
     private static final List<String> NUMBERS = List.of("temperature", "top_p", "min_p", "typical_p", "top_h", "epsilon_cutoff", "eta_cutoff",
         "repetition_penalty", "encoder_repetition_penalty", "length_penalty", "diversity_penalty", "guidance_scale", "penalty_alpha", "max_time");
@@ -19,7 +19,7 @@ final class GenerationKeys {
 
     private GenerationKeys() { }
 
-    /** What is wrong with each value of another type than it must have. */
+    /** Describes each value of the wrong type. */
     static List<String> wrongTypes(JsonObject json) {
         List<String> wrong = new ArrayList<>();
         check(json, NUMBERS, (object, key) -> object.number(key, 0), wrong);

@@ -4,19 +4,19 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * How prompts are continued.
+ * Options for generating text.
  *
- * @param sampling how tokens are chosen
- * @param seed of the random choice; every prompt has random numbers of its own from it, so that its text does not depend on its neighbours
- * @param maxTokens the most tokens to add, at least 1
- * @param stops strings that end a text and are not part of it; none is empty
- * @param ends ids of tokens that end a text
+ * @param sampling the sampling options
+ * @param seed the random seed; every prompt has its own generator derived from it, so its text does not depend on the other prompts
+ * @param maxTokens the maximum number of generated tokens, at least 1
+ * @param stops strings that end generation and are not part of the text; none is empty
+ * @param ends ids of tokens that end generation
  */
 public record GenerationOptions(SamplingOptions sampling, long seed, int maxTokens, List<String> stops, Set<Integer> ends) {
     /**
-     * Checks the values.
+     * Validates the values.
      *
-     * @throws IllegalArgumentException if no token is allowed or a stop string is empty
+     * @throws IllegalArgumentException if {@code maxTokens} is below 1 or a stop string is empty
      */
     public GenerationOptions {
         if (maxTokens < 1) {

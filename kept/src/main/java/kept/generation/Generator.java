@@ -16,11 +16,11 @@ import kept.tensor.Tensor;
 import kept.tokenizer.Tokenizer;
 
 /**
- * Continues prompts, token by token with key-value caches.
+ * Generates continuations of prompts, token by token with key-value caches.
  *
- * <p>Several prompts go in lockstep: each is read by itself, into a cache of its own, and then all make their next token in one pass, in which every
- * weight is read once for all of them; when one has ended, the next prompt takes its place. Nothing is padded. Of
- * {@value Decoder#SAME_BITS_SEQUENCES} texts side by side each has the bits it has alone, so there are never more.
+ * <p>Several prompts are decoded as a batch without padding: each prompt is processed separately into its own cache, then all sequences generate
+ * their next token in one pass, which reads every weight once. When a sequence ends, the next prompt takes its place. The batch never exceeds
+ * {@value Decoder#SAME_BITS_SEQUENCES} sequences, up to which every sequence's logits are bit-identical to running it alone.
  */
 public final class Generator {
     private final Decoder model;
@@ -28,7 +28,7 @@ public final class Generator {
     private final GenerationOptions options;
 
     /**
-     * A generator over an open model.
+     * Creates a generator for an open model.
      *
      * @param model the model
      * @param tokenizer its tokenizer
@@ -43,10 +43,10 @@ public final class Generator {
     /**
      * Continues one prompt.
      *
-     * @param prompt its ids, at least one
-     * @param shown is given each piece of the text as it is made
+     * @param prompt its token ids, at least one
+     * @param shown receives each piece of the text as it is generated
      * @return the whole
-     * @throws ShapeException if the prompt leaves no room in the model's positions
+     * @throws ShapeException if the prompt leaves no room within the model's maximum number of positions
      */
     public Continuation continueOne(int[] prompt, Consumer<String> shown) {
         try (var cache = cache(prompt)) {
@@ -55,12 +55,12 @@ public final class Generator {
     }
 
     /**
-     * Continues a prompt of which a cache holds the beginning.
+     * Continues a prompt whose beginning is already in a cache.
      *
      * @param prompt all its ids
-     * @param cache holds fewer tokens than the prompt; will hold all but the last token of the result
-     * @param shown is given each piece of the text as it is made
-     * @param stop is asked before each token whether to end here
+     * @param cache contains fewer tokens than the prompt; afterwards all but the last token of the result
+     * @param shown receives each piece of the text as it is generated
+     * @param stop is asked before each token whether to stop
      */
     Sequence run(int[] prompt, KeyValueCache cache, Consumer<String> shown, BooleanSupplier stop) {
         Sequence sequence = begin(prompt, cache, shown);
@@ -74,24 +74,24 @@ public final class Generator {
         return sequence;
     }
 
-    /** What is told of each finished text. */
+    /** Receives finished texts. */
     @FunctionalInterface
     public interface Listener {
         /**
-         * Called when a text has ended.
+         * Called when a text is finished.
          *
-         * @param prompt the number of its prompt, from 0
+         * @param prompt the index of its prompt
          * @param result the text
          */
         void finished(int prompt, Continuation result);
     }
 
     /**
-     * Continues several prompts side by side.
+     * Continues several prompts as a batch.
      *
-     * @param prompts the ids of each, at least one
-     * @param listener is told of each text when it has ended, whichever ends first
-     * @throws ShapeException if a prompt leaves no room in the model's positions
+     * @param prompts the token ids of each, at least one
+     * @param listener receives each text when it is finished, in any order
+     * @throws ShapeException if a prompt leaves no room within the model's maximum number of positions
      */
     public void continueAll(List<int[]> prompts, Listener listener) {
         prompts.forEach(prompt -> limit(prompt.length));
@@ -116,7 +116,7 @@ public final class Generator {
         }
     }
 
-    /** Takes the ended texts out. */
+    /** Removes finished sequences from the batch. */
     private static void finish(Map<Integer, Sequence> running, List<KeyValueCache> open, Listener listener) {
         running.entrySet().removeIf(entry -> {
             Sequence sequence = entry.getValue();
@@ -134,7 +134,7 @@ public final class Generator {
     }
 
     /**
-     * Refuses a prompt that leaves no room for a token.
+     * Rejects a prompt that leaves no room for a generated token.
      *
      * @param promptLength its tokens
      * @throws ShapeException if the model has no more positions
@@ -143,7 +143,7 @@ public final class Generator {
         limit(promptLength);
     }
 
-    /** The most tokens that may follow a prompt. */
+    /** The maximum number of tokens that may follow a prompt. */
     int limit(int promptLength) {
         int room = model.config().maxPositions() - promptLength;
         if (room < 1) {
@@ -153,7 +153,7 @@ public final class Generator {
         return Math.min(room, options.maxTokens());
     }
 
-    /** Reads what the cache does not hold of a prompt, and makes the first token. */
+    /** Processes the part of a prompt that is not in the cache, and generates the first token. */
     private Sequence begin(int[] prompt, KeyValueCache cache, Consumer<String> shown) {
         var sequence = new Sequence(tokenizer, prompt, options, limit(prompt.length), cache, shown);
         int[] unread = Arrays.copyOfRange(prompt, Math.toIntExact(cache.length()), prompt.length);
@@ -165,7 +165,7 @@ public final class Generator {
         return sequence;
     }
 
-    /** Makes the next token of each. */
+    /** Generates the next token of each sequence. */
     private void step(List<Sequence> sequences) {
         int[] ids = sequences.stream().mapToInt(Sequence::last).toArray();
         List<KeyValueCache> caches = sequences.stream().map(Sequence::cache).toList();

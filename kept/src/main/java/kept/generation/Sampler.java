@@ -6,19 +6,20 @@ import java.util.SplittableRandom;
 import kept.tensor.TensorException;
 
 /**
- * Chooses the next token from its logits as {@link SamplingOptions} say: the likeliest at temperature 0, else a random one among those that are left.
+ * Chooses the next token from its logits according to {@link SamplingOptions}: greedily at temperature 0, else randomly among the
+ * remaining candidates.
  *
- * <p>The same seed, options, logits and earlier tokens give the same tokens.
+ * <p>Deterministic: the same seed, options, logits and earlier tokens give the same tokens.
  */
 final class Sampler {
     private final SamplingOptions options;
     private final SplittableRandom random;
 
     /**
-     * A sampler for one sequence.
+     * Creates a sampler for one sequence.
      *
      * @param options how to choose
-     * @param seed of the random choice
+     * @param seed the random seed
      */
     Sampler(SamplingOptions options, long seed) {
         this.options = options;
@@ -28,10 +29,10 @@ final class Sampler {
     /**
      * Chooses a token.
      *
-     * @param logits one for each token of the vocabulary
-     * @param occurred the tokens of the sequence so far, the prompt's included
+     * @param logits {@code [vocabulary]}
+     * @param occurred the tokens of the sequence so far, including the prompt
      * @return the token's id
-     * @throws TensorException if a logit is infinite or not a number
+     * @throws TensorException if a logit is infinite or NaN
      */
     public int next(float[] logits, BitSet occurred) {
         float[] scores = penalised(logits, occurred);
@@ -48,12 +49,12 @@ final class Sampler {
     }
 
     /**
-     * The probabilities a token is chosen with.
+     * Returns the sampling probabilities.
      *
-     * @param logits one for each token of the vocabulary
-     * @param occurred the tokens of the sequence so far, the prompt's included
-     * @return one for each token; zero for those that are never chosen
-     * @throws TensorException if a logit is infinite or not a number
+     * @param logits {@code [vocabulary]}
+     * @param occurred the tokens of the sequence so far, including the prompt
+     * @return {@code [vocabulary]}; zero for tokens that cannot be chosen
+     * @throws TensorException if a logit is infinite or NaN
      */
     public double[] probabilities(float[] logits, BitSet occurred) {
         var probabilities = new double[logits.length];
@@ -69,7 +70,7 @@ final class Sampler {
         return probabilities;
     }
 
-    /** Logits after the repetition penalty, whose arithmetic is that of PyTorch: in f32. */
+    /** Applies the repetition penalty, in f32 as PyTorch does. */
     private float[] penalised(float[] logits, BitSet occurred) {
         float[] scores = logits.clone();
         float penalty = (float) options.repetitionPenalty();
@@ -95,7 +96,7 @@ final class Sampler {
         return best;
     }
 
-    /** What is left to choose from: ids and weights, the likeliest first, and the sum of the first count weights. */
+    /** The remaining candidates: ids and weights in descending order, and the sum of the first {@code count} weights. */
     private record Candidates(int[] ids, double[] weights, int count, double total) { }
 
     private Candidates candidates(float... scores) {
@@ -121,7 +122,7 @@ final class Sampler {
         }
         double rest = total;
         int kept = count;
-        // From the least likely on, all whose sum is within what top-p leaves out.
+        // Removes the least likely tokens as long as their sum stays within 1 - top-p.
         double tail = 0;
         while (options.topP() < 1 && kept > 1 && tail + weights[kept - 1] <= (1 - options.topP()) * total) {
             tail += weights[--kept];
@@ -133,7 +134,7 @@ final class Sampler {
         return new Candidates(ids, weights, kept, rest);
     }
 
-    /** Ids in the order of falling scores; of equal ones the lower id first, where PyTorch's sorting leaves open which it is. */
+    /** The ids in descending order of scores; ties by ascending id, which PyTorch's sort leaves undefined. */
     private static int[] descending(float... scores) {
         var keys = new long[scores.length];
         for (int id = 0; id < keys.length; id++) {

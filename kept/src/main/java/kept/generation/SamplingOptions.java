@@ -1,24 +1,24 @@
 package kept.generation;
 
 /**
- * How the next token is chosen from its logits, in the words and the order of Hugging Face transformers: the repetition penalty first, then, unless
- * the likeliest token is taken anyway, temperature, top-k, top-p and min-p, each on what those before it have left.
+ * How the next token is sampled, in the terms and order of Hugging Face transformers: first the repetition penalty, then, unless decoding is greedy,
+ * temperature, top-k, top-p and min-p, each applied to what the previous ones left.
  *
- * @param temperature what logits are divided by; 0 always takes the likeliest token
- * @param topK how many of the likeliest tokens to choose from, with all that are as likely as the last of them; 0 for all
- * @param topP choose from the fewest likeliest tokens whose probabilities add up to at least this; 1 for all
- * @param minP choose from tokens with at least this share of the likeliest one's probability; 0 for all
- * @param repetitionPenalty what the logits of tokens that have occurred, in the prompt too, are divided by where positive and multiplied with where
+ * @param temperature the divisor of logits; 0 for greedy decoding
+ * @param topK the number of most likely tokens kept, plus ties with the last of them; 0 for all
+ * @param topP keeps the smallest set of most likely tokens whose probabilities sum to at least this; 1 for all
+ * @param minP keeps tokens with at least this fraction of the highest probability; 0 for all
+ * @param repetitionPenalty the logits of tokens that have occurred, including in the prompt, are divided by this if positive and multiplied by it if
  *     negative; 1 for none
  */
 public record SamplingOptions(double temperature, int topK, double topP, double minP, double repetitionPenalty) {
-    /** The likeliest token, always. */
+    /** Greedy decoding. */
     public static final SamplingOptions GREEDY = new SamplingOptions(0, 0, 1, 0, 1);
 
     /**
-     * Checks the ranges.
+     * Validates the ranges.
      *
-     * @throws IllegalArgumentException if a value is outside its range
+     * @throws IllegalArgumentException if a value is out of range
      */
     public SamplingOptions {
         require(temperature >= 0 && temperature < Double.POSITIVE_INFINITY, "temperature %s must be at least 0", temperature);

@@ -6,7 +6,7 @@ import java.util.function.Consumer;
 import kept.model.KeyValueCache;
 import kept.tokenizer.Tokenizer;
 
-/** One text in the making: its tokens, the random numbers of its own, and whether it has ended. */
+/** The state of one sequence being generated: its tokens, its random generator, and whether it has ended. */
 final class Sequence {
     private final GenerationOptions options;
     private final KeyValueCache cache;
@@ -20,10 +20,10 @@ final class Sequence {
     private Finish finish;
 
     /**
-     * Begins after a prompt.
+     * Starts after a prompt.
      *
-     * @param limit the most tokens, at least 1
-     * @param cache holds the prompt's keys and values, and will hold those of the tokens to come
+     * @param limit the maximum number of generated tokens, at least 1
+     * @param cache contains the keys and values of the prompt; those of generated tokens are added
      */
     Sequence(Tokenizer tokenizer, int[] prompt, GenerationOptions options, int limit, KeyValueCache cache, Consumer<String> shown) {
         this.options = options;
@@ -35,7 +35,7 @@ final class Sequence {
         Arrays.stream(prompt).forEach(occurred::set);
     }
 
-    /** Chooses the next token from its logits and shows what it adds to the text. */
+    /** Chooses the next token from its logits and adds it to the text. */
     void take(float... logits) {
         // Rows that pad the vocabulary have no token.
         for (int id = vocabulary; id < logits.length; id++) {
@@ -55,7 +55,7 @@ final class Sequence {
         }
     }
 
-    /** Ends the text here. */
+    /** Ends the sequence. */
     void end(Finish reason) {
         finish = reason;
         stream.finish();
@@ -73,7 +73,7 @@ final class Sequence {
         return cache;
     }
 
-    /** The prompt's tokens and all that have become text since. */
+    /** The tokens of the prompt and those added since. */
     int[] ids() {
         return stream.ids();
     }

@@ -8,11 +8,11 @@ import java.util.stream.Stream;
 import kept.tokenizer.Tokenizer;
 
 /**
- * Tokens to text as they come. A character that is spread over tokens waits for its last byte, and what may be the beginning of a stop string waits
- * until it is known whether it is one.
+ * Decodes tokens as they are generated. An incomplete UTF-8 character is held back until its last byte, and a possible start of a stop string until
+ * it is clear whether it is one.
  *
- * <p>Decoded are only the ids since the last piece of text but one: a piece follows another, so that its leading space is not taken for that of a
- * text.
+ * <p>Only the ids since the last piece of text but one are decoded: the previous piece is included so that a leading space is not dropped as at the
+ * start of a text.
  */
 final class TextStream {
     private final Tokenizer tokenizer;
@@ -21,21 +21,21 @@ final class TextStream {
     private final StringBuilder text = new StringBuilder();
     private int[] ids;
     private int count;
-    /** The ids from here on are decoded; what they say up to {@link #told} is in {@link #before}. */
+    /** The ids from here on are decoded; {@link #before} is the text of those up to {@link #told}. */
     private int known;
 
     private int told;
     private String before;
-    /** Characters of the text that have been shown. */
+    /** Number of characters already shown. */
     private int released;
 
     /**
-     * Begins after a prompt.
+     * Starts after a prompt.
      *
      * @param tokenizer the tokenizer
-     * @param prompt the ids that come before
+     * @param prompt the ids of the prompt
      * @param stops strings that end the text
-     * @param shown is given each new piece of text
+     * @param shown receives each new piece of text
      */
     TextStream(Tokenizer tokenizer, int[] prompt, List<String> stops, Consumer<String> shown) {
         this.tokenizer = tokenizer;
@@ -44,16 +44,16 @@ final class TextStream {
         ids = prompt.clone();
         count = prompt.length;
         told = count;
-        // After a mark a text of its own begins, without the space that SentencePiece puts before it.
+        // After bos or eos a new text starts, without the space that SentencePiece inserts before it.
         boolean afterMark = count > 0 && Stream.of(tokenizer.bos(), tokenizer.eos()).anyMatch(mark -> mark.equals(OptionalInt.of(ids[count - 1])));
         known = afterMark ? count : 0;
         before = afterMark ? "" : tokenizer.decode(prompt);
     }
 
     /**
-     * Takes the next token.
+     * Adds the next token.
      *
-     * @return false if the text has come to a stop string; then it ends before it
+     * @return false if the text has reached a stop string; the text ends before it
      */
     boolean accept(int id) {
         if (count == ids.length) {
@@ -64,7 +64,7 @@ final class TextStream {
         return decoded.endsWith("\uFFFD") || append(decoded);
     }
 
-    /** Takes what the ids since the last piece but one say now; false if the text has come to a stop string. */
+    /** Updates the text from the decoded ids since the last piece but one; false if it has reached a stop string. */
     private boolean append(String decoded) {
         int added = Arrays.mismatch(before.toCharArray(), decoded.toCharArray());
         if (added < 0) {
@@ -84,7 +84,7 @@ final class TextStream {
         return true;
     }
 
-    /** How many of the last characters begin a stop string. */
+    /** The number of characters at the end that may start a stop string. */
     private int heldBack() {
         int longest = 0;
         for (String stop : stops) {
@@ -104,19 +104,19 @@ final class TextStream {
         }
     }
 
-    /** Shows what has been held back: no stop string came of it, and no more bytes of a character that has begun. */
+    /** Shows what was held back, once no more tokens follow. */
     void finish() {
         if (count == told || append(tokenizer.decode(Arrays.copyOfRange(ids, known, count)))) {
             release(text.length());
         }
     }
 
-    /** The prompt's ids and those taken since. */
+    /** The ids of the prompt and those added since. */
     int[] ids() {
         return Arrays.copyOf(ids, count);
     }
 
-    /** The text so far, what is held back included. */
+    /** The text so far, including what is held back. */
     String text() {
         return text.toString();
     }

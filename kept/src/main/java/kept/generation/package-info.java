@@ -1,8 +1,7 @@
 /**
- * Text from models: how a token is chosen ({@code Sampler}, and what {@code generation_config.json} says of it), prompts continued token by token,
- * several side by side, and conversations in the format of a checkpoint's chat template.
+ * Generates text: sampling ({@code Sampler}, with the settings of {@code generation_config.json}), continuation of prompts singly and in batches, and
+ * conversations in the format of a checkpoint's chat template.
  *
- * <p>What a cache holds is {@code kept.model}'s matter, text to ids and back {@code kept.tokenizer}'s; the language of templates is
- * {@code kept.template}'s.
+ * <p>Elsewhere: key-value caches ({@code kept.model}), tokenizers ({@code kept.tokenizer}) and the template language ({@code kept.template}).
  */
 package kept.generation;

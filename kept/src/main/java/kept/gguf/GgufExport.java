@@ -27,8 +27,8 @@ import kept.tokenizer.Vocabulary;
 import kept.tokenizer.Vocabulary.Kind;
 
 /**
- * A Llama checkpoint on its way into one GGUF file. Everything that can be checked without reading weights is checked when it is made; then
- * {@link #write} streams the tensors through, a few rows of one at a time.
+ * Converts a Llama checkpoint to a GGUF file. Everything that does not require reading weights is validated at construction; {@link #write} then
+ * streams the tensors, a few rows at a time.
  */
 public final class GgufExport {
     private static final String OPERATION = "gguf";
@@ -53,16 +53,17 @@ public final class GgufExport {
     }
 
     /**
-     * Checks a checkpoint and plans its file.
+     * Validates a checkpoint and plans its file.
      *
      * @param checkpoint the weights; must stay open while the file is written
-     * @param config what they are: a Llama
-     * @param tokenizer the tokenizer that belongs to them
-     * @param name what to call the model: {@code general.name}
-     * @param type what matrices are stored in
+     * @param config its configuration, a Llama
+     * @param tokenizer the tokenizer of the checkpoint
+     * @param name the model name in the file: {@code general.name}
+     * @param type the element type of matrices
      * @return the plan
-     * @throws CheckpointException if it is no Llama, scaled in a way that llama.cpp cannot follow, or its tensors are not what the configuration says
-     * @throws TokenizerException if the tokenizer has pieces that the model has no embedding for
+     * @throws CheckpointException if it is not a Llama, uses rope scaling that llama.cpp does not support, or its tensors do not match
+     *     the configuration
+     * @throws TokenizerException if the tokenizer has pieces without an embedding
      */
     public static GgufExport of(Checkpoint checkpoint, DecoderConfig config, Vocabulary tokenizer, String name, GgufType type) {
         Path directory = checkpoint.directory();
@@ -78,11 +79,11 @@ public final class GgufExport {
     }
 
     /**
-     * Refuses what is no Llama, and says what to do.
+     * Rejects models that are not Llamas, and says what to do.
      *
-     * @param directory where the configuration is from
+     * @param directory the directory of the configuration
      * @param config the configuration
-     * @throws CheckpointException if it is an Orion
+     * @throws CheckpointException if it is an Orion model
      */
     public static void requireLlama(Path directory, DecoderConfig config) {
         if (config.architecture() != Architecture.LLAMA) {
@@ -145,7 +146,7 @@ public final class GgufExport {
         }
     }
 
-    /** What belongs to generating: one end token and no sampling settings have a place in the file. */
+    /** Warnings about generation settings: a file holds only one end token and no sampling settings. */
     private void remarkGeneration(DecoderConfig config, Vocabulary tokenizer) {
         GenerationConfig generation = GenerationConfig.read(checkpoint.directory());
         Set<Integer> ends = new TreeSet<>(config.eosTokenIds());
@@ -171,7 +172,7 @@ public final class GgufExport {
     }
 
     /**
-     * How many tensors the file will hold.
+     * The number of tensors in the file.
      *
      * @return their number
      */
@@ -180,20 +181,20 @@ public final class GgufExport {
     }
 
     /**
-     * What a user should know of this file.
+     * Returns warnings about the file.
      *
-     * @return a line for each; empty where nothing is unusual
+     * @return one line for each; usually empty
      */
     public List<String> remarks() {
         return List.copyOf(remarks);
     }
 
     /**
-     * Writes everything; the caller commits the file.
+     * Writes the file; the caller commits it.
      *
      * @param file a file of {@link #byteSize()}
-     * @param progress is told the bytes of tensors written since it was last told, one thread at a time
-     * @throws CheckpointException if an element cannot be stored in the type, naming its tensor, or the disk refuses
+     * @param progress receives the number of tensor bytes written since its last call; calls do not overlap
+     * @throws CheckpointException if an element cannot be stored in the type, naming its tensor, or writing fails
      */
     public void write(OutputFile file, LongConsumer progress) {
         file.write(ByteBuffer.wrap(layout.header()), 0);

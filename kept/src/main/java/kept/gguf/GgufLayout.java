@@ -8,8 +8,8 @@ import java.util.List;
 import kept.tensor.Shape;
 
 /**
- * Where everything lies in a GGUF file of version 3: magic, version and counts, settings, a list of tensors with their places, then the tensors
- * themselves, each at a multiple of {@value #ALIGNMENT} bytes, with zeros between.
+ * The layout of a GGUF file, version 3: magic, version and counts, metadata, a list of tensors with their offsets, then the tensors, each aligned to
+ * {@value #ALIGNMENT} bytes and padded with zeros.
  */
 final class GgufLayout {
     static final int ALIGNMENT = 32;
@@ -39,17 +39,17 @@ final class GgufLayout {
         this.byteSize = Math.addExact(header.length, end);
     }
 
-    /** Everything before the tensors, with the zeros that align the first of them. */
+    /** Everything before the tensors, including padding. */
     byte[] header() {
         return header.clone();
     }
 
-    /** Where the tensor of an index starts, in bytes from the start of the file. */
+    /** The offset of a tensor, by its index, from the start of the file. */
     long offset(int index) {
         return offsets.get(index);
     }
 
-    /** The size of the file, with the zeros after the last tensor. */
+    /** The size of the file, including padding after the last tensor. */
     long byteSize() {
         return byteSize;
     }

@@ -6,7 +6,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 
-/** The settings of a GGUF file, encoded one after the other: key, type, value; all little-endian, texts with their length before them. */
+/** The metadata of a GGUF file, encoded in sequence: key, type, value; little-endian, strings preceded by their length. */
 final class GgufMetadata {
     private static final int UINT32 = 4;
     private static final int INT32 = 5;

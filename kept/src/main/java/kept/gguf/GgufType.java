@@ -3,7 +3,7 @@ package kept.gguf;
 import java.util.Optional;
 import kept.tensor.DType;
 
-/** How a GGUF file stores the elements of its matrices; norms, biases and other vectors are f32 in each. */
+/** The element type of matrices in a GGUF file; norms, biases and other vectors are always f32. */
 public enum GgufType {
     /** IEEE 754 binary32. */
     F32(0, 0, 1, 4, DType.F32),
@@ -11,7 +11,7 @@ public enum GgufType {
     F16(1, 1, 1, 2, DType.F16),
     /** The upper half of a binary32. */
     BF16(30, 32, 1, 2, DType.BF16),
-    /** Blocks of 32 elements of a row: a binary16 scale, then 32 signed bytes; an element is scale times byte. */
+    /** Blocks of 32 elements of a row: a binary16 scale and 32 signed bytes; an element is the scale times its byte. */
     Q8_0(8, 7, 32, 34, null);
 
     private final int code;
@@ -28,27 +28,27 @@ public enum GgufType {
         this.dtype = dtype;
     }
 
-    /** The number of the type in a file: {@code ggml_type}. */
+    /** The number of the type in the format: {@code ggml_type}. */
     int code() {
         return code;
     }
 
-    /** The number of a file whose matrices are mostly of this type: {@code general.file_type}. */
+    /** The number of a file whose matrices have this type: {@code general.file_type}. */
     int fileType() {
         return fileType;
     }
 
-    /** Elements to a block: a row is whole blocks. */
+    /** Elements per block; rows consist of whole blocks. */
     int blockElements() {
         return blockElements;
     }
 
-    /** The element type of the same bits; empty where elements share a scale. */
+    /** The equivalent dtype; empty for types whose elements share a scale. */
     Optional<DType> dtype() {
         return Optional.ofNullable(dtype);
     }
 
-    /** The size of so many elements, which are whole blocks. */
+    /** The size in bytes of a number of elements, which is a multiple of the block. */
     long byteSize(long elements) {
         return Math.multiplyExact(elements / blockElements, (long) blockBytes);
     }

@@ -8,19 +8,19 @@ import kept.nn.RopeScaling;
 import kept.tokenizer.Vocabulary;
 import kept.tokenizer.Vocabulary.Token;
 
-/** The settings llama.cpp reads of a Llama: its sizes and constants, and its tokenizer. */
+/** The metadata of a Llama that llama.cpp reads: sizes, constants and tokenizer. */
 final class LlamaMetadata {
     private static final int QUANTIZATION_VERSION = 2;
 
     private LlamaMetadata() {}
 
     /**
-     * Encodes all settings.
+     * Encodes the metadata.
      *
      * @param config the model
-     * @param name what to call it
-     * @param type what its matrices are stored in
-     * @param tokenizer its tokenizer; ids it does not use become tokens that no text gets
+     * @param name the model name
+     * @param type the element type of matrices
+     * @param tokenizer the tokenizer; ids it does not use become unused tokens
      * @return the settings
      */
     static GgufMetadata of(DecoderConfig config, String name, GgufType type, Vocabulary tokenizer) {
@@ -61,7 +61,7 @@ final class LlamaMetadata {
                 metadata.number("llama.rope.scaling.factor", yarn.factor());
                 metadata.integer("llama.rope.scaling.original_context_length", yarn.originalMaxPositions());
             }
-            // Llama 3's is a tensor; a dynamic one changes nothing within the context length.
+            // Llama 3's scaling is stored as a tensor; dynamic scaling changes nothing within the context length.
             case RopeScaling.None _, RopeScaling.Llama3 _, RopeScaling.DynamicNtk _ -> { }
         }
     }
@@ -97,12 +97,12 @@ final class LlamaMetadata {
         chosen(id, otherwise, config).ifPresent(value -> metadata.integer("tokenizer.ggml.%s_token_id".formatted(mark), value));
     }
 
-    /** The one end token that a file can hold. */
+    /** The only end token that a file can contain. */
     static OptionalInt eos(Vocabulary tokenizer, DecoderConfig config) {
         return chosen(tokenizer.eos(), config.eosTokenIds().stream().mapToInt(Integer::intValue).findFirst(), config);
     }
 
-    /** The tokenizer's own id goes before config.json's, as in llama.cpp's converter. */
+    /** The tokenizer's id takes precedence over config.json's, as in llama.cpp's converter. */
     private static OptionalInt chosen(OptionalInt id, OptionalInt otherwise, DecoderConfig config) {
         return id.isPresent() && id.getAsInt() < config.vocabSize() ? id : otherwise;
     }

@@ -5,19 +5,19 @@ import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
 import kept.model.TensorRole;
 
-/** What llama.cpp calls the tensors of a Llama, and in which type it expects each. */
+/** The names and types of a Llama's tensors in llama.cpp. */
 final class LlamaTensors {
-    /** The rotary frequencies' divisors of Llama 3's scaling; made from the configuration, not from a tensor. */
+    /** The divisors of rotary frequencies for Llama 3's scaling; computed from the configuration. */
     static final String ROPE_FREQUENCIES = "rope_freqs.weight";
 
     private LlamaTensors() {}
 
     /**
-     * All tensors that come from a checkpoint.
+     * Returns all tensors that come from a checkpoint.
      *
      * @param config a Llama
-     * @param type what matrices are stored in
-     * @return the tensors, in the order of the graph
+     * @param type the element type of matrices
+     * @return the tensors, in the order of the model's layers
      */
     static List<GgufTensor> of(DecoderConfig config, GgufType type) {
         return ModelTensor.of(config).stream().map(tensor -> of(tensor, config, type)).toList();
@@ -31,7 +31,7 @@ final class LlamaTensors {
         return new GgufTensor(name(tensor), stored(tensor, type), tensor.shape(), tensor.name(), rotated ? config.headDimension() : 0);
     }
 
-    /** Vectors are f32, and a matrix whose rows are not whole blocks is f16, as llama.cpp's converter has it. */
+    /** Vectors are f32, and a matrix whose rows are not whole blocks is f16, as in llama.cpp's converter. */
     private static GgufType stored(ModelTensor tensor, GgufType type) {
         if (tensor.shape().rank() == 1) {
             return GgufType.F32;

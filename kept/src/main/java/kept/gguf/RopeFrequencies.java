@@ -2,18 +2,18 @@ package kept.gguf;
 
 import kept.nn.RopeScaling;
 
-/** The tensor {@code rope_freqs.weight}: what llama.cpp divides each rotary frequency by. */
+/** The tensor {@code rope_freqs.weight}: llama.cpp divides each rotary frequency by its element. */
 final class RopeFrequencies {
     private RopeFrequencies() {}
 
     /**
-     * The divisors of Llama 3's scaling. With {@code s} as in {@link RopeScaling.Llama3} it is {@code 1 / ((1 - s) / factor + s)}: 1 for short waves,
-     * {@code factor} for long ones.
+     * Computes the divisors of Llama 3's scaling. With {@code s} as in {@link RopeScaling.Llama3} a divisor is {@code 1 / ((1 - s) / factor + s)}: 1
+     * for short wavelengths, {@code factor} for long ones.
      *
      * @param headDimension the head dimension {@code d}
      * @param theta the base of the frequencies
      * @param scaling the scaling
-     * @return a divisor for each pair, {@code d / 2} of them
+     * @return one divisor per pair, {@code d / 2} in total
      */
     static float[] divisors(int headDimension, double theta, RopeScaling.Llama3 scaling) {
         var divisors = new float[headDimension / 2];

@@ -13,8 +13,8 @@ import kept.tensor.DType;
 import kept.weights.TensorEntry;
 
 /**
- * Converts one tensor from a mapped checkpoint into its place in a file, some rows at a time on each thread, so that no more of it is in memory.
- * The bytes do not depend on the number of threads.
+ * Converts one tensor of a mapped checkpoint and writes it to its offset in a file, a few rows at a time on each thread, to bound memory. The bytes
+ * do not depend on the number of threads.
  */
 final class TensorStream {
     private static final long ELEMENTS_AT_ONCE = 1 << 18;
@@ -28,17 +28,17 @@ final class TensorStream {
     private final long rows;
 
     /**
-     * A tensor to convert.
+     * Prepares a tensor.
      *
      * @param tensor what it becomes
-     * @param entry what the checkpoint says of its source
+     * @param entry the metadata of its source
      * @param data the source's elements
      */
     TensorStream(GgufTensor tensor, TensorEntry entry, MemorySegment data) {
         this.tensor = tensor;
         this.entry = entry;
         this.data = data;
-        // A vector in which elements change places is rows of one element.
+        // A vector that is permuted is treated as rows of one element.
         this.columns = tensor.headDimension() != 0 && tensor.shape().rank() == 1 ? 1 : Math.toIntExact(tensor.columns());
         this.rows = tensor.shape().elementCount() / columns;
     }
@@ -48,8 +48,8 @@ final class TensorStream {
      *
      * @param file where to
      * @param offset its place there
-     * @param progress is told of bytes as they are written, by any thread
-     * @throws CheckpointException if an element cannot be stored in the type, or the disk refuses
+     * @param progress receives the number of bytes written, from any thread
+     * @throws CheckpointException if an element cannot be stored in the type, or writing fails
      */
     void write(OutputFile file, long offset, LongConsumer progress) {
         long atOnce = Math.clamp(ELEMENTS_AT_ONCE / columns, 1, rows);
@@ -82,7 +82,7 @@ final class TensorStream {
         return new CheckpointException("gguf", entry.file(), entry.name(), -1, problem);
     }
 
-    /** A row in f32, between the source's type and the file's. */
+    /** A row converted to f32, between the source's type and the file's. */
     private final class Row {
         private final float[] values;
         private final short[] halves;
@@ -130,7 +130,7 @@ final class TensorStream {
             putHalves(target, start);
         }
 
-        /** To the nearest, ties to even; a NaN stays one. */
+        /** Rounds to nearest, ties to even; NaN stays NaN. */
         private void writeBf16(byte[] target, int start) {
             for (int i = 0; i < values.length; i++) {
                 halves[i] = Bfloat16.of(values[i]);

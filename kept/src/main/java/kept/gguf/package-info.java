@@ -1,9 +1,9 @@
 /**
- * Llama checkpoints as GGUF files, the format of llama.cpp: one file that holds settings, tokenizer and weights.
+ * Writes Llama checkpoints as GGUF files, the format of llama.cpp: one file with metadata, tokenizer and weights.
  *
- * <p>{@link kept.gguf.GgufExport} writes a directory's model as one, in a {@link kept.gguf.GgufType}. What is written, under which names, is what
- * llama.cpp's own converter writes for the same directory; {@code docs/gguf.md} says where the two differ.
+ * <p>{@link kept.gguf.GgufExport} converts a checkpoint directory, with matrices in a {@link kept.gguf.GgufType}. Contents and names equal those of
+ * llama.cpp's own converter; {@code docs/gguf.md} lists the differences.
  *
- * <p>Not here: reading GGUF files (a strict reader is among the tests), and files that appear whole or not at all ({@code kept.io}).
+ * <p>Elsewhere: atomic writing ({@code kept.io}). GGUF files are not read here; the tests contain a strict reader.
  */
 package kept.gguf;

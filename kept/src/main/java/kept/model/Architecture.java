@@ -1,10 +1,10 @@
 package kept.model;
 
-/** The architectures that can be read: the same decoder with another norm. */
+/** The supported architectures, which differ in their norm. */
 public enum Architecture {
     /** Orion: LayerNorm with weight and bias, no other biases. */
     ORION("orion", "OrionForCausalLM"),
-    /** Llama: RMSNorm with a weight, and biases of the projections where the configuration says so. */
+    /** Llama: RMSNorm with weight; projections have biases if the configuration says so. */
     LLAMA("llama", "LlamaForCausalLM");
 
     private final String modelType;

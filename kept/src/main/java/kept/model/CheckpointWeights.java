@@ -14,7 +14,7 @@ import kept.text.Counts;
 import kept.weights.FiniteValues;
 import kept.weights.TensorEntry;
 
-/** The parameters of a checkpoint, copied from its memory-mapped files to the device one by one. */
+/** Copies the parameters of a memory-mapped checkpoint to the device one by one. */
 public final class CheckpointWeights implements Weights {
     private static final String HEAD = TensorName.of(TensorRole.HEAD).toString();
 
@@ -23,7 +23,7 @@ public final class CheckpointWeights implements Weights {
     private final Set<String> unused;
 
     /**
-     * Weights in the dtype they are stored in.
+     * Keeps the dtype of the file.
      *
      * @param checkpoint the source; must stay open while the model is built
      */
@@ -32,10 +32,10 @@ public final class CheckpointWeights implements Weights {
     }
 
     /**
-     * Weights in a chosen dtype.
+     * Converts to a dtype.
      *
      * @param checkpoint the source; must stay open while the model is built
-     * @param dtype what to convert to; null for the dtype of the file
+     * @param dtype the dtype to convert to; null to keep that of the file
      */
     public CheckpointWeights(Checkpoint checkpoint, DType dtype) {
         this.checkpoint = checkpoint;
@@ -46,7 +46,7 @@ public final class CheckpointWeights implements Weights {
     /**
      * {@inheritDoc}
      *
-     * @throws CheckpointException if the tensor is missing, has another shape, is not floating, or holds a NaN or an infinity
+     * @throws CheckpointException if the tensor is missing, has another shape, is not floating-point, or contains a NaN or infinity
      */
     @Override
     public Tensor get(String name, Shape shape) {
@@ -66,11 +66,11 @@ public final class CheckpointWeights implements Weights {
     }
 
     /**
-     * Checks, without reading any weights, that a checkpoint holds exactly the tensors of a model.
+     * Checks, without reading weights, that a checkpoint contains exactly the tensors of a model.
      *
      * @param checkpoint the files
      * @param config the model
-     * @throws CheckpointException naming a tensor that is missing, of another shape, not floating, or unknown to the model
+     * @throws CheckpointException naming a tensor that is missing, has another shape, is not floating-point, or is not part of the model
      */
     public static void requireTensors(Checkpoint checkpoint, DecoderConfig config) {
         var weights = new CheckpointWeights(checkpoint);
@@ -99,11 +99,11 @@ public final class CheckpointWeights implements Weights {
     }
 
     /**
-     * Checks that the model has taken every tensor of the checkpoint. A head that is tied to the embedding may be there too: {@link
-     * DecoderConfig#read} has found it equal.
+     * Checks that the model has used every tensor of the checkpoint. A head tied to the embedding may also be present: {@link DecoderConfig#read} has
+     * checked that it equals the embedding.
      *
      * @param config the model
-     * @throws CheckpointException naming those it has no place for
+     * @throws CheckpointException naming the unused tensors
      */
     public void requireAllUsed(DecoderConfig config) {
         if (config.tieWordEmbeddings()) {

@@ -4,19 +4,19 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** The keys of config.json and generation_config.json, as transformers 4 and 5 write them, by what becomes of them. */
+/** The keys of config.json and generation_config.json, as written by transformers 4 and 5, by how they are handled. */
 final class ConfigKeys {
-    /** Read, and written to a config.json that is made of this one; each value that cannot be is refused. */
+    /** Keys that are read, and written to a derived config.json; unsupported values are rejected. */
     static final Set<String> READ = Set.of("architectures", "model_type", "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers",
         "num_attention_heads", "num_key_value_heads", "head_dim", "hidden_act", "max_position_embeddings", "max_sequence_length", "rms_norm_eps",
         "rope_theta", "rope_scaling", "rope_parameters", "original_max_position_embeddings", "partial_rotary_factor", "attention_bias", "mlp_bias",
         "tie_word_embeddings", "bos_token_id", "eos_token_id", "pad_token_id", "torch_dtype", "dtype", "initializer_range", "quantization_config",
         "compression_config", "sliding_window", "use_sliding_window", "layer_types", "is_encoder_decoder", "add_cross_attention", "pruned_heads");
 
-    /** Where a file comes from and which program wrote it; said anew of each file. */
+    /** Keys about the origin of a file, which are written anew. */
     static final Set<String> PROVENANCE = Set.of("_name_or_path", "name_or_path", "transformers_version", "_commit_hash", "_from_model_config");
 
-    /** Without influence on what the model computes where they have one of these values; otherwise a remark says that they are not carried over. */
+    /** Keys that do not affect the model's output if they have one of these values; other values are reported as not copied. */
     static final Map<String, List<Object>> HARMLESS = Map.ofEntries(
         Map.entry("pretraining_tp", List.of(1)), Map.entry("use_cache", List.of(true)), Map.entry("attention_dropout", List.of(0, 0.0)),
         Map.entry("return_dict", List.of(true)), Map.entry("torchscript", List.of(false)), Map.entry("use_bfloat16", List.of(false)),
@@ -28,7 +28,7 @@ final class ConfigKeys {
         Map.entry("id2label", List.of(Map.of("0", "LABEL_0", "1", "LABEL_1"))), Map.entry("label2id", List.of(Map.of("LABEL_0", 0, "LABEL_1", 1))),
         Map.entry("max_window_layers", List.of()), Map.entry("_attn_implementation_autoset", List.of(true, false)));
 
-    /** Settings of generation: a config.json of transformers 4 may hold them too, and they count where there is no generation_config.json. */
+    /** Generation settings, which transformers 4 may also store in config.json; they apply if there is no generation_config.json. */
     static final Set<String> GENERATION = Set.of("max_length", "max_new_tokens", "min_length", "min_new_tokens", "early_stopping", "max_time",
         "stop_strings", "do_sample", "num_beams", "num_beam_groups", "penalty_alpha", "dola_layers", "use_mtp", "cache_implementation",
         "cache_config",
@@ -42,13 +42,13 @@ final class ConfigKeys {
         "assistant_early_exit", "assistant_ensemble_weight", "assistant_lookbehind", "target_lookbehind", "speculation_type", "compile_config",
         "disable_compile", "continuous_batching_config", "max_cache_len");
 
-    /** The keys of rope_scaling and rope_parameters that a kind of scaling reads, besides its name, rope_theta and partial_rotary_factor. */
+    /** The keys of rope_scaling and rope_parameters used by each type of scaling, besides its name, rope_theta and partial_rotary_factor. */
     static final Map<String, Set<String>> ROPE = Map.of("default", Set.of(), "linear", Set.of("factor"), "dynamic", Set.of("factor"),
         "llama3", Set.of("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"),
         "yarn", Set.of("factor", "original_max_position_embeddings", "attention_factor", "beta_fast", "beta_slow", "mscale", "mscale_all_dim",
             "truncate"));
 
-    /** The keys of each of them. */
+    /** The keys common to all types. */
     static final Set<String> ROPE_COMMON = Set.of("rope_type", "type", "rope_theta", "partial_rotary_factor");
 
     private ConfigKeys() { }

@@ -12,8 +12,8 @@ import kept.io.InputFiles;
 import kept.io.JsonObject;
 
 /**
- * What of a checkpoint's config.json does not reach a checkpoint that is made of it. What would change what the model computes is refused by
- * {@link DecoderConfig#read}; what is left is said, each key by name.
+ * Reports the settings of a config.json that are not copied to a derived checkpoint. Settings that would change the model's output are rejected by
+ * {@link DecoderConfig#read}; the others are listed here by key.
  */
 public final class ConfigRemarks {
     private static final Set<String> NATIVE_CODE = Set.of("modeling_orion.OrionForCausalLM", "modeling_orion.OrionModel",
@@ -27,10 +27,10 @@ public final class ConfigRemarks {
     }
 
     /**
-     * The remarks on a config.json.
+     * Returns the remarks on a config.json.
      *
-     * @param directory a directory whose config.json {@link DecoderConfig#read} has read
-     * @return a line for each; empty where all of it is carried over or says nothing
+     * @param directory a directory whose config.json {@link DecoderConfig#read} has accepted
+     * @return one line for each; empty if everything is copied or has no effect
      */
     public static List<String> of(Path directory) {
         Path file = InputFiles.requireWithin("config", directory.resolve(DecoderConfig.FILE));
@@ -40,10 +40,10 @@ public final class ConfigRemarks {
     }
 
     /**
-     * What a config.json says of generating, for a generation_config.json where there is none.
+     * The generation settings in a config.json, for a derived generation_config.json if the source has none.
      *
      * @param config the file's content
-     * @return values by their keys, nulls left out
+     * @return the settings by key, without nulls
      */
     static Map<String, Object> generation(JsonObject config) {
         var settings = new LinkedHashMap<>(config.toMap());
@@ -90,7 +90,7 @@ public final class ConfigRemarks {
         }
     }
 
-    /** Values that are read as others. */
+    /** Reports values that are replaced by others. */
     private void values() {
         String type = json.string("dtype", json.string("torch_dtype", ""));
         if (type.endsWith("float64")) {

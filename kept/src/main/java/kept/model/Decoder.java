@@ -17,13 +17,11 @@ import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
 /**
- * The graph that Orion and Llama share: embedding, pre-norm blocks of causal grouped-query attention and SwiGLU with rotary positions, a final norm
- * and the language-model head. Which norm it is, is the only difference, and a subclass's to say. Parameters carry their names in checkpoints.
+ * The decoder shared by Orion and Llama: embedding, pre-norm blocks of causal grouped-query attention with rotary positions and SwiGLU, a final norm
+ * and the language-model head. The architectures differ only in the norm, which the subclass provides. Parameters have the names used in checkpoints.
  *
- * <p>The stream is f32 whatever the parameters are stored in. Shapes: ids {@code [batch, sequence]}, stream {@code [batch, sequence, hidden]},
- * logits {@code [batch, sequence, vocabulary]}. The decoder
- * owns its
- * parameters until it is closed.
+ * <p>The residual stream is f32 for any dtype of the parameters. Shapes: ids {@code [batch, sequence]}, residual stream
+ * {@code [batch, sequence, hidden]}, logits {@code [batch, sequence, vocabulary]}. The decoder owns its parameters until it is closed.
  */
 public abstract sealed class Decoder extends Layer implements AutoCloseable permits OrionModel, LlamaModel {
     /** Makes the norm whose weight has a given name. */
@@ -32,10 +30,10 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
         Norm create(TensorName weight, DecoderConfig config, Weights weights);
     }
 
-    /** Tokens of a piece of a long text: many enough that packing all keys for them is little beside attending to them. */
+    /** Tokens per chunk of a long text: so many that packing all keys for each chunk costs little compared with attention. */
     private static final int PIECE = 4096;
     private static final TensorName FINAL_NORM = TensorName.of(TensorRole.FINAL_NORM_WEIGHT);
-    /** How many sequences {@link #nextLogits(int[], List)} takes with the bits that each has alone. */
+    /** Largest batch for which {@link #nextLogits(int[], List)} gives every sequence logits that are bit-identical to running it alone. */
     public static final int SAME_BITS_SEQUENCES = 4;
 
     private final DecoderConfig config;
@@ -48,11 +46,11 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
     private boolean activationCheckpointing;
 
     /**
-     * Builds the graph.
+     * Builds the model.
      *
      * @param config the sizes
      * @param weights the parameters' values
-     * @param norms the norm of the architecture
+     * @param norms creates the norms of the architecture
      * @param scope owns the parameters; closed with the model
      */
     Decoder(DecoderConfig config, Weights weights, NormFactory norms, Scope scope) {
@@ -81,11 +79,11 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
     }
 
     /**
-     * Builds the model of a configuration's architecture.
+     * Creates the model of a configuration's architecture.
      *
      * @param config the sizes
      * @param weights the parameters' values
-     * @param device where the parameters live
+     * @param device the device for the parameters
      * @return an {@link OrionModel} or a {@link LlamaModel}
      */
     public static Decoder create(DecoderConfig config, Weights weights, Device device) {
@@ -102,7 +100,7 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
     }
 
     /**
-     * The sizes and constants of the model.
+     * The configuration of the model.
      *
      * @return the configuration
      */
@@ -111,7 +109,7 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
     }
 
     /**
-     * Where the parameters live.
+     * The device of the parameters.
      *
      * @return the device
      */
@@ -120,7 +118,7 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
     }
 
     /**
-     * The weight of the language-model head; the embedding's where they are tied.
+     * The weight of the language-model head {@code [vocabulary, hidden]}; the embedding's if they are tied.
      *
      * @return {@code [vocabulary, hidden]}
      */
@@ -129,9 +127,9 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
     }
 
     /**
-     * The norms with what reads them.
+     * Returns each norm with the projections that read its output.
      *
-     * @return two for each layer, before attention and before the MLP, and the final one, in the order of the graph
+     * @return two for each layer, before attention and before the MLP, and the final norm, in the order of the forward pass
      */
     public List<NormSite> norms() {
         List<NormSite> sites = new ArrayList<>();
@@ -141,11 +139,11 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
     }
 
     /**
-     * The stream that enters the first layer.
+     * Returns the residual stream before the first layer.
      *
      * @param ids {@code [batch, sequence]}, I32 or I64
      * @return {@code [batch, sequence, hidden]}, F32
-     * @throws ShapeException if ids has not two axes, or the sequence exceeds the model's positions
+     * @throws ShapeException if ids does not have two dimensions, or the sequence exceeds the model's positions
      */
     public Tensor embed(Tensor ids) {
         checkedEnd(ids, null);
@@ -153,20 +151,20 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
     }
 
     /**
-     * One layer alone, for a caller that goes through the layers of {@link #hidden(Tensor)} by itself; the bits are the same. Without recording, the
-     * stream that is given is freed where the current scope owns it.
+     * Applies a single layer, for callers that iterate over the layers of {@link #hidden(Tensor)} themselves; the results are bit-identical. Without
+     * gradient recording, the input is freed if the current scope owns it.
      *
      * @param layer which, from 0
-     * @param stream of a sequence that stands by itself, {@code [batch, sequence, hidden]}, F32
-     * @param observer is shown the stream that enters each of the layer's norms
-     * @return the stream after the layer, of the same shape
+     * @param stream the residual stream of sequences that start at position 0, {@code [batch, sequence, hidden]}, F32
+     * @param observer receives the input of each of the layer's norms
+     * @return the residual stream after the layer, of the same shape
      */
     public Tensor throughLayer(int layer, Tensor stream, StreamObserver observer) {
         return layer(layer, stream, rotary.angles(0, stream.size(1), stream.size(1)), null, observer);
     }
 
     /**
-     * The hidden states that the head turns into logits.
+     * Returns the final hidden states, the input of the head.
      *
      * @param ids {@code [batch, sequence]}, I32 or I64
      * @return the final norm's output {@code [batch, sequence, hidden]}
@@ -176,19 +174,19 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
     }
 
     /**
-     * The hidden states of tokens that follow those in a cache.
+     * Returns the final hidden states of tokens that follow those in a cache.
      *
      * @param ids {@code [batch, sequence]}, I32 or I64
-     * @param cache the keys and values so far, extended by this call; null for a sequence that stands by itself
-     * @param observer is shown the stream that enters each norm
+     * @param cache the keys and values so far, extended by this call; null for sequences that start at position 0
+     * @param observer receives the input of each norm
      * @return the final norm's output {@code [batch, sequence, hidden]}
-     * @throws ShapeException if ids has not two axes, or the sequence exceeds the model's positions
+     * @throws ShapeException if ids does not have two dimensions, or the sequence exceeds the model's positions
      */
     public Tensor hidden(Tensor ids, KeyValueCache cache, StreamObserver observer) {
         return hidden(ids, cache, observer, checkedEnd(ids, cache));
     }
 
-    /** The position after the last. */
+    /** Returns the position after the last token, checked against the model's maximum. */
     private long checkedEnd(Tensor ids, KeyValueCache cache) {
         if (ids.rank() != 2) {
             throw new ShapeException("[decoder] ids must be [batch, sequence], not " + ids.shape());
@@ -200,7 +198,7 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
         return end;
     }
 
-    /** Hidden states of tokens that may be followed by others of the same text, up to a position. */
+    /** Hidden states of tokens of a text that extends up to {@code textEnd}. */
     private Tensor hidden(Tensor ids, KeyValueCache cache, StreamObserver observer, long textEnd) {
         RotaryEmbedding.Angles angles = rotary.angles(cache == null ? 0 : cache.length(), ids.size(1), textEnd);
         Tensor stream = embedding.forward(ids).cast(DType.F32);
@@ -212,28 +210,29 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
     }
 
     /**
-     * The hidden states of the last tokens of a text that follows what is in a cache. A long text is read piece by piece, so that besides the cache
-     * memory holds the activations of a piece; the result has the bits of {@link #hidden(Tensor, KeyValueCache, StreamObserver)}. Not recorded.
+     * Returns the hidden states of the last tokens of a text that follows the contents of a cache. A long text is processed in chunks, so that memory
+     * holds the activations of one chunk besides the cache; the results are bit-identical to {@link #hidden(Tensor, KeyValueCache, StreamObserver)}.
+     * Gradients are not recorded.
      *
      * @param ids {@code [batch, sequence]}, I32 or I64
      * @param cache the keys and values so far, extended by this call
-     * @param first from which of these tokens on the result is wanted
+     * @param first the first of these tokens whose hidden state is returned
      * @return the final norm's output {@code [batch, sequence - first, hidden]}
-     * @throws ShapeException if ids has not two axes, or the sequence exceeds the model's positions
+     * @throws ShapeException if ids does not have two dimensions, or the sequence exceeds the model's positions
      */
     public Tensor read(Tensor ids, KeyValueCache cache, long first) {
         return read(ids, cache, first, PIECE);
     }
 
     /**
-     * {@link #read(Tensor, KeyValueCache, long)} in pieces of a given length.
+     * {@link #read(Tensor, KeyValueCache, long)} with a given chunk size.
      *
      * @param ids {@code [batch, sequence]}, I32 or I64
      * @param cache the keys and values so far, extended by this call
-     * @param first from which of these tokens on the result is wanted
-     * @param longestPiece the most tokens of a piece
+     * @param first the first of these tokens whose hidden state is returned
+     * @param longestPiece the maximum number of tokens per chunk
      * @return the final norm's output {@code [batch, sequence - first, hidden]}
-     * @throws ShapeException if ids has not two axes, or the sequence exceeds the model's positions
+     * @throws ShapeException if ids does not have two dimensions, or the sequence exceeds the model's positions
      */
     public Tensor read(Tensor ids, KeyValueCache cache, long first, int longestPiece) {
         long end = checkedEnd(ids, cache);
@@ -252,17 +251,17 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
     }
 
     /**
-     * Chooses whether a recorded forward pass keeps all that the backward pass needs, or only the stream that enters each layer, whose layer is then
-     * computed once more. Gradients have the same bits either way.
+     * Sets whether a recorded forward pass keeps only the input of each layer and recomputes the layer in the backward pass, instead of keeping all
+     * activations. Gradients are bit-identical either way.
      *
-     * @param wanted true to compute again; at first false
+     * @param wanted true to recompute; initially false
      * @see Autograd#checkpoint
      */
     public void setActivationCheckpointing(boolean wanted) {
         activationCheckpointing = wanted;
     }
 
-    /** One layer; without recording, all that it makes is freed but its result. */
+    /** Applies one layer; without recording, everything but its result is freed. */
     private Tensor layer(int i, Tensor stream, RotaryEmbedding.Angles angles, KeyValueCache cache, StreamObserver observer) {
         var past = cache == null ? null : cache.layer(i);
         if (Autograd.isRecording()) {
@@ -280,7 +279,7 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
     }
 
     /**
-     * The logits of each next token.
+     * Returns the logits at every position.
      *
      * @param ids {@code [batch, sequence]}, I32 or I64
      * @return {@code [batch, sequence, vocabulary]}
@@ -290,7 +289,7 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
     }
 
     /**
-     * The logits of the token that follows the last one given; a long text is {@linkplain #read read} piece by piece. Not recorded.
+     * Returns the logits after the last token; a long text is {@linkplain #read processed} in chunks. Gradients are not recorded.
      *
      * @param ids {@code [batch, sequence]}, I32 or I64
      * @param cache the keys and values so far, extended by this call
@@ -301,11 +300,11 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
     }
 
     /**
-     * The logits of the tokens that follow one more token of each of several sequences, whose lengths may differ. Each sequence's logits have the
-     * bits it has alone, as long as there are at most {@link #SAME_BITS_SEQUENCES}: more rows go through products that add in another order.
+     * Returns the logits after one more token of each of several sequences, whose lengths may differ. Up to {@link #SAME_BITS_SEQUENCES} sequences,
+     * each sequence's logits are bit-identical to running it alone; larger batches use matrix products that add in another order.
      *
      * @param ids the next token of each sequence
-     * @param caches the keys and values of each sequence so far, of a batch of one each, extended by this call
+     * @param caches the keys and values of each sequence so far, with batch size 1, extended by this call
      * @return {@code [sequences, vocabulary]}
      * @throws ShapeException if a sequence exceeds the model's positions
      */

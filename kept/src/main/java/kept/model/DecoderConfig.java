@@ -10,46 +10,47 @@ import kept.tensor.DType;
 import kept.tensor.TensorException;
 
 /**
- * The shape of a decoder: what config.json says, checked. Immutable; {@link #builder(Architecture)} and {@link #toBuilder()} make and change one.
+ * The validated configuration of a decoder, as in config.json. Immutable; {@link #builder(Architecture)} creates and {@link #toBuilder()}
+ * modifies one.
  *
- * @param architecture which norm the decoder has, and so which class of transformers it is
+ * @param architecture the architecture, which determines the norm
  * @param vocabSize {@code vocab_size}: rows of the embedding
  * @param hiddenSize {@code hidden_size}: width of the residual stream, a multiple of {@code heads}
- * @param intermediateSize {@code intermediate_size}: width inside the MLP
+ * @param intermediateSize {@code intermediate_size}: width of the MLP
  * @param layers {@code num_hidden_layers}
  * @param heads {@code num_attention_heads}: query heads
  * @param keyValueHeads {@code num_key_value_heads}: key and value heads, a divisor of {@code heads}
  * @param headDimension {@code head_dim}: width of a head, even; for Orion always {@code hiddenSize / heads}
  * @param maxPositions {@code max_position_embeddings}: the longest sequence
- * @param normEps {@code rms_norm_eps}: what the norms add to the variance or mean square; Orion's LayerNorm takes it from this key too
+ * @param normEps {@code rms_norm_eps}: epsilon of the norms; also used for Orion's LayerNorm
  * @param ropeTheta {@code rope_theta}: the base of the rotary frequencies
- * @param ropeScaling how the rotary frequencies are stretched
+ * @param ropeScaling the scaling of rotary frequencies
  * @param attentionBias {@code attention_bias}: whether the q, k, v and o projections have biases; never in Orion
  * @param mlpBias {@code mlp_bias}: whether the gate, up and down projections have biases; never in Orion
- * @param tieWordEmbeddings {@code tie_word_embeddings}: whether the output projection is the embedding
- * @param bosTokenId {@code bos_token_id}: begins a text
- * @param eosTokenIds {@code eos_token_id}: each of these ends a text; may be empty
- * @param padTokenId {@code pad_token_id}: fills up a batch
- * @param dtype {@code torch_dtype} or {@code dtype}: the element type the weights are meant to be stored in
- * @param initializerRange {@code initializer_range}: standard deviation of fresh weights
+ * @param tieWordEmbeddings {@code tie_word_embeddings}: whether the head shares the embedding's weight
+ * @param bosTokenId {@code bos_token_id}: beginning-of-sequence token
+ * @param eosTokenIds {@code eos_token_id}: end-of-sequence tokens; may be empty
+ * @param padTokenId {@code pad_token_id}: padding token
+ * @param dtype {@code torch_dtype} or {@code dtype}: intended element type of the weights
+ * @param initializerRange {@code initializer_range}: standard deviation for initialising weights
  */
 public record DecoderConfig(Architecture architecture, int vocabSize, int hiddenSize, int intermediateSize, int layers, int heads, int keyValueHeads,
     int headDimension, int maxPositions, double normEps, double ropeTheta, RopeScaling ropeScaling, boolean attentionBias, boolean mlpBias,
     boolean tieWordEmbeddings, OptionalInt bosTokenId, List<Integer> eosTokenIds, OptionalInt padTokenId, DType dtype, double initializerRange) {
 
-    /** The name of the file in a checkpoint directory. */
+    /** File name in a checkpoint directory. */
     public static final String FILE = "config.json";
-    /** The name of the file with the settings of generation, in a checkpoint's directory. */
+    /** File name of the generation settings in a checkpoint directory. */
     public static final String GENERATION_FILE = "generation_config.json";
 
     private static final int MOST_LAYERS = 10_000;
-    /** Sums of sizes in bytes stay far from the end of 64 bits. */
+    /** Bounds sums of sizes in bytes well below 64 bits. */
     private static final double MOST_PARAMETERS = 1L << 50;
 
     /**
-     * Checks that the sizes fit each other.
+     * Validates the sizes.
      *
-     * @throws TensorException if they do not; the message names config.json's keys
+     * @throws TensorException if they are inconsistent; the message names the keys of config.json
      */
     public DecoderConfig {
         Objects.requireNonNull(architecture, "architecture");
@@ -91,20 +92,20 @@ public record DecoderConfig(Architecture architecture, int vocabSize, int hidden
      * Reads a configuration in the form of transformers 4 ({@code rope_theta}, {@code rope_scaling}, {@code torch_dtype}) or 5
      * ({@code rope_parameters}, {@code dtype}).
      *
-     * <p>The sizes {@code vocab_size}, {@code hidden_size}, {@code intermediate_size}, {@code num_hidden_layers} and {@code num_attention_heads}
-     * must be there; other keys have transformers' defaults for the architecture, unknown keys are passed over.
+     * <p>The keys {@code vocab_size}, {@code hidden_size}, {@code intermediate_size}, {@code num_hidden_layers} and {@code num_attention_heads} are
+     * required; other keys have the defaults of transformers, and unknown keys are ignored.
      *
-     * @param path a config.json, or the directory that holds one
+     * @param path a config.json, or the directory that contains one
      * @return the configuration
-     * @throws CheckpointException if the file cannot be read, is for another architecture or for a feature not supported, or its values do not fit;
-     *     the message names file and key
+     * @throws CheckpointException if the file cannot be read, has an unsupported architecture or feature, or inconsistent values; the message names
+     *     file and key
      */
     public static DecoderConfig read(Path path) {
         return DecoderConfigReader.read(path);
     }
 
     /**
-     * Starts a configuration with the architecture's defaults; the sizes have none.
+     * Starts a configuration with the architecture's defaults; sizes have no defaults.
      *
      * @param architecture the architecture
      * @return the builder
@@ -116,14 +117,14 @@ public record DecoderConfig(Architecture architecture, int vocabSize, int hidden
     /**
      * Starts a configuration from this one.
      *
-     * @return a builder holding all of this one's values
+     * @return a builder with all values of this configuration
      */
     public DecoderConfigBuilder toBuilder() {
         return new DecoderConfigBuilder(this, architecture);
     }
 
     /**
-     * The Llama of the same sizes and constants.
+     * Returns the Llama configuration with the same sizes and constants.
      *
      * @return this configuration with the other architecture
      */
@@ -132,7 +133,7 @@ public record DecoderConfig(Architecture architecture, int vocabSize, int hidden
     }
 
     /**
-     * Writes config.json in the form of transformers 4, which 5 reads too.
+     * Writes config.json in the form of transformers 4, which transformers 5 also reads.
      *
      * @param directory where to
      * @throws CheckpointException if it cannot be written
@@ -142,11 +143,11 @@ public record DecoderConfig(Architecture architecture, int vocabSize, int hidden
     }
 
     /**
-     * Writes a generation_config.json: how the source is to be sampled from, and the special tokens.
+     * Writes a generation_config.json with the source's generation settings and the special tokens.
      *
-     * @param source the directory of the checkpoint this one is made from, with or without such a file
+     * @param source the directory of the source checkpoint, with or without such a file
      * @param directory where to
-     * @throws CheckpointException if the source's file cannot be read or the new one not be written
+     * @throws CheckpointException if the source's file cannot be read or the new file cannot be written
      */
     public void writeGenerationConfig(Path source, Path directory) {
         DecoderConfigWriter.writeGenerationConfig(this, source, directory);

@@ -7,8 +7,8 @@ import kept.tensor.DType;
 import kept.tensor.TensorException;
 
 /**
- * Makes a {@link DecoderConfig}, starting from the defaults of transformers for the architecture. The five sizes that have none must be set:
- * vocabulary, hidden and intermediate size, layers and heads.
+ * Builds a {@link DecoderConfig}, starting from transformers' defaults for the architecture. Five sizes have no default and must be set: vocabulary,
+ * hidden and intermediate size, layers and heads.
  */
 public final class DecoderConfigBuilder {
     private final Architecture architecture;
@@ -66,7 +66,7 @@ public final class DecoderConfigBuilder {
     }
 
     /**
-     * Sets the rows of the embedding.
+     * Sets the vocabulary size.
      *
      * @param value the rows of the embedding
      * @return this builder
@@ -88,9 +88,9 @@ public final class DecoderConfigBuilder {
     }
 
     /**
-     * Sets the width inside the MLP.
+     * Sets the width of the MLP.
      *
-     * @param value the width inside the MLP
+     * @param value the width of the MLP
      * @return this builder
      */
     public DecoderConfigBuilder intermediateSize(int value) {
@@ -123,7 +123,7 @@ public final class DecoderConfigBuilder {
     /**
      * Sets the number of key and value heads.
      *
-     * @param value the number of key and value heads; as many as query heads unless set
+     * @param value the number of key and value heads; defaults to the number of query heads
      * @return this builder
      */
     public DecoderConfigBuilder keyValueHeads(int value) {
@@ -134,7 +134,7 @@ public final class DecoderConfigBuilder {
     /**
      * Sets the width of a head.
      *
-     * @param value the width of a head; {@code hiddenSize / heads} unless set
+     * @param value the width of a head; defaults to {@code hiddenSize / heads}
      * @return this builder
      */
     public DecoderConfigBuilder headDimension(int value) {
@@ -143,7 +143,7 @@ public final class DecoderConfigBuilder {
     }
 
     /**
-     * Sets the longest sequence.
+     * Sets the maximum sequence length.
      *
      * @param value the longest sequence
      * @return this builder
@@ -154,9 +154,9 @@ public final class DecoderConfigBuilder {
     }
 
     /**
-     * Sets what the norms add to the variance or mean square.
+     * Sets the epsilon of the norms.
      *
-     * @param value what the norms add to the variance or mean square
+     * @param value the epsilon of the norms
      * @return this builder
      */
     public DecoderConfigBuilder normEps(double value) {
@@ -176,9 +176,9 @@ public final class DecoderConfigBuilder {
     }
 
     /**
-     * Sets how the rotary frequencies are stretched.
+     * Sets the scaling of rotary frequencies.
      *
-     * @param value how the rotary frequencies are stretched
+     * @param value the scaling of rotary frequencies
      * @return this builder
      */
     public DecoderConfigBuilder ropeScaling(RopeScaling value) {
@@ -209,9 +209,9 @@ public final class DecoderConfigBuilder {
     }
 
     /**
-     * Sets whether the output projection is the embedding.
+     * Sets whether the head shares the embedding's weight.
      *
-     * @param value whether the output projection is the embedding
+     * @param value whether the head shares the embedding's weight
      * @return this builder
      */
     public DecoderConfigBuilder tieWordEmbeddings(boolean value) {
@@ -220,9 +220,9 @@ public final class DecoderConfigBuilder {
     }
 
     /**
-     * Sets the token that begins a text.
+     * Sets the beginning-of-sequence token.
      *
-     * @param value the token that begins a text
+     * @param value the beginning-of-sequence token
      * @return this builder
      */
     public DecoderConfigBuilder bosTokenId(OptionalInt value) {
@@ -231,9 +231,9 @@ public final class DecoderConfigBuilder {
     }
 
     /**
-     * Sets the tokens that end a text.
+     * Sets the end-of-sequence tokens.
      *
-     * @param value the tokens that end a text
+     * @param value the end-of-sequence tokens
      * @return this builder
      */
     public DecoderConfigBuilder eosTokenIds(List<Integer> value) {
@@ -242,9 +242,9 @@ public final class DecoderConfigBuilder {
     }
 
     /**
-     * Sets the token that fills up a batch.
+     * Sets the padding token.
      *
-     * @param value the token that fills up a batch
+     * @param value the padding token
      * @return this builder
      */
     public DecoderConfigBuilder padTokenId(OptionalInt value) {
@@ -253,9 +253,9 @@ public final class DecoderConfigBuilder {
     }
 
     /**
-     * Sets the element type the weights are meant to be stored in.
+     * Sets the intended element type of the weights.
      *
-     * @param value the element type the weights are meant to be stored in
+     * @param value the intended element type of the weights
      * @return this builder
      */
     public DecoderConfigBuilder dtype(DType value) {
@@ -264,9 +264,9 @@ public final class DecoderConfigBuilder {
     }
 
     /**
-     * Sets the standard deviation of fresh weights.
+     * Sets the standard deviation for initialising weights.
      *
-     * @param value the standard deviation of fresh weights
+     * @param value the standard deviation for initialising weights
      * @return this builder
      */
     public DecoderConfigBuilder initializerRange(double value) {
@@ -275,10 +275,10 @@ public final class DecoderConfigBuilder {
     }
 
     /**
-     * Makes the configuration.
+     * Builds the configuration.
      *
      * @return the configuration
-     * @throws TensorException if a size is missing or the values do not fit each other
+     * @throws TensorException if a size is missing or the values are inconsistent
      */
     public DecoderConfig build() {
         int keyValue = keyValueHeads == 0 ? heads : keyValueHeads;

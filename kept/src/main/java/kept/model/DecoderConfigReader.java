@@ -87,7 +87,7 @@ final class DecoderConfigReader {
 
     private void refuseUnsupported() {
         String activation = json.string("hidden_act", "silu");
-        // Swish is another name of it.
+        // swish is a synonym.
         if (!activation.equals("silu") && !activation.equals("swish")) {
             throw json.error("hidden_act", "is '%s'; only silu is supported".formatted(activation));
         }
@@ -112,7 +112,7 @@ final class DecoderConfigReader {
         refusePartialRotation(json);
     }
 
-    /** A window that is shorter than the longest sequence hides tokens from others. */
+    /** A window shorter than the longest sequence would restrict attention. */
     private void refuseWindow(int maxPositions) {
         if (json.has("sliding_window") && json.flag("use_sliding_window", true) && json.integer("sliding_window") < maxPositions) {
             throw json.error("sliding_window", "is %d, below max_position_embeddings %d; only attention to all tokens is supported"
@@ -135,7 +135,7 @@ final class DecoderConfigReader {
         return value;
     }
 
-    /** A special token: the default where the key is absent, none where it is null. */
+    /** A special token: the default if the key is absent, none if it is null. */
     private OptionalInt token(String key, OptionalInt fallback) {
         if (json.isNull(key)) {
             return OptionalInt.empty();
@@ -145,7 +145,7 @@ final class DecoderConfigReader {
 
     private OptionalInt padding(Architecture architecture) {
         OptionalInt id = token("pad_token_id", architecture == Architecture.ORION ? OptionalInt.of(0) : OptionalInt.empty());
-        // Early Llama checkpoints write -1 for none.
+        // Early Llama checkpoints write -1 for no padding token.
         return id.isPresent() && id.getAsInt() == -1 ? OptionalInt.empty() : id;
     }
 
@@ -153,7 +153,7 @@ final class DecoderConfigReader {
         String key = json.has("dtype") ? "dtype" : "torch_dtype";
         String name = json.string(key, "float32");
         return switch (name) {
-            // Doubles are rounded when they are read.
+            // Doubles are rounded to floats when weights are read.
             case "float32", "float64" -> DType.F32;
             case "bfloat16" -> DType.BF16;
             case "float16" -> DType.F16;
@@ -162,7 +162,7 @@ final class DecoderConfigReader {
         };
     }
 
-    /** The object with the scaling: that of transformers 4 counts before that of 5, as it does there. Null where there is none. */
+    /** The object with the scaling; as in transformers, that of version 4 takes precedence over that of version 5. Null if there is none. */
     private JsonObject ropeParameters() {
         for (String key : List.of("rope_scaling", "rope_parameters")) {
             if (json.has(key)) {
@@ -175,12 +175,15 @@ final class DecoderConfigReader {
         return null;
     }
 
-    /** The kind of a scaling; null where it is missing. */
+    /** The type of a scaling; null if it is missing. */
     static String ropeType(JsonObject rope) {
         return rope.string("rope_type", rope.string("type", rope.has("factor") ? null : "default"));
     }
 
-    /** One kind's key in another's object is passed over with a remark, as transformers does it; what no kind has may mean anything. */
+    /**
+     * A key that belongs to another type of scaling is ignored with a remark, as in transformers; a key that belongs to no type is rejected because
+     * its meaning is unknown.
+     */
     private static void refuseUnknown(JsonObject rope) {
         for (String key : rope.keys()) {
             if (rope.has(key) && !ConfigKeys.ROPE_COMMON.contains(key) && ConfigKeys.ROPE.values().stream().noneMatch(keys -> keys.contains(key))) {

@@ -12,9 +12,9 @@ import kept.io.JsonObject;
 import kept.nn.RopeScaling;
 import kept.tensor.DType;
 
-/** Writes config.json in the form of transformers 4, keys in alphabetical order as transformers does, and generation_config.json. */
+/** Writes config.json in the form of transformers 4, with keys in alphabetical order, and generation_config.json. */
 final class DecoderConfigWriter {
-    /** The first transformers release that reads all keys written here. */
+    /** The first release of transformers that reads all keys written here. */
     private static final String TRANSFORMERS_VERSION = "4.46.0";
 
     private DecoderConfigWriter() { }
@@ -55,7 +55,7 @@ final class DecoderConfigWriter {
         AtomicFiles.writeJson(directory.resolve(DecoderConfig.FILE), json);
     }
 
-    /** All that the source says of generating, and the special tokens of the configuration where it says nothing of them. */
+    /** Writes the source's generation settings, and the configuration's special tokens if the source does not specify them. */
     static void writeGenerationConfig(DecoderConfig config, Path source, Path directory) {
         var json = new TreeMap<String, Object>();
         InputFiles.find("generation", source, DecoderConfig.GENERATION_FILE).ifPresentOrElse(
@@ -95,7 +95,10 @@ final class DecoderConfigWriter {
         };
     }
 
-    /** The scaling's object. The first two are as old releases of transformers 4 insist: two keys, the kind called {@code type}. */
+    /**
+     * The object with the scaling. For the first two types it has the form required by old releases of transformers 4: two keys, with the type as
+     * {@code type}.
+     */
     private static Map<String, Object> ropeScaling(RopeScaling scaling) {
         var json = new LinkedHashMap<String, Object>();
         switch (scaling) {

@@ -14,11 +14,11 @@ import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
 /**
- * One pre-norm transformer block: {@code h = x + attention(norm1(x))}, then {@code h + mlp(norm2(h))}. The stream is F32; a branch computes in the
- * type in which the device multiplies with its matrices ({@link kept.backend.Backend#productType}).
+ * One pre-norm transformer block: {@code h = x + attention(norm1(x))}, then {@code h + mlp(norm2(h))}. The residual stream is F32; a branch is
+ * computed in the dtype the device uses for products with its matrices ({@link kept.backend.Backend#productType}).
  */
 final class DecoderLayer extends Layer {
-    /** Rows whose MLP is computed at a time when nothing is recorded: many enough for efficient products. */
+    /** Number of rows for which the MLP is computed at a time without recording; large enough for efficient products. */
     private static final int PIECE = 4096;
 
     private final String inputNormName;
@@ -40,7 +40,7 @@ final class DecoderLayer extends Layer {
         activations = weight.backend().productType(weight.dtype());
     }
 
-    /** What a branch reads: the stream, normalised, in the type in which the branch's matrices multiply it. */
+    /** Normalises the residual stream and converts it to the dtype of the branch's matrix products. */
     private Tensor entering(Norm norm, Tensor stream) {
         return norm.forward(stream, activations);
     }
@@ -53,7 +53,7 @@ final class DecoderLayer extends Layer {
 
     /**
      * @param x the residual stream {@code [batch, sequence, hidden]}
-     * @return the stream after the block, of x's shape
+     * @return the residual stream after the block, of x's shape
      */
     Tensor forward(Tensor x, RotaryEmbedding.Angles angles, KeyValues past, StreamObserver observer) {
         observer.observe(inputNormName, x);
@@ -68,7 +68,7 @@ final class DecoderLayer extends Layer {
         return addMlp(h);
     }
 
-    /** Adds the MLP's result to the stream in place, piece by piece: of a long text its activations would be most of what memory holds. */
+    /** Adds the MLP's output to the residual stream in place, chunk by chunk, because for a long text its activations would dominate memory. */
     private Tensor addMlp(Tensor stream) {
         Tensor rows = stream.reshape(stream.size(0) * stream.size(1), stream.size(2));
         for (Span piece : Span.divide(0, rows.size(0), PIECE)) {
@@ -81,26 +81,26 @@ final class DecoderLayer extends Layer {
     }
 
     /**
-     * One position of each of several sequences.
+     * Applies the block to one position of each of several sequences.
      *
      * @param x the residual stream {@code [sequences, 1, hidden]}
-     * @param angles of each sequence's position
-     * @param pasts this layer's keys and values of each sequence
-     * @return the stream after the block, of x's shape
+     * @param angles the angles of each sequence's position
+     * @param pasts the keys and values of each sequence in this layer
+     * @return the residual stream after the block, of x's shape
      */
     Tensor next(Tensor x, RotaryEmbedding.Angles angles, List<KeyValues> pasts) {
         NormalizedSum h = sumEntering(postAttentionNorm, x, attention.next(entering(inputNorm, x), angles, pasts));
         return sum(h.sum(), mlp.forward(h.normalized()));
     }
 
-    /** Adds a branch to the stream as {@link #sum} does, and normalises the sum as {@link #entering} does. */
+    /** Adds a branch to the residual stream like {@link #sum} and normalises the sum like {@link #entering}. */
     private NormalizedSum sumEntering(Norm norm, Tensor stream, Tensor branch) {
         NormalizedSum sum = norm.addAndForward(stream, branch, activations);
         Scope.current().release(branch);
         return sum;
     }
 
-    /** Adds a branch to the stream and frees it, for no gradient needs it. */
+    /** Adds a branch to the residual stream and frees the branch, which no gradient needs. */
     private static Tensor sum(Tensor stream, Tensor branch) {
         Tensor sum = stream.add(branch);
         Scope.current().release(branch);

@@ -8,17 +8,17 @@ import kept.nn.RmsNorm;
 import kept.nn.SwiGlu;
 import kept.tensor.Tensor;
 
-/** The parts of a decoder one by one, for whom a whole model would be too much at a time. Parameters belong to the current scope. */
+/** Creates parts of a decoder individually, when a whole model would need too much memory. The current scope owns the parameters. */
 public final class DecoderParts {
     private DecoderParts() {}
 
     /**
-     * A norm of the configuration's architecture.
+     * Creates a norm of the configuration's architecture.
      *
      * @param weight the name of its weight
      * @param config the model's sizes
      * @param weights the parameters' values
-     * @return a LayerNorm for an Orion, an RMSNorm for a Llama
+     * @return a LayerNorm for Orion, an RMSNorm for Llama
      */
     public static Norm norm(TensorName weight, DecoderConfig config, Weights weights) {
         Tensor scale = parameter(weight, config, weights);
@@ -29,7 +29,7 @@ public final class DecoderParts {
     }
 
     /**
-     * A layer's attention.
+     * Creates the attention of a layer.
      *
      * @param layer which, from 0
      * @param config the model's sizes
@@ -46,12 +46,12 @@ public final class DecoderParts {
     }
 
     /**
-     * A layer's MLP.
+     * Creates the MLP of a layer.
      *
      * @param layer which, from 0
      * @param config the model's sizes
      * @param weights the parameters' values
-     * @return the gated feed-forward layer
+     * @return the SwiGLU feed-forward layer
      */
     public static SwiGlu mlp(int layer, DecoderConfig config, Weights weights) {
         return new SwiGlu(

@@ -7,16 +7,16 @@ import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
-/** Hands a tensor's elements to something that writes them, through host memory that is freed right after. */
+/** Passes a tensor's elements to a consumer through a temporary copy in host memory. */
 public final class HostCopy {
     private HostCopy() {}
 
     /**
-     * Copies a tensor and hands the copy on.
+     * Copies a tensor and passes the copy to a consumer.
      *
      * @param tensor any tensor
-     * @param dtype what to convert the elements to
-     * @param user is given the elements in row-major order, little-endian; not to be kept
+     * @param dtype the dtype of the copy
+     * @param user receives the elements in row-major order, little-endian; must not keep them
      */
     public static void with(Tensor tensor, DType dtype, Consumer<MemorySegment> user) {
         try (var _ = Scope.open(tensor.device());

@@ -12,8 +12,8 @@ import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
 /**
- * The rotated keys and the values of all tokens a decoder has seen, one pair for each layer: {@code [batch, capacity, heads, headDimension]}, filled
- * from the front, so that generating a token costs one token's work. Owns its memory until closed.
+ * The rotated keys and the values of all tokens processed so far, one pair per layer: {@code [batch, capacity, heads, headDimension]}, filled from
+ * the start, so that generating a token costs the work of one token. Owns its memory until closed.
  */
 public final class KeyValueCache implements AutoCloseable {
     private final DecoderConfig config;
@@ -24,11 +24,11 @@ public final class KeyValueCache implements AutoCloseable {
     private long capacity;
 
     /**
-     * An empty cache.
+     * Creates an empty cache.
      *
      * @param config the model's sizes
-     * @param batch sequences side by side
-     * @param capacity the most tokens of a sequence, prompt and answer together
+     * @param batch the number of sequences
+     * @param capacity the maximum length of a sequence, prompt and answer together
      * @param device the model's device
      */
     public KeyValueCache(DecoderConfig config, long batch, long capacity, Device device) {
@@ -47,9 +47,9 @@ public final class KeyValueCache implements AutoCloseable {
     }
 
     /**
-     * Makes room for more tokens, keeping those seen.
+     * Increases the capacity and keeps the contents.
      *
-     * @param wanted the most tokens of a sequence from now on; nothing happens where there is room for as many
+     * @param wanted the new capacity; ignored if not larger than the current one
      */
     public void reserve(long wanted) {
         if (wanted <= capacity) {
@@ -63,7 +63,7 @@ public final class KeyValueCache implements AutoCloseable {
     }
 
     /**
-     * The number of tokens seen.
+     * The number of tokens in the cache.
      *
      * @return the length of each sequence so far
      */
@@ -72,10 +72,10 @@ public final class KeyValueCache implements AutoCloseable {
     }
 
     /**
-     * Forgets the last tokens, so that others may follow the first ones.
+     * Removes tokens from the end.
      *
      * @param length how many tokens to keep
-     * @throws ShapeException if there are not as many
+     * @throws ShapeException if the cache has fewer tokens
      */
     public void truncate(long length) {
         if (length < 0 || length > length()) {
@@ -95,12 +95,12 @@ public final class KeyValueCache implements AutoCloseable {
     }
 
     private final class Layer implements KeyValues {
-        /** Of the type that the layer's keys have, so made when the first come; null before. */
+        /** Allocated with the first keys, whose dtype it takes; null before. */
         private Tensor keys;
         private Tensor values;
         private long length;
 
-        /** Copies what has been seen to where there is room for more. */
+        /** Copies the contents to larger memory. */
         void move() {
             if (keys != null) {
                 keys = moved(keys);

@@ -2,7 +2,7 @@ package kept.model;
 
 import kept.tensor.Scope;
 
-/** Llama's decoder (arXiv 2302.13971): the common graph with RMSNorm. */
+/** Llama's decoder (arXiv 2302.13971): the shared decoder with RMSNorm. */
 public final class LlamaModel extends Decoder {
     LlamaModel(DecoderConfig config, Weights weights, Scope scope) {
         super(config, weights, DecoderParts::norm, scope);

@@ -12,10 +12,10 @@ import kept.tensor.Shape;
  */
 public record ModelTensor(TensorName id, Shape shape) {
     /**
-     * All tensors of a model, in the order of the graph.
+     * Returns all tensors of a model, in the order of the forward pass.
      *
      * @param config the model's configuration
-     * @return one entry for each tensor that a checkpoint must hold
+     * @return one entry for each tensor that a checkpoint must contain
      */
     public static List<ModelTensor> of(DecoderConfig config) {
         List<ModelTensor> tensors = new ArrayList<>();

@@ -14,17 +14,17 @@ import kept.weights.TensorEntry;
 import kept.weights.TensorSpec;
 
 /**
- * Tensors with names in a safetensors file, as {@code safetensors.torch.save_file} and {@code load_file} have them. Of large files,
- * {@link SafetensorsFile} reads single tensors.
+ * Saves and loads named tensors as safetensors files, compatible with {@code safetensors.torch.save_file} and {@code load_file}. For large files, use
+ * {@link SafetensorsFile} to read single tensors.
  */
 public final class NamedTensors {
     private NamedTensors() {}
 
     /**
-     * Writes tensors to a file, in the map's order. The file appears whole or not at all.
+     * Writes tensors to a file atomically, in the map's order.
      *
-     * @param file the file; one of the same name is replaced
-     * @param tensors the tensors by name, in any memory layout and on any device
+     * @param file the file; an existing file is replaced
+     * @param tensors the tensors by name, with any strides and on any device
      * @throws kept.io.CheckpointException if the file cannot be written
      */
     public static void save(Path file, Map<String, Tensor> tensors) {
@@ -40,8 +40,8 @@ public final class NamedTensors {
      * Reads all tensors of a file into the current scope.
      *
      * @param file the file
-     * @return a read-only map by name, in the file's order
-     * @throws kept.io.CheckpointException if it is not a sound safetensors file, or has a tensor of a type that tensors have not
+     * @return a read-only map by name, in file order
+     * @throws kept.io.CheckpointException if it is not a valid safetensors file, or a tensor has an unsupported type
      */
     public static SequencedMap<String, Tensor> load(Path file) {
         SequencedMap<String, Tensor> tensors = new LinkedHashMap<>();

@@ -9,18 +9,18 @@ import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
-/** Looks for the first tensor of a model that is NaN or infinite somewhere: for those who have met a result that is. */
+/** Finds the first tensor of a model that contains a NaN or infinity, to diagnose a result that does. */
 public final class NonFinite {
     private static final long AT_ONCE = 1 << 20;
 
     private NonFinite() {}
 
     /**
-     * The first tensor with numbers that are not finite.
+     * Finds the first tensor with non-finite elements.
      *
-     * @param kind what the tensors are called
-     * @param tensors in order, by name; a null is passed over
-     * @return as in {@code parameter 'model.norm.weight' holds 1 NaN and 0 infinite of 16 numbers}; nothing if all are finite
+     * @param kind what the tensors are, for the message
+     * @param tensors the tensors by name, in order; nulls are skipped
+     * @return for example {@code parameter 'model.norm.weight' holds 1 NaN and 0 infinite of 16 numbers}; empty if all are finite
      */
     public static Optional<String> first(String kind, Map<String, Tensor> tensors) {
         return tensors.entrySet().stream().filter(entry -> entry.getValue() != null)
@@ -28,21 +28,21 @@ public final class NonFinite {
     }
 
     /**
-     * The first tensor of a model that is not finite: of its parameters, or else of what it makes of some input.
+     * Finds the first non-finite tensor of a model: among its parameters, or else among its activations for an input.
      *
      * @param model the model
      * @param ids the input, {@code [batch, sequence]}
-     * @return in words; nothing if all are finite
+     * @return its description; empty if all are finite
      */
     public static Optional<String> in(Decoder model, Tensor ids) {
         return parameters(model).or(() -> Autograd.withoutRecording(() -> activations(model, ids)));
     }
 
     /**
-     * The first parameter of a model that is not finite.
+     * Finds the first non-finite parameter of a model.
      *
      * @param model the model
-     * @return in words; nothing if all are finite
+     * @return its description; empty if all are finite
      */
     public static Optional<String> parameters(Decoder model) {
         Map<String, Tensor> values = new LinkedHashMap<>();

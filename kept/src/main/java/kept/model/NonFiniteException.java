@@ -2,18 +2,18 @@ package kept.model;
 
 import kept.tensor.TensorException;
 
-/** A model whose numbers are NaN or infinite: the message names the first tensor where they are. */
+/** Thrown if a model produces NaN or infinity. The message names the first tensor that contains them. */
 public final class NonFiniteException extends TensorException {
     private static final long serialVersionUID = 1L;
 
-    /** Whether the model at fault does not change. */
+    /** Whether the model at fault is frozen. */
     private final boolean frozen;
 
     /**
-     * An error with its explanation.
+     * Creates an error.
      *
      * @param message what is not finite, and what to do about it
-     * @param frozen whether it is a model that does not change, such as a teacher, so that no other training would help
+     * @param frozen whether the model is frozen, such as a teacher, so that other training settings would not help
      */
     public NonFiniteException(String message, boolean frozen) {
         super(message);
@@ -21,9 +21,9 @@ public final class NonFiniteException extends TensorException {
     }
 
     /**
-     * Whether the model at fault is one that does not change.
+     * Whether the model at fault is frozen.
      *
-     * @return true if no other training would help
+     * @return true if other training settings would not help
      */
     public boolean isFrozen() {
         return frozen;

@@ -5,14 +5,14 @@ import kept.nn.Linear;
 import kept.nn.Norm;
 
 /**
- * A norm of a decoder in its place.
+ * A norm of a decoder and the projections that read its output.
  *
  * @param name its name in checkpoints, such as {@code model.layers.0.input_layernorm} or {@code model.norm}
  * @param norm the norm
- * @param readers the maps that read its output, in the order of the graph: queries, keys and values, or gate and up, or the head
+ * @param readers the projections that read its output, in the order of the forward pass: queries, keys and values, or gate and up, or the head
  */
 public record NormSite(String name, Norm norm, List<Linear> readers) {
-    /** Keeps a copy of the list. */
+    /** Copies the list. */
     public NormSite {
         readers = List.copyOf(readers);
     }

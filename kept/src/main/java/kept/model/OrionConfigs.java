@@ -6,17 +6,17 @@ import java.util.Map;
 import java.util.Optional;
 import kept.tensor.DType;
 
-/** The configurations of the published Orions, by the names users know them by. */
+/** The configurations of the published Orion models, by name. */
 public final class OrionConfigs {
     private static final Map<String, DecoderConfig> KNOWN = known();
 
     private OrionConfigs() {}
 
     /**
-     * A published configuration.
+     * Finds a published configuration.
      *
      * @param name such as {@code orion-14b}
-     * @return the configuration, or empty if there is none of that name
+     * @return the configuration; empty if the name is unknown
      */
     public static Optional<DecoderConfig> named(String name) {
         return Optional.ofNullable(KNOWN.get(name));
@@ -32,7 +32,7 @@ public final class OrionConfigs {
     }
 
     private static Map<String, DecoderConfig> known() {
-        // Base and Chat have the same; only LongChat's positions differ.
+        // Base and Chat have the same configuration; LongChat has more positions.
         DecoderConfig base = DecoderConfig.builder(Architecture.ORION).vocabSize(84_608).hiddenSize(5120).intermediateSize(15_360).layers(40)
                 .heads(40).keyValueHeads(40).headDimension(128).maxPositions(4096).normEps(1e-5).ropeTheta(10_000).dtype(DType.BF16).build();
         var known = new LinkedHashMap<String, DecoderConfig>();

@@ -7,9 +7,9 @@ import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /**
- * A fresh initialisation: matrices normal with the configuration's standard deviation, the two that write to the residual stream of each layer
- * narrower by {@code sqrt(2 layers)} (Radford et al. 2019), norm weights one, biases zero. Each tensor's numbers depend on the seed and its
- * name alone.
+ * Random initialisation: matrices are normal with the configuration's standard deviation, divided by {@code sqrt(2 layers)} for the two that write to
+ * the residual stream of each layer (Radford et al. 2019); norm weights are one, biases zero. Each tensor's values depend only on the seed and
+ * its name.
  */
 public final class RandomWeights implements Weights {
     private final DecoderConfig config;
@@ -17,21 +17,21 @@ public final class RandomWeights implements Weights {
     private final DType dtype;
 
     /**
-     * An initialisation.
+     * Creates an initialisation in F32.
      *
-     * @param config gives the standard deviation and the number of layers
-     * @param seed another seed, another model
+     * @param config provides the standard deviation and the number of layers
+     * @param seed the random seed
      */
     public RandomWeights(DecoderConfig config, long seed) {
         this(config, seed, DType.F32);
     }
 
     /**
-     * An initialisation in a type.
+     * Creates an initialisation in a dtype.
      *
-     * @param config gives the standard deviation and the number of layers
-     * @param seed another seed, another model
-     * @param dtype what the weights are rounded to
+     * @param config provides the standard deviation and the number of layers
+     * @param seed the random seed
+     * @param dtype the dtype the weights are rounded to
      */
     public RandomWeights(DecoderConfig config, long seed, DType dtype) {
         this.config = config;

@@ -7,14 +7,14 @@ import kept.io.Checksum;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
-/** The parameters of a checkpoint, with a checksum of each as it is read: whoever knows the checksums can tell another checkpoint later. */
+/** The parameters of a checkpoint, with a checksum of each as it is read, so that a changed checkpoint can be recognised later. */
 public final class RecordedWeights implements Weights {
     private final Checkpoint checkpoint;
     private final Weights weights;
     private final Map<String, String> checksums = new LinkedHashMap<>();
 
     /**
-     * Weights in the dtype they are stored in.
+     * Keeps the dtype of the file.
      *
      * @param checkpoint the source; must stay open while the model is built
      */
@@ -31,9 +31,9 @@ public final class RecordedWeights implements Weights {
     }
 
     /**
-     * What has been read so far.
+     * The checksums of the tensors read so far.
      *
-     * @return type and checksum of each tensor, by name
+     * @return dtype and checksum of each tensor, by name
      */
     public Map<String, String> checksums() {
         return Map.copyOf(checksums);

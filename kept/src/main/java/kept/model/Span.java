@@ -4,20 +4,20 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Rows or positions that follow each other.
+ * A range of consecutive rows or positions.
  *
  * @param from the first
- * @param to the one after the last
+ * @param to the end, exclusive
  */
 public record Span(long from, long to) {
     /**
-     * Divides rows into the fewest spans of a length, all nearly equally long: one of a few rows left over would be computed by another kernel, in
-     * other bits ({@code matmul} has one for few rows).
+     * Divides rows into the fewest spans up to a length, all of nearly equal length. A short last span would be computed by another kernel
+     * ({@code matmul} has one for few rows) with different bits.
      *
      * @param from the first row
-     * @param to the row after the last
-     * @param longest the most rows of a span, at least 1
-     * @return the spans, in order; none if there are no rows
+     * @param to the end, exclusive
+     * @param longest the maximum length of a span, at least 1
+     * @return the spans, in order; empty if there are no rows
      */
     public static List<Span> divide(long from, long to, long longest) {
         long rows = to - from;

@@ -4,7 +4,7 @@ import java.nio.file.Path;
 import kept.checkpoint.Checkpoint;
 import kept.io.CheckpointException;
 
-/** A head of its own in the files of a model whose config.json ties the head to the embedding. */
+/** Detects a separate head in the files of a model whose config.json ties the head to the embedding. */
 final class TiedHead {
     private static final String HEAD = TensorName.of(TensorRole.HEAD).toString();
     private static final String EMBEDDING = TensorName.of(TensorRole.EMBEDDING).toString();
@@ -12,11 +12,11 @@ final class TiedHead {
     private TiedHead() { }
 
     /**
-     * Whether the files hold a head that is not the embedding. What {@code torch.save} writes of a tied model holds the same values twice; where they
-     * differ, the head is a head of its own, as transformers 5 has it.
+     * Whether the files contain a head that differs from the embedding. {@code torch.save} stores both names of a tied tensor with equal values; if
+     * they differ, the head is separate, as in transformers 5.
      *
      * @param directory the checkpoint's
-     * @return true if both are there and differ; false where there are no weights, or none that can be read, which is told by who opens them
+     * @return true if both exist and differ; false if there are no readable weights, which is reported when they are opened
      */
     static boolean differs(Path directory) {
         try (var checkpoint = Checkpoint.open(directory)) {

@@ -6,14 +6,14 @@ import java.util.SequencedMap;
 import kept.evaluation.TokenScores;
 
 /**
- * One student among several of the same teacher.
+ * The scores of one of several students of the same teacher.
  *
- * @param name where it comes from: a mapping's name, or what the user calls it
- * @param dtype what its weights are rounded to, as users write it
- * @param scores how it compares with the teacher, by the names of the texts
+ * @param name its origin: a mapping's name, or a name given by the user
+ * @param dtype the element type of its weights, as users write it
+ * @param scores its scores against the teacher, by text name
  */
 public record ComparedStudent(String name, String dtype, SequencedMap<String, TokenScores> scores) {
-    /** Fixes the scores. */
+    /** Copies the scores. */
     public ComparedStudent {
         scores = Collections.unmodifiableSequencedMap(new LinkedHashMap<>(scores));
     }

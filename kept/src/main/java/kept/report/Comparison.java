@@ -5,10 +5,10 @@ import java.util.SequencedMap;
 import kept.mapping.NormStatistics;
 
 /**
- * Students of one teacher, side by side.
+ * Several students of one teacher.
  *
- * @param students each student's scores; all on the same texts
- * @param costs what the mappings took
- * @param norms what was measured of the teacher's norms, by the names of the texts
+ * @param students the students; all evaluated on the same texts
+ * @param costs the costs of the mappings
+ * @param norms the statistics of the teacher's norms, by text name
  */
 public record Comparison(List<ComparedStudent> students, List<MappingCost> costs, SequencedMap<String, List<NormStatistics>> norms) {}

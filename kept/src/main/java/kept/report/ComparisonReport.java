@@ -10,15 +10,15 @@ import kept.evaluation.Fidelity;
 import kept.evaluation.TokenScores;
 import kept.mapping.NormStatistics;
 
-/** Students of one teacher side by side, as tables for a terminal and as JSON. */
+/** Reports students of one teacher side by side, as tables for a terminal and as JSON. */
 public final class ComparisonReport {
     private ComparisonReport() { }
 
     /**
-     * Prints a line for each student on each text, then what the mappings cost, then a summary of the teacher's norms.
+     * Prints a line for each student on each text, then the costs of the mappings, then a summary of the teacher's norms.
      *
      * @param comparison the students
-     * @param out where to print; flushed, not closed
+     * @param out the output; flushed, not closed
      */
     public static void print(Comparison comparison, PrintWriter out) {
         students(comparison).print(out);
@@ -73,7 +73,7 @@ public final class ComparisonReport {
     }
 
     /**
-     * The same as an object for JSON, each norm included.
+     * Converts the comparison to a JSON object, including each norm.
      *
      * @param comparison the students
      * @return students, mappings and norms, each a list of objects

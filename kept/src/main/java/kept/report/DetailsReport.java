@@ -12,15 +12,15 @@ import kept.evaluation.TokenScores;
 import kept.evaluation.WorstToken;
 import kept.text.VisibleText;
 
-/** Where a student and its teacher part on several texts: by layer, by class of token, and at which tokens; for a terminal and as JSON. */
+/** Reports where a student and its teacher differ on several texts: by layer, by token class, and at which tokens; for a terminal and as JSON. */
 public final class DetailsReport {
     private DetailsReport() { }
 
     /**
-     * Prints a table of distances for each text.
+     * Prints a table of distances by layer for each text.
      *
-     * @param texts the details by the texts' names; those without distances are passed over
-     * @param out where to print; flushed, not closed
+     * @param texts the details by text name; those without distances are skipped
+     * @param out the output; flushed, not closed
      */
     public static void printLayers(SequencedMap<String, FidelityDetails> texts, PrintWriter out) {
         texts.forEach((name, details) -> details.layers().ifPresent(layers -> {
@@ -34,10 +34,10 @@ public final class DetailsReport {
     }
 
     /**
-     * Prints a table of classes for each text.
+     * Prints a table of token classes for each text.
      *
-     * @param texts the details by the texts' names; those without classes are passed over
-     * @param out where to print; flushed, not closed
+     * @param texts the details by text name; those without classes are skipped
+     * @param out the output; flushed, not closed
      */
     public static void printClasses(SequencedMap<String, FidelityDetails> texts, PrintWriter out) {
         texts.forEach((name, details) -> {
@@ -54,11 +54,11 @@ public final class DetailsReport {
     }
 
     /**
-     * Prints the worst predictions of each text. Control characters are escaped.
+     * Prints the worst predictions of each text, with control characters escaped.
      *
-     * @param texts the details by the texts' names; those without such predictions are passed over
-     * @param columns how wide a line may be
-     * @param out where to print; flushed, not closed
+     * @param texts the details by text name; those without such predictions are skipped
+     * @param columns the maximum line width
+     * @param out the output; flushed, not closed
      */
     public static void printWorst(SequencedMap<String, FidelityDetails> texts, int columns, PrintWriter out) {
         texts.forEach((name, details) -> {
@@ -79,14 +79,14 @@ public final class DetailsReport {
         String next = VisibleText.quoted(worst.next());
         out.println(VisibleText.beginning("  %d. KL %s at position %d of sequence %d".formatted(rank, Figures.significant(token.divergence()),
             token.position(), token.sequence()), columns));
-        // The next token may take half of the line, the text before it what is left.
+        // The next token may take half of the line; the text before it gets the rest.
         String shown = VisibleText.beginning(next, columns / 2);
         out.println("     " + VisibleText.end(VisibleText.escaped(worst.before()), columns - 6 - VisibleText.columns(shown)) + " " + shown);
         out.println(candidates("     teacher", token.teacherProbability(), worst.teacher(), columns));
         out.println(candidates("     student", token.studentProbability(), worst.student(), columns));
     }
 
-    /** The probability of the true token, and as many candidates as there is room for. */
+    /** The probability of the true token, and as many candidates as fit. */
     private static String candidates(String model, double probability, List<TokenInContext.Candidate> candidates, int columns) {
         var line = new StringBuilder(model).append(" gives it ").append(probability(probability)).append("; likeliest");
         for (TokenInContext.Candidate candidate : candidates) {
@@ -99,17 +99,16 @@ public final class DetailsReport {
         return VisibleText.beginning(line.toString(), columns);
     }
 
-    /** Three digits, for what is likely and for what is nearly impossible. */
+    /** Formats a probability with three digits, for values near 1 as well as near 0. */
     static String probability(double probability) {
         return Figures.significant(probability);
     }
 
     /**
-     * The texts' measures as {@link FidelityReport#json} gives them, with what was measured beyond: {@code layers}, {@code classes},
-     * {@code worst}.
+     * Converts the measures of {@link FidelityReport#json} to JSON, with the additional ones: {@code layers}, {@code classes}, {@code worst}.
      *
-     * @param texts the details by the texts' names
-     * @return by the texts' names
+     * @param texts the details by text name
+     * @return the measures by text name
      */
     public static Map<String, Object> json(SequencedMap<String, FidelityDetails> texts) {
         SequencedMap<String, TokenScores> scores = new LinkedHashMap<>();

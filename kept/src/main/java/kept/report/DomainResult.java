@@ -6,18 +6,18 @@ import java.util.SequencedMap;
 import kept.evaluation.Fidelity;
 
 /**
- * How faithful a student is on one kind of text, stage by stage.
+ * The fidelity of a student on one text domain, stage by stage.
  *
- * @param name what the text is called
- * @param stages the student's fidelity by the name of the stage, such as {@code mapped} and {@code distilled}, in order:
- *     those without training, the first being what a mapping's gain is told from, then the trained one, if there is one
- * @param start the stage that training began from
+ * @param name the name of the domain
+ * @param stages the student's fidelity by stage, such as {@code mapped} and {@code distilled}, in order: first the untrained stages, of which the
+ *     first is the baseline of a mapping's gain, then the trained stage, if there is one
+ * @param start the stage from which training started
  */
 public record DomainResult(String name, SequencedMap<String, Fidelity> stages, String start) {
     /**
-     * Fixes the stages.
+     * Copies the scores.
      *
-     * @throws IllegalArgumentException if there is no stage, or the start is none of them
+     * @throws IllegalArgumentException if there is no stage, or {@code start} is not one of them
      */
     public DomainResult {
         if (stages.isEmpty()) {
@@ -30,28 +30,28 @@ public record DomainResult(String name, SequencedMap<String, Fidelity> stages, S
     }
 
     /**
-     * The teacher's perplexity of the text.
+     * The teacher's perplexity on the text.
      *
-     * @return the same at every stage
+     * @return the perplexity, equal at every stage
      */
     public double teacherPerplexity() {
         return stages.firstEntry().getValue().perplexityTeacher();
     }
 
     /**
-     * How training changed the mean divergence: from the stage it began from to the last, in words.
+     * Describes how training changed the mean divergence, from the stage it started from to the last.
      *
-     * @return such as {@code 18.2x smaller}
+     * @return for example {@code 18.2x smaller}
      */
     public String change() {
         return Figures.change(stages.get(start).klMean(), stages.lastEntry().getValue().klMean());
     }
 
     /**
-     * What the mapping that training began from gained without any, in words.
+     * Describes the gain of the mapping from which training started, before any training.
      *
-     * @return such as {@code without training, calibrated has a KL of 0.000694, 768.0x smaller than that of opm}; empty where training began
-     *     from the first stage
+     * @return for example {@code without training, calibrated has a KL of 0.000694, 768.0x smaller than that of opm}; empty if training started from
+     *     the first stage
      */
     public String gainOfStart() {
         String first = stages.firstEntry().getKey();

@@ -13,17 +13,16 @@ import kept.evaluation.Share;
 import kept.evaluation.TaskScores;
 import kept.evaluation.TaskScores.Measure;
 
-/** Scores of questions and pass keys as tables for a terminal and as JSON. */
+/** Reports the scores of multiple-choice questions and pass keys, as tables for a terminal and as JSON. */
 public final class EvaluationReport {
     private EvaluationReport() { }
 
     /**
-     * Prints a line for each model on each task: right answers, standard error and 95 % interval by both measures; where there are two models, how
-     * the second differs from the first.
+     * Prints a line for each model on each task: accuracy, standard error and 95 % interval by both measures; for two models also their difference.
      *
      * @param results the tasks
-     * @param groups whether each group gets a line too
-     * @param out where to print; flushed, not closed
+     * @param groups whether to print a line for each group as well
+     * @param out the output; flushed, not closed
      */
     public static void printTasks(List<TaskResult> results, boolean groups, PrintWriter out) {
         var table = new TextTable("", "n", "acc", "se", "95 % interval", "acc_norm", "se", "95 % interval");
@@ -62,10 +61,10 @@ public final class EvaluationReport {
     }
 
     /**
-     * Prints for each model how often it found the pass key: a line for each length, a column for each depth.
+     * Prints how often each model found the pass key: a line for each length, a column for each depth.
      *
-     * @param results by the models' names
-     * @param out where to print; flushed, not closed
+     * @param results the results by model name
+     * @param out the output; flushed, not closed
      */
     public static void printPassKeys(SequencedMap<String, List<PassKeyTrials.Result>> results, PrintWriter out) {
         List<Double> depths = results.firstEntry().getValue().stream().map(PassKeyTrials.Result::depth).distinct().toList();
@@ -90,10 +89,10 @@ public final class EvaluationReport {
     }
 
     /**
-     * The tasks' scores as an object for JSON: for each task the models' scores, whole and by group, and their difference.
+     * Converts the tasks' scores to a JSON object: for each task the models' scores, in total and by group, and their difference.
      *
      * @param results the tasks
-     * @return by the tasks' names
+     * @return the scores by task name
      */
     public static Map<String, Object> tasksJson(List<TaskResult> results) {
         Map<String, Object> tasks = new LinkedHashMap<>();
@@ -142,10 +141,10 @@ public final class EvaluationReport {
     }
 
     /**
-     * The pass keys found as an object for JSON.
+     * Converts the pass-key results to a JSON object.
      *
-     * @param results by the models' names
-     * @return by the models' names, an object for each length and depth
+     * @param results the results by model name
+     * @return by model name, an object for each length and depth
      */
     public static Map<String, Object> passKeysJson(SequencedMap<String, List<PassKeyTrials.Result>> results) {
         Map<String, Object> models = new LinkedHashMap<>();

@@ -11,27 +11,27 @@ import kept.tokenizer.TokenTexts;
 import kept.tokenizer.Tokenizer;
 
 /**
- * How faithfully a student follows its teacher on a text, and where they part.
+ * The fidelity of a student on a text, and where it differs from its teacher.
  *
  * @param scores of each token
- * @param layers the distances of inner values, if they were measured
- * @param classes the scores of each {@link TokenClass} by its ordinal; none if they are not wanted
- * @param worst the predictions of largest divergence in words, the worst first; none if they are not wanted
+ * @param layers the distances of intermediate values, if measured
+ * @param classes the scores of each {@link TokenClass}, indexed by its ordinal; empty if not requested
+ * @param worst the predictions of largest divergence, worst first; empty if not requested
  */
 public record FidelityDetails(TokenScores scores, Optional<LayerDistances> layers, List<ClassScores> classes, List<TokenInContext> worst) {
-    /** Keeps copies of the lists. */
+    /** Copies the lists. */
     public FidelityDetails {
         classes = List.copyOf(classes);
         worst = List.copyOf(worst);
     }
 
     /**
-     * Puts what was measured into words.
+     * Converts measurements to readable details.
      *
      * @param comparison what was measured
      * @param tokenizer of the text
-     * @param texts of the tokens; null where neither classes nor worst tokens are wanted
-     * @param byClass whether classes are wanted
+     * @param texts the texts of the tokens; null if neither classes nor worst tokens are requested
+     * @param byClass whether classes are requested
      * @return the details
      */
     public static FidelityDetails of(TextComparison comparison, Tokenizer tokenizer, TokenTexts texts, boolean byClass) {
@@ -43,7 +43,7 @@ public record FidelityDetails(TokenScores scores, Optional<LayerDistances> layer
         return new FidelityDetails(comparison.scores(), comparison.layers(), classes, worst);
     }
 
-    /** What tables call a class. */
+    /** The label of a class in tables. */
     static String label(ClassScores scores) {
         return TokenClass.values()[scores.index()].label();
     }

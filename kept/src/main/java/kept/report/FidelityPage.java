@@ -14,19 +14,19 @@ import kept.io.AtomicFiles;
 import kept.text.Json;
 import kept.text.VisibleText;
 
-/** How faithfully a student follows its teacher, and where the two part, as one HTML page that carries all it needs. */
+/** Writes the fidelity of a student, and where it differs from its teacher, as a self-contained HTML page. */
 public final class FidelityPage {
     private static final String TEMPLATE = "fidelity.peb";
-    /** Points of a curve over positions, at most. */
+    /** Maximum number of points of a curve over positions. */
     private static final int CURVE_POINTS = 128;
 
     private FidelityPage() { }
 
     /**
-     * Writes the page, replacing one that is there. Equal details give equal bytes.
+     * Writes the page, replacing an existing one. Equal details give equal bytes.
      *
      * @param facts what was compared, and how, by name
-     * @param texts the details by the texts' names
+     * @param texts the details by text name
      * @param file where to
      * @throws kept.io.CheckpointException if it cannot be written
      */
@@ -67,7 +67,7 @@ public final class FidelityPage {
         return values;
     }
 
-    /** A prediction; the template escapes what HTML would take for a mark, this what a reader could not see. */
+    /** Makes invisible characters visible; the template escapes HTML. */
     private static Map<String, Object> worst(TokenInContext worst) {
         return Map.of("token", worst.token(), "before", VisibleText.escaped(worst.before()), "next", VisibleText.quoted(worst.next()),
             "teacher", candidates(worst.teacher()), "student", candidates(worst.student()));
@@ -78,7 +78,7 @@ public final class FidelityPage {
             "probability", candidate.probability())).toList();
     }
 
-    /** What a text's curves are drawn from. */
+    /** The data of a text's curves. */
     private static Map<String, Object> curves(FidelityDetails details) {
         List<LayerDistances.Place> places = details.layers().map(LayerDistances::places).orElse(List.of());
         TokenScores scores = details.scores();
@@ -92,7 +92,7 @@ public final class FidelityPage {
             "divergence", points.stream().map(point -> ReportJson.finite(point.scores().fidelity().klMean())).toList());
     }
 
-    /** A "<" can only stand within a string of JSON; escaped there, no name ends the script element. */
+    /** In JSON, "<" can occur only within strings; escaping it there prevents a name from closing the script element. */
     private static String numbers(List<Map<String, Object>> curves) {
         return Json.write(Map.of("texts", curves)).replace("<", "\\u003c");
     }

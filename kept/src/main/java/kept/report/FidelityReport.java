@@ -10,16 +10,17 @@ import kept.evaluation.Fidelity;
 import kept.evaluation.Interval;
 import kept.evaluation.TokenScores;
 
-/** How faithfully a student follows its teacher on several texts, as a table for a terminal and as JSON. */
+/** Reports the fidelity of a student on several texts, as a table for a terminal and as JSON. */
 public final class FidelityReport {
     private FidelityReport() { }
 
     /**
-     * Prints a line for each text: tokens, both perplexities and their ratio, KL(teacher || student), top-1 agreement, with 95 % intervals.
+     * Prints a line for each text: number of tokens, both perplexities and their ratio, KL(teacher || student) and top-1 agreement, with 95
+     * % intervals.
      *
-     * @param texts the scores by the texts' names
-     * @param positions whether each bucket of positions gets a line too
-     * @param out where to print; flushed, not closed
+     * @param texts the scores by text name
+     * @param positions whether to print a line for each position bucket as well
+     * @param out the output; flushed, not closed
      */
     public static void print(SequencedMap<String, TokenScores> texts, boolean positions, PrintWriter out) {
         var table = new TextTable("", "tokens", "teacher ppl", "student ppl", "ratio", "95 % interval", "KL mean", "95 % interval", "KL p99", "top-1",
@@ -47,10 +48,10 @@ public final class FidelityReport {
     }
 
     /**
-     * The same as an object for JSON, all buckets of positions included.
+     * Converts the scores to a JSON object, including all position buckets.
      *
-     * @param texts the scores by the texts' names
-     * @return by the texts' names
+     * @param texts the scores by text name
+     * @return the measures by text name
      */
     public static Map<String, Object> json(SequencedMap<String, TokenScores> texts) {
         Map<String, Object> domains = new LinkedHashMap<>();

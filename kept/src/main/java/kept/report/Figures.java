@@ -17,7 +17,7 @@ public final class Figures {
 
     private Figures() { }
 
-    /** A perplexity, to two decimals while that says something. */
+    /** A perplexity, with two decimals as long as they are significant. */
     static String perplexity(double value) {
         if (!Double.isFinite(value)) {
             return NONE;
@@ -25,7 +25,7 @@ public final class Figures {
         return String.format(Locale.ROOT, value < 1e5 ? "%.2f" : "%.2e", value);
     }
 
-    /** A number of any size, to three digits: divergences span ten powers of ten. */
+    /** A number of any magnitude, with three digits; divergences span ten powers of ten. */
     static String significant(double value) {
         if (!Double.isFinite(value)) {
             return NONE;
@@ -45,46 +45,46 @@ public final class Figures {
      * A mean divergence.
      *
      * @param value in nats
-     * @return three digits, or that it cannot be told from 0
+     * @return three digits, or a text saying that it cannot be distinguished from 0
      */
     public static String divergence(double value) {
         return value != 0 && isNoise(value) ? WITHIN_NOISE : significant(value);
     }
 
-    /** Whether a mean divergence cannot be told from 0. */
+    /** Whether a mean divergence cannot be distinguished from 0. */
     static boolean isNoise(double divergence) {
         return Math.abs(divergence) < NOISE;
     }
 
-    /** An interval of numbers of any size. */
+    /** An interval of numbers of any magnitude. */
     static String significant(Interval interval) {
         return Double.isFinite(interval.low()) ? significant(interval.low()) + BETWEEN + significant(interval.high()) : NONE;
     }
 
-    /** An interval, its ends multiplied by a factor. */
+    /** An interval whose ends are multiplied by a factor. */
     static String interval(Interval interval, String format, double factor) {
         return Double.isFinite(interval.low())
             ? String.format(Locale.ROOT, format + BETWEEN + format, factor * interval.low(), factor * interval.high())
             : NONE;
     }
 
-    /** A share of one as a percentage. */
+    /** A fraction as a percentage. */
     static String percentage(double share) {
         return Double.isFinite(share) ? String.format(Locale.ROOT, "%.2f%%", 100 * share) : NONE;
     }
 
-    /** How long a bar is, in percent of the longest. */
+    /** The length of a bar as a percentage of the longest. */
     static String barWidth(double part, double whole) {
         double share = part / whole;
         return String.format(Locale.ROOT, "%.2f", Double.isFinite(share) ? 100 * Math.clamp(share, 0, 1) : 0);
     }
 
-    /** A count, in groups of three. */
+    /** A count with thousands separators. */
     static String count(long value) {
         return String.format(Locale.ROOT, "%,d", value);
     }
 
-    /** A count in words, such as "14.5 billion". */
+    /** A rounded count, such as "14.5 billion". */
     static String rounded(long value) {
         if (value >= 1_000_000_000) {
             return String.format(Locale.ROOT, "%.1f billion", value / 1e9);
@@ -92,7 +92,7 @@ public final class Figures {
         return value >= 1_000_000 ? String.format(Locale.ROOT, "%.1f million", value / 1e6) : count(value);
     }
 
-    /** How a divergence changed, such as "18.2x smaller". */
+    /** The change of a divergence, such as "18.2x smaller". */
     static String change(double before, double after) {
         if (!Double.isFinite(before) || !Double.isFinite(after)) {
             return NONE;

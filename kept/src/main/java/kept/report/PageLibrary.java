@@ -12,7 +12,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Properties;
 
-/** What pages are made of: the project's own files, and the chart library's from its WebJar, whose folder is named for its version. */
+/** The resources of HTML pages: the project's own files, and the chart library's from its WebJar, whose folder is named after its version. */
 final class PageLibrary {
     private static final String CHART_PROPERTIES = "META-INF/maven/org.webjars.npm/uplot/pom.properties";
     private static final String CHART_FILES = "META-INF/resources/webjars/uplot/%s/%s";
@@ -20,10 +20,10 @@ final class PageLibrary {
     private PageLibrary() { }
 
     /**
-     * A page from one of the project's templates, with style, scripts and chart library.
+     * Renders a page from one of the project's templates, with style, scripts and chart library.
      *
      * @param template its file's name
-     * @param values what it names; every text is escaped but those that it marks as raw
+     * @param values the template's variables; all texts are escaped except those the template marks as raw
      */
     static String page(String template, Map<String, Object> values) {
         var loader = new MemoryLoader();
@@ -46,12 +46,12 @@ final class PageLibrary {
         return page.toString();
     }
 
-    /** One of the project's files beside this class. */
+    /** Reads one of the project's resources in this package. */
     static String own(String name) {
         return text(PageLibrary.class.getResourceAsStream(name), name);
     }
 
-    /** The chart library's version. */
+    /** The version of the chart library. */
     static String chartVersion() {
         var properties = new Properties();
         try (InputStream stream = required(library(CHART_PROPERTIES), CHART_PROPERTIES)) {
@@ -62,7 +62,7 @@ final class PageLibrary {
         return properties.getProperty("version");
     }
 
-    /** One of the chart library's files. */
+    /** Reads one of the chart library's files. */
     static String chart(String name) {
         String path = CHART_FILES.formatted(chartVersion(), name);
         return text(library(path), path);

@@ -13,7 +13,7 @@ import kept.mapping.NormStatistics;
 import kept.training.HeldOutResult;
 import kept.training.StepMetrics;
 
-/** A report as the object that {@code report.json} holds; where there is no number, null. */
+/** Converts a report to the object in {@code report.json}; missing numbers are null. */
 final class ReportJson {
     private ReportJson() { }
 
@@ -31,7 +31,7 @@ final class ReportJson {
         return json;
     }
 
-    /** What was read of each text. */
+    /** The coverage of each text. */
     static Map<String, Object> texts(Map<String, TextCoverage> texts) {
         Map<String, Object> json = new LinkedHashMap<>();
         texts.forEach((name, coverage) -> json.put(name, coverage.toMap()));
@@ -54,7 +54,7 @@ final class ReportJson {
             "top1_agreement", finite(fidelity.top1Agreement()), "perplexity", finite(fidelity.perplexityStudent()));
     }
 
-    /** One array for each quantity, as charts and data frames take them. */
+    /** One array per quantity, as charts and data frames use them. */
     private static Map<String, Object> steps(List<StepMetrics> steps) {
         return object("step", steps.stream().map(StepMetrics::step).toList(),
             "tokens", steps.stream().map(StepMetrics::tokens).toList(),
@@ -87,17 +87,17 @@ final class ReportJson {
         return series;
     }
 
-    /** JSON has no NaN and no infinity. */
+    /** JSON cannot represent NaN and infinity. */
     static Double finite(double value) {
         return Double.isFinite(value) ? value : null;
     }
 
-    /** The two ends; null where too little is known. */
+    /** The two ends; null if they are unknown. */
     static List<Double> interval(Interval interval) {
         return Double.isFinite(interval.low()) ? List.of(interval.low(), interval.high()) : null;
     }
 
-    /** Keys and values in turn. */
+    /** Creates an object from alternating keys and values. */
     static Map<String, Object> object(Object... entries) {
         Map<String, Object> object = new LinkedHashMap<>();
         for (int i = 0; i < entries.length; i += 2) {

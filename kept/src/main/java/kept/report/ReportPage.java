@@ -10,10 +10,10 @@ import kept.mapping.TensorMapping;
 import kept.text.Json;
 import kept.training.StepMetrics;
 
-/** A report as one HTML page that carries its style, scripts and numbers, and asks no network for anything. */
+/** Renders a report as a self-contained HTML page, including style, scripts and numbers, without network access. */
 final class ReportPage {
     private static final String TEMPLATE = "report.peb";
-    /** The longest table of steps; a page of ten thousand would be slow to open. */
+    /** Maximum number of rows in the table of steps; a page with ten thousand would be slow to open. */
     private static final int STEP_ROWS = 500;
 
     private ReportPage() { }
@@ -22,7 +22,7 @@ final class ReportPage {
         return PageLibrary.page(TEMPLATE, values(report));
     }
 
-    /** What the template names. It escapes every text but those it marks as raw, all of which are made here. */
+    /** The template's variables. It escapes every text except those it marks as raw, all of which are created here. */
     private static Map<String, Object> values(RunReport report) {
         Map<String, Object> values = new LinkedHashMap<>();
         values.put("report", report);
@@ -36,14 +36,14 @@ final class ReportPage {
         return values;
     }
 
-    /** How many tensors each method made, in the order of their first use. */
+    /** The number of tensors per method, in order of first use. */
     private static SequencedMap<String, Integer> methods(List<TensorMapping> rows) {
         SequencedMap<String, Integer> methods = new LinkedHashMap<>();
         rows.forEach(row -> methods.merge(row.transform().method(), 1, Integer::sum));
         return methods;
     }
 
-    /** A domain at a glance: a bar for each stage, as long as its divergence is of the largest. */
+    /** A summary of a domain: a bar for each stage, relative to the largest divergence. */
     private static Map<String, Object> card(DomainResult domain) {
         double largest = domain.stages().values().stream().mapToDouble(Fidelity::klMean).filter(Double::isFinite).max().orElse(0);
         List<Map<String, Object>> bars = new ArrayList<>();
@@ -53,13 +53,13 @@ final class ReportPage {
             "gain", domain.gainOfStart(), "last", domain.stages().lastEntry(), "bars", bars);
     }
 
-    /** The whole training in numbers; empty where nothing was trained. */
+    /** A summary of the training; empty if nothing was trained. */
     private static Map<String, Object> training(List<StepMetrics> steps) {
         if (steps.isEmpty()) {
             return Map.of();
         }
         double seconds = steps.stream().mapToDouble(StepMetrics::seconds).sum();
-        // Without the first step: it warms up, and how many tokens were its own is unknown when the steps are those of a resumed run.
+        // Excludes the first step, which includes warm-up and, in a resumed run, an unknown number of tokens.
         double warm = seconds - steps.getFirst().seconds();
         long speed = warm > 0 ? Math.round((steps.getLast().tokens() - steps.getFirst().tokens()) / warm) : 0;
         return Map.of("tokens", steps.getLast().tokens(), "duration", duration(Math.round(seconds)), "speed", speed);
@@ -71,7 +71,7 @@ final class ReportPage {
             : "%d s".formatted(seconds);
     }
 
-    /** Evenly spaced steps, the first and the last among them. */
+    /** Evenly spaced steps, including the first and the last. */
     private static List<StepMetrics> thinned(List<StepMetrics> steps) {
         if (steps.size() <= STEP_ROWS) {
             return steps;
@@ -83,7 +83,7 @@ final class ReportPage {
         return thinned;
     }
 
-    /** What the curves are drawn from. A "<" can only stand within a string of JSON; escaped there, no name ends the script element. */
+    /** The data of the curves. In JSON, "<" can occur only within strings; escaping it there prevents a name from closing the script element. */
     private static String numbers(RunReport report) {
         Map<String, Object> json = ReportJson.of(report);
         json.keySet().retainAll(List.of("steps", "held_out", "norms"));

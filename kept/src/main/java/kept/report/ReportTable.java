@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.Map;
 import kept.evaluation.Fidelity;
 
-/** The results for a terminal: a line for the teacher and one for each stage of the student, domain by domain, in aligned columns. */
+/** The results for a terminal: a line for the teacher and one for each stage of the student, for each domain, in aligned columns. */
 final class ReportTable {
     private ReportTable() { }
 

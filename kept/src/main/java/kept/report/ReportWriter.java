@@ -6,18 +6,18 @@ import java.nio.file.Path;
 import java.util.SequencedMap;
 import kept.io.AtomicFiles;
 
-/** Shows a run: a table in the terminal, {@code report.json} with all its numbers, and {@code report.html} for a person. */
+/** Reports a run: a table for the terminal, {@code report.json} with all numbers, and {@code report.html} for reading. */
 public final class ReportWriter {
-    /** The name of the file with the numbers. */
+    /** File name of the numbers. */
     public static final String JSON_FILE = "report.json";
 
-    /** The name of the page. */
+    /** File name of the page. */
     public static final String PAGE_FILE = "report.html";
 
     private ReportWriter() { }
 
     /**
-     * Writes the report's files, replacing those of the same names. Equal reports give equal bytes.
+     * Writes the report's files, replacing existing ones. Equal reports give equal bytes.
      *
      * @param report the run
      * @param directory an existing directory
@@ -30,12 +30,12 @@ public final class ReportWriter {
     }
 
     /**
-     * Prints the results in aligned columns: for each domain the teacher's perplexity, each stage's perplexity, mean and 99th percentile of
-     * KL(teacher || student) in nats per token and top-1 agreement, and how the mean changed from the first stage to the last;
-     * and in a last line, whether training helped to its end.
+     * Prints the results in aligned columns: for each domain the teacher's perplexity, and each stage's perplexity, mean and 99th percentile of
+     * KL(teacher || student) in nats per token, top-1 agreement, and the change of the mean from the first stage to the last; finally a line on
+     * whether training kept helping until its end.
      *
      * @param report the run
-     * @param out where to print; flushed, not closed
+     * @param out the output; flushed, not closed
      */
     public static void print(RunReport report, PrintWriter out) {
         ReportTable.print(report.domains(), out);
@@ -43,12 +43,12 @@ public final class ReportWriter {
     }
 
     /**
-     * Prints students of several mappings beside the trained one, a line for each: the seconds it took to make, and on each text its mean divergence
-     * and top-1 agreement; below them, which is nearest to the teacher, and whether training helped to its end.
+     * Prints students of several mappings beside the trained one, a line for each: the seconds it took to produce, and for each text its mean
+     * divergence and top-1 agreement; then which is closest to the teacher, and whether training kept helping until its end.
      *
      * @param report the run; the last stage of its domains is the trained one
-     * @param seconds what each stage took to make, in the order of the stages
-     * @param out where to print; flushed, not closed
+     * @param seconds the time each stage took, in the order of the stages
+     * @param out the output; flushed, not closed
      */
     public static void print(RunReport report, SequencedMap<String, Double> seconds, PrintWriter out) {
         StageTable.print(report, seconds, out);

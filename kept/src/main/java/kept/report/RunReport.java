@@ -11,16 +11,16 @@ import kept.training.HeldOutCurve;
 import kept.training.StepMetrics;
 
 /**
- * All that a distillation run has to show.
+ * The results of a distillation run.
  *
  * @param domains the results on held-out text
  * @param steps the metrics of each training step
- * @param heldOut how near to the teacher the student was in the course of the training; empty where nothing was trained
- * @param norms how far each of the teacher's norms is from the student's
- * @param mapping where each tensor came from
- * @param provenance how the result was made: models, text, settings, versions; by name, in order
- * @param untrained what the output is where training did not help, such as "the mapping itself"
- * @param texts what was read of each text, by its name
+ * @param heldOut the student's divergence on held-out text during training; empty if nothing was trained
+ * @param norms the difference of each of the teacher's norms from the student's
+ * @param mapping the origin of each tensor
+ * @param provenance how the result was produced: models, text, settings, versions; by name, in order
+ * @param untrained a description of the output if training did not help, such as "the mapping itself"
+ * @param texts the coverage of each text, by name
  */
 public record RunReport(
         List<DomainResult> domains,
@@ -31,10 +31,10 @@ public record RunReport(
         SequencedMap<String, String> provenance,
         String untrained,
         SequencedMap<String, TextCoverage> texts) {
-    /** What the output is where training did not help and nothing is rounded. */
+    /** The output if training did not help and weights are not rounded. */
     public static final String MAPPING = "the mapping itself";
 
-    /** Fixes the lists. */
+    /** Copies the lists. */
     public RunReport {
         domains = List.copyOf(domains);
         steps = List.copyOf(steps);
@@ -44,21 +44,21 @@ public record RunReport(
     }
 
     /**
-     * A report of a run whose weights are not rounded, and that tells nothing of its texts.
+     * Creates a report of a run whose weights are not rounded, without the coverage of texts.
      *
      * @param domains the results on held-out text
      * @param steps the metrics of each training step
-     * @param heldOut how near to the teacher the student was in the course of the training
-     * @param norms how far each of the teacher's norms is from the student's
-     * @param mapping where each tensor came from
-     * @param provenance how the result was made
+     * @param heldOut the student's divergence on held-out text during training
+     * @param norms the difference of each of the teacher's norms from the student's
+     * @param mapping the origin of each tensor
+     * @param provenance how the result was produced
      */
     public RunReport(List<DomainResult> domains, List<StepMetrics> steps, HeldOutCurve heldOut, List<NormStatistics> norms, Mapping mapping,
             SequencedMap<String, String> provenance) {
         this(domains, steps, heldOut, norms, mapping, provenance, MAPPING, new LinkedHashMap<>());
     }
 
-    /** What the results on held-out text say about the training; null where there are none. */
+    /** Summarises the training from the results on held-out text; null if there are none. */
     String verdict() {
         return heldOut.results().isEmpty() ? null
             : Verdict.of(heldOut, steps.isEmpty() ? heldOut.results().getLast().step() : steps.getLast().steps(), untrained);

@@ -8,7 +8,7 @@ import java.util.Map;
 import java.util.SequencedMap;
 import kept.evaluation.Fidelity;
 
-/** Students of one teacher for a terminal: a line for each, first those made without training, and below, which is nearest to the teacher. */
+/** The students of one teacher for a terminal: a line for each, first the untrained ones, then a line saying which is closest to the teacher. */
 final class StageTable {
     private StageTable() { }
 
@@ -16,8 +16,8 @@ final class StageTable {
      * Prints the table.
      *
      * @param report the run; the last stage of its domains is the trained one
-     * @param seconds what each stage took to make
-     * @param out where to; flushed, not closed
+     * @param seconds the time each stage took
+     * @param out the output; flushed, not closed
      */
     static void print(RunReport report, SequencedMap<String, Double> seconds, PrintWriter out) {
         List<String> headings = new ArrayList<>(List.of("", "seconds"));

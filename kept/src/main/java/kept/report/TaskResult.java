@@ -8,14 +8,14 @@ import kept.evaluation.TaskScores;
 import kept.evaluation.TaskScores.Measure;
 
 /**
- * How models did on one task.
+ * The scores of the models on one task.
  *
- * @param name what the task is called
- * @param models their scores by what they are called; where there is a teacher, it comes first
+ * @param name the name of the task
+ * @param models the scores by model name; a teacher comes first
  */
 public record TaskResult(String name, SequencedMap<String, TaskScores> models) {
     /**
-     * Fixes the models.
+     * Copies the models.
      *
      * @throws IllegalArgumentException if there is none
      */
@@ -31,7 +31,7 @@ public record TaskResult(String name, SequencedMap<String, TaskScores> models) {
         return models.size() > 1;
     }
 
-    /** The last model's answers against the first one's. */
+    /** Compares the last model's answers with the first one's. */
     PairedDifference difference(Measure measure) {
         return PairedDifference.of(models.lastEntry().getValue().correct(measure), models.firstEntry().getValue().correct(measure));
     }

@@ -5,11 +5,11 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
-/** A table for a terminal: names to the left, numbers to the right, columns as wide as their widest cell, and lines of text between rows. */
+/** A table for a terminal: names left-aligned, numbers right-aligned, columns as wide as their widest cell, with lines of text between rows. */
 public final class TextTable {
     private static final String GAP = "  ";
 
-    /** A row of cells, or a line that stands outside the columns. */
+    /** A row of cells, or a line of text outside the columns. */
     private sealed interface Item {
         record Row(List<String> cells) implements Item { }
 
@@ -20,9 +20,9 @@ public final class TextTable {
     private final int[] widths;
 
     /**
-     * A table without rows.
+     * Creates a table without rows.
      *
-     * @param headings what stands above each column
+     * @param headings the heading of each column
      */
     public TextTable(String... headings) {
         widths = new int[headings.length];
@@ -32,7 +32,7 @@ public final class TextTable {
     /**
      * Adds a row.
      *
-     * @param cells one for each column, or fewer: the rest is empty
+     * @param cells one for each column; missing ones are empty
      */
     public void row(String... cells) {
         for (int column = 0; column < cells.length; column++) {
@@ -42,7 +42,7 @@ public final class TextTable {
     }
 
     /**
-     * Adds a line that no column's width heeds.
+     * Adds a line of text, which does not affect the widths of columns.
      *
      * @param text the line
      */
@@ -53,7 +53,7 @@ public final class TextTable {
     /**
      * Prints the table.
      *
-     * @param out where; flushed, not closed
+     * @param out the output; flushed, not closed
      */
     public void print(PrintWriter out) {
         for (Item item : items) {
@@ -65,7 +65,7 @@ public final class TextTable {
         out.flush();
     }
 
-    /** Nothing stands behind the last cell. */
+    /** The last cell has no trailing space. */
     private String aligned(List<String> cells) {
         var line = new StringBuilder(("%-" + Math.max(1, widths[0]) + "s").formatted(cells.getFirst()));
         for (int column = 1; column < cells.size(); column++) {

@@ -7,26 +7,26 @@ import kept.tokenizer.TokenTexts;
 import kept.tokenizer.Tokenizer;
 
 /**
- * A prediction in which a student is far from its teacher, in words. The texts are as they are, control characters and all.
+ * A prediction for which a student diverges from its teacher, with the texts of its tokens; control characters are not escaped.
  *
  * @param token the numbers
- * @param before the text before, the end of it
+ * @param before the end of the preceding text
  * @param next the true next token
- * @param teacher what the teacher finds likeliest
- * @param student what the student finds likeliest
+ * @param teacher the teacher's most likely tokens
+ * @param student the student's most likely tokens
  */
 public record TokenInContext(WorstToken token, String before, String next, List<Candidate> teacher, List<Candidate> student) {
-    /** Tokens of context. */
+    /** Number of preceding tokens. */
     private static final int BEFORE = 48;
 
-    /** Keeps copies of the lists. */
+    /** Copies the lists. */
     public TokenInContext {
         teacher = List.copyOf(teacher);
         student = List.copyOf(student);
     }
 
     /**
-     * A token that may come next.
+     * A candidate for the next token.
      *
      * @param text its text
      * @param probability its probability
@@ -34,13 +34,13 @@ public record TokenInContext(WorstToken token, String before, String next, List<
     public record Candidate(String text, double probability) {}
 
     /**
-     * Puts a prediction into words.
+     * Adds the texts of tokens to a prediction.
      *
      * @param token the prediction
-     * @param text where it comes from
+     * @param text the text that contains it
      * @param tokenizer of the text
      * @param texts of the tokens
-     * @return the prediction in words
+     * @return the prediction with its texts
      */
     public static TokenInContext of(WorstToken token, TextEvaluation text, Tokenizer tokenizer, TokenTexts texts) {
         return new TokenInContext(token, tokenizer.decode(text.before(token.sequence(), token.position(), BEFORE)),

@@ -3,21 +3,21 @@ package kept.report;
 import kept.training.HeldOutCurve;
 import kept.training.HeldOutResult;
 
-/** What the results on held-out text say about a training, in a sentence. */
+/** Summarises the results of a training on held-out text in a sentence. */
 final class Verdict {
-    /** A later state must be better by this share of the divergence to count as better. */
+    /** A later state counts as better if it reduces the divergence by at least this fraction. */
     private static final double SHARE = 0.02;
-    /** Below this share of the mapping's divergence, what training gained is little. */
+    /** Training counts as having gained little if it reduced the mapping's divergence by less than this fraction. */
     private static final double LITTLE = 0.1;
 
     private Verdict() { }
 
     /**
-     * The sentence.
+     * Creates the sentence.
      *
-     * @param curve the results, the start's first
-     * @param steps how many steps were planned
-     * @param start what the output is where the start is the best state, such as "the mapping itself"
+     * @param curve the results, starting with the initial state
+     * @param steps the planned number of steps
+     * @param start a description of the output if the initial state is the best, such as "the mapping itself"
      */
     static String of(HeldOutCurve curve, long steps, String start) {
         HeldOutResult first = curve.results().getFirst();

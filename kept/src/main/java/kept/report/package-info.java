@@ -1,5 +1,5 @@
 /**
- * What a run shows a person: tables for the terminal, {@code report.json} and a self-contained {@code report.html} with curves, from one
+ * Reports results to a person: tables for the terminal, {@code report.json} and a self-contained {@code report.html} with curves, from a
  * {@link kept.report.RunReport}.
  *
  * <p>Nothing is measured here; numbers come from {@code kept.training}, {@code kept.evaluation} and {@code kept.mapping}.

@@ -1,27 +1,27 @@
 package kept.text;
 
-/** Numbers of things in words: {@code 1 tensor}, {@code 2 tensors}, {@code 1,000 tensors}. */
+/** Formats counts with their noun: {@code 1 tensor}, {@code 2 tensors}, {@code 1,000 tensors}. */
 public final class Counts {
     private Counts() { }
 
     /**
-     * A number of things whose plural ends in {@code s}.
+     * Formats a count whose noun has a plural in {@code s}.
      *
      * @param count how many
-     * @param one what one of them is called
-     * @return the number and what it counts
+     * @param one the noun in the singular
+     * @return the count and the noun
      */
     public static String of(long count, String one) {
         return of(count, one, one + "s");
     }
 
     /**
-     * A number of things.
+     * Formats a count.
      *
      * @param count how many
-     * @param one what one of them is called, and what is said of it
-     * @param many the same of any other number
-     * @return the number and what it counts
+     * @param one the noun, or noun and verb, in the singular
+     * @param many the same in the plural
+     * @return the count and the noun
      */
     public static String of(long count, String one, String many) {
         return "%,d %s".formatted(count, count == 1 ? one : many);

@@ -2,7 +2,7 @@ package kept.text;
 
 import java.nio.charset.CharacterCodingException;
 
-/** Text that is not UTF-8, or a pointer to it: the message says where or what it is instead, and what to do. */
+/** Thrown for text that is not UTF-8 and for Git LFS pointers. The message says where or what it is, and what to do. */
 public final class EncodingException extends CharacterCodingException {
     private static final long serialVersionUID = 1L;
 

@@ -21,11 +21,10 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * Reads JSON. One rule holds wherever JSON comes from: a text is one value with nothing but white space around it; a key occurs once in its object;
- * objects and lists are nested at most 1,000 deep and a number has at most 1,000 characters; strings have any length. What breaks a rule is refused
- * with its line and column, in words of our own.
+ * Reads JSON strictly. A text is one value surrounded by white space; keys of an object are unique; nesting is limited to 1,000 levels and numbers to
+ * 1,000 characters; strings have any length. Errors state line and column.
  *
- * <p>Records of text files, which Python often writes, may hold {@code NaN}, {@code Infinity} and {@code -Infinity}; other files may not.
+ * <p>Records of text files, which Python often writes, may contain {@code NaN}, {@code Infinity} and {@code -Infinity}; other files may not.
  */
 public final class Json {
     private static final int DEEPEST = 1000;
@@ -45,44 +44,44 @@ public final class Json {
     }
 
     private static JsonFactory factory(boolean python) {
-        // The depth is counted here, and what is read has a length that its caller bounds.
+        // Depth is checked in this class, and callers limit the length of the input.
         var constraints = StreamReadConstraints.builder().maxNestingDepth(DEEPEST + 1).maxNumberLength(LONGEST_NUMBER)
                 .maxStringLength(Integer.MAX_VALUE).maxNameLength(Integer.MAX_VALUE).build();
         return JsonFactory.builder().streamReadConstraints(constraints)
-                // Names come from files that may be anyone's; remembering them all would fill memory.
+                // Names come from untrusted files; interning all of them would fill memory.
                 .disable(JsonFactory.Feature.INTERN_FIELD_NAMES).disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
                 .configure(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS, python).build();
     }
 
     /**
-     * Reads a text.
+     * Parses a text.
      *
      * @param text one JSON value
      * @return the value
-     * @throws JsonException if it is anything else
+     * @throws JsonException if it is not valid JSON
      */
     public static JsonNode parse(String text) throws JsonException {
         return parse(text, STRICT);
     }
 
     /**
-     * Reads a record of a text file, in which numbers may be {@code NaN} or infinite, as Python writes them.
+     * Parses a record of a text file, in which numbers may be {@code NaN} or infinite, as Python writes them.
      *
      * @param text one JSON value
      * @return the value
-     * @throws JsonException if it is anything else
+     * @throws JsonException if it is not valid JSON
      */
     public static JsonNode parseRecord(String text) throws JsonException {
         return parse(text, PYTHON);
     }
 
     /**
-     * Reads a file: UTF-8, with or without a byte order mark, and not larger than {@link TextFiles#LARGEST}.
+     * Reads a UTF-8 file, with or without byte order mark, up to {@link TextFiles#LARGEST} bytes.
      *
      * @param file the file
      * @return its value
      * @throws JsonException if it is not one JSON value
-     * @throws IOException if it cannot be read or is not UTF-8; {@link Reasons} puts it into words
+     * @throws IOException if it cannot be read or is not UTF-8; {@link Reasons} describes the reason
      */
     public static JsonNode read(Path file) throws IOException {
         return parse(TextFiles.read(file));
@@ -91,8 +90,8 @@ public final class Json {
     /**
      * Writes a value on one line.
      *
-     * @param value strings, numbers, booleans, null, and lists and maps of these, or a tree of JSON
-     * @return the JSON; doubles that are no numbers become strings
+     * @param value strings, numbers, booleans, null, and lists and maps of these, or a JSON tree
+     * @return the JSON; NaN and infinity become strings
      */
     public static String write(Object value) {
         try {
@@ -103,10 +102,10 @@ public final class Json {
     }
 
     /**
-     * The entries of an object as Java's own values.
+     * Converts an object to Java values.
      *
      * @param object the object
-     * @return strings, numbers, booleans, nulls, lists and maps by their keys, in the object's order
+     * @return strings, numbers, booleans, nulls, lists and maps by key, in the object's order
      */
     public static Map<String, Object> toMap(ObjectNode object) {
         return WRITER.convertValue(object, new TypeReference<LinkedHashMap<String, Object>>() { });
@@ -215,12 +214,12 @@ public final class Json {
         return new JsonException(problem, place.getLineNr(), place.getColumnNr(), cause);
     }
 
-    /** What the text has at a place and after it, so that it is found. */
+    /** The text at and after an error, to help to locate it. */
     private String after(JsonLocation place) {
         return quoted(Math.clamp(place.getCharOffset(), 0, text.length()), 0, SHOWN);
     }
 
-    /** What the text has around a place: the parser tells of a bad word when it has read it. */
+    /** The text around an error: the parser reports an invalid word after it has read it. */
     private String around(JsonLocation place) {
         return quoted(Math.clamp(place.getCharOffset(), 0, text.length()), SHOWN / 2, SHOWN / 2);
     }

@@ -2,13 +2,13 @@ package kept.text;
 
 import java.io.IOException;
 
-/** Text that is no JSON, or JSON that is not taken: the message says where and what, in words that follow the name of the file. */
+/** Thrown for invalid JSON. The message states position and problem and follows a file name. */
 public final class JsonException extends IOException {
     private static final long serialVersionUID = 1L;
 
-    /** The line, from 1; 0 where there is no place. */
+    /** Line, from 1; 0 if there is no position. */
     private final int line;
-    /** The column in the line, from 1. */
+    /** Column, from 1. */
     private final int column;
     private final String problem;
 
@@ -20,9 +20,9 @@ public final class JsonException extends IOException {
     }
 
     /**
-     * The message for a text whose line is known otherwise, as in files with one value a line.
+     * The message without the line, for files with one value per line.
      *
-     * @return the column and what is wrong there
+     * @return the column and the problem
      */
     public String withinLine() {
         return line > 0 ? "column %d: %s".formatted(column, problem) : problem;

@@ -4,21 +4,21 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Optional;
 
-/** Git LFS's pointer: the few lines that stand in place of a large file where a repository was cloned without its content. */
+/** Git LFS pointers: the short text files that take the place of large files in a repository cloned without LFS. */
 public final class LfsPointer {
-    /** Bytes of the largest pointer, by the format's definition. */
+    /** Maximum size of a pointer in bytes, as defined by the format. */
     public static final int LARGEST = 1024;
-    /** What to say of one, to follow the file's name. */
+    /** The problem and its solution, to follow the file's name. */
     public static final String PROBLEM = "is a pointer of Git LFS, not the file itself: run 'git lfs pull' in its directory";
     private static final byte[] BEGINNING = "version https://git-lfs".getBytes(StandardCharsets.US_ASCII);
 
     private LfsPointer() { }
 
     /**
-     * Whether some bytes begin as a pointer does.
+     * Whether bytes start like a pointer.
      *
-     * @param bytes the beginning of a file
-     * @param length how many of them there are
+     * @param bytes the start of a file
+     * @param length the number of bytes
      * @return true if so
      */
     public static boolean isBegun(byte[] bytes, int length) {
@@ -26,11 +26,11 @@ public final class LfsPointer {
     }
 
     /**
-     * What is wrong with a file of text, if it is a pointer. A longer text may well begin with these words.
+     * Checks whether a text file is a pointer. A longer text may start with the same words and is not a pointer.
      *
      * @param bytes the whole file, or more than {@link #LARGEST} bytes of it
-     * @param length how many of them there are
-     * @return {@link #PROBLEM}; empty if it is none
+     * @param length the number of bytes
+     * @return {@link #PROBLEM}; empty if it is not a pointer
      */
     public static Optional<String> problem(byte[] bytes, int length) {
         return length <= LARGEST && isBegun(bytes, length) ? Optional.of(PROBLEM) : Optional.empty();

@@ -15,12 +15,12 @@ import java.nio.file.NotDirectoryException;
 import java.util.zip.DataFormatException;
 import java.util.zip.ZipException;
 
-/** Why a file could not be read or written, in words that follow its name: the libraries' exceptions often carry a path alone, or their own terms. */
+/** Describes why a file could not be read or written, to follow its name: the exceptions of libraries often contain only a path or internal terms. */
 public final class Reasons {
     private Reasons() { }
 
     /**
-     * A cause in words.
+     * Describes a cause.
      *
      * @param cause what happened
      * @return the reason, without the file's name
@@ -43,13 +43,13 @@ public final class Reasons {
             case DataFormatException _ -> "its compressed data are damaged";
             case UncheckedIOException wrapped -> of(wrapped.getCause());
             case InvalidPathException _ -> path();
-            // What the operating system says, such as that no space is left.
+            // A message of the operating system, such as "no space left on device".
             case IOException io when io.getMessage() != null -> io.getMessage();
             default -> "unknown (%s)".formatted(cause.getClass().getSimpleName());
         };
     }
 
-    /** The runtime's reader of archives tells of its fields; what matters to a user is one of these. */
+    /** The runtime's zip reader reports internal fields; these are the cases that matter to a user. */
     private static String archive(ZipException e) {
         String message = e.getMessage() == null ? "" : e.getMessage();
         if (message.contains("encrypted")) {
@@ -60,9 +60,9 @@ public final class Reasons {
     }
 
     /**
-     * Why a name is no path.
+     * Explains why a name is not a valid path.
      *
-     * @return the reason, with the encoding of paths here
+     * @return the reason, with the encoding of paths on this system
      */
     public static String path() {
         return "it cannot be a path here, where names of files are %s; set LC_ALL=C.UTF-8 if it has other characters than those"

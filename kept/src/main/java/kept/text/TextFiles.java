@@ -12,9 +12,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 
-/** Reads text files that fit memory. All text is UTF-8; a byte order mark at its beginning is no part of it. */
+/** Reads text files that fit into memory, in UTF-8; a byte order mark at the start is removed. */
 public final class TextFiles {
-    /** Bytes of the largest file that is read whole. */
+    /** Maximum size in bytes of a file that is read as a whole. */
     public static final int LARGEST = 100_000_000;
     private static final String BYTE_ORDER_MARK = "\uFEFF";
 
@@ -25,8 +25,8 @@ public final class TextFiles {
      *
      * @param file the file
      * @return its text
-     * @throws IOException if it cannot be read, has more than {@link #LARGEST} bytes, is not UTF-8 or is Git LFS's
-     *     pointer to it; {@link Reasons} puts it into words
+     * @throws IOException if it cannot be read, exceeds {@link #LARGEST} bytes, is not UTF-8 or is a Git LFS pointer; {@link Reasons} describes
+     *     the reason
      */
     public static String read(Path file) throws IOException {
         if (Files.exists(file) && !Files.isRegularFile(file)) {
@@ -43,11 +43,11 @@ public final class TextFiles {
     }
 
     /**
-     * The text of a file's bytes.
+     * Decodes the bytes of a file.
      *
      * @param bytes the whole file
      * @return the text, without a byte order mark
-     * @throws EncodingException if it is not UTF-8, or is Git LFS's pointer to it
+     * @throws EncodingException if it is not UTF-8 or is a Git LFS pointer
      */
     public static String decode(byte[] bytes) throws EncodingException {
         Optional<String> other = otherEncoding(bytes, bytes.length);
@@ -66,21 +66,21 @@ public final class TextFiles {
     }
 
     /**
-     * The text behind a byte order mark.
+     * Removes a byte order mark.
      *
-     * @param text the beginning of a file
-     * @return the same without the mark
+     * @param text the start of a file
+     * @return the text without it
      */
     public static String withoutByteOrderMark(String text) {
         return text.startsWith(BYTE_ORDER_MARK) ? text.substring(1) : text;
     }
 
     /**
-     * The encoding that a byte order mark names, or zeros between the first two characters show, if it is another than UTF-8.
+     * Detects an encoding other than UTF-8 by its byte order mark, or by zeros between the first two characters.
      *
-     * @param bytes the beginning of a file
-     * @param length how many of them there are
-     * @return the encoding, as iconv knows it
+     * @param bytes the start of a file
+     * @param length the number of bytes
+     * @return the name of the encoding, as used by iconv
      */
     public static Optional<String> otherEncoding(byte[] bytes, int length) {
         int first = length < 2 ? 0 : (bytes[0] & 0xFF) << 8 | bytes[1] & 0xFF;
@@ -93,7 +93,7 @@ public final class TextFiles {
         };
     }
 
-    /** Text of two bytes a character that begins with two of ASCII. */
+    /** Detects UTF-16 without a mark in text that starts with two ASCII characters. */
     private static Optional<String> withoutMark(byte[] bytes, int length) {
         if (length < 4) {
             return Optional.empty();
@@ -104,15 +104,15 @@ public final class TextFiles {
     }
 
     /**
-     * Where some bytes stop being UTF-8.
+     * Finds the first byte that is not valid UTF-8.
      *
      * @param bytes the bytes
-     * @param from the index of the first
-     * @param length how many of them there are
-     * @return the index of the first byte that is not, or -1 if all are
+     * @param from the index of the first byte
+     * @param length the number of bytes
+     * @return the index of the first invalid byte, or -1
      */
     public static int firstMalformed(byte[] bytes, int from, int length) {
-        // The library's own decoder is fast but replaces what is malformed, so that only what holds a replacement needs a second look.
+        // The JDK's decoder is fast but replaces invalid bytes, so only text with a replacement character needs a second look.
         if (new String(bytes, from, length, StandardCharsets.UTF_8).indexOf('\uFFFD') < 0) {
             return -1;
         }

@@ -3,8 +3,8 @@ package kept.text;
 import org.jline.utils.WCWidth;
 
 /**
- * Text of any origin on a terminal: nothing in it is a command, turns the direction of writing, or hides; and on one line it takes no more columns
- * than there are.
+ * Makes untrusted text safe to show on a terminal: no control sequences, no change of writing direction, no invisible characters; and limits a line
+ * to a number of columns.
  */
 public final class VisibleText {
     private static final String CUT = "…";
@@ -14,10 +14,10 @@ public final class VisibleText {
     private VisibleText() { }
 
     /**
-     * Text on one line, with escapes for line breaks, control and invisible characters, such as {@code \n} and {@code \u001b}, and for backslashes.
+     * Escapes a text to one line: line breaks, control and invisible characters, such as {@code \n} and {@code \u001b}, and backslashes.
      *
      * @param text any text
-     * @return the same without ambiguity
+     * @return the unambiguous escaped text
      */
     public static String escaped(String text) {
         var visible = new StringBuilder();
@@ -44,8 +44,8 @@ public final class VisibleText {
     }
 
     /**
-     * Text as a terminal may be given it: line breaks and tabs stay, and so do the joiners of emoji and of Indic and Persian script; other control
-     * characters and those of formatting, which move the cursor, change the direction or cannot be seen, are escaped.
+     * Escapes text for a terminal: line breaks and tabs stay, as do the joiners used in emoji and in Indic and Persian scripts; other control and
+     * format characters, which move the cursor, change the direction or are invisible, are escaped.
      *
      * @param text any text
      * @return the same, harmless
@@ -75,10 +75,10 @@ public final class VisibleText {
     }
 
     /**
-     * Text on one line, escaped, and cut where it is long.
+     * Escapes a text to one line and shortens it.
      *
      * @param text any text
-     * @param characters how many of them are shown at most
+     * @param characters the maximum number of characters shown
      * @return its beginning
      */
     public static String shortened(String text, int characters) {
@@ -95,7 +95,7 @@ public final class VisibleText {
     }
 
     /**
-     * An escaped token between quotation marks, so that its spaces are seen.
+     * Escapes a token and puts it in quotation marks, so that its spaces are visible.
      *
      * @param text the token
      * @return it on one line
@@ -105,7 +105,7 @@ public final class VisibleText {
     }
 
     /**
-     * How many columns a terminal gives to a text without control characters.
+     * The number of terminal columns of a text without control characters.
      *
      * @param text the text
      * @return the number
@@ -115,11 +115,11 @@ public final class VisibleText {
     }
 
     /**
-     * The end of a text that takes at most so many columns.
+     * The end of a text that fits into a number of columns.
      *
      * @param text the text
      * @param columns how many
-     * @return the end, behind a mark where something is left out
+     * @return the end, preceded by an ellipsis if text is omitted
      */
     public static String end(String text, int columns) {
         if (columns(text) <= columns) {
@@ -139,11 +139,11 @@ public final class VisibleText {
     }
 
     /**
-     * The beginning of a text that takes at most so many columns.
+     * The beginning of a text that fits into a number of columns.
      *
      * @param text the text
      * @param columns how many
-     * @return the beginning, before a mark where something is left out
+     * @return the beginning, followed by an ellipsis if text is omitted
      */
     public static String beginning(String text, int columns) {
         if (columns(text) <= columns) {

@@ -3,16 +3,16 @@ package kept.text;
 import java.io.IOException;
 import java.io.Writer;
 
-/** Hands text on as {@link VisibleText#onTerminal} shows it, however it is cut into pieces. */
+/** Passes text on as {@link VisibleText#onTerminal} shows it, independent of how it is split into pieces. */
 public final class VisibleWriter extends Writer {
     private final Writer target;
-    /** The first half of a surrogate pair whose second half has not come yet; 0 for none. */
+    /** The first half of a surrogate pair whose second half has not arrived yet; 0 if none. */
     private char half;
 
     /**
-     * A writer in front of another.
+     * Creates a filter in front of a writer.
      *
-     * @param target where the text goes
+     * @param target receives the text
      */
     public VisibleWriter(Writer target) {
         this.target = target;
