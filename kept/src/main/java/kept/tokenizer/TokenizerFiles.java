@@ -240,7 +240,7 @@ public final class TokenizerFiles {
         plain.putArray("added_tokens");     // as split_special_tokens reads marks in a text
         try (Tokenizer exact = SentencePieceTokenizer.load(file);
                 Tokenizer built = JsonTokenizer.of(plain, JsonNodeFactory.instance.objectNode(), file)) {
-            var comparison = HardTexts.Comparison.of(HardTexts.of(model), exact, built);
+            var comparison = ProbeTexts.Comparison.of(ProbeTexts.of(model), exact, built);
             return comparison.different() == 0 ? Optional.empty() : Optional.of("it would have " + comparison.inWords());
         } catch (TokenizerException e) {
             return Optional.of("none can be built: " + e.getMessage());
@@ -251,7 +251,7 @@ public final class TokenizerFiles {
     private void remarkDecoding(SentencePieceModel model, Path file, ObjectNode built) throws IOException {
         try (Tokenizer exact = SentencePieceTokenizer.load(file);
                 Tokenizer json = JsonTokenizer.of(built, JsonNodeFactory.instance.objectNode(), file)) {
-            var comparison = HardTexts.Comparison.ofDecoding(HardTexts.of(model), exact, json);
+            var comparison = ProbeTexts.Comparison.ofDecoding(ProbeTexts.of(model), exact, json);
             if (comparison.different() > 0) {
                 remarks.add("%s gives SentencePiece's ids, but decodes those of %d of %d hard texts otherwise (unknown pieces, U+2581, spaces at the "
                         .formatted(Tokenizer.JSON_FILE, comparison.different(), comparison.tried())
@@ -278,8 +278,8 @@ public final class TokenizerFiles {
     private void compare(SentencePieceModel model, Path file) {
         Path other = source.resolve(Tokenizer.JSON_FILE);
         try (Tokenizer exact = SentencePieceTokenizer.load(file); JsonTokenizer json = JsonTokenizer.load(other)) {
-            List<String> texts = HardTexts.of(model).stream().filter(text -> !json.hasMark(text)).toList();
-            var comparison = HardTexts.Comparison.of(texts, exact, json);
+            List<String> texts = ProbeTexts.of(model).stream().filter(text -> !json.hasMark(text)).toList();
+            var comparison = ProbeTexts.Comparison.of(texts, exact, json);
             if (comparison.different() > 0) {
                 remarks.add("%s of the source, which transformers reads, gives %s".formatted(Tokenizer.JSON_FILE, comparison.inWords()));
             }

@@ -14,7 +14,7 @@ import kept.tokenizer.SentencePieceModel.Type;
  * Texts that expose differences between tokenizers: all kinds of white space, characters that are normalised or combined, texts of special tokens,
  * long runs, and every piece of the vocabulary.
  */
-final class HardTexts {
+final class ProbeTexts {
     private static final List<String> OF_ANY_VOCABULARY = List.of(
             "", " ", "  ", "\t", "\n", "a", " a", "a ", "  a  ", "a  b   c", "\ta\tb\t", "a\nb\n\nc", "\n \n", "a\r\nb\r\n", " \u00a0 a\u00a0b",
             "\u3000a\u2003b", "\u2581", "\u2581a \u2581", "a\u2581b", "a \u2581 b", "\u2581\u2581\u2581",
@@ -32,7 +32,7 @@ final class HardTexts {
     private final SentencePieceModel model;
     private final Set<String> texts = new LinkedHashSet<>(OF_ANY_VOCABULARY);
 
-    private HardTexts(SentencePieceModel model) {
+    private ProbeTexts(SentencePieceModel model) {
         this.model = model;
     }
 
@@ -43,7 +43,7 @@ final class HardTexts {
      * @return its texts, the same on every call
      */
     static List<String> of(SentencePieceModel model) {
-        var hard = new HardTexts(model);
+        var hard = new ProbeTexts(model);
         hard.addSymbols();
         hard.addPieces();
         hard.addRules();
