@@ -39,4 +39,5 @@ module kept {
     exports kept.weights;
 
     opens kept to info.picocli;
+    opens kept.cli to info.picocli;
 }

@@ -9,6 +9,12 @@ import java.util.SequencedMap;
 import kept.calibration.Calibration;
 import kept.calibration.CalibrationSequences;
 import kept.checkpoint.Checkpoint;
+import kept.cli.Demo;
+import kept.cli.HeldOutTextOptions;
+import kept.cli.Program;
+import kept.cli.Reads;
+import kept.cli.WeightType;
+import kept.cli.Writes;
 import kept.corpus.Corpus;
 import kept.demo.JdkSources;
 import kept.evaluation.TextEvaluation;
@@ -126,7 +132,7 @@ public final class Compare extends Program {
     }
 
     @Override
-    int run() {
+    protected int run() {
         if (source.demo) {
             try (var demo = Demo.prepare(err())) {
                 compare(demo.teacher());

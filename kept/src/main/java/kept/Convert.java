@@ -1,6 +1,15 @@
 package kept;
 
 import java.nio.file.Path;
+import kept.cli.ByteSize;
+import kept.cli.MappingOptions;
+import kept.cli.PlanText;
+import kept.cli.Program;
+import kept.cli.Reads;
+import kept.cli.ResumeOptions;
+import kept.cli.TokenizerOptions;
+import kept.cli.WeightType;
+import kept.cli.Writes;
 import kept.mapping.Mapping;
 import kept.model.DecoderConfig;
 import kept.run.ConversionRun;
@@ -72,12 +81,12 @@ public final class Convert extends Program {
     }
 
     @Override
-    boolean writes() {
+    protected boolean writes() {
         return !plan;
     }
 
     @Override
-    void checkUsage() {
+    protected void checkUsage() {
         if (output == null && !plan) {
             throw new ParameterException(spec().commandLine(), "Missing required option: '--output=DIR'");
         }
@@ -88,7 +97,7 @@ public final class Convert extends Program {
     }
 
     @Override
-    int run() {
+    protected int run() {
         MappingChoice choice = mapping.choice();
         if (plan) {
             DecoderConfig config = DecoderConfig.read(source);

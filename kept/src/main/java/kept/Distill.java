@@ -7,6 +7,18 @@ import java.util.Locale;
 import java.util.Map;
 import kept.backend.DistillationObjective;
 import kept.backend.Divergence;
+import kept.cli.ByteSize;
+import kept.cli.Demo;
+import kept.cli.MappingOptions;
+import kept.cli.OptimizerOptions;
+import kept.cli.PlanText;
+import kept.cli.Program;
+import kept.cli.ProgramException;
+import kept.cli.Reads;
+import kept.cli.ResumeOptions;
+import kept.cli.TokenizerOptions;
+import kept.cli.WeightType;
+import kept.cli.Writes;
 import kept.corpus.Corpus;
 import kept.model.DecoderConfig;
 import kept.report.ReportWriter;
@@ -170,12 +182,12 @@ public final class Distill extends Program {
     }
 
     @Override
-    boolean writes() {
+    protected boolean writes() {
         return !plan;
     }
 
     @Override
-    void checkUsage() {
+    protected void checkUsage() {
         if (!mode.demo && !plan) {
             require("--output=DIR", output);
             require("--corpus=FILE", mode.source.corpus);
@@ -196,7 +208,7 @@ public final class Distill extends Program {
     }
 
     @Override
-    int run() {
+    protected int run() {
         Device target = device.open(); // Before the texts are prepared, which takes a while.
         if (!mode.demo) {
             DistillationRun run = settings(mode.source.teacher, tokens == null ? 1_000_000 : tokens, null).device(target);

@@ -8,6 +8,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.SequencedMap;
+import kept.cli.Program;
+import kept.cli.ProgramException;
+import kept.cli.Reads;
+import kept.cli.TokenCount;
+import kept.cli.Writes;
 import kept.evaluation.Examination;
 import kept.evaluation.FewShot;
 import kept.evaluation.LogLikelihoods;
@@ -118,7 +123,7 @@ public final class Evaluate extends Program {
     }
 
     @Override
-    int run() {
+    protected int run() {
         List<Examination> examinations = examinations();
         Device target = device.open();
         SequencedMap<String, Path> models = new LinkedHashMap<>();
@@ -140,7 +145,7 @@ public final class Evaluate extends Program {
     }
 
     @Override
-    void checkUsage() {
+    protected void checkUsage() {
         if (tasks.isEmpty() && passKeyLengths.isEmpty()) {
             throw wrongUsage("nothing to evaluate: give --tasks, --passkey, or both");
         }

@@ -6,6 +6,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.atomic.AtomicLong;
 import kept.checkpoint.Checkpoint;
+import kept.cli.Program;
+import kept.cli.ProgramException;
+import kept.cli.Reads;
+import kept.cli.Writes;
 import kept.gguf.GgufExport;
 import kept.gguf.GgufType;
 import kept.io.OutputFile;
@@ -76,7 +80,7 @@ public final class Export extends Program {
     }
 
     @Override
-    int run() {
+    protected int run() {
         DecoderConfig config = DecoderConfig.read(source);
         GgufExport.requireLlama(source, config);
         Vocabulary tokenizer = Vocabulary.read(source);

@@ -8,6 +8,13 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
+import kept.cli.ChatSession;
+import kept.cli.Program;
+import kept.cli.ProgramException;
+import kept.cli.PromptFile;
+import kept.cli.Reads;
+import kept.cli.RenderedPrompt;
+import kept.cli.SamplingArguments;
 import kept.generation.ChatTemplate;
 import kept.generation.Continuation;
 import kept.generation.Conversation;
@@ -99,7 +106,7 @@ public final class Generate extends Program {
     }
 
     @Override
-    int run() {
+    protected int run() {
         if (messages != null) {
             return show(RenderedPrompt.read(messages));
         }
@@ -148,7 +155,7 @@ public final class Generate extends Program {
     }
 
     @Override
-    void checkUsage() {
+    protected void checkUsage() {
         if (messages == null && (printPrompt || printIds)) {
             throw usage("%s needs --messages FILE".formatted(printPrompt ? "--print-prompt" : "--print-ids"));
         }

@@ -7,6 +7,8 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import kept.checkpoint.Checkpoint;
+import kept.cli.Program;
+import kept.cli.Reads;
 import kept.model.CheckpointWeights;
 import kept.model.DecoderConfig;
 import kept.nn.RopeScaling;
@@ -55,7 +57,7 @@ public final class Info extends Program {
     }
 
     @Override
-    int run() {
+    protected int run() {
         if (subject.devices) {
             listDevices();
         } else {

@@ -6,6 +6,10 @@ import java.nio.file.Path;
 import java.util.List;
 import kept.autograd.Autograd;
 import kept.autograd.FactoredLogits;
+import kept.cli.Program;
+import kept.cli.ProgramException;
+import kept.cli.Reads;
+import kept.cli.Writes;
 import kept.model.Decoder;
 import kept.model.Span;
 import kept.run.LoadedModel;
@@ -62,7 +66,7 @@ public final class Logits extends Program {
     }
 
     @Override
-    int run() {
+    protected int run() {
         Device target = device.open();
         try (var file = SafetensorsFile.open(ids);
                 Decoder decoder = LoadedModel.load(model, null, target, progress())) {

@@ -1,5 +1,6 @@
 package kept;
 
+import kept.cli.Program;
 import picocli.CommandLine.Command;
 
 /** Dispatches {@code kept <command> [arguments]} to the program of that name. */
@@ -31,7 +32,7 @@ public final class Main extends Program {
     }
 
     @Override
-    int run() {
+    protected int run() {
         spec().commandLine().usage(spec().commandLine().getErr());
         return WRONG_USAGE;
     }

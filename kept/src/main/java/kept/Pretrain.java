@@ -3,6 +3,14 @@ package kept;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
+import kept.cli.ByteSize;
+import kept.cli.OptimizerOptions;
+import kept.cli.OrionSizes;
+import kept.cli.Program;
+import kept.cli.Reads;
+import kept.cli.ResumeOptions;
+import kept.cli.WeightType;
+import kept.cli.Writes;
 import kept.corpus.Corpus;
 import kept.demo.JdkSources;
 import kept.model.DecoderConfig;
@@ -109,7 +117,7 @@ public final class Pretrain extends Program {
     }
 
     @Override
-    int run() {
+    protected int run() {
         if (text.random) {
             writeRandom();
             out().println(output);
@@ -125,7 +133,7 @@ public final class Pretrain extends Program {
     }
 
     @Override
-    void checkUsage() {
+    protected void checkUsage() {
         if (!text.random && tokenizerDirectory == null) {
             throw new ParameterException(spec().commandLine(), "Missing required option: '--tokenizer=DIR'");
         }

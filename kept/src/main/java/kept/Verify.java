@@ -6,6 +6,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
+import kept.cli.HeldOutTextOptions;
+import kept.cli.Program;
+import kept.cli.Reads;
+import kept.cli.Writes;
 import kept.corpus.Corpus;
 import kept.evaluation.TokenScores;
 import kept.io.AtomicFiles;
@@ -90,12 +94,12 @@ public final class Verify extends Program {
     }
 
     @Override
-    void checkUsage() {
+    protected void checkUsage() {
         named();
     }
 
     @Override
-    int run() {
+    protected int run() {
         SequencedMap<String, List<Path>> named = named();
         var verification = VerificationRun.of(teacher, student).tokens(heldOut.tokens()).byLayer(layersWanted()).byTokenClass(classesWanted())
                 .worst(worstWanted()).device(device.open());

@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
 import kept.checkpoint.Checkpoint;
+import kept.cli.Demo;
 import kept.corpus.Corpus;
 import kept.model.Architecture;
 import kept.model.CheckpointWeights;

@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import kept.autograd.Autograd;
 import kept.checkpoint.Checkpoint;
+import kept.cli.Demo;
 import kept.corpus.PackedTokens;
 import kept.evaluation.Fidelity;
 import kept.evaluation.TextEvaluation;

@@ -9,6 +9,8 @@ import java.io.UncheckedIOException;
 import java.nio.file.NoSuchFileException;
 import java.util.Locale;
 import java.util.function.IntSupplier;
+import kept.cli.Program;
+import kept.cli.ProgramException;
 import org.junit.jupiter.api.Test;
 import picocli.CommandLine.Command;
 
@@ -23,7 +25,7 @@ class FailureTest {
         }
 
         @Override
-        int run() {
+        protected int run() {
             return body.getAsInt();
         }
     }

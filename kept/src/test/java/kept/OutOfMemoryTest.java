@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import kept.cli.OptimizerOptions;
+import kept.cli.Program;
 import kept.tensor.OutOfMemoryException;
 import org.junit.jupiter.api.Test;
 import picocli.CommandLine.Command;
@@ -19,7 +21,7 @@ class OutOfMemoryTest {
         private OptimizerOptions optimizer;
 
         @Override
-        int run() {
+        protected int run() {
             throw new OutOfMemoryException(MESSAGE);
         }
     }
@@ -27,7 +29,7 @@ class OutOfMemoryTest {
     @Command(name = "reads")
     static final class Reads extends Program {
         @Override
-        int run() {
+        protected int run() {
             throw new OutOfMemoryException(MESSAGE);
         }
     }

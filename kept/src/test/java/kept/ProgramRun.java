@@ -4,6 +4,7 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.util.Arrays;
 import java.util.List;
+import kept.cli.Program;
 
 /**
  * One run of {@code kept <command>} in this process.

@@ -18,6 +18,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.TreeSet;
 import kept.checkpoint.Checkpoint;
+import kept.cli.Program;
 import kept.model.Architecture;
 import kept.model.CheckpointWeights;
 import kept.model.DecoderConfig;

@@ -11,6 +11,7 @@ import kept.calibration.CalibrationOptions;
 import kept.calibration.CalibrationSequences;
 import kept.calibration.MeasuredTensors;
 import kept.checkpoint.Checkpoint;
+import kept.cli.Demo;
 import kept.corpus.PackedTokens;
 import kept.evaluation.TextEvaluation;
 import kept.mapping.MappedWeights;

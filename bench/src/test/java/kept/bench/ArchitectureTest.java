@@ -45,7 +45,7 @@ class ArchitectureTest {
                 "kept.linalg",
                 "kept.cuda", "kept.cuda.driver", "kept.cuda.cublas", "kept.cuda.library", "kept.cuda.bindings",
                 "kept", "kept.checkpoint", "kept.tokenizer", "kept.model", "kept.mapping", "kept.corpus", "kept.training",
-                "kept.evaluation", "kept.report", "kept.run",
+                "kept.evaluation", "kept.report", "kept.run", "kept.cli",
                 "kept.demo", "kept.generation", "kept.gguf", "kept.calibration", "kept.text", "kept.template",
                 "kept.io", "kept.weights", "kept.safetensors", "kept.torch");
     }
@@ -112,6 +112,7 @@ class ArchitectureTest {
     @Test
     void noPackageUsesThePrograms() {
         holds(noClasses().that().resideOutsideOfPackages("kept", BENCH).should().dependOnClassesThat().resideInAPackage("kept"));
+        holds(noClasses().that().resideOutsideOfPackages("kept", "kept.cli", BENCH).should().dependOnClassesThat().resideInAPackage("kept.cli"));
     }
 
     @Test
@@ -132,7 +133,7 @@ class ArchitectureTest {
     /** Runs are for any program: they read no command line, and what they tell goes to whoever asks. */
     @Test
     void onlyProgramsKnowTheCommandLineAndTheTerminal() {
-        holds(noClasses().that(IN_KEPT).and().resideOutsideOfPackages("kept")
+        holds(noClasses().that(IN_KEPT).and().resideOutsideOfPackages("kept", "kept.cli")
                 .should().dependOnClassesThat().resideInAnyPackage("picocli..", "org.jline..", "me.tongfei.."));
         holds(noClasses().that().resideInAPackage("kept.run..").should().accessField(System.class, "out")
                 .orShould().accessField(System.class, "err").orShould().callMethod(System.class, "exit", int.class));

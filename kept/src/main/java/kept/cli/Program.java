@@ -1,4 +1,4 @@
-package kept;
+package kept.cli;
 
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -30,11 +30,11 @@ import picocli.CommandLine.UnmatchedArgumentException;
         exitCodeList = {
             "0:success", "1:failure, told in one line; also results that cannot be printed", "2:wrong usage", "130:interrupted, as by Ctrl-C"
         })
-abstract class Program implements Callable<Integer> {
-    static final int WRONG_USAGE = 2;
-    static final int FAILURE = 1;
+public abstract class Program implements Callable<Integer> {
+    public static final int WRONG_USAGE = 2;
+    public static final int FAILURE = 1;
     /** What shells say of a program that Ctrl-C ended: 128 and the number of the signal. */
-    static final int INTERRUPTED = 130;
+    public static final int INTERRUPTED = 130;
 
     /** What makes a program take less of a device's memory, where it has the option. */
     private static final List<String> LESS_MEMORY = List.of(
@@ -52,7 +52,7 @@ abstract class Program implements Callable<Integer> {
     private boolean debug;
 
     /** Runs a program from its command line and tells the exit code; what is printed in vain is a failure, help and version included. */
-    static int execute(Program program, String... arguments) {
+    public static int execute(Program program, String... arguments) {
         // Numbers are printed the same everywhere, for readers and for other programs.
         Locale.setDefault(Locale.ROOT);
         Thread.setDefaultUncaughtExceptionHandler((_, failure) -> System.err.println("kept: " + Failures.line(failure)));
@@ -73,7 +73,7 @@ abstract class Program implements Callable<Integer> {
     }
 
     /** A program ready to run, which writes to the terminal unless told otherwise. */
-    static CommandLine commandLine(Program program) {
+    public static CommandLine commandLine(Program program) {
         return new CommandLine(program).setCaseInsensitiveEnumValuesAllowed(true).registerConverter(Path.class, new PathArgument())
                 .setExecutionExceptionHandler(Program::explain).setExecutionStrategy(Program::runLast)
                 .setParameterExceptionHandler((failure, _) -> refuse(unknownFirst(failure)));
@@ -127,24 +127,25 @@ abstract class Program implements Callable<Integer> {
     }
 
     /** Why a device cannot be used, without its name. */
-    static String reason(String device, DeviceException failure) {
+    public static String reason(String device, DeviceException failure) {
         String line = Failures.line(failure);
         String prefix = "[device] %s: ".formatted(device);
         return line.startsWith(prefix) ? line.substring(prefix.length()) : line;
     }
 
-    abstract int run();
+    /** Does what the command line asks for and tells the exit code. */
+    protected abstract int run();
 
     /** Refuses wrong usage that the parser cannot see; it is told before anything else that is wrong. */
-    void checkUsage() { }
+    protected void checkUsage() { }
 
     /** Whether this command line writes the outputs it names; a plan, for one, does not. */
-    boolean writes() {
+    protected boolean writes() {
         return true;
     }
 
     /** Hands over results, each though another cannot be; what fails first is told. Files come before what is printed. */
-    static void deliver(Runnable... results) {
+    protected static void deliver(Runnable... results) {
         RuntimeException failed = null;
         for (Runnable result : results) {
             try {
@@ -163,7 +164,7 @@ abstract class Program implements Callable<Integer> {
     }
 
     /** What the command line names to be read, all of which outputs must leave alone. */
-    final Path[] inputs() {
+    protected final Path[] inputs() {
         return arguments().inputs();
     }
 
@@ -192,17 +193,18 @@ abstract class Program implements Callable<Integer> {
     }
 
     /** The command line that runs this program, however it was started. */
-    final String commandLine() {
+    protected final String commandLine() {
         String arguments = String.join(" ", spec.root().commandLine().getParseResult().originalArgs());
         return spec.parent() == null ? "kept %s %s".formatted(spec.name(), arguments) : "kept " + arguments;
     }
 
-    final CommandSpec spec() {
+    /** What the command line of this program is made of. */
+    protected final CommandSpec spec() {
         return spec;
     }
 
     /** Where results go. */
-    final PrintWriter out() {
+    protected final PrintWriter out() {
         if (out == null) {
             out = Terminal.output(spec.commandLine().getOut());
         }
@@ -210,7 +212,7 @@ abstract class Program implements Callable<Integer> {
     }
 
     /** Where progress and remarks go. */
-    final PrintWriter err() {
+    protected final PrintWriter err() {
         if (err == null) {
             err = Terminal.error(spec.commandLine().getErr());
         }
@@ -218,7 +220,7 @@ abstract class Program implements Callable<Integer> {
     }
 
     /** Shows how far the program is, where remarks go. */
-    final TerminalProgress progress() {
+    protected final TerminalProgress progress() {
         if (progress == null) {
             progress = new TerminalProgress(err());
         }
@@ -226,12 +228,12 @@ abstract class Program implements Callable<Integer> {
     }
 
     /** Says in one line what the program computes on. */
-    final void tell(Device device) {
+    protected final void tell(Device device) {
         err().println(device.backend().description());
     }
 
     /** Which device a program computes on, and with how many threads. */
-    static final class DeviceOptions {
+    public static final class DeviceOptions {
         private static final String AUTO = "auto";
         private static final String CUDA = "cuda";
 
@@ -250,8 +252,12 @@ abstract class Program implements Callable<Integer> {
                         + "The result does not depend on it.")
         private Integer threads;
 
-        /** Opens the device, once. {@code --threads} goes before the system property. */
-        Device open() {
+        /**
+         * Opens the device, once. {@code --threads} goes before the system property.
+         *
+         * @return the device
+         */
+        public Device open() {
             if (threads != null) {
                 System.setProperty("kept.threads", threads.toString());
             }

@@ -1,4 +1,4 @@
-package kept;
+package kept.cli;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -8,7 +8,7 @@ import kept.generation.SamplingOptions;
 import picocli.CommandLine.Option;
 
 /** How tokens are chosen, as the command line says; what it leaves out is the checkpoint's in a conversation, and else the likeliest token. */
-final class SamplingArguments {
+public final class SamplingArguments {
     @Option(names = "--max-tokens", paramLabel = "N",
             description = "Tokens to add at most (default: 100; in a conversation the checkpoint's max_new_tokens, or 512).")
     private Integer maxTokens;
@@ -39,7 +39,7 @@ final class SamplingArguments {
     private long seed;
 
     /** Throws IllegalArgumentException if a value is outside its range. */
-    GenerationOptions options(SamplingOptions defaults, int most, Set<Integer> ends) {
+    public GenerationOptions options(SamplingOptions defaults, int most, Set<Integer> ends) {
         var sampling = new SamplingOptions(
                 temperature == null ? defaults.temperature() : temperature,
                 topK == null ? defaults.topK() : topK,

@@ -1,10 +1,10 @@
-package kept;
+package kept.cli;
 
 import kept.run.Resume;
 import picocli.CommandLine.Option;
 
 /** Whether a program goes on with what an earlier run of it has begun. */
-final class ResumeOptions {
+public final class ResumeOptions {
     @Option(names = "--resume", order = 42, description = "Go on with a run that was interrupted or killed, from what it has saved.")
     private boolean resume;
 
@@ -14,7 +14,7 @@ final class ResumeOptions {
     private boolean otherBits;
 
     /** What the options say. */
-    Resume resume() {
+    public Resume resume() {
         return !resume ? Resume.NO : otherBits ? Resume.ANY_BITS : Resume.SAME_BITS;
     }
 }

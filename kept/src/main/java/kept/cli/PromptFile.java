@@ -1,4 +1,4 @@
-package kept;
+package kept.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
@@ -12,11 +12,11 @@ import kept.text.Reasons;
 import kept.text.TextFiles;
 
 /** Prompts from a file: one text, or a line each, or in a .jsonl file a JSON string or object each. */
-final class PromptFile {
+public final class PromptFile {
     private PromptFile() {}
 
     /** The whole file. */
-    static String text(Path file) {
+    public static String text(Path file) {
         InputFiles.irregularity(file).ifPresent(problem -> {
             throw new ProgramException("[generate] %s %s".formatted(file, problem));
         });
@@ -28,7 +28,7 @@ final class PromptFile {
     }
 
     /** The prompts that lines of a file are; empty lines are none. */
-    static List<String> lines(Path file) {
+    public static List<String> lines(Path file) {
         List<String> lines = text(file).lines().toList();
         boolean json = file.getFileName().toString().endsWith(".jsonl");
         List<String> prompts = new ArrayList<>();

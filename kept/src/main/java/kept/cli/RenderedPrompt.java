@@ -1,4 +1,4 @@
-package kept;
+package kept.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
@@ -18,7 +18,7 @@ import kept.text.Reasons;
 import kept.tokenizer.Tokenizer;
 
 /** A conversation from a file, to be shown as a chat template writes it. */
-final class RenderedPrompt {
+public final class RenderedPrompt {
     private static final String MESSAGES = "messages";
 
     private final Map<String, Object> variables;
@@ -28,7 +28,7 @@ final class RenderedPrompt {
     }
 
     /** Reads a JSON list of messages, or an object with such a list and other variables of the template. */
-    static RenderedPrompt read(Path file) {
+    public static RenderedPrompt read(Path file) {
         InputFiles.irregularity(file).ifPresent(problem -> {
             throw new ProgramException("[generate] %s %s".formatted(file, problem));
         });
@@ -54,17 +54,17 @@ final class RenderedPrompt {
     }
 
     /** Whether the conversation has tools, for which a checkpoint may have a template of its own. */
-    boolean hasTools() {
+    public boolean hasTools() {
         return variables.get("tools") instanceof List<?>;
     }
 
     /** The prompt as text. */
-    String text(ChatTemplate template, Tokenizer tokenizer) {
+    public String text(ChatTemplate template, Tokenizer tokenizer) {
         return template.render(variables, tokenizer.marks(), LocalDateTime::now);
     }
 
     /** The prompt's ids, as a model would be given them, with spaces between them. */
-    String ids(ChatTemplate template, Tokenizer tokenizer) {
+    public String ids(ChatTemplate template, Tokenizer tokenizer) {
         return Arrays.stream(tokenizer.encodeMarked(text(template, tokenizer))).mapToObj(Integer::toString).collect(Collectors.joining(" "));
     }
 }

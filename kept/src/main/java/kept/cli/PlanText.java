@@ -1,4 +1,4 @@
-package kept;
+package kept.cli;
 
 import java.io.PrintWriter;
 import java.util.List;
@@ -81,7 +81,7 @@ public final class PlanText {
      * @param plan the run's
      * @param out where to
      */
-    static void printTime(DistillationPlan plan, PrintWriter out) {
+    public static void printTime(DistillationPlan plan, PrintWriter out) {
         StepPlan step = plan.step();
         double rate = plan.rate();
         double seconds = plan.secondsPerStep(rate);
@@ -102,7 +102,7 @@ public final class PlanText {
      * @param device where it would be measured
      * @param out where to
      */
-    static void printMeasuring(MappingChoice choice, DecoderConfig config, Device device, PrintWriter out) {
+    public static void printMeasuring(MappingChoice choice, DecoderConfig config, Device device, PrintWriter out) {
         if (!choice.isCalibrated()) {
             out.println("nothing is measured: the mapping takes as long as copying, and memory for one tensor");
             return;

@@ -1,4 +1,4 @@
-package kept;
+package kept.cli;
 
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;

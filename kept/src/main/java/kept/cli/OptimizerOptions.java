@@ -1,4 +1,4 @@
-package kept;
+package kept.cli;
 
 import java.util.Locale;
 import java.util.function.Consumer;
@@ -7,7 +7,7 @@ import kept.tensor.DType;
 import picocli.CommandLine.Option;
 
 /** The options that shape a training run. */
-final class OptimizerOptions {
+public final class OptimizerOptions {
     /** What the student's numbers are kept in while it learns. */
     enum TrainingType {
         F32,
@@ -103,7 +103,7 @@ final class OptimizerOptions {
      *
      * @param usualLength tokens of a sequence where the user leaves that open; null for as many as suit the model
      */
-    TrainingSettings settings(Integer usualLength) {
+    public TrainingSettings settings(Integer usualLength) {
         var settings = new TrainingSettings().batchSize(batchSize).accumulation(accumulation).schedule(schedule).beta2(beta2)
                 .maxGradientNorm(maxGradientNorm).seed(seed).saveEvery(saveEvery).checkpointActivations(checkpointActivations)
                 .trainDtype(trainingType.dtype()).moments8Bit(kind == Optimizer.ADAMW_8BIT);
@@ -121,7 +121,8 @@ final class OptimizerOptions {
         }
     }
 
-    long seed() {
+    /** The seed of all that is random. */
+    public long seed() {
         return seed;
     }
 }

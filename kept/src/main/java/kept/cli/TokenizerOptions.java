@@ -1,4 +1,4 @@
-package kept;
+package kept.cli;
 
 import java.util.Optional;
 import kept.generation.ChatTemplate;
@@ -6,7 +6,7 @@ import kept.tokenizer.TokenizerFiles;
 import picocli.CommandLine.Option;
 
 /** What may be said of the tokenizer's files. */
-final class TokenizerOptions {
+public final class TokenizerOptions {
     @Reads
     @Option(names = "--chat-template", paramLabel = "FILE", order = 44,
             description = "Chat template to write, a Jinja file, or orion for that of Orion-14B-Chat (default: the source's own, if it has one).")
@@ -18,7 +18,7 @@ final class TokenizerOptions {
     private boolean llamaClass;
 
     /** Reads the template, if one is named. */
-    TokenizerFiles.Options read() {
+    public TokenizerFiles.Options read() {
         return new TokenizerFiles.Options(Optional.ofNullable(chatTemplate).map(name -> ChatTemplate.named(name).source()), llamaClass);
     }
 }

@@ -1,4 +1,4 @@
-package kept;
+package kept.cli;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -20,17 +20,17 @@ import kept.text.Reasons;
  * The demo's ingredients: the embedded teacher, unpacked to a temporary directory, and the running JDK's sources as text. It distils on prose only;
  * code is judged too, though it is absent from the transfer text, as Python was in the paper.
  */
-final class Demo implements AutoCloseable {
+public final class Demo implements AutoCloseable {
     /** How many tokens the demo distils on unless asked otherwise. */
-    static final long TOKENS = 245_760;
+    public static final long TOKENS = 245_760;
     /** How many tokens the demo measures on: at its width more bring little (docs/fidelity.md). */
     static final long CALIBRATION_TOKENS = 16_384;
 
     /** Tokens of a sequence where the user leaves that open. */
-    static final int SEQUENCE_LENGTH = 256;
+    public static final int SEQUENCE_LENGTH = 256;
 
     /** The mappings whose students are judged beside the trained one. */
-    static final List<MappingChoice> MAPPINGS = Stream.of("opm", "calibrated", "exact")
+    public static final List<MappingChoice> MAPPINGS = Stream.of("opm", "calibrated", "exact")
             .map(name -> MappingChoice.of(name).withTokens(CALIBRATION_TOKENS)).toList();
 
     private static final String RESOURCES = "/kept/demo/teacher/";
@@ -49,7 +49,7 @@ final class Demo implements AutoCloseable {
      *
      * @param remarks is told which text it is
      */
-    static Demo prepare(PrintWriter remarks) {
+    public static Demo prepare(PrintWriter remarks) {
         JdkSources sources = JdkSources.find();
         remarks.println("text: " + sources.description());
         var teacher = new TemporaryDirectory("kept-demo-teacher");
@@ -76,17 +76,17 @@ final class Demo implements AutoCloseable {
     }
 
     /** The directory of the Orion to distil. */
-    Path teacher() {
+    public Path teacher() {
         return teacher.path();
     }
 
     /** What the student learns from. */
-    Corpus transferText() {
+    public Corpus transferText() {
         return sources.prose().training(sources.heldOutFraction());
     }
 
     /** What the student is judged on. */
-    SequencedMap<String, Corpus> domains() {
+    public SequencedMap<String, Corpus> domains() {
         SequencedMap<String, Corpus> domains = new LinkedHashMap<>();
         domains.put("prose", sources.prose().heldOut(sources.heldOutFraction()));
         domains.put("code", sources.code().heldOut(sources.heldOutFraction()));

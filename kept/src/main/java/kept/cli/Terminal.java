@@ -1,4 +1,4 @@
-package kept;
+package kept.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;

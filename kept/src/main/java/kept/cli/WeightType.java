@@ -1,10 +1,10 @@
-package kept;
+package kept.cli;
 
 import java.util.Locale;
 import kept.tensor.DType;
 
 /** The element types weights can be stored in. */
-enum WeightType {
+public enum WeightType {
     F32,
     BF16,
     F16;
@@ -15,7 +15,8 @@ enum WeightType {
         return name().toLowerCase(Locale.ROOT);
     }
 
-    DType dtype() {
+    /** The type of tensors. */
+    public DType dtype() {
         return DType.valueOf(name());
     }
 }

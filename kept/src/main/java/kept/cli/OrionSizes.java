@@ -1,4 +1,4 @@
-package kept;
+package kept.cli;
 
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
@@ -14,7 +14,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** The options for an Orion's sizes: a configuration, published or in a file, and what differs from it. */
-final class OrionSizes {
+public final class OrionSizes {
     @Spec(Spec.Target.MIXEE)
     private CommandSpec program;
 
@@ -43,7 +43,7 @@ final class OrionSizes {
     private Integer positions;
 
     /** Whether something says how many rows the embedding has, where no tokenizer does. */
-    boolean tellVocabulary() {
+    public boolean tellVocabulary() {
         return config != null || vocabSize != null;
     }
 
@@ -52,7 +52,7 @@ final class OrionSizes {
      *
      * @param tokenizer gives vocabulary and special tokens where no configuration is named; may be null
      */
-    DecoderConfig resolve(Tokenizer tokenizer) {
+    public DecoderConfig resolve(Tokenizer tokenizer) {
         DecoderConfigBuilder builder;
         int width = 256;
         int count = 4;

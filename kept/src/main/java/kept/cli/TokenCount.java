@@ -1,4 +1,4 @@
-package kept;
+package kept.cli;
 
 import java.util.Locale;
 import java.util.regex.Matcher;
@@ -7,7 +7,7 @@ import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
 /** Reads numbers of tokens such as 500, 4k (4,096) or 1m (1,048,576). */
-final class TokenCount implements ITypeConverter<Integer> {
+public final class TokenCount implements ITypeConverter<Integer> {
     private static final Pattern FORM = Pattern.compile("(\\d{1,9})([km]?)");
 
     @Override

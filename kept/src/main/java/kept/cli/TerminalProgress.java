@@ -1,4 +1,4 @@
-package kept;
+package kept.cli;
 
 import java.io.PrintWriter;
 import java.time.Duration;
@@ -18,7 +18,7 @@ import me.tongfei.progressbar.ProgressBarStyle;
  * Shows how far a program is: on a terminal as a bar with the time left; elsewhere, such as in a log file, as a line every ten seconds. Ctrl-C stops
  * what can be stopped.
  */
-final class TerminalProgress implements Progress {
+public final class TerminalProgress implements Progress {
     /** The weight of the newest step in the running speed. */
     private static final double SMOOTHING = 0.1;
     private static final long NANOS_BETWEEN_LINES = 10_000_000_000L;
@@ -38,7 +38,7 @@ final class TerminalProgress implements Progress {
     }
 
     /** A task that is shown until it is closed. */
-    final class Shown implements AutoCloseable {
+    public final class Shown implements AutoCloseable {
         private final Task task;
         /** Null where there is no terminal. */
         private final ProgressBar bar;
@@ -53,7 +53,7 @@ final class TerminalProgress implements Progress {
         }
 
         /** How much is done, in all. */
-        void done(long amount) {
+        public void done(long amount) {
             if (bar != null) {
                 bar.stepTo(amount);
             } else if (amount > task.before() && isTimeForALine()) {
@@ -119,8 +119,15 @@ final class TerminalProgress implements Progress {
         return "%s: %,d of %,d, %.0f s left".formatted(task.name(), done, task.total(), seconds / done * (task.total() - done));
     }
 
-    /** Shows a task of the program's own. */
-    Shown show(String name, Unit unit, long total) {
+    /**
+     * Shows a task of the program's own.
+     *
+     * @param name what it is called
+     * @param unit what it counts
+     * @param total how much there is to do
+     * @return to be told how much is done, and closed
+     */
+    public Shown show(String name, Unit unit, long total) {
         begin(new Task(name, unit, total, 0));
         return shown;
     }

@@ -1,4 +1,4 @@
-package kept;
+package kept.cli;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -12,7 +12,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 
 /** How programs that judge models on held-out text read it: how much of it, and in what sequences. */
-final class HeldOutTextOptions {
+public final class HeldOutTextOptions {
     @Option(names = "--field", paramLabel = "NAME", defaultValue = "text", order = 7,
             description = "Field of .jsonl lines (default: ${DEFAULT-VALUE}).")
     private String field;
@@ -26,22 +26,22 @@ final class HeldOutTextOptions {
     private Integer sequenceLength;
 
     /** The field of .jsonl lines. */
-    String field() {
+    public String field() {
         return field;
     }
 
     /** Tokens of each text, at most. */
-    long tokens() {
+    public long tokens() {
         return tokens;
     }
 
     /** The tokens of a sequence; null for as many as suit the models. */
-    Integer sequenceLength() {
+    public Integer sequenceLength() {
         return sequenceLength;
     }
 
     /** What was read of each text, for JSON. */
-    static Map<String, Object> json(SequencedMap<String, TextCoverage> read) {
+    public static Map<String, Object> json(SequencedMap<String, TextCoverage> read) {
         Map<String, Object> json = new LinkedHashMap<>();
         read.forEach((name, coverage) -> json.put(name, coverage.toMap()));
         return json;
@@ -54,7 +54,7 @@ final class HeldOutTextOptions {
      * @param texts NAME=FILE each; one name may have several files
      * @param command whose usage is shown if one is not
      */
-    static SequencedMap<String, List<Path>> byName(String option, List<String> texts, CommandLine command) {
+    public static SequencedMap<String, List<Path>> byName(String option, List<String> texts, CommandLine command) {
         SequencedMap<String, List<Path>> named = new LinkedHashMap<>();
         for (String text : texts) {
             int end = text.indexOf('=');

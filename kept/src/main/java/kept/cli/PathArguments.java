@@ -1,4 +1,4 @@
-package kept;
+package kept.cli;
 
 import java.io.IOException;
 import java.lang.reflect.AnnotatedElement;
@@ -26,7 +26,7 @@ import picocli.CommandLine.ParseResult;
  * What a command line names to be read and to be written ({@link Reads}, {@link Writes}). No output may take the place of what is read, and whatever
  * cannot be written is refused before the work begins, not after it.
  */
-final class PathArguments {
+public final class PathArguments {
     /** The name of a file that holds no text, weights or settings, and so may be replaced though it lies beside what is read. */
     private static final Pattern RESULT = Pattern.compile(".+\\.(json|html|gguf)");
     /** Those of them that checkpoints have. */
@@ -57,7 +57,7 @@ final class PathArguments {
     }
 
     /** How an argument is marked. */
-    static <T extends java.lang.annotation.Annotation> Optional<T> mark(ArgSpec argument, Class<T> kind) {
+    public static <T extends java.lang.annotation.Annotation> Optional<T> mark(ArgSpec argument, Class<T> kind) {
         return argument.userObject() instanceof AnnotatedElement element ? Optional.ofNullable(element.getAnnotation(kind)) : Optional.empty();
     }
 

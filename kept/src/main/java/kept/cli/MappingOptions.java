@@ -1,4 +1,4 @@
-package kept;
+package kept.cli;
 
 import java.nio.file.Path;
 import java.util.List;
@@ -11,7 +11,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** How a program's student is made of its teacher: {@code --mapping}, and what a mapping that is measured on text needs. */
-final class MappingOptions {
+public final class MappingOptions {
     private static final String USUAL_FIELD = "text";
 
     @Spec(Spec.Target.MIXEE)
@@ -51,7 +51,7 @@ final class MappingOptions {
     private Path spill;
 
     /** Refuses options that the chosen mapping has no use for. */
-    void requireUsage() {
+    public void requireUsage() {
         requireCalibrated("--calibration", calibration.isEmpty() ? null : calibration);
         requireCalibrated("--calibration-field", calibrationField.equals(USUAL_FIELD) ? null : calibrationField);
         requireCalibrated("--calibration-tokens", calibrationTokens);
@@ -67,7 +67,7 @@ final class MappingOptions {
     }
 
     /** Refuses a mapping that needs a text where there is none. */
-    void requireText() {
+    public void requireText() {
         if (choice().isCalibrated() && calibration.isEmpty()) {
             throw wrong("--mapping calibrated measures on a text: name one with --calibration FILE...");
         }
@@ -78,7 +78,7 @@ final class MappingOptions {
     }
 
     /** The mapping that the options describe. */
-    MappingChoice choice() {
+    public MappingChoice choice() {
         var options = new CalibrationOptions(anchor == null ? Double.NaN : anchor, ridge == null ? Double.NaN : ridge, spill);
         return new MappingChoice(mapping, calibration, calibrationField,
                 calibrationTokens == null ? OptionalLong.empty() : OptionalLong.of(calibrationTokens), options);

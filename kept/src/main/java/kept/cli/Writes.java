@@ -1,4 +1,4 @@
-package kept;
+package kept.cli;
 
 import java.lang.annotation.Documented;
 import java.lang.annotation.ElementType;
@@ -10,7 +10,7 @@ import java.lang.annotation.Target;
 @Documented
 @Retention(RetentionPolicy.RUNTIME)
 @Target({ElementType.FIELD, ElementType.METHOD})
-@interface Writes {
+public @interface Writes {
     /** What is written. */
     Kind value();
 

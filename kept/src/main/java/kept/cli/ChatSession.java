@@ -1,4 +1,4 @@
-package kept;
+package kept.cli;
 
 import java.io.BufferedReader;
 import java.io.Console;
@@ -14,13 +14,14 @@ import kept.text.Reasons;
 import org.jline.utils.Signals;
 
 /** A conversation on a terminal, or with turns that are given beforehand. */
-final class ChatSession {
+public final class ChatSession {
     private final Conversation conversation;
     private final PrintWriter out;
     private final PrintWriter err;
     private volatile boolean answering;
 
-    ChatSession(Conversation conversation, PrintWriter out, PrintWriter err) {
+    /** A session that has not begun. */
+    public ChatSession(Conversation conversation, PrintWriter out, PrintWriter err) {
         this.conversation = conversation;
         this.out = out;
         this.err = err;
@@ -32,7 +33,7 @@ final class ChatSession {
      * @param turns what the user says; where there is nothing, lines of standard input
      * @return the exit code
      */
-    int hold(List<String> turns) {
+    public int hold(List<String> turns) {
         if (!turns.isEmpty()) {
             turns.forEach(this::answer);
             return 0;

@@ -1,4 +1,4 @@
-package kept;
+package kept.cli;
 
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
@@ -18,7 +18,7 @@ import kept.text.Reasons;
  * Standard output for results. A {@link PrintWriter} keeps errors to itself, so that a full disk or a closed pipe looks like success; this one ends
  * the program with the first of them, and takes nothing after it.
  */
-final class StandardOutput extends Writer {
+public final class StandardOutput extends Writer {
     private static final int FILE_TYPE = 0170000;
     private static final int PIPE = 0010000;
     private static final int SOCKET = 0140000;
@@ -44,7 +44,7 @@ final class StandardOutput extends Writer {
      * @param charset in what encoding
      * @param pipe whether it is a pipe: what refuses to be written then has no reader any more; messages of the system are in the user's language
      */
-    static PrintWriter over(OutputStream stream, Charset charset, boolean pipe) {
+    public static PrintWriter over(OutputStream stream, Charset charset, boolean pipe) {
         return new PrintWriter(new StandardOutput(new OutputStreamWriter(stream, charset), pipe), true);
     }
 

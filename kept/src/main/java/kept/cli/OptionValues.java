@@ -1,4 +1,4 @@
-package kept;
+package kept.cli;
 
 import java.util.Collection;
 import java.util.LinkedHashMap;
