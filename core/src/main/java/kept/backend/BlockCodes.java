@@ -1,5 +1,7 @@
 package kept.backend;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import kept.tensor.Shape;
 
@@ -23,6 +25,11 @@ public final class BlockCodes {
 
     private static final int DECADES = 7;
     private static final double[] POWERS = {1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1};
+
+    private static final int BYTE = 0xff;
+    /** By whether the code is signed. */
+    private static final float[][] VALUES = {values(false), values(true)};
+    private static final float[][] BOUNDS = {bounds(false), bounds(true)};
 
     private BlockCodes() {}
 
@@ -77,5 +84,59 @@ public final class BlockCodes {
             bounds[0] = 0;
         }
         return bounds;
+    }
+
+    /**
+     * Reads a block.
+     *
+     * @param codes the words of a tensor of codes
+     * @param word the number of the block's first word
+     * @param signed which code
+     * @param numbers takes the numbers, from its beginning
+     * @param count how many, at most {@link #BLOCK}
+     */
+    public static void read(MemorySegment codes, long word, boolean signed, float[] numbers, int count) {
+        float[] values = VALUES[signed ? 1 : 0];
+        float scale = Float.intBitsToFloat(codes.getAtIndex(ValueLayout.JAVA_INT, word + WORDS - 1));
+        for (int i = 0; i < count; i++) {
+            numbers[i] = values[codes.getAtIndex(ValueLayout.JAVA_INT, word + i / 4) >>> 8 * (i % 4) & BYTE] * scale;
+        }
+    }
+
+    /**
+     * Writes a block.
+     *
+     * @param numbers the numbers
+     * @param count how many; those behind them are zeros
+     * @param codes the words of a tensor of codes
+     * @param word the number of the block's first word
+     * @param signed which code
+     */
+    public static void write(float[] numbers, int count, MemorySegment codes, long word, boolean signed) {
+        float[] bounds = BOUNDS[signed ? 1 : 0];
+        float scale = 0;
+        for (int i = 0; i < count; i++) {
+            scale = Math.max(scale, Math.abs(numbers[i]));
+        }
+        for (int i = 0; i < BLOCK; i += 4) {
+            int four = 0;
+            for (int j = 0; j < 4; j++) {
+                float number = i + j < count && scale > 0 ? numbers[i + j] / scale : 0;
+                four |= below(number, bounds) << 8 * j;
+            }
+            codes.setAtIndex(ValueLayout.JAVA_INT, word + i / 4, four);
+        }
+        codes.setAtIndex(ValueLayout.JAVA_INT, word + WORDS - 1, Float.floatToRawIntBits(scale));
+    }
+
+    /** How many bounds lie below a number, by halving. */
+    private static int below(float number, float... bounds) {
+        int code = 0;
+        for (int step = BYTE / 2 + 1; step > 0; step /= 2) {
+            if (number > bounds[code + step - 1]) {
+                code += step;
+            }
+        }
+        return code;
     }
 }

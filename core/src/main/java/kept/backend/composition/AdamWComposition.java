@@ -1,7 +1,6 @@
 package kept.backend.composition;
 
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 import java.util.List;
 import kept.backend.AdamWStep;
 import kept.backend.BlockCodes;
@@ -16,7 +15,6 @@ public final class AdamWComposition {
     /** Elements at a time: whole blocks of codes, and of the random bits that round them. */
     private static final int PART = 1 << 18;
 
-    private static final int BYTE = 0xff;
     private static final int DROPPED = 16;
     private static final int MASK = 0xffff;
     private static final int EXPONENT = 0x7f800000;
@@ -104,27 +102,28 @@ public final class AdamWComposition {
 
     /** Some elements of a moment, to be changed and written back. */
     private record Moment(Tensor tensor, long first, boolean signed, float[] values) {
-        private static final float[][] VALUES = {BlockCodes.values(false), BlockCodes.values(true)};
-        private static final float[][] BOUNDS = {BlockCodes.bounds(false), BlockCodes.bounds(true)};
-
         static Moment of(Tensor tensor, long first, int count, boolean signed) {
             float[] values = tensor.dtype() == DType.F32 ? read(tensor, first, count) : decoded(tensor, first, count, signed);
             return new Moment(tensor, first, signed, values);
         }
 
         private static float[] decoded(Tensor codes, long first, int count, boolean signed) {
-            int[] words = new int[Math.ceilDiv(count, BlockCodes.BLOCK) * BlockCodes.WORDS];
-            MemorySegment data = MemorySegment.ofArray(words);
+            MemorySegment data = words(count);
             codes.backend().download(TensorMemory.buffer(codes), wordOffset(codes, first), data);
             float[] values = new float[count];
-            for (int i = 0; i < count; i++) {
-                int block = i / BlockCodes.BLOCK * BlockCodes.WORDS;
-                int within = i % BlockCodes.BLOCK;
-                float value = VALUES[signed ? 1 : 0][words[block + within / 4] >>> 8 * (within % 4) & BYTE]
-                        * Float.intBitsToFloat(words[block + BlockCodes.WORDS - 1]);
-                values[i] = signed ? value : value * value;
+            float[] block = new float[BlockCodes.BLOCK];
+            for (int from = 0, word = 0; from < count; from += BlockCodes.BLOCK, word += BlockCodes.WORDS) {
+                int length = Math.min(BlockCodes.BLOCK, count - from);
+                BlockCodes.read(data, word, signed, block, length);
+                for (int i = 0; i < length; i++) {
+                    values[from + i] = signed ? block[i] : block[i] * block[i];
+                }
             }
             return values;
+        }
+
+        private static MemorySegment words(int count) {
+            return MemorySegment.ofArray(new int[Math.ceilDiv(count, BlockCodes.BLOCK) * BlockCodes.WORDS]);
         }
 
         private static long wordOffset(Tensor codes, long first) {
@@ -136,31 +135,16 @@ public final class AdamWComposition {
                 AdamWComposition.write(values, tensor, first);
                 return;
             }
-            int[] words = new int[Math.ceilDiv(values.length, BlockCodes.BLOCK) * BlockCodes.WORDS];
-            for (int from = 0, word = 0; from < values.length; from += BlockCodes.BLOCK, word += BlockCodes.WORDS) {
-                encode(from, words, word);
-            }
-            tensor.backend().upload(MemorySegment.ofArray(words), TensorMemory.buffer(tensor), wordOffset(tensor, first));
-        }
-
-        private void encode(int from, int[] words, int word) {
+            MemorySegment data = words(values.length);
             float[] block = new float[BlockCodes.BLOCK];
-            float scale = 0;
-            for (int i = 0; i < block.length && from + i < values.length; i++) {
-                block[i] = signed ? values[from + i] : (float) Math.sqrt(values[from + i]);
-                scale = Math.max(scale, Math.abs(block[i]));
+            for (int from = 0, word = 0; from < values.length; from += BlockCodes.BLOCK, word += BlockCodes.WORDS) {
+                int length = Math.min(BlockCodes.BLOCK, values.length - from);
+                for (int i = 0; i < length; i++) {
+                    block[i] = signed ? values[from + i] : (float) Math.sqrt(values[from + i]);
+                }
+                BlockCodes.write(block, length, data, word, signed);
             }
-            for (int i = 0; i < block.length; i++) {
-                words[word + i / 4] |= code(scale > 0 ? block[i] / scale : 0) << 8 * (i % 4);
-            }
-            words[word + BlockCodes.WORDS - 1] = Float.floatToRawIntBits(scale);
-        }
-
-        /** How many bounds lie below a number. */
-        private int code(float number) {
-            float[] bounds = BOUNDS[signed ? 1 : 0];
-            int at = Arrays.binarySearch(bounds, number == 0f ? 0f : number);
-            return at >= 0 ? at : -at - 1;
+            tensor.backend().upload(data, TensorMemory.buffer(tensor), wordOffset(tensor, first));
         }
     }
 

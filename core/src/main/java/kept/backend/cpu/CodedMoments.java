@@ -1,7 +1,6 @@
 package kept.backend.cpu;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import java.lang.foreign.MemorySegment;
 import kept.backend.BlockCodes;
@@ -12,9 +11,6 @@ final class CodedMoments {
     private static final int BLOCK = BlockCodes.BLOCK;
     private static final int WORDS = BlockCodes.WORDS;
     private static final int BLOCKS_PER_TASK = 64;
-    private static final int BYTE = 0xff;
-    private static final float[][] VALUES = {BlockCodes.values(false), BlockCodes.values(true)};
-    private static final float[][] BOUNDS = {BlockCodes.bounds(false), BlockCodes.bounds(true)};
 
     private CodedMoments() {}
 
@@ -65,17 +61,14 @@ final class CodedMoments {
     private static void read(Tensor codes, long first, Tensor out, boolean signed) {
         MemorySegment from = Elements.segment(codes);
         MemorySegment to = Elements.segment(out);
-        float[] values = VALUES[signed ? 1 : 0];
         long count = out.elementCount();
         WorkerPool.shared().forRanges(Math.ceilDiv(count, BLOCK), BLOCKS_PER_TASK, (start, end) -> {
+            float[] numbers = new float[BLOCK];
             for (long block = start; block < end; block++) {
-                long words = codes.offset() + (first / BLOCK + block) * WORDS;
-                float scale = Float.intBitsToFloat(from.getAtIndex(JAVA_INT, words + WORDS - 1));
                 int length = (int) Math.min(BLOCK, count - block * BLOCK);
+                BlockCodes.read(from, codes.offset() + (first / BLOCK + block) * WORDS, signed, numbers, length);
                 for (int i = 0; i < length; i++) {
-                    int code = from.getAtIndex(JAVA_INT, words + i / 4) >>> 8 * (i % 4) & BYTE;
-                    float value = values[code] * scale;
-                    to.setAtIndex(JAVA_FLOAT, out.offset() + block * BLOCK + i, signed ? value : value * value);
+                    to.setAtIndex(JAVA_FLOAT, out.offset() + block * BLOCK + i, signed ? numbers[i] : numbers[i] * numbers[i]);
                 }
             }
         });
@@ -89,37 +82,12 @@ final class CodedMoments {
             float[] numbers = new float[BLOCK];
             for (long block = start; block < end; block++) {
                 int length = (int) Math.min(BLOCK, count - block * BLOCK);
-                float scale = 0;
                 for (int i = 0; i < length; i++) {
                     float value = from.getAtIndex(JAVA_FLOAT, x.offset() + block * BLOCK + i);
                     numbers[i] = signed ? value : (float) Math.sqrt(value);
-                    scale = Math.max(scale, Math.abs(numbers[i]));
                 }
-                write(numbers, length, scale, to, codes.offset() + (first / BLOCK + block) * WORDS, BOUNDS[signed ? 1 : 0]);
+                BlockCodes.write(numbers, length, to, codes.offset() + (first / BLOCK + block) * WORDS, signed);
             }
         });
-    }
-
-    private static void write(float[] numbers, int length, float scale, MemorySegment to, long words, float... bounds) {
-        for (int i = 0; i < BLOCK; i += 4) {
-            int word = 0;
-            for (int j = 0; j < 4; j++) {
-                float number = i + j < length && scale > 0 ? numbers[i + j] / scale : 0;
-                word |= below(number, bounds) << 8 * j;
-            }
-            to.setAtIndex(JAVA_INT, words + i / 4, word);
-        }
-        to.setAtIndex(JAVA_INT, words + WORDS - 1, Float.floatToRawIntBits(scale));
-    }
-
-    /** How many bounds lie below a number, by halving. */
-    private static int below(float number, float... bounds) {
-        int code = 0;
-        for (int step = BYTE / 2 + 1; step > 0; step /= 2) {
-            if (number > bounds[code + step - 1]) {
-                code += step;
-            }
-        }
-        return code;
     }
 }
