@@ -1,5 +1,7 @@
 package kept.backend.cpu;
 
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
 import java.lang.foreign.MemorySegment;
 import kept.tensor.Tensor;
 
@@ -37,10 +39,10 @@ final class ArgMaxKernel {
         for (long j = 0; j < n && largest == largest; j += Walk.RUN) {
             int count = (int) Math.min(Walk.RUN, n - j);
             window.read(row + j * stride, count);
-            float max = ReduceLoops.max(window.memory(), window.at(), count);
+            float max = Chains.MAXIMUM.of(window.memory(), window.at(), count);
             if (!(max <= largest)) {
                 largest = max;
-                best = j + ReduceLoops.indexOf(window.memory(), window.at(), count, max);
+                best = j + indexOf(window.memory(), window.at(), count, max);
             }
         }
         return best;
@@ -58,5 +60,16 @@ final class ArgMaxKernel {
             }
         }
         return best;
+    }
+
+    /** Where a value first occurs; NaN finds any NaN. */
+    private static int indexOf(MemorySegment x, long at, int count, float value) {
+        for (int i = 0; i < count; i++) {
+            float element = x.get(JAVA_FLOAT, at + 4L * i);
+            if (element == value || element != element && value != value) {
+                return i;
+            }
+        }
+        return -1;
     }
 }

@@ -17,7 +17,6 @@ import kept.tensor.Tensor;
 final class LayerNormKernel {
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
     private static final int LANES = VectorMath.LANES;
-    private static final int BYTES = LANES * Float.BYTES;
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
 
     private LayerNormKernel() {}
@@ -44,8 +43,8 @@ final class LayerNormKernel {
                 RowWindow weights = new RowWindow(weight, width, arena).read(0, width);
                 RowWindow biases = new RowWindow(bias, width, arena).read(0, width);
                 for (long row = first; row < end; row++) {
-                    float average = sum(from.read(row * width, width), width, to.place(row * width, width)) / width;
-                    double variance = sumOfSquares(to, width, average) / width;
+                    float average = from.read(row * width, width).reduce(Chains.SUM_OF_ROW, width, 0, to.place(row * width, width)) / width;
+                    double variance = to.reduce(Chains.DEVIATIONS_OF_ROW, width, average, to) / width;
                     float r = (float) (1 / Math.sqrt(variance + epsilon));
                     normalise(to, width, average, r, weights, biases);
                     to.write(row * width, width);
@@ -54,66 +53,6 @@ final class LayerNormKernel {
                 }
             }
         });
-    }
-
-    /** The sum of x, and {@code out = x}. */
-    private static float sum(RowWindow from, int count, RowWindow to) {
-        MemorySegment x = from.view(count);
-        MemorySegment out = to.view(count);
-        FloatVector s0 = FloatVector.zero(SPECIES);
-        FloatVector s1 = s0;
-        FloatVector s2 = s0;
-        FloatVector s3 = s0;
-        int i = 0;
-        for (; i <= count - 4 * LANES; i += 4 * LANES) {
-            long p = 4L * i;
-            FloatVector x0 = FloatVector.fromMemorySegment(SPECIES, x, p, ORDER);
-            FloatVector x1 = FloatVector.fromMemorySegment(SPECIES, x, p + BYTES, ORDER);
-            FloatVector x2 = FloatVector.fromMemorySegment(SPECIES, x, p + 2 * BYTES, ORDER);
-            FloatVector x3 = FloatVector.fromMemorySegment(SPECIES, x, p + 3 * BYTES, ORDER);
-            x0.intoMemorySegment(out, p, ORDER);
-            x1.intoMemorySegment(out, p + BYTES, ORDER);
-            x2.intoMemorySegment(out, p + 2 * BYTES, ORDER);
-            x3.intoMemorySegment(out, p + 3 * BYTES, ORDER);
-            s0 = s0.add(x0);
-            s1 = s1.add(x1);
-            s2 = s2.add(x2);
-            s3 = s3.add(x3);
-        }
-        float sum = VectorMath.sum(s0.add(s1).add(s2.add(s3)));
-        for (; i < count; i++) {
-            float value = x.get(JAVA_FLOAT, 4L * i);
-            out.set(JAVA_FLOAT, 4L * i, value);
-            sum += value;
-        }
-        return sum;
-    }
-
-    /** The sum of {@code (x - mean)^2}. */
-    private static float sumOfSquares(RowWindow from, int count, float mean) {
-        MemorySegment x = from.view(count);
-        FloatVector s0 = FloatVector.zero(SPECIES);
-        FloatVector s1 = s0;
-        FloatVector s2 = s0;
-        FloatVector s3 = s0;
-        int i = 0;
-        for (; i <= count - 4 * LANES; i += 4 * LANES) {
-            long p = 4L * i;
-            FloatVector d0 = FloatVector.fromMemorySegment(SPECIES, x, p, ORDER).sub(mean);
-            FloatVector d1 = FloatVector.fromMemorySegment(SPECIES, x, p + BYTES, ORDER).sub(mean);
-            FloatVector d2 = FloatVector.fromMemorySegment(SPECIES, x, p + 2 * BYTES, ORDER).sub(mean);
-            FloatVector d3 = FloatVector.fromMemorySegment(SPECIES, x, p + 3 * BYTES, ORDER).sub(mean);
-            s0 = d0.fma(d0, s0);
-            s1 = d1.fma(d1, s1);
-            s2 = d2.fma(d2, s2);
-            s3 = d3.fma(d3, s3);
-        }
-        float sum = VectorMath.sum(s0.add(s1).add(s2.add(s3)));
-        for (; i < count; i++) {
-            float d = x.get(JAVA_FLOAT, 4L * i) - mean;
-            sum = Math.fma(d, d, sum);
-        }
-        return sum;
     }
 
     /** {@code x = weight (x - mean) rstd + bias}. */

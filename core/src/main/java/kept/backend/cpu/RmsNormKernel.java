@@ -16,7 +16,6 @@ import kept.tensor.Tensor;
 final class RmsNormKernel {
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
     private static final int LANES = VectorMath.LANES;
-    private static final int BYTES = LANES * Float.BYTES;
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
 
     private RmsNormKernel() {}
@@ -39,7 +38,7 @@ final class RmsNormKernel {
                 RowWindow to = new RowWindow(out, width, arena);
                 RowWindow weights = new RowWindow(weight, width, arena).read(0, width);
                 for (long row = first; row < end; row++) {
-                    double square = sumOfSquares(from.read(row * width, width), width, to.place(row * width, width));
+                    double square = from.read(row * width, width).reduce(Chains.SQUARES_OF_ROW, width, 0, to.place(row * width, width));
                     float r = (float) (1 / Math.sqrt(square / width + epsilon));
                     normalise(to, width, r, weights);
                     to.write(row * width, width);
@@ -47,39 +46,6 @@ final class RmsNormKernel {
                 }
             }
         });
-    }
-
-    /** The sum of {@code x^2}, and {@code out = x}. */
-    private static float sumOfSquares(RowWindow from, int count, RowWindow to) {
-        MemorySegment x = from.view(count);
-        MemorySegment out = to.view(count);
-        FloatVector s0 = FloatVector.zero(SPECIES);
-        FloatVector s1 = s0;
-        FloatVector s2 = s0;
-        FloatVector s3 = s0;
-        int i = 0;
-        for (; i <= count - 4 * LANES; i += 4 * LANES) {
-            long p = 4L * i;
-            FloatVector x0 = FloatVector.fromMemorySegment(SPECIES, x, p, ORDER);
-            FloatVector x1 = FloatVector.fromMemorySegment(SPECIES, x, p + BYTES, ORDER);
-            FloatVector x2 = FloatVector.fromMemorySegment(SPECIES, x, p + 2 * BYTES, ORDER);
-            FloatVector x3 = FloatVector.fromMemorySegment(SPECIES, x, p + 3 * BYTES, ORDER);
-            x0.intoMemorySegment(out, p, ORDER);
-            s0 = x0.fma(x0, s0);
-            x1.intoMemorySegment(out, p + BYTES, ORDER);
-            s1 = x1.fma(x1, s1);
-            x2.intoMemorySegment(out, p + 2 * BYTES, ORDER);
-            s2 = x2.fma(x2, s2);
-            x3.intoMemorySegment(out, p + 3 * BYTES, ORDER);
-            s3 = x3.fma(x3, s3);
-        }
-        float sum = VectorMath.sum(s0.add(s1).add(s2.add(s3)));
-        for (; i < count; i++) {
-            float value = x.get(JAVA_FLOAT, 4L * i);
-            out.set(JAVA_FLOAT, 4L * i, value);
-            sum = Math.fma(value, value, sum);
-        }
-        return sum;
     }
 
     /** {@code x = x rstd weight}. */

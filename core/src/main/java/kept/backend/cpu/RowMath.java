@@ -24,7 +24,6 @@ final class RowMath {
 
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
     private static final int LANES = VectorMath.LANES;
-    private static final int BYTES = LANES * Float.BYTES;
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
 
     private RowMath() {}
@@ -39,39 +38,6 @@ final class RowMath {
      */
     static MemorySegment slice(MemorySegment memory, long first, int count) {
         return memory.asSlice(first * Float.BYTES, (long) count * Float.BYTES);
-    }
-
-    /**
-     * The largest element; NaN is passed over, for the sums that follow to find.
-     *
-     * @param x the memory
-     * @param count how many
-     * @return the maximum, minus infinity if there is none
-     */
-    static float max(MemorySegment x, int count) {
-        x = NativeView.of(x);
-        FloatVector m0 = FloatVector.broadcast(SPECIES, Float.NEGATIVE_INFINITY);
-        FloatVector m1 = m0;
-        FloatVector m2 = m0;
-        FloatVector m3 = m0;
-        int i = 0;
-        for (; i <= count - 4 * LANES; i += 4 * LANES) {
-            long p = 4L * i;
-            FloatVector x0 = FloatVector.fromMemorySegment(SPECIES, x, p, ORDER);
-            FloatVector x1 = FloatVector.fromMemorySegment(SPECIES, x, p + BYTES, ORDER);
-            FloatVector x2 = FloatVector.fromMemorySegment(SPECIES, x, p + 2 * BYTES, ORDER);
-            FloatVector x3 = FloatVector.fromMemorySegment(SPECIES, x, p + 3 * BYTES, ORDER);
-            m0 = m0.blend(x0, x0.compare(VectorOperators.GT, m0));
-            m1 = m1.blend(x1, x1.compare(VectorOperators.GT, m1));
-            m2 = m2.blend(x2, x2.compare(VectorOperators.GT, m2));
-            m3 = m3.blend(x3, x3.compare(VectorOperators.GT, m3));
-        }
-        float max = m0.max(m1).max(m2.max(m3)).reduceLanes(VectorOperators.MAX);
-        for (; i < count; i++) {
-            float value = x.get(JAVA_FLOAT, 4L * i);
-            max = value > max ? value : max;
-        }
-        return max;
     }
 
     /**

@@ -100,6 +100,19 @@ final class RowWindow {
     }
 
     /**
+     * A number of the elements in view.
+     *
+     * @param chains which
+     * @param count how many elements
+     * @param parameter the step's number
+     * @param to takes the copies; this window where there are none
+     * @return the number
+     */
+    float reduce(Chains chains, int count, float parameter, RowWindow to) {
+        return chains.of(memory, position, count, parameter, to.memory, to.position);
+    }
+
+    /**
      * The elements in view, to be handed on.
      *
      * @param count how many

@@ -25,10 +25,11 @@ final class VectorMath {
 
     private static final VectorSpecies<Integer> INTS = SPECIES.withLanes(int.class);
 
-    private static final VectorShuffle<Float> FOLD_8 = fold(8);
-    private static final VectorShuffle<Float> FOLD_4 = fold(4);
-    private static final VectorShuffle<Float> FOLD_2 = fold(2);
-    private static final VectorShuffle<Float> FOLD_1 = fold(1);
+    /** Lane i takes lane i + 8, round and round; {@link #sum} and its kind join halves with these. */
+    static final VectorShuffle<Float> FOLD_8 = fold(8);
+    static final VectorShuffle<Float> FOLD_4 = fold(4);
+    static final VectorShuffle<Float> FOLD_2 = fold(2);
+    static final VectorShuffle<Float> FOLD_1 = fold(1);
 
     static final float LOG2_E = 1.44269504f;
     /** ln 2 = LN2_HIGH + LN2_LOW; n * LN2_HIGH is exact for the n that occur. */
