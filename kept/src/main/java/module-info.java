@@ -8,13 +8,15 @@ module kept {
     requires com.fasterxml.jackson.databind;
     // DJL's automatic modules cannot say that they need these two.
     requires com.google.gson;
-    requires info.picocli;
     requires java.management;
     requires jdk.management;
     requires io.pebbletemplates;
-    requires org.jline.terminal;
     requires org.slf4j;
-    requires me.tongfei.progressbar;
+    // Of the programs only. The service look-up below brings them into the module graph where they are on the module path.
+    requires static info.picocli;
+    requires static kept.commandline;
+    requires static me.tongfei.progressbar;
+    requires static org.jline.terminal;
     // Through which org.jline.terminal hears of Ctrl-C.
     requires jdk.unsupported;
     // No code, but the files that report.html carries.
@@ -37,6 +39,8 @@ module kept {
     exports kept.torch;
     exports kept.training;
     exports kept.weights;
+
+    uses kept.commandline.CommandLineLibraries;
 
     opens kept to info.picocli;
     opens kept.cli to info.picocli;

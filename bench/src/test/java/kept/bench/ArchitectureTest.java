@@ -116,6 +116,12 @@ class ArchitectureTest {
     }
 
     @Test
+    void onlyProgramsNeedTheLibrariesOfTheCommandLine() {
+        holds(noClasses().that().resideOutsideOfPackages("kept", "kept.cli", BENCH).should().dependOnClassesThat()
+                .resideInAnyPackage("picocli..", "me.tongfei.progressbar..", "org.jline..", "org.slf4j..", "kept.commandline.."));
+    }
+
+    @Test
     void theTemplateLanguageDependsOnNothingElse() {
         holds(noClasses().that().resideInAPackage("kept.template..")
                 .should().dependOnClassesThat(OURS.and(DescribedPredicate.not(resideInAnyPackage("kept.template..")))));

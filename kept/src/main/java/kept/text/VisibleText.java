@@ -1,7 +1,5 @@
 package kept.text;
 
-import org.jline.utils.WCWidth;
-
 /**
  * Makes untrusted text safe to show on a terminal: no control sequences, no change of writing direction, no invisible characters; and limits a line
  * to a number of columns.
@@ -111,7 +109,7 @@ public final class VisibleText {
      * @return the number
      */
     public static int columns(String text) {
-        return text.codePoints().map(character -> Math.max(0, WCWidth.wcwidth(character))).sum();
+        return text.codePoints().map(character -> CharacterWidth.of(character)).sum();
     }
 
     /**
@@ -129,7 +127,7 @@ public final class VisibleText {
         int used = 1;
         while (from > 0) {
             int character = text.codePointBefore(from);
-            used += Math.max(0, WCWidth.wcwidth(character));
+            used += CharacterWidth.of(character);
             if (used > columns) {
                 break;
             }
@@ -153,7 +151,7 @@ public final class VisibleText {
         int used = 1;
         while (to < text.length()) {
             int character = text.codePointAt(to);
-            used += Math.max(0, WCWidth.wcwidth(character));
+            used += CharacterWidth.of(character);
             if (used > columns) {
                 break;
             }

@@ -1,0 +1,2 @@
+/** What binds the programs' libraries to the module {@code kept}. The programs themselves are there. */
+package kept.commandline;
