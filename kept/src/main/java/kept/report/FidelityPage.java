@@ -92,7 +92,7 @@ public final class FidelityPage {
             "divergence", points.stream().map(point -> ReportJson.finite(point.scores().fidelity().klMean())).toList());
     }
 
-    /** In JSON, "<" can occur only within strings; escaping it there prevents a name from closing the script element. */
+    /** In JSON, {@code <} can occur only within strings; escaping it there prevents a name from closing the script element. */
     private static String numbers(List<Map<String, Object>> curves) {
         return Json.write(Map.of("texts", curves)).replace("<", "\\u003c");
     }
