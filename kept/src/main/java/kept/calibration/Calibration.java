@@ -26,7 +26,7 @@ public final class Calibration {
     /** Candidates for the anchor. Smaller anchors would need larger weights to carry the same bias, with larger rounding errors. */
     private static final double[] ANCHORS = {0, 0.1, 0.15, 0.2, 0.3, 0.5};
     /** Default number of calibration tokens for models of small width. */
-    private static final long USUAL_TOKENS = 65_536;
+    private static final long DEFAULT_TOKENS = 65_536;
     /** Number of tokens used to evaluate an anchor, or more if the width requires it. */
     private static final long TRIAL_TOKENS = 16_384;
     /** An anchor is evaluated on the first norms, which it serves directly, and on some after the first renewing neurons. */
@@ -89,7 +89,7 @@ public final class Calibration {
      * @return tokens
      */
     public static long usualTokens(DecoderConfig config) {
-        return Math.max(USUAL_TOKENS, CalibrationText.tokensAdvised(config));
+        return Math.max(DEFAULT_TOKENS, CalibrationText.tokensAdvised(config));
     }
 
     /**
@@ -158,12 +158,12 @@ public final class Calibration {
         advice(config, text.tokens()).ifPresent(remarks);
         var regression = new NormRegression(config.hiddenSize());
         var times = new PhaseTimes();
-        try (var walk = new LayerWalk(mapping, source, measured, text, options, device, progress, times)) {
-            walk.embed();
+        try (var models = new PairedForward(mapping, source, measured, text, options, device, progress, times)) {
+            models.embed();
             if (!measured.contains(CalibratedMapping.ANCHOR)) {
-                times.of(Phase.TRIALS, () -> chooseAnchor(measured, walk.embeddingSize(), regression, progress, remarks));
+                times.of(Phase.TRIALS, () -> chooseAnchor(measured, models.embeddingSize(), regression, progress, remarks));
             }
-            walk.anchor(anchor(measured));
+            models.anchor(anchor(measured));
             double level = Double.parseDouble(measured.remark(CalibratedMapping.ANCHOR, RELATIVE).orElseThrow());
             for (int step = 0; step <= last; step++) {
                 boolean done = isDone(measured, step);
@@ -171,20 +171,20 @@ public final class Calibration {
                 if (done) {
                     progress.accept(text.tokens());
                 } else {
-                    solution = walk.measure(step, options.ridge(), regression);
+                    solution = models.measure(step, options.ridge(), regression);
                     put(measured, norms.get(step), solution, remarks);
                 }
                 if (isBeforeMlp(step)) {
-                    walk.moveTeacher(step);
+                    models.moveTeacher(step);
                     if (done) {
                         progress.accept(text.tokens());
                     } else {
-                        put(measured, step / 2, walk.renewal(step, level, solution.constant()), remarks);
+                        put(measured, step / 2, models.renewal(step, level, solution.constant()), remarks);
                     }
-                    walk.moveStudent(step);
+                    models.moveStudent(step);
                 } else if (step < last) {
-                    walk.moveTeacher(step);
-                    walk.moveStudent(step);
+                    models.moveTeacher(step);
+                    models.moveStudent(step);
                 }
             }
         }
@@ -213,7 +213,7 @@ public final class Calibration {
                 norm.module(), solution.ridge(), solution.error()));
     }
 
-    private void put(MeasuredTensors measured, int layer, LayerWalk.Neuron neuron, Consumer<String> remarks) {
+    private void put(MeasuredTensors measured, int layer, PairedForward.Neuron neuron, Consumer<String> remarks) {
         measured.put(CalibratedMapping.reader(layer), Shape.of(2, config.hiddenSize()), neuron.rows(), Map.of());
         measured.put(CalibratedMapping.neuron(layer), Shape.of(1), new float[] {neuron.number()}, Map.of(ERROR, Double.toString(neuron.error())));
         if (neuron.number() >= 0) {
@@ -245,23 +245,23 @@ public final class Calibration {
         Map<String, float[]> tensors = new HashMap<>(Map.of(CalibratedMapping.ANCHOR, new float[] {anchor}));
         Weights measured = (name, shape) -> Tensor.of(tensors.get(name), shape.toArray());
         double missed = 0;
-        try (var walk = new LayerWalk(mapping, source, measured, CalibrationText.of(trialSequences()), options, device, progress,
+        try (var models = new PairedForward(mapping, source, measured, CalibrationText.of(trialSequences()), options, device, progress,
                 new PhaseTimes())) {
-            walk.embed();
-            walk.anchor(anchor);
+            models.embed();
+            models.anchor(anchor);
             int count = trialNorms(config);
             for (int step = 0; step < count; step++) {
-                NormRegression.Solution solution = walk.measure(step, options.ridge(), regression);
+                NormRegression.Solution solution = models.measure(step, options.ridge(), regression);
                 tensors.put(CalibratedMapping.correction(norms.get(step)), solution.correction());
                 missed += solution.error();
                 if (step + 1 < count) {
-                    walk.moveTeacher(step);
+                    models.moveTeacher(step);
                     if (isBeforeMlp(step)) {
-                        LayerWalk.Neuron neuron = walk.renewal(step, level, solution.constant());
+                        PairedForward.Neuron neuron = models.renewal(step, level, solution.constant());
                         tensors.put(CalibratedMapping.reader(step / 2), neuron.rows());
                         tensors.put(CalibratedMapping.neuron(step / 2), new float[] {neuron.number()});
                     }
-                    walk.moveStudent(step);
+                    models.moveStudent(step);
                 }
             }
         }

@@ -41,7 +41,7 @@ public record CalibrationCost(long streamBytes, long weightBytes, long outputByt
         long attention = n * config.headDimension() * (2L * config.heads() + 2L * config.keyValueHeads());
         long stored = config.dtype().bytes();
         long part = Math.min(tokens, CalibrationText.PART);
-        long held = Math.min(tokens / CalibrationText.SHARE, CalibrationText.MOST_HELD_OUT);
+        long held = Math.min(tokens / CalibrationText.SHARE, CalibrationText.MAX_HELD_OUT);
         long matrix = Math.max(config.intermediateSize(), n) * n;
         long table = config.vocabSize() * n * stored;
         long trialTokens = Math.min(tokens, Calibration.trialTokens(config));

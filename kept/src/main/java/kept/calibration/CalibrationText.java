@@ -17,16 +17,16 @@ record CalibrationText(List<int[][]> parts, int heldOut) {
     /** One in this many sequences is held out. */
     static final int SHARE = 16;
     /** Limit of held-out tokens. */
-    static final int MOST_HELD_OUT = 8192;
+    static final int MAX_HELD_OUT = 8192;
     /** Tokens required per unknown; each row of a correction has as many unknowns as the width. */
-    private static final int LEAST_FOR_EACH_UNKNOWN = 4;
+    private static final int MIN_TOKENS_PER_UNKNOWN = 4;
     /** Half as many tokens double the distance from the teacher, twice as many reduce it by a seventh (docs/fidelity.md). */
-    private static final int ADVISED_FOR_EACH_UNKNOWN = 32;
+    private static final int ADVISED_TOKENS_PER_UNKNOWN = 32;
 
     /** Divides sequences of equal length. */
     static CalibrationText of(int[][] sequences) {
         int length = sequences[0].length;
-        int held = Math.clamp(sequences.length / SHARE, 1, Math.max(1, MOST_HELD_OUT / length));
+        int held = Math.clamp(sequences.length / SHARE, 1, Math.max(1, MAX_HELD_OUT / length));
         List<int[][]> parts = new ArrayList<>();
         addParts(parts, sequences, 0, sequences.length - held);
         int fitted = parts.size();
@@ -43,12 +43,12 @@ record CalibrationText(List<int[][]> parts, int heldOut) {
 
     /** The minimum number of tokens for a model. */
     static long tokensNeeded(DecoderConfig config) {
-        return (long) LEAST_FOR_EACH_UNKNOWN * config.hiddenSize();
+        return (long) MIN_TOKENS_PER_UNKNOWN * config.hiddenSize();
     }
 
     /** The number of tokens beyond which more improve little. */
     static long tokensAdvised(DecoderConfig config) {
-        return (long) ADVISED_FOR_EACH_UNKNOWN * config.hiddenSize();
+        return (long) ADVISED_TOKENS_PER_UNKNOWN * config.hiddenSize();
     }
 
     boolean isHeldOut(int part) {

@@ -17,8 +17,8 @@ import kept.linalg.NotPositiveDefiniteException;
  */
 final class NormRegression {
     /** Ridges are tried in ascending order until the error is far from the best one. */
-    private static final double LEAST_RIDGE = 1e-9;
-    private static final double LARGEST_RIDGE = 1.5e-2;
+    private static final double MIN_RIDGE = 1e-9;
+    private static final double MAX_RIDGE = 1.5e-2;
     private static final double RIDGE_STEP = 10;
     private static final double FAR_FROM_BEST = 1.5;
     /** The ridge is chosen on at most this many channels of d, each an equation of its own. */
@@ -123,7 +123,7 @@ final class NormRegression {
     /** The ridge with the smallest held-out error, and that error. */
     private double[] choose() {
         double[] choice = {Double.NaN, Double.POSITIVE_INFINITY};
-        for (double ridge = LEAST_RIDGE; ridge <= LARGEST_RIDGE; ridge *= RIDGE_STEP) {
+        for (double ridge = MIN_RIDGE; ridge <= MAX_RIDGE; ridge *= RIDGE_STEP) {
             double error = heldOutError(ridge);
             if (error < choice[1]) {
                 choice = new double[] {ridge, error};

@@ -83,7 +83,7 @@ final class ReportPage {
         return thinned;
     }
 
-    /** The data of the curves. In JSON, {@code <} can occur only within strings; escaping it there prevents a name from closing the script element. */
+    /** The data of the curves. {@code <} occurs only within JSON strings; escaping it keeps a name from closing the script element. */
     private static String numbers(RunReport report) {
         Map<String, Object> json = ReportJson.of(report);
         json.keySet().retainAll(List.of("steps", "held_out", "norms"));

@@ -27,9 +27,9 @@ final class CharsMap {
     /** Maximum length of a source text in bytes; those of NFKC are shorter than half of it. */
     private static final int LONGEST_KEY = 128;
     /** Maximum number of rules whose source texts are prefixes of each other: SentencePiece has room for 32 results of a look-up. */
-    private static final int MOST_NESTED = 32;
+    private static final int MAX_NESTED = 32;
     /** Maximum ratio of the length of a replacement to its source; the largest in NFKC is 11. */
-    private static final int LARGEST_GROWTH = 32;
+    private static final int MAX_GROWTH = 32;
     private static final int LABELS = 256;
     /** Tries share suffixes, so a unit may be reached after different numbers of bytes, but not many. */
     private static final int MOST_VISITS = 4;
@@ -49,7 +49,7 @@ final class CharsMap {
      * @throws TokenizerException if a look-up could leave the table, loop, or return invalid text
      */
     static CharsMap check(byte[] bytes, String name) {
-        return bytes.length == 0 ? NONE : new CharsMap(new Walk(bytes, name).checked());
+        return bytes.length == 0 ? NONE : new CharsMap(new TrieCheck(bytes, name).checked());
     }
 
     boolean isEmpty() {
@@ -67,17 +67,17 @@ final class CharsMap {
      * @return the shortest, in byte order
      */
     List<String> replaced(int most) {
-        return isEmpty() ? List.of() : new Walk(bytes, "").keys(most);
+        return isEmpty() ? List.of() : new TrieCheck(bytes, "").keys(most);
     }
 
     /** Traverses all rules breadth-first, by the length of their source. */
-    private static final class Walk {
+    private static final class TrieCheck {
         private final byte[] bytes;
         private final String name;
         private IntBuffer units;
         private int replacements;
 
-        Walk(byte[] bytes, String name) {
+        TrieCheck(byte[] bytes, String name) {
             this.bytes = bytes;
             this.name = name;
         }
@@ -160,8 +160,8 @@ final class CharsMap {
                     requireReplacement(there, length);
                     rules++;
                 }
-                if (rules > MOST_NESTED) {
-                    throw broken("has more than %d rules whose texts begin one another".formatted(MOST_NESTED));
+                if (rules > MAX_NESTED) {
+                    throw broken("has more than %d rules whose texts begin one another".formatted(MAX_NESTED));
                 }
                 next.merge(there, rules, Math::max);
             }
@@ -183,11 +183,11 @@ final class CharsMap {
                 throw broken("has a replacement that begins inside a character");
             }
             int end = start;
-            while (bytes[end] != 0 && end - start < LARGEST_GROWTH * keyLength) {
+            while (bytes[end] != 0 && end - start < MAX_GROWTH * keyLength) {
                 end++;
             }
             if (bytes[end] != 0) {
-                throw broken("replaces %d bytes by more than %d".formatted(keyLength, LARGEST_GROWTH * keyLength));
+                throw broken("replaces %d bytes by more than %d".formatted(keyLength, MAX_GROWTH * keyLength));
             }
         }
 

@@ -29,7 +29,7 @@ final class SafeTokenizerJson {
     private static final int ADDED_CHARACTERS = 4_000_000;
     private static final int LONGEST_WORD = 1000;
     /** Maximum factor by which all replacements together may lengthen a text. */
-    private static final double LARGEST_GROWTH = 64;
+    private static final double MAX_GROWTH = 64;
 
     private static final Map<String, List<String>> NORMALIZERS = Map.ofEntries(Map.entry("Sequence", List.of("normalizers")),
             Map.entry("NFC", List.of()), Map.entry("NFD", List.of()), Map.entry("NFKC", List.of()), Map.entry("NFKD", List.of()),
@@ -144,8 +144,8 @@ final class SafeTokenizerJson {
         int replaced = literal.isTextual() ? literal.asText().getBytes(StandardCharsets.UTF_8).length : 1;
         int by = text(part, node, "content", LONGEST_CONTENT).getBytes(StandardCharsets.UTF_8).length;
         growth *= Math.max(1, (double) by / replaced);
-        if (growth > LARGEST_GROWTH) {
-            throw refused(part, "makes texts more than %.0f times longer".formatted(LARGEST_GROWTH));
+        if (growth > MAX_GROWTH) {
+            throw refused(part, "makes texts more than %.0f times longer".formatted(MAX_GROWTH));
         }
     }
 

@@ -20,7 +20,7 @@ final class SentencePieceCheck {
      */
     private static final int LONGEST_PIECE = 1024;
     /** SentencePiece has room for 64 user-defined pieces that are prefixes of each other. */
-    private static final int MOST_NESTED = 64;
+    private static final int MAX_NESTED = 64;
     private static final int BYTE_PIECES = 256;
 
     private final List<Piece> pieces;
@@ -94,8 +94,8 @@ final class SentencePieceCheck {
             for (int length = 1; length <= symbol.length(); length++) {
                 nested += symbols.contains(symbol.substring(0, length)) ? 1 : 0;
             }
-            if (nested > MOST_NESTED) {
-                throw broken("has more than %d user-defined pieces that begin one another".formatted(MOST_NESTED));
+            if (nested > MAX_NESTED) {
+                throw broken("has more than %d user-defined pieces that begin one another".formatted(MAX_NESTED));
             }
         }
     }

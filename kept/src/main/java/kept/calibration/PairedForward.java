@@ -31,9 +31,9 @@ import kept.tensor.Tensor;
  * Runs teacher and student side by side from norm to norm, with the residual streams of all tokens and only the weights between two norms in memory.
  * Norms are numbered in the order of the forward pass: an even norm is followed by a layer's attention, an odd one by its MLP.
  */
-final class LayerWalk implements AutoCloseable {
+final class PairedForward implements AutoCloseable {
     /** Norm weights below this fraction of their RMS are not divided by. */
-    private static final double LEAST_WEIGHT = 1e-3;
+    private static final double MIN_WEIGHT = 1e-3;
 
     private final Mapping mapping;
     private final Weights source;
@@ -64,7 +64,7 @@ final class LayerWalk implements AutoCloseable {
      * @param progress receives the number of tokens of each part measured or advanced
      * @param times records the time of each phase
      */
-    LayerWalk(Mapping mapping, Weights source, Weights measured, CalibrationText text, CalibrationOptions options, Device device,
+    PairedForward(Mapping mapping, Weights source, Weights measured, CalibrationText text, CalibrationOptions options, Device device,
             LongConsumer progress, PhaseTimes times) {
         this.mapping = mapping;
         this.source = source;
@@ -287,7 +287,7 @@ final class LayerWalk implements AutoCloseable {
         for (float g : weights) {
             squares += (double) g * g;
         }
-        double floor = LEAST_WEIGHT * LEAST_WEIGHT * squares / weights.length;
+        double floor = MIN_WEIGHT * MIN_WEIGHT * squares / weights.length;
         var reader = new float[weights.length];
         for (int i = 0; i < reader.length; i++) {
             reader[i] = (float) (weights[i] / (((double) weights[i] * weights[i] + floor) * weights.length));
