@@ -9,7 +9,7 @@ import kept.tensor.internal.Arguments;
 
 /**
  * Causal self-attention with rotary positions and grouped queries (Ainslie et al. 2023, arXiv 2305.13245): {@code heads / keyValueHeads} query heads
- * read one key and value head. Parts: {@code q_proj}, {@code k_proj}, {@code v_proj}, {@code o_proj}.
+ * share one key and value head. Submodules: {@code q_proj}, {@code k_proj}, {@code v_proj}, {@code o_proj}.
  */
 public final class Attention extends Layer {
     private final Linear query;
@@ -21,7 +21,7 @@ public final class Attention extends Layer {
     private final int headDimension;
 
     /**
-     * A layer of four maps. D is the head dimension.
+     * Creates the layer from its four projections. D is the head dimension.
      *
      * @param query hidden to {@code heads * D}
      * @param key hidden to {@code keyValueHeads * D}
@@ -30,8 +30,8 @@ public final class Attention extends Layer {
      * @param heads the number of query heads
      * @param keyValueHeads the number of key and value heads; divides {@code heads}
      * @param headDimension D
-     * @throws TensorException if the heads cannot be grouped
-     * @throws ShapeException if a map does not give as many features as there are heads times D
+     * @throws TensorException if {@code keyValueHeads} does not divide {@code heads}, or there is no head or no feature
+     * @throws ShapeException if the features of a projection are not its heads times D
      */
     public Attention(Linear query, Linear key, Linear value, Linear output, int heads, int keyValueHeads, int headDimension) {
         if (heads < 1 || headDimension < 1) {
@@ -44,7 +44,7 @@ public final class Attention extends Layer {
         checkFeatures("k_proj", key, (long) keyValueHeads * headDimension);
         checkFeatures("v_proj", value, (long) keyValueHeads * headDimension);
         if (Arguments.present("attention", "o_proj", output).weight().value().size(1) != (long) heads * headDimension) {
-            throw new ShapeException("[attention] o_proj takes %d features, not heads times head dimension, %d"
+            throw new ShapeException("[attention] o_proj has %d input features; heads times head dimension is %d"
                     .formatted(output.weight().value().size(1), (long) heads * headDimension));
         }
         this.query = register("q_proj", query);
@@ -58,13 +58,13 @@ public final class Attention extends Layer {
 
     private static void checkFeatures(String name, Linear map, long features) {
         if (Arguments.present("attention", name, map).weight().value().size(0) != features) {
-            throw new ShapeException("[attention] %s gives %d features, not heads times head dimension, %d"
+            throw new ShapeException("[attention] %s has %d output features; heads times head dimension is %d"
                     .formatted(name, map.weight().value().size(0), features));
         }
     }
 
     /**
-     * The maps that read the layer's input.
+     * The projections of the layer's input.
      *
      * @return queries, keys, values
      */
@@ -73,13 +73,13 @@ public final class Attention extends Layer {
     }
 
     /**
-     * Lets every position read itself and those before it.
+     * Computes causal attention: every position attends to itself and to those before it.
      *
      * @param x {@code [batch, sequence, hidden]}
-     * @param angles the rotations of these positions, {@code [sequence, D / 2]}
-     * @param past the keys and values of earlier positions, which this call extends; null if x begins the sequence and nothing shall be kept
+     * @param angles cosines and sines of these positions, {@code [sequence, D / 2]}
+     * @param past the cached keys and values of earlier positions, to which this call appends; null if x starts the sequence and no cache is needed
      * @return {@code [batch, sequence, hidden]}
-     * @throws ShapeException if shapes do not fit the layer
+     * @throws ShapeException if a shape does not match the layer
      */
     public Tensor forward(Tensor x, RotaryEmbedding.Angles angles, KeyValues past) {
         check(x, angles);
@@ -100,14 +100,14 @@ public final class Attention extends Layer {
     }
 
     /**
-     * Lets the next position of each of several sequences read its own sequence, whatever their lengths. The maps take all of them at once, as rows
-     * of one product; each sequence is read by itself.
+     * Computes one decoding step for several sequences of any lengths: the next position of each attends to its own sequence. The projections process
+     * all sequences in one matrix product; attention runs separately for each.
      *
      * @param x {@code [sequences, 1, hidden]}
-     * @param angles the rotation of each sequence's position, {@code [sequences, D / 2]}
-     * @param pasts the keys and values of each sequence's earlier positions, which this call extends
+     * @param angles cosines and sines of each sequence's position, {@code [sequences, D / 2]}
+     * @param pasts the cached keys and values of each sequence, to which this call appends
      * @return {@code [sequences, 1, hidden]}
-     * @throws ShapeException if shapes do not fit the layer
+     * @throws ShapeException if a shape does not match the layer
      */
     public Tensor next(Tensor x, RotaryEmbedding.Angles angles, List<KeyValues> pasts) {
         check(x, angles);
@@ -115,7 +115,7 @@ public final class Attention extends Layer {
         if (x.size(0) != sequences || x.size(1) != 1) {
             throw new ShapeException("[attention] %s is not one position of each of %d sequences".formatted(x.shape(), sequences));
         }
-        // To rotate them, the sequences' positions lie side by side as if they were those of one.
+        // The rotation treats the sequences as positions of one sequence, because each has its own angle.
         Tensor q = rotate(query.forward(x).reshape(1, sequences, heads, headDimension), angles);
         Tensor k = rotate(key.forward(x).reshape(1, sequences, keyValueHeads, headDimension), angles);
         Tensor v = value.forward(x).reshape(1, sequences, keyValueHeads, headDimension);
@@ -135,7 +135,7 @@ public final class Attention extends Layer {
         }
     }
 
-    /** Rotates queries or keys that a map has just made, where they lie. */
+    /** Rotates queries or keys in place; nothing else uses the projection's result. */
     private static Tensor rotate(Tensor x, RotaryEmbedding.Angles angles) {
         return RotaryPositions.applyInPlace(x, angles.cos(), angles.sin());
     }

@@ -1,18 +1,18 @@
 package kept.nn;
 
 /**
- * How a convolution goes over its input; the same along each of its axes.
+ * The settings of a convolution, the same for each spatial axis.
  *
- * @param stride how far apart the places are that it looks at, 1 or more
- * @param padding how many zeros lie before and behind each axis, 0 or more
- * @param dilation how far apart the elements are that a weight is multiplied with, 1 or more
- * @param groups into how many parts, each by itself, the channels are divided, 1 or more
+ * @param stride the step between kernel positions, 1 or more
+ * @param padding the zeros added at both ends of each axis, 0 or more
+ * @param dilation the distance between the input elements of one kernel position, 1 or more
+ * @param groups the number of channel groups, which are convolved separately, 1 or more
  */
 public record Convolution(int stride, int padding, int dilation, int groups) {
-    /** Every place, no padding, neighbouring elements, one group. */
+    /** Stride 1, no padding, dilation 1, one group. */
     public static final Convolution DEFAULT = new Convolution(1, 0, 1, 1);
 
-    /** Checks the numbers. */
+    /** Validates the values. */
     public Convolution {
         if (stride < 1 || padding < 0 || dilation < 1 || groups < 1) {
             throw new IllegalArgumentException("[convolution] stride, dilation and groups are 1 or more, padding 0 or more, not %d, %d, %d and %d"

@@ -3,15 +3,15 @@ package kept.nn;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
-/** A row of a table for each token. Parameter: {@code weight}, {@code [vocabulary, width]}. */
+/** Looks up a row of a table for each token. Parameter: {@code weight}, {@code [vocabulary, width]}. */
 public final class Embedding extends Layer {
     private final Parameter weight;
 
     /**
-     * A layer over a given table.
+     * Creates the layer from a table.
      *
      * @param weight {@code [vocabulary, width]}
-     * @throws ShapeException if it has not two axes
+     * @throws ShapeException if it does not have two axes
      */
     public Embedding(Tensor weight) {
         this.weight = register("weight", weight);
@@ -21,11 +21,11 @@ public final class Embedding extends Layer {
     }
 
     /**
-     * Looks rows up.
+     * Looks up the rows of tokens.
      *
      * @param tokens {@code [...]}, I32 or I64
      * @return {@code [..., width]}, of the weight's dtype
-     * @throws ShapeException if a token lies outside the table
+     * @throws ShapeException if a token is negative or not below the vocabulary size
      */
     public Tensor forward(Tensor tokens) {
         return weight.value().embedding(tokens);

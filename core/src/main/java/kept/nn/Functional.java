@@ -22,8 +22,8 @@ import kept.tensor.TensorException;
 import kept.tensor.internal.Arguments;
 
 /**
- * What layers and losses are made of, beyond the operations that a {@link Tensor} has itself, with the names that PyTorch has in
- * {@code torch.nn.functional}. Each is here or on {@link Tensor}, not in both: softmax, log-softmax, SiLU, GELU, linear and embedding are there.
+ * Operations that layers and losses use, with the names of {@code torch.nn.functional}. Each operation is either here or on {@link Tensor}: softmax,
+ * log-softmax, SiLU, GELU, linear and embedding are methods of {@link Tensor}.
  */
 public final class Functional {
     private Functional() {}
@@ -38,14 +38,14 @@ public final class Functional {
      * @param bias {@code [width]}, floating
      * @param epsilon above 0
      * @return a tensor of x's shape and dtype
-     * @throws ShapeException if weight or bias do not fit x
+     * @throws ShapeException if weight or bias do not match the innermost axis of x
      */
     public static Tensor layerNorm(Tensor x, Tensor weight, Tensor bias, double epsilon) {
         return LayerNormalization.apply(x, weight, bias, epsilon);
     }
 
     /**
-     * As {@link #layerNorm(Tensor, Tensor, Tensor, double)}, with the result rounded once to the type wanted.
+     * As {@link #layerNorm(Tensor, Tensor, Tensor, double)}, with the result rounded once to a given dtype.
      *
      * @param x {@code [..., width]}, floating
      * @param weight {@code [width]}, floating
@@ -53,26 +53,26 @@ public final class Functional {
      * @param epsilon above 0
      * @param out x's dtype, or BF16 where x is F32
      * @return a tensor of x's shape
-     * @throws ShapeException if weight or bias do not fit x
-     * @throws DTypeException if x is not rounded to that type
+     * @throws ShapeException if weight or bias do not match the innermost axis of x
+     * @throws DTypeException if x cannot be rounded to that dtype
      */
     public static Tensor layerNorm(Tensor x, Tensor weight, Tensor bias, double epsilon, DType out) {
         return LayerNormalization.apply(x, weight, bias, epsilon, out);
     }
 
     /**
-     * Adds a branch to a residual stream and normalises the sum: the values and gradients of {@code x.add(branch)} and of {@link #layerNorm}, bit for
-     * bit, with less of memory read on a device that computes both at once ({@link kept.backend.Backend#addLayerNorm}).
+     * Adds a branch to a residual stream and normalises the sum. Values and gradients are bit-identical to {@code x.add(branch)} and {@link
+     * #layerNorm}; a device with a fused kernel ({@link kept.backend.Backend#addLayerNorm}) reads less memory.
      *
-     * @param x the stream, {@code [..., width]}, floating
-     * @param branch what is added to it, of x's shape, floating
+     * @param x the residual stream, {@code [..., width]}, floating
+     * @param branch the branch's output, with x's shape, floating
      * @param weight {@code [width]}, floating
      * @param bias {@code [width]}, floating
      * @param epsilon above 0
      * @param out the sum's dtype, or BF16 where that is F32
-     * @return the sum and its norm
-     * @throws ShapeException if the branch does not fit x, or weight or bias the sum
-     * @throws DTypeException if the sum is not rounded to that type
+     * @return the sum and the normalised sum
+     * @throws ShapeException if the branch does not have x's shape, or weight or bias do not match the innermost axis
+     * @throws DTypeException if the sum cannot be rounded to that dtype
      */
     public static NormalizedSum addLayerNorm(Tensor x, Tensor branch, Tensor weight, Tensor bias, double epsilon, DType out) {
         return LayerNormalization.ofSum(x, branch, weight, bias, epsilon, out);
@@ -85,39 +85,39 @@ public final class Functional {
      * @param weight {@code [width]}, floating
      * @param epsilon above 0
      * @return a tensor of x's shape and dtype
-     * @throws ShapeException if the weight does not fit x
+     * @throws ShapeException if the weight does not match the innermost axis of x
      */
     public static Tensor rmsNorm(Tensor x, Tensor weight, double epsilon) {
         return RmsNormalization.apply(x, weight, epsilon);
     }
 
     /**
-     * As {@link #rmsNorm(Tensor, Tensor, double)}, with the result rounded once to the type wanted.
+     * As {@link #rmsNorm(Tensor, Tensor, double)}, with the result rounded once to a given dtype.
      *
      * @param x {@code [..., width]}, floating
      * @param weight {@code [width]}, floating
      * @param epsilon above 0
      * @param out x's dtype, or BF16 where x is F32
      * @return a tensor of x's shape
-     * @throws ShapeException if the weight does not fit x
-     * @throws DTypeException if x is not rounded to that type
+     * @throws ShapeException if the weight does not match the innermost axis of x
+     * @throws DTypeException if x cannot be rounded to that dtype
      */
     public static Tensor rmsNorm(Tensor x, Tensor weight, double epsilon, DType out) {
         return RmsNormalization.apply(x, weight, epsilon, out);
     }
 
     /**
-     * Adds a branch to a residual stream and normalises the sum: the values and gradients of {@code x.add(branch)} and of {@link #rmsNorm}, bit for
-     * bit, with less of memory read on a device that computes both at once ({@link kept.backend.Backend#addRmsNorm}).
+     * Adds a branch to a residual stream and normalises the sum. Values and gradients are bit-identical to {@code x.add(branch)} and {@link
+     * #rmsNorm}; a device with a fused kernel ({@link kept.backend.Backend#addRmsNorm}) reads less memory.
      *
-     * @param x the stream, {@code [..., width]}, floating
-     * @param branch what is added to it, of x's shape, floating
+     * @param x the residual stream, {@code [..., width]}, floating
+     * @param branch the branch's output, with x's shape, floating
      * @param weight {@code [width]}, floating
      * @param epsilon above 0
      * @param out the sum's dtype, or BF16 where that is F32
-     * @return the sum and its norm
-     * @throws ShapeException if the branch does not fit x, or the weight the sum
-     * @throws DTypeException if the sum is not rounded to that type
+     * @return the sum and the normalised sum
+     * @throws ShapeException if the branch does not have x's shape, or the weight does not match the innermost axis
+     * @throws DTypeException if the sum cannot be rounded to that dtype
      */
     public static NormalizedSum addRmsNorm(Tensor x, Tensor branch, Tensor weight, double epsilon, DType out) {
         return RmsNormalization.ofSum(x, branch, weight, epsilon, out);
@@ -128,7 +128,7 @@ public final class Functional {
      *
      * @param gate any shape, floating
      * @param up gate's shape, floating
-     * @return a tensor of that shape and of the common dtype
+     * @return a tensor of that shape and the common dtype
      * @throws ShapeException if the shapes differ
      * @throws DTypeException if one is of an integer type
      */
@@ -137,13 +137,13 @@ public final class Functional {
     }
 
     /**
-     * {@code swiGlu(gate, up).linear(weight)}, bit for bit, without keeping the product for the backward pass, which computes it again.
+     * Computes {@code swiGlu(gate, up).linear(weight)}, bit-identically. The gated product is not saved; the backward pass recomputes it.
      *
      * @param gate {@code [..., intermediate]}, floating
      * @param up gate's shape
      * @param weight W, {@code [hidden, intermediate]}, floating
      * @return {@code [..., hidden]}, of the common dtype
-     * @throws ShapeException if the shapes do not fit each other
+     * @throws ShapeException if the shapes do not match
      * @throws DTypeException if one is of an integer type
      */
     public static Tensor swiGluLinear(Tensor gate, Tensor up, Tensor weight) {
@@ -158,7 +158,7 @@ public final class Functional {
      * @param weight W, {@code [hidden, intermediate]}, floating
      * @param bias {@code [hidden]}, floating
      * @return {@code [..., hidden]}, of the common dtype
-     * @throws ShapeException if the shapes do not fit each other
+     * @throws ShapeException if the shapes do not match
      * @throws DTypeException if one is of an integer type
      */
     public static Tensor swiGluLinear(Tensor gate, Tensor up, Tensor weight, Tensor bias) {
@@ -166,13 +166,13 @@ public final class Functional {
     }
 
     /**
-     * Turns the pairs of features i and {@code i + D / 2} of queries or keys by the angles of their positions ({@link RotaryEmbedding}).
+     * Rotates the feature pairs i and {@code i + D / 2} of queries or keys by the angles of their positions ({@link RotaryEmbedding}).
      *
      * @param x {@code [batch, sequence, heads, D]}, floating, D even
      * @param cos {@code [sequence, D / 2]}, F32, not differentiated
      * @param sin {@code [sequence, D / 2]}, F32, not differentiated
      * @return a tensor of x's shape and dtype
-     * @throws ShapeException if the angles do not fit x
+     * @throws ShapeException if the shape of the angles does not match x
      * @throws DTypeException if x is of an integer type or the angles are not F32
      */
     public static Tensor rotaryEmbedding(Tensor x, Tensor cos, Tensor sin) {
@@ -180,17 +180,17 @@ public final class Functional {
     }
 
     /**
-     * Attention, {@code softmax(scale q k^T) v} in each head. Axes are in the order in which linear maps give them, heads next to the innermost, not
-     * in PyTorch's; several query heads may share one head of keys and values.
+     * Attention, {@code softmax(scale q k^T) v} for each head. Unlike in PyTorch, the head axis comes after the sequence axis, as in the output of a
+     * linear layer. Several query heads may share one key and value head.
      *
      * @param q {@code [batch, queries, heads, D]}, floating
-     * @param k {@code [batch, keys, groups, D]}, of q's dtype, with a number of groups that divides the heads
-     * @param v k's shape and dtype
-     * @param causal whether a query reads only keys up to its own position, the last query's being that of the last key: then there must be at least
-     *     as many keys as queries, and no scores are kept; false lets each query read all keys
-     * @param scale what scores are multiplied by, usually {@code 1 / sqrt(D)}
+     * @param k {@code [batch, keys, groups, D]}, of q's dtype, where groups divides heads
+     * @param v same shape and dtype as k
+     * @param causal true if a query attends only to keys up to its own position, where the last query is at the position of the last key; this needs
+     *     at least as many keys as queries, and scores are not saved. False if each query attends to all keys
+     * @param scale the factor applied to scores, usually {@code 1 / sqrt(D)}
      * @return a contiguous tensor of q's shape and dtype
-     * @throws ShapeException if the shapes do not fit each other
+     * @throws ShapeException if the shapes do not match
      * @throws DTypeException if the operands are integers or of different dtypes
      * @throws TensorException if the scale is not finite
      */
@@ -201,13 +201,13 @@ public final class Functional {
     // Losses
 
     /**
-     * The mean cross-entropy of labels, {@code -log softmax(logits)[label]}, in f32. Of an output head and its hidden states,
-     * {@link #crossEntropy(FactoredLogits, Tensor)} computes it without the memory of all logits.
+     * The mean cross-entropy of labels, {@code -log softmax(logits)[label]}, in f32. For an output head, {@link #crossEntropy(FactoredLogits,
+     * Tensor)} computes it from the hidden states without storing all logits.
      *
      * @param logits {@code [..., classes]}
-     * @param labels I32 or I64, {@code [...]}; negative where there is none, and the row does not count
-     * @return a scalar in nats, F32; NaN if no row counts
-     * @throws ShapeException if the shapes do not fit, or a label is not below the number of classes
+     * @param labels I32 or I64, {@code [...]}; rows with a negative label are ignored
+     * @return a scalar in nats, F32; NaN if no row has a label
+     * @throws ShapeException if the shapes do not match, or a label is not below the number of classes
      * @throws DTypeException if the logits are of an integer type, or the labels are not
      */
     public static Tensor crossEntropy(Tensor logits, Tensor labels) {
@@ -217,23 +217,23 @@ public final class Functional {
                     .formatted(logits.dtype().label(), labels.dtype().label()));
         }
         if (logits.rank() != labels.rank() + 1 || !logits.shape().with(-1 + logits.rank(), 1).equals(labels.unsqueeze(-1).shape())) {
-            throw new ShapeException("[crossEntropy] labels %s are not one for each row of logits %s".formatted(labels.shape(), logits.shape()));
+            throw new ShapeException("[crossEntropy] labels %s do not match the rows of logits %s".formatted(labels.shape(), logits.shape()));
         }
         Tensor counts = labels.ge(0);
         Tensor chosen = Tensor.where(counts, labels, Tensor.scalar(0, labels.dtype()));
         Tensor scores = logits.cast(DType.F32).logSoftmax(-1).gather(-1, chosen.unsqueeze(-1)).squeeze(-1);
-        // Not by multiplication: a score of minus infinity that does not count is no part of the sum.
+        // A selection and not a product: an ignored score of minus infinity would make the sum NaN.
         return Tensor.where(counts, scores, Tensor.scalar(0, DType.F32)).sum().neg().div(counts.cast(DType.F32).sum());
     }
 
     /**
-     * The mean cross-entropy of labels with the output head fused in: logits exist for one chunk of rows at a time, of the
-     * {@linkplain FactoredLogits#defaultChunkRows default size}.
+     * The mean cross-entropy of labels, fused with the output head: logits are computed for one chunk of rows at a time, of the {@linkplain
+     * FactoredLogits#defaultChunkRows default size}.
      *
-     * @param logits what is scored; gradients flow to both factors
-     * @param labels the true next tokens, one for each row, I32 or I64; negative where there is none, and the row does not count
+     * @param logits hidden states and head; both receive gradients
+     * @param labels the target tokens, one per row, I32 or I64; rows with a negative label are ignored
      * @return a scalar in nats, F32
-     * @throws ShapeException if labels and rows differ in number, or no row counts
+     * @throws ShapeException if labels and rows differ in number, or no row has a label
      */
     public static Tensor crossEntropy(FactoredLogits logits, Tensor labels) {
         return LinearCrossEntropy.apply(logits, labels);
@@ -242,21 +242,21 @@ public final class Functional {
     /**
      * As {@link #crossEntropy(FactoredLogits, Tensor)}, in chunks of a given size.
      *
-     * @param logits what is scored; gradients flow to both factors
-     * @param labels the true next tokens, one for each row, I32 or I64; negative where there is none, and the row does not count
-     * @param chunkRows how many rows of logits exist at a time, at least 1
+     * @param logits hidden states and head; both receive gradients
+     * @param labels the target tokens, one per row, I32 or I64; rows with a negative label are ignored
+     * @param chunkRows the rows of logits computed at a time, at least 1
      * @return a scalar in nats, F32
-     * @throws ShapeException if labels and rows differ in number, or no row counts
+     * @throws ShapeException if labels and rows differ in number, or no row has a label
      */
     public static Tensor crossEntropy(FactoredLogits logits, Tensor labels, long chunkRows) {
         return LinearCrossEntropy.apply(logits, labels, chunkRows);
     }
 
     /**
-     * The cross-entropy of each row, in chunks; not recorded.
+     * The cross-entropy of each row, in chunks. Not recorded by autograd.
      *
-     * @param logits what is scored
-     * @param labels the true next tokens, one for each row, I32 or I64, negative where there is none
+     * @param logits hidden states and head
+     * @param labels the target tokens, one per row, I32 or I64; negative for a row without a target
      * @return {@code [rows]} in nats, F32; 0 where the label is negative
      * @throws ShapeException if labels and rows differ in number
      */
@@ -265,10 +265,10 @@ public final class Functional {
     }
 
     /**
-     * The Kullback-Leibler divergence of rows of log-probabilities from target probabilities, {@code sum target (log(target) - input)}, divided by
-     * the outermost extent: PyTorch's {@code kl_div} with {@code reduction='batchmean'}. A target of 0 counts nothing.
+     * The Kullback-Leibler divergence of log-probabilities from target probabilities, {@code sum target (log(target) - input)}, divided by the batch
+     * size: PyTorch's {@code kl_div} with {@code reduction='batchmean'}. A target of 0 contributes 0.
      *
-     * @param input {@code [batch, ...]}, log-probabilities, as {@link Tensor#logSoftmax} gives them
+     * @param input {@code [batch, ...]}, log-probabilities, such as those of {@link Tensor#logSoftmax}
      * @param target input's shape, probabilities
      * @return a scalar in nats, of the common dtype
      * @throws ShapeException if the shapes differ or have no axis
@@ -285,23 +285,22 @@ public final class Functional {
                     .formatted(input.dtype().label(), target.dtype().label()));
         }
         Tensor counts = target.gt(0);
-        // The logarithm of what does not count is not taken, so that its gradient is 0 and not NaN.
+        // Takes no logarithm of zero targets, so that their gradient is 0 and not NaN.
         Tensor logarithms = Tensor.where(counts, target, Tensor.scalar(1, target.dtype())).log();
         Tensor terms = target.mul(logarithms.sub(input));
         return Tensor.where(counts, terms, Tensor.scalar(0, terms.dtype())).sum().div(input.size(0));
     }
 
     /**
-     * The distillation loss of a student against a teacher, averaged over rows, with both output heads fused in: logits exist for one chunk of
-     * rows at a time, of the {@linkplain FactoredLogits#defaultChunkRows default size}. Its gradients are made in the forward pass.
+     * The distillation loss of a student against a teacher, averaged over rows and fused with both output heads: logits are computed for one chunk of
+     * rows at a time, of the {@linkplain FactoredLogits#defaultChunkRows default size}. The forward pass also computes the gradients.
      *
-     * @param student the student's logits; gradients flow to both factors
-     * @param teacher the teacher's logits, of as many rows and the same vocabulary; not differentiated
-     * @param labels the true next tokens, one for each row, I32 or I64, negative where there is none; may be null if the objective has no
-     * cross-entropy
-     * @param objective the formula of a row's loss
+     * @param student the student's hidden states and head; both receive gradients
+     * @param teacher the teacher's hidden states and head, with as many rows and the same vocabulary; not differentiated
+     * @param labels the target tokens, one per row, I32 or I64; negative for a row without a target; null if the objective has no cross-entropy
+     * @param objective the loss of a row
      * @return the loss and the divergence
-     * @throws ShapeException if the operands do not fit each other, or labels are missing
+     * @throws ShapeException if the shapes do not match, or labels are missing
      */
     public static DistillationLoss distillationLoss(
             FactoredLogits student, FactoredLogits teacher, Tensor labels, DistillationObjective objective) {
@@ -311,14 +310,13 @@ public final class Functional {
     /**
      * As {@link #distillationLoss(FactoredLogits, FactoredLogits, Tensor, DistillationObjective)}, in chunks of a given size.
      *
-     * @param student the student's logits; gradients flow to both factors
-     * @param teacher the teacher's logits, of as many rows and the same vocabulary; not differentiated
-     * @param labels the true next tokens, one for each row, I32 or I64, negative where there is none; may be null if the objective has no
-     * cross-entropy
-     * @param objective the formula of a row's loss
-     * @param chunkRows how many rows of logits exist at a time, at least 1
+     * @param student the student's hidden states and head; both receive gradients
+     * @param teacher the teacher's hidden states and head, with as many rows and the same vocabulary; not differentiated
+     * @param labels the target tokens, one per row, I32 or I64; negative for a row without a target; null if the objective has no cross-entropy
+     * @param objective the loss of a row
+     * @param chunkRows the rows of logits computed at a time, at least 1
      * @return the loss and the divergence
-     * @throws ShapeException if the operands do not fit each other, or labels are missing
+     * @throws ShapeException if the shapes do not match, or labels are missing
      */
     public static DistillationLoss distillationLoss(
             FactoredLogits student, FactoredLogits teacher, Tensor labels, DistillationObjective objective, long chunkRows) {
@@ -326,13 +324,13 @@ public final class Functional {
     }
 
     /**
-     * Compares a student with a teacher row by row, in chunks; not recorded.
+     * Compares a student with a teacher row by row, in chunks. Not recorded by autograd.
      *
      * @param student the student's logits
-     * @param teacher the teacher's logits, of as many rows and the same vocabulary
-     * @param labels the true next tokens, one for each row, I32 or I64, negative where there is none
+     * @param teacher the teacher's hidden states and head, with as many rows and the same vocabulary
+     * @param labels the target tokens, one per row, I32 or I64; negative for a row without a target
      * @return the scores of all rows
-     * @throws ShapeException if the operands do not fit each other
+     * @throws ShapeException if the shapes do not match
      */
     public static DistillationScores distillationScores(FactoredLogits student, FactoredLogits teacher, Tensor labels) {
         return LinearDistillation.evaluate(student, teacher, labels);
@@ -341,13 +339,13 @@ public final class Functional {
     // Dropout and convolutions
 
     /**
-     * Sets elements to zero at random and divides the others by the share that stays, so that the expected value does not change.
+     * Sets elements to zero at random and divides the others by {@code 1 - probability}, so that the expected value stays the same.
      *
      * @param x floating
-     * @param probability of an element to become 0, from 0 to 1
-     * @param training false gives x itself
+     * @param probability the probability that an element becomes 0, from 0 to 1
+     * @param training false to return x itself
      * @param seed the generator's key
-     * @param stream tells apart the draws of one seed: another number for each layer and step
+     * @param stream the random stream of the seed; use another one for each layer and step
      * @return a tensor of x's shape and dtype
      * @throws TensorException if the probability is not from 0 to 1
      * @throws DTypeException if x is of an integer type
@@ -355,7 +353,7 @@ public final class Functional {
     public static Tensor dropout(Tensor x, double probability, boolean training, long seed, long stream) {
         Arguments.usable("dropout", x);
         if (!(probability >= 0 && probability <= 1)) {
-            throw new TensorException("[dropout] a probability from 0 to 1, not " + probability);
+            throw new TensorException("[dropout] the probability must be from 0 to 1, not " + probability);
         }
         if (!x.dtype().isFloating()) {
             throw new DTypeException("[dropout] needs a floating operand, not %s; cast it first".formatted(x.dtype().label()));
@@ -369,15 +367,15 @@ public final class Functional {
     }
 
     /**
-     * Convolution along one axis (in fact a cross-correlation, as everywhere):
-     * {@code out[n, o, i] = bias[o] + sum_{c, k} weight[o, c, k] x[n, c, i stride + k dilation - padding]}.
+     * Convolution along one axis (a cross-correlation, as in other frameworks): {@code out[n, o, i] = bias[o] + sum_{c, k} weight[o, c, k] x[n, c, i
+     * stride + k dilation - padding]}.
      *
      * @param x {@code [batch, channels, length]}
      * @param weight {@code [outputs, channels / groups, kernel]}
      * @param bias {@code [outputs]}, or null for none
      * @param convolution stride, padding, dilation and groups
      * @return {@code [batch, outputs, (length + 2 padding - dilation (kernel - 1) - 1) / stride + 1]}, of the common dtype
-     * @throws ShapeException if the operands do not fit each other, or the kernel is larger than the padded input
+     * @throws ShapeException if the shapes do not match, or the kernel is larger than the padded input
      * @throws DTypeException if an operand is of an integer type
      */
     public static Tensor conv1d(Tensor x, Tensor weight, Tensor bias, Convolution convolution) {
@@ -386,14 +384,14 @@ public final class Functional {
     }
 
     /**
-     * Convolution along two axes, as {@link #conv1d} along one.
+     * Convolution along two axes; see {@link #conv1d}.
      *
      * @param x {@code [batch, channels, height, width]}
      * @param weight {@code [outputs, channels / groups, kernel height, kernel width]}
      * @param bias {@code [outputs]}, or null for none
      * @param convolution stride, padding, dilation and groups
      * @return {@code [batch, outputs, height', width']}, of the common dtype
-     * @throws ShapeException if the operands do not fit each other, or the kernel is larger than the padded input
+     * @throws ShapeException if the shapes do not match, or the kernel is larger than the padded input
      * @throws DTypeException if an operand is of an integer type
      */
     public static Tensor conv2d(Tensor x, Tensor weight, Tensor bias, Convolution convolution) {

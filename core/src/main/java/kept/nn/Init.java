@@ -6,21 +6,21 @@ import kept.tensor.Tensor;
 import kept.tensor.internal.Arguments;
 
 /**
- * Random values for weights, with the names that PyTorch has in {@code torch.nn.init}. Each overwrites its tensor; element i depends on seed, stream
- * and i alone. A weight has the shape {@code [outputs, inputs, kernel...]}: its <em>fan-in</em> is inputs times kernel, its <em>fan-out</em> outputs
+ * Random initialisation of weights, with the names of {@code torch.nn.init}. Each method overwrites its tensor; element i depends only on seed,
+ * stream and i. A weight has the shape {@code [outputs, inputs, kernel...]}: its <em>fan-in</em> is inputs times kernel, its <em>fan-out</em> outputs
  * times kernel.
  */
 public final class Init {
     private Init() {}
 
     /**
-     * Uniform between two bounds.
+     * Initialises uniformly between two bounds.
      *
      * @param weight floating
      * @param low the lower bound
      * @param high the upper bound
      * @param seed the generator's key
-     * @param stream tells apart the tensors of one seed
+     * @param stream the random stream of the seed; use another one for each tensor
      * @return the weight
      * @throws DTypeException if it is of an integer type
      */
@@ -36,7 +36,7 @@ public final class Init {
      * @param mean the mean
      * @param deviation the standard deviation
      * @param seed the generator's key
-     * @param stream tells apart the tensors of one seed
+     * @param stream the random stream of the seed; use another one for each tensor
      * @return the weight
      * @throws DTypeException if it is of an integer type
      */
@@ -49,9 +49,9 @@ public final class Init {
      * Uniform with the variance {@code 2 gain^2 / (fan-in + fan-out)} (Glorot and Bengio 2010).
      *
      * @param weight floating, of two axes or more
-     * @param gain a factor for the activation that follows; 1 for none
+     * @param gain the gain of the activation that follows; 1 for none
      * @param seed the generator's key
-     * @param stream tells apart the tensors of one seed
+     * @param stream the random stream of the seed; use another one for each tensor
      * @return the weight
      * @throws ShapeException if it has fewer than two axes
      * @throws DTypeException if it is of an integer type
@@ -65,9 +65,9 @@ public final class Init {
      * Normal with the variance {@code 2 gain^2 / (fan-in + fan-out)} (Glorot and Bengio 2010).
      *
      * @param weight floating, of two axes or more
-     * @param gain a factor for the activation that follows; 1 for none
+     * @param gain the gain of the activation that follows; 1 for none
      * @param seed the generator's key
-     * @param stream tells apart the tensors of one seed
+     * @param stream the random stream of the seed; use another one for each tensor
      * @return the weight
      * @throws ShapeException if it has fewer than two axes
      * @throws DTypeException if it is of an integer type
@@ -80,9 +80,10 @@ public final class Init {
      * Uniform with the variance {@code 2 / ((1 + slope^2) fan-in)} (He and others 2015, arXiv 1502.01852).
      *
      * @param weight floating, of two axes or more
-     * @param slope of the leaky ReLU that follows, below 0; 0 for a ReLU, sqrt(5) for what PyTorch's linear layers and convolutions begin with
+     * @param slope the negative slope of the leaky ReLU that follows; 0 for a ReLU, sqrt(5) for the default of PyTorch's linear layers and
+     *     convolutions
      * @param seed the generator's key
-     * @param stream tells apart the tensors of one seed
+     * @param stream the random stream of the seed; use another one for each tensor
      * @return the weight
      * @throws ShapeException if it has fewer than two axes
      * @throws DTypeException if it is of an integer type
@@ -96,9 +97,9 @@ public final class Init {
      * Normal with the variance {@code 2 / ((1 + slope^2) fan-in)} (He and others 2015, arXiv 1502.01852).
      *
      * @param weight floating, of two axes or more
-     * @param slope of the leaky ReLU that follows, below 0; 0 for a ReLU
+     * @param slope the negative slope of the leaky ReLU that follows; 0 for a ReLU
      * @param seed the generator's key
-     * @param stream tells apart the tensors of one seed
+     * @param stream the random stream of the seed; use another one for each tensor
      * @return the weight
      * @throws ShapeException if it has fewer than two axes
      * @throws DTypeException if it is of an integer type
@@ -119,7 +120,7 @@ public final class Init {
     private static long kernel(String name, Tensor weight) {
         check(name, weight);
         if (weight.rank() < 2 || weight.elementCount() == 0) {
-            throw new ShapeException("[%s] needs a weight of two axes or more, and elements, not %s".formatted(name, weight.shape()));
+            throw new ShapeException("[%s] needs a non-empty weight of at least two axes, not %s".formatted(name, weight.shape()));
         }
         return weight.elementCount() / weight.size(0) / weight.size(1);
     }

@@ -2,14 +2,14 @@ package kept.nn;
 
 import kept.tensor.Tensor;
 
-/** The keys and values of one attention layer that have been computed so far, for generating token by token. */
+/** The key-value cache of one attention layer, for generation token by token. */
 public interface KeyValues {
     /**
      * Appends the keys and values of the next positions.
      *
      * @param keys {@code [batch, sequence, groups, D]}, rotated
      * @param values {@code [batch, sequence, groups, D]}
-     * @return all so far, these included
+     * @return all cached keys and values, including these
      */
     Pair extend(Tensor keys, Tensor values);
 

@@ -8,7 +8,7 @@ import kept.tensor.TensorException;
 import kept.tensor.internal.Arguments;
 
 /**
- * A part of a model, or a model, with named parameters. A subclass registers its parts in its constructor, under the names they have in its model's
+ * A module with named parameters: a model or a part of one. A subclass registers its submodules in its constructor, under their names in the model's
  * checkpoints:
  *
  * <pre>{@code
@@ -22,12 +22,12 @@ public abstract class Layer {
     protected Layer() {}
 
     /**
-     * Takes the parameters of a part, which has registered its own parts already, into this layer's.
+     * Registers a submodule: its parameters become parameters of this layer. The submodule must have registered its own parameters before.
      *
-     * @param <M> the part's type
-     * @param name what the names of the part's parameters are to begin with, without the dot; may contain dots
-     * @param child the part
-     * @return the part
+     * @param <M> the submodule's type
+     * @param name the prefix of the names of the submodule's parameters, without the final dot; may contain dots
+     * @param child the submodule
+     * @return the submodule
      * @throws TensorException if a name is taken
      */
     protected <M extends Layer> M register(String name, M child) {
@@ -36,7 +36,7 @@ public abstract class Layer {
     }
 
     /**
-     * Makes a tensor a parameter of this layer.
+     * Registers a tensor as a parameter of this layer.
      *
      * @param name its name in this layer
      * @param value a contiguous floating tensor; the parameter is trainable if it requires a gradient
@@ -56,7 +56,7 @@ public abstract class Layer {
     }
 
     /**
-     * All parameters, of this layer and of its parts, in the order of registration.
+     * All parameters of this layer and its submodules, in the order of registration.
      *
      * @return a read-only map from dotted names, such as {@code layers.0.self_attn.q_proj.weight}
      */

@@ -13,7 +13,7 @@ public final class LayerNorm extends Norm {
     private final Parameter bias;
 
     /**
-     * A layer over given tensors.
+     * Creates the layer from its parameters.
      *
      * @param weight g, {@code [width]}
      * @param bias b, {@code [width]}

@@ -5,17 +5,17 @@ import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 import kept.tensor.internal.Arguments;
 
-/** The affine map {@code y = x W^T + b}. Parameters: {@code weight}, and {@code bias} where there is one. */
+/** The affine map {@code y = x W^T + b}. Parameters: {@code weight}, and optionally {@code bias}. */
 public final class Linear extends Layer {
     private final Parameter weight;
     private final Parameter bias;
 
     /**
-     * A layer over given tensors.
+     * Creates the layer from its parameters.
      *
      * @param weight W, {@code [out, in]}
      * @param bias b, {@code [out]}, or null for none
-     * @throws ShapeException if they are not of these shapes
+     * @throws ShapeException if they do not have these shapes
      */
     public Linear(Tensor weight, Tensor bias) {
         this.weight = register("weight", weight);
@@ -30,8 +30,8 @@ public final class Linear extends Layer {
      * Applies the map to the innermost axis.
      *
      * @param x {@code [..., in]}
-     * @return {@code [..., out]}, of the wider of the operands' dtypes
-     * @throws ShapeException if x does not end in the weight's inputs
+     * @return {@code [..., out]}, with the promoted dtype of x and the weight
+     * @throws ShapeException if the innermost extent of x is not {@code in}
      */
     public Tensor forward(Tensor x) {
         Arguments.present("linear", "x", x);

@@ -24,32 +24,32 @@ public abstract sealed class Norm extends Layer permits LayerNorm, RmsNorm {
      *
      * @param x {@code [..., width]}
      * @return a tensor of x's shape and dtype
-     * @throws ShapeException if x does not end in the weight's width
+     * @throws ShapeException if the innermost extent of x is not {@code width}
      */
     public final Tensor forward(Tensor x) {
         return forward(x, Arguments.present("norm", "x", x).dtype());
     }
 
     /**
-     * Normalises each row, and rounds the result once to the type wanted: a branch that computes in BF16 over a stream of F32 needs no cast.
+     * Normalises each row and rounds the result once to a given dtype, so that a BF16 branch of an F32 residual stream needs no cast.
      *
      * @param x {@code [..., width]}
      * @param out x's dtype, or BF16 where x is F32
      * @return a tensor of x's shape
-     * @throws ShapeException if x does not end in the weight's width
-     * @throws kept.tensor.DTypeException if x is not rounded to that type
+     * @throws ShapeException if the innermost extent of x is not {@code width}
+     * @throws kept.tensor.DTypeException if x cannot be rounded to that dtype
      */
     public abstract Tensor forward(Tensor x, DType out);
 
     /**
-     * Adds a branch to a residual stream and normalises the sum: the bits of the two operations, with less of memory read on some devices.
+     * Adds a branch to a residual stream and normalises the sum. The result is bit-identical to the two operations; some devices read less memory.
      *
-     * @param x the stream, {@code [..., width]}
-     * @param branch what is added to it, of x's shape
+     * @param x the residual stream, {@code [..., width]}
+     * @param branch the branch's output, with x's shape
      * @param out the sum's dtype, or BF16 where that is F32
-     * @return the sum, and its norm rounded once to the type wanted
-     * @throws ShapeException if the branch does not fit x, or the sum does not end in the weight's width
-     * @throws kept.tensor.DTypeException if the sum is not rounded to that type
+     * @return the sum, and the normalised sum rounded once to the dtype
+     * @throws ShapeException if the branch does not have x's shape, or the innermost extent is not {@code width}
+     * @throws kept.tensor.DTypeException if the sum cannot be rounded to that dtype
      */
     public abstract NormalizedSum addAndForward(Tensor x, Tensor branch, DType out);
 
@@ -63,7 +63,7 @@ public abstract sealed class Norm extends Layer permits LayerNorm, RmsNorm {
     }
 
     /**
-     * What is added to the mean square or the variance under the root.
+     * The constant added to the mean square or the variance before the square root.
      *
      * @return epsilon, above 0
      */

@@ -8,14 +8,14 @@ import kept.tensor.Tensor;
 import kept.tensor.internal.Arguments;
 
 /**
- * A tensor of a model that may be trained. Its memory belongs to the scope it was made in; the gradient lives as long as the value.
+ * A tensor of a model, trainable or frozen. Its memory belongs to the scope in which the tensor was created; the gradient lives as long as the value.
  */
 public final class Parameter {
     private Tensor value;
     private DType gradientType = DType.F32;
 
     /**
-     * A parameter over the memory of a tensor; trainable if the tensor requires a gradient.
+     * Creates a parameter that shares the memory of a tensor; it is trainable if the tensor requires a gradient.
      *
      * @param value a contiguous floating tensor
      * @throws ShapeException if the tensor is not contiguous
@@ -35,16 +35,16 @@ public final class Parameter {
     }
 
     /**
-     * The tensor to compute with: a leaf, which requires a gradient while this parameter is trainable.
+     * The tensor to use in operations: a leaf, which requires a gradient while this parameter is trainable.
      *
-     * @return the current leaf; {@link #setTrainable} replaces it by another over the same memory
+     * @return the current leaf; {@link #setTrainable} replaces it by another one that shares its memory
      */
     public Tensor value() {
         return value;
     }
 
     /**
-     * Whether operations on the value are recorded and give it a gradient.
+     * Whether operations on the value are recorded by autograd.
      *
      * @return true if trainable
      */
@@ -53,11 +53,11 @@ public final class Parameter {
     }
 
     /**
-     * Makes the parameter trainable, or freezes it: what is computed with a frozen one is not recorded. A change forgets the gradient.
+     * Makes the parameter trainable or freezes it; operations on a frozen parameter are not recorded. A change clears the gradient.
      *
-     * @param trainable whether it shall be trained
+     * @param trainable true to train it, false to freeze it
      * @return this parameter
-     * @throws DTypeException if it shall be trained and holds integers
+     * @throws DTypeException if an integer parameter is made trainable
      */
     public Parameter setTrainable(boolean trainable) {
         if (trainable != isTrainable()) {
@@ -70,16 +70,16 @@ public final class Parameter {
     }
 
     /**
-     * Chooses the type that the gradient is kept in. A change forgets the gradient.
+     * Sets the dtype of the gradient. A change clears the gradient.
      *
-     * @param type F32, as it is at first, or BF16 where the value is BF16 ({@link Tensor#requireGradient(DType)}): what optimizers take
+     * @param type F32, the default, or BF16 for a BF16 value ({@link Tensor#requireGradient(DType)})
      * @return this parameter
-     * @throws DTypeException if it is another
+     * @throws DTypeException for any other dtype
      */
     public Parameter setGradientType(DType type) {
         Arguments.present("parameter", "the gradient's type", type);
         if (type != DType.F32 && (type != DType.BF16 || value.dtype() != DType.BF16)) {
-            throw new DTypeException("[parameter] a gradient of %s is not for parameters of %s".formatted(type.label(), value.dtype().label()));
+            throw new DTypeException("[parameter] %s gradients are not supported for %s parameters".formatted(type.label(), value.dtype().label()));
         }
         if (type != gradientType) {
             gradientType = type;
@@ -91,7 +91,7 @@ public final class Parameter {
     }
 
     /**
-     * The gradient that backward passes have added up.
+     * The gradient accumulated by backward passes.
      *
      * @return a tensor of the value's shape, or null if there is none; F32 unless {@link #setGradientType} says otherwise
      */
@@ -99,12 +99,12 @@ public final class Parameter {
         return value.gradient();
     }
 
-    /** Sets the gradient to zeros, where there is one, and keeps its memory. */
+    /** Sets the gradient to zeros, if there is one, and keeps its memory. */
     public void zeroGradient() {
         value.zeroGradient();
     }
 
-    /** The value's type and shape. */
+    /** The value's dtype and shape. */
     @Override
     public String toString() {
         return "%s %s%s".formatted(value.dtype().label(), value.shape(), isTrainable() ? ", trainable" : "");

@@ -10,7 +10,7 @@ import kept.tensor.Tensor;
  */
 public final class RmsNorm extends Norm {
     /**
-     * A layer over a given tensor.
+     * Creates the layer from its parameter.
      *
      * @param weight g, {@code [width]}
      * @param epsilon above 0

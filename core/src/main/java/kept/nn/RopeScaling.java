@@ -3,26 +3,26 @@ package kept.nn;
 import kept.tensor.TensorException;
 
 /**
- * How a rotary position embedding is stretched beyond the context a model was trained with.
+ * A scaling of rotary position embeddings, which extends the context beyond the training length.
  *
- * <p>With the head dimension {@code d}, the base {@code theta} and the pair index {@code i} in {@code [0, d / 2)}, the plain inverse frequencies are
- * {@code f_i = theta^(-2i / d)} and a position {@code p} turns pair {@code i} by the angle {@code p f_i}. A scaling replaces {@code f_i}, and YaRN
- * also multiplies the cosines and sines. The formulas are those of Hugging Face transformers ({@code modeling_rope_utils.py}), which is the reference
- * for checkpoints in its format; each record names its own source besides. This type holds the numbers only: the frequencies are computed by the
- * rotary embedding.
+ * <p>With the head dimension {@code d}, the base {@code theta} and the pair index {@code i} in {@code [0, d / 2)}, the unscaled inverse frequencies
+ * are {@code f_i = theta^(-2i / d)}, and position {@code p} rotates pair {@code i} by the angle {@code p f_i}. A scaling replaces {@code f_i}, and
+ * YaRN also multiplies the cosines and sines. The formulas are those of Hugging Face transformers ({@code modeling_rope_utils.py}), which is the
+ * reference for checkpoints in its format; each record also names its own source. This type only holds the numbers; {@link RotaryEmbedding} computes
+ * the frequencies.
  */
 public sealed interface RopeScaling {
 
-    /** No scaling: {@code f_i} as they are. Named {@code default} in config.json. */
+    /** No scaling. Named {@code default} in config.json. */
     record None() implements RopeScaling { }
 
     /**
      * Position interpolation (Chen et al. 2023, arXiv 2306.15595): {@code f_i / factor}.
      *
-     * @param factor the stretch of the context, greater than 0
+     * @param factor the factor by which the context grows, greater than 0
      */
     record Linear(double factor) implements RopeScaling {
-        /** Checks the number. */
+        /** Validates the value. */
         public Linear {
             positive("factor", factor);
         }
@@ -33,11 +33,11 @@ public sealed interface RopeScaling {
      * {@code m = max(n, originalMaxPositions)}, the base is {@code theta (factor m / originalMaxPositions - (factor - 1))^(d / (d - 2))}; up to
      * {@code originalMaxPositions} it is {@code theta} itself.
      *
-     * @param factor the strength of the stretch, greater than 0
-     * @param originalMaxPositions the length up to which nothing changes; config.json's {@code max_position_embeddings}
+     * @param factor the scaling factor, greater than 0
+     * @param originalMaxPositions the length up to which frequencies are unscaled; config.json's {@code max_position_embeddings}
      */
     record DynamicNtk(double factor, int originalMaxPositions) implements RopeScaling {
-        /** Checks the numbers. */
+        /** Validates the values. */
         public DynamicNtk {
             positive("factor", factor);
             positive("originalMaxPositions", originalMaxPositions);
@@ -45,18 +45,18 @@ public sealed interface RopeScaling {
     }
 
     /**
-     * The scaling of the Llama 3.1 release, by wavelength {@code w_i = 2 pi / f_i}: waves shorter than
-     * {@code originalMaxPositions / highFrequencyFactor} keep {@code f_i}; waves longer than {@code originalMaxPositions / lowFrequencyFactor} get
-     * {@code f_i / factor}; between them {@code (1 - s) f_i / factor + s f_i} with
-     * {@code s = (originalMaxPositions / w_i - lowFrequencyFactor) / (highFrequencyFactor - lowFrequencyFactor)}.
+     * The scaling of the Llama 3.1 release, by wavelength {@code w_i = 2 pi / f_i}: wavelengths shorter than {@code originalMaxPositions /
+     * highFrequencyFactor} keep {@code f_i}; wavelengths longer than {@code originalMaxPositions / lowFrequencyFactor} get {@code f_i / factor};
+     * between them {@code (1 - s) f_i / factor + s f_i} with {@code s = (originalMaxPositions / w_i - lowFrequencyFactor) / (highFrequencyFactor -
+     * lowFrequencyFactor)}.
      *
-     * @param factor the stretch of the low frequencies, greater than 0; 8 in the release
+     * @param factor the divisor of the low frequencies, greater than 0; 8 in the release
      * @param lowFrequencyFactor {@code low_freq_factor}, greater than 0; 1 in the release
      * @param highFrequencyFactor {@code high_freq_factor}, greater than {@code lowFrequencyFactor}; 4 in the release
-     * @param originalMaxPositions the context length before the stretch; 8192 in the release
+     * @param originalMaxPositions the context length before scaling; 8192 in the release
      */
     record Llama3(double factor, double lowFrequencyFactor, double highFrequencyFactor, int originalMaxPositions) implements RopeScaling {
-        /** Checks the numbers. */
+        /** Validates the values. */
         public Llama3 {
             positive("factor", factor);
             positive("lowFrequencyFactor", lowFrequencyFactor);
@@ -69,23 +69,23 @@ public sealed interface RopeScaling {
     }
 
     /**
-     * YaRN (Peng et al. 2023, arXiv 2309.00071). A pair that turns {@code r} times over the original context has the index
-     * {@code c(r) = d ln(originalMaxPositions / (2 pi r)) / (2 ln theta)}. With {@code low = max(c(betaFast), 0)} and
-     * {@code high = min(c(betaSlow), d - 1)}, rounded down and up first if {@code truncate}, and {@code high} raised by 0.001 where they are equal,
-     * the ramp is {@code g_i = clamp((i - low) / (high - low), 0, 1)}, and the frequencies are {@code f_i / factor g_i + f_i (1 - g_i)}. Cosines and
-     * sines are multiplied by {@code attentionFactor}.
+     * YaRN (Peng et al. 2023, arXiv 2309.00071). A pair with {@code r} rotations over the original context has the index {@code c(r) = d
+     * ln(originalMaxPositions / (2 pi r)) / (2 ln theta)}. With {@code low = max(c(betaFast), 0)} and {@code high = min(c(betaSlow), d - 1)}, rounded
+     * down and up first if {@code truncate}, and {@code high} increased by 0.001 where they are equal, the ramp is {@code g_i = clamp((i - low) /
+     * (high - low), 0, 1)}, and the frequencies are {@code f_i / factor g_i + f_i (1 - g_i)}. Cosines and sines are multiplied by {@code
+     * attentionFactor}.
      *
-     * @param factor the stretch of the context, greater than 0
-     * @param originalMaxPositions the context length before the stretch
-     * @param betaFast turns over the original context above which a pair is left alone; 32 in the paper
-     * @param betaSlow turns below which a pair is interpolated in full, at most {@code betaFast}; 1 in the paper
-     * @param attentionFactor what cosines and sines are multiplied by, greater than 0; see {@link #attentionFactor(double)}
+     * @param factor the factor by which the context grows, greater than 0
+     * @param originalMaxPositions the context length before scaling
+     * @param betaFast rotations over the original context above which a pair is not scaled; 32 in the paper
+     * @param betaSlow rotations below which a pair is fully interpolated, at most {@code betaFast}; 1 in the paper
+     * @param attentionFactor the factor of cosines and sines, greater than 0; see {@link #attentionFactor(double)}
      * @param truncate whether {@code low} and {@code high} are rounded to whole indices; true in the paper's code
      */
     record Yarn(double factor, int originalMaxPositions, double betaFast, double betaSlow, double attentionFactor, boolean truncate)
         implements RopeScaling {
 
-        /** Checks the numbers. */
+        /** Validates the values. */
         public Yarn {
             positive("factor", factor);
             positive("originalMaxPositions", originalMaxPositions);
@@ -100,15 +100,15 @@ public sealed interface RopeScaling {
         /**
          * The factor for cosines and sines that the paper recommends: {@code 0.1 ln(factor) + 1}, and 1 where the context does not grow.
          *
-         * @param factor the stretch of the context
-         * @return the attention factor
+         * @param factor the factor by which the context grows @return the attention factor
          */
         public static double attentionFactor(double factor) {
             return magnitude(factor, 1);
         }
 
         /**
-         * The factor of models that weigh the logarithm: {@code (0.1 mscale ln(factor) + 1) / (0.1 mscaleAllDimensions ln(factor) + 1)}.
+         * The factor for cosines and sines of models with {@code mscale}: {@code (0.1 mscale ln(factor) + 1) / (0.1 mscaleAllDimensions ln(factor) +
+         * 1)}.
          *
          * @param factor the stretch of the context
          * @param mscale config.json's {@code mscale}

@@ -10,27 +10,27 @@ import kept.tensor.TensorException;
 import kept.tensor.internal.Arguments;
 
 /**
- * The angles of rotary positions (Su et al. 2021, arXiv 2104.09864): position p turns the pair of features i and {@code i + D / 2} by {@code p f_i},
- * f_i the inverse frequencies, which a {@link RopeScaling} may stretch. Sines and cosines are computed in double precision, rounded to F32, and kept
- * on the device in a table that grows as longer sequences come; {@link #close} frees it. Any threads may ask for angles at once.
+ * Rotary position embedding (Su et al. 2021, arXiv 2104.09864): position p rotates the pair of features i and {@code i + D / 2} by the angle {@code p
+ * f_i}. f_i are the inverse frequencies, which a {@link RopeScaling} may change. Sines and cosines are computed in double precision, rounded to F32
+ * and cached on the device in a table that grows with the longest sequence; {@link #close} frees it. This class is thread-safe.
  */
 public final class RotaryEmbedding implements AutoCloseable {
     private final int headDimension;
     private final double theta;
     private final RopeScaling scaling;
     private final long maxPositions;
-    /** Owns every table so far: angles handed out earlier stay valid while the table grows. */
+    /** Owns every table, so that angles returned earlier stay valid when the table grows. */
     private Scope scope;
 
     private Angles table;
 
     /**
-     * Positions for one head size.
+     * Creates the embedding for a head dimension.
      *
      * @param headDimension D, even
      * @param theta the base of the frequencies, above 0
-     * @param scaling how frequencies are stretched
-     * @param maxPositions how many positions the model has
+     * @param scaling the scaling of frequencies
+     * @param maxPositions the maximum number of positions
      * @throws TensorException if a number is out of range
      */
     public RotaryEmbedding(int headDimension, double theta, RopeScaling scaling, long maxPositions) {
@@ -47,26 +47,26 @@ public final class RotaryEmbedding implements AutoCloseable {
     }
 
     /**
-     * The rotations of consecutive positions at the end of a sequence.
+     * The cosines and sines of consecutive positions at the end of a sequence.
      *
-     * @param firstPosition the first, from 0
-     * @param length how many
-     * @return tables {@code [length, D / 2]}, as {@link #angles(long, long, long)} gives them
-     * @throws ShapeException if a position lies beyond the model's
+     * @param firstPosition the first position, from 0
+     * @param length the number of positions
+     * @return tables {@code [length, D / 2]}; see {@link #angles(long, long, long)}
+     * @throws ShapeException if a position is beyond the maximum
      */
     public Angles angles(long firstPosition, long length) {
         return angles(firstPosition, length, firstPosition + length);
     }
 
     /**
-     * The rotations of consecutive positions of a sequence, on the device of the scope that was current at the first call.
+     * The cosines and sines of consecutive positions of a sequence, on the device of the scope that was current at the first call.
      *
-     * @param firstPosition the first, from 0
-     * @param length how many
-     * @param sequence how many positions the sequence has, these and those that will be asked for later; dynamic NTK scaling depends on it
+     * @param firstPosition the first position, from 0
+     * @param length the number of positions
+     * @param sequence the length of the whole sequence, including positions of later calls; dynamic NTK scaling depends on it
      * @return tables {@code [length, D / 2]}, valid until this object is closed or, beyond the original positions of dynamic NTK scaling, the current
      *     scope is
-     * @throws ShapeException if a position lies beyond the model's
+     * @throws ShapeException if a position is beyond the maximum
      */
     public Angles angles(long firstPosition, long length, long sequence) {
         long end = firstPosition + length;
@@ -80,7 +80,7 @@ public final class RotaryEmbedding implements AutoCloseable {
         return tableOf(sequence).slice(firstPosition, length);
     }
 
-    /** Threads that share a model may need a longer table at the same time: one makes it. */
+    /** Synchronized, because several threads that share a model may need a longer table at the same time. */
     private synchronized Angles tableOf(long sequence) {
         if (table == null || table.length() < sequence) {
             table = grow(sequence);
@@ -113,7 +113,7 @@ public final class RotaryEmbedding implements AutoCloseable {
         return new Angles(Tensor.of(cos, length, half), Tensor.of(sin, length, half));
     }
 
-    /** Frees the tables; the next call of {@link #angles} makes new ones. */
+    /** Frees the tables; the next call of {@link #angles} creates new ones. */
     @Override
     public synchronized void close() {
         if (scope != null) {
@@ -124,16 +124,16 @@ public final class RotaryEmbedding implements AutoCloseable {
     }
 
     /**
-     * The rotations of consecutive positions.
+     * The cosines and sines of positions.
      *
      * @param cos {@code [length, D / 2]}, F32, contiguous
      * @param sin {@code [length, D / 2]}, F32, contiguous
      */
     public record Angles(Tensor cos, Tensor sin) {
         /**
-         * The rotations of positions that need not follow each other.
+         * Joins angles of arbitrary positions.
          *
-         * @param parts rotations, in the order wanted
+         * @param parts the angles, in order
          * @return all of them, owned by the current scope
          */
         public static Angles concat(List<Angles> parts) {

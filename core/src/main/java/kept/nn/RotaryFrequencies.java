@@ -9,8 +9,8 @@ final class RotaryFrequencies {
      *
      * @param d the head dimension
      * @param theta the base
-     * @param scaling how frequencies are stretched
-     * @param sequence the number of positions, which only dynamic NTK scaling looks at
+     * @param scaling the scaling of frequencies
+     * @param sequence the number of positions; only dynamic NTK scaling uses it
      * @return f_i for i below {@code d / 2}, in radians per position
      */
     static double[] of(int d, double theta, RopeScaling scaling, long sequence) {
@@ -23,7 +23,7 @@ final class RotaryFrequencies {
         };
     }
 
-    /** What cosines and sines are multiplied by. */
+    /** The factor of cosines and sines. */
     static double magnitude(RopeScaling scaling) {
         return scaling instanceof RopeScaling.Yarn yarn ? yarn.attentionFactor() : 1;
     }
@@ -82,7 +82,7 @@ final class RotaryFrequencies {
         return frequencies;
     }
 
-    /** The index of the pair that makes so many turns over the original context. */
+    /** The index of the pair with the given number of rotations over the original context. */
     private static double yarnIndex(int d, double theta, RopeScaling.Yarn yarn, double turns) {
         return d * Math.log(yarn.originalMaxPositions() / (turns * 2 * Math.PI)) / (2 * Math.log(theta));
     }

@@ -6,7 +6,7 @@ import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
 /**
- * The gated feed-forward layer {@code down(silu(gate(x)) * up(x))} (Shazeer 2020, arXiv 2002.05202). Parts: {@code gate_proj}, {@code up_proj},
+ * The gated feed-forward layer {@code down(silu(gate(x)) * up(x))} (Shazeer 2020, arXiv 2002.05202). Submodules: {@code gate_proj}, {@code up_proj},
  * {@code down_proj}.
  */
 public final class SwiGlu extends Layer {
@@ -15,12 +15,12 @@ public final class SwiGlu extends Layer {
     private final Linear down;
 
     /**
-     * A layer of three maps.
+     * Creates the layer from its three projections.
      *
      * @param gate hidden to intermediate
      * @param up hidden to intermediate
      * @param down intermediate to hidden
-     * @throws ShapeException if they do not fit each other
+     * @throws ShapeException if their shapes do not match
      */
     public SwiGlu(Linear gate, Linear up, Linear down) {
         this.gate = register("gate_proj", gate);
@@ -30,12 +30,12 @@ public final class SwiGlu extends Layer {
         Shape ofUp = up.weight().value().shape();
         Shape ofDown = down.weight().value().shape();
         if (!ofGate.equals(ofUp) || ofDown.size(1) != ofGate.size(0)) {
-            throw new ShapeException("[swiglu] gate, up and down do not fit each other: weights %s, %s, %s".formatted(ofGate, ofUp, ofDown));
+            throw new ShapeException("[swiglu] shapes of gate, up and down do not match: weights %s, %s, %s".formatted(ofGate, ofUp, ofDown));
         }
     }
 
     /**
-     * The maps that read the layer's input.
+     * The projections of the layer's input.
      *
      * @return gate, up
      */
@@ -44,7 +44,7 @@ public final class SwiGlu extends Layer {
     }
 
     /**
-     * The map that writes the layer's output.
+     * The projection to the layer's output.
      *
      * @return down
      */
@@ -53,7 +53,7 @@ public final class SwiGlu extends Layer {
     }
 
     /**
-     * What {@code down_proj} reads.
+     * The input of {@code down_proj}.
      *
      * @param x {@code [..., hidden]}
      * @return {@code [..., intermediate]}
@@ -69,10 +69,10 @@ public final class SwiGlu extends Layer {
      * @return {@code [..., hidden]}
      */
     public Tensor forward(Tensor x) {
-        Tensor gated = gate.forward(x);
-        Tensor raised = up.forward(x);
+        Tensor gateOutput = gate.forward(x);
+        Tensor upOutput = up.forward(x);
         Tensor weight = down.weight().value();
-        return down.bias().map(bias -> Functional.swiGluLinear(gated, raised, weight, bias.value()))
-                .orElseGet(() -> Functional.swiGluLinear(gated, raised, weight));
+        return down.bias().map(bias -> Functional.swiGluLinear(gateOutput, upOutput, weight, bias.value()))
+                .orElseGet(() -> Functional.swiGluLinear(gateOutput, upOutput, weight));
     }
 }

@@ -6,7 +6,7 @@ import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 import kept.tensor.internal.Arguments;
 
-/** Convolutions as products of matrices. */
+/** Convolution by unfolding (im2col) and a matrix product. */
 final class Unfolding {
     private Unfolding() {}
 
@@ -29,7 +29,7 @@ final class Unfolding {
         }
     }
 
-    /** One product of matrices: what each place sees of the input is unfolded into a column. */
+    /** Unfolds the input that each kernel position covers into a column, then computes one matrix product. */
     static Tensor convolve(String operation, Tensor x, Tensor weight, Tensor bias, Convolution convolution, long rowPadding) {
         long columnPadding = convolution.padding();
         Tensor padded = rowPadding + columnPadding == 0 ? x : x.pad(0, columnPadding, columnPadding, rowPadding, rowPadding);
@@ -52,7 +52,7 @@ final class Unfolding {
     private static long places(String operation, long extent, long kernel, Convolution convolution) {
         long reach = convolution.dilation() * (kernel - 1) + 1;
         if (reach > extent) {
-            throw new ShapeException("[%s] a kernel over %d elements on an axis of %d, padding included".formatted(operation, reach, extent));
+            throw new ShapeException("[%s] the kernel spans %d elements, but the padded axis has %d".formatted(operation, reach, extent));
         }
         return (extent - reach) / convolution.stride() + 1;
     }

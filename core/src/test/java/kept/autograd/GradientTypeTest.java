@@ -130,7 +130,7 @@ class GradientTypeTest {
         assertThatThrownBy(() -> normal(0, 5, 7).requireGradient(DType.I32)).isInstanceOf(DTypeException.class).hasMessageContaining("i32");
         assertThatThrownBy(() -> normal(0, 5, 7).requireGradient(DType.F16)).isInstanceOf(DTypeException.class).hasMessageContaining("f16");
         assertThatThrownBy(() -> new Parameter(normal(0, 5, 7)).setGradientType(DType.BF16)).isInstanceOf(DTypeException.class)
-                .hasMessage("[parameter] a gradient of bf16 is not for parameters of f32");
+                .hasMessage("[parameter] bf16 gradients are not supported for f32 parameters");
         Tensor leaf = normal(0, 5, 7).requireGradient();
         Autograd.backward(leaf, normal(1, 5, 7));
         assertThatThrownBy(() -> leaf.requireGradient(DType.BF16)).isInstanceOf(TensorException.class).hasMessageContaining("clear it first");

@@ -178,7 +178,7 @@ class LayersTest {
             assertThatThrownBy(() -> new Attention(map, map, map, map, 4, 3, 6)).isInstanceOf(TensorException.class)
                     .hasMessage("[attention] 3 key-value heads do not divide 4 heads");
             assertThatThrownBy(() -> new Attention(map, map, map, map, 4, 2, 6)).isInstanceOf(ShapeException.class)
-                    .hasMessage("[attention] k_proj gives 24 features, not heads times head dimension, 12");
+                    .hasMessage("[attention] k_proj has 24 output features; heads times head dimension is 12");
         }
     }
 }
