@@ -2,9 +2,11 @@ package kept.io;
 
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -14,8 +16,10 @@ public final class SettingDifferences {
     private static final String ABSENT = "absent";
     /** How many differences are listed. */
     private static final int MAX_LISTED = 4;
-    /** A value with components: {@code Cosine[peak=0.001, warmUp=10]}. */
-    private static final Pattern PARTS = Pattern.compile("(\\w+)\\[(.*)]", Pattern.DOTALL);
+    /** A record as Java prints it. */
+    private static final Pattern RECORD = Pattern.compile("(\\w+)\\[(.*)]", Pattern.DOTALL);
+    /** Records whose class says nothing that their setting's name does not. */
+    private static final Set<String> UNNAMED = Set.of("DecoderConfig", "Settings", "DistillationObjective");
 
     private SettingDifferences() { }
 
@@ -27,9 +31,11 @@ public final class SettingDifferences {
      * @return the names, in order; empty if all are equal
      */
     public static List<String> names(Map<String, String> before, Map<String, String> now) {
-        var names = new TreeSet<>(before.keySet());
-        names.addAll(now.keySet());
-        names.removeIf(name -> before.getOrDefault(name, ABSENT).equals(now.getOrDefault(name, ABSENT)));
+        Map<String, String> were = flattened(before);
+        Map<String, String> are = flattened(now);
+        var names = new TreeSet<>(were.keySet());
+        names.addAll(are.keySet());
+        names.removeIf(name -> were.getOrDefault(name, ABSENT).equals(are.getOrDefault(name, ABSENT)));
         return List.copyOf(names);
     }
 
@@ -43,36 +49,48 @@ public final class SettingDifferences {
      */
     public static String inWords(List<String> names, Map<String, String> before, Map<String, String> now) {
         List<String> differences = new ArrayList<>();
-        names.stream().limit(MAX_LISTED).forEach(name -> addTo(differences, name, before.getOrDefault(name, ABSENT),
-            now.getOrDefault(name, ABSENT)));
-        if (names.size() > MAX_LISTED) {
-            differences.add("and %d more".formatted(names.size() - MAX_LISTED));
+        Map<String, String> were = flattened(before);
+        Map<String, String> are = flattened(now);
+        // The parts of a setting count as one.
+        var listed = new LinkedHashSet<String>();
+        int left = 0;
+        for (String name : names) {
+            String setting = name.replaceFirst(", .*", "");
+            if (listed.contains(setting) || listed.size() < MAX_LISTED) {
+                listed.add(setting);
+                differences.add("%s was %s, is %s".formatted(name, were.getOrDefault(name, ABSENT), are.getOrDefault(name, ABSENT)));
+            } else {
+                left++;
+            }
+        }
+        if (left > 0) {
+            differences.add("and %d more".formatted(left));
         }
         return String.join("; ", differences);
     }
 
-    /** For values with components, such as a learning-rate schedule, lists only the components that differ. */
-    private static void addTo(List<String> differences, String name, String before, String now) {
-        Matcher first = PARTS.matcher(before);
-        Matcher second = PARTS.matcher(now);
-        if (!first.matches() || !second.matches() || !first.group(1).equals(second.group(1))) {
-            differences.add("%s was %s, is %s".formatted(name, plain(first, before), plain(second, now)));
-            return;
-        }
-        Map<String, String> were = parts(first.group(2));
-        Map<String, String> are = parts(second.group(2));
-        for (String part : names(were, are)) {
-            addTo(differences, name + ", " + part, were.getOrDefault(part, ABSENT), are.getOrDefault(part, ABSENT));
-        }
+    /**
+     * Settings with each part under a name of its own, as in {@code learning rate, peak}. Former versions saved records as Java prints them, such as
+     * {@code Cosine[peak=0.001, warmUpSteps=10]}: their states can be resumed all the same.
+     */
+    private static Map<String, String> flattened(Map<String, String> settings) {
+        Map<String, String> flat = new LinkedHashMap<>();
+        settings.forEach((name, value) -> addTo(flat, name, value));
+        return flat;
     }
 
-    private static String plain(Matcher value, String text) {
-        if (!value.matches()) {
-            return text;
+    private static void addTo(Map<String, String> flat, String name, String value) {
+        Matcher record = RECORD.matcher(value);
+        if (!record.matches()) {
+            flat.put(name, value.equals("OptionalInt.empty") ? "none" : value);
+        } else if (record.group(1).equals("OptionalInt")) {
+            flat.put(name, record.group(2));
+        } else {
+            if (!UNNAMED.contains(record.group(1))) {
+                flat.put(name, record.group(1).toLowerCase(Locale.ROOT));
+            }
+            parts(record.group(2)).forEach((part, inner) -> addTo(flat, name + ", " + part, inner));
         }
-        List<String> parts = new ArrayList<>();
-        parts(value.group(2)).forEach((name, part) -> parts.add(name + " " + part));
-        return value.group(1).toLowerCase(Locale.ROOT) + (parts.isEmpty() ? "" : " (" + String.join(", ", parts) + ")");
     }
 
     /** Returns the components by name; commas within brackets do not separate. */

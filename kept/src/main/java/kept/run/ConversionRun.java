@@ -240,7 +240,7 @@ public final class ConversionRun {
         settings.putAll(mapping.inWords(config));
         settings.put("dtype", dtype == null ? "as the source" : dtype.label());
         settings.put("largest weight file", Long.toString(largestShard));
-        settings.put("the source's config", config.toString());
+        SavedSettings.put(settings, "the source's config", config);
         checkpoint.names().forEach(name -> settings.put("the source's tensor " + name, checkpoint.fingerprint(name)));
         return settings;
     }

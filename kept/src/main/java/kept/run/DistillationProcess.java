@@ -242,10 +242,10 @@ final class DistillationProcess {
     /** What shapes the result, but for what is read. */
     private SequencedMap<String, String> fingerprint() {
         var print = new LinkedHashMap<String, String>();
-        print.put("teacher", mapping.source().toString());
+        SavedSettings.put(print, "teacher", mapping.source());
         print.putAll(settings.mapping().inWords(mapping.source()));
         print.putAll(TrainingSettings.inWords(options));
-        print.put("objective", settings.objective().toString());
+        SavedSettings.put(print, "objective", settings.objective());
         print.put("trained", trained.toString());
         print.put("judged", "every %d steps, patience %d".formatted(evaluationInterval(), settings.patience()));
         print.put("seed", Long.toString(settings.training().seed()));

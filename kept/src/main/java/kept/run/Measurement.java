@@ -131,7 +131,7 @@ final class Measurement {
         int[][] ids = sequences.ids();
         var calibration = new Calibration(table, new CheckpointWeights(checkpoint), ids, choice.options(), device);
         Map<String, String> settings = new LinkedHashMap<>(choice.inWords(table.source()));
-        settings.put("teacher", table.source().toString());
+        SavedSettings.put(settings, "teacher", table.source());
         settings.put("teacher's tensors", "checksum " + checkpoint.checksum());
         settings.put("calibration text", inWords(sequences));
         settings.put(ARITHMETIC, arithmetic(device));

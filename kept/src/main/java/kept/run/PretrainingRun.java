@@ -284,7 +284,7 @@ public final class PretrainingRun {
             this.options = options;
             this.snapshots = snapshots;
             this.progress = progress;
-            settings.put("config", model.config().toString());
+            SavedSettings.put(settings, "config", model.config());
             settings.putAll(TrainingSettings.inWords(options));
             settings.put("seed", Long.toString(training.seed()));
             provenance.putAll(settings);

@@ -293,8 +293,8 @@ public final class TrainingSettings {
         words.put("sequence length", Integer.toString(options.sequenceLength()));
         words.put("batch size", Integer.toString(options.batchSize()));
         words.put("accumulation", Integer.toString(options.accumulation()));
-        words.put("learning rate", options.schedule().toString());
-        words.put("optimizer", options.adamW().toString());
+        SavedSettings.put(words, "learning rate", options.schedule());
+        SavedSettings.put(words, "optimizer", options.adamW());
         words.put("largest gradient norm", Double.toString(options.maxGradientNorm()));
         words.put("weights while training", options.storage().stochasticRounding() ? "bf16 with stochastic rounding" : "f32");
         words.put("moments", options.storage().codedMoments() ? "8 bits" : "f32");

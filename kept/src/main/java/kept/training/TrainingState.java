@@ -18,8 +18,11 @@ import kept.safetensors.SafetensorsWriter;
 import kept.tensor.Device;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
+import kept.text.Json;
+import kept.text.JsonException;
 import kept.weights.TensorEntry;
 import kept.weights.TensorSpec;
+
 
 /**
  * A training run on disk: one safetensors file with the trained parameters, both moments of each, and in its metadata the step, the place in the
@@ -35,7 +38,9 @@ public final class TrainingState {
     private static final String METRICS = "kept.metrics";
     private static final String NOT_FINITE = "kept.not_finite";
     private static final String ARITHMETIC = "kept.arithmetic";
-    private static final String SETTING = "kept.setting.";
+    private static final String SETTINGS = "kept.settings";
+    /** Each setting under a key of its own, as former versions saved them. */
+    private static final String FORMER_SETTING = "kept.setting.";
     /** What may be changed in a run that met NaN or infinity. */
     private static final Set<String> CHANGEABLE = Set.of("learning rate", "optimizer", "largest gradient norm");
 
@@ -89,7 +94,7 @@ public final class TrainingState {
             metadata.put(NOT_FINITE, place.notFinite());
         }
         metadata.put(ARITHMETIC, device(optimizer).backend().arithmetic());
-        settings.forEach((name, value) -> metadata.put(SETTING + name, value));
+        metadata.put(SETTINGS, Json.write(settings));
         List<TensorSpec> specs = new ArrayList<>();
         tensors.forEach((name, tensor) -> specs.add(new TensorSpec(name, tensor.dtype(), tensor.shape())));
         try (var writer = SafetensorsWriter.createWithChecksums(file, specs, metadata)) {
@@ -151,17 +156,16 @@ public final class TrainingState {
      */
     public String requireSame(Map<String, String> settings) {
         Map<String, String> before = new HashMap<>();
-        metadata.forEach((key, value) -> {
-            String name = key.startsWith(SETTING) ? key.substring(SETTING.length()) : null;
+        savedSettings().forEach((name, value) -> {
             // A text may be judged on or not, as one likes; only if it is, it is to be the same.
-            if (name != null && (settings.containsKey(name) || !RunInputs.isOptional(name) && !RunInputs.isLate(name))) {
+            if (settings.containsKey(name) || !RunInputs.isOptional(name) && !RunInputs.isLate(name)) {
                 before.put(name, value);
             }
         });
         Map<String, String> now = new HashMap<>(settings);
         now.keySet().removeIf(name -> RunInputs.isOptional(name) && !before.containsKey(name));
         List<String> names = new ArrayList<>(SettingDifferences.names(before, now));
-        List<String> changed = names.stream().filter(name -> metadata.containsKey(NOT_FINITE) && CHANGEABLE.contains(name)).toList();
+        List<String> changed = names.stream().filter(name -> metadata.containsKey(NOT_FINITE) && isChangeable(name)).toList();
         names.removeAll(changed);
         if (!names.isEmpty()) {
             String kind = names.stream().allMatch(RunInputs::isInput) ? "content" : "settings";
@@ -169,6 +173,30 @@ public final class TrainingState {
                     SettingDifferences.inWords(names, before, now), "give what it was begun with, or start over with --overwrite"));
         }
         return SettingDifferences.inWords(changed, before, now);
+    }
+
+    /** Whether a run that met NaN or infinity may go on with another value of a setting, or of a part of one. */
+    private static boolean isChangeable(String name) {
+        return CHANGEABLE.contains(name.replaceFirst(", .*", ""));
+    }
+
+    private Map<String, String> savedSettings() {
+        Map<String, String> saved = new LinkedHashMap<>();
+        if (metadata.containsKey(SETTINGS)) {
+            try {
+                Json.parse(metadata.get(SETTINGS)).properties().forEach(setting -> saved.put(setting.getKey(), setting.getValue().asText()));
+            } catch (JsonException e) {
+                throw new CheckpointException(
+                        "training state", file, "its settings are no JSON: %s; it is not a training state".formatted(e.getMessage()), e);
+            }
+        } else {
+            metadata.forEach((key, value) -> {
+                if (key.startsWith(FORMER_SETTING)) {
+                    saved.put(key.substring(FORMER_SETTING.length()), value);
+                }
+            });
+        }
+        return saved;
     }
 
     private Place place() {
