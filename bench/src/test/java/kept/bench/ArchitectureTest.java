@@ -140,7 +140,7 @@ class ArchitectureTest {
     @Test
     void onlyProgramsKnowTheCommandLineAndTheTerminal() {
         holds(noClasses().that(IN_KEPT).and().resideOutsideOfPackages("kept", "kept.cli")
-                .should().dependOnClassesThat().resideInAnyPackage("picocli..", "org.jline..", "me.tongfei.."));
+                .should().dependOnClassesThat().resideInAnyPackage("picocli..", "org.jline.terminal..", "me.tongfei.."));
         holds(noClasses().that().resideInAPackage("kept.run..").should().accessField(System.class, "out")
                 .orShould().accessField(System.class, "err").orShould().callMethod(System.class, "exit", int.class));
     }
