@@ -92,7 +92,7 @@ def models():
         shutil.copy(fixtures / "tokenizer/tokenizer.model", source)
         for mapping in ("opm", "exact"):
             target = work / f"{fixture.name}-{mapping}"
-            run("convert", "--source", source, "--output", target, "--mapping", mapping, "--dtype", "f32", "--verify")
+            run("convert", "--model", source, "--output", target, "--mapping", mapping, "--dtype", "f32", "--verify")
             compare(f"{fixture.name}, {mapping}", target, golden["input_ids"], golden["logits"] if mapping == "exact" else None)
 
 
@@ -107,7 +107,7 @@ def demo_students(texts):
         more = ["--calibration", work / "calibration.txt", "--calibration-tokens", "16384"] if mapping == "calibrated" else []
         for dtype in ("f32", "bf16") if mapping == "exact" else ("f32",):
             target = work / f"demo-{mapping}-{dtype}"
-            run("convert", "--source", teacher, "--output", target, "--mapping", mapping, "--dtype", dtype, "--verify", *more)
+            run("convert", "--model", teacher, "--output", target, "--mapping", mapping, "--dtype", dtype, "--verify", *more)
             compare(f"demo, {mapping}, {dtype}", target, ids, reference if (mapping, dtype) == ("exact", "f32") else None)
     return work / "demo-opm-f32"
 
@@ -135,7 +135,7 @@ def gguf_files(texts):
     for name in ("demo-opm-f32", "demo-exact-f32"):
         for kind, bound in (("f32", 1e-9), ("bf16", 1e-3), ("q8_0", 1e-3)):
             file, again = work / f"{name}-{kind}.gguf", work / f"{name}-{kind}-again"
-            run("export", "--source", work / name, "--output", file, "--type", kind)
+            run("export", "--model", work / name, "--output", file, "--type", kind)
             subprocess.run([sys.executable, root / "kept/src/test/resources/kept/gguf/dequantize.py", work / name, file, again],
                            check=True, stdout=subprocess.DEVNULL)
             row(f"{name} as GGUF {kind}, read back: KL", "gguf, transformers", f"{ids.numel()} positions",
@@ -145,7 +145,7 @@ def gguf_files(texts):
 def llama_cpp(student, texts):
     """Ids and greedy text of llama.cpp (node-llama-cpp, CPU) for the demo's student as GGUF."""
     file = work / "demo.gguf"
-    run("export", "--source", student, "--output", file, "--type", "f32")
+    run("export", "--model", student, "--output", file, "--type", "f32")
     pieces = sentencepiece.SentencePieceProcessor(model_file=str(student / "tokenizer.model"))
     job = {"model": str(file), "texts": texts, "prompts": prompts, "tokens": 32}
     (work / "job.json").write_text(json.dumps(job))

@@ -47,11 +47,11 @@ import picocli.CommandLine.ParameterException;
 /** {@code kept compare}: mappings of one teacher, side by side. */
 @Command(name = "compare", description = {
     "Compares mappings of one teacher on held-out text, side by side.",
-    "Each mapping makes its student in memory, in each dtype asked for. The teacher against itself rounded to that dtype stands beside them: what no",
-    "student of that dtype can be blamed for. Then it tells what the mappings took, and how far the teacher's norms are from RMSNorms.",
+    "Each mapping makes its student in memory, in each dtype. The table also compares the teacher with itself rounded to that dtype: the loss that",
+    "the dtype alone causes. Two more tables show what the mappings cost, and how far the teacher's norms are from RMSNorms.",
     "",
     "  kept compare --demo",
-    "  kept compare --teacher orion --calibration text.jsonl --evaluate prose=held-out.txt --evaluate code=code.jsonl"
+    "  kept compare --teacher orion --calibration text.jsonl --held-out prose=held-out.txt --held-out code=code.jsonl"
 })
 public final class Compare extends Program {
     /** What stands for the teacher among the names. */
@@ -71,46 +71,46 @@ public final class Compare extends Program {
     private Source source;
 
     @Option(names = "--mappings", paramLabel = "NAMES", split = ",", defaultValue = "ones,opm,channel,calibrated,exact", order = 2,
-            description = "Mappings, with commas between them: opm, exact, calibrated or, with anchor and ridge, calibrated:0.25:1e-5; and ones"
+            description = "Mappings, separated by commas: opm, exact, calibrated or, with anchor and ridge, calibrated:0.25:1e-5; and ones"
                     + " (norms set to one), centred (OPM of a stream without means), channel (the best weight of each channel, measured)"
                     + " (default: ${DEFAULT-VALUE}).")
     private List<String> mappings;
 
     @Reads
     @Option(names = "--calibration", paramLabel = "FILE", arity = "1..*", order = 2,
-            description = "The text that channel and calibrated measure on: .txt, .jsonl, .gz or .zip of these, or folders.")
+            description = "Calibration text of channel and calibrated: .txt, .jsonl, .gz or .zip of these, or folders.")
     private List<Path> calibration = List.of();
 
     @Option(names = "--calibration-tokens", paramLabel = "N", order = 2,
-            description = "Tokens to measure on (default: 65536, or 32 times the teacher's hidden size if that is more).")
+            description = "Calibration tokens (default: 65536, or 32 times the teacher's hidden size if that is more).")
     private Long calibrationTokens;
 
     @Option(names = "--seed", paramLabel = "N", defaultValue = "0", order = 2,
-            description = "Which sequences of the text are measured on (default: ${DEFAULT-VALUE}).")
+            description = "Seed that draws the sequences of the calibration text (default: ${DEFAULT-VALUE}).")
     private long seed;
 
     @Reads
     @Option(names = "--student", paramLabel = "NAME=DIR", order = 3,
-            description = "A finished student to compare too, such as a distilled one, by a name for the table; may be given several times.")
+            description = "A named student to compare too, such as a distilled one; may be given several times.")
     private Map<String, Path> students = new LinkedHashMap<>();
 
     @Option(names = "--dtype", paramLabel = "TYPES", split = ",", defaultValue = "f32,bf16", order = 4,
-            description = "What the mapped students are rounded to: of ${COMPLETION-CANDIDATES}, with commas between them "
+            description = "Types to which the mapped students are rounded: ${COMPLETION-CANDIDATES}, separated by commas "
                     + "(default: ${DEFAULT-VALUE}).")
     private List<WeightType> dtypes;
 
     @Reads
-    @Option(names = "--evaluate", paramLabel = "NAME=FILE", order = 5,
-            description = "Held-out text to judge the students on, by a name for the table; may be given several times, also with one name.")
+    @Option(names = "--held-out", paramLabel = "NAME=FILE", order = 5,
+            description = "Named held-out text to evaluate the students on; may be given several times. Files with one name are one text.")
     private List<String> texts = List.of();
 
     @Option(names = "--jdk-sources", order = 6,
-            description = "Judge on held-out prose and code of the running JDK's sources, and measure on the rest of the prose"
+            description = "Evaluate on held-out prose and code of the running JDK's sources, and calibrate on the rest of the prose"
                     + " unless --calibration names a text.")
     private boolean jdkSources;
 
     @Writes(Writes.Kind.FILE)
-    @Option(names = "--json", paramLabel = "FILE", order = 20, description = "Write the result here too, each norm included.")
+    @Option(names = "--json", paramLabel = "FILE", order = 20, description = "Also write the result, with the figures of each norm, to this file.")
     private Path json;
 
     @Mixin
@@ -204,7 +204,7 @@ public final class Compare extends Program {
 
     private SequencedMap<String, Corpus> domains() {
         SequencedMap<String, Corpus> domains = new LinkedHashMap<>();
-        SequencedMap<String, List<Path>> named = HeldOutTextOptions.byName("--evaluate", texts, spec().commandLine());
+        SequencedMap<String, List<Path>> named = HeldOutTextOptions.byName("--held-out", texts, spec().commandLine());
         if (jdkSources || source.demo && named.isEmpty()) {
             JdkSources sources = JdkSources.find();
             domains.put("prose", sources.prose().heldOut(sources.heldOutFraction()));
@@ -212,7 +212,7 @@ public final class Compare extends Program {
         }
         named.forEach((name, files) -> domains.put(name, Corpus.of(files, heldOut.field())));
         if (domains.isEmpty()) {
-            throw new ParameterException(spec().commandLine(), "nothing to judge on: give --evaluate NAME=FILE, or --jdk-sources");
+            throw new ParameterException(spec().commandLine(), "no held-out text: give --held-out NAME=FILE, or --jdk-sources");
         }
         return domains;
     }

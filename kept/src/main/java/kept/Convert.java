@@ -24,29 +24,30 @@ import picocli.CommandLine.ParameterException;
 /** {@code kept convert}: maps an Orion checkpoint to a Llama checkpoint without training. */
 @Command(name = "convert", description = {
     "Maps an Orion checkpoint to a Llama checkpoint without training.",
-    "NPM copies what both architectures share, OPM makes each RMSNorm from its LayerNorm; to recover what that loses, use distill.",
-    "The mapping exact loses nothing: a Llama with biases and one more layer, whose function is the Orion's.",
-    "The mapping calibrated loses little and adds nothing: what reads a norm is corrected by what is measured on a text (--calibration).",
+    "NPM (Normal Parameter Mapping) copies the tensors that both architectures share. --mapping chooses how the norms are replaced:",
+    "opm initialises each RMSNorm from its LayerNorm and drops the bias; distill recovers most of the loss.",
+    "exact adds biases and one layer, and keeps the function up to rounding.",
+    "calibrated changes no shapes; the projections after each norm are corrected by least squares on a text (--calibration).",
     "The result loads in transformers with trust_remote_code=False.",
-    "Tensors pass one by one, so memory does not grow with the model. Ctrl-C keeps the finished weight files; --resume goes on from there, after a",
-    "kill too, and the output has the same bytes."
+    "Tensors are converted one by one, so memory does not grow with the model. Ctrl-C keeps the finished weight files; --resume continues from",
+    "there, also after a kill, and the output has the same bytes."
 })
 public final class Convert extends Program {
     @Reads
-    @Option(names = "--source", paramLabel = "DIR", required = true, description = "The Orion checkpoint: config.json, weights, tokenizer.")
+    @Option(names = "--model", paramLabel = "DIR", required = true, description = "The Orion checkpoint: config.json, weights, tokenizer.")
     private Path source;
 
-    @Option(names = "--plan", description = "Only tell what the mapping would take in time, memory and disk; config.json is enough for it.")
+    @Option(names = "--plan", description = "Only show the time, memory and disk that the mapping needs; reads config.json alone.")
     private boolean plan;
 
     @Writes(Writes.Kind.DIRECTORY)
-    @Option(names = "--output", paramLabel = "DIR", description = "The Llama checkpoint to make; appears whole or not at all.")
+    @Option(names = "--output", paramLabel = "DIR", description = "The Llama checkpoint to write; it appears complete or not at all.")
     private Path output;
 
     @Mixin
     private MappingOptions mapping;
 
-    @Option(names = "--dtype", paramLabel = "TYPE", description = "Store as ${COMPLETION-CANDIDATES} (default: as the source).")
+    @Option(names = "--dtype", paramLabel = "TYPE", description = "Type of the stored weights: ${COMPLETION-CANDIDATES} (default: the source's).")
     private WeightType dtype;
 
     @Option(names = "--max-shard-size", paramLabel = "BYTES", defaultValue = "5GB", converter = ByteSize.class,

@@ -37,15 +37,16 @@ import picocli.CommandLine.ParameterException;
 
 /** {@code kept distill}: maps an Orion to a Llama and distils what the mapping lost. */
 @Command(name = "distill", description = {
-    "Turns an Orion checkpoint into a Llama checkpoint that behaves like it.",
-    "NPM copies what both share, OPM makes each RMSNorm from its LayerNorm, XKD trains the Llama to follow the frozen Orion on a text.",
+    "Converts an Orion checkpoint into a Llama checkpoint and distils what the mapping lost.",
+    "NPM (Normal Parameter Mapping) copies the tensors that both share, --mapping replaces the norms, and XKD (Cross-architecture Knowledge",
+    "Distillation) trains the Llama to predict the frozen Orion's distribution on a text.",
     "The output loads in transformers with trust_remote_code=False and has a report.html beside the weights.",
     "",
     "  kept distill --demo",
     "  kept distill --teacher orion-14b --corpus text.jsonl --output llama-14b",
     "  kept distill --teacher orion-14b --plan",
     "",
-    "Ctrl-C saves the run's state; --resume goes on from there with the same bits."
+    "Ctrl-C saves the training state; --resume continues from it with the same bits."
 })
 public final class Distill extends Program {
     /** What to distil. */
@@ -56,7 +57,7 @@ public final class Distill extends Program {
 
         @Reads
         @Option(names = "--corpus", paramLabel = "FILE", arity = "1..*",
-                description = "The text to distil on: .txt, .jsonl, .gz or .zip of these, or folders.")
+                description = "Training text: .txt, .jsonl, .gz or .zip of these, or folders.")
         private List<Path> corpus;
     }
 
@@ -67,7 +68,7 @@ public final class Distill extends Program {
 
         @Option(names = "--demo", required = true,
                 description = "Distil the small Orion shipped with this program on the Javadoc of the running JDK,"
-                        + " and show what that does to prose and code.")
+                        + " and evaluate it on prose and code.")
         private boolean demo;
     }
 
@@ -94,12 +95,12 @@ public final class Distill extends Program {
     private Mode mode;
 
     @Option(names = "--plan", order = 4,
-            description = "Only tell what the run would take in memory and time, and which options would make it fit; config.json is enough for it.")
+            description = "Only show the memory and time that the run needs, and options that make it fit; reads config.json alone.")
     private boolean plan;
 
     @Writes(Writes.Kind.DIRECTORY)
     @Option(names = "--output", paramLabel = "DIR", order = 5,
-            description = "The Llama checkpoint to make; appears whole or not at all (the demo's default: kept-demo).")
+            description = "The Llama checkpoint to write; it appears complete or not at all (the demo's default: kept-demo).")
     private Path output;
 
     @Option(names = "--tokens", paramLabel = "N", order = 7, description = "Tokens to distil on (default: 1000000; the demo's: 245760).")
@@ -122,29 +123,30 @@ public final class Distill extends Program {
     private double crossEntropyWeight;
 
     @Reads
-    @Option(names = "--evaluate", paramLabel = "NAME=FILE", order = 12,
-            description = "Held-out text to judge the student on, by a name for the table; may be given several times "
-                    + "(default: the beginning of the corpus, a fiftieth at most, held out of training).")
+    @Option(names = "--held-out", paramLabel = "NAME=FILE", order = 12,
+            description = "Named held-out text to evaluate the student on; may be given several times "
+                    + "(default: the beginning of the corpus, at most a fiftieth of it, which is then not trained on).")
     private Map<String, Path> evaluate = new LinkedHashMap<>();
 
     @Option(names = "--evaluation-tokens", paramLabel = "N", defaultValue = "16384", order = 13,
-            description = "Tokens to judge each text on (default: ${DEFAULT-VALUE}).")
+            description = "Evaluation tokens per text (default: ${DEFAULT-VALUE}).")
     private long evaluationTokens;
 
     @Option(names = "--evaluate-every", paramLabel = "STEPS", order = 13,
-            description = "Steps between judgements on a part of the corpus that is held out for them; the best state is what is written, "
-                    + "the mapping included; 0 judges at the start and the end only (default: a tenth of all, 100 at most).")
+            description = "Steps between evaluations on a held-out part of the corpus. The output is the best state, which may be the mapping "
+                    + "before training. 0 evaluates at the start and the end only (default: a tenth of all steps, at most 100).")
     private Long evaluateEvery;
 
     @Option(names = "--patience", paramLabel = "N", defaultValue = "0", order = 13,
-            description = "Stop when so many judgements in a row bring no improvement (default: 0, never).")
+            description = "Stop after N evaluations in a row without improvement (default: 0, never).")
     private int patience;
 
     @Option(names = "--field", paramLabel = "NAME", defaultValue = "text", order = 14,
             description = "Field of .jsonl lines (default: ${DEFAULT-VALUE}).")
     private String field;
 
-    @Option(names = "--dtype", paramLabel = "TYPE", order = 40, description = "Store weights as ${COMPLETION-CANDIDATES} (default: as the teacher).")
+    @Option(names = "--dtype", paramLabel = "TYPE", order = 40,
+            description = "Type of the stored weights: ${COMPLETION-CANDIDATES} (default: the teacher's).")
     private WeightType dtype;
 
     @Option(names = "--max-shard-size", paramLabel = "BYTES", defaultValue = "5GB", converter = ByteSize.class, order = 41,

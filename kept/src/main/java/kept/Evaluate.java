@@ -31,6 +31,7 @@ import kept.run.LoadedModel;
 import kept.run.Progress;
 import kept.tensor.Device;
 import kept.tokenizer.Tokenizer;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -39,14 +40,28 @@ import picocli.CommandLine.Parameters;
 
 /** {@code kept evaluate}: what a model can do. */
 @Command(name = "evaluate", description = {
-    "Tells what a model can do, alone or beside its teacher.",
-    "Multiple-choice questions are scored by log-likelihood as lm-evaluation-harness does it; the pass-key test tells how far back in a long text a",
-    "model finds what it needs."
+    "Evaluates a model on multiple-choice and passkey tasks, optionally side by side with its teacher.",
+    "Multiple-choice questions are scored by log-likelihood, as lm-evaluation-harness does. Passkey retrieval shows how far back in a long text a",
+    "model finds a number."
 })
 public final class Evaluate extends Program {
-    @Reads
-    @Parameters(paramLabel = "DIR", description = "An Orion or Llama checkpoint with its tokenizer.")
-    private Path model;
+    @ArgGroup(multiplicity = "1", order = 0)
+    private Model model;
+
+    /** The model to evaluate: an option, or, as it was given formerly, a parameter. */
+    private static final class Model {
+        @Reads
+        @Option(names = "--model", paramLabel = "DIR", required = true, description = "An Orion or Llama checkpoint with its tokenizer.")
+        private Path directory;
+
+        @Reads
+        @Parameters(paramLabel = "DIR", hidden = true)
+        private Path parameter;
+
+        private Path path() {
+            return directory == null ? parameter : directory;
+        }
+    }
 
     @Reads
     @Option(names = "--teacher", paramLabel = "DIR", description = "A checkpoint to compare with, question by question.", order = 1)
@@ -63,48 +78,49 @@ public final class Evaluate extends Program {
 
     @Reads
     @Option(names = "--examples", paramLabel = "FILE", arity = "1..*", order = 4,
-            description = "Where examples come from: a file of questions for all tasks or one for each (by default the task's other questions).")
+            description = "Questions to take examples from: one file for all tasks, or one for each (default: the task's other questions).")
     private List<Path> examples = List.of();
 
     @Option(names = "--shots-seed", paramLabel = "N", order = 5,
-            description = "Draw examples at random, for each question anew (by default the first ones).")
+            description = "Draw examples at random for each question, with this seed (default: the first ones).")
     private Long shotsSeed;
 
     @Option(names = "--delimiter", paramLabel = "TEXT", defaultValue = " ", order = 6,
-            description = "What stands between a context and a choice (by default a space).")
+            description = "Text between a context and a choice (default: a space).")
     private String delimiter;
 
     @Option(names = "--limit", paramLabel = "N", description = "Only the first N questions of each task.", order = 7)
     private Integer limit;
 
-    @Option(names = "--by-group", description = "Show each group of a task too.", order = 8)
+    @Option(names = "--by-group", description = "Also show each group of a task.", order = 8)
     private boolean byGroup;
 
     @Option(names = "--passkey", paramLabel = "N,N,...", split = ",", converter = TokenCount.class, order = 9,
-            description = "Hide a number in texts of so many tokens, such as 1k,4k, and ask for it.")
+            description = "Run passkey retrieval on texts of these lengths in tokens, such as 1k,4k.")
     private List<Integer> passKeyLengths = List.of();
 
     @Option(names = "--passkey-depths", paramLabel = "X,X,...", split = ",", defaultValue = "0,25,50,75,100", order = 10,
-            description = "Where the number stands, in per cent of the text (default: ${DEFAULT-VALUE}).")
+            description = "Positions of the number, in per cent of the text (default: ${DEFAULT-VALUE}).")
     private List<Double> passKeyDepths;
 
     @Option(names = "--passkey-trials", paramLabel = "N", defaultValue = "3", order = 11,
             description = "Texts for each length and depth (default: ${DEFAULT-VALUE}).")
     private int passKeyTrials;
 
-    @Option(names = "--seed", paramLabel = "N", defaultValue = "0", description = "Of the numbers hidden (default: ${DEFAULT-VALUE}).", order = 12)
+    @Option(names = "--seed", paramLabel = "N", defaultValue = "0",
+            description = "Seed of the hidden numbers (default: ${DEFAULT-VALUE}).", order = 12)
     private long seed;
 
     @Option(names = "--max-length", paramLabel = "N", converter = TokenCount.class, order = 13,
-            description = "Tokens to give a model at a time; longer contexts lose their beginning (by default its positions).")
+            description = "Longest input of a model, in tokens; longer contexts lose their beginning (default: the model's positions).")
     private Integer maxLength;
 
     @Option(names = "--bos", negatable = true, order = 14,
-            description = "Begin contexts with the beginning-of-sequence id (by default as tokenizer_config.json says, else not).")
+            description = "Begin contexts with the beginning-of-sequence id (default: as tokenizer_config.json says, else not).")
     private Boolean bos;
 
     @Writes(Writes.Kind.FILE)
-    @Option(names = "--json", paramLabel = "FILE", description = "Write the result here too.", order = 15)
+    @Option(names = "--json", paramLabel = "FILE", description = "Also write the result to this file.", order = 15)
     private Path json;
 
     @Mixin
@@ -130,7 +146,7 @@ public final class Evaluate extends Program {
         if (teacher != null) {
             models.put("teacher", teacher);
         }
-        models.put(teacher == null ? "model" : "student", model);
+        models.put(teacher == null ? "model" : "student", model.path());
         List<Candidate> candidates = new ArrayList<>();
         try {
             models.forEach((name, directory) -> candidates.add(candidate(name, directory, examinations)));

@@ -50,18 +50,18 @@ public final class Export extends Program {
     }
 
     @Reads
-    @Option(names = "--source", paramLabel = "DIR", required = true, description = "The Llama checkpoint: config.json, weights, tokenizer.model.")
+    @Option(names = "--model", paramLabel = "DIR", required = true, description = "The Llama checkpoint: config.json, weights, tokenizer.model.")
     private Path source;
 
     @Writes(Writes.Kind.NEW_FILE)
-    @Option(names = "--output", paramLabel = "FILE", required = true, description = "The file to make; appears whole or not at all.")
+    @Option(names = "--output", paramLabel = "FILE", required = true, description = "The file to write; it appears complete or not at all.")
     private Path output;
 
     @Option(names = "--format", paramLabel = "NAME", defaultValue = "gguf", description = "The file's format: gguf (default).")
     private Format format;
 
     @Option(names = "--type", paramLabel = "TYPE", required = true,
-            description = "Store matrices as ${COMPLETION-CANDIDATES}; vectors are f32 in each. q8_0 takes 8.5 bits for an element.")
+            description = "Type of the stored matrices: ${COMPLETION-CANDIDATES}; vectors are always f32. q8_0 takes 8.5 bits per element.")
     private MatrixType type;
 
     @Option(names = "--overwrite", description = "Replace a file that exists.")

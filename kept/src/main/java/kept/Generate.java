@@ -35,7 +35,7 @@ import picocli.CommandLine.ParameterException;
 /** {@code kept generate}: continues texts, or talks with a chat model. */
 @Command(name = "generate", description = {
     "Continues a text with an Orion or Llama checkpoint.",
-    "The text appears as it is made, token by token with a key-value cache. Several prompts are continued side by side, each as it would be alone.",
+    "The text is printed token by token as it is generated. Several prompts are continued as one batch, each with the result it would have alone.",
     "With --chat it is a conversation: on a terminal a line after the prompt sign > is a turn, /new begins another conversation, "
             + "/exit or Ctrl-D ends, Ctrl-C ends an answer. Elsewhere each --prompt, or each line of standard input, is a turn."
 })
@@ -56,16 +56,16 @@ public final class Generate extends Program {
     private Path promptLines;
 
     @Reads
-    @Option(names = "--prompt-file", paramLabel = "FILE", description = "A file that is one text to continue; only what is added is printed.")
+    @Option(names = "--prompt-file", paramLabel = "FILE", description = "A file that holds one text to continue; only the continuation is printed.")
     private Path promptText;
 
     @Option(names = "--jsonl", description = "Print a line of JSON for each prompt: prompt, text, tokens, finish (end, stop or length).")
     private boolean jsonLines;
 
-    @Option(names = "--chat", description = "Talk with a chat model in the words of its chat template.")
+    @Option(names = "--chat", description = "Hold a conversation with a chat model, formatted by its chat template.")
     private boolean chat;
 
-    @Option(names = "--system", paramLabel = "TEXT", description = "How the model shall behave in a conversation.")
+    @Option(names = "--system", paramLabel = "TEXT", description = "System message of the conversation.")
     private String system;
 
     @Reads
@@ -81,10 +81,10 @@ public final class Generate extends Program {
     private Path messages;
 
     @Option(names = "--print-prompt",
-            description = "Print the text that the chat template makes of --messages, and nothing else; no weights are read.")
+            description = "Print the text that the chat template renders from --messages, and nothing else; no weights are read.")
     private boolean printPrompt;
 
-    @Option(names = "--print-ids", description = "Print the token ids of that text on one line instead, as the model would be given them.")
+    @Option(names = "--print-ids", description = "Print the token ids of that text instead, on one line, as the model would receive them.")
     private boolean printIds;
 
     @Mixin

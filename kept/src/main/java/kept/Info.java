@@ -25,22 +25,27 @@ import picocli.CommandLine.Parameters;
 
 /** {@code kept info}: what a checkpoint directory holds. */
 @Command(name = "info", description = {
-    "Tells what a checkpoint directory holds, and whether its weights are what its config.json says;",
-    "or which devices there are to compute on, and why one cannot be used."})
+    "Shows what a checkpoint directory holds, and checks that its weights fit its config.json;",
+    "or lists the devices to compute on, with the reason if one cannot be used."})
 public final class Info extends Program {
     @ArgGroup(multiplicity = "1")
     private Subject subject;
 
-    @Option(names = "--check-values", description = "Read all weights too, and find those that are NaN or infinite.")
+    @Option(names = "--check-values", description = "Also read all weights and look for NaN and infinities.")
     private boolean checkValues;
 
     /** A checkpoint or the devices. */
     private static final class Subject {
         @Reads
-        @Parameters(paramLabel = "DIR", description = "An Orion or Llama checkpoint.")
+        @Option(names = "--model", paramLabel = "DIR", required = true, description = "An Orion or Llama checkpoint.")
         private Path directory;
 
-        @Option(names = "--devices", required = true, description = "What --device takes on this machine.")
+        /** The checkpoint as it was given formerly. */
+        @Reads
+        @Parameters(paramLabel = "DIR", hidden = true)
+        private Path parameter;
+
+        @Option(names = "--devices", required = true, description = "List the devices that --device accepts on this machine.")
         private boolean devices;
     }
 
@@ -61,7 +66,7 @@ public final class Info extends Program {
         if (subject.devices) {
             listDevices();
         } else {
-            describe(subject.directory);
+            describe(subject.directory == null ? subject.parameter : subject.directory);
         }
         return 0;
     }

@@ -47,7 +47,7 @@ public final class Logits extends Program {
     @Option(names = "--output", paramLabel = "FILE", required = true, description = "The safetensors file to write.")
     private Path output;
 
-    @Option(names = "--last", paramLabel = "N", description = "Only the logits of the last N positions of each sequence (by default all).")
+    @Option(names = "--last", paramLabel = "N", description = "Only the logits of the last N positions of each sequence (default: all).")
     private Long last;
 
     @Mixin

@@ -6,14 +6,14 @@ import picocli.CommandLine.Command;
 /** Dispatches {@code kept <command> [arguments]} to the program of that name. */
 @Command(
         name = "kept",
-        description = "Turns Orion checkpoints into Llama checkpoints, distils them, and shows how faithful the result is.",
+        description = "Converts Orion checkpoints into Llama checkpoints, distils them, and measures how closely the result follows its source.",
         subcommands = {
             Distill.class, Convert.class, Export.class, Verify.class, Compare.class, Evaluate.class, Generate.class, Pretrain.class, Logits.class,
             Info.class,
         },
         footer = {
             "",
-            "To see it all at work on a small model, in a few minutes:",
+            "The main job on a small model, in a few minutes:",
             "  kept distill --demo",
             "Each command explains itself:",
             "  kept <command> --help",

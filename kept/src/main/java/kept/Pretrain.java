@@ -28,10 +28,10 @@ import picocli.CommandLine.ParameterException;
 
 /** {@code kept pretrain}: trains an Orion from scratch. */
 @Command(name = "pretrain", description = {
-    "Trains an Orion from scratch: a small teacher to try the other programs on.",
-    "Its weights decay as Orion-14B's did. Several corpora have equal shares. At the end it tells the perplexity of held-out text.",
+    "Trains an Orion from scratch: a small teacher to try the other programs with.",
+    "Weight decay is Orion-14B's. Several corpora have equal shares. At the end the perplexity of held-out text is printed.",
     "",
-    "With --random it trains nothing and writes random weights, tensor by tensor, so that even those of a 14B model need little memory:",
+    "With --random it writes random weights without training, tensor by tensor, so that even a 14B model needs little memory:",
     "  kept pretrain --random --config orion-14b --output random-14b"
 })
 public final class Pretrain extends Program {
@@ -49,7 +49,7 @@ public final class Pretrain extends Program {
         @Option(names = "--jdk-sources", description = "The running JDK's own source archive: prose of its Javadoc and code, in equal shares.")
         private boolean jdkSources;
 
-        @Option(names = "--random", description = "None: write random weights.")
+        @Option(names = "--random", description = "No text: write random weights.")
         private boolean random;
     }
 
@@ -58,11 +58,11 @@ public final class Pretrain extends Program {
 
     @Reads
     @Option(names = "--tokenizer", paramLabel = "DIR", order = 2,
-            description = "A directory with tokenizer.model or tokenizer.json; may be left out with --random.")
+            description = "A directory with tokenizer.model or tokenizer.json; optional with --random.")
     private Path tokenizerDirectory;
 
     @Writes(Writes.Kind.DIRECTORY)
-    @Option(names = "--output", paramLabel = "DIR", required = true, order = 3, description = "The Orion checkpoint to make.")
+    @Option(names = "--output", paramLabel = "DIR", required = true, order = 3, description = "The Orion checkpoint to write.")
     private Path output;
 
     @Mixin
@@ -77,11 +77,11 @@ public final class Pretrain extends Program {
     private String field;
 
     @Option(names = "--dtype", paramLabel = "TYPE", defaultValue = "bf16", order = 12,
-            description = "Store weights as ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
+            description = "Type of the stored weights: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
     private WeightType dtype;
 
     @Option(names = "--format", paramLabel = "NAME", defaultValue = "safetensors", order = 12,
-            description = "Files of the weights: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
+            description = "Format of the weight files: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
     private WeightFormat format;
 
     @Option(names = "--max-shard-size", paramLabel = "BYTES", defaultValue = "5GB", converter = ByteSize.class, order = 12,
@@ -89,7 +89,7 @@ public final class Pretrain extends Program {
     private long largestShard = CheckpointWriter.DEFAULT_SHARD_BYTES;
 
     @Option(names = "--snapshot-every", paramLabel = "STEPS", defaultValue = "0", order = 13,
-            description = "Write a checkpoint OUTPUT.step-N after every so many steps too, to see what training does (default: none).")
+            description = "Also write a checkpoint OUTPUT.step-N every so many steps (default: none).")
     private long snapshotEvery;
 
     @Mixin

@@ -25,10 +25,10 @@ import picocli.CommandLine.ParameterException;
 
 /** {@code kept verify}: how faithfully a student follows its teacher. */
 @Command(name = "verify", description = {
-    "Tells how faithfully a student follows its teacher, text by text.",
-    "It prints both perplexities and their ratio, mean and 99th percentile of KL(teacher || student) in nats per token, and how often both find the",
-    "same next token likeliest, with confidence intervals: from how much sequences differ, by a bootstrap.",
-    "With --details it also shows where the two part: by position, by layer, by class of token, and at which tokens most."
+    "Measures how closely a student follows its teacher on held-out text.",
+    "For each text it prints both perplexities and their ratio, mean and 99th percentile of KL(teacher || student) in nats per token, and the top-1",
+    "agreement, with 95 % confidence intervals from a bootstrap over sequences.",
+    "With --details it also shows the differences by position, by layer, by class of token, and the tokens with the largest KL."
 })
 public final class Verify extends Program {
     private static final int DETAILED_WORST = 10;
@@ -42,23 +42,25 @@ public final class Verify extends Program {
     private Path student;
 
     @Reads
-    @Option(names = "--corpus", paramLabel = "FILE", arity = "1..*",
-            description = "Text neither was trained on: .txt, .jsonl, .gz or .zip of these, or folders.")
+    @Option(names = "--corpus", paramLabel = "FILE", arity = "1..*", hidden = true, description = "Held-out text with the name corpus.")
     private List<Path> corpus = List.of();
 
     @Reads
-    @Option(names = "--text", paramLabel = "NAME=FILE",
-            description = "Such text by a name for the table, to judge several kinds apart; may be given several times, also with one name.")
+    @Option(names = "--held-out", paramLabel = "NAME=FILE",
+            description = "Named held-out text: .txt, .jsonl, .gz or .zip of these, or a folder; may be given several times. "
+                    + "Files with one name are one text.")
     private List<String> texts = List.of();
 
-    @Option(names = "--by-position", description = "Show how measures change with the number of tokens before.")
+    @Option(names = "--by-position", description = "Show the metrics by the number of preceding tokens.")
     private boolean byPosition;
 
-    @Option(names = "--by-layer", description = {"Show how far streams, norms' outputs and what projections make of them are apart, layer by layer.",
-        "Takes up to twice the time."})
+    @Option(names = "--by-layer", description = {
+        "Show the distance between the two models' residual streams, norm outputs and projections, layer by layer.",
+        "It takes up to twice the time."})
     private boolean byLayer;
 
-    @Option(names = "--by-token-class", description = "Show measures by what is to be predicted: words, digits, punctuation, white space and so on.")
+    @Option(names = "--by-token-class",
+            description = "Show the metrics by the class of the predicted token: words, digits, punctuation, white space and so on.")
     private boolean byClass;
 
     @Option(names = "--worst", paramLabel = "N", description = "Show the N tokens of each text with the largest KL, in context.")
@@ -68,11 +70,11 @@ public final class Verify extends Program {
     private boolean details;
 
     @Writes(Writes.Kind.FILE)
-    @Option(names = "--json", paramLabel = "FILE", description = "Write the result here too.")
+    @Option(names = "--json", paramLabel = "FILE", description = "Also write the result to this file.")
     private Path json;
 
     @Writes(Writes.Kind.FILE)
-    @Option(names = "--html", paramLabel = "FILE", description = "Write a page that draws it all, as after --details.")
+    @Option(names = "--html", paramLabel = "FILE", description = "Write the result as a page with charts, as with --details.")
     private Path html;
 
     @Mixin
@@ -128,10 +130,10 @@ public final class Verify extends Program {
         if (!corpus.isEmpty()) {
             named.put("corpus", new ArrayList<>(corpus));
         }
-        HeldOutTextOptions.byName("--text", texts, spec().commandLine())
+        HeldOutTextOptions.byName("--held-out", texts, spec().commandLine())
                 .forEach((name, files) -> named.computeIfAbsent(name, _ -> new ArrayList<>()).addAll(files));
         if (named.isEmpty()) {
-            throw new ParameterException(spec().commandLine(), "nothing to compare on: give --corpus, --text, or both");
+            throw new ParameterException(spec().commandLine(), "nothing to compare on: give --held-out NAME=FILE");
         }
         return named;
     }

@@ -116,7 +116,7 @@ class BadInputTest {
     @Test
     void aDirectoryThatIsNotThere() {
         assertRefused(ProgramRun.of("info", directory.resolve("nowhere")), "nowhere", "no such");
-        assertRefused(ProgramRun.of("convert", "--source", directory.resolve("nowhere"), "--output", output), "nowhere");
+        assertRefused(ProgramRun.of("convert", "--model", directory.resolve("nowhere"), "--output", output), "nowhere");
         assertRefused(ProgramRun.of("generate", "--model", directory.resolve("nowhere"), "--prompt", "Hello"), "nowhere");
     }
 
@@ -137,7 +137,7 @@ class BadInputTest {
     @Test
     void anUnknownMapping() throws IOException {
         copy("orion-safetensors");
-        assertWrong(ProgramRun.of("convert", "--source", source, "--output", output, "--mapping", "magic"), "--mapping", "magic", "opm");
+        assertWrong(ProgramRun.of("convert", "--model", source, "--output", output, "--mapping", "magic"), "--mapping", "magic", "opm");
     }
 
     @Test
@@ -179,14 +179,14 @@ class BadInputTest {
         assertOneLine(run, "output", "not empty", "--overwrite");
         assertThat(output).isDirectoryContaining("glob:**diary.txt");
         assertThat(diary).hasContent("precious");
-        assertThat(ProgramRun.of("convert", "--source", source, "--output", output, "--overwrite").code()).isEqualTo(1);
+        assertThat(ProgramRun.of("convert", "--model", source, "--output", output, "--overwrite").code()).isEqualTo(1);
         assertThat(diary).as("a failed run replaces nothing").hasContent("precious");
     }
 
     @Test
     void anOutputThatIsItsOwnSource() {
         TinyTeacher.write(source);
-        assertRefused(ProgramRun.of("convert", "--source", source, "--output", source, "--overwrite"), "is " + source, "another directory");
+        assertRefused(ProgramRun.of("convert", "--model", source, "--output", source, "--overwrite"), "is " + source, "another directory");
         assertRefused(ProgramRun.of("distill", "--teacher", source, "--corpus", text, "--output", directory, "--overwrite"), "holds " + source);
         assertRefused(ProgramRun.of("pretrain", "--tokenizer", source, "--corpus", text, "--output", source, "--overwrite"), "is " + source);
         assertThat(source.resolve("model.safetensors")).exists();
@@ -200,14 +200,14 @@ class BadInputTest {
         assertRefused(export(output), "tokenizer of " + source, "vocab_size 160");
         Files.delete(source.resolve("tokenizer.model"));
         assertRefused(export(output), source + " has neither tokenizer.model nor tokenizer.json: copy the tokenizer");
-        assertRefused(ProgramRun.of("export", "--source", directory.resolve("no"), "--output", output, "--type", "f32"),
+        assertRefused(ProgramRun.of("export", "--model", directory.resolve("no"), "--output", output, "--type", "f32"),
                 directory.resolve("no") + ": cannot be read");
     }
 
     @Test
     void anExportOverWhatMustNotBeReplaced() throws IOException {
         TinyTeacher.write(directory.resolve("orion"));
-        ProgramRun made = ProgramRun.of("convert", "--source", directory.resolve("orion"), "--output", source, "--overwrite");
+        ProgramRun made = ProgramRun.of("convert", "--model", directory.resolve("orion"), "--output", source, "--overwrite");
         assertThat(made.code()).as(made.err()).isZero();
         for (String input : new String[] {"model.safetensors", "config.json", "tokenizer.model"}) {
             byte[] before = Files.readAllBytes(source.resolve(input));
@@ -314,16 +314,16 @@ class BadInputTest {
     }
 
     private ProgramRun export(Path file, Object... more) {
-        List<Object> basis = List.of("export", "--source", source, "--output", file, "--type", "f32");
+        List<Object> basis = List.of("export", "--model", source, "--output", file, "--type", "f32");
         return ProgramRun.of(Stream.concat(basis.stream(), Stream.of(more)).toArray());
     }
 
     private ProgramRun convert() {
-        return ProgramRun.of("convert", "--source", source, "--output", output);
+        return ProgramRun.of("convert", "--model", source, "--output", output);
     }
 
     private ProgramRun distill(Path teacher, Path corpus, Object... more) {
-        List<Object> basis = List.of("distill", "--teacher", teacher, "--corpus", corpus, "--evaluate", "text=" + text, "--output", output);
+        List<Object> basis = List.of("distill", "--teacher", teacher, "--corpus", corpus, "--held-out", "text=" + text, "--output", output);
         return ProgramRun.of(Stream.concat(basis.stream(), Stream.of(more)).toArray());
     }
 

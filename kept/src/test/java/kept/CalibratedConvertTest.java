@@ -17,7 +17,7 @@ class CalibratedConvertTest {
     private Path directory;
 
     private ProgramRun convert(Object... more) {
-        Object[] basis = {"convert", "--source", directory.resolve("orion"), "--output", directory.resolve("llama")};
+        Object[] basis = {"convert", "--model", directory.resolve("orion"), "--output", directory.resolve("llama")};
         return ProgramRun.of(Stream.of(basis, more).flatMap(Stream::of).toArray());
     }
 
@@ -56,7 +56,7 @@ class CalibratedConvertTest {
         Path text = TinyTeacher.text(directory.resolve("text.txt"));
         Path output = directory.resolve("llama");
         Path calibration = directory.resolve("llama.calibration");
-        Object[] settings = {"convert", "--source", directory.resolve("orion"), "--output", output, "--mapping", "calibrated", "--calibration", text,
+        Object[] settings = {"convert", "--model", directory.resolve("orion"), "--output", output, "--mapping", "calibrated", "--calibration", text,
             "--calibration-tokens", 1024};
         try (var run = ChildProgram.start(directory.resolve("errors.log"), settings)) {
             while (run.isAlive() && !Files.exists(calibration.resolve("model.layers.1.input_layernorm.correction.safetensors"))) {

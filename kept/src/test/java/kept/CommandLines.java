@@ -31,7 +31,7 @@ record CommandLines(Path orion, Path llama, Path text, Path ids) {
         Path orion = TinyTeacher.write(folder.resolve("orion"));
         Path text = TinyTeacher.text(folder.resolve("text.txt"));
         Path llama = folder.resolve("llama");
-        assertThat(ProgramRun.of("convert", "--source", orion, "--output", llama).code()).isZero();
+        assertThat(ProgramRun.of("convert", "--model", orion, "--output", llama).code()).isZero();
         Path ids = folder.resolve("ids.safetensors");
         try (var writer = SafetensorsWriter.create(ids, List.of(new TensorSpec("input_ids", DType.I64, Shape.of(1, 3))))) {
             MemorySegment values = MemorySegment.ofArray(new byte[3 * Long.BYTES]);
@@ -45,18 +45,18 @@ record CommandLines(Path orion, Path llama, Path text, Path ids) {
     /** The line of a command, by a name of {@link #MAKERS}, {@link #WRITERS} or export. */
     Object[] of(String name, Path output) {
         return switch (name) {
-            case "convert" -> new Object[] {"convert", "--source", orion, "--output", output, "--verify"};
-            case "distill" -> new Object[] {"distill", "--teacher", orion, "--corpus", text, "--evaluate", "text=" + text, "--evaluation-tokens", 64,
+            case "convert" -> new Object[] {"convert", "--model", orion, "--output", output, "--verify"};
+            case "distill" -> new Object[] {"distill", "--teacher", orion, "--corpus", text, "--held-out", "text=" + text, "--evaluation-tokens", 64,
                 "--output", output, "--sequence-length", 16, "--batch-size", 2, "--tokens", 32};
             case "pretrain" -> new Object[] {"pretrain", "--corpus", text, "--tokenizer", orion, "--output", output, "--hidden-size", 16,
                 "--heads", 2, "--layers", 1, "--intermediate-size", 24, "--sequence-length", 16, "--batch-size", 2, "--tokens", 64};
             case "random" -> new Object[] {"pretrain", "--random", "--tokenizer", orion, "--output", output, "--hidden-size", 16, "--heads", 2,
                 "--layers", 1, "--intermediate-size", 24};
-            case "export" -> new Object[] {"export", "--source", llama, "--type", "f32", "--output", output};
+            case "export" -> new Object[] {"export", "--model", llama, "--type", "f32", "--output", output};
             case "logits" -> new Object[] {"logits", "--model", llama, "--ids", ids, "--output", output};
             case "verify" -> verify(output, "--json");
             case "verify page" -> verify(output, "--html");
-            case "compare" -> new Object[] {"compare", "--teacher", orion, "--mappings", "opm", "--dtype", "f32", "--evaluate", "text=" + text,
+            case "compare" -> new Object[] {"compare", "--teacher", orion, "--mappings", "opm", "--dtype", "f32", "--held-out", "text=" + text,
                 "--tokens", 32, "--sequence-length", 16, "--json", output};
             case "evaluate" -> new Object[] {"evaluate", llama, "--tasks", GoldenScores.path("capitals.jsonl"), "--limit", 1, "--json", output};
             default -> throw new IllegalArgumentException(name);
@@ -64,7 +64,7 @@ record CommandLines(Path orion, Path llama, Path text, Path ids) {
     }
 
     private Object[] verify(Path output, String option) {
-        return new Object[] {"verify", "--teacher", orion, "--student", llama, "--text", "text=" + text, "--tokens", 32, "--sequence-length", 16,
+        return new Object[] {"verify", "--teacher", orion, "--student", llama, "--held-out", "text=" + text, "--evaluation-tokens", 32, "--sequence-length", 16,
             option, output};
     }
 }

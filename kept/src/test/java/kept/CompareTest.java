@@ -49,10 +49,10 @@ class CompareTest {
         Path fidelity = directory.resolve("fidelity.json");
         String[] texts = {"lines=" + text, "noise=" + noise};
         for (String dtype : List.of("f32", "bf16")) {
-            assertThat(ProgramRun.of("convert", "--source", teacher, "--output", student, "--dtype", dtype, "--overwrite").code()).isZero();
-            assertThat(ProgramRun.of("verify", "--teacher", teacher, "--student", student, "--text", texts[0], "--text", texts[1], "--tokens", 256,
+            assertThat(ProgramRun.of("convert", "--model", teacher, "--output", student, "--dtype", dtype, "--overwrite").code()).isZero();
+            assertThat(ProgramRun.of("verify", "--teacher", teacher, "--student", student, "--held-out", texts[0], "--held-out", texts[1], "--evaluation-tokens", 256,
                     "--json", fidelity).code()).isZero();
-            ProgramRun run = compare("--mappings", "ones,opm", "--dtype", dtype, "--evaluate", texts[1], "--student", "file=" + student);
+            ProgramRun run = compare("--mappings", "ones,opm", "--dtype", dtype, "--held-out", texts[1], "--student", "file=" + student);
             assertThat(run.code()).as(run.err()).isZero();
             JsonNode result = JSON.readTree(json.toFile());
             assertThat(student(result, "opm", dtype)).isEqualTo(JSON.readTree(fidelity.toFile()).path("domains"));
@@ -63,7 +63,7 @@ class CompareTest {
 
     @Test
     void theTableHasALineForEachStudentOnEachText() {
-        ProgramRun run = compare("--mappings", "opm,ones", "--evaluate", "again=" + text);
+        ProgramRun run = compare("--mappings", "opm,ones", "--held-out", "again=" + text);
         assertThat(run.code()).as(run.err()).isZero();
         List<String> lines = run.out().lines().toList();
         assertThat(lines.subList(1, 13).stream().map(line -> line.strip().split("  |:")[0]).toList()).containsExactly("lines", "teacher bf16",
@@ -125,7 +125,7 @@ class CompareTest {
     void theCalibratedStudentIsTheOneThatIsConverted() throws IOException {
         giveNormsWeightsAndBiases();
         Path student = directory.resolve("llama");
-        ProgramRun converted = ProgramRun.of("convert", "--source", teacher, "--output", student, "--mapping", "calibrated", "--calibration", text,
+        ProgramRun converted = ProgramRun.of("convert", "--model", teacher, "--output", student, "--mapping", "calibrated", "--calibration", text,
                 "--calibration-tokens", 2048, "--dtype", "f32");
         assertThat(converted.code()).as(converted.err()).isZero();
         Object[] common = {"--mappings", "calibrated", "--dtype", "f32", "--calibration", text, "--calibration-tokens", 2048};
@@ -144,15 +144,15 @@ class CompareTest {
         assertWrong(compare("--mappings", "calibrated:0.1:-1"), "--mappings must be ", "not calibrated:0.1:-1");
         assertFails(compare("--mappings", "calibrated", "--calibration", text, "--calibration-tokens", 16), "too few");
         assertWrong(compare("--mappings", "channel", "--calibration", text, "--calibration-tokens", 0), "--calibration-tokens must be at least 1");
-        assertThat(ProgramRun.of("convert", "--source", teacher, "--output", directory.resolve("llama"), "--mapping", "channel").err())
+        assertThat(ProgramRun.of("convert", "--model", teacher, "--output", directory.resolve("llama"), "--mapping", "channel").err())
                 .contains("--mapping must be opm, exact, calibrated, ones or centred, not channel");
         assertThat(ProgramRun.of("compare", "--teacher", teacher, "--mappings", "opm").code()).as("no text").isEqualTo(2);
-        assertThat(ProgramRun.of("compare", "--teacher", teacher, "--evaluate", "prose").code()).as("no name").isEqualTo(2);
-        assertThat(ProgramRun.of("compare", "--evaluate", "a=" + text).code()).as("no teacher").isEqualTo(2);
+        assertThat(ProgramRun.of("compare", "--teacher", teacher, "--held-out", "prose").code()).as("no name").isEqualTo(2);
+        assertThat(ProgramRun.of("compare", "--held-out", "a=" + text).code()).as("no teacher").isEqualTo(2);
         assertWrong(compare("--mappings", "opm,magic"), "--mappings must be ", "ones", "not magic");
-        assertWrong(compare("--mappings", "opm", "--tokens", 0), "--tokens must be at least 1");
+        assertWrong(compare("--mappings", "opm", "--evaluation-tokens", 0), "--evaluation-tokens must be at least 1");
         assertFails(compare("--mappings", "opm", "--sequence-length", 65), "exceeds the model's 64 positions");
-        assertFails(compare("--mappings", "opm", "--evaluate", "b=" + directory.resolve("nowhere.txt")), "nowhere.txt");
+        assertFails(compare("--mappings", "opm", "--held-out", "b=" + directory.resolve("nowhere.txt")), "nowhere.txt");
         assertFails(compare("--mappings", "opm", "--student", "a=" + directory.resolve("nowhere")), "nowhere");
         assertThat(json).doesNotExist();
     }
@@ -170,8 +170,8 @@ class CompareTest {
     }
 
     private ProgramRun compare(Object... more) {
-        Object[] basis = {"compare", "--teacher", teacher, "--evaluate", "lines=" + text, "--json", json};
-        Object[] tokens = Stream.of(more).anyMatch("--tokens"::equals) ? new Object[0] : new Object[] {"--tokens", 256};
+        Object[] basis = {"compare", "--teacher", teacher, "--held-out", "lines=" + text, "--json", json};
+        Object[] tokens = Stream.of(more).anyMatch("--evaluation-tokens"::equals) ? new Object[0] : new Object[] {"--evaluation-tokens", 256};
         return ProgramRun.of(Stream.of(basis, tokens, more).flatMap(Stream::of).toArray());
     }
 

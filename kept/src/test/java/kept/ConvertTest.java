@@ -37,7 +37,7 @@ class ConvertTest {
         Path source = TinyTeacher.write(directory.resolve("orion"));
         for (String[] form : new String[][] {{"f32", "copied"}, {"bf16", "converted"}}) {
             Path output = directory.resolve(form[1]);
-            ProgramRun run = ProgramRun.of("convert", "--source", source, "--output", output, "--dtype", form[0], "--max-shard-size", 3000,
+            ProgramRun run = ProgramRun.of("convert", "--model", source, "--output", output, "--dtype", form[0], "--max-shard-size", 3000,
                     "--verify");
             assertThat(run.code()).as(run.err()).isZero();
             try (var written = Checkpoint.open(output)) {
@@ -53,13 +53,13 @@ class ConvertTest {
         Path text = TinyTeacher.text(directory.resolve("text.txt"));
         for (String dtype : List.of("f32", "bf16", "f16")) {
             Path output = directory.resolve(dtype);
-            ProgramRun run = ProgramRun.of("convert", "--source", source, "--output", output, "--mapping", "exact", "--dtype", dtype,
+            ProgramRun run = ProgramRun.of("convert", "--model", source, "--output", output, "--mapping", "exact", "--dtype", dtype,
                     "--max-shard-size", 3000, "--verify");
             assertThat(run.code()).as(run.err()).isZero();
             assertThat(run.out()).contains("verified: 51 tensors", "51 tensors mapped (exact), 0 dropped", "3 layers, one more than the source",
                     "attention_bias", "mlp_bias", "transformers, vLLM and llama.cpp", "SGLang");
             assertThat(ProgramRun.of("info", output).out()).contains("layers            3", "norm epsilon      0.00000000244140625");
-            ProgramRun export = ProgramRun.of("export", "--source", output, "--output", directory.resolve(dtype + ".gguf"), "--type", "f16");
+            ProgramRun export = ProgramRun.of("export", "--model", output, "--output", directory.resolve(dtype + ".gguf"), "--type", "f16");
             assertThat(export.code()).as(export.err()).isZero();
         }
         ProgramRun generated = ProgramRun.of("generate", "--model", directory.resolve("f32"), "--prompt", "Line", "--max-tokens", 8,
@@ -67,7 +67,7 @@ class ConvertTest {
         ProgramRun expected = ProgramRun.of("generate", "--model", source, "--prompt", "Line", "--max-tokens", 8, "--temperature", 0);
         assertThat(generated.code()).as(generated.err()).isZero();
         assertThat(generated.out()).isEqualTo(expected.out());
-        ProgramRun verified = ProgramRun.of("verify", "--teacher", source, "--student", directory.resolve("f32"), "--text", "text=" + text);
+        ProgramRun verified = ProgramRun.of("verify", "--teacher", source, "--student", directory.resolve("f32"), "--held-out", "text=" + text);
         assertThat(verified.code()).as(verified.err()).isZero();
         ProgramRun distilled = ProgramRun.of("distill", "--teacher", source, "--corpus", text, "--mapping", "exact", "--tokens", 256,
                 "--batch-size", 1, "--sequence-length", 32, "--evaluation-tokens", 64, "--output", directory.resolve("distilled"));
@@ -81,18 +81,18 @@ class ConvertTest {
         String settings = "{\"temperature\": \"hot\", \"top_k\": 1.5, \"num_beams\": [4], \"do_sample\": 1, \"eos_token_id\": {}, \"top_p\": null}";
         Files.writeString(source.resolve("generation_config.json"), settings);
         Path output = directory.resolve("output");
-        ProgramRun run = ProgramRun.of("convert", "--source", source, "--output", output);
+        ProgramRun run = ProgramRun.of("convert", "--model", source, "--output", output);
         assertThat(run.code()).as(run.err()).isZero();
         assertThat(run.errorLines()).filteredOn(line -> line.startsWith("note: generation_config.json of the output")).singleElement().asString()
                 .contains("temperature", "top_k", "num_beams", "do_sample", "eos_token_id").doesNotContain("top_p");
         assertThat(ProgramRun.of("generate", "--model", output, "--prompt", "The", "--max-tokens", 1).err())
                 .contains("generation_config.json", "do_sample");
         Files.writeString(source.resolve("generation_config.json"), "{\"do_sample\": true, \"temperature\": -1.0}");
-        ProgramRun range = ProgramRun.of("convert", "--source", source, "--output", output, "--overwrite");
+        ProgramRun range = ProgramRun.of("convert", "--model", source, "--output", output, "--overwrite");
         assertThat(range.errorLines()).filteredOn(line -> line.startsWith("note: generation_config.json of the output")).singleElement().asString()
                 .contains("temperature");
         Files.writeString(source.resolve("generation_config.json"), "{\"do_sample\": true, \"temperature\": 0.5}");
-        assertThat(ProgramRun.of("convert", "--source", source, "--output", output, "--overwrite").err()).doesNotContain("generation_config");
+        assertThat(ProgramRun.of("convert", "--model", source, "--output", output, "--overwrite").err()).doesNotContain("generation_config");
     }
 
     @Test
@@ -164,7 +164,7 @@ class ConvertTest {
         long free = Files.getFileStore(directory).getUsableSpace();
         Path source = largeOrion(free + (1L << 30));
         Path output = directory.resolve("llama");
-        ProgramRun run = ProgramRun.of("convert", "--source", source, "--output", output);
+        ProgramRun run = ProgramRun.of("convert", "--model", source, "--output", output);
         assertThat(run.code()).isEqualTo(1);
         assertThat(run.errorLines()).singleElement().asString().startsWith("kept: [output] " + output + ": needs ")
                 .containsPattern(" bytes, but only [0-9,]+ are free there");
@@ -179,7 +179,7 @@ class ConvertTest {
     }
 
     private static Object[] conversion(Path source, Path output, Object... more) {
-        Object[] basis = {"convert", "--source", source, "--output", output, "--max-shard-size", 1};
+        Object[] basis = {"convert", "--model", source, "--output", output, "--max-shard-size", 1};
         return Stream.of(basis, more).flatMap(Stream::of).toArray();
     }
 

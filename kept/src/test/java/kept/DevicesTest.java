@@ -44,7 +44,7 @@ class DevicesTest {
     void autoTakesTheCpuAndSaysWhyOnce() throws IOException {
         Path teacher = TinyTeacher.write(directory.resolve("orion"));
         Object[] distill = {"distill", "--teacher", teacher, "--corpus", TinyTeacher.text(directory.resolve("text.txt")),
-            "--evaluate", "held-out=" + directory.resolve("text.txt"), "--evaluation-tokens", 128, "--output", directory.resolve("llama"),
+            "--held-out", "held-out=" + directory.resolve("text.txt"), "--evaluation-tokens", 128, "--output", directory.resolve("llama"),
             "--sequence-length", 16, "--batch-size", 4, "--tokens", 64, "--device", "auto"};
         Run run = run(distill);
         assertThat(run.code).as(run.remarks.toString()).isZero();

@@ -39,7 +39,7 @@ class FiniteWeightsTest {
         Path source = teacher();
         TensorEntry entry = poison(source, tensor, index, Integer.decode(bits));
         Path output = directory.resolve("output");
-        ProgramRun run = ProgramRun.of("convert", "--source", source, "--output", output, "--mapping", mapping);
+        ProgramRun run = ProgramRun.of("convert", "--model", source, "--output", output, "--mapping", mapping);
         assertThat(run.code()).isEqualTo(1);
         assertThat(run.errorLines()).singleElement().asString().startsWith("kept: [checkpoint] " + entry.file()
                 + ": tensor '" + tensor + "' at byte " + entry.offset() + ": holds " + value + " at " + place + "; the weights are damaged");
@@ -54,7 +54,7 @@ class FiniteWeightsTest {
         Path output = directory.resolve("output");
         String problem = "tensor 'model.layers.1.mlp.up_proj.weight'";
         for (ProgramRun run : List.of(
-                ProgramRun.of("convert", "--source", source, "--output", output, "--mapping", "calibrated", "--calibration", text),
+                ProgramRun.of("convert", "--model", source, "--output", output, "--mapping", "calibrated", "--calibration", text),
                 ProgramRun.of("info", source, "--check-values"))) {
             assertThat(run.code()).isEqualTo(1);
             assertThat(run.errorLines().getLast()).contains(problem).contains("holds NaN at [0, 5]");
@@ -77,7 +77,7 @@ class FiniteWeightsTest {
         poison(source, "model.layers.0.mlp.up_proj.weight", 3, 0xc780);
         poison(source, "model.layers.0.mlp.up_proj.weight", 4, 0x477f);             // 65280, which f16 can hold
         Path output = directory.resolve("output");
-        ProgramRun run = ProgramRun.of("convert", "--source", source, "--output", output, "--mapping", mapping, "--dtype", "f16",
+        ProgramRun run = ProgramRun.of("convert", "--model", source, "--output", output, "--mapping", mapping, "--dtype", "f16",
                 "--max-shard-size", sharded ? "14KB" : "5GB");
         assertThat(run.code()).isEqualTo(1);
         assertThat(run.errorLines().getLast()).isEqualTo("kept: [checkpoint] " + source + ": 8 values of 2 tensors, the first of them "
@@ -85,10 +85,10 @@ class FiniteWeightsTest {
                 + (sharded ? "; then start over with --overwrite, which deletes the finished weight files in " + output + ".partial" : ""));
         assertThat(output).doesNotExist();
         if (sharded) {
-            ProgramRun again = ProgramRun.of("convert", "--source", source, "--output", output, "--mapping", mapping, "--dtype", "f16",
+            ProgramRun again = ProgramRun.of("convert", "--model", source, "--output", output, "--mapping", mapping, "--dtype", "f16",
                     "--max-shard-size", "14KB", "--resume");
             assertThat(again.errorLines().getLast()).as("a run that goes on does not forget").contains("8 values of 2 tensors");
-            ProgramRun over = ProgramRun.of("convert", "--source", source, "--output", output, "--mapping", mapping, "--dtype", "bf16",
+            ProgramRun over = ProgramRun.of("convert", "--model", source, "--output", output, "--mapping", mapping, "--dtype", "bf16",
                     "--max-shard-size", "14KB", "--overwrite");
             assertThat(over.code()).as("what is advised does it: " + over.err()).isZero();
         }

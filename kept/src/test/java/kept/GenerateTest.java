@@ -136,7 +136,7 @@ class GenerateTest {
         Files.writeString(orion.resolve("generation_config.json"), """
                 {"do_sample": true, "max_new_tokens": 1024, "repetition_penalty": 1.05, "temperature": 0.3, "top_k": 5, "top_p": 0.9}""");
         Path llama = directory.resolve("llama");
-        text(ProgramRun.of("convert", "--source", orion, "--output", llama, "--chat-template", "orion", "--llama-tokenizer"));
+        text(ProgramRun.of("convert", "--model", orion, "--output", llama, "--chat-template", "orion", "--llama-tokenizer"));
         JsonNode tokenizer = new ObjectMapper().readTree(llama.resolve("tokenizer_config.json").toFile());
         assertThat(tokenizer.path("tokenizer_class").asText()).isEqualTo("LlamaTokenizer");
         assertThat(tokenizer.path("chat_template").asText()).contains("Human: ");
@@ -151,7 +151,7 @@ class GenerateTest {
     @Test
     void aLlamaWithoutATemplateSaysWhatToDo() {
         Path llama = directory.resolve("llama");
-        text(ProgramRun.of("convert", "--source", orion, "--output", llama));
+        text(ProgramRun.of("convert", "--model", orion, "--output", llama));
         orion = llama;
         ProgramRun run = generate("--chat", "--prompt", "Hi");
         assertThat(run.code()).isEqualTo(1);

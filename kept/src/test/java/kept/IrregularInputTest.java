@@ -39,13 +39,13 @@ class IrregularInputTest {
         Path file = source.resolve(name);
         Files.deleteIfExists(file);
         pipe(file);
-        refused(ProgramRun.of("convert", "--source", source, "--output", output), file + ": is a pipe (FIFO)");
+        refused(ProgramRun.of("convert", "--model", source, "--output", output), file + ": is a pipe (FIFO)");
         Files.delete(file);
         Files.createSymbolicLink(file, Path.of("/dev/zero"));
-        refused(ProgramRun.of("convert", "--source", source, "--output", output), file + ": is a link to /dev/zero, outside its directory");
+        refused(ProgramRun.of("convert", "--model", source, "--output", output), file + ": is a link to /dev/zero, outside its directory");
         Files.delete(file);
         Files.createSymbolicLink(file, text);
-        refused(ProgramRun.of("convert", "--source", source, "--output", output), file + ": is a link to " + text.toRealPath());
+        refused(ProgramRun.of("convert", "--model", source, "--output", output), file + ": is a link to " + text.toRealPath());
         assertThat(output).doesNotExist();
     }
 
@@ -53,7 +53,7 @@ class IrregularInputTest {
     void filesThatUsersName() throws IOException, InterruptedException {
         Path pipe = pipe(directory.resolve("pipe.txt"));
         refused(ProgramRun.of("distill", "--teacher", source, "--corpus", pipe, "--output", output), pipe + " is a pipe (FIFO)");
-        refused(ProgramRun.of("distill", "--teacher", source, "--corpus", text, "--evaluate", "a=" + pipe, "--output", output),
+        refused(ProgramRun.of("distill", "--teacher", source, "--corpus", text, "--held-out", "a=" + pipe, "--output", output),
                 pipe + " is a pipe (FIFO)");
         refused(ProgramRun.of("generate", "--model", source, "--prompt-file", pipe), pipe + " is a pipe (FIFO)");
         refused(ProgramRun.of("generate", "--model", source, "--chat", "--chat-template", pipe), pipe + " is a pipe (FIFO)");

@@ -176,12 +176,12 @@ class KilledRunsTest {
     }
 
     private static Object[] conversion(Path source, Path output, Object... more) {
-        return with(new Object[] {"convert", "--source", source, "--output", output, "--max-shard-size", 1}, more);
+        return with(new Object[] {"convert", "--model", source, "--output", output, "--max-shard-size", 1}, more);
     }
 
     private Object[] distillation(Path output, Object... more) {
         Path text = directory.resolve("text.txt");
-        return with(new Object[] {"distill", "--teacher", directory.resolve("orion"), "--corpus", text, "--evaluate", "held-out=" + text,
+        return with(new Object[] {"distill", "--teacher", directory.resolve("orion"), "--corpus", text, "--held-out", "held-out=" + text,
             "--evaluation-tokens", 64, "--output", output, "--sequence-length", 16, "--batch-size", 2, "--tokens", STEPS * 2 * 16, "--dtype", "bf16",
             // So that the best state is neither the first nor the last.
             "--learning-rate", 0.003, "--schedule", "constant", "--warm-up", 0}, more);

@@ -24,10 +24,10 @@ class OptionValuesTest {
     /** A command line of each program whose files do not exist. */
     private static final Map<String, List<String>> LINES = Map.of(
             "distill", List.of("--teacher", "none", "--corpus", "none.txt", "--output", "none-out"),
-            "convert", List.of("--source", "none", "--output", "none-out"),
-            "export", List.of("--source", "none", "--output", "none.gguf", "--type", "f16"),
+            "convert", List.of("--model", "none", "--output", "none-out"),
+            "export", List.of("--model", "none", "--output", "none.gguf", "--type", "f16"),
             "verify", List.of("--teacher", "none", "--student", "none", "--corpus", "none.txt"),
-            "compare", List.of("--teacher", "none", "--evaluate", "a=none.txt"),
+            "compare", List.of("--teacher", "none", "--held-out", "a=none.txt"),
             "evaluate", List.of("none", "--tasks", "none.jsonl", "--passkey", "1k", "--shots", "1"),
             "generate", List.of("--model", "none", "--prompt", "text"),
             "pretrain", List.of("--tokenizer", "none", "--corpus", "none.txt", "--output", "none-out"),
@@ -155,7 +155,7 @@ class OptionValuesTest {
         Path source = Fixtures.path("orion-safetensors");
         for (String[] option : new String[][] {{"--calibration", "t.txt"}, {"--calibration-tokens", "500"}, {"--anchor", "1"}, {"--ridge", "1"},
             {"--spill", "d"}}) {
-            assertRefused(option[0], "convert", "--source", source, "--output", "none-out", option[0], option[1]);
+            assertRefused(option[0], "convert", "--model", source, "--output", "none-out", option[0], option[1]);
         }
     }
 }

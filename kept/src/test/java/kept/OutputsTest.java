@@ -80,7 +80,7 @@ class OutputsTest {
     void noCommandTakesAFullDeviceForSuccess() throws IOException {
         Object[] generate = {"generate", "--model", llama, "--prompt", "The", "--max-tokens", 4};
         for (Object[] arguments : new Object[][] {{"info", llama}, {"info", "--devices"}, {"--help"}, {"--version"}, {"distill", "--help"}, generate,
-            with(generate, "--jsonl"), with(generate, "--prompt", "A"), {"convert", "--source", orion, "--plan", "--mapping", "calibrated"},
+            with(generate, "--jsonl"), with(generate, "--prompt", "A"), {"convert", "--model", orion, "--plan", "--mapping", "calibrated"},
             {"distill", "--teacher", orion, "--plan"}}) {
             assertUnprintable(arguments);
         }
@@ -221,8 +221,8 @@ class OutputsTest {
     void aCorpusOrATeacherInTheOutputIsNotRemovedWithIt() throws IOException {
         assertThat(ProgramRun.of(command("convert", output)).code()).isZero();
         Path corpus = Files.copy(text, output.resolve("metrics.jsonl"));
-        for (String[] option : new String[][] {{"distill", "--corpus"}, {"distill", "--evaluate"}, {"pretrain", "--corpus"}}) {
-            String value = option[1].equals("--evaluate") ? "more=" + corpus : corpus.toString();
+        for (String[] option : new String[][] {{"distill", "--corpus"}, {"distill", "--held-out"}, {"pretrain", "--corpus"}}) {
+            String value = option[1].equals("--held-out") ? "more=" + corpus : corpus.toString();
             assertOneLine(ProgramRun.of(with(command(option[0], output), "--overwrite", option[1], value)), "holds " + corpus.toRealPath());
         }
         Path random = folder.resolve("random");

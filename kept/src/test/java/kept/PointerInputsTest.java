@@ -116,7 +116,7 @@ class PointerInputsTest {
         Path other = Files.writeString(Files.createDirectory(model.resolve("additional_chat_templates")).resolve("tool_use.jinja"), POINTER);
         Path messages = Files.writeString(folder.resolve("messages.json"), "[{\"role\": \"user\", \"content\": \"Hi\"}]");
         assertRefused(other, "generate", "--model", model, "--messages", messages, "--print-prompt");
-        assertRefused(other, "export", "--source", model, "--type", "f32", "--output", folder.resolve("out"));
+        assertRefused(other, "export", "--model", model, "--type", "f32", "--output", folder.resolve("out"));
     }
 
     @Test
@@ -145,10 +145,10 @@ class PointerInputsTest {
     private void assertTexts(Path named, Path corpus) {
         Path output = folder.resolve("out");
         assertRefused(named, with(lines.of("distill", output), "--corpus", corpus));
-        assertRefused(named, with(lines.of("distill", output), "--evaluate", "more=" + corpus));
+        assertRefused(named, with(lines.of("distill", output), "--held-out", "more=" + corpus));
         assertRefused(named, with(lines.of("pretrain", output), "--corpus", corpus));
-        assertRefused(named, with(lines.of("verify", output), "--text", "more=" + corpus));
-        assertRefused(named, with(lines.of("compare", output), "--evaluate", "more=" + corpus));
+        assertRefused(named, with(lines.of("verify", output), "--held-out", "more=" + corpus));
+        assertRefused(named, with(lines.of("compare", output), "--held-out", "more=" + corpus));
         assertRefused(named, with(lines.of("convert", output), "--mapping", "calibrated", "--calibration", corpus));
         assertThat(output).doesNotExist();
     }

@@ -44,7 +44,7 @@ class ProgramsTest {
         }
         Files.copy(Fixtures.path("tokenizer/tokenizer.model"), source.resolve("tokenizer.model"));
         Path output = directory.resolve("made/llama");
-        ProgramRun run = ProgramRun.of("convert", "--source", source, "--output", output);
+        ProgramRun run = ProgramRun.of("convert", "--model", source, "--output", output);
         assertThat(run.code()).as(run.err()).isZero();
         assertThat(run.err()).isEmpty();
         assertThat(run.out().lines().toList().getLast()).isEqualTo(output.toString());
@@ -67,11 +67,11 @@ class ProgramsTest {
     void convertStoresTheTypeAskedForAndReplacesOnlyWhenAllowed() {
         Path teacher = TinyTeacher.write(directory.resolve("orion"));
         Path output = directory.resolve("llama");
-        assertThat(ProgramRun.of("convert", "--source", teacher, "--output", output).code()).isZero();
+        assertThat(ProgramRun.of("convert", "--model", teacher, "--output", output).code()).isZero();
         assertThat(DecoderConfig.read(output).dtype()).isEqualTo(DType.F32);
-        assertThat(ProgramRun.of("convert", "--source", teacher, "--output", output, "--dtype", "bf16").code()).isEqualTo(1);
+        assertThat(ProgramRun.of("convert", "--model", teacher, "--output", output, "--dtype", "bf16").code()).isEqualTo(1);
         assertThat(DecoderConfig.read(output).dtype()).isEqualTo(DType.F32);
-        assertThat(ProgramRun.of("convert", "--source", teacher, "--output", output, "--dtype", "bf16", "--overwrite").code()).isZero();
+        assertThat(ProgramRun.of("convert", "--model", teacher, "--output", output, "--dtype", "bf16", "--overwrite").code()).isZero();
         assertThat(DecoderConfig.read(output).dtype()).isEqualTo(DType.BF16);
         assertThat(directory).isDirectoryNotContaining("glob:**.{partial,old}");
     }
@@ -81,8 +81,8 @@ class ProgramsTest {
         Path orion = TinyTeacher.write(directory.resolve("orion"));
         Path llama = directory.resolve("llama");
         Path output = directory.resolve("made/llama.gguf");
-        assertThat(ProgramRun.of("convert", "--source", orion, "--output", llama).code()).isZero();
-        ProgramRun run = ProgramRun.of("export", "--source", llama, "--output", output, "--type", "f16");
+        assertThat(ProgramRun.of("convert", "--model", orion, "--output", llama).code()).isZero();
+        ProgramRun run = ProgramRun.of("export", "--model", llama, "--output", output, "--type", "f16");
         assertThat(run.code()).as(run.err()).isZero();
         assertThat(run.err()).isEmpty();
         assertThat(run.out().lines()).containsExactly("source: safetensors, 1 file",
@@ -92,9 +92,9 @@ class ProgramsTest {
                 .containsSequence("llama.rope.freq_base".getBytes(StandardCharsets.US_ASCII));
         assertThat(output.getParent()).isDirectoryNotContaining("glob:**.tmp");
 
-        assertThat(ProgramRun.of("export", "--source", llama, "--output", output, "--type", "f32").err()).contains("exists", "--overwrite");
+        assertThat(ProgramRun.of("export", "--model", llama, "--output", output, "--type", "f32").err()).contains("exists", "--overwrite");
         assertThat(output).hasBinaryContent(before);
-        ProgramRun again = ProgramRun.of("export", "--source", llama, "--output", output, "--type", "Q8_0", "--overwrite", "--format", "GGUF");
+        ProgramRun again = ProgramRun.of("export", "--model", llama, "--output", output, "--type", "Q8_0", "--overwrite", "--format", "GGUF");
         assertThat(again.code()).as(again.err()).isZero();
         assertThat(again.err()).startsWith("note: 16 matrices are stored as f16: their rows are not whole blocks of 32");
         assertThat(Files.readAllBytes(output)).isNotEqualTo(before);
@@ -183,7 +183,7 @@ class ProgramsTest {
         Path teacher = TinyTeacher.write(directory.resolve("orion"));
         Path text = TinyTeacher.text(directory.resolve("text.txt"));
         Path json = directory.resolve("fidelity.json");
-        ProgramRun run = ProgramRun.of("verify", "--teacher", teacher, "--student", teacher, "--corpus", text, "--tokens", 256, "--json", json);
+        ProgramRun run = ProgramRun.of("verify", "--teacher", teacher, "--student", teacher, "--corpus", text, "--evaluation-tokens", 256, "--json", json);
         assertThat(run.code()).as(run.err()).isZero();
         assertThat(run.out().lines().toList().getLast()).startsWith("corpus     256 ")
                 .contains("1.0000 .. 1.0000", "100.00%", "100.00 .. 100.00");
@@ -208,9 +208,9 @@ class ProgramsTest {
         Path text = TinyTeacher.text(directory.resolve("text.txt"));
         Path other = Files.writeString(directory.resolve("other.txt"), "Zz 0 {} ".repeat(500));
         Path json = directory.resolve("fidelity.json");
-        assertThat(ProgramRun.of("convert", "--source", teacher, "--output", student).code()).isZero();
-        ProgramRun run = ProgramRun.of("verify", "--teacher", teacher, "--student", student, "--text", "lines=" + text, "--text", "noise=" + other,
-                "--text", "both=" + text, "--text", "both=" + other, "--tokens", 640, "--sequence-length", 64, "--by-position", "--json", json);
+        assertThat(ProgramRun.of("convert", "--model", teacher, "--output", student).code()).isZero();
+        ProgramRun run = ProgramRun.of("verify", "--teacher", teacher, "--student", student, "--held-out", "lines=" + text, "--held-out", "noise=" + other,
+                "--held-out", "both=" + text, "--held-out", "both=" + other, "--evaluation-tokens", 640, "--sequence-length", 64, "--by-position", "--json", json);
         assertThat(run.code()).as(run.err()).isZero();
         assertThat(run.out().lines().map(line -> line.strip().split("  ")[0]).toList().subList(1, 7))
                 .containsExactly("lines", "0 to 63", "noise", "0 to 63", "both", "0 to 63");
@@ -223,7 +223,7 @@ class ProgramsTest {
                 .isBetween(lines.at("/kl_mean_interval/0").doubleValue(), lines.at("/kl_mean_interval/1").doubleValue());
         assertThat(lines.at("/positions/0/to").intValue()).isEqualTo(64);
         assertThat(ProgramRun.of("verify", "--teacher", teacher, "--student", student).code()).as("no text").isEqualTo(2);
-        assertThat(ProgramRun.of("verify", "--teacher", teacher, "--student", student, "--text", "prose").code()).as("no name").isEqualTo(2);
+        assertThat(ProgramRun.of("verify", "--teacher", teacher, "--student", student, "--held-out", "prose").code()).as("no name").isEqualTo(2);
     }
 
     @Test
@@ -233,8 +233,8 @@ class ProgramsTest {
         Path text = TinyTeacher.text(directory.resolve("text.txt"));
         Path json = directory.resolve("fidelity.json");
         Path html = directory.resolve("fidelity.html");
-        assertThat(ProgramRun.of("convert", "--source", teacher, "--output", student).code()).isZero();
-        ProgramRun run = ProgramRun.of("verify", "--teacher", teacher, "--student", student, "--text", "lines=" + text, "--tokens", 256,
+        assertThat(ProgramRun.of("convert", "--model", teacher, "--output", student).code()).isZero();
+        ProgramRun run = ProgramRun.of("verify", "--teacher", teacher, "--student", student, "--held-out", "lines=" + text, "--evaluation-tokens", 256,
                 "--details", "--worst", 3, "--json", json, "--html", html);
         assertThat(run.code()).as(run.err()).isZero();
         assertThat(run.out()).contains("  0 to 63", "lines, by layer", "  layer 1 MLP", "  final norm", "lines, by class of token", "  digits",
@@ -247,7 +247,7 @@ class ProgramsTest {
         assertThat(lines.path("worst")).hasSize(3);
         assertThat(Files.readString(html)).contains("data-chart=\"distances-0\"", "Worst tokens", "--details --worst 3");
 
-        ProgramRun page = ProgramRun.of("verify", "--teacher", teacher, "--student", student, "--text", "lines=" + text, "--tokens", 256,
+        ProgramRun page = ProgramRun.of("verify", "--teacher", teacher, "--student", student, "--held-out", "lines=" + text, "--evaluation-tokens", 256,
                 "--html", html);
         assertThat(page.code()).as(page.err()).isZero();
         assertThat(page.out().lines()).as("what the page holds is not printed").hasSize(2);
@@ -260,8 +260,8 @@ class ProgramsTest {
         Path student = directory.resolve("llama");
         Path text = TinyTeacher.text(directory.resolve("text.txt"));
         Path json = directory.resolve("fidelity.json");
-        assertThat(ProgramRun.of("convert", "--source", teacher, "--output", student).code()).isZero();
-        ProgramRun run = ProgramRun.of("verify", "--teacher", teacher, "--student", student, "--corpus", text, "--tokens", 256, "--json", json);
+        assertThat(ProgramRun.of("convert", "--model", teacher, "--output", student).code()).isZero();
+        ProgramRun run = ProgramRun.of("verify", "--teacher", teacher, "--student", student, "--corpus", text, "--evaluation-tokens", 256, "--json", json);
         assertThat(run.code()).as(run.err()).isZero();
         assertThat(new ObjectMapper().readTree(json.toFile()).at("/domains/corpus/kl_mean").doubleValue()).isBetween(1e-6, 1.0);
     }

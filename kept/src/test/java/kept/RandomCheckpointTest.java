@@ -83,7 +83,7 @@ class RandomCheckpointTest {
             bin.names().forEach(name -> assertThat(bin.data(name).mismatch(safe.data(name))).as(name).isEqualTo(-1));
         }
         for (String source : new String[] {"bin", "safe"}) {
-            ProgramRun converted = ProgramRun.of("convert", "--source", directory.resolve(source), "--output", directory.resolve(source + "-llama"),
+            ProgramRun converted = ProgramRun.of("convert", "--model", directory.resolve(source), "--output", directory.resolve(source + "-llama"),
                     "--verify");
             assertThat(converted.code()).as(converted.err()).isZero();
         }

@@ -226,7 +226,7 @@ class ResumeTest {
         byte[] undisturbed = undisturbed();
         stop();
         ProgramRun resumed = distill("--resume", "--threads", 1, "--save-every", 3, "--checkpoint-activations", "--max-shard-size", "9GB",
-                "--evaluate", "more=" + tiny.text());
+                "--held-out", "more=" + tiny.text());
         assertThat(resumed.code()).as(resumed.err()).isZero();
         assertThat(output.resolve("model.safetensors")).hasBinaryContent(undisturbed);
     }
@@ -312,7 +312,7 @@ class ResumeTest {
     }
 
     private static Object[] conversion(Path source, Path output, Object... more) {
-        Object[] basis = {"convert", "--source", source, "--output", output, "--max-shard-size", 1};
+        Object[] basis = {"convert", "--model", source, "--output", output, "--max-shard-size", 1};
         return Stream.of(basis, more).flatMap(Stream::of).toArray();
     }
 
@@ -344,7 +344,7 @@ class ResumeTest {
     }
 
     private Object[] arguments(Path teacher, Path corpus, Path heldOut, Object... more) {
-        Object[] basis = {"distill", "--teacher", teacher, "--corpus", corpus, "--evaluate", "held-out=" + heldOut, "--evaluation-tokens", 128,
+        Object[] basis = {"distill", "--teacher", teacher, "--corpus", corpus, "--held-out", "held-out=" + heldOut, "--evaluation-tokens", 128,
             "--output", output, "--sequence-length", 16, "--batch-size", 4, "--tokens", STEPS * TinyDistillation.TOKENS_PER_STEP};
         return Stream.of(basis, more).flatMap(Stream::of).toArray();
     }

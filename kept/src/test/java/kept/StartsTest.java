@@ -63,7 +63,7 @@ class StartsTest {
         Path output = directory.resolve("llama");
         assertThat(distill(output, "--mapping", "exact", "--learning-rate", "1e-2").out()).contains("the output is the mapping itself");
         Path mapped = directory.resolve("mapped");
-        assertThat(ProgramRun.of("convert", "--source", tiny.teacher(), "--output", mapped, "--mapping", "exact").code()).isZero();
+        assertThat(ProgramRun.of("convert", "--model", tiny.teacher(), "--output", mapped, "--mapping", "exact").code()).isZero();
         assertThat(output.resolve("model.safetensors")).hasSameBinaryContentAs(directory.resolve("mapped/model.safetensors"));
     }
 

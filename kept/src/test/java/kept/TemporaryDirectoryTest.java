@@ -25,7 +25,7 @@ class TemporaryDirectoryTest {
         Path text = TinyTeacher.text(directory.resolve("text.txt"));
         Path temporary = Files.createDirectory(directory.resolve("temporary"));
         Object[] arguments = {"compare", "--teacher", directory.resolve("orion"), "--mappings", "calibrated", "--calibration", text,
-            "--calibration-tokens", 1024, "--evaluate", "text=" + text};
+            "--calibration-tokens", 1024, "--held-out", "text=" + text};
         Path errors = directory.resolve("errors.log");
         try (var run = ChildProgram.startWith("-Djava.io.tmpdir=" + temporary, errors, arguments)) {
             while (run.isAlive() && measured(temporary) == 0) {

@@ -41,7 +41,7 @@ public final class TinyDistillation {
      * @param more other options, which come last
      */
     Object[] arguments(Path source, Path output, int steps, Object... more) {
-        Object[] basis = {"distill", "--teacher", source, "--corpus", text, "--evaluate", "held-out=" + text, "--evaluation-tokens", 128,
+        Object[] basis = {"distill", "--teacher", source, "--corpus", text, "--held-out", "held-out=" + text, "--evaluation-tokens", 128,
             "--output", output, "--sequence-length", 16};
         return Stream.of(basis, unlessAmong(more, "--batch-size", 4), unlessAmong(more, "--tokens", steps * TOKENS_PER_STEP), more)
                 .flatMap(Stream::of).toArray();

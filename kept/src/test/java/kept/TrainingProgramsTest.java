@@ -81,7 +81,7 @@ class TrainingProgramsTest {
         assertThat(Files.mismatch(weights("teacher.step-2"), weights("teacher.step-4"))).isNotEqualTo(-1);
         assertThat(JSON.readTree(directory.resolve("teacher.step-4/provenance.json").toFile()).path("tokens").asLong())
                 .isEqualTo(4 * TOKENS_PER_STEP);
-        assertThat(ProgramRun.of("convert", "--source", directory.resolve("teacher.step-4"), "--output", directory.resolve("llama")).code()).isZero();
+        assertThat(ProgramRun.of("convert", "--model", directory.resolve("teacher.step-4"), "--output", directory.resolve("llama")).code()).isZero();
     }
 
     @Test
@@ -162,7 +162,7 @@ class TrainingProgramsTest {
     @Test
     void onlyTheChosenParametersAreTrained() throws IOException {
         distill(teacher, directory.resolve("llama"), "--train", "norms", "--save-every", 2);
-        ProgramRun.of("convert", "--source", teacher, "--output", directory.resolve("mapped"));
+        ProgramRun.of("convert", "--model", teacher, "--output", directory.resolve("mapped"));
         try (var trained = Checkpoint.open(directory.resolve("llama"));
                 var mapped = Checkpoint.open(directory.resolve("mapped"))) {
             assertThat(trained.data("lm_head.weight").mismatch(mapped.data("lm_head.weight"))).isEqualTo(-1);
@@ -176,7 +176,7 @@ class TrainingProgramsTest {
         ProgramRun run = distill(teacher, output, "--learning-rate", "0.3", "--dtype", "bf16");
         assertThat(run.code()).as(run.err()).isZero();
         assertThat(run.out()).contains("training did not help: held-out KL was ", "the output is the mapping, rounded to bf16");
-        assertThat(ProgramRun.of("convert", "--source", teacher, "--output", directory.resolve("mapped"), "--dtype", "bf16").code()).isZero();
+        assertThat(ProgramRun.of("convert", "--model", teacher, "--output", directory.resolve("mapped"), "--dtype", "bf16").code()).isZero();
         assertThat(weights("llama")).hasSameBinaryContentAs(weights("mapped"));
         JsonNode report = TinyDistillation.report(output);
         assertThat(report.at("/held_out/best_step").asInt()).isZero();

@@ -53,7 +53,7 @@ class VirtualGpuProgramsTest {
         Path text = Files.writeString(directory.resolve("text.txt"), Files.readString(Path.of("../docs/kept.md")));
         kept("pretrain", "--random", "--tokenizer", TOKENIZER, "--output", directory.resolve("orion"), "--hidden-size", 64, "--layers", 1,
                 "--heads", 1, "--intermediate-size", 96, "--positions", 64);
-        kept("convert", "--device", "virtual", "--source", directory.resolve("orion"), "--mapping", "calibrated", "--calibration", text,
+        kept("convert", "--device", "virtual", "--model", directory.resolve("orion"), "--mapping", "calibrated", "--calibration", text,
                 "--calibration-tokens", 512, "--anchor", "0.2", "--output", directory.resolve("llama"));
         assertThat(directory.resolve("llama/model.safetensors")).exists();
     }

@@ -11,18 +11,18 @@ import picocli.CommandLine;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 
-/** How programs that judge models on held-out text read it: how much of it, and in what sequences. */
+/** Options of programs that evaluate models on held-out text: its field, evaluation tokens, and sequence length. */
 public final class HeldOutTextOptions {
     @Option(names = "--field", paramLabel = "NAME", defaultValue = "text", order = 7,
             description = "Field of .jsonl lines (default: ${DEFAULT-VALUE}).")
     private String field;
 
-    @Option(names = "--tokens", paramLabel = "N", defaultValue = "16384", order = 8,
-            description = "Tokens of each text to judge on, at most (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--evaluation-tokens", paramLabel = "N", defaultValue = "16384", order = 8,
+            description = "Evaluation tokens per text, at most (default: ${DEFAULT-VALUE}).")
     private long tokens;
 
     @Option(names = "--sequence-length", paramLabel = "N", order = 9,
-            description = "Tokens of a sequence (default: 512, or the model's positions if fewer).")
+            description = "Tokens per sequence (default: 512, or the model's positions if fewer).")
     private Integer sequenceLength;
 
     /** The field of .jsonl lines. */

@@ -18,14 +18,14 @@ public final class MappingOptions {
     private CommandSpec program;
 
     @Option(names = "--mapping", paramLabel = "NAME", defaultValue = "opm", order = 6,
-            description = "How to map: opm (default), exact: with attention_bias, mlp_bias and one more layer; or calibrated:"
-                    + " measured on a text, without any of these.")
+            description = "opm (default): RMSNorms from LayerNorms; exact: the same function, with attention_bias, mlp_bias and one more layer;"
+                    + " calibrated: corrected by least squares on a text, no shape changes.")
     private String mapping;
 
     @Reads
     @Option(names = "--calibration", paramLabel = "FILE", arity = "1..*", order = 6,
-            description = "The text that calibrated measures on: .txt, .jsonl, .gz or .zip of these, or folders. It need not be large, but of all"
-                    + " kinds that matter (default in distill: what is learnt from).")
+            description = "Calibration text of calibrated: .txt, .jsonl, .gz or .zip of these, or folders. It need not be large, but should hold all"
+                    + " kinds of text that matter (default in distill: the training text).")
     private List<Path> calibration = List.of();
 
     @Option(names = "--calibration-field", paramLabel = "NAME", defaultValue = USUAL_FIELD, order = 6,
@@ -33,21 +33,21 @@ public final class MappingOptions {
     private String calibrationField = USUAL_FIELD;
 
     @Option(names = "--calibration-tokens", paramLabel = "N", order = 6,
-            description = "Tokens to measure on (default: 65536, or 32 times the teacher's hidden size if that is more).")
+            description = "Calibration tokens (default: 65536, or 32 times the teacher's hidden size if that is more).")
     private Long calibrationTokens;
 
     @Option(names = "--anchor", paramLabel = "A", order = 6,
-            description = "The constant that calibrated gives the embeddings, in units of their root mean square; 0 for none (default: chosen by the"
-                    + " text).")
+            description = "Constant that calibrated adds to the embeddings, in units of their root mean square; 0 for none (default: chosen on the"
+                    + " calibration text).")
     private Double anchor;
 
     @Option(names = "--ridge", paramLabel = "R", order = 6,
-            description = "What calibrated adds to the diagonal of each norm's equations, as a share of its mean (default: chosen by the text).")
+            description = "Ridge of each norm's least squares, as a share of the diagonal's mean (default: chosen on the calibration text).")
     private Double ridge;
 
     @Writes(Writes.Kind.TEMPORARY_FILES)
     @Option(names = "--spill", paramLabel = "DIR", order = 6,
-            description = "Where calibrated keeps the activations of its text (default: in memory; see --plan).")
+            description = "Directory for the activations of the calibration text (default: in memory; see --plan).")
     private Path spill;
 
     /** Refuses options that the chosen mapping has no use for. */

@@ -37,7 +37,7 @@ public final class OptimizerOptions {
     }
 
     @Option(names = "--sequence-length", paramLabel = "N",
-            description = "Tokens of a sequence (default: 512, the demo's: 256, or the model's positions if fewer).",
+            description = "Tokens per sequence (default: 512, the demo's: 256, or the model's positions if fewer).",
             order = 20)
     private Integer sequenceLength;
 
@@ -46,7 +46,7 @@ public final class OptimizerOptions {
     private int batchSize;
 
     @Option(names = "--accumulation", paramLabel = "N", defaultValue = "1", order = 22,
-            description = "Passes whose gradients make one step (default: ${DEFAULT-VALUE}).")
+            description = "Passes whose gradients are accumulated for one step (default: ${DEFAULT-VALUE}).")
     private int accumulation;
 
     @Option(names = "--learning-rate", paramLabel = "X", order = 23,
@@ -54,15 +54,15 @@ public final class OptimizerOptions {
     private Double learningRate;
 
     @Option(names = "--schedule", paramLabel = "NAME", defaultValue = "cosine", order = 24,
-            description = "Learning rate after the warm-up: cosine (to a tenth) or constant (default: ${DEFAULT-VALUE}).")
+            description = "Learning rate schedule after the warm-up: cosine (to a tenth) or constant (default: ${DEFAULT-VALUE}).")
     private TrainingSettings.Schedule schedule;
 
     @Option(names = "--warm-up", paramLabel = "STEPS", order = 25,
-            description = "Steps in which the learning rate rises (default: a twentieth of all).")
+            description = "Steps of linear warm-up (default: a twentieth of all).")
     private Long warmUp;
 
     @Option(names = "--weight-decay", paramLabel = "X", order = 26,
-            description = "Decoupled decay of matrices, not of norms and biases (default: 0 to distil, 0.1 to pretrain).")
+            description = "Decoupled weight decay of matrices; norms and biases have none (default: 0 to distil, 0.1 to pretrain).")
     private Double weightDecay;
 
     @Option(names = "--beta2", paramLabel = "X", defaultValue = "0.95", order = 27,
@@ -74,7 +74,7 @@ public final class OptimizerOptions {
     private double maxGradientNorm;
 
     @Option(names = "--seed", paramLabel = "N", defaultValue = "0", order = 29,
-            description = "Of the order of the data, of random weights and of stochastic rounding (default: ${DEFAULT-VALUE}).")
+            description = "Seed of the data order, of random weights and of stochastic rounding (default: ${DEFAULT-VALUE}).")
     private long seed;
 
     @Option(names = "--save-every", paramLabel = "STEPS", defaultValue = "100", order = 30,
@@ -82,20 +82,20 @@ public final class OptimizerOptions {
     private long saveEvery;
 
     @Option(names = "--stop-after", paramLabel = "STEPS", order = 31,
-            description = "Stop after so many steps as Ctrl-C would, to go on another time with --resume.")
+            description = "Stop after so many steps, as Ctrl-C does; --resume continues.")
     private Long stopAfter;
 
     @Option(names = "--checkpoint-activations", order = 32,
-            description = "Keep only each layer's input and compute the layer once more for its gradients: less memory, more time, the same bits.")
+            description = "Keep only each layer's input and recompute the layer in the backward pass: less memory, more time, the same bits.")
     private boolean checkpointActivations;
 
     @Option(names = "--train-dtype", paramLabel = "TYPE", defaultValue = "f32", order = 33,
-            description = "What weights and gradients are kept in while they are trained: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}). "
-                    + "bf16 takes half; weights are rounded stochastically then, so that small updates count on average.")
+            description = "Type of weights and gradients during training: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}). "
+                    + "bf16 takes half the memory; updates are rounded stochastically, so that small ones count on average.")
     private TrainingType trainingType = TrainingType.F32;
 
     @Option(names = "--optimizer", paramLabel = "NAME", defaultValue = "adamw", order = 34,
-            description = "${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}): adamw-8bit keeps its moments in 8 bits, a quarter of the memory.")
+            description = "${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}): adamw-8bit stores the moments in 8 bits, a quarter of the memory.")
     private Optimizer kind = Optimizer.ADAMW;
 
     /**

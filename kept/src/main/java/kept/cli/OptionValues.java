@@ -40,7 +40,7 @@ final class OptionValues {
             Map.entry("evaluate --passkey-trials", "--passkey"));
 
     /** Options that mean nothing with another one. */
-    private static final Map<String, List<String>> CONFLICTS = Map.of("distill --demo", List.of("--evaluate", "--field"));
+    private static final Map<String, List<String>> CONFLICTS = Map.of("distill --demo", List.of("--held-out", "--field"));
 
     private OptionValues() {}
 

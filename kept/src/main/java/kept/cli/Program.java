@@ -28,7 +28,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
         sortOptions = false,
         exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {
-            "0:success", "1:failure, told in one line; also results that cannot be printed", "2:wrong usage", "130:interrupted, as by Ctrl-C"
+            "0:success", "1:failure, with one line on standard error; also results that cannot be printed", "2:wrong usage",
+            "130:interrupted, as by Ctrl-C"
         })
 public abstract class Program implements Callable<Integer> {
     public static final int WRONG_USAGE = 2;
@@ -74,7 +75,13 @@ public abstract class Program implements Callable<Integer> {
 
     /** A program ready to run, which writes to the terminal unless told otherwise. */
     public static CommandLine commandLine(Program program) {
-        return new CommandLine(program).setCaseInsensitiveEnumValuesAllowed(true).registerConverter(Path.class, new PathArgument())
+        CommandLine line = new CommandLine(program) {
+            @Override
+            public int execute(String... arguments) {
+                return super.execute(FormerNames.replace(getCommandSpec(), arguments));
+            }
+        };
+        return line.setCaseInsensitiveEnumValuesAllowed(true).registerConverter(Path.class, new PathArgument())
                 .setExecutionExceptionHandler(Program::explain).setExecutionStrategy(Program::runLast)
                 .setParameterExceptionHandler((failure, _) -> refuse(unknownFirst(failure)));
     }
@@ -241,14 +248,14 @@ public abstract class Program implements Callable<Integer> {
         private CommandSpec program;
 
         @Option(names = "--device", paramLabel = "NAME", defaultValue = "cpu",
-                description = "Where to compute: cpu, cuda, or auto, which is cuda where it can be used and else cpu, and says why "
-                        + "(default: ${DEFAULT-VALUE}). info --devices lists what can be used here.", order = 900)
+                description = "Device: cpu, cuda, or auto, which is cuda where it can be used and else cpu, with the reason "
+                        + "(default: ${DEFAULT-VALUE}). info --devices lists them.", order = 900)
         private String device;
 
         private Device opened;
 
         @Option(names = "--threads", paramLabel = "N", order = 901,
-                description = "Threads to compute with (default: the system property kept.threads, or all processors). "
+                description = "CPU threads (default: the system property kept.threads, or all processors). "
                         + "The result does not depend on it.")
         private Integer threads;
 

@@ -5,12 +5,12 @@ import picocli.CommandLine.Option;
 
 /** Whether a program goes on with what an earlier run of it has begun. */
 public final class ResumeOptions {
-    @Option(names = "--resume", order = 42, description = "Go on with a run that was interrupted or killed, from what it has saved.")
+    @Option(names = "--resume", order = 42, description = "Continue a run that was interrupted or killed, from its saved state.")
     private boolean resume;
 
     @Option(names = "--allow-other-bits", order = 42,
-            description = "With --resume: go on although vectors, or the device, are others than the run was begun with. The result is as good, but"
-                    + " has not the bits of an undisturbed run.")
+            description = "With --resume: continue although the vector width or the device differs from the start of the run. The result is as good,"
+                    + " but its bits differ from those of an uninterrupted run.")
     private boolean otherBits;
 
     /** What the options say. */

@@ -13,18 +13,19 @@ public final class SamplingArguments {
             description = "Tokens to add at most (default: 100; in a conversation the checkpoint's max_new_tokens, or 512).")
     private Integer maxTokens;
 
-    @Option(names = "--temperature", paramLabel = "X", description = "0 takes the likeliest token, higher is more varied (default: 0).")
+    @Option(names = "--temperature", paramLabel = "X",
+            description = "0 takes the most likely token; higher values give more varied text (default: 0).")
     private Double temperature;
 
-    @Option(names = "--top-k", paramLabel = "N", description = "Choose among the N likeliest tokens; 0 for all (default: 0).")
+    @Option(names = "--top-k", paramLabel = "N", description = "Sample from the N most likely tokens; 0 for all (default: 0).")
     private Integer topK;
 
     @Option(names = "--top-p", paramLabel = "X",
-            description = "Choose among the fewest tokens whose probabilities add up to X (default: 1).")
+            description = "Sample from the smallest set of tokens whose probabilities add up to X (default: 1).")
     private Double topP;
 
     @Option(names = "--min-p", paramLabel = "X",
-            description = "Choose among tokens with at least this share of the likeliest one's probability (default: 0).")
+            description = "Sample from tokens with at least this share of the most likely one's probability (default: 0).")
     private Double minP;
 
     @Option(names = "--repetition-penalty", paramLabel = "X",
@@ -32,10 +33,10 @@ public final class SamplingArguments {
                     + "In a conversation the defaults of these five are those of the checkpoint's generation_config.json.")
     private Double repetitionPenalty;
 
-    @Option(names = "--stop", paramLabel = "TEXT", description = "End before this text, which is not shown; may be given several times.")
+    @Option(names = "--stop", paramLabel = "TEXT", description = "Stop before this text, which is not printed; may be given several times.")
     private List<String> stops = new ArrayList<>();
 
-    @Option(names = "--seed", paramLabel = "N", defaultValue = "0", description = "Of the random choice (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--seed", paramLabel = "N", defaultValue = "0", description = "Seed of the sampling (default: ${DEFAULT-VALUE}).")
     private long seed;
 
     /** Throws IllegalArgumentException if a value is outside its range. */

@@ -13,7 +13,7 @@ public final class TokenizerOptions {
     private String chatTemplate;
 
     @Option(names = "--llama-tokenizer", order = 45,
-            description = "Name the class LlamaTokenizer in tokenizer_config.json, for tools that ask for it. With transformers 5, a text that "
+            description = "Name the class LlamaTokenizer in tokenizer_config.json, for tools that require it. With transformers 5, a text that "
                     + "begins with a space then has other ids than SentencePiece gives (default: PreTrainedTokenizerFast, which has the same).")
     private boolean llamaClass;
 

@@ -88,7 +88,7 @@ public final class GgufExport {
     public static void requireLlama(Path directory, DecoderConfig config) {
         if (config.architecture() != Architecture.LLAMA) {
             throw new CheckpointException(OPERATION, directory,
-                    "is an %s, and a Llama is written: make one of it first, with kept distill, or kept convert --source %s --output DIR"
+                    "is an %s, and a Llama is written: make one of it first, with kept distill, or kept convert --model %s --output DIR"
                             .formatted(config.architecture().className(), directory));
         }
     }

@@ -69,7 +69,7 @@ final class DistillationText implements AutoCloseable {
                 evaluations.add(TextEvaluation.of(name, tokens, length, most));
                 run.tellText("held-out text " + name, tokens.coverage());
             } catch (CorpusException e) {
-                throw new RunException("[evaluation] too little text to judge the student on as '%s': %s; name some with --evaluate NAME=FILE"
+                throw new RunException("[evaluation] too little text to judge the student on as '%s': %s; name some with --held-out NAME=FILE"
                         .formatted(name, e.getMessage()), e);
             }
         });
