@@ -195,7 +195,7 @@ class BadInputTest {
     @Test
     void anExportOfWhatCannotBeExported() throws IOException {
         TinyTeacher.write(source);
-        assertRefused(export(output), "OrionForCausalLM", "kept convert --source " + source);
+        assertRefused(export(output), "OrionForCausalLM", "kept convert --model " + source);
         copy("llama");
         assertRefused(export(output), "tokenizer of " + source, "vocab_size 160");
         Files.delete(source.resolve("tokenizer.model"));

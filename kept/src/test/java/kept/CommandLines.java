@@ -64,7 +64,8 @@ record CommandLines(Path orion, Path llama, Path text, Path ids) {
     }
 
     private Object[] verify(Path output, String option) {
-        return new Object[] {"verify", "--teacher", orion, "--student", llama, "--held-out", "text=" + text, "--evaluation-tokens", 32, "--sequence-length", 16,
+        return new Object[] {"verify", "--teacher", orion, "--student", llama, "--held-out", "text=" + text, "--evaluation-tokens", 32,
+                "--sequence-length", 16,
             option, output};
     }
 }

@@ -50,7 +50,8 @@ class CompareTest {
         String[] texts = {"lines=" + text, "noise=" + noise};
         for (String dtype : List.of("f32", "bf16")) {
             assertThat(ProgramRun.of("convert", "--model", teacher, "--output", student, "--dtype", dtype, "--overwrite").code()).isZero();
-            assertThat(ProgramRun.of("verify", "--teacher", teacher, "--student", student, "--held-out", texts[0], "--held-out", texts[1], "--evaluation-tokens", 256,
+            assertThat(ProgramRun.of("verify", "--teacher", teacher, "--student", student, "--held-out", texts[0], "--held-out", texts[1],
+                    "--evaluation-tokens", 256,
                     "--json", fidelity).code()).isZero();
             ProgramRun run = compare("--mappings", "ones,opm", "--dtype", dtype, "--held-out", texts[1], "--student", "file=" + student);
             assertThat(run.code()).as(run.err()).isZero();

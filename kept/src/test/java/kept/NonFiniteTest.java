@@ -126,7 +126,8 @@ class NonFiniteTest {
         Path tasks = Files.writeString(directory.resolve("tasks.jsonl"), "{\"context\": \"Line\", \"choices\": [\"a\", \"b\"], \"answer\": 0}\n");
         for (ProgramRun run : List.of(distill(),
                 ProgramRun.of("verify", "--teacher", tiny.teacher(), "--student", good, "--corpus", tiny.text(), "--sequence-length", 16),
-                ProgramRun.of("compare", "--teacher", tiny.teacher(), "--mappings", "opm", "--held-out", "x=" + tiny.text(), "--evaluation-tokens", 64,
+                ProgramRun.of("compare", "--teacher", tiny.teacher(), "--mappings", "opm", "--held-out", "x=" + tiny.text(),
+                        "--evaluation-tokens", 64,
                         "--sequence-length", 16),
                 ProgramRun.of("evaluate", tiny.teacher(), "--tasks", tasks))) {
             assertThat(run.code()).isEqualTo(1);

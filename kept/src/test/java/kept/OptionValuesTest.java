@@ -112,7 +112,7 @@ class OptionValuesTest {
         "distill | --tokens | 0", "distill | --batch-size | 0", "distill | --accumulation | 0", "distill | --sequence-length | 0",
         "distill | --stop-after | 0", "distill | --evaluation-tokens | 0", "distill | --device | tpu", "distill | --max-shard-size | 0",
         "distill | --weight-decay | Infinity", "convert | --mapping | opm2", "convert | --mapping | channel", "convert | --max-shard-size | 0",
-        "convert | --threads | 0", "verify | --worst | 0", "verify | --tokens | 0", "verify | --device | ''", "compare | --mappings | opm,nonsense",
+        "convert | --threads | 0", "verify | --worst | 0", "verify | --evaluation-tokens | 0", "verify | --device | ''", "compare | --mappings | opm,nonsense",
         "compare | --mappings | exact:1", "compare | --mappings | calibrated:-1", "compare | --mappings | calibrated:x",
         "compare | --mappings | calibrated:1:1:1",
         "compare | --calibration-tokens | 0", "evaluate | --passkey | 0", "evaluate | --passkey-depths | 0,101", "evaluate | --passkey-trials | 0",
@@ -134,14 +134,14 @@ class OptionValuesTest {
     /** Options that go together, or do not. */
     @ParameterizedTest
     @CsvSource(delimiter = '|', value = {
-        "convert --source a --output b --allow-other-bits | --allow-other-bits", "convert --source a | --output",
-        "convert --source a --output - | --output", "verify --teacher a --student b --json - | --json",
-        "export --source a --type f16 --output - | --output",
-        "evaluate m --tasks t --json - | --json", "convert --source a --output b --calibration-field body | --calibration-field",
+        "convert --model a --output b --allow-other-bits | --allow-other-bits", "convert --model a | --output",
+        "convert --model a --output - | --output", "verify --teacher a --student b --json - | --json",
+        "export --model a --type f16 --output - | --output",
+        "evaluate m --tasks t --json - | --json", "convert --model a --output b --calibration-field body | --calibration-field",
         "evaluate m --tasks t --passkey-depths 5 | --passkey-depths", "evaluate m --passkey 1k --shots 2 | --shots",
         "evaluate m --tasks t --shots-seed 2 | --shots-seed", "evaluate m --passkey 1k --limit 2 | --limit",
         "evaluate m --passkey 1k --by-group | --by-group", "evaluate m --tasks t --examples e | --examples",
-        "distill --demo --evaluate a=b.txt | --evaluate", "distill --demo --field body | --field",
+        "distill --demo --held-out a=b.txt | --held-out", "distill --demo --field body | --field",
         "pretrain --random --output o --tokens 5 --vocab-size 9 | --tokens", "pretrain --random --output o | --vocab-size",
         "pretrain --random --output o --vocab-size 9 --hidden-size 10 --heads 4 | --hidden-size",
         "pretrain --random --output o --config nonsense | --config",

@@ -183,7 +183,8 @@ class ProgramsTest {
         Path teacher = TinyTeacher.write(directory.resolve("orion"));
         Path text = TinyTeacher.text(directory.resolve("text.txt"));
         Path json = directory.resolve("fidelity.json");
-        ProgramRun run = ProgramRun.of("verify", "--teacher", teacher, "--student", teacher, "--corpus", text, "--evaluation-tokens", 256, "--json", json);
+        ProgramRun run = ProgramRun.of("verify", "--teacher", teacher, "--student", teacher, "--corpus", text, "--evaluation-tokens", 256,
+                "--json", json);
         assertThat(run.code()).as(run.err()).isZero();
         assertThat(run.out().lines().toList().getLast()).startsWith("corpus     256 ")
                 .contains("1.0000 .. 1.0000", "100.00%", "100.00 .. 100.00");
@@ -209,8 +210,10 @@ class ProgramsTest {
         Path other = Files.writeString(directory.resolve("other.txt"), "Zz 0 {} ".repeat(500));
         Path json = directory.resolve("fidelity.json");
         assertThat(ProgramRun.of("convert", "--model", teacher, "--output", student).code()).isZero();
-        ProgramRun run = ProgramRun.of("verify", "--teacher", teacher, "--student", student, "--held-out", "lines=" + text, "--held-out", "noise=" + other,
-                "--held-out", "both=" + text, "--held-out", "both=" + other, "--evaluation-tokens", 640, "--sequence-length", 64, "--by-position", "--json", json);
+        ProgramRun run = ProgramRun.of("verify", "--teacher", teacher, "--student", student, "--held-out", "lines=" + text,
+                "--held-out", "noise=" + other,
+                "--held-out", "both=" + text, "--held-out", "both=" + other, "--evaluation-tokens", 640, "--sequence-length", 64,
+                "--by-position", "--json", json);
         assertThat(run.code()).as(run.err()).isZero();
         assertThat(run.out().lines().map(line -> line.strip().split("  ")[0]).toList().subList(1, 7))
                 .containsExactly("lines", "0 to 63", "noise", "0 to 63", "both", "0 to 63");
@@ -234,7 +237,8 @@ class ProgramsTest {
         Path json = directory.resolve("fidelity.json");
         Path html = directory.resolve("fidelity.html");
         assertThat(ProgramRun.of("convert", "--model", teacher, "--output", student).code()).isZero();
-        ProgramRun run = ProgramRun.of("verify", "--teacher", teacher, "--student", student, "--held-out", "lines=" + text, "--evaluation-tokens", 256,
+        ProgramRun run = ProgramRun.of("verify", "--teacher", teacher, "--student", student, "--held-out", "lines=" + text,
+                "--evaluation-tokens", 256,
                 "--details", "--worst", 3, "--json", json, "--html", html);
         assertThat(run.code()).as(run.err()).isZero();
         assertThat(run.out()).contains("  0 to 63", "lines, by layer", "  layer 1 MLP", "  final norm", "lines, by class of token", "  digits",
@@ -247,7 +251,8 @@ class ProgramsTest {
         assertThat(lines.path("worst")).hasSize(3);
         assertThat(Files.readString(html)).contains("data-chart=\"distances-0\"", "Worst tokens", "--details --worst 3");
 
-        ProgramRun page = ProgramRun.of("verify", "--teacher", teacher, "--student", student, "--held-out", "lines=" + text, "--evaluation-tokens", 256,
+        ProgramRun page = ProgramRun.of("verify", "--teacher", teacher, "--student", student, "--held-out", "lines=" + text,
+                "--evaluation-tokens", 256,
                 "--html", html);
         assertThat(page.code()).as(page.err()).isZero();
         assertThat(page.out().lines()).as("what the page holds is not printed").hasSize(2);
@@ -261,7 +266,8 @@ class ProgramsTest {
         Path text = TinyTeacher.text(directory.resolve("text.txt"));
         Path json = directory.resolve("fidelity.json");
         assertThat(ProgramRun.of("convert", "--model", teacher, "--output", student).code()).isZero();
-        ProgramRun run = ProgramRun.of("verify", "--teacher", teacher, "--student", student, "--corpus", text, "--evaluation-tokens", 256, "--json", json);
+        ProgramRun run = ProgramRun.of("verify", "--teacher", teacher, "--student", student, "--corpus", text, "--evaluation-tokens", 256,
+                "--json", json);
         assertThat(run.code()).as(run.err()).isZero();
         assertThat(new ObjectMapper().readTree(json.toFile()).at("/domains/corpus/kl_mean").doubleValue()).isBetween(1e-6, 1.0);
     }

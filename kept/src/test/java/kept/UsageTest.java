@@ -26,7 +26,7 @@ class UsageTest {
         assertThat(run.out()).contains("distill", "convert", "export", "verify", "compare", "evaluate", "generate", "pretrain", "logits", "info",
                 "kept distill --demo");
         assertThat(run.out()).as("each command is told by its first sentence")
-                .contains("Tells how faithfully a student follows its teacher, text by text.");
+                .contains("Measures how closely a student follows its teacher on held-out text.");
     }
 
     @Test
@@ -52,7 +52,7 @@ class UsageTest {
 
     @ParameterizedTest
     @ValueSource(strings = {
-        "convert --source here",
+        "convert --model here",
         "verify --teacher a --student b",
         "distill --teacher a --corpus b.txt",
         "distill --output c",
@@ -60,12 +60,12 @@ class UsageTest {
         "pretrain --tokenizer a --output b",
         "info",
         "info --devices somewhere",
-        "convert --source a --output b --dtype i8",
-        "convert --source a --output b --max-shard-size big",
-        "convert --source a --output b --nonsense",
-        "export --source a --output b.gguf",
-        "export --source a --output b.gguf --type q4_k",
-        "export --source a --output b.onnx --type f16 --format onnx",
+        "convert --model a --output b --dtype i8",
+        "convert --model a --output b --max-shard-size big",
+        "convert --model a --output b --nonsense",
+        "export --model a --output b.gguf",
+        "export --model a --output b.gguf --type q4_k",
+        "export --model a --output b.onnx --type f16 --format onnx",
         "generate --model a --prompt b --temperature -1",
         "generate --model a --prompt b --top-p 2",
         "generate --model a --prompt b --threads 0",
@@ -103,7 +103,7 @@ class UsageTest {
 
     @ParameterizedTest
     @ValueSource(strings = {
-        "convert --source= --output b", "convert --source a --output=", "verify --teacher a --student b --json= --text x=c.txt", "info ''",
+        "convert --model= --output b", "convert --model a --output=", "verify --teacher a --student b --json= --held-out x=c.txt", "info ''",
     })
     void anEmptyPathIsWrongUsage(String line) {
         ProgramRun run = ProgramRun.of((Object[]) line.replace("''", "").split(" ", -1));

@@ -221,7 +221,7 @@ class GgufExportTest {
     void anOrionIsRefusedWithTheCommandThatConvertsIt() {
         Path orion = Fixtures.path("orion-safetensors");
         assertThatThrownBy(() -> export(orion, GgufType.F32)).isInstanceOf(CheckpointException.class)
-                .hasMessageContainingAll("OrionForCausalLM", "kept convert --source " + orion);
+                .hasMessageContainingAll("OrionForCausalLM", "kept convert --model " + orion);
     }
 
     @Test
