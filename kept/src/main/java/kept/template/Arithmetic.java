@@ -51,8 +51,7 @@ final class Arithmetic {
     }
 
     private Object integers(String operator, BigInteger left, BigInteger right) {
-        long words = left.bitLength() / Long.SIZE + right.bitLength() / Long.SIZE;
-        interpreter.budget().work(words * words / DEAREST);
+        interpreter.budget().operation(left, right);
         if (right.signum() == 0 && (operator.startsWith("/") || operator.equals("%"))) {
             throw new TemplateException(operator.equals("/") ? "division by zero" : "integer division or modulo by zero");
         }

@@ -30,7 +30,7 @@ final class Attributes {
     Object attribute(Object of, String name) {
         Object value = own(of, name);
         if (value == Frame.MISSING && of instanceof PyDict dict) {
-            PyDict.Entry entry = dict.entry(name);
+            PyDict.Entry entry = dict.entry(name, interpreter.budget());
             value = entry == null ? Frame.MISSING : entry.value();
         }
         if (value == Frame.MISSING && of instanceof Blocks blocks) {
@@ -54,7 +54,7 @@ final class Attributes {
     private Object element(Object of, Object key) {
         if (of instanceof PyDict dict) {
             boolean hashable = !(key instanceof PyList || key instanceof PyDict || key instanceof DictView);
-            PyDict.Entry entry = hashable ? dict.entry(key) : null;
+            PyDict.Entry entry = hashable ? dict.entry(key, interpreter.budget()) : null;
             return entry == null ? Frame.MISSING : entry.value();
         }
         if (of instanceof Blocks blocks && key instanceof String name) {
@@ -82,6 +82,7 @@ final class Attributes {
     /** An attribute defined by a value's type, or {@link Frame#MISSING}. */
     Object own(Object of, String name) {
         if (of instanceof Namespace namespace) {
+            interpreter.budget().scan(name.length());
             Object value = namespace.attributes().getOrDefault(name, Frame.MISSING);
             return value != Frame.MISSING && name.startsWith("_") ? Undefined.unsafe(of, name) : value;
         }
@@ -197,6 +198,7 @@ final class Attributes {
     /** Resolves a dotted path, such as {@code function.name} in the {@code attribute} parameter of filters. */
     Object path(Object of, List<Object> path, Object otherwise) {
         Object value = of;
+        interpreter.budget().work(path.size());
         for (Object part : path) {
             value = item(value, part);
             if (otherwise != null && value instanceof Undefined) {
@@ -207,11 +209,12 @@ final class Attributes {
     }
 
     /** The parts of a path; numbers are list indices. */
-    static List<Object> path(Object attribute) {
+    static List<Object> path(Object attribute, Budget budget) {
         String text = Types.text(attribute);
         if (text == null) {
             return attribute == null ? List.of() : List.of(attribute);
         }
+        budget.text(text.length());
         var parts = new ArrayList<>();
         for (String part : text.split("\\.", -1)) {
             boolean digits = !part.isEmpty() && part.codePoints().allMatch(Character::isDigit) && part.length() <= 9;

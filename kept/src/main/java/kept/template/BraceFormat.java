@@ -27,7 +27,7 @@ final class BraceFormat {
             throw TemplateException.unsupported("format_map with a " + Types.name(values));
         }
         return new BraceFormat(List.of(), name -> {
-            PyDict.Entry entry = dict.entry(name);
+            PyDict.Entry entry = dict.entry(name, interpreter.budget());
             return entry == null ? Frame.MISSING : entry.value();
         }, interpreter).format(format, 2);
     }

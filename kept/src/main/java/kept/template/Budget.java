@@ -1,10 +1,14 @@
 package kept.template;
 
+import java.math.BigInteger;
+
 /** Counts the work of a rendering and stops it, before it exceeds a limit. */
 final class Budget {
     private static final int CHARACTERS_A_STEP = 8;
     /** Converting a number to or from decimal costs one step per square of this many digits. */
-    private static final int DIGITS_A_STEP = 1 << 14;
+    private static final int DIGITS_A_STEP = 1 << 13;
+    /** Products of two words that take about a step. */
+    private static final int PRODUCTS_A_STEP = 64;
 
     private final TemplateLimits limits;
     private long steps;
@@ -32,6 +36,12 @@ final class Budget {
     /** Counts the work of reading or writing an integer with this many digits, which is quadratic. */
     void digits(long count) {
         work(1 + count * count / DIGITS_A_STEP);
+    }
+
+    /** Counts the work of multiplying or dividing two integers. */
+    void operation(BigInteger left, BigInteger right) {
+        long words = left.bitLength() / Long.SIZE + right.bitLength() / Long.SIZE;
+        work(words * words / PRODUCTS_A_STEP);
     }
 
     /** Counts a text of this length before it is created. */

@@ -50,9 +50,9 @@ final class ContainerMethods {
             case "keys" -> view(dict, DictView.Kind.KEYS, name);
             case "values" -> view(dict, DictView.Kind.VALUES, name);
             case "items" -> view(dict, DictView.Kind.ITEMS, name);
-            case "get" -> new Function(name, (arguments, _) -> {
+            case "get" -> new Function(name, (arguments, interpreter) -> {
                 List<Object> given = arguments.positional(name, 1, 2);
-                PyDict.Entry entry = dict.entry(given.getFirst());
+                PyDict.Entry entry = dict.entry(given.getFirst(), interpreter.budget());
                 return entry != null ? entry.value() : given.size() > 1 ? given.get(1) : null;
             });
             case "copy" -> new Function(name, (arguments, interpreter) -> {
@@ -65,7 +65,8 @@ final class ContainerMethods {
             case "fromkeys" -> new Function(name, (arguments, interpreter) -> {
                 List<Object> given = arguments.positional(name, 1, 2);
                 var made = new PyDict();
-                interpreter.values().list(given.getFirst()).forEach(key -> made.put(key, given.size() > 1 ? given.get(1) : null));
+                interpreter.values().list(given.getFirst()).forEach(key ->
+                    made.put(key, given.size() > 1 ? given.get(1) : null, interpreter.budget()));
                 return made;
             });
             default -> Frame.MISSING;
@@ -96,11 +97,11 @@ final class ContainerMethods {
             case "start" -> range.start();
             case "stop" -> range.stop();
             case "step" -> range.step();
-            case "count" -> new Function(name, (arguments, _) -> range.contains(arguments.positional(name, 1, 1).getFirst()) ? BigInteger.ONE
-                    : BigInteger.ZERO);
-            case "index" -> new Function(name, (arguments, _) -> {
+            case "count" -> new Function(name, (arguments, interpreter) ->
+                range.contains(arguments.positional(name, 1, 1).getFirst(), interpreter.budget()) ? BigInteger.ONE : BigInteger.ZERO);
+            case "index" -> new Function(name, (arguments, interpreter) -> {
                 Object wanted = arguments.positional(name, 1, 1).getFirst();
-                if (!Numbers.isNumber(wanted) || !range.contains(wanted)) {
+                if (!Numbers.isNumber(wanted) || !range.contains(wanted, interpreter.budget())) {
                     throw new TemplateException("value is not in range");
                 }
                 BigInteger number = wanted instanceof Double real ? Numbers.truncate(real) : Numbers.integer(wanted);

@@ -24,6 +24,11 @@ final class Context {
         return assigned;
     }
 
+    /** The number of variables. */
+    int size() {
+        return given.size() + assigned.size();
+    }
+
     boolean inBlock() {
         return inBlock;
     }

@@ -1,6 +1,7 @@
 package kept.template;
 
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 
 /**
@@ -15,14 +16,29 @@ record DictView(Kind kind, PyDict dict) {
 
     List<Object> items() {
         var items = new ArrayList<>(dict.size());
-        for (PyDict.Entry entry : dict.entries()) {
-            items.add(switch (kind) {
-                case KEYS -> entry.key();
-                case VALUES -> entry.value();
-                case ITEMS -> pair(entry);
-            });
-        }
+        iterator().forEachRemaining(items::add);
         return items;
+    }
+
+    /** Iterates without a copy, so that only the elements that are used take time. */
+    Iterator<Object> iterator() {
+        Iterator<PyDict.Entry> entries = dict.entries().iterator();
+        return new Iterator<>() {
+            @Override
+            public boolean hasNext() {
+                return entries.hasNext();
+            }
+
+            @Override
+            public Object next() {
+                PyDict.Entry entry = entries.next();
+                return switch (kind) {
+                    case KEYS -> entry.key();
+                    case VALUES -> entry.value();
+                    case ITEMS -> pair(entry);
+                };
+            }
+        };
     }
 
     static PyTuple pair(PyDict.Entry entry) {

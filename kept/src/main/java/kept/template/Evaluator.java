@@ -55,7 +55,7 @@ final class Evaluator {
                 var dict = new PyDict();
                 interpreter.budget().items(dictionary.keys().size());
                 for (int i = 0; i < dictionary.keys().size(); i++) {
-                    dict.put(evaluate(dictionary.keys().get(i), frame), evaluate(dictionary.values().get(i), frame));
+                    dict.put(evaluate(dictionary.keys().get(i), frame), evaluate(dictionary.values().get(i), frame), interpreter.budget());
                 }
                 yield dict;
             }
@@ -154,7 +154,9 @@ final class Evaluator {
             named.put(given.names().get(i), evaluate(given.named().get(i), frame));
         }
         if (given.spread() != null) {
-            positional.addAll(interpreter.values().list(evaluate(given.spread(), frame)));
+            List<Object> spread = interpreter.values().list(evaluate(given.spread(), frame));
+            interpreter.budget().work(spread.size());
+            positional.addAll(spread);
         }
         if (given.spreadNamed() != null) {
             spread(evaluate(given.spreadNamed(), frame), named);
@@ -162,10 +164,11 @@ final class Evaluator {
         return new Arguments(positional, named);
     }
 
-    private static void spread(Object value, Map<String, Object> named) {
+    private void spread(Object value, Map<String, Object> named) {
         if (!(value instanceof PyDict dict)) {
             throw new TemplateException("argument after ** must be a mapping, not " + Types.name(value));
         }
+        interpreter.budget().items(dict.size());
         for (PyDict.Entry entry : dict.entries()) {
             String name = Types.text(entry.key());
             if (name == null) {
@@ -183,6 +186,7 @@ final class Evaluator {
         Object function = evaluate(call.function(), frame);
         Arguments arguments = arguments(call.arguments(), frame);
         if (caller != null) {
+            interpreter.budget().work(arguments.named().size());
             Map<String, Object> named = new LinkedHashMap<>(arguments.named());
             if (named.put("caller", caller) != null) {
                 throw new TemplateException("got multiple values for keyword argument 'caller'");

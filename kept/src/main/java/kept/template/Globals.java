@@ -74,12 +74,12 @@ final class Globals {
                     if (parts.size() != 2) {
                         throw new TemplateException("dictionary update sequence element has length %d; 2 is required".formatted(parts.size()));
                     }
-                    dict.put(parts.get(0), parts.get(1));
+                    dict.put(parts.get(0), parts.get(1), interpreter.budget());
                 }
             }
         }
         interpreter.budget().items(arguments.named().size());
-        arguments.named().forEach(dict::put);
+        arguments.named().forEach((name, value) -> dict.put(name, value, interpreter.budget()));
         return dict;
     }
 

@@ -68,6 +68,12 @@ final class Interpreter {
         }
     }
 
+    /** Creates the frame of a scope, whose variables are initialised. */
+    Frame frame(Scope scope, Frame parent, Context context) {
+        budget.work(scope.variables().size() / 8);
+        return new Frame(scope, parent, context);
+    }
+
     /** Executes statements and returns their output. */
     String capture(List<Statement> statements, Frame frame) {
         var output = new StringBuilder();
@@ -117,7 +123,7 @@ final class Interpreter {
                 write(text.string(call.call() == null ? block.call(Arguments.NONE, this) : evaluator.call(call.call(), frame, block)), output);
             }
             case Statement.FilterBlock block -> {
-                var inner = new Frame(template.scope(block), frame, frame.context());
+                Frame inner = frame(template.scope(block), frame, frame.context());
                 var captured = new StringBuilder();
                 end = execute(block.body(), inner, captured);
                 if (end == End.NEXT) {
@@ -128,10 +134,9 @@ final class Interpreter {
                     write(Types.text(filtered), output);
                 }
             }
-            case Statement.Block block -> write(block(block, block.scoped() ? frame.context().forBlock(frame.visible())
-                    : frame.context().forBlock()), output);
+            case Statement.Block block -> write(block(block, block.scoped() ? scoped(frame) : frame.context().forBlock()), output);
             case Statement.Autoescape escape -> {
-                var inner = new Frame(template.scope(escape), frame, frame.context());
+                Frame inner = frame(template.scope(escape), frame, frame.context());
                 if (values.isTrue(evaluator.evaluate(escape.on(), inner))) {
                     throw TemplateException.unsupported("autoescape");
                 }
@@ -155,7 +160,7 @@ final class Interpreter {
     }
 
     private End with(Statement.With with, Frame frame, StringBuilder output) {
-        var inner = new Frame(template.scope(with), frame, frame.context());
+        Frame inner = frame(template.scope(with), frame, frame.context());
         for (int i = 0; i < with.targets().size(); i++) {
             assign(with.targets().get(i), evaluator.evaluate(with.values().get(i), frame), inner);
         }
@@ -163,7 +168,7 @@ final class Interpreter {
     }
 
     private End assignBlock(Statement.AssignedBlock block, Frame frame) {
-        var inner = new Frame(template.scope(block), frame, frame.context());
+        Frame inner = frame(template.scope(block), frame, frame.context());
         var captured = new StringBuilder();
         End end = execute(block.body(), inner, captured);
         if (end == End.NEXT) {
@@ -189,7 +194,7 @@ final class Interpreter {
         Scope scope = template.scope(loop);
         boolean named = scope.variables().get("loop") == Scope.Start.PARAMETER;
         var state = new Loop(tested, values, again, depth);
-        var inner = new Frame(scope, frame, frame.context());
+        Frame inner = frame(scope, frame, frame.context());
         boolean without = true;
         while (state.advance()) {
             budget.work(1 + scope.variables().size() / 8);
@@ -206,7 +211,7 @@ final class Interpreter {
             without &= end == End.CONTINUE;
         }
         return without && !loop.otherwise().isEmpty()
-                ? execute(loop.otherwise(), new Frame(template.elseScope(loop), frame, frame.context()), output) : End.NEXT;
+                ? execute(loop.otherwise(), frame(template.elseScope(loop), frame, frame.context()), output) : End.NEXT;
     }
 
     /** The elements that satisfy the loop's condition, found lazily. */
@@ -218,7 +223,7 @@ final class Interpreter {
                 while (all.hasNext()) {
                     budget.work(1);
                     Object item = all.next();
-                    var inner = new Frame(template.testScope(loop), frame, frame.context());
+                    Frame inner = frame(template.testScope(loop), frame, frame.context());
                     assign(loop.target(), item, inner);
                     if (values.isTrue(evaluator.evaluate(loop.test(), inner))) {
                         return loop.target() instanceof Target.Several ? new PyTuple(values.list(item)) : item;
@@ -229,12 +234,19 @@ final class Interpreter {
         });
     }
 
+    /** The context of a scoped block, a copy of all variables. */
+    private Context scoped(Frame frame) {
+        Context context = frame.context().forBlock(frame.visible());
+        budget.work(context.size());
+        return context;
+    }
+
     private String block(Statement.Block block, Context context) {
         if (block.required()) {
             throw new TemplateException("Required block '%s' not found".formatted(block.name()));
         }
         Scope scope = template.scope(block);
-        var frame = new Frame(scope, null, context);
+        Frame frame = frame(scope, null, context);
         if (scope.variables().get("self") == Scope.Start.PARAMETER) {
             frame.setParameter("self", self(context));
         }

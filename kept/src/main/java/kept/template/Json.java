@@ -2,6 +2,7 @@ package kept.template;
 
 import java.math.BigInteger;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 
 /** Writes JSON as Python's {@code json.dumps} does. */
@@ -148,7 +149,7 @@ final class Json {
                 case '\b' -> quoted.append("\\b");
                 default -> {
                     if (sign < ' ' || ascii && sign > '~') {
-                        quoted.append("\\u%04x".formatted((int) sign));
+                        quoted.append("\\u").append(HexFormat.of().toHexDigits(sign));
                     } else {
                         quoted.append(sign);
                     }

@@ -299,6 +299,7 @@ final class Lexer {
             int from = begin < source.length() && source.charAt(begin) == '_' ? begin + 1 : begin;
             if (radix > 0 && digits(from, radix) > from) {
                 end = digits(from, radix);
+                requireDigits(end - from);
                 add(Token.Kind.INTEGER, new BigInteger(source.substring(from, end).replace("_", ""), radix).toString());
                 return end;
             }
@@ -307,11 +308,16 @@ final class Lexer {
                 end += source.charAt(end) == '_' ? 2 : 1;
             }
         }
-        if (end - position > Numbers.MAXIMUM_DIGITS) {
-            throw failure("a number of more than %d digits".formatted(Numbers.MAXIMUM_DIGITS));
-        }
+        requireDigits(end - position);
         add(Token.Kind.INTEGER, source.substring(position, end).replace("_", ""));
         return end;
+    }
+
+    /** Bounds the length of an integer, whose conversion takes time by the square of it. */
+    private void requireDigits(int count) {
+        if (count > Numbers.MAXIMUM_DIGITS) {
+            throw failure("a number of more than %d digits".formatted(Numbers.MAXIMUM_DIGITS));
+        }
     }
 
     private int string(char quote) {

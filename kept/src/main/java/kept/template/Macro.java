@@ -24,8 +24,9 @@ final class Macro implements Callable {
     @Override
     public Object call(Arguments arguments, Interpreter interpreter) {
         List<String> parameters = body.parameters();
+        interpreter.budget().work(parameters.size() + (long) arguments.named().size());
         Map<String, Object> named = new LinkedHashMap<>(arguments.named());
-        var frame = new Frame(scope.scope(), around, around.context());
+        Frame frame = interpreter.frame(scope.scope(), around, around.context());
         boolean foundCaller = parameters.contains("caller") && arguments.positional().size() >= parameters.size();
         for (int i = 0; i < parameters.size(); i++) {
             String parameter = parameters.get(i);
@@ -44,12 +45,14 @@ final class Macro implements Callable {
             }
         }
         if (scope.named()) {
+            interpreter.budget().items(named.size());
             frame.setParameter("kwargs", PyDict.ofStrings(named));
         } else if (!named.isEmpty()) {
             throw new TemplateException("macro %s takes no keyword argument '%s'".formatted(shown(), named.keySet().iterator().next()));
         }
         int extra = arguments.positional().size() - parameters.size();
         if (scope.rest()) {
+            interpreter.budget().items(Math.max(0, extra));
             frame.setParameter("varargs", new PyTuple(extra <= 0 ? List.of()
                     : new ArrayList<>(arguments.positional().subList(parameters.size(), parameters.size() + extra))));
         } else if (extra > 0) {

@@ -87,6 +87,7 @@ final class NumberFilters {
             throw new TemplateException("type %s doesn't define __round__ method".formatted(Types.name(value)));
         }
         if (method.equals("common")) {
+            interpreter.budget().digits(value instanceof BigInteger whole ? whole.bitLength() / Numbers.BITS_A_DIGIT : 0);
             return value instanceof Double number ? (Object) Numbers.round(number, places) : Numbers.round(Numbers.integer(value), places);
         }
         Arithmetic arithmetic = interpreter.evaluator().arithmetic();
@@ -102,6 +103,7 @@ final class NumberFilters {
     private Object fileSize(Object value, Arguments arguments) {
         boolean binary = interpreter.values().isTrue(Filters.or(arguments.bind("filesizeformat", 0, "binary")[0], false));
         requireDefined(value);
+        interpreter.budget().scan(Types.isText(value) ? Types.text(value).length() * 4L : 0);
         Double size = Numbers.isNumber(value) ? (Double) Numbers.toDouble(value) : Types.isText(value) ? Numbers.parseDouble(Types.text(value))
                 : null;
         if (size == null || size.isNaN()) {

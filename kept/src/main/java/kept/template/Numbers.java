@@ -12,7 +12,8 @@ final class Numbers {
     /** Python's limit on the digits of integers it reads or writes. */
     static final int MAXIMUM_DIGITS = 4_300;
     static final int DECIMAL = 10;
-    private static final int BITS_A_DIGIT = 3;
+    /** At most this many bits are a decimal digit. */
+    static final int BITS_A_DIGIT = 3;
     /** Larger integers, which Python could not print, are rejected. */
     private static final int MAXIMUM_BITS = 20_000;
     /** The exponent of the smallest positive float, a power of two. */

@@ -124,7 +124,7 @@ final class PercentFormat {
             depth += sign == '(' ? 1 : sign == ')' ? -1 : 0;
         }
         String key = format.substring(begin, position - 1);
-        PyDict.Entry entry = dict.entry(key);
+        PyDict.Entry entry = dict.entry(key, interpreter.budget());
         if (entry == null) {
             throw new TemplateException("no value named '%s' for the format".formatted(Text.shortened(key)));
         }

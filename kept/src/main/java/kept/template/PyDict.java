@@ -1,10 +1,8 @@
 package kept.template;
 
 import java.math.BigInteger;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 
 /** A dictionary in insertion order. Keys are equal as in Python: {@code 1}, {@code 1.0} and {@code true} are the same key. */
@@ -25,48 +23,63 @@ final class PyDict {
         return dict;
     }
 
-    void put(Object key, Object value) {
-        entries.merge(hashable(key, 0), new Entry(key, value), (old, next) -> new Entry(old.key(), next.value()));
+    /** Puts a variable of the program, whose work is not counted. */
+    void put(String key, Object value) {
+        put((Object) key, new Entry(key, value));
+    }
+
+    void put(Object key, Object value, Budget budget) {
+        put(hashable(key, budget), new Entry(key, value));
+    }
+
+    private void put(Object hashable, Entry entry) {
+        entries.merge(hashable, entry, (old, next) -> new Entry(old.key(), next.value()));
     }
 
     void putAll(PyDict other) {
-        other.entries.values().forEach(entry -> put(entry.key(), entry.value()));
+        other.entries.forEach(this::put);
     }
 
     /** The entry of a key, or null. */
-    Entry entry(Object key) {
-        return entries.get(hashable(key, 0));
+    Entry entry(Object key, Budget budget) {
+        return entries.get(hashable(key, budget));
     }
 
     Collection<Entry> entries() {
         return entries.values();
     }
 
-    List<Object> keys() {
-        var keys = new ArrayList<>(entries.size());
-        entries.values().forEach(entry -> keys.add(entry.key()));
-        return keys;
-    }
-
     int size() {
         return entries.size();
     }
 
-    /** The Java map key that represents a Python key. */
-    static Object hashable(Object key, int depth) {
+    /** The Java map key that represents a Python key; counts the work of hashing and comparing it. */
+    static Object hashable(Object key, Budget budget) {
+        return hashable(key, 0, budget);
+    }
+
+    private static Object hashable(Object key, int depth, Budget budget) {
         return switch (key) {
             case null -> Single.NONE;
-            case String text -> text;
-            case Markup markup -> markup.text();
+            case String text -> scanned(text, budget);
+            case Markup markup -> scanned(markup.text(), budget);
             case BigInteger number -> number;
             case Boolean truth -> Numbers.integer(truth);
             case Double number when number.isNaN() -> throw TemplateException.unsupported("nan as a key");
             case Double number -> !number.isInfinite() && number == Math.rint(number) ? Numbers.truncate(number) : number;
             case Undefined _ -> Single.UNDEFINED;
-            case PyTuple tuple when depth < DEEPEST_KEY -> tuple.items().stream().map(item -> hashable(item, depth + 1)).toList();
+            case PyTuple tuple when depth < DEEPEST_KEY -> {
+                budget.items(tuple.items().size());
+                yield tuple.items().stream().map(item -> hashable(item, depth + 1, budget)).toList();
+            }
             case PyTuple _ -> throw TemplateException.unsupported("a key of tuples nested that deep");
             case PyList _, PyDict _, DictView _ -> throw new TemplateException("unhashable type: '%s'".formatted(Types.name(key)));
             default -> key;
         };
+    }
+
+    private static String scanned(String text, Budget budget) {
+        budget.scan(text.length());
+        return text;
     }
 }

@@ -30,12 +30,13 @@ record Range(BigInteger start, BigInteger stop, BigInteger step, int length) {
         return start.add(step.multiply(BigInteger.valueOf(place)));
     }
 
-    boolean contains(Object value) {
+    boolean contains(Object value, Budget budget) {
         BigInteger number = Numbers.isInteger(value) ? Numbers.integer(value)
                 : value instanceof Double real && !real.isInfinite() && real == Math.rint(real) ? Numbers.truncate(real) : null;
         if (number == null || length == 0) {
             return false;
         }
+        budget.operation(number, step);
         BigInteger[] place = number.subtract(start).divideAndRemainder(step);
         return place[1].signum() == 0 && place[0].signum() >= 0 && place[0].compareTo(BigInteger.valueOf(length)) < 0;
     }

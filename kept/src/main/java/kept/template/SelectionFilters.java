@@ -71,7 +71,7 @@ final class SelectionFilters {
         if (!(value instanceof PyDict dict)) {
             throw new TemplateException("Can only get item pairs from a mapping.");
         }
-        return new DictView(DictView.Kind.ITEMS, dict).items().iterator();
+        return new DictView(DictView.Kind.ITEMS, dict).iterator();
     }
 
     private Iterator<Object> elements(Object value) {
@@ -87,7 +87,7 @@ final class SelectionFilters {
             interpreter.budget().work(EACH);
             if (arguments.positional().isEmpty() && arguments.named().containsKey("attribute")) {
                 Object[] given = arguments.bind("map", 0, "attribute", "default");
-                return interpreter.evaluator().attributes().path(item, Attributes.path(given[0]), Filters.or(given[1], null));
+                return interpreter.evaluator().attributes().path(item, Attributes.path(given[0], interpreter.budget()), Filters.or(given[1], null));
             }
             if (arguments.positional().isEmpty()) {
                 throw new TemplateException("map requires a filter argument");
@@ -110,7 +110,8 @@ final class SelectionFilters {
             if (arguments.positional().size() < first) {
                 throw new TemplateException("Missing parameter for attribute name");
             }
-            Object tested = attribute ? interpreter.evaluator().attributes().path(item, Attributes.path(arguments.positional().getFirst()), null)
+            Object tested = attribute ? interpreter.evaluator().attributes().path(item,
+                    Attributes.path(arguments.positional().getFirst(), interpreter.budget()), null)
                     : item;
             boolean holds = arguments.positional().size() == first ? values.isTrue(tested)
                     : interpreter.evaluator().tests().apply(name(arguments.positional().get(first), "test"), tested, rest(arguments, first + 1));

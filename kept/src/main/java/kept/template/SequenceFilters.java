@@ -121,10 +121,10 @@ final class SequenceFilters {
         List<List<Object>> paths = new ArrayList<>();
         if (Types.isText(attribute)) {
             for (String part : Types.text(attribute).split(",", -1)) {
-                paths.add(Attributes.path(part));
+                paths.add(Attributes.path(part, budget));
             }
         } else {
-            paths.add(Attributes.path(attribute));
+            paths.add(Attributes.path(attribute, budget));
         }
         List<Keyed> sorted = sorted(values.list(value), item -> {
             var keys = new ArrayList<>();
@@ -137,7 +137,7 @@ final class SequenceFilters {
     private Object extreme(Object value, Arguments arguments, String name) {
         Object[] given = arguments.bind(name, 0, "case_sensitive", "attribute");
         boolean caseSensitive = values.isTrue(Filters.or(given[0], false));
-        List<Object> path = Attributes.path(Filters.or(given[1], null));
+        List<Object> path = Attributes.path(Filters.or(given[1], null), budget);
         Iterator<Object> items = values.iterator(value);
         if (!items.hasNext()) {
             return new Undefined("No aggregated item, sequence was empty.");
@@ -157,7 +157,7 @@ final class SequenceFilters {
 
     private Object sum(Object value, Arguments arguments) {
         Object[] given = arguments.bind("sum", 0, "attribute", "start");
-        List<Object> path = Attributes.path(Filters.or(given[0], null));
+        List<Object> path = Attributes.path(Filters.or(given[0], null), budget);
         Object sum = Filters.or(given[1], Numbers.of(0));
         if (Types.isText(sum)) {
             throw new TemplateException("sum() can't sum strings [use ''.join(seq) instead]");
@@ -186,7 +186,7 @@ final class SequenceFilters {
 
     private Object group(Object value, Arguments arguments) {
         Object[] given = arguments.bind("groupby", 1, "attribute", "default", "case_sensitive");
-        List<Object> path = Attributes.path(given[0]);
+        List<Object> path = Attributes.path(given[0], budget);
         Object otherwise = Filters.or(given[1], null);
         boolean caseSensitive = values.isTrue(Filters.or(given[2], false));
         var groups = new ArrayList<>();
@@ -210,12 +210,12 @@ final class SequenceFilters {
     static Lazy unique(Object value, Arguments arguments, Interpreter interpreter) {
         Object[] given = arguments.bind("unique", 0, "case_sensitive", "attribute");
         boolean caseSensitive = interpreter.values().isTrue(Filters.or(given[0], false));
-        List<Object> path = Attributes.path(Filters.or(given[1], null));
+        List<Object> path = Attributes.path(Filters.or(given[1], null), interpreter.budget());
         var keys = new SequenceFilters(interpreter);
         Set<Object> seen = new HashSet<>();
         return SelectionFilters.searching(() -> interpreter.values().iterator(value), item -> {
             interpreter.budget().items(1);
-            return seen.add(PyDict.hashable(keys.key(item, path, caseSensitive, null), 0)) ? item : SearchingIterator.NONE;
+            return seen.add(PyDict.hashable(keys.key(item, path, caseSensitive, null), interpreter.budget())) ? item : SearchingIterator.NONE;
         });
     }
 }

@@ -76,8 +76,8 @@ final class Tests {
     }
 
     /** Checks that the name of a filter or test is a string. */
-    private static Object named(Object value) {
-        PyDict.hashable(value, 0);
+    private Object named(Object value) {
+        PyDict.hashable(value, interpreter.budget());
         return value;
     }
 }

@@ -4,6 +4,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
@@ -14,6 +15,7 @@ final class TextFilters {
     private static final String TITLE_BREAKS = "-({[<";
     private static final String KEPT_IN_URLS = "_.-~";
     private static final int LONGEST_LINE = 80;
+    private static final HexFormat UPPER = HexFormat.of().withUpperCase();
 
     private final Interpreter interpreter;
     private final Map<String, Filters.Filter> filters = new HashMap<>();
@@ -194,7 +196,7 @@ final class TextFilters {
             return made(quoted(string(value), true));
         }
         var parts = new ArrayList<String>();
-        Iterator<Object> pairs = value instanceof PyDict dict ? new DictView(DictView.Kind.ITEMS, dict).items().iterator()
+        Iterator<Object> pairs = value instanceof PyDict dict ? new DictView(DictView.Kind.ITEMS, dict).iterator()
                 : interpreter.values().iterator(value);
         while (pairs.hasNext()) {
             List<Object> pair = interpreter.values().list(pairs.next());
@@ -212,7 +214,13 @@ final class TextFilters {
         for (byte octet : text.getBytes(StandardCharsets.UTF_8)) {
             char sign = (char) (octet & 0xff);
             boolean kept = sign < 128 && (Character.isLetterOrDigit(sign) || KEPT_IN_URLS.indexOf(sign) >= 0 || path && sign == '/');
-            result.append(kept ? String.valueOf(sign) : !path && sign == ' ' ? "+" : "%%%02X".formatted((int) sign));
+            if (kept) {
+                result.append(sign);
+            } else if (!path && sign == ' ') {
+                result.append('+');
+            } else {
+                UPPER.toHexDigits(result.append('%'), octet);
+            }
         }
         return result.toString();
     }
@@ -263,7 +271,7 @@ final class TextFilters {
                 interpreter.budget().items(dict.size());
                 var copy = new PyDict();
                 dict.entries().stream().sorted((left, right) -> interpreter.values().order().compare(left.key(), right.key()))
-                        .forEach(entry -> copy.put(entry.key(), sorted(entry.value(), depth + 1)));
+                        .forEach(entry -> copy.put(entry.key(), sorted(entry.value(), depth + 1), interpreter.budget()));
                 yield copy;
             }
             case null, default -> value;
@@ -273,7 +281,7 @@ final class TextFilters {
     private Object join(Object value, Arguments arguments) {
         Object[] given = arguments.bind("join", 0, "d", "attribute");
         String separator = string(Filters.or(given[0], ""));
-        List<Object> path = Attributes.path(Filters.or(given[1], null));
+        List<Object> path = Attributes.path(Filters.or(given[1], null), interpreter.budget());
         var result = new StringBuilder();
         boolean first = true;
         for (Iterator<Object> rest = interpreter.values().iterator(value); rest.hasNext(); first = false) {

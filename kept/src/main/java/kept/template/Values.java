@@ -68,8 +68,8 @@ final class Values {
             case Undefined _ -> List.of().iterator();
             case Lazy lazy -> lazy.iterator();
             case Sequence sequence -> sequence.items().iterator();
-            case PyDict dict -> dict.keys().iterator();
-            case DictView view -> view.items().iterator();
+            case PyDict dict -> new DictView(DictView.Kind.KEYS, dict).iterator();
+            case DictView view -> view.iterator();
             case String text -> characterIterator(text);
             case Markup markup -> characterIterator(markup.text());
             case Range range -> new Iterator<>() {
@@ -138,7 +138,7 @@ final class Values {
             case PyTuple tuple -> right instanceof PyTuple other && areEqual(tuple.items(), other.items(), depth);
             case PyDict dict -> right instanceof PyDict other && areEqual(dict, other, depth);
             case DictView view when view.kind() != DictView.Kind.VALUES && right instanceof DictView other && other.kind() != DictView.Kind.VALUES ->
-                view.dict().size() == other.dict().size() && view.items().stream().allMatch(item -> contains(other, item));
+                view.dict().size() == other.dict().size() && isSubset(view, other);
             case Range range -> right instanceof Range other && range.length() == other.length()
                     && (range.length() == 0 || range.start().equals(other.start()) && (range.length() == 1 || range.step().equals(other.step())));
             case Undefined _ -> right instanceof Undefined;
@@ -146,11 +146,32 @@ final class Values {
         };
     }
 
+    private boolean isSubset(DictView view, DictView other) {
+        for (Iterator<Object> items = view.iterator(); items.hasNext();) {
+            budget.work(1);
+            if (!contains(other, items.next())) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Whether the items of a dictionary, pairs of a key and its value, contain a value. */
+    private boolean isItem(PyDict dict, Object value) {
+        if (!(value instanceof PyTuple pair) || pair.items().size() != 2) {
+            return false;
+        }
+        PyDict.Entry entry = dict.entry(pair.items().get(0), budget);
+        Object wanted = pair.items().get(1);
+        return entry != null && (entry.value() == wanted && !Numbers.isNumber(wanted) || areEqual(entry.value(), wanted));
+    }
+
     private boolean areEqual(List<Object> left, List<Object> right, int depth) {
         if (left.size() != right.size()) {
             return false;
         }
         for (int i = 0; i < left.size(); i++) {
+            budget.work(1);
             if (left.get(i) != right.get(i) && !areEqual(left.get(i), right.get(i), depth + 1)) {
                 return false;
             }
@@ -160,7 +181,7 @@ final class Values {
 
     private boolean areEqual(PyDict left, PyDict right, int depth) {
         return left.size() == right.size() && left.entries().stream().allMatch(entry -> {
-            PyDict.Entry other = right.entry(entry.key());
+            PyDict.Entry other = right.entry(entry.key(), budget);
             return other != null && (entry.value() == other.value() || areEqual(entry.value(), other.value(), depth + 1));
         });
     }
@@ -190,13 +211,16 @@ final class Values {
                 return containsText(markup.text(), item);
             }
             case PyDict dict -> {
-                return dict.entry(item) != null;
+                return dict.entry(item, budget) != null;
             }
             case Range range when Numbers.isNumber(item) -> {
-                return range.contains(item);
+                return range.contains(item, budget);
             }
             case DictView view when view.kind() == DictView.Kind.KEYS -> {
-                return view.dict().entry(item) != null;
+                return view.dict().entry(item, budget) != null;
+            }
+            case DictView view when view.kind() == DictView.Kind.ITEMS -> {
+                return isItem(view.dict(), item);
             }
             case null -> throw notIterable(null);
             default -> {
@@ -261,6 +285,7 @@ final class Values {
 
     private int compare(String operator, List<Object> left, List<Object> right, int depth) {
         for (int i = 0; i < left.size() && i < right.size(); i++) {
+            budget.work(1);
             if (left.get(i) != right.get(i) && !areEqual(left.get(i), right.get(i), depth + 1)) {
                 return compare(operator, left.get(i), right.get(i), depth + 1);
             }

@@ -98,6 +98,9 @@ class TemplateLimitsTest {
                         of("{#".repeat(50_000), "comment"),
                 of("x".repeat(1_000_001), "limit"), of("{{ '" + "\\x".repeat(100_000) + "' }}", "hexadecimal"),
                         of("{{ " + "9".repeat(100_000) + " }}", "digits"),
+                of("{{ 0x" + "f".repeat(900_000) + " }}", "digits"), of("{{ 0o" + "7".repeat(4_301) + " }}", "digits"),
+                of("{{ 0B_" + "1".repeat(4_301) + " }}", "digits"),
+                of("{% set ns = namespace(k=(1,)) %}{% for i in range(45) %}{% set ns.k = (ns.k, ns.k) %}{% endfor %}{{ {ns.k: 1} }}", "the limit"),
                 of("{{ '{}'.format" + "(1)".repeat(10_000) + " }}", "nested"), of("{{ '" + "{".repeat(100_001) + "'.format() }}", "'}'"),
                 of("{% set x = 'ab ' * 300000 %}{% for i in range(100000) %}{{ x.split()|length }}{% endfor %}", ""),
                 of("{% set x = namespace() %}{% set x.x = x %}{{ x }}", "nested"),
@@ -183,6 +186,40 @@ class TemplateLimitsTest {
         assertThatThrownBy(() -> Template.parse(template).render(Map.of(), limits, java.time.LocalDateTime::now))
                 .isInstanceOf(TemplateException.class).hasMessageContaining("250,000 steps");
         assertThat(Template.parse(template.replace("range(400)", "range(40)")).render(Map.of(), limits, java.time.LocalDateTime::now)).isEmpty();
+    }
+
+    /** What copies, spreads, compares or hashes a container of 1,000 elements or a text of 8,000 characters costs about 1,000 steps or more. */
+    @ParameterizedTest
+    @ValueSource(strings = {"m(**d)", "m(*l)", "dict(**d)", "k == k2", "i == i2", "l == l2", "l < l2", "d == e", "text in {}", "h[text2]", "{t: 1}",
+        "['v']|map(attribute=path, default='v')|list", "f()"})
+    void everyElementOfAContainerIsCounted(String expression) {
+        String names = IntStream.range(0, 1000).mapToObj(i -> "a" + i).collect(Collectors.joining(","));
+        String template = "{% macro m() %}{% if 0 %}{{ kwargs }}{{ varargs }}{% endif %}{% endmacro %}{% macro f(" + names + ") %}{% endmacro %}"
+                + "{% set k, k2, i, i2 = d.keys(), e.keys(), d.items(), e.items() %}{% set l2 = l|list %}{% set t = (1,) * 1000 %}"
+                + "{% set text2 = text ~ '' %}{% set h = {text: 1} %}{% set path = 'a.' * 500 ~ text[:7000] %}"
+                + "{% for n in range(TIMES) %}{% set x = EXPRESSION %}{% endfor %}".replace("EXPRESSION", expression);
+        Map<String, Object> entries = IntStream.range(0, 1000).boxed().collect(Collectors.toMap(i -> "k" + i, i -> "v", (one, _) -> one,
+                java.util.LinkedHashMap::new));
+        Map<String, Object> given = Map.of("d", entries, "e", entries, "l", IntStream.range(0, 1000).boxed().toList(), "text", "x".repeat(8000));
+        var limits = new TemplateLimits(90_000, 1L << 40, 1L << 40, 100, 100_000);
+        assertThat(Template.parse(template.replace("TIMES", "10")).render(given, limits, java.time.LocalDateTime::now)).isEmpty();
+        assertThatThrownBy(() -> Template.parse(template.replace("TIMES", "100")).render(given, limits, java.time.LocalDateTime::now))
+                .isInstanceOf(TemplateException.class).hasMessageContaining("90,000 steps");
+    }
+
+    /** Taking the first key of a dictionary does not copy the others. */
+    @ParameterizedTest
+    @ValueSource(strings = {"d|first", "i|first", "('a1', 1) in i"})
+    @Timeout(30)
+    void whatIsNotUsedTakesNoTime(String expression) {
+        String template = "{% set d = dict(l) %}{% set i = d.items() %}{% set ns = namespace() %}"
+                + "{% for n in range(99999) %}{% set ns.x = EXPRESSION %}{% endfor %}{{ ns.x }}".replace("EXPRESSION", expression);
+        List<List<Object>> pairs = IntStream.range(0, 45_000).mapToObj(i -> List.<Object>of("a" + i, i)).toList();
+        assertThat(PeerCases.render(template, Map.of("l", pairs))).isEqualTo(switch (expression) {
+            case "d|first" -> "a0";
+            case "i|first" -> "('a0', 0)";
+            default -> "True";
+        });
     }
 
     /** As many names as a template has room for; comparing each with each other took a minute. */
