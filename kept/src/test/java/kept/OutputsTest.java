@@ -229,7 +229,8 @@ class OutputsTest {
         assertThat(ProgramRun.of(command("random", random)).code()).isZero();
         Path config = random.resolve("config.json");
         assertOneLine(ProgramRun.of(with(command("random", random), "--overwrite", "--config", config)), "holds " + config.toRealPath());
-        assertOneLine(ProgramRun.of(with(command("convert", random), "--overwrite", "--chat-template", config)), "holds " + config.toRealPath());
+        Path template = Files.writeString(random.resolve("chat_template.jinja"), "{{ messages }}");
+        assertOneLine(ProgramRun.of(with(command("convert", random), "--overwrite", "--chat-template", template)), "holds " + template.toRealPath());
         assertOneLine(ProgramRun.of(with(command("convert", output), "--overwrite", "--mapping", "calibrated", "--calibration", corpus)),
                 "holds " + corpus.toRealPath());
         assertThat(corpus).hasSameBinaryContentAs(text);
