@@ -111,12 +111,7 @@ public final class SafetensorsFile implements WeightFile {
      */
     @Override
     public TensorEntry entry(String name) {
-        TensorEntry entry = entries.get(name);
-        if (entry == null) {
-            throw new CheckpointException("safetensors", path, name, -1,
-                "there is no such tensor among the %d of this file".formatted(entries.size()));
-        }
-        return entry;
+        return WeightFile.entry(path, "safetensors", entries, name);
     }
 
     /**

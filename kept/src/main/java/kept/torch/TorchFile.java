@@ -158,11 +158,7 @@ public final class TorchFile implements WeightFile {
 
     @Override
     public TensorEntry entry(String name) {
-        TensorEntry entry = entries.get(name);
-        if (entry == null) {
-            throw new CheckpointException(OPERATION, path, name, -1, "there is no such tensor among the %d of this file".formatted(entries.size()));
-        }
-        return entry;
+        return WeightFile.entry(path, OPERATION, entries, name);
     }
 
     @Override

@@ -3,6 +3,7 @@ package kept.weights;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import kept.io.CheckpointException;
 
 /** A memory-mapped file of named tensors, in any format. */
@@ -37,6 +38,24 @@ public interface WeightFile extends AutoCloseable {
      * @throws CheckpointException if there is no such tensor
      */
     TensorEntry entry(String name);
+
+    /**
+     * Finds the metadata of one tensor.
+     *
+     * @param file the file
+     * @param format its format, for messages
+     * @param entries its tensors by name
+     * @param name the name
+     * @return its entry
+     * @throws CheckpointException if there is no such tensor
+     */
+    static TensorEntry entry(Path file, String format, Map<String, TensorEntry> entries, String name) {
+        TensorEntry entry = entries.get(name);
+        if (entry == null) {
+            throw new CheckpointException(format, file, name, -1, "there is no such tensor among the %d of this file".formatted(entries.size()));
+        }
+        return entry;
+    }
 
     /**
      * Returns the stored bytes of one tensor: little-endian elements, not necessarily aligned.
