@@ -1,6 +1,7 @@
 package kept.io;
 
 import java.io.FileDescriptor;
+import java.io.FileInputStream;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -8,7 +9,12 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
 import java.util.TreeMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 
 /**
  * A device, pipe or other non-regular file: bytes are written sequentially, and bytes that arrive early wait in memory. A path that leads to standard
@@ -17,6 +23,8 @@ import java.util.TreeMap;
 final class SequentialSink implements ByteSink {
     private static final Path STANDARD_OUTPUT = Path.of("/dev/stdout");
     private static final int BYTES_COPIED_AT_ONCE = 1 << 20;
+    /** How long a pipe may wait for a program that reads it. */
+    private static final Duration LONGEST_WAIT = Duration.ofSeconds(60);
 
     private final FileOutputStream out;
     private final boolean shared;
@@ -25,8 +33,41 @@ final class SequentialSink implements ByteSink {
     private long written;
 
     SequentialSink(Path path) throws IOException {
+        this(path, LONGEST_WAIT);
+    }
+
+    /** Opens a path; a pipe only if a program opens it for reading within this time. */
+    SequentialSink(Path path, Duration longestWait) throws IOException {
         shared = Files.exists(STANDARD_OUTPUT) && Files.isSameFile(path, STANDARD_OUTPUT);
-        out = shared ? new FileOutputStream(FileDescriptor.out) : new FileOutputStream(path.toFile());
+        out = shared ? new FileOutputStream(FileDescriptor.out) : opened(path, longestWait);
+    }
+
+    /** Opening a pipe blocks until it is opened for reading, so another thread does it. */
+    private static FileOutputStream opened(Path path, Duration longestWait) throws IOException {
+        var opening = new FutureTask<>(() -> new FileOutputStream(path.toFile()));
+        Thread.ofPlatform().daemon().name("opening " + path).start(opening);
+        try {
+            return opening.get(longestWait.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (ExecutionException e) {
+            throw e.getCause() instanceof IOException failure ? failure : new IOException(e.getCause());
+        } catch (TimeoutException e) {
+            release(path, opening);
+            throw new IOException("no program opened it for reading within %d seconds; start the reader first".formatted(longestWait.toSeconds()), e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted while it was opened", e);
+        }
+    }
+
+    /** Ends the wait of the thread that opens a pipe, by opening the other end. */
+    private static void release(Path path, FutureTask<FileOutputStream> opening) throws IOException {
+        try (var _ = new FileInputStream(path.toFile())) {
+            opening.get().close();
+        } catch (ExecutionException e) {
+            throw new IOException(e.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     @Override

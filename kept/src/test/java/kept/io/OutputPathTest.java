@@ -8,6 +8,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -122,6 +123,16 @@ class OutputPathTest {
         assertThat(OutputPath.isSpecial(Path.of("/dev/full"))).isTrue();
         assertThat(link).isSymbolicLink();
         assertThat(listing()).containsExactly("link");
+    }
+
+    @Test
+    @Timeout(30)
+    void aPipeThatNobodyReadsIsRefused() throws Exception {
+        Path pipe = folder.resolve("pipe");
+        assertThat(new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor()).isZero();
+        assertThatExceptionOfType(IOException.class).isThrownBy(() -> new SequentialSink(pipe, Duration.ZERO))
+            .withMessage("no program opened it for reading within 0 seconds; start the reader first");
+        assertThat(OutputPath.isSpecial(pipe)).isTrue();
     }
 
     @Test
