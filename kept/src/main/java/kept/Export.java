@@ -1,23 +1,12 @@
 package kept;
 
-import java.io.IOException;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Locale;
-import java.util.concurrent.atomic.AtomicLong;
-import kept.checkpoint.Checkpoint;
 import kept.cli.Program;
-import kept.cli.ProgramException;
 import kept.cli.Reads;
 import kept.cli.Writes;
-import kept.gguf.GgufExport;
 import kept.gguf.GgufType;
-import kept.io.OutputFile;
-import kept.model.DecoderConfig;
-import kept.run.Progress;
-import kept.run.Remarks;
-import kept.text.Reasons;
-import kept.tokenizer.Vocabulary;
+import kept.run.GgufRun;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -81,32 +70,12 @@ public final class Export extends Program {
 
     @Override
     protected int run() {
-        DecoderConfig config = DecoderConfig.read(source);
-        GgufExport.requireLlama(source, config);
-        Vocabulary tokenizer = Vocabulary.read(source);
-        try (var checkpoint = Checkpoint.open(source)) {
-            Remarks.tell(progress(), source, checkpoint);
-            var export = GgufExport.of(checkpoint, config, tokenizer, modelName(), GgufType.valueOf(type.name()));
-            try (var file = OutputFile.prepare(format.toString(), output, export.byteSize(), overwrite, List.of(inputs()));
-                    var shown = progress().show(format.toString(), Progress.Unit.BYTES, export.byteSize())) {
-                var done = new AtomicLong();
-                export.write(file, bytes -> shown.done(done.addAndGet(bytes)));
-                file.commit();
-            }
-            export.remarks().forEach(remark -> err().println("note: " + remark));
-            out().println("source: " + checkpoint.description());
-            out().println("output: %d tensors, the matrices as %s; %d tokens, %,d bytes".formatted(
-                    export.tensorCount(), type, config.vocabSize(), export.byteSize()));
-        }
+        GgufRun.Result result = GgufRun.of(source, output).type(GgufType.valueOf(type.name())).overwrite(overwrite).keep(inputs()).run(progress());
+        result.remarks().forEach(remark -> err().println("note: " + remark));
+        out().println("source: " + result.source());
+        out().println("output: %d tensors, the matrices as %s; %d tokens, %,d bytes".formatted(
+                result.tensors(), type, result.tokens(), result.bytes()));
         out().println(output);
         return 0;
-    }
-
-    private String modelName() {
-        try {
-            return source.toRealPath().getFileName().toString();
-        } catch (IOException e) {
-            throw new ProgramException("[gguf] %s cannot be resolved: %s".formatted(source, Reasons.of(e)), e);
-        }
     }
 }
