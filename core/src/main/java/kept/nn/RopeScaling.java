@@ -100,7 +100,8 @@ public sealed interface RopeScaling {
         /**
          * The factor for cosines and sines that the paper recommends: {@code 0.1 ln(factor) + 1}, and 1 where the context does not grow.
          *
-         * @param factor the factor by which the context grows @return the attention factor
+         * @param factor the factor by which the context grows
+         * @return the attention factor
          */
         public static double attentionFactor(double factor) {
             return magnitude(factor, 1);
