@@ -44,6 +44,7 @@ public final class GgufRun {
      *
      * @param model the directory of a Llama checkpoint
      * @param output the file to write; it appears complete or not at all
+     * @return the run
      */
     public static GgufRun of(Path model, Path output) {
         return new GgufRun(model, output);
@@ -53,6 +54,7 @@ public final class GgufRun {
      * Sets the type of the stored matrices; vectors are always f32.
      *
      * @param matrices the type
+     * @return this run
      */
     public GgufRun type(GgufType matrices) {
         type = matrices;
@@ -63,6 +65,7 @@ public final class GgufRun {
      * Sets whether an existing file is replaced.
      *
      * @param allowed whether it is
+     * @return this run
      */
     public GgufRun overwrite(boolean allowed) {
         overwrite = allowed;
@@ -73,6 +76,7 @@ public final class GgufRun {
      * Sets the inputs that the output must not replace.
      *
      * @param paths files and directories; the model's unless this is called
+     * @return this run
      */
     public GgufRun keep(Path... paths) {
         kept = List.of(paths);

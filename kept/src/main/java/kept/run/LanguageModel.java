@@ -106,12 +106,20 @@ public final class LanguageModel implements AutoCloseable {
         return Autograd.withoutRecording(() -> decoder.hidden(ids(text)));
     }
 
-    /** Returns the network, for logits of given ids, single layers, or training. */
+    /**
+     * Returns the network.
+     *
+     * @return it, for logits of given ids, single layers, or training
+     */
     public Decoder decoder() {
         return decoder;
     }
 
-    /** Returns the tokenizer. */
+    /**
+     * Returns the tokenizer.
+     *
+     * @return the tokenizer of the checkpoint; closed with the model
+     */
     public Tokenizer tokenizer() {
         return tokenizer;
     }

@@ -3,7 +3,6 @@ package kept.backend.cpu;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
-import jdk.incubator.vector.VectorSpecies;
 
 /**
  * Neighbouring f32 to one number, in four vectors of partial results, so that a step need not wait for the one before. Their order is fixed: vector i
