@@ -10,8 +10,8 @@ import kept.tensor.internal.Node;
 import kept.tensor.internal.TensorInternals;
 
 /**
- * Trades time for memory: of a segment of a model only input and result are kept, and the backward pass computes the segment once more to
- * differentiate it (Chen et al. 2016, arXiv 1604.06174). The bits are those of the plain run. Segments may contain segments.
+ * Trades time for memory: only the input and result of a segment are saved, and the backward pass recomputes the segment (Chen et al. 2016, arXiv
+ * 1604.06174). Results are bit-identical to a run without checkpoints. Segments may be nested.
  */
 final class ActivationCheckpoint extends Operation {
     private final UnaryOperator<Tensor> segment;
@@ -30,7 +30,7 @@ final class ActivationCheckpoint extends Operation {
         Arguments.usable("activation checkpoint", x);
         var operation = new ActivationCheckpoint(segment, x);
         try (var scope = Scope.open(x.device()); var reads = MemoryReads.open()) {
-            // Recorded, though the nodes are dropped at once: only so is it known whether the segment uses a trainable parameter.
+            // Recorded, although the nodes are dropped at once, to find out whether the segment uses a trainable parameter.
             operation.reads = reads;
             Tensor result = scope.keep(operation.forward(x));
             boolean record = Autograd.isRecording() && result.requiresGradient();
@@ -57,7 +57,7 @@ final class ActivationCheckpoint extends Operation {
         Tensor result = Autograd.withRecording(true, () -> forward(x));
         Autograd.backwardOnce(result, gradient);
         if (leaf.gradient() != null) {
-            // A leaf's gradient lives as long as its value; this one is wanted only until it is passed on.
+            // A leaf's gradient would live as long as its value; this one is only needed until it is passed on.
             gradients.add(0, Scope.current().adopt(leaf.gradient()));
         }
     }

@@ -13,9 +13,9 @@ import kept.tensor.internal.Node;
 import kept.tensor.internal.TensorInternals;
 
 /**
- * What the recorded operations below a root gave, to be freed as a backward pass is done with it: a node is walked after all that use its result, so
- * when it has been walked itself, nothing needs the result any more. Memory that several results share, such as views, is freed with the last of
- * them; memory of leaves never.
+ * The results of the recorded operations in a graph, which a backward pass frees as it proceeds. A node is processed after all nodes that use its
+ * result, so the result is not needed once the node itself has been processed. Memory shared by several results, such as views, is freed with the
+ * last of them. Memory of leaves is never freed.
  */
 final class Activations {
     /** Frees nothing. */
@@ -23,7 +23,7 @@ final class Activations {
 
     private final Scope owner;
     private final Map<Node, Tensor> results = new IdentityHashMap<>();
-    /** How many results, of nodes that have not been walked, lie in a buffer. */
+    /** The number of results of unprocessed nodes in each buffer. */
     private final Map<Buffer, Integer> uses = new IdentityHashMap<>();
 
     private Activations() {
@@ -31,10 +31,10 @@ final class Activations {
     }
 
     /**
-     * Looks through a graph.
+     * Collects the results in a graph.
      *
-     * @param root is itself never freed
-     * @param owner only what this scope owns is freed
+     * @param root the root of the graph; its own result is never freed
+     * @param owner the scope whose tensors may be freed; others are kept
      */
     Activations(Tensor root, Scope owner) {
         this.owner = owner;
@@ -61,7 +61,7 @@ final class Activations {
         kept.forEach(uses::remove);
     }
 
-    /** Frees the result of a node that has been walked. */
+    /** Frees the result of a node that has been processed. */
     void passed(Node node) {
         Tensor result = results.remove(node);
         if (result == null || result.isReleased() || !uses.containsKey(TensorMemory.buffer(result))) {

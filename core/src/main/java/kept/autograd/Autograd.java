@@ -14,8 +14,9 @@ import kept.tensor.internal.Node;
 import kept.tensor.internal.TensorInternals;
 
 /**
- * Reverse-mode differentiation. Operations on tensors that want gradients are recorded as {@link Node}s; {@link #backward} walks them in reverse
- * order of recording, so that gradients always add up in the same order. Only first derivatives: a backward is not itself recorded.
+ * Reverse-mode automatic differentiation. Operations on tensors that require gradients are recorded as {@link Node}s; {@link #backward} processes
+ * them in reverse order, so that gradients always accumulate in the same order. Only first derivatives are supported: the backward pass itself is not
+ * recorded.
  */
 public final class Autograd {
     private static final ThreadLocal<Boolean> RECORDING = ThreadLocal.withInitial(() -> true);
@@ -23,7 +24,7 @@ public final class Autograd {
     private Autograd() {}
 
     /**
-     * Whether operations on this thread are recorded.
+     * Whether grad mode is on: operations on this thread are recorded.
      *
      * @return true unless inside {@link #withoutRecording}
      */
@@ -32,11 +33,11 @@ public final class Autograd {
     }
 
     /**
-     * Runs some code without recording, for inference or for changing parameters.
+     * Runs code with grad mode off, for inference or for updates of parameters (PyTorch's {@code no_grad}).
      *
-     * @param <T> what the code gives
+     * @param <T> the type of the code's result
      * @param code the code
-     * @return what the code gave
+     * @return the code's result
      */
     public static <T> T withoutRecording(Supplier<T> code) {
         return withRecording(false, code);
@@ -53,14 +54,14 @@ public final class Autograd {
     }
 
     /**
-     * Applies an operation and records it if a gradient will flow through it.
+     * Applies an operation and records it if an operand requires a gradient.
      *
-     * @param operation a fresh instance
+     * @param operation a new instance
      * @param inputs its operands
      * @return the result
      * @throws TensorException if an operand is null
      * @throws kept.tensor.ScopeException if the memory of an operand has been freed
-     * @throws kept.tensor.DeviceException if the operands live on different devices, or elsewhere than the current scope makes tensors
+     * @throws kept.tensor.DeviceException if the operands live on different devices, or not on the device of the current scope
      */
     public static Tensor apply(Operation operation, Tensor... inputs) {
         Arguments.present("autograd", "the operation", operation);
@@ -77,13 +78,12 @@ public final class Autograd {
     }
 
     /**
-     * Runs a segment of a model and frees everything it made but its result: the backward pass computes the segment once more to differentiate it,
-     * which trades time for memory (Chen et al. 2016, arXiv 1604.06174). The bits are those of the plain run. Segments may contain segments. What the
-     * segment reads, operand and parameters, must not be overwritten before the backward pass, which would compute another segment then and is
-     * refused.
+     * Activation checkpointing: runs a segment of a model and saves only its input and result. The backward pass recomputes the segment, which trades
+     * time for memory (Chen et al. 2016, arXiv 1604.06174). Results are bit-identical to a run without checkpoints. Segments may be nested. The
+     * operand and the parameters of the segment must not be overwritten before the backward pass, which otherwise throws a {@link TensorException}.
      *
-     * @param segment a function that gives the same result each time; what it uses besides its operand must not be recorded, or be leaves, such as
-     *     parameters: these get their gradients
+     * @param segment a deterministic function; other tensors that it uses must be leaves, such as parameters, or not require a gradient. Leaves
+     *     receive their gradients
      * @param x the segment's operand
      * @return the segment's result
      */
@@ -92,11 +92,11 @@ public final class Autograd {
     }
 
     /**
-     * Adds the gradient of a tensor to every leaf it was made from.
+     * Accumulates the gradient of a tensor in every leaf of its graph.
      *
      * @param root the tensor to differentiate
-     * @param seed the gradient of what is finally wanted with respect to the root, F32 and of its shape; null for ones
-     * @throws TensorException if nothing was recorded for the root
+     * @param seed the gradient of the final result with respect to the root, F32 with the root's shape; null for ones
+     * @throws TensorException if the root does not require a gradient
      * @throws ShapeException if the seed's shape is not the root's
      * @throws DTypeException if the seed is not F32
      */
@@ -105,13 +105,13 @@ public final class Autograd {
     }
 
     /**
-     * As {@link #backward}, for a graph that is walked once: what recorded operations gave, other than the root, is freed as the walk passes it, so
-     * that gradients take the place of activations. Only what the current scope owns is freed: a result that is wanted afterwards is kept by handing
-     * it to another scope first.
+     * As {@link #backward}, for a graph that is differentiated once: results of recorded operations other than the root are freed during the backward
+     * pass, so that gradients take the place of activations. Only tensors of the current scope are freed; to keep a result, move it to another scope
+     * first.
      *
      * @param root the tensor to differentiate
-     * @param seed the gradient of what is finally wanted with respect to the root, F32 and of its shape; null for ones
-     * @throws TensorException if nothing was recorded for the root
+     * @param seed the gradient of the final result with respect to the root, F32 with the root's shape; null for ones
+     * @throws TensorException if the root does not require a gradient
      * @throws ShapeException if the seed's shape is not the root's
      * @throws DTypeException if the seed is not F32
      */
@@ -126,10 +126,10 @@ public final class Autograd {
             throw new DeviceException("[backward] the seed lives on %s, the root on %s".formatted(seed.device(), root.device()));
         }
         if (!root.requiresGradient()) {
-            throw new TensorException("[backward] nothing to differentiate: no tensor that requires a gradient went into this one");
+            throw new TensorException("[backward] nothing to differentiate: the tensor does not depend on one that requires a gradient");
         }
         if (seed != null && !seed.shape().equals(root.shape())) {
-            throw new ShapeException("[backward] seed %s differs from the root's shape %s".formatted(seed.shape(), root.shape()));
+            throw new ShapeException("[backward] the seed's shape %s is not the root's shape %s".formatted(seed.shape(), root.shape()));
         }
         if (seed != null && seed.dtype() != DType.F32) {
             throw new DTypeException("[backward] the seed must be f32, as all gradients are, not " + seed.dtype().label());

@@ -15,14 +15,14 @@ import kept.tensor.internal.Node;
 import kept.tensor.internal.TensorInternals;
 
 /**
- * One walk from a root to its leaves. Gradients that wait for their node belong to the walk's scope; each is freed as soon as its node has passed it
- * on, unless another waiting gradient shares its memory. One that no other shares belongs to its node, which may compute in its place.
+ * One backward pass from a root to its leaves. Pending gradients belong to the scope of the pass; each is freed once its node has been processed,
+ * unless another pending gradient shares its memory. A node may overwrite its gradient if no other gradient shares the memory.
  */
 final class BackwardPass {
     private final Scope scope;
     private final Activations activations;
     private final Map<Node, Tensor> waiting = new IdentityHashMap<>();
-    /** How many gradients, waiting or being passed on, lie in a buffer. */
+    /** The number of gradients in each buffer, pending or being processed. */
     private final Map<Buffer, Integer> uses = new IdentityHashMap<>();
 
     private final PriorityQueue<Node> queue = new PriorityQueue<>(Comparator.comparingLong(Node::number).reversed());
@@ -46,7 +46,7 @@ final class BackwardPass {
         }
     }
 
-    /** Adds a gradient, which lies in {@code temporaries} or outlives this walk, to a leaf or to what waits for a node. */
+    /** Adds a gradient to a leaf or to the pending gradient of a node. The gradient belongs to {@code temporaries} or outlives this pass. */
     private void deliver(Tensor input, Tensor gradient, Scope temporaries) {
         Node node = TensorInternals.node(input);
         if (node == null) {
@@ -82,12 +82,12 @@ final class BackwardPass {
         }
     }
 
-    /** Whether a waiting gradient may be changed: it is this walk's own, dense, and nothing else lies in its buffer. */
+    /** Whether a pending gradient may be overwritten: this pass owns it, it is dense, and no other gradient shares its buffer. */
     private boolean isExclusive(Tensor gradient) {
         return scope.owns(gradient) && gradient.isContiguous() && uses.get(TensorMemory.buffer(gradient)) == 1;
     }
 
-    /** A sum that is kept in another type than F32 is widened for it and rounded again. */
+    /** Adds in F32; a sum of another dtype is converted to F32 and rounded again. */
     private static void addInPlace(Tensor sum, Tensor gradient) {
         if (sum.dtype() == DType.F32 && gradient.dtype() == DType.F32) {
             sum.backend().binary(Binary.ADD, sum, gradient, sum);
@@ -105,7 +105,7 @@ final class BackwardPass {
         private final Scope temporaries;
         private final Tensor incoming;
         private final boolean ownsIncoming;
-        /** The first gradients of leaves. Which of them can stay where they are is known when the node has handed over all. */
+        /** The first gradients of leaves. Only when the node has added all its gradients is it known which of them need no copy. */
         private final Map<Tensor, Tensor> firsts = new IdentityHashMap<>();
 
         Sink(Tensor[] inputs, Scope temporaries, Tensor incoming) {
@@ -141,7 +141,7 @@ final class BackwardPass {
             return inputs[input].gradient() == null ? inputs[input].gradientType() : DType.F32;
         }
 
-        /** Makes the first gradient of a leaf its sum: the tensor itself if nothing else is to have it, else a copy. */
+        /** Sets the first gradient of each leaf: the tensor itself if nothing else uses it, otherwise a copy. */
         void adoptFirsts() {
             firsts.forEach((leaf, gradient) -> {
                 if (leaf.gradient() != null) {
@@ -154,7 +154,7 @@ final class BackwardPass {
             });
         }
 
-        /** Whether a gradient is the incoming one, in memory of its own, and has been handed to no other operand. */
+        /** Whether a gradient is the incoming one, shares its memory with no other, and was added to no other operand. */
         private boolean isLeftOver(Tensor gradient) {
             return gradient == incoming && ownsIncoming && isExclusive(incoming)
                     && incoming.offset() == 0 && 2 * incoming.elementCount() * DType.F32.bytes() > TensorMemory.buffer(incoming).byteSize();

@@ -7,17 +7,17 @@ import kept.tensor.Tensor;
 import kept.tensor.internal.Arguments;
 
 /**
- * Logits as the two factors they are the product of, {@code logits = hidden head^T}: what the losses over a large vocabulary take, so that the
- * product is only ever made for some rows at a time.
+ * Logits as a product that is not computed yet, {@code logits = hidden head^T}. Losses over a large vocabulary take this form and compute the product
+ * for a chunk of rows at a time.
  *
  * @param hidden {@code [..., width]}, floating
  * @param head {@code [vocabulary, width]}, floating
  */
 public record FactoredLogits(Tensor hidden, Tensor head) {
     /**
-     * Checks that the factors fit.
+     * Validates the factors.
      *
-     * @throws ShapeException if they do not
+     * @throws ShapeException if their shapes do not match, or there are no logits
      * @throws kept.tensor.DTypeException if one is of an integer type
      */
     public FactoredLogits {
@@ -25,11 +25,11 @@ public record FactoredLogits(Tensor hidden, Tensor head) {
         Operands.checkFloating("logits", hidden);
         Operands.checkFloating("logits", head);
         if (hidden.rank() == 0 || head.rank() != 2 || hidden.size(-1) != head.size(1)) {
-            throw new ShapeException("[logits] hidden states %s and head %s do not fit: they must be [..., width] and [vocabulary, width]"
+            throw new ShapeException("[logits] shapes of hidden states %s and head %s do not match: they must be [..., width] and [vocabulary, width]"
                     .formatted(hidden.shape(), head.shape()));
         }
         if (hidden.elementCount() == 0 || head.size(0) == 0) {
-            throw new ShapeException("[logits] nothing to score: hidden states %s, head %s".formatted(hidden.shape(), head.shape()));
+            throw new ShapeException("[logits] there are no logits: hidden states %s, head %s".formatted(hidden.shape(), head.shape()));
         }
     }
 
@@ -52,8 +52,7 @@ public record FactoredLogits(Tensor hidden, Tensor head) {
     }
 
     /**
-     * How many rows a chunk has unless the caller says otherwise: as many F32 logits as the device {@linkplain kept.backend.Backend#chunkBytes()
-     * likes to make at a time}.
+     * The default number of rows in a chunk, so that its F32 logits take about {@link kept.backend.Backend#chunkBytes()}.
      *
      * @return from 64 to 2048
      */

@@ -12,15 +12,15 @@ import kept.tensor.TensorException;
 import kept.tensor.internal.Arguments;
 
 /**
- * Compares the gradients of a function of tensors with differences of its values: {@code GradientChecks.check(x -> x[0].exp(), x).throwIfWrong()}.
- * The function's result is multiplied by fixed random weights and summed; each element of each operand is moved by a sixteenth to both sides, and by
- * half of that, so that an error of the fourth order in the step is left. Values are f32, so gradients agree to about three digits. A function that
- * jumps, has a corner or ends so near to an operand's element cannot be checked there.
+ * Compares the gradients of a function with central differences of its values: {@code GradientChecks.check(x -> x[0].exp(), x).throwIfWrong()}. The
+ * function's result is multiplied by fixed random weights and summed; each element of each operand is changed by ±1/16 and ±1/32 (Richardson
+ * extrapolation), which leaves an error of fourth order in the step. Values are f32, so gradients agree to about three digits. A function cannot be
+ * checked where it has a discontinuity, a kink or the end of its domain within 1/16 of an operand's element.
  */
 public final class GradientChecks {
-    /** By how much elements are moved. */
+    /** The step of the differences. */
     private static final double STEP = 0x1p-4;
-    /** What is allowed, of the largest gradient of an operand and at least 1. */
+    /** The tolerance, relative to the larger of 1 and the operand's largest gradient. */
     private static final double TOLERANCE = 2e-3;
 
     private final Function<Tensor[], Tensor> function;
@@ -33,25 +33,25 @@ public final class GradientChecks {
     }
 
     /**
-     * An element whose gradient is not that of the function's values.
+     * An element whose gradient differs from the finite difference.
      *
-     * @param operand which operand, from 0
-     * @param index the element's place on each axis
-     * @param gradient what backward gives
-     * @param difference what the values give
+     * @param operand the operand's index, from 0
+     * @param index the element's index along each axis
+     * @param gradient the gradient of the backward pass
+     * @param difference the finite difference of the values
      */
     public record Mismatch(int operand, List<Long> index, double gradient, double difference) {
         @Override
         public String toString() {
-            return "operand %d at %s: backward gives %s, the values' difference %s".formatted(operand, index, (float) gradient, (float) difference);
+            return "operand %d at %s: gradient %s, finite difference %s".formatted(operand, index, (float) gradient, (float) difference);
         }
     }
 
     /**
-     * What a check has found.
+     * The result of a check.
      *
-     * @param elements how many gradients were compared
-     * @param mismatches those that differ, in order
+     * @param elements the number of compared gradients
+     * @param mismatches the gradients that differ, in order
      * @param largestError the largest difference, relative to the largest gradient of its operand, at least 1
      */
     public record Report(long elements, List<Mismatch> mismatches, double largestError) {
@@ -70,9 +70,9 @@ public final class GradientChecks {
         }
 
         /**
-         * Stops where a gradient is wrong.
+         * Throws if a gradient is wrong.
          *
-         * @throws TensorException if some gradient does not agree; the message names the first ones
+         * @throws TensorException if a gradient differs; the message lists the first ones
          */
         public void throwIfWrong() {
             if (!isRight()) {
@@ -84,12 +84,12 @@ public final class GradientChecks {
     }
 
     /**
-     * Compares the gradients of all floating operands. The operands stay as they are; each element costs four calls of the function.
+     * Compares the gradients of all floating operands. The operands are not changed; each element costs four calls of the function.
      *
-     * @param function of operands with the shapes and dtypes of the given ones; the same values give the same result
-     * @param operands the operands: F32 where gradients are checked; integers are handed over as they are
-     * @return what was found
-     * @throws TensorException if no operand is F32, or the result does not depend on one as far as the tape knows
+     * @param function a deterministic function of operands with these shapes and dtypes
+     * @param operands the operands; gradients of F32 operands are checked
+     * @return the result of the check
+     * @throws TensorException if no operand is F32, or the result does not depend on one that autograd recorded
      */
     public static Report check(Function<Tensor[], Tensor> function, Tensor... operands) {
         Arguments.present("gradient check", "the function", function);

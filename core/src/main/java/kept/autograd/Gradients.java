@@ -3,48 +3,48 @@ package kept.autograd;
 import kept.tensor.DType;
 import kept.tensor.Tensor;
 
-/** Where an operation's backward hands the gradients of its operands to. */
+/** Takes the gradients of an operation's operands during its backward. */
 public interface Gradients {
     /**
-     * Whether an operand's gradient is of any use.
+     * Whether an operand's gradient is needed.
      *
      * @param input the operand's index
-     * @return false if it can be left out
+     * @return false if the operation need not compute it
      */
     boolean wanted(int input);
 
     /**
-     * Whether a gradient belongs to this backward alone: it may then be overwritten, and be handed to {@link #add} as what it has become.
+     * Whether the operation owns a gradient and may overwrite it, for example to compute an operand's gradient in place and {@link #add} it.
      *
-     * @param gradient the incoming gradient, or what this backward has made
-     * @return true if nothing else needs its elements, and they lie densely
+     * @param gradient the incoming gradient, or a tensor that this backward created
+     * @return true if it is dense and nothing else needs its elements
      */
     boolean owns(Tensor gradient);
 
     /**
-     * The type that an operand's gradient becomes; a product that is made in it needs no conversion.
+     * The dtype in which an operand's gradient is stored; a product computed in this dtype needs no conversion.
      *
      * @param input the operand's index
-     * @return F32, or for a leaf without a gradient so far {@linkplain Tensor#gradientType() its own}: what is added to a sum is rounded with it, not
-     *     before
+     * @return F32; for a leaf without a gradient so far its {@linkplain Tensor#gradientType() gradient dtype}. Terms of an existing sum are F32,
+     *     because they are rounded with the sum
      */
     DType type(int input);
 
     /**
-     * Adds to an operand's gradient; does nothing if it is not wanted.
+     * Adds to an operand's gradient; does nothing if the gradient is not needed.
      *
      * @param input the operand's index
-     * @param gradient F32, or of the {@link #type} and the operand's shape; a new tensor, or the incoming gradient or a view of it; of the
-     *         operand's shape, or of one that the operand was broadcast to: then it is summed over the axes that were stretched
+     * @param gradient F32, or of dtype {@link #type} with the operand's shape; a new tensor, the incoming gradient or a view of it. Its shape is the
+     *     operand's or one that the operand was broadcast to; then it is summed over the broadcast axes
      */
     void add(int input, Tensor gradient);
 
     /**
-     * A tensor to add an operand's gradient to in place, where there is one of F32 already: a leaf's gradient so far, or what other uses of the
-     * operand have given. Spares a matrix product its temporary.
+     * The existing F32 gradient of an operand, if there is one, for adding in place: a leaf's gradient so far, or the sum of other uses of the
+     * operand. It saves a matrix product a temporary tensor.
      *
-     * @param input the operand's index, wanted
-     * @return a contiguous F32 tensor of the operand's shape, or null: then hand a new tensor to {@link #add}
+     * @param input the operand's index; its gradient must be needed
+     * @return a contiguous F32 tensor of the operand's shape, or null: then pass a new tensor to {@link #add}
      */
     Tensor accumulator(int input);
 }

@@ -3,9 +3,9 @@ package kept.autograd;
 import kept.tensor.Tensor;
 
 /**
- * What a residual add and the norm after it give.
+ * The results of a residual add and the norm after it.
  *
- * @param sum {@code x + branch}: the stream that goes on
- * @param normalized the norm of the sum, of its shape: what the next branch reads
+ * @param sum {@code x + branch}, the new residual stream
+ * @param normalized the normalised sum, of the same shape: the input of the next branch
  */
 public record NormalizedSum(Tensor sum, Tensor normalized) {}

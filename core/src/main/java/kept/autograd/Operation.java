@@ -3,15 +3,15 @@ package kept.autograd;
 import kept.tensor.Tensor;
 
 /**
- * One application of a differentiable operation: what it computes and how a gradient passes back through it. An instance serves one application and
- * may keep in its fields what {@link #backward} needs.
+ * One application of a differentiable operation, with its forward and backward. An instance is used once and may keep in its fields whatever
+ * {@link #backward} needs.
  */
 public abstract class Operation {
     /** For subclasses. */
     protected Operation() {}
 
     /**
-     * The name that error messages start with: what users call the operation by.
+     * The operation's name for users, with which error messages start.
      *
      * @return by default the class's own name, its first letter in lower case
      */
@@ -21,19 +21,19 @@ public abstract class Operation {
     }
 
     /**
-     * Keeps an operand, or the result once it is computed, for the backward pass, which is refused if the elements are overwritten before it. What
-     * nobody else can reach, such as a converted copy, needs no such guard.
+     * Saves an operand or the result for the backward pass, which throws if the tensor has been overwritten in between. A tensor that no one else can
+     * reach, such as a converted copy, needs no such check.
      *
-     * @param role what it is, for an error message: "its operand a", "its result"
+     * @param role the tensor's role, for error messages: "its operand a", "its result"
      * @param tensor the tensor
-     * @return the tensor with the state its memory is in
+     * @return the tensor with the current version of its memory
      */
     protected final SavedTensor saved(String role, Tensor tensor) {
         return new SavedTensor(name(), role, tensor);
     }
 
     /**
-     * Checks the operands and computes the result; nothing done here is recorded.
+     * Checks the operands and computes the result. Operations called here are not recorded.
      *
      * @param inputs the operands
      * @return the result, new or a view of an operand
@@ -41,10 +41,11 @@ public abstract class Operation {
     protected abstract Tensor forward(Tensor... inputs);
 
     /**
-     * Passes the result's gradient back to the operands; nothing done here is recorded, and what it makes is freed unless it is handed to the sink.
+     * Computes the operands' gradients from the result's gradient. Operations called here are not recorded, and new tensors are freed unless they are
+     * added to {@code gradients}.
      *
-     * @param gradient of the result's shape, F32; not to be changed unless the sink says that this operation {@linkplain Gradients#owns owns} it
-     * @param gradients takes the operands' gradients; those not {@linkplain Gradients#wanted wanted} need not be computed
+     * @param gradient the gradient of the result, F32; not to be overwritten unless this operation {@linkplain Gradients#owns owns} it
+     * @param gradients receives the operands' gradients; those that are not {@linkplain Gradients#wanted needed} can be left out
      */
     protected abstract void backward(Tensor gradient, Gradients gradients);
 }

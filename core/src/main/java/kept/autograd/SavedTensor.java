@@ -5,8 +5,8 @@ import kept.tensor.TensorException;
 import kept.tensor.internal.TensorInternals;
 
 /**
- * A tensor that an operation's backward needs as it was when the operation ran: an operand, or the result. Costs a comparison of counters to look at,
- * and no memory: writing to it in between is an error, not a wrong gradient.
+ * A saved tensor: an operand or result that an operation's backward needs unchanged. Access compares a version counter, so that an overwritten tensor
+ * is an error and not a wrong gradient. No copy is made.
  */
 public final class SavedTensor {
     private final String operation;
@@ -22,10 +22,10 @@ public final class SavedTensor {
     }
 
     /**
-     * The tensor, for a use of its elements.
+     * Returns the tensor for use of its elements.
      *
-     * @return what was saved
-     * @throws TensorException if its memory has been written since
+     * @return the saved tensor
+     * @throws TensorException if its memory has been overwritten since
      */
     public Tensor value() {
         if (TensorInternals.version(tensor) != version) {
@@ -37,20 +37,20 @@ public final class SavedTensor {
     }
 
     /**
-     * The tensor, for a use of its elements in one case only.
+     * Returns the tensor, whose elements may be needed or not.
      *
-     * @param needed whether the elements matter
-     * @return what was saved
-     * @throws TensorException if they matter and have been written since
+     * @param needed whether the elements are needed
+     * @return the saved tensor
+     * @throws TensorException if they are needed and have been overwritten since
      */
     public Tensor value(boolean needed) {
         return needed ? value() : tensor;
     }
 
     /**
-     * The tensor, for a use of its shape, type or strides.
+     * Returns the tensor for use of its shape, dtype or strides.
      *
-     * @return what was saved, whether or not it has been written since
+     * @return the saved tensor, whether or not it has been written since
      */
     public Tensor unchecked() {
         return tensor;

@@ -1,10 +1,9 @@
 /**
- * Reverse-mode differentiation: the tape ({@link kept.autograd.Autograd}), what an {@link kept.autograd.Operation} of one's own consists of, the
- * check of
- * its gradients ({@link kept.autograd.GradientChecks}), and what operations over a large vocabulary take and give
+ * Reverse-mode differentiation: the tape ({@link kept.autograd.Autograd}), the base class of custom operations ({@link kept.autograd.Operation}),
+ * checks of their gradients ({@link kept.autograd.GradientChecks}), and the operands and results of losses over a large vocabulary
  * ({@link kept.autograd.FactoredLogits}).
  *
- * <p>Users call operations through {@link kept.tensor.Tensor} and {@link kept.nn.Functional}; those of this library live in
+ * <p>Users call operations through {@link kept.tensor.Tensor} and {@link kept.nn.Functional}; this library's own operations are in
  * {@code kept.autograd.operation}.
  */
 package kept.autograd;

@@ -5,12 +5,12 @@ import java.util.List;
 import kept.tensor.internal.Arguments;
 
 /**
- * Sums of products by Einstein's notation. A letter names an axis; operands are joined from left to right, and the axes that neither the result nor
- * an operand to come names are summed at the first chance, by a matrix product where two operands share them.
+ * Sums of products in Einstein notation. A letter names an axis. Operands are contracted from left to right; an axis is summed as soon as neither the
+ * result nor a later operand names it, by a matrix product if two operands share it.
  */
 final class Einsum {
     private static final String NAME = "einsum";
-    /** Letters for the axes of an ellipsis, aligned at the innermost. */
+    /** Letters for the axes of an ellipsis, aligned at the innermost axis. */
     private static final int ELLIPSIS = 0xe000;
 
     private final String equation;
@@ -73,7 +73,7 @@ final class Einsum {
         int dots = letters.indexOf("...");
         String rest = dots < 0 ? letters : letters.substring(0, dots) + letters.substring(dots + 3);
         if (!rest.chars().allMatch(letter -> letter >= 'a' && letter <= 'z' || letter >= 'A' && letter <= 'Z')) {
-            throw error("'%s' has other signs than letters and one ellipsis".formatted(letters));
+            throw error("'%s' has characters other than letters and one ellipsis".formatted(letters));
         }
         if (dots < 0) {
             return rest;
@@ -85,7 +85,7 @@ final class Einsum {
         return letters.substring(0, dots) + axes + letters.substring(dots + 3);
     }
 
-    /** An ellipsis, and the letters that occur once, in alphabetic order. */
+    /** The implicit result: the ellipsis, then the letters that occur once, in alphabetical order. */
     private String implicitResult(int ellipsis) {
         String all = String.join("", terms.stream().map(Term::letters).toList());
         String inputs = equation.replace(" ", "");
@@ -94,7 +94,7 @@ final class Einsum {
         return (all.chars().anyMatch(letter -> letter >= ELLIPSIS) ? expanded("...", ellipsis) : "") + once;
     }
 
-    /** A letter that an operand has twice names its diagonal. */
+    /** Takes the diagonal of axes that have the same letter. */
     private Term diagonal(Term term) {
         String letters = term.letters;
         for (int second = 1; second < letters.length(); second++) {
@@ -151,12 +151,12 @@ final class Einsum {
         }
     }
 
-    /** Whether the result or an operand from the given one on names an axis. */
+    /** Whether the result or an operand from an index on names an axis. */
     private boolean isNeeded(char letter, int next) {
         return result.indexOf(letter) >= 0 || terms.subList(next, terms.size()).stream().anyMatch(term -> term.letters.indexOf(letter) >= 0);
     }
 
-    /** Without the axes that nobody needs any more. */
+    /** Sums over the axes that are no longer needed. */
     private Term summed(Term term, int next) {
         String kept = kept(term.letters, next, true);
         if (kept.length() == term.letters.length()) {
@@ -172,7 +172,7 @@ final class Einsum {
     }
 
     private Term join(Term left, Term right, int next) {
-        // What only one of the two has and nobody needs.
+        // Axes that only one of the two has and that are no longer needed.
         Term a = summedBut(left, right, next);
         Term b = summedBut(right, left, next);
         var shared = new StringBuilder();
@@ -211,7 +211,7 @@ final class Einsum {
         return new Term(kept.toString(), term.tensor.sum(axes));
     }
 
-    /** With axes of extent 1 repeated to the partner's extent. */
+    /** Broadcasts axes of extent 1 to the partner's extent. */
     private static Term stretched(Term term, Term partner) {
         long[] shape = term.tensor.shape().toArray();
         for (int axis = 0; axis < shape.length; axis++) {
@@ -221,7 +221,7 @@ final class Einsum {
         return new Term(term.letters, term.tensor.expand(shape));
     }
 
-    /** A view with the axes in an order; those it has not are of extent 1. */
+    /** A view with the axes in a given order; missing axes have extent 1. */
     private static Tensor arranged(Term term, String letters) {
         int[] axes = letters.chars().map(term.letters::indexOf).filter(axis -> axis >= 0).toArray();
         Tensor x = axes.length < 2 ? term.tensor : term.tensor.permute(axes);

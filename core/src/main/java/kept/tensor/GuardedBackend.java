@@ -15,8 +15,8 @@ import kept.backend.Reduction;
 import kept.backend.Unary;
 
 /**
- * A device's kernels with the rules of memory, which are the same for every device, held around each call ({@link KernelCall}): here it stands which
- * operands a kernel reads and which it writes.
+ * Wraps a device's kernels in the memory checks of {@link KernelCall}, which are the same for every device. Each method declares which operands its
+ * kernel reads and writes.
  */
 final class GuardedBackend implements Backend {
     private final Backend kernels;
@@ -77,7 +77,7 @@ final class GuardedBackend implements Backend {
 
     @Override
     public void upload(MemorySegment from, Buffer to, long byteOffset) {
-        // A view without elements may begin beyond the end of its memory.
+        // An empty view may start beyond the end of its memory.
         if (from.byteSize() > 0) {
             kernels.upload(from, to, byteOffset);
         }

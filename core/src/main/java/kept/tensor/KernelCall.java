@@ -4,8 +4,8 @@ import java.util.Arrays;
 import kept.tensor.internal.MemoryReads;
 
 /**
- * What one kernel does with memory, around its run. What it reads and writes is held, so that no other thread can free it meanwhile; writes are
- * counted; a result whose elements share memory is refused; an operand that overlaps a result is read from a copy.
+ * The memory checks around one kernel call. Buffers of operands and results are held, so that no other thread can free them during the call. Writes
+ * increase version counters. A result whose elements share memory is rejected; an operand that overlaps a result is copied first.
  */
 final class KernelCall implements AutoCloseable {
     private final String name;
@@ -13,11 +13,11 @@ final class KernelCall implements AutoCloseable {
     private int count;
     private Tensor[] results = new Tensor[2];
     private int resultCount;
-    /** The owner of copies, opened for the first. */
+    /** Owns the copies; opened for the first one. */
     private Scope copies;
 
     /**
-     * Begins a call.
+     * Starts a call.
      *
      * @param name what error messages start with
      */
@@ -26,10 +26,10 @@ final class KernelCall implements AutoCloseable {
     }
 
     /**
-     * Checks that each element of a tensor has a place of its own, so that what is written to one is not lost to another.
+     * Checks that no two elements of a tensor share a memory location, so that no write overwrites another.
      *
      * @param name what the error message starts with
-     * @param result what is to be written
+     * @param result the tensor to write
      */
     static void checkWritable(String name, Tensor result) {
         if (result.hasRepeatedElements()) {
@@ -39,9 +39,9 @@ final class KernelCall implements AutoCloseable {
     }
 
     /**
-     * Takes a result; results come before operands.
+     * Registers a result; results are registered before operands.
      *
-     * @param result what the kernel writes, or null
+     * @param result the tensor that the kernel writes, or null
      * @return the same
      */
     Tensor writes(Tensor result) {
@@ -65,9 +65,9 @@ final class KernelCall implements AutoCloseable {
     }
 
     /**
-     * Takes an operand that may share no memory with a result.
+     * Registers an operand that must not share memory with a result.
      *
-     * @param operand what the kernel reads, or null
+     * @param operand the tensor that the kernel reads, or null
      * @return the same, or a copy where it overlaps a result
      */
     Tensor reads(Tensor operand) {
@@ -75,9 +75,9 @@ final class KernelCall implements AutoCloseable {
     }
 
     /**
-     * Takes an operand of which each element is read before the result's in its place is written.
+     * Registers an elementwise operand: each element is read before the result's element at the same location is written.
      *
-     * @param operand what the kernel reads, or null
+     * @param operand the tensor that the kernel reads, or null
      * @return the same, or a copy where it overlaps a result without being the same view
      */
     Tensor readsInPlace(Tensor operand) {
@@ -130,7 +130,7 @@ final class KernelCall implements AutoCloseable {
         held[count++] = storage;
     }
 
-    /** Counts the writes and lets go of everything. */
+    /** Increases the version counters and releases all buffers. */
     @Override
     public void close() {
         for (int i = 0; i < resultCount; i++) {

@@ -3,11 +3,11 @@ package kept.tensor;
 import java.util.Arrays;
 import kept.tensor.internal.Arguments;
 
-/** How the elements of tensors lie in memory, and what is checked of it. */
+/** The memory layout of tensors, and its checks. */
 final class Layouts {
     private Layouts() {}
 
-    /** Whether elements lie one after another in row-major order. */
+    /** Whether elements are contiguous in row-major order. */
     static boolean isContiguous(Shape shape, long... strides) {
         long expected = 1;
         for (int axis = shape.rank() - 1; axis >= 0; axis--) {
@@ -20,7 +20,7 @@ final class Layouts {
         return true;
     }
 
-    /** The strides with which a tensor reads as one of a larger shape. */
+    /** The strides that broadcast a tensor to a larger shape. */
     static long[] expandedStrides(Shape shape, long[] strides, Shape target, String operation) {
         int added = target.rank() - shape.rank();
         boolean fits = added >= 0;
@@ -36,7 +36,7 @@ final class Layouts {
         return expanded;
     }
 
-    /** That every element of a view lies in the tensor's buffer: kernels do not look. */
+    /** Checks that every element of a view is within the tensor's buffer, because kernels do not check it. */
     static void layout(Tensor tensor, Shape shape, long[] strides, long offset) {
         long first = offset;
         long last = offset;
@@ -55,7 +55,7 @@ final class Layouts {
         }
     }
 
-    /** That a tensor can be the gradient of a leaf. */
+    /** Checks that a tensor can be the gradient of a leaf. */
     static void gradient(Tensor leaf, Tensor sum) {
         Arguments.present("setGradient", "the gradient", sum);
         if (!sum.isContiguous() || !sum.shape().equals(leaf.shape()) || sum.dtype() != leaf.gradientType() || sum.storage() == leaf.storage()) {
@@ -64,7 +64,7 @@ final class Layouts {
         }
     }
 
-    /** That tensors can be stacked along a new axis; gives the axis, counted from 0. */
+    /** Checks that tensors can be stacked along a new axis; returns the axis as a non-negative index. */
     static int stackAxis(int axis, Tensor... tensors) {
         Arguments.usable("stack", Arguments.present("stack", "the array of tensors", tensors));
         if (tensors.length == 0) {
@@ -85,7 +85,7 @@ final class Layouts {
         return added;
     }
 
-    /** A view without axes of one element; negative indices count from the end. */
+    /** A scalar view of one element; negative indices count from the end. */
     static Tensor element(String operation, Tensor x, long... index) {
         boolean fits = Arguments.present(operation, "the index", index).length == x.rank();
         long offset = x.offset();

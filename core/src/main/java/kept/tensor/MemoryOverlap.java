@@ -3,11 +3,11 @@ package kept.tensor;
 import java.util.Arrays;
 
 /**
- * Whether views of memory share elements: one view with itself, as expanded ones do, or two views of one buffer. The answers are exact, except that
- * strides which no operation of this library gives and which would take more than {@value #STEPS} steps to decide count as sharing.
+ * Decides whether views share elements: an expanded view with itself, or two views of one buffer. The answer is exact, except for strides that need
+ * more than {@value #STEPS} steps; those count as overlapping, and no operation of this library creates them.
  *
- * <p>Both are one question: whether {@code sum of stride_i d_i = target} has a solution in whole numbers with each d_i between two bounds. It is
- * searched for from the largest stride to the smallest, where what the smaller ones can reach together leaves few values for each d_i.
+ * <p>Both cases ask whether {@code sum of stride_i d_i = target} has an integer solution with each d_i between two bounds. The search goes from the
+ * largest stride to the smallest: the total range of the smaller strides leaves few values for each d_i.
  */
 final class MemoryOverlap {
     private static final int STEPS = 100_000;
@@ -15,7 +15,7 @@ final class MemoryOverlap {
     private final long[] strides;
     private final long[] low;
     private final long[] high;
-    /** What the terms from i on reach together, and what all of it is a multiple of. */
+    /** The range of the sum of the terms from i on, and its greatest common divisor. */
     private final long[] lowest;
     private final long[] highest;
     private final long[] divisor;
@@ -49,7 +49,7 @@ final class MemoryOverlap {
         return b == 0 ? a : gcd(b, a % b);
     }
 
-    /** Whether several elements of a view lie at one place. */
+    /** Whether several elements of a view share a memory location. */
     static boolean within(Shape shape, long[] strides) {
         long[] extents = shape.toArray();
         long[] moved = new long[extents.length];
@@ -69,7 +69,7 @@ final class MemoryOverlap {
         return new MemoryOverlap(moved, low, high, count).meetsItself();
     }
 
-    /** Whether an element of one view lies where one of another view of the same buffer does. */
+    /** Whether two views of the same buffer share an element. */
     static boolean between(Tensor a, Tensor b) {
         if (a.elementCount() == 0 || b.elementCount() == 0) {
             return false;
@@ -86,7 +86,7 @@ final class MemoryOverlap {
         return new MemoryOverlap(strides, new long[rank], high, rank).reaches(0, b.offset() - a.offset());
     }
 
-    /** The places of two elements differ by a sum whose first term that is not 0 may be taken as positive. */
+    /** The locations of two elements differ by a sum whose first nonzero term can be assumed positive. */
     private boolean meetsItself() {
         boolean nested = true;
         for (int i = 0; i < strides.length; i++) {
@@ -106,7 +106,7 @@ final class MemoryOverlap {
         return false;
     }
 
-    /** Whether the terms from one on can add up to a target. */
+    /** Whether the terms from an index on can add up to a target. */
     private boolean reaches(int term, long target) {
         if (++steps > STEPS) {
             return true;

@@ -229,7 +229,7 @@ public sealed interface Reductions permits Tensor {
         Arguments.usable("argMin", self());
         int along = self().shape().axis(axis, "argMin");
         if (self().size(along) == 0) {
-            throw new ShapeException("[argMin] no elements to choose from along axis %d of %s".formatted(axis, self().shape()));
+            throw new ShapeException("[argMin] no elements along axis %d of %s".formatted(axis, self().shape()));
         }
         // -1 - x turns the order of integers round, and none overflows.
         Tensor turned = self().detach().neg();

@@ -9,12 +9,12 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 
 /**
- * Finds the scopes that nobody closed, with the line that opened each. Switched on by {@code -Dkept.scopes=check}, for a search: each scope then
- * costs a walk through the stack. A scope is reported when the garbage collector finds that nobody holds it any more, or when the program ends.
+ * Reports scopes that were never closed, with the line that opened each. It is enabled by {@code -Dkept.scopes=check}, for debugging, because each
+ * scope then walks the stack. A scope is reported when it is garbage-collected or when the program ends.
  */
 final class ScopeCheck {
     private static final String PROPERTY = "kept.scopes";
-    /** Null unless asked for. */
+    /** Null unless enabled. */
     private static final ScopeCheck OF_PROCESS = ofProcess(System.getProperty(PROPERTY));
 
     private final Consumer<String> report;
@@ -40,10 +40,10 @@ final class ScopeCheck {
     }
 
     /**
-     * Notes a scope that has been opened.
+     * Registers an opened scope.
      *
      * @param scope the scope
-     * @return what is to be told of its tensors and its end; null if nothing is checked
+     * @return the record to notify of its tensors and its end; null if checks are off
      */
     static Opened opened(Scope scope) {
         return OF_PROCESS == null ? null : OF_PROCESS.open(scope);
@@ -60,12 +60,12 @@ final class ScopeCheck {
         return opened;
     }
 
-    /** Reports all that are open now, in the order of opening. */
+    /** Reports all open scopes, in the order of opening. */
     void reportOpen() {
         open.stream().sorted(Comparator.comparingLong(opened -> opened.number)).forEach(opened -> report.accept("[scope] never closed: " + opened));
     }
 
-    /** The line that opened a scope: the first outside of this package, and the first outside of the library if that is another. */
+    /** The line that opened a scope: the first stack frame outside this package, and the first outside the library if it differs. */
     private static String place() {
         return StackWalker.getInstance().walk(frames -> {
             var callers = frames.dropWhile(frame -> isIn(frame, "kept.tensor.Scope")).toList();
@@ -79,7 +79,7 @@ final class ScopeCheck {
         return frame.getClassName().startsWith(prefix);
     }
 
-    /** A scope that is open, without holding it. */
+    /** An open scope, without a strong reference to it. */
     final class Opened {
         private final long number;
         private final String place;
@@ -95,13 +95,13 @@ final class ScopeCheck {
             this.device = device;
         }
 
-        /** Counts a tensor that the scope has taken, or with a factor of -1 one that it has let go. */
+        /** Counts a tensor that the scope has acquired, or, with factor -1, released. */
         void count(int factor, Storage storage) {
             tensors.addAndGet(factor);
             bytes.addAndGet(factor * storage.byteSize());
         }
 
-        /** The scope has been closed. */
+        /** Records that the scope was closed. */
         void closed() {
             open.remove(this);
         }

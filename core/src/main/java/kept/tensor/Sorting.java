@@ -3,12 +3,12 @@ package kept.tensor;
 import java.util.Arrays;
 import java.util.Comparator;
 
-/** The order of elements along an axis, found on the host: equal ones stay in their order, and NaN is larger than all numbers. */
+/** Sorts elements along an axis on the host. The sort is stable, and NaN is larger than all numbers. */
 final class Sorting {
     private Sorting() {}
 
     /**
-     * Where each element of the ordered axis was.
+     * The original index of each sorted element.
      *
      * @param x the elements
      * @param axis the axis, from 0
@@ -30,7 +30,7 @@ final class Sorting {
         return Tensor.of(order, rows.shape().toArray()).reshape(rows.shape()).transpose(axis, rank - 1).contiguous();
     }
 
-    /** Numbers in 32 bits that are ordered as the floats are; -0 and 0 are equal, all NaN are the largest. */
+    /** 32-bit keys in the order of the floats; -0 and 0 are equal, and NaN is the largest. */
     private static long[] keys(float... values) {
         long[] keys = new long[values.length];
         for (int i = 0; i < keys.length; i++) {
@@ -46,7 +46,7 @@ final class Sorting {
             isSmall &= keys[from + i] == (int) keys[from + i];
         }
         if (isSmall) {
-            // A key and, for equal ones, the place.
+            // The key, then the index for equal keys.
             long[] both = new long[width];
             Arrays.setAll(both, i -> keys[from + i] << 32 | i);
             Arrays.sort(both);

@@ -5,13 +5,13 @@ import java.lang.invoke.VarHandle;
 import kept.backend.Buffer;
 
 /**
- * A buffer with its owner: what the views of one tensor share. Released once, by its scope or early, by any thread. What a kernel uses meanwhile is
- * {@linkplain #hold held}: the buffer then goes back to its device when the last holder has let go, and nothing new may use it.
+ * A buffer and its owner, shared by all views of a tensor. It is released once, by its scope or earlier, from any thread. Kernels
+ * {@linkplain #hold hold} it during a call: the buffer returns to its device when the last holder is done, and no new call may use it.
  */
 final class Storage {
     private static final VarHandle HOLDERS;
 
-    /** Added to the number of holders once this is released. */
+    /** Added to the holder count on release. */
     private static final int RELEASED = Integer.MIN_VALUE;
 
     static {
@@ -25,10 +25,10 @@ final class Storage {
     private final Device device;
     private final Buffer buffer;
     private volatile int holders;
-    /** How many kernels and copies have written here. */
+    /** The version counter: the number of writes by kernels and copies. */
     private int version;
 
-    /** The scope that will release this storage, and the place in its list. */
+    /** The scope that owns this storage, and the index in its list. */
     volatile Scope owner;
 
     int slot;
@@ -69,7 +69,7 @@ final class Storage {
         return buffer;
     }
 
-    /** Keeps the buffer from going back to its device until {@link #letGo}. */
+    /** Prevents the buffer from returning to its device until {@link #letGo}. */
     void hold() {
         int before;
         do {

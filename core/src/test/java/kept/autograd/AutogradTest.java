@@ -195,7 +195,7 @@ class AutogradTest {
         assertThatThrownBy(() -> leaf(1, 2).mul(2).backward()).isInstanceOf(ShapeException.class).hasMessageContaining("[2]");
         assertThatThrownBy(() -> Autograd.backward(leaf(1, 2).mul(2), Tensor.ones(3)))
                 .isInstanceOf(ShapeException.class)
-                .hasMessage("[backward] seed [3] differs from the root's shape [2]");
+                .hasMessage("[backward] the seed's shape [3] is not the root's shape [2]");
         assertThatThrownBy(() -> Autograd.backward(leaf(1, 2).mul(2), Tensor.ones(2).cast(DType.BF16)))
                 .isInstanceOf(DTypeException.class)
                 .hasMessage("[backward] the seed must be f32, as all gradients are, not bf16");

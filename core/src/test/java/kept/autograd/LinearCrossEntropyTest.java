@@ -84,7 +84,7 @@ class LinearCrossEntropyTest {
         try (var _ = Scope.open()) {
             var logits = new FactoredLogits(Tensor.zeros(2, 3, 4), Tensor.zeros(5, 4));
             assertThatThrownBy(() -> Functional.crossEntropy(logits, Tensor.of(new int[] {1, 2}))).isInstanceOf(ShapeException.class)
-                    .hasMessageContaining("[2] labels for the rows of [2, 3, 4]");
+                    .hasMessageContaining("labels [2] do not match the rows of [2, 3, 4]");
             assertThatThrownBy(() -> Functional.crossEntropy(logits, Tensor.of(new int[] {-1, -1, -1, -1, -1, -1})))
                     .isInstanceOf(ShapeException.class).hasMessageContaining("no row of [6] has a label");
             assertThatThrownBy(() -> Functional.crossEntropy(logits, Tensor.ones(6))).isInstanceOf(DTypeException.class)

@@ -274,7 +274,7 @@ class LinearDistillationTest {
             assertThatThrownBy(() -> new FactoredLogits(Tensor.zeros(2, 3), Tensor.zeros(5, 4))).isInstanceOf(ShapeException.class)
                     .hasMessageContaining("hidden states [2, 3] and head [5, 4] do not fit");
             assertThatThrownBy(() -> new FactoredLogits(Tensor.zeros(0, 4), Tensor.zeros(5, 4))).isInstanceOf(ShapeException.class)
-                    .hasMessage("[logits] nothing to score: hidden states [0, 4], head [5, 4]");
+                    .hasMessage("[logits] there are no logits: hidden states [0, 4], head [5, 4]");
         }
     }
 

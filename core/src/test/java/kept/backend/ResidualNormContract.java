@@ -196,6 +196,6 @@ public abstract class ResidualNormContract extends KernelContract {
         assertThatThrownBy(() -> norm.addAndForward(x, normal(DType.F32, 4, 1, 2, 64), DType.F32)).isInstanceOf(ShapeException.class)
                 .hasMessageStartingWith("[add]");
         assertThatThrownBy(() -> norm.addAndForward(x, x, DType.F16)).isInstanceOf(DTypeException.class)
-                .hasMessageStartingWith("[layer norm] a result of f16 from f32;");
+                .hasMessageStartingWith("[layer norm] a result of dtype f16 from f32 is not supported");
     }
 }

@@ -149,7 +149,7 @@ class ElementwiseTest {
         assertThat(Tensor.where(x.gt(0), x, Tensor.zeros()).toFloatArray()).containsExactly(0, 2, 0);
         assertThatThrownBy(() -> Tensor.where(x, x, x))
                 .isInstanceOf(DTypeException.class)
-                .hasMessage("[where] the condition must be i32, as comparisons give it, not f32");
+                .hasMessage("[where] the condition must be i32, like the result of a comparison, not f32");
     }
 
     @Test

@@ -110,8 +110,8 @@ class ViewsTest {
         assertThatThrownBy(() -> x.reshape(7, -1)).hasMessage("[reshape] [2, 3, 4] has 24 elements, which do not fill [7, -1]");
         assertThatThrownBy(() -> x.reshape(-1, -1, 2)).hasMessage("[reshape] only one extent may be -1: [-1, -1, 2]");
         assertThatThrownBy(() -> x.reshape(-2, -12)).isInstanceOf(ShapeException.class);
-        assertThatThrownBy(() -> x.permute(0, 1, 1)).hasMessage("[permute] [0, 1, 1] is not an order of the 3 axes of [2, 3, 4]");
-        assertThatThrownBy(() -> x.permute(1, 0)).hasMessage("[permute] [1, 0] is not an order of the 3 axes of [2, 3, 4]");
+        assertThatThrownBy(() -> x.permute(0, 1, 1)).hasMessage("[permute] [0, 1, 1] is not a permutation of the 3 axes of [2, 3, 4]");
+        assertThatThrownBy(() -> x.permute(1, 0)).hasMessage("[permute] [1, 0] is not a permutation of the 3 axes of [2, 3, 4]");
         assertThatThrownBy(() -> x.transpose(0, 3)).hasMessage("[transpose] no axis 3 in [2, 3, 4]");
         assertThatThrownBy(() -> x.expand(2, 3, 5)).hasMessage("[expand] [2, 3, 4] does not broadcast to [2, 3, 5]");
         assertThatThrownBy(() -> x.expand(3, 4)).hasMessage("[expand] [2, 3, 4] does not broadcast to [3, 4]");

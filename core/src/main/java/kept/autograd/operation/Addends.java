@@ -5,19 +5,19 @@ import kept.backend.Binary;
 import kept.tensor.DType;
 import kept.tensor.Tensor;
 
-/** The stream and the branch whose sum a norm computes along with its own result. */
+/** A residual stream and a branch, whose sum a fused norm kernel computes along with its own result. */
 record Addends(Tensor x, Tensor branch) {
-    /** Whether a norm's kernel takes them: dense rows of one shape. Of others the sum is an operation of its own. */
+    /** Whether the fused kernel supports these dtypes and shapes; if not, the sum is a separate operation. */
     static boolean fit(Tensor x, Tensor branch) {
         return x.dtype() == DType.F32 && (branch.dtype() == DType.F32 || branch.dtype() == DType.BF16) && x.shape().equals(branch.shape());
     }
 
-    /** Room for the sum, recorded as that of the two; the norm fills it. */
+    /** Allocates the sum and records it as an addition; the norm's kernel computes the elements. */
     Tensor recordedSum() {
         return Autograd.apply(new PendingSum(), x, branch);
     }
 
-    /** A sum whose elements the norm will write. */
+    /** A sum whose elements the norm's kernel writes. */
     private static final class PendingSum extends ElementwiseBinary {
         PendingSum() {
             super(Binary.ADD);

@@ -6,12 +6,12 @@ import kept.tensor.DType;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
-/** The index of the largest element along one axis; I64, so no gradient passes. */
+/** The index of the largest element along one axis, I64; not differentiable. */
 public final class ArgMax extends Operation {
     private final int axis;
 
     /**
-     * A fresh application.
+     * Creates the operation.
      *
      * @param axis the axis; negative counts from the last
      */
@@ -24,7 +24,7 @@ public final class ArgMax extends Operation {
         Tensor x = inputs[0];
         var reduced = ReducedAxes.of(x.shape(), name(), axis);
         if (reduced.count() == 0) {
-            throw new ShapeException("[argMax] no elements to choose from along axis %d of %s".formatted(axis, x.shape()));
+            throw new ShapeException("[argMax] no elements along axis %d of %s".formatted(axis, x.shape()));
         }
         Tensor out = Tensor.empty(DType.I64, reduced.keptShape());
         out.backend().argMax(reduced.innermost(x), out);

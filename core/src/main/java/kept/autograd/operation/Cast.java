@@ -6,12 +6,12 @@ import kept.tensor.DType;
 import kept.tensor.Tensor;
 import kept.tensor.internal.Arguments;
 
-/** A dense copy in a dtype, which may be the one it has; a gradient, always F32, passes unchanged. */
+/** A dense copy in a dtype, possibly the same one. Gradients are always F32, so they pass unchanged. */
 public final class Cast extends Operation {
     private final DType dtype;
 
     /**
-     * A fresh application.
+     * Creates the operation.
      *
      * @param dtype the copy's element type
      */

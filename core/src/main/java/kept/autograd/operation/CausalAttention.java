@@ -12,8 +12,8 @@ import kept.tensor.Tensor;
 import kept.tensor.internal.Arguments;
 
 /**
- * Causal grouped-query attention, in blocks: {@link kept.backend.Backend#attention} and its gradient. The last query sees all keys, the one before it
- * all but the last, and so on.
+ * Causal grouped-query attention in blocks: {@link kept.backend.Backend#attention} and its gradient. The last query attends to all keys, the one
+ * before it to all but the last, and so on.
  */
 public final class CausalAttention extends Operation {
     private final double scale;
@@ -28,14 +28,14 @@ public final class CausalAttention extends Operation {
     }
 
     /**
-     * Lets each query read the keys up to its own position.
+     * Computes attention of each query to the keys up to its own position.
      *
      * @param q {@code [batch, queries, heads, D]}, floating
-     * @param k {@code [batch, keys, groups, D]}, of q's dtype; at least as many keys as queries, and a number of groups that divides the heads
-     * @param v k's shape and dtype
-     * @param scale what scores are multiplied by, usually {@code 1 / sqrt(D)}
+     * @param k {@code [batch, keys, groups, D]}, of q's dtype; at least as many keys as queries, and groups divides heads
+     * @param v same shape and dtype as k
+     * @param scale the factor applied to scores, usually {@code 1 / sqrt(D)}
      * @return a contiguous tensor of q's shape and dtype
-     * @throws ShapeException if the shapes do not fit each other
+     * @throws ShapeException if the shapes do not match
      * @throws DTypeException if the operands are integers or of different dtypes
      * @throws kept.tensor.TensorException if the scale is not finite
      */
@@ -48,13 +48,13 @@ public final class CausalAttention extends Operation {
         return "attention";
     }
 
-    /** Whether the shapes are those of attention, whatever the number of keys. */
+    /** Whether the shapes match, apart from the number of keys. */
     static boolean fit(Tensor q, Tensor k, Tensor v) {
         return q.rank() == 4 && k.rank() == 4 && k.shape().equals(v.shape()) && q.size(0) == k.size(0) && q.size(3) == k.size(3)
                 && k.size(2) > 0 && q.size(2) % k.size(2) == 0;
     }
 
-    /** Checks that all are of one floating type. */
+    /** Checks that all have the same floating dtype. */
     static void checkTypes(Tensor q, Tensor k, Tensor v) {
         Operands.checkFloating("attention", q);
         Operands.checkFloating("attention", k);

@@ -10,14 +10,14 @@ import kept.tensor.Tensor;
 import kept.tensor.TensorException;
 import kept.tensor.internal.Arguments;
 
-/** {@code y = min(max(x, low), high)} for each element; the gradient passes where x lies in low to high, both included. NaN stays NaN. */
+/** {@code y = min(max(x, low), high)} for each element; the gradient passes where x is in [low, high]. NaN stays NaN. */
 public final class Clamp extends Operation {
     private final double low;
     private final double high;
     private SavedTensor operand;
 
     /**
-     * A fresh application.
+     * Creates the operation.
      *
      * @param low the smallest result; negative infinity for none
      * @param high the largest result, at least low; infinity for none
@@ -44,7 +44,7 @@ public final class Clamp extends Operation {
         return out;
     }
 
-    /** An infinity that stands for no bound is for integers too. */
+    /** An infinite bound means no bound and is allowed for integers too. */
     private static void checkBound(double value, double none, DType dtype) {
         if (value != none) {
             Arguments.fits("clamp", value, dtype);

@@ -7,14 +7,14 @@ import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
-/** Tensors side by side along one axis; each has its part of the gradient. */
+/** Concatenates tensors along one axis; the gradient is split accordingly. */
 public final class Concat extends Operation {
     private final int axis;
     private int along;
     private Tensor[] parts;
 
     /**
-     * A fresh application, of one tensor or more.
+     * Creates the operation, for one or more tensors.
      *
      * @param axis the axis; negative counts from the last
      */

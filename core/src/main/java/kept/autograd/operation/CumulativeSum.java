@@ -7,13 +7,13 @@ import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
-/** The sums of all elements up to each along one axis, in f32 or 64 bits; the gradient is the sums from each on. */
+/** The cumulative sum along one axis, in f32 or 64 bits; the gradient is the cumulative sum in reverse order. */
 public final class CumulativeSum extends Operation {
     private final int axis;
     private int along;
 
     /**
-     * A fresh application.
+     * Creates the operation.
      *
      * @param axis the axis; negative counts from the last
      */
@@ -46,7 +46,7 @@ public final class CumulativeSum extends Operation {
         gradients.add(0, sums(Operands.copy(DType.F32, gradient), false));
     }
 
-    /** In place, by adding what lies 1, 2, 4, ... elements before (or behind): as many passes as the extent has binary digits. */
+    /** Computes the sums in place in {@code ceil(log2(extent))} passes, which add the element 1, 2, 4, ... positions before (or after). */
     private Tensor sums(Tensor x, boolean forwards) {
         long extent = x.size(along);
         for (long step = 1; step < extent; step *= 2) {

@@ -10,17 +10,14 @@ import kept.tensor.Shape;
 import kept.tensor.Tensor;
 import kept.tensor.internal.Arguments;
 
-/**
- * {@code y = f(a, b)} for each element of two operands that are broadcast to their common shape; floating types are promoted. Comparisons give I32
- * and pass no gradient.
- */
+/** {@code y = f(a, b)} elementwise, with broadcasting and promotion of floating dtypes. Comparisons return I32 and are not differentiable. */
 public class ElementwiseBinary extends Operation {
     private final Binary function;
     private SavedTensor first;
     private SavedTensor second;
 
     /**
-     * A fresh application.
+     * Creates the operation.
      *
      * @param function f
      */

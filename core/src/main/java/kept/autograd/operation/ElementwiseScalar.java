@@ -11,17 +11,17 @@ import kept.tensor.TensorException;
 import kept.tensor.internal.Arguments;
 
 /**
- * {@code y = f(x, c)} for each element x and one number c; the result keeps x's dtype, the arithmetic of floating types is in f32. Comparisons give
- * I32 and pass no gradient.
+ * {@code y = f(x, c)} for each element x and a number c. The result has x's dtype; floating arithmetic is in f32. Comparisons return I32 and are not
+ * differentiable.
  */
 public final class ElementwiseScalar extends Operation {
     private final Binary function;
     private final double value;
 
     /**
-     * A fresh application.
+     * Creates the operation.
      *
-     * @param function f; not a minimum or maximum, which are {@link Clamp}'s
+     * @param function f; use {@link Clamp} for minimum and maximum
      * @param value c
      */
     public ElementwiseScalar(Binary function, double value) {

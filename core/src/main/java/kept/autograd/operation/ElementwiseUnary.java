@@ -7,14 +7,14 @@ import kept.backend.Unary;
 import kept.tensor.Tensor;
 import kept.tensor.internal.Arguments;
 
-/** {@code y = f(x)} for each element, of a function that has its derivative with it. */
+/** {@code y = f(x)} for each element, with the derivative of {@link Unary}. */
 public final class ElementwiseUnary extends Operation {
     private final Unary function;
     private SavedTensor operand;
     private SavedTensor result;
 
     /**
-     * A fresh application.
+     * Creates the operation.
      *
      * @param function f
      */

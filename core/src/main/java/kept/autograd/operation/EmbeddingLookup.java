@@ -9,12 +9,12 @@ import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
-/** Rows of a table chosen by index; each row's gradient is the sum over the places it was chosen for. */
+/** Looks up rows of a table by index; each row's gradient is the sum over its occurrences. */
 public final class EmbeddingLookup extends Operation {
     private Shape table;
     private SavedTensor indices;
 
-    /** A fresh application, of a table and an index. */
+    /** Creates the operation, for a table and an index. */
     public EmbeddingLookup() {}
 
     @Override

@@ -6,12 +6,12 @@ import kept.tensor.Shape;
 import kept.tensor.Tensor;
 import kept.tensor.internal.Arguments;
 
-/** A view of a larger shape, elements repeated along axes of extent 1 and new outer axes; the gradient is summed over the repetitions. */
+/** A broadcast view of a larger shape; the gradient is summed over the broadcast axes. */
 public final class Expand extends Operation {
     private final Shape shape;
 
     /**
-     * A fresh application.
+     * Creates the operation.
      *
      * @param shape the larger shape
      */

@@ -9,7 +9,7 @@ import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 import kept.tensor.internal.Arguments;
 
-/** The largest or smallest element over some axes; equal extremes share the gradient equally. */
+/** The largest or smallest element over some axes; equal elements share the gradient equally. */
 public final class Extremum extends Operation {
     private final Reduction reduction;
     private final boolean keepDimensions;
@@ -19,7 +19,7 @@ public final class Extremum extends Operation {
     private SavedTensor result;
 
     /**
-     * A fresh application.
+     * Creates the operation.
      *
      * @param reduction maximum or minimum
      * @param keepDimensions whether reduced axes stay, with extent 1
@@ -41,7 +41,7 @@ public final class Extremum extends Operation {
         Tensor x = inputs[0];
         reduced = ReducedAxes.of(x.shape(), name(), axes);
         if (reduced.count() == 0) {
-            throw new ShapeException("[%s] no elements to choose from along the reduced axes of %s".formatted(name(), x.shape()));
+            throw new ShapeException("[%s] no elements along the reduced axes of %s".formatted(name(), x.shape()));
         }
         Tensor extreme = Tensor.empty(x.dtype(), reduced.keptShape());
         extreme.backend().reduce(reduction, reduced.innermost(x), extreme);

@@ -5,19 +5,19 @@ import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 import kept.tensor.internal.Arguments;
 
-/** Attention in which each query reads all keys: a composition of tensors' operations, which keeps the scores; computed in F32. */
+/** Attention of each query to all keys: a composition in F32, which saves the scores for the backward pass. */
 public final class FullAttention {
     private FullAttention() {}
 
     /**
-     * Lets each query read all keys.
+     * Computes attention of each query to all keys.
      *
      * @param q {@code [batch, queries, heads, D]}, floating
-     * @param k {@code [batch, keys, groups, D]}, of q's dtype, with at least one key and a number of groups that divides the heads
-     * @param v k's shape and dtype
-     * @param scale what scores are multiplied by
+     * @param k {@code [batch, keys, groups, D]}, of q's dtype, with at least one key, where groups divides heads
+     * @param v same shape and dtype as k
+     * @param scale the factor applied to scores
      * @return a contiguous tensor of q's shape and dtype
-     * @throws ShapeException if the shapes do not fit each other
+     * @throws ShapeException if the shapes do not match
      * @throws kept.tensor.DTypeException if the operands are integers or of different dtypes
      * @throws kept.tensor.TensorException if the scale is not finite
      */
@@ -30,7 +30,7 @@ public final class FullAttention {
                     + " not %s, %s, %s".formatted(q.shape(), k.shape(), v.shape()));
         }
         long groups = k.size(2);
-        // [batch, groups, heads of a group, queries, D], and keys and values that all heads of a group share.
+        // Queries [batch, groups, heads per group, queries, D]; keys and values broadcast over the heads of a group.
         Tensor queries = q.cast(DType.F32).reshape(q.size(0), q.size(1), groups, q.size(2) / groups, q.size(3)).permute(0, 2, 3, 1, 4);
         Tensor keys = k.cast(DType.F32).permute(0, 2, 3, 1).unsqueeze(2);
         Tensor values = v.cast(DType.F32).permute(0, 2, 1, 3).unsqueeze(2);

@@ -7,7 +7,7 @@ import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
-/** Elements chosen by index along one axis; each element's gradient is the sum over the places it was chosen for. */
+/** Selects elements by index along one axis; each element's gradient is the sum over its occurrences. */
 public final class Gather extends Operation {
     private final int axis;
     private int along;
@@ -15,7 +15,7 @@ public final class Gather extends Operation {
     private SavedTensor indices;
 
     /**
-     * A fresh application, of a source and an index.
+     * Creates the operation, for a source and an index.
      *
      * @param axis the axis; negative counts from the last
      */
@@ -36,7 +36,7 @@ public final class Gather extends Operation {
         return out;
     }
 
-    /** Checks that an index is of the indexed tensor's rank and nowhere larger, but along the axis itself. */
+    /** Checks that an index has the indexed tensor's rank and is no larger along other axes. */
     static void checkOtherAxes(String operation, Shape index, Shape indexed, int along) {
         boolean fits = index.rank() == indexed.rank();
         for (int i = 0; fits && i < index.rank(); i++) {

@@ -5,7 +5,10 @@ import kept.tensor.DType;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
-/** Where an accumulating kernel adds an operand's gradient: in place where there is a sum already, else in zeros that are handed over afterwards. */
+/**
+ * The target of a kernel that accumulates an operand's gradient: the existing gradient if there is one, otherwise new zeros that are added
+ * afterwards.
+ */
 final class GradientSum {
     private final Gradients gradients;
     private final int input;
@@ -29,7 +32,7 @@ final class GradientSum {
                 : new GradientSum(gradients, input, Tensor.full(0, DType.F32, shape), true);
     }
 
-    /** The contiguous F32 tensor to add to, or null if the gradient is not wanted. */
+    /** The contiguous F32 tensor to accumulate in, or null if the gradient is not needed. */
     Tensor tensor() {
         return tensor;
     }

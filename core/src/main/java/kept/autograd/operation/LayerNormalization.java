@@ -20,7 +20,7 @@ public final class LayerNormalization extends Operation {
 
     private final double epsilon;
     private final DType dtype;
-    /** Whose sum x is, until it has been computed; null for an x that is there. */
+    /** The addends of a pending sum x, until it is computed; null if x is a plain operand. */
     private Addends addends;
 
     private SavedTensor savedX;
@@ -42,14 +42,14 @@ public final class LayerNormalization extends Operation {
      * @param bias {@code [width]}, floating
      * @param epsilon above 0
      * @return a tensor of x's shape and dtype
-     * @throws kept.tensor.ShapeException if weight or bias do not fit x
+     * @throws kept.tensor.ShapeException if weight or bias do not match the innermost axis of x
      */
     public static Tensor apply(Tensor x, Tensor weight, Tensor bias, double epsilon) {
         return apply(x, weight, bias, epsilon, Arguments.present(NAME, "x", x).dtype());
     }
 
     /**
-     * Normalises each row, and rounds the result once to the type wanted.
+     * Normalises each row and rounds the result once to a given dtype.
      *
      * @param x {@code [..., width]}, floating
      * @param weight {@code [width]}, floating
@@ -57,26 +57,26 @@ public final class LayerNormalization extends Operation {
      * @param epsilon above 0
      * @param out x's dtype, or BF16 where x is F32
      * @return a tensor of x's shape
-     * @throws kept.tensor.ShapeException if weight or bias do not fit x
-     * @throws kept.tensor.DTypeException if x is not rounded to that type
+     * @throws kept.tensor.ShapeException if weight or bias do not match the innermost axis of x
+     * @throws kept.tensor.DTypeException if x cannot be rounded to that dtype
      */
     public static Tensor apply(Tensor x, Tensor weight, Tensor bias, double epsilon, DType out) {
         return Autograd.apply(new LayerNormalization(epsilon, out, null), x, weight, bias);
     }
 
     /**
-     * Adds a branch to a residual stream and normalises the sum: the values and gradients of {@code x.add(branch)} and of {@link #apply}, bit for
-     * bit, with less of memory read on a device that computes both at once ({@link kept.backend.Backend#addLayerNorm}).
+     * Adds a branch to a residual stream and normalises the sum. Values and gradients are bit-identical to {@code x.add(branch)} and {@link #apply};
+     * a device with a fused kernel ({@link kept.backend.Backend#addLayerNorm}) reads less memory.
      *
-     * @param x the stream, {@code [..., width]}, floating
-     * @param branch what is added to it, of x's shape, floating
+     * @param x the residual stream, {@code [..., width]}, floating
+     * @param branch the branch's output, with x's shape, floating
      * @param weight {@code [width]}, floating
      * @param bias {@code [width]}, floating
      * @param epsilon above 0
      * @param out the sum's dtype, or BF16 where that is F32
-     * @return the sum and its norm
-     * @throws kept.tensor.ShapeException if the branch does not fit x, or weight or bias the sum
-     * @throws kept.tensor.DTypeException if the sum is not rounded to that type
+     * @return the sum and the normalised sum
+     * @throws kept.tensor.ShapeException if the branch does not have x's shape, or weight or bias do not match the innermost axis
+     * @throws kept.tensor.DTypeException if the sum cannot be rounded to that dtype
      */
     public static NormalizedSum ofSum(Tensor x, Tensor branch, Tensor weight, Tensor bias, double epsilon, DType out) {
         Arguments.usable(NAME, x, branch, weight, bias);

@@ -13,8 +13,8 @@ import kept.tensor.Tensor;
 import kept.tensor.internal.Arguments;
 
 /**
- * The cross-entropy of next tokens, averaged over the rows that have one, with the output head fused in: logits exist for one chunk of rows at a
- * time. Gradients are made in the forward pass, chunk by chunk.
+ * The cross-entropy of next tokens, averaged over the rows with a label and fused with the output head: logits are computed for one chunk of rows at
+ * a time. The forward pass also computes the gradients, chunk by chunk.
  */
 public final class LinearCrossEntropy extends Operation {
     private static final String NAME = "linear cross-entropy";
@@ -37,10 +37,10 @@ public final class LinearCrossEntropy extends Operation {
     /**
      * The mean loss, in chunks of the {@linkplain FactoredLogits#defaultChunkRows default size}.
      *
-     * @param logits what is scored; gradients flow to both factors
-     * @param labels the true next tokens, one for each row, I32 or I64; negative where there is none, and the row does not count
+     * @param logits hidden states and head; both receive gradients
+     * @param labels the target tokens, one per row, I32 or I64; rows with a negative label are ignored
      * @return a scalar in nats, F32
-     * @throws ShapeException if labels and rows differ in number, or no row counts
+     * @throws ShapeException if labels and rows differ in number, or no row has a label
      */
     public static Tensor apply(FactoredLogits logits, Tensor labels) {
         return apply(logits, labels, Arguments.present(NAME, "logits", logits).defaultChunkRows());
@@ -49,11 +49,11 @@ public final class LinearCrossEntropy extends Operation {
     /**
      * The mean loss, in chunks of a given size.
      *
-     * @param logits what is scored; gradients flow to both factors
-     * @param labels the true next tokens, one for each row, I32 or I64; negative where there is none, and the row does not count
-     * @param chunkRows how many rows of logits exist at a time, at least 1
+     * @param logits hidden states and head; both receive gradients
+     * @param labels the target tokens, one per row, I32 or I64; rows with a negative label are ignored
+     * @param chunkRows the rows of logits computed at a time, at least 1
      * @return a scalar in nats, F32
-     * @throws ShapeException if labels and rows differ in number, or no row counts
+     * @throws ShapeException if labels and rows differ in number, or no row has a label
      */
     public static Tensor apply(FactoredLogits logits, Tensor labels, long chunkRows) {
         check(logits, labels);
@@ -61,10 +61,10 @@ public final class LinearCrossEntropy extends Operation {
     }
 
     /**
-     * The loss of each row, in chunks; not recorded.
+     * The loss of each row, in chunks. Not recorded by autograd.
      *
-     * @param logits what is scored
-     * @param labels the true next tokens, one for each row, I32 or I64, negative where there is none
+     * @param logits hidden states and head
+     * @param labels the target tokens, one per row, I32 or I64; negative for a row without a target
      * @return {@code [rows]} in nats, F32; 0 where the label is negative
      * @throws ShapeException if labels and rows differ in number
      */

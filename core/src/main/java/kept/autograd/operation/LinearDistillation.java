@@ -18,14 +18,13 @@ import kept.tensor.Tensor;
 import kept.tensor.internal.Arguments;
 
 /**
- * The distillation loss of a student against a teacher, averaged over rows, with both output heads fused in: logits exist for one chunk of rows at a
- * time, never as {@code [tokens, vocabulary]}. Gradients flow to the student's hidden states and head alone; they are made in the forward pass,
- * chunk by chunk.
+ * The distillation loss of a student against a teacher, averaged over rows and fused with both output heads: logits are computed for one chunk of
+ * rows at a time, never for all tokens. Only the student's hidden states and head receive gradients, which the forward pass computes chunk by chunk.
  */
 public final class LinearDistillation extends Operation {
     private static final String NAME = "linear distillation";
 
-    /** The student's loss is its cross-entropy; the divergence comes beside it. */
+    /** The objective of {@link #evaluate}: the loss is the student's cross-entropy, and the divergence is a separate result. */
     private static final DistillationObjective BOTH = new DistillationObjective(Divergence.FORWARD_KL, 1, 1);
 
     private final FactoredLogits student;
@@ -52,13 +51,12 @@ public final class LinearDistillation extends Operation {
     /**
      * The mean loss, in chunks of the {@linkplain FactoredLogits#defaultChunkRows default size}.
      *
-     * @param student the student's logits; gradients flow to both factors
-     * @param teacher the teacher's logits, of as many rows and the same vocabulary; not differentiated
-     * @param labels the true next tokens, one for each row, I32 or I64, negative where there is none; may be null if the objective has no
-     * cross-entropy
-     * @param objective the formula of a row's loss
+     * @param student the student's hidden states and head; both receive gradients
+     * @param teacher the teacher's hidden states and head, with as many rows and the same vocabulary; not differentiated
+     * @param labels the target tokens, one per row, I32 or I64; negative for a row without a target; null if the objective has no cross-entropy
+     * @param objective the loss of a row
      * @return the loss and the divergence
-     * @throws ShapeException if the operands do not fit each other, or labels are missing
+     * @throws ShapeException if the shapes do not match, or labels are missing
      */
     public static DistillationLoss apply(FactoredLogits student, FactoredLogits teacher, Tensor labels, DistillationObjective objective) {
         return apply(student, teacher, labels, objective, Arguments.present(NAME, "the student's logits", student).defaultChunkRows());
@@ -67,14 +65,13 @@ public final class LinearDistillation extends Operation {
     /**
      * The mean loss, in chunks of a given size.
      *
-     * @param student the student's logits; gradients flow to both factors
-     * @param teacher the teacher's logits, of as many rows and the same vocabulary; not differentiated
-     * @param labels the true next tokens, one for each row, I32 or I64, negative where there is none; may be null if the objective has no
-     * cross-entropy
-     * @param objective the formula of a row's loss
-     * @param chunkRows how many rows of logits exist at a time, at least 1
+     * @param student the student's hidden states and head; both receive gradients
+     * @param teacher the teacher's hidden states and head, with as many rows and the same vocabulary; not differentiated
+     * @param labels the target tokens, one per row, I32 or I64; negative for a row without a target; null if the objective has no cross-entropy
+     * @param objective the loss of a row
+     * @param chunkRows the rows of logits computed at a time, at least 1
      * @return the loss and the divergence
-     * @throws ShapeException if the operands do not fit each other, or labels are missing
+     * @throws ShapeException if the shapes do not match, or labels are missing
      */
     public static DistillationLoss apply(FactoredLogits student, FactoredLogits teacher, Tensor labels, DistillationObjective objective,
             long chunkRows) {
@@ -135,13 +132,13 @@ public final class LinearDistillation extends Operation {
     }
 
     /**
-     * Compares a student with a teacher row by row, in chunks; not recorded.
+     * Compares a student with a teacher row by row, in chunks. Not recorded by autograd.
      *
      * @param student the student's logits
-     * @param teacher the teacher's logits, of as many rows and the same vocabulary
-     * @param labels the true next tokens, one for each row, I32 or I64, negative where there is none
+     * @param teacher the teacher's hidden states and head, with as many rows and the same vocabulary
+     * @param labels the target tokens, one per row, I32 or I64; negative for a row without a target
      * @return the scores of all rows
-     * @throws ShapeException if the operands do not fit each other
+     * @throws ShapeException if the shapes do not match
      */
     public static DistillationScores evaluate(FactoredLogits student, FactoredLogits teacher, Tensor labels) {
         check(student, teacher, Arguments.present(NAME, "labels", labels));
@@ -156,7 +153,7 @@ public final class LinearDistillation extends Operation {
         return scores;
     }
 
-    /** Fills the scores of some rows; the logits' contents are lost. */
+    /** Computes the scores of some rows; overwrites the logits. */
     private static void score(DistillationScores scores, Tensor teacher, Tensor student, Tensor labels, long first) {
         long count = labels.size(0);
         Backend backend = labels.backend();
@@ -170,13 +167,13 @@ public final class LinearDistillation extends Operation {
         backend.crossEntropyRows(teacher, labels, 0, Rows.range(scores.teacherCrossEntropies(), first, count));
     }
 
-    /** What is done with both models' logits, {@code [count, vocabulary]}, of the rows from {@code first} on. */
+    /** Processes both models' logits, {@code [count, vocabulary]}, of the rows from {@code first} on. */
     @FunctionalInterface
     private interface ChunkBody {
         void accept(Tensor teacherLogits, Tensor studentLogits, long first, long count);
     }
 
-    /** Makes the logits chunk by chunk, in the same two buffers, which belong to the current scope and which the body may overwrite. */
+    /** Computes the logits chunk by chunk in the same two buffers. The buffers belong to the current scope; the body may overwrite them. */
     private static void forEachChunk(FactoredLogits teacher, FactoredLogits student, Tensor studentRows, long chunkRows, ChunkBody body) {
         long rows = student.rowCount();
         Tensor teacherRows = RowChunks.hidden(teacher);

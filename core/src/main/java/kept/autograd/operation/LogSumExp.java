@@ -21,7 +21,7 @@ public final class LogSumExp extends Operation {
     private SavedTensor result;
 
     /**
-     * A fresh application.
+     * Creates the operation.
      *
      * @param keepDimensions whether reduced axes stay, with extent 1
      * @param axes the axes; negative ones count from the last, none means all

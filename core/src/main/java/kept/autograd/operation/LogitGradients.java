@@ -11,8 +11,8 @@ import kept.tensor.Tensor;
 import kept.tensor.TensorException;
 
 /**
- * The gradients of {@link FactoredLogits}, made chunk by chunk in the forward pass while the gradient of a chunk's logits is at hand:
- * {@code dHidden = dLogits head} and {@code dHead += dLogits^T hidden}. The backward pass multiplies them by the loss's own gradient.
+ * The gradients of {@link FactoredLogits}, computed in the forward pass from the gradient of each chunk of logits: {@code dHidden = dLogits head} and
+ * {@code dHead += dLogits^T hidden}. The backward pass multiplies them by the loss's own gradient.
  */
 final class LogitGradients {
     private final FactoredLogits logits;
@@ -20,7 +20,7 @@ final class LogitGradients {
     private Tensor dHidden;
     private Tensor dHead;
 
-    /** Makes those of the gradients that are wanted, in the current scope. */
+    /** Allocates the requested gradients in the current scope. */
     LogitGradients(FactoredLogits logits, Tensor hiddenRows, boolean wantHidden, boolean wantHead) {
         this.logits = logits;
         this.hiddenRows = hiddenRows;
@@ -28,13 +28,13 @@ final class LogitGradients {
         dHead = wantHead ? Tensor.full(0, DType.F32, logits.head().shape()) : null;
     }
 
-    /** Takes the gradient of the logits of some rows into account. */
+    /** Adds the contribution of some rows, given the gradient of their logits. */
     void add(Tensor gradient, long first) {
         long count = gradient.size(0);
         DType type = gradient.backend().productType(logits.head().dtype());
-        // What is converted is as large as the chunk, and goes with it.
+        // A converted copy is as large as the chunk and is freed with it.
         try (var _ = Scope.open(gradient.device())) {
-            // Converted once if both products would convert it.
+            // Converts once if both products would convert it.
             Tensor dLogits = dHidden != null && dHead != null && type != DType.F32 ? Operands.copy(type, gradient) : gradient;
             if (dHidden != null) {
                 dHidden.backend().matmul(dLogits, logits.head(), Rows.range(dHidden, first, count), false);
@@ -45,10 +45,10 @@ final class LogitGradients {
         }
     }
 
-    /** Hands both over as the gradients of operands 0 and 1. */
+    /** Adds both as the gradients of operands 0 and 1. */
     void deliver(String operation, Tensor gradient, Gradients gradients) {
         if (dHidden == null && dHead == null) {
-            throw new TensorException("[%s] its gradients have been handed over already; compute the loss again".formatted(operation));
+            throw new TensorException("[%s] backward has already been run for this loss; compute the loss again".formatted(operation));
         }
         float factor = gradient.item();
         if (dHidden != null) {
@@ -63,7 +63,7 @@ final class LogitGradients {
         dHead = null;
     }
 
-    /** Multiplies in place, and lets the backward pass free the tensor once it has been passed on. */
+    /** Multiplies in place, and adopts the tensor into the backward pass's scope, which frees it after use. */
     private static void scale(Tensor x, float factor) {
         Scope.current().adopt(x);
         if (factor != 1) {

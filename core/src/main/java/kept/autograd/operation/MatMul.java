@@ -14,9 +14,9 @@ import kept.tensor.Tensor;
 import kept.tensor.internal.Arguments;
 
 /**
- * {@code y = a b}, or {@code y = a b^T}, of matrices in the last two axes; the axes before are batches and broadcast. {@code da = gradient b^T} and
- * {@code db = a^T gradient}, each added in place where the operand has a gradient already. A third operand is a bias of the innermost axis, which is
- * added to the product in place.
+ * The batched matrix product {@code y = a b}, or {@code y = a b^T}; batch axes broadcast. {@code da = gradient b^T} and {@code db = a^T gradient};
+ * each is accumulated in place if the operand already has a gradient. An optional third operand is a bias of the innermost axis, which is added to
+ * the product in place.
  */
 public final class MatMul extends Operation {
     private final boolean transposed;
@@ -28,7 +28,7 @@ public final class MatMul extends Operation {
     private boolean hasBias;
 
     /**
-     * A fresh application.
+     * Creates the operation.
      *
      * @param transposed whether the second operand holds the transposed factor, as the weight {@code [out, in]} of a linear layer does
      */
@@ -43,7 +43,7 @@ public final class MatMul extends Operation {
      * @param weight {@code [out, in]}, floating
      * @param bias {@code [out]}, floating
      * @return {@code [batch..., rows, out]}, of the common dtype
-     * @throws ShapeException if the operands do not fit each other
+     * @throws ShapeException if the shapes do not match
      * @throws kept.tensor.DTypeException if one is of an integer type
      */
     public static Tensor linear(Tensor x, Tensor weight, Tensor bias) {
@@ -87,7 +87,7 @@ public final class MatMul extends Operation {
         return out;
     }
 
-    /** {@code product += bias}, with the bits of their sum as two operations. */
+    /** {@code product += bias}; bit-identical to two operations. */
     private void add(Tensor bias, Tensor product) {
         Operands.checkFloating(name(), bias);
         if (bias.rank() != 1 || bias.size(0) != product.size(-1)) {
@@ -99,7 +99,7 @@ public final class MatMul extends Operation {
         }
     }
 
-    /** Whether a bias can be added to a product in place; false if the sum is of a wider type than the product. */
+    /** Whether a bias can be added to a product in place; false if promotion with the bias changes the dtype. */
     static boolean addsInPlace(Tensor bias, Tensor... factors) {
         DType dtype = factors[0].dtype();
         for (Tensor factor : factors) {
@@ -113,7 +113,7 @@ public final class MatMul extends Operation {
         backward(gradient, first.value(gradients.wanted(1)), gradients);
     }
 
-    /** The backward pass with the first operand made once more, where the one that {@link #forward} saw has been freed. */
+    /** The backward pass with a recomputed first operand, for a caller that has freed the one that {@link #forward} read. */
     void backward(Tensor incoming, Tensor a, Gradients gradients) {
         if (hasBias) {
             gradients.add(2, incoming);
@@ -126,7 +126,7 @@ public final class MatMul extends Operation {
             Tensor x = a;
             Tensor dy = gradient;
             if (b.rank() == 2 && a.rank() > 2) {
-                // One matrix for all batches: the sum over batches is part of the product.
+                // All batches share one matrix, so the product also sums over batches.
                 x = Operands.reshaped(a, rowsShape(a));
                 dy = Operands.reshaped(gradient, rowsShape(gradient));
             }
@@ -138,7 +138,7 @@ public final class MatMul extends Operation {
         }
     }
 
-    /** The gradient, converted once if both products would convert it. */
+    /** The gradient in the dtype of the products, converted once if both products would convert it. */
     private Tensor forProducts(Tensor gradient, Tensor a, Gradients gradients) {
         DType type = gradient.backend().productType(a.dtype());
         boolean forBoth = gradients.wanted(0) && gradients.wanted(1) && type == gradient.backend().productType(b.dtype());
@@ -157,7 +157,7 @@ public final class MatMul extends Operation {
         }
     }
 
-    /** {@code out = left factor}; as one large product where one matrix serves all batches of rows that lie in memory like one matrix. */
+    /** {@code out = left factor}; as one large product if all batches share the factor and the rows of {@code left} form one matrix in memory. */
     private void multiply(Tensor left, Tensor factor, Tensor out, boolean accumulate) {
         if (factor.rank() == 2 && left.rank() > 2) {
             Tensor rows = Operands.viewed(left, rowsShape(left));

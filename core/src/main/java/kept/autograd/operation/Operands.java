@@ -10,23 +10,21 @@ import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
-/**
- * How operations arrange their operands: other element types, other strides over the same memory, and gradients of what was broadcast. Not recorded.
- */
+/** Conversions and views of operands, and gradients of broadcast operands. Not recorded by autograd. */
 public final class Operands {
     private Operands() {}
 
-    /** Where a kernel that may work in place writes an operand's gradient: over the incoming one if that is the operation's own. */
+    /** The output tensor for an operand's gradient: the incoming gradient if the operation owns it, otherwise a new tensor. */
     static Tensor inPlaceOf(Tensor gradient, Gradients gradients) {
         return gradients.owns(gradient) ? gradient : Tensor.empty(DType.F32, gradient.shape());
     }
 
-    /** The tensor itself if it is of the dtype, else a converted dense copy. */
+    /** The tensor itself if it has the dtype, otherwise a converted dense copy. */
     static Tensor as(DType dtype, Tensor x) {
         return x.dtype() == dtype ? x : copy(dtype, x);
     }
 
-    /** The tensor itself if it is contiguous, else a dense copy: the <em>rows</em> of {@link kept.backend.Backend}. */
+    /** The tensor itself if it is contiguous, otherwise a dense copy: the <em>rows</em> of {@link kept.backend.Backend}. */
     static Tensor rows(Tensor x) {
         return x.isContiguous() ? x : copy(x.dtype(), x);
     }
@@ -44,7 +42,7 @@ public final class Operands {
         return out;
     }
 
-    /** A view of a larger shape, with stride 0 along the axes that are broadcast. */
+    /** A view of a larger shape, with stride 0 along broadcast axes. */
     static Tensor expanded(Shape shape, Tensor x, String operation) {
         return x.shape().equals(shape) ? x : TensorMemory.view(x, shape, TensorMemory.expandedStrides(x, shape, operation), x.offset());
     }
@@ -79,18 +77,18 @@ public final class Operands {
         return TensorMemory.view(x, x.shape().with(axis, count), strides, offset);
     }
 
-    /** The tensor in another shape of as many elements: a view where the strides allow it, else a dense copy. */
+    /** The tensor in another shape with as many elements: a view if the strides allow it, otherwise a dense copy. */
     static Tensor reshaped(Tensor x, Shape shape) {
         Tensor view = viewed(x, shape);
         return view != null ? view : TensorMemory.view(copy(x.dtype(), x), shape, shape.contiguousStrides(), 0);
     }
 
-    /** A view in another shape of as many elements, or null where the strides do not allow it. */
+    /** A view in another shape with as many elements, or null if the strides do not allow it. */
     static Tensor viewed(Tensor x, Shape shape) {
         if (x.isContiguous()) {
             return TensorMemory.view(x, shape, shape.contiguousStrides(), x.offset());
         }
-        // Runs of elements with one stride between neighbours, outermost first; axes that continue each other are one run.
+        // Merges adjacent axes that have a common stride into runs, outermost first.
         int runs = 0;
         long[] extent = new long[x.rank()];
         long[] stride = new long[x.rank()];
@@ -106,7 +104,7 @@ public final class Operands {
                 stride[runs++] = x.stride(axis);
             }
         }
-        // Each new axis must be a factor of what is left of one run, from the innermost.
+        // From the innermost: each new axis must divide the remaining extent of one run.
         long[] strides = new long[shape.rank()];
         long left = 1;
         long step = 1;
@@ -126,11 +124,11 @@ public final class Operands {
     }
 
     /**
-     * The gradient of an operand that was broadcast: summed over the axes along which it was stretched.
+     * The gradient of a broadcast operand: the sum over the broadcast axes.
      *
      * @param shape the operand's shape
-     * @param gradient of a shape that the operand broadcasts to
-     * @return a gradient of the operand's shape
+     * @param gradient a gradient whose shape the operand broadcasts to
+     * @return a gradient with the operand's shape
      */
     public static Tensor summedTo(Shape shape, Tensor gradient) {
         if (gradient.shape().equals(shape)) {
@@ -138,7 +136,7 @@ public final class Operands {
         }
         int added = gradient.rank() - shape.rank();
         if (added < 0 || !Shape.broadcast(shape, gradient.shape(), "backward").equals(gradient.shape())) {
-            throw new ShapeException("[backward] gradient %s of an operand %s".formatted(gradient.shape(), shape));
+            throw new ShapeException("[backward] a gradient of shape %s does not match an operand of shape %s".formatted(gradient.shape(), shape));
         }
         int[] stretched = new int[gradient.rank()];
         int count = 0;

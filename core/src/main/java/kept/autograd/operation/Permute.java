@@ -7,14 +7,14 @@ import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 import kept.tensor.internal.Arguments;
 
-/** A view with the axes in another order; the gradient's axes go back to theirs. */
+/** A view with permuted axes; the gradient is permuted back. */
 public final class Permute extends Operation {
     private final int[] axes;
 
     /**
-     * A fresh application.
+     * Creates the operation.
      *
-     * @param axes which of the operand's axes each axis of the result is; negative ones count from the last
+     * @param axes for each axis of the result, the operand's axis; negative ones count from the last
      */
     public Permute(int... axes) {
         this.axes = Arguments.present("permute", "the order of axes", axes).clone();
@@ -31,7 +31,7 @@ public final class Permute extends Operation {
             seen[axes[i]] = true;
         }
         if (!valid) {
-            throw new ShapeException("[permute] %s is not an order of the %d axes of %s".formatted(Arrays.toString(axes), x.rank(), x.shape()));
+            throw new ShapeException("[permute] %s is not a permutation of the %d axes of %s".formatted(Arrays.toString(axes), x.rank(), x.shape()));
         }
         return Operands.permuted(x, axes);
     }

@@ -14,7 +14,7 @@ public final class Power extends Operation {
     private SavedTensor operand;
 
     /**
-     * A fresh application.
+     * Creates the operation.
      *
      * @param exponent p
      */
@@ -33,7 +33,7 @@ public final class Power extends Operation {
         operand = saved("its operand", x);
         Operands.checkFloating(name(), x);
         try (var scope = Scope.open()) {
-            // A copy, since x itself must not be handed out as the result's memory.
+            // A copy, because the result must not share memory with x.
             return scope.keep(Operands.copy(x.dtype(), power(Operands.as(DType.F32, x), exponent)));
         }
     }
@@ -41,14 +41,14 @@ public final class Power extends Operation {
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
         if (exponent == 0 || exponent == 1) {
-            // Whatever x is: at 0, x^-1 is infinite, and a constant's gradient is 0 all the same.
+            // The gradient of a constant is 0 for any x, also at 0, where x^-1 is infinite.
             gradients.add(0, exponent == 0 ? gradient.mul(0) : gradient);
             return;
         }
         gradients.add(0, gradient.mul(power(operand.value().cast(DType.F32), exponent - 1)).mul(exponent));
     }
 
-    /** By products for whole exponents, by roots for halves, else {@code e^(p log x)}. */
+    /** Uses products for integer exponents, square roots for half-integer ones, otherwise {@code e^(p log x)}. */
     private static Tensor power(Tensor x, double exponent) {
         if (exponent == 0.5) {
             return x.sqrt();
@@ -62,7 +62,7 @@ public final class Power extends Operation {
         Tensor one = Tensor.scalar(1, DType.F32).expand(x.shape());
         Tensor result = one;
         Tensor square = x;
-        // Whole numbers beyond 2^53 are even, and f32 tells none of their powers from another's.
+        // Integers beyond 2^53 are even, and their powers are the same in f32.
         for (long left = (long) Math.min(Math.abs(exponent), 0x1p62); left > 0; left >>= 1) {
             if ((left & 1) == 1) {
                 result = result == one ? square : result.mul(square);

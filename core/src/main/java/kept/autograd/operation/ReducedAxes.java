@@ -7,14 +7,14 @@ import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
 /**
- * Which axes of a shape a reduction keeps and which it reduces, both ascending.
+ * The kept and the reduced axes of a reduction, both ascending.
  *
- * @param shape the shape before
+ * @param shape the operand's shape
  * @param kept the axes that stay
- * @param reduced the axes that become one element
+ * @param reduced the axes that are reduced
  */
 record ReducedAxes(Shape shape, int[] kept, int[] reduced) {
-    /** The axes as a user names them: negative ones count from the last, none at all means every axis. */
+    /** Resolves axes given by a user: negative ones count from the last, none means all. */
     static ReducedAxes of(Shape shape, String operation, int... axes) {
         boolean[] isReduced = new boolean[shape.rank()];
         Arrays.fill(isReduced, axes.length == 0);
@@ -36,22 +36,22 @@ record ReducedAxes(Shape shape, int[] kept, int[] reduced) {
         return reduced.length == 0 ? x : Operands.permuted(x, IntStream.concat(Arrays.stream(kept), Arrays.stream(reduced)).toArray());
     }
 
-    /** The extents that stay. */
+    /** The kept extents. */
     Shape keptShape() {
         return Shape.of(Arrays.stream(kept).mapToLong(shape::size).toArray());
     }
 
-    /** The result's shape: the extents that stay, with 1 in the place of each reduced one if those are to be kept. */
+    /** The result's shape: the kept extents, with 1 for each reduced axis if {@code keepDimensions}. */
     Shape resultShape(boolean keepDimensions) {
         return keepDimensions ? shapeWithOnes() : keptShape();
     }
 
-    /** How many elements become one. */
+    /** The number of elements per result element. */
     long count() {
         return Arrays.stream(reduced).mapToLong(shape::size).reduce(1, (a, b) -> a * b);
     }
 
-    /** A result, or its gradient, as a view of the shape before, its one element repeated along the reduced axes. */
+    /** A result, or its gradient, as a view of the operand's shape, its one element repeated along the reduced axes. */
     Tensor stretched(Tensor result) {
         return Operands.expanded(shape, Operands.reshaped(result, shapeWithOnes()), "expand");
     }

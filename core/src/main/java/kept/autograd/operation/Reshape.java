@@ -8,15 +8,15 @@ import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 import kept.tensor.internal.Arguments;
 
-/** The same elements in row-major order in another shape: a view where the strides allow it, else a copy. */
+/** The same elements in row-major order in another shape: a view if the strides allow it, otherwise a copy. */
 public final class Reshape extends Operation {
     private final long[] dimensions;
     private Shape before;
 
     /**
-     * A fresh application.
+     * Creates the operation.
      *
-     * @param dimensions the new extents; at most one may be -1, which stands for what is left
+     * @param dimensions the new extents; at most one may be -1 and is inferred
      */
     public Reshape(long... dimensions) {
         this.dimensions = Arguments.present("reshape", "the shape", dimensions).clone();

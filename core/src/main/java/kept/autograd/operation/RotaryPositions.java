@@ -15,8 +15,8 @@ import kept.tensor.internal.Arguments;
 import kept.tensor.internal.TensorInternals;
 
 /**
- * Turns pairs of features by the angles of their positions, in the rotate-half convention of {@link kept.backend.Backend#rotaryEmbedding}; the
- * gradient turns back.
+ * Rotates pairs of features by the angles of their positions, in the rotate-half convention of {@link kept.backend.Backend#rotaryEmbedding}; the
+ * gradient is rotated by the opposite angles.
  */
 public final class RotaryPositions extends Operation {
     private static final String NAME = "rotary positions";
@@ -40,7 +40,7 @@ public final class RotaryPositions extends Operation {
      * @param cos {@code [sequence, D / 2]}, F32, not differentiated
      * @param sin {@code [sequence, D / 2]}, F32, not differentiated
      * @return a tensor of x's shape and dtype
-     * @throws ShapeException if the angles do not fit x
+     * @throws ShapeException if the shape of the angles does not match x
      * @throws DTypeException if x is of an integer type or the angles are not F32
      */
     public static Tensor apply(Tensor x, Tensor cos, Tensor sin) {
@@ -48,21 +48,21 @@ public final class RotaryPositions extends Operation {
     }
 
     /**
-     * Rotates queries or keys where they lie. For a tensor that has just been made and that nothing else reads: an operation that has recorded it
-     * and needs its elements refuses its backward pass afterwards.
+     * Rotates queries or keys in place. Use it only for a new tensor that nothing else reads: the backward pass of a recorded operation that saved it
+     * would throw.
      *
      * @param x {@code [batch, sequence, heads, D]}, floating, D even; overwritten
      * @param cos {@code [sequence, D / 2]}, F32, not differentiated
      * @param sin {@code [sequence, D / 2]}, F32, not differentiated
-     * @return a view of x's memory; a tensor of its own where D has not unit stride
-     * @throws ShapeException if the angles do not fit x, or x's elements share memory
+     * @return a view of x's memory, or a new tensor if D does not have unit stride
+     * @throws ShapeException if the shape of the angles does not match x, or x's elements share memory
      * @throws DTypeException if x is of an integer type or the angles are not F32
      * @throws TensorException if x is a leaf that requires a gradient
      */
     public static Tensor applyInPlace(Tensor x, Tensor cos, Tensor sin) {
         Arguments.usable(NAME, x, cos, sin);
         if (Autograd.isRecording() && x.requiresGradient() && TensorInternals.node(x) == null) {
-            throw new TensorException("[%s] a leaf that requires a gradient is not overwritten; rotate it by apply".formatted(NAME));
+            throw new TensorException("[%s] a leaf that requires a gradient cannot be rotated in place; use apply".formatted(NAME));
         }
         return Autograd.apply(new RotaryPositions(cos, sin, true), x);
     }
@@ -83,7 +83,7 @@ public final class RotaryPositions extends Operation {
         }
         Shape angles = Shape.of(x.size(1), x.size(3) / 2);
         if (!cos.shape().equals(angles) || !sin.shape().equals(angles)) {
-            throw new ShapeException("[%s] angles %s and %s for %s must be %s; ask for as many positions as the sequence has"
+            throw new ShapeException("[%s] angles %s and %s for %s must be %s; compute them for as many positions as the sequence has"
                     .formatted(NAME, cos.shape(), sin.shape(), x.shape(), angles));
         }
     }

@@ -8,11 +8,11 @@ import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
-/** How fused operations arrange operands as the dense rows that kernels take; not recorded. */
+/** Prepares operands as the dense rows that fused kernels need. Not recorded by autograd. */
 final class Rows {
     private Rows() {}
 
-    /** The elements as a contiguous matrix {@code [n, width]}, width being the innermost extent. */
+    /** The elements as a contiguous matrix {@code [n, width]}, where width is the innermost extent. */
     static Tensor matrix(Tensor x) {
         long width = x.size(-1);
         return Operands.reshaped(Operands.rows(x), Shape.of(width == 0 ? 0 : x.elementCount() / width, width));
@@ -23,12 +23,12 @@ final class Rows {
         return Operands.sliced(x, 0, first, count, 1);
     }
 
-    /** The tensor itself if its innermost axis has unit stride, else a contiguous copy. */
+    /** The tensor itself if its innermost axis has unit stride, otherwise a contiguous copy. */
     static Tensor unitStride(Tensor x) {
         return x.stride(-1) == 1 ? x : Operands.rows(x);
     }
 
-    /** The sum of a dense F32 vector divided by a count, as a scalar. */
+    /** The sum of a dense F32 vector divided by a count, a scalar. */
     static Tensor mean(Tensor vector, long count) {
         Tensor mean = Tensor.empty(DType.F32, Shape.of());
         mean.backend().reduce(Reduction.SUM, vector, mean);
@@ -36,16 +36,16 @@ final class Rows {
         return mean;
     }
 
-    /** Checks that an operation on rows may give its result the dtype: its operand's, or BF16 of F32. */
+    /** Checks a result's dtype: it must be the operand's, or BF16 for an F32 operand. */
     static void checkResult(String operation, DType dtype, Tensor x) {
         Operands.checkFloating(operation, x);
         if (dtype != x.dtype() && (dtype != DType.BF16 || x.dtype() != DType.F32)) {
-            throw new DTypeException("[%s] a result of %s from %s; only f32 may become bf16, cast the result for others"
+            throw new DTypeException("[%s] a result of dtype %s from %s is not supported (only bf16 from f32); cast the result"
                     .formatted(operation, dtype.label(), x.dtype().label()));
         }
     }
 
-    /** Checks that a floating vector fits the innermost axis of a tensor. */
+    /** Checks that a floating vector matches the innermost axis of a tensor. */
     static void checkVector(String operation, String name, Tensor vector, Tensor x) {
         Operands.checkFloating(operation, vector);
         if (x.rank() == 0 || vector.rank() != 1 || vector.size(0) != x.size(-1)) {

@@ -8,14 +8,14 @@ import kept.tensor.Scope;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
-/** A copy of a tensor with the elements of a source added at indices along one axis; the source's gradient is gathered from there. */
+/** A copy of a tensor with a source added at indices along one axis; the source's gradient is gathered at the indices. */
 public final class ScatterAdd extends Operation {
     private final int axis;
     private int along;
     private SavedTensor indices;
 
     /**
-     * A fresh application, of a tensor to add to, an index and a source.
+     * Creates the operation, for a tensor, an index and a source.
      *
      * @param axis the axis; negative counts from the last
      */

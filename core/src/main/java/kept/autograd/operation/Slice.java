@@ -7,7 +7,7 @@ import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
-/** A view of every step-th element of a range along one axis; the gradient of what lies outside is 0. */
+/** A view of every step-th element of a range along one axis; the gradient of the other elements is 0. */
 public final class Slice extends Operation {
     private final int axis;
     private final long from;
@@ -16,12 +16,12 @@ public final class Slice extends Operation {
     private Shape before;
 
     /**
-     * A fresh application.
+     * Creates the operation.
      *
      * @param axis the axis; negative counts from the last
      * @param from the first index; negative counts from the end
      * @param to the index after the last; negative counts from the end
-     * @param step how far apart the chosen elements are, 1 or more
+     * @param step the step between elements, 1 or more
      */
     public Slice(int axis, long from, long to, long step) {
         this.axis = axis;

@@ -7,21 +7,21 @@ import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
 /**
- * {@code y = e^x / sum e^x} along one axis, with {@code dx = y (gradient - sum gradient y)}; or its logarithm, with
+ * {@code y = e^x / sum e^x} along one axis, with {@code dx = y (gradient - sum gradient y)}; or log-softmax, with
  * {@code dx = gradient - e^y sum gradient}.
  */
 public final class Softmax extends Operation {
     private final boolean logarithm;
     private final int axis;
-    /** The axis, counted from 0. */
+    /** The non-negative axis. */
     private int along;
-    /** The result, the axis innermost. */
+    /** The result with the axis innermost. */
     private SavedTensor result;
 
     /**
-     * A fresh application.
+     * Creates the operation.
      *
-     * @param logarithm whether to give the logarithm
+     * @param logarithm true for log-softmax
      * @param axis the axis; negative counts from the last
      */
     public Softmax(boolean logarithm, int axis) {
@@ -48,7 +48,7 @@ public final class Softmax extends Operation {
         return exchanged(rows);
     }
 
-    /** A view with the axis and the innermost exchanged; the tensor itself if they are one. */
+    /** A view with the axis and the innermost axis exchanged; the tensor itself if they are the same. */
     private Tensor exchanged(Tensor x) {
         if (along == x.rank() - 1) {
             return x;

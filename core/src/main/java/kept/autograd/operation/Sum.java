@@ -7,14 +7,14 @@ import kept.tensor.DType;
 import kept.tensor.Tensor;
 import kept.tensor.internal.Arguments;
 
-/** The sum over some axes, of I32 in I64; each element's gradient is that of its sum. */
+/** The sum over some axes, I64 for I32; the gradient is broadcast to the elements. */
 public final class Sum extends Operation {
     private final boolean keepDimensions;
     private final int[] axes;
     private ReducedAxes reduced;
 
     /**
-     * A fresh application.
+     * Creates the operation.
      *
      * @param keepDimensions whether reduced axes stay, with extent 1
      * @param axes the axes; negative ones count from the last, none means all

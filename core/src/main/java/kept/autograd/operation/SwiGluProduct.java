@@ -17,11 +17,11 @@ public final class SwiGluProduct extends Operation {
     SwiGluProduct() {}
 
     /**
-     * Multiplies elementwise.
+     * Computes the product.
      *
      * @param gate any shape, floating
      * @param up gate's shape, floating
-     * @return a tensor of that shape and of the common dtype
+     * @return a tensor of that shape and the common dtype
      * @throws ShapeException if the shapes differ
      * @throws kept.tensor.DTypeException if one is of an integer type
      */

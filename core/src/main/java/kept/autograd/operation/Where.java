@@ -9,11 +9,11 @@ import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
-/** {@code y = condition != 0 ? a : b} for each element of three operands that are broadcast together; the gradient goes to the one that was taken. */
+/** {@code y = condition != 0 ? a : b} elementwise, with broadcasting; the gradient goes to the selected operand. */
 public final class Where extends Operation {
     private SavedTensor chosen;
 
-    /** A fresh application, of a condition and two operands. */
+    /** Creates the operation, for a condition and two operands. */
     public Where() {}
 
     @Override
@@ -23,7 +23,7 @@ public final class Where extends Operation {
         Tensor a = inputs[1];
         Tensor b = inputs[2];
         if (condition.dtype() != DType.I32) {
-            throw new DTypeException("[where] the condition must be i32, as comparisons give it, not " + condition.dtype().label());
+            throw new DTypeException("[where] the condition must be i32, like the result of a comparison, not " + condition.dtype().label());
         }
         DType dtype = a.dtype().promote(b.dtype(), name());
         Shape shape = Shape.broadcast(condition.shape(), Shape.broadcast(a.shape(), b.shape(), name()), name());

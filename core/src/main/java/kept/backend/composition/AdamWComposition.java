@@ -85,7 +85,7 @@ public final class AdamWComposition {
         }
     }
 
-    /** Rounds finite numbers to BF16 by chance, as {@link AdamWStep.Rounding} says. */
+    /** Rounds finite numbers to BF16 stochastically; see {@link AdamWStep.Rounding}. */
     private static void round(AdamWStep.Rounding rounding, long first, float... x) {
         int[] words = new int[4];
         for (int i = 0; i < x.length; i++) {
@@ -100,7 +100,7 @@ public final class AdamWComposition {
         }
     }
 
-    /** Some elements of a moment, to be changed and written back. */
+    /** A chunk of a moment, to be updated and written back. */
     private record Moment(Tensor tensor, long first, boolean signed, float[] values) {
         static Moment of(Tensor tensor, long first, int count, boolean signed) {
             float[] values = tensor.dtype() == DType.F32 ? read(tensor, first, count) : decoded(tensor, first, count, signed);
@@ -156,14 +156,14 @@ public final class AdamWComposition {
         return part(rows, first, count).toFloatArray();
     }
 
-    /** Writes rounded to nearest even, as the device's copies do. */
+    /** Writes values rounded to nearest even, like the device's copies. */
     private static void write(float[] values, Tensor rows, long first) {
         try (var _ = Scope.open(rows.device())) {
             part(rows, first, values.length).assign(Tensor.of(values));
         }
     }
 
-    /** Some elements of rows. */
+    /** A chunk of rows. */
     private static Tensor part(Tensor rows, long first, int count) {
         return TensorMemory.view(rows, Shape.of(count), new long[] {1}, rows.offset() + first);
     }

@@ -5,26 +5,26 @@ import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
 /**
- * Causal grouped-query attention. The definition makes all scores at once; the kernels run it on as many queries at a time as the device likes to
- * hold scores of.
+ * Causal grouped-query attention. The definition computes all scores at once; the kernels process queries in chunks whose scores take about
+ * {@link kept.backend.Backend#chunkBytes()}.
  */
 public final class AttentionComposition {
     private AttentionComposition() {}
 
     /**
-     * What {@link kept.backend.FusedKernels#attention} computes.
+     * The definition of {@link kept.backend.FusedKernels#attention}.
      *
      * @param q {@code [batch, queries, heads, D]}, floating
      * @param k {@code [batch, keys, groups, D]}, floating
      * @param v k's shape, floating
-     * @param scale what scores are multiplied by
+     * @param scale the factor applied to scores
      * @return q's shape, F32
      */
     public static Tensor attention(Tensor q, Tensor k, Tensor v, double scale) {
         return read(scores(q, k, scale).softmax(-1), v);
     }
 
-    /** {@code scale q . k}, {@code [batch, heads, queries, keys]}; minus infinity for the keys that a query does not see. */
+    /** {@code scale q . k}, {@code [batch, heads, queries, keys]}; minus infinity for masked keys. */
     private static Tensor scores(Tensor q, Tensor k, double scale) {
         int queries = Math.toIntExact(q.size(1));
         int keys = Math.toIntExact(k.size(1));
@@ -50,7 +50,7 @@ public final class AttentionComposition {
                 .reshape(x.size(0), heads, x.size(1), x.size(3));
     }
 
-    /** Takes some queries of one sequence, {@code [1, count, heads, D]}, from {@code first} on, and the keys that they see. */
+    /** Processes some queries of one sequence, {@code [1, count, heads, D]}, from {@code first} on, with the keys they attend to. */
     @FunctionalInterface
     private interface Block {
         void accept(long batch, long first, long end, long keys);
@@ -80,7 +80,7 @@ public final class AttentionComposition {
      * @param q {@code [batch, queries, heads, D]}
      * @param k {@code [batch, keys, groups, D]}
      * @param v k's shape
-     * @param scale what scores are multiplied by
+     * @param scale the factor applied to scores
      * @param out q's shape and dtype
      * @param logSumExp {@code [batch, heads, queries]}, F32
      */

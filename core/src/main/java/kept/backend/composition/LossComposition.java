@@ -8,9 +8,9 @@ import kept.tensor.Scope;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
-/** Losses of rows of logits, with the gradient in the logits' place. */
+/** Losses of rows of logits; the gradient overwrites the logits. */
 public final class LossComposition {
-    /** The logarithm that minus infinity counts as where an infinite one would leave no gradient. */
+    /** The value used for log 0 where minus infinity would make the gradient NaN or 0. */
     private static final double LOWEST = -1e6;
 
     private LossComposition() {}
@@ -20,7 +20,7 @@ public final class LossComposition {
      *
      * @param logits {@code [n, vocabulary]}, F32; replaced by its gradient
      * @param labels {@code [n]}, I64
-     * @param scale what gradients are multiplied by
+     * @param scale the factor applied to gradients
      * @param losses {@code [n]}, F32
      */
     public static void crossEntropy(Tensor logits, Tensor labels, double scale, Tensor losses) {
@@ -61,7 +61,7 @@ public final class LossComposition {
      * @param teacher {@code [n, vocabulary]}, F32
      * @param student {@code [n, vocabulary]}, F32; replaced by its gradient
      * @param labels {@code [n]}, I64; null if the cross-entropy's weight is 0
-     * @param scale what gradients are multiplied by
+     * @param scale the factor applied to gradients
      * @param losses {@code [n]}, F32
      * @param divergences {@code [n]}, F32
      */

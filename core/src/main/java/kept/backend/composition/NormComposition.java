@@ -10,7 +10,7 @@ public final class NormComposition {
     private NormComposition() {}
 
     /**
-     * What {@link kept.backend.FusedKernels#layerNorm} computes.
+     * The definition of {@link kept.backend.FusedKernels#layerNorm}.
      *
      * @param x {@code [..., width]}, floating
      * @param weight {@code [width]}, floating
@@ -60,8 +60,8 @@ public final class NormComposition {
      * @param gradient {@code [n, width]}, F32
      * @param x the forward's input
      * @param weight the forward's weight
-     * @param mean what the forward saved
-     * @param rstd what the forward saved
+     * @param mean the means that the forward saved
+     * @param rstd the reciprocal standard deviations that the forward saved
      * @param dx {@code [n, width]}, F32; null if not wanted
      * @param dWeight accumulates; {@code [width]}, F32; null if not wanted
      * @param dBias accumulates; {@code [width]}, F32; null if not wanted
@@ -82,7 +82,7 @@ public final class NormComposition {
     }
 
     /**
-     * What {@link kept.backend.FusedKernels#rmsNorm} computes.
+     * The definition of {@link kept.backend.FusedKernels#rmsNorm}.
      *
      * @param x {@code [..., width]}, floating
      * @param weight {@code [width]}, floating
@@ -126,7 +126,7 @@ public final class NormComposition {
      * @param gradient {@code [n, width]}, F32
      * @param x the forward's input
      * @param weight the forward's weight
-     * @param rstd what the forward saved
+     * @param rstd the reciprocal standard deviations that the forward saved
      * @param dx {@code [n, width]}, F32; null if not wanted
      * @param dWeight accumulates; {@code [width]}, F32; null if not wanted
      */

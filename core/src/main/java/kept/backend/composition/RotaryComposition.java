@@ -9,7 +9,7 @@ public final class RotaryComposition {
     private RotaryComposition() {}
 
     /**
-     * What {@link kept.backend.FusedKernels#rotaryEmbedding} computes.
+     * The definition of {@link kept.backend.FusedKernels#rotaryEmbedding}.
      *
      * @param x {@code [batch, sequence, heads, D]}, floating
      * @param cos {@code [sequence, D / 2]}, F32

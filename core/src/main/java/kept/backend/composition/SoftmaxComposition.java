@@ -11,7 +11,7 @@ public final class SoftmaxComposition {
     /**
      * {@link kept.backend.FusedKernels#softmax}.
      *
-     * @param logarithm whether to give the logarithm
+     * @param logarithm true for log-softmax
      * @param x {@code [..., n]}, floating
      * @param out x's shape and dtype; may be x
      */
@@ -64,7 +64,7 @@ public final class SoftmaxComposition {
         try (var _ = Scope.open(out.device())) {
             Tensor wide = x.cast(DType.F32);
             Tensor max = wide.max(true, -1);
-            // An infinite maximum is the result; subtracted from itself it would not be a number.
+            // An infinite maximum is the result; subtracting it from itself would give NaN.
             Tensor shift = Tensor.where(max.abs().eq(Double.POSITIVE_INFINITY), Tensor.scalar(0, DType.F32), max);
             out.assign(wide.sub(shift).exp().sum(true, -1).log().add(shift).squeeze(-1));
         }

@@ -9,7 +9,7 @@ public final class SwiGluComposition {
     private SwiGluComposition() {}
 
     /**
-     * What {@link kept.backend.FusedKernels#swiGlu} computes.
+     * The definition of {@link kept.backend.FusedKernels#swiGlu}.
      *
      * @param gate any shape, floating
      * @param up gate's shape, floating

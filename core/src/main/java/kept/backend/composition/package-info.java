@@ -1,6 +1,6 @@
 /**
- * What the {@linkplain kept.backend.FusedKernels fused kernels} compute, composed of primitive ones: what they do on a device that has no kernel of
- * its own for them, and what the kernels of other devices are tested against. Each class has the definition, a function of tensors that can be
- * recorded and differentiated, and the form of the kernel, which writes its results.
+ * The {@linkplain kept.backend.FusedKernels fused kernels} as compositions of primitives. A device without its own fused kernel runs the composition,
+ * and the fused kernels of other devices are tested against it. Each class has the definition, a differentiable function of tensors, and the kernel,
+ * which writes into given results.
  */
 package kept.backend.composition;

@@ -12,8 +12,8 @@ import kept.tensor.Tensor;
 import kept.tensor.TensorException;
 
 /**
- * What operations check of their arguments before a kernel sees them, in the words that all of them use. Kernels trust: what passes here and in the
- * operation's own checks of shapes and dtypes is what the contract of {@link kept.backend.Backend} allows.
+ * Argument checks of operations, with common messages. Kernels do not check: these checks and each operation's own checks of shapes and dtypes ensure
+ * the contract of {@link kept.backend.Backend}.
  */
 public final class Arguments {
     private Arguments() {}
@@ -36,13 +36,13 @@ public final class Arguments {
     }
 
     /**
-     * Checks that operands can be computed with: none is null or freed, and all live where the current scope makes tensors.
+     * Checks operands: none is null or freed, and all are on the device of the current scope.
      *
      * @param operation the name that an error message starts with
      * @param operands the operands
      * @throws TensorException if one is null
      * @throws ScopeException if the memory of one has been freed
-     * @throws DeviceException if they live on different devices, or elsewhere than the current scope makes tensors
+     * @throws DeviceException if they live on different devices, or not on the device of the current scope
      */
     public static void usable(String operation, Tensor... operands) {
         for (int i = 0; i < operands.length; i++) {
@@ -102,17 +102,17 @@ public final class Arguments {
     }
 
     /**
-     * Checks that a number is an element of a type where that is an integer type; a floating type rounds any number.
+     * Checks that a number fits an integer dtype; a floating dtype rounds any number.
      *
      * @param operation the name that an error message starts with
      * @param value the number
      * @param dtype the type
-     * @throws DTypeException if the number has a fraction or lies beyond the type
+     * @throws DTypeException if the number has a fraction or is out of range
      */
     public static void fits(String operation, double value, DType dtype) {
         boolean fits = switch (dtype) {
             case I32 -> value == (int) value;
-            // 2^63 as a double is what the largest long rounds to, and no long itself.
+            // The largest long rounds to 2^63 as a double, which is not a long.
             case I64 -> value == (long) value && value != 0x1p63;
             default -> true;
         };
@@ -122,12 +122,12 @@ public final class Arguments {
     }
 
     /**
-     * Checks axes as a user names them.
+     * Checks and resolves axes given by a user.
      *
      * @param operation the name that an error message starts with
      * @param x the operand
      * @param axes negative ones count from the last, none means all
-     * @return which of the operand's axes are named
+     * @return for each axis of the operand, whether it is named
      * @throws TensorException if the operand cannot be computed with, there is no such axis, or one is named twice
      */
     public static boolean[] axes(String operation, Tensor x, int... axes) {

@@ -5,14 +5,14 @@ import java.util.Map;
 import kept.tensor.Tensor;
 
 /**
- * Which memory the operations of this thread read while this is open, of what was there before: so that it can be told later whether running them
- * again would give the same. Notes of pieces of work may lie inside each other.
+ * Records which existing memory the operations of this thread read, to check later whether running them again would give the same result. Records may
+ * be nested.
  */
 public final class MemoryReads implements AutoCloseable {
     private static final ThreadLocal<MemoryReads> CURRENT = new ThreadLocal<>();
 
     private final MemoryReads enclosing = CURRENT.get();
-    /** What was read first, with how it was then; and, as null, what was written first. */
+    /** Memory that was read first, with its state then; null for memory that was written first. */
     private final Map<Object, Reading> readings = new IdentityHashMap<>();
 
     private record Reading(Tensor tensor, int version) {}
@@ -20,9 +20,9 @@ public final class MemoryReads implements AutoCloseable {
     private MemoryReads() {}
 
     /**
-     * Begins to take note, on this thread.
+     * Starts a record on this thread.
      *
-     * @return the notes, to be closed after the work
+     * @return the record, to be closed after the operations
      */
     public static MemoryReads open() {
         var reads = new MemoryReads();
@@ -31,9 +31,9 @@ public final class MemoryReads implements AutoCloseable {
     }
 
     /**
-     * Takes note of memory that an operation is about to read.
+     * Records memory that an operation is about to read.
      *
-     * @param memory what the views of the tensor share
+     * @param memory the memory that the views of the tensor share
      * @param tensor the operand
      */
     public static void read(Object memory, Tensor tensor) {
@@ -45,9 +45,9 @@ public final class MemoryReads implements AutoCloseable {
     }
 
     /**
-     * Takes note of memory that an operation is about to write.
+     * Records memory that an operation is about to write.
      *
-     * @param memory what the views of the result share
+     * @param memory the memory that the views of the result share
      */
     public static void wrote(Object memory) {
         for (MemoryReads reads = CURRENT.get(); reads != null; reads = reads.enclosing) {
@@ -55,7 +55,7 @@ public final class MemoryReads implements AutoCloseable {
         }
     }
 
-    /** Ends the notes; what was made meanwhile, or has been freed, is forgotten. */
+    /** Ends the record and drops memory that was allocated since the start or has been freed. */
     @Override
     public void close() {
         CURRENT.set(enclosing);
@@ -65,7 +65,7 @@ public final class MemoryReads implements AutoCloseable {
     /**
      * Looks for memory that has been written since it was read.
      *
-     * @return a tensor over it, or null if all is as it was
+     * @return a tensor over it, or null if nothing has been written
      */
     public Tensor changed() {
         for (Reading reading : readings.values()) {

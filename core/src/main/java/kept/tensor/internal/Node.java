@@ -4,7 +4,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import kept.autograd.Operation;
 import kept.tensor.Tensor;
 
-/** An entry of the tape: an operation and its operands, numbered in the order of recording. */
+/** A node of the tape: an operation and its operands, numbered in the order of recording. */
 public final class Node {
     private static final AtomicLong COUNT = new AtomicLong();
 
@@ -13,9 +13,9 @@ public final class Node {
     private final Tensor[] inputs;
 
     /**
-     * An entry with the next number.
+     * Creates a node with the next number.
      *
-     * @param operation what was applied
+     * @param operation the operation
      * @param inputs its operands
      */
     public Node(Operation operation, Tensor... inputs) {
@@ -24,16 +24,16 @@ public final class Node {
     }
 
     /**
-     * The place in the order of recording.
+     * The position in the order of recording.
      *
-     * @return a number above those of all entries before it
+     * @return a number larger than those of all earlier nodes
      */
     public long number() {
         return number;
     }
 
     /**
-     * What was applied.
+     * The operation.
      *
      * @return the operation
      */
@@ -42,7 +42,7 @@ public final class Node {
     }
 
     /**
-     * What it was applied to.
+     * The operands.
      *
      * @return the operands, not to be changed
      */

@@ -1,7 +1,7 @@
 /**
- * What the packages of this library share and its users do not see: {@link kept.tensor.internal.TensorInternals}, the parts of a tensor that belong
- * to the tape; the tape's {@link kept.tensor.internal.Node}; the checks of {@link kept.tensor.internal.Arguments}.
+ * Internals that the packages of this library share: {@link kept.tensor.internal.TensorInternals}, the parts of a tensor that belong to the tape; the
+ * tape's {@link kept.tensor.internal.Node}; the checks of {@link kept.tensor.internal.Arguments}.
  *
- * <p>Not exported. What the author of a device needs of a tensor's memory is public, in {@link kept.backend.TensorMemory}.
+ * <p>Not exported. The access to a tensor's memory that devices need is public, in {@link kept.backend.TensorMemory}.
  */
 package kept.tensor.internal;
