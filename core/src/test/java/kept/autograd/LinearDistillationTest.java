@@ -272,7 +272,7 @@ class LinearDistillationTest {
             assertThatThrownBy(() -> Functional.distillationLoss(student, student, null, new DistillationObjective(Divergence.FORWARD_KL, 1, 0.5)))
                     .isInstanceOf(ShapeException.class).hasMessageContaining("needs labels");
             assertThatThrownBy(() -> new FactoredLogits(Tensor.zeros(2, 3), Tensor.zeros(5, 4))).isInstanceOf(ShapeException.class)
-                    .hasMessageContaining("hidden states [2, 3] and head [5, 4] do not fit");
+                    .hasMessageContaining("hidden states [2, 3] and head [5, 4] do not match");
             assertThatThrownBy(() -> new FactoredLogits(Tensor.zeros(0, 4), Tensor.zeros(5, 4))).isInstanceOf(ShapeException.class)
                     .hasMessage("[logits] there are no logits: hidden states [0, 4], head [5, 4]");
         }
