@@ -295,10 +295,10 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         return 2 * streamBytes() + student.layers() * (checkpointing ? streamBytes() : layerBytes());
     }
 
-    /** What the backward pass of the MLP makes: the gated product, its gradient and those of its factors; and the layer if it is made again. */
+    /** What the backward pass of the MLP allocates: the product, the gradients of its two factors (one in place), and a recomputed layer. */
     private long layerBackwardBytes() {
         long converted = precision.isConverted() ? precision.activations.bytes() : 0;
-        return rows() * student.intermediateSize() * (3 * FLOAT + precision.activations.bytes() + converted) + (checkpointing ? layerBytes() : 0);
+        return rows() * student.intermediateSize() * (2 * FLOAT + precision.activations.bytes() + converted) + (checkpointing ? layerBytes() : 0);
     }
 
     private List<ModelTensor> trained() {

@@ -95,9 +95,9 @@ class StepPlanTest {
         assertThat(plan.gradientBytes()).isEqualTo(2L * 14_498_288_640L + 2L * 81 * 5120);
         assertThat(plan.momentBytes() / (2.0 * 14_498_288_640L)).isBetween(65.0 / 64, 65.1 / 64);
         assertThat(gibibytes(plan)).isBetween(109.5, 110.5);
-        assertThat(gibibytes(plan.withBatch(4, 1))).isBetween(114.5, 115.5);
+        assertThat(gibibytes(plan.withBatch(4, 1))).isBetween(113.5, 114.5);
         assertThat(gibibytes(plan.withBatch(1, 4))).isBetween(114.5, 115.5);
-        assertThat(gibibytes(plan.withBatch(4, 4))).isBetween(128.5, 129.5);
+        assertThat(gibibytes(plan.withBatch(4, 4))).isBetween(127.5, 128.5);
         assertThat(gibibytes(plan.withPrecision(DType.F32, DType.F32, false))).isBetween(242.5, 243.5);
     }
 
