@@ -45,7 +45,7 @@ class ArchitectureTest {
                 "kept.linalg",
                 "kept.cuda", "kept.cuda.driver", "kept.cuda.cublas", "kept.cuda.library", "kept.cuda.bindings",
                 "kept", "kept.checkpoint", "kept.tokenizer", "kept.model", "kept.mapping", "kept.corpus", "kept.training",
-                "kept.evaluation", "kept.report", "kept.run", "kept.cli",
+                "kept.evaluation", "kept.report", "kept.run", "kept.cli", "kept.commandline",
                 "kept.demo", "kept.generation", "kept.gguf", "kept.calibration", "kept.text", "kept.template",
                 "kept.io", "kept.weights", "kept.safetensors", "kept.torch");
     }
