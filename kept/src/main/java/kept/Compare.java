@@ -171,14 +171,14 @@ public final class Compare extends Program {
                 List<ComparedStudent> compared = new ArrayList<>();
                 for (WeightType dtype : dtypes) {
                     if (dtype != WeightType.F32) {
-                        compared.add(judged(TEACHER, dtype.toString(), teacher,
+                        compared.add(evaluated(TEACHER, dtype.toString(), teacher,
                                 Decoder.create(config, new CheckpointWeights(checkpoint, dtype.dtype()), target), evaluations));
                     }
                 }
                 mapped.forEach(student -> dtypes.forEach(dtype -> compared.add(
-                        judged(student.name(), dtype.toString(), teacher, student.model(dtype.dtype(), target), evaluations))));
+                        evaluated(student.name(), dtype.toString(), teacher, student.model(dtype.dtype(), target), evaluations))));
                 students.forEach((name, student) ->
-                        compared.add(judged(name, "", teacher, LoadedModel.load(student, null, target, progress()), evaluations)));
+                        compared.add(evaluated(name, "", teacher, LoadedModel.load(student, null, target, progress()), evaluations)));
                 var costs = mapped.stream().map(MappedStudents.Student::cost).toList();
                 show(directory, read, new Comparison(compared, costs, norms));
             }
@@ -223,8 +223,8 @@ public final class Compare extends Program {
         return probe.statistics();
     }
 
-    /** Judges a student on all texts and closes it. */
-    private ComparedStudent judged(String name, String dtype, Decoder teacher, Decoder student, List<TextEvaluation> evaluations) {
+    /** Evaluates a student on all texts and closes it. */
+    private ComparedStudent evaluated(String name, String dtype, Decoder teacher, Decoder student, List<TextEvaluation> evaluations) {
         try (student) {
             SequencedMap<String, TokenScores> scores = new LinkedHashMap<>();
             for (TextEvaluation evaluation : evaluations) {

@@ -216,7 +216,7 @@ public final class Distill extends Program {
             DistillationRun run = settings(mode.source.teacher, tokens == null ? 1_000_000 : tokens, null).device(target);
             if (!plan) {
                 run.corpus(Corpus.of(mode.source.corpus, field));
-                evaluate.forEach((name, file) -> run.evaluate(name, Corpus.of(List.of(file), field)));
+                evaluate.forEach((name, file) -> run.heldOut(name, Corpus.of(List.of(file), field)));
             }
             distil(run, mode.source.teacher, target);
             return 0;
@@ -224,7 +224,7 @@ public final class Distill extends Program {
         try (var demo = Demo.prepare(err())) {
             DistillationRun run = settings(demo.teacher(), tokens == null ? Demo.TOKENS : tokens, Demo.SEQUENCE_LENGTH).device(target);
             run.corpus(demo.transferText());
-            demo.domains().forEach(run::evaluate);
+            demo.domains().forEach(run::heldOut);
             Demo.MAPPINGS.forEach(run::compare);
             distil(run, demo.teacher(), target);
         }

@@ -103,12 +103,12 @@ public final class Verify extends Program {
     @Override
     protected int run() {
         SequencedMap<String, List<Path>> named = named();
-        var verification = VerificationRun.of(teacher, student).tokens(heldOut.tokens()).byLayer(layersWanted()).byTokenClass(classesWanted())
-                .worst(worstWanted()).device(device.open());
+        var verification = VerificationRun.of(teacher, student).evaluationTokens(heldOut.tokens()).byLayer(layersWanted())
+                .byTokenClass(classesWanted()).worst(worstWanted()).device(device.open());
         if (heldOut.sequenceLength() != null) {
             verification.sequenceLength(heldOut.sequenceLength());
         }
-        named.forEach((name, files) -> verification.text(name, Corpus.of(files, heldOut.field())));
+        named.forEach((name, files) -> verification.heldOut(name, Corpus.of(files, heldOut.field())));
         show(verification.run(progress()));
         return 0;
     }

@@ -163,11 +163,11 @@ class BadInputTest {
     }
 
     @Test
-    void aCorpusTooShortToTrainOnAndToJudgeOn() throws IOException {
+    void aCorpusTooShortToTrainOnAndToEvaluateOn() throws IOException {
         TinyTeacher.write(source);
         Path little = Files.writeString(directory.resolve("little.txt"), "a few words");
         assertRefused(ProgramRun.of("distill", "--teacher", source, "--corpus", little, "--output", output, "--sequence-length", 16),
-                "little.txt", "not enough to train on and to judge on");
+                "little.txt", "not enough to train on and to evaluate on");
     }
 
     @Test

@@ -85,7 +85,7 @@ class CompareTest {
     }
 
     @Test
-    void roundingTheTeacherIsJudgedToo() throws IOException {
+    void roundingTheTeacherIsEvaluatedToo() throws IOException {
         assertThat(compare("--mappings", "centred").code()).isZero();
         JsonNode result = JSON.readTree(json.toFile());
         double noise = kl(result, "teacher", "bf16");

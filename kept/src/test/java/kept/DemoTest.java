@@ -45,7 +45,7 @@ class DemoTest {
     }
 
     @Test
-    void transferTextIsProseAloneAndNothingOfWhatIsJudged() {
+    void transferTextIsProseAloneAndNothingOfWhatIsEvaluated() {
         try (var demo = Demo.prepare(new PrintWriter(OutputStream.nullOutputStream()))) {
             assertThat(demo.domains()).containsOnlyKeys("prose", "code");
             var transfer = new HashSet<String>();

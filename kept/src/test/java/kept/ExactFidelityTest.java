@@ -29,7 +29,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
 /**
- * The exact mapping of the demo's trained teacher, on held-out prose and code. The teacher is stored in bf16; the one judged here has f32 weights:
+ * The exact mapping of the demo's trained teacher, on held-out prose and code. The teacher is stored in bf16; the one evaluated here has f32 weights:
  * its own times random factors near 1, so that rounding to bf16 costs what it costs a model trained in f32.
  */
 class ExactFidelityTest {

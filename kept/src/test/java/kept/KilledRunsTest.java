@@ -31,7 +31,7 @@ class KilledRunsTest {
     private static final int CHOSEN = Integer.getInteger("kept.kills", KILLS);
     private static final int REPLACING_KILLS = 4;
     private static final int STEPS = 6;
-    /** What was read of the text that is learnt from and of the one that is judged on. */
+    /** What was read of the text that is learnt from and of the one that is evaluated on. */
     private static final int TEXTS = 2;
     /** What a run may take from its start to the point where it is killed by the clock. */
     private static final int LONGEST_MILLISECONDS = 1500;

@@ -32,7 +32,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** What a run that goes on accepts as the same, and what it refuses: inputs, state files, vectors, settings. */
 class ResumeTest {
     private static final int STEPS = 4;
-    /** What was read of the text that is learnt from and of the one that is judged on. */
+    /** What was read of the text that is learnt from and of the one that is evaluated on. */
     private static final int TEXTS = 2;
 
     @TempDir

@@ -104,7 +104,7 @@ class TrainingProgramsTest {
     }
 
     @Test
-    void oneTextFileServesForTrainingAndItsBeginningForJudging() throws IOException {
+    void oneTextFileServesForTrainingAndItsBeginningForEvaluation() throws IOException {
         Path output = directory.resolve("llama");
         ProgramRun run = ProgramRun.of("distill", "--teacher", teacher, "--corpus", text, "--output", output, "--sequence-length", 16,
                 "--batch-size", 4, "--tokens", STEPS * TOKENS_PER_STEP);
@@ -210,7 +210,7 @@ class TrainingProgramsTest {
     }
 
     @Test
-    void judgingTakesNothingFromTheTraining() throws IOException {
+    void evaluationTakesNothingFromTheTraining() throws IOException {
         distill(teacher, directory.resolve("often"), "--dtype", "bf16", "--evaluate-every", 1);
         distill(teacher, directory.resolve("once"), "--dtype", "bf16", "--evaluate-every", 0);
         assertThat(weights("often")).hasSameBinaryContentAs(weights("once"));

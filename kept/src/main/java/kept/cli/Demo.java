@@ -18,7 +18,7 @@ import kept.text.Reasons;
 
 /**
  * The demo's ingredients: the embedded teacher, unpacked to a temporary directory, and the running JDK's sources as text. It distils on prose only;
- * code is judged too, though it is absent from the transfer text, as Python was in the paper.
+ * code is evaluated too, though it is absent from the transfer text, as Python was in the paper.
  */
 public final class Demo implements AutoCloseable {
     /** How many tokens the demo distils on unless asked otherwise. */
@@ -29,7 +29,7 @@ public final class Demo implements AutoCloseable {
     /** Tokens of a sequence where the user leaves that open. */
     public static final int SEQUENCE_LENGTH = 256;
 
-    /** The mappings whose students are judged beside the trained one. */
+    /** The mappings whose students are evaluated beside the trained one. */
     public static final List<MappingChoice> MAPPINGS = Stream.of("opm", "calibrated", "exact")
             .map(name -> MappingChoice.of(name).withTokens(CALIBRATION_TOKENS)).toList();
 
@@ -85,7 +85,7 @@ public final class Demo implements AutoCloseable {
         return sources.prose().training(sources.heldOutFraction());
     }
 
-    /** What the student is judged on. */
+    /** What the student is evaluated on. */
     public SequencedMap<String, Corpus> domains() {
         SequencedMap<String, Corpus> domains = new LinkedHashMap<>();
         domains.put("prose", sources.prose().heldOut(sources.heldOutFraction()));

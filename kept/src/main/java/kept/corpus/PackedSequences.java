@@ -30,7 +30,7 @@ public final class PackedSequences implements TokenSequences {
     }
 
     /**
-     * Sequences of a text whose beginning is left out, because it is held out for judging.
+     * Sequences of a text whose beginning is left out, because it is held out for evaluation.
      *
      * @param tokens the tokens, which must stay open
      * @param skipped how many tokens at the beginning belong to no sequence

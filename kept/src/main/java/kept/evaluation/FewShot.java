@@ -23,7 +23,7 @@ public record FewShot(int shots, List<Question> pool, String delimiter, Optional
     }
 
     /**
-     * All that a model reads before it judges a question's choices.
+     * The text that a model reads before it scores the choices of a question.
      *
      * @param question the question
      * @param index its place in the task, which with the seed decides on the examples drawn

@@ -8,7 +8,7 @@ import java.util.List;
  * @param place the file and line it stands in, for messages
  * @param group what it belongs to within its task, such as a subject: its few-shot examples come from the same group; empty if there is none
  * @param description what comes before all else in the prompt, such as instructions; empty if there is none
- * @param context what the model reads before it judges the choices
+ * @param context what the model reads before it scores the choices
  * @param choices the possible continuations, two or more, none empty
  * @param answer the index of the right one, from 0
  */

@@ -79,7 +79,7 @@ final class TaskFile {
         for (JsonNode item : array) {
             String choice = text("choice " + choices.size(), item);
             if (choice.isEmpty()) {
-                throw problem("has an empty choice (choice %d): there is nothing to judge".formatted(choices.size()));
+                throw problem("has an empty choice (choice %d): there is nothing to score".formatted(choices.size()));
             }
             choices.add(choice);
         }

@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.SequencedMap;
 
 /**
- * How a model judged the questions of a task.
+ * The scores of a model on the questions of a task.
  *
  * @param task the task
  * @param logLikelihoods of each choice of each question, in nats

@@ -113,13 +113,13 @@ final class DistillationProcess {
         var stages = new Stages(text.evaluations());
         try (var models = models(checkpoint, starts, text, inputs, run)) {
             long parameters = trained.apply(models.student());
-            judgeMapped(models, starts, stages);
+            evaluateMapped(models, starts, stages);
             TrainingRun.Outcome outcome = train(models, text, run);
             Optional<String> failure = Optional.ofNullable(outcome.notFinite());
             if (failure.isPresent() && models.best().curve().best().step() == 0) {
                 throw new RunException(failure.get() + "; no state was better than the mapping, so there is no output");
             }
-            judgeTrained(models, outcome, stages);
+            evaluateTrained(models, outcome, stages);
             RunReport report = report(models, text, outcome, stages, parameters, run);
             write(report, models.student(), directory, run);
             if (failure.isEmpty()) {
@@ -169,18 +169,18 @@ final class DistillationProcess {
         return TrainingRun.isBegun(settings.output()) || !measurement.isBegun();
     }
 
-    /** Judges the student where it starts, and the students of other mappings beside it. */
-    private void judgeMapped(DistillationModels models, StudentStart starts, Stages stages) {
+    /** Evaluates the student where it starts, and the students of other mappings beside it. */
+    private void evaluateMapped(DistillationModels models, StudentStart starts, Stages stages) {
         var rounding = new StoredRounding(models.student(), stored);
         rounding.roundFrozen();
         String own = settings.mapping().name();
         List<MappingChoice> others = settings.compared();
         if (others.stream().noneMatch(other -> other.name().equals(own))) {
-            rounding.during(() -> stages.judge(others.isEmpty() ? MAPPED : own, models.seconds(), models.teacher(), models.student()));
+            rounding.during(() -> stages.evaluate(others.isEmpty() ? MAPPED : own, models.seconds(), models.teacher(), models.student()));
         }
         for (MappingChoice other : others) {
             if (other.name().equals(own)) {
-                rounding.during(() -> stages.judge(own, models.seconds(), models.teacher(), models.student()));
+                rounding.during(() -> stages.evaluate(own, models.seconds(), models.teacher(), models.student()));
             } else {
                 starts.evaluate(other, stored, models.teacher(), stages);
             }
@@ -191,17 +191,18 @@ final class DistillationProcess {
         models.student().setActivationCheckpointing(settings.training().checkpointActivations());
         var objective = new Distillation(models.teacher(), settings.objective());
         try (var trainer = new Trainer(models.student(), objective, text.sequences(), options)) {
-            var judging = new Judging(models.best(), new Judging.Schedule(evaluationInterval(), settings.patience(), options.steps()));
-            TrainingRun.Outcome outcome = run.train("distill", new TrainingRun.Training(trainer, options.steps(), judging, _ -> { }, () -> { }),
+            var evaluation = new HeldOutEvaluation(models.best(),
+                    new HeldOutEvaluation.Schedule(evaluationInterval(), settings.patience(), options.steps()));
+            TrainingRun.Outcome outcome = run.train("distill", new TrainingRun.Training(trainer, options.steps(), evaluation, _ -> { }, () -> { }),
                     settings.training());
             models.best().takeUp();
             return outcome;
         }
     }
 
-    private void judgeTrained(DistillationModels models, TrainingRun.Outcome outcome, Stages stages) {
+    private void evaluateTrained(DistillationModels models, TrainingRun.Outcome outcome, Stages stages) {
         boolean alone = stages.seconds().containsKey(MAPPED);
-        stages.judge(alone ? DISTILLED : "xkd from " + settings.mapping().name(), outcome.seconds(), models.teacher(), models.student());
+        stages.evaluate(alone ? DISTILLED : "xkd from " + settings.mapping().name(), outcome.seconds(), models.teacher(), models.student());
     }
 
     private RunReport report(DistillationModels models, DistillationText text, TrainingRun.Outcome outcome, Stages stages, long parameters,

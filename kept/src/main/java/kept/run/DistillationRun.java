@@ -121,13 +121,13 @@ public final class DistillationRun {
     }
 
     /**
-     * Adds held-out text to evaluate on. Without any, the beginning of the corpus is held out of training, a fiftieth at most.
+     * Adds held-out text to evaluate on. By default the beginning of the corpus, at most a fiftieth, is held out of training.
      *
      * @param name what it is called in tables
      * @param text documents that training does not see
      * @return this
      */
-    public DistillationRun evaluate(String name, Corpus text) {
+    public DistillationRun heldOut(String name, Corpus text) {
         heldOut.put(name, text);
         return this;
     }
@@ -358,7 +358,7 @@ public final class DistillationRun {
 
     /** The steps between evaluations in a run of so many. */
     long evaluationInterval(long steps) {
-        return evaluateEvery == null ? Judging.Schedule.usual(steps) : evaluateEvery;
+        return evaluateEvery == null ? HeldOutEvaluation.Schedule.usual(steps) : evaluateEvery;
     }
 
     int patience() {

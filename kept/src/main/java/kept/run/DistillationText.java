@@ -27,9 +27,9 @@ final class DistillationText implements AutoCloseable {
         this.packed = packed;
         int length = options.sequenceLength();
         long reported = settings.heldOut().isEmpty() ? HeldOut.beginning(packed, length, settings.evaluationTokens()) : 0;
-        long judged = HeldOut.during(packed, reported, length);
-        heldOut = reported + judged;
-        during = TextEvaluation.of("held-out", packed, reported, length, judged);
+        long evaluated = HeldOut.during(packed, reported, length);
+        heldOut = reported + evaluated;
+        during = TextEvaluation.of("held-out", packed, reported, length, evaluated);
         sequences = new PackedSequences(packed, heldOut, length, 1, settings.training().seed());
         if (settings.heldOut().isEmpty()) {
             evaluations = List.of(TextEvaluation.of("corpus", packed, length, reported));
@@ -47,9 +47,9 @@ final class DistillationText implements AutoCloseable {
      */
     static DistillationText read(DistillationRun settings, TrainingOptions options, long measured, Tokenizer tokenizer, TrainingRun run) {
         int length = options.sequenceLength();
-        long judged = HeldOut.MOST_DURING + length + (settings.heldOut().isEmpty() ? settings.evaluationTokens() + length : 0);
+        long evaluated = HeldOut.MOST_DURING + length + (settings.heldOut().isEmpty() ? settings.evaluationTokens() + length : 0);
         long learnt = Math.max(options.steps() * options.tokensPerStep(), measured);
-        PackedTokens packed = PackedTokens.of(settings.corpus(), tokenizer, judged + learnt + length + 1);
+        PackedTokens packed = PackedTokens.of(settings.corpus(), tokenizer, evaluated + learnt + length + 1);
         try {
             var text = new DistillationText(packed, settings, options);
             if (!settings.heldOut().isEmpty()) {
@@ -69,7 +69,7 @@ final class DistillationText implements AutoCloseable {
                 evaluations.add(TextEvaluation.of(name, tokens, length, most));
                 run.tellText("held-out text " + name, tokens.coverage());
             } catch (CorpusException e) {
-                throw new RunException("[evaluation] too little text to judge the student on as '%s': %s; name some with --held-out NAME=FILE"
+                throw new RunException("[evaluation] too little text to evaluate the student on as '%s': %s; name some with --held-out NAME=FILE"
                         .formatted(name, e.getMessage()), e);
             }
         });
@@ -80,7 +80,7 @@ final class DistillationText implements AutoCloseable {
     RunInputs inputs() {
         var inputs = new RunInputs();
         inputs.addCorpus(0, packed);
-        evaluations.forEach(inputs::addJudged);
+        evaluations.forEach(inputs::addHeldOut);
         return inputs;
     }
 

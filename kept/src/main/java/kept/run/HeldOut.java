@@ -18,7 +18,7 @@ final class HeldOut {
     /** One part in so many of a user's text is held out, at most. */
     private static final long SHARE = 50;
 
-    /** The most tokens to judge on while training goes on. */
+    /** The most tokens to evaluate on while training goes on. */
     static final long MOST_DURING = 8192;
 
     private HeldOut() {}
@@ -30,19 +30,19 @@ final class HeldOut {
      * @param length tokens of a sequence
      * @param most the most tokens to hold out
      * @return whole sequences' tokens, at least one sequence
-     * @throws RunException if there are not two whole sequences, one to train on and one to judge on
+     * @throws RunException if there are not two whole sequences, one to train on and one to evaluate on
      */
     static long beginning(PackedTokens text, int length, long most) {
         long sequences = (text.size() - 1) / length;
         if (sequences < 2) {
-            throw new RunException("[evaluation] %s, not enough to train on and to judge on: give more text, or choose shorter sequences"
+            throw new RunException("[evaluation] %s, not enough to train on and to evaluate on: give more text, or choose shorter sequences"
                     .formatted(text.description()));
         }
         return length * Math.clamp(sequences / SHARE, 1, Math.max(1, most / length));
     }
 
     /**
-     * How much of a text is held out to judge on while training goes on, so that the state that is chosen there was not chosen on what is reported.
+     * How much of a text is held out for evaluations during training, so that the best state is not chosen on the text that is reported.
      *
      * @param text all of the text
      * @param from where the part begins
@@ -53,7 +53,7 @@ final class HeldOut {
     static long during(PackedTokens text, long from, int length) {
         long sequences = (text.size() - from - 1) / length;
         if (sequences < 2) {
-            throw new RunException("[training] %s, not enough to train on and to judge on: give more text, or choose shorter sequences"
+            throw new RunException("[training] %s, not enough to train on and to evaluate on: give more text, or choose shorter sequences"
                     .formatted(text.description()));
         }
         return length * Math.clamp(sequences / SHARE, 1, Math.max(1, MOST_DURING / length));

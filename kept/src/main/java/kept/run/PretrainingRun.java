@@ -306,7 +306,7 @@ public final class PretrainingRun {
                 TrainingRun.Outcome outcome;
                 try (var trainer = new Trainer(model, new LanguageModelling(), sequences, options)) {
                     outcome = run.train("pretrain",
-                            new TrainingRun.Training(trainer, options.steps(), Judging.NONE, this::afterStep, this::restart), training);
+                            new TrainingRun.Training(trainer, options.steps(), HeldOutEvaluation.NONE, this::afterStep, this::restart), training);
                 }
                 outcome.requireFinite();
                 return write(outcome.steps(), directory);

@@ -10,7 +10,7 @@ import kept.evaluation.TextEvaluation;
 import kept.model.Decoder;
 import kept.report.DomainResult;
 
-/** What the students of one teacher are worth, stage by stage: each is judged on all held-out texts, and how long it took to make is noted. */
+/** What the students of one teacher are worth, stage by stage: each is evaluated on all held-out texts, and how long it took to make is noted. */
 final class Stages {
     private final List<TextEvaluation> evaluations;
     private final SequencedMap<String, SequencedMap<String, Fidelity>> fidelity = new LinkedHashMap<>();
@@ -21,7 +21,7 @@ final class Stages {
     }
 
     /**
-     * Judges a student.
+     * Evaluates a student.
      *
      * @param stage what it is called in tables
      * @param took the seconds that it took to make
@@ -29,7 +29,7 @@ final class Stages {
      * @param student with the values that it is stored with
      * @return this
      */
-    Stages judge(String stage, double took, Decoder teacher, Decoder student) {
+    Stages evaluate(String stage, double took, Decoder teacher, Decoder student) {
         for (TextEvaluation evaluation : evaluations) {
             fidelity.computeIfAbsent(evaluation.name(), _ -> new LinkedHashMap<>()).put(stage, evaluation.compare(teacher, student));
         }

@@ -73,7 +73,7 @@ final class StudentStart {
             Mapping table = measurement.table();
             Weights weights = weights(measurement, measure(measurement, choice), stored);
             try (Decoder student = Decoder.create(table.target(), weights, device)) {
-                stages.judge(choice.name(), (System.nanoTime() - begun) / 1e9, teaching, student);
+                stages.evaluate(choice.name(), (System.nanoTime() - begun) / 1e9, teaching, student);
             }
         }
     }

@@ -55,13 +55,13 @@ final class TrainingRun implements AutoCloseable {
      *
      * @param trainer does the steps
      * @param steps how many in all
-     * @param judging looks at held-out text now and then, before the state is saved
+     * @param evaluation looks at held-out text now and then, before the state is saved
      * @param afterStep is told each step that was done, before the state after it is saved: a run that is killed in between does both once more
-     * @param start gives the model the values it starts with; not used where something is judged, which knows them
+     * @param start gives the model the values it starts with; not used where something is evaluated, which knows them
      */
-    record Training(Trainer trainer, long steps, Judging judging, Consumer<StepMetrics> afterStep, Runnable start) {
+    record Training(Trainer trainer, long steps, HeldOutEvaluation evaluation, Consumer<StepMetrics> afterStep, Runnable start) {
         private boolean isOver() {
-            return trainer.isFinished() || judging.isExhausted();
+            return trainer.isFinished() || evaluation.isExhausted();
         }
     }
 
@@ -197,16 +197,16 @@ final class TrainingRun implements AutoCloseable {
         List<StepMetrics> before = List.of();
         if (saved != null) {
             TrainingState.Place place = trainer.restore(state, settings);
-            training.judging().restore(place.heldOut());
+            training.evaluation().restore(place.heldOut());
             before = place.metrics();
             savedStep = trainer.step();
         }
         try (var stop = progress.stop();
-                var log = MetricsLog.open(metrics(), before, training.judging().curve(), progress::remark, texts)) {
+                var log = MetricsLog.open(metrics(), before, training.evaluation().curve(), progress::remark, texts)) {
             try {
                 trainOn(task, training, schedule, log, stop);
             } catch (NonFiniteException e) {
-                boolean neverFinite = training.judging().isJudging() && training.judging().curve().results().isEmpty();
+                boolean neverFinite = training.evaluation().isEnabled() && training.evaluation().curve().results().isEmpty();
                 if (e.isFrozen() || neverFinite) {
                     throw e;
                 }
@@ -225,10 +225,10 @@ final class TrainingRun implements AutoCloseable {
 
     private void trainOn(String task, Training training, TrainingSettings schedule, MetricsLog log, Progress.Stop stop) {
         Trainer trainer = training.trainer();
-        Judging judging = training.judging();
+        HeldOutEvaluation evaluation = training.evaluation();
         try (var _ = Work.begin(progress, task, Progress.Unit.STEPS, training.steps(), trainer.step())) {
-            if (judging.curve().results().isEmpty()) {
-                judging.after(0, 0).ifPresent(result -> show(result, log));
+            if (evaluation.curve().results().isEmpty()) {
+                evaluation.after(0, 0).ifPresent(result -> show(result, log));
             }
             while (!training.isOver() && !stop.isWanted() && !schedule.isStopAfter(trainer.step())) {
                 StepMetrics step = trainer.next(() -> {
@@ -239,7 +239,7 @@ final class TrainingRun implements AutoCloseable {
                 log.add(step);
                 progress.step(step);
                 training.afterStep().accept(step);
-                judge(judging, step).ifPresent(result -> show(result, log));
+                evaluate(evaluation, step).ifPresent(result -> show(result, log));
                 if (training.isOver()) {
                     save(training, log, null);
                 }
@@ -247,9 +247,9 @@ final class TrainingRun implements AutoCloseable {
         }
     }
 
-    private static Optional<HeldOutResult> judge(Judging judging, StepMetrics step) {
+    private static Optional<HeldOutResult> evaluate(HeldOutEvaluation evaluation, StepMetrics step) {
         try {
-            return judging.after(step.step(), step.tokens());
+            return evaluation.after(step.step(), step.tokens());
         } catch (NonFiniteException e) {
             throw e.isFrozen() ? e
                     : new NonFiniteException("[training] after step %d: %s".formatted(
@@ -258,7 +258,7 @@ final class TrainingRun implements AutoCloseable {
     }
 
     /**
-     * Saves a state to go on from after numbers that were not finite: the best one so far on held-out text; where nothing is judged the last one that
+     * Saves a state to resume from after values that were not finite: the best so far on held-out text; without evaluations the last one that
      * was saved; else the start.
      *
      * @return what happened, and what to do
@@ -266,8 +266,8 @@ final class TrainingRun implements AutoCloseable {
     private String goBack(Training training, MetricsLog log, NonFiniteException failure) {
         Trainer trainer = training.trainer();
         long from = 0;
-        if (training.judging().isJudging()) {
-            from = training.judging().goBack();
+        if (training.evaluation().isEnabled()) {
+            from = training.evaluation().goBack();
             trainer.restart(from);
         } else if (savedStep > 0 && savedStep < trainer.step()) {
             from = trainer.goBack(state, settings);
@@ -276,12 +276,12 @@ final class TrainingRun implements AutoCloseable {
             trainer.restart(0);
         }
         savedStep = NONE;
-        log.dropAfter(from, training.judging().curve());
+        log.dropAfter(from, training.evaluation().curve());
         save(training, log, failure.getMessage());
         told = true;
         return "%s; the state %s is in %s: --resume with a smaller --learning-rate goes on from it, on the text that comes next".formatted(
                 failure.getMessage(), from == 0 ? "at the start" : "after step %d%s".formatted(
-                        from, training.judging().isJudging() ? ", the best so far," : ""), directory);
+                        from, training.evaluation().isEnabled() ? ", the best so far," : ""), directory);
     }
 
     private void show(HeldOutResult result, MetricsLog log) {
@@ -302,7 +302,7 @@ final class TrainingRun implements AutoCloseable {
     private void save(Training training, MetricsLog log, String notFinite) {
         Trainer trainer = training.trainer();
         if (trainer.step() != savedStep) {
-            trainer.save(state, settings, training.judging().curve(), log.steps(), notFinite);
+            trainer.save(state, settings, training.evaluation().curve(), log.steps(), notFinite);
             savedStep = trainer.step();
         }
     }

@@ -19,7 +19,7 @@ import kept.tokenizer.Tokenizer;
  * object and returns it:
  *
  * <pre>{@code
- * var result = VerificationRun.of(teacher, student).text("prose", Path.of("held-out.txt")).run(Progress.NONE);
+ * var result = VerificationRun.of(teacher, student).heldOut("prose", Path.of("held-out.txt")).run(Progress.NONE);
  * double divergence = result.details().get("prose").scores().fidelity().klMean();
  * }</pre>
  */
@@ -64,35 +64,35 @@ public final class VerificationRun {
     }
 
     /**
-     * Adds text that neither was trained on.
+     * Adds held-out text: text that neither model was trained on.
      *
-     * @param name what it is called
+     * @param name the name of the text in the result
      * @param files .txt, .jsonl with the field {@code text}, .gz or .zip of these, or folders
      * @return this
      */
-    public VerificationRun text(String name, Path... files) {
-        return text(name, Corpus.of(List.of(files), "text"));
+    public VerificationRun heldOut(String name, Path... files) {
+        return heldOut(name, Corpus.of(List.of(files), "text"));
     }
 
     /**
-     * Adds text that neither was trained on.
+     * Adds held-out text: text that neither model was trained on.
      *
-     * @param name what it is called
+     * @param name the name of the text in the result
      * @param text any documents
      * @return this
      */
-    public VerificationRun text(String name, Corpus text) {
+    public VerificationRun heldOut(String name, Corpus text) {
         texts.put(name, text);
         return this;
     }
 
     /**
-     * Tokens of each text to evaluate on; 16,384 unless set.
+     * Sets the evaluation tokens per text; 16,384 by default.
      *
-     * @param count how many, at most
+     * @param count the maximum number of tokens of each text
      * @return this
      */
-    public VerificationRun tokens(long count) {
+    public VerificationRun evaluationTokens(long count) {
         tokens = count;
         return this;
     }

@@ -1,8 +1,9 @@
 /**
- * Whole runs, for a library's users and for the programs: a conversion, a calibration, a distillation, a pretraining and a verification, each from
- * directories to directories, resumable, with a {@link kept.run.Progress} that is told how far it is.
+ * The entry points of the library, which the programs use too. {@link kept.run.LanguageModel} loads a checkpoint to generate text and to compute
+ * logits and hidden states. A run converts, calibrates, distils, pretrains, verifies or writes GGUF: it reads and writes directories and files, and
+ * reports to a {@link kept.run.Progress}.
  *
- * <p>Nothing here reads a command line, prints, or ends the process: that is the matter of {@code kept.cli} and of the programs in {@code kept}.
+ * <p>Nothing here reads a command line, prints, or ends the process: {@code kept.cli} and the programs in {@code kept} do.
  * Messages name the options of the programs; a setting here has the name of its option there.
  */
 package kept.run;

@@ -22,7 +22,7 @@ import kept.tensor.Tensor;
 import kept.weights.TensorSpec;
 
 /**
- * Judges a student on held-out text while it is trained, as it would be stored, and keeps the state with the smallest divergence, the start included.
+ * Evaluates a student, as it would be stored, on held-out text during training, and keeps the state of the lowest KL, the start included.
  *
  * <p>The start is kept nowhere, for it can be made again; a later state lies in a file, in the type of the checkpoint, so that it costs no memory. A
  * file may be of a later step than the run has done, because the run was killed after it was written. That does no harm: going on with the same
@@ -40,11 +40,11 @@ public final class BestState {
     private HeldOutCurve curve = HeldOutCurve.EMPTY;
 
     /**
-     * Nothing is judged yet.
+     * Nothing is evaluated yet.
      *
      * @param teacher the teacher
      * @param student the student, those of its parameters that are to be trained trainable
-     * @param text what to judge on; neither trained on nor reported of
+     * @param text what to evaluate on; neither trained on nor reported of
      * @param stored what the student will be stored in
      * @param start where the student starts, in the types of its parameters
      * @param file where the best state goes
@@ -127,14 +127,14 @@ public final class BestState {
     }
 
     /**
-     * Judges the student as it is now, and keeps it if it is the best so far.
+     * Evaluates the student as it is now, and keeps it if it is the best so far.
      *
      * @param step the steps done, 0 at the start
      * @param tokens the tokens trained on
      * @return what was found
      * @throws CheckpointException if the best state cannot be written
      */
-    public HeldOutResult judge(long step, long tokens) {
+    public HeldOutResult evaluate(long step, long tokens) {
         HeldOutResult result = new StoredRounding(student, stored).during(() -> {
             Fidelity fidelity = text.compare(teacher, student);
             var found = new HeldOutResult(step, tokens, fidelity.klMean(), fidelity.top1Agreement());

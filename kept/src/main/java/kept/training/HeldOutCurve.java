@@ -6,7 +6,7 @@ import java.util.List;
 /**
  * The results on held-out text in the course of a run, the start first. Among equals the earlier one is better: it is nearer to the mapping.
  *
- * @param results in the order of their steps; empty where nothing was judged
+ * @param results in the order of their steps; empty where nothing was evaluated
  */
 public record HeldOutCurve(List<HeldOutResult> results) {
     /** A curve without results. */

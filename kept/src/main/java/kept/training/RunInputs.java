@@ -14,7 +14,7 @@ import kept.io.Checksum;
  */
 public final class RunInputs {
     private static final String CORPUS = "corpus";
-    private static final String JUDGED = "held-out text ";
+    private static final String HELD_OUT = "held-out text ";
     private static final String TENSOR = "teacher's tensor ";
     private static final String CALIBRATION = "calibration text";
 
@@ -35,7 +35,7 @@ public final class RunInputs {
 
     /** Whether a run may go on without it. */
     static boolean isOptional(String setting) {
-        return setting.startsWith(JUDGED);
+        return setting.startsWith(HELD_OUT);
     }
 
     /**
@@ -50,12 +50,12 @@ public final class RunInputs {
     }
 
     /**
-     * Adds a text that is judged on.
+     * Adds a text that is evaluated on.
      *
      * @param text the text
      */
-    public void addJudged(TextEvaluation text) {
-        inputs.put(JUDGED + text.name(), "%,d sequences of %,d tokens, checksum %s".formatted(
+    public void addHeldOut(TextEvaluation text) {
+        inputs.put(HELD_OUT + text.name(), "%,d sequences of %,d tokens, checksum %s".formatted(
                 text.sequences(), text.length(), Checksum.of(text.ids())));
     }
 

@@ -10,8 +10,8 @@ import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
 /**
- * Gives a model the values that its checkpoint will have, so that what is judged is what is written. Where the checkpoint's type is another than the
- * parameters', it holds the trained ones a second time while it judges; between two steps there is room for that, for there are no gradients then.
+ * Gives a model the values that its checkpoint will have, so that the written values are evaluated. Where the checkpoint's type is another than the
+ * parameters', it holds the trained ones a second time while it evaluates; between two steps there is room for that, for there are no gradients then.
  */
 public final class StoredRounding {
     private final Decoder model;

@@ -139,7 +139,7 @@ public final class TrainingState {
     /**
      * The step of the best result on held-out text so far.
      *
-     * @return its number; 0 where the start is the best, or nothing was judged
+     * @return its number; 0 where the start is the best, or nothing was evaluated
      */
     public long bestStep() {
         HeldOutCurve curve = heldOut();
@@ -157,7 +157,7 @@ public final class TrainingState {
     public String requireSame(Map<String, String> settings) {
         Map<String, String> before = new HashMap<>();
         savedSettings().forEach((name, value) -> {
-            // A text may be judged on or not, as one likes; only if it is, it is to be the same.
+            // A text may be evaluated on or not, as one likes; only if it is, it is to be the same.
             if (settings.containsKey(name) || !RunInputs.isOptional(name) && !RunInputs.isLate(name)) {
                 before.put(name, value);
             }

@@ -63,7 +63,7 @@ class LibraryTest {
         Path file = directory.resolve("llama.gguf");
         // example: runs
         ConversionRun.of(orion, output).mapping(MappingChoice.calibrated(text)).run(Progress.NONE);
-        var fidelity = VerificationRun.of(orion, output).text("prose", heldOut).run(Progress.NONE).details().get("prose").scores().fidelity();
+        var fidelity = VerificationRun.of(orion, output).heldOut("prose", heldOut).run(Progress.NONE).details().get("prose").scores().fidelity();
         GgufRun.of(output, file).type(GgufType.Q8_0).run(Progress.NONE);
         // end
         assertThat(fidelity.klMean()).isFinite();

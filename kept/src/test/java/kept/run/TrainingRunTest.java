@@ -62,7 +62,7 @@ class TrainingRunTest {
     }
 
     private static TrainingRun.Training training(Trainer trainer) {
-        return new TrainingRun.Training(trainer, STEPS, Judging.NONE, _ -> { }, () -> { });
+        return new TrainingRun.Training(trainer, STEPS, HeldOutEvaluation.NONE, _ -> { }, () -> { });
     }
 
     private static Decoder model() {

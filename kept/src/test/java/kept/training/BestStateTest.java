@@ -60,29 +60,29 @@ class BestStateTest {
     }
 
     @Test
-    void theStudentIsJudgedAsItIsStoredAndKeepsItsBits() {
+    void theStudentIsEvaluatedAsItIsStoredAndKeepsItsBits() {
         move(0.1);
         Map<String, float[]> exact = values();
-        HeldOutResult judged = best.judge(0, 0);
+        HeldOutResult evaluated = best.evaluate(0, 0);
         assertThat(values()).usingRecursiveComparison().isEqualTo(exact);
-        double inFloats = state(DType.F32).judge(0, 0).klMean();
+        double inFloats = state(DType.F32).evaluate(0, 0).klMean();
         new StoredRounding(student, DType.BF16).roundAll();
         assertThat(values()).usingRecursiveComparison().isNotEqualTo(exact);
-        assertThat(judged.klMean()).isEqualTo(state(DType.F32).judge(0, 0).klMean()).isNotEqualTo(inFloats).isCloseTo(inFloats, within(0.1));
+        assertThat(evaluated.klMean()).isEqualTo(state(DType.F32).evaluate(0, 0).klMean()).isNotEqualTo(inFloats).isCloseTo(inFloats, within(0.1));
     }
 
     @Test
     void theBestStateIsTakenUpWhereverItWas() {
-        best.judge(0, 0);
+        best.evaluate(0, 0);
         nearer(0.5);
-        HeldOutResult middle = best.judge(4, 64);
+        HeldOutResult middle = best.evaluate(4, 64);
         Map<String, float[]> stored = new StoredRounding(student, DType.BF16).during(this::values);
         stored.put("model.norm.weight", values("model.norm.weight"));
         nearer(-1);
-        assertThat(best.judge(8, 128).klMean()).isGreaterThan(middle.klMean());
+        assertThat(best.evaluate(8, 128).klMean()).isGreaterThan(middle.klMean());
         assertThat(best.takeUp()).isEqualTo(middle);
         assertThat(values()).usingRecursiveComparison().isEqualTo(stored);
-        assertThat(state(DType.BF16).judge(0, 0).klMean()).isEqualTo(middle.klMean());
+        assertThat(state(DType.BF16).evaluate(0, 0).klMean()).isEqualTo(middle.klMean());
         assertThat(best.curve().resultsSinceBest()).isEqualTo(1);
     }
 
@@ -90,9 +90,9 @@ class BestStateTest {
     void whereNothingHelpedTheStartIsTakenUp() {
         Map<String, float[]> rounded = new StoredRounding(student, DType.BF16).during(this::values);
         rounded.put("model.norm.weight", values("model.norm.weight"));
-        HeldOutResult first = best.judge(0, 0);
+        HeldOutResult first = best.evaluate(0, 0);
         nearer(-0.5);
-        assertThat(best.judge(2, 32).klMean()).isGreaterThan(first.klMean());
+        assertThat(best.evaluate(2, 32).klMean()).isGreaterThan(first.klMean());
         assertThat(directory).isEmptyDirectory();
         assertThat(best.takeUp()).isEqualTo(first);
         assertThat(values()).usingRecursiveComparison().isEqualTo(rounded);
@@ -100,9 +100,9 @@ class BestStateTest {
 
     @Test
     void aFileOfAnotherStepIsRefused() {
-        best.judge(0, 0);
+        best.evaluate(0, 0);
         nearer(0.5);
-        best.judge(4, 64);
+        best.evaluate(4, 64);
         var resumed = state(DType.BF16);
         resumed.restore(new HeldOutCurve(List.of(new HeldOutResult(0, 0, 1, 0), new HeldOutResult(2, 32, 0.5, 0.5))));
         assertThatThrownBy(resumed::takeUp).isInstanceOf(CheckpointException.class).hasMessageContaining("best.safetensors")

@@ -78,7 +78,7 @@ class LongRunTest {
                     log.add(trainer.next());
                     if (trainer.step() % SAVED_EVERY == 0) {
                         trainer.save(directory.resolve("state.safetensors"), Map.of("seed", "0"), best.curve());
-                        best.judge(trainer.step(), trainer.step());
+                        best.evaluate(trainer.step(), trainer.step());
                     }
                     if (trainer.step() == WARM) {
                         warm = Held.now();

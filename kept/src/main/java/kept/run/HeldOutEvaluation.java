@@ -5,38 +5,38 @@ import kept.training.BestState;
 import kept.training.HeldOutCurve;
 import kept.training.HeldOutResult;
 
-/** When a student is judged on held-out text while it is trained, and when that says that training helps no more. */
-final class Judging {
-    /** Never judges, as where there is no teacher. */
-    static final Judging NONE = new Judging(null, new Schedule(0, 0, 0));
+/** Decides when a student is evaluated on held-out text during training, and when the results say that training no longer helps. */
+final class HeldOutEvaluation {
+    /** Never evaluates, as where there is no teacher. */
+    static final HeldOutEvaluation NONE = new HeldOutEvaluation(null, new Schedule(0, 0, 0));
 
-    private static final long JUDGEMENTS = 10;
+    private static final long EVALUATIONS = 10;
     private static final long MOST_STEPS = 100;
 
-    /** Null where nothing is judged. */
+    /** Null where nothing is evaluated. */
     private final BestState best;
     private final Schedule schedule;
 
     /**
-     * When to judge and when to stop.
+     * When to evaluate and when to stop.
      *
-     * @param every steps from one judgement to the next; 0 for none between start and end
-     * @param patience how many judgements in a row without improvement end the training; 0 for any number
-     * @param steps the run's
+     * @param every steps from one evaluation to the next; 0 for none between start and end
+     * @param patience how many evaluations in a row without improvement end the training; 0 for any number
+     * @param steps the steps of the run
      */
     record Schedule(long every, int patience, long steps) {
-        /** What is as good a choice as any: a tenth of the steps, but no more than a hundred. */
+        /** The default interval: a tenth of the steps, at most 100. */
         static long usual(long steps) {
-            return Math.clamp(Math.ceilDiv(steps, JUDGEMENTS), 1, MOST_STEPS);
+            return Math.clamp(Math.ceilDiv(steps, EVALUATIONS), 1, MOST_STEPS);
         }
     }
 
-    Judging(BestState best, Schedule schedule) {
+    HeldOutEvaluation(BestState best, Schedule schedule) {
         this.best = best;
         this.schedule = schedule;
     }
 
-    /** Takes up the results of a run that goes on. */
+    /** Restores the results of a resumed run. */
     void restore(HeldOutCurve curve) {
         if (best != null) {
             best.restore(curve);
@@ -48,8 +48,8 @@ final class Judging {
         return best == null ? HeldOutCurve.EMPTY : best.curve();
     }
 
-    /** Whether anything is ever judged. */
-    boolean isJudging() {
+    /** Whether anything is ever evaluated. */
+    boolean isEnabled() {
         return best != null;
     }
 
@@ -58,10 +58,10 @@ final class Judging {
         return best.goBack().step();
     }
 
-    /** Judges after a step, 0 being the start, if it is time to. */
+    /** Evaluates after a step, 0 being the start, if it is time to. */
     Optional<HeldOutResult> after(long step, long tokens) {
         boolean due = step == 0 || step == schedule.steps() || schedule.every() > 0 && step % schedule.every() == 0;
-        return best != null && due ? Optional.of(best.judge(step, tokens)) : Optional.empty();
+        return best != null && due ? Optional.of(best.evaluate(step, tokens)) : Optional.empty();
     }
 
     /** Whether the last results say that going on is of no use. */
