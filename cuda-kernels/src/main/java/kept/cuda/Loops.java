@@ -3,6 +3,7 @@ package kept.cuda;
 import java.util.Arrays;
 import java.util.function.Consumer;
 import kept.backend.TensorMemory;
+import kept.backend.MergedAxes;
 import kept.cuda.driver.Grid;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
@@ -68,33 +69,9 @@ final class Loops {
      * @return loops over those axes
      */
     static Loops over(long[] shape, long[][] steps, Tensor... operands) {
-        int rank = 0;
-        long[] extents = new long[shape.length];
-        long[][] strides = new long[shape.length][];
-        for (int axis = shape.length - 1; axis >= 0; axis--) {
-            int outer = axis;
-            long[] step = Arrays.stream(steps).mapToLong(of -> of[outer]).toArray();
-            if (shape[axis] == 1) {
-                continue;
-            }
-            if (rank > 0 && continues(strides[rank - 1], extents[rank - 1], step)) {
-                extents[rank - 1] *= shape[axis];
-            } else {
-                extents[rank] = shape[axis];
-                strides[rank++] = step;
-            }
-        }
-        return new Loops(Arrays.copyOf(extents, rank), Arrays.copyOf(strides, rank), Arrays.stream(operands).mapToLong(Gpu::address).toArray(),
+        MergedAxes merged = MergedAxes.of(shape, steps);
+        return new Loops(merged.extents(), merged.strides(), Arrays.stream(operands).mapToLong(Gpu::address).toArray(),
                 Arrays.stream(operands).mapToInt(operand -> operand.dtype().bytes()).toArray());
-    }
-
-    private static boolean continues(long[] inner, long extent, long[] step) {
-        for (int operand = 0; operand < step.length; operand++) {
-            if (step[operand] != inner[operand] * extent) {
-                return false;
-            }
-        }
-        return true;
     }
 
     private boolean areDense() {

@@ -2,6 +2,7 @@ package kept.backend.cpu;
 
 import java.util.function.Supplier;
 import kept.backend.TensorMemory;
+import kept.backend.MergedAxes;
 import kept.tensor.Tensor;
 
 /**
@@ -41,26 +42,13 @@ final class Walk {
     private Walk(long[] shape, long[][] operandStrides, long[] base) {
         this.operands = operandStrides.length;
         this.base = base;
-        long[] sizes = new long[shape.length];
-        long[][] steps = new long[shape.length][];
-        int rank = 0; // of the merged axes, innermost first
+        MergedAxes merged = MergedAxes.of(shape, operandStrides);
+        long[] sizes = merged.extents();
+        long[][] steps = merged.strides();
+        int rank = sizes.length;
         long elements = 1;
-        for (int axis = shape.length - 1; axis >= 0; axis--) {
-            long extent = shape[axis];
-            elements *= extent;
-            if (extent == 1) {
-                continue;
-            }
-            long[] step = new long[operands];
-            for (int operand = 0; operand < operands; operand++) {
-                step[operand] = operandStrides[operand][axis];
-            }
-            if (rank > 0 && continues(steps[rank - 1], sizes[rank - 1], step)) {
-                sizes[rank - 1] *= extent;
-            } else {
-                sizes[rank] = extent;
-                steps[rank++] = step;
-            }
+        for (long size : sizes) {
+            elements *= size;
         }
         inner = elements == 0 ? 0 : rank == 0 ? 1 : sizes[0];
         innerStrides = rank == 0 ? new long[operands] : steps[0];
@@ -72,15 +60,6 @@ final class Walk {
             strides[i] = steps[rank - 1 - i];
         }
         outer = elements == 0 ? 0 : elements / inner;
-    }
-
-    private static boolean continues(long[] inner, long extent, long[] step) {
-        for (int operand = 0; operand < step.length; operand++) {
-            if (step[operand] != inner[operand] * extent) {
-                return false;
-            }
-        }
-        return true;
     }
 
     /**
