@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import kept.cuda.cublas.DataType;
 import kept.cuda.cublas.FfmBlas;
+import kept.cuda.cublas.Gemm;
 import kept.cuda.cublas.Matrix;
 import kept.cuda.driver.FfmDriver;
 import kept.cuda.driver.Grid;
@@ -62,7 +63,7 @@ final class FfmCalls implements NativeCalls {
 
     @Override
     public void multiply() {
-        blas.gemm(handle, size, size, size, 1, matrix(0), matrix(1), 0, matrix(2), 1);
+        blas.gemm(handle, new Gemm(size, size, size, 1, matrix(0), matrix(1), 0, matrix(2), 1));
     }
 
     private Matrix matrix(int number) {

@@ -5,8 +5,10 @@ import java.util.List;
 import kept.autograd.Autograd;
 import kept.autograd.FactoredLogits;
 import kept.backend.AdamWStep;
+import kept.backend.AttentionOperands;
 import kept.backend.Backend;
 import kept.backend.DistillationObjective;
+import kept.backend.LayerNormParameters;
 import kept.bench.GpuBenchmark.Case;
 import kept.nn.Functional;
 import kept.tensor.DType;
@@ -119,9 +121,10 @@ final class GpuCases {
         Tensor dBias = Tensor.zeros(width);
         Backend backend = x.backend();
         double elements = (double) rows * width;
-        backend.layerNorm(x, weight, bias, EPSILON, y, mean, rstd);
+        LayerNormParameters parameters = new LayerNormParameters(weight, bias, EPSILON);
+        backend.layerNorm(x, parameters, y, mean, rstd);
         String shape = rows + "x" + width;
-        return List.of(new Case("layernorm forward", shape, 4 * elements, BYTES, () -> backend.layerNorm(x, weight, bias, EPSILON, y, mean, rstd)),
+        return List.of(new Case("layernorm forward", shape, 4 * elements, BYTES, () -> backend.layerNorm(x, parameters, y, mean, rstd)),
                 new Case("layernorm backward", shape, 10 * elements, BYTES,
                         () -> backend.layerNormGradient(gradient, x, weight, mean, rstd, dx, dWeight, dBias)));
     }
@@ -142,11 +145,12 @@ final class GpuCases {
         Backend backend = q.backend();
         double scale = 1 / Math.sqrt(width);
         double operations = 2.0 * batch * heads * sequence * sequence * width;
-        backend.attention(q, k, v, scale, out, logSumExp);
+        AttentionOperands operands = new AttentionOperands(q, k, v, scale);
+        backend.attention(operands, out, logSumExp);
         String shape = "b%d h%d t%d d%d".formatted(batch, heads, sequence, width);
-        return List.of(new Case("sdpa forward causal", shape, operations, OPERATIONS, () -> backend.attention(q, k, v, scale, out, logSumExp)),
+        return List.of(new Case("sdpa forward causal", shape, operations, OPERATIONS, () -> backend.attention(operands, out, logSumExp)),
                 new Case("sdpa backward causal", shape, 2.5 * operations, OPERATIONS,
-                        () -> backend.attentionGradient(gradient, q, k, v, scale, out, logSumExp, dq, dk, dv)));
+                        () -> backend.attentionGradient(operands, out, logSumExp, gradient, dq, dk, dv)));
     }
 
     private List<Case> linearDistillation() {

@@ -82,15 +82,13 @@ public interface FusedKernels {
      * 1607.06450).
      *
      * @param x rows {@code [n, width]}
-     * @param weight rows {@code [width]}, any floating dtype
-     * @param bias rows {@code [width]}, any floating dtype
-     * @param epsilon above 0
+     * @param parameters weight and bias, rows, and epsilon
      * @param out rows {@code [n, width]}, x's dtype, and then may be x; or BF16 where x is F32
      * @param mean rows {@code [n]}, F32, for the gradient
      * @param rstd rows {@code [n]}, F32, for the gradient
      */
-    default void layerNorm(Tensor x, Tensor weight, Tensor bias, double epsilon, Tensor out, Tensor mean, Tensor rstd) {
-        NormComposition.layerNorm(x, weight, bias, epsilon, out, mean, rstd);
+    default void layerNorm(Tensor x, LayerNormParameters parameters, Tensor out, Tensor mean, Tensor rstd) {
+        NormComposition.layerNorm(x, parameters, out, mean, rstd);
     }
 
     /**
@@ -146,17 +144,14 @@ public interface FusedKernels {
      * @param x the residual stream, rows {@code [n, width]}, F32
      * @param branch what is added to it, rows {@code [n, width]}, F32 or BF16
      * @param sum rows {@code [n, width]}, F32; may be x
-     * @param weight rows {@code [width]}, any floating dtype
-     * @param bias rows {@code [width]}, any floating dtype
-     * @param epsilon above 0
+     * @param parameters weight and bias, rows, and epsilon
      * @param out rows {@code [n, width]}, F32 or BF16
      * @param mean rows {@code [n]}, F32, for the gradient
      * @param rstd rows {@code [n]}, F32, for the gradient
      */
-    default void addLayerNorm(
-            Tensor x, Tensor branch, Tensor sum, Tensor weight, Tensor bias, double epsilon, Tensor out, Tensor mean, Tensor rstd) {
+    default void addLayerNorm(Tensor x, Tensor branch, Tensor sum, LayerNormParameters parameters, Tensor out, Tensor mean, Tensor rstd) {
         mixedAdd(x, branch, sum);
-        layerNorm(sum, weight, bias, epsilon, out, mean, rstd);
+        layerNorm(sum, parameters, out, mean, rstd);
     }
 
     /**
@@ -196,34 +191,28 @@ public interface FusedKernels {
      * {@code out[t] = sum over s <= keys - queries + t of softmax(scale q[t] . k[s]) v[s]} (Vaswani et al. 2017; in blocks, after Dao et al. 2022,
      * arXiv 2205.14135: memory grows with the sequence, never with its square).
      *
-     * @param q {@code [batch, queries, heads, D]}, unit stride along D
-     * @param k {@code [batch, keys, groups, D]}, keys at least queries, unit stride along D
-     * @param v k's shape, unit stride along D
-     * @param scale what scores are multiplied by, usually {@code 1 / sqrt(D)}
+     * @param operands q, k and v, unit stride along D, and the scale
      * @param out rows of q's shape and dtype
      * @param logSumExp rows {@code [batch, heads, queries]}, F32, for the gradient
      */
-    default void attention(Tensor q, Tensor k, Tensor v, double scale, Tensor out, Tensor logSumExp) {
-        AttentionComposition.attention(q, k, v, scale, out, logSumExp);
+    default void attention(AttentionOperands operands, Tensor out, Tensor logSumExp) {
+        AttentionComposition.attention(operands, out, logSumExp);
     }
 
     /**
      * The gradient of {@link #attention}.
      *
-     * @param gradient rows of q's shape, F32
-     * @param q the forward's queries
-     * @param k the forward's keys
-     * @param v the forward's values
-     * @param scale the forward's scale
+     * @param operands those of the forward
      * @param out the forward's result
      * @param logSumExp what the forward saved
+     * @param gradient rows of q's shape, F32
      * @param dq rows of q's shape, F32
      * @param dk rows of k's shape, F32
      * @param dv rows of k's shape, F32
      */
     default void attentionGradient(
-            Tensor gradient, Tensor q, Tensor k, Tensor v, double scale, Tensor out, Tensor logSumExp, Tensor dq, Tensor dk, Tensor dv) {
-        AttentionComposition.gradient(gradient, q, k, v, scale, logSumExp, dq, dk, dv);
+            AttentionOperands operands, Tensor out, Tensor logSumExp, Tensor gradient, Tensor dq, Tensor dk, Tensor dv) {
+        AttentionComposition.gradient(operands, logSumExp, gradient, dq, dk, dv);
     }
 
     /**

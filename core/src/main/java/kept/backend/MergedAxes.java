@@ -39,6 +39,25 @@ public record MergedAxes(long[] extents, long[][] strides) {
         return new MergedAxes(Arrays.copyOf(extents, rank), Arrays.copyOf(strides, rank));
     }
 
+    /**
+     * The number of axes.
+     *
+     * @return how many are left
+     */
+    public int rank() {
+        return extents.length;
+    }
+
+    /**
+     * The axes without the innermost ones.
+     *
+     * @param first the first axis to keep, at most {@link #rank()}
+     * @return the others
+     */
+    public MergedAxes from(int first) {
+        return new MergedAxes(Arrays.copyOfRange(extents, first, rank()), Arrays.copyOfRange(strides, first, rank()));
+    }
+
     private static boolean continues(long[] inner, long extent, long... step) {
         for (int operand = 0; operand < step.length; operand++) {
             if (step[operand] != inner[operand] * extent) {

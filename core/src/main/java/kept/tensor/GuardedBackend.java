@@ -4,12 +4,14 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Optional;
 import kept.backend.AdamWStep;
+import kept.backend.AttentionOperands;
 import kept.backend.Backend;
 import kept.backend.Binary;
 import kept.backend.Buffer;
 import kept.backend.DeviceMemory;
 import kept.backend.DistillationObjective;
 import kept.backend.Distribution;
+import kept.backend.LayerNormParameters;
 import kept.backend.MemoryUsage;
 import kept.backend.Reduction;
 import kept.backend.Unary;
@@ -232,12 +234,12 @@ final class GuardedBackend implements Backend {
     }
 
     @Override
-    public void layerNorm(Tensor x, Tensor weight, Tensor bias, double epsilon, Tensor out, Tensor mean, Tensor rstd) {
+    public void layerNorm(Tensor x, LayerNormParameters parameters, Tensor out, Tensor mean, Tensor rstd) {
         try (var call = new KernelCall("layerNorm")) {
             call.writes(out);
             call.writes(mean);
             call.writes(rstd);
-            kernels.layerNorm(call.readsInPlace(x), call.reads(weight), call.reads(bias), epsilon, out, mean, rstd);
+            kernels.layerNorm(call.readsInPlace(x), guarded(call, parameters), out, mean, rstd);
         }
     }
 
@@ -271,14 +273,18 @@ final class GuardedBackend implements Backend {
     }
 
     @Override
-    public void addLayerNorm(Tensor x, Tensor branch, Tensor sum, Tensor weight, Tensor bias, double epsilon, Tensor out, Tensor mean, Tensor rstd) {
+    public void addLayerNorm(Tensor x, Tensor branch, Tensor sum, LayerNormParameters parameters, Tensor out, Tensor mean, Tensor rstd) {
         try (var call = new KernelCall("addLayerNorm")) {
             call.writes(sum);
             call.writes(out);
             call.writes(mean);
             call.writes(rstd);
-            kernels.addLayerNorm(call.readsInPlace(x), call.reads(branch), sum, call.reads(weight), call.reads(bias), epsilon, out, mean, rstd);
+            kernels.addLayerNorm(call.readsInPlace(x), call.reads(branch), sum, guarded(call, parameters), out, mean, rstd);
         }
+    }
+
+    private static LayerNormParameters guarded(KernelCall call, LayerNormParameters parameters) {
+        return new LayerNormParameters(call.reads(parameters.weight()), call.reads(parameters.bias()), parameters.epsilon());
     }
 
     @Override
@@ -300,23 +306,21 @@ final class GuardedBackend implements Backend {
     }
 
     @Override
-    public void attention(Tensor q, Tensor k, Tensor v, double scale, Tensor out, Tensor logSumExp) {
+    public void attention(AttentionOperands operands, Tensor out, Tensor logSumExp) {
         try (var call = new KernelCall("attention")) {
             call.writes(out);
             call.writes(logSumExp);
-            kernels.attention(call.reads(q), call.reads(k), call.reads(v), scale, out, logSumExp);
+            kernels.attention(operands.map(call::reads), out, logSumExp);
         }
     }
 
     @Override
-    public void attentionGradient(Tensor gradient, Tensor q, Tensor k, Tensor v, double scale, Tensor out, Tensor logSumExp, Tensor dq,
-            Tensor dk, Tensor dv) {
+    public void attentionGradient(AttentionOperands operands, Tensor out, Tensor logSumExp, Tensor gradient, Tensor dq, Tensor dk, Tensor dv) {
         try (var call = new KernelCall("attentionGradient")) {
             call.writes(dq);
             call.writes(dk);
             call.writes(dv);
-            kernels.attentionGradient(call.reads(gradient), call.reads(q), call.reads(k), call.reads(v), scale, call.reads(out),
-                    call.reads(logSumExp), dq, dk, dv);
+            kernels.attentionGradient(operands.map(call::reads), call.reads(out), call.reads(logSumExp), call.reads(gradient), dq, dk, dv);
         }
     }
 

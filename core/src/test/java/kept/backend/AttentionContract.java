@@ -63,8 +63,8 @@ public abstract class AttentionContract extends KernelContract {
         }
 
         Run compute() {
-            backend().attention(q, k, v, scale, out, logSumExp);
-            backend().attentionGradient(gradient, q, k, v, scale, out, logSumExp, dq, dk, dv);
+            backend().attention(new AttentionOperands(q, k, v, scale), out, logSumExp);
+            backend().attentionGradient(new AttentionOperands(q, k, v, scale), out, logSumExp, gradient, dq, dk, dv);
             return this;
         }
 

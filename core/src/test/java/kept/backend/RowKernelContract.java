@@ -157,13 +157,13 @@ public abstract class RowKernelContract extends KernelContract {
             Tensor out = out(dtype, rows, width);
             Tensor mean = out(DType.F32, rows);
             Tensor rstd = out(DType.F32, rows);
-            backend().layerNorm(x, weight, bias, EPSILON, out, mean, rstd);
+            backend().layerNorm(x, new LayerNormParameters(weight, bias, EPSILON), out, mean, rstd);
             double size = 2 * largest(values(x)) * largest(values(rstd)) * largest(values(weight)) + largest(values(bias));
             assertAsGoodAsPlain("layer norm", out, RowReference.EXACT.layerNorm(values(x), values(weight), values(bias), EPSILON),
                     RowReference.PLAIN.layerNorm(values(x), values(weight), values(bias), EPSILON), width, size);
             double average = Arrays.stream(values(x)).limit(width).sum() / width;
             assertThat((double) mean.toFloatArray()[0]).isCloseTo(average, Offset.offset(1e-6));
-            backend().layerNorm(x, weight, bias, EPSILON, x, mean, rstd);
+            backend().layerNorm(x, new LayerNormParameters(weight, bias, EPSILON), x, mean, rstd);
             assertThat(x.toFloatArray()).as("in place").isEqualTo(out.toFloatArray());
         });
     }
@@ -176,7 +176,8 @@ public abstract class RowKernelContract extends KernelContract {
         }
         Tensor out = out(DType.F32, 1, 4098);
         Tensor rstd = out(DType.F32, 1);
-        backend().layerNorm(Tensor.of(values, 1, 4098), Tensor.ones(4098), Tensor.zeros(4098), 1e-12, out, out(DType.F32, 1), rstd);
+        var parameters = new LayerNormParameters(Tensor.ones(4098), Tensor.zeros(4098), 1e-12);
+        backend().layerNorm(Tensor.of(values, 1, 4098), parameters, out, out(DType.F32, 1), rstd);
         assertThat(rstd.item()).isEqualTo(1f);
         assertThat(out.toFloatArray()).contains(1f, -1f).doesNotContain(0f);
     }
@@ -190,7 +191,7 @@ public abstract class RowKernelContract extends KernelContract {
             Tensor gradient = normal(DType.F32, 73, 1, rows, width);
             Tensor mean = out(DType.F32, rows);
             Tensor rstd = out(DType.F32, rows);
-            backend().layerNorm(x, weight, Tensor.zeros(width), EPSILON, out(dtype, rows, width), mean, rstd);
+            backend().layerNorm(x, new LayerNormParameters(weight, Tensor.zeros(width), EPSILON), out(dtype, rows, width), mean, rstd);
             Tensor dx = out(DType.F32, rows, width);
             Tensor dWeight = Tensor.ones(width);
             Tensor dBias = Tensor.ones(width);
@@ -253,8 +254,8 @@ public abstract class RowKernelContract extends KernelContract {
                     backend().rmsNorm(x, weight, EPSILON, narrow, saved[1]);
                     assertThat(narrow.toFloatArray()).as("rms norm, %d x %d", rows, width).isEqualTo(wide.cast(DType.BF16).toFloatArray());
                     assertThat(saved[1].toFloatArray()).isEqualTo(saved[0].toFloatArray());
-                    backend().layerNorm(x, weight, bias, EPSILON, wide, saved[0], saved[1]);
-                    backend().layerNorm(x, weight, bias, EPSILON, narrow, saved[2], saved[3]);
+                    backend().layerNorm(x, new LayerNormParameters(weight, bias, EPSILON), wide, saved[0], saved[1]);
+                    backend().layerNorm(x, new LayerNormParameters(weight, bias, EPSILON), narrow, saved[2], saved[3]);
                     assertThat(narrow.toFloatArray()).as("layer norm, %d x %d", rows, width).isEqualTo(wide.cast(DType.BF16).toFloatArray());
                     assertThat(saved[2].toFloatArray()).isEqualTo(saved[0].toFloatArray());
                     assertThat(saved[3].toFloatArray()).isEqualTo(saved[1].toFloatArray());
@@ -292,8 +293,8 @@ public abstract class RowKernelContract extends KernelContract {
                 Tensor[] seen = {placed(unaligned & 8, out(dtype, rows, width)), out(DType.F32, rows), out(DType.F32, rows)};
                 Tensor[] expected = {placed(unaligned & 8, out(dtype, rows, width)), out(DType.F32, rows), out(DType.F32, rows)};
                 if (layerNorm) {
-                    backend().addLayerNorm(from, branch, sum, weight, bias, EPSILON, seen[0], seen[1], seen[2]);
-                    backend().layerNorm(sum, weight, bias, EPSILON, expected[0], expected[1], expected[2]);
+                    backend().addLayerNorm(from, branch, sum, new LayerNormParameters(weight, bias, EPSILON), seen[0], seen[1], seen[2]);
+                    backend().layerNorm(sum, new LayerNormParameters(weight, bias, EPSILON), expected[0], expected[1], expected[2]);
                 } else {
                     backend().addRmsNorm(from, branch, sum, weight, EPSILON, seen[0], seen[1]);
                     backend().rmsNorm(sum, weight, EPSILON, expected[0], expected[1]);

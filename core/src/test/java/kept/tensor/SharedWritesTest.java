@@ -11,6 +11,7 @@ import java.util.function.BiConsumer;
 import kept.backend.AdamWStep;
 import kept.backend.Backend;
 import kept.backend.Binary;
+import kept.backend.LayerNormParameters;
 import kept.backend.Reduction;
 import kept.backend.TensorMemory;
 import kept.backend.Unary;
@@ -86,7 +87,8 @@ class SharedWritesTest {
         refused("embedding", () -> backend.embedding(x, index, square));
         refused("embeddingGradient", () -> backend.embeddingGradient(x, index, square));
         refused("rmsNorm", () -> backend.rmsNorm(x, row, 1e-5, Tensor.empty(DType.F32, x.shape()), shared));
-        refused("layerNorm", () -> backend.layerNorm(x, row, row, 1e-5, Tensor.empty(DType.F32, x.shape()), Tensor.zeros(4), shared));
+        var parameters = new LayerNormParameters(row, row, 1e-5);
+        refused("layerNorm", () -> backend.layerNorm(x, parameters, Tensor.empty(DType.F32, x.shape()), Tensor.zeros(4), shared));
         refused("swiGlu", () -> backend.swiGlu(x, x, square));
         refused("crossEntropyRows", () -> backend.crossEntropyRows(square, index.cast(DType.I64), 1, Tensor.zeros(4)));
         var step = new AdamWStep(1, 0.1, 0.9, 0.999, 1e-8, 0, 1, AdamWStep.Rounding.NEAREST);

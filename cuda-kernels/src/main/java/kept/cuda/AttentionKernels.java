@@ -1,5 +1,6 @@
 package kept.cuda;
 
+import kept.backend.AttentionOperands;
 import kept.tensor.Tensor;
 
 /**
@@ -15,26 +16,25 @@ final class AttentionKernels {
         generic = new GenericAttention(gpu);
     }
 
-    void attention(Tensor q, Tensor k, Tensor v, double scale, Tensor out, Tensor logSumExp) {
-        if (q.elementCount() == 0) {
+    void attention(AttentionOperands operands, Tensor out, Tensor logSumExp) {
+        if (operands.q().elementCount() == 0) {
             return;
         }
-        if (tensorCores.fits(q, k, v, scale, out)) {
-            tensorCores.forward(q, k, v, scale, out, logSumExp);
+        if (tensorCores.fits(operands, out)) {
+            tensorCores.forward(operands, out, logSumExp);
         } else {
-            generic.forward(q, k, v, scale, out, logSumExp);
+            generic.forward(operands, out, logSumExp);
         }
     }
 
-    void attentionGradient(Tensor gradient, Tensor q, Tensor k, Tensor v, double scale, Tensor out, Tensor logSumExp, Tensor dq, Tensor dk,
-            Tensor dv) {
-        if (k.elementCount() == 0) {
+    void attentionGradient(AttentionOperands operands, Tensor out, Tensor logSumExp, Tensor gradient, Tensor dq, Tensor dk, Tensor dv) {
+        if (operands.k().elementCount() == 0) {
             return;
         }
-        if (q.elementCount() > 0 && tensorCores.fits(q, k, v, scale, gradient, out, dq, dk, dv)) {
-            tensorCores.gradient(gradient, q, k, v, scale, out, logSumExp, dq, dk, dv);
+        if (operands.q().elementCount() > 0 && tensorCores.fits(operands, gradient, out, dq, dk, dv)) {
+            tensorCores.gradient(operands, out, logSumExp, gradient, dq, dk, dv);
         } else {
-            generic.gradient(gradient, q, k, v, scale, out, logSumExp, dq, dk, dv);
+            generic.gradient(operands, out, logSumExp, gradient, dq, dk, dv);
         }
     }
 }

@@ -1,5 +1,6 @@
 package kept.cuda;
 
+import kept.backend.AttentionOperands;
 import kept.tensor.Tensor;
 
 /**
@@ -16,11 +17,12 @@ record AttentionShape(int batch, int queries, int keys, int heads, int keyValueH
     /**
      * Takes the sizes from tensors.
      *
-     * @param q queries {@code [batch, queries, heads, width]}
-     * @param k keys {@code [batch, keys, keyValueHeads, width]}
+     * @param operands queries, keys and values
      * @return sizes
      */
-    static AttentionShape of(Tensor q, Tensor k) {
+    static AttentionShape of(AttentionOperands operands) {
+        Tensor q = operands.q();
+        Tensor k = operands.k();
         return new AttentionShape(Math.toIntExact(q.size(0)), Math.toIntExact(q.size(1)), Math.toIntExact(k.size(1)), Math.toIntExact(q.size(2)),
                 Math.toIntExact(k.size(2)), Math.toIntExact(q.size(3)));
     }
@@ -31,8 +33,8 @@ record AttentionShape(int batch, int queries, int keys, int heads, int keyValueH
     }
 
     /** Adds the addresses and strides of queries, keys and values, the first arguments of every attention kernel. */
-    static Launch operands(Launch launch, Tensor q, Tensor k, Tensor v) {
-        for (Tensor tensor : new Tensor[] {q, k, v}) {
+    static Launch operands(Launch launch, AttentionOperands operands) {
+        for (Tensor tensor : new Tensor[] {operands.q(), operands.k(), operands.v()}) {
             launch.pointer(tensor).longs(tensor.stride(0), tensor.stride(1), tensor.stride(2));
         }
         return launch;

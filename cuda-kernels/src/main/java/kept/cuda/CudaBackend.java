@@ -4,12 +4,14 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Optional;
 import kept.backend.AdamWStep;
+import kept.backend.AttentionOperands;
 import kept.backend.Backend;
 import kept.backend.Binary;
 import kept.backend.Buffer;
 import kept.backend.DeviceMemory;
 import kept.backend.DistillationObjective;
 import kept.backend.Distribution;
+import kept.backend.LayerNormParameters;
 import kept.backend.MemoryUsage;
 import kept.backend.Reduction;
 import kept.backend.Unary;
@@ -232,8 +234,8 @@ final class CudaBackend implements Backend, AutoCloseable {
     }
 
     @Override
-    public void layerNorm(Tensor x, Tensor weight, Tensor bias, double epsilon, Tensor out, Tensor mean, Tensor rstd) {
-        norms.layerNorm(x, weight, bias, epsilon, out, mean, rstd);
+    public void layerNorm(Tensor x, LayerNormParameters parameters, Tensor out, Tensor mean, Tensor rstd) {
+        norms.layerNorm(x, parameters, out, mean, rstd);
     }
 
     @Override
@@ -252,12 +254,11 @@ final class CudaBackend implements Backend, AutoCloseable {
     }
 
     @Override
-    public void addLayerNorm(
-            Tensor x, Tensor branch, Tensor sum, Tensor weight, Tensor bias, double epsilon, Tensor out, Tensor mean, Tensor rstd) {
-        if (NormKernels.fitsSum(x, branch, sum, weight, bias, out)) {
-            norms.addLayerNorm(x, branch, sum, weight, bias, epsilon, out, mean, rstd);
+    public void addLayerNorm(Tensor x, Tensor branch, Tensor sum, LayerNormParameters parameters, Tensor out, Tensor mean, Tensor rstd) {
+        if (NormKernels.fitsSum(x, branch, sum, parameters.weight(), parameters.bias(), out)) {
+            norms.addLayerNorm(x, branch, sum, parameters, out, mean, rstd);
         } else {
-            Backend.super.addLayerNorm(x, branch, sum, weight, bias, epsilon, out, mean, rstd);
+            Backend.super.addLayerNorm(x, branch, sum, parameters, out, mean, rstd);
         }
     }
 
@@ -276,14 +277,13 @@ final class CudaBackend implements Backend, AutoCloseable {
     }
 
     @Override
-    public void attention(Tensor q, Tensor k, Tensor v, double scale, Tensor out, Tensor logSumExp) {
-        attention.attention(q, k, v, scale, out, logSumExp);
+    public void attention(AttentionOperands operands, Tensor out, Tensor logSumExp) {
+        attention.attention(operands, out, logSumExp);
     }
 
     @Override
-    public void attentionGradient(Tensor gradient, Tensor q, Tensor k, Tensor v, double scale, Tensor out, Tensor logSumExp, Tensor dq, Tensor dk,
-            Tensor dv) {
-        attention.attentionGradient(gradient, q, k, v, scale, out, logSumExp, dq, dk, dv);
+    public void attentionGradient(AttentionOperands operands, Tensor out, Tensor logSumExp, Tensor gradient, Tensor dq, Tensor dk, Tensor dv) {
+        attention.attentionGradient(operands, out, logSumExp, gradient, dq, dk, dv);
     }
 
     @Override

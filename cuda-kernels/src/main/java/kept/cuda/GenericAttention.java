@@ -1,5 +1,6 @@
 package kept.cuda;
 
+import kept.backend.AttentionOperands;
 import kept.cuda.driver.DeviceAttribute;
 import kept.cuda.driver.Grid;
 import kept.tensor.DeviceException;
@@ -32,16 +33,16 @@ final class GenericAttention {
         this(gpu, gpu.driver().attribute(gpu.ordinal(), DeviceAttribute.SHARED_MEMORY_OPT_IN));
     }
 
-    void forward(Tensor q, Tensor k, Tensor v, double scale, Tensor out, Tensor logSumExp) {
-        AttentionShape shape = AttentionShape.of(q, k);
-        Launch launch = begin("attention_generic_" + q.dtype().label(), shape, shape.queries(), shape.heads(), 2);
-        AttentionShape.operands(launch, q, k, v).pointer(out).pointer(logSumExp);
-        shape.sizes(launch).i32(shape.width()).f32(scale).run();
+    void forward(AttentionOperands operands, Tensor out, Tensor logSumExp) {
+        AttentionShape shape = AttentionShape.of(operands);
+        Launch launch = begin("attention_generic_" + operands.q().dtype().label(), shape, shape.queries(), shape.heads(), 2);
+        AttentionShape.operands(launch, operands).pointer(out).pointer(logSumExp);
+        shape.sizes(launch).i32(shape.width()).f32(operands.scale()).run();
     }
 
-    void gradient(Tensor gradient, Tensor q, Tensor k, Tensor v, double scale, Tensor out, Tensor logSumExp, Tensor dq, Tensor dk, Tensor dv) {
-        AttentionShape shape = AttentionShape.of(q, k);
-        String dtype = q.dtype().label();
+    void gradient(AttentionOperands operands, Tensor out, Tensor logSumExp, Tensor gradient, Tensor dq, Tensor dk, Tensor dv) {
+        AttentionShape shape = AttentionShape.of(operands);
+        String dtype = operands.q().dtype().label();
         try (Gpu.Scratch delta = gpu.scratch(shape.rows() * Float.BYTES)) {
             if (shape.rows() > 0) {
                 gpu.launch(MODULE, "attention_delta_generic_" + dtype, Grid.of(Math.ceilDiv(shape.rows(), MAX_WARPS), MAX_WARPS * LANES))
@@ -49,12 +50,12 @@ final class GenericAttention {
                         .i64(shape.rows()).i32(shape.queries()).i32(shape.heads()).i32(shape.width())
                         .run();
                 Launch queries = begin("attention_dq_generic_" + dtype, shape, shape.queries(), shape.heads(), 3);
-                AttentionShape.operands(queries, q, k, v).pointer(gradient).pointer(logSumExp).i64(delta.address()).pointer(dq);
-                shape.sizes(queries).i32(shape.width()).f32(scale).run();
+                AttentionShape.operands(queries, operands).pointer(gradient).pointer(logSumExp).i64(delta.address()).pointer(dq);
+                shape.sizes(queries).i32(shape.width()).f32(operands.scale()).run();
             }
             Launch keys = begin("attention_dkv_generic_" + dtype, shape, shape.keys(), shape.keyValueHeads(), 4);
-            AttentionShape.operands(keys, q, k, v).pointer(gradient).pointer(logSumExp).i64(delta.address()).pointer(dk).pointer(dv);
-            shape.sizes(keys).i32(shape.width()).f32(scale).run();
+            AttentionShape.operands(keys, operands).pointer(gradient).pointer(logSumExp).i64(delta.address()).pointer(dk).pointer(dv);
+            shape.sizes(keys).i32(shape.width()).f32(operands.scale()).run();
         }
     }
 

@@ -2,8 +2,8 @@ package kept.cuda;
 
 import java.util.Arrays;
 import java.util.function.Consumer;
-import kept.backend.TensorMemory;
 import kept.backend.MergedAxes;
+import kept.backend.TensorMemory;
 import kept.cuda.driver.Grid;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;

@@ -1,10 +1,10 @@
 package kept.cuda;
 
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
+import kept.backend.BatchedProduct;
 import kept.backend.TensorMemory;
 import kept.cuda.cublas.DataType;
+import kept.cuda.cublas.Gemm;
 import kept.cuda.cublas.Matrix;
 import kept.tensor.DType;
 import kept.tensor.Scope;
@@ -109,73 +109,31 @@ final class MatmulKernels {
         return (x.size(-1) == 1 || x.stride(-1) == 1) && (x.size(-2) == 1 || x.stride(-2) >= x.size(-1)) && x.stride(-2) <= Integer.MAX_VALUE;
     }
 
-    /** An axis of the batch: its extent and the strides of a, b and c along it, in elements. */
-    private record Axis(long count, long a, long b, long c) {
-        /** Merges this axis with the next inner one; null if the strides do not allow it. */
-        Axis with(Axis inner) {
-            if (count == 1) {
-                return inner;
-            }
-            boolean contiguous = inner.count == 1 || a == inner.count * inner.a && b == inner.count * inner.b && c == inner.count * inner.c;
-            return !contiguous ? null : inner.count == 1 ? this : new Axis(count * inner.count, inner.a, inner.b, inner.c);
-        }
-    }
-
     private void multiply(Tensor a, Tensor b, Tensor out, boolean accumulate) {
-        long m = out.size(-2);
-        List<Axis> axes = axes(a, b, out);
-        // A batch axis along which B is broadcast and the rows of A and C are contiguous is folded into the rows of one larger product.
-        while (!axes.isEmpty() && foldsIntoRows(axes.getLast(), m, a, out)) {
-            m *= axes.removeLast().count;
-        }
-        Axis batch = axes.isEmpty() ? new Axis(1, 0, 0, 0) : axes.removeLast();
-        multiply(a, b, out, Math.toIntExact(m), axes, batch, new long[3], accumulate ? 1 : 0);
+        BatchedProduct batch = BatchedProduct.of(a, b, out, true);
+        multiply(a, b, out, batch, batch.axes().rank() - 1, new long[3], accumulate ? 1 : 0);
     }
 
-    /** Returns the batch axes, outermost first, with adjacent axes merged where their strides allow it. */
-    private static List<Axis> axes(Tensor a, Tensor b, Tensor out) {
-        int rank = out.rank() - 2;
-        long[] batch = Arrays.copyOf(out.shape().toArray(), rank);
-        long[] ofA = batchStrides(a, batch);
-        long[] ofB = batchStrides(b, batch);
-        List<Axis> axes = new ArrayList<>();
-        for (int axis = 0; axis < rank; axis++) {
-            Axis next = new Axis(batch[axis], ofA[axis], ofB[axis], out.stride(axis));
-            Axis joined = axes.isEmpty() ? null : axes.getLast().with(next);
-            if (joined == null) {
-                axes.add(next);
-            } else {
-                axes.set(axes.size() - 1, joined);
-            }
-        }
-        return axes;
-    }
-
-    private static long[] batchStrides(Tensor operand, long... batch) {
-        int own = operand.rank() - 2;
-        Tensor first = TensorMemory.view(operand,
-                Shape.of(Arrays.copyOf(operand.shape().toArray(), own)), Arrays.copyOf(operand.strides(), own), operand.offset());
-        return TensorMemory.expandedStrides(first, Shape.of(batch), "matmul");
-    }
-
-    private static boolean foldsIntoRows(Axis axis, long m, Tensor a, Tensor out) {
-        return axis.count == 1 || axis.b == 0 && axis.a == m * a.stride(-2) && axis.c == m * out.stride(-2) && a.stride(-1) == 1
-                && a.stride(-2) >= a.size(-1) && m * axis.count <= Integer.MAX_VALUE;
-    }
-
-    /** Calls cuBLAS once for each index of the outer axes; the innermost axis is its batch. */
-    private void multiply(Tensor a, Tensor b, Tensor out, int m, List<Axis> outer, Axis batch, long[] shift, float beta) {
-        if (outer.isEmpty()) {
+    /** Calls cuBLAS once for each index of the outer axes, from the given one inwards; the innermost axis is its batch. */
+    private void multiply(Tensor a, Tensor b, Tensor out, BatchedProduct batch, int axis, long[] shift, float beta) {
+        if (axis <= 0) {
+            int m = batch.rows();
             int n = Math.toIntExact(out.size(-1));
             int k = Math.toIntExact(a.size(-1));
-            gpu.blas().gemm(gpu.blasHandle(), n, m, k, 1, matrix(b, shift[1], k, n, batch.b), matrix(a, shift[0], m, k, batch.a), beta,
-                    matrix(out, shift[2], m, n, batch.c), Math.toIntExact(batch.count));
+            long[] strides = axis < 0 ? new long[3] : batch.axes().strides()[0];
+            int count = axis < 0 ? 1 : Math.toIntExact(batch.axes().extents()[0]);
+            gpu.blas().gemm(gpu.blasHandle(), new Gemm(n, m, k, 1, matrix(b, shift[BatchedProduct.B], k, n, strides[BatchedProduct.B]),
+                    matrix(a, shift[BatchedProduct.A], m, k, strides[BatchedProduct.A]), beta,
+                    matrix(out, shift[BatchedProduct.C], m, n, strides[BatchedProduct.C]), count));
             return;
         }
-        Axis first = outer.getFirst();
-        for (long i = 0; i < first.count; i++) {
-            long[] shifted = {shift[0] + i * first.a, shift[1] + i * first.b, shift[2] + i * first.c};
-            multiply(a, b, out, m, outer.subList(1, outer.size()), batch, shifted, beta);
+        long[] strides = batch.axes().strides()[axis];
+        for (long i = 0; i < batch.axes().extents()[axis]; i++) {
+            long[] shifted = new long[3];
+            for (int operand = 0; operand < 3; operand++) {
+                shifted[operand] = shift[operand] + i * strides[operand];
+            }
+            multiply(a, b, out, batch, axis - 1, shifted, beta);
         }
     }
 

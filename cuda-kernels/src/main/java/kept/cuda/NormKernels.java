@@ -1,5 +1,6 @@
 package kept.cuda;
 
+import kept.backend.LayerNormParameters;
 import kept.cuda.driver.Grid;
 import kept.tensor.DType;
 import kept.tensor.Tensor;
@@ -36,7 +37,10 @@ final class NormKernels {
         this.gpu = gpu;
     }
 
-    void layerNorm(Tensor x, Tensor weight, Tensor bias, double epsilon, Tensor out, Tensor mean, Tensor rstd) {
+    void layerNorm(Tensor x, LayerNormParameters parameters, Tensor out, Tensor mean, Tensor rstd) {
+        Tensor weight = parameters.weight();
+        Tensor bias = parameters.bias();
+        double epsilon = parameters.epsilon();
         long width = x.size(-1);
         if (rows(x) == 0) {
             return;
@@ -66,10 +70,10 @@ final class NormKernels {
     }
 
     /** The operands must satisfy {@link #fitsSum}. */
-    void addLayerNorm(Tensor x, Tensor branch, Tensor sum, Tensor weight, Tensor bias, double epsilon, Tensor out, Tensor mean, Tensor rstd) {
+    void addLayerNorm(Tensor x, Tensor branch, Tensor sum, LayerNormParameters parameters, Tensor out, Tensor mean, Tensor rstd) {
         Launch launch = gpu.launch(MODULE, "add_layer_norm_" + sumTypes(branch, out), forwardGrid(x));
-        floats(floats(launch.pointer(out).pointer(mean).pointer(rstd).pointer(sum).pointer(x).pointer(branch), weight), bias)
-                .i64(rows(x)).i32(Math.toIntExact(x.size(-1))).f32(epsilon).run();
+        floats(floats(launch.pointer(out).pointer(mean).pointer(rstd).pointer(sum).pointer(x).pointer(branch), parameters.weight()),
+                parameters.bias()).i64(rows(x)).i32(Math.toIntExact(x.size(-1))).f32(parameters.epsilon()).run();
     }
 
     /** The operands must satisfy {@link #fitsSum}. */

@@ -1,5 +1,6 @@
 package kept.cuda;
 
+import kept.backend.AttentionOperands;
 import kept.cuda.driver.DeviceAttribute;
 import kept.cuda.driver.Grid;
 import kept.tensor.DType;
@@ -38,36 +39,38 @@ final class TensorCoreAttention {
     }
 
     /** Returns whether {@link #forward} and {@link #gradient} support the operands; {@code others} are outputs and gradients, null where unused. */
-    boolean fits(Tensor q, Tensor k, Tensor v, double scale, Tensor... others) {
+    boolean fits(AttentionOperands operands, Tensor... others) {
+        Tensor q = operands.q();
         int width = (int) q.size(3);
         boolean module = width == 64 || width == 80 || width == 96 || width == 128;
         // The kernels take the row maxima before they apply the scale, which must therefore be positive.
-        return module && q.dtype() == DType.BF16 && scale > 0 && VectorAccess.fits(q, k, v) && VectorAccess.fits(others)
-                && Math.max(forwardBytes(width), backwardBytes(width, 4)) <= sharedMemory;
+        return module && q.dtype() == DType.BF16 && operands.scale() > 0 && VectorAccess.fits(q, operands.k(), operands.v())
+                && VectorAccess.fits(others) && Math.max(forwardBytes(width), backwardBytes(width, 4)) <= sharedMemory;
     }
 
-    void forward(Tensor q, Tensor k, Tensor v, double scale, Tensor out, Tensor logSumExp) {
-        AttentionShape shape = AttentionShape.of(q, k);
+    void forward(AttentionOperands operands, Tensor out, Tensor logSumExp) {
+        AttentionShape shape = AttentionShape.of(operands);
         Grid grid = new Grid(Math.ceilDiv(shape.queries(), FORWARD_ROWS), shape.heads(), shape.batch(), FORWARD_THREADS, 1);
         Launch launch = gpu.launch(module(shape), "attention_%d_bf16".formatted(shape.width()), grid, forwardBytes(shape.width()));
-        shape.sizes(AttentionShape.operands(launch, q, k, v).pointer(out).pointer(logSumExp)).f32(scale).run();
+        shape.sizes(AttentionShape.operands(launch, operands).pointer(out).pointer(logSumExp)).f32(operands.scale()).run();
     }
 
-    void gradient(Tensor gradient, Tensor q, Tensor k, Tensor v, double scale, Tensor out, Tensor logSumExp, Tensor dq, Tensor dk, Tensor dv) {
-        AttentionShape shape = AttentionShape.of(q, k);
+    void gradient(AttentionOperands operands, Tensor out, Tensor logSumExp, Tensor gradient, Tensor dq, Tensor dk, Tensor dv) {
+        AttentionShape shape = AttentionShape.of(operands);
         int warps = backwardBytes(shape.width(), 8) <= sharedMemory ? 8 : 4;
         String ending = "_%d_warps_%d_bf16".formatted(shape.width(), warps);
-        try (Gpu.Scratch rounded = gpu.scratch(q.elementCount() * DType.BF16.bytes()); Gpu.Scratch delta = gpu.scratch(shape.rows() * Float.BYTES)) {
+        try (Gpu.Scratch rounded = gpu.scratch(operands.q().elementCount() * DType.BF16.bytes());
+                Gpu.Scratch delta = gpu.scratch(shape.rows() * Float.BYTES)) {
             gpu.launch(module(shape), "attention_delta_%d_bf16".formatted(shape.width()), Grid.of(Math.ceilDiv(shape.rows(), 8), 8 * LANES))
                     .pointer(gradient).pointer(out).i64(rounded.address()).i64(delta.address())
                     .i64(shape.rows()).i32(shape.queries()).i32(shape.heads())
                     .run();
             Launch keys = begin("attention_dkv" + ending, shape, shape.keys(), shape.keyValueHeads(), warps);
-            AttentionShape.operands(keys, q, k, v).i64(rounded.address()).pointer(logSumExp).i64(delta.address()).pointer(dk).pointer(dv);
-            shape.sizes(keys).f32(scale).run();
+            AttentionShape.operands(keys, operands).i64(rounded.address()).pointer(logSumExp).i64(delta.address()).pointer(dk).pointer(dv);
+            shape.sizes(keys).f32(operands.scale()).run();
             Launch queries = begin("attention_dq" + ending, shape, shape.queries(), shape.heads(), warps);
-            AttentionShape.operands(queries, q, k, v).i64(rounded.address()).pointer(logSumExp).i64(delta.address()).pointer(dq);
-            shape.sizes(queries).f32(scale).run();
+            AttentionShape.operands(queries, operands).i64(rounded.address()).pointer(logSumExp).i64(delta.address()).pointer(dq);
+            shape.sizes(queries).f32(operands.scale()).run();
         }
     }
 

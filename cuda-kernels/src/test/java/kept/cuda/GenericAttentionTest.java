@@ -3,6 +3,7 @@ package kept.cuda;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import kept.backend.AttentionOperands;
 import kept.backend.Distribution;
 import kept.tensor.DType;
 import kept.tensor.DeviceException;
@@ -48,10 +49,11 @@ class GenericAttentionTest {
         Tensor dq = Tensor.full(-777, DType.F32, q.shape());
         Tensor dk = Tensor.full(-777, DType.F32, k.shape());
         Tensor dv = Tensor.full(-777, DType.F32, k.shape());
+        AttentionOperands operands = new AttentionOperands(q, k, v, SCALE);
         if (queries > 0) {
-            attention.forward(q, k, v, SCALE, out, logSumExp);
+            attention.forward(operands, out, logSumExp);
         }
-        attention.gradient(gradient, q, k, v, SCALE, out, logSumExp, dq, dk, dv);
+        attention.gradient(operands, out, logSumExp, gradient, dq, dk, dv);
         return new float[][] {out.toFloatArray(), dq.toFloatArray(), dk.toFloatArray(), dv.toFloatArray()};
     }
 

@@ -4,6 +4,7 @@ import kept.autograd.Autograd;
 import kept.autograd.Gradients;
 import kept.autograd.Operation;
 import kept.autograd.SavedTensor;
+import kept.backend.AttentionOperands;
 import kept.tensor.DType;
 import kept.tensor.DTypeException;
 import kept.tensor.Shape;
@@ -48,12 +49,6 @@ public final class CausalAttention extends Operation {
         return "attention";
     }
 
-    /** Whether the shapes match, apart from the number of keys. */
-    static boolean fit(Tensor q, Tensor k, Tensor v) {
-        return q.rank() == 4 && k.rank() == 4 && k.shape().equals(v.shape()) && q.size(0) == k.size(0) && q.size(3) == k.size(3)
-                && k.size(2) > 0 && q.size(2) % k.size(2) == 0;
-    }
-
     /** Checks that all have the same floating dtype. */
     static void checkTypes(Tensor q, Tensor k, Tensor v) {
         Operands.checkFloating("attention", q);
@@ -65,40 +60,29 @@ public final class CausalAttention extends Operation {
         }
     }
 
-    private static void check(Tensor q, Tensor k, Tensor v) {
-        Arguments.usable("attention", q, k, v);
-        checkTypes(q, k, v);
-        if (!fit(q, k, v) || q.size(1) > k.size(1)) {
-            throw new ShapeException(("[attention] needs q [batch, queries, heads, D] and k, v [batch, keys, groups, D] with keys at least queries"
-                    + " and groups dividing heads, not %s, %s, %s").formatted(q.shape(), k.shape(), v.shape()));
-        }
-    }
-
     @Override
     protected Tensor forward(Tensor... inputs) {
-        check(inputs[0], inputs[1], inputs[2]);
-        Tensor q = Rows.unitStride(inputs[0]);
-        Tensor k = Rows.unitStride(inputs[1]);
-        Tensor v = Rows.unitStride(inputs[2]);
+        Arguments.usable("attention", inputs);
+        checkTypes(inputs[0], inputs[1], inputs[2]);
+        AttentionOperands operands = new AttentionOperands(inputs[0], inputs[1], inputs[2], scale).map(Rows::unitStride);
+        Tensor q = operands.q();
         Tensor out = Tensor.empty(q.dtype(), q.shape());
         logSumExp = Tensor.empty(DType.F32, Shape.of(q.size(0), q.size(2), q.size(1)));
-        out.backend().attention(q, k, v, scale, out, logSumExp);
+        out.backend().attention(operands, out, logSumExp);
         queries = saved("its queries", q);
-        keys = saved("its keys", k);
-        values = saved("its values", v);
+        keys = saved("its keys", operands.k());
+        values = saved("its values", operands.v());
         result = saved("its result", out);
         return out;
     }
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
-        Tensor q = queries.value();
-        Tensor k = keys.value();
-        Tensor v = values.value();
-        Tensor dq = Tensor.empty(DType.F32, q.shape());
-        Tensor dk = Tensor.empty(DType.F32, k.shape());
-        Tensor dv = Tensor.empty(DType.F32, v.shape());
-        gradient.backend().attentionGradient(Operands.rows(gradient), q, k, v, scale, result.value(), logSumExp, dq, dk, dv);
+        AttentionOperands operands = new AttentionOperands(queries.value(), keys.value(), values.value(), scale);
+        Tensor dq = Tensor.empty(DType.F32, operands.q().shape());
+        Tensor dk = Tensor.empty(DType.F32, operands.k().shape());
+        Tensor dv = Tensor.empty(DType.F32, operands.v().shape());
+        gradient.backend().attentionGradient(operands, result.value(), logSumExp, Operands.rows(gradient), dq, dk, dv);
         gradients.add(0, dq);
         gradients.add(1, dk);
         gradients.add(2, dv);

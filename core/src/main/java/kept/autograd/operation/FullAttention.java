@@ -1,5 +1,6 @@
 package kept.autograd.operation;
 
+import kept.backend.AttentionOperands;
 import kept.tensor.DType;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
@@ -25,7 +26,7 @@ public final class FullAttention {
         Arguments.usable("attention", q, k, v);
         CausalAttention.checkTypes(q, k, v);
         Arguments.finite("attention", "the scale", scale);
-        if (!CausalAttention.fit(q, k, v) || k.size(1) == 0) {
+        if (!AttentionOperands.fit(q, k, v) || k.size(1) == 0) {
             throw new ShapeException("[attention] needs q [batch, queries, heads, D] and k, v [batch, keys, groups, D] with groups dividing heads,"
                     + " not %s, %s, %s".formatted(q.shape(), k.shape(), v.shape()));
         }

@@ -5,6 +5,7 @@ import kept.autograd.Gradients;
 import kept.autograd.NormalizedSum;
 import kept.autograd.Operation;
 import kept.autograd.SavedTensor;
+import kept.backend.LayerNormParameters;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
@@ -106,22 +107,20 @@ public final class LayerNormalization extends Operation {
         Rows.checkResult(NAME, dtype, inputs[0]);
         check(inputs[0], inputs[1], inputs[2]);
         Tensor x = Rows.matrix(inputs[0]);
-        Tensor weight = Operands.rows(inputs[1]);
+        LayerNormParameters parameters = new LayerNormParameters(Operands.rows(inputs[1]), Operands.rows(inputs[2]), epsilon);
         mean = Tensor.empty(DType.F32, Shape.of(x.size(0)));
         rstd = Tensor.empty(DType.F32, Shape.of(x.size(0)));
         Tensor out = Tensor.empty(dtype, inputs[0].shape());
-        Tensor bias = Operands.rows(inputs[2]);
         if (addends == null) {
-            out.backend().layerNorm(x, weight, bias, epsilon, Rows.matrix(out), mean, rstd);
+            out.backend().layerNorm(x, parameters, Rows.matrix(out), mean, rstd);
         } else {
             try (var _ = Scope.open()) {
-                out.backend().addLayerNorm(
-                        Rows.matrix(addends.x()), Rows.matrix(addends.branch()), x, weight, bias, epsilon, Rows.matrix(out), mean, rstd);
+                out.backend().addLayerNorm(Rows.matrix(addends.x()), Rows.matrix(addends.branch()), x, parameters, Rows.matrix(out), mean, rstd);
             }
             addends = null;
         }
         savedX = saved("its operand x", x);
-        savedWeight = saved("its weight", weight);
+        savedWeight = saved("its weight", parameters.weight());
         return out;
     }
 

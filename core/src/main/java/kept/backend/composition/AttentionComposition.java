@@ -1,5 +1,6 @@
 package kept.backend.composition;
 
+import kept.backend.AttentionOperands;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
@@ -56,7 +57,9 @@ public final class AttentionComposition {
         void accept(long batch, long first, long end, long keys);
     }
 
-    private static void forEachBlock(Tensor q, Tensor k, Block body) {
+    private static void forEachBlock(AttentionOperands operands, Block body) {
+        Tensor q = operands.q();
+        Tensor k = operands.k();
         long queries = q.size(1);
         long rows = Math.clamp(q.backend().chunkBytes() / DType.F32.bytes() / Math.max(1, q.size(2) * k.size(1)), 1, Math.max(1, queries));
         for (long batch = 0; batch < q.size(0); batch++) {
@@ -77,18 +80,15 @@ public final class AttentionComposition {
     /**
      * {@link kept.backend.FusedKernels#attention}.
      *
-     * @param q {@code [batch, queries, heads, D]}
-     * @param k {@code [batch, keys, groups, D]}
-     * @param v k's shape
-     * @param scale the factor applied to scores
+     * @param operands q, k, v and the scale
      * @param out q's shape and dtype
      * @param logSumExp {@code [batch, heads, queries]}, F32
      */
-    public static void attention(Tensor q, Tensor k, Tensor v, double scale, Tensor out, Tensor logSumExp) {
-        forEachBlock(q, k, (batch, first, end, keys) -> {
-            Tensor scores = scores(part(q, batch, first, end), part(k, batch, 0, keys), scale);
+    public static void attention(AttentionOperands operands, Tensor out, Tensor logSumExp) {
+        forEachBlock(operands, (batch, first, end, keys) -> {
+            Tensor scores = scores(part(operands.q(), batch, first, end), part(operands.k(), batch, 0, keys), operands.scale());
             logSumExp.slice(0, batch, batch + 1).slice(2, first, end).assign(scores.logSumExp(-1));
-            part(out, batch, first, end).assign(read(scores.softmax(-1), part(v, batch, 0, keys)));
+            part(out, batch, first, end).assign(read(scores.softmax(-1), part(operands.v(), batch, 0, keys)));
         });
     }
 
@@ -96,27 +96,25 @@ public final class AttentionComposition {
      * {@link kept.backend.FusedKernels#attentionGradient}: with the weights P, {@code dv = P^T gradient}, {@code dP = gradient v^T},
      * {@code dS = P (dP - sum gradient out)}, {@code dq = scale dS k} and {@code dk = scale dS^T q}.
      *
-     * @param gradient q's shape, F32
-     * @param q the forward's queries
-     * @param k the forward's keys
-     * @param v the forward's values
-     * @param scale the forward's scale
+     * @param operands those of the forward
      * @param logSumExp what the forward saved
+     * @param gradient q's shape, F32
      * @param dq q's shape, F32
      * @param dk k's shape, F32
      * @param dv k's shape, F32
      */
-    public static void gradient(
-            Tensor gradient, Tensor q, Tensor k, Tensor v, double scale, Tensor logSumExp, Tensor dq, Tensor dk, Tensor dv) {
+    public static void gradient(AttentionOperands operands, Tensor logSumExp, Tensor gradient, Tensor dq, Tensor dk, Tensor dv) {
+        Tensor q = operands.q();
+        double scale = operands.scale();
         dk.fill(0);
         dv.fill(0);
-        forEachBlock(q, k, (batch, first, end, keys) -> {
+        forEachBlock(operands, (batch, first, end, keys) -> {
             Tensor queries = part(q, batch, first, end);
-            Tensor seen = part(k, batch, 0, keys);
+            Tensor seen = part(operands.k(), batch, 0, keys);
             Tensor ofResult = headsFirst(part(gradient, batch, first, end)); // [1, heads, queries, D]
             Tensor weights = scores(queries, seen, scale)
                     .sub(logSumExp.slice(0, batch, batch + 1).slice(2, first, end).unsqueeze(3)).exp();
-            Tensor values = forHeads(part(v, batch, 0, keys), q.size(2));
+            Tensor values = forHeads(part(operands.v(), batch, 0, keys), q.size(2));
             Tensor ofWeights = ofResult.matmul(values.transpose(2, 3));
             Tensor ofScores = weights.mul(ofWeights.sub(ofWeights.mul(weights).sum(true, -1))).mul(scale);
             part(dq, batch, first, end).assign(ofScores.matmul(forHeads(seen, q.size(2))).transpose(1, 2));

@@ -1,6 +1,7 @@
 package kept.backend.composition;
 
 import java.util.function.Supplier;
+import kept.backend.LayerNormParameters;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
@@ -36,21 +37,19 @@ public final class NormComposition {
      * {@link kept.backend.FusedKernels#layerNorm}.
      *
      * @param x {@code [n, width]}
-     * @param weight {@code [width]}
-     * @param bias {@code [width]}
-     * @param epsilon above 0
+     * @param parameters weight, bias and epsilon
      * @param out {@code [n, width]}
      * @param mean {@code [n]}, F32
      * @param rstd {@code [n]}, F32
      */
-    public static void layerNorm(Tensor x, Tensor weight, Tensor bias, double epsilon, Tensor out, Tensor mean, Tensor rstd) {
+    public static void layerNorm(Tensor x, LayerNormParameters parameters, Tensor out, Tensor mean, Tensor rstd) {
         try (var _ = Scope.open(out.device())) {
             Tensor wide = x.cast(DType.F32);
             Tensor means = wide.mean(true, -1);
-            Tensor factors = layerNormFactor(wide, means, epsilon);
+            Tensor factors = layerNormFactor(wide, means, parameters.epsilon());
             mean.assign(means.squeeze(1));
             rstd.assign(factors.squeeze(1));
-            out.assign(layerNorm(wide, weight, bias, means, factors));
+            out.assign(layerNorm(wide, parameters.weight(), parameters.bias(), means, factors));
         }
     }
 

@@ -5,6 +5,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
+import kept.backend.AttentionOperands;
 import kept.tensor.Tensor;
 
 /**
@@ -56,8 +57,18 @@ final class AttentionGradientKernel {
     private final Heads dk;
     private final Heads dv;
 
-    /** What the forward pass had and gave, and the gradient of its result. */
-    private record Inputs(Heads gradient, Heads q, Heads k, Heads v, Heads out, MemorySegment logSumExp, long logSumExpOffset) { }
+    /**
+     * What the forward pass had and gave, and the gradient of its result.
+     *
+     * @param gradient of out, {@code [batch, queries, heads, width]}
+     * @param q the forward's queries
+     * @param k the forward's keys
+     * @param v the forward's values
+     * @param out the forward's result
+     * @param logSumExp what the forward saved
+     * @param logSumExpOffset the index of its first element in the segment
+     */
+    record Inputs(Heads gradient, Heads q, Heads k, Heads v, Heads out, MemorySegment logSumExp, long logSumExpOffset) { }
 
     private AttentionGradientKernel(AttentionShape shape, Inputs inputs, float scale, Heads dq, Heads dk, Heads dv) {
         this.shape = shape;
@@ -71,42 +82,31 @@ final class AttentionGradientKernel {
     /**
      * {@link kept.backend.Backend#attentionGradient}.
      *
-     * @param gradient rows of q's shape, f32
-     * @param q the forward's queries
-     * @param k the forward's keys
-     * @param v the forward's values
-     * @param scale the forward's scale
+     * @param operands those of the forward
      * @param out the forward's result
      * @param logSumExp what the forward saved
+     * @param gradient rows of q's shape, f32
      * @param dq rows of q's shape, f32
      * @param dk rows of k's shape, f32
      * @param dv rows of k's shape, f32
      */
-    static void attentionGradient(
-            Tensor gradient, Tensor q, Tensor k, Tensor v, double scale, Tensor out, Tensor logSumExp, Tensor dq, Tensor dk, Tensor dv) {
-        backward(AttentionShape.of(q, k), Heads.of(gradient), Heads.of(q), Heads.of(k), Heads.of(v), (float) scale, Heads.of(out),
-            Elements.segment(logSumExp), logSumExp.offset(), Heads.of(dq), Heads.of(dk), Heads.of(dv));
+    static void attentionGradient(AttentionOperands operands, Tensor out, Tensor logSumExp, Tensor gradient, Tensor dq, Tensor dk, Tensor dv) {
+        Inputs inputs = new Inputs(Heads.of(gradient), Heads.of(operands.q()), Heads.of(operands.k()), Heads.of(operands.v()), Heads.of(out),
+            Elements.segment(logSumExp), logSumExp.offset());
+        backward(AttentionShape.of(operands.q(), operands.k()), inputs, (float) operands.scale(), Heads.of(dq), Heads.of(dk), Heads.of(dv));
     }
 
     /**
      * Computes the gradients.
      *
      * @param shape the sizes
-     * @param gradient of out, {@code [batch, queries, heads, width]}
-     * @param q the forward's queries
-     * @param k the forward's keys
-     * @param v the forward's values
-     * @param scale the forward's scale
-     * @param out the forward's result
-     * @param logSumExp what the forward saved
-     * @param logSumExpOffset the number of its first element in the segment
-     * @param dq f32, of q's sizes; written over
-     * @param dk f32, of k's sizes; written over
-     * @param dv f32, of v's sizes; written over
+     * @param inputs what the forward had and gave, and the gradient of its result
+     * @param scale the factor applied to scores
+     * @param dq f32, of q's sizes; overwritten
+     * @param dk f32, of k's sizes; overwritten
+     * @param dv f32, of v's sizes; overwritten
      */
-    static void backward(AttentionShape shape, Heads gradient, Heads q, Heads k, Heads v, float scale, Heads out, MemorySegment logSumExp,
-            long logSumExpOffset, Heads dq, Heads dk, Heads dv) {
-        Inputs inputs = new Inputs(gradient, q, k, v, out, logSumExp, logSumExpOffset);
+    static void backward(AttentionShape shape, Inputs inputs, float scale, Heads dq, Heads dk, Heads dv) {
         new AttentionGradientKernel(shape, inputs, scale, dq, dk, dv).run();
     }
 

@@ -5,6 +5,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
+import kept.backend.AttentionOperands;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
@@ -72,24 +73,21 @@ final class AttentionKernel {
     /**
      * {@link kept.backend.Backend#attention}.
      *
-     * @param q {@code [batch, queries, heads, width]}
-     * @param k {@code [batch, keys, groups, width]}
-     * @param v {@code [batch, keys, groups, width]}
-     * @param scale what scores are multiplied by
+     * @param operands q, k and v with unit stride along the width, and the scale
      * @param out rows of q's shape
      * @param logSumExp rows {@code [batch, heads, queries]}, f32
      */
-    static void attention(Tensor q, Tensor k, Tensor v, double scale, Tensor out, Tensor logSumExp) {
+    static void attention(AttentionOperands operands, Tensor out, Tensor logSumExp) {
         if (out.dtype() != DType.F32) {
             try (var _ = Scope.open(out.device())) {
                 Tensor exact = Tensor.empty(DType.F32, out.shape());
-                attention(q, k, v, scale, exact, logSumExp);
+                attention(operands, exact, logSumExp);
                 CopyKernel.copy(exact, out);
             }
             return;
         }
-        forward(AttentionShape.of(q, k), Heads.of(q), Heads.of(k), Heads.of(v), (float) scale, Heads.of(out), Elements.segment(logSumExp),
-            logSumExp.offset());
+        forward(AttentionShape.of(operands.q(), operands.k()), Heads.of(operands.q()), Heads.of(operands.k()), Heads.of(operands.v()),
+            (float) operands.scale(), Heads.of(out), Elements.segment(logSumExp), logSumExp.offset());
     }
 
     /**

@@ -3,11 +3,13 @@ package kept.backend.cpu;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import kept.backend.AdamWStep;
+import kept.backend.AttentionOperands;
 import kept.backend.Backend;
 import kept.backend.Binary;
 import kept.backend.Buffer;
 import kept.backend.DistillationObjective;
 import kept.backend.Distribution;
+import kept.backend.LayerNormParameters;
 import kept.backend.MemoryUsage;
 import kept.backend.Reduction;
 import kept.backend.Unary;
@@ -171,8 +173,8 @@ final class CpuBackend implements Backend {
     }
 
     @Override
-    public void layerNorm(Tensor x, Tensor weight, Tensor bias, double epsilon, Tensor out, Tensor mean, Tensor rstd) {
-        LayerNormKernel.forward(x, weight, bias, epsilon, out, mean, rstd);
+    public void layerNorm(Tensor x, LayerNormParameters parameters, Tensor out, Tensor mean, Tensor rstd) {
+        LayerNormKernel.forward(x, parameters, out, mean, rstd);
     }
 
     @Override
@@ -196,14 +198,13 @@ final class CpuBackend implements Backend {
     }
 
     @Override
-    public void attention(Tensor q, Tensor k, Tensor v, double scale, Tensor out, Tensor logSumExp) {
-        AttentionKernel.attention(q, k, v, scale, out, logSumExp);
+    public void attention(AttentionOperands operands, Tensor out, Tensor logSumExp) {
+        AttentionKernel.attention(operands, out, logSumExp);
     }
 
     @Override
-    public void attentionGradient(Tensor gradient, Tensor q, Tensor k, Tensor v, double scale, Tensor out, Tensor logSumExp, Tensor dq, Tensor dk,
-            Tensor dv) {
-        AttentionGradientKernel.attentionGradient(gradient, q, k, v, scale, out, logSumExp, dq, dk, dv);
+    public void attentionGradient(AttentionOperands operands, Tensor out, Tensor logSumExp, Tensor gradient, Tensor dq, Tensor dk, Tensor dv) {
+        AttentionGradientKernel.attentionGradient(operands, out, logSumExp, gradient, dq, dk, dv);
     }
 
     @Override

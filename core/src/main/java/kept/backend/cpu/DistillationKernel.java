@@ -117,15 +117,18 @@ final class DistillationKernel {
         double divergence = 0;
         for (int i = 0; i < width; i += BLOCK) {
             int count = Math.min(BLOCK, width - i);
-            MemorySegment t = RowMath.slice(teacher, i, count);
-            MemorySegment s = RowMath.slice(student, i, count);
-            MemorySegment ones = trueExponentials(s, i, count, share);
+            DivergenceMath.Block block = block(teacher, student, i, count);
+            MemorySegment ones = trueExponentials(block.student(), i, count, share);
             var row = DivergenceMath.Logits.of(teachers, students, i, factor);
-            divergence += DivergenceMath.forward(t, s, RowMath.slice(p, i, count), RowMath.slice(q, i, count), ones, count, row, slope,
-                    trueFactor(i, share));
+            divergence += DivergenceMath.forward(block, ones, row, slope, trueFactor(i, share));
             divergence -= row.rounding() * row.teacherFactor() * teachers.sum(i);
         }
         return divergence;
+    }
+
+    private DivergenceMath.Block block(MemorySegment teacher, MemorySegment student, int first, int count) {
+        return new DivergenceMath.Block(RowMath.slice(teacher, first, count), RowMath.slice(student, first, count), RowMath.slice(p, first, count),
+                RowMath.slice(q, first, count), count);
     }
 
     /** The divergences whose gradient needs an average over the row first. */
@@ -135,19 +138,16 @@ final class DistillationKernel {
         double average = 0;
         for (int i = 0; i < width; i += BLOCK) {
             int count = Math.min(BLOCK, width - i);
-            MemorySegment t = RowMath.slice(teacher, i, count);
-            MemorySegment s = RowMath.slice(student, i, count);
-            MemorySegment ps = RowMath.slice(p, i, count);
-            MemorySegment qs = RowMath.slice(q, i, count);
+            DivergenceMath.Block block = block(teacher, student, i, count);
             MemorySegment us = RowMath.slice(u, i, count);
             var row = DivergenceMath.Logits.of(teachers, students, i, factor);
             if (reverse) {
-                divergence += DivergenceMath.reverse(t, s, ps, qs, us, count, row);
+                divergence += DivergenceMath.reverse(block, us, row);
                 divergence += row.rounding() * row.studentFactor() * students.sum(i);
             } else {
-                divergence += DivergenceMath.jensenShannon(t, s, ps, qs, us, count, row);
+                divergence += DivergenceMath.jensenShannon(block, us, row);
             }
-            average += (double) DivergenceMath.dot(qs, us, count) * row.studentFactor();
+            average += (double) DivergenceMath.dot(block.studentExponentials(), us, count) * row.studentFactor();
         }
         for (int i = 0; i < width; i += BLOCK) {
             int count = Math.min(BLOCK, width - i);

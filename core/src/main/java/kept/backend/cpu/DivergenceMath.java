@@ -57,26 +57,32 @@ final class DivergenceMath {
     }
 
     /**
+     * A block of a row of both models.
+     *
+     * @param teacher the teacher's logits
+     * @param student the student's logits
+     * @param teacherExponentials the teacher's exponentials
+     * @param studentExponentials the student's exponentials
+     * @param count how many
+     */
+    record Block(MemorySegment teacher, MemorySegment student, MemorySegment teacherExponentials, MemorySegment studentExponentials, int count) {}
+
+    /**
      * The forward divergence and, in the student's place, {@code slope (q - p) + share ones}.
      *
-     * @param teacher the teacher's memory
-     * @param student the student's memory
-     * @param ps the teacher's exponentials
-     * @param qs the student's exponentials
+     * @param block the rows' memory
      * @param ones the student's exponentials at temperature 1
-     * @param count how many
      * @param row the block's numbers
      * @param slope the divergence's part of the gradient
      * @param share the cross-entropy's, for exponentials as they are
      * @return the sum over the block
      */
-    static float forward(
-            MemorySegment teacher, MemorySegment student, MemorySegment ps, MemorySegment qs, MemorySegment ones, int count, Logits row,
-            float slope, float share) {
-        teacher = NativeView.of(teacher);
-        student = NativeView.of(student);
-        ps = NativeView.of(ps);
-        qs = NativeView.of(qs);
+    static float forward(Block block, MemorySegment ones, Logits row, float slope, float share) {
+        MemorySegment teacher = NativeView.of(block.teacher);
+        MemorySegment student = NativeView.of(block.student);
+        MemorySegment ps = NativeView.of(block.teacherExponentials);
+        MemorySegment qs = NativeView.of(block.studentExponentials);
+        int count = block.count;
         ones = NativeView.of(ones);
         FloatVector sums = FloatVector.zero(SPECIES);
         int i = 0;
@@ -111,22 +117,17 @@ final class DivergenceMath {
     /**
      * The reverse divergence and {@code u = log q - log p}, 0 where q is.
      *
-     * @param teacher the teacher's memory
-     * @param student the student's memory
-     * @param ps the teacher's exponentials
-     * @param qs the student's exponentials
+     * @param block the rows' memory
      * @param u receives u
-     * @param count how many
      * @param row the block's numbers
      * @return the sum over the block
      */
-    static float reverse(
-            MemorySegment teacher, MemorySegment student, MemorySegment ps, MemorySegment qs, MemorySegment u, int count,
-            Logits row) {
-        teacher = NativeView.of(teacher);
-        student = NativeView.of(student);
-        ps = NativeView.of(ps);
-        qs = NativeView.of(qs);
+    static float reverse(Block block, MemorySegment u, Logits row) {
+        MemorySegment teacher = NativeView.of(block.teacher);
+        MemorySegment student = NativeView.of(block.student);
+        MemorySegment ps = NativeView.of(block.teacherExponentials);
+        MemorySegment qs = NativeView.of(block.studentExponentials);
+        int count = block.count;
         u = NativeView.of(u);
         FloatVector sums = FloatVector.zero(SPECIES);
         int i = 0;
@@ -160,22 +161,17 @@ final class DivergenceMath {
      * {@code log(q / m) = ln 2 - max(d, 0) - ln(1 + z)}, and the same for p with -d. With w = z / (z + 2), at most 1/3, {@code ln(1 + z)} is
      * {@code 2 (w + w^3/3 + w^5/5 ...)}, whose terms from the 17th power on no longer count.
      *
-     * @param teacher the teacher's memory
-     * @param student the student's memory
-     * @param ps the teacher's exponentials
-     * @param qs the student's exponentials
+     * @param block the rows' memory
      * @param u receives u
-     * @param count how many
      * @param row the block's numbers
      * @return the sum over the block
      */
-    static float jensenShannon(
-            MemorySegment teacher, MemorySegment student, MemorySegment ps, MemorySegment qs, MemorySegment u, int count,
-            Logits row) {
-        teacher = NativeView.of(teacher);
-        student = NativeView.of(student);
-        ps = NativeView.of(ps);
-        qs = NativeView.of(qs);
+    static float jensenShannon(Block block, MemorySegment u, Logits row) {
+        MemorySegment teacher = NativeView.of(block.teacher);
+        MemorySegment student = NativeView.of(block.student);
+        MemorySegment ps = NativeView.of(block.teacherExponentials);
+        MemorySegment qs = NativeView.of(block.studentExponentials);
+        int count = block.count;
         u = NativeView.of(u);
         FloatVector sums = FloatVector.zero(SPECIES);
         FloatVector zero = sums;

@@ -166,6 +166,7 @@ final class DoubleGemm {
     /** Goes through the panels of B of a task, and through tiles for each. */
     private static void tiles(Block p, int row, int endRow, int column, int endColumn) {
         double[] tile = Workspace.ofThread().doubles(Workspace.Slot.TILE, ROWS * COLUMNS);
+        DoubleMatrix part = new DoubleMatrix(tile, 0, ROWS, COLUMNS, COLUMNS);
         DoubleMatrix c = p.c;
         for (int j = column; j < endColumn; j += COLUMNS) {
             for (int i = row; i < endRow; i += ROWS) {
@@ -175,10 +176,10 @@ final class DoubleGemm {
                 int a = DoubleTile.start(i, p.depth);
                 int b = DoubleTile.start(j, p.depth);
                 if (i + ROWS <= endRow && j + COLUMNS <= endColumn && !(p.upper && j < i + ROWS - 1)) {
-                    DoubleTile.add(p.depth, p.a, a, p.b, b, p.sign, c.array(), c.index(i, j), c.stride());
+                    DoubleTile.add(p.depth, p.a, a, p.b, b, p.sign, c, c.index(i, j));
                 } else {
                     Arrays.fill(tile, 0);
-                    DoubleTile.add(p.depth, p.a, a, p.b, b, 1, tile, 0, COLUMNS);
+                    DoubleTile.add(p.depth, p.a, a, p.b, b, 1, part, 0);
                     addPart(tile, p, i, Math.min(endRow, i + ROWS), j, Math.min(endColumn, j + COLUMNS));
                 }
             }

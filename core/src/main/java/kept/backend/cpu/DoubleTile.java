@@ -2,6 +2,7 @@ package kept.backend.cpu;
 
 import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.VectorSpecies;
+import kept.linalg.DoubleMatrix;
 
 /**
  * The innermost part of products in double precision: {@code C += sign A B} for a tile of C, held in registers while k runs, as
@@ -42,11 +43,12 @@ final class DoubleTile {
      * @param b panels that hold B, k by k
      * @param bStart where its first element lies
      * @param sign what the product is multiplied by
-     * @param c receives the tile
-     * @param cStart where its first element lies
-     * @param cStride elements from a row of C to the next
+     * @param matrix C, which receives the tile
+     * @param cStart the index of the tile's first element in its array
      */
-    static void add(int depth, double[] a, int aStart, double[] b, int bStart, double sign, double[] c, int cStart, int cStride) {
+    static void add(int depth, double[] a, int aStart, double[] b, int bStart, double sign, DoubleMatrix matrix, int cStart) {
+        double[] c = matrix.array();
+        int cStride = matrix.stride();
         DoubleVector c00 = DoubleVector.zero(SPECIES);
         DoubleVector c01 = c00;
         DoubleVector c10 = c00;

@@ -121,25 +121,34 @@ final class ElementwiseKernel {
 
     private static void choose(RunWindow[] windows, int count) {
         int whole = SPECIES.loopBound(count);
-        chooseWhole(windows[1].memory(), windows[1].at(), windows[2].memory(), windows[2].at(), windows[3].memory(), windows[3].at(),
-                windows[0].memory(), windows[0].at(), whole);
-        for (int i = whole; i < count; i++) {
-            boolean holds = windows[1].get(i) != 0;
-            windows[0].set(i, windows[holds ? 2 : 3].get(i));
+        chooseWhole(windows, whole);
+        if (whole < count) {
+            chooseRest(windows, whole, count - whole);
         }
     }
 
-    private static void chooseWhole(MemorySegment condition, long conditionAt, MemorySegment a, long aAt, MemorySegment b, long bAt,
-            MemorySegment out, long outAt, int count) {
-        condition = NativeView.of(condition);
-        a = NativeView.of(a);
-        b = NativeView.of(b);
-        out = NativeView.of(out);
+    private static void chooseWhole(RunWindow[] windows, int count) {
+        MemorySegment condition = windows[1].view(count);
+        MemorySegment a = windows[2].view(count);
+        MemorySegment b = windows[3].view(count);
+        MemorySegment out = windows[0].view(count);
         for (int i = 0; i < count; i += SPECIES.length()) {
-            VectorMask<Float> holds = FloatVector.fromMemorySegment(SPECIES, condition, conditionAt + 4L * i, ORDER).compare(VectorOperators.NE, 0f);
-            FloatVector x = FloatVector.fromMemorySegment(SPECIES, a, aAt + 4L * i, ORDER);
-            FloatVector.fromMemorySegment(SPECIES, b, bAt + 4L * i, ORDER).blend(x, holds).intoMemorySegment(out, outAt + 4L * i, ORDER);
+            VectorMask<Float> holds = FloatVector.fromMemorySegment(SPECIES, condition, 4L * i, ORDER).compare(VectorOperators.NE, 0f);
+            FloatVector x = FloatVector.fromMemorySegment(SPECIES, a, 4L * i, ORDER);
+            FloatVector.fromMemorySegment(SPECIES, b, 4L * i, ORDER).blend(x, holds).intoMemorySegment(out, 4L * i, ORDER);
         }
+    }
+
+    private static void chooseRest(RunWindow[] windows, int first, int count) {
+        VectorMask<Float> mask = SPECIES.indexInRange(0, count);
+        long at = 4L * first;
+        VectorMask<Float> holds = rest(windows[1], at, mask).compare(VectorOperators.NE, 0f);
+        FloatVector chosen = rest(windows[3], at, mask).blend(rest(windows[2], at, mask), holds);
+        chosen.intoMemorySegment(windows[0].memory(), windows[0].at() + at, ORDER, mask);
+    }
+
+    private static FloatVector rest(RunWindow window, long at, VectorMask<Float> mask) {
+        return FloatVector.fromMemorySegment(SPECIES, window.memory(), window.at() + at, ORDER, mask);
     }
 
     private static void map(Body body, Tensor... tensors) {

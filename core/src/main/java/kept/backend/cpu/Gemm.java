@@ -80,6 +80,18 @@ final class Gemm {
         }
     }
 
+    /**
+     * Matrices of one size and one pair of strides.
+     *
+     * @param first the first one
+     * @param shifts how many elements from it each matrix is
+     */
+    record Batch(Matrix first, long[] shifts) {
+        Matrix matrix(int i) {
+            return first.shifted(shifts[i]);
+        }
+    }
+
     private Gemm() { }
 
     /**
@@ -118,27 +130,23 @@ final class Gemm {
      * @param m rows of each A and C
      * @param n columns of each B and C
      * @param k columns of each A and rows of each B
-     * @param a the strides of the left operands
-     * @param aShifts how many elements from {@code a} each left operand lies
-     * @param b the strides of the right operands
-     * @param bShifts how many elements from {@code b} each right operand lies
-     * @param c the strides of the results
-     * @param cShifts how many elements from {@code c} each result lies; results do not overlap
+     * @param a the left operands
+     * @param b the right operands
+     * @param c the results, which do not overlap
      * @param accumulate whether to add to C
      */
-    static void multiplyBatch(
-            int m, int n, int k, Matrix a, long[] aShifts, Matrix b, long[] bShifts, Matrix c, long[] cShifts, boolean accumulate) {
-        int batch = cShifts.length;
+    static void multiplyBatch(int m, int n, int k, Batch a, Batch b, Batch c, boolean accumulate) {
+        int products = c.shifts.length;
         long work = (long) m * n * k;
-        if (batch == 1 || work >= LARGE) {
-            for (int i = 0; i < batch; i++) {
-                multiply(m, n, k, a.shifted(aShifts[i]), b.shifted(bShifts[i]), c.shifted(cShifts[i]), accumulate);
+        if (products == 1 || work >= LARGE) {
+            for (int i = 0; i < products; i++) {
+                multiply(m, n, k, a.matrix(i), b.matrix(i), c.matrix(i), accumulate);
             }
             return;
         }
-        WorkerPool.shared().forRanges(batch, TASK_WORK / Math.max(1, work), (first, end) -> {
+        WorkerPool.shared().forRanges(products, TASK_WORK / Math.max(1, work), (first, end) -> {
             for (int i = (int) first; i < end; i++) {
-                multiplySerial(m, n, k, a.shifted(aShifts[i]), b.shifted(bShifts[i]), c.shifted(cShifts[i]), accumulate);
+                multiplySerial(m, n, k, a.matrix(i), b.matrix(i), c.matrix(i), accumulate);
             }
         });
     }
@@ -220,40 +228,41 @@ final class Gemm {
             int row = task / columnTasks * taskRows;
             int panel = task % columnTasks * panelsOfTask;
             int rows = Math.min(taskRows, p.m - row);
+            int columns = Math.min(panelsOfTask * COLUMNS, p.n - panel * COLUMNS);
+            Matrix c = p.c.shifted(row * p.c.rowStride() + (long) panel * COLUMNS);
             for (int first = 0; first < p.k; first += depth) {
                 int k = Math.min(depth, p.k - first);
                 Matrix a = p.a.shifted(row * p.a.rowStride() + first * p.a.columnStride());
-                int at = first * panels * COLUMNS;
-                tiles(p, row, rows, panel, Math.min(panel + panelsOfTask, panels), k, a, packed, at, p.accumulate || first > 0);
+                tiles(new Product(rows, columns, k, a, p.b, c, p.accumulate || first > 0, false), packed, first * panels * COLUMNS
+                        + panel * COLUMNS * k);
             }
         });
     }
 
     /**
-     * One k block of a task: packs its rows of A, then goes through panels of B, and through tiles for each. A is packed as it lies, row by row or
-     * in panels, so that it needs no transposition.
+     * One k block of a task, whose B is packed: packs its rows of A, then goes through panels of B, and through tiles for each. A is packed as it
+     * lies, row by row or in panels, so that it needs no transposition.
      */
-    private static void tiles(
-            Product p, int row, int rows, int panel, int endPanel, int k, Matrix a, float[] packed, int at, boolean accumulate) {
+    private static void tiles(Product p, float[] packed, int at) {
         Workspace workspace = Workspace.ofThread();
         float[] left = workspace.floats(Workspace.Slot.LEFT, (TASK_ROWS + COLUMNS) * ROW_STRIDE);
         float[] tile = workspace.floats(Workspace.Slot.TILE, ROWS * COLUMNS);
-        boolean rowMajor = a.rowStride() != 1 || a.columnStride() == 1;
+        boolean rowMajor = p.a.rowStride() != 1 || p.a.columnStride() == 1;
         TileProduct product = rowMajor ? ROW_MAJOR : PANELS;
         if (rowMajor) {
-            Packing.rows(a, rows, k, left, ROW_STRIDE);
+            Packing.rows(p.a, p.m, p.k, left, ROW_STRIDE);
         } else {
-            Packing.panels(a.transposed(), k, rows, left, 0, Packing.scratch());
+            Packing.panels(p.a.transposed(), p.k, p.m, left, 0, Packing.scratch());
         }
         MemorySegment c = p.c.data();
         long stride = p.c.rowStride() * Float.BYTES;
-        for (int j = panel; j < endPanel; j++) {
-            int columns = Math.min(COLUMNS, p.n - j * COLUMNS);
-            for (int i = 0; i < rows; i += ROWS) {
-                int height = Math.min(ROWS, rows - i);
-                int start = rowMajor ? i * ROW_STRIDE : Packing.start(i, k);
-                product.multiply(k, left, start, packed, at + j * COLUMNS * k, tile, 0, COLUMNS);
-                store(tile, height, columns, c, p.c.index(row + i, (long) j * COLUMNS) * Float.BYTES, stride, accumulate);
+        for (int j = 0; j < p.n; j += COLUMNS) {
+            int columns = Math.min(COLUMNS, p.n - j);
+            for (int i = 0; i < p.m; i += ROWS) {
+                int height = Math.min(ROWS, p.m - i);
+                int start = rowMajor ? i * ROW_STRIDE : Packing.start(i, p.k);
+                product.multiply(p.k, left, start, packed, at + j * p.k, tile, 0, COLUMNS);
+                store(tile, height, columns, c, p.c.index(i, j) * Float.BYTES, stride, p.accumulate);
             }
         }
     }

@@ -7,6 +7,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
+import kept.backend.LayerNormParameters;
 import kept.tensor.Tensor;
 
 /**
@@ -25,14 +26,13 @@ final class LayerNormKernel {
      * {@link kept.backend.Backend#layerNorm}.
      *
      * @param x rows
-     * @param weight rows
-     * @param bias rows
-     * @param epsilon added to the variance
+     * @param parameters weight and bias, rows, and epsilon
      * @param out rows
      * @param mean one element for each row
      * @param rstd one element for each row
      */
-    static void forward(Tensor x, Tensor weight, Tensor bias, double epsilon, Tensor out, Tensor mean, Tensor rstd) {
+    static void forward(Tensor x, LayerNormParameters parameters, Tensor out, Tensor mean, Tensor rstd) {
+        double epsilon = parameters.epsilon();
         int width = RowWindow.width(x);
         MemorySegment means = Elements.segment(mean);
         MemorySegment rstds = Elements.segment(rstd);
@@ -40,8 +40,8 @@ final class LayerNormKernel {
             try (Arena arena = Arena.ofConfined()) {
                 RowWindow from = new RowWindow(x, width, arena);
                 RowWindow to = new RowWindow(out, width, arena);
-                RowWindow weights = new RowWindow(weight, width, arena).read(0, width);
-                RowWindow biases = new RowWindow(bias, width, arena).read(0, width);
+                RowWindow weights = new RowWindow(parameters.weight(), width, arena).read(0, width);
+                RowWindow biases = new RowWindow(parameters.bias(), width, arena).read(0, width);
                 for (long row = first; row < end; row++) {
                     float average = from.read(row * width, width).reduce(Chains.SUM_OF_ROW, width, 0, to.place(row * width, width)) / width;
                     double variance = to.reduce(Chains.DEVIATIONS_OF_ROW, width, average, to) / width;

@@ -92,8 +92,9 @@ final class MatrixVector {
                     }
                     part = new Matrix(columns, DType.F32, 0, 1, k);
                 }
+                Matrix w = part.transposed();
                 for (int i = 0; i < m; i++) {
-                    products.multiply(count, k, part.data(), part.index(0, 0), part.columnStride(), rows, i * k, sums, i * n + first);
+                    products.multiply(count, k, w, rows, i * k, sums, i * n + first);
                 }
             }
         }

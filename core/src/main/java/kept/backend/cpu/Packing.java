@@ -164,7 +164,7 @@ final class Packing {
                 for (int i = 0; i < LANES; i++) {
                     if ((i & d) == 0) {
                         int x = (row + i) * BLOCK;
-                        exchange(block, x, x + d * BLOCK, block, x, x + d * BLOCK, LANES, vectors, SWAPS.get(log), ODD.get(log));
+                        exchange(block, x, log, block, x, BLOCK, LANES, vectors);
                     }
                 }
             }
@@ -172,14 +172,17 @@ final class Packing {
             for (int i = 0; i < half; i++) {
                 int x = (row + i) * BLOCK;
                 int y = at + i * WIDTH + row;
-                exchange(block, x, x + half * BLOCK, panel, y, y + half * WIDTH, LANES * WIDTH, vectors, SWAPS.get(log), ODD.get(log));
+                exchange(block, x, log, panel, y, WIDTH, LANES * WIDTH, vectors);
             }
         }
     }
 
-    /** One exchange between a row and another, {@code vectors} vectors of each. */
-    private static void exchange(float[] x, int even, int odd, float[] y, int toEven, int toOdd, int stride, int vectors,
-            VectorShuffle<Float> swap, VectorMask<Float> odds) {
+    /** One exchange between a row and the one 2^log further, {@code vectors} vectors of each; rows of the result are {@code pitch} apart. */
+    private static void exchange(float[] x, int even, int log, float[] y, int toEven, int pitch, int stride, int vectors) {
+        VectorShuffle<Float> swap = SWAPS.get(log);
+        VectorMask<Float> odds = ODD.get(log);
+        int odd = even + (BLOCK << log);
+        int toOdd = toEven + (pitch << log);
         for (int i = 0; i < vectors; i++) {
             FloatVector a = FloatVector.fromArray(SPECIES, x, even + i * LANES);
             FloatVector b = FloatVector.fromArray(SPECIES, x, odd + i * LANES);

@@ -1,6 +1,5 @@
 package kept.backend.cpu;
 
-import java.lang.foreign.MemorySegment;
 import kept.tensor.DType;
 
 /**
@@ -49,13 +48,11 @@ interface RowProducts {
      *
      * @param n rows of W
      * @param k elements of a row
-     * @param w holds W
-     * @param wStart the number of W's first element in the segment
-     * @param wStride elements from a row of W to the next
+     * @param w W, with unit column stride
      * @param x holds x, arranged
      * @param xStart where its first element lies
      * @param y receives the products
      * @param yStart where the first goes
      */
-    void multiply(int n, int k, MemorySegment w, long wStart, long wStride, float[] x, int xStart, float[] y, int yStart);
+    void multiply(int n, int k, Matrix w, float[] x, int xStart, float[] y, int yStart);
 }

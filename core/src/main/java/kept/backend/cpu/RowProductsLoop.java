@@ -35,7 +35,10 @@ final class RowProductsLoop implements RowProducts {
     }
 
     @Override
-    public void multiply(int n, int k, MemorySegment w, long wStart, long wStride, float[] x, int xStart, float[] y, int yStart) {
+    public void multiply(int n, int k, Matrix matrix, float[] x, int xStart, float[] y, int yStart) {
+        MemorySegment w = matrix.data();
+        long wStart = matrix.index(0, 0);
+        long wStride = matrix.rowStride();
         int whole = k - k % STEP;
         float[] lanes = new float[2 * LANES];
         int row = 0;

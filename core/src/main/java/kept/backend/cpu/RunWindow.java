@@ -69,6 +69,16 @@ final class RunWindow {
     }
 
     /**
+     * The run in view, for the method that loops over it.
+     *
+     * @param count how many elements
+     * @return the elements, and nothing else
+     */
+    MemorySegment view(int count) {
+        return NativeView.of(memory, at / Float.BYTES, count);
+    }
+
+    /**
      * An element of the run in view.
      *
      * @param i its place in the run

@@ -1,8 +1,8 @@
 package kept.backend.cpu;
 
 import java.util.function.Supplier;
-import kept.backend.TensorMemory;
 import kept.backend.MergedAxes;
+import kept.backend.TensorMemory;
 import kept.tensor.Tensor;
 
 /**

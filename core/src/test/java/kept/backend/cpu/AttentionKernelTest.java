@@ -212,7 +212,8 @@ class AttentionKernelTest {
         }
 
         void backward() {
-            AttentionGradientKernel.backward(shape, gradient.heads(), q.heads(), k.heads(), v.heads(), scale, out.heads(), logSumExp, 0,
+            var inputs = new AttentionGradientKernel.Inputs(gradient.heads(), q.heads(), k.heads(), v.heads(), out.heads(), logSumExp, 0);
+            AttentionGradientKernel.backward(shape, inputs, scale,
                 dq.heads(), dk.heads(), dv.heads());
         }
     }

@@ -106,7 +106,7 @@ class GemmTest {
                 bShifts[i] = (batch - 1 - i) * b.rowStride() * n;
                 cShifts[i] = (long) i * m * n;
             }
-            Gemm.multiplyBatch(m, n, k, a, aShifts, b.transposed(), bShifts, c, cShifts, false);
+            Gemm.multiplyBatch(m, n, k, new Gemm.Batch(a, aShifts), new Gemm.Batch(b.transposed(), bShifts), new Gemm.Batch(c, cShifts), false);
             for (int i = 0; i < batch; i++) {
                 float[] expected = product(m, n, k, a.shifted(aShifts[i]), b.transposed().shifted(bShifts[i]));
                 assertThat(values(c.shifted(cShifts[i]), m, n)).isEqualTo(expected);

@@ -9,6 +9,7 @@ import kept.backend.AdamWStep;
 import kept.backend.Backend;
 import kept.backend.DistillationObjective;
 import kept.backend.Divergence;
+import kept.backend.LayerNormParameters;
 import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
@@ -75,7 +76,7 @@ class RowKernelDeterminismTest {
         Tensor dx = out(ROWS, WIDTH);
         Tensor dWeight = Tensor.ones(WIDTH);
         Tensor dBias = Tensor.ones(WIDTH);
-        backend.layerNorm(x, weight, weight, 1e-5, out, mean, rstd);
+        backend.layerNorm(x, new LayerNormParameters(weight, weight, 1e-5), out, mean, rstd);
         backend.layerNormGradient(gradient, x, weight, mean, rstd, dx, dWeight, dBias);
         results.addAll(List.of(out, mean, rstd, dx, dWeight, dBias));
 

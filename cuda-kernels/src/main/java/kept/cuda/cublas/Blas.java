@@ -38,18 +38,10 @@ public interface Blas {
     void destroy(long handle);
 
     /**
-     * Computes {@code c = alpha op(a) op(b) + beta c} for each matrix of a batch with f32 accumulation (cublasGemmEx, cublasGemmStridedBatchedEx).
+     * Computes a product with f32 accumulation (cublasGemmEx, cublasGemmStridedBatchedEx).
      *
      * @param handle cuBLAS handle
-     * @param m rows of c
-     * @param n columns of c
-     * @param k inner dimension
-     * @param alpha factor of the product
-     * @param a left operand, {@code op(a)} is {@code m x k}
-     * @param b right operand of a's type, {@code op(b)} is {@code k x n}
-     * @param beta factor of the previous c; with 0, c may be uninitialized
-     * @param c result {@code m x n} of a's type or F32
-     * @param batch number of matrices
+     * @param product operands and sizes
      */
-    void gemm(long handle, int m, int n, int k, float alpha, Matrix a, Matrix b, float beta, Matrix c, int batch);
+    void gemm(long handle, Gemm product);
 }

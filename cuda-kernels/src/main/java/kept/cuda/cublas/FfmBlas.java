@@ -77,9 +77,16 @@ public final class FfmBlas implements Blas {
     }
 
     @Override
-    public void gemm(long handle, int m, int n, int k, float alpha, Matrix a, Matrix b, float beta, Matrix c, int batch) {
+    public void gemm(long handle, Gemm product) {
+        int m = product.m();
+        int n = product.n();
+        int k = product.k();
+        Matrix a = product.a();
+        Matrix b = product.b();
+        Matrix c = product.c();
+        int batch = product.batch();
         Factors values = factors.get();
-        values.set(alpha, beta);
+        values.set(product.alpha(), product.beta());
         MemorySegment on = MemorySegment.ofAddress(handle);
         int status = batch == 1
                 ? Cublas.cublasGemmEx(on, operation(a), operation(b), m, n, k, values.alpha, pointer(a), a.type().code(), a.leading(),

@@ -57,7 +57,7 @@ class FfmBlasTest {
         Matrix a = new Matrix(0x10_0000_0000L, DataType.BF16, 101, 1L << 32, true);
         Matrix b = new Matrix(0x20_0000_0000L, DataType.BF16, 102, 2L << 32, false);
         Matrix c = new Matrix(0x30_0000_0000L, DataType.F32, 103, 3L << 32, false);
-        blas.gemm(HANDLE, 3, 4, 5, 0.5f, a, b, -2f, c, 1);
+        blas.gemm(HANDLE, new Gemm(3, 4, 5, 0.5f, a, b, -2f, c, 1));
         List<Object> arguments = without(last(), 6, 13);
         assertThat(arguments).isEqualTo(List.of(HANDLE, 1, 0, 3, 4, 5, a.address(), 14, 101, b.address(), 14, 102, c.address(), 0, 103, 68, -1));
         assertThat(factors).containsExactly(0.5f, -2f);
@@ -67,7 +67,7 @@ class FfmBlasTest {
             factors.add(call.at(15).get(ValueLayout.JAVA_FLOAT, 0));
         }));
         Matrix half = new Matrix(0x40_0000_0000L, DataType.F16, 104, 4L << 32, false);
-        blas.gemm(HANDLE, 6, 7, 8, 3f, half, b, 0.25f, c, 9);
+        blas.gemm(HANDLE, new Gemm(6, 7, 8, 3f, half, b, 0.25f, c, 9));
         assertThat(without(last(), 6, 15)).isEqualTo(List.of(HANDLE, 0, 0, 6, 7, 8, half.address(), 2, 104, 4L << 32, b.address(), 14, 102, 2L << 32,
                 c.address(), 0, 103, 3L << 32, 9, 68, -1));
         assertThat(factors).containsExactly(0.5f, -2f, 3f, 0.25f);
@@ -84,11 +84,11 @@ class FfmBlasTest {
         blas.create(STREAM);
         fake.on("cublasGemmEx", _ -> 13);
         Matrix a = new Matrix(1 << 20, DataType.BF16, 4096, 0, true);
-        assertThatThrownBy(() -> blas.gemm(HANDLE, 3, 4, 5, 1, a, a, 0, a, 1)).isInstanceOf(CudaException.class).hasMessage(
+        assertThatThrownBy(() -> blas.gemm(HANDLE, new Gemm(3, 4, 5, 1, a, a, 0, a, 1))).isInstanceOf(CudaException.class).hasMessage(
                 "[cublas] cublasGemmEx of m 3, n 4, k 5, batch 1, a %s, b %s, c %s: CUBLAS_STATUS_EXECUTION_FAILED (13), %s"
                         .formatted(a, a, a, "the function failed to launch on the GPU"));
         fake.hide("cublasGetStatusName"); // Before 11.4.
-        assertThatThrownBy(() -> blas.gemm(HANDLE, 3, 4, 5, 1, a, a, 0, a, 1)).hasMessageEndingWith(": status 13 of cuBLAS");
+        assertThatThrownBy(() -> blas.gemm(HANDLE, new Gemm(3, 4, 5, 1, a, a, 0, a, 1))).hasMessageEndingWith(": status 13 of cuBLAS");
     }
 
     @Test
@@ -116,7 +116,7 @@ class FfmBlasTest {
         }
         for (int batch : new int[] {1, 2}) {
             fake.on(batch == 1 ? "cublasGemmEx" : "cublasGemmStridedBatchedEx", _ -> 7);
-            assertThatThrownBy(() -> blas.gemm(HANDLE, 3, 4, 5, 1, a, a, 0, a, batch)).isInstanceOf(CudaException.class);
+            assertThatThrownBy(() -> blas.gemm(HANDLE, new Gemm(3, 4, 5, 1, a, a, 0, a, batch))).isInstanceOf(CudaException.class);
         }
         fake.on("cublasGetProperty", _ -> 7);
         assertThatThrownBy(() -> FfmBlas.open(FfmDriver.open())).isInstanceOf(CudaException.class);
@@ -129,7 +129,7 @@ class FfmBlasTest {
         FfmDriver own = FfmDriver.open();
         FfmBlas other = FfmBlas.open(own);
         other.create(STREAM);
-        other.gemm(HANDLE, 3, 4, 5, 1, a, a, 0, a, 1);
+        other.gemm(HANDLE, new Gemm(3, 4, 5, 1, a, a, 0, a, 1));
         driver.on("cuStreamSynchronize", _ -> 700);
         driver.on("cuGetErrorName", _ -> 1);
         driver.on("cuGetErrorString", _ -> 1);

@@ -7,6 +7,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import kept.cuda.cublas.DataType;
+import kept.cuda.cublas.Gemm;
 import kept.cuda.cublas.Matrix;
 import kept.cuda.driver.CudaException;
 import kept.cuda.driver.Grid;
@@ -95,7 +96,7 @@ class DeferredWorkTest {
         device.launch(kernel, Grid.of(1, 1), 0, a, b);
         VirtualBlas blas = device.gpu.blas();
         var left = new Matrix(b, DataType.F32, 1, 0, false);
-        blas.gemm(blas.create(device.stream), 1, 1, 1, 1, left, left, 0, new Matrix(c, DataType.F32, 1, 0, false), 1);
+        blas.gemm(blas.create(device.stream), new Gemm(1, 1, 1, 1, left, left, 0, new Matrix(c, DataType.F32, 1, 0, false), 1));
         driver.copyOnDevice(c, a, 4, device.stream);
         driver.set(c, (byte) 0, 4, device.stream);
         driver.free(b, device.stream);

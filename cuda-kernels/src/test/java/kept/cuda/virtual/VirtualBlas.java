@@ -6,6 +6,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import kept.cuda.cublas.Blas;
 import kept.cuda.cublas.DataType;
+import kept.cuda.cublas.Gemm;
 import kept.cuda.cublas.Matrix;
 import kept.cuda.driver.CudaException;
 
@@ -59,7 +60,14 @@ public final class VirtualBlas implements Blas {
     }
 
     @Override
-    public void gemm(long handle, int m, int n, int k, float alpha, Matrix a, Matrix b, float beta, Matrix c, int batch) {
+    public void gemm(long handle, Gemm product) {
+        int m = product.m();
+        int n = product.n();
+        int k = product.k();
+        Matrix a = product.a();
+        Matrix b = product.b();
+        Matrix c = product.c();
+        int batch = product.batch();
         require("cublasGemmStridedBatchedEx", handle);
         if (m < 0 || n < 0 || k < 0 || batch < 0) {
             throw invalid("m %d, n %d, k %d, batch %d".formatted(m, n, k, batch));
@@ -77,7 +85,7 @@ public final class VirtualBlas implements Blas {
             for (int i = 0; i < batch; i++) {
                 float[] left = read(new View("a", a, i), m, k, a.transposed());
                 float[] right = read(new View("b", b, i), k, n, b.transposed());
-                multiply(m, n, k, alpha, left, right, beta, new View("c", c, i));
+                multiply(m, n, k, product.alpha(), left, right, product.beta(), new View("c", c, i));
             }
         });
     }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import java.util.Random;
 import kept.cuda.cublas.DataType;
+import kept.cuda.cublas.Gemm;
 import kept.cuda.cublas.Matrix;
 import kept.cuda.driver.CudaException;
 import org.junit.jupiter.api.Test;
@@ -61,8 +62,8 @@ class VirtualBlasTest {
         float[] c = random(random, strideC * batch);
         long to = upload(c, out);
         // All matrices of the batch share b.
-        blas.gemm(handle, m, n, k, alpha, new Matrix(upload(a, in), in, leadingA, strideA, transposeA),
-                new Matrix(upload(b, in), in, leadingB, 0, transposeB), beta, new Matrix(to, out, leadingC, strideC, false), batch);
+        blas.gemm(handle, new Gemm(m, n, k, alpha, new Matrix(upload(a, in), in, leadingA, strideA, transposeA),
+                new Matrix(upload(b, in), in, leadingB, 0, transposeB), beta, new Matrix(to, out, leadingC, strideC, false), batch));
         var bytes = device.download(to, c.length * (out == DataType.F32 ? 4 : 2));
         for (int i = 0; i < c.length; i++) {
             float actual = switch (out) {
@@ -92,9 +93,9 @@ class VirtualBlasTest {
         var left = new Matrix(a, DataType.F32, 2, 0, false);
         var right = new Matrix(a, DataType.F32, 1, 0, false);
         var result = new Matrix(c, DataType.F32, 2, 0, false);
-        assertThatThrownBy(() -> blas.gemm(handle, 2, 2, 1, 1, left, right, 1, result, 1)).isInstanceOf(KernelFault.class)
+        assertThatThrownBy(() -> blas.gemm(handle, new Gemm(2, 2, 1, 1, left, right, 1, result, 1))).isInstanceOf(KernelFault.class)
                 .message().contains("gemm reads element 0 of c", "which was never written");
-        blas.gemm(handle, 2, 2, 1, 1, left, right, 0, result, 1);
+        blas.gemm(handle, new Gemm(2, 2, 1, 1, left, right, 0, result, 1));
         assertThat(device.floats(c, 4)).containsExactly(1, 2, 2, 4);
     }
 
@@ -102,13 +103,13 @@ class VirtualBlasTest {
     void operandsAreChecked() {
         long a = upload(new float[] {1, 2, 3, 4}, DataType.F32);
         var square = new Matrix(a, DataType.F32, 2, 0, false);
-        assertThatThrownBy(() -> blas.gemm(handle, 3, 1, 1, 1, square, square, 0, square, 1)).isInstanceOf(CudaException.class)
+        assertThatThrownBy(() -> blas.gemm(handle, new Gemm(3, 1, 1, 1, square, square, 0, square, 1))).isInstanceOf(CudaException.class)
                 .message().contains("CUBLAS_STATUS_INVALID_VALUE (7): leading dimension 2 of a with columns of 3");
-        assertThatThrownBy(() -> blas.gemm(handle, 2, 2, 3, 1, square, new Matrix(a, DataType.F32, 3, 0, false), 0, square, 1))
+        assertThatThrownBy(() -> blas.gemm(handle, new Gemm(2, 2, 3, 1, square, new Matrix(a, DataType.F32, 3, 0, false), 0, square, 1)))
                 .isInstanceOf(KernelFault.class).message().contains("gemm reads element 4 of a", "0 bytes past the end of allocation");
-        assertThatThrownBy(() -> blas.gemm(handle, 2, 2, 2, 1, square, new Matrix(a, DataType.BF16, 2, 0, false), 0, square, 1))
+        assertThatThrownBy(() -> blas.gemm(handle, new Gemm(2, 2, 2, 1, square, new Matrix(a, DataType.BF16, 2, 0, false), 0, square, 1)))
                 .isInstanceOf(CudaException.class).message().contains("types F32 x BF16 -> F32");
-        assertThatThrownBy(() -> blas.gemm(99, 2, 2, 2, 1, square, square, 0, square, 1)).isInstanceOf(CudaException.class)
+        assertThatThrownBy(() -> blas.gemm(99, new Gemm(2, 2, 2, 1, square, square, 0, square, 1))).isInstanceOf(CudaException.class)
                 .message().contains("CUBLAS_STATUS_NOT_INITIALIZED");
     }
 }
