@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.stream.Collectors;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 import kept.model.DecoderConfig;
 import org.junit.jupiter.api.Test;
@@ -60,7 +61,7 @@ class CalibratedConvertTest {
             "--calibration-tokens", 1024};
         try (var run = ChildProgram.start(directory.resolve("errors.log"), settings)) {
             while (run.isAlive() && !Files.exists(calibration.resolve("model.layers.1.input_layernorm.correction.safetensors"))) {
-                Thread.onSpinWait();
+                LockSupport.parkNanos(1_000_000);
             }
             run.terminate();
             assertThat(run.join()).as("128 + SIGTERM: " + run.remarks()).isEqualTo(143);

@@ -24,12 +24,14 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * convert and distill, killed (SIGKILL) again and again wherever they are and taken up each time, come to the same bytes as undisturbed runs.
- * {@code -Dkept.kills=N} kills each N times instead of {@value #KILLS}, with other seeds.
+ * {@code -Dkept.thorough} kills each {@value #THOROUGH_KILLS} times instead of {@value #KILLS}; {@code -Dkept.kills=N} N times, with other seeds.
  */
 class KilledRunsTest {
-    private static final int KILLS = 26;
-    private static final int CHOSEN = Integer.getInteger("kept.kills", KILLS);
-    private static final int REPLACING_KILLS = 4;
+    private static final int KILLS = 5;
+    private static final int THOROUGH_KILLS = 26;
+    private static final boolean THOROUGH = Boolean.getBoolean("kept.thorough");
+    private static final int CHOSEN = Integer.getInteger("kept.kills", THOROUGH ? THOROUGH_KILLS : KILLS);
+    private static final int REPLACING_KILLS = THOROUGH ? 4 : 1;
     private static final int STEPS = 6;
     /** What was read of the text that is learnt from and of the one that is evaluated on. */
     private static final int TEXTS = 2;
@@ -38,7 +40,7 @@ class KilledRunsTest {
 
     @TempDir
     private Path directory;
-    private final Random random = new Random(CHOSEN == KILLS ? 11 : CHOSEN);
+    private final Random random = new Random(Integer.getInteger("kept.kills", 11));
     private int kills;
 
     @BeforeEach

@@ -8,6 +8,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 import kept.run.TemporaryDirectory;
 import org.junit.jupiter.api.Test;
@@ -29,7 +30,7 @@ class TemporaryDirectoryTest {
         Path errors = directory.resolve("errors.log");
         try (var run = ChildProgram.startWith("-Djava.io.tmpdir=" + temporary, errors, arguments)) {
             while (run.isAlive() && measured(temporary) == 0) {
-                Thread.onSpinWait();
+                LockSupport.parkNanos(1_000_000);
             }
             run.terminate();
             assertThat(run.join()).as("128 + SIGTERM: " + run.remarks()).isEqualTo(143);

@@ -273,7 +273,7 @@ class TrainingProgramsTest {
         Path output = directory.resolve("llama");
         Path java = Path.of(System.getProperty("java.home"), "bin", "java");
         List<String> command = Stream.concat(
-                Stream.of(java, "-XX:TieredStopAtLevel=1", "-Dkept.threads=3", "--module-path", System.getProperty("jdk.module.path"),
+                Stream.of(java, "-Dkept.threads=3", "--module-path", System.getProperty("jdk.module.path"),
                         "--module", "kept/kept.Main"),
                 Stream.of(tiny.arguments(teacher, output, STEPS, "--tokens", 100_000_000, "--threads", 2))).map(Object::toString).toList();
         Path errors = directory.resolve("errors.log");

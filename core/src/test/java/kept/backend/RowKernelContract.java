@@ -90,12 +90,14 @@ public abstract class RowKernelContract extends KernelContract {
         double[] g = Arrays.stream(values(gradient)).map(v -> -Math.abs(v)).toArray();
         double[] ys = values(y);
         double[] sizes = new double[g.length];
-        for (int i = 0; i < g.length; i++) {
+        for (int row = 0; row < g.length; row += width) {
             double sum = 0;
-            for (int j = i / width * width; j < i / width * width + width; j++) {
+            for (int j = row; j < row + width; j++) {
                 sum += logarithm ? g[j] : g[j] * ys[j];
             }
-            sizes[i] = logarithm ? g[i] + Math.exp(ys[i]) * sum : (g[i] + sum) * ys[i];
+            for (int i = row; i < row + width; i++) {
+                sizes[i] = logarithm ? g[i] + Math.exp(ys[i]) * sum : (g[i] + sum) * ys[i];
+            }
         }
         return sizes;
     }

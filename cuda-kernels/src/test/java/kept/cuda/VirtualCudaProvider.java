@@ -8,7 +8,7 @@ import kept.tensor.Device;
 /** Opens the CUDA backend on a virtual GPU under the name {@code virtual}: the same backend and the same PTX, interpreted in Java. */
 public final class VirtualCudaProvider implements BackendProvider {
     private static final VirtualGpu GPU = VirtualGpu.open().deferring()
-            .reordering(Boolean.getBoolean("kept.gpu.thorough") ? Integer.MAX_VALUE : 1);
+            .reordering(Boolean.getBoolean("kept.thorough") ? Integer.MAX_VALUE : 1);
 
     /** Called by {@link java.util.ServiceLoader}. */
     public VirtualCudaProvider() {}

@@ -34,11 +34,13 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * Files with random damage to what describes their content: they are refused with a {@link CheckpointException} or read within their bounds, in
- * time and memory proportional to their length. {@code -Dkept.fuzz.mutants=N} tries N of each kind instead of {@value #MUTANTS}, with other seeds.
+ * time and memory proportional to their length. {@code -Dkept.thorough} tries {@value #THOROUGH_MUTANTS} of each kind instead of {@value #MUTANTS};
+ * {@code -Dkept.fuzz.mutants=N} N, with other seeds.
  */
 class HostileFilesTest {
-    private static final int MUTANTS = 24_000;
-    private static final int CHOSEN = Integer.getInteger("kept.fuzz.mutants", MUTANTS);
+    private static final int MUTANTS = 4_000;
+    private static final int THOROUGH_MUTANTS = 24_000;
+    private static final int CHOSEN = Integer.getInteger("kept.fuzz.mutants", Boolean.getBoolean("kept.thorough") ? THOROUGH_MUTANTS : MUTANTS);
     /** What reading may allocate, in bytes for each byte of the file, and besides. */
     private static final long BYTES_PER_BYTE = 200;
     private static final long BYTES_BESIDES = 2_000_000;
@@ -165,7 +167,7 @@ class HostileFilesTest {
         byte[] sound = kind.sound();
         int[] part = kind.part(sound);
         kind.read(sound, folder);
-        var random = new Random(CHOSEN == MUTANTS ? 7 : CHOSEN);
+        var random = new Random(Integer.getInteger("kept.fuzz.mutants", 7));
         int refused = 0;
         for (int i = 0; i < CHOSEN; i++) {
             byte[] mutant = mutate(sound, part[0], part[1], random);

@@ -14,7 +14,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * Damaged tokenizers are refused in one line or used without harm: in a process of its own, which a native library would end.
- * {@code -Dkept.fuzz.mutants=N} tries N of each kind, with other seeds.
+ * {@code -Dkept.thorough} tries four times as many; {@code -Dkept.fuzz.mutants=N} N of each kind, with other seeds.
  */
 class HostileTokenizersTest {
     private static final int CHOSEN = Integer.getInteger("kept.fuzz.mutants", 0);
@@ -23,10 +23,10 @@ class HostileTokenizersTest {
     private Path folder;
 
     @ParameterizedTest
-    @CsvSource({"model, 200", "json, 100", "pattern, 100"})
+    @CsvSource({"model, 50", "json, 25", "pattern, 25"})
     @Timeout(value = 10, unit = TimeUnit.HOURS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
     void damageIsAnErrorOrHarmless(String kind, int few) throws IOException, InterruptedException {
-        int count = CHOSEN > 0 ? CHOSEN : few;
+        int count = CHOSEN > 0 ? CHOSEN : Boolean.getBoolean("kept.thorough") ? 4 * few : few;
         Path number = folder.resolve("number");
         Path output = folder.resolve("output");
         Path classes = Path.of(HostileTokenizersTest.class.getResource("tokenizer.model").getPath()).getParent().getParent().getParent();
