@@ -28,8 +28,21 @@ final class HostTensor {
      * @return the tensor
      */
     static Tensor of(DType dtype, Layout layout, IntToDoubleFunction values, long... dimensions) {
-        long[] strides = layout.strides(dimensions);
-        long span = layout.offset() + 1;
+        return of(dtype, layout.strides(dimensions), layout.offset(), values, dimensions);
+    }
+
+    /**
+     * A tensor of given values, with strides of its own.
+     *
+     * @param dtype the element type
+     * @param strides elements between neighbours along each axis
+     * @param offset where the first element lies
+     * @param values the value at each place in memory, rounded to the type
+     * @param dimensions the shape
+     * @return the tensor
+     */
+    static Tensor of(DType dtype, long[] strides, long offset, IntToDoubleFunction values, long... dimensions) {
+        long span = offset + 1;
         for (int axis = 0; axis < dimensions.length; axis++) {
             span += Math.max(0, dimensions[axis] - 1) * strides[axis];
         }
@@ -39,7 +52,7 @@ final class HostTensor {
             write(data, dtype, i, values.applyAsDouble(i));
         }
         Tensor buffer = Tensor.from(data, dtype, Shape.of(span));
-        return TensorMemory.view(buffer, Shape.of(dimensions), strides, layout.offset());
+        return TensorMemory.view(buffer, Shape.of(dimensions), strides, offset);
     }
 
     /**

@@ -25,7 +25,7 @@ class GenericAttentionTest {
     @BeforeEach
     void open() {
         scope = Scope.open(VirtualCudaProvider.testDevice());
-        gpu = ((CudaBackend) VirtualCudaProvider.testDevice().provided()).gpu();
+        gpu = VirtualCudaProvider.testBackend().gpu();
     }
 
     @AfterEach

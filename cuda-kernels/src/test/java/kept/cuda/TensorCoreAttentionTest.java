@@ -24,7 +24,7 @@ class TensorCoreAttentionTest {
     @BeforeEach
     void open() {
         scope = Scope.open(VirtualCudaProvider.testDevice());
-        gpu = ((CudaBackend) VirtualCudaProvider.testDevice().provided()).gpu();
+        gpu = VirtualCudaProvider.testBackend().gpu();
     }
 
     @AfterEach

@@ -22,6 +22,15 @@ public final class VirtualCudaProvider implements BackendProvider {
         return Device.of(System.getProperty("kept.test.device", "virtual"));
     }
 
+    /**
+     * Returns the backend of {@link #testDevice}.
+     *
+     * @return backend, without the checks of operands
+     */
+    static CudaBackend testBackend() {
+        return (CudaBackend) OperandChecks.unwrap(testDevice().provided());
+    }
+
     @Override
     public String name() {
         return "virtual";
@@ -29,7 +38,7 @@ public final class VirtualCudaProvider implements BackendProvider {
 
     @Override
     public Backend open() {
-        return new CudaBackend(GPU.driver(), GPU.blas(), 0);
+        return OperandChecks.around(new CudaBackend(GPU.driver(), GPU.blas(), 0), GPU);
     }
 
     /**

@@ -25,6 +25,7 @@ final class Streams {
 
     private final boolean defers;
     private final Map<Long, Deque<Call>> queues = new HashMap<>();
+    private long latest;
 
     Streams(boolean defers) {
         this.defers = defers;
@@ -44,7 +45,13 @@ final class Streams {
         add(stream, work, true);
     }
 
+    /** Queues a call behind the latest one. */
+    synchronized void addBehind(Runnable work) {
+        add(latest, work);
+    }
+
     private synchronized void add(long stream, Runnable work, boolean always) {
+        latest = stream;
         Deque<Call> queue = queues.computeIfAbsent(stream, _ -> new ArrayDeque<>());
         queue.add(new Call(work, always));
         if (!defers || queue.size() >= MOST_QUEUED) {

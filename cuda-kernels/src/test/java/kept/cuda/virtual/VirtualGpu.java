@@ -119,6 +119,16 @@ public final class VirtualGpu {
         return laneInstructions;
     }
 
+    /**
+     * Returns a comparison of memory before and after work that is queued next.
+     *
+     * @param work name for messages
+     * @return comparison, to which operands are added
+     */
+    public MemoryCheck check(String work) {
+        return new MemoryCheck(this, work);
+    }
+
     DeviceMemory memory() {
         return memory;
     }
