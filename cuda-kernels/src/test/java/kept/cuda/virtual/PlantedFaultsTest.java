@@ -236,6 +236,22 @@ class PlantedFaultsTest {
     }
 
     @Test
+    void aKernelThatChangesAnOperand() {
+        caught(faulty -> {
+            var device = new Device();
+            long in = device.upload(ramp(32));
+            long out = device.empty(128);
+            var check = device.gpu.check("changes_an_operand");
+            check.operand("operand 0", in);
+            check.operand("operand 1", out);
+            check.result(out, 0, 4, new long[] {32}, new long[] {1});
+            check.begin();
+            device.launch(device.kernel("faults", "changes_an_operand"), Grid.of(1, 32), 0, in, out, faulty);
+            check.end();
+        }, "changes_an_operand changes byte 22 of allocation 1 of 128 bytes", "the memory of operand 0, which is no element of a result");
+    }
+
+    @Test
     void anEndlessLoop() {
         caught(faulty -> {
             var device = new Device(VirtualGpu.open().atMostInstructions(5_000_000));
