@@ -251,7 +251,8 @@ public abstract class OperandLayoutContract extends KernelContract {
         for (int i = 0; i < operands.length; i++) {
             if (operands[i].isResult()) {
                 results.add(HostTensor.values(tensors[i]));
-                assertThat(HostTensor.isUntouchedBetween(tensors[i])).as("%s leaves what lies between elements of operand %d", c.kernel(), i).isTrue();
+                assertThat(HostTensor.isUntouchedBetween(tensors[i])).as("%s leaves what lies between elements of operand %d", c.kernel(), i)
+                        .isTrue();
             } else {
                 assertThat(HostTensor.values(tensors[i])).as("%s leaves operand %d", c.kernel(), i).isEqualTo(before[i]);
             }
