@@ -22,10 +22,10 @@ final class OperandChecks implements InvocationHandler {
             Map.entry("where", Set.of(3)), Map.entry("reduce", Set.of(2)), Map.entry("argMax", Set.of(1)), Map.entry("softmax", Set.of(2)),
             Map.entry("softmaxGradient", Set.of(3)), Map.entry("logSumExp", Set.of(1)), Map.entry("matmul", Set.of(2)),
             Map.entry("gather", Set.of(3)), Map.entry("scatterAdd", Set.of(3)), Map.entry("embedding", Set.of(2)),
-            Map.entry("embeddingGradient", Set.of(2)), Map.entry("layerNorm", Set.of(4, 5, 6)), Map.entry("layerNormGradient", Set.of(5, 6, 7)),
-            Map.entry("rmsNorm", Set.of(3, 4)), Map.entry("rmsNormGradient", Set.of(4, 5)), Map.entry("addLayerNorm", Set.of(2, 6, 7, 8)),
-            Map.entry("addRmsNorm", Set.of(2, 5, 6)), Map.entry("rotaryEmbedding", Set.of(4)), Map.entry("attention", Set.of(4, 5)),
-            Map.entry("attentionGradient", Set.of(7, 8, 9)), Map.entry("swiGlu", Set.of(2)), Map.entry("swiGluGradient", Set.of(3, 4)),
+            Map.entry("embeddingGradient", Set.of(2)), Map.entry("layerNorm", Set.of(2, 3, 4)), Map.entry("layerNormGradient", Set.of(5, 6, 7)),
+            Map.entry("rmsNorm", Set.of(3, 4)), Map.entry("rmsNormGradient", Set.of(4, 5)), Map.entry("addLayerNorm", Set.of(2, 4, 5, 6)),
+            Map.entry("addRmsNorm", Set.of(2, 5, 6)), Map.entry("rotaryEmbedding", Set.of(4)), Map.entry("attention", Set.of(1, 2)),
+            Map.entry("attentionGradient", Set.of(4, 5, 6)), Map.entry("swiGlu", Set.of(2)), Map.entry("swiGluGradient", Set.of(3, 4)),
             Map.entry("distillationRows", Set.of(2, 5, 6)), Map.entry("crossEntropyRows", Set.of(0, 3)), Map.entry("adamW", Set.of(1, 3, 4)),
             Map.entry("sumOfSquares", Set.of()));
 
@@ -76,8 +76,20 @@ final class OperandChecks implements InvocationHandler {
         List<Tensor> tensors = new ArrayList<>();
         if (argument instanceof List<?> list) {
             list.forEach(element -> tensors.add((Tensor) element));
+        } else if (argument instanceof Record) {
+            for (var component : argument.getClass().getRecordComponents()) {
+                tensors.addAll(tensors(component(argument, component.getAccessor())));
+            }
         }
         return tensors;
+    }
+
+    private static Object component(Object argument, Method accessor) {
+        try {
+            return accessor.invoke(argument);
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException("[operand checks] " + accessor, e);
+        }
     }
 
     private static void add(MemoryCheck check, int position, Tensor tensor, boolean isResult) {
