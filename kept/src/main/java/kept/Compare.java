@@ -42,7 +42,6 @@ import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 
 /** {@code kept compare}: mappings of one teacher, side by side. */
 @Command(name = "compare", description = {
@@ -199,7 +198,7 @@ public final class Compare extends Program {
             JdkSources sources = JdkSources.find();
             return sources.prose().training(sources.heldOutFraction());
         }
-        throw new ParameterException(spec().commandLine(), "channel and calibrated measure on a text: name one with --calibration FILE...");
+        throw wrongUsage("channel and calibrated measure on a text: name one with --calibration FILE...");
     }
 
     private SequencedMap<String, Corpus> domains() {
@@ -212,7 +211,7 @@ public final class Compare extends Program {
         }
         named.forEach((name, files) -> domains.put(name, Corpus.of(files, heldOut.field())));
         if (domains.isEmpty()) {
-            throw new ParameterException(spec().commandLine(), "no held-out text: give --held-out NAME=FILE, or --jdk-sources");
+            throw wrongUsage("no held-out text: give --held-out NAME=FILE, or --jdk-sources");
         }
         return domains;
     }

@@ -19,7 +19,6 @@ import kept.text.Counts;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 
 /** {@code kept convert}: maps an Orion checkpoint to a Llama checkpoint without training. */
 @Command(name = "convert", description = {
@@ -89,7 +88,7 @@ public final class Convert extends Program {
     @Override
     protected void checkUsage() {
         if (output == null && !plan) {
-            throw new ParameterException(spec().commandLine(), "Missing required option: '--output=DIR'");
+            throw wrongUsage("Missing required option: '--output=DIR'");
         }
         mapping.requireUsage();
         if (!plan) {

@@ -33,7 +33,6 @@ import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 
 /** {@code kept distill}: maps an Orion to a Llama and distils what the mapping lost. */
 @Command(name = "distill", description = {
@@ -198,14 +197,14 @@ public final class Distill extends Program {
             objective();
             ParameterSelection.parse(train);
         } catch (IllegalArgumentException e) {
-            throw new ParameterException(spec().commandLine(), e.getMessage(), e);
+            throw wrongUsage(e.getMessage(), e);
         }
         mapping.requireUsage();
     }
 
     private void require(String option, Object value) {
         if (value == null) {
-            throw new ParameterException(spec().commandLine(), "Missing required option: '%s'".formatted(option));
+            throw wrongUsage("Missing required option: '%s'".formatted(option));
         }
     }
 

@@ -35,7 +35,6 @@ import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 
 /** {@code kept evaluate}: what a model can do. */
@@ -168,10 +167,6 @@ public final class Evaluate extends Program {
         if (examples.size() > 1 && examples.size() != tasks.size()) {
             throw wrongUsage("--examples names %d files for %d tasks: give one for all, or one for each".formatted(examples.size(), tasks.size()));
         }
-    }
-
-    private ParameterException wrongUsage(String message) {
-        return new ParameterException(spec().commandLine(), message);
     }
 
     private List<Examination> examinations() {

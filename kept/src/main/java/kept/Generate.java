@@ -30,7 +30,6 @@ import kept.tokenizer.Tokenizer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 
 /** {@code kept generate}: continues texts, or talks with a chat model. */
 @Command(name = "generate", description = {
@@ -157,7 +156,7 @@ public final class Generate extends Program {
     @Override
     protected void checkUsage() {
         if (messages == null && (printPrompt || printIds)) {
-            throw usage("%s needs --messages FILE".formatted(printPrompt ? "--print-prompt" : "--print-ids"));
+            throw wrongUsage("%s needs --messages FILE".formatted(printPrompt ? "--print-prompt" : "--print-ids"));
         }
         if (messages != null) {
             checkUsageOfMessages();
@@ -165,26 +164,26 @@ public final class Generate extends Program {
         }
         long sources = Stream.of(!prompts.isEmpty(), promptLines != null, promptText != null).filter(given -> given).count();
         if (!chat && sources == 0) {
-            throw usage("Missing required option: '--prompt=TEXT', '--prompts=FILE', '--prompt-file=FILE', '--chat' or '--messages=FILE'");
+            throw wrongUsage("Missing required option: '--prompt=TEXT', '--prompts=FILE', '--prompt-file=FILE', '--chat' or '--messages=FILE'");
         }
         if (sources > 1) {
-            throw usage("--prompt, --prompts and --prompt-file exclude each other");
+            throw wrongUsage("--prompt, --prompts and --prompt-file exclude each other");
         }
         if (chat && (promptLines != null || promptText != null || jsonLines)) {
-            throw usage("--chat excludes --prompts, --prompt-file and --jsonl: a conversation's turns are not independent texts");
+            throw wrongUsage("--chat excludes --prompts, --prompt-file and --jsonl: a conversation's turns are not independent texts");
         }
         if (!chat && (system != null || template != null)) {
-            throw usage("--system and --chat-template belong to --chat");
+            throw wrongUsage("--system and --chat-template belong to --chat");
         }
         options(GenerationConfig.NONE, List.of());      // a wrong number is wrong usage, whatever else is wrong
     }
 
     private void checkUsageOfMessages() {
         if (printPrompt == printIds) {
-            throw usage("--messages needs one of --print-prompt and --print-ids");
+            throw wrongUsage("--messages needs one of --print-prompt and --print-ids");
         }
         if (chat || system != null || jsonLines || !prompts.isEmpty() || promptLines != null || promptText != null) {
-            throw usage("--messages excludes --prompt, --prompts, --prompt-file, --jsonl, --chat and --system: "
+            throw wrongUsage("--messages excludes --prompt, --prompts, --prompt-file, --jsonl, --chat and --system: "
                     + "the file holds the whole conversation");
         }
     }
@@ -196,10 +195,6 @@ public final class Generate extends Program {
         return promptLines == null ? prompts : PromptFile.lines(promptLines);
     }
 
-    private ParameterException usage(String message) {
-        return new ParameterException(spec().commandLine(), message);
-    }
-
     /** In a conversation what the checkpoint's makers say holds unless the command line says otherwise. */
     private GenerationOptions options(GenerationConfig defaults, List<Integer> usualEnds) {
         List<Integer> ends = defaults.eosTokenIds().isEmpty() ? usualEnds : defaults.eosTokenIds();
@@ -208,7 +203,7 @@ public final class Generate extends Program {
                     ? sampling.options(defaults.sampling(), defaults.maxNewTokens().orElse(CHAT_TOKENS), Set.copyOf(ends))
                     : sampling.options(GenerationConfig.NONE.sampling(), TEXT_TOKENS, Set.copyOf(ends));
         } catch (IllegalArgumentException e) {
-            throw new ParameterException(spec().commandLine(), e.getMessage(), e);
+            throw wrongUsage(e.getMessage(), e);
         }
     }
 

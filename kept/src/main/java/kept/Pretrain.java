@@ -24,7 +24,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 
 /** {@code kept pretrain}: trains an Orion from scratch. */
 @Command(name = "pretrain", description = {
@@ -135,18 +134,18 @@ public final class Pretrain extends Program {
     @Override
     protected void checkUsage() {
         if (!text.random && tokenizerDirectory == null) {
-            throw new ParameterException(spec().commandLine(), "Missing required option: '--tokenizer=DIR'");
+            throw wrongUsage("Missing required option: '--tokenizer=DIR'");
         }
         if (!text.random) {
             return;
         }
         for (OptionSpec option : spec().commandLine().getParseResult().matchedOptions()) {
             if (!WITH_RANDOM.contains(option.longestName())) {
-                throw new ParameterException(spec().commandLine(), option.longestName() + " does not go with --random, which trains nothing");
+                throw wrongUsage(option.longestName() + " does not go with --random, which trains nothing");
             }
         }
         if (tokenizerDirectory == null && !sizes.tellVocabulary()) {
-            throw new ParameterException(spec().commandLine(), "--random needs --config, --vocab-size or --tokenizer, to know the vocabulary's size");
+            throw wrongUsage("--random needs --config, --vocab-size or --tokenizer, to know the vocabulary's size");
         }
     }
 

@@ -21,7 +21,6 @@ import kept.run.VerificationRun;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 
 /** {@code kept verify}: how faithfully a student follows its teacher. */
 @Command(name = "verify", description = {
@@ -133,7 +132,7 @@ public final class Verify extends Program {
         HeldOutTextOptions.byName("--held-out", texts, spec().commandLine())
                 .forEach((name, files) -> named.computeIfAbsent(name, _ -> new ArrayList<>()).addAll(files));
         if (named.isEmpty()) {
-            throw new ParameterException(spec().commandLine(), "nothing to compare on: give --held-out NAME=FILE");
+            throw wrongUsage("nothing to compare on: give --held-out NAME=FILE");
         }
         return named;
     }

@@ -6,8 +6,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
-import kept.run.Interruption;
-import kept.run.StoppedException;
 import kept.tensor.Device;
 import kept.tensor.DeviceException;
 import kept.tensor.OutOfMemoryException;
@@ -16,11 +14,13 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
-import picocli.CommandLine.UnmatchedArgumentException;
 
-/** What all programs share: help, exit codes, and failures told in one line. */
+/**
+ * What all programs share: help, exit codes, and failures explained in one line. The JVM can load and start this class and the programs without the
+ * libraries of the command line, so that {@link #execute} can name the missing artifact: no method of theirs converts a type of these libraries to
+ * another one, for which the verifier would load both. {@link ProgramLine} does that.
+ */
 @Command(
         mixinStandardHelpOptions = true,
         versionProvider = Program.Version.class,
@@ -52,12 +52,16 @@ public abstract class Program implements Callable<Integer> {
     @Option(names = "--debug", description = "Show the stack trace of a failure.", order = 1000)
     private boolean debug;
 
-    /** Runs a program from its command line and tells the exit code; what is printed in vain is a failure, help and version included. */
+    /** Runs a program from its command line and returns the exit code; results that cannot be printed are a failure, help and version included. */
     public static int execute(Program program, String... arguments) {
         // Numbers are printed the same everywhere, for readers and for other programs.
         Locale.setDefault(Locale.ROOT);
         Thread.setDefaultUncaughtExceptionHandler((_, failure) -> System.err.println("kept: " + Failures.line(failure)));
         try {
+            if (!CommandLineArtifact.isPresent()) {
+                System.err.println("kept: " + CommandLineArtifact.REMEDY);
+                return FAILURE;
+            }
             for (String argument : arguments) {
                 if (PathArgument.isUndecoded(argument)) {
                     System.err.println("kept: '%s' holds characters that this locale's encoding, %s, does not have; set LC_ALL=C.UTF-8"
@@ -65,7 +69,7 @@ public abstract class Program implements Callable<Integer> {
                     return WRONG_USAGE;
                 }
             }
-            return commandLine(program).setOut(StandardOutput.ofProcess()).execute(arguments);
+            return ProgramLine.execute(program, arguments);
         } catch (Throwable e) {
             // Before a program runs, or while its failure is explained: the command line is not to be relied on any more.
             System.err.println("kept: " + Failures.line(e));
@@ -75,62 +79,22 @@ public abstract class Program implements Callable<Integer> {
 
     /** A program ready to run, which writes to the terminal unless told otherwise. */
     public static CommandLine commandLine(Program program) {
-        CommandLine line = new CommandLine(program) {
-            @Override
-            public int execute(String... arguments) {
-                return super.execute(FormerNames.replace(getCommandSpec(), arguments));
-            }
-        };
-        return line.setCaseInsensitiveEnumValuesAllowed(true).registerConverter(Path.class, new PathArgument())
-                .setExecutionExceptionHandler(Program::explain).setExecutionStrategy(Program::runLast)
-                .setParameterExceptionHandler((failure, _) -> refuse(unknownFirst(failure)));
+        return ProgramLine.of(program);
     }
 
-    /** What is missing may only be misspelt: then the option that was given is the one to name. */
-    private static ParameterException unknownFirst(ParameterException failure) {
-        List<String> unknown = failure.getCommandLine().getUnmatchedArguments();
-        return failure instanceof CommandLine.MissingParameterException && !unknown.isEmpty()
-                ? new UnmatchedArgumentException(failure.getCommandLine(), unknown) : failure;
+    /** Whether {@code --debug} asks for the stack trace of a failure. */
+    final boolean showsStackTrace() {
+        return debug;
     }
 
-    /** Tells wrong usage in one line, the names that may have been meant, and where all options are explained. */
-    private static int refuse(ParameterException wrong) {
-        CommandLine command = wrong.getCommandLine();
-        PrintWriter err = Terminal.error(command.getErr());
-        err.println("kept: " + wrong.getMessage().strip().replaceAll("\\s*\\R\\s*", "; "));
-        UnmatchedArgumentException.printSuggestions(wrong, err);
-        err.println("See '%s --help'.".formatted(command.getCommandSpec().qualifiedName()));
-        return WRONG_USAGE;
+    /** Wrong usage that the parser cannot see, to be thrown. */
+    protected final RuntimeException wrongUsage(String message) {
+        return ProgramLine.wrongUsage(spec, message, null);
     }
 
-    private static int runLast(CommandLine.ParseResult parsed) {
-        CommandLine command = parsed.commandSpec().commandLine();
-        try {
-            try {
-                return new CommandLine.RunLast().execute(parsed);
-            } finally {
-                command.getOut().flush();
-            }
-        } catch (StandardOutput.Failure e) {
-            command.getErr().println("kept: " + e.getMessage());
-            return FAILURE;
-        }
-    }
-
-    private static int explain(Exception failure, CommandLine command, CommandLine.ParseResult parsed) {
-        Program program = command.getCommand();
-        if (failure instanceof StoppedException) {
-            return INTERRUPTED;
-        }
-        if (Interruption.isProcessEnding()) {
-            command.getErr().println("kept: interrupted");
-            return INTERRUPTED;
-        }
-        if (program.debug) {
-            failure.printStackTrace(Terminal.error(command.getErr()));
-        }
-        command.getErr().println("kept: " + Failures.line(failure));
-        return FAILURE;
+    /** Wrong usage that the parser cannot see, to be thrown, with its cause. */
+    protected final RuntimeException wrongUsage(String message, Throwable cause) {
+        return ProgramLine.wrongUsage(spec, message, cause);
     }
 
     /** Why a device cannot be used, without its name. */

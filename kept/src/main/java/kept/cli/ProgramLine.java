@@ -1,0 +1,86 @@
+package kept.cli;
+
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.List;
+import kept.run.Interruption;
+import kept.run.StoppedException;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/** Parses the command line of a program, runs it, and explains failures. */
+final class ProgramLine {
+    private ProgramLine() {}
+
+    /** Runs a program from its command line, with standard output as the place of results, and returns the exit code. */
+    static int execute(Program program, String... arguments) {
+        return of(program).setOut(StandardOutput.ofProcess()).execute(arguments);
+    }
+
+    /** A program ready to run, which writes to the terminal unless told otherwise. */
+    static CommandLine of(Program program) {
+        CommandLine line = new CommandLine(program) {
+            @Override
+            public int execute(String... arguments) {
+                return super.execute(FormerNames.replace(getCommandSpec(), arguments));
+            }
+        };
+        return line.setCaseInsensitiveEnumValuesAllowed(true).registerConverter(Path.class, new PathArgument())
+                .setExecutionExceptionHandler(ProgramLine::explain).setExecutionStrategy(ProgramLine::runLast)
+                .setParameterExceptionHandler((failure, _) -> refuse(unknownFirst(failure)));
+    }
+
+    /** Wrong usage that the parser cannot see. */
+    static RuntimeException wrongUsage(CommandSpec spec, String message, Throwable cause) {
+        return new ParameterException(spec.commandLine(), message, cause);
+    }
+
+    /** What is missing may only be misspelt: then the option that was given is the one to name. */
+    private static ParameterException unknownFirst(ParameterException failure) {
+        List<String> unknown = failure.getCommandLine().getUnmatchedArguments();
+        return failure instanceof CommandLine.MissingParameterException && !unknown.isEmpty()
+                ? new UnmatchedArgumentException(failure.getCommandLine(), unknown) : failure;
+    }
+
+    /** Explains wrong usage in one line, with the names that may have been meant, and where all options are explained. */
+    private static int refuse(ParameterException wrong) {
+        CommandLine command = wrong.getCommandLine();
+        PrintWriter err = Terminal.error(command.getErr());
+        err.println("kept: " + wrong.getMessage().strip().replaceAll("\\s*\\R\\s*", "; "));
+        UnmatchedArgumentException.printSuggestions(wrong, err);
+        err.println("See '%s --help'.".formatted(command.getCommandSpec().qualifiedName()));
+        return Program.WRONG_USAGE;
+    }
+
+    private static int runLast(CommandLine.ParseResult parsed) {
+        CommandLine command = parsed.commandSpec().commandLine();
+        try {
+            try {
+                return new CommandLine.RunLast().execute(parsed);
+            } finally {
+                command.getOut().flush();
+            }
+        } catch (StandardOutput.Failure e) {
+            command.getErr().println("kept: " + e.getMessage());
+            return Program.FAILURE;
+        }
+    }
+
+    private static int explain(Exception failure, CommandLine command, CommandLine.ParseResult parsed) {
+        Program program = command.getCommand();
+        if (failure instanceof StoppedException) {
+            return Program.INTERRUPTED;
+        }
+        if (Interruption.isProcessEnding()) {
+            command.getErr().println("kept: interrupted");
+            return Program.INTERRUPTED;
+        }
+        if (program.showsStackTrace()) {
+            failure.printStackTrace(Terminal.error(command.getErr()));
+        }
+        command.getErr().println("kept: " + Failures.line(failure));
+        return Program.FAILURE;
+    }
+}
