@@ -14,7 +14,7 @@ import kept.model.RandomWeights;
 import kept.tensor.Scope;
 import kept.weights.TensorSpec;
 
-/** Writes an Orion that nothing has been taught: random weights, one tensor in memory at a time, so that 14 billion need no more than the largest. */
+/** Writes an untrained Orion: random weights, one tensor in memory at a time, so that 14 billion parameters need no more than the largest tensor. */
 public final class RandomCheckpoint {
     private final DecoderConfig config;
     private final WeightFormat format;
@@ -60,9 +60,13 @@ public final class RandomCheckpoint {
                 TokenizerCopy.write(tokenizer, files);
             }
             writeWeights(files, specs, new RandomWeights(config, seed), total, progress);
+            Map<String, String> settings = new LinkedHashMap<>();
+            SavedSettings.put(settings, "config", config);
+            settings.put("weights", "random");
+            settings.put("seed", Long.toString(seed));
             Map<String, Object> provenance = new LinkedHashMap<>();
             provenance.put("command", command);
-            provenance.put("settings", Map.of("config", config.toString(), "weights", "random", "seed", Long.toString(seed)));
+            provenance.put("settings", settings);
             AtomicFiles.writeJson(files.resolve("provenance.json"), provenance);
             directory.commit();
             return "%,d random parameters, %,d bytes (%s, %s)".formatted(
