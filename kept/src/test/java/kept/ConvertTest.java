@@ -135,7 +135,7 @@ class ConvertTest {
             assertThat(run.join()).as("128 + SIGTERM: " + run.remarks()).isEqualTo(143);
             assertThat(run.remarks().lines().filter(line -> !line.isBlank() && !line.startsWith("WARNING") && !isProgress(line)))
                     .singleElement().asString().isEqualTo(
-                            "stopped; the finished weight files are in %s.partial; the same command with --resume goes on from there", output);
+                            "stopped; the finished weight files are in %s.partial; the same command with --resume continues from there", output);
         }
         assertThat(output).doesNotExist();
         assertThat(directory).isDirectoryNotContaining("glob:**.lock");
@@ -155,7 +155,7 @@ class ConvertTest {
         ProgramRun resumed = ProgramRun.of(conversion(source, output, "--resume", "--verify"));
         assertThat(resumed.code()).as(resumed.err()).isZero();
         assertThat(resumed.errorLines().stream().filter(line -> !isProgress(line))).singleElement().asString()
-                .startsWith("going on: ").endsWith(" finished before");
+                .startsWith("resuming: ").endsWith(" finished before");
         assertThat(directory).isDirectoryNotContaining("glob:**.{partial,lock}");
     }
 

@@ -20,7 +20,7 @@ import kept.tokenizer.Tokenizer;
 import org.junit.jupiter.api.Test;
 
 class DemoTest {
-    private static final long MOST_BYTES = 12_000_000;
+    private static final long MAX_BYTES = 12_000_000;
 
     @Test
     void theEmbeddedTeacherIsAWholeOrionWithItsProvenanceInTwelveMegabytes() throws IOException {
@@ -29,7 +29,7 @@ class DemoTest {
             teacher = demo.teacher();
             DecoderConfig config = DecoderConfig.read(teacher);
             assertThat(config.architecture()).isEqualTo(Architecture.ORION);
-            assertThat(Files.size(teacher.resolve("model.safetensors"))).isLessThan(MOST_BYTES);
+            assertThat(Files.size(teacher.resolve("model.safetensors"))).isLessThan(MAX_BYTES);
             try (var checkpoint = Checkpoint.open(teacher);
                     var tokenizer = Tokenizer.load(teacher)) {
                 CheckpointWeights.requireTensors(checkpoint, config);

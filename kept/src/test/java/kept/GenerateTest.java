@@ -184,7 +184,7 @@ class GenerateTest {
             String ids = text(generate("--messages", messages, "--print-ids"));
             assertThat(ids.strip().split(" ")).startsWith("1").endsWith("2").contains("2");
             assertThat(Arrays.stream(ids.strip().split(" ")).mapToInt(Integer::parseInt)).containsExactly(
-                    Arrays.stream(reader.encodeMarked(prompt)).boxed().toArray(Integer[]::new));
+                    Arrays.stream(reader.encodeWithSpecialTokens(prompt)).boxed().toArray(Integer[]::new));
         }
         Path template = Files.writeString(directory.resolve("my.jinja"),
                 "{% for m in messages %}{{ m.role }}:{{ m.content }}{{ m.tool_calls|tojson if m.tool_calls }};{% endfor %}"

@@ -36,7 +36,7 @@ class KilledRunsTest {
     /** What was read of the text that is learnt from and of the one that is evaluated on. */
     private static final int TEXTS = 2;
     /** What a run may take from its start to the point where it is killed by the clock. */
-    private static final int LONGEST_MILLISECONDS = 1500;
+    private static final int MAX_MILLISECONDS = 1500;
 
     @TempDir
     private Path directory;
@@ -152,7 +152,7 @@ class KilledRunsTest {
      */
     private boolean killOrFinish(int code, IntSupplier done, int more, Object... arguments) {
         int goal = random.nextInt(4) == 0 ? Integer.MAX_VALUE : done.getAsInt() + 1 + random.nextInt(more);
-        long time = System.nanoTime() + random.nextInt(LONGEST_MILLISECONDS) * 1_000_000L + (goal == Integer.MAX_VALUE ? 0 : 60_000_000_000L);
+        long time = System.nanoTime() + random.nextInt(MAX_MILLISECONDS) * 1_000_000L + (goal == Integer.MAX_VALUE ? 0 : 60_000_000_000L);
         long afterwards = random.nextInt(8_000_000);
         try (var run = ChildProgram.start(directory.resolve("errors.log"), arguments)) {
             while (run.isAlive() && System.nanoTime() < time && (goal == Integer.MAX_VALUE || done.getAsInt() < goal)) {

@@ -57,7 +57,7 @@ class NonFiniteTest {
                     .contains("seed was 0, is 5").doesNotContain("learning rate");
             ProgramRun resumed = distill(with(saving, "--resume", "--learning-rate", "3e-4"));
             assertThat(resumed.code()).as(resumed.err()).isZero();
-            assertThat(resumed.err()).contains("going on otherwise, after NaN or infinity: learning rate, peak was 1.0E30, is 3.0E-4");
+            assertThat(resumed.err()).contains("resuming with other settings, after NaN or infinity: learning rate, peak was 1.0E30, is 3.0E-4");
             assertThat(Files.readAllLines(output.resolve("metrics.jsonl")).getLast()).contains("\"step\":6");
             assertThat(TinyDistillation.report(output).at("/steps/loss")).hasSize(STEPS);
         }

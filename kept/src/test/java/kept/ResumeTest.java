@@ -54,7 +54,7 @@ class ResumeTest {
         assertThat(distill().code()).isZero();
         ProgramRun again = distill("--resume");
         assertThat(again.code()).isEqualTo(1);
-        assertThat(again.errorLines()).last().asString().contains("there is no saved state", "has come to its end").doesNotContain("start the run");
+        assertThat(again.errorLines()).last().asString().contains("there is no saved state", "has ended").doesNotContain("start the run");
         assertThat(output).isNotEmptyDirectory();
     }
 
@@ -159,7 +159,7 @@ class ResumeTest {
         stop("--evaluate-every", 1);
         Files.write(training.resolve(file), new byte[0]);
         assertThat(distill("--resume", "--evaluate-every", 1).errorLines()).last().asString()
-                .contains(file + " is empty (0 bytes); the run cannot go on from it: start over with --overwrite").doesNotContain("download");
+                .contains(file + " is empty (0 bytes); the run cannot resume from it: start over with --overwrite").doesNotContain("download");
     }
 
     @Test
@@ -180,7 +180,7 @@ class ResumeTest {
         assertThatCode(() -> BestState.requireOfStep(best, step)).doesNotThrowAnyException();
         assertThatCode(() -> BestState.requireOfStep(best, 0)).doesNotThrowAnyException();
         assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> BestState.requireOfStep(best, step - 1 == 0 ? 9 : step - 1))
-                .withMessageContaining("go on without --allow-other-bits where the run was begun, or start over with --overwrite");
+                .withMessageContaining("continue without --allow-other-bits where the run was begun, or start over with --overwrite");
     }
 
     @Test
@@ -250,7 +250,7 @@ class ResumeTest {
         }
         try (var run = ChildProgram.startWith("-XX:MaxVectorSize=16", errors, arguments("--resume", "--allow-other-bits"))) {
             assertThat(run.join()).as(run.remarks()).isZero();
-            assertThat(run.remarks()).contains("--allow-other-bits: ", "other bits than an undisturbed run's");
+            assertThat(run.remarks()).contains("--allow-other-bits: ", "other bits than an uninterrupted run's");
         }
         assertThat(output).isDirectory();
     }
@@ -279,7 +279,7 @@ class ResumeTest {
 
         ProgramRun resumed = convert(copy, output, "--resume");
         assertThat(resumed.code()).as(resumed.err()).isZero();
-        assertThat(resumed.err()).contains("going on: 20 weight files finished before");
+        assertThat(resumed.err()).contains("resuming: 20 weight files finished before");
         try (Stream<Path> files = Files.list(output)) {
             for (Path file : files.toList()) {
                 assertThat(file).hasSameBinaryContentAs(directory.resolve("whole").resolve(file.getFileName()));

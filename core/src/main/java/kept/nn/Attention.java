@@ -68,7 +68,7 @@ public final class Attention extends Layer {
      *
      * @return queries, keys, values
      */
-    public List<Linear> readers() {
+    public List<Linear> inputProjections() {
         return List.of(query, key, value);
     }
 

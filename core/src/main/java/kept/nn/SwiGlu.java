@@ -39,7 +39,7 @@ public final class SwiGlu extends Layer {
      *
      * @return gate, up
      */
-    public List<Linear> readers() {
+    public List<Linear> inputProjections() {
         return List.of(gate, up);
     }
 

@@ -48,9 +48,9 @@ public record CalibrationCost(long streamBytes, long weightBytes, long outputByt
         double trialNorms = anchorChosen ? (double) Calibration.anchors() * Calibration.trialNorms(config) : 0;
         double trialLayers = anchorChosen ? Calibration.anchors() * (Calibration.trialNorms(config) - 1) / 2.0 : 0;
         int norms = CalibratedMapping.norms(config).size();
-        double readers = n * config.headDimension() * (config.heads() + 2.0 * config.keyValueHeads()) + 2.0 * n * config.intermediateSize();
+        double projections = n * config.headDimension() * (config.heads() + 2.0 * config.keyValueHeads()) + 2.0 * n * config.intermediateSize();
         // Once for the calibration, once for the output, which includes the head.
-        double corrections = 2.0 * n * ((2 * config.layers() + trialLayers) * readers + (double) config.vocabSize() * n);
+        double corrections = 2.0 * n * ((2 * config.layers() + trialLayers) * projections + (double) config.vocabSize() * n);
         double ofTokens = tokens * (double) config.layers() + trialTokens * trialLayers;
         // The neurons that renew the anchor are fitted to two values computed from each output of an MLP's norm.
         double renewals = 2.0 * 2 * n * ofTokens;

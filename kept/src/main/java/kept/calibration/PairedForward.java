@@ -195,10 +195,10 @@ final class PairedForward implements AutoCloseable {
                     activity[j] *= (double) lengths[j] * lengths[j];
                 }
             });
-            for (Linear reader : mlp.readers()) {
+            for (Linear projection : mlp.inputProjections()) {
                 compute(() -> {
                     Tensor weights = source.get(norm(step).toString(), Shape.of(mapping.source().hiddenSize())).cast(DType.F32);
-                    float[] lengths = reader.weight().value().cast(DType.F32).mul(weights).square().sum(1).toFloatArray();
+                    float[] lengths = projection.weight().value().cast(DType.F32).mul(weights).square().sum(1).toFloatArray();
                     for (int j = 0; j < lengths.length; j++) {
                         activity[j] *= lengths[j];
                     }
@@ -241,13 +241,13 @@ final class PairedForward implements AutoCloseable {
         times.of(Phase.SUMS, () -> compute(() -> {
             Norm before = DecoderParts.norm(norm(step), mapping.target(), mapped);
             reading[0] = meanReader(mapped.get(norm(step).toString(), Shape.of(width)).toFloatArray());
-            Tensor readers = Tensor.of(joined(reading[0], constant), 2, width);
+            Tensor projections = Tensor.of(joined(reading[0], constant), 2, width);
             for (int i = 0; i < text.parts().size(); i++) {
                 int part = i;
                 compute(() -> {
                     Tensor stream = student.get(part);
                     long tokens = stream.size(0) * stream.size(1);
-                    Tensor read = readers.matmul(before.forward(stream).reshape(tokens, width).transpose(0, 1));
+                    Tensor read = projections.matmul(before.forward(stream).reshape(tokens, width).transpose(0, 1));
                     Tensor behind = teacher.get(part);
                     Tensor size = behind.sub(behind.mean(-1).unsqueeze(-1)).square().mean(-1).sqrt();
                     fit.add(read.slice(0, 0, 1).toFloatArray(), read.slice(0, 1, 2).toFloatArray(), size.toFloatArray(),

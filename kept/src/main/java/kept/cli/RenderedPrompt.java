@@ -60,11 +60,12 @@ public final class RenderedPrompt {
 
     /** The prompt as text. */
     public String text(ChatTemplate template, Tokenizer tokenizer) {
-        return template.render(variables, tokenizer.marks(), LocalDateTime::now);
+        return template.render(variables, tokenizer.specialTokens(), LocalDateTime::now);
     }
 
     /** The prompt's ids, as a model would be given them, with spaces between them. */
     public String ids(ChatTemplate template, Tokenizer tokenizer) {
-        return Arrays.stream(tokenizer.encodeMarked(text(template, tokenizer))).mapToObj(Integer::toString).collect(Collectors.joining(" "));
+        return Arrays.stream(tokenizer.encodeWithSpecialTokens(text(template, tokenizer))).mapToObj(Integer::toString)
+                .collect(Collectors.joining(" "));
     }
 }

@@ -3,7 +3,7 @@ package kept.cli;
 import kept.run.Resume;
 import picocli.CommandLine.Option;
 
-/** Whether a program goes on with what an earlier run of it has begun. */
+/** Whether a program resumes an earlier run. */
 public final class ResumeOptions {
     @Option(names = "--resume", order = 42, description = "Continue a run that was interrupted or killed, from its saved state.")
     private boolean resume;

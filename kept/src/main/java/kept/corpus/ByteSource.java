@@ -17,7 +17,7 @@ final class ByteSource implements AutoCloseable {
     private static final int BEGINNING = 24;
     private static final int BYTE_ORDER_MARK = 3;
     /** So much white space and nothing else is no text; a packed file can hold it without end. */
-    private static final long MOST_BLANK = 1L << 30;
+    private static final long MAX_BLANK_BYTES = 1L << 30;
 
     private final InputStream bytes;
     private final String where;
@@ -217,7 +217,7 @@ final class ByteSource implements AutoCloseable {
     /** Counts white space since the last text, and refuses a file that seems to hold nothing else. */
     void countBlank(long count) {
         blank = count == 0 ? 0 : blank + count;
-        if (blank > MOST_BLANK) {
+        if (blank > MAX_BLANK_BYTES) {
             throw new CorpusException("[corpus] %s holds nothing but white space for %,d bytes up to offset %d: it is no text"
                     .formatted(where, blank, offset()));
         }

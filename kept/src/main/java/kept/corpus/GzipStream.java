@@ -114,7 +114,7 @@ final class GzipStream extends InputStream {
             return;
         }
         if (zeros || b != MAGIC >> 8 || next() != (MAGIC & 0xFF)) {
-            throw new IOException("after gzip member %d it goes on at byte %d with what is no gzip member: is it damaged, or was a file appended?"
+            throw new IOException("after gzip member %d what follows at byte %d is no gzip member: is it damaged, or was a file appended?"
                     .formatted(members, position() - 1));
         }
         inflater.reset();

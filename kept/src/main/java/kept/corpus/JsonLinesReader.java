@@ -12,7 +12,7 @@ import kept.text.VisibleText;
  */
 final class JsonLinesReader implements DocumentReader {
     /** Bytes of the longest line: more would not be one text, and would not fit memory several times. */
-    private static final int LONGEST_LINE = 1 << 26;
+    private static final int MAX_LINE_LENGTH = 1 << 26;
     private static final int FIELDS_SHOWN = 20;
     private static final int NAME_SHOWN = 60;
 
@@ -32,11 +32,11 @@ final class JsonLinesReader implements DocumentReader {
     public Document next() {
         while (true) {
             long start = source.offset();
-            if (!source.nextLine(LONGEST_LINE)) {
+            if (!source.nextLine(MAX_LINE_LENGTH)) {
                 if (source.lineLength() < 0) {
                     line++;
                     throw new CorpusException("%s is longer than %,d bytes, which no record may be: is there a line break after each record?"
-                            .formatted(place(start), LONGEST_LINE));
+                            .formatted(place(start), MAX_LINE_LENGTH));
                 }
                 return null;
             }

@@ -94,7 +94,7 @@ final class ZipArchive implements AutoCloseable {
                 checksum.update(target, from, read);
                 size += read;
             } else if (size != entry.getSize() || checksum.getValue() != entry.getCrc()) {
-                throw new IOException("its content does not have the size and checksum that the archive tells: is the archive damaged?");
+                throw new IOException("its content does not have the size and checksum in the archive's directory: is the archive damaged?");
             }
             return read;
         }

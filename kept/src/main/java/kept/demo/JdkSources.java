@@ -27,7 +27,7 @@ import kept.corpus.TextExtent;
 public final class JdkSources {
     private static final List<String> TABLES = List.of("jdk.localedata/", "jdk.charsets/", "/resources/", "/sun/nio/cs/", "/internal/icu/");
     /** Files with a larger share of digits are tables of numbers in the form of code. */
-    private static final double MOST_DIGITS = 0.15;
+    private static final double MAX_DIGITS = 0.15;
     private static final String SHIPPED = "commons-lang3-3.20.0-sources.jar";
     private static final int SHORTEST = 200;
     private static final double HELD_OUT = 0.02;
@@ -191,7 +191,7 @@ public final class JdkSources {
                 String name = names.get(begun++);
                 bytes += archive.size(name);
                 String content = text.apply(JavaSource.parse(archive.read(name)));
-                if (content.length() >= SHORTEST && content.chars().filter(Character::isDigit).count() <= MOST_DIGITS * content.length()) {
+                if (content.length() >= SHORTEST && content.chars().filter(Character::isDigit).count() <= MAX_DIGITS * content.length()) {
                     return new Document(name, content);
                 }
             }

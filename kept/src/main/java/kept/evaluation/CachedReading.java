@@ -37,7 +37,7 @@ final class CachedReading implements AutoCloseable {
         int start = Math.min(common < 0 ? ids.length : common, first);
         cache.truncate(start);
         seen = ids;
-        return model.read(Tensor.of(Arrays.copyOfRange(ids, start, ids.length), 1, ids.length - start), cache, first - start).squeeze(0);
+        return model.prefill(Tensor.of(Arrays.copyOfRange(ids, start, ids.length), 1, ids.length - start), cache, first - start).squeeze(0);
     }
 
     @Override

@@ -25,8 +25,8 @@ public record LayerDistances(List<Place> places, List<String> remarks) {
      * @param stream the distance of the streams that enter the norm, centred and scaled
      * @param scale the factor of the student's stream
      * @param norm the distance of the norm's outputs, as they are
-     * @param readers the distance of what the maps that read the norm give, their outputs side by side, biases included: queries, keys and values;
-     * gate and up; logits, of which each token's mean is taken away, for no probability depends on it
+     * @param projections the distance of the concatenated outputs, biases included, of the projections after the norm: queries, keys and values; gate
+     *     and up; or logits, from which each token's mean is subtracted, because no probability depends on it
      */
-    public record Place(String name, double stream, double scale, double norm, double readers) {}
+    public record Place(String name, double stream, double scale, double norm, double projections) {}
 }

@@ -21,7 +21,7 @@ final class PairedPass {
     private final List<NormSite> teacherNorms;
     private final List<NormSite> studentNorms;
     private final int commonLayers;
-    /** Two for each layer that both have, one after the last of these where one model goes on, and the final norm. */
+    /** Two for each layer that both have, one after the last of these if one model has more layers, and the final norm. */
     private final List<SiteDistance> places = new ArrayList<>();
     /** Where the stream behind the layers that both have is compared. */
     private final SiteDistance end;
@@ -64,12 +64,12 @@ final class PairedPass {
             int site = 2 * layer;
             compare(site, taught, learnt);
             var middle = new Tensor[1];
-            taught = teacher.throughLayer(layer, taught, (norm, stream) -> {
+            taught = teacher.forwardLayer(layer, taught, (norm, stream) -> {
                 if (norm.equals(teacherNorms.get(site + 1).name())) {
                     middle[0] = scope.adopt(stream.copy());
                 }
             });
-            learnt = student.throughLayer(layer, learnt, (norm, stream) -> {
+            learnt = student.forwardLayer(layer, learnt, (norm, stream) -> {
                 if (norm.equals(studentNorms.get(site + 1).name())) {
                     compare(site + 1, middle[0], stream);
                 }
@@ -91,7 +91,7 @@ final class PairedPass {
     private Tensor hidden(Decoder model, List<NormSite> norms, Tensor stream) {
         Tensor next = stream;
         for (int layer = commonLayers; layer < model.config().layers(); layer++) {
-            next = model.throughLayer(layer, next, (_, _) -> { });
+            next = model.forwardLayer(layer, next, (_, _) -> { });
         }
         return norms.getLast().norm().forward(next);
     }
@@ -100,14 +100,14 @@ final class PairedPass {
         NormSite t = teacherNorms.get(site);
         NormSite s = studentNorms.get(site);
         SiteDistance place = places.get(site);
-        long widest = t.readers().stream().mapToLong(map -> map.weight().value().size(0)).sum();
+        long widest = t.projections().stream().mapToLong(map -> map.weight().value().size(0)).sum();
         inChunks(taught, learnt, widest, (someTaught, someLearnt) -> {
             place.addStreams(someTaught, someLearnt);
             Tensor teacherOutput = t.norm().forward(someTaught);
             Tensor studentOutput = s.norm().forward(someLearnt);
             place.addNorms(teacherOutput, studentOutput);
-            place.addReaders(t.readers().stream().map(map -> map.forward(teacherOutput)).toList(),
-                    s.readers().stream().map(map -> map.forward(studentOutput)).toList());
+            place.addProjections(t.projections().stream().map(map -> map.forward(teacherOutput)).toList(),
+                    s.projections().stream().map(map -> map.forward(studentOutput)).toList());
         });
     }
 

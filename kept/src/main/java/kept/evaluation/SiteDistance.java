@@ -8,7 +8,7 @@ final class SiteDistance {
     private final String name;
     private final RelativeDistance.Fitted streams = new RelativeDistance.Fitted();
     private final RelativeDistance norms = new RelativeDistance();
-    private final RelativeDistance readers = new RelativeDistance();
+    private final RelativeDistance projections = new RelativeDistance();
 
     SiteDistance(String name) {
         this.name = name;
@@ -29,22 +29,22 @@ final class SiteDistance {
     }
 
     /** What several maps make of them, each {@code [tokens, features]}. */
-    void addReaders(List<Tensor> teacher, List<Tensor> student) {
+    void addProjections(List<Tensor> teacher, List<Tensor> student) {
         for (int i = 0; i < teacher.size(); i++) {
             if (teacher.get(i).size(-1) != student.get(i).size(-1)) {
                 return;
             }
         }
-        add(readers, teacher, student, false);
+        add(projections, teacher, student, false);
     }
 
     /** Logits {@code [tokens, vocabulary]}. */
     void addLogits(Tensor teacher, Tensor student) {
-        add(readers, List.of(teacher), List.of(student), true);
+        add(projections, List.of(teacher), List.of(student), true);
     }
 
     LayerDistances.Place place() {
-        return new LayerDistances.Place(name, streams.value(), streams.scale(), norms.value(), readers.value());
+        return new LayerDistances.Place(name, streams.value(), streams.scale(), norms.value(), projections.value());
     }
 
     private static void add(RelativeDistance distance, List<Tensor> teacher, List<Tensor> student, boolean centred) {

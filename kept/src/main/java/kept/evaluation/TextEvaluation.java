@@ -174,7 +174,7 @@ public record TextEvaluation(String name, int[] ids, int length) {
      * Shows each sequence of the text.
      *
      * @param device where the ids are put
-     * @param observer is given ids {@code [1, length]}, I32, which are gone once it returns
+     * @param observer is given ids {@code [1, length]}, I32, which are freed when it returns
      */
     public void forEachInput(Device device, Consumer<Tensor> observer) {
         for (int at = 0; at < ids.length; at += length + 1) {

@@ -157,17 +157,17 @@ public final class ChatTemplate {
      * Renders a conversation, followed by the prompt for the model's answer.
      *
      * @param messages the messages so far
-     * @param marks the texts of special tokens by name, such as {@code eos_token}
+     * @param specialTokens the texts of special tokens by name, such as {@code eos_token}
      * @return the text
      * @throws ChatTemplateException if the template is invalid, uses an unsupported feature, or rejects the conversation
      */
-    public String render(List<ChatMessage> messages, Map<String, String> marks) {
+    public String render(List<ChatMessage> messages, Map<String, String> specialTokens) {
         return render(Map.of("messages", messages.stream().map(message -> {
             var turn = new LinkedHashMap<String, Object>();
             turn.put("role", message.role());
             turn.put("content", message.content());
             return turn;
-        }).toList()), marks, LocalDateTime::now);
+        }).toList()), specialTokens, LocalDateTime::now);
     }
 
     /**
@@ -175,17 +175,17 @@ public final class ChatTemplate {
      *
      * @param variables {@code messages} as maps, and optionally {@code tools}, {@code documents}, {@code add_generation_prompt} (default true) and
      *     others; they take precedence over special tokens of the same name
-     * @param marks the texts of special tokens by name, such as {@code eos_token}
+     * @param specialTokens the texts of special tokens by name, such as {@code eos_token}
      * @param clock the current time for the template
      * @return the text
      * @throws ChatTemplateException if the template is invalid, uses an unsupported feature, or rejects the conversation
      */
-    public String render(Map<String, ?> variables, Map<String, String> marks, Supplier<LocalDateTime> clock) {
+    public String render(Map<String, ?> variables, Map<String, String> specialTokens, Supplier<LocalDateTime> clock) {
         Map<String, Object> all = new HashMap<>();
         all.put("tools", null);
         all.put("documents", null);
         all.put("add_generation_prompt", true);
-        all.putAll(marks);
+        all.putAll(specialTokens);
         all.putAll(variables);
         try {
             return compiled().render(all, TemplateLimits.DEFAULT.plus(characters(all)), clock);

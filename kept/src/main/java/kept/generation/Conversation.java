@@ -80,12 +80,12 @@ public final class Conversation implements AutoCloseable {
     }
 
     private int[] prompt() {
-        String rendered = template.render(messages, tokenizer.marks());
+        String rendered = template.render(messages, tokenizer.specialTokens());
         if (system.isPresent() && !rendered.contains(system.get().strip())) {
             throw new ChatTemplateException(("[chat template] %s leaves out what the system turn says: "
                     + "this model knows no such turn; leave out --system").formatted(template.name()));
         }
-        int[] ids = tokenizer.encodeMarked(rendered);
+        int[] ids = tokenizer.encodeWithSpecialTokens(rendered);
         if (ids.length == 0) {
             throw new ChatTemplateException("[chat template] %s makes an empty text of this conversation".formatted(template.name()));
         }

@@ -16,7 +16,7 @@ import kept.text.Counts;
  * {@code NAME.partial} beside the target:
  *
  * <pre>
- *   NAME.partial/journal.json   what the output is made of and how; a run that goes on must agree on each of it
+ *   NAME.partial/journal.json   what the output is made of and how; a resumed run must agree on all of it
  *   NAME.partial/files/         what becomes the output; a weight file is under its name when it is finished and on disk, else under a hidden one
  *   NAME.partial/placing.json   while the output is put in place of another: which directory it is, for the kill that comes then
  * </pre>

@@ -24,7 +24,7 @@ final class SequentialSink implements ByteSink {
     private static final Path STANDARD_OUTPUT = Path.of("/dev/stdout");
     private static final int BYTES_COPIED_AT_ONCE = 1 << 20;
     /** How long a pipe may wait for a program that reads it. */
-    private static final Duration LONGEST_WAIT = Duration.ofSeconds(60);
+    private static final Duration MAX_WAIT = Duration.ofSeconds(60);
 
     private final FileOutputStream out;
     private final boolean shared;
@@ -33,7 +33,7 @@ final class SequentialSink implements ByteSink {
     private long written;
 
     SequentialSink(Path path) throws IOException {
-        this(path, LONGEST_WAIT);
+        this(path, MAX_WAIT);
     }
 
     /** Opens a path; a pipe only if a program opens it for reading within this time. */

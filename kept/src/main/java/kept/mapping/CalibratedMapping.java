@@ -89,7 +89,7 @@ public final class CalibratedMapping {
             case EMBEDDING -> TensorMapping.of(tensor, new AnchoredRows(),
                     "LayerNorms do not see the mean; a constant one carries what were biases", tensor.name(), ANCHOR);
             case INPUT_NORM_WEIGHT, POST_ATTENTION_NORM_WEIGHT, FINAL_NORM_WEIGHT -> TensorMapping.of(tensor, Transform.NORM_WEIGHT,
-                    "the norm keeps its weight; its readers are corrected", tensor.name());
+                    "the norm keeps its weight; the projections after it are corrected", tensor.name());
             case QUERY, KEY, VALUE -> corrected(tensor, tensor.id());
             case ATTENTION_OUTPUT -> TensorMapping.of(tensor, new CentredOutputs(1), "LayerNorms do not see the mean of the stream", tensor.name());
             case GATE -> reader(tensor, 0);

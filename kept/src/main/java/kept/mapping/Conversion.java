@@ -138,7 +138,7 @@ public final class Conversion {
     }
 
     /**
-     * Compares what a conversion that ended early has finished, as {@link #verify} does, before another goes on with it.
+     * Compares the finished part of an interrupted conversion with its source, as {@link #verify} does, before it is resumed.
      *
      * @param directory where it was written
      * @param progress is told the bytes of each piece compared

@@ -31,7 +31,7 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
     }
 
     /** Tokens per chunk of a long text: so many that packing all keys for each chunk costs little compared with attention. */
-    private static final int PIECE = 4096;
+    private static final int CHUNK = 4096;
     private static final TensorName FINAL_NORM = TensorName.of(TensorRole.FINAL_NORM_WEIGHT);
     /** Largest batch for which {@link #nextLogits(int[], List)} gives every sequence logits that are bit-identical to running it alone. */
     public static final int SAME_BITS_SEQUENCES = 4;
@@ -159,7 +159,7 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
      * @param observer receives the input of each of the layer's norms
      * @return the residual stream after the layer, of the same shape
      */
-    public Tensor throughLayer(int layer, Tensor stream, StreamObserver observer) {
+    public Tensor forwardLayer(int layer, Tensor stream, StreamObserver observer) {
         return layer(layer, stream, rotary.angles(0, stream.size(1), stream.size(1)), null, observer);
     }
 
@@ -220,29 +220,29 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
      * @return the final norm's output {@code [batch, sequence - first, hidden]}
      * @throws ShapeException if ids does not have two dimensions, or the sequence exceeds the model's positions
      */
-    public Tensor read(Tensor ids, KeyValueCache cache, long first) {
-        return read(ids, cache, first, PIECE);
+    public Tensor prefill(Tensor ids, KeyValueCache cache, long first) {
+        return prefill(ids, cache, first, CHUNK);
     }
 
     /**
-     * {@link #read(Tensor, KeyValueCache, long)} with a given chunk size.
+     * {@link #prefill(Tensor, KeyValueCache, long)} with a given chunk size.
      *
      * @param ids {@code [batch, sequence]}, I32 or I64
      * @param cache the keys and values so far, extended by this call
      * @param first the first of these tokens whose hidden state is returned
-     * @param longestPiece the maximum number of tokens per chunk
+     * @param chunk the maximum number of tokens per chunk
      * @return the final norm's output {@code [batch, sequence - first, hidden]}
      * @throws ShapeException if ids does not have two dimensions, or the sequence exceeds the model's positions
      */
-    public Tensor read(Tensor ids, KeyValueCache cache, long first, int longestPiece) {
+    public Tensor prefill(Tensor ids, KeyValueCache cache, long first, int chunk) {
         long end = checkedEnd(ids, cache);
         return Autograd.withoutRecording(() -> {
             List<Tensor> wanted = new ArrayList<>();
-            for (Span piece : Span.divide(0, ids.size(1), longestPiece)) {
+            for (Span part : Span.divide(0, ids.size(1), chunk)) {
                 try (var inner = Scope.open(device())) {
-                    Tensor hidden = hidden(ids.slice(1, piece.from(), piece.to()).contiguous(), cache, StreamObserver.NONE, end);
-                    if (piece.to() > first) {
-                        wanted.add(inner.keep(hidden.slice(1, Math.max(0, first - piece.from()), hidden.size(1))));
+                    Tensor hidden = hidden(ids.slice(1, part.from(), part.to()).contiguous(), cache, StreamObserver.NONE, end);
+                    if (part.to() > first) {
+                        wanted.add(inner.keep(hidden.slice(1, Math.max(0, first - part.from()), hidden.size(1))));
                     }
                 }
             }
@@ -296,7 +296,7 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
      * @return {@code [batch, vocabulary]}
      */
     public Tensor nextLogits(Tensor ids, KeyValueCache cache) {
-        return Autograd.withoutRecording(() -> read(ids, cache, ids.size(1) - 1).select(1, 0).linear(head.value()));
+        return Autograd.withoutRecording(() -> prefill(ids, cache, ids.size(1) - 1).select(1, 0).linear(head.value()));
     }
 
     /**

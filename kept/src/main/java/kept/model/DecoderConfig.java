@@ -43,9 +43,9 @@ public record DecoderConfig(Architecture architecture, int vocabSize, int hidden
     /** File name of the generation settings in a checkpoint directory. */
     public static final String GENERATION_FILE = "generation_config.json";
 
-    private static final int MOST_LAYERS = 10_000;
+    private static final int MAX_LAYERS = 10_000;
     /** Bounds sums of sizes in bytes well below 64 bits. */
-    private static final double MOST_PARAMETERS = 1L << 50;
+    private static final double MAX_PARAMETERS = 1L << 50;
 
     /**
      * Validates the sizes.
@@ -73,10 +73,10 @@ public record DecoderConfig(Architecture architecture, int vocabSize, int hidden
         require(hiddenSize % heads == 0, "hidden_size %d is not a multiple of num_attention_heads %d", hiddenSize, heads);
         require(heads % keyValueHeads == 0, "num_attention_heads %d is not a multiple of num_key_value_heads %d", heads, keyValueHeads);
         require(headDimension % 2 == 0, "the head dimension must be even for rotary positions, but is %d", headDimension);
-        require(layers <= MOST_LAYERS, "num_hidden_layers %d is above the %d that are supported", layers, MOST_LAYERS);
+        require(layers <= MAX_LAYERS, "num_hidden_layers %d is above the %d that are supported", layers, MAX_LAYERS);
         double parameters = 2.0 * vocabSize * hiddenSize
             + layers * (2.0 * hiddenSize * headDimension * ((double) heads + keyValueHeads) + 3.0 * hiddenSize * intermediateSize);
-        require(parameters <= MOST_PARAMETERS, "the sizes are those of a model of %.3g parameters; are they right?", parameters);
+        require(parameters <= MAX_PARAMETERS, "the sizes are those of a model of %.3g parameters; are they right?", parameters);
         bosTokenId.ifPresent(id -> checkId("bos_token_id", id, vocabSize));
         eosTokenIds.forEach(id -> checkId("eos_token_id", id, vocabSize));
         padTokenId.ifPresent(id -> checkId("pad_token_id", id, vocabSize));

@@ -36,7 +36,7 @@ final class DecoderLayer extends Layer {
         this.attention = register("self_attn", attention);
         this.postAttentionNorm = register("post_attention_layernorm", postAttentionNorm);
         this.mlp = register("mlp", mlp);
-        Tensor weight = attention.readers().getFirst().weight().value();
+        Tensor weight = attention.inputProjections().getFirst().weight().value();
         activations = weight.backend().productType(weight.dtype());
     }
 
@@ -47,8 +47,8 @@ final class DecoderLayer extends Layer {
 
     /** The two norms with what reads them. */
     List<NormSite> norms() {
-        return List.of(new NormSite(inputNormName, inputNorm, attention.readers()),
-                new NormSite(postAttentionNormName, postAttentionNorm, mlp.readers()));
+        return List.of(new NormSite(inputNormName, inputNorm, attention.inputProjections()),
+                new NormSite(postAttentionNormName, postAttentionNorm, mlp.inputProjections()));
     }
 
     /**

@@ -9,11 +9,11 @@ import kept.nn.Norm;
  *
  * @param name its name in checkpoints, such as {@code model.layers.0.input_layernorm} or {@code model.norm}
  * @param norm the norm
- * @param readers the projections that read its output, in the order of the forward pass: queries, keys and values, or gate and up, or the head
+ * @param projections the projections that read its output, in the order of the forward pass: queries, keys and values, or gate and up, or the head
  */
-public record NormSite(String name, Norm norm, List<Linear> readers) {
+public record NormSite(String name, Norm norm, List<Linear> projections) {
     /** Copies the list. */
     public NormSite {
-        readers = List.copyOf(readers);
+        projections = List.copyOf(projections);
     }
 }

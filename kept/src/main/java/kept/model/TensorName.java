@@ -12,7 +12,7 @@ public record TensorName(TensorRole role, int layer) {
     /** The layer of embedding, final norm and head. */
     public static final int NO_LAYER = -1;
 
-    private static final int MOST_DIGITS = 9;
+    private static final int MAX_DIGITS = 9;
 
     /**
      * Checks that the layer fits the role.
@@ -50,7 +50,7 @@ public record TensorName(TensorRole role, int layer) {
         while (end < name.length() && name.charAt(end) >= '0' && name.charAt(end) <= '9') {
             end++;
         }
-        boolean isNumber = end > from && end - from <= MOST_DIGITS && (name.charAt(from) != '0' || end - from == 1);
+        boolean isNumber = end > from && end - from <= MAX_DIGITS && (name.charAt(from) != '0' || end - from == 1);
         if (!isNumber || end == name.length() || name.charAt(end) != '.') {
             return Optional.empty();
         }

@@ -27,7 +27,7 @@ public final class DetailsReport {
             out.println();
             var table = new TextTable(VisibleText.escaped(name) + ", by layer", "stream", "scale", "norm", "projections");
             layers.places().forEach(place -> table.row("  " + place.name(), Figures.significant(place.stream()), Figures.significant(place.scale()),
-                Figures.significant(place.norm()), Figures.significant(place.readers())));
+                Figures.significant(place.norm()), Figures.significant(place.projections())));
             layers.remarks().forEach(remark -> table.line("  " + remark));
             table.print(out);
         }));
@@ -141,7 +141,7 @@ public final class DetailsReport {
 
     private static Map<String, Object> place(LayerDistances.Place place) {
         return ReportJson.object("place", place.name(), "stream", ReportJson.finite(place.stream()), "scale", ReportJson.finite(place.scale()),
-            "norm", ReportJson.finite(place.norm()), "projections", ReportJson.finite(place.readers()));
+            "norm", ReportJson.finite(place.norm()), "projections", ReportJson.finite(place.projections()));
     }
 
     private static Map<String, Object> worst(TokenInContext worst) {

@@ -61,7 +61,7 @@ public record DomainResult(String name, SequencedMap<String, Fidelity> stages, S
         double before = stages.firstEntry().getValue().klMean();
         double after = stages.get(start).klMean();
         return Figures.isNoise(after)
-            ? "without training, %s cannot be told from the teacher; %s has a KL of %s".formatted(start, first, Figures.divergence(before))
+            ? "without training, %s cannot be distinguished from the teacher; %s has a KL of %s".formatted(start, first, Figures.divergence(before))
             : "without training, %s has a KL of %s, %s than that of %s".formatted(start, Figures.significant(after),
                 Figures.change(before, after), first);
     }

@@ -87,7 +87,7 @@ public final class FidelityPage {
             "places", places.stream().map(LayerDistances.Place::name).toList(),
             "stream", places.stream().map(place -> ReportJson.finite(place.stream())).toList(),
             "norm", places.stream().map(place -> ReportJson.finite(place.norm())).toList(),
-            "projections", places.stream().map(place -> ReportJson.finite(place.readers())).toList(),
+            "projections", places.stream().map(place -> ReportJson.finite(place.projections())).toList(),
             "position", points.stream().map(TokenScores.Bucket::from).toList(),
             "divergence", points.stream().map(point -> ReportJson.finite(point.scores().fidelity().klMean())).toList());
     }

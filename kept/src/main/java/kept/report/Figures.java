@@ -101,7 +101,7 @@ public final class Figures {
             return "unchanged";
         }
         if (isNoise(before) || isNoise(after)) {
-            return isNoise(before) && isNoise(after) ? "nothing to tell" : isNoise(after) ? "to nothing" : "from nothing";
+            return isNoise(before) && isNoise(after) ? "both negligible" : isNoise(after) ? "to nothing" : "from nothing";
         }
         double ratio = Math.max(before, after) / Math.min(before, after);
         String factor = ratio < 1e4 ? String.format(Locale.ROOT, "%.1f", ratio) : String.format(Locale.ROOT, "%.1e", ratio);

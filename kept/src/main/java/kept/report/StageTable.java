@@ -50,13 +50,13 @@ final class StageTable {
         Map.Entry<String, Fidelity> untrained = domain.stages().entrySet().stream().filter(stage -> !stage.getKey().equals(trained.getKey()))
             .min(Comparator.comparingDouble(stage -> stage.getValue().klMean())).orElseThrow();
         if (Figures.isNoise(untrained.getValue().klMean()) && !Figures.isNoise(trained.getValue().klMean())) {
-            return "%s: %s, without training, cannot be told from the teacher".formatted(domain.name(), untrained.getKey());
+            return "%s: %s, without training, cannot be distinguished from the teacher".formatted(domain.name(), untrained.getKey());
         }
         if (Figures.isNoise(untrained.getValue().klMean())) {
-            return "%s: neither %s nor %s can be told from the teacher".formatted(domain.name(), untrained.getKey(), trained.getKey());
+            return "%s: neither %s nor %s can be distinguished from the teacher".formatted(domain.name(), untrained.getKey(), trained.getKey());
         }
         if (Figures.isNoise(trained.getValue().klMean())) {
-            return "%s: %s cannot be told from the teacher".formatted(domain.name(), trained.getKey());
+            return "%s: %s cannot be distinguished from the teacher".formatted(domain.name(), trained.getKey());
         }
         double ratio = trained.getValue().klMean() / untrained.getValue().klMean();
         return ratio >= 1

@@ -56,7 +56,7 @@ public final class CalibrationRun {
     }
 
     /**
-     * Whether a calibration that was begun there is gone on with; {@link Resume#NO} unless set.
+     * Whether an unfinished calibration in that directory is resumed; {@link Resume#NO} unless set.
      *
      * @param wanted whether to
      * @return this

@@ -34,7 +34,7 @@ import kept.weights.WeightValuesException;
  * }</pre>
  *
  * <p>Tensors pass one by one, so memory does not grow with the model. The output appears whole or not at all; what is finished of one that was
- * stopped or killed lies in {@code OUTPUT.partial} and is gone on with by {@link #resume}.
+ * stopped or killed stays in {@code OUTPUT.partial}; {@link #resume} continues it.
  */
 public final class ConversionRun {
     private final Path source;
@@ -121,7 +121,7 @@ public final class ConversionRun {
     }
 
     /**
-     * Whether an unfinished conversion to this output is gone on with; {@link Resume#NO} unless set.
+     * Whether an unfinished conversion to this output is resumed; {@link Resume#NO} unless set.
      *
      * @param wanted whether to
      * @return this
@@ -192,7 +192,7 @@ public final class ConversionRun {
                 var stop = progress.stop()) {
             CheckpointWeights.requireTensors(checkpoint, config);
             Remarks.tell(progress, source, checkpoint);
-            // A run that ended while it measured has no weight files to go on with.
+            // A run that was interrupted while it measured has no weight files to resume with.
             boolean goesOn = resume.isWanted() && !(measurement.isBegun() && !Files.exists(ResumableDirectory.partial(output)));
             long compared = 0;
             try (var directory = ResumableDirectory.prepare(output, overwrite, goesOn, settings(checkpoint, config), inputs())) {
@@ -234,7 +234,7 @@ public final class ConversionRun {
                 : Measurement.Measured.NOTHING.tensors();
     }
 
-    /** What shapes the output, so that a run that goes on makes the rest of the same; the source by what is in it, wherever it lies. */
+    /** What determines the output, so that a resumed run makes the rest of the same; the source by its contents, not its path. */
     private SequencedMap<String, String> settings(Checkpoint checkpoint, DecoderConfig config) {
         var settings = new LinkedHashMap<String, String>();
         settings.putAll(mapping.inWords(config));
@@ -271,7 +271,7 @@ public final class ConversionRun {
                 long total = conversion.totalBytes();
                 if (found > 0) {
                     requireFinished(files, Math.max(0, total - missing));
-                    progress.remark("going on: %s finished before".formatted(Counts.of(found, "weight file")));
+                    progress.remark("resuming: %s finished before".formatted(Counts.of(found, "weight file")));
                 }
                 LlamaDirectory.writeCompanions(table.target(), dtype, source, files, tokenizer, progress);
                 watch("convert", total, Math.max(0, total - missing), piece -> conversion.write(files, piece));
@@ -308,7 +308,7 @@ public final class ConversionRun {
         }
 
         private String kept() {
-            return "the finished weight files are in %s; the same command with --resume goes on from there".formatted(directory.partial());
+            return "the finished weight files are in %s; the same command with --resume continues from there".formatted(directory.partial());
         }
 
         /** Does some work, tells how far it is, and ends it when it is to stop. */

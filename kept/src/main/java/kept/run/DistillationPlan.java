@@ -29,7 +29,7 @@ public final class DistillationPlan {
     private static final double SHARE_OF_RATE = 0.75;
     /** How long products are repeated for one measurement, in nanoseconds. */
     private static final long WINDOW = 400_000_000;
-    private static final int MOST_WINDOWS = 10;
+    private static final int MAX_WINDOWS = 10;
 
     private final StepPlan step;
     private final TrainingOptions options;
@@ -186,7 +186,7 @@ public final class DistillationPlan {
         long peak = peakBytes(step);
         if (peak > memory.total()) {
             List<Alternative> alternatives = alternatives(memory.total());
-            throw new RunException("[memory] this run would take about %s, and %s has %s; %s; --plan tells more".formatted(
+            throw new RunException("[memory] this run would take about %s, and %s has %s; %s; --plan shows more".formatted(
                     size(peak), owner(), size(memory.total()),
                     alternatives.isEmpty() ? "no options make it fit" : "it fits with " + alternatives.getFirst().options));
         }
@@ -322,7 +322,7 @@ public final class DistillationPlan {
                 Tensor w = Tensor.uniform(1, 1, out, in).cast(step.precision().weights());
                 double best = 0;
                 double last = productsASecond(x, w);
-                for (int i = 1; i < MOST_WINDOWS && (i < 4 || last > 1.05 * best); i++) {
+                for (int i = 1; i < MAX_WINDOWS && (i < 4 || last > 1.05 * best); i++) {
                     best = Math.max(best, last);
                     last = productsASecond(x, w);
                 }

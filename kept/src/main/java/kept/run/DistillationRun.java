@@ -24,7 +24,7 @@ import kept.training.ParameterSelection;
  * DistillationRun.Result result = DistillationRun.of(teacher, output).corpus(Path.of("text.jsonl")).tokens(1_000_000).run(Progress.NONE);
  * }</pre>
  *
- * <p>While it lasts, its state lies in {@code OUTPUT.training}, from which {@link #resume} goes on with the same bits.
+ * <p>During the run, its state is in {@code OUTPUT.training}, from which {@link #resume} continues with the same bits.
  */
 public final class DistillationRun {
     private final Path teacher;
@@ -233,7 +233,7 @@ public final class DistillationRun {
     }
 
     /**
-     * Whether an unfinished run for this output is gone on with; {@link Resume#NO} unless set.
+     * Whether an unfinished run for this output is resumed; {@link Resume#NO} unless set.
      *
      * @param wanted whether to
      * @return this

@@ -47,7 +47,7 @@ final class DistillationText implements AutoCloseable {
      */
     static DistillationText read(DistillationRun settings, TrainingOptions options, long measured, Tokenizer tokenizer, TrainingRun run) {
         int length = options.sequenceLength();
-        long evaluated = HeldOut.MOST_DURING + length + (settings.heldOut().isEmpty() ? settings.evaluationTokens() + length : 0);
+        long evaluated = HeldOut.MAX_TOKENS_DURING_TRAINING + length + (settings.heldOut().isEmpty() ? settings.evaluationTokens() + length : 0);
         long learnt = Math.max(options.steps() * options.tokensPerStep(), measured);
         PackedTokens packed = PackedTokens.of(settings.corpus(), tokenizer, evaluated + learnt + length + 1);
         try {

@@ -18,8 +18,8 @@ final class HeldOut {
     /** One part in so many of a user's text is held out, at most. */
     private static final long SHARE = 50;
 
-    /** The most tokens to evaluate on while training goes on. */
-    static final long MOST_DURING = 8192;
+    /** The maximum number of tokens for an evaluation during training. */
+    static final long MAX_TOKENS_DURING_TRAINING = 8192;
 
     private HeldOut() {}
 
@@ -56,7 +56,7 @@ final class HeldOut {
             throw new RunException("[training] %s, not enough to train on and to evaluate on: give more text, or choose shorter sequences"
                     .formatted(text.description()));
         }
-        return length * Math.clamp(sequences / SHARE, 1, Math.max(1, MOST_DURING / length));
+        return length * Math.clamp(sequences / SHARE, 1, Math.max(1, MAX_TOKENS_DURING_TRAINING / length));
     }
 
     /**

@@ -11,7 +11,7 @@ final class HeldOutEvaluation {
     static final HeldOutEvaluation NONE = new HeldOutEvaluation(null, new Schedule(0, 0, 0));
 
     private static final long EVALUATIONS = 10;
-    private static final long MOST_STEPS = 100;
+    private static final long MAX_STEPS = 100;
 
     /** Null where nothing is evaluated. */
     private final BestState best;
@@ -27,7 +27,7 @@ final class HeldOutEvaluation {
     record Schedule(long every, int patience, long steps) {
         /** The default interval: a tenth of the steps, at most 100. */
         static long usual(long steps) {
-            return Math.clamp(Math.ceilDiv(steps, EVALUATIONS), 1, MOST_STEPS);
+            return Math.clamp(Math.ceilDiv(steps, EVALUATIONS), 1, MAX_STEPS);
         }
     }
 
@@ -64,7 +64,7 @@ final class HeldOutEvaluation {
         return best != null && due ? Optional.of(best.evaluate(step, tokens)) : Optional.empty();
     }
 
-    /** Whether the last results say that going on is of no use. */
+    /** Whether the last results show that further steps are of no use. */
     boolean isExhausted() {
         return schedule.patience() > 0 && curve().resultsSinceBest() >= schedule.patience();
     }

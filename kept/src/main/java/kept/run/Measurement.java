@@ -27,7 +27,7 @@ import kept.model.Weights;
 import kept.tensor.Device;
 import kept.tokenizer.Tokenizer;
 
-/** A mapping of a teacher, and the directory of what it measures on text first, where a run that was ended goes on. */
+/** A mapping of a teacher, and the directory of its measured tensors, from which an interrupted run resumes. */
 final class Measurement {
     /** What the remark on the text begins with. */
     static final String CALIBRATION = "calibration: ";
@@ -64,7 +64,7 @@ final class Measurement {
      * @param choice which mapping
      * @param config the teacher's
      * @param directory the place of what is measured; made if it is needed
-     * @param resume whether to go on with what is there, even if something else has computed it
+     * @param resume whether to resume from what is there, even if another device or vector width computed it
      * @param progress is told progress
      */
     Measurement(MappingChoice choice, DecoderConfig config, Path directory, Resume resume, Progress progress) {
@@ -97,7 +97,7 @@ final class Measurement {
     void requireNothingBegun(boolean overwrite) {
         if (!resume.isWanted() && isBegun()) {
             if (!overwrite) {
-                throw new RunException("[calibration] %s holds an unfinished calibration; go on with --resume, or start over with --overwrite"
+                throw new RunException("[calibration] %s holds an unfinished calibration; continue with --resume, or start over with --overwrite"
                         .formatted(directory));
             }
             discard();
@@ -149,7 +149,7 @@ final class Measurement {
 
     private void requireNoStop(Progress.Stop stop) {
         if (stop.isWanted()) {
-            progress.remark("stopped; what has been measured is in %s; the same command with --resume goes on from there".formatted(directory));
+            progress.remark("stopped; what has been measured is in %s; the same command with --resume continues from there".formatted(directory));
             throw new StoppedException();
         }
     }
@@ -166,7 +166,7 @@ final class Measurement {
         }
     }
 
-    /** What computes, or what the user goes on with though it has computed with other bits. */
+    /** What computes, or what has computed the part that the user resumes with although its bits differ. */
     private String arithmetic(Device device) {
         if (!isBegun()) {
             return device.backend().arithmetic();

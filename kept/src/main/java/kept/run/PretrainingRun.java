@@ -163,7 +163,7 @@ public final class PretrainingRun {
     }
 
     /**
-     * Whether an unfinished run for this output is gone on with; {@link Resume#NO} unless set.
+     * Whether an unfinished run for this output is resumed; {@link Resume#NO} unless set.
      *
      * @param wanted whether to
      * @return this

@@ -68,7 +68,7 @@ public interface Progress {
     default void begin(Task task) {}
 
     /**
-     * The task goes on.
+     * Part of the task is done.
      *
      * @param amount how much is done, in all
      */

@@ -2,38 +2,38 @@ package kept.run;
 
 import kept.tensor.Device;
 
-/** Whether a run goes on with what an earlier one has begun. */
+/** Whether a run resumes an earlier one. */
 public enum Resume {
-    /** Starts anew; what is begun is refused, or replaced where that is allowed. */
+    /** Starts from the beginning; an unfinished run is refused, or replaced where that is allowed. */
     NO,
-    /** Goes on, and refuses to where the result would have other bits than an undisturbed run's: other vectors, or another device. */
+    /** Resumes, and refuses to where vectors or device differ, because the bits of the result would. */
     SAME_BITS,
-    /** Goes on in any case. */
+    /** Resumes in any case. */
     ANY_BITS;
 
-    /** Whether to go on. */
+    /** Whether an earlier run is resumed. */
     boolean isWanted() {
         return this != NO;
     }
 
     /**
-     * Refuses to go on with what something else has computed, unless that is allowed.
+     * Refuses to resume what another device or vector width has computed, unless that is allowed.
      *
-     * @param state what was begun, for the message
+     * @param state the unfinished run, for the message
      * @param before what has computed it
      * @param device what would compute the rest
      * @param progress is told what is allowed
-     * @return whether what goes on will have the bits of an undisturbed run
+     * @return whether the result will have the bits of an uninterrupted run
      */
     boolean requireSame(Object state, String before, Device device, Progress progress) {
         String now = device.backend().arithmetic();
         if (before.equals(now)) {
             return true;
         }
-        String difference = "%s was computed on %s, here it is %s: the result would have other bits than an undisturbed run's"
+        String difference = "%s was computed on %s, here it is %s: the result would have other bits than an uninterrupted run's"
                 .formatted(state, before, now);
         if (this != ANY_BITS) {
-            throw new RunException("[resume] %s; %s--allow-other-bits goes on all the same".formatted(difference, remedy(before)));
+            throw new RunException("[resume] %s; %s--allow-other-bits continues nevertheless".formatted(difference, remedy(before)));
         }
         progress.remark("--allow-other-bits: " + difference);
         return false;

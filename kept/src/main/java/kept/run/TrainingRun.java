@@ -30,7 +30,7 @@ import kept.training.TrainingState;
  * is stopped saves its state there, and one that resumes takes it up. The state after the last step stays there until the output is in place, so
  * that a failure to evaluate or to write does not cost the training.
  *
- * <p>A state is saved when the step after it has shown finite numbers, so that there is always one to go on from.
+ * <p>A state is saved when the step after it has shown finite numbers, so that there is always one to resume from.
  */
 final class TrainingRun implements AutoCloseable {
     private static final String STATE = "state.safetensors";
@@ -106,7 +106,7 @@ final class TrainingRun implements AutoCloseable {
         boolean takesUp = resume.isWanted() && begun;
         if (takesUp && !Files.exists(state)) {
             throw new RunException(Files.exists(target.resolve(DecoderConfig.FILE))
-                    ? "[resume] there is no saved state %s, but %s is there: a run that made it has come to its end".formatted(state, target)
+                    ? "[resume] there is no saved state %s, but %s is there: a run that made it has ended".formatted(state, target)
                     : "[resume] there is no saved state %s; start the run without --resume".formatted(state));
         }
         if (!takesUp && Files.exists(state)) {
@@ -127,7 +127,7 @@ final class TrainingRun implements AutoCloseable {
             BestState.requireWhole(best, found.bestStep());
             return found;
         } catch (CheckpointException e) {
-            throw new RunException("%s; the run cannot go on from it: start over with --overwrite".formatted(e.getMessage()), e);
+            throw new RunException("%s; the run cannot resume from it: start over with --overwrite".formatted(e.getMessage()), e);
         }
     }
 
@@ -135,7 +135,7 @@ final class TrainingRun implements AutoCloseable {
     private static void requireContent(Path file) {
         try {
             if (Files.exists(file) && Files.size(file) == 0) {
-                throw new RunException("[resume] %s is empty (0 bytes); the run cannot go on from it: start over with --overwrite"
+                throw new RunException("[resume] %s is empty (0 bytes); the run cannot resume from it: start over with --overwrite"
                         .formatted(file));
             }
         } catch (IOException e) {
@@ -176,7 +176,7 @@ final class TrainingRun implements AutoCloseable {
                 BestState.requireOfStep(best, saved.bestStep());
             }
             if (!changed.isEmpty()) {
-                progress.remark("going on otherwise, after NaN or infinity: " + changed);
+                progress.remark("resuming with other settings, after NaN or infinity: " + changed);
             }
         }
     }
@@ -279,7 +279,7 @@ final class TrainingRun implements AutoCloseable {
         log.dropAfter(from, training.evaluation().curve());
         save(training, log, failure.getMessage());
         told = true;
-        return "%s; the state %s is in %s: --resume with a smaller --learning-rate goes on from it, on the text that comes next".formatted(
+        return "%s; the state %s is in %s: --resume with a smaller --learning-rate continues from it, with the text that comes next".formatted(
                 failure.getMessage(), from == 0 ? "at the start" : "after step %d%s".formatted(
                         from, training.evaluation().isEnabled() ? ", the best so far," : ""), directory);
     }
@@ -308,7 +308,7 @@ final class TrainingRun implements AutoCloseable {
     }
 
     private void tellHowToResume() {
-        progress.remark("the training's state is in %s; the same command with --resume goes on from there".formatted(directory));
+        progress.remark("the training's state is in %s; the same command with --resume continues from there".formatted(directory));
         told = true;
     }
 

@@ -8,7 +8,7 @@ import java.util.Locale;
 /** Formats floats with a given number of digits, as C and Python do: rounded from the exact value, half to even. */
 final class FloatFormat {
     /** More digits than the decimal expansion of any float. */
-    private static final int MOST_DIGITS = 2_000;
+    private static final int MAX_DIGITS = 2_000;
 
     private FloatFormat() {}
 
@@ -20,8 +20,8 @@ final class FloatFormat {
      * @param alternate keeps the decimal point and, for g, trailing zeros
      */
     static String magnitude(double value, char type, int precision, boolean alternate) {
-        if (precision > MOST_DIGITS) {
-            throw TemplateException.unsupported("a precision of more than %d".formatted(MOST_DIGITS));
+        if (precision > MAX_DIGITS) {
+            throw TemplateException.unsupported("a precision of more than %d".formatted(MAX_DIGITS));
         }
         boolean upper = Character.isUpperCase(type);
         String text = Double.isNaN(value) ? "nan" : Double.isInfinite(value) ? "inf" : switch (Character.toLowerCase(type)) {

@@ -14,7 +14,7 @@ import java.util.Map;
 final class TextFilters {
     private static final String TITLE_BREAKS = "-({[<";
     private static final String KEPT_IN_URLS = "_.-~";
-    private static final int LONGEST_LINE = 80;
+    private static final int MAX_LINE_LENGTH = 80;
     private static final HexFormat UPPER = HexFormat.of().withUpperCase();
 
     private final Interpreter interpreter;
@@ -250,7 +250,7 @@ final class TextFilters {
     private Object prettyPrint(Object value, Arguments arguments) {
         noneOf("pprint", arguments);
         String text = interpreter.text().repr(sorted(value, 0));
-        if (Characters.length(text) > LONGEST_LINE) {
+        if (Characters.length(text) > MAX_LINE_LENGTH) {
             throw TemplateException.unsupported("pprint of what takes more than one line");
         }
         return text;

@@ -28,7 +28,7 @@ import java.util.Map;
  */
 public final class Json {
     private static final int DEEPEST = 1000;
-    private static final int LONGEST_NUMBER = 1000;
+    private static final int MAX_NUMBER_LENGTH = 1000;
     private static final int SHOWN = 40;
     private static final JsonFactory STRICT = factory(false);
     private static final JsonFactory PYTHON = factory(true);
@@ -45,7 +45,7 @@ public final class Json {
 
     private static JsonFactory factory(boolean python) {
         // Depth is checked in this class, and callers limit the length of the input.
-        var constraints = StreamReadConstraints.builder().maxNestingDepth(DEEPEST + 1).maxNumberLength(LONGEST_NUMBER)
+        var constraints = StreamReadConstraints.builder().maxNestingDepth(DEEPEST + 1).maxNumberLength(MAX_NUMBER_LENGTH)
                 .maxStringLength(Integer.MAX_VALUE).maxNameLength(Integer.MAX_VALUE).build();
         return JsonFactory.builder().streamReadConstraints(constraints)
                 // Names come from untrusted files; interning all of them would fill memory.
@@ -205,7 +205,7 @@ public final class Json {
         return switch (cause) {
             case JsonEOFException _ -> error("it ends in the middle of a value", place, cause);
             case StreamConstraintsException limit -> error(limit.getMessage().contains("depth") ? "nested more than %,d deep".formatted(DEEPEST)
-                    : "it has a number of more than %,d characters".formatted(LONGEST_NUMBER), place, cause);
+                    : "it has a number of more than %,d characters".formatted(MAX_NUMBER_LENGTH), place, cause);
             default -> error("not JSON near %s".formatted(around(place)), place, cause);
         };
     }

@@ -25,14 +25,14 @@ final class CharsMap {
     static final CharsMap NONE = new CharsMap(new byte[0]);
 
     /** Maximum length of a source text in bytes; those of NFKC are shorter than half of it. */
-    private static final int LONGEST_KEY = 128;
+    private static final int MAX_KEY_LENGTH = 128;
     /** Maximum number of rules whose source texts are prefixes of each other: SentencePiece has room for 32 results of a look-up. */
     private static final int MAX_NESTED = 32;
     /** Maximum ratio of the length of a replacement to its source; the largest in NFKC is 11. */
     private static final int MAX_GROWTH = 32;
     private static final int LABELS = 256;
     /** Tries share suffixes, so a unit may be reached after different numbers of bytes, but not many. */
-    private static final int MOST_VISITS = 4;
+    private static final int MAX_VISITS = 4;
 
     private final byte[] bytes;
 
@@ -120,8 +120,8 @@ final class CharsMap {
             long visits = 0;
             for (int length = 1; !places.isEmpty(); length++) {
                 visits += places.size();
-                if (length > LONGEST_KEY || visits > MOST_VISITS * (long) units.limit()) {
-                    throw broken("replaces texts of more than %d bytes, or runs in circles".formatted(LONGEST_KEY));
+                if (length > MAX_KEY_LENGTH || visits > MAX_VISITS * (long) units.limit()) {
+                    throw broken("replaces texts of more than %d bytes, or runs in circles".formatted(MAX_KEY_LENGTH));
                 }
                 Map<Integer, Integer> next = new HashMap<>();
                 for (Map.Entry<Integer, Integer> place : places.entrySet()) {

@@ -22,14 +22,14 @@ import kept.text.Reasons;
  */
 final class JsonTokenizer implements Tokenizer {
     /** The library's regex engine aborts the process after ten million backtracking steps; common patterns need two per space. */
-    private static final int LONGEST_TEXT = 4_000_000;
+    private static final int MAX_TEXT_LENGTH = 4_000_000;
 
     private final Path file;
     private final HuggingFaceTokenizer library;
     private final int vocabularySize;
     private final OptionalInt bos;
     private final OptionalInt eos;
-    private final Map<String, String> marks;
+    private final Map<String, String> specialTokens;
     private final List<String> added;
 
     private JsonTokenizer(Path file, HuggingFaceTokenizer library, JsonNode tokenizer, Map<String, Integer> ids, JsonNode config) {
@@ -39,7 +39,7 @@ final class JsonTokenizer implements Tokenizer {
         this.vocabularySize = 1 + ids.values().stream().mapToInt(Integer::intValue).max().orElse(-1);
         this.bos = mark(config.path("bos_token"), ids);
         this.eos = mark(config.path("eos_token"), ids);
-        this.marks = TokenizerFiles.marks(config);
+        this.specialTokens = TokenizerFiles.specialTokens(config);
     }
 
     static JsonTokenizer load(Path file) {
@@ -105,9 +105,9 @@ final class JsonTokenizer implements Tokenizer {
 
     @Override
     public int[] encode(String text) {
-        if (text.length() > LONGEST_TEXT) {
+        if (text.length() > MAX_TEXT_LENGTH) {
             throw new TokenizerException("[encode] a text of %,d characters is too long for %s, which takes %,d at once: cut it into several"
-                    .formatted(text.length(), file, LONGEST_TEXT));
+                    .formatted(text.length(), file, MAX_TEXT_LENGTH));
         }
         try {
             return Arrays.stream(library.encode(text, false, false).getIds()).mapToInt(Math::toIntExact).toArray();
@@ -122,8 +122,8 @@ final class JsonTokenizer implements Tokenizer {
     }
 
     @Override
-    public Map<String, String> marks() {
-        return marks;
+    public Map<String, String> specialTokens() {
+        return specialTokens;
     }
 
     @Override

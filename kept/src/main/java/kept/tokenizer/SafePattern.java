@@ -15,11 +15,11 @@ import java.util.Set;
  */
 final class SafePattern {
     private static final int LONGEST = 65_536;
-    private static final int MOST_ALTERNATIVES = 256;
+    private static final int MAX_ALTERNATIVES = 256;
     private static final int DEEPEST = 8;
     private static final int LARGEST_COUNT = 1000;
     /** Maximum number of ways to match the part before the last element that may fail. */
-    private static final long MOST_WAYS = 256;
+    private static final long MAX_WAYS = 256;
 
     private static final String SPACES = "\\s+";
     private static final String UPPER = "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]";
@@ -96,7 +96,7 @@ final class SafePattern {
             at++;
             alternatives.add(sequence(depth));
         }
-        if (alternatives.size() > MOST_ALTERNATIVES) {
+        if (alternatives.size() > MAX_ALTERNATIVES) {
             throw new Refusal();
         }
         return alternatives;
@@ -112,10 +112,10 @@ final class SafePattern {
         while (at < pattern.length() && pattern.charAt(at) != '|' && pattern.charAt(at) != ')') {
             Part next = quantified(element(depth));
             failsAfterRun |= next.failsAfterRun || runs && next.mayFail;
-            if (next.mayFail && ways > MOST_WAYS) {
+            if (next.mayFail && ways > MAX_WAYS) {
                 throw new Refusal();
             }
-            ways = Math.min(MOST_WAYS + 1, ways * next.ways);
+            ways = Math.min(MAX_WAYS + 1, ways * next.ways);
             least = Math.min(LARGEST_COUNT, least + next.least);
             runs |= next.runs;
             mayFail |= next.mayFail;
@@ -247,9 +247,9 @@ final class SafePattern {
             throw new Refusal();
         }
         boolean runs = inside.stream().anyMatch(Part::runs);
-        long ways = Math.min(MOST_WAYS + 1, inside.stream().mapToLong(Part::ways).sum());
+        long ways = Math.min(MAX_WAYS + 1, inside.stream().mapToLong(Part::ways).sum());
         if (around) {
-            if (runs || ways > MOST_WAYS) {
+            if (runs || ways > MAX_WAYS) {
                 throw new Refusal();
             }
             return anchor();
@@ -290,7 +290,7 @@ final class SafePattern {
             }
             at++;       // lazy
         }
-        long ways = bounded ? Math.min(MOST_WAYS + 1, part.ways * (most - least + 1)) : 1;
+        long ways = bounded ? Math.min(MAX_WAYS + 1, part.ways * (most - least + 1)) : 1;
         return new Part("", (int) least * part.least, ways, part.runs || !bounded, least > 0 && part.mayFail,
                 part.failsAfterRun);
     }

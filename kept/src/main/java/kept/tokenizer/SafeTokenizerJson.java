@@ -19,15 +19,15 @@ import java.util.Set;
  * requested without it.
  */
 final class SafeTokenizerJson {
-    private static final int MOST_STEPS = 64;
+    private static final int MAX_STEPS = 64;
     private static final int DEEPEST = 4;
-    private static final int LONGEST_TOKEN = 4096;
+    private static final int MAX_TOKEN_LENGTH = 4096;
     /** The library frees a unigram model's trie with one recursive call per byte. */
-    private static final int LONGEST_UNIGRAM_TOKEN = 1024;
-    private static final int LONGEST_CONTENT = 256;
+    private static final int MAX_UNIGRAM_TOKEN_LENGTH = 1024;
+    private static final int MAX_CONTENT_LENGTH = 256;
     private static final int LARGEST_ID = 1 << 24;
     private static final int ADDED_CHARACTERS = 4_000_000;
-    private static final int LONGEST_WORD = 1000;
+    private static final int MAX_WORD_LENGTH = 1000;
     /** Maximum factor by which all replacements together may lengthen a text. */
     private static final double MAX_GROWTH = 64;
 
@@ -95,7 +95,7 @@ final class SafeTokenizerJson {
         Set<String> seen = new HashSet<>();
         long characters = 0;
         for (JsonNode token : root.path("added_tokens")) {
-            String content = text("added_tokens", token, "content", LONGEST_TOKEN);
+            String content = text("added_tokens", token, "content", MAX_TOKEN_LENGTH);
             characters += content.length();
             if (content.isEmpty() || !seen.add(content) || characters > ADDED_CHARACTERS) {
                 throw refused("added_tokens", content.isEmpty() ? "holds one without a text" : "holds %s twice, or too many".formatted(content));
@@ -112,9 +112,9 @@ final class SafeTokenizerJson {
         }
         String type = node.path("type").asText();
         List<String> fields = known.get(type);
-        if (fields == null || ++steps > MOST_STEPS || depth > DEEPEST) {
+        if (fields == null || ++steps > MAX_STEPS || depth > DEEPEST) {
             throw refused(part, fields == null ? "has a part of the unknown type '%s'".formatted(type)
-                    : "has more than %d steps, or more than %d levels of them".formatted(MOST_STEPS, DEEPEST));
+                    : "has more than %d steps, or more than %d levels of them".formatted(MAX_STEPS, DEEPEST));
         }
         ObjectNode safe = only(node, fields).put("type", type);
         switch (type) {
@@ -123,17 +123,17 @@ final class SafeTokenizerJson {
                 node.path(fields.getFirst()).forEach(step -> inner.add(component(part, step, known, depth + 1)));
             }
             case "Precompiled" -> CharsMap.check(bytes(node.path("precompiled_charsmap")), name);
-            case "Prepend" -> text(part, node, "prepend", LONGEST_CONTENT);
+            case "Prepend" -> text(part, node, "prepend", MAX_CONTENT_LENGTH);
             case "Split" -> requirePattern(part, node.path("pattern"));
             case "Replace" -> replace(part, node);
             case "Strip" -> {
                 // A nonzero "stop" makes the library count backwards past the start of a token.
-                if (node.path("stop").asLong() != 0 || node.path("start").asLong() < 0 || node.path("start").asLong() > LONGEST_CONTENT) {
+                if (node.path("stop").asLong() != 0 || node.path("start").asLong() < 0 || node.path("start").asLong() > MAX_CONTENT_LENGTH) {
                     throw refused(part, "strips more than a few characters, or some at the end");
                 }
             }
             default -> node.properties().stream().filter(field -> field.getValue().isTextual())
-                .forEach(field -> text(part, node, field.getKey(), LONGEST_CONTENT));
+                .forEach(field -> text(part, node, field.getKey(), MAX_CONTENT_LENGTH));
         }
         return safe;
     }
@@ -142,7 +142,7 @@ final class SafeTokenizerJson {
         requirePattern(part, node.path("pattern"));
         JsonNode literal = node.path("pattern").path("String");
         int replaced = literal.isTextual() ? literal.asText().getBytes(StandardCharsets.UTF_8).length : 1;
-        int by = text(part, node, "content", LONGEST_CONTENT).getBytes(StandardCharsets.UTF_8).length;
+        int by = text(part, node, "content", MAX_CONTENT_LENGTH).getBytes(StandardCharsets.UTF_8).length;
         growth *= Math.max(1, (double) by / replaced);
         if (growth > MAX_GROWTH) {
             throw refused(part, "makes texts more than %.0f times longer".formatted(MAX_GROWTH));
@@ -153,9 +153,9 @@ final class SafeTokenizerJson {
         boolean literal = pattern.size() == 1 && pattern.path("String").isTextual();
         boolean regex = pattern.size() == 1 && pattern.path("Regex").isTextual();
         String text = pattern.path(literal ? "String" : "Regex").asText();
-        if (literal ? text.isEmpty() || text.length() > LONGEST_TOKEN : !regex || !SafePattern.accepts(text)) {
+        if (literal ? text.isEmpty() || text.length() > MAX_TOKEN_LENGTH : !regex || !SafePattern.accepts(text)) {
             throw refused(part, "searches for a pattern that may take for ever, or is not known: "
-                    + text.substring(0, Math.min(text.length(), LONGEST_CONTENT)));
+                    + text.substring(0, Math.min(text.length(), MAX_CONTENT_LENGTH)));
         }
     }
 
@@ -171,13 +171,13 @@ final class SafeTokenizerJson {
         }
         boolean prefixed = type.equals("BPE") && !model.path("continuing_subword_prefix").asText("").isEmpty() && model.hasNonNull(
                 "continuing_subword_prefix");
-        if (prefixed || model.path("max_input_chars_per_word").asLong() > LONGEST_WORD) {
+        if (prefixed || model.path("max_input_chars_per_word").asLong() > MAX_WORD_LENGTH) {
             throw refused("model", prefixed ? "marks parts of words (continuing_subword_prefix)"
-                    : "reads words of more than %d characters".formatted(LONGEST_WORD));
+                    : "reads words of more than %d characters".formatted(MAX_WORD_LENGTH));
         }
         for (String text : List.of("unk_token", "continuing_subword_prefix", "end_of_word_suffix")) {
             if (model.path(text).isTextual()) {
-                text("model", model, text, LONGEST_CONTENT);
+                text("model", model, text, MAX_CONTENT_LENGTH);
             }
         }
         if (type.equals("Unigram")) {
@@ -197,8 +197,9 @@ final class SafeTokenizerJson {
         var seen = new BitSet();
         for (Map.Entry<String, JsonNode> token : vocabulary.properties()) {
             requireId("model", token.getValue());
-            if (token.getKey().length() > LONGEST_TOKEN || seen.get(token.getValue().intValue())) {
-                throw refused("model", "has a token of more than %d characters, or gives the id %s twice".formatted(LONGEST_TOKEN, token.getValue()));
+            if (token.getKey().length() > MAX_TOKEN_LENGTH || seen.get(token.getValue().intValue())) {
+                throw refused("model", "has a token of more than %d characters, or gives the id %s twice"
+                        .formatted(MAX_TOKEN_LENGTH, token.getValue()));
             }
             seen.set(token.getValue().intValue());
         }
@@ -209,7 +210,8 @@ final class SafeTokenizerJson {
         for (JsonNode token : vocabulary) {
             String text = token.path(0).asText();
             boolean sound = token.size() == 2 && token.path(0).isTextual() && !text.isEmpty() && seen.add(text)
-                    && text.getBytes(StandardCharsets.UTF_8).length <= LONGEST_UNIGRAM_TOKEN && Double.isFinite(token.path(1).asDouble(Double.NaN));
+                    && text.getBytes(StandardCharsets.UTF_8).length <= MAX_UNIGRAM_TOKEN_LENGTH
+                    && Double.isFinite(token.path(1).asDouble(Double.NaN));
             if (!sound || seen.size() > LARGEST_ID) {
                 throw refused("model", "has a token that is empty, too long, there twice or without a score: %d".formatted(seen.size()));
             }

@@ -18,7 +18,7 @@ final class SentencePieceCheck {
      * Maximum length of a piece in bytes: the library builds its trie with one recursive call per byte. Trainers produce pieces of at most
      * 16 characters.
      */
-    private static final int LONGEST_PIECE = 1024;
+    private static final int MAX_PIECE_LENGTH = 1024;
     /** SentencePiece has room for 64 user-defined pieces that are prefixes of each other. */
     private static final int MAX_NESTED = 64;
     private static final int BYTE_PIECES = 256;
@@ -45,7 +45,7 @@ final class SentencePieceCheck {
         check.requireKinds(model.byteFallback());
         check.requireShallowSymbols();
         for (String text : List.of(model.unknownSurface(), model.bosPiece(), model.eosPiece(), model.unknownPiece())) {
-            if (length(text) > LONGEST_PIECE || text.indexOf('\0') >= 0) {
+            if (length(text) > MAX_PIECE_LENGTH || text.indexOf('\0') >= 0) {
                 throw check.broken("names a mark of %d bytes or one with a zero in it".formatted(length(text)));
             }
         }
@@ -59,8 +59,8 @@ final class SentencePieceCheck {
             if (other != null) {
                 throw broken("has the same text for the pieces %d and %d".formatted(other, id));
             }
-            if (piece.text().isEmpty() || piece.text().indexOf('\0') >= 0 || length(piece.text()) > LONGEST_PIECE) {
-                throw broken("has a piece, %d, that is empty, holds a zero, or is longer than %d bytes".formatted(id, LONGEST_PIECE));
+            if (piece.text().isEmpty() || piece.text().indexOf('\0') >= 0 || length(piece.text()) > MAX_PIECE_LENGTH) {
+                throw broken("has a piece, %d, that is empty, holds a zero, or is longer than %d bytes".formatted(id, MAX_PIECE_LENGTH));
             }
             if (!Float.isFinite(piece.score())) {
                 throw broken("has a piece, %d, whose score is %s".formatted(id, piece.score()));

@@ -21,7 +21,7 @@ import kept.tokenizer.SentencePieceModel.Type;
 /** A SentencePiece model: encoded by the native library, decoded by {@link SentencePieceDecoder}. */
 final class SentencePieceTokenizer implements Tokenizer {
     /** The library needs about 250 bytes of memory per character. */
-    private static final int LONGEST_TEXT = 32_000_000;
+    private static final int MAX_TEXT_LENGTH = 32_000_000;
     private static final long LARGEST_FILE = 1L << 28;
 
     private static final int SHOWN = 100;
@@ -30,17 +30,17 @@ final class SentencePieceTokenizer implements Tokenizer {
     private final SentencePieceModel model;
     private final SentencePieceDecoder decoder;
     private final SpTokenizer library;
-    private final Map<String, String> marks;
+    private final Map<String, String> specialTokens;
     /** The ids of control pieces and added tokens, and a pattern that matches their texts. */
     private final Map<String, Integer> markIds = new HashMap<>();
 
     private final Pattern anyMark;
 
-    private SentencePieceTokenizer(String name, SentencePieceModel model, SpTokenizer library, Map<String, String> marks,
+    private SentencePieceTokenizer(String name, SentencePieceModel model, SpTokenizer library, Map<String, String> specialTokens,
             Map<String, Integer> added) {
         this.name = name;
         this.model = model;
-        this.marks = marks;
+        this.specialTokens = specialTokens;
         for (int id = 0; id < model.pieces().size(); id++) {
             Type type = model.pieces().get(id).type();
             if (type == Type.CONTROL || type == Type.UNKNOWN) {
@@ -61,7 +61,7 @@ final class SentencePieceTokenizer implements Tokenizer {
             }
             byte[] bytes = Files.readAllBytes(file);
             int pieces = SentencePieceModel.parse(bytes, file.toString()).pieces().size();
-            return of(bytes, file.toString(), TokenizerFiles.marks(file.resolveSibling(TokenizerFiles.CONFIG_FILE)),
+            return of(bytes, file.toString(), TokenizerFiles.specialTokens(file.resolveSibling(TokenizerFiles.CONFIG_FILE)),
                     AddedTokens.beyond(file.toAbsolutePath().getParent(), pieces));
         } catch (IOException e) {
             throw new TokenizerException("[tokenizer] " + file + " cannot be read: " + Reasons.of(e), e);
@@ -77,7 +77,8 @@ final class SentencePieceTokenizer implements Tokenizer {
         var model = SentencePieceModel.parse(bytes, name);
         NativeLibraries.prepare();
         try {
-            return new SentencePieceTokenizer(name, model, new SpTokenizer(SentencePieceWriter.bytes(model)), marks(model, configured), added);
+            return new SentencePieceTokenizer(name, model, new SpTokenizer(SentencePieceWriter.bytes(model)), specialTokens(model, configured),
+                    added);
         } catch (EngineException e) {
             throw new TokenizerException("[tokenizer] " + name + " is refused by SentencePiece: " + e.getMessage(), e);
         } catch (LinkageError | IllegalStateException e) {
@@ -88,9 +89,9 @@ final class SentencePieceTokenizer implements Tokenizer {
 
     @Override
     public int[] encode(String text) {
-        if (text.length() > LONGEST_TEXT) {
+        if (text.length() > MAX_TEXT_LENGTH) {
             throw new TokenizerException("[encode] a text of %,d characters is too long for %s, which takes %,d at once: cut it into several"
-                    .formatted(text.length(), name, LONGEST_TEXT));
+                    .formatted(text.length(), name, MAX_TEXT_LENGTH));
         }
         try {
             return text.isEmpty() ? new int[0] : library.getProcessor().encode(text);
@@ -101,21 +102,21 @@ final class SentencePieceTokenizer implements Tokenizer {
     }
 
     /** The configuration overrides the model. */
-    private static Map<String, String> marks(SentencePieceModel model, Map<String, String> configured) {
-        var marks = new HashMap<String, String>();
+    private static Map<String, String> specialTokens(SentencePieceModel model, Map<String, String> configured) {
+        var specialTokens = new HashMap<String, String>();
         if (model.control(model.bosPiece()).isPresent()) {
-            marks.put("bos_token", model.bosPiece());
+            specialTokens.put("bos_token", model.bosPiece());
         }
         if (model.control(model.eosPiece()).isPresent()) {
-            marks.put("eos_token", model.eosPiece());
+            specialTokens.put("eos_token", model.eosPiece());
         }
-        marks.put("unk_token", model.unknownPiece());
-        marks.putAll(configured);
-        return Map.copyOf(marks);
+        specialTokens.put("unk_token", model.unknownPiece());
+        specialTokens.putAll(configured);
+        return Map.copyOf(specialTokens);
     }
 
     @Override
-    public int[] encodeMarked(String text) {
+    public int[] encodeWithSpecialTokens(String text) {
         if (markIds.isEmpty()) {
             return encode(text);
         }
@@ -132,8 +133,8 @@ final class SentencePieceTokenizer implements Tokenizer {
     }
 
     @Override
-    public Map<String, String> marks() {
-        return marks;
+    public Map<String, String> specialTokens() {
+        return specialTokens;
     }
 
     @Override

@@ -58,7 +58,7 @@ public interface Tokenizer extends AutoCloseable {
      * @param text any text
      * @return its ids
      */
-    default int[] encodeMarked(String text) {
+    default int[] encodeWithSpecialTokens(String text) {
         return encode(text);
     }
 
@@ -68,7 +68,7 @@ public interface Tokenizer extends AutoCloseable {
      *
      * @return the texts by name
      */
-    default Map<String, String> marks() {
+    default Map<String, String> specialTokens() {
         return Map.of();
     }
 

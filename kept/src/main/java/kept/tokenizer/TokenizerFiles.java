@@ -42,20 +42,20 @@ public final class TokenizerFiles {
     public static final String CONFIG_FILE = "tokenizer_config.json";
     /** File that contains a chat template; it takes precedence over the one in {@link #CONFIG_FILE}. */
     public static final String CHAT_TEMPLATE_FILE = "chat_template.jinja";
-    private static final String MARKS_FILE = "special_tokens_map.json";
+    private static final String SPECIAL_TOKENS_FILE = "special_tokens_map.json";
     private static final String TEMPLATE_KEY = "chat_template";
     private static final String CLASS_KEY = "tokenizer_class";
     private static final String GENERIC_CLASS = "PreTrainedTokenizerFast";
     private static final String LLAMA_CLASS = "LlamaTokenizer";
     private static final List<String> ALL =
-            List.of(Tokenizer.SENTENCEPIECE_FILE, Tokenizer.JSON_FILE, CONFIG_FILE, CHAT_TEMPLATE_FILE, MARKS_FILE, AddedTokens.FILE);
+            List.of(Tokenizer.SENTENCEPIECE_FILE, Tokenizer.JSON_FILE, CONFIG_FILE, CHAT_TEMPLATE_FILE, SPECIAL_TOKENS_FILE, AddedTokens.FILE);
     /** The only class in transformers 4 and 5 that passes texts to SentencePiece unchanged. */
     private static final String SENTENCEPIECE_CLASS = "BertGenerationTokenizer";
     /** The file name under which that class looks for the model. */
     private static final String MODEL_OF_CLASS = "spiece.model";
-    private static final List<String> MARKS = List.of("bos_token", "eos_token", "unk_token", "pad_token");
+    private static final List<String> SPECIAL_TOKENS = List.of("bos_token", "eos_token", "unk_token", "pad_token");
     /** Special tokens that chat templates can also refer to. */
-    private static final List<String> OTHER_MARKS = List.of("sep_token", "cls_token", "mask_token");
+    private static final List<String> OTHER_SPECIAL_TOKENS = List.of("sep_token", "cls_token", "mask_token");
 
     /**
      * Deviations from the source's tokenizer.
@@ -157,9 +157,9 @@ public final class TokenizerFiles {
         config.put("clean_up_tokenization_spaces", config.path("clean_up_tokenization_spaces").asBoolean(false));
         config.put("model_max_length", maximumLength);
         writeJson(CONFIG_FILE, config);
-        ObjectNode marks = json.createObjectNode();
-        MARKS.stream().filter(config::hasNonNull).forEach(mark -> marks.put(mark, content(config.get(mark))));
-        writeJson(MARKS_FILE, marks);
+        ObjectNode specialTokens = json.createObjectNode();
+        SPECIAL_TOKENS.stream().filter(config::hasNonNull).forEach(token -> specialTokens.put(token, content(config.get(token))));
+        writeJson(SPECIAL_TOKENS_FILE, specialTokens);
     }
 
     /** Writes the chat template into the configuration, which all releases of transformers read, and into its own file if the source has one. */
@@ -237,7 +237,7 @@ public final class TokenizerFiles {
                     : " keeps spaces (escape_whitespaces)"));
         }
         ObjectNode plain = new TokenizerJson(model).build(OptionalInt.empty(), OptionalInt.empty());
-        plain.putArray("added_tokens");     // as split_special_tokens reads marks in a text
+        plain.putArray("added_tokens");     // as split_special_tokens reads special tokens in a text
         try (Tokenizer exact = SentencePieceTokenizer.load(file);
                 Tokenizer built = JsonTokenizer.of(plain, JsonNodeFactory.instance.objectNode(), file)) {
             var comparison = ProbeTexts.Comparison.of(ProbeTexts.of(model), exact, built);
@@ -289,20 +289,21 @@ public final class TokenizerFiles {
     }
 
     /** The special tokens of a configuration, by name. */
-    static Map<String, String> marks(JsonNode config) {
-        var marks = new HashMap<String, String>();
-        Stream.concat(MARKS.stream(), OTHER_MARKS.stream()).filter(config::hasNonNull).forEach(mark -> marks.put(mark, content(config.get(mark))));
-        return Map.copyOf(marks);
+    static Map<String, String> specialTokens(JsonNode config) {
+        var specialTokens = new HashMap<String, String>();
+        Stream.concat(SPECIAL_TOKENS.stream(), OTHER_SPECIAL_TOKENS.stream()).filter(config::hasNonNull)
+                .forEach(token -> specialTokens.put(token, content(config.get(token))));
+        return Map.copyOf(specialTokens);
     }
 
     /** The special tokens of a tokenizer_config.json; none if the file does not exist. */
-    static Map<String, String> marks(Path config) throws IOException {
-        return marks(TokenizerSettings.readJson(config));
+    static Map<String, String> specialTokens(Path config) throws IOException {
+        return specialTokens(TokenizerSettings.readJson(config));
     }
 
     /** A special token is given as its text or as an object that contains it. */
-    static String content(JsonNode mark) {
-        return mark.isObject() ? mark.path("content").asText() : mark.asText();
+    static String content(JsonNode token) {
+        return token.isObject() ? token.path("content").asText() : token.asText();
     }
 
     private boolean copy(String name) throws IOException {

@@ -25,7 +25,7 @@ import kept.weights.TensorSpec;
  * Evaluates a student, as it would be stored, on held-out text during training, and keeps the state of the lowest KL, the start included.
  *
  * <p>The start is kept nowhere, for it can be made again; a later state lies in a file, in the type of the checkpoint, so that it costs no memory. A
- * file may be of a later step than the run has done, because the run was killed after it was written. That does no harm: going on with the same
+ * file may be of a later step than the run has done, because the run was killed after it was written. That does no harm: resuming with the same
  * bits, the run comes to the same step with the same result.
  */
 public final class BestState {
@@ -59,7 +59,7 @@ public final class BestState {
     }
 
     /**
-     * Checks that the best state of a run that is to go on is there and whole. It may be of a later step than the run's state, see above.
+     * Checks that the best state of a run to be resumed exists and is undamaged. It may be of a later step than the run's state, see above.
      *
      * @param file where the best state lies
      * @param step the step of the best result so far; 0 for the start, which lies nowhere
@@ -97,7 +97,7 @@ public final class BestState {
             String found = saved.metadata().getOrDefault(STEP, "");
             if (!Long.toString(step).equals(found)) {
                 throw new CheckpointException("best state", file, ("is of step %s already, which only a run with the same bits comes to again, "
-                        + "and that of step %d is overwritten: go on "
+                        + "and that of step %d is overwritten: continue "
                         + "without --allow-other-bits where the run was begun, or start over with --overwrite")
                         .formatted(found, step));
             }
@@ -109,7 +109,7 @@ public final class BestState {
     }
 
     /**
-     * Takes up the results of a run that goes on.
+     * Loads the results of a run that is resumed.
      *
      * @param earlier those up to its step
      */

@@ -48,6 +48,6 @@ public final class Distillation implements TrainingObjective {
 
     @Override
     public Optional<String> nonFinite(Tensor ids) {
-        return NonFinite.in(teacher, ids).map(where -> "the teacher cannot be learnt from: " + where);
+        return NonFinite.in(teacher, ids).map(where -> "the student cannot learn from the teacher: " + where);
     }
 }

@@ -25,7 +25,7 @@ import kept.text.JsonException;
 import kept.text.Reasons;
 
 /**
- * The metrics of a run as JSON lines, one object for each step, so that a program can follow the run while it goes on: {@code step}, {@code steps},
+ * The metrics of a run as JSON lines, one object for each step, so that a program can follow the run: {@code step}, {@code steps},
  * {@code loss}, {@code divergence}, {@code gradient_norm}, {@code learning_rate}, {@code tokens}, {@code seconds} of {@link StepMetrics}. A run
  * without a teacher has no {@code divergence}. Where the student was evaluated on held-out text there is an object more after that of the step, with
  * {@code step}, {@code tokens}, {@code held_out_kl} and {@code held_out_top1} of {@link HeldOutResult}; the first one is of step 0. What was read of

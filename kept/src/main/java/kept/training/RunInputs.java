@@ -33,7 +33,7 @@ public final class RunInputs {
         return setting.startsWith(TENSOR) || setting.equals(CALIBRATION);
     }
 
-    /** Whether a run may go on without it. */
+    /** Whether a run may resume without it. */
     static boolean isOptional(String setting) {
         return setting.startsWith(HELD_OUT);
     }

@@ -29,7 +29,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         int length, boolean checkpointing, Precision precision) {
     private static final long FLOAT = Float.BYTES;
     /** Beyond any machine, and so far below the end of 64 bits that no sum of parts passes it. */
-    private static final double MOST_BYTES = 1L << 58;
+    private static final double MAX_BYTES = 1L << 58;
 
     /**
      * Refuses what no machine could hold, whose bytes would exceed a {@code long}.
@@ -41,7 +41,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         double width = 2.0 * student.hiddenSize() + student.intermediateSize() + (double) student.headDimension() * student.heads() + student.heads();
         // At most 16 numbers of 4 bytes of each are kept at a time, in each layer or once.
         double bytes = 64 * rows * width * (student.layers() + 4.0);
-        if (bytes > MOST_BYTES) {
+        if (bytes > MAX_BYTES) {
             throw new TrainingException(("[plan] %,d sequences of %,d tokens, %,d times a step, are more than any machine can hold "
                     + "(about %.3g bytes); lower --batch-size, --accumulation or --sequence-length")
                     .formatted(batchSize, length, accumulation, bytes));

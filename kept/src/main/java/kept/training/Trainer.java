@@ -18,8 +18,8 @@ import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
 /**
- * The training loop: sequences in a fixed order, gradients averaged over accumulated passes, clipping by global norm, AdamW. All that a step leaves
- * behind is in the model, the optimizer, the step's number and the place in the data, so that a run taken up from a saved state goes on with the same
+ * The training loop: sequences in a fixed order, gradients averaged over accumulated passes, clipping by global norm, AdamW. The state after
+ * a step is the model, the optimizer, the step's number and the place in the data, so that a run resumed from a saved state continues with the same
  * bits.
  */
 public final class Trainer implements AutoCloseable {
@@ -156,7 +156,7 @@ public final class Trainer implements AutoCloseable {
     private record Measured(double loss, double divergence) {}
 
     /**
-     * Writes all that a run needs to go on with the same bits, whole or not at all.
+     * Writes all that a run needs to resume with the same bits, completely or not at all.
      *
      * @param file where to
      * @param settings what the run must be resumed with, by name
@@ -167,7 +167,7 @@ public final class Trainer implements AutoCloseable {
     }
 
     /**
-     * Writes all that a run needs to go on with the same bits, whole or not at all.
+     * Writes all that a run needs to resume with the same bits, completely or not at all.
      *
      * @param file where to
      * @param settings what the run must be resumed with, by name

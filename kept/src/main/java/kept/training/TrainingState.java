@@ -147,10 +147,10 @@ public final class TrainingState {
     }
 
     /**
-     * Checks that a run goes on with what it was begun with. A run that met NaN or infinity may go on with another learning rate, other numbers of
-     * the optimizer and another limit of gradients.
+     * Checks that a run is resumed with the settings of its start. A run that met NaN or infinity may resume with another learning rate, other
+     * settings of the optimizer and another limit of gradients.
      *
-     * @param settings those of the run that goes on, by name; what is not known yet may be missing
+     * @param settings the settings of the resumed run, by name; what is not known yet may be missing
      * @return what has been changed, in words; empty if nothing
      * @throws TrainingException naming what differs
      */
@@ -175,7 +175,7 @@ public final class TrainingState {
         return SettingDifferences.inWords(changed, before, now);
     }
 
-    /** Whether a run that met NaN or infinity may go on with another value of a setting, or of a part of one. */
+    /** Whether a run that met NaN or infinity may resume with another value of a setting, or of a part of one. */
     private static boolean isChangeable(String name) {
         return CHANGEABLE.contains(name.replaceFirst(", .*", ""));
     }

@@ -47,7 +47,7 @@ class TextComparisonTest {
                 assertThat(place.stream()).as("stream of " + name).isCloseTo(plain.stream(), within(1e-6));
                 assertThat(place.scale()).as("scale of " + name).isCloseTo(plain.scale(), within(1e-9));
                 assertThat(place.norm()).as("norm of " + name).isCloseTo(plain.norm(), within(1e-5)).isGreaterThan(0.001);
-                assertThat(place.readers()).as("projections of " + name).isCloseTo(plain.readers(), within(1e-5)).isGreaterThan(0.001);
+                assertThat(place.projections()).as("projections of " + name).isCloseTo(plain.projections(), within(1e-5)).isGreaterThan(0.001);
             }
         }
     }
@@ -60,7 +60,7 @@ class TextComparisonTest {
                 assertThat(place.stream()).isZero();
                 assertThat(place.scale()).isEqualTo(1);
                 assertThat(place.norm()).isZero();
-                assertThat(place.readers()).isZero();
+                assertThat(place.projections()).isZero();
             });
         }
     }
@@ -72,10 +72,10 @@ class TextComparisonTest {
                         ? weights.get(name, shape).mul(1.25) : weights.get(name, shape))) {
             List<Place> places = layers(teacher, student).places();
             for (Place before : places.subList(0, 3)) {
-                assertThat(List.of(before.stream(), before.norm(), before.readers())).as(before.name()).containsOnly(0.0);
+                assertThat(List.of(before.stream(), before.norm(), before.projections())).as(before.name()).containsOnly(0.0);
             }
             for (Place after : places.subList(3, 5)) {
-                assertThat(Math.min(after.stream(), Math.min(after.norm(), after.readers()))).as(after.name()).isGreaterThan(1e-4);
+                assertThat(Math.min(after.stream(), Math.min(after.norm(), after.projections()))).as(after.name()).isGreaterThan(1e-4);
             }
         }
     }
@@ -122,7 +122,7 @@ class TextComparisonTest {
             assertThat(distances.places().get(4).stream()).isZero();
             assertThat(distances.places().get(4).norm()).isNaN();
             assertThat(distances.places().get(5).stream()).isNaN();
-            assertThat(distances.places().get(5).readers()).isZero();
+            assertThat(distances.places().get(5).projections()).isZero();
         }
     }
 
@@ -136,7 +136,7 @@ class TextComparisonTest {
             assertThat(String.join("; ", distances.remarks())).contains("the teacher's stream is 32 wide, the student's 16", "heads differ",
                     "the teacher's are 80 wide, the student's 24");
             assertThat(distances.places().getFirst()).isEqualTo(new Place("layer 0 attention", Double.NaN, Double.NaN, Double.NaN, Double.NaN));
-            assertThat(distances.places().getLast().readers()).as("logits").isBetween(0.1, 10.0);
+            assertThat(distances.places().getLast().projections()).as("logits").isBetween(0.1, 10.0);
         }
     }
 
@@ -302,10 +302,10 @@ class TextComparisonTest {
 
         private static double[][] read(Decoder model, String norm, double[][] rows) {
             String layer = norm.substring(0, norm.lastIndexOf('.') + 1);
-            List<String> readers = norm.endsWith("input_layernorm") ? List.of("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
+            List<String> projections = norm.endsWith("input_layernorm") ? List.of("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
                     : norm.endsWith("post_attention_layernorm") ? List.of("mlp.gate_proj", "mlp.up_proj") : List.of("lm_head");
             String prefix = norm.equals("model.norm") ? "" : layer;
-            return Arrays.stream(rows).map(row -> readers.stream().map(reader -> parameter(model, prefix + reader + ".weight"))
+            return Arrays.stream(rows).map(row -> projections.stream().map(projection -> parameter(model, prefix + projection + ".weight"))
                     .flatMapToDouble(weight -> IntStream.range(0, weight.length / WIDTH).mapToDouble(out ->
                             IntStream.range(0, WIDTH).mapToDouble(i -> weight[out * WIDTH + i] * row[i]).sum())).toArray())
                     .toArray(double[][]::new);

@@ -124,7 +124,7 @@ class GeneratorTest {
             Continuation second = conversation.say("So", _ -> { });
             List<ChatMessage> turns = List.of(new ChatMessage(ChatMessage.USER, "Hi"), new ChatMessage(ChatMessage.ASSISTANT, first.text()),
                     new ChatMessage(ChatMessage.USER, "So"));
-            int[] prompt = tokenizer.encodeMarked(ChatTemplate.orion().render(turns, tokenizer.marks()));
+            int[] prompt = tokenizer.encodeWithSpecialTokens(ChatTemplate.orion().render(turns, tokenizer.specialTokens()));
             assertThat(second).isEqualTo(new Generator(model, tokenizer, options).continueOne(prompt, _ -> { }));
             assertThat(after).isGreaterThan(10);
             assertThat(conversation.cachedTokens()).isEqualTo(prompt.length + second.tokens() - 1L);
@@ -187,7 +187,7 @@ class GeneratorTest {
     /** SentencePiece's space before a text is none of the answer, so that the answer read again has the tokens it was made of. */
     @Test
     void anAnswerAfterAMarkBeginsWithoutSentencePiecesSpace() {
-        int[] prompt = tokenizer.encodeMarked("<s>Human: Hi\n\nAssistant: </s>");
+        int[] prompt = tokenizer.encodeWithSpecialTokens("<s>Human: Hi\n\nAssistant: </s>");
         int[] answer = tokenizer.encode("The quick brown fox");
         var shown = new ArrayList<String>();
         var stream = new TextStream(tokenizer, prompt, List.of(), shown::add);

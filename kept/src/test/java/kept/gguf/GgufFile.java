@@ -15,8 +15,8 @@ import java.util.Map;
 
 /** A strict reader of GGUF files, for tests: whatever ggml's reader would refuse, or pass over in silence, is an {@link IllegalStateException}. */
 public final class GgufFile {
-    private static final int LONGEST_TENSOR_NAME = 63;
-    private static final int MOST_DIMENSIONS = 4;
+    private static final int MAX_TENSOR_NAME_LENGTH = 63;
+    private static final int MAX_DIMENSIONS = 4;
 
     private final ByteBuffer bytes;
     private final Map<String, Object> metadata = new LinkedHashMap<>();
@@ -97,9 +97,9 @@ public final class GgufFile {
 
     private Place place() {
         String name = text();
-        require(!name.isEmpty() && name.length() <= LONGEST_TENSOR_NAME, "the name " + name);
+        require(!name.isEmpty() && name.length() <= MAX_TENSOR_NAME_LENGTH, "the name " + name);
         int rank = bytes.getInt();
-        require(rank >= 1 && rank <= MOST_DIMENSIONS, "the rank of " + name);
+        require(rank >= 1 && rank <= MAX_DIMENSIONS, "the rank of " + name);
         var shape = new Long[rank];
         for (int axis = rank - 1; axis >= 0; axis--) {
             shape[axis] = bytes.getLong();

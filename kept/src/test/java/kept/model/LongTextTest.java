@@ -32,11 +32,11 @@ class LongTextTest {
         try (Decoder model = model(config); var cache = new KeyValueCache(config, 2, length, Device.cpu()); var _ = Scope.open()) {
             Tensor ids = ids(2, length);
             float[] whole = Autograd.withoutRecording(() -> model.hidden(ids)).slice(1, 700, length).toFloatArray();
-            assertThat(model.read(ids, cache, 700, 256).toFloatArray()).isEqualTo(whole);
+            assertThat(model.prefill(ids, cache, 700, 256).toFloatArray()).isEqualTo(whole);
             assertThat(cache.length()).isEqualTo(length);
             cache.truncate(400);
             Tensor rest = ids.slice(1, 400, length).contiguous();
-            assertThat(model.read(rest, cache, 300, 100).toFloatArray()).as("after what is in the cache").isEqualTo(whole);
+            assertThat(model.prefill(rest, cache, 300, 100).toFloatArray()).as("after what is in the cache").isEqualTo(whole);
         }
     }
 
@@ -105,10 +105,10 @@ class LongTextTest {
     private static long readPeak(Decoder model, int length) {
         try (var cache = new KeyValueCache(model.config(), 1, length, model.device())) {
             try (var _ = Scope.open()) {
-                model.read(ids(1, 1), cache, 0); // The cache's memory is taken by the first token.
+                model.prefill(ids(1, 1), cache, 0); // The cache's memory is taken by the first token.
             }
             cache.truncate(0);
-            return MemoryPeak.of(model.device(), () -> model.read(ids(1, length), cache, length - 1, 1000));
+            return MemoryPeak.of(model.device(), () -> model.prefill(ids(1, length), cache, length - 1, 1000));
         }
     }
 

@@ -39,7 +39,7 @@ class ReportPageTest {
             .contains("2.0x smaller KL, calibrated to xkd")
             .contains("without training, calibrated has a KL of 0.00100, 500.0x smaller than that of opm");
         assertThat(fromCalibrated(-5e-11, -5e-11)).contains("unchanged KL, calibrated to xkd")
-            .contains("without training, calibrated cannot be told from the teacher; opm has a KL of 0.500").contains("xkd 0 (noise)")
+            .contains("without training, calibrated cannot be distinguished from the teacher; opm has a KL of 0.500").contains("xkd 0 (noise)")
             .doesNotContain("e-11");
     }
 

@@ -21,20 +21,20 @@ class StageTableTest {
     @Test
     void aStudentAtTheTeacherIsNotComparedByARatio() {
         for (double untrained : new double[] {0, -3e-10, 4e-10}) {
-            assertThat(lastLine(untrained, 0.004)).isEqualTo("prose: mapped, without training, cannot be told from the teacher");
+            assertThat(lastLine(untrained, 0.004)).isEqualTo("prose: mapped, without training, cannot be distinguished from the teacher");
         }
     }
 
     @Test
     void aTrainedStudentAtTheTeacherIsNotComparedByARatioEither() {
         for (double trained : new double[] {0, -3e-10, 4e-10}) {
-            assertThat(lastLine(0.004, trained)).isEqualTo("prose: distilled cannot be told from the teacher");
+            assertThat(lastLine(0.004, trained)).isEqualTo("prose: distilled cannot be distinguished from the teacher");
         }
     }
 
     @Test
     void twoStudentsAtTheTeacherAreNotCompared() {
-        assertThat(lastLine(-5.4e-11, -5.4e-11)).isEqualTo("prose: neither mapped nor distilled can be told from the teacher");
+        assertThat(lastLine(-5.4e-11, -5.4e-11)).isEqualTo("prose: neither mapped nor distilled can be distinguished from the teacher");
     }
 
     private static String lastLine(double mapped, double distilled) {

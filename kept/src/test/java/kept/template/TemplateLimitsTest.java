@@ -20,7 +20,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class TemplateLimitsTest {
     private static final String DOUBLING = "{% set ns = namespace(x=START) %}{% for i in range(100000) %}{% set ns.x = STEP %}{% endfor %}";
     /** What one hostile template may allocate in all, most of it garbage at once. */
-    private static final long MOST_ALLOCATED = 1L << 30;
+    private static final long MAX_ALLOCATED = 1L << 30;
 
     private static String doubling(String start, String step) {
         return DOUBLING.replace("START", start).replace("STEP", step);
@@ -115,7 +115,7 @@ class TemplateLimitsTest {
         long before = threads.getCurrentThreadAllocatedBytes();
         assertThatThrownBy(() -> PeerCases.render(template, Map.of("numbers", List.of(1, 2, 3)))).isInstanceOf(TemplateException.class)
                 .hasMessageContaining(message);
-        assertThat(threads.getCurrentThreadAllocatedBytes() - before).isLessThan(MOST_ALLOCATED);
+        assertThat(threads.getCurrentThreadAllocatedBytes() - before).isLessThan(MAX_ALLOCATED);
     }
 
     @Test

@@ -221,7 +221,7 @@ class TokenizerFilesTest {
         assertThat(decoder.size()).isEqualTo(3);
         for (Path directory : List.of(source, target)) {
             try (var tokenizer = Tokenizer.load(directory)) {
-                assertThat(tokenizer.encodeMarked("<|im_start|><s>note<|im_end|>")).containsExactly(420, 1, 422, 421);
+                assertThat(tokenizer.encodeWithSpecialTokens("<|im_start|><s>note<|im_end|>")).containsExactly(420, 1, 422, 421);
                 assertThat(tokenizer.encode("<|im_start|>")).as("text holds no marks").doesNotContain(420);
             }
         }
@@ -244,7 +244,7 @@ class TokenizerFilesTest {
         json.withArray("added_tokens").addObject().put("id", 420).put("content", "<|im_start|>").put("special", true);
         new ObjectMapper().writeValue(target.resolve("tokenizer.json").toFile(), json);
         try (var tokenizer = Tokenizer.load(target)) {
-            assertThat(tokenizer.encodeMarked("<|im_start|></s>")).containsExactly(420, 2);
+            assertThat(tokenizer.encodeWithSpecialTokens("<|im_start|></s>")).containsExactly(420, 2);
         }
     }
 
