@@ -18,8 +18,8 @@ import picocli.CommandLine.Command;
 
 /** A program that is started without the artifact kept-command-line names it in one line. */
 class MissingLibrariesTest {
-    private static final String REMEDY = "kept: [libraries] the programs need the artifact kept:kept-command-line (picocli, progressbar, JLine) on the "
-            + "class path or module path; the artifact kept:kept alone is the library without programs\n";
+    private static final String REMEDY = "kept: [libraries] the programs need the artifact kept:kept-command-line (picocli, progressbar, JLine) on "
+            + "the class path or module path; the artifact kept:kept alone is the library without programs\n";
 
     @TempDir
     private Path directory;
