@@ -1,5 +1,6 @@
 // AdamW in one pass over memory, with F32 moments or 8-bit block-quantized ones, and the sum of squares for gradient clipping.
 #include "common.cuh"
+#include <type_traits>
 
 namespace {
 
@@ -28,65 +29,65 @@ __device__ __forceinline__ uint4 philox_round(uint4 c, unsigned k0, unsigned k1)
     return make_uint4(__umulhi(0xcd9e8d57u, c.z) ^ c.y ^ k0, 0xcd9e8d57u * c.z, __umulhi(0xd2511f53u, c.x) ^ c.w ^ k1, 0xd2511f53u * c.x);
 }
 
-// Random bits of the four elements from i, a multiple of 4: two words, 16 bits per element.
-__device__ __forceinline__ uint2 random_words(const Rounding& rounding, long long i) {
+// Random bits of the N elements from i, a multiple of N: 16 bits per element, the first in the lower half of a word.
+template <int N> __device__ __forceinline__ void random_words(const Rounding& rounding, long long i, unsigned (&words)[N / 2]) {
+    static_assert(N == 4 || N == 8, "half a Philox block or a whole one");
     const unsigned long long block = i / 8;
     uint4 c = make_uint4((unsigned)block, (unsigned)(block >> 32), (unsigned)rounding.stream, (unsigned)(rounding.stream >> 32));
     unsigned k0 = (unsigned)rounding.seed, k1 = (unsigned)(rounding.seed >> 32);
 #pragma unroll
     for (int round = 0; round < 10; round++, k0 += 0x9e3779b9u, k1 += 0xbb67ae85u) c = philox_round(c, k0, k1);
-    return i % 8 == 0 ? make_uint2(c.x, c.y) : make_uint2(c.z, c.w);
+    if constexpr (N == 8) {
+        words[0] = c.x, words[1] = c.y, words[2] = c.z, words[3] = c.w;
+    } else {
+        words[0] = i % 8 == 0 ? c.x : c.z, words[1] = i % 8 == 0 ? c.y : c.w;
+    }
 }
 
-// Four adjacent elements, with vectorized load and store where aligned. Elements beyond the count are loaded as 0 and not stored.
-template <typename T> struct alignas(4 * sizeof(T)) Four {
-    T at[4];
+// N adjacent elements, with vectorized loads and stores where aligned. Elements beyond the count are loaded as 0 and not stored.
+template <typename T, int N> struct alignas(N * sizeof(T) < 16 ? N * sizeof(T) : 16) Run {
+    T at[N];
 
-    __device__ __forceinline__ static Four load(const T* x, long long i, long long count, bool aligned) {
-        if (aligned && i + 4 <= count) return *reinterpret_cast<const Four*>(x + i);
-        Four four;
+    __device__ __forceinline__ static bool aligned(const T* x) { return reinterpret_cast<uintptr_t>(x) % alignof(Run) == 0; }
+
+    __device__ __forceinline__ static Run load(const T* x, long long i, long long count, bool aligned) {
+        if (aligned && i + N <= count) return *reinterpret_cast<const Run*>(x + i);
+        Run run;
 #pragma unroll
-        for (int j = 0; j < 4; j++) four.at[j] = i + j < count ? x[i + j] : narrow<T>(0.0f);
-        return four;
+        for (int j = 0; j < N; j++) run.at[j] = i + j < count ? x[i + j] : narrow<T>(0.0f);
+        return run;
     }
 
     __device__ __forceinline__ void store(T* x, long long i, long long count, bool aligned) const {
-        if (aligned && i + 4 <= count) {
-            *reinterpret_cast<Four*>(x + i) = *this;
+        if (aligned && i + N <= count) {
+            *reinterpret_cast<Run*>(x + i) = *this;
         } else {
 #pragma unroll
-            for (int j = 0; j < 4; j++)
+            for (int j = 0; j < N; j++)
                 if (i + j < count) x[i + j] = at[j];
         }
     }
 };
 
-template <typename T> __device__ __forceinline__ bool aligned(const T* x) { return reinterpret_cast<uintptr_t>(x) % (4 * sizeof(T)) == 0; }
-
-// Rounds the four elements from index i, a multiple of 4, to their type.
-template <typename T> __device__ __forceinline__ Four<T> rounded(const Rounding&, long long, const float (&wide)[4]) {
-    Four<T> four;
+// Rounds the elements from index i, a multiple of N, to their type.
+template <typename T, int N> __device__ __forceinline__ Run<T, N> rounded(const Rounding& rounding, long long i, const float (&wide)[N]) {
+    Run<T, N> run;
+    if constexpr (std::is_same<T, __nv_bfloat16>::value) {
+        if (rounding.stochastic) {
+            unsigned words[N / 2];
+            random_words<N>(rounding, i, words);
 #pragma unroll
-    for (int j = 0; j < 4; j++) four.at[j] = narrow<T>(wide[j]);
-    return four;
-}
-
-template <>
-__device__ __forceinline__ Four<__nv_bfloat16> rounded<__nv_bfloat16>(const Rounding& rounding, long long i, const float (&wide)[4]) {
-    Four<__nv_bfloat16> four;
-    if (rounding.stochastic) {
-        const uint2 words = random_words(rounding, i);
-#pragma unroll
-        for (int j = 0; j < 4; j++) {
-            const unsigned bits = __float_as_uint(wide[j]), random = ((j < 2 ? words.x : words.y) >> (j % 2 * 16)) & 0xffffu;
-            const bool finite = (bits & 0x7f800000u) != 0x7f800000u;
-            four.at[j] = finite ? __ushort_as_bfloat16((unsigned short)((bits + random) >> 16)) : narrow<__nv_bfloat16>(wide[j]);
+            for (int j = 0; j < N; j++) {
+                const unsigned bits = __float_as_uint(wide[j]), random = (words[j / 2] >> (j % 2 * 16)) & 0xffffu;
+                const bool finite = (bits & 0x7f800000u) != 0x7f800000u;
+                run.at[j] = finite ? __ushort_as_bfloat16((unsigned short)((bits + random) >> 16)) : narrow<T>(wide[j]);
+            }
+            return run;
         }
-    } else {
-#pragma unroll
-        for (int j = 0; j < 4; j++) four.at[j] = narrow<__nv_bfloat16>(wide[j]);
     }
-    return four;
+#pragma unroll
+    for (int j = 0; j < N; j++) run.at[j] = narrow<T>(wide[j]);
+    return run;
 }
 
 // Operands of a step: a parameter, and a gradient of F32 or of the parameter's type.
@@ -95,13 +96,14 @@ template <typename T, typename G> struct Operands {
     const G* gradient;
     long long count;
 
-    __device__ __forceinline__ void step(const AdamW& numbers, const Rounding& rounding, long long i, float* m, float* v) const {
-        const bool whole = aligned(parameter);
-        const auto w = Four<T>::load(parameter, i, count, whole);
-        const auto g = Four<G>::load(gradient, i, count, aligned(gradient));
-        float wide[4];
+    template <int N>
+    __device__ __forceinline__ void step(const AdamW& numbers, const Rounding& rounding, long long i, float (&m)[N], float (&v)[N]) const {
+        const bool whole = Run<T, N>::aligned(parameter);
+        const auto w = Run<T, N>::load(parameter, i, count, whole);
+        const auto g = Run<G, N>::load(gradient, i, count, Run<G, N>::aligned(gradient));
+        float wide[N];
 #pragma unroll
-        for (int j = 0; j < 4; j++) wide[j] = numbers.step(widen(w.at[j]), widen(g.at[j]), m[j], v[j]);
+        for (int j = 0; j < N; j++) wide[j] = numbers.step(widen(w.at[j]), widen(g.at[j]), m[j], v[j]);
         rounded<T>(rounding, i, wide).store(parameter, i, count, whole);
     }
 };
@@ -109,11 +111,12 @@ template <typename T, typename G> struct Operands {
 // Grid-stride loop with four elements per thread and iteration.
 template <typename T, typename G>
 __device__ __forceinline__ void adamw(const AdamW& numbers, const Rounding& rounding, const Operands<T, G>& operands, float* first, float* second) {
+    using Four = Run<float, 4>;
     const long long threads = (long long)gridDim.x * blockDim.x, count = operands.count;
-    const bool first_aligned = aligned(first), second_aligned = aligned(second);
+    const bool first_aligned = Four::aligned(first), second_aligned = Four::aligned(second);
 #pragma unroll 1
     for (long long i = 4 * (blockIdx.x * (long long)blockDim.x + threadIdx.x); i < count; i += 4 * threads) {
-        auto m = Four<float>::load(first, i, count, first_aligned), v = Four<float>::load(second, i, count, second_aligned);
+        auto m = Four::load(first, i, count, first_aligned), v = Four::load(second, i, count, second_aligned);
         operands.step(numbers, rounding, i, m.at, v.at);
         m.store(first, i, count, first_aligned);
         v.store(second, i, count, second_aligned);
@@ -156,24 +159,65 @@ __device__ void make(Code& code, bool is_signed) {
     __syncthreads();
 }
 
-// The number of bounds below a number, by binary search.
-__device__ __forceinline__ unsigned below(const Code& code, float number) {
-    unsigned found = 0;
+// Divides a lane's numbers by the largest magnitude of their block, correctly rounded as by __fdiv_rn. A product with the rounded reciprocal,
+// corrected twice, is correctly rounded where the remainders are exact (Markstein 1990): for quotients from 2^-23 on, if the divisor is within these
+// bounds. Smaller quotients have the code of 0 or of the least value, whatever their last bits.
+template <int N> __device__ __forceinline__ void divide(float (&numbers)[N], float scale) {
+    if (scale >= 0x1p-60f && scale <= 0x1p100f) {
+        const float reciprocal = __frcp_rn(scale);
 #pragma unroll
-    for (int step = 128; step > 0; step /= 2) found += number > code.bounds[found + step - 1] ? step : 0;
-    return found;
+        for (int j = 0; j < N; j++) {
+            const float x = numbers[j], close = __fmul_rn(x, reciprocal);
+            const float closer = __fmaf_rn(__fmaf_rn(-close, scale, x), reciprocal, close);
+            numbers[j] = __fmaf_rn(__fmaf_rn(-closer, scale, x), reciprocal, closer);
+        }
+    } else {
+#pragma unroll
+        for (int j = 0; j < N; j++) numbers[j] = scale > 0.0f ? __fdiv_rn(numbers[j], scale) : 0.0f;
+    }
 }
 
-__device__ __forceinline__ unsigned codes_of(const Code& code, const float* numbers, float scale) {
+__device__ __forceinline__ float log2_approximate(float x) {
+    float y;
+    asm("lg2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+
+__device__ __forceinline__ float exp2_approximate(float x) {
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+
+// The code of a number from -1 to 1: how many bounds are below it. Within decade d, values and bounds are evenly spaced, so the number's position
+// among them, counted from the bound below the decade's first value, is n (|x| 10^(6 - d) - 0.1) / 0.9 with n = S 2^d, S = 1 for the signed code and
+// 2 for the unsigned one, and the rank of the decade's first value is n - S + 1. Where decades meet the position is up to 0.2 too high, and
+// approximate logarithms and powers add less than 0.001; lowered by 0.25 it is therefore at most one too low, which one comparison corrects.
+template <bool SIGNED> __device__ __forceinline__ unsigned code_of(const Code& code, float x) {
+    constexpr float S = SIGNED ? 1.0f : 2.0f;
+    constexpr float INTEGER = 12582912.0f;  // 1.5 * 2^23: a small number added to it is rounded to an integer, which is in the low bits.
+    const float magnitude = fabsf(x);
+    const float decade = __fadd_rn(fminf(fmaxf(__fmaf_rn(log2_approximate(magnitude), 0.30103f, 6.5f), 0.0f), 6.0f), INTEGER);
+    const float power = __uint_as_float((__float_as_uint(decade) << 23) + 0x3f800000u);
+    // S 10^6 / 0.9 5^-d
+    const float slope = exp2_approximate(__fmaf_rn(__fsub_rn(decade, INTEGER), -2.32192809f, SIGNED ? 20.0835719f : 21.0835719f));
+    const float rank = __fmaf_rn(magnitude, slope, __fmaf_rn(power, S * (8.0f / 9.0f), 0.75f - S));
+    // The code of rank 0 is 127 in the signed code, and negative numbers count down from it.
+    const float place = SIGNED ? __fadd_rn(126.5f, copysignf(rank, x)) : __fsub_rn(rank, 0.5f);
+    const unsigned lower = __float_as_uint(__fadd_rn(fmaxf(place, 0.0f), INTEGER)) & 0xffu;
+    return lower + (x > code.bounds[lower] ? 1 : 0);
+}
+
+template <bool SIGNED> __device__ __forceinline__ unsigned codes_of(const Code& code, const float* numbers) {
     unsigned word = 0;
 #pragma unroll
-    for (int j = 0; j < 4; j++) word |= below(code, scale > 0.0f ? __fdiv_rn(numbers[j], scale) : 0.0f) << (8 * j);
+    for (int j = 0; j < 4; j++) word |= code_of<SIGNED>(code, numbers[j]) << (8 * j);
     return word;
 }
 
 constexpr int BLOCK = 256, WORDS = BLOCK / 4 + 1;
 
-// A warp updates a quantization block of 256 elements; each lane has four of the first half and four of the second.
+// A warp updates a quantization block of 256 elements; each lane has eight.
 template <typename T, typename G>
 __device__ __forceinline__ void adamw_coded(const AdamW& numbers, const Rounding& rounding, const Operands<T, G>& operands, unsigned* first,
                                             unsigned* second) {
@@ -187,28 +231,27 @@ __device__ __forceinline__ void adamw_coded(const AdamW& numbers, const Rounding
         unsigned* const first_words = first + block * WORDS;
         unsigned* const second_words = second + block * WORDS;
         const float first_scale = __uint_as_float(first_words[WORDS - 1]), second_scale = __uint_as_float(second_words[WORDS - 1]);
-        float m[8], v[8], first_largest = 0.0f, second_largest = 0.0f;
-        bool lost = false;
+        float m[8], v[8];
 #pragma unroll
         for (int half = 0; half < 2; half++) {
-            const unsigned word = first_words[32 * half + lane], root = second_words[32 * half + lane];
-            const long long i = block * BLOCK + 128 * half + 4 * lane;
-            float *const ms = m + 4 * half, *const vs = v + 4 * half;
+            const unsigned word = first_words[2 * lane + half], root = second_words[2 * lane + half];
 #pragma unroll
             for (int j = 0; j < 4; j++) {
-                ms[j] = of_first.values[(word >> (8 * j)) & 255] * first_scale;
-                vs[j] = of_second.values[(root >> (8 * j)) & 255] * second_scale;
-                vs[j] *= vs[j];
+                m[4 * half + j] = __fmul_rn(of_first.values[(word >> (8 * j)) & 255], first_scale);
+                const float r = __fmul_rn(of_second.values[(root >> (8 * j)) & 255], second_scale);
+                v[4 * half + j] = __fmul_rn(r, r);
             }
-            // Elements beyond the count are 0 and stay 0.
-            operands.step(numbers, rounding, i, ms, vs);
+        }
+        // Elements beyond the count are 0 and stay 0.
+        operands.step(numbers, rounding, block * BLOCK + 8 * lane, m, v);
+        float first_largest = 0.0f, second_largest = 0.0f;
+        bool lost = false;
 #pragma unroll
-            for (int j = 0; j < 4; j++) {
-                vs[j] = __fsqrt_rn(vs[j]);
-                first_largest = fmaxf(first_largest, fabsf(ms[j]));
-                second_largest = fmaxf(second_largest, vs[j]);
-                lost = lost || isnan(ms[j]) || isnan(vs[j]);
-            }
+        for (int j = 0; j < 8; j++) {
+            v[j] = __fsqrt_rn(v[j]);
+            first_largest = fmaxf(first_largest, fabsf(m[j]));
+            second_largest = fmaxf(second_largest, v[j]);
+            lost = lost || isnan(m[j]) || isnan(v[j]);
         }
         // All lanes have read the old words, among them the scales, before any is overwritten; shuffles order no memory accesses.
         __syncwarp();
@@ -216,10 +259,12 @@ __device__ __forceinline__ void adamw_coded(const AdamW& numbers, const Rounding
         second_largest = warp_max(second_largest);
         // fmaxf ignores NaN; without this check a NaN would be quantized to a small moment.
         if (__any_sync(ALL_LANES, lost)) first_largest = second_largest = __int_as_float(0x7fc00000);
+        divide(m, first_largest);
+        divide(v, second_largest);
 #pragma unroll
         for (int half = 0; half < 2; half++) {
-            first_words[32 * half + lane] = codes_of(of_first, m + 4 * half, first_largest);
-            second_words[32 * half + lane] = codes_of(of_second, v + 4 * half, second_largest);
+            first_words[2 * lane + half] = codes_of<true>(of_first, m + 4 * half);
+            second_words[2 * lane + half] = codes_of<false>(of_second, v + 4 * half);
         }
         if (lane == 0) {
             first_words[WORDS - 1] = __float_as_uint(first_largest);

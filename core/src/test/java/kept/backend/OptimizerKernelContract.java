@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 import java.util.List;
 import kept.tensor.DType;
 import kept.tensor.Shape;
@@ -94,6 +95,54 @@ public abstract class OptimizerKernelContract extends KernelContract {
                 assertNearest(roots(v.toFloatArray()), second, false);
             }
         }
+    }
+
+    @Test
+    void codedMomentsHaveTheCodesOfTheDefinitionAtEveryBound() {
+        // With betas of 0 the moments are the gradient and the root of its rounded square.
+        var step = new AdamWStep(1, 0.01, 0, 0, 1e-8, 0, 1);
+        for (float scale : new float[] {1, 3.1e-7f, 0x1.fffffep9f, 7e-22f, 5e-15f}) {
+            for (boolean signed : new boolean[] {true, false}) {
+                float[] numbers = aroundBounds(signed, scale);
+                Tensor first = Tensor.full(0, DType.I32, BlockCodes.shape(numbers.length));
+                Tensor second = Tensor.full(0, DType.I32, BlockCodes.shape(numbers.length));
+                backend().adamW(step, Tensor.zeros(numbers.length), Tensor.of(numbers), first, second);
+                assertThat(words(first)).as("first moments, scale %s", scale).isEqualTo(codes(true, numbers));
+                assertThat(words(second)).as("second moments, scale %s", scale).isEqualTo(codes(false, roots(squares(numbers))));
+            }
+        }
+    }
+
+    /** In each block its largest number, every bound of a code with the floats around it, and random numbers of all decades, with both signs. */
+    private static float[] aroundBounds(boolean signed, float scale) {
+        float[] bounds = BlockCodes.bounds(signed);
+        float[] random = normal(DType.F32, 31, 1, 4 * bounds.length).toFloatArray();
+        float[] values = new float[14 * bounds.length];
+        for (int i = 0; i < bounds.length; i++) {
+            float bound = bounds[i] * scale;
+            float[] around = {Math.nextDown(bound), bound, Math.nextUp(bound), Math.nextUp(Math.nextUp(bound)), Math.nextDown(Math.nextDown(bound))};
+            for (int j = 0; j < around.length; j++) {
+                values[14 * i + 2 * j] = around[j];
+                values[14 * i + 2 * j + 1] = -around[j];
+            }
+            for (int j = 0; j < 4; j++) {
+                values[14 * i + 10 + j] = (float) (Math.clamp(random[4 * i + j] / 3, -1, 1) * Math.pow(10, -(i % 9)) * scale);
+            }
+        }
+        for (int block = 0; block < values.length; block += BlockCodes.BLOCK) {
+            values[block] = block % 512 == 0 ? scale : -scale;
+        }
+        return values;
+    }
+
+    private static int[] codes(boolean signed, float... numbers) {
+        int[] words = new int[(int) BlockCodes.shape(numbers.length).elementCount()];
+        MemorySegment memory = MemorySegment.ofArray(words);
+        for (int i = 0; i < numbers.length; i += BlockCodes.BLOCK) {
+            int count = Math.min(BlockCodes.BLOCK, numbers.length - i);
+            BlockCodes.write(Arrays.copyOfRange(numbers, i, i + count), count, memory, (long) i / BlockCodes.BLOCK * BlockCodes.WORDS, signed);
+        }
+        return words;
     }
 
     /** Magnitudes of many decades, and zeros. */
