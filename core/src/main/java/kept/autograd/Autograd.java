@@ -95,10 +95,11 @@ public final class Autograd {
      * Accumulates the gradient of a tensor in every leaf of its graph.
      *
      * @param root the tensor to differentiate
-     * @param seed the gradient of the final result with respect to the root, F32 with the root's shape; null for ones
+     * @param seed the gradient of the final result with respect to the root, F32 (F64 for a root in F64) with the root's shape; null
+     *     for ones
      * @throws TensorException if the root does not require a gradient
      * @throws ShapeException if the seed's shape is not the root's
-     * @throws DTypeException if the seed is not F32
+     * @throws DTypeException if the seed is of another type
      */
     public static void backward(Tensor root, Tensor seed) {
         backward(root, seed, Activations.KEPT);
@@ -110,10 +111,11 @@ public final class Autograd {
      * first.
      *
      * @param root the tensor to differentiate
-     * @param seed the gradient of the final result with respect to the root, F32 with the root's shape; null for ones
+     * @param seed the gradient of the final result with respect to the root, F32 (F64 for a root in F64) with the root's shape; null
+     *     for ones
      * @throws TensorException if the root does not require a gradient
      * @throws ShapeException if the seed's shape is not the root's
-     * @throws DTypeException if the seed is not F32
+     * @throws DTypeException if the seed is of another type
      */
     public static void backwardOnce(Tensor root, Tensor seed) {
         Arguments.present("backward", "the root", root);
@@ -131,12 +133,14 @@ public final class Autograd {
         if (seed != null && !seed.shape().equals(root.shape())) {
             throw new ShapeException("[backward] the seed's shape %s is not the root's shape %s".formatted(seed.shape(), root.shape()));
         }
-        if (seed != null && seed.dtype() != DType.F32) {
-            throw new DTypeException("[backward] the seed must be f32, as all gradients are, not " + seed.dtype().label());
+        DType type = root.dtype().arithmetic();
+        if (seed != null && seed.dtype() != type) {
+            throw new DTypeException("[backward] the seed must be %s, as the gradient of a root in %s is, not %s"
+                    .formatted(type.label(), root.dtype().label(), seed.dtype().label()));
         }
         withoutRecording(() -> {
             try (var scope = Scope.open(root.device())) {
-                Tensor start = seed != null ? seed : Tensor.full(1, DType.F32, root.shape());
+                Tensor start = seed != null ? seed : Tensor.full(1, type, root.shape());
                 new BackwardPass(scope, activations).run(root, start);
             }
             return null;

@@ -60,7 +60,7 @@ final class BackwardPass {
         } else if (isExclusive(present) && TensorMemory.buffer(gradient) != TensorMemory.buffer(present)) {
             addInPlace(present, gradient);
         } else {
-            Tensor sum = Tensor.empty(DType.F32, input.shape());
+            Tensor sum = Tensor.empty(input.dtype().arithmetic(), input.shape());
             sum.backend().binary(Binary.ADD, present, gradient, sum);
             hold(node, sum, temporaries);
             drop(present);
@@ -87,15 +87,16 @@ final class BackwardPass {
         return scope.owns(gradient) && gradient.isContiguous() && uses.get(TensorMemory.buffer(gradient)) == 1;
     }
 
-    /** Adds in F32; a sum of another dtype is converted to F32 and rounded again. */
+    /** Adds in the sum's arithmetic; a sum in BF16 is converted to F32 and rounded again. */
     private static void addInPlace(Tensor sum, Tensor gradient) {
-        if (sum.dtype() == DType.F32 && gradient.dtype() == DType.F32) {
+        DType working = sum.dtype().arithmetic();
+        if (sum.dtype() == working && gradient.dtype() == working) {
             sum.backend().binary(Binary.ADD, sum, gradient, sum);
             return;
         }
         try (var _ = Scope.open(sum.device())) {
-            Tensor wide = Operands.copy(DType.F32, sum);
-            wide.backend().binary(Binary.ADD, wide, gradient.dtype() == DType.F32 ? gradient : Operands.copy(DType.F32, gradient), wide);
+            Tensor wide = Operands.copy(working, sum);
+            wide.backend().binary(Binary.ADD, wide, gradient.dtype() == working ? gradient : Operands.copy(working, gradient), wide);
             sum.assign(wide);
         }
     }
@@ -129,7 +130,7 @@ final class BackwardPass {
         public void add(int input, Tensor gradient) {
             if (wanted(input)) {
                 Tensor operand = inputs[input];
-                Tensor summed = Operands.summedTo(operand.shape(), gradient);
+                Tensor summed = Operands.asGradientOf(operand, Operands.summedTo(operand.shape(), gradient));
                 if (TensorInternals.node(operand) != null || operand.gradient() != null || firsts.putIfAbsent(operand, summed) != null) {
                     deliver(operand, summed, temporaries);
                 }
@@ -138,7 +139,7 @@ final class BackwardPass {
 
         @Override
         public DType type(int input) {
-            return inputs[input].gradient() == null ? inputs[input].gradientType() : DType.F32;
+            return inputs[input].gradient() == null ? inputs[input].gradientType() : inputs[input].dtype().arithmetic();
         }
 
         /** Sets the first gradient of each leaf: the tensor itself if nothing else uses it, otherwise a copy. */
@@ -157,14 +158,14 @@ final class BackwardPass {
         /** Whether a gradient is the incoming one, shares its memory with no other, and was added to no other operand. */
         private boolean isLeftOver(Tensor gradient) {
             return gradient == incoming && ownsIncoming && isExclusive(incoming)
-                    && incoming.offset() == 0 && 2 * incoming.elementCount() * DType.F32.bytes() > TensorMemory.buffer(incoming).byteSize();
+                    && incoming.offset() == 0 && 2 * incoming.elementCount() * incoming.dtype().bytes() > TensorMemory.buffer(incoming).byteSize();
         }
 
         @Override
         public Tensor accumulator(int input) {
             Node node = TensorInternals.node(inputs[input]);
             if (node == null) {
-                return inputs[input].gradientType() == DType.F32 ? inputs[input].gradient() : null;
+                return inputs[input].gradientType() == inputs[input].dtype().arithmetic() ? inputs[input].gradient() : null;
             }
             Tensor present = waiting.get(node);
             return present != null && isExclusive(present) ? present : null;

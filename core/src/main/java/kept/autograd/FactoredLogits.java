@@ -2,6 +2,7 @@ package kept.autograd;
 
 import kept.autograd.operation.Operands;
 import kept.tensor.DType;
+import kept.tensor.DTypeException;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 import kept.tensor.internal.Arguments;
@@ -18,12 +19,16 @@ public record FactoredLogits(Tensor hidden, Tensor head) {
      * Validates the factors.
      *
      * @throws ShapeException if their shapes do not match, or there are no logits
-     * @throws kept.tensor.DTypeException if one is of an integer type
+     * @throws DTypeException if one is of an integer type or F64
      */
     public FactoredLogits {
         Arguments.usable("logits", hidden, head);
         Operands.checkFloating("logits", hidden);
         Operands.checkFloating("logits", head);
+        if (hidden.dtype() == DType.F64 || head.dtype() == DType.F64) {
+            throw new DTypeException("[logits] are computed in f32, but hidden states are %s and the head is %s; cast them, or use crossEntropy"
+                    .formatted(hidden.dtype().label(), head.dtype().label()));
+        }
         if (hidden.rank() == 0 || head.rank() != 2 || hidden.size(-1) != head.size(1)) {
             throw new ShapeException("[logits] shapes of hidden states %s and head %s do not match: they must be [..., width] and [vocabulary, width]"
                     .formatted(hidden.shape(), head.shape()));

@@ -12,7 +12,9 @@ import kept.tensor.Tensor;
  * <p>Rules that hold for every kernel unless it says otherwise:
  * <ul>
  * <li>Operands are tensors of this device; shapes, dtypes and strides have been checked by the operation that calls.</li>
- * <li>Floating operands may be F32, BF16 or F16; arithmetic is in f32 and the result is rounded once, to nearest even.</li>
+ * <li>Floating operands may be F32, BF16 or F16; arithmetic is in f32 and the result is rounded once, to nearest even. Or they may be F64, if the
+ * device {@linkplain #has has} it: then all floating operands and results are, F64 stands wherever F32 does here, and arithmetic is in f64.</li>
+ * <li>Integers are computed in 64 bits; I32 and U8 keep the low bits of a result, BOOL is true unless the result is 0.</li>
  * <li>Operands may have any strides, 0 included (broadcasting); {@code out} is never broadcast. A kernel that says <em>rows</em> needs that operand
  * contiguous.</li>
  * <li>{@code out} is overwritten and may be the same tensor as an elementwise operand, but may not overlap one in any other way.</li>
@@ -41,6 +43,16 @@ public interface Backend extends FusedKernels {
      * @return a few words, such as {@code cpu, vectors of 512 bits}
      */
     String arithmetic();
+
+    /**
+     * Whether tensors of a type can be made on this device; kernels take all that can.
+     *
+     * @param dtype the type
+     * @return true unless the device says otherwise
+     */
+    default boolean has(DType dtype) {
+        return true;
+    }
 
     // Memory
 
@@ -131,7 +143,7 @@ public interface Backend extends FusedKernels {
 
     /**
      * Copies and converts: {@code out = x}. Floating to integer truncates towards zero and saturates: what lies beyond the type becomes its smallest
-     * or largest number, NaN becomes 0. I64 to I32 keeps the low 32 bits. Floating to floating overflows to infinity, as IEEE 754 has it.
+     * or largest number, NaN becomes 0. Integers to shorter ones keep their low bits. Of any type, all but 0 is true, NaN too. Floating to floating overflows to infinity, as IEEE 754 has it.
      *
      * @param x any dtype, expanded to out's shape
      * @param out any dtype
@@ -143,7 +155,7 @@ public interface Backend extends FusedKernels {
     /**
      * {@code out = f(x)}.
      *
-     * @param f the function; integers where it {@linkplain Unary#ofIntegers() takes them}
+     * @param f the function, which {@linkplain Unary#takes takes} the dtype
      * @param x the operand
      * @param out x's shape and dtype
      */
@@ -152,10 +164,10 @@ public interface Backend extends FusedKernels {
     /**
      * {@code out = f(a, b)}.
      *
-     * @param f the function
+     * @param f the function, which {@linkplain Binary#takes takes} the dtype
      * @param a one operand, expanded to out's shape
      * @param b the other, of the same dtype, expanded to out's shape
-     * @param out the operands' dtype, or I32 for comparisons
+     * @param out the operands' dtype, or I32 or BOOL for comparisons
      */
     void binary(Binary f, Tensor a, Tensor b, Tensor out);
 
@@ -163,7 +175,7 @@ public interface Backend extends FusedKernels {
     /**
      * {@code out = condition != 0 ? a : b}.
      *
-     * @param condition I32, expanded to out's shape
+     * @param condition I32 or BOOL, expanded to out's shape
      * @param a taken where the condition holds, expanded to out's shape
      * @param b taken elsewhere, of a's dtype, expanded to out's shape
      * @param out a's dtype
@@ -177,7 +189,7 @@ public interface Backend extends FusedKernels {
      *
      * @param reduction what to compute; a sum over no elements is 0, and one of integers keeps the low 64 bits
      * @param x {@code [kept..., reduced...]}
-     * @param out {@code [kept...]}, x's dtype, but I64 for the sum of I32; its rank says how many axes are kept
+     * @param out {@code [kept...]}, x's dtype, but {@link DType#ofSums} for a sum; its rank says how many axes are kept
      */
     void reduce(Reduction reduction, Tensor x, Tensor out);
 

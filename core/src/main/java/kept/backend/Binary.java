@@ -76,10 +76,10 @@ public enum Binary {
         /**
          * The operand's gradient.
          *
-         * @param gradient of the result, F32
+         * @param gradient of the result, F32, or F64 for a result in F64
          * @param a gives the first operand, which broadcasts to the gradient's shape
          * @param b gives the second operand, which broadcasts to the gradient's shape
-         * @return of the gradient's shape, F32
+         * @return of the gradient's shape and dtype
          */
         Tensor apply(Tensor gradient, Supplier<Tensor> a, Supplier<Tensor> b);
     }
@@ -111,6 +111,16 @@ public enum Binary {
      */
     public LongBinaryOperator ofIntegers() {
         return ofIntegers;
+    }
+
+    /**
+     * Whether operands may be of a type.
+     *
+     * @param dtype the type
+     * @return true, but for BOOL, which has no differences and quotients
+     */
+    public boolean takes(DType dtype) {
+        return dtype != DType.BOOL || this != SUBTRACT && this != DIVIDE;
     }
 
     /**
@@ -149,7 +159,7 @@ public enum Binary {
 
     /** The gradient of one operand of an extremum, first or second: half of it where both are equal, 0 where the other was taken, infinite or not. */
     private static Tensor shared(Tensor gradient, Supplier<Tensor> a, Supplier<Tensor> b, Tensor isFirst, boolean first) {
-        Tensor none = Tensor.scalar(0, DType.F32);
+        Tensor none = Tensor.scalar(0, gradient.dtype());
         Tensor taken = first ? Tensor.where(isFirst, gradient, none) : Tensor.where(isFirst, none, gradient);
         return Tensor.where(a.get().eq(b.get()), gradient.mul(0.5), taken);
     }

@@ -12,7 +12,7 @@ public enum Unary {
     NEGATE("neg", x -> -x, x -> -x, (gradient, x, y) -> gradient.neg()),
 
     /** {@code |x|}; the derivative at 0 is 0. */
-    ABS("abs", Math::abs, Math::abs, (gradient, x, y) -> gradient.mul(x.get().gt(0).sub(x.get().lt(0)).cast(DType.F32))),
+    ABS("abs", Math::abs, Math::abs, (gradient, x, y) -> gradient.mul(exact(x.get().sign()))),
 
     /** {@code e^x}. */
     EXP("exp", Math::exp, null, (gradient, x, y) -> gradient.mul(y.get())),
@@ -24,7 +24,7 @@ public enum Unary {
     SQRT("sqrt", Math::sqrt, null, (gradient, x, y) -> gradient.div(y.get()).mul(0.5)),
 
     /** {@code 1 / sqrt(x)}. */
-    RSQRT("rsqrt", x -> 1 / Math.sqrt(x), null, (gradient, x, y) -> gradient.mul(y.get().cast(DType.F32).pow(3)).mul(-0.5)),
+    RSQRT("rsqrt", x -> 1 / Math.sqrt(x), null, (gradient, x, y) -> gradient.mul(exact(y.get()).pow(3)).mul(-0.5)),
 
     /** The hyperbolic tangent. */
     TANH("tanh", Math::tanh, null, (gradient, x, y) -> gradient.mul(oneMinus(square(y.get())))),
@@ -34,15 +34,15 @@ public enum Unary {
 
     /** {@code x * sigmoid(x)}. */
     SILU("silu", x -> x / (1 + Math.exp(-x)), null, (gradient, x, y) -> {
-        Tensor sigmoid = x.get().cast(DType.F32).sigmoid();
+        Tensor sigmoid = exact(x.get()).sigmoid();
         return gradient.mul(sigmoid).mul(oneMinus(sigmoid).mul(x.get()).add(1));
     }),
 
     /** The sine of an angle in radians. */
-    SIN("sin", Math::sin, null, (gradient, x, y) -> gradient.mul(x.get().cast(DType.F32).cos())),
+    SIN("sin", Math::sin, null, (gradient, x, y) -> gradient.mul(exact(x.get()).cos())),
 
     /** The cosine of an angle in radians. */
-    COS("cos", Math::cos, null, (gradient, x, y) -> gradient.mul(x.get().cast(DType.F32).sin()).neg()),
+    COS("cos", Math::cos, null, (gradient, x, y) -> gradient.mul(exact(x.get()).sin()).neg()),
 
     /** The error function {@code 2 / sqrt(pi)} times the integral of {@code e^-t^2} from 0 to x. */
     ERF("erf", ErrorFunction::erf, null, (gradient, x, y) -> gradient.mul(square(x.get()).neg().exp()).mul(2 / Math.sqrt(Math.PI))),
@@ -64,7 +64,7 @@ public enum Unary {
      * {@code Phi(x) + x e^(-x^2 / 2) / sqrt(2 pi)}.
      */
     GELU("gelu", x -> x / 2 * (1 + ErrorFunction.erf(x / Math.sqrt(2))), null, (gradient, operand, y) -> {
-        Tensor x = operand.get().cast(DType.F32);
+        Tensor x = exact(operand.get());
         Tensor below = x.mul(Math.sqrt(0.5)).erf().add(1).mul(0.5);
         return gradient.mul(below.add(x.mul(x).mul(-0.5).exp().mul(x).mul(1 / Math.sqrt(2 * Math.PI))));
     }),
@@ -75,7 +75,7 @@ public enum Unary {
      * {@code (1 + t) / 2 + x (1 - t^2) s (1 + 3 c x^2) / 2}.
      */
     GELU_TANH("geluTanh", x -> x / (1 + Math.exp(-2 * Gelu.SCALE * (x + Gelu.CUBIC * x * x * x))), null, (gradient, operand, y) -> {
-        Tensor x = operand.get().cast(DType.F32);
+        Tensor x = exact(operand.get());
         Tensor squared = x.mul(x);
         Tensor t = squared.mul(Gelu.CUBIC).add(1).mul(x).mul(Gelu.SCALE).tanh();
         Tensor inner = squared.mul(3 * Gelu.CUBIC).add(1).mul(Gelu.SCALE);
@@ -106,7 +106,7 @@ public enum Unary {
     /**
      * The gradient on its way through a function. Each step is written over the one before if nothing else needs that.
      *
-     * @param value F32
+     * @param value F32 or F64, the arithmetic of the operand's dtype
      * @param own whether the value may be written over
      */
     public record Passing(Tensor value, boolean own) {
@@ -159,19 +159,19 @@ public enum Unary {
          */
         Passing where(Tensor condition) {
             Tensor target = target();
-            Tensor zero = Tensor.scalar(0, DType.F32).expand(value.shape().toArray());
+            Tensor zero = Tensor.scalar(0, value.dtype()).expand(value.shape().toArray());
             target.backend().where(condition, value, zero, target);
             return new Passing(target, true);
         }
 
         private Passing with(Binary f, Tensor other) {
             Tensor target = target();
-            target.backend().binary(f, value, other.cast(DType.F32), target);
+            target.backend().binary(f, value, other.cast(value.dtype()), target);
             return new Passing(target, true);
         }
 
         private Tensor target() {
-            return own ? value : Tensor.empty(DType.F32, value.shape());
+            return own ? value : Tensor.empty(value.dtype(), value.shape());
         }
     }
 
@@ -218,6 +218,16 @@ public enum Unary {
     }
 
     /**
+     * Whether operands may be of a type.
+     *
+     * @param dtype the type
+     * @return true for floating types; for integers where the function has a value for them; false for BOOL, whose elements are no numbers
+     */
+    public boolean takes(DType dtype) {
+        return dtype.isFloating() || ofIntegers != null && dtype != DType.BOOL;
+    }
+
+    /**
      * Its derivative.
      *
      * @return how a gradient passes back
@@ -228,15 +238,20 @@ public enum Unary {
 
     /** The gradient through a function that is constant between its steps. */
     private static Passing none(Passing gradient, Supplier<Tensor> x, Supplier<Tensor> y) {
-        return new Passing(Tensor.full(0, DType.F32, gradient.value.shape()), true);
+        return new Passing(Tensor.full(0, gradient.value.dtype(), gradient.value.shape()), true);
     }
 
     private static Tensor square(Tensor x) {
-        Tensor exact = x.cast(DType.F32);
-        return exact.mul(exact);
+        Tensor wide = exact(x);
+        return wide.mul(wide);
     }
 
     private static Tensor oneMinus(Tensor x) {
-        return x.cast(DType.F32).neg().add(1);
+        return exact(x).neg().add(1);
+    }
+
+    /** In the type that it is computed in. */
+    private static Tensor exact(Tensor x) {
+        return x.cast(x.dtype().arithmetic());
     }
 }

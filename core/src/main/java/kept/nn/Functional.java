@@ -221,9 +221,9 @@ public final class Functional {
         }
         Tensor counts = labels.ge(0);
         Tensor chosen = Tensor.where(counts, labels, Tensor.scalar(0, labels.dtype()));
-        Tensor scores = logits.cast(DType.F32).logSoftmax(-1).gather(-1, chosen.unsqueeze(-1)).squeeze(-1);
+        Tensor scores = logits.cast(logits.dtype().arithmetic()).logSoftmax(-1).gather(-1, chosen.unsqueeze(-1)).squeeze(-1);
         // A selection and not a product: an ignored score of minus infinity would make the sum NaN.
-        return Tensor.where(counts, scores, Tensor.scalar(0, DType.F32)).sum().neg().div(counts.cast(DType.F32).sum());
+        return Tensor.where(counts, scores, Tensor.scalar(0, scores.dtype())).sum().neg().div(counts.cast(scores.dtype()).sum());
     }
 
     /**

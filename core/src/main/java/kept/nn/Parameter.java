@@ -12,7 +12,7 @@ import kept.tensor.internal.Arguments;
  */
 public final class Parameter {
     private Tensor value;
-    private DType gradientType = DType.F32;
+    private DType gradientType;
 
     /**
      * Creates a parameter that shares the memory of a tensor; it is trainable if the tensor requires a gradient.
@@ -31,6 +31,7 @@ public final class Parameter {
                     .formatted(value.shape(), Arrays.toString(value.strides())));
         }
         this.value = value.detach();
+        gradientType = value.dtype().arithmetic();
         setTrainable(value.requiresGradient());
     }
 
@@ -72,13 +73,13 @@ public final class Parameter {
     /**
      * Sets the dtype of the gradient. A change clears the gradient.
      *
-     * @param type F32, the default, or BF16 for a BF16 value ({@link Tensor#requireGradient(DType)})
+     * @param type F32 (F64 for an F64 value), the default, or BF16 for a BF16 value ({@link Tensor#requireGradient(DType)})
      * @return this parameter
      * @throws DTypeException for any other dtype
      */
     public Parameter setGradientType(DType type) {
         Arguments.present("parameter", "the gradient's type", type);
-        if (type != DType.F32 && (type != DType.BF16 || value.dtype() != DType.BF16)) {
+        if (type != value.dtype().arithmetic() && (type != DType.BF16 || value.dtype() != DType.BF16)) {
             throw new DTypeException("[parameter] %s gradients are not supported for %s parameters".formatted(type.label(), value.dtype().label()));
         }
         if (type != gradientType) {
@@ -93,7 +94,7 @@ public final class Parameter {
     /**
      * The gradient accumulated by backward passes.
      *
-     * @return a tensor of the value's shape, or null if there is none; F32 unless {@link #setGradientType} says otherwise
+     * @return a tensor of the value's shape, or null if there is none; F32 (F64 for an F64 value) unless {@link #setGradientType} says otherwise
      */
     public Tensor gradient() {
         return value.gradient();

@@ -8,6 +8,7 @@ import kept.backend.AdamWStep;
 import kept.backend.BlockCodes;
 import kept.nn.Parameter;
 import kept.tensor.DType;
+import kept.tensor.DTypeException;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
@@ -102,7 +103,7 @@ public final class AdamW implements AutoCloseable {
      * @param parameters the parameters by name; frozen ones are skipped
      * @param settings the numbers
      * @param decay which parameters decay
-     * @throws TensorException if none is trainable, or two share elements
+     * @throws TensorException if none is trainable, two share elements, or one is F64
      */
     public AdamW(SequencedMap<String, Parameter> parameters, Settings settings, Decay decay) {
         this(parameters, settings, decay, Storage.PLAIN);
@@ -115,7 +116,7 @@ public final class AdamW implements AutoCloseable {
      * @param settings the numbers
      * @param decay which parameters decay
      * @param storage the precision of moments and the rounding of parameters
-     * @throws TensorException if none is trainable, or two share elements
+     * @throws TensorException if none is trainable, two share elements, or one is F64
      */
     public AdamW(SequencedMap<String, Parameter> parameters, Settings settings, Decay decay, Storage storage) {
         Arguments.present("adamw", "parameters", parameters);
@@ -125,7 +126,7 @@ public final class AdamW implements AutoCloseable {
         SequencedMap<String, Parameter> trainable = Trainable.of("adamw", parameters);
         scope = Scope.detached(trainable.firstEntry().getValue().value().device());
         scope.run(() -> {
-            trainable.forEach((name, parameter) -> slots.put(name, slot(parameter, decay.applies(name, parameter))));
+            trainable.forEach((name, parameter) -> slots.put(name, slot(name, parameter, decay.applies(name, parameter))));
             return null;
         });
     }
@@ -140,7 +141,10 @@ public final class AdamW implements AutoCloseable {
         return shape.elementCount() >= FEWEST_CODED;
     }
 
-    private Slot slot(Parameter parameter, boolean decays) {
+    private Slot slot(String name, Parameter parameter, boolean decays) {
+        if (parameter.value().dtype() == DType.F64) {
+            throw new DTypeException("[adamw] parameter '%s' is f64, and steps are computed in f32; use Sgd, or parameters in f32".formatted(name));
+        }
         long count = parameter.value().elementCount();
         boolean coded = storage.codedMoments && isCoded(parameter.value().shape());
         DType dtype = coded ? DType.I32 : DType.F32;

@@ -15,7 +15,7 @@ import kept.tensor.internal.Arguments;
 /**
  * Stochastic gradient descent with momentum. With the gradient g, including weight decay ({@code g + decay x}), the velocity is
  * {@code v = momentum v + g}, and the parameter {@code x - rate v}, or with Nesterov momentum {@code x - rate (g + momentum v)}. This is PyTorch's
- * {@code torch.optim.SGD} without dampening. Velocities are computed and stored in F32; this object owns them, and {@link #close} frees them.
+ * {@code torch.optim.SGD} without dampening. Velocities are computed and stored in F32, those of F64 parameters in F64; this object owns them, and {@link #close} frees them.
  */
 public final class Sgd implements AutoCloseable {
     private static final String NAME = "sgd";
@@ -68,7 +68,7 @@ public final class Sgd implements AutoCloseable {
         scope = Scope.detached(trainable.firstEntry().getValue().value().device());
         scope.run(() -> {
             trainable.forEach((name, parameter) -> slots.put(name, new Slot(parameter,
-                    settings.momentum > 0 ? Tensor.full(0, DType.F32, parameter.value().shape()) : null,
+                    settings.momentum > 0 ? Tensor.full(0, parameter.value().dtype().arithmetic(), parameter.value().shape()) : null,
                     decay.applies(name, parameter) ? settings.weightDecay : 0)));
             return null;
         });
@@ -97,8 +97,9 @@ public final class Sgd implements AutoCloseable {
 
     private void update(Slot slot, double learningRate, double gradientScale) {
         Tensor value = slot.parameter.value();
-        Tensor exact = value.cast(DType.F32);
-        Tensor gradient = slot.parameter.gradient().cast(DType.F32).mul(gradientScale);
+        DType working = value.dtype().arithmetic();
+        Tensor exact = value.cast(working);
+        Tensor gradient = slot.parameter.gradient().cast(working).mul(gradientScale);
         if (slot.weightDecay != 0) {
             gradient = gradient.add(exact.mul(slot.weightDecay));
         }

@@ -150,12 +150,12 @@ public sealed interface Arrangements permits Tensor {
      * @param classes the length of the rows
      * @return I64, {@code [..., classes]} for these {@code [...]}
      * @throws ShapeException if an index is negative or not below the number of classes
-     * @throws DTypeException if this is floating
+     * @throws DTypeException if this is neither I32 nor I64
      */
     default Tensor oneHot(long classes) {
         Tensor index = self();
         Arguments.usable("oneHot", index);
-        if (index.dtype().isFloating()) {
+        if (index.dtype() != DType.I32 && index.dtype() != DType.I64) {
             throw new DTypeException("[oneHot] indices must be i32 or i64, not " + index.dtype().label());
         }
         if (classes < 1 || classes > Integer.MAX_VALUE - 8) {

@@ -3,8 +3,10 @@ package kept.tensor;
 /**
  * The element types a tensor may have.
  *
- * <p>Sums, statistics and losses are always computed in {@link #F32}; {@link #BF16} and {@link #F16} are for storage and for the inputs of matrix
- * products. {@link #I32} and {@link #I64} hold indices, and {@link #I32} the zeros and ones that comparisons give.
+ * <p>Arithmetic, sums, statistics and losses are computed in {@link #arithmetic()}: in {@link #F64} for {@link #F64}, in {@link #F32} for the other
+ * floating types, which are for storage and for the inputs of matrix products. {@link #I32} and {@link #I64} hold indices and counts, {@link #U8}
+ * bytes, and {@link #BOOL} answers. Integers wrap around: the low bits of a result are kept. Two types go together if one holds all numbers of both
+ * ({@link #promote}).
  */
 public enum DType {
     /** IEEE 754 binary32. */
@@ -16,7 +18,13 @@ public enum DType {
     /** Two's complement, 32 bits. */
     I32(4, false),
     /** Two's complement, 64 bits. */
-    I64(8, false);
+    I64(8, false),
+    /** IEEE 754 binary64. */
+    F64(8, true),
+    /** Unsigned bytes, 0 to 255. */
+    U8(1, false),
+    /** True and false, a byte of 1 or 0. Its sum {@code a + b} is "or", its product "and"; it has no difference, quotient or negative. */
+    BOOL(1, false);
 
     private final int bytes;
     private final boolean floating;
@@ -38,7 +46,7 @@ public enum DType {
     /**
      * Whether elements are floating-point numbers; only such tensors take part in differentiation.
      *
-     * @return true for {@link #F32}, {@link #BF16} and {@link #F16}
+     * @return true for {@link #F32}, {@link #BF16}, {@link #F16} and {@link #F64}
      */
     public boolean isFloating() {
         return floating;
@@ -54,20 +62,54 @@ public enum DType {
     }
 
     /**
-     * The type that holds the values of two: the same one, or {@link #F32} for two different floating types.
+     * The type that numbers of this type are computed in, before the result is rounded to this type. Gradients have it too.
+     *
+     * @return {@link #F32} for {@link #BF16} and {@link #F16}, else this type
+     */
+    public DType arithmetic() {
+        return floating && this != F64 ? F32 : this;
+    }
+
+    /**
+     * The type of sums and products of many elements.
+     *
+     * @return {@link #I64} for all integer types and {@link #BOOL}, else this type
+     */
+    public DType ofSums() {
+        return floating ? this : I64;
+    }
+
+    /**
+     * The type that holds the numbers of two. {@link #BOOL} gives way to every type, {@link #U8} to every other; {@link #I32} gives way to
+     * {@link #I64} and {@link #F64}. Of two different floating types it is {@link #F64} if one is that, else {@link #F32}. All others, such as
+     * {@link #I64} and a floating type, would lose digits.
      *
      * @param other the other operand's type
      * @param operation the name that an error message starts with
      * @return the common type
-     * @throws DTypeException if one is an integer type and they differ
+     * @throws DTypeException if no type holds the numbers of both
      */
     public DType promote(DType other, String operation) {
-        if (this == other) {
+        if (this == other || holds(other)) {
             return this;
+        }
+        if (other.holds(this)) {
+            return other;
         }
         if (!floating || !other.floating) {
             throw new DTypeException("[%s] operands are %s and %s; cast one of them first".formatted(operation, label(), other.label()));
         }
         return F32;
+    }
+
+    /** Whether all numbers of another type are numbers of this one. */
+    private boolean holds(DType other) {
+        return switch (other) {
+            case BOOL -> true;
+            case U8 -> this != BOOL;
+            case I32 -> this == I64 || this == F64;
+            case F32, BF16, F16 -> this == F64;
+            case I64, F64 -> false;
+        };
     }
 }

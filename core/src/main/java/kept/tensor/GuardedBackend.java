@@ -33,6 +33,11 @@ final class GuardedBackend implements Backend {
     }
 
     @Override
+    public boolean has(DType dtype) {
+        return kernels.has(dtype);
+    }
+
+    @Override
     public String arithmetic() {
         return kernels.arithmetic();
     }

@@ -1,6 +1,7 @@
 package kept.tensor;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import kept.tensor.internal.Arguments;
 
@@ -14,13 +15,46 @@ public sealed interface HostValues permits Tensor {
     Tensor self();
 
     /**
-     * The elements as floats.
+     * The elements as floats, rounded to nearest even.
      *
      * @return a fresh array in row-major order
      */
     default float[] toFloatArray() {
         float[] values = new float[arrayLength("toFloatArray")];
         downloadAs(DType.F32, MemorySegment.ofArray(values));
+        return values;
+    }
+
+    /**
+     * The elements as doubles, exactly but for I64 beyond 2^53.
+     *
+     * @return a fresh array in row-major order
+     */
+    default double[] toDoubleArray() {
+        double[] values = new double[arrayLength("toDoubleArray")];
+        if (self().dtype() == DType.F64) {
+            downloadAs(DType.F64, MemorySegment.ofArray(values));
+        } else if (self().dtype().isFloating()) {
+            float[] floats = toFloatArray();
+            Arrays.setAll(values, i -> floats[i]);
+        } else {
+            long[] longs = toLongArray();
+            Arrays.setAll(values, i -> longs[i]);
+        }
+        return values;
+    }
+
+    /**
+     * The elements as truth values: false for 0, true for all others, NaN among them.
+     *
+     * @return a fresh array in row-major order
+     */
+    default boolean[] toBooleanArray() {
+        double[] numbers = toDoubleArray();
+        boolean[] values = new boolean[numbers.length];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = numbers[i] != 0;
+        }
         return values;
     }
 
@@ -36,9 +70,9 @@ public sealed interface HostValues permits Tensor {
     }
 
     /**
-     * The only element.
+     * The only element; {@link #get} gives those that an f32 does not hold.
      *
-     * @return its value
+     * @return its value, rounded to f32
      * @throws ShapeException if there is not exactly one
      */
     default float item() {
@@ -58,7 +92,7 @@ public sealed interface HostValues permits Tensor {
      */
     default double get(long... index) {
         Tensor element = Layouts.element("get", self(), index);
-        return element.dtype().isFloating() ? element.toFloatArray()[0] : element.toLongArray()[0];
+        return element.dtype().isFloating() ? element.toDoubleArray()[0] : element.toLongArray()[0];
     }
 
     /**
@@ -87,8 +121,17 @@ public sealed interface HostValues permits Tensor {
         }
         try (var call = new KernelCall("upload")) {
             call.writes(target);
-            target.backend().upload(data, target.buffer(), target.offset() * target.dtype().bytes());
+            target.backend().upload(target.dtype() == DType.BOOL ? truths(data) : data, target.buffer(), target.offset() * target.dtype().bytes());
         }
+    }
+
+    /** Bytes that are 0 or 1, as kernels take them for granted. */
+    private static MemorySegment truths(MemorySegment data) {
+        byte[] bytes = data.toArray(ValueLayout.JAVA_BYTE);
+        for (int i = 0; i < bytes.length; i++) {
+            bytes[i] = (byte) (bytes[i] != 0 ? 1 : 0);
+        }
+        return MemorySegment.ofArray(bytes);
     }
 
     private int arrayLength(String operation) {

@@ -92,7 +92,7 @@ public sealed interface InPlace permits Tensor {
      */
     default Tensor addInPlace(double value) {
         Arguments.fits("addInPlace", value, self().dtype());
-        return addInPlace(Tensor.scalar(value, self().dtype().isFloating() ? DType.F32 : self().dtype()));
+        return addInPlace(Tensor.scalar(value, self().dtype().arithmetic()));
     }
 
     /**
@@ -119,7 +119,7 @@ public sealed interface InPlace permits Tensor {
      */
     default Tensor subInPlace(double value) {
         Arguments.fits("subInPlace", value, self().dtype());
-        return subInPlace(Tensor.scalar(value, self().dtype().isFloating() ? DType.F32 : self().dtype()));
+        return subInPlace(Tensor.scalar(value, self().dtype().arithmetic()));
     }
 
     /**
@@ -146,7 +146,7 @@ public sealed interface InPlace permits Tensor {
      */
     default Tensor mulInPlace(double value) {
         Arguments.fits("mulInPlace", value, self().dtype());
-        return mulInPlace(Tensor.scalar(value, self().dtype().isFloating() ? DType.F32 : self().dtype()));
+        return mulInPlace(Tensor.scalar(value, self().dtype().arithmetic()));
     }
 
     /**
@@ -173,6 +173,6 @@ public sealed interface InPlace permits Tensor {
      */
     default Tensor divInPlace(double value) {
         Arguments.fits("divInPlace", value, self().dtype());
-        return divInPlace(Tensor.scalar(value, self().dtype().isFloating() ? DType.F32 : self().dtype()));
+        return divInPlace(Tensor.scalar(value, self().dtype().arithmetic()));
     }
 }

@@ -25,7 +25,7 @@ public sealed interface Indexing permits Tensor {
      * @param index I32 or I64, of this rank; along other axes no larger than this
      * @return a tensor of the index's shape and this dtype
      * @throws ShapeException if the index does not fit or lies outside the axis
-     * @throws DTypeException if the index is floating
+     * @throws DTypeException if the index is neither I32 nor I64
      */
     default Tensor gather(int axis, Tensor index) {
         return Autograd.apply(new Gather(axis), self(), index);
@@ -40,7 +40,7 @@ public sealed interface Indexing permits Tensor {
      * @param source what is added, of the index's shape
      * @return a tensor of this shape
      * @throws ShapeException if the index does not fit or lies outside the axis
-     * @throws DTypeException if the index is floating, or one dtype is an integer type and they differ
+     * @throws DTypeException if the index is neither I32 nor I64, or one dtype is an integer type and they differ
      */
     default Tensor scatterAdd(int axis, Tensor index, Tensor source) {
         return Autograd.apply(new ScatterAdd(axis), self(), index, source);
@@ -52,7 +52,7 @@ public sealed interface Indexing permits Tensor {
      * @param index I32 or I64, any shape {@code [...]}
      * @return {@code [..., width]}, of this dtype
      * @throws ShapeException if this has not two axes, or an index lies outside the table
-     * @throws DTypeException if the index is floating
+     * @throws DTypeException if the index is neither I32 nor I64
      */
     default Tensor embedding(Tensor index) {
         return Autograd.apply(new EmbeddingLookup(), self(), index);
@@ -65,12 +65,12 @@ public sealed interface Indexing permits Tensor {
      * @param index I32 or I64, {@code [n]}
      * @return a tensor of this shape and dtype, but n along the axis
      * @throws ShapeException if the index has not one axis or lies outside this one
-     * @throws DTypeException if the index is floating
+     * @throws DTypeException if the index is neither I32 nor I64
      */
     default Tensor indexSelect(int axis, Tensor index) {
         Arguments.usable("indexSelect", self(), index);
         int along = self().shape().axis(axis, "indexSelect");
-        if (index.dtype().isFloating()) {
+        if (index.dtype() != DType.I32 && index.dtype() != DType.I64) {
             throw new DTypeException("[indexSelect] indices must be i32 or i64, not " + index.dtype().label());
         }
         if (index.rank() != 1) {

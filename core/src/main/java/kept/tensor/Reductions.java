@@ -30,7 +30,7 @@ public sealed interface Reductions permits Tensor {
      * The sum over some axes, accumulated in f32; 0 over no elements. Integers are added in 64 bits, and a sum beyond them wraps around.
      *
      * @param axes the axes; negative ones count from the last, none means all
-     * @return a tensor of this dtype, I64 for I32, without those axes
+     * @return a tensor of this dtype, I64 for integers, without those axes
      * @throws ShapeException if there is no such axis, or one is named twice
      */
     default Tensor sum(int... axes) {
@@ -42,7 +42,7 @@ public sealed interface Reductions permits Tensor {
      *
      * @param keepDimensions whether reduced axes stay, with extent 1
      * @param axes the axes; negative ones count from the last, none means all
-     * @return a tensor of this dtype, I64 for I32
+     * @return a tensor of this dtype, I64 for integers
      * @throws ShapeException if there is no such axis, or one is named twice
      */
     default Tensor sum(boolean keepDimensions, int... axes) {
@@ -53,7 +53,7 @@ public sealed interface Reductions permits Tensor {
      * The product over some axes, in f32; 1 over no elements. Integers are multiplied in 64 bits, and a product beyond them wraps around.
      *
      * @param axes the axes; negative ones count from the last, none means all
-     * @return a tensor of this dtype, I64 for I32, without those axes
+     * @return a tensor of this dtype, I64 for integers, without those axes
      * @throws ShapeException if there is no such axis, or one is named twice
      */
     default Tensor prod(int... axes) {
@@ -65,7 +65,7 @@ public sealed interface Reductions permits Tensor {
      *
      * @param keepDimensions whether reduced axes stay, with extent 1
      * @param axes the axes; negative ones count from the last, none means all
-     * @return a tensor of this dtype, I64 for I32
+     * @return a tensor of this dtype, I64 for integers
      * @throws ShapeException if there is no such axis, or one is named twice
      */
     default Tensor prod(boolean keepDimensions, int... axes) {
@@ -76,7 +76,7 @@ public sealed interface Reductions permits Tensor {
         int[] innermost = IntStream.range(0, x.rank()).filter(isReduced).toArray();
         long[] rows = LongStream.concat(Arrays.stream(kept).mapToLong(x::size),
                 LongStream.of(Arrays.stream(innermost).mapToLong(x::size).reduce(1, (a, b) -> a * b))).toArray();
-        Tensor left = x.cast(x.dtype().isFloating() ? DType.F32 : DType.I64)
+        Tensor left = x.cast(x.dtype().ofSums().arithmetic())
                 .permute(IntStream.concat(Arrays.stream(kept), Arrays.stream(innermost)).toArray()).reshape(rows);
         // By halves; of an odd number the last waits for the end.
         Tensor waiting = null;
@@ -101,7 +101,7 @@ public sealed interface Reductions permits Tensor {
      * The sums of all elements up to each along one axis, in f32; integers are added in 64 bits.
      *
      * @param axis the axis; negative counts from the last
-     * @return a tensor of this shape and dtype, I64 for I32
+     * @return a tensor of this shape and dtype, I64 for integers
      * @throws ShapeException if there is no such axis
      */
     default Tensor cumSum(int axis) {
@@ -232,7 +232,7 @@ public sealed interface Reductions permits Tensor {
             throw new ShapeException("[argMin] no elements along axis %d of %s".formatted(axis, self().shape()));
         }
         // -1 - x turns the order of integers round, and none overflows.
-        Tensor turned = self().detach().neg();
+        Tensor turned = (self().dtype() == DType.BOOL ? self().cast(DType.U8) : self().detach()).neg();
         return (self().dtype().isFloating() ? turned : turned.sub(1)).argMax(along);
     }
 
@@ -291,6 +291,6 @@ public sealed interface Reductions permits Tensor {
         if (!self().dtype().isFloating()) {
             throw new DTypeException("[%s] needs a floating operand, not %s; cast it first".formatted(operation, self().dtype().label()));
         }
-        return self().cast(DType.F32);
+        return self().cast(self().dtype().arithmetic());
     }
 }

@@ -19,7 +19,7 @@ final class Sorting {
         int rank = x.rank();
         Tensor rows = x.detach().transpose(axis, rank - 1);
         int width = Math.toIntExact(x.size(axis));
-        long[] keys = x.dtype().isFloating() ? keys(rows.toFloatArray()) : rows.toLongArray();
+        long[] keys = !x.dtype().isFloating() ? rows.toLongArray() : x.dtype() == DType.F64 ? keys(rows.toDoubleArray()) : keys(rows.toFloatArray());
         if (descending) {
             Arrays.setAll(keys, i -> ~keys[i]);
         }
@@ -36,6 +36,16 @@ final class Sorting {
         for (int i = 0; i < keys.length; i++) {
             int bits = Float.floatToIntBits(values[i] == 0 ? 0f : values[i]);
             keys[i] = bits < 0 ? bits ^ Integer.MAX_VALUE : bits;
+        }
+        return keys;
+    }
+
+    /** 64-bit keys in the order of the doubles; -0 and 0 are equal, and NaN is the largest. */
+    private static long[] keys(double... values) {
+        long[] keys = new long[values.length];
+        for (int i = 0; i < keys.length; i++) {
+            long bits = Double.doubleToLongBits(values[i] == 0 ? 0.0 : values[i]);
+            keys[i] = bits < 0 ? bits ^ Long.MAX_VALUE : bits;
         }
         return keys;
     }

@@ -13,7 +13,7 @@ import kept.tensor.internal.TensorInternals;
 
 /**
  * A dense array of numbers on a device, with a shape and strides. Views (reshape, transpose, slice, expand) share memory. The operations come from
- * the interfaces this class implements, one for each kind, and are differentiable unless they say otherwise; gradients are F32 as a rule.
+ * the interfaces this class implements, one for each kind, and are differentiable unless they say otherwise; gradients are F32, of F64 tensors F64.
  *
  * <p>Memory belongs to a {@link Scope}. Several threads may read a tensor at once, if none writes it or its gradient.
  */
@@ -31,7 +31,7 @@ public final class Tensor extends TensorCreation
     /** The operation that made this tensor, if it is recorded for differentiation. */
     private final Node node;
     private boolean requiresGradient;
-    private DType gradientType = DType.F32;
+    private DType gradientType;
     private Tensor gradient;
 
     private Tensor(Storage storage, DType dtype, Shape shape, long[] strides, long offset, Node node) {
@@ -41,6 +41,7 @@ public final class Tensor extends TensorCreation
         this.strides = strides;
         this.offset = offset;
         this.node = node;
+        gradientType = dtype == DType.F64 ? DType.F64 : DType.F32;
     }
 
     // Creation, in the current scope
@@ -51,12 +52,17 @@ public final class Tensor extends TensorCreation
      * @param dtype the element type
      * @param shape the shape
      * @return the tensor
+     * @throws DTypeException if the device does not have the type
      * @throws OutOfMemoryException if the device has no room
      */
     public static Tensor empty(DType dtype, Shape shape) {
         Arguments.present("empty", "the dtype", dtype);
         Arguments.present("empty", "the shape", shape);
         Scope scope = Scope.current();
+        if (!scope.device().backend().has(dtype)) {
+            throw new DTypeException("[empty] the device %s has no %s yet; cast to f32 first, or use the device cpu"
+                    .formatted(scope.device(), dtype.label()));
+        }
         long bytes;
         try {
             bytes = Math.multiplyExact(shape.elementCount(), dtype.bytes());
@@ -148,6 +154,46 @@ public final class Tensor extends TensorCreation
     }
 
     /**
+     * An F64 tensor of given values.
+     *
+     * @param values the elements in row-major order
+     * @param dimensions the shape; none for one axis of all values
+     * @return the tensor
+     * @throws ShapeException if the shape does not hold as many elements
+     */
+    public static Tensor of(double[] values, long... dimensions) {
+        return from(MemorySegment.ofArray(Arguments.present("of", "the array of values", values)), DType.F64, shapeFor(values.length, dimensions));
+    }
+
+    /**
+     * A U8 tensor of given bytes; -1 is 255.
+     *
+     * @param values the elements in row-major order
+     * @param dimensions the shape; none for one axis of all values
+     * @return the tensor
+     * @throws ShapeException if the shape does not hold as many elements
+     */
+    public static Tensor of(byte[] values, long... dimensions) {
+        return from(MemorySegment.ofArray(Arguments.present("of", "the array of values", values)), DType.U8, shapeFor(values.length, dimensions));
+    }
+
+    /**
+     * A BOOL tensor of given values.
+     *
+     * @param values the elements in row-major order
+     * @param dimensions the shape; none for one axis of all values
+     * @return the tensor
+     * @throws ShapeException if the shape does not hold as many elements
+     */
+    public static Tensor of(boolean[] values, long... dimensions) {
+        byte[] bytes = new byte[Arguments.present("of", "the array of values", values).length];
+        for (int i = 0; i < bytes.length; i++) {
+            bytes[i] = (byte) (values[i] ? 1 : 0);
+        }
+        return from(MemorySegment.ofArray(bytes), DType.BOOL, shapeFor(bytes.length, dimensions));
+    }
+
+    /**
      * A copy of host memory, which holds elements in row-major order and little-endian form.
      *
      * @param data the elements' bytes
@@ -199,12 +245,12 @@ public final class Tensor extends TensorCreation
     /**
      * Chooses between two tensors: {@code condition != 0 ? a : b} for each element. All three are broadcast to their common shape.
      *
-     * @param condition I32, as comparisons give it
+     * @param condition BOOL, as comparisons give it, or I32
      * @param a taken where the condition holds
      * @param b taken elsewhere
      * @return a tensor of the common shape and of the common dtype of a and b
      * @throws ShapeException if the shapes do not broadcast
-     * @throws DTypeException if the condition is not I32, or the dtypes of a and b do not go together
+     * @throws DTypeException if the condition is neither BOOL nor I32, or the dtypes of a and b do not go together
      */
     public static Tensor where(Tensor condition, Tensor a, Tensor b) {
         return Autograd.apply(new Where(), condition, a, b);
@@ -355,12 +401,12 @@ public final class Tensor extends TensorCreation
     // Differentiation
 
     /**
-     * Makes this tensor a leaf that {@link #backward} gives an F32 gradient to ({@link #requireGradient(DType)}).
+     * Makes this tensor a leaf that {@link #backward} gives a gradient to, in F64 if this is F64, else in F32 ({@link #requireGradient(DType)}).
      *
      * @return this tensor
      */
     public Tensor requireGradient() {
-        return requireGradient(DType.F32);
+        return requireGradient(gradientType);
     }
 
     /**
@@ -369,7 +415,7 @@ public final class Tensor extends TensorCreation
      *
      * @param type the type of {@link #gradient}
      * @return this tensor
-     * @throws DTypeException if the elements are integers, or the type is neither F32 nor BF16
+     * @throws DTypeException if the elements are integers, or the type is neither F32 nor BF16; for F64 elements, if it is not F64
      * @throws TensorException if a recorded operation made this tensor, or it has a gradient of another type
      */
     public Tensor requireGradient(DType type) {
@@ -377,8 +423,9 @@ public final class Tensor extends TensorCreation
             throw new TensorException("[requireGradient] a recorded operation made this tensor, so it is no leaf; detach it first");
         }
         Arguments.present("requireGradient", "the gradient's type", type);
-        if (!dtype.isFloating() || type != DType.F32 && type != DType.BF16) {
-            throw new DTypeException("[requireGradient] no %s gradient for %s: floats have f32 or bf16".formatted(type.label(), dtype.label()));
+        if (!dtype.isFloating() || type != dtype.arithmetic() && (type != DType.BF16 || dtype == DType.F64)) {
+            throw new DTypeException("[requireGradient] no %s gradient for %s: f64 has f64, other floats f32 or bf16"
+                    .formatted(type.label(), dtype.label()));
         }
         if (gradient != null && gradient.dtype() != type) {
             throw new TensorException("[requireGradient] the gradient is " + gradient.dtype().label() + "; clear it first");
@@ -414,7 +461,7 @@ public final class Tensor extends TensorCreation
     /**
      * The type that this tensor's gradient is kept in.
      *
-     * @return F32, unless this leaf {@linkplain #requireGradient(DType) asks for another}
+     * @return F32, or F64 for F64, unless this leaf {@linkplain #requireGradient(DType) asks for another}
      */
     public DType gradientType() {
         return gradientType;

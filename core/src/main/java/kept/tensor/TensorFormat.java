@@ -58,7 +58,7 @@ final class TensorFormat {
     private void collectRow(Shape shape, long[] strides, long offset) {
         Tensor row = tensor.alias(shape, strides, offset);
         if (tensor.dtype().isFloating()) {
-            for (float value : row.toFloatArray()) {
+            for (double value : row.toDoubleArray()) {
                 values.add(value);
             }
         } else {
@@ -81,29 +81,32 @@ final class TensorFormat {
 
     /** All values in one notation: whole numbers, four decimals, or, where those would hide something, powers of ten. */
     private List<String> numbers() {
+        if (tensor.dtype() == DType.BOOL) {
+            return values.stream().map(value -> value.longValue() != 0 ? "true" : "false").toList();
+        }
         if (!tensor.dtype().isFloating()) {
             return values.stream().map(Number::toString).toList();
         }
         boolean whole = true;
-        float smallest = Float.POSITIVE_INFINITY;
-        float largest = 0;
+        double smallest = Double.POSITIVE_INFINITY;
+        double largest = 0;
         for (Number number : values) {
-            float value = Math.abs(number.floatValue());
-            if (Float.isFinite(value) && value != 0) {
+            double value = Math.abs(number.doubleValue());
+            if (Double.isFinite(value) && value != 0) {
                 whole &= value == Math.rint(value);
                 smallest = Math.min(smallest, value);
                 largest = Math.max(largest, value);
             }
         }
         String pattern = largest >= 1e6 || smallest < 1e-4 ? "%.4e" : whole ? "%.0f." : "%.4f";
-        return values.stream().map(value -> number(pattern, value.floatValue())).toList();
+        return values.stream().map(value -> number(pattern, value.doubleValue())).toList();
     }
 
-    private static String number(String pattern, float value) {
-        if (Float.isNaN(value)) {
+    private static String number(String pattern, double value) {
+        if (Double.isNaN(value)) {
             return "nan";
         }
-        if (Float.isInfinite(value)) {
+        if (Double.isInfinite(value)) {
             return value > 0 ? "inf" : "-inf";
         }
         return String.format(Locale.ROOT, pattern, value);

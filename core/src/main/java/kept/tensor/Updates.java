@@ -1,6 +1,7 @@
 package kept.tensor;
 
 import kept.autograd.Autograd;
+import kept.autograd.operation.Operands;
 import kept.backend.Binary;
 import kept.tensor.internal.Arguments;
 
@@ -15,7 +16,12 @@ final class Updates {
             throw new TensorException("[%s] is not recorded, and a tensor wants a gradient; use %s, or Autograd.withoutRecording"
                     .formatted(operation, f.label()));
         }
-        target.dtype().promote(other.dtype(), operation);
+        DType common = target.dtype().promote(other.dtype(), operation);
+        Operands.checkNumbers(operation, common, f.takes(common));
+        if (common != target.dtype() && !target.dtype().isFloating()) {
+            throw new DTypeException("[%s] the result with %s is %s, which this %s cannot hold; cast one of them first"
+                    .formatted(operation, other.dtype().label(), common.label(), target.dtype().label()));
+        }
         KernelCall.checkWritable(operation, target);
         Tensor stretched = other.alias(target.shape(), other.expandedStrides(target.shape(), operation), other.offset());
         if (other.dtype() == target.dtype() && !other.overlaps(target)) {
@@ -23,7 +29,7 @@ final class Updates {
             return target;
         }
         try (var _ = Scope.open()) {
-            DType working = target.dtype().isFloating() ? DType.F32 : target.dtype();
+            DType working = common.arithmetic();
             Tensor result = Tensor.empty(working, target.shape());
             Autograd.withoutRecording(() -> {
                 result.backend().binary(f, target.cast(working), stretched.cast(working), result);

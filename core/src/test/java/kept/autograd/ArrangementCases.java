@@ -174,7 +174,7 @@ final class ArrangementCases {
     }
 
     private void sums() {
-        of("Reductions.cumSum(int)", "cumSum").value(3, 5).whole(1).type(types -> types[0] == DType.I32 ? DType.I64 : types[0])
+        of("Reductions.cumSum(int)", "cumSum").value(3, 5).whole(1).type(types -> OperationCase.ofSums(types[0]))
                 .is((x, n) -> x[0].cumSum((int) n[0]), (x, n) -> {
                     int axis = References.axis(n[0], x[0].shape().length);
                     return Reference.generate(x[0].shape(), at -> {
@@ -207,7 +207,7 @@ final class ArrangementCases {
     }
 
     private static void product(OperationCase added, OperationCase.Call call, boolean keep) {
-        added.slack(8).type(types -> types[0] == DType.I32 ? DType.I64 : types[0])
+        added.slack(8).type(types -> OperationCase.ofSums(types[0]))
                 .is(call, (x, n) -> References.reduce(x[0], keep, values -> Arrays.stream(values).reduce(1, (a, b) -> a * b), n));
     }
 
@@ -237,7 +237,7 @@ final class ArrangementCases {
     }
 
     private void functional() {
-        of("Functional.crossEntropy(Tensor, Tensor)", "crossEntropy", "gather").value(4, 3).index(3, 4).type(types -> DType.F32)
+        of("Functional.crossEntropy(Tensor, Tensor)", "crossEntropy", "gather").value(4, 3).index(3, 4).type(types -> types[0] == DType.F64 ? DType.F64 : DType.F32)
                 .is((x, n) -> Functional.crossEntropy(x[0], x[1]), (x, n) -> {
                     Reference rows = References.softmax(x[0], -1, true);
                     int rank = x[0].shape().length;

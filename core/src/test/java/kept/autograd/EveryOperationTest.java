@@ -98,19 +98,23 @@ class EveryOperationTest {
         }
         assertThat(result.dtype()).as("dtype").isEqualTo(operation.type.apply(types));
         assertThat(result.shape()).as("shape").isEqualTo(Shape.of(expected.dimensions()));
+        expected = Reference.of(Arrays.stream(expected.values()).map(value -> held(result.dtype(), value)).toArray(), expected.shape());
         double tolerance = operation.slack * Math.max(tolerance(result.dtype()), Arrays.stream(types).mapToDouble(EveryOperationTest::tolerance)
                 .max().orElse(0));
-        assertClose("values", result.toFloatArray(), expected.values(), result.dtype().isFloating() ? tolerance : 0);
+        assertClose("values", result.detach().toDoubleArray(), expected.values(), result.dtype().isFloating() ? tolerance : 0);
         if (IntStream.range(0, leaf.length).noneMatch(i -> leaf[i])) {
             return;
         }
         assertThat(result.requiresGradient()).as("the result is recorded").isTrue();
         Reference seed = Reference.uniform(4711, 0.5, 1.5, expected.shape());
-        Autograd.backward(result, Tensor.of(seed.floats(), seed.dimensions()).reshape(seed.dimensions()));
+        Autograd.backward(result, Tensor.of(seed.floats(), seed.dimensions()).reshape(seed.dimensions()).cast(result.dtype().arithmetic()));
         for (int i = 0; i < leaf.length; i++) {
             if (leaf[i] && operands[i].elementCount() > 0) {
-                float[] gradient = operands[i].gradient() == null ? new float[values[i].values().length] : operands[i].gradient().toFloatArray();
-                assertClose("gradient of operand " + i, gradient, slopes(reference, values, i, variant.numbers(), seed), 10 * tolerance);
+                Tensor seen = operands[i].gradient();
+                assertThat(seen == null ? null : seen.dtype()).as("type of gradient %d", i).isIn(null, operands[i].dtype().arithmetic());
+                double[] gradient = seen == null ? new double[values[i].values().length] : seen.toDoubleArray();
+                assertClose("gradient of operand " + i, gradient, slopes(reference, values, i, variant.numbers(), seed),
+                        Math.max(1e-8, 10 * tolerance));
             }
         }
     }
@@ -137,15 +141,26 @@ class EveryOperationTest {
         return switch (type) {
             case BF16 -> 0x1p-7;
             case F16 -> 0x1p-10;
+            case F64 -> 1e-12;
             default -> 4e-6;
         };
     }
 
-    private static void assertClose(String what, float[] seen, double[] expected, double tolerance) {
+    /** A value as a type holds it: bytes wrap around, truth values are 0 or 1, and other types but F64 are f32 at most. */
+    private static double held(DType type, double value) {
+        return switch (type) {
+            case F64, I32, I64 -> value;
+            case U8 -> (long) value & 0xff;
+            case BOOL -> value == 0 ? 0 : 1;
+            case F32, BF16, F16 -> (float) value;
+        };
+    }
+
+    private static void assertClose(String what, double[] seen, double[] expected, double tolerance) {
         assertThat(seen).as(what).hasSize(expected.length);
         double scale = Math.max(1, Arrays.stream(expected).filter(Double::isFinite).map(Math::abs).max().orElse(0));
         for (int i = 0; i < seen.length; i++) {
-            double wanted = (float) expected[i];
+            double wanted = expected[i];
             boolean close = Double.compare(wanted, seen[i]) == 0 || wanted == seen[i] || Math.abs(wanted - seen[i]) <= tolerance * scale;
             assertThat(close).as("%s, element %d: %s instead of %s", what, i, seen[i], expected[i]).isTrue();
         }

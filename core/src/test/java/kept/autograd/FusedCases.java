@@ -75,10 +75,10 @@ final class FusedCases {
                 .is((x, n) -> Functional.rmsNorm(x[0], x[1], n[0], DType.BF16), (x, n) -> rmsNorm(x[0], x[1], n[0]));
         String sum = "(Tensor, Tensor, Tensor, double, DType)";
         of("Functional.addRmsNorm" + sum, name, "add").value(3, 4).value(3, 4).value(4).real(0.25)
-                .type(types -> types[0] == types[1] ? types[0] : DType.F32)
+                .type(types -> OperationCase.promoted(types[0], types[1]))
                 .is((x, n) -> Functional.addRmsNorm(x[0], x[1], x[2], n[0], sumType(x)).normalized(),
                         (x, n) -> rmsNorm(References.zip(x[0], x[1], Double::sum), x[2], n[0]));
-        of("Functional.addRmsNorm" + sum, name, "add").value(3, 4).value(3, 4).value(4).type(types -> types[0] == types[1] ? types[0] : DType.F32)
+        of("Functional.addRmsNorm" + sum, name, "add").value(3, 4).value(3, 4).value(4).type(types -> OperationCase.promoted(types[0], types[1]))
                 .is((x, n) -> Functional.addRmsNorm(x[0], x[1], x[2], 0.1, sumType(x)).sum(), (x, n) -> {
                     rmsNorm(References.zip(x[0], x[1], Double::sum), x[2], 0.1);
                     return References.zip(x[0], x[1], Double::sum);
@@ -91,7 +91,7 @@ final class FusedCases {
                 .is((x, n) -> Functional.layerNorm(x[0], x[1], x[2], n[0], DType.BF16), (x, n) -> layerNorm(x[0], x[1], x[2], n[0]));
         of("Functional.addLayerNorm(Tensor, Tensor, Tensor, Tensor, double, DType)", layerName, "add").value(3, 4).value(3, 4).value(4).value(4)
                 .real(0.25)
-                .type(types -> types[0] == types[1] ? types[0] : DType.F32)
+                .type(types -> OperationCase.promoted(types[0], types[1]))
                 .is((x, n) -> Functional.addLayerNorm(x[0], x[1], x[2], x[3], n[0], sumType(x)).normalized(),
                         (x, n) -> layerNorm(References.zip(x[0], x[1], Double::sum), x[2], x[3], n[0]));
     }
@@ -101,7 +101,11 @@ final class FusedCases {
     }
 
     private static DType sumType(Tensor[] x) {
-        return x[0] != null && x[1] != null && x[0].dtype() == x[1].dtype() ? x[0].dtype() : DType.F32;
+        if (x[0] == null || x[1] == null) {
+            return DType.F32;
+        }
+        DType sum = OperationCase.promoted(x[0].dtype(), x[1].dtype());
+        return sum == null ? DType.F32 : sum;
     }
 
     static Reference swiGlu(Reference gate, Reference up) {
@@ -220,7 +224,7 @@ final class FusedCases {
     }
 
     private static DType scored(DType... types) {
-        return DType.F32;
+        return Arrays.asList(types).contains(DType.F64) ? null : DType.F32;
     }
 
     private void crossEntropy() {

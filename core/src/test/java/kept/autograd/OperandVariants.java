@@ -52,7 +52,7 @@ final class OperandVariants {
      */
     record Operand(Reference values, DType type, Condition condition) {
         Operand as(DType other) {
-            return new Operand(values, other, condition);
+            return new Operand(other == DType.BOOL ? values.map(value -> Math.floorMod(Math.round(value), 2)) : values, other, condition);
         }
 
         Operand in(Condition other) {
@@ -171,8 +171,8 @@ final class OperandVariants {
             boolean floating = operands.get(i).type.isFloating();
             taken &= switch (operation.roles.get(i)) {
                 case VALUE -> floating || operation.takesIntegers;
-                case INDEX -> !floating;
-                case CONDITION -> operands.get(i).type == DType.I32;
+                case INDEX -> operands.get(i).type == DType.I32 || operands.get(i).type == DType.I64;
+                case CONDITION -> operands.get(i).type == DType.I32 || operands.get(i).type == DType.BOOL;
             };
         }
         DType[] ofValues = IntStream.range(0, operands.size()).filter(i -> operation.roles.get(i) == OperationCase.Role.VALUE)

@@ -136,15 +136,36 @@ final class OperationCase {
         return this;
     }
 
-    /** The type of the values, F32 for different floating ones; null where they do not go together. */
-    private static DType promoted(DType... types) {
+    /** The smallest type that holds the values of all, F32 for F16 and BF16; null where there is none. */
+    static DType promoted(DType... types) {
         DType common = types[0];
         for (DType type : types) {
-            if (type != common && !(type.isFloating() && common.isFloating())) {
-                return null;
-            }
-            common = type == common ? common : DType.F32;
+            common = common == null ? null : promoted(common, type);
         }
         return common;
+    }
+
+    /** By a table: the types that a type widens to, in order. */
+    private static DType promoted(DType a, DType b) {
+        List<DType> ofA = wider(a);
+        return wider(b).stream().filter(ofA::contains).findFirst().orElse(null);
+    }
+
+    /** I64 for integers, as of sums. */
+    static DType ofSums(DType type) {
+        return type.isFloating() ? type : DType.I64;
+    }
+
+    private static List<DType> wider(DType type) {
+        return switch (type) {
+            case BOOL -> List.of(DType.BOOL, DType.U8, DType.I32, DType.I64, DType.F16, DType.BF16, DType.F32, DType.F64);
+            case U8 -> List.of(DType.U8, DType.I32, DType.I64, DType.F16, DType.BF16, DType.F32, DType.F64);
+            case I32 -> List.of(DType.I32, DType.I64, DType.F64);
+            case I64 -> List.of(DType.I64);
+            case F16 -> List.of(DType.F16, DType.F32, DType.F64);
+            case BF16 -> List.of(DType.BF16, DType.F32, DType.F64);
+            case F32 -> List.of(DType.F32, DType.F64);
+            case F64 -> List.of(DType.F64);
+        };
     }
 }

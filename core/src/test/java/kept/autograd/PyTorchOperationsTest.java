@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.IntStream;
 import kept.nn.Convolution;
 import kept.nn.Functional;
@@ -16,18 +17,18 @@ import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.Sorted;
 import kept.tensor.Tensor;
-import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
-/** Values and gradients beside those of PyTorch 2.13, which {@code make_operations.py} beside the data has written down. */
+/** Values and gradients beside those of PyTorch 2.13, which {@code make_operations.py} and {@code make_types.py} beside the data have written down. */
 class PyTorchOperationsTest {
-    private static final double TOLERANCE = 3e-6;
 
     /** A call with its operands, results and gradients, each a line of the file. */
     private record Case(String what, List<String> in, List<String> out, List<String> gradients) {}
 
-    private static List<Case> cases() throws IOException {
+    private static List<Case> cases(String name) throws IOException {
         List<Case> cases = new ArrayList<>();
-        try (InputStream file = PyTorchOperationsTest.class.getResourceAsStream("operations.txt")) {
+        try (InputStream file = PyTorchOperationsTest.class.getResourceAsStream(name)) {
             for (String line : new String(file.readAllBytes(), StandardCharsets.UTF_8).lines().toList()) {
                 String rest = line.substring(line.indexOf(' ') + 1);
                 switch (line.substring(0, line.indexOf(' '))) {
@@ -45,20 +46,17 @@ class PyTorchOperationsTest {
         String[] words = line.split(" ");
         long[] shape = words[1].equals("-") ? new long[0] : Arrays.stream(words[1].split(",")).mapToLong(Long::parseLong).toArray();
         String[] values = Arrays.copyOfRange(words, 2, words.length);
-        if (words[0].equals("f32")) {
-            float[] floats = new float[values.length];
-            for (int i = 0; i < floats.length; i++) {
-                floats[i] = switch (values[i]) {
-                    case "nan" -> Float.NaN;
-                    case "inf" -> Float.POSITIVE_INFINITY;
-                    case "-inf" -> Float.NEGATIVE_INFINITY;
-                    default -> Float.parseFloat(values[i]);
-                };
-            }
-            return Tensor.of(floats).reshape(shape);
+        DType type = DType.valueOf(words[0].toUpperCase(Locale.ROOT));
+        if (type.isFloating()) {
+            double[] numbers = Arrays.stream(values).mapToDouble(value -> switch (value) {
+                case "nan" -> Double.NaN;
+                case "inf" -> Double.POSITIVE_INFINITY;
+                case "-inf" -> Double.NEGATIVE_INFINITY;
+                default -> Double.parseDouble(value);
+            }).toArray();
+            return Tensor.of(numbers).reshape(shape).cast(type);
         }
-        Tensor integers = Tensor.of(Arrays.stream(values).mapToLong(Long::parseLong).toArray()).reshape(shape);
-        return words[0].equals("i32") ? integers.cast(DType.I32) : integers;
+        return Tensor.of(Arrays.stream(values).mapToLong(Long::parseLong).toArray()).reshape(shape).cast(type);
     }
 
     private static Tensor[] both(Sorted sorted) {
@@ -67,17 +65,18 @@ class PyTorchOperationsTest {
 
     private static Tensor[] call(String what, Tensor... x) {
         String[] words = what.split(" ");
-        double[] n = words[0].equals("einsum") ? new double[0] : Arrays.stream(words).skip(1).mapToDouble(Double::parseDouble).toArray();
+        double[] n = words[0].equals("einsum") || words[0].equals("cast") ? new double[0] : Arrays.stream(words).skip(1).mapToDouble(Double::parseDouble).toArray();
         int[] whole = Arrays.stream(n).mapToInt(number -> (int) number).toArray();
         return switch (words[0]) {
             case "sort" -> both(x[0].sort(whole[0], n[1] != 0));
+            case "cast" -> new Tensor[] {x[0].cast(DType.valueOf(words[1].toUpperCase(Locale.ROOT)))};
             case "topK" -> both(x[0].topK(whole[0], whole[1], n[2] != 0));
-            default -> new Tensor[] {words[0].startsWith("conv") ? convolved(words[0], whole, x) : one(words, n, whole, x)};
+            default -> new Tensor[] {words[0].startsWith("conv1") || words[0].startsWith("conv2") ? convolved(words[0], whole, x) : one(words, n, whole, x)};
         };
     }
 
     private static Tensor convolved(String name, int[] whole, Tensor... x) {
-        var convolution = new Convolution(whole[0], whole[1], whole[2], whole[3]);
+        var convolution = whole.length == 0 ? new Convolution(1, 0, 1, 1) : new Convolution(whole[0], whole[1], whole[2], whole[3]);
         Tensor bias = x.length > 2 ? x[2] : null;
         return name.equals("conv1d") ? Functional.conv1d(x[0], x[1], bias, convolution) : Functional.conv2d(x[0], x[1], bias, convolution);
     }
@@ -115,14 +114,72 @@ class PyTorchOperationsTest {
             case "linspace" -> Tensor.linspace(n[0], n[1], whole[2]);
             case "eye" -> Tensor.eye(whole[0], whole[1]);
             case "crossEntropy" -> Functional.crossEntropy(x[0], x[1]);
-            default -> throw new IllegalArgumentException(words[0]);
+            default -> other(words[0], n, whole, x);
         };
     }
 
-    @Test
-    void valuesAndGradientsArePyTorchs() throws IOException {
-        List<Case> cases = cases();
-        assertThat(cases).hasSizeGreaterThan(300);
+    private static Tensor other(String name, double[] n, int[] whole, Tensor... x) {
+        return switch (name) {
+            case "add" -> x[0].add(x[1]);
+            case "sub" -> x[0].sub(x[1]);
+            case "mul" -> x[0].mul(x[1]);
+            case "div" -> x[0].div(x[1]);
+            case "minimum" -> x[0].minimum(x[1]);
+            case "maximum" -> x[0].maximum(x[1]);
+            case "eq" -> x[0].eq(x[1]);
+            case "ne" -> x[0].ne(x[1]);
+            case "lt" -> x[0].lt(x[1]);
+            case "le" -> x[0].le(x[1]);
+            case "gt" -> x[0].gt(x[1]);
+            case "ge" -> x[0].ge(x[1]);
+            case "neg" -> x[0].neg();
+            case "abs" -> x[0].abs();
+            case "exp" -> x[0].exp();
+            case "log" -> x[0].log();
+            case "sqrt" -> x[0].sqrt();
+            case "rsqrt" -> x[0].rsqrt();
+            case "tanh" -> x[0].tanh();
+            case "sigmoid" -> x[0].sigmoid();
+            case "silu" -> x[0].silu();
+            case "relu" -> x[0].relu();
+            case "square" -> x[0].square();
+            case "pow" -> x[0].pow(n[0]);
+            default -> ofRows(name, whole, x);
+        };
+    }
+
+    private static Tensor ofRows(String name, int[] whole, Tensor... x) {
+        return switch (name) {
+            case "sum" -> x[0].sum(whole[0]);
+            case "max" -> x[0].max(whole[0]);
+            case "min" -> x[0].min(whole[0]);
+            case "argMax" -> x[0].argMax(whole[0]);
+            case "mean" -> x[0].mean(whole[0]);
+            case "variance" -> x[0].variance(whole[0]);
+            case "softmax" -> x[0].softmax(whole[0]);
+            case "logSoftmax" -> x[0].logSoftmax(whole[0]);
+            case "logSumExp" -> x[0].logSumExp(whole[0]);
+            case "matmul" -> x[0].matmul(x[1]);
+            case "linear" -> x[0].linear(x[1], x[2]);
+            case "layerNorm" -> Functional.layerNorm(x[0], x[1], x[2], 1e-5);
+            case "rmsNorm" -> Functional.rmsNorm(x[0], x[1], 1e-5);
+            case "attention" -> Functional.scaledDotProductAttention(x[0], x[1], x[2], true, 1 / Math.sqrt(x[0].size(-1)));
+            case "fullAttention" -> Functional.scaledDotProductAttention(x[0], x[1], x[2], false, 1 / Math.sqrt(x[0].size(-1)));
+            case "swiGlu" -> Functional.swiGlu(x[0], x[1]);
+            case "embedding" -> x[0].embedding(x[1]);
+            case "gather" -> x[0].gather(whole[0], x[1]);
+            case "scatterAdd" -> x[0].scatterAdd(whole[0], x[1], x[2]);
+            case "where" -> Tensor.where(x[0], x[1], x[2]);
+            case "concat" -> Tensor.concat(whole[0], x);
+            default -> throw new IllegalArgumentException(name);
+        };
+    }
+
+    @ParameterizedTest
+    @CsvSource({"operations.txt, 300", "types.txt, 1000"})
+    void valuesAndGradientsArePyTorchs(String file, int most) throws IOException {
+        List<Case> cases = cases(file);
+        assertThat(cases).hasSizeGreaterThan(most);
         List<String> faults = new ArrayList<>();
         for (Case each : cases) {
             try (var _ = Scope.open()) {
@@ -150,7 +207,7 @@ class PyTorchOperationsTest {
             Shape shape = results[0].shape();
             float[] weights = new float[(int) shape.elementCount()];
             IntStream.range(0, weights.length).forEach(i -> weights[i] = (7 * i % 5 - 2) / 2f + 0.25f);
-            Autograd.backward(results[0], Tensor.of(weights).reshape(shape));
+            Autograd.backward(results[0], Tensor.of(weights).reshape(shape).cast(results[0].dtype().arithmetic()));
         }
         for (int i = 0; i < leaves.length; i++) {
             Tensor gradient = leaves[i].gradient() == null ? Tensor.zerosLike(leaves[i]) : leaves[i].gradient();
@@ -160,16 +217,21 @@ class PyTorchOperationsTest {
 
     private static void assertClose(String what, Tensor seen, Tensor wanted) {
         assertThat(seen.shape()).as(what).isEqualTo(wanted.shape());
-        assertThat(seen.dtype()).as(what).isEqualTo(wanted.dtype());
-        float[] expected = wanted.toFloatArray();
-        float[] values = seen.detach().toFloatArray();
-        float scale = 1;
-        for (float value : expected) {
-            scale = Float.isFinite(value) && Math.abs(value) < 1e6f ? Math.max(scale, Math.abs(value)) : scale;
+        assertThat(seen.dtype()).as(what).isEqualTo(wanted.dtype() == DType.BOOL && seen.dtype() == DType.I32 ? DType.I32 : wanted.dtype());
+        if (!wanted.dtype().isFloating()) {
+            assertThat(seen.toLongArray()).as(what).isEqualTo(wanted.toLongArray());
+            return;
+        }
+        double tolerance = wanted.dtype() == DType.F64 ? 1e-13 : 3e-6;
+        double[] expected = wanted.toDoubleArray();
+        double[] values = seen.detach().toDoubleArray();
+        double scale = 1;
+        for (double value : expected) {
+            scale = Double.isFinite(value) && Math.abs(value) < 1e6 ? Math.max(scale, Math.abs(value)) : scale;
         }
         for (int i = 0; i < expected.length; i++) {
-            boolean same = Float.compare(values[i], expected[i]) == 0 || values[i] == expected[i];
-            assertThat(same || Math.abs(values[i] - expected[i]) <= TOLERANCE * Math.max(scale, Math.abs(expected[i])))
+            boolean same = Double.compare(values[i], expected[i]) == 0 || values[i] == expected[i];
+            assertThat(same || Math.abs(values[i] - expected[i]) <= tolerance * Math.max(scale, Math.abs(expected[i])))
                     .as("%s, element %d: %s instead of %s", what, i, values[i], expected[i]).isTrue();
         }
     }

@@ -54,7 +54,7 @@ final class ShapeCases {
 
     private void reductions() {
         reduction("sum", (x, keep, axes) -> x.sum(axes), Tensor::sum, References::sum)
-                .forEach(sum -> sum.integers().type(types -> types[0] == DType.I32 ? DType.I64 : types[0]));
+                .forEach(sum -> sum.integers().type(types -> OperationCase.ofSums(types[0])));
         reduction("mean", (x, keep, axes) -> x.mean(axes), Tensor::mean, References::mean);
         reduction("variance", (x, keep, axes) -> x.variance(axes), Tensor::variance, References::variance);
         reduction("max", (x, keep, axes) -> x.max(axes), Tensor::max, References::max).forEach(OperationCase::integers);

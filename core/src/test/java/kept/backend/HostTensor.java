@@ -1,5 +1,7 @@
 package kept.backend;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static java.lang.foreign.ValueLayout.JAVA_DOUBLE_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
@@ -90,17 +92,18 @@ final class HostTensor {
      */
     static boolean isUntouchedBetween(Tensor result) {
         double[] memory = memory(result);
+        double untouched = rounded(result.dtype(), UNTOUCHED);
         for (int i = 0; i < result.elementCount(); i++) {
-            memory[position(result, i)] = UNTOUCHED;
+            memory[position(result, i)] = untouched;
         }
         for (int i = 0; i < result.offset(); i++) {
-            if (memory[i] != UNTOUCHED) {
+            if (memory[i] != untouched) {
                 return false;
             }
         }
         long last = result.elementCount() == 0 ? 0 : position(result, (int) result.elementCount() - 1);
         for (int i = 0; i < last; i++) {
-            if (memory[i] != UNTOUCHED) {
+            if (memory[i] != untouched) {
                 return false;
             }
         }
@@ -108,7 +111,7 @@ final class HostTensor {
     }
 
     /**
-     * Rounds as a kernel must: to f32, then to the type, to nearest even; integers are truncated and saturate.
+     * Rounds as a kernel must: to f32 or f64, then to the type, to nearest even; integers are truncated and saturate; all but 0 is true.
      *
      * @param dtype the element type
      * @param value an exact value
@@ -116,7 +119,20 @@ final class HostTensor {
      */
     static double rounded(DType dtype, double value) {
         MemorySegment one = MemorySegment.ofArray(new byte[8]);
-        write(one, dtype, 0, dtype.isFloating() ? (float) value : value);
+        write(one, dtype, 0, dtype.arithmetic() == DType.F32 ? (float) value : value);
+        return read(one, dtype, 0);
+    }
+
+    /**
+     * Rounds a float64 at once, as copies of F64 do.
+     *
+     * @param dtype the element type
+     * @param value any number
+     * @return the value a tensor holds
+     */
+    static double roundedOnce(DType dtype, double value) {
+        MemorySegment one = MemorySegment.ofArray(new byte[8]);
+        write(one, dtype, 0, value);
         return read(one, dtype, 0);
     }
 
@@ -149,6 +165,8 @@ final class HostTensor {
             case F16 -> Float.float16ToFloat(data.getAtIndex(JAVA_SHORT_UNALIGNED, i));
             case I32 -> data.getAtIndex(JAVA_INT_UNALIGNED, i);
             case I64 -> data.getAtIndex(JAVA_LONG_UNALIGNED, i);
+            case F64 -> data.getAtIndex(JAVA_DOUBLE_UNALIGNED, i);
+            case U8, BOOL -> data.get(JAVA_BYTE, i) & 0xff;
         };
     }
 
@@ -156,28 +174,45 @@ final class HostTensor {
         switch (dtype) {
             case F32 -> data.setAtIndex(JAVA_FLOAT_UNALIGNED, i, (float) value);
             case BF16 -> data.setAtIndex(JAVA_SHORT_UNALIGNED, i, nearestBf16(value));
-            case F16 -> data.setAtIndex(JAVA_SHORT_UNALIGNED, i, Float.floatToFloat16((float) value));
+            case F16 -> data.setAtIndex(JAVA_SHORT_UNALIGNED, i, nearestF16(value));
             case I32 -> data.setAtIndex(JAVA_INT_UNALIGNED, i, (int) value);
             case I64 -> data.setAtIndex(JAVA_LONG_UNALIGNED, i, (long) value);
+            case F64 -> data.setAtIndex(JAVA_DOUBLE_UNALIGNED, i, value);
+            case U8 -> data.set(JAVA_BYTE, i, (byte) Math.max(0, Math.min(255, (long) value)));
+            case BOOL -> data.set(JAVA_BYTE, i, (byte) (value == 0 ? 0 : 1));
         }
     }
 
     /** By comparing the two neighbours, unlike the arithmetic of kernels. */
     static short nearestBf16(double value) {
+        return nearest(value, 0x7f7f, bits -> Float.intBitsToFloat(bits << 16), 128);
+    }
+
+    /** By comparing the two neighbours. */
+    static short nearestF16(double value) {
+        return nearest(value, 0x7bff, bits -> Float.float16ToFloat((short) bits), 16);
+    }
+
+    /** Of the positive numbers of 16 bits, up to the largest finite one; beyond it lies what rounding takes for the next power of two. */
+    private static short nearest(double value, int largest, IntToDoubleFunction number, int beyond) {
         if (Double.isNaN(value)) {
-            return (short) 0x7fc0;
+            return (short) (largest + 0x41 + (largest == 0x7bff ? 0x1c0 : 0));
         }
-        float f = (float) value;
-        short below = (short) (Float.floatToRawIntBits(f) >>> 16);
-        short above = (short) (below + 1);
-        if (Float.isInfinite(f)) {
-            return below;
+        double size = Math.abs(value);
+        int low = 0;
+        int high = largest + 1;
+        while (high - low > 1) {
+            int middle = low + high >>> 1;
+            if (number.applyAsDouble(middle) <= size) {
+                low = middle;
+            } else {
+                high = middle;
+            }
         }
-        // Beyond the largest bf16 lies what would be 2^128, the value at which rounding gives infinity.
-        double high = Float.isInfinite(Float.intBitsToFloat(above << 16)) ? Math.scalb((double) Math.signum(f), 128)
-                : Float.intBitsToFloat(above << 16);
-        double down = Math.abs(f - (double) Float.intBitsToFloat(below << 16));
-        double up = Math.abs(high - f);
-        return down < up || down == up && (below & 1) == 0 ? below : above;
+        double above = low == largest ? Math.scalb(1.0, beyond) : number.applyAsDouble(low + 1);
+        double down = size - number.applyAsDouble(low);
+        double up = above - size;
+        int bits = Double.isInfinite(size) || up < down || up == down && (low & 1) == 1 ? low + 1 : low;
+        return (short) (bits | (Math.copySign(1, value) < 0 ? 0x8000 : 0));
     }
 }

@@ -2,6 +2,7 @@ package kept.backend;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.Arrays;
 import java.util.SplittableRandom;
 import java.util.function.ToDoubleFunction;
 import kept.tensor.DType;
@@ -50,6 +51,15 @@ public abstract class KernelContract {
      */
     protected final Backend backend() {
         return device().backend();
+    }
+
+    /**
+     * The types that the device has.
+     *
+     * @return those of {@link DType} that tensors there may have
+     */
+    protected final DType[] types() {
+        return Arrays.stream(DType.values()).filter(backend()::has).toArray(DType[]::new);
     }
 
     /**

@@ -1,5 +1,7 @@
 package kept.backend;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static java.lang.foreign.ValueLayout.JAVA_DOUBLE_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
@@ -99,11 +101,7 @@ public final class PrimitiveBackend implements Backend {
     public void fill(Tensor out, double value) {
         var places = new Places(out);
         for (long i = 0; i < out.elementCount(); i++) {
-            if (out.dtype().isFloating()) {
-                setFloat(out, places.next(), (float) value);
-            } else {
-                setLong(out, places.next(), out.dtype() == DType.I32 ? (int) value : (long) value);
-            }
+            convert(value, out, places.next());
         }
     }
 
@@ -131,20 +129,32 @@ public final class PrimitiveBackend implements Backend {
         for (long i = 0; i < out.elementCount(); i++) {
             if (x.dtype().isFloating()) {
                 convert(getFloat(x, from.next()), out, to.next());
-            } else if (out.dtype().isFloating()) {
+            } else if (out.dtype() == DType.F64) {
                 setFloat(out, to.next(), getLong(x, from.next()));
+            } else if (out.dtype().isFloating()) {
+                setFloat(out, to.next(), (float) getLong(x, from.next()));
             } else {
                 setLong(out, to.next(), getLong(x, from.next()));
             }
         }
     }
 
-    private static void convert(float value, Tensor out, long place) {
+    private static void convert(double value, Tensor out, long place) {
         if (out.dtype().isFloating()) {
             setFloat(out, place, value);
         } else {
-            setLong(out, place, out.dtype() == DType.I32 ? (int) value : (long) value);
+            setLong(out, place, switch (out.dtype()) {
+                case I32 -> (int) value;
+                case U8 -> Math.clamp((long) value, 0, 255);
+                case BOOL -> value != 0 ? 1 : 0;
+                default -> (long) value;
+            });
         }
+    }
+
+    /** In the arithmetic of a type. */
+    private static double in(DType type, double value) {
+        return type == DType.F64 ? value : (float) value;
     }
 
     @Override
@@ -153,7 +163,7 @@ public final class PrimitiveBackend implements Backend {
         var to = new Places(out);
         for (long i = 0; i < out.elementCount(); i++) {
             if (x.dtype().isFloating()) {
-                setFloat(out, to.next(), (float) f.value(getFloat(x, from.next())));
+                setFloat(out, to.next(), in(x.dtype(), f.value(getFloat(x, from.next()))));
             } else {
                 setLong(out, to.next(), f.ofIntegers().applyAsLong(getLong(x, from.next())));
             }
@@ -169,7 +179,7 @@ public final class PrimitiveBackend implements Backend {
             if (!a.dtype().isFloating()) {
                 setLong(out, to.next(), f.ofIntegers().applyAsLong(getLong(a, ofA.next()), getLong(b, ofB.next())));
             } else {
-                convert((float) f.value(getFloat(a, ofA.next()), getFloat(b, ofB.next())), out, to.next());
+                convert(in(a.dtype(), f.value(getFloat(a, ofA.next()), getFloat(b, ofB.next()))), out, to.next());
             }
         }
     }
@@ -209,7 +219,7 @@ public final class PrimitiveBackend implements Backend {
                         case MINIMUM -> Math.min(result, value);
                     };
                 }
-                setFloat(out, to.next(), (float) result);
+                setFloat(out, to.next(), in(x.dtype(), result));
             } else {
                 long result = switch (reduction) {
                     case SUM -> 0;
@@ -245,8 +255,8 @@ public final class PrimitiveBackend implements Backend {
         if (!x.dtype().isFloating()) {
             return getLong(x, place) > getLong(x, than);
         }
-        float best = getFloat(x, than);
-        return !Float.isNaN(best) && !(getFloat(x, place) <= best);
+        double best = getFloat(x, than);
+        return !Double.isNaN(best) && !(getFloat(x, place) <= best);
     }
 
     @Override
@@ -258,8 +268,8 @@ public final class PrimitiveBackend implements Backend {
         Tensor left = expanded(a, batch, m, k);
         Tensor right = expanded(b, batch, k, n);
         for (long product = 0; product < batch.elementCount(); product++) {
-            float[] x = floats(left, product, m * k);
-            float[] y = floats(right, product, k * n);
+            double[] x = floats(left, product, m * k);
+            double[] y = floats(right, product, k * n);
             for (int row = 0; row < m; row++) {
                 double[] sums = new double[(int) n];
                 for (int j = 0; j < k; j++) {
@@ -270,7 +280,7 @@ public final class PrimitiveBackend implements Backend {
                 }
                 for (int column = 0; column < n; column++) {
                     long place = place(out, (product * m + row) * n + column);
-                    setFloat(out, place, (float) (accumulate ? sums[column] + getFloat(out, place) : sums[column]));
+                    setFloat(out, place, in(a.dtype(), accumulate ? sums[column] + getFloat(out, place) : sums[column]));
                 }
             }
         }
@@ -285,8 +295,8 @@ public final class PrimitiveBackend implements Backend {
     }
 
     /** The elements of one of several matrices. */
-    private static float[] floats(Tensor x, long matrix, long count) {
-        float[] values = new float[Math.toIntExact(count)];
+    private static double[] floats(Tensor x, long matrix, long count) {
+        double[] values = new double[Math.toIntExact(count)];
         for (int i = 0; i < values.length; i++) {
             values[i] = getFloat(x, place(x, matrix * count + i));
         }
@@ -305,7 +315,7 @@ public final class PrimitiveBackend implements Backend {
         long[] places = LongStream.range(0, x.elementCount()).map(i -> chosen("scatterAdd", index, i, axis, out)).toArray();
         for (int i = 0; i < places.length; i++) {
             if (x.dtype().isFloating()) {
-                setFloat(out, places[i], getFloat(out, places[i]) + getFloat(x, place(x, i)));
+                setFloat(out, places[i], in(x.dtype(), getFloat(out, places[i]) + getFloat(x, place(x, i))));
             } else {
                 setLong(out, places[i], getLong(out, places[i]) + getLong(x, place(x, i)));
             }
@@ -390,33 +400,40 @@ public final class PrimitiveBackend implements Backend {
         return ((Block) TensorMemory.buffer(x)).memory;
     }
 
-    private static float getFloat(Tensor x, long place) {
+    private static double getFloat(Tensor x, long place) {
         return switch (x.dtype()) {
             case F32 -> memory(x).getAtIndex(JAVA_FLOAT_UNALIGNED, place);
             case BF16 -> Float.intBitsToFloat(memory(x).getAtIndex(JAVA_SHORT_UNALIGNED, place) << 16);
             case F16 -> Float.float16ToFloat(memory(x).getAtIndex(JAVA_SHORT_UNALIGNED, place));
+            case F64 -> memory(x).getAtIndex(JAVA_DOUBLE_UNALIGNED, place);
             default -> throw new AssertionError(x.dtype());
         };
     }
 
-    private static void setFloat(Tensor x, long place, float value) {
+    private static void setFloat(Tensor x, long place, double value) {
         switch (x.dtype()) {
-            case F32 -> memory(x).setAtIndex(JAVA_FLOAT_UNALIGNED, place, value);
+            case F32 -> memory(x).setAtIndex(JAVA_FLOAT_UNALIGNED, place, (float) value);
             case BF16 -> memory(x).setAtIndex(JAVA_SHORT_UNALIGNED, place, HostTensor.nearestBf16(value));
-            case F16 -> memory(x).setAtIndex(JAVA_SHORT_UNALIGNED, place, Float.floatToFloat16(value));
+            case F16 -> memory(x).setAtIndex(JAVA_SHORT_UNALIGNED, place, HostTensor.nearestF16(value));
+            case F64 -> memory(x).setAtIndex(JAVA_DOUBLE_UNALIGNED, place, value);
             default -> throw new AssertionError(x.dtype());
         }
     }
 
     private static long getLong(Tensor x, long place) {
-        return x.dtype() == DType.I32 ? memory(x).getAtIndex(JAVA_INT_UNALIGNED, place) : memory(x).getAtIndex(JAVA_LONG_UNALIGNED, place);
+        return switch (x.dtype()) {
+            case I32 -> memory(x).getAtIndex(JAVA_INT_UNALIGNED, place);
+            case I64 -> memory(x).getAtIndex(JAVA_LONG_UNALIGNED, place);
+            default -> memory(x).get(JAVA_BYTE, place) & 0xff;
+        };
     }
 
     private static void setLong(Tensor x, long place, long value) {
-        if (x.dtype() == DType.I32) {
-            memory(x).setAtIndex(JAVA_INT_UNALIGNED, place, (int) value);
-        } else {
-            memory(x).setAtIndex(JAVA_LONG_UNALIGNED, place, value);
+        switch (x.dtype()) {
+            case I32 -> memory(x).setAtIndex(JAVA_INT_UNALIGNED, place, (int) value);
+            case I64 -> memory(x).setAtIndex(JAVA_LONG_UNALIGNED, place, value);
+            case U8 -> memory(x).set(JAVA_BYTE, place, (byte) value);
+            default -> memory(x).set(JAVA_BYTE, place, (byte) (value != 0 ? 1 : 0));
         }
     }
 }

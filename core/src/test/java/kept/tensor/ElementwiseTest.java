@@ -62,15 +62,22 @@ class ElementwiseTest {
     }
 
     @Test
-    void integersDoNotMixWithOtherTypes() {
+    void typesThatNoTypeHoldsDoNotMix() {
         Tensor i32 = Tensor.of(new int[] {1, 2});
         assertThat(i32.add(i32).dtype()).isEqualTo(DType.I32);
         assertThatThrownBy(() -> i32.add(Tensor.ones(2)))
                 .isInstanceOf(DTypeException.class)
                 .hasMessage("[add] operands are i32 and f32; cast one of them first");
-        assertThatThrownBy(() -> i32.sub(Tensor.of(new long[] {1, 2})))
+        assertThatThrownBy(() -> Tensor.of(new double[] {1, 2}).sub(Tensor.of(new long[] {1, 2})))
                 .isInstanceOf(DTypeException.class)
-                .hasMessage("[sub] operands are i32 and i64; cast one of them first");
+                .hasMessage("[sub] operands are f64 and i64; cast one of them first");
+        Tensor bool = Tensor.of(new boolean[] {true, false});
+        assertThatThrownBy(() -> bool.sub(bool)).isInstanceOf(DTypeException.class).hasMessage("[sub] needs numbers, not bool; cast it first");
+        assertThatThrownBy(() -> bool.div(1)).isInstanceOf(DTypeException.class).hasMessage("[div] needs numbers, not bool; cast it first");
+        assertThatThrownBy(bool::neg).isInstanceOf(DTypeException.class).hasMessage("[neg] needs numbers, not bool; cast it first");
+        assertThatThrownBy(() -> bool.add(2)).isInstanceOf(DTypeException.class).hasMessage("[add] 2.0 is not a bool; cast the tensor to f32 first");
+        assertThatThrownBy(() -> Tensor.of(new byte[1]).add(256)).isInstanceOf(DTypeException.class)
+                .hasMessage("[add] 256.0 is not a u8; cast the tensor to f32 first");
         assertThatThrownBy(i32::exp).isInstanceOf(DTypeException.class).hasMessage("[exp] needs a floating operand, not i32; cast it first");
         assertThatThrownBy(() -> i32.pow(2)).isInstanceOf(DTypeException.class).hasMessage("[pow] needs a floating operand, not i32; cast it first");
     }
@@ -149,7 +156,7 @@ class ElementwiseTest {
         assertThat(Tensor.where(x.gt(0), x, Tensor.zeros()).toFloatArray()).containsExactly(0, 2, 0);
         assertThatThrownBy(() -> Tensor.where(x, x, x))
                 .isInstanceOf(DTypeException.class)
-                .hasMessage("[where] the condition must be i32, like the result of a comparison, not f32");
+                .hasMessage("[where] the condition must be bool, like the result of a comparison, or i32, not f32");
     }
 
     @Test

@@ -29,22 +29,40 @@ class UpdatesTest {
         for (Pair pair : OPERATIONS) {
             for (DType dtype : DType.values()) {
                 for (DType other : DType.values()) {
-                    if (dtype != other && !(dtype.isFloating() && other.isFloating())) {
+                    if (dtype == DType.BOOL || dtype != other && !(dtype.isFloating() && other.isFloating()) && !isHeld(other, dtype)) {
                         continue;
                     }
                     for (long[] shape : new long[][] {{3, 5}, {5}, {3, 1}, {}}) {
                         try (var _ = Scope.open()) {
                             Tensor x = numbers(dtype, 0, 5, 3).transpose(0, 1);
                             Tensor y = numbers(other, 1, shape);
-                            float[] expected = pair.fresh.apply(x, y).cast(dtype).toFloatArray();
+                            double[] expected = pair.fresh.apply(x, y).cast(dtype).toDoubleArray();
                             assertThat(pair.inPlace.apply(x, y)).isSameAs(x);
-                            assertThat(x.toFloatArray()).as("%s of %s and %s", pair.name, dtype, other).isEqualTo(expected);
-                            float[] withNumber = pair.number.apply(x, 3.0).toFloatArray();
-                            assertThat(pair.numberInPlace.apply(x, 3.0).toFloatArray()).isEqualTo(withNumber);
+                            assertThat(x.toDoubleArray()).as("%s of %s and %s", pair.name, dtype, other).isEqualTo(expected);
+                            double[] withNumber = pair.number.apply(x, 3.0).toDoubleArray();
+                            assertThat(pair.numberInPlace.apply(x, 3.0).toDoubleArray()).isEqualTo(withNumber);
                         }
                     }
                 }
             }
+        }
+    }
+
+    private static boolean isHeld(DType type, DType by) {
+        return type == DType.BOOL || type == DType.U8 && by != DType.BOOL || type == DType.I32 && (by == DType.I64 || by == DType.F64);
+    }
+
+    @Test
+    void whatATargetCannotHoldIsRefused() {
+        try (var _ = Scope.open()) {
+            refused("addInPlace", () -> Tensor.of(new byte[2]).addInPlace(Tensor.of(new int[2])));
+            refused("addInPlace", () -> Tensor.of(new int[2]).addInPlace(Tensor.of(new double[2])));
+            refused("addInPlace", () -> Tensor.of(new boolean[2]).addInPlace(Tensor.of(new byte[2])));
+            refused("subInPlace", () -> Tensor.of(new boolean[2]).subInPlace(Tensor.of(new boolean[2])));
+            refused("divInPlace", () -> Tensor.of(new boolean[2]).divInPlace(Tensor.of(new boolean[2])));
+            refused("addInPlace", () -> Tensor.of(new boolean[2]).addInPlace(2));
+            assertThat(Tensor.of(new boolean[] {true, false}).addInPlace(Tensor.of(new boolean[] {true, true})).toLongArray()).containsExactly(1, 1);
+            assertThat(Tensor.of(new byte[] {(byte) 200}).addInPlace(100).toLongArray()).containsExactly(44);
         }
     }
 
@@ -53,10 +71,10 @@ class UpdatesTest {
         try (var _ = Scope.open()) {
             Tensor x = Tensor.arange(6);
             x.slice(0, 1, 6).addInPlace(x.slice(0, 0, 5));
-            assertThat(x.toFloatArray()).containsExactly(0, 1, 3, 5, 7, 9);
+            assertThat(x.toDoubleArray()).containsExactly(0, 1, 3, 5, 7, 9);
             Tensor square = Tensor.arange(4).reshape(2, 2);
-            assertThat(square.addInPlace(square.transpose(0, 1)).toFloatArray()).containsExactly(0, 3, 3, 6);
-            assertThat(square.mulInPlace(square).toFloatArray()).containsExactly(0, 9, 9, 36);
+            assertThat(square.addInPlace(square.transpose(0, 1)).toDoubleArray()).containsExactly(0, 3, 3, 6);
+            assertThat(square.mulInPlace(square).toDoubleArray()).containsExactly(0, 9, 9, 36);
         }
     }
 
@@ -77,7 +95,7 @@ class UpdatesTest {
                 refused(pair.name, () -> pair.numberInPlace.apply(Tensor.of(new int[2]), 0.5));
             }
             Autograd.withoutRecording(() -> leaf.subInPlace(Tensor.ones(2)));
-            assertThat(leaf.detach().toFloatArray()).containsExactly(0, 0);
+            assertThat(leaf.detach().toDoubleArray()).containsExactly(0, 0);
             Tensor squared = leaf.mul(leaf);
             Autograd.withoutRecording(() -> leaf.addInPlace(1));
             refused("mul", () -> squared.sum().backward());

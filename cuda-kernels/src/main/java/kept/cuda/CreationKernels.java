@@ -51,6 +51,7 @@ final class CreationKernels {
             case F16 -> Short.toUnsignedLong(Float.floatToFloat16((float) value));
             case I32 -> Integer.toUnsignedLong((int) value);
             case I64 -> (long) value;
+            case F64, U8, BOOL -> throw new IllegalArgumentException("[fill] not supported for dtype " + dtype.label());
         };
     }
 

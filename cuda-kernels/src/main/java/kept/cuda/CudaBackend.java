@@ -84,6 +84,11 @@ final class CudaBackend implements Backend, AutoCloseable {
     }
 
     @Override
+    public boolean has(DType dtype) {
+        return dtype != DType.F64 && dtype != DType.U8 && dtype != DType.BOOL;
+    }
+
+    @Override
     public String arithmetic() {
         Driver driver = gpu.driver();
         return "cuda, %s, cuBLAS %d".formatted(driver.deviceName(gpu.ordinal()), gpu.blas().version());

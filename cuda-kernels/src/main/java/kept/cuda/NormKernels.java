@@ -182,7 +182,7 @@ final class NormKernels {
             case F32 -> 0;
             case BF16 -> 1;
             case F16 -> 2;
-            case I32, I64 -> throw new IllegalArgumentException("not a floating dtype: " + tensor.dtype());
+            case I32, I64, F64, U8, BOOL -> throw new IllegalArgumentException("not a floating dtype: " + tensor.dtype());
         };
         return launch.longs(Gpu.address(tensor), type);
     }

@@ -80,7 +80,7 @@ public record DecoderConfig(Architecture architecture, int vocabSize, int hidden
         bosTokenId.ifPresent(id -> checkId("bos_token_id", id, vocabSize));
         eosTokenIds.forEach(id -> checkId("eos_token_id", id, vocabSize));
         padTokenId.ifPresent(id -> checkId("pad_token_id", id, vocabSize));
-        require(dtype.isFloating(), "weights of type %s cannot be trained or run; take f32, bf16 or f16", dtype.label());
+        require(dtype.isFloating() && dtype != DType.F64, "weights of type %s cannot be trained or run; take f32, bf16 or f16", dtype.label());
         if (architecture == Architecture.ORION) {
             require(!attentionBias && !mlpBias, "Orion has no attention_bias and no mlp_bias");
             require(headDimension == hiddenSize / heads, "Orion's head_dim is hidden_size / num_attention_heads = %d, not %d", hiddenSize / heads,

@@ -91,7 +91,7 @@ final class DecoderConfigWriter {
             case F32 -> "float32";
             case BF16 -> "bfloat16";
             case F16 -> "float16";
-            case I32, I64 -> throw new IllegalArgumentException("no floating-point type: " + dtype);
+            case I32, I64, F64, U8, BOOL -> throw new IllegalArgumentException("no floating-point type: " + dtype);
         };
     }
 

@@ -41,13 +41,13 @@ public final class NamedTensors {
      *
      * @param file the file
      * @return a read-only map by name, in file order
-     * @throws kept.io.CheckpointException if it is not a valid safetensors file, or a tensor has an unsupported type
+     * @throws kept.io.CheckpointException if it is not a valid safetensors file, or a tensor has a type that is not one of {@link kept.tensor.DType}
      */
     public static SequencedMap<String, Tensor> load(Path file) {
         SequencedMap<String, Tensor> tensors = new LinkedHashMap<>();
         try (var saved = SafetensorsFile.open(file)) {
             for (TensorEntry entry : saved.entries()) {
-                tensors.put(entry.name(), Tensor.from(saved.data(entry.name()), entry.dtype(), entry.shape()));
+                tensors.put(entry.name(), Tensor.from(saved.data(entry.name()), entry.exactType(), entry.shape()));
             }
         }
         return Collections.unmodifiableSequencedMap(tensors);

@@ -66,6 +66,9 @@ final class TorchPickleWriter {
             case F16 -> "HalfStorage";
             case I32 -> "IntStorage";
             case I64 -> "LongStorage";
+            case F64 -> "DoubleStorage";
+            case U8 -> "ByteStorage";
+            case BOOL -> "BoolStorage";
         };
     }
 

@@ -40,12 +40,13 @@ public final class FiniteValues {
                 case F32 -> repeated(Integer.BYTES, 0x7f80_0000L, 0x80_0000L, 0x8000_0000L);
                 case BF16 -> repeated(Short.BYTES, 0x7f80, 0x80, 0x8000);
                 case F16 -> repeated(Short.BYTES, 0x7c00, 0x400, 0x8000);
-                case I32, I64 -> null;
+                case F64 -> repeated(Long.BYTES, 0x7ff0_0000_0000_0000L, 0x10_0000_0000_0000L, Long.MIN_VALUE);
+                case I32, I64, U8, BOOL -> null;
             };
         }
 
         private static Bits repeated(int bytes, long exponent, long one, long carry) {
-            long lanes = bytes == Short.BYTES ? 0x1_0001_0001_0001L : 0x1_0000_0001L;
+            long lanes = bytes == Short.BYTES ? 0x1_0001_0001_0001L : bytes == Integer.BYTES ? 0x1_0000_0001L : 1;
             return new Bits(bytes, exponent * lanes, one * lanes, carry * lanes);
         }
 

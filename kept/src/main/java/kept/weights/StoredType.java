@@ -12,7 +12,7 @@ import kept.tensor.DType;
  */
 public enum StoredType {
     /** Booleans, one byte each. */
-    BOOL(8),
+    BOOL(DType.BOOL),
     /** Two 4-bit floating-point numbers per byte. */
     F4(4),
     /** 6-bit floating point, 2 bits of exponent. */
@@ -20,7 +20,7 @@ public enum StoredType {
     /** 6-bit floating point, 3 bits of exponent. */
     F6_E3M2(6),
     /** Unsigned bytes. */
-    U8(8),
+    U8(DType.U8),
     /** Signed bytes. */
     I8(8),
     /** 8-bit floating point, 5 bits of exponent. */
@@ -50,7 +50,7 @@ public enum StoredType {
     /** Pairs of binary32. */
     C64(64),
     /** IEEE 754 binary64. */
-    F64(64),
+    F64(DType.F64),
     /** Signed 64-bit integers. */
     I64(DType.I64),
     /** Unsigned 64-bit integers. */

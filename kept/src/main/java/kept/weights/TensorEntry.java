@@ -41,19 +41,35 @@ public record TensorEntry(Path file, String name, StoredType type, Shape shape, 
     }
 
     /**
-     * The element type this tensor is read as: the stored type, except that F64 is rounded to F32.
+     * The element type this tensor of a model is read as: the stored type, except that F64 is rounded to F32. Models have no U8 and BOOL.
      *
      * @return the element type
-     * @throws CheckpointException if tensors of the stored type cannot be read
+     * @throws CheckpointException if tensors of the stored type cannot be read as those of a model
      */
     public DType dtype() {
         if (type == StoredType.F64) {
             return DType.F32;
         }
-        return type.dtype().orElseThrow(() -> new CheckpointException("checkpoint", file, name, offset,
+        return type.dtype().filter(TensorEntry::isOfModels).orElseThrow(() -> new CheckpointException("checkpoint", file, name, offset,
             "elements are of type %s, which cannot be read as a tensor%s; readable are %s, and F64 rounded to F32".formatted(type,
                 type.bits() <= Byte.SIZE && type != StoredType.BOOL ? ": it is quantised, so use the unquantised checkpoint" : "",
+                Arrays.stream(DType.values()).filter(TensorEntry::isOfModels).map(DType::name).collect(Collectors.joining(", ")))));
+    }
+
+    /**
+     * The element type that holds the stored elements as they are.
+     *
+     * @return the element type
+     * @throws CheckpointException if there is none
+     */
+    public DType exactType() {
+        return type.dtype().orElseThrow(() -> new CheckpointException("checkpoint", file, name, offset,
+            "elements are of type %s, which no tensor has; readable are %s".formatted(type,
                 Arrays.stream(DType.values()).map(DType::name).collect(Collectors.joining(", ")))));
+    }
+
+    private static boolean isOfModels(DType dtype) {
+        return dtype != DType.F64 && dtype != DType.U8 && dtype != DType.BOOL;
     }
 
     /**
@@ -62,7 +78,7 @@ public record TensorEntry(Path file, String name, StoredType type, Shape shape, 
      * @return false if reading has to convert or reorder elements
      */
     public boolean isVerbatim() {
-        return strides.isEmpty() && type.dtype().isPresent();
+        return strides.isEmpty() && type.dtype().filter(TensorEntry::isOfModels).isPresent();
     }
 
     /**

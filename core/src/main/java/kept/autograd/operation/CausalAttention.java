@@ -67,7 +67,7 @@ public final class CausalAttention extends Operation {
         AttentionOperands operands = new AttentionOperands(inputs[0], inputs[1], inputs[2], scale).map(Rows::unitStride);
         Tensor q = operands.q();
         Tensor out = Tensor.empty(q.dtype(), q.shape());
-        logSumExp = Tensor.empty(DType.F32, Shape.of(q.size(0), q.size(2), q.size(1)));
+        logSumExp = Tensor.empty(q.dtype().arithmetic(), Shape.of(q.size(0), q.size(2), q.size(1)));
         out.backend().attention(operands, out, logSumExp);
         queries = saved("its queries", q);
         keys = saved("its keys", operands.k());
@@ -79,9 +79,9 @@ public final class CausalAttention extends Operation {
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
         AttentionOperands operands = new AttentionOperands(queries.value(), keys.value(), values.value(), scale);
-        Tensor dq = Tensor.empty(DType.F32, operands.q().shape());
-        Tensor dk = Tensor.empty(DType.F32, operands.k().shape());
-        Tensor dv = Tensor.empty(DType.F32, operands.v().shape());
+        Tensor dq = Tensor.empty(gradient.dtype(), operands.q().shape());
+        Tensor dk = Tensor.empty(gradient.dtype(), operands.k().shape());
+        Tensor dv = Tensor.empty(gradient.dtype(), operands.v().shape());
         gradient.backend().attentionGradient(operands, result.value(), logSumExp, Operands.rows(gradient), dq, dk, dv);
         gradients.add(0, dq);
         gradients.add(1, dk);

@@ -61,6 +61,6 @@ public final class Clamp extends Operation {
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
         Tensor x = operand.value();
-        gradients.add(0, Tensor.where(x.ge(low).mul(x.le(high)), gradient, Tensor.scalar(0, DType.F32)));
+        gradients.add(0, Tensor.where(x.ge(low).mul(x.le(high)), gradient, Tensor.scalar(0, gradient.dtype())));
     }
 }

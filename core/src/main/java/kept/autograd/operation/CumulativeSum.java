@@ -30,7 +30,7 @@ public final class CumulativeSum extends Operation {
     protected Tensor forward(Tensor... inputs) {
         Tensor x = inputs[0];
         along = x.shape().axis(axis, name());
-        DType working = x.dtype().isFloating() ? DType.F32 : DType.I64;
+        DType working = x.dtype().ofSums().arithmetic();
         if (working == x.dtype() || working == DType.I64) {
             return sums(Operands.copy(working, x), true);
         }
@@ -43,7 +43,7 @@ public final class CumulativeSum extends Operation {
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
-        gradients.add(0, sums(Operands.copy(DType.F32, gradient), false));
+        gradients.add(0, sums(Operands.copy(gradient.dtype(), gradient), false));
     }
 
     /** Computes the sums in place in {@code ceil(log2(extent))} passes, which add the element 1, 2, 4, ... positions before (or after). */

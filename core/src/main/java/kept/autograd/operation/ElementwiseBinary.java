@@ -37,9 +37,10 @@ public class ElementwiseBinary extends Operation {
         first = saved("its operand a", a);
         second = saved("its operand b", b);
         DType dtype = a.dtype().promote(b.dtype(), name());
+        Operands.checkNumbers(name(), dtype, function.takes(dtype));
         Shape shape = Shape.broadcast(a.shape(), b.shape(), name());
         Tensor out = Tensor.empty(function.isComparison() ? DType.I32 : dtype, shape);
-        if (function == Binary.ADD && a.dtype() == DType.F32 && b.dtype().isFloating() && a.shape().equals(b.shape())) {
+        if (function == Binary.ADD && dtype == DType.F32 && a.dtype() == DType.F32 && b.dtype().isFloating() && a.shape().equals(b.shape())) {
             out.backend().mixedAdd(a, b, out);
             return out;
         }

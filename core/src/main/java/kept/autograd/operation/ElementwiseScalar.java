@@ -11,7 +11,7 @@ import kept.tensor.TensorException;
 import kept.tensor.internal.Arguments;
 
 /**
- * {@code y = f(x, c)} for each element x and a number c. The result has x's dtype; floating arithmetic is in f32. Comparisons return I32 and are not
+ * {@code y = f(x, c)} for each element x and a number c. The result has x's dtype; floating arithmetic is in {@link DType#arithmetic}. Comparisons return I32 and are not
  * differentiable.
  */
 public final class ElementwiseScalar extends Operation {
@@ -40,8 +40,9 @@ public final class ElementwiseScalar extends Operation {
     @Override
     protected Tensor forward(Tensor... inputs) {
         Tensor x = inputs[0];
+        Operands.checkNumbers(name(), x.dtype(), function.takes(x.dtype()));
         Arguments.fits(name(), value, x.dtype());
-        DType working = x.dtype().isFloating() ? DType.F32 : x.dtype();
+        DType working = x.dtype().arithmetic();
         Tensor out = Tensor.empty(function.isComparison() ? DType.I32 : x.dtype(), x.shape());
         try (var _ = Scope.open()) {
             Tensor operand = Operands.as(working, x);
@@ -61,6 +62,6 @@ public final class ElementwiseScalar extends Operation {
         Supplier<Tensor> unsaved = () -> {
             throw new AssertionError("a derivative by x of a function of x and a number that needs x itself");
         };
-        gradients.add(0, function.ofFirst().apply(gradient, unsaved, () -> Tensor.scalar(value, DType.F32)));
+        gradients.add(0, function.ofFirst().apply(gradient, unsaved, () -> Tensor.scalar(value, gradient.dtype())));
     }
 }

@@ -33,6 +33,7 @@ public final class ElementwiseUnary extends Operation {
         if (function.ofIntegers() == null) {
             Operands.checkFloating(name(), x);
         }
+        Operands.checkNumbers(name(), x.dtype(), function.takes(x.dtype()));
         Tensor y = Tensor.empty(x.dtype(), x.shape());
         y.backend().unary(function, x, y);
         operand = saved("its operand", x);

@@ -52,7 +52,7 @@ public final class EmbeddingLookup extends Operation {
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
         Tensor rows = Operands.rows(Operands.reshaped(gradient, rowsShape()));
-        GradientSum sum = GradientSum.of(gradients, 0, table);
+        GradientSum sum = GradientSum.of(gradients, 0, table, gradient.dtype());
         rows.backend().embeddingGradient(rows, flat(indices.value()), sum.tensor());
         sum.deliver();
     }

@@ -52,7 +52,7 @@ public final class Extremum extends Operation {
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
-        Tensor isExtreme = operand.value().eq(reduced.stretched(result.value())).cast(DType.F32);
+        Tensor isExtreme = operand.value().eq(reduced.stretched(result.value())).cast(gradient.dtype());
         Tensor share = reduced.stretched(gradient).div(isExtreme.sum(true, reduced.reduced()));
         gradients.add(0, isExtreme.mul(share));
     }

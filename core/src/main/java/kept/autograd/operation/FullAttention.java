@@ -6,7 +6,7 @@ import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 import kept.tensor.internal.Arguments;
 
-/** Attention of each query to all keys: a composition in F32, which saves the scores for the backward pass. */
+/** Attention of each query to all keys: a composition in F32 or F64, which saves the scores for the backward pass. */
 public final class FullAttention {
     private FullAttention() {}
 
@@ -32,9 +32,9 @@ public final class FullAttention {
         }
         long groups = k.size(2);
         // Queries [batch, groups, heads per group, queries, D]; keys and values broadcast over the heads of a group.
-        Tensor queries = q.cast(DType.F32).reshape(q.size(0), q.size(1), groups, q.size(2) / groups, q.size(3)).permute(0, 2, 3, 1, 4);
-        Tensor keys = k.cast(DType.F32).permute(0, 2, 3, 1).unsqueeze(2);
-        Tensor values = v.cast(DType.F32).permute(0, 2, 1, 3).unsqueeze(2);
+        Tensor queries = q.cast(q.dtype().arithmetic()).reshape(q.size(0), q.size(1), groups, q.size(2) / groups, q.size(3)).permute(0, 2, 3, 1, 4);
+        Tensor keys = k.cast(q.dtype().arithmetic()).permute(0, 2, 3, 1).unsqueeze(2);
+        Tensor values = v.cast(q.dtype().arithmetic()).permute(0, 2, 1, 3).unsqueeze(2);
         Tensor read = queries.matmul(keys).mul(scale).softmax(-1).matmul(values);
         return read.permute(0, 3, 1, 2, 4).reshape(q.shape()).cast(q.dtype()).contiguous();
     }

@@ -83,8 +83,8 @@ public final class GatedProjection extends Operation {
     }
 
     @Override
-    protected void backward(Tensor gradient, Gradients gradients) {
-        projection.backward(gradient, gating.forward(savedGate.value(), savedUp.value()), new Gradients() {
+    protected void backward(Tensor incoming, Gradients gradients) {
+        projection.backward(incoming, gating.forward(savedGate.value(), savedUp.value()), new Gradients() {
             @Override
             public boolean wanted(int input) {
                 return input == 0 ? gradients.wanted(0) || gradients.wanted(1) : gradients.wanted(input + 1);
@@ -97,7 +97,7 @@ public final class GatedProjection extends Operation {
 
             @Override
             public DType type(int input) {
-                return input == 0 ? DType.F32 : gradients.type(input + 1);
+                return input == 0 ? incoming.dtype() : gradients.type(input + 1);
             }
 
             @Override

@@ -49,7 +49,7 @@ public final class Gather extends Operation {
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
-        GradientSum sum = GradientSum.of(gradients, 0, before);
+        GradientSum sum = GradientSum.of(gradients, 0, before, gradient.dtype());
         gradient.backend().scatterAdd(gradient, along, indices.value(), sum.tensor());
         sum.deliver();
     }

@@ -22,17 +22,18 @@ final class GradientSum {
         this.fresh = fresh;
     }
 
-    static GradientSum of(Gradients gradients, int input, Shape shape) {
+    /** For an operand's shape and the type of the gradients that the kernel adds. */
+    static GradientSum of(Gradients gradients, int input, Shape shape, DType type) {
         if (!gradients.wanted(input)) {
             return new GradientSum(gradients, input, null, false);
         }
         Tensor present = gradients.accumulator(input);
-        return present != null
+        return present != null && present.dtype() == type
                 ? new GradientSum(gradients, input, present, false)
-                : new GradientSum(gradients, input, Tensor.full(0, DType.F32, shape), true);
+                : new GradientSum(gradients, input, Tensor.full(0, type, shape), true);
     }
 
-    /** The contiguous F32 tensor to accumulate in, or null if the gradient is not needed. */
+    /** The contiguous tensor to accumulate in, or null if the gradient is not needed. */
     Tensor tensor() {
         return tensor;
     }

@@ -108,8 +108,8 @@ public final class LayerNormalization extends Operation {
         check(inputs[0], inputs[1], inputs[2]);
         Tensor x = Rows.matrix(inputs[0]);
         LayerNormParameters parameters = new LayerNormParameters(Operands.rows(inputs[1]), Operands.rows(inputs[2]), epsilon);
-        mean = Tensor.empty(DType.F32, Shape.of(x.size(0)));
-        rstd = Tensor.empty(DType.F32, Shape.of(x.size(0)));
+        mean = Tensor.empty(x.dtype().arithmetic(), Shape.of(x.size(0)));
+        rstd = Tensor.empty(x.dtype().arithmetic(), Shape.of(x.size(0)));
         Tensor out = Tensor.empty(dtype, inputs[0].shape());
         if (addends == null) {
             out.backend().layerNorm(x, parameters, Rows.matrix(out), mean, rstd);
@@ -129,8 +129,8 @@ public final class LayerNormalization extends Operation {
         Tensor x = savedX.value(gradients.wanted(0) || gradients.wanted(1));
         Tensor weight = savedWeight.value(gradients.wanted(0));
         Tensor dx = gradients.wanted(0) ? Operands.inPlaceOf(gradient, gradients) : null;
-        GradientSum dWeight = GradientSum.of(gradients, 1, weight.shape());
-        GradientSum dBias = GradientSum.of(gradients, 2, weight.shape());
+        GradientSum dWeight = GradientSum.of(gradients, 1, weight.shape(), gradient.dtype());
+        GradientSum dBias = GradientSum.of(gradients, 2, weight.shape(), gradient.dtype());
         gradient.backend().layerNormGradient(
                 Rows.matrix(gradient), x, weight, mean, rstd, dx == null ? null : Rows.matrix(dx), dWeight.tensor(), dBias.tensor());
         dWeight.deliver();

@@ -17,7 +17,7 @@ public final class LogSumExp extends Operation {
     private final int[] axes;
     private ReducedAxes reduced;
     private SavedTensor operand;
-    /** The result in f32, whatever x's dtype. */
+    /** The result in x's arithmetic. */
     private SavedTensor result;
 
     /**
@@ -40,7 +40,7 @@ public final class LogSumExp extends Operation {
             throw new ShapeException("[logSumExp] no elements along the reduced axes of " + x.shape());
         }
         Shape kept = reduced.keptShape();
-        Tensor exact = Tensor.empty(DType.F32, kept);
+        Tensor exact = Tensor.empty(x.dtype().arithmetic(), kept);
         try (var _ = Scope.open()) {
             Tensor rows = Operands.rows(Operands.reshaped(reduced.innermost(x), Shape.of(kept.elementCount(), reduced.count())));
             exact.backend().logSumExp(rows, TensorMemory.view(exact, Shape.of(kept.elementCount()), new long[] {1}, 0));
@@ -52,6 +52,6 @@ public final class LogSumExp extends Operation {
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
-        gradients.add(0, reduced.stretched(gradient).mul(operand.value().cast(DType.F32).sub(reduced.stretched(result.value())).exp()));
+        gradients.add(0, reduced.stretched(gradient).mul(operand.value().cast(gradient.dtype()).sub(reduced.stretched(result.value())).exp()));
     }
 }

@@ -140,6 +140,9 @@ public final class MatMul extends Operation {
 
     /** The gradient in the dtype of the products, converted once if both products would convert it. */
     private Tensor forProducts(Tensor gradient, Tensor a, Gradients gradients) {
+        if (gradient.dtype() == DType.F64) {
+            return gradient;
+        }
         DType type = gradient.backend().productType(a.dtype());
         boolean forBoth = gradients.wanted(0) && gradients.wanted(1) && type == gradient.backend().productType(b.dtype());
         return forBoth && type != gradient.dtype() ? Operands.copy(type, gradient) : gradient;
@@ -148,10 +151,10 @@ public final class MatMul extends Operation {
     private void addProduct(Gradients gradients, int input, Shape operand, Tensor left, Tensor factor) {
         Shape shape = productShape(left, factor);
         Tensor sum = shape.equals(operand) ? gradients.accumulator(input) : null;
-        if (sum != null) {
+        if (sum != null && (sum.dtype() == DType.F64) == (left.dtype() == DType.F64 || factor.dtype() == DType.F64)) {
             multiply(left, factor, sum, true);
         } else {
-            Tensor product = Tensor.empty(shape.equals(operand) ? gradients.type(input) : DType.F32, shape);
+            Tensor product = Tensor.empty(shape.equals(operand) ? gradients.type(input) : left.dtype().arithmetic(), shape);
             multiply(left, factor, product, false);
             gradients.add(input, product);
         }
@@ -159,6 +162,12 @@ public final class MatMul extends Operation {
 
     /** {@code out = left factor}; as one large product if all batches share the factor and the rows of {@code left} form one matrix in memory. */
     private void multiply(Tensor left, Tensor factor, Tensor out, boolean accumulate) {
+        if ((left.dtype() == DType.F64) != (factor.dtype() == DType.F64)) {
+            try (var _ = Scope.open()) {
+                multiply(Operands.as(DType.F64, left), Operands.as(DType.F64, factor), out, accumulate);
+            }
+            return;
+        }
         if (factor.rank() == 2 && left.rank() > 2) {
             Tensor rows = Operands.viewed(left, rowsShape(left));
             if (rows != null) {

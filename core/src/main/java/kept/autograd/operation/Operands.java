@@ -16,7 +16,7 @@ public final class Operands {
 
     /** The output tensor for an operand's gradient: the incoming gradient if the operation owns it, otherwise a new tensor. */
     static Tensor inPlaceOf(Tensor gradient, Gradients gradients) {
-        return gradients.owns(gradient) ? gradient : Tensor.empty(DType.F32, gradient.shape());
+        return gradients.owns(gradient) ? gradient : Tensor.empty(gradient.dtype(), gradient.shape());
     }
 
     /** The tensor itself if it has the dtype, otherwise a converted dense copy. */
@@ -146,9 +146,21 @@ public final class Operands {
             }
         }
         var axes = ReducedAxes.of(gradient.shape(), "backward", Arrays.copyOf(stretched, count));
-        Tensor sum = Tensor.empty(DType.F32, axes.keptShape());
+        Tensor sum = Tensor.empty(gradient.dtype().arithmetic(), axes.keptShape());
         sum.backend().reduce(Reduction.SUM, axes.innermost(gradient), sum);
         return TensorMemory.view(sum, shape, shape.contiguousStrides(), sum.offset());
+    }
+
+    /**
+     * A gradient in the arithmetic of its operand: of mixed operands in F64 and another type, one has to be converted.
+     *
+     * @param operand the operand
+     * @param gradient its gradient
+     * @return the same, or a copy in F64 for an operand in F64, in F32 for another
+     */
+    public static Tensor asGradientOf(Tensor operand, Tensor gradient) {
+        boolean fits = (operand.dtype() == DType.F64) == (gradient.dtype() == DType.F64);
+        return fits ? gradient : copy(operand.dtype().arithmetic(), gradient);
     }
 
     /**
@@ -164,9 +176,23 @@ public final class Operands {
         }
     }
 
+    /**
+     * Checks that a function takes truth values.
+     *
+     * @param operation the name that an error message starts with
+     * @param dtype the operands' common dtype
+     * @param taken whether it takes that
+     * @throws DTypeException if the dtype is BOOL and it does not
+     */
+    public static void checkNumbers(String operation, DType dtype, boolean taken) {
+        if (dtype == DType.BOOL && !taken) {
+            throw new DTypeException("[%s] needs numbers, not bool; cast it first".formatted(operation));
+        }
+    }
+
     /** Checks that a tensor may serve as indices. */
     static void checkIndex(String operation, Tensor index) {
-        if (index.dtype().isFloating()) {
+        if (index.dtype() != DType.I32 && index.dtype() != DType.I64) {
             throw new DTypeException("[%s] indices must be i32 or i64, not %s".formatted(operation, index.dtype().label()));
         }
     }

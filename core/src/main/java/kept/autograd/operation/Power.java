@@ -34,7 +34,7 @@ public final class Power extends Operation {
         Operands.checkFloating(name(), x);
         try (var scope = Scope.open()) {
             // A copy, because the result must not share memory with x.
-            return scope.keep(Operands.copy(x.dtype(), power(Operands.as(DType.F32, x), exponent)));
+            return scope.keep(Operands.copy(x.dtype(), power(Operands.as(x.dtype().arithmetic(), x), exponent)));
         }
     }
 
@@ -45,7 +45,7 @@ public final class Power extends Operation {
             gradients.add(0, exponent == 0 ? gradient.mul(0) : gradient);
             return;
         }
-        gradients.add(0, gradient.mul(power(operand.value().cast(DType.F32), exponent - 1)).mul(exponent));
+        gradients.add(0, gradient.mul(power(operand.value().cast(gradient.dtype()), exponent - 1)).mul(exponent));
     }
 
     /** Uses products for integer exponents, square roots for half-integer ones, otherwise {@code e^(p log x)}. */
@@ -59,7 +59,7 @@ public final class Power extends Operation {
         if (exponent != Math.rint(exponent)) {
             return x.log().mul(exponent).exp();
         }
-        Tensor one = Tensor.scalar(1, DType.F32).expand(x.shape());
+        Tensor one = Tensor.scalar(1, x.dtype()).expand(x.shape());
         Tensor result = one;
         Tensor square = x;
         // Integers beyond 2^53 are even, and their powers are the same in f32.

@@ -99,7 +99,7 @@ public final class RmsNormalization extends Operation {
         check(inputs[0], inputs[1]);
         Tensor x = Rows.matrix(inputs[0]);
         Tensor weight = Operands.rows(inputs[1]);
-        rstd = Tensor.empty(DType.F32, Shape.of(x.size(0)));
+        rstd = Tensor.empty(x.dtype().arithmetic(), Shape.of(x.size(0)));
         Tensor out = Tensor.empty(dtype, inputs[0].shape());
         if (addends == null) {
             out.backend().rmsNorm(x, weight, epsilon, Rows.matrix(out), rstd);
@@ -119,7 +119,7 @@ public final class RmsNormalization extends Operation {
         Tensor x = savedX.value(gradients.wanted(0) || gradients.wanted(1));
         Tensor weight = savedWeight.value(gradients.wanted(0));
         Tensor dx = gradients.wanted(0) ? Operands.inPlaceOf(gradient, gradients) : null;
-        GradientSum dWeight = GradientSum.of(gradients, 1, weight.shape());
+        GradientSum dWeight = GradientSum.of(gradients, 1, weight.shape(), gradient.dtype());
         gradient.backend().rmsNormGradient(
                 Rows.matrix(gradient), x, weight, rstd, dx == null ? null : Rows.matrix(dx), dWeight.tensor());
         dWeight.deliver();

@@ -36,7 +36,7 @@ public final class ScatterAdd extends Operation {
             throw new ShapeException("[scatterAdd] index %s and source %s differ".formatted(index.shape(), source.shape()));
         }
         DType dtype = x.dtype().promote(source.dtype(), name());
-        DType working = dtype.isFloating() ? DType.F32 : dtype;
+        DType working = dtype.arithmetic();
         try (var scope = Scope.open()) {
             Tensor sum = Operands.copy(working, x);
             sum.backend().scatterAdd(Operands.as(working, source), along, index, sum);

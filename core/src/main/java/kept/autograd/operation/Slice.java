@@ -50,7 +50,7 @@ public final class Slice extends Operation {
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
-        GradientSum sum = GradientSum.of(gradients, 0, before);
+        GradientSum sum = GradientSum.of(gradients, 0, before, gradient.dtype());
         Tensor part = part(sum.tensor());
         part.backend().binary(Binary.ADD, part, gradient, part);
         sum.deliver();

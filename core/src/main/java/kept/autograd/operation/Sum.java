@@ -7,7 +7,7 @@ import kept.tensor.DType;
 import kept.tensor.Tensor;
 import kept.tensor.internal.Arguments;
 
-/** The sum over some axes, I64 for I32; the gradient is broadcast to the elements. */
+/** The sum over some axes, I64 for integers; the gradient is broadcast to the elements. */
 public final class Sum extends Operation {
     private final boolean keepDimensions;
     private final int[] axes;
@@ -28,7 +28,7 @@ public final class Sum extends Operation {
     protected Tensor forward(Tensor... inputs) {
         Tensor x = inputs[0];
         reduced = ReducedAxes.of(x.shape(), name(), axes);
-        Tensor out = Tensor.empty(x.dtype() == DType.I32 ? DType.I64 : x.dtype(), reduced.keptShape());
+        Tensor out = Tensor.empty(x.dtype().ofSums(), reduced.keptShape());
         out.backend().reduce(Reduction.SUM, reduced.innermost(x), out);
         return Operands.reshaped(out, reduced.resultShape(keepDimensions));
     }

@@ -60,7 +60,7 @@ public final class SwiGluProduct extends Operation {
     protected void backward(Tensor gradient, Gradients gradients) {
         Tensor incoming = Operands.rows(gradient);
         Tensor dGate = Operands.inPlaceOf(incoming, gradients);
-        Tensor dUp = Tensor.empty(DType.F32, gradient.shape());
+        Tensor dUp = Tensor.empty(gradient.dtype(), gradient.shape());
         gradient.backend().swiGluGradient(incoming, savedGate.value(), savedUp.value(), dGate, dUp);
         gradients.add(0, dGate);
         gradients.add(1, dUp);

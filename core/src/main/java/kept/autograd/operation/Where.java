@@ -22,8 +22,8 @@ public final class Where extends Operation {
         chosen = saved("its condition", condition);
         Tensor a = inputs[1];
         Tensor b = inputs[2];
-        if (condition.dtype() != DType.I32) {
-            throw new DTypeException("[where] the condition must be i32, like the result of a comparison, not " + condition.dtype().label());
+        if (condition.dtype() != DType.BOOL && condition.dtype() != DType.I32) {
+            throw new DTypeException("[where] the condition must be bool, like the result of a comparison, or i32, not " + condition.dtype().label());
         }
         DType dtype = a.dtype().promote(b.dtype(), name());
         Shape shape = Shape.broadcast(condition.shape(), Shape.broadcast(a.shape(), b.shape(), name()), name());
@@ -41,7 +41,7 @@ public final class Where extends Operation {
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
         Tensor condition = chosen.value();
-        Tensor zero = Tensor.scalar(0, DType.F32);
+        Tensor zero = Tensor.scalar(0, gradient.dtype());
         if (gradients.wanted(1)) {
             gradients.add(1, Tensor.where(condition, gradient, zero));
         }

@@ -24,14 +24,14 @@ public final class AdamWComposition {
     /**
      * {@link kept.backend.FusedKernels#sumOfSquares}.
      *
-     * @param tensors rows, F32 or BF16
+     * @param tensors rows, floating
      * @return the sum
      */
     public static double sumOfSquares(List<Tensor> tensors) {
         double total = 0;
         for (Tensor tensor : tensors) {
             for (long first = 0; first < tensor.elementCount(); first += PART) {
-                for (double value : read(tensor, first, partOf(tensor, first))) {
+                for (double value : part(tensor, first, partOf(tensor, first)).toDoubleArray()) {
                     total += value * value;
                 }
             }

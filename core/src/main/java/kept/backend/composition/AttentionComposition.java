@@ -32,7 +32,7 @@ public final class AttentionComposition {
         Tensor scores = headsFirst(q).matmul(forHeads(k, q.size(2)).transpose(2, 3)).mul(scale);
         Tensor last = Tensor.arange(queries).unsqueeze(1).add(keys - queries);
         Tensor visible = Tensor.arange(keys).unsqueeze(0).le(last);
-        return Tensor.where(visible, scores, Tensor.scalar(Double.NEGATIVE_INFINITY, DType.F32));
+        return Tensor.where(visible, scores, Tensor.scalar(Double.NEGATIVE_INFINITY, scores.dtype()));
     }
 
     /** The sums of values, weighted by {@code [batch, heads, queries, keys]}: {@code [batch, queries, heads, D]}. */
@@ -41,7 +41,7 @@ public final class AttentionComposition {
     }
 
     private static Tensor headsFirst(Tensor x) {
-        return x.cast(DType.F32).transpose(1, 2);
+        return x.cast(x.dtype().arithmetic()).transpose(1, 2);
     }
 
     /** Keys or values {@code [batch, keys, groups, D]} repeated for the heads that share them: {@code [batch, heads, keys, D]}, F32. */

@@ -37,13 +37,13 @@ public final class LossComposition {
         static CrossEntropy of(Tensor logits, Tensor labels) {
             Tensor isLabel = Tensor.arange(Math.toIntExact(logits.size(1))).cast(DType.I64).eq(labels.unsqueeze(1));
             Tensor counts = labels.ge(0);
-            Tensor zero = Tensor.scalar(0, DType.F32);
+            Tensor zero = Tensor.scalar(0, logits.dtype());
             Tensor max = logits.max(true, -1);
             Tensor powers = logits.sub(max).exp();
             Tensor sums = powers.sum(true, -1);
             Tensor ofLabel = Tensor.where(isLabel, max.sub(logits), zero).sum(-1);
             return new CrossEntropy(Tensor.where(counts, ofLabel.add(sums.log().squeeze(1)), zero),
-                    Tensor.where(counts.unsqueeze(1), powers.div(sums).sub(isLabel.cast(DType.F32)), zero));
+                    Tensor.where(counts.unsqueeze(1), powers.div(sums).sub(isLabel.cast(logits.dtype())), zero));
         }
     }
 
@@ -75,8 +75,8 @@ public final class LossComposition {
         try (var _ = Scope.open(student.device())) {
             Distance distance = Distance.of(objective.divergence(), teacher, student, 1 / temperature);
             divergences.assign(distance.values);
-            Tensor loss = Tensor.full(0, DType.F32, losses.shape());
-            Tensor gradient = Tensor.full(0, DType.F32, student.shape());
+            Tensor loss = Tensor.full(0, losses.dtype(), losses.shape());
+            Tensor gradient = Tensor.full(0, student.dtype(), student.shape());
             if (weight < 1) {
                 loss = distance.values.mul((1 - weight) * temperature * temperature);
                 gradient = distance.gradient.mul(scale * (1 - weight) * temperature);
@@ -112,7 +112,7 @@ public final class LossComposition {
             return switch (divergence) {
                 case FORWARD_KL -> new Distance(relativeEntropy(p, q, a.sub(b).sub(shift)), q.sub(p));
                 case REVERSE_KL -> {
-                    Tensor ratio = b.sub(a.maximum(Tensor.scalar(LOWEST, DType.F32))).add(shift);
+                    Tensor ratio = b.sub(a.maximum(Tensor.scalar(LOWEST, a.dtype()))).add(shift);
                     yield new Distance(relativeEntropy(q, p, ratio), centred(q, ratio));
                 }
                 case JENSEN_SHANNON -> {
@@ -137,7 +137,7 @@ public final class LossComposition {
 
         /** The logarithm of {@code (p + q) / 2} over p, from {@code d = log p - log q}: of {@code (1 + e^-d) / 2}, without overflow. */
         private static Tensor averageOverFirst(Tensor d) {
-            Tensor beyond = d.neg().maximum(Tensor.scalar(0, DType.F32));
+            Tensor beyond = d.neg().maximum(Tensor.scalar(0, d.dtype()));
             return d.abs().neg().exp().add(1).div(2).log().add(beyond);
         }
 
@@ -149,7 +149,7 @@ public final class LossComposition {
 
         /** {@code probability x}, 0 where the probability is 0, whatever x is. */
         private static Tensor unlessZero(Tensor probability, Tensor x) {
-            return Tensor.where(probability.eq(0), Tensor.scalar(0, DType.F32), probability.mul(x));
+            return Tensor.where(probability.eq(0), Tensor.scalar(0, probability.dtype()), probability.mul(x));
         }
     }
 }

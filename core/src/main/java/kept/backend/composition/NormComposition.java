@@ -2,7 +2,6 @@ package kept.backend.composition;
 
 import java.util.function.Supplier;
 import kept.backend.LayerNormParameters;
-import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
@@ -20,7 +19,7 @@ public final class NormComposition {
      * @return x's shape, F32
      */
     public static Tensor layerNorm(Tensor x, Tensor weight, Tensor bias, double epsilon) {
-        Tensor wide = x.cast(DType.F32);
+        Tensor wide = exact(x);
         Tensor mean = wide.mean(true, -1);
         return layerNorm(wide, weight, bias, mean, layerNormFactor(wide, mean, epsilon));
     }
@@ -30,7 +29,7 @@ public final class NormComposition {
     }
 
     private static Tensor layerNorm(Tensor x, Tensor weight, Tensor bias, Tensor mean, Tensor rstd) {
-        return x.sub(mean).mul(rstd).mul(weight.cast(DType.F32)).add(bias.cast(DType.F32));
+        return x.sub(mean).mul(rstd).mul(weight.cast(x.dtype())).add(bias.cast(x.dtype()));
     }
 
     /**
@@ -44,7 +43,7 @@ public final class NormComposition {
      */
     public static void layerNorm(Tensor x, LayerNormParameters parameters, Tensor out, Tensor mean, Tensor rstd) {
         try (var _ = Scope.open(out.device())) {
-            Tensor wide = x.cast(DType.F32);
+            Tensor wide = exact(x);
             Tensor means = wide.mean(true, -1);
             Tensor factors = layerNormFactor(wide, means, parameters.epsilon());
             mean.assign(means.squeeze(1));
@@ -69,11 +68,11 @@ public final class NormComposition {
             Tensor gradient, Tensor x, Tensor weight, Tensor mean, Tensor rstd, Tensor dx, Tensor dWeight, Tensor dBias) {
         try (var _ = Scope.open(gradient.device())) {
             Tensor factors = rstd.unsqueeze(1);
-            Tensor normal = x.cast(DType.F32).sub(mean.unsqueeze(1)).mul(factors);
+            Tensor normal = exact(x).sub(mean.unsqueeze(1)).mul(factors);
             accumulateRows(dWeight, () -> gradient.mul(normal));
             accumulateRows(dBias, () -> gradient);
             if (dx != null) {
-                Tensor inner = gradient.mul(weight.cast(DType.F32));
+                Tensor inner = gradient.mul(weight.cast(gradient.dtype()));
                 Tensor along = inner.mul(normal).mean(true, -1);
                 dx.assign(inner.sub(inner.mean(true, -1)).sub(normal.mul(along)).mul(factors));
             }
@@ -89,7 +88,7 @@ public final class NormComposition {
      * @return x's shape, F32
      */
     public static Tensor rmsNorm(Tensor x, Tensor weight, double epsilon) {
-        Tensor wide = x.cast(DType.F32);
+        Tensor wide = exact(x);
         return rmsNorm(wide, weight, rmsNormFactor(wide, epsilon));
     }
 
@@ -98,7 +97,7 @@ public final class NormComposition {
     }
 
     private static Tensor rmsNorm(Tensor x, Tensor weight, Tensor rstd) {
-        return x.mul(rstd).mul(weight.cast(DType.F32));
+        return x.mul(rstd).mul(weight.cast(x.dtype()));
     }
 
     /**
@@ -112,7 +111,7 @@ public final class NormComposition {
      */
     public static void rmsNorm(Tensor x, Tensor weight, double epsilon, Tensor out, Tensor rstd) {
         try (var _ = Scope.open(out.device())) {
-            Tensor wide = x.cast(DType.F32);
+            Tensor wide = exact(x);
             Tensor factors = rmsNormFactor(wide, epsilon);
             rstd.assign(factors.squeeze(1));
             out.assign(rmsNorm(wide, weight, factors));
@@ -132,13 +131,18 @@ public final class NormComposition {
     public static void rmsNormGradient(Tensor gradient, Tensor x, Tensor weight, Tensor rstd, Tensor dx, Tensor dWeight) {
         try (var _ = Scope.open(gradient.device())) {
             Tensor factors = rstd.unsqueeze(1);
-            Tensor normal = x.cast(DType.F32).mul(factors);
+            Tensor normal = exact(x).mul(factors);
             accumulateRows(dWeight, () -> gradient.mul(normal));
             if (dx != null) {
-                Tensor inner = gradient.mul(weight.cast(DType.F32));
+                Tensor inner = gradient.mul(weight.cast(gradient.dtype()));
                 dx.assign(inner.sub(normal.mul(inner.mul(normal).mean(true, -1))).mul(factors));
             }
         }
+    }
+
+    /** In the type that it is computed in. */
+    private static Tensor exact(Tensor x) {
+        return x.cast(x.dtype().arithmetic());
     }
 
     private static void accumulateRows(Tensor sum, Supplier<Tensor> rows) {

@@ -1,6 +1,5 @@
 package kept.backend.composition;
 
-import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
@@ -18,8 +17,8 @@ public final class RotaryComposition {
      */
     public static Tensor rotate(Tensor x, Tensor cos, Tensor sin) {
         long half = x.size(3) / 2;
-        Tensor first = x.slice(3, 0, half).cast(DType.F32);
-        Tensor second = x.slice(3, half, 2 * half).cast(DType.F32);
+        Tensor first = x.slice(3, 0, half).cast(x.dtype().arithmetic());
+        Tensor second = x.slice(3, half, 2 * half).cast(x.dtype().arithmetic());
         Tensor c = cos.unsqueeze(1);
         Tensor s = sin.unsqueeze(1);
         return Tensor.concat(3, first.mul(c).sub(second.mul(s)), second.mul(c).add(first.mul(s)));

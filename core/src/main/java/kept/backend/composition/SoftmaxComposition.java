@@ -29,7 +29,7 @@ public final class SoftmaxComposition {
 
     /** {@code x - max x} along the innermost axis, F32. */
     private static Tensor shifted(Tensor x) {
-        Tensor wide = x.cast(DType.F32);
+        Tensor wide = x.cast(x.dtype().arithmetic());
         return wide.sub(wide.max(true, -1));
     }
 
@@ -43,7 +43,7 @@ public final class SoftmaxComposition {
      */
     public static void gradient(boolean logarithm, Tensor gradient, Tensor y, Tensor dx) {
         try (var _ = Scope.open(dx.device())) {
-            Tensor wide = y.cast(DType.F32);
+            Tensor wide = y.cast(y.dtype().arithmetic());
             dx.assign(logarithm
                     ? gradient.sub(wide.exp().mul(gradient.sum(true, -1)))
                     : wide.mul(gradient.sub(gradient.mul(wide).sum(true, -1))));
@@ -62,10 +62,10 @@ public final class SoftmaxComposition {
             return;
         }
         try (var _ = Scope.open(out.device())) {
-            Tensor wide = x.cast(DType.F32);
+            Tensor wide = x.cast(x.dtype().arithmetic());
             Tensor max = wide.max(true, -1);
             // An infinite maximum is the result; subtracting it from itself would give NaN.
-            Tensor shift = Tensor.where(max.abs().eq(Double.POSITIVE_INFINITY), Tensor.scalar(0, DType.F32), max);
+            Tensor shift = Tensor.where(max.abs().eq(Double.POSITIVE_INFINITY), Tensor.scalar(0, max.dtype()), max);
             out.assign(wide.sub(shift).exp().sum(true, -1).log().add(shift).squeeze(-1));
         }
     }

@@ -1,6 +1,5 @@
 package kept.backend.composition;
 
-import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
@@ -16,7 +15,7 @@ public final class SwiGluComposition {
      * @return that shape, F32
      */
     public static Tensor swiGlu(Tensor gate, Tensor up) {
-        return gate.cast(DType.F32).silu().mul(up.cast(DType.F32));
+        return gate.cast(gate.dtype().arithmetic()).silu().mul(up.cast(gate.dtype().arithmetic()));
     }
 
     /**
@@ -43,10 +42,10 @@ public final class SwiGluComposition {
      */
     public static void gradient(Tensor gradient, Tensor gate, Tensor up, Tensor dGate, Tensor dUp) {
         try (var _ = Scope.open(gradient.device())) {
-            Tensor x = gate.cast(DType.F32);
+            Tensor x = gate.cast(gradient.dtype());
             Tensor sigmoid = x.sigmoid();
             Tensor slope = sigmoid.mul(sigmoid.neg().add(1).mul(x).add(1));
-            Tensor ofGate = gradient.mul(up.cast(DType.F32)).mul(slope);
+            Tensor ofGate = gradient.mul(up.cast(gradient.dtype())).mul(slope);
             dUp.assign(gradient.mul(x.mul(sigmoid)));
             dGate.assign(ofGate);
         }

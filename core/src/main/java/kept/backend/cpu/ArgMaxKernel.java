@@ -3,6 +3,7 @@ package kept.backend.cpu;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import java.lang.foreign.MemorySegment;
+import kept.tensor.DType;
 import kept.tensor.Tensor;
 
 /** The index of the largest element of each row. */
@@ -21,11 +22,12 @@ final class ArgMaxKernel {
         long n = x.size(-1);
         int longest = Math.clamp(Walk.TASK / n, 1, Walk.RUN);
         rows.forEachTask(longest, n, () -> {
-            RunWindow window = x.dtype().isFloating() ? new RunWindow(x, x.stride(-1), 0) : null;
+            RunWindow window = x.dtype().arithmetic() == DType.F32 ? new RunWindow(x, x.stride(-1), 0) : null;
             return (positions, count) -> {
                 for (int i = 0; i < count; i++) {
                     long row = positions[1] + i * rows.stride(1);
-                    long best = window == null ? ofIntegers(x, row) : ofFloats(window, row, x.stride(-1), n);
+                    long best = window != null ? ofFloats(window, row, x.stride(-1), n)
+                            : x.dtype() == DType.F64 ? DoubleLoops.argMax(x, row) : ofIntegers(x, row);
                     Elements.setLong(target, out.dtype(), positions[0] + i * rows.stride(0), best);
                 }
             };

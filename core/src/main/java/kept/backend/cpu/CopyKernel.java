@@ -1,5 +1,6 @@
 package kept.backend.cpu;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
@@ -27,10 +28,10 @@ final class CopyKernel {
         try (Arena arena = Arena.ofShared()) {
             MemorySegment pattern = arena.allocate((long) Walk.RUN * bytes, MemoryPool.ALIGNMENT);
             for (int i = 0; i < Math.min(Walk.RUN, out.elementCount()); i++) {
-                if (dtype.isFloating()) {
+                if (dtype.arithmetic() == DType.F32) {
                     Elements.setFloat(pattern, dtype, i, (float) value);
                 } else {
-                    Elements.setLong(pattern, dtype, i, dtype == DType.I32 ? (int) value : (long) value);
+                    Elements.setDouble(pattern, dtype, i, value);
                 }
             }
             walk.forEach((positions, count) -> move(pattern, 0, 1, target, positions[0], walk.stride(0), bytes, count));
@@ -50,6 +51,8 @@ final class CopyKernel {
             MemorySegment target = Elements.segment(out);
             int bytes = x.dtype().bytes();
             walk.forEach((positions, count) -> move(source, positions[1], walk.stride(1), target, positions[0], walk.stride(0), bytes, count));
+        } else if (x.dtype() == DType.F64 || out.dtype() == DType.F64 || out.dtype() == DType.BOOL || x.dtype().isFloating() && out.dtype() == DType.U8) {
+            convertDoubles(walk, x, out);
         } else if (x.dtype().isFloating() && out.dtype().isFloating()) {
             walk.forEachTask(() -> {
                 RunWindow[] windows = walk.windows(out, x);
@@ -61,6 +64,18 @@ final class CopyKernel {
         } else {
             convertIntegers(walk, x, out);
         }
+    }
+
+    /** By way of f64, which holds all types but I64 exactly; of that it still tells 0 from other numbers. */
+    private static void convertDoubles(Walk walk, Tensor x, Tensor out) {
+        MemorySegment source = Elements.segment(x);
+        MemorySegment target = Elements.segment(out);
+        walk.forEach((positions, count) -> {
+            for (int i = 0; i < count; i++) {
+                double value = Elements.getDouble(source, x.dtype(), positions[1] + i * walk.stride(1));
+                Elements.setDouble(target, out.dtype(), positions[0] + i * walk.stride(0), value);
+            }
+        });
     }
 
     private static void convertIntegers(Walk walk, Tensor x, Tensor out) {
@@ -97,6 +112,11 @@ final class CopyKernel {
             return;
         }
         switch (bytes) {
+            case 1 -> {
+                for (int i = 0; i < count; i++) {
+                    to.set(JAVA_BYTE, target + i * targetStep, from.get(JAVA_BYTE, first + i * step));
+                }
+            }
             case 2 -> {
                 for (int i = 0; i < count; i++) {
                     to.setAtIndex(JAVA_SHORT, target + i * targetStep, from.getAtIndex(JAVA_SHORT, first + i * step));

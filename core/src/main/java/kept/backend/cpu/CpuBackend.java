@@ -15,7 +15,7 @@ import kept.backend.Reduction;
 import kept.backend.Unary;
 import kept.tensor.Tensor;
 
-/** The CPU: each method hands on to the class of its kernel. */
+/** The CPU: each method hands on to the class of its kernel. Fused kernels are for operands up to F32; on F64 they are compositions. */
 final class CpuBackend implements Backend {
     private static final long CHUNK = 16L << 20;
 
@@ -134,17 +134,29 @@ final class CpuBackend implements Backend {
 
     @Override
     public void softmax(boolean logarithm, Tensor x, Tensor out) {
-        SoftmaxKernel.softmax(logarithm, x, out);
+        if (DoubleLoops.apply(x)) {
+            Backend.super.softmax(logarithm, x, out);
+        } else {
+            SoftmaxKernel.softmax(logarithm, x, out);
+        }
     }
 
     @Override
     public void softmaxGradient(boolean logarithm, Tensor gradient, Tensor y, Tensor dx) {
-        SoftmaxKernel.gradient(logarithm, gradient, y, dx);
+        if (DoubleLoops.apply(gradient)) {
+            Backend.super.softmaxGradient(logarithm, gradient, y, dx);
+        } else {
+            SoftmaxKernel.gradient(logarithm, gradient, y, dx);
+        }
     }
 
     @Override
     public void logSumExp(Tensor x, Tensor out) {
-        SoftmaxKernel.logSumExp(x, out);
+        if (DoubleLoops.apply(x)) {
+            Backend.super.logSumExp(x, out);
+        } else {
+            SoftmaxKernel.logSumExp(x, out);
+        }
     }
 
     @Override
@@ -169,52 +181,92 @@ final class CpuBackend implements Backend {
 
     @Override
     public void embeddingGradient(Tensor gradient, Tensor index, Tensor out) {
-        IndexKernel.embeddingGradient(gradient, index, out);
+        if (DoubleLoops.apply(gradient)) {
+            Backend.super.embeddingGradient(gradient, index, out);
+        } else {
+            IndexKernel.embeddingGradient(gradient, index, out);
+        }
     }
 
     @Override
     public void layerNorm(Tensor x, LayerNormParameters parameters, Tensor out, Tensor mean, Tensor rstd) {
-        LayerNormKernel.forward(x, parameters, out, mean, rstd);
+        if (DoubleLoops.apply(x, parameters.weight(), parameters.bias())) {
+            Backend.super.layerNorm(x, parameters, out, mean, rstd);
+        } else {
+            LayerNormKernel.forward(x, parameters, out, mean, rstd);
+        }
     }
 
     @Override
     public void layerNormGradient(Tensor gradient, Tensor x, Tensor weight, Tensor mean, Tensor rstd, Tensor dx, Tensor dWeight, Tensor dBias) {
-        LayerNormKernel.gradient(gradient, x, weight, mean, rstd, dx, dWeight, dBias);
+        if (DoubleLoops.apply(x, weight)) {
+            Backend.super.layerNormGradient(gradient, x, weight, mean, rstd, dx, dWeight, dBias);
+        } else {
+            LayerNormKernel.gradient(gradient, x, weight, mean, rstd, dx, dWeight, dBias);
+        }
     }
 
     @Override
     public void rmsNorm(Tensor x, Tensor weight, double epsilon, Tensor out, Tensor rstd) {
-        RmsNormKernel.forward(x, weight, epsilon, out, rstd);
+        if (DoubleLoops.apply(x, weight)) {
+            Backend.super.rmsNorm(x, weight, epsilon, out, rstd);
+        } else {
+            RmsNormKernel.forward(x, weight, epsilon, out, rstd);
+        }
     }
 
     @Override
     public void rmsNormGradient(Tensor gradient, Tensor x, Tensor weight, Tensor rstd, Tensor dx, Tensor dWeight) {
-        RmsNormKernel.gradient(gradient, x, weight, rstd, dx, dWeight);
+        if (DoubleLoops.apply(x, weight)) {
+            Backend.super.rmsNormGradient(gradient, x, weight, rstd, dx, dWeight);
+        } else {
+            RmsNormKernel.gradient(gradient, x, weight, rstd, dx, dWeight);
+        }
     }
 
     @Override
     public void rotaryEmbedding(Tensor x, Tensor cos, Tensor sin, boolean inverse, Tensor out) {
-        RotaryKernel.rotate(x, cos, sin, inverse, out);
+        if (DoubleLoops.apply(x)) {
+            Backend.super.rotaryEmbedding(x, cos, sin, inverse, out);
+        } else {
+            RotaryKernel.rotate(x, cos, sin, inverse, out);
+        }
     }
 
     @Override
     public void attention(AttentionOperands operands, Tensor out, Tensor logSumExp) {
-        AttentionKernel.attention(operands, out, logSumExp);
+        if (DoubleLoops.apply(operands.q())) {
+            Backend.super.attention(operands, out, logSumExp);
+        } else {
+            AttentionKernel.attention(operands, out, logSumExp);
+        }
     }
 
     @Override
     public void attentionGradient(AttentionOperands operands, Tensor out, Tensor logSumExp, Tensor gradient, Tensor dq, Tensor dk, Tensor dv) {
-        AttentionGradientKernel.attentionGradient(operands, out, logSumExp, gradient, dq, dk, dv);
+        if (DoubleLoops.apply(operands.q())) {
+            Backend.super.attentionGradient(operands, out, logSumExp, gradient, dq, dk, dv);
+        } else {
+            AttentionGradientKernel.attentionGradient(operands, out, logSumExp, gradient, dq, dk, dv);
+        }
     }
 
     @Override
     public void swiGlu(Tensor gate, Tensor up, Tensor out) {
-        SwiGluKernel.forward(gate, up, out);
+        if (DoubleLoops.apply(gate)) {
+            Backend.super.swiGlu(gate, up, out);
+        } else {
+            SwiGluKernel.forward(gate, up, out);
+        }
     }
 
     @Override
     public void swiGluGradient(Tensor gradient, Tensor gate, Tensor up, Tensor dGate, Tensor dUp) {
-        SwiGluKernel.gradient(gradient, gate, up, dGate, dUp);
+        if (DoubleLoops.apply(gradient, gate)) {
+            Backend.super.swiGluGradient(gradient, gate, up, dGate, dUp);
+        } else {
+            SwiGluKernel.gradient(gradient, gate, up, dGate, dUp);
+        }
     }
 
     @Override
@@ -235,6 +287,6 @@ final class CpuBackend implements Backend {
 
     @Override
     public double sumOfSquares(List<Tensor> tensors) {
-        return OptimizerKernel.sumOfSquares(tensors);
+        return DoubleLoops.apply(tensors.toArray(Tensor[]::new)) ? Backend.super.sumOfSquares(tensors) : OptimizerKernel.sumOfSquares(tensors);
     }
 }

@@ -1,5 +1,7 @@
 package kept.backend.cpu;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static java.lang.foreign.ValueLayout.JAVA_DOUBLE;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
@@ -20,7 +22,7 @@ import kept.tensor.Tensor;
 
 /**
  * Elements in memory by type, and every conversion of theirs: single ones, vectors, and runs to neighbouring f32 and back. Floating types are read
- * and written as f32, integer types as f32 or as 64 bits. Memory is native, positions count elements, {@code at} bytes.
+ * and written as f32 or f64, integer types as f32, f64 or 64 bits. Memory is native, positions count elements, {@code at} bytes.
  */
 final class Elements {
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
@@ -57,6 +59,8 @@ final class Elements {
             case F16 -> Float.float16ToFloat(segment.getAtIndex(JAVA_SHORT, index));
             case I32 -> segment.getAtIndex(JAVA_INT, index);
             case I64 -> segment.getAtIndex(JAVA_LONG, index);
+            case F64 -> (float) segment.getAtIndex(JAVA_DOUBLE, index);
+            case U8, BOOL -> Byte.toUnsignedInt(segment.get(JAVA_BYTE, index));
         };
     }
 
@@ -75,7 +79,67 @@ final class Elements {
             case F16 -> segment.setAtIndex(JAVA_SHORT, index, Float.floatToFloat16(value));
             case I32 -> segment.setAtIndex(JAVA_INT, index, (int) value);
             case I64 -> segment.setAtIndex(JAVA_LONG, index, (long) value);
+            case F64 -> segment.setAtIndex(JAVA_DOUBLE, index, value);
+            case U8 -> segment.set(JAVA_BYTE, index, saturated(value));
+            case BOOL -> segment.set(JAVA_BYTE, index, truth(value));
         }
+    }
+
+    private static byte saturated(double value) {
+        return (byte) Math.clamp((int) value, 0, 0xff);
+    }
+
+    private static byte truth(double value) {
+        return (byte) (value != 0 ? 1 : 0);
+    }
+
+    /**
+     * Reads as f64.
+     *
+     * @param segment the memory
+     * @param dtype the element type
+     * @param index which element
+     * @return its value; integers are rounded to nearest
+     */
+    static double getDouble(MemorySegment segment, DType dtype, long index) {
+        return switch (dtype) {
+            case F64 -> segment.getAtIndex(JAVA_DOUBLE, index);
+            case I32, I64 -> getLong(segment, dtype, index);
+            default -> getFloat(segment, dtype, index);
+        };
+    }
+
+    /**
+     * Writes from f64, rounded once to nearest even or, for integers, truncated to what they hold.
+     *
+     * @param segment the memory
+     * @param dtype the element type
+     * @param index which element
+     * @param value its value
+     */
+    static void setDouble(MemorySegment segment, DType dtype, long index, double value) {
+        switch (dtype) {
+            case F64 -> segment.setAtIndex(JAVA_DOUBLE, index, value);
+            case F32 -> segment.setAtIndex(JAVA_FLOAT, index, (float) value);
+            case BF16, F16 -> setFloat(segment, dtype, index, roundedToOdd(value));
+            case I32 -> segment.setAtIndex(JAVA_INT, index, (int) value);
+            case I64 -> segment.setAtIndex(JAVA_LONG, index, (long) value);
+            case U8 -> segment.set(JAVA_BYTE, index, saturated(value));
+            case BOOL -> segment.set(JAVA_BYTE, index, truth(value));
+        }
+    }
+
+    /**
+     * The f32 that rounds to the same shorter number as an f64 does: cut off, and its last bit set where digits were lost. Rounded to nearest, the
+     * f32 could come to lie in the middle of two shorter numbers.
+     */
+    private static float roundedToOdd(double value) {
+        float near = (float) value;
+        if (near == value || Float.isNaN(near)) {
+            return near;
+        }
+        int bits = Float.floatToRawIntBits(near) - (Math.abs((double) near) > Math.abs(value) ? 1 : 0);
+        return Float.intBitsToFloat(bits | 1);
     }
 
     /**
@@ -90,6 +154,8 @@ final class Elements {
         return switch (dtype) {
             case I32 -> segment.getAtIndex(JAVA_INT, index);
             case I64 -> segment.getAtIndex(JAVA_LONG, index);
+            case U8, BOOL -> Byte.toUnsignedLong(segment.get(JAVA_BYTE, index));
+            case F64 -> (long) segment.getAtIndex(JAVA_DOUBLE, index);
             default -> (long) getFloat(segment, dtype, index);
         };
     }
@@ -100,12 +166,15 @@ final class Elements {
      * @param segment the memory
      * @param dtype the element type
      * @param index which element
-     * @param value its value; the low bits are taken, floating types round to nearest even
+     * @param value its value; the low bits are taken, floating types round to nearest even, any number but 0 is true
      */
     static void setLong(MemorySegment segment, DType dtype, long index, long value) {
         switch (dtype) {
             case I32 -> segment.setAtIndex(JAVA_INT, index, (int) value);
             case I64 -> segment.setAtIndex(JAVA_LONG, index, value);
+            case U8 -> segment.set(JAVA_BYTE, index, (byte) value);
+            case BOOL -> segment.set(JAVA_BYTE, index, (byte) (value != 0 ? 1 : 0));
+            case F64 -> segment.setAtIndex(JAVA_DOUBLE, index, value);
             default -> setFloat(segment, dtype, index, value);
         }
     }
@@ -151,6 +220,16 @@ final class Elements {
             case I64 -> {
                 for (int i = 0; i < count; i++) {
                     to.setAtIndex(JAVA_FLOAT, i, from.getAtIndex(JAVA_LONG, first + i * stride));
+                }
+            }
+            case F64 -> {
+                for (int i = 0; i < count; i++) {
+                    to.setAtIndex(JAVA_FLOAT, i, (float) from.getAtIndex(JAVA_DOUBLE, first + i * stride));
+                }
+            }
+            case U8, BOOL -> {
+                for (int i = 0; i < count; i++) {
+                    to.setAtIndex(JAVA_FLOAT, i, Byte.toUnsignedInt(from.get(JAVA_BYTE, first + i * stride)));
                 }
             }
         }
@@ -212,6 +291,21 @@ final class Elements {
                     to.setAtIndex(JAVA_LONG, first + i * stride, (long) from.get(JAVA_FLOAT, at + 4L * i));
                 }
             }
+            case F64 -> {
+                for (int i = 0; i < count; i++) {
+                    to.setAtIndex(JAVA_DOUBLE, first + i * stride, from.get(JAVA_FLOAT, at + 4L * i));
+                }
+            }
+            case U8 -> {
+                for (int i = 0; i < count; i++) {
+                    to.set(JAVA_BYTE, first + i * stride, saturated(from.get(JAVA_FLOAT, at + 4L * i)));
+                }
+            }
+            case BOOL -> {
+                for (int i = 0; i < count; i++) {
+                    to.set(JAVA_BYTE, first + i * stride, truth(from.get(JAVA_FLOAT, at + 4L * i)));
+                }
+            }
         }
     }
 
@@ -258,7 +352,7 @@ final class Elements {
                             .reinterpretAsFloats().intoMemorySegment(to, 4L * i, ORDER);
                 }
             }
-            case I64 -> {
+            case I64, F64, U8, BOOL -> {
                 return 0;
             }
         }
@@ -281,7 +375,7 @@ final class Elements {
                     f16(from, 2 * (first + i)).intoArray(to, at + i);
                 }
             }
-            case I32, I64 -> {
+            case I32, I64, F64, U8, BOOL -> {
                 return 0;
             }
         }
@@ -302,7 +396,7 @@ final class Elements {
                             .reinterpretAsInts().intoMemorySegment(to, 4 * (first + i), ORDER);
                 }
             }
-            case F16, I64 -> {
+            case F16, I64, F64, U8, BOOL -> {
                 return 0;
             }
         }

@@ -13,6 +13,7 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 import kept.backend.Binary;
 import kept.backend.Unary;
+import kept.tensor.DType;
 import kept.tensor.Tensor;
 
 /** The functions that treat each element by itself: floating operands as f32 in vectors, integers one by one in 64 bits. */
@@ -54,7 +55,9 @@ final class ElementwiseKernel {
      * @param out the result
      */
     static void unary(Unary f, Tensor x, Tensor out) {
-        if (x.dtype().isFloating()) {
+        if (x.dtype() == DType.F64) {
+            DoubleLoops.unary(f, x, out);
+        } else if (x.dtype().isFloating()) {
             ElementwiseLoop loop = UNARY.get(f);
             map((w, count) -> loop.run(w[1].memory(), w[1].at(), w[1].memory(), w[1].at(), w[0].memory(), w[0].at(), count), out, x);
         } else {
@@ -72,7 +75,9 @@ final class ElementwiseKernel {
      * @param out the result
      */
     static void binary(Binary f, Tensor a, Tensor b, Tensor out) {
-        if (a.dtype().isFloating()) {
+        if (a.dtype() == DType.F64) {
+            DoubleLoops.binary(f, a, b, out);
+        } else if (a.dtype().isFloating()) {
             ElementwiseLoop loop = loop(f);
             map((w, count) -> loop.run(w[1].memory(), w[1].at(), w[2].memory(), w[2].at(), w[0].memory(), w[0].at(), count), out, a, b);
         } else {
@@ -99,7 +104,7 @@ final class ElementwiseKernel {
      * @param out the result
      */
     static void where(Tensor condition, Tensor a, Tensor b, Tensor out) {
-        if (a.dtype().isFloating()) {
+        if (a.dtype().arithmetic() == DType.F32) {
             map(ElementwiseKernel::choose, out, condition, a, b);
             return;
         }
@@ -111,10 +116,8 @@ final class ElementwiseKernel {
         walk.forEach((p, count) -> {
             for (int i = 0; i < count; i++) {
                 boolean holds = Elements.getLong(mask, condition.dtype(), p[1] + i * walk.stride(1)) != 0;
-                long value = holds
-                        ? Elements.getLong(left, a.dtype(), p[2] + i * walk.stride(2))
-                        : Elements.getLong(right, b.dtype(), p[3] + i * walk.stride(3));
-                Elements.setLong(target, out.dtype(), p[0] + i * walk.stride(0), value);
+                CopyKernel.move(holds ? left : right, holds ? p[2] + i * walk.stride(2) : p[3] + i * walk.stride(3), 1,
+                        target, p[0] + i * walk.stride(0), 1, out.dtype().bytes(), 1);
             }
         });
     }

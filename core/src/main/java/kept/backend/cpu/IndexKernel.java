@@ -79,7 +79,9 @@ final class IndexKernel {
                 long chosen = checked("scatterAdd", Elements.getLong(indices, index.dtype(), positions[1] + i * walk.stride(1)), extent);
                 long from = positions[0] + i * walk.stride(0);
                 long to = positions[2] + i * walk.stride(2) + chosen * step;
-                if (dtype.isFloating()) {
+                if (dtype == DType.F64) {
+                    Elements.setDouble(target, dtype, to, Elements.getDouble(target, dtype, to) + Elements.getDouble(source, dtype, from));
+                } else if (dtype.isFloating()) {
                     Elements.setFloat(target, dtype, to, Elements.getFloat(target, dtype, to) + Elements.getFloat(source, dtype, from));
                 } else {
                     Elements.setLong(target, dtype, to, Elements.getLong(target, dtype, to) + Elements.getLong(source, dtype, from));
@@ -110,6 +112,11 @@ final class IndexKernel {
             var target = new RunWindow(out, 1, 0);
             for (long i = first; i < end; i++) {
                 long row = checked("embedding", Elements.getLong(indices, index.dtype(), index.offset() + i), table.size(0));
+                if (table.dtype() == DType.F64) {
+                    CopyKernel.move(Elements.segment(table), table.offset() + row * width, 1, Elements.segment(out), out.offset() + i * width, 1,
+                            Double.BYTES, Math.toIntExact(width));
+                    continue;
+                }
                 for (long j = 0; j < width; j += Walk.RUN) {
                     int count = (int) Math.min(Walk.RUN, width - j);
                     source.read(table.offset() + row * width + j, count);

@@ -21,9 +21,10 @@ final class MatmulKernel {
         if (out.elementCount() == 0) {
             return;
         }
-        if (out.dtype() != DType.F32) {
+        DType sum = a.dtype().arithmetic();
+        if (out.dtype() != sum) {
             try (var _ = Scope.open(out.device())) {
-                Tensor sums = Tensor.empty(DType.F32, out.shape());
+                Tensor sums = Tensor.empty(sum, out.shape());
                 matmul(a, b, sums, false);
                 CopyKernel.copy(sums, out);
             }
@@ -32,6 +33,10 @@ final class MatmulKernel {
         BatchedProduct batch = BatchedProduct.of(a, b, out, false);
         int n = Math.toIntExact(out.size(-1));
         int k = Math.toIntExact(a.size(-1));
+        if (sum == DType.F64) {
+            DoubleLoops.multiply(a, b, out, batch, accumulate);
+            return;
+        }
         Gemm.multiplyBatch(batch.rows(), n, k, batched(a, batch, BatchedProduct.A), batched(b, batch, BatchedProduct.B),
                 batched(out, batch, BatchedProduct.C), accumulate);
     }

@@ -38,7 +38,9 @@ final class ReduceKernel {
      * @param out the result
      */
     static void reduce(Reduction reduction, Tensor x, Tensor out) {
-        if (!x.dtype().isFloating()) {
+        if (x.dtype() == DType.F64) {
+            DoubleLoops.reduce(reduction, x, out);
+        } else if (!x.dtype().isFloating()) {
             reduceIntegers(reduction, x, out);
         } else if (x.elementCount() == 0) {
             CopyKernel.fill(out, identity(reduction));
@@ -59,7 +61,8 @@ final class ReduceKernel {
         }
     }
 
-    private static float identity(Reduction reduction) {
+    /** The result over no elements. */
+    static float identity(Reduction reduction) {
         return switch (reduction) {
             case SUM -> 0;
             case MAXIMUM -> Float.NEGATIVE_INFINITY;
@@ -83,7 +86,7 @@ final class ReduceKernel {
     }
 
     /** The loops over the reduced axes, from element 0 of memory: a result's position is added to theirs. */
-    private static Walk reduced(Tensor x, int kept) {
+    static Walk reduced(Tensor x, int kept) {
         long[] extents = x.shape().toArray();
         long[][] strides = {Arrays.copyOfRange(x.strides(), kept, extents.length)};
         return Walk.over(Arrays.copyOfRange(extents, kept, extents.length), strides, new long[1]);
@@ -186,7 +189,7 @@ final class ReduceKernel {
         };
         long start = switch (reduction) {
             case SUM -> 0;
-            case MAXIMUM -> x.dtype() == DType.I32 ? Integer.MIN_VALUE : Long.MIN_VALUE;
+            case MAXIMUM -> x.dtype() == DType.I64 ? Long.MIN_VALUE : x.dtype() == DType.I32 ? Integer.MIN_VALUE : 0;
             case MINIMUM -> x.dtype() == DType.I32 ? Integer.MAX_VALUE : Long.MAX_VALUE;
         };
         Walk kept = Walk.over(out, first(x, out.shape()));

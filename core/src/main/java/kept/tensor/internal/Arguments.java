@@ -114,10 +114,12 @@ public final class Arguments {
             case I32 -> value == (int) value;
             // The largest long rounds to 2^63 as a double, which is not a long.
             case I64 -> value == (long) value && value != 0x1p63;
-            default -> true;
+            case U8 -> value == ((int) value & 0xff);
+            case BOOL -> value == 0 || value == 1;
+            case F32, BF16, F16, F64 -> true;
         };
         if (!fits) {
-            throw new DTypeException("[%s] %s is not an %s; cast the tensor to f32 first".formatted(operation, value, dtype.label()));
+            throw new DTypeException("[%s] %s is not %s %s; cast the tensor to f32 first".formatted(operation, value, dtype.label().startsWith("i") ? "an" : "a", dtype.label()));
         }
     }
 
