@@ -212,7 +212,7 @@ public final class Functional {
      */
     public static Tensor crossEntropy(Tensor logits, Tensor labels) {
         Arguments.usable("crossEntropy", logits, labels);
-        if (!logits.dtype().isFloating() || labels.dtype().isFloating()) {
+        if (!logits.dtype().isFloating() || !labels.dtype().isIndex()) {
             throw new DTypeException("[crossEntropy] needs floating logits and labels of i32 or i64, not %s and %s"
                     .formatted(logits.dtype().label(), labels.dtype().label()));
         }

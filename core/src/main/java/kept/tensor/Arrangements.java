@@ -155,7 +155,7 @@ public sealed interface Arrangements permits Tensor {
     default Tensor oneHot(long classes) {
         Tensor index = self();
         Arguments.usable("oneHot", index);
-        if (index.dtype() != DType.I32 && index.dtype() != DType.I64) {
+        if (!index.dtype().isIndex()) {
             throw new DTypeException("[oneHot] indices must be i32 or i64, not " + index.dtype().label());
         }
         if (classes < 1 || classes > Integer.MAX_VALUE - 8) {

@@ -53,6 +53,15 @@ public enum DType {
     }
 
     /**
+     * Whether elements may be indices and labels.
+     *
+     * @return true for {@link #I32} and {@link #I64}
+     */
+    public boolean isIndex() {
+        return this == I32 || this == I64;
+    }
+
+    /**
      * The type's usual short name, as in {@code bf16}.
      *
      * @return the lower-case name

@@ -70,7 +70,7 @@ public sealed interface Indexing permits Tensor {
     default Tensor indexSelect(int axis, Tensor index) {
         Arguments.usable("indexSelect", self(), index);
         int along = self().shape().axis(axis, "indexSelect");
-        if (index.dtype() != DType.I32 && index.dtype() != DType.I64) {
+        if (!index.dtype().isIndex()) {
             throw new DTypeException("[indexSelect] indices must be i32 or i64, not " + index.dtype().label());
         }
         if (index.rank() != 1) {

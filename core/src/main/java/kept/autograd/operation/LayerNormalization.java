@@ -81,6 +81,8 @@ public final class LayerNormalization extends Operation {
      */
     public static NormalizedSum ofSum(Tensor x, Tensor branch, Tensor weight, Tensor bias, double epsilon, DType out) {
         Arguments.usable(NAME, x, branch, weight, bias);
+        Operands.checkFloating(NAME, x);
+        Operands.checkFloating(NAME, branch);
         if (!Addends.fit(x, branch)) {
             Tensor sum = x.add(branch);
             return new NormalizedSum(sum, apply(sum, weight, bias, epsilon, out));

@@ -192,7 +192,7 @@ public final class Operands {
 
     /** Checks that a tensor may serve as indices. */
     static void checkIndex(String operation, Tensor index) {
-        if (index.dtype() != DType.I32 && index.dtype() != DType.I64) {
+        if (!index.dtype().isIndex()) {
             throw new DTypeException("[%s] indices must be i32 or i64, not %s".formatted(operation, index.dtype().label()));
         }
     }

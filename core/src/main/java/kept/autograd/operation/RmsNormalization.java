@@ -73,6 +73,8 @@ public final class RmsNormalization extends Operation {
      */
     public static NormalizedSum ofSum(Tensor x, Tensor branch, Tensor weight, double epsilon, DType out) {
         Arguments.usable(NAME, x, branch, weight);
+        Operands.checkFloating(NAME, x);
+        Operands.checkFloating(NAME, branch);
         if (!Addends.fit(x, branch)) {
             Tensor sum = x.add(branch);
             return new NormalizedSum(sum, apply(sum, weight, epsilon, out));

@@ -50,7 +50,7 @@ final class RowChunks {
 
     /** Checks that there is one integer label per row. */
     static void checkLabels(String operation, Tensor labels, FactoredLogits logits) {
-        if (labels.dtype().isFloating()) {
+        if (!labels.dtype().isIndex()) {
             throw new DTypeException("[%s] labels must be i32 or i64, not %s".formatted(operation, labels.dtype().label()));
         }
         long rows = logits.rowCount();
