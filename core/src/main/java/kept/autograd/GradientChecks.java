@@ -13,15 +13,20 @@ import kept.tensor.internal.Arguments;
 
 /**
  * Compares the gradients of a function with central differences of its values: {@code GradientChecks.check(x -> x[0].exp(), x).throwIfWrong()}. The
- * function's result is multiplied by fixed random weights and summed; each element of each operand is changed by ±1/16 and ±1/32 (Richardson
- * extrapolation), which leaves an error of fourth order in the step. Values are f32, so gradients agree to about three digits. A function cannot be
- * checked where it has a discontinuity, a kink or the end of its domain within 1/16 of an operand's element.
+ * function's result is multiplied by fixed random weights and summed; each element of each operand is changed by a step and by half of it (Richardson
+ * extrapolation), which leaves an error of fourth order in the step. Operands in F64 are checked to nine digits, with a step of 1/1024; those in F32,
+ * with one of 1/16, to about three. A function cannot be checked where it has a discontinuity, a kink or the end of its domain within a step of an
+ * operand's element.
  */
 public final class GradientChecks {
-    /** The step of the differences. */
+    /** The step of the differences for F32. */
     private static final double STEP = 0x1p-4;
-    /** The tolerance, relative to the larger of 1 and the operand's largest gradient. */
+    /** The step for F64. */
+    private static final double SMALL_STEP = 0x1p-10;
+    /** The tolerance for F32, relative to the larger of 1 and the operand's largest gradient. */
     private static final double TOLERANCE = 2e-3;
+    /** The tolerance for F64. */
+    private static final double SMALL_TOLERANCE = 1e-9;
 
     private final Function<Tensor[], Tensor> function;
     private final Tensor[] operands;
@@ -43,7 +48,7 @@ public final class GradientChecks {
     public record Mismatch(int operand, List<Long> index, double gradient, double difference) {
         @Override
         public String toString() {
-            return "operand %d at %s: gradient %s, finite difference %s".formatted(operand, index, (float) gradient, (float) difference);
+            return "operand %d at %s: gradient %s, finite difference %s".formatted(operand, index, gradient, difference);
         }
     }
 
@@ -87,15 +92,15 @@ public final class GradientChecks {
      * Compares the gradients of all floating operands. The operands are not changed; each element costs four calls of the function.
      *
      * @param function a deterministic function of operands with these shapes and dtypes
-     * @param operands the operands; gradients of F32 operands are checked
+     * @param operands the operands; gradients of F32 and F64 operands are checked
      * @return the result of the check
-     * @throws TensorException if no operand is F32, or the result does not depend on one that autograd recorded
+     * @throws TensorException if no operand is F32 or F64, or the result does not depend on one that autograd recorded
      */
     public static Report check(Function<Tensor[], Tensor> function, Tensor... operands) {
         Arguments.present("gradient check", "the function", function);
         Arguments.usable("gradient check", Arguments.present("gradient check", "the array of operands", operands));
-        if (Arrays.stream(operands).noneMatch(operand -> operand.dtype() == DType.F32)) {
-            throw new TensorException("[gradient check] no operand is f32; cast one first");
+        if (Arrays.stream(operands).noneMatch(GradientChecks::isChecked)) {
+            throw new TensorException("[gradient check] no operand is f32 or f64; cast one first");
         }
         try (var _ = Scope.open()) {
             return new GradientChecks(function, operands).run();
@@ -105,28 +110,28 @@ public final class GradientChecks {
     private Report run() {
         Tensor[] leaves = Arrays.stream(operands).map(operand -> operand.detach().copy()).toArray(Tensor[]::new);
         for (Tensor leaf : leaves) {
-            if (leaf.dtype() == DType.F32) {
+            if (isChecked(leaf)) {
                 leaf.requireGradient();
             }
         }
         Tensor result = function.apply(leaves);
         weights = Tensor.uniform(4711, 0, result.elementCount()).add(0.5).toFloatArray();
-        Autograd.backward(result, Tensor.of(weights).reshape(result.shape()));
+        Autograd.backward(result, Tensor.of(weights).reshape(result.shape()).cast(result.dtype().arithmetic()));
         List<Mismatch> mismatches = new ArrayList<>();
         long elements = 0;
         double largest = 0;
         for (int i = 0; i < leaves.length; i++) {
-            if (leaves[i].dtype() != DType.F32) {
+            if (!isChecked(leaves[i])) {
                 continue;
             }
             int count = Math.toIntExact(leaves[i].elementCount());
-            float[] gradients = leaves[i].gradient() == null ? new float[count] : leaves[i].gradient().toFloatArray();
+            double[] gradients = leaves[i].gradient() == null ? new double[count] : leaves[i].gradient().toDoubleArray();
             double[] differences = differences(i);
             double scale = Math.max(1, Arrays.stream(differences).map(Math::abs).filter(Double::isFinite).max().orElse(0));
             for (int element = 0; element < count; element++) {
                 double error = Math.abs(gradients[element] - differences[element]) / scale;
                 largest = Math.max(largest, error);
-                if (!(error <= TOLERANCE)) {
+                if (!(error <= (leaves[i].dtype() == DType.F64 ? SMALL_TOLERANCE : TOLERANCE))) {
                     mismatches.add(new Mismatch(i, index(leaves[i], element), gradients[element], differences[element]));
                 }
             }
@@ -136,31 +141,48 @@ public final class GradientChecks {
     }
 
     private double[] differences(int operand) {
-        float[] values = operands[operand].detach().toFloatArray();
+        double[] values = operands[operand].detach().toDoubleArray();
+        double step = operands[operand].dtype() == DType.F64 ? SMALL_STEP : STEP;
         double[] differences = new double[values.length];
         for (int i = 0; i < values.length; i++) {
-            differences[i] = (4 * difference(operand, values, i, STEP / 2) - difference(operand, values, i, STEP)) / 3;
+            differences[i] = (4 * difference(operand, values, i, step / 2) - difference(operand, values, i, step)) / 3;
         }
         return differences;
     }
 
-    private double difference(int operand, float[] values, int element, double step) {
-        float above = (float) (values[element] + step);
-        float below = (float) (values[element] - step);
-        return (value(operand, values, element, above) - value(operand, values, element, below)) / ((double) above - below);
+    private double difference(int operand, double[] values, int element, double step) {
+        boolean rounds = operands[operand].dtype() == DType.F32;
+        double above = rounds ? (float) (values[element] + step) : values[element] + step;
+        double below = rounds ? (float) (values[element] - step) : values[element] - step;
+        return (value(operand, values, element, above) - value(operand, values, element, below)) / (above - below);
+    }
+
+    private static boolean isChecked(Tensor operand) {
+        return operand.dtype() == DType.F32 || operand.dtype() == DType.F64;
+    }
+
+    private static Tensor tensor(DType dtype, double... values) {
+        if (dtype == DType.F64) {
+            return Tensor.of(values);
+        }
+        float[] floats = new float[values.length];
+        for (int i = 0; i < floats.length; i++) {
+            floats[i] = (float) values[i];
+        }
+        return Tensor.of(floats);
     }
 
     /** The weighted sum of the results with one element changed. */
-    private double value(int operand, float[] values, int element, float changed) {
+    private double value(int operand, double[] values, int element, double changed) {
         try (var _ = Scope.open()) {
-            float[] moved = values.clone();
+            double[] moved = values.clone();
             moved[element] = changed;
             Tensor[] all = Arrays.stream(operands).map(Tensor::detach).toArray(Tensor[]::new);
-            all[operand] = Tensor.of(moved).reshape(operands[operand].shape());
-            float[] results = Autograd.withoutRecording(() -> function.apply(all)).toFloatArray();
+            all[operand] = tensor(operands[operand].dtype(), moved).reshape(operands[operand].shape());
+            double[] results = Autograd.withoutRecording(() -> function.apply(all)).toDoubleArray();
             double sum = 0;
             for (int i = 0; i < results.length; i++) {
-                sum += (double) weights[i] * results[i];
+                sum += weights[i] * results[i];
             }
             return sum;
         }

@@ -143,7 +143,8 @@ public interface Backend extends FusedKernels {
 
     /**
      * Copies and converts: {@code out = x}. Floating to integer truncates towards zero and saturates: what lies beyond the type becomes its smallest
-     * or largest number, NaN becomes 0. Integers to shorter ones keep their low bits. Of any type, all but 0 is true, NaN too. Floating to floating overflows to infinity, as IEEE 754 has it.
+     * or largest number, NaN becomes 0. Integers to shorter ones keep their low bits. Of any type, all but 0 is true, NaN too. Floating to floating
+     * overflows to infinity, as IEEE 754 has it.
      *
      * @param x any dtype, expanded to out's shape
      * @param out any dtype

@@ -15,7 +15,8 @@ import kept.tensor.internal.Arguments;
 /**
  * Stochastic gradient descent with momentum. With the gradient g, including weight decay ({@code g + decay x}), the velocity is
  * {@code v = momentum v + g}, and the parameter {@code x - rate v}, or with Nesterov momentum {@code x - rate (g + momentum v)}. This is PyTorch's
- * {@code torch.optim.SGD} without dampening. Velocities are computed and stored in F32, those of F64 parameters in F64; this object owns them, and {@link #close} frees them.
+ * {@code torch.optim.SGD} without dampening. Velocities are computed and stored in F32, those of F64 parameters in F64; this object owns them, and
+ * {@link #close} frees them.
  */
 public final class Sgd implements AutoCloseable {
     private static final String NAME = "sgd";

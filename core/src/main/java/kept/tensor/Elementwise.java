@@ -14,8 +14,9 @@ import kept.tensor.internal.Arguments;
 /**
  * Operations of a {@link Tensor} that treat each element by itself.
  *
- * <p>Two operands are broadcast to their common shape: axes are aligned at the innermost, and an extent of 1 stretches to its partner's. Two
- * different floating dtypes give {@link DType#F32}; an integer type goes only with itself. A number does not change the tensor's dtype.
+ * <p>Two operands are broadcast to their common shape: axes are aligned at the innermost, and an extent of 1 stretches to its partner's. Operands of
+ * two dtypes give the one that holds the numbers of both ({@link DType#promote}). A number does not change the tensor's dtype. {@link DType#BOOL} has
+ * sums ("or"), products ("and"), extrema and comparisons; other arithmetic refuses it.
  */
 public sealed interface Elementwise permits Tensor {
     /**
@@ -31,7 +32,7 @@ public sealed interface Elementwise permits Tensor {
      * @param other a tensor that broadcasts with this one
      * @return a tensor of the common shape and dtype
      * @throws ShapeException if the shapes do not broadcast
-     * @throws DTypeException if one dtype is an integer type and they differ
+     * @throws DTypeException if the dtypes have no {@linkplain DType#promote common type}
      */
     default Tensor add(Tensor other) {
         return Autograd.apply(new ElementwiseBinary(Binary.ADD), self(), other);
@@ -54,7 +55,7 @@ public sealed interface Elementwise permits Tensor {
      * @param other a tensor that broadcasts with this one
      * @return a tensor of the common shape and dtype
      * @throws ShapeException if the shapes do not broadcast
-     * @throws DTypeException if one dtype is an integer type and they differ
+     * @throws DTypeException if the dtypes have no {@linkplain DType#promote common type}
      */
     default Tensor sub(Tensor other) {
         return Autograd.apply(new ElementwiseBinary(Binary.SUBTRACT), self(), other);
@@ -77,7 +78,7 @@ public sealed interface Elementwise permits Tensor {
      * @param other a tensor that broadcasts with this one
      * @return a tensor of the common shape and dtype
      * @throws ShapeException if the shapes do not broadcast
-     * @throws DTypeException if one dtype is an integer type and they differ
+     * @throws DTypeException if the dtypes have no {@linkplain DType#promote common type}
      */
     default Tensor mul(Tensor other) {
         return Autograd.apply(new ElementwiseBinary(Binary.MULTIPLY), self(), other);
@@ -100,7 +101,7 @@ public sealed interface Elementwise permits Tensor {
      * @param other a tensor that broadcasts with this one
      * @return a tensor of the common shape and dtype
      * @throws ShapeException if the shapes do not broadcast
-     * @throws DTypeException if one dtype is an integer type and they differ
+     * @throws DTypeException if the dtypes have no {@linkplain DType#promote common type}
      */
     default Tensor div(Tensor other) {
         return Autograd.apply(new ElementwiseBinary(Binary.DIVIDE), self(), other);
@@ -123,7 +124,7 @@ public sealed interface Elementwise permits Tensor {
      * @param other a tensor that broadcasts with this one
      * @return a tensor of the common shape and dtype
      * @throws ShapeException if the shapes do not broadcast
-     * @throws DTypeException if one dtype is an integer type and they differ
+     * @throws DTypeException if the dtypes have no {@linkplain DType#promote common type}
      */
     default Tensor minimum(Tensor other) {
         return Autograd.apply(new ElementwiseBinary(Binary.MINIMUM), self(), other);
@@ -135,7 +136,7 @@ public sealed interface Elementwise permits Tensor {
      * @param other a tensor that broadcasts with this one
      * @return a tensor of the common shape and dtype
      * @throws ShapeException if the shapes do not broadcast
-     * @throws DTypeException if one dtype is an integer type and they differ
+     * @throws DTypeException if the dtypes have no {@linkplain DType#promote common type}
      */
     default Tensor maximum(Tensor other) {
         return Autograd.apply(new ElementwiseBinary(Binary.MAXIMUM), self(), other);
@@ -369,7 +370,7 @@ public sealed interface Elementwise permits Tensor {
      * @param other a tensor that broadcasts with this one
      * @return an I32 tensor of the common shape
      * @throws ShapeException if the shapes do not broadcast
-     * @throws DTypeException if one dtype is an integer type and they differ
+     * @throws DTypeException if the dtypes have no {@linkplain DType#promote common type}
      */
     default Tensor eq(Tensor other) {
         return Autograd.apply(new ElementwiseBinary(Binary.EQUAL), self(), other);
@@ -392,7 +393,7 @@ public sealed interface Elementwise permits Tensor {
      * @param other a tensor that broadcasts with this one
      * @return an I32 tensor of the common shape
      * @throws ShapeException if the shapes do not broadcast
-     * @throws DTypeException if one dtype is an integer type and they differ
+     * @throws DTypeException if the dtypes have no {@linkplain DType#promote common type}
      */
     default Tensor ne(Tensor other) {
         return Autograd.apply(new ElementwiseBinary(Binary.NOT_EQUAL), self(), other);
@@ -415,7 +416,7 @@ public sealed interface Elementwise permits Tensor {
      * @param other a tensor that broadcasts with this one
      * @return an I32 tensor of the common shape
      * @throws ShapeException if the shapes do not broadcast
-     * @throws DTypeException if one dtype is an integer type and they differ
+     * @throws DTypeException if the dtypes have no {@linkplain DType#promote common type}
      */
     default Tensor lt(Tensor other) {
         return Autograd.apply(new ElementwiseBinary(Binary.LESS), self(), other);
@@ -438,7 +439,7 @@ public sealed interface Elementwise permits Tensor {
      * @param other a tensor that broadcasts with this one
      * @return an I32 tensor of the common shape
      * @throws ShapeException if the shapes do not broadcast
-     * @throws DTypeException if one dtype is an integer type and they differ
+     * @throws DTypeException if the dtypes have no {@linkplain DType#promote common type}
      */
     default Tensor le(Tensor other) {
         return Autograd.apply(new ElementwiseBinary(Binary.LESS_EQUAL), self(), other);
@@ -461,7 +462,7 @@ public sealed interface Elementwise permits Tensor {
      * @param other a tensor that broadcasts with this one
      * @return an I32 tensor of the common shape
      * @throws ShapeException if the shapes do not broadcast
-     * @throws DTypeException if one dtype is an integer type and they differ
+     * @throws DTypeException if the dtypes have no {@linkplain DType#promote common type}
      */
     default Tensor gt(Tensor other) {
         return Autograd.apply(new ElementwiseBinary(Binary.GREATER), self(), other);
@@ -484,7 +485,7 @@ public sealed interface Elementwise permits Tensor {
      * @param other a tensor that broadcasts with this one
      * @return an I32 tensor of the common shape
      * @throws ShapeException if the shapes do not broadcast
-     * @throws DTypeException if one dtype is an integer type and they differ
+     * @throws DTypeException if the dtypes have no {@linkplain DType#promote common type}
      */
     default Tensor ge(Tensor other) {
         return Autograd.apply(new ElementwiseBinary(Binary.GREATER_EQUAL), self(), other);
@@ -502,9 +503,9 @@ public sealed interface Elementwise permits Tensor {
     }
 
     /**
-     * These values in another dtype, rounded to nearest even; beyond the range of a floating type they are infinite. Floating to integer truncates
-     * towards zero and saturates: a value beyond the type's range becomes the smallest or largest integer, NaN becomes 0. I64 to I32 keeps the low 32
-     * bits. Differentiable between floating types.
+     * These values in another dtype, rounded to nearest even; beyond the range of a floating type they are infinite. Floating to integer
+     * truncates towards zero and saturates: a value beyond the type's range becomes the smallest or largest integer, NaN becomes 0. An integer to a shorter type
+     * keeps its low bits. To BOOL, 0 is false and all others are true, NaN too. Differentiable between floating types.
      *
      * @param dtype the new element type
      * @return this tensor if it has the dtype, else a dense copy

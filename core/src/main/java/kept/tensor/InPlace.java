@@ -69,12 +69,12 @@ public sealed interface InPlace permits Tensor {
     }
 
     /**
-     * Adds another tensor, in place: {@code this += other}. Computed in f32 for floating types and rounded once.
+     * Adds another tensor, in place: {@code this += other}. Computed in the arithmetic of the common dtype and rounded once.
      *
      * @param other a tensor that broadcasts to this shape; it may be a view of the same memory
      * @return this tensor
      * @throws ShapeException if it does not broadcast to this shape, or {@linkplain Views#hasRepeatedElements elements share memory}
-     * @throws DTypeException if one dtype is an integer type and they differ
+     * @throws DTypeException if this is of an integer type that does not hold the other's numbers
      * @throws TensorException if one of the two wants a gradient and operations are recorded
      */
     default Tensor addInPlace(Tensor other) {
@@ -96,12 +96,12 @@ public sealed interface InPlace permits Tensor {
     }
 
     /**
-     * Subtracts another tensor, in place: {@code this -= other}. Computed in f32 for floating types and rounded once.
+     * Subtracts another tensor, in place: {@code this -= other}. Computed in the arithmetic of the common dtype and rounded once.
      *
      * @param other a tensor that broadcasts to this shape; it may be a view of the same memory
      * @return this tensor
      * @throws ShapeException if it does not broadcast to this shape, or {@linkplain Views#hasRepeatedElements elements share memory}
-     * @throws DTypeException if one dtype is an integer type and they differ
+     * @throws DTypeException if this is of an integer type that does not hold the other's numbers
      * @throws TensorException if one of the two wants a gradient and operations are recorded
      */
     default Tensor subInPlace(Tensor other) {
@@ -123,12 +123,12 @@ public sealed interface InPlace permits Tensor {
     }
 
     /**
-     * Multiplies by another tensor, in place: {@code this *= other}. Computed in f32 for floating types and rounded once.
+     * Multiplies by another tensor, in place: {@code this *= other}. Computed in the arithmetic of the common dtype and rounded once.
      *
      * @param other a tensor that broadcasts to this shape; it may be a view of the same memory
      * @return this tensor
      * @throws ShapeException if it does not broadcast to this shape, or {@linkplain Views#hasRepeatedElements elements share memory}
-     * @throws DTypeException if one dtype is an integer type and they differ
+     * @throws DTypeException if this is of an integer type that does not hold the other's numbers
      * @throws TensorException if one of the two wants a gradient and operations are recorded
      */
     default Tensor mulInPlace(Tensor other) {
@@ -150,12 +150,12 @@ public sealed interface InPlace permits Tensor {
     }
 
     /**
-     * Divides by another tensor, in place: {@code this /= other}. Computed in f32 for floating types and rounded once.
+     * Divides by another tensor, in place: {@code this /= other}. Computed in the arithmetic of the common dtype and rounded once.
      *
      * @param other a tensor that broadcasts to this shape; it may be a view of the same memory
      * @return this tensor
      * @throws ShapeException if it does not broadcast to this shape, or {@linkplain Views#hasRepeatedElements elements share memory}
-     * @throws DTypeException if one dtype is an integer type and they differ
+     * @throws DTypeException if this is of an integer type that does not hold the other's numbers
      * @throws TensorException if one of the two wants a gradient and operations are recorded
      */
     default Tensor divInPlace(Tensor other) {

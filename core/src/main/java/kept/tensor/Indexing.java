@@ -40,7 +40,7 @@ public sealed interface Indexing permits Tensor {
      * @param source what is added, of the index's shape
      * @return a tensor of this shape
      * @throws ShapeException if the index does not fit or lies outside the axis
-     * @throws DTypeException if the index is neither I32 nor I64, or one dtype is an integer type and they differ
+     * @throws DTypeException if the index is neither I32 nor I64, or the dtypes have no {@linkplain DType#promote common type}
      */
     default Tensor scatterAdd(int axis, Tensor index, Tensor source) {
         return Autograd.apply(new ScatterAdd(axis), self(), index, source);

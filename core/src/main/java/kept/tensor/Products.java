@@ -15,7 +15,7 @@ public sealed interface Products permits Tensor {
 
     /**
      * The matrix product {@code this other}, of the matrices in the last two axes. Axes before them are batches, which broadcast; an operand of one
-     * axis is a row on the left and a column on the right. A transposed view costs no copy. Sums are f32.
+     * axis is a row on the left and a column on the right. A transposed view costs no copy. Sums are f32, of F64 f64.
      *
      * @param other {@code [batch..., k, n]} for this {@code [batch..., m, k]}
      * @return {@code [batch..., m, n]}, of the common dtype
@@ -72,7 +72,7 @@ public sealed interface Products permits Tensor {
      * @param other {@code [n]} for this {@code [m]}
      * @return {@code [m, n]}, of the common dtype
      * @throws ShapeException if an operand has not one axis
-     * @throws DTypeException if one dtype is an integer type and they differ
+     * @throws DTypeException if the dtypes have no {@linkplain DType#promote common type}
      */
     default Tensor outer(Tensor other) {
         Arguments.usable("outer", self(), other);

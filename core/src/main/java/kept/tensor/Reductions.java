@@ -27,7 +27,8 @@ public sealed interface Reductions permits Tensor {
     Tensor self();
 
     /**
-     * The sum over some axes, accumulated in f32; 0 over no elements. Integers are added in 64 bits, and a sum beyond them wraps around.
+     * The sum over some axes, accumulated in f32, or f64 for F64; 0 over no elements. Integers are added in 64 bits, and a sum beyond them wraps
+     * around.
      *
      * @param axes the axes; negative ones count from the last, none means all
      * @return a tensor of this dtype, I64 for integers, without those axes
@@ -38,7 +39,8 @@ public sealed interface Reductions permits Tensor {
     }
 
     /**
-     * The sum over some axes, accumulated in f32; 0 over no elements. Integers are added in 64 bits, and a sum beyond them wraps around.
+     * The sum over some axes, accumulated in f32, or f64 for F64; 0 over no elements. Integers are added in 64 bits, and a sum beyond them wraps
+     * around.
      *
      * @param keepDimensions whether reduced axes stay, with extent 1
      * @param axes the axes; negative ones count from the last, none means all
@@ -50,7 +52,7 @@ public sealed interface Reductions permits Tensor {
     }
 
     /**
-     * The product over some axes, in f32; 1 over no elements. Integers are multiplied in 64 bits, and a product beyond them wraps around.
+     * The product over some axes, in f32 or f64; 1 over no elements. Integers are multiplied in 64 bits, and a product beyond them wraps around.
      *
      * @param axes the axes; negative ones count from the last, none means all
      * @return a tensor of this dtype, I64 for integers, without those axes
@@ -61,7 +63,7 @@ public sealed interface Reductions permits Tensor {
     }
 
     /**
-     * The product over some axes, in f32; 1 over no elements. Integers are multiplied in 64 bits, and a product beyond them wraps around.
+     * The product over some axes, in f32 or f64; 1 over no elements. Integers are multiplied in 64 bits, and a product beyond them wraps around.
      *
      * @param keepDimensions whether reduced axes stay, with extent 1
      * @param axes the axes; negative ones count from the last, none means all
@@ -98,7 +100,7 @@ public sealed interface Reductions permits Tensor {
     }
 
     /**
-     * The sums of all elements up to each along one axis, in f32; integers are added in 64 bits.
+     * The sums of all elements up to each along one axis, in f32 or f64; integers are added in 64 bits.
      *
      * @param axis the axis; negative counts from the last
      * @return a tensor of this shape and dtype, I64 for integers
@@ -109,7 +111,7 @@ public sealed interface Reductions permits Tensor {
     }
 
     /**
-     * The mean over some axes, computed in f32; NaN over no elements.
+     * The mean over some axes, computed in f32 or f64; NaN over no elements.
      *
      * @param axes the axes; negative ones count from the last, none means all
      * @return a tensor of this dtype without those axes
@@ -121,7 +123,7 @@ public sealed interface Reductions permits Tensor {
     }
 
     /**
-     * The mean over some axes, computed in f32; NaN over no elements.
+     * The mean over some axes, computed in f32 or f64; NaN over no elements.
      *
      * @param keepDimensions whether reduced axes stay, with extent 1
      * @param axes the axes; negative ones count from the last, none means all
@@ -136,7 +138,7 @@ public sealed interface Reductions permits Tensor {
     }
 
     /**
-     * The biased variance over some axes, {@code mean((x - mean(x))^2)}, computed in f32.
+     * The biased variance over some axes, {@code mean((x - mean(x))^2)}, computed in f32 or f64.
      *
      * @param axes the axes; negative ones count from the last, none means all
      * @return a tensor of this dtype without those axes
@@ -148,7 +150,7 @@ public sealed interface Reductions permits Tensor {
     }
 
     /**
-     * The biased variance over some axes, {@code mean((x - mean(x))^2)}, computed in f32.
+     * The biased variance over some axes, {@code mean((x - mean(x))^2)}, computed in f32 or f64.
      *
      * @param keepDimensions whether reduced axes stay, with extent 1
      * @param axes the axes; negative ones count from the last, none means all

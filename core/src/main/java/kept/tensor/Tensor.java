@@ -222,7 +222,7 @@ public final class Tensor extends TensorCreation
      * @param tensors one or more, alike but for their extents along the axis
      * @return a tensor of the common dtype
      * @throws ShapeException if they differ along another axis
-     * @throws DTypeException if one dtype is an integer type and they differ
+     * @throws DTypeException if the dtypes have no {@linkplain DType#promote common type}
      */
     public static Tensor concat(int axis, Tensor... tensors) {
         return Autograd.apply(new Concat(axis), tensors);
@@ -235,7 +235,7 @@ public final class Tensor extends TensorCreation
      * @param tensors one or more
      * @return a tensor of the common dtype
      * @throws ShapeException if their shapes differ
-     * @throws DTypeException if one dtype is an integer type and they differ
+     * @throws DTypeException if the dtypes have no {@linkplain DType#promote common type}
      */
     public static Tensor stack(int axis, Tensor... tensors) {
         int added = Layouts.stackAxis(axis, tensors);

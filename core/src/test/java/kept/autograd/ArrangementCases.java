@@ -237,7 +237,8 @@ final class ArrangementCases {
     }
 
     private void functional() {
-        of("Functional.crossEntropy(Tensor, Tensor)", "crossEntropy", "gather").value(4, 3).index(3, 4).type(types -> types[0] == DType.F64 ? DType.F64 : DType.F32)
+        of("Functional.crossEntropy(Tensor, Tensor)", "crossEntropy", "gather").value(4, 3).index(3, 4)
+                .type(types -> types[0] == DType.F64 ? DType.F64 : DType.F32)
                 .is((x, n) -> Functional.crossEntropy(x[0], x[1]), (x, n) -> {
                     Reference rows = References.softmax(x[0], -1, true);
                     int rank = x[0].shape().length;

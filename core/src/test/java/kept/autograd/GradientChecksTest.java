@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.List;
+import kept.nn.Functional;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
@@ -46,6 +47,37 @@ class GradientChecksTest {
                 assertThatCode(report::throwIfWrong).doesNotThrowAnyException();
             }
             assertThat(x.requiresGradient()).isFalse();
+        }
+    }
+
+    @Test
+    void gradientsOfF64AgreeToNineDigits() {
+        try (var _ = Scope.open()) {
+            Tensor x = Tensor.normal(1, 0, 3, 4).cast(DType.F64);
+            Tensor y = Tensor.normal(1, 1, 4, 2).cast(DType.F64);
+            Tensor weight = Tensor.normal(1, 2, 4).cast(DType.F64);
+            Tensor labels = Tensor.of(new long[] {0, 3, 1});
+            for (GradientChecks.Report report : List.of(
+                    GradientChecks.check(t -> t[0].exp().sin().mul(t[0]), x),
+                    GradientChecks.check(t -> t[0].matmul(t[1]).tanh().softmax(-1), x, y),
+                    GradientChecks.check(t -> Functional.layerNorm(t[0], t[1], t[1], 1e-5).gelu(), x, weight),
+                    GradientChecks.check(t -> Functional.rmsNorm(t[0], t[1], 1e-5).silu().cumSum(1), x, weight),
+                    GradientChecks.check(t -> Functional.crossEntropy(t[0], labels), x),
+                    GradientChecks.check(t -> t[0].mul(t[1]).sigmoid().logSumExp(0), x, weight.cast(DType.F64)),
+                    GradientChecks.check(t -> t[0].variance(1).sqrt().log(), x))) {
+                assertThat(report.isRight()).as(report.toString()).isTrue();
+                assertThat(report.largestError()).isLessThan(1e-9);
+            }
+        }
+    }
+
+    @Test
+    void inF64AGradientIsWrongByAMillionth() {
+        try (var _ = Scope.open()) {
+            Tensor x = Tensor.uniform(1, 0, 2, 3).add(1);
+            // What goes by way of f32 loses digits that f64 has.
+            assertThat(GradientChecks.check(t -> t[0].cast(DType.F32).exp().cast(DType.F64), x.cast(DType.F64)).isRight()).isFalse();
+            assertThat(GradientChecks.check(t -> Autograd.apply(new WrongSquare(), t[0]), x.cast(DType.F64)).mismatches()).hasSize(1);
         }
     }
 

@@ -72,16 +72,16 @@ final class LayerCases {
         String[] names = {"norm", "rms norm", "layer norm", "add"};
         of("Norm.forward(Tensor)", names).value(3, 4).value(4).real(0.5).type(types -> types[0])
                 .is((x, n) -> new RmsNorm(x[1], n[0]).forward(x[0]), (x, n) -> FusedCases.rmsNorm(x[0], x[1], n[0]));
-        of("RmsNorm.forward(Tensor, DType)", names).value(3, 4).value(4).real(0.5).type(types -> types[0] == DType.F16 || types[0] == DType.F64 ? null : DType.BF16)
+        of("RmsNorm.forward(Tensor, DType)", names).value(3, 4).value(4).real(0.5).type(LayerCases::roundedToBf16)
                 .is((x, n) -> new RmsNorm(x[1], n[0]).forward(x[0], DType.BF16), (x, n) -> FusedCases.rmsNorm(x[0], x[1], n[0]));
-        of("LayerNorm.forward(Tensor, DType)", names).value(3, 4).value(4).value(4).real(0.5).type(types -> types[0] == DType.F16 || types[0] == DType.F64 ? null : DType.BF16)
+        of("LayerNorm.forward(Tensor, DType)", names).value(3, 4).value(4).value(4).real(0.5).type(LayerCases::roundedToBf16)
                 .is((x, n) -> new LayerNorm(x[1], x[2], n[0]).forward(x[0], DType.BF16), (x, n) -> FusedCases.layerNorm(x[0], x[1], x[2], n[0]));
         of("RmsNorm.addAndForward(Tensor, Tensor, DType)", names).value(3, 4).value(3, 4).value(4).real(0.5)
-                .type(types -> types[0] == DType.F16 && types[1] == DType.F16 || types[0] == DType.F64 || types[1] == DType.F64 ? null : DType.BF16)
+                .type(types -> roundedToBf16(OperationCase.promoted(types[0], types[1])))
                 .is((x, n) -> new RmsNorm(x[2], n[0]).addAndForward(x[0], x[1], DType.BF16).normalized(),
                         (x, n) -> FusedCases.rmsNorm(References.zip(x[0], x[1], Double::sum), x[2], n[0]));
         of("LayerNorm.addAndForward(Tensor, Tensor, DType)", names).value(3, 4).value(3, 4).value(4).value(4).real(0.5)
-                .type(types -> types[0] == DType.F16 && types[1] == DType.F16 || types[0] == DType.F64 || types[1] == DType.F64 ? null : DType.BF16)
+                .type(types -> roundedToBf16(OperationCase.promoted(types[0], types[1])))
                 .is((x, n) -> new LayerNorm(x[2], x[3], n[0]).addAndForward(x[0], x[1], DType.BF16).normalized(),
                         (x, n) -> FusedCases.layerNorm(References.zip(x[0], x[1], Double::sum), x[2], x[3], n[0]));
     }
@@ -132,5 +132,9 @@ final class LayerCases {
         Reference k = FusedCases.rotated(References.reshape(mapped(x[0], x[2]), batch, sequence, 1, 2), angles.map(Math::cos), angles.map(Math::sin));
         Reference v = References.reshape(mapped(x[0], x[3]), batch, sequence, 1, 2);
         return mapped(FusedCases.attended(q, k, v, 1 / Math.sqrt(2)).reshape(batch, sequence, 4), x[4]);
+    }
+
+    private static DType roundedToBf16(DType... types) {
+        return types[0] == DType.F32 || types[0] == DType.BF16 ? DType.BF16 : null;
     }
 }

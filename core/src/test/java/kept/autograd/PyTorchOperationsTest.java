@@ -20,7 +20,7 @@ import kept.tensor.Tensor;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Values and gradients beside those of PyTorch 2.13, which {@code make_operations.py} and {@code make_types.py} beside the data have written down. */
+/** Values and gradients beside those of PyTorch 2.13, written down by {@code make_operations.py} and {@code make_types.py} beside the data. */
 class PyTorchOperationsTest {
 
     /** A call with its operands, results and gradients, each a line of the file. */
@@ -65,13 +65,14 @@ class PyTorchOperationsTest {
 
     private static Tensor[] call(String what, Tensor... x) {
         String[] words = what.split(" ");
-        double[] n = words[0].equals("einsum") || words[0].equals("cast") ? new double[0] : Arrays.stream(words).skip(1).mapToDouble(Double::parseDouble).toArray();
+        boolean hasNumbers = !words[0].equals("einsum") && !words[0].equals("cast");
+        double[] n = hasNumbers ? Arrays.stream(words).skip(1).mapToDouble(Double::parseDouble).toArray() : new double[0];
         int[] whole = Arrays.stream(n).mapToInt(number -> (int) number).toArray();
         return switch (words[0]) {
             case "sort" -> both(x[0].sort(whole[0], n[1] != 0));
             case "cast" -> new Tensor[] {x[0].cast(DType.valueOf(words[1].toUpperCase(Locale.ROOT)))};
             case "topK" -> both(x[0].topK(whole[0], whole[1], n[2] != 0));
-            default -> new Tensor[] {words[0].startsWith("conv1") || words[0].startsWith("conv2") ? convolved(words[0], whole, x) : one(words, n, whole, x)};
+            default -> new Tensor[] {words[0].matches("conv.d") ? convolved(words[0], whole, x) : one(words, n, whole, x)};
         };
     }
 

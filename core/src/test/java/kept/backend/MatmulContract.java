@@ -50,6 +50,27 @@ public abstract class MatmulContract extends KernelContract {
     }
 
     @Test
+    void productsOfF64HaveItsDigits() {
+        DType[] wide = Arrays.stream(types()).filter(type -> type == DType.F64).toArray(DType[]::new);
+        int turn = 0;
+        for (DType dtype : wide) {
+            for (long[][] shape : SHAPES) {
+                for (Layout layout : Layout.values()) {
+                    for (boolean accumulate : new boolean[] {false, true}) {
+                        turn++;
+                        Tensor a = operand(dtype, layout, turn, shape[0]);
+                        Tensor b = operand(dtype, Layout.values()[turn % 7], -turn, shape[1]);
+                        Tensor out = operand(dtype, turn % 2 == 0 ? Layout.DENSE : Layout.OFFSET, 5, shape[2]);
+                        double[] before = HostTensor.values(out);
+                        backend().matmul(a, b, out, accumulate);
+                        assertProduct(a, b, accumulate ? before : new double[before.length], out);
+                    }
+                }
+            }
+        }
+    }
+
+    @Test
     void twoF32OperandsAreNeverRounded() {
         assertThat(backend().productType(DType.F32)).isEqualTo(DType.F32);
         assertThat(backend().productType(DType.F16)).as("f16 has too small an exponent for what meets it").isEqualTo(DType.F32);
@@ -63,7 +84,7 @@ public abstract class MatmulContract extends KernelContract {
         int k = (int) a.size(-1);
         double[] actual = HostTensor.values(out);
         boolean mixed = a.dtype() != b.dtype() && a.dtype() != DType.F16 && b.dtype() != DType.F16;
-        double ofTerms = (k + 2) * 0x1p-24 + (mixed && backend().productType(DType.BF16) == DType.BF16 ? 0x1p-8 : 0);
+        double ofTerms = (k + 2) * (out.dtype() == DType.F64 ? 0x1p-53 : 0x1p-24) + (mixed && backend().productType(DType.BF16) == DType.BF16 ? 0x1p-8 : 0);
         for (int i = 0; i < actual.length; i++) {
             int product = i / (m * n);
             int row = i / n % m;

@@ -77,7 +77,8 @@ public abstract class ReductionContract extends KernelContract {
                 if (actual[i] != expected) {
                     double size = Arrays.stream(row).map(Math::abs).sum();
                     double last = reduction == Reduction.SUM && x.dtype().isFloating() ? Math.abs(expected) * roundOff(x.dtype()) : 0;
-                    double slack = reduction == Reduction.SUM && x.dtype().isFloating() ? terms * (x.dtype() == DType.F64 ? 0x1p-53 : 0x1p-24) * size + last : 0;
+                    double unit = x.dtype() == DType.F64 ? 0x1p-53 : 0x1p-24;
+                    double slack = reduction == Reduction.SUM && x.dtype().isFloating() ? terms * unit * size + last : 0;
                     assertThat(Math.abs(actual[i] - exact)).as("%s, result %d", what, i).isLessThanOrEqualTo(slack);
                 }
             }

@@ -5,7 +5,6 @@ import kept.autograd.Gradients;
 import kept.autograd.Operation;
 import kept.autograd.SavedTensor;
 import kept.backend.AttentionOperands;
-import kept.tensor.DType;
 import kept.tensor.DTypeException;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;

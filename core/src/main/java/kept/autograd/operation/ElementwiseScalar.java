@@ -11,8 +11,8 @@ import kept.tensor.TensorException;
 import kept.tensor.internal.Arguments;
 
 /**
- * {@code y = f(x, c)} for each element x and a number c. The result has x's dtype; floating arithmetic is in {@link DType#arithmetic}. Comparisons return I32 and are not
- * differentiable.
+ * {@code y = f(x, c)} for each element x and a number c. The result has x's dtype; floating arithmetic is in {@link DType#arithmetic}. Comparisons
+ * return I32 and are not differentiable.
  */
 public final class ElementwiseScalar extends Operation {
     private final Binary function;

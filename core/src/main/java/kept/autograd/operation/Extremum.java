@@ -4,7 +4,6 @@ import kept.autograd.Gradients;
 import kept.autograd.Operation;
 import kept.autograd.SavedTensor;
 import kept.backend.Reduction;
-import kept.tensor.DType;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 import kept.tensor.internal.Arguments;

@@ -1,7 +1,6 @@
 package kept.autograd.operation;
 
 import kept.backend.AttentionOperands;
-import kept.tensor.DType;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 import kept.tensor.internal.Arguments;

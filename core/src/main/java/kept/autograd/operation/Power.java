@@ -3,7 +3,6 @@ package kept.autograd.operation;
 import kept.autograd.Gradients;
 import kept.autograd.Operation;
 import kept.autograd.SavedTensor;
-import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 import kept.tensor.internal.Arguments;

@@ -3,7 +3,6 @@ package kept.autograd.operation;
 import kept.autograd.Gradients;
 import kept.autograd.Operation;
 import kept.backend.Reduction;
-import kept.tensor.DType;
 import kept.tensor.Tensor;
 import kept.tensor.internal.Arguments;
 

@@ -1,6 +1,5 @@
 package kept.backend.composition;
 
-import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 

@@ -51,7 +51,7 @@ final class CopyKernel {
             MemorySegment target = Elements.segment(out);
             int bytes = x.dtype().bytes();
             walk.forEach((positions, count) -> move(source, positions[1], walk.stride(1), target, positions[0], walk.stride(0), bytes, count));
-        } else if (x.dtype() == DType.F64 || out.dtype() == DType.F64 || out.dtype() == DType.BOOL || x.dtype().isFloating() && out.dtype() == DType.U8) {
+        } else if (DoubleLoops.apply(x, out) || out.dtype() == DType.BOOL || x.dtype().isFloating() && out.dtype() == DType.U8) {
             convertDoubles(walk, x, out);
         } else if (x.dtype().isFloating() && out.dtype().isFloating()) {
             walk.forEachTask(() -> {

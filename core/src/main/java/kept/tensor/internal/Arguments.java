@@ -119,7 +119,8 @@ public final class Arguments {
             case F32, BF16, F16, F64 -> true;
         };
         if (!fits) {
-            throw new DTypeException("[%s] %s is not %s %s; cast the tensor to f32 first".formatted(operation, value, dtype.label().startsWith("i") ? "an" : "a", dtype.label()));
+            throw new DTypeException("[%s] %s is not %s %s; cast the tensor to f32 first"
+                    .formatted(operation, value, dtype.isIndex() ? "an" : "a", dtype.label()));
         }
     }
 
