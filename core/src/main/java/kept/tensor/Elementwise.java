@@ -503,9 +503,9 @@ public sealed interface Elementwise permits Tensor {
     }
 
     /**
-     * These values in another dtype, rounded to nearest even; beyond the range of a floating type they are infinite. Floating to integer
-     * truncates towards zero and saturates: a value beyond the type's range becomes the smallest or largest integer, NaN becomes 0. An integer to a shorter type
-     * keeps its low bits. To BOOL, 0 is false and all others are true, NaN too. Differentiable between floating types.
+     * These values in another dtype, rounded to nearest even; beyond the range of a floating type they are infinite. Floating to integer truncates
+     * towards zero and saturates: a value beyond the type's range becomes the smallest or largest integer, NaN becomes 0. An integer to a shorter
+     * type keeps its low bits. To BOOL, 0 is false and all others are true, NaN too. Differentiable between floating types.
      *
      * @param dtype the new element type
      * @return this tensor if it has the dtype, else a dense copy

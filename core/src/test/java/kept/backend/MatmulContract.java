@@ -84,7 +84,8 @@ public abstract class MatmulContract extends KernelContract {
         int k = (int) a.size(-1);
         double[] actual = HostTensor.values(out);
         boolean mixed = a.dtype() != b.dtype() && a.dtype() != DType.F16 && b.dtype() != DType.F16;
-        double ofTerms = (k + 2) * (out.dtype() == DType.F64 ? 0x1p-53 : 0x1p-24) + (mixed && backend().productType(DType.BF16) == DType.BF16 ? 0x1p-8 : 0);
+        double unit = out.dtype() == DType.F64 ? 0x1p-53 : 0x1p-24;
+        double ofTerms = (k + 2) * unit + (mixed && backend().productType(DType.BF16) == DType.BF16 ? 0x1p-8 : 0);
         for (int i = 0; i < actual.length; i++) {
             int product = i / (m * n);
             int row = i / n % m;
