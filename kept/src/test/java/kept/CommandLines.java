@@ -2,8 +2,11 @@ package kept;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import kept.evaluation.GoldenScores;
@@ -39,10 +42,19 @@ record CommandLines(Path orion, Path llama, Path text, Path ids) {
             writer.write("input_ids", values);
             writer.finish();
         }
-        return new CommandLines(orion, llama, text, ids);
+        var lines = new CommandLines(orion, llama, text, ids);
+        try {
+            Files.writeString(lines.messages(), "[{\"role\": \"user\", \"content\": \"Hi\"}]");
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return lines;
     }
 
-    /** The line of a command, by a name of {@link #MAKERS}, {@link #WRITERS} or export. */
+    /** Commands that write nothing but what they print. */
+    static final List<String> PRINTERS = List.of("generate", "prompt", "info");
+
+    /** The line of a command, by a name of {@link #MAKERS}, {@link #WRITERS}, {@link #PRINTERS} or export. */
     Object[] of(String name, Path output) {
         return switch (name) {
             case "convert" -> new Object[] {"convert", "--model", orion, "--output", output, "--verify"};
@@ -59,8 +71,15 @@ record CommandLines(Path orion, Path llama, Path text, Path ids) {
             case "compare" -> new Object[] {"compare", "--teacher", orion, "--mappings", "opm", "--dtype", "f32", "--held-out", "text=" + text,
                 "--tokens", 32, "--sequence-length", 16, "--json", output};
             case "evaluate" -> new Object[] {"evaluate", llama, "--tasks", GoldenScores.path("capitals.jsonl"), "--limit", 1, "--json", output};
+            case "generate" -> new Object[] {"generate", "--model", llama, "--prompt", "The", "--max-tokens", 2};
+            case "prompt" -> new Object[] {"generate", "--model", llama, "--chat-template", "orion", "--messages", messages(), "--print-prompt"};
+            case "info" -> new Object[] {"info", "--model", llama};
             default -> throw new IllegalArgumentException(name);
         };
+    }
+
+    private Path messages() {
+        return text.resolveSibling("messages.json");
     }
 
     private Object[] verify(Path output, String option) {

@@ -15,24 +15,24 @@ final class PyDict {
     /** Keys that are equal only to themselves, whichever object represents them. */
     private enum Single { NONE, UNDEFINED }
 
-    private final Map<Object, Entry> entries = new LinkedHashMap<>();
+    private final Map<DictKey, Entry> entries = new LinkedHashMap<>();
 
     static PyDict ofStrings(Map<String, Object> values) {
         var dict = new PyDict();
-        values.forEach((key, value) -> dict.entries.put(key, new Entry(key, value)));
+        values.forEach((key, value) -> dict.put(key, value));
         return dict;
     }
 
     /** Puts a variable of the program, whose work is not counted. */
     void put(String key, Object value) {
-        put((Object) key, new Entry(key, value));
+        put(new DictKey(key), new Entry(key, value));
     }
 
     void put(Object key, Object value, Budget budget) {
         put(hashable(key, budget), new Entry(key, value));
     }
 
-    private void put(Object hashable, Entry entry) {
+    private void put(DictKey hashable, Entry entry) {
         entries.merge(hashable, entry, (old, next) -> new Entry(old.key(), next.value()));
     }
 
@@ -54,8 +54,8 @@ final class PyDict {
     }
 
     /** The Java map key that represents a Python key; counts the work of hashing and comparing it. */
-    static Object hashable(Object key, Budget budget) {
-        return hashable(key, 0, budget);
+    static DictKey hashable(Object key, Budget budget) {
+        return new DictKey(hashable(key, 0, budget));
     }
 
     private static Object hashable(Object key, int depth, Budget budget) {
@@ -73,6 +73,7 @@ final class PyDict {
                 yield tuple.items().stream().map(item -> hashable(item, depth + 1, budget)).toList();
             }
             case PyTuple _ -> throw TemplateException.unsupported("a key of tuples nested that deep");
+            case Range range -> range.key();
             case PyList _, PyDict _, DictView _ -> throw new TemplateException("unhashable type: '%s'".formatted(Types.name(key)));
             default -> key;
         };

@@ -1,6 +1,7 @@
 package kept.template;
 
 import java.math.BigInteger;
+import java.util.List;
 
 /**
  * The result of {@code range}.
@@ -28,6 +29,12 @@ record Range(BigInteger start, BigInteger stop, BigInteger step, int length) {
 
     BigInteger get(int place) {
         return start.add(step.multiply(BigInteger.valueOf(place)));
+    }
+
+    /** What represents a range as the key of a dictionary: ranges of the same numbers are the same key. */
+    List<Object> key() {
+        List<Object> key = List.of(Range.class, BigInteger.valueOf(length), start, step);
+        return key.subList(0, Math.min(key.size(), 2 + length));
     }
 
     boolean contains(Object value, Budget budget) {

@@ -212,7 +212,7 @@ final class SequenceFilters {
         boolean caseSensitive = interpreter.values().isTrue(Filters.or(given[0], false));
         List<Object> path = Attributes.path(Filters.or(given[1], null), interpreter.budget());
         var keys = new SequenceFilters(interpreter);
-        Set<Object> seen = new HashSet<>();
+        Set<DictKey> seen = new HashSet<>();
         return SelectionFilters.searching(() -> interpreter.values().iterator(value), item -> {
             interpreter.budget().items(1);
             return seen.add(PyDict.hashable(keys.key(item, path, caseSensitive, null), interpreter.budget())) ? item : SearchingIterator.NONE;

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.lang.management.ManagementFactory;
 import java.util.List;
 import java.util.Map;
+import java.util.function.IntFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -239,5 +240,38 @@ class TemplateLimitsTest {
         String names = IntStream.range(0, 100_000).mapToObj(i -> "a" + i + given).collect(Collectors.joining(","));
         String[] parts = template.replace("NAMES" + given, names).split("\\|", 2);
         assertThat(PeerCases.render(parts[0], Map.of())).isEqualTo(parts[1]);
+    }
+
+    /** Keys chosen to have one hash code; looking each up among all others took minutes. */
+    @ParameterizedTest
+    @ValueSource(strings = {"PAIRS|unique|list|length", "dict(PAIRS|zipped)|length", "MIXED|unique|list|length", "RANGES|unique|list|length",
+        "given|length", "given.items()|unique|list|length", "given.items()|groupby(0)|length", "messages[0].keys()|unique|list|length",
+        "NESTED|unique|list|length", "TEXTS|unique|list|length"})
+    @Timeout(30)
+    void keysOfOneHashCodeTakeNoLonger(String expression) {
+        int count = 20_000;
+        List<String> texts = IntStream.range(0, count).mapToObj(TemplateLimitsTest::textOfOneHashCode).toList();
+        assertThat(texts.stream().map(String::hashCode).distinct()).hasSize(1);
+        Map<String, Object> given = texts.stream().collect(Collectors.toMap(text -> text, text -> 1, (one, _) -> one, java.util.LinkedHashMap::new));
+        String template = "{{ " + expression.replace("PAIRS|zipped", list(count, i -> "((%d, %d), 1)".formatted(i, -31 * i)))
+                .replace("PAIRS", list(count, i -> "(%d, %d)".formatted(i, -31 * i)))
+                .replace("RANGES", list(count, i -> "range(%d, %d, %d)".formatted(-i, 99_000 - i - i, 3)))
+                .replace("NESTED", list(count, i -> "((%d, %d), 'x')".formatted(i, -31 * i)))
+                .replace("TEXTS", list(count, i -> "'" + texts.get(i) + "'"))
+                .replace("MIXED", list(count, i -> i % 2 == 0 ? "'" + texts.get(i) + "'" : number(i, texts.get(i).hashCode()))) + " }}";
+        assertThat(PeerCases.render(template, Map.of("given", given, "messages", List.of(given)))).isEqualTo(Integer.toString(count));
+    }
+
+    private static String list(int count, IntFunction<String> element) {
+        return IntStream.range(0, count).mapToObj(element).collect(Collectors.joining(", ", "[", "]"));
+    }
+
+    private static String textOfOneHashCode(int number) {
+        return IntStream.range(0, 16).mapToObj(bit -> (number >> bit & 1) == 0 ? "Aa" : "BB").collect(Collectors.joining());
+    }
+
+    /** An int of two words whose hash code, 31 times the first plus the second, is the one wanted. */
+    private static String number(int first, int hash) {
+        return Long.toUnsignedString((long) first << 32 | hash - 31L * first & 0xffff_ffffL);
     }
 }

@@ -103,4 +103,17 @@ class TemplateTest {
         variables.put("x", deep);
         assertThatThrownBy(() -> PeerCases.render("{{ x }}", variables)).isInstanceOf(TemplateException.class).hasMessageContaining("nested");
     }
+
+    /** Expected values are Python's. */
+    @ParameterizedTest
+    @CsvSource(delimiter = '~', quoteCharacter = '`', value = {
+        "{{ {range(0): 1}[range(1, 1)] }} ~ 1", "{{ {range(0, 1, 5): 2}[range(0, 1)] }} ~ 2",
+        "{{ {range(0, 3): 3}[range(0, 4)] is defined }} ~ False",
+        "{{ [range(0), range(1, 1), range(3), range(0, 3, 1), range(0, 5, 2), range(0, 6, 2)]|unique|list|length }} ~ 3",
+        "{{ {(1, 1.0): 4}[(1.0, true)] }} ~ 4", "{{ {(1, (2,)): 5}[(1, 2)] is defined }} ~ False", "{{ {1.5: 6, '1.5': 7}[1.5] }} ~ 6",
+        "{{ {none: 8}[none] }} ~ 8", "{{ {(none,): 9}[(none,)] }} ~ 9", "{{ [1, 1.0, true, '1', 1.5, (1,), (true,), none]|unique|list|length }} ~ 5"
+    })
+    void keysAreEqualAsInPython(String template, String expected) {
+        assertThat(PeerCases.render(template, Map.of())).isEqualTo(expected);
+    }
 }

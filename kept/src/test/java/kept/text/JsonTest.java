@@ -5,12 +5,16 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -129,5 +133,36 @@ class JsonTest {
 
     private Path file(byte[] bytes) throws IOException {
         return Files.write(folder.resolve("a.json"), bytes);
+    }
+
+    @Test
+    void fortyCharactersOfTheLineAroundAnErrorAreShown() {
+        String before = "0123456789".repeat(3);
+        assertThatThrownBy(() -> Json.parse("[\n\"" + before + "\", x" + before + "\n]")).isInstanceOf(JsonException.class)
+                .message().contains("line 2, column").contains("near \"34567890123456789\", x0123456789012345678\"");
+        assertThatThrownBy(() -> Json.parse("{} [" + "1,".repeat(40))).message().contains(": \"[" + "1,".repeat(19) + "1\";");
+        assertThatThrownBy(() -> Json.parse("{} [1,2\n,3]")).message().contains(": \"[1,2\";");
+    }
+
+    @Test
+    void whatHasNoLineHasNoColumn() {
+        assertThatThrownBy(() -> Json.parse("")).isInstanceOfSatisfying(JsonException.class,
+                e -> assertThat(e.withinLine()).isEqualTo("it is empty"));
+    }
+
+    /** Names chosen to have one hash code. */
+    @Test
+    @Timeout(30)
+    void namesOfOneHashCodeTakeNoLonger() throws IOException {
+        String object = IntStream.range(0, 1 << 16).mapToObj(number -> "\"" + IntStream.range(0, 16)
+                .mapToObj(bit -> (number >> bit & 1) == 0 ? "Aa" : "BB").collect(Collectors.joining()) + "\":" + number)
+                .collect(Collectors.joining(",", "{", "}"));
+        JsonNode read = Json.parse(object);
+        assertThat(read).hasSize(1 << 16);
+        assertThat(read.path("BB".repeat(16)).asInt()).isEqualTo((1 << 16) - 1);
+        assertThat(Json.toMap((ObjectNode) read)).hasSize(1 << 16).containsEntry("Aa".repeat(16), 0);
+        assertThat(Json.parse(Json.write(read))).isEqualTo(read);
+        String twice = object.replace("}", ",\"" + "Aa".repeat(16) + "\":1}");
+        assertThatThrownBy(() -> Json.parse(twice)).message().contains("occurs twice");
     }
 }

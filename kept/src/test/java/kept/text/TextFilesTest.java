@@ -101,4 +101,11 @@ class TextFilesTest {
         assertThat(Counts.of(0, "file")).isEqualTo("0 files");
         assertThat(Counts.of(1200, "file")).isEqualTo("1,200 files");
     }
+
+    @Test
+    void theFirstWordsOfAPointerAloneAreItsBeginning() {
+        byte[] words = "version https://git-lfs".getBytes(StandardCharsets.US_ASCII);
+        assertThat(LfsPointer.isBegun(words, words.length)).isTrue();
+        assertThat(LfsPointer.isBegun(words, words.length - 1)).isFalse();
+    }
 }

@@ -2,6 +2,7 @@ package kept.text;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.BufferedWriter;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -52,5 +53,17 @@ class VisibleWriterTest {
         printer.print("a\u001b");
         printer.println("[0m");
         assertThat(out.toString()).isEqualTo("a\\u001b[0m" + System.lineSeparator());
+    }
+
+    @Test
+    void flushingAndClosingReachWhatIsBehindIt() throws IOException {
+        var out = new StringWriter();
+        var writer = new VisibleWriter(new BufferedWriter(out));
+        writer.write("ab\uD83D");
+        assertThat(out.toString()).isEmpty();
+        writer.flush();
+        assertThat(out.toString()).isEqualTo("ab");
+        writer.close();
+        assertThat(out.toString()).isEqualTo("ab\\ud83d");
     }
 }
