@@ -13,5 +13,11 @@ module kept.bench {
     requires kept.cuda;
     requires jmh.core;
 
+    provides kept.backend.BackendProvider with
+            kept.bench.recording.RecordedDevice.H200,
+            kept.bench.recording.RecordedDevice.H100,
+            kept.bench.recording.RecordedDevice.A100,
+            kept.bench.recording.RecordedDevice.Rtx4090;
+
     opens kept.bench to com.fasterxml.jackson.databind, info.picocli;
 }

@@ -3,6 +3,8 @@
 module kept.cuda {
     requires kept.core;
 
+    exports kept.cuda to
+            kept.bench;
     exports kept.cuda.driver to
             kept.bench;
     exports kept.cuda.cublas to

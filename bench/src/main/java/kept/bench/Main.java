@@ -23,7 +23,7 @@ import picocli.CommandLine.Spec;
 
 /**
  * The program {@code bin/bench}: prints a table of the named benchmarks. {@code jmh} runs JMH's own command line, {@code xkd} times the XKD step on
- * the CPU, and {@code gpu} times kernels and step on a GPU.
+ * the CPU, {@code gpu} times kernels and step on a GPU, and {@code step} predicts a step without one.
  */
 @Command(
         name = "bench",
@@ -75,7 +75,7 @@ public final class Main implements Callable<Integer> {
     /**
      * Runs benchmarks and exits with 0 on success, 1 on failure, 2 on wrong usage.
      *
-     * @param arguments names of benchmarks and options; or {@code jmh}, {@code xkd} or {@code gpu} and their arguments; or {@code -l}
+     * @param arguments names of benchmarks and options; or {@code jmh}, {@code xkd}, {@code gpu} or {@code step} and their arguments; or {@code -l}
      * @throws Exception if JMH fails
      */
     public static void main(String[] arguments) throws Exception {
@@ -84,6 +84,7 @@ public final class Main implements Callable<Integer> {
         switch (first) {
             case "xkd" -> XkdBenchmark.run(rest);
             case "gpu" -> System.exit(new CommandLine(new GpuBenchmark()).execute(rest));
+            case "step" -> System.exit(new CommandLine(new StepBenchmark()).execute(rest));
             case "jmh" -> jmh(rest);
             case "-l" -> jmh(arguments);
             default -> System.exit(commandLine().execute(arguments));
@@ -107,6 +108,7 @@ public final class Main implements Callable<Integer> {
         footer.addAll(List.of("  all        all of these", "", "Other forms:",
                 "  bench xkd --config S|M|L [--steps N]  times the XKD step on the CPU",
                 "  bench gpu [OPTIONS]                   times kernels and the XKD step on a GPU",
+                "  bench step [OPTIONS]                  records a step without a GPU, and predicts its time by kernel",
                 "  bench jmh ARGUMENTS                   runs JMH on the same benchmarks",
                 "  bench -l                              lists the benchmarks of JMH"));
         commandLine.getCommandSpec().usageMessage().footer(footer.toArray(String[]::new));

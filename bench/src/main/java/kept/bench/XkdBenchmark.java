@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import kept.optim.AdamW;
 import kept.tensor.DType;
@@ -18,15 +19,6 @@ final class XkdBenchmark {
 
     private XkdBenchmark() {}
 
-    private static XkdSteps.Size size(String name) {
-        return switch (name) {
-            case "S" -> new XkdSteps.Size(256, 8, 8, 768, 4096, 256, 8);
-            case "M" -> new XkdSteps.Size(768, 12, 12, 2304, 32000, 512, 2);
-            case "L" -> new XkdSteps.Size(1024, 16, 16, 3072, 32000, 1024, 1);
-            default -> throw new IllegalArgumentException("[xkd] unknown size " + name + "; --config takes S, M or L");
-        };
-    }
-
     /**
      * Runs {@code xkd --config S|M|L [--steps N]}.
      *
@@ -34,7 +26,10 @@ final class XkdBenchmark {
      */
     static void run(String... arguments) {
         String name = option(arguments, "--config", "S").toUpperCase(Locale.ROOT);
-        XkdSteps.Size size = size(name);
+        if (!List.of("S", "M", "L").contains(name)) {
+            throw new IllegalArgumentException("[xkd] unknown size " + name + "; --config takes S, M or L");
+        }
+        XkdSteps.Size size = XkdSteps.Size.named(name);
         int count = Integer.parseInt(option(arguments, "--steps", "8"));
         System.err.println(Device.cpu().backend().description());
         try (var steps = new XkdSteps(Device.cpu(), DType.F32, size, WARM_UP_STEPS + count, false, AdamW.Storage.PLAIN)) {

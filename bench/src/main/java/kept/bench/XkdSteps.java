@@ -2,6 +2,7 @@ package kept.bench;
 
 import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
+import java.util.Locale;
 import java.util.SplittableRandom;
 import kept.backend.DistillationObjective;
 import kept.corpus.TokenSequences;
@@ -55,6 +56,28 @@ final class XkdSteps implements AutoCloseable {
 
     /** Size of a model and shape {@code [batch, sequence]} of a batch. */
     record Size(int hidden, int layers, int heads, int intermediate, int vocabulary, int sequence, int batch) {
+        /**
+         * Returns a size.
+         *
+         * @param name S, M or L in any case, or orion-14b
+         * @return size with one sequence of 4096 tokens for orion-14b
+         * @throws IllegalArgumentException if there is no such size
+         */
+        static Size named(String name) {
+            return switch (name.toUpperCase(Locale.ROOT)) {
+                case "S" -> new Size(256, 8, 8, 768, 4096, 256, 8);
+                case "M" -> new Size(768, 12, 12, 2304, 32000, 512, 2);
+                case "L" -> new Size(1024, 16, 16, 3072, 32000, 1024, 1);
+                case "ORION-14B" -> new Size(5120, 40, 40, 15360, 84608, 4096, 1);
+                default -> throw new IllegalArgumentException("unknown size %s; --config takes S, M, L or orion-14b".formatted(name));
+            };
+        }
+
+        /** Returns the same model with another shape of a batch. */
+        Size with(int tokens, int sequences) {
+            return new Size(hidden, layers, heads, intermediate, vocabulary, tokens, sequences);
+        }
+
         DecoderConfig config(Architecture architecture) {
             return DecoderConfig.builder(architecture).vocabSize(vocabulary).hiddenSize(hidden).intermediateSize(intermediate).layers(layers)
                     .heads(heads).keyValueHeads(heads).headDimension(hidden / heads).maxPositions(sequence).normEps(1e-5).build();

@@ -63,6 +63,17 @@ public final class CudaBackendProvider implements BackendProvider {
         }
     }
 
+    /**
+     * Opens the backend on a stand-in for driver and cuBLAS, such as one that records their calls.
+     *
+     * @param driver driver with one device
+     * @param blas cuBLAS on that device
+     * @return backend whose launches, products, copies and allocations all go to these two
+     */
+    public static Backend open(Driver driver, Blas blas) {
+        return new CudaBackend(driver, blas, 0);
+    }
+
     private static int firstUsable(Driver driver) {
         int devices = driver.deviceCount();
         if (devices == 0) {

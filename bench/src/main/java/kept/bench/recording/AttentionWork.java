@@ -1,0 +1,60 @@
+package kept.bench.recording;
+
+import java.util.regex.Matcher;
+import kept.bench.recording.Recording.Launch;
+
+/** The work of attention kernels. Units are pairs of a query and a key visible to it. */
+final class AttentionWork {
+    /** Queries, keys and values come first, each an address and three strides. */
+    private static final int OPERANDS = 3 * 4 * 8;
+    private static final int POINTER = 8;
+    private static final int FLOAT = 4;
+
+    private AttentionWork() {}
+
+    /**
+     * Derives the work of a launch.
+     *
+     * @param launch recorded launch
+     * @param name kernel name: group 1 is the part of the backward pass or empty, 2 the head dimension or null, 3 the dtype
+     * @return pairs, bytes and operations
+     */
+    static KernelWork of(Launch launch, Matcher name) {
+        String part = name.group(1);
+        boolean generic = name.group(2) == null;
+        int bytes = name.group(3).equals("f32") ? FLOAT : 2;
+        if (part.equals("delta_")) {
+            return delta(launch, name, generic, bytes);
+        }
+        // Further addresses: out and statistics; or gradient, statistics, delta and one or two results.
+        int results = part.equals("dkv_") ? 2 : 1;
+        int at = OPERANDS + POINTER * (part.isEmpty() ? 2 : 3 + results);
+        double queries = launch.arguments().intAt(at);
+        double keys = launch.arguments().intAt(at + 4);
+        double heads = launch.arguments().intAt(at + 8);
+        double keyHeads = launch.arguments().intAt(at + 12);
+        int width = generic ? launch.arguments().intAt(at + 16) : Integer.parseInt(name.group(2));
+        double batch = launch.grid().z();
+        // Query i of n sees all keys but the last n - 1 - i.
+        double pairs = batch * heads * (queries * (keys - queries) + queries * (queries + 1) / 2);
+        double rows = batch * heads * queries;
+        double keyRows = batch * keyHeads * keys;
+        int gradientBytes = generic ? FLOAT : bytes;
+        double moved = width * bytes * (rows + 2 * keyRows) + switch (part) {
+            case "dq_" -> rows * (width * (gradientBytes + FLOAT) + 2 * FLOAT);
+            case "dkv_" -> rows * (width * gradientBytes + 2 * FLOAT) + keyRows * width * 2 * FLOAT;
+            default -> rows * (width * bytes + FLOAT);
+        };
+        // Products of a pair: two forward; backward three for dq, four for dk and dv.
+        int products = part.isEmpty() ? 2 : part.equals("dq_") ? 3 : 4;
+        return new KernelWork(pairs, moved, generic ? 0 : 2.0 * products * width * pairs);
+    }
+
+    /** The sum of gradient times output for each query; on tensor cores the gradient is rounded as well. */
+    private static KernelWork delta(Launch launch, Matcher name, boolean generic, int bytes) {
+        int at = POINTER * (generic ? 3 : 4);
+        double rows = launch.arguments().longAt(at);
+        int width = generic ? launch.arguments().intAt(at + 16) : Integer.parseInt(name.group(2));
+        return KernelWork.perElement(rows * width, FLOAT + bytes + (generic ? 0 : bytes));
+    }
+}

@@ -1,0 +1,134 @@
+package kept.bench;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+import kept.bench.recording.GpuModel;
+import kept.bench.recording.MemoryReplay;
+import kept.bench.recording.RecordedDevice;
+import kept.bench.recording.Recording;
+import kept.bench.recording.Recording.Event;
+import kept.bench.recording.Recording.Launch;
+import kept.bench.recording.Recording.Product;
+import kept.cuda.VirtualCudaProvider;
+import kept.model.Architecture;
+import kept.optim.AdamW;
+import kept.tensor.DType;
+import kept.tensor.Device;
+import kept.training.ParameterSelection;
+import kept.training.StepPlan;
+import org.assertj.core.data.Offset;
+import org.assertj.core.data.Percentage;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
+
+/** A recorded step makes the calls of a computed one, and its work is that of the formulas. */
+class StepBenchmarkTest {
+    private static final AdamW.Storage STORAGE = new AdamW.Storage(true, true, 0);
+    private static final GpuModel GPU = GpuModel.H200;
+
+    @TempDir
+    private Path directory;
+
+    /** Records the second step, and all events from the first allocation on. */
+    private static List<List<Event>> record(XkdSteps.Size size, boolean checkpointing) {
+        Recording recording = RecordedDevice.recording(GPU);
+        int start = recording.size();
+        try (var steps = new XkdSteps(RecordedDevice.of(GPU), DType.BF16, size, 2, checkpointing, STORAGE)) {
+            steps.next();
+            int from = recording.size();
+            steps.next();
+            return List.of(recording.since(from), recording.since(start));
+        }
+    }
+
+    @Test
+    void aRecordedStepLaunchesTheKernelsOfAComputedOne() {
+        var size = new XkdSteps.Size(64, 2, 1, 96, 128, 32, 2);
+        List<Event> recorded = record(size, true).getFirst();
+        var gpu = VirtualCudaProvider.gpu();
+        try (var steps = new XkdSteps(Device.of("virtual"), DType.BF16, size, 2, true, STORAGE)) {
+            steps.next();
+            int before = gpu.launches();
+            steps.next();
+            assertThat(recorded.stream().filter(Launch.class::isInstance).count()).isEqualTo(gpu.launches() - before);
+        }
+        assertThat(gpu.kernels()).containsAll(recorded.stream().filter(Launch.class::isInstance).map(event -> ((Launch) event).kernel()).toList());
+    }
+
+    /** Eight operations for each element of a matrix and token: forward of both models, and two products for each in the backward pass. */
+    @Test
+    void theProductsOfOrion14bHaveTheOperationsOfItsMatricesAndItsMemoryIsThePlanned() {
+        XkdSteps.Size size = XkdSteps.Size.named("orion-14b");
+        List<List<Event>> events = record(size, false);
+        double matrices = 40.0 * (4.0 * 5120 * 5120 + 3.0 * 5120 * 15360) + 84608.0 * 5120;
+        double operations = events.getFirst().stream().filter(Product.class::isInstance).map(Product.class::cast)
+                .mapToDouble(product -> 2.0 * product.m() * product.n() * product.k() * product.batch()).sum();
+        assertThat(operations).isCloseTo(8 * matrices * 4096, Percentage.withPercentage(1e-6));
+
+        var teacher = size.config(Architecture.ORION);
+        var plan = new StepPlan(teacher, 2 * StepPlan.bytesByConfig(teacher) / teacher.dtype().bytes(), teacher.toLlama(),
+                ParameterSelection.parse("all"), 1, 1, 4096, false, StepPlan.Precision.on(RecordedDevice.of(GPU), DType.BF16, true));
+        MemoryReplay memory = MemoryReplay.of(events.getLast());
+        assertThat((double) memory.liveBytes()).isCloseTo(plan.peakBytes(), Percentage.withPercentage(1));
+        assertThat(memory.extentBytes()).isGreaterThanOrEqualTo(memory.liveBytes());
+    }
+
+    @Test
+    void theJsonHasTheSumsAndARowForEachKernel() throws IOException {
+        JsonNode json = json("--config", "S", "--device", "recorded", "--batch", "2", "--tokens", "64", "--checkpoint-activations");
+        assertThat(json.fieldNames()).toIterable().containsExactly("floor_ms", "predicted_ms", "tokens_per_second", "rows");
+        double floor = 0;
+        for (JsonNode row : json.get("rows")) {
+            floor += row.get("floor_ms").asDouble();
+            assertThat(row.get("predicted_ms").asDouble()).as("%s", row).isGreaterThanOrEqualTo(row.get("floor_ms").asDouble());
+        }
+        assertThat(json.get("floor_ms").asDouble()).isCloseTo(floor, Offset.offset(1e-9)).isPositive();
+        assertThat(json.get("tokens_per_second").asDouble())
+                .isCloseTo(128 / json.get("predicted_ms").asDouble() * 1e3, Percentage.withPercentage(1e-6));
+        assertThat(json.get("rows")).extracting(row -> row.get("kernel").asText())
+                .contains("adamw_coded_bf16_bf16", "product bf16 128x256x768").doesNotHaveDuplicates();
+    }
+
+    @Test
+    void decodingReadsEveryMatrixOnce() throws IOException {
+        JsonNode json = json("--config", "L", "--decode", "--tokens", "16");
+        double bytes = 0;
+        for (JsonNode row : json.get("rows")) {
+            bytes += row.get("kernel").asText().startsWith("product") ? row.get("bytes").asDouble() : 0;
+        }
+        assertThat(bytes).isCloseTo(2 * (16 * (4.0 * 1024 * 1024 + 3.0 * 1024 * 3072) + 32000.0 * 1024), Percentage.withPercentage(1));
+    }
+
+    @Test
+    void otherDevicesAndUnknownNamesAreWrongUsage() {
+        assertThat(refused("--device", "cuda")).contains("--device takes only 'recorded', not 'cuda'");
+        assertThat(refused("--gpu", "h300")).contains("Unknown GPU 'h300' for --gpu: h200, h100, a100-80gb, rtx-4090");
+        assertThat(refused("--config", "XL")).contains("unknown size XL; --config takes S, M, L or orion-14b");
+        assertThat(refused("--tokens", "0")).contains("--batch and --tokens must be at least 1");
+    }
+
+    private JsonNode json(String... arguments) throws IOException {
+        Path file = directory.resolve("step.json");
+        var commandLine = new CommandLine(new StepBenchmark());
+        String[] all = Stream.concat(Arrays.stream(arguments), Stream.of("--json=" + file))
+                .toArray(String[]::new);
+        assertThat(commandLine.execute(all)).isZero();
+        return new ObjectMapper().readTree(file.toFile());
+    }
+
+    private static String refused(String... arguments) {
+        var error = new StringWriter();
+        assertThat(new CommandLine(new StepBenchmark()).setErr(new PrintWriter(error)).execute(arguments)).isEqualTo(2);
+        return error.toString();
+    }
+}
