@@ -10,6 +10,7 @@ final class Block {
     private final Warp[] warps;
     private final BlockClock clock;
     private final SharedMemory shared;
+    private final Counts counts;
 
     /** The warps that have arrived at each barrier, and the number of threads it waits for; 0 for all. */
     private final int[] arrived = new int[BARRIERS];
@@ -27,6 +28,7 @@ final class Block {
         int threads = launch.threads();
         this.warps = new Warp[(threads + Warp.LANES - 1) / Warp.LANES];
         this.clock = new BlockClock(warps.length);
+        this.counts = launch.counts() == null ? null : new Counts(warps.length);
         this.shared = new SharedMemory(launch.kernel().sharedBytes + launch.sharedBytes(), launch.kernel().sharedGranule, clock);
         for (int i = 0; i < warps.length; i++) {
             int lanes = Math.min(Warp.LANES, threads - i * Warp.LANES);
@@ -44,6 +46,11 @@ final class Block {
 
     BlockClock clock() {
         return clock;
+    }
+
+    /** Returns the counts of the blocks so far; null if the launch is not counted. */
+    Counts counts() {
+        return counts;
     }
 
     int warps() {
@@ -103,6 +110,9 @@ final class Block {
         synchronised = false;
         clock.begin();
         shared.begin();
+        if (counts != null) {
+            counts.begin();
+        }
         for (int i = 0; i < BARRIERS; i++) {
             clear(i);
         }

@@ -58,6 +58,9 @@ final class Blocks {
         }
         synchronized (this) {
             laneInstructions += sum;
+            if (launch.counts() != null) {
+                launch.counts().add(block.counts());
+            }
         }
     }
 

@@ -20,6 +20,11 @@ abstract class Instruction {
     /** Index of the following instruction. */
     int next;
 
+    /** Returns the instruction itself, or the one that it counts. */
+    Instruction uncounted() {
+        return this;
+    }
+
     /**
      * Executes the instruction.
      *

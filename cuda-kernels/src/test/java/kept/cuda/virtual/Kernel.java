@@ -4,7 +4,7 @@ import java.util.List;
 import kept.cuda.driver.Parameter;
 
 /** A decoded kernel. */
-final class Kernel {
+final class Kernel implements Cloneable {
     /** Name of the entry. */
     String name;
 
@@ -48,4 +48,13 @@ final class Kernel {
 
     /** Whether blocks may communicate through atomics on device memory, so that they must run in a fixed order. */
     boolean ordersBlocks;
+
+    /** Returns a kernel that shares everything with this one. */
+    Kernel copy() {
+        try {
+            return (Kernel) clone();
+        } catch (CloneNotSupportedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
 }

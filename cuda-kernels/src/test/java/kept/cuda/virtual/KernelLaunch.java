@@ -9,6 +9,7 @@ package kept.cuda.virtual;
  * @param memory memory of the device
  * @param watch record of the accesses to device memory; null if the launch is not watched
  * @param order order in which blocks and warps run
+ * @param counts receives what the launch does; null if it is not counted
  */
 record KernelLaunch(
         int serial,
@@ -23,14 +24,20 @@ record KernelLaunch(
         byte[] parameters,
         DeviceMemory memory,
         Watch watch,
-        Order order) {
+        Order order,
+        Counts counts) {
     int threads() {
         return threadsX * threadsY * threadsZ;
     }
 
     /** Returns the same launch, watched and in another order. */
     KernelLaunch with(Watch by, Order in) {
-        return new KernelLaunch(serial, kernel, x, y, z, threadsX, threadsY, threadsZ, sharedBytes, parameters, memory, by, in);
+        return new KernelLaunch(serial, kernel, x, y, z, threadsX, threadsY, threadsZ, sharedBytes, parameters, memory, by, in, null);
+    }
+
+    /** Returns the same launch of counted instructions. */
+    KernelLaunch counted(Kernel of, Counts by) {
+        return new KernelLaunch(serial, of, x, y, z, threadsX, threadsY, threadsZ, sharedBytes, parameters, memory, watch, order, by);
     }
 
     long blocks() {

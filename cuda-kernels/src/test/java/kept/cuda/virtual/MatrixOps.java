@@ -31,6 +31,12 @@ final class MatrixOps {
             bytes = 16;
         }
 
+        /** {@inheritDoc} Lanes beyond the rows of the matrices have no address. */
+        @Override
+        void count(Warp warp, int mask, Counts counts) {
+            countAddresses(warp, slots.length == 4 ? mask : mask & (1 << 8 * slots.length) - 1, counts, false);
+        }
+
         @Override
         void run(Warp warp) {
             byte[] data = warp.block.shared().data();
@@ -54,6 +60,11 @@ final class MatrixOps {
 
     /** {@code movmatrix.trans}: transposes an 8 x 8 matrix of 16-bit elements that is distributed over the warp. */
     static final class TransposeMatrix extends WholeWarp {
+        @Override
+        void count(Warp warp, int mask, Counts counts) {
+            // It accesses no memory.
+        }
+
         int d;
         int a;
 
@@ -81,6 +92,13 @@ final class MatrixOps {
      * uses an unspecified order.
      */
     static final class Multiply extends WholeWarp {
+        private static final int ROWS_TIMES_COLUMNS = 16 * 8;
+
+        @Override
+        void count(Warp warp, int mask, Counts counts) {
+            counts.multiplyAdds((long) ROWS_TIMES_COLUMNS * k);
+        }
+
         Factor factor;
         int k;
         int[] a;

@@ -13,6 +13,9 @@ abstract class MemoryAccess extends Instruction {
 
     Space space;
 
+    /** Whether the access names constant memory. */
+    boolean isConstant;
+
     /** Slot of the address in the 32-bit or the 64-bit file; both negative for an absolute address. */
     int wordBase = -1;
     int longBase = -1;
@@ -29,6 +32,28 @@ abstract class MemoryAccess extends Instruction {
             return warp.longs[longBase][lane] + offset;
         }
         return wordBase >= 0 ? (warp.words[wordBase][lane] & 0xffffffffL) + offset : offset;
+    }
+
+    /** Counts what the lanes of a warp access. */
+    void count(Warp warp, int mask, Counts counts) {
+        countAddresses(warp, mask, counts, false);
+    }
+
+    /** Counts an access of each lane to its own address. */
+    final void countAddresses(Warp warp, int mask, Counts counts, boolean writes) {
+        long[] addresses = new long[Warp.LANES];
+        int[] sizes = new int[Warp.LANES];
+        int lanes = 0;
+        for (int m = mask; m != 0; m &= m - 1) {
+            addresses[lanes] = address(warp, Integer.numberOfTrailingZeros(m));
+            sizes[lanes++] = bytes;
+        }
+        // Constants have a cache of their own.
+        switch (isConstant ? Space.PARAMETER : kind(addresses[0])) {
+            case SHARED -> counts.shared(addresses, lanes, bytes);
+            case DEVICE -> counts.device(warp, addresses, sizes, lanes, writes);
+            default -> { }
+        }
     }
 
     /** Checks and resolves a lane's read; {@link Warp#bytes} and {@link Warp#at} then hold its location. */

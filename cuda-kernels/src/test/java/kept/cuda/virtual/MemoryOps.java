@@ -57,6 +57,11 @@ final class MemoryOps {
     /** {@code st}. */
     static final class Store extends Transfer {
         @Override
+        void count(Warp warp, int mask, Counts counts) {
+            countAddresses(warp, mask, counts, true);
+        }
+
+        @Override
         int execute(Warp warp, int mask) {
             for (int m = mask; m != 0; m &= m - 1) {
                 int lane = Integer.numberOfTrailingZeros(m);
@@ -85,6 +90,21 @@ final class MemoryOps {
 
         /** Slot of a predicate that replaces the source by zeros where it is true; {@link Instruction#ALWAYS} for none. */
         int ignore = ALWAYS;
+
+        @Override
+        void count(Warp warp, int mask, Counts counts) {
+            int ignored = ignore == ALWAYS ? 0 : warp.predicate(ignore);
+            long[] addresses = new long[Warp.LANES];
+            int[] sizes = new int[Warp.LANES];
+            int lanes = 0;
+            for (int m = mask; m != 0; m &= m - 1) {
+                int lane = Integer.numberOfTrailingZeros(m);
+                sizes[lanes] = (ignored >> lane & 1) != 0 ? 0 : given < 0 ? bytes : warp.words[given][lane];
+                addresses[lanes++] = warp.longs[source][lane] + sourceOffset;
+            }
+            counts.device(warp, addresses, sizes, lanes, false);
+            countAddresses(warp, mask, counts, true);
+        }
 
         @Override
         int execute(Warp warp, int mask) {

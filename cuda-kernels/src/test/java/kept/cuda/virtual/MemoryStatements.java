@@ -88,6 +88,7 @@ final class MemoryStatements {
             Space space = space(words[i]);
             if (space != null) {
                 access.space = space;
+                access.isConstant = words[i].equals("const");
             } else if (!HINTS.contains(words[i]) && !words[i].contains("::") && !words[i].matches("v[24]")) {
                 return false;
             }

@@ -12,10 +12,12 @@ import kept.cuda.driver.CudaException;
 import kept.cuda.driver.DeviceAttribute;
 import kept.cuda.driver.Driver;
 import kept.cuda.driver.Grid;
+import kept.cuda.driver.LaunchCounter;
+import kept.cuda.driver.LaunchCounts;
 import kept.cuda.driver.Parameter;
 
 /** The driver of a virtual GPU. Streams run in order, either within the call or, on a deferring device, when something waits for them. */
-public final class VirtualDriver implements Driver {
+public final class VirtualDriver implements Driver, LaunchCounter {
     private static final int INVALID_VALUE = 1;
     private static final int OUT_OF_MEMORY = 2;
     private static final int INVALID_PTX = 218;
@@ -453,6 +455,18 @@ public final class VirtualDriver implements Driver {
         return handle;
     }
 
+    @Override
+    public void count(boolean counting) {
+        gpu.streams().awaitAll();
+        gpu.count(counting);
+    }
+
+    @Override
+    public List<LaunchCounts> takeCounts() {
+        gpu.streams().awaitAll();
+        return gpu.takeCounts();
+    }
+
     private Loaded loaded(String call, long kernel) {
         Loaded loaded = kernels.get(kernel);
         if (loaded == null) {
@@ -499,7 +513,7 @@ public final class VirtualDriver implements Driver {
                     of.parameterBytes, of.parameters));
         }
         var launch = new KernelLaunch(gpu.nextLaunch(), of, grid.x(), grid.y(), grid.z(), grid.threadsX(), grid.threadsY(), 1, sharedBytes,
-                arguments.toArray(ValueLayout.JAVA_BYTE), gpu.memory(), null, Order.ASCENDING);
+                arguments.toArray(ValueLayout.JAVA_BYTE), gpu.memory(), null, Order.ASCENDING, null);
         gpu.queued(of.name);
         gpu.streams().add(stream, () -> {
             try {

@@ -1,10 +1,12 @@
 package kept.cuda.virtual;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import kept.cuda.driver.LaunchCounts;
 
 /**
  * An emulated GPU: {@code VirtualGpu.open()} supplies a driver and cuBLAS for a backend. Undefined or invalid behaviour of a kernel throws a
@@ -36,6 +38,9 @@ public final class VirtualGpu {
     private long mostInstructions = MOST_INSTRUCTIONS;
     private int threads = Math.min(MOST_THREADS, Integer.getInteger("kept.threads", Runtime.getRuntime().availableProcessors()));
     private long laneInstructions;
+    private volatile boolean counts;
+    private final List<LaunchCounts> counted = new ArrayList<>();
+    private final Map<Kernel, Kernel> countedKernels = new ConcurrentHashMap<>();
 
     private VirtualGpu(long bytes) {
         this.memory = new DeviceMemory(bytes);
@@ -150,8 +155,30 @@ public final class VirtualGpu {
         return launches.incrementAndGet();
     }
 
+    /** Switches the counting of launches on or off. */
+    void count(boolean wanted) {
+        counts = wanted;
+    }
+
+    /** Returns the counts of the launches since the last call. */
+    List<LaunchCounts> takeCounts() {
+        synchronized (counted) {
+            List<LaunchCounts> taken = List.copyOf(counted);
+            counted.clear();
+            return taken;
+        }
+    }
+
     /** Runs all blocks of a launch, repeatedly if orders are compared. */
     void run(KernelLaunch launch) {
+        if (counts) {
+            var sum = new Counts(0);
+            runOnce(launch.counted(countedKernels.computeIfAbsent(launch.kernel(), Counted::of), sum));
+            synchronized (counted) {
+                counted.add(sum.of(launch));
+            }
+            return;
+        }
         boolean again = reordered > 0 && timesReordered.merge(launch.kernel().name, 1, Integer::sum) <= reordered;
         if (!again) {
             runOnce(watches ? launch.with(new Watch(launch.kernel(), false), Order.ASCENDING) : launch);

@@ -202,6 +202,11 @@ final class Warp {
         return active;
     }
 
+    /** Returns whether the running lanes wait for others of the warp. */
+    boolean waits() {
+        return waits;
+    }
+
     /** Branches with some of the active lanes; the others continue at the next instruction. Returns the instruction to run next. */
     int branch(int mask, int target, int next) {
         if (mask == active) {
@@ -252,7 +257,7 @@ final class Warp {
     private boolean ends(int at) {
         int index = at;
         for (int steps = 0; steps < LANES; steps++) {
-            Instruction instruction = code[index];
+            Instruction instruction = code[index].uncounted();
             if (instruction.guard != Instruction.ALWAYS) {
                 return false;
             }
