@@ -1,7 +1,7 @@
 package kept.bench.recording;
 
 import kept.cuda.cublas.Blas;
-import kept.cuda.cublas.Matrix;
+import kept.cuda.cublas.Gemm;
 
 /** A cuBLAS that records its products and computes nothing. */
 final class RecordingBlas implements Blas {
@@ -35,8 +35,8 @@ final class RecordingBlas implements Blas {
     }
 
     @Override
-    public void gemm(long handle, int m, int n, int k, float alpha, Matrix a, Matrix b, float beta, Matrix c, int batch) {
-        int shared = batch == 1 ? 0 : (a.stride() == 0 ? 1 : 0) + (b.stride() == 0 ? 1 : 0);
-        recording.add(new Recording.Product(m, n, k, batch, shared, a.type(), c.type(), beta != 0));
+    public void gemm(long handle, Gemm of) {
+        int shared = of.batch() == 1 ? 0 : (of.a().stride() == 0 ? 1 : 0) + (of.b().stride() == 0 ? 1 : 0);
+        recording.add(new Recording.Product(of.m(), of.n(), of.k(), of.batch(), shared, of.a().type(), of.c().type(), of.beta() != 0));
     }
 }
