@@ -113,8 +113,8 @@ public record Prediction(List<Row> rows, int waits, double hostSeconds) {
 
     private static void add(Map<String, Sum> sums, Copy copy, GpuModel model) {
         switch (copy.direction()) {
-            case ON_DEVICE -> sum(sums, "copy on the device").add(2 * copy.bytes() / model.bandwidth(), GAP + 2 * copy.bytes() / model.copyBandwidth(),
-                    2.0 * copy.bytes(), 0, "memory");
+            case ON_DEVICE -> sum(sums, "copy on the device").add(2 * copy.bytes() / model.bandwidth(),
+                    GAP + 2 * copy.bytes() / model.copyBandwidth(), 2.0 * copy.bytes(), 0, "memory");
             case TO_DEVICE -> sum(sums, "copy to the device").add(0, GAP + copy.bytes() / HOST_BANDWIDTH, copy.bytes(), 0, "PCIe");
             case TO_HOST -> sum(sums, "copy to the host").add(0, GAP + copy.bytes() / HOST_BANDWIDTH, copy.bytes(), 0, "PCIe");
         }

@@ -5,8 +5,8 @@ import kept.cuda.cublas.DataType;
 
 /**
  * The time of a matrix product of cuBLAS, which is not our code and therefore not counted. Assumed is that it takes the fastest of a few sizes of
- * tiles, with the inner dimension split over several blocks where there are fewer tiles than multiprocessors; that a multiprocessor works on a tile at
- * the rate that a large product reaches; and that a round of tiles that does not fill the device takes as long as one that does.
+ * tiles, with the inner dimension split over several blocks where there are fewer tiles than multiprocessors; that a multiprocessor works on a tile
+ * at the rate that a large product reaches; and that a round of tiles that does not fill the device takes as long as one that does.
  */
 final class ProductTime {
     /** Tiles, with the share of the largest tiles' rate that each reaches: smaller ones read more for each operation. */

@@ -19,8 +19,8 @@ import java.util.Map;
  * @param leastWavefronts cycles that the same accesses would take without bank conflicts
  * @param multiplyAdds multiply-adds on tensor cores
  */
-public record LaunchCounts(String kernel, Grid grid, int sharedBytes, byte[] arguments, long ptxInstructions, Map<Pipe, Long> instructions, long stalls,
-        long bytesAsked, long sectors, long distinctSectors, long wavefronts, long leastWavefronts, long multiplyAdds) {
+public record LaunchCounts(String kernel, Grid grid, int sharedBytes, byte[] arguments, long ptxInstructions, Map<Pipe, Long> instructions,
+        long stalls, long bytesAsked, long sectors, long distinctSectors, long wavefronts, long leastWavefronts, long multiplyAdds) {
     /**
      * Returns the machine instructions of all pipes.
      *

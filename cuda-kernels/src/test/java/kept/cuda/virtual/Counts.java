@@ -100,7 +100,8 @@ final class Counts {
     }
 
     /**
-     * Counts an access of a warp to shared memory: 32 banks of 4 bytes, all lanes at once up to 4 bytes each, half of them with 8 and a quarter with 16.
+     * Counts an access of a warp to shared memory: 32 banks of 4 bytes; all lanes at once up to 4 bytes each, half of them with 8 and a quarter
+     * with 16.
      *
      * @param addresses address of each lane
      * @param lanes number of lanes
@@ -154,7 +155,7 @@ final class Counts {
         }
         long distinct = read.values().stream().mapToLong(BitSet::cardinality).sum() + written.values().stream().mapToLong(BitSet::cardinality).sum();
         return new LaunchCounts(launch.kernel().name, new Grid(launch.x(), launch.y(), launch.z(), launch.threadsX(), launch.threadsY()),
-                launch.sharedBytes(), launch.parameters(), ptxInstructions, byPipe, stalls, bytesAsked, sectors, distinct, wavefronts, leastWavefronts,
-                multiplyAdds);
+                launch.sharedBytes(), launch.parameters(), ptxInstructions, byPipe, stalls, bytesAsked, sectors, distinct, wavefronts,
+                leastWavefronts, multiplyAdds);
     }
 }
