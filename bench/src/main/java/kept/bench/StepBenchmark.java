@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import kept.autograd.Autograd;
 import kept.bench.recording.GpuModel;
@@ -157,7 +158,7 @@ final class StepBenchmark implements Callable<Integer> {
         }
     }
 
-    private static void logits(Device target, java.util.function.Supplier<Tensor> forward) {
+    private static void logits(Device target, Supplier<Tensor> forward) {
         Autograd.withoutRecording(() -> {
             try (var _ = Scope.open(target)) {
                 return forward.get().toFloatArray();
@@ -169,16 +170,16 @@ final class StepBenchmark implements Callable<Integer> {
         out.printf(Locale.ROOT, "%s, %s of %d x %d tokens%s, on the figures of an %s; nothing was computed%n", config,
                 decode ? "one token of each sequence after a context" : "XKD step", batch, tokens,
                 checkpointing ? " with checkpointed activations" : "", model.title());
-        out.printf(Locale.ROOT, "%,d kernels, %,d products, %,d copies, %,d memsets, %,d allocations, %,d waits%n%n", count(result, Recording.Launch.class),
-                count(result, Recording.Product.class), count(result, Recording.Copy.class), count(result, Recording.Fill.class),
-                count(result, Recording.Allocation.class), prediction.waits());
+        out.printf(Locale.ROOT, "%,d kernels, %,d products, %,d copies, %,d memsets, %,d allocations, %,d waits%n%n",
+                count(result, Recording.Launch.class), count(result, Recording.Product.class), count(result, Recording.Copy.class),
+                count(result, Recording.Fill.class), count(result, Recording.Allocation.class), prediction.waits());
         out.printf("%-44s %8s %10s %12s %9s %9s %s%n", "", "launches", "floor ms", "predicted ms", "GB", "TFLOP", "limit");
         for (Prediction.Row row : prediction.rows()) {
             out.printf(Locale.ROOT, "%-44s %8d %10.3f %12.3f %9.3f %9.3f %s%n", row.kernel(), row.launches(), row.floorSeconds() * 1e3,
                     row.seconds() * 1e3, row.bytes() / 1e9, row.operations() / 1e12, row.limit());
         }
-        out.printf(Locale.ROOT, "%nfloor %.1f ms, predicted %.1f ms (the host's calls take %.1f ms), %.1f tokens/s%n", prediction.floorSeconds() * 1e3,
-                prediction.seconds() * 1e3, prediction.hostSeconds() * 1e3, counted / prediction.seconds());
+        out.printf(Locale.ROOT, "%nfloor %.1f ms, predicted %.1f ms (the host's calls take %.1f ms), %.1f tokens/s%n",
+                prediction.floorSeconds() * 1e3, prediction.seconds() * 1e3, prediction.hostSeconds() * 1e3, counted / prediction.seconds());
         out.printf(Locale.ROOT, "memory: %.2f GiB of tensors at the peak; %.2f GiB (%+.1f %%) with an allocator that never moves a block; "
                         + "the device has %.2f GiB%n", result.memory.liveBytes() / GIB, result.memory.extentBytes() / GIB,
                 100.0 * result.memory.extentBytes() / result.memory.liveBytes() - 100, model.memoryBytes() / GIB);
