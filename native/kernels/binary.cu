@@ -58,7 +58,7 @@ struct Compare {
         binary(out, a, b, loops, F()); \
     }
 ALL_TYPES(FUNCTION, add, Add)
-ALL_TYPES(FUNCTION, subtract, Subtract)
+NUMBER_TYPES(FUNCTION, subtract, Subtract)
 ALL_TYPES(FUNCTION, multiply, Multiply)
 FLOATING_TYPES(FUNCTION, divide, Divide)
 ALL_TYPES(FUNCTION, minimum, Minimum)
@@ -72,14 +72,18 @@ ALL_TYPES(FUNCTION, maximum, Maximum)
 INTEGER_TYPES(DIVIDE_INTEGERS)
 
 #define COMPARE(SUFFIX, TYPE) \
-    extern "C" __global__ void compare_##SUFFIX(int* out, const TYPE* a, const TYPE* b, int holds, const __grid_constant__ Loops<3> loops) { \
+    extern "C" __global__ void compare_##SUFFIX(bool* out, const TYPE* a, const TYPE* b, int holds, const __grid_constant__ Loops<3> loops) { \
+        binary(out, a, b, loops, Compare{holds}); \
+    } \
+    extern "C" __global__ void compare_##SUFFIX##_to_i32( \
+            int* out, const TYPE* a, const TYPE* b, int holds, const __grid_constant__ Loops<3> loops) { \
         binary(out, a, b, loops, Compare{holds}); \
     }
 ALL_TYPES(COMPARE)
 
 // Operands of the loops: (out, condition, a, b). Values are copied without conversion.
-template <typename T> __device__ __forceinline__ void where(T* out, const int* condition, const T* a, const T* b, const Loops<4>& loops) {
-    constexpr int V = vector_length<T, int>;
+template <typename T, typename C> __device__ __forceinline__ void where(T* out, const C* condition, const T* a, const T* b, const Loops<4>& loops) {
+    constexpr int V = vector_length<T, C>;
     long long i = thread_index();
     if (loops.rank > 0) {
         if (i >= loops.count) return;
@@ -90,7 +94,7 @@ template <typename T> __device__ __forceinline__ void where(T* out, const int* c
     }
     i *= V;
     if (i + V <= loops.count) {
-        int holds[V];
+        C holds[V];
         T x[V], y[V];
         load(condition, i, loops.step[1], holds);
         load(a, i, loops.step[2], x);
@@ -104,14 +108,18 @@ template <typename T> __device__ __forceinline__ void where(T* out, const int* c
     }
 }
 
-#define WHERE(SUFFIX, TYPE) \
-    extern "C" __global__ void where_##SUFFIX( \
-            TYPE* out, const int* condition, const TYPE* a, const TYPE* b, const __grid_constant__ Loops<4> loops) { \
+#define WHERE(SUFFIX, TYPE, CONDITION, CONDITION_TYPE) \
+    extern "C" __global__ void where_##CONDITION##_##SUFFIX( \
+            TYPE* out, const CONDITION_TYPE* condition, const TYPE* a, const TYPE* b, const __grid_constant__ Loops<4> loops) { \
         where(out, condition, a, b, loops); \
     }
-WHERE(b2, unsigned short)
-WHERE(b4, unsigned)
-WHERE(b8, unsigned long long)
+#define WHERE_OF_SIZES(CONDITION, CONDITION_TYPE) \
+    WHERE(b1, unsigned char, CONDITION, CONDITION_TYPE) \
+    WHERE(b2, unsigned short, CONDITION, CONDITION_TYPE) \
+    WHERE(b4, unsigned, CONDITION, CONDITION_TYPE) \
+    WHERE(b8, unsigned long long, CONDITION, CONDITION_TYPE)
+WHERE_OF_SIZES(bool, bool)
+WHERE_OF_SIZES(i32, int)
 
 // Adds a bf16 branch to an f32 residual stream: out = a + b in f32. Vectors have four elements, so b is read in accesses of 8 bytes.
 extern "C" __global__ void add_f32_bf16(float* out, const float* a, const __nv_bfloat16* b, const __grid_constant__ Loops<3> loops) {

@@ -41,6 +41,7 @@ __device__ __forceinline__ long long thread_index() { return static_cast<long lo
 
 // Loads and stores of V adjacent elements in accesses of at most 16 bytes.
 template <int BYTES> struct Words;
+template <> struct Words<1> { using type = unsigned char; };
 template <> struct Words<2> { using type = unsigned short; };
 template <> struct Words<4> { using type = unsigned; };
 template <> struct Words<8> { using type = uint2; };
@@ -106,13 +107,17 @@ __device__ __forceinline__ int smaller(int a, int b) { return min(a, b); }
 __device__ __forceinline__ long long larger(long long a, long long b) { return max(a, b); }
 __device__ __forceinline__ long long smaller(long long a, long long b) { return min(a, b); }
 
-// Type of the arithmetic on elements: f32 for floating types, the type itself for integers.
+// Type of the arithmetic on elements: f32 for floating types, the type itself for integers, int for bytes and truth values.
 template <typename T> struct Arithmetic { using type = float; };
 template <> struct Arithmetic<int> { using type = int; };
 template <> struct Arithmetic<long long> { using type = long long; };
+template <> struct Arithmetic<unsigned char> { using type = int; };
+template <> struct Arithmetic<bool> { using type = int; };
 
 __device__ __forceinline__ int widen(int x) { return x; }
 __device__ __forceinline__ long long widen(long long x) { return x; }
+__device__ __forceinline__ int widen(unsigned char x) { return x; }
+__device__ __forceinline__ int widen(bool x) { return x; }
 
 // Conversion to an element type: f32 is rounded to nearest even, an integer keeps its low bits.
 template <typename T> struct Narrow {
@@ -132,6 +137,20 @@ template <> struct Narrow<long long> {
     static __device__ __forceinline__ long long from(int x) { return x; }
 };
 
+template <> struct Narrow<unsigned char> {
+    static __device__ __forceinline__ unsigned char from(float x) {
+        return static_cast<unsigned char>(x != x ? 0 : min(max(__float2int_rz(x), 0), 255));
+    }
+    static __device__ __forceinline__ unsigned char from(long long x) { return static_cast<unsigned char>(x); }
+    static __device__ __forceinline__ unsigned char from(int x) { return static_cast<unsigned char>(x); }
+};
+// All but 0 is true, NaN too.
+template <> struct Narrow<bool> {
+    static __device__ __forceinline__ bool from(float x) { return x != 0; }
+    static __device__ __forceinline__ bool from(long long x) { return x != 0; }
+    static __device__ __forceinline__ bool from(int x) { return x != 0; }
+};
+
 // Elements per vector, such that the larger type fills 16 bytes.
 template <typename A, typename B = A> constexpr int vector_length = 16 / (sizeof(A) > sizeof(B) ? sizeof(A) : sizeof(B));
 
@@ -142,5 +161,7 @@ template <typename A, typename B = A> constexpr int vector_length = 16 / (sizeof
     ENTRY(f16, __half, ##__VA_ARGS__)
 #define INTEGER_TYPES(ENTRY, ...) \
     ENTRY(i32, int, ##__VA_ARGS__) \
-    ENTRY(i64, long long, ##__VA_ARGS__)
-#define ALL_TYPES(ENTRY, ...) FLOATING_TYPES(ENTRY, ##__VA_ARGS__) INTEGER_TYPES(ENTRY, ##__VA_ARGS__)
+    ENTRY(i64, long long, ##__VA_ARGS__) \
+    ENTRY(u8, unsigned char, ##__VA_ARGS__)
+#define NUMBER_TYPES(ENTRY, ...) FLOATING_TYPES(ENTRY, ##__VA_ARGS__) INTEGER_TYPES(ENTRY, ##__VA_ARGS__)
+#define ALL_TYPES(ENTRY, ...) NUMBER_TYPES(ENTRY, ##__VA_ARGS__) ENTRY(bool, bool, ##__VA_ARGS__)

@@ -37,6 +37,7 @@ template <typename T> __device__ __forceinline__ void gather(T* out, Indices ind
             TYPE* out, Indices index, const TYPE* x, long long step, const __grid_constant__ Loops<3> loops) { \
         gather(out, index, x, step, loops); \
     }
+GATHER(b1, unsigned char)
 GATHER(b2, unsigned short)
 GATHER(b4, unsigned)
 GATHER(b8, unsigned long long)
@@ -68,6 +69,8 @@ template <typename T> __device__ __forceinline__ void scatter_add(T* out, const 
 SCATTER_ADD(f32, float)
 SCATTER_ADD(i32, int)
 SCATTER_ADD(i64, long long)
+SCATTER_ADD(u8, unsigned char)
+SCATTER_ADD(bool, bool)
 
 // out[i, :] = table[index[i], :]. One block per i and, along y, per part of the row; in vectors where width and alignment allow it.
 template <typename To, typename From>

@@ -23,11 +23,15 @@ template <int N> __device__ __forceinline__ void places(const Loops<N>& loops, l
 template <typename T> struct Accumulator { using type = float; };
 template <> struct Accumulator<int> { using type = long long; };
 template <> struct Accumulator<long long> { using type = long long; };
+template <> struct Accumulator<unsigned char> { using type = long long; };
+template <> struct Accumulator<bool> { using type = long long; };
 
-// Type of the result: the element type, but a 64-bit integer for sums of 32-bit integers.
+// Type of the result: the element type, but a 64-bit integer for sums of shorter integers.
 struct Sum;
 template <typename F, typename T> struct Result { using type = T; };
 template <> struct Result<Sum, int> { using type = long long; };
+template <> struct Result<Sum, unsigned char> { using type = long long; };
+template <> struct Result<Sum, bool> { using type = long long; };
 
 struct Sum {
     __device__ static void start(float& x) { x = 0.0f; }

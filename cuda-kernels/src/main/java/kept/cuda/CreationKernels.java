@@ -51,7 +51,9 @@ final class CreationKernels {
             case F16 -> Short.toUnsignedLong(Float.floatToFloat16((float) value));
             case I32 -> Integer.toUnsignedLong((int) value);
             case I64 -> (long) value;
-            case F64, U8, BOOL -> throw new IllegalArgumentException("[fill] not supported for dtype " + dtype.label());
+            case U8 -> Math.clamp((long) value, 0, 255);
+            case BOOL -> value != 0 ? 1 : 0;
+            case F64 -> throw new IllegalArgumentException("[fill] not supported for dtype " + dtype.label());
         };
     }
 

@@ -85,7 +85,7 @@ final class CudaBackend implements Backend, AutoCloseable {
 
     @Override
     public boolean has(DType dtype) {
-        return dtype != DType.F64 && dtype != DType.U8 && dtype != DType.BOOL;
+        return dtype != DType.F64;
     }
 
     @Override

@@ -23,7 +23,7 @@ final class ElementwiseKernels {
     }
 
     void unary(Unary f, Tensor x, Tensor out) {
-        if (!x.dtype().isFloating() && f.ofIntegers() == null) {
+        if (!f.takes(x.dtype())) {
             throw new DTypeException("[%s] needs a floating dtype; cast first".formatted(f));
         }
         String entry = entry(f, x.dtype());
@@ -35,7 +35,8 @@ final class ElementwiseKernels {
         Loops loops = Loops.over(out, a, b);
         int vector = vector(out.dtype(), a.dtype());
         if (f.isComparison()) {
-            loops.forEach(part -> launch("compare_" + a.dtype().label(), part, vector).i32(relations(f)).longs(part.words()).run());
+            String entry = "compare_" + a.dtype().label() + (out.dtype() == DType.BOOL ? "" : "_to_" + out.dtype().label());
+            loops.forEach(part -> launch(entry, part, vector).i32(relations(f)).longs(part.words()).run());
         } else if (f == Binary.DIVIDE && !a.dtype().isFloating()) {
             divide(entry(f, a.dtype()), loops, vector);
         } else {
@@ -77,7 +78,7 @@ final class ElementwiseKernels {
     }
 
     void where(Tensor condition, Tensor a, Tensor b, Tensor out) {
-        String entry = "where_b" + a.dtype().bytes();
+        String entry = "where_" + condition.dtype().label() + "_b" + a.dtype().bytes();
         int vector = vector(a.dtype(), condition.dtype());
         Loops.over(out, condition, a, b).forEach(part -> gpu.launch(BINARY, entry, part.grid(vector))
                 .i64(part.address(0)).i64(part.address(1)).i64(part.address(2)).i64(part.address(3)).longs(part.words()).run());
