@@ -142,7 +142,7 @@ public enum Binary {
     }
 
     /**
-     * Whether the result is a mask of zeros and ones of type {@link kept.tensor.DType#I32}.
+     * Whether the result is a mask of type {@link DType#BOOL}.
      *
      * @return true for the six comparisons
      */

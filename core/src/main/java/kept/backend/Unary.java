@@ -154,7 +154,7 @@ public enum Unary {
         /**
          * The value where a condition holds, else 0.
          *
-         * @param condition of the value's shape, I32
+         * @param condition of the value's shape, BOOL
          * @return the value or 0
          */
         Passing where(Tensor condition) {

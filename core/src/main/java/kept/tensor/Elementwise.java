@@ -365,10 +365,10 @@ public sealed interface Elementwise permits Tensor {
     }
 
     /**
-     * 1 where {@code this == other}, else 0. Not differentiable.
+     * Where {@code this == other}. Not differentiable.
      *
      * @param other a tensor that broadcasts with this one
-     * @return an I32 tensor of the common shape
+     * @return a BOOL tensor of the common shape
      * @throws ShapeException if the shapes do not broadcast
      * @throws DTypeException if the dtypes have no {@linkplain DType#promote common type}
      */
@@ -377,10 +377,10 @@ public sealed interface Elementwise permits Tensor {
     }
 
     /**
-     * 1 where {@code this == value}, else 0. Not differentiable.
+     * Where {@code this == value}. Not differentiable.
      *
      * @param value the number
-     * @return an I32 tensor of this shape
+     * @return a BOOL tensor of this shape
      * @throws DTypeException if this is of an integer type that the number does not fit
      */
     default Tensor eq(double value) {
@@ -388,10 +388,10 @@ public sealed interface Elementwise permits Tensor {
     }
 
     /**
-     * 1 where {@code this != other}, else 0. Not differentiable.
+     * Where {@code this != other}. Not differentiable.
      *
      * @param other a tensor that broadcasts with this one
-     * @return an I32 tensor of the common shape
+     * @return a BOOL tensor of the common shape
      * @throws ShapeException if the shapes do not broadcast
      * @throws DTypeException if the dtypes have no {@linkplain DType#promote common type}
      */
@@ -400,10 +400,10 @@ public sealed interface Elementwise permits Tensor {
     }
 
     /**
-     * 1 where {@code this != value}, else 0. Not differentiable.
+     * Where {@code this != value}. Not differentiable.
      *
      * @param value the number
-     * @return an I32 tensor of this shape
+     * @return a BOOL tensor of this shape
      * @throws DTypeException if this is of an integer type that the number does not fit
      */
     default Tensor ne(double value) {
@@ -411,10 +411,10 @@ public sealed interface Elementwise permits Tensor {
     }
 
     /**
-     * 1 where {@code this < other}, else 0. Not differentiable.
+     * Where {@code this < other}. Not differentiable.
      *
      * @param other a tensor that broadcasts with this one
-     * @return an I32 tensor of the common shape
+     * @return a BOOL tensor of the common shape
      * @throws ShapeException if the shapes do not broadcast
      * @throws DTypeException if the dtypes have no {@linkplain DType#promote common type}
      */
@@ -423,10 +423,10 @@ public sealed interface Elementwise permits Tensor {
     }
 
     /**
-     * 1 where {@code this < value}, else 0. Not differentiable.
+     * Where {@code this < value}. Not differentiable.
      *
      * @param value the number
-     * @return an I32 tensor of this shape
+     * @return a BOOL tensor of this shape
      * @throws DTypeException if this is of an integer type that the number does not fit
      */
     default Tensor lt(double value) {
@@ -434,10 +434,10 @@ public sealed interface Elementwise permits Tensor {
     }
 
     /**
-     * 1 where {@code this <= other}, else 0. Not differentiable.
+     * Where {@code this <= other}. Not differentiable.
      *
      * @param other a tensor that broadcasts with this one
-     * @return an I32 tensor of the common shape
+     * @return a BOOL tensor of the common shape
      * @throws ShapeException if the shapes do not broadcast
      * @throws DTypeException if the dtypes have no {@linkplain DType#promote common type}
      */
@@ -446,10 +446,10 @@ public sealed interface Elementwise permits Tensor {
     }
 
     /**
-     * 1 where {@code this <= value}, else 0. Not differentiable.
+     * Where {@code this <= value}. Not differentiable.
      *
      * @param value the number
-     * @return an I32 tensor of this shape
+     * @return a BOOL tensor of this shape
      * @throws DTypeException if this is of an integer type that the number does not fit
      */
     default Tensor le(double value) {
@@ -457,10 +457,10 @@ public sealed interface Elementwise permits Tensor {
     }
 
     /**
-     * 1 where {@code this > other}, else 0. Not differentiable.
+     * Where {@code this > other}. Not differentiable.
      *
      * @param other a tensor that broadcasts with this one
-     * @return an I32 tensor of the common shape
+     * @return a BOOL tensor of the common shape
      * @throws ShapeException if the shapes do not broadcast
      * @throws DTypeException if the dtypes have no {@linkplain DType#promote common type}
      */
@@ -469,10 +469,10 @@ public sealed interface Elementwise permits Tensor {
     }
 
     /**
-     * 1 where {@code this > value}, else 0. Not differentiable.
+     * Where {@code this > value}. Not differentiable.
      *
      * @param value the number
-     * @return an I32 tensor of this shape
+     * @return a BOOL tensor of this shape
      * @throws DTypeException if this is of an integer type that the number does not fit
      */
     default Tensor gt(double value) {
@@ -480,10 +480,10 @@ public sealed interface Elementwise permits Tensor {
     }
 
     /**
-     * 1 where {@code this >= other}, else 0. Not differentiable.
+     * Where {@code this >= other}. Not differentiable.
      *
      * @param other a tensor that broadcasts with this one
-     * @return an I32 tensor of the common shape
+     * @return a BOOL tensor of the common shape
      * @throws ShapeException if the shapes do not broadcast
      * @throws DTypeException if the dtypes have no {@linkplain DType#promote common type}
      */
@@ -492,10 +492,10 @@ public sealed interface Elementwise permits Tensor {
     }
 
     /**
-     * 1 where {@code this >= value}, else 0. Not differentiable.
+     * Where {@code this >= value}. Not differentiable.
      *
      * @param value the number
-     * @return an I32 tensor of this shape
+     * @return a BOOL tensor of this shape
      * @throws DTypeException if this is of an integer type that the number does not fit
      */
     default Tensor ge(double value) {

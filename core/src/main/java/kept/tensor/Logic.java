@@ -3,8 +3,8 @@ package kept.tensor;
 import kept.tensor.internal.Arguments;
 
 /**
- * Questions about the elements of a {@link Tensor}. Answers are masks of type {@link DType#I32}, 1 for yes and 0 for no, as comparisons give them; an
- * element is true if it is not 0, so NaN is true. Not differentiable.
+ * Questions about the elements of a {@link Tensor}. Answers are masks of type {@link DType#BOOL}, as comparisons give them; an element is
+ * true if it is not 0, so NaN is true. Not differentiable.
  */
 public sealed interface Logic permits Tensor {
     /**
@@ -31,7 +31,7 @@ public sealed interface Logic permits Tensor {
      */
     default Tensor isInfinite() {
         Arguments.usable("isInfinite", self());
-        return self().dtype().isFloating() ? self().detach().abs().eq(Double.POSITIVE_INFINITY) : Tensor.full(0, DType.I32, self().shape());
+        return self().dtype().isFloating() ? self().detach().abs().eq(Double.POSITIVE_INFINITY) : Tensor.full(0, DType.BOOL, self().shape());
     }
 
     /**
@@ -41,7 +41,7 @@ public sealed interface Logic permits Tensor {
      */
     default Tensor isFinite() {
         Arguments.usable("isFinite", self());
-        return self().dtype().isFloating() ? self().detach().abs().lt(Double.POSITIVE_INFINITY) : Tensor.full(1, DType.I32, self().shape());
+        return self().dtype().isFloating() ? self().detach().abs().lt(Double.POSITIVE_INFINITY) : Tensor.full(1, DType.BOOL, self().shape());
     }
 
     /**
@@ -91,7 +91,7 @@ public sealed interface Logic permits Tensor {
     }
 
     /**
-     * Whether some element is true; 0 over no elements.
+     * Whether some element is true; false over no elements.
      *
      * @param axes the axes; negative ones count from the last, none means all
      * @return a mask without those axes
@@ -102,7 +102,7 @@ public sealed interface Logic permits Tensor {
     }
 
     /**
-     * Whether some element is true; 0 over no elements.
+     * Whether some element is true; false over no elements.
      *
      * @param keepDimensions whether reduced axes stay, with extent 1
      * @param axes the axes; negative ones count from the last, none means all
@@ -115,7 +115,7 @@ public sealed interface Logic permits Tensor {
     }
 
     /**
-     * Whether every element is true; 1 over no elements.
+     * Whether every element is true; true over no elements.
      *
      * @param axes the axes; negative ones count from the last, none means all
      * @return a mask without those axes
@@ -126,7 +126,7 @@ public sealed interface Logic permits Tensor {
     }
 
     /**
-     * Whether every element is true; 1 over no elements.
+     * Whether every element is true; true over no elements.
      *
      * @param keepDimensions whether reduced axes stay, with extent 1
      * @param axes the axes; negative ones count from the last, none means all

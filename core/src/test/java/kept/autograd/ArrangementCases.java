@@ -40,7 +40,7 @@ final class ArrangementCases {
     }
 
     private OperationCase mask(String method, String... names) {
-        return of("Logic." + method, names).notDifferentiable().type(types -> DType.I32);
+        return of("Logic." + method, names).notDifferentiable().type(types -> DType.BOOL);
     }
 
     private void pair(String name, BinaryOperator<Tensor> call, DoubleBinaryOperator f) {

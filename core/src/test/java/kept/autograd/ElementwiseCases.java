@@ -72,7 +72,7 @@ final class ElementwiseCases {
 
     private static void givesMask(OperationCase comparison) {
         var usual = comparison.type;
-        comparison.notDifferentiable().type(types -> usual.apply(types) == null ? null : DType.I32);
+        comparison.notDifferentiable().type(types -> usual.apply(types) == null ? null : DType.BOOL);
     }
 
     private void comparisons() {

@@ -218,7 +218,7 @@ class PyTorchOperationsTest {
 
     private static void assertClose(String what, Tensor seen, Tensor wanted) {
         assertThat(seen.shape()).as(what).isEqualTo(wanted.shape());
-        assertThat(seen.dtype()).as(what).isEqualTo(wanted.dtype() == DType.BOOL && seen.dtype() == DType.I32 ? DType.I32 : wanted.dtype());
+        assertThat(seen.dtype()).as(what).isEqualTo(wanted.dtype());
         if (!wanted.dtype().isFloating()) {
             assertThat(seen.toLongArray()).as(what).isEqualTo(wanted.toLongArray());
             return;

@@ -2,13 +2,16 @@ package kept.optim;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.SequencedMap;
 import kept.nn.Parameter;
 import kept.tensor.DType;
+import kept.tensor.DTypeException;
 import kept.tensor.Scope;
+import kept.tensor.Shape;
 import kept.tensor.Tensor;
 import kept.tensor.TensorException;
 import kept.tensor.internal.TensorInternals;
@@ -17,6 +20,31 @@ import org.junit.jupiter.api.Test;
 
 /** SGD against PyTorch 2.13: {@code torch.optim.SGD}, three steps at three rates. */
 class SgdTest {
+    /** A least squares problem whose solution f32 does not hold: steps in f32 would stop at its spacing. */
+    @Test
+    void parametersInF64AreTrainedToTheirDigits() {
+        try (var _ = Scope.open()) {
+            var weight = new Parameter(Tensor.full(0, DType.F64, Shape.of(2)).requireGradient());
+            Tensor target = Tensor.of(new double[] {Math.PI, -1.0 / 3});
+            SequencedMap<String, Parameter> parameters = new LinkedHashMap<>();
+            parameters.put("w", weight);
+            try (var optimizer = new Sgd(parameters, new Sgd.Settings(0.5, false, 0), AdamW.Decay.MATRICES)) {
+                for (int step = 0; step < 200; step++) {
+                    weight.value().sub(target).square().sum().backward();
+                    assertThat(weight.gradient().dtype()).isEqualTo(DType.F64);
+                    optimizer.step(0.1, 1);
+                    optimizer.clearGradients();
+                }
+                assertThat(optimizer.velocities().get("w").dtype()).isEqualTo(DType.F64);
+            }
+            assertThat(weight.value().detach().toDoubleArray()[0]).isCloseTo(Math.PI, within(1e-14));
+            assertThat(weight.value().detach().toDoubleArray()[1]).isCloseTo(-1.0 / 3, within(1e-14));
+            assertThatThrownBy(() -> new AdamW(parameters, AdamW.Settings.DEFAULT, AdamW.Decay.MATRICES)).isInstanceOf(DTypeException.class)
+                    .hasMessage("[adamw] parameter 'w' is f64, and steps are computed in f32; use Sgd, or parameters in f32");
+        }
+    }
+
+
     private static final float[][] GRADIENTS = {
         {0.3f, -0.2f, 0.05f, 1.5f, -2, 0}, {-0.1f, 0.4f, 0.25f, 0.5f, 1, -1}, {0.2f, 0.2f, -0.15f, -0.7f, 0.3f, 2}
     };

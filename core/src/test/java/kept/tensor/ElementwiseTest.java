@@ -120,7 +120,7 @@ class ElementwiseTest {
     void comparisonsGiveMasks() {
         Tensor x = Tensor.of(new float[] {1, 2, 3, Float.NaN});
         Tensor two = Tensor.scalar(2, DType.F32);
-        assertThat(x.eq(two).dtype()).isEqualTo(DType.I32);
+        assertThat(x.eq(two).dtype()).isEqualTo(DType.BOOL);
         assertThat(x.eq(2).toLongArray()).containsExactly(0, 1, 0, 0);
         assertThat(x.ne(two).toLongArray()).containsExactly(1, 0, 1, 1);
         assertThat(x.lt(2).toLongArray()).containsExactly(1, 0, 0, 0);

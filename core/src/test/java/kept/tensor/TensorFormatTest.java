@@ -44,6 +44,15 @@ class TensorFormatTest {
     }
 
     @Test
+    void doublesBytesAndTruthValues() {
+        assertThat(Tensor.of(new double[] {0.25, -1e40})).hasToString("f64[2] [ 2.5000e-01, -1.0000e+40]");
+        assertThat(Tensor.of(new double[] {1, 2})).hasToString("f64[2] [1., 2.]");
+        assertThat(Tensor.of(new byte[] {3, -1})).hasToString("u8[2] [  3, 255]");
+        assertThat(Tensor.of(new boolean[] {true, false})).hasToString("bool[2] [ true, false]");
+        assertThat(Tensor.arange(3).ge(1)).hasToString("bool[3] [false,  true,  true]");
+    }
+
+    @Test
     void aMatrixWithOneRowToALine() {
         assertThat(Tensor.arange(6).reshape(2, 3).transpose(0, 1).cast(DType.BF16)).hasToString("""
                 bf16[3, 2]

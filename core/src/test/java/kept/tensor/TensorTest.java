@@ -5,11 +5,37 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 class TensorTest {
+    @Test
+    void doublesBytesAndTruthValuesComeBackAsTheyWere() {
+        try (var _ = Scope.open()) {
+            double[] doubles = {Math.PI, -0.0, Double.MIN_VALUE, Double.NaN, Double.NEGATIVE_INFINITY, 1e300};
+            assertThat(Tensor.of(doubles).toDoubleArray()).isEqualTo(doubles);
+            assertThat(Tensor.of(doubles, 2, 3).transpose(0, 1).get(0, 1)).isNaN();
+            assertThat(Tensor.of(doubles).get(0)).isEqualTo(Math.PI);
+            assertThat(Tensor.of(doubles).set(1.0 / 3, 0).get(0)).isEqualTo(1.0 / 3);
+            assertThat(Tensor.of(new long[] {1L << 40 | 1}).toDoubleArray()).containsExactly(0x1p40 + 1);
+            byte[] bytes = new byte[256];
+            for (int i = 0; i < bytes.length; i++) {
+                bytes[i] = (byte) i;
+            }
+            assertThat(Tensor.of(bytes).toLongArray()).isEqualTo(LongStream.range(0, 256).toArray());
+            assertThat(Tensor.of(bytes).get(-1)).isEqualTo(255);
+            assertThat(Tensor.of(bytes).cast(DType.F16).cast(DType.U8).toLongArray()).isEqualTo(Tensor.of(bytes).toLongArray());
+            boolean[] truths = {true, false, true};
+            assertThat(Tensor.of(truths).toBooleanArray()).isEqualTo(truths);
+            assertThat(Tensor.of(new float[] {0, -0f, Float.NaN, 0.5f}).toBooleanArray()).containsExactly(false, false, true, true);
+            assertThat(Tensor.full(300, DType.U8, Shape.of(1)).item()).isEqualTo(255);
+            assertThat(Tensor.full(Double.NaN, DType.BOOL, Shape.of(2)).sum().item()).isEqualTo(2);
+        }
+    }
+
+
     private Scope scope;
 
     @BeforeEach

@@ -18,9 +18,8 @@ NAN, INF = math.nan, math.inf
 
 def text(kind, x):
     x = x.detach()
-    x = x.to(torch.int32) if x.dtype == torch.bool else x
-    name = {torch.float32: "f32", torch.int32: "i32", torch.int64: "i64"}[x.dtype]
-    values = ["%.9g" % v if x.is_floating_point() else str(v) for v in x.flatten().tolist()]
+    name = {torch.float32: "f32", torch.int32: "i32", torch.int64: "i64", torch.bool: "bool"}[x.dtype]
+    values = ["%.9g" % v if x.is_floating_point() else str(int(v)) for v in x.flatten().tolist()]
     print(kind, name, ",".join(map(str, x.shape)) or "-", *values)
 
 

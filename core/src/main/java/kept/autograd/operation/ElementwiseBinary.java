@@ -10,7 +10,7 @@ import kept.tensor.Shape;
 import kept.tensor.Tensor;
 import kept.tensor.internal.Arguments;
 
-/** {@code y = f(a, b)} elementwise, with broadcasting and promotion of floating dtypes. Comparisons return I32 and are not differentiable. */
+/** {@code y = f(a, b)} elementwise, with broadcasting and promotion of dtypes. Comparisons return BOOL and are not differentiable. */
 public class ElementwiseBinary extends Operation {
     private final Binary function;
     private SavedTensor first;
@@ -39,7 +39,7 @@ public class ElementwiseBinary extends Operation {
         DType dtype = a.dtype().promote(b.dtype(), name());
         Operands.checkNumbers(name(), dtype, function.takes(dtype));
         Shape shape = Shape.broadcast(a.shape(), b.shape(), name());
-        Tensor out = Tensor.empty(function.isComparison() ? DType.I32 : dtype, shape);
+        Tensor out = Tensor.empty(function.isComparison() ? DType.BOOL : dtype, shape);
         if (function == Binary.ADD && dtype == DType.F32 && a.dtype() == DType.F32 && b.dtype().isFloating() && a.shape().equals(b.shape())) {
             out.backend().mixedAdd(a, b, out);
             return out;

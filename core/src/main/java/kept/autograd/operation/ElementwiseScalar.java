@@ -12,7 +12,7 @@ import kept.tensor.internal.Arguments;
 
 /**
  * {@code y = f(x, c)} for each element x and a number c. The result has x's dtype; floating arithmetic is in {@link DType#arithmetic}. Comparisons
- * return I32 and are not differentiable.
+ * return BOOL and are not differentiable.
  */
 public final class ElementwiseScalar extends Operation {
     private final Binary function;
@@ -43,7 +43,7 @@ public final class ElementwiseScalar extends Operation {
         Operands.checkNumbers(name(), x.dtype(), function.takes(x.dtype()));
         Arguments.fits(name(), value, x.dtype());
         DType working = x.dtype().arithmetic();
-        Tensor out = Tensor.empty(function.isComparison() ? DType.I32 : x.dtype(), x.shape());
+        Tensor out = Tensor.empty(function.isComparison() ? DType.BOOL : x.dtype(), x.shape());
         try (var _ = Scope.open()) {
             Tensor operand = Operands.as(working, x);
             Tensor number = Operands.expanded(x.shape(), Tensor.scalar(value, working), name());
