@@ -78,8 +78,10 @@ class ArgumentsTest {
                 () -> Tensor.uniform(1, 2, -1), () -> Tensor.normal(1, 2, (long[]) null), () -> Shape.of(2).with(1, 3), () -> Shape.of(2).with(0, -3),
                 () -> Tensor.of(new float[2], -2));
         refused("of", () -> Tensor.of((float[]) null), () -> Tensor.of((int[]) null, 2), () -> Tensor.of((long[]) null),
+                () -> Tensor.of((double[]) null), () -> Tensor.of((byte[]) null), () -> Tensor.of((boolean[]) null, 1),
                 () -> Tensor.of(new float[2], (long[]) null));
         refused("upload", () -> Tensor.of(new float[5], 2, 2), () -> Tensor.of(new int[5], 2), () -> Tensor.of(new long[3], 0),
+                () -> Tensor.of(new double[3], 2), () -> Tensor.of(new byte[3], 2), () -> Tensor.of(new boolean[3], 4),
                 () -> Tensor.zeros(2).upload(null), () -> Tensor.zeros(2).upload(MemorySegment.ofArray(new float[3])),
                 () -> Tensor.zeros(2, 2).transpose(0, 1).upload(MemorySegment.ofArray(new float[4])));
         refused("download", () -> Tensor.zeros(2).download(null), () -> Tensor.zeros(2).download(MemorySegment.ofArray(new float[3])));

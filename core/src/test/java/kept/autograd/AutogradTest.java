@@ -198,7 +198,7 @@ class AutogradTest {
                 .hasMessage("[backward] the seed's shape [3] is not the root's shape [2]");
         assertThatThrownBy(() -> Autograd.backward(leaf(1, 2).mul(2), Tensor.ones(2).cast(DType.BF16)))
                 .isInstanceOf(DTypeException.class)
-                .hasMessage("[backward] the seed must be f32, as all gradients are, not bf16");
+                .hasMessage("[backward] the seed must be f32, as the gradient of a root in f32 is, not bf16");
     }
 
     @Test
@@ -212,7 +212,7 @@ class AutogradTest {
     void integersHaveNoGradient() {
         assertThatThrownBy(() -> Tensor.of(new int[] {1}).requireGradient())
                 .isInstanceOf(DTypeException.class)
-                .hasMessage("[requireGradient] no f32 gradient for i32: floats have f32 or bf16");
+                .hasMessage("[requireGradient] no f32 gradient for i32: f64 has f64, other floats f32 or bf16");
     }
 
     @Test

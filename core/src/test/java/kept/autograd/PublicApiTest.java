@@ -33,6 +33,7 @@ class PublicApiTest {
     private static final Set<String> IN_ARGUMENTS_TEST = Set.of(
             "Tensor.empty(DType, Shape)", "Tensor.full(double, DType, Shape)", "Tensor.zeros(long[])", "Tensor.ones(long[])",
             "Tensor.scalar(double, DType)", "Tensor.of(float[], long[])", "Tensor.of(int[], long[])", "Tensor.of(long[], long[])",
+            "Tensor.of(double[], long[])", "Tensor.of(byte[], long[])", "Tensor.of(boolean[], long[])",
             "Tensor.from(MemorySegment, DType, Shape)", "TensorCreation.arange(int)", "TensorCreation.uniform(long, long, long[])",
             "TensorCreation.normal(long, long, long[])", "TensorCreation.linspace(double, double, int)",
             "TensorCreation.eye(long)", "TensorCreation.eye(long, long)", "HostValues.get(long[])",
