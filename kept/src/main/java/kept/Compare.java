@@ -1,14 +1,11 @@
 package kept;
 
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
 import kept.calibration.Calibration;
-import kept.calibration.CalibrationSequences;
-import kept.checkpoint.Checkpoint;
 import kept.cli.Demo;
 import kept.cli.HeldOutTextOptions;
 import kept.cli.Program;
@@ -17,27 +14,10 @@ import kept.cli.WeightType;
 import kept.cli.Writes;
 import kept.corpus.Corpus;
 import kept.demo.JdkSources;
-import kept.evaluation.TextEvaluation;
-import kept.evaluation.TokenScores;
 import kept.io.AtomicFiles;
-import kept.mapping.CalibratedMapping;
-import kept.mapping.Mapping;
-import kept.mapping.NormProbe;
-import kept.mapping.NormStatistics;
-import kept.model.CheckpointWeights;
-import kept.model.Decoder;
-import kept.model.DecoderConfig;
-import kept.model.OrionModel;
-import kept.report.ComparedStudent;
-import kept.report.Comparison;
 import kept.report.ComparisonReport;
-import kept.run.HeldOutTexts;
-import kept.run.LoadedModel;
-import kept.run.MappedStudents;
-import kept.run.Progress;
-import kept.run.VerificationRun;
-import kept.tensor.Device;
-import kept.tokenizer.Tokenizer;
+import kept.run.ComparisonRun;
+import kept.tensor.DType;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -53,10 +33,7 @@ import picocli.CommandLine.Option;
     "  kept compare --teacher orion --calibration text.jsonl --held-out prose=held-out.txt --held-out code=code.jsonl"
 })
 public final class Compare extends Program {
-    /** What stands for the teacher among the names. */
-    private static final String TEACHER = "teacher";
-
-    /** Whose mappings. */
+    /** The teacher. */
     static final class Source {
         @Reads
         @Option(names = "--teacher", paramLabel = "DIR", required = true, description = "The Orion checkpoint: config.json, weights, tokenizer.")
@@ -143,51 +120,21 @@ public final class Compare extends Program {
     }
 
     private void compare(Path directory) {
-        SequencedMap<String, Corpus> domains = domains();
-        DecoderConfig config = DecoderConfig.read(directory);
-        List<Mapping> tables = mappings.stream().map(name -> MappedStudents.table(name, config)).toList();
-        boolean isMeasured = tables.stream().anyMatch(table -> !table.measured().isEmpty());
-        long tokens = calibrationTokens == null ? Calibration.usualTokens(config) : calibrationTokens;
-        Corpus measuredOn = isMeasured ? measuredText() : null;
-        if (tables.stream().anyMatch(table -> table.name().equals(CalibratedMapping.NAME))) {
-            Calibration.requireTokens(config, tokens);
+        ComparisonRun run = ComparisonRun.of(directory).mappings(mappings.toArray(String[]::new)).evaluationTokens(heldOut.tokens()).seed(seed)
+                .dtypes(dtypes.stream().map(WeightType::dtype).toArray(DType[]::new));
+        domains().forEach(run::heldOut);
+        students.forEach(run::student);
+        if (heldOut.sequenceLength() != null) {
+            run.sequenceLength(heldOut.sequenceLength());
         }
-        Device target = device.open();
-        try (Tokenizer tokenizer = Tokenizer.load(directory);
-                Checkpoint checkpoint = Checkpoint.open(directory);
-                var made = new MappedStudents(progress(), checkpoint, config, target)) {
-            CheckpointWeights.requireTensors(checkpoint, config);
-            tokenizer.requireVocabulary(config.vocabSize());
-            int length = VerificationRun.length(heldOut.sequenceLength(), "compare", config.maxPositions());
-            HeldOutTexts read = HeldOutTexts.read(domains, tokenizer, length, heldOut.tokens(), progress());
-            List<TextEvaluation> evaluations = read.evaluations();
-            tell(target);
-            int[][] sequences = isMeasured ? sequences(measuredOn, tokenizer, config, tokens) : new int[0][];
-            List<MappedStudents.Student> mapped = mappings.stream().map(name -> made.make(name, sequences)).toList();
-            try (var teacher = (OrionModel) Decoder.create(config, new CheckpointWeights(checkpoint), target)) {
-                SequencedMap<String, List<NormStatistics>> norms = new LinkedHashMap<>();
-                evaluations.forEach(evaluation -> norms.put(evaluation.name(), norms(teacher, evaluation)));
-                List<ComparedStudent> compared = new ArrayList<>();
-                for (WeightType dtype : dtypes) {
-                    if (dtype != WeightType.F32) {
-                        compared.add(evaluated(TEACHER, dtype.toString(), teacher,
-                                Decoder.create(config, new CheckpointWeights(checkpoint, dtype.dtype()), target), evaluations));
-                    }
-                }
-                mapped.forEach(student -> dtypes.forEach(dtype -> compared.add(
-                        evaluated(student.name(), dtype.toString(), teacher, student.model(dtype.dtype(), target), evaluations))));
-                students.forEach((name, student) ->
-                        compared.add(evaluated(name, "", teacher, LoadedModel.load(student, null, target, progress()), evaluations)));
-                var costs = mapped.stream().map(MappedStudents.Student::cost).toList();
-                show(directory, read, new Comparison(compared, costs, norms));
-            }
+        if (calibrationTokens != null) {
+            run.calibrationTokens(calibrationTokens);
         }
-    }
-
-    private int[][] sequences(Corpus text, Tokenizer tokenizer, DecoderConfig config, long tokens) {
-        CalibrationSequences drawn = CalibrationSequences.of(text, tokenizer, config.maxPositions(), tokens, seed);
-        drawn.coverage().ifPresent(read -> err().println("calibration: " + read.description()));
-        return drawn.ids();
+        if (run.needsCalibration()) {
+            run.calibration(measuredText());
+        }
+        ComparisonRun.Result result = run.device(device.open()).run(progress());
+        deliver(() -> writeJson(directory, result), () -> ComparisonReport.print(result.comparison(), out()));
     }
 
     private Corpus measuredText() {
@@ -216,37 +163,13 @@ public final class Compare extends Program {
         return domains;
     }
 
-    private static List<NormStatistics> norms(OrionModel teacher, TextEvaluation evaluation) {
-        var probe = new NormProbe(teacher);
-        evaluation.forEachInput(teacher.device(), probe::observe);
-        return probe.statistics();
-    }
-
-    /** Evaluates a student on all texts and closes it. */
-    private ComparedStudent evaluated(String name, String dtype, Decoder teacher, Decoder student, List<TextEvaluation> evaluations) {
-        try (student) {
-            SequencedMap<String, TokenScores> scores = new LinkedHashMap<>();
-            for (TextEvaluation evaluation : evaluations) {
-                String task = "%s %s on %s".formatted(name, dtype, evaluation.name()).replace("  ", " ");
-                try (var shown = progress().show(task, Progress.Unit.SEQUENCES, evaluation.sequences())) {
-                    scores.put(evaluation.name(), evaluation.scores(teacher, student, shown::done));
-                }
-            }
-            return new ComparedStudent(name, dtype, scores);
-        }
-    }
-
-    private void show(Path directory, HeldOutTexts read, Comparison comparison) {
-        deliver(() -> writeJson(directory, read, comparison), () -> ComparisonReport.print(comparison, out()));
-    }
-
-    private void writeJson(Path directory, HeldOutTexts read, Comparison comparison) {
+    private void writeJson(Path directory, ComparisonRun.Result result) {
         if (json != null) {
             Map<String, Object> content = new LinkedHashMap<>();
             content.put("command", commandLine());
-            content.put(TEACHER, source.demo ? "the demo's" : directory.toString());
-            content.put("texts", HeldOutTextOptions.json(read.coverage()));
-            content.putAll(ComparisonReport.json(comparison));
+            content.put("teacher", source.demo ? "the demo's" : directory.toString());
+            content.put("texts", HeldOutTextOptions.json(result.texts()));
+            content.putAll(ComparisonReport.json(result.comparison()));
             AtomicFiles.writeJson(json, content);
         }
     }

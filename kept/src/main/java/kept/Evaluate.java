@@ -1,36 +1,22 @@
 package kept;
 
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
-import java.util.SequencedMap;
 import kept.cli.Program;
-import kept.cli.ProgramException;
 import kept.cli.Reads;
 import kept.cli.TokenCount;
 import kept.cli.Writes;
 import kept.evaluation.Examination;
 import kept.evaluation.FewShot;
-import kept.evaluation.LogLikelihoods;
-import kept.evaluation.PairEncoder;
 import kept.evaluation.PassKeyTrials;
-import kept.evaluation.Request;
 import kept.evaluation.Task;
-import kept.evaluation.TaskScores;
 import kept.io.AtomicFiles;
-import kept.io.JsonObject;
-import kept.model.Decoder;
-import kept.model.DecoderConfig;
 import kept.report.EvaluationReport;
-import kept.report.TaskResult;
-import kept.run.LoadedModel;
-import kept.run.Progress;
-import kept.tensor.Device;
-import kept.tokenizer.Tokenizer;
+import kept.run.EvaluationRun;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -139,23 +125,22 @@ public final class Evaluate extends Program {
 
     @Override
     protected int run() {
-        List<Examination> examinations = examinations();
-        Device target = device.open();
-        SequencedMap<String, Path> models = new LinkedHashMap<>();
+        EvaluationRun run = EvaluationRun.of(model.path());
+        examinations().forEach(run::task);
         if (teacher != null) {
-            models.put("teacher", teacher);
+            run.teacher(teacher);
         }
-        models.put(teacher == null ? "model" : "student", model.path());
-        List<Candidate> candidates = new ArrayList<>();
-        try {
-            models.forEach((name, directory) -> candidates.add(candidate(name, directory, examinations)));
-            tell(target);
-            var results = new Results(examinations.stream().map(_ -> new LinkedHashMap<String, TaskScores>()).toList(), new LinkedHashMap<>());
-            candidates.forEach(candidate -> examine(candidate, examinations, target, results));
-            show(results, models);
-        } finally {
-            candidates.forEach(candidate -> candidate.tokenizer.close());
+        if (!passKeyLengths.isEmpty()) {
+            run.passKeys(new PassKeyTrials(passKeyLengths, passKeyDepths.stream().map(depth -> depth / 100).toList(), passKeyTrials, seed));
         }
+        if (maxLength != null) {
+            run.maxLength(maxLength);
+        }
+        if (bos != null) {
+            run.beginningOfSequence(bos);
+        }
+        EvaluationRun.Result result = run.device(device.open()).run(progress());
+        deliver(() -> writeJson(result, run.models()), () -> print(result));
         return 0;
     }
 
@@ -176,106 +161,33 @@ public final class Evaluate extends Program {
             Task pool = examples.isEmpty() ? all : Task.read(examples.get(Math.min(i, examples.size() - 1)));
             Task task = limit == null ? all : new Task(all.name(), all.questions().subList(0, Math.min(limit, all.questions().size())));
             var seeded = shotsSeed == null ? OptionalLong.empty() : OptionalLong.of(shotsSeed);
-            if (examinations.stream().anyMatch(other -> other.task().name().equals(task.name()))) {
-                throw new ProgramException("[evaluate] two task files are named " + task.name() + ": rename one, or results would be mixed up");
-            }
             examinations.add(new Examination(task, new FewShot(shots, pool.questions(), delimiter, seeded)));
         }
         return examinations;
     }
 
-    /**
-     * A model before it is loaded.
-     *
-     * @param beginning whether its contexts begin with the beginning-of-sequence id
-     * @param longest the most tokens it is given at a time
-     * @param requests the questions of each task in its ids
-     */
-    private record Candidate(String name, Path directory, Tokenizer tokenizer, boolean beginning, int longest, List<List<Request>> requests) {}
-
-    /** What models did, on each task and at each pass key. */
-    private record Results(List<? extends SequencedMap<String, TaskScores>> tasks, SequencedMap<String, List<PassKeyTrials.Result>> passKeys) {}
-
-    /** Whatever is wrong with the questions is told before a large model is read. */
-    private Candidate candidate(String name, Path directory, List<Examination> examinations) {
-        DecoderConfig config = DecoderConfig.read(directory);
-        int longest = maxLength == null ? config.maxPositions() : maxLength;
-        if (longest > config.maxPositions()) {
-            throw new ProgramException("[evaluate] --max-length %,d exceeds the %,d positions of %s"
-                    .formatted(longest, config.maxPositions(), directory));
+    private void print(EvaluationRun.Result result) {
+        if (!result.tasks().isEmpty()) {
+            EvaluationReport.printTasks(result.tasks(), byGroup, out());
         }
-        Tokenizer tokenizer = Tokenizer.load(directory);
-        try {
-            tokenizer.requireVocabulary(config.vocabSize());
-            boolean beginning = bos == null ? addsBeginning(directory) : bos;
-            var encoder = new PairEncoder(tokenizer, beginning);
-            List<List<Request>> requests = examinations.stream().map(examination -> examination.requests(encoder)).toList();
-            return new Candidate(name, directory, tokenizer, beginning, longest, requests);
-        } catch (RuntimeException e) {
-            tokenizer.close();
-            throw e;
+        if (!result.passKeys().isEmpty()) {
+            EvaluationReport.printPassKeys(result.passKeys(), out());
         }
     }
 
-    private static boolean addsBeginning(Path directory) {
-        Path file = directory.resolve("tokenizer_config.json");
-        return Files.isRegularFile(file) && JsonObject.read("tokenizer", file).flag("add_bos_token", false);
-    }
-
-    /** One model is in memory at a time. */
-    private void examine(Candidate candidate, List<Examination> examinations, Device target, Results results) {
-        try (Decoder decoder = LoadedModel.load(candidate.directory, null, target, progress())) {
-            for (int i = 0; i < examinations.size(); i++) {
-                Examination examination = examinations.get(i);
-                List<Request> requests = candidate.requests.get(i);
-                String task = examination.task().name();
-                try (var shown = progress().show(candidate.name + " " + task, Progress.Unit.ITEMS, requests.size())) {
-                    TaskScores scores = examination.put(new LogLikelihoods(decoder, candidate.longest), requests, shown::done);
-                    results.tasks.get(i).put(candidate.name, scores);
-                    if (scores.shortened() > 0) {
-                        err().println("%s, %s: of %,d of %,d choices the context lost its beginning, to be read in %,d tokens"
-                                .formatted(candidate.name, task, scores.shortened(), requests.size(), candidate.longest));
-                    }
-                }
-            }
-            if (!passKeyLengths.isEmpty()) {
-                var trials = new PassKeyTrials(passKeyLengths, passKeyDepths.stream().map(depth -> depth / 100).toList(), passKeyTrials, seed);
-                try (var shown = progress().show(candidate.name + " pass keys", Progress.Unit.ITEMS, trials.total())) {
-                    results.passKeys.put(candidate.name, trials.ask(decoder, candidate.tokenizer, candidate.beginning, shown::done));
-                }
-            }
-        }
-    }
-
-    private void show(Results results, SequencedMap<String, Path> models) {
-        List<TaskResult> scored = new ArrayList<>();
-        for (int i = 0; i < tasks.size(); i++) {
-            scored.add(new TaskResult(results.tasks.get(i).firstEntry().getValue().task().name(), results.tasks.get(i)));
+    private void writeJson(EvaluationRun.Result result, Map<String, Path> models) {
+        if (json == null) {
+            return;
         }
         Map<String, Object> content = new LinkedHashMap<>();
         models.forEach((name, directory) -> content.put(name, directory.toString()));
-        if (!scored.isEmpty()) {
+        if (!result.tasks().isEmpty()) {
             content.put("shots", shots);
-            content.put("tasks", EvaluationReport.tasksJson(scored));
+            content.put("tasks", EvaluationReport.tasksJson(result.tasks()));
         }
-        if (!passKeyLengths.isEmpty()) {
-            content.put("passkey", EvaluationReport.passKeysJson(results.passKeys));
+        if (!result.passKeys().isEmpty()) {
+            content.put("passkey", EvaluationReport.passKeysJson(result.passKeys()));
         }
-        deliver(() -> writeJson(content), () -> print(scored, results));
-    }
-
-    private void print(List<TaskResult> scored, Results results) {
-        if (!scored.isEmpty()) {
-            EvaluationReport.printTasks(scored, byGroup, out());
-        }
-        if (!passKeyLengths.isEmpty()) {
-            EvaluationReport.printPassKeys(results.passKeys, out());
-        }
-    }
-
-    private void writeJson(Map<String, Object> content) {
-        if (json != null) {
-            AtomicFiles.writeJson(json, content);
-        }
+        AtomicFiles.writeJson(json, content);
     }
 }

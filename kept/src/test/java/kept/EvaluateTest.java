@@ -56,7 +56,7 @@ class EvaluateTest {
         assertThat(run.code()).as(run.err()).isZero();
         assertThat(run.out()).contains("\ncapitals\n  teacher ", "\n  student ", "\n  student - teacher ", "\ncapitals-examples\n")
                 .containsPattern("by acc gained \\d, lost \\d \\(McNemar p [01]");
-        assertThat(run.err()).as("the teacher has 64 positions").contains("teacher, capitals: of ", "lost its beginning, to be read in 64 tokens");
+        assertThat(run.err()).as("the teacher has 64 positions").contains("teacher, capitals: of ", "lost its beginning, to fit into 64 tokens");
         JsonNode task = new ObjectMapper().readTree(json.toFile()).at("/tasks/capitals");
         double difference = task.at("/models/student/acc").doubleValue() - task.at("/models/teacher/acc").doubleValue();
         assertThat(task.at("/difference/acc/value").doubleValue()).isEqualTo(difference);

@@ -47,7 +47,7 @@ public final class Demo implements AutoCloseable {
     /**
      * Unpacks the teacher and finds the text.
      *
-     * @param remarks is told which text it is
+     * @param remarks receives a note about the text
      */
     public static Demo prepare(PrintWriter remarks) {
         JdkSources sources = JdkSources.find();

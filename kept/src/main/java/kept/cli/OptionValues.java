@@ -16,8 +16,8 @@ import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
 
 /**
- * What values the options of all programs take, and which go together, as far as that does not depend on files: what is against it is wrong usage,
- * told before anything is read, with the option's name.
+ * The values that the options of all programs take, and which go together, as far as that does not depend on files. A violation is wrong usage and
+ * is reported, with the option's name, before anything is read.
  */
 final class OptionValues {
     private static final Rule AT_LEAST_ZERO = number("be at least 0", value -> value >= 0 && value <= Double.MAX_VALUE);

@@ -82,7 +82,7 @@ public final class PathArguments {
     }
 
     /**
-     * Refuses outputs that are meant for standard output, which no output can go to: what is printed goes there.
+     * Refuses outputs that name standard output, which is for printed results.
      *
      * @param command whose line this is
      * @throws ParameterException if an output is called -
@@ -102,7 +102,7 @@ public final class PathArguments {
     }
 
     /**
-     * Refuses outputs that cannot be written, and those that would replace what is read or one another.
+     * Refuses outputs that cannot be written, or that would replace an input or another output.
      *
      * @throws ProgramException if one would
      * @throws kept.io.CheckpointException if one cannot be written

@@ -34,17 +34,17 @@ import picocli.CommandLine.Spec;
 public abstract class Program implements Callable<Integer> {
     public static final int WRONG_USAGE = 2;
     public static final int FAILURE = 1;
-    /** What shells say of a program that Ctrl-C ended: 128 and the number of the signal. */
+    /** The exit code of a program that Ctrl-C ended: 128 and the number of the signal. */
     public static final int INTERRUPTED = 130;
 
-    /** What makes a program take less of a device's memory, where it has the option. */
+    /** Options that lower the memory use on a device, in programs that have them. */
     private static final List<String> LESS_MEMORY = List.of(
             "--batch-size", "--sequence-length", "--checkpoint-activations", "--optimizer adamw-8bit", "--train-dtype bf16", "--spill");
 
     @Spec
     private CommandSpec spec;
 
-    /** What {@link #out} and {@link #err} give, once they have been asked. */
+    /** The results of {@link #out} and {@link #err}, created at first use. */
     private PrintWriter out;
     private PrintWriter err;
     private TerminalProgress progress;
@@ -104,10 +104,10 @@ public abstract class Program implements Callable<Integer> {
         return line.startsWith(prefix) ? line.substring(prefix.length()) : line;
     }
 
-    /** Does what the command line asks for and tells the exit code. */
+    /** Executes the program and returns the exit code. */
     protected abstract int run();
 
-    /** Refuses wrong usage that the parser cannot see; it is told before anything else that is wrong. */
+    /** Refuses wrong usage that the parser cannot see, before any other check. */
     protected void checkUsage() { }
 
     /** Whether this command line writes the outputs it names; a plan, for one, does not. */
@@ -115,7 +115,7 @@ public abstract class Program implements Callable<Integer> {
         return true;
     }
 
-    /** Hands over results, each though another cannot be; what fails first is told. Files come before what is printed. */
+    /** Delivers all results even if one fails, and throws the first failure. Files come before printed results. */
     protected static void deliver(Runnable... results) {
         RuntimeException failed = null;
         for (Runnable result : results) {
@@ -134,7 +134,7 @@ public abstract class Program implements Callable<Integer> {
         }
     }
 
-    /** What the command line names to be read, all of which outputs must leave alone. */
+    /** The inputs on the command line, which outputs must not replace. */
     protected final Path[] inputs() {
         return arguments().inputs();
     }
@@ -169,12 +169,12 @@ public abstract class Program implements Callable<Integer> {
         return spec.parent() == null ? "kept %s %s".formatted(spec.name(), arguments) : "kept " + arguments;
     }
 
-    /** What the command line of this program is made of. */
+    /** The options and parameters of this program. */
     protected final CommandSpec spec() {
         return spec;
     }
 
-    /** Where results go. */
+    /** Standard output, for results. */
     protected final PrintWriter out() {
         if (out == null) {
             out = Terminal.output(spec.commandLine().getOut());
@@ -182,7 +182,7 @@ public abstract class Program implements Callable<Integer> {
         return out;
     }
 
-    /** Where progress and remarks go. */
+    /** Standard error, for progress and notes. */
     protected final PrintWriter err() {
         if (err == null) {
             err = Terminal.error(spec.commandLine().getErr());
@@ -190,7 +190,7 @@ public abstract class Program implements Callable<Integer> {
         return err;
     }
 
-    /** Shows how far the program is, where remarks go. */
+    /** Shows progress on standard error. */
     protected final TerminalProgress progress() {
         if (progress == null) {
             progress = new TerminalProgress(err());
@@ -198,12 +198,12 @@ public abstract class Program implements Callable<Integer> {
         return progress;
     }
 
-    /** Says in one line what the program computes on. */
+    /** Prints one line about the device. */
     protected final void tell(Device device) {
         err().println(device.backend().description());
     }
 
-    /** Which device a program computes on, and with how many threads. */
+    /** The device a program computes on, and the number of CPU threads. */
     public static final class DeviceOptions {
         private static final String AUTO = "auto";
         private static final String CUDA = "cuda";

@@ -1,6 +1,6 @@
 package kept.cli;
 
-/** A program that cannot do what it was asked, told to the user in one line. */
+/** A program cannot do what it was asked to; the message is one line for the user. */
 public final class ProgramException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 

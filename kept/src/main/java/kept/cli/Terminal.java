@@ -6,7 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import kept.text.VisibleWriter;
 
-/** Whether a person reads what is printed: text of any origin is then shown so that it cannot command the terminal, and else is printed as it is. */
+/** Output for a terminal or not: on a terminal, text is shown so that it cannot control the terminal; elsewhere it is printed unchanged. */
 final class Terminal {
     private static final int OUTPUT = 1;
     private static final int ERROR = 2;
@@ -34,7 +34,7 @@ final class Terminal {
         return terminal ? new PrintWriter(new VisibleWriter(writer), true) : writer;
     }
 
-    /** The console of the runtime tells only whether input and output are both a terminal; Linux tells of each. */
+    /** The runtime's console only says whether input and output are both a terminal; Linux says it of each. */
     private static boolean isTerminal(int descriptor) {
         try {
             String target = Files.readSymbolicLink(Path.of("/proc/self/fd/" + descriptor)).toString();

@@ -109,7 +109,7 @@ public final class TerminalProgress implements Progress {
         return (task.unit() == Unit.BYTES ? bar.setUnit(" MB", MEGABYTE).showSpeed() : bar).build();
     }
 
-    /** What is told of a task after some seconds. */
+    /** The line about a task after some seconds. */
     static String line(Task task, long done, double seconds) {
         if (task.unit() == Unit.BYTES) {
             double speed = (done - task.before()) / seconds;
@@ -125,7 +125,7 @@ public final class TerminalProgress implements Progress {
      * @param name what it is called
      * @param unit what it counts
      * @param total how much there is to do
-     * @return to be told how much is done, and closed
+     * @return receives the progress; the caller closes it
      */
     public Shown show(String name, Unit unit, long total) {
         begin(new Task(name, unit, total, 0));

@@ -18,9 +18,9 @@ public @interface Writes {
     enum Kind {
         /** A file in a directory that exists. */
         FILE,
-        /** A file whose missing directories are made, and which is replaced only if the program is told so. */
+        /** A file whose missing directories are created, and which is replaced only if an option says so. */
         NEW_FILE,
-        /** A directory that is made whole, and missing ones above it. */
+        /** A directory that appears complete, with missing parents. */
         DIRECTORY,
         /** Files in a directory that exists. */
         TEMPORARY_FILES

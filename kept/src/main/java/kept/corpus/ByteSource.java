@@ -11,7 +11,7 @@ import kept.text.TextFiles;
 
 /**
  * The bytes of a text file and the place reached in them, so that an error can say where it is. What a file begins with is looked at first: a byte
- * order mark of UTF-8 is skipped, another encoding or a packed file is told by its name.
+ * order mark of UTF-8 is skipped, another encoding or a packed file is reported by its name.
  */
 final class ByteSource implements AutoCloseable {
     private static final int BEGINNING = 24;
@@ -67,7 +67,7 @@ final class ByteSource implements AutoCloseable {
         }
     }
 
-    /** Files that are often taken for text because of their name. */
+    /** Files that are often mistaken for text because of their name. */
     private Optional<String> packed() {
         if (startsWith('P', 'K', 3, 4)) {
             return Optional.of("a zip archive");
@@ -107,7 +107,7 @@ final class ByteSource implements AutoCloseable {
     }
 
     /**
-     * How many bytes of the file as it lies have been read; of a packed file as many as have been unpacked, which is a little ahead.
+     * How many bytes of the file have been read; in a packed file the compressed bytes, which are a little ahead of the text.
      *
      * @param ahead bytes of the text that were read but are not wanted yet
      */
@@ -201,7 +201,7 @@ final class ByteSource implements AutoCloseable {
      *
      * @param utf8 the bytes, whole characters
      * @param length how many of them
-     * @param start where in the file the first of them lies
+     * @param start the offset of the first one in the file
      * @return the text
      * @throws CorpusException if they are no UTF-8
      */

@@ -9,7 +9,7 @@ import java.util.function.Predicate;
 public interface Corpus {
 
     /**
-     * Starts at the first document. Each reader stands for itself.
+     * Starts at the first document. Readers are independent of each other.
      *
      * @return a reader, to be closed by the caller
      */

@@ -19,7 +19,7 @@ public final class CorpusException extends TensorException {
      * An error with its explanation and its cause.
      *
      * @param message which file, where in it, what is wrong, and what to do
-     * @param cause what lies beneath
+     * @param cause the cause
      */
     public CorpusException(String message, Throwable cause) {
         super(message, cause);

@@ -23,7 +23,7 @@ public final class PackedSequences implements TokenSequences {
      * @param lookahead how many tokens of the next sequence are handed out with each: 0 where only the model's own outputs matter (distillation),
      *         1 where the token after the last is a target
      * @param seed which order
-     * @throws CorpusException if there is not one whole sequence
+     * @throws CorpusException if the text is shorter than one sequence
      */
     public PackedSequences(PackedTokens tokens, int length, int lookahead, long seed) {
         this(tokens, 0, length, lookahead, seed);
@@ -37,7 +37,7 @@ public final class PackedSequences implements TokenSequences {
      * @param length how far apart sequences begin
      * @param lookahead how many tokens of the next sequence are handed out with each
      * @param seed which order
-     * @throws CorpusException if there is not one whole sequence
+     * @throws CorpusException if the text is shorter than one sequence
      */
     public PackedSequences(PackedTokens tokens, long skipped, int length, int lookahead, long seed) {
         if (length < 1 || lookahead < 0) {
@@ -56,7 +56,7 @@ public final class PackedSequences implements TokenSequences {
     }
 
     /**
-     * How many sequences an epoch has. Tokens that fill no whole sequence at the end are left out.
+     * The number of sequences of an epoch. Tokens at the end that do not fill a sequence are left out.
      *
      * @return the number
      */

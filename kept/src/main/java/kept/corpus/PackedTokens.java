@@ -41,7 +41,7 @@ public final class PackedTokens implements AutoCloseable {
      * A document and how far its reader has come with it.
      *
      * @param document the document
-     * @param extent what had been read when it was given
+     * @param extent how much had been read with it
      */
     private record Read(Document document, TextExtent extent) { }
 
@@ -50,7 +50,7 @@ public final class PackedTokens implements AutoCloseable {
      *
      * @param corpus the text
      * @param tokenizer the vocabulary
-     * @param enough how many tokens suffice; the document that reaches this number is taken whole
+     * @param enough the number of tokens that suffice; the document that reaches it is read completely
      * @return the tokens
      * @throws CorpusException if the corpus holds no text or cannot be read, or there is no room for the temporary file
      */

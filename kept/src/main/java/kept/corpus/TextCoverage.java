@@ -9,8 +9,8 @@ import kept.text.Counts;
  *
  * @param origin the corpus, in a few words
  * @param whole whether this is all of the corpus
- * @param extent how far the last document that was taken reaches
- * @param documents the documents taken
+ * @param extent the end of the last document that was read
+ * @param documents the number of documents read
  * @param characters their characters (UTF-16 code units)
  * @param tokens their tokens, marks between documents included
  */

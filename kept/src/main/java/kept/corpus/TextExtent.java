@@ -5,7 +5,7 @@ package kept.corpus;
  *
  * @param files the files begun, entries of archives counted as files
  * @param allFiles all files there are
- * @param bytes the bytes read, as they lie in the files; of packed files as many as have been unpacked
+ * @param bytes the bytes read from the files; in packed files the compressed bytes
  * @param allBytes the bytes of all files
  * @param passedOver what was passed over so far
  */

@@ -39,7 +39,7 @@ record TextFormat(Kind kind, boolean gzip) {
     /**
      * Reads a stream of text or JSON lines. What is packed by gzip is unpacked whatever its name, for no text begins as it does.
      *
-     * @param raw the bytes as they lie there; closed with the reader, or here when they cannot be read
+     * @param raw the file's bytes; closed with the reader, or here if they cannot be read
      * @param source where they are from
      * @param field the field of JSON-lines records that holds the text
      * @return its documents

@@ -2,7 +2,7 @@ package kept.corpus;
 
 import java.util.List;
 
-/** Sequences of token ids in a fixed order without an end, which can be taken up at any place. */
+/** An endless stream of token sequences in a fixed order, which can start at any position. */
 public interface TokenSequences {
     /**
      * Hands out the next sequences.

@@ -6,8 +6,8 @@ import kept.model.KeyValueCache;
 import kept.tensor.Tensor;
 
 /**
- * A model that reads one text after another and computes what they begin with in common only once, through a key-value cache that is taken back to
- * where they part. Gradients are not recorded.
+ * A model that reads one text after another and computes their common prefix only once, through a key-value cache that is truncated to where
+ * they differ. Gradients are not recorded.
  */
 final class CachedReading implements AutoCloseable {
     private final Decoder model;

@@ -10,8 +10,8 @@ import java.util.function.IntUnaryOperator;
  * @param index which class
  * @param tokens how many there are
  * @param klMean mean of KL(teacher || student) in nats per token
- * @param klShare the part of the whole text's divergence that is theirs, 0 to 1; NaN if there is none at all
- * @param top1Agreement the share of them at which both models' likeliest next token is the same
+ * @param klShare their share of the text's divergence, 0 to 1; NaN if the text has none
+ * @param top1Agreement the share of them at which both models' most likely next token is the same
  */
 public record ClassScores(int index, long tokens, double klMean, double klShare, double top1Agreement) {
     /**

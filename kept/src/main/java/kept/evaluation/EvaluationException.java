@@ -19,7 +19,7 @@ public final class EvaluationException extends TensorException {
      * An error with its explanation and its cause.
      *
      * @param message which file, which line, what is wrong, and what to do
-     * @param cause what lies beneath
+     * @param cause the cause
      */
     public EvaluationException(String message, Throwable cause) {
         super(message, cause);

@@ -34,7 +34,7 @@ public record Examination(Task task, FewShot examples) {
      *
      * @param model the model
      * @param requests the questions in its ids
-     * @param progress is told the number of scored choices
+     * @param progress receives the number of scored choices
      * @return its scores
      * @throws EvaluationException if a choice is longer than what the model can read
      */

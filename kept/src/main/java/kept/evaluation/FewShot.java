@@ -11,7 +11,7 @@ import java.util.SplittableRandom;
  *
  * @param shots how many examples
  * @param pool where they come from; may be the task itself
- * @param delimiter what stands between a context and a choice
+ * @param delimiter the text between a context and a choice
  * @param seed which examples are drawn, for each question anew; where there is none, the first of the pool in its order
  */
 public record FewShot(int shots, List<Question> pool, String delimiter, OptionalLong seed) {

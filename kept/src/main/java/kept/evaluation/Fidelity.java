@@ -6,7 +6,7 @@ package kept.evaluation;
  * @param tokens the positions compared
  * @param klMean mean of KL(teacher || student) in nats per token
  * @param klP99 its 99th percentile over tokens
- * @param top1Agreement the share of positions at which both models' likeliest next token is the same
+ * @param top1Agreement the share of positions at which both models' most likely next token is the same
  * @param perplexityTeacher the teacher's perplexity of the text
  * @param perplexityStudent the student's perplexity of the text
  */

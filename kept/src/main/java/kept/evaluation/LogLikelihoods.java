@@ -50,7 +50,7 @@ public final class LogLikelihoods {
      * The log-probability of each continuation after its context.
      *
      * @param requests the requests, their continuations at most as long as what the model can read
-     * @param progress is told how many requests have been answered
+     * @param progress receives the number of answered requests
      * @return in nats, in the order of the requests
      * @throws NonFiniteException if the model gives no finite logits, naming the first tensor at fault
      */

@@ -34,7 +34,7 @@ public final class PairEncoder {
      *
      * @param context any text
      * @param continuations texts that may follow it, delimiters included
-     * @param place the file and line they stand in, for messages
+     * @param place their file and line, for messages
      * @return a request for each continuation; all share the context's array
      * @throws EvaluationException if a continuation adds no token to its context
      */
@@ -61,7 +61,7 @@ public final class PairEncoder {
                 + " has an empty context, and " + tokenizer.description() + " has no mark to put in its place")));
     }
 
-    /** What Python's {@code str.rstrip} takes away; all of it lies in the basic plane. */
+    /** The characters that Python's {@code str.rstrip} removes; all are in the basic plane. */
     private static boolean isSpace(char c) {
         return Character.isWhitespace(c) || Character.isSpaceChar(c) || c == '\u0085';
     }

@@ -15,7 +15,7 @@ record PairedLogits(FactoredLogits teacher, FactoredLogits student) {
     /**
      * The logits of hidden states behind the final norms.
      *
-     * @param taught the teacher's, {@code [..., hidden size]}
+     * @param taught the teacher's hidden states, {@code [..., hidden size]}
      * @param learnt the student's
      */
     static PairedLogits of(Decoder teacher, Tensor taught, Decoder student, Tensor learnt) {

@@ -30,7 +30,7 @@ public record PassKey(String prompt, int[] ids, int key) {
      * @param tokenizer the model's tokenizer
      * @param beginning whether the text begins with the beginning-of-sequence id
      * @param length the most tokens of text and answer together; the text is as long as whole lines of filler make it
-     * @param depth where the number stands: 0 at the beginning, 1 right before the question
+     * @param depth the position of the number: 0 at the beginning, 1 right before the question
      * @param seed which number
      * @return the text
      * @throws EvaluationException if the length has no room for the question itself
@@ -59,7 +59,7 @@ public record PassKey(String prompt, int[] ids, int key) {
     }
 
     /**
-     * Whether an answer gives the number: its first digits are the key's, and no others follow.
+     * Whether an answer is right: its first digits are the key's, and no others follow.
      *
      * @param answer the text after the prompt
      * @return true if it does

@@ -16,7 +16,7 @@ import kept.tokenizer.Tokenizer;
  * Which pass keys to hide where.
  *
  * @param lengths tokens of the texts
- * @param depths where in a text the number stands, from 0 to 1
+ * @param depths the positions of the number in a text, from 0 to 1
  * @param count how many texts there are for each length and depth, each with a number of its own
  * @param seed which numbers
  */
@@ -33,7 +33,7 @@ public record PassKeyTrials(List<Integer> lengths, List<Double> depths, int coun
      * @param length the length asked for
      * @param tokens the tokens of the text, a little fewer
      * @param depth where the number stood
-     * @param found how often the model's likeliest continuation gave it
+     * @param found how often the model's most likely continuation was right
      */
     public record Result(int length, int tokens, double depth, Share found) {}
 
@@ -47,13 +47,13 @@ public record PassKeyTrials(List<Integer> lengths, List<Double> depths, int coun
     }
 
     /**
-     * Asks a model for the keys; it answers by its likeliest tokens. Texts of one length differ from where the number stands, and are read from
+     * Asks a model for the keys; it answers with its most likely tokens. Texts of one length are equal up to the number, and are read from
      * there.
      *
      * @param model the model
      * @param tokenizer its tokenizer
      * @param beginning whether texts begin with the beginning-of-sequence id
-     * @param progress is told how many texts have been read
+     * @param progress receives the number of texts that have been read
      * @return a result for each length and depth, in order
      * @throws EvaluationException if a length has no room for the question, or exceeds the model's positions
      */
@@ -97,7 +97,7 @@ public record PassKeyTrials(List<Integer> lengths, List<Double> depths, int coun
         return tokenizer.decode(Arrays.copyOfRange(ids, prompt.length, ids.length));
     }
 
-    /** The likeliest token after some; ids that pad the vocabulary are none. */
+    /** The most likely next token; ids that pad the vocabulary do not count. */
     static int likeliest(Decoder model, Tokenizer tokenizer, CachedReading reading, int[] ids) {
         int tokens = 1 + model.config().eosTokenIds().stream().mapToInt(Integer::intValue).reduce(tokenizer.vocabularySize() - 1, Math::max);
         return Autograd.withoutRecording(() -> {

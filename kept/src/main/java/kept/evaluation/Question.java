@@ -5,7 +5,7 @@ import java.util.List;
 /**
  * A multiple-choice question.
  *
- * @param place the file and line it stands in, for messages
+ * @param place its file and line, for messages
  * @param group what it belongs to within its task, such as a subject: its few-shot examples come from the same group; empty if there is none
  * @param description what comes before all else in the prompt, such as instructions; empty if there is none
  * @param context what the model reads before it scores the choices
@@ -27,7 +27,7 @@ public record Question(String place, String group, String description, String co
         return choices.get(answer);
     }
 
-    /** Whether two questions ask the same, wherever they stand. */
+    /** Whether two questions are the same, regardless of their place. */
     boolean asksTheSameAs(Question other) {
         return context.equals(other.context) && choices.equals(other.choices) && answer == other.answer;
     }

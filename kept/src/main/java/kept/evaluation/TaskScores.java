@@ -9,7 +9,7 @@ import java.util.SequencedMap;
  *
  * @param task the task
  * @param logLikelihoods of each choice of each question, in nats
- * @param shortened how many choices came with a context too long to be read whole
+ * @param shortened the number of choices whose context was too long and lost its beginning
  */
 public record TaskScores(Task task, List<double[]> logLikelihoods, int shortened) {
     /** The two ways to choose. */

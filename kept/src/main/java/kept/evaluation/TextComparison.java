@@ -29,7 +29,7 @@ public record TextComparison(TextEvaluation text, TokenScores scores, Optional<L
      * @param layers whether inner values are compared; the models are then read layer by layer in turn, and norms and the projections behind them
      * computed twice
      * @param worst how many of the worst predictions to keep, 0 for none
-     * @param progress is told how many sequences have been read
+     * @param progress receives the number of sequences that have been read
      * @return the comparison
      */
     public static TextComparison of(TextEvaluation text, Decoder teacher, Decoder student, boolean layers, int worst, IntConsumer progress) {

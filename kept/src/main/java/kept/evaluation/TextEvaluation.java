@@ -35,7 +35,7 @@ public record TextEvaluation(String name, int[] ids, int length) {
      * @param length the tokens of a sequence
      * @param most the most tokens to compare on
      * @return the evaluation
-     * @throws CorpusException if there is not one whole sequence
+     * @throws CorpusException if the text is shorter than one sequence
      */
     public static TextEvaluation of(String name, PackedTokens tokens, int length, long most) {
         return of(name, tokens, 0, length, most);
@@ -50,7 +50,7 @@ public record TextEvaluation(String name, int[] ids, int length) {
      * @param length the tokens of a sequence
      * @param most the most tokens to compare on
      * @return the evaluation
-     * @throws CorpusException if there is not one whole sequence
+     * @throws CorpusException if the text is shorter than one sequence
      */
     public static TextEvaluation of(String name, PackedTokens tokens, long from, int length, long most) {
         var sequences = new PackedSequences(tokens, from, length, 1, 0);
@@ -78,7 +78,7 @@ public record TextEvaluation(String name, int[] ids, int length) {
      *
      * @param teacher the teacher
      * @param student the student
-     * @param progress is told how many sequences have been read
+     * @param progress receives the number of sequences that have been read
      * @return the scores of each token
      */
     public TokenScores scores(Decoder teacher, Decoder student, IntConsumer progress) {
@@ -199,7 +199,7 @@ public record TextEvaluation(String name, int[] ids, int length) {
     }
 
     /**
-     * Checks on one sequence that a model gives numbers.
+     * Checks on one sequence that a model's logits are finite.
      *
      * @param model the model
      * @throws NonFiniteException if it does not, naming the first tensor at fault

@@ -11,7 +11,7 @@ import java.util.List;
  * @param divergences KL(teacher || student) in nats
  * @param teacherLosses the teacher's cross-entropies in nats
  * @param studentLosses the student's cross-entropies in nats
- * @param agreements 1 where both find the same next token likeliest, else 0
+ * @param agreements 1 where the most likely next token of both is the same, else 0
  */
 public record TokenScores(int length, float[] divergences, float[] teacherLosses, float[] studentLosses, float[] agreements) {
     /** Where the second bucket of positions begins; each further one begins at twice as many tokens. */

@@ -8,10 +8,10 @@ import java.util.List;
  * @param sequence in which sequence of the text, from 0
  * @param position at which position of it, from 0
  * @param divergence KL(teacher || student) in nats
- * @param teacherProbability what the teacher gives the true next token
- * @param studentProbability what the student gives it
- * @param teacherCandidates what the teacher finds likeliest, first ones first
- * @param studentCandidates what the student finds likeliest
+ * @param teacherProbability the teacher's probability of the true next token
+ * @param studentProbability the student's probability of it
+ * @param teacherCandidates the teacher's most likely tokens, in order
+ * @param studentCandidates the student's most likely tokens, in order
  */
 public record WorstToken(int sequence, int position, double divergence, double teacherProbability, double studentProbability,
         List<Candidate> teacherCandidates, List<Candidate> studentCandidates) {

@@ -52,7 +52,7 @@ final class WorstTokens {
         }
     }
 
-    /** The likeliest tokens of a softmax; of equal ones the first. */
+    /** The most likely tokens of a softmax; of equal ones the first. */
     static List<WorstToken.Candidate> likeliest(float[] logits) {
         double largest = Double.NEGATIVE_INFINITY;
         for (float logit : logits) {

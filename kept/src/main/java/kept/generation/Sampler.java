@@ -111,7 +111,7 @@ final class Sampler {
         }
         double best = scores[ids[0]] / temperature;
         if (Double.isInfinite(best)) {
-            count = 1;      // so low a temperature leaves the likeliest alone
+            count = 1;      // so low a temperature leaves the most likely token only
         }
         var weights = new double[count];
         double total = 0;

@@ -33,7 +33,7 @@ public final class CalibratedMapping {
     }
 
     /**
-     * The name of the measured number of the neuron that a layer's MLP gives up to renew the anchor, {@code [1]}; negative for none.
+     * The name of the measured index of the neuron that a layer's MLP gives up to renew the anchor, {@code [1]}; negative for none.
      *
      * @param layer counted from 0
      * @return the tensor's name

@@ -91,7 +91,7 @@ public final class Conversion {
      * either way.
      *
      * @param directory an existing directory; gets one or more safetensors files
-     * @param progress is told the bytes of each piece that is done, those of files that were there included
+     * @param progress receives the bytes of each finished part, including files that existed before
      * @throws CheckpointException if the source holds a NaN or an infinity, naming its tensor; if values are beyond the type they are stored in, with
      *     their number and the first tensor; or if a file cannot be read or written
      */
@@ -128,7 +128,7 @@ public final class Conversion {
      * Reads the weights that were written back and compares each tensor, byte by byte, with its source; what was converted is converted once more.
      *
      * @param directory where they were written
-     * @param progress is told the bytes of each piece compared
+     * @param progress receives the bytes of each compared part
      * @throws CheckpointException naming the first tensor that differs, with its file and the place in it
      */
     public void verify(Path directory, LongConsumer progress) {
@@ -141,7 +141,7 @@ public final class Conversion {
      * Compares the finished part of an interrupted conversion with its source, as {@link #verify} does, before it is resumed.
      *
      * @param directory where it was written
-     * @param progress is told the bytes of each piece compared
+     * @param progress receives the bytes of each compared part
      * @throws CheckpointException naming the first tensor that differs: its file is damaged, or the source is another one
      */
     public void verifyFinished(Path directory, LongConsumer progress) {

@@ -10,8 +10,8 @@ import kept.model.ModelTensor;
 import kept.model.Weights;
 
 /**
- * A table that says of every tensor of a Llama target what it is made of, and of every tensor of the Orion source where it goes. Tensors pass one by
- * one, so that a mapping needs memory for one tensor only.
+ * A table of every tensor of a Llama target with the source tensors it is made of, and every tensor of the Orion source with its targets. Tensors
+ * pass one by one, so that a mapping needs memory for one tensor only.
  *
  * @param name what users choose the mapping by
  * @param source the Orion configuration
@@ -121,7 +121,7 @@ public record Mapping(String name, DecoderConfig source, DecoderConfig target, L
     }
 
     /**
-     * All tensors that rows may be made of, from where each lies.
+     * All tensors that rows may be made of, with their sources.
      *
      * @param checkpoint the source's parameters
      * @param measurements the measured tensors; not asked where there are none

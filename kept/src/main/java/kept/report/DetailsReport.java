@@ -88,7 +88,7 @@ public final class DetailsReport {
 
     /** The probability of the true token, and as many candidates as fit. */
     private static String candidates(String model, double probability, List<TokenInContext.Candidate> candidates, int columns) {
-        var line = new StringBuilder(model).append(" gives it ").append(probability(probability)).append("; likeliest");
+        var line = new StringBuilder(model).append(" gives it ").append(probability(probability)).append("; most likely");
         for (TokenInContext.Candidate candidate : candidates) {
             String more = " %s %s".formatted(VisibleText.quoted(candidate.text()), probability(candidate.probability()));
             if (VisibleText.columns(line + more) > columns) {

@@ -8,11 +8,11 @@ import kept.model.DecoderConfig;
 import kept.tensor.Device;
 
 /**
- * Measures what the mapping {@code calibrated} needs of a teacher, and keeps it: a {@link ConversionRun} or a {@link DistillationRun} does that by
- * itself. Each setter changes this object and returns it.
+ * Measures the tensors that the mapping {@code calibrated} needs, and keeps them. A {@link ConversionRun} or a {@link DistillationRun} measures
+ * them itself. Each setter changes this object and returns it.
  *
- * <p>The results are the measured tensors of {@link kept.mapping.CalibratedMapping}, a file for each; a calibration that was stopped or killed goes
- * on behind the last one.
+ * <p>The results are the measured tensors of {@link kept.mapping.CalibratedMapping}, a file for each; a calibration that was stopped or killed
+ * continues after the last one.
  */
 public final class CalibrationRun {
     private final Path teacher;
@@ -34,15 +34,15 @@ public final class CalibrationRun {
      *
      * @param teacher the Orion's directory: config.json, weights, tokenizer
      * @param directory where to keep what is measured; made if it is missing
-     * @param text files or folders to measure on
-     * @return the calibration, with all settings as usual
+     * @param text files or folders with calibration text
+     * @return the calibration, with default settings
      */
     public static CalibrationRun of(Path teacher, Path directory, Path... text) {
         return new CalibrationRun(teacher, directory, MappingChoice.calibrated(text));
     }
 
     /**
-     * How it is measured, and on what.
+     * Sets the calibration text and the options of the calibration.
      *
      * @param choice a {@linkplain MappingChoice#calibrated calibrated} mapping
      * @return this
@@ -56,7 +56,7 @@ public final class CalibrationRun {
     }
 
     /**
-     * Whether an unfinished calibration in that directory is resumed; {@link Resume#NO} unless set.
+     * Sets whether an unfinished calibration in that directory is resumed; {@link Resume#NO} by default.
      *
      * @param wanted whether to
      * @return this
@@ -67,7 +67,7 @@ public final class CalibrationRun {
     }
 
     /**
-     * Whether what was measured there before is replaced; false unless set.
+     * Sets whether tensors that were measured there before are replaced; false by default.
      *
      * @param allowed whether it may be
      * @return this
@@ -78,7 +78,7 @@ public final class CalibrationRun {
     }
 
     /**
-     * Where to compute; on the CPU unless set.
+     * Sets the device to compute on; the CPU by default.
      *
      * @param where the device
      * @return this
@@ -89,12 +89,12 @@ public final class CalibrationRun {
     }
 
     /**
-     * Measures what has not been measured.
+     * Measures the tensors that have not been measured yet.
      *
-     * @param progress is told how far it is
+     * @param progress receives the progress
      * @return what was measured
-     * @throws RunException if it cannot be done, with what to do
-     * @throws StoppedException if the progress wanted it to stop
+     * @throws RunException if it cannot be done; the message names the remedy
+     * @throws StoppedException if {@code progress} stopped it
      * @throws kept.tensor.TensorException other errors of files, models and numbers
      */
     public MeasuredTensors run(Progress progress) {

@@ -2,13 +2,12 @@ package kept.run;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.SequencedMap;
 import java.util.function.Consumer;
 import java.util.function.LongConsumer;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import kept.checkpoint.Checkpoint;
 import kept.io.CheckpointException;
 import kept.io.DiskSpace;
@@ -20,39 +19,38 @@ import kept.model.DecoderConfig;
 import kept.model.Weights;
 import kept.safetensors.CheckpointWriter;
 import kept.tensor.DType;
-import kept.tensor.Device;
 import kept.tensor.TensorException;
 import kept.text.Counts;
 import kept.tokenizer.TokenizerFiles;
 import kept.weights.WeightValuesException;
 
 /**
- * Maps an Orion checkpoint to a Llama checkpoint without training. What is not set is as in {@code kept convert}:
+ * Maps an Orion checkpoint to a Llama checkpoint without training. Defaults are those of {@code kept convert}:
  *
  * <pre>{@code
  * ConversionRun.of(source, output).mapping(MappingChoice.calibrated(text)).run(Progress.NONE);
  * }</pre>
  *
- * <p>Tensors pass one by one, so memory does not grow with the model. The output appears whole or not at all; what is finished of one that was
- * stopped or killed stays in {@code OUTPUT.partial}; {@link #resume} continues it.
+ * <p>Tensors pass one by one, so memory does not grow with the model. The output appears complete or not at all. The finished part of a conversion
+ * that was stopped or killed stays in {@code OUTPUT.partial}; {@link #resume} continues it.
  */
-public final class ConversionRun {
+public final class ConversionRun extends ResumableRun<ConversionRun> {
     private final Path source;
     private final Path output;
     private MappingChoice mapping = MappingChoice.OPM;
     private DType dtype;
     private long largestShard = CheckpointWriter.DEFAULT_SHARD_BYTES;
     private boolean verified;
-    private Resume resume = Resume.NO;
-    private boolean overwrite;
     private TokenizerFiles.Options tokenizer = TokenizerFiles.Options.NONE;
-    /** Null for the CPU, which is not opened before the run. */
-    private Device device;
-    private Path[] reads = {};
 
     private ConversionRun(Path source, Path output) {
         this.source = source;
         this.output = output;
+    }
+
+    @Override
+    ConversionRun self() {
+        return this;
     }
 
     /**
@@ -70,14 +68,14 @@ public final class ConversionRun {
      *
      * @param source the Orion's directory: config.json, weights, tokenizer
      * @param output the Llama's directory to make
-     * @return the conversion, with all settings as usual
+     * @return the conversion, with default settings
      */
     public static ConversionRun of(Path source, Path output) {
         return new ConversionRun(source, output);
     }
 
     /**
-     * Which mapping; OPM unless set.
+     * Sets the mapping; OPM by default.
      *
      * @param choice the mapping
      * @return this
@@ -88,7 +86,7 @@ public final class ConversionRun {
     }
 
     /**
-     * What to store all weights in; the source's types unless set.
+     * Sets the type of the stored weights; the source's types by default.
      *
      * @param type F32, BF16 or F16
      * @return this
@@ -99,9 +97,9 @@ public final class ConversionRun {
     }
 
     /**
-     * The largest weight file; 5 GB unless set.
+     * Sets the maximum size of a weight file; 5 GB by default.
      *
-     * @param bytes of tensors in one file, at most
+     * @param bytes the maximum bytes of tensors in one file
      * @return this
      */
     public ConversionRun largestShard(long bytes) {
@@ -110,7 +108,7 @@ public final class ConversionRun {
     }
 
     /**
-     * Whether the output is read back and each tensor compared with its source, byte by byte; false unless set.
+     * Sets whether the output is read back and each tensor compared with its source, byte by byte; false by default.
      *
      * @param wanted whether to
      * @return this
@@ -121,31 +119,9 @@ public final class ConversionRun {
     }
 
     /**
-     * Whether an unfinished conversion to this output is resumed; {@link Resume#NO} unless set.
+     * Sets how the tokenizer's files are written; as in the source by default.
      *
-     * @param wanted whether to
-     * @return this
-     */
-    public ConversionRun resume(Resume wanted) {
-        resume = wanted;
-        return this;
-    }
-
-    /**
-     * Whether an output that exists, or an unfinished one, is replaced; false unless set.
-     *
-     * @param allowed whether it may be
-     * @return this
-     */
-    public ConversionRun overwrite(boolean allowed) {
-        overwrite = allowed;
-        return this;
-    }
-
-    /**
-     * What to write of the tokenizer; all as the source has it unless set.
-     *
-     * @param options the template and the class
+     * @param options the chat template and the tokenizer class
      * @return this
      */
     public ConversionRun tokenizer(TokenizerFiles.Options options) {
@@ -154,48 +130,26 @@ public final class ConversionRun {
     }
 
     /**
-     * Where {@code calibrated} computes; the CPU unless set.
+     * Executes the run.
      *
-     * @param where the device
-     * @return this
-     */
-    public ConversionRun device(Device where) {
-        device = where;
-        return this;
-    }
-
-    /**
-     * Files and directories that the output must not replace, besides those that this run reads.
-     *
-     * @param paths their paths
-     * @return this
-     */
-    public ConversionRun keep(Path... paths) {
-        reads = paths.clone();
-        return this;
-    }
-
-    /**
-     * Does all of it.
-     *
-     * @param progress is told how far it is
-     * @return what was made
-     * @throws RunException if it cannot be done, with what to do
-     * @throws StoppedException if the progress wanted it to stop
+     * @param progress receives the progress
+     * @return the result
+     * @throws RunException if it cannot be done; the message names the remedy
+     * @throws StoppedException if {@code progress} stopped it
      * @throws TensorException other errors of files, models and mappings
      */
     public Result run(Progress progress) {
         DecoderConfig config = DecoderConfig.read(source);
-        var measurement = new Measurement(mapping, config, Measurement.directoryOf(output), resume, progress);
+        var measurement = new Measurement(mapping, config, Measurement.directoryOf(output), resume(), progress);
         Mapping table = measurement.table();
         try (var checkpoint = Checkpoint.open(source);
                 var stop = progress.stop()) {
             CheckpointWeights.requireTensors(checkpoint, config);
             Remarks.tell(progress, source, checkpoint);
             // A run that was interrupted while it measured has no weight files to resume with.
-            boolean goesOn = resume.isWanted() && !(measurement.isBegun() && !Files.exists(ResumableDirectory.partial(output)));
+            boolean resumes = resume().isWanted() && !(measurement.isBegun() && !Files.exists(ResumableDirectory.partial(output)));
             long compared = 0;
-            try (var directory = ResumableDirectory.prepare(output, overwrite, goesOn, settings(checkpoint, config), inputs())) {
+            try (var directory = ResumableDirectory.prepare(output, isOverwriting(), resumes, settings(checkpoint, config), inputs())) {
                 if (!directory.isInPlace()) {
                     Weights measured = measure(measurement, checkpoint, stop);
                     compared = new Writing(new Conversion(table, checkpoint, measured, dtype, largestShard), table, directory, progress,
@@ -208,15 +162,8 @@ public final class ConversionRun {
         }
     }
 
-    private Device target() {
-        return device == null ? Device.cpu() : device;
-    }
-
     private Path[] inputs() {
-        List<Path> inputs = new ArrayList<>(List.of(source));
-        inputs.addAll(mapping.text());
-        inputs.addAll(List.of(reads));
-        return inputs.toArray(Path[]::new);
+        return inputs(Stream.concat(Stream.of(source), mapping.text().stream()));
     }
 
     /** What the output's weights are, in words. */
@@ -229,8 +176,8 @@ public final class ConversionRun {
     }
 
     private Weights measure(Measurement measurement, Checkpoint checkpoint, Progress.Stop stop) {
-        measurement.requireNothingBegun(overwrite);
-        return mapping.isCalibrated() ? measurement.measure(checkpoint, measurement.read(source), target(), stop)
+        measurement.requireNothingBegun(isOverwriting());
+        return mapping.isCalibrated() ? measurement.measure(checkpoint, measurement.read(source), device(), stop)
                 : Measurement.Measured.NOTHING.tensors();
     }
 

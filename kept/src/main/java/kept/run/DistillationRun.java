@@ -6,19 +6,19 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
 import java.util.SequencedMap;
+import java.util.stream.Stream;
 import kept.backend.DistillationObjective;
 import kept.backend.Divergence;
 import kept.corpus.Corpus;
 import kept.report.RunReport;
 import kept.safetensors.CheckpointWriter;
 import kept.tensor.DType;
-import kept.tensor.Device;
 import kept.tokenizer.TokenizerFiles;
 import kept.training.ParameterSelection;
 
 /**
  * A distillation: maps an Orion to a Llama, evaluates that, trains it to follow the Orion on a text, evaluates it again and writes the best state
- * with a report. What is not set is as in {@code kept distill}; each setter changes this object and returns it:
+ * with a report. Defaults are those of {@code kept distill}; each setter changes this object and returns it:
  *
  * <pre>{@code
  * DistillationRun.Result result = DistillationRun.of(teacher, output).corpus(Path.of("text.jsonl")).tokens(1_000_000).run(Progress.NONE);
@@ -26,7 +26,7 @@ import kept.training.ParameterSelection;
  *
  * <p>During the run, its state is in {@code OUTPUT.training}, from which {@link #resume} continues with the same bits.
  */
-public final class DistillationRun {
+public final class DistillationRun extends ResumableRun<DistillationRun> {
     private final Path teacher;
     private final Path output;
     private Corpus corpus;
@@ -44,16 +44,16 @@ public final class DistillationRun {
     /** Null for the teacher's. */
     private DType dtype;
     private long largestShard = CheckpointWriter.DEFAULT_SHARD_BYTES;
-    private Resume resume = Resume.NO;
-    private boolean overwrite;
     private TokenizerFiles.Options tokenizer = TokenizerFiles.Options.NONE;
-    /** Null for the CPU, which is not opened before the run. */
-    private Device device;
-    private Path[] reads = {};
 
     private DistillationRun(Path teacher, Path output) {
         this.teacher = teacher;
         this.output = output;
+    }
+
+    @Override
+    DistillationRun self() {
+        return this;
     }
 
     /**
@@ -71,14 +71,14 @@ public final class DistillationRun {
      *
      * @param teacher the Orion's directory: config.json, weights, tokenizer
      * @param output the Llama's directory to make
-     * @return the distillation, with all settings as usual
+     * @return the distillation, with default settings
      */
     public static DistillationRun of(Path teacher, Path output) {
         return new DistillationRun(teacher, output);
     }
 
     /**
-     * The text to distil on.
+     * Sets the training text.
      *
      * @param files .txt, .jsonl with the field {@code text}, .gz or .zip of these, or folders
      * @return this
@@ -88,7 +88,7 @@ public final class DistillationRun {
     }
 
     /**
-     * The text to distil on.
+     * Sets the training text.
      *
      * @param text any documents
      * @return this
@@ -99,7 +99,7 @@ public final class DistillationRun {
     }
 
     /**
-     * Where the student starts; OPM unless set.
+     * Sets the mapping from which the student starts; OPM by default.
      *
      * @param choice the mapping; one that measures and names no text measures on the corpus
      * @return this
@@ -110,7 +110,7 @@ public final class DistillationRun {
     }
 
     /**
-     * Adds a mapping whose student is evaluated beside the trained one.
+     * Adds a mapping whose student is evaluated next to the trained one.
      *
      * @param choice the mapping
      * @return this
@@ -133,7 +133,7 @@ public final class DistillationRun {
     }
 
     /**
-     * Tokens to distil on; 1,000,000 unless set.
+     * Sets the number of training tokens; 1,000,000 by default.
      *
      * @param count how many; whole steps
      * @return this
@@ -144,7 +144,7 @@ public final class DistillationRun {
     }
 
     /**
-     * Which parameters are trained; all unless set.
+     * Sets which parameters are trained; all by default.
      *
      * @param selection the parameters
      * @return this
@@ -155,7 +155,7 @@ public final class DistillationRun {
     }
 
     /**
-     * What is minimised; the forward KL divergence at temperature 1 unless set.
+     * Sets the loss; the forward KL divergence at temperature 1 by default.
      *
      * @param loss the loss
      * @return this
@@ -166,7 +166,7 @@ public final class DistillationRun {
     }
 
     /**
-     * How it is trained.
+     * Sets batch, learning rate and the other settings of training.
      *
      * @param settings sequences, learning rate, optimizer and states
      * @return this
@@ -177,7 +177,7 @@ public final class DistillationRun {
     }
 
     /**
-     * Tokens of each held-out text to evaluate on; 16,384 unless set.
+     * Sets the evaluation tokens of each held-out text; 16,384 by default.
      *
      * @param count how many, at most
      * @return this
@@ -188,8 +188,8 @@ public final class DistillationRun {
     }
 
     /**
-     * Steps between evaluations on a part of the corpus that is held out for them, by which the best state is chosen; a tenth of all, 100 at most,
-     * unless set.
+     * Sets the steps between evaluations on a held-out part of the corpus, by which the best state is chosen; by default a tenth of all steps, at
+     * most 100.
      *
      * @param steps how many; 0 evaluates at the start and the end only
      * @return this
@@ -200,7 +200,7 @@ public final class DistillationRun {
     }
 
     /**
-     * Stops when so many evaluations in a row bring no improvement; never unless set.
+     * Sets after how many evaluations without improvement training stops; never by default.
      *
      * @param evaluations how many; 0 for never
      * @return this
@@ -211,7 +211,7 @@ public final class DistillationRun {
     }
 
     /**
-     * What to store the weights in; the teacher's type unless set.
+     * Sets the type of the stored weights; the teacher's by default.
      *
      * @param type F32, BF16 or F16
      * @return this
@@ -222,9 +222,9 @@ public final class DistillationRun {
     }
 
     /**
-     * The largest weight file; 5 GB unless set.
+     * Sets the maximum size of a weight file; 5 GB by default.
      *
-     * @param bytes of tensors in one file, at most
+     * @param bytes the maximum bytes of tensors in one file
      * @return this
      */
     public DistillationRun largestShard(long bytes) {
@@ -233,31 +233,9 @@ public final class DistillationRun {
     }
 
     /**
-     * Whether an unfinished run for this output is resumed; {@link Resume#NO} unless set.
+     * Sets how the tokenizer's files are written; as in the teacher by default.
      *
-     * @param wanted whether to
-     * @return this
-     */
-    public DistillationRun resume(Resume wanted) {
-        resume = wanted;
-        return this;
-    }
-
-    /**
-     * Whether an output that exists, or the state of an unfinished run, is replaced; false unless set.
-     *
-     * @param allowed whether it may be
-     * @return this
-     */
-    public DistillationRun overwrite(boolean allowed) {
-        overwrite = allowed;
-        return this;
-    }
-
-    /**
-     * What to write of the tokenizer; all as the teacher has it unless set.
-     *
-     * @param options the template and the class
+     * @param options the chat template and the tokenizer class
      * @return this
      */
     public DistillationRun tokenizer(TokenizerFiles.Options options) {
@@ -266,29 +244,7 @@ public final class DistillationRun {
     }
 
     /**
-     * Where to compute; on the CPU unless set.
-     *
-     * @param where the device
-     * @return this
-     */
-    public DistillationRun device(Device where) {
-        device = where;
-        return this;
-    }
-
-    /**
-     * Files and directories that the output must not replace, besides the teacher and the text of the mapping.
-     *
-     * @param paths their paths, such as the corpus's
-     * @return this
-     */
-    public DistillationRun keep(Path... paths) {
-        reads = paths.clone();
-        return this;
-    }
-
-    /**
-     * What the run would take; nothing is made. The teacher's config.json is enough for it.
+     * Estimates time, memory and disk without running. It reads only the teacher's config.json.
      *
      * @return the plan
      */
@@ -297,12 +253,12 @@ public final class DistillationRun {
     }
 
     /**
-     * Does all of it.
+     * Executes the run.
      *
-     * @param progress is told how far it is
-     * @return what was made
-     * @throws RunException if it cannot be done, with what to do
-     * @throws StoppedException if the progress wanted it to stop
+     * @param progress receives the progress
+     * @return the result
+     * @throws RunException if it cannot be done; the message names the remedy
+     * @throws StoppedException if {@code progress} stopped it
      * @throws kept.tensor.TensorException other errors of files, models and numbers
      */
     public Result run(Progress progress) {
@@ -374,27 +330,12 @@ public final class DistillationRun {
         return largestShard;
     }
 
-    Resume resume() {
-        return resume;
-    }
-
-    boolean isOverwriting() {
-        return overwrite;
-    }
-
     TokenizerFiles.Options tokenizer() {
         return tokenizer;
     }
 
-    Device device() {
-        return device == null ? Device.cpu() : device;
-    }
-
     /** All that is read, which the output must leave alone. */
     Path[] inputs() {
-        List<Path> inputs = new ArrayList<>(List.of(teacher));
-        inputs.addAll(mapping.text());
-        inputs.addAll(List.of(reads));
-        return inputs.toArray(Path[]::new);
+        return inputs(Stream.concat(Stream.of(teacher), mapping.text().stream()));
     }
 }

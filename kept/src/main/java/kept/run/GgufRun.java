@@ -23,7 +23,7 @@ public final class GgufRun {
     private List<Path> kept;
 
     /**
-     * What was written.
+     * The written file.
      *
      * @param source describes the weights that were read
      * @param tensors the number of tensors

@@ -12,7 +12,7 @@ import kept.evaluation.TextEvaluation;
 import kept.text.VisibleText;
 import kept.tokenizer.Tokenizer;
 
-/** Held-out texts as they are read to evaluate models on. */
+/** Held-out texts, read and packed for evaluation. */
 public final class HeldOutTexts {
     private final List<TextEvaluation> evaluations = new ArrayList<>();
     private final SequencedMap<String, TextCoverage> coverage = new LinkedHashMap<>();
@@ -25,8 +25,8 @@ public final class HeldOutTexts {
      * @param texts by their names
      * @param tokenizer the models'
      * @param length tokens of a sequence
-     * @param tokens of each text, at most
-     * @param progress is told what was read
+     * @param tokens the maximum tokens of each text
+     * @param progress receives a note about each text
      * @return the texts in sequences
      */
     public static HeldOutTexts read(SequencedMap<String, Corpus> texts, Tokenizer tokenizer, int length, long tokens, Progress progress) {
@@ -44,7 +44,7 @@ public final class HeldOutTexts {
     }
 
     /**
-     * What models are evaluated on.
+     * The texts in sequences.
      *
      * @return in the order of the texts
      */
@@ -53,7 +53,7 @@ public final class HeldOutTexts {
     }
 
     /**
-     * What was read of each text.
+     * How much of each text was read.
      *
      * @return by its name
      */

@@ -24,8 +24,8 @@ import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
 /**
- * Students of one teacher by the names of mappings. What a mapping measures is measured here, on sequences that are given, and lies in a temporary
- * directory until this is closed. A name may say which anchor and which ridge the mapping {@code calibrated} is to have:
+ * Students of one teacher by the names of mappings. Measured tensors are computed here, on given sequences, and stay in a temporary directory until
+ * this is closed. A name may contain the anchor and the ridge of the mapping {@code calibrated}:
  * {@code calibrated:0.25}, {@code calibrated:0.25:1e-5}, {@code calibrated::1e-5}.
  */
 public final class MappedStudents implements AutoCloseable {
@@ -39,19 +39,19 @@ public final class MappedStudents implements AutoCloseable {
     private final TemporaryDirectory directory;
 
     /**
-     * A student in the making.
+     * A student that a mapping makes.
      *
-     * @param name what the user has called the mapping
+     * @param name the mapping's name as the user wrote it
      * @param mapping its table
      * @param sources the tensors its rows are made of
-     * @param cost what it took
+     * @param cost time and memory
      */
     public record Student(String name, Mapping mapping, Weights sources, MappingCost cost) {
         /**
          * Makes the student.
          *
-         * @param dtype what its weights are rounded to
-         * @param device where they lie
+         * @param dtype the type to which its weights are rounded
+         * @param device holds its weights
          * @return the student; the caller closes it
          */
         public Decoder model(DType dtype, Device device) {
@@ -62,7 +62,7 @@ public final class MappedStudents implements AutoCloseable {
     /**
      * Students of a teacher.
      *
-     * @param progress is told progress
+     * @param progress receives the progress
      * @param checkpoint the teacher's weights; stay open
      * @param config its configuration
      * @param device where to compute
@@ -76,7 +76,7 @@ public final class MappedStudents implements AutoCloseable {
     }
 
     /**
-     * The table of a name, with nothing measured.
+     * The table of a mapping, without measured tensors.
      *
      * @param name a mapping's, with or without settings
      * @param config the teacher's configuration
@@ -141,8 +141,8 @@ public final class MappedStudents implements AutoCloseable {
      * Measures what a mapping needs and computes each tensor once, one by one, as a conversion does.
      *
      * @param name the mapping's, with or without settings
-     * @param sequences what to measure on, {@code [sequences][length]}; not used by mappings that measure nothing
-     * @return the student and what it took
+     * @param sequences the calibration sequences, {@code [sequences][length]}; ignored by mappings that measure nothing
+     * @return the student and its cost
      */
     public Student make(String name, int[]... sequences) {
         Mapping table = table(name, config);
@@ -187,7 +187,7 @@ public final class MappedStudents implements AutoCloseable {
         }
     }
 
-    /** Deletes what was measured. */
+    /** Deletes the measured tensors. */
     @Override
     public void close() {
         directory.close();

@@ -14,16 +14,16 @@ import kept.mapping.Mapping;
 import kept.model.DecoderConfig;
 
 /**
- * How a student is made of its teacher: a mapping by its name, and for {@code calibrated} what it measures on.
+ * The mapping that makes a student of its teacher, and for {@code calibrated} its calibration text and options.
  *
  * @param name {@code opm}, {@code exact}, {@code calibrated}, or to compare with them {@code ones} or {@code centred}
- * @param text files or folders that {@code calibrated} measures on; may be empty where there is a text to distil on
+ * @param text files or folders with calibration text; may be empty for a distillation, which then takes the training text
  * @param field the field of JSON lines that holds the text
- * @param tokens how many to measure on; empty for as many as suit the model's width
- * @param options how {@code calibrated} measures
+ * @param tokens calibration tokens; empty for the default, which depends on the hidden size
+ * @param options options of the calibration
  */
 public record MappingChoice(String name, List<Path> text, String field, OptionalLong tokens, CalibrationOptions options) {
-    /** The paper's mapping, the default everywhere. */
+    /** The report's mapping, the default everywhere. */
     public static final MappingChoice OPM = of("opm");
     /** A Llama with biases and one more layer that loses nothing. */
     public static final MappingChoice EXACT = of("exact");
@@ -34,7 +34,7 @@ public record MappingChoice(String name, List<Path> text, String field, Optional
     }
 
     /**
-     * A mapping by its name, everything else as usual.
+     * A mapping by its name, with default options.
      *
      * @param name the mapping's
      * @return the choice
@@ -46,7 +46,7 @@ public record MappingChoice(String name, List<Path> text, String field, Optional
     /**
      * The mapping {@code calibrated}.
      *
-     * @param text files or folders to measure on
+     * @param text files or folders with calibration text
      * @return the choice
      */
     public static MappingChoice calibrated(Path... text) {
@@ -54,7 +54,7 @@ public record MappingChoice(String name, List<Path> text, String field, Optional
     }
 
     /**
-     * The same with another number of tokens to measure on.
+     * Returns this choice with another number of calibration tokens.
      *
      * @param count how many, at most
      * @return the choice
@@ -64,7 +64,7 @@ public record MappingChoice(String name, List<Path> text, String field, Optional
     }
 
     /**
-     * The same with the text in another field of JSON lines.
+     * Returns this choice with the text in another field of JSON lines.
      *
      * @param key the field's name
      * @return the choice
@@ -74,7 +74,7 @@ public record MappingChoice(String name, List<Path> text, String field, Optional
     }
 
     /**
-     * The same, measured otherwise.
+     * Returns this choice with other options of calibration.
      *
      * @param other anchor, ridge and where streams are kept
      * @return the choice
@@ -84,7 +84,7 @@ public record MappingChoice(String name, List<Path> text, String field, Optional
     }
 
     /**
-     * Whether the mapping measures on text.
+     * Whether the mapping needs calibration text.
      *
      * @return true for {@code calibrated}
      */
@@ -93,7 +93,7 @@ public record MappingChoice(String name, List<Path> text, String field, Optional
     }
 
     /**
-     * How many tokens are measured on.
+     * Returns the number of calibration tokens.
      *
      * @param source the teacher
      * @return how many, at most

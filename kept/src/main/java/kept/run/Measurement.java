@@ -65,7 +65,7 @@ final class Measurement {
      * @param config the teacher's
      * @param directory the place of what is measured; made if it is needed
      * @param resume whether to resume from what is there, even if another device or vector width computed it
-     * @param progress is told progress
+     * @param progress receives the progress
      */
     Measurement(MappingChoice choice, DecoderConfig config, Path directory, Resume resume, Progress progress) {
         this.choice = choice;
@@ -118,7 +118,7 @@ final class Measurement {
     }
 
     /**
-     * Measures what has not been measured yet.
+     * Measures the tensors that have not been measured yet.
      *
      * @param checkpoint the teacher's weights
      * @param sequences what to measure on
@@ -178,7 +178,7 @@ final class Measurement {
     }
 
     /**
-     * Runs a calibration and tells how far it is.
+     * Runs a calibration and reports its progress.
      *
      * @param calibration what is to be measured
      * @param measured the place of the results

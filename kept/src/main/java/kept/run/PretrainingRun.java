@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
 import java.util.function.Function;
+import java.util.stream.Stream;
 import kept.corpus.Corpus;
 import kept.corpus.PackedSequences;
 import kept.corpus.PackedTokens;
@@ -31,10 +32,10 @@ import kept.training.Trainer;
 import kept.training.TrainingOptions;
 
 /**
- * Trains an Orion from scratch: a small teacher to try the other runs on. What is not set is as in {@code kept pretrain}; each setter changes this
+ * Trains an Orion from scratch: a small teacher to try the other runs on. Defaults are those of {@code kept pretrain}; each setter changes this
  * object and returns it.
  */
-public final class PretrainingRun {
+public final class PretrainingRun extends ResumableRun<PretrainingRun> {
     private static final int HELD_OUT_TOKENS = 32_768;
     private static final double LEARNING_RATE = 1e-3;
     private static final double WEIGHT_DECAY = 0.1;
@@ -50,17 +51,17 @@ public final class PretrainingRun {
     private WeightFormat format = WeightFormat.SAFETENSORS;
     private long largestShard = CheckpointWriter.DEFAULT_SHARD_BYTES;
     private long snapshotEvery;
-    private Resume resume = Resume.NO;
-    private boolean overwrite;
-    /** Null for the CPU, which is not opened before the run. */
-    private Device device;
     private String command = "";
-    private Path[] reads = {};
 
     private PretrainingRun(Function<Tokenizer, DecoderConfig> sizes, Path tokenizer, Path output) {
         this.sizes = sizes;
         this.tokenizer = tokenizer;
         this.output = output;
+    }
+
+    @Override
+    PretrainingRun self() {
+        return this;
     }
 
     /**
@@ -77,14 +78,14 @@ public final class PretrainingRun {
      * @param sizes the model's, which may depend on the vocabulary's
      * @param tokenizer a directory with tokenizer.model or tokenizer.json, which is copied to the output
      * @param output the Orion's directory to make
-     * @return the pretraining, with all settings as usual
+     * @return the pretraining, with default settings
      */
     public static PretrainingRun of(Function<Tokenizer, DecoderConfig> sizes, Path tokenizer, Path output) {
         return new PretrainingRun(sizes, tokenizer, output);
     }
 
     /**
-     * The text to train on; several have equal shares. The beginning of each is held out.
+     * Sets the training texts, which have equal shares. The beginning of each is held out.
      *
      * @param texts documents
      * @return this
@@ -95,7 +96,7 @@ public final class PretrainingRun {
     }
 
     /**
-     * Whether documents that their names choose are held out instead of the beginning of each text; false unless set.
+     * Sets whether documents chosen by their names are held out, instead of the beginning of each text; false by default.
      *
      * @param wanted whether to
      * @return this
@@ -106,7 +107,7 @@ public final class PretrainingRun {
     }
 
     /**
-     * Tokens to train on; 1,000,000 unless set.
+     * Sets the number of training tokens; 1,000,000 by default.
      *
      * @param count how many; whole steps
      * @return this
@@ -117,7 +118,7 @@ public final class PretrainingRun {
     }
 
     /**
-     * How it is trained.
+     * Sets batch, learning rate and the other settings of training.
      *
      * @param settings sequences, learning rate, optimizer and states
      * @return this
@@ -128,7 +129,7 @@ public final class PretrainingRun {
     }
 
     /**
-     * What to store the weights in; BF16 unless set.
+     * Sets the type of the stored weights; BF16 by default.
      *
      * @param type F32, BF16 or F16
      * @return this
@@ -139,7 +140,7 @@ public final class PretrainingRun {
     }
 
     /**
-     * Files of the weights; safetensors of 5 GB at most unless set.
+     * Sets the format of the weight files; safetensors of at most 5 GB by default.
      *
      * @param files of which format
      * @param largest bytes of tensors in one file, at most
@@ -152,7 +153,7 @@ public final class PretrainingRun {
     }
 
     /**
-     * Writes a checkpoint {@code OUTPUT.step-N} after every so many steps too; none unless set.
+     * Sets the steps between checkpoints {@code OUTPUT.step-N}; none are written by default.
      *
      * @param steps how many; 0 for none
      * @return this
@@ -163,40 +164,7 @@ public final class PretrainingRun {
     }
 
     /**
-     * Whether an unfinished run for this output is resumed; {@link Resume#NO} unless set.
-     *
-     * @param wanted whether to
-     * @return this
-     */
-    public PretrainingRun resume(Resume wanted) {
-        resume = wanted;
-        return this;
-    }
-
-    /**
-     * Whether an output that exists, or the state of an unfinished run, is replaced; false unless set.
-     *
-     * @param allowed whether it may be
-     * @return this
-     */
-    public PretrainingRun overwrite(boolean allowed) {
-        overwrite = allowed;
-        return this;
-    }
-
-    /**
-     * Where to compute; on the CPU unless set.
-     *
-     * @param where the device
-     * @return this
-     */
-    public PretrainingRun device(Device where) {
-        device = where;
-        return this;
-    }
-
-    /**
-     * What makes the checkpoint, for its provenance.json; empty unless set.
+     * Sets the command line to record in provenance.json; empty by default.
      *
      * @param line such as a command line
      * @return this
@@ -207,37 +175,26 @@ public final class PretrainingRun {
     }
 
     /**
-     * Files and directories that the output must not replace, besides the tokenizer's.
+     * Executes the run.
      *
-     * @param paths their paths, such as the corpora's
-     * @return this
-     */
-    public PretrainingRun keep(Path... paths) {
-        reads = paths.clone();
-        return this;
-    }
-
-    /**
-     * Does all of it.
-     *
-     * @param progress is told how far it is
-     * @return what was made
-     * @throws RunException if it cannot be done, with what to do
-     * @throws StoppedException if the progress wanted it to stop
+     * @param progress receives the progress
+     * @return the result
+     * @throws RunException if it cannot be done; the message names the remedy
+     * @throws StoppedException if {@code progress} stopped it
      * @throws kept.tensor.TensorException other errors of files, models and numbers
      */
     public Result run(Progress progress) {
-        boolean replace = overwrite || resume.isWanted();
-        Path[] inputs = inputs();
+        boolean replace = isOverwriting() || resume().isWanted();
+        Path[] inputs = inputs(Stream.of(tokenizer));
         try (var directory = OutputDirectory.prepare(output, replace, inputs);
                 Tokenizer vocabulary = Tokenizer.load(tokenizer)) {
             DecoderConfig config = sizes.apply(vocabulary);
             vocabulary.requireVocabulary(config.vocabSize());
             TrainingOptions options = training.options(tokens, config.maxPositions(), LEARNING_RATE, WEIGHT_DECAY);
             var snapshots = new Snapshots(output, snapshotEvery, options.steps(), replace, inputs);
-            Device target = device == null ? Device.cpu() : device;
+            Device target = device();
             var start = new RandomWeights(config, training.seed(), training.weightType());
-            try (var run = new TrainingRun(progress, output, resume, true, overwrite);
+            try (var run = new TrainingRun(progress, output, resume(), true, isOverwriting());
                     Decoder model = create(run, config, start, options, snapshots, target)) {
                 var pretraining = new Pretraining(run, model, start, options, snapshots, progress);
                 SequencedMap<String, Double> perplexities = pretraining.train(vocabulary, directory.directory());
@@ -248,18 +205,12 @@ public final class PretrainingRun {
         }
     }
 
-    private Path[] inputs() {
-        List<Path> inputs = new ArrayList<>(List.of(tokenizer));
-        inputs.addAll(List.of(reads));
-        return inputs.toArray(Path[]::new);
-    }
-
     /** Makes the model, once it is known that there is room on disk for what training leaves there. */
     private Decoder create(TrainingRun run, DecoderConfig config, Weights start, TrainingOptions options, Snapshots snapshots, Device target) {
         List<ModelTensor> tensors = ModelTensor.of(config);
         long result = TrainingDisk.bytes(tensors, dtype);
         run.requireRoom(new TrainingDisk(TrainingDisk.stateBytes(tensors, training.weightType(), training.codedMoments()), 0, result,
-                snapshots.count() * result, resume.isWanted() || training.isSavedAgain(options.steps())));
+                snapshots.count() * result, resume().isWanted() || training.isSavedAgain(options.steps())));
         return Decoder.create(config, start, target);
     }
 

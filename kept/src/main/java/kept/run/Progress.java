@@ -4,7 +4,7 @@ import kept.training.HeldOutResult;
 import kept.training.StepMetrics;
 
 /**
- * What a run tells while it works, and how it is asked to stop. Every method has a default that does nothing. All are called on the thread of the
+ * Receives the progress of a run, and can stop it. Every method has a default that does nothing. All are called on the thread of the
  * run; an exception that one throws ends the run as a failure would.
  */
 public interface Progress {
@@ -42,7 +42,7 @@ public interface Progress {
         Stop NEVER = () -> false;
 
         /**
-         * Asked often; once it is true, the run saves what it has done and throws a {@link StoppedException}.
+         * Asked often; once true, the run saves its state and throws a {@link StoppedException}.
          *
          * @return whether the run is to stop
          */
@@ -54,7 +54,7 @@ public interface Progress {
     }
 
     /**
-     * Something that a person should know, such as what was read of a text.
+     * A note for the user, such as how much of a text was read.
      *
      * @param line one line
      */
@@ -92,7 +92,7 @@ public interface Progress {
     default void end() {}
 
     /**
-     * A part of the run begins that can stop and be resumed.
+     * A part of the run begins that can be stopped and resumed.
      *
      * @return asked until it is closed at the part's end
      */

@@ -43,7 +43,7 @@ public final class RandomCheckpoint {
      * @param overwrite whether one that exists is replaced
      * @param seed of the weights
      * @param tokenizer a directory whose tokenizer is copied; null for none
-     * @param progress is told how far it is
+     * @param progress receives the progress
      * @param inputs what must not be replaced
      * @return what was written, in words
      */

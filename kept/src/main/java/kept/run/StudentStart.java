@@ -24,7 +24,7 @@ final class StudentStart {
     /**
      * What all starts have in common.
      *
-     * @param progress is told progress
+     * @param progress receives the progress
      * @param teacher its directory
      * @param checkpoint its weights
      * @param text what a mapping measures on if the user has named nothing

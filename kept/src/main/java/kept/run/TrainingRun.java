@@ -88,7 +88,7 @@ final class TrainingRun implements AutoCloseable {
     /**
      * Finds the state of an unfinished run and reads it whole, or makes sure that there is none.
      *
-     * @param progress is told progress
+     * @param progress receives the progress
      * @param output what the run will make
      * @param resume whether a saved state is to be taken up
      * @param begun whether there is training to take up, and not only what comes before it

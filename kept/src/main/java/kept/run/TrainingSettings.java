@@ -8,7 +8,7 @@ import kept.tensor.DType;
 import kept.training.TrainingOptions;
 
 /**
- * How a run trains, by the names of the programs' options. What is not set is as there; each setter changes this object and returns it:
+ * The settings of training, by the names and with the defaults of the programs' options; each setter changes this object and returns it:
  *
  * <pre>{@code
  * new TrainingSettings().sequenceLength(256).batchSize(4).learningRate(1e-4)
@@ -45,11 +45,11 @@ public final class TrainingSettings {
     private DType weightType = DType.F32;
     private boolean codedMoments;
 
-    /** All settings as usual. */
+    /** Creates the default settings. */
     public TrainingSettings() {}
 
     /**
-     * Tokens of a sequence; 512, or the model's positions if fewer, unless set.
+     * Sets the tokens of a sequence; by default 512, or the model's positions if fewer.
      *
      * @param tokens how many
      * @return this
@@ -60,7 +60,7 @@ public final class TrainingSettings {
     }
 
     /**
-     * Sequences in one forward and backward pass; 8 unless set.
+     * Sets the sequences of one forward and backward pass; 8 by default.
      *
      * @param sequences how many
      * @return this
@@ -71,7 +71,7 @@ public final class TrainingSettings {
     }
 
     /**
-     * Passes whose gradients make one step; 1 unless set.
+     * Sets the passes whose gradients are averaged in one step; 1 by default.
      *
      * @param passes how many
      * @return this
@@ -82,8 +82,8 @@ public final class TrainingSettings {
     }
 
     /**
-     * The peak learning rate of AdamW; unless set 3e-4 to distil from {@code opm}, 3e-5 from {@code calibrated}, 1e-6 from {@code exact}, and 1e-3
-     * to pretrain.
+     * Sets the peak learning rate of AdamW; by default 3e-4 to distil from {@code opm}, 3e-5 from {@code calibrated}, 1e-6 from {@code exact}, and
+     * 1e-3 to pretrain.
      *
      * @param peak the rate
      * @return this
@@ -94,7 +94,7 @@ public final class TrainingSettings {
     }
 
     /**
-     * The learning rate after the warm-up; a cosine unless set.
+     * Sets the schedule of the learning rate after the warm-up; a cosine by default.
      *
      * @param course how it goes
      * @return this
@@ -105,7 +105,7 @@ public final class TrainingSettings {
     }
 
     /**
-     * Steps in which the learning rate rises; a twentieth of all unless set.
+     * Sets the steps of the warm-up; a twentieth of all by default.
      *
      * @param steps how many
      * @return this
@@ -116,7 +116,7 @@ public final class TrainingSettings {
     }
 
     /**
-     * Decoupled decay of matrices, not of norms and biases; unless set 0 to distil and 0.1 to pretrain.
+     * Sets the decoupled weight decay of matrices; norms and biases have none. By default 0 to distil and 0.1 to pretrain.
      *
      * @param decay for a learning rate of 1
      * @return this
@@ -127,7 +127,7 @@ public final class TrainingSettings {
     }
 
     /**
-     * AdamW's decay of the second moment; 0.95 unless set.
+     * Sets AdamW's decay of the second moment; 0.95 by default.
      *
      * @param decay from 0 to below 1
      * @return this
@@ -138,7 +138,7 @@ public final class TrainingSettings {
     }
 
     /**
-     * Gradients are scaled down to this global norm; 1 unless set.
+     * Sets the global norm to which gradients are clipped; 1 by default.
      *
      * @param norm above 0
      * @return this
@@ -149,7 +149,7 @@ public final class TrainingSettings {
     }
 
     /**
-     * The seed of the order of the data, of random weights and of stochastic rounding; 0 unless set.
+     * Sets the seed of the order of the data, of random weights and of stochastic rounding; 0 by default.
      *
      * @param number any
      * @return this
@@ -160,7 +160,7 @@ public final class TrainingSettings {
     }
 
     /**
-     * Steps between saved states; 100 unless set.
+     * Sets the steps between saved states; 100 by default.
      *
      * @param steps how many; 0 saves only when the run is stopped and at its end
      * @return this
@@ -171,7 +171,7 @@ public final class TrainingSettings {
     }
 
     /**
-     * Stops after so many steps, to be resumed another time.
+     * Sets the step after which the run stops, to be resumed later; by default it does not stop.
      *
      * @param steps how many
      * @return this
@@ -182,8 +182,8 @@ public final class TrainingSettings {
     }
 
     /**
-     * Whether only each layer's input is kept and the layer computed once more for its gradients: less memory, more time, the same bits; false unless
-     * set.
+     * Sets whether only the input of each layer is kept and the layer recomputed for its gradients: less memory, more time, the same bits; false by
+     * default.
      *
      * @param wanted whether to
      * @return this
@@ -194,7 +194,7 @@ public final class TrainingSettings {
     }
 
     /**
-     * What weights and gradients are kept in while they are trained; F32 unless set.
+     * Sets the type of weights and gradients during training; F32 by default.
      *
      * @param type F32, or BF16 with stochastic rounding
      * @return this
@@ -205,7 +205,7 @@ public final class TrainingSettings {
     }
 
     /**
-     * Whether AdamW keeps its moments in 8 bits; false unless set.
+     * Sets whether AdamW stores its moments in 8 bits; false by default.
      *
      * @param wanted whether to
      * @return this

@@ -15,7 +15,7 @@ import kept.tokenizer.TokenTexts;
 import kept.tokenizer.Tokenizer;
 
 /**
- * Measures how faithfully a student follows its teacher on held-out text. What is not set is as in {@code kept verify}; each setter changes this
+ * Measures how faithfully a student follows its teacher on held-out text. Defaults are those of {@code kept verify}; each setter changes this
  * object and returns it:
  *
  * <pre>{@code
@@ -48,7 +48,7 @@ public final class VerificationRun {
      *
      * @param details by the texts' names
      * @param sequenceLength tokens of a sequence
-     * @param texts what was read of each text
+     * @param texts how much of each text was read
      */
     public record Result(SequencedMap<String, FidelityDetails> details, int sequenceLength, SequencedMap<String, TextCoverage> texts) {}
 
@@ -57,7 +57,7 @@ public final class VerificationRun {
      *
      * @param teacher a checkpoint's directory with its tokenizer
      * @param student a checkpoint's directory of the same vocabulary, which may be padded
-     * @return the verification, with all settings as usual
+     * @return the verification, with default settings
      */
     public static VerificationRun of(Path teacher, Path student) {
         return new VerificationRun(teacher, student);
@@ -98,7 +98,7 @@ public final class VerificationRun {
     }
 
     /**
-     * Tokens of a sequence; 512, or the models' positions if fewer, unless set.
+     * Sets the tokens of a sequence; by default 512, or the models' positions if fewer.
      *
      * @param length how many
      * @return this
@@ -109,7 +109,7 @@ public final class VerificationRun {
     }
 
     /**
-     * Whether streams and norms are compared layer by layer, which takes up to twice the time; false unless set.
+     * Sets whether streams and norms are compared layer by layer, which takes up to twice the time; false by default.
      *
      * @param wanted whether to
      * @return this
@@ -120,7 +120,7 @@ public final class VerificationRun {
     }
 
     /**
-     * Whether measures are told by what is to be predicted; false unless set.
+     * Sets whether metrics are also computed for each class of tokens; false by default.
      *
      * @param wanted whether to
      * @return this
@@ -131,7 +131,7 @@ public final class VerificationRun {
     }
 
     /**
-     * How many tokens of each text with the largest divergence are told; 0 unless set.
+     * Sets how many tokens with the largest divergence are listed for each text; 0 by default.
      *
      * @param count how many
      * @return this
@@ -142,7 +142,7 @@ public final class VerificationRun {
     }
 
     /**
-     * Where to compute; on the CPU unless set.
+     * Sets the device to compute on; the CPU by default.
      *
      * @param where the device
      * @return this
@@ -153,10 +153,10 @@ public final class VerificationRun {
     }
 
     /**
-     * Does all of it.
+     * Executes the run.
      *
-     * @param progress is told how far it is
-     * @return what was found
+     * @param progress receives the progress
+     * @return the result
      * @throws RunException if a setting does not fit the models
      * @throws kept.tensor.TensorException other errors of files, models and numbers
      */

@@ -24,9 +24,9 @@ import kept.weights.TensorSpec;
 /**
  * Evaluates a student, as it would be stored, on held-out text during training, and keeps the state of the lowest KL, the start included.
  *
- * <p>The start is kept nowhere, for it can be made again; a later state lies in a file, in the type of the checkpoint, so that it costs no memory. A
- * file may be of a later step than the run has done, because the run was killed after it was written. That does no harm: resuming with the same
- * bits, the run comes to the same step with the same result.
+ * <p>The initial state is not stored, because it can be made again; a later state is in a file, in the type of the checkpoint, so that it costs no
+ * memory. A file may be of a later step than the run has done, because the run was killed after it was written. That does no harm: resuming with the
+ * same bits, the run comes to the same step with the same result.
  */
 public final class BestState {
     private static final String STEP = "kept.step";
@@ -47,7 +47,7 @@ public final class BestState {
      * @param text what to evaluate on; neither trained on nor reported of
      * @param stored what the student will be stored in
      * @param start where the student starts, in the types of its parameters
-     * @param file where the best state goes
+     * @param file the best state's file
      */
     public BestState(Decoder teacher, Decoder student, TextEvaluation text, DType stored, Weights start, Path file) {
         this.teacher = teacher;
@@ -61,8 +61,8 @@ public final class BestState {
     /**
      * Checks that the best state of a run to be resumed exists and is undamaged. It may be of a later step than the run's state, see above.
      *
-     * @param file where the best state lies
-     * @param step the step of the best result so far; 0 for the start, which lies nowhere
+     * @param file the best state's file
+     * @param step the step of the best result so far; 0 for the initial state, which has no file
      * @throws CheckpointException if it is missing, damaged or of an earlier step
      */
     public static void requireWhole(Path file, long step) {
@@ -85,7 +85,7 @@ public final class BestState {
      * Checks that the best state is not of a later step than the run's, as that of a run that was killed may be: with other bits the run need not
      * come to it again, and the one before it is overwritten.
      *
-     * @param file where the best state lies, which is {@linkplain #requireWhole whole}
+     * @param file the best state's file, which is {@linkplain #requireWhole whole}
      * @param step the step of the best result so far; 0 for the start, which can be made again
      * @throws CheckpointException if it is of a later step
      */
@@ -158,7 +158,7 @@ public final class BestState {
     }
 
     /**
-     * Gives the student the best state's values and goes back to its result: what came later led to NaN or infinity.
+     * Restores the student and the result of the best state, because later steps led to NaN or infinity.
      *
      * @return that state's result
      */

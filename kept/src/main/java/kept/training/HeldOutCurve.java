@@ -33,7 +33,7 @@ public record HeldOutCurve(List<HeldOutResult> results) {
      * Whether a result is better than all so far.
      *
      * @param result a later one
-     * @return true if its divergence is smaller; what is no number is larger than all
+     * @return true if its divergence is smaller; NaN counts as larger than all numbers
      */
     public boolean isImprovedBy(HeldOutResult result) {
         return results.isEmpty() || Double.compare(result.klMean(), best().klMean()) < 0;

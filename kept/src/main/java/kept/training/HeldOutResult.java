@@ -6,6 +6,6 @@ package kept.training;
  * @param step the steps done, 0 for the mapping
  * @param tokens the tokens trained on
  * @param klMean mean of KL(teacher || student) in nats per token
- * @param top1Agreement the share of positions at which both models' likeliest next token is the same
+ * @param top1Agreement the share of positions at which both models' most likely next token is the same
  */
 public record HeldOutResult(long step, long tokens, double klMean, double top1Agreement) {}

@@ -29,7 +29,7 @@ import kept.text.Reasons;
  * {@code loss}, {@code divergence}, {@code gradient_norm}, {@code learning_rate}, {@code tokens}, {@code seconds} of {@link StepMetrics}. A run
  * without a teacher has no {@code divergence}. Where the student was evaluated on held-out text there is an object more after that of the step, with
  * {@code step}, {@code tokens}, {@code held_out_kl} and {@code held_out_top1} of {@link HeldOutResult}; the first one is of step 0. What was read of
- * each text stands before it all, an object with {@code step} 0, the text's name in {@code text}, and the numbers of {@link TextCoverage#toMap}.
+ * each text comes before all steps, an object with {@code step} 0, the text's name in {@code text}, and the numbers of {@link TextCoverage#toMap}.
  */
 public final class MetricsLog implements AutoCloseable {
     private static final String HELD_OUT = "held_out_kl";
@@ -51,13 +51,13 @@ public final class MetricsLog implements AutoCloseable {
     }
 
     /**
-     * Opens the log of a run that is begun or taken up. It is written again as far as the run's state goes: only the steps' seconds are taken from
+     * Opens the log of a run that starts or resumes. It is rewritten up to the run's state: only the steps' seconds are taken from
      * what is there, and what is damaged or missing there costs no more than these.
      *
      * @param file the log, which may not exist yet
      * @param saved what the steps of the run's state have shown; none where it is begun
      * @param heldOut the results on held-out text so far
-     * @param remarks is told what is lost
+     * @param remarks receives a note about what is lost
      * @param texts what was read of each text, by its name
      * @return the log
      * @throws TrainingException if it cannot be read or written
@@ -80,7 +80,7 @@ public final class MetricsLog implements AutoCloseable {
         }
     }
 
-    /** What whole lines say of the seconds of steps; other lines are passed over. */
+    /** The seconds of steps in complete lines; other lines are ignored. */
     private static Map<Long, Double> seconds(Path file) throws IOException {
         Map<Long, Double> seconds = new HashMap<>();
         for (String line : new String(Files.readAllBytes(file), StandardCharsets.UTF_8).split("\n")) {
@@ -119,9 +119,9 @@ public final class MetricsLog implements AutoCloseable {
     }
 
     /**
-     * Forgets the steps of a run that goes back.
+     * Removes the steps after the one to which a run returns.
      *
-     * @param last the step it goes back to
+     * @param last the step to which it returns
      * @param heldOut the results on held-out text that are left
      * @throws TrainingException if it cannot be written
      */
@@ -146,7 +146,7 @@ public final class MetricsLog implements AutoCloseable {
     }
 
     /**
-     * All steps of the run, those before it was taken up again included.
+     * All steps of the run, including those before it was resumed.
      *
      * @return the steps in order
      */
@@ -175,7 +175,7 @@ public final class MetricsLog implements AutoCloseable {
         return lines.toString();
     }
 
-    /** Each result stands behind its step. */
+    /** Each result follows its step. */
     private static String lines(List<StepMetrics> steps, List<HeldOutResult> results) {
         SortedMap<Long, List<ObjectNode>> objects = new TreeMap<>();
         steps.forEach(step -> objects.computeIfAbsent(step.step(), _ -> new ArrayList<>()).add(object(step)));

@@ -10,7 +10,7 @@ import kept.io.Checksum;
 
 /**
  * What a run reads, as far as its result depends on it: checksums of tokens and tensors, not of files. So a text or a checkpoint may be moved,
- * copied, linked, packed otherwise or touched; only if what is read of it changes it is another one.
+ * copied, linked, packed otherwise or touched; only another content makes it another text.
  */
 public final class RunInputs {
     private static final String CORPUS = "corpus";
@@ -39,7 +39,7 @@ public final class RunInputs {
     }
 
     /**
-     * Adds a text that is learnt from.
+     * Adds a training text.
      *
      * @param number which of several, from 1; 0 for the only one
      * @param text what was read of it

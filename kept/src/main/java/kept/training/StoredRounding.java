@@ -41,7 +41,7 @@ public final class StoredRounding {
     /**
      * Rounds the trained parameters for as long as something looks at the model.
      *
-     * @param look what is done meanwhile; it must not train
+     * @param look what to do meanwhile; it must not train
      * @param <T> what it finds
      * @return what it found; the parameters have their bits again
      */

@@ -33,7 +33,7 @@ public final class Trainer implements AutoCloseable {
     private long position;
 
     /**
-     * A run that has not taken a step. Matrices in BF16 get gradients in BF16: as large as they are, and as exact as what is made of them.
+     * A run before its first step. Matrices in BF16 get gradients in BF16, of the same size and precision.
      *
      * @param model the model to train; its trainable parameters are changed
      * @param objective what to make smaller

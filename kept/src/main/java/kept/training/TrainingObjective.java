@@ -17,7 +17,7 @@ public interface TrainingObjective {
     Loss loss(Decoder model, Tensor ids, Tensor labels);
 
     /**
-     * Looks for what is NaN or infinite in what the objective has of its own, such as a teacher, after a loss was.
+     * Looks for NaN or infinity in the objective's own tensors, such as those of a teacher, after the loss was not finite.
      *
      * @param ids the token ids of the batch {@code [batch, sequence]}
      * @return in words; nothing if it is not at fault

@@ -32,7 +32,7 @@ class FidelityPageTest {
             .contains("after layer 0 0 1.00 n/a n/a")
             .contains("one layer is left out")
             .contains("punctuation 3 0.250 75.00% 66.67%")
-            .contains("Read \" the\"").contains("KL 1.50 at position 2 of sequence 0; the teacher gives it 0.500, the student 0.000100")
+            .contains("Read \" the\"").contains("KL 1.50 at position 2 of sequence 0; probability 0.500 by the teacher, 0.000100 by the student")
             .contains("\" the\" 0.500 \"x\" 0.750")
             .contains("teacher orion");
     }
@@ -87,8 +87,8 @@ class FidelityPageTest {
             "prose, worst tokens",
             "  1. KL 1.50 at position 2 of sequence 0",
             "     // Read \" the\"",
-            "     teacher gives it 0.500; likeliest \" the\" 0.500 \"\\n\" 0.250",
-            "     student gives it 0.000100; likeliest \"x\" 0.750 \"y\" 0.125");
+            "     teacher gives it 0.500; most likely \" the\" 0.500 \"\\n\" 0.250",
+            "     student gives it 0.000100; most likely \"x\" 0.750 \"y\" 0.125");
         for (int width = 20; width < 90; width++) {
             int columns = width;
             assertThat(printed(out -> DetailsReport.printWorst(texts(HOSTILE, HOSTILE + "한국어 ".repeat(9)), columns, out)).lines())

@@ -1,6 +1,7 @@
 package kept.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.within;
 
 import java.io.IOException;
@@ -9,8 +10,18 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.OptionalLong;
 import kept.TinyTeacher;
+import kept.corpus.Corpus;
+import kept.evaluation.Examination;
+import kept.evaluation.FewShot;
+import kept.evaluation.PassKeyTrials;
+import kept.evaluation.Task;
+import kept.evaluation.TaskScores;
 import kept.gguf.GgufType;
+import kept.report.ComparedStudent;
+import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
@@ -83,6 +94,52 @@ class LibraryTest {
             float of = student.logits("Returns the").toFloatArray()[0];
             assertThat(of).isCloseTo(teacher.logits("Returns the").toFloatArray()[0], within(2f));
         }
+    }
+
+    @Test
+    void aModelIsEvaluatedNextToItsTeacher() throws IOException {
+        Path llama = directory.resolve("llama");
+        ConversionRun.of(orion, llama).mapping(MappingChoice.EXACT).run(Progress.NONE);
+        Task task = Task.read(Files.writeString(directory.resolve("squares.jsonl"), """
+                {"context": "The square of 3 is", "choices": ["9", "8"], "answer": 0}
+                {"context": "The square of 4 is", "choices": ["15", "16"], "answer": 1}
+                """));
+        var examination = new Examination(task, new FewShot(0, task.questions(), " ", OptionalLong.empty()));
+        EvaluationRun run = EvaluationRun.of(llama).teacher(orion).task(examination)
+                .passKeys(new PassKeyTrials(List.of(60), List.of(0.0, 1.0), 1, 0));
+        assertThat(run.models()).containsExactly(Map.entry("teacher", orion), Map.entry("student", llama));
+        EvaluationRun.Result result = run.run(Progress.NONE);
+        assertThat(result.tasks()).singleElement().satisfies(scores -> {
+            double[][] teacher = logLikelihoods(scores.models().get("teacher"));
+            double[][] student = logLikelihoods(scores.models().get("student"));
+            for (int i = 0; i < teacher.length; i++) {
+                assertThat(student[i]).containsExactly(teacher[i], within(1e-3)).allMatch(value -> value < 0);
+            }
+        });
+        assertThat(result.passKeys().get("student")).hasSize(2).isEqualTo(result.passKeys().get("teacher"));
+        assertThatExceptionOfType(RunException.class).isThrownBy(() -> EvaluationRun.of(llama).task(examination).task(examination))
+                .withMessageContaining("two task files are named squares");
+        assertThatExceptionOfType(RunException.class).isThrownBy(() -> EvaluationRun.of(llama).maxLength(1 << 20).run(Progress.NONE))
+                .withMessageContaining("exceeds the 64 positions");
+    }
+
+    private static double[][] logLikelihoods(TaskScores scores) {
+        return scores.logLikelihoods().toArray(double[][]::new);
+    }
+
+    @Test
+    void mappingsAreCompared() {
+        Corpus prose = Corpus.of(List.of(heldOut), "text");
+        ComparisonRun run = ComparisonRun.of(orion).mappings("opm", "exact").dtypes(DType.F32).heldOut("prose", prose).evaluationTokens(256);
+        assertThat(run.needsCalibration()).isFalse();
+        var students = run.run(Progress.NONE).comparison().students();
+        assertThat(students).extracting(ComparedStudent::name).containsExactly("opm", "exact");
+        assertThat(students.getFirst().scores().get("prose").fidelity().klMean()).isGreaterThan(1e-3);
+        assertThat(students.getLast().scores().get("prose").fidelity().klMean()).isLessThan(1e-6);
+        ComparisonRun measured = ComparisonRun.of(orion).mappings("channel").heldOut("prose", prose);
+        assertThat(measured.needsCalibration()).isTrue();
+        assertThatExceptionOfType(RunException.class).isThrownBy(() -> measured.run(Progress.NONE)).withMessageContaining("measure on a text");
+        assertThat(measured.calibration(Corpus.of(List.of(text), "text")).calibrationTokens(512).run(Progress.NONE).comparison().costs()).hasSize(1);
     }
 
     @Test

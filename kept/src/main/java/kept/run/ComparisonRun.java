@@ -1,0 +1,288 @@
+package kept.run;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.SequencedMap;
+import kept.calibration.Calibration;
+import kept.calibration.CalibrationSequences;
+import kept.checkpoint.Checkpoint;
+import kept.corpus.Corpus;
+import kept.corpus.TextCoverage;
+import kept.evaluation.TextEvaluation;
+import kept.evaluation.TokenScores;
+import kept.mapping.CalibratedMapping;
+import kept.mapping.Mapping;
+import kept.mapping.NormProbe;
+import kept.mapping.NormStatistics;
+import kept.model.CheckpointWeights;
+import kept.model.Decoder;
+import kept.model.DecoderConfig;
+import kept.model.OrionModel;
+import kept.report.ComparedStudent;
+import kept.report.Comparison;
+import kept.tensor.DType;
+import kept.tensor.Device;
+import kept.tokenizer.Tokenizer;
+
+/**
+ * Compares students that several mappings make of one teacher, and other students of it, on held-out text. What is not set is as in
+ * {@code kept compare}; each setter changes this object and returns it:
+ *
+ * <pre>{@code
+ * var comparison = ComparisonRun.of(teacher).mappings("opm", "exact").heldOut("prose", text).run(Progress.NONE).comparison();
+ * }</pre>
+ */
+public final class ComparisonRun {
+    /** What the rounded teacher is called among the students. */
+    private static final String TEACHER = "teacher";
+
+    private final Path teacher;
+    private List<String> mappings = List.of("ones", "opm", "channel", "calibrated", "exact");
+    private final SequencedMap<String, Path> students = new LinkedHashMap<>();
+    private List<DType> dtypes = List.of(DType.F32, DType.BF16);
+    private final SequencedMap<String, Corpus> texts = new LinkedHashMap<>();
+    private long tokens = 16_384;
+    /** Null for the usual length, or the teacher's positions if fewer. */
+    private Integer sequenceLength;
+    /** Null for none. */
+    private Corpus calibration;
+    /** Null for as many as suit the teacher's width. */
+    private Long calibrationTokens;
+    private long seed;
+    /** Null for the CPU, which is not opened before the run. */
+    private Device device;
+
+    private ComparisonRun(Path teacher) {
+        this.teacher = teacher;
+    }
+
+    /**
+     * The figures of all students.
+     *
+     * @param comparison scores, costs of the mappings, and statistics of the teacher's norms
+     * @param texts how much of each text was read
+     */
+    public record Result(Comparison comparison, SequencedMap<String, TextCoverage> texts) {}
+
+    /**
+     * A comparison.
+     *
+     * @param teacher an Orion's directory with its tokenizer
+     * @return the comparison, with default settings
+     */
+    public static ComparisonRun of(Path teacher) {
+        return new ComparisonRun(teacher);
+    }
+
+    /**
+     * The mappings to compare; {@code ones}, {@code opm}, {@code channel}, {@code calibrated} and {@code exact} unless set.
+     *
+     * @param names their names, {@code calibrated} with or without anchor and ridge
+     * @return this
+     * @see MappedStudents
+     */
+    public ComparisonRun mappings(String... names) {
+        mappings = List.of(names);
+        return this;
+    }
+
+    /**
+     * Adds another student, such as a distilled one.
+     *
+     * @param name its name in the result
+     * @param directory a checkpoint's directory
+     * @return this
+     */
+    public ComparisonRun student(String name, Path directory) {
+        students.put(name, directory);
+        return this;
+    }
+
+    /**
+     * Types to which the mapped students are rounded; F32 and BF16 unless set.
+     *
+     * @param types floating-point types
+     * @return this
+     */
+    public ComparisonRun dtypes(DType... types) {
+        dtypes = List.of(types);
+        return this;
+    }
+
+    /**
+     * Adds held-out text.
+     *
+     * @param name the name of the text in the result
+     * @param text any documents
+     * @return this
+     */
+    public ComparisonRun heldOut(String name, Corpus text) {
+        texts.put(name, text);
+        return this;
+    }
+
+    /**
+     * Evaluation tokens of each text; 16,384 unless set.
+     *
+     * @param count how many, at most
+     * @return this
+     */
+    public ComparisonRun evaluationTokens(long count) {
+        tokens = count;
+        return this;
+    }
+
+    /**
+     * Sets the tokens of a sequence; by default 512, or the teacher's positions if fewer.
+     *
+     * @param length how many
+     * @return this
+     */
+    public ComparisonRun sequenceLength(int length) {
+        sequenceLength = length;
+        return this;
+    }
+
+    /**
+     * Sets the calibration text.
+     *
+     * @param text any documents
+     * @return this
+     */
+    public ComparisonRun calibration(Corpus text) {
+        calibration = text;
+        return this;
+    }
+
+    /**
+     * Calibration tokens; unless set 65,536, or 32 times the teacher's hidden size if that is more.
+     *
+     * @param count how many, at most
+     * @return this
+     */
+    public ComparisonRun calibrationTokens(long count) {
+        calibrationTokens = count;
+        return this;
+    }
+
+    /**
+     * The seed that draws the sequences of the calibration text; 0 unless set.
+     *
+     * @param number any
+     * @return this
+     */
+    public ComparisonRun seed(long number) {
+        seed = number;
+        return this;
+    }
+
+    /**
+     * Sets the device to compute on; the CPU by default.
+     *
+     * @param where the device
+     * @return this
+     */
+    public ComparisonRun device(Device where) {
+        device = where;
+        return this;
+    }
+
+    /**
+     * Whether one of the mappings needs calibration text.
+     *
+     * @return true for {@code channel} and {@code calibrated}
+     * @throws RunException if a name is no mapping's
+     */
+    public boolean needsCalibration() {
+        return tables(DecoderConfig.read(teacher)).stream().anyMatch(table -> !table.measured().isEmpty());
+    }
+
+    private List<Mapping> tables(DecoderConfig config) {
+        return mappings.stream().map(name -> MappedStudents.table(name, config)).toList();
+    }
+
+    /**
+     * Makes all students and evaluates them.
+     *
+     * @param progress receives the progress, and a remark for each text that was read
+     * @return the figures
+     * @throws RunException if a setting does not fit the teacher, or calibration text is missing
+     * @throws kept.tensor.TensorException other errors of files, models and numbers
+     */
+    public Result run(Progress progress) {
+        DecoderConfig config = DecoderConfig.read(teacher);
+        List<Mapping> tables = tables(config);
+        boolean isMeasured = tables.stream().anyMatch(table -> !table.measured().isEmpty());
+        if (isMeasured && calibration == null) {
+            throw new RunException("[compare] channel and calibrated measure on a text: name one");
+        }
+        long measuredTokens = calibrationTokens == null ? Calibration.usualTokens(config) : calibrationTokens;
+        if (tables.stream().anyMatch(table -> table.name().equals(CalibratedMapping.NAME))) {
+            Calibration.requireTokens(config, measuredTokens);
+        }
+        Device target = device == null ? Device.cpu() : device;
+        try (Tokenizer tokenizer = Tokenizer.load(teacher);
+                Checkpoint checkpoint = Checkpoint.open(teacher);
+                var made = new MappedStudents(progress, checkpoint, config, target)) {
+            CheckpointWeights.requireTensors(checkpoint, config);
+            tokenizer.requireVocabulary(config.vocabSize());
+            int length = VerificationRun.length(sequenceLength, "compare", config.maxPositions());
+            HeldOutTexts read = HeldOutTexts.read(texts, tokenizer, length, tokens, progress);
+            progress.remark(target.backend().description());
+            int[][] sequences = isMeasured ? sequences(tokenizer, config, measuredTokens, progress) : new int[0][];
+            List<MappedStudents.Student> mapped = mappings.stream().map(name -> made.make(name, sequences)).toList();
+            return new Result(compare(config, checkpoint, mapped, new Evaluator(read.evaluations(), target, progress)), read.coverage());
+        }
+    }
+
+    private int[][] sequences(Tokenizer tokenizer, DecoderConfig config, long count, Progress progress) {
+        CalibrationSequences drawn = CalibrationSequences.of(calibration, tokenizer, config.maxPositions(), count, seed);
+        drawn.coverage().ifPresent(read -> progress.remark("calibration: " + read.description()));
+        return drawn.ids();
+    }
+
+    private Comparison compare(DecoderConfig config, Checkpoint checkpoint, List<MappedStudents.Student> mapped, Evaluator evaluator) {
+        Device target = evaluator.device;
+        try (var original = (OrionModel) Decoder.create(config, new CheckpointWeights(checkpoint), target)) {
+            SequencedMap<String, List<NormStatistics>> norms = new LinkedHashMap<>();
+            evaluator.texts.forEach(text -> norms.put(text.name(), norms(original, text)));
+            List<ComparedStudent> compared = new ArrayList<>();
+            for (DType dtype : dtypes) {
+                if (dtype != DType.F32) {
+                    Decoder rounded = Decoder.create(config, new CheckpointWeights(checkpoint, dtype), target);
+                    compared.add(evaluator.evaluate(TEACHER, dtype.label(), original, rounded));
+                }
+            }
+            mapped.forEach(student -> dtypes.forEach(dtype ->
+                    compared.add(evaluator.evaluate(student.name(), dtype.label(), original, student.model(dtype, target)))));
+            students.forEach((name, student) ->
+                    compared.add(evaluator.evaluate(name, "", original, LoadedModel.load(student, null, target, evaluator.progress))));
+            return new Comparison(compared, mapped.stream().map(MappedStudents.Student::cost).toList(), norms);
+        }
+    }
+
+    private static List<NormStatistics> norms(OrionModel teacher, TextEvaluation text) {
+        var probe = new NormProbe(teacher);
+        text.forEachInput(teacher.device(), probe::observe);
+        return probe.statistics();
+    }
+
+    /** Evaluates students on all texts. */
+    private record Evaluator(List<TextEvaluation> texts, Device device, Progress progress) {
+        /** Evaluates a student and closes it. */
+        ComparedStudent evaluate(String name, String dtype, Decoder teacher, Decoder student) {
+            try (student) {
+                SequencedMap<String, TokenScores> scores = new LinkedHashMap<>();
+                for (TextEvaluation text : texts) {
+                    String task = "%s %s on %s".formatted(name, dtype, text.name()).replace("  ", " ");
+                    try (var work = Work.begin(progress, task, Progress.Unit.SEQUENCES, text.sequences(), 0)) {
+                        scores.put(text.name(), text.scores(teacher, student, work::done));
+                    }
+                }
+                return new ComparedStudent(name, dtype, scores);
+            }
+        }
+    }
+}
