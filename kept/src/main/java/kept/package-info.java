@@ -1,3 +1,3 @@
-/** The programs, one class each, and the dispatcher {@link kept.Main}. What they do lives in the packages below; here is only the command line. */
+/** The programs, one class each, and the dispatcher {@link kept.Main}: only their command lines; the work is in the other packages. */
 package kept;
 

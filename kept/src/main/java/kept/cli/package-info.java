@@ -1,7 +1,6 @@
 /**
- * What the programs have in common: the base of all, options and how they are read, progress and plans in words, exit codes, and failures in one
- * line.
+ * The common parts of the programs: their base class, options, progress and plans as text, exit codes, and failures as one line.
  *
- * <p>What a program does is {@code kept.run}'s matter. Only the programs, in {@code kept}, use this package.
+ * <p>The work of a program is in {@code kept.run}. Only the programs, in {@code kept}, use this package.
  */
 package kept.cli;

@@ -1,7 +1,7 @@
 /**
- * Text to train and to evaluate on: the files of a corpus and their formats, and the token ids they become, packed into sequences of one length.
+ * Text for training, calibration and evaluation: the files of a corpus, their formats, and their token ids, packed into sequences of one length.
  *
- * <p>How text becomes ids is {@code kept.tokenizer}'s matter; what is done with the sequences is {@code kept.training}'s,
- * {@code kept.evaluation}'s and {@code kept.calibration}'s.
+ * <p>Elsewhere: tokenizers ({@code kept.tokenizer}), and the use of the sequences ({@code kept.training}, {@code kept.evaluation},
+ * {@code kept.calibration}).
  */
 package kept.corpus;

@@ -1,7 +1,6 @@
 /**
- * What models can do, and how faithfully a student follows its teacher: multiple-choice questions by log-likelihood, the way lm-evaluation-harness
- * scores them, the pass-key test of long contexts, divergences and distances between two models on running text, and the intervals that belong
- * beside each share and mean.
+ * Evaluation of a model, and of a student against its teacher: multiple-choice questions scored by log-likelihood as in lm-evaluation-harness,
+ * passkey retrieval in long contexts, divergences and distances between two models on held-out text, and confidence intervals of shares and means.
  *
  * <p>The text comes from {@code kept.corpus}; tables are printed by {@code kept.report}.
  */

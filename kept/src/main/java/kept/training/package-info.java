@@ -1,8 +1,8 @@
 /**
  * Training of a decoder: the training loop and its objectives (cross-architecture distillation, XKD, and language modelling), the plan of its
- * steps, and what a run saves so that it can be resumed.
+ * steps, and the saved state from which a run resumes.
  *
- * <p>The text is {@code kept.corpus}'s matter, what the models compute {@code kept.model}'s, how faithful a student is {@code kept.evaluation}'s,
- * and how numbers are shown {@code kept.report}'s.
+ * <p>Elsewhere: text ({@code kept.corpus}), models ({@code kept.model}), evaluation of a student ({@code kept.evaluation}), and tables and pages
+ * ({@code kept.report}).
  */
 package kept.training;

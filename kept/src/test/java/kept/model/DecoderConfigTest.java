@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.reflect.RecordComponent;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -123,6 +124,22 @@ class DecoderConfigTest {
             config.write(folder);
             assertThat(DecoderConfig.read(folder)).isEqualTo(config);
         }
+    }
+
+    /** Every component differs from its default, so that one that builder, reader or writer forget is found. */
+    @Test
+    void everyComponentIsCopiedWrittenAndRead() throws ReflectiveOperationException {
+        DecoderConfig usual = DecoderConfig.builder(Architecture.ORION).vocabSize(160).hiddenSize(32).intermediateSize(80).layers(2).heads(4).build();
+        DecoderConfig other = DecoderConfig.builder(Architecture.LLAMA).vocabSize(170).hiddenSize(48).intermediateSize(96).layers(3).heads(6)
+            .keyValueHeads(3).headDimension(10).maxPositions(256).normEps(2e-5).ropeTheta(5e4).ropeScaling(new RopeScaling.Linear(2))
+            .attentionBias(true).mlpBias(true).tieWordEmbeddings(true).bosTokenId(OptionalInt.of(3)).eosTokenIds(List.of(4, 5))
+            .padTokenId(OptionalInt.of(6)).dtype(DType.F16).initializerRange(0.03).build();
+        for (RecordComponent component : DecoderConfig.class.getRecordComponents()) {
+            assertThat(component.getAccessor().invoke(other)).as(component.getName()).isNotEqualTo(component.getAccessor().invoke(usual));
+        }
+        assertThat(other.toBuilder().build()).isEqualTo(other);
+        other.write(folder);
+        assertThat(DecoderConfig.read(folder)).isEqualTo(other);
     }
 
     @Test
