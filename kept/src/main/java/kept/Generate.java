@@ -212,7 +212,7 @@ public final class Generate extends Program {
             return ChatTemplate.named(template);
         }
         return ChatTemplate.read(model).or(() -> config.architecture() == Architecture.ORION ? Optional.of(ChatTemplate.orion()) : Optional.empty())
-                .orElseThrow(() -> new ProgramException(("[chat] %s has no chat template, so nobody says how turns are written for it; "
+                .orElseThrow(() -> new ProgramException(("[chat] %s has no chat template, so the format of its turns is unknown; "
                         + "name one with --chat-template FILE, or orion for a Llama made from a chat Orion").formatted(model)));
     }
 

@@ -64,7 +64,7 @@ class LowPrecisionTrainingTest {
     /** The tiny teacher is of F32, which the result is stored in too. */
     @Test
     void aResultOfFewerDigitsThanItsTypeIsRemarked() {
-        String remark = "the result has the digits of bf16, for --train-dtype bf16, though it is stored as ";
+        String remark = "the result has the precision of bf16, for --train-dtype bf16, though it is stored as ";
         assertThat(distill(directory.resolve("wide"), "--train-dtype", "bf16").err()).contains(remark + "f32");
         assertThat(distill(directory.resolve("half"), "--train-dtype", "bf16", "--dtype", "f16").err()).contains(remark + "f16");
         assertThat(distill(directory.resolve("same"), "--train-dtype", "bf16", "--dtype", "bf16").err()).doesNotContain(remark);
@@ -77,7 +77,7 @@ class LowPrecisionTrainingTest {
                 "--hidden-size", 16, "--layers", 1, "--heads", 2, "--intermediate-size", 24, "--positions", 64, "--tokens", 256,
                 "--sequence-length", 16, "--batch-size", 4, "--train-dtype", "bf16", "--optimizer", "adamw-8bit", "--dtype", "f32");
         assertThat(run.code()).as(run.err()).isZero();
-        assertThat(run.err()).contains("the result has the digits of bf16");
+        assertThat(run.err()).contains("the result has the precision of bf16");
         assertThat(directory.resolve("made/model.safetensors")).exists();
     }
 

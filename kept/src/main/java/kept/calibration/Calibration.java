@@ -209,7 +209,7 @@ public final class Calibration {
     private void put(MeasuredTensors measured, TensorName norm, NormRegression.Solution solution, Consumer<String> remarks) {
         measured.put(CalibratedMapping.correction(norm), Shape.of(config.hiddenSize(), config.hiddenSize()), solution.correction(),
                 Map.of(RIDGE, Double.toString(solution.ridge()), ERROR, Double.toString(solution.error())));
-        remarks.accept("%s: ridge %.0e, missed %.2e of the norm's output".formatted(
+        remarks.accept("%s: ridge %.0e, relative error %.2e of the norm's output".formatted(
                 norm.module(), solution.ridge(), solution.error()));
     }
 
@@ -217,7 +217,7 @@ public final class Calibration {
         measured.put(CalibratedMapping.reader(layer), Shape.of(2, config.hiddenSize()), neuron.rows(), Map.of());
         measured.put(CalibratedMapping.neuron(layer), Shape.of(1), new float[] {neuron.number()}, Map.of(ERROR, Double.toString(neuron.error())));
         if (neuron.number() >= 0) {
-            remarks.accept("%s.mlp: neuron %,d renews the anchor, missed %.2e of it".formatted(
+            remarks.accept("%s.mlp: neuron %,d renews the anchor with a relative error of %.2e".formatted(
                     TensorName.ofLayer(layer), neuron.number(), neuron.error()));
         }
     }

@@ -58,7 +58,7 @@ public final class MeasuredTensors implements Weights {
         journal.keys().forEach(name -> before.put(name, journal.string(name)));
         List<String> names = SettingDifferences.names(before, settings);
         if (!names.isEmpty()) {
-            throw new CalibrationException("[calibration] %s was begun otherwise: %s; remove it, or start over with --overwrite"
+            throw new CalibrationException("[calibration] %s was started with other settings: %s; remove it, or start over with --overwrite"
                     .formatted(directory, SettingDifferences.inWords(names, before, settings)));
         }
         var measured = new MeasuredTensors(directory);

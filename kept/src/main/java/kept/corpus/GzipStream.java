@@ -176,7 +176,7 @@ final class GzipStream extends InputStream {
     }
 
     private IOException damaged(String what) {
-        return new IOException("gzip member %d %s (byte %d of the packed file): is the file whole?".formatted(members, what, position()));
+        return new IOException("gzip member %d %s (byte %d of the packed file): is the file complete?".formatted(members, what, position()));
     }
 
     @Override

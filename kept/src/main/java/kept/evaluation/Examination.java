@@ -43,7 +43,7 @@ public record Examination(Task task, FewShot examples) {
         int shortened = 0;
         for (int i = 0; i < asked.size(); i++) {
             if (requests.get(i).continuation().length > model.longest()) {
-                throw new EvaluationException("[task] %s has a choice of %d tokens, more than the %d that the model is given at a time"
+                throw new EvaluationException("[task] %s has a choice of %d tokens, more than the maximum input of %d"
                         .formatted(asked.get(i).place(), requests.get(i).continuation().length, model.longest()));
             }
             shortened += requests.get(i).length() > model.longest() ? 1 : 0;

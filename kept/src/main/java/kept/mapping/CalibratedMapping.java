@@ -81,7 +81,7 @@ public final class CalibratedMapping {
         }
         DecoderConfig target = source.toLlama().toBuilder().tieWordEmbeddings(false).build();
         return new Mapping(NAME, source, target, Mapping.rows(target, tensor -> row(tensor, source)),
-                DroppedTensor.normBiases(source, "what reads the norm is corrected for it"), measured);
+                DroppedTensor.normBiases(source, "the projections after the norm are corrected for it"), measured);
     }
 
     private static TensorMapping row(ModelTensor tensor, DecoderConfig source) {

@@ -51,7 +51,7 @@ final class ExactMapping {
     static Mapping of(DecoderConfig source) {
         Mapping.requireOrion(source);
         if (source.intermediateSize() < source.hiddenSize()) {
-            throw new MappingException(("[mapping] exact adds a layer whose MLP hands on the whole stream, for which intermediate_size %d is below "
+            throw new MappingException(("[mapping] exact adds a layer whose MLP passes on the whole stream, for which intermediate_size %d is below "
                     + "hidden_size %d: take --mapping opm and distil").formatted(source.intermediateSize(), source.hiddenSize()));
         }
         DecoderConfig target = source.toLlama().toBuilder().layers(source.layers() + 1).attentionBias(true).mlpBias(true).tieWordEmbeddings(false)

@@ -38,7 +38,7 @@ public enum NamedMapping {
             }
         }
         throw new MappingException(
-                "[mapping] there is no mapping '%s'; there are opm, exact and calibrated, and to compare with them ones, centred".formatted(name));
+                "[mapping] there is no mapping '%s'; choose opm, exact or calibrated, or for comparison ones, centred".formatted(name));
     }
 
     /**

@@ -129,7 +129,7 @@ public final class MappedStudents implements AutoCloseable {
         try {
             return new CalibrationOptions(setting(parts, 1), setting(parts, 2), null);
         } catch (IllegalArgumentException e) {
-            throw new RunException("[compare] '%s': behind the colons stand an anchor and a ridge, numbers of at least 0".formatted(name), e);
+            throw new RunException("[compare] '%s': an anchor and a ridge follow the colons, numbers of at least 0".formatted(name), e);
         }
     }
 

@@ -74,7 +74,7 @@ final class Measurement {
         this.resume = resume;
         this.progress = progress;
         if (choice.isCalibrated()) {
-            OwnFiles.CALIBRATION.requireNothingElse(directory, "it is no place for what is measured; move that away");
+            OwnFiles.CALIBRATION.requireNothingElse(directory, "it cannot hold measured tensors; move that away");
         }
     }
 

@@ -102,7 +102,7 @@ final class TrainingRun implements AutoCloseable {
         state = directory.resolve(STATE);
         best = directory.resolve("best.safetensors");
         // Before the training, not after it, when the directory is removed.
-        OwnFiles.TRAINING.requireNothingElse(directory, "it is no place for the training's state; move that away");
+        OwnFiles.TRAINING.requireNothingElse(directory, "it cannot hold the training state; move that away");
         boolean takesUp = resume.isWanted() && begun;
         if (takesUp && !Files.exists(state)) {
             throw new RunException(Files.exists(target.resolve(DecoderConfig.FILE))
@@ -112,7 +112,7 @@ final class TrainingRun implements AutoCloseable {
         if (!takesUp && Files.exists(state)) {
             if (!overwrite) {
                 throw new RunException("[training] %s holds the state of an unfinished run; %s".formatted(
-                        directory, "take it up with --resume, or start over with --overwrite"));
+                        directory, "continue with --resume, or start over with --overwrite"));
             }
             discard();
         }
@@ -308,7 +308,7 @@ final class TrainingRun implements AutoCloseable {
     }
 
     private void tellHowToResume() {
-        progress.remark("the training's state is in %s; the same command with --resume continues from there".formatted(directory));
+        progress.remark("the training state is in %s; the same command with --resume continues from there".formatted(directory));
         told = true;
     }
 
@@ -351,7 +351,7 @@ final class TrainingRun implements AutoCloseable {
 
     /** What a killed run was just writing. */
     private void deleteTemporaries() throws IOException {
-        OwnFiles.TRAINING.requireNothingElse(directory, "it is no place for the training's state; move that away");
+        OwnFiles.TRAINING.requireNothingElse(directory, "it cannot hold the training state; move that away");
         try (DirectoryStream<Path> temporaries = Files.newDirectoryStream(directory, ".*.tmp")) {
             for (Path temporary : temporaries) {
                 Files.delete(temporary);

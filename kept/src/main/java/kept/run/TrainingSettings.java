@@ -252,7 +252,7 @@ public final class TrainingSettings {
     /** Tells where the stored type could hold more digits than training keeps: of frozen weights and of an untrained result, too. */
     void remarkDigits(DType stored, Progress progress) {
         if (weightType == DType.BF16 && stored != DType.BF16) {
-            progress.remark("the result has the digits of bf16, for --train-dtype bf16, though it is stored as " + stored.label());
+            progress.remark("the result has the precision of bf16, for --train-dtype bf16, though it is stored as " + stored.label());
         }
     }
 

@@ -96,7 +96,7 @@ public final class BestState {
         try (var saved = SafetensorsFile.open(file)) {
             String found = saved.metadata().getOrDefault(STEP, "");
             if (!Long.toString(step).equals(found)) {
-                throw new CheckpointException("best state", file, ("is of step %s already, which only a run with the same bits comes to again, "
+                throw new CheckpointException("best state", file, ("is of step %s already, which only a run with the same bits reaches again, "
                         + "and that of step %d is overwritten: continue "
                         + "without --allow-other-bits where the run was begun, or start over with --overwrite")
                         .formatted(found, step));

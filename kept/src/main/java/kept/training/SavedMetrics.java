@@ -25,7 +25,7 @@ final class SavedMetrics {
                         Double.NaN));
             }
         } catch (NumberFormatException | ArrayIndexOutOfBoundsException e) {
-            throw new CheckpointException("training state", file, "its metrics are no numbers; it is not a training state");
+            throw new CheckpointException("training state", file, "its metrics are not numbers; it is not a training state");
         }
         return metrics;
     }

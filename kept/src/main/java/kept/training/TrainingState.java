@@ -170,7 +170,7 @@ public final class TrainingState {
         if (!names.isEmpty()) {
             String kind = names.stream().allMatch(RunInputs::isInput) ? "content" : "settings";
             throw new TrainingException("[resume] %s was saved by a run with other %s: %s; %s".formatted(file, kind,
-                    SettingDifferences.inWords(names, before, now), "give what it was begun with, or start over with --overwrite"));
+                    SettingDifferences.inWords(names, before, now), "use the settings it was started with, or start over with --overwrite"));
         }
         return SettingDifferences.inWords(changed, before, now);
     }
@@ -187,7 +187,7 @@ public final class TrainingState {
                 Json.parse(metadata.get(SETTINGS)).properties().forEach(setting -> saved.put(setting.getKey(), setting.getValue().asText()));
             } catch (JsonException e) {
                 throw new CheckpointException(
-                        "training state", file, "its settings are no JSON: %s; it is not a training state".formatted(e.getMessage()), e);
+                        "training state", file, "its settings are not JSON: %s; it is not a training state".formatted(e.getMessage()), e);
             }
         } else {
             metadata.forEach((key, value) -> {
@@ -242,7 +242,7 @@ public final class TrainingState {
                 }
             });
         } catch (NumberFormatException | ArrayIndexOutOfBoundsException e) {
-            throw new CheckpointException("training state", file, "its results on held-out text are no numbers; it is not a training state");
+            throw new CheckpointException("training state", file, "its results on held-out text are not numbers; it is not a training state");
         }
         results.sort(Comparator.comparingLong(HeldOutResult::step));
         return new HeldOutCurve(results);
