@@ -40,7 +40,7 @@ public final class MeasuredTensors implements Weights {
      *
      * @param directory the place
      * @param settings the settings that determine the results; those of an existing directory must be equal
-     * @return what it holds
+     * @return its contents
      * @throws CalibrationException if the directory belongs to another calibration or cannot be created
      */
     public static MeasuredTensors open(Path directory, Map<String, String> settings) {

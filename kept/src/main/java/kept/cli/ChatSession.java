@@ -20,7 +20,7 @@ public final class ChatSession {
     private final PrintWriter err;
     private volatile boolean answering;
 
-    /** A session that has not begun. */
+    /** Creates a session before its first turn. */
     public ChatSession(Conversation conversation, PrintWriter out, PrintWriter err) {
         this.conversation = conversation;
         this.out = out;

@@ -8,14 +8,14 @@ import kept.tensor.TensorException;
 import kept.text.Reasons;
 import kept.text.VisibleText;
 
-/** What went wrong, in a line for the user: what it was, and what to do. */
+/** Failures as one line for the user: what is wrong, and what to do. */
 final class Failures {
     private static final String NO_FILES = "Too many open files";
 
     private Failures() {}
 
     /**
-     * The line of a failure, whatever it is.
+     * Returns the line of any failure.
      *
      * @param failure an exception of ours, whose message is the line, or any other exception or error
      */
@@ -52,7 +52,7 @@ final class Failures {
                 + "or the system lets this process open no more files (ulimit -n 1024 before it allows more)").formatted(missing.getMessage());
     }
 
-    /** The JVM's error where a page of a mapped file cannot be had. */
+    /** The JVM's error for a page of a mapped file that cannot be read. */
     private static boolean isLostPage(InternalError error) {
         return error.getMessage() != null && error.getMessage().contains("unsafe memory access");
     }

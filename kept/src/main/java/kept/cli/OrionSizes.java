@@ -50,7 +50,7 @@ public final class OrionSizes {
     /**
      * The configuration asked for.
      *
-     * @param tokenizer gives vocabulary and special tokens where no configuration is named; may be null
+     * @param tokenizer the source of vocabulary and special tokens if no configuration is named; may be null
      */
     public DecoderConfig resolve(Tokenizer tokenizer) {
         DecoderConfigBuilder builder;

@@ -77,7 +77,7 @@ public abstract class Program implements Callable<Integer> {
         }
     }
 
-    /** A program ready to run, which writes to the terminal unless told otherwise. */
+    /** Creates the command line of a program; it writes to the terminal by default. */
     public static CommandLine commandLine(Program program) {
         return ProgramLine.of(program);
     }
@@ -224,7 +224,7 @@ public abstract class Program implements Callable<Integer> {
         private Integer threads;
 
         /**
-         * Opens the device, once. {@code --threads} goes before the system property.
+         * Opens the device, once. {@code --threads} overrides the system property.
          *
          * @return the device
          */

@@ -19,7 +19,7 @@ final class ProgramLine {
         return of(program).setOut(StandardOutput.ofProcess()).execute(arguments);
     }
 
-    /** A program ready to run, which writes to the terminal unless told otherwise. */
+    /** Creates the command line of a program; it writes to the terminal by default. */
     static CommandLine of(Program program) {
         CommandLine line = new CommandLine(program) {
             @Override

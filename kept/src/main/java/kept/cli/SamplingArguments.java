@@ -7,7 +7,7 @@ import kept.generation.GenerationOptions;
 import kept.generation.SamplingOptions;
 import picocli.CommandLine.Option;
 
-/** How tokens are chosen, as the command line says; what it leaves out is the checkpoint's in a conversation, and else the most likely token. */
+/** Options of sampling. Defaults are those of the checkpoint in a conversation, and otherwise the most likely token. */
 public final class SamplingArguments {
     @Option(names = "--max-tokens", paramLabel = "N",
             description = "Tokens to add at most (default: 100; in a conversation the checkpoint's max_new_tokens, or 512).")

@@ -40,7 +40,7 @@ public final class StandardOutput extends Writer {
     /**
      * Any stream in its place.
      *
-     * @param stream where the text goes
+     * @param stream receives the text
      * @param charset in what encoding
      * @param pipe whether it is a pipe: what refuses to be written then has no reader any more; messages of the system are in the user's language
      */

@@ -26,7 +26,7 @@ final class Terminal {
     /**
      * A writer to where a terminal may be.
      *
-     * @param writer where the text goes
+     * @param writer receives the text
      * @param terminal whether a terminal shows it
      * @return one that escapes what would command the terminal, or the same
      */

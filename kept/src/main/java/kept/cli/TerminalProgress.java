@@ -122,8 +122,8 @@ public final class TerminalProgress implements Progress {
     /**
      * Shows a task of the program's own.
      *
-     * @param name what it is called
-     * @param unit what it counts
+     * @param name its name
+     * @param unit the unit of its length
      * @param total how much there is to do
      * @return receives the progress; the caller closes it
      */

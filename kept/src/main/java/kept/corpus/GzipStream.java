@@ -122,7 +122,7 @@ final class GzipStream extends InputStream {
         readHeader();
     }
 
-    /** The header behind its two magic bytes. */
+    /** The header after its two magic bytes. */
     private void readHeader() throws IOException {
         members++;
         int method = required();

@@ -17,9 +17,9 @@ import kept.text.Reasons;
 import kept.tokenizer.Tokenizer;
 
 /**
- * The token ids of a corpus, one document behind the other, each followed by the end-of-sequence id where the vocabulary has one.
+ * The token ids of a corpus, one document after the other, each followed by the end-of-sequence id where the vocabulary has one.
  *
- * <p>The ids lie in a temporary file of four bytes per token (in {@code java.io.tmpdir}) that is mapped into memory, so that any place can be
+ * <p>The ids are in a temporary file of four bytes per token (in {@code java.io.tmpdir}) that is mapped into memory, so that any place can be
  * read at once and a corpus larger than the memory can be packed. The file is gone when this is closed.
  */
 public final class PackedTokens implements AutoCloseable {

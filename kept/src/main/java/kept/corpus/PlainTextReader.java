@@ -1,6 +1,6 @@
 package kept.corpus;
 
-/** A text file as documents of at most a mebibyte, cut behind a line's end where there is one. A byte order mark is no part of the text. */
+/** A text file as documents of at most a mebibyte, cut after a line's end if there is one. A byte order mark is no part of the text. */
 final class PlainTextReader implements DocumentReader {
     private static final int LONGEST = 1 << 20;
 
@@ -36,7 +36,7 @@ final class PlainTextReader implements DocumentReader {
         }
     }
 
-    /** Where a full buffer is cut: behind its last line, or, if it is all one line, before its last character. */
+    /** Where a full buffer is cut: after its last line, or, if it is a single line, before its last character. */
     private int cut() {
         for (int i = filled; i > 0; i--) {
             if (buffer[i - 1] == '\n') {

@@ -8,7 +8,7 @@ import java.util.Queue;
 
 /**
  * The text of a gzip file, decompressed by a thread of its own while the caller parses what came before. Bytes, errors and positions come in the
- * order in which the file has them. The thread begins behind {@link #ALONE} bytes, so that small files need none, holds at most {@link #CHUNKS}
+ * order in which the file has them. The thread starts after {@link #ALONE} bytes, so that small files need none, holds at most {@link #CHUNKS}
  * chunks, and has ended when {@link #close} returns.
  */
 final class ReadAheadStream extends InputStream {
@@ -33,7 +33,7 @@ final class ReadAheadStream extends InputStream {
     private int at;
     private int alone;
 
-    /** A part of the text; of no bytes at its end. The position is that in the compressed file behind it. */
+    /** A part of the text; empty at its end. The position is the offset after it in the compressed file. */
     private record Chunk(byte[] bytes, int length, long position) { }
 
     /** Reads on where a stream is, which is closed with this. */

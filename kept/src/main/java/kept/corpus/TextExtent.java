@@ -3,7 +3,7 @@ package kept.corpus;
 /**
  * How far a reader has come in its corpus.
  *
- * @param files the files begun, entries of archives counted as files
+ * @param files the number of files started, including entries of archives
  * @param allFiles all files there are
  * @param bytes the bytes read from the files; in packed files the compressed bytes
  * @param allBytes the bytes of all files

@@ -37,7 +37,7 @@ record TextFormat(Kind kind, boolean gzip) {
     }
 
     /**
-     * Reads a stream of text or JSON lines. What is packed by gzip is unpacked whatever its name, for no text begins as it does.
+     * Reads a stream of text or JSON lines. Gzip data are unpacked regardless of the name, because no text starts with its magic bytes.
      *
      * @param raw the file's bytes; closed with the reader, or here if they cannot be read
      * @param source where they are from
@@ -68,7 +68,7 @@ record TextFormat(Kind kind, boolean gzip) {
         try {
             raw.close();
         } catch (IOException e) {
-            // What is told is why it was closed.
+            // The reason for closing is reported.
             return;
         }
     }

@@ -37,7 +37,7 @@ final class ZipArchive implements AutoCloseable {
             return new ZipFile(file.toFile());
         } catch (ZipException e) {
             if (e.getMessage() != null && e.getMessage().contains("bad entry name")) {
-                // Old archives name entries in an encoding they do not tell; only the names are affected.
+                // Old archives name entries in an unknown encoding; only the names are affected.
                 return new ZipFile(file.toFile(), StandardCharsets.ISO_8859_1);
             }
             throw e;

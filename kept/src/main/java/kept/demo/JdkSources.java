@@ -136,7 +136,7 @@ public final class JdkSources {
     }
 
     /**
-     * The files of one domain. Holding out goes by the names of files before they are read, so that a small part costs little.
+     * The files of one domain. Files are held out by their names before they are read, so that a small part costs little.
      *
      * @param archive the sources
      * @param selected which of its files

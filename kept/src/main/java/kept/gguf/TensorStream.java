@@ -30,7 +30,7 @@ final class TensorStream {
     /**
      * Prepares a tensor.
      *
-     * @param tensor what it becomes
+     * @param tensor the tensor in the file
      * @param entry the metadata of its source
      * @param data the source's elements
      */

@@ -5,7 +5,7 @@ import java.util.Optional;
 /**
  * Which tensor of a decoder, and what checkpoints call it: the only place where such a name is read or written.
  *
- * @param role what it is for
+ * @param role its role
  * @param layer which layer's, from 0; {@link #NO_LAYER} for what is in none
  */
 public record TensorName(TensorRole role, int layer) {

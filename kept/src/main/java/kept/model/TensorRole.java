@@ -140,7 +140,7 @@ public enum TensorRole {
     }
 
     /**
-     * Whether what it computes is added to the residual stream.
+     * Whether its output is added to the residual stream.
      *
      * @return true for attention's output and the MLP's down projection, and their biases
      */

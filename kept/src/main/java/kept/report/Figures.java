@@ -5,12 +5,12 @@ import kept.evaluation.Interval;
 
 /** Numbers as a person reads them, the same in the terminal and on the page. */
 public final class Figures {
-    /** What stands where there is no number. */
+    /** Printed where there is no number. */
     static final String NONE = "n/a";
 
     /** A mean divergence below this, in nats, is f32's rounding, which may have either sign. */
     static final double NOISE = 1e-9;
-    /** What stands in the place of a mean divergence that is noise. */
+    /** Printed instead of a mean divergence that is noise. */
     static final String WITHIN_NOISE = "0 (noise)";
 
     private static final String BETWEEN = " .. ";

@@ -208,7 +208,7 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
             this.stop = stop;
         }
 
-        /** Writes all files and tells how many bytes of tensors were compared with their source. */
+        /** Writes all files and returns how many bytes of tensors were compared with their source. */
         private long write() {
             try {
                 Path files = directory.directory();
@@ -243,7 +243,7 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
             }
         }
 
-        /** What was finished before, compared with what the source gives now. */
+        /** Compares the files that were finished before with what the source gives now. */
         private void requireFinished(Path files, long bytes) {
             try {
                 watch("compare", bytes, 0, piece -> conversion.verifyFinished(files, piece));
@@ -258,7 +258,7 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
             return "the finished weight files are in %s; the same command with --resume continues from there".formatted(directory.partial());
         }
 
-        /** Does some work, tells how far it is, and ends it when it is to stop. */
+        /** Does some work, reports its progress, and ends it when the run is stopped. */
         private void watch(String task, long total, long before, Consumer<LongConsumer> pieces) {
             try (var work = Work.begin(progress, task, Progress.Unit.BYTES, total, before)) {
                 var done = new long[1];

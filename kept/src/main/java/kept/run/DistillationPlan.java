@@ -19,7 +19,7 @@ import kept.training.ParameterSelection;
 import kept.training.StepPlan;
 import kept.training.TrainingOptions;
 
-/** What a distillation will take in memory and time, known before it is begun. */
+/** The memory and time of a distillation, estimated before it starts. */
 public final class DistillationPlan {
     /** What the JVM, compiled code and packed operands take besides tensors. */
     private static final long HOST_BYTES = 400_000_000;
@@ -140,7 +140,7 @@ public final class DistillationPlan {
     }
 
     /**
-     * All that is taken at the peak of the memory that tensors lie in.
+     * The peak of the memory that holds the tensors.
      *
      * @param plan this plan's step, or an alternative's
      * @return bytes
@@ -159,7 +159,7 @@ public final class DistillationPlan {
     }
 
     /**
-     * Whether tensors lie in the machine's memory.
+     * Whether tensors are in the machine's memory, not in a GPU's.
      *
      * @return false if the device has its own
      */
@@ -168,7 +168,7 @@ public final class DistillationPlan {
     }
 
     /**
-     * Whose memory tensors lie in.
+     * The owner of the memory that holds the tensors.
      *
      * @return the machine, or the device's name
      */
@@ -180,7 +180,7 @@ public final class DistillationPlan {
      * Refuses a run that needs more memory than there is; it would end, after hours perhaps, with the system killing it.
      *
      * @param memory the machine's
-     * @param progress is told if it fits only when other programs make room
+     * @param progress receives a note if it fits only when other programs make room
      */
     void requireRoom(MachineMemory memory, Progress progress) {
         long peak = peakBytes(step);

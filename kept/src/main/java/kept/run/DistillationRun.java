@@ -123,7 +123,7 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
     /**
      * Adds held-out text to evaluate on. By default the beginning of the corpus, at most a fiftieth, is held out of training.
      *
-     * @param name what it is called in tables
+     * @param name its name in tables
      * @param text documents that training does not see
      * @return this
      */

@@ -43,7 +43,7 @@ final class DistillationText implements AutoCloseable {
      * @param options how the training reads them
      * @param measured how many tokens a mapping may draw from to measure on
      * @param tokenizer the teacher's
-     * @param run is told what was read of texts of their own
+     * @param run receives how much of separate texts was read
      */
     static DistillationText read(DistillationRun settings, TrainingOptions options, long measured, Tokenizer tokenizer, TrainingRun run) {
         int length = options.sequenceLength();
@@ -111,7 +111,7 @@ final class DistillationText implements AutoCloseable {
         return during;
     }
 
-    /** What is learnt from. */
+    /** The training text. */
     PackedSequences sequences() {
         return sequences;
     }

@@ -62,7 +62,7 @@ final class HeldOut {
     /**
      * The held-out part of a text, to evaluate on.
      *
-     * @param name what it is called in tables
+     * @param name its name in tables
      * @param corpus all of the text
      * @param tokenizer the models' tokenizer
      * @param length tokens of a sequence

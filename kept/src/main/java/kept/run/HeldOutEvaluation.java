@@ -53,7 +53,7 @@ final class HeldOutEvaluation {
         return best != null;
     }
 
-    /** Gives the student its best values so far and goes back to their step. */
+    /** Restores the best state and its step. */
     long goBack() {
         return best.goBack().step();
     }

@@ -29,7 +29,7 @@ public final class Interruption implements Progress.Stop {
     }
 
     /**
-     * Whether the process has begun to end, by a signal or otherwise: the Java runtime tells it only by refusing hooks.
+     * Whether the process is ending, by a signal or otherwise: the Java runtime shows it only by refusing hooks.
      *
      * @return true if it has
      */
@@ -62,7 +62,7 @@ public final class Interruption implements Progress.Stop {
         }
     }
 
-    /** Lets the process end: all that had to be saved is saved. */
+    /** Lets the process end, because the state is saved. */
     @Override
     public void close() {
         finished.countDown();

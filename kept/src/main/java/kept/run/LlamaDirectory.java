@@ -22,7 +22,7 @@ final class LlamaDirectory {
      * @param source the directory the tokenizer comes from
      * @param target an existing directory
      * @param tokenizer what the user wants of the tokenizer's files
-     * @param progress is told what a user should know of these files
+     * @param progress receives notes about these files
      */
     static void writeCompanions(DecoderConfig config, DType dtype, Path source, Path target, TokenizerFiles.Options tokenizer, Progress progress) {
         DecoderConfig stored = dtype == null ? config : config.toBuilder().dtype(dtype).build();

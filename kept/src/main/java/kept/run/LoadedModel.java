@@ -18,7 +18,7 @@ public final class LoadedModel {
      * @param directory holds config.json and weights
      * @param dtype what to convert parameters to; null leaves them as they are stored
      * @param device where the parameters will live
-     * @param progress is told what is unusual about the weights
+     * @param progress receives notes about unusual weights
      * @return the model; the caller closes it
      */
     public static Decoder load(Path directory, DType dtype, Device device, Progress progress) {

@@ -29,7 +29,7 @@ public record MachineMemory(long total, long free) {
     }
 
     /**
-     * The memory that tensors of a device lie in.
+     * The memory that holds the tensors of a device.
      *
      * @param device the device
      * @return its own memory, or the machine's
@@ -48,7 +48,7 @@ public record MachineMemory(long total, long free) {
         return bytes < 1_000_000_000 ? "%.1f MB".formatted(bytes / 1e6) : "%.2f GB".formatted(bytes / 1e9);
     }
 
-    /** Linux tells what it could free besides what is unused. */
+    /** On Linux, unused memory and what could be freed. */
     private static long available(long otherwise) {
         try {
             return Files.readAllLines(Path.of("/proc/meminfo")).stream().filter(line -> line.startsWith("MemAvailable:"))

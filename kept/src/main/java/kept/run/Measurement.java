@@ -182,10 +182,10 @@ final class Measurement {
      *
      * @param calibration what is to be measured
      * @param measured the place of the results
-     * @param task what it is called
+     * @param task its name
      * @param prefix what remarks on what was chosen begin with
-     * @param check is asked now and then; what it throws ends the calibration
-     * @param progress is told
+     * @param check runs now and then; an exception of it ends the calibration
+     * @param progress receives the progress
      */
     static void run(Calibration calibration, MeasuredTensors measured, String task, String prefix, Runnable check, Progress progress) {
         try (var work = Work.begin(progress, task, Progress.Unit.TOKENS, calibration.work(), 0)) {

@@ -224,7 +224,7 @@ public final class PretrainingRun extends ResumableRun<PretrainingRun> {
         private final Progress progress;
         /** What shapes the result. */
         private final SequencedMap<String, String> settings = new LinkedHashMap<>();
-        /** What is told of it in the output. */
+        /** The provenance in the output. */
         private final SequencedMap<String, String> provenance = new LinkedHashMap<>();
         private final List<TextEvaluation> heldOut = new ArrayList<>();
 
@@ -241,7 +241,7 @@ public final class PretrainingRun extends ResumableRun<PretrainingRun> {
             provenance.putAll(settings);
         }
 
-        /** Trains and writes, and tells the perplexities on held-out text. */
+        /** Trains and writes, and returns the perplexities on held-out text. */
         private SequencedMap<String, Double> train(Tokenizer vocabulary, Path directory) {
             List<PackedTokens> packed = new ArrayList<>();
             try {

@@ -8,7 +8,7 @@ import kept.training.StepMetrics;
  * run; an exception that one throws ends the run as a failure would.
  */
 public interface Progress {
-    /** Is told everything, shows nothing and never stops a run. */
+    /** Shows nothing and never stops a run. */
     Progress NONE = new Progress() { };
 
     /** What a task counts. */
@@ -28,14 +28,14 @@ public interface Progress {
     /**
      * A task whose length is known.
      *
-     * @param name what it is called, such as {@code convert} or {@code calibrate}
-     * @param unit what it counts
+     * @param name its name, such as {@code convert} or {@code calibrate}
+     * @param unit the unit of its length
      * @param total how much there is to do
      * @param before how much an earlier run has done
      */
     record Task(String name, Unit unit, long total, long before) {}
 
-    /** Whether a run is to stop and keep what it has done. */
+    /** A request to stop a run and keep its state. */
     @FunctionalInterface
     interface Stop extends AutoCloseable {
         /** Never stops a run. */
@@ -48,7 +48,7 @@ public interface Progress {
          */
         boolean isWanted();
 
-        /** The part of the run that can stop is over, and what it had to save is saved. */
+        /** The part of the run that can stop is over, and its state is saved. */
         @Override
         default void close() {}
     }
@@ -63,7 +63,7 @@ public interface Progress {
     /**
      * A task begins; it is the only one until {@link #end}.
      *
-     * @param task what it is
+     * @param task the task
      */
     default void begin(Task task) {}
 
@@ -77,7 +77,7 @@ public interface Progress {
     /**
      * A training step is done.
      *
-     * @param step what it showed
+     * @param step its metrics
      */
     default void step(StepMetrics step) {}
 

@@ -11,7 +11,7 @@ public final class Remarks {
     /**
      * Tells of its configuration and of its weights.
      *
-     * @param progress is told
+     * @param progress receives the notes
      * @param directory the checkpoint's
      * @param checkpoint its weights
      */

@@ -22,7 +22,7 @@ public enum Resume {
      * @param state the unfinished run, for the message
      * @param before what has computed it
      * @param device what would compute the rest
-     * @param progress is told what is allowed
+     * @param progress receives a note about the allowed difference
      * @return whether the result will have the bits of an uninterrupted run
      */
     boolean requireSame(Object state, String before, Device device, Progress progress) {

@@ -23,7 +23,7 @@ final class Stages {
     /**
      * Evaluates a student.
      *
-     * @param stage what it is called in tables
+     * @param stage its name in tables
      * @param took the seconds that it took to make
      * @param teacher whom it is to follow
      * @param student with the values that it is stored with

@@ -1,6 +1,6 @@
 package kept.run;
 
-/** A run has stopped because {@link Progress.Stop} wanted it to. What it has done is saved, and the progress was told where. */
+/** {@link Progress.Stop} stopped a run. Its state is saved, and the progress received a note about where. */
 public final class StoppedException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 

@@ -12,7 +12,7 @@ import kept.model.Weights;
 import kept.tensor.DType;
 import kept.tensor.Device;
 
-/** Where students start: what a mapping makes of a teacher, after it has measured what it needs on the text to be distilled on, or on the user's. */
+/** The initial weights of students: a mapping of the teacher, measured where needed on the training text or on the user's calibration text. */
 final class StudentStart {
     private final Progress progress;
     private final Path teacher;

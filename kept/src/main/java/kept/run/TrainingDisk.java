@@ -41,7 +41,7 @@ record TrainingDisk(long state, long best, long result, long snapshots, boolean 
         return tensors.stream().mapToLong(tensor -> tensor.shape().elementCount() * type.bytes()).sum();
     }
 
-    /** The most that lies there at any moment: state and best state, and one of the three that is just written beside them. */
+    /** The maximum at any moment: state and best state, and a third file that is being written. */
     long peak() {
         return state + best + snapshots + LongStream.of(savedAgain ? state : 0, best, result).max().getAsLong();
     }
@@ -49,9 +49,9 @@ record TrainingDisk(long state, long best, long result, long snapshots, boolean 
     /**
      * Refuses a run for which there is no room.
      *
-     * @param parent the directory in which the output and all that belongs to it will lie
+     * @param parent the directory of the output, its state and its snapshots
      * @param output what is named in the error
-     * @param training where the state lies; what an earlier part of the run has written there need not be written once more
+     * @param training the directory of the state; files of an earlier part of the run need no new space
      * @throws kept.io.CheckpointException telling what is needed and what is free
      */
     void requireRoom(Path parent, Path output, Path training) {

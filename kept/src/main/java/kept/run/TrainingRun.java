@@ -42,7 +42,7 @@ final class TrainingRun implements AutoCloseable {
     private final Path state;
     private final Path best;
     private final Resume resume;
-    /** Null where none is taken up. */
+    /** Null if none is resumed. */
     private final TrainingState saved;
     private Map<String, String> settings = Map.of();
     /** The step of the state on disk, where this run has written or read it. */
@@ -56,8 +56,8 @@ final class TrainingRun implements AutoCloseable {
      * @param trainer does the steps
      * @param steps how many in all
      * @param evaluation looks at held-out text now and then, before the state is saved
-     * @param afterStep is told each step that was done, before the state after it is saved: a run that is killed in between does both once more
-     * @param start gives the model the values it starts with; not used where something is evaluated, which knows them
+     * @param afterStep receives each finished step before the state after it is saved: a run that is killed in between repeats both
+     * @param start sets the model's initial values; unused with evaluations, which know them
      */
     record Training(Trainer trainer, long steps, HeldOutEvaluation evaluation, Consumer<StepMetrics> afterStep, Runnable start) {
         private boolean isOver() {
@@ -90,8 +90,8 @@ final class TrainingRun implements AutoCloseable {
      *
      * @param progress receives the progress
      * @param output what the run will make
-     * @param resume whether a saved state is to be taken up
-     * @param begun whether there is training to take up, and not only what comes before it
+     * @param resume whether a saved state is resumed
+     * @param begun whether there is training to resume, and not only what precedes it
      * @param overwrite whether a saved state may be thrown away
      */
     TrainingRun(Progress progress, Path output, Resume resume, boolean begun, boolean overwrite) {

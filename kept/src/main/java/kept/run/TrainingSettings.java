@@ -17,7 +17,7 @@ import kept.training.TrainingOptions;
 public final class TrainingSettings {
     private static final int USUAL_LENGTH = 512;
 
-    /** How the learning rate goes after its warm-up. */
+    /** The schedule of the learning rate after the warm-up. */
     public enum Schedule {
         /** Along a half cosine to a tenth of its peak. */
         COSINE,
@@ -96,7 +96,7 @@ public final class TrainingSettings {
     /**
      * Sets the schedule of the learning rate after the warm-up; a cosine by default.
      *
-     * @param course how it goes
+     * @param course the schedule
      * @return this
      */
     public TrainingSettings schedule(Schedule course) {
@@ -286,7 +286,7 @@ public final class TrainingSettings {
         }
     }
 
-    /** What shapes a run's result, each by its name: for the record, and to tell in what a resumed run differs. */
+    /** The settings that affect a run's result, by name: for the record, and to show how a resumed run differs. */
     static SequencedMap<String, String> inWords(TrainingOptions options) {
         var words = new LinkedHashMap<String, String>();
         words.put("steps", Long.toString(options.steps()));

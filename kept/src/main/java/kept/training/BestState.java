@@ -26,7 +26,7 @@ import kept.weights.TensorSpec;
  *
  * <p>The initial state is not stored, because it can be made again; a later state is in a file, in the type of the checkpoint, so that it costs no
  * memory. A file may be of a later step than the run has done, because the run was killed after it was written. That does no harm: resuming with the
- * same bits, the run comes to the same step with the same result.
+ * same bits, the run reaches the same step with the same result.
  */
 public final class BestState {
     private static final String STEP = "kept.step";

@@ -55,7 +55,7 @@ public final class MetricsLog implements AutoCloseable {
      * what is there, and what is damaged or missing there costs no more than these.
      *
      * @param file the log, which may not exist yet
-     * @param saved what the steps of the run's state have shown; none where it is begun
+     * @param saved the metrics of the steps in the run's state; none at the start
      * @param heldOut the results on held-out text so far
      * @param remarks receives a note about what is lost
      * @param texts what was read of each text, by its name
@@ -100,7 +100,7 @@ public final class MetricsLog implements AutoCloseable {
     /**
      * Adds a step.
      *
-     * @param metrics what it showed
+     * @param metrics its metrics
      * @throws TrainingException if it cannot be written
      */
     public void add(StepMetrics metrics) {

@@ -42,8 +42,8 @@ public final class StoredRounding {
      * Rounds the trained parameters for as long as something looks at the model.
      *
      * @param look what to do meanwhile; it must not train
-     * @param <T> what it finds
-     * @return what it found; the parameters have their bits again
+     * @param <T> the type of the result
+     * @return its result; the parameters have their bits again
      */
     public <T> T during(Supplier<T> look) {
         try (var _ = Scope.open(model.device())) {

@@ -29,7 +29,7 @@ public final class Trainer implements AutoCloseable {
     private final TrainingOptions options;
     private final AdamW optimizer;
     private long step;
-    /** The place in the data behind the last step. */
+    /** The position in the data after the last step. */
     private long position;
 
     /**
@@ -72,7 +72,7 @@ public final class Trainer implements AutoCloseable {
     /**
      * Does one optimizer step on the next sequences.
      *
-     * @return what it showed
+     * @return its metrics
      * @throws NonFiniteException if loss or gradients are not finite; the parameters are those of the step before
      */
     public StepMetrics next() {
@@ -83,7 +83,7 @@ public final class Trainer implements AutoCloseable {
      * Does one optimizer step on the next sequences.
      *
      * @param beforeUpdate done when loss and gradients are known to be finite and nothing has changed yet: the time to {@link #save} the step before
-     * @return what it showed
+     * @return its metrics
      * @throws NonFiniteException if loss or gradients are not finite, naming the first tensor that is not; the parameters are those of the step
      *     before
      */
@@ -184,7 +184,7 @@ public final class Trainer implements AutoCloseable {
      *
      * @param file what {@link #save} wrote
      * @param settings those of this run
-     * @return how far it had come
+     * @return its progress
      * @throws TrainingException if the state was saved with other settings, naming them
      */
     public TrainingState.Place restore(Path file, Map<String, String> settings) {
