@@ -98,7 +98,7 @@ class EvaluateTest {
         Files.writeString(bad, "{\"context\": \"th\", \"choices\": [\"x\", \"e\"], \"answer\": 0}\n");
         assertRefused(ProgramRun.of("evaluate", model, "--tasks", bad, "--delimiter", ""), "bad.jsonl, line 1: choice 1 adds no token");
         Files.writeString(bad, "{\"context\": \"a\", \"choices\": [\"b\", \"%s\"], \"answer\": 0}\n".formatted("long ".repeat(200)));
-        assertRefused(ProgramRun.of("evaluate", model, "--tasks", bad), "bad.jsonl, line 1 has a choice of ", "more than the 256");
+        assertRefused(ProgramRun.of("evaluate", model, "--tasks", bad), "bad.jsonl, line 1 has a choice of ", "more than the maximum input of 256");
         assertRefused(ProgramRun.of("evaluate", model, "--tasks", TASK, TASK), "two task files are named capitals");
     }
 

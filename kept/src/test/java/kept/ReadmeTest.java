@@ -81,7 +81,7 @@ class ReadmeTest {
     void theLibraryPageShowsThisVeryLayerAndItsTraining() throws IOException {
         String source = Files.readString(SOURCE);
         String page = Files.readString(LIBRARY);
-        String layer = source.substring(source.indexOf("// layer\n") + 9, source.indexOf("\n    // end of layer")).stripIndent().strip();
+        String layer = source.substring(source.indexOf("// layer\n") + 9, source.indexOf("\n\n    // end of layer")).stripIndent();
         String training = source.substring(source.indexOf("// training\n") + 12, source.indexOf("\n            // end of training")).stripIndent();
         assertThat(page).contains("```java\n" + layer + "\n```", "```java\n" + training + "\n}\n```");
     }

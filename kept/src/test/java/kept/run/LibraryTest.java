@@ -16,7 +16,6 @@ import kept.TinyTeacher;
 import kept.corpus.Corpus;
 import kept.evaluation.Examination;
 import kept.evaluation.FewShot;
-import kept.evaluation.PassKeyTrials;
 import kept.evaluation.Task;
 import kept.evaluation.TaskScores;
 import kept.gguf.GgufType;
@@ -105,8 +104,7 @@ class LibraryTest {
                 {"context": "The square of 4 is", "choices": ["15", "16"], "answer": 1}
                 """));
         var examination = new Examination(task, new FewShot(0, task.questions(), " ", OptionalLong.empty()));
-        EvaluationRun run = EvaluationRun.of(llama).teacher(orion).task(examination)
-                .passKeys(new PassKeyTrials(List.of(60), List.of(0.0, 1.0), 1, 0));
+        EvaluationRun run = EvaluationRun.of(llama).teacher(orion).task(examination);
         assertThat(run.models()).containsExactly(Map.entry("teacher", orion), Map.entry("student", llama));
         EvaluationRun.Result result = run.run(Progress.NONE);
         assertThat(result.tasks()).singleElement().satisfies(scores -> {
@@ -117,7 +115,7 @@ class LibraryTest {
                 assertThat(Arrays.stream(student[i])).allMatch(value -> value < 0);
             }
         });
-        assertThat(result.passKeys().get("student")).hasSize(2).isEqualTo(result.passKeys().get("teacher"));
+        assertThat(result.passKeys()).isEmpty();
         assertThatExceptionOfType(RunException.class).isThrownBy(() -> EvaluationRun.of(llama).task(examination).task(examination))
                 .withMessageContaining("two task files are named squares");
         assertThatExceptionOfType(RunException.class).isThrownBy(() -> EvaluationRun.of(llama).maxLength(1 << 20).run(Progress.NONE))
