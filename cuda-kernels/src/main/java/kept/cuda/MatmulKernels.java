@@ -1,6 +1,5 @@
 package kept.cuda;
 
-import java.util.Arrays;
 import kept.backend.BatchedProduct;
 import kept.backend.TensorMemory;
 import kept.cuda.cublas.DataType;
