@@ -13,6 +13,8 @@ module kept.bench {
     requires kept.cuda;
     requires jmh.core;
 
+    uses kept.backend.BackendProvider;
+
     provides kept.backend.BackendProvider with
             kept.bench.recording.RecordedDevice.H200,
             kept.bench.recording.RecordedDevice.H100,

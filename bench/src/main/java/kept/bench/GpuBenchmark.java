@@ -7,11 +7,15 @@ import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
 import kept.backend.DeviceMemory;
+import kept.bench.recording.KernelCosts;
+import kept.cuda.driver.LaunchCounter;
 import kept.model.Architecture;
 import kept.model.DecoderConfig;
 import kept.model.ModelTensor;
@@ -90,6 +94,11 @@ final class GpuBenchmark implements Callable<Integer> {
         }
         PrintStream out = System.out;
         out.println(target.backend().description());
+        Optional<LaunchCounter> counter = CountedCases.counter(target);
+        if (counter.isPresent() && !tiny) {
+            counts(out, CountedCases.count(target, counter.get()));
+            return 0;
+        }
         new NativeCallComparison(tiny, only, out).run();
         Map<String, Double> peers = peer == null ? Map.of() : peerMillis(peer);
         out.printf("%-30s %-26s %10s %10s %6s %10s %s%n", "", "", "kept ms", "PyTorch ms", "ratio", "rate", "");
@@ -107,6 +116,18 @@ final class GpuBenchmark implements Callable<Integer> {
             step(out, target, peers);
         }
         return 0;
+    }
+
+    /** Prints what a profiler would: a device that runs kernels in Java has no times. */
+    private static void counts(PrintStream out, List<KernelCosts.Row> rows) {
+        out.println("Counts of one launch; sectors have 32 bytes, least means each once, wavefronts are cycles of shared memory.");
+        out.printf("%-34s %-16s %11s %9s %9s %9s %9s %9s %9s %9s%n", "", "", "instructions", "per unit", "stalls", "sectors", "least", "wavefronts",
+                "least", "M mul-add");
+        for (KernelCosts.Row row : rows) {
+            out.printf(Locale.ROOT, "%-34s %-16s %11d %9.2f %9d %9d %9d %9d %9d %9.2f%n", row.kernel(), row.shape(), row.allInstructions(),
+                    32 * row.allInstructions() / row.units(), row.stalls(), row.sectors(), row.distinctSectors(), row.wavefronts(),
+                    row.leastWavefronts(), row.multiplyAdds() / 1e6);
+        }
     }
 
     private void step(PrintStream out, Device target, Map<String, Double> peers) {

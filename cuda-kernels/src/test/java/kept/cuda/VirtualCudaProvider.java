@@ -1,12 +1,15 @@
 package kept.cuda;
 
+import java.util.List;
 import kept.backend.Backend;
 import kept.backend.BackendProvider;
+import kept.cuda.driver.LaunchCounter;
+import kept.cuda.driver.LaunchCounts;
 import kept.cuda.virtual.VirtualGpu;
 import kept.tensor.Device;
 
 /** Opens the CUDA backend on a virtual GPU under the name {@code virtual}: the same backend and the same PTX, interpreted in Java. */
-public final class VirtualCudaProvider implements BackendProvider {
+public final class VirtualCudaProvider implements BackendProvider, LaunchCounter {
     private static final VirtualGpu GPU = VirtualGpu.open().deferring()
             .reordering(Boolean.getBoolean("kept.thorough") ? Integer.MAX_VALUE : 1);
 
@@ -39,6 +42,16 @@ public final class VirtualCudaProvider implements BackendProvider {
     @Override
     public Backend open() {
         return OperandChecks.around(new CudaBackend(GPU.driver(), GPU.blas(), 0), GPU);
+    }
+
+    @Override
+    public void count(boolean counting) {
+        GPU.driver().count(counting);
+    }
+
+    @Override
+    public List<LaunchCounts> takeCounts() {
+        return GPU.driver().takeCounts();
     }
 
     /**

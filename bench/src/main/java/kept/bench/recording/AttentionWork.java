@@ -3,12 +3,16 @@ package kept.bench.recording;
 import java.util.regex.Matcher;
 import kept.bench.recording.Recording.Launch;
 
-/** The work of attention kernels. Units are pairs of a query and a key visible to it. */
+/** The work of attention kernels. Units are the pairs of a query and a key that a block computes, in whole tiles. */
 final class AttentionWork {
     /** Queries, keys and values come first, each an address and three strides. */
     private static final int OPERANDS = 3 * 4 * 8;
     private static final int POINTER = 8;
     private static final int FLOAT = 4;
+    /** Queries of a block forward, rows of a warp backward, and rows of the other side in a step. */
+    private static final double FORWARD_ROWS = 128;
+    private static final double WARP_ROWS = 16;
+    private static final double STEP = 64;
 
     private AttentionWork() {}
 
@@ -47,7 +51,26 @@ final class AttentionWork {
         };
         // Products of a pair: two forward; backward three for dq, four for dk and dv.
         int products = part.isEmpty() ? 2 : part.equals("dq_") ? 3 : 4;
-        return new KernelWork(pairs, moved, generic ? 0 : 2.0 * products * width * pairs);
+        double units = generic ? pairs : batch * heads * tiles(part, queries, keys, launch.grid().threadsX() / 32);
+        return new KernelWork(units, moved, generic ? 0 : 2.0 * products * width * pairs);
+    }
+
+    /** Pairs that the kernels on tensor cores compute for a head: a block owns some rows and takes 64 of the others at a time, up to the diagonal. */
+    private static double tiles(String part, double queries, double keys, int warps) {
+        double own = part.isEmpty() ? FORWARD_ROWS : WARP_ROWS * warps;
+        double past = keys - queries;
+        double pairs = 0;
+        if (part.equals("dkv_")) {
+            for (double first = 0; first < keys; first += own) {
+                double hidden = Math.floor(Math.max(0, first - past) / STEP) * STEP;
+                pairs += own * STEP * Math.ceil((queries - hidden) / STEP);
+            }
+        } else {
+            for (double first = 0; first < queries; first += own) {
+                pairs += own * STEP * Math.ceil(Math.min(keys, past + first + own) / STEP);
+            }
+        }
+        return pairs;
     }
 
     /** The sum of gradient times output for each query; on tensor cores the gradient is rounded as well. */

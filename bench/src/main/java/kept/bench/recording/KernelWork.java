@@ -13,7 +13,7 @@ import kept.bench.recording.Recording.Launch;
 /**
  * The work of a launch, derived from the kernel's name and arguments.
  *
- * @param units number of elements of the iteration space, or of pairs of a query and a visible key; the measured costs of a kernel are per unit
+ * @param units number of elements of the iteration space, or of pairs of a query and a key that are computed; costs of a kernel are per unit
  * @param bytes least bytes of device memory that are read and written: every operand once
  * @param tensorOperations operations on tensor cores, a multiplication and an addition being two
  */

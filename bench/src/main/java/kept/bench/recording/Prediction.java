@@ -123,16 +123,8 @@ public record Prediction(List<Row> rows, int waits, double hostSeconds) {
     private static void add(Map<String, Sum> sums, Launch launch, GpuModel model) {
         KernelWork work = KernelWork.of(launch);
         double floor = Math.max(work.bytes() / model.bandwidth(), work.tensorOperations() / model.productRate());
-        double memory = work.bytes() / bandwidth(launch, model);
-        double tensor = work.tensorOperations() / (2 * model.warpProducts() * model.clock() * model.multiprocessors());
-        sum(sums, launch.kernel()).add(floor, GAP + Math.max(floor, Math.max(memory, tensor)), work.bytes(), work.tensorOperations(),
-                tensor > memory ? "tensor cores" : "memory");
-    }
-
-    /** A multiprocessor reads and writes at most 64 bytes per clock, so that few blocks do not reach the bandwidth of the memory. */
-    private static double bandwidth(Launch launch, GpuModel model) {
-        double blocks = (double) launch.grid().x() * launch.grid().y() * launch.grid().z();
-        return Math.min(model.copyBandwidth(), Math.min(blocks, model.multiprocessors()) * 64 * model.clock());
+        KernelTime time = KernelTime.of(launch, work, model);
+        sum(sums, launch.kernel()).add(floor, GAP + Math.max(floor, time.seconds()), work.bytes(), work.tensorOperations(), time.limit());
     }
 
     /** Names the shape as the row-major product m x k times k x n of the backend: cuBLAS computes its transpose. */

@@ -2,7 +2,9 @@ package kept.cuda.driver;
 
 import java.util.List;
 
-/** A driver that executes kernels itself and can count what they do. Counting is off at first and then costs nothing. */
+/**
+ * A driver, or the provider of a device, that executes kernels itself and can count what they do. Counting is off at first and then costs nothing.
+ */
 public interface LaunchCounter {
     /**
      * Switches counting on or off for later launches.

@@ -14,15 +14,15 @@ final class Counted extends Instruction {
     private final IssueCost cost;
     /** All registers of the statement, which it reads or overwrites. */
     private final BitSet registers;
-    /** Whether the statement starts loads from device memory into its registers. */
-    private final boolean loads;
+    /** Registers that the statement loads from device memory; empty for other statements. */
+    private final BitSet loaded;
     private final boolean isWholeWarp;
 
-    private Counted(Instruction counted, BitSet registers) {
+    private Counted(Instruction counted, BitSet registers, BitSet loaded) {
         this.counted = counted;
         this.registers = registers;
         cost = IssueCost.of(counted.text);
-        loads = counted instanceof MemoryOps.Load load && load.space != MemoryAccess.Space.SHARED && load.space != MemoryAccess.Space.PARAMETER;
+        this.loaded = loaded;
         isWholeWarp = counted instanceof MatrixOps.WholeWarp;
         line = counted.line;
         text = counted.text;
@@ -35,14 +35,23 @@ final class Counted extends Instruction {
         Kernel copy = kernel.copy();
         copy.code = new Instruction[kernel.code.length];
         for (int i = 0; i < copy.code.length; i++) {
-            BitSet registers = new BitSet();
-            Matcher register = REGISTER.matcher(kernel.code[i].text);
-            while (register.find()) {
-                registers.set(names.computeIfAbsent(register.group(), _ -> names.size()));
-            }
-            copy.code[i] = new Counted(kernel.code[i], registers);
+            Instruction instruction = kernel.code[i];
+            boolean loads = instruction instanceof MemoryOps.Load load && load.space != MemoryAccess.Space.SHARED
+                    && load.space != MemoryAccess.Space.PARAMETER;
+            // A load names the registers that it fills before its address.
+            BitSet loaded = loads ? registers(instruction.text.substring(0, instruction.text.indexOf('[')), names) : new BitSet();
+            copy.code[i] = new Counted(instruction, registers(instruction.text, names), loaded);
         }
         return copy;
+    }
+
+    private static BitSet registers(String text, Map<String, Integer> names) {
+        BitSet registers = new BitSet();
+        Matcher register = REGISTER.matcher(text);
+        while (register.find()) {
+            registers.set(names.computeIfAbsent(register.group(), _ -> names.size()));
+        }
+        return registers;
     }
 
     @Override
@@ -70,9 +79,7 @@ final class Counted extends Instruction {
         if (to != BLOCKED || !warp.waits()) {
             counts.executed(cost.pipe(), cost.count());
         }
-        if (loads) {
-            counts.loads(warp, registers);
-        }
+        counts.loads(warp, loaded);
         return to;
     }
 }
