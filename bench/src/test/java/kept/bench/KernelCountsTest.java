@@ -15,8 +15,8 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
 /**
- * Holds the counts of the kernels of a training step, so that a change which costs speed fails without a GPU. With {@code -Dkept.counts.write} the test
- * writes the file anew.
+ * Holds the counts of the kernels of a training step, so that a change which costs speed fails without a GPU. With
+ * {@code -Dkept.counts.write=true} the test writes the file anew.
  */
 class KernelCountsTest {
     private static final Path FILE = Path.of("src/main/resources/kept/bench/recording", KernelCosts.FILE);
@@ -51,14 +51,13 @@ class KernelCountsTest {
         assertThat(held).hasSameSizeAs(counted);
     }
 
-    /** Attention's tiles and the tables of norms and losses have no conflicts. */
     @Test
     void tilesOfAttentionHaveNoBankConflicts() {
         assertThat(rows).filteredOn(row -> row.kernel().startsWith("attention_")).hasSize(4).allSatisfy(row ->
                 assertThat(row.wavefronts()).as("%s", row).isEqualTo(row.leastWavefronts()));
     }
 
-    /** What a recording takes for the least bytes of a kernel are the sectors that it touches: weights, statistics and partial sums are a few more. */
+    /** The least bytes of a kernel in a recording are the sectors that it touches; weights, statistics and partial sums are a few more. */
     @Test
     void theBytesOfARecordingAreTheDistinctSectorsOfALaunch() {
         assertThat(rows).hasSizeGreaterThan(25).filteredOn(row -> row.leastBytes() > 82_000).hasSizeGreaterThan(20).allSatisfy(row ->
