@@ -71,6 +71,30 @@ class GradientChecksTest {
         }
     }
 
+    /** A gradient in F64 meets kernels for F32, and the other way round. */
+    @Test
+    void gradientsPassFromOneArithmeticToTheOther() {
+        try (var _ = Scope.open()) {
+            Tensor x = Tensor.normal(1, 0, 3, 4);
+            Tensor y = Tensor.normal(1, 1, 3, 4).cast(DType.F64);
+            Tensor weight = Tensor.normal(1, 2, 4);
+            for (GradientChecks.Report report : List.of(
+                    GradientChecks.check(t -> Functional.rmsNorm(t[0], t[1], 1e-5).mul(y), x, weight),
+                    GradientChecks.check(t -> Functional.layerNorm(t[0].exp(), t[1], t[1], 1e-5).add(y).square(), x, weight),
+                    GradientChecks.check(t -> Functional.swiGlu(t[0], t[0].sin()).mul(y), x),
+                    GradientChecks.check(t -> t[0].transpose(0, 1).matmul(y).cast(DType.F32).softmax(-1), x),
+                    GradientChecks.check(t -> t[0].matmul(y.transpose(0, 1)).sum(0), x),
+                    GradientChecks.check(t -> Tensor.concat(0, t[0].tanh(), y).cumSum(0), x))) {
+                assertThat(report.isRight()).as(report.toString()).isTrue();
+            }
+            // Sums of gradients of both types in one leaf.
+            Tensor leaf = x.detach().copy().requireGradient();
+            leaf.mul(y).sum().cast(DType.F32).add(leaf.mul(2).sum()).backward();
+            assertThat(leaf.gradient().dtype()).isEqualTo(DType.F32);
+            assertThat(leaf.gradient().toFloatArray()).isEqualTo(y.add(2).cast(DType.F32).toFloatArray());
+        }
+    }
+
     @Test
     void inF64AGradientIsWrongByAMillionth() {
         try (var _ = Scope.open()) {
