@@ -25,8 +25,8 @@ public interface Gradients {
      * The dtype in which an operand's gradient is stored; a product computed in this dtype needs no conversion.
      *
      * @param input the operand's index
-     * @return F32; for a leaf without a gradient so far its {@linkplain Tensor#gradientType() gradient dtype}. Terms of an existing sum are F32,
-     *     because they are rounded with the sum
+     * @return F32, or F64 for an operand in F64; for a leaf without a gradient so far its {@linkplain Tensor#gradientType() gradient dtype}. Terms of
+     *     an existing sum are not shorter, because they are rounded with the sum
      */
     DType type(int input);
 
@@ -34,17 +34,17 @@ public interface Gradients {
      * Adds to an operand's gradient; does nothing if the gradient is not needed.
      *
      * @param input the operand's index
-     * @param gradient F32, or of dtype {@link #type} with the operand's shape; a new tensor, the incoming gradient or a view of it. Its shape is the
-     *     operand's or one that the operand was broadcast to; then it is summed over the broadcast axes
+     * @param gradient F32 or F64, or of dtype {@link #type} with the operand's shape; a new tensor, the incoming gradient or a view of it. Its shape
+     *     is the operand's or one that the operand was broadcast to; then it is summed over the broadcast axes
      */
     void add(int input, Tensor gradient);
 
     /**
-     * The existing F32 gradient of an operand, if there is one, for adding in place: a leaf's gradient so far, or the sum of other uses of the
+     * The existing F32 or F64 gradient of an operand, if there is one, for adding in place: a leaf's gradient so far, or the sum of other uses of the
      * operand. It saves a matrix product a temporary tensor.
      *
      * @param input the operand's index; its gradient must be needed
-     * @return a contiguous F32 tensor of the operand's shape, or null: then pass a new tensor to {@link #add}
+     * @return a contiguous tensor of the operand's shape, or null: then pass a new tensor to {@link #add}
      */
     Tensor accumulator(int input);
 }

@@ -44,7 +44,8 @@ public abstract class Operation {
      * Computes the operands' gradients from the result's gradient. Operations called here are not recorded, and new tensors are freed unless they are
      * added to {@code gradients}.
      *
-     * @param gradient the gradient of the result, F32; not to be overwritten unless this operation {@linkplain Gradients#owns owns} it
+     * @param gradient the gradient of the result, F32, or F64 for a result in F64; not to be overwritten unless this operation
+     *     {@linkplain Gradients#owns owns} it
      * @param gradients receives the operands' gradients; those that are not {@linkplain Gradients#wanted needed} can be left out
      */
     protected abstract void backward(Tensor gradient, Gradients gradients);

@@ -206,7 +206,7 @@ public final class Functional {
      *
      * @param logits {@code [..., classes]}
      * @param labels I32 or I64, {@code [...]}; rows with a negative label are ignored
-     * @return a scalar in nats, F32; NaN if no row has a label
+     * @return a scalar in nats, F32, of F64 logits F64; NaN if no row has a label
      * @throws ShapeException if the shapes do not match, or a label is not below the number of classes
      * @throws DTypeException if the logits are of an integer type, or the labels are not
      */

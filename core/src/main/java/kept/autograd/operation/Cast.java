@@ -6,7 +6,7 @@ import kept.tensor.DType;
 import kept.tensor.Tensor;
 import kept.tensor.internal.Arguments;
 
-/** A dense copy in a dtype, possibly the same one. Gradients are always F32, so they pass unchanged. */
+/** A dense copy in a dtype, possibly the same one. Gradients pass unchanged: what receives them converts between F32 and F64. */
 public final class Cast extends Operation {
     private final DType dtype;
 
