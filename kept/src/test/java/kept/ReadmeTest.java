@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import kept.autograd.GradientChecks;
 import kept.nn.Init;
 import kept.nn.Layer;
 import kept.nn.Linear;
@@ -75,6 +76,26 @@ class ReadmeTest {
             // end of training
             assertThat(model.forward(x).toFloatArray()).usingComparatorWithPrecision(0.05f).containsExactly(0, 1, 1, 0);
         }
+    }
+
+    @Test
+    void elementTypes() throws IOException {
+        try (var _ = Scope.open()) {
+            // types
+            Tensor x = Tensor.of(new double[] {1, 2, 3}).requireGradient();     // F64, on the CPU
+            x.exp().sum().backward();
+            double[] gradient = x.gradient().toDoubleArray();                   // F64 too
+            GradientChecks.check(t -> t[0].exp(), x).throwIfWrong();            // to nine digits
+            Tensor bytes = Tensor.of(new byte[] {1, -1}).add(1);                // U8: 1 and 255, which wraps around: 2 and 0
+            Tensor mask = bytes.gt(0);                                          // BOOL: true and false
+            Tensor chosen = Tensor.where(mask, bytes, Tensor.of(new byte[] {7}));
+            // end of types
+            assertThat(gradient).containsExactly(Math.exp(1), Math.exp(2), Math.exp(3));
+            assertThat(chosen.toLongArray()).containsExactly(2, 7);
+        }
+        String source = Files.readString(SOURCE);
+        String types = source.substring(source.indexOf("// types\n") + 9, source.indexOf("\n            // end of types")).stripIndent();
+        assertThat(Files.readString(LIBRARY)).contains("```java\n" + types + "\n```");
     }
 
     @Test
