@@ -28,7 +28,9 @@ import kept.tensor.Tensor;
 import kept.training.ParameterSelection;
 import kept.training.StepPlan;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /**
  * Times the CUDA kernels and the XKD step on a GPU. The host measures a series of launches until the device has finished them; each figure is the
@@ -45,6 +47,9 @@ final class GpuBenchmark implements Callable<Integer> {
     private static final int MAX_LAUNCHES = 1000;
     /** Bytes of device memory left free of the XKD step's tensors for the driver, cuBLAS and unused blocks of the pool. */
     private static final long RESERVED_BYTES = 6_000_000_000L;
+
+    @Spec
+    private CommandSpec spec;
 
     @Option(names = "--device", paramLabel = "NAME", defaultValue = "cuda", description = "Device to measure (${DEFAULT-VALUE}).")
     private String device;
@@ -85,6 +90,8 @@ final class GpuBenchmark implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        Main.checkAtLeastOne(spec, "--sequence", sequence);
+        Main.checkAtLeastOne(spec, "--layers", layers == null ? 1 : layers);
         Device target;
         try {
             target = Device.of(device);

@@ -13,6 +13,8 @@ import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import kept.tensor.Device;
+import org.openjdk.jmh.runner.options.CommandLineOptionException;
+import org.openjdk.jmh.runner.options.CommandLineOptions;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -79,24 +81,68 @@ public final class Main implements Callable<Integer> {
      * @throws Exception if JMH fails
      */
     public static void main(String[] arguments) throws Exception {
-        String first = arguments.length == 0 ? "" : arguments[0];
-        String[] rest = Arrays.copyOfRange(arguments, Math.min(1, arguments.length), arguments.length);
-        switch (first) {
-            case "xkd" -> XkdBenchmark.run(rest);
-            case "gpu" -> System.exit(new CommandLine(new GpuBenchmark()).execute(rest));
-            case "step" -> System.exit(new CommandLine(new StepBenchmark()).execute(rest));
-            case "jmh" -> jmh(rest);
-            case "-l" -> jmh(arguments);
-            default -> System.exit(commandLine().execute(arguments));
+        int status = execute(arguments);
+        if (status >= 0) {
+            System.exit(status);
         }
     }
 
-    private static void jmh(String... arguments) throws Exception {
+    /** Runs benchmarks and returns the exit status, -1 where JMH ends the program itself. */
+    static int execute(String... arguments) throws Exception {
+        String first = arguments.length == 0 ? "" : arguments[0];
+        String[] rest = Arrays.copyOfRange(arguments, Math.min(1, arguments.length), arguments.length);
+        return switch (first) {
+            case "xkd" -> withShortErrors(new CommandLine(new XkdBenchmark()).setCaseInsensitiveEnumValuesAllowed(true)).execute(rest);
+            case "gpu" -> withShortErrors(new CommandLine(new GpuBenchmark())).execute(rest);
+            case "step" -> withShortErrors(new CommandLine(new StepBenchmark())).execute(rest);
+            case "jmh" -> jmh(rest);
+            case "-l" -> jmh(arguments);
+            default -> withShortErrors(commandLine()).execute(arguments);
+        };
+    }
+
+    /** Reports wrong usage with status 2 and files that cannot be read or written with status 1, each in one line. */
+    private static CommandLine withShortErrors(CommandLine commandLine) {
+        String name = commandLine.getCommandName();
+        return commandLine
+                .setParameterExceptionHandler((e, _) -> {
+                    System.err.printf("%s: %s; see %s --help%n", name, inOneLine(e), name);
+                    return CommandLine.ExitCode.USAGE;
+                })
+                .setExecutionExceptionHandler((e, _, _) -> {
+                    if (!(e instanceof IOException)) {
+                        throw e;
+                    }
+                    System.err.printf("%s: %s%n", name, e);
+                    return CommandLine.ExitCode.SOFTWARE;
+                });
+    }
+
+    private static String inOneLine(Exception e) {
+        return e.getMessage().strip().replaceAll("\\s*\\R\\s*", " ");
+    }
+
+    /** Checks the value of an option that counts. */
+    static void checkAtLeastOne(CommandSpec spec, String option, int value) {
+        if (value < 1) {
+            throw new ParameterException(spec.commandLine(), "%s must be 1 or more, not %d".formatted(option, value));
+        }
+    }
+
+    private static int jmh(String... given) throws Exception {
+        String[] arguments = Arrays.stream(given).map(argument -> argument.equals("--help") ? "-h" : argument).toArray(String[]::new);
+        try {
+            new CommandLineOptions(arguments);
+        } catch (CommandLineOptionException e) {
+            System.err.printf("bench jmh: %s; see bench jmh --help%n", inOneLine(e));
+            return CommandLine.ExitCode.USAGE;
+        }
         var all = Arrays.stream(arguments);
         if (Arrays.stream(arguments).noneMatch(PREPEND::equals)) {
             all = Stream.concat(Stream.of(PREPEND, JVM_OPTIONS), all);
         }
         org.openjdk.jmh.Main.main(all.toArray(String[]::new));
+        return -1;
     }
 
     private static CommandLine commandLine() {
@@ -122,7 +168,12 @@ public final class Main implements Callable<Integer> {
             spec.commandLine().usage(System.out);
             return 0;
         }
+        checkAtLeastOne(spec, "--rounds", rounds);
+        if (!(seconds > 0)) {
+            throw new ParameterException(spec.commandLine(), "--seconds must be above 0, not " + seconds);
+        }
         if (threads != null) {
+            checkAtLeastOne(spec, "--threads", threads);
             System.setProperty(Threads.PROPERTY, threads.toString());
         }
         PrintStream out = STANDARD_OUTPUT.equals(json) ? System.err : System.out;

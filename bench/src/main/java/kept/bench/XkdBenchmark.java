@@ -4,33 +4,49 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Locale;
+import java.util.concurrent.Callable;
 import kept.optim.AdamW;
 import kept.tensor.DType;
 import kept.tensor.Device;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /**
  * Times the steps of {@link XkdSteps} after a warm-up and prints one line in the form of the PyTorch script {@code torch_xkd.py}, which runs the same
  * three sizes. The line adds the heap allocation and the native memory of a step.
  */
-final class XkdBenchmark {
+@Command(
+        name = "bench xkd",
+        description = "Times the steps of XKD (Cross-architecture Knowledge Distillation) on the CPU.",
+        usageHelpAutoWidth = true,
+        sortOptions = false)
+final class XkdBenchmark implements Callable<Integer> {
     private static final int WARM_UP_STEPS = 5;
 
-    private XkdBenchmark() {}
+    @Spec
+    private CommandSpec spec;
 
-    /**
-     * Runs {@code xkd --config S|M|L [--steps N]}.
-     *
-     * @param arguments arguments after {@code xkd}
-     */
-    static void run(String... arguments) {
-        String name = option(arguments, "--config", "S").toUpperCase(Locale.ROOT);
-        if (!List.of("S", "M", "L").contains(name)) {
-            throw new IllegalArgumentException("[xkd] unknown size " + name + "; --config takes S, M or L");
-        }
-        XkdSteps.Size size = XkdSteps.Size.named(name);
-        int count = Integer.parseInt(option(arguments, "--steps", "8"));
+    @Option(names = "--config", paramLabel = "S|M|L", defaultValue = "S", description = "Size of the models (${DEFAULT-VALUE}).")
+    private Size config;
+
+    @Option(names = "--steps", paramLabel = "N", defaultValue = "8", description = "Steps to time, after a warm-up (${DEFAULT-VALUE}).")
+    private int count;
+
+    @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
+    private boolean help;
+
+    /** The sizes of the PyTorch script. */
+    private enum Size {
+        S, M, L
+    }
+
+    @Override
+    public Integer call() {
+        Main.checkAtLeastOne(spec, "--steps", count);
+        XkdSteps.Size size = XkdSteps.Size.named(config.name());
         System.err.println(Device.cpu().backend().description());
         try (var steps = new XkdSteps(Device.cpu(), DType.F32, size, WARM_UP_STEPS + count, false, AdamW.Storage.PLAIN)) {
             for (int i = 0; i < WARM_UP_STEPS; i++) {
@@ -40,8 +56,9 @@ final class XkdBenchmark {
             for (int i = 0; i < count; i++) {
                 costs[i] = steps.next();
             }
-            report(name, size, steps.parameters(), costs);
+            report(config.name(), size, steps.parameters(), costs);
         }
+        return 0;
     }
 
     private static void report(String name, XkdSteps.Size size, long parameters, XkdSteps.Cost... costs) {
@@ -67,10 +84,5 @@ final class XkdBenchmark {
             return "unknown";
         }
         return "unknown";
-    }
-
-    private static String option(String[] arguments, String name, String otherwise) {
-        int at = Arrays.asList(arguments).indexOf(name);
-        return at >= 0 && at + 1 < arguments.length ? arguments[at + 1] : otherwise;
     }
 }

@@ -30,6 +30,34 @@ public record AdamWStep(
     }
 
     /**
+     * Computes the factors of the update.
+     *
+     * @return the factors, in f32
+     */
+    public Factors factors() {
+        double correction1 = 1 - StrictMath.pow(beta1, step);
+        double correction2 = 1 - StrictMath.pow(beta2, step);
+        return new Factors((float) gradientScale, (float) beta1, (float) (1 - beta1), (float) beta2, (float) (1 - beta2),
+                (float) (1 - learningRate * weightDecay), (float) (learningRate / correction1), (float) (1 / Math.sqrt(correction2)), (float) epsilon);
+    }
+
+    /**
+     * The factors of an AdamW step in f32, computed in double precision; the bias corrections are in the rate and the root's factor.
+     *
+     * @param gradientScale the factor of the gradient
+     * @param beta1 the decay of the first moment
+     * @param rest1 1 - beta1
+     * @param beta2 the decay of the second moment
+     * @param rest2 1 - beta2
+     * @param keep the factor of weight decay
+     * @param rate the learning rate, divided by the first moment's bias correction
+     * @param rootFactor the factor of the second moment's root
+     * @param epsilon added to the root
+     */
+    public record Factors(
+            float gradientScale, float beta1, float rest1, float beta2, float rest2, float keep, float rate, float rootFactor, float epsilon) {}
+
+    /**
      * How a BF16 parameter is rounded. To nearest, an update below about 2^-9 of the parameter vanishes; stochastically, the next number away from 0
      * is taken with the probability that makes the expected value exact. For that, 16 random bits are added to the 16 that BF16 drops: for element i,
      * bits {@code 16 (i mod 2)} and up of word {@code i / 2 mod 4} of the block that Philox 4x32-10 gives for the key seed and the counter

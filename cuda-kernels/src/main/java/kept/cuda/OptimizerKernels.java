@@ -31,17 +31,16 @@ final class OptimizerKernels {
         if (count == 0) {
             return;
         }
-        double correction1 = 1 - StrictMath.pow(step.beta1(), step.step());
-        double correction2 = 1 - StrictMath.pow(step.beta2(), step.step());
+        AdamWStep.Factors factors = step.factors();
         boolean coded = firstMoment.dtype() == DType.I32;
         String entry = (coded ? "adamw_coded_" : "adamw_") + parameter.dtype().label() + (gradient.dtype() == DType.BF16 ? "_bf16" : "");
         AdamWStep.Rounding rounding = step.rounding();
         gpu.launch(MODULE, entry, coded ? blocks(Math.ceilDiv(count, BlockCodes.BLOCK), THREADS / WARP)
                 : blocks(Math.ceilDiv(count, VECTOR), THREADS))
                 .pointer(parameter).pointer(gradient).pointer(firstMoment).pointer(secondMoment).i64(count)
-                .f32(step.gradientScale()).f32(step.beta1()).f32(1 - step.beta1()).f32(step.beta2()).f32(1 - step.beta2())
-                .f32(1 - step.learningRate() * step.weightDecay()).f32(step.learningRate() / correction1).f32(1 / Math.sqrt(correction2))
-                .f32(step.epsilon()).i32(rounding.stochastic() ? 1 : 0).i64(rounding.seed()).i64(rounding.stream())
+                .f32(factors.gradientScale()).f32(factors.beta1()).f32(factors.rest1()).f32(factors.beta2()).f32(factors.rest2())
+                .f32(factors.keep()).f32(factors.rate()).f32(factors.rootFactor())
+                .f32(factors.epsilon()).i32(rounding.stochastic() ? 1 : 0).i64(rounding.seed()).i64(rounding.stream())
                 .run();
     }
 

@@ -15,10 +15,6 @@ public final class AdamWComposition {
     /** Elements at a time: whole blocks of codes, and of the random bits that round them. */
     private static final int PART = 1 << 18;
 
-    private static final int DROPPED = 16;
-    private static final int MASK = 0xffff;
-    private static final int EXPONENT = 0x7f800000;
-
     private AdamWComposition() {}
 
     /**
@@ -59,44 +55,24 @@ public final class AdamWComposition {
             m.write();
             v.write();
             if (step.rounding().stochastic() && parameter.dtype() == DType.BF16) {
-                round(step.rounding(), first, w);
+                StochasticRounding random = new StochasticRounding(step.rounding(), first);
+                for (int i = 0; i < count; i++) {
+                    w[i] = random.next(w[i]);
+                }
             }
             write(w, parameter, first);
         }
     }
 
     private static void update(AdamWStep step, float[] parameter, float[] gradient, float[] firstMoment, float[] secondMoment) {
-        float scale = (float) step.gradientScale();
-        float beta1 = (float) step.beta1();
-        float beta2 = (float) step.beta2();
-        float rest1 = (float) (1 - step.beta1());
-        float rest2 = (float) (1 - step.beta2());
-        float keep = (float) (1 - step.learningRate() * step.weightDecay());
-        float rate = (float) (step.learningRate() / (1 - StrictMath.pow(step.beta1(), step.step())));
-        float rootFactor = (float) (1 / Math.sqrt(1 - StrictMath.pow(step.beta2(), step.step())));
-        float epsilon = (float) step.epsilon();
+        AdamWStep.Factors n = step.factors();
         for (int i = 0; i < parameter.length; i++) {
-            float g = gradient[i] * scale;
-            float m = firstMoment[i] * beta1 + g * rest1;
-            float v = secondMoment[i] * beta2 + g * g * rest2;
+            float g = gradient[i] * n.gradientScale();
+            float m = firstMoment[i] * n.beta1() + g * n.rest1();
+            float v = secondMoment[i] * n.beta2() + g * g * n.rest2();
             firstMoment[i] = m;
             secondMoment[i] = v;
-            parameter[i] = parameter[i] * keep - m * rate / ((float) Math.sqrt(v) * rootFactor + epsilon);
-        }
-    }
-
-    /** Rounds finite numbers to BF16 stochastically; see {@link AdamWStep.Rounding}. */
-    private static void round(AdamWStep.Rounding rounding, long first, float... x) {
-        int[] words = new int[4];
-        for (int i = 0; i < x.length; i++) {
-            int lane = i % 8;
-            if (lane == 0) {
-                Philox.words((first + i) / 8, rounding.stream(), rounding.seed(), words);
-            }
-            int bits = Float.floatToRawIntBits(x[i]);
-            if ((bits & EXPONENT) != EXPONENT) {
-                x[i] = Float.intBitsToFloat(bits + (words[lane / 2] >>> DROPPED * (lane % 2) & MASK) & ~MASK);
-            }
+            parameter[i] = parameter[i] * n.keep() - m * n.rate() / ((float) Math.sqrt(v) * n.rootFactor() + n.epsilon());
         }
     }
 

@@ -193,7 +193,7 @@ final class CpuBackend implements Backend {
         if (DoubleLoops.apply(x, parameters.weight(), parameters.bias())) {
             Backend.super.layerNorm(x, parameters, out, mean, rstd);
         } else {
-            LayerNormKernel.forward(x, parameters, out, mean, rstd);
+            NormKernel.layerNorm(x, parameters, out, mean, rstd);
         }
     }
 
@@ -202,7 +202,7 @@ final class CpuBackend implements Backend {
         if (DoubleLoops.apply(x, weight)) {
             Backend.super.layerNormGradient(gradient, x, weight, mean, rstd, dx, dWeight, dBias);
         } else {
-            LayerNormKernel.gradient(gradient, x, weight, mean, rstd, dx, dWeight, dBias);
+            NormKernel.gradient(gradient, x, weight, mean, rstd, dx, dWeight, dBias);
         }
     }
 
@@ -211,7 +211,7 @@ final class CpuBackend implements Backend {
         if (DoubleLoops.apply(x, weight)) {
             Backend.super.rmsNorm(x, weight, epsilon, out, rstd);
         } else {
-            RmsNormKernel.forward(x, weight, epsilon, out, rstd);
+            NormKernel.rmsNorm(x, weight, epsilon, out, rstd);
         }
     }
 
@@ -220,7 +220,7 @@ final class CpuBackend implements Backend {
         if (DoubleLoops.apply(x, weight)) {
             Backend.super.rmsNormGradient(gradient, x, weight, rstd, dx, dWeight);
         } else {
-            RmsNormKernel.gradient(gradient, x, weight, rstd, dx, dWeight);
+            NormKernel.gradient(gradient, x, weight, null, rstd, dx, dWeight, null);
         }
     }
 

@@ -5,13 +5,15 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
  * The loops of {@link DistillationKernel} over a block of a row. Exponentials come ready from {@link RowExponentials}; terms are added up as
  * {@code p d + q - p} and {@code -q d + p - q}, whose extra parts sum to nothing: every term is then 0 or more, and the rounding of d counts in the
- * second order only, so that the divergence of nearly equal rows keeps its digits.
+ * second order only, so that the divergence of nearly equal rows keeps its digits. Sums add the elements behind the whole vectors one by one, in that
+ * order; a mask would add them to the lanes, which rounds differently.
  */
 final class DivergenceMath {
     /** The logarithm that minus infinity counts as where an infinite one would leave no gradient. */
@@ -251,21 +253,28 @@ final class DivergenceMath {
      */
     static void gradient(
             MemorySegment qs, MemorySegment u, MemorySegment ones, int count, float average, float slope, float share, MemorySegment out) {
+        int whole = SPECIES.loopBound(count);
+        gradientWhole(qs, u, ones, whole, average, slope, share, out);
+        if (whole < count) {
+            VectorMask<Float> mask = SPECIES.indexInRange(whole, count);
+            long at = 4L * whole;
+            FloatVector g = FloatVector.fromMemorySegment(SPECIES, u, at, ORDER, mask).sub(average).mul(slope);
+            FloatVector one = FloatVector.fromMemorySegment(SPECIES, ones, at, ORDER, mask).mul(share);
+            g.fma(FloatVector.fromMemorySegment(SPECIES, qs, at, ORDER, mask), one).intoMemorySegment(out, at, ORDER, mask);
+        }
+    }
+
+    private static void gradientWhole(
+            MemorySegment qs, MemorySegment u, MemorySegment ones, int count, float average, float slope, float share, MemorySegment out) {
         qs = NativeView.of(qs);
         u = NativeView.of(u);
         ones = NativeView.of(ones);
         out = NativeView.of(out);
-        int i = 0;
-        for (; i <= count - LANES; i += LANES) {
+        for (int i = 0; i < count; i += LANES) {
             long at = 4L * i;
             FloatVector g = FloatVector.fromMemorySegment(SPECIES, u, at, ORDER).sub(average).mul(slope);
             FloatVector one = FloatVector.fromMemorySegment(SPECIES, ones, at, ORDER).mul(share);
             g.fma(FloatVector.fromMemorySegment(SPECIES, qs, at, ORDER), one).intoMemorySegment(out, at, ORDER);
-        }
-        for (; i < count; i++) {
-            long at = 4L * i;
-            float one = ones.get(JAVA_FLOAT, at) * share;
-            out.set(JAVA_FLOAT, at, Math.fma((u.get(JAVA_FLOAT, at) - average) * slope, qs.get(JAVA_FLOAT, at), one));
         }
     }
 }

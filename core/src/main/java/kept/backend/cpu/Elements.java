@@ -320,12 +320,12 @@ final class Elements {
     static void fill(MemorySegment to, long at, float value, int count) {
         to = NativeView.of(to);
         FloatVector v = FloatVector.broadcast(SPECIES, value);
-        int i = 0;
-        for (; i <= count - LANES; i += LANES) {
+        int whole = SPECIES.loopBound(count);
+        for (int i = 0; i < whole; i += LANES) {
             v.intoMemorySegment(to, at + 4L * i, ORDER);
         }
-        for (; i < count; i++) {
-            to.set(JAVA_FLOAT, at + 4L * i, value);
+        if (whole < count) {
+            v.intoMemorySegment(to, at + 4L * whole, ORDER, SPECIES.indexInRange(whole, count));
         }
     }
 

@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorSpecies;
 import kept.tensor.DType;
 
@@ -112,13 +113,20 @@ final class MatrixVector {
 
     private static void add(float factor, float[] row, float[] sums, int at, int count) {
         FloatVector f = FloatVector.broadcast(SPECIES, factor);
-        int i = 0;
-        for (; i <= count - LANES; i += LANES) {
+        int whole = SPECIES.loopBound(count);
+        for (int i = 0; i < whole; i += LANES) {
             f.fma(FloatVector.fromArray(SPECIES, row, i), FloatVector.fromArray(SPECIES, sums, at + i)).intoArray(sums, at + i);
         }
-        for (; i < count; i++) {
-            sums[at + i] = Math.fma(factor, row[i], sums[at + i]);
+        if (whole < count) {
+            addEnd(factor, row, sums, at, count);
         }
+    }
+
+    private static void addEnd(float factor, float[] row, float[] sums, int at, int count) {
+        int first = SPECIES.loopBound(count);
+        VectorMask<Float> mask = SPECIES.indexInRange(first, count);
+        FloatVector x = FloatVector.fromArray(SPECIES, row, first, mask);
+        FloatVector.broadcast(SPECIES, factor).fma(x, FloatVector.fromArray(SPECIES, sums, at + first, mask)).intoArray(sums, at + first, mask);
     }
 
     private static void store(int m, int n, float[] sums, Matrix c, boolean accumulate) {

@@ -9,11 +9,13 @@ import java.nio.ByteOrder;
 import java.util.List;
 import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 import kept.backend.AdamWStep;
 import kept.backend.TensorMemory;
+import kept.backend.composition.StochasticRounding;
 import kept.tensor.Bfloat16;
 import kept.tensor.DType;
 import kept.tensor.Scope;
@@ -34,18 +36,6 @@ final class OptimizerKernel {
     private static final long CODED = 1L << 20;
 
     private OptimizerKernel() {}
-
-    /** A step's numbers as the kernel wants them: the bias corrections have gone into the rate and the root's factor. */
-    private record Numbers(
-            float gradientScale, float beta1, float rest1, float beta2, float rest2, float keep, float rate, float rootFactor, float epsilon) {
-        static Numbers of(AdamWStep step) {
-            double correction1 = 1 - StrictMath.pow(step.beta1(), step.step());
-            double correction2 = 1 - StrictMath.pow(step.beta2(), step.step());
-            return new Numbers((float) step.gradientScale(), (float) step.beta1(), (float) (1 - step.beta1()), (float) step.beta2(),
-                    (float) (1 - step.beta2()), (float) (1 - step.learningRate() * step.weightDecay()), (float) (step.learningRate() / correction1),
-                    (float) (1 / Math.sqrt(correction2)), (float) step.epsilon());
-        }
-    }
 
     /**
      * {@link kept.backend.Backend#adamW}.
@@ -83,7 +73,7 @@ final class OptimizerKernel {
 
     /** The step on a parameter, or on a part of one whose first element has a number in it. */
     private static void adamW(AdamWStep step, Tensor parameter, Tensor gradient, Tensor firstMoment, Tensor secondMoment, long number) {
-        Numbers numbers = Numbers.of(step);
+        AdamWStep.Factors factors = step.factors();
         boolean stochastic = step.rounding().stochastic() && parameter.dtype() == DType.BF16;
         WorkerPool.shared().forRanges(parameter.elementCount(), RowWindow.TASK, (first, end) -> {
             try (Arena arena = Arena.ofConfined()) {
@@ -93,9 +83,9 @@ final class OptimizerKernel {
                 RowWindow v = new RowWindow(secondMoment, BLOCK, arena);
                 for (long block = first; block < end; block += BLOCK) {
                     int count = (int) Math.min(BLOCK, end - block);
-                    adamW(numbers, w.read(block, count), g.read(block, count), m.read(block, count), v.read(block, count), count);
+                    adamW(factors, w.read(block, count), g.read(block, count), m.read(block, count), v.read(block, count), count);
                     if (stochastic) {
-                        StochasticRounding.round(step.rounding(), number + block, w.slice(count), count);
+                        round(step.rounding(), number + block, w.slice(count), count);
                     }
                     w.write(block, count);
                 }
@@ -104,36 +94,57 @@ final class OptimizerKernel {
     }
 
     private static void adamW(
-            Numbers numbers, RowWindow weights, RowWindow gradients, RowWindow firstMoments, RowWindow secondMoments, int count) {
+            AdamWStep.Factors factors, RowWindow weights, RowWindow gradients, RowWindow firstMoments, RowWindow secondMoments, int count) {
+        int whole = SPECIES.loopBound(count);
+        adamWWhole(factors, weights, gradients, firstMoments, secondMoments, whole);
+        if (whole < count) {
+            adamWEnd(factors, weights, gradients, firstMoments, secondMoments, count);
+        }
+    }
+
+    private static void adamWWhole(
+            AdamWStep.Factors factors, RowWindow weights, RowWindow gradients, RowWindow firstMoments, RowWindow secondMoments, int count) {
         MemorySegment ws = weights.view(count);
         MemorySegment gs = gradients.view(count);
         MemorySegment ms = firstMoments.view(count);
         MemorySegment vs = secondMoments.view(count);
-        int i = 0;
-        for (; i <= count - LANES; i += LANES) {
+        for (int i = 0; i < count; i += LANES) {
             long p = 4L * i;
-            FloatVector g = FloatVector.fromMemorySegment(SPECIES, gs, p, ORDER).mul(numbers.gradientScale);
-            FloatVector m = FloatVector.fromMemorySegment(SPECIES, ms, p, ORDER);
-            FloatVector v = FloatVector.fromMemorySegment(SPECIES, vs, p, ORDER);
-            FloatVector w = FloatVector.fromMemorySegment(SPECIES, ws, p, ORDER);
-            m = m.mul(numbers.beta1).add(g.mul(numbers.rest1));
-            v = v.mul(numbers.beta2).add(g.mul(g).mul(numbers.rest2));
-            FloatVector root = v.lanewise(VectorOperators.SQRT).mul(numbers.rootFactor).add(numbers.epsilon);
-            w = w.mul(numbers.keep).sub(m.mul(numbers.rate).div(root));
+            FloatVector g = FloatVector.fromMemorySegment(SPECIES, gs, p, ORDER).mul(factors.gradientScale());
+            FloatVector m = FloatVector.fromMemorySegment(SPECIES, ms, p, ORDER).mul(factors.beta1()).add(g.mul(factors.rest1()));
+            FloatVector v = FloatVector.fromMemorySegment(SPECIES, vs, p, ORDER).mul(factors.beta2()).add(g.mul(g).mul(factors.rest2()));
             m.intoMemorySegment(ms, p, ORDER);
             v.intoMemorySegment(vs, p, ORDER);
-            w.intoMemorySegment(ws, p, ORDER);
+            FloatVector w = FloatVector.fromMemorySegment(SPECIES, ws, p, ORDER).mul(factors.keep());
+            FloatVector root = v.lanewise(VectorOperators.SQRT).mul(factors.rootFactor()).add(factors.epsilon());
+            w.sub(m.mul(factors.rate()).div(root)).intoMemorySegment(ws, p, ORDER);
         }
-        for (; i < count; i++) {
-            long p = 4L * i;
-            float g = gs.get(JAVA_FLOAT, p) * numbers.gradientScale;
-            float m = ms.get(JAVA_FLOAT, p) * numbers.beta1 + g * numbers.rest1;
-            float v = vs.get(JAVA_FLOAT, p) * numbers.beta2 + g * g * numbers.rest2;
-            float root = (float) Math.sqrt(v) * numbers.rootFactor + numbers.epsilon;
-            float w = ws.get(JAVA_FLOAT, p) * numbers.keep - m * numbers.rate / root;
-            ms.set(JAVA_FLOAT, p, m);
-            vs.set(JAVA_FLOAT, p, v);
-            ws.set(JAVA_FLOAT, p, w);
+    }
+
+    private static void adamWEnd(
+            AdamWStep.Factors factors, RowWindow weights, RowWindow gradients, RowWindow firstMoments, RowWindow secondMoments, int count) {
+        int first = SPECIES.loopBound(count);
+        VectorMask<Float> mask = SPECIES.indexInRange(first, count);
+        long p = 4L * first;
+        MemorySegment ws = weights.view(count);
+        MemorySegment ms = firstMoments.view(count);
+        MemorySegment vs = secondMoments.view(count);
+        FloatVector g = FloatVector.fromMemorySegment(SPECIES, gradients.view(count), p, ORDER, mask).mul(factors.gradientScale());
+        FloatVector m = FloatVector.fromMemorySegment(SPECIES, ms, p, ORDER, mask).mul(factors.beta1()).add(g.mul(factors.rest1()));
+        FloatVector v = FloatVector.fromMemorySegment(SPECIES, vs, p, ORDER, mask).mul(factors.beta2()).add(g.mul(g).mul(factors.rest2()));
+        m.intoMemorySegment(ms, p, ORDER, mask);
+        v.intoMemorySegment(vs, p, ORDER, mask);
+        FloatVector w = FloatVector.fromMemorySegment(SPECIES, ws, p, ORDER, mask).mul(factors.keep());
+        FloatVector root = v.lanewise(VectorOperators.SQRT).mul(factors.rootFactor()).add(factors.epsilon());
+        w.sub(m.mul(factors.rate()).div(root)).intoMemorySegment(ws, p, ORDER, mask);
+    }
+
+    /** Rounds some elements, the first of which has a number in its parameter. */
+    private static void round(AdamWStep.Rounding rounding, long first, MemorySegment elements, int count) {
+        MemorySegment x = NativeView.of(elements);
+        StochasticRounding random = new StochasticRounding(rounding, first);
+        for (int i = 0; i < count; i++) {
+            x.set(JAVA_FLOAT, 4L * i, random.next(x.get(JAVA_FLOAT, 4L * i)));
         }
     }
 

@@ -1,11 +1,10 @@
 package kept.backend.cpu;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorSpecies;
 import kept.tensor.Tensor;
 
@@ -60,6 +59,14 @@ final class RotaryKernel {
     /** Both halves of a head are read before either is written, so that out may be x. */
     private static void rotate(
             RowWindow source, int count, RowWindow cosines, RowWindow sines, int half, float sign, RowWindow target) {
+        rotateWhole(source, count, cosines, sines, half, sign, target);
+        if (SPECIES.loopBound(half) < half) {
+            rotateEnds(source, count, cosines, sines, half, sign, target);
+        }
+    }
+
+    private static void rotateWhole(
+            RowWindow source, int count, RowWindow cosines, RowWindow sines, int half, float sign, RowWindow target) {
         MemorySegment x = source.view(count);
         MemorySegment cos = cosines.view(half);
         MemorySegment sin = sines.view(half);
@@ -67,8 +74,7 @@ final class RotaryKernel {
         for (int head = 0; head < count; head += 2 * half) {
             long first = 4L * head;
             long second = first + 4L * half;
-            int i = 0;
-            for (; i <= half - LANES; i += LANES) {
+            for (int i = 0; i <= half - LANES; i += LANES) {
                 long p = 4L * i;
                 FloatVector c = FloatVector.fromMemorySegment(SPECIES, cos, p, ORDER);
                 FloatVector s = FloatVector.fromMemorySegment(SPECIES, sin, p, ORDER).mul(sign);
@@ -77,15 +83,24 @@ final class RotaryKernel {
                 a.mul(c).sub(b.mul(s)).intoMemorySegment(out, first + p, ORDER);
                 b.mul(c).add(a.mul(s)).intoMemorySegment(out, second + p, ORDER);
             }
-            for (; i < half; i++) {
-                long p = 4L * i;
-                float c = cos.get(JAVA_FLOAT, p);
-                float s = sin.get(JAVA_FLOAT, p) * sign;
-                float a = x.get(JAVA_FLOAT, first + p);
-                float b = x.get(JAVA_FLOAT, second + p);
-                out.set(JAVA_FLOAT, first + p, a * c - b * s);
-                out.set(JAVA_FLOAT, second + p, b * c + a * s);
-            }
+        }
+    }
+
+    private static void rotateEnds(
+            RowWindow source, int count, RowWindow cosines, RowWindow sines, int half, float sign, RowWindow target) {
+        int done = SPECIES.loopBound(half);
+        VectorMask<Float> mask = SPECIES.indexInRange(done, half);
+        MemorySegment x = source.view(count);
+        MemorySegment out = target.view(count);
+        FloatVector c = FloatVector.fromMemorySegment(SPECIES, cosines.view(half), 4L * done, ORDER, mask);
+        FloatVector s = FloatVector.fromMemorySegment(SPECIES, sines.view(half), 4L * done, ORDER, mask).mul(sign);
+        for (int head = done; head < count; head += 2 * half) {
+            long first = 4L * head;
+            long second = first + 4L * half;
+            FloatVector a = FloatVector.fromMemorySegment(SPECIES, x, first, ORDER, mask);
+            FloatVector b = FloatVector.fromMemorySegment(SPECIES, x, second, ORDER, mask);
+            a.mul(c).sub(b.mul(s)).intoMemorySegment(out, first, ORDER, mask);
+            b.mul(c).add(a.mul(s)).intoMemorySegment(out, second, ORDER, mask);
         }
     }
 }

@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -17,6 +18,10 @@ import jdk.incubator.vector.VectorSpecies;
  *
  * <p>Why slices and no offsets: with a position that starts from zero the compiler takes the bounds checks out of the loop whatever kinds of
  * memory it has met before; with an offset it sometimes leaves them in, which costs a factor of four.
+ *
+ * <p>Loops that only map elements end with one masked vector instead of a second loop. It is in a method of its own: in the method of the loop, or
+ * behind a helper that takes the mask or null, the compiler puts the loop's vectors on the heap. Loops that also sum add the elements behind the
+ * whole vectors one by one: a mask would add them to the lanes, and the sum would round differently.
  */
 final class RowMath {
     /** The elements that passes with scratch memory work on at a time: several such blocks fit the first-level cache. */
@@ -133,14 +138,20 @@ final class RowMath {
      * @param out where the results go
      */
     static void multiply(MemorySegment x, int count, float factor, MemorySegment out) {
+        int whole = SPECIES.loopBound(count);
+        multiplyWhole(x, whole, factor, out);
+        if (whole < count) {
+            VectorMask<Float> mask = SPECIES.indexInRange(whole, count);
+            long at = 4L * whole;
+            FloatVector.fromMemorySegment(SPECIES, x, at, ORDER, mask).mul(factor).intoMemorySegment(out, at, ORDER, mask);
+        }
+    }
+
+    private static void multiplyWhole(MemorySegment x, int count, float factor, MemorySegment out) {
         x = NativeView.of(x);
         out = NativeView.of(out);
-        int i = 0;
-        for (; i <= count - LANES; i += LANES) {
+        for (int i = 0; i < count; i += LANES) {
             FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER).mul(factor).intoMemorySegment(out, 4L * i, ORDER);
-        }
-        for (; i < count; i++) {
-            out.set(JAVA_FLOAT, 4L * i, x.get(JAVA_FLOAT, 4L * i) * factor);
         }
     }
 
@@ -154,14 +165,20 @@ final class RowMath {
      * @param out where the results go
      */
     static void subtract(MemorySegment x, int count, float a, float b, MemorySegment out) {
+        int whole = SPECIES.loopBound(count);
+        subtractWhole(x, whole, a, b, out);
+        if (whole < count) {
+            VectorMask<Float> mask = SPECIES.indexInRange(whole, count);
+            long at = 4L * whole;
+            FloatVector.fromMemorySegment(SPECIES, x, at, ORDER, mask).sub(a).sub(b).intoMemorySegment(out, at, ORDER, mask);
+        }
+    }
+
+    private static void subtractWhole(MemorySegment x, int count, float a, float b, MemorySegment out) {
         x = NativeView.of(x);
         out = NativeView.of(out);
-        int i = 0;
-        for (; i <= count - LANES; i += LANES) {
+        for (int i = 0; i < count; i += LANES) {
             FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER).sub(a).sub(b).intoMemorySegment(out, 4L * i, ORDER);
-        }
-        for (; i < count; i++) {
-            out.set(JAVA_FLOAT, 4L * i, x.get(JAVA_FLOAT, 4L * i) - a - b);
         }
     }
 }

@@ -6,12 +6,14 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorSpecies;
 import kept.tensor.Tensor;
 
 /**
  * Softmax and its logarithm, their gradients, and the logarithm of sums of exponentials, row by row. The pass that reads a row from memory also
- * writes, and the last works in place, in the cache: so memory is read and written at once.
+ * writes, and the last works in place, in the cache: so memory is read and written at once. Sums add the elements behind the whole vectors one by
+ * one, in that order; a mask would add them to the lanes, which rounds differently.
  */
 final class SoftmaxKernel {
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
@@ -123,16 +125,24 @@ final class SoftmaxKernel {
 
     /** {@code dx = dx - e^y sum}. */
     private static void subtractShares(RowWindow to, RowWindow from, int count, float sum) {
+        int whole = SPECIES.loopBound(count);
+        subtractSharesWhole(to, from, whole, sum);
+        if (whole < count) {
+            VectorMask<Float> mask = SPECIES.indexInRange(whole, count);
+            MemorySegment dx = to.view(count);
+            FloatVector p = VectorMath.decay(FloatVector.fromMemorySegment(SPECIES, from.view(count), 4L * whole, ORDER, mask));
+            FloatVector difference = FloatVector.fromMemorySegment(SPECIES, dx, 4L * whole, ORDER, mask);
+            p.fma(FloatVector.broadcast(SPECIES, -sum), difference).intoMemorySegment(dx, 4L * whole, ORDER, mask);
+        }
+    }
+
+    private static void subtractSharesWhole(RowWindow to, RowWindow from, int count, float sum) {
         MemorySegment dx = to.view(count);
         MemorySegment y = from.view(count);
         FloatVector factor = FloatVector.broadcast(SPECIES, -sum);
-        int i = 0;
-        for (; i <= count - LANES; i += LANES) {
+        for (int i = 0; i < count; i += LANES) {
             FloatVector p = VectorMath.decay(FloatVector.fromMemorySegment(SPECIES, y, 4L * i, ORDER));
             p.fma(factor, FloatVector.fromMemorySegment(SPECIES, dx, 4L * i, ORDER)).intoMemorySegment(dx, 4L * i, ORDER);
-        }
-        for (; i < count; i++) {
-            dx.set(JAVA_FLOAT, 4L * i, Math.fma(VectorMath.decay(y.get(JAVA_FLOAT, 4L * i)), -sum, dx.get(JAVA_FLOAT, 4L * i)));
         }
     }
 
@@ -159,15 +169,23 @@ final class SoftmaxKernel {
 
     /** {@code dx = (dx - dot) y}. */
     private static void weigh(RowWindow to, RowWindow from, int count, float dot) {
+        int whole = SPECIES.loopBound(count);
+        weighWhole(to, from, whole, dot);
+        if (whole < count) {
+            VectorMask<Float> mask = SPECIES.indexInRange(whole, count);
+            MemorySegment dx = to.view(count);
+            FloatVector difference = FloatVector.fromMemorySegment(SPECIES, dx, 4L * whole, ORDER, mask).sub(dot);
+            difference.mul(FloatVector.fromMemorySegment(SPECIES, from.view(count), 4L * whole, ORDER, mask))
+                    .intoMemorySegment(dx, 4L * whole, ORDER, mask);
+        }
+    }
+
+    private static void weighWhole(RowWindow to, RowWindow from, int count, float dot) {
         MemorySegment dx = to.view(count);
         MemorySegment y = from.view(count);
-        int i = 0;
-        for (; i <= count - LANES; i += LANES) {
+        for (int i = 0; i < count; i += LANES) {
             FloatVector difference = FloatVector.fromMemorySegment(SPECIES, dx, 4L * i, ORDER).sub(dot);
             difference.mul(FloatVector.fromMemorySegment(SPECIES, y, 4L * i, ORDER)).intoMemorySegment(dx, 4L * i, ORDER);
-        }
-        for (; i < count; i++) {
-            dx.set(JAVA_FLOAT, 4L * i, (dx.get(JAVA_FLOAT, 4L * i) - dot) * y.get(JAVA_FLOAT, 4L * i));
         }
     }
 

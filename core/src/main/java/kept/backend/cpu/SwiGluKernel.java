@@ -1,11 +1,10 @@
 package kept.backend.cpu;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 import kept.tensor.Tensor;
@@ -45,24 +44,30 @@ final class SwiGluKernel {
     }
 
     private static void forward(RowWindow gates, RowWindow ups, int count, RowWindow results) {
+        int whole = SPECIES.loopBound(count);
+        forwardWhole(gates, ups, whole, results);
+        if (whole < count) {
+            VectorMask<Float> mask = SPECIES.indexInRange(whole, count);
+            FloatVector g = FloatVector.fromMemorySegment(SPECIES, gates.view(count), 4L * whole, ORDER, mask);
+            FloatVector u = FloatVector.fromMemorySegment(SPECIES, ups.view(count), 4L * whole, ORDER, mask);
+            forward(g, u).intoMemorySegment(results.view(count), 4L * whole, ORDER, mask);
+        }
+    }
+
+    private static void forwardWhole(RowWindow gates, RowWindow ups, int count, RowWindow results) {
         MemorySegment gate = gates.view(count);
         MemorySegment up = ups.view(count);
         MemorySegment out = results.view(count);
-        FloatVector one = FloatVector.broadcast(SPECIES, 1f);
-        int i = 0;
-        for (; i <= count - LANES; i += LANES) {
-            long p = 4L * i;
-            FloatVector g = FloatVector.fromMemorySegment(SPECIES, gate, p, ORDER);
-            FloatVector z = VectorMath.decay(g.abs().neg());
-            FloatVector s = one.blend(z, g.compare(VectorOperators.LT, 0f)).div(z.add(1f));
-            g.mul(s).mul(FloatVector.fromMemorySegment(SPECIES, up, p, ORDER)).intoMemorySegment(out, p, ORDER);
+        for (int i = 0; i < count; i += LANES) {
+            FloatVector g = FloatVector.fromMemorySegment(SPECIES, gate, 4L * i, ORDER);
+            forward(g, FloatVector.fromMemorySegment(SPECIES, up, 4L * i, ORDER)).intoMemorySegment(out, 4L * i, ORDER);
         }
-        for (; i < count; i++) {
-            long p = 4L * i;
-            float g = gate.get(JAVA_FLOAT, p);
-            float z = VectorMath.decay(-Math.abs(g));
-            out.set(JAVA_FLOAT, p, g * ((g < 0 ? z : 1f) / (z + 1f)) * up.get(JAVA_FLOAT, p));
-        }
+    }
+
+    private static FloatVector forward(FloatVector g, FloatVector u) {
+        FloatVector z = VectorMath.decay(g.abs().neg());
+        FloatVector s = FloatVector.broadcast(SPECIES, 1f).blend(z, g.compare(VectorOperators.LT, 0f)).div(z.add(1f));
+        return g.mul(s).mul(u);
     }
 
     /**
@@ -93,38 +98,51 @@ final class SwiGluKernel {
 
     private static void gradient(
             RowWindow gradients, RowWindow gates, RowWindow ups, int count, RowWindow gateGradients, RowWindow upGradients) {
+        int whole = SPECIES.loopBound(count);
+        gradientWhole(gradients, gates, ups, whole, gateGradients, upGradients);
+        if (whole < count) {
+            gradientEnd(gradients, gates, ups, count, gateGradients, upGradients);
+        }
+    }
+
+    private static void gradientWhole(
+            RowWindow gradients, RowWindow gates, RowWindow ups, int count, RowWindow gateGradients, RowWindow upGradients) {
         MemorySegment gradient = gradients.view(count);
         MemorySegment gate = gates.view(count);
         MemorySegment up = ups.view(count);
         MemorySegment dGate = gateGradients.view(count);
         MemorySegment dUp = upGradients.view(count);
-        FloatVector one = FloatVector.broadcast(SPECIES, 1f);
-        int i = 0;
-        for (; i <= count - LANES; i += LANES) {
+        for (int i = 0; i < count; i += LANES) {
             long p = 4L * i;
             FloatVector dy = FloatVector.fromMemorySegment(SPECIES, gradient, p, ORDER);
             FloatVector g = FloatVector.fromMemorySegment(SPECIES, gate, p, ORDER);
             FloatVector u = FloatVector.fromMemorySegment(SPECIES, up, p, ORDER);
             FloatVector z = VectorMath.decay(g.abs().neg());
-            FloatVector inverse = one.div(z.add(1f));
+            FloatVector inverse = FloatVector.broadcast(SPECIES, 1f).div(z.add(1f));
             FloatVector other = z.mul(inverse);
             FloatVector s = inverse.blend(other, g.compare(VectorOperators.LT, 0f));
             FloatVector rest = other.blend(inverse, g.compare(VectorOperators.LT, 0f));
-            FloatVector slope = s.mul(g.fma(rest, one));
+            FloatVector slope = s.mul(g.fma(rest, FloatVector.broadcast(SPECIES, 1f)));
             dy.mul(u).mul(slope).intoMemorySegment(dGate, p, ORDER);
             dy.mul(g).mul(s).intoMemorySegment(dUp, p, ORDER);
         }
-        for (; i < count; i++) {
-            long p = 4L * i;
-            float dy = gradient.get(JAVA_FLOAT, p);
-            float g = gate.get(JAVA_FLOAT, p);
-            float u = up.get(JAVA_FLOAT, p);
-            float z = VectorMath.decay(-Math.abs(g));
-            float inverse = 1f / (z + 1f);
-            float s = g < 0 ? z * inverse : inverse;
-            float rest = g < 0 ? inverse : z * inverse;
-            dGate.set(JAVA_FLOAT, p, dy * u * (s * Math.fma(g, rest, 1f)));
-            dUp.set(JAVA_FLOAT, p, dy * g * s);
-        }
+    }
+
+    private static void gradientEnd(
+            RowWindow gradients, RowWindow gates, RowWindow ups, int count, RowWindow gateGradients, RowWindow upGradients) {
+        int first = SPECIES.loopBound(count);
+        VectorMask<Float> mask = SPECIES.indexInRange(first, count);
+        long p = 4L * first;
+        FloatVector dy = FloatVector.fromMemorySegment(SPECIES, gradients.view(count), p, ORDER, mask);
+        FloatVector g = FloatVector.fromMemorySegment(SPECIES, gates.view(count), p, ORDER, mask);
+        FloatVector u = FloatVector.fromMemorySegment(SPECIES, ups.view(count), p, ORDER, mask);
+        FloatVector z = VectorMath.decay(g.abs().neg());
+        FloatVector inverse = FloatVector.broadcast(SPECIES, 1f).div(z.add(1f));
+        FloatVector other = z.mul(inverse);
+        FloatVector s = inverse.blend(other, g.compare(VectorOperators.LT, 0f));
+        FloatVector rest = other.blend(inverse, g.compare(VectorOperators.LT, 0f));
+        FloatVector slope = s.mul(g.fma(rest, FloatVector.broadcast(SPECIES, 1f)));
+        dy.mul(u).mul(slope).intoMemorySegment(gateGradients.view(count), p, ORDER, mask);
+        dy.mul(g).mul(s).intoMemorySegment(upGradients.view(count), p, ORDER, mask);
     }
 }
