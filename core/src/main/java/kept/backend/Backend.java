@@ -24,6 +24,15 @@ import kept.tensor.Tensor;
  */
 public interface Backend extends FusedKernels {
     /**
+     * The backend that the provider opened, for a device's own parts and their tests; {@link kept.tensor.Device#backend} wraps it in guards.
+     *
+     * @return this backend, without guards
+     */
+    default Backend unguarded() {
+        return this;
+    }
+
+    /**
      * The device's short name.
      *
      * @return the provider's name, such as {@code cpu}

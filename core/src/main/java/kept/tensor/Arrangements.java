@@ -107,7 +107,7 @@ public sealed interface Arrangements permits Tensor {
      */
     default Sorted sort(int axis, boolean descending) {
         Arguments.usable("sort", self());
-        int along = self().shape().axis(axis, "sort");
+        int along = Arguments.axis("sort", self().shape(), axis);
         Tensor indices = Sorting.order(self(), along, descending);
         return new Sorted(self().gather(along, indices), indices);
     }
@@ -136,7 +136,7 @@ public sealed interface Arrangements permits Tensor {
      */
     default Sorted topK(long k, int axis, boolean largest) {
         Arguments.usable("topK", self());
-        int along = self().shape().axis(axis, "topK");
+        int along = Arguments.axis("topK", self().shape(), axis);
         if (k < 0 || k > self().size(along)) {
             throw new ShapeException("[topK] no %d elements along axis %d of %s".formatted(k, axis, self().shape()));
         }

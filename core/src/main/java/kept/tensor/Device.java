@@ -14,13 +14,11 @@ public final class Device {
     private static final Map<String, Device> OPEN = new ConcurrentHashMap<>();
 
     private final String name;
-    private final Backend kernels;
-    private final Backend guarded;
+    private final Backend backend;
 
     private Device(String name, Backend backend) {
         this.name = name;
-        kernels = backend;
-        guarded = new GuardedBackend(backend);
+        this.backend = new GuardedBackend(backend);
     }
 
     /**
@@ -85,16 +83,7 @@ public final class Device {
      * @return the backend
      */
     public Backend backend() {
-        return guarded;
-    }
-
-    /**
-     * What the device's provider opened, for tests of its own parts.
-     *
-     * @return the backend, without the guards of {@link #backend}
-     */
-    public Backend provided() {
-        return kernels;
+        return backend;
     }
 
     /**
@@ -103,7 +92,7 @@ public final class Device {
      * @return bytes in use, at most so far, and reserved
      */
     public MemoryUsage memoryUsage() {
-        return kernels.memoryUsage();
+        return backend.memoryUsage();
     }
 
     /** The device's name. */

@@ -28,6 +28,11 @@ final class GuardedBackend implements Backend {
     }
 
     @Override
+    public Backend unguarded() {
+        return kernels;
+    }
+
+    @Override
     public String name() {
         return kernels.name();
     }

@@ -69,7 +69,7 @@ public sealed interface Indexing permits Tensor {
      */
     default Tensor indexSelect(int axis, Tensor index) {
         Arguments.usable("indexSelect", self(), index);
-        int along = self().shape().axis(axis, "indexSelect");
+        int along = Arguments.axis("indexSelect", self().shape(), axis);
         if (!index.dtype().isIndex()) {
             throw new DTypeException("[indexSelect] indices must be i32 or i64, not " + index.dtype().label());
         }

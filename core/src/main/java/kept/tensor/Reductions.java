@@ -229,7 +229,7 @@ public sealed interface Reductions permits Tensor {
      */
     default Tensor argMin(int axis) {
         Arguments.usable("argMin", self());
-        int along = self().shape().axis(axis, "argMin");
+        int along = Arguments.axis("argMin", self().shape(), axis);
         if (self().size(along) == 0) {
             throw new ShapeException("[argMin] no elements along axis %d of %s".formatted(axis, self().shape()));
         }

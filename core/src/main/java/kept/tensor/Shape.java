@@ -59,7 +59,7 @@ public final class Shape {
      * @throws ShapeException if there is no such axis
      */
     public long size(int axis) {
-        return dimensions[axis(axis, "size")];
+        return dimensions[Arguments.axis("size", this, axis)];
     }
 
     /**
@@ -85,22 +85,6 @@ public final class Shape {
     }
 
     /**
-     * Turns an axis that may count from the end into one from 0.
-     *
-     * @param axis the axis; -1 is the innermost
-     * @param operation the name that an error message starts with
-     * @return the axis, from 0
-     * @throws ShapeException if there is no such axis
-     */
-    public int axis(int axis, String operation) {
-        int resolved = axis < 0 ? axis + dimensions.length : axis;
-        if (resolved < 0 || resolved >= dimensions.length) {
-            throw new ShapeException("[%s] no axis %d in %s".formatted(operation, axis, this));
-        }
-        return resolved;
-    }
-
-    /**
      * This shape with the extent of one axis replaced.
      *
      * @param axis the axis; negative counts from the last
@@ -109,34 +93,20 @@ public final class Shape {
      */
     public Shape with(int axis, long size) {
         long[] changed = dimensions.clone();
-        changed[axis(axis, "shape")] = size;
+        changed[Arguments.axis("shape", this, axis)] = size;
         return of(changed);
     }
 
     /**
-     * The shape that two operands broadcast to: axes are aligned at the innermost, and an extent of 1 stretches to its partner's.
+     * The shape that two shapes broadcast to: axes are aligned at the innermost, and an extent of 1 stretches to the other's.
      *
-     * @param a one operand's shape
-     * @param b the other's
-     * @param operation the name that an error message starts with
+     * @param a one shape
+     * @param b the other shape
      * @return the common shape
      * @throws ShapeException if two aligned extents differ and neither is 1
      */
-    public static Shape broadcast(Shape a, Shape b, String operation) {
-        if (a.equals(b)) {
-            return a;
-        }
-        int rank = Math.max(a.rank(), b.rank());
-        long[] result = new long[rank];
-        for (int axis = 1; axis <= rank; axis++) {
-            long left = axis <= a.rank() ? a.dimensions[a.rank() - axis] : 1;
-            long right = axis <= b.rank() ? b.dimensions[b.rank() - axis] : 1;
-            if (left != right && left != 1 && right != 1) {
-                throw new ShapeException("[%s] shapes do not broadcast: %s and %s".formatted(operation, a, b));
-            }
-            result[rank - axis] = left == 1 ? right : left;
-        }
-        return of(result);
+    public static Shape broadcast(Shape a, Shape b) {
+        return Arguments.broadcast("broadcast", a, b);
     }
 
     /**

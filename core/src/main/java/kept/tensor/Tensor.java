@@ -327,7 +327,7 @@ public final class Tensor extends TensorCreation
      * @return the stride, 0 where the axis is broadcast
      */
     public long stride(int axis) {
-        return strides[shape.axis(axis, "stride")];
+        return strides[Arguments.axis("stride", shape, axis)];
     }
 
     /**

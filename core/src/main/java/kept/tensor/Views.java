@@ -55,8 +55,8 @@ public sealed interface Views permits Tensor {
      */
     default Tensor flatten(int first, int last) {
         Shape shape = self().shape();
-        int from = shape.axis(first, "flatten");
-        int to = shape.axis(last, "flatten");
+        int from = Arguments.axis("flatten", shape, first);
+        int to = Arguments.axis("flatten", shape, last);
         if (from > to) {
             throw new ShapeException("[flatten] axis %d comes after axis %d in %s".formatted(first, last, shape));
         }
@@ -93,8 +93,8 @@ public sealed interface Views permits Tensor {
     default Tensor transpose(int first, int second) {
         Shape shape = self().shape();
         int[] axes = IntStream.range(0, shape.rank()).toArray();
-        int one = shape.axis(first, "transpose");
-        int other = shape.axis(second, "transpose");
+        int one = Arguments.axis("transpose", shape, first);
+        int other = Arguments.axis("transpose", shape, second);
         axes[one] = other;
         axes[other] = one;
         return permute(axes);
@@ -142,7 +142,7 @@ public sealed interface Views permits Tensor {
      */
     default Tensor squeeze(int axis) {
         Shape shape = self().shape();
-        int removed = shape.axis(axis, "squeeze");
+        int removed = Arguments.axis("squeeze", shape, axis);
         if (shape.size(removed) != 1) {
             throw new ShapeException("[squeeze] axis %d of %s is not of extent 1".formatted(axis, shape));
         }
@@ -201,7 +201,7 @@ public sealed interface Views permits Tensor {
      * @throws ShapeException if there is no such axis or index
      */
     default Tensor select(int axis, long index) {
-        long extent = self().size(self().shape().axis(axis, "select"));
+        long extent = self().size(Arguments.axis("select", self().shape(), axis));
         long from = index < 0 ? index + extent : index;
         if (from < 0 || from >= extent) {
             throw new ShapeException("[select] no index %d in axis %d of %s".formatted(index, axis, self().shape()));
@@ -218,7 +218,7 @@ public sealed interface Views permits Tensor {
      * @throws ShapeException if there is no such axis, or the sizes do not add up to its extent
      */
     default List<Tensor> split(int axis, long... sizes) {
-        long left = self().size(self().shape().axis(axis, "split"));
+        long left = self().size(Arguments.axis("split", self().shape(), axis));
         for (long size : Arguments.present("split", "the list of sizes", sizes)) {
             // Below 0 from the first size on that is too large or negative.
             left = left < 0 || size < 0 ? -1 : left - size;

@@ -35,7 +35,7 @@ class OperandChecksTest {
 
     /** A backend whose additions write as well where they must not. */
     private static void add(long faultyOffset, Tensor victim, Tensor a, Tensor b, Tensor out) {
-        CudaBackend cuda = (CudaBackend) OperandChecks.unwrap(Device.of("virtual").provided());
+        CudaBackend cuda = (CudaBackend) OperandChecks.unwrap(Device.of("virtual").backend().unguarded());
         var faulty = (Backend) Proxy.newProxyInstance(Backend.class.getClassLoader(), new Class<?>[] {Backend.class}, (_, method, arguments) -> {
             try {
                 if (victim != null) {

@@ -31,7 +31,7 @@ public final class VirtualCudaProvider implements BackendProvider, LaunchCounter
      * @return backend, without the checks of operands
      */
     static CudaBackend testBackend() {
-        return (CudaBackend) OperandChecks.unwrap(testDevice().provided());
+        return (CudaBackend) OperandChecks.unwrap(testDevice().backend().unguarded());
     }
 
     @Override

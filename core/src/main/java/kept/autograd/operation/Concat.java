@@ -6,6 +6,7 @@ import kept.tensor.DType;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
+import kept.tensor.internal.Arguments;
 
 /** Concatenates tensors along one axis; the gradient is split accordingly. */
 public final class Concat extends Operation {
@@ -29,7 +30,7 @@ public final class Concat extends Operation {
         }
         parts = inputs;
         Shape first = inputs[0].shape();
-        along = first.axis(axis, name());
+        along = Arguments.axis(name(), first, axis);
         DType dtype = inputs[0].dtype();
         long extent = 0;
         for (Tensor part : inputs) {

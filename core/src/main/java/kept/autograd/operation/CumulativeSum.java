@@ -6,6 +6,7 @@ import kept.backend.Binary;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
+import kept.tensor.internal.Arguments;
 
 /** The cumulative sum along one axis, in f32 or 64 bits; the gradient is the cumulative sum in reverse order. */
 public final class CumulativeSum extends Operation {
@@ -29,7 +30,7 @@ public final class CumulativeSum extends Operation {
     @Override
     protected Tensor forward(Tensor... inputs) {
         Tensor x = inputs[0];
-        along = x.shape().axis(axis, name());
+        along = Arguments.axis(name(), x.shape(), axis);
         DType working = x.dtype().ofSums().arithmetic();
         if (working == x.dtype() || working == DType.I64) {
             return sums(Operands.copy(working, x), true);

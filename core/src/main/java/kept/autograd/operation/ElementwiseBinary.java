@@ -38,7 +38,7 @@ public class ElementwiseBinary extends Operation {
         second = saved("its operand b", b);
         DType dtype = a.dtype().promote(b.dtype(), name());
         Operands.checkNumbers(name(), dtype, function.takes(dtype));
-        Shape shape = Shape.broadcast(a.shape(), b.shape(), name());
+        Shape shape = Arguments.broadcast(name(), a.shape(), b.shape());
         Tensor out = Tensor.empty(function.isComparison() ? DType.BOOL : dtype, shape);
         if (function == Binary.ADD && dtype == DType.F32 && a.dtype() == DType.F32 && b.dtype().isFloating() && a.shape().equals(b.shape())) {
             out.backend().mixedAdd(a, b, out);

@@ -6,6 +6,7 @@ import kept.autograd.SavedTensor;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
+import kept.tensor.internal.Arguments;
 
 /** Selects elements by index along one axis; each element's gradient is the sum over its occurrences. */
 public final class Gather extends Operation {
@@ -28,7 +29,7 @@ public final class Gather extends Operation {
         before = inputs[0].shape();
         Tensor index = inputs[1];
         indices = saved("its index", index);
-        along = before.axis(axis, name());
+        along = Arguments.axis(name(), before, axis);
         Operands.checkIndex(name(), index);
         checkOtherAxes(name(), index.shape(), before, along);
         Tensor out = Tensor.empty(inputs[0].dtype(), index.shape());

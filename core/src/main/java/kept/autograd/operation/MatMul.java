@@ -190,7 +190,7 @@ public final class MatMul extends Operation {
     }
 
     private Shape productShape(Tensor left, Tensor factor) {
-        Shape batch = Shape.broadcast(batch(left), batch(factor), name());
+        Shape batch = Arguments.broadcast(name(), batch(left), batch(factor));
         return batched(Shape.of(Arrays.copyOf(batch.toArray(), batch.rank() + 2)), left.size(-2), factor.size(-1));
     }
 

@@ -9,6 +9,7 @@ import kept.tensor.DTypeException;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
+import kept.tensor.internal.Arguments;
 
 /** Conversions and views of operands, and gradients of broadcast operands. Not recorded by autograd. */
 public final class Operands {
@@ -135,7 +136,7 @@ public final class Operands {
             return gradient;
         }
         int added = gradient.rank() - shape.rank();
-        if (added < 0 || !Shape.broadcast(shape, gradient.shape(), "backward").equals(gradient.shape())) {
+        if (added < 0 || !Arguments.broadcast("backward", shape, gradient.shape()).equals(gradient.shape())) {
             throw new ShapeException("[backward] a gradient of shape %s does not match an operand of shape %s".formatted(gradient.shape(), shape));
         }
         int[] stretched = new int[gradient.rank()];

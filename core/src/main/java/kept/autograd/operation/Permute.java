@@ -26,7 +26,7 @@ public final class Permute extends Operation {
         boolean[] seen = new boolean[x.rank()];
         boolean valid = axes.length == x.rank();
         for (int i = 0; valid && i < axes.length; i++) {
-            axes[i] = x.shape().axis(axes[i], name());
+            axes[i] = Arguments.axis(name(), x.shape(), axes[i]);
             valid = !seen[axes[i]];
             seen[axes[i]] = true;
         }

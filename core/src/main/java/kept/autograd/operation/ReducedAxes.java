@@ -5,6 +5,7 @@ import java.util.stream.IntStream;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
+import kept.tensor.internal.Arguments;
 
 /**
  * The kept and the reduced axes of a reduction, both ascending.
@@ -19,7 +20,7 @@ record ReducedAxes(Shape shape, int[] kept, int[] reduced) {
         boolean[] isReduced = new boolean[shape.rank()];
         Arrays.fill(isReduced, axes.length == 0);
         for (int axis : axes) {
-            int resolved = shape.axis(axis, operation);
+            int resolved = Arguments.axis(operation, shape, axis);
             if (isReduced[resolved]) {
                 throw new ShapeException("[%s] axis %d of %s is named twice".formatted(operation, axis, shape));
             }

@@ -7,6 +7,7 @@ import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
+import kept.tensor.internal.Arguments;
 
 /** A copy of a tensor with a source added at indices along one axis; the source's gradient is gathered at the indices. */
 public final class ScatterAdd extends Operation {
@@ -29,7 +30,7 @@ public final class ScatterAdd extends Operation {
         Tensor index = inputs[1];
         indices = saved("its index", index);
         Tensor source = inputs[2];
-        along = x.shape().axis(axis, name());
+        along = Arguments.axis(name(), x.shape(), axis);
         Operands.checkIndex(name(), index);
         Gather.checkOtherAxes(name(), index.shape(), x.shape(), along);
         if (!source.shape().equals(index.shape())) {

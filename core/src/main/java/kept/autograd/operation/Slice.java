@@ -6,6 +6,7 @@ import kept.backend.Binary;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
+import kept.tensor.internal.Arguments;
 
 /** A view of every step-th element of a range along one axis; the gradient of the other elements is 0. */
 public final class Slice extends Operation {
@@ -38,7 +39,7 @@ public final class Slice extends Operation {
 
     private Tensor part(Tensor x) {
         Shape shape = x.shape();
-        int along = shape.axis(axis, name());
+        int along = Arguments.axis(name(), shape, axis);
         long extent = shape.size(along);
         long first = from < 0 ? from + extent : from;
         long end = to < 0 ? to + extent : to;

@@ -5,6 +5,7 @@ import kept.autograd.Operation;
 import kept.autograd.SavedTensor;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
+import kept.tensor.internal.Arguments;
 
 /**
  * {@code y = e^x / sum e^x} along one axis, with {@code dx = y (gradient - sum gradient y)}; or log-softmax, with
@@ -38,7 +39,7 @@ public final class Softmax extends Operation {
     protected Tensor forward(Tensor... inputs) {
         Tensor x = inputs[0];
         Operands.checkFloating(name(), x);
-        along = x.shape().axis(axis, name());
+        along = Arguments.axis(name(), x.shape(), axis);
         Tensor innermost = exchanged(x);
         Tensor rows = Tensor.empty(x.dtype(), innermost.shape());
         try (var _ = Scope.open()) {

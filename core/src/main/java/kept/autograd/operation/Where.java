@@ -8,6 +8,7 @@ import kept.tensor.DTypeException;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
+import kept.tensor.internal.Arguments;
 
 /** {@code y = condition != 0 ? a : b} elementwise, with broadcasting; the gradient goes to the selected operand. */
 public final class Where extends Operation {
@@ -26,7 +27,7 @@ public final class Where extends Operation {
             throw new DTypeException("[where] the condition must be bool, like the result of a comparison, or i32, not " + condition.dtype().label());
         }
         DType dtype = a.dtype().promote(b.dtype(), name());
-        Shape shape = Shape.broadcast(condition.shape(), Shape.broadcast(a.shape(), b.shape(), name()), name());
+        Shape shape = Arguments.broadcast(name(), condition.shape(), Arguments.broadcast(name(), a.shape(), b.shape()));
         Tensor out = Tensor.empty(dtype, shape);
         try (var _ = Scope.open()) {
             out.backend().where(

@@ -125,6 +125,50 @@ public final class Arguments {
     }
 
     /**
+     * Resolves an axis that may count from the end.
+     *
+     * @param operation the name that an error message starts with
+     * @param shape the operand's shape
+     * @param axis the axis; -1 is the innermost
+     * @return the axis, from 0
+     * @throws ShapeException if there is no such axis
+     */
+    public static int axis(String operation, Shape shape, int axis) {
+        int resolved = axis < 0 ? axis + shape.rank() : axis;
+        if (resolved < 0 || resolved >= shape.rank()) {
+            throw new ShapeException("[%s] no axis %d in %s".formatted(operation, axis, shape));
+        }
+        return resolved;
+    }
+
+    /**
+     * The shape that two operands broadcast to: axes are aligned at the innermost, and an extent of 1 stretches to the other's.
+     *
+     * @param operation the name that an error message starts with
+     * @param a one operand's shape
+     * @param b the other's shape
+     * @return the common shape
+     * @throws ShapeException if two aligned extents differ and neither is 1
+     */
+    public static Shape broadcast(String operation, Shape a, Shape b) {
+        if (a.equals(b)) {
+            return a;
+        }
+        long[] ofA = a.toArray();
+        long[] ofB = b.toArray();
+        long[] result = new long[Math.max(ofA.length, ofB.length)];
+        for (int axis = 1; axis <= result.length; axis++) {
+            long left = axis <= ofA.length ? ofA[ofA.length - axis] : 1;
+            long right = axis <= ofB.length ? ofB[ofB.length - axis] : 1;
+            if (left != right && left != 1 && right != 1) {
+                throw new ShapeException("[%s] shapes do not broadcast: %s and %s".formatted(operation, a, b));
+            }
+            result[result.length - axis] = left == 1 ? right : left;
+        }
+        return Shape.of(result);
+    }
+
+    /**
      * Checks and resolves axes given by a user.
      *
      * @param operation the name that an error message starts with
@@ -137,7 +181,7 @@ public final class Arguments {
         usable(operation, x);
         boolean[] named = new boolean[x.rank()];
         for (int axis : present(operation, "the list of axes", axes)) {
-            int resolved = x.shape().axis(axis, operation);
+            int resolved = axis(operation, x.shape(), axis);
             if (named[resolved]) {
                 throw new ShapeException("[%s] axis %d of %s is named twice".formatted(operation, axis, x.shape()));
             }
