@@ -31,12 +31,12 @@ class ShapeTest {
 
     @Test
     void broadcasting() {
-        assertThat(Shape.broadcast(Shape.of(2, 1, 4), Shape.of(3, 1), "add")).isEqualTo(Shape.of(2, 3, 4));
-        assertThat(Shape.broadcast(Shape.of(), Shape.of(3), "add")).isEqualTo(Shape.of(3));
-        assertThat(Shape.broadcast(Shape.of(1), Shape.of(0), "add")).isEqualTo(Shape.of(0));
-        assertThatThrownBy(() -> Shape.broadcast(Shape.of(2, 3), Shape.of(2), "add"))
+        assertThat(Shape.broadcast(Shape.of(2, 1, 4), Shape.of(3, 1))).isEqualTo(Shape.of(2, 3, 4));
+        assertThat(Shape.broadcast(Shape.of(), Shape.of(3))).isEqualTo(Shape.of(3));
+        assertThat(Shape.broadcast(Shape.of(1), Shape.of(0))).isEqualTo(Shape.of(0));
+        assertThatThrownBy(() -> Shape.broadcast(Shape.of(2, 3), Shape.of(2)))
                 .isInstanceOf(ShapeException.class)
-                .hasMessage("[add] shapes do not broadcast: [2, 3] and [2]");
+                .hasMessage("[broadcast] shapes do not broadcast: [2, 3] and [2]");
     }
 
     @Test

@@ -7,6 +7,7 @@ import kept.tensor.Device;
 import kept.tensor.DeviceException;
 import kept.tensor.Scope;
 import kept.tensor.ScopeException;
+import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 import kept.tensor.TensorException;
