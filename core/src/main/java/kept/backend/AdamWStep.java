@@ -38,7 +38,8 @@ public record AdamWStep(
         double correction1 = 1 - StrictMath.pow(beta1, step);
         double correction2 = 1 - StrictMath.pow(beta2, step);
         return new Factors((float) gradientScale, (float) beta1, (float) (1 - beta1), (float) beta2, (float) (1 - beta2),
-                (float) (1 - learningRate * weightDecay), (float) (learningRate / correction1), (float) (1 / Math.sqrt(correction2)), (float) epsilon);
+                (float) (1 - learningRate * weightDecay), (float) (learningRate / correction1), (float) (1 / Math.sqrt(correction2)),
+                (float) epsilon);
     }
 
     /**
