@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -141,6 +142,34 @@ class TrainingProgramsTest {
         assertThat(last.path("step").asInt()).isEqualTo(STEPS);
         assertThat(last.path("tokens").asInt()).isEqualTo(STEPS * TOKENS_PER_STEP);
         assertThat(directory).isDirectoryNotContaining("glob:**.{training,partial}");
+    }
+
+    /** The calibration text is read to the tokens that it takes, and what was read of it is in the metrics and the report like every other text. */
+    @Test
+    void whatWasReadOfTheCalibrationTextIsReported() throws IOException {
+        Path output = directory.resolve("llama");
+        Path calibration = Files.write(directory.resolve("calibration.jsonl"),
+                Files.readAllLines(text).stream().map(line -> "{\"text\": \"" + line + "\"}").toList());
+        long bytes = Files.size(calibration);
+        ProgramRun run = distill(teacher, output, "--mapping", "calibrated", "--calibration", calibration, "--calibration-tokens", 1024);
+        assertThat(run.code()).as(run.err()).isZero();
+        JsonNode report = TinyDistillation.report(output);
+        JsonNode texts = report.path("texts");
+        assertThat(texts.propertyStream()).extracting(property -> property.getKey())
+                .containsExactlyInAnyOrder("training text", "held-out text held-out", "calibration text");
+        JsonNode read = texts.path("calibration text");
+        assertThat(read.path("tokens").asLong()).isGreaterThanOrEqualTo(1024);
+        assertThat(read.path("bytes").asLong()).isPositive().isLessThan(bytes);
+        assertThat(read.path("whole").asBoolean()).isFalse();
+        List<JsonNode> lines = new ArrayList<>();
+        for (String line : Files.readAllLines(output.resolve("metrics.jsonl"))) {
+            lines.add(JSON.readTree(line));
+        }
+        assertThat(lines).filteredOn(line -> line.has("text")).hasSize(TEXTS + 1)
+                .filteredOn(line -> line.path("text").asText().equals("calibration text"))
+                .singleElement().satisfies(line -> read.properties().forEach(one -> assertThat(line.path(one.getKey())).isEqualTo(one.getValue())));
+        assertThat(report.path("provenance").path("calibration text").asText()).contains("calibration.jsonl", "the beginning only");
+        assertThat(output.resolve("report.html")).content().contains("calibration text", "calibration.jsonl");
     }
 
     @Test

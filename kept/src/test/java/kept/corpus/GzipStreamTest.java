@@ -116,6 +116,30 @@ class GzipStreamTest {
         }
     }
 
+    @Test
+    void whatFollowsIsSaidWithItsPlace() throws IOException {
+        byte[] member = gzip("text");
+        assertThatThrownBy(() -> text(join(member, new byte[] {'{', '}'})))
+                .hasMessageContaining("after gzip member 1 what follows at byte %d is".formatted(member.length));
+        assertThatThrownBy(() -> text(join(member, member, new byte[] {0, 0, 7})))
+                .hasMessageContaining("after gzip member 2 what follows at byte %d is".formatted(2 * member.length + 2));
+    }
+
+    @Test
+    void closingItClosesTheFile() throws IOException {
+        boolean[] closed = {false};
+        var file = new ByteArrayInputStream(gzip("text")) {
+            @Override
+            public void close() {
+                closed[0] = true;
+            }
+        };
+        var stream = new GzipStream(file);
+        assertThat(closed[0]).isFalse();
+        stream.close();
+        assertThat(closed[0]).isTrue();
+    }
+
     private static String text(byte[] file) throws IOException {
         try (var stream = new GzipStream(new ByteArrayInputStream(file))) {
             return new String(stream.readAllBytes(), StandardCharsets.UTF_8);
