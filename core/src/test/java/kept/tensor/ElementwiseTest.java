@@ -139,6 +139,7 @@ class ElementwiseTest {
         assertThat(x.square().toFloatArray()).containsExactly(4, 0, 9);
         assertThat(x.pow(-1).toFloatArray()).containsExactly(-0.5f, Float.POSITIVE_INFINITY, 1 / 3f);
         assertThat(x.clamp(-1, 1).toFloatArray()).containsExactly(-1, 0, 1);
+        assertThat(x.clamp(0.5, 0.5).toFloatArray()).as("bounds may be equal").containsOnly(0.5f);
         assertThat(x.sqrt().toFloatArray()).containsExactly(Float.NaN, 0, (float) Math.sqrt(3));
         assertThat(Tensor.of(new int[] {-5, 4}).abs().neg().toLongArray()).containsExactly(-5, -4);
     }
