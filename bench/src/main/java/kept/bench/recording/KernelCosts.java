@@ -12,6 +12,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import kept.cuda.driver.LaunchCounts;
 import kept.cuda.driver.Pipe;
 
@@ -72,6 +73,19 @@ public final class KernelCosts {
             return new Row(fields[0], fields[1], Double.parseDouble(fields[2]), Double.parseDouble(fields[3]),
                     Arrays.stream(numbers, 0, PIPES).boxed().toList(), numbers[PIPES], numbers[PIPES + 1],
                     numbers[PIPES + 2], numbers[PIPES + 3], numbers[PIPES + 4], numbers[PIPES + 5], numbers[PIPES + 6]);
+        }
+
+        /**
+         * Subtracts the counts of the same kernel with less work for each block, so that the work that each block does once is left out.
+         *
+         * @param less row with less work
+         * @return difference of both rows, with both shapes
+         */
+        public Row minus(Row less) {
+            return new Row(kernel, shape + " - " + less.shape, units - less.units, leastBytes - less.leastBytes,
+                    IntStream.range(0, PIPES).mapToObj(i -> instructions.get(i) - less.instructions.get(i)).toList(), stalls - less.stalls,
+                    bytesAsked - less.bytesAsked, sectors - less.sectors, distinctSectors - less.distinctSectors, wavefronts - less.wavefronts,
+                    leastWavefronts - less.leastWavefronts, multiplyAdds - less.multiplyAdds);
         }
 
         /**

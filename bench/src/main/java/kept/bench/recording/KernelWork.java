@@ -3,7 +3,6 @@ package kept.bench.recording;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -23,7 +22,6 @@ public record KernelWork(double units, double bytes, double tensorOperations) {
     /** Size of an address with its type. */
     private static final int TYPED = 16;
     private static final int FLOAT = 4;
-    private static final Map<String, Integer> BYTES = Map.of("f32", 4, "bf16", 2, "f16", 2, "i32", 4, "i64", 8, "b2", 2, "b4", 4, "b8", 8, "b16", 16);
 
     private interface Rule {
         KernelWork of(Launch launch, Matcher name);
@@ -31,8 +29,8 @@ public record KernelWork(double units, double bytes, double tensorOperations) {
 
     private record Kind(Pattern names, Rule rule) {}
 
-    private static final String TYPE = "(f32|bf16|f16|i32|i64)";
-    private static final String SIZE = "(b2|b4|b8|b16)";
+    private static final String TYPE = "(f32|bf16|f16|i32|i64|f64|u8|bool)";
+    private static final String SIZE = "(b1|b2|b4|b8|b16)";
 
     private static final String UNARY = Arrays.stream(Unary.values()).map(unary -> unary.name().toLowerCase(Locale.ROOT))
             .collect(Collectors.joining("|", "(?:", ")"));
@@ -40,9 +38,11 @@ public record KernelWork(double units, double bytes, double tensorOperations) {
     /** The kinds of kernels; the first pattern that matches the whole name decides. */
     private static final List<Kind> KINDS = List.of(
             kind("add_f32_bf16", (launch, _) -> StridedWork.of(launch, 3 * POINTER, 4, 4, 2)),
-            kind("compare_" + TYPE, (launch, name) -> StridedWork.of(launch, 4 * POINTER, 4, bytes(name, 1), bytes(name, 1))),
-            kind("where_" + SIZE, (launch, name) -> StridedWork.of(launch, 4 * POINTER, bytes(name, 1), 4, bytes(name, 1), bytes(name, 1))),
-            kind("divide_(i32|i64)", (launch, name) -> StridedWork.of(launch, 4 * POINTER, bytes(name, 1), bytes(name, 1), bytes(name, 1))),
+            kind("compare_" + TYPE + "(?:_to_(i32))?", (launch, name) -> StridedWork.of(
+                    launch, 4 * POINTER, name.group(2) == null ? 1 : 4, bytes(name, 1), bytes(name, 1))),
+            kind("where_" + TYPE + "_" + SIZE,
+                    (launch, name) -> StridedWork.of(launch, 4 * POINTER, bytes(name, 2), bytes(name, 1), bytes(name, 2), bytes(name, 2))),
+            kind("divide_(i32|i64|u8)", (launch, name) -> StridedWork.of(launch, 4 * POINTER, bytes(name, 1), bytes(name, 1), bytes(name, 1))),
             kind("(?:add|subtract|multiply|divide|minimum|maximum)_" + TYPE,
                     (launch, name) -> StridedWork.of(launch, 3 * POINTER, bytes(name, 1), bytes(name, 1), bytes(name, 1))),
             kind(UNARY + "_" + TYPE, (launch, name) -> StridedWork.of(launch, 2 * POINTER, bytes(name, 1), bytes(name, 1))),
@@ -119,7 +119,13 @@ public record KernelWork(double units, double bytes, double tensorOperations) {
     }
 
     private static int bytes(Matcher name, int group) {
-        return BYTES.get(name.group(group));
+        return switch (name.group(group)) {
+            case "u8", "bool", "b1" -> 1;
+            case "bf16", "f16", "b2" -> 2;
+            case "f32", "i32", "b4" -> 4;
+            case "b16" -> 16;
+            default -> 8;
+        };
     }
 
     /** One block per row. */

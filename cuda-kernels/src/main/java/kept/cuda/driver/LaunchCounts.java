@@ -11,7 +11,8 @@ import java.util.Map;
  * @param arguments arguments as the kernel receives them; not modified
  * @param ptxInstructions PTX instructions, one for each warp that executes it
  * @param instructions machine instructions by pipe, one for each warp that executes it, estimated from the PTX
- * @param stalls times that a warp waited for device memory: it used a value while loads were outstanding, or waited for asynchronous copies
+ * @param stalls times that a warp waited for device memory: it used a loaded value, at most once between two branches or barriers, or waited for
+ *     asynchronous copies
  * @param bytesAsked bytes of device memory that all threads read and wrote
  * @param sectors 32-byte sectors of device memory, counted once for each warp instruction that accesses them
  * @param distinctSectors sectors that the launch reads, and those that it writes, each counted once

@@ -5,6 +5,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import kept.cuda.driver.Pipe;
 
 /** Counts an instruction when it executes it. A counted kernel consists of these, so that other kernels run as fast as without counting. */
 final class Counted extends Instruction {
@@ -80,6 +81,9 @@ final class Counted extends Instruction {
             counts.executed(cost.pipe(), cost.count());
         }
         counts.loads(warp, loaded);
+        if (cost.pipe() == Pipe.CONTROL) {
+            counts.branches(warp);
+        }
         return to;
     }
 }

@@ -20,6 +20,8 @@ final class Counts {
     private final Map<Allocation, BitSet> written = new HashMap<>();
     /** Registers of each warp that outstanding loads fill. */
     private final BitSet[] loading;
+    /** Whether each warp has waited since its last branch or barrier. The assembler moves loads between two of them to the first. */
+    private final boolean[] waited;
     private final long[] sectorsOfWarp = new long[Warp.LANES];
     private final int[] wordsOfPhase = new int[4 * Warp.LANES];
     private final int[] perBank = new int[BANKS];
@@ -34,6 +36,7 @@ final class Counts {
     Counts(int warps) {
         loading = new BitSet[warps];
         Arrays.setAll(loading, _ -> new BitSet());
+        waited = new boolean[warps];
     }
 
     /** Begins a block. */
@@ -41,6 +44,7 @@ final class Counts {
         for (BitSet registers : loading) {
             registers.clear();
         }
+        Arrays.fill(waited, false);
     }
 
     /** Counts an instruction of a warp that took a number of machine instructions. */
@@ -56,8 +60,15 @@ final class Counts {
     /** Counts a wait of a warp for the loads that are outstanding, if one of the registers is among those they fill. */
     void uses(Warp warp, BitSet registers) {
         if (loading[warp.number].intersects(registers)) {
-            stalls(warp);
+            stalls += waited[warp.number] ? 0 : 1;
+            waited[warp.number] = true;
+            loading[warp.number].clear();
         }
+    }
+
+    /** Records a branch or a barrier. */
+    void branches(Warp warp) {
+        waited[warp.number] = false;
     }
 
     void stalls(Warp warp) {
