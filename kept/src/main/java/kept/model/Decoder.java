@@ -289,7 +289,7 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
     }
 
     /**
-     * Returns the logits after the last token; a long text is {@linkplain #read processed} in chunks. Gradients are not recorded.
+     * Returns the logits after the last token; a long text is {@linkplain #prefill processed} in chunks. Gradients are not recorded.
      *
      * @param ids {@code [batch, sequence]}, I32 or I64
      * @param cache the keys and values so far, extended by this call
