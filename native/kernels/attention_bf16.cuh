@@ -121,7 +121,6 @@ __device__ __forceinline__ void forward(const __nv_bfloat16* q, Strides qs, cons
                 larger = row_max(larger);
                 const float rescale = exp2_approximate((max[m][half] - larger) * factor), offset = larger * factor;
                 max[m][half] = larger;
-                total[m][half] *= rescale;
 #pragma unroll
                 for (int n = 0; n < D / 8; n++) sums[m][n][2 * half] *= rescale, sums[m][n][2 * half + 1] *= rescale;
 #pragma unroll
@@ -129,7 +128,8 @@ __device__ __forceinline__ void forward(const __nv_bfloat16* q, Strides qs, cons
 #pragma unroll
                     for (int e = 2 * half; e < 2 * half + 2; e++) {
                         s[m][n][e] = exp2_approximate(fmaf(s[m][n][e], factor, -offset));
-                        total[m][half] += s[m][n][e];
+                        // The first addition also rescales the total.
+                        total[m][half] = n == 0 && e == 2 * half ? fmaf(total[m][half], rescale, s[m][n][e]) : total[m][half] + s[m][n][e];
                     }
                 }
             }
@@ -155,7 +155,7 @@ __device__ __forceinline__ void forward(const __nv_bfloat16* q, Strides qs, cons
         for (int half = 0; half < 2; half++) {
             const int row = warp_row + m * 16 + half * 8 + lane / 4;
             const float sum = row_sum(total[m][half]), inverse = 1.0f / sum;
-            if (lane % 4 == 0 && first + row < z.queries) log_sum_exp[first + row] = max[m][half] * scale + logf(sum);
+            if (lane % 4 == 0 && first + row < z.queries) log_sum_exp[first + row] = fmaf(max[m][half], scale, logf(sum));
 #pragma unroll
             for (int n = 0; n < D / 8; n++) {
                 *reinterpret_cast<unsigned*>(rows + Tile<D>::offset(row, n) + lane % 4 * 4) =
@@ -185,7 +185,7 @@ struct Backward {
 };
 
 __device__ __forceinline__ float dot_of_two(unsigned a, unsigned b) {
-    return __uint_as_float(a << 16) * __uint_as_float(b << 16) + __uint_as_float(a & 0xffff0000u) * __uint_as_float(b & 0xffff0000u);
+    return fmaf(__uint_as_float(a << 16), __uint_as_float(b << 16), __uint_as_float(a & 0xffff0000u) * __uint_as_float(b & 0xffff0000u));
 }
 
 // delta[batch, head, t] = gradient . out, and the gradient rounded to bf16. One warp per token and head, four elements per lane.

@@ -119,7 +119,7 @@ __device__ __forceinline__ void forward(const T* q, Strides qs, const T* k, Stri
             factor[r] = expf(max[r] - larger);
             max[r] = larger;
             p[r] = expf(score - larger);
-            sum[r] = factor[r] * sum[r] + warp_sum(p[r]);
+            sum[r] = fmaf(factor[r], sum[r], warp_sum(p[r]));
         }
         block.load_tile(v, vs.token, key, z.keys);
         block.accumulate(1, factor, p);

@@ -52,7 +52,7 @@ __device__ __forceinline__ bool aligned(const void* x) { return (reinterpret_cas
 __device__ __forceinline__ double log_of(float x) {
     if (!(x >= FLT_MIN && x <= FLT_MAX)) return logf(x);
     const int exponent = (__float_as_int(x) - 0x3f3504f3) >> 23;
-    return exponent * 0.6931471805599453 + (double)logf(__int_as_float(__float_as_int(x) - (exponent << 23)));
+    return fma((double)exponent, 0.6931471805599453, (double)logf(__int_as_float(__float_as_int(x) - (exponent << 23))));
 }
 
 // Row statistics that turn logits into probabilities and differences of log-probabilities.
@@ -64,7 +64,7 @@ struct Pair {
     __device__ __forceinline__ float p(float t) const { return expf(a(t)) * teacher_factor; }
     __device__ __forceinline__ float q(float s) const { return expf(b(s)) * student_factor; }
     // log p - log q; logits are subtracted first, so that nearly equal ones cancel exactly.
-    __device__ __forceinline__ float d(float t, float s) const { return ((t - s) - (teacher_max - student_max)) * factor - shift; }
+    __device__ __forceinline__ float d(float t, float s) const { return fmaf((t - s) - (teacher_max - student_max), factor, -shift); }
 };
 
 // d + e^-d - 1 for |d| up to NEAR. Times p it is p d + q - p, whose sum over a row is the divergence, since q - p sums to 0. In this form every term
@@ -163,11 +163,11 @@ __device__ __forceinline__ void distillation_row(const float* teacher, float* st
                 if (DIVERGENCE == REVERSE) {
                     const float u = reverse_ratio(rows, t.at[j], s.at[j], q);
                     divergence += kl_term(q, p, u);
-                    average += q * u;
+                    average = fmaf(q, u, average);
                 } else {
                     const float d = rows.d(t.at[j], s.at[j]), rest = rest_of(d);
                     divergence += jensen_shannon_term(p, q, d, rest);
-                    if (q != 0.0f) average += q * 0.5f * log_q(d, rest);
+                    if (q != 0.0f) average = fmaf(q * 0.5f, log_q(d, rest), average);
                 }
             }
         });
@@ -198,7 +198,7 @@ __device__ __forceinline__ void distillation_row(const float* teacher, float* st
         double loss = scoring.divergence_weight > 0.0f ? (double)scoring.divergence_weight * divergence : 0.0;
         if (label >= 0) {
             student[label] -= scoring.cross_entropy;
-            loss += (double)scoring.cross_entropy_weight * ((double)plain.max - labelled + log_of(plain.sum));
+            loss = fma((double)scoring.cross_entropy_weight, (double)plain.max - labelled + log_of(plain.sum), loss);
         }
         *scoring.loss = (float)loss;
         *scoring.divergence = divergence;

@@ -90,7 +90,7 @@ __device__ __forceinline__ void rms_norm(O* out, float* rstd, R x, Floats weight
 #pragma unroll
     for (int i = 0; i < Row::VECTORS; i++) {
 #pragma unroll
-        for (int k = 0; k < Row::V; k++) squares += values.at[i][k] * values.at[i][k];
+        for (int k = 0; k < Row::V; k++) squares = fmaf(values.at[i][k], values.at[i][k], squares);
     }
     const float scale = 1.0f / sqrtf(row_sum(squares) / width + epsilon);
     if (threadIdx.x == 0) rstd[row] = scale;
@@ -128,7 +128,7 @@ __device__ __forceinline__ void layer_norm(
 #pragma unroll
         for (int k = 0; k < Row::V; k++) {
             values.at[i][k] -= average;
-            if (Row::column(i) < width) squares += values.at[i][k] * values.at[i][k];
+            if (Row::column(i) < width) squares = fmaf(values.at[i][k], values.at[i][k], squares);
         }
     }
     const float scale = 1.0f / sqrtf(row_sum(squares) / width + epsilon);
@@ -145,7 +145,7 @@ __device__ __forceinline__ void layer_norm(
         bias.get(column, b);
         O result[Row::V];
 #pragma unroll
-        for (int k = 0; k < Row::V; k++) result[k] = narrow<O>(values.at[i][k] * scale * w[k] + b[k]);
+        for (int k = 0; k < Row::V; k++) result[k] = narrow<O>(fmaf(values.at[i][k] * scale, w[k], b[k]));
         store(out + row * width + column, result);
     }
 }
@@ -168,7 +168,7 @@ extern "C" __global__ void __launch_bounds__(FORWARD_THREADS) rms_norm_any(
     float squares = 0;
     for (int i = threadIdx.x; i < width; i += blockDim.x) {
         const float value = x.get(first + i);
-        squares += value * value;
+        squares = fmaf(value, value, squares);
     }
     const float scale = 1.0f / sqrtf(row_sum(squares) / width + epsilon);
     if (threadIdx.x == 0) rstd[row] = scale;
@@ -184,7 +184,7 @@ extern "C" __global__ void __launch_bounds__(FORWARD_THREADS) layer_norm_any(
     float squares = 0;
     for (int i = threadIdx.x; i < width; i += blockDim.x) {
         const float value = x.get(first + i) - average;
-        squares += value * value;
+        squares = fmaf(value, value, squares);
     }
     const float scale = 1.0f / sqrtf(row_sum(squares) / width + epsilon);
     if (threadIdx.x == 0) {
@@ -192,7 +192,7 @@ extern "C" __global__ void __launch_bounds__(FORWARD_THREADS) layer_norm_any(
         rstd[row] = scale;
     }
     for (int i = threadIdx.x; i < width; i += blockDim.x) {
-        out.set(first + i, (x.get(first + i) - average) * scale * weight.get(i) + bias.get(i));
+        out.set(first + i, fmaf((x.get(first + i) - average) * scale, weight.get(i), bias.get(i)));
     }
 }
 
@@ -234,10 +234,10 @@ __device__ __forceinline__ void gradient(float* dx, float* weights, float* biase
 #pragma unroll
             for (int k = 0; k < V; k++) {
                 n.at[i][k] = (CENTRED ? n.at[i][k] - average : n.at[i][k]) * scale;
-                weight_sum[i][k] += g[i][k] * n.at[i][k];
+                weight_sum[i][k] = fmaf(g[i][k], n.at[i][k], weight_sum[i][k]);
                 if (CENTRED) bias_sum[i][k] += g[i][k];
                 m[i][k] *= g[i][k];
-                products += m[i][k] * n.at[i][k];
+                products = fmaf(m[i][k], n.at[i][k], products);
                 if (CENTRED) sum += m[i][k];
             }
         }
@@ -248,7 +248,7 @@ __device__ __forceinline__ void gradient(float* dx, float* weights, float* biase
             for (int i = 0; i < VECTORS; i++) {
                 if (Row::column(i) >= width) break;
 #pragma unroll
-                for (int k = 0; k < V; k++) m[i][k] = scale * (m[i][k] - sum - n.at[i][k] * products);
+                for (int k = 0; k < V; k++) m[i][k] = scale * fmaf(-n.at[i][k], products, m[i][k] - sum);
                 store(dx + row * width + Row::column(i), m[i]);
             }
         }
@@ -296,9 +296,9 @@ extern "C" __global__ void __launch_bounds__(FORWARD_THREADS) norm_gradient_any(
             const float g = gradients[first + i];
             const float n = (x.get(first + i) - average) * scale;
             const float m = g * weight.get(i);
-            if (weights != nullptr) weights[i] += g * n;
+            if (weights != nullptr) weights[i] = fmaf(g, n, weights[i]);
             if (biases != nullptr) biases[i] += g;
-            products += m * n;
+            products = fmaf(m, n, products);
             sum += m;
         }
         if (dx == nullptr) continue;
@@ -306,7 +306,7 @@ extern "C" __global__ void __launch_bounds__(FORWARD_THREADS) norm_gradient_any(
         sum = mean != nullptr ? row_sum(sum) / width : 0.0f;
         for (int i = threadIdx.x; i < width; i += blockDim.x) {
             const float n = (x.get(first + i) - average) * scale;
-            dx[first + i] = scale * (gradients[first + i] * weight.get(i) - sum - n * products);
+            dx[first + i] = scale * fmaf(-n, products, gradients[first + i] * weight.get(i) - sum);
         }
     }
 }

@@ -86,7 +86,7 @@ __device__ __forceinline__ void gradient_row(const float* gradient, const T* y, 
         load(gradient + i, g);
         widened(y + i, values);
 #pragma unroll
-        for (int j = 0; j < N; j++) sum += logarithm ? (double)g[j] : (double)g[j] * values[j];
+        for (int j = 0; j < N; j++) sum = logarithm ? sum + g[j] : fma((double)g[j], (double)values[j], sum);
     });
     sum = precise_sum(sum);
     for_elements<N>(width, [&](long long i) {
@@ -94,7 +94,7 @@ __device__ __forceinline__ void gradient_row(const float* gradient, const T* y, 
         load(gradient + i, g);
         widened(y + i, values);
 #pragma unroll
-        for (int j = 0; j < N; j++) g[j] = (float)(logarithm ? g[j] - exp_precise(values[j]) * sum : (g[j] - sum) * values[j]);
+        for (int j = 0; j < N; j++) g[j] = (float)(logarithm ? fma(-(double)exp_precise(values[j]), sum, (double)g[j]) : (g[j] - sum) * values[j]);
         store(dx + i, g);
     });
 }

@@ -24,7 +24,7 @@ __device__ __forceinline__ void backward(const float* gradient, const T* gate, c
 #pragma unroll
     for (int i = 0; i < N; i++) {
         const float s = sigmoid<float>(g[i]);
-        u[i] *= dy[i] * s * (1.0f + g[i] * (1.0f - s)); // gradient of gate
+        u[i] *= dy[i] * s * fmaf(g[i], 1.0f - s, 1.0f); // gradient of gate
         g[i] *= dy[i] * s;                              // gradient of up
     }
     store<N>(d_gate, u);

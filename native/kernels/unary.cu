@@ -110,7 +110,7 @@ struct Sign { template <typename T> __device__ T operator()(T x) const { return 
 struct Gelu { __device__ float operator()(float x) const { return 0.5f * x * (1.0f + erff(0.707106781f * x)); } };
 // In the tanh approximation: x sigmoid(2 sqrt(2 / pi) (x + 0.044715 x^3)).
 struct GeluTanh {
-    __device__ float operator()(float x) const { return x * Sigmoid()(x * (x * x * (1.59576912f * 0.044715f) + 1.59576912f)); }
+    __device__ float operator()(float x) const { return x * Sigmoid()(x * fmaf(x * x, 1.59576912f * 0.044715f, 1.59576912f)); }
 };
 struct Relu { template <typename T> __device__ T operator()(T x) const { return larger(x, T(0)); } };
 

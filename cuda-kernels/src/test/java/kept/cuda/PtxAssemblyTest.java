@@ -2,72 +2,99 @@ package kept.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
-import jcuda.nvptxcompiler.JNvPTXCompiler;
-import jcuda.nvptxcompiler.nvPTXCompileResult;
-import jcuda.nvptxcompiler.nvPTXCompilerHandle;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 
 /**
- * NVIDIA's PTX compiler, which JCuda contains (CUDA 12.6), assembles every module without register spills. It needs neither a GPU nor a driver. JCuda
- * has it for Linux on x86-64 only; on other platforms there are no test cases.
+ * NVIDIA's PTX compiler assembles every module without register spills, with registers for its largest launch, and without fusing a product and a sum
+ * that the PTX has apart. On platforms where JCuda has no compiler there are no test cases.
  */
 class PtxAssemblyTest {
     private static final List<String> DEVICES = List.of("sm_80", "sm_86", "sm_90");
-    private static final Pattern KERNEL = Pattern.compile(
-            "Compiling entry function '(\\w+)'.*?(\\d+) bytes spill stores, (\\d+) bytes spill loads.*?Used (\\d+) registers", Pattern.DOTALL);
-    private static final Pattern ENTRY = Pattern.compile("\\.entry ");
+    private static final Pattern ENTRY = Pattern.compile("\\.entry (\\w+)\\([^{]*");
+    private static final Pattern BOUND = Pattern.compile("\\.maxntid (\\d+)(?:, (\\d+), (\\d+))?");
+    private static final Pattern REGISTERS = Pattern.compile("\\.maxnreg (\\d+)");
+
+    /** Registers of a multiprocessor, the number of them that a warp is given at a time, and the largest number of threads of a block. */
+    private static final int ALL_REGISTERS = 65_536;
+    private static final int REGISTERS_AT_ONCE = 256;
+    private static final int MAX_THREADS = 1024;
+    private static final int WARP = 32;
 
     @TestFactory
-    Stream<DynamicTest> everyKernelIsAssembledWithoutSpills() {
-        boolean available = System.getProperty("os.name").equals("Linux") && System.getProperty("os.arch").equals("amd64");
-        return (available ? CommittedPtx.modules() : List.<String>of()).stream().flatMap(module -> DEVICES.stream()
+    Stream<DynamicTest> everyKernelIsAssembledWithoutSpillsAndFitsItsLargestLaunch() {
+        return (Cubin.available() ? CommittedPtx.modules() : List.<String>of()).stream().flatMap(module -> DEVICES.stream()
                 .map(device -> DynamicTest.dynamicTest(module + " for " + device, () -> assemble(module, device))));
     }
 
     private static void assemble(String module, String device) {
         String ptx = CommittedPtx.text(module);
-        List<MatchResult> kernels = KERNEL.matcher(compilerLog(module, ptx, device)).results().toList();
-        assertThat(kernels).as("all entries of %s are in the compiler's log", module).hasSize((int) ENTRY.matcher(ptx).results().count());
-        StringBuilder registers = new StringBuilder("%s for %s, registers:".formatted(module, device));
-        for (MatchResult kernel : kernels) {
-            assertThat(Integer.parseInt(kernel.group(2)) + Integer.parseInt(kernel.group(3))).as("bytes spilled by %s on %s", kernel.group(1), device)
-                    .isZero();
-            registers.append(' ').append(kernel.group(1)).append(' ').append(kernel.group(4));
-        }
-        System.out.println(registers);
-    }
-
-    private static String compilerLog(String module, String ptx, String device) {
-        byte[] text = (ptx + '\0').getBytes(StandardCharsets.UTF_8);
-        var compiler = new nvPTXCompilerHandle();
-        assertThat(JNvPTXCompiler.nvPTXCompilerCreate(compiler, text.length, text)).isEqualTo(nvPTXCompileResult.NVPTXCOMPILE_SUCCESS);
-        try {
-            String[] options = {"--gpu-name=" + device, "--verbose"};
-            int result = JNvPTXCompiler.nvPTXCompilerCompile(compiler, options.length, options);
-            assertThat(result).as("%s for %s: %s", module, device, errors(compiler)).isEqualTo(nvPTXCompileResult.NVPTXCOMPILE_SUCCESS);
-            long[] size = new long[1];
-            JNvPTXCompiler.nvPTXCompilerGetInfoLogSize(compiler, size);
-            byte[] log = new byte[Math.toIntExact(size[0]) + 1];
-            JNvPTXCompiler.nvPTXCompilerGetInfoLog(compiler, log);
-            return new String(log, StandardCharsets.UTF_8);
-        } finally {
-            JNvPTXCompiler.nvPTXCompilerDestroy(compiler);
+        var cubin = Cubin.of(module, ptx, device);
+        assertThat(cubin.registers()).as("all entries of %s are in the compiler's log", module).hasSameSizeAs(ENTRY.matcher(ptx).results().toList());
+        cubin.spilled().forEach((kernel, bytes) -> assertThat(bytes).as("bytes spilled by %s on %s", kernel, device).isZero());
+        assertThat(tooManyRegisters(ptx, cubin)).as("%s for %s", module, device).isEmpty();
+        System.out.printf("%s for %s, registers: %s%n", module, device, cubin.registers());
+        if (device.equals(DEVICES.getFirst()) || Boolean.getBoolean("kept.thorough")) {
+            assertThat(cubin.differences(Cubin.of(module, ptx, device, "--fmad=false")))
+                    .as("machine code of %s for %s, with fusing allowed and forbidden", module, device).isEmpty();
         }
     }
 
-    private static String errors(nvPTXCompilerHandle compiler) {
-        long[] size = new long[1];
-        JNvPTXCompiler.nvPTXCompilerGetErrorLogSize(compiler, size);
-        byte[] log = new byte[Math.toIntExact(size[0]) + 1];
-        if (size[0] > 0) {
-            JNvPTXCompiler.nvPTXCompilerGetErrorLog(compiler, log);
+    /** Kernels with too few registers for their largest block, which has the threads of .maxntid, or those that .maxnreg leaves room for. */
+    private static List<String> tooManyRegisters(String ptx, Cubin cubin) {
+        List<String> kernels = new ArrayList<>();
+        for (MatchResult entry : ENTRY.matcher(ptx).results().toList()) {
+            String kernel = entry.group(1);
+            int threads = threads(entry.group());
+            int registers = cubin.registers().get(kernel);
+            int needed = allocated(registers, threads);
+            if (needed > ALL_REGISTERS) {
+                kernels.add("%s: %d threads with %d registers need %d".formatted(kernel, threads, registers, needed));
+            }
         }
-        return new String(log, StandardCharsets.UTF_8).trim();
+        return kernels;
+    }
+
+    private static int allocated(int registers, int threads) {
+        return Math.ceilDiv(threads, WARP) * Math.ceilDiv(registers * WARP, REGISTERS_AT_ONCE) * REGISTERS_AT_ONCE;
+    }
+
+    private static int threads(String head) {
+        var bound = BOUND.matcher(head);
+        if (bound.find()) {
+            int rest = bound.group(2) == null ? 1 : Integer.parseInt(bound.group(2)) * Integer.parseInt(bound.group(3));
+            return Integer.parseInt(bound.group(1)) * rest;
+        }
+        var registers = REGISTERS.matcher(head);
+        return !registers.find() ? MAX_THREADS : Math.min(MAX_THREADS, ALL_REGISTERS / allocated(Integer.parseInt(registers.group(1)), WARP) * WARP);
+    }
+
+    /** Kernels with one fault each, next to those without. */
+    @Test
+    void tooManyRegistersAndFusedProductsAreFound() throws IOException {
+        if (!Cubin.available()) {
+            return;
+        }
+        String ptx;
+        try (var in = PtxAssemblyTest.class.getResourceAsStream("virtual/faults.ptx")) {
+            ptx = new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        }
+        var cubin = Cubin.of("faults", ptx, "sm_90");
+        assertThat(tooManyRegisters(ptx, cubin)).singleElement().asString().startsWith("many_registers: 1024 threads with ");
+        assertThat(cubin.registers()).containsKeys("many_registers_bounded");
+        Map<String, Integer> fused = Map.of("product_and_sum", cubin.fused("product_and_sum"), "rounded_product_and_sum",
+                cubin.fused("rounded_product_and_sum"));
+        assertThat(fused).containsEntry("product_and_sum", 1).containsEntry("rounded_product_and_sum", 0);
+        assertThat(cubin.differences(Cubin.of("faults", ptx, "sm_90", "--fmad=false")))
+                .contains("product_and_sum: 1 and 0 fused multiply-adds").noneMatch(line -> line.startsWith("rounded"));
     }
 }

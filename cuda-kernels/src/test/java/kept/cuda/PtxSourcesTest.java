@@ -19,6 +19,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** The committed PTX is compiled from the committed sources. */
 class PtxSourcesTest {
     private static final Pattern ENTRY = Pattern.compile("\\.entry (\\w+)");
+    private static final Pattern UNROUNDED = Pattern.compile("\\b(?:add|sub|mul|mad)(?:\\.ftz)?(?:\\.sat)?\\.(?:f32|f64|f16|f16x2|bf16|bf16x2)\\b");
 
     static List<String> modules() {
         return CommittedPtx.modules();
@@ -46,6 +47,13 @@ class PtxSourcesTest {
     void ptxTargetsTheOldestSupportedDeviceAndDriver(String module) {
         assertThat(CommittedPtx.text(module).lines().filter(line -> line.startsWith(".version") || line.startsWith(".target")))
                 .containsExactly(".version 7.0", ".target sm_80");
+    }
+
+    /** Without a rounding mode the assembler may fuse a product and a sum, and the bits of the machine code are not those of the PTX. */
+    @ParameterizedTest
+    @MethodSource("modules")
+    void everySumAndProductHasARoundingMode(String module) {
+        assertThat(CommittedPtx.text(module).lines().filter(line -> UNROUNDED.matcher(line).find())).isEmpty();
     }
 
     @Test

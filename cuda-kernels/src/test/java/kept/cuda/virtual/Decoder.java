@@ -77,6 +77,7 @@ final class Decoder {
         kernel.name = function.name();
         kernel.file = module.file();
         kernel.maxThreads = function.maxThreads();
+        kernel.maxRegisters = function.maxRegisters();
         kernel.special = new SpecialRegisters();
         parameters(function);
         sharedMemory(function);
@@ -134,6 +135,7 @@ final class Decoder {
         List<Pending> outerPending = pending;
         frame = of;
         pending = new ArrayList<>();
+        Fusing.check(module.file(), of.function);
         for (Variable variable : of.function.variables()) {
             if (variable.space() == Space.LOCAL || variable.space() == Space.PARAM) {
                 localVariable(variable.name(), variable);

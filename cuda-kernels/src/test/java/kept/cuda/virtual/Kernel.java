@@ -40,6 +40,9 @@ final class Kernel implements Cloneable {
     /** Maximum threads per block; 0 if the kernel does not specify it. */
     int maxThreads;
 
+    /** Maximum registers of a thread; 0 if not specified. */
+    int maxRegisters;
+
     /** Size of the narrowest access to shared memory, 1, 2 or 4 bytes: the granularity of race detection. */
     int sharedGranule = 4;
 

@@ -252,6 +252,29 @@ class PlantedFaultsTest {
     }
 
     @Test
+    void aProductAndASumThatTheAssemblerMayFuse() {
+        caught(faulty -> {
+            var device = new Device();
+            long out = device.empty(128);
+            device.launch(device.kernel("faults", faulty == 0 ? "rounded_product_and_sum" : "product_and_sum"), Grid.of(1, 32), 0,
+                    device.upload(ramp(96)), out);
+            assertThat(device.floats(out, 5)).containsExactly(33, 68, 105, 144, 185 + 69);
+        }, "kernel product_and_sum, faults.ptx:", "`add.f32", "adds the product of line", "`mul.f32", "neither has a rounding mode");
+    }
+
+    @Test
+    void aBlockWithMoreThreadsThanItsRegistersAllow() {
+        var device = new Device();
+        long kernel = device.kernel("faults", "registers_for_672_threads");
+        device.launch(kernel, Grid.of(1, 672), 0, device.empty(4 * 672));
+        assertThatThrownBy(() -> device.launch(kernel, Grid.of(1, 704), 0, device.empty(4 * 704))).isInstanceOf(CudaException.class)
+                .message().contains("CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES (701)",
+                        "704 threads a block of 96 registers each needs 67584; a block has 65536");
+        assertThatThrownBy(() -> device.launch(device.kernel("faults", "many_registers_bounded"), Grid.of(1, 544), 0, 0L, 0L, 1))
+                .isInstanceOf(CudaException.class).message().contains("many_registers_bounded with 544 threads a block; 512 are the most");
+    }
+
+    @Test
     void anEndlessLoop() {
         caught(faulty -> {
             var device = new Device(VirtualGpu.open().atMostInstructions(5_000_000));

@@ -26,6 +26,7 @@ record PtxModule(String file, String version, String target, Map<String, Functio
      * @param labels index of the statement after each label
      * @param branchTargets lists of labels by the label of the list
      * @param maxThreads maximum threads per block; 0 if not specified
+     * @param maxRegisters maximum registers of a thread; 0 if not specified
      */
     record Function(
             String name,
@@ -37,5 +38,6 @@ record PtxModule(String file, String version, String target, Map<String, Functio
             List<Statement> statements,
             Map<String, Integer> labels,
             Map<String, List<String>> branchTargets,
-            int maxThreads) {}
+            int maxThreads,
+            int maxRegisters) {}
 }

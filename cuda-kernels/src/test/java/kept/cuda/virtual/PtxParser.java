@@ -71,24 +71,26 @@ final class PtxParser {
         String name = tokens.take();
         List<Variable> parameters = tokens.next("(") ? parameters() : List.of();
         int maxThreads = 0;
+        int maxRegisters = 0;
         while (!tokens.next("{") && !tokens.next(";")) {
             String directive = tokens.take();
             switch (directive) {
                 case ".maxntid", ".reqntid" -> maxThreads = product();
-                case ".minnctapersm", ".maxnreg" -> tokens.take();
+                case ".maxnreg" -> maxRegisters = Integer.parseInt(tokens.take());
+                case ".minnctapersm" -> tokens.take();
                 case ".noreturn" -> { }
                 case ".pragma" -> tokens.skipLine();
                 default -> throw tokens.error("unknown directive '" + directive + "' of " + name);
             }
         }
         if (tokens.accept(";")) {
-            functions.putIfAbsent(name, new Function(name, entry, line, results, parameters, List.of(), List.of(), Map.of(), Map.of(), 0));
+            functions.putIfAbsent(name, new Function(name, entry, line, results, parameters, List.of(), List.of(), Map.of(), Map.of(), 0, 0));
             return;
         }
         var body = new PtxBody(tokens, lines);
         body.parse();
         functions.put(name, new Function(name, entry, line, results, parameters, body.variables(), body.statements(), body.labels(),
-                body.branchTargets(), maxThreads));
+                body.branchTargets(), maxThreads, maxRegisters));
     }
 
     private int product() {

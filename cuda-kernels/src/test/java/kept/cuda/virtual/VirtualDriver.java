@@ -25,7 +25,11 @@ public final class VirtualDriver implements Driver, LaunchCounter {
     private static final int INVALID_HANDLE = 400;
     private static final int NOT_FOUND = 500;
     private static final int NOT_READY = 600;
+    private static final int OUT_OF_RESOURCES = 701;
     private static final int LAUNCH_FAILED = 719;
+    /** Registers of a multiprocessor, and the number of them that a warp is given at a time. */
+    private static final int REGISTERS = 65_536;
+    private static final int REGISTERS_AT_ONCE = 256;
     private static final int SHARED_OPT_IN = 227 << 10;
     private static final int SHARED_DEFAULT = 48 << 10;
     private static final int MOST_THREADS = 1024;
@@ -499,6 +503,13 @@ public final class VirtualDriver implements Driver, LaunchCounter {
         if (threads > MOST_THREADS || of.maxThreads > 0 && threads > of.maxThreads) {
             throw invalid("cuLaunchKernel", "%s with %d threads a block; %d are the most".formatted(of.name, threads,
                     of.maxThreads > 0 ? of.maxThreads : MOST_THREADS));
+        }
+        int ofAWarp = Math.ceilDiv(of.maxRegisters * Warp.LANES, REGISTERS_AT_ONCE) * REGISTERS_AT_ONCE;
+        int registers = Math.ceilDiv(threads, Warp.LANES) * ofAWarp;
+        if (registers > REGISTERS) {
+            throw failure(OUT_OF_RESOURCES, "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES", "cuLaunchKernel",
+                    "%s with %d threads a block of %d registers each needs %d; a block has %d"
+                            .formatted(of.name, threads, of.maxRegisters, registers, REGISTERS));
         }
         if (grid.y() > MOST_BLOCKS_YZ || grid.z() > MOST_BLOCKS_YZ) {
             throw invalid("cuLaunchKernel", "%s with %d x %d blocks along y and z; %d are the most".formatted(of.name, grid.y(), grid.z(),

@@ -253,3 +253,41 @@ extern "C" __global__ void changes_an_operand(float* in, float* out, int faulty)
         in[threadIdx.x] = 0;
     }
 }
+
+// The compiler cannot fuse these in PTX, because the sum is conditional, and leaves it to the assembler.
+extern "C" __global__ void product_and_sum(const float* in, float* out) {
+    float product = in[threadIdx.x] * in[threadIdx.x + 32];
+    if (threadIdx.x > 3) {
+        product += in[threadIdx.x + 64];
+    }
+    out[threadIdx.x] = product;
+}
+
+extern "C" __global__ void rounded_product_and_sum(const float* in, float* out) {
+    float product = __fmul_rn(in[threadIdx.x], in[threadIdx.x + 32]);
+    if (threadIdx.x > 3) {
+        product = __fadd_rn(product, in[threadIdx.x + 64]);
+    }
+    out[threadIdx.x] = product;
+}
+
+// All sums live at once, in more registers than a block of 1024 threads has.
+template <int N> __device__ void live_sums(const float* in, float* out, int turns) {
+    float sums[N] = {};
+    for (int turn = 0; turn < turns; turn++) {
+#pragma unroll
+        for (int i = 0; i < N; i++) {
+            sums[i] = fmaf(in[turn], in[turn + i], sums[i]);
+        }
+    }
+#pragma unroll
+    for (int i = 0; i < N; i++) {
+        out[i * blockDim.x + threadIdx.x] = sums[i];
+    }
+}
+
+extern "C" __global__ void many_registers(const float* in, float* out, int turns) { live_sums<80>(in, out, turns); }
+
+extern "C" __global__ void __launch_bounds__(512) many_registers_bounded(const float* in, float* out, int turns) { live_sums<80>(in, out, turns); }
+
+extern "C" __global__ void __maxnreg__(96) registers_for_672_threads(float* out) { out[threadIdx.x] = threadIdx.x; }
