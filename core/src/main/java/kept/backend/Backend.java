@@ -235,6 +235,17 @@ public interface Backend extends FusedKernels {
         return DType.F32;
     }
 
+    /**
+     * Whether a row of a product has the same bits whatever other rows the product has: among up to four rows those that it has alone, and among five
+     * or more those that it has among any five. Then a sequence in a batch has the bits that it has alone, and a text in pieces those that it has at
+     * once. A library that chooses the order of additions by the shape does not keep them.
+     *
+     * @return false unless the device says otherwise
+     */
+    default boolean keepsBitsOfRows() {
+        return false;
+    }
+
     // Indexing
 
     /**

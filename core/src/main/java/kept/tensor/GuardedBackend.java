@@ -212,6 +212,11 @@ final class GuardedBackend implements Backend {
     }
 
     @Override
+    public boolean keepsBitsOfRows() {
+        return kernels.keepsBitsOfRows();
+    }
+
+    @Override
     public void gather(Tensor x, int axis, Tensor index, Tensor out) {
         try (var call = new KernelCall("gather")) {
             call.writes(out);

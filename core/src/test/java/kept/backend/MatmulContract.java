@@ -71,6 +71,32 @@ public abstract class MatmulContract extends KernelContract {
     }
 
     @Test
+    void rowsKeepTheirBitsIfTheDeviceSaysSo() {
+        assertThat(backend().keepsBitsOfRows() && productsWithOtherBitsOfRows() > 0).as("a row has other bits among others").isFalse();
+    }
+
+    /**
+     * Compares a row among few rows, and among many.
+     *
+     * @return how many of six products give the row other bits than a smaller one
+     */
+    protected int productsWithOtherBitsOfRows() {
+        Tensor b = operand(DType.F32, Layout.DENSE, 2, 300, 70);
+        int different = 0;
+        for (int[] rows : new int[][] {{1, 2}, {1, 3}, {2, 4}, {5, 6}, {5, 64}, {33, 70}}) {
+            Tensor a = operand(DType.F32, Layout.DENSE, 1, rows[1], 300);
+            different += Arrays.equals(firstRow(a.slice(0, 0, rows[0]), b), firstRow(a, b)) ? 0 : 1;
+        }
+        return different;
+    }
+
+    private double[] firstRow(Tensor a, Tensor b) {
+        Tensor out = Tensor.empty(DType.F32, Shape.of(a.size(0), b.size(1)));
+        backend().matmul(a, b, out, false);
+        return HostTensor.values(out.slice(0, 0, 1));
+    }
+
+    @Test
     void twoF32OperandsAreNeverRounded() {
         assertThat(backend().productType(DType.F32)).isEqualTo(DType.F32);
         assertThat(backend().productType(DType.F16)).as("f16 has too small an exponent for what meets it").isEqualTo(DType.F32);

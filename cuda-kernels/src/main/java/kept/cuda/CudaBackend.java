@@ -213,6 +213,12 @@ final class CudaBackend implements Backend, AutoCloseable {
         return MatmulKernels.productType(other);
     }
 
+    /** {@inheritDoc} cuBLAS chooses its algorithm, and with it the order of additions, by the shape. */
+    @Override
+    public boolean keepsBitsOfRows() {
+        return false;
+    }
+
     @Override
     public void matmul(Tensor a, Tensor b, Tensor out, boolean accumulate) {
         matmul.matmul(a, b, out, accumulate);

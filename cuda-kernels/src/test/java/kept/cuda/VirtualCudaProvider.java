@@ -10,7 +10,7 @@ import kept.tensor.Device;
 
 /** Opens the CUDA backend on a virtual GPU under the name {@code virtual}: the same backend and the same PTX, interpreted in Java. */
 public final class VirtualCudaProvider implements BackendProvider, LaunchCounter {
-    private static final VirtualGpu GPU = VirtualGpu.open().deferring()
+    private static final VirtualGpu GPU = VirtualGpu.open().deferring().varyingProducts()
             .reordering(Boolean.getBoolean("kept.thorough") ? Integer.MAX_VALUE : 1);
 
     /** Called by {@link java.util.ServiceLoader}. */

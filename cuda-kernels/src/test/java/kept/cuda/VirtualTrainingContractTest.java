@@ -1,10 +1,13 @@
 package kept.cuda;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import kept.backend.LossKernelContract;
 import kept.backend.MatmulContract;
 import kept.backend.OptimizerKernelContract;
 import kept.tensor.Device;
 import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Test;
 
 /** The contract tests of matmul, losses and optimizer on the virtual GPU. */
 class VirtualTrainingContractTest {
@@ -13,6 +16,14 @@ class VirtualTrainingContractTest {
         @Override
         protected Device device() {
             return VirtualCudaProvider.testDevice();
+        }
+
+        @Test
+        void theVirtualDeviceChoosesTheOrderOfAdditionsByTheShape() {
+            if (device().equals(Device.of("virtual"))) {
+                assertThat(productsWithOtherBitsOfRows()).isPositive();
+            }
+            assertThat(device().backend().keepsBitsOfRows()).isFalse();
         }
     }
 

@@ -20,7 +20,8 @@ import kept.tokenizer.Tokenizer;
  *
  * <p>Several prompts are decoded as a batch without padding: each prompt is processed separately into its own cache, then all sequences generate
  * their next token in one pass, which reads every weight once. When a sequence ends, the next prompt takes its place. The batch never exceeds
- * {@value Decoder#SAME_BITS_SEQUENCES} sequences, up to which every sequence's logits are bit-identical to running it alone.
+ * {@value Decoder#SAME_BITS_SEQUENCES} sequences, up to which every sequence's logits are bit-identical to running it alone on a
+ * device that {@linkplain kept.backend.Backend#keepsBitsOfRows keeps the bits of rows}, as the CPU does.
  */
 public final class Generator {
     private final Decoder model;

@@ -33,7 +33,10 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
     /** Tokens per chunk of a long text: so many that packing all keys for each chunk costs little compared with attention. */
     private static final int CHUNK = 4096;
     private static final TensorName FINAL_NORM = TensorName.of(TensorRole.FINAL_NORM_WEIGHT);
-    /** Largest batch for which {@link #nextLogits(int[], List)} gives every sequence logits that are bit-identical to running it alone. */
+    /**
+     * Largest batch for which {@link #nextLogits(int[], List)} gives every sequence logits that are bit-identical to running it alone, on a device
+     * that {@linkplain kept.backend.Backend#keepsBitsOfRows keeps the bits of rows}, as the CPU does.
+     */
     public static final int SAME_BITS_SEQUENCES = 4;
 
     private final DecoderConfig config;
@@ -211,8 +214,8 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
 
     /**
      * Returns the hidden states of the last tokens of a text that follows the contents of a cache. A long text is processed in chunks, so that memory
-     * holds the activations of one chunk besides the cache; the results are bit-identical to {@link #hidden(Tensor, KeyValueCache, StreamObserver)}.
-     * Gradients are not recorded.
+     * holds the activations of one chunk besides the cache. The results are those of {@link #hidden(Tensor, KeyValueCache, StreamObserver)},
+     * bit-identical on a device that {@linkplain kept.backend.Backend#keepsBitsOfRows keeps the bits of rows}. Gradients are not recorded.
      *
      * @param ids {@code [batch, sequence]}, I32 or I64
      * @param cache the keys and values so far, extended by this call
@@ -301,7 +304,8 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
 
     /**
      * Returns the logits after one more token of each of several sequences, whose lengths may differ. Up to {@link #SAME_BITS_SEQUENCES} sequences,
-     * each sequence's logits are bit-identical to running it alone; larger batches use matrix products that add in another order.
+     * each sequence's logits are bit-identical to running it alone, on a device that {@linkplain kept.backend.Backend#keepsBitsOfRows keeps the bits
+     * of rows}; larger batches use matrix products that add in another order.
      *
      * @param ids the next token of each sequence
      * @param caches the keys and values of each sequence so far, with batch size 1, extended by this call

@@ -53,6 +53,11 @@ final class CpuBackend implements Backend {
     }
 
     @Override
+    public boolean keepsBitsOfRows() {
+        return true;
+    }
+
+    @Override
     public Buffer allocate(long bytes) {
         return pool.allocate(bytes);
     }

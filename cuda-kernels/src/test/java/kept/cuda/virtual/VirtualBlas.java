@@ -10,10 +10,14 @@ import kept.cuda.cublas.Gemm;
 import kept.cuda.cublas.Matrix;
 import kept.cuda.driver.CudaException;
 
-/** cuBLAS on a virtual GPU: products with f32 sums in ascending order of k, on one thread, with the memory checks of the kernels. */
+/**
+ * cuBLAS on a virtual GPU: products with f32 sums, on one thread, with the memory checks of the kernels. Sums are in ascending order of k, or, on a
+ * device with {@linkplain VirtualGpu#varyingProducts varying products}, in parts of k whose number depends on the shape.
+ */
 public final class VirtualBlas implements Blas {
     private static final int INVALID_VALUE = 7;
     private static final int NOT_INITIALIZED = 1;
+    private static final int MAX_PARTS = 4;
 
     private final VirtualGpu gpu;
     private final AtomicLong handles = new AtomicLong(0xb000);
@@ -85,7 +89,7 @@ public final class VirtualBlas implements Blas {
             for (int i = 0; i < batch; i++) {
                 float[] left = read(new View("a", a, i), m, k, a.transposed());
                 float[] right = read(new View("b", b, i), k, n, b.transposed());
-                multiply(m, n, k, product.alpha(), left, right, product.beta(), new View("c", c, i));
+                multiply(m, n, k, parts(m, n), product.alpha(), left, right, product.beta(), new View("c", c, i));
             }
         });
     }
@@ -96,19 +100,34 @@ public final class VirtualBlas implements Blas {
         }
     }
 
-    /** Computes c by columns: column j is the sum of the columns of op(a), each times an element of column j of op(b). */
-    private static void multiply(int m, int n, int k, float alpha, float[] left, float[] right, float beta, View c) {
-        float[] column = new float[m];
+    /** The number of parts of k that are summed separately, as a real library divides k among blocks. */
+    private int parts(int m, int n) {
+        return gpu.variesProducts() ? 1 + (m + n) % MAX_PARTS : 1;
+    }
+
+    /**
+     * Computes c by columns: column j is the sum of the columns of op(a), each times an element of column j of op(b). Element l of a sum belongs to
+     * part l modulo the number of parts; the parts are added in order.
+     */
+    private static void multiply(int m, int n, int k, int parts, float alpha, float[] left, float[] right, float beta, View c) {
+        float[][] columns = new float[parts][m];
         for (int j = 0; j < n; j++) {
-            Arrays.fill(column, 0);
+            for (float[] column : columns) {
+                Arrays.fill(column, 0);
+            }
             for (int l = 0; l < k; l++) {
                 float factor = right[j * k + l];
+                float[] column = columns[l % parts];
                 for (int i = 0; i < m; i++) {
                     column[i] = Math.fma(left[l * m + i], factor, column[i]);
                 }
             }
             for (int i = 0; i < m; i++) {
-                float value = alpha * column[i];
+                float sum = columns[0][i];
+                for (int part = 1; part < parts; part++) {
+                    sum += columns[part][i];
+                }
+                float value = alpha * sum;
                 c.set(i, j, beta == 0 ? value : value + beta * c.get(i, j));
             }
         }

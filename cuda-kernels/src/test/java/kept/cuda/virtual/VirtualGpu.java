@@ -32,6 +32,7 @@ public final class VirtualGpu {
     private final Set<String> kernels = ConcurrentHashMap.newKeySet();
     private Streams streams = new Streams(false);
     private boolean watches;
+    private boolean variesProducts;
     private int reordered;
     private final Map<String, Integer> timesReordered = new ConcurrentHashMap<>();
     private boolean faultsLater;
@@ -85,6 +86,16 @@ public final class VirtualGpu {
     public VirtualGpu deferring() {
         streams = new Streams(true);
         return this;
+    }
+
+    /** Lets cuBLAS choose the order of additions of a product by its shape, as the real one does; without, it is that of ascending k. */
+    public VirtualGpu varyingProducts() {
+        variesProducts = true;
+        return this;
+    }
+
+    boolean variesProducts() {
+        return variesProducts;
     }
 
     /** Limits the instructions of a warp, so that an endless loop becomes a fault. */

@@ -1,4 +1,4 @@
-// Kernels for the tests of the virtual GPU. samples.ptx is compiled from this file by nvcc -arch=compute_80 -ptx samples.cu, with .version lowered to 7.0.
+// Kernels for the tests of the virtual GPU. samples.ptx is compiled from this file by nvcc -arch=compute_80 -ptx -fmad=false samples.cu, with .version lowered to 7.0.
 #include <cuda_bf16.h>
 #include <stdint.h>
 
