@@ -51,7 +51,8 @@ final class GpuBenchmark implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Option(names = "--device", paramLabel = "NAME", defaultValue = "cuda", description = "Device to measure (${DEFAULT-VALUE}).")
+    @Option(names = "--device", paramLabel = "NAME", defaultValue = "cuda",
+            description = "Device to measure, such as cuda or cuda:1 (${DEFAULT-VALUE}).")
     private String device;
 
     @Option(names = "--only", paramLabel = "REGEX", description = "Measure only the cases whose name contains a match.")

@@ -5,13 +5,19 @@ import java.util.Map;
 import java.util.ServiceLoader;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import kept.backend.Backend;
 import kept.backend.BackendProvider;
 import kept.backend.MemoryUsage;
 
 /** Where tensors live and operations run: a name and the backend behind it. Devices are opened on first use and stay open with the process. */
 public final class Device {
+    /** By every name that was asked for. */
     private static final Map<String, Device> OPEN = new ConcurrentHashMap<>();
+    private static final Pattern NAME = Pattern.compile("([^:]+)(?::([0-9]{1,4}))?");
 
     private final String name;
     private final Backend backend;
@@ -31,32 +37,58 @@ public final class Device {
     }
 
     /**
-     * The device of a name.
+     * The device of a name. Without an index the name means the first device of its kind that can be used: where that is the first GPU, {@code cuda}
+     * and {@code cuda:0} are one device.
      *
-     * @param name {@code cpu}, or another that a module on the module path provides
+     * @param name {@code cpu}, or another that a module on the module path provides, such as {@code cuda} or {@code cuda:1}
      * @return the device, opened if it was not
      * @throws DeviceException if no module provides it, or it cannot be used here, with the reason
      */
     public static Device of(String name) {
-        return OPEN.computeIfAbsent(name, Device::open);
+        Device open = OPEN.get(name);
+        return open != null ? open : open(name);
     }
 
     /**
-     * The names of the devices that the modules at hand know, whether or not they can be used on this machine.
+     * The names of the devices that the modules at hand know, whether or not they can be used on this machine: each with its index where there are
+     * several of its kind.
      *
-     * @return the names in alphabetical order
+     * @return the names, kinds in alphabetical order
      */
     public static List<String> names() {
-        return List.copyOf(providers().keySet());
+        return providers().values().stream().flatMap(provider -> {
+            int count = count(provider);
+            return count == 1 ? Stream.of(provider.name()) : IntStream.range(0, count).mapToObj(index -> provider.name() + ":" + index);
+        }).toList();
+    }
+
+    /** One where the kind cannot be used at all: opening it then says why. */
+    private static int count(BackendProvider provider) {
+        try {
+            return provider.count();
+        } catch (DeviceException e) {
+            return 1;
+        }
     }
 
     private static Device open(String name) {
+        Matcher parts = NAME.matcher(name);
         Map<String, BackendProvider> providers = providers();
-        BackendProvider provider = providers.get(name);
+        BackendProvider provider = parts.matches() ? providers.get(parts.group(1)) : null;
         if (provider == null) {
             throw new DeviceException("[device] no device is called '%s'; there is %s".formatted(name, providers.keySet()));
         }
-        return new Device(name, provider.open());
+        int first = provider.first();
+        int index = parts.group(2) == null ? first : Integer.parseInt(parts.group(2));
+        int count = provider.count();
+        if (index >= count) {
+            throw new DeviceException("[device] there is no %s: this machine has %s".formatted(name,
+                    count == 1 ? "one device of this kind, " + provider.name() : "%s:0 to %1$s:%d".formatted(provider.name(), count - 1)));
+        }
+        String canonical = index == first ? provider.name() : provider.name() + ":" + index;
+        Device device = OPEN.computeIfAbsent(canonical, _ -> new Device(canonical, provider.open(index)));
+        OPEN.put(name, device);
+        return device;
     }
 
     private static Map<String, BackendProvider> providers() {

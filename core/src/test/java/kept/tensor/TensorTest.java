@@ -134,5 +134,12 @@ class TensorTest {
         assertThatThrownBy(() -> Device.of("abacus"))
                 .isInstanceOf(DeviceException.class)
                 .hasMessageStartingWith("[device] no device is called 'abacus'; there is [cpu");
+        assertThat(Device.of("cpu:0")).as("the first of its kind").isSameAs(Device.cpu());
+        assertThatThrownBy(() -> Device.of("cpu:1")).isInstanceOf(DeviceException.class)
+                .hasMessage("[device] there is no cpu:1: this machine has one device of this kind, cpu");
+        for (String name : new String[] {"", ":0", "cpu:", "cpu:x", "cpu:-1", "cpu:99999", "cpu:0:0"}) {
+            assertThatThrownBy(() -> Device.of(name)).isInstanceOf(DeviceException.class)
+                    .hasMessageStartingWith("[device] no device is called '" + name + "'; there is [cpu");
+        }
     }
 }

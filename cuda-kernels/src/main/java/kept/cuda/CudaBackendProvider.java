@@ -2,6 +2,7 @@ package kept.cuda;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Supplier;
 import kept.backend.Backend;
 import kept.backend.BackendProvider;
 import kept.cuda.cublas.Blas;
@@ -13,8 +14,8 @@ import kept.tensor.DeviceException;
 import kept.tensor.TensorException;
 
 /**
- * Opens the first NVIDIA GPU that can run the kernels, under the name {@code cuda}. No native library is loaded before the device is opened, so the
- * provider works on machines without a GPU; {@link #open} then reports what is missing in one line.
+ * Opens NVIDIA GPUs under the names {@code cuda:0}, {@code cuda:1} and so on; {@code cuda} is the first that can run the kernels. No native library
+ * is loaded before a device is asked for, so the provider works on machines without a GPU; the methods then report what is missing in one line.
  */
 public final class CudaBackendProvider implements BackendProvider {
     /** CUDA 12.0, the first version whose driver has cuLibraryLoadData. */
@@ -39,23 +40,91 @@ public final class CudaBackendProvider implements BackendProvider {
     }
 
     /**
-     * Opens the GPU.
+     * The number of GPUs that the driver finds.
      *
-     * @return backend on the GPU
-     * @throws DeviceException if there is no driver, it does not start or is older than CUDA 12.0, there is no GPU of compute capability 8.0 or
-     *         later,
-     *         or no cuBLAS; the message says which, with what the system's linker or the driver said
+     * @return the number, 1 or more
+     * @throws DeviceException as {@link #first}
      */
     @Override
-    public Backend open() {
-        try {
-            Driver driver = machine.driver();
-            if (driver.version() < MIN_DRIVER) {
-                throw unavailable("the NVIDIA driver is too old: it supports CUDA %d.%d, and %d.%d is required; update the driver".formatted(
-                        driver.version() / 1000, driver.version() % 1000 / 10, MIN_DRIVER / 1000, MIN_DRIVER % 1000 / 10), null);
+    public int count() {
+        return reported(() -> gpus(driver()));
+    }
+
+    /**
+     * The first GPU that can run the kernels.
+     *
+     * @return its index
+     * @throws DeviceException if there is no driver, it does not start or is older than CUDA 12.0, or there is no GPU of compute capability 8.0 or
+     *         later; the message says which, with what the system's linker or the driver said
+     */
+    @Override
+    public int first() {
+        return reported(() -> {
+            Driver driver = driver();
+            List<String> unusable = new ArrayList<>();
+            for (int device = 0; device < gpus(driver); device++) {
+                String reason = whyUnusable(driver, device);
+                if (reason == null) {
+                    return device;
+                }
+                unusable.add(reason);
             }
-            int device = firstUsable(driver);
-            return new CudaBackend(driver, machine.blas(driver), device);
+            throw unavailable(String.join("; ", unusable), null);
+        });
+    }
+
+    /**
+     * Opens a GPU.
+     *
+     * @param index which of those that the driver finds, from 0
+     * @return backend on the GPU
+     * @throws DeviceException as {@link #first}, if this GPU cannot run the kernels, or if there is no cuBLAS
+     */
+    @Override
+    public Backend open(int index) {
+        return reported(() -> {
+            Driver driver = driver();
+            String reason = whyUnusable(driver, index);
+            if (reason != null) {
+                throw new DeviceException("[device] cuda:%d: %s".formatted(index, reason));
+            }
+            return new CudaBackend(driver, machine.blas(driver), index);
+        });
+    }
+
+    /** The driver, once it is known to be new enough. */
+    private Driver driver() {
+        Driver driver = machine.driver();
+        if (driver.version() < MIN_DRIVER) {
+            throw unavailable("the NVIDIA driver is too old: it supports CUDA %d.%d, and %d.%d is required; update the driver".formatted(
+                    driver.version() / 1000, driver.version() % 1000 / 10, MIN_DRIVER / 1000, MIN_DRIVER % 1000 / 10), null);
+        }
+        return driver;
+    }
+
+    private static int gpus(Driver driver) {
+        int devices = driver.deviceCount();
+        if (devices == 0) {
+            throw unavailable("the NVIDIA driver finds no GPU; does CUDA_VISIBLE_DEVICES name one?", null);
+        }
+        return devices;
+    }
+
+    /** Null if the kernels run on the device. */
+    private static String whyUnusable(Driver driver, int device) {
+        int major = driver.attribute(device, DeviceAttribute.CAPABILITY_MAJOR);
+        int minor = driver.attribute(device, DeviceAttribute.CAPABILITY_MINOR);
+        if (major * 10 + minor < MIN_CAPABILITY) {
+            return "%s has compute capability %d.%d, and 8.0 (Ampere) or later is required".formatted(driver.deviceName(device), major, minor);
+        }
+        return driver.attribute(device, DeviceAttribute.MEMORY_POOLS) == 0
+                ? "%s does not support memory pools on this system".formatted(driver.deviceName(device)) : null;
+    }
+
+    /** Reports what the driver and the libraries throw as the reason why the device cannot be used. */
+    private static <T> T reported(Supplier<T> query) {
+        try {
+            return query.get();
         } catch (DeviceException e) {
             throw e;
         } catch (TensorException e) {
@@ -72,27 +141,6 @@ public final class CudaBackendProvider implements BackendProvider {
      */
     public static Backend open(Driver driver, Blas blas) {
         return new CudaBackend(driver, blas, 0);
-    }
-
-    private static int firstUsable(Driver driver) {
-        int devices = driver.deviceCount();
-        if (devices == 0) {
-            throw unavailable("the NVIDIA driver finds no GPU; does CUDA_VISIBLE_DEVICES name one?", null);
-        }
-        List<String> unusable = new ArrayList<>();
-        for (int device = 0; device < devices; device++) {
-            int major = driver.attribute(device, DeviceAttribute.CAPABILITY_MAJOR);
-            int minor = driver.attribute(device, DeviceAttribute.CAPABILITY_MINOR);
-            if (major * 10 + minor < MIN_CAPABILITY) {
-                unusable.add("%s has compute capability %d.%d, and 8.0 (Ampere) or later is required"
-                        .formatted(driver.deviceName(device), major, minor));
-            } else if (driver.attribute(device, DeviceAttribute.MEMORY_POOLS) == 0) {
-                unusable.add("%s does not support memory pools on this system".formatted(driver.deviceName(device)));
-            } else {
-                return device;
-            }
-        }
-        throw unavailable(String.join("; ", unusable), null);
     }
 
     private static DeviceException unavailable(String reason, Throwable cause) {

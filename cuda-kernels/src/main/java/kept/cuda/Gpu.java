@@ -28,6 +28,8 @@ final class Gpu implements AutoCloseable {
     private static final int SHARED_WITHOUT_OPT_IN = 48 << 10;
     /** Size of each of the two pinned staging buffers in bytes. */
     private static final long STAGING = 4L << 20;
+    /** The device whose context each thread has made current last: a process may have several devices, a thread has one current context. */
+    private static final ThreadLocal<Gpu> CURRENT = new ThreadLocal<>();
 
     private final Driver driver;
     private final Blas blas;
@@ -58,6 +60,7 @@ final class Gpu implements AutoCloseable {
         context = driver.retainPrimaryContext(ordinal);
         try {
             driver.makeCurrent(context);
+            CURRENT.set(this);
             stream = driver.createStream();
             memory = new CudaMemory(driver, ordinal, stream);
             workspace = memory.allocate(BLAS_WORKSPACE);
@@ -70,10 +73,7 @@ final class Gpu implements AutoCloseable {
             driver.releasePrimaryContext(ordinal); // Frees everything that was created in the context.
             throw e;
         }
-        launches = ThreadLocal.withInitial(() -> {
-            driver.makeCurrent(context);
-            return new Launch(driver, stream);
-        });
+        launches = ThreadLocal.withInitial(() -> new Launch(driver, stream));
     }
 
     Driver driver() {
@@ -143,8 +143,12 @@ final class Gpu implements AutoCloseable {
         return launch.of(kernel, grid, sharedBytes);
     }
 
-    /** Makes the context current on the calling thread, once per thread. */
+    /** Makes the context current on the calling thread unless it is. */
     private Launch bind() {
+        if (CURRENT.get() != this) {
+            driver.makeCurrent(context);
+            CURRENT.set(this);
+        }
         return launches.get();
     }
 

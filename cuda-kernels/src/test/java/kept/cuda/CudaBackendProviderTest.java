@@ -70,9 +70,19 @@ class CudaBackendProviderTest {
         }, "[device] cuda: no cuBLAS: looked for libcublas.so.12 in the linker's path");
     }
 
+    @Test
+    void severalDevicesAreCountedAndTheFirstUsableIsMeantByTheBareName() {
+        var provider = new CudaBackendProvider(new Machine(12040, List.of(75, 90, 80)));
+        assertThat(provider.count()).isEqualTo(3);
+        assertThat(provider.first()).isEqualTo(1);
+        assertThatThrownBy(() -> provider.open(0)).isInstanceOf(DeviceException.class)
+                .hasMessage("[device] cuda:0: GPU 0 has compute capability 7.5, and 8.0 (Ampere) or later is required");
+    }
+
     private static void assertAbsent(CudaBackendProvider.Machine machine, String message) {
         for (int attempt = 0; attempt < 2; attempt++) {
-            assertThatThrownBy(new CudaBackendProvider(machine)::open).isInstanceOf(DeviceException.class).hasMessage(message);
+            var provider = new CudaBackendProvider(machine);
+            assertThatThrownBy(() -> provider.open(provider.first())).isInstanceOf(DeviceException.class).hasMessage(message);
         }
     }
 

@@ -40,7 +40,7 @@ public final class VirtualCudaProvider implements BackendProvider, LaunchCounter
     }
 
     @Override
-    public Backend open() {
+    public Backend open(int index) {
         return OperandChecks.around(new CudaBackend(GPU.driver(), GPU.blas(), 0), GPU);
     }
 

@@ -212,8 +212,8 @@ public abstract class Program implements Callable<Integer> {
         private CommandSpec program;
 
         @Option(names = "--device", paramLabel = "NAME", defaultValue = "cpu",
-                description = "Device: cpu, cuda, or auto, which is cuda where it can be used and else cpu, with the reason "
-                        + "(default: ${DEFAULT-VALUE}). info --devices lists them.", order = 900)
+                description = "Device: cpu; cuda, the first usable GPU; cuda:N, the GPU with index N; or auto, which is cuda where it can be used "
+                        + "and else cpu, with the reason (default: ${DEFAULT-VALUE}). info --devices lists them.", order = 900)
         private String device;
 
         private Device opened;

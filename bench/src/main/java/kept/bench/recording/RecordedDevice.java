@@ -30,7 +30,7 @@ public abstract class RecordedDevice implements BackendProvider {
     }
 
     @Override
-    public final Backend open() {
+    public final Backend open(int index) {
         Recording recording = recording(model);
         return CudaBackendProvider.open(new RecordingDriver(model, recording), new RecordingBlas(recording));
     }

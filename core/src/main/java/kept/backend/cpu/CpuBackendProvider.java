@@ -14,7 +14,7 @@ public final class CpuBackendProvider implements BackendProvider {
     }
 
     @Override
-    public Backend open() {
+    public Backend open(int index) {
         CpuSettings.requireVectors();
         // Read here, where a wrong number of threads can still be explained: the pool starts with its class.
         CpuSettings.threads();

@@ -38,7 +38,7 @@ class CpuSettingsTest {
     @ValueSource(strings = {"0", "-2", "two", "", "1025", "99999999999999999999"})
     void aNumberOfThreadsThatCannotBeIsExplainedWhenTheDeviceIsOpened(String text) {
         System.setProperty("kept.threads", text);
-        assertThatThrownBy(() -> new CpuBackendProvider().open())
+        assertThatThrownBy(() -> new CpuBackendProvider().open(0))
                 .isInstanceOf(DeviceException.class)
                 .hasMessage("[device] cpu: -Dkept.threads=" + text + " is not a whole number from 1 to 1024; correct it or leave it out");
     }
@@ -46,6 +46,6 @@ class CpuSettingsTest {
     @Test
     void aLimitThatIsNoNumberIsNotIgnored() {
         System.setProperty("kept.cpu.memory", "8g");
-        assertThatThrownBy(() -> new CpuBackendProvider().open()).isInstanceOf(DeviceException.class).hasMessageContaining("-Dkept.cpu.memory=8g");
+        assertThatThrownBy(() -> new CpuBackendProvider().open(0)).isInstanceOf(DeviceException.class).hasMessageContaining("-Dkept.cpu.memory=8g");
     }
 }

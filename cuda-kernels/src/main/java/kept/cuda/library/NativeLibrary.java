@@ -7,7 +7,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 
 /**
@@ -22,6 +21,8 @@ public final class NativeLibrary implements SymbolLookup {
 
     /** System property with the file or the directory of cuBLAS. */
     public static final String CUBLAS_PROPERTY = "kept.cublas";
+    /** System property with a Python, or the directory of its environment, whose packages include cuBLAS. */
+    public static final String PYTHON_PROPERTY = "kept.python";
 
     /** Name that the driver installs; libcuda.so is the development link, which many machines do not have. */
     private static final String DRIVER_NAME = "libcuda.so.1";
@@ -66,13 +67,13 @@ public final class NativeLibrary implements SymbolLookup {
 
     /**
      * Loads the newest cuBLAS that the driver can run, unless one is loaded already. It is searched for in the file or directory of the property
-     * {@value #CUBLAS_PROPERTY}; without the property in CUDA_HOME, in CUDA_PATH and on the dynamic linker's path.
+     * {@value #CUBLAS_PROPERTY}; without the property in the places of {@link CublasSearch}.
      *
      * @param driverMajor major CUDA version of the driver; a cuBLAS of a later version does not run on it
      * @throws MissingLibraryException if no cuBLAS is found; the message lists the searched places and the linker's message
      */
     public static void loadCublas(int driverMajor) {
-        CUBLAS.loadCublas(new SystemLibraryLoader(), driverMajor, System.getProperty(CUBLAS_PROPERTY), System::getenv);
+        CUBLAS.loadCublas(new SystemLibraryLoader(), driverMajor, CublasSearch.ofThisMachine());
     }
 
     synchronized void loadDriver(LibraryLoader loader, String system) {
@@ -89,7 +90,7 @@ public final class NativeLibrary implements SymbolLookup {
         }
     }
 
-    synchronized void loadCublas(LibraryLoader loader, int driverMajor, String property, UnaryOperator<String> environment) {
+    synchronized void loadCublas(LibraryLoader loader, int driverMajor, CublasSearch search) {
         if (symbols != null) {
             return;
         }
@@ -97,9 +98,9 @@ public final class NativeLibrary implements SymbolLookup {
         for (int major = Math.clamp(driverMajor, OLDEST_CUBLAS, NEWEST_CUBLAS); major >= OLDEST_CUBLAS; major--) {
             names.add("libcublas.so." + major);
         }
-        List<Place> places = places(property, environment);
+        List<CublasSearch.Place> places = search.places();
         List<String> failures = new ArrayList<>();
-        for (Place place : places) {
+        for (CublasSearch.Place place : places) {
             for (String library : place.libraries(names)) {
                 try {
                     loadCublasLt(loader, library);
@@ -114,7 +115,8 @@ public final class NativeLibrary implements SymbolLookup {
         String why = failures.stream().filter(message -> names.stream().noneMatch(message::startsWith)).findFirst()
                 .or(() -> failures.stream().findFirst()).orElse("no such file");
         throw new MissingLibraryException("no cuBLAS: looked for %s in %s (%s); install the CUDA toolkit's cuBLAS, or name its file by -D%s=FILE"
-                .formatted(String.join(", ", names), places.stream().map(Place::toString).collect(Collectors.joining(", ")), why, CUBLAS_PROPERTY));
+                .formatted(String.join(", ", names), places.stream().map(CublasSearch.Place::toString).collect(Collectors.joining(", ")), why,
+                        CUBLAS_PROPERTY));
     }
 
     private void load(LibraryLoader loader, String library) throws LibraryLoader.LoadException {
@@ -131,64 +133,6 @@ public final class NativeLibrary implements SymbolLookup {
         Path sibling = file.resolveSibling(file.getFileName().toString().replaceFirst("libcublas", "libcublasLt"));
         if (!sibling.equals(file) && sibling.toFile().isFile()) {
             loader.open(sibling.toString());
-        }
-    }
-
-    private static List<Place> places(String property, UnaryOperator<String> environment) {
-        if (property != null && !property.isBlank()) {
-            Path named = Path.of(property);
-            return List.of(named.toFile().isDirectory() ? new Directory(named, "-D" + CUBLAS_PROPERTY) : new NamedFile(named));
-        }
-        List<Place> places = new ArrayList<>();
-        for (String variable : List.of("CUDA_HOME", "CUDA_PATH")) {
-            String toolkit = environment.apply(variable);
-            if (toolkit != null && !toolkit.isBlank()) {
-                places.add(new Directory(Path.of(toolkit, "lib64"), variable));
-                places.add(new Directory(Path.of(toolkit, "lib"), variable));
-            }
-        }
-        places.add(new LinkersPath());
-        return places;
-    }
-
-    /** A place to search for cuBLAS; {@code toString} describes it in messages. */
-    private sealed interface Place {
-        List<String> libraries(List<String> names);
-    }
-
-    private record Directory(Path path, String origin) implements Place {
-        @Override
-        public List<String> libraries(List<String> names) {
-            return names.stream().map(path::resolve).filter(file -> file.toFile().isFile()).map(Path::toString).toList();
-        }
-
-        @Override
-        public String toString() {
-            return "%s (%s)".formatted(path, origin);
-        }
-    }
-
-    private record NamedFile(Path path) implements Place {
-        @Override
-        public List<String> libraries(List<String> names) {
-            return List.of(path.toAbsolutePath().toString());
-        }
-
-        @Override
-        public String toString() {
-            return "%s (-D%s)".formatted(path, CUBLAS_PROPERTY);
-        }
-    }
-
-    private record LinkersPath() implements Place {
-        @Override
-        public List<String> libraries(List<String> names) {
-            return names;
-        }
-
-        @Override
-        public String toString() {
-            return "the linker's path";
         }
     }
 }

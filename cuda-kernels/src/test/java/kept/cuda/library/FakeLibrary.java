@@ -10,6 +10,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -94,7 +95,7 @@ public final class FakeLibrary implements SymbolLookup {
 
     /** Installs the fake cuBLAS in this process and resets it. */
     public static FakeLibrary cublas() {
-        NativeLibrary.CUBLAS.loadCublas(_ -> CUBLAS, 13, null, _ -> null);
+        NativeLibrary.CUBLAS.loadCublas(_ -> CUBLAS, 13, new CublasSearch(null, null, _ -> null, Path.of("/")));
         return CUBLAS.installedIn(NativeLibrary.CUBLAS, "cublasCreate_v2");
     }
 

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -51,11 +52,11 @@ class NativeLibraryTest {
 
     @Test
     void theNewestCublasThatTheDriverCanRunIsLoaded() {
-        library.loadCublas(having("libcublas.so.13", "libcublas.so.12"), 12, null, _ -> null);
+        library.loadCublas(having("libcublas.so.13", "libcublas.so.12"), 12, search(null, _ -> null));
         assertThat(library.origin()).isEqualTo("libcublas.so.12");
         assertThat(asked).containsExactly("libcublas.so.12");
         var other = new NativeLibrary();
-        other.loadCublas(having("libcublas.so.11", "libcublas.so.13"), 14, null, _ -> null);
+        other.loadCublas(having("libcublas.so.11", "libcublas.so.13"), 14, search(null, _ -> null));
         assertThat(other.origin()).isEqualTo("libcublas.so.13");
     }
 
@@ -65,13 +66,13 @@ class NativeLibraryTest {
         String both = file("path/lib64/libcublas.so.12");
         Map<String, String> environment =
                 Map.of("CUDA_HOME", directory.resolve("home").toString(), "CUDA_PATH", directory.resolve("path").toString());
-        library.loadCublas(having(old, both, "libcublas.so.13"), 13, null, environment::get);
+        library.loadCublas(having(old, both, "libcublas.so.13"), 13, search(null, environment::get));
         assertThat(library.origin()).isEqualTo(old);
         var other = new NativeLibrary();
-        other.loadCublas(having(both, "libcublas.so.13"), 13, null, environment::get);
+        other.loadCublas(having(both, "libcublas.so.13"), 13, search(null, environment::get));
         assertThat(other.origin()).isEqualTo(both);
         var third = new NativeLibrary();
-        third.loadCublas(having("libcublas.so.13"), 13, null, environment::get);
+        third.loadCublas(having("libcublas.so.13"), 13, search(null, environment::get));
         assertThat(third.origin()).isEqualTo("libcublas.so.13");
     }
 
@@ -79,7 +80,7 @@ class NativeLibraryTest {
     void cublasLtIsLoadedFromTheDirectoryOfCublas() {
         String main = file("home/lib64/libcublas.so.12");
         String companion = file("home/lib64/libcublasLt.so.12");
-        library.loadCublas(having(main, companion), 12, null, Map.of("CUDA_HOME", directory.resolve("home").toString())::get);
+        library.loadCublas(having(main, companion), 12, search(null, Map.of("CUDA_HOME", directory.resolve("home").toString())::get));
         assertThat(asked).containsExactly(companion, main);
     }
 
@@ -88,14 +89,14 @@ class NativeLibraryTest {
         String named = file("own/libcublas.so.12");
         file("home/lib64/libcublas.so.13");
         Map<String, String> environment = Map.of("CUDA_HOME", directory.resolve("home").toString());
-        library.loadCublas(having(named, "libcublas.so.13"), 13, named, environment::get);
+        library.loadCublas(having(named, "libcublas.so.13"), 13, search(named, environment::get));
         assertThat(library.origin()).isEqualTo(named);
         var other = new NativeLibrary();
-        other.loadCublas(having(named, "libcublas.so.13"), 13, directory.resolve("own").toString(), environment::get);
+        other.loadCublas(having(named, "libcublas.so.13"), 13, search(directory.resolve("own").toString(), environment::get));
         assertThat(other.origin()).isEqualTo(named);
         asked.clear();
         Path none = directory.resolve("none.so");
-        assertThatThrownBy(() -> new NativeLibrary().loadCublas(having("libcublas.so.13"), 13, none.toString(), environment::get))
+        assertThatThrownBy(() -> new NativeLibrary().loadCublas(having("libcublas.so.13"), 13, search(none.toString(), environment::get)))
                 .isInstanceOf(MissingLibraryException.class).hasMessageContaining("%s (-Dkept.cublas) (%s: no such thing)".formatted(none, none));
         assertThat(asked).containsExactly(none.toString());
     }
@@ -103,10 +104,50 @@ class NativeLibraryTest {
     @Test
     void aMissingCublasIsReportedWithAllSearchedPlaces() {
         Map<String, String> environment = Map.of("CUDA_HOME", "/opt/cuda");
-        assertThatThrownBy(() -> library.loadCublas(having(), 12, null, environment::get)).isInstanceOf(MissingLibraryException.class)
-                .hasMessage("no cuBLAS: looked for libcublas.so.12, libcublas.so.11 in /opt/cuda/lib64 (CUDA_HOME), /opt/cuda/lib (CUDA_HOME), "
-                        + "the linker's path (libcublas.so.12: no such thing); "
+        assertThatThrownBy(() -> library.loadCublas(having(), 12, search(null, environment::get))).isInstanceOf(MissingLibraryException.class)
+                .hasMessage("no cuBLAS: looked for libcublas.so.12, libcublas.so.11 in /opt/cuda (CUDA_HOME), the linker's path, "
+                        + "the directories of CUDA toolkits (/usr/local/cuda*, /opt/cuda) (libcublas.so.12: no such thing); "
                         + "install the CUDA toolkit's cuBLAS, or name its file by -Dkept.cublas=FILE");
+    }
+
+    @Test
+    void cublasIsFoundInTheDirectoriesOfToolkitsFromTheNewestOn() {
+        String nine = file("usr/local/cuda-12.9/targets/x86_64-linux/lib/libcublas.so.12");
+        String ten = file("usr/local/cuda-12.10/lib64/libcublas.so.12");
+        String link = file("usr/local/cuda/lib64/libcublas.so.12");
+        String arch = file("opt/cuda/lib64/libcublas.so.12");
+        file("usr/local/cuda-old/lib64/libcublas.so.12");
+        var loadable = new ArrayList<>(List.of(link, ten, nine, arch));
+        while (!loadable.isEmpty()) {
+            var found = new NativeLibrary();
+            found.loadCublas(having(loadable.toArray(String[]::new)), 12, search(null, _ -> null));
+            assertThat(found.origin()).isEqualTo(loadable.removeFirst());
+        }
+        library.loadCublas(having(link, "libcublas.so.12"), 12, search(null, _ -> null));
+        assertThat(library.origin()).as("the linker's path goes first").isEqualTo("libcublas.so.12");
+    }
+
+    @Test
+    void cublasIsFoundAmongTheWheelsOfANamedPythonAndOfTheActiveEnvironment() {
+        String python = file("venv/bin/python3");
+        String thirteen = file("venv/lib/python3.12/site-packages/nvidia/cu13/lib/libcublas.so.13");
+        String thirteenLt = file("venv/lib/python3.12/site-packages/nvidia/cu13/lib/libcublasLt.so.13");
+        String twelve = file("venv/lib/python3.12/site-packages/nvidia/cublas/lib/libcublas.so.12");
+        library.loadCublas(having(thirteen, thirteenLt, twelve, "libcublas.so.13"), 13, new CublasSearch(null, python, _ -> null, directory));
+        assertThat(library.origin()).isEqualTo(thirteen);
+        assertThat(asked).containsExactly(thirteenLt, thirteen);
+        var older = new NativeLibrary();
+        older.loadCublas(having(thirteen, twelve), 12, new CublasSearch(null, directory.resolve("venv").toString(), _ -> null, directory));
+        assertThat(older.origin()).as("the driver cannot run the newer one").isEqualTo(twelve);
+        for (String variable : List.of("VIRTUAL_ENV", "CONDA_PREFIX")) {
+            var active = new NativeLibrary();
+            active.loadCublas(having(twelve), 12, search(null, Map.of(variable, directory.resolve("venv").toString())::get));
+            assertThat(active.origin()).isEqualTo(twelve);
+        }
+        String system = file("usr/local/lib/python3.11/dist-packages/nvidia/cublas/lib/libcublas.so.12");
+        var ofTheSystem = new NativeLibrary();
+        ofTheSystem.loadCublas(having(system), 12, new CublasSearch(null, file("usr/bin/python3"), _ -> null, directory));
+        assertThat(ofTheSystem.origin()).isEqualTo(system);
     }
 
     /** For an existing library the linker names the missing dependency, which is the helpful message. */
@@ -115,7 +156,11 @@ class NativeLibraryTest {
         LibraryLoader lacking = name -> {
             throw new LibraryLoader.LoadException(name.endsWith("12") ? "libcublasLt.so.12: cannot open" : name + ": no such thing");
         };
-        assertThatThrownBy(() -> library.loadCublas(lacking, 13, null, _ -> null)).hasMessageContaining("(libcublasLt.so.12: cannot open)");
+        assertThatThrownBy(() -> library.loadCublas(lacking, 13, search(null, _ -> null))).hasMessageContaining("(libcublasLt.so.12: cannot open)");
+    }
+
+    private CublasSearch search(String cublas, UnaryOperator<String> environment) {
+        return new CublasSearch(cublas, null, environment, directory);
     }
 
     private LibraryLoader having(String... libraries) {
