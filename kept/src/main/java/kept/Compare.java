@@ -5,7 +5,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
-import kept.calibration.Calibration;
 import kept.cli.Demo;
 import kept.cli.HeldOutTextOptions;
 import kept.cli.Program;
