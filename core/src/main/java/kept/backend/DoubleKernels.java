@@ -8,7 +8,7 @@ import kept.linalg.DoubleMatrix;
  */
 public interface DoubleKernels {
     /** Most rows of a triangle that the kernels solve; larger ones are made of blocks. */
-    int MOST_TRIANGLE_ROWS = 64;
+    int MAX_TRIANGLE_ROWS = 64;
 
     /**
      * {@code C = C + sign A B}.
@@ -42,7 +42,7 @@ public interface DoubleKernels {
     /**
      * Solves {@code U^T X = B} in the place of B.
      *
-     * @param u {@code [n, n]} with n at most {@value #MOST_TRIANGLE_ROWS}; what lies left of the diagonal is not read
+     * @param u {@code [n, n]} with n at most {@value #MAX_TRIANGLE_ROWS}; what lies left of the diagonal is not read
      * @param b {@code [n, any]}, not overlapping U
      */
     void solveTransposedBlock(DoubleMatrix u, DoubleMatrix b);
@@ -50,7 +50,7 @@ public interface DoubleKernels {
     /**
      * Solves {@code U X = B} in the place of B.
      *
-     * @param u {@code [n, n]} with n at most {@value #MOST_TRIANGLE_ROWS}; what lies left of the diagonal is not read
+     * @param u {@code [n, n]} with n at most {@value #MAX_TRIANGLE_ROWS}; what lies left of the diagonal is not read
      * @param b {@code [n, any]}, not overlapping U
      */
     void solveUpperBlock(DoubleMatrix u, DoubleMatrix b);

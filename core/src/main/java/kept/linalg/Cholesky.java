@@ -16,7 +16,7 @@ import kept.backend.DoubleKernels;
  */
 public final class Cholesky {
     /** Matrices up to this size are not halved; larger ones are divided at a multiple of it. */
-    private static final int BLOCK = DoubleKernels.MOST_TRIANGLE_ROWS;
+    private static final int BLOCK = DoubleKernels.MAX_TRIANGLE_ROWS;
 
     private final DoubleMatrix factor;
 

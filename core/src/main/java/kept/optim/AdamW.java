@@ -22,7 +22,7 @@ import kept.tensor.internal.Arguments;
  */
 public final class AdamW implements AutoCloseable {
     /** Smaller parameters, such as norms, keep F32 moments, because 8-bit moments would save little. */
-    private static final long FEWEST_CODED = 4096;
+    private static final long MIN_CODED = 4096;
 
     private final Settings settings;
     private final Storage storage;
@@ -138,7 +138,7 @@ public final class AdamW implements AutoCloseable {
      * @return false for small parameters, whose moments are always F32
      */
     public static boolean isCoded(Shape shape) {
-        return shape.elementCount() >= FEWEST_CODED;
+        return shape.elementCount() >= MIN_CODED;
     }
 
     private Slot slot(String name, Parameter parameter, boolean decays) {

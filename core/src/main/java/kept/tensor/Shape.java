@@ -9,7 +9,7 @@ public final class Shape {
     private static final Shape SCALAR = new Shape(new long[0]);
 
     /** Dimensions in a text: more are shapes of damaged files. */
-    private static final int MOST_SHOWN = 16;
+    private static final int MAX_SHOWN = 16;
 
     private final long[] dimensions;
 
@@ -137,7 +137,7 @@ public final class Shape {
     /** The extents in brackets, as in {@code [8, 256, 64]}. */
     @Override
     public String toString() {
-        String end = dimensions.length <= MOST_SHOWN ? "]" : ", ...: %,d dimensions]".formatted(dimensions.length);
-        return Arrays.stream(dimensions).limit(MOST_SHOWN).mapToObj(Long::toString).collect(Collectors.joining(", ", "[", end));
+        String end = dimensions.length <= MAX_SHOWN ? "]" : ", ...: %,d dimensions]".formatted(dimensions.length);
+        return Arrays.stream(dimensions).limit(MAX_SHOWN).mapToObj(Long::toString).collect(Collectors.joining(", ", "[", end));
     }
 }

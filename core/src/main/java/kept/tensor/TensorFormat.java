@@ -8,10 +8,10 @@ import java.util.stream.IntStream;
 
 /**
  * The readable form of a tensor: dtype and shape, then the values in nested brackets, as wide as the widest. Of an axis with more than
- * {@value #MOST_SHOWN} elements the first and last {@value #EDGE} are shown; only what is shown is copied from the device.
+ * {@value #MAX_SHOWN} elements the first and last {@value #EDGE} are shown; only what is shown is copied from the device.
  */
 final class TensorFormat {
-    private static final int MOST_SHOWN = 8;
+    private static final int MAX_SHOWN = 8;
     private static final int EDGE = 3;
 
     private final Tensor tensor;
@@ -69,7 +69,7 @@ final class TensorFormat {
     }
 
     private boolean isElided(int axis) {
-        return tensor.size(axis) > MOST_SHOWN;
+        return tensor.size(axis) > MAX_SHOWN;
     }
 
     private List<Long> shown(int axis) {

@@ -12,7 +12,7 @@ import picocli.CommandLine.Spec;
 
 /** How a program's student is made of its teacher: {@code --mapping}, and what a mapping that is measured on text needs. */
 public final class MappingOptions {
-    private static final String USUAL_FIELD = "text";
+    private static final String DEFAULT_FIELD = "text";
 
     @Spec(Spec.Target.MIXEE)
     private CommandSpec program;
@@ -28,9 +28,9 @@ public final class MappingOptions {
                     + " kinds of text that matter (default in distill: the training text).")
     private List<Path> calibration = List.of();
 
-    @Option(names = "--calibration-field", paramLabel = "NAME", defaultValue = USUAL_FIELD, order = 6,
+    @Option(names = "--calibration-field", paramLabel = "NAME", defaultValue = DEFAULT_FIELD, order = 6,
             description = "Field of the .jsonl lines of --calibration that holds the text (default: ${DEFAULT-VALUE}).")
-    private String calibrationField = USUAL_FIELD;
+    private String calibrationField = DEFAULT_FIELD;
 
     @Option(names = "--calibration-tokens", paramLabel = "N", order = 6,
             description = "Calibration tokens (default: 65536, or 32 times the teacher's hidden size if that is more).")
@@ -53,7 +53,7 @@ public final class MappingOptions {
     /** Refuses options that the chosen mapping has no use for. */
     public void requireUsage() {
         requireCalibrated("--calibration", calibration.isEmpty() ? null : calibration);
-        requireCalibrated("--calibration-field", calibrationField.equals(USUAL_FIELD) ? null : calibrationField);
+        requireCalibrated("--calibration-field", calibrationField.equals(DEFAULT_FIELD) ? null : calibrationField);
         requireCalibrated("--calibration-tokens", calibrationTokens);
         requireCalibrated("--anchor", anchor);
         requireCalibrated("--ridge", ridge);

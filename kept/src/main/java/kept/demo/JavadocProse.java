@@ -29,7 +29,7 @@ final class JavadocProse {
     /** Markup characters that are text, such as those of {@code {@code List<String>}}, wait as these until markup has gone. */
     private static final String MARKUP = "<>&@*{}[]";
     private static final char PROTECTED = '\uE000';
-    private static final int FEWEST_WORDS = 4;
+    private static final int MIN_WORDS = 4;
 
     private JavadocProse() {
     }
@@ -53,7 +53,7 @@ final class JavadocProse {
         String bare = ELEMENT.matcher(broken.replace("<sup>", "^")).replaceAll("");
         for (String paragraph : PARAGRAPH.split(unprotected(entities(bare)))) {
             String line = SPACES.matcher(paragraph).replaceAll(" ").strip();
-            if (line.chars().filter(c -> c == ' ').count() >= FEWEST_WORDS - 1) {
+            if (line.chars().filter(c -> c == ' ').count() >= MIN_WORDS - 1) {
                 paragraphs.add(line);
             }
         }

@@ -25,7 +25,7 @@ public record GenerationConfig(SamplingOptions sampling, OptionalInt maxNewToken
     /** The settings of a checkpoint without such a file. */
     public static final GenerationConfig NONE = new GenerationConfig(SamplingOptions.GREEDY, OptionalInt.empty(), List.of());
 
-    private static final int USUAL_TOP_K = 50;
+    private static final int DEFAULT_TOP_K = 50;
 
     /** Unsupported settings that would change the generated text, with their neutral values. */
     private static final Map<String, List<Double>> UNUSED = Map.ofEntries(Map.entry("num_beams", List.of(1.0)),
@@ -105,7 +105,7 @@ public record GenerationConfig(SamplingOptions sampling, OptionalInt maxNewToken
         int most = json.integer("max_new_tokens", 0);
         try {
             SamplingOptions sampling = sampled
-                    ? new SamplingOptions(json.number("temperature", 1), json.integer("top_k", USUAL_TOP_K), json.number("top_p", 1),
+                    ? new SamplingOptions(json.number("temperature", 1), json.integer("top_k", DEFAULT_TOP_K), json.number("top_p", 1),
                             json.number("min_p", 0), penalty)
                     : new SamplingOptions(0, 0, 1, 0, penalty);
             return new GenerationConfig(sampling, most > 0 ? OptionalInt.of(most) : OptionalInt.empty(), json.integers("eos_token_id"));

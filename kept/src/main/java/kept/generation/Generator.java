@@ -20,7 +20,7 @@ import kept.tokenizer.Tokenizer;
  *
  * <p>Several prompts are decoded as a batch without padding: each prompt is processed separately into its own cache, then all sequences generate
  * their next token in one pass, which reads every weight once. When a sequence ends, the next prompt takes its place. The batch never exceeds
- * {@value Decoder#SAME_BITS_SEQUENCES} sequences, up to which every sequence's logits are bit-identical to running it alone on a
+ * {@value Decoder#BIT_IDENTICAL_BATCH} sequences, up to which every sequence's logits are bit-identical to running it alone on a
  * device that {@linkplain kept.backend.Backend#keepsBitsOfRows keeps the bits of rows}, as the CPU does.
  */
 public final class Generator {
@@ -100,7 +100,7 @@ public final class Generator {
         List<KeyValueCache> open = new ArrayList<>();
         try {
             for (int next = 0; next < prompts.size() || !running.isEmpty();) {
-                while (next < prompts.size() && running.size() < Decoder.SAME_BITS_SEQUENCES) {
+                while (next < prompts.size() && running.size() < Decoder.BIT_IDENTICAL_BATCH) {
                     KeyValueCache cache = cache(prompts.get(next));
                     open.add(cache);
                     running.put(next, begin(prompts.get(next), cache, _ -> { }));

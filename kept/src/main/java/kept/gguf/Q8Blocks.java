@@ -10,9 +10,9 @@ final class Q8Blocks {
     /** Bytes per block. */
     static final int BYTES = 34;
 
-    private static final int LARGEST_BYTE = 127;
+    private static final int MAX_BYTE = 127;
     private static final int MAGNITUDE = 0x7fff_ffff;
-    private static final float LARGEST_HALF = 65504;
+    private static final float MAX_HALF = 65504;
 
     private Q8Blocks() {}
 
@@ -27,8 +27,8 @@ final class Q8Blocks {
     static int quantize(float[] row, byte[] target, int start) {
         int at = start;
         for (int from = 0; from < row.length; from += ELEMENTS) {
-            float scale = largest(row, from) / LARGEST_BYTE;
-            if (!(scale <= LARGEST_HALF)) {
+            float scale = largest(row, from) / MAX_BYTE;
+            if (!(scale <= MAX_HALF)) {
                 return from;
             }
             short half = Float.floatToFloat16(scale);

@@ -37,7 +37,7 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
      * Largest batch for which {@link #nextLogits(int[], List)} gives every sequence logits that are bit-identical to running it alone, on a device
      * that {@linkplain kept.backend.Backend#keepsBitsOfRows keeps the bits of rows}, as the CPU does.
      */
-    public static final int SAME_BITS_SEQUENCES = 4;
+    public static final int BIT_IDENTICAL_BATCH = 4;
 
     private final DecoderConfig config;
     private final Scope scope;
@@ -303,7 +303,7 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
     }
 
     /**
-     * Returns the logits after one more token of each of several sequences, whose lengths may differ. Up to {@link #SAME_BITS_SEQUENCES} sequences,
+     * Returns the logits after one more token of each of several sequences, whose lengths may differ. Up to {@link #BIT_IDENTICAL_BATCH} sequences,
      * each sequence's logits are bit-identical to running it alone, on a device that {@linkplain kept.backend.Backend#keepsBitsOfRows keeps the bits
      * of rows}; larger batches use matrix products that add in another order.
      *

@@ -15,7 +15,7 @@ import kept.training.TrainingOptions;
  * }</pre>
  */
 public final class TrainingSettings {
-    private static final int USUAL_LENGTH = 512;
+    private static final int DEFAULT_LENGTH = 512;
 
     /** The schedule of the learning rate after the warm-up. */
     public enum Schedule {
@@ -265,7 +265,7 @@ public final class TrainingSettings {
      * @param usualDecay the weight decay if none is set
      */
     TrainingOptions options(long tokens, int positions, double usualRate, double usualDecay) {
-        int length = sequenceLength != null ? sequenceLength : Math.min(USUAL_LENGTH, positions);
+        int length = sequenceLength != null ? sequenceLength : Math.min(DEFAULT_LENGTH, positions);
         if (length > positions) {
             throw new RunException("[training] --sequence-length %d exceeds the model's %d positions".formatted(length, positions));
         }

@@ -24,7 +24,7 @@ import kept.tokenizer.Tokenizer;
  * }</pre>
  */
 public final class VerificationRun {
-    private static final int USUAL_LENGTH = 512;
+    private static final int DEFAULT_LENGTH = 512;
 
     private final Path teacher;
     private final Path student;
@@ -192,7 +192,7 @@ public final class VerificationRun {
      * @throws RunException if it exceeds the positions
      */
     public static int length(Integer wanted, String program, int positions) {
-        int length = wanted == null ? Math.min(USUAL_LENGTH, positions) : wanted;
+        int length = wanted == null ? Math.min(DEFAULT_LENGTH, positions) : wanted;
         if (length > positions) {
             throw new RunException("[%s] --sequence-length %d exceeds the model's %d positions".formatted(program, length, positions));
         }

@@ -19,7 +19,7 @@ final class Numbers {
     /** The exponent of the smallest positive float, a power of two. */
     private static final int SMALLEST_EXPONENT = -1074;
     private static final BigInteger SMALLEST_INT = BigInteger.valueOf(Integer.MIN_VALUE);
-    private static final BigInteger LARGEST_INT = BigInteger.valueOf(Integer.MAX_VALUE);
+    private static final BigInteger MAX_INT = BigInteger.valueOf(Integer.MAX_VALUE);
     private static final BigInteger PRINTABLE = BigInteger.TEN.pow(MAXIMUM_DIGITS);
 
     private Numbers() {}
@@ -73,7 +73,7 @@ final class Numbers {
 
     /** An integer clamped to Java's int range. */
     static int clamped(BigInteger value) {
-        return value.max(SMALLEST_INT).min(LARGEST_INT).intValue();
+        return value.max(SMALLEST_INT).min(MAX_INT).intValue();
     }
 
     /** Returns an argument that must be an integer. */

@@ -17,7 +17,7 @@ final class SafePattern {
     private static final int LONGEST = 65_536;
     private static final int MAX_ALTERNATIVES = 256;
     private static final int DEEPEST = 8;
-    private static final int LARGEST_COUNT = 1000;
+    private static final int MAX_COUNT = 1000;
     /** Maximum number of ways to match the part before the last element that may fail. */
     private static final long MAX_WAYS = 256;
 
@@ -116,7 +116,7 @@ final class SafePattern {
                 throw new Refusal();
             }
             ways = Math.min(MAX_WAYS + 1, ways * next.ways);
-            least = Math.min(LARGEST_COUNT, least + next.least);
+            least = Math.min(MAX_COUNT, least + next.least);
             runs |= next.runs;
             mayFail |= next.mayFail;
         }
@@ -278,10 +278,10 @@ final class SafePattern {
             most = to.isEmpty() ? Long.MAX_VALUE : Integer.parseInt(to);
             at = end + 1;
         }
-        boolean bounded = most <= LARGEST_COUNT;
+        boolean bounded = most <= MAX_COUNT;
         boolean simple = part.least == 1 && part.ways == 1 && !part.runs && !part.failsAfterRun;
         boolean repeatable = most <= 1 || simple && part.least > 0;
-        if (most < least || least > LARGEST_COUNT || bounded == (most == Long.MAX_VALUE) || !repeatable) {
+        if (most < least || least > MAX_COUNT || bounded == (most == Long.MAX_VALUE) || !repeatable) {
             throw new Refusal();
         }
         if (at < pattern.length() && "?*+{".indexOf(pattern.charAt(at)) >= 0) {

@@ -25,7 +25,7 @@ final class SafeTokenizerJson {
     /** The library frees a unigram model's trie with one recursive call per byte. */
     private static final int MAX_UNIGRAM_TOKEN_LENGTH = 1024;
     private static final int MAX_CONTENT_LENGTH = 256;
-    private static final int LARGEST_ID = 1 << 24;
+    private static final int MAX_ID = 1 << 24;
     private static final int ADDED_CHARACTERS = 4_000_000;
     private static final int MAX_WORD_LENGTH = 1000;
     /** Maximum factor by which all replacements together may lengthen a text. */
@@ -212,14 +212,14 @@ final class SafeTokenizerJson {
             boolean sound = token.size() == 2 && token.path(0).isTextual() && !text.isEmpty() && seen.add(text)
                     && text.getBytes(StandardCharsets.UTF_8).length <= MAX_UNIGRAM_TOKEN_LENGTH
                     && Double.isFinite(token.path(1).asDouble(Double.NaN));
-            if (!sound || seen.size() > LARGEST_ID) {
+            if (!sound || seen.size() > MAX_ID) {
                 throw refused("model", "has a token that is empty, too long, there twice or without a score: %d".formatted(seen.size()));
             }
         }
     }
 
     private void requireId(String part, JsonNode id) {
-        if (!id.isIntegralNumber() || !id.canConvertToInt() || id.intValue() < 0 || id.intValue() > LARGEST_ID) {
+        if (!id.isIntegralNumber() || !id.canConvertToInt() || id.intValue() < 0 || id.intValue() > MAX_ID) {
             throw refused(part, "has a token whose id is " + id);
         }
     }

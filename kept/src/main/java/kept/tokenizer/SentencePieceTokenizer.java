@@ -22,7 +22,7 @@ import kept.tokenizer.SentencePieceModel.Type;
 final class SentencePieceTokenizer implements Tokenizer {
     /** The library needs about 250 bytes of memory per character. */
     private static final int MAX_TEXT_LENGTH = 32_000_000;
-    private static final long LARGEST_FILE = 1L << 28;
+    private static final long MAX_FILE = 1L << 28;
 
     private static final int SHOWN = 100;
 
@@ -56,7 +56,7 @@ final class SentencePieceTokenizer implements Tokenizer {
 
     static SentencePieceTokenizer load(Path file) {
         try {
-            if (Files.size(file) > LARGEST_FILE) {
+            if (Files.size(file) > MAX_FILE) {
                 throw new TokenizerException("[tokenizer] %s has %,d bytes: it is not a SentencePiece model".formatted(file, Files.size(file)));
             }
             byte[] bytes = Files.readAllBytes(file);

@@ -20,7 +20,7 @@ import kept.tokenizer.Vocabulary.Token;
 final class VocabularyReader {
     /** The score of added tokens, which are matched as a whole and never merged. */
     private static final float NO_SCORE = -1000;
-    private static final int LARGEST_GAP = 1_000_000;
+    private static final int MAX_GAP = 1_000_000;
 
     private final Path directory;
     private final TokenizerSettings settings;
@@ -135,7 +135,7 @@ final class VocabularyReader {
     }
 
     private void put(int id, Token token, String file) {
-        if (id < 0 || id > tokens.size() + LARGEST_GAP) {
+        if (id < 0 || id > tokens.size() + MAX_GAP) {
             throw new TokenizerException("[tokenizer] %s: the token %s has no sound id".formatted(directory.resolve(file), token.text()));
         }
         while (tokens.size() <= id) {

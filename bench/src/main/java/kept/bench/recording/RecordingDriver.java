@@ -27,7 +27,7 @@ final class RecordingDriver implements Driver {
     private static final long FIRST_ADDRESS = 1L << 40;
     private static final long ALIGNMENT = 256;
     /** Largest copy to the device whose bytes are kept. */
-    private static final long MOST_KEPT = 4096;
+    private static final long MAX_KEPT = 4096;
     private static final byte[] ZERO = {0};
     private static final Pattern ENTRY = Pattern.compile("\\.entry\\s+(\\w+)");
 
@@ -186,7 +186,7 @@ final class RecordingDriver implements Driver {
 
     @Override
     public synchronized void copyToDevice(MemorySegment from, long to, long stream) {
-        if (from.byteSize() > 0 && from.byteSize() <= MOST_KEPT) {
+        if (from.byteSize() > 0 && from.byteSize() <= MAX_KEPT) {
             written.put(to, new Written(from.toArray(ValueLayout.JAVA_BYTE), from.byteSize()));
         }
         recording.add(new Recording.Copy(Recording.Direction.TO_DEVICE, from.byteSize()));

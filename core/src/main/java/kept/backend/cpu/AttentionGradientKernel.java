@@ -45,10 +45,10 @@ final class AttentionGradientKernel {
     private static final TileProduct KEY_SUMS = TileProduct.of(new TileProduct.Form(PITCH, 1, COLUMNS, true));
 
     /** A part of fewer queries would not pay for packing the keys again. */
-    private static final int LEAST_TASK_QUERIES = 512;
+    private static final int MIN_TASK_QUERIES = 512;
     private static final int TASKS = 8;
     /** The most floats that parts may take for sums of their own. */
-    private static final int MOST_SUMS = 1 << 24;
+    private static final int MAX_SUMS = 1 << 24;
 
     private final AttentionShape shape;
     private final Inputs inputs;
@@ -113,8 +113,8 @@ final class AttentionGradientKernel {
     private void run() {
         int pairs = shape.batch() * shape.groups();
         int sums = sums();
-        int most = pairs == 0 ? 1 : Math.clamp(MOST_SUMS / ((long) pairs * sums), 1, Math.ceilDiv(TASKS, pairs));
-        int parts = Math.clamp(shape.queries() / LEAST_TASK_QUERIES, 1, most);
+        int most = pairs == 0 ? 1 : Math.clamp(MAX_SUMS / ((long) pairs * sums), 1, Math.ceilDiv(TASKS, pairs));
+        int parts = Math.clamp(shape.queries() / MIN_TASK_QUERIES, 1, most);
         int queries = Math.ceilDiv(Math.ceilDiv(shape.queries(), parts), QUERIES) * QUERIES;
         float[] partial = parts == 1 ? null : Workspace.ofThread().floats(Workspace.Slot.KEY_SUMS, pairs * parts * sums);
         WorkerPool.shared().run(pairs * parts, task -> {

@@ -37,7 +37,7 @@ import kept.tensor.Tensor;
 final class AttentionKernel {
     private static final int KEYS = 128;
     /** Fewer queries than these would not pay for packing the keys again. */
-    private static final int LEAST_TASK_QUERIES = 256;
+    private static final int MIN_TASK_QUERIES = 256;
     private static final int TASKS = 16;
     /** Queries that read a block of keys while it is in the cache. */
     private static final int QUERIES = 128;
@@ -105,7 +105,7 @@ final class AttentionKernel {
     static void forward(AttentionShape shape, Heads q, Heads k, Heads v, float scale, Heads out, MemorySegment logSumExp, long logSumExpOffset) {
         AttentionKernel kernel = new AttentionKernel(shape, q, k, v, scale, out, logSumExp, logSumExpOffset);
         int pairs = shape.batch() * shape.groups();
-        int parts = pairs == 0 ? 1 : Math.clamp(shape.queries() / LEAST_TASK_QUERIES, 1, Math.ceilDiv(TASKS, pairs));
+        int parts = pairs == 0 ? 1 : Math.clamp(shape.queries() / MIN_TASK_QUERIES, 1, Math.ceilDiv(TASKS, pairs));
         int queries = Math.ceilDiv(Math.ceilDiv(shape.queries(), parts), COLUMNS) * COLUMNS;
         WorkerPool.shared().run(pairs * parts, task -> {
             int first = (parts - 1 - task / pairs) * queries; // the last part, which sees most keys, first
@@ -200,7 +200,7 @@ final class AttentionKernel {
             AttentionMath.max(blocks.scores, lane, COLUMNS, n, blocks.blockMax);
         }
         int sums = first * blocks.paddedWidth;
-        if (raise(blocks, first) && key > 0) {
+        if (updateMaxima(blocks, first) && key > 0) {
             rescale(blocks.sums, sums, blocks.paddedWidth, blocks.factor);
         }
         for (int lane = 0; lane < COLUMNS; lane += LANES) {
@@ -217,20 +217,20 @@ final class AttentionKernel {
      *
      * @return whether a maximum changed
      */
-    private static boolean raise(Blocks blocks, int first) {
-        boolean raised = false;
+    private static boolean updateMaxima(Blocks blocks, int first) {
+        boolean changed = false;
         for (int i = 0; i < COLUMNS; i++) {
             float old = blocks.max[first + i];
             float max = blocks.blockMax[i] > old ? (float) Math.ceil(blocks.blockMax[i]) : old;
             blocks.factor[i] = 1f;
             if (max != old) {
-                raised = true;
+                changed = true;
                 blocks.factor[i] = AttentionMath.powerOfTwo(old - max);
                 blocks.max[first + i] = max;
                 blocks.sum[first + i] *= blocks.factor[i];
             }
         }
-        return raised;
+        return changed;
     }
 
     /** p = 2^(s - m'), added to the sum l. */

@@ -17,7 +17,7 @@ final class AttentionMath {
     private static final VectorShuffle<Float> ZIP_HIGH = VectorShuffle.makeZip(SPECIES, 1);
 
     /** Below this exponent a power of two has no normal f32; a probability so small counts as zero. */
-    private static final float LEAST_EXPONENT = -126f;
+    private static final float MIN_EXPONENT = -126f;
     private static final int ROUNDER_BITS = Float.floatToRawIntBits(VectorMath.ROUNDER);
     /** 2^f = 1 + f P(f) for |f| at most 1/2: a minimax fit with coefficients rounded one after another, relative error 2^-23.3 before rounding. */
     private static final float EXP2_1 = 6.931470037e-01f;
@@ -39,7 +39,7 @@ final class AttentionMath {
         FloatVector f = x.sub(rounded.sub(VectorMath.ROUNDER));
         FloatVector y = fma(fma(fma(fma(fma(FloatVector.broadcast(SPECIES, EXP2_5), f, EXP2_4), f, EXP2_3), f, EXP2_2), f, EXP2_1), f, 1f);
         IntVector n = rounded.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23);
-        return y.reinterpretAsInts().add(n).reinterpretAsFloats().blend(0f, x.compare(VectorOperators.LT, LEAST_EXPONENT));
+        return y.reinterpretAsInts().add(n).reinterpretAsFloats().blend(0f, x.compare(VectorOperators.LT, MIN_EXPONENT));
     }
 
     private static FloatVector fma(FloatVector a, FloatVector b, float c) {
@@ -48,7 +48,7 @@ final class AttentionMath {
 
     /** 2^n for an integer n up to 0; zero below -126. */
     static float powerOfTwo(float n) {
-        return n < LEAST_EXPONENT ? 0f : Float.intBitsToFloat((int) n + 127 << 23);
+        return n < MIN_EXPONENT ? 0f : Float.intBitsToFloat((int) n + 127 << 23);
     }
 
     /**

@@ -10,7 +10,7 @@ final class CpuSettings {
     /** The most bytes of tensors; without it, the operating system's limit holds. */
     static final String MEMORY = "kept.cpu.memory";
 
-    private static final int MOST_THREADS = 1024;
+    private static final int MAX_THREADS = 1024;
 
     private CpuSettings() {}
 
@@ -32,7 +32,7 @@ final class CpuSettings {
      * @throws DeviceException if the property is set to something else
      */
     static int threads() {
-        return (int) number(THREADS, Math.min(MOST_THREADS, Runtime.getRuntime().availableProcessors()), MOST_THREADS);
+        return (int) number(THREADS, Math.min(MAX_THREADS, Runtime.getRuntime().availableProcessors()), MAX_THREADS);
     }
 
     /**

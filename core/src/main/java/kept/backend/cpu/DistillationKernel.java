@@ -88,8 +88,8 @@ final class DistillationKernel {
     private Result row(MemorySegment teacher, MemorySegment student, long label) {
         double temperature = objective.temperature();
         double weight = objective.crossEntropyWeight();
-        teachers.raise(teacher, width, p);
-        students.raise(student, width, q);
+        teachers.exponentiate(teacher, width, p);
+        students.exponentiate(student, width, q);
         double loss = 0;
         double sum = 1;
         if (label >= 0) {

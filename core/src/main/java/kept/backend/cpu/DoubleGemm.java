@@ -22,7 +22,7 @@ final class DoubleGemm {
     private static final int TASK_ROWS = 128;
     private static final int TASK_COLUMNS = 512;
     /** A task of fewer rows or columns than this would fetch more than it computes. */
-    private static final int LEAST_TASK = 64;
+    private static final int MIN_TASK = 64;
     /** A product makes at least so many tasks for each thread, if it is large enough. */
     private static final int TASKS_PER_THREAD = 8;
     /** Columns that a task packs at a time: runs of 1 KiB. */
@@ -146,7 +146,7 @@ final class DoubleGemm {
         int rows = TASK_ROWS;
         int columns = TASK_COLUMNS;
         int wanted = parallel ? TASKS_PER_THREAD * WorkerPool.shared().threads() : 1;
-        while (Math.ceilDiv(m, rows) * Math.ceilDiv(n, columns) < wanted && (rows > LEAST_TASK || columns > LEAST_TASK)) {
+        while (Math.ceilDiv(m, rows) * Math.ceilDiv(n, columns) < wanted && (rows > MIN_TASK || columns > MIN_TASK)) {
             if (columns > rows) {
                 columns /= 2;
             } else {

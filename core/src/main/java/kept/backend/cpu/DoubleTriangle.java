@@ -37,7 +37,7 @@ final class DoubleTriangle {
         WorkerPool.shared().run(Math.ceilDiv(b.columns(), COLUMNS), task -> {
             int column = task * COLUMNS;
             int count = Math.min(COLUMNS, b.columns() - column);
-            double[] x = Workspace.ofThread().doubles(Workspace.Slot.COLUMNS, DoubleKernels.MOST_TRIANGLE_ROWS * COLUMNS);
+            double[] x = Workspace.ofThread().doubles(Workspace.Slot.COLUMNS, DoubleKernels.MAX_TRIANGLE_ROWS * COLUMNS);
             for (int s = 0; s < n; s++) {
                 System.arraycopy(b.array(), b.index(transposed ? s : n - 1 - s, column), x, s * COLUMNS, count);
             }

@@ -39,8 +39,8 @@ final class Gemm {
     /** Most rows of C a task owns: 256 KiB of A for a k block. */
     private static final int TASK_ROWS = 64;
     /** A task of fewer rows or columns than these would pack A, or fetch panels of B, for too little work. */
-    private static final int LEAST_TASK_ROWS = 32;
-    private static final int LEAST_TASK_PANELS = 4;
+    private static final int MIN_TASK_ROWS = 32;
+    private static final int MIN_TASK_PANELS = 4;
     /** Most floats of B that are packed at a time: 4 MiB. */
     private static final int PACKED = 1 << 20;
     /** A product makes about so many tasks for each thread, so that threads finish together... */
@@ -219,10 +219,10 @@ final class Gemm {
         });
         int threads = p.parallel ? WorkerPool.shared().threads() : 1;
         int tasks = threads == 1 ? 1 : Math.clamp(p.work() / TASK_WORK, 1, TASKS_PER_THREAD * threads);
-        int rowTasks = Math.max(Math.ceilDiv(p.m, TASK_ROWS), Math.clamp(p.m / LEAST_TASK_ROWS, 1, tasks));
+        int rowTasks = Math.max(Math.ceilDiv(p.m, TASK_ROWS), Math.clamp(p.m / MIN_TASK_ROWS, 1, tasks));
         rowTasks = rowTasks < threads ? rowTasks : Math.ceilDiv(rowTasks, threads) * threads;
         int taskRows = Math.ceilDiv(Math.ceilDiv(p.m, rowTasks), ROWS) * ROWS;
-        int panelsOfTask = Math.max(LEAST_TASK_PANELS, Math.ceilDiv(panels, Math.ceilDiv(tasks, rowTasks)));
+        int panelsOfTask = Math.max(MIN_TASK_PANELS, Math.ceilDiv(panels, Math.ceilDiv(tasks, rowTasks)));
         int columnTasks = Math.ceilDiv(panels, panelsOfTask);
         p.forEach(Math.ceilDiv(p.m, taskRows) * columnTasks, task -> {
             int row = task / columnTasks * taskRows;

@@ -9,13 +9,13 @@ import jdk.incubator.vector.VectorSpecies;
 import kept.tensor.DType;
 
 /**
- * Products of a few rows with a matrix, C[m, n] = A[m, k] B[k, n] for m of 1 to {@value #MOST_ROWS}: as fast as B can be read, without packing it.
+ * Products of a few rows with a matrix, C[m, n] = A[m, k] B[k, n] for m of 1 to {@value #MAX_ROWS}: as fast as B can be read, without packing it.
  *
  * <p>Where B is contiguous along k (a linear layer's weight), an element of C is a dot product of {@link RowProducts}; where B is contiguous along
  * n, rows of C are sums of multiples of rows of B, in ascending k.
  */
 final class MatrixVector {
-    private static final int MOST_ROWS = 4;
+    private static final int MAX_ROWS = 4;
     /** Elements of B that stay in the first-level cache. */
     private static final int CACHED = 1 << 12;
     private static final int WIDTH = 1024;
@@ -33,7 +33,7 @@ final class MatrixVector {
      * @return whether m is small and b contiguous in one direction
      */
     static boolean handles(int m, Matrix b) {
-        return m <= MOST_ROWS && (b.rowStride() == 1 || b.columnStride() == 1);
+        return m <= MAX_ROWS && (b.rowStride() == 1 || b.columnStride() == 1);
     }
 
     /**

@@ -14,7 +14,7 @@ final class PartialSums {
     /** The most chunks: enough for as many threads, few enough that adding them up costs little. */
     static final int CHUNKS = 32;
     /** A chunk of fewer rows is not worth its row of sums. */
-    private static final long FEWEST_ROWS = 16;
+    private static final long MIN_ROWS = 16;
     /** Columns of a task when chunks are added up. */
     private static final int COLUMNS = 1024;
 
@@ -34,7 +34,7 @@ final class PartialSums {
      */
     PartialSums(long rows, int width) {
         this.rows = rows;
-        rowsPerChunk = Math.max(FEWEST_ROWS, Math.ceilDiv(rows, CHUNKS));
+        rowsPerChunk = Math.max(MIN_ROWS, Math.ceilDiv(rows, CHUNKS));
         count = (int) Math.ceilDiv(rows, rowsPerChunk);
         this.width = width;
         chunks = new float[count][];

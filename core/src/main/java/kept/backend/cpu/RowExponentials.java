@@ -6,7 +6,7 @@ import java.lang.foreign.MemorySegment;
  * The exponentials of a row {@code e^((x - shift) / temperature)} and their sum, in one pass over memory.
  *
  * <p>The row goes by in blocks that fit the first-level cache. Any shift near the maximum serves: a block is shifted by what the row was so far, at
- * first by the largest of its first elements, and raised again, by its own maximum, if that turns out to lie {@value #MARGIN} above. What a block's
+ * first by the largest of its first elements, and computed again with its own maximum if that is more than {@value #MARGIN} higher. What a block's
  * exponentials must be multiplied by to be relative to the row's shift, {@link #factor}, is known when the row has gone by. (The running maximum is
  * Milakov and Gimelshein's, 2018, arXiv 1805.02867.) An object serves one task, row after row.
  */
@@ -45,14 +45,14 @@ final class RowExponentials {
     }
 
     /**
-     * Raises a row.
+     * Computes the exponentials of a row.
      *
      * @param x the row
      * @param width its elements
      * @param out takes the exponentials, each block's relative to its own shift: room for a row, or for one block, which
      *     keeps the last; not x, which is read again when a shift turns out to be too low
      */
-    void raise(MemorySegment x, int width, MemorySegment out) {
+    void exponentiate(MemorySegment x, int width, MemorySegment out) {
         boolean keep = out.byteSize() >= (long) width * Float.BYTES;
         int blocks = Math.ceilDiv(width, BLOCK);
         shift = Float.NEGATIVE_INFINITY;
@@ -64,7 +64,7 @@ final class RowExponentials {
             if (shift == Float.NEGATIVE_INFINITY) {
                 shift = Chains.LARGEST.of(xs, 0, Math.min(SAMPLE, count));
             }
-            raise(block, xs, count, keep ? RowMath.slice(out, first, count) : out);
+            exponentiate(block, xs, count, keep ? RowMath.slice(out, first, count) : out);
             max = Math.max(max, results[1]);
         }
         sum = 0;
@@ -77,7 +77,7 @@ final class RowExponentials {
         }
     }
 
-    private void raise(int block, MemorySegment x, int count, MemorySegment out) {
+    private void exponentiate(int block, MemorySegment x, int count, MemorySegment out) {
         // Elements of minus infinity become 0, whatever they are shifted by.
         float tried = shift == Float.NEGATIVE_INFINITY ? 0f : shift;
         RowMath.exp(x, count, tried, inverseTemperature, out, results);
@@ -131,7 +131,7 @@ final class RowExponentials {
     /**
      * Multiplies the kept exponentials of the row, made relative to the row's shift.
      *
-     * @param exponentials what {@link #raise} has written
+     * @param exponentials what {@link #exponentiate} has written
      * @param width the elements of the row
      * @param scale what they are multiplied by
      * @param out where the products go

@@ -55,19 +55,19 @@ final class SoftmaxKernel {
         });
     }
 
-    /** Room for some exponentials and no more, by which {@link RowExponentials#raise} knows whether to keep a row or a block. */
+    /** Room for some exponentials and no more, by which {@link RowExponentials#exponentiate} knows whether to keep a row or a block. */
     private static MemorySegment scratch(int count) {
         return RowMath.slice(Workspace.ofThread().segment(Workspace.Slot.EXPONENTIALS, count), 0, count);
     }
 
     private static void probabilities(RowExponentials exponentials, MemorySegment x, int width, MemorySegment out, MemorySegment scratch) {
-        MemorySegment raised = x.address() == out.address() ? scratch : out;
-        exponentials.raise(x, width, raised);
-        exponentials.multiply(raised, width, 1 / exponentials.sum(), out);
+        MemorySegment kept = x.address() == out.address() ? scratch : out;
+        exponentials.exponentiate(x, width, kept);
+        exponentials.multiply(kept, width, 1 / exponentials.sum(), out);
     }
 
     private static void logarithm(RowExponentials exponentials, MemorySegment x, int width, MemorySegment out, MemorySegment scratch) {
-        exponentials.raise(x, width, scratch);
+        exponentials.exponentiate(x, width, scratch);
         RowMath.subtract(x, width, exponentials.shift(), (float) StrictMath.log(exponentials.sum()), out);
     }
 
@@ -204,7 +204,7 @@ final class SoftmaxKernel {
                 RowExponentials exponentials = new RowExponentials(width, 1f);
                 MemorySegment scratch = scratch(RowExponentials.BLOCK);
                 for (long row = first; row < end; row++) {
-                    exponentials.raise(from.read(row * width, width).slice(width), width, scratch);
+                    exponentials.exponentiate(from.read(row * width, width).slice(width), width, scratch);
                     results.setAtIndex(JAVA_FLOAT, out.offset() + row, logSumExp(exponentials));
                 }
             }

@@ -40,26 +40,26 @@ class RowExponentialsTest {
 
     @Test
     void rowsWithoutADistributionSayWhatTheyHold() {
-        assertThat(raise(i -> Double.NEGATIVE_INFINITY).sum()).isZero();
-        assertThat(raise(i -> Double.NEGATIVE_INFINITY).shift()).isEqualTo(Float.NEGATIVE_INFINITY);
-        assertThat(raise(i -> i == WIDTH - 3 ? Double.POSITIVE_INFINITY : 0).sum()).isNaN();
-        assertThat(raise(i -> i == WIDTH - 3 ? Double.POSITIVE_INFINITY : 0).shift()).isEqualTo(Float.POSITIVE_INFINITY);
-        assertThat(raise(i -> i == 4000 ? Double.NaN : 0).sum()).isNaN();
-        assertThat(raise(i -> Double.NaN).sum()).isNaN();
+        assertThat(exponentiate(i -> Double.NEGATIVE_INFINITY).sum()).isZero();
+        assertThat(exponentiate(i -> Double.NEGATIVE_INFINITY).shift()).isEqualTo(Float.NEGATIVE_INFINITY);
+        assertThat(exponentiate(i -> i == WIDTH - 3 ? Double.POSITIVE_INFINITY : 0).sum()).isNaN();
+        assertThat(exponentiate(i -> i == WIDTH - 3 ? Double.POSITIVE_INFINITY : 0).shift()).isEqualTo(Float.POSITIVE_INFINITY);
+        assertThat(exponentiate(i -> i == 4000 ? Double.NaN : 0).sum()).isNaN();
+        assertThat(exponentiate(i -> Double.NaN).sum()).isNaN();
     }
 
-    private static RowExponentials raise(IntToDoubleFunction values) {
+    private static RowExponentials exponentiate(IntToDoubleFunction values) {
         try (Arena arena = Arena.ofConfined()) {
-            return raise(values, 1f, arena.allocate(JAVA_FLOAT, WIDTH), arena.allocate(JAVA_FLOAT, WIDTH));
+            return exponentiate(values, 1f, arena.allocate(JAVA_FLOAT, WIDTH), arena.allocate(JAVA_FLOAT, WIDTH));
         }
     }
 
-    private static RowExponentials raise(IntToDoubleFunction values, float inverseTemperature, MemorySegment x, MemorySegment out) {
+    private static RowExponentials exponentiate(IntToDoubleFunction values, float inverseTemperature, MemorySegment x, MemorySegment out) {
         for (int i = 0; i < WIDTH; i++) {
             x.setAtIndex(JAVA_FLOAT, i, (float) values.applyAsDouble(i));
         }
         var exponentials = new RowExponentials(WIDTH, inverseTemperature);
-        exponentials.raise(x, WIDTH, out);
+        exponentials.exponentiate(x, WIDTH, out);
         return exponentials;
     }
 
@@ -68,7 +68,7 @@ class RowExponentialsTest {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment x = arena.allocate(JAVA_FLOAT, WIDTH);
             MemorySegment out = arena.allocate(JAVA_FLOAT, WIDTH);
-            RowExponentials exponentials = raise(values, inverseTemperature, x, out);
+            RowExponentials exponentials = exponentiate(values, inverseTemperature, x, out);
             double max = Double.NEGATIVE_INFINITY;
             for (int i = 0; i < WIDTH; i++) {
                 max = Math.max(max, x.getAtIndex(JAVA_FLOAT, i));

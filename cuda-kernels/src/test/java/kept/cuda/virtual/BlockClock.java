@@ -8,7 +8,7 @@ import java.util.Arrays;
  * only, not by lockstep execution.
  */
 final class BlockClock {
-    private static final int MOST_TICKS = 1 << 20;
+    private static final int MAX_TICKS = 1 << 20;
 
     private final int[] clock;
 
@@ -68,8 +68,8 @@ final class BlockClock {
     }
 
     private void tick(int warp) {
-        if (++clock[warp] >= MOST_TICKS) {
-            throw new KernelFault("more than " + MOST_TICKS + " barriers in one block");
+        if (++clock[warp] >= MAX_TICKS) {
+            throw new KernelFault("more than " + MAX_TICKS + " barriers in one block");
         }
     }
 

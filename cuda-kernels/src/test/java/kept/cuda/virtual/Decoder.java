@@ -34,7 +34,7 @@ final class Decoder {
     /** A branch whose labels are resolved after all instructions are decoded. */
     private record Pending(Instruction branch, List<String> labels, Statement statement) {}
 
-    private static final int MOST_CALLS_DEEP = 32;
+    private static final int MAX_CALLS_DEEP = 32;
 
     private final PtxModule module;
     private final Function<String, Allocation> deviceVariables;
@@ -191,8 +191,8 @@ final class Decoder {
         if (statement.guard() != null) {
             throw error("a call with a guard is not supported");
         }
-        if (++depth > MOST_CALLS_DEEP) {
-            throw error("calls nest deeper than " + MOST_CALLS_DEEP + ": recursion is not supported");
+        if (++depth > MAX_CALLS_DEEP) {
+            throw error("calls nest deeper than " + MAX_CALLS_DEEP + ": recursion is not supported");
         }
         Statement calling = statement;
         var inner = new Frame(callee, "call" + ++frames + ":");

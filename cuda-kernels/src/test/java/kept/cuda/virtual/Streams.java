@@ -13,7 +13,7 @@ import java.util.Map;
  */
 final class Streams {
     /** Maximum number of queued calls; as in a driver, the next call waits. */
-    private static final int MOST_QUEUED = 1024;
+    private static final int MAX_QUEUED = 1024;
 
     /**
      * A queued call.
@@ -54,7 +54,7 @@ final class Streams {
         latest = stream;
         Deque<Call> queue = queues.computeIfAbsent(stream, _ -> new ArrayDeque<>());
         queue.add(new Call(work, always));
-        if (!defers || queue.size() >= MOST_QUEUED) {
+        if (!defers || queue.size() >= MAX_QUEUED) {
             await(stream);
         }
     }

@@ -32,10 +32,10 @@ public final class VirtualDriver implements Driver, LaunchCounter {
     private static final int REGISTERS_AT_ONCE = 256;
     private static final int SHARED_OPT_IN = 227 << 10;
     private static final int SHARED_DEFAULT = 48 << 10;
-    private static final int MOST_THREADS = 1024;
+    private static final int MAX_THREADS = 1024;
     /** Limit of freed memory in bytes, which stays on the heap while queued work may use it; beyond it the queued work runs. */
-    private static final long MOST_RELEASED = 64L << 20;
-    private static final int MOST_BLOCKS_YZ = 65535;
+    private static final long MAX_RELEASED = 64L << 20;
+    private static final int MAX_BLOCKS_YZ = 65535;
 
     /** A loaded module, whose kernels are decoded at their first use, and its variables. */
     private record Library(PtxModule module, Map<String, Allocation> variables) {}
@@ -299,7 +299,7 @@ public final class VirtualDriver implements Driver, LaunchCounter {
             throw invalid("cuMemFreeAsync", "0x%x is the beginning of no allocation in use: %s".formatted(address, wrong));
         }
         gpu.streams().addAlways(stream, () -> gpu.memory().discard(address));
-        if (gpu.memory().released() > MOST_RELEASED) {
+        if (gpu.memory().released() > MAX_RELEASED) {
             gpu.streams().await(stream);
         }
         if (!keepsFreed) {
@@ -500,9 +500,9 @@ public final class VirtualDriver implements Driver, LaunchCounter {
         Loaded loaded = loaded("cuLaunchKernel", kernel);
         Kernel of = loaded.kernel;
         int threads = Math.multiplyExact(grid.threadsX(), grid.threadsY());
-        if (threads > MOST_THREADS || of.maxThreads > 0 && threads > of.maxThreads) {
+        if (threads > MAX_THREADS || of.maxThreads > 0 && threads > of.maxThreads) {
             throw invalid("cuLaunchKernel", "%s with %d threads a block; %d are the most".formatted(of.name, threads,
-                    of.maxThreads > 0 ? of.maxThreads : MOST_THREADS));
+                    of.maxThreads > 0 ? of.maxThreads : MAX_THREADS));
         }
         int ofAWarp = Math.ceilDiv(of.maxRegisters * Warp.LANES, REGISTERS_AT_ONCE) * REGISTERS_AT_ONCE;
         int registers = Math.ceilDiv(threads, Warp.LANES) * ofAWarp;
@@ -511,9 +511,9 @@ public final class VirtualDriver implements Driver, LaunchCounter {
                     "%s with %d threads a block of %d registers each needs %d; a block has %d"
                             .formatted(of.name, threads, of.maxRegisters, registers, REGISTERS));
         }
-        if (grid.y() > MOST_BLOCKS_YZ || grid.z() > MOST_BLOCKS_YZ) {
+        if (grid.y() > MAX_BLOCKS_YZ || grid.z() > MAX_BLOCKS_YZ) {
             throw invalid("cuLaunchKernel", "%s with %d x %d blocks along y and z; %d are the most".formatted(of.name, grid.y(), grid.z(),
-                    MOST_BLOCKS_YZ));
+                    MAX_BLOCKS_YZ));
         }
         if (sharedBytes < 0 || sharedBytes + of.sharedBytes > loaded.sharedAllowed) {
             throw invalid("cuLaunchKernel", "%s with %d + %d bytes of shared memory; %d are allowed to it".formatted(of.name, sharedBytes,

@@ -19,8 +19,8 @@ public final class VirtualGpu {
     /** Default size of memory in bytes. */
     public static final long DEFAULT_MEMORY = 1L << 30;
 
-    private static final long MOST_INSTRUCTIONS = 1L << 32;
-    private static final int MOST_THREADS = 8;
+    private static final long MAX_INSTRUCTIONS = 1L << 32;
+    private static final int MAX_THREADS = 8;
 
     /** Minimum number of blocks to run on several threads; a smaller launch finishes before another thread starts. */
     private static final int BLOCKS_OF_A_THREAD = 4;
@@ -36,8 +36,8 @@ public final class VirtualGpu {
     private int reordered;
     private final Map<String, Integer> timesReordered = new ConcurrentHashMap<>();
     private boolean faultsLater;
-    private long mostInstructions = MOST_INSTRUCTIONS;
-    private int threads = Math.min(MOST_THREADS, Integer.getInteger("kept.threads", Runtime.getRuntime().availableProcessors()));
+    private long mostInstructions = MAX_INSTRUCTIONS;
+    private int threads = Math.min(MAX_THREADS, Integer.getInteger("kept.threads", Runtime.getRuntime().availableProcessors()));
     private long laneInstructions;
     private volatile boolean counts;
     private final List<LaunchCounts> counted = new ArrayList<>();
