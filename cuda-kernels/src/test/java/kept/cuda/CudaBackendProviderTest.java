@@ -18,7 +18,8 @@ import org.junit.jupiter.api.Test;
 class CudaBackendProviderTest {
     @Test
     void cudaIsAKnownNameBesideTheCpu() {
-        assertThat(Device.names()).containsExactly("cpu", "cuda", "virtual");
+        // Other tests of this process may have installed a driver that counts GPUs.
+        assertThat(Device.names().stream().map(name -> name.replaceFirst(":\\d+$", "")).distinct()).containsExactly("cpu", "cuda", "virtual");
         assertThat(Device.of("cpu")).isSameAs(Device.cpu());
     }
 

@@ -31,15 +31,13 @@ final class CallMemory {
         launch.setAtIndex(ValueLayout.JAVA_LONG, 3, size.address());
     }
 
-    /** Eight bytes, zeroed, for the first output parameter of a call. */
+    /** Eight bytes for the first output parameter of a call. */
     MemorySegment first() {
-        first.set(ValueLayout.JAVA_LONG, 0, 0);
         return first;
     }
 
-    /** Eight bytes, zeroed, for the second output parameter of a call. */
+    /** Eight bytes for the second output parameter of a call. */
     MemorySegment second() {
-        second.set(ValueLayout.JAVA_LONG, 0, 0);
         return second;
     }
 
