@@ -74,7 +74,8 @@ class CorpusTest {
     void aGzipFileCutShortIsNamed() throws IOException {
         byte[] whole = gzip("a long text, ".repeat(1000) + Math.PI);
         Path cut = Files.write(folder.resolve("a.txt.gz"), Arrays.copyOf(whole, whole.length - 9));
-        assertThatThrownBy(() -> read(cut)).isInstanceOf(CorpusException.class).hasMessageContaining(cut.toString()).hasMessageContaining("is the file complete?");
+        assertThatThrownBy(() -> read(cut)).isInstanceOf(CorpusException.class).hasMessageContaining(cut.toString())
+                .hasMessageContaining("is the file complete?");
         Path none = write("b.txt.gz", "not packed at all");
         assertThatThrownBy(() -> read(none)).isInstanceOf(CorpusException.class).hasMessageContaining(none.toString());
     }
