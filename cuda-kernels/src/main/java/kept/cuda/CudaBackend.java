@@ -78,10 +78,10 @@ final class CudaBackend implements Backend, AutoCloseable {
         Driver driver = gpu.driver();
         int device = gpu.ordinal();
         return "%s: %s (sm_%d%d), %.1f GiB, driver for CUDA %d.%d, cuBLAS %d, PTX kernels for sm_80 and later, %s".formatted(
-                driver.deviceCount() > 1 ? "cuda:" + device : "cuda", driver.deviceName(device), driver.attribute(device,
-                DeviceAttribute.CAPABILITY_MAJOR),
-                driver.attribute(device, DeviceAttribute.CAPABILITY_MINOR), driver.totalMemory(device) / (double) (1L << 30),
-                driver.version() / 1000, driver.version() % 1000 / 10, gpu.blas().version(), TensorCoreAttention.DESCRIPTION);
+                driver.deviceCount() > 1 ? "cuda:" + device : "cuda", driver.deviceName(device),
+                driver.attribute(device, DeviceAttribute.CAPABILITY_MAJOR), driver.attribute(device, DeviceAttribute.CAPABILITY_MINOR),
+                driver.totalMemory(device) / (double) (1L << 30), driver.version() / 1000, driver.version() % 1000 / 10, gpu.blas().version(),
+                TensorCoreAttention.DESCRIPTION);
     }
 
     @Override

@@ -9,6 +9,7 @@ import kept.cuda.cublas.Blas;
 import kept.cuda.driver.CudaException;
 import kept.cuda.driver.DeviceAttribute;
 import kept.cuda.driver.Driver;
+import kept.cuda.library.FakeLibrary;
 import kept.cuda.library.MissingLibraryException;
 import kept.tensor.Device;
 import kept.tensor.DeviceException;
@@ -18,9 +19,20 @@ import org.junit.jupiter.api.Test;
 class CudaBackendProviderTest {
     @Test
     void cudaIsAKnownNameBesideTheCpu() {
-        // Other tests of this process may have installed a driver that counts GPUs.
-        assertThat(Device.names().stream().map(name -> name.replaceFirst(":\\d+$", "")).distinct()).containsExactly("cpu", "cuda", "virtual");
+        FakeLibrary driver = FakeLibrary.driver();
+        driver.on("cuDriverGetVersion", call -> put(call, 12040));
+        driver.on("cuDeviceGetCount", call -> put(call, 1));
+        assertThat(Device.names()).containsExactly("cpu", "cuda", "virtual");
+        driver.on("cuDeviceGetCount", call -> put(call, 3));
+        assertThat(Device.names()).containsExactly("cpu", "cuda:0", "cuda:1", "cuda:2", "virtual");
+        driver.on("cuDeviceGetCount", call -> put(call, 0));
+        assertThat(Device.names()).as("without a GPU").containsExactly("cpu", "cuda", "virtual");
         assertThat(Device.of("cpu")).isSameAs(Device.cpu());
+    }
+
+    private static int put(FakeLibrary.Arguments call, int value) {
+        call.put(0, value);
+        return 0;
     }
 
     @Test

@@ -234,19 +234,6 @@ extern "C" __global__ void order_of_warps(int* out, int* tickets, int faulty) {
     }
 }
 
-extern "C" __global__ void second_turn(float* out, int n, int faulty) {
-    int step = gridDim.x * blockDim.x;
-    for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += step) {
-        out[i] = faulty && i >= step ? 0 : i;
-    }
-}
-
-// Rows far apart: the offset of a row needs 64 bits.
-extern "C" __global__ void narrow_index(const float* in, float* out, int64_t stride, int faulty) {
-    int64_t at = blockIdx.x * stride;
-    out[blockIdx.x] = in[faulty ? static_cast<uint32_t>(at) : at];
-}
-
 extern "C" __global__ void changes_an_operand(float* in, float* out, int faulty) {
     out[threadIdx.x] = in[threadIdx.x];
     if (faulty && threadIdx.x == 5) {
