@@ -71,7 +71,7 @@ public final class Export extends Program {
     @Override
     protected int run() {
         GgufRun.Result result = GgufRun.of(source, output).type(GgufType.valueOf(type.name())).overwrite(overwrite).keep(inputs()).run(progress());
-        result.remarks().forEach(remark -> err().println("note: " + remark));
+        result.notes().forEach(note -> err().println("note: " + note));
         out().println("source: " + result.source());
         out().println("output: %d tensors, the matrices as %s; %d tokens, %,d bytes".formatted(
                 result.tensors(), type, result.tokens(), result.bytes()));

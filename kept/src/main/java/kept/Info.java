@@ -12,7 +12,7 @@ import kept.cli.Reads;
 import kept.model.CheckpointWeights;
 import kept.model.DecoderConfig;
 import kept.nn.RopeScaling;
-import kept.run.Remarks;
+import kept.run.Notes;
 import kept.tensor.Device;
 import kept.tensor.DeviceException;
 import kept.text.Counts;
@@ -99,7 +99,7 @@ public final class Info extends Program {
             if (checkValues) {
                 checkValues(checkpoint);
             }
-            Remarks.tell(progress(), directory, checkpoint);
+            Notes.report(progress(), directory, checkpoint);
         }
         out().println("tokenizer         " + tokenizer(directory));
     }

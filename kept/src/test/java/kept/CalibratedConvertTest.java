@@ -64,8 +64,8 @@ class CalibratedConvertTest {
                 LockSupport.parkNanos(1_000_000);
             }
             run.terminate();
-            assertThat(run.join()).as("128 + SIGTERM: " + run.remarks()).isEqualTo(143);
-            assertThat(run.remarks()).contains("stopped; what has been measured is in " + calibration);
+            assertThat(run.join()).as("128 + SIGTERM: " + run.notes()).isEqualTo(143);
+            assertThat(run.notes()).contains("stopped; what has been measured is in " + calibration);
         }
         assertThat(ProgramRun.of(settings).errorLines()).last().asString().contains("holds an unfinished calibration", "--resume", "--overwrite");
         ProgramRun resumed = ProgramRun.of(Stream.concat(Stream.of(settings), Stream.of("--resume")).toArray());

@@ -24,7 +24,7 @@ final class ChildProgram implements AutoCloseable {
     /**
      * Starts {@code kept <command>} on the module path.
      *
-     * @param errors the file its remarks go to
+     * @param errors the file that receives its standard error
      * @param arguments anything with a text, such as paths
      */
     static ChildProgram start(Path errors, Object... arguments) {
@@ -35,7 +35,7 @@ final class ChildProgram implements AutoCloseable {
      * Starts {@code kept <command>} with an option of the Java runtime.
      *
      * @param option the option
-     * @param errors the file its remarks go to
+     * @param errors the file that receives its standard error
      * @param arguments anything with a text, such as paths
      */
     static ChildProgram startWith(String option, Path errors, Object... arguments) {
@@ -46,7 +46,7 @@ final class ChildProgram implements AutoCloseable {
      * Starts {@code kept <command>} as on a machine whose GPU, if it has one, is not to be seen.
      *
      * @param output the file its results go to
-     * @param errors the file its remarks go to
+     * @param errors the file that receives its standard error
      * @param arguments anything with a text, such as paths
      */
     static ChildProgram startWithoutGpu(Path output, Path errors, Object... arguments) {
@@ -57,7 +57,7 @@ final class ChildProgram implements AutoCloseable {
     /**
      * Starts {@code kept <command>} into a pipe that nobody reads any more.
      *
-     * @param errors the file its remarks go to
+     * @param errors the file that receives its standard error
      * @param arguments anything with a text, such as paths
      */
     static ChildProgram startIntoClosedPipe(Path errors, Object... arguments) {
@@ -74,7 +74,7 @@ final class ChildProgram implements AutoCloseable {
      * Starts {@code kept <command>} with its results going to a file.
      *
      * @param output the file, or a device
-     * @param errors the file its remarks go to
+     * @param errors the file that receives its standard error
      * @param arguments anything with a text, such as paths
      */
     static ChildProgram startInto(Path output, Path errors, Object... arguments) {
@@ -128,8 +128,8 @@ final class ChildProgram implements AutoCloseable {
         }
     }
 
-    /** What it remarked. */
-    String remarks() {
+    /** What it wrote to standard error. */
+    String notes() {
         try {
             return Files.readString(errors);
         } catch (IOException e) {

@@ -132,8 +132,8 @@ class ConvertTest {
             assertThat(second.errorLines()).as("two at a time").containsExactly(
                     "kept: [output] " + output + ": another run is writing this output; wait for it, or choose another output");
             run.terminate();
-            assertThat(run.join()).as("128 + SIGTERM: " + run.remarks()).isEqualTo(143);
-            assertThat(run.remarks().lines().filter(line -> !line.isBlank() && !line.startsWith("WARNING") && !isProgress(line)))
+            assertThat(run.join()).as("128 + SIGTERM: " + run.notes()).isEqualTo(143);
+            assertThat(run.notes().lines().filter(line -> !line.isBlank() && !line.startsWith("WARNING") && !isProgress(line)))
                     .singleElement().asString().isEqualTo(
                             "stopped; the finished weight files are in %s.partial; the same command with --resume continues from there", output);
         }

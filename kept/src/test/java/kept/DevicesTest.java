@@ -22,11 +22,11 @@ class DevicesTest {
     @Test
     void infoListsEachDeviceAndWhyOneCannotBeUsed() throws IOException {
         Run run = run("info", "--devices");
-        assertThat(run.code).as(run.remarks.toString()).isZero();
+        assertThat(run.code).as(run.notes.toString()).isZero();
         assertThat(run.output).hasSize(2);
         assertThat(run.output.getFirst()).startsWith("cpu: ").contains("1 thread");
         assertThat(run.output.getLast()).matches("cuda: cannot be used: " + REASON);
-        assertThat(run.remarks).isEmpty();
+        assertThat(run.notes).isEmpty();
     }
 
     @Test
@@ -36,7 +36,7 @@ class DevicesTest {
             Run run = run(Stream.concat(Stream.of(line), Stream.of("--device", "cuda")).toArray());
             assertThat(run.code).isEqualTo(1);
             assertThat(run.output).isEmpty();
-            assertThat(run.remarks).singleElement().asString().matches("kept: \\[device] cuda: " + REASON);
+            assertThat(run.notes).singleElement().asString().matches("kept: \\[device] cuda: " + REASON);
         }
     }
 
@@ -47,22 +47,22 @@ class DevicesTest {
             "--held-out", "held-out=" + directory.resolve("text.txt"), "--evaluation-tokens", 128, "--output", directory.resolve("llama"),
             "--sequence-length", 16, "--batch-size", 4, "--tokens", 64, "--device", "auto"};
         Run run = run(distill);
-        assertThat(run.code).as(run.remarks.toString()).isZero();
-        assertThat(run.remarks.stream().filter(line -> line.contains("cuda"))).singleElement().asString()
+        assertThat(run.code).as(run.notes.toString()).isZero();
+        assertThat(run.notes.stream().filter(line -> line.contains("cuda"))).singleElement().asString()
                 .matches("--device auto: on the CPU, since cuda cannot be used: " + REASON);
-        assertThat(run.remarks).anyMatch(line -> line.startsWith("cpu: "));
+        assertThat(run.notes).anyMatch(line -> line.startsWith("cpu: "));
         assertThat(directory.resolve("llama/model.safetensors")).exists();
     }
 
-    private record Run(int code, List<String> output, List<String> remarks) {}
+    private record Run(int code, List<String> output, List<String> notes) {}
 
-    /** Remarks without those of the JVM itself. */
+    /** Notes without those of the JVM itself. */
     private Run run(Object... arguments) throws IOException {
         Path output = directory.resolve("output");
         Path errors = directory.resolve("errors");
         try (var program = ChildProgram.startWithoutGpu(output, errors, arguments)) {
             int code = program.join();
-            return new Run(code, Files.readAllLines(output), program.remarks().lines()
+            return new Run(code, Files.readAllLines(output), program.notes().lines()
                     .filter(line -> !line.startsWith("WARNING: Using incubator")).toList());
         }
     }

@@ -165,7 +165,7 @@ class KilledRunsTest {
                 kills++;
                 return false;
             }
-            assertThat(run.join()).as(() -> Arrays.toString(arguments) + run.remarks()).isEqualTo(code);
+            assertThat(run.join()).as(() -> Arrays.toString(arguments) + run.notes()).isEqualTo(code);
             return true;
         }
     }

@@ -63,12 +63,12 @@ class LowPrecisionTrainingTest {
 
     /** The tiny teacher is of F32, which the result is stored in too. */
     @Test
-    void aResultOfFewerDigitsThanItsTypeIsRemarked() {
-        String remark = "the result has the precision of bf16, for --train-dtype bf16, though it is stored as ";
-        assertThat(distill(directory.resolve("wide"), "--train-dtype", "bf16").err()).contains(remark + "f32");
-        assertThat(distill(directory.resolve("half"), "--train-dtype", "bf16", "--dtype", "f16").err()).contains(remark + "f16");
-        assertThat(distill(directory.resolve("same"), "--train-dtype", "bf16", "--dtype", "bf16").err()).doesNotContain(remark);
-        assertThat(distill(directory.resolve("full")).err()).doesNotContain(remark);
+    void aResultOfFewerDigitsThanItsTypeIsNoted() {
+        String note = "the result has the precision of bf16, for --train-dtype bf16, though it is stored as ";
+        assertThat(distill(directory.resolve("wide"), "--train-dtype", "bf16").err()).contains(note + "f32");
+        assertThat(distill(directory.resolve("half"), "--train-dtype", "bf16", "--dtype", "f16").err()).contains(note + "f16");
+        assertThat(distill(directory.resolve("same"), "--train-dtype", "bf16", "--dtype", "bf16").err()).doesNotContain(note);
+        assertThat(distill(directory.resolve("full")).err()).doesNotContain(note);
     }
 
     @Test

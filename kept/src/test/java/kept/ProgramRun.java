@@ -11,7 +11,7 @@ import kept.cli.Program;
  *
  * @param code the exit code
  * @param out what it printed as its result
- * @param err what it remarked
+ * @param err its standard error
  */
 public record ProgramRun(int code, String out, String err) {
     /** Runs a command line; its elements may be anything with a text, such as paths. */

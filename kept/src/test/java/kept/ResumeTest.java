@@ -244,13 +244,13 @@ class ResumeTest {
         Path errors = directory.resolve("errors.log");
         try (var run = ChildProgram.startWith("-XX:MaxVectorSize=16", errors, arguments("--resume"))) {
             assertThat(run.join()).isEqualTo(1);
-            assertThat(run.remarks()).contains("state.safetensors was computed on " + here + ", here it is cpu, vectors of 128 bits",
+            assertThat(run.notes()).contains("state.safetensors was computed on " + here + ", here it is cpu, vectors of 128 bits",
                     "--allow-other-bits",
                     "KEPT_JAVA_OPTIONS=-XX:MaxVectorSize=");
         }
         try (var run = ChildProgram.startWith("-XX:MaxVectorSize=16", errors, arguments("--resume", "--allow-other-bits"))) {
-            assertThat(run.join()).as(run.remarks()).isZero();
-            assertThat(run.remarks()).contains("--allow-other-bits: ", "other bits than an uninterrupted run's");
+            assertThat(run.join()).as(run.notes()).isZero();
+            assertThat(run.notes()).contains("--allow-other-bits: ", "other bits than an uninterrupted run's");
         }
         assertThat(output).isDirectory();
     }

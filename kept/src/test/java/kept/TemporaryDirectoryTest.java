@@ -33,7 +33,7 @@ class TemporaryDirectoryTest {
                 LockSupport.parkNanos(1_000_000);
             }
             run.terminate();
-            assertThat(run.join()).as("128 + SIGTERM: " + run.remarks()).isEqualTo(143);
+            assertThat(run.join()).as("128 + SIGTERM: " + run.notes()).isEqualTo(143);
         }
         assertThat(contents(temporary)).noneMatch(path -> path.getFileName().toString().startsWith("kept-"));
     }

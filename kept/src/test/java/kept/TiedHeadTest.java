@@ -51,7 +51,7 @@ class TiedHeadTest {
     }
 
     @Test
-    void aHeadThatDiffersIsAHeadOfItsOwnAndIsRemarkedOn() throws IOException {
+    void aHeadThatDiffersIsAHeadOfItsOwnAndIsNoted() throws IOException {
         Path tied = with("tied", true, TiedHeadTest::other);
         Path untied = with("untied", false, TiedHeadTest::other);
         assertThat(DecoderConfig.read(tied)).isEqualTo(DecoderConfig.read(untied));
@@ -103,11 +103,11 @@ class TiedHeadTest {
         return changed;
     }
 
-    private byte[] logits(Path model, String remark) throws IOException {
+    private byte[] logits(Path model, String note) throws IOException {
         Path output = directory.resolve("logits-" + System.nanoTime() + ".safetensors");
         ProgramRun run = ProgramRun.of("logits", "--model", model, "--ids", ids, "--output", output);
         assertThat(run.code()).as(run.err()).isZero();
-        assertThat(run.err()).contains(remark);
+        assertThat(run.err()).contains(note);
         return Files.readAllBytes(output);
     }
 

@@ -145,9 +145,9 @@ public final class Calibration {
      *
      * @param measured stores the results
      * @param progress receives the amount of work done, piece by piece; an exception it throws ends the calibration
-     * @param remarks receives the choices made
+     * @param notes receives the choices made
      */
-    public void run(MeasuredTensors measured, LongConsumer progress, Consumer<String> remarks) {
+    public void run(MeasuredTensors measured, LongConsumer progress, Consumer<String> notes) {
         int last = norms.size() - 1;
         while (last >= 0 && isDone(measured, last)) {
             last--;
@@ -155,16 +155,16 @@ public final class Calibration {
         if (last < 0) {
             return;
         }
-        advice(config, text.tokens()).ifPresent(remarks);
+        advice(config, text.tokens()).ifPresent(notes);
         var regression = new NormRegression(config.hiddenSize());
         var times = new PhaseTimes();
         try (var models = new PairedForward(mapping, source, measured, text, options, device, progress, times)) {
             models.embed();
             if (!measured.contains(CalibratedMapping.ANCHOR)) {
-                times.of(Phase.TRIALS, () -> chooseAnchor(measured, models.embeddingSize(), regression, progress, remarks));
+                times.of(Phase.TRIALS, () -> chooseAnchor(measured, models.embeddingSize(), regression, progress, notes));
             }
             models.anchor(anchor(measured));
-            double level = Double.parseDouble(measured.remark(CalibratedMapping.ANCHOR, RELATIVE).orElseThrow());
+            double level = Double.parseDouble(measured.metadata(CalibratedMapping.ANCHOR, RELATIVE).orElseThrow());
             for (int step = 0; step <= last; step++) {
                 boolean done = isDone(measured, step);
                 NormRegression.Solution solution = null;
@@ -172,14 +172,14 @@ public final class Calibration {
                     progress.accept(text.tokens());
                 } else {
                     solution = models.measure(step, options.ridge(), regression);
-                    put(measured, norms.get(step), solution, remarks);
+                    put(measured, norms.get(step), solution, notes);
                 }
                 if (isBeforeMlp(step)) {
                     models.moveTeacher(step);
                     if (done) {
                         progress.accept(text.tokens());
                     } else {
-                        put(measured, step / 2, models.renewal(step, level, solution.constant()), remarks);
+                        put(measured, step / 2, models.renewal(step, level, solution.constant()), notes);
                     }
                     models.moveStudent(step);
                 } else if (step < last) {
@@ -188,7 +188,7 @@ public final class Calibration {
                 }
             }
         }
-        remarks.accept("took: " + times.inWords());
+        notes.accept("took: " + times.inWords());
     }
 
     private boolean isBeforeMlp(int step) {
@@ -206,24 +206,24 @@ public final class Calibration {
         }
     }
 
-    private void put(MeasuredTensors measured, TensorName norm, NormRegression.Solution solution, Consumer<String> remarks) {
+    private void put(MeasuredTensors measured, TensorName norm, NormRegression.Solution solution, Consumer<String> notes) {
         measured.put(CalibratedMapping.correction(norm), Shape.of(config.hiddenSize(), config.hiddenSize()), solution.correction(),
                 Map.of(RIDGE, Double.toString(solution.ridge()), ERROR, Double.toString(solution.error())));
-        remarks.accept("%s: ridge %.0e, relative error %.2e of the norm's output".formatted(
+        notes.accept("%s: ridge %.0e, relative error %.2e of the norm's output".formatted(
                 norm.module(), solution.ridge(), solution.error()));
     }
 
-    private void put(MeasuredTensors measured, int layer, PairedForward.Neuron neuron, Consumer<String> remarks) {
+    private void put(MeasuredTensors measured, int layer, PairedForward.Neuron neuron, Consumer<String> notes) {
         measured.put(CalibratedMapping.reader(layer), Shape.of(2, config.hiddenSize()), neuron.rows(), Map.of());
         measured.put(CalibratedMapping.neuron(layer), Shape.of(1), new float[] {neuron.number()}, Map.of(ERROR, Double.toString(neuron.error())));
         if (neuron.number() >= 0) {
-            remarks.accept("%s.mlp: neuron %,d renews the anchor with a relative error of %.2e".formatted(
+            notes.accept("%s.mlp: neuron %,d renews the anchor with a relative error of %.2e".formatted(
                     TensorName.ofLayer(layer), neuron.number(), neuron.error()));
         }
     }
 
     private void chooseAnchor(MeasuredTensors measured, double size, NormRegression regression, LongConsumer progress,
-            Consumer<String> remarks) {
+            Consumer<String> notes) {
         double best = options.anchor();
         if (Double.isNaN(best)) {
             double least = Double.POSITIVE_INFINITY;
@@ -236,7 +236,7 @@ public final class Calibration {
             }
         }
         measured.put(CalibratedMapping.ANCHOR, Shape.of(1), new float[] {(float) (best * size)}, Map.of(RELATIVE, Double.toString(best)));
-        remarks.accept("anchor: %s times the embeddings' root mean square, which is %.3g".formatted(best, size));
+        notes.accept("anchor: %s times the embeddings' root mean square, which is %.3g".formatted(best, size));
     }
 
     /** Returns the error at the first norms with an anchor. */

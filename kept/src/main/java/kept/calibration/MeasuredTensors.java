@@ -101,13 +101,13 @@ public final class MeasuredTensors implements Weights {
     }
 
     /**
-     * A remark saved with a tensor.
+     * Metadata stored with a tensor.
      *
      * @param name its name
-     * @param key of the remark
-     * @return the remark
+     * @param key the key of the metadata
+     * @return the value, if the file has the key
      */
-    public Optional<String> remark(String name, String key) {
+    public Optional<String> metadata(String name, String key) {
         try (var file = SafetensorsFile.open(file(name))) {
             return Optional.ofNullable(file.metadata().get(key));
         }
@@ -128,9 +128,9 @@ public final class MeasuredTensors implements Weights {
     }
 
     /** Writes a tensor atomically. */
-    void put(String name, Shape shape, float[] values, Map<String, String> remarks) {
+    void put(String name, Shape shape, float[] values, Map<String, String> metadata) {
         try (var _ = Scope.open();
-                var writer = SafetensorsWriter.createWithChecksums(file(name), List.of(new TensorSpec(name, DType.F32, shape)), remarks)) {
+                var writer = SafetensorsWriter.createWithChecksums(file(name), List.of(new TensorSpec(name, DType.F32, shape)), metadata)) {
             HostCopy.with(Tensor.of(values, shape.toArray()), DType.F32, bytes -> writer.write(name, bytes));
             writer.finish();
         }

@@ -191,15 +191,15 @@ public final class Checkpoint implements AutoCloseable {
      *
      * @return one line for each unusual property; usually empty
      */
-    public List<String> remarks() {
-        var remarks = new ArrayList<>(names.remarks());
+    public List<String> notes() {
+        var notes = new ArrayList<>(names.notes());
         List<TensorEntry> entries = tensors.values().stream().map(stored -> stored.file.entry(stored.name)).toList();
         List<String> doubles = entries.stream().filter(entry -> entry.type() == StoredType.F64).map(TensorEntry::name).toList();
         if (!doubles.isEmpty()) {
-            remarks.add("%s stored in F64 and rounded to F32 (the first: %s)".formatted(Counts.of(doubles.size(), "tensor is", "tensors are"),
+            notes.add("%s stored in F64 and rounded to F32 (the first: %s)".formatted(Counts.of(doubles.size(), "tensor is", "tensors are"),
                 CheckpointException.shorten(doubles.getFirst())));
         }
-        return remarks;
+        return notes;
     }
 
     /**

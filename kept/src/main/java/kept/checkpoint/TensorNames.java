@@ -44,7 +44,7 @@ final class TensorNames {
     private final Map<String, String> known = new LinkedHashMap<>();
     private final Map<String, TensorEntry> empty = new LinkedHashMap<>();
     private final Set<String> buffers = new TreeSet<>();
-    private final List<String> remarks = new ArrayList<>();
+    private final List<String> notes = new ArrayList<>();
     private int bufferCount;
     private String prefixWarning;
 
@@ -70,7 +70,7 @@ final class TensorNames {
         }
         names.match(directory, parameters);
         names.tie(tied);
-        names.remark();
+        names.addNotes();
         return names;
     }
 
@@ -90,8 +90,8 @@ final class TensorNames {
     }
 
     /** Returns warnings about the names, one line each. */
-    List<String> remarks() {
-        return remarks;
+    List<String> notes() {
+        return notes;
     }
 
     /** Returns the entry of a tensor without elements, or null if there is none with this name. */
@@ -144,7 +144,7 @@ final class TensorNames {
         String head = heads.size() == 1 && body.startsWith(heads.iterator().next()) ? heads.iterator().next() : "";
         if (bodies.size() > 1) {
             prefixWarning = describePrefixes(bodies);
-            remarks.add(prefixWarning);
+            notes.add(prefixWarning);
         }
         for (TensorEntry entry : parameters) {
             String name = named(unwrapped(entry.name()), body, head);
@@ -154,11 +154,11 @@ final class TensorNames {
             }
         }
         if (!body.equals(MODEL) || !head.isEmpty()) {
-            remarks.add(body.isEmpty() ? "the tensors' names lack the prefix '%s', which is added".formatted(MODEL)
+            notes.add(body.isEmpty() ? "the tensors' names lack the prefix '%s', which is added".formatted(MODEL)
                 : "the tensors' names have the prefix '%s', which is read as '%s'".formatted(body, MODEL));
         }
         if (parameters.stream().anyMatch(entry -> WRAPPERS.matcher(entry.name()).find())) {
-            remarks.add("wrapper names in the tensors' names (such as _orig_mod) are removed");
+            notes.add("wrapper names in the tensors' names (such as _orig_mod) are removed");
         }
     }
 
@@ -166,7 +166,7 @@ final class TensorNames {
     private void tie(BooleanSupplier tied) {
         if (known.containsKey(HEAD) && !known.containsKey(EMBEDDING) && tied.getAsBoolean()) {
             known.put(EMBEDDING, known.remove(HEAD));
-            remarks.add("the head is tied to the embedding and the files contain only %s, which is used as the embedding".formatted(HEAD));
+            notes.add("the head is tied to the embedding and the files contain only %s, which is used as the embedding".formatted(HEAD));
         }
     }
 
@@ -194,14 +194,14 @@ final class TensorNames {
         return name;
     }
 
-    private void remark() {
+    private void addNotes() {
         if (bufferCount > 0) {
-            remarks.add("%s ignored (%s)".formatted(
+            notes.add("%s ignored (%s)".formatted(
                 Counts.of(bufferCount, "tensor that is not a parameter is", "tensors that are not parameters are"),
                 buffers.stream().collect(Collectors.joining(", "))));
         }
         if (!empty.isEmpty()) {
-            remarks.add("%s ignored (the first: %s)".formatted(
+            notes.add("%s ignored (the first: %s)".formatted(
                 Counts.of(empty.size(), "tensor without elements is", "tensors without elements are"),
                 CheckpointException.shorten(empty.keySet().iterator().next())));
         }

@@ -47,11 +47,11 @@ public final class Demo implements AutoCloseable {
     /**
      * Unpacks the teacher and finds the text.
      *
-     * @param remarks receives a note about the text
+     * @param notes receives a note about the text
      */
-    public static Demo prepare(PrintWriter remarks) {
+    public static Demo prepare(PrintWriter notes) {
         JdkSources sources = JdkSources.find();
-        remarks.println("text: " + sources.description());
+        notes.println("text: " + sources.description());
         var teacher = new TemporaryDirectory("kept-demo-teacher");
         try {
             for (String file : FILES) {

@@ -18,7 +18,7 @@ final class Terminal {
         return shown(writer, isTerminal(OUTPUT));
     }
 
-    /** Remarks for standard error. */
+    /** Notes for standard error. */
     static PrintWriter error(PrintWriter writer) {
         return shown(writer, isTerminal(ERROR));
     }

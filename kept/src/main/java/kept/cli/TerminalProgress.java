@@ -133,7 +133,7 @@ public final class TerminalProgress implements Progress {
     }
 
     @Override
-    public void remark(String line) {
+    public void note(String line) {
         target.println(line);
         target.flush();
     }

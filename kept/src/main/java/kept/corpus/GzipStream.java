@@ -136,7 +136,7 @@ final class GzipStream extends InputStream {
         }
         for (int text : new int[] {NAME, COMMENT}) {
             while ((flags & text) != 0 && required() != 0) {
-                // A name or a remark ends in a zero.
+                // A name or a comment ends in a zero.
                 continue;
             }
         }

@@ -9,13 +9,13 @@ import java.util.List;
  * smallest: neither of the two changes what a norm that centres hands on, and mappings use that freedom.
  *
  * @param places in the order of the graph
- * @param remarks in words, what could not be compared and why; empty if all was
+ * @param notes in words, what could not be compared and why; empty if all was
  */
-public record LayerDistances(List<Place> places, List<String> remarks) {
+public record LayerDistances(List<Place> places, List<String> notes) {
     /** Keeps copies of the lists. */
     public LayerDistances {
         places = List.copyOf(places);
-        remarks = List.copyOf(remarks);
+        notes = List.copyOf(notes);
     }
 
     /**

@@ -135,30 +135,30 @@ final class PairedPass {
 
     /** What has been measured so far. */
     LayerDistances distances() {
-        return new LayerDistances(places.stream().map(SiteDistance::place).toList(), remarks());
+        return new LayerDistances(places.stream().map(SiteDistance::place).toList(), notes());
     }
 
-    private List<String> remarks() {
-        List<String> remarks = new ArrayList<>();
+    private List<String> notes() {
+        List<String> notes = new ArrayList<>();
         DecoderConfig t = teacher.config();
         DecoderConfig s = student.config();
         if (!sameDepth()) {
-            remarks.add("the teacher has %d layers, the student %d: layers are compared by their index, %s left out".formatted(t.layers(), s.layers(),
+            notes.add("the teacher has %d layers, the student %d: layers are compared by their index, %s left out".formatted(t.layers(), s.layers(),
                     leftOut(t.layers() > s.layers() ? "teacher" : "student", Math.max(t.layers(), s.layers()))));
         }
         if (t.hiddenSize() != s.hiddenSize()) {
-            remarks.add("the teacher's stream is %,d wide, the student's %,d: neither streams nor outputs of norms can be compared"
+            notes.add("the teacher's stream is %,d wide, the student's %,d: neither streams nor outputs of norms can be compared"
                     .formatted(t.hiddenSize(), s.hiddenSize()));
         }
         if (t.heads() * t.headDimension() != s.heads() * s.headDimension()
                 || t.keyValueHeads() * t.headDimension() != s.keyValueHeads() * s.headDimension()) {
-            remarks.add("queries, keys and values are not compared: the models' heads differ in number or width");
+            notes.add("queries, keys and values are not compared: the models' heads differ in number or width");
         }
         if (t.intermediateSize() != s.intermediateSize()) {
-            remarks.add("outputs of gate and up are not compared: the teacher's are %,d wide, the student's %,d"
+            notes.add("outputs of gate and up are not compared: the teacher's are %,d wide, the student's %,d"
                     .formatted(t.intermediateSize(), s.intermediateSize()));
         }
-        return remarks;
+        return notes;
     }
 
     private String leftOut(String model, int layers) {

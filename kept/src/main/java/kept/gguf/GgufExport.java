@@ -36,7 +36,7 @@ public final class GgufExport {
 
     private final Checkpoint checkpoint;
     private final List<GgufTensor> tensors = new ArrayList<>();
-    private final List<String> remarks = new ArrayList<>();
+    private final List<String> notes = new ArrayList<>();
     private final float[] ropeDivisors;
     private final GgufLayout layout;
 
@@ -49,7 +49,7 @@ public final class GgufExport {
         }
         tensors.addAll(LlamaTensors.of(config, type));
         this.layout = new GgufLayout(LlamaMetadata.of(config, name, type, tokenizer), tensors);
-        remark(config, tokenizer, type);
+        addNotes(config, tokenizer, type);
     }
 
     /**
@@ -108,57 +108,57 @@ public final class GgufExport {
         return kind == Kind.NORMAL || kind == Kind.BYTE || kind == Kind.UNKNOWN;
     }
 
-    private void remark(DecoderConfig config, Vocabulary tokenizer, GgufType type) {
-        remarkModel(config, type);
-        remarkTokenizer(config, tokenizer);
-        remarkGeneration(config, tokenizer);
+    private void addNotes(DecoderConfig config, Vocabulary tokenizer, GgufType type) {
+        addModelNotes(config, type);
+        addTokenizerNotes(config, tokenizer);
+        addGenerationNotes(config, tokenizer);
     }
 
-    private void remarkModel(DecoderConfig config, GgufType type) {
+    private void addModelNotes(DecoderConfig config, GgufType type) {
         long otherwise = tensors.stream().filter(tensor -> tensor.shape().rank() > 1 && tensor.type() != type).count();
         if (otherwise > 0) {
-            remarks.add("%s not whole blocks of %d".formatted(
+            notes.add("%s not whole blocks of %d".formatted(
                 Counts.of(otherwise, "matrix is stored as f16: its rows are", "matrices are stored as f16: their rows are"), type.blockElements()));
         }
         if (config.ropeScaling() instanceof RopeScaling.DynamicNtk) {
-            remarks.add("dynamic rope scaling is left out: the file holds up to its %d positions, not beyond".formatted(config.maxPositions()));
+            notes.add("dynamic rope scaling is left out: the file holds up to its %d positions, not beyond".formatted(config.maxPositions()));
         }
         if (config.attentionBias() || config.mlpBias()) {
-            remarks.add("biases are written, which llama.cpp reads; another engine that reads GGUF files may pass over them");
+            notes.add("biases are written, which llama.cpp reads; another engine that reads GGUF files may pass over them");
         }
     }
 
-    private void remarkTokenizer(DecoderConfig config, Vocabulary tokenizer) {
-        tokenizer.leftOut().forEach(what -> remarks.add("the file cannot hold " + what));
+    private void addTokenizerNotes(DecoderConfig config, Vocabulary tokenizer) {
+        tokenizer.leftOut().forEach(what -> notes.add("the file cannot hold " + what));
         int dropped = tokenizer.tokens().size() - config.vocabSize();
         if (dropped > 0) {
-            remarks.add(Counts.of(dropped,
+            notes.add(Counts.of(dropped,
                 "added token is left out: the model has no embedding for it", "added tokens are left out: the model has no embeddings for them"));
         }
         long userDefined = tokenizer.tokens().stream().filter(token -> token.kind() == Kind.USER_DEFINED).count();
         if (userDefined > 0 && tokenizer.byteLevel().isEmpty()) {
-            remarks.add(Counts.of(userDefined, "token is user-defined", "tokens are user-defined")
+            notes.add(Counts.of(userDefined, "token is user-defined", "tokens are user-defined")
                     + ": llama.cpp puts a space before the text that follows one, so such texts get other ids there");
         }
         if (tokenizer.removesExtraSpaces() || tokenizer.normalizes()) {
-            remarks.add("the tokenizer %s, which llama.cpp does not: some texts get other ids there".formatted(
+            notes.add("the tokenizer %s, which llama.cpp does not: some texts get other ids there".formatted(
                     tokenizer.normalizes() ? "rewrites characters before it looks for pieces" : "makes runs of spaces one"));
         }
     }
 
     /** Warnings about generation settings: a file holds only one end token and no sampling settings. */
-    private void remarkGeneration(DecoderConfig config, Vocabulary tokenizer) {
+    private void addGenerationNotes(DecoderConfig config, Vocabulary tokenizer) {
         GenerationConfig generation = GenerationConfig.read(checkpoint.directory());
         Set<Integer> ends = new TreeSet<>(config.eosTokenIds());
         ends.addAll(generation.eosTokenIds());
         OptionalInt written = LlamaMetadata.eos(tokenizer, config);
         written.ifPresent(ends::remove);
         if (!ends.isEmpty()) {
-            remarks.add("the file holds one end token, %s; texts end at %s too in this checkpoint, and in llama.cpp only if it knows their names"
+            notes.add("the file holds one end token, %s; texts end at %s too in this checkpoint, and in llama.cpp only if it knows their names"
                     .formatted(written.isPresent() ? written.getAsInt() : "none", ends));
         }
         if (!generation.sampling().equals(SamplingOptions.GREEDY)) {
-            remarks.add("the sampling settings of %s are left out: give them to llama.cpp on its command line".formatted(GenerationConfig.FILE));
+            notes.add("the sampling settings of %s are left out: give them to llama.cpp on its command line".formatted(GenerationConfig.FILE));
         }
     }
 
@@ -185,8 +185,8 @@ public final class GgufExport {
      *
      * @return one line for each; usually empty
      */
-    public List<String> remarks() {
-        return List.copyOf(remarks);
+    public List<String> notes() {
+        return List.copyOf(notes);
     }
 
     /**

@@ -181,7 +181,7 @@ final class DecoderConfigReader {
     }
 
     /**
-     * A key that belongs to another type of scaling is ignored with a remark, as in transformers; a key that belongs to no type is rejected because
+     * A key that belongs to another type of scaling is ignored with a note, as in transformers; a key that belongs to no type is rejected because
      * its meaning is unknown.
      */
     private static void refuseUnknown(JsonObject rope) {

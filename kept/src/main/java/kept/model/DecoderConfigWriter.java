@@ -62,7 +62,7 @@ final class DecoderConfigWriter {
             defaults -> json.putAll(JsonObject.read("generation", defaults).toMap()), () -> {
                 json.put("_from_model_config", true);
                 InputFiles.find("config", source, DecoderConfig.FILE)
-                    .ifPresent(file -> json.putAll(ConfigRemarks.generation(JsonObject.read("config", file))));
+                    .ifPresent(file -> json.putAll(ConfigNotes.generation(JsonObject.read("config", file))));
             });
         json.put("transformers_version", TRANSFORMERS_VERSION);
         var tokens = new TreeMap<String, Object>();

@@ -28,7 +28,7 @@ public final class DetailsReport {
             var table = new TextTable(VisibleText.escaped(name) + ", by layer", "stream", "scale", "norm", "projections");
             layers.places().forEach(place -> table.row("  " + place.name(), Figures.significant(place.stream()), Figures.significant(place.scale()),
                 Figures.significant(place.norm()), Figures.significant(place.projections())));
-            layers.remarks().forEach(remark -> table.line("  " + remark));
+            layers.notes().forEach(note -> table.line("  " + note));
             table.print(out);
         }));
     }
@@ -126,7 +126,7 @@ public final class DetailsReport {
         Map<String, Object> json = new LinkedHashMap<>();
         details.layers().ifPresent(layers -> {
             json.put("layers", layers.places().stream().map(DetailsReport::place).toList());
-            json.put("layer_remarks", layers.remarks());
+            json.put("layer_notes", layers.notes());
         });
         if (!details.classes().isEmpty()) {
             json.put("classes", details.classes().stream().map(scores -> ReportJson.object("class", FidelityDetails.label(scores),

@@ -59,7 +59,7 @@ public final class FidelityPage {
         values.put("positions", details.scores().byPosition().stream()
             .map(bucket -> Map.of("from", bucket.from(), "to", bucket.to() - 1, "fidelity", bucket.scores().fidelity())).toList());
         values.put("places", details.layers().map(LayerDistances::places).orElse(List.of()));
-        values.put("remarks", details.layers().map(LayerDistances::remarks).orElse(List.of()));
+        values.put("notes", details.layers().map(LayerDistances::notes).orElse(List.of()));
         double largest = details.classes().stream().mapToDouble(ClassScores::klMean).filter(Double::isFinite).max().orElse(0);
         values.put("classes", details.classes().stream().map(scores -> Map.of("label", FidelityDetails.label(scores), "scores", scores,
             "width", Figures.barWidth(scores.klMean(), largest))).toList());

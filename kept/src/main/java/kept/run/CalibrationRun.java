@@ -104,7 +104,7 @@ public final class CalibrationRun {
         try (var checkpoint = Checkpoint.open(teacher);
                 var stop = progress.stop()) {
             CheckpointWeights.requireTensors(checkpoint, config);
-            Remarks.tell(progress, teacher, checkpoint);
+            Notes.report(progress, teacher, checkpoint);
             return measurement.measure(checkpoint, measurement.read(teacher), device == null ? Device.cpu() : device, stop);
         }
     }

@@ -206,7 +206,7 @@ public final class ComparisonRun {
     /**
      * Makes all students and evaluates them.
      *
-     * @param progress receives the progress, and a remark for each text that was read
+     * @param progress receives the progress, and a note for each text that was read
      * @return the figures
      * @throws RunException if a setting does not fit the teacher, or calibration text is missing
      * @throws kept.tensor.TensorException other errors of files, models and numbers
@@ -230,7 +230,7 @@ public final class ComparisonRun {
             tokenizer.requireVocabulary(config.vocabSize());
             int length = VerificationRun.length(sequenceLength, "compare", config.maxPositions());
             HeldOutTexts read = HeldOutTexts.read(texts, tokenizer, length, tokens, progress);
-            progress.remark(target.backend().description());
+            progress.note(target.backend().description());
             int[][] sequences = isMeasured ? sequences(tokenizer, config, measuredTokens, progress) : new int[0][];
             List<MappedStudents.Student> mapped = mappings.stream().map(name -> made.make(name, sequences)).toList();
             return new Result(compare(config, checkpoint, mapped, new Evaluator(read.evaluations(), target, progress)), read.coverage());
@@ -239,7 +239,7 @@ public final class ComparisonRun {
 
     private int[][] sequences(Tokenizer tokenizer, DecoderConfig config, long count, Progress progress) {
         CalibrationSequences drawn = CalibrationSequences.of(calibration, tokenizer, config.maxPositions(), count, seed);
-        drawn.coverage().ifPresent(read -> progress.remark("calibration: " + read.description()));
+        drawn.coverage().ifPresent(read -> progress.note("calibration: " + read.description()));
         return drawn.ids();
     }
 

@@ -145,7 +145,7 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
         try (var checkpoint = Checkpoint.open(source);
                 var stop = progress.stop()) {
             CheckpointWeights.requireTensors(checkpoint, config);
-            Remarks.tell(progress, source, checkpoint);
+            Notes.report(progress, source, checkpoint);
             // A run that was interrupted while it measured has no weight files to resume with.
             boolean resumes = resume().isWanted() && !(measurement.isBegun() && !Files.exists(ResumableDirectory.partial(output)));
             long compared = 0;
@@ -218,7 +218,7 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
                 long total = conversion.totalBytes();
                 if (found > 0) {
                     requireFinished(files, Math.max(0, total - missing));
-                    progress.remark("resuming: %s finished before".formatted(Counts.of(found, "weight file")));
+                    progress.note("resuming: %s finished before".formatted(Counts.of(found, "weight file")));
                 }
                 LlamaDirectory.writeCompanions(table.target(), dtype, source, files, tokenizer, progress);
                 watch("convert", total, Math.max(0, total - missing), piece -> conversion.write(files, piece));
@@ -228,7 +228,7 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
                 return verified ? total : 0;
             } catch (StoppedException e) {
                 boolean nothing = directory.finishedFiles().isEmpty();
-                progress.remark(nothing ? "stopped; no weight file was finished, so nothing is kept" : "stopped; " + kept());
+                progress.note(nothing ? "stopped; no weight file was finished, so nothing is kept" : "stopped; " + kept());
                 throw e;
             } catch (RunException e) {
                 throw e;

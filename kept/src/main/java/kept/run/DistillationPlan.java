@@ -191,7 +191,7 @@ public final class DistillationPlan {
                     alternatives.isEmpty() ? "no options make it fit" : "it fits with " + alternatives.getFirst().options));
         }
         if (peak > memory.free()) {
-            progress.remark("memory: this run takes about %s, of which only %s are free now%s".formatted(size(peak), size(memory.free()),
+            progress.note("memory: this run takes about %s, of which only %s are free now%s".formatted(size(peak), size(memory.free()),
                     isOnHost() ? "" : " on " + owner()));
         }
     }

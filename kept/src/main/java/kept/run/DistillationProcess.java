@@ -91,7 +91,7 @@ final class DistillationProcess {
                         settings.output(), settings.isOverwriting() || settings.resume().isWanted(), settings.inputs());
                 var run = new TrainingRun(progress, settings.output(), settings.resume(), hasTraining(), settings.isOverwriting())) {
             CheckpointWeights.requireTensors(checkpoint, mapping.source());
-            Remarks.tell(progress, settings.teacher(), checkpoint);
+            Notes.report(progress, settings.teacher(), checkpoint);
             tokenizer.requireVocabulary(mapping.source().vocabSize());
             run.requireRoom(disk());
             // Before the training, so that a tokenizer that cannot be carried over does not cost it.
@@ -106,9 +106,9 @@ final class DistillationProcess {
         Device device = settings.device();
         RunInputs inputs = text.inputs();
         run.require(fingerprint(inputs), device);
-        progress.remark(device.backend().description());
+        progress.note(device.backend().description());
         text.tell(options, run, progress);
-        settings.training().remarkDigits(stored, progress);
+        settings.training().noteDigits(stored, progress);
         var starts = new StudentStart(progress, settings.teacher(), checkpoint, text.packed(), text.heldOut(), device);
         var stages = new Stages(text.evaluations());
         try (var models = models(checkpoint, starts, text, inputs, run)) {

@@ -89,10 +89,10 @@ final class DistillationText implements AutoCloseable {
         run.tellText("training text", packed.coverage());
         long wanted = options.steps() * options.tokensPerStep();
         double epochs = sequences.epochs(wanted);
-        progress.remark("of these %,d tokens the first %,d are held out; training learns from %,d of the others".formatted(
+        progress.note("of these %,d tokens the first %,d are held out; training learns from %,d of the others".formatted(
                 packed.size(), heldOut, Math.min(wanted, sequences.tokens())));
         if (epochs > 1) {
-            progress.remark("the text is seen %.1f times".formatted(epochs));
+            progress.note("the text is seen %.1f times".formatted(epochs));
         }
     }
 

@@ -153,7 +153,7 @@ public final class EvaluationRun {
     /**
      * Evaluates all models. Questions are encoded for all of them before weights are read; one model is in memory at a time.
      *
-     * @param progress receives the progress, and a remark for each task with shortened contexts
+     * @param progress receives the progress, and a note for each task with shortened contexts
      * @return the scores
      * @throws RunException if a setting does not fit a model
      * @throws kept.tensor.TensorException other errors of files, tasks, models and numbers
@@ -163,7 +163,7 @@ public final class EvaluationRun {
         List<Candidate> candidates = new ArrayList<>();
         try {
             models().forEach((name, directory) -> candidates.add(candidate(name, directory)));
-            progress.remark(target.backend().description());
+            progress.note(target.backend().description());
             List<SequencedMap<String, TaskScores>> scores = new ArrayList<>();
             tasks.forEach(_ -> scores.add(new LinkedHashMap<>()));
             var found = new LinkedHashMap<String, List<PassKeyTrials.Result>>();
@@ -212,7 +212,7 @@ public final class EvaluationRun {
                     TaskScores result = tasks.get(i).put(new LogLikelihoods(decoder, candidate.maxLength), requests, work::done);
                     scores.get(i).put(candidate.name, result);
                     if (result.shortened() > 0) {
-                        progress.remark("%s, %s: of %,d of %,d choices the context lost its beginning, to fit into %,d tokens"
+                        progress.note("%s, %s: of %,d of %,d choices the context lost its beginning, to fit into %,d tokens"
                                 .formatted(candidate.name, task, result.shortened(), requests.size(), candidate.maxLength));
                     }
                 }

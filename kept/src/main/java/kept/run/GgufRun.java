@@ -29,9 +29,9 @@ public final class GgufRun {
      * @param tensors the number of tensors
      * @param tokens the size of the vocabulary
      * @param bytes the size of the file
-     * @param remarks what the format cannot carry, a sentence each
+     * @param notes what the format cannot carry, a sentence each
      */
-    public record Result(String source, int tensors, int tokens, long bytes, List<String> remarks) {}
+    public record Result(String source, int tensors, int tokens, long bytes, List<String> notes) {}
 
     private GgufRun(Path model, Path output) {
         this.model = model;
@@ -95,7 +95,7 @@ public final class GgufRun {
         GgufExport.requireLlama(model, config);
         Vocabulary tokenizer = Vocabulary.read(model);
         try (var checkpoint = Checkpoint.open(model)) {
-            Remarks.tell(progress, model, checkpoint);
+            Notes.report(progress, model, checkpoint);
             var export = GgufExport.of(checkpoint, config, tokenizer, name(), type);
             try (var file = OutputFile.prepare(TASK, output, export.byteSize(), overwrite, kept);
                     var work = Work.begin(progress, TASK, Progress.Unit.BYTES, export.byteSize(), 0)) {
@@ -103,7 +103,7 @@ public final class GgufRun {
                 export.write(file, bytes -> work.done(done.addAndGet(bytes)));
                 file.commit();
             }
-            return new Result(checkpoint.description(), export.tensorCount(), config.vocabSize(), export.byteSize(), export.remarks());
+            return new Result(checkpoint.description(), export.tensorCount(), config.vocabSize(), export.byteSize(), export.notes());
         }
     }
 

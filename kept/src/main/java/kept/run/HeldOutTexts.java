@@ -36,7 +36,7 @@ public final class HeldOutTexts {
                 var evaluation = TextEvaluation.of(name, packed, length, tokens);
                 read.evaluations.add(evaluation);
                 read.coverage.put(name, packed.coverage());
-                progress.remark("text %s: evaluated on %,d tokens of %s".formatted(
+                progress.note("text %s: evaluated on %,d tokens of %s".formatted(
                         VisibleText.escaped(name), (long) evaluation.sequences() * length, VisibleText.onTerminal(packed.description())));
             }
         });

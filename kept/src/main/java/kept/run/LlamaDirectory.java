@@ -28,15 +28,15 @@ final class LlamaDirectory {
         DecoderConfig stored = dtype == null ? config : config.toBuilder().dtype(dtype).build();
         stored.write(target);
         stored.writeGenerationConfig(source, target);
-        List<String> remarks = new ArrayList<>();
+        List<String> notes = new ArrayList<>();
         GenerationConfig.wrongValues(target).ifPresent(wrong ->
-                remarks.add("%s of the output has the source's values as they are, but %s; generate and export refuse it until that is corrected"
+                notes.add("%s of the output has the source's values as they are, but %s; generate and export refuse it until that is corrected"
                         .formatted(GenerationConfig.FILE, wrong)));
         try {
-            remarks.addAll(TokenizerFiles.write(source, target, config.maxPositions(), tokenizer));
+            notes.addAll(TokenizerFiles.write(source, target, config.maxPositions(), tokenizer));
         } catch (IOException e) {
             throw new RunException("[tokenizer] the files of %s cannot be written to %s: %s".formatted(source, target, Reasons.of(e)), e);
         }
-        remarks.forEach(remark -> progress.remark("note: " + remark));
+        notes.forEach(note -> progress.note("note: " + note));
     }
 }

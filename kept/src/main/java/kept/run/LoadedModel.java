@@ -24,7 +24,7 @@ public final class LoadedModel {
     public static Decoder load(Path directory, DType dtype, Device device, Progress progress) {
         DecoderConfig config = DecoderConfig.read(directory);
         try (var checkpoint = Checkpoint.open(directory)) {
-            Remarks.tell(progress, checkpoint);
+            Notes.report(progress, checkpoint);
             var weights = new CheckpointWeights(checkpoint, dtype);
             Decoder model = Decoder.create(config, weights, device);
             try {

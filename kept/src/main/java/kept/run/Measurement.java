@@ -29,7 +29,7 @@ import kept.tokenizer.Tokenizer;
 
 /** A mapping of a teacher, and the directory of its measured tensors, from which an interrupted run resumes. */
 final class Measurement {
-    /** What the remark on the text begins with. */
+    /** What the note on the text begins with. */
     static final String CALIBRATION = "calibration: ";
 
     private static final String SETTINGS = "calibration.json";
@@ -112,7 +112,7 @@ final class Measurement {
             tokenizer.requireVocabulary(config.vocabSize());
             Calibration.requireTokens(config, choice.tokens(config));
             CalibrationSequences sequences = CalibrationSequences.of(corpus, tokenizer, config.maxPositions(), choice.tokens(config), 0);
-            sequences.coverage().ifPresent(read -> progress.remark(CALIBRATION + read.description()));
+            sequences.coverage().ifPresent(read -> progress.note(CALIBRATION + read.description()));
             return sequences;
         }
     }
@@ -149,7 +149,7 @@ final class Measurement {
 
     private void requireNoStop(Progress.Stop stop) {
         if (stop.isWanted()) {
-            progress.remark("stopped; what has been measured is in %s; the same command with --resume continues from there".formatted(directory));
+            progress.note("stopped; what has been measured is in %s; the same command with --resume continues from there".formatted(directory));
             throw new StoppedException();
         }
     }
@@ -183,7 +183,7 @@ final class Measurement {
      * @param calibration what is to be measured
      * @param measured the place of the results
      * @param task its name
-     * @param prefix what remarks on what was chosen begin with
+     * @param prefix what notes on what was chosen begin with
      * @param check runs now and then; an exception of it ends the calibration
      * @param progress receives the progress
      */
@@ -194,7 +194,7 @@ final class Measurement {
                 done[0] += tokens;
                 work.done(done[0]);
                 check.run();
-            }, remark -> progress.remark(prefix + remark));
+            }, note -> progress.note(prefix + note));
         }
     }
 

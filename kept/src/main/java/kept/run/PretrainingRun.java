@@ -247,11 +247,11 @@ public final class PretrainingRun extends ResumableRun<PretrainingRun> {
             try {
                 TokenSequences sequences = read(vocabulary, packed);
                 run.require(settings, model.device());
-                progress.remark(model.device().backend().description());
+                progress.note(model.device().backend().description());
                 for (int i = 0; i < packed.size(); i++) {
                     run.tellText("text " + (i + 1), packed.get(i).coverage());
                 }
-                training.remarkDigits(dtype, progress);
+                training.noteDigits(dtype, progress);
                 model.parameters().values().forEach(parameter -> parameter.setTrainable(true));
                 model.setActivationCheckpointing(training.checkpointActivations());
                 TrainingRun.Outcome outcome;

@@ -58,7 +58,7 @@ public interface Progress {
      *
      * @param line one line
      */
-    default void remark(String line) {}
+    default void note(String line) {}
 
     /**
      * A task begins; it is the only one until {@link #end}.

@@ -35,7 +35,7 @@ public enum Resume {
         if (this != ANY_BITS) {
             throw new RunException("[resume] %s; %s--allow-other-bits continues nevertheless".formatted(difference, remedy(before)));
         }
-        progress.remark("--allow-other-bits: " + difference);
+        progress.note("--allow-other-bits: " + difference);
         return false;
     }
 

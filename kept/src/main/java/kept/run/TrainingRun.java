@@ -176,7 +176,7 @@ final class TrainingRun implements AutoCloseable {
                 BestState.requireOfStep(best, saved.bestStep());
             }
             if (!changed.isEmpty()) {
-                progress.remark("resuming with other settings, after NaN or infinity: " + changed);
+                progress.note("resuming with other settings, after NaN or infinity: " + changed);
             }
         }
     }
@@ -202,7 +202,7 @@ final class TrainingRun implements AutoCloseable {
             savedStep = trainer.step();
         }
         try (var stop = progress.stop();
-                var log = MetricsLog.open(metrics(), before, training.evaluation().curve(), progress::remark, texts)) {
+                var log = MetricsLog.open(metrics(), before, training.evaluation().curve(), progress::note, texts)) {
             try {
                 trainOn(task, training, schedule, log, stop);
             } catch (NonFiniteException e) {
@@ -215,7 +215,7 @@ final class TrainingRun implements AutoCloseable {
             if (stop.isWanted() || schedule.isStopAfter(trainer.step())) {
                 save(training, log, null);
                 // Told before the stop is closed: then the process may end at any moment.
-                progress.remark("stopped after step %d of %d".formatted(trainer.step(), training.steps()));
+                progress.note("stopped after step %d of %d".formatted(trainer.step(), training.steps()));
                 tellHowToResume();
                 throw new StoppedException();
             }
@@ -308,17 +308,17 @@ final class TrainingRun implements AutoCloseable {
     }
 
     private void tellHowToResume() {
-        progress.remark("the training state is in %s; the same command with --resume continues from there".formatted(directory));
+        progress.note("the training state is in %s; the same command with --resume continues from there".formatted(directory));
         told = true;
     }
 
     /** Says what was read of a text, here and in the metrics. */
     void tellText(String name, TextCoverage coverage) {
         texts.put(name, coverage);
-        progress.remark("%s: %s".formatted(name, coverage.description()));
+        progress.note("%s: %s".formatted(name, coverage.description()));
     }
 
-    /** Notes for the metrics what was read of a text, which has been said. */
+    /** Records for the metrics what was read of a text that has been reported already. */
     void putText(String name, TextCoverage coverage) {
         texts.put(name, coverage);
     }

@@ -250,9 +250,9 @@ public final class TrainingSettings {
     }
 
     /** Tells where the stored type could hold more digits than training keeps: of frozen weights and of an untrained result, too. */
-    void remarkDigits(DType stored, Progress progress) {
+    void noteDigits(DType stored, Progress progress) {
         if (weightType == DType.BF16 && stored != DType.BF16) {
-            progress.remark("the result has the precision of bf16, for --train-dtype bf16, though it is stored as " + stored.label());
+            progress.note("the result has the precision of bf16, for --train-dtype bf16, though it is stored as " + stored.label());
         }
     }
 

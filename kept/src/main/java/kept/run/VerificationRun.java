@@ -170,7 +170,7 @@ public final class VerificationRun {
             int length = length(sequenceLength, "verify", Math.min(teaching.config().maxPositions(), learning.config().maxPositions()));
             TokenTexts tokenTexts = byTokenClass || worst > 0 ? TokenTexts.read(teacher) : null;
             HeldOutTexts read = HeldOutTexts.read(texts, tokenizer, length, tokens, progress);
-            progress.remark(target.backend().description());
+            progress.note(target.backend().description());
             SequencedMap<String, FidelityDetails> details = new LinkedHashMap<>();
             for (TextEvaluation evaluation : read.evaluations()) {
                 try (var work = Work.begin(progress, evaluation.name(), Progress.Unit.SEQUENCES, evaluation.sequences(), 0)) {
@@ -204,7 +204,7 @@ public final class VerificationRun {
         int teachers = teaching.config().vocabSize();
         int students = learning.config().vocabSize();
         if (teachers != students) {
-            progress.remark("note: the teacher has %,d rows of vocabulary, the student %,d: compared on the %,d ids that both have; "
+            progress.note("note: the teacher has %,d rows of vocabulary, the student %,d: compared on the %,d ids that both have; "
                     .formatted(teachers, students, Math.min(teachers, students)) + "the rest is padding");
         }
     }

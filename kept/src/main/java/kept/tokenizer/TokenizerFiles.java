@@ -74,7 +74,7 @@ public final class TokenizerFiles {
     private final Path source;
     private final Path target;
     private final ObjectNode sourceConfig;
-    private final List<String> remarks = new ArrayList<>();
+    private final List<String> notes = new ArrayList<>();
 
     private TokenizerFiles(Path source, Path target, Options options) throws IOException {
         this.options = options;
@@ -102,7 +102,7 @@ public final class TokenizerFiles {
         requireWithin(source);
         var files = new TokenizerFiles(source, target, options);
         files.write(maximumLength);
-        return List.copyOf(files.remarks);
+        return List.copyOf(files.notes);
     }
 
     /**
@@ -141,7 +141,7 @@ public final class TokenizerFiles {
             fillIn(config, model, hasTemplate);
             if (hasJson) {
                 compare(model, file);
-                remarkAdded(model);
+                noteAdded(model);
             } else {
                 writeJsonOrClass(model, file, config);
             }
@@ -169,7 +169,7 @@ public final class TokenizerFiles {
             config.put(TEMPLATE_KEY, options.chatTemplate().get());
             templates.remove(ChatTemplateFiles.DEFAULT);
             if (!templates.isEmpty()) {
-                remarks.add("--chat-template takes the place of all chat templates of the source; left out are those of other names: "
+                notes.add("--chat-template takes the place of all chat templates of the source; left out are those of other names: "
                         + String.join(", ", templates.keySet()));
             }
             return;
@@ -214,7 +214,7 @@ public final class TokenizerFiles {
             config.put(CLASS_KEY, GENERIC_CLASS);
             ObjectNode built = new TokenizerJson(model).build(bos, eos);
             writeJson(Tokenizer.JSON_FILE, built);
-            remarkDecoding(model, file, built);
+            noteDecoding(model, file, built);
             return;
         }
         if (options.llamaClass()) {
@@ -224,7 +224,7 @@ public final class TokenizerFiles {
         Files.write(target.resolve(MODEL_OF_CLASS), Files.readAllBytes(file));
         config.put(CLASS_KEY, SENTENCEPIECE_CLASS).putNull("sep_token");
         boolean marked = config.get("add_bos_token").asBoolean() || config.get("add_eos_token").asBoolean();
-        remarks.add(("%s is not written: %s. transformers reads the model through its class %s, with SentencePiece's ids; "
+        notes.add(("%s is not written: %s. transformers reads the model through its class %s, with SentencePiece's ids; "
                 + "there, decode with sp_model.decode%s").formatted(Tokenizer.JSON_FILE, obstacle.get(), SENTENCEPIECE_CLASS,
                         marked ? ", and add bos and eos yourself" : ""));
     }
@@ -248,12 +248,12 @@ public final class TokenizerFiles {
     }
 
     /** Warns about what a tokenizer.json cannot represent: SentencePiece's text for unknown pieces, U+2581 in a text, and leading spaces. */
-    private void remarkDecoding(SentencePieceModel model, Path file, ObjectNode built) throws IOException {
+    private void noteDecoding(SentencePieceModel model, Path file, ObjectNode built) throws IOException {
         try (Tokenizer exact = SentencePieceTokenizer.load(file);
                 Tokenizer json = JsonTokenizer.of(built, JsonNodeFactory.instance.objectNode(), file)) {
             var comparison = ProbeTexts.Comparison.ofDecoding(ProbeTexts.of(model), exact, json);
             if (comparison.different() > 0) {
-                remarks.add("%s gives SentencePiece's ids, but decodes those of %d of %d hard texts otherwise (unknown pieces, U+2581, spaces at the "
+                notes.add("%s gives SentencePiece's ids, but decodes those of %d of %d hard texts otherwise (unknown pieces, U+2581, spaces at the "
                         .formatted(Tokenizer.JSON_FILE, comparison.different(), comparison.tried())
                         + "beginning), such as of \"%s\"".formatted(comparison.shown()));
             }
@@ -261,14 +261,14 @@ public final class TokenizerFiles {
     }
 
     /** transformers recognises added tokens that are not special in any text, which SentencePiece does not. */
-    private void remarkAdded(SentencePieceModel model) throws IOException {
+    private void noteAdded(SentencePieceModel model) throws IOException {
         Set<String> symbols = model.pieces().stream().filter(piece -> piece.type() == SentencePieceModel.Type.USER_DEFINED)
                 .map(SentencePieceModel.Piece::text).collect(Collectors.toSet());
         List<String> plain = TokenizerSettings.readJson(source.resolve(Tokenizer.JSON_FILE)).path("added_tokens").valueStream()
                 .filter(token -> !token.path("special").asBoolean()).map(token -> token.path("content").asText())
                 .filter(text -> !symbols.contains(text)).toList();
         if (!plain.isEmpty()) {
-            remarks.add("%s of the source has %s, which transformers finds in any text and SentencePiece does not (the first: %s)".formatted(
+            notes.add("%s of the source has %s, which transformers finds in any text and SentencePiece does not (the first: %s)".formatted(
                     Tokenizer.JSON_FILE, Counts.of(plain.size(), "added token that is not special", "added tokens that are not special"),
                     VisibleText.quoted(plain.getFirst())));
         }
@@ -281,10 +281,10 @@ public final class TokenizerFiles {
             List<String> texts = ProbeTexts.of(model).stream().filter(text -> !json.hasMark(text)).toList();
             var comparison = ProbeTexts.Comparison.of(texts, exact, json);
             if (comparison.different() > 0) {
-                remarks.add("%s of the source, which transformers reads, gives %s".formatted(Tokenizer.JSON_FILE, comparison.inWords()));
+                notes.add("%s of the source, which transformers reads, gives %s".formatted(Tokenizer.JSON_FILE, comparison.inWords()));
             }
         } catch (TokenizerException e) {
-            remarks.add("%s of the source is copied as it is, but could not be compared: %s".formatted(Tokenizer.JSON_FILE, e.getMessage()));
+            notes.add("%s of the source is copied as it is, but could not be compared: %s".formatted(Tokenizer.JSON_FILE, e.getMessage()));
         }
     }
 

@@ -25,7 +25,7 @@ final class VocabularyReader {
     private final Path directory;
     private final TokenizerSettings settings;
     private final List<Token> tokens = new ArrayList<>();
-    private final List<String> remarks = new ArrayList<>();
+    private final List<String> notes = new ArrayList<>();
 
     private VocabularyReader(Path directory) throws IOException {
         this.directory = directory;
@@ -60,7 +60,7 @@ final class VocabularyReader {
             throw new TokenizerException("[tokenizer] " + file + " keeps spaces as they are (escape_whitespaces), which cannot be carried over");
         }
         if (!model.byteFallback()) {
-            remarks.add("characters without a piece, which this vocabulary takes for unknown and llama.cpp, missing tokens for bytes, fails on");
+            notes.add("characters without a piece, which this vocabulary takes for unknown and llama.cpp, missing tokens for bytes, fails on");
         }
         for (Piece piece : model.pieces()) {
             Kind kind = Kind.values()[piece.type().ordinal()];
@@ -77,7 +77,7 @@ final class VocabularyReader {
         return new Vocabulary(tokens, mark("bos_token", model.bosPiece()), mark("eos_token", model.eosPiece()),
                 mark("unk_token", model.unknownPiece()), mark("pad_token", null), settings.flag("add_bos_token"), settings.flag("add_eos_token"),
                 settings.flag("add_prefix_space").orElse(model.dummyPrefix()), model.removeExtraSpaces(), !model.charsMap().isEmpty(),
-                settings.chatTemplate(), Optional.empty(), remarks());
+                settings.chatTemplate(), Optional.empty(), notes());
     }
 
     private Vocabulary fromJson(Path file) throws IOException {
@@ -91,7 +91,7 @@ final class VocabularyReader {
         return new Vocabulary(tokens, mark("bos_token", null), mark("eos_token", null), mark("unk_token", null), mark("pad_token", null),
                 Optional.of(settings.flag("add_bos_token").orElse(model.templateBegins())),
                 Optional.of(settings.flag("add_eos_token").orElse(model.templateEnds())), false, false, false, settings.chatTemplate(),
-                Optional.of(model.byteLevel()), remarks());
+                Optional.of(model.byteLevel()), notes());
     }
 
     /** Adds the tokens that only tokenizer.json lists: transformers 5 saves added tokens nowhere else. */
@@ -111,18 +111,18 @@ final class VocabularyReader {
         List<String> flags = List.of("lstrip", "rstrip", "single_word");
         long stripping = added.valueStream().filter(token -> flags.stream().anyMatch(flag -> token.path(flag).asBoolean())).count();
         if (stripping > 0) {
-            remarks.add(Counts.of(stripping, "added token takes the spaces beside it or is found as a whole word only",
+            notes.add(Counts.of(stripping, "added token takes the spaces beside it or is found as a whole word only",
                     "added tokens take the spaces beside them or are found as whole words only") + " (lstrip, rstrip, single_word)");
         }
     }
 
     /** Warnings common to both kinds of vocabulary. */
-    private List<String> remarks() throws IOException {
+    private List<String> notes() throws IOException {
         List<String> others = settings.otherTemplates();
         if (!others.isEmpty()) {
-            remarks.add("chat templates of other names than default: " + String.join(", ", others));
+            notes.add("chat templates of other names than default: " + String.join(", ", others));
         }
-        return remarks;
+        return notes;
     }
 
     /** Adds an added token, whose id is beyond the pieces; a piece that is listed again keeps its kind, unless that is normal. */

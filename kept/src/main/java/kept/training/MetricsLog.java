@@ -57,12 +57,12 @@ public final class MetricsLog implements AutoCloseable {
      * @param file the log, which may not exist yet
      * @param saved the metrics of the steps in the run's state; none at the start
      * @param heldOut the results on held-out text so far
-     * @param remarks receives a note about what is lost
+     * @param notes receives a note about what is lost
      * @param texts what was read of each text, by its name
      * @return the log
      * @throws TrainingException if it cannot be read or written
      */
-    public static MetricsLog open(Path file, List<StepMetrics> saved, HeldOutCurve heldOut, Consumer<String> remarks,
+    public static MetricsLog open(Path file, List<StepMetrics> saved, HeldOutCurve heldOut, Consumer<String> notes,
             SequencedMap<String, TextCoverage> texts) {
         try {
             Map<Long, Double> seconds = Files.exists(file) ? seconds(file) : Map.of();
@@ -70,7 +70,7 @@ public final class MetricsLog implements AutoCloseable {
             saved.forEach(step -> steps.add(step.withSeconds(seconds.getOrDefault(step.step(), Double.NaN))));
             long lost = steps.stream().filter(step -> Double.isNaN(step.seconds())).count();
             if (lost > 0) {
-                remarks.accept("%s is missing, short or damaged: how long %,d of %,d steps took is lost; all else of it is in the state"
+                notes.accept("%s is missing, short or damaged: how long %,d of %,d steps took is lost; all else of it is in the state"
                         .formatted(file, lost, steps.size()));
             }
             AtomicFiles.write(file, (lines(texts) + lines(steps, heldOut.results())).getBytes(StandardCharsets.UTF_8));

@@ -129,8 +129,8 @@ class CalibrationTest {
     @Test
     void anAnchorAndARidgeGivenByHandAreUsed() {
         MeasuredTensors measured = run("by-hand", new CalibrationOptions(0.5, 1e-3, null));
-        assertThat(measured.remark(CalibratedMapping.ANCHOR, "anchor")).hasValue("0.5");
-        assertThat(measured.remark("model.norm.correction", "ridge")).hasValue("0.001");
+        assertThat(measured.metadata(CalibratedMapping.ANCHOR, "anchor")).hasValue("0.5");
+        assertThat(measured.metadata("model.norm.correction", "ridge")).hasValue("0.001");
     }
 
     /** A neuron that the norm's bias keeps shut in this text, but whose large weights another text would open, is not the one to give up. */
@@ -164,10 +164,10 @@ class CalibrationTest {
 
     @Test
     void fewTokensForTheWidthAreTold() {
-        List<String> remarks = new ArrayList<>();
+        List<String> notes = new ArrayList<>();
         new Calibration(MAPPING, TEACHER, text(15, 1), new CalibrationOptions(0.2, Double.NaN, null), Device.cpu())
-                .run(MeasuredTensors.open(directory.resolve("few"), SETTINGS), _ -> { }, remarks::add);
-        assertThat(remarks.getFirst()).startsWith("480 tokens are 20.0 for each of the 24 unknowns of a correction's row; 768 or more ");
+                .run(MeasuredTensors.open(directory.resolve("few"), SETTINGS), _ -> { }, notes::add);
+        assertThat(notes.getFirst()).startsWith("480 tokens are 20.0 for each of the 24 unknowns of a correction's row; 768 or more ");
         assertThat(Calibration.advice(CONFIG, 768)).isEmpty();
         assertThat(Calibration.usualTokens(CONFIG)).isEqualTo(65_536);
         assertThat(Calibration.usualTokens(OrionConfigs.named("orion-14b").orElseThrow())).as("as Orion-14B").isEqualTo(32 * 5120);

@@ -88,12 +88,12 @@ class CheckpointTest {
     }
 
     @Test
-    void remarksOnBuffersAndTensorsWithoutElements() {
+    void notesBuffersAndTensorsWithoutElements() {
         writeShaped("model.safetensors", Map.of("model.layers.0.self_attn.masked_bias", Shape.of(), "transformer.h.0.attn.bias", Shape.of(1, 1, 2, 2),
             "model.embeddings.position_ids", Shape.of(1, 4), "model.layers.0.extra", Shape.of(0, 4), "model.norm.weight", Shape.of(2)));
         try (Checkpoint checkpoint = Checkpoint.open(folder)) {
             assertThat(checkpoint.names()).containsExactly("model.norm.weight");
-            assertThat(checkpoint.remarks()).containsExactly("3 tensors that are not parameters are ignored (attn.bias, masked_bias, position_ids)",
+            assertThat(checkpoint.notes()).containsExactly("3 tensors that are not parameters are ignored (attn.bias, masked_bias, position_ids)",
                 "1 tensor without elements is ignored (the first: model.layers.0.extra)");
             refused("tensor 'model.layers.0.extra': has no elements (shape [0, 4]): it was saved without values, as DeepSpeed ZeRO-3 does; "
                 + "run its zero_to_fp32.py", folder, () -> checkpoint.entry("model.layers.0.extra"));
@@ -117,8 +117,8 @@ class CheckpointTest {
             assertThat(checkpoint.data("model.norm.weight").byteSize()).isEqualTo(4);
             boolean wrapped = body.contains("_orig_mod");
             boolean plain = body.replace("_orig_mod.", "").equals("model.") && head.replace("_orig_mod.", "").isEmpty();
-            assertThat(checkpoint.remarks()).hasSize((plain ? 0 : 1) + 1).last().asString().startsWith("wrapper names in the tensors' names");
-            assertThat(wrapped || !plain || checkpoint.remarks().size() == 1).isTrue();
+            assertThat(checkpoint.notes()).hasSize((plain ? 0 : 1) + 1).last().asString().startsWith("wrapper names in the tensors' names");
+            assertThat(wrapped || !plain || checkpoint.notes().size() == 1).isTrue();
         }
     }
 
@@ -128,7 +128,7 @@ class CheckpointTest {
         try (Checkpoint checkpoint = Checkpoint.open(folder)) {
             assertThat(checkpoint.names()).containsExactly("teacher.model.embed_tokens.weight", "student.model.embed_tokens.weight",
                 "student.lm_head.weight");
-            assertThat(checkpoint.remarks()).containsExactly("the tensors' names have 2 different prefixes: 'teacher.model.' "
+            assertThat(checkpoint.notes()).containsExactly("the tensors' names have 2 different prefixes: 'teacher.model.' "
                 + "(teacher.model.embed_tokens.weight), 'student.model.' (student.model.embed_tokens.weight); do the files belong to "
                 + "different models, or were they saved from different wrappers?");
         }

@@ -36,7 +36,7 @@ class TextComparisonTest {
         try (Decoder teacher = fixture("orion-safetensors", UnaryOperator.identity());
                 Decoder student = mapped()) {
             LayerDistances distances = layers(teacher, student);
-            assertThat(distances.remarks()).isEmpty();
+            assertThat(distances.notes()).isEmpty();
             assertThat(distances.places()).extracting(Place::name).containsExactly(
                     "layer 0 attention", "layer 0 MLP", "layer 1 attention", "layer 1 MLP", "final norm");
             List<Place> expected = Reference.places(teacher, student, TEXT);
@@ -116,7 +116,7 @@ class TextComparisonTest {
                 Decoder student = Decoder.create(long3, (name, shape) -> name.startsWith("model.layers.2.") && name.contains("_proj")
                         ? Tensor.zeros(shape.toArray()) : new RandomWeights(short2, 3).get(name, shape), Device.cpu())) {
             LayerDistances distances = layers(teacher, student);
-            assertThat(distances.remarks()).containsExactly(
+            assertThat(distances.notes()).containsExactly(
                     "the teacher has 2 layers, the student 3: layers are compared by their index, the student's layer 2 is left out");
             assertThat(distances.places()).extracting(Place::name).endsWith("layer 1 MLP", "after layer 1", "final norm");
             assertThat(distances.places().get(4).stream()).isZero();
@@ -133,7 +133,7 @@ class TextComparisonTest {
         try (Decoder teacher = fixture("orion-safetensors", UnaryOperator.identity());
                 Decoder student = Decoder.create(narrow, new RandomWeights(narrow, 3), Device.cpu())) {
             LayerDistances distances = layers(teacher, student);
-            assertThat(String.join("; ", distances.remarks())).contains("the teacher's stream is 32 wide, the student's 16", "heads differ",
+            assertThat(String.join("; ", distances.notes())).contains("the teacher's stream is 32 wide, the student's 16", "heads differ",
                     "the teacher's are 80 wide, the student's 24");
             assertThat(distances.places().getFirst()).isEqualTo(new Place("layer 0 attention", Double.NaN, Double.NaN, Double.NaN, Double.NaN));
             assertThat(distances.places().getLast().projections()).as("logits").isBetween(0.1, 10.0);

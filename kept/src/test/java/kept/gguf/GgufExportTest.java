@@ -180,7 +180,7 @@ class GgufExportTest {
         Path source = write(SMALL, DType.F32, Map.of());
         try (Checkpoint checkpoint = Checkpoint.open(source)) {
             GgufExport export = GgufExport.of(checkpoint, SMALL, vocabulary(tokens, OptionalInt.of(5)), "a model", GgufType.F32);
-            assertThat(export.remarks()).singleElement().asString().startsWith("1 added token is left out");
+            assertThat(export.notes()).singleElement().asString().startsWith("1 added token is left out");
             assertThat(write(export).metadata()).doesNotContainKey("tokenizer.ggml.padding_token_id");
         }
     }
@@ -189,7 +189,7 @@ class GgufExportTest {
     void userDefinedTokensAreTold() {
         List<Token> tokens = List.of(new Token("a", 0, Kind.NORMAL), new Token("<sep>", 0, Kind.USER_DEFINED));
         try (Checkpoint checkpoint = Checkpoint.open(write(SMALL, DType.F32, Map.of()))) {
-            assertThat(GgufExport.of(checkpoint, SMALL, vocabulary(tokens, OptionalInt.empty()), "a model", GgufType.F16).remarks()).singleElement()
+            assertThat(GgufExport.of(checkpoint, SMALL, vocabulary(tokens, OptionalInt.empty()), "a model", GgufType.F16).notes()).singleElement()
                     .asString().startsWith("1 token is user-defined");
         }
     }
@@ -199,7 +199,7 @@ class GgufExportTest {
         var vocabulary = new Vocabulary(plain(5).tokens(), OptionalInt.empty(), OptionalInt.empty(), OptionalInt.empty(), OptionalInt.empty(),
                 Optional.empty(), Optional.empty(), true, true, false, Optional.empty(), Optional.empty(), List.of("this and that"));
         try (Checkpoint checkpoint = Checkpoint.open(write(SMALL, DType.F32, Map.of()))) {
-            assertThat(GgufExport.of(checkpoint, SMALL, vocabulary, "a model", GgufType.Q8_0).remarks()).hasSize(2)
+            assertThat(GgufExport.of(checkpoint, SMALL, vocabulary, "a model", GgufType.Q8_0).notes()).hasSize(2)
                     .contains("the file cannot hold this and that").last().asString().contains("runs of spaces", "llama.cpp does not");
         }
     }
@@ -210,10 +210,10 @@ class GgufExportTest {
         Path source = write(config, DType.F32, Map.of());
         Files.writeString(source.resolve("generation_config.json"), "{\"do_sample\": true, \"temperature\": 0.5, \"eos_token_id\": [2, 4]}");
         try (Checkpoint checkpoint = Checkpoint.open(source)) {
-            assertThat(GgufExport.of(checkpoint, config, plain(5), "a model", GgufType.F32).remarks()).hasSize(3).anySatisfy(remark ->
-                    assertThat(remark).startsWith("the file holds one end token, 2; texts end at [3, 4] too")).anySatisfy(remark ->
-                    assertThat(remark).contains("sampling settings of generation_config.json are left out")).anySatisfy(remark ->
-                    assertThat(remark).startsWith("biases are written"));
+            assertThat(GgufExport.of(checkpoint, config, plain(5), "a model", GgufType.F32).notes()).hasSize(3).anySatisfy(note ->
+                    assertThat(note).startsWith("the file holds one end token, 2; texts end at [3, 4] too")).anySatisfy(note ->
+                    assertThat(note).contains("sampling settings of generation_config.json are left out")).anySatisfy(note ->
+                    assertThat(note).startsWith("biases are written"));
         }
     }
 

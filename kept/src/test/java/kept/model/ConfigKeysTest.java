@@ -26,7 +26,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.FieldSource;
 
 /**
- * Every key of the configurations that transformers 4 and 5 write, given another value than usual, is carried over, refused, or remarked on.
+ * Every key of the configurations that transformers 4 and 5 write, given another value than usual, is carried over, refused, or noted.
  * {@code make_configs.py} among the test resources makes the keys of 5; those of 4 are listed here.
  */
 class ConfigKeysTest {
@@ -38,8 +38,8 @@ class ConfigKeysTest {
         GENERATION,
         /** The configuration is not read, and the message names the key. */
         REFUSED,
-        /** A remark names the key. */
-        REMARKED,
+        /** A note names the key. */
+        NOTED,
         /** It says where the file comes from. */
         PROVENANCE
     }
@@ -78,21 +78,21 @@ class ConfigKeysTest {
         {"rope_scaling", "{\"type\":\"su\",\"factor\":2.0}", Fate.REFUSED},
         {"rope_scaling", "{\"type\":\"mrope\",\"mrope_section\":[1,2]}", Fate.REFUSED},
         {"rope_scaling", "{\"rope_type\":\"default\",\"mrope_section\":[1,2]}", Fate.REFUSED},
-        {"rope_scaling", "{\"rope_type\":\"linear\",\"factor\":2.0,\"beta_fast\":1}", Fate.REMARKED},
+        {"rope_scaling", "{\"rope_type\":\"linear\",\"factor\":2.0,\"beta_fast\":1}", Fate.NOTED},
         {"rope_parameters", "{\"rope_type\":\"proportional\",\"rope_theta\":1.0}", Fate.REFUSED},
         {"rope_parameters", "{\"rope_type\":\"default\",\"rope_theta\":1.0,\"partial_rotary_factor\":0.5}", Fate.REFUSED},
         {"rope_parameters", "{\"full_attention\":{\"rope_type\":\"default\"},\"sliding_attention\":{\"rope_type\":\"default\"}}", Fate.REFUSED},
-        {"dtype", "\"float64\"", Fate.REMARKED}, {"max_sequence_length", "64", Fate.REMARKED}, {"auto_map",
-            "{\"AutoModelForCausalLM\":\"modeling_mine.MineForCausalLM\"}", Fate.REMARKED},
-        {"attention_dropout", "0.1", Fate.REMARKED}, {"pretraining_tp", "2", Fate.REMARKED}, {"use_cache", "false", Fate.REMARKED},
-        {"return_dict", "false", Fate.REMARKED}, {"torchscript", "true", Fate.REMARKED}, {"use_bfloat16", "true", Fate.REMARKED},
-        {"output_attentions", "true", Fate.REMARKED}, {"output_hidden_states", "true", Fate.REMARKED}, {"is_decoder", "true", Fate.REMARKED},
-        {"tie_encoder_decoder", "true", Fate.REMARKED}, {"tf_legacy_loss", "true", Fate.REMARKED}, {"chunk_size_feed_forward", "8", Fate.REMARKED},
-        {"cross_attention_hidden_size", "8", Fate.REMARKED}, {"finetuning_task", "\"mnli\"", Fate.REMARKED},
-        {"problem_type", "\"regression\"", Fate.REMARKED}, {"prefix", "\"a\"", Fate.REMARKED},
-        {"task_specific_params", "{\"a\":{\"b\":1}}", Fate.REMARKED}, {"tokenizer_class", "\"T5Tokenizer\"", Fate.REMARKED},
-        {"id2label", "{\"0\":\"yes\"}", Fate.REMARKED}, {"label2id", "{\"yes\":0}", Fate.REMARKED}, {"attn_logit_softcapping", "30", Fate.REMARKED},
-        {"something_new", "[1]", Fate.REMARKED},
+        {"dtype", "\"float64\"", Fate.NOTED}, {"max_sequence_length", "64", Fate.NOTED}, {"auto_map",
+            "{\"AutoModelForCausalLM\":\"modeling_mine.MineForCausalLM\"}", Fate.NOTED},
+        {"attention_dropout", "0.1", Fate.NOTED}, {"pretraining_tp", "2", Fate.NOTED}, {"use_cache", "false", Fate.NOTED},
+        {"return_dict", "false", Fate.NOTED}, {"torchscript", "true", Fate.NOTED}, {"use_bfloat16", "true", Fate.NOTED},
+        {"output_attentions", "true", Fate.NOTED}, {"output_hidden_states", "true", Fate.NOTED}, {"is_decoder", "true", Fate.NOTED},
+        {"tie_encoder_decoder", "true", Fate.NOTED}, {"tf_legacy_loss", "true", Fate.NOTED}, {"chunk_size_feed_forward", "8", Fate.NOTED},
+        {"cross_attention_hidden_size", "8", Fate.NOTED}, {"finetuning_task", "\"mnli\"", Fate.NOTED},
+        {"problem_type", "\"regression\"", Fate.NOTED}, {"prefix", "\"a\"", Fate.NOTED},
+        {"task_specific_params", "{\"a\":{\"b\":1}}", Fate.NOTED}, {"tokenizer_class", "\"T5Tokenizer\"", Fate.NOTED},
+        {"id2label", "{\"0\":\"yes\"}", Fate.NOTED}, {"label2id", "{\"yes\":0}", Fate.NOTED}, {"attn_logit_softcapping", "30", Fate.NOTED},
+        {"something_new", "[1]", Fate.NOTED},
     };
 
     @TempDir
@@ -120,20 +120,20 @@ class ConfigKeysTest {
     }
 
     @Test
-    void whatTransformersWritesOfAnOrdinaryModelNeedsNoRemark() {
+    void whatTransformersWritesOfAnOrdinaryModelNeedsNoNote() {
         for (String form : List.of("config", "config_diff")) {
             write(golden.get(form).deepCopy());
             assertThat(DecoderConfig.read(source).layers()).isEqualTo(2);
-            assertThat(ConfigRemarks.of(source)).as(form).isEmpty();
+            assertThat(ConfigNotes.of(source)).as(form).isEmpty();
         }
         for (String fixture : List.of("orion-safetensors", "llama", "llama-v5-config", "llama-rope-llama3", "llama-gqa-tied", "llama-biases")) {
-            assertThat(ConfigRemarks.of(Fixtures.path(fixture))).as(fixture).isEmpty();
+            assertThat(ConfigNotes.of(Fixtures.path(fixture))).as(fixture).isEmpty();
         }
     }
 
     @ParameterizedTest
     @FieldSource("CASES")
-    void anotherValueThanUsualIsCarriedRefusedOrRemarkedOn(String key, String json, Fate fate) throws IOException {
+    void anotherValueThanUsualIsCarriedRefusedOrNoted(String key, String json, Fate fate) throws IOException {
         JsonNode value = new ObjectMapper().readTree(json);
         write(config(key, value));
         if (fate == Fate.REFUSED) {
@@ -142,11 +142,11 @@ class ConfigKeysTest {
             return;
         }
         DecoderConfig config = DecoderConfig.read(source);
-        List<String> remarks = ConfigRemarks.of(source);
-        assertThat(remarks).hasSize(fate == Fate.REMARKED ? 1 : 0);
-        if (fate == Fate.REMARKED) {
+        List<String> notes = ConfigNotes.of(source);
+        assertThat(notes).hasSize(fate == Fate.NOTED ? 1 : 0);
+        if (fate == Fate.NOTED) {
             String shown = key.equals("auto_map") ? "modeling_mine.MineForCausalLM" : key.equals("dtype") ? "float64" : key;
-            assertThat(remarks.getFirst()).startsWith("config.json: ").contains(shown);
+            assertThat(notes.getFirst()).startsWith("config.json: ").contains(shown);
         } else if (fate == Fate.CARRIED) {
             config.write(folder);
             assertThat(new ObjectMapper().readTree(folder.resolve("config.json").toFile()).get(key)).isEqualTo(value);
@@ -157,11 +157,11 @@ class ConfigKeysTest {
     void settingsOfGenerationInConfigAreCarriedWhereThereIsNoFileOfTheirOwn() throws IOException {
         for (String key : ConfigKeys.GENERATION) {
             write(config(key, new ObjectMapper().readTree("7")));
-            assertThat(ConfigRemarks.of(source)).as(key).isEmpty();
+            assertThat(ConfigNotes.of(source)).as(key).isEmpty();
             DecoderConfig.read(source).writeGenerationConfig(source, folder);
             assertThat(JsonObject.read("generation", folder.resolve("generation_config.json")).integer(key)).as(key).isEqualTo(7);
             Files.writeString(source.resolve("generation_config.json"), "{\"top_k\": 3}");
-            assertThat(ConfigRemarks.of(source)).as(key).singleElement().asString().contains(key);
+            assertThat(ConfigNotes.of(source)).as(key).singleElement().asString().contains(key);
             Files.delete(source.resolve("generation_config.json"));
         }
     }

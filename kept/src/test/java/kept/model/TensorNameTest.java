@@ -24,7 +24,7 @@ class TensorNameTest {
             .heads(2).keyValueHeads(2).headDimension(4).build();
     /** The roles, what files may call them, the graph's own registrations, the files of a calibration, and a message. */
     private static final Set<String> KNOW_NAMES = Set.of("TensorRole.java", "TensorNames.java", "DecoderLayer.java", "OwnFiles.java",
-            "ConfigRemarks.java");
+            "ConfigNotes.java");
 
     @ParameterizedTest
     @CsvSource({

@@ -104,7 +104,7 @@ class FidelityPageTest {
         assertThat(domain.at("/layers/0")).hasToString(
             "{\"place\":\"layer 0 attention\",\"stream\":0.125,\"scale\":4.0,\"norm\":0.25,\"projections\":0.5}");
         assertThat(domain.at("/layers/1/norm").isNull()).isTrue();
-        assertThat(domain.at("/layer_remarks/0").textValue()).isEqualTo("one layer is left out");
+        assertThat(domain.at("/layer_notes/0").textValue()).isEqualTo("one layer is left out");
         assertThat(domain.at("/classes/0/class").textValue()).isEqualTo("punctuation");
         assertThat(domain.at("/worst/0/next").textValue()).isEqualTo(HOSTILE);
         assertThat(domain.at("/worst/0/teacher/likeliest/0/id").intValue()).isEqualTo(7);

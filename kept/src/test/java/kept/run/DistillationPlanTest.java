@@ -85,16 +85,16 @@ class DistillationPlanTest {
     void whatIsProposedFits() {
         DecoderConfig orion = orion(2);
         var machine = new MachineMemory(40 * GB, 40 * GB);
-        var remarks = Progress.NONE;
-        String proposed = assertThatThrownBy(() -> plan(orion, 64, false, "all").requireRoom(machine, remarks)).isInstanceOf(RunException.class)
+        var notes = Progress.NONE;
+        String proposed = assertThatThrownBy(() -> plan(orion, 64, false, "all").requireRoom(machine, notes)).isInstanceOf(RunException.class)
                 .hasMessageStartingWith("[memory] this run would take about ").hasMessageContaining("the machine has 40.00 GB; it fits with ")
                 .actual().getMessage();
         Matcher batch = Pattern.compile("--batch-size (\\d+) --accumulation (\\d+) --checkpoint-activations;").matcher(proposed);
         assertThat(batch.find()).as(proposed).isTrue();
         int sequences = Integer.parseInt(batch.group(1));
         assertThat(sequences * Integer.parseInt(batch.group(2))).isEqualTo(64);
-        plan(orion, sequences, true, "all").requireRoom(machine, remarks);
-        assertThatThrownBy(() -> plan(orion, 2 * sequences, true, "all").requireRoom(machine, remarks)).isInstanceOf(RunException.class);
+        plan(orion, sequences, true, "all").requireRoom(machine, notes);
+        assertThatThrownBy(() -> plan(orion, 2 * sequences, true, "all").requireRoom(machine, notes)).isInstanceOf(RunException.class);
     }
 
     /** Of a device with tensor cores and memory of its own, whatever the machine has. */
@@ -117,15 +117,15 @@ class DistillationPlanTest {
     }
 
     @Test
-    void littleFreeMemoryIsRemarked() {
-        List<String> remarks = new ArrayList<>();
+    void littleFreeMemoryIsNoted() {
+        List<String> notes = new ArrayList<>();
         plan(orion(2), 1, false, "all").requireRoom(new MachineMemory(64 * GB, GB), new Progress() {
             @Override
-            public void remark(String line) {
-                remarks.add(line);
+            public void note(String line) {
+                notes.add(line);
             }
         });
-        assertThat(remarks).singleElement().asString().startsWith("memory: this run takes about ").contains("of which only 1.00 GB are free now");
+        assertThat(notes).singleElement().asString().startsWith("memory: this run takes about ").contains("of which only 1.00 GB are free now");
     }
 
     @Test

@@ -33,11 +33,11 @@ class TrainingRunTest {
     void theStateAfterTheLastStepStaysUntilTheOutputIsInPlace() {
         Path output = directory.resolve("llama");
         Path state = directory.resolve("llama.training/state.safetensors");
-        List<String> remarks = new ArrayList<>();
+        List<String> notes = new ArrayList<>();
         var progress = new Progress() {
             @Override
-            public void remark(String line) {
-                remarks.add(line);
+            public void note(String line) {
+                notes.add(line);
             }
         };
         Map<String, String> settings = Map.of("seed", "1");
@@ -50,7 +50,7 @@ class TrainingRunTest {
             assertThat(state).exists();
         }
         assertThat(state).as("the output failed").exists();
-        assertThat(remarks).anyMatch(line -> line.contains("llama.training") && line.contains("--resume"));
+        assertThat(notes).anyMatch(line -> line.contains("llama.training") && line.contains("--resume"));
         try (Decoder model = model();
                 var run = new TrainingRun(progress, output, Resume.SAME_BITS, true, false);
                 Trainer trainer = trainer(model)) {

@@ -38,7 +38,7 @@ class JsonTest {
 
     @ParameterizedTest
     @ValueSource(strings = {
-        "{\"a\": 1} {\"a\": 2}", "{} }", "1 2", "null,", "[1] // remark", "\"a\" \"b\"", "{\"a\": 1}\n{\"a\": 2}", "[]]",
+        "{\"a\": 1} {\"a\": 2}", "{} }", "1 2", "null,", "[1] // comment", "\"a\" \"b\"", "{\"a\": 1}\n{\"a\": 2}", "[]]",
         "{}\u0000", "true false", "{},"
     })
     void whatFollowsTheValueIsRefused(String text) {

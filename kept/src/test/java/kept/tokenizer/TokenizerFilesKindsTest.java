@@ -37,19 +37,19 @@ class TokenizerFilesKindsTest {
     @MethodSource("names")
     void tokenizerJsonHasTheIdsOfSentencePieceOrIsNotWritten(String name) throws IOException {
         Files.write(source.resolve("tokenizer.model"), SentencePieceKinds.model(name));
-        List<String> remarks = TokenizerFiles.write(source, target, 4096, TokenizerFiles.Options.NONE);
+        List<String> notes = TokenizerFiles.write(source, target, 4096, TokenizerFiles.Options.NONE);
         assertThat(target.resolve("tokenizer.model")).hasBinaryContent(SentencePieceKinds.model(name));
         JsonNode config = json(target.resolve("tokenizer_config.json"));
         if (!WRITTEN.contains(name)) {
-            assertThat(remarks).singleElement().asString().startsWith("tokenizer.json is not written: ")
+            assertThat(notes).singleElement().asString().startsWith("tokenizer.json is not written: ")
                     .containsPattern("unigram|word|character|treat_whitespace_as_suffix|ids than SentencePiece on \\d+ of \\d+ texts, such as \"");
             assertThat(target.resolve("tokenizer.json")).doesNotExist();
             assertThat(config.path("tokenizer_class").asText()).isEqualTo("BertGenerationTokenizer");
             assertThat(target.resolve("spiece.model")).hasBinaryContent(SentencePieceKinds.model(name));
             return;
         }
-        assertThat(remarks).allMatch(remark -> remark.startsWith("tokenizer.json gives SentencePiece's ids, but decodes those of "));
-        assertThat(remarks.isEmpty()).as("decoding is told where it differs").isEqualTo(decodesAlike(name));
+        assertThat(notes).allMatch(note -> note.startsWith("tokenizer.json gives SentencePiece's ids, but decodes those of "));
+        assertThat(notes.isEmpty()).as("decoding is told where it differs").isEqualTo(decodesAlike(name));
         assertThat(config.path("tokenizer_class").asText()).isEqualTo("PreTrainedTokenizerFast");
         assertThat(target.resolve("spiece.model")).doesNotExist();
         ObjectNode plain = (ObjectNode) json(target.resolve("tokenizer.json"));

@@ -77,7 +77,7 @@ class VocabularyTest {
         assertThat(Vocabulary.read(folder).chatTemplate()).as("the file wins, as in transformers").hasValue("from a file");
         Files.writeString(Files.createDirectory(folder.resolve("additional_chat_templates")).resolve("rag.jinja"), "r");
         assertThat(Vocabulary.read(folder).chatTemplate()).hasValue("from a file");
-        assertThat(Vocabulary.read(folder).leftOut()).anyMatch(remark -> remark.endsWith("other names than default: rag"));
+        assertThat(Vocabulary.read(folder).leftOut()).anyMatch(note -> note.endsWith("other names than default: rag"));
     }
 
     @Test

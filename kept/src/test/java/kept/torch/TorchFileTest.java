@@ -63,7 +63,7 @@ class TorchFileTest {
                 assertThat(torch.data(tensor).mismatch(expected.data(tensor))).as(tensor).isEqualTo(-1);
                 assertThat(entry.isVerbatim()).as(tensor).isEqualTo(VERBATIM.contains(tensor));
             }
-            assertThat(torch.remarks()).containsExactlyInAnyOrder("1 tensor without elements is ignored (the first: none)",
+            assertThat(torch.notes()).containsExactlyInAnyOrder("1 tensor without elements is ignored (the first: none)",
                 "2 tensors are stored in F64 and rounded to F32 (the first: doubles)");
         }
     }

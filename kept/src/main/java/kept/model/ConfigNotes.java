@@ -15,28 +15,28 @@ import kept.io.JsonObject;
  * Reports the settings of a config.json that are not copied to a derived checkpoint. Settings that would change the model's output are rejected by
  * {@link DecoderConfig#read}; the others are listed here by key.
  */
-public final class ConfigRemarks {
+public final class ConfigNotes {
     private static final Set<String> NATIVE_CODE = Set.of("modeling_orion.OrionForCausalLM", "modeling_orion.OrionModel",
         "configuration_orion.OrionConfig", "modeling_orion.OrionForSequenceClassification");
 
     private final JsonObject json;
-    private final List<String> remarks = new ArrayList<>();
+    private final List<String> notes = new ArrayList<>();
 
-    private ConfigRemarks(JsonObject json) {
+    private ConfigNotes(JsonObject json) {
         this.json = json;
     }
 
     /**
-     * Returns the remarks on a config.json.
+     * Returns the notes on a config.json.
      *
      * @param directory a directory whose config.json {@link DecoderConfig#read} has accepted
      * @return one line for each; empty if everything is copied or has no effect
      */
     public static List<String> of(Path directory) {
         Path file = InputFiles.requireWithin("config", directory.resolve(DecoderConfig.FILE));
-        var remarks = new ConfigRemarks(JsonObject.read("config", file));
-        remarks.addAll(directory);
-        return remarks.remarks;
+        var notes = new ConfigNotes(JsonObject.read("config", file));
+        notes.addAll(directory);
+        return notes.notes;
     }
 
     /**
@@ -62,12 +62,12 @@ public final class ConfigRemarks {
             }
             if (ConfigKeys.HARMLESS.containsKey(key)) {
                 if (ConfigKeys.HARMLESS.get(key).stream().noneMatch(value::equals)) {
-                    remarks.add("config.json: %s, which is %s, is not carried over; it does not change what the model computes"
+                    notes.add("config.json: %s, which is %s, is not carried over; it does not change what the model computes"
                         .formatted(key, shown(value)));
                 }
             } else if (ConfigKeys.GENERATION.contains(key)) {
                 if (generationFile) {
-                    remarks.add("config.json: %s, a setting of generation, does not count beside generation_config.json and is not carried over"
+                    notes.add("config.json: %s, a setting of generation, does not count beside generation_config.json and is not carried over"
                         .formatted(key));
                 }
             } else {
@@ -75,7 +75,7 @@ public final class ConfigRemarks {
             }
         });
         if (!unread.isEmpty()) {
-            remarks.add("config.json: unknown keys, which %s does not read, are not carried over: %s".formatted(
+            notes.add("config.json: unknown keys, which %s does not read, are not carried over: %s".formatted(
                 String.join(", ", json.strings("architectures")), String.join(", ", unread)));
         }
         code(values.get("auto_map"));
@@ -85,7 +85,7 @@ public final class ConfigRemarks {
 
     private void code(Object autoMap) {
         if (autoMap instanceof Map<?, ?> classes && !NATIVE_CODE.containsAll(classes.values())) {
-            remarks.add("config.json: the checkpoint brings code of its own (%s), which is not run; it is read as a plain %s".formatted(
+            notes.add("config.json: the checkpoint brings code of its own (%s), which is not run; it is read as a plain %s".formatted(
                 classes.values().stream().map(Object::toString).sorted().findFirst().orElse(""), json.string("model_type", "model")));
         }
     }
@@ -94,15 +94,15 @@ public final class ConfigRemarks {
     private void values() {
         String type = json.string("dtype", json.string("torch_dtype", ""));
         if (type.endsWith("float64")) {
-            remarks.add("config.json: the type %s becomes float32".formatted(type));
+            notes.add("config.json: the type %s becomes float32".formatted(type));
         }
         if (json.has("max_position_embeddings") && json.has("max_sequence_length")
                 && json.integer("max_position_embeddings") != json.integer("max_sequence_length")) {
-            remarks.add("config.json: max_sequence_length %d does not count beside max_position_embeddings %d".formatted(
+            notes.add("config.json: max_sequence_length %d does not count beside max_position_embeddings %d".formatted(
                 json.integer("max_sequence_length"), json.integer("max_position_embeddings")));
         }
         if (json.flag("tie_word_embeddings", false) && !DecoderConfig.read(json.file().toAbsolutePath().getParent()).tieWordEmbeddings()) {
-            remarks.add("config.json: tie_word_embeddings is true, but lm_head.weight differs from the embedding: it is read as a head of its own, "
+            notes.add("config.json: tie_word_embeddings is true, but lm_head.weight differs from the embedding: it is read as a head of its own, "
                 + "as transformers 5 does it (transformers 4 would take the embedding)");
         }
     }
@@ -113,7 +113,7 @@ public final class ConfigRemarks {
                 JsonObject rope = json.object(key);
                 Set<String> read = ConfigKeys.ROPE.getOrDefault(DecoderConfigReader.ropeType(rope), Set.of());
                 rope.keys().stream().filter(name -> rope.has(name) && !read.contains(name) && !ConfigKeys.ROPE_COMMON.contains(name)).forEach(name ->
-                    remarks.add("config.json: %s.%s says nothing to a scaling of type %s and is not carried over".formatted(key, name,
+                    notes.add("config.json: %s.%s says nothing to a scaling of type %s and is not carried over".formatted(key, name,
                         DecoderConfigReader.ropeType(rope))));
             }
         }
