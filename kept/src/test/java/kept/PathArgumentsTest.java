@@ -25,20 +25,20 @@ class PathArgumentsTest {
 
     @Test
     void everyPathIsMarkedAsReadOrWritten() {
-        List<String> unmarked = new ArrayList<>();
+        List<String> unannotated = new ArrayList<>();
         Map<String, Writes.Kind> written = new TreeMap<>();
         int[] read = {0};
         Program.commandLine(new Main()).getSubcommands().forEach((command, line) -> arguments(line).forEach(argument -> {
             String name = "%s %s".formatted(command, argument instanceof OptionSpec option ? option.longestName() : argument.paramLabel());
-            boolean reads = PathArguments.mark(argument, Reads.class).isPresent();
-            PathArguments.mark(argument, Writes.class).ifPresent(writes -> written.put(name, writes.value()));
+            boolean reads = PathArguments.annotation(argument, Reads.class).isPresent();
+            PathArguments.annotation(argument, Writes.class).ifPresent(writes -> written.put(name, writes.value()));
             read[0] += reads ? 1 : 0;
             assertThat(reads && written.containsKey(name)).as(name).isFalse();
             if (isPath(argument) && !reads && !written.containsKey(name)) {
-                unmarked.add(name);
+                unannotated.add(name);
             }
         }));
-        assertThat(unmarked).isEmpty();
+        assertThat(unannotated).isEmpty();
         assertThat(read[0]).isGreaterThanOrEqualTo(27);
         assertThat(written).containsExactlyEntriesOf(new TreeMap<>(Map.ofEntries(
                 Map.entry("compare --json", Writes.Kind.FILE), Map.entry("convert --output", Writes.Kind.DIRECTORY),

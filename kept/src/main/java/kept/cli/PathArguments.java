@@ -49,15 +49,15 @@ public final class PathArguments {
     }
 
     private void add(ArgSpec argument) {
-        if (mark(argument, Reads.class).isPresent()) {
+        if (annotation(argument, Reads.class).isPresent()) {
             paths(argument.getValue()).forEach(inputs::add);
         }
-        mark(argument, Writes.class).ifPresent(writes -> paths(argument.getValue()).forEach(path ->
+        annotation(argument, Writes.class).ifPresent(writes -> paths(argument.getValue()).forEach(path ->
                 outputs.put(argument instanceof OptionSpec option ? option.longestName() : argument.paramLabel(), new Output(path, writes.value()))));
     }
 
-    /** How an argument is marked. */
-    public static <T extends java.lang.annotation.Annotation> Optional<T> mark(ArgSpec argument, Class<T> kind) {
+    /** The annotation of an argument. */
+    public static <T extends java.lang.annotation.Annotation> Optional<T> annotation(ArgSpec argument, Class<T> kind) {
         return argument.userObject() instanceof AnnotatedElement element ? Optional.ofNullable(element.getAnnotation(kind)) : Optional.empty();
     }
 

@@ -130,7 +130,7 @@ public final class PackedTokens implements AutoCloseable {
     /**
      * How many tokens there are.
      *
-     * @return the number, marks between documents included
+     * @return the number, special tokens between documents included
      */
     public long size() {
         return ids.byteSize() / ID.byteSize();

@@ -12,7 +12,7 @@ import kept.text.Counts;
  * @param extent the end of the last document that was read
  * @param documents the number of documents read
  * @param characters their characters (UTF-16 code units)
- * @param tokens their tokens, marks between documents included
+ * @param tokens their tokens, special tokens between documents included
  */
 public record TextCoverage(String origin, boolean whole, TextExtent extent, long documents, long characters, long tokens) {
 

@@ -45,7 +45,7 @@ public final class PairEncoder {
         }
         String text = context.substring(0, end);
         int[] alone = text.isEmpty() ? new int[0] : tokenizer.encode(text, beginning, false);
-        int[] before = alone.length == 0 ? new int[] {mark(place)} : alone;
+        int[] before = alone.length == 0 ? new int[] {bosOrEos(place)} : alone;
         return IntStream.range(0, continuations.size()).mapToObj(choice -> {
             int[] whole = tokenizer.encode(context + continuations.get(choice), beginning && alone.length > 0, false);
             if (whole.length <= alone.length) {
@@ -56,9 +56,9 @@ public final class PairEncoder {
         }).toList();
     }
 
-    private int mark(String place) {
+    private int bosOrEos(String place) {
         return tokenizer.bos().orElseGet(() -> tokenizer.eos().orElseThrow(() -> new EvaluationException("[task] " + place
-                + " has an empty context, and " + tokenizer.description() + " has no mark to put in its place")));
+                + " has an empty context, and " + tokenizer.description() + " has no special token to put in its place")));
     }
 
     /** The characters that Python's {@code str.rstrip} removes; all are in the basic plane. */

@@ -45,9 +45,10 @@ final class TextStream {
         count = prompt.length;
         told = count;
         // After bos or eos a new text starts, without the space that SentencePiece inserts before it.
-        boolean afterMark = count > 0 && Stream.of(tokenizer.bos(), tokenizer.eos()).anyMatch(mark -> mark.equals(OptionalInt.of(ids[count - 1])));
-        known = afterMark ? count : 0;
-        before = afterMark ? "" : tokenizer.decode(prompt);
+        boolean afterSpecial = count > 0
+                && Stream.of(tokenizer.bos(), tokenizer.eos()).anyMatch(token -> token.equals(OptionalInt.of(ids[count - 1])));
+        known = afterSpecial ? count : 0;
+        before = afterSpecial ? "" : tokenizer.decode(prompt);
     }
 
     /**

@@ -93,8 +93,8 @@ final class LlamaMetadata {
         };
     }
 
-    private static void addId(GgufMetadata metadata, String mark, OptionalInt id, OptionalInt otherwise, DecoderConfig config) {
-        chosen(id, otherwise, config).ifPresent(value -> metadata.integer("tokenizer.ggml.%s_token_id".formatted(mark), value));
+    private static void addId(GgufMetadata metadata, String token, OptionalInt id, OptionalInt otherwise, DecoderConfig config) {
+        chosen(id, otherwise, config).ifPresent(value -> metadata.integer("tokenizer.ggml.%s_token_id".formatted(token), value));
     }
 
     /** The only end token that a file can contain. */

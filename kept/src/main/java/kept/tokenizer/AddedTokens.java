@@ -48,7 +48,7 @@ final class AddedTokens {
         ids.forEach((text, id) -> {
             if (!decoder.has(id.toString())) {
                 decoder.putObject(id.toString()).put("content", text).put("lstrip", false).put("normalized", false).put("rstrip", false)
-                    .put("single_word", false).put("special", settings.isMark(text));
+                    .put("single_word", false).put("special", settings.isSpecial(text));
             }
         });
     }

@@ -37,8 +37,8 @@ final class JsonTokenizer implements Tokenizer {
         this.file = file;
         this.library = library;
         this.vocabularySize = 1 + ids.values().stream().mapToInt(Integer::intValue).max().orElse(-1);
-        this.bos = mark(config.path("bos_token"), ids);
-        this.eos = mark(config.path("eos_token"), ids);
+        this.bos = specialId(config.path("bos_token"), ids);
+        this.eos = specialId(config.path("eos_token"), ids);
         this.specialTokens = TokenizerFiles.specialTokens(config);
     }
 
@@ -98,7 +98,7 @@ final class JsonTokenizer implements Tokenizer {
     }
 
     /** A special token is given as its text or as an object that contains it. */
-    private static OptionalInt mark(JsonNode name, Map<String, Integer> ids) {
+    private static OptionalInt specialId(JsonNode name, Map<String, Integer> ids) {
         Integer id = ids.get(TokenizerFiles.content(name));
         return id == null ? OptionalInt.empty() : OptionalInt.of(id);
     }
@@ -117,7 +117,7 @@ final class JsonTokenizer implements Tokenizer {
     }
 
     /** Whether a text contains an added token. */
-    boolean hasMark(String text) {
+    boolean containsAddedToken(String text) {
         return added.stream().anyMatch(text::contains);
     }
 

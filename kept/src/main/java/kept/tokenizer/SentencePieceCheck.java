@@ -46,7 +46,7 @@ final class SentencePieceCheck {
         check.requireShallowSymbols();
         for (String text : List.of(model.unknownSurface(), model.bosPiece(), model.eosPiece(), model.unknownPiece())) {
             if (length(text) > MAX_PIECE_LENGTH || text.indexOf('\0') >= 0) {
-                throw check.broken("names a mark of %d bytes or one with a zero in it".formatted(length(text)));
+                throw check.broken("names a special token of %d bytes or one with a zero in it".formatted(length(text)));
             }
         }
     }

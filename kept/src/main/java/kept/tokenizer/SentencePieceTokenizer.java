@@ -32,9 +32,9 @@ final class SentencePieceTokenizer implements Tokenizer {
     private final SpTokenizer library;
     private final Map<String, String> specialTokens;
     /** The ids of control pieces and added tokens, and a pattern that matches their texts. */
-    private final Map<String, Integer> markIds = new HashMap<>();
+    private final Map<String, Integer> specialIds = new HashMap<>();
 
-    private final Pattern anyMark;
+    private final Pattern anySpecial;
 
     private SentencePieceTokenizer(String name, SentencePieceModel model, SpTokenizer library, Map<String, String> specialTokens,
             Map<String, Integer> added) {
@@ -44,11 +44,11 @@ final class SentencePieceTokenizer implements Tokenizer {
         for (int id = 0; id < model.pieces().size(); id++) {
             Type type = model.pieces().get(id).type();
             if (type == Type.CONTROL || type == Type.UNKNOWN) {
-                markIds.put(model.pieces().get(id).text(), id);
+                specialIds.put(model.pieces().get(id).text(), id);
             }
         }
-        added.forEach(markIds::putIfAbsent);
-        anyMark = Pattern.compile(markIds.keySet().stream().sorted(Comparator.comparingInt(String::length).reversed()).map(Pattern::quote)
+        added.forEach(specialIds::putIfAbsent);
+        anySpecial = Pattern.compile(specialIds.keySet().stream().sorted(Comparator.comparingInt(String::length).reversed()).map(Pattern::quote)
                 .collect(Collectors.joining("|")));
         this.decoder = new SentencePieceDecoder(model);
         this.library = library;
@@ -117,16 +117,16 @@ final class SentencePieceTokenizer implements Tokenizer {
 
     @Override
     public int[] encodeWithSpecialTokens(String text) {
-        if (markIds.isEmpty()) {
+        if (specialIds.isEmpty()) {
             return encode(text);
         }
         IntStream.Builder ids = IntStream.builder();
-        Matcher mark = anyMark.matcher(text);
+        Matcher special = anySpecial.matcher(text);
         int from = 0;
-        while (mark.find()) {
-            Arrays.stream(encode(text.substring(from, mark.start()))).forEach(ids);
-            ids.add(markIds.get(mark.group()));
-            from = mark.end();
+        while (special.find()) {
+            Arrays.stream(encode(text.substring(from, special.start()))).forEach(ids);
+            ids.add(specialIds.get(special.group()));
+            from = special.end();
         }
         Arrays.stream(encode(text.substring(from))).forEach(ids);
         return ids.build().toArray();

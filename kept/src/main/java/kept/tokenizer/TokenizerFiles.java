@@ -223,10 +223,10 @@ public final class TokenizerFiles {
         }
         Files.write(target.resolve(MODEL_OF_CLASS), Files.readAllBytes(file));
         config.put(CLASS_KEY, SENTENCEPIECE_CLASS).putNull("sep_token");
-        boolean marked = config.get("add_bos_token").asBoolean() || config.get("add_eos_token").asBoolean();
+        boolean addsTokens = config.get("add_bos_token").asBoolean() || config.get("add_eos_token").asBoolean();
         notes.add(("%s is not written: %s. transformers reads the model through its class %s, with SentencePiece's ids; "
                 + "there, decode with sp_model.decode%s").formatted(Tokenizer.JSON_FILE, obstacle.get(), SENTENCEPIECE_CLASS,
-                        marked ? ", and add bos and eos yourself" : ""));
+                        addsTokens ? ", and add bos and eos yourself" : ""));
     }
 
     /** Explains why no tokenizer.json produces the ids of a model; empty if one does. */
@@ -278,7 +278,7 @@ public final class TokenizerFiles {
     private void compare(SentencePieceModel model, Path file) {
         Path other = source.resolve(Tokenizer.JSON_FILE);
         try (Tokenizer exact = SentencePieceTokenizer.load(file); JsonTokenizer json = JsonTokenizer.load(other)) {
-            List<String> texts = ProbeTexts.of(model).stream().filter(text -> !json.hasMark(text)).toList();
+            List<String> texts = ProbeTexts.of(model).stream().filter(text -> !json.containsAddedToken(text)).toList();
             var comparison = ProbeTexts.Comparison.of(texts, exact, json);
             if (comparison.different() > 0) {
                 notes.add("%s of the source, which transformers reads, gives %s".formatted(Tokenizer.JSON_FILE, comparison.inWords()));

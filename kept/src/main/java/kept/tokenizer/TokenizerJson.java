@@ -103,12 +103,12 @@ final class TokenizerJson {
     private List<ObjectNode> symbols() {
         String symbols = model.pieces().stream().filter(piece -> piece.type() == Type.USER_DEFINED).map(Piece::text)
                 .sorted(Comparator.comparingInt(String::length).reversed()).map(TokenizerJson::literal).collect(Collectors.joining("|"));
-        String marks = model.pieces().stream().filter(piece -> piece.type() == Type.CONTROL || piece.type() == Type.UNKNOWN).map(Piece::text)
+        String specials = model.pieces().stream().filter(piece -> piece.type() == Type.CONTROL || piece.type() == Type.UNKNOWN).map(Piece::text)
                 .filter(text -> text.codePointCount(0, text.length()) > 1).map(text -> {
                     int cut = text.offsetByCodePoints(0, 1);
                     return "\\A%s(?=%s\\z)".formatted(literal(text.substring(0, cut)), literal(text.substring(cut)));
                 }).collect(Collectors.joining("|"));
-        return List.of(split(symbols), split(marks + (model.byteFallback() ? "|\\A<(?=0x[0-9A-F][0-9A-F]>\\z)" : "")));
+        return List.of(split(symbols), split(specials + (model.byteFallback() ? "|\\A<(?=0x[0-9A-F][0-9A-F]>\\z)" : "")));
     }
 
     private static ObjectNode split(String pattern) {
@@ -150,8 +150,8 @@ final class TokenizerJson {
             }
         }
         ObjectNode specials = template.putObject("special_tokens");
-        for (OptionalInt mark : List.of(bos, eos)) {
-            mark.ifPresent(id -> {
+        for (OptionalInt token : List.of(bos, eos)) {
+            token.ifPresent(id -> {
                 ObjectNode special = specials.putObject(text(id)).put("id", text(id));
                 special.putArray("ids").add(id);
                 special.putArray("tokens").add(text(id));

@@ -16,12 +16,12 @@ import kept.text.JsonException;
 final class TokenizerSettings {
     private final Path directory;
     private final JsonNode config;
-    private final Set<String> marks;
+    private final Set<String> specialTokens;
 
     private TokenizerSettings(Path directory, JsonNode config) {
         this.directory = directory;
         this.config = config;
-        this.marks = namedMarks(config);
+        this.specialTokens = listedAsSpecial(config);
     }
 
     static TokenizerSettings read(Path directory) throws IOException {
@@ -29,7 +29,7 @@ final class TokenizerSettings {
     }
 
     /** The text of a special token, as in {@code bos_token}; it is given as its text or as an object that contains it. */
-    Optional<String> mark(String key) {
+    Optional<String> specialToken(String key) {
         JsonNode name = config.path(key);
         JsonNode text = name.isObject() ? name.path("content") : name;
         return text.isTextual() ? Optional.of(text.asText()) : Optional.empty();
@@ -46,19 +46,19 @@ final class TokenizerSettings {
     }
 
     /** Whether a token is listed as special, in any of the forms that releases of transformers write. */
-    boolean isMark(String text) {
-        return marks.contains(text);
+    boolean isSpecial(String text) {
+        return specialTokens.contains(text);
     }
 
-    private static Set<String> namedMarks(JsonNode config) {
-        Set<String> marks = new HashSet<>();
+    private static Set<String> listedAsSpecial(JsonNode config) {
+        Set<String> specialTokens = new HashSet<>();
         for (String key : new String[] {"bos_token", "eos_token", "unk_token", "pad_token", "cls_token", "sep_token", "mask_token"}) {
-            marks.add(TokenizerFiles.content(config.path(key)));
+            specialTokens.add(TokenizerFiles.content(config.path(key)));
         }
         for (String key : new String[] {"additional_special_tokens", "extra_special_tokens"}) {
-            config.path(key).forEach(token -> marks.add(TokenizerFiles.content(token)));
+            config.path(key).forEach(token -> specialTokens.add(TokenizerFiles.content(token)));
         }
-        return marks;
+        return specialTokens;
     }
 
     /** The names of the templates other than the {@linkplain #chatTemplate default}. */

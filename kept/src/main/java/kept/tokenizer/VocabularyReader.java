@@ -74,8 +74,9 @@ final class VocabularyReader {
             int id = added.getKey().matches("\\d{1,9}") ? Integer.parseInt(added.getKey()) : -1;
             add(id, added.getValue().path("content").asText(), added.getValue().path("special").asBoolean(), TokenizerFiles.CONFIG_FILE);
         }
-        return new Vocabulary(tokens, mark("bos_token", model.bosPiece()), mark("eos_token", model.eosPiece()),
-                mark("unk_token", model.unknownPiece()), mark("pad_token", null), settings.flag("add_bos_token"), settings.flag("add_eos_token"),
+        return new Vocabulary(tokens, specialId("bos_token", model.bosPiece()), specialId("eos_token", model.eosPiece()),
+                specialId("unk_token", model.unknownPiece()), specialId("pad_token", null),
+                settings.flag("add_bos_token"), settings.flag("add_eos_token"),
                 settings.flag("add_prefix_space").orElse(model.dummyPrefix()), model.removeExtraSpaces(), !model.charsMap().isEmpty(),
                 settings.chatTemplate(), Optional.empty(), notes());
     }
@@ -88,7 +89,8 @@ final class VocabularyReader {
             put(added.path("id").asInt(-1), new Token(added.path("content").asText(), 0, kind), Tokenizer.JSON_FILE);
         }
         noteStripping(model.addedTokens());
-        return new Vocabulary(tokens, mark("bos_token", null), mark("eos_token", null), mark("unk_token", null), mark("pad_token", null),
+        return new Vocabulary(tokens, specialId("bos_token", null), specialId("eos_token", null), specialId("unk_token", null),
+                specialId("pad_token", null),
                 Optional.of(settings.flag("add_bos_token").orElse(model.templateBegins())),
                 Optional.of(settings.flag("add_eos_token").orElse(model.templateEnds())), false, false, false, settings.chatTemplate(),
                 Optional.of(model.byteLevel()), notes());
@@ -127,7 +129,7 @@ final class VocabularyReader {
 
     /** Adds an added token, whose id is beyond the pieces; a piece that is listed again keeps its kind, unless that is normal. */
     private void add(int id, String text, boolean flagged, String file) {
-        boolean special = flagged || settings.isMark(text);
+        boolean special = flagged || settings.isSpecial(text);
         Kind present = id >= 0 && id < tokens.size() ? tokens.get(id).kind() : Kind.UNUSED;
         if (present == Kind.UNUSED || present == Kind.USER_DEFINED || present == Kind.NORMAL) {
             put(id, new Token(special ? text : spaced(text), NO_SCORE, special ? Kind.CONTROL : Kind.USER_DEFINED), file);
@@ -145,8 +147,8 @@ final class VocabularyReader {
     }
 
     /** The id of a special token by its name in the configuration, or else by its default text. */
-    private OptionalInt mark(String key, String otherwise) {
-        String text = settings.mark(key).orElse(otherwise);
+    private OptionalInt specialId(String key, String otherwise) {
+        String text = settings.specialToken(key).orElse(otherwise);
         return IntStream.range(0, tokens.size()).filter(id -> tokens.get(id).text().equals(text)).findFirst();
     }
 

@@ -21,7 +21,7 @@ class PackedSequencesTest {
     private Path folder;
 
     @Test
-    void documentsStandOneBehindTheOtherWithTheEndMarkBetween() throws IOException {
+    void documentsStandOneBehindTheOtherWithTheEndTokenBetween() throws IOException {
         try (var tokens = PackedTokens.of(corpus("ab", "c", "def"), new LetterTokenizer(), Long.MAX_VALUE)) {
             assertThat(ids(tokens)).containsExactly('a', 'b', 0, 'c', 0, 'd', 'e', 'f', 0);
             assertThat(tokens.coverage().documents()).isEqualTo(3);

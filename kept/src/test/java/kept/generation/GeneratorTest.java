@@ -186,7 +186,7 @@ class GeneratorTest {
 
     /** SentencePiece's space before a text is none of the answer, so that the answer read again has the tokens it was made of. */
     @Test
-    void anAnswerAfterAMarkBeginsWithoutSentencePiecesSpace() {
+    void anAnswerAfterASpecialTokenBeginsWithoutSentencePiecesSpace() {
         int[] prompt = tokenizer.encodeWithSpecialTokens("<s>Human: Hi\n\nAssistant: </s>");
         int[] answer = tokenizer.encode("The quick brown fox");
         var shown = new ArrayList<String>();

@@ -79,7 +79,7 @@ class SentencePieceTokenizerTest {
     }
 
     @Test
-    void marksAreAddedOnlyWhenAskedFor() {
+    void specialTokensAreAddedOnlyOnRequest() {
         assertThat(tokenizer.bos()).hasValue(1);
         assertThat(tokenizer.eos()).hasValue(2);
         int[] plain = tokenizer.encode("fox");

@@ -53,7 +53,7 @@ class TokenizerFilesKindsTest {
         assertThat(config.path("tokenizer_class").asText()).isEqualTo("PreTrainedTokenizerFast");
         assertThat(target.resolve("spiece.model")).doesNotExist();
         ObjectNode plain = (ObjectNode) json(target.resolve("tokenizer.json"));
-        plain.putArray("added_tokens");     // the library reads marks as marks; transformers, told to split them, does not
+        plain.putArray("added_tokens");     // the library reads special tokens as such; transformers, told to split them, does not
         try (Tokenizer tokenizer = JsonTokenizer.of(plain, config, target)) {
             for (TokenizerCase golden : SentencePieceKinds.cases().get(name)) {
                 assertThat(tokenizer.encode(golden.text())).as(golden.toString()).containsExactly(golden.ids());

@@ -34,7 +34,9 @@ class TokenizerFilesTest {
         return TokenizerCase.all();
     }
 
-    /** Hugging Face's library on the file built here, against the golden ids of SentencePiece. Its Java binding always reads marks as marks. */
+    /**
+     * Hugging Face's library on the file built here, against the golden ids of SentencePiece. Its Java binding always reads special tokens as such.
+     */
     @ParameterizedTest
     @MethodSource("cases")
     void theBuiltTokenizerJsonGivesSentencePiecesIds(TokenizerCase golden) throws IOException {
@@ -67,7 +69,7 @@ class TokenizerFilesTest {
     }
 
     @Test
-    void marksVocabularyAndDescriptionAreReadFromTheJsonFiles() throws IOException {
+    void specialTokensVocabularyAndDescriptionAreReadFromTheJsonFiles() throws IOException {
         TokenizerFiles.write(source, target, 4096, TokenizerFiles.Options.NONE);
         Files.delete(target.resolve("tokenizer.model"));
         try (var tokenizer = Tokenizer.load(target)) {
@@ -110,7 +112,7 @@ class TokenizerFilesTest {
     }
 
     @Test
-    void aChatTemplateIsKeptAndItsMarksAreReadAsMarks() throws IOException {
+    void aChatTemplateIsKeptAndItsSpecialTokensAreReadAsSuch() throws IOException {
         Files.writeString(source.resolve("tokenizer_config.json"), "{\"chat_template\": \"{{ bos_token }}Human: \"}");
         TokenizerFiles.write(source, target, 4096, TokenizerFiles.Options.NONE);
         JsonNode config = json("tokenizer_config.json");
@@ -166,7 +168,7 @@ class TokenizerFilesTest {
     }
 
     @Test
-    void marksAddedBySourceSettingsAreInTheTemplate() throws IOException {
+    void specialTokensAddedBySourceSettingsAreInTheTemplate() throws IOException {
         Files.writeString(source.resolve("tokenizer_config.json"), "{\"add_bos_token\": true, \"add_eos_token\": true}");
         TokenizerFiles.write(source, target, 4096, TokenizerFiles.Options.NONE);
         assertThat(json("tokenizer.json").path("post_processor").path("single").toString()).isEqualTo(
@@ -222,7 +224,7 @@ class TokenizerFilesTest {
         for (Path directory : List.of(source, target)) {
             try (var tokenizer = Tokenizer.load(directory)) {
                 assertThat(tokenizer.encodeWithSpecialTokens("<|im_start|><s>note<|im_end|>")).containsExactly(420, 1, 422, 421);
-                assertThat(tokenizer.encode("<|im_start|>")).as("text holds no marks").doesNotContain(420);
+                assertThat(tokenizer.encode("<|im_start|>")).as("text holds no special tokens").doesNotContain(420);
             }
         }
     }

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Pieces, marks and settings of a tokenizer, as data. */
+/** Pieces, special tokens and settings of a tokenizer, as data. */
 class VocabularyTest {
     private static final String GPT2 = "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"use_regex\": true}";
     private static final String LLAMA3 = """
@@ -33,7 +33,7 @@ class VocabularyTest {
     }
 
     @Test
-    void aModelAloneSaysItsPiecesAndMarks() throws IOException {
+    void aModelAloneSaysItsPiecesAndSpecialTokens() throws IOException {
         Vocabulary vocabulary = Vocabulary.read(folder);
         SentencePieceModel model = SentencePieceModel.parse(TokenizerCase.model(), "tokenizer.model");
         assertThat(vocabulary.tokens()).hasSize(420);
@@ -81,7 +81,7 @@ class VocabularyTest {
     }
 
     @Test
-    void addedTokensFollowThePiecesAndMarksStayMarks() throws IOException {
+    void addedTokensFollowThePiecesAndSpecialTokensStaySpecial() throws IOException {
         Files.writeString(folder.resolve("added_tokens.json"), "{\"<later>\": 422}");
         config("""
             {"pad_token": "<pad>", "added_tokens_decoder": {"0": {"content": "<unk>", "special": true}, "1": {"content": "<s>", "special": true},
