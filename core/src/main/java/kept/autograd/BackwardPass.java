@@ -122,13 +122,13 @@ final class BackwardPass {
         }
 
         @Override
-        public boolean wanted(int input) {
+        public boolean isNeeded(int input) {
             return inputs[input].requiresGradient();
         }
 
         @Override
         public void add(int input, Tensor gradient) {
-            if (wanted(input)) {
+            if (isNeeded(input)) {
                 Tensor operand = inputs[input];
                 Tensor summed = Operands.asGradientOf(operand, Operands.summedTo(operand.shape(), gradient));
                 if (TensorInternals.node(operand) != null || operand.gradient() != null || firsts.putIfAbsent(operand, summed) != null) {

@@ -11,7 +11,7 @@ public interface Gradients {
      * @param input the operand's index
      * @return false if the operation need not compute it
      */
-    boolean wanted(int input);
+    boolean isNeeded(int input);
 
     /**
      * Whether the operation owns a gradient and may overwrite it, for example to compute an operand's gradient in place and {@link #add} it.

@@ -46,7 +46,7 @@ public abstract class Operation {
      *
      * @param gradient the gradient of the result, F32, or F64 for a result in F64; not to be overwritten unless this operation
      *     {@linkplain Gradients#owns owns} it
-     * @param gradients receives the operands' gradients; those that are not {@linkplain Gradients#wanted needed} can be left out
+     * @param gradients receives the operands' gradients; those that are not {@linkplain Gradients#isNeeded needed} can be left out
      */
     protected abstract void backward(Tensor gradient, Gradients gradients);
 }

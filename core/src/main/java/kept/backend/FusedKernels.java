@@ -100,9 +100,9 @@ public interface FusedKernels {
      * @param weight the forward's weight
      * @param mean what the forward saved
      * @param rstd what the forward saved
-     * @param dx rows {@code [n, width]}, F32; may be the gradient; null if not wanted
-     * @param dWeight accumulates; rows {@code [width]}, F32; null if not wanted
-     * @param dBias accumulates; rows {@code [width]}, F32; null if not wanted
+     * @param dx rows {@code [n, width]}, F32; may be the gradient; null if not needed
+     * @param dWeight accumulates; rows {@code [width]}, F32; null if not needed
+     * @param dBias accumulates; rows {@code [width]}, F32; null if not needed
      */
     default void layerNormGradient(
             Tensor gradient, Tensor x, Tensor weight, Tensor mean, Tensor rstd, Tensor dx, Tensor dWeight, Tensor dBias) {
@@ -130,8 +130,8 @@ public interface FusedKernels {
      * @param x the forward's input
      * @param weight the forward's weight
      * @param rstd what the forward saved
-     * @param dx rows {@code [n, width]}, F32; may be the gradient; null if not wanted
-     * @param dWeight accumulates; rows {@code [width]}, F32; null if not wanted
+     * @param dx rows {@code [n, width]}, F32; may be the gradient; null if not needed
+     * @param dWeight accumulates; rows {@code [width]}, F32; null if not needed
      */
     default void rmsNormGradient(Tensor gradient, Tensor x, Tensor weight, Tensor rstd, Tensor dx, Tensor dWeight) {
         NormComposition.rmsNormGradient(gradient, x, weight, rstd, dx, dWeight);

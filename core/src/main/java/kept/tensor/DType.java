@@ -1,5 +1,7 @@
 package kept.tensor;
 
+import kept.tensor.internal.Arguments;
+
 /**
  * The element types a tensor may have.
  *
@@ -93,32 +95,11 @@ public enum DType {
      * {@link #I64} and {@link #F64}. Of two different floating types it is {@link #F64} if one is that, else {@link #F32}. All others, such as
      * {@link #I64} and a floating type, would lose digits.
      *
-     * @param other the other operand's type
-     * @param operation the name that an error message starts with
+     * @param other the other type
      * @return the common type
      * @throws DTypeException if no type holds the numbers of both
      */
-    public DType promote(DType other, String operation) {
-        if (this == other || holds(other)) {
-            return this;
-        }
-        if (other.holds(this)) {
-            return other;
-        }
-        if (!floating || !other.floating) {
-            throw new DTypeException("[%s] operands are %s and %s; cast one of them first".formatted(operation, label(), other.label()));
-        }
-        return F32;
-    }
-
-    /** Whether all numbers of another type are numbers of this one. */
-    private boolean holds(DType other) {
-        return switch (other) {
-            case BOOL -> true;
-            case U8 -> this != BOOL;
-            case I32 -> this == I64 || this == F64;
-            case F32, BF16, F16 -> this == F64;
-            case I64, F64 -> false;
-        };
+    public DType promote(DType other) {
+        return Arguments.promote("promote", this, Arguments.present("promote", "the other type", other));
     }
 }

@@ -76,7 +76,7 @@ final class Layouts {
             if (!tensor.shape().equals(first)) {
                 throw new ShapeException("[stack] shapes differ: %s and %s".formatted(first, tensor.shape()));
             }
-            dtype = dtype.promote(tensor.dtype(), "stack");
+            dtype = Arguments.promote("stack", dtype, tensor.dtype());
         }
         int added = axis < 0 ? axis + first.rank() + 1 : axis;
         if (added < 0 || added > first.rank()) {

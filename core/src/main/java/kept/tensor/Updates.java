@@ -16,7 +16,7 @@ final class Updates {
             throw new TensorException("[%s] is not recorded, and a tensor wants a gradient; use %s, or Autograd.withoutRecording"
                     .formatted(operation, f.label()));
         }
-        DType common = target.dtype().promote(other.dtype(), operation);
+        DType common = Arguments.promote(operation, target.dtype(), other.dtype());
         Operands.checkNumbers(operation, common, f.takes(common));
         if (common != target.dtype() && !target.dtype().isFloating()) {
             throw new DTypeException("[%s] the result with %s is %s, which this %s cannot hold; cast one of them first"

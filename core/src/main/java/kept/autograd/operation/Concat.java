@@ -37,7 +37,7 @@ public final class Concat extends Operation {
             if (part.rank() != first.rank() || !part.shape().with(along, first.size(along)).equals(first)) {
                 throw new ShapeException("[concat] %s and %s differ along other axes than %d".formatted(first, part.shape(), along));
             }
-            dtype = dtype.promote(part.dtype(), name());
+            dtype = Arguments.promote(name(), dtype, part.dtype());
             extent += part.size(along);
         }
         Tensor out = Tensor.empty(dtype, first.with(along, extent));

@@ -36,7 +36,7 @@ public class ElementwiseBinary extends Operation {
         Tensor b = inputs[1];
         first = saved("its operand a", a);
         second = saved("its operand b", b);
-        DType dtype = a.dtype().promote(b.dtype(), name());
+        DType dtype = Arguments.promote(name(), a.dtype(), b.dtype());
         Operands.checkNumbers(name(), dtype, function.takes(dtype));
         Shape shape = Arguments.broadcast(name(), a.shape(), b.shape());
         Tensor out = Tensor.empty(function.isComparison() ? DType.BOOL : dtype, shape);
@@ -54,10 +54,10 @@ public class ElementwiseBinary extends Operation {
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
-        if (gradients.wanted(0)) {
+        if (gradients.isNeeded(0)) {
             gradients.add(0, function.ofFirst().apply(gradient, () -> first.value(), () -> second.value()));
         }
-        if (gradients.wanted(1)) {
+        if (gradients.isNeeded(1)) {
             gradients.add(1, function.ofSecond().apply(gradient, () -> first.value(), () -> second.value()));
         }
     }

@@ -86,8 +86,8 @@ public final class GatedProjection extends Operation {
     protected void backward(Tensor incoming, Gradients gradients) {
         projection.backward(incoming, gating.forward(savedGate.value(), savedUp.value()), new Gradients() {
             @Override
-            public boolean wanted(int input) {
-                return input == 0 ? gradients.wanted(0) || gradients.wanted(1) : gradients.wanted(input + 1);
+            public boolean isNeeded(int input) {
+                return input == 0 ? gradients.isNeeded(0) || gradients.isNeeded(1) : gradients.isNeeded(input + 1);
             }
 
             @Override

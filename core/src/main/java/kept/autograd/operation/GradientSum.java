@@ -24,7 +24,7 @@ final class GradientSum {
 
     /** For an operand's shape and the type of the gradients that the kernel adds. */
     static GradientSum of(Gradients gradients, int input, Shape shape, DType type) {
-        if (!gradients.wanted(input)) {
+        if (!gradients.isNeeded(input)) {
             return new GradientSum(gradients, input, null, false);
         }
         Tensor present = gradients.accumulator(input);

@@ -21,18 +21,18 @@ public final class LayerNormalization extends Operation {
 
     private final double epsilon;
     private final DType dtype;
-    /** The addends of a pending sum x, until it is computed; null if x is a plain operand. */
-    private Addends addends;
+    /** The sum that x stands for until it is computed; null afterwards, and for a plain operand. */
+    private PendingSum pending;
 
     private SavedTensor savedX;
     private SavedTensor savedWeight;
     private Tensor mean;
     private Tensor rstd;
 
-    private LayerNormalization(double epsilon, DType dtype, Addends addends) {
+    private LayerNormalization(double epsilon, DType dtype, PendingSum pending) {
         this.epsilon = Arguments.positive(NAME, "epsilon", epsilon);
         this.dtype = Arguments.present(NAME, "the result's dtype", dtype);
-        this.addends = addends;
+        this.pending = pending;
     }
 
     /**
@@ -80,16 +80,7 @@ public final class LayerNormalization extends Operation {
      * @throws kept.tensor.DTypeException if the sum cannot be rounded to that dtype
      */
     public static NormalizedSum ofSum(Tensor x, Tensor branch, Tensor weight, Tensor bias, double epsilon, DType out) {
-        Arguments.usable(NAME, x, branch, weight, bias);
-        Operands.checkFloating(NAME, x);
-        Operands.checkFloating(NAME, branch);
-        if (!Addends.fit(x, branch)) {
-            Tensor sum = x.add(branch);
-            return new NormalizedSum(sum, apply(sum, weight, bias, epsilon, out));
-        }
-        var addends = new Addends(x, branch);
-        Tensor sum = addends.recordedSum();
-        return new NormalizedSum(sum, Autograd.apply(new LayerNormalization(epsilon, out, addends), sum, weight, bias));
+        return PendingSum.normalize(NAME, pending -> new LayerNormalization(epsilon, out, pending), x, branch, weight, bias);
     }
 
     @Override
@@ -97,29 +88,21 @@ public final class LayerNormalization extends Operation {
         return NAME;
     }
 
-    private static void check(Tensor x, Tensor weight, Tensor bias) {
-        Arguments.usable(NAME, x, weight, bias);
-        Operands.checkFloating(NAME, x);
-        Rows.checkVector(NAME, "weight", weight, x);
-        Rows.checkVector(NAME, "bias", bias, x);
-    }
-
     @Override
     protected Tensor forward(Tensor... inputs) {
-        Rows.checkResult(NAME, dtype, inputs[0]);
-        check(inputs[0], inputs[1], inputs[2]);
+        Rows.checkNorm(NAME, dtype, inputs);
         Tensor x = Rows.matrix(inputs[0]);
         LayerNormParameters parameters = new LayerNormParameters(Operands.rows(inputs[1]), Operands.rows(inputs[2]), epsilon);
         mean = Tensor.empty(x.dtype().arithmetic(), Shape.of(x.size(0)));
         rstd = Tensor.empty(x.dtype().arithmetic(), Shape.of(x.size(0)));
         Tensor out = Tensor.empty(dtype, inputs[0].shape());
-        if (addends == null) {
+        if (pending == null) {
             out.backend().layerNorm(x, parameters, Rows.matrix(out), mean, rstd);
         } else {
             try (var _ = Scope.open()) {
-                out.backend().addLayerNorm(Rows.matrix(addends.x()), Rows.matrix(addends.branch()), x, parameters, Rows.matrix(out), mean, rstd);
+                out.backend().addLayerNorm(Rows.matrix(pending.x()), Rows.matrix(pending.branch()), x, parameters, Rows.matrix(out), mean, rstd);
             }
-            addends = null;
+            pending = null;
         }
         savedX = saved("its operand x", x);
         savedWeight = saved("its weight", parameters.weight());
@@ -128,9 +111,9 @@ public final class LayerNormalization extends Operation {
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
-        Tensor x = savedX.value(gradients.wanted(0) || gradients.wanted(1));
-        Tensor weight = savedWeight.value(gradients.wanted(0));
-        Tensor dx = gradients.wanted(0) ? Operands.inPlaceOf(gradient, gradients) : null;
+        Tensor x = savedX.value(gradients.isNeeded(0) || gradients.isNeeded(1));
+        Tensor weight = savedWeight.value(gradients.isNeeded(0));
+        Tensor dx = gradients.isNeeded(0) ? Operands.inPlaceOf(gradient, gradients) : null;
         GradientSum dWeight = GradientSum.of(gradients, 1, weight.shape(), gradient.dtype());
         GradientSum dBias = GradientSum.of(gradients, 2, weight.shape(), gradient.dtype());
         gradient.backend().layerNormGradient(

@@ -70,7 +70,7 @@ public final class MatMul extends Operation {
         }
         Operands.checkFloating(name(), a);
         Operands.checkFloating(name(), b);
-        DType dtype = a.dtype().promote(b.dtype(), name());
+        DType dtype = Arguments.promote(name(), a.dtype(), b.dtype());
         Tensor right = transposed ? Operands.transposed(b) : b;
         if (a.size(-1) != right.size(-2)) {
             throw new ShapeException("[%s] inner dimensions differ: %s x %s%s"
@@ -103,14 +103,14 @@ public final class MatMul extends Operation {
     static boolean addsInPlace(Tensor bias, Tensor... factors) {
         DType dtype = factors[0].dtype();
         for (Tensor factor : factors) {
-            dtype = dtype.promote(factor.dtype(), "linear");
+            dtype = Arguments.promote("linear", dtype, factor.dtype());
         }
-        return dtype.promote(bias.dtype(), "linear") == dtype;
+        return Arguments.promote("linear", dtype, bias.dtype()) == dtype;
     }
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
-        backward(gradient, first.value(gradients.wanted(1)), gradients);
+        backward(gradient, first.value(gradients.isNeeded(1)), gradients);
     }
 
     /** The backward pass with a recomputed first operand, for a caller that has freed the one that {@link #forward} read. */
@@ -119,10 +119,10 @@ public final class MatMul extends Operation {
             gradients.add(2, incoming);
         }
         Tensor gradient = forProducts(incoming, a, gradients);
-        if (gradients.wanted(0)) {
+        if (gradients.isNeeded(0)) {
             addProduct(gradients, 0, a.shape(), gradient, Operands.transposed(savedRight.value()));
         }
-        if (gradients.wanted(1)) {
+        if (gradients.isNeeded(1)) {
             Tensor x = a;
             Tensor dy = gradient;
             if (b.rank() == 2 && a.rank() > 2) {
@@ -144,7 +144,7 @@ public final class MatMul extends Operation {
             return gradient;
         }
         DType type = gradient.backend().productType(a.dtype());
-        boolean forBoth = gradients.wanted(0) && gradients.wanted(1) && type == gradient.backend().productType(b.dtype());
+        boolean forBoth = gradients.isNeeded(0) && gradients.isNeeded(1) && type == gradient.backend().productType(b.dtype());
         return forBoth && type != gradient.dtype() ? Operands.copy(type, gradient) : gradient;
     }
 

@@ -17,17 +17,17 @@ public final class RmsNormalization extends Operation {
 
     private final double epsilon;
     private final DType dtype;
-    /** The addends of a pending sum x, until it is computed; null if x is a plain operand. */
-    private Addends addends;
+    /** The sum that x stands for until it is computed; null afterwards, and for a plain operand. */
+    private PendingSum pending;
 
     private SavedTensor savedX;
     private SavedTensor savedWeight;
     private Tensor rstd;
 
-    private RmsNormalization(double epsilon, DType dtype, Addends addends) {
+    private RmsNormalization(double epsilon, DType dtype, PendingSum pending) {
         this.epsilon = Arguments.positive(NAME, "epsilon", epsilon);
         this.dtype = Arguments.present(NAME, "the result's dtype", dtype);
-        this.addends = addends;
+        this.pending = pending;
     }
 
     /**
@@ -72,16 +72,7 @@ public final class RmsNormalization extends Operation {
      * @throws kept.tensor.DTypeException if the sum cannot be rounded to that dtype
      */
     public static NormalizedSum ofSum(Tensor x, Tensor branch, Tensor weight, double epsilon, DType out) {
-        Arguments.usable(NAME, x, branch, weight);
-        Operands.checkFloating(NAME, x);
-        Operands.checkFloating(NAME, branch);
-        if (!Addends.fit(x, branch)) {
-            Tensor sum = x.add(branch);
-            return new NormalizedSum(sum, apply(sum, weight, epsilon, out));
-        }
-        var addends = new Addends(x, branch);
-        Tensor sum = addends.recordedSum();
-        return new NormalizedSum(sum, Autograd.apply(new RmsNormalization(epsilon, out, addends), sum, weight));
+        return PendingSum.normalize(NAME, pending -> new RmsNormalization(epsilon, out, pending), x, branch, weight);
     }
 
     @Override
@@ -89,27 +80,20 @@ public final class RmsNormalization extends Operation {
         return NAME;
     }
 
-    private static void check(Tensor x, Tensor weight) {
-        Arguments.usable(NAME, x, weight);
-        Operands.checkFloating(NAME, x);
-        Rows.checkVector(NAME, "weight", weight, x);
-    }
-
     @Override
     protected Tensor forward(Tensor... inputs) {
-        Rows.checkResult(NAME, dtype, inputs[0]);
-        check(inputs[0], inputs[1]);
+        Rows.checkNorm(NAME, dtype, inputs);
         Tensor x = Rows.matrix(inputs[0]);
         Tensor weight = Operands.rows(inputs[1]);
         rstd = Tensor.empty(x.dtype().arithmetic(), Shape.of(x.size(0)));
         Tensor out = Tensor.empty(dtype, inputs[0].shape());
-        if (addends == null) {
+        if (pending == null) {
             out.backend().rmsNorm(x, weight, epsilon, Rows.matrix(out), rstd);
         } else {
             try (var _ = Scope.open()) {
-                out.backend().addRmsNorm(Rows.matrix(addends.x()), Rows.matrix(addends.branch()), x, weight, epsilon, Rows.matrix(out), rstd);
+                out.backend().addRmsNorm(Rows.matrix(pending.x()), Rows.matrix(pending.branch()), x, weight, epsilon, Rows.matrix(out), rstd);
             }
-            addends = null;
+            pending = null;
         }
         savedX = saved("its operand x", x);
         savedWeight = saved("its weight", weight);
@@ -118,9 +102,9 @@ public final class RmsNormalization extends Operation {
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
-        Tensor x = savedX.value(gradients.wanted(0) || gradients.wanted(1));
-        Tensor weight = savedWeight.value(gradients.wanted(0));
-        Tensor dx = gradients.wanted(0) ? Operands.inPlaceOf(gradient, gradients) : null;
+        Tensor x = savedX.value(gradients.isNeeded(0) || gradients.isNeeded(1));
+        Tensor weight = savedWeight.value(gradients.isNeeded(0));
+        Tensor dx = gradients.isNeeded(0) ? Operands.inPlaceOf(gradient, gradients) : null;
         GradientSum dWeight = GradientSum.of(gradients, 1, weight.shape(), gradient.dtype());
         gradient.backend().rmsNormGradient(
                 Rows.matrix(gradient), x, weight, rstd, dx == null ? null : Rows.matrix(dx), dWeight.tensor());

@@ -7,6 +7,7 @@ import kept.tensor.DTypeException;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
+import kept.tensor.internal.Arguments;
 
 /** Prepares operands as the dense rows that fused kernels need. Not recorded by autograd. */
 final class Rows {
@@ -36,8 +37,19 @@ final class Rows {
         return mean;
     }
 
+    /** Checks a norm's operands: x, the weight and, for some norms, the bias. */
+    static void checkNorm(String operation, DType dtype, Tensor... inputs) {
+        Tensor x = inputs[0];
+        checkResult(operation, dtype, x);
+        Arguments.usable(operation, inputs);
+        checkVector(operation, "weight", inputs[1], x);
+        if (inputs.length > 2) {
+            checkVector(operation, "bias", inputs[2], x);
+        }
+    }
+
     /** Checks a result's dtype: it must be the operand's, or BF16 for an F32 operand. */
-    static void checkResult(String operation, DType dtype, Tensor x) {
+    private static void checkResult(String operation, DType dtype, Tensor x) {
         Operands.checkFloating(operation, x);
         if (dtype != x.dtype() && (dtype != DType.BF16 || x.dtype() != DType.F32)) {
             throw new DTypeException("[%s] a result of dtype %s from %s is not supported (only bf16 from f32); cast the result"
@@ -46,7 +58,7 @@ final class Rows {
     }
 
     /** Checks that a floating vector matches the innermost axis of a tensor. */
-    static void checkVector(String operation, String name, Tensor vector, Tensor x) {
+    private static void checkVector(String operation, String name, Tensor vector, Tensor x) {
         Operands.checkFloating(operation, vector);
         if (x.rank() == 0 || vector.rank() != 1 || vector.size(0) != x.size(-1)) {
             throw new ShapeException("[%s] %s %s does not fit the innermost axis of %s".formatted(operation, name, vector.shape(), x.shape()));

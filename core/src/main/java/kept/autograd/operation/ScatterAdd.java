@@ -36,7 +36,7 @@ public final class ScatterAdd extends Operation {
         if (!source.shape().equals(index.shape())) {
             throw new ShapeException("[scatterAdd] index %s and source %s differ".formatted(index.shape(), source.shape()));
         }
-        DType dtype = x.dtype().promote(source.dtype(), name());
+        DType dtype = Arguments.promote(name(), x.dtype(), source.dtype());
         DType working = dtype.arithmetic();
         try (var scope = Scope.open()) {
             Tensor sum = Operands.copy(working, x);
@@ -48,7 +48,7 @@ public final class ScatterAdd extends Operation {
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
         gradients.add(0, gradient);
-        if (gradients.wanted(2)) {
+        if (gradients.isNeeded(2)) {
             gradients.add(2, gradient.gather(along, indices.value()));
         }
     }

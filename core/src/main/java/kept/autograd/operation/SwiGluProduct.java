@@ -46,7 +46,7 @@ public final class SwiGluProduct extends Operation {
     @Override
     protected Tensor forward(Tensor... inputs) {
         check(inputs[0], inputs[1]);
-        DType dtype = inputs[0].dtype().promote(inputs[1].dtype(), name());
+        DType dtype = Arguments.promote(name(), inputs[0].dtype(), inputs[1].dtype());
         Tensor gate = Operands.as(dtype, Operands.rows(inputs[0]));
         Tensor up = Operands.as(dtype, Operands.rows(inputs[1]));
         Tensor out = Tensor.empty(gate.dtype(), gate.shape());

@@ -26,7 +26,7 @@ public final class Where extends Operation {
         if (condition.dtype() != DType.BOOL && condition.dtype() != DType.I32) {
             throw new DTypeException("[where] the condition must be bool, like the result of a comparison, or i32, not " + condition.dtype().label());
         }
-        DType dtype = a.dtype().promote(b.dtype(), name());
+        DType dtype = Arguments.promote(name(), a.dtype(), b.dtype());
         Shape shape = Arguments.broadcast(name(), condition.shape(), Arguments.broadcast(name(), a.shape(), b.shape()));
         Tensor out = Tensor.empty(dtype, shape);
         try (var _ = Scope.open()) {
@@ -43,10 +43,10 @@ public final class Where extends Operation {
     protected void backward(Tensor gradient, Gradients gradients) {
         Tensor condition = chosen.value();
         Tensor zero = Tensor.scalar(0, gradient.dtype());
-        if (gradients.wanted(1)) {
+        if (gradients.isNeeded(1)) {
             gradients.add(1, Tensor.where(condition, gradient, zero));
         }
-        if (gradients.wanted(2)) {
+        if (gradients.isNeeded(2)) {
             gradients.add(2, Tensor.where(condition, zero, gradient));
         }
     }

@@ -60,9 +60,9 @@ public final class NormComposition {
      * @param weight the forward's weight
      * @param mean the means that the forward saved
      * @param rstd the reciprocal standard deviations that the forward saved
-     * @param dx {@code [n, width]}, F32; null if not wanted
-     * @param dWeight accumulates; {@code [width]}, F32; null if not wanted
-     * @param dBias accumulates; {@code [width]}, F32; null if not wanted
+     * @param dx {@code [n, width]}, F32; null if not needed
+     * @param dWeight accumulates; {@code [width]}, F32; null if not needed
+     * @param dBias accumulates; {@code [width]}, F32; null if not needed
      */
     public static void layerNormGradient(
             Tensor gradient, Tensor x, Tensor weight, Tensor mean, Tensor rstd, Tensor dx, Tensor dWeight, Tensor dBias) {
@@ -125,8 +125,8 @@ public final class NormComposition {
      * @param x the forward's input
      * @param weight the forward's weight
      * @param rstd the reciprocal standard deviations that the forward saved
-     * @param dx {@code [n, width]}, F32; null if not wanted
-     * @param dWeight accumulates; {@code [width]}, F32; null if not wanted
+     * @param dx {@code [n, width]}, F32; null if not needed
+     * @param dWeight accumulates; {@code [width]}, F32; null if not needed
      */
     public static void rmsNormGradient(Tensor gradient, Tensor x, Tensor weight, Tensor rstd, Tensor dx, Tensor dWeight) {
         try (var _ = Scope.open(gradient.device())) {

@@ -70,7 +70,7 @@ final class PartialSums {
      * Adds the sums of all chunks to a gradient; once for each weight, because they are added up in the first chunk's place.
      *
      * @param from where the weight's sums begin within a chunk's
-     * @param gradient rows {@code [width]}, F32; null if not wanted
+     * @param gradient rows {@code [width]}, F32; null if not needed
      */
     void addTo(int from, Tensor gradient) {
         if (gradient == null || count == 0) {

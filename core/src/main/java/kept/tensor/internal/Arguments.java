@@ -126,6 +126,39 @@ public final class Arguments {
     }
 
     /**
+     * The type that holds the numbers of two operands, by the rule of {@link DType#promote}.
+     *
+     * @param operation the name that an error message starts with
+     * @param a one operand's type
+     * @param b the other's
+     * @return the common type
+     * @throws DTypeException if no type holds the numbers of both
+     */
+    public static DType promote(String operation, DType a, DType b) {
+        if (a == b || holds(a, b)) {
+            return a;
+        }
+        if (holds(b, a)) {
+            return b;
+        }
+        if (!a.isFloating() || !b.isFloating()) {
+            throw new DTypeException("[%s] operands are %s and %s; cast one of them first".formatted(operation, a.label(), b.label()));
+        }
+        return DType.F32;
+    }
+
+    /** Whether all numbers of one type are numbers of a wider type. */
+    private static boolean holds(DType wider, DType type) {
+        return switch (type) {
+            case BOOL -> true;
+            case U8 -> wider != DType.BOOL;
+            case I32 -> wider == DType.I64 || wider == DType.F64;
+            case F32, BF16, F16 -> wider == DType.F64;
+            case I64, F64 -> false;
+        };
+    }
+
+    /**
      * Resolves an axis that may count from the end.
      *
      * @param operation the name that an error message starts with
