@@ -51,7 +51,7 @@ public final class Convert extends Program {
 
     @Option(names = "--max-shard-size", paramLabel = "BYTES", defaultValue = "5GB", converter = ByteSize.class,
             description = "Largest weight file, such as 500MB or 5GB (default: ${DEFAULT-VALUE}).")
-    private long largestShard = CheckpointWriter.DEFAULT_SHARD_BYTES;
+    private long maxShardSize = CheckpointWriter.DEFAULT_SHARD_BYTES;
 
     @Option(names = "--verify", description = "Read the output back and compare every tensor with its source, byte by byte.")
     private boolean verify;
@@ -106,7 +106,7 @@ public final class Convert extends Program {
             return 0;
         }
         ConversionRun.Result result = ConversionRun.of(source, output).mapping(choice).dtype(dtype == null ? null : dtype.dtype())
-                .largestShard(largestShard).verify(verify).resume(resume.resume()).overwrite(overwrite).tokenizer(tokenizer.read())
+                .maxShardSize(maxShardSize).verify(verify).resume(resume.resume()).overwrite(overwrite).tokenizer(tokenizer.read())
                 .device(device.open()).keep(inputs()).run(progress());
         print(result);
         return 0;

@@ -150,7 +150,7 @@ public final class Distill extends Program {
 
     @Option(names = "--max-shard-size", paramLabel = "BYTES", defaultValue = "5GB", converter = ByteSize.class, order = 41,
             description = "Largest weight file (default: ${DEFAULT-VALUE}).")
-    private long largestShard = CheckpointWriter.DEFAULT_SHARD_BYTES;
+    private long maxShardSize = CheckpointWriter.DEFAULT_SHARD_BYTES;
 
     @Mixin
     private ResumeOptions resume;
@@ -272,7 +272,7 @@ public final class Distill extends Program {
     private DistillationRun settings(Path teacher, long count, Integer usualLength) {
         DistillationRun run = DistillationRun.of(teacher, output == null ? Path.of("kept-demo") : output).mapping(mapping.choice()).tokens(count)
                 .train(ParameterSelection.parse(train)).objective(objective()).training(optimizer.settings(usualLength))
-                .evaluationTokens(evaluationTokens).patience(patience).dtype(dtype == null ? null : dtype.dtype()).largestShard(largestShard)
+                .evaluationTokens(evaluationTokens).patience(patience).dtype(dtype == null ? null : dtype.dtype()).maxShardSize(maxShardSize)
                 .resume(resume.resume()).overwrite(overwrite).tokenizer(tokenizer.read()).keep(inputs());
         return evaluateEvery == null ? run : run.evaluateEvery(evaluateEvery);
     }

@@ -85,7 +85,7 @@ public final class Pretrain extends Program {
 
     @Option(names = "--max-shard-size", paramLabel = "BYTES", defaultValue = "5GB", converter = ByteSize.class, order = 12,
             description = "Largest weight file (default: ${DEFAULT-VALUE}).")
-    private long largestShard = CheckpointWriter.DEFAULT_SHARD_BYTES;
+    private long maxShardSize = CheckpointWriter.DEFAULT_SHARD_BYTES;
 
     @Option(names = "--snapshot-every", paramLabel = "STEPS", defaultValue = "0", order = 13,
             description = "Also write a checkpoint OUTPUT.step-N every so many steps (default: none).")
@@ -123,7 +123,7 @@ public final class Pretrain extends Program {
             return 0;
         }
         PretrainingRun run = PretrainingRun.of(sizes::resolve, tokenizerDirectory, output).corpora(corpora()).holdOutDocuments(text.jdkSources)
-                .tokens(tokens).training(optimizer.settings(null)).dtype(dtype.dtype()).format(format, largestShard).snapshotEvery(snapshotEvery)
+                .tokens(tokens).training(optimizer.settings(null)).dtype(dtype.dtype()).format(format, maxShardSize).snapshotEvery(snapshotEvery)
                 .resume(resume.resume()).overwrite(overwrite).device(device.open()).command(commandLine()).keep(inputs());
         run.run(progress()).perplexities().forEach((name, perplexity) ->
                 out().println("held-out perplexity %.2f on %s".formatted(perplexity, name)));
@@ -160,7 +160,7 @@ public final class Pretrain extends Program {
             }
         }
         device.open();
-        var checkpoint = new RandomCheckpoint(config.toBuilder().dtype(dtype.dtype()).build(), format, largestShard, commandLine());
+        var checkpoint = new RandomCheckpoint(config.toBuilder().dtype(dtype.dtype()).build(), format, maxShardSize, commandLine());
         out().println(checkpoint.write(output, overwrite, optimizer.seed(), tokenizerDirectory, progress(), inputs()));
     }
 

@@ -35,7 +35,7 @@ import org.junit.jupiter.api.Test;
 class ExactFidelityTest {
     private static final int LENGTH = 256;
     private static final int TOKENS = 2048;
-    private static final double LARGEST_F16 = 65504;
+    private static final double MAX_F16 = 65504;
 
     private static Demo demo;
     private static Checkpoint checkpoint;
@@ -102,10 +102,10 @@ class ExactFidelityTest {
         try (Decoder mapped = mapped(DType.F16)) {
             mapped.parameters().forEach((name, parameter) -> {
                 try (var _ = Scope.open()) {
-                    assertThat(largest(parameter.value())).as(name).isLessThan(LARGEST_F16);
+                    assertThat(largest(parameter.value())).as(name).isLessThan(MAX_F16);
                 }
             });
-            StreamObserver observer = (norm, stream) -> assertThat(largest(stream)).as(norm).isLessThan(LARGEST_F16);
+            StreamObserver observer = (norm, stream) -> assertThat(largest(stream)).as(norm).isLessThan(MAX_F16);
             for (TextEvaluation text : TEXTS) {
                 assertThat(text.compare(teacher, mapped).klMean()).as(text.name()).isLessThan(1e-5);
                 text.forEachInput(Device.cpu(), ids -> Autograd.withoutRecording(() -> {

@@ -57,9 +57,9 @@ public final class GradientChecks {
      *
      * @param elements the number of compared gradients
      * @param mismatches the gradients that differ, in order
-     * @param largestError the largest difference, relative to the largest gradient of its operand, at least 1
+     * @param maxError the largest difference, relative to the largest gradient of its operand, at least 1
      */
-    public record Report(long elements, List<Mismatch> mismatches, double largestError) {
+    public record Report(long elements, List<Mismatch> mismatches, double maxError) {
         /** Copies the list. */
         public Report {
             mismatches = List.copyOf(mismatches);

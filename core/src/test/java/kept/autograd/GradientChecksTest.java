@@ -42,7 +42,7 @@ class GradientChecksTest {
                     GradientChecks.check(t -> t[0].indexSelect(0, t[1]).gelu().sum(), x, index),
                     GradientChecks.check(t -> t[0].transpose(0, 1).matmul(t[1]), y, y))) {
                 assertThat(report.isRight()).as(report.toString()).isTrue();
-                assertThat(report.largestError()).isLessThan(1e-3);
+                assertThat(report.maxError()).isLessThan(1e-3);
                 assertThat(report.elements()).isGreaterThanOrEqualTo(12);
                 assertThatCode(report::throwIfWrong).doesNotThrowAnyException();
             }
@@ -66,7 +66,7 @@ class GradientChecksTest {
                     GradientChecks.check(t -> t[0].mul(t[1]).sigmoid().logSumExp(0), x, weight.cast(DType.F64)),
                     GradientChecks.check(t -> t[0].variance(1).sqrt().log(), x))) {
                 assertThat(report.isRight()).as(report.toString()).isTrue();
-                assertThat(report.largestError()).isLessThan(1e-9);
+                assertThat(report.maxError()).isLessThan(1e-9);
             }
         }
     }

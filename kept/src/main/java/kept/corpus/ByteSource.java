@@ -40,7 +40,7 @@ final class ByteSource implements AutoCloseable {
     private void begin() {
         fillTo(BEGINNING);
         if (LfsPointer.isBegun(buffer, filled)) {
-            fillTo(LfsPointer.LARGEST + 1);
+            fillTo(LfsPointer.MAX_BYTES + 1);
         }
         LfsPointer.problem(buffer, filled).ifPresent(problem -> {
             throw new CorpusException("[corpus] %s %s".formatted(where, problem));

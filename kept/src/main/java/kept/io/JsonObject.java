@@ -43,7 +43,7 @@ public final class JsonObject {
      */
     public static JsonObject read(String operation, Path file) {
         try {
-            byte[] bytes = InputFiles.bytes(operation, file, TextFiles.LARGEST);
+            byte[] bytes = InputFiles.bytes(operation, file, TextFiles.MAX_BYTES);
             MistakenFile.kind(bytes, bytes.length).ifPresent(kind -> {
                 throw new CheckpointException(operation, file, kind);
             });

@@ -30,7 +30,7 @@ public final class Conversion {
     private final Checkpoint source;
     private final Weights measured;
     private final DType dtype;
-    private final long largestShard;
+    private final long maxShardSize;
     private final List<TensorSpec> specs;
 
     /**
@@ -39,10 +39,10 @@ public final class Conversion {
      * @param mapping the table
      * @param source the source's weights; stay open
      * @param dtype the target's dtype; null takes that of each tensor's first source
-     * @param largestShard bytes of tensors in one file, at most
+     * @param maxShardSize bytes of tensors in one file, at most
      */
-    public Conversion(Mapping mapping, Checkpoint source, DType dtype, long largestShard) {
-        this(mapping, source, null, dtype, largestShard);
+    public Conversion(Mapping mapping, Checkpoint source, DType dtype, long maxShardSize) {
+        this(mapping, source, null, dtype, maxShardSize);
     }
 
     /**
@@ -52,14 +52,14 @@ public final class Conversion {
      * @param source the source's weights; stay open
      * @param measured the mapping's measured tensors; null where it has none
      * @param dtype the target's dtype; null takes that of each tensor's first source
-     * @param largestShard bytes of tensors in one file, at most
+     * @param maxShardSize bytes of tensors in one file, at most
      */
-    public Conversion(Mapping mapping, Checkpoint source, Weights measured, DType dtype, long largestShard) {
+    public Conversion(Mapping mapping, Checkpoint source, Weights measured, DType dtype, long maxShardSize) {
         this.mapping = mapping;
         this.source = source;
         this.measured = measured;
         this.dtype = dtype;
-        this.largestShard = largestShard;
+        this.maxShardSize = maxShardSize;
         this.specs = mapping.rows().stream()
                 .map(row -> new TensorSpec(row.target(), storedType(row), row.shape()))
                 .toList();
@@ -81,7 +81,7 @@ public final class Conversion {
      * @return bytes of the files that are not there
      */
     public long missingBytes(Path directory) {
-        try (var writer = CheckpointWriter.resume(directory, specs, largestShard)) {
+        try (var writer = CheckpointWriter.resume(directory, specs, maxShardSize)) {
             return writer.missingBytes();
         }
     }
@@ -99,7 +99,7 @@ public final class Conversion {
         mapping.dropped().stream().map(DroppedTensor::source).forEach(source::requireFinite);
         var weights = new MappedWeights(mapping, mapping.sources(new CheckpointWeights(source), measured), dtype);
         var overflow = new Overflow();
-        try (var writer = CheckpointWriter.resume(directory, specs, largestShard)) {
+        try (var writer = CheckpointWriter.resume(directory, specs, maxShardSize)) {
             for (int i = 0; i < specs.size(); i++) {
                 TensorMapping row = mapping.rows().get(i);
                 TensorSpec spec = specs.get(i);
@@ -145,7 +145,7 @@ public final class Conversion {
      * @throws CheckpointException naming the first tensor that differs: its file is damaged, or the source is another one
      */
     public void verifyFinished(Path directory, LongConsumer progress) {
-        try (var writer = CheckpointWriter.resume(directory, specs, largestShard)) {
+        try (var writer = CheckpointWriter.resume(directory, specs, maxShardSize)) {
             compare(writer::isFound, writer::foundEntry, progress);
         }
     }

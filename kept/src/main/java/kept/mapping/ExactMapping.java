@@ -25,7 +25,7 @@ final class ExactMapping {
     /** G: SiLU's argument; large enough that its sigmoid is 1 to the last bit of f32, so that SiLU gives G itself. */
     static final double GATE_INPUT = 32;
 
-    private static final double LARGEST_F16 = 65504;
+    private static final double MAX_F16 = 65504;
     private static final String CENTRED = "LayerNorm does not see the mean of the stream";
     private static final String SAME = "the same in both architectures, for a stream of mean zero";
     private static final String MOVED = "W b: the bias of the norm before it";
@@ -69,7 +69,7 @@ final class ExactMapping {
      * @return a power of two
      */
     static double carrier(int hiddenSize) {
-        return Math.scalb(1.0, Math.getExponent(LARGEST_F16 / (Math.sqrt(hiddenSize) + 1)));
+        return Math.scalb(1.0, Math.getExponent(MAX_F16 / (Math.sqrt(hiddenSize) + 1)));
     }
 
     /** A tensor that the source has too, or a bias beside one. */

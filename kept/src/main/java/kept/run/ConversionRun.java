@@ -39,7 +39,7 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
     private final Path output;
     private MappingChoice mapping = MappingChoice.OPM;
     private DType dtype;
-    private long largestShard = CheckpointWriter.DEFAULT_SHARD_BYTES;
+    private long maxShardSize = CheckpointWriter.DEFAULT_SHARD_BYTES;
     private boolean verified;
     private TokenizerFiles.Options tokenizer = TokenizerFiles.Options.NONE;
 
@@ -102,8 +102,8 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
      * @param bytes the maximum bytes of tensors in one file
      * @return this
      */
-    public ConversionRun largestShard(long bytes) {
-        largestShard = bytes;
+    public ConversionRun maxShardSize(long bytes) {
+        maxShardSize = bytes;
         return this;
     }
 
@@ -152,7 +152,7 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
             try (var directory = ResumableDirectory.prepare(output, isOverwriting(), resumes, settings(checkpoint, config), inputs())) {
                 if (!directory.isInPlace()) {
                     Weights measured = measure(measurement, checkpoint, stop);
-                    compared = new Writing(new Conversion(table, checkpoint, measured, dtype, largestShard), table, directory, progress,
+                    compared = new Writing(new Conversion(table, checkpoint, measured, dtype, maxShardSize), table, directory, progress,
                             stop).write();
                 }
                 directory.commit();
@@ -186,7 +186,7 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
         var settings = new LinkedHashMap<String, String>();
         settings.putAll(mapping.inWords(config));
         settings.put("dtype", dtype == null ? "as the source" : dtype.label());
-        settings.put("largest weight file", Long.toString(largestShard));
+        settings.put("largest weight file", Long.toString(maxShardSize));
         SavedSettings.put(settings, "the source's config", config);
         checkpoint.names().forEach(name -> settings.put("the source's tensor " + name, checkpoint.fingerprint(name)));
         return settings;

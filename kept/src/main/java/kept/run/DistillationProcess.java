@@ -230,7 +230,7 @@ final class DistillationProcess {
     }
 
     private void write(RunReport report, Decoder student, OutputDirectory directory, TrainingRun run) {
-        ModelWriter.write(student, stored, directory.directory(), settings.largestShard());
+        ModelWriter.write(student, stored, directory.directory(), settings.maxShardSize());
         ReportWriter.write(report, directory.directory());
         try {
             Files.copy(run.metrics(), directory.directory().resolve("metrics.jsonl"));

@@ -43,7 +43,7 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
     private int patience;
     /** Null for the teacher's. */
     private DType dtype;
-    private long largestShard = CheckpointWriter.DEFAULT_SHARD_BYTES;
+    private long maxShardSize = CheckpointWriter.DEFAULT_SHARD_BYTES;
     private TokenizerFiles.Options tokenizer = TokenizerFiles.Options.NONE;
 
     private DistillationRun(Path teacher, Path output) {
@@ -227,8 +227,8 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
      * @param bytes the maximum bytes of tensors in one file
      * @return this
      */
-    public DistillationRun largestShard(long bytes) {
-        largestShard = bytes;
+    public DistillationRun maxShardSize(long bytes) {
+        maxShardSize = bytes;
         return this;
     }
 
@@ -326,8 +326,8 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
         return dtype == null ? student : dtype;
     }
 
-    long largestShard() {
-        return largestShard;
+    long maxShardSize() {
+        return maxShardSize;
     }
 
     TokenizerFiles.Options tokenizer() {

@@ -17,10 +17,10 @@ public final class ModelWriter {
      * @param model the model
      * @param dtype what to store them in
      * @param directory an existing directory
-     * @param largestShard bytes of tensors in one file, at most
+     * @param maxShardSize bytes of tensors in one file, at most
      */
-    public static void write(Decoder model, DType dtype, Path directory, long largestShard) {
-        write(model, dtype, directory, WeightFormat.SAFETENSORS, largestShard);
+    public static void write(Decoder model, DType dtype, Path directory, long maxShardSize) {
+        write(model, dtype, directory, WeightFormat.SAFETENSORS, maxShardSize);
     }
 
     /**
@@ -30,13 +30,13 @@ public final class ModelWriter {
      * @param dtype what to store them in
      * @param directory an existing directory
      * @param format of the files
-     * @param largestShard bytes of tensors in one file, at most
+     * @param maxShardSize bytes of tensors in one file, at most
      */
-    public static void write(Decoder model, DType dtype, Path directory, WeightFormat format, long largestShard) {
+    public static void write(Decoder model, DType dtype, Path directory, WeightFormat format, long maxShardSize) {
         List<TensorSpec> specs = model.parameters().entrySet().stream()
                 .map(entry -> new TensorSpec(entry.getKey(), dtype, entry.getValue().value().shape()))
                 .toList();
-        try (var writer = format.create(directory, specs, largestShard)) {
+        try (var writer = format.create(directory, specs, maxShardSize)) {
             for (TensorSpec spec : specs) {
                 HostCopy.with(model.parameters().get(spec.name()).value(), dtype, bytes -> writer.write(spec.name(), bytes));
             }

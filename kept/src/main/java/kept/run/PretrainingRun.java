@@ -49,7 +49,7 @@ public final class PretrainingRun extends ResumableRun<PretrainingRun> {
     private TrainingSettings training = new TrainingSettings();
     private DType dtype = DType.BF16;
     private WeightFormat format = WeightFormat.SAFETENSORS;
-    private long largestShard = CheckpointWriter.DEFAULT_SHARD_BYTES;
+    private long maxShardSize = CheckpointWriter.DEFAULT_SHARD_BYTES;
     private long snapshotEvery;
     private String command = "";
 
@@ -148,7 +148,7 @@ public final class PretrainingRun extends ResumableRun<PretrainingRun> {
      */
     public PretrainingRun format(WeightFormat files, long largest) {
         format = files;
-        largestShard = largest;
+        maxShardSize = largest;
         return this;
     }
 
@@ -327,7 +327,7 @@ public final class PretrainingRun extends ResumableRun<PretrainingRun> {
         }
 
         private void writeModel(Path directory) {
-            ModelWriter.write(model, dtype, directory, format, largestShard);
+            ModelWriter.write(model, dtype, directory, format, maxShardSize);
             model.config().toBuilder().dtype(dtype).build().write(directory);
             TokenizerCopy.write(tokenizer, directory);
         }

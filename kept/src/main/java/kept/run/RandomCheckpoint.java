@@ -18,7 +18,7 @@ import kept.weights.TensorSpec;
 public final class RandomCheckpoint {
     private final DecoderConfig config;
     private final WeightFormat format;
-    private final long largestFile;
+    private final long maxShardSize;
     private final String command;
 
     /**
@@ -26,13 +26,13 @@ public final class RandomCheckpoint {
      *
      * @param config the sizes, and the dtype to store
      * @param format of the weight files
-     * @param largestFile bytes of tensors in one file, at most
+     * @param maxShardSize bytes of tensors in one file, at most
      * @param command what makes it, for its provenance.json
      */
-    public RandomCheckpoint(DecoderConfig config, WeightFormat format, long largestFile, String command) {
+    public RandomCheckpoint(DecoderConfig config, WeightFormat format, long maxShardSize, String command) {
         this.config = config;
         this.format = format;
-        this.largestFile = largestFile;
+        this.maxShardSize = maxShardSize;
         this.command = command;
     }
 
@@ -76,7 +76,7 @@ public final class RandomCheckpoint {
 
     private void writeWeights(Path files, List<TensorSpec> specs, RandomWeights weights, long total, Progress progress) {
         try (var work = Work.begin(progress, "random weights", Progress.Unit.BYTES, total, 0);
-                var writer = format.create(files, specs, largestFile)) {
+                var writer = format.create(files, specs, maxShardSize)) {
             long done = 0;
             for (TensorSpec spec : specs) {
                 try (var _ = Scope.open()) {

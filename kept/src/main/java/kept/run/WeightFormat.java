@@ -22,10 +22,10 @@ public enum WeightFormat {
     }
 
     /** Starts writing weights into a directory. */
-    WeightWriter create(Path directory, List<TensorSpec> tensors, long largestFile) {
+    WeightWriter create(Path directory, List<TensorSpec> tensors, long maxShardSize) {
         return switch (this) {
-            case SAFETENSORS -> CheckpointWriter.create(directory, tensors, largestFile);
-            case TORCH -> TorchWriter.create(directory, tensors, largestFile);
+            case SAFETENSORS -> CheckpointWriter.create(directory, tensors, maxShardSize);
+            case TORCH -> TorchWriter.create(directory, tensors, maxShardSize);
         };
     }
 }

@@ -38,9 +38,9 @@ public final class CheckpointWriter implements WeightWriter {
     private final Set<String> written = new HashSet<>();
     private final Set<String> found = new HashSet<>();
 
-    private CheckpointWriter(Path directory, List<TensorSpec> tensors, long largestShard) {
+    private CheckpointWriter(Path directory, List<TensorSpec> tensors, long maxShardSize) {
         this.directory = directory;
-        this.shards = ShardPlan.of(directory, tensors, largestShard);
+        this.shards = ShardPlan.of(directory, tensors, maxShardSize);
         for (int shard = 0; shard < shards.size(); shard++) {
             for (TensorSpec tensor : shards.get(shard)) {
                 shardOf.put(tensor.name(), shard);
@@ -53,12 +53,12 @@ public final class CheckpointWriter implements WeightWriter {
      *
      * @param directory the directory, which exists
      * @param tensors all tensors of the checkpoint
-     * @param largestShard the limit in bytes of tensor data per shard, at least 1; see {@link #DEFAULT_SHARD_BYTES}
+     * @param maxShardSize the limit in bytes of tensor data per shard, at least 1; see {@link #DEFAULT_SHARD_BYTES}
      * @return the writer; the caller writes each tensor, finishes and closes it
      * @throws CheckpointException if there are no tensors or two have the same name
      */
-    public static CheckpointWriter create(Path directory, List<TensorSpec> tensors, long largestShard) {
-        return new CheckpointWriter(directory, tensors, largestShard);
+    public static CheckpointWriter create(Path directory, List<TensorSpec> tensors, long maxShardSize) {
+        return new CheckpointWriter(directory, tensors, maxShardSize);
     }
 
     /**
@@ -67,12 +67,12 @@ public final class CheckpointWriter implements WeightWriter {
      *
      * @param directory the directory, which exists
      * @param tensors all tensors of the checkpoint
-     * @param largestShard the limit in bytes of tensor data per shard
+     * @param maxShardSize the limit in bytes of tensor data per shard
      * @return the writer; the caller writes each tensor that is not {@linkplain #isFound found}, finishes and closes it
      * @throws CheckpointException as {@link #create} does, or if an existing shard cannot be read
      */
-    public static CheckpointWriter resume(Path directory, List<TensorSpec> tensors, long largestShard) {
-        var writer = new CheckpointWriter(directory, tensors, largestShard);
+    public static CheckpointWriter resume(Path directory, List<TensorSpec> tensors, long maxShardSize) {
+        var writer = new CheckpointWriter(directory, tensors, maxShardSize);
         for (int shard = 0; shard < writer.shards.size(); shard++) {
             if (writer.layout(shard).isThatOf(writer.file(shard))) {
                 writer.shards.get(shard).forEach(tensor -> writer.found.add(tensor.name()));

@@ -17,8 +17,8 @@ final class Numbers {
     /** Larger integers, which Python could not print, are rejected. */
     private static final int MAXIMUM_BITS = 20_000;
     /** The exponent of the smallest positive float, a power of two. */
-    private static final int SMALLEST_EXPONENT = -1074;
-    private static final BigInteger SMALLEST_INT = BigInteger.valueOf(Integer.MIN_VALUE);
+    private static final int MIN_EXPONENT = -1074;
+    private static final BigInteger MIN_INT = BigInteger.valueOf(Integer.MIN_VALUE);
     private static final BigInteger MAX_INT = BigInteger.valueOf(Integer.MAX_VALUE);
     private static final BigInteger PRINTABLE = BigInteger.TEN.pow(MAXIMUM_DIGITS);
 
@@ -73,7 +73,7 @@ final class Numbers {
 
     /** An integer clamped to Java's int range. */
     static int clamped(BigInteger value) {
-        return value.max(SMALLEST_INT).min(MAX_INT).intValue();
+        return value.max(MIN_INT).min(MAX_INT).intValue();
     }
 
     /** Returns an argument that must be an integer. */
@@ -113,7 +113,7 @@ final class Numbers {
             return left.doubleValue() / right.doubleValue();
         }
         // Keeps more bits than a float has, but none below the smallest float; the remaining bits only decide the rounding.
-        int shift = Math.clamp(right.bitLength() - left.bitLength() + 66L, 0, -SMALLEST_EXPONENT + 2);
+        int shift = Math.clamp(right.bitLength() - left.bitLength() + 66L, 0, -MIN_EXPONENT + 2);
         BigInteger[] parts = left.abs().shiftLeft(shift).divideAndRemainder(right.abs());
         BigInteger quotient = parts[1].signum() == 0 ? parts[0] : parts[0].setBit(0);
         double value = scaled(quotient, shift);
@@ -125,7 +125,7 @@ final class Numbers {
 
     /** A number divided by a power of two, rounded once to the nearest float. */
     private static double scaled(BigInteger value, int shift) {
-        int below = Math.max(0, shift + SMALLEST_EXPONENT);
+        int below = Math.max(0, shift + MIN_EXPONENT);
         if (value.bitLength() - shift > Double.MIN_EXPONENT || below == 0) {
             return Math.scalb(value.doubleValue(), -shift);
         }

@@ -76,7 +76,7 @@ public final class Json {
     }
 
     /**
-     * Reads a UTF-8 file, with or without byte order mark, up to {@link TextFiles#LARGEST} bytes.
+     * Reads a UTF-8 file, with or without byte order mark, up to {@link TextFiles#MAX_BYTES} bytes.
      *
      * @param file the file
      * @return its value

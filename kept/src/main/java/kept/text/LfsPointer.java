@@ -7,7 +7,7 @@ import java.util.Optional;
 /** Git LFS pointers: the short text files that take the place of large files in a repository cloned without LFS. */
 public final class LfsPointer {
     /** Maximum size of a pointer in bytes, as defined by the format. */
-    public static final int LARGEST = 1024;
+    public static final int MAX_BYTES = 1024;
     /** The problem and its solution, to follow the file's name. */
     public static final String PROBLEM = "is a pointer of Git LFS, not the file itself: run 'git lfs pull' in its directory";
     private static final byte[] BEGINNING = "version https://git-lfs".getBytes(StandardCharsets.US_ASCII);
@@ -28,11 +28,11 @@ public final class LfsPointer {
     /**
      * Checks whether a text file is a pointer. A longer text may start with the same words and is not a pointer.
      *
-     * @param bytes the whole file, or more than {@link #LARGEST} bytes of it
+     * @param bytes the whole file, or more than {@link #MAX_BYTES} bytes of it
      * @param length the number of bytes
      * @return {@link #PROBLEM}; empty if it is not a pointer
      */
     public static Optional<String> problem(byte[] bytes, int length) {
-        return length <= LARGEST && isBegun(bytes, length) ? Optional.of(PROBLEM) : Optional.empty();
+        return length <= MAX_BYTES && isBegun(bytes, length) ? Optional.of(PROBLEM) : Optional.empty();
     }
 }

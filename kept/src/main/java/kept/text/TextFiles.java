@@ -15,7 +15,7 @@ import java.util.Optional;
 /** Reads text files that fit into memory, in UTF-8; a byte order mark at the start is removed. */
 public final class TextFiles {
     /** Maximum size in bytes of a file that is read as a whole. */
-    public static final int LARGEST = 100_000_000;
+    public static final int MAX_BYTES = 100_000_000;
     private static final String BYTE_ORDER_MARK = "\uFEFF";
 
     private TextFiles() { }
@@ -25,7 +25,7 @@ public final class TextFiles {
      *
      * @param file the file
      * @return its text
-     * @throws IOException if it cannot be read, exceeds {@link #LARGEST} bytes, is not UTF-8 or is a Git LFS pointer; {@link Reasons} describes
+     * @throws IOException if it cannot be read, exceeds {@link #MAX_BYTES} bytes, is not UTF-8 or is a Git LFS pointer; {@link Reasons} describes
      *     the reason
      */
     public static String read(Path file) throws IOException {
@@ -34,10 +34,10 @@ public final class TextFiles {
         }
         byte[] bytes;
         try (InputStream in = Files.newInputStream(file)) {
-            bytes = in.readNBytes(LARGEST + 1);
+            bytes = in.readNBytes(MAX_BYTES + 1);
         }
-        if (bytes.length > LARGEST) {
-            throw new FileSystemException(file.toString(), null, "it has more than %,d bytes, too many for what it is".formatted(LARGEST));
+        if (bytes.length > MAX_BYTES) {
+            throw new FileSystemException(file.toString(), null, "it has more than %,d bytes, too many for what it is".formatted(MAX_BYTES));
         }
         return decode(bytes);
     }

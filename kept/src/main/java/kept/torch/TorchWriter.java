@@ -62,12 +62,12 @@ public final class TorchWriter implements WeightWriter {
      *
      * @param directory the directory, which exists
      * @param tensors all tensors of the checkpoint
-     * @param largestFile the limit in bytes of tensor data per file, at least 1
+     * @param maxShardSize the limit in bytes of tensor data per file, at least 1
      * @return the writer; the caller writes each tensor in this order, finishes and closes it
      * @throws CheckpointException if there are no tensors or two have the same name
      */
-    public static TorchWriter create(Path directory, List<TensorSpec> tensors, long largestFile) {
-        return new TorchWriter(directory, ShardPlan.of(directory, tensors, largestFile));
+    public static TorchWriter create(Path directory, List<TensorSpec> tensors, long maxShardSize) {
+        return new TorchWriter(directory, ShardPlan.of(directory, tensors, maxShardSize));
     }
 
     @Override

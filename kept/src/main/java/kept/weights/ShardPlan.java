@@ -15,16 +15,16 @@ public final class ShardPlan {
      *
      * @param directory the directory of the files, for messages
      * @param tensors all tensors of the checkpoint
-     * @param largestShard the limit in bytes of tensor data per file
+     * @param maxShardSize the limit in bytes of tensor data per file
      * @return the tensors of each file, in their declared order
      * @throws CheckpointException if there are no tensors, two have the same name, or the limit is below 1 byte
      */
-    public static List<List<TensorSpec>> of(Path directory, List<TensorSpec> tensors, long largestShard) {
+    public static List<List<TensorSpec>> of(Path directory, List<TensorSpec> tensors, long maxShardSize) {
         if (tensors.isEmpty()) {
             throw new CheckpointException("checkpoint", directory, "there are no tensors to write");
         }
-        if (largestShard < 1) {
-            throw new CheckpointException("checkpoint", directory, "the largest shard size must be at least 1 byte, not %d".formatted(largestShard));
+        if (maxShardSize < 1) {
+            throw new CheckpointException("checkpoint", directory, "the largest shard size must be at least 1 byte, not %d".formatted(maxShardSize));
         }
         var names = new HashSet<String>();
         var shards = new ArrayList<List<TensorSpec>>();
@@ -33,7 +33,7 @@ public final class ShardPlan {
             if (!names.add(tensor.name())) {
                 throw new CheckpointException("checkpoint", directory, tensor.name(), -1, "is declared twice");
             }
-            if (shards.isEmpty() || filled > 0 && tensor.byteSize() > largestShard - filled) {
+            if (shards.isEmpty() || filled > 0 && tensor.byteSize() > maxShardSize - filled) {
                 shards.add(new ArrayList<>());
                 filled = 0;
             }

@@ -99,8 +99,8 @@ class CheckpointWriterTest {
         refused("tensor 'a': is declared twice", () -> CheckpointWriter.create(folder, List.of(FOUR.get(0), FOUR.get(0)), 40));
     }
 
-    private void write(List<TensorSpec> specs, long largestShard) {
-        try (var writer = CheckpointWriter.create(folder, specs, largestShard)) {
+    private void write(List<TensorSpec> specs, long maxShardSize) {
+        try (var writer = CheckpointWriter.create(folder, specs, maxShardSize)) {
             for (TensorSpec spec : specs) {
                 writer.write(spec.name(), MemorySegment.ofArray(new byte[(int) spec.byteSize()]));
             }
@@ -108,11 +108,11 @@ class CheckpointWriterTest {
         }
     }
 
-    private void copy(Path from, long largestShard) {
+    private void copy(Path from, long maxShardSize) {
         try (Checkpoint source = Checkpoint.open(from)) {
             List<TensorSpec> specs = source.names().stream().map(source::entry)
                 .map(entry -> new TensorSpec(entry.name(), entry.dtype(), entry.shape())).toList();
-            try (var writer = CheckpointWriter.create(folder, specs, largestShard)) {
+            try (var writer = CheckpointWriter.create(folder, specs, maxShardSize)) {
                 source.names().forEach(name -> writer.write(name, source.data(name)));
                 writer.finish();
             }

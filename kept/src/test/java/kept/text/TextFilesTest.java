@@ -72,25 +72,25 @@ class TextFilesTest {
     @Test
     void aTextOfTheLargestSizeIsReadAndALargerOneRefused() throws IOException {
         Path file = folder.resolve("large");
-        byte[] bytes = new byte[TextFiles.LARGEST + 1];
+        byte[] bytes = new byte[TextFiles.MAX_BYTES + 1];
         Arrays.fill(bytes, (byte) 'a');
-        Files.write(file, Arrays.copyOf(bytes, TextFiles.LARGEST));
-        assertThat(TextFiles.read(file).length()).isEqualTo(TextFiles.LARGEST);
+        Files.write(file, Arrays.copyOf(bytes, TextFiles.MAX_BYTES));
+        assertThat(TextFiles.read(file).length()).isEqualTo(TextFiles.MAX_BYTES);
         Files.write(file, bytes);
         assertThatThrownBy(() -> TextFiles.read(file)).isInstanceOf(IOException.class)
-                .hasMessageContaining("it has more than %,d bytes, too many for what it is", TextFiles.LARGEST);
+                .hasMessageContaining("it has more than %,d bytes, too many for what it is", TextFiles.MAX_BYTES);
     }
 
     @Test
     void aPointerOfAnyLengthUpToTheLargestIsTold() {
         String begun = "version https://git-lfs.github.com/spec/";
-        for (int length : new int[] {begun.length(), 200, LfsPointer.LARGEST}) {
+        for (int length : new int[] {begun.length(), 200, LfsPointer.MAX_BYTES}) {
             byte[] bytes = (begun + "x".repeat(length - begun.length())).getBytes(StandardCharsets.UTF_8);
             assertThat(LfsPointer.problem(bytes, length)).as("%d bytes", length).contains(LfsPointer.PROBLEM);
             assertThatThrownBy(() -> TextFiles.decode(bytes)).hasMessage("it " + LfsPointer.PROBLEM);
         }
-        byte[] longer = (begun + "x".repeat(LfsPointer.LARGEST)).getBytes(StandardCharsets.UTF_8);
-        assertThat(LfsPointer.problem(longer, LfsPointer.LARGEST + 1)).isEmpty();
+        byte[] longer = (begun + "x".repeat(LfsPointer.MAX_BYTES)).getBytes(StandardCharsets.UTF_8);
+        assertThat(LfsPointer.problem(longer, LfsPointer.MAX_BYTES + 1)).isEmpty();
         byte[] shorter = begun.substring(0, 10).getBytes(StandardCharsets.UTF_8);
         assertThat(LfsPointer.problem(shorter, shorter.length)).isEmpty();
     }

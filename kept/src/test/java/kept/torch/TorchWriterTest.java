@@ -108,11 +108,11 @@ class TorchWriterTest {
         assertThatExceptionOfType(CheckpointException.class).isThrownBy(call).withMessage("[torch] " + folder + ": " + problem);
     }
 
-    private static void copy(Path from, Path to, long largestFile) {
+    private static void copy(Path from, Path to, long maxShardSize) {
         try (Checkpoint source = Checkpoint.open(from)) {
             List<TensorSpec> specs = source.names().stream().map(source::entry)
                 .map(entry -> new TensorSpec(entry.name(), entry.dtype(), entry.shape())).toList();
-            try (var writer = TorchWriter.create(to, specs, largestFile)) {
+            try (var writer = TorchWriter.create(to, specs, maxShardSize)) {
                 source.names().forEach(name -> writer.write(name, source.data(name)));
                 writer.finish();
             }

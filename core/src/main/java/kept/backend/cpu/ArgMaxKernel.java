@@ -41,7 +41,7 @@ final class ArgMaxKernel {
         for (long j = 0; j < n && largest == largest; j += Walk.RUN) {
             int count = (int) Math.min(Walk.RUN, n - j);
             window.read(row + j * stride, count);
-            float max = Chains.MAXIMUM.of(window.memory(), window.at(), count);
+            float max = ContiguousReduction.MAXIMUM.of(window.memory(), window.at(), count);
             if (!(max <= largest)) {
                 largest = max;
                 best = j + indexOf(window.memory(), window.at(), count, max);

@@ -35,8 +35,9 @@ final class NormKernel {
                 RowWindow weights = new RowWindow(parameters.weight(), width, arena).read(0, width);
                 RowWindow biases = new RowWindow(parameters.bias(), width, arena).read(0, width);
                 for (long row = first; row < end; row++) {
-                    float average = from.read(row * width, width).reduce(Chains.SUM_OF_ROW, width, 0, to.place(row * width, width)) / width;
-                    double variance = to.reduce(Chains.DEVIATIONS_OF_ROW, width, average, to) / width;
+                    float sum = from.read(row * width, width).reduce(ContiguousReduction.SUM_OF_ROW, width, 0, to.place(row * width, width));
+                    float average = sum / width;
+                    double variance = to.reduce(ContiguousReduction.DEVIATIONS_OF_ROW, width, average, to) / width;
                     float r = (float) (1 / Math.sqrt(variance + epsilon));
                     NormRows.CENTRED.normalise(to, width, average, r, weights, biases);
                     to.write(row * width, width);
@@ -65,7 +66,7 @@ final class NormKernel {
                 RowWindow to = new RowWindow(out, width, arena);
                 RowWindow weights = new RowWindow(weight, width, arena).read(0, width);
                 for (long row = first; row < end; row++) {
-                    double square = from.read(row * width, width).reduce(Chains.SQUARES_OF_ROW, width, 0, to.place(row * width, width));
+                    double square = from.read(row * width, width).reduce(ContiguousReduction.SQUARES_OF_ROW, width, 0, to.place(row * width, width));
                     float r = (float) (1 / Math.sqrt(square / width + epsilon));
                     NormRows.PLAIN.normalise(to, width, 0, r, weights, null);
                     to.write(row * width, width);

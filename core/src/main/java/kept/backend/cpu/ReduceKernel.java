@@ -168,9 +168,9 @@ final class ReduceKernel {
                     terms.forEachInOrder((offsets, length) -> {
                         operand.read(row + offsets[0], length);
                         switch (reduction) {
-                            case SUM -> result[0] += Chains.SUM.of(operand.memory(), operand.at(), length);
-                            case MAXIMUM -> result[0] = Math.max(result[0], Chains.MAXIMUM.of(operand.memory(), operand.at(), length));
-                            case MINIMUM -> result[0] = Math.min(result[0], Chains.MINIMUM.of(operand.memory(), operand.at(), length));
+                            case SUM -> result[0] += ContiguousReduction.SUM.of(operand.memory(), operand.at(), length);
+                            case MAXIMUM -> result[0] = Math.max(result[0], ContiguousReduction.MAXIMUM.of(operand.memory(), operand.at(), length));
+                            case MINIMUM -> result[0] = Math.min(result[0], ContiguousReduction.MINIMUM.of(operand.memory(), operand.at(), length));
                         }
                     });
                     Elements.setFloat(target, out.dtype(), positions[0] + i * kept.stride(0), (float) result[0]);

@@ -62,7 +62,7 @@ final class RowExponentials {
             int count = Math.min(BLOCK, width - first);
             MemorySegment xs = RowMath.slice(x, first, count);
             if (shift == Float.NEGATIVE_INFINITY) {
-                shift = Chains.LARGEST.of(xs, 0, Math.min(SAMPLE, count));
+                shift = ContiguousReduction.MAXIMUM_NUMBER.of(xs, 0, Math.min(SAMPLE, count));
             }
             exponentiate(block, xs, count, keep ? RowMath.slice(out, first, count) : out);
             max = Math.max(max, results[1]);

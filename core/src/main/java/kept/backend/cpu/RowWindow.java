@@ -102,14 +102,14 @@ final class RowWindow {
     /**
      * A number of the elements in view.
      *
-     * @param chains which
+     * @param reduction which
      * @param count how many elements
      * @param parameter the step's number
      * @param to takes the copies; this window where there are none
      * @return the number
      */
-    float reduce(Chains chains, int count, float parameter, RowWindow to) {
-        return chains.of(memory, position, count, parameter, to.memory, to.position);
+    float reduce(ContiguousReduction reduction, int count, float parameter, RowWindow to) {
+        return reduction.of(memory, position, count, parameter, to.memory, to.position);
     }
 
     /**

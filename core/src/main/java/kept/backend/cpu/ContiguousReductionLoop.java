@@ -8,30 +8,30 @@ import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 
-/** The loop of {@link Chains}; the template of {@link Specialized} copies. */
-final class ChainsLoop implements Chains {
+/** The loop of {@link ContiguousReduction}; the template of {@link Specialized} copies. */
+final class ContiguousReductionLoop implements ContiguousReduction {
     private static final Form FORM = Specialized.function(MethodHandles.lookup(), Form.class);
     private static final Step STEP = FORM.step();
-    private static final Single SINGLE = FORM.single();
-    private static final Join JOIN = FORM.join();
-    private static final float START = FORM.start();
-    private static final boolean WHOLE = FORM.whole();
+    private static final ScalarStep SCALAR_STEP = FORM.scalarStep();
+    private static final Combine COMBINE = FORM.combine();
+    private static final float IDENTITY = FORM.identity();
+    private static final boolean VECTOR_TAIL = FORM.vectorTail();
     private static final boolean COPIES = FORM.copies();
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
     private static final int LANES = VectorMath.LANES;
     private static final int BYTES = LANES * Float.BYTES;
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
 
-    ChainsLoop() {}
+    ContiguousReductionLoop() {}
 
     @Override
     public float of(MemorySegment segment, long first, int count, float parameter, MemorySegment target, long targetFirst) {
         MemorySegment x = NativeView.of(segment, first, count);
         MemorySegment out = COPIES ? NativeView.of(target, targetFirst, count) : x;
-        FloatVector p0 = FloatVector.broadcast(SPECIES, START);
-        FloatVector p1 = p0;
-        FloatVector p2 = p0;
-        FloatVector p3 = p0;
+        FloatVector accumulator0 = FloatVector.broadcast(SPECIES, IDENTITY);
+        FloatVector accumulator1 = accumulator0;
+        FloatVector accumulator2 = accumulator0;
+        FloatVector accumulator3 = accumulator0;
         int i = 0;
         for (; i <= count - 4 * LANES; i += 4 * LANES) {
             long p = 4L * i;
@@ -45,32 +45,32 @@ final class ChainsLoop implements Chains {
                 x2.intoMemorySegment(out, p + 2 * BYTES, ORDER);
                 x3.intoMemorySegment(out, p + 3 * BYTES, ORDER);
             }
-            p0 = STEP.apply(p0, x0, parameter);
-            p1 = STEP.apply(p1, x1, parameter);
-            p2 = STEP.apply(p2, x2, parameter);
-            p3 = STEP.apply(p3, x3, parameter);
+            accumulator0 = STEP.apply(accumulator0, x0, parameter);
+            accumulator1 = STEP.apply(accumulator1, x1, parameter);
+            accumulator2 = STEP.apply(accumulator2, x2, parameter);
+            accumulator3 = STEP.apply(accumulator3, x3, parameter);
         }
-        for (; WHOLE && i <= count - LANES; i += LANES) {
-            p0 = STEP.apply(p0, FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER), parameter);
+        for (; VECTOR_TAIL && i <= count - LANES; i += LANES) {
+            accumulator0 = STEP.apply(accumulator0, FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER), parameter);
         }
-        FloatVector result = JOIN.apply(JOIN.apply(p0, p1), JOIN.apply(p2, p3));
+        FloatVector result = COMBINE.apply(COMBINE.apply(accumulator0, accumulator1), COMBINE.apply(accumulator2, accumulator3));
         if (LANES >= 16) {
-            result = JOIN.apply(result, result.rearrange(VectorMath.FOLD_8));
+            result = COMBINE.apply(result, result.rearrange(VectorMath.FOLD_8));
         }
         if (LANES >= 8) {
-            result = JOIN.apply(result, result.rearrange(VectorMath.FOLD_4));
+            result = COMBINE.apply(result, result.rearrange(VectorMath.FOLD_4));
         }
         if (LANES >= 4) {
-            result = JOIN.apply(result, result.rearrange(VectorMath.FOLD_2));
+            result = COMBINE.apply(result, result.rearrange(VectorMath.FOLD_2));
         }
-        result = JOIN.apply(result, result.rearrange(VectorMath.FOLD_1));
+        result = COMBINE.apply(result, result.rearrange(VectorMath.FOLD_1));
         float rest = result.lane(0);
         for (; i < count; i++) {
             float value = x.get(JAVA_FLOAT, 4L * i);
             if (COPIES) {
                 out.set(JAVA_FLOAT, 4L * i, value);
             }
-            rest = SINGLE.apply(rest, value, parameter);
+            rest = SCALAR_STEP.apply(rest, value, parameter);
         }
         return rest;
     }
