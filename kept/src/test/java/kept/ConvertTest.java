@@ -16,7 +16,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.stream.Stream;
 import kept.checkpoint.Checkpoint;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.mapping.Conversion;
 import kept.mapping.Mapping;
 import kept.model.Architecture;
@@ -110,7 +110,7 @@ class ConvertTest {
                     victim = written.entry("model.layers.1.mlp.up_proj.weight");
                 }
                 flip(victim.file(), victim.offset() + 77);
-                assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> conversion.verify(output, bytes -> {}))
+                assertThatExceptionOfType(FileException.class).isThrownBy(() -> conversion.verify(output, bytes -> {}))
                         .withMessageStartingWith("[verify] %s: tensor 'model.layers.1.mlp.up_proj.weight' at byte %d: differs from "
                                 .formatted(victim.file(), victim.offset() + 77));
             }

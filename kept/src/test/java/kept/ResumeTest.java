@@ -18,7 +18,7 @@ import java.util.List;
 import java.util.stream.Stream;
 import java.util.zip.GZIPOutputStream;
 import kept.checkpoint.Checkpoint;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.safetensors.SafetensorsFile;
 import kept.tensor.Device;
 import kept.training.BestState;
@@ -179,7 +179,7 @@ class ResumeTest {
         }
         assertThatCode(() -> BestState.requireOfStep(best, step)).doesNotThrowAnyException();
         assertThatCode(() -> BestState.requireOfStep(best, 0)).doesNotThrowAnyException();
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> BestState.requireOfStep(best, step - 1 == 0 ? 9 : step - 1))
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> BestState.requireOfStep(best, step - 1 == 0 ? 9 : step - 1))
                 .withMessageContaining("continue without --allow-other-bits where the run was begun, or start over with --overwrite");
     }
 

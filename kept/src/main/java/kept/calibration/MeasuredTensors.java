@@ -9,7 +9,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 import kept.io.AtomicFiles;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.io.JsonObject;
 import kept.io.SettingDifferences;
 import kept.model.HostCopy;
@@ -72,7 +72,7 @@ public final class MeasuredTensors implements Weights {
             for (Path file : files.filter(file -> file.getFileName().toString().endsWith(ENDING)).sorted().toList()) {
                 try (var tensor = SafetensorsFile.open(file)) {
                     tensor.requireIntact();
-                } catch (CheckpointException e) {
+                } catch (FileException e) {
                     throw new CalibrationException("%s; remove this file, and --resume measures it again".formatted(e.getMessage()), e);
                 }
             }

@@ -12,8 +12,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
-import kept.io.CheckpointException;
 import kept.io.Checksum;
+import kept.io.FileException;
 import kept.io.InputFiles;
 import kept.io.JsonObject;
 import kept.text.Counts;
@@ -66,7 +66,7 @@ public final class Checkpoint implements AutoCloseable {
      *
      * @param directory the directory
      * @return the open checkpoint; the caller closes it
-     * @throws CheckpointException if there are no weights, or anything about them is wrong
+     * @throws FileException if there are no weights, or anything about them is wrong
      */
     public static Checkpoint open(Path directory) {
         Map<String, WeightFile> files = CheckpointFiles.open(directory);
@@ -82,7 +82,7 @@ public final class Checkpoint implements AutoCloseable {
     private static boolean isTied(Path directory) {
         try {
             return Files.exists(directory.resolve(CONFIG)) && JsonObject.read("config", directory.resolve(CONFIG)).flag("tie_word_embeddings", false);
-        } catch (CheckpointException e) {
+        } catch (FileException e) {
             return false;
         }
     }
@@ -130,7 +130,7 @@ public final class Checkpoint implements AutoCloseable {
      *
      * @param name its name
      * @return its entry
-     * @throws CheckpointException if there is no such tensor
+     * @throws FileException if there is no such tensor
      */
     public TensorEntry entry(String name) {
         Stored stored = stored(name);
@@ -143,7 +143,7 @@ public final class Checkpoint implements AutoCloseable {
      * @param name its name
      * @return little-endian elements in row-major order, not necessarily aligned: a read-only view of the mapped file, valid until {@link #close()},
      *     or a copy if the file stores them in another type or order
-     * @throws CheckpointException if there is no such tensor, or a value is out of range of the type it is read as
+     * @throws FileException if there is no such tensor, or a value is out of range of the type it is read as
      * @throws IllegalStateException if the checkpoint is closed
      */
     public MemorySegment data(String name) {
@@ -156,7 +156,7 @@ public final class Checkpoint implements AutoCloseable {
      * @param name its name
      * @param allocator allocates the copy of a tensor that is not stored {@linkplain TensorEntry#isVerbatim() verbatim}
      * @return little-endian elements in row-major order; for a verbatim tensor a read-only view of the mapped file, valid until {@link #close()}
-     * @throws CheckpointException if there is no such tensor, or a value is out of range of the type it is read as
+     * @throws FileException if there is no such tensor, or a value is out of range of the type it is read as
      * @throws IllegalStateException if the checkpoint is closed
      */
     public MemorySegment data(String name, SegmentAllocator allocator) {
@@ -168,7 +168,7 @@ public final class Checkpoint implements AutoCloseable {
      * Checks that a tensor contains no NaN or infinity.
      *
      * @param name its name
-     * @throws CheckpointException naming the first element that is not finite
+     * @throws FileException naming the first element that is not finite
      */
     public void requireFinite(String name) {
         try (var arena = Arena.ofConfined()) {
@@ -197,7 +197,7 @@ public final class Checkpoint implements AutoCloseable {
         List<String> doubles = entries.stream().filter(entry -> entry.type() == StoredType.F64).map(TensorEntry::name).toList();
         if (!doubles.isEmpty()) {
             notes.add("%s stored in F64 and rounded to F32 (the first: %s)".formatted(Counts.of(doubles.size(), "tensor is", "tensors are"),
-                CheckpointException.shorten(doubles.getFirst())));
+                FileException.shorten(doubles.getFirst())));
         }
         return notes;
     }
@@ -223,7 +223,7 @@ public final class Checkpoint implements AutoCloseable {
      *
      * @param name its name
      * @return in words
-     * @throws CheckpointException if there is no such tensor
+     * @throws FileException if there is no such tensor
      */
     public String fingerprint(String name) {
         MemorySegment data = data(name);
@@ -271,7 +271,7 @@ public final class Checkpoint implements AutoCloseable {
         Stored stored = tensors.get(name);
         if (stored == null) {
             TensorEntry empty = names.empty(name);
-            throw new CheckpointException(OPERATION, directory, name, -1, empty == null
+            throw new FileException(OPERATION, directory, name, -1, empty == null
                 ? "there is no such tensor among the %d of this checkpoint%s".formatted(tensors.size(),
                     names.prefixWarning() == null ? "" : ": " + names.prefixWarning())
                 : "has no elements (shape %s): it was saved without values, as DeepSpeed ZeRO-3 does; run its zero_to_fp32.py"

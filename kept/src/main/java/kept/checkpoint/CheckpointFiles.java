@@ -11,7 +11,7 @@ import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.io.InputFiles;
 import kept.safetensors.SafetensorsFile;
 import kept.torch.TorchFile;
@@ -36,7 +36,7 @@ final class CheckpointFiles {
      *
      * @param directory the directory
      * @return the open files by name; the caller closes them
-     * @throws CheckpointException if there are none or one of them is invalid; all files are closed then
+     * @throws FileException if there are none or one of them is invalid; all files are closed then
      */
     static Map<String, WeightFile> open(Path directory) {
         var files = new CheckpointFiles(directory);
@@ -117,7 +117,7 @@ final class CheckpointFiles {
 
     private void open() {
         if (!Files.isDirectory(directory)) {
-            throw new CheckpointException(OPERATION, directory, Files.exists(directory) ? "is not a directory" : "there is no such directory");
+            throw new FileException(OPERATION, directory, Files.exists(directory) ? "is not a directory" : "there is no such directory");
         }
         if (exists(SafetensorsFile.SINGLE)) {
             openShard(SafetensorsFile.SINGLE);
@@ -128,7 +128,7 @@ final class CheckpointFiles {
         } else if (exists(TorchFile.INDEX)) {
             openIndexed(TorchFile.INDEX);
         } else {
-            throw new CheckpointException(OPERATION, directory, "holds no weights: none of %s%s".formatted(
+            throw new FileException(OPERATION, directory, "holds no weights: none of %s%s".formatted(
                 String.join(", ", SafetensorsFile.SINGLE, ShardIndex.FILE, TorchFile.SINGLE, TorchFile.INDEX), hint(directory)));
         }
     }
@@ -143,7 +143,7 @@ final class CheckpointFiles {
         var shards = new TreeSet<>(weightMap.values());
         List<String> missing = shards.stream().filter(shard -> !exists(shard)).toList();
         if (!missing.isEmpty()) {
-            throw new CheckpointException(OPERATION, directory.resolve(missing.getFirst()),
+            throw new FileException(OPERATION, directory.resolve(missing.getFirst()),
                 "the index names this shard, but there is no such file (%d of %d shards are missing): finish the download%s".formatted(
                     missing.size(), shards.size(), missing.size() < shards.size() ? "" : hint(directory)));
         }
@@ -154,7 +154,7 @@ final class CheckpointFiles {
     private void openShard(String name) {
         Path path = InputFiles.requireWithin(OPERATION, directory.resolve(name));
         if (exists(name + ".aria2")) {
-            throw new CheckpointException(OPERATION, path,
+            throw new FileException(OPERATION, path,
                 "its download is unfinished: %s.aria2 is still there; resume it with aria2c".formatted(name));
         }
         open.put(name, name.endsWith(".bin") ? TorchFile.open(path) : SafetensorsFile.open(path));
@@ -163,12 +163,12 @@ final class CheckpointFiles {
     private void checkAgainst(Map<String, String> weightMap, Path index) {
         weightMap.forEach((tensor, shard) -> {
             if (!open.get(shard).contains(tensor)) {
-                throw new CheckpointException(OPERATION, index, tensor, -1, "the index places it in %s, which does not hold it".formatted(shard));
+                throw new FileException(OPERATION, index, tensor, -1, "the index places it in %s, which does not hold it".formatted(shard));
             }
         });
         open.forEach((name, shard) -> shard.entries().forEach(entry -> {
             if (!name.equals(weightMap.get(entry.name())) && !TensorNames.isBuffer(entry.name())) {
-                throw new CheckpointException(OPERATION, shard.path(), entry.name(), entry.offset(), "the index does not place it in this shard");
+                throw new FileException(OPERATION, shard.path(), entry.name(), entry.offset(), "the index does not place it in this shard");
             }
         }));
     }

@@ -12,7 +12,7 @@ import java.util.function.BooleanSupplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.text.Counts;
 import kept.weights.TensorEntry;
 
@@ -57,7 +57,7 @@ final class TensorNames {
      * @param entries all tensors of all files
      * @param tied whether the configuration ties the head to the embedding; evaluated only if the head or the embedding is missing
      * @return their names
-     * @throws CheckpointException if the tensors belong to an adapter or a quantised model, or two have the same name
+     * @throws FileException if the tensors belong to an adapter or a quantised model, or two have the same name
      */
     static TensorNames of(Path directory, List<TensorEntry> entries, BooleanSupplier tied) {
         var names = new TensorNames();
@@ -106,11 +106,11 @@ final class TensorNames {
 
     private static void refuseForeign(TensorEntry entry) {
         if (ADAPTER.matcher(entry.name()).matches()) {
-            throw new CheckpointException("checkpoint", entry.file(), entry.name(), entry.offset(),
+            throw new FileException("checkpoint", entry.file(), entry.name(), entry.offset(),
                 "is part of an adapter (PEFT, LoRA): merge it into its base model (merge_and_unload) and save that");
         }
         if (QUANTISED.matcher(entry.name()).matches()) {
-            throw new CheckpointException("checkpoint", entry.file(), entry.name(), entry.offset(),
+            throw new FileException("checkpoint", entry.file(), entry.name(), entry.offset(),
                 "is part of a quantised model (GPTQ, AWQ, bitsandbytes, FP8): use the unquantised checkpoint");
         }
     }
@@ -150,7 +150,7 @@ final class TensorNames {
             String name = named(unwrapped(entry.name()), body, head);
             String other = known.put(name, entry.name());
             if (other != null) {
-                throw new CheckpointException("checkpoint", directory, entry.name(), -1, "and '%s' are both read as %s".formatted(other, name));
+                throw new FileException("checkpoint", directory, entry.name(), -1, "and '%s' are both read as %s".formatted(other, name));
             }
         }
         if (!body.equals(MODEL) || !head.isEmpty()) {
@@ -173,7 +173,7 @@ final class TensorNames {
     private static String describePrefixes(Map<String, String> bodies) {
         return "the tensors' names have %s: %s; do the files belong to different models, or were they saved from different wrappers?".formatted(
             Counts.of(bodies.size(), "different prefix", "different prefixes"), bodies.entrySet().stream().limit(MAX_PREFIXES)
-                .map(body -> "'%s' (%s)".formatted(CheckpointException.shorten(body.getKey()), CheckpointException.shorten(body.getValue())))
+                .map(body -> "'%s' (%s)".formatted(FileException.shorten(body.getKey()), FileException.shorten(body.getValue())))
                 .collect(Collectors.joining(", ")));
     }
 
@@ -203,7 +203,7 @@ final class TensorNames {
         if (!empty.isEmpty()) {
             notes.add("%s ignored (the first: %s)".formatted(
                 Counts.of(empty.size(), "tensor without elements is", "tensors without elements are"),
-                CheckpointException.shorten(empty.keySet().iterator().next())));
+                FileException.shorten(empty.keySet().iterator().next())));
         }
     }
 }

@@ -105,7 +105,7 @@ public final class PathArguments {
      * Refuses outputs that cannot be written, or that would replace an input or another output.
      *
      * @throws ProgramException if one would
-     * @throws kept.io.CheckpointException if one cannot be written
+     * @throws kept.io.FileException if one cannot be written
      */
     void requireOutputs() {
         outputs.forEach((option, output) -> {

@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.io.InputFiles;
 import kept.io.JsonObject;
 import kept.model.DecoderConfig;
@@ -46,7 +46,7 @@ public record GenerationConfig(SamplingOptions sampling, OptionalInt maxNewToken
      *
      * @param directory the checkpoint's
      * @return the keys of settings that would change the generated text, in alphabetical order; usually empty
-     * @throws CheckpointException if the file cannot be read
+     * @throws FileException if the file cannot be read
      */
     public static List<String> unused(Path directory) {
         return InputFiles.find("generation", directory, FILE).map(file -> JsonObject.read("generation", file).toMap().entrySet().stream()
@@ -68,7 +68,7 @@ public record GenerationConfig(SamplingOptions sampling, OptionalInt maxNewToken
      *
      * @param directory the checkpoint's
      * @return the keys and problems in words; empty if there are none
-     * @throws CheckpointException if the file cannot be read
+     * @throws FileException if the file cannot be read
      */
     public static Optional<String> wrongValues(Path directory) {
         Path file = InputFiles.find("generation", directory, FILE).orElse(null);
@@ -80,7 +80,7 @@ public record GenerationConfig(SamplingOptions sampling, OptionalInt maxNewToken
         if (wrong.isEmpty()) {
             try {
                 read(directory);
-            } catch (CheckpointException e) {
+            } catch (FileException e) {
                 wrong.add(e.getCause() instanceof IllegalArgumentException cause ? cause.getMessage() : e.problem());
             }
         }
@@ -92,7 +92,7 @@ public record GenerationConfig(SamplingOptions sampling, OptionalInt maxNewToken
      *
      * @param directory the checkpoint's
      * @return its settings; {@link #NONE} if the file does not exist
-     * @throws CheckpointException if it cannot be read, or a value has the wrong type or is out of range
+     * @throws FileException if it cannot be read, or a value has the wrong type or is out of range
      */
     public static GenerationConfig read(Path directory) {
         Path file = InputFiles.find("generation", directory, FILE).orElse(null);
@@ -110,7 +110,7 @@ public record GenerationConfig(SamplingOptions sampling, OptionalInt maxNewToken
                     : new SamplingOptions(0, 0, 1, 0, penalty);
             return new GenerationConfig(sampling, most > 0 ? OptionalInt.of(most) : OptionalInt.empty(), json.integers("eos_token_id"));
         } catch (IllegalArgumentException e) {
-            throw new CheckpointException("generation", file, "cannot be used: " + e.getMessage(), e);
+            throw new FileException("generation", file, "cannot be used: " + e.getMessage(), e);
         }
     }
 }

@@ -3,7 +3,7 @@ package kept.generation;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BiConsumer;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.io.JsonObject;
 
 /** The types of the keys transformers writes into {@code generation_config.json}; each may be null. */
@@ -33,7 +33,7 @@ final class GenerationKeys {
         for (String key : keys) {
             try {
                 reading.accept(json, key);
-            } catch (CheckpointException e) {
+            } catch (FileException e) {
                 wrong.add(e.problem());
             }
         }

@@ -14,7 +14,7 @@ import java.util.stream.IntStream;
 import kept.checkpoint.Checkpoint;
 import kept.generation.GenerationConfig;
 import kept.generation.SamplingOptions;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.io.OutputFile;
 import kept.model.Architecture;
 import kept.model.CheckpointWeights;
@@ -61,7 +61,7 @@ public final class GgufExport {
      * @param name the model name in the file: {@code general.name}
      * @param type the element type of matrices
      * @return the plan
-     * @throws CheckpointException if it is not a Llama, uses rope scaling that llama.cpp does not support, or its tensors do not match
+     * @throws FileException if it is not a Llama, uses rope scaling that llama.cpp does not support, or its tensors do not match
      *     the configuration
      * @throws TokenizerException if the tokenizer has pieces without an embedding
      */
@@ -83,11 +83,11 @@ public final class GgufExport {
      *
      * @param directory the directory of the configuration
      * @param config the configuration
-     * @throws CheckpointException if it is an Orion model
+     * @throws FileException if it is an Orion model
      */
     public static void requireLlama(Path directory, DecoderConfig config) {
         if (config.architecture() != Architecture.LLAMA) {
-            throw new CheckpointException(OPERATION, directory,
+            throw new FileException(OPERATION, directory,
                     "is an %s, and a Llama is written: make one of it first, with kept distill, or kept convert --model %s --output DIR"
                             .formatted(config.architecture().className(), directory));
         }
@@ -98,7 +98,7 @@ public final class GgufExport {
             boolean usual = yarn.betaFast() == 32 && yarn.betaSlow() == 1 && yarn.truncate()
                     && Math.abs(yarn.attentionFactor() - RopeScaling.Yarn.attentionFactor(yarn.factor())) < SAME;
             if (!usual) {
-                throw new CheckpointException(OPERATION, directory, "scales positions by YaRN with settings of its own (beta_fast, beta_slow, "
+                throw new FileException(OPERATION, directory, "scales positions by YaRN with settings of its own (beta_fast, beta_slow, "
                         + "attention_factor or truncate), which readers of GGUF files take in different ways; only the usual ones are written");
             }
         }
@@ -194,7 +194,7 @@ public final class GgufExport {
      *
      * @param file a file of {@link #byteSize()}
      * @param progress receives the number of tensor bytes written since its last call; calls do not overlap
-     * @throws CheckpointException if an element cannot be stored in the type, naming its tensor, or writing fails
+     * @throws FileException if an element cannot be stored in the type, naming its tensor, or writing fails
      */
     public void write(OutputFile file, LongConsumer progress) {
         file.write(ByteBuffer.wrap(layout.header()), 0);

@@ -6,7 +6,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.function.LongConsumer;
 import java.util.stream.LongStream;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.io.OutputFile;
 import kept.tensor.Bfloat16;
 import kept.tensor.DType;
@@ -49,7 +49,7 @@ final class TensorStream {
      * @param file where to
      * @param offset its place there
      * @param progress receives the number of bytes written, from any thread
-     * @throws CheckpointException if an element cannot be stored in the type, or writing fails
+     * @throws FileException if an element cannot be stored in the type, or writing fails
      */
     void write(OutputFile file, long offset, LongConsumer progress) {
         long atOnce = Math.clamp(ELEMENTS_AT_ONCE / columns, 1, rows);
@@ -78,8 +78,8 @@ final class TensorStream {
         return bytes;
     }
 
-    private CheckpointException refused(String problem) {
-        return new CheckpointException("gguf", entry.file(), entry.name(), -1, problem);
+    private FileException refused(String problem) {
+        return new FileException("gguf", entry.file(), entry.name(), -1, problem);
     }
 
     /** A row converted to f32, between the source's type and the file's. */

@@ -29,7 +29,7 @@ public final class AtomicFiles {
      *
      * @param target the file
      * @param bytes its content
-     * @throws CheckpointException if it cannot be written; the existing file is unchanged and no temporary file remains
+     * @throws FileException if it cannot be written; the existing file is unchanged and no temporary file remains
      */
     public static void write(Path target, byte[] bytes) {
         if (OutputPath.isSpecial(target)) {
@@ -43,7 +43,7 @@ public final class AtomicFiles {
         try (ByteSink sink = ByteSink.sequential(target)) {
             sink.write(ByteBuffer.wrap(bytes), 0);
         } catch (IOException e) {
-            throw new CheckpointException("write", target, "cannot be written: " + reason(e), e);
+            throw new FileException("write", target, "cannot be written: " + reason(e), e);
         }
     }
 
@@ -69,7 +69,7 @@ public final class AtomicFiles {
         try {
             return OutputPath.resolve(path);
         } catch (IOException e) {
-            throw new CheckpointException(operation, path, "cannot be written: " + reason(e), e);
+            throw new FileException(operation, path, "cannot be written: " + reason(e), e);
         }
     }
 
@@ -78,7 +78,7 @@ public final class AtomicFiles {
      *
      * @param target the file
      * @param content the object: strings, numbers, booleans, nulls, lists and maps
-     * @throws CheckpointException if it cannot be written; the existing file is unchanged and no temporary file remains
+     * @throws FileException if it cannot be written; the existing file is unchanged and no temporary file remains
      */
     public static void writeJson(Path target, Map<String, ?> content) {
         var indenter = new DefaultIndenter("  ", "\n");
@@ -87,7 +87,7 @@ public final class AtomicFiles {
         try {
             write(target, (new ObjectMapper().writer(printer).writeValueAsString(content) + "\n").getBytes(StandardCharsets.UTF_8));
         } catch (JsonProcessingException e) {
-            throw new CheckpointException("write", target, "cannot be represented as JSON: " + e.getOriginalMessage(), e);
+            throw new FileException("write", target, "cannot be represented as JSON: " + e.getOriginalMessage(), e);
         }
     }
 
@@ -139,7 +139,7 @@ public final class AtomicFiles {
      * @param cause the underlying error
      * @return the error to throw
      */
-    public static CheckpointException failure(String operation, Path target, long needed, Path temporary, IOException cause) {
+    public static FileException failure(String operation, Path target, long needed, Path temporary, IOException cause) {
         String free = "unknown";
         try {
             Files.deleteIfExists(temporary);
@@ -147,7 +147,7 @@ public final class AtomicFiles {
         } catch (IOException e) {
             cause.addSuppressed(e);
         }
-        return new CheckpointException(operation, target, "cannot be written: %s (bytes needed: %d, free there: %s); nothing was changed"
+        return new FileException(operation, target, "cannot be written: %s (bytes needed: %d, free there: %s); nothing was changed"
             .formatted(reason(cause), needed, free), cause);
     }
 

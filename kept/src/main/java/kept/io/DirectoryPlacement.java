@@ -29,7 +29,7 @@ final class DirectoryPlacement {
     /** Resolves the directory that a path denotes, absolute and without links. */
     static Path resolve(Path path) throws IOException {
         if (Files.exists(path) && !Files.isDirectory(path)) {
-            throw new CheckpointException(OPERATION, path, "is a file, not a directory; choose another output");
+            throw new FileException(OPERATION, path, "is a file, not a directory; choose another output");
         }
         return OutputPath.resolve(path);
     }
@@ -37,14 +37,14 @@ final class DirectoryPlacement {
     /** Rejects directories that must not be replaced: non-empty without {@code overwrite}, or containing files this program does not write. */
     static void requireReplaceable(Path path, Path target, boolean overwrite, Path... inputs) throws IOException {
         if (isFilled(target) && !overwrite) {
-            throw new CheckpointException(OPERATION, path, "exists and is not empty; choose another directory, or replace it with --overwrite");
+            throw new FileException(OPERATION, path, "exists and is not empty; choose another directory, or replace it with --overwrite");
         }
         refuseHoldingUserData(path, target, inputs);
         if (target.getFileName() == null) {
-            throw new CheckpointException(OPERATION, path, "is the root of a file system; choose another output");
+            throw new FileException(OPERATION, path, "is the root of a file system; choose another output");
         }
         if (Files.isDirectory(target) && OutputPath.isMountPoint(target)) {
-            throw new CheckpointException(OPERATION, path, "is a mount point, which cannot be replaced; choose a directory in it");
+            throw new FileException(OPERATION, path, "is a mount point, which cannot be replaced; choose a directory in it");
         }
         OwnFiles.CHECKPOINT.requireNothingElse(target, "the directory is not replaced; choose another, or move that away");
     }
@@ -53,7 +53,7 @@ final class DirectoryPlacement {
      * Cleans up what a killed run left beside an output: restores a directory moved aside whose replacement never arrived, and deletes partial
      * directories. The caller must hold the output's lock.
      *
-     * @throws CheckpointException if they contain a file that no run wrote; they are kept then
+     * @throws FileException if they contain a file that no run wrote; they are kept then
      */
     static void recover(Path target) throws IOException {
         for (Path old : siblings(target, OLD)) {
@@ -83,7 +83,7 @@ final class DirectoryPlacement {
      * @param target its place
      * @param overwrite whether an existing target is replaced
      * @param refuge where to keep it if it cannot be moved to its target; may be where it was written
-     * @throws CheckpointException if this fails or something else has appeared at the target; the message says where the finished files are
+     * @throws FileException if this fails or something else has appeared at the target; the message says where the finished files are
      */
     static void put(Path temporary, Path target, boolean overwrite, Path refuge) {
         Path old = null;
@@ -91,7 +91,7 @@ final class DirectoryPlacement {
             sync(temporary);
             if (overwrite && isFilled(target)) {
                 OwnFiles.CHECKPOINT.firstForeign(target).ifPresent(foreign -> {
-                    throw new CheckpointException(OPERATION, target, "now contains %s, so it is not replaced; the finished files are in %s"
+                    throw new FileException(OPERATION, target, "now contains %s, so it is not replaced; the finished files are in %s"
                         .formatted(target.relativize(foreign), refuge));
                 });
                 old = replace(temporary, target);
@@ -100,12 +100,12 @@ final class DirectoryPlacement {
                 Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
             }
             AtomicFiles.syncDirectory(target.getParent());
-        } catch (CheckpointException e) {
+        } catch (FileException e) {
             move(temporary, refuge, e);
             throw e;
         } catch (IOException e) {
             move(temporary, refuge, e);
-            throw new CheckpointException(OPERATION, target, "cannot be moved into place: %s; the finished files are in %s"
+            throw new FileException(OPERATION, target, "cannot be moved into place: %s; the finished files are in %s"
                 .formatted(AtomicFiles.reason(e), Files.exists(refuge) ? refuge : target), e);
         }
         if (old != null) {
@@ -147,7 +147,7 @@ final class DirectoryPlacement {
         try {
             files.delete(root);
         } catch (IOException e) {
-            throw new CheckpointException(OPERATION, root, problem + AtomicFiles.reason(e), e);
+            throw new FileException(OPERATION, root, problem + AtomicFiles.reason(e), e);
         }
     }
 
@@ -186,7 +186,7 @@ final class DirectoryPlacement {
         precious.add(Path.of(System.getProperty("user.home")));
         for (Path kept : precious) {
             if (Files.exists(kept) && kept.toRealPath().startsWith(target)) {
-                throw new CheckpointException(OPERATION, path, "%s %s, so it is not replaced; choose another directory"
+                throw new FileException(OPERATION, path, "%s %s, so it is not replaced; choose another directory"
                     .formatted(kept.toRealPath().equals(target) ? "is" : "holds", kept.toRealPath()));
             }
         }

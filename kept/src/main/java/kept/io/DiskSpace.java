@@ -14,7 +14,7 @@ public final class DiskSpace {
      * @param directory where the files will be written; must exist
      * @param output the path named in the error
      * @param needed bytes
-     * @throws CheckpointException if fewer bytes are free; the message states both numbers
+     * @throws FileException if fewer bytes are free; the message states both numbers
      */
     public static void require(Path directory, Path output, long needed) {
         require(directory, output, needed, "");
@@ -27,20 +27,20 @@ public final class DiskSpace {
      * @param output the path named in the error
      * @param needed bytes
      * @param parts what the bytes are for, for the error; may be empty
-     * @throws CheckpointException if fewer bytes are free; the message states both numbers
+     * @throws FileException if fewer bytes are free; the message states both numbers
      */
     public static void require(Path directory, Path output, long needed, String parts) {
         try {
             require(output, needed, Files.getFileStore(directory).getUsableSpace(), parts);
         } catch (IOException e) {
-            throw new CheckpointException("output", directory, "the free space cannot be determined: " + AtomicFiles.reason(e), e);
+            throw new FileException("output", directory, "the free space cannot be determined: " + AtomicFiles.reason(e), e);
         }
     }
 
     static void require(Path output, long needed, long available, String parts) {
         // Some network file systems do not report their size and return 0; on a disk that is really full, creating the directory would have failed.
         if (available < needed && available > 0) {
-            throw new CheckpointException("output", output, ("needs %,d bytes%s, but only %,d are free there; make room for %,d more, or choose an "
+            throw new FileException("output", output, ("needs %,d bytes%s, but only %,d are free there; make room for %,d more, or choose an "
                 + "output on another disk").formatted(needed, parts.isEmpty() ? "" : " (%s)".formatted(parts), available, needed - available));
         }
     }

@@ -50,14 +50,14 @@ public final class InputFiles {
      * @param operation the prefix of the error message, as in {@code config}
      * @param file the file, or a link to it
      * @return the file
-     * @throws CheckpointException if it does not exist, or is a directory, a pipe or a device
+     * @throws FileException if it does not exist, or is a directory, a pipe or a device
      */
     public static Path requireRegular(String operation, Path file) {
         if (!Files.exists(file)) {
-            throw new CheckpointException(operation, file, "cannot be read: " + absence(file), new NoSuchFileException(file.toString()));
+            throw new FileException(operation, file, "cannot be read: " + absence(file), new NoSuchFileException(file.toString()));
         }
         irregularity(file).ifPresent(problem -> {
-            throw new CheckpointException(operation, file, problem);
+            throw new FileException(operation, file, problem);
         });
         return file;
     }
@@ -69,7 +69,7 @@ public final class InputFiles {
      * @param directory the checkpoint's directory
      * @param name the file's name
      * @return the file, regular and inside the checkpoint; empty if it does not exist
-     * @throws CheckpointException if it is a link out of the checkpoint, a broken link, or not a regular file
+     * @throws FileException if it is a link out of the checkpoint, a broken link, or not a regular file
      */
     public static Optional<Path> find(String operation, Path directory, String name) {
         Path file = directory.resolve(name);
@@ -83,7 +83,7 @@ public final class InputFiles {
      * @param directory the checkpoint's directory
      * @param name the folder's name
      * @return the folder, inside the checkpoint; empty if it does not exist
-     * @throws CheckpointException if it is a link out of the checkpoint, a broken link, or not a folder
+     * @throws FileException if it is a link out of the checkpoint, a broken link, or not a folder
      */
     public static Optional<Path> findFolder(String operation, Path directory, String name) {
         Path folder = directory.resolve(name);
@@ -92,7 +92,7 @@ public final class InputFiles {
         }
         requireInside(operation, folder);
         if (!Files.isDirectory(folder)) {
-            throw new CheckpointException(operation, folder, Files.exists(folder) ? "is a file, not a folder" : absence(folder));
+            throw new FileException(operation, folder, Files.exists(folder) ? "is a file, not a folder" : absence(folder));
         }
         return Optional.of(folder);
     }
@@ -103,7 +103,7 @@ public final class InputFiles {
      * @param operation the prefix of the error message
      * @param file the file in the checkpoint's directory
      * @return the file
-     * @throws CheckpointException if it does not exist, is a link out of its directory, or is not a regular file
+     * @throws FileException if it does not exist, is a link out of its directory, or is not a regular file
      */
     public static Path requireWithin(String operation, Path file) {
         requireInside(operation, file);
@@ -116,12 +116,12 @@ public final class InputFiles {
                 Path real = file.toRealPath();
                 Path home = file.toAbsolutePath().getParent().toRealPath();
                 if (!real.startsWith(home) && !isInCache(home, real)) {
-                    throw new CheckpointException(operation, file,
+                    throw new FileException(operation, file,
                         "is a link to %s, outside its directory; put the file itself there if it belongs to the checkpoint".formatted(real));
                 }
             }
         } catch (IOException e) {
-            throw new CheckpointException(operation, file, "cannot be opened: " + AtomicFiles.reason(e), e);
+            throw new FileException(operation, file, "cannot be opened: " + AtomicFiles.reason(e), e);
         }
     }
 
@@ -141,13 +141,13 @@ public final class InputFiles {
      * @param operation the prefix of the error message
      * @param file the file
      * @return its text
-     * @throws CheckpointException if it is not a regular file, cannot be read, or is not UTF-8
+     * @throws FileException if it is not a regular file, cannot be read, or is not UTF-8
      */
     public static String text(String operation, Path file) {
         try {
             return TextFiles.decode(bytes(operation, file, MAX_TEXT_BYTES));
         } catch (EncodingException e) {
-            throw new CheckpointException(operation, file, "cannot be read: " + e.getMessage(), e);
+            throw new FileException(operation, file, "cannot be read: " + e.getMessage(), e);
         }
     }
 
@@ -158,17 +158,17 @@ public final class InputFiles {
      * @param file the file
      * @param most the largest size accepted, in bytes
      * @return its bytes
-     * @throws CheckpointException if it is not a regular file, is larger, or cannot be read
+     * @throws FileException if it is not a regular file, is larger, or cannot be read
      */
     public static byte[] bytes(String operation, Path file, long most) {
         requireRegular(operation, file);
         try {
             if (Files.size(file) > most) {
-                throw new CheckpointException(operation, file, "has %d bytes, above the limit of %d".formatted(Files.size(file), most));
+                throw new FileException(operation, file, "has %d bytes, above the limit of %d".formatted(Files.size(file), most));
             }
             return Files.readAllBytes(file);
         } catch (IOException e) {
-            throw new CheckpointException(operation, file, "cannot be read: " + AtomicFiles.reason(e), e);
+            throw new FileException(operation, file, "cannot be read: " + AtomicFiles.reason(e), e);
         }
     }
 
@@ -178,17 +178,17 @@ public final class InputFiles {
      * @param operation the prefix of the error message
      * @param file the file
      * @return the open file
-     * @throws CheckpointException if it is not a regular file or cannot be opened
+     * @throws FileException if it is not a regular file or cannot be opened
      */
     public static FileChannel open(String operation, Path file) {
         if (!Files.exists(file)) {
-            throw new CheckpointException(operation, file, "cannot be opened: " + absence(file), new NoSuchFileException(file.toString()));
+            throw new FileException(operation, file, "cannot be opened: " + absence(file), new NoSuchFileException(file.toString()));
         }
         requireRegular(operation, file);
         try {
             return FileChannel.open(file, StandardOpenOption.READ);
         } catch (IOException e) {
-            throw new CheckpointException(operation, file, "cannot be opened: " + AtomicFiles.reason(e), e);
+            throw new FileException(operation, file, "cannot be opened: " + AtomicFiles.reason(e), e);
         }
     }
 

@@ -39,22 +39,22 @@ public final class JsonObject {
      * @param operation the prefix of error messages, as in {@code config}
      * @param file the file
      * @return the object
-     * @throws CheckpointException if the file cannot be read or is not a JSON object
+     * @throws FileException if the file cannot be read or is not a JSON object
      */
     public static JsonObject read(String operation, Path file) {
         try {
             byte[] bytes = InputFiles.bytes(operation, file, TextFiles.MAX_BYTES);
             MistakenFile.kind(bytes, bytes.length).ifPresent(kind -> {
-                throw new CheckpointException(operation, file, kind);
+                throw new FileException(operation, file, kind);
             });
             if (Json.parse(TextFiles.decode(bytes)) instanceof ObjectNode object) {
                 return new JsonObject(operation, file, "", object);
             }
-            throw new CheckpointException(operation, file, "is not a JSON object");
+            throw new FileException(operation, file, "is not a JSON object");
         } catch (JsonException e) {
-            throw new CheckpointException(operation, file, "is not valid JSON: " + e.getMessage(), e);
+            throw new FileException(operation, file, "is not valid JSON: " + e.getMessage(), e);
         } catch (IOException e) {
-            throw new CheckpointException(operation, file, "cannot be read: " + Reasons.of(e), e);
+            throw new FileException(operation, file, "cannot be read: " + Reasons.of(e), e);
         }
     }
 
@@ -103,7 +103,7 @@ public final class JsonObject {
      *
      * @param key its key
      * @return the string
-     * @throws CheckpointException if it is absent or not a string
+     * @throws FileException if it is absent or not a string
      */
     public String string(String key) {
         JsonNode value = required(key);
@@ -119,7 +119,7 @@ public final class JsonObject {
      * @param key its key
      * @param fallback the default if it is absent
      * @return the string
-     * @throws CheckpointException if it is present and not a string
+     * @throws FileException if it is present and not a string
      */
     public String string(String key, String fallback) {
         return has(key) ? string(key) : fallback;
@@ -130,7 +130,7 @@ public final class JsonObject {
      *
      * @param key its key
      * @return the number
-     * @throws CheckpointException if it is absent, not an integer, or exceeds 32 bits
+     * @throws FileException if it is absent, not an integer, or exceeds 32 bits
      */
     public int integer(String key) {
         return toInt(key, required(key));
@@ -142,7 +142,7 @@ public final class JsonObject {
      * @param key its key
      * @param fallback the default if it is absent
      * @return the number
-     * @throws CheckpointException if it is present and not an integer, or exceeds 32 bits
+     * @throws FileException if it is present and not an integer, or exceeds 32 bits
      */
     public int integer(String key, int fallback) {
         return has(key) ? integer(key) : fallback;
@@ -153,7 +153,7 @@ public final class JsonObject {
      *
      * @param key the key
      * @return the numbers; empty if the key is absent
-     * @throws CheckpointException if it is anything else
+     * @throws FileException if it is anything else
      */
     public List<Integer> integers(String key) {
         if (!has(key)) {
@@ -173,7 +173,7 @@ public final class JsonObject {
      *
      * @param key its key
      * @return the number
-     * @throws CheckpointException if it is absent, not a number, or out of range of a double
+     * @throws FileException if it is absent, not a number, or out of range of a double
      */
     public double number(String key) {
         JsonNode value = required(key);
@@ -192,7 +192,7 @@ public final class JsonObject {
      * @param key its key
      * @param fallback the default if it is absent
      * @return the number
-     * @throws CheckpointException if it is present and not a number
+     * @throws FileException if it is present and not a number
      */
     public double number(String key, double fallback) {
         return has(key) ? number(key) : fallback;
@@ -204,7 +204,7 @@ public final class JsonObject {
      * @param key its key
      * @param fallback the default if it is absent
      * @return the value
-     * @throws CheckpointException if it is present and neither true nor false
+     * @throws FileException if it is present and neither true nor false
      */
     public boolean flag(String key, boolean fallback) {
         if (!has(key)) {
@@ -222,7 +222,7 @@ public final class JsonObject {
      *
      * @param key its key
      * @return the strings; empty if the key is absent
-     * @throws CheckpointException if it is present and anything else
+     * @throws FileException if it is present and anything else
      */
     public List<String> strings(String key) {
         if (!has(key)) {
@@ -242,7 +242,7 @@ public final class JsonObject {
      *
      * @param key its key
      * @return the object
-     * @throws CheckpointException if it is absent or not an object
+     * @throws FileException if it is absent or not an object
      */
     public JsonObject object(String key) {
         JsonNode value = required(key);
@@ -268,8 +268,8 @@ public final class JsonObject {
      * @param problem what is wrong with its value, and what to do about it
      * @return the exception, whose message names the file and the key
      */
-    public CheckpointException error(String key, String problem) {
-        return new CheckpointException(operation, file, "%s%s %s".formatted(prefix, CheckpointException.shorten(key), problem));
+    public FileException error(String key, String problem) {
+        return new FileException(operation, file, "%s%s %s".formatted(prefix, FileException.shorten(key), problem));
     }
 
     private JsonNode required(String key) {
@@ -286,10 +286,10 @@ public final class JsonObject {
         return value.intValue();
     }
 
-    private CheckpointException wrongType(String key, String expected, JsonNode value) {
+    private FileException wrongType(String key, String expected, JsonNode value) {
         if (value.isNumber() && !Double.isFinite(value.doubleValue())) {
             return error(key, BEYOND);
         }
-        return error(key, "must be %s, not %s".formatted(expected, CheckpointException.shorten(value.toString())));
+        return error(key, "must be %s, not %s".formatted(expected, FileException.shorten(value.toString())));
     }
 }

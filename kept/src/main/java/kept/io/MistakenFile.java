@@ -94,7 +94,7 @@ public final class MistakenFile {
      * @param operation the prefix of an error message
      * @param file the file
      * @return the problem and its solution, to follow the file's name; empty if nothing is recognised
-     * @throws CheckpointException if it cannot be read
+     * @throws FileException if it cannot be read
      */
     public static Optional<String> kind(String operation, Path file) {
         try (var channel = InputFiles.open(operation, file)) {
@@ -104,7 +104,7 @@ public final class MistakenFile {
             }
             return kind(Arrays.copyOf(head.array(), head.position()), channel.size());
         } catch (IOException e) {
-            throw new CheckpointException(operation, file, "cannot be read: " + AtomicFiles.reason(e), e);
+            throw new FileException(operation, file, "cannot be read: " + AtomicFiles.reason(e), e);
         }
     }
 
@@ -114,7 +114,7 @@ public final class MistakenFile {
      * @param operation the prefix of an error message
      * @param file the file
      * @return the problem and its solution, to follow the file's name; empty if it is not a pointer
-     * @throws CheckpointException if it cannot be read
+     * @throws FileException if it cannot be read
      */
     public static Optional<String> pointer(String operation, Path file) {
         return kind(operation, file).filter(TEXTS.getFirst().problem::equals);

@@ -45,12 +45,12 @@ public final class OutputDirectory implements AutoCloseable {
      *
      * @param path the output directory
      * @return its resolved path; auxiliary files are placed beside it
-     * @throws CheckpointException if it cannot be an output
+     * @throws FileException if it cannot be an output
      */
     public static Path resolve(Path path) {
         Path place = AtomicFiles.resolveTarget(DirectoryPlacement.OPERATION, path);
         if (place.getFileName() == null) {
-            throw new CheckpointException(DirectoryPlacement.OPERATION, path, "is the root of a file system; choose another output");
+            throw new FileException(DirectoryPlacement.OPERATION, path, "is the root of a file system; choose another output");
         }
         return place;
     }
@@ -61,13 +61,13 @@ public final class OutputDirectory implements AutoCloseable {
      * @param path the output directory; a link to a directory stands for that directory
      * @param overwrite whether an existing non-empty directory is replaced
      * @param inputs files and directories the output is made from
-     * @throws CheckpointException as {@link #prepare} does
+     * @throws FileException as {@link #prepare} does
      */
     public static void requireReplaceable(Path path, boolean overwrite, Path... inputs) {
         try {
             DirectoryPlacement.requireReplaceable(path, DirectoryPlacement.resolve(path), overwrite, inputs);
         } catch (IOException e) {
-            throw new CheckpointException(DirectoryPlacement.OPERATION, path, "cannot be created: " + AtomicFiles.reason(e), e);
+            throw new FileException(DirectoryPlacement.OPERATION, path, "cannot be created: " + AtomicFiles.reason(e), e);
         }
     }
 
@@ -78,7 +78,7 @@ public final class OutputDirectory implements AutoCloseable {
      * @param overwrite whether an existing non-empty directory is replaced
      * @param inputs files and directories the output is made from
      * @return the pending directory; the caller commits and closes it
-     * @throws CheckpointException if the path is a file; a non-empty directory without {@code overwrite}; with {@code overwrite}, a directory that
+     * @throws FileException if the path is a file; a non-empty directory without {@code overwrite}; with {@code overwrite}, a directory that
      *     contains anything but {@link OwnFiles}; a directory that is or contains an input, the working or home directory, or a mount point; or if
      *     creating directories fails
      */
@@ -103,7 +103,7 @@ public final class OutputDirectory implements AutoCloseable {
                 throw e;
             }
         } catch (IOException e) {
-            throw new CheckpointException(DirectoryPlacement.OPERATION, path, "cannot be created: " + AtomicFiles.reason(e), e);
+            throw new FileException(DirectoryPlacement.OPERATION, path, "cannot be created: " + AtomicFiles.reason(e), e);
         }
     }
 
@@ -114,7 +114,7 @@ public final class OutputDirectory implements AutoCloseable {
      * @param directory the directory
      * @param target the output
      * @param files the files that may be in it
-     * @throws CheckpointException if it contains anything else; nothing is deleted then
+     * @throws FileException if it contains anything else; nothing is deleted then
      * @throws IOException if it cannot be renamed or deleted
      */
     public static void discard(Path directory, Path target, OwnFiles files) throws IOException {
@@ -145,7 +145,7 @@ public final class OutputDirectory implements AutoCloseable {
     /**
      * Syncs all files to disk and renames the directory to its final path.
      *
-     * @throws CheckpointException if this fails or something else has appeared at the path; the message says where the finished files are, and no
+     * @throws FileException if this fails or something else has appeared at the path; the message says where the finished files are, and no
      *     later run deletes them there
      */
     public synchronized void commit() {
@@ -191,7 +191,7 @@ public final class OutputDirectory implements AutoCloseable {
             } catch (IOException | UncheckedIOException e) {
                 // Another thread created a file meanwhile; once the directory is gone it cannot create more.
                 Thread.onSpinWait();
-            } catch (CheckpointException e) {
+            } catch (FileException e) {
                 // The directory contains a file of the user's: keep it; the next run reports it.
                 pending = false;
                 lock.close();

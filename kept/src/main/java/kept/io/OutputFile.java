@@ -37,7 +37,7 @@ public final class OutputFile implements AutoCloseable {
      * @param overwrite whether an existing file is replaced
      * @param inputs files the output is made from
      * @return the pending file; the caller writes, commits and closes it
-     * @throws CheckpointException if the path is a directory, an existing file without {@code overwrite}, or an input; if there is not enough space;
+     * @throws FileException if the path is a directory, an existing file without {@code overwrite}, or an input; if there is not enough space;
      *     or if creating the file fails
      */
     public static OutputFile prepare(String operation, Path path, long byteSize, boolean overwrite, Iterable<Path> inputs) {
@@ -47,12 +47,12 @@ public final class OutputFile implements AutoCloseable {
     static OutputFile prepare(String operation, Path path, long byteSize, boolean overwrite, Iterable<Path> inputs, ByteSink.Opener opener) {
         try {
             if (Files.isDirectory(path)) {
-                throw new CheckpointException(operation, path, "is a directory; name the file to write");
+                throw new FileException(operation, path, "is a directory; name the file to write");
             }
             if (Files.exists(path)) {
                 for (Path input : inputs) {
                     if (Files.exists(input) && Files.isSameFile(path, input)) {
-                        throw new CheckpointException(operation, path, "is an input, so it is not replaced; choose another file");
+                        throw new FileException(operation, path, "is an input, so it is not replaced; choose another file");
                     }
                 }
             }
@@ -60,7 +60,7 @@ public final class OutputFile implements AutoCloseable {
                 return new OutputFile(operation, path, byteSize, new OutputPath.NewParents(List.of()), opener);
             }
             if (Files.exists(path) && !overwrite) {
-                throw new CheckpointException(operation, path, "exists; choose another file, or replace it with --overwrite");
+                throw new FileException(operation, path, "exists; choose another file, or replace it with --overwrite");
             }
             Path target = OutputPath.resolve(path);
             var parents = OutputPath.NewParents.of(target);
@@ -72,7 +72,7 @@ public final class OutputFile implements AutoCloseable {
                 throw e;
             }
         } catch (IOException e) {
-            throw new CheckpointException(operation, path, "cannot be created: " + AtomicFiles.reason(e), e);
+            throw new FileException(operation, path, "cannot be created: " + AtomicFiles.reason(e), e);
         }
     }
 
@@ -81,7 +81,7 @@ public final class OutputFile implements AutoCloseable {
      *
      * @param bytes the buffer whose remaining bytes are written
      * @param position bytes from the start of the file
-     * @throws CheckpointException if writing fails; the temporary file is deleted then
+     * @throws FileException if writing fails; the temporary file is deleted then
      */
     public void write(ByteBuffer bytes, long position) {
         try {
@@ -94,7 +94,7 @@ public final class OutputFile implements AutoCloseable {
     /**
      * Syncs the file to disk and renames it to its final path.
      *
-     * @throws CheckpointException if this fails
+     * @throws FileException if this fails
      */
     public synchronized void commit() {
         if (!pending) {

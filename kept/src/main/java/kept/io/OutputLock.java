@@ -38,7 +38,7 @@ final class OutputLock implements AutoCloseable {
      *
      * @param target the output's absolute path, in an existing directory
      * @return the lock; the caller closes it
-     * @throws CheckpointException if another run holds it
+     * @throws FileException if another run holds it
      */
     static OutputLock take(Path target) throws IOException {
         Path file = target.resolveSibling(".%s.lock".formatted(target.getFileName()));
@@ -49,7 +49,7 @@ final class OutputLock implements AutoCloseable {
         try {
             for (int attempt = 0; channel == null; attempt++) {
                 if (attempt == ATTEMPTS) {
-                    throw new CheckpointException("output", target, "its lock file %s was deleted %d times while it was taken; choose another output"
+                    throw new FileException("output", target, "its lock file %s was deleted %d times while it was taken; choose another output"
                         .formatted(file, ATTEMPTS));
                 }
                 channel = tryTo(file, target);
@@ -96,7 +96,7 @@ final class OutputLock implements AutoCloseable {
     private static void requireEmpty(Path file, Path target) throws IOException {
         BasicFileAttributes found = Files.readAttributes(file, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
         if (!found.isRegularFile() || found.size() > 0) {
-            throw new CheckpointException("output", target, ("its lock file %s is not empty, so it is not a lock file; move it away, or choose "
+            throw new FileException("output", target, ("its lock file %s is not empty, so it is not a lock file; move it away, or choose "
                 + "another output").formatted(file));
         }
     }
@@ -119,8 +119,8 @@ final class OutputLock implements AutoCloseable {
         return Files.readAttributes(file, BasicFileAttributes.class).fileKey();
     }
 
-    private static CheckpointException busy(Path target) {
-        return new CheckpointException("output", target, "another run is writing this output; wait for it, or choose another output");
+    private static FileException busy(Path target) {
+        return new FileException("output", target, "another run is writing this output; wait for it, or choose another output");
     }
 
     /** Deletes the file and releases the lock. */
@@ -129,7 +129,7 @@ final class OutputLock implements AutoCloseable {
         try (channel) {
             Files.deleteIfExists(file);
         } catch (IOException e) {
-            throw new CheckpointException("output", file, "the lock cannot be released: " + AtomicFiles.reason(e), e);
+            throw new FileException("output", file, "the lock cannot be released: " + AtomicFiles.reason(e), e);
         } finally {
             HELD.remove(file);
         }

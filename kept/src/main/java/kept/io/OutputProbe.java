@@ -20,7 +20,7 @@ public final class OutputProbe {
      *
      * @param option the option that names it, for messages
      * @param path the file to write or replace
-     * @throws CheckpointException if it cannot be written
+     * @throws FileException if it cannot be written
      */
     public static void requireFile(String option, Path path) {
         attempt(option, path, () -> {
@@ -46,7 +46,7 @@ public final class OutputProbe {
      *
      * @param option the option that names it, for messages
      * @param path the file to write
-     * @throws CheckpointException if it cannot be written
+     * @throws FileException if it cannot be written
      */
     public static void requireNewFile(String option, Path path) {
         if (isSpecial(path)) {
@@ -65,7 +65,7 @@ public final class OutputProbe {
      *
      * @param option the option that names it, for messages
      * @param path the directory to create
-     * @throws CheckpointException if it cannot be created
+     * @throws FileException if it cannot be created
      */
     public static void requireDirectory(String option, Path path) {
         attempt(option, path, () -> {
@@ -84,7 +84,7 @@ public final class OutputProbe {
      *
      * @param option the option that names it, for messages
      * @param path the directory
-     * @throws CheckpointException if no file can be created
+     * @throws FileException if no file can be created
      */
     public static void requireFolder(String option, Path path) {
         attempt(option, path, () -> {
@@ -114,7 +114,7 @@ public final class OutputProbe {
      * @param option the option that names it, for messages
      * @param path any path
      * @return its place
-     * @throws CheckpointException if it cannot be an output
+     * @throws FileException if it cannot be an output
      */
     public static Path resolve(String option, Path path) {
         Path[] place = new Path[1];
@@ -165,7 +165,7 @@ public final class OutputProbe {
         try {
             attempt.make();
         } catch (IOException e) {
-            throw new CheckpointException("output", path, "%s cannot be written: %s".formatted(option, AtomicFiles.reason(e)), e);
+            throw new FileException("output", path, "%s cannot be written: %s".formatted(option, AtomicFiles.reason(e)), e);
         }
     }
 }

@@ -91,16 +91,16 @@ public final class OwnFiles {
      *
      * @param directory the directory; it need not exist
      * @param consequence what is not done because of it, and what to do
-     * @throws CheckpointException naming the first other entry
+     * @throws FileException naming the first other entry
      */
     public void requireNothingElse(Path directory, String consequence) {
         try {
             firstForeign(directory).ifPresent(foreign -> {
-                throw new CheckpointException(DirectoryPlacement.OPERATION, directory, "holds %s, which this program does not write, so %s"
+                throw new FileException(DirectoryPlacement.OPERATION, directory, "holds %s, which this program does not write, so %s"
                     .formatted(described(directory, foreign), consequence));
             });
         } catch (IOException e) {
-            throw new CheckpointException(DirectoryPlacement.OPERATION, directory, "cannot be read: " + AtomicFiles.reason(e), e);
+            throw new FileException(DirectoryPlacement.OPERATION, directory, "cannot be read: " + AtomicFiles.reason(e), e);
         }
     }
 
@@ -113,7 +113,7 @@ public final class OwnFiles {
      * Deletes a directory and its contents if it contains only these files.
      *
      * @param directory a directory
-     * @throws CheckpointException if it contains anything else; nothing is deleted then
+     * @throws FileException if it contains anything else; nothing is deleted then
      * @throws IOException if deleting fails
      */
     public void delete(Path directory) throws IOException {
@@ -128,7 +128,7 @@ public final class OwnFiles {
      * Deletes an entry of such a directory, a folder with its contents.
      *
      * @param entry a file or a folder
-     * @throws CheckpointException if a folder contains other files
+     * @throws FileException if a folder contains other files
      * @throws IOException if deleting fails
      */
     void deleteEntry(Path entry) throws IOException {

@@ -24,7 +24,7 @@ public final class PendingFile {
      * @param path its target; a link is followed
      * @param byteSize its size in bytes
      * @param opener creates the temporary file
-     * @throws CheckpointException if it cannot be created
+     * @throws FileException if it cannot be created
      */
     public PendingFile(String operation, Path path, long byteSize, ByteSink.Opener opener) {
         this.operation = operation;
@@ -69,7 +69,7 @@ public final class PendingFile {
                 Files.deleteIfExists(temporary);
             }
         } catch (IOException e) {
-            throw new CheckpointException(operation, temporary == null ? path : temporary,
+            throw new FileException(operation, temporary == null ? path : temporary,
                 "the temporary file cannot be deleted: " + AtomicFiles.reason(e), e);
         }
     }
@@ -80,9 +80,9 @@ public final class PendingFile {
      * @param cause the underlying error
      * @return the error to throw
      */
-    public CheckpointException failure(IOException cause) {
+    public FileException failure(IOException cause) {
         return temporary == null
-            ? new CheckpointException(operation, path, "cannot be written: " + AtomicFiles.reason(cause), cause)
+            ? new FileException(operation, path, "cannot be written: " + AtomicFiles.reason(cause), cause)
             : AtomicFiles.failure(operation, path, byteSize, temporary, cause);
     }
 }

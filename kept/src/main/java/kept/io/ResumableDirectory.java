@@ -69,7 +69,7 @@ public final class ResumableDirectory implements AutoCloseable {
      * @param settings the inputs and settings of the output by name; a resumed run must have the same
      * @param inputs files and directories the output is made from
      * @return the pending directory; the caller commits and closes it
-     * @throws CheckpointException if another process writes it; if an unfinished one exists and neither flag is set, {@code resume} is set and none
+     * @throws FileException if another process writes it; if an unfinished one exists and neither flag is set, {@code resume} is set and none
      *     exists, or it has other settings; if the target may not be replaced (see {@link OutputDirectory#prepare}); or if creating directories fails
      */
     public static ResumableDirectory prepare(Path path, boolean overwrite, boolean resume, SequencedMap<String, String> settings, Path... inputs) {
@@ -92,13 +92,13 @@ public final class ResumableDirectory implements AutoCloseable {
                 throw e;
             }
         } catch (IOException e) {
-            throw new CheckpointException(OPERATION, path, "cannot be created: " + AtomicFiles.reason(e), e);
+            throw new FileException(OPERATION, path, "cannot be created: " + AtomicFiles.reason(e), e);
         }
     }
 
     private ResumableDirectory begin(Path path, SequencedMap<String, String> settings) throws IOException {
         if (Files.exists(partial.resolve(JOURNAL)) && !overwrite) {
-            throw new CheckpointException(OPERATION, partial,
+            throw new FileException(OPERATION, partial,
                 "contains an unfinished output with %s; continue with --resume, or start over with --overwrite"
                 .formatted(Counts.of(finishedFiles().size(), "finished weight file")));
         }
@@ -114,7 +114,7 @@ public final class ResumableDirectory implements AutoCloseable {
 
     private ResumableDirectory resume(Path path, SequencedMap<String, String> settings) throws IOException {
         if (!Files.exists(partial)) {
-            throw new CheckpointException("resume", partial, "there is no unfinished output to resume; start the run without --resume");
+            throw new FileException("resume", partial, "there is no unfinished output to resume; start the run without --resume");
         }
         if (!Files.exists(partial.resolve(JOURNAL))) {
             // The run was killed before there was anything to resume.
@@ -160,7 +160,7 @@ public final class ResumableDirectory implements AutoCloseable {
         journal.keys().forEach(name -> before.put(name, journal.string(name)));
         List<String> names = SettingDifferences.names(before, now);
         if (!names.isEmpty()) {
-            throw new CheckpointException("resume", partial, "was started with other settings: %s; start over with --overwrite"
+            throw new FileException("resume", partial, "was started with other settings: %s; start over with --overwrite"
                 .formatted(SettingDifferences.inWords(names, before, now)));
         }
     }
@@ -211,7 +211,7 @@ public final class ResumableDirectory implements AutoCloseable {
         try (Stream<Path> files = Files.list(directory())) {
             return files.filter(ResumableDirectory::isFinished).map(file -> file.getFileName().toString()).sorted().toList();
         } catch (IOException e) {
-            throw new CheckpointException(OPERATION, directory(), "cannot be read: " + AtomicFiles.reason(e), e);
+            throw new FileException(OPERATION, directory(), "cannot be read: " + AtomicFiles.reason(e), e);
         }
     }
 
@@ -223,7 +223,7 @@ public final class ResumableDirectory implements AutoCloseable {
     /**
      * Syncs all files to disk, moves the directory to its target and deletes the journal.
      *
-     * @throws CheckpointException if this fails or something else has appeared at the path; finished files are kept
+     * @throws FileException if this fails or something else has appeared at the path; finished files are kept
      */
     public void commit() {
         if (!pending) {
@@ -239,7 +239,7 @@ public final class ResumableDirectory implements AutoCloseable {
             }
             clear();
         } catch (IOException e) {
-            throw new CheckpointException(OPERATION, partial, "the journal cannot be deleted (the output is in place): " + AtomicFiles.reason(e), e);
+            throw new FileException(OPERATION, partial, "the journal cannot be deleted (the output is in place): " + AtomicFiles.reason(e), e);
         }
     }
 
@@ -254,7 +254,7 @@ public final class ResumableDirectory implements AutoCloseable {
                     clear();
                 }
             } catch (IOException e) {
-                throw new CheckpointException(OPERATION, partial, "the unfinished output cannot be deleted: " + AtomicFiles.reason(e), e);
+                throw new FileException(OPERATION, partial, "the unfinished output cannot be deleted: " + AtomicFiles.reason(e), e);
             }
             if (nothing) {
                 parents.undo();

@@ -7,7 +7,7 @@ import java.util.function.Function;
 import java.util.function.LongConsumer;
 import java.util.function.Predicate;
 import kept.checkpoint.Checkpoint;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.model.CheckpointWeights;
 import kept.model.HostCopy;
 import kept.model.Weights;
@@ -92,7 +92,7 @@ public final class Conversion {
      *
      * @param directory an existing directory; gets one or more safetensors files
      * @param progress receives the bytes of each finished part, including files that existed before
-     * @throws CheckpointException if the source holds a NaN or an infinity, naming its tensor; if values are beyond the type they are stored in, with
+     * @throws FileException if the source holds a NaN or an infinity, naming its tensor; if values are beyond the type they are stored in, with
      *     their number and the first tensor; or if a file cannot be read or written
      */
     public void write(Path directory, LongConsumer progress) {
@@ -129,7 +129,7 @@ public final class Conversion {
      *
      * @param directory where they were written
      * @param progress receives the bytes of each compared part
-     * @throws CheckpointException naming the first tensor that differs, with its file and the place in it
+     * @throws FileException naming the first tensor that differs, with its file and the place in it
      */
     public void verify(Path directory, LongConsumer progress) {
         try (var written = Checkpoint.open(directory)) {
@@ -142,7 +142,7 @@ public final class Conversion {
      *
      * @param directory where it was written
      * @param progress receives the bytes of each compared part
-     * @throws CheckpointException naming the first tensor that differs: its file is damaged, or the source is another one
+     * @throws FileException naming the first tensor that differs: its file is damaged, or the source is another one
      */
     public void verifyFinished(Path directory, LongConsumer progress) {
         try (var writer = CheckpointWriter.resume(directory, specs, maxShardSize)) {

@@ -5,7 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.LinkedHashSet;
 import java.util.Set;
 import kept.checkpoint.Checkpoint;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
@@ -46,7 +46,7 @@ public final class CheckpointWeights implements Weights {
     /**
      * {@inheritDoc}
      *
-     * @throws CheckpointException if the tensor is missing, has another shape, is not floating-point, or contains a NaN or infinity
+     * @throws FileException if the tensor is missing, has another shape, is not floating-point, or contains a NaN or infinity
      */
     @Override
     public Tensor get(String name, Shape shape) {
@@ -70,7 +70,7 @@ public final class CheckpointWeights implements Weights {
      *
      * @param checkpoint the files
      * @param config the model
-     * @throws CheckpointException naming a tensor that is missing, has another shape, is not floating-point, or is not part of the model
+     * @throws FileException naming a tensor that is missing, has another shape, is not floating-point, or is not part of the model
      */
     public static void requireTensors(Checkpoint checkpoint, DecoderConfig config) {
         var weights = new CheckpointWeights(checkpoint);
@@ -83,17 +83,17 @@ public final class CheckpointWeights implements Weights {
 
     private static TensorEntry checked(Checkpoint checkpoint, String name, Shape shape) {
         if (name.equals(HEAD) && !checkpoint.contains(name)) {
-            throw new CheckpointException("checkpoint", checkpoint.directory(), name, -1, "there is no such tensor, and config.json does not say "
+            throw new FileException("checkpoint", checkpoint.directory(), name, -1, "there is no such tensor, and config.json does not say "
                     + "\"tie_word_embeddings\": true; set it if the head is the embedding, else the model is without its head (transformers would "
                     + "make one up at random)");
         }
         TensorEntry entry = checkpoint.entry(name);
         if (!entry.shape().equals(shape)) {
-            throw new CheckpointException("checkpoint", entry.file(), name, entry.offset(),
+            throw new FileException("checkpoint", entry.file(), name, entry.offset(),
                     "has shape %s, but config.json says %s".formatted(entry.shape(), shape));
         }
         if (!entry.dtype().isFloating()) {
-            throw new CheckpointException("checkpoint", entry.file(), name, entry.offset(), "holds integers; a parameter must be floating");
+            throw new FileException("checkpoint", entry.file(), name, entry.offset(), "holds integers; a parameter must be floating");
         }
         return entry;
     }
@@ -103,7 +103,7 @@ public final class CheckpointWeights implements Weights {
      * checked that it equals the embedding.
      *
      * @param config the model
-     * @throws CheckpointException naming the unused tensors
+     * @throws FileException naming the unused tensors
      */
     public void requireAllUsed(DecoderConfig config) {
         if (config.tieWordEmbeddings()) {
@@ -112,7 +112,7 @@ public final class CheckpointWeights implements Weights {
         if (!unused.isEmpty()) {
             String first = unused.iterator().next();
             String others = unused.size() == 1 ? "" : " and " + Counts.of(unused.size() - 1, "other");
-            throw new CheckpointException("checkpoint", checkpoint.directory(), first, -1,
+            throw new FileException("checkpoint", checkpoint.directory(), first, -1,
                     "the model that config.json describes has no place for this tensor" + others);
         }
     }

@@ -4,7 +4,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
 import java.util.OptionalInt;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.nn.RopeScaling;
 import kept.tensor.DType;
 import kept.tensor.TensorException;
@@ -97,7 +97,7 @@ public record DecoderConfig(Architecture architecture, int vocabSize, int hidden
      *
      * @param path a config.json, or the directory that contains one
      * @return the configuration
-     * @throws CheckpointException if the file cannot be read, has an unsupported architecture or feature, or inconsistent values; the message names
+     * @throws FileException if the file cannot be read, has an unsupported architecture or feature, or inconsistent values; the message names
      *     file and key
      */
     public static DecoderConfig read(Path path) {
@@ -136,7 +136,7 @@ public record DecoderConfig(Architecture architecture, int vocabSize, int hidden
      * Writes config.json in the form of transformers 4, which transformers 5 also reads.
      *
      * @param directory where to
-     * @throws CheckpointException if it cannot be written
+     * @throws FileException if it cannot be written
      */
     public void write(Path directory) {
         DecoderConfigWriter.write(this, directory);
@@ -147,7 +147,7 @@ public record DecoderConfig(Architecture architecture, int vocabSize, int hidden
      *
      * @param source the directory of the source checkpoint, with or without such a file
      * @param directory where to
-     * @throws CheckpointException if the source's file cannot be read or the new file cannot be written
+     * @throws FileException if the source's file cannot be read or the new file cannot be written
      */
     public void writeGenerationConfig(Path source, Path directory) {
         DecoderConfigWriter.writeGenerationConfig(this, source, directory);

@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.OptionalInt;
 import java.util.stream.Collectors;
 import kept.checkpoint.Checkpoint;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.io.InputFiles;
 import kept.io.JsonObject;
 import kept.nn.RopeScaling;
@@ -31,15 +31,15 @@ final class DecoderConfigReader {
             DecoderConfig config = reader.read();
             boolean untied = config.tieWordEmbeddings() && Files.isDirectory(path) && TiedHead.differs(path);
             return untied ? config.toBuilder().tieWordEmbeddings(false).build() : config;
-        } catch (CheckpointException e) {
+        } catch (FileException e) {
             throw e;
         } catch (TensorException e) {
-            throw new CheckpointException(OPERATION, file, e.getMessage().replaceFirst("^\\[[^]]*] ", ""), e);
+            throw new FileException(OPERATION, file, e.getMessage().replaceFirst("^\\[[^]]*] ", ""), e);
         }
     }
 
     private static Path inDirectory(Path directory) {
-        return InputFiles.find(OPERATION, directory, DecoderConfig.FILE).orElseThrow(() -> new CheckpointException(OPERATION,
+        return InputFiles.find(OPERATION, directory, DecoderConfig.FILE).orElseThrow(() -> new FileException(OPERATION,
             directory.resolve(DecoderConfig.FILE), "cannot be read: no such file or directory" + Checkpoint.hint(directory)));
     }
 
@@ -81,7 +81,7 @@ final class DecoderConfigReader {
         }
         String supported = Arrays.stream(Architecture.values()).map(a -> "%s (%s)".formatted(a.className(), a.modelType()))
             .collect(Collectors.joining(", "));
-        throw new CheckpointException(OPERATION, json.file(), "this is a model of architecture %s, model_type %s; supported are %s"
+        throw new FileException(OPERATION, json.file(), "this is a model of architecture %s, model_type %s; supported are %s"
             .formatted(classes.isEmpty() ? "unknown" : String.join(", ", classes), type == null ? "unknown" : type, supported));
     }
 
@@ -211,7 +211,7 @@ final class DecoderConfigReader {
                 case "yarn" -> yarn(rope, maxPositions);
                 default -> throw rope.error("rope_type", "is '%s'; supported are default, linear, dynamic, llama3 and yarn".formatted(type));
             };
-        } catch (CheckpointException e) {
+        } catch (FileException e) {
             throw e;
         } catch (TensorException e) {
             throw rope.error("rope_type", "%s: %s".formatted(type, e.getMessage().replaceFirst("^\\[[^]]*] ", "")));

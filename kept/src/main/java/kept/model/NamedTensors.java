@@ -25,7 +25,7 @@ public final class NamedTensors {
      *
      * @param file the file; an existing file is replaced
      * @param tensors the tensors by name, with any strides and on any device
-     * @throws kept.io.CheckpointException if the file cannot be written
+     * @throws kept.io.FileException if the file cannot be written
      */
     public static void save(Path file, Map<String, Tensor> tensors) {
         List<TensorSpec> specs = new ArrayList<>();
@@ -41,7 +41,7 @@ public final class NamedTensors {
      *
      * @param file the file
      * @return a read-only map by name, in file order
-     * @throws kept.io.CheckpointException if it is not a valid safetensors file, or a tensor has a type that is not one of {@link kept.tensor.DType}
+     * @throws kept.io.FileException if it is not a valid safetensors file, or a tensor has a type that is not one of {@link kept.tensor.DType}
      */
     public static SequencedMap<String, Tensor> load(Path file) {
         SequencedMap<String, Tensor> tensors = new LinkedHashMap<>();

@@ -2,7 +2,7 @@ package kept.model;
 
 import java.nio.file.Path;
 import kept.checkpoint.Checkpoint;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 
 /** Detects a separate head in the files of a model whose config.json ties the head to the embedding. */
 final class TiedHead {
@@ -24,7 +24,7 @@ final class TiedHead {
                 && (!checkpoint.entry(HEAD).shape().equals(checkpoint.entry(EMBEDDING).shape())
                     || checkpoint.entry(HEAD).dtype() != checkpoint.entry(EMBEDDING).dtype()
                     || checkpoint.data(HEAD).mismatch(checkpoint.data(EMBEDDING)) != -1);
-        } catch (CheckpointException e) {
+        } catch (FileException e) {
             return false;
         }
     }

@@ -28,7 +28,7 @@ public final class FidelityPage {
      * @param facts what was compared, and how, by name
      * @param texts the details by text name
      * @param file where to
-     * @throws kept.io.CheckpointException if it cannot be written
+     * @throws kept.io.FileException if it cannot be written
      */
     public static void write(SequencedMap<String, String> facts, SequencedMap<String, FidelityDetails> texts, Path file) {
         AtomicFiles.write(file, of(facts, texts).getBytes(StandardCharsets.UTF_8));

@@ -21,7 +21,7 @@ public final class ReportWriter {
      *
      * @param report the run
      * @param directory an existing directory
-     * @throws kept.io.CheckpointException if a file cannot be written
+     * @throws kept.io.FileException if a file cannot be written
      */
     public static void write(RunReport report, Path directory) {
         byte[] page = ReportPage.of(report).getBytes(StandardCharsets.UTF_8);

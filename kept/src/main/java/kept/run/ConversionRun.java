@@ -9,8 +9,8 @@ import java.util.function.LongConsumer;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import kept.checkpoint.Checkpoint;
-import kept.io.CheckpointException;
 import kept.io.DiskSpace;
+import kept.io.FileException;
 import kept.io.ResumableDirectory;
 import kept.mapping.Conversion;
 import kept.mapping.Mapping;
@@ -247,7 +247,7 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
         private void requireFinished(Path files, long bytes) {
             try {
                 watch("compare", bytes, 0, piece -> conversion.verifyFinished(files, piece));
-            } catch (CheckpointException e) {
+            } catch (FileException e) {
                 String where = e.tensor() == null ? e.file().toString() : "%s: tensor '%s' at byte %d".formatted(e.file(), e.tensor(), e.offset());
                 throw new RunException("[resume] %s is not what the source gives: the file is damaged, or the source has changed since it was"
                         .formatted(where) + " written, or it was computed with vectors of another width; start over with --overwrite", e);

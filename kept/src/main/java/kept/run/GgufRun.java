@@ -88,7 +88,7 @@ public final class GgufRun {
      *
      * @param progress receives notes about the weights, and the bytes written
      * @return what was written
-     * @throws kept.io.CheckpointException if the model is no Llama, cannot be read, or the file cannot be written
+     * @throws kept.io.FileException if the model is no Llama, cannot be read, or the file cannot be written
      */
     public Result run(Progress progress) {
         DecoderConfig config = DecoderConfig.read(model);

@@ -32,7 +32,7 @@ public final class LanguageModel implements AutoCloseable {
      *
      * @param directory contains config.json, weights and tokenizer files
      * @return the model; the caller closes it
-     * @throws kept.io.CheckpointException if a file is missing or damaged
+     * @throws kept.io.FileException if a file is missing or damaged
      */
     public static LanguageModel load(Path directory) {
         return load(directory, Device.cpu());
@@ -44,7 +44,7 @@ public final class LanguageModel implements AutoCloseable {
      * @param directory contains config.json, weights and tokenizer files
      * @param device holds the parameters and computes
      * @return the model; the caller closes it
-     * @throws kept.io.CheckpointException if a file is missing or damaged
+     * @throws kept.io.FileException if a file is missing or damaged
      */
     public static LanguageModel load(Path directory, Device device) {
         Tokenizer tokenizer = Tokenizer.load(directory);

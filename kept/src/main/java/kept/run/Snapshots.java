@@ -24,7 +24,7 @@ final class Snapshots {
      * @param replace whether snapshots that exist may be replaced
      * @param inputs what the training reads
      * @throws RunException if one exists that may not
-     * @throws kept.io.CheckpointException if one holds anything but a snapshot
+     * @throws kept.io.FileException if one holds anything but a snapshot
      */
     Snapshots(Path output, long every, long steps, boolean replace, Path... inputs) {
         this.output = OutputDirectory.resolve(output);

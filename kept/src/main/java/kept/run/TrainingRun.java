@@ -11,7 +11,7 @@ import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.function.Consumer;
 import kept.corpus.TextCoverage;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.io.OutputDirectory;
 import kept.io.OwnFiles;
 import kept.model.DecoderConfig;
@@ -126,7 +126,7 @@ final class TrainingRun implements AutoCloseable {
             TrainingState found = TrainingState.open(state);
             BestState.requireWhole(best, found.bestStep());
             return found;
-        } catch (CheckpointException e) {
+        } catch (FileException e) {
             throw new RunException("%s; the run cannot resume from it: start over with --overwrite".formatted(e.getMessage()), e);
         }
     }

@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.LongConsumer;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.io.OutputDirectory;
 import kept.weights.FiniteValues;
 import kept.weights.ShardIndex;
@@ -55,7 +55,7 @@ public final class CheckpointWriter implements WeightWriter {
      * @param tensors all tensors of the checkpoint
      * @param maxShardSize the limit in bytes of tensor data per shard, at least 1; see {@link #DEFAULT_SHARD_BYTES}
      * @return the writer; the caller writes each tensor, finishes and closes it
-     * @throws CheckpointException if there are no tensors or two have the same name
+     * @throws FileException if there are no tensors or two have the same name
      */
     public static CheckpointWriter create(Path directory, List<TensorSpec> tensors, long maxShardSize) {
         return new CheckpointWriter(directory, tensors, maxShardSize);
@@ -69,7 +69,7 @@ public final class CheckpointWriter implements WeightWriter {
      * @param tensors all tensors of the checkpoint
      * @param maxShardSize the limit in bytes of tensor data per shard
      * @return the writer; the caller writes each tensor that is not {@linkplain #isFound found}, finishes and closes it
-     * @throws CheckpointException as {@link #create} does, or if an existing shard cannot be read
+     * @throws FileException as {@link #create} does, or if an existing shard cannot be read
      */
     public static CheckpointWriter resume(Path directory, List<TensorSpec> tensors, long maxShardSize) {
         var writer = new CheckpointWriter(directory, tensors, maxShardSize);
@@ -137,7 +137,7 @@ public final class CheckpointWriter implements WeightWriter {
      * @param source the tensor in the other file
      * @param values checks that the copied values are finite
      * @param progress receives the number of bytes of each piece copied
-     * @throws CheckpointException if it was not declared or is already written, the size is not the declared one, a value is not finite, the source
+     * @throws FileException if it was not declared or is already written, the size is not the declared one, a value is not finite, the source
      *     cannot be read, or writing fails
      */
     public void copy(String name, TensorEntry source, FiniteValues values, LongConsumer progress) {
@@ -149,7 +149,7 @@ public final class CheckpointWriter implements WeightWriter {
     private SafetensorsWriter writer(String name) {
         Integer shard = shardOf.get(name);
         if (shard == null || written.contains(name)) {
-            throw new CheckpointException("checkpoint", directory, name, -1,
+            throw new FileException("checkpoint", directory, name, -1,
                 shard == null ? "was not declared for this checkpoint" : "is written already");
         }
         return open.computeIfAbsent(shard, s -> SafetensorsWriter.create(file(s), shards.get(s)));
@@ -167,7 +167,7 @@ public final class CheckpointWriter implements WeightWriter {
     public void finish() {
         for (String name : shardOf.keySet()) {
             if (!written.contains(name)) {
-                throw new CheckpointException("checkpoint", directory, name, -1, "was declared but not written");
+                throw new FileException("checkpoint", directory, name, -1, "was declared but not written");
             }
         }
         if (shards.size() > 1) {

@@ -8,8 +8,8 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import kept.io.CheckpointException;
 import kept.io.Checksum;
+import kept.io.FileException;
 import kept.weights.TensorEntry;
 
 /**
@@ -57,24 +57,24 @@ final class EmbeddedChecksums {
      *
      * @param file the open file
      * @param start its first bytes: the header length and the header
-     * @throws CheckpointException naming the file, and the first tensor whose checksum does not match
+     * @throws FileException naming the file, and the first tensor whose checksum does not match
      */
     static void require(SafetensorsFile file, byte[] start) {
         String digits = file.metadata().get(KEY);
         List<TensorEntry> entries = new ArrayList<>(file.entries());
         if (digits == null || digits.length() != (1 + entries.size()) * Checksum.DIGITS) {
-            throw new CheckpointException("checksum", file.path(), "has no checksums; it is damaged or was written by another version");
+            throw new FileException("checksum", file.path(), "has no checksums; it is damaged or was written by another version");
         }
         int place = place(start);
         Arrays.fill(start, place, place + digits.length(), (byte) '0');
         if (!Checksum.of(MemorySegment.ofArray(start)).equals(digits.substring(0, Checksum.DIGITS))) {
-            throw new CheckpointException("checksum", file.path(), "is damaged: the checksum of its header does not match");
+            throw new FileException("checksum", file.path(), "is damaged: the checksum of its header does not match");
         }
         for (int i = 0; i < entries.size(); i++) {
             TensorEntry entry = entries.get(i);
             int at = (1 + i) * Checksum.DIGITS;
             if (!Checksum.of(file.data(entry.name())).equals(digits.substring(at, at + Checksum.DIGITS))) {
-                throw new CheckpointException("checksum", file.path(), entry.name(), entry.offset(),
+                throw new FileException("checksum", file.path(), entry.name(), entry.offset(),
                     "is damaged: its checksum does not match");
             }
         }

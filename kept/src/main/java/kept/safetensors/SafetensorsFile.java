@@ -11,7 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import kept.io.AtomicFiles;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.io.InputFiles;
 import kept.weights.TensorEntry;
 import kept.weights.WeightFile;
@@ -47,7 +47,7 @@ public final class SafetensorsFile implements WeightFile {
      *
      * @param path the file
      * @return the open file; the caller closes it
-     * @throws CheckpointException if it cannot be opened or is not a valid safetensors file
+     * @throws FileException if it cannot be opened or is not a valid safetensors file
      */
     public static SafetensorsFile open(Path path) {
         Arena arena = Arena.ofShared();
@@ -55,7 +55,7 @@ public final class SafetensorsFile implements WeightFile {
             return new SafetensorsFile(path, arena, channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena));
         } catch (IOException e) {
             arena.close();
-            throw new CheckpointException("safetensors", path, "cannot be opened: " + AtomicFiles.reason(e), e);
+            throw new FileException("safetensors", path, "cannot be opened: " + AtomicFiles.reason(e), e);
         } catch (RuntimeException e) {
             arena.close();
             throw e;
@@ -107,7 +107,7 @@ public final class SafetensorsFile implements WeightFile {
      *
      * @param name its name
      * @return its entry
-     * @throws CheckpointException if there is no such tensor
+     * @throws FileException if there is no such tensor
      */
     @Override
     public TensorEntry entry(String name) {
@@ -119,7 +119,7 @@ public final class SafetensorsFile implements WeightFile {
      *
      * @param name its name
      * @return a read-only view of the mapped file, valid until {@link #close()}
-     * @throws CheckpointException if there is no such tensor
+     * @throws FileException if there is no such tensor
      * @throws IllegalStateException if the file is closed
      */
     @Override
@@ -131,7 +131,7 @@ public final class SafetensorsFile implements WeightFile {
     /**
      * Reads the whole of a file that {@link SafetensorsWriter#createWithChecksums} wrote and verifies its checksums.
      *
-     * @throws CheckpointException naming the file, and the first tensor whose checksum does not match
+     * @throws FileException naming the file, and the first tensor whose checksum does not match
      */
     public void requireIntact() {
         long length = SafetensorsHeader.PREFIX + content.get(ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN), 0);

@@ -23,7 +23,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import kept.io.AtomicFiles;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.io.MistakenFile;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
@@ -70,7 +70,7 @@ final class SafetensorsHeader {
      * @param file the file's path, for errors
      * @param content the whole file
      * @return the validated header
-     * @throws CheckpointException if the header is invalid
+     * @throws FileException if the header is invalid
      */
     static SafetensorsHeader read(Path file, MemorySegment content) {
         var header = new SafetensorsHeader(file, content.byteSize());
@@ -121,7 +121,7 @@ final class SafetensorsHeader {
         try {
             StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(header));
         } catch (CharacterCodingException e) {
-            throw new CheckpointException("safetensors", file, null, PREFIX, "the header is not valid UTF-8", e);
+            throw new FileException("safetensors", file, null, PREFIX, "the header is not valid UTF-8", e);
         }
         return header;
     }
@@ -138,7 +138,7 @@ final class SafetensorsHeader {
                     }
                     metadata = readMetadata(json);
                 } else if (tensors.containsKey(name)) {
-                    throw new CheckpointException("safetensors", file, name, place, "the name occurs twice in the header");
+                    throw new FileException("safetensors", file, name, place, "the name occurs twice in the header");
                 } else {
                     tensors.put(name, readTensor(json, name, place));
                 }
@@ -148,13 +148,13 @@ final class SafetensorsHeader {
             }
         } catch (JsonProcessingException e) {
             long place = e.getLocation() == null ? PREFIX : PREFIX + Math.max(0, e.getLocation().getByteOffset());
-            throw new CheckpointException("safetensors", file, null, place, "the header is not valid JSON: " + switch (e) {
+            throw new FileException("safetensors", file, null, place, "the header is not valid JSON: " + switch (e) {
                 case JsonEOFException _ -> "it ends in the middle of a value";
                 case StreamConstraintsException _ -> "it has a number of more than %,d characters".formatted(MAX_NUMBER_LENGTH);
                 default -> "it has a syntax error";
             }, e);
         } catch (IOException e) {
-            throw new CheckpointException("safetensors", file, null, PREFIX, "the header cannot be read: " + AtomicFiles.reason(e), e);
+            throw new FileException("safetensors", file, null, PREFIX, "the header cannot be read: " + AtomicFiles.reason(e), e);
         }
     }
 
@@ -166,10 +166,10 @@ final class SafetensorsHeader {
         while (json.nextToken() == JsonToken.FIELD_NAME) {
             String key = json.currentName();
             if (json.nextToken() != JsonToken.VALUE_STRING) {
-                throw error(place(json), "%s.%s must be a string".formatted(METADATA, CheckpointException.shorten(key)));
+                throw error(place(json), "%s.%s must be a string".formatted(METADATA, FileException.shorten(key)));
             }
             if (strings.putIfAbsent(key, json.getText()) != null) {
-                throw error(place(json), "%s.%s occurs twice".formatted(METADATA, CheckpointException.shorten(key)));
+                throw error(place(json), "%s.%s occurs twice".formatted(METADATA, FileException.shorten(key)));
             }
         }
         return strings;
@@ -177,7 +177,7 @@ final class SafetensorsHeader {
 
     private TensorEntry readTensor(JsonParser json, String name, long place) throws IOException {
         if (json.nextToken() != JsonToken.START_OBJECT) {
-            throw new CheckpointException("safetensors", file, name, place, "must be an object with dtype, shape and data_offsets");
+            throw new FileException("safetensors", file, name, place, "must be an object with dtype, shape and data_offsets");
         }
         StoredType type = null;
         long[] shape = null;
@@ -189,11 +189,11 @@ final class SafetensorsHeader {
                 case "dtype" -> type != null;
                 case "shape" -> shape != null;
                 case "data_offsets" -> offsets != null;
-                default -> throw new CheckpointException("safetensors", file, name, at,
-                    "unexpected key '%s'".formatted(CheckpointException.shorten(key)));
+                default -> throw new FileException("safetensors", file, name, at,
+                    "unexpected key '%s'".formatted(FileException.shorten(key)));
             };
             if (repeated) {
-                throw new CheckpointException("safetensors", file, name, at, "%s occurs twice".formatted(key));
+                throw new FileException("safetensors", file, name, at, "%s occurs twice".formatted(key));
             }
             switch (key) {
                 case "dtype" -> type = readType(json, name);
@@ -202,7 +202,7 @@ final class SafetensorsHeader {
             }
         }
         if (type == null || shape == null || offsets == null) {
-            throw new CheckpointException("safetensors", file, name, place,
+            throw new FileException("safetensors", file, name, place,
                 "has no %s".formatted(type == null ? "dtype" : shape == null ? "shape" : "data_offsets"));
         }
         return entry(name, type, shape, offsets, place);
@@ -210,24 +210,24 @@ final class SafetensorsHeader {
 
     private StoredType readType(JsonParser json, String name) throws IOException {
         if (json.nextToken() != JsonToken.VALUE_STRING) {
-            throw new CheckpointException("safetensors", file, name, place(json), "dtype must be a string");
+            throw new FileException("safetensors", file, name, place(json), "dtype must be a string");
         }
         String text = json.getText();
         long at = place(json);
-        return StoredType.named(text).orElseThrow(() -> new CheckpointException("safetensors", file, name, at,
-            "unknown dtype '%s'".formatted(CheckpointException.shorten(text))));
+        return StoredType.named(text).orElseThrow(() -> new FileException("safetensors", file, name, at,
+            "unknown dtype '%s'".formatted(FileException.shorten(text))));
     }
 
     private long[] readNumbers(JsonParser json, String name, String key) throws IOException {
         if (json.nextToken() != JsonToken.START_ARRAY) {
-            throw new CheckpointException("safetensors", file, name, place(json), key + " must be an array of integers");
+            throw new FileException("safetensors", file, name, place(json), key + " must be an array of integers");
         }
         var numbers = new ArrayList<Long>();
         while (json.nextToken() != JsonToken.END_ARRAY) {
             boolean fits = json.currentToken() == JsonToken.VALUE_NUMBER_INT && json.getNumberType() != JsonParser.NumberType.BIG_INTEGER;
             if (!fits || json.getLongValue() < 0) {
-                throw new CheckpointException("safetensors", file, name, place(json),
-                    "%s must contain integers from 0 to 2^63 - 1, not %s".formatted(key, CheckpointException.shorten(json.getText())));
+                throw new FileException("safetensors", file, name, place(json),
+                    "%s must contain integers from 0 to 2^63 - 1, not %s".formatted(key, FileException.shorten(json.getText())));
             }
             numbers.add(json.getLongValue());
         }
@@ -236,23 +236,23 @@ final class SafetensorsHeader {
 
     private TensorEntry entry(String name, StoredType type, long[] extents, long[] offsets, long place) {
         if (offsets.length != 2 || offsets[0] > offsets[1]) {
-            throw new CheckpointException("safetensors", file, name, place,
-                "data_offsets must be [start, end] with start <= end, not %s".formatted(CheckpointException.shorten(Arrays.toString(offsets))));
+            throw new FileException("safetensors", file, name, place,
+                "data_offsets must be [start, end] with start <= end, not %s".formatted(FileException.shorten(Arrays.toString(offsets))));
         }
         try {
             Shape shape = Shape.of(extents);
             long bits = Math.multiplyExact(shape.elementCount(), (long) type.bits());
             if (bits % Byte.SIZE != 0) {
-                throw new CheckpointException("safetensors", file, name, place, "%s x %s is not a whole number of bytes".formatted(shape, type));
+                throw new FileException("safetensors", file, name, place, "%s x %s is not a whole number of bytes".formatted(shape, type));
             }
             if (bits / Byte.SIZE != offsets[1] - offsets[0]) {
-                throw new CheckpointException("safetensors", file, name, place, "%s x %s needs %d bytes, but data_offsets [%d, %d] span %d"
+                throw new FileException("safetensors", file, name, place, "%s x %s needs %d bytes, but data_offsets [%d, %d] span %d"
                     .formatted(shape, type, bits / Byte.SIZE, offsets[0], offsets[1], offsets[1] - offsets[0]));
             }
             return new TensorEntry(file, name, type, shape, Math.addExact(dataStart, offsets[0]), bits / Byte.SIZE);
         } catch (ShapeException | ArithmeticException e) {
-            throw new CheckpointException("safetensors", file, name, place, "the size overflows 64 bits: %s x %s at data_offsets [%d, %d]"
-                .formatted(CheckpointException.shorten(Arrays.toString(extents)), type, offsets[0], offsets[1]), e);
+            throw new FileException("safetensors", file, name, place, "the size overflows 64 bits: %s x %s at data_offsets [%d, %d]"
+                .formatted(FileException.shorten(Arrays.toString(extents)), type, offsets[0], offsets[1]), e);
         }
     }
 
@@ -261,19 +261,19 @@ final class SafetensorsHeader {
         String before = "the header";
         for (TensorEntry entry : entries()) {
             if (entry.offset() < next) {
-                throw new CheckpointException("safetensors", file, entry.name(), entry.offset(),
+                throw new FileException("safetensors", file, entry.name(), entry.offset(),
                     "overlaps %s, which ends at byte %d".formatted(before, next));
             }
             if (entry.offset() > next) {
-                throw new CheckpointException("safetensors", file, entry.name(), entry.offset(),
+                throw new FileException("safetensors", file, entry.name(), entry.offset(),
                     "leaves a gap of %d bytes after %s".formatted(entry.offset() - next, before));
             }
             if (entry.byteSize() > fileSize - entry.offset()) {
-                throw new CheckpointException("safetensors", file, entry.name(), entry.offset(),
+                throw new FileException("safetensors", file, entry.name(), entry.offset(),
                     "its %d bytes go past the end of the file, which has %d bytes: is it truncated?".formatted(entry.byteSize(), fileSize));
             }
             next = entry.offset() + entry.byteSize();
-            before = "tensor '%s'".formatted(CheckpointException.shorten(entry.name()));
+            before = "tensor '%s'".formatted(FileException.shorten(entry.name()));
         }
         if (next != fileSize) {
             throw error(next, "the file goes on after the last tensor (bytes left: %d)".formatted(fileSize - next));
@@ -284,7 +284,7 @@ final class SafetensorsHeader {
         return PREFIX + Math.max(0, json.currentTokenLocation().getByteOffset());
     }
 
-    private CheckpointException error(long offset, String problem) {
-        return new CheckpointException("safetensors", file, null, offset, problem);
+    private FileException error(long offset, String problem) {
+        return new FileException("safetensors", file, null, offset, problem);
     }
 }

@@ -16,7 +16,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import kept.io.AtomicFiles;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.weights.StoredType;
 import kept.weights.TensorSpec;
 
@@ -37,7 +37,7 @@ final class SafetensorsLayout {
         try {
             json = encode(file, order, metadata);
         } catch (IOException e) {
-            throw new CheckpointException("safetensors", file, "the header cannot be encoded: " + AtomicFiles.reason(e), e);
+            throw new FileException("safetensors", file, "the header cannot be encoded: " + AtomicFiles.reason(e), e);
         }
         header = frame(file, json);
         offsets.replaceAll((name, offset) -> header.length + offset);
@@ -51,7 +51,7 @@ final class SafetensorsLayout {
      * @param tensors the tensors it holds
      * @param metadata free-form strings, written after {@code format = pt}
      * @return the layout
-     * @throws CheckpointException if a name occurs twice, or the header would exceed the format's limit
+     * @throws FileException if a name occurs twice, or the header would exceed the format's limit
      */
     static SafetensorsLayout of(Path file, List<TensorSpec> tensors, Map<String, String> metadata) {
         return new SafetensorsLayout(file, tensors, metadata);
@@ -97,7 +97,7 @@ final class SafetensorsLayout {
             }
             return Arrays.equals(beginning.array(), header);
         } catch (IOException e) {
-            throw new CheckpointException("safetensors", file, "cannot be read: " + AtomicFiles.reason(e), e);
+            throw new FileException("safetensors", file, "cannot be read: " + AtomicFiles.reason(e), e);
         }
     }
 
@@ -116,7 +116,7 @@ final class SafetensorsLayout {
             long offset = 0;
             for (TensorSpec tensor : order) {
                 if (offsets.put(tensor.name(), offset) != null || tensor.name().equals(SafetensorsHeader.METADATA)) {
-                    throw new CheckpointException("safetensors", file, tensor.name(), -1, "the name occurs twice or is reserved");
+                    throw new FileException("safetensors", file, tensor.name(), -1, "the name occurs twice or is reserved");
                 }
                 long end = Math.addExact(offset, tensor.byteSize());
                 generator.writeObjectFieldStart(tensor.name());
@@ -137,7 +137,7 @@ final class SafetensorsLayout {
     private static byte[] frame(Path file, byte[] json) {
         int length = Math.ceilDiv(json.length, Long.BYTES) * Long.BYTES;
         if (length > SafetensorsHeader.MAX_BYTES) {
-            throw new CheckpointException("safetensors", file,
+            throw new FileException("safetensors", file,
                 "a header of %d bytes is above the format's limit of %d: write more, smaller shards".formatted(length, SafetensorsHeader.MAX_BYTES));
         }
         byte[] framed = new byte[SafetensorsHeader.PREFIX + length];

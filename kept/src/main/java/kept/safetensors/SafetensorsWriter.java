@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.LongConsumer;
 import kept.io.ByteSink;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.io.PendingFile;
 import kept.weights.FiniteValues;
 import kept.weights.TensorEntry;
@@ -53,7 +53,7 @@ public final class SafetensorsWriter implements AutoCloseable {
      * @param target the file; an existing file is replaced by {@link #finish()}, a device or pipe is written to directly
      * @param tensors the tensors it will contain
      * @return the writer; the caller writes each tensor, finishes and closes it
-     * @throws CheckpointException if the file cannot be created, a name occurs twice, or the header would exceed the format's limit
+     * @throws FileException if the file cannot be created, a name occurs twice, or the header would exceed the format's limit
      */
     public static SafetensorsWriter create(Path target, List<TensorSpec> tensors) {
         return create(target, tensors, Map.of());
@@ -66,7 +66,7 @@ public final class SafetensorsWriter implements AutoCloseable {
      * @param tensors the tensors it will contain
      * @param metadata free-form strings, written in the map's order after {@code format}
      * @return the writer; the caller writes each tensor, finishes and closes it
-     * @throws CheckpointException if the file cannot be created, a name occurs twice, or the header would exceed the format's limit
+     * @throws FileException if the file cannot be created, a name occurs twice, or the header would exceed the format's limit
      */
     public static SafetensorsWriter create(Path target, List<TensorSpec> tensors, Map<String, String> metadata) {
         return create(target, tensors, metadata, ByteSink::newFile);
@@ -79,7 +79,7 @@ public final class SafetensorsWriter implements AutoCloseable {
      * @param tensors the tensors it will contain
      * @param metadata free-form strings, written in the map's order after {@code format}
      * @return the writer; the caller writes each tensor, finishes and closes it
-     * @throws CheckpointException if the file cannot be created, a name occurs twice, or the header would exceed the format's limit
+     * @throws FileException if the file cannot be created, a name occurs twice, or the header would exceed the format's limit
      */
     public static SafetensorsWriter createWithChecksums(Path target, List<TensorSpec> tensors, Map<String, String> metadata) {
         return new SafetensorsWriter(target, tensors, metadata, true, ByteSink::newFile);
@@ -94,7 +94,7 @@ public final class SafetensorsWriter implements AutoCloseable {
      *
      * @param name its name as declared
      * @param data its elements, little-endian, in row-major order
-     * @throws CheckpointException if the tensor was not declared or is already written, the size is not the declared one, or writing fails; if
+     * @throws FileException if the tensor was not declared or is already written, the size is not the declared one, or writing fails; if
      *     writing fails, the temporary file is deleted
      */
     public void write(String name, MemorySegment data) {
@@ -107,7 +107,7 @@ public final class SafetensorsWriter implements AutoCloseable {
      *
      * @param name its name as declared
      * @param data its next elements, little-endian, in row-major order
-     * @throws CheckpointException if the tensor was not declared or is already written, there are more values than declared, or writing fails; if
+     * @throws FileException if the tensor was not declared or is already written, there are more values than declared, or writing fails; if
      *     writing fails, the temporary file is deleted
      */
     public void append(String name, MemorySegment data) {
@@ -128,7 +128,7 @@ public final class SafetensorsWriter implements AutoCloseable {
     private TensorSpec awaited(String name) {
         TensorSpec spec = missing.get(name);
         if (spec == null) {
-            throw new CheckpointException("safetensors", target, name, -1,
+            throw new FileException("safetensors", target, name, -1,
                 layout.has(name) ? "is written already" : "was not declared for this file");
         }
         return spec;
@@ -136,7 +136,7 @@ public final class SafetensorsWriter implements AutoCloseable {
 
     private void requireSize(TensorSpec spec, boolean fits, long bytes) {
         if (!fits) {
-            throw new CheckpointException("safetensors", target, spec.name(), layout.offset(spec.name()),
+            throw new FileException("safetensors", target, spec.name(), layout.offset(spec.name()),
                 "%s %s needs %d bytes, got %d".formatted(spec.dtype().label(), spec.shape(), spec.byteSize(), bytes));
         }
     }
@@ -156,7 +156,7 @@ public final class SafetensorsWriter implements AutoCloseable {
      * @param source the tensor in the other file
      * @param values checks that the copied values are finite
      * @param progress receives the number of bytes of each piece copied
-     * @throws CheckpointException if the tensor was not declared or is already written, the size is not the declared one, a value is not finite, the
+     * @throws FileException if the tensor was not declared or is already written, the size is not the declared one, a value is not finite, the
      *     source cannot be read, or writing fails; if reading or writing fails, the temporary file is deleted
      */
     public void copy(String name, TensorEntry source, FiniteValues values, LongConsumer progress) {
@@ -194,12 +194,12 @@ public final class SafetensorsWriter implements AutoCloseable {
     /**
      * Syncs the file to disk and renames it to its final name.
      *
-     * @throws CheckpointException if a declared tensor was not written, or writing fails
+     * @throws FileException if a declared tensor was not written, or writing fails
      */
     public void finish() {
         requireOpen();
         if (!missing.isEmpty()) {
-            throw new CheckpointException("safetensors", target, missing.keySet().iterator().next(), -1, "was declared but not written");
+            throw new FileException("safetensors", target, missing.keySet().iterator().next(), -1, "was declared but not written");
         }
         if (checksums != null) {
             checksums.into(layout.header());
@@ -241,7 +241,7 @@ public final class SafetensorsWriter implements AutoCloseable {
         }
     }
 
-    private CheckpointException fail(IOException cause) {
+    private FileException fail(IOException cause) {
         open = false;
         try {
             file.sink().close();

@@ -7,7 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.SequencedMap;
 import java.util.TreeMap;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.io.InputFiles;
 import kept.io.MistakenFile;
 import kept.text.Json;
@@ -41,7 +41,7 @@ public final class ChatTemplateFiles {
      *
      * @param directory the checkpoint's
      * @return the templates by name
-     * @throws CheckpointException if a file is outside the checkpoint or not a template
+     * @throws FileException if a file is outside the checkpoint or not a template
      * @throws TokenizerException if tokenizer_config.json contains an invalid template
      * @throws IOException if a file cannot be read
      */
@@ -111,7 +111,7 @@ public final class ChatTemplateFiles {
             for (Path file : found) {
                 InputFiles.requireWithin(OPERATION, file);
                 MistakenFile.pointer(OPERATION, file).ifPresent(problem -> {
-                    throw new CheckpointException(OPERATION, file, problem);
+                    throw new FileException(OPERATION, file, problem);
                 });
                 String name = file.getFileName().toString();
                 others.put(name.substring(0, name.length() - SUFFIX.length()), file);

@@ -109,7 +109,7 @@ public final class TokenizerFiles {
      * Rejects tokenizer files that are links out of the directory, not regular files, or an error page or Git LFS pointer.
      *
      * @param directory the checkpoint's
-     * @throws kept.io.CheckpointException naming a link or a file that is not regular
+     * @throws kept.io.FileException naming a link or a file that is not regular
      * @throws TokenizerException naming an error page or pointer
      */
     public static void requireWithin(Path directory) {

@@ -14,7 +14,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 
 /**
  * The stack machine of Python's pickle format, protocols 2 to 5 (PEP 307, PEP 3154), restricted to data: None, booleans, integers up to 64 bits,
@@ -97,7 +97,7 @@ final class PickleMachine {
      *
      * @param meaning the meaning of names and calls
      * @return the result: String, Long, Double, Boolean, List, Map, or a value from the constructors
-     * @throws CheckpointException if the pickle is damaged or uses an unsupported feature
+     * @throws FileException if the pickle is damaged or uses an unsupported feature
      */
     Object run(Constructors meaning) {
         constructors = meaning;
@@ -135,8 +135,8 @@ final class PickleMachine {
      * @param problem what is wrong
      * @return the exception
      */
-    CheckpointException error(String problem) {
-        return new CheckpointException(TorchFile.OPERATION, file, null, place(), problem);
+    FileException error(String problem) {
+        return new FileException(TorchFile.OPERATION, file, null, place(), problem);
     }
 
     /** Whether a value is Python's None. */
@@ -159,7 +159,7 @@ final class PickleMachine {
             case Special _ -> "None";
             case List<?> list -> "a list of " + list.size();
             case Map<?, ?> map -> "a dictionary of " + map.size();
-            case Name name -> "the name '%s'".formatted(CheckpointException.shorten(name.text()));
+            case Name name -> "the name '%s'".formatted(FileException.shorten(name.text()));
             default -> "a " + value.getClass().getSimpleName().toLowerCase(Locale.ROOT);
         };
     }
@@ -253,7 +253,7 @@ final class PickleMachine {
         try {
             return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(text)).toString();
         } catch (CharacterCodingException e) {
-            throw new CheckpointException(TorchFile.OPERATION, file, null, place(), "the pickle has a string that is not valid UTF-8", e);
+            throw new FileException(TorchFile.OPERATION, file, null, place(), "the pickle has a string that is not valid UTF-8", e);
         }
     }
 
@@ -344,7 +344,7 @@ final class PickleMachine {
                 throw error("the pickle has a dictionary with %s as a key".formatted(describe(key)));
             }
             if (unchecked(dictionary).put(key, items.get(i + 1)) != null) {
-                throw error("the key %s occurs twice in a dictionary".formatted(CheckpointException.shorten("'" + key + "'")));
+                throw error("the key %s occurs twice in a dictionary".formatted(FileException.shorten("'" + key + "'")));
             }
         }
     }

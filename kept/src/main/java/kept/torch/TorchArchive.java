@@ -7,7 +7,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 
 /**
  * Reads the zip archives that {@code torch.save} writes since PyTorch 1.6: {@code NAME/data.pkl} is a pickle of names and shapes, and each entry
@@ -27,21 +27,21 @@ final class TorchArchive {
      * @param path the file's path, for errors
      * @param content the whole file, which starts with a zip signature
      * @return the tensors and storages it describes
-     * @throws CheckpointException if the archive is invalid
+     * @throws FileException if the archive is invalid
      */
     static TorchContents read(Path path, MemorySegment content) {
         Map<String, ZipDirectory.Entry> archive = ZipDirectory.read(path, content);
         List<String> pickles = archive.keySet().stream()
             .filter(name -> name.endsWith(PICKLE) && name.indexOf('/') == name.length() - PICKLE.length()).toList();
         if (pickles.size() != 1) {
-            throw new CheckpointException(TorchFile.OPERATION, path, ("the archive has %d entries NAME/data.pkl, but torch.save writes one; "
+            throw new FileException(TorchFile.OPERATION, path, ("the archive has %d entries NAME/data.pkl, but torch.save writes one; "
                 + "a zip archive of a checkpoint's files must be unpacked").formatted(pickles.size()));
         }
         String folder = pickles.getFirst().substring(0, pickles.getFirst().length() - PICKLE.length());
         requireLittleEndian(path, content, archive.get(folder + "/byteorder"));
         ZipDirectory.Entry pickle = archive.get(pickles.getFirst());
         if (pickle.size() > MAX_PICKLE_BYTES) {
-            throw new CheckpointException(TorchFile.OPERATION, path, null, pickle.offset(),
+            throw new FileException(TorchFile.OPERATION, path, null, pickle.offset(),
                 "the pickle has %d bytes, above the limit of %d".formatted(pickle.size(), MAX_PICKLE_BYTES));
         }
         var tensors = TorchPickle.read(path, content.asSlice(pickle.offset(), pickle.size()), pickle.offset());
@@ -60,7 +60,7 @@ final class TorchArchive {
             byte[] bytes = content.asSlice(order.offset(), Math.min(order.size(), 16)).toArray(ValueLayout.JAVA_BYTE);
             String text = new String(bytes, StandardCharsets.UTF_8);
             if (!text.equals("little")) {
-                throw new CheckpointException(TorchFile.OPERATION, path, null, order.offset(),
+                throw new FileException(TorchFile.OPERATION, path, null, order.offset(),
                     "has byte order '%s'; only 'little' is supported".formatted(text));
             }
         }

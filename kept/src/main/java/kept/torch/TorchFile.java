@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.LongStream;
 import kept.io.AtomicFiles;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.io.InputFiles;
 import kept.io.MistakenFile;
 import kept.tensor.Shape;
@@ -53,7 +53,7 @@ public final class TorchFile implements WeightFile {
      *
      * @param path the file
      * @return the open file; the caller closes it
-     * @throws CheckpointException if it cannot be opened, is not a valid file of tensors, or contains anything but tensors
+     * @throws FileException if it cannot be opened, is not a valid file of tensors, or contains anything but tensors
      */
     public static TorchFile open(Path path) {
         Arena arena = Arena.ofShared();
@@ -61,7 +61,7 @@ public final class TorchFile implements WeightFile {
             return new TorchFile(path, arena, channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena));
         } catch (IOException e) {
             arena.close();
-            throw new CheckpointException(OPERATION, path, "cannot be opened: " + AtomicFiles.reason(e), e);
+            throw new FileException(OPERATION, path, "cannot be opened: " + AtomicFiles.reason(e), e);
         } catch (RuntimeException e) {
             arena.close();
             throw e;
@@ -74,7 +74,7 @@ public final class TorchFile implements WeightFile {
      * @param path the file's path, for errors
      * @param content the whole file
      * @return an entry for each tensor, in the order of their data; all are within the file
-     * @throws CheckpointException if the file is invalid
+     * @throws FileException if the file is invalid
      */
     static List<TensorEntry> entries(Path path, MemorySegment content) {
         TorchContents contents = MistakenFile.isZip(content) ? TorchArchive.read(path, content) : TorchLegacy.read(path, content);
@@ -86,29 +86,29 @@ public final class TorchFile implements WeightFile {
         TorchPickle.Storage storage = tensor.storage();
         TorchContents.Place bytes = contents.storages().get(storage.key());
         if (bytes == null) {
-            throw new CheckpointException(OPERATION, path, name, tensor.place(),
-                "its storage '%s' is not in the %s".formatted(CheckpointException.shorten(storage.key()), contents.container()));
+            throw new FileException(OPERATION, path, name, tensor.place(),
+                "its storage '%s' is not in the %s".formatted(FileException.shorten(storage.key()), contents.container()));
         }
         int size = storage.type().bits() / Byte.SIZE;
         if (storage.elements() > bytes.size() / size) {
-            throw new CheckpointException(OPERATION, path, name, tensor.place(), "its storage '%s' of %d %s has only %d bytes"
-                .formatted(CheckpointException.shorten(storage.key()), storage.elements(), storage.type(), bytes.size()));
+            throw new FileException(OPERATION, path, name, tensor.place(), "its storage '%s' of %d %s has only %d bytes"
+                .formatted(FileException.shorten(storage.key()), storage.elements(), storage.type(), bytes.size()));
         }
         try {
             Shape shape = Shape.of(tensor.extents());
             List<Long> strides = strides(path, name, tensor);
             long span = strides.isEmpty() ? shape.elementCount() : span(path, name, tensor);
             if (tensor.offset() < 0 || tensor.offset() > storage.elements() || span > storage.elements() - tensor.offset()) {
-                throw new CheckpointException(OPERATION, path, name, tensor.place(), "its elements %s from %d on exceed its storage of %d"
+                throw new FileException(OPERATION, path, name, tensor.place(), "its elements %s from %d on exceed its storage of %d"
                     .formatted(shape, tensor.offset(), storage.elements()));
             }
             if (shape.elementCount() > storage.elements()) {
-                throw new CheckpointException(OPERATION, path, name, tensor.place(),
+                throw new FileException(OPERATION, path, name, tensor.place(),
                     "is a view that repeats elements (expand); save the file again with tensors made .contiguous()");
             }
             return new TensorEntry(path, name, storage.type(), shape, bytes.offset() + tensor.offset() * size, span * size, strides);
         } catch (ShapeException e) {
-            throw new CheckpointException(OPERATION, path, name, tensor.place(), "its shape is invalid: " + e.getMessage(), e);
+            throw new FileException(OPERATION, path, name, tensor.place(), "its shape is invalid: " + e.getMessage(), e);
         }
     }
 
@@ -120,7 +120,7 @@ public final class TorchFile implements WeightFile {
         boolean contiguous = true;
         for (int axis = extents.length - 1; axis >= 0; axis--) {
             if (tensor.strides()[axis] < 0) {
-                throw new CheckpointException(OPERATION, path, name, tensor.place(), "has the stride %d".formatted(tensor.strides()[axis]));
+                throw new FileException(OPERATION, path, name, tensor.place(), "has the stride %d".formatted(tensor.strides()[axis]));
             }
             contiguous &= extents[axis] <= 1 || tensor.strides()[axis] == expected;
             expected *= Math.max(1, extents[axis]);
@@ -137,7 +137,7 @@ public final class TorchFile implements WeightFile {
             }
             return Math.addExact(last, 1);
         } catch (ArithmeticException e) {
-            throw new CheckpointException(OPERATION, path, name, tensor.place(), "its strides exceed 64 bits", e);
+            throw new FileException(OPERATION, path, name, tensor.place(), "its strides exceed 64 bits", e);
         }
     }
 

@@ -8,7 +8,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.io.MistakenFile;
 
 /**
@@ -44,11 +44,11 @@ final class TorchLegacy {
      * @param path the file's path, for errors
      * @param content the whole file
      * @return the tensors and storages it describes
-     * @throws CheckpointException if it is not such a file or is invalid
+     * @throws FileException if it is not such a file or is invalid
      */
     static TorchContents read(Path path, MemorySegment content) {
         if (content.byteSize() < MAGIC.length || content.asSlice(0, MAGIC.length).mismatch(MemorySegment.ofArray(MAGIC)) != -1) {
-            throw new CheckpointException(TorchFile.OPERATION, path, null, 0, MistakenFile.kind(content).orElseGet(() -> unknown(content)));
+            throw new FileException(TorchFile.OPERATION, path, null, 0, MistakenFile.kind(content).orElseGet(() -> unknown(content)));
         }
         return new TorchLegacy(path, content).read();
     }
@@ -82,7 +82,7 @@ final class TorchLegacy {
         tensors.forEach((name, tensor) -> {
             int size = tensor.storage().type().bits() / Byte.SIZE;
             if (sizes.merge(tensor.storage().key(), size, (known, _) -> known) != size) {
-                throw new CheckpointException(TorchFile.OPERATION, path, name, tensor.place(), "another tensor uses its storage with another type");
+                throw new FileException(TorchFile.OPERATION, path, name, tensor.place(), "another tensor uses its storage with another type");
             }
         });
         return sizes;
@@ -99,16 +99,16 @@ final class TorchLegacy {
         for (Object key : keys) {
             Integer size = elementSizes.get(key);
             if (size == null) {
-                throw error("the storage '%s' belongs to no tensor".formatted(CheckpointException.shorten((String) key)));
+                throw error("the storage '%s' belongs to no tensor".formatted(FileException.shorten((String) key)));
             }
             if (content.byteSize() - next < Long.BYTES) {
-                throw error("the file ends before storage '%s': is it truncated?".formatted(CheckpointException.shorten((String) key)));
+                throw error("the file ends before storage '%s': is it truncated?".formatted(FileException.shorten((String) key)));
             }
             long elements = content.get(LONG, next);
             next += Long.BYTES;
             if (elements < 0 || elements > (content.byteSize() - next) / size) {
                 throw error("the storage '%s' of %d elements goes past the end of the file, which has %d bytes: is it truncated?"
-                    .formatted(CheckpointException.shorten((String) key), elements, content.byteSize()));
+                    .formatted(FileException.shorten((String) key), elements, content.byteSize()));
             }
             places.put((String) key, new TorchContents.Place(next, elements * size));
             next += elements * size;
@@ -127,12 +127,12 @@ final class TorchLegacy {
         Object value = machine.run(new PickleMachine.Constructors() {
             @Override
             public void requireKnown(String name) {
-                throw machine.error("the file uses '%s' where only numbers and strings are allowed".formatted(CheckpointException.shorten(name)));
+                throw machine.error("the file uses '%s' where only numbers and strings are allowed".formatted(FileException.shorten(name)));
             }
 
             @Override
             public Object call(String name, List<?> arguments) {
-                throw machine.error("the file calls '%s' where only numbers and strings are allowed".formatted(CheckpointException.shorten(name)));
+                throw machine.error("the file calls '%s' where only numbers and strings are allowed".formatted(FileException.shorten(name)));
             }
 
             @Override
@@ -150,7 +150,7 @@ final class TorchLegacy {
         }
     }
 
-    private CheckpointException error(String problem) {
-        return new CheckpointException(TorchFile.OPERATION, path, null, next, problem);
+    private FileException error(String problem) {
+        return new FileException(TorchFile.OPERATION, path, null, next, problem);
     }
 }

@@ -6,7 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.text.VisibleText;
 import kept.weights.StoredType;
 
@@ -77,7 +77,7 @@ final class TorchPickle implements PickleMachine.Constructors {
      * @param pickle the pickle
      * @param offset start of the pickle in the file, for errors
      * @return the tensors by name, in the order of the pickle
-     * @throws CheckpointException if it is damaged, uses unsupported names, or is not a dictionary of tensors
+     * @throws FileException if it is damaged, uses unsupported names, or is not a dictionary of tensors
      */
     static Map<String, Tensor> read(Path file, MemorySegment pickle, long offset) {
         return read(new PickleMachine(file, pickle, offset), ARCHIVE_PARTS);
@@ -89,7 +89,7 @@ final class TorchPickle implements PickleMachine.Constructors {
      *
      * @param machine the machine, which has not run
      * @return the tensors by name, in the order of the pickle
-     * @throws CheckpointException if it is damaged, uses unsupported names, or is not a dictionary of tensors
+     * @throws FileException if it is damaged, uses unsupported names, or is not a dictionary of tensors
      */
     static Map<String, Tensor> readLegacy(PickleMachine machine) {
         return read(machine, ARCHIVE_PARTS + 1);
@@ -103,7 +103,7 @@ final class TorchPickle implements PickleMachine.Constructors {
         }
         dictionary.forEach((key, value) -> {
             if (value instanceof Map<?, ?> inner && !inner.isEmpty() && inner.values().stream().allMatch(Tensor.class::isInstance)) {
-                String name = VisibleText.quoted(CheckpointException.shorten(String.valueOf(key)));
+                String name = VisibleText.quoted(FileException.shorten(String.valueOf(key)));
                 throw machine.error("the tensors are in the nested dictionary %s: save it alone, with torch.save(torch.load(FILE)[%s], FILE)"
                     .formatted(name, name));
             }
@@ -115,7 +115,7 @@ final class TorchPickle implements PickleMachine.Constructors {
             }
             if (!(value instanceof Tensor tensor)) {
                 throw machine.error("'%s' is %s, not a tensor: save model.state_dict() alone"
-                    .formatted(CheckpointException.shorten(name), PickleMachine.describe(value)));
+                    .formatted(FileException.shorten(name), PickleMachine.describe(value)));
             }
             tensors.put(name, tensor);
         });
@@ -126,11 +126,11 @@ final class TorchPickle implements PickleMachine.Constructors {
     public void requireKnown(String name) {
         if (!STORAGES.containsKey(name) && QUANTISED.matcher(name).matches()) {
             throw machine.error("the file contains quantised tensors ('%s'), which are not supported; use the unquantised checkpoint"
-                .formatted(CheckpointException.shorten(name)));
+                .formatted(FileException.shorten(name)));
         }
         if (!STORAGES.containsKey(name) && !KNOWN.contains(name)) {
             throw machine.error("the file uses '%s'; only tensors are read (%s), and code in a file is never run"
-                .formatted(CheckpointException.shorten(name), String.join(", ", KNOWN)));
+                .formatted(FileException.shorten(name), String.join(", ", KNOWN)));
         }
     }
 
@@ -162,7 +162,7 @@ final class TorchPickle implements PickleMachine.Constructors {
                 && (storageParts == ARCHIVE_PARTS || PickleMachine.isNone(parts.getLast()))) {
             StoredType stored = STORAGES.get(type.text());
             if (stored == null) {
-                throw machine.error("the file has a storage of unknown type '%s'".formatted(CheckpointException.shorten(type.text())));
+                throw machine.error("the file has a storage of unknown type '%s'".formatted(FileException.shorten(type.text())));
             }
             return new Storage(stored, key, elements);
         }

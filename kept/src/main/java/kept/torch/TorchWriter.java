@@ -18,7 +18,7 @@ import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 import kept.io.AtomicFiles;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.weights.ShardIndex;
 import kept.weights.ShardPlan;
 import kept.weights.TensorSpec;
@@ -64,7 +64,7 @@ public final class TorchWriter implements WeightWriter {
      * @param tensors all tensors of the checkpoint
      * @param maxShardSize the limit in bytes of tensor data per file, at least 1
      * @return the writer; the caller writes each tensor in this order, finishes and closes it
-     * @throws CheckpointException if there are no tensors or two have the same name
+     * @throws FileException if there are no tensors or two have the same name
      */
     public static TorchWriter create(Path directory, List<TensorSpec> tensors, long maxShardSize) {
         return new TorchWriter(directory, ShardPlan.of(directory, tensors, maxShardSize));
@@ -73,11 +73,11 @@ public final class TorchWriter implements WeightWriter {
     @Override
     public void write(String name, MemorySegment data) {
         if (file == files.size() || !files.get(file).get(tensor).name().equals(name)) {
-            throw new CheckpointException(TorchFile.OPERATION, directory, name, -1, "is written out of order; write tensors in their declared order");
+            throw new FileException(TorchFile.OPERATION, directory, name, -1, "is written out of order; write tensors in their declared order");
         }
         TensorSpec spec = files.get(file).get(tensor);
         if (data.byteSize() != spec.byteSize()) {
-            throw new CheckpointException(TorchFile.OPERATION, directory, name, -1,
+            throw new FileException(TorchFile.OPERATION, directory, name, -1,
                 "%s %s needs %d bytes, got %d".formatted(spec.dtype().label(), spec.shape(), spec.byteSize(), data.byteSize()));
         }
         try {
@@ -106,7 +106,7 @@ public final class TorchWriter implements WeightWriter {
     @Override
     public void finish() {
         if (file < files.size()) {
-            throw new CheckpointException(TorchFile.OPERATION, directory, files.get(file).get(tensor).name(), -1, "was declared but not written");
+            throw new FileException(TorchFile.OPERATION, directory, files.get(file).get(tensor).name(), -1, "was declared but not written");
         }
         if (files.size() > 1) {
             var index = new LinkedHashMap<String, String>();
@@ -127,7 +127,7 @@ public final class TorchWriter implements WeightWriter {
                 channel = null;
                 Files.deleteIfExists(temporary);
             } catch (IOException e) {
-                throw new CheckpointException(TorchFile.OPERATION, temporary, "the temporary file cannot be deleted: " + AtomicFiles.reason(e), e);
+                throw new FileException(TorchFile.OPERATION, temporary, "the temporary file cannot be deleted: " + AtomicFiles.reason(e), e);
             }
         }
     }

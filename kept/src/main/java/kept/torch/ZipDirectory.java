@@ -7,7 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 
 /**
  * Locates the entries of a zip archive whose entries are stored uncompressed, as PyTorch writes them. Follows the end record (PKWARE's APPNOTE, 4.3),
@@ -65,7 +65,7 @@ final class ZipDirectory {
      * @param file the file's path, for errors
      * @param content the whole file
      * @return the entries by name, in the order of the directory; all are within the file
-     * @throws CheckpointException if it is not a zip archive, is damaged, or has compressed or encrypted entries
+     * @throws FileException if it is not a zip archive, is damaged, or has compressed or encrypted entries
      */
     static Map<String, Entry> read(Path file, MemorySegment content) {
         var directory = new ZipDirectory(file, content);
@@ -150,7 +150,7 @@ final class ZipDirectory {
         String name = new String(bytes, StandardCharsets.UTF_8);
         if ((flags & 1) != 0 || method != 0) {
             throw error(at, "entry '%s' is %s; PyTorch stores entries uncompressed: save the file again with torch.save"
-                .formatted(CheckpointException.shorten(name), method != 0 ? "compressed" : "encrypted"));
+                .formatted(FileException.shorten(name), method != 0 ? "compressed" : "encrypted"));
         }
         var sizes = new Sizes(unsigned(at + 20), unsigned(at + 24), unsigned(at + 42));
         if (sizes.incomplete()) {
@@ -158,10 +158,10 @@ final class ZipDirectory {
         }
         if (sizes.packed != sizes.unpacked) {
             throw error(at, "entry '%s' has %d packed bytes for %d unpacked"
-                .formatted(CheckpointException.shorten(name), sizes.packed, sizes.unpacked));
+                .formatted(FileException.shorten(name), sizes.packed, sizes.unpacked));
         }
         if (entries.put(name, locate(name, at, sizes.unpacked, sizes.header, directory)) != null) {
-            throw error(at, "entry '%s' occurs twice".formatted(CheckpointException.shorten(name)));
+            throw error(at, "entry '%s' occurs twice".formatted(FileException.shorten(name)));
         }
         return next;
     }
@@ -206,11 +206,11 @@ final class ZipDirectory {
 
     private Entry locate(String name, long at, long size, long header, long directory) {
         if (header < 0 || header > directory - LOCAL_HEADER_BYTES || content.get(INT, header) != LOCAL_HEADER) {
-            throw error(at, "entry '%s' is not at byte %d, where the zip directory places it".formatted(CheckpointException.shorten(name), header));
+            throw error(at, "entry '%s' is not at byte %d, where the zip directory places it".formatted(FileException.shorten(name), header));
         }
         long offset = header + LOCAL_HEADER_BYTES + unsignedShort(header + 26) + unsignedShort(header + 28);
         if (size < 0 || offset > directory || size > directory - offset) {
-            throw error(header, "entry '%s' of %d bytes goes past the end of the data".formatted(CheckpointException.shorten(name), size));
+            throw error(header, "entry '%s' of %d bytes goes past the end of the data".formatted(FileException.shorten(name), size));
         }
         return new Entry(offset, size);
     }
@@ -223,7 +223,7 @@ final class ZipDirectory {
         return Integer.toUnsignedLong(content.get(INT, at));
     }
 
-    private CheckpointException error(long offset, String problem) {
-        return new CheckpointException(TorchFile.OPERATION, file, null, offset, problem);
+    private FileException error(long offset, String problem) {
+        return new FileException(TorchFile.OPERATION, file, null, offset, problem);
     }
 }

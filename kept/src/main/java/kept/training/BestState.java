@@ -9,7 +9,7 @@ import java.util.SequencedMap;
 import java.util.function.Supplier;
 import kept.evaluation.Fidelity;
 import kept.evaluation.TextEvaluation;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.model.Decoder;
 import kept.model.HostCopy;
 import kept.model.Weights;
@@ -63,14 +63,14 @@ public final class BestState {
      *
      * @param file the best state's file
      * @param step the step of the best result so far; 0 for the initial state, which has no file
-     * @throws CheckpointException if it is missing, damaged or of an earlier step
+     * @throws FileException if it is missing, damaged or of an earlier step
      */
     public static void requireWhole(Path file, long step) {
         if (step == 0) {
             return;
         }
         if (!Files.exists(file)) {
-            throw new CheckpointException("best state", file, "is missing, and the best state so far, of step %d, with it".formatted(step));
+            throw new FileException("best state", file, "is missing, and the best state so far, of step %d, with it".formatted(step));
         }
         try (var saved = SafetensorsFile.open(file)) {
             saved.requireIntact();
@@ -87,7 +87,7 @@ public final class BestState {
      *
      * @param file the best state's file, which is {@linkplain #requireWhole whole}
      * @param step the step of the best result so far; 0 for the start, which can be made again
-     * @throws CheckpointException if it is of a later step
+     * @throws FileException if it is of a later step
      */
     public static void requireOfStep(Path file, long step) {
         if (step == 0) {
@@ -96,7 +96,7 @@ public final class BestState {
         try (var saved = SafetensorsFile.open(file)) {
             String found = saved.metadata().getOrDefault(STEP, "");
             if (!Long.toString(step).equals(found)) {
-                throw new CheckpointException("best state", file, ("is of step %s already, which only a run with the same bits reaches again, "
+                throw new FileException("best state", file, ("is of step %s already, which only a run with the same bits reaches again, "
                         + "and that of step %d is overwritten: continue "
                         + "without --allow-other-bits where the run was begun, or start over with --overwrite")
                         .formatted(found, step));
@@ -104,8 +104,8 @@ public final class BestState {
         }
     }
 
-    private static CheckpointException ofAnotherStep(Path file, String found, long step) {
-        return new CheckpointException("best state", file, "is of step %s, but the best was step %d; it is not this run's".formatted(found, step));
+    private static FileException ofAnotherStep(Path file, String found, long step) {
+        return new FileException("best state", file, "is of step %s, but the best was step %d; it is not this run's".formatted(found, step));
     }
 
     /**
@@ -132,7 +132,7 @@ public final class BestState {
      * @param step the steps done, 0 at the start
      * @param tokens the tokens trained on
      * @return what was found
-     * @throws CheckpointException if the best state cannot be written
+     * @throws FileException if the best state cannot be written
      */
     public HeldOutResult evaluate(long step, long tokens) {
         HeldOutResult result = new StoredRounding(student, stored).during(() -> {
@@ -172,7 +172,7 @@ public final class BestState {
      * Gives the student the best state's values, as they are stored.
      *
      * @return that state's result
-     * @throws CheckpointException if its file is not what this run wrote
+     * @throws FileException if its file is not what this run wrote
      */
     public HeldOutResult takeUp() {
         HeldOutResult best = curve.best();

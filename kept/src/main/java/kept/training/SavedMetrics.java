@@ -4,7 +4,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 
 /** What steps showed, as a training state holds it: a line for each, without the seconds, which differ from run to run. */
 final class SavedMetrics {
@@ -25,7 +25,7 @@ final class SavedMetrics {
                         Double.NaN));
             }
         } catch (NumberFormatException | ArrayIndexOutOfBoundsException e) {
-            throw new CheckpointException("training state", file, "its metrics are not numbers; it is not a training state");
+            throw new FileException("training state", file, "its metrics are not numbers; it is not a training state");
         }
         return metrics;
     }

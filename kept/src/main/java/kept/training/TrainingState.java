@@ -8,7 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.io.SettingDifferences;
 import kept.model.HostCopy;
 import kept.nn.Parameter;
@@ -73,7 +73,7 @@ public final class TrainingState {
      *
      * @param file the state
      * @return what may be asked of it
-     * @throws CheckpointException naming the file, and the first tensor that does not have its checksum
+     * @throws FileException naming the file, and the first tensor that does not have its checksum
      */
     public static TrainingState open(Path file) {
         try (var saved = SafetensorsFile.open(file)) {
@@ -186,7 +186,7 @@ public final class TrainingState {
             try {
                 Json.parse(metadata.get(SETTINGS)).properties().forEach(setting -> saved.put(setting.getKey(), setting.getValue().asText()));
             } catch (JsonException e) {
-                throw new CheckpointException(
+                throw new FileException(
                         "training state", file, "its settings are not JSON: %s; it is not a training state".formatted(e.getMessage()), e);
             }
         } else {
@@ -217,7 +217,7 @@ public final class TrainingState {
     private static Tensor read(SafetensorsFile saved, String name, Tensor like) {
         TensorEntry entry = saved.entry(name);
         if (!entry.shape().equals(like.shape()) || entry.dtype() != like.dtype()) {
-            throw new CheckpointException("training state", saved.path(), name, entry.offset(), "is %s %s, but the model has %s %s"
+            throw new FileException("training state", saved.path(), name, entry.offset(), "is %s %s, but the model has %s %s"
                     .formatted(entry.dtype().label(), entry.shape(), like.dtype().label(), like.shape()));
         }
         return Tensor.from(saved.data(name), entry.dtype(), entry.shape());
@@ -227,7 +227,7 @@ public final class TrainingState {
         try {
             return Long.parseLong(metadata.getOrDefault(key, ""));
         } catch (NumberFormatException e) {
-            throw new CheckpointException("training state", file, "its metadata has no number '%s'; it is not a training state".formatted(key));
+            throw new FileException("training state", file, "its metadata has no number '%s'; it is not a training state".formatted(key));
         }
     }
 
@@ -242,7 +242,7 @@ public final class TrainingState {
                 }
             });
         } catch (NumberFormatException | ArrayIndexOutOfBoundsException e) {
-            throw new CheckpointException("training state", file, "its results on held-out text are not numbers; it is not a training state");
+            throw new FileException("training state", file, "its results on held-out text are not numbers; it is not a training state");
         }
         results.sort(Comparator.comparingLong(HeldOutResult::step));
         return new HeldOutCurve(results);

@@ -5,7 +5,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import kept.io.AtomicFiles;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.io.JsonObject;
 
 /** The index of a sharded checkpoint: {@code {"metadata": {"total_size": bytes}, "weight_map": {tensor: file}}}. */
@@ -23,7 +23,7 @@ public final class ShardIndex {
      *
      * @param file the index
      * @return the file of each tensor, in the order of the index; each a plain file name in the directory of the index
-     * @throws CheckpointException if the index cannot be read or names a file in another directory
+     * @throws FileException if the index cannot be read or names a file in another directory
      */
     public static Map<String, String> read(Path file) {
         JsonObject weightMap = JsonObject.read(OPERATION, file).object(WEIGHT_MAP);
@@ -31,14 +31,14 @@ public final class ShardIndex {
         for (String tensor : weightMap.keys()) {
             String shard = weightMap.string(tensor);
             if (!isPlainName(shard)) {
-                throw new CheckpointException(OPERATION, file, tensor, -1,
+                throw new FileException(OPERATION, file, tensor, -1,
                     "the index places it in '%s', which is not the plain name of a file beside the index"
-                    .formatted(CheckpointException.shorten(shard)));
+                    .formatted(FileException.shorten(shard)));
             }
             shards.put(tensor, shard);
         }
         if (shards.isEmpty()) {
-            throw new CheckpointException(OPERATION, file, "weight_map names no tensors");
+            throw new FileException(OPERATION, file, "weight_map names no tensors");
         }
         return shards;
     }

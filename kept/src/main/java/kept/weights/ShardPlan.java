@@ -4,7 +4,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 
 /** Distributes the tensors of a checkpoint over files. */
 public final class ShardPlan {
@@ -17,21 +17,21 @@ public final class ShardPlan {
      * @param tensors all tensors of the checkpoint
      * @param maxShardSize the limit in bytes of tensor data per file
      * @return the tensors of each file, in their declared order
-     * @throws CheckpointException if there are no tensors, two have the same name, or the limit is below 1 byte
+     * @throws FileException if there are no tensors, two have the same name, or the limit is below 1 byte
      */
     public static List<List<TensorSpec>> of(Path directory, List<TensorSpec> tensors, long maxShardSize) {
         if (tensors.isEmpty()) {
-            throw new CheckpointException("checkpoint", directory, "there are no tensors to write");
+            throw new FileException("checkpoint", directory, "there are no tensors to write");
         }
         if (maxShardSize < 1) {
-            throw new CheckpointException("checkpoint", directory, "the largest shard size must be at least 1 byte, not %d".formatted(maxShardSize));
+            throw new FileException("checkpoint", directory, "the largest shard size must be at least 1 byte, not %d".formatted(maxShardSize));
         }
         var names = new HashSet<String>();
         var shards = new ArrayList<List<TensorSpec>>();
         long filled = 0;
         for (TensorSpec tensor : tensors) {
             if (!names.add(tensor.name())) {
-                throw new CheckpointException("checkpoint", directory, tensor.name(), -1, "is declared twice");
+                throw new FileException("checkpoint", directory, tensor.name(), -1, "is declared twice");
             }
             if (shards.isEmpty() || filled > 0 && tensor.byteSize() > maxShardSize - filled) {
                 shards.add(new ArrayList<>());

@@ -8,7 +8,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.function.LongConsumer;
 import kept.io.AtomicFiles;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 
 /**
  * Reads tensors back from disk and compares them byte by byte with their source. Files are read, not mapped, so that a disk error is an exception,
@@ -29,11 +29,11 @@ public final class TensorComparison {
      * @param source the original
      * @param copy the copy
      * @param progress receives the number of bytes of each piece compared
-     * @throws CheckpointException naming the copy and the first byte that differs, or the file that cannot be read
+     * @throws FileException naming the copy and the first byte that differs, or the file that cannot be read
      */
     public void requireSame(TensorEntry source, TensorEntry copy, LongConsumer progress) {
         if (source.byteSize() != copy.byteSize()) {
-            throw new CheckpointException("verify", copy.file(), copy.name(), copy.offset(),
+            throw new FileException("verify", copy.file(), copy.name(), copy.offset(),
                 "has %d bytes, but %d in %s".formatted(copy.byteSize(), source.byteSize(), source.file()));
         }
         try (FileChannel original = open(source.file()); FileChannel written = open(copy.file())) {
@@ -55,7 +55,7 @@ public final class TensorComparison {
      * @param values the expected little-endian elements in row-major order
      * @param copy the tensor in its file
      * @param progress receives the number of bytes of each piece compared
-     * @throws CheckpointException naming the tensor and the first byte that differs, or the file that cannot be read
+     * @throws FileException naming the tensor and the first byte that differs, or the file that cannot be read
      */
     public void requireSame(MemorySegment values, TensorEntry copy, LongConsumer progress) {
         try (FileChannel written = open(copy.file())) {
@@ -74,7 +74,7 @@ public final class TensorComparison {
         read(written, copy, done, right.clear().limit(expected.remaining()));
         int difference = expected.mismatch(right);
         if (difference >= 0) {
-            throw new CheckpointException("verify", copy.file(), copy.name(), copy.offset() + done + difference,
+            throw new FileException("verify", copy.file(), copy.name(), copy.offset() + done + difference,
                 "differs from %s: this byte should be %d but is %d; the disk or the memory is faulty, so convert again and compare"
                 .formatted(origin, expected.get(difference) & 0xff, right.get(difference) & 0xff));
         }
@@ -84,7 +84,7 @@ public final class TensorComparison {
         try {
             return FileChannel.open(file, StandardOpenOption.READ);
         } catch (IOException e) {
-            throw new CheckpointException("verify", file, "cannot be opened: " + AtomicFiles.reason(e), e);
+            throw new FileException("verify", file, "cannot be opened: " + AtomicFiles.reason(e), e);
         }
     }
 
@@ -104,8 +104,8 @@ public final class TensorComparison {
         buffer.flip();
     }
 
-    private static CheckpointException unreadable(TensorEntry tensor, IOException cause) {
-        return new CheckpointException("verify", tensor.file(), tensor.name(), tensor.offset(), "cannot be read: " + AtomicFiles.reason(cause),
+    private static FileException unreadable(TensorEntry tensor, IOException cause) {
+        return new FileException("verify", tensor.file(), tensor.name(), tensor.offset(), "cannot be read: " + AtomicFiles.reason(cause),
             cause);
     }
 }

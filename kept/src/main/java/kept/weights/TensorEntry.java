@@ -4,7 +4,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Collectors;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.tensor.DType;
 import kept.tensor.Shape;
 
@@ -44,13 +44,13 @@ public record TensorEntry(Path file, String name, StoredType type, Shape shape, 
      * The element type this tensor of a model is read as: the stored type, except that F64 is rounded to F32. Models have no U8 and BOOL.
      *
      * @return the element type
-     * @throws CheckpointException if tensors of the stored type cannot be read as those of a model
+     * @throws FileException if tensors of the stored type cannot be read as those of a model
      */
     public DType dtype() {
         if (type == StoredType.F64) {
             return DType.F32;
         }
-        return type.dtype().filter(TensorEntry::isOfModels).orElseThrow(() -> new CheckpointException("checkpoint", file, name, offset,
+        return type.dtype().filter(TensorEntry::isOfModels).orElseThrow(() -> new FileException("checkpoint", file, name, offset,
             "elements are of type %s, which cannot be read as a tensor%s; readable are %s, and F64 rounded to F32".formatted(type,
                 type.bits() <= Byte.SIZE && type != StoredType.BOOL ? ": it is quantised, so use the unquantised checkpoint" : "",
                 Arrays.stream(DType.values()).filter(TensorEntry::isOfModels).map(DType::name).collect(Collectors.joining(", ")))));
@@ -60,10 +60,10 @@ public record TensorEntry(Path file, String name, StoredType type, Shape shape, 
      * The element type that holds the stored elements as they are.
      *
      * @return the element type
-     * @throws CheckpointException if there is none
+     * @throws FileException if there is none
      */
     public DType exactType() {
-        return type.dtype().orElseThrow(() -> new CheckpointException("checkpoint", file, name, offset,
+        return type.dtype().orElseThrow(() -> new FileException("checkpoint", file, name, offset,
             "elements are of type %s, which no tensor has; readable are %s".formatted(type,
                 Arrays.stream(DType.values()).map(DType::name).collect(Collectors.joining(", ")))));
     }

@@ -4,7 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.tensor.DType;
 
 /** Converts elements that a file stores in another order or type to row-major order and the type they are read as. */
@@ -34,7 +34,7 @@ public final class TensorReading {
      * @param stored its bytes in the file, from the first element to the last
      * @param allocator allocates the copy if the stored bytes have to be converted
      * @return the elements in row-major order
-     * @throws CheckpointException if a value is out of range of the type it is read as
+     * @throws FileException if a value is out of range of the type it is read as
      */
     public static MemorySegment of(TensorEntry entry, MemorySegment stored, SegmentAllocator allocator) {
         if (entry.isVerbatim()) {
@@ -82,7 +82,7 @@ public final class TensorReading {
             double value = stored.get(DOUBLE, index * storedBytes);
             float rounded = (float) value;
             if (Float.isInfinite(rounded) && !Double.isInfinite(value)) {
-                throw new CheckpointException("checkpoint", entry.file(), entry.name(), entry.offset(),
+                throw new FileException("checkpoint", entry.file(), entry.name(), entry.offset(),
                     "contains %s in F64, which is out of range of F32".formatted(value));
             }
             read.set(FLOAT, next, rounded);

@@ -4,7 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 
 /** A memory-mapped file of named tensors, in any format. */
 public interface WeightFile extends AutoCloseable {
@@ -35,7 +35,7 @@ public interface WeightFile extends AutoCloseable {
      *
      * @param name its name
      * @return its entry
-     * @throws CheckpointException if there is no such tensor
+     * @throws FileException if there is no such tensor
      */
     TensorEntry entry(String name);
 
@@ -47,12 +47,12 @@ public interface WeightFile extends AutoCloseable {
      * @param entries its tensors by name
      * @param name the name
      * @return its entry
-     * @throws CheckpointException if there is no such tensor
+     * @throws FileException if there is no such tensor
      */
     static TensorEntry entry(Path file, String format, Map<String, TensorEntry> entries, String name) {
         TensorEntry entry = entries.get(name);
         if (entry == null) {
-            throw new CheckpointException(format, file, name, -1, "there is no such tensor among the %d of this file".formatted(entries.size()));
+            throw new FileException(format, file, name, -1, "there is no such tensor among the %d of this file".formatted(entries.size()));
         }
         return entry;
     }
@@ -62,7 +62,7 @@ public interface WeightFile extends AutoCloseable {
      *
      * @param name its name
      * @return a read-only view of the mapped file, valid until {@link #close()}
-     * @throws CheckpointException if there is no such tensor
+     * @throws FileException if there is no such tensor
      * @throws IllegalStateException if the file is closed
      */
     MemorySegment data(String name);

@@ -1,10 +1,10 @@
 package kept.weights;
 
 import java.nio.file.Path;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 
 /** Thrown for weights whose values cannot be used or stored. Retrying the same work fails in the same way. */
-public final class WeightValuesException extends CheckpointException {
+public final class WeightValuesException extends FileException {
     private static final long serialVersionUID = 1L;
 
     /**

@@ -13,7 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import kept.Fixtures;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.safetensors.SafetensorsWriter;
 import kept.tensor.DType;
 import kept.tensor.Shape;
@@ -170,7 +170,7 @@ class CheckpointTest {
         "model.layers.0.self_attn.q_proj.weight_scale_inv                       | is part of a quantised model"})
     void namesAdaptersAndQuantisedModels(String tensor, String problem) {
         write("model.safetensors", "model.norm.weight", tensor);
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> Checkpoint.open(folder))
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> Checkpoint.open(folder))
             .withMessageContaining("tensor '" + tensor + "'").withMessageContaining(problem);
     }
 
@@ -191,7 +191,7 @@ class CheckpointTest {
         "model.pt                         | not called pytorch_model.bin: rename it"})
     void saysWhatIsThereInPlaceOfWeights(String file, String hint) throws IOException {
         Files.writeString(folder.resolve(file), "x");
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> Checkpoint.open(folder))
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> Checkpoint.open(folder))
             .withMessageStartingWith("[checkpoint] " + folder + ": holds no weights: none of ")
             .withMessageContaining("; ").withMessageContaining(hint);
     }
@@ -205,7 +205,7 @@ class CheckpointTest {
         Files.delete(folder.resolve("model.safetensors.aria2"));
         Files.createDirectories(folder.resolve(".cache/huggingface/download"));
         Files.writeString(folder.resolve(".cache/huggingface/download/x.incomplete"), "");
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> Checkpoint.open(folder))
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> Checkpoint.open(folder))
             .withMessageContaining("a download into this directory is unfinished");
     }
 
@@ -254,7 +254,7 @@ class CheckpointTest {
         byte[] whole = Files.readAllBytes(shard);
         Files.write(shard, Arrays.copyOf(whole, whole.length - 1));
         index(Map.of("a", "1.safetensors"));
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> Checkpoint.open(folder)).withMessage("[safetensors] " + shard
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> Checkpoint.open(folder)).withMessage("[safetensors] " + shard
             + ": tensor 'a' at byte 96: its 4 bytes go past the end of the file, which has 99 bytes: is it truncated?");
     }
 
@@ -280,7 +280,7 @@ class CheckpointTest {
         Path source = Files.createDirectory(folder.resolve("source"));
         Path elsewhere = write("elsewhere.safetensors", "a");
         Path link = Files.createSymbolicLink(source.resolve("model.safetensors"), elsewhere);
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> Checkpoint.open(source))
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> Checkpoint.open(source))
             .withMessage("[checkpoint] " + link + ": is a link to " + elsewhere.toRealPath() + ", outside its directory; "
                 + "put the file itself there if it belongs to the checkpoint");
     }
@@ -300,7 +300,7 @@ class CheckpointTest {
     @ValueSource(strings = {"{\"weight_map\": {}}", "{\"weight_map\": []}", "{}", "[]", "weights", "{\"weight_map\": {\"a\": 1}}"})
     void refusesAnIndexThatIsNone(String json) throws IOException {
         Path index = Files.writeString(folder.resolve(INDEX), json);
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> Checkpoint.open(folder))
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> Checkpoint.open(folder))
             .withMessageStartingWith("[checkpoint] " + index);
     }
 
@@ -309,7 +309,7 @@ class CheckpointTest {
         write("1.safetensors", "a");
         Files.writeString(folder.resolve("2.safetensors"), "no");
         index(Map.of("a", "1.safetensors", "b", "2.safetensors"));
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> Checkpoint.open(folder));
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> Checkpoint.open(folder));
         if (Files.exists(Path.of("/proc/self/maps"))) {
             try (Stream<String> maps = Files.lines(Path.of("/proc/self/maps"))) {
                 assertThat(maps).noneMatch(line -> line.contains(folder.toString()));
@@ -347,6 +347,6 @@ class CheckpointTest {
     }
 
     private static void refused(String problem, Path file, ThrowingCallable call) {
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(call).withMessage("[checkpoint] " + file + ": " + problem);
+        assertThatExceptionOfType(FileException.class).isThrownBy(call).withMessage("[checkpoint] " + file + ": " + problem);
     }
 }

@@ -19,7 +19,7 @@ import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.zip.CRC32;
 import kept.Fixtures;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.model.DecoderConfig;
 import kept.safetensors.SafetensorsBytes;
 import kept.torch.ZipBytes;
@@ -33,7 +33,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * Files with random damage to what describes their content: they are refused with a {@link CheckpointException} or read within their bounds, in
+ * Files with random damage to what describes their content: they are refused with a {@link FileException} or read within their bounds, in
  * time and memory proportional to their length. {@code -Dkept.thorough} tries {@value #THOROUGH_MUTANTS} of each kind instead of {@value #MUTANTS};
  * {@code -Dkept.fuzz.mutants=N} N, with other seeds.
  */
@@ -174,7 +174,7 @@ class HostileFilesTest {
             long before = allocated();
             try {
                 kind.read(mutant, folder);
-            } catch (CheckpointException e) {
+            } catch (FileException e) {
                 assertThat(e.getMessage()).startsWith("[").contains("] " + folder).doesNotContain("\n");
                 refused++;
             } catch (RuntimeException | Error e) {

@@ -24,7 +24,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
 import kept.Fixtures;
 import kept.checkpoint.Checkpoint;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.io.OutputFile;
 import kept.model.Architecture;
 import kept.model.DecoderConfig;
@@ -220,7 +220,7 @@ class GgufExportTest {
     @Test
     void anOrionIsRefusedWithTheCommandThatConvertsIt() {
         Path orion = Fixtures.path("orion-safetensors");
-        assertThatThrownBy(() -> export(orion, GgufType.F32)).isInstanceOf(CheckpointException.class)
+        assertThatThrownBy(() -> export(orion, GgufType.F32)).isInstanceOf(FileException.class)
                 .hasMessageContainingAll("OrionForCausalLM", "kept convert --model " + orion);
     }
 
@@ -232,7 +232,7 @@ class GgufExportTest {
         assertThat(export(source, config, plain(5), GgufType.F32).metadata()).containsEntry("llama.rope.scaling.type", "yarn")
                 .containsEntry("llama.rope.scaling.factor", 4f).containsEntry("llama.rope.scaling.original_context_length", 16);
         DecoderConfig other = SMALL.toBuilder().ropeScaling(new RopeScaling.Yarn(4, 16, 32, 1, 1, true)).build();
-        assertThatThrownBy(() -> export(source, other, plain(5), GgufType.F32)).isInstanceOf(CheckpointException.class)
+        assertThatThrownBy(() -> export(source, other, plain(5), GgufType.F32)).isInstanceOf(FileException.class)
                 .hasMessageContainingAll("YaRN", "attention_factor");
     }
 
@@ -255,7 +255,7 @@ class GgufExportTest {
     @ValueSource(floats = {Float.NaN, Float.NEGATIVE_INFINITY, 1e30f})
     void anElementThatQ8CannotStoreIsRefusedWithItsTensor(float bad) throws IOException {
         Path source = write(SMALL, DType.F32, Map.of("model.layers.0.mlp.down_proj.weight", bad));
-        assertThatThrownBy(() -> export(source, SMALL, plain(5), GgufType.Q8_0)).isInstanceOf(CheckpointException.class)
+        assertThatThrownBy(() -> export(source, SMALL, plain(5), GgufType.Q8_0)).isInstanceOf(FileException.class)
                 .hasMessageContainingAll("model.safetensors", "tensor 'model.layers.0.mlp.down_proj.weight'", Float.toString(bad), "q8_0");
         assertThat(folder.resolve("out")).as("nothing is left behind, the folder that was made for it neither").doesNotExist();
         float[] asItIs = export(source, SMALL, plain(5), GgufType.F32).tensors().get("blk.0.ffn_down.weight").values();
@@ -265,7 +265,7 @@ class GgufExportTest {
     @Test
     void anElementBeyondTheRangeOfF16IsRefusedWithItsTensor() {
         Path source = write(SMALL, DType.F32, Map.of("lm_head.weight", -65520f));
-        assertThatThrownBy(() -> export(source, SMALL, plain(5), GgufType.F16)).isInstanceOf(CheckpointException.class)
+        assertThatThrownBy(() -> export(source, SMALL, plain(5), GgufType.F16)).isInstanceOf(FileException.class)
                 .hasMessageContainingAll("tensor 'lm_head.weight'", "-65520.0", "f16", "bf16");
     }
 

@@ -96,6 +96,6 @@ class InputFilesTest {
     }
 
     private static void refused(Runnable reading, Path file, String problem) {
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(reading::run).withMessage("[test] " + file + ": " + problem);
+        assertThatExceptionOfType(FileException.class).isThrownBy(reading::run).withMessage("[test] " + file + ": " + problem);
     }
 }

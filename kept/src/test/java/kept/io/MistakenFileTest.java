@@ -55,7 +55,7 @@ class MistakenFileTest {
         byte[] bytes = beginning.getBytes(StandardCharsets.ISO_8859_1);
         for (String name : new String[] {"model.safetensors", "pytorch_model.bin", "model.safetensors.index.json"}) {
             Path file = Files.write(folder.resolve(name), bytes);
-            assertThatExceptionOfType(CheckpointException.class).as(name).isThrownBy(() -> Checkpoint.open(folder).close())
+            assertThatExceptionOfType(FileException.class).as(name).isThrownBy(() -> Checkpoint.open(folder).close())
                 .withMessageContaining("] " + file + ": ").withMessageContaining(kind);
             Files.delete(file);
         }
@@ -96,11 +96,11 @@ class MistakenFileTest {
     @Test
     void eachFormatNamesTheOther() throws IOException {
         Path safetensors = Files.copy(Fixtures.path("orion-torch-bin/pytorch_model-00001-of-00002.bin"), folder.resolve("model.safetensors"));
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> Checkpoint.open(folder)).withMessageContaining(safetensors.toString())
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> Checkpoint.open(folder)).withMessageContaining(safetensors.toString())
             .withMessageContaining("is a zip archive; if it is one of PyTorch's files of weights, its name must end in .bin");
         Files.delete(safetensors);
         Files.copy(Fixtures.path("orion-safetensors/model.safetensors"), folder.resolve("pytorch_model.bin"));
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> Checkpoint.open(folder))
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> Checkpoint.open(folder))
             .withMessageContaining("is a safetensors file: its name must end in .safetensors");
     }
 }

@@ -52,7 +52,7 @@ class OutputDirectoryTest {
     @Test
     void refusesADirectoryThatIsNotEmpty() throws IOException {
         Path target = filled();
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> OutputDirectory.prepare(target, false))
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> OutputDirectory.prepare(target, false))
             .withMessage("[output] " + target + ": exists and is not empty; choose another directory, or replace it with --overwrite");
         assertThat(listing(folder)).containsExactly("out");
     }
@@ -78,7 +78,7 @@ class OutputDirectoryTest {
         try (OutputDirectory output = OutputDirectory.prepare(target, false)) {
             Files.writeString(output.directory().resolve("config.json"), "new");
             filled();
-            message = catchThrowableOfType(CheckpointException.class, output::commit).getMessage();
+            message = catchThrowableOfType(FileException.class, output::commit).getMessage();
         }
         assertThat(target.resolve("config.json")).hasContent("old");
         String beginning = "[output] " + target + ": cannot be moved into place: the directory is not empty; the finished files are in ";
@@ -92,7 +92,7 @@ class OutputDirectoryTest {
         Path target = filled();
         try (OutputDirectory output = OutputDirectory.prepare(target, true)) {
             Files.delete(output.directory());
-            assertThatExceptionOfType(CheckpointException.class).isThrownBy(output::commit);
+            assertThatExceptionOfType(FileException.class).isThrownBy(output::commit);
         }
         assertThat(target.resolve("config.json")).hasContent("old");
         assertThat(listing(folder)).containsExactly("out");
@@ -101,19 +101,19 @@ class OutputDirectoryTest {
     @Test
     void refusesAFileAndTheRoot() throws IOException {
         Path file = Files.writeString(folder.resolve("file"), "");
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> OutputDirectory.prepare(file, true))
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> OutputDirectory.prepare(file, true))
             .withMessage("[output] " + file + ": is a file, not a directory; choose another output");
         Path within = file.resolve("out");
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> OutputDirectory.prepare(within, true))
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> OutputDirectory.prepare(within, true))
             .withMessageStartingWith("[output] " + within + ": cannot be created: ");
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> OutputDirectory.prepare(folder.getRoot(), false));
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> OutputDirectory.prepare(folder.getRoot(), false));
     }
 
     @Test
     void neverReplacesWhatHoldsTheWorkingDirectory() throws IOException {
         Path working = Path.of("").toRealPath();
         for (Path path : List.of(working, working.getParent(), working.getRoot())) {
-            assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> OutputDirectory.prepare(path, true))
+            assertThatExceptionOfType(FileException.class).isThrownBy(() -> OutputDirectory.prepare(path, true))
                 .withMessage("[output] %s: %s %s, so it is not replaced; choose another directory"
                     .formatted(path, path.equals(working) ? "is" : "holds", working));
         }
@@ -148,11 +148,11 @@ class OutputDirectoryTest {
     @Test
     void saysWhyAFileCannotBeWritten() throws IOException {
         Path missing = folder.resolve("missing/file");
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> AtomicFiles.write(missing, new byte[3]))
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> AtomicFiles.write(missing, new byte[3]))
             .withMessage("[write] " + missing
                     + ": cannot be written: no such file or directory (bytes needed: 3, free there: unknown); nothing was changed");
         Path directory = filled();
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> AtomicFiles.write(directory, new byte[3]))
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> AtomicFiles.write(directory, new byte[3]))
             .withMessageStartingWith("[write] " + directory + ": cannot be written: ");
         assertThat(listing(folder)).containsExactly("out");
     }

@@ -44,7 +44,7 @@ class OutputFileTest {
     @Test
     void replacesAFileOnlyWhenAllowed() throws IOException {
         Path target = Files.writeString(folder.resolve("file"), "as before");
-        assertThatThrownBy(() -> prepare(target, false)).isInstanceOf(CheckpointException.class)
+        assertThatThrownBy(() -> prepare(target, false)).isInstanceOf(FileException.class)
             .hasMessage("[test] " + target + ": exists; choose another file, or replace it with --overwrite");
         try (OutputFile file = prepare(target, true)) {
             file.write(bytes("abcd"), 0);
@@ -69,16 +69,16 @@ class OutputFileTest {
     void refusesInputsAndDirectories() throws IOException {
         Path input = Files.writeString(folder.resolve("input"), "precious");
         Path link = Files.createSymbolicLink(folder.resolve("link"), input);
-        assertThatThrownBy(() -> OutputFile.prepare("test", link, 4, true, List.of(input))).isInstanceOf(CheckpointException.class)
+        assertThatThrownBy(() -> OutputFile.prepare("test", link, 4, true, List.of(input))).isInstanceOf(FileException.class)
             .hasMessage("[test] " + link + ": is an input, so it is not replaced; choose another file");
-        assertThatThrownBy(() -> prepare(folder, true)).isInstanceOf(CheckpointException.class).hasMessageContaining("is a directory");
+        assertThatThrownBy(() -> prepare(folder, true)).isInstanceOf(FileException.class).hasMessageContaining("is a directory");
         assertThat(input).hasContent("precious");
     }
 
     @Test
     void refusesWhatTheDiskHasNoRoomFor() throws IOException {
         Path target = folder.resolve("file");
-        assertThatThrownBy(() -> OutputFile.prepare("test", target, Long.MAX_VALUE, false, List.of())).isInstanceOf(CheckpointException.class)
+        assertThatThrownBy(() -> OutputFile.prepare("test", target, Long.MAX_VALUE, false, List.of())).isInstanceOf(FileException.class)
             .hasMessageMatching("\\[output\\] .*file: needs 9,223,372,036,854,775,807 bytes, but only [\\d,]+ are free there; make room .*");
         assertThat(listing(folder)).isEmpty();
     }
@@ -87,7 +87,7 @@ class OutputFileTest {
     void saysHowManyBytesWereNeededWhenTheDiskIsFull() throws IOException {
         Path target = folder.resolve("file");
         try (OutputFile file = OutputFile.prepare("test", target, 4, false, List.of(), OutputFileTest::full)) {
-            assertThatThrownBy(() -> file.write(bytes("abcd"), 0)).isInstanceOf(CheckpointException.class)
+            assertThatThrownBy(() -> file.write(bytes("abcd"), 0)).isInstanceOf(FileException.class)
                 .hasMessageMatching("\\[test\\] .*file: cannot be written: No space left on device \\(bytes needed: 4, free there: \\d+\\); .*");
         }
         assertThat(listing(folder)).isEmpty();
@@ -97,7 +97,7 @@ class OutputFileTest {
     void aFullDiskAtTheLastMomentLeavesNothingToo() throws IOException {
         Path target = folder.resolve("file");
         try (OutputFile file = OutputFile.prepare("test", target, 4, false, List.of(), OutputFileTest::full)) {
-            assertThatThrownBy(file::commit).isInstanceOf(CheckpointException.class).hasMessageContaining("No space left on device");
+            assertThatThrownBy(file::commit).isInstanceOf(FileException.class).hasMessageContaining("No space left on device");
         }
         assertThat(listing(folder)).isEmpty();
     }

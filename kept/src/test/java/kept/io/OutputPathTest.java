@@ -35,16 +35,16 @@ class OutputPathTest {
     @ParameterizedTest
     @ValueSource(strings = {"/proc/foo", "/proc/self/foo", "/sys/foo", "/dev/null", "/dev/null/x", "/dev/full/x/y"})
     void whereNothingCanBeMadeIsSaidAtOnce(String path) {
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> OutputDirectory.prepare(Path.of(path), false))
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> OutputDirectory.prepare(Path.of(path), false))
             .withMessageStartingWith("[output] " + path + ": ");
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> OutputProbe.requireDirectory("--output", Path.of(path)))
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> OutputProbe.requireDirectory("--output", Path.of(path)))
             .withMessageStartingWith("[output] " + path + ": --output cannot be written: ");
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"/proc/foo", "/sys/foo", "/dev/null/x", "/no/such/folder/x", "/proc", "."})
     void aFileThatCannotBeMadeIsSaidAtOnce(String path) {
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> OutputProbe.requireFile("--json", Path.of(path)))
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> OutputProbe.requireFile("--json", Path.of(path)))
             .withMessageStartingWith("[output] " + path + ": --json cannot be written: ");
     }
 
@@ -55,13 +55,13 @@ class OutputPathTest {
         AtomicFiles.write(longest, new byte[] {1});
         assertThat(longest).hasBinaryContent(new byte[] {1});
         Path tooLong = folder.resolve("x".repeat(256));
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> OutputProbe.requireFile("--json", tooLong))
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> OutputProbe.requireFile("--json", tooLong))
             .withMessageContaining("File name too long");
         Path one = folder.resolve("one");
         Files.createSymbolicLink(one, Files.createSymbolicLink(folder.resolve("two"), one));
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> OutputProbe.requireFile("--json", one))
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> OutputProbe.requireFile("--json", one))
             .withMessageContaining("ymbolic links");
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> OutputDirectory.prepare(one, true))
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> OutputDirectory.prepare(one, true))
             .withMessageContaining("ymbolic links");
         assertThat(listing()).containsExactly("one", "two", "x".repeat(255));
     }
@@ -69,11 +69,11 @@ class OutputPathTest {
     @Test
     void aParentOfWhatDoesNotExistIsNoPlace() throws IOException {
         Path lost = folder.resolve("none/../out");
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> OutputDirectory.prepare(lost, true))
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> OutputDirectory.prepare(lost, true))
             .withMessageContaining("none does not exist, so .. cannot follow it");
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> OutputProbe.requireDirectory("--output", lost))
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> OutputProbe.requireDirectory("--output", lost))
             .withMessageContaining("none does not exist, so .. cannot follow it");
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> OutputProbe.requireFile("--json", lost))
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> OutputProbe.requireFile("--json", lost))
             .withMessageContaining("none");
         assertThat(listing()).isEmpty();
         Path inner = Files.createDirectories(folder.resolve("real/inner"));
@@ -118,7 +118,7 @@ class OutputPathTest {
             }
             assertThat(OutputPath.isSpecial(device)).isTrue();
         }
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> AtomicFiles.write(Path.of("/dev/full"), new byte[10]))
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> AtomicFiles.write(Path.of("/dev/full"), new byte[10]))
             .withMessage("[write] /dev/full: cannot be written: No space left on device");
         assertThat(OutputPath.isSpecial(Path.of("/dev/full"))).isTrue();
         assertThat(link).isSymbolicLink();

@@ -67,7 +67,7 @@ class OwnFilesTest {
         try (var output = OutputDirectory.prepare(target, true)) {
             Files.writeString(output.directory().resolve("config.json"), "new");
             Files.writeString(target.resolve("notes.txt"), "precious");
-            assertThatExceptionOfType(CheckpointException.class).isThrownBy(output::commit)
+            assertThatExceptionOfType(FileException.class).isThrownBy(output::commit)
                 .withMessageContaining("now contains notes.txt, so it is not replaced; the finished files are in ");
         }
         assertThat(target.resolve("notes.txt")).hasContent("precious");
@@ -79,7 +79,7 @@ class OwnFilesTest {
         Path leftover = Files.createDirectory(folder.resolve(".out." + KILLED + ".partial"));
         Files.writeString(leftover.resolve("config.json"), "half");
         Path diary = Files.writeString(leftover.resolve("diary.txt"), "precious");
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> OutputDirectory.prepare(target, true))
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> OutputDirectory.prepare(target, true))
             .withMessageContaining(leftover + ": holds diary.txt, which this program does not write");
         assertThat(diary).hasContent("precious");
         Files.delete(diary);
@@ -90,7 +90,7 @@ class OwnFilesTest {
     @Test
     void aLockIsAnEmptyFileAndNothingElseIsTakenForOne() throws IOException {
         Path lock = Files.writeString(folder.resolve(".out.lock"), "precious");
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> OutputDirectory.prepare(target, true))
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> OutputDirectory.prepare(target, true))
             .withMessageContaining("its lock file " + lock);
         assertThat(lock).hasContent("precious");
     }
@@ -105,7 +105,7 @@ class OwnFilesTest {
     private void assertKept(String named) {
         String message = target + ": holds " + named + ", which this program does not write, so the directory is not replaced; "
             + "choose another, or move that away";
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> OutputDirectory.prepare(target, true))
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> OutputDirectory.prepare(target, true))
             .withMessage("[output] " + message);
         assertThat(target.resolve("config.json")).hasContent("old");
     }

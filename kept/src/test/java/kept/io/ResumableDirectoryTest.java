@@ -79,7 +79,7 @@ class ResumableDirectoryTest {
     void doesNotGoOnWithSomethingElse() throws IOException {
         leaveUnfinished();
         var other = new LinkedHashMap<>(Map.of("mapping", "exact"));
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> ResumableDirectory.prepare(target, false, true, other))
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> ResumableDirectory.prepare(target, false, true, other))
             .withMessage("[resume] " + partial + ": was started with other settings: mapping was opm, is exact; start over with --overwrite");
         assertThat(partial.resolve("files").resolve(WEIGHTS)).exists();
         assertThat(listing(folder)).as("no lock is left").containsExactly("out.partial");
@@ -87,7 +87,7 @@ class ResumableDirectoryTest {
 
     @Test
     void hasNothingToGoOnWith() throws IOException {
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> ResumableDirectory.prepare(target, false, true, SETTINGS))
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> ResumableDirectory.prepare(target, false, true, SETTINGS))
             .withMessage("[resume] " + partial + ": there is no unfinished output to resume; start the run without --resume");
         assertThat(listing(folder)).isEmpty();
     }
@@ -120,7 +120,7 @@ class ResumableDirectoryTest {
     void replacesADirectoryOnlyAtTheCommitAndOnlyIfItMay() throws IOException {
         Files.createDirectory(target);
         Files.writeString(target.resolve("config.json"), "old");
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(this::begin).withMessageContaining("--overwrite");
+        assertThatExceptionOfType(FileException.class).isThrownBy(this::begin).withMessageContaining("--overwrite");
         try (var output = ResumableDirectory.prepare(target, true, false, SETTINGS)) {
             Files.writeString(output.directory().resolve(WEIGHTS), "w");
         }
@@ -136,7 +136,7 @@ class ResumableDirectoryTest {
         leaveUnfinished();
         Files.createDirectory(target);
         Files.writeString(target.resolve("config.json"), "old");
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> ResumableDirectory.prepare(target, false, true, SETTINGS))
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> ResumableDirectory.prepare(target, false, true, SETTINGS))
             .withMessageContaining("exists and is not empty");
         assertThat(target.resolve("config.json")).hasContent("old");
         assertThat(partial.resolve("files").resolve(WEIGHTS)).exists();
@@ -187,7 +187,7 @@ class ResumableDirectoryTest {
     }
 
     private static void refused(ThrowingCallable call, Path path, String problem) {
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(call).withMessage("[output] " + path + ": " + problem);
+        assertThatExceptionOfType(FileException.class).isThrownBy(call).withMessage("[output] " + path + ": " + problem);
     }
 
     private static List<String> listing(Path directory) throws IOException {

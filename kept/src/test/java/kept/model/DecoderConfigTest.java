@@ -14,7 +14,7 @@ import java.util.OptionalInt;
 import kept.Fixtures;
 import kept.generation.GenerationConfig;
 import kept.generation.SamplingOptions;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.io.JsonObject;
 import kept.nn.RopeScaling;
 import kept.tensor.DType;
@@ -213,7 +213,7 @@ class DecoderConfigTest {
         Files.writeString(folder.resolve("generation_config.json"), "{\"do_sample\": true, \"min_p\": 0.1}");
         assertThat(GenerationConfig.read(folder).sampling()).isEqualTo(new SamplingOptions(1, 50, 1, 0.1, 1));
         Files.writeString(folder.resolve("generation_config.json"), "{\"do_sample\": true, \"top_p\": 1.5}");
-        assertThatThrownBy(() -> GenerationConfig.read(folder)).isInstanceOf(CheckpointException.class)
+        assertThatThrownBy(() -> GenerationConfig.read(folder)).isInstanceOf(FileException.class)
                 .hasMessageContaining("generation_config.json").hasMessageContaining("top-p 1.5");
     }
 
@@ -297,12 +297,12 @@ class DecoderConfigTest {
     @Test
     void refusesFilesThatAreNoConfiguration() throws IOException {
         Path file = folder.resolve("config.json");
-        assertThatThrownBy(() -> DecoderConfig.read(file)).isInstanceOf(CheckpointException.class)
+        assertThatThrownBy(() -> DecoderConfig.read(file)).isInstanceOf(FileException.class)
             .hasMessage("[config] " + file + ": cannot be read: no such file or directory");
         for (String broken : List.of("{\"a\": 1", "{\"a\"", "{\"a\": tru}", "{'a': 1}", "{\"a\": 01}", "{\"a\": \"\t\"}", "{\"a\": \"\\x\"}",
                 "[".repeat(5000), "{\"a\": " + "1".repeat(2000) + "}", "{\"a\": 1,}", "{\"a\": NaN}", "{\"a\": -Infinity}", "", " ")) {
             Files.writeString(file, broken);
-            assertThatThrownBy(() -> DecoderConfig.read(file)).as(broken).isInstanceOf(CheckpointException.class)
+            assertThatThrownBy(() -> DecoderConfig.read(file)).as(broken).isInstanceOf(FileException.class)
                 .hasMessageMatching("\\[config] .*: is (not valid JSON: |empty ).*");
         }
         Files.writeString(file, "\ufeff{\"hidden_size\": 0}");
@@ -313,7 +313,7 @@ class DecoderConfigTest {
         Files.writeString(file, "{\"hidden_size\": 32,\n \"hidden_size\": 64}");
         refused(file, "is not valid JSON: line 2, column 2: the key \"hidden_size\" occurs twice in one object");
         Files.writeString(file, "{\"hidden_size\": 32} {}");
-        assertThatThrownBy(() -> DecoderConfig.read(file)).isInstanceOf(CheckpointException.class)
+        assertThatThrownBy(() -> DecoderConfig.read(file)).isInstanceOf(FileException.class)
             .hasMessageStartingWith("[config] " + file + ": is not valid JSON: line 1, column 21: more follows after the end of the value");
         Files.write(file, new byte[] {'{', '"', (byte) 0xff, '"', ':', '1', '}'});
         refused(file, "cannot be read: it is not UTF-8: byte 0xFF at offset 2; convert it to UTF-8");
@@ -351,6 +351,6 @@ class DecoderConfigTest {
     }
 
     private static void refused(Path file, String problem) {
-        assertThatThrownBy(() -> DecoderConfig.read(file)).isInstanceOf(CheckpointException.class).hasMessage("[config] " + file + ": " + problem);
+        assertThatThrownBy(() -> DecoderConfig.read(file)).isInstanceOf(FileException.class).hasMessage("[config] " + file + ": " + problem);
     }
 }

@@ -12,7 +12,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.SequencedMap;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
@@ -102,11 +102,11 @@ class NamedTensorsTest {
     void whatIsNoFileOfTensorsIsSaid() throws IOException {
         Path file = Files.writeString(directory.resolve("text.safetensors"), "no tensors");
         try (var _ = Scope.open()) {
-            assertThatThrownBy(() -> NamedTensors.load(file)).isInstanceOf(CheckpointException.class).hasMessageContaining("text.safetensors");
-            assertThatThrownBy(() -> NamedTensors.load(directory.resolve("none"))).isInstanceOf(CheckpointException.class)
+            assertThatThrownBy(() -> NamedTensors.load(file)).isInstanceOf(FileException.class).hasMessageContaining("text.safetensors");
+            assertThatThrownBy(() -> NamedTensors.load(directory.resolve("none"))).isInstanceOf(FileException.class)
                     .hasMessageContaining("none");
             assertThatThrownBy(() -> NamedTensors.save(directory.resolve("a/b/c"), Map.of("x", Tensor.ones(1))))
-                    .isInstanceOf(CheckpointException.class);
+                    .isInstanceOf(FileException.class);
         }
     }
 }

@@ -15,7 +15,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import kept.evaluation.Fidelity;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.training.HeldOutCurve;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -141,7 +141,7 @@ class ReportWriterTest {
     @Test
     void aMissingDirectoryIsAnErrorThatNamesTheFile() {
         assertThatThrownBy(() -> ReportWriter.write(SampleReport.report(), directory.resolve("absent")))
-            .isInstanceOf(CheckpointException.class).hasMessageContaining("report.json").hasMessageContaining("no such file or directory");
+            .isInstanceOf(FileException.class).hasMessageContaining("report.json").hasMessageContaining("no such file or directory");
     }
 
     @Test

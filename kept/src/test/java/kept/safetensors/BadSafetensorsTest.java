@@ -7,7 +7,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -111,7 +111,7 @@ class BadSafetensorsTest {
     @Test
     void carriesFileTensorAndOffset() {
         Path file = SafetensorsBytes.write(folder.resolve("bad"), SafetensorsBytes.of(SOUND, 3));
-        CheckpointException e = catchThrowableOfType(CheckpointException.class, () -> SafetensorsFile.open(file));
+        FileException e = catchThrowableOfType(FileException.class, () -> SafetensorsFile.open(file));
         assertThat(e.file()).isEqualTo(file);
         assertThat(e.tensor()).isEqualTo("w");
         assertThat(e.offset()).isEqualTo(62);
@@ -120,7 +120,7 @@ class BadSafetensorsTest {
     @Test
     void saysWhyAFileCannotBeOpened() {
         Path missing = folder.resolve("missing.safetensors");
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> SafetensorsFile.open(missing))
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> SafetensorsFile.open(missing))
             .withMessage("[safetensors] " + missing + ": cannot be opened: no such file or directory");
     }
 
@@ -134,13 +134,13 @@ class BadSafetensorsTest {
 
     private void refused(byte[] content, String problem) {
         Path file = SafetensorsBytes.write(folder.resolve("bad.safetensors"), content);
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> SafetensorsFile.open(file))
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> SafetensorsFile.open(file))
             .withMessage("[safetensors] " + file + ": " + problem);
     }
 
     private void refusedAsJson(String header) {
         Path file = SafetensorsBytes.write(folder.resolve("bad.safetensors"), SafetensorsBytes.of(header, 4));
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> SafetensorsFile.open(file))
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> SafetensorsFile.open(file))
             .withMessageMatching("\\[safetensors] .*bad\\.safetensors: at byte \\d+: the header is not valid JSON: .+");
     }
 }

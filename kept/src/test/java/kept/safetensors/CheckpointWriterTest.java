@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.stream.Stream;
 import kept.Fixtures;
 import kept.checkpoint.Checkpoint;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.tensor.DType;
 import kept.tensor.Shape;
 import kept.weights.TensorSpec;
@@ -136,6 +136,6 @@ class CheckpointWriterTest {
     }
 
     private void refused(String problem, ThrowingCallable call) {
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(call).withMessage("[checkpoint] " + folder + ": " + problem);
+        assertThatExceptionOfType(FileException.class).isThrownBy(call).withMessage("[checkpoint] " + folder + ": " + problem);
     }
 }

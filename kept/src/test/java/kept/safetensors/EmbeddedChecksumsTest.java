@@ -10,7 +10,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.tensor.DType;
 import kept.tensor.Shape;
 import kept.weights.TensorSpec;
@@ -58,7 +58,7 @@ class EmbeddedChecksumsTest {
             byte[] damaged = bytes.clone();
             damaged[bit / 8] ^= (byte) (1 << bit % 8);
             Path other = Files.write(directory.resolve("damaged"), damaged);
-            assertThatExceptionOfType(CheckpointException.class).as("bit %d", bit).isThrownBy(() -> open(other)).withMessageContaining("damaged");
+            assertThatExceptionOfType(FileException.class).as("bit %d", bit).isThrownBy(() -> open(other)).withMessageContaining("damaged");
         }
     }
 
@@ -67,7 +67,7 @@ class EmbeddedChecksumsTest {
         byte[] bytes = Files.readAllBytes(file);
         for (int length = 0; length < bytes.length; length++) {
             Path other = Files.write(directory.resolve("cut"), Arrays.copyOf(bytes, length));
-            assertThatExceptionOfType(CheckpointException.class).as("length %d", length).isThrownBy(() -> open(other));
+            assertThatExceptionOfType(FileException.class).as("length %d", length).isThrownBy(() -> open(other));
         }
     }
 
@@ -76,13 +76,13 @@ class EmbeddedChecksumsTest {
         byte[] bytes = Files.readAllBytes(file);
         bytes[bytes.length - 1] ^= 1;
         Files.write(file, bytes);
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> open(file)).withMessageContaining("tensor 'half'");
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> open(file)).withMessageContaining("tensor 'half'");
         Path plain = directory.resolve("plain.safetensors");
         try (var writer = SafetensorsWriter.create(plain, List.of(new TensorSpec("a", DType.F32, Shape.of(1))))) {
             writer.write("a", MemorySegment.ofArray(new byte[4]));
             writer.finish();
         }
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> open(plain)).withMessageContaining("has no checksums");
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> open(plain)).withMessageContaining("has no checksums");
     }
 
     private static void open(Path path) {

@@ -10,7 +10,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.Map;
 import kept.Fixtures;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.tensor.DType;
 import kept.tensor.Shape;
 import kept.weights.StoredType;
@@ -81,7 +81,7 @@ class SafetensorsFileTest {
         try (SafetensorsFile file = SafetensorsFile.open(path)) {
             assertThat(file.entry("mask").type()).isEqualTo(StoredType.BOOL);
             assertThat(file.entry("w").type()).isEqualTo(StoredType.F64);
-            assertThatThrownBy(() -> file.entry("mask").dtype()).isInstanceOf(CheckpointException.class).hasMessage("[checkpoint] " + path
+            assertThatThrownBy(() -> file.entry("mask").dtype()).isInstanceOf(FileException.class).hasMessage("[checkpoint] " + path
                 + ": tensor 'mask' at byte 120: elements are of type BOOL, which cannot be read as a tensor;"
                 + " readable are F32, BF16, F16, I32, I64, and F64 rounded to F32");
         }
@@ -101,7 +101,7 @@ class SafetensorsFileTest {
     void saysWhichTensorIsNotThere() {
         Path path = Fixtures.path("llama/model.safetensors");
         try (SafetensorsFile file = SafetensorsFile.open(path)) {
-            assertThatThrownBy(() -> file.data("model.norm.bias")).isInstanceOf(CheckpointException.class)
+            assertThatThrownBy(() -> file.data("model.norm.bias")).isInstanceOf(FileException.class)
                 .hasMessage("[safetensors] " + path + ": tensor 'model.norm.bias': there is no such tensor among the 21 of this file");
         }
     }

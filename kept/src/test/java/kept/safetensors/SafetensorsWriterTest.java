@@ -14,7 +14,7 @@ import java.util.Map;
 import java.util.stream.Stream;
 import kept.Fixtures;
 import kept.io.ByteSink;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.tensor.DType;
 import kept.tensor.Shape;
 import kept.weights.TensorEntry;
@@ -116,7 +116,7 @@ class SafetensorsWriterTest {
             writer.write("v", MemorySegment.ofArray(new float[] {8, 9}));
             assertThat(writer.isComplete()).isFalse();
             assertThatThrownBy(writer::finish).hasMessageContaining("'w': was declared but not written");
-            assertThatThrownBy(() -> writer.append("w", MemorySegment.ofArray(new float[3]))).isInstanceOf(CheckpointException.class)
+            assertThatThrownBy(() -> writer.append("w", MemorySegment.ofArray(new float[3]))).isInstanceOf(FileException.class)
                 .hasMessageContaining("f32 [5] needs 20 bytes, got 24");
             writer.append("w", MemorySegment.ofArray(new float[] {4, 5}));
             assertThat(writer.isComplete()).isTrue();
@@ -133,7 +133,7 @@ class SafetensorsWriterTest {
         Path path = Files.writeString(folder.resolve("kept.safetensors"), "as before");
         try (var writer = SafetensorsWriter.create(path, List.of(new TensorSpec("w", DType.F32, Shape.of(1))))) {
             assertThat(listing()).hasSize(2);
-            assertThatThrownBy(writer::finish).isInstanceOf(CheckpointException.class)
+            assertThatThrownBy(writer::finish).isInstanceOf(FileException.class)
                 .hasMessage("[safetensors] " + path + ": tensor 'w': was declared but not written");
         }
         assertThat(listing()).containsExactly("kept.safetensors");
@@ -146,7 +146,7 @@ class SafetensorsWriterTest {
         List<TensorSpec> specs = List.of(new TensorSpec("w", DType.F32, Shape.of(1000)));
         var writer = SafetensorsWriter.create(path, specs, Map.of(), temporary -> fullAfter(temporary, 200));
         try (writer) {
-            assertThatThrownBy(() -> writer.write("w", MemorySegment.ofArray(new float[1000]))).isInstanceOf(CheckpointException.class)
+            assertThatThrownBy(() -> writer.write("w", MemorySegment.ofArray(new float[1000]))).isInstanceOf(FileException.class)
                 .hasMessageMatching("\\[safetensors\\] .*full\\.safetensors: cannot be written: No space left on device "
                     + "\\(bytes needed: 4104, free there: \\d+\\); nothing was changed");
             assertThat(listing()).isEmpty();
@@ -159,15 +159,15 @@ class SafetensorsWriterTest {
         Path path = folder.resolve("strict.safetensors");
         TensorSpec spec = new TensorSpec("w", DType.F32, Shape.of(2, 2));
         try (var writer = SafetensorsWriter.create(path, List.of(spec))) {
-            assertThatThrownBy(() -> writer.write("v", MemorySegment.ofArray(new float[4]))).isInstanceOf(CheckpointException.class)
+            assertThatThrownBy(() -> writer.write("v", MemorySegment.ofArray(new float[4]))).isInstanceOf(FileException.class)
                 .hasMessage("[safetensors] " + path + ": tensor 'v': was not declared for this file");
-            assertThatThrownBy(() -> writer.write("w", MemorySegment.ofArray(new float[3]))).isInstanceOf(CheckpointException.class)
+            assertThatThrownBy(() -> writer.write("w", MemorySegment.ofArray(new float[3]))).isInstanceOf(FileException.class)
                 .hasMessage("[safetensors] " + path + ": tensor 'w' at byte 96: f32 [2, 2] needs 16 bytes, got 12");
             writer.write("w", MemorySegment.ofArray(new float[4]));
-            assertThatThrownBy(() -> writer.write("w", MemorySegment.ofArray(new float[4]))).isInstanceOf(CheckpointException.class)
+            assertThatThrownBy(() -> writer.write("w", MemorySegment.ofArray(new float[4]))).isInstanceOf(FileException.class)
                 .hasMessage("[safetensors] " + path + ": tensor 'w': is written already");
         }
-        assertThatThrownBy(() -> SafetensorsWriter.create(path, List.of(spec, spec))).isInstanceOf(CheckpointException.class)
+        assertThatThrownBy(() -> SafetensorsWriter.create(path, List.of(spec, spec))).isInstanceOf(FileException.class)
             .hasMessage("[safetensors] " + path + ": tensor 'w': the name occurs twice or is reserved");
     }
 

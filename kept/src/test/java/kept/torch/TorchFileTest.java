@@ -17,7 +17,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
 import kept.checkpoint.Checkpoint;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.safetensors.SafetensorsBytes;
 import kept.safetensors.SafetensorsFile;
 import kept.tensor.Shape;
@@ -79,7 +79,7 @@ class TorchFileTest {
     void aDoubleBeyondTheRangeOfFloatIsRefused() throws IOException {
         Files.copy(resource("beyond.bin"), folder.resolve("pytorch_model.bin"));
         try (var torch = Checkpoint.open(folder)) {
-            assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> torch.data("weight"))
+            assertThatExceptionOfType(FileException.class).isThrownBy(() -> torch.data("weight"))
                 .withMessageContaining("tensor 'weight'").withMessageContaining("contains 1.0E300 in F64, which is out of range of F32");
         }
     }
@@ -89,7 +89,7 @@ class TorchFileTest {
         byte[] whole = Files.readAllBytes(resource("views-legacy.bin"));
         for (int length = 1; length < whole.length; length += 29) {
             Path cut = write("cut.bin", Arrays.copyOf(whole, length));
-            assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> TorchFile.open(cut).close());
+            assertThatExceptionOfType(FileException.class).isThrownBy(() -> TorchFile.open(cut).close());
         }
         refused(write("cut.bin", Arrays.copyOf(whole, whole.length - 1)), "is it truncated?");
         refused(write("long.bin", Arrays.copyOf(whole, whole.length + 3)), "the file goes on after the last storage (bytes left: 3)");
@@ -171,7 +171,7 @@ class TorchFileTest {
     }
 
     private static void refused(Path file, String... problems) {
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(() -> TorchFile.open(file).close())
+        assertThatExceptionOfType(FileException.class).isThrownBy(() -> TorchFile.open(file).close())
             .satisfies(e -> assertThat(e.getMessage()).startsWith("[torch] " + file).contains(problems).doesNotContain("\n"));
     }
 

@@ -13,7 +13,7 @@ import java.util.stream.Stream;
 import java.util.zip.ZipFile;
 import kept.Fixtures;
 import kept.checkpoint.Checkpoint;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.tensor.DType;
 import kept.tensor.Shape;
 import kept.weights.StoredType;
@@ -105,7 +105,7 @@ class TorchWriterTest {
     }
 
     private void refused(String problem, ThrowingCallable call) {
-        assertThatExceptionOfType(CheckpointException.class).isThrownBy(call).withMessage("[torch] " + folder + ": " + problem);
+        assertThatExceptionOfType(FileException.class).isThrownBy(call).withMessage("[torch] " + folder + ": " + problem);
     }
 
     private static void copy(Path from, Path to, long maxShardSize) {

@@ -11,7 +11,7 @@ import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.BiConsumer;
 import kept.evaluation.TextEvaluation;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.model.Architecture;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
@@ -105,7 +105,7 @@ class BestStateTest {
         best.evaluate(4, 64);
         var resumed = state(DType.BF16);
         resumed.restore(new HeldOutCurve(List.of(new HeldOutResult(0, 0, 1, 0), new HeldOutResult(2, 32, 0.5, 0.5))));
-        assertThatThrownBy(resumed::takeUp).isInstanceOf(CheckpointException.class).hasMessageContaining("best.safetensors")
+        assertThatThrownBy(resumed::takeUp).isInstanceOf(FileException.class).hasMessageContaining("best.safetensors")
                 .hasMessageContaining("is of step 4, but the best was step 2");
     }
 

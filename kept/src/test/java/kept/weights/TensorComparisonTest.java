@@ -11,7 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import kept.io.CheckpointException;
+import kept.io.FileException;
 import kept.safetensors.SafetensorsFile;
 import kept.safetensors.SafetensorsWriter;
 import kept.tensor.DType;
@@ -81,10 +81,10 @@ class TensorComparisonTest {
         String values = "this byte should be %d but is %d".formatted(content[place] & 0xff, flipped);
         String at = "tensor 'b' at byte %d:".formatted(written.offset() + place);
         var comparison = new TensorComparison();
-        assertThatThrownBy(() -> comparison.requireSame(entry(source), written, _ -> { })).isInstanceOf(CheckpointException.class)
+        assertThatThrownBy(() -> comparison.requireSame(entry(source), written, _ -> { })).isInstanceOf(FileException.class)
                 .hasMessageContainingAll(copy.toString(), at, "differs from " + source, values);
         assertThatThrownBy(() -> comparison.requireSame(MemorySegment.ofArray(content), written, _ -> { }))
-                .isInstanceOf(CheckpointException.class).hasMessageContainingAll(copy.toString(), at, "differs from the converted values", values);
+                .isInstanceOf(FileException.class).hasMessageContainingAll(copy.toString(), at, "differs from the converted values", values);
     }
 
     @Test
@@ -95,18 +95,18 @@ class TensorComparisonTest {
         try (var file = SafetensorsFile.open(copy)) {
             other = file.entry("a");
         }
-        assertThatThrownBy(() -> new TensorComparison().requireSame(original, other, _ -> { })).isInstanceOf(CheckpointException.class)
+        assertThatThrownBy(() -> new TensorComparison().requireSame(original, other, _ -> { })).isInstanceOf(FileException.class)
                 .hasMessageContaining("has 10 bytes, but %d in %s".formatted(BYTES, source));
         try (var file = new RandomAccessFile(copy.toFile(), "rw")) {
             file.setLength(file.length() - 1);
             String end = "cannot be read: the file ends at byte " + file.length();
-            assertThatThrownBy(() -> new TensorComparison().requireSame(original, written, _ -> { })).isInstanceOf(CheckpointException.class)
+            assertThatThrownBy(() -> new TensorComparison().requireSame(original, written, _ -> { })).isInstanceOf(FileException.class)
                     .hasMessageContainingAll(copy.toString(), end);
             assertThatThrownBy(() -> new TensorComparison().requireSame(MemorySegment.ofArray(content), written, _ -> { }))
-                    .isInstanceOf(CheckpointException.class).hasMessageContainingAll(copy.toString(), end);
+                    .isInstanceOf(FileException.class).hasMessageContainingAll(copy.toString(), end);
         }
         Files.delete(source);
-        assertThatThrownBy(() -> new TensorComparison().requireSame(original, written, _ -> { })).isInstanceOf(CheckpointException.class)
+        assertThatThrownBy(() -> new TensorComparison().requireSame(original, written, _ -> { })).isInstanceOf(FileException.class)
                 .hasMessageContainingAll(source.toString(), "cannot be opened");
     }
 }

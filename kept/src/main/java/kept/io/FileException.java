@@ -6,12 +6,12 @@ import kept.tensor.TensorException;
 import kept.text.VisibleText;
 
 /**
- * Thrown when a model file cannot be read or written.
+ * Thrown when a file or directory cannot be read or written, or does not contain what it must.
  *
  * <p>The message is one line: {@code [operation] file: tensor 'name' at byte offset: problem}. Control characters in names from files are escaped,
  * and long names are shortened.
  */
-public class CheckpointException extends TensorException {
+public class FileException extends TensorException {
     private static final long serialVersionUID = 1L;
     private static final int MAX_NAME_LENGTH = 200;
 
@@ -30,7 +30,7 @@ public class CheckpointException extends TensorException {
      * @param file the file or directory at fault
      * @param problem what is wrong, and what to do about it
      */
-    public CheckpointException(String operation, Path file, String problem) {
+    public FileException(String operation, Path file, String problem) {
         this(operation, file, null, -1, problem, null);
     }
 
@@ -42,7 +42,7 @@ public class CheckpointException extends TensorException {
      * @param problem what is wrong, and what to do about it
      * @param cause the underlying error, or null
      */
-    public CheckpointException(String operation, Path file, String problem, Throwable cause) {
+    public FileException(String operation, Path file, String problem, Throwable cause) {
         this(operation, file, null, -1, problem, cause);
     }
 
@@ -55,7 +55,7 @@ public class CheckpointException extends TensorException {
      * @param offset byte offset from the start of the file, or -1
      * @param problem what is wrong, and what to do about it
      */
-    public CheckpointException(String operation, Path file, String tensor, long offset, String problem) {
+    public FileException(String operation, Path file, String tensor, long offset, String problem) {
         this(operation, file, tensor, offset, problem, null);
     }
 
@@ -69,7 +69,7 @@ public class CheckpointException extends TensorException {
      * @param problem what is wrong, and what to do about it
      * @param cause the underlying error, or null
      */
-    public CheckpointException(String operation, Path file, String tensor, long offset, String problem, Throwable cause) {
+    public FileException(String operation, Path file, String tensor, long offset, String problem, Throwable cause) {
         super(message(operation, file, tensor, offset, problem), cause);
         this.file = Objects.requireNonNull(file, "file");
         this.problem = problem;
