@@ -4,7 +4,7 @@ import java.util.Arrays;
 import java.util.stream.LongStream;
 import kept.tensor.internal.Arguments;
 
-/** Operations of a {@link Tensor} that give copies of its elements in another arrangement: turned round, surrounded, cut off, in order. */
+/** Operations of a {@link Tensor} that return a rearranged copy of its elements: flipped, padded, cropped, sorted. */
 public sealed interface Arrangements permits Tensor {
     /**
      * The tensor these operations work on.
@@ -33,13 +33,13 @@ public sealed interface Arrangements permits Tensor {
     }
 
     /**
-     * Surrounds the elements with a value. The order of the amounts is PyTorch's: before and behind the last axis, before and behind the one before
-     * it, and so on; negative amounts cut off.
+     * Pads the elements with a value. The order of the amounts is PyTorch's: before and after the last axis, then before and after the second to
+     * last, and so on. Negative amounts crop.
      *
      * @param value the value
-     * @param amounts how many elements are added, two for each axis; axes that are not named stay
+     * @param amounts the numbers of elements to add, two for each axis; axes without amounts stay as they are
      * @return a tensor of this dtype
-     * @throws ShapeException if the amounts are not two for each of some axes, or cut off more than there is
+     * @throws ShapeException if the number of amounts is odd or more than twice the rank, or they crop more than an axis has
      * @throws DTypeException if this is of an integer type that the value does not fit
      */
     default Tensor pad(double value, long... amounts) {
@@ -65,7 +65,7 @@ public sealed interface Arrangements permits Tensor {
     }
 
     /**
-     * The lower triangle of each matrix: what lies above a diagonal becomes 0.
+     * The lower triangle of each matrix: elements above a diagonal become 0.
      *
      * @param diagonal 0 for the main one, positive for one above it, negative for one below
      * @return a tensor of this shape {@code [..., rows, columns]} and dtype
@@ -76,7 +76,7 @@ public sealed interface Arrangements permits Tensor {
     }
 
     /**
-     * The upper triangle of each matrix: what lies below a diagonal becomes 0.
+     * The upper triangle of each matrix: elements below a diagonal become 0.
      *
      * @param diagonal 0 for the main one, positive for one above it, negative for one below
      * @return a tensor of this shape {@code [..., rows, columns]} and dtype
@@ -87,7 +87,7 @@ public sealed interface Arrangements permits Tensor {
     }
 
     /**
-     * Orders the elements along one axis, the smallest first; NaN comes last, and equal ones keep their order.
+     * Sorts the elements along one axis in ascending order; NaN comes last, and equal elements keep their order.
      *
      * @param axis the axis; negative counts from the last
      * @return values and indices of this shape
@@ -98,7 +98,7 @@ public sealed interface Arrangements permits Tensor {
     }
 
     /**
-     * Orders the elements along one axis; NaN counts as larger than all numbers, and equal ones keep their order.
+     * Sorts the elements along one axis; NaN counts as larger than all numbers, and equal elements keep their order.
      *
      * @param axis the axis; negative counts from the last
      * @param descending whether the largest come first
@@ -113,7 +113,7 @@ public sealed interface Arrangements permits Tensor {
     }
 
     /**
-     * The k largest elements along one axis, in descending order; NaN counts as larger than all numbers, and of equal ones the first is taken first.
+     * The k largest elements along one axis, in descending order; NaN counts as larger than all numbers, and the first of equal elements comes first.
      *
      * @param k how many
      * @param axis the axis; negative counts from the last
@@ -125,8 +125,8 @@ public sealed interface Arrangements permits Tensor {
     }
 
     /**
-     * The k largest elements along one axis in descending order, or the k smallest in ascending order; NaN counts as larger than all numbers, and of
-     * equal ones the first is taken first.
+     * The k largest elements along one axis in descending order, or the k smallest in ascending order; NaN counts as larger than all numbers, and the
+     * first of equal elements comes first.
      *
      * @param k how many
      * @param axis the axis; negative counts from the last
@@ -145,7 +145,7 @@ public sealed interface Arrangements permits Tensor {
     }
 
     /**
-     * A row of zeros with a one at each of these indices.
+     * The one-hot encoding of these indices: for each index a row of zeros with a one at its position.
      *
      * @param classes the length of the rows
      * @return I64, {@code [..., classes]} for these {@code [...]}

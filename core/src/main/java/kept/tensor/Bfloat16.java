@@ -17,7 +17,8 @@ public final class Bfloat16 {
     }
 
     /**
-     * Rounds to nearest even; NaN stays NaN. What is added carries into the kept half where the rest is above a half, or at it with an odd kept half.
+     * Rounds to nearest even; NaN stays NaN. The addition carries into the upper half if the lower half is above one half of its range, or equal to
+     * it while the upper half is odd.
      *
      * @param value an f32
      * @return the bits of the nearest bf16

@@ -7,8 +7,8 @@ import kept.tensor.internal.Arguments;
  *
  * <p>Arithmetic, sums, statistics and losses are computed in {@link #arithmetic()}: in {@link #F64} for {@link #F64}, in {@link #F32} for the other
  * floating types, which are for storage and for the inputs of matrix products. {@link #I32} and {@link #I64} hold indices and counts, {@link #U8}
- * bytes, and {@link #BOOL} answers. Integers wrap around: the low bits of a result are kept. Two types go together if one holds all numbers of both
- * ({@link #promote}).
+ * bytes, and {@link #BOOL} the results of comparisons. Integers wrap around: the low bits of a result are kept. Operands of two types need a common
+ * type that holds all numbers of both ({@link #promote}).
  */
 public enum DType {
     /** IEEE 754 binary32. */
@@ -73,7 +73,7 @@ public enum DType {
     }
 
     /**
-     * The type that numbers of this type are computed in, before the result is rounded to this type. Gradients have it too.
+     * The type of the arithmetic on this type; results are then rounded to this type. Gradients have the arithmetic type too.
      *
      * @return {@link #F32} for {@link #BF16} and {@link #F16}, else this type
      */
@@ -91,9 +91,9 @@ public enum DType {
     }
 
     /**
-     * The type that holds the numbers of two. {@link #BOOL} gives way to every type, {@link #U8} to every other; {@link #I32} gives way to
-     * {@link #I64} and {@link #F64}. Of two different floating types it is {@link #F64} if one is that, else {@link #F32}. All others, such as
-     * {@link #I64} and a floating type, would lose digits.
+     * The common type of two operands, which holds the numbers of both. {@link #BOOL} gives way to every type, {@link #U8} to every other; {@link
+     * #I32} gives way to {@link #I64} and {@link #F64}. Of two different floating types it is {@link #F64} if one is that, else {@link #F32}. All
+     * others, such as {@link #I64} and a floating type, would lose digits.
      *
      * @param other the other type
      * @return the common type

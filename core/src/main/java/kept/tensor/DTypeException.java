@@ -1,6 +1,6 @@
 package kept.tensor;
 
-/** An element type that an operation does not take. */
+/** Thrown when an operation does not support an element type. */
 public final class DTypeException extends TensorException {
     private static final long serialVersionUID = 1L;
 

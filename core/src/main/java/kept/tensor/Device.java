@@ -15,7 +15,7 @@ import kept.backend.MemoryUsage;
 
 /** Where tensors live and operations run: a name and the backend behind it. Devices are opened on first use and stay open with the process. */
 public final class Device {
-    /** By every name that was asked for. */
+    /** The opened devices by each name that was requested. */
     private static final Map<String, Device> OPEN = new ConcurrentHashMap<>();
     private static final Pattern NAME = Pattern.compile("([^:]+)(?::([0-9]{1,4}))?");
 
@@ -30,15 +30,15 @@ public final class Device {
     /**
      * The processor this program runs on.
      *
-     * @return the CPU device, always there
+     * @return the CPU device, which always exists
      */
     public static Device cpu() {
         return of("cpu");
     }
 
     /**
-     * The device of a name. Without an index the name means the first device of its kind that can be used: where that is the first GPU, {@code cuda}
-     * and {@code cuda:0} are one device.
+     * The device with a name. A name without an index means the first usable device of its kind: if that is the first GPU, {@code cuda} and {@code
+     * cuda:0} are the same device.
      *
      * @param name {@code cpu}, or another that a module on the module path provides, such as {@code cuda} or {@code cuda:1}
      * @return the device, opened if it was not
@@ -62,7 +62,7 @@ public final class Device {
         }).toList();
     }
 
-    /** One where the kind cannot be used at all: opening it then says why. */
+    /** A kind that cannot be used counts as one device; opening it throws with the reason. */
     private static int count(BackendProvider provider) {
         try {
             return provider.count();
@@ -109,7 +109,7 @@ public final class Device {
     }
 
     /**
-     * The kernels behind the device. What they use is held while they run, so that closing its scope meanwhile frees it afterwards; results whose
+     * The device's kernels. Memory that a running kernel uses is held: if its scope closes meanwhile, it is freed after the kernel. Results whose
      * elements share memory are refused, operands that overlap a result are read from a copy, and writes are counted.
      *
      * @return the backend
@@ -119,9 +119,9 @@ public final class Device {
     }
 
     /**
-     * What tensors occupy on this device.
+     * The memory that tensors occupy on this device.
      *
-     * @return bytes in use, at most so far, and reserved
+     * @return the bytes in use, their peak, and the bytes reserved
      */
     public MemoryUsage memoryUsage() {
         return backend.memoryUsage();

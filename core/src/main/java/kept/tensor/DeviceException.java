@@ -1,6 +1,6 @@
 package kept.tensor;
 
-/** A device that cannot be used, or tensors of different devices in one operation. */
+/** Thrown when a device cannot be used, or an operation gets tensors of different devices. */
 public final class DeviceException extends TensorException {
     private static final long serialVersionUID = 1L;
 
@@ -17,7 +17,7 @@ public final class DeviceException extends TensorException {
      * An error with an underlying cause.
      *
      * @param message what failed, with which shapes or sizes, and what to do about it
-     * @param cause what lies beneath; null for nothing
+     * @param cause the underlying error, or null
      */
     public DeviceException(String message, Throwable cause) {
         super(message, cause);

@@ -6,7 +6,7 @@ import kept.tensor.internal.Arguments;
 
 /**
  * Sums of products in Einstein notation. A letter names an axis. Operands are contracted from left to right; an axis is summed as soon as neither the
- * result nor a later operand names it, by a matrix product if two operands share it.
+ * result nor a later operand names it, by a matrix product if two operands have it.
  */
 final class Einsum {
     private static final String NAME = "einsum";

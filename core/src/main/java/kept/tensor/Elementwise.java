@@ -12,11 +12,11 @@ import kept.backend.Unary;
 import kept.tensor.internal.Arguments;
 
 /**
- * Operations of a {@link Tensor} that treat each element by itself.
+ * Operations of a {@link Tensor} that compute each element from the elements at the same position.
  *
  * <p>Two operands are broadcast to their common shape: axes are aligned at the innermost, and an extent of 1 stretches to its partner's. Operands of
- * two dtypes give the one that holds the numbers of both ({@link DType#promote}). A number does not change the tensor's dtype. {@link DType#BOOL} has
- * sums ("or"), products ("and"), extrema and comparisons; other arithmetic refuses it.
+ * two dtypes are computed in the common dtype, which holds the numbers of both ({@link DType#promote}). A number does not change the tensor's dtype.
+ * {@link DType#BOOL} has sums ("or"), products ("and"), extrema and comparisons; other arithmetic throws a {@link DTypeException}.
  */
 public sealed interface Elementwise permits Tensor {
     /**
@@ -279,7 +279,7 @@ public sealed interface Elementwise permits Tensor {
     }
 
     /**
-     * The nearest whole number to each element, the even one of two that are as near; its gradient is 0.
+     * The nearest whole number to each element, the even one if two are equally near; its gradient is 0.
      *
      * @return a tensor of this shape and dtype
      */
@@ -297,7 +297,7 @@ public sealed interface Elementwise permits Tensor {
     }
 
     /**
-     * The function {@code x Phi(x)} with the normal distribution {@code Phi}, by the error function; {@link #geluTanh} is its approximation.
+     * The Gaussian error linear unit {@code x Phi(x)}, where {@code Phi} is the normal distribution function; {@link #geluTanh} approximates it.
      *
      * @return a tensor of this shape and dtype
      * @throws DTypeException if this is of an integer type
@@ -326,7 +326,7 @@ public sealed interface Elementwise permits Tensor {
     }
 
     /**
-     * The power {@code x^exponent}: by products for whole exponents, else by way of the logarithm, which is NaN for negative x.
+     * The power {@code x^exponent}: by multiplication for whole exponents, otherwise by the logarithm, so that negative x give NaN.
      *
      * @param exponent the exponent
      * @return a tensor of this shape and dtype
@@ -352,7 +352,7 @@ public sealed interface Elementwise permits Tensor {
     }
 
     /**
-     * Each element moved into a range: {@code min(max(x, low), high)}. The gradient passes where x lies in the range, its bounds included.
+     * Each element limited to a range: {@code min(max(x, low), high)}. The gradient passes where x lies in the range, its bounds included.
      *
      * @param low the smallest result; negative infinity for none
      * @param high the largest result; infinity for none

@@ -5,7 +5,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import kept.tensor.internal.Arguments;
 
-/** How the elements of a {@link Tensor} come to the host and back. */
+/** Copies elements of a {@link Tensor} to the host and back. */
 public sealed interface HostValues permits Tensor {
     /**
      * The tensor these operations work on.
@@ -26,7 +26,7 @@ public sealed interface HostValues permits Tensor {
     }
 
     /**
-     * The elements as doubles, exactly but for I64 beyond 2^53.
+     * The elements as doubles; exact, except for I64 beyond 2^53.
      *
      * @return a fresh array in row-major order
      */
@@ -45,7 +45,7 @@ public sealed interface HostValues permits Tensor {
     }
 
     /**
-     * The elements as truth values: false for 0, true for all others, NaN among them.
+     * The elements as booleans: false for 0, true for all others, including NaN.
      *
      * @return a fresh array in row-major order
      */
@@ -70,7 +70,7 @@ public sealed interface HostValues permits Tensor {
     }
 
     /**
-     * The only element; {@link #get} gives those that an f32 does not hold.
+     * The only element, as an f32; {@link #get} returns a double.
      *
      * @return its value, rounded to f32
      * @throws ShapeException if there is not exactly one
@@ -84,9 +84,9 @@ public sealed interface HostValues permits Tensor {
     }
 
     /**
-     * One element. Each call waits for the device; of many elements {@link #toFloatArray} takes less time.
+     * One element. Each call waits for the device; for many elements {@link #toFloatArray} is faster.
      *
-     * @param index a place on each axis; negative ones count from the end
+     * @param index an index for each axis; negative ones count from the end
      * @return its value, rounded if it is an integer beyond 2^53
      * @throws ShapeException if there is no such element
      */
@@ -98,7 +98,7 @@ public sealed interface HostValues permits Tensor {
     /**
      * Copies the elements to host memory, in row-major order and this dtype.
      *
-     * @param target as many bytes as the elements take
+     * @param target a segment of exactly the elements' size in bytes
      * @throws ShapeException if the target's size differs
      */
     default void download(MemorySegment target) {
@@ -107,9 +107,9 @@ public sealed interface HostValues permits Tensor {
     }
 
     /**
-     * Overwrites a contiguous tensor with host memory, elements in row-major order and this dtype.
+     * Overwrites a contiguous tensor with elements from host memory, in row-major order and this dtype.
      *
-     * @param data as many bytes as the elements take
+     * @param data a segment of exactly the elements' size in bytes
      * @throws ShapeException if the source's size differs, or this tensor is not contiguous
      */
     default void upload(MemorySegment data) {
@@ -125,7 +125,7 @@ public sealed interface HostValues permits Tensor {
         }
     }
 
-    /** Bytes that are 0 or 1, as kernels take them for granted. */
+    /** Bytes that are 0 or 1, as kernels assume. */
     private static MemorySegment truths(MemorySegment data) {
         byte[] bytes = data.toArray(ValueLayout.JAVA_BYTE);
         for (int i = 0; i < bytes.length; i++) {

@@ -4,12 +4,12 @@ import kept.backend.Binary;
 import kept.tensor.internal.Arguments;
 
 /**
- * How the elements of a {@link Tensor} are overwritten. Nothing here is recorded. What a recorded operation has read must stay as it is until its
- * backward, which else is a {@link TensorException}; and each element must have a place of its own, which those of an expanded view have not.
+ * Operations that overwrite elements of a {@link Tensor}. None of them is recorded. Memory that a recorded operation has read must not change before
+ * its backward pass, which otherwise throws a {@link TensorException}. Elements must not share memory, as those of an expanded view do.
  *
- * <p>Arithmetic in place ({@link #addInPlace(Tensor)} and its kind) would lose a gradient, so it is refused while operations are recorded and a
- * tensor wants one: {@link kept.autograd.Autograd#withoutRecording} is for updates of parameters, {@link Elementwise#add(Tensor)} for what is to be
- * differentiated.
+ * <p>In-place arithmetic ({@link #addInPlace(Tensor)} and the like) would lose a gradient, so it is refused while operations are recorded and a
+ * tensor requires one. Update parameters within {@link kept.autograd.Autograd#withoutRecording}; use {@link Elementwise#add(Tensor)} where a gradient
+ * is needed.
  */
 public sealed interface InPlace permits Tensor {
     /**
@@ -35,7 +35,7 @@ public sealed interface InPlace permits Tensor {
      * Sets one element.
      *
      * @param value the value, rounded to a floating dtype
-     * @param index a place on each axis; negative ones count from the end
+     * @param index an index for each axis; negative ones count from the end
      * @return this tensor
      * @throws ShapeException if there is no such element, or {@linkplain Views#hasRepeatedElements elements share memory}
      * @throws DTypeException if this is of an integer type that the value does not fit

@@ -37,7 +37,7 @@ public sealed interface Indexing permits Tensor {
      *
      * @param axis the axis; negative counts from the last
      * @param index I32 or I64, of this rank; along other axes no larger than this
-     * @param source what is added, of the index's shape
+     * @param source the terms to add, of the index's shape
      * @return a tensor of this shape
      * @throws ShapeException if the index does not fit or lies outside the axis
      * @throws DTypeException if the index is neither I32 nor I64, or the dtypes have no {@linkplain DType#promote common type}
@@ -59,7 +59,7 @@ public sealed interface Indexing permits Tensor {
     }
 
     /**
-     * Chooses the same indices of one axis for all others: {@code out[..., i, ...] = this[..., index[i], ...]}.
+     * Selects slices along one axis by their indices: {@code out[..., i, ...] = this[..., index[i], ...]}.
      *
      * @param axis the axis; negative counts from the last
      * @param index I32 or I64, {@code [n]}

@@ -19,7 +19,7 @@ final class KernelCall implements AutoCloseable {
     /**
      * Starts a call.
      *
-     * @param name what error messages start with
+     * @param name the name that error messages start with
      */
     KernelCall(String name) {
         this.name = name;
@@ -28,7 +28,7 @@ final class KernelCall implements AutoCloseable {
     /**
      * Checks that no two elements of a tensor share a memory location, so that no write overwrites another.
      *
-     * @param name what the error message starts with
+     * @param name the name that the error message starts with
      * @param result the tensor to write
      */
     static void checkWritable(String name, Tensor result) {
@@ -42,7 +42,7 @@ final class KernelCall implements AutoCloseable {
      * Registers a result; results are registered before operands.
      *
      * @param result the tensor that the kernel writes, or null
-     * @return the same
+     * @return the tensor itself
      */
     Tensor writes(Tensor result) {
         if (result == null) {
@@ -68,7 +68,7 @@ final class KernelCall implements AutoCloseable {
      * Registers an operand that must not share memory with a result.
      *
      * @param operand the tensor that the kernel reads, or null
-     * @return the same, or a copy where it overlaps a result
+     * @return the tensor itself, or a copy where it overlaps a result
      */
     Tensor reads(Tensor operand) {
         return reads(operand, false);
@@ -78,7 +78,7 @@ final class KernelCall implements AutoCloseable {
      * Registers an elementwise operand: each element is read before the result's element at the same location is written.
      *
      * @param operand the tensor that the kernel reads, or null
-     * @return the same, or a copy where it overlaps a result without being the same view
+     * @return the tensor itself, or a copy where it overlaps a result without being the same view
      */
     Tensor readsInPlace(Tensor operand) {
         return reads(operand, true);

@@ -3,8 +3,8 @@ package kept.tensor;
 import kept.tensor.internal.Arguments;
 
 /**
- * Questions about the elements of a {@link Tensor}. Answers are masks of type {@link DType#BOOL}, as comparisons give them; an element is
- * true if it is not 0, so NaN is true. Not differentiable.
+ * Predicates and logical operations on the elements of a {@link Tensor}. They return masks of type {@link DType#BOOL}, as comparisons do. An element
+ * is true if it is not 0, so NaN is true. Not differentiable.
  */
 public sealed interface Logic permits Tensor {
     /**
@@ -25,7 +25,7 @@ public sealed interface Logic permits Tensor {
     }
 
     /**
-     * Where an element is infinite, of either sign; no integer is.
+     * Where an element is infinite, of either sign; integers never are.
      *
      * @return a mask of this shape
      */
@@ -45,7 +45,7 @@ public sealed interface Logic permits Tensor {
     }
 
     /**
-     * Where both are true.
+     * Where both elements are true.
      *
      * @param other a tensor of any dtype that broadcasts with this one
      * @return a mask of the common shape
@@ -57,7 +57,7 @@ public sealed interface Logic permits Tensor {
     }
 
     /**
-     * Where at least one is true.
+     * Where at least one of two elements is true.
      *
      * @param other a tensor of any dtype that broadcasts with this one
      * @return a mask of the common shape
@@ -69,7 +69,7 @@ public sealed interface Logic permits Tensor {
     }
 
     /**
-     * Where exactly one is true.
+     * Where exactly one of two elements is true.
      *
      * @param other a tensor of any dtype that broadcasts with this one
      * @return a mask of the common shape

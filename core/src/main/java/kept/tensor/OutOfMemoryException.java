@@ -1,6 +1,6 @@
 package kept.tensor;
 
-/** A device that has no room for a tensor: the message says how much was asked for and how much is in use. */
+/** Thrown when a device has no room for a tensor; the message says how many bytes were requested and how many are in use. */
 public final class OutOfMemoryException extends TensorException {
     private static final long serialVersionUID = 1L;
 

@@ -15,7 +15,7 @@ public sealed interface Products permits Tensor {
 
     /**
      * The matrix product {@code this other}, of the matrices in the last two axes. Axes before them are batches, which broadcast; an operand of one
-     * axis is a row on the left and a column on the right. A transposed view costs no copy. Sums are f32, of F64 f64.
+     * axis is a row on the left and a column on the right. A transposed view costs no copy. Sums are f32, or f64 for F64.
      *
      * @param other {@code [batch..., k, n]} for this {@code [batch..., m, k]}
      * @return {@code [batch..., m, n]}, of the common dtype
@@ -37,7 +37,7 @@ public sealed interface Products permits Tensor {
     }
 
     /**
-     * The product with a transposed matrix, {@code this weight^T}, as a linear layer has it. Like {@code matmul(weight.transpose(0, 1))}, but the
+     * The product with a transposed matrix, {@code this weight^T}, as in a linear layer. Like {@code matmul(weight.transpose(0, 1))}, but the
      * weight's gradient is added in place.
      *
      * @param weight {@code [out, in]} for this {@code [batch..., in]}; batches before its two axes broadcast
@@ -71,7 +71,7 @@ public sealed interface Products permits Tensor {
      *
      * @param other {@code [n]} for this {@code [m]}
      * @return {@code [m, n]}, of the common dtype
-     * @throws ShapeException if an operand has not one axis
+     * @throws ShapeException if an operand is not a vector
      * @throws DTypeException if the dtypes have no {@linkplain DType#promote common type}
      */
     default Tensor outer(Tensor other) {
@@ -82,7 +82,7 @@ public sealed interface Products permits Tensor {
         return self().unsqueeze(1).mul(other);
     }
 
-    /** The check of a product's inner dimensions with the shapes that the caller gave. */
+    /** Checks the inner dimensions of a product, with the caller's shapes in the message. */
     private static void checkInner(Tensor x, Tensor other, int inner) {
         if (x.rank() == 0 || other.rank() == 0 || x.size(-1) != other.size(inner)) {
             throw new ShapeException("[matmul] inner dimensions differ: %s x %s".formatted(x.shape(), other.shape()));

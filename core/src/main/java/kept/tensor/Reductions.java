@@ -80,7 +80,7 @@ public sealed interface Reductions permits Tensor {
                 LongStream.of(Arrays.stream(innermost).mapToLong(x::size).reduce(1, (a, b) -> a * b))).toArray();
         Tensor left = x.cast(x.dtype().ofSums().arithmetic())
                 .permute(IntStream.concat(Arrays.stream(kept), Arrays.stream(innermost)).toArray()).reshape(rows);
-        // By halves; of an odd number the last waits for the end.
+        // Multiplies the first half by the second until one factor is left; the last of an odd number of factors is multiplied in at the end.
         Tensor waiting = null;
         long count = left.size(-1);
         while (count > 1) {
@@ -100,7 +100,7 @@ public sealed interface Reductions permits Tensor {
     }
 
     /**
-     * The sums of all elements up to each along one axis, in f32 or f64; integers are added in 64 bits.
+     * The cumulative sums along one axis, in f32 or f64; integers are added in 64 bits.
      *
      * @param axis the axis; negative counts from the last
      * @return a tensor of this shape and dtype, I64 for integers
@@ -210,7 +210,7 @@ public sealed interface Reductions permits Tensor {
     }
 
     /**
-     * The index of the largest element along one axis, the first of equals; the first NaN where there is one. Not differentiable.
+     * The index of the largest element along one axis, the first of equals; the first NaN if there are any. Not differentiable.
      *
      * @param axis the axis; negative counts from the last
      * @return an I64 tensor without that axis
@@ -221,7 +221,7 @@ public sealed interface Reductions permits Tensor {
     }
 
     /**
-     * The index of the smallest element along one axis, the first of equals; the first NaN where there is one. Not differentiable.
+     * The index of the smallest element along one axis, the first of equals; the first NaN if there are any. Not differentiable.
      *
      * @param axis the axis; negative counts from the last
      * @return an I64 tensor without that axis
@@ -233,7 +233,7 @@ public sealed interface Reductions permits Tensor {
         if (self().size(along) == 0) {
             throw new ShapeException("[argMin] no elements along axis %d of %s".formatted(axis, self().shape()));
         }
-        // -1 - x turns the order of integers round, and none overflows.
+        // -1 - x reverses the order of integers without overflow.
         Tensor turned = (self().dtype() == DType.BOOL ? self().cast(DType.U8) : self().detach()).neg();
         return (self().dtype().isFloating() ? turned : turned.sub(1)).argMax(along);
     }
@@ -287,7 +287,7 @@ public sealed interface Reductions permits Tensor {
         return Autograd.apply(new Softmax(true, axis), self());
     }
 
-    /** In f32, after the checks that the operations this one is made of would do under their own names. */
+    /** This tensor in f32 or f64, after the checks that the composed operations would otherwise make under their own names. */
     private Tensor exact(String operation, int... axes) {
         Arguments.axes(operation, self(), axes);
         if (!self().dtype().isFloating()) {

@@ -13,13 +13,14 @@ import java.util.function.Supplier;
  * }
  * }</pre>
  *
- * <p>Views share the memory of the tensor they view and end with it. Using a tensor after its scope has closed is a {@link ScopeException}. What must
- * outlive the stack of scopes, such as a model's parameters, belongs to a {@linkplain #detached detached} scope that its holder closes.
+ * <p>Views share the memory of the tensor they view and end with it. Using a tensor after its scope has closed throws a {@link ScopeException}.
+ * Tensors that must outlive the stack of scopes, such as a model's parameters, belong to a {@linkplain #detached detached} scope that its holder
+ * closes.
  *
  * <p>{@code -Dkept.scopes=check} reports every scope that is never closed, with the line that opened it, on standard error.
  *
- * <p>A scope on the stack belongs to its thread. A detached one that is not, any thread may close at any time: an operation that uses its tensors
- * then still finishes, their memory is freed after it, and the next use is a {@link ScopeException}.
+ * <p>A scope on the stack belongs to its thread. A detached scope that is not on a stack may be closed by any thread at any time: an operation that
+ * uses its tensors still finishes, their memory is freed after it, and the next use throws a {@link ScopeException}.
  */
 public final class Scope implements AutoCloseable {
     private static final ThreadLocal<Scope> CURRENT = new ThreadLocal<>();
@@ -62,7 +63,7 @@ public final class Scope implements AutoCloseable {
     }
 
     /**
-     * Makes a scope outside the thread's stack: tensors come into it by {@link #run} and {@link #adopt}, and it lives until it is closed.
+     * Creates a scope that is not on the thread's stack. It owns the tensors that {@link #run} and {@link #adopt} give it, until it is closed.
      *
      * @param device where its tensors live
      * @return the scope
@@ -86,18 +87,18 @@ public final class Scope implements AutoCloseable {
     }
 
     /**
-     * Runs some code with this detached scope as the innermost one, so that it owns what the code makes.
+     * Runs code with this detached scope as the innermost one, so that it owns the tensors that the code creates.
      *
-     * @param <T> what the code gives
+     * @param <T> the type of the code's result
      * @param code the code
-     * @return what the code gave
+     * @return the code's result
      */
     public <T> T run(Supplier<T> code) {
         push();
         try {
             return code.get();
         } finally {
-            // Unless the code closed this scope, which then is off the stack already.
+            // If the code has closed this scope, it is off the stack already.
             if (onStack) {
                 pop();
             }
@@ -105,8 +106,7 @@ public final class Scope implements AutoCloseable {
     }
 
     /**
-     * Hands a tensor of this scope to the enclosing one, so that it survives this scope's end. A tensor that this scope does not own is left as it
-     * is.
+     * Hands a tensor of this scope to the enclosing one, so that it survives this scope's end. Does nothing to a tensor that this scope does not own.
      *
      * @param tensor the tensor, or a view of it
      * @return the same tensor
@@ -123,7 +123,7 @@ public final class Scope implements AutoCloseable {
     }
 
     /**
-     * Takes a tensor over from the scope that owns it.
+     * Takes the ownership of a tensor from its scope.
      *
      * @param tensor the tensor, or a view of it
      * @return the same tensor
@@ -142,7 +142,7 @@ public final class Scope implements AutoCloseable {
     }
 
     /**
-     * Frees one tensor of this scope, and its views, before the scope ends. A tensor that this scope does not own is left as it is.
+     * Frees one tensor of this scope, and its views, before the scope ends. Does nothing to a tensor that this scope does not own.
      *
      * @param tensor the tensor
      */
@@ -204,7 +204,7 @@ public final class Scope implements AutoCloseable {
         }
     }
 
-    /** Takes a storage that no scope owns; it is freed if this one is closed. */
+    /** Takes a storage that no scope owns; frees it if this scope is closed. */
     synchronized void add(Storage storage) {
         storage.owner = this;
         if (closed) {
@@ -218,7 +218,7 @@ public final class Scope implements AutoCloseable {
         }
     }
 
-    /** Lets go of a storage; false if it is not here any more, since this scope was closed or another has taken it. */
+    /** Gives up a storage. Returns false if this scope no longer owns it, because it was closed or another scope has taken the storage. */
     private synchronized boolean forget(Storage storage) {
         if (closed || storage.slot >= storages.size() || storages.get(storage.slot) != storage) {
             return false;

@@ -1,6 +1,6 @@
 package kept.tensor;
 
-/** A tensor used after its scope has closed, or made where no scope is open. */
+/** Thrown when a tensor is used after its scope has closed, or created while no scope is open. */
 public final class ScopeException extends TensorException {
     private static final long serialVersionUID = 1L;
 

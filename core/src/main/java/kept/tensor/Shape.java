@@ -8,7 +8,7 @@ import kept.tensor.internal.Arguments;
 public final class Shape {
     private static final Shape SCALAR = new Shape(new long[0]);
 
-    /** Dimensions in a text: more are shapes of damaged files. */
+    /** The number of dimensions that a message shows; only damaged files have more. */
     private static final int MAX_SHOWN = 16;
 
     private final long[] dimensions;

@@ -1,6 +1,6 @@
 package kept.tensor;
 
-/** Shapes that do not fit an operation, such as {@code [matmul] inner dimensions differ: [8, 256, 64] x [128, 32]}. */
+/** Thrown when shapes do not fit an operation, as in {@code [matmul] inner dimensions differ: [8, 256, 64] x [128, 32]}. */
 public final class ShapeException extends TensorException {
     private static final long serialVersionUID = 1L;
 

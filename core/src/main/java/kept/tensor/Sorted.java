@@ -1,9 +1,9 @@
 package kept.tensor;
 
 /**
- * Elements in order along one axis, and where they were.
+ * Sorted elements along one axis, and their indices before sorting.
  *
  * @param values the elements, of the dtype they had; differentiable
- * @param indices their places along the axis before, I64, of the same shape
+ * @param indices the index that each element had along the axis, I64, of the same shape
  */
 public record Sorted(Tensor values, Tensor indices) {}

@@ -69,7 +69,7 @@ final class Storage {
         return buffer;
     }
 
-    /** Prevents the buffer from returning to its device until {@link #letGo}. */
+    /** Keeps the buffer from returning to its device until {@link #letGo}. */
     void hold() {
         int before;
         do {

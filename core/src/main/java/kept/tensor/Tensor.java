@@ -13,7 +13,8 @@ import kept.tensor.internal.TensorInternals;
 
 /**
  * A dense array of numbers on a device, with a shape and strides. Views (reshape, transpose, slice, expand) share memory. The operations come from
- * the interfaces this class implements, one for each kind, and are differentiable unless they say otherwise; gradients are F32, of F64 tensors F64.
+ * the interfaces this class implements, one for each kind, and are differentiable unless they say otherwise. Gradients are F32, or F64 for F64
+ * tensors.
  *
  * <p>Memory belongs to a {@link Scope}. Several threads may read a tensor at once, if none writes it or its gradient.
  */
@@ -28,7 +29,7 @@ public final class Tensor extends TensorCreation
     private final Shape shape;
     private final long[] strides;
     private final long offset;
-    /** The operation that made this tensor, if it is recorded for differentiation. */
+    /** The recorded operation that created this tensor, or null. */
     private final Node node;
     private boolean requiresGradient;
     private DType gradientType;
@@ -75,7 +76,7 @@ public final class Tensor extends TensorCreation
     }
 
     /**
-     * A tensor of one value throughout.
+     * A tensor filled with one value.
      *
      * @param value the value, converted to the dtype
      * @param dtype the element type
@@ -107,7 +108,7 @@ public final class Tensor extends TensorCreation
     }
 
     /**
-     * A tensor without axes.
+     * A scalar: a tensor without axes.
      *
      * @param value the value, converted to the dtype
      * @param dtype the element type
@@ -213,13 +214,13 @@ public final class Tensor extends TensorCreation
         return Arguments.present("of", "the array of extents", dimensions).length == 0 ? Shape.of(count) : Shape.of(dimensions);
     }
 
-    // Operations of several tensors on a par; those of one with others are in the interfaces
+    // Operations on a list of tensors; all others are in the interfaces
 
     /**
-     * Puts tensors side by side along one axis.
+     * Concatenates tensors along one axis.
      *
      * @param axis the axis; negative counts from the last
-     * @param tensors one or more, alike but for their extents along the axis
+     * @param tensors one or more, of equal shapes except along the axis
      * @return a tensor of the common dtype
      * @throws ShapeException if they differ along another axis
      * @throws DTypeException if the dtypes have no {@linkplain DType#promote common type}
@@ -229,7 +230,7 @@ public final class Tensor extends TensorCreation
     }
 
     /**
-     * Puts tensors of one shape behind each other along a new axis.
+     * Stacks tensors of one shape along a new axis.
      *
      * @param axis where the new axis is in the result; negative counts from the result's last
      * @param tensors one or more
@@ -257,10 +258,10 @@ public final class Tensor extends TensorCreation
     }
 
     /**
-     * Sums of products by Einstein's notation, {@code einsum("bij,bjk->bik", a, b)}: a letter for each axis of each tensor, after the arrow those of
-     * the result; all others are summed over. {@code ...} stands for any axes, which broadcast as extents of 1 do; a letter twice in one tensor is
-     * its diagonal. Without an arrow the result has the letters that occur once, in alphabetic order. Tensors are joined from left to right. Of one
-     * tensor whose axes are only put into another order the result is a view.
+     * Sums of products by Einstein's notation, {@code einsum("bij,bjk->bik", a, b)}: a letter for each axis of each tensor and, after the arrow, for
+     * each axis of the result. Axes whose letters are not in the result are summed. {@code ...} stands for any number of axes, which broadcast; a
+     * letter that occurs twice in one tensor means its diagonal. Without an arrow the result has the letters that occur once, in alphabetical order.
+     * Tensors are contracted from left to right. If the equation only permutes the axes of one tensor, the result is a view.
      *
      * @param equation the letters
      * @param tensors one or more
@@ -272,7 +273,7 @@ public final class Tensor extends TensorCreation
         return Einsum.of(equation, tensors);
     }
 
-    // What it is
+    // Properties
 
     /**
      * The element type.
@@ -321,7 +322,7 @@ public final class Tensor extends TensorCreation
     }
 
     /**
-     * The elements in memory between neighbours along one axis.
+     * The distance in memory between neighbours along one axis, in elements.
      *
      * @param axis the axis; negative counts from the last
      * @return the stride, 0 where the axis is broadcast
@@ -340,7 +341,7 @@ public final class Tensor extends TensorCreation
     }
 
     /**
-     * Where the first element lies in the buffer.
+     * The position of the first element in the buffer.
      *
      * @return the offset in elements
      */
@@ -358,7 +359,7 @@ public final class Tensor extends TensorCreation
     }
 
     /**
-     * Where the tensor lives.
+     * The device of the tensor's memory.
      *
      * @return the device
      */
@@ -401,7 +402,8 @@ public final class Tensor extends TensorCreation
     // Differentiation
 
     /**
-     * Makes this tensor a leaf that {@link #backward} gives a gradient to, in F64 if this is F64, else in F32 ({@link #requireGradient(DType)}).
+     * Makes this tensor a leaf for which {@link #backward} computes a gradient: in F64 if this is F64, else in F32 ({@link #requireGradient(DType)}
+     * chooses the type).
      *
      * @return this tensor
      */
@@ -410,8 +412,8 @@ public final class Tensor extends TensorCreation
     }
 
     /**
-     * Makes this tensor a leaf whose gradient is kept in a type: F32, or BF16, which takes half the memory. What a backward pass gives is summed in
-     * F32 and rounded once; of several passes or uses the sum is rounded after each, so that small terms may be lost beside a large sum.
+     * Makes this tensor a leaf whose gradient is stored in a type: F32, or BF16, which takes half the memory. A backward pass sums its terms in F32
+     * and rounds once. Over several passes or uses the sum is rounded after each, so that small terms may be lost in a large sum.
      *
      * @param type the type of {@link #gradient}
      * @return this tensor
@@ -436,7 +438,7 @@ public final class Tensor extends TensorCreation
     }
 
     /**
-     * Whether operations on this tensor are recorded: it is a leaf that wants a gradient, or was made from one.
+     * Whether operations on this tensor are recorded: it is a leaf that requires a gradient, or was computed from one.
      *
      * @return true if gradients flow through it
      */
@@ -444,13 +446,13 @@ public final class Tensor extends TensorCreation
         return requiresGradient || node != null;
     }
 
-    /** The entry of the tape that made this tensor; null for a leaf or a tensor that is not recorded. */
+    /** The tape's node that created this tensor; null for a leaf or a tensor that is not recorded. */
     Node node() {
         return node;
     }
 
     /**
-     * The gradient that {@link #backward} has added up in this leaf.
+     * The gradient that {@link #backward} has accumulated in this leaf.
      *
      * @return a tensor of this shape and of the {@link #gradientType}, or null before the first backward
      */
@@ -459,7 +461,7 @@ public final class Tensor extends TensorCreation
     }
 
     /**
-     * The type that this tensor's gradient is kept in.
+     * The type in which this tensor's gradient is stored.
      *
      * @return F32, or F64 for F64, unless this leaf {@linkplain #requireGradient(DType) asks for another}
      */
@@ -467,7 +469,7 @@ public final class Tensor extends TensorCreation
         return gradientType;
     }
 
-    /** The gradient to add to, made of zeros if there is none; it lives as long as this tensor. */
+    /** The gradient for adding to it, created with zeros if there is none; it lives as long as this tensor. */
     Tensor gradientAccumulator() {
         if (gradient == null) {
             try (var _ = Scope.open(device())) {
@@ -477,14 +479,14 @@ public final class Tensor extends TensorCreation
         return gradient;
     }
 
-    /** Sets the gradient to zeros and keeps its memory for the next backward; does nothing where there is none. */
+    /** Sets the gradient to zeros and keeps its memory for the next backward pass; does nothing if there is none. */
     public void zeroGradient() {
         if (gradient != null) {
             gradient.fill(0);
         }
     }
 
-    /** Frees the gradient; does nothing where there is none. */
+    /** Frees the gradient; does nothing if there is none. */
     public void clearGradient() {
         if (gradient != null) {
             storage.owner.release(gradient);
@@ -492,7 +494,7 @@ public final class Tensor extends TensorCreation
         }
     }
 
-    /** Makes a tensor, whose memory nothing else uses, the gradient of this leaf, which has none yet; it lives as long as this tensor. */
+    /** Makes a tensor the gradient of this leaf, which has none yet. Nothing else uses the tensor's memory, which then lives as long as this leaf. */
     void setGradient(Tensor sum) {
         Layouts.gradient(this, sum);
         storage.owner.adopt(sum);
@@ -500,7 +502,7 @@ public final class Tensor extends TensorCreation
     }
 
     /**
-     * Adds the gradient of this scalar to every leaf it was made from.
+     * Computes the gradient of this scalar with respect to every leaf it was computed from, and adds it to theirs.
      *
      * @throws ShapeException if this tensor has more than one element
      * @throws TensorException if nothing was recorded
@@ -513,7 +515,7 @@ public final class Tensor extends TensorCreation
     }
 
     /**
-     * The same values, cut off from what made them.
+     * The same values without their history, so that no gradient flows back.
      *
      * @return a view that is not recorded
      */
@@ -521,9 +523,9 @@ public final class Tensor extends TensorCreation
         return alias(shape, strides, offset);
     }
 
-    // For the library itself: other packages get at these by TensorInternals
+    // For the library's own packages, which call these methods through TensorInternals
 
-    /** Another view of the same memory, which must hold every element; not recorded. */
+    /** Another view of the same memory, which must contain every element; not recorded. */
     Tensor alias(Shape newShape, long[] newStrides, long newOffset) {
         Layouts.layout(this, newShape, newStrides, newOffset);
         return new Tensor(storage, dtype, newShape, newStrides, newOffset, null);
@@ -534,12 +536,12 @@ public final class Tensor extends TensorCreation
         return new Tensor(storage, dtype, shape, strides, offset, maker);
     }
 
-    /** The strides with which this tensor reads as one of a larger shape, 0 along axes that are broadcast. */
+    /** The strides of this tensor as an expanded view of a larger shape: 0 along axes that are broadcast. */
     long[] expandedStrides(Shape target, String operation) {
         return Layouts.expandedStrides(shape, strides, target, operation);
     }
 
-    /** The dtype, the shape and the values, the middle of long axes left out. */
+    /** The dtype, the shape and the values; the middle of long axes is left out. */
     @Override
     public String toString() {
         return TensorFormat.format(this);

@@ -4,7 +4,7 @@ import kept.backend.Buffer;
 import kept.tensor.internal.Node;
 import kept.tensor.internal.TensorInternals;
 
-/** Opens the methods of {@link Tensor} that are not public to the library's other packages. */
+/** Gives the library's other packages access to methods of {@link Tensor} that are not public. */
 final class TensorAccess implements TensorInternals.Access {
     @Override
     public Buffer buffer(Tensor tensor) {

@@ -4,7 +4,7 @@ import java.util.stream.LongStream;
 import kept.backend.Distribution;
 import kept.tensor.internal.Arguments;
 
-/** How tensors are made that are not made of given values: {@code Tensor.eye(3)}, {@code Tensor.normal(seed, stream, 2, 3)}. In the current scope. */
+/** Creates tensors without given values, such as {@code Tensor.eye(3)} and {@code Tensor.normal(seed, stream, 2, 3)}, in the current scope. */
 public abstract sealed class TensorCreation permits Tensor {
     /** For tensors. */
     TensorCreation() {}
@@ -28,11 +28,11 @@ public abstract sealed class TensorCreation permits Tensor {
     }
 
     /**
-     * F32 numbers with equal distances.
+     * Evenly spaced F32 numbers.
      *
      * @param start the first
      * @param end the last
-     * @param count how many; of one there is only the first
+     * @param count how many; if 1, only the first
      * @return a tensor {@code [count]}
      * @throws ShapeException if the count is negative
      */
@@ -42,7 +42,7 @@ public abstract sealed class TensorCreation permits Tensor {
         }
         float[] values = new float[count];
         for (int i = 0; i < count; i++) {
-            // From the nearer end, so that both are exact.
+            // Counted from the nearer end, so that both ends are exact.
             values[i] = (float) (2 * i < count ? start + (end - start) / (count - 1) * i : end - (end - start) / (count - 1) * (count - 1 - i));
         }
         if (count == 1) {
@@ -121,7 +121,7 @@ public abstract sealed class TensorCreation permits Tensor {
     }
 
     /**
-     * A tensor of one value throughout, of the shape and dtype of another.
+     * A tensor filled with one value, of the shape and dtype of another.
      *
      * @param like the other tensor
      * @param value the value
@@ -156,7 +156,7 @@ public abstract sealed class TensorCreation permits Tensor {
         return Tensor.full(1, like.dtype(), like.shape());
     }
 
-    /** Chooses one side of a diagonal of each matrix, with the diagonal itself. */
+    /** Keeps one side of a diagonal of each matrix, including the diagonal. */
     static Tensor triangle(String operation, Tensor x, long diagonal, boolean lower) {
         Arguments.usable(operation, x);
         if (x.rank() < 2) {
@@ -164,7 +164,7 @@ public abstract sealed class TensorCreation permits Tensor {
         }
         long rows = x.size(-2);
         long columns = x.size(-1);
-        // Beyond the corners all diagonals are alike.
+        // All diagonals beyond a corner select the same elements.
         long bounded = Math.max(-rows - 1, Math.min(columns + 1, diagonal));
         Tensor row = Tensor.of(LongStream.range(0, rows).map(i -> i + bounded).toArray()).unsqueeze(1);
         Tensor column = Tensor.of(LongStream.range(0, columns).toArray());

@@ -1,6 +1,6 @@
 package kept.tensor;
 
-/** The root of what this library throws: the message names the operation, the shapes or sizes involved, and what to do. */
+/** The base class of this library's exceptions. The message names the operation, the shapes or sizes involved, and the remedy. */
 public class TensorException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
@@ -17,7 +17,7 @@ public class TensorException extends RuntimeException {
      * An error with an underlying cause.
      *
      * @param message what failed, with which shapes, and what to do about it
-     * @param cause what lies beneath
+     * @param cause the underlying error
      */
     public TensorException(String message, Throwable cause) {
         super(message, cause);

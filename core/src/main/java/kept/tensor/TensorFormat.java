@@ -7,8 +7,8 @@ import java.util.Locale;
 import java.util.stream.IntStream;
 
 /**
- * The readable form of a tensor: dtype and shape, then the values in nested brackets, as wide as the widest. Of an axis with more than
- * {@value #MAX_SHOWN} elements the first and last {@value #EDGE} are shown; only what is shown is copied from the device.
+ * Formats a tensor: dtype and shape, then the values in nested brackets, padded to the widest. An axis with more than {@value #MAX_SHOWN} elements
+ * shows the first and last {@value #EDGE}; only these are copied from the device.
  */
 final class TensorFormat {
     private static final int MAX_SHOWN = 8;
@@ -79,7 +79,7 @@ final class TensorFormat {
                 .toList();
     }
 
-    /** All values in one notation: whole numbers, four decimals, or, where those would hide something, powers of ten. */
+    /** All values in one notation: whole numbers, four decimals, or an exponent where four decimals would hide digits. */
     private List<String> numbers() {
         if (tensor.dtype() == DType.BOOL) {
             return values.stream().map(value -> value.longValue() != 0 ? "true" : "false").toList();

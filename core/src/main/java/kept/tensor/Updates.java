@@ -5,7 +5,7 @@ import kept.autograd.operation.Operands;
 import kept.backend.Binary;
 import kept.tensor.internal.Arguments;
 
-/** Arithmetic in place. */
+/** In-place arithmetic. */
 final class Updates {
     private Updates() {}
 

@@ -13,7 +13,8 @@ import kept.autograd.operation.Slice;
 import kept.tensor.internal.Arguments;
 
 /**
- * Operations that give a {@link Tensor} another shape over the same memory, where strides allow it. A view sees later changes of what it views.
+ * Operations that give a {@link Tensor} another shape over the same memory, where strides allow it. Later writes to the memory are visible in all
+ * views.
  */
 public sealed interface Views permits Tensor {
     /**
@@ -46,7 +47,7 @@ public sealed interface Views permits Tensor {
     }
 
     /**
-     * Joins neighbouring axes into one.
+     * Merges neighbouring axes into one.
      *
      * @param first the first axis; negative counts from the last
      * @param last the last axis, not before the first; negative counts from the last
@@ -101,9 +102,9 @@ public sealed interface Views permits Tensor {
     }
 
     /**
-     * Puts the axes into another order.
+     * Permutes the axes.
      *
-     * @param axes which of these axes each axis of the result is; negative ones count from the last
+     * @param axes for each axis of the result, the axis of this tensor; negative ones count from the last
      * @return a view
      * @throws ShapeException if some axis is missing or named twice
      */
@@ -193,7 +194,7 @@ public sealed interface Views permits Tensor {
     }
 
     /**
-     * The elements at one index of an axis, which falls away.
+     * The elements at one index of an axis, which is removed.
      *
      * @param axis the axis; negative counts from the last
      * @param index the index; negative counts from the end
@@ -220,7 +221,7 @@ public sealed interface Views permits Tensor {
     default List<Tensor> split(int axis, long... sizes) {
         long left = self().size(Arguments.axis("split", self().shape(), axis));
         for (long size : Arguments.present("split", "the list of sizes", sizes)) {
-            // Below 0 from the first size on that is too large or negative.
+            // Negative from the first size that is too large or negative.
             left = left < 0 || size < 0 ? -1 : left - size;
         }
         if (left != 0) {
@@ -254,7 +255,7 @@ public sealed interface Views permits Tensor {
     }
 
     /**
-     * Whether several elements lie at one place in memory, as those of an expanded view do. Such a tensor can be read, not written.
+     * Whether several elements share a memory location, as in an expanded view. Such a tensor can be read but not written.
      *
      * @return false for all tensors that own their elements, and for slices and permutations of these
      */
@@ -263,10 +264,10 @@ public sealed interface Views permits Tensor {
     }
 
     /**
-     * Whether some element of this tensor is also one of another: writing one of the two then changes the other.
+     * Whether this tensor shares an element with another, so that writing one of the two changes the other.
      *
      * @param other the other tensor
-     * @return true if both are views of one memory and meet in it
+     * @return true if both are views of the same memory and have an element in common
      */
     default boolean overlaps(Tensor other) {
         return self().storage() == other.storage() && MemoryOverlap.between(self(), other);

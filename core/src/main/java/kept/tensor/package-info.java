@@ -2,10 +2,10 @@
  * Tensors and what users do with them: {@link kept.tensor.Tensor} with its shape, element type and device, the {@link kept.tensor.Scope} that owns
  * its memory, and the public operations, one interface for each kind.
  *
- * <p>How an operation passes gradients back lives in {@code kept.autograd.operation}; how a device computes it, behind {@code kept.backend}.
+ * <p>The operations with their gradients are in {@code kept.autograd.operation}, the kernels of devices behind {@code kept.backend}.
  *
  * <p><b>Threads.</b> On the CPU several threads may read one tensor at once, as an operand of recorded and unrecorded operations, if none writes its
- * memory, differentiates through it or closes the scope that owns it meanwhile. What a thread makes belongs to a scope of its own. Whether operations
- * are recorded ({@link kept.autograd.Autograd#withoutRecording}) is each thread's own matter.
+ * memory, differentiates through it or closes the scope that owns it meanwhile. Each thread opens a scope of its own, which owns the tensors that the
+ * thread creates. Recording is switched off for one thread at a time ({@link kept.autograd.Autograd#withoutRecording}).
  */
 package kept.tensor;

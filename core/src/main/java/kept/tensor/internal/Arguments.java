@@ -20,7 +20,7 @@ public final class Arguments {
     private Arguments() {}
 
     /**
-     * Checks that an argument is there.
+     * Checks that an argument is not null.
      *
      * @param <T> its type
      * @param operation the name that an error message starts with
@@ -209,7 +209,7 @@ public final class Arguments {
      * @param x the operand
      * @param axes negative ones count from the last, none means all
      * @return for each axis of the operand, whether it is named
-     * @throws TensorException if the operand cannot be computed with, there is no such axis, or one is named twice
+     * @throws TensorException if the operand is not usable, there is no such axis, or one is named twice
      */
     public static boolean[] axes(String operation, Tensor x, int... axes) {
         usable(operation, x);

@@ -5,14 +5,14 @@ import java.util.Map;
 import kept.tensor.Tensor;
 
 /**
- * Records which existing memory the operations of this thread read, to check later whether running them again would give the same result. Records may
- * be nested.
+ * Records the memory that operations of this thread read, to check later whether running them again would give the same result. Records may be
+ * nested.
  */
 public final class MemoryReads implements AutoCloseable {
     private static final ThreadLocal<MemoryReads> CURRENT = new ThreadLocal<>();
 
     private final MemoryReads enclosing = CURRENT.get();
-    /** Memory that was read first, with its state then; null for memory that was written first. */
+    /** The version of memory that was read first; null for memory that was written first. */
     private final Map<Object, Reading> readings = new IdentityHashMap<>();
 
     private record Reading(Tensor tensor, int version) {}

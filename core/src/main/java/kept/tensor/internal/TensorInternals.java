@@ -6,8 +6,8 @@ import kept.tensor.Tensor;
 import kept.tensor.TensorException;
 
 /**
- * What the library's own packages may do with a tensor and its users may not. {@code kept.tensor} hands its {@link Access} over when the class
- * {@link Tensor} is loaded, which is before there is any tensor to ask about.
+ * Operations on tensors for the library's own packages, which users of the library do not see. {@code kept.tensor} provides the {@link Access} when
+ * the class {@link Tensor} is loaded, so before any tensor exists.
  */
 public final class TensorInternals {
     private static Access access;
@@ -88,7 +88,7 @@ public final class TensorInternals {
     }
 
     /**
-     * Takes the access, from {@code kept.tensor}.
+     * Sets the access; called by {@code kept.tensor}.
      *
      * @param tensors the access to tensors
      */
@@ -122,7 +122,7 @@ public final class TensorInternals {
     }
 
     /**
-     * The strides with which a tensor reads as one of a larger shape, 0 along axes that are broadcast.
+     * The strides of a tensor as an expanded view of a larger shape: 0 along axes that are broadcast.
      *
      * @param tensor the tensor
      * @param target the shape to expand to
@@ -135,17 +135,17 @@ public final class TensorInternals {
     }
 
     /**
-     * How often the memory of a tensor, which its views share, has been written: by kernels, copies and optimizers.
+     * The number of writes to the memory of a tensor and its views, by kernels, copies and optimizers.
      *
      * @param tensor the tensor
-     * @return a count that tells whether the elements may have changed since it was last looked at
+     * @return a count; if it has not changed, neither have the elements
      */
     public static int version(Tensor tensor) {
         return access.version(tensor);
     }
 
     /**
-     * The operation that made a tensor.
+     * The recorded operation that created a tensor.
      *
      * @param tensor the tensor
      * @return the node of the tape, or null for a leaf or a tensor that is not recorded
@@ -166,7 +166,7 @@ public final class TensorInternals {
     }
 
     /**
-     * The gradient of a leaf to add to, made of zeros if there is none; it lives as long as the leaf.
+     * The gradient of a leaf for adding to it, created with zeros if there is none; it lives as long as the leaf.
      *
      * @param leaf the leaf
      * @return a contiguous tensor of its shape and {@linkplain Tensor#gradientType gradient type}
@@ -176,7 +176,7 @@ public final class TensorInternals {
     }
 
     /**
-     * Makes a tensor the gradient of a leaf, which has none yet, and lets it live as long as the leaf.
+     * Makes a tensor the gradient of a leaf that has none yet; the tensor then lives as long as the leaf.
      *
      * @param leaf the leaf
      * @param sum a contiguous tensor of its shape and {@linkplain Tensor#gradientType gradient type}, whose memory nothing else uses
