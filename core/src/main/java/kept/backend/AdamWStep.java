@@ -8,8 +8,8 @@ package kept.backend;
  * @param beta1 the decay of the first moment
  * @param beta2 the decay of the second moment
  * @param epsilon added to the root of the second moment
- * @param weightDecay the decoupled decay: the parameter shrinks by {@code learningRate * weightDecay} of itself
- * @param gradientScale what gradients are multiplied by first, for clipping by global norm
+ * @param weightDecay the decoupled weight decay: the parameter is multiplied by {@code 1 - learningRate * weightDecay}
+ * @param gradientScale a factor applied to gradients first, for clipping by global norm
  * @param rounding how a BF16 parameter is rounded
  */
 public record AdamWStep(
@@ -23,7 +23,7 @@ public record AdamWStep(
      * @param beta2 the decay of the second moment
      * @param epsilon added to the root of the second moment
      * @param weightDecay the decoupled decay
-     * @param gradientScale what gradients are multiplied by first
+     * @param gradientScale a factor applied to gradients first
      */
     public AdamWStep(long step, double learningRate, double beta1, double beta2, double epsilon, double weightDecay, double gradientScale) {
         this(step, learningRate, beta1, beta2, epsilon, weightDecay, gradientScale, Rounding.NEAREST);
@@ -43,7 +43,7 @@ public record AdamWStep(
     }
 
     /**
-     * The factors of an AdamW step in f32, computed in double precision; the bias corrections are in the rate and the root's factor.
+     * The factors of an AdamW step in f32, computed in double precision. The learning rate and the factor of the root contain the bias corrections.
      *
      * @param gradientScale the factor of the gradient
      * @param beta1 the decay of the first moment
@@ -59,14 +59,14 @@ public record AdamWStep(
             float gradientScale, float beta1, float rest1, float beta2, float rest2, float keep, float rate, float rootFactor, float epsilon) {}
 
     /**
-     * How a BF16 parameter is rounded. To nearest, an update below about 2^-9 of the parameter vanishes; stochastically, the next number away from 0
-     * is taken with the probability that makes the expected value exact. For that, 16 random bits are added to the 16 that BF16 drops: for element i,
-     * bits {@code 16 (i mod 2)} and up of word {@code i / 2 mod 4} of the block that Philox 4x32-10 gives for the key seed and the counter
-     * {@code (i / 8, stream)}. Other parameters are rounded to nearest always.
+     * How a BF16 parameter is rounded. Rounding to nearest loses an update below about 2^-9 of the parameter. Stochastic rounding takes the next
+     * number away from 0 with the probability that makes the expected value exact: it adds 16 random bits to the 16 that BF16 drops. For element i
+     * these are bits {@code 16 (i mod 2)} and up of word {@code i / 2 mod 4} of the block of Philox 4x32-10 for the key seed and the counter {@code
+     * (i / 8, stream)}. Other parameters are always rounded to nearest.
      *
-     * @param stochastic whether it is
+     * @param stochastic whether to round stochastically
      * @param seed the generator's key
-     * @param stream tells apart the steps and parameters of one seed
+     * @param stream distinguishes steps and parameters of one seed
      */
     public record Rounding(boolean stochastic, long seed, long stream) {
         /** To nearest even. */

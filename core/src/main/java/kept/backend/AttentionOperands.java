@@ -6,7 +6,7 @@ import kept.tensor.Tensor;
 import kept.tensor.internal.Arguments;
 
 /**
- * What attention is computed from.
+ * The operands of attention.
  *
  * @param q queries {@code [batch, queries, heads, D]}
  * @param k keys {@code [batch, keys, groups, D]}, keys at least queries; groups divides heads

@@ -6,17 +6,18 @@ import kept.tensor.DType;
 import kept.tensor.Tensor;
 
 /**
- * What a device must have: memory and the twelve kernels that every operation can be composed of. {@link FusedKernels}, which it inherits, are
- * compositions of these until a device overrides them with something faster.
+ * A device: memory and the twelve primitive kernels, from which every operation can be composed. The inherited {@link FusedKernels} are compositions
+ * of these until a device overrides them with faster kernels.
  *
  * <p>Rules that hold for every kernel unless it says otherwise:
  * <ul>
  * <li>Operands are tensors of this device; shapes, dtypes and strides have been checked by the operation that calls.</li>
- * <li>Floating operands may be F32, BF16 or F16; arithmetic is in f32 and the result is rounded once, to nearest even. Or they may be F64, if the
- * device {@linkplain #has has} it: then all floating operands and results are, F64 stands wherever F32 does here, and arithmetic is in f64.</li>
+ * <li>Floating operands may be F32, BF16 or F16; arithmetic is in f32 and the result is rounded once, to nearest even. If the device {@linkplain #has
+ *     has} F64, all floating operands and results of a kernel may be F64 instead; then F64 replaces F32 in its contract, and arithmetic is in
+ *     f64.</li>
  * <li>Integers are computed in 64 bits; I32 and U8 keep the low bits of a result, BOOL is true unless the result is 0.</li>
- * <li>Operands may have any strides, 0 included (broadcasting); {@code out} is never broadcast. A kernel that says <em>rows</em> needs that operand
- * contiguous.</li>
+ * <li>Operands may have any strides, 0 included (broadcasting); {@code out} is never broadcast. An operand described as <em>rows</em> is
+ *     contiguous.</li>
  * <li>{@code out} is overwritten and may be the same tensor as an elementwise operand, but may not overlap one in any other way.</li>
  * <li>"Accumulates" means that {@code out} is added to.</li>
  * <li>The same call gives the same bits every time, whatever the number of threads.</li>
@@ -24,7 +25,7 @@ import kept.tensor.Tensor;
  */
 public interface Backend extends FusedKernels {
     /**
-     * The backend that the provider opened, for a device's own parts and their tests; {@link kept.tensor.Device#backend} wraps it in guards.
+     * The backend itself, for the device's own classes and their tests; {@link kept.tensor.Device#backend} wraps it in guards.
      *
      * @return this backend, without guards
      */
@@ -40,24 +41,24 @@ public interface Backend extends FusedKernels {
     String name();
 
     /**
-     * One line for start-up: the device, its vector width or model, threads and kernels in use, and what would lift a fall-back.
+     * One line for start-up: the device, its vector width or model, the threads and kernels in use, and how to avoid a fall-back.
      *
      * @return the line, without a line break
      */
     String description();
 
     /**
-     * What the last bits of results depend on besides the values: two backends that say the same compute the same bits.
+     * The properties that the last bits of results depend on: two backends with the same description compute the same bits.
      *
      * @return a few words, such as {@code cpu, vectors of 512 bits}
      */
     String arithmetic();
 
     /**
-     * Whether tensors of a type can be made on this device; kernels take all that can.
+     * Whether the device has tensors of a type; its kernels then support the type.
      *
      * @param dtype the type
-     * @return true unless the device says otherwise
+     * @return true by default
      */
     default boolean has(DType dtype) {
         return true;
@@ -68,14 +69,14 @@ public interface Backend extends FusedKernels {
     /**
      * Takes a block from the device's pool. Its contents are arbitrary.
      *
-     * @param bytes the size wanted, 0 or more
+     * @param bytes the required size, 0 or more
      * @return a block of at least that size
      * @throws kept.tensor.OutOfMemoryException if there is no room
      */
     Buffer allocate(long bytes);
 
     /**
-     * Gives a block back to the pool.
+     * Returns a block to the pool.
      *
      * @param buffer a block from {@link #allocate}, not released before
      */
@@ -91,24 +92,24 @@ public interface Backend extends FusedKernels {
     /**
      * The device's own memory.
      *
-     * @return its size and what is free of it now; empty for a device whose tensors lie in the machine's memory
+     * @return its size and how much of it is free now; empty for a device whose tensors are in the machine's memory
      */
     default Optional<DeviceMemory> ownMemory() {
         return Optional.empty();
     }
 
-    /** Begins to count {@link MemoryUsage#peakInUse()} afresh, from what is in use now: so that one piece of work can be measured among others. */
+    /** Restarts {@link MemoryUsage#peakInUse()} from the memory in use now, to measure one piece of work. */
     void resetPeakMemory();
 
     /**
-     * How much of a large intermediate result, such as logits over a vocabulary, an operation that works in chunks should make at a time: enough for
-     * matrix products to be efficient, little beside the device's memory.
+     * The size of the chunks in which operations compute a large intermediate result, such as logits over a vocabulary: large enough for efficient
+     * matrix products, small compared with the device's memory.
      *
      * @return bytes
      */
     long chunkBytes();
 
-    /** Gives blocks that nothing uses back to the operating system or driver. */
+    /** Returns free blocks to the operating system or driver. */
     void trim();
 
     /**
@@ -143,17 +144,17 @@ public interface Backend extends FusedKernels {
      * Fills with counter-based random numbers (Philox 4x32-10, Salmon et al. 2011): the element at row-major position i depends on seed, stream and i
      * alone.
      *
-     * @param distribution what the numbers follow
+     * @param distribution the distribution of the numbers
      * @param seed the generator's key
-     * @param stream tells apart the tensors of one seed
+     * @param stream distinguishes tensors of one seed
      * @param out rows, F32
      */
     void random(Distribution distribution, long seed, long stream, Tensor out);
 
     /**
-     * Copies and converts: {@code out = x}. Floating to integer truncates towards zero and saturates: what lies beyond the type becomes its smallest
-     * or largest number, NaN becomes 0. Integers to shorter ones keep their low bits. Of any type, all but 0 is true, NaN too. Floating to floating
-     * overflows to infinity, as IEEE 754 has it.
+     * Copies and converts: {@code out = x}. Floating to integer truncates towards zero and saturates: values beyond the type become its smallest or
+     * largest number, NaN becomes 0. An integer to a shorter type keeps its low bits. To BOOL, 0 is false and all other values are true, including
+     * NaN. Floating to floating overflows to infinity, as in IEEE 754.
      *
      * @param x any dtype, expanded to out's shape
      * @param out any dtype
@@ -199,12 +200,12 @@ public interface Backend extends FusedKernels {
      *
      * @param reduction what to compute; a sum over no elements is 0, and one of integers keeps the low 64 bits
      * @param x {@code [kept..., reduced...]}
-     * @param out {@code [kept...]}, x's dtype, but {@link DType#ofSums} for a sum; its rank says how many axes are kept
+     * @param out {@code [kept...]}, x's dtype, but {@link DType#ofSums} for a sum; its rank is the number of axes that are kept
      */
     void reduce(Reduction reduction, Tensor x, Tensor out);
 
     /**
-     * The index of the largest element along the innermost axis, the first of equals; the first NaN where there is one.
+     * The index of the largest element along the innermost axis, the first of equals; the first NaN if there are any.
      *
      * @param x {@code [..., n]}, n at least 1
      * @param out {@code [...]}, I64
@@ -225,22 +226,22 @@ public interface Backend extends FusedKernels {
     void matmul(Tensor a, Tensor b, Tensor out, boolean accumulate);
 
     /**
-     * The type in which a product takes an F32 operand. A device whose hardware multiplies operands of one type may round F32 beside a shorter type;
-     * layers over weights of that type do well then to have their activations in it as well.
+     * The type to which a product converts an F32 operand. A device whose hardware multiplies operands of one type may round F32 to the other
+     * operand's shorter type; layers with weights of that type are then faster if their activations have it too.
      *
      * @param other the type of the other operand
-     * @return F32, unless the device rounds F32 beside the other type
+     * @return F32, unless the device rounds F32 to the other type
      */
     default DType productType(DType other) {
         return DType.F32;
     }
 
     /**
-     * Whether a row of a product has the same bits whatever other rows the product has: among up to four rows those that it has alone, and among five
-     * or more those that it has among any five. Then a sequence in a batch has the bits that it has alone, and a text in pieces those that it has at
-     * once. A library that chooses the order of additions by the shape does not keep them.
+     * Whether the bits of a product's row do not depend on its other rows: in products of up to four rows they are those of the row alone, and in
+     * products of five or more rows those of the row in any product of five. A sequence then has the same bits in a batch and alone, and a text has
+     * the same bits in pieces and at once. Libraries that choose the order of additions by the shape do not have this property.
      *
-     * @return false unless the device says otherwise
+     * @return false by default
      */
     default boolean keepsBitsOfRows() {
         return false;
@@ -262,7 +263,7 @@ public interface Backend extends FusedKernels {
     /**
      * {@code out[..., index[..., i, ...], ...] += x[..., i, ...]} along one axis; equal indices add up in ascending order of i.
      *
-     * @param x what is added, F32 or an integer type
+     * @param x the terms to add, F32 or an integer type
      * @param axis the axis, from 0
      * @param index I32 or I64, x's shape; along other axes no larger than out
      * @param out accumulates; x's dtype

@@ -1,8 +1,8 @@
 package kept.backend;
 
 /**
- * How a device's implementation is found: {@link java.util.ServiceLoader} lists the providers on the module path, and {@link kept.tensor.Device} asks
- * the one whose name was wanted.
+ * Opens devices of one kind. {@link java.util.ServiceLoader} lists the providers on the module path, and {@link kept.tensor.Device} asks the one with
+ * the requested name.
  */
 public interface BackendProvider {
     /**

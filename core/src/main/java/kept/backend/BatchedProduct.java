@@ -5,18 +5,18 @@ import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /**
- * How the batch of a matrix product is computed: as few products as its strides allow. Where neighbouring products share B and their rows of A and C
- * follow each other, they are one product of more rows; the axes that remain are merged.
+ * Plans the batch of a matrix product as few products as its strides allow. Neighbouring products that share B and whose rows of A and C follow each
+ * other become one product of more rows; the remaining axes are merged.
  *
  * @param rows rows of A and C of each product
  * @param axes the batch axes that remain, innermost first, with the strides of A, B and C
  */
 public record BatchedProduct(int rows, MergedAxes axes) {
-    /** The place of A in the strides of an axis. */
+    /** The index of A in the strides of an axis. */
     public static final int A = 0;
-    /** The place of B in the strides of an axis. */
+    /** The index of B in the strides of an axis. */
     public static final int B = 1;
-    /** The place of C in the strides of an axis. */
+    /** The index of C in the strides of an axis. */
     public static final int C = 2;
 
     /**
@@ -25,7 +25,7 @@ public record BatchedProduct(int rows, MergedAxes axes) {
      * @param a {@code [..., m, k]}, whose batch axes are expanded to out's
      * @param b {@code [..., k, n]}, whose batch axes are expanded to out's
      * @param out {@code [..., m, n]}
-     * @param contiguousRows whether rows are only joined where those of A are contiguous and do not overlap, as BLAS requires
+     * @param contiguousRows whether to join rows only if those of A are contiguous and do not overlap, as BLAS requires
      * @return the plan
      */
     public static BatchedProduct of(Tensor a, Tensor b, Tensor out, boolean contiguousRows) {
@@ -55,7 +55,7 @@ public record BatchedProduct(int rows, MergedAxes axes) {
     }
 
     /**
-     * Where each product's operand is, in row-major order of the axes.
+     * The position of each product's operand, in row-major order of the axes.
      *
      * @param operand {@link #A}, {@link #B} or {@link #C}
      * @return elements from the first product's operand, for each product

@@ -7,7 +7,7 @@ import kept.tensor.DType;
 import kept.tensor.Tensor;
 import kept.tensor.TensorException;
 
-/** Elementwise functions of two operands: each with its name, its value and its two derivatives, which comparisons have not. */
+/** Elementwise functions of two operands, each with its name, its value and its two derivatives. Comparisons have no derivatives. */
 public enum Binary {
     /** {@code a + b}. */
     ADD("add", (a, b) -> a + b, Long::sum, (gradient, a, b) -> gradient, (gradient, a, b) -> gradient),
@@ -68,8 +68,8 @@ public enum Binary {
     }
 
     /**
-     * How a gradient passes back through {@code y = f(a, b)} to one operand; only of what is asked for the elements must still be those of the
-     * forward pass.
+     * Computes the gradient of one operand of {@code y = f(a, b)}. Only operands that the formula reads through their suppliers must be unchanged
+     * since the forward pass.
      */
     @FunctionalInterface
     public interface Derivative {
@@ -94,7 +94,7 @@ public enum Binary {
     }
 
     /**
-     * Its value, in double precision; of two f32 it is the f32 result once rounded.
+     * Its value, in double precision; for two f32, rounding it once gives the f32 result.
      *
      * @param a one operand
      * @param b the other
@@ -117,7 +117,7 @@ public enum Binary {
      * Whether operands may be of a type.
      *
      * @param dtype the type
-     * @return true, but for BOOL, which has no differences and quotients
+     * @return true, except for BOOL, which has no differences and quotients
      */
     public boolean takes(DType dtype) {
         return dtype != DType.BOOL || this != SUBTRACT && this != DIVIDE;
@@ -126,7 +126,7 @@ public enum Binary {
     /**
      * Its derivative by the first operand.
      *
-     * @return how a gradient passes back; null for comparisons
+     * @return the gradient's formula; null for comparisons
      */
     public Derivative ofFirst() {
         return ofFirst;
@@ -135,7 +135,7 @@ public enum Binary {
     /**
      * Its derivative by the second operand.
      *
-     * @return how a gradient passes back; null for comparisons
+     * @return the gradient's formula; null for comparisons
      */
     public Derivative ofSecond() {
         return ofSecond;

@@ -6,16 +6,16 @@ import java.util.Arrays;
 import kept.tensor.Shape;
 
 /**
- * Numbers of 8 bits in blocks of 256, as 8-bit optimizers keep their moments (Dettmers et al. 2021, arXiv 2110.02861): each number is the block's
+ * Numbers of 8 bits in blocks of 256, the format of an 8-bit optimizer's moments (Dettmers et al. 2021, arXiv 2110.02861): each number is the block's
  * largest magnitude times one of 256 values from -1 to 1, or from 0 to 1 for an unsigned code.
  *
- * <p>The values are those of dynamic tree quantisation: seven decades from 10^-7 to 1, of which each has twice as many values as the one below:
- * {@code (0.1 + 0.9 (j + 0.5) / n) 10^(d - 6)} for d from 0 to 6 and j from 0 to n - 1, with {@code n = 2^d} and either sign in the signed code,
- * {@code n = 2^(d + 1)} in the unsigned one; both have 0 and 1 besides. Codes number the values in ascending order.
+ * <p>The values are those of dynamic tree quantisation: seven decades from 10^-7 to 1, each with twice as many values as the one below: {@code (0.1 +
+ * 0.9 (j + 0.5) / n) 10^(d - 6)} for d from 0 to 6 and j from 0 to n - 1, with {@code n = 2^d} and either sign in the signed code, {@code n = 2^(d +
+ * 1)} in the unsigned one; both also have 0 and 1. Codes number the values in ascending order.
  *
  * <p>A tensor of n such numbers is I32, rows {@code [ceil(n / 256), 65]}: 64 words of four codes each, the first in the lowest byte, and the bits of
- * the block's largest magnitude as an F32. Zeros throughout are a block of zeros. A number above 0 never becomes 0 in the unsigned code: what is
- * divided by it stays finite.
+ * the block's largest magnitude as an F32. A block of zero words contains zeros. A number above 0 never becomes 0 in the unsigned code, so that a
+ * quotient by it stays finite.
  */
 public final class BlockCodes {
     /** The numbers of a block. */
@@ -27,7 +27,7 @@ public final class BlockCodes {
     private static final double[] POWERS = {1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1};
 
     private static final int BYTE = 0xff;
-    /** By whether the code is signed. */
+    /** The values of each code, by whether it is signed. */
     private static final float[][] VALUES = {values(false), values(true)};
     private static final float[][] BOUNDS = {bounds(false), bounds(true)};
 
@@ -36,7 +36,7 @@ public final class BlockCodes {
     /**
      * The shape of a tensor that holds codes.
      *
-     * @param count how many numbers
+     * @param count the number of numbers
      * @return {@code [ceil(count / 256), 65]}
      */
     public static Shape shape(long count) {
@@ -69,10 +69,11 @@ public final class BlockCodes {
     }
 
     /**
-     * Where one value's numbers end and the next one's begin: halfway between them, but for an unsigned code's 0, which is that of 0 alone.
+     * The bounds between the numbers that are rounded to neighbouring values: the means of two values, except that in the unsigned code only 0
+     * becomes 0.
      *
      * @param signed which code
-     * @return 255 bounds in ascending order; a number has as its code how many of them lie below it
+     * @return 255 bounds in ascending order; the code of a number is the count of bounds below it
      */
     public static float[] bounds(boolean signed) {
         float[] values = values(signed);
@@ -90,9 +91,9 @@ public final class BlockCodes {
      * Reads a block.
      *
      * @param codes the words of a tensor of codes
-     * @param word the number of the block's first word
+     * @param word the index of the block's first word
      * @param signed which code
-     * @param numbers takes the numbers, from its beginning
+     * @param numbers receives the numbers, from its beginning
      * @param count how many, at most {@link #BLOCK}
      */
     public static void read(MemorySegment codes, long word, boolean signed, float[] numbers, int count) {
@@ -107,9 +108,9 @@ public final class BlockCodes {
      * Writes a block.
      *
      * @param numbers the numbers
-     * @param count how many; those behind them are zeros
+     * @param count how many; the block's other numbers become zeros
      * @param codes the words of a tensor of codes
-     * @param word the number of the block's first word
+     * @param word the index of the block's first word
      * @param signed which code
      */
     public static void write(float[] numbers, int count, MemorySegment codes, long word, boolean signed) {
@@ -129,7 +130,7 @@ public final class BlockCodes {
         codes.setAtIndex(ValueLayout.JAVA_INT, word + WORDS - 1, Float.floatToRawIntBits(scale));
     }
 
-    /** How many bounds lie below a number, by halving. */
+    /** Counts the bounds below a number by binary search. */
     private static int below(float number, float... bounds) {
         int code = 0;
         for (int step = BYTE / 2 + 1; step > 0; step /= 2) {

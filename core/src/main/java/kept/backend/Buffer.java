@@ -1,6 +1,6 @@
 package kept.backend;
 
-/** A block of device memory, made and taken back by its {@link Backend}. What lies behind it is the backend's own affair. */
+/** A block of device memory, allocated and released by its {@link Backend}, which alone knows its implementation. */
 public interface Buffer {
     /**
      * The usable size.

@@ -1,9 +1,9 @@
 package kept.backend;
 
 /**
- * The memory of a device that has its own.
+ * The memory of a device that has memory of its own.
  *
- * @param total bytes in all
- * @param free bytes that tensors of this process could still have, what its pool keeps ready included
+ * @param total its size in bytes
+ * @param free the bytes still available to tensors of this process, including free blocks of its pool
  */
 public record DeviceMemory(long total, long free) {}

@@ -3,10 +3,9 @@ package kept.backend;
 import kept.tensor.internal.Arguments;
 
 /**
- * What a row of logits is scored by: {@code (1 - crossEntropyWeight) * temperature^2 * D(p, q) + crossEntropyWeight * CE}, where p and q are the
- * softmax of the teacher's and the student's logits divided by the temperature, D is the divergence, and CE is the cross-entropy of the student's
- * logits (at temperature 1) against the true next token. The factor temperature^2 keeps gradients at one scale (Hinton et al. 2015, arXiv
- * 1503.02531).
+ * The loss of a row of logits: {@code (1 - crossEntropyWeight) * temperature^2 * D(p, q) + crossEntropyWeight * CE}, where p and q are the softmax of
+ * the teacher's and the student's logits divided by the temperature, D is the divergence, and CE is the cross-entropy of the student's logits (at
+ * temperature 1) against the true next token. The factor temperature^2 keeps gradients at one scale (Hinton et al. 2015, arXiv 1503.02531).
  *
  * @param divergence D
  * @param temperature above 0; 1 leaves the distributions as they are

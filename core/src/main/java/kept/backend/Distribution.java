@@ -1,6 +1,6 @@
 package kept.backend;
 
-/** What random numbers follow. */
+/** Distributions of random numbers. */
 public enum Distribution {
     /** Uniform on the half-open unit interval. */
     UNIFORM,

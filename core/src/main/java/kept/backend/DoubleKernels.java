@@ -3,11 +3,11 @@ package kept.backend;
 import kept.linalg.DoubleMatrix;
 
 /**
- * Loops on matrices of doubles in the host's memory, for {@link kept.linalg}, which checks their arguments. {@link java.util.ServiceLoader} finds the
- * implementation. The bits of a result depend on the operands alone, not on the number of threads.
+ * Kernels on matrices of doubles in the host's memory, for {@link kept.linalg}, which checks their arguments. {@link java.util.ServiceLoader} finds
+ * the implementation. The bits of a result depend on the operands alone, not on the number of threads.
  */
 public interface DoubleKernels {
-    /** Most rows of a triangle that the kernels solve; larger ones are made of blocks. */
+    /** The largest triangle that the kernels solve; larger ones are divided into blocks. */
     int MAX_TRIANGLE_ROWS = 64;
 
     /**
@@ -31,7 +31,7 @@ public interface DoubleKernels {
     void addTransposedProduct(int sign, DoubleMatrix a, DoubleMatrix b, DoubleMatrix c);
 
     /**
-     * {@code C = C + sign A^T A} on and right of the diagonal. What lies left of it is neither read nor written.
+     * {@code C = C + sign A^T A} on and right of the diagonal. Elements left of the diagonal are neither read nor written.
      *
      * @param sign 1 or -1
      * @param a {@code [k, n]}

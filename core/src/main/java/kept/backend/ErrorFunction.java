@@ -1,6 +1,6 @@
 package kept.backend;
 
-/** The error function in double precision, which Java has not. */
+/** The error function in double precision, which the JDK lacks. */
 final class ErrorFunction {
     /** From here on erf rounds to 1. */
     private static final double ONE = 6;

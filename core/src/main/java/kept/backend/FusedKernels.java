@@ -13,15 +13,15 @@ import kept.backend.composition.SwiGluComposition;
 import kept.tensor.Tensor;
 
 /**
- * The kernels that compute in one pass what takes several primitive ones. Each has a default, a composition of the primitives of {@link Backend}: a
- * new device runs it until it has a kernel of its own. The rules of {@link Backend} hold.
+ * Kernels that do the work of several primitive kernels in one pass. Each has a default, a composition of the primitives of {@link Backend}, which a
+ * new device runs until it has a kernel of its own. The rules of {@link Backend} hold.
  */
 public interface FusedKernels {
     // Sums and rows
 
     /**
-     * {@code out = a + b} with b of another type, as the sum of a residual stream and a branch. A device that has no kernel for it converts b first:
-     * the bits are the same.
+     * {@code out = a + b} with b of another type, such as the sum of a residual stream and a branch. The default converts b first, with the same
+     * bits.
      *
      * @param a F32, expanded to out's shape
      * @param b any floating dtype, expanded to out's shape
@@ -142,7 +142,7 @@ public interface FusedKernels {
      * bit.
      *
      * @param x the residual stream, rows {@code [n, width]}, F32
-     * @param branch what is added to it, rows {@code [n, width]}, F32 or BF16
+     * @param branch the branch's output, rows {@code [n, width]}, F32 or BF16
      * @param sum rows {@code [n, width]}, F32; may be x
      * @param parameters weight and bias, rows, and epsilon
      * @param out rows {@code [n, width]}, F32 or BF16
@@ -158,7 +158,7 @@ public interface FusedKernels {
      * A residual add and {@link #rmsNorm} in one: {@code sum = x + branch}, and out and rstd are those of {@code rmsNorm(sum)}, bit for bit.
      *
      * @param x the residual stream, rows {@code [n, width]}, F32
-     * @param branch what is added to it, rows {@code [n, width]}, F32 or BF16
+     * @param branch the branch's output, rows {@code [n, width]}, F32 or BF16
      * @param sum rows {@code [n, width]}, F32; may be x
      * @param weight rows {@code [width]}, any floating dtype
      * @param epsilon above 0
@@ -242,15 +242,16 @@ public interface FusedKernels {
     // Losses
 
     /**
-     * Scores rows of logits against a teacher's and replaces them by their gradient. A probability of 0 adds nothing. A teacher's logit of minus
-     * infinity is a probability of 0; in the reverse divergence, which would then be infinite, it counts as 10^6 below the row's largest logit.
+     * Computes the loss of a student's rows of logits with respect to a teacher's, and replaces the student's by their gradient. A probability of 0
+     * adds nothing. A teacher's logit of minus infinity is a probability of 0; in the reverse divergence, which would then be infinite, it counts as
+     * 10^6 below the row's largest logit.
      *
      * @param objective the formula of a row's loss
      * @param teacher rows {@code [n, vocabulary]}, F32
      * @param student rows {@code [n, vocabulary]}, F32; replaced by {@code scale * d loss / d logits}
      * @param labels rows {@code [n]}, I64, the true next tokens; a negative one leaves the cross-entropy part out; null if its weight is 0
-     * @param scale what gradients are multiplied by
-     * @param losses rows {@code [n]}, F32: the whole loss of each row
+     * @param scale a factor applied to gradients
+     * @param losses rows {@code [n]}, F32: the loss of each row
      * @param divergences rows {@code [n]}, F32: the divergence of each row, without weight or temperature^2
      * @throws kept.tensor.ShapeException if a label that counts lies beyond the vocabulary; nothing is overwritten then
      */
@@ -260,11 +261,11 @@ public interface FusedKernels {
     }
 
     /**
-     * The cross-entropy of rows of logits, {@code logSumExp(row) - row[label]}, and its gradient in their place.
+     * The cross-entropy of rows of logits, {@code logSumExp(row) - row[label]}; its gradient overwrites the logits.
      *
      * @param logits rows {@code [n, vocabulary]}, F32; replaced by {@code scale * (softmax - onehot(label))}
-     * @param labels rows {@code [n]}, I64; a row with a negative label costs nothing and has no gradient
-     * @param scale what gradients are multiplied by
+     * @param labels rows {@code [n]}, I64; a row with a negative label has loss 0 and gradient 0
+     * @param scale a factor applied to gradients
      * @param losses rows {@code [n]}, F32
      * @throws kept.tensor.ShapeException if a label lies beyond the vocabulary; nothing is overwritten then
      */
@@ -279,8 +280,8 @@ public interface FusedKernels {
      * {@code v = beta2 v + (1 - beta2) g^2}, {@code w = w (1 - lr decay) - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon)}.
      * A gradient of BF16 gives the bits of the same numbers in F32.
      *
-     * <p>Moments of 8 bits are {@link BlockCodes}: m of the signed code and sqrt(v) of the unsigned one are read from them, and what the step makes
-     * is written back; the parameter is updated by the numbers before they are rounded.
+     * <p>8-bit moments are {@link BlockCodes}: m in the signed code, sqrt(v) in the unsigned one. The step decodes them and encodes the new moments;
+     * the parameter is updated with the new moments before they are encoded.
      *
      * @param step the step's numbers
      * @param parameter rows, any floating dtype; updated

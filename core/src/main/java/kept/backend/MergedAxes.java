@@ -3,8 +3,8 @@ package kept.backend;
 import java.util.Arrays;
 
 /**
- * The axes that operands of one shape have in common, innermost first: axes of extent 1 are dropped, and neighbouring axes that are evenly spaced for
- * every operand are one.
+ * The axes of operands of one shape, innermost first: axes of extent 1 are dropped, and neighbouring axes that are evenly spaced for every operand
+ * are merged.
  *
  * @param extents the axes' extents
  * @param strides [axis][operand], in elements
@@ -15,7 +15,7 @@ public record MergedAxes(long[] extents, long[][] strides) {
      *
      * @param shape the extents, outermost first
      * @param operands for each operand, its stride along each axis
-     * @return the axes that are left
+     * @return the remaining axes
      */
     public static MergedAxes of(long[] shape, long[]... operands) {
         int rank = 0;
@@ -42,7 +42,7 @@ public record MergedAxes(long[] extents, long[][] strides) {
     /**
      * The number of axes.
      *
-     * @return how many are left
+     * @return the number of remaining axes
      */
     public int rank() {
         return extents.length;

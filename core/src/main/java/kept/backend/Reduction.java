@@ -1,6 +1,6 @@
 package kept.backend;
 
-/** How the elements along reduced axes become one. */
+/** Reductions of the elements along some axes to one. */
 public enum Reduction {
     /** Their sum, accumulated in f32 (integers: exactly, in 64 bits). */
     SUM,

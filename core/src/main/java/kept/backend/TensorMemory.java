@@ -5,8 +5,8 @@ import kept.tensor.Tensor;
 import kept.tensor.internal.TensorInternals;
 
 /**
- * How a device sees a tensor: a buffer that it allocated, and views of it. For the authors of devices; with {@link Tensor#shape},
- * {@link Tensor#strides} and {@link Tensor#offset} it is all that a kernel needs to find an element.
+ * Access to a tensor's memory for the authors of devices: the buffer that the device allocated, and views of it. With {@link Tensor#shape}, {@link
+ * Tensor#strides} and {@link Tensor#offset} a kernel finds each element.
  */
 public final class TensorMemory {
     private TensorMemory() {}
@@ -28,7 +28,7 @@ public final class TensorMemory {
      * @param tensor the tensor
      * @param shape the view's shape
      * @param strides elements between neighbours along each axis
-     * @param offset the first element's place in the buffer
+     * @param offset the index of the first element in the buffer
      * @return the view
      * @throws kept.tensor.ShapeException if an element lies outside of the buffer
      */
@@ -37,7 +37,7 @@ public final class TensorMemory {
     }
 
     /**
-     * The strides with which a tensor reads as one of a larger shape, 0 along axes that are broadcast.
+     * The strides of a tensor as an expanded view of a larger shape: 0 along axes that are broadcast.
      *
      * @param tensor the tensor
      * @param target the shape to expand to

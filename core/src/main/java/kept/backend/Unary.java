@@ -6,7 +6,7 @@ import java.util.function.Supplier;
 import kept.tensor.DType;
 import kept.tensor.Tensor;
 
-/** Elementwise functions of one operand: each with its name, its value and its derivative. */
+/** Elementwise functions of one operand, each with its name, its value and its derivative. */
 public enum Unary {
     /** {@code -x}. */
     NEGATE("neg", x -> -x, x -> -x, (gradient, x, y) -> gradient.neg()),
@@ -53,7 +53,7 @@ public enum Unary {
     /** The smallest whole number that is not below x; the derivative is 0. */
     CEIL("ceil", Math::ceil, x -> x, Unary::none),
 
-    /** The nearest whole number, the even one of two; the derivative is 0. */
+    /** The nearest whole number, the even one if two are equally near; the derivative is 0. */
     ROUND("round", Math::rint, x -> x, Unary::none),
 
     /** -1 below 0, 1 above it, 0 for zeros and NaN; the derivative is 0. */
@@ -97,17 +97,17 @@ public enum Unary {
         this.derivative = derivative;
     }
 
-    /** The numbers of {@link #GELU_TANH}. */
+    /** The constants of {@link #GELU_TANH}. */
     private static final class Gelu {
         static final double SCALE = Math.sqrt(2 / Math.PI);
         static final double CUBIC = 0.044715;
     }
 
     /**
-     * The gradient on its way through a function. Each step is written over the one before if nothing else needs that.
+     * A gradient while it is multiplied by the terms of a derivative. Each step overwrites the previous one if nothing else needs it.
      *
      * @param value F32 or F64, the arithmetic of the operand's dtype
-     * @param own whether the value may be written over
+     * @param own whether the value may be overwritten
      */
     public record Passing(Tensor value, boolean own) {
         /**
@@ -175,7 +175,10 @@ public enum Unary {
         }
     }
 
-    /** How a gradient passes back through {@code y = f(x)}; only of what is asked for the elements must still be those of the forward pass. */
+    /**
+     * Computes the gradient of the operand of {@code y = f(x)}. Only x or y, if the formula reads them through their suppliers, must be unchanged
+     * since the forward pass.
+     */
     @FunctionalInterface
     public interface Derivative {
         /**
@@ -221,7 +224,7 @@ public enum Unary {
      * Whether operands may be of a type.
      *
      * @param dtype the type
-     * @return true for floating types; for integers where the function has a value for them; false for BOOL, whose elements are no numbers
+     * @return true for floating types, and for integers if the function has a value for them; false for BOOL, whose elements are not numbers
      */
     public boolean takes(DType dtype) {
         return dtype.isFloating() || ofIntegers != null && dtype != DType.BOOL;
@@ -230,13 +233,13 @@ public enum Unary {
     /**
      * Its derivative.
      *
-     * @return how a gradient passes back
+     * @return the gradient's formula
      */
     public Derivative derivative() {
         return derivative;
     }
 
-    /** The gradient through a function that is constant between its steps. */
+    /** The gradient of a step function, which is 0. */
     private static Passing none(Passing gradient, Supplier<Tensor> x, Supplier<Tensor> y) {
         return new Passing(Tensor.full(0, gradient.value.dtype(), gradient.value.shape()), true);
     }

@@ -5,8 +5,8 @@ package kept.linalg;
  *
  * @param array the array of elements
  * @param offset the index of element (0, 0)
- * @param rows how many rows
- * @param columns how many columns
+ * @param rows the number of rows
+ * @param columns the number of columns
  * @param stride the distance between rows, at least {@code columns}
  */
 public record DoubleMatrix(double[] array, int offset, int rows, int columns, int stride) {
@@ -29,8 +29,8 @@ public record DoubleMatrix(double[] array, int offset, int rows, int columns, in
     /**
      * Creates a matrix of zeros.
      *
-     * @param rows how many rows
-     * @param columns how many columns
+     * @param rows the number of rows
+     * @param columns the number of columns
      * @return the matrix
      * @throws IllegalArgumentException if it has more elements than an array can hold
      */
@@ -150,7 +150,7 @@ public record DoubleMatrix(double[] array, int offset, int rows, int columns, in
      *
      * @param values the floats
      * @param from the index of the first float
-     * @param count how many rows
+     * @param count the number of rows
      * @return these rows, sharing this matrix's memory
      * @throws IndexOutOfBoundsException if floats or rows are missing
      */

@@ -18,9 +18,9 @@ final class ArgMaxKernel {
      */
     static void argMax(Tensor x, Tensor out) {
         MemorySegment target = Elements.segment(out);
-        Walk rows = Walk.over(out, ReduceKernel.first(x, out.shape()));
+        StridedIterator rows = StridedIterator.over(out, ReduceKernel.first(x, out.shape()));
         long n = x.size(-1);
-        int longest = Math.clamp(Walk.TASK / n, 1, Walk.RUN);
+        int longest = Math.clamp(StridedIterator.TASK / n, 1, StridedIterator.RUN);
         rows.forEachTask(longest, n, () -> {
             RunWindow window = x.dtype().arithmetic() == DType.F32 ? new RunWindow(x, x.stride(-1), 0) : null;
             return (positions, count) -> {
@@ -34,12 +34,12 @@ final class ArgMaxKernel {
         });
     }
 
-    /** Looks in each run for something larger than before, and goes after its place only if there is. */
+    /** Computes the maximum of each run, and searches for its index only if it is larger than the maximum so far. */
     private static long ofFloats(RunWindow window, long row, long stride, long n) {
         long best = 0;
         float largest = Float.NEGATIVE_INFINITY;
-        for (long j = 0; j < n && largest == largest; j += Walk.RUN) {
-            int count = (int) Math.min(Walk.RUN, n - j);
+        for (long j = 0; j < n && largest == largest; j += StridedIterator.RUN) {
+            int count = (int) Math.min(StridedIterator.RUN, n - j);
             window.read(row + j * stride, count);
             float max = ContiguousReduction.MAXIMUM.of(window.memory(), window.at(), count);
             if (!(max <= largest)) {
@@ -64,7 +64,7 @@ final class ArgMaxKernel {
         return best;
     }
 
-    /** Where a value first occurs; NaN finds any NaN. */
+    /** The index of the first occurrence of a value; NaN finds any NaN. */
     private static int indexOf(MemorySegment x, long at, int count, float value) {
         for (int i = 0; i < count; i++) {
             float element = x.get(JAVA_FLOAT, at + 4L * i);

@@ -23,19 +23,21 @@ import kept.tensor.Tensor;
  *       dk   += ds q                         [keys, width], in the end times scale
  * </pre>
  *
- * <p>As there, vectors hold queries side by side. The last two products take scalars from rows of p and ds as they lie. A task owns the queries of
- * a key head, or a part of them where there are few key heads: it sums dk and dv over the query heads of the group and the blocks of queries, in
- * order. Where there are parts, their sums are added in order afterwards, and their number is bounded, so that memory is proportional to the keys.
+ * <p>As in the forward pass, the lanes of vectors are queries. The last two products read scalars from rows of p and ds. A task owns the queries of a
+ * key head, or a part of them if there are few key heads: it sums dk and dv over the query heads of the group and the blocks of queries, in order.
+ * The sums of parts are added in order afterwards. The number of parts is bounded, so that memory is proportional to the keys.
  */
 final class AttentionGradientKernel {
     private static final int KEYS = 64;
     private static final int ROWS = TileProduct.ROWS;
     private static final int COLUMNS = TileProduct.COLUMNS;
-    /** Many queries, so that tiles of dk and dv are fetched and stored for enough work. */
+    /** The queries of a block: enough work for each load and store of the tiles of dk and dv. */
     private static final int QUERIES = Math.ceilDiv(128, COLUMNS) * COLUMNS;
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
     private static final int LANES = SPECIES.length();
-    /** Floats from a key's probabilities to the next key's: no power of two, which would put them into few sets of the cache. */
+    /**
+     * The distance between the probabilities of neighbouring keys in floats. It is not a power of two, which would map them to few sets of the cache.
+     */
     private static final int PITCH = QUERIES + LANES;
     /** s = k q^T and dp = v g^T, k and v in panels {@code [width][ROWS]}. */
     private static final TileProduct SCORES = TileProduct.of(new TileProduct.Form(1, COLUMNS, COLUMNS, false));
@@ -44,10 +46,10 @@ final class AttentionGradientKernel {
     /** dv += p g and dk += ds q. */
     private static final TileProduct KEY_SUMS = TileProduct.of(new TileProduct.Form(PITCH, 1, COLUMNS, true));
 
-    /** A part of fewer queries would not pay for packing the keys again. */
+    /** The fewest queries of a part; fewer would not repay packing the keys again. */
     private static final int MIN_TASK_QUERIES = 512;
     private static final int TASKS = 8;
-    /** The most floats that parts may take for sums of their own. */
+    /** The maximum number of floats in the sums of parts. */
     private static final int MAX_SUMS = 1 << 24;
 
     private final AttentionShape shape;
@@ -58,14 +60,14 @@ final class AttentionGradientKernel {
     private final Heads dv;
 
     /**
-     * What the forward pass had and gave, and the gradient of its result.
+     * The operands and results of the forward pass, and the gradient of its result.
      *
      * @param gradient of out, {@code [batch, queries, heads, width]}
      * @param q the forward's queries
      * @param k the forward's keys
      * @param v the forward's values
      * @param out the forward's result
-     * @param logSumExp what the forward saved
+     * @param logSumExp the logarithms that the forward pass saved
      * @param logSumExpOffset the index of its first element in the segment
      */
     record Inputs(Heads gradient, Heads q, Heads k, Heads v, Heads out, MemorySegment logSumExp, long logSumExpOffset) { }
@@ -84,7 +86,7 @@ final class AttentionGradientKernel {
      *
      * @param operands those of the forward
      * @param out the forward's result
-     * @param logSumExp what the forward saved
+     * @param logSumExp the logarithms that the forward pass saved
      * @param gradient rows of q's shape, f32
      * @param dq rows of q's shape, f32
      * @param dk rows of k's shape, f32
@@ -100,7 +102,7 @@ final class AttentionGradientKernel {
      * Computes the gradients.
      *
      * @param shape the sizes
-     * @param inputs what the forward had and gave, and the gradient of its result
+     * @param inputs the operands and results of the forward pass, and the gradient of its result
      * @param scale the factor applied to scores
      * @param dq f32, of q's sizes; overwritten
      * @param dk f32, of k's sizes; overwritten
@@ -138,7 +140,7 @@ final class AttentionGradientKernel {
         }
     }
 
-    /** Floats from a row of dk and dv to the next. */
+    /** The distance between rows of dk and dv in floats. */
     private int columns() {
         return Math.ceilDiv(shape.width(), COLUMNS) * COLUMNS;
     }
@@ -151,10 +153,10 @@ final class AttentionGradientKernel {
     /** A thread's packed operands and blocks of probabilities. */
     private static final class Blocks {
         private final int paddedWidth;
-        /** Of the products with q^T and g^T: {@code [key / COLUMNS][width][COLUMNS]}. */
+        /** Operands of the products with q^T and g^T: {@code [key / COLUMNS][width][COLUMNS]}. */
         private final float[] keys;
         private final float[] values;
-        /** Of the product with ds: for each block of keys {@code [width / COLUMNS][key][COLUMNS]}. */
+        /** Operand of the product with ds: for each block of keys {@code [width / COLUMNS][key][COLUMNS]}. */
         private final float[] transposedKeys;
         /** {@code [query / COLUMNS][width][COLUMNS]}, queries times scale / ln 2. */
         private final float[] transposedQueries;
@@ -190,7 +192,7 @@ final class AttentionGradientKernel {
         }
     }
 
-    /** Computes dq of some queries and what they add to dk and dv. */
+    /** Computes dq of some queries and their terms of dk and dv. */
     private void task(int batch, int group, int first, int end, float[] sums, int at) {
         int width = shape.width();
         Arrays.fill(sums, at, at + sums(), 0f);
@@ -213,7 +215,7 @@ final class AttentionGradientKernel {
         }
     }
 
-    /** A block of queries of one head against all keys that they see. */
+    /** Processes a block of queries of one head with all keys that they see. */
     private void queries(int batch, int head, int query, int count, int packedKeys, Blocks blocks, float[] sums, int at) {
         prepare(batch, head, query, count, blocks);
         int dv = at + sums() / 2;
@@ -269,7 +271,7 @@ final class AttentionGradientKernel {
         sum.intoArray(delta, lane);
     }
 
-    /** Computes p and ds of the first n of a block of keys, which was packed with so many as depth, and a vector block of queries; adds to dq. */
+    /** Computes p and ds for a vector block of queries and the first n keys of a block that was packed with the given depth; adds to dq. */
     private void keys(int key, int n, int depth, int query, int first, Blocks blocks) {
         int width = shape.width();
         int padded = Math.ceilDiv(n, ROWS) * ROWS;
@@ -303,7 +305,7 @@ final class AttentionGradientKernel {
         }
     }
 
-    /** Adds to rows of dk or dv, those of a block of n keys, the product of {@code [keys, queries]} with {@code [queries, width]}. */
+    /** Adds the product of {@code [keys, queries]} and {@code [queries, width]} to the rows of dk or dv of a block of n keys. */
     private void addProducts(float[] scores, float[] operand, int key, int n, int query, int count, float[] sums, int at) {
         int columns = columns();
         for (int c = 0; c < columns; c += COLUMNS) {

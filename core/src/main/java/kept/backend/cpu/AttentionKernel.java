@@ -30,16 +30,16 @@ import kept.tensor.Tensor;
  *                     o  [width, queries] += v^T p
  * </pre>
  *
- * <p>So softmax needs no sum across lanes, and p is the packed operand of the second product as it is written. Any m' that keeps p in range will do:
- * an integer one changes seldom, and 2^(m - m') is exact. Packed keys and values serve all query heads of their group, and a block of keys serves
- * {@value #QUERIES} queries while it is in the cache. Memory beyond the operands is that of one group's keys and values for each thread.
+ * <p>So softmax needs no sum across lanes, and p is written in the packed form that the second product reads. Any m' that keeps p in range is
+ * correct; an integer changes seldom and makes 2^(m - m') exact. Packed keys and values serve all query heads of their group, and a block of keys
+ * serves {@value #QUERIES} queries while it is in the cache. Each thread needs additional memory for the keys and values of one group.
  */
 final class AttentionKernel {
     private static final int KEYS = 128;
-    /** Fewer queries than these would not pay for packing the keys again. */
+    /** The fewest queries of a part; fewer would not repay packing the keys again. */
     private static final int MIN_TASK_QUERIES = 256;
     private static final int TASKS = 16;
-    /** Queries that read a block of keys while it is in the cache. */
+    /** The number of queries that read a block of keys while it is in the cache. */
     private static final int QUERIES = 128;
     private static final int ROWS = TileProduct.ROWS;
     private static final int COLUMNS = TileProduct.COLUMNS;
@@ -91,16 +91,16 @@ final class AttentionKernel {
     }
 
     /**
-     * Attends.
+     * Computes attention.
      *
      * @param shape the sizes
      * @param q {@code [batch, queries, heads, width]}
      * @param k {@code [batch, keys, groups, width]}
      * @param v {@code [batch, keys, groups, width]}
-     * @param scale what scores are multiplied by
+     * @param scale the factor applied to scores
      * @param out {@code [batch, queries, heads, width]}, f32; overlaps nothing
      * @param logSumExp {@code [batch, heads, queries]}, f32, dense
-     * @param logSumExpOffset the number of its first element in the segment
+     * @param logSumExpOffset the index of its first element in the segment
      */
     static void forward(AttentionShape shape, Heads q, Heads k, Heads v, float scale, Heads out, MemorySegment logSumExp, long logSumExpOffset) {
         AttentionKernel kernel = new AttentionKernel(shape, q, k, v, scale, out, logSumExp, logSumExpOffset);
@@ -123,13 +123,13 @@ final class AttentionKernel {
         private final float[] keys;
         /** For each block of keys {@code [width / COLUMNS][key][COLUMNS]}. */
         private final float[] values;
-        /** Elements of a key's values, with padding. */
+        /** The number of elements of a key's value vector, with padding. */
         private final int columns;
-        /** Of a vector block of queries {@code [width][COLUMNS]}, times scale / ln 2. */
+        /** A vector block of queries {@code [width][COLUMNS]}, times scale / ln 2. */
         private final float[] queries;
         /** Scores, then probabilities {@code [key][COLUMNS]}. */
         private final float[] scores;
-        /** Of a vector block of queries {@code [width][COLUMNS]}. */
+        /** Weighted sums of values of a vector block of queries {@code [width][COLUMNS]}. */
         private final float[] sums;
         private final float[] max = new float[QUERIES];
         private final float[] sum = new float[QUERIES];
@@ -165,7 +165,7 @@ final class AttentionKernel {
         }
     }
 
-    /** Some queries of one head against all keys that they see. */
+    /** Processes some queries of one head with all keys that they see. */
     private void queries(int batch, int head, int query, int count, int packedKeys, Blocks blocks) {
         int width = shape.width();
         Packing.panels(q.matrix(batch, query, head).transposed(), width, count, blocks.queries, 0, blocks.scratch);
@@ -188,7 +188,7 @@ final class AttentionKernel {
         }
     }
 
-    /** A vector block of queries against the first n of a block of keys, which was packed with so many as depth. */
+    /** Processes a vector block of queries with the first n keys of a block that was packed with the given depth. */
     private void keys(int key, int n, int depth, int query, int first, Blocks blocks) {
         int width = shape.width();
         for (int i = 0; i < n; i += ROWS) {

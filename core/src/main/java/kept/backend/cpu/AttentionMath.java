@@ -8,7 +8,7 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
-/** What {@link AttentionKernel} and {@link AttentionGradientKernel} do with scores {@code [keys, queries]} apart from products. */
+/** The arithmetic of {@link AttentionKernel} and {@link AttentionGradientKernel} on scores {@code [keys, queries]}, apart from matrix products. */
 final class AttentionMath {
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
     private static final int LANES = SPECIES.length();
@@ -56,7 +56,7 @@ final class AttentionMath {
      *
      * @param scores {@code [keys][stride]}
      * @param lane the first query of the vector
-     * @param stride floats of a key
+     * @param stride the number of floats of a key
      * @param keys the number of keys
      * @param result receives the maxima, from the lane on; NaN counts as smallest
      */
@@ -76,7 +76,7 @@ final class AttentionMath {
         max.intoArray(result, lane);
     }
 
-    /** The larger by lane. The receiver of a call must not be carried round a loop: the JIT does not know its class there. */
+    /** The larger value of each lane. The receiver of a call must not be a loop-carried variable, whose class the JIT does not know. */
     private static FloatVector max(FloatVector a, FloatVector b) {
         return a.blend(b, a.compare(VectorOperators.LT, b));
     }
@@ -86,10 +86,10 @@ final class AttentionMath {
      *
      * @param scores {@code [keys][stride]}
      * @param lane the first query of the vector
-     * @param stride floats of a key
+     * @param stride the number of floats of a key
      * @param first the first key that some query does not see
      * @param end the number of keys
-     * @param seenByFirst how many keys from the block's first on the vector's first query sees; negative if the block lies beyond
+     * @param seenByFirst the number of the block's keys that the vector's first query sees; negative if the block begins after them
      */
     static void mask(float[] scores, int lane, int stride, int first, int end, int seenByFirst) {
         FloatVector lanes = FloatVector.zero(SPECIES).addIndex(1);
@@ -109,10 +109,10 @@ final class AttentionMath {
     /**
      * Transposes a block of sums into rows of a matrix, row i multiplied by a factor.
      *
-     * @param block holds {@code [width][COLUMNS]}, and something up to a multiple of LANES rows
-     * @param at where it begins
+     * @param block contains {@code [width][COLUMNS]}, padded to a multiple of LANES rows with arbitrary contents
+     * @param at the index where it begins
      * @param width rows of the block and columns of the target
-     * @param count columns of the block that are wanted, rows of the target
+     * @param count the number of columns to write, which are rows of the target
      * @param factors one for each column of the block
      * @param target f32, with unit column stride
      * @param scratch {@link Packing#scratch}, of which it takes {@code 2 * COLUMNS * LANES} floats
@@ -125,7 +125,10 @@ final class AttentionMath {
         }
     }
 
-    /** Interleaves the halves of {@code [LANES][COLUMNS]} floats until they are {@code [COLUMNS][LANES]}; returns where they begin in scratch. */
+    /**
+     * Interleaves the halves of {@code [LANES][COLUMNS]} floats until they are {@code [COLUMNS][LANES]}; returns the index where they begin in
+     * scratch.
+     */
     private static int transpose(float[] block, int at, float[] scratch) {
         int half = TileProduct.COLUMNS * LANES / 2;
         interleave(block, at, half, scratch, 0);
@@ -137,7 +140,7 @@ final class AttentionMath {
         return from;
     }
 
-    /** Takes an element of the first half, one of the second, and so on. The regions do not overlap. */
+    /** Writes an element of the first half, one of the second half, and so on alternately. The regions do not overlap. */
     private static void interleave(float[] source, int from, int half, float[] target, int to) {
         for (int i = 0; i < half; i += LANES) {
             FloatVector first = FloatVector.fromArray(SPECIES, source, from + i);
@@ -163,12 +166,12 @@ final class AttentionMath {
     /**
      * Stores rows, each element times a factor.
      *
-     * @param rows holds {@code [count][stride]}
-     * @param at where they begin
+     * @param rows contains {@code [count][stride]}
+     * @param at the index where they begin
      * @param stride floats of a row, a multiple of LANES
-     * @param count how many rows
-     * @param width columns that are wanted
-     * @param factor what they are multiplied by
+     * @param count the number of rows
+     * @param width the number of columns to write
+     * @param factor the factor
      * @param target f32, with unit column stride
      */
     static void store(float[] rows, int at, int stride, int count, int width, float factor, Matrix target) {

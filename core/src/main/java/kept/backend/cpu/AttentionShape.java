@@ -6,8 +6,8 @@ import kept.tensor.Tensor;
  * The sizes of causal grouped-query attention. Query t sees keys 0 to keys - queries + t.
  *
  * @param batch sequences
- * @param queries tokens that ask, at least 1
- * @param keys tokens that are asked, at least as many
+ * @param queries query tokens, at least 1
+ * @param keys key tokens, at least as many
  * @param heads query heads
  * @param groups key and value heads, of which {@code heads} is a multiple
  * @param width elements of a head's vector
@@ -38,10 +38,10 @@ record AttentionShape(int batch, int queries, int keys, int heads, int groups, i
     }
 
     /**
-     * How many keys a query sees.
+     * The number of keys that a query sees.
      *
      * @param query the query
-     * @return the number of keys, from the first on
+     * @return the number of keys, counted from the first
      */
     int seen(int query) {
         return keys - queries + query + 1;

@@ -13,7 +13,7 @@ final class BinaryLoop implements ElementwiseLoop {
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
 
-    /** What is computed, on whole vectors. */
+    /** The function, on vectors. */
     @FunctionalInterface
     interface Function {
         /**

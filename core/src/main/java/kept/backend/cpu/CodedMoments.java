@@ -6,7 +6,7 @@ import java.lang.foreign.MemorySegment;
 import kept.backend.BlockCodes;
 import kept.tensor.Tensor;
 
-/** The moments of AdamW in {@link BlockCodes}: the first as it is, of the second its root. */
+/** The moments of AdamW in {@link BlockCodes}: the first moment itself, and the root of the second. */
 final class CodedMoments {
     private static final int BLOCK = BlockCodes.BLOCK;
     private static final int WORDS = BlockCodes.WORDS;
@@ -18,8 +18,8 @@ final class CodedMoments {
      * Reads a first moment.
      *
      * @param codes the codes
-     * @param first the number of the first element read, of which a block begins
-     * @param m takes the numbers; rows, F32
+     * @param first the index of the first element to read; a block begins there
+     * @param m receives the numbers; rows, F32
      */
     static void readFirst(Tensor codes, long first, Tensor m) {
         read(codes, first, m, true);
@@ -29,8 +29,8 @@ final class CodedMoments {
      * Reads a second moment.
      *
      * @param codes the codes of its root
-     * @param first the number of the first element read, of which a block begins
-     * @param v takes the numbers; rows, F32
+     * @param first the index of the first element to read; a block begins there
+     * @param v receives the numbers; rows, F32
      */
     static void readSecond(Tensor codes, long first, Tensor v) {
         read(codes, first, v, false);
@@ -40,8 +40,8 @@ final class CodedMoments {
      * Writes a first moment.
      *
      * @param m the numbers; rows, F32
-     * @param codes takes the codes
-     * @param first the number of the first element, of which a block begins
+     * @param codes receives the codes
+     * @param first the index of the first element; a block begins there
      */
     static void writeFirst(Tensor m, Tensor codes, long first) {
         write(m, codes, first, true);
@@ -51,8 +51,8 @@ final class CodedMoments {
      * Writes a second moment.
      *
      * @param v the numbers; rows, F32
-     * @param codes takes the codes of its root
-     * @param first the number of the first element, of which a block begins
+     * @param codes receives the codes of its root
+     * @param first the index of the first element; a block begins there
      */
     static void writeSecond(Tensor v, Tensor codes, long first) {
         write(v, codes, first, false);

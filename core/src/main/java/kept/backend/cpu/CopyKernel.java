@@ -10,7 +10,7 @@ import java.lang.foreign.MemorySegment;
 import kept.tensor.DType;
 import kept.tensor.Tensor;
 
-/** Elements set to one value, moved, and converted. */
+/** Fills, copies and conversions. */
 final class CopyKernel {
     private CopyKernel() {}
 
@@ -24,17 +24,17 @@ final class CopyKernel {
         MemorySegment target = Elements.segment(out);
         DType dtype = out.dtype();
         int bytes = dtype.bytes();
-        Walk walk = Walk.over(out);
+        StridedIterator iterator = StridedIterator.over(out);
         try (Arena arena = Arena.ofShared()) {
-            MemorySegment pattern = arena.allocate((long) Walk.RUN * bytes, MemoryPool.ALIGNMENT);
-            for (int i = 0; i < Math.min(Walk.RUN, out.elementCount()); i++) {
+            MemorySegment pattern = arena.allocate((long) StridedIterator.RUN * bytes, MemoryPool.ALIGNMENT);
+            for (int i = 0; i < Math.min(StridedIterator.RUN, out.elementCount()); i++) {
                 if (dtype.arithmetic() == DType.F32) {
                     Elements.setFloat(pattern, dtype, i, (float) value);
                 } else {
                     Elements.setDouble(pattern, dtype, i, value);
                 }
             }
-            walk.forEach((positions, count) -> move(pattern, 0, 1, target, positions[0], walk.stride(0), bytes, count));
+            iterator.forEach((positions, count) -> move(pattern, 0, 1, target, positions[0], iterator.stride(0), bytes, count));
         }
     }
 
@@ -45,47 +45,47 @@ final class CopyKernel {
      * @param out the target
      */
     static void copy(Tensor x, Tensor out) {
-        Walk walk = Walk.over(out, x);
+        StridedIterator iterator = StridedIterator.over(out, x);
         if (x.dtype() == out.dtype()) {
             MemorySegment source = Elements.segment(x);
             MemorySegment target = Elements.segment(out);
             int bytes = x.dtype().bytes();
-            walk.forEach((positions, count) -> move(source, positions[1], walk.stride(1), target, positions[0], walk.stride(0), bytes, count));
+            iterator.forEach((positions, count) -> move(source, positions[1], iterator.stride(1), target, positions[0], iterator.stride(0), bytes, count));
         } else if (DoubleLoops.apply(x, out) || out.dtype() == DType.BOOL || x.dtype().isFloating() && out.dtype() == DType.U8) {
-            convertDoubles(walk, x, out);
+            convertDoubles(iterator, x, out);
         } else if (x.dtype().isFloating() && out.dtype().isFloating()) {
-            walk.forEachTask(() -> {
-                RunWindow[] windows = walk.windows(out, x);
+            iterator.forEachTask(() -> {
+                RunWindow[] windows = iterator.windows(out, x);
                 return (positions, count) -> {
                     windows[1].read(positions[1], count);
                     windows[0].write(positions[0], count, windows[1]);
                 };
             });
         } else {
-            convertIntegers(walk, x, out);
+            convertIntegers(iterator, x, out);
         }
     }
 
-    /** By way of f64, which holds all types but I64 exactly; of that it still tells 0 from other numbers. */
-    private static void convertDoubles(Walk walk, Tensor x, Tensor out) {
+    /** Converts by way of f64, which represents all types but I64 exactly; an I64 other than 0 is not 0 in f64 either. */
+    private static void convertDoubles(StridedIterator iterator, Tensor x, Tensor out) {
         MemorySegment source = Elements.segment(x);
         MemorySegment target = Elements.segment(out);
-        walk.forEach((positions, count) -> {
+        iterator.forEach((positions, count) -> {
             for (int i = 0; i < count; i++) {
-                double value = Elements.getDouble(source, x.dtype(), positions[1] + i * walk.stride(1));
-                Elements.setDouble(target, out.dtype(), positions[0] + i * walk.stride(0), value);
+                double value = Elements.getDouble(source, x.dtype(), positions[1] + i * iterator.stride(1));
+                Elements.setDouble(target, out.dtype(), positions[0] + i * iterator.stride(0), value);
             }
         });
     }
 
-    private static void convertIntegers(Walk walk, Tensor x, Tensor out) {
+    private static void convertIntegers(StridedIterator iterator, Tensor x, Tensor out) {
         MemorySegment source = Elements.segment(x);
         MemorySegment target = Elements.segment(out);
         boolean saturates = x.dtype().isFloating() && out.dtype() == DType.I32;
-        walk.forEach((positions, count) -> {
+        iterator.forEach((positions, count) -> {
             for (int i = 0; i < count; i++) {
-                long value = Elements.getLong(source, x.dtype(), positions[1] + i * walk.stride(1));
-                Elements.setLong(target, out.dtype(), positions[0] + i * walk.stride(0), saturates ? saturated(value) : value);
+                long value = Elements.getLong(source, x.dtype(), positions[1] + i * iterator.stride(1));
+                Elements.setLong(target, out.dtype(), positions[0] + i * iterator.stride(0), saturates ? saturated(value) : value);
             }
         });
     }
@@ -95,16 +95,16 @@ final class CopyKernel {
     }
 
     /**
-     * Moves elements of equal size as they are.
+     * Copies elements of equal size without conversion.
      *
      * @param from the source
-     * @param first the first one's position
+     * @param first the position of the first element
      * @param step positions between neighbours
      * @param to the target
-     * @param target the first one's position there
+     * @param target the position of the first element there
      * @param targetStep positions between neighbours there
      * @param bytes the size of an element
-     * @param count how many
+     * @param count the number of elements
      */
     static void move(MemorySegment from, long first, long step, MemorySegment to, long target, long targetStep, int bytes, int count) {
         if (step == 1 && targetStep == 1) {

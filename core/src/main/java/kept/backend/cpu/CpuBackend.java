@@ -15,16 +15,16 @@ import kept.backend.Reduction;
 import kept.backend.Unary;
 import kept.tensor.Tensor;
 
-/** The CPU: each method hands on to the class of its kernel. Fused kernels are for operands up to F32; on F64 they are compositions. */
+/** The CPU backend: each method calls the class of its kernel. Fused kernels take operands up to F32; for F64 they are compositions. */
 final class CpuBackend implements Backend {
     private static final long CHUNK = 16L << 20;
 
     private final MemoryPool pool;
 
     /**
-     * The CPU with an empty pool of memory.
+     * Creates the backend with an empty memory pool.
      *
-     * @param memory the most bytes that tensors may occupy
+     * @param memory the maximum number of bytes of tensors
      */
     CpuBackend(long memory) {
         pool = new MemoryPool(memory);

@@ -3,7 +3,7 @@ package kept.backend.cpu;
 import kept.backend.Backend;
 import kept.backend.BackendProvider;
 
-/** Opens the CPU. */
+/** Opens the CPU backend. */
 public final class CpuBackendProvider implements BackendProvider {
     /** For {@link java.util.ServiceLoader}. */
     public CpuBackendProvider() {}
@@ -16,7 +16,7 @@ public final class CpuBackendProvider implements BackendProvider {
     @Override
     public Backend open(int index) {
         CpuSettings.requireVectors();
-        // Read here, where a wrong number of threads can still be explained: the pool starts with its class.
+        // Reads the number of threads before the pool's class is loaded, which starts the threads, so that a wrong number is reported as an error.
         CpuSettings.threads();
         return new CpuBackend(CpuSettings.memory());
     }

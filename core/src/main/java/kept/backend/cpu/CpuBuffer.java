@@ -4,11 +4,11 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import kept.backend.Buffer;
 
-/** A block of off-heap memory from the {@link MemoryPool}, with the arena that ends it. */
+/** A block of off-heap memory from the {@link MemoryPool}, with the arena that frees it. */
 final class CpuBuffer implements Buffer {
     private final Arena arena;
     private final MemorySegment segment;
-    /** When it was last given back to the pool, in releases of the pool's. */
+    /** The time of its last release, counted in releases of the pool. */
     long released;
 
     CpuBuffer(Arena arena, MemorySegment segment) {
@@ -25,7 +25,7 @@ final class CpuBuffer implements Buffer {
         return segment;
     }
 
-    /** Gives the memory back to the operating system. */
+    /** Returns the memory to the operating system. */
     void free() {
         arena.close();
     }

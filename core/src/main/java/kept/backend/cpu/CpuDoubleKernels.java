@@ -4,12 +4,12 @@ import kept.backend.DoubleKernels;
 import kept.linalg.DoubleMatrix;
 import kept.tensor.DeviceException;
 
-/** Double precision on the CPU: each method hands on to the class of its loops. */
+/** Double-precision kernels of the CPU: each method calls the class of its loops. */
 public final class CpuDoubleKernels implements DoubleKernels {
     /**
      * For {@link java.util.ServiceLoader}.
      *
-     * @throws DeviceException if the Vector API is not there
+     * @throws DeviceException if the Vector API is not available
      */
     public CpuDoubleKernels() {
         CpuSettings.requireVectors();

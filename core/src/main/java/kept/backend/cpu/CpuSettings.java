@@ -2,12 +2,12 @@ package kept.backend.cpu;
 
 import kept.tensor.DeviceException;
 
-/** What a user sets for the CPU by system properties, read when the device is opened. */
+/** The CPU's settings, which are system properties that are read when the device is opened. */
 final class CpuSettings {
-    /** The number of threads that work on a kernel, the caller's included; without it, one for each processor. */
+    /** The number of threads that work on a kernel, including the caller; by default one for each processor. */
     static final String THREADS = "kept.threads";
 
-    /** The most bytes of tensors; without it, the operating system's limit holds. */
+    /** The maximum number of bytes of tensors; by default the operating system's limit. */
     static final String MEMORY = "kept.cpu.memory";
 
     private static final int MAX_THREADS = 1024;
@@ -15,9 +15,9 @@ final class CpuSettings {
     private CpuSettings() {}
 
     /**
-     * Checks that the Vector API is there, which it is unless the library is on the class path.
+     * Checks that the Vector API is available. It is missing if the library is on the class path and the module was not added.
      *
-     * @throws DeviceException if it is not
+     * @throws DeviceException if it is not available
      */
     static void requireVectors() {
         if (ModuleLayer.boot().findModule("jdk.incubator.vector").isEmpty()) {
@@ -26,7 +26,7 @@ final class CpuSettings {
     }
 
     /**
-     * The threads wanted.
+     * The number of threads.
      *
      * @return from 1 to 1024
      * @throws DeviceException if the property is set to something else
@@ -36,7 +36,7 @@ final class CpuSettings {
     }
 
     /**
-     * The bytes that tensors may occupy.
+     * The maximum number of bytes of tensors.
      *
      * @return at least 1
      * @throws DeviceException if the property is set to something else
@@ -56,7 +56,7 @@ final class CpuSettings {
                 return value;
             }
         } catch (NumberFormatException _) {
-            // The same fault for whoever set it, and the same message.
+            // A value that is no number gets the same message as one out of range.
         }
         throw new DeviceException("[device] cpu: -D%s=%s is not a whole number from 1 to %d; correct it or leave it out"
                 .formatted(property, text, most));

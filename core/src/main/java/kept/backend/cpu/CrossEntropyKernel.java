@@ -7,7 +7,7 @@ import java.lang.foreign.MemorySegment;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
-/** Cross-entropy and its gradient in the place of the logits: the exponentials, then the division by their sum. */
+/** Cross-entropy and its gradient, which overwrites the logits: one pass exponentiates, the next divides by the sum. */
 final class CrossEntropyKernel {
     private CrossEntropyKernel() {}
 
@@ -16,7 +16,7 @@ final class CrossEntropyKernel {
      *
      * @param logits rows, replaced by their gradient
      * @param labels one for each row
-     * @param scale what gradients are multiplied by
+     * @param scale a factor applied to gradients
      * @param losses one for each row
      */
     static void rows(Tensor logits, Tensor labels, double scale, Tensor losses) {
@@ -49,12 +49,12 @@ final class CrossEntropyKernel {
     }
 
     /**
-     * Makes sure that labels lie within the vocabulary, before anything is overwritten.
+     * Checks that labels are within the vocabulary, before anything is overwritten.
      *
      * @param operation the name for the message
      * @param labels one for each row
      * @param vocabulary the number of logits of a row
-     * @throws ShapeException if one does not
+     * @throws ShapeException if one is not
      */
     static void checkLabels(String operation, Tensor labels, int vocabulary) {
         MemorySegment memory = Elements.segment(labels);

@@ -9,17 +9,17 @@ import kept.backend.Divergence;
 import kept.tensor.Tensor;
 
 /**
- * Divergences between a teacher's and a student's rows of logits, and the gradient in the student's place.
+ * Divergences between a teacher's and a student's rows of logits; the gradient overwrites the student's logits.
  *
- * <p>With a = teacher / temperature, b = student / temperature, p and q their softmax and d = log p - log q, the derivative by b is
- * {@code q - p} for the forward divergence and {@code q (u - sum q u)} for the others, with {@code u = -d} for the reverse divergence and
- * {@code u = log(2 q / (p + q)) / 2} for Jensen-Shannon. So the forward divergence takes two passes over a row, one for the exponentials with their
- * sum and one for the gradient with the divergence; the others one more, for the sum over u. The exponentials of both rows are kept in the thread's
- * workspace, in the second-level cache for the vocabularies in use.
+ * <p>With a = teacher / temperature, b = student / temperature, p and q their softmax and d = log p - log q, the derivative by b is {@code q - p} for
+ * the forward divergence and {@code q (u - sum q u)} for the others, with {@code u = -d} for the reverse divergence and {@code u = log(2 q / (p + q))
+ * / 2} for Jensen-Shannon. So the forward divergence takes two passes over a row: one for the exponentials and their sum, one for the gradient and
+ * the divergence. The other divergences take a third pass, for the sum over u. The exponentials of both rows are kept in the thread's workspace, in
+ * the second-level cache for the vocabularies in use.
  *
- * <p>Probabilities are never divided or taken the logarithm of: d is a difference of logits, and terms of a probability of 0 are left out. A
- * teacher's logit of minus infinity counts as {@value DivergenceMath#LOWEST} below the maximum in the reverse divergence, which would be infinite
- * with a gradient that says nothing.
+ * <p>The formulas contain neither quotients nor logarithms of probabilities: d is a difference of logits, and terms with probability 0 are left out.
+ * In the reverse divergence a teacher's logit of minus infinity counts as {@value DivergenceMath#LOWEST} below the maximum, because otherwise the
+ * loss would be infinite and its gradient useless.
  */
 final class DistillationKernel {
     private static final int BLOCK = RowExponentials.BLOCK;
@@ -33,7 +33,7 @@ final class DistillationKernel {
     /** The rows' exponentials. */
     private final MemorySegment p;
     private final MemorySegment q;
-    /** What is averaged over q, for a whole row; nothing for the forward divergence. */
+    /** The values u of a row, which are averaged over q; unused by the forward divergence. */
     private final MemorySegment u;
     /** A block of the student's exponentials at temperature 1. */
     private final MemorySegment r;
@@ -52,7 +52,7 @@ final class DistillationKernel {
         r = workspace.segment(Workspace.Slot.STUDENT_BLOCK, BLOCK);
     }
 
-    /** The losses of a row. */
+    /** The results of a row. */
     private record Result(double loss, double divergence) {}
 
     /**
@@ -159,7 +159,7 @@ final class DistillationKernel {
         return divergence;
     }
 
-    /** A block of the student's exponentials at temperature 1, for the cross-entropy's share of the gradient; any numbers if that is 0. */
+    /** A block of the student's exponentials at temperature 1, for the cross-entropy's part of the gradient; arbitrary numbers if its weight is 0. */
     private MemorySegment trueExponentials(MemorySegment block, int first, int count, double share) {
         if (share == 0 || factor == 1f) {
             return RowMath.slice(q, first, count);
@@ -168,7 +168,7 @@ final class DistillationKernel {
         return r;
     }
 
-    /** What {@link #trueExponentials} are to be multiplied by. */
+    /** The factor that turns {@link #trueExponentials} into the gradient. */
     private float trueFactor(int first, double share) {
         return factor == 1f ? students.factor(first, share) : (float) share;
     }

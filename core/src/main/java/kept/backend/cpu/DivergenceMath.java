@@ -10,13 +10,13 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * The loops of {@link DistillationKernel} over a block of a row. Exponentials come ready from {@link RowExponentials}; terms are added up as
- * {@code p d + q - p} and {@code -q d + p - q}, whose extra parts sum to nothing: every term is then 0 or more, and the rounding of d counts in the
- * second order only, so that the divergence of nearly equal rows keeps its digits. Sums add the elements behind the whole vectors one by one, in that
- * order; a mask would add them to the lanes, which rounds differently.
+ * The loops of {@link DistillationKernel} over a block of a row. {@link RowExponentials} computes the exponentials. Terms are summed as {@code p d +
+ * q - p} and {@code -q d + p - q}; the added parts sum to 0. Every term is then 0 or more, and rounding errors of d are of second order, so that the
+ * divergence of nearly equal rows keeps its digits. Sums add the elements after the last whole vector one by one; a mask would add them to the lanes,
+ * which rounds differently.
  */
 final class DivergenceMath {
-    /** The logarithm that minus infinity counts as where an infinite one would leave no gradient. */
+    /** The value that replaces a logarithm of minus infinity where that would leave no gradient. */
     static final float LOWEST = -1e6f;
 
     private static final double LN2 = 0.6931471805599453;
@@ -27,17 +27,17 @@ final class DivergenceMath {
     private DivergenceMath() {}
 
     /**
-     * What the logits and exponentials of a block of both rows are turned into logarithms and probabilities with: {@code p = e^a teacherFactor},
-     * {@code q = e^b studentFactor} and {@code log p - log q = a - b - shift}, with {@code a = (t - teacherMax) factor} and
-     * {@code b = (s - studentMax) factor}.
+     * The numbers that turn the logits and exponentials of a block of both rows into logarithms and probabilities: {@code p = e^a teacherFactor},
+     * {@code q = e^b studentFactor} and {@code log p - log q = a - b - shift}, with {@code a = (t - teacherMax) factor} and {@code b = (s -
+     * studentMax) factor}.
      *
      * @param teacherMax the teacher's largest logit
      * @param studentMax the student's largest logit
      * @param factor one over the temperature
-     * @param teacherFactor what makes the teacher's exponentials probabilities
-     * @param studentFactor what makes the student's exponentials probabilities
-     * @param shift the logarithm of the quotient of the last two, the student's above
-     * @param rounding what the shift lacks of that logarithm
+     * @param teacherFactor the factor from the teacher's exponentials to probabilities
+     * @param studentFactor the factor from the student's exponentials to probabilities
+     * @param shift the logarithm of studentFactor / teacherFactor
+     * @param rounding the rounding error of the shift
      */
     record Logits(float teacherMax, float studentMax, float factor, float teacherFactor, float studentFactor, float shift, double rounding) {
         /**
@@ -45,7 +45,7 @@ final class DivergenceMath {
          *
          * @param teacher the teacher's exponentials
          * @param student the student's exponentials
-         * @param first the number of the block's first element in the row
+         * @param first the index of the block's first element in the row
          * @param factor one over the temperature
          * @return the numbers
          */
@@ -59,24 +59,24 @@ final class DivergenceMath {
     }
 
     /**
-     * A block of a row of both models.
+     * The memory of a block of a row of both models.
      *
      * @param teacher the teacher's logits
      * @param student the student's logits
      * @param teacherExponentials the teacher's exponentials
      * @param studentExponentials the student's exponentials
-     * @param count how many
+     * @param count the number of elements
      */
     record Block(MemorySegment teacher, MemorySegment student, MemorySegment teacherExponentials, MemorySegment studentExponentials, int count) {}
 
     /**
-     * The forward divergence and, in the student's place, {@code slope (q - p) + share ones}.
+     * Computes the forward divergence, and overwrites the student's logits with {@code slope (q - p) + share ones}.
      *
      * @param block the rows' memory
      * @param ones the student's exponentials at temperature 1
      * @param row the block's numbers
      * @param slope the divergence's part of the gradient
-     * @param share the cross-entropy's, for exponentials as they are
+     * @param share the factor of the cross-entropy's part, for exponentials as they are
      * @return the sum over the block
      */
     static float forward(Block block, MemorySegment ones, Logits row, float slope, float share) {
@@ -183,7 +183,7 @@ final class DivergenceMath {
             FloatVector a = FloatVector.fromMemorySegment(SPECIES, teacher, at, ORDER).sub(row.teacherMax);
             FloatVector b = FloatVector.fromMemorySegment(SPECIES, student, at, ORDER).sub(row.studentMax);
             FloatVector d = a.sub(b).fma(FloatVector.broadcast(SPECIES, row.factor), FloatVector.broadcast(SPECIES, -row.shift));
-            FloatVector z = VectorMath.decay(d.abs().neg());
+            FloatVector z = VectorMath.expNonPositive(d.abs().neg());
             FloatVector p = FloatVector.fromMemorySegment(SPECIES, ps, at, ORDER).mul(row.teacherFactor);
             FloatVector q = FloatVector.fromMemorySegment(SPECIES, qs, at, ORDER).mul(row.studentFactor);
             FloatVector w = z.div(z.add(2f));
@@ -206,7 +206,7 @@ final class DivergenceMath {
             float p = ps.get(JAVA_FLOAT, at) * row.teacherFactor;
             float q = qs.get(JAVA_FLOAT, at) * row.studentFactor;
             float d = difference(teacher, student, at, row);
-            float rest = (float) (LN2 - StrictMath.log1p(VectorMath.decay(-Math.abs(d))));
+            float rest = (float) (LN2 - StrictMath.log1p(VectorMath.expNonPositive(-Math.abs(d))));
             float logQ = q == 0f ? 0f : rest - Math.max(d, 0f);
             float logP = p == 0f ? 0f : rest + Math.min(d, 0f);
             u.set(JAVA_FLOAT, at, 0.5f * logQ);
@@ -220,7 +220,7 @@ final class DivergenceMath {
      *
      * @param a one block
      * @param b the other's memory
-     * @param count how many
+     * @param count the number of elements
      * @return the sum
      */
     static float dot(MemorySegment a, MemorySegment b, int count) {
@@ -243,13 +243,13 @@ final class DivergenceMath {
      * {@code out = slope q (u - average) + share ones}.
      *
      * @param qs the student's exponentials
-     * @param u what is averaged
+     * @param u the values that were averaged
      * @param ones the student's exponentials at temperature 1
-     * @param count how many
+     * @param count the number of elements
      * @param average the sum of q u
-     * @param slope the divergence's part, for exponentials as they are
-     * @param share the cross-entropy's
-     * @param out where the results go
+     * @param slope the factor of the divergence's part, for exponentials as they are
+     * @param share the factor of the cross-entropy's part
+     * @param out receives the results
      */
     static void gradient(
             MemorySegment qs, MemorySegment u, MemorySegment ones, int count, float average, float slope, float share, MemorySegment out) {

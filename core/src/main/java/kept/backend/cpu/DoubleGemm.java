@@ -7,29 +7,29 @@ import jdk.incubator.vector.VectorSpecies;
 import kept.linalg.DoubleMatrix;
 
 /**
- * Products of matrices of doubles: {@code C = C + sign op(A) B}, all of C or what is on and right of its diagonal.
+ * Products of matrices of doubles: {@code C = C + sign op(A) B}, for all of C or its upper triangle.
  *
- * <p>The blocking is that of {@link Gemm}, simpler, since such products are large: a block of k is packed whole, both operands in panels (one
- * copy serves as both where they are the same); then tasks take some rows and columns of C. A panel of B (64 KiB) and a task's rows of A
- * (512 KiB) stay in the second-level cache.
+ * <p>The blocking is a simpler form of {@link Gemm}'s, because these products are large: a block of k is packed whole, both operands in panels (one
+ * copy if they are the same matrix); then tasks compute some rows and columns of C. A panel of B (64 KiB) and a task's rows of A (512 KiB) stay in
+ * the second-level cache.
  *
- * <p>An element of C is the sum over k blocks, in order, of one chain of fused multiply-adds each. So its bits depend on k alone, and how C is
- * divided may follow the number of threads.
+ * <p>An element of C is the sum over k blocks, in order, of one chain of fused multiply-adds each. So its bits depend on k alone, and the division of
+ * C into tasks may depend on the number of threads.
  */
 final class DoubleGemm {
-    /** Most of k in a block: so deep that C is seldom read and written again. */
+    /** The maximum k of a block: large enough that C is seldom read and written again. */
     private static final int DEPTH = 512;
     private static final int TASK_ROWS = 128;
     private static final int TASK_COLUMNS = 512;
-    /** A task of fewer rows or columns than this would fetch more than it computes. */
+    /** The fewest rows or columns of a task; a smaller task would spend more time on loads than on arithmetic. */
     private static final int MIN_TASK = 64;
-    /** A product makes at least so many tasks for each thread, if it is large enough. */
+    /** The fewest tasks of a product for each thread, if the product is large enough. */
     private static final int TASKS_PER_THREAD = 8;
-    /** Columns that a task packs at a time: runs of 1 KiB. */
+    /** The number of columns that a task packs at a time: runs of 1 KiB. */
     private static final int STRIP = 128;
-    /** What is transposed at a time of a row of A, so that what is written stays in the first-level cache. */
+    /** The number of elements of a row of A that are transposed at a time, so that the written memory stays in the first-level cache. */
     private static final int TRANSPOSED = 64;
-    /** From so many multiply-adds on a product is divided among threads. */
+    /** The number of multiply-adds from which a product is divided among threads. */
     private static final long LARGE = 1 << 18;
 
     private static final int ROWS = DoubleTile.ROWS;
@@ -51,7 +51,7 @@ final class DoubleGemm {
      * @param transposed whether the left operand is the transpose of A
      * @param b {@code [k, n]}; the same object as a transposed A if it is the same matrix
      * @param c {@code [m, n]}, not overlapping the operands
-     * @param upper whether only what is on and right of the diagonal of C is computed
+     * @param upper whether to compute only the upper triangle of C
      */
     static void add(int sign, DoubleMatrix a, boolean transposed, DoubleMatrix b, DoubleMatrix c, boolean upper) {
         int k = b.rows();
@@ -96,7 +96,7 @@ final class DoubleGemm {
         }
     }
 
-    /** Packs a strip of columns of some rows: panel by panel, row by row, and zeros in the place of columns beyond the last. */
+    /** Packs a strip of columns of some rows: panel by panel, row by row, with zeros for columns beyond the last. */
     private static void pack(DoubleMatrix x, int first, int depth, int from, double[] panels) {
         int to = Math.min(x.columns(), from + STRIP);
         double[] values = x.array();
@@ -163,7 +163,7 @@ final class DoubleGemm {
         });
     }
 
-    /** Goes through the panels of B of a task, and through tiles for each. */
+    /** Computes a task: for each panel of B, its tiles. */
     private static void tiles(Block p, int row, int endRow, int column, int endColumn) {
         double[] tile = Workspace.ofThread().doubles(Workspace.Slot.TILE, ROWS * COLUMNS);
         DoubleMatrix part = new DoubleMatrix(tile, 0, ROWS, COLUMNS, COLUMNS);
@@ -186,7 +186,7 @@ final class DoubleGemm {
         }
     }
 
-    /** What of a tile lies inside C, and on or right of the diagonal where that is all that is wanted. */
+    /** Adds the part of a tile that is inside C and, if only the upper triangle is computed, on or right of the diagonal. */
     private static void addPart(double[] tile, Block p, int row, int endRow, int column, int endColumn) {
         double[] c = p.c.array();
         for (int i = row; i < endRow; i++) {

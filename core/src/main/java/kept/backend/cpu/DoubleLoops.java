@@ -15,8 +15,8 @@ import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
 /**
- * The primitive kernels on tensors of F64: one element at a time, by the values that {@link Unary} and {@link Binary} define; products by
- * {@link DoubleGemm}. Fused kernels on such tensors are compositions of these.
+ * The primitive kernels on tensors of F64: one element at a time, with the functions that {@link Unary} and {@link Binary} define, and matrix
+ * products with {@link DoubleGemm}. Fused kernels on such tensors are compositions of these.
  */
 final class DoubleLoops {
     private DoubleLoops() {}
@@ -46,11 +46,11 @@ final class DoubleLoops {
     static void unary(Unary f, Tensor x, Tensor out) {
         MemorySegment source = Elements.segment(x);
         MemorySegment target = Elements.segment(out);
-        Walk walk = Walk.over(out, x);
-        walk.forEach((p, count) -> {
+        StridedIterator iterator = StridedIterator.over(out, x);
+        iterator.forEach((p, count) -> {
             for (int i = 0; i < count; i++) {
-                double value = source.getAtIndex(JAVA_DOUBLE, p[1] + i * walk.stride(1));
-                target.setAtIndex(JAVA_DOUBLE, p[0] + i * walk.stride(0), f.value(value));
+                double value = source.getAtIndex(JAVA_DOUBLE, p[1] + i * iterator.stride(1));
+                target.setAtIndex(JAVA_DOUBLE, p[0] + i * iterator.stride(0), f.value(value));
             }
         });
     }
@@ -67,12 +67,12 @@ final class DoubleLoops {
         MemorySegment left = Elements.segment(a);
         MemorySegment right = Elements.segment(b);
         MemorySegment target = Elements.segment(out);
-        Walk walk = Walk.over(out, a, b);
-        walk.forEach((p, count) -> {
+        StridedIterator iterator = StridedIterator.over(out, a, b);
+        iterator.forEach((p, count) -> {
             for (int i = 0; i < count; i++) {
-                double x = left.getAtIndex(JAVA_DOUBLE, p[1] + i * walk.stride(1));
-                double y = right.getAtIndex(JAVA_DOUBLE, p[2] + i * walk.stride(2));
-                Elements.setDouble(target, out.dtype(), p[0] + i * walk.stride(0), f.value(x, y));
+                double x = left.getAtIndex(JAVA_DOUBLE, p[1] + i * iterator.stride(1));
+                double y = right.getAtIndex(JAVA_DOUBLE, p[2] + i * iterator.stride(2));
+                Elements.setDouble(target, out.dtype(), p[0] + i * iterator.stride(0), f.value(x, y));
             }
         });
     }
@@ -92,10 +92,10 @@ final class DoubleLoops {
             case MAXIMUM -> Math::max;
             case MINIMUM -> Math::min;
         };
-        Walk kept = Walk.over(out, ReduceKernel.first(x, out.shape()));
-        Walk terms = ReduceKernel.reduced(x, out.rank());
+        StridedIterator kept = StridedIterator.over(out, ReduceKernel.first(x, out.shape()));
+        StridedIterator terms = ReduceKernel.reduced(x, out.rank());
         long cost = out.elementCount() == 0 ? 1 : Math.max(1, x.elementCount() / out.elementCount());
-        kept.forEachTask(Math.clamp(Walk.TASK / cost, 1, Walk.RUN), cost, () -> {
+        kept.forEachTask(Math.clamp(StridedIterator.TASK / cost, 1, StridedIterator.RUN), cost, () -> {
             double[] result = new double[1];
             return (positions, count) -> {
                 for (int i = 0; i < count; i++) {
@@ -115,7 +115,7 @@ final class DoubleLoops {
     }
 
     /**
-     * The index of the largest element of a row, the first of equals; the first NaN where there is one.
+     * The index of the largest element of a row, the first of equals; the first NaN if there are any.
      *
      * @param x the operand
      * @param row the position of the row's first element
@@ -141,7 +141,7 @@ final class DoubleLoops {
      * @param a {@code [batch..., m, k]}
      * @param b {@code [batch..., k, n]}
      * @param out {@code [batch..., m, n]}
-     * @param batch which products they are
+     * @param batch the plan of the products
      * @param accumulate whether to add to out
      */
     static void multiply(Tensor a, Tensor b, Tensor out, BatchedProduct batch, boolean accumulate) {

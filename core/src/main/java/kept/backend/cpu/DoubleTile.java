@@ -5,11 +5,11 @@ import jdk.incubator.vector.VectorSpecies;
 import kept.linalg.DoubleMatrix;
 
 /**
- * The innermost part of products in double precision: {@code C += sign A B} for a tile of C, held in registers while k runs, as
- * {@link TileProduct} for f32. Both operands lie in panels {@code [k][WIDTH]}, so that one copy of a matrix can be either of them.
+ * The inner tile of matrix products in double precision: {@code C += sign A B} for a tile of C that stays in registers while k runs, as {@link
+ * TileProduct} for f32. Both operands are packed in panels {@code [k][WIDTH]}, so that one copy of a matrix can be either of them.
  *
- * <p>Each element is one chain of fused multiply-adds in ascending k, added to C at the end; so its bits do not depend on where in a tile it lies,
- * nor on the width of vectors.
+ * <p>Each element is one chain of fused multiply-adds in ascending k, added to C at the end; so its bits depend neither on its position in a tile nor
+ * on the width of vectors.
  */
 final class DoubleTile {
     static final VectorSpecies<Double> SPECIES = DoubleVector.SPECIES_PREFERRED;
@@ -18,31 +18,31 @@ final class DoubleTile {
     static final int ROWS = TileProduct.ROWS;
     /** Columns of a tile. */
     static final int COLUMNS = 2 * LANES;
-    /** Columns of a panel: whole tiles, whichever operand it is. */
+    /** Columns of a panel: whole tiles of either operand. */
     static final int WIDTH = Math.max(ROWS, COLUMNS);
 
     private DoubleTile() {}
 
     /**
-     * Where a column lies in panels that follow each other: its first row; the others follow {@link #WIDTH} elements apart.
+     * The position of a column in consecutive panels: that of its first row; the other rows follow at distances of {@link #WIDTH} elements.
      *
      * @param column which column
-     * @param depth how many rows the panels have
-     * @return elements from where the first panel begins
+     * @param depth the number of rows of the panels
+     * @return elements from the beginning of the first panel
      */
     static int start(int column, int depth) {
         return column / WIDTH * WIDTH * depth + column % WIDTH;
     }
 
     /**
-     * C[0..ROWS, 0..COLUMNS] += sign A B. All in one method and longer than a screen: an accumulator that escapes into a call is boxed.
+     * C[0..ROWS, 0..COLUMNS] += sign A B. The method is longer than a screen, because an accumulator that escapes into a call is boxed.
      *
-     * @param depth how many k
-     * @param a panels that hold A, k by k
-     * @param aStart where its first element lies
-     * @param b panels that hold B, k by k
-     * @param bStart where its first element lies
-     * @param sign what the product is multiplied by
+     * @param depth the extent of k
+     * @param a panels of A, k by k
+     * @param aStart the index of its first element
+     * @param b panels of B, k by k
+     * @param bStart the index of its first element
+     * @param sign a factor of the product
      * @param matrix C, which receives the tile
      * @param cStart the index of the tile's first element in its array
      */

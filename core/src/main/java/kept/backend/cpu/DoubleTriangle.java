@@ -6,14 +6,14 @@ import kept.backend.DoubleKernels;
 import kept.linalg.DoubleMatrix;
 
 /**
- * Substitution with a small triangle, for many right sides at a time: {@code x_s = (b_s - sum over r < s of l_sr x_r) / l_ss}. A task takes some
- * columns of B, which stay in the first-level cache; a row of them is held in registers while r runs. For {@code U X = B} rows and columns are
- * counted from the end.
+ * Substitution with a small triangular matrix, for many right sides at a time: {@code x_s = (b_s - sum over r < s of l_sr x_r) / l_ss}. A task solves
+ * for some columns of B, which stay in the first-level cache; one of their rows stays in registers while r runs. For {@code U X = B} rows and columns
+ * are counted from the end.
  */
 final class DoubleTriangle {
     private static final VectorSpecies<Double> SPECIES = DoubleTile.SPECIES;
     private static final int LANES = DoubleTile.LANES;
-    /** Columns of a task: a vector for each of eight independent chains. */
+    /** Columns of a task: a vector for each of eight independent accumulators. */
     private static final int COLUMNS = 8 * LANES;
 
     private DoubleTriangle() {}
@@ -21,7 +21,7 @@ final class DoubleTriangle {
     /**
      * Solves {@code U X = B}, or {@code U^T X = B}, in the place of B.
      *
-     * @param u {@code [n, n]}, n at most 64; what lies left of the diagonal is not read
+     * @param u {@code [n, n]}, n at most 64; elements left of the diagonal are not read
      * @param transposed whether the triangle is the transpose of U
      * @param b {@code [n, any]}
      */
@@ -48,7 +48,7 @@ final class DoubleTriangle {
         });
     }
 
-    /** All in one method: an accumulator that escapes into a call is boxed. */
+    /** All in one method, because an accumulator that escapes into a call is boxed. */
     private static void substitute(int n, double[] lower, double[] x) {
         for (int s = 0; s < n; s++) {
             int to = s * COLUMNS;

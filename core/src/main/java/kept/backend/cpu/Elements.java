@@ -21,8 +21,8 @@ import kept.tensor.DType;
 import kept.tensor.Tensor;
 
 /**
- * Elements in memory by type, and every conversion of theirs: single ones, vectors, and runs to neighbouring f32 and back. Floating types are read
- * and written as f32 or f64, integer types as f32, f64 or 64 bits. Memory is native, positions count elements, {@code at} bytes.
+ * Reads, writes and converts elements of every type: single elements, vectors, and runs to contiguous f32 and back. Floating types are read and
+ * written as f32 or f64, integer types as f32, f64 or 64 bits. Memory is native; positions count elements, {@code at} counts bytes.
  */
 final class Elements {
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
@@ -38,7 +38,7 @@ final class Elements {
      * The memory behind a tensor.
      *
      * @param tensor a tensor of the CPU
-     * @return the whole block it lies in
+     * @return the whole block that contains it
      */
     static MemorySegment segment(Tensor tensor) {
         return ((CpuBuffer) TensorMemory.buffer(tensor)).segment();
@@ -49,7 +49,7 @@ final class Elements {
      *
      * @param segment the memory
      * @param dtype the element type
-     * @param index which element
+     * @param index the element's index
      * @return its value; integers are rounded to nearest
      */
     static float getFloat(MemorySegment segment, DType dtype, long index) {
@@ -69,7 +69,7 @@ final class Elements {
      *
      * @param segment the memory
      * @param dtype the element type
-     * @param index which element
+     * @param index the element's index
      * @param value its value
      */
     static void setFloat(MemorySegment segment, DType dtype, long index, float value) {
@@ -98,7 +98,7 @@ final class Elements {
      *
      * @param segment the memory
      * @param dtype the element type
-     * @param index which element
+     * @param index the element's index
      * @return its value; integers are rounded to nearest
      */
     static double getDouble(MemorySegment segment, DType dtype, long index) {
@@ -114,7 +114,7 @@ final class Elements {
      *
      * @param segment the memory
      * @param dtype the element type
-     * @param index which element
+     * @param index the element's index
      * @param value its value
      */
     static void setDouble(MemorySegment segment, DType dtype, long index, double value) {
@@ -130,8 +130,8 @@ final class Elements {
     }
 
     /**
-     * The f32 that rounds to the same shorter number as an f64 does: cut off, and its last bit set where digits were lost. Rounded to nearest, the
-     * f32 could come to lie in the middle of two shorter numbers.
+     * The f32 that rounds to the same shorter number as an f64: truncated, with the last bit set if digits were lost (round to odd). Rounded to
+     * nearest, the f32 could become the midpoint between two shorter numbers.
      */
     private static float roundedToOdd(double value) {
         float near = (float) value;
@@ -147,8 +147,8 @@ final class Elements {
      *
      * @param segment the memory
      * @param dtype the element type
-     * @param index which element
-     * @return its value; floating ones are truncated, NaN is 0, and what lies beyond 64 bits is the nearest integer that has them
+     * @param index the element's index
+     * @return its value; floating ones are truncated, NaN is 0, and values beyond 64 bits become the smallest or largest 64-bit integer
      */
     static long getLong(MemorySegment segment, DType dtype, long index) {
         return switch (dtype) {
@@ -165,8 +165,8 @@ final class Elements {
      *
      * @param segment the memory
      * @param dtype the element type
-     * @param index which element
-     * @param value its value; the low bits are taken, floating types round to nearest even, any number but 0 is true
+     * @param index the element's index
+     * @param value its value; integer types keep the low bits, floating types round to nearest even, and BOOL is true for any number but 0
      */
     static void setLong(MemorySegment segment, DType dtype, long index, long value) {
         switch (dtype) {
@@ -186,8 +186,8 @@ final class Elements {
      * @param dtype their type
      * @param first the position of the first
      * @param stride positions from one to the next; 0 repeats the first
-     * @param to takes the f32, from its beginning
-     * @param count how many
+     * @param to receives the f32, from its beginning
+     * @param count the number of elements
      */
     static void widen(MemorySegment from, DType dtype, long first, long stride, MemorySegment to, int count) {
         if (stride == 0) {
@@ -195,7 +195,7 @@ final class Elements {
             return;
         }
         int done = stride == 1 ? widenVectors(from, dtype, first, to, count) : 0;
-        // A loop for each type, of which the compiler takes those that run: together with all types of one element they would be too much to inline.
+        // A loop for each type: the JIT compiles only those that run, while one loop over all types would be too large to inline.
         switch (dtype) {
             case F32 -> {
                 for (int i = done; i < count; i++) {
@@ -242,9 +242,9 @@ final class Elements {
      * @param dtype their type, floating
      * @param first the position of the first
      * @param stride positions from one to the next
-     * @param to takes the f32
-     * @param at where the first goes
-     * @param count how many
+     * @param to receives the f32
+     * @param at the index of the first in the array
+     * @param count the number of elements
      */
     static void widen(MemorySegment from, DType dtype, long first, long stride, float[] to, int at, int count) {
         for (int i = stride == 1 ? widenVectors(from, dtype, first, to, at, count) : 0; i < count; i++) {
@@ -256,12 +256,12 @@ final class Elements {
      * Writes a run of f32, rounded to nearest even or, for integers, truncated.
      *
      * @param from the f32
-     * @param at the first one's byte
+     * @param at the offset of the first in bytes
      * @param to the elements' memory
      * @param dtype their type
      * @param first the position of the first
      * @param stride positions from one to the next
-     * @param count how many
+     * @param count the number of elements
      */
     static void narrow(MemorySegment from, long at, MemorySegment to, DType dtype, long first, long stride, int count) {
         int done = stride == 1 ? narrowVectors(from, at, to, dtype, first, count) : 0;
@@ -313,9 +313,9 @@ final class Elements {
      * Sets a run of f32.
      *
      * @param to the memory
-     * @param at the first one's byte
+     * @param at the offset of the first in bytes
      * @param value the value
-     * @param count how many
+     * @param count the number of elements
      */
     static void fill(MemorySegment to, long at, float value, int count) {
         to = NativeView.of(to);
@@ -329,7 +329,7 @@ final class Elements {
         }
     }
 
-    /** Widens as many neighbouring elements as whole vectors hold. */
+    /** Widens the contiguous elements that fill whole vectors. */
     private static int widenVectors(MemorySegment from, DType dtype, long first, MemorySegment to, int count) {
         from = NativeView.of(from);
         to = NativeView.of(to);
@@ -359,7 +359,7 @@ final class Elements {
         return whole;
     }
 
-    /** The same into an array. */
+    /** Widens the contiguous elements that fill whole vectors, into an array. */
     private static int widenVectors(MemorySegment from, DType dtype, long first, float[] to, int at, int count) {
         from = NativeView.of(from);
         int whole = SPECIES.loopBound(count);
@@ -382,7 +382,7 @@ final class Elements {
         return whole;
     }
 
-    /** Narrows as many neighbouring elements as whole vectors hold, where there is a way. */
+    /** Narrows the contiguous elements that fill whole vectors, for the types that have a vector conversion. */
     private static int narrowVectors(MemorySegment from, long at, MemorySegment to, DType dtype, long first, int count) {
         from = NativeView.of(from);
         to = NativeView.of(to);
@@ -403,7 +403,7 @@ final class Elements {
         return whole;
     }
 
-    /** As {@link Bfloat16#of}: adding a half less the last kept bit, then cutting off, rounds to nearest even. */
+    /** As {@link Bfloat16#of}: adding one half minus the last kept bit and then truncating rounds to nearest even. */
     private static void narrowBf16(MemorySegment from, long at, MemorySegment to, long first, int count) {
         from = NativeView.of(from);
         to = NativeView.of(to);
@@ -421,7 +421,7 @@ final class Elements {
     /**
      * A vector of bf16: each is the upper half of an f32.
      *
-     * @param data where they are
+     * @param data the memory
      * @param bytes the offset of the first
      * @return as many as a vector of f32 has lanes
      */
@@ -430,10 +430,10 @@ final class Elements {
     }
 
     /**
-     * A vector of f16. Shifting exponent and fraction into an f32's place leaves the exponent 112 too low, which a multiplication mends for
-     * subnormals too; infinity and NaN, now 2^16 and above, get the f32's largest exponent.
+     * A vector of f16. Shifting exponent and fraction to the positions of an f32 leaves the exponent 112 too low. A multiplication corrects this,
+     * also for subnormals; infinity and NaN, now 2^16 and above, get the f32's largest exponent.
      *
-     * @param data where they are
+     * @param data the memory
      * @param bytes the offset of the first
      * @return as many as a vector of f32 has lanes
      */

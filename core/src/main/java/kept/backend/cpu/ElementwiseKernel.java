@@ -16,7 +16,7 @@ import kept.backend.Unary;
 import kept.tensor.DType;
 import kept.tensor.Tensor;
 
-/** The functions that treat each element by itself: floating operands as f32 in vectors, integers one by one in 64 bits. */
+/** Elementwise kernels: floating operands as vectors of f32, integers one by one in 64 bits. */
 final class ElementwiseKernel {
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
@@ -39,7 +39,7 @@ final class ElementwiseKernel {
         }
     }
 
-    /** What a kernel computes in a run: the windows are the result's, then the operands'. */
+    /** A kernel's work on a run, with the windows of the result and of the operands. */
     @FunctionalInterface
     private interface Body {
         void run(RunWindow[] windows, int count);
@@ -98,7 +98,7 @@ final class ElementwiseKernel {
     /**
      * {@code out = condition != 0 ? a : b}.
      *
-     * @param condition the choice
+     * @param condition true where the first operand is chosen
      * @param a one operand
      * @param b the other
      * @param out the result
@@ -112,12 +112,12 @@ final class ElementwiseKernel {
         MemorySegment left = Elements.segment(a);
         MemorySegment right = Elements.segment(b);
         MemorySegment target = Elements.segment(out);
-        Walk walk = Walk.over(out, condition, a, b);
-        walk.forEach((p, count) -> {
+        StridedIterator iterator = StridedIterator.over(out, condition, a, b);
+        iterator.forEach((p, count) -> {
             for (int i = 0; i < count; i++) {
-                boolean holds = Elements.getLong(mask, condition.dtype(), p[1] + i * walk.stride(1)) != 0;
-                CopyKernel.move(holds ? left : right, holds ? p[2] + i * walk.stride(2) : p[3] + i * walk.stride(3), 1,
-                        target, p[0] + i * walk.stride(0), 1, out.dtype().bytes(), 1);
+                boolean holds = Elements.getLong(mask, condition.dtype(), p[1] + i * iterator.stride(1)) != 0;
+                CopyKernel.move(holds ? left : right, holds ? p[2] + i * iterator.stride(2) : p[3] + i * iterator.stride(3), 1,
+                        target, p[0] + i * iterator.stride(0), 1, out.dtype().bytes(), 1);
             }
         });
     }
@@ -155,9 +155,9 @@ final class ElementwiseKernel {
     }
 
     private static void map(Body body, Tensor... tensors) {
-        Walk walk = Walk.over(tensors);
-        walk.forEachTask(() -> {
-            RunWindow[] windows = walk.windows(tensors);
+        StridedIterator iterator = StridedIterator.over(tensors);
+        iterator.forEachTask(() -> {
+            RunWindow[] windows = iterator.windows(tensors);
             return (positions, count) -> {
                 windows[0].place(positions[0]);
                 for (int i = 1; i < windows.length; i++) {
@@ -173,12 +173,12 @@ final class ElementwiseKernel {
         MemorySegment left = Elements.segment(a);
         MemorySegment right = Elements.segment(b);
         MemorySegment target = Elements.segment(out);
-        Walk walk = Walk.over(out, a, b);
-        walk.forEach((p, count) -> {
+        StridedIterator iterator = StridedIterator.over(out, a, b);
+        iterator.forEach((p, count) -> {
             for (int i = 0; i < count; i++) {
-                long x = Elements.getLong(left, a.dtype(), p[1] + i * walk.stride(1));
-                long y = Elements.getLong(right, b.dtype(), p[2] + i * walk.stride(2));
-                Elements.setLong(target, out.dtype(), p[0] + i * walk.stride(0), function.applyAsLong(x, y));
+                long x = Elements.getLong(left, a.dtype(), p[1] + i * iterator.stride(1));
+                long y = Elements.getLong(right, b.dtype(), p[2] + i * iterator.stride(2));
+                Elements.setLong(target, out.dtype(), p[0] + i * iterator.stride(0), function.applyAsLong(x, y));
             }
         });
     }
@@ -207,7 +207,9 @@ final class ElementwiseKernel {
         };
     }
 
-    /** From 2^23 on all f32 are whole; below, adding and taking away 2^23 rounds to a whole number, the even one of two. */
+    /**
+     * All f32 from 2^23 on are whole numbers. Below, adding and subtracting 2^23 rounds to a whole number, to the even one if two are equally near.
+     */
     private static FloatVector round(FloatVector x) {
         FloatVector a = x.abs();
         FloatVector rounded = a.add(0x1p23f).sub(0x1p23f);

@@ -2,7 +2,7 @@ package kept.backend.cpu;
 
 import java.lang.foreign.MemorySegment;
 
-/** A loop over runs of neighbouring f32: the result may lie where an operand does. */
+/** A loop over runs of contiguous f32; the result may overwrite an operand. */
 @FunctionalInterface
 interface ElementwiseLoop {
     /**
@@ -12,9 +12,9 @@ interface ElementwiseLoop {
      * @param aAt its first byte
      * @param b the other's memory, if there are two
      * @param bAt its first byte
-     * @param out where results go
+     * @param out receives the results
      * @param outAt the first one's byte
-     * @param count how many
+     * @param count the number of elements
      */
     void run(MemorySegment a, long aAt, MemorySegment b, long bAt, MemorySegment out, long outAt, int count);
 }

@@ -29,34 +29,37 @@ import kept.tensor.DType;
  * +---+---+  +---------+---------+
  * </pre>
  *
- * <p>Nobody shares the sum of an element of C: it is the sum over k blocks, in order, of one chain of fused multiply-adds each. So its bits
- * depend on k and on {@link MatrixVector#handles} alone (there also on the type of B), not on threads, tasks, batching or strides; how C is divided
- * may therefore follow the number of threads.
+ * <p>One task computes an element of C: it is the sum over k blocks, in order, of one chain of fused multiply-adds each. So its bits depend on k and
+ * on {@link MatrixVector#handles} alone (there also on the type of B), not on threads, tasks, batching or strides; therefore the division of C into
+ * tasks may depend on the number of threads.
  */
 final class Gemm {
-    /** Most of k in a block: so deep that C is seldom read and written again, and a panel and a task's rows still fit the second-level cache. */
+    /**
+     * The maximum k of a block: large enough that C is seldom read and written again, small enough that a panel and a task's rows fit the
+     * second-level cache.
+     */
     private static final int DEPTH = 1024;
-    /** Most rows of C a task owns: 256 KiB of A for a k block. */
+    /** The maximum number of rows of C of a task: 256 KiB of A for a k block. */
     private static final int TASK_ROWS = 64;
-    /** A task of fewer rows or columns than these would pack A, or fetch panels of B, for too little work. */
+    /** The fewest rows and columns of a task; with fewer, packing A or loading panels of B would cost too much. */
     private static final int MIN_TASK_ROWS = 32;
     private static final int MIN_TASK_PANELS = 4;
-    /** Most floats of B that are packed at a time: 4 MiB. */
+    /** The maximum number of floats of B that are packed at a time: 4 MiB. */
     private static final int PACKED = 1 << 20;
-    /** A product makes about so many tasks for each thread, so that threads finish together... */
+    /** The approximate number of tasks of a product for each thread, so that threads finish together... */
     private static final int TASKS_PER_THREAD = 4;
-    /** ...but a task should have at least so many multiply-adds: some microseconds. */
+    /** ...but a task has at least this many multiply-adds, which take some microseconds. */
     private static final long TASK_WORK = 1 << 18;
-    /** From here on a product of a batch is divided among threads itself. */
+    /** The number of multiply-adds from which each product of a batch is divided among threads. */
     private static final long LARGE = 1 << 23;
 
     private static final int ROWS = TileProduct.ROWS;
     private static final int COLUMNS = TileProduct.COLUMNS;
-    /** Elements from a packed row of A to the next: a cache line more than a row, so that the rows of a tile lie in different cache sets. */
+    /** The distance between packed rows of A in elements: a row and a cache line, so that the rows of a tile are in different cache sets. */
     private static final int ROW_STRIDE = DEPTH + 16;
-    /** For A whose rows follow each other, {@code [rows][ROW_STRIDE]}. */
+    /** For A packed row by row, {@code [rows][ROW_STRIDE]}. */
     private static final TileProduct ROW_MAJOR = TileProduct.of(new TileProduct.Form(ROW_STRIDE, 1, COLUMNS, false));
-    /** For A in panels {@code [k][COLUMNS]}, several tiles side by side. */
+    /** For A packed in panels {@code [k][COLUMNS]} of several tiles. */
     private static final TileProduct PANELS = TileProduct.of(new TileProduct.Form(1, COLUMNS, COLUMNS, false));
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
     private static final int LANES = SPECIES.length();
@@ -84,7 +87,7 @@ final class Gemm {
      * Matrices of one size and one pair of strides.
      *
      * @param first the first one
-     * @param shifts how many elements from it each matrix is
+     * @param shifts the distance of each matrix from it, in elements
      */
     record Batch(Matrix first, long[] shifts) {
         Matrix matrix(int i) {
@@ -125,7 +128,7 @@ final class Gemm {
     }
 
     /**
-     * Independent products of one size. Small ones are divided among threads by product, large ones each.
+     * Independent products of one size. Threads share a batch of small products product by product, and divide each large product.
      *
      * @param m rows of each A and C
      * @param n columns of each B and C
@@ -184,7 +187,7 @@ final class Gemm {
         }
     }
 
-    /** Packs as much of B as fits and multiplies with it: first all of n for the first k blocks, then the next k blocks. */
+    /** Packs as much of B as the limit allows and multiplies with it: first all of n for the first k blocks, then the next k blocks. */
     private static void blocks(Product p) {
         int blocks = Math.ceilDiv(p.k, DEPTH);
         int depth = Math.min(p.k, Math.ceilDiv(Math.ceilDiv(p.k, blocks), 16) * 16);
@@ -240,8 +243,8 @@ final class Gemm {
     }
 
     /**
-     * One k block of a task, whose B is packed: packs its rows of A, then goes through panels of B, and through tiles for each. A is packed as it
-     * lies, row by row or in panels, so that it needs no transposition.
+     * Computes one k block of a task whose B is packed: packs its rows of A, then computes the tiles of each panel of B. A is packed row by row or in
+     * panels, according to its layout, so that it is not transposed.
      */
     private static void tiles(Product p, float[] packed, int at) {
         Workspace workspace = Workspace.ofThread();
@@ -267,7 +270,7 @@ final class Gemm {
         }
     }
 
-    /** C = or += tile, what of the tile lies inside C. */
+    /** C = tile or C += tile, for the part of the tile inside C. */
     private static void store(float[] tile, int rows, int columns, MemorySegment c, long start, long stride, boolean accumulate) {
         if (columns < COLUMNS) {
             storePart(tile, rows, columns, c, start, stride, accumulate);

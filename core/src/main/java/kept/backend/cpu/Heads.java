@@ -5,28 +5,28 @@ import kept.tensor.DType;
 import kept.tensor.Tensor;
 
 /**
- * Where the vectors of attention heads lie: {@code [batch, token, head, width]} with unit stride along the width.
+ * The layout of the vectors of attention heads: {@code [batch, token, head, width]} with unit stride along the width.
  *
  * @param data native memory
  * @param type a floating type; f32 where kernels write
- * @param offset the number of the first element, counted in elements
- * @param batchStride elements from a sequence to the next
- * @param tokenStride elements from a token to the next
- * @param headStride elements from a head to the next
+ * @param offset the index of the first element, counted in elements
+ * @param batchStride the distance between sequences in elements
+ * @param tokenStride the distance between tokens in elements
+ * @param headStride the distance between heads in elements
  */
 record Heads(MemorySegment data, DType type, long offset, long batchStride, long tokenStride, long headStride) {
     /**
      * The heads of a tensor.
      *
      * @param x {@code [batch, tokens, heads, width]}, floating, unit stride along the width
-     * @return where they lie
+     * @return their layout
      */
     static Heads of(Tensor x) {
         return new Heads(Elements.segment(x), x.dtype(), x.offset(), x.stride(0), x.stride(1), x.stride(2));
     }
 
     /**
-     * One head of one sequence, from a token on.
+     * The vectors of one head of one sequence, starting at a token.
      *
      * @param batch the sequence
      * @param token the first token

@@ -8,9 +8,9 @@ import kept.tensor.Shape;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
 
-/** Elements and rows picked or placed by index. */
+/** Gather, scatter-add and embedding: elements and rows selected by index. */
 final class IndexKernel {
-    /** The columns of a task where rows are added up: enough for whole cache lines. */
+    /** The columns of a task that sums rows: whole cache lines. */
     private static final int COLUMNS = 128;
 
     private IndexKernel() {}
@@ -30,24 +30,24 @@ final class IndexKernel {
         DType dtype = x.dtype();
         long extent = x.size(axis);
         long step = x.stride(axis);
-        Walk walk = Walk.over(out, index, along(x, axis, index.shape()));
-        walk.forEach((positions, count) -> {
+        StridedIterator iterator = StridedIterator.over(out, index, along(x, axis, index.shape()));
+        iterator.forEach((positions, count) -> {
             for (int i = 0; i < count; i++) {
-                long chosen = checked("gather", Elements.getLong(indices, index.dtype(), positions[1] + i * walk.stride(1)), extent);
-                long from = positions[2] + i * walk.stride(2) + chosen * step;
-                CopyKernel.move(source, from, 1, target, positions[0] + i * walk.stride(0), 1, dtype.bytes(), 1);
+                long chosen = checked("gather", Elements.getLong(indices, index.dtype(), positions[1] + i * iterator.stride(1)), extent);
+                long from = positions[2] + i * iterator.stride(2) + chosen * step;
+                CopyKernel.move(source, from, 1, target, positions[0] + i * iterator.stride(0), 1, dtype.bytes(), 1);
             }
         });
     }
 
     /**
-     * {@code out[..., index[..., i, ...], ...] += x[..., i, ...]}. Slices along the outermost other axis meet different elements of out, and so may
-     * go side by side; within one, elements are added in row-major order.
+     * {@code out[..., index[..., i, ...], ...] += x[..., i, ...]}. Slices along the outermost other axis write different elements of out, so they are
+     * processed in parallel; within a slice, elements are added in row-major order.
      *
-     * @param x what is added
+     * @param x the terms to add
      * @param axis the axis that is indexed
      * @param index the indices
-     * @param out what is added to
+     * @param out accumulates
      */
     static void scatterAdd(Tensor x, int axis, Tensor index, Tensor out) {
         int divided = axis > 0 || x.rank() == 1 ? 0 : 1;
@@ -56,7 +56,7 @@ final class IndexKernel {
             return;
         }
         long slices = x.size(divided);
-        WorkerPool.shared().forRanges(slices, Math.max(1, Walk.TASK * slices / x.elementCount()), (first, end) -> {
+        WorkerPool.shared().forRanges(slices, Math.max(1, StridedIterator.TASK * slices / x.elementCount()), (first, end) -> {
             Tensor from = slice(x, divided, first, end - first);
             scatterSlice(from, axis, slice(index, divided, first, end - first), slice(out, divided, first, end - first));
         });
@@ -73,12 +73,12 @@ final class IndexKernel {
         DType dtype = x.dtype();
         long extent = out.size(axis);
         long step = out.stride(axis);
-        Walk walk = Walk.over(x, index, along(out, axis, index.shape()));
-        walk.forEachInOrder((positions, count) -> {
+        StridedIterator iterator = StridedIterator.over(x, index, along(out, axis, index.shape()));
+        iterator.forEachInOrder((positions, count) -> {
             for (int i = 0; i < count; i++) {
-                long chosen = checked("scatterAdd", Elements.getLong(indices, index.dtype(), positions[1] + i * walk.stride(1)), extent);
-                long from = positions[0] + i * walk.stride(0);
-                long to = positions[2] + i * walk.stride(2) + chosen * step;
+                long chosen = checked("scatterAdd", Elements.getLong(indices, index.dtype(), positions[1] + i * iterator.stride(1)), extent);
+                long from = positions[0] + i * iterator.stride(0);
+                long to = positions[2] + i * iterator.stride(2) + chosen * step;
                 if (dtype == DType.F64) {
                     Elements.setDouble(target, dtype, to, Elements.getDouble(target, dtype, to) + Elements.getDouble(source, dtype, from));
                 } else if (dtype.isFloating()) {
@@ -90,7 +90,7 @@ final class IndexKernel {
         });
     }
 
-    /** The tensor read at index 0 of one axis throughout: what the index chooses is added to the position. */
+    /** The tensor with stride 0 along the indexed axis; the kernel adds the distance to the chosen element. */
     private static Tensor along(Tensor tensor, int axis, Shape shape) {
         long[] strides = tensor.strides();
         strides[axis] = 0;
@@ -101,13 +101,13 @@ final class IndexKernel {
      * {@code out[i, :] = table[index[i], :]}.
      *
      * @param table the rows to choose from
-     * @param index which
-     * @param out takes the rows
+     * @param index the indices of the rows
+     * @param out receives the rows
      */
     static void embedding(Tensor table, Tensor index, Tensor out) {
         MemorySegment indices = Elements.segment(index);
         long width = out.size(-1);
-        WorkerPool.shared().forRanges(index.elementCount(), Math.max(1, Walk.TASK / Math.max(1, width)), (first, end) -> {
+        WorkerPool.shared().forRanges(index.elementCount(), Math.max(1, StridedIterator.TASK / Math.max(1, width)), (first, end) -> {
             var source = new RunWindow(table, 1, 1);
             var target = new RunWindow(out, 1, 0);
             for (long i = first; i < end; i++) {
@@ -117,8 +117,8 @@ final class IndexKernel {
                             Double.BYTES, Math.toIntExact(width));
                     continue;
                 }
-                for (long j = 0; j < width; j += Walk.RUN) {
-                    int count = (int) Math.min(Walk.RUN, width - j);
+                for (long j = 0; j < width; j += StridedIterator.RUN) {
+                    int count = (int) Math.min(StridedIterator.RUN, width - j);
                     source.read(table.offset() + row * width + j, count);
                     target.write(out.offset() + i * width + j, count, source);
                 }
@@ -127,11 +127,11 @@ final class IndexKernel {
     }
 
     /**
-     * {@code out[index[i], :] += gradient[i, :]}. Columns go side by side; the rows of each are added in ascending order of i.
+     * {@code out[index[i], :] += gradient[i, :]}. Columns are processed in parallel; the rows of each are added in ascending order of i.
      *
-     * @param gradient what is added
-     * @param index to which rows
-     * @param out what is added to
+     * @param gradient the terms to add
+     * @param index the rows of out
+     * @param out accumulates
      */
     static void embeddingGradient(Tensor gradient, Tensor index, Tensor out) {
         MemorySegment source = Elements.segment(gradient);

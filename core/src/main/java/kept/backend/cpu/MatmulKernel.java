@@ -5,7 +5,7 @@ import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
-/** Batches of matrix products, with broadcasting, out of the products of {@link Gemm}. */
+/** Batches of matrix products with broadcasting, computed by {@link Gemm}. */
 final class MatmulKernel {
     private MatmulKernel() {}
 

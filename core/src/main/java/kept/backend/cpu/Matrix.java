@@ -4,13 +4,13 @@ import java.lang.foreign.MemorySegment;
 import kept.tensor.DType;
 
 /**
- * Where the elements of a matrix lie: element (i, j) is number {@code offset + i * rowStride + j * columnStride} of the segment.
+ * The layout of a matrix in memory: element (i, j) has the index {@code offset + i * rowStride + j * columnStride} in the segment.
  *
  * @param data native memory
  * @param type a floating type
- * @param offset the number of element (0, 0), counted in elements
- * @param rowStride elements from a row to the next
- * @param columnStride elements from a column to the next
+ * @param offset the index of element (0, 0), counted in elements
+ * @param rowStride the distance between rows in elements
+ * @param columnStride the distance between columns in elements
  */
 record Matrix(MemorySegment data, DType type, long offset, long rowStride, long columnStride) {
     /**
@@ -23,9 +23,9 @@ record Matrix(MemorySegment data, DType type, long offset, long rowStride, long 
     }
 
     /**
-     * The same strides elsewhere.
+     * A matrix with the same strides at another position.
      *
-     * @param elements how much further element (0, 0) lies
+     * @param elements the distance of its element (0, 0), in elements
      * @return a view
      */
     Matrix shifted(long elements) {
@@ -33,11 +33,11 @@ record Matrix(MemorySegment data, DType type, long offset, long rowStride, long 
     }
 
     /**
-     * Where an element is.
+     * The position of an element.
      *
      * @param row its row
      * @param column its column
-     * @return its number in the segment, counted in elements
+     * @return its index in the segment, counted in elements
      */
     long index(long row, long column) {
         return offset + row * rowStride + column * columnStride;

@@ -9,14 +9,14 @@ import jdk.incubator.vector.VectorSpecies;
 import kept.tensor.DType;
 
 /**
- * Products of a few rows with a matrix, C[m, n] = A[m, k] B[k, n] for m of 1 to {@value #MAX_ROWS}: as fast as B can be read, without packing it.
+ * Products of a few rows with a matrix, C[m, n] = A[m, k] B[k, n] for m from 1 to {@value #MAX_ROWS}. B is read once, without packing.
  *
  * <p>Where B is contiguous along k (a linear layer's weight), an element of C is a dot product of {@link RowProducts}; where B is contiguous along
  * n, rows of C are sums of multiples of rows of B, in ascending k.
  */
 final class MatrixVector {
     private static final int MAX_ROWS = 4;
-    /** Elements of B that stay in the first-level cache. */
+    /** The number of elements of B that stay in the first-level cache. */
     private static final int CACHED = 1 << 12;
     private static final int WIDTH = 1024;
     private static final long TASK_WORK = 1 << 17;
@@ -26,7 +26,7 @@ final class MatrixVector {
     private MatrixVector() { }
 
     /**
-     * Whether products of this kind belong here; the sums have another order than those of {@link Gemm}.
+     * Whether this class computes a product; its sums have another order than those of {@link Gemm}.
      *
      * @param m rows of the left operand
      * @param b the right operand
@@ -37,7 +37,7 @@ final class MatrixVector {
     }
 
     /**
-     * The product.
+     * Computes a product.
      *
      * @param m rows of A and C
      * @param n columns of B and C
@@ -78,7 +78,7 @@ final class MatrixVector {
         }
     }
 
-    /** Columns of B a few at a time, so that further rows of A find them in the cache. */
+    /** Processes a few columns of B at a time, so that they are in the cache for the next rows of A. */
     private static void dots(int m, int n, int k, float[] rows, Matrix b, RowProducts products, float[] sums) {
         boolean widened = b.type() == DType.F16;
         int few = m == 1 && !widened ? n : Math.max(1, CACHED / k);

@@ -10,8 +10,9 @@ import kept.tensor.OutOfMemoryException;
 /**
  * Off-heap blocks for tensors, kept for reuse when they are released.
  *
- * <p>Sizes are rounded up to a size class, eight classes to every power of two, so that at most an eighth of a block is waste. Each class has its
- * free list; a block is taken from it in constant time, or, a large one, from a class little above, or made when these are empty:
+ * <p>Sizes are rounded up to a size class, eight classes to every power of two, so that at most an eighth of a block is waste. Each class has a free
+ * list, from which a block is taken in constant time. A large block may come from a slightly larger class. If the lists are empty, a block is
+ * allocated:
  *
  * <pre>
  *  class      384    ...    4096   4608   5120   5632   6144   6656   7168   7680 | 8192   9216  ...
@@ -26,34 +27,33 @@ import kept.tensor.OutOfMemoryException;
  *                                        ^ aligned to 64 bytes: a cache line, a 512-bit vector
  * </pre>
  *
- * <p>An arena of its own lets {@link #trim} give each block back by itself; {@link SystemMemory} is where blocks come from. When memory runs short,
- * free blocks of other classes are given back before an allocation fails.
+ * <p>Each block has an arena of its own, so that {@link #trim} can free it separately; {@link SystemMemory} allocates it. If memory runs short, free
+ * blocks of other classes are freed before an allocation fails.
  *
- * <p>Work of ever other sizes leaves free blocks behind that nothing asks for again. So whenever a block is made, those that have lain free longest
- * are given back, as far as the pool would hold more than {@code 3/2 m + 8 MiB} otherwise, m being the most bytes that were ever in use at once:
- * that is the most it ever holds. Work that repeats itself makes no blocks after its first round, and so gives none back. All methods may be called
- * by any thread.
+ * <p>Work with changing sizes leaves free blocks that no later request uses. Therefore the pool holds at most {@code 3/2 m + 8 MiB}, where m is the
+ * peak number of bytes in use: when it allocates a block, it frees those that have been free longest until it is within this bound. Work that repeats
+ * itself allocates no blocks after its first round, so it frees none either. All methods may be called by any thread.
  */
 final class MemoryPool {
     /** Every block starts at a multiple of this many bytes. */
     static final long ALIGNMENT = 64;
     /**
-     * From this size on, blocks begin at different places of a page. The system lays large blocks at one and the same, and kernels that go through
-     * four or five of them side by side then compete for few lines of the caches: AdamW took a quarter longer.
+     * From this size on, blocks begin at different offsets in a page. The system places all large blocks at the same offset; a kernel that reads four
+     * or five of them in step then uses few sets of the caches: AdamW took a quarter longer.
      */
     private static final long STAGGERED = 1 << 16;
 
     private static final long PAGE = 4096;
     /**
-     * How much further in its page the next such block begins: nearly a page, which is a little earlier. What is stored there is then at no place
-     * that the processor is about to load from in the block before, which it would wait for.
+     * The distance between the page offsets of consecutive large blocks: nearly a page. A store to one block is then not at an offset that the
+     * processor is about to load from in the previous block, which would delay the load.
      */
     private static final long STAGGER = PAGE - 256;
 
-    /** From here on a block may serve a smaller class, so that gradients can lie where activations lay. */
+    /** From this size on a block may serve a smaller class, so that gradients can reuse the memory of activations. */
     private static final long SHARED = 1 << 20;
 
-    /** What may lie free however little was ever in use. */
+    /** The number of free bytes that are always allowed. */
     private static final long SPARE = 8 << 20;
 
     private final long limit;
@@ -70,7 +70,7 @@ final class MemoryPool {
     /**
      * An empty pool.
      *
-     * @param limit the most bytes it may hold
+     * @param limit the maximum number of bytes it holds
      */
     MemoryPool(long limit) {
         this.limit = limit;
@@ -93,7 +93,7 @@ final class MemoryPool {
     /**
      * Takes a block.
      *
-     * @param bytes the size wanted
+     * @param bytes the required size
      * @return a block of at least that size, with arbitrary contents
      * @throws OutOfMemoryException if there is no room, even without the free blocks
      */
@@ -110,7 +110,7 @@ final class MemoryPool {
         return block;
     }
 
-    /** A free block of a class, or, from 1 MiB, of one up to half as large again: rather that than more memory. */
+    /** A free block of a class or, from 1 MiB, of a class up to half as large again, which is better than more memory. */
     private CpuBuffer takeFree(long size) {
         ArrayDeque<CpuBuffer> own = free.get(size);
         CpuBuffer block = own == null ? null : own.pollLast();
@@ -126,7 +126,7 @@ final class MemoryPool {
     }
 
     /**
-     * Gives a block back for reuse.
+     * Returns a block to the pool for reuse.
      *
      * @param block a block of this pool that is in use
      */
@@ -136,7 +136,7 @@ final class MemoryPool {
         free.computeIfAbsent(block.byteSize(), _ -> new ArrayDeque<>()).addLast(block);
     }
 
-    /** Gives all free blocks back to the operating system. */
+    /** Returns all free blocks to the operating system. */
     synchronized void trim() {
         for (ArrayDeque<CpuBuffer> list : free.values()) {
             list.forEach(this::giveBack);
@@ -149,13 +149,13 @@ final class MemoryPool {
         block.free();
     }
 
-    /** Makes room for a new block below the bound. */
+    /** Frees blocks so that a new one stays within the bound. */
     private void giveBackBeyondBound(long size) {
         long most = Math.max(mostInUse, inUse + size);
         while (reserved > inUse && reserved + size > most + most / 2 + SPARE) {
             ArrayDeque<CpuBuffer> oldest = null;
             for (ArrayDeque<CpuBuffer> list : free.values()) {
-                // The first of a class has lain there longest: blocks are taken from the other end.
+                // The first block of a class has been free longest, because blocks are taken from the other end.
                 if (!list.isEmpty() && (oldest == null || list.peekFirst().released < oldest.peekFirst().released)) {
                     oldest = list;
                 }
@@ -165,7 +165,7 @@ final class MemoryPool {
     }
 
     /**
-     * Counts what the pool holds.
+     * Counts the pool's memory.
      *
      * @return the counts, in bytes of whole blocks
      */
@@ -173,7 +173,7 @@ final class MemoryPool {
         return new MemoryUsage(inUse, peakInUse, reserved, obtained);
     }
 
-    /** Begins to count the peak afresh. */
+    /** Restarts the peak from the bytes in use now. */
     synchronized void resetPeak() {
         peakInUse = inUse;
     }

@@ -5,11 +5,10 @@ import java.lang.foreign.MemorySegment;
 /**
  * Makes the JIT know that a segment is off-heap memory, which keeps vector loops fast.
  *
- * <p>A segment that comes in as a parameter is of a class the JIT learns from type profiles, and those lie in the JDK's own methods, shared by all
- * callers in the process: once heap segments have passed there (the Vector API's fall-backs use them until a kernel is compiled), every access
- * branches or calls, and vectors that live across it are boxed. In the whole training step that cost AdamW a factor of fourteen. A segment made
- * where it is used has a known class. Making one is a restricted operation; where the module may not use native access, kernels work on the
- * segment as it is and are slower.
+ * <p>The JIT learns the class of a segment parameter from type profiles of the JDK's own methods, which all callers in the process share. Once heap
+ * segments have passed there (the Vector API's fall-backs use them until a kernel is compiled), every access branches or calls, and vectors that live
+ * across it are boxed: within a training step AdamW took fourteen times as long. A segment created in the method that uses it has a known class.
+ * Creating one is a restricted operation; without native access kernels use the segment itself and are slower.
  */
 final class NativeView {
     /** Whether the module may use native access: {@code --enable-native-access=kept.core}, or ALL-UNNAMED on the class path. */
@@ -18,7 +17,7 @@ final class NativeView {
     private NativeView() {}
 
     /**
-     * The same memory as a segment whose class the JIT knows, to be called in the method that has the loop.
+     * The same memory as a segment whose class the JIT knows; called by the method with the loop.
      *
      * @param segment off-heap memory that stays allocated while the view is used
      * @return a view without the lifetime check
@@ -29,12 +28,12 @@ final class NativeView {
     }
 
     /**
-     * The same for a run of f32. Made in the loop's method the view costs no object; a slice that is handed to the method does.
+     * A view of a run of f32; called by the method with the loop. There the view costs no object, unlike a slice that is passed as an argument.
      *
      * @param segment off-heap memory that stays allocated while the view is used
-     * @param first the first element's number in it
-     * @param count how many
-     * @return the elements, and nothing else
+     * @param first the index of the first element in it
+     * @param count the number of elements
+     * @return exactly these elements
      */
     @SuppressWarnings("restricted")
     static MemorySegment of(MemorySegment segment, long first, int count) {

@@ -8,8 +8,8 @@ import kept.backend.LayerNormParameters;
 import kept.tensor.Tensor;
 
 /**
- * Layer norm, RMSNorm and their gradients. The pass that reads a row from memory also writes what of the result is known by then, and the last pass
- * works in place, in the cache: where one pass only reads and the next writes, memory waits for each in turn.
+ * Layer norm, RMSNorm and their gradients. The pass that reads a row from memory also writes a part of the result, and the last pass works in place,
+ * in the cache. So memory is read and written at the same time, instead of in turn.
  */
 final class NormKernel {
     private NormKernel() {}

@@ -1,8 +1,8 @@
 package kept.backend.cpu;
 
 /**
- * The loops of layer norm and RMSNorm over a row, with {@code n = (x - mean) rstd}, or {@code n = x rstd} where rows are not centred, and
- * {@code m = gradient * weight}. One source for both: {@link NormRowsLoop}.
+ * The loops of layer norm and RMSNorm over a row, with {@code n = (x - mean) rstd}, or {@code n = x rstd} where rows are not centred, and {@code m =
+ * gradient * weight}. {@link NormRowsLoop} implements both.
  */
 interface NormRows {
     /** Layer norm: rows are centred and have a bias. */
@@ -34,7 +34,7 @@ interface NormRows {
      * @param count the row's elements
      * @param mean the row's mean
      * @param rstd the row's factor
-     * @param sums of the weight's gradient, then of the bias's
+     * @param sums the sums of the weight's gradient, then of the bias's
      */
     void addWeights(RowWindow gradients, RowWindow from, int count, float mean, float rstd, float[] sums);
 
@@ -49,7 +49,7 @@ interface NormRows {
      * @param rstd the row's factor
      * @param weights the weight
      * @param to dx; may be the gradient
-     * @param sums of the weight's gradient, then of the bias's
+     * @param sums the sums of the weight's gradient, then of the bias's
      */
     void differentiate(RowWindow gradients, RowWindow from, int count, float mean, float rstd, RowWindow weights, RowWindow to, float[] sums);
 }

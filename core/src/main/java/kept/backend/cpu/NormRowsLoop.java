@@ -10,9 +10,8 @@ import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * The loops of {@link NormRows}; the template of {@link Specialized} copies. A row ends with a masked vector, in a method of its own (see
- * {@link RowMath}). Averages add the elements behind the whole vectors one by one, in that order: a mask would add them to the lanes, which rounds
- * differently.
+ * The loops of {@link NormRows}; the template of {@link Specialized} copies. A row ends with a masked vector, in a method of its own (see {@link
+ * RowMath}). Averages add the elements after the last whole vector one by one; a mask would add them to the lanes, which rounds differently.
  */
 final class NormRowsLoop implements NormRows {
     private static final boolean CENTRED = Specialized.function(MethodHandles.lookup(), Boolean.class);

@@ -22,17 +22,17 @@ import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
-/** What an optimiser does to parameters: an AdamW step in one pass over memory, and the sum of squares that clipping needs. */
+/** An AdamW step in one pass over memory, and the sum of squares for clipping gradients. */
 final class OptimizerKernel {
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
     private static final int LANES = VectorMath.LANES;
     private static final VectorSpecies<Double> DOUBLES = DoubleVector.SPECIES_PREFERRED;
     private static final int DOUBLE_LANES = DOUBLES.length();
-    /** As many f32 as {@link #DOUBLES} has lanes. */
+    /** A vector of as many f32 as {@link #DOUBLES} has lanes. */
     private static final VectorSpecies<Float> HALVES = VectorSpecies.of(float.class, VectorShape.forBitSize(DOUBLES.vectorBitSize() / 2));
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
     private static final int BLOCK = RowMath.BLOCK;
-    /** Elements whose coded moments are read at a time: whole blocks of codes. */
+    /** The number of elements whose coded moments are decoded at a time: whole blocks of codes. */
     private static final long CODED = 1L << 20;
 
     private OptimizerKernel() {}
@@ -66,12 +66,12 @@ final class OptimizerKernel {
         }
     }
 
-    /** Some elements of rows. */
+    /** A part of rows. */
     private static Tensor part(Tensor rows, long first, long length) {
         return TensorMemory.view(rows, Shape.of(length), new long[] {1}, rows.offset() + first);
     }
 
-    /** The step on a parameter, or on a part of one whose first element has a number in it. */
+    /** The step on a parameter, or on a part of one that starts at an index. */
     private static void adamW(AdamWStep step, Tensor parameter, Tensor gradient, Tensor firstMoment, Tensor secondMoment, long number) {
         AdamWStep.Factors factors = step.factors();
         boolean stochastic = step.rounding().stochastic() && parameter.dtype() == DType.BF16;
@@ -139,7 +139,7 @@ final class OptimizerKernel {
         w.sub(m.mul(factors.rate()).div(root)).intoMemorySegment(ws, p, ORDER, mask);
     }
 
-    /** Rounds some elements, the first of which has a number in its parameter. */
+    /** Rounds elements that start at an index of their parameter. */
     private static void round(AdamWStep.Rounding rounding, long first, MemorySegment elements, int count) {
         MemorySegment x = NativeView.of(elements);
         StochasticRounding random = new StochasticRounding(rounding, first);

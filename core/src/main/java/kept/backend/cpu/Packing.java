@@ -9,9 +9,9 @@ import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * Lays parts of a matrix out in the order in which {@link TileProduct} reads them, widened to f32.
+ * Packs parts of a matrix in the order in which {@link TileProduct} reads them, widened to f32.
  *
- * <p>A panel takes {@link #WIDTH} columns of its matrix and has their rows one after another, columns beyond the last as zeros:
+ * <p>A panel contains {@link #WIDTH} columns of its matrix, row by row, with zeros for columns beyond the last:
  *
  * <pre>
  *   matrix                              panels of width 4
@@ -20,9 +20,9 @@ import jdk.incubator.vector.VectorSpecies;
  *   x20 x21 x22 x23  x24 x25 ...
  * </pre>
  *
- * <p>Where the matrix is contiguous along its rows that is a copy. Where it is contiguous down its columns it is a transposition, done in blocks
- * that stay in the first-level cache. A block of as many rows as a vector has lanes is transposed by exchanging, for d = 1, 2, 4, ..., the odd
- * with the even groups of d lanes between rows that lie d apart:
+ * <p>For a matrix with contiguous rows this is a copy. For one with contiguous columns it is a transposition, in blocks that stay in the first-level
+ * cache. A block with as many rows as a vector has lanes is transposed by exchanging, for d = 1, 2, 4, ..., the odd with the even groups of d lanes
+ * between rows at distance d:
  *
  * <pre>
  *   a0 a1 a2 a3   d = 1   a0 b0 a2 b2   d = 2   a0 b0 c0 d0
@@ -34,19 +34,19 @@ import jdk.incubator.vector.VectorSpecies;
 final class Packing {
     /** Columns of a panel: those of a tile. */
     static final int WIDTH = TileProduct.COLUMNS;
-    /** Elements of a column that are transposed at a time: runs long enough to be read from memory as streams. */
+    /** The number of elements of a column that are transposed at a time: runs long enough for the prefetcher. */
     private static final int BLOCK = 256;
-    /** Rows that are copied at a time: few enough to be read as streams, enough to write each panel in runs. */
+    /** The number of rows that are copied at a time: few enough for the prefetcher's streams, enough to write each panel in runs. */
     private static final int COPIED = 16;
-    /** Elements of a row that are copied at a time. */
+    /** The number of elements of a row that are copied at a time. */
     private static final int RUN = 8 * WIDTH;
-    /** Floats of scratch memory that a panel needs for each of its columns: two blocks. */
+    /** The floats of scratch memory that a panel needs for each of its columns: two blocks. */
     private static final int SCRATCH_PER_COLUMN = 2 * BLOCK;
 
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
     private static final int LANES = SPECIES.length();
     private static final int LOG_LANES = Integer.numberOfTrailingZeros(LANES);
-    /** For d = 2^i the lanes exchanged with those d further, and which lanes are the odd ones. */
+    /** For d = 2^i, the lanes that are exchanged with those at distance d, and a mask of the odd ones. */
     private static final List<VectorShuffle<Float>> SWAPS = IntStream.range(0, LOG_LANES).mapToObj(Packing::swap).toList();
     private static final List<VectorMask<Float>> ODD = IntStream.range(0, LOG_LANES).mapToObj(Packing::odd).toList();
 
@@ -65,10 +65,10 @@ final class Packing {
      * Copies rows [0, rows) and columns [0, columns) of a matrix, row after row.
      *
      * @param x the matrix
-     * @param rows how many rows
-     * @param columns how many columns
+     * @param rows the number of rows
+     * @param columns the number of columns
      * @param packed receives them
-     * @param stride elements from a row to the next
+     * @param stride the distance between packed rows in elements
      */
     static void rows(Matrix x, int rows, int columns, float[] packed, int stride) {
         for (int i = 0; i < rows; i++) {
@@ -80,10 +80,10 @@ final class Packing {
      * Packs rows [0, rows) and columns [0, columns) of a matrix, panel after panel.
      *
      * @param x the matrix
-     * @param rows how many rows, at least 1
-     * @param columns how many columns, at least 1
+     * @param rows the number of rows, at least 1
+     * @param columns the number of columns, at least 1
      * @param panels receives {@code ceil(columns / WIDTH)} panels of {@code rows * WIDTH}
-     * @param at where the first begins
+     * @param at the index where the first begins
      * @param scratch {@link #scratch}
      */
     static void panels(Matrix x, int rows, int columns, float[] panels, int at, float[] scratch) {
@@ -98,17 +98,17 @@ final class Packing {
     }
 
     /**
-     * Where a column lies in panels: its first row; the others follow {@link #WIDTH} elements apart.
+     * The position of a column in panels: that of its first row; the other rows follow at distances of {@link #WIDTH} elements.
      *
      * @param column which column
-     * @param rows how many rows the panels have
-     * @return elements from where the first panel begins
+     * @param rows the number of rows of the panels
+     * @return elements from the beginning of the first panel
      */
     static int start(int column, int rows) {
         return column / WIDTH * WIDTH * rows + column % WIDTH;
     }
 
-    /** Takes a few rows at a time and a run of each, so that both sides are touched in runs longer than a cache line. */
+    /** Copies runs of a few rows at a time, so that reads and writes are longer than a cache line. */
     private static void copyPanels(Matrix x, int rows, int columns, float[] panels, int at, float[] scratch) {
         for (int first = 0; first < rows; first += COPIED) {
             int count = Math.min(COPIED, rows - first);
@@ -136,7 +136,7 @@ final class Packing {
         }
     }
 
-    /** One panel of a matrix that is contiguous down its columns. */
+    /** Packs one panel of a matrix with contiguous columns. */
     private static void transposePanel(Matrix x, int rows, int present, float[] panel, int at, float[] scratch) {
         int other = WIDTH * BLOCK;
         for (int first = 0; first < rows; first += BLOCK) {
@@ -155,7 +155,7 @@ final class Packing {
         }
     }
 
-    /** Transposes {@code [WIDTH][BLOCK]}, of which {@code vectors * LANES} columns count, to rows of a panel. Overwrites the block. */
+    /** Transposes the first {@code vectors * LANES} columns of {@code [WIDTH][BLOCK]} to rows of a panel. Overwrites the block. */
     private static void transposeBlock(float[] block, int vectors, float[] panel, int at) {
         for (int row = 0; row < WIDTH; row += LANES) {
             int log = 0;
@@ -177,7 +177,7 @@ final class Packing {
         }
     }
 
-    /** One exchange between a row and the one 2^log further, {@code vectors} vectors of each; rows of the result are {@code pitch} apart. */
+    /** Exchanges lanes of {@code vectors} vectors of a row and the row at distance 2^log; rows of the result are {@code pitch} apart. */
     private static void exchange(float[] x, int even, int log, float[] y, int toEven, int pitch, int stride, int vectors) {
         VectorShuffle<Float> swap = SWAPS.get(log);
         VectorMask<Float> odds = ODD.get(log);

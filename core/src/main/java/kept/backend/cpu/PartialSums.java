@@ -7,18 +7,18 @@ import java.util.Arrays;
 import kept.tensor.Tensor;
 
 /**
- * Sums over rows, for the gradients of weights: rows are divided into chunks by their number alone, each chunk adds up its own row of sums, and the
- * chunks are added in their order.
+ * Sums over rows, for the gradients of weights. The division of rows into chunks depends on their number alone; each chunk has its own sums, and the
+ * sums of chunks are added in order.
  */
 final class PartialSums {
-    /** The most chunks: enough for as many threads, few enough that adding them up costs little. */
+    /** The maximum number of chunks: enough for as many threads, few enough that adding them costs little. */
     static final int CHUNKS = 32;
-    /** A chunk of fewer rows is not worth its row of sums. */
+    /** The fewest rows of a chunk; fewer would not be worth its sums. */
     private static final long MIN_ROWS = 16;
-    /** Columns of a task when chunks are added up. */
+    /** The columns of a task that adds the sums of chunks. */
     private static final int COLUMNS = 1024;
 
-    /** The calling thread's, whose rows of sums the tasks use. */
+    /** The workspace of the calling thread, whose sums the tasks use. */
     private final Workspace workspace = Workspace.ofThread();
     private final float[][] chunks;
     private final int count;
@@ -29,8 +29,8 @@ final class PartialSums {
     /**
      * Sums for one or more weights of a width.
      *
-     * @param rows how many rows are to be summed
-     * @param width elements of a chunk's sums: all weights', one behind the other
+     * @param rows the number of rows to sum
+     * @param width elements of a chunk's sums: all weights', one after another
      */
     PartialSums(long rows, int width) {
         this.rows = rows;
@@ -40,7 +40,7 @@ final class PartialSums {
         chunks = new float[count][];
     }
 
-    /** What is done with the rows of a chunk. */
+    /** The work on the rows of a chunk. */
     @FunctionalInterface
     interface Chunk {
         /**
@@ -48,7 +48,7 @@ final class PartialSums {
          *
          * @param sums the chunk's sums, from 0
          * @param first the first row
-         * @param end the row behind the last
+         * @param end the row after the last
          */
         void accept(float[] sums, long first, long end);
     }
@@ -56,7 +56,7 @@ final class PartialSums {
     /**
      * Runs the chunks in parallel.
      *
-     * @param body what to do with a chunk
+     * @param body the work on a chunk
      */
     void forEach(Chunk body) {
         WorkerPool.shared().run(count, chunk -> {
@@ -67,9 +67,9 @@ final class PartialSums {
     }
 
     /**
-     * Adds the sums of all chunks to a gradient; once for each weight, because they are added up in the first chunk's place.
+     * Adds the sums of all chunks to a gradient. May be called once for each weight, because the first chunk's sums are overwritten.
      *
-     * @param from where the weight's sums begin within a chunk's
+     * @param from the index where the weight's sums begin in a chunk's
      * @param gradient rows {@code [width]}, F32; null if not needed
      */
     void addTo(int from, Tensor gradient) {

@@ -15,7 +15,7 @@ final class RandomKernel {
     private static final int BLOCKS_PER_TASK = 1024;
     private static final float UNIT = 0x1p-24f;
 
-    /** The angle's 24 bits: two for the quarter of the turn, the others within it. */
+    /** The scale of the angle's 24 bits: two for the quarter of the turn, the others within it. */
     private static final int QUARTER_BITS = 22;
     private static final int QUARTER = 1 << QUARTER_BITS;
     private static final double SIN_3 = -1.0 / 6;
@@ -33,10 +33,10 @@ final class RandomKernel {
     /**
      * Fills with random numbers.
      *
-     * @param distribution what they follow
+     * @param distribution their distribution
      * @param seed the key
      * @param stream the upper half of the counter
-     * @param out takes the numbers
+     * @param out receives the numbers
      */
     static void random(Distribution distribution, long seed, long stream, Tensor out) {
         MemorySegment target = Elements.segment(out);
@@ -68,8 +68,8 @@ final class RandomKernel {
     }
 
     /**
-     * Two normal numbers from two words by Box and Muller (1958): the radius from one, on (0, 1], the angle from the other. The angle is taken as
-     * quarters of a turn and a rest of at most half a quarter, for which few terms of the series of sine and cosine suffice.
+     * Two normal numbers from two words by Box and Muller (1958): the radius from one, on (0, 1], the angle from the other. The angle is split into
+     * quarters of a turn and a rest of at most half a quarter, for which a few terms of the series of sine and cosine suffice.
      */
     private static void normal(int[] words, int at, float[] numbers) {
         double radius = Math.sqrt(-2.0 * VectorMath.log(((words[at] >>> 8) + 1) * UNIT));

@@ -14,18 +14,18 @@ import kept.tensor.Tensor;
 /**
  * Reductions over the innermost axes.
  *
- * <p>Where the elements of one result lie together, each result is reduced by itself ("rows"); where neighbouring results have neighbouring elements,
- * as in the sum over the rows of a matrix, runs of results are reduced at a time ("columns"). If there are few results, the longest reduced axis is
- * first divided into chunks that are reduced in parallel, and then the chunks' results are. Which of these happens depends on shape and strides
- * alone, so the order of a sum is fixed.
+ * <p>If the elements of one result are contiguous, each result is reduced separately ("rows"). If neighbouring results have neighbouring elements, as
+ * in the sum over the rows of a matrix, runs of results are reduced at a time ("columns"). If there are few results, the longest reduced axis is
+ * divided into chunks that are reduced in parallel, and then their results are reduced. The choice depends on shape and strides alone, so the order
+ * of a sum is fixed.
  */
 final class ReduceKernel {
-    /** With fewer tasks than this, work is divided further. */
+    /** The number of tasks below which work is divided further. */
     private static final long ENOUGH_TASKS = 16;
-    /** About the elements of a chunk. */
-    private static final long CHUNK = 2 * Walk.TASK;
+    /** The approximate number of elements of a chunk. */
+    private static final long CHUNK = 2 * StridedIterator.TASK;
 
-    /** The terms of a column that are added up by themselves first: two short chains of additions lose fewer digits than a long one. */
+    /** The number of terms of a column that are summed separately first: two short chains of additions lose fewer digits than one long chain. */
     private static final int GROUP = 64;
 
     private ReduceKernel() {}
@@ -45,11 +45,11 @@ final class ReduceKernel {
         } else if (x.elementCount() == 0) {
             CopyKernel.fill(out, identity(reduction));
         } else {
-            Walk kept = Walk.over(out, first(x, out.shape()));
+            StridedIterator kept = StridedIterator.over(out, first(x, out.shape()));
             int axis = longestReducedAxis(x, out.rank());
             boolean columns = kept.stride(1) == 1 && axis >= 0 && x.stride(-1) != 1;
             long terms = x.elementCount() / out.elementCount();
-            long together = columns ? Math.min(Walk.RUN, kept.run()) : 1;
+            long together = columns ? Math.min(StridedIterator.RUN, kept.run()) : 1;
             long tasks = out.elementCount() / together;
             if (axis >= 0 && tasks < ENOUGH_TASKS && terms * together > 2 * CHUNK) {
                 reduceChunks(reduction, x, out, axis, Math.max(1, CHUNK * x.size(axis) / (terms * together)));
@@ -61,7 +61,7 @@ final class ReduceKernel {
         }
     }
 
-    /** The result over no elements. */
+    /** The result of a reduction over no elements. */
     static float identity(Reduction reduction) {
         return switch (reduction) {
             case SUM -> 0;
@@ -85,11 +85,11 @@ final class ReduceKernel {
         return longest;
     }
 
-    /** The loops over the reduced axes, from element 0 of memory: a result's position is added to theirs. */
-    static Walk reduced(Tensor x, int kept) {
+    /** An iterator over the reduced axes, from element 0 of memory; the kernel adds a result's position. */
+    static StridedIterator reduced(Tensor x, int kept) {
         long[] extents = x.shape().toArray();
         long[][] strides = {Arrays.copyOfRange(x.strides(), kept, extents.length)};
-        return Walk.over(Arrays.copyOfRange(extents, kept, extents.length), strides, new long[1]);
+        return StridedIterator.over(Arrays.copyOfRange(extents, kept, extents.length), strides, new long[1]);
     }
 
     /** The chunks become one more kept axis, the outermost: [chunk, kept..., reduced...]. */
@@ -123,15 +123,15 @@ final class ReduceKernel {
         return all;
     }
 
-    private static void reduceColumns(Reduction reduction, Walk kept, Tensor x, Tensor out) {
+    private static void reduceColumns(Reduction reduction, StridedIterator kept, Tensor x, Tensor out) {
         ElementwiseLoop loop = ElementwiseKernel.loop(switch (reduction) {
             case SUM -> Binary.ADD;
             case MAXIMUM -> Binary.MAXIMUM;
             case MINIMUM -> Binary.MINIMUM;
         });
-        Walk terms = reduced(x, out.rank());
+        StridedIterator terms = reduced(x, out.rank());
         long cost = x.elementCount() / out.elementCount();
-        kept.forEachTask(Walk.RUN, cost, () -> {
+        kept.forEachTask(StridedIterator.RUN, cost, () -> {
             var result = new RunWindow(out, kept.stride(0), 0);
             var operand = new RunWindow(x, 1, 1);
             MemorySegment group = RunWindow.block(2);
@@ -153,11 +153,11 @@ final class ReduceKernel {
         });
     }
 
-    private static void reduceRows(Reduction reduction, Walk kept, Tensor x, Tensor out) {
+    private static void reduceRows(Reduction reduction, StridedIterator kept, Tensor x, Tensor out) {
         MemorySegment target = Elements.segment(out);
-        Walk terms = reduced(x, out.rank());
+        StridedIterator terms = reduced(x, out.rank());
         long cost = x.elementCount() / out.elementCount();
-        int longest = Math.clamp(Walk.TASK / cost, 1, Walk.RUN);
+        int longest = Math.clamp(StridedIterator.TASK / cost, 1, StridedIterator.RUN);
         kept.forEachTask(longest, cost, () -> {
             var operand = new RunWindow(x, terms.stride(0), 0);
             double[] result = new double[1];
@@ -192,8 +192,8 @@ final class ReduceKernel {
             case MAXIMUM -> x.dtype() == DType.I64 ? Long.MIN_VALUE : x.dtype() == DType.I32 ? Integer.MIN_VALUE : 0;
             case MINIMUM -> x.dtype() == DType.I32 ? Integer.MAX_VALUE : Long.MAX_VALUE;
         };
-        Walk kept = Walk.over(out, first(x, out.shape()));
-        Walk terms = reduced(x, out.rank());
+        StridedIterator kept = StridedIterator.over(out, first(x, out.shape()));
+        StridedIterator terms = reduced(x, out.rank());
         kept.forEach((positions, count) -> {
             long[] result = new long[1];
             for (int i = 0; i < count; i++) {

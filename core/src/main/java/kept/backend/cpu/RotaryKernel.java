@@ -8,7 +8,7 @@ import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorSpecies;
 import kept.tensor.Tensor;
 
-/** Rotary position embedding, position by position; the heads of a position share its angles. Heads that are neighbours go together. */
+/** Rotary position embedding, position by position; the heads of a position share its angles. Contiguous heads are rotated in one run. */
 final class RotaryKernel {
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
     private static final int LANES = VectorMath.LANES;

@@ -5,36 +5,36 @@ import java.lang.foreign.MemorySegment;
 /**
  * The exponentials of a row {@code e^((x - shift) / temperature)} and their sum, in one pass over memory.
  *
- * <p>The row goes by in blocks that fit the first-level cache. Any shift near the maximum serves: a block is shifted by what the row was so far, at
- * first by the largest of its first elements, and computed again with its own maximum if that is more than {@value #MARGIN} higher. What a block's
- * exponentials must be multiplied by to be relative to the row's shift, {@link #factor}, is known when the row has gone by. (The running maximum is
- * Milakov and Gimelshein's, 2018, arXiv 1805.02867.) An object serves one task, row after row.
+ * <p>The row is processed in blocks that fit the first-level cache. Any shift near the maximum is correct: a block is shifted by the row's shift so
+ * far, which is initially the maximum of the first elements, and computed again with its own maximum if that is more than {@value #MARGIN} higher.
+ * After the row, {@link #factor} is the factor that makes a block's exponentials relative to the row's shift. (The running maximum is Milakov and
+ * Gimelshein's, 2018, arXiv 1805.02867.) An object serves one task, row after row.
  */
 final class RowExponentials {
-    /** The elements of a block: it and its exponentials fit the first-level cache. */
+    /** The number of elements of a block: the block and its exponentials fit the first-level cache. */
     static final int BLOCK = 2048;
 
-    /** How many elements the first shift is taken from. */
+    /** The number of elements whose maximum is the first shift. */
     private static final int SAMPLE = 128;
     /** The largest exponent of a kept exponential. */
     private static final float MARGIN = 16;
 
     private final float inverseTemperature;
-    /** What is subtracted from each block. */
+    /** The shift of each block. */
     private final float[] shifts;
     private final float[] sums;
     private final float[] factors;
-    /** The sum and the maximum of the block in work. */
+    /** The sum and the maximum of the current block. */
     private final float[] results = new float[2];
     private float shift;
     private float max;
     private double sum;
 
     /**
-     * Room for the blocks of rows.
+     * Creates the memory for blocks of rows.
      *
      * @param width the elements of a row
-     * @param inverseTemperature what differences are multiplied by, above 0
+     * @param inverseTemperature the factor of differences, above 0
      */
     RowExponentials(int width, float inverseTemperature) {
         this.inverseTemperature = inverseTemperature;
@@ -49,8 +49,8 @@ final class RowExponentials {
      *
      * @param x the row
      * @param width its elements
-     * @param out takes the exponentials, each block's relative to its own shift: room for a row, or for one block, which
-     *     keeps the last; not x, which is read again when a shift turns out to be too low
+     * @param out receives the exponentials, each block's relative to its own shift: room for a row, or for one block, which then contains the last
+     *     block; not x, which is read again if a shift was too low
      */
     void exponentiate(MemorySegment x, int width, MemorySegment out) {
         boolean keep = out.byteSize() >= (long) width * Float.BYTES;
@@ -72,13 +72,13 @@ final class RowExponentials {
             if (shifts[block] == Float.NEGATIVE_INFINITY) {
                 shifts[block] = shift;
             }
-            factors[block] = shifts[block] == shift ? 1f : VectorMath.decay((shifts[block] - shift) * inverseTemperature);
+            factors[block] = shifts[block] == shift ? 1f : VectorMath.expNonPositive((shifts[block] - shift) * inverseTemperature);
             sum += (double) sums[block] * factors[block];
         }
     }
 
     private void exponentiate(int block, MemorySegment x, int count, MemorySegment out) {
-        // Elements of minus infinity become 0, whatever they are shifted by.
+        // Elements of minus infinity become 0 with any shift.
         float tried = shift == Float.NEGATIVE_INFINITY ? 0f : shift;
         RowMath.exp(x, count, tried, inverseTemperature, out, results);
         boolean low = shift == Float.NEGATIVE_INFINITY && results[1] > shift;
@@ -100,7 +100,7 @@ final class RowExponentials {
     }
 
     /**
-     * What the row's exponentials are relative to.
+     * The row's shift, to which its exponentials are relative.
      *
      * @return infinity or minus infinity if the maximum is
      */
@@ -118,11 +118,11 @@ final class RowExponentials {
     }
 
     /**
-     * What a block's exponentials are to be multiplied by.
+     * The factor that a block's exponentials need.
      *
-     * @param first the number of the block's first element in the row
-     * @param scale what exponentials relative to the row's shift are to be multiplied by
-     * @return the product with what makes them so
+     * @param first the index of the block's first element in the row
+     * @param scale a factor of exponentials relative to the row's shift
+     * @return the scale times the factor that makes them relative to the row's shift
      */
     float factor(int first, double scale) {
         return (float) (factors[first / BLOCK] * scale);
@@ -131,10 +131,10 @@ final class RowExponentials {
     /**
      * Multiplies the kept exponentials of the row, made relative to the row's shift.
      *
-     * @param exponentials what {@link #exponentiate} has written
+     * @param exponentials the exponentials that {@link #exponentiate} has written
      * @param width the elements of the row
-     * @param scale what they are multiplied by
-     * @param out where the products go
+     * @param scale a factor
+     * @param out receives the products
      */
     void multiply(MemorySegment exponentials, int width, double scale, MemorySegment out) {
         for (int first = 0; first < width; first += BLOCK) {
@@ -144,9 +144,9 @@ final class RowExponentials {
     }
 
     /**
-     * What has been subtracted from a block's elements.
+     * The shift of a block.
      *
-     * @param first the number of the block's first element in the row
+     * @param first the index of the block's first element in the row
      * @return a number near the maximum of the row so far
      */
     float shift(int first) {
@@ -154,10 +154,10 @@ final class RowExponentials {
     }
 
     /**
-     * The logarithm of {@link #factor} as it is rounded; of the number itself if it rounds to 0.
+     * The logarithm of the rounded {@link #factor}, or of the exact factor if that rounds to 0.
      *
-     * @param first the number of the block's first element in the row
-     * @param scale what exponentials relative to the row's shift are to be multiplied by
+     * @param first the index of the block's first element in the row
+     * @param scale a factor of exponentials relative to the row's shift
      * @return the logarithm
      */
     double logFactor(int first, double scale) {
@@ -170,7 +170,7 @@ final class RowExponentials {
     /**
      * The sum of a block's exponentials.
      *
-     * @param first the number of the block's first element in the row
+     * @param first the index of the block's first element in the row
      * @return the sum, relative to the block's shift
      */
     double sum(int first) {

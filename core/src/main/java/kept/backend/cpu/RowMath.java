@@ -10,21 +10,21 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * The loops over neighbouring f32 that softmax, losses and gates are made of. Operands are segments that begin with the elements concerned; a loop
- * may write where it reads.
+ * Loops over contiguous f32 for softmax, losses and gates. Operands are segments that begin with the loop's elements; a loop may overwrite its
+ * operand.
  *
- * <p>Every loop is a method that takes and gives memory and scalars, and hands a vector to {@link VectorMath} at most once: the compiler stops
- * inlining after so many bytecodes, and a vector that crosses a call then lives on the heap, which costs a factor of a hundred.
+ * <p>Every loop is a method whose parameters and results are memory and scalars, and calls {@link VectorMath} with a vector at most once: the JIT
+ * stops inlining at a size of bytecode, and a vector that is passed to a call then lives on the heap, which is a hundred times slower.
  *
- * <p>Why slices and no offsets: with a position that starts from zero the compiler takes the bounds checks out of the loop whatever kinds of
- * memory it has met before; with an offset it sometimes leaves them in, which costs a factor of four.
+ * <p>Operands are slices without offsets: with an index that starts from zero the JIT moves the bounds checks out of the loop for any kinds of
+ * memory; with an offset it sometimes leaves them in, which is four times slower.
  *
- * <p>Loops that only map elements end with one masked vector instead of a second loop. It is in a method of its own: in the method of the loop, or
- * behind a helper that takes the mask or null, the compiler puts the loop's vectors on the heap. Loops that also sum add the elements behind the
- * whole vectors one by one: a mask would add them to the lanes, and the sum would round differently.
+ * <p>Loops that only map elements end with one masked vector instead of a second loop. It is in a method of its own: in the method of the loop, or in
+ * a helper with a mask that may be null, the JIT puts the loop's vectors on the heap. Loops that also sum add the elements after the last whole
+ * vector one by one: a mask would add them to the lanes, and the sum would round differently.
  */
 final class RowMath {
-    /** The elements that passes with scratch memory work on at a time: several such blocks fit the first-level cache. */
+    /** The number of elements of a block of scratch memory: several blocks fit the first-level cache. */
     static final int BLOCK = 1024;
 
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
@@ -34,25 +34,25 @@ final class RowMath {
     private RowMath() {}
 
     /**
-     * A run of f32 by itself.
+     * A slice of f32.
      *
      * @param memory the memory
-     * @param first the first element's number in it
-     * @param count how many
-     * @return the elements, and nothing else
+     * @param first the index of the first element in it
+     * @param count the number of elements
+     * @return exactly these elements
      */
     static MemorySegment slice(MemorySegment memory, long first, int count) {
         return memory.asSlice(first * Float.BYTES, (long) count * Float.BYTES);
     }
 
     /**
-     * {@code out = e^((x - shift) factor)} for exponents up to 0; what lies below the normal numbers becomes 0.
+     * {@code out = e^((x - shift) factor)} for exponents up to 0; results below the normal numbers become 0.
      *
      * @param x the memory
-     * @param count how many
+     * @param count the number of elements
      * @param shift at least the largest element, or infinite, which gives NaN
      * @param factor above 0
-     * @param out where the results go
+     * @param out receives the results
      * @return the sum of the results
      */
     static float exp(MemorySegment x, int count, float shift, float factor, MemorySegment out) {
@@ -61,13 +61,13 @@ final class RowMath {
         FloatVector sums = FloatVector.zero(SPECIES);
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
-            FloatVector y = VectorMath.decay(FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER).sub(shift).mul(factor));
+            FloatVector y = VectorMath.expNonPositive(FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER).sub(shift).mul(factor));
             y.intoMemorySegment(out, 4L * i, ORDER);
             sums = sums.add(y);
         }
         float sum = VectorMath.sum(sums);
         for (; i < count; i++) {
-            float y = VectorMath.decay((x.get(JAVA_FLOAT, 4L * i) - shift) * factor);
+            float y = VectorMath.expNonPositive((x.get(JAVA_FLOAT, 4L * i) - shift) * factor);
             out.set(JAVA_FLOAT, 4L * i, y);
             sum += y;
         }
@@ -75,14 +75,14 @@ final class RowMath {
     }
 
     /**
-     * {@link #exp} for a shift that may lie a little below the largest element, which is found on the way.
+     * {@link #exp} for a shift that may be a little below the maximum, which is computed at the same time.
      *
      * @param x the memory
-     * @param count how many
+     * @param count the number of elements
      * @param shift not far below the largest element, or infinite, which gives NaN
      * @param factor above 0
-     * @param out where the results go
-     * @param results takes the sum of the results and the largest element, NaN passed over
+     * @param out receives the results
+     * @param results receives the sum of the results and the maximum, which ignores NaN
      */
     static void exp(MemorySegment x, int count, float shift, float factor, MemorySegment out, float[] results) {
         x = NativeView.of(x);
@@ -92,7 +92,7 @@ final class RowMath {
         int i = 0;
         for (; i <= count - LANES; i += LANES) {
             FloatVector value = FloatVector.fromMemorySegment(SPECIES, x, 4L * i, ORDER);
-            FloatVector y = VectorMath.decay(value.sub(shift).mul(factor));
+            FloatVector y = VectorMath.expNonPositive(value.sub(shift).mul(factor));
             maxima = maxima.blend(value, value.compare(VectorOperators.GT, maxima));
             y.intoMemorySegment(out, 4L * i, ORDER);
             sums = sums.add(y);
@@ -101,7 +101,7 @@ final class RowMath {
         float max = maxima.reduceLanes(VectorOperators.MAX);
         for (; i < count; i++) {
             float value = x.get(JAVA_FLOAT, 4L * i);
-            float y = VectorMath.decay((value - shift) * factor);
+            float y = VectorMath.expNonPositive((value - shift) * factor);
             max = value > max ? value : max;
             out.set(JAVA_FLOAT, 4L * i, y);
             sum += y;
@@ -114,7 +114,7 @@ final class RowMath {
      * The sum of {@code e^((x - shift) factor)} over a row of any length, in double precision over its blocks.
      *
      * @param x the memory
-     * @param count how many
+     * @param count the number of elements
      * @param shift at least the largest element
      * @param factor above 0
      * @param scratch room for a block
@@ -133,9 +133,9 @@ final class RowMath {
      * {@code out = x * factor}.
      *
      * @param x the memory
-     * @param count how many
+     * @param count the number of elements
      * @param factor the factor
-     * @param out where the results go
+     * @param out receives the results
      */
     static void multiply(MemorySegment x, int count, float factor, MemorySegment out) {
         int whole = SPECIES.loopBound(count);
@@ -159,10 +159,10 @@ final class RowMath {
      * {@code out = (x - a) - b}.
      *
      * @param x the memory
-     * @param count how many
+     * @param count the number of elements
      * @param a subtracted first
      * @param b subtracted then
-     * @param out where the results go
+     * @param out receives the results
      */
     static void subtract(MemorySegment x, int count, float a, float b, MemorySegment out) {
         int whole = SPECIES.loopBound(count);

@@ -10,14 +10,14 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 import kept.tensor.DType;
 
-/** The loops of {@link RowProducts}: four chains of a row in registers while k runs. Copied for each type of W by {@link Specialized}. */
+/** The loops of {@link RowProducts}: four accumulators of a row stay in registers while k runs. Copied for each type of W by {@link Specialized}. */
 final class RowProductsLoop implements RowProducts {
     private static final DType TYPE = Specialized.function(MethodHandles.lookup(), DType.class);
     private static final boolean PAIRS = TYPE == DType.BF16;
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
     private static final int LANES = SPECIES.length();
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
-    /** Rows shorter than this go in pairs: a row is over before the processor has many of its loads under way, and two share x. */
+    /** Rows shorter than this are processed in pairs: a short row ends before the processor has many loads in flight, and two rows share x. */
     private static final int SHORT = 4096 / TYPE.bytes();
     private static final IntVector UPPER = IntVector.broadcast(SPECIES.withLanes(int.class), 0xffff0000);
 
@@ -55,7 +55,7 @@ final class RowProductsLoop implements RowProducts {
         }
     }
 
-    /** The sum of a row's chains and of what is left behind the last whole step. */
+    /** The sum of a row's accumulators and of the products after the last whole step. */
     private static float sum(float[] lanes, int at, int k, MemorySegment w, long start, float[] x, int xStart) {
         float sum = VectorMath.sum(FloatVector.fromArray(SPECIES, lanes, at));
         for (int i = k - k % STEP; i < k; i++) {
@@ -64,7 +64,10 @@ final class RowProductsLoop implements RowProducts {
         return sum;
     }
 
-    /** The chains of a row; their sum goes to an array, for a chain that is handed to a method that is not inlined would be boxed in the loop. */
+    /**
+     * The accumulators of a row. Their sum is written to an array, because an accumulator that is passed to a method that is not inlined would be
+     * boxed in the loop.
+     */
     private static void chains(int k, MemorySegment segment, long start, float[] x, int xStart, float[] sum) {
         MemorySegment w = NativeView.of(segment);
         FloatVector s0 = FloatVector.zero(SPECIES);
@@ -117,7 +120,7 @@ final class RowProductsLoop implements RowProducts {
         s0.add(s1).add(s2.add(s3)).intoArray(sums, LANES);
     }
 
-    /** The vector that begins at an element, some vectors further; of bf16 it holds pairs. */
+    /** The vector at a distance of some vectors from an element; for bf16 it contains pairs. */
     private static FloatVector vector(MemorySegment w, long start, int i, int vectors) {
         return FloatVector.fromMemorySegment(SPECIES, w, start + (i + vectors * LANES) * (PAIRS ? 2L : 4L), ORDER);
     }

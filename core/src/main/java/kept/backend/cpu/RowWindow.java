@@ -9,27 +9,27 @@ import kept.tensor.DType;
 import kept.tensor.Tensor;
 
 /**
- * Neighbouring elements of a floating operand, seen as f32: for an F32 operand its own memory, for BF16 and F16 a block that elements are widened
- * into and rounded from. Kernels know the one form only. A window belongs to one task and moves from row to row; loops take it as it is and
- * {@link #view} what it shows, so that rows cost no objects. For operands whose elements are not neighbours there is {@link RunWindow}.
+ * A view of contiguous elements of a floating operand as f32: for F32 the operand's own memory, for BF16 and F16 a block to which elements are
+ * widened and from which they are rounded. So kernels are written for f32 alone. A window belongs to one task and moves from row to row. Loops call
+ * {@link #view} on it, so that rows cost no objects. {@link RunWindow} is for operands whose elements are not contiguous.
  */
 final class RowWindow {
-    /** About how many elements make a task of the worker pool: some ten microseconds of work, at least. */
+    /** The approximate number of elements of a task of the worker pool: at least some ten microseconds of work. */
     static final long TASK = 32_768;
 
     private final MemorySegment operand;
     private final DType dtype;
     private final long offset;
     private final MemorySegment memory;
-    /** Where in the memory the elements in view begin. */
+    /** The position in the memory where the elements in view begin. */
     private long position;
 
     /**
      * A window on a tensor.
      *
      * @param tensor F32, BF16 or F16
-     * @param capacity the most elements seen at a time
-     * @param scratch where the block comes from, if one is needed
+     * @param capacity the maximum number of elements in view
+     * @param scratch allocates the block, if one is needed
      */
     RowWindow(Tensor tensor, long capacity, Arena scratch) {
         operand = Elements.segment(tensor);
@@ -39,7 +39,7 @@ final class RowWindow {
     }
 
     /**
-     * How many rows of a width make a task.
+     * The number of rows of a task.
      *
      * @param width elements of a row
      * @return at least 1
@@ -59,10 +59,10 @@ final class RowWindow {
     }
 
     /**
-     * Brings elements into view.
+     * Moves the window to elements and reads them.
      *
      * @param first the first element, counted from the tensor's first
-     * @param count how many
+     * @param count the number of elements
      * @return this window
      */
     RowWindow read(long first, int count) {
@@ -73,10 +73,10 @@ final class RowWindow {
     }
 
     /**
-     * Where elements that will all be written have their place.
+     * Moves the window to elements that will all be written, without reading them.
      *
      * @param first the first element, counted from the tensor's first
-     * @param count how many
+     * @param count the number of elements
      * @return this window
      */
     RowWindow place(long first, int count) {
@@ -90,43 +90,43 @@ final class RowWindow {
     }
 
     /**
-     * The elements in view, for the method that loops over them.
+     * The elements in view; called by the method that loops over them.
      *
-     * @param count how many
-     * @return the elements, and nothing else
+     * @param count the number of elements
+     * @return exactly these elements
      */
     MemorySegment view(int count) {
         return NativeView.of(memory, position, count);
     }
 
     /**
-     * A number of the elements in view.
+     * Reduces the elements in view.
      *
-     * @param reduction which
-     * @param count how many elements
+     * @param reduction the reduction
+     * @param count the number of elements
      * @param parameter the step's number
-     * @param to takes the copies; this window where there are none
-     * @return the number
+     * @param to receives the copies; this window where there are none
+     * @return the result
      */
     float reduce(ContiguousReduction reduction, int count, float parameter, RowWindow to) {
         return reduction.of(memory, position, count, parameter, to.memory, to.position);
     }
 
     /**
-     * The elements in view, to be handed on.
+     * The elements in view, for passing on.
      *
-     * @param count how many
-     * @return the elements, and nothing else
+     * @param count the number of elements
+     * @return exactly these elements
      */
     MemorySegment slice(int count) {
         return RowMath.slice(memory, position, count);
     }
 
     /**
-     * Puts written elements into the operand, rounded to nearest even.
+     * Stores written elements in the operand, rounded to nearest even.
      *
      * @param first the first element, counted from the tensor's first
-     * @param count how many
+     * @param count the number of elements
      */
     void write(long first, int count) {
         if (dtype != DType.F32) {

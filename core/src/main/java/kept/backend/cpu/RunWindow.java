@@ -7,12 +7,12 @@ import kept.tensor.DType;
 import kept.tensor.Tensor;
 
 /**
- * Runs of one operand of a kernel, seen as neighbouring f32. Neighbouring f32 are their own view; runs of another type or with another stride are
- * converted into a block of the thread's scratch memory and back, which stays in the first-level cache. So that kernels are written once, for
- * neighbouring f32. A window serves one task of the worker pool.
+ * A view of runs of a kernel's operand as contiguous f32. Contiguous f32 are viewed in place; runs of another type or with another stride are
+ * converted to a block of the thread's scratch memory and back, which stays in the first-level cache. So kernels are written once, for contiguous
+ * f32. A window belongs to one task of the worker pool.
  */
 final class RunWindow {
-    /** The most windows a task may have. */
+    /** The maximum number of windows of a task. */
     static final int WINDOWS = 4;
 
     private final MemorySegment operand;
@@ -21,7 +21,7 @@ final class RunWindow {
     private final boolean direct;
     private final MemorySegment memory;
     private long at;
-    /** For a stride of 0: the position that the block's first elements repeat, and how many of them. */
+    /** For a stride of 0: the position whose element the block repeats, and the number of repetitions. */
     private long repeated = -1;
     private int repetitions;
 
@@ -30,7 +30,7 @@ final class RunWindow {
      *
      * @param tensor the operand
      * @param stride positions between neighbours of a run
-     * @param slot which of the thread's blocks to use: another for each window of the task
+     * @param slot the thread's block to use, different for each window of the task
      */
     RunWindow(Tensor tensor, long stride, int slot) {
         operand = Elements.segment(tensor);
@@ -43,15 +43,15 @@ final class RunWindow {
     /**
      * A block of the thread's scratch memory, for a task that does not use the slot for a window.
      *
-     * @param slot which
-     * @return room for {@link Walk#RUN} f32
+     * @param slot the block
+     * @return room for {@link StridedIterator#RUN} f32
      */
     static MemorySegment block(int slot) {
-        return Workspace.ofThread().segment(Workspace.Slot.RUNS, slot, Walk.RUN);
+        return Workspace.ofThread().segment(Workspace.Slot.RUNS, slot, StridedIterator.RUN);
     }
 
     /**
-     * Where the f32 are read and written.
+     * The memory of the f32.
      *
      * @return native memory
      */
@@ -60,7 +60,7 @@ final class RunWindow {
     }
 
     /**
-     * Where the run in view begins.
+     * The position of the run in view.
      *
      * @return its first byte in {@link #memory()}
      */
@@ -69,10 +69,10 @@ final class RunWindow {
     }
 
     /**
-     * The run in view, for the method that loops over it.
+     * The run in view; called by the method that loops over it.
      *
-     * @param count how many elements
-     * @return the elements, and nothing else
+     * @param count the number of elements
+     * @return exactly these elements
      */
     MemorySegment view(int count) {
         return NativeView.of(memory, at / Float.BYTES, count);
@@ -81,7 +81,7 @@ final class RunWindow {
     /**
      * An element of the run in view.
      *
-     * @param i its place in the run
+     * @param i its index in the run
      * @return its value
      */
     float get(int i) {
@@ -91,7 +91,7 @@ final class RunWindow {
     /**
      * Sets an element of the run that has been placed.
      *
-     * @param i its place in the run
+     * @param i its index in the run
      * @param value its value
      */
     void set(int i, float value) {
@@ -99,10 +99,10 @@ final class RunWindow {
     }
 
     /**
-     * Brings a run into view.
+     * Moves the window to a run and reads it.
      *
      * @param position its first element
-     * @param count how many, at most {@link Walk#RUN}
+     * @param count the number of elements, at most {@link StridedIterator#RUN}
      */
     void read(long position, int count) {
         if (direct) {
@@ -115,7 +115,7 @@ final class RunWindow {
     }
 
     /**
-     * Makes room for a run that will be written whole.
+     * Moves the window to a run that will be written whole, without reading it.
      *
      * @param position its first element
      */
@@ -124,10 +124,10 @@ final class RunWindow {
     }
 
     /**
-     * Moves a written run into the operand.
+     * Stores a written run in the operand.
      *
      * @param position its first element
-     * @param count how many
+     * @param count the number of elements
      */
     void write(long position, int count) {
         if (!direct) {
@@ -136,10 +136,10 @@ final class RunWindow {
     }
 
     /**
-     * Moves the run that another window views into the operand.
+     * Stores the run that another window views in the operand.
      *
      * @param position its first element here
-     * @param count how many
+     * @param count the number of elements
      * @param source the other window
      */
     void write(long position, int count, RunWindow source) {
@@ -150,7 +150,7 @@ final class RunWindow {
      * Sets the run that has been placed.
      *
      * @param value the value
-     * @param count how many
+     * @param count the number of elements
      */
     void fill(float value, int count) {
         Elements.fill(memory, at, value, count);

@@ -12,8 +12,8 @@ import kept.tensor.Tensor;
 
 /**
  * Softmax and its logarithm, their gradients, and the logarithm of sums of exponentials, row by row. The pass that reads a row from memory also
- * writes, and the last works in place, in the cache: so memory is read and written at once. Sums add the elements behind the whole vectors one by
- * one, in that order; a mask would add them to the lanes, which rounds differently.
+ * writes, and the last pass works in place, in the cache, so that memory is read and written at the same time. Sums add the elements after the last
+ * whole vector one by one; a mask would add them to the lanes, which rounds differently.
  */
 final class SoftmaxKernel {
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
@@ -55,7 +55,7 @@ final class SoftmaxKernel {
         });
     }
 
-    /** Room for some exponentials and no more, by which {@link RowExponentials#exponentiate} knows whether to keep a row or a block. */
+    /** Memory for exactly some exponentials; by its size {@link RowExponentials#exponentiate} decides whether to keep a row or a block. */
     private static MemorySegment scratch(int count) {
         return RowMath.slice(Workspace.ofThread().segment(Workspace.Slot.EXPONENTIALS, count), 0, count);
     }
@@ -130,7 +130,7 @@ final class SoftmaxKernel {
         if (whole < count) {
             VectorMask<Float> mask = SPECIES.indexInRange(whole, count);
             MemorySegment dx = to.view(count);
-            FloatVector p = VectorMath.decay(FloatVector.fromMemorySegment(SPECIES, from.view(count), 4L * whole, ORDER, mask));
+            FloatVector p = VectorMath.expNonPositive(FloatVector.fromMemorySegment(SPECIES, from.view(count), 4L * whole, ORDER, mask));
             FloatVector difference = FloatVector.fromMemorySegment(SPECIES, dx, 4L * whole, ORDER, mask);
             p.fma(FloatVector.broadcast(SPECIES, -sum), difference).intoMemorySegment(dx, 4L * whole, ORDER, mask);
         }
@@ -141,7 +141,7 @@ final class SoftmaxKernel {
         MemorySegment y = from.view(count);
         FloatVector factor = FloatVector.broadcast(SPECIES, -sum);
         for (int i = 0; i < count; i += LANES) {
-            FloatVector p = VectorMath.decay(FloatVector.fromMemorySegment(SPECIES, y, 4L * i, ORDER));
+            FloatVector p = VectorMath.expNonPositive(FloatVector.fromMemorySegment(SPECIES, y, 4L * i, ORDER));
             p.fma(factor, FloatVector.fromMemorySegment(SPECIES, dx, 4L * i, ORDER)).intoMemorySegment(dx, 4L * i, ORDER);
         }
     }

@@ -6,21 +6,21 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
 
 /**
- * Copies of a class, each with a function of its own built in.
+ * Copies of a class, each for one function.
  *
- * <p>A vector loop is fast only if the compiler sees through the function it applies; a vector that crosses a call lives on the heap, which costs a
- * factor of ten to a hundred. In one loop shared by many functions the call stays a call. A copy of the loop's class for each function, as a hidden
- * class with the function as a constant, gives the compiler one loop to compile for each, while the source has one loop for all.
+ * <p>A vector loop is fast only if the JIT inlines the function that it applies; a vector that is passed to a call lives on the heap, which is ten to
+ * a hundred times slower. In a loop that many functions share the JIT does not inline the call. A copy of the loop's class for each function, a
+ * hidden class with the function as a constant, lets the JIT compile one loop for each function, while the source has one loop for all.
  */
 final class Specialized {
     private Specialized() {}
 
     /**
-     * An instance of a copy of a class.
+     * Creates an instance of a copy of a class.
      *
-     * @param <T> what the class is used as
+     * @param <T> the interface of the class
      * @param template the class, with a constructor without parameters, which keeps {@link #function} in a static final field
-     * @param type what the class is used as
+     * @param type the interface of the class
      * @param function the function
      * @return the instance
      */
@@ -36,10 +36,10 @@ final class Specialized {
     }
 
     /**
-     * The function of the copy that asks.
+     * The function of the calling copy.
      *
      * @param <F> the function's type
-     * @param copy the lookup of the asking class
+     * @param copy the lookup of the calling class
      * @param type the function's type
      * @return the function
      */

@@ -10,8 +10,8 @@ import jdk.incubator.vector.VectorSpecies;
 import kept.tensor.Tensor;
 
 /**
- * The gated unit silu(gate) * up and its gradient, in blocks that stay in the first-level cache: one pass for z = e^-|gate|, one for the rest.
- * The logistic function is {@code (gate < 0 ? z : 1) / (1 + z)} and one minus it is {@code (gate < 0 ? 1 : z) / (1 + z)}: neither loses digits.
+ * The gated unit silu(gate) * up and its gradient, in blocks that stay in the first-level cache: one pass for z = e^-|gate|, one for the rest. The
+ * logistic function is {@code (gate < 0 ? z : 1) / (1 + z)}, and one minus it is {@code (gate < 0 ? 1 : z) / (1 + z)}; neither loses digits.
  */
 final class SwiGluKernel {
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
@@ -65,7 +65,7 @@ final class SwiGluKernel {
     }
 
     private static FloatVector forward(FloatVector g, FloatVector u) {
-        FloatVector z = VectorMath.decay(g.abs().neg());
+        FloatVector z = VectorMath.expNonPositive(g.abs().neg());
         FloatVector s = FloatVector.broadcast(SPECIES, 1f).blend(z, g.compare(VectorOperators.LT, 0f)).div(z.add(1f));
         return g.mul(s).mul(u);
     }
@@ -117,7 +117,7 @@ final class SwiGluKernel {
             FloatVector dy = FloatVector.fromMemorySegment(SPECIES, gradient, p, ORDER);
             FloatVector g = FloatVector.fromMemorySegment(SPECIES, gate, p, ORDER);
             FloatVector u = FloatVector.fromMemorySegment(SPECIES, up, p, ORDER);
-            FloatVector z = VectorMath.decay(g.abs().neg());
+            FloatVector z = VectorMath.expNonPositive(g.abs().neg());
             FloatVector inverse = FloatVector.broadcast(SPECIES, 1f).div(z.add(1f));
             FloatVector other = z.mul(inverse);
             FloatVector s = inverse.blend(other, g.compare(VectorOperators.LT, 0f));
@@ -136,7 +136,7 @@ final class SwiGluKernel {
         FloatVector dy = FloatVector.fromMemorySegment(SPECIES, gradients.view(count), p, ORDER, mask);
         FloatVector g = FloatVector.fromMemorySegment(SPECIES, gates.view(count), p, ORDER, mask);
         FloatVector u = FloatVector.fromMemorySegment(SPECIES, ups.view(count), p, ORDER, mask);
-        FloatVector z = VectorMath.decay(g.abs().neg());
+        FloatVector z = VectorMath.expNonPositive(g.abs().neg());
         FloatVector inverse = FloatVector.broadcast(SPECIES, 1f).div(z.add(1f));
         FloatVector other = z.mul(inverse);
         FloatVector s = inverse.blend(other, g.compare(VectorOperators.LT, 0f));

@@ -11,16 +11,15 @@ import java.util.Locale;
 import java.util.Optional;
 
 /**
- * Large blocks of memory from the operating system, in pages of 2 MiB where it has them.
+ * Allocates large blocks from the operating system, in pages of 2 MiB if available.
  *
  * <p>With pages of 4 KiB a kernel that streams through gigabytes waits for a translation of addresses every 64 cache lines, and the processor's
- * prefetcher stops at each page's end. On Linux an anonymous mapping with the advice {@code MADV_HUGEPAGE} gets large pages as it is first
- * touched, if the system allows programs to ask ({@code /sys/kernel/mm/transparent_hugepage/enabled} is {@code madvise}, as is usual, or
- * {@code always}); the arena's own allocation cannot be advised in time, since it writes zeros at once. Elsewhere, and where the module may not
- * use native access, blocks come from the arena.
+ * prefetcher stops at each page's end. On Linux an anonymous mapping with the advice {@code MADV_HUGEPAGE} gets large pages when it is first touched,
+ * if the system allows it ({@code /sys/kernel/mm/transparent_hugepage/enabled} is {@code madvise}, as usual, or {@code always}). The arena's own
+ * allocation cannot be advised in time, because it writes zeros at once. On other systems, and without native access, blocks come from the arena.
  */
 final class SystemMemory {
-    /** What a large page has on x86-64, and on AArch64 with pages of 4 KiB. */
+    /** The size of a large page on x86-64, and on AArch64 with pages of 4 KiB. */
     static final long LARGE_PAGE = 2 << 20;
 
     /** {@code PROT_READ | PROT_WRITE}; this and the following are the same on every Linux that has a JDK 25. */
@@ -32,16 +31,16 @@ final class SystemMemory {
     private static final int MADV_HUGEPAGE = 14;
     private static final long MAP_FAILED = -1;
 
-    /** The system's calls, or null where blocks come from the arena. */
+    /** The system calls, or null if blocks come from the arena. */
     private static final Calls CALLS = Calls.find();
 
     private SystemMemory() {}
 
     /**
-     * Takes memory that is given back when the arena is closed.
+     * Allocates memory that is freed when the arena is closed.
      *
      * @param arena its lifetime
-     * @param bytes how many
+     * @param bytes the number of bytes
      * @param alignment a power of two, at most 4096
      * @return zeros
      * @throws OutOfMemoryError if the system has no more

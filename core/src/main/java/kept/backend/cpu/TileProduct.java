@@ -1,7 +1,7 @@
 package kept.backend.cpu;
 
 /**
- * The innermost part of matrix products: C = A B or C += A B for a tile of C, held in registers while k runs.
+ * The inner tile of matrix products: C = A B or C += A B for a tile of C that stays in registers while k runs.
  *
  * <pre>
  *            b: COLUMNS = 2 vectors                 for each k
@@ -11,11 +11,11 @@ package kept.backend.cpu;
  *       ...    ...                                  then C = or += tile
  * </pre>
  *
- * <p>It works on arrays alone: with a {@link java.lang.foreign.MemorySegment} among the operands the JIT boxed every accumulator once the process had
- * met segments of other kinds, which made the training step seven times slower. Operands come in several layouts, a {@link Form} for each.
+ * <p>Operands are arrays: with a {@link java.lang.foreign.MemorySegment} among them the JIT boxed every accumulator once the process had used
+ * segments of other kinds, which made the training step seven times slower. Each layout of the operands is a {@link Form}.
  *
- * <p>Each element of C is one chain of fused multiply-adds in ascending k, so its bits do not depend on where in a tile it lies, nor on the
- * width of vectors.
+ * <p>Each element of C is one chain of fused multiply-adds in ascending k, so its bits depend neither on its position in a tile nor on the width of
+ * vectors.
  */
 interface TileProduct {
     /**
@@ -27,20 +27,20 @@ interface TileProduct {
     int COLUMNS = 2 * VectorMath.LANES;
 
     /**
-     * How the operands of a product lie.
+     * The layout of the operands of a product.
      *
-     * @param aRow elements from a row of A to the next
-     * @param aDepth elements from a column of A to the next
-     * @param bDepth elements from a row of B to the next; its columns are neighbours
+     * @param aRow the distance between rows of A in elements
+     * @param aDepth the distance between columns of A in elements
+     * @param bDepth the distance between rows of B in elements; its columns are contiguous
      * @param accumulate whether to add to C
      */
     record Form(int aRow, int aDepth, int bDepth, boolean accumulate) { }
 
     /**
-     * The product of a form.
+     * The loop for a layout.
      *
      * @param form the layout
-     * @return code for it, to be kept in a static final field
+     * @return the loop, to be kept in a static final field
      */
     static TileProduct of(Form form) {
         return Specialized.instance(TileProductLoop.class, TileProduct.class, form);
@@ -49,14 +49,14 @@ interface TileProduct {
     /**
      * C[0..ROWS, 0..COLUMNS] = or += A B.
      *
-     * @param depth how many k
-     * @param a holds A
-     * @param aStart where its first element lies
-     * @param b holds B
-     * @param bStart where its first element lies
+     * @param depth the extent of k
+     * @param a the array that contains A
+     * @param aStart the index of its first element
+     * @param b the array that contains B
+     * @param bStart the index of its first element
      * @param c receives the tile
-     * @param cStart where its first element goes
-     * @param cStride elements from a row of C to the next
+     * @param cStart the index of the tile's first element
+     * @param cStride the distance between rows of C in elements
      */
     void multiply(int depth, float[] a, int aStart, float[] b, int bStart, float[] c, int cStart, int cStride);
 }

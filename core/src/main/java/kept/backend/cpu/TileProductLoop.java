@@ -5,10 +5,10 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * The loop of a {@link TileProduct}: a tile of C, held in registers while k runs. Copied for each form by {@link Specialized}, so that strides are
+ * The loop of a {@link TileProduct}: a tile of C stays in registers while k runs. Copied for each form by {@link Specialized}, so that strides are
  * constants in its addresses.
  *
- * <p>All in one method and longer than a screen: an accumulator that escapes into a call is boxed.
+ * <p>The method is longer than a screen, because an accumulator that escapes into a call is boxed.
  */
 final class TileProductLoop implements TileProduct {
     private static final Form FORM = Specialized.function(MethodHandles.lookup(), Form.class);

@@ -8,12 +8,11 @@ import jdk.incubator.vector.VectorSpecies;
 
 /**
  * Sine and cosine on vectors of f32, with the properties of {@link VectorMath}: fixed sequences of correctly rounded operations, errors below 2 units
- * in the last place. With n the whole number next to {@code 2 x / pi}, {@code r = x - n pi / 2} is computed by three fused operations, and
- * {@code sin r} or {@code cos r}, with one sign or the other, is the result. The few vectors with an element beyond {@link #REDUCED} go to
- * {@link StrictMath}.
+ * in the last place. With n the whole number nearest to {@code 2 x / pi}, three fused operations compute {@code r = x - n pi / 2}, and the result is
+ * {@code sin r} or {@code cos r} with a sign. The few vectors with an element beyond {@link #REDUCED} go to {@link StrictMath}.
  */
 final class Trigonometry {
-    /** Up to here three parts of pi / 2 leave an r that is exact enough. */
+    /** The largest x for which three parts of pi / 2 give an accurate r. */
     private static final float REDUCED = 0x1p16f;
 
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
@@ -60,7 +59,7 @@ final class Trigonometry {
         return large.anyTrue() ? oneByOne(x, y, true) : y;
     }
 
-    /** The sine of x and some quarters of a turn. */
+    /** The sine of x plus some quarters of a turn. */
     private static FloatVector quarterTurns(FloatVector x, int more) {
         FloatVector rounder = FloatVector.broadcast(SPECIES, VectorMath.ROUNDER);
         FloatVector rounded = x.fma(FloatVector.broadcast(SPECIES, TWO_OVER_PI), rounder);
@@ -71,7 +70,7 @@ final class Trigonometry {
         FloatVector square = r.mul(r);
         FloatVector sine = polynomial(square, SIN_9, SIN_7, SIN_5, SIN_3).fma(square.mul(r), r);
         FloatVector cosine = polynomial(square, COS_8, COS_6, COS_4, -0.5f).fma(square, FloatVector.broadcast(SPECIES, 1f));
-        // The last two bits of n say which of the four quarters.
+        // The last two bits of n are the quarter.
         IntVector quarter = rounded.reinterpretAsInts().add(more);
         VectorMask<Float> odd = quarter.and(1).compare(VectorOperators.NE, 0).cast(SPECIES);
         IntVector sign = quarter.and(2).lanewise(VectorOperators.LSHL, 30);

@@ -7,13 +7,16 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorSpecies;
 
-/** {@code out = f(a)}; the template of {@link Specialized} copies. The remainder has a method of its own so that the loop's is small to compile. */
+/**
+ * {@code out = f(a)}; the template of {@link Specialized} copies. The remainder has a method of its own, so that the method of the loop stays small
+ * for the JIT.
+ */
 final class UnaryLoop implements ElementwiseLoop {
     private static final Function FUNCTION = Specialized.function(MethodHandles.lookup(), Function.class);
     private static final VectorSpecies<Float> SPECIES = VectorMath.SPECIES;
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
 
-    /** What is computed, on whole vectors. */
+    /** The function, on vectors. */
     @FunctionalInterface
     interface Function {
         /**

@@ -8,24 +8,24 @@ import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * Elementary functions on vectors of f32, each with a scalar twin that gives the same bits.
+ * Elementary functions on vectors of f32, each with a scalar counterpart that has the same bits.
  *
- * <p>The Vector API's own EXP, LOG and TANH are a native library's in compiled code and {@code Math}'s in the interpreter, with other bits; its
- * {@code reduceLanes(ADD)} leaves the order of the sum open. A result here depends on neither: every function is a fixed sequence of correctly
- * rounded operations (add, multiply, fma, divide), and {@link #sum} adds lanes as a fixed tree. The polynomials are minimax fits with
- * coefficients rounded to f32 one after another; errors against the real function are below 2 units in the last place.
+ * <p>The Vector API's own EXP, LOG and TANH come from a native library in compiled code and from {@code Math} in the interpreter, with different
+ * bits; the order of its {@code reduceLanes(ADD)} is unspecified. A result here depends on neither: every function is a fixed sequence of correctly
+ * rounded operations (add, multiply, fma, divide), and {@link #sum} adds lanes as a fixed tree. The polynomials are minimax fits with coefficients
+ * rounded to f32 one after another; errors against the real function are below 2 units in the last place.
  *
- * <p>NaN gives NaN, the infinities give the limits, and results below the normal range are gradual.
+ * <p>NaN gives NaN, the infinities give the limits, and results below the normal range are subnormal.
  */
 final class VectorMath {
-    /** The vectors all kernels work on: as wide as the machine has them. */
+    /** The vectors of all kernels: the widest that the machine has. */
     static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
     /** Lanes of a vector. */
     static final int LANES = SPECIES.length();
 
     private static final VectorSpecies<Integer> INTS = SPECIES.withLanes(int.class);
 
-    /** Lane i takes lane i + 8, round and round; {@link #sum} and its kind join halves with these. */
+    /** Rotates lanes: lane i gets lane i + 8. {@link #sum} and similar functions combine halves with these. */
     static final VectorShuffle<Float> FOLD_8 = fold(8);
     static final VectorShuffle<Float> FOLD_4 = fold(4);
     static final VectorShuffle<Float> FOLD_2 = fold(2);
@@ -36,15 +36,15 @@ final class VectorMath {
     private static final float LN2_HIGH = 0x1.62e4p-1f;
     private static final float LN2_LOW = 0x1.7f7d1cp-20f;
     static final float LN2 = 0.693147181f;
-    /** Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits. */
+    /** Adding 1.5 * 2^23 rounds to an integer, which is then in the low bits. */
     static final float ROUNDER = 0x1.8p23f;
     private static final int ROUNDER_BITS = 0x4b400000;
-    /** As {@link #ROUNDER}, but what it leaves is the integer plus the exponent's bias. */
+    /** As {@link #ROUNDER}, but the low bits are the integer plus the exponent's bias. */
     private static final float BIASED_ROUNDER = ROUNDER + 127;
     /** Beyond these exp is infinite, or rounds to zero. */
     private static final float EXP_HIGH = 89f;
     private static final float EXP_LOW = -104f;
-    /** Below this {@link #decay} gives zero; from here on e^x is a normal number. */
+    /** Below this {@link #expNonPositive} gives zero; from here on e^x is a normal number. */
     private static final float DECAY_ZERO = -87f;
 
     private static final float EXP_2 = 4.999999404e-01f;
@@ -110,7 +110,7 @@ final class VectorMath {
     }
 
     /**
-     * The scalar twin of {@link #exp(FloatVector)}.
+     * The scalar form of {@link #exp(FloatVector)}.
      *
      * @param x the exponent
      * @return e^x
@@ -128,12 +128,12 @@ final class VectorMath {
     }
 
     /**
-     * e^x for x up to 0, with the bits of {@link #exp(FloatVector)} and half of its work; what lies below the normal numbers becomes 0.
+     * e^x for x up to 0, with the bits of {@link #exp(FloatVector)} and half of its work; results below the normal numbers become 0.
      *
      * @param x the exponents
      * @return e^x by lane
      */
-    static FloatVector decay(FloatVector x) {
+    static FloatVector expNonPositive(FloatVector x) {
         FloatVector rounded = fma(x, LOG2_E, BIASED_ROUNDER);
         FloatVector n = rounded.sub(BIASED_ROUNDER);
         FloatVector r = fma(n, -LN2_LOW, fma(n, -LN2_HIGH, x));
@@ -144,12 +144,12 @@ final class VectorMath {
     }
 
     /**
-     * The scalar twin of {@link #decay(FloatVector)}.
+     * The scalar form of {@link #expNonPositive(FloatVector)}.
      *
      * @param x the exponent
      * @return e^x
      */
-    static float decay(float x) {
+    static float expNonPositive(float x) {
         return x < DECAY_ZERO ? 0f : exp(x);
     }
 
@@ -180,7 +180,7 @@ final class VectorMath {
     }
 
     /**
-     * The scalar twin of {@link #log(FloatVector)}.
+     * The scalar form of {@link #log(FloatVector)}.
      *
      * @param x the argument
      * @return ln x: minus infinity for zero, NaN below zero
@@ -219,7 +219,7 @@ final class VectorMath {
     }
 
     /**
-     * The scalar twin of {@link #tanh(FloatVector)}.
+     * The scalar form of {@link #tanh(FloatVector)}.
      *
      * @param x the argument
      * @return tanh x
@@ -246,7 +246,7 @@ final class VectorMath {
     }
 
     /**
-     * The scalar twin of {@link #sigmoid(FloatVector)}.
+     * The scalar form of {@link #sigmoid(FloatVector)}.
      *
      * @param x the argument
      * @return the logistic function of x
@@ -275,7 +275,7 @@ final class VectorMath {
     }
 
     /**
-     * The scalar twin of {@link #erf(FloatVector)}.
+     * The scalar form of {@link #erf(FloatVector)}.
      *
      * @param x the argument
      * @return erf x
@@ -314,7 +314,7 @@ final class VectorMath {
     }
 
     /**
-     * The largest lane; NaN if there is one.
+     * The largest lane; NaN if a lane is NaN.
      *
      * @param v the lanes
      * @return their maximum, which unlike a sum has no order
@@ -323,7 +323,7 @@ final class VectorMath {
         return v.reduceLanes(VectorOperators.MAX);
     }
 
-    /** 2^n by way of the exponent's bits, for n in [-126, 127]. */
+    /** 2^n, made from the exponent's bits, for n in [-126, 127]. */
     private static FloatVector powerOfTwo(IntVector n) {
         return n.add(127).lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats();
     }
@@ -353,7 +353,7 @@ final class VectorMath {
         return a.fma(FloatVector.broadcast(SPECIES, b), c);
     }
 
-    /** Lane i takes lane i + distance, round and round. */
+    /** Rotates lanes: lane i gets lane i + distance. */
     private static VectorShuffle<Float> fold(int distance) {
         return VectorShuffle.fromOp(SPECIES, i -> i + distance & SPECIES.length() - 1);
     }

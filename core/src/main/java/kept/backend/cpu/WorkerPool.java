@@ -9,13 +9,13 @@ import java.util.function.IntConsumer;
 /**
  * Threads that share the tasks of one kernel at a time: the caller and {@code threads - 1} daemons.
  *
- * <p>Tasks are claimed one after another by whoever is free, so a kernel must divide its sums by shape alone (see {@link #forRanges}) and let no
- * two tasks write the same place; then its result does not depend on the number of threads. An operation of a small model takes tens of
- * microseconds, hence workers spin for a little while after a kernel before they park.
+ * <p>Free threads claim tasks one after another. So a kernel must divide its sums by shape alone (see {@link #forRanges}), and no two tasks may write
+ * the same memory; then its result does not depend on the number of threads. An operation of a small model takes tens of microseconds, so workers
+ * spin for a short time after a kernel before they park.
  *
- * <p>A kernel that starts another kernel from inside a task runs it serially in that task. When several threads submit, one kernel runs after
- * the other. An exception of a task ends the kernel and reaches its caller (one of them, where several tasks fail at once); tasks not yet claimed
- * are dropped. Interrupting a caller does not cut a kernel short: it stays interrupted, and the kernel completes.
+ * <p>A kernel that starts another kernel from inside a task runs it serially in that task. Kernels of several threads run one after another. An
+ * exception in a task ends the kernel and is thrown to its caller (one of them, if several tasks fail); tasks not yet claimed are dropped.
+ * Interrupting a caller does not end a kernel early: the thread stays interrupted, and the kernel completes.
  */
 final class WorkerPool implements AutoCloseable {
     /** About 50 microseconds of spinning: longer than the pause between two kernels of a graph, shorter than a scheduler's time slice. */
@@ -35,7 +35,7 @@ final class WorkerPool implements AutoCloseable {
          * Does the work of a range.
          *
          * @param first the first index
-         * @param end the index behind the last
+         * @param end the index after the last
          */
         void accept(long first, long end);
     }
@@ -93,8 +93,8 @@ final class WorkerPool implements AutoCloseable {
     /**
      * Runs {@code body(0) ... body(tasks - 1)}, in any order and by any thread, and returns when all are done.
      *
-     * @param tasks how many
-     * @param body what to do with the index of a task
+     * @param tasks the number of tasks
+     * @param body the work of a task, by its index
      */
     void run(int tasks, IntConsumer body) {
         if (tasks <= 1 || workers.length == 0 || Thread.currentThread() instanceof Worker || submission.isHeldByCurrentThread()) {
@@ -123,16 +123,16 @@ final class WorkerPool implements AutoCloseable {
      * Divides {@code [0, count)} into ranges of {@code grain} (the last may be shorter) and runs them as tasks. The ranges depend on count and
      * grain only.
      *
-     * @param count how many rows or elements
-     * @param grain how many of them make a task; at least 1, larger where there would be more than 2^20 tasks
-     * @param body what to do with a range
+     * @param count the number of rows or elements
+     * @param grain the size of a range, at least 1; larger ranges are used if there would be more than 2^20
+     * @param body the work on a range
      */
     void forRanges(long count, long grain, RangeBody body) {
         long size = Math.max(Math.max(1, grain), Math.ceilDiv(count, 1L << 20));
         run((int) Math.ceilDiv(count, size), task -> body.accept(task * size, Math.min(count, (task + 1) * size)));
     }
 
-    /** Lets the workers end. Kernels submitted later run in their callers. */
+    /** Ends the workers. Kernels submitted later run in their callers. */
     @Override
     public void close() {
         closed = true;
@@ -141,7 +141,7 @@ final class WorkerPool implements AutoCloseable {
         }
     }
 
-    /** One kernel: its tasks, and how many are claimed and done. */
+    /** One kernel: its tasks, and the numbers of claimed and completed ones. */
     private static final class Job {
         private final int tasks;
         private final IntConsumer body;
@@ -193,7 +193,7 @@ final class WorkerPool implements AutoCloseable {
         }
     }
 
-    /** A daemon that takes part in the current job whenever there is one. */
+    /** A daemon thread that works on the current job. */
     private final class Worker extends Thread {
         private volatile boolean parked;
 
@@ -202,7 +202,7 @@ final class WorkerPool implements AutoCloseable {
             setDaemon(true);
         }
 
-        /** Wakes the worker if it sleeps. One that is about to will see the new job, which was published before. */
+        /** Wakes the worker if it sleeps. A worker that is about to sleep sees the new job, which is published before. */
         void wake() {
             if (parked) {
                 LockSupport.unpark(this);

@@ -3,16 +3,15 @@ package kept.backend.cpu;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
-/**
- * A thread's working memory, the one place where kernels keep memory from a task to the next: it grows to what the largest task needed and is used
- * again. Contents are arbitrary.
- */
+/** A thread's scratch memory, which kernels reuse from task to task; it grows to the needs of the largest task. Contents are arbitrary. */
 final class Workspace {
     private static final ThreadLocal<Workspace> OF_THREAD = ThreadLocal.withInitial(Workspace::new);
 
-    /** What memory is for. What a task holds at the same time has different names; what never meets may share one. */
+    /**
+     * The purposes of scratch memory. Memory that a task uses at the same time has different slots; memory that is never used together may share one.
+     */
     enum Slot {
-        /** A tile of a product that is stored in parts. */
+        /** A tile of a product of which only a part is inside the result. */
         TILE,
         /** The left operand of a product, packed. */
         LEFT,
@@ -20,23 +19,23 @@ final class Workspace {
         RIGHT,
         /** A row of a matrix, widened. */
         ROW,
-        /** The right sides of a triangle's columns. */
+        /** The right sides of a triangular system. */
         COLUMNS,
-        /** What {@link Packing} transposes in, and what is transposed back. */
+        /** The blocks in which {@link Packing} transposes, and results that are transposed back. */
         TRANSPOSITION,
         /** Keys of attention in panels, to be multiplied with queries. */
         KEYS,
         /** Values of attention in panels. */
         VALUES,
-        /** Keys in panels the other way round. */
+        /** Keys in panels, transposed. */
         TRANSPOSED_KEYS,
         /** Queries in panels. */
         QUERIES,
-        /** Queries in panels the other way round. */
+        /** Queries in panels, transposed. */
         TRANSPOSED_QUERIES,
         /** Gradients of attention's result in panels. */
         GRADIENTS,
-        /** The same the other way round. */
+        /** Gradients of attention's result in panels, transposed. */
         TRANSPOSED_GRADIENTS,
         /** Scores of keys and queries, then their probabilities. */
         SCORES,
@@ -50,7 +49,7 @@ final class Workspace {
         EXPONENTIALS,
         /** The exponentials of a student's row of logits. */
         STUDENT_EXPONENTIALS,
-        /** What a distillation averages over a row. */
+        /** The values that a distillation averages over a row. */
         AVERAGED,
         /** A block of a student's exponentials at temperature 1. */
         STUDENT_BLOCK,
@@ -85,7 +84,7 @@ final class Workspace {
     }
 
     /**
-     * The calling thread's.
+     * The calling thread's workspace.
      *
      * @return the workspace
      */
@@ -96,26 +95,26 @@ final class Workspace {
     /**
      * An array.
      *
-     * @param slot what it is for
-     * @param count how many floats
-     * @return an array at least so long
+     * @param slot its purpose
+     * @param count the number of floats
+     * @return an array of at least this length
      */
     float[] floats(Slot slot, int count) {
         return floats(slot, 0, count);
     }
 
     /**
-     * One of several arrays. Different parts may be asked for by different threads at a time.
+     * One of several arrays; different threads may request different parts at the same time.
      *
-     * @param slot what they are for
-     * @param part which one
-     * @param count how many floats
-     * @return an array at least so long
+     * @param slot their purpose
+     * @param part the index of the one
+     * @param count the number of floats
+     * @return an array of at least this length
      */
     float[] floats(Slot slot, int part, int count) {
         float[][] parts = floats[slot.ordinal()];
         if (parts[part].length < count) {
-            // The keys of a long text grow piece by piece, or token by token: not each time by an array of its own.
+            // Grows in large steps: the keys of a long text grow piece by piece or token by token, and should not need a new array each time.
             parts[part] = new float[Math.max(count, parts[part].length + parts[part].length / 4)];
         }
         return parts[part];
@@ -124,9 +123,9 @@ final class Workspace {
     /**
      * An array in double precision.
      *
-     * @param slot what it is for
-     * @param count how many doubles
-     * @return an array at least so long
+     * @param slot its purpose
+     * @param count the number of doubles
+     * @return an array of at least this length
      */
     double[] doubles(Slot slot, int count) {
         int index = slot.ordinal();
@@ -139,9 +138,9 @@ final class Workspace {
     /**
      * Native memory.
      *
-     * @param slot what it is for
-     * @param count how many floats
-     * @return a segment at least so long
+     * @param slot its purpose
+     * @param count the number of floats
+     * @return a segment of at least this length
      */
     MemorySegment segment(Slot slot, int count) {
         return segment(slot, 0, count);
@@ -150,10 +149,10 @@ final class Workspace {
     /**
      * One of several native segments.
      *
-     * @param slot what they are for
-     * @param part which one
-     * @param count how many floats
-     * @return a segment at least so long
+     * @param slot their purpose
+     * @param part the index of the one
+     * @param count the number of floats
+     * @return a segment of at least this length
      */
     MemorySegment segment(Slot slot, int part, int count) {
         MemorySegment[] parts = segments[slot.ordinal()];

@@ -30,7 +30,7 @@ public final class TensorInternals {
          * @param tensor the tensor
          * @param shape the view's shape
          * @param strides elements between neighbours along each axis
-         * @param offset the first element's place in the buffer
+         * @param offset the index of the first element in the buffer
          * @return the view
          */
         Tensor view(Tensor tensor, Shape shape, long[] strides, long offset);
@@ -113,7 +113,7 @@ public final class TensorInternals {
      * @param tensor the tensor
      * @param shape the view's shape
      * @param strides elements between neighbours along each axis
-     * @param offset the first element's place in the buffer
+     * @param offset the index of the first element in the buffer
      * @return the view
      * @throws kept.tensor.ShapeException if an element lies outside of the buffer
      */

@@ -28,25 +28,25 @@ class VectorMathTest {
     }
 
     @Test
-    void decayHasTheBitsOfTheExponentialUpToZeroAndIsZeroBelowTheNormalNumbers() {
+    void expNonPositiveHasTheBitsOfTheExponentialUpToZeroAndIsZeroBelowTheNormalNumbers() {
         float[] lanes = new float[VectorMath.LANES];
         for (int block = 0; block < 20_000; block++) {
             for (int i = 0; i < lanes.length; i++) {
                 lanes[i] = -90f * (block * lanes.length + i) / (20_000f * lanes.length);
             }
-            float[] actual = VectorMath.decay(FloatVector.fromArray(VectorMath.SPECIES, lanes, 0)).toArray();
+            float[] actual = VectorMath.expNonPositive(FloatVector.fromArray(VectorMath.SPECIES, lanes, 0)).toArray();
             for (int i = 0; i < lanes.length; i++) {
                 float expected = lanes[i] < -87f ? 0f : VectorMath.exp(lanes[i]);
-                assertThat(actual[i]).as("e^%s", lanes[i]).isEqualTo(expected).isEqualTo(VectorMath.decay(lanes[i]));
+                assertThat(actual[i]).as("e^%s", lanes[i]).isEqualTo(expected).isEqualTo(VectorMath.expNonPositive(lanes[i]));
             }
         }
         for (float x : new float[] {-88f, -1e9f, -Float.MAX_VALUE, Float.NEGATIVE_INFINITY}) {
-            assertThat(VectorMath.decay(FloatVector.broadcast(VectorMath.SPECIES, x)).lane(0)).isZero();
-            assertThat(VectorMath.decay(x)).isZero();
+            assertThat(VectorMath.expNonPositive(FloatVector.broadcast(VectorMath.SPECIES, x)).lane(0)).isZero();
+            assertThat(VectorMath.expNonPositive(x)).isZero();
         }
         float noNumber = Float.intBitsToFloat(0xffc00001);
-        assertThat(VectorMath.decay(FloatVector.broadcast(VectorMath.SPECIES, noNumber)).lane(0)).isNaN();
-        assertThat(VectorMath.decay(noNumber)).isNaN();
+        assertThat(VectorMath.expNonPositive(FloatVector.broadcast(VectorMath.SPECIES, noNumber)).lane(0)).isNaN();
+        assertThat(VectorMath.expNonPositive(noNumber)).isNaN();
     }
 
     @Test

@@ -6,16 +6,16 @@ import kept.backend.TensorMemory;
 import kept.tensor.Tensor;
 
 /**
- * The loops over the elements of operands that share a shape: the one place where strides become memory positions.
+ * Iterates over the elements of operands of one shape; the only class that turns strides into memory positions.
  *
  * <p>Axes of extent 1 are dropped and neighbouring axes that are evenly spaced for every operand are merged, so that dense operands of any shape
  * become one long run. The innermost axis that remains is handed to the kernel as runs of at most {@value #RUN} elements, each with a fixed stride
  * for every operand; the axes around it advance by addition. Which runs make a task depends on the shape alone.
  */
-final class Walk {
-    /** The most elements of a run: a few operands of it fit the first-level cache. */
+final class StridedIterator {
+    /** The maximum number of elements of a run; the runs of a few operands fit the first-level cache. */
     static final int RUN = 2048;
-    /** About the elements of a task of the worker pool: some ten microseconds of work. */
+    /** The approximate number of elements of a task of the worker pool: some ten microseconds of work. */
     static final long TASK = 16 * RUN;
 
     private final int operands;
@@ -27,19 +27,19 @@ final class Walk {
     private final long[] innerStrides;
     private final long outer;
 
-    /** What a kernel does with one run. */
+    /** A kernel's work on one run. */
     @FunctionalInterface
     interface Run {
         /**
          * Processes neighbouring elements.
          *
-         * @param positions the element index of the run's first element in each operand's memory; not to be changed
-         * @param count how many elements
+         * @param positions the index of the run's first element in each operand's memory; not to be changed
+         * @param count the number of elements
          */
         void accept(long[] positions, int count);
     }
 
-    private Walk(long[] shape, long[][] operandStrides, long[] base) {
+    private StridedIterator(long[] shape, long[][] operandStrides, long[] base) {
         this.operands = operandStrides.length;
         this.base = base;
         MergedAxes merged = MergedAxes.of(shape, operandStrides);
@@ -63,47 +63,47 @@ final class Walk {
     }
 
     /**
-     * The loops over operands of one shape.
+     * Creates an iterator over operands of one shape.
      *
      * @param operands the operands; those of another shape than the first are broadcast to it
-     * @return the loops
+     * @return the iterator
      */
-    static Walk over(Tensor... operands) {
+    static StridedIterator over(Tensor... operands) {
         long[][] strides = new long[operands.length][];
         long[] base = new long[operands.length];
         for (int i = 0; i < operands.length; i++) {
-            strides[i] = TensorMemory.expandedStrides(operands[i], operands[0].shape(), "walk");
+            strides[i] = TensorMemory.expandedStrides(operands[i], operands[0].shape(), "iterate");
             base[i] = operands[i].offset();
         }
-        return new Walk(operands[0].shape().toArray(), strides, base);
+        return new StridedIterator(operands[0].shape().toArray(), strides, base);
     }
 
     /**
-     * The loops over given axes.
+     * Creates an iterator over given axes.
      *
      * @param shape the extents, outermost first
      * @param strides for each operand, its stride along each axis
      * @param base for each operand, the element index of its first element
-     * @return the loops
+     * @return the iterator
      */
-    static Walk over(long[] shape, long[][] strides, long[] base) {
-        return new Walk(shape, strides, base);
+    static StridedIterator over(long[] shape, long[][] strides, long[] base) {
+        return new StridedIterator(shape, strides, base);
     }
 
     /**
      * The stride of an operand within runs.
      *
-     * @param operand its place among the operands
-     * @return elements between neighbours, 0 if the operand has one value throughout a run
+     * @param operand its index among the operands
+     * @return elements between neighbours, 0 if the operand has one value for the whole run
      */
     long stride(int operand) {
         return innerStrides[operand];
     }
 
     /**
-     * The extent of the innermost axis: evenly spaced elements one after another.
+     * The extent of the innermost axis, whose elements are evenly spaced.
      *
-     * @return how many; 0 if there are no elements at all
+     * @return the number of elements; 0 if an operand is empty
      */
     long run() {
         return inner;
@@ -124,7 +124,7 @@ final class Walk {
     }
 
     /**
-     * Hands all runs to a kernel, in parallel where there are many.
+     * Passes all runs to a kernel, in parallel if there are many.
      *
      * @param run the kernel, for any thread
      */
@@ -133,7 +133,7 @@ final class Walk {
     }
 
     /**
-     * Hands all runs to kernels, one for each task, in parallel where there are many.
+     * Passes all runs to kernels, one kernel for each task, in parallel if there are many.
      *
      * @param kernels makes the kernel of a task
      */
@@ -142,9 +142,9 @@ final class Walk {
     }
 
     /**
-     * Hands all runs to kernels, one for each task, in parallel where there is much work.
+     * Passes all runs to kernels, one kernel for each task, in parallel if there is enough work.
      *
-     * @param longest the most elements of a run, at most {@link #RUN}
+     * @param longest the maximum number of elements of a run, at most {@link #RUN}
      * @param cost the work of an element, in units of an elementwise operation's
      * @param kernels makes the kernel of a task
      */
@@ -152,20 +152,20 @@ final class Walk {
         long units = outer * Math.ceilDiv(inner, longest);
         if (units > 0) {
             long grain = Math.max(1, TASK / (Math.min(inner, longest) * cost));
-            WorkerPool.shared().forRanges(units, grain, (first, end) -> walk(first, end, longest, kernels.get()));
+            WorkerPool.shared().forRanges(units, grain, (first, end) -> forEachRun(first, end, longest, kernels.get()));
         }
     }
 
     /**
-     * Hands all runs to a kernel one after another, in row-major order.
+     * Passes all runs to a kernel one after another, in row-major order.
      *
      * @param run the kernel
      */
     void forEachInOrder(Run run) {
-        walk(0, outer * Math.ceilDiv(inner, RUN), RUN, run);
+        forEachRun(0, outer * Math.ceilDiv(inner, RUN), RUN, run);
     }
 
-    private void walk(long firstUnit, long endUnit, int longest, Run run) {
+    private void forEachRun(long firstUnit, long endUnit, int longest, Run run) {
         if (firstUnit >= endUnit) {
             return;
         }
