@@ -50,7 +50,8 @@ final class CopyKernel {
             MemorySegment source = Elements.segment(x);
             MemorySegment target = Elements.segment(out);
             int bytes = x.dtype().bytes();
-            iterator.forEach((positions, count) -> move(source, positions[1], iterator.stride(1), target, positions[0], iterator.stride(0), bytes, count));
+            iterator.forEach((positions, count) ->
+                    move(source, positions[1], iterator.stride(1), target, positions[0], iterator.stride(0), bytes, count));
         } else if (DoubleLoops.apply(x, out) || out.dtype() == DType.BOOL || x.dtype().isFloating() && out.dtype() == DType.U8) {
             convertDoubles(iterator, x, out);
         } else if (x.dtype().isFloating() && out.dtype().isFloating()) {
