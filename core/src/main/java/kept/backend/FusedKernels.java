@@ -4,6 +4,7 @@ import java.util.List;
 import kept.backend.composition.AdamWComposition;
 import kept.backend.composition.AttentionComposition;
 import kept.backend.composition.EmbeddingComposition;
+import kept.backend.composition.HostLeastSquares;
 import kept.backend.composition.LossComposition;
 import kept.backend.composition.NormComposition;
 import kept.backend.composition.RotaryComposition;
@@ -301,5 +302,18 @@ public interface FusedKernels {
      */
     default double sumOfSquares(List<Tensor> tensors) {
         return AdamWComposition.sumOfSquares(tensors);
+    }
+
+    // Least squares
+
+    /**
+     * Memory for least squares in double precision, all zero; a device without f64 arithmetic of its own computes them on the host.
+     *
+     * @param width the number of channels of what predicts and of what is predicted, 1 or more
+     * @return the equations, to be closed
+     * @throws kept.tensor.OutOfMemoryException if the device has no room for them
+     */
+    default LeastSquares leastSquares(int width) {
+        return new HostLeastSquares(width);
     }
 }

@@ -7,7 +7,13 @@ public final class NotPositiveDefiniteException extends RuntimeException {
     /** Row of the pivot. */
     private final int row;
 
-    NotPositiveDefiniteException(int row, double pivot) {
+    /**
+     * Creates the error.
+     *
+     * @param row the first row with a pivot whose square is not positive
+     * @param pivot that square
+     */
+    public NotPositiveDefiniteException(int row, double pivot) {
         super("[cholesky] the matrix is not positive definite: the square of row %d's pivot is %s; add more to the diagonal".formatted(row, pivot));
         this.row = row;
     }

@@ -12,6 +12,7 @@ import kept.backend.DeviceMemory;
 import kept.backend.DistillationObjective;
 import kept.backend.Distribution;
 import kept.backend.LayerNormParameters;
+import kept.backend.LeastSquares;
 import kept.backend.MemoryUsage;
 import kept.backend.Reduction;
 import kept.backend.Unary;
@@ -392,5 +393,13 @@ final class GuardedBackend implements Backend {
             tensors.forEach(call::reads);
             return kernels.sumOfSquares(tensors);
         }
+    }
+
+    @Override
+    public LeastSquares leastSquares(int width) {
+        if (width < 1) {
+            throw new ShapeException("[leastSquares] the width must be 1 or more, not " + width);
+        }
+        return new GuardedLeastSquares(width, kernels.leastSquares(width));
     }
 }

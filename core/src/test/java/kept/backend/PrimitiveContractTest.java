@@ -84,4 +84,12 @@ class PrimitiveContractTest {
             return PrimitiveDevice.get();
         }
     }
+
+    @Nested
+    class LeastSquares extends LeastSquaresContract {
+        @Override
+        protected Device device() {
+            return PrimitiveDevice.get();
+        }
+    }
 }

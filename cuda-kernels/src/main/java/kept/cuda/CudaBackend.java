@@ -12,6 +12,7 @@ import kept.backend.DeviceMemory;
 import kept.backend.DistillationObjective;
 import kept.backend.Distribution;
 import kept.backend.LayerNormParameters;
+import kept.backend.LeastSquares;
 import kept.backend.MemoryUsage;
 import kept.backend.Reduction;
 import kept.backend.Unary;
@@ -322,6 +323,11 @@ final class CudaBackend implements Backend, AutoCloseable {
     @Override
     public void adamW(AdamWStep step, Tensor parameter, Tensor gradient, Tensor firstMoment, Tensor secondMoment) {
         optimizer.adamW(step, parameter, gradient, firstMoment, secondMoment);
+    }
+
+    @Override
+    public LeastSquares leastSquares(int width) {
+        return new CudaLeastSquares(gpu, creation, width);
     }
 
     @Override

@@ -65,6 +65,11 @@ final class Launch {
         return this;
     }
 
+    /** Adds a 64-bit float. */
+    Launch f64(double value) {
+        return i64(Double.doubleToRawLongBits(value));
+    }
+
     /** Adds a struct of 64-bit integers by value. */
     Launch longs(long... values) {
         long offset = place(8L * values.length, 8);

@@ -50,7 +50,12 @@ class ConstantsTest {
         assertThat(DataType.F32.code()).isEqualTo(cudaDataType.CUDA_R_32F);
         assertThat(DataType.F16.code()).isEqualTo(cudaDataType.CUDA_R_16F);
         assertThat(DataType.BF16.code()).isEqualTo(cudaDataType.CUDA_R_16BF);
+        assertThat(DataType.F64.code()).isEqualTo(cudaDataType.CUDA_R_64F);
         assertThat(Cublas.CUBLAS_COMPUTE_32F()).isEqualTo(cublasComputeType.CUBLAS_COMPUTE_32F);
+        for (DataType type : DataType.values()) {
+            assertThat(type.computeCode()).isEqualTo(
+                    type == DataType.F64 ? cublasComputeType.CUBLAS_COMPUTE_64F : cublasComputeType.CUBLAS_COMPUTE_32F);
+        }
         assertThat(Cublas.CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION())
                 .isEqualTo(cublasMath.CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION);
         assertThat(Cublas.CUBLAS_OP_N()).isEqualTo(cublasOperation.CUBLAS_OP_N);

@@ -156,9 +156,9 @@ public final class Calibration {
             return;
         }
         advice(config, text.tokens()).ifPresent(notes);
-        var regression = new NormRegression(config.hiddenSize());
         var times = new PhaseTimes();
-        try (var models = new PairedForward(mapping, source, measured, text, options, device, progress, times)) {
+        try (var regression = new NormRegression(config.hiddenSize(), device);
+                var models = new PairedForward(mapping, source, measured, text, options, device, progress, times)) {
             models.embed();
             if (!measured.contains(CalibratedMapping.ANCHOR)) {
                 times.of(Phase.TRIALS, () -> chooseAnchor(measured, models.embeddingSize(), regression, progress, notes));

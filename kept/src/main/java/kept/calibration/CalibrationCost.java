@@ -1,8 +1,10 @@
 package kept.calibration;
 
 import kept.autograd.Autograd;
+import kept.backend.LeastSquares;
 import kept.mapping.CalibratedMapping;
 import kept.model.DecoderConfig;
+import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
@@ -14,17 +16,21 @@ import kept.tensor.Tensor;
  * @param weightBytes the weights between two norms of both models, and the largest matrix while it is mapped
  * @param outputBytes the largest output tensor while it is converted: in f32, mapped, rounded, and copied for the file
  * @param activationBytes the activations of one part of the tokens
- * @param equationBytes the normal equations and factors of a norm in double precision, its held-out tokens, and four numbers per token, on the
- *     Java heap
+ * @param equationBytes the normal equations and factors of a norm in double precision and its held-out tokens: on the device if it has f64
+ *     arithmetic, else mostly on the Java heap
+ * @param heapBytes on the Java heap for any device: a norm's solution in f32 while it is stored, and four numbers per token
  * @param resultBytes the measured tensors, on disk until the output is written
- * @param singleOperations multiplications and additions in f32, by kernels
+ * @param singleOperations multiplications and additions of matrix products in f32 or shorter types, by kernels
+ * @param teacherOperations those of the teacher's forward pass, whose weights have the checkpoint's type
  * @param doubleOperations multiplications and additions in double precision
  */
-public record CalibrationCost(long streamBytes, long weightBytes, long outputBytes, long activationBytes, long equationBytes, long resultBytes,
-        double singleOperations, double doubleOperations) {
+public record CalibrationCost(long streamBytes, long weightBytes, long outputBytes, long activationBytes, long equationBytes, long heapBytes,
+        long resultBytes, double singleOperations, double teacherOperations, double doubleOperations) {
     /** Maximum number of factorisations per norm: one per candidate ridge and one for the final solution. */
     private static final int FACTORS = 9;
     private static final int CHANNELS = 256;
+    /** Tokens that are converted to double precision at a time. */
+    private static final int PIECE = 512;
     private static final long WINDOW = 500_000_000;
 
     /**
@@ -59,20 +65,33 @@ public record CalibrationCost(long streamBytes, long weightBytes, long outputByt
                 Math.max(table, Math.max(mlp, attention) * (stored + Float.BYTES) + 3 * matrix * Float.BYTES + n * n * Float.BYTES),
                 Math.max(config.vocabSize(), config.intermediateSize()) * n * (2L * Float.BYTES + 2 * stored) + n * n * Float.BYTES,
                 part * (3L * config.intermediateSize() + 6 * n) * Float.BYTES,
-                4 * n * n * Double.BYTES + (3 * part + 2 * held) * n * Float.BYTES + 2L * 512 * n * Double.BYTES + 4 * tokens * Float.BYTES,
+                3 * n * n * Double.BYTES + n * n * Float.BYTES + (3 * part + 2 * held) * n * Float.BYTES
+                        + 2L * PIECE * n * Double.BYTES + (n + 2L * PIECE) * Math.min(CHANNELS, n) * Double.BYTES,
+                n * n * Float.BYTES + 4 * tokens * Float.BYTES,
                 norms * n * n * Float.BYTES + 2L * config.layers() * n * Float.BYTES,
                 2.0 * 2 * (mlp + attention) * ofTokens + renewals + corrections,
+                2.0 * (mlp + attention) * ofTokens,
                 3.0 * n * n * (norms * tokens + trialNorms * trialTokens)
                         + (norms + trialNorms) * (FACTORS * (n * n * n / 3.0 + 2.0 * n * n * CHANNELS) + 2.0 * n * n * n));
     }
 
     /**
-     * Total memory except for the Java runtime itself; the whole heap limit is counted.
+     * Total memory except for the Java runtime itself, on a device without memory of its own; the whole heap limit is counted.
      *
      * @param spilled whether the streams are on disk
      * @return the peak in bytes
      */
     public long memoryBytes(boolean spilled) {
+        return heapBytes + deviceBytes(spilled);
+    }
+
+    /**
+     * Memory of a device that has its own.
+     *
+     * @param spilled whether the streams are on disk
+     * @return the peak in bytes
+     */
+    public long deviceBytes(boolean spilled) {
         return equationBytes + Math.max((spilled ? 0 : streamBytes) + weightBytes + activationBytes, outputBytes);
     }
 
@@ -85,27 +104,38 @@ public record CalibrationCost(long streamBytes, long weightBytes, long outputByt
      */
     public double seconds(DecoderConfig config, Device device) {
         int width = Math.min(2048, config.hiddenSize());
-        return singleOperations / singleRate(width, device) + doubleOperations / doubleRate(width);
+        double single = productRate(width, DType.F32, device);
+        DType ofTeacher = device.backend().productType(config.dtype());
+        double teacher = ofTeacher == DType.F32 ? single : productRate(width, ofTeacher, device);
+        return teacherOperations / teacher + (singleOperations - teacherOperations) / single + doubleOperations / doubleRate(width, device);
     }
 
-    private static double singleRate(int width, Device device) {
+    /** Operations per second of products; an element is read after each, because a device's work is only queued. */
+    private static double productRate(int width, DType dtype, Device device) {
         return Autograd.withoutRecording(() -> {
             try (var _ = Scope.open(device)) {
-                Tensor x = Tensor.uniform(1, 0, 1024, width);
-                Tensor w = Tensor.uniform(1, 1, width, width);
+                Tensor x = Tensor.uniform(1, 0, 1024, width).cast(dtype);
+                Tensor w = Tensor.uniform(1, 1, width, width).cast(dtype);
                 return 2.0 * 1024 * width * width * timesASecond(() -> {
                     try (var _ = Scope.open(device)) {
-                        x.linear(w);
+                        x.linear(w).slice(0, 0, 1).slice(1, 0, 1).item();
                     }
                 });
             }
         });
     }
 
-    private static double doubleRate(int width) {
-        var y = new float[512 * width];
-        var regression = new NormRegression(width);
-        return 3.0 * width * width * 512 * timesASecond(() -> regression.add(y, y, false));
+    private static double doubleRate(int width, Device device) {
+        return Autograd.withoutRecording(() -> {
+            try (var _ = Scope.open(device);
+                    LeastSquares equations = device.backend().leastSquares(width)) {
+                Tensor y = Tensor.uniform(1, 0, PIECE, width);
+                return 3.0 * width * width * PIECE * timesASecond(() -> {
+                    equations.add(y, y);
+                    equations.trace();
+                });
+            }
+        });
     }
 
     /** The best of several time windows, because compilation needs a while. */

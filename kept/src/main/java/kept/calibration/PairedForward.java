@@ -126,10 +126,9 @@ final class PairedForward implements AutoCloseable {
         for (int i = 0; i < text.parts().size(); i++) {
             int part = i;
             compute(() -> {
-                Tensor rows = teacher.get(part);
-                long tokens = rows.size(0) * rows.size(1);
-                Tensor flat = rows.reshape(tokens, rows.size(2));
-                student.put(part, new CentredRows(1, anchor).apply(List.of(flat), flat.shape()).reshape(rows.shape().toArray()));
+                Tensor stream = teacher.get(part);
+                Tensor flat = rows(stream);
+                student.put(part, new CentredRows(1, anchor).apply(List.of(flat), flat.shape()).reshape(stream.shape().toArray()));
             });
         }
     }
@@ -153,12 +152,16 @@ final class PairedForward implements AutoCloseable {
                 compute(() -> {
                     Tensor z = layerNorm.forward(teacher.get(part));
                     Tensor y = rmsNorm.forward(student.get(part));
-                    regression.add(y.toFloatArray(), z.sub(y).toFloatArray(), text.isHeldOut(part));
+                    regression.add(rows(y), rows(z.sub(y)), text.isHeldOut(part));
                 });
                 progress.accept(CalibrationText.tokens(text.parts().get(part)));
             }
         }));
         return times.of(Phase.EQUATIONS, () -> regression.solve(ridge));
+    }
+
+    private static Tensor rows(Tensor x) {
+        return x.reshape(x.size(0) * x.size(1), x.size(2));
     }
 
     /** Advances the teacher's streams past the block after a norm. After an odd norm, {@link #renewal} may be called. */

@@ -113,13 +113,23 @@ public final class PlanText {
         memory.row("streams of %,d tokens".formatted(tokens), size(cost.streamBytes()), "on disk");
         row(memory, "weights of half a layer, both models", cost.weightBytes(), cost.weightBytes());
         row(memory, "activations", cost.activationBytes(), cost.activationBytes());
-        row(memory, "equations of a norm (Java heap)", cost.equationBytes(), cost.equationBytes());
+        boolean own = device.backend().ownMemory().isPresent();
+        long equations = cost.equationBytes() + (own ? 0 : cost.heapBytes());
+        row(memory, own ? "equations of a norm" : "equations of a norm (mostly on the Java heap)", equations, equations);
         row(memory, "then: the largest tensor of the output", cost.outputBytes(), cost.outputBytes());
-        row(memory, "at most at a time", cost.memoryBytes(false), cost.memoryBytes(true));
+        row(memory, "at most at a time", own ? cost.deviceBytes(false) : cost.memoryBytes(false),
+                own ? cost.deviceBytes(true) : cost.memoryBytes(true));
         memory.print(out);
+        if (own) {
+            MachineMemory ofDevice = MachineMemory.of(device);
+            out.println("%s has %s, %s of it free: %s".formatted(device.name(), size(ofDevice.total()), size(ofDevice.free()),
+                    cost.deviceBytes(false) <= ofDevice.free() ? "it fits"
+                            : cost.deviceBytes(true) <= ofDevice.free() ? "it fits with --spill" : "it does not fit; --device cpu takes longer"));
+        }
         MachineMemory machine = MachineMemory.now();
-        out.println("this machine has %s, %s of it free; the Java heap may take %s".formatted(
-                size(machine.total()), size(machine.free()), size(Runtime.getRuntime().maxMemory())));
+        out.println("this machine has %s, %s of it free; the Java heap may take %s%s".formatted(
+                size(machine.total()), size(machine.free()), size(Runtime.getRuntime().maxMemory()),
+                own ? " and needs %s besides what the program itself takes".formatted(size(cost.heapBytes())) : ""));
         out.println("on disk: %s of measured tensors until the output is written, and with --spill %s of streams".formatted(
                 size(cost.resultBytes()), size(cost.streamBytes())));
         double seconds = cost.seconds(config, device);

@@ -4,14 +4,31 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.Random;
+import kept.tensor.Device;
+import kept.tensor.Scope;
+import kept.tensor.Tensor;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 class NormRegressionTest {
     private static final int WIDTH = 19;
 
+    private Scope scope;
+
+    @BeforeEach
+    void openScope() {
+        scope = Scope.open();
+    }
+
+    @AfterEach
+    void closeScope() {
+        scope.close();
+    }
+
     /** A teacher's d that is a linear map of y, with noise, on some tokens. */
     private static NormRegression regression(double noise, int tokens, int heldOut) {
-        var regression = new NormRegression(WIDTH);
+        var regression = new NormRegression(WIDTH, Device.cpu());
         var random = new Random(3);
         for (int count : new int[] {tokens, heldOut}) {
             var y = new float[count * WIDTH];
@@ -28,7 +45,7 @@ class NormRegressionTest {
                     d[t * WIDTH + i] = (float) sum;
                 }
             }
-            regression.add(y, d, count == heldOut);
+            regression.add(Tensor.of(y, count, WIDTH), Tensor.of(d, count, WIDTH), count == heldOut);
         }
         return regression;
     }
@@ -59,10 +76,10 @@ class NormRegressionTest {
 
     @Test
     void theConstantIsEstimatedFromTheSameTokens() {
-        var regression = new NormRegression(2);
+        var regression = new NormRegression(2, Device.cpu());
         // w (1, 1) = 1 and w (3, -1) = 1.
-        regression.add(new float[] {1, 1, 3, -1, 1, 1, 3, -1}, new float[8], false);
-        regression.add(new float[] {1, 1, 3, -1}, new float[4], true);
+        regression.add(Tensor.of(new float[] {1, 1, 3, -1, 1, 1, 3, -1}, 4, 2), Tensor.zeros(4, 2), false);
+        regression.add(Tensor.of(new float[] {1, 1, 3, -1}, 2, 2), Tensor.zeros(2, 2), true);
         assertThat(regression.solve(0).constant()).containsExactly(new float[] {0.5f, 0.5f}, within(1e-6f));
     }
 }

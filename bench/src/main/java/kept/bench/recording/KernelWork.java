@@ -79,7 +79,16 @@ public record KernelWork(double units, double bytes, double tensorOperations) {
                     (launch, name) -> perElement(rows(launch) * launch.arguments().longAt(3 * POINTER), 3 * bytes(name, 1))),
             kind("log_sum_exp_(f32|bf16|f16)", (launch, name) -> perElement(rows(launch) * launch.arguments().longAt(2 * POINTER), bytes(name, 1))),
             kind("adamw_(coded_)?(f32|bf16|f16)(?:_(bf16))?", KernelWork::adamW),
-            kind("squares_of_chunks_(f32|bf16)", (launch, name) -> perElement(launch.arguments().longAt(2 * POINTER), bytes(name, 1))),
+            kind("squares_of_chunks_(f32|bf16|f64)", (launch, name) -> perElement(launch.arguments().longAt(2 * POINTER), bytes(name, 1))),
+            // Least squares in f64.
+            kind("widen_rows_f32", (launch, _) -> perElement(launch.arguments().longAt(2 * POINTER), 12)),
+            kind("(?:fill|add_to_total)_f64", (launch, _) -> perElement(launch.arguments().longAt(2 * POINTER), 8)),
+            kind("(?:select_channels|shift_diagonal)_f64", (launch, _) -> perElement(launch.arguments().longAt(2 * POINTER), 16)),
+            kind("select_rows_f32", (launch, _) -> perElement(launch.arguments().longAt(4 * POINTER), 24)),
+            kind("cholesky_block_f64", (launch, _) -> perElement(Math.pow(launch.arguments().intAt(2 * POINTER), 2) / 2, 16)),
+            kind("solve_(?:transposed|upper)_f64", (launch, _) -> perElement(
+                    (double) launch.arguments().intAt(2 * POINTER) * launch.arguments().longAt(5 * POINTER), 16)),
+            kind("round_transposed_f64", (launch, _) -> perElement(Math.pow(launch.arguments().longAt(2 * POINTER), 2), 12)),
             kind("total_of_chunks_f64", (launch, _) -> perElement(launch.arguments().longAt(2 * POINTER), 8)),
             kind("(?:sum|maximum|minimum)_by_(?:blocks|threads)_" + TYPE, KernelWork::reduction),
             kind("(?:sum|maximum|minimum)_of_chunks_" + TYPE, (launch, _) -> perElement(

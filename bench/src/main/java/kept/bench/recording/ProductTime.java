@@ -23,8 +23,8 @@ final class ProductTime {
 
     /** Operands once, and the result once or, if the product is added to it, twice. */
     static double bytes(Product product) {
-        double operand = product.operands() == DataType.F32 ? 4 : 2;
-        double result = product.result() == DataType.F32 ? 4 : 2;
+        double operand = product.operands().bytes();
+        double result = product.result().bytes();
         double ofResult = (double) product.m() * product.n() * product.batch() * result * (product.accumulates() ? 2 : 1);
         double a = (double) product.m() * product.k();
         double b = (double) product.k() * product.n();
@@ -39,7 +39,11 @@ final class ProductTime {
 
     /** Operations per second of a large product. */
     static double rate(Product product, GpuModel model) {
-        return product.operands() == DataType.F32 ? model.floatProductRate() : model.productRate();
+        return switch (product.operands()) {
+            case F32 -> model.floatProductRate();
+            case F64 -> model.doubleProductRate();
+            case BF16, F16 -> model.productRate();
+        };
     }
 
     static double floorSeconds(Product product, GpuModel model) {

@@ -38,7 +38,7 @@ public interface Blas {
     void destroy(long handle);
 
     /**
-     * Computes a product with f32 accumulation (cublasGemmEx, cublasGemmStridedBatchedEx).
+     * Computes a product with f32 accumulation, or f64 for F64 operands (cublasGemmEx, cublasGemmStridedBatchedEx).
      *
      * @param handle cuBLAS handle
      * @param product operands and sizes

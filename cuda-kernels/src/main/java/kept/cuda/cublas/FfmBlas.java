@@ -86,15 +86,15 @@ public final class FfmBlas implements Blas {
         Matrix c = product.c();
         int batch = product.batch();
         Factors values = factors.get();
-        values.set(product.alpha(), product.beta());
+        values.set(a.type() == DataType.F64, product.alpha(), product.beta());
         MemorySegment on = MemorySegment.ofAddress(handle);
         int status = batch == 1
                 ? Cublas.cublasGemmEx(on, operation(a), operation(b), m, n, k, values.alpha, pointer(a), a.type().code(), a.leading(),
                         pointer(b), b.type().code(), b.leading(), values.beta, pointer(c), c.type().code(), c.leading(),
-                        Cublas.CUBLAS_COMPUTE_32F(), Cublas.CUBLAS_GEMM_DEFAULT())
+                        a.type().computeCode(), Cublas.CUBLAS_GEMM_DEFAULT())
                 : Cublas.cublasGemmStridedBatchedEx(on, operation(a), operation(b), m, n, k, values.alpha, pointer(a), a.type().code(), a.leading(),
                         a.stride(), pointer(b), b.type().code(), b.leading(), b.stride(), values.beta, pointer(c), c.type().code(), c.leading(),
-                        c.stride(), batch, Cublas.CUBLAS_COMPUTE_32F(), Cublas.CUBLAS_GEMM_DEFAULT());
+                        c.stride(), batch, a.type().computeCode(), Cublas.CUBLAS_GEMM_DEFAULT());
         if (status != 0) {
             throw failure(status, "%s of m %d, n %d, k %d, batch %d, a %s, b %s, c %s".formatted(
                     batch == 1 ? "cublasGemmEx" : "cublasGemmStridedBatchedEx", m, n, k, batch, a, b, c));
@@ -129,14 +129,19 @@ public final class FfmBlas implements Blas {
         return Objects.requireNonNullElse(NativeText.at(text), "no text");
     }
 
-    /** Native memory of one thread for alpha and beta, which cuBLAS takes by address. */
+    /** Native memory of one thread for alpha and beta, which cuBLAS takes by address, in the type of its arithmetic. */
     private static final class Factors {
-        private final MemorySegment alpha = Arena.ofAuto().allocate(ValueLayout.JAVA_FLOAT);
-        private final MemorySegment beta = Arena.ofAuto().allocate(ValueLayout.JAVA_FLOAT);
+        private final MemorySegment alpha = Arena.ofAuto().allocate(ValueLayout.JAVA_DOUBLE);
+        private final MemorySegment beta = Arena.ofAuto().allocate(ValueLayout.JAVA_DOUBLE);
 
-        void set(float alphaValue, float betaValue) {
-            alpha.set(ValueLayout.JAVA_FLOAT, 0, alphaValue);
-            beta.set(ValueLayout.JAVA_FLOAT, 0, betaValue);
+        void set(boolean inDouble, float alphaValue, float betaValue) {
+            if (inDouble) {
+                alpha.set(ValueLayout.JAVA_DOUBLE, 0, alphaValue);
+                beta.set(ValueLayout.JAVA_DOUBLE, 0, betaValue);
+            } else {
+                alpha.set(ValueLayout.JAVA_FLOAT, 0, alphaValue);
+                beta.set(ValueLayout.JAVA_FLOAT, 0, betaValue);
+            }
         }
     }
 }

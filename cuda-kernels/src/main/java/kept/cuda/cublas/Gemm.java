@@ -12,7 +12,7 @@ import java.util.Objects;
  * @param a left operand, {@code op(a)} is {@code m x k}
  * @param b right operand of a's type, {@code op(b)} is {@code k x n}
  * @param beta factor of the previous c; with 0, c may be uninitialized
- * @param c result {@code m x n} of a's type or F32, not transposed
+ * @param c result {@code m x n} of a's type, or F32 of shorter ones, not transposed
  * @param batch number of matrices
  */
 public record Gemm(int m, int n, int k, float alpha, Matrix a, Matrix b, float beta, Matrix c, int batch) {

@@ -72,6 +72,19 @@ class FfmBlasTest {
                 c.address(), 0, 103, 3L << 32, 9, 68, -1));
         assertThat(factors).containsExactly(0.5f, -2f, 3f, 0.25f);
 
+        List<Double> doubles = new ArrayList<>();
+        fake.on("cublasGemmEx", call -> answer(() -> {
+            doubles.add(call.at(6).get(ValueLayout.JAVA_DOUBLE, 0));
+            doubles.add(call.at(13).get(ValueLayout.JAVA_DOUBLE, 0));
+        }));
+        Matrix wide = new Matrix(0x50_0000_0000L, DataType.F64, 105, 0, true);
+        blas.gemm(HANDLE, new Gemm(3, 4, 5, -1, wide, wide, 1, wide, 1));
+        assertThat(without(last(), 6, 13)).as("operands, result and arithmetic in f64").isEqualTo(List.of(HANDLE, 1, 1, 3, 4, 5, wide.address(), 1, 105,
+                wide.address(), 1, 105, wide.address(), 1, 105, 70, -1));
+        assertThat(doubles).containsExactly(-1.0, 1.0);
+        blas.gemm(HANDLE, new Gemm(3, 4, 5, 0.5f, a, b, -2f, c, 1));
+        assertThat(last().arguments()).as("f32 again").contains(68);
+
         blas.destroy(HANDLE);
         assertThat(last()).isEqualTo(new Call("cublasDestroy_v2", List.of(HANDLE)));
         called.addAll(List.of("cublasGetStatusName", "cublasGetStatusString")); // Called by the failures in the tests below.

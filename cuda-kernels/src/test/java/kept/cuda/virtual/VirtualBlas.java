@@ -11,7 +11,7 @@ import kept.cuda.cublas.Matrix;
 import kept.cuda.driver.CudaException;
 
 /**
- * cuBLAS on a virtual GPU: products with f32 sums, on one thread, with the memory checks of the kernels. Sums are in ascending order of k, or, on a
+ * cuBLAS on a virtual GPU: products with f32 or f64 sums, on one thread, with the memory checks of the kernels. Sums are in ascending order of k, or, on a
  * device with {@linkplain VirtualGpu#varyingProducts varying products}, in parts of k whose number depends on the shape.
  */
 public final class VirtualBlas implements Blas {
@@ -76,7 +76,7 @@ public final class VirtualBlas implements Blas {
         if (m < 0 || n < 0 || k < 0 || batch < 0) {
             throw invalid("m %d, n %d, k %d, batch %d".formatted(m, n, k, batch));
         }
-        if (a.type() != b.type() || c.type() != a.type() && c.type() != DataType.F32) {
+        if (a.type() != b.type() || c.type() != a.type() && (c.type() != DataType.F32 || a.type() == DataType.F64)) {
             throw invalid("types %s x %s -> %s".formatted(a.type(), b.type(), c.type()));
         }
         leading("a", a, a.transposed() ? k : m);
@@ -87,6 +87,12 @@ public final class VirtualBlas implements Blas {
         }
         gpu.streams().add(streams.get(handle), () -> {
             for (int i = 0; i < batch; i++) {
+                if (a.type() == DataType.F64) {
+                    double[] left = readDoubles(new View("a", a, i), m, k, a.transposed());
+                    double[] right = readDoubles(new View("b", b, i), k, n, b.transposed());
+                    multiply(m, n, k, parts(m, n), product.alpha(), left, right, product.beta(), new View("c", c, i));
+                    continue;
+                }
                 float[] left = read(new View("a", a, i), m, k, a.transposed());
                 float[] right = read(new View("b", b, i), k, n, b.transposed());
                 multiply(m, n, k, parts(m, n), product.alpha(), left, right, product.beta(), new View("c", c, i));
@@ -133,6 +139,41 @@ public final class VirtualBlas implements Blas {
         }
     }
 
+    /** The same in f64. */
+    private static void multiply(int m, int n, int k, int parts, double alpha, double[] left, double[] right, double beta, View c) {
+        double[][] columns = new double[parts][m];
+        for (int j = 0; j < n; j++) {
+            for (double[] column : columns) {
+                Arrays.fill(column, 0);
+            }
+            for (int l = 0; l < k; l++) {
+                double factor = right[j * k + l];
+                double[] column = columns[l % parts];
+                for (int i = 0; i < m; i++) {
+                    column[i] = Math.fma(left[l * m + i], factor, column[i]);
+                }
+            }
+            for (int i = 0; i < m; i++) {
+                double sum = columns[0][i];
+                for (int part = 1; part < parts; part++) {
+                    sum += columns[part][i];
+                }
+                double value = alpha * sum;
+                c.setDouble(i, j, beta == 0 ? value : value + beta * c.getDouble(i, j));
+            }
+        }
+    }
+
+    private static double[] readDoubles(View matrix, int rows, int columns, boolean transposed) {
+        double[] values = new double[Math.multiplyExact(rows, columns)];
+        for (int column = 0; column < columns; column++) {
+            for (int row = 0; row < rows; row++) {
+                values[column * rows + row] = transposed ? matrix.getDouble(column, row) : matrix.getDouble(row, column);
+            }
+        }
+        return values;
+    }
+
     /** Returns op(matrix) in column-major order. */
     private static float[] read(View matrix, int rows, int columns, boolean transposed) {
         float[] values = new float[Math.multiplyExact(rows, columns)];
@@ -155,20 +196,38 @@ public final class VirtualBlas implements Blas {
         View(String name, Matrix matrix, int index) {
             this.name = name;
             this.matrix = matrix;
-            this.width = matrix.type() == DataType.F32 ? 4 : 2;
+            this.width = matrix.type().bytes();
             this.first = index * matrix.stride();
         }
 
-        float get(int row, int column) {
+        double getDouble(int row, int column) {
+            int at = readable(row, column);
+            return Double.longBitsToDouble(Bytes.getLong(allocation.data, at));
+        }
+
+        void setDouble(int row, int column, double value) {
+            int at = place("writes", row, column);
+            Bytes.putLong(allocation.data, at, Double.doubleToRawLongBits(value));
+            allocation.markWritten(at, width);
+        }
+
+        /** Checks that an element has been written. */
+        private int readable(int row, int column) {
             int at = place("reads", row, column);
             if (!allocation.isWritten(at, width)) {
                 throw new KernelFault("gemm reads element %,d of %s at byte %,d of %s, which was never written"
                         .formatted(element(row, column), name, at, allocation));
             }
+            return at;
+        }
+
+        float get(int row, int column) {
+            int at = readable(row, column);
             return switch (matrix.type()) {
                 case F32 -> Float.intBitsToFloat(Bytes.getInt(allocation.data, at));
                 case F16 -> Rounding.fromF16(Bytes.getShort(allocation.data, at));
                 case BF16 -> Rounding.fromBf16(Bytes.getShort(allocation.data, at));
+                case F64 -> throw new IllegalStateException("[virtual] F64 is read as a double");
             };
         }
 
@@ -178,6 +237,7 @@ public final class VirtualBlas implements Blas {
                 case F32 -> Bytes.putInt(allocation.data, at, Float.floatToRawIntBits(value));
                 case F16 -> Bytes.putShort(allocation.data, at, (short) Rounding.toF16(value, Rounding.Mode.RN));
                 case BF16 -> Bytes.putShort(allocation.data, at, (short) Rounding.toBf16(value, Rounding.Mode.RN));
+                case F64 -> throw new IllegalStateException("[virtual] F64 is written as a double");
             }
             allocation.markWritten(at, width);
         }

@@ -25,6 +25,7 @@ class VirtualBlasTest {
                 case F32 -> bytes.putFloat(value);
                 case F16 -> bytes.putShort(Float.floatToFloat16(value));
                 case BF16 -> bytes.putShort((short) (Float.floatToRawIntBits(value) >>> 16));
+                case F64 -> throw new IllegalArgumentException("a float of type " + type);
             }
         }
         return device.upload(bytes.array());
@@ -70,6 +71,7 @@ class VirtualBlasTest {
                 case F32 -> bytes.getFloat();
                 case F16 -> Float.float16ToFloat(bytes.getShort());
                 case BF16 -> Float.intBitsToFloat(bytes.getShort() << 16);
+                case F64 -> throw new IllegalArgumentException("a float of type " + out);
             };
             int row = i % leadingC;
             int column = i / leadingC % n;
@@ -84,6 +86,40 @@ class VirtualBlasTest {
             }
             assertThat((double) actual).isCloseTo(expected, within(out == DataType.F32 ? 1e-6 : Math.abs(expected) / 256));
         }
+    }
+
+    @Test
+    void productsOfF64AreSummedInF64() {
+        int m = 5;
+        int n = 4;
+        int k = 7;
+        var random = new Random(2);
+        double[] a = random.doubles((m + 1) * k).toArray();
+        double[] b = random.doubles((n + 2) * k).toArray();
+        double[] c = random.doubles((m + 3) * n).toArray();
+        long to = upload(c);
+        blas.gemm(handle, new Gemm(m, n, k, -1, new Matrix(upload(a), DataType.F64, m + 1, 0, false),
+                new Matrix(upload(b), DataType.F64, n + 2, 0, true), 1, new Matrix(to, DataType.F64, m + 3, 0, false), 1));
+        var bytes = device.download(to, c.length * Double.BYTES);
+        for (int i = 0; i < c.length; i++) {
+            double expected = c[i];
+            for (int l = 0; l < k && i % (m + 3) < m; l++) {
+                expected -= a[l * (m + 1) + i % (m + 3)] * b[l * (n + 2) + i / (m + 3)];
+            }
+            assertThat(bytes.getDouble()).as("element %d", i).isCloseTo(expected, within(1e-14));
+        }
+        var mixed = new Matrix(to, DataType.F32, 8, 0, false);
+        var wide = new Matrix(to, DataType.F64, 8, 0, false);
+        assertThatThrownBy(() -> blas.gemm(handle, new Gemm(1, 1, 1, 1, wide, wide, 0, mixed, 1))).isInstanceOf(CudaException.class)
+                .message().contains("types F64 x F64 -> F32");
+    }
+
+    private long upload(double... values) {
+        var bytes = Device.buffer(values.length * Double.BYTES);
+        for (double value : values) {
+            bytes.putDouble(value);
+        }
+        return device.upload(bytes.array());
     }
 
     @Test
