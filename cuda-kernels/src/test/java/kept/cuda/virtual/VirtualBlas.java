@@ -11,8 +11,8 @@ import kept.cuda.cublas.Matrix;
 import kept.cuda.driver.CudaException;
 
 /**
- * cuBLAS on a virtual GPU: products with f32 or f64 sums, on one thread, with the memory checks of the kernels. Sums are in ascending order of k, or, on a
- * device with {@linkplain VirtualGpu#varyingProducts varying products}, in parts of k whose number depends on the shape.
+ * cuBLAS on a virtual GPU: products with f32 or f64 sums, on one thread, with the memory checks of the kernels. Sums are in ascending order of k, or,
+ * on a device with {@linkplain VirtualGpu#varyingProducts varying products}, in parts of k whose number depends on the shape.
  */
 public final class VirtualBlas implements Blas {
     private static final int INVALID_VALUE = 7;
