@@ -79,8 +79,8 @@ class FfmBlasTest {
         }));
         Matrix wide = new Matrix(0x50_0000_0000L, DataType.F64, 105, 0, true);
         blas.gemm(HANDLE, new Gemm(3, 4, 5, -1, wide, wide, 1, wide, 1));
-        assertThat(without(last(), 6, 13)).as("operands, result and arithmetic in f64").isEqualTo(List.of(HANDLE, 1, 1, 3, 4, 5, wide.address(), 1, 105,
-                wide.address(), 1, 105, wide.address(), 1, 105, 70, -1));
+        assertThat(without(last(), 6, 13)).as("operands, result and arithmetic in f64").isEqualTo(List.of(HANDLE, 1, 1, 3, 4, 5,
+                wide.address(), 1, 105, wide.address(), 1, 105, wide.address(), 1, 105, 70, -1));
         assertThat(doubles).containsExactly(-1.0, 1.0);
         blas.gemm(HANDLE, new Gemm(3, 4, 5, 0.5f, a, b, -2f, c, 1));
         assertThat(last().arguments()).as("f32 again").contains(68);
