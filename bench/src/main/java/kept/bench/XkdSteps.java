@@ -3,9 +3,8 @@ package kept.bench;
 import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
 import java.util.Locale;
-import java.util.SplittableRandom;
 import kept.backend.DistillationObjective;
-import kept.corpus.TokenSequences;
+import kept.corpus.RandomTokens;
 import kept.model.Architecture;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
@@ -111,34 +110,5 @@ final class XkdSteps implements AutoCloseable {
         trainer.close();
         student.close();
         teacher.close();
-    }
-
-    /** Uniformly random tokens. */
-    private static final class RandomTokens implements TokenSequences {
-        private final SplittableRandom random = new SplittableRandom(0);
-        private final int vocabulary;
-        private final int width;
-        private long position;
-
-        RandomTokens(int vocabulary, int width) {
-            this.vocabulary = vocabulary;
-            this.width = width;
-        }
-
-        @Override
-        public int[] next(int batch) {
-            position += batch;
-            return random.ints((long) batch * width, 0, vocabulary).toArray();
-        }
-
-        @Override
-        public long position() {
-            return position;
-        }
-
-        @Override
-        public void seek(long target) {
-            position = target;
-        }
     }
 }

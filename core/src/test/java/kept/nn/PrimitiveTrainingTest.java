@@ -39,37 +39,10 @@ class PrimitiveTrainingTest {
     @Nested
     class Layers extends LayersTest {}
 
-    /** A decoder of one layer with every fused operation in it. */
-    private static final class Tiny extends Layer {
-        private final Embedding embedding = register("embedding", new Embedding(weight(0, VOCABULARY, WIDTH)));
-        private final LayerNorm first =
-                register("first", new LayerNorm(Tensor.ones(WIDTH).requireGradient(), Tensor.zeros(WIDTH).requireGradient(), 1e-5));
-        private final Attention attention = register("attention", new Attention(map(1, WIDTH, WIDTH), map(2, WIDTH / HEADS, WIDTH),
-                map(3, WIDTH / HEADS, WIDTH), map(4, WIDTH, WIDTH), HEADS, 1, WIDTH / HEADS));
-        private final RmsNorm second = register("second", new RmsNorm(Tensor.ones(WIDTH).requireGradient(), 1e-5));
-        private final SwiGlu mlp = register("mlp", new SwiGlu(map(5, 24, WIDTH), map(6, 24, WIDTH), map(7, WIDTH, 24)));
-        private final Parameter head = register("head", weight(8, VOCABULARY, WIDTH));
-
-        private static Tensor weight(int stream, long rows, long columns) {
-            return Tensor.normal(3, stream, rows, columns).mul(0.3).copy().requireGradient();
-        }
-
-        private static Linear map(int stream, long out, long in) {
-            return new Linear(weight(stream, out, in), null);
-        }
-
-        Tensor loss(Tensor tokens, Tensor labels, RotaryEmbedding.Angles angles) {
-            Tensor x = embedding.forward(tokens);
-            Tensor read = x.add(attention.forward(first.forward(x), angles, null));
-            Tensor hidden = read.add(mlp.forward(second.forward(read)));
-            return Functional.crossEntropy(new FactoredLogits(hidden, head.value()), labels);
-        }
-    }
-
     /** The losses of some steps on one text. */
     private static float[] train(Device device) {
         try (var _ = Scope.open(device); var rotary = new RotaryEmbedding(WIDTH / HEADS, 100, new RopeScaling.None(), 64)) {
-            var model = new Tiny();
+            var model = new TinyDecoder(VOCABULARY, WIDTH, HEADS, 24);
             long[] text = LongStream.rangeClosed(0, TOKENS).map(i -> i * i % VOCABULARY).toArray();
             Tensor tokens = Tensor.of(text, 1, TOKENS + 1).slice(1, 0, TOKENS).contiguous();
             Tensor labels = Tensor.of(text, TOKENS + 1).slice(0, 1, TOKENS + 1).contiguous();
@@ -77,7 +50,8 @@ class PrimitiveTrainingTest {
             try (var optimizer = new AdamW(model.parameters(), AdamW.Settings.DEFAULT, AdamW.Decay.MATRICES)) {
                 for (int step = 0; step < STEPS; step++) {
                     try (var _ = Scope.open()) {
-                        Tensor loss = model.loss(tokens, labels, rotary.angles(0, TOKENS));
+                        Tensor hidden = model.hidden(tokens, rotary.angles(0, TOKENS), null);
+                        Tensor loss = Functional.crossEntropy(new FactoredLogits(hidden, model.head()), labels);
                         losses[step] = loss.item();
                         loss.backward();
                         optimizer.step(0.02, GradientClipping.globalNorm(model.parameters().values(), 1).scale());

@@ -39,37 +39,12 @@ class SharedModelTest {
         }
     }
 
-    private static final class Model extends Layer {
-        private final Embedding embedding = register("embedding", new Embedding(weight(0, VOCABULARY, WIDTH)));
-        private final LayerNorm first =
-                register("first", new LayerNorm(Tensor.ones(WIDTH).requireGradient(), Tensor.zeros(WIDTH).requireGradient(), 1e-5));
-        private final Attention attention = register("attention", new Attention(map(1, WIDTH, WIDTH), map(2, WIDTH / HEADS, WIDTH),
-                map(3, WIDTH / HEADS, WIDTH), map(4, WIDTH, WIDTH), HEADS, 1, WIDTH / HEADS));
-        private final RmsNorm second = register("second", new RmsNorm(Tensor.ones(WIDTH).requireGradient(), 1e-5));
-        private final SwiGlu mlp = register("mlp", new SwiGlu(map(5, 48, WIDTH), map(6, 48, WIDTH), map(7, WIDTH, 48)));
-        private final Parameter head = register("head", weight(8, VOCABULARY, WIDTH));
-
-        private static Tensor weight(int stream, long rows, long columns) {
-            return Tensor.normal(3, stream, rows, columns).mul(0.3).copy().requireGradient();
-        }
-
-        private static Linear map(int stream, long out, long in) {
-            return new Linear(weight(stream, out, in), null);
-        }
-
-        Tensor hidden(Tensor tokens, RotaryEmbedding.Angles angles, KeyValues past) {
-            Tensor x = embedding.forward(tokens);
-            Tensor read = x.add(attention.forward(first.forward(x), angles, past));
-            return read.add(mlp.forward(second.forward(read)));
-        }
-    }
-
     private static Tensor tokens(int length) {
         return Tensor.of(LongStream.range(0, length).map(i -> (i * i + length) % VOCABULARY).toArray(), 1, length);
     }
 
     /** A text's hidden states at once, those of its halves one after the other, and its loss. */
-    private static List<float[]> results(Model model, RotaryEmbedding rotary, int length) {
+    private static List<float[]> results(TinyDecoder model, RotaryEmbedding rotary, int length) {
         try (var _ = Scope.open(Device.cpu())) {
             Tensor tokens = tokens(length);
             var past = new Past();
@@ -77,7 +52,7 @@ class SharedModelTest {
             Tensor whole = model.hidden(tokens, rotary.angles(0, length), null);
             Tensor begin = model.hidden(tokens.slice(1, 0, half), rotary.angles(0, half, length), past);
             Tensor end = model.hidden(tokens.slice(1, half, length), rotary.angles(half, length - half, length), past);
-            Tensor loss = Functional.crossEntropy(new FactoredLogits(whole, model.head.value()), tokens);
+            Tensor loss = Functional.crossEntropy(new FactoredLogits(whole, model.head()), tokens);
             assertThat(loss.requiresGradient()).isEqualTo(Autograd.isRecording());
             return List.of(whole.toFloatArray(), begin.toFloatArray(), end.toFloatArray(), loss.reshape(1).toFloatArray());
         }
@@ -102,7 +77,7 @@ class SharedModelTest {
     @Test
     void threadsThatShareAModelGetTheBitsOfOneThread() throws Exception {
         try (var _ = Scope.open(Device.cpu()); var alone = rotary(); ExecutorService threads = Executors.newFixedThreadPool(THREADS)) {
-            var model = new Model();
+            var model = new TinyDecoder(VOCABULARY, WIDTH, HEADS, 48);
             for (int round = 0; round < ROUNDS; round++) {
                 int at = round;
                 // A table of angles that several threads are the first to need, and to need longer.

@@ -1,8 +1,7 @@
 """Writes the values and gradients that PyTorch gives for operations of tensors, for PyTorchOperationsTest:
 python make_operations.py > operations.txt
 
-A case is a line "case NAME NUMBERS...", a line "in TYPE SHAPE VALUES..." for each operand, a line "out ..." for each result and a line
-"gradient ..." for each floating operand, of the first result times the weights ((7 i) mod 5 - 2) / 2 + 0.25.
+cases.py describes the format.
 """
 import itertools
 import math
@@ -10,35 +9,13 @@ import random
 
 import torch
 import torch.nn.functional as F
+from cases import writer
 
 random.seed(1)
 torch.manual_seed(1)
 NAN, INF = math.nan, math.inf
 
-
-def text(kind, x):
-    x = x.detach()
-    name = {torch.float32: "f32", torch.int32: "i32", torch.int64: "i64", torch.bool: "bool"}[x.dtype]
-    values = ["%.9g" % v if x.is_floating_point() else str(int(v)) for v in x.flatten().tolist()]
-    print(kind, name, ",".join(map(str, x.shape)) or "-", *values)
-
-
-def case(name, numbers, operands, function, differentiable=True):
-    print("case", name, *numbers)
-    operands = [x.clone().requires_grad_() if x.is_floating_point() and differentiable else x for x in operands]
-    for x in operands:
-        text("in", x)
-    results = function(*operands)
-    results = list(results) if isinstance(results, (tuple, list)) else [results]
-    for y in results:
-        text("out", y)
-    if differentiable and results[0].requires_grad:
-        y = results[0]
-        weights = torch.tensor([((7 * i) % 5 - 2) / 2 + 0.25 for i in range(y.numel())]).reshape(y.shape)
-        (y * weights).sum().backward()
-        for x in operands:
-            if x.is_floating_point():
-                text("gradient", torch.zeros_like(x) if x.grad is None else x.grad)
+case = writer(lambda v: "%.9g" % v)
 
 
 def normal(*shape):

@@ -7,31 +7,12 @@ import kept.backend.AttentionOperands;
 import kept.backend.Distribution;
 import kept.tensor.DType;
 import kept.tensor.DeviceException;
-import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-class GenericAttentionTest {
-    private static final int SMALL = 99 << 10;
-    private static final int LARGE = 227 << 10;
+class GenericAttentionTest extends VirtualAttentionTest {
     private static final double SCALE = 0.1;
-
-    private Scope scope;
-    private Gpu gpu;
-
-    @BeforeEach
-    void open() {
-        scope = Scope.open(VirtualCudaProvider.testDevice());
-        gpu = VirtualCudaProvider.testBackend().gpu();
-    }
-
-    @AfterEach
-    void close() {
-        scope.close();
-    }
 
     private static Tensor random(long stream, long... dimensions) {
         Tensor out = Tensor.empty(DType.F32, Shape.of(dimensions));
@@ -59,12 +40,12 @@ class GenericAttentionTest {
 
     @Test
     void bitsDoNotDependOnTheNumberOfWarpsPerBlock() {
-        assertThat(compute(new GenericAttention(gpu, SMALL), 37, 41, 300)).isDeepEqualTo(compute(new GenericAttention(gpu, LARGE), 37, 41, 300));
+        assertThat(compute(new GenericAttention(gpu(), SMALL), 37, 41, 300)).isDeepEqualTo(compute(new GenericAttention(gpu(), LARGE), 37, 41, 300));
     }
 
     @Test
     void sharedMemoryLimitsTheHeadDimension() {
-        GenericAttention attention = new GenericAttention(gpu, SMALL);
+        GenericAttention attention = new GenericAttention(gpu(), SMALL);
         assertThat(compute(attention, 3, 5, 520)[0]).doesNotContain(-777f);
         assertThatThrownBy(() -> compute(attention, 3, 5, 600)).isInstanceOf(DeviceException.class)
                 .hasMessage("[attention] head dimension 600 needs 106240 bytes of shared memory per block, and the device has 101376");
@@ -72,7 +53,7 @@ class GenericAttentionTest {
 
     @Test
     void keysWithoutQueriesHaveZeroGradients() {
-        float[][] gradients = compute(new GenericAttention(gpu, LARGE), 0, 5, 64);
+        float[][] gradients = compute(new GenericAttention(gpu(), LARGE), 0, 5, 64);
         assertThat(gradients[2]).hasSize(5 * 64).containsOnly(0f);
         assertThat(gradients[3]).hasSize(5 * 64).containsOnly(0f);
     }

@@ -5,32 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.SplittableRandom;
 import kept.backend.AttentionOperands;
 import kept.tensor.DType;
-import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-class TensorCoreAttentionTest {
-    /** Maximum shared memory per block of compute capability 8.6 and 8.9, and of 9.0, in bytes. */
-    private static final int SMALL = 99 << 10;
-    private static final int LARGE = 227 << 10;
+class TensorCoreAttentionTest extends VirtualAttentionTest {
     private static final double SCALE = 0.125;
-
-    private Scope scope;
-    private Gpu gpu;
-
-    @BeforeEach
-    void open() {
-        scope = Scope.open(VirtualCudaProvider.testDevice());
-        gpu = VirtualCudaProvider.testBackend().gpu();
-    }
-
-    @AfterEach
-    void close() {
-        scope.close();
-    }
 
     private static Tensor random(DType dtype, long seed, long... dimensions) {
         SplittableRandom random = new SplittableRandom(seed);
@@ -57,7 +37,7 @@ class TensorCoreAttentionTest {
             AttentionOperands operands = new AttentionOperands(q, k, v, SCALE);
             float[][][] gradients = new float[2][][];
             for (int i = 0; i < 2; i++) {
-                TensorCoreAttention attention = new TensorCoreAttention(gpu, i == 0 ? SMALL : LARGE);
+                TensorCoreAttention attention = new TensorCoreAttention(gpu(), i == 0 ? SMALL : LARGE);
                 assertThat(attention.fits(operands, out)).isTrue();
                 attention.forward(operands, out, logSumExp);
                 Tensor dq = Tensor.full(-777, DType.F32, q.shape());
@@ -72,7 +52,7 @@ class TensorCoreAttentionTest {
 
     @Test
     void tensorCoresTakeAlignedBf16WithSupportedHeadDimensions() {
-        TensorCoreAttention attention = new TensorCoreAttention(gpu, SMALL);
+        TensorCoreAttention attention = new TensorCoreAttention(gpu(), SMALL);
         for (long width : new long[] {64, 80, 96, 128}) {
             Tensor x = Tensor.empty(DType.BF16, Shape.of(2, 3, 2, width));
             assertThat(attention.fits(operands(x, x, x), x)).as("width %d", width).isTrue();

@@ -1,18 +1,11 @@
 package kept.torch;
 
-import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.util.Comparator;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.stream.LongStream;
-import kept.io.AtomicFiles;
 import kept.io.FileException;
-import kept.io.InputFiles;
 import kept.io.MistakenFile;
 import kept.tensor.Shape;
 import kept.tensor.ShapeException;
@@ -26,7 +19,7 @@ import kept.weights.WeightFile;
  * <p>{@code TorchPickle} reads the pickles and builds only dictionaries, numbers and tensor descriptions, so a file can never run code. Several
  * tensors may share a storage, and may be strided views of it, such as transposed tensors.
  */
-public final class TorchFile implements WeightFile {
+public final class TorchFile extends WeightFile {
     /** File name of weights in one file. */
     public static final String SINGLE = "pytorch_model.bin";
     /** File name of the index of weights in several files. */
@@ -35,17 +28,8 @@ public final class TorchFile implements WeightFile {
     /** Prefix of error messages. */
     static final String OPERATION = "torch";
 
-    private final Path path;
-    private final Arena arena;
-    private final MemorySegment content;
-    private final Map<String, TensorEntry> entries;
-
-    private TorchFile(Path path, Arena arena, MemorySegment content) {
-        this.path = path;
-        this.arena = arena;
-        this.content = content;
-        this.entries = new LinkedHashMap<>();
-        entries(path, content).forEach(entry -> entries.put(entry.name(), entry));
+    private TorchFile(MappedFile file) {
+        super(OPERATION, file, entries(file.path(), file.content()));
     }
 
     /**
@@ -56,16 +40,7 @@ public final class TorchFile implements WeightFile {
      * @throws FileException if it cannot be opened, is not a valid file of tensors, or contains anything but tensors
      */
     public static TorchFile open(Path path) {
-        Arena arena = Arena.ofShared();
-        try (FileChannel channel = InputFiles.open(OPERATION, path)) {
-            return new TorchFile(path, arena, channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena));
-        } catch (IOException e) {
-            arena.close();
-            throw new FileException(OPERATION, path, "cannot be opened: " + AtomicFiles.reason(e), e);
-        } catch (RuntimeException e) {
-            arena.close();
-            throw e;
-        }
+        return open(OPERATION, path, TorchFile::new);
     }
 
     /**
@@ -138,39 +113,6 @@ public final class TorchFile implements WeightFile {
             return Math.addExact(last, 1);
         } catch (ArithmeticException e) {
             throw new FileException(OPERATION, path, name, tensor.place(), "its strides exceed 64 bits", e);
-        }
-    }
-
-    @Override
-    public Path path() {
-        return path;
-    }
-
-    @Override
-    public List<TensorEntry> entries() {
-        return List.copyOf(entries.values());
-    }
-
-    @Override
-    public boolean contains(String name) {
-        return entries.containsKey(name);
-    }
-
-    @Override
-    public TensorEntry entry(String name) {
-        return WeightFile.entry(path, OPERATION, entries, name);
-    }
-
-    @Override
-    public MemorySegment data(String name) {
-        TensorEntry entry = entry(name);
-        return content.asSlice(entry.offset(), entry.byteSize());
-    }
-
-    @Override
-    public void close() {
-        if (arena.scope().isAlive()) {
-            arena.close();
         }
     }
 }

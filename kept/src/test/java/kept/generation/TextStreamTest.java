@@ -4,48 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.OptionalInt;
+import kept.corpus.LetterTokenizer;
 import kept.tokenizer.Tokenizer;
 import org.junit.jupiter.api.Test;
 
 class TextStreamTest {
-    /** A token for each character, its code. */
-    private static final Tokenizer LETTERS = new Tokenizer() {
-        @Override
-        public int[] encode(String text) {
-            return text.chars().toArray();
-        }
-
-        @Override
-        public String decode(int... ids) {
-            return new String(ids, 0, ids.length);
-        }
-
-        @Override
-        public int vocabularySize() {
-            return Character.MAX_VALUE;
-        }
-
-        @Override
-        public OptionalInt bos() {
-            return OptionalInt.empty();
-        }
-
-        @Override
-        public OptionalInt eos() {
-            return OptionalInt.empty();
-        }
-
-        @Override
-        public String description() {
-            return "letters";
-        }
-
-        @Override
-        public void close() {
-            // Nothing is held.
-        }
-    };
+    private static final Tokenizer LETTERS = new LetterTokenizer();
 
     private final List<String> shown = new ArrayList<>();
 

@@ -2,10 +2,9 @@ package kept.training;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.util.SplittableRandom;
 import kept.MemoryPeak;
 import kept.backend.DistillationObjective;
-import kept.corpus.TokenSequences;
+import kept.corpus.RandomTokens;
 import kept.model.Architecture;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
@@ -122,34 +121,5 @@ class StepPlanTest {
     private static DecoderConfig orion14() {
         return DecoderConfig.builder(Architecture.ORION).vocabSize(84_608).hiddenSize(5120).intermediateSize(15_360).layers(40).heads(40)
                 .keyValueHeads(40).headDimension(128).maxPositions(4096).dtype(DType.BF16).build();
-    }
-
-    /** Tokens of no meaning. */
-    private static final class RandomTokens implements TokenSequences {
-        private final SplittableRandom random = new SplittableRandom(0);
-        private final int vocabulary;
-        private final int width;
-        private long position;
-
-        RandomTokens(int vocabulary, int width) {
-            this.vocabulary = vocabulary;
-            this.width = width;
-        }
-
-        @Override
-        public int[] next(int batch) {
-            position += batch;
-            return random.ints((long) batch * width, 0, vocabulary).toArray();
-        }
-
-        @Override
-        public long position() {
-            return position;
-        }
-
-        @Override
-        public void seek(long target) {
-            position = target;
-        }
     }
 }

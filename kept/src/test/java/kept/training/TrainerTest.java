@@ -9,9 +9,8 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.SplittableRandom;
 import kept.backend.DistillationObjective;
-import kept.corpus.TokenSequences;
+import kept.corpus.RandomTokens;
 import kept.model.Architecture;
 import kept.model.Decoder;
 import kept.model.DecoderConfig;
@@ -113,7 +112,7 @@ class TrainerTest {
             Map<String, float[]> before = values(student);
             long count = ParameterSelection.parse("norms").apply(student);
             assertThat(count).isEqualTo(5 * 16);
-            try (Trainer trainer = new Trainer(student, objective(teacher), new RandomSequences(9), options(2, 2, 1))) {
+            try (Trainer trainer = new Trainer(student, objective(teacher), new RandomTokens(ORION.vocabSize(), 9), options(2, 2, 1))) {
                 trainer.next();
                 trainer.next();
             }
@@ -150,7 +149,7 @@ class TrainerTest {
 
     private static Trainer trainer(Decoder student, Decoder teacher, TrainingOptions options) {
         student.parameters().values().forEach(parameter -> parameter.setTrainable(true));
-        return new Trainer(student, objective(teacher), new RandomSequences(9), options);
+        return new Trainer(student, objective(teacher), new RandomTokens(ORION.vocabSize(), 9), options);
     }
 
     private static Distillation objective(Decoder teacher) {
@@ -179,35 +178,5 @@ class TrainerTest {
     private static void assertSame(Map<String, float[]> actual, Map<String, float[]> expected) {
         assertThat(actual.keySet()).isEqualTo(expected.keySet());
         actual.forEach((name, values) -> assertThat(values).as(name).isEqualTo(expected.get(name)));
-    }
-
-    /** Sequence i depends on i alone. */
-    private static final class RandomSequences implements TokenSequences {
-        private final int width;
-        private long position;
-
-        RandomSequences(int width) {
-            this.width = width;
-        }
-
-        @Override
-        public int[] next(int batch) {
-            int[] ids = new int[batch * width];
-            for (int row = 0; row < batch; row++) {
-                int[] sequence = new SplittableRandom(position++).ints(width, 0, ORION.vocabSize()).toArray();
-                System.arraycopy(sequence, 0, ids, row * width, width);
-            }
-            return ids;
-        }
-
-        @Override
-        public long position() {
-            return position;
-        }
-
-        @Override
-        public void seek(long target) {
-            position = target;
-        }
     }
 }
