@@ -33,6 +33,7 @@ final class CountedCases {
     private static final int VOCABULARY = 84608;
     private static final int HEAD = 128;
     private static final int POSITIONS = 256;
+    private static final int CACHED = 4096;
     private static final int ELEMENTS = 1 << 14;
     private static final String ADAMW = "adamw_coded_bf16_bf16";
     private static final int PARAMETERS = 1 << 17;
@@ -74,6 +75,7 @@ final class CountedCases {
         cases.attention();
         cases.losses();
         cases.optimizer();
+        cases.decoding();
         return List.copyOf(cases.rows.values());
     }
 
@@ -146,6 +148,17 @@ final class CountedCases {
             return List.of(() -> backend.attention(operands, out, logSumExp),
                     () -> backend.attentionGradient(operands, out, logSumExp, gradient, Tensor.empty(DType.F32, q.shape()),
                             Tensor.empty(DType.F32, q.shape()), Tensor.empty(DType.F32, q.shape())));
+        });
+    }
+
+    /** One query over many keys, as in decoding. */
+    private void decoding() {
+        run("1 of %dx1x%d".formatted(CACHED, HEAD), backend -> {
+            Tensor q = normal(DType.BF16, 1, 1, 1, HEAD);
+            Tensor k = normal(DType.BF16, 1, CACHED, 1, HEAD);
+            Tensor v = normal(DType.BF16, 1, CACHED, 1, HEAD);
+            return List.of(() -> backend.attention(new AttentionOperands(q, k, v, 1 / Math.sqrt(HEAD)), Tensor.empty(DType.BF16, q.shape()),
+                    Tensor.empty(DType.F32, Shape.of(1, 1, 1))));
         });
     }
 

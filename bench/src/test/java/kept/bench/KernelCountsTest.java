@@ -53,7 +53,7 @@ class KernelCountsTest {
 
     @Test
     void tilesOfAttentionHaveNoBankConflicts() {
-        assertThat(rows).filteredOn(row -> row.kernel().startsWith("attention_")).hasSize(4).allSatisfy(row ->
+        assertThat(rows).filteredOn(row -> row.kernel().startsWith("attention_")).hasSize(6).allSatisfy(row ->
                 assertThat(row.wavefronts()).as("%s", row).isEqualTo(row.leastWavefronts()));
     }
 

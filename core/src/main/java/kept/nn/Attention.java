@@ -124,7 +124,8 @@ public final class Attention extends Layer {
             KeyValues.Pair all = pasts.get(i).extend(k.slice(1, i, i + 1), v.slice(1, i, i + 1));
             read[i] = Functional.scaledDotProductAttention(q.slice(1, i, i + 1), all.keys(), all.values(), true, 1 / Math.sqrt(headDimension));
         }
-        return output.forward(Tensor.concat(0, read).reshape(sequences, 1, (long) heads * headDimension));
+        Tensor all = sequences == 1 ? read[0] : Tensor.concat(0, read);
+        return output.forward(all.reshape(sequences, 1, (long) heads * headDimension));
     }
 
     private static void check(Tensor x, RotaryEmbedding.Angles angles) {

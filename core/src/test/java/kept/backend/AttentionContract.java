@@ -2,6 +2,7 @@ package kept.backend;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.Arrays;
 import java.util.List;
 import kept.tensor.DType;
 import kept.tensor.Shape;
@@ -24,6 +25,21 @@ public abstract class AttentionContract extends KernelContract {
             new AttentionReference.Sizes(2, 33, 40, 4, 2, 32),
             new AttentionReference.Sizes(1, 13, 17, 3, 1, 7),
             new AttentionReference.Sizes(1, 37, 37, 1, 1, 129));
+
+    /** Few queries over many keys, as in decoding with a cache: around multiples of the keys that a device may take at once. */
+    private static final List<AttentionReference.Sizes> LONG_CACHES = List.of(
+            new AttentionReference.Sizes(1, 1, 257, 2, 2, 128),
+            new AttentionReference.Sizes(2, 1, 600, 4, 2, 64),
+            new AttentionReference.Sizes(1, 1, 1025, 8, 1, 80),
+            new AttentionReference.Sizes(1, 3, 513, 4, 1, 96),
+            new AttentionReference.Sizes(1, 5, 512, 2, 2, 128),
+            new AttentionReference.Sizes(2, 2, 258, 6, 2, 256),
+            new AttentionReference.Sizes(1, 1, 1300, 3, 1, 32),
+            new AttentionReference.Sizes(1, 16, 300, 2, 1, 40),
+            new AttentionReference.Sizes(1, 17, 290, 2, 1, 64),
+            new AttentionReference.Sizes(1, 1, 2900, 1, 1, 8),
+            new AttentionReference.Sizes(1, 2, 270, 2, 1, 7),
+            new AttentionReference.Sizes(1, 1, 300, 1, 1, 300));
 
     /** For subclasses. */
     protected AttentionContract() {}
@@ -62,8 +78,13 @@ public abstract class AttentionContract extends KernelContract {
             dv = out(DType.F32, sizes.ofKeys());
         }
 
-        Run compute() {
+        Run forward() {
             backend().attention(new AttentionOperands(q, k, v, scale), out, logSumExp);
+            return this;
+        }
+
+        Run compute() {
+            forward();
             backend().attentionGradient(new AttentionOperands(q, k, v, scale), out, logSumExp, gradient, dq, dk, dv);
             return this;
         }
@@ -80,6 +101,15 @@ public abstract class AttentionContract extends KernelContract {
             assertAsGoodAsPlain("dq", dq, exact.dq, plain.dq, Math.abs(scale) * slope * largest(operands.k()));
             assertAsGoodAsPlain("dk", dk, exact.dk, plain.dk, Math.abs(scale) * slope * largest(operands.q()));
             assertAsGoodAsPlain("dv", dv, exact.dv, plain.dv, (sizes.queries() + 4) * largest(operands.gradient()) * (1 + largest(exact.logSumExp)));
+        }
+
+        void assertForwardAsGoodAsPlain() {
+            var operands = new AttentionReference.Operands(values(q), values(k), values(v), values(gradient), scale);
+            AttentionReference exact = AttentionReference.exact(sizes, operands);
+            AttentionReference plain = AttentionReference.plain(dtype, sizes, operands);
+            assertAsGoodAsPlain("out", out, exact.out, plain.out, (sizes.keys() + 4) * largest(operands.v()));
+            assertAsGoodAsPlain("log-sum-exp", logSumExp, exact.logSumExp, plain.logSumExp,
+                    Math.abs(scale) * sizes.width() * largest(operands.q()) * largest(operands.k()) + sizes.keys());
         }
 
         private void assertAsGoodAsPlain(String what, Tensor actual, double[] exact, double[] plain, double terms) {
@@ -181,6 +211,101 @@ public abstract class AttentionContract extends KernelContract {
                 run.scale = (float) scale;
                 run.compute().assertAsGoodAsPlain();
             }
+        }
+    }
+
+    @Test
+    void fewQueriesOverLongCachesAreAsGoodAsThePlainComputation() {
+        for (DType dtype : FLOATING) {
+            LONG_CACHES.forEach(sizes -> new Run(dtype, sizes).forward().assertForwardAsGoodAsPlain());
+        }
+    }
+
+    @Test
+    void theGradientOfFewQueriesOverALongCacheIsAsGoodAsThePlainComputation() {
+        for (DType dtype : new DType[] {DType.F32, DType.BF16}) {
+            new Run(dtype, new AttentionReference.Sizes(1, 3, 520, 4, 2, 64)).compute().assertAsGoodAsPlain();
+        }
+    }
+
+    /** The largest score is in each part of the keys once, and so large that all others vanish beside it. */
+    @Test
+    void theLargestScoreMayBeAnywhereInALongCache() {
+        AttentionReference.Sizes sizes = new AttentionReference.Sizes(1, 2, 700, 2, 1, 64);
+        for (DType dtype : new DType[] {DType.F32, DType.BF16}) {
+            for (int place : new int[] {0, 63, 64, 255, 256, 511, 512, 640, 697}) {
+                Run run = new Run(dtype, sizes, Tensor.full(1, dtype, Shape.of(sizes.ofQueries())), normal(dtype, 6, 1, sizes.ofKeys()),
+                        normal(dtype, 7, 1, sizes.ofKeys()));
+                run.k.slice(1, place, place + 1).assign(Tensor.full(20, dtype, Shape.of(1, 1, 1, 64)));
+                run.forward().assertForwardAsGoodAsPlain();
+            }
+            Run large = new Run(dtype, sizes, normal(dtype, 5, 40, sizes.ofQueries()), normal(dtype, 6, 40, sizes.ofKeys()),
+                    normal(dtype, 7, 1, sizes.ofKeys()));
+            large.forward().assertForwardAsGoodAsPlain();
+        }
+    }
+
+    @Test
+    void aScaleOfAnySignIsTakenForALongCache() {
+        AttentionReference.Sizes sizes = new AttentionReference.Sizes(1, 1, 300, 2, 1, 64);
+        for (DType dtype : new DType[] {DType.F32, DType.BF16}) {
+            for (double scale : new double[] {0, -0.3}) {
+                Run run = new Run(dtype, sizes);
+                run.scale = (float) scale;
+                run.forward().assertForwardAsGoodAsPlain();
+            }
+        }
+    }
+
+    /** The caches are slices of larger memory, as in generation. */
+    @Test
+    void stridesOfALongCacheMakeNoDifference() {
+        AttentionReference.Sizes sizes = new AttentionReference.Sizes(2, 2, 400, 4, 2, 64);
+        for (DType dtype : FLOATING) {
+            Run dense = new Run(dtype, sizes).forward();
+            Tensor q = Tensor.empty(dtype, Shape.of(2, 4, 2, 64)).transpose(1, 2).assign(dense.q);
+            Tensor kv = Tensor.full(Double.NaN, dtype, Shape.of(2, 450, 6, 64));
+            Tensor k = kv.slice(1, 0, 400).slice(2, 1, 3).assign(dense.k);
+            Tensor v = kv.slice(1, 50, 450).slice(2, 4, 6).assign(dense.v);
+            Run strided = new Run(dtype, sizes, q, k, v).forward();
+            assertThat(strided.out.toFloatArray()).isEqualTo(dense.out.toFloatArray());
+            assertThat(strided.logSumExp.toFloatArray()).isEqualTo(dense.logSumExp.toFloatArray());
+
+            Tensor odd = Tensor.full(0, dtype, Shape.of(2, 400, 2, 67)).slice(3, 1, 65);
+            new Run(dtype, sizes, dense.q, odd.assign(dense.k), dense.v).forward().assertForwardAsGoodAsPlain();
+        }
+    }
+
+    /** Rows of a result depend on the number of rows where the device does not keep their bits, but a few queries always have the bits of one. */
+    @Test
+    void aQueryOverALongCacheHasTheSameBitsAmongFewOthersAndAmongManyWhereTheDeviceKeepsThem() {
+        for (DType dtype : new DType[] {DType.F32, DType.BF16}) {
+            Run few = new Run(dtype, new AttentionReference.Sizes(1, 5, 600, 2, 1, 64)).forward();
+            for (int query = 0; query < 5; query++) {
+                Tensor q = few.q.slice(1, query, query + 1);
+                int seen = 596 + query;
+                Run alone = new Run(dtype, new AttentionReference.Sizes(1, 1, seen, 2, 1, 64), q, few.k.slice(1, 0, seen), few.v.slice(1, 0, seen));
+                assertThat(alone.forward().out.toFloatArray()).isEqualTo(few.out.slice(1, query, query + 1).toFloatArray());
+            }
+            Run many = new Run(dtype, new AttentionReference.Sizes(1, 100, 600, 2, 1, 64)).forward();
+            Run last = new Run(dtype, new AttentionReference.Sizes(1, 1, 600, 2, 1, 64), many.q.slice(1, 99, 100), many.k, many.v).forward();
+            boolean same = Arrays.equals(last.out.toFloatArray(), many.out.slice(1, 99, 100).toFloatArray());
+            assertThat(same || !backend().keepsBitsOfRows()).as("%s: the same bits, where they are promised", dtype).isTrue();
+            last.assertForwardAsGoodAsPlain();
+        }
+    }
+
+    @Test
+    void laterTokensOfALongCacheDoNotReachEarlierQueries() {
+        for (DType dtype : new DType[] {DType.F32, DType.BF16}) {
+            Run run = new Run(dtype, new AttentionReference.Sizes(1, 4, 515, 1, 1, 64)).forward();
+            float[] before = run.out.toFloatArray();
+            // Keys 512 to 514 are those of queries 1 to 3.
+            run.k.slice(1, 512, 515).assign(Tensor.full(100, dtype, Shape.of(1, 3, 1, 64)));
+            run.v.slice(1, 512, 515).assign(Tensor.full(1e30, dtype, Shape.of(1, 3, 1, 64)));
+            float[] after = run.forward().out.toFloatArray();
+            assertThat(Arrays.copyOf(after, 64)).isEqualTo(Arrays.copyOf(before, 64));
+            assertThat(after[64]).isNotEqualTo(before[64]);
         }
     }
 }

@@ -4,23 +4,28 @@ import kept.backend.AttentionOperands;
 import kept.tensor.Tensor;
 
 /**
- * Causal grouped-query attention, forward and backward. Tensor-core kernels take bf16 with head dimensions 64, 80, 96 and 128 where addresses and
- * strides are multiples of 16 bytes; all other cases take the generic kernels, which are several times slower.
+ * Causal grouped-query attention, forward and backward. Few queries over many keys, as in decoding, share their keys among blocks. Of the rest,
+ * tensor-core kernels take bf16 with head dimensions 64, 80, 96 and 128 where addresses and strides are multiples of 16 bytes; all other cases take the
+ * generic kernels, which are several times slower.
  */
 final class AttentionKernels {
     private final TensorCoreAttention tensorCores;
     private final GenericAttention generic;
+    private final SplitAttention split;
 
     AttentionKernels(Gpu gpu) {
         tensorCores = new TensorCoreAttention(gpu);
         generic = new GenericAttention(gpu);
+        split = new SplitAttention(gpu);
     }
 
     void attention(AttentionOperands operands, Tensor out, Tensor logSumExp) {
         if (operands.q().elementCount() == 0) {
             return;
         }
-        if (tensorCores.fits(operands, out)) {
+        if (SplitAttention.fits(operands)) {
+            split.forward(operands, out, logSumExp);
+        } else if (tensorCores.fits(operands, out)) {
             tensorCores.forward(operands, out, logSumExp);
         } else {
             generic.forward(operands, out, logSumExp);

@@ -313,19 +313,25 @@ public abstract sealed class Decoder extends Layer implements AutoCloseable perm
      * @throws ShapeException if a sequence exceeds the model's positions
      */
     public Tensor nextLogits(int[] ids, List<KeyValueCache> caches) {
-        Tensor stream = embedding.forward(Tensor.of(ids, ids.length, 1)).cast(DType.F32);
+        var pending = new DecoderLayer.Pending(embedding.forward(Tensor.of(ids, ids.length, 1)).cast(DType.F32), null);
         RotaryEmbedding.Angles angles = RotaryEmbedding.Angles.concat(caches.stream().map(cache -> rotary.angles(cache.length(), 1)).toList());
         for (int i = 0; i < layers.size(); i++) {
             int layer = i;
             List<KeyValues> pasts = caches.stream().map(cache -> cache.layer(layer)).toList();
             Scope outer = Scope.current();
             try (var inner = Scope.open(device())) {
-                Tensor next = inner.keep(layers.get(i).next(stream, angles, pasts));
-                outer.release(stream);
-                stream = next;
+                DecoderLayer.Pending next = layers.get(i).next(pending, angles, pasts);
+                inner.keep(next.stream());
+                inner.keep(next.branch());
+                outer.release(pending.stream());
+                if (pending.branch() != null) {
+                    outer.release(pending.branch());
+                }
+                pending = next;
             }
         }
-        return norm.forward(stream).squeeze(1).linear(head.value());
+        Tensor hidden = norm.addAndForward(pending.stream(), pending.branch(), pending.stream().dtype()).normalized();
+        return hidden.squeeze(1).linear(head.value());
     }
 
     /** Frees the parameters. */

@@ -81,16 +81,26 @@ final class DecoderLayer extends Layer {
     }
 
     /**
+     * A residual stream to which a branch is still to be added, so that the next norm adds it.
+     *
+     * @param stream the sum of the earlier branches, {@code [sequences, 1, hidden]}
+     * @param branch the last branch, of the same shape; null before the first layer
+     */
+    record Pending(Tensor stream, Tensor branch) {}
+
+    /**
      * Applies the block to one position of each of several sequences.
      *
-     * @param x the residual stream {@code [sequences, 1, hidden]}
+     * @param in the residual stream {@code [sequences, 1, hidden]} with the MLP's branch of the layer before
      * @param angles the angles of each sequence's position
      * @param pasts the keys and values of each sequence in this layer
-     * @return the residual stream after the block, of x's shape
+     * @return the residual stream after attention with this layer's MLP's branch
      */
-    Tensor next(Tensor x, RotaryEmbedding.Angles angles, List<KeyValues> pasts) {
-        NormalizedSum h = sumEntering(postAttentionNorm, x, attention.next(entering(inputNorm, x), angles, pasts));
-        return sum(h.sum(), mlp.forward(h.normalized()));
+    Pending next(Pending in, RotaryEmbedding.Angles angles, List<KeyValues> pasts) {
+        NormalizedSum x = in.branch() == null ? new NormalizedSum(in.stream(), entering(inputNorm, in.stream()))
+                : sumEntering(inputNorm, in.stream(), in.branch());
+        NormalizedSum h = sumEntering(postAttentionNorm, x.sum(), attention.next(x.normalized(), angles, pasts));
+        return new Pending(h.sum(), mlp.forward(h.normalized()));
     }
 
     /** Adds a branch to the residual stream like {@link #sum} and normalises the sum like {@link #entering}. */

@@ -13,6 +13,8 @@ final class AttentionWork {
     private static final double FORWARD_ROWS = 128;
     private static final double WARP_ROWS = 16;
     private static final double STEP = 64;
+    /** Keys of a block where blocks share the keys of a head. */
+    private static final double SPLIT = 256;
 
     private AttentionWork() {}
 
@@ -71,6 +73,29 @@ final class AttentionWork {
             }
         }
         return pairs;
+    }
+
+    /** Some keys of each head for each block; the results of each piece of 256 keys are written in f32, with two statistics. */
+    static KernelWork split(Launch launch, int bytes) {
+        int at = OPERANDS + 2 * POINTER;
+        double queries = launch.arguments().intAt(at);
+        double keys = launch.arguments().intAt(at + 4);
+        double heads = launch.arguments().intAt(at + 8);
+        double keyHeads = launch.arguments().intAt(at + 12);
+        double width = launch.arguments().intAt(at + 16);
+        double batch = launch.grid().z();
+        double pairs = batch * heads * (queries * (keys - queries) + queries * (queries + 1) / 2);
+        double read = batch * width * bytes * (heads * queries + 2 * keyHeads * keys);
+        return new KernelWork(pairs, read + batch * heads * queries * Math.ceil(keys / SPLIT) * (width + 2) * FLOAT, 0);
+    }
+
+    /** The results of all pieces, of which the output and one statistic is made. */
+    static KernelWork combine(Launch launch, int bytes) {
+        int at = 4 * POINTER;
+        double rows = launch.grid().x();
+        double pieces = launch.arguments().intAt(at + 16);
+        double width = launch.arguments().intAt(at + 20);
+        return new KernelWork(rows * pieces * width, rows * (pieces * (width + 2) * FLOAT + width * bytes + FLOAT), 0);
     }
 
     /** The sum of gradient times output for each query; on tensor cores the gradient is rounded as well. */

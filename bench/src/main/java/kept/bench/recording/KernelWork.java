@@ -94,6 +94,8 @@ public record KernelWork(double units, double bytes, double tensorOperations) {
             kind("(?:sum|maximum|minimum)_of_chunks_" + TYPE, (launch, _) -> perElement(
                     (double) launch.arguments().intAt(2 * POINTER) * launch.arguments().longAt(3 * POINTER), FLOAT)),
             kind("arg_max_" + TYPE, (launch, name) -> perElement(rows(launch) * launch.arguments().longAt(2 * POINTER), bytes(name, 1))),
+            kind("attention_split_\\d+_rows_\\d_(f32|bf16)", (launch, name) -> AttentionWork.split(launch, bytes(name, 1))),
+            kind("attention_combine_\\d+_(f32|bf16)", (launch, name) -> AttentionWork.combine(launch, bytes(name, 1))),
             kind("attention_(delta_|dq_|dkv_|)(?:generic|(\\d+))(?:_warps_\\d)?_(f32|bf16|f16)", AttentionWork::of));
 
     /**
