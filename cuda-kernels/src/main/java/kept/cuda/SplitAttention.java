@@ -6,8 +6,8 @@ import kept.tensor.DType;
 import kept.tensor.Tensor;
 
 /**
- * Attention of few queries over many keys, as in decoding with a key-value cache, in f32 arithmetic for bf16 and f32 (attention_split.cu). Blocks share
- * the keys of a head, and a second kernel combines their results in a fixed order. How the keys are divided depends on the keys alone.
+ * Attention of few queries over many keys, as in decoding with a key-value cache, in f32 arithmetic for bf16 and f32 (attention_split.cu). Blocks
+ * share the keys of a head, and a second kernel combines their results in a fixed order. How the keys are divided depends on the keys alone.
  */
 final class SplitAttention {
     /** Keys of a block; equals SPLIT in attention_split.cu. */
@@ -49,7 +49,8 @@ final class SplitAttention {
         int rowsOfBlock = rows(shape) == 1 ? 1 : MAX_ROWS_OF_BLOCK;
         int tiles = Math.ceilDiv((int) rows(shape), rowsOfBlock);
         long results = shape.rows() * pieces;
-        try (Gpu.Scratch parts = gpu.scratch(results * shape.width() * Float.BYTES); Gpu.Scratch statistics = gpu.scratch(results * 2 * Float.BYTES)) {
+        try (Gpu.Scratch parts = gpu.scratch(results * shape.width() * Float.BYTES);
+                Gpu.Scratch statistics = gpu.scratch(results * 2 * Float.BYTES)) {
             Grid blocks = new Grid(Math.multiplyExact(pieces, tiles), shape.keyValueHeads(), shape.batch(), THREADS, 1);
             Launch split = gpu.launch(MODULE, "attention_split_%d_rows_%d_%s".formatted(width(shape, 64), rowsOfBlock, dtype), blocks);
             AttentionShape.operands(split, operands).i64(parts.address()).i64(statistics.address());
