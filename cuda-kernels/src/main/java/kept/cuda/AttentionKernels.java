@@ -4,9 +4,9 @@ import kept.backend.AttentionOperands;
 import kept.tensor.Tensor;
 
 /**
- * Causal grouped-query attention, forward and backward. For few queries over many keys, as in decoding, blocks share the keys. Of the rest, tensor-core
- * kernels take bf16 with head dimensions 64, 80, 96 and 128 where addresses and strides are multiples of 16 bytes; all other cases take the generic
- * kernels, which are several times slower.
+ * Causal grouped-query attention, forward and backward. For few queries over many keys, as in decoding, blocks share the keys. Of the rest,
+ * tensor-core kernels take bf16 with head dimensions 64, 80, 96 and 128 where addresses and strides are multiples of 16 bytes; all other cases take
+ * the generic kernels, which are several times slower.
  */
 final class AttentionKernels {
     private final TensorCoreAttention tensorCores;
