@@ -119,6 +119,9 @@ class OptionValuesTest {
         "compare | --calibration-tokens | 0", "evaluate | --passkey | 0", "evaluate | --passkey-depths | 0,101", "evaluate | --passkey-trials | 0",
         "evaluate | --limit | 0", "evaluate | --max-length | 0", "generate | --top-p | 0", "generate | --top-p | 1.5", "generate | --min-p | 2",
         "generate | --repetition-penalty | 0", "generate | --max-tokens | 0", "generate | --temperature | Infinity", "generate | --stop | ''",
+        "distill | --tokens | 1000000000001", "distill | --evaluation-tokens | 9223372036854775807", "verify | --evaluation-tokens | 9223372036854775807",
+        "compare | --calibration-tokens | 9223372036854775807", "compare | --evaluation-tokens | 1000000000001",
+        "pretrain | --tokens | 9223372036854775807",
         "pretrain | --layers | 0", "pretrain | --hidden-size | 0", "pretrain | --heads | 0", "pretrain | --vocab-size | 0", "logits | --last | 0",
     })
     void aValueOutOfItsRangeIsRefusedByName(String name, String option, String value) {

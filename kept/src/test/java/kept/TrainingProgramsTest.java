@@ -158,7 +158,13 @@ class TrainingProgramsTest {
         assertThat(texts.propertyStream()).extracting(property -> property.getKey())
                 .containsExactlyInAnyOrder("training text", "held-out text held-out", "calibration text");
         JsonNode read = texts.path("calibration text");
-        assertThat(read.path("tokens").asLong()).isGreaterThanOrEqualTo(1024);
+        // Twice as many whole sequences as are measured on, and more, are read; those are drawn from them.
+        assertThat(read.path("tokens").asLong()).isGreaterThanOrEqualTo(2048);
+        assertThat(read.path("used_tokens").asLong()).isEqualTo(1024);
+        assertThat(run.err()).contains(" tokens, of which 1,024 are used");
+        assertThat(texts.path("held-out text held-out").path("used_tokens").asLong()).isPositive()
+                .isLessThan(texts.path("held-out text held-out").path("tokens").asLong());
+        assertThat(texts.path("training text").has("used_tokens")).isFalse();
         assertThat(read.path("bytes_of").asLong()).isEqualTo(bytes);
         assertThat(read.path("bytes").asLong()).isPositive();
         assertThat(read.path("whole").asBoolean()).isEqualTo(read.path("bytes").asLong() == bytes);

@@ -72,6 +72,32 @@ class InPlaceTest {
         assertThat(gradients(one, gate, up, weight, bias)).containsExactlyElementsOf(expected);
     }
 
+    /** Twice, so that the second pass adds to the gradients of the first; all operands but the bias are of one shape, so that none is out of place. */
+    @Test
+    void aGatedProjectionGivesEachOperandItsOwnGradientAndNoOther() {
+        for (DType type : new DType[] {DType.F32, DType.BF16}) {
+            for (int trained = 1; trained < 16; trained++) {
+                List<float[]> steps = gradientsOfTwo(in -> Functional.swiGlu(in[0], in[1]).linear(in[2]).add(in[3]), trained, type);
+                assertThat(gradientsOfTwo(in -> Functional.swiGluLinear(in[0], in[1], in[2], in[3]), trained, type))
+                        .as("operands %s, gradients of %s", Integer.toBinaryString(trained), type).containsExactlyElementsOf(steps);
+            }
+        }
+    }
+
+    /** The gradients after two passes of those operands whose bit is set; empty for the others. */
+    private static List<float[]> gradientsOfTwo(Function<Tensor[], Tensor> function, int trained, DType type) {
+        Tensor[] operands = {Tensor.normal(8, 0, 17, 17), Tensor.normal(8, 1, 17, 17), Tensor.normal(8, 2, 17, 17), Tensor.normal(8, 3, 17)};
+        for (int i = 0; i < operands.length; i++) {
+            if ((trained >> i & 1) == 1) {
+                operands[i].requireGradient(type);
+            }
+        }
+        for (int pass = 0; pass < 2; pass++) {
+            Autograd.backward(function.apply(operands), Tensor.normal(6, pass, 17, 17));
+        }
+        return Stream.of(operands).map(operand -> operand.gradient() == null ? new float[0] : operand.gradient().toFloatArray()).toList();
+    }
+
     @Test
     void aRotationInPlaceOverwritesWhatItIsGivenAndNothingElse() {
         Tensor x = leaf(0, 2, 3, 2, 8);

@@ -12,7 +12,7 @@ import kept.tokenizer.Tokenizer;
  * What a calibration measures on: sequences from all over a text, in an order of chance, each at most once.
  *
  * @param ids {@code [sequences][length]}
- * @param coverage what was read of the text, where it was read for this
+ * @param coverage what was read of the text and how many of its tokens these are, where it was read for this
  */
 public record CalibrationSequences(int[][] ids, Optional<TextCoverage> coverage) {
     /** Sequences are drawn from a text so many times as long as what is measured on, where there is as much. */
@@ -32,7 +32,8 @@ public record CalibrationSequences(int[][] ids, Optional<TextCoverage> coverage)
      */
     public static CalibrationSequences of(Corpus corpus, Tokenizer tokenizer, int positions, long tokens, long seed) {
         try (var packed = PackedTokens.of(corpus, tokenizer, tokens * TEXT_SHARE)) {
-            return new CalibrationSequences(drawn(packed, 0, positions, tokens, seed), Optional.of(packed.coverage()));
+            int[][] ids = drawn(packed, 0, positions, tokens, seed);
+            return new CalibrationSequences(ids, Optional.of(packed.coverage().using((long) ids.length * ids[0].length)));
         }
     }
 

@@ -10,6 +10,7 @@ import java.util.regex.PatternSyntaxException;
 import kept.mapping.MappingException;
 import kept.mapping.NamedMapping;
 import kept.run.MappedStudents;
+import kept.run.TokenLimit;
 import kept.tensor.Device;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -22,6 +23,7 @@ import picocli.CommandLine.ParameterException;
 final class OptionValues {
     private static final Rule AT_LEAST_ZERO = number("be at least 0", value -> value >= 0 && value <= Double.MAX_VALUE);
     private static final Rule AT_LEAST_ONE = number("be at least 1", value -> value >= 1);
+    private static final Rule TOKENS = number("lie in 1 to %,d".formatted(TokenLimit.MAX), value -> value >= 1 && value <= TokenLimit.MAX);
     private static final Rule ABOVE_ZERO = number("be above 0", value -> value > 0 && value <= Double.MAX_VALUE);
     private static final Rule SHARE = number("lie in 0 to 1", value -> value >= 0 && value <= 1);
 
@@ -58,9 +60,11 @@ final class OptionValues {
 
     private static Map<String, Rule> rules() {
         var rules = new LinkedHashMap<String, Rule>();
-        for (String option : List.of("tokens", "sequence-length", "batch-size", "accumulation", "stop-after", "evaluation-tokens",
-                "calibration-tokens", "max-shard-size", "worst", "last", "limit", "passkey", "passkey-trials", "max-length", "vocab-size",
-                "hidden-size", "layers", "heads", "intermediate-size", "positions", "threads", "max-tokens")) {
+        for (String option : List.of("tokens", "evaluation-tokens", "calibration-tokens")) {
+            rules.put("--" + option, TOKENS);
+        }
+        for (String option : List.of("sequence-length", "batch-size", "accumulation", "stop-after", "max-shard-size", "worst", "last", "limit",
+                "passkey", "passkey-trials", "max-length", "vocab-size", "hidden-size", "layers", "heads", "intermediate-size", "positions", "threads", "max-tokens")) {
             rules.put("--" + option, AT_LEAST_ONE);
         }
         for (String option : List.of("learning-rate", "warm-up", "weight-decay", "save-every", "evaluate-every", "patience", "snapshot-every",

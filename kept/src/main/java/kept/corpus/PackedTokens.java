@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalLong;
 import kept.io.Checksum;
 import kept.text.Reasons;
 import kept.tokenizer.Tokenizer;
@@ -82,7 +83,8 @@ public final class PackedTokens implements AutoCloseable {
                 throw new CorpusException("[corpus] " + corpus.description() + " holds no text");
             }
             boolean whole = allTaken && reader.next() == null;
-            var coverage = new TextCoverage(corpus.description(), whole, whole ? reader.extent() : extent, documents, characters, tokens);
+            var coverage = new TextCoverage(corpus.description(), whole, whole ? reader.extent() : extent, documents, characters, tokens,
+                    OptionalLong.empty());
             MemorySegment ids = file.map(FileChannel.MapMode.READ_ONLY, 0, tokens * ID.byteSize(), arena);
             return new PackedTokens(arena, ids, coverage);
         } catch (IOException e) {

@@ -2,6 +2,7 @@ package kept.corpus;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.OptionalLong;
 import kept.text.Counts;
 
 /**
@@ -13,11 +14,22 @@ import kept.text.Counts;
  * @param documents the number of documents read
  * @param characters their characters (UTF-16 code units)
  * @param tokens their tokens, special tokens between documents included
+ * @param used how many of these tokens are measured or evaluated on; empty for a training text, of which a run tells that by itself
  */
-public record TextCoverage(String origin, boolean whole, TextExtent extent, long documents, long characters, long tokens) {
+public record TextCoverage(String origin, boolean whole, TextExtent extent, long documents, long characters, long tokens, OptionalLong used) {
 
     /**
-     * What was read of what, in words for a log.
+     * The coverage of a text that is read to measure or to evaluate on, which may take fewer tokens than are read.
+     *
+     * @param count how many tokens it takes
+     * @return the same with this number
+     */
+    public TextCoverage using(long count) {
+        return new TextCoverage(origin, whole, extent, documents, characters, tokens, OptionalLong.of(count));
+    }
+
+    /**
+     * What was read of what, and how much of that is used if it is less, in words for a log.
      *
      * @return the corpus, whether it is all of it, and the numbers
      */
@@ -26,8 +38,9 @@ public record TextCoverage(String origin, boolean whole, TextExtent extent, long
                 extent.files(), Counts.of(extent.allFiles(), "file"));
         String bytes = whole ? Counts.of(extent.allBytes(), "byte")
                 : "%,d of %,d bytes (%s)".formatted(extent.bytes(), extent.allBytes(), share());
-        return "%s: %s: %s, %s, %s, %s, %s%s".formatted(origin, whole ? "all of it" : "the beginning only", files,
-                Counts.of(documents, "document"), bytes, Counts.of(characters, "character"), Counts.of(tokens, "token"),
+        String part = used.orElse(tokens) < tokens ? ", of which %,d are used".formatted(used.getAsLong()) : "";
+        return "%s: %s: %s, %s, %s, %s, %s%s%s".formatted(origin, whole ? "all of it" : "the beginning only", files,
+                Counts.of(documents, "document"), bytes, Counts.of(characters, "character"), Counts.of(tokens, "token"), part,
                 extent.passedOver().inWords());
     }
 
@@ -52,6 +65,7 @@ public record TextCoverage(String origin, boolean whole, TextExtent extent, long
         map.put("documents", documents);
         map.put("characters", characters);
         map.put("tokens", tokens);
+        used.ifPresent(count -> map.put("used_tokens", count));
         map.put("passed_over", extent.passedOver().toMap());
         return map;
     }

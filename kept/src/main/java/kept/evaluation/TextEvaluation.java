@@ -171,6 +171,15 @@ public record TextEvaluation(String name, int[] ids, int length) {
     }
 
     /**
+     * How many tokens are predicted, one at each position of each sequence.
+     *
+     * @return the number
+     */
+    public long tokens() {
+        return (long) sequences() * length;
+    }
+
+    /**
      * Shows each sequence of the text.
      *
      * @param device where the ids are put

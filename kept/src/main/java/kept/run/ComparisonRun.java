@@ -128,9 +128,10 @@ public final class ComparisonRun {
      *
      * @param count how many, at most
      * @return this
+     * @throws RunException if it is below 1 or above {@link TokenLimit#MAX}
      */
     public ComparisonRun evaluationTokens(long count) {
-        tokens = count;
+        tokens = TokenLimit.require("evaluation tokens", count);
         return this;
     }
 
@@ -161,9 +162,10 @@ public final class ComparisonRun {
      *
      * @param count how many, at most
      * @return this
+     * @throws RunException if it is below 1 or above {@link TokenLimit#MAX}
      */
     public ComparisonRun calibrationTokens(long count) {
-        calibrationTokens = count;
+        calibrationTokens = TokenLimit.require("calibration tokens", count);
         return this;
     }
 

@@ -137,9 +137,10 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
      *
      * @param count how many; whole steps
      * @return this
+     * @throws RunException if it is below 1 or above {@link TokenLimit#MAX}
      */
     public DistillationRun tokens(long count) {
-        tokens = count;
+        tokens = TokenLimit.require("training tokens", count);
         return this;
     }
 
@@ -181,9 +182,10 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
      *
      * @param count how many, at most
      * @return this
+     * @throws RunException if it is below 1 or above {@link TokenLimit#MAX}
      */
     public DistillationRun evaluationTokens(long count) {
-        evaluationTokens = count;
+        evaluationTokens = TokenLimit.require("evaluation tokens", count);
         return this;
     }
 

@@ -66,8 +66,9 @@ final class DistillationText implements AutoCloseable {
         List<TextEvaluation> evaluations = new ArrayList<>();
         texts.forEach((name, text) -> {
             try (PackedTokens tokens = PackedTokens.of(text, tokenizer, most + length + 1)) {
-                evaluations.add(TextEvaluation.of(name, tokens, length, most));
-                run.tellText("held-out text " + name, tokens.coverage());
+                var evaluation = TextEvaluation.of(name, tokens, length, most);
+                evaluations.add(evaluation);
+                run.tellText("held-out text " + name, tokens.coverage().using(evaluation.tokens()));
             } catch (CorpusException e) {
                 throw new RunException("[evaluation] too little text to evaluate the student on as '%s': %s; name some with --held-out NAME=FILE"
                         .formatted(name, e.getMessage()), e);

@@ -35,9 +35,9 @@ public final class HeldOutTexts {
             try (PackedTokens packed = PackedTokens.of(text, tokenizer, tokens + length + 1)) {
                 var evaluation = TextEvaluation.of(name, packed, length, tokens);
                 read.evaluations.add(evaluation);
-                read.coverage.put(name, packed.coverage());
+                read.coverage.put(name, packed.coverage().using(evaluation.tokens()));
                 progress.note("text %s: evaluated on %,d tokens of %s".formatted(
-                        VisibleText.escaped(name), (long) evaluation.sequences() * length, VisibleText.onTerminal(packed.description())));
+                        VisibleText.escaped(name), evaluation.tokens(), VisibleText.onTerminal(packed.description())));
             }
         });
         return read;

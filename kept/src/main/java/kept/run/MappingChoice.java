@@ -28,9 +28,10 @@ public record MappingChoice(String name, List<Path> text, String field, Optional
     /** A Llama with biases and one more layer that loses nothing. */
     public static final MappingChoice EXACT = of("exact");
 
-    /** Fixes the list. */
+    /** Fixes the list and checks the number of tokens. */
     public MappingChoice {
         text = List.copyOf(text);
+        tokens.ifPresent(count -> TokenLimit.require("calibration tokens", count));
     }
 
     /**
@@ -58,6 +59,7 @@ public record MappingChoice(String name, List<Path> text, String field, Optional
      *
      * @param count how many, at most
      * @return the choice
+     * @throws RunException if it is below 1 or above {@link TokenLimit#MAX}
      */
     public MappingChoice withTokens(long count) {
         return new MappingChoice(name, text, field, OptionalLong.of(count), options);

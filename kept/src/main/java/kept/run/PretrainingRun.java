@@ -111,9 +111,10 @@ public final class PretrainingRun extends ResumableRun<PretrainingRun> {
      *
      * @param count how many; whole steps
      * @return this
+     * @throws RunException if it is below 1 or above {@link TokenLimit#MAX}
      */
     public PretrainingRun tokens(long count) {
-        tokens = count;
+        tokens = TokenLimit.require("training tokens", count);
         return this;
     }
 

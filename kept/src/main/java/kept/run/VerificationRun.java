@@ -91,9 +91,10 @@ public final class VerificationRun {
      *
      * @param count the maximum number of tokens of each text
      * @return this
+     * @throws RunException if it is below 1 or above {@link TokenLimit#MAX}
      */
     public VerificationRun evaluationTokens(long count) {
-        tokens = count;
+        tokens = TokenLimit.require("evaluation tokens", count);
         return this;
     }
 

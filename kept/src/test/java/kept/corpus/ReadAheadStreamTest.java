@@ -10,6 +10,8 @@ import java.io.InterruptedIOException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.Test;
@@ -78,12 +80,27 @@ class ReadAheadStreamTest {
     }
 
     @Test
-    void aSmallFileHasNoThread() throws IOException {
-        try (var ahead = open(gzip(text(1000)))) {
-            List<Thread> before = threads();
-            assertThat(ahead.readAllBytes()).hasSize(1000);
-            assertThat(before).containsAll(threads());
+    void aSmallFileIsReadByTheCallerAloneAndALargeOneIsNot() throws IOException {
+        Set<Thread> readers = ConcurrentHashMap.newKeySet();
+        for (int size : new int[] {1000, ReadAheadStream.ALONE - 1}) {
+            byte[] file = gzip(text(size));
+            var source = new Watched(file, () -> { }) {
+                @Override
+                public int read(byte[] target, int from, int count) {
+                    readers.add(Thread.currentThread());
+                    return super.read(target, from, count);
+                }
+            };
+            try (var ahead = new ReadAheadStream(new GzipStream(source))) {
+                assertThat(ahead.readNBytes(size)).hasSize(size);
+            }
+            assertThat(readers).as("%d bytes", size).containsExactly(Thread.currentThread());
         }
+        var large = new Watched(gzip(text(LARGE)), () -> readers.add(Thread.currentThread()));
+        try (var ahead = new ReadAheadStream(new GzipStream(large))) {
+            assertThat(ahead.readAllBytes()).hasSize(LARGE);
+        }
+        assertThat(readers).hasSize(2);
     }
 
     @Test
@@ -165,7 +182,7 @@ class ReadAheadStreamTest {
     }
 
     /** A file of which it is known how much was read, and where something happens in the middle. */
-    private static final class Watched extends ByteArrayInputStream {
+    private static class Watched extends ByteArrayInputStream {
         private final Runnable middle;
         private volatile int taken;
         private volatile boolean closed;

@@ -146,6 +146,18 @@ class TextCoverageTest {
         }
     }
 
+    @Test
+    void tokensThatAreReadAndNotUsedAreTold() throws IOException {
+        Path file = records("a.jsonl", 5);
+        TextCoverage all = read(20, file);
+        String words = file + ": all of it: 1 file, 5 documents, 80 bytes, 15 characters, 20 tokens";
+        assertThat(all.using(20).description()).isEqualTo(words);
+        assertThat(all.using(8).description()).isEqualTo(words + ", of which 8 are used");
+        assertThat(all.using(8).toMap()).containsEntry("tokens", 20L).containsEntry("used_tokens", 8L).containsEntry("whole", true);
+        assertThat(all.using(20).toMap()).containsEntry("used_tokens", 20L);
+        assertThat(all.toMap()).doesNotContainKey("used_tokens");
+    }
+
     private TextCoverage read(long enough, Path... files) {
         try (var tokens = PackedTokens.of(Corpus.of(List.of(files), "text"), new LetterTokenizer(), enough)) {
             assertThat(tokens.size()).isEqualTo(tokens.coverage().tokens());
