@@ -72,7 +72,7 @@ class InPlaceTest {
         assertThat(gradients(one, gate, up, weight, bias)).containsExactlyElementsOf(expected);
     }
 
-    /** Twice, so that the second pass adds to the gradients of the first; all operands but the bias are of one shape, so that none is out of place. */
+    /** Two passes, so that the second adds to the gradients of the first. All operands but the bias have one shape, so any could be confused. */
     @Test
     void aGatedProjectionGivesEachOperandItsOwnGradientAndNoOther() {
         for (DType type : new DType[] {DType.F32, DType.BF16}) {

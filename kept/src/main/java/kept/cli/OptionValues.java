@@ -63,8 +63,9 @@ final class OptionValues {
         for (String option : List.of("tokens", "evaluation-tokens", "calibration-tokens")) {
             rules.put("--" + option, TOKENS);
         }
-        for (String option : List.of("sequence-length", "batch-size", "accumulation", "stop-after", "max-shard-size", "worst", "last", "limit",
-                "passkey", "passkey-trials", "max-length", "vocab-size", "hidden-size", "layers", "heads", "intermediate-size", "positions", "threads", "max-tokens")) {
+        for (String option : List.of("sequence-length", "batch-size", "accumulation", "stop-after", "max-shard-size", "worst", "last",
+                "limit", "passkey", "passkey-trials", "max-length", "vocab-size", "hidden-size", "layers", "heads", "intermediate-size", "positions",
+                "threads", "max-tokens")) {
             rules.put("--" + option, AT_LEAST_ONE);
         }
         for (String option : List.of("learning-rate", "warm-up", "weight-decay", "save-every", "evaluate-every", "patience", "snapshot-every",

@@ -90,9 +90,18 @@ final class CorpusFiles {
                 } else if (TextFormat.of(name).filter(format -> format.kind() != TextFormat.Kind.ZIP).isEmpty()) {
                     passedOver = passedOver.withOtherKind();
                 } else {
+                    requireOther(file, name);
                     sources.add(new TextSource(file, name, name, entry.getSize()));
                 }
             }
+        }
+    }
+
+    /** Entries are found by their names, so the text of one of two would be read twice and that of the other never; entries come in order. */
+    private void requireOther(Path file, String name) {
+        if (!sources.isEmpty() && sources.getLast().file().equals(file) && name.equals(sources.getLast().entry())) {
+            throw new CorpusException("[corpus] the archive %s has two entries called %s, of which only one can be read: unpack it and rename one"
+                    .formatted(file, name));
         }
     }
 

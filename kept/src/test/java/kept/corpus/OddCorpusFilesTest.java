@@ -230,6 +230,21 @@ class OddCorpusFilesTest {
     }
 
     @Test
+    void entriesOfOneNameAreRefusedBecauseOneWouldBeLost() throws IOException {
+        var bytes = new ByteArrayOutputStream();
+        try (var out = new ZipOutputStream(bytes)) {
+            for (String name : List.of("a.txt", "b.txt", "c.txt")) {
+                out.putNextEntry(new ZipEntry(name));
+                out.write(name.getBytes(StandardCharsets.UTF_8));
+            }
+        }
+        byte[] renamed = new String(bytes.toByteArray(), StandardCharsets.ISO_8859_1).replace("c.txt", "a.txt").getBytes(StandardCharsets.ISO_8859_1);
+        Path file = Files.write(folder.resolve("two.zip"), renamed);
+        assertThatThrownBy(() -> Corpus.of(List.of(file), "text")).isInstanceOf(CorpusException.class)
+                .hasMessage("[corpus] the archive " + file + " has two entries called a.txt, of which only one can be read: unpack it and rename one");
+    }
+
+    @Test
     void anEncryptedArchiveIsTold() throws IOException {
         byte[] archive = zip("a.txt", "x");
         String text = new String(archive, StandardCharsets.ISO_8859_1);
