@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import kept.text.LfsPointer;
+import kept.text.VisibleText;
 
 /**
  * Recognises, by its first bytes, a file that is not what its name says: an error page or a Git LFS pointer in place of the download, an incomplete
@@ -21,6 +22,8 @@ public final class MistakenFile {
     private static final int HEAD = 1024;
     /** How many bytes of a zero-filled file to check. */
     private static final int ZEROS = 64;
+    /** How many bytes of a text to look at and to show. */
+    private static final int TEXT = 40;
     private static final int TAR_MAGIC = 257;
     private static final String AGAIN = "; download it again, for example with: hf download OWNER/NAME";
     private static final ValueLayout.OfLong LENGTH = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -127,7 +130,15 @@ public final class MistakenFile {
      * @return the problem and its solution, to follow the file's name; empty if nothing is recognised
      */
     public static Optional<String> kind(MemorySegment content) {
-        return kind(content.asSlice(0, Math.min(HEAD, content.byteSize())).toArray(ValueLayout.JAVA_BYTE), content.byteSize());
+        byte[] head = content.asSlice(0, Math.min(HEAD, content.byteSize())).toArray(ValueLayout.JAVA_BYTE);
+        return kind(head, content.byteSize()).or(() -> text(head));
+    }
+
+    /** Any other text, such as a server's answer; the first bytes of a model file are never all printable. */
+    private static Optional<String> text(byte[] head) {
+        String begin = new String(head, 0, Math.min(head.length, TEXT), StandardCharsets.ISO_8859_1);
+        boolean printable = begin.chars().allMatch(c -> c >= ' ' && c <= '~' || c == '\n' || c == '\r' || c == '\t');
+        return printable ? Optional.of("is text, not the file itself; it begins with " + VisibleText.quoted(begin) + AGAIN) : Optional.empty();
     }
 
     /**

@@ -241,7 +241,8 @@ class OddCorpusFilesTest {
         String renamed = bytes.toString(StandardCharsets.ISO_8859_1).replace("c.txt", "a.txt");
         Path file = Files.write(folder.resolve("two.zip"), renamed.getBytes(StandardCharsets.ISO_8859_1));
         assertThatThrownBy(() -> Corpus.of(List.of(file), "text")).isInstanceOf(CorpusException.class)
-                .hasMessage("[corpus] the archive " + file + " has two entries called a.txt, of which only one can be read: unpack it and rename one");
+                .hasMessage("[corpus] the archive " + file + " has two entries called a.txt, of which only one can be read: unpack it "
+                        + "and rename one");
     }
 
     @Test

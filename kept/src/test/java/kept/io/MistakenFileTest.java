@@ -62,6 +62,19 @@ class MistakenFileTest {
     }
 
     @Test
+    void anyOtherTextInPlaceOfWeightsIsShown() throws IOException {
+        for (String text : new String[] {"{\"statusCode\": 404}", "hello", "Bad Gateway: upstream\nrequest timeout after a very long while"}) {
+            for (String name : new String[] {"model.safetensors", "pytorch_model.bin"}) {
+                Path file = Files.writeString(folder.resolve(name), text);
+                assertThatExceptionOfType(CheckpointException.class).as(name).isThrownBy(() -> Checkpoint.open(folder).close())
+                    .withMessageContaining("] " + file + ": at byte 0: is text, not the file itself; it begins with \""
+                        + text.substring(0, Math.min(40, text.length())).replace("\n", "\\n") + "\"; download it again");
+                Files.delete(file);
+            }
+        }
+    }
+
+    @Test
     void emptyFilesZerosAndArchivesOfTape() throws IOException {
         assertThat(MistakenFile.kind(new byte[0], 0)).hasValueSatisfying(kind ->
             assertThat(kind).startsWith("is empty (0 bytes); download it again"));

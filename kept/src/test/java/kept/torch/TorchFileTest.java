@@ -128,11 +128,17 @@ class TorchFileTest {
         "list.bin         | the file contains a list of 1, not a dictionary of tensors",
         "compressed.bin   | data.pkl' is compressed; PyTorch stores entries uncompressed",
         "big-endian.bin   | has byte order 'big'; only 'little' is supported",
-        "make.py          | is neither a zip archive",
+        "make.py          | is text, not the file itself",
     })
     void whatIsNotAFileOfTensorsIsRefusedInALine(String name, String problem) {
         refused(resource(name), problem);
         assertThat(Path.of("executed")).doesNotExist();
+    }
+
+    @Test
+    void bytesOfNoKnownKindAreRefused() {
+        refused(write("a.bin", new byte[] {1, 2, 3, 4, 5, 6, 7, 8}), "at byte 0: is neither a zip archive, as PyTorch writes, nor in the format");
+        refused(write("b.bin", new byte[] {(byte) 0x80, 4, '}', '.'}), "at byte 0: is a pickle, but not one of torch.save");
     }
 
     @Test
