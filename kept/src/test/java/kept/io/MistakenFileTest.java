@@ -66,7 +66,7 @@ class MistakenFileTest {
         for (String text : new String[] {"{\"statusCode\": 404}", "hello", "Bad Gateway: upstream\nrequest timeout after a very long while"}) {
             for (String name : new String[] {"model.safetensors", "pytorch_model.bin"}) {
                 Path file = Files.writeString(folder.resolve(name), text);
-                assertThatExceptionOfType(CheckpointException.class).as(name).isThrownBy(() -> Checkpoint.open(folder).close())
+                assertThatExceptionOfType(FileException.class).as(name).isThrownBy(() -> Checkpoint.open(folder).close())
                     .withMessageContaining("] " + file + ": at byte 0: is text, not the file itself; it begins with \""
                         + text.substring(0, Math.min(40, text.length())).replace("\n", "\\n") + "\"; download it again");
                 Files.delete(file);
