@@ -23,7 +23,8 @@ import picocli.CommandLine.ParameterException;
 final class OptionValues {
     private static final Rule AT_LEAST_ZERO = number("be at least 0", value -> value >= 0 && value <= Double.MAX_VALUE);
     private static final Rule AT_LEAST_ONE = number("be at least 1", value -> value >= 1);
-    private static final Rule TOKENS = number("be at least 1 and at most %,d".formatted(TokenLimit.MAX), value -> value >= 1 && value <= TokenLimit.MAX);
+    private static final Rule TOKENS = number("be at least 1 and at most %,d".formatted(TokenLimit.MAX),
+            value -> value >= 1 && value <= TokenLimit.MAX);
     private static final Rule ABOVE_ZERO = number("be above 0", value -> value > 0 && value <= Double.MAX_VALUE);
     private static final Rule SHARE = number("lie in 0 to 1", value -> value >= 0 && value <= 1);
 
