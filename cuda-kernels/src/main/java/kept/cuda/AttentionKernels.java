@@ -1,6 +1,8 @@
 package kept.cuda;
 
 import kept.backend.AttentionOperands;
+import kept.backend.TensorMemory;
+import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /**
@@ -20,9 +22,12 @@ final class AttentionKernels {
     }
 
     void attention(AttentionOperands operands, Tensor out, Tensor logSumExp) {
-        if (operands.q().elementCount() == 0) {
-            return;
+        if (operands.q().elementCount() > 0) {
+            forEachPiece(operands.q().size(0), (from, to) -> forward(piece(operands, from, to), piece(out, from, to), piece(logSumExp, from, to)));
         }
+    }
+
+    private void forward(AttentionOperands operands, Tensor out, Tensor logSumExp) {
         if (SplitAttention.fits(operands)) {
             split.forward(operands, out, logSumExp);
         } else if (tensorCores.fits(operands, out)) {
@@ -33,13 +38,42 @@ final class AttentionKernels {
     }
 
     void attentionGradient(AttentionOperands operands, Tensor out, Tensor logSumExp, Tensor gradient, Tensor dq, Tensor dk, Tensor dv) {
-        if (operands.k().elementCount() == 0) {
-            return;
+        if (operands.k().elementCount() > 0) {
+            forEachPiece(operands.q().size(0), (from, to) -> backward(piece(operands, from, to), piece(out, from, to), piece(logSumExp, from, to),
+                    piece(gradient, from, to), piece(dq, from, to), piece(dk, from, to), piece(dv, from, to)));
         }
+    }
+
+    private void backward(AttentionOperands operands, Tensor out, Tensor logSumExp, Tensor gradient, Tensor dq, Tensor dk, Tensor dv) {
         if (operands.q().elementCount() > 0 && tensorCores.fits(operands, gradient, out, dq, dk, dv)) {
             tensorCores.gradient(operands, out, logSumExp, gradient, dq, dk, dv);
         } else {
             generic.gradient(operands, out, logSumExp, gradient, dq, dk, dv);
         }
+    }
+
+    /** Takes a range of sequences. */
+    private interface Piece {
+        void take(long from, long to);
+    }
+
+    /** Divides a batch into pieces: a grid has the sequences along z, where it has fewer blocks than along x. */
+    private static void forEachPiece(long batch, Piece piece) {
+        for (long from = 0; from < batch; from += Gpu.MAX_BLOCKS_YZ) {
+            piece.take(from, Math.min(from + Gpu.MAX_BLOCKS_YZ, batch));
+        }
+    }
+
+    private static AttentionOperands piece(AttentionOperands operands, long from, long to) {
+        return to - from == operands.q().size(0) ? operands : operands.map(operand -> piece(operand, from, to));
+    }
+
+    private static Tensor piece(Tensor tensor, long from, long to) {
+        if (tensor == null || to - from == tensor.size(0)) {
+            return tensor;
+        }
+        long[] shape = tensor.shape().toArray();
+        shape[0] = to - from;
+        return TensorMemory.view(tensor, Shape.of(shape), tensor.strides(), tensor.offset() + from * tensor.stride(0));
     }
 }

@@ -23,8 +23,12 @@ record AttentionShape(int batch, int queries, int keys, int heads, int keyValueH
     static AttentionShape of(AttentionOperands operands) {
         Tensor q = operands.q();
         Tensor k = operands.k();
-        return new AttentionShape(Math.toIntExact(q.size(0)), Math.toIntExact(q.size(1)), Math.toIntExact(k.size(1)), Math.toIntExact(q.size(2)),
-                Math.toIntExact(k.size(2)), Math.toIntExact(q.size(3)));
+        return new AttentionShape(extent("batch", q.size(0)), extent("number of queries", q.size(1)), extent("number of keys", k.size(1)),
+                extent("number of heads", q.size(2)), extent("number of heads", k.size(2)), extent("head dimension", q.size(3)));
+    }
+
+    private static int extent(String what, long extent) {
+        return Extents.of("attention", what, extent);
     }
 
     /** Number of query vectors: batch times positions times heads. */

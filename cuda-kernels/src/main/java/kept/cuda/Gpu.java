@@ -15,6 +15,7 @@ import kept.cuda.cublas.Blas;
 import kept.cuda.driver.DeviceAttribute;
 import kept.cuda.driver.Driver;
 import kept.cuda.driver.Grid;
+import kept.tensor.DeviceException;
 import kept.tensor.Tensor;
 
 /**
@@ -26,6 +27,8 @@ final class Gpu implements AutoCloseable {
     private static final long BLAS_WORKSPACE = 32L << 20;
     /** Maximum dynamic shared memory per block without an opt-in, in bytes. */
     private static final int SHARED_WITHOUT_OPT_IN = 48 << 10;
+    /** Maximum number of blocks of a grid along y and along z. */
+    static final int MAX_BLOCKS_YZ = 65_535;
     /** Size of each of the two pinned staging buffers in bytes. */
     private static final long STAGING = 4L << 20;
     /** The device whose context each thread has made current last: a process may have several devices, a thread has one current context. */
@@ -133,8 +136,13 @@ final class Gpu implements AutoCloseable {
      * @param grid blocks and threads
      * @param sharedBytes dynamic shared memory per block in bytes
      * @return launch that takes the arguments
+     * @throws DeviceException if the grid is larger than a GPU takes
      */
     Launch launch(String module, String entry, Grid grid, int sharedBytes) {
+        if (grid.y() > MAX_BLOCKS_YZ || grid.z() > MAX_BLOCKS_YZ) {
+            throw new DeviceException("[launch] %s needs %d x %d x %d blocks, and a GPU takes at most %d along y and z: use smaller tensors"
+                    .formatted(entry, grid.x(), grid.y(), grid.z(), MAX_BLOCKS_YZ));
+        }
         Launch launch = bind();
         Kernel kernel = kernels.computeIfAbsent(entry, _ -> load(module, entry));
         if (sharedBytes > SHARED_WITHOUT_OPT_IN) {

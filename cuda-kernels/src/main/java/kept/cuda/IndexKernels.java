@@ -48,7 +48,7 @@ final class IndexKernels {
         Loops.over(without(axis, x.shape().toArray()), others, x, index, out).forEach(part -> {
             int owners = part.count() < THREAD_SLICES ? WARP : 1;
             int slices = Loops.THREADS / owners;
-            Grid grid = new Grid(Math.toIntExact(Math.ceilDiv(part.count(), (long) slices)), 1, 1, owners, slices);
+            Grid grid = Grid.of(Math.ceilDiv(part.count(), (long) slices), owners, slices);
             gpu.launch(MODULE, entry, grid).i64(part.address(2)).i64(part.address(0)).longs(part.address(1), index.dtype().bytes())
                     .longs(x.size(axis), x.stride(axis), index.stride(axis), out.stride(axis)).longs(part.words()).run();
         });
@@ -70,7 +70,7 @@ final class IndexKernels {
         long vector = Loops.WIDEST / Math.min(table.dtype().bytes(), out.dtype().bytes());
         boolean vectors = width % vector == 0 && Gpu.address(table) % Loops.WIDEST == 0 && Gpu.address(out) % Loops.WIDEST == 0;
         long parts = Math.clamp(Math.ceilDiv(width, Loops.THREADS * (vectors ? vector : 1)), 1L, MAX_PARTS);
-        Grid grid = new Grid(Math.toIntExact(index.elementCount()), (int) parts, 1, Loops.THREADS, 1);
+        Grid grid = new Grid(Extents.of("embedding", "number of indices", index.elementCount()), (int) parts, 1, Loops.THREADS, 1);
         gpu.launch(MODULE, "embedding_" + table.dtype().label() + "_to_" + out.dtype().label(), grid).pointer(out).pointer(table)
                 .longs(Gpu.address(index), index.dtype().bytes()).i64(width).i32(vectors ? 1 : 0).run();
     }
@@ -79,7 +79,7 @@ final class IndexKernels {
         check("embeddingGradient", index, out.size(0));
         long width = out.size(-1);
         long count = width == 0 ? 0 : index.elementCount();
-        int parts = Math.toIntExact(Math.max(1, Math.ceilDiv(width, COLUMNS)));
+        int parts = Extents.of("embeddingGradient", "width", Math.max(1, Math.ceilDiv(width, COLUMNS)));
         for (long first = 0; first < count; first += INDEX_CHUNK) {
             long end = Math.min(first + INDEX_CHUNK, count);
             gpu.launch(MODULE, "embedding_gradient", new Grid((int) (end - first), parts, 1, Loops.THREADS, 1)).pointer(out).pointer(gradient)

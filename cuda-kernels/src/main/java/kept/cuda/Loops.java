@@ -22,6 +22,8 @@ final class Loops {
     /** Size of the widest memory access in bytes. */
     static final int WIDEST = 16;
     private static final long MAX_ELEMENTS = Integer.MAX_VALUE;
+    /** Elements of a part of dense loops with more than the maximum, such that its operands stay aligned. */
+    private static final long BLOCK_ELEMENTS = 1L << 30;
 
     private final long count;
     /** Extents of the axes, innermost first. */
@@ -233,6 +235,25 @@ final class Loops {
             Loops part = part(from, Math.min(from + each, extents[outermost]));
             (each == 1 ? part.withoutOutermost() : part).forEach(launch);
         }
+    }
+
+    /**
+     * Splits the loops as {@link #forEach} does, dense ones too, for kernels with one block per element.
+     *
+     * @param launch launches one part of fewer than 2^31 elements; not called if there are no elements
+     */
+    void forEachOfBlocks(Consumer<Loops> launch) {
+        if (count <= MAX_ELEMENTS) {
+            forEach(launch);
+            return;
+        }
+        forEach(part -> {
+            // Only dense parts are larger; they have one axis.
+            long each = part.count <= MAX_ELEMENTS ? part.count : BLOCK_ELEMENTS;
+            for (long from = 0; from < part.count; from += each) {
+                launch.accept(each == part.count ? part : part.part(from, Math.min(from + each, part.count)));
+            }
+        });
     }
 
     private Loops withoutOutermost() {

@@ -55,12 +55,12 @@ final class LossKernels {
     }
 
     private static int width(Tensor rows) {
-        return Math.toIntExact(rows.size(-1));
+        return Extents.of("loss", "vocabulary", rows.size(-1));
     }
 
     /** Checks the labels on the host, since they are few. This synchronizes with the device, so that nothing is overwritten if a label is invalid. */
     private void checkLabels(String operation, Tensor labels, int vocabulary) {
-        MemorySegment values = MemorySegment.ofArray(new long[Math.toIntExact(labels.elementCount())]);
+        MemorySegment values = MemorySegment.ofArray(new long[Extents.of(operation, "number of labels", labels.elementCount())]);
         gpu.download(Gpu.address(labels), values);
         for (long row = 0; row < labels.elementCount(); row++) {
             long label = values.getAtIndex(ValueLayout.JAVA_LONG, row);

@@ -105,7 +105,7 @@ final class MatmulKernels {
 
     /** Returns whether the last axis has unit stride and rows do not overlap; strides of axes of extent 1 are ignored. */
     private static boolean isRowMajor(Tensor x) {
-        return (x.size(-1) == 1 || x.stride(-1) == 1) && (x.size(-2) == 1 || x.stride(-2) >= x.size(-1)) && x.stride(-2) <= Integer.MAX_VALUE;
+        return (x.size(-1) == 1 || x.stride(-1) == 1) && (x.size(-2) == 1 || x.stride(-2) >= x.size(-1)) && x.stride(-2) <= Extents.MOST;
     }
 
     private void multiply(Tensor a, Tensor b, Tensor out, boolean accumulate) {
@@ -117,10 +117,10 @@ final class MatmulKernels {
     private void multiply(Tensor a, Tensor b, Tensor out, BatchedProduct batch, int axis, long[] shift, float beta) {
         if (axis <= 0) {
             int m = batch.rows();
-            int n = Math.toIntExact(out.size(-1));
-            int k = Math.toIntExact(a.size(-1));
+            int n = extent("columns", out.size(-1));
+            int k = extent("inner dimension", a.size(-1));
             long[] strides = axis < 0 ? new long[3] : batch.axes().strides()[0];
-            int count = axis < 0 ? 1 : Math.toIntExact(batch.axes().extents()[0]);
+            int count = axis < 0 ? 1 : extent("batch", batch.axes().extents()[0]);
             gpu.blas().gemm(gpu.blasHandle(), new Gemm(n, m, k, 1, matrix(b, shift[BatchedProduct.B], k, n, strides[BatchedProduct.B]),
                     matrix(a, shift[BatchedProduct.A], m, k, strides[BatchedProduct.A]), beta,
                     matrix(out, shift[BatchedProduct.C], m, n, strides[BatchedProduct.C]), count));
@@ -140,7 +140,11 @@ final class MatmulKernels {
     private static Matrix matrix(Tensor x, long shift, long rows, long columns, long stride) {
         boolean rowMajor = (columns == 1 || x.stride(-1) == 1) && (rows == 1 || x.stride(-2) >= columns);
         long leading = rowMajor ? rows == 1 ? columns : x.stride(-2) : x.size(-1) == 1 ? rows : x.stride(-1);
-        return new Matrix(Gpu.address(x) + shift * x.dtype().bytes(), dataType(x.dtype()), Math.toIntExact(Math.max(1, leading)), stride, !rowMajor);
+        return new Matrix(Gpu.address(x) + shift * x.dtype().bytes(), dataType(x.dtype()), extent("stride", Math.max(1, leading)), stride, !rowMajor);
+    }
+
+    private static int extent(String what, long extent) {
+        return Extents.of("matmul", what, extent);
     }
 
     private static DataType dataType(DType dtype) {

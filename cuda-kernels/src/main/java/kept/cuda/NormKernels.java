@@ -41,31 +41,29 @@ final class NormKernels {
         Tensor weight = parameters.weight();
         Tensor bias = parameters.bias();
         double epsilon = parameters.epsilon();
-        long width = x.size(-1);
         if (rows(x) == 0) {
             return;
         }
         if (fits(x, FORWARD_THREADS, weight, bias, out)) {
             Launch launch = gpu.launch(MODULE, "layer_norm_" + types(x, out), forwardGrid(x));
             floats(floats(launch.pointer(out).pointer(mean).pointer(rstd).pointer(x), weight), bias)
-                    .i64(rows(x)).i32(Math.toIntExact(width)).f32(epsilon).run();
+                    .i64(rows(x)).i32(width(x)).f32(epsilon).run();
         } else {
             Launch launch = floats(gpu.launch(MODULE, "layer_norm_any", Grid.of(rows(x), ANY_THREADS)), out).pointer(mean).pointer(rstd);
-            floats(floats(floats(launch, x), weight), bias).i32(Math.toIntExact(width)).f32(epsilon).run();
+            floats(floats(floats(launch, x), weight), bias).i32(width(x)).f32(epsilon).run();
         }
     }
 
     void rmsNorm(Tensor x, Tensor weight, double epsilon, Tensor out, Tensor rstd) {
-        long width = x.size(-1);
         if (rows(x) == 0) {
             return;
         }
         if (fits(x, FORWARD_THREADS, weight, out)) {
             Launch launch = gpu.launch(MODULE, "rms_norm_" + types(x, out), forwardGrid(x));
-            floats(launch.pointer(out).pointer(rstd).pointer(x), weight).i64(rows(x)).i32(Math.toIntExact(width)).f32(epsilon).run();
+            floats(launch.pointer(out).pointer(rstd).pointer(x), weight).i64(rows(x)).i32(width(x)).f32(epsilon).run();
         } else {
             Launch launch = floats(gpu.launch(MODULE, "rms_norm_any", Grid.of(rows(x), ANY_THREADS)), out).pointer(rstd);
-            floats(floats(launch, x), weight).i32(Math.toIntExact(width)).f32(epsilon).run();
+            floats(floats(launch, x), weight).i32(width(x)).f32(epsilon).run();
         }
     }
 
@@ -73,14 +71,14 @@ final class NormKernels {
     void addLayerNorm(Tensor x, Tensor branch, Tensor sum, LayerNormParameters parameters, Tensor out, Tensor mean, Tensor rstd) {
         Launch launch = gpu.launch(MODULE, "add_layer_norm_" + sumTypes(branch, out), forwardGrid(x));
         floats(floats(launch.pointer(out).pointer(mean).pointer(rstd).pointer(sum).pointer(x).pointer(branch), parameters.weight()),
-                parameters.bias()).i64(rows(x)).i32(Math.toIntExact(x.size(-1))).f32(parameters.epsilon()).run();
+                parameters.bias()).i64(rows(x)).i32(width(x)).f32(parameters.epsilon()).run();
     }
 
     /** The operands must satisfy {@link #fitsSum}. */
     void addRmsNorm(Tensor x, Tensor branch, Tensor sum, Tensor weight, double epsilon, Tensor out, Tensor rstd) {
         Launch launch = gpu.launch(MODULE, "add_rms_norm_" + sumTypes(branch, out), forwardGrid(x));
         floats(launch.pointer(out).pointer(rstd).pointer(sum).pointer(x).pointer(branch), weight)
-                .i64(rows(x)).i32(Math.toIntExact(x.size(-1))).f32(epsilon).run();
+                .i64(rows(x)).i32(width(x)).f32(epsilon).run();
     }
 
     /**
@@ -107,7 +105,7 @@ final class NormKernels {
         if (rows(x) == 0) {
             return;
         }
-        int width = Math.toIntExact(x.size(-1));
+        int width = width(x);
         boolean fits = fits(x, BACKWARD_THREADS, gradient, weight, dx);
         Grid grid = fits ? backwardGrid(x) : Grid.of(Math.min(GROUPS, rows(x)), ANY_THREADS);
         int groups = grid.x() * grid.threadsY();
@@ -146,6 +144,10 @@ final class NormKernels {
         return branch.dtype().label() + (out.dtype() == DType.F32 ? "" : "_to_" + out.dtype().label());
     }
 
+    private static int width(Tensor x) {
+        return Extents.of("norm", "width", x.size(-1));
+    }
+
     private static long rows(Tensor x) {
         return x.elementCount() == 0 ? 0 : x.elementCount() / x.size(-1);
     }
@@ -163,7 +165,7 @@ final class NormKernels {
     private static Grid forwardGrid(Tensor x) {
         int threads = threads(x);
         int blockRows = threads == WARP ? WARPS : 1;
-        return new Grid(Math.toIntExact(Math.ceilDiv(rows(x), (long) blockRows)), 1, 1, threads, blockRows);
+        return Grid.of(Math.ceilDiv(rows(x), (long) blockRows), threads, blockRows);
     }
 
     private static Grid backwardGrid(Tensor x) {

@@ -59,7 +59,7 @@ final class ReductionKernels {
         Loops results = Loops.over(Arrays.copyOf(shape, kept), new long[][] {out.strides(), Arrays.copyOf(strides, kept)}, out, x);
         boolean coalescedAcrossResults = results.rank() > 0 && results.step(1) == 1 && reduced.step(0) != 1;
         boolean byThreads = reduced.count() < BLOCK_ELEMENTS || coalescedAcrossResults;
-        results.forEach(part -> reduce(name, x.dtype(), part, reduced, byThreads));
+        results.forEachOfBlocks(part -> reduce(name, x.dtype(), part, reduced, byThreads));
     }
 
     private void reduce(String name, DType dtype, Loops results, Loops reduced, boolean byThreads) {
@@ -84,7 +84,7 @@ final class ReductionKernels {
         int kept = out.rank();
         Loops results = Loops.over(
                 Arrays.copyOf(x.shape().toArray(), kept), new long[][] {out.strides(), Arrays.copyOf(x.strides(), kept)}, out, x);
-        results.forEach(part -> gpu.launch(MODULE, "arg_max_" + x.dtype().label(), Grid.of(part.count(), THREADS))
+        results.forEachOfBlocks(part -> gpu.launch(MODULE, "arg_max_" + x.dtype().label(), Grid.of(part.count(), THREADS))
                 .i64(part.address(0)).i64(part.address(1)).i64(x.size(-1)).i64(x.stride(-1)).longs(part.words())
                 .run());
     }

@@ -17,17 +17,21 @@ final class RotaryKernels {
         if (x.elementCount() == 0) {
             return;
         }
-        int heads = Math.toIntExact(x.size(2));
-        int half = Math.toIntExact(x.size(3) / 2);
+        int heads = extent("number of heads", x.size(2));
+        int half = extent("head dimension", x.size(3)) / 2;
         boolean wide = half % VectorAccess.elements(x) == 0 && VectorAccess.fits(x, out, cos, sin);
-        int pieces = Math.multiplyExact(heads, wide ? half / VectorAccess.elements(x) : half);
+        int pieces = extent("pairs of a token", (long) heads * (wide ? half / VectorAccess.elements(x) : half));
         int threads = Math.min(MAX_THREADS, Math.ceilDiv(pieces, 32) * 32);
         String entry = "rotary_" + (wide ? "wide_" : "single_") + x.dtype().label();
         gpu.launch("rotary", entry, Grid.of(x.size(0) * x.size(1), threads))
                 .pointer(x).longs(x.stride(0), x.stride(1), x.stride(2))
                 .pointer(out).longs(out.stride(0), out.stride(1), out.stride(2))
                 .pointer(cos).pointer(sin)
-                .i32(Math.toIntExact(x.size(1))).i32(heads).i32(half).f32(inverse ? -1 : 1)
+                .i32(extent("sequence", x.size(1))).i32(heads).i32(half).f32(inverse ? -1 : 1)
                 .run();
+    }
+
+    private static int extent(String what, long extent) {
+        return Extents.of("rotaryEmbedding", what, extent);
     }
 }

@@ -1,5 +1,7 @@
 package kept.cuda.driver;
 
+import kept.tensor.DeviceException;
+
 /**
  * Grid and block dimensions of a launch.
  *
@@ -24,8 +26,26 @@ public record Grid(int x, int y, int z, int threadsX, int threadsY) {
      * @param blocks number of blocks
      * @param threads threads per block
      * @return grid
+     * @throws DeviceException if there are more blocks than a grid has along x
      */
     public static Grid of(long blocks, int threads) {
-        return new Grid(Math.toIntExact(blocks), 1, 1, threads, 1);
+        return of(blocks, threads, 1);
+    }
+
+    /**
+     * Creates a one-dimensional grid of blocks with two dimensions.
+     *
+     * @param blocks number of blocks
+     * @param threadsX threads per block along x
+     * @param threadsY threads per block along y
+     * @return grid
+     * @throws DeviceException if there are more blocks than a grid has along x
+     */
+    public static Grid of(long blocks, int threadsX, int threadsY) {
+        if (blocks > Integer.MAX_VALUE) {
+            throw new DeviceException("[launch] a grid has at most %d blocks along x, not %d: use fewer rows at a time"
+                    .formatted(Integer.MAX_VALUE, blocks));
+        }
+        return new Grid((int) blocks, 1, 1, threadsX, threadsY);
     }
 }

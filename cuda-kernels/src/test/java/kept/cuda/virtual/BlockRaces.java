@@ -1,7 +1,7 @@
 package kept.cuda.virtual;
 
 /**
- * Detects data races in device memory: the last writer and reader of each granule of an allocation in a watched launch. Blocks are unordered, so two
+ * Detects data races in device memory: the last writer and reader of each granule of a page in a watched launch. Blocks are unordered, so two
  * blocks that access a granule, at least one of them writing, race unless both use atomics or the later one has synchronized by a fence and an
  * atomic. Threads of one block race unless a barrier separates their accesses, as in shared memory.
  */
@@ -27,7 +27,7 @@ final class BlockRaces {
         this.readByOthers = new boolean[granules];
     }
 
-    void read(Warp warp, int lane, Allocation allocation, int at, int count) {
+    void read(Warp warp, int lane, Page page, int at, int count) {
         int block = name(warp);
         int me = warp.thread(lane);
         BlockClock clock = warp.block.clock();
@@ -37,9 +37,9 @@ final class BlockRaces {
         for (int i = at >> shift; i <= last; i++) {
             int writer = writers[i];
             if (writer != 0 && writingBlocks[i] != block) {
-                requireSynchronised(warp, lane, allocation, i, "reads", "wrote", writingBlocks[i]);
+                requireSynchronised(warp, lane, page, i, "reads", "wrote", writingBlocks[i]);
             } else if (writer != 0 && BlockClock.unordered(writer, me, before) && clock.races(writer, warp, lane)) {
-                throw race(warp, lane, allocation, i, "reads", "written", writer);
+                throw race(warp, lane, page, i, "reads", "written", writer);
             }
             if (readingBlocks[i] != block) {
                 readByOthers[i] |= readingBlocks[i] != 0;
@@ -52,15 +52,15 @@ final class BlockRaces {
         }
     }
 
-    void write(Warp warp, int lane, Allocation allocation, int at, int count) {
-        write(warp, lane, allocation, at, count, 0);
+    void write(Warp warp, int lane, Page page, int at, int count) {
+        write(warp, lane, page, at, count, 0);
     }
 
-    void atomic(Warp warp, int lane, Allocation allocation, int at, int count) {
-        write(warp, lane, allocation, at, count, 1);
+    void atomic(Warp warp, int lane, Page page, int at, int count) {
+        write(warp, lane, page, at, count, 1);
     }
 
-    private void write(Warp warp, int lane, Allocation allocation, int at, int count, int atomic) {
+    private void write(Warp warp, int lane, Page page, int at, int count, int atomic) {
         int block = name(warp);
         int me = warp.thread(lane);
         BlockClock clock = warp.block.clock();
@@ -71,16 +71,16 @@ final class BlockRaces {
             int writer = writers[i];
             boolean atomics = (writer & atomic) != 0;
             if (writer != 0 && !atomics && writingBlocks[i] != block) {
-                requireSynchronised(warp, lane, allocation, i, "writes", "wrote", writingBlocks[i]);
+                requireSynchronised(warp, lane, page, i, "writes", "wrote", writingBlocks[i]);
             } else if (writer != 0 && !atomics && BlockClock.unordered(writer, me, before) && clock.races(writer, warp, lane)) {
-                throw race(warp, lane, allocation, i, "writes", "written", writer);
+                throw race(warp, lane, page, i, "writes", "written", writer);
             }
             if (readByOthers[i] || readingBlocks[i] != 0 && readingBlocks[i] != block) {
-                requireSynchronised(warp, lane, allocation, i, "writes", "read", readByOthers[i] ? SEVERAL : readingBlocks[i]);
+                requireSynchronised(warp, lane, page, i, "writes", "read", readByOthers[i] ? SEVERAL : readingBlocks[i]);
             }
             if (readingBlocks[i] == block) {
-                requireOrdered(warp, lane, allocation, i, readers[i], me);
-                requireOrdered(warp, lane, allocation, i, earlierReaders[i], me);
+                requireOrdered(warp, lane, page, i, readers[i], me);
+                requireOrdered(warp, lane, page, i, earlierReaders[i], me);
             }
             writers[i] = stamp;
             writingBlocks[i] = block;
@@ -91,10 +91,10 @@ final class BlockRaces {
         }
     }
 
-    private void requireOrdered(Warp warp, int lane, Allocation allocation, int granule, int reader, int me) {
+    private void requireOrdered(Warp warp, int lane, Page page, int granule, int reader, int me) {
         BlockClock clock = warp.block.clock();
         if (reader != 0 && BlockClock.unordered(reader, me, clock.before(warp)) && clock.races(reader, warp, lane)) {
-            throw race(warp, lane, allocation, granule, "writes", "read", reader);
+            throw race(warp, lane, page, granule, "writes", "read", reader);
         }
     }
 
@@ -102,20 +102,20 @@ final class BlockRaces {
         return (int) warp.block.index() + 1;
     }
 
-    private void requireSynchronised(Warp warp, int lane, Allocation allocation, int granule, String what, String did, int other) {
+    private void requireSynchronised(Warp warp, int lane, Page page, int granule, String what, String did, int other) {
         if (!warp.block.synchronised()) {
             String block = other == SEVERAL ? "other blocks" : "block number %d".formatted(other - 1);
-            throw fault(warp, lane, allocation, granule, "%s 0x%x, byte %,d of %s, which %s %s in the same launch: a race", what, block, did);
+            throw fault(warp, lane, page, granule, "%s 0x%x, byte %,d of %s, which %s %s in the same launch: a race", what, block, did);
         }
     }
 
-    private KernelFault race(Warp warp, int lane, Allocation allocation, int granule, String what, String did, int stamp) {
-        return fault(warp, lane, allocation, granule, "%s 0x%x, byte %,d of %s, that thread %s has %s, with no barrier between: a race", what,
+    private KernelFault race(Warp warp, int lane, Page page, int granule, String what, String did, int stamp) {
+        return fault(warp, lane, page, granule, "%s 0x%x, byte %,d of %s, that thread %s has %s, with no barrier between: a race", what,
                 warp.block.threadName(BlockClock.thread(stamp)), did);
     }
 
-    private KernelFault fault(Warp warp, int lane, Allocation allocation, int granule, String text, String what, String who, String did) {
+    private KernelFault fault(Warp warp, int lane, Page page, int granule, String text, String what, String who, String did) {
         int at = granule << shift;
-        return warp.fault(lane, text.formatted(what, allocation.base + at, at, allocation, who, did));
+        return warp.fault(lane, text.formatted(what, page.base + at, page.offset + at, page.allocation, who, did));
     }
 }

@@ -4,20 +4,29 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** Runs all blocks of a launch on one thread or several. Of several faults that of the first block is reported, so that it is deterministic. */
+/** Runs the blocks of a launch, all or a sample, on one thread or several. Of several faults that of the first block is reported, so that it is deterministic. */
 final class Blocks {
     private final KernelLaunch launch;
     private final long mostInstructions;
     private final int workers;
+    private final long[] chosen;
+    private final long count;
     private final AtomicLong next = new AtomicLong();
     private final AtomicLong firstFault = new AtomicLong(Long.MAX_VALUE);
     private RuntimeException fault;
     private long laneInstructions;
 
-    Blocks(KernelLaunch launch, long mostInstructions, int workers) {
+    /**
+     * Prepares a run.
+     *
+     * @param chosen numbers of the blocks to run; null for all
+     */
+    Blocks(KernelLaunch launch, long mostInstructions, int workers, long[] chosen) {
         this.launch = launch;
         this.mostInstructions = mostInstructions;
         this.workers = workers;
+        this.chosen = chosen;
+        this.count = chosen == null ? launch.blocks() : chosen.length;
     }
 
     /** Runs the blocks and returns the number of executed instructions, counting each lane. */
@@ -45,12 +54,17 @@ final class Blocks {
         return laneInstructions;
     }
 
+    private long number(long turn) {
+        long place = launch.order().block(turn, count);
+        return chosen == null ? place : chosen[(int) place];
+    }
+
     private void work() {
         var block = new Block(launch);
         long sum = 0;
-        for (long i = next.getAndIncrement(); i < launch.blocks() && i < firstFault.get(); i = next.getAndIncrement()) {
+        for (long i = next.getAndIncrement(); i < count && i < firstFault.get(); i = next.getAndIncrement()) {
             try {
-                sum += block.run(launch.order().block(i, launch.blocks()), mostInstructions);
+                sum += block.run(number(i), mostInstructions);
             } catch (RuntimeException e) {
                 report(i, e);
                 break;

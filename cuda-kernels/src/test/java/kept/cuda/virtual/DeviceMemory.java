@@ -36,10 +36,7 @@ final class DeviceMemory {
         if (bytes > capacity - used) {
             return null;
         }
-        if (bytes > Integer.MAX_VALUE - 8) {
-            throw new IllegalArgumentException("[virtual gpu] cannot allocate " + bytes + " bytes; the maximum of one allocation is 2 GiB");
-        }
-        var allocation = new Allocation(name + " " + ++count, nextAddress, (int) bytes);
+        var allocation = new Allocation(name + " " + ++count, nextAddress, bytes);
         nextAddress += (2 * bytes / GRANULE + 16) * GRANULE;
         allocations.put(allocation.base, allocation);
         used += bytes;
@@ -77,7 +74,7 @@ final class DeviceMemory {
             return null;
         }
         Allocation allocation = entry.getValue();
-        return address - allocation.base <= allocation.size - bytes ? allocation : null;
+        return allocation.contains(address, bytes) ? allocation : null;
     }
 
     /** Describes the location of an address for messages. */

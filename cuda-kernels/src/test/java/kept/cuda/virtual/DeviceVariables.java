@@ -20,21 +20,21 @@ final class DeviceVariables {
             if (allocation == null) {
                 throw new PtxException(module.file(), 1, "out of memory for the variable " + variable.name());
             }
-            java.util.Arrays.fill(allocation.data, (byte) 0);
+            allocation.set(0, allocation.size, (byte) 0);
             if (variable.initial() != null) {
-                System.arraycopy(variable.initial(), 0, allocation.data, 0, variable.initial().length);
+                allocation.write(0, variable.initial());
             }
-            allocation.markWritten(0, allocation.size);
             map.put(variable.name(), allocation);
         }
         for (Variable variable : variables) {
             variable.pointers().forEach((at, name) -> {
-                byte[] data = map.get(variable.name()).data;
                 Allocation target = map.get(name);
                 if (target == null) {
                     throw new PtxException(module.file(), 1, "the initial value of " + variable.name() + " is the address of unknown " + name);
                 }
-                Bytes.putLong(data, at, Bytes.getLong(data, at) + target.base);
+                byte[] pointer = map.get(variable.name()).read(at, Long.BYTES);
+                Bytes.putLong(pointer, 0, Bytes.getLong(pointer, 0) + target.base);
+                map.get(variable.name()).write(at, pointer);
             });
         }
         return map;

@@ -24,8 +24,8 @@ abstract class MemoryAccess extends Instruction {
     /** Size of the access in bytes; a vector is one access. */
     int bytes;
 
-    /** The allocation of the last access, as a cache. Concurrent blocks may overwrite it, which only costs a look-up. */
-    private Allocation last;
+    /** The page of the last access, as a cache. Concurrent blocks may overwrite it, which only costs a look-up. */
+    private Page last;
 
     long address(Warp warp, int lane) {
         if (longBase >= 0) {
@@ -81,11 +81,11 @@ abstract class MemoryAccess extends Instruction {
             case LOCAL -> local(warp, lane, address, "writes");
             case PARAMETER -> throw warp.fault(lane, "writes to its parameters");
             default -> {
-                Allocation allocation = device(warp, lane, address, bytes, "writes");
+                Page page = device(warp, lane, address, bytes, "writes");
                 if (warp.block.launch().watch() != null) {
-                    warp.block.launch().watch().write(warp, lane, allocation, warp.at, bytes);
+                    warp.block.launch().watch().write(warp, lane, page, warp.at, bytes);
                 }
-                allocation.markWritten(warp.at, bytes);
+                page.markWritten(warp.at, bytes);
             }
         }
     }
@@ -101,21 +101,21 @@ abstract class MemoryAccess extends Instruction {
         if (kind(address) != Space.DEVICE) {
             throw warp.fault(lane, "an atomic operation at 0x%x, neither device nor shared memory".formatted(address));
         }
-        Allocation allocation = device(warp, lane, address, bytes, "atomically changes");
-        requireWritten(warp, lane, allocation, bytes);
+        Page page = device(warp, lane, address, bytes, "atomically changes");
+        requireWritten(warp, lane, page, bytes);
         if (warp.block.launch().watch() != null) {
-            warp.block.launch().watch().atomic(warp, lane, allocation, warp.at, bytes);
+            warp.block.launch().watch().atomic(warp, lane, page, warp.at, bytes);
         }
         warp.block.communicates();
-        return allocation;
+        return page;
     }
 
     /** Checks and resolves a lane's read of device memory. */
     final void deviceRead(Warp warp, int lane, long address, int count) {
-        Allocation allocation = device(warp, lane, address, count, "reads");
-        requireWritten(warp, lane, allocation, count);
+        Page page = device(warp, lane, address, count, "reads");
+        requireWritten(warp, lane, page, count);
         if (warp.block.launch().watch() != null) {
-            warp.block.launch().watch().read(warp, lane, allocation, warp.at, count);
+            warp.block.launch().watch().read(warp, lane, page, warp.at, count);
         }
     }
 
@@ -157,31 +157,45 @@ abstract class MemoryAccess extends Instruction {
         warp.at = (int) at;
     }
 
-    private Allocation device(Warp warp, int lane, long address, int count, String what) {
-        Allocation allocation = last;
-        long at = allocation == null ? -1 : address - allocation.base;
-        if (at < 0 || at > allocation.size - count) {
-            allocation = warp.block.launch().memory().find(address, count);
-            if (allocation == null) {
-                throw warp.fault(lane, "%s %d bytes at 0x%x, %s".formatted(what, count, address, warp.block.launch().memory().describe(address)));
-            }
-            last = allocation;
-            at = address - allocation.base;
+    private Page device(Warp warp, int lane, long address, int count, String what) {
+        Page page = last;
+        long at = page == null ? -1 : address - page.base;
+        if (at < 0 || at > page.size - count) {
+            page = find(warp, lane, address, count, what);
+            last = page;
+            at = address - page.base;
         }
         if ((address & (bytes - 1)) != 0) {
-            throw warp.fault(lane, "%s %d bytes at 0x%x, which is no multiple of %d (byte %,d of %s)"
-                    .formatted(what, bytes, address, bytes, at, allocation));
+            throw misaligned(warp, lane, address, page, what);
         }
-        warp.bytes = allocation.data;
+        warp.bytes = page.data;
         warp.at = (int) at;
-        return allocation;
+        return page;
     }
 
-    private static void requireWritten(Warp warp, int lane, Allocation allocation, int count) {
-        if (count > 0 && !allocation.isWritten(warp.at, count)) {
-            int first = allocation.firstUnwritten(warp.at, count);
-            throw warp.fault(lane, "reads %d bytes at 0x%x, of which byte %,d of %s was never written"
-                    .formatted(count, allocation.base + warp.at, first, allocation));
+    private Page find(Warp warp, int lane, long address, int count, String what) {
+        Page before = last;
+        boolean same = before != null && before.allocation.contains(address, count);
+        Allocation allocation = same ? before.allocation : warp.block.launch().memory().find(address, count);
+        if (allocation == null) {
+            throw warp.fault(lane, "%s %d bytes at 0x%x, %s".formatted(what, count, address, warp.block.launch().memory().describe(address)));
+        }
+        Page page = allocation.page(address - allocation.base);
+        if (address - page.base > page.size - count) {
+            throw misaligned(warp, lane, address, page, what);
+        }
+        return page;
+    }
+
+    private KernelFault misaligned(Warp warp, int lane, long address, Page page, String what) {
+        return warp.fault(lane, "%s %d bytes at 0x%x, which is no multiple of %d (byte %,d of %s)"
+                .formatted(what, bytes, address, bytes, address - page.allocation.base, page.allocation));
+    }
+
+    private static void requireWritten(Warp warp, int lane, Page page, int count) {
+        if (count > 0 && !page.isWritten(warp.at, count)) {
+            throw warp.fault(lane, "reads %d bytes at 0x%x, of which byte %,d of %s was never written".formatted(count, page.base + warp.at,
+                    page.offset + page.firstUnwritten(warp.at, count), page.allocation));
         }
     }
 }

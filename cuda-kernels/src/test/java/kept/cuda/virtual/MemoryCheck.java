@@ -1,6 +1,6 @@
 package kept.cuda.virtual;
 
-import java.util.Arrays;
+import java.util.BitSet;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -10,13 +10,27 @@ public final class MemoryCheck {
     private static final class Before {
         final String operand;
         final Allocation allocation;
-        boolean[] mayChange;
-        byte[] data;
-        byte[] written;
+        final BitSet[] mayChange;
+        Page[] pages;
 
         Before(String operand, Allocation allocation) {
             this.operand = operand;
             this.allocation = allocation;
+            this.mayChange = new BitSet[allocation.pages()];
+        }
+
+        /** Lets a range of bytes change. */
+        void mark(long at, long count) {
+            for (long done = 0; done < count;) {
+                int index = (int) ((at + done) / Page.BYTES);
+                int from = (int) ((at + done) % Page.BYTES);
+                int length = (int) Math.min(Page.BYTES - from, count - done);
+                if (mayChange[index] == null) {
+                    mayChange[index] = new BitSet();
+                }
+                mayChange[index].set(from, from + length);
+                done += length;
+            }
         }
     }
 
@@ -54,31 +68,25 @@ public final class MemoryCheck {
     public void result(long address, long offset, int width, long[] shape, long[] strides) {
         Before before = allocations.get(address);
         if (before != null) {
-            if (before.mayChange == null) {
-                before.mayChange = new boolean[before.allocation.size];
-            }
-            mark(before.mayChange, (int) offset * width, width, 0, shape, strides);
+            mark(before, offset * width, width, 0, shape, strides);
         }
     }
 
-    private static void mark(boolean[] bytes, int at, int width, int axis, long[] shape, long[] strides) {
+    private static void mark(Before before, long at, int width, int axis, long[] shape, long[] strides) {
         if (axis == shape.length) {
-            Arrays.fill(bytes, at, at + width, true);
+            before.mark(at, width);
         } else if (axis == shape.length - 1 && strides[axis] == 1) {
-            Arrays.fill(bytes, at, at + (int) shape[axis] * width, true);
+            before.mark(at, shape[axis] * width);
         } else {
-            for (int i = 0; i < shape[axis]; i++) {
-                mark(bytes, at + (int) (i * strides[axis]) * width, width, axis + 1, shape, strides);
+            for (long i = 0; i < shape[axis]; i++) {
+                mark(before, at + i * strides[axis] * width, width, axis + 1, shape, strides);
             }
         }
     }
 
     /** Queues the copy of the contents. */
     public void begin() {
-        gpu.streams().addBehind(() -> allocations.values().forEach(before -> {
-            before.data = before.allocation.data.clone();
-            before.written = before.allocation.written.clone();
-        }));
+        gpu.streams().addBehind(() -> allocations.values().forEach(before -> before.pages = before.allocation.snapshot()));
     }
 
     /** Queues the comparison. */
@@ -87,17 +95,10 @@ public final class MemoryCheck {
     }
 
     private void compare(Before before) {
-        byte[] data = before.allocation.data;
-        byte[] written = before.allocation.written;
-        if (before.data == null || data.length != before.data.length || Arrays.equals(data, before.data) && Arrays.equals(written, before.written)) {
-            return;
-        }
-        for (int i = 0; i < data.length; i++) {
-            boolean mayChange = before.mayChange != null && before.mayChange[i];
-            if (!mayChange && (data[i] != before.data[i] || written[i] != before.written[i])) {
-                throw new KernelFault("%s changes byte %,d of %s, the memory of %s, which is no element of a result"
-                        .formatted(work, i, before.allocation, before.operand));
-            }
+        long at = before.pages == null ? -1 : before.allocation.firstChange(before.pages, before.mayChange);
+        if (at >= 0) {
+            throw new KernelFault("%s changes byte %,d of %s, the memory of %s, which is no element of a result"
+                    .formatted(work, at, before.allocation, before.operand));
         }
     }
 }

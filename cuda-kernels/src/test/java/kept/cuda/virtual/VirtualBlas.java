@@ -191,7 +191,7 @@ public final class VirtualBlas implements Blas {
         private final Matrix matrix;
         private final int width;
         private final long first;
-        private Allocation allocation;
+        private Page page;
 
         View(String name, Matrix matrix, int index) {
             this.name = name;
@@ -202,21 +202,21 @@ public final class VirtualBlas implements Blas {
 
         double getDouble(int row, int column) {
             int at = readable(row, column);
-            return Double.longBitsToDouble(Bytes.getLong(allocation.data, at));
+            return Double.longBitsToDouble(Bytes.getLong(page.data, at));
         }
 
         void setDouble(int row, int column, double value) {
             int at = place("writes", row, column);
-            Bytes.putLong(allocation.data, at, Double.doubleToRawLongBits(value));
-            allocation.markWritten(at, width);
+            Bytes.putLong(page.data, at, Double.doubleToRawLongBits(value));
+            page.markWritten(at, width);
         }
 
         /** Checks that an element has been written. */
         private int readable(int row, int column) {
             int at = place("reads", row, column);
-            if (!allocation.isWritten(at, width)) {
+            if (!page.isWritten(at, width)) {
                 throw new KernelFault("gemm reads element %,d of %s at byte %,d of %s, which was never written"
-                        .formatted(element(row, column), name, at, allocation));
+                        .formatted(element(row, column), name, page.offset + at, page.allocation));
             }
             return at;
         }
@@ -224,9 +224,9 @@ public final class VirtualBlas implements Blas {
         float get(int row, int column) {
             int at = readable(row, column);
             return switch (matrix.type()) {
-                case F32 -> Float.intBitsToFloat(Bytes.getInt(allocation.data, at));
-                case F16 -> Rounding.fromF16(Bytes.getShort(allocation.data, at));
-                case BF16 -> Rounding.fromBf16(Bytes.getShort(allocation.data, at));
+                case F32 -> Float.intBitsToFloat(Bytes.getInt(page.data, at));
+                case F16 -> Rounding.fromF16(Bytes.getShort(page.data, at));
+                case BF16 -> Rounding.fromBf16(Bytes.getShort(page.data, at));
                 case F64 -> throw new IllegalStateException("[virtual] F64 is read as a double");
             };
         }
@@ -234,29 +234,30 @@ public final class VirtualBlas implements Blas {
         void set(int row, int column, float value) {
             int at = place("writes", row, column);
             switch (matrix.type()) {
-                case F32 -> Bytes.putInt(allocation.data, at, Float.floatToRawIntBits(value));
-                case F16 -> Bytes.putShort(allocation.data, at, (short) Rounding.toF16(value, Rounding.Mode.RN));
-                case BF16 -> Bytes.putShort(allocation.data, at, (short) Rounding.toBf16(value, Rounding.Mode.RN));
+                case F32 -> Bytes.putInt(page.data, at, Float.floatToRawIntBits(value));
+                case F16 -> Bytes.putShort(page.data, at, (short) Rounding.toF16(value, Rounding.Mode.RN));
+                case BF16 -> Bytes.putShort(page.data, at, (short) Rounding.toBf16(value, Rounding.Mode.RN));
                 case F64 -> throw new IllegalStateException("[virtual] F64 is written as a double");
             }
-            allocation.markWritten(at, width);
+            page.markWritten(at, width);
         }
 
         private long element(int row, int column) {
             return first + (long) column * matrix.leading() + row;
         }
 
-        /** Returns the index of an element in its allocation; the allocation of the last element is cached. */
+        /** Returns the index of an element in its page; the page of the last element is cached. */
         private int place(String what, int row, int column) {
             long address = matrix.address() + width * element(row, column);
-            if (allocation == null || address < allocation.base || address - allocation.base > allocation.size - width) {
-                allocation = gpu.memory().find(address, width);
+            if (page == null || address < page.base || address - page.base > page.size - width) {
+                Allocation allocation = gpu.memory().find(address, width);
                 if (allocation == null || address % width != 0) {
                     throw new KernelFault("gemm %s element %,d of %s at 0x%x, %s"
                             .formatted(what, element(row, column), name, address, gpu.memory().describe(address)));
                 }
+                page = allocation.page(address - allocation.base);
             }
-            return (int) (address - allocation.base);
+            return (int) (address - page.base);
         }
     }
 }

@@ -135,7 +135,7 @@ public final class VirtualDriver implements Driver, LaunchCounter {
     public int attribute(int device, DeviceAttribute attribute) {
         device("cuDeviceGetAttribute", device);
         return switch (attribute) {
-            case MULTIPROCESSORS -> 4;
+            case MULTIPROCESSORS -> gpu.multiprocessors();
             case L2_CACHE -> 1 << 22;
             case CAPABILITY_MAJOR -> 8;
             case CAPABILITY_MINOR -> 0;
@@ -353,9 +353,7 @@ public final class VirtualDriver implements Driver, LaunchCounter {
             byte[] pageable = transfer == null ? from.toArray(ValueLayout.JAVA_BYTE) : null;
             gpu.streams().addAlways(stream, () -> {
                 byte[] bytes = transfer == null ? pageable : transfer.send();
-                int at = (int) (to - allocation.base);
-                System.arraycopy(bytes, 0, allocation.data, at, bytes.length);
-                allocation.markWritten(at, bytes.length);
+                allocation.write(to - allocation.base, bytes);
             });
         }
     }
@@ -368,16 +366,17 @@ public final class VirtualDriver implements Driver, LaunchCounter {
             Allocation allocation = require("cuMemcpyDtoHAsync", from, to.byteSize());
             PinnedMemory.Transfer transfer = gpu.streams().defers() ? pinned.begin(to, false) : null;
             gpu.streams().addAlways(stream, () -> {
-                int at = (int) (from - allocation.base);
-                int unwritten = allocation.firstUnwritten(at, (int) to.byteSize());
+                long at = from - allocation.base;
+                long unwritten = allocation.firstUnwritten(at, to.byteSize());
                 if (unwritten >= 0) {
                     throw new KernelFault("copies %d bytes to the host from 0x%x, of which byte %,d of %s was never written"
                             .formatted(to.byteSize(), from, unwritten, allocation));
                 }
+                byte[] bytes = allocation.read(at, Math.toIntExact(to.byteSize()));
                 if (transfer == null) {
-                    MemorySegment.copy(allocation.data, at, to, ValueLayout.JAVA_BYTE, 0, (int) to.byteSize());
+                    to.copyFrom(MemorySegment.ofArray(bytes));
                 } else {
-                    transfer.receive(java.util.Arrays.copyOfRange(allocation.data, at, at + (int) to.byteSize()));
+                    transfer.receive(bytes);
                 }
             });
             if (transfer == null) {
@@ -397,12 +396,7 @@ public final class VirtualDriver implements Driver, LaunchCounter {
         if (from < to + bytes && to < from + bytes) {
             throw invalid("cuMemcpyDtoDAsync", "%d bytes from 0x%x to 0x%x overlap".formatted(bytes, from, to));
         }
-        gpu.streams().add(stream, () -> {
-            int at = (int) (from - source.base);
-            int place = (int) (to - target.base);
-            System.arraycopy(source.data, at, target.data, place, (int) bytes);
-            System.arraycopy(source.written, at, target.written, place, (int) bytes);
-        });
+        gpu.streams().add(stream, () -> source.copy(from - source.base, bytes, target, to - target.base));
     }
 
     @Override
@@ -410,11 +404,7 @@ public final class VirtualDriver implements Driver, LaunchCounter {
         begin("cuMemsetD8Async", stream);
         if (bytes > 0) {
             Allocation allocation = require("cuMemsetD8Async", address, bytes);
-            gpu.streams().add(stream, () -> {
-                int at = (int) (address - allocation.base);
-                java.util.Arrays.fill(allocation.data, at, at + (int) bytes, value);
-                allocation.markWritten(at, (int) bytes);
-            });
+            gpu.streams().add(stream, () -> allocation.set(address - allocation.base, bytes, value));
         }
     }
 

@@ -19,6 +19,7 @@ public final class VirtualGpu {
     /** Default size of memory in bytes. */
     public static final long DEFAULT_MEMORY = 1L << 30;
 
+    private static final int MULTIPROCESSORS = 4;
     private static final long MAX_INSTRUCTIONS = 1L << 32;
     private static final int MAX_THREADS = 8;
 
@@ -36,6 +37,8 @@ public final class VirtualGpu {
     private int reordered;
     private final Map<String, Integer> timesReordered = new ConcurrentHashMap<>();
     private boolean faultsLater;
+    private int multiprocessors = MULTIPROCESSORS;
+    private BlockSample sample;
     private long mostInstructions = MAX_INSTRUCTIONS;
     private int threads = Math.min(MAX_THREADS, Integer.getInteger("kept.threads", Runtime.getRuntime().availableProcessors()));
     private long laneInstructions;
@@ -96,6 +99,55 @@ public final class VirtualGpu {
 
     boolean variesProducts() {
         return variesProducts;
+    }
+
+    /** Sets the number of multiprocessors that the device reports, 4 by default. The blocks of some launches are a multiple of it. */
+    public VirtualGpu multiprocessors(int count) {
+        multiprocessors = count;
+        return this;
+    }
+
+    int multiprocessors() {
+        return multiprocessors;
+    }
+
+    /**
+     * Runs only some blocks of later launches of 64 blocks or more, for operands that are too large to compute all: the first two, the last two, and
+     * three around each of some places.
+     *
+     * @param shares places in the grid, each as a share of all blocks, from 0 to 1; the number of a block counts along x, then y, then z
+     */
+    public void sampleBlocks(double... shares) {
+        streams.awaitAll();
+        sample = new BlockSample(shares);
+    }
+
+    /** Runs all blocks of later launches. */
+    public void runAllBlocks() {
+        streams.awaitAll();
+        sample = null;
+    }
+
+    /**
+     * Gives an allocation contents that are computed where they are accessed, so that it may be larger than the memory of this process.
+     *
+     * @param address first byte of the allocation
+     * @param contents computes the contents
+     */
+    public void setContents(long address, InitialContents contents) {
+        streams.awaitAll();
+        memory.find(address, 1).setContents(contents);
+    }
+
+    /**
+     * Returns what has been written of an allocation; where it had contents from {@link #setContents}, what has changed.
+     *
+     * @param address first byte of the allocation
+     * @return ranges in ascending order
+     */
+    public List<MemoryRange> changes(long address) {
+        streams.awaitAll();
+        return memory.find(address, 1).changes();
     }
 
     /** Limits the instructions of a warp, so that an endless loop becomes a fault. */
@@ -180,7 +232,7 @@ public final class VirtualGpu {
         }
     }
 
-    /** Runs all blocks of a launch, repeatedly if orders are compared. */
+    /** Runs the blocks of a launch, repeatedly if orders are compared. */
     void run(KernelLaunch launch) {
         if (counts) {
             var sum = new Counts(0);
@@ -208,8 +260,10 @@ public final class VirtualGpu {
     /** Runs the blocks one after the other, or on several threads if they cannot communicate. */
     private void runOnce(KernelLaunch launch) {
         boolean inOrder = launch.kernel().ordersBlocks || launch.watch() != null;
-        int workers = inOrder ? 1 : Math.clamp(launch.blocks() / BLOCKS_OF_A_THREAD, 1, threads);
-        long sum = new Blocks(launch, mostInstructions, workers).run();
+        long[] chosen = sample == null ? null : sample.of(launch.blocks());
+        long blocks = chosen == null ? launch.blocks() : chosen.length;
+        int workers = inOrder ? 1 : Math.clamp(blocks / BLOCKS_OF_A_THREAD, 1, threads);
+        long sum = new Blocks(launch, mostInstructions, workers, chosen).run();
         synchronized (this) {
             laneInstructions += sum;
         }

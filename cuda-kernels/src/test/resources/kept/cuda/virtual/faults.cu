@@ -273,3 +273,30 @@ extern "C" __global__ void many_registers(const float* in, float* out, int turns
 extern "C" __global__ void __launch_bounds__(512) many_registers_bounded(const float* in, float* out, int turns) { live_sums<80>(in, out, turns); }
 
 extern "C" __global__ void __maxnreg__(96) registers_for_672_threads(float* out) { out[threadIdx.x] = threadIdx.x; }
+
+// A loop over the grid that ends after its first turn.
+extern "C" __global__ void second_turn(const float* in, float* out, int n, int faulty) {
+    for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += gridDim.x * blockDim.x) {
+        out[i] = 2 * in[i];
+        if (faulty) {
+            break;
+        }
+    }
+}
+
+// The number of an element in 32 bits: negative from 2^31 on.
+extern "C" __global__ void narrow_index(const uint8_t* in, uint8_t* out, long long n, int faulty) {
+    const long long i = blockIdx.x * static_cast<long long>(blockDim.x) + threadIdx.x;
+    if (i < n) {
+        const long long at = faulty ? static_cast<int>(i) : i;
+        out[at] = in[at] + 1;
+    }
+}
+
+// The first element of a row in 32 bits: that of another row from 2^32 on.
+extern "C" __global__ void narrow_row(const uint16_t* in, uint16_t* out, int width, int faulty) {
+    const long long first = faulty ? static_cast<unsigned>(blockIdx.x * width) : blockIdx.x * static_cast<long long>(width);
+    for (int i = threadIdx.x; i < width; i += blockDim.x) {
+        out[blockIdx.x * static_cast<long long>(width) + i] = in[first + i] ^ 1;
+    }
+}
