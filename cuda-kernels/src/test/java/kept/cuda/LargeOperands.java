@@ -17,8 +17,8 @@ import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /**
- * Operands with more than 2^31 elements. Their contents are a function of an element's index, of a launch only some blocks run, and what these write is
- * compared with a function as well.
+ * Operands with more than 2^31 elements. Their contents are a function of an element's index, of a launch only some blocks run, and what these write
+ * is compared with a function as well.
  */
 final class LargeOperands {
     /** Numbers of elements at which an index or a byte offset of elements of 2, 4 or 8 bytes needs a 32nd or 33rd bit. */

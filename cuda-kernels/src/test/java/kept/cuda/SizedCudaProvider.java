@@ -7,8 +7,8 @@ import kept.cuda.virtual.VirtualGpu;
 import kept.tensor.Device;
 
 /**
- * Opens the CUDA backend on virtual GPUs of other sizes than that of the device {@code virtual}: {@code sized:0} has one multiprocessor, {@code sized:1}
- * has 132, and {@code sized:2} has 16 TiB of memory, of which this process has only what is accessed.
+ * Opens the CUDA backend on virtual GPUs of other sizes than that of the device {@code virtual}: {@code sized:0} has one multiprocessor,
+ * {@code sized:1} has 132, and {@code sized:2} has 16 TiB of memory, of which this process has only what is accessed.
  */
 public final class SizedCudaProvider implements BackendProvider {
     private static final long LARGE_BYTES = 1L << 44;

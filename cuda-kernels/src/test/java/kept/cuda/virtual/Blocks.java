@@ -4,7 +4,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** Runs the blocks of a launch, all or a sample, on one thread or several. Of several faults that of the first block is reported, so that it is deterministic. */
+/**
+ * Runs the blocks of a launch, all or a sample, on one thread or several. Of several faults that of the first block is reported, so that it is
+ * deterministic.
+ */
 final class Blocks {
     private final KernelLaunch launch;
     private final long mostInstructions;
