@@ -4,11 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -33,7 +36,7 @@ class FlushedFileTest {
 
     @ParameterizedTest
     @CsvSource({"0, 40000003, 0", "4096, 33554432, 4096", "1, 39999999, 8", "77, 20000000, 4095",
-        "3, 16777216, 4097", "5, 1000000, 12345", "9, 0, 3"})
+        "3, 16777216, 4097", "5, 1000000, 12345", "9, 0, 3", "11, 5000003, 6"})
     void aCopyHasTheBytesOfItsSourceWhereverItBeginsAndLeavesWhatIsAroundIt(int from, int size, int position) throws IOException {
         Path target = directory.resolve("target");
         byte[] before = {1, 2, 3};
@@ -51,6 +54,37 @@ class FlushedFileTest {
         assertThat(Arrays.mismatch(Files.readAllBytes(target), expected)).isEqualTo(-1);
     }
 
+    /** Above and below the size from which a copy goes around the system's cache, and into a pipe. */
+    @ParameterizedTest
+    @CsvSource({"0, 40000003, 5", "13, 20000000, 4096", "7, 5000003, 9", "3, 100, 0"})
+    void whatIsCopiedIsShownToTheInspectorWithItsPlaceInTheSource(int from, int size, int position) throws Exception {
+        byte[] expected = Arrays.copyOfRange(bytes, from, from + size);
+        byte[] shown = new byte[size];
+        try (var file = new FlushedFile(directory.resolve("target"))) {
+            file.copy(source, from, size, position, (piece, place) -> piece.duplicate().get(shown, (int) place - from, piece.remaining()));
+        }
+        assertThat(Arrays.mismatch(shown, expected)).isEqualTo(-1);
+        Path pipe = directory.resolve("pipe");
+        assertThat(new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor()).isZero();
+        var reading = CompletableFuture.supplyAsync(() -> {
+            try {
+                return Files.readAllBytes(pipe);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        });
+        Arrays.fill(shown, (byte) 0);
+        try (var sink = new SequentialSink(pipe)) {
+            sink.copy(source, from, size, 0, (piece, place) -> piece.duplicate().get(shown, (int) place - from, piece.remaining()));
+            sink.write(ByteBuffer.allocateDirect(2).put((byte) 1).put((byte) 2).flip(), size);
+            sink.force();
+        }
+        byte[] written = reading.join();
+        assertThat(written).hasSize(size + 2).endsWith(1, 2);
+        assertThat(Arrays.mismatch(written, 0, size, expected, 0, size)).isEqualTo(-1);
+        assertThat(Arrays.mismatch(shown, expected)).isEqualTo(-1);
+    }
+
     @Test
     void aCopyOfMoreThanTheSourceHasIsRefused() throws IOException {
         try (var file = new FlushedFile(directory.resolve("target"))) {
@@ -58,5 +92,33 @@ class FlushedFileTest {
             assertThatThrownBy(() -> file.copy(source, 10, SOURCE_BYTES, 0)).isInstanceOf(IOException.class)
                     .hasMessageContaining("ends at byte 40000003");
         }
+        try (var sink = new SequentialSink(Path.of("/dev/null"))) {
+            assertThatThrownBy(() -> sink.copy(source, 10, SOURCE_BYTES, 0, (_, _) -> { })).isInstanceOf(IOException.class)
+                    .hasMessageContaining("ends at byte 40000003");
+            sink.write(ByteBuffer.allocate(1), SOURCE_BYTES + 1L);
+            assertThatThrownBy(sink::force).isInstanceOf(IOException.class).hasMessageContaining("were not written");
+        }
+    }
+
+    /** The system tells of an error of the disk once: to whom it has told it must pass it on. */
+    @Test
+    void anErrorInTheBackgroundIsThrownToWhoWaits() throws IOException {
+        var failed = BackgroundIo.start(() -> {
+            throw new IOException("Input/output error");
+        });
+        assertThatThrownBy(failed::await).isExactlyInstanceOf(IOException.class).hasMessage("Input/output error");
+        assertThat(failed.isDone()).isTrue();
+        var release = new CountDownLatch(1);
+        var running = BackgroundIo.start(() -> {
+            try {
+                release.await();
+            } catch (InterruptedException e) {
+                throw new IOException(e);
+            }
+        });
+        assertThat(running.isDone()).isFalse();
+        release.countDown();
+        running.await();
+        assertThat(running.isDone()).isTrue();
     }
 }

@@ -88,6 +88,19 @@ class OwnFilesTest {
     }
 
     @Test
+    void filesThatAreBeingWrittenHaveNamesOfTheirOwnThatTellWhatTheyWillBe() {
+        Path config = folder.resolve("config.json");
+        Path temporary = AtomicFiles.temporary(config);
+        assertThat(temporary.getParent()).isEqualTo(folder);
+        assertThat(temporary).isNotEqualTo(AtomicFiles.temporary(config));
+        assertThat(OwnFiles.CHECKPOINT.hasName(temporary.getFileName().toString())).isTrue();
+        assertThat(OwnFiles.CHECKPOINT.hasName(AtomicFiles.temporary(folder.resolve("notes.txt")).getFileName().toString())).isFalse();
+        String most = "a".repeat(150);
+        assertThat(OutputPath.shortName(folder.resolve(most))).isEqualTo(most);
+        assertThat(OutputPath.shortName(folder.resolve(most + "a"))).isEqualTo("a".repeat(37));
+    }
+
+    @Test
     void aLockIsAnEmptyFileAndNothingElseIsTakenForOne() throws IOException {
         Path lock = Files.writeString(folder.resolve(".out.lock"), "precious");
         assertThatExceptionOfType(FileException.class).isThrownBy(() -> OutputDirectory.prepare(target, true))

@@ -2,6 +2,7 @@ package kept.torch;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -93,6 +94,29 @@ class TorchFileTest {
         }
         refused(write("cut.bin", Arrays.copyOf(whole, whole.length - 1)), "is it truncated?");
         refused(write("long.bin", Arrays.copyOf(whole, whole.length + 3)), "the file goes on after the last storage (bytes left: 3)");
+    }
+
+    @Test
+    void aFileOfTheOldFormatIsOfItsVersionAndLittleEndian() throws IOException {
+        String whole = new String(Files.readAllBytes(resource("views-legacy.bin")), StandardCharsets.ISO_8859_1);
+        String version = whole.replaceFirst("M\u00e9\u0003\\.", "M\u00ea\u0003.");
+        refused(write("version.bin", version.getBytes(StandardCharsets.ISO_8859_1)), "the protocol version is the number 1002, not 1001");
+        String order = whole.replaceFirst("little_endianq\u0002\u0088", "little_endianq\u0002\u0089");
+        refused(write("order.bin", order.getBytes(StandardCharsets.ISO_8859_1)), "the 'little_endian' is");
+        String unsaid = whole.replaceFirst("little_endianq", "little_indianq");
+        refused(write("unsaid.bin", unsaid.getBytes(StandardCharsets.ISO_8859_1)), "the 'little_endian' is missing, not true");
+    }
+
+    @Test
+    void whatIsReadEndsWithTheFile() {
+        var torch = TorchFile.open(resource("types.bin"));
+        TensorEntry first = torch.entries().getFirst();
+        assertThat(torch.contains(first.name())).isTrue();
+        assertThat(torch.contains("no such tensor")).isFalse();
+        var data = torch.data(first.name());
+        torch.close();
+        torch.close();
+        assertThatThrownBy(() -> data.get(ValueLayout.JAVA_BYTE, 0)).isInstanceOf(IllegalStateException.class);
     }
 
     @Test

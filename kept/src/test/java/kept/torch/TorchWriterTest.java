@@ -91,6 +91,17 @@ class TorchWriterTest {
         assertThat(read.get("cube").strides()).containsExactly(210_000, 3, 1);
     }
 
+    /** Numbers are written in one, four or eight bytes. */
+    @Test
+    void describesSizesAtTheLimitsOfEachWayToWriteThem() {
+        for (long size : new long[] {0, 1, 127, 128, 255, 256, 257, 65_536, Integer.MAX_VALUE, Integer.MAX_VALUE + 1L, 1L << 32, 1L << 40}) {
+            byte[] pickle = TorchPickleWriter.write(List.of(new TensorSpec("a", DType.F32, Shape.of(size, 1))));
+            TorchPickle.Tensor tensor = TorchPickle.read(Path.of("pickle"), MemorySegment.ofArray(pickle), 0).get("a");
+            assertThat(tensor.extents()).containsExactly(size, 1);
+            assertThat(tensor.storage().elements()).isEqualTo(size);
+        }
+    }
+
     @Test
     void refusesAnotherOrderAnotherSizeAndAnEarlyEnd() throws IOException {
         List<TensorSpec> specs = List.of(new TensorSpec("a", DType.F32, Shape.of(2)), new TensorSpec("b", DType.F32, Shape.of(2)));
