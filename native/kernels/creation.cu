@@ -40,11 +40,12 @@ COPY(b4, unsigned)
 COPY(b8, unsigned long long)
 COPY(b16, uint4)
 
-// Copies with conversion. Contiguous operands are accessed in vectors of 8 elements for 16-bit types, else of 4.
+// Copies with conversion. Contiguous operands are accessed in vectors of 16 bytes of the larger type: with more, adjacent threads would not access
+// adjacent memory.
 template <typename To, typename From> __device__ __forceinline__ To converted(From x) { return Narrow<To>::from(widen(x)); }
 
 template <typename To, typename From> __device__ __forceinline__ void cast(To* out, const From* x, const Loops<2>& loops) {
-    constexpr int V = sizeof(To) == 2 || sizeof(From) == 2 ? 8 : 4;
+    constexpr int V = vector_length<To, From>;
     long long i = thread_index();
     if (loops.rank > 0) {
         if (i >= loops.count) return;

@@ -201,9 +201,11 @@ extern "C" __global__ void __launch_bounds__(FORWARD_THREADS) layer_norm_any(
 __device__ __forceinline__ long long group() { return static_cast<long long>(blockIdx.x) * blockDim.y + threadIdx.y; }
 __device__ __forceinline__ long long groups() { return static_cast<long long>(gridDim.x) * blockDim.y; }
 
-template <typename T, bool CENTRED>
+//
+// ADDS: dx is added to, and the sum is stored in BF16 as well.
+template <typename T, bool CENTRED, bool ADDS = false>
 __device__ __forceinline__ void gradient(float* dx, float* weights, float* biases, const float* gradients, const T* x, Floats weight,
-        const float* mean, const float* rstd, long long rows, int width) {
+        const float* mean, const float* rstd, long long rows, int width, __nv_bfloat16* rounded = nullptr) {
     using Row = Part<T>;
     constexpr int V = Row::V, VECTORS = Row::VECTORS;
     float weight_sum[VECTORS][V] = {}, bias_sum[VECTORS][V] = {};
@@ -242,6 +244,13 @@ __device__ __forceinline__ void gradient(float* dx, float* weights, float* biase
             }
         }
         if (dx != nullptr) {
+            // The row that is added to arrives while the sums are formed.
+            if constexpr (ADDS) {
+#pragma unroll
+                for (int i = 0; i < VECTORS; i++) {
+                    if (Row::column(i) < width) load(dx + row * width + Row::column(i), g[i]);
+                }
+            }
             products = row_sum(products) / width;
             if (CENTRED) sum = row_sum(sum) / width;
 #pragma unroll
@@ -249,6 +258,15 @@ __device__ __forceinline__ void gradient(float* dx, float* weights, float* biase
                 if (Row::column(i) >= width) break;
 #pragma unroll
                 for (int k = 0; k < V; k++) m[i][k] = scale * fmaf(-n.at[i][k], products, m[i][k] - sum);
+                if constexpr (ADDS) {
+                    __nv_bfloat16 narrowed[V];
+#pragma unroll
+                    for (int k = 0; k < V; k++) {
+                        m[i][k] = g[i][k] + m[i][k];
+                        narrowed[k] = narrow<__nv_bfloat16>(m[i][k]);
+                    }
+                    store(rounded + row * width + Row::column(i), narrowed);
+                }
                 store(dx + row * width + Row::column(i), m[i]);
             }
         }
@@ -274,6 +292,11 @@ __device__ __forceinline__ void gradient(float* dx, float* weights, float* biase
         gradient<TYPE, true>(dx, weights, biases, gradients, x, weight, mean, rstd, rows, width); \
     }
 FLOATING_TYPES(BACKWARD)
+
+extern "C" __global__ void __maxnreg__(96) add_rms_norm_gradient_f32(float* sum, __nv_bfloat16* rounded, float* weights, const float* gradients,
+        const float* x, Floats weight, const float* rstd, long long rows, int width) {
+    gradient<float, false, true>(sum, weights, nullptr, gradients, x, weight, nullptr, rstd, rows, width, rounded);
+}
 
 // F32 to BF16. It stands here because, placed before the gradients, it makes the compiler use ten registers more for them.
 FORWARD_TO(f32_to_bf16, float, __nv_bfloat16)

@@ -24,9 +24,22 @@ struct Rounding {
     unsigned long long seed, stream;
 };
 
+// a ^ b ^ c, and (a & mask) | c, in one instruction.
+__device__ __forceinline__ unsigned xor_three(unsigned a, unsigned b, unsigned c) {
+    unsigned d;
+    asm("lop3.b32 %0, %1, %2, %3, 0x96;" : "=r"(d) : "r"(a), "r"(b), "r"(c));
+    return d;
+}
+__device__ __forceinline__ unsigned masked_or(unsigned a, unsigned mask, unsigned c) {
+    unsigned d;
+    asm("lop3.b32 %0, %1, %2, %3, 0xea;" : "=r"(d) : "r"(a), "r"(mask), "r"(c));
+    return d;
+}
+
 // One round of Philox4x32 (Salmon et al. 2011).
 __device__ __forceinline__ uint4 philox_round(uint4 c, unsigned k0, unsigned k1) {
-    return make_uint4(__umulhi(0xcd9e8d57u, c.z) ^ c.y ^ k0, 0xcd9e8d57u * c.z, __umulhi(0xd2511f53u, c.x) ^ c.w ^ k1, 0xd2511f53u * c.x);
+    const unsigned long long z = (unsigned long long)c.z * 0xcd9e8d57u, x = (unsigned long long)c.x * 0xd2511f53u;
+    return make_uint4(xor_three((unsigned)(z >> 32), c.y, k0), (unsigned)z, xor_three((unsigned)(x >> 32), c.w, k1), (unsigned)x);
 }
 
 // Random bits of the N elements from i, a multiple of N: 16 bits per element, the first in the lower half of a word.
@@ -76,11 +89,26 @@ template <typename T, int N> __device__ __forceinline__ Run<T, N> rounded(const 
         if (rounding.stochastic) {
             unsigned words[N / 2];
             random_words<N>(rounding, i, words);
+            // NaN if an element is infinite or NaN, which must not be added to.
+            float finite = 0.0f;
+#pragma unroll
+            for (int j = 0; j < N; j++) finite = fmaf(wide[j], 0.0f, finite);
+            if (finite == 0.0f) {
+                unsigned pairs[N / 2];
+#pragma unroll
+                for (int j = 0; j < N / 2; j++) {
+                    const unsigned low = __float_as_uint(wide[2 * j]) + (words[j] & 0xffffu);
+                    const unsigned high = __float_as_uint(wide[2 * j + 1]) + (words[j] >> 16);
+                    pairs[j] = __byte_perm(low, high, 0x7632);
+                }
+                memcpy(&run, pairs, sizeof(run));
+                return run;
+            }
 #pragma unroll
             for (int j = 0; j < N; j++) {
                 const unsigned bits = __float_as_uint(wide[j]), random = (words[j / 2] >> (j % 2 * 16)) & 0xffffu;
-                const bool finite = (bits & 0x7f800000u) != 0x7f800000u;
-                run.at[j] = finite ? __ushort_as_bfloat16((unsigned short)((bits + random) >> 16)) : narrow<T>(wide[j]);
+                const bool is_finite = (bits & 0x7f800000u) != 0x7f800000u;
+                run.at[j] = is_finite ? __ushort_as_bfloat16((unsigned short)((bits + random) >> 16)) : narrow<T>(wide[j]);
             }
             return run;
         }
@@ -88,6 +116,21 @@ template <typename T, int N> __device__ __forceinline__ Run<T, N> rounded(const 
 #pragma unroll
     for (int j = 0; j < N; j++) run.at[j] = narrow<T>(wide[j]);
     return run;
+}
+
+template <typename T, int N> __device__ __forceinline__ void widened(const Run<T, N>& run, float (&to)[N]) {
+    if constexpr (std::is_same<T, __nv_bfloat16>::value) {
+        unsigned pairs[N / 2];
+        memcpy(pairs, &run, sizeof(run));
+#pragma unroll
+        for (int j = 0; j < N / 2; j++) {
+            to[2 * j] = __uint_as_float(pairs[j] << 16);
+            to[2 * j + 1] = __uint_as_float(pairs[j] & 0xffff0000u);
+        }
+    } else {
+#pragma unroll
+        for (int j = 0; j < N; j++) to[j] = widen(run.at[j]);
+    }
 }
 
 // Operands of a step: a parameter, and a gradient of F32 or of the parameter's type.
@@ -101,9 +144,11 @@ template <typename T, typename G> struct Operands {
         const bool whole = Run<T, N>::aligned(parameter);
         const auto w = Run<T, N>::load(parameter, i, count, whole);
         const auto g = Run<G, N>::load(gradient, i, count, Run<G, N>::aligned(gradient));
-        float wide[N];
+        float wide[N], gradients[N];
+        widened(w, wide);
+        widened(g, gradients);
 #pragma unroll
-        for (int j = 0; j < N; j++) wide[j] = numbers.step(widen(w.at[j]), widen(g.at[j]), m[j], v[j]);
+        for (int j = 0; j < N; j++) wide[j] = numbers.step(wide[j], gradients[j], m[j], v[j]);
         rounded<T>(rounding, i, wide).store(parameter, i, count, whole);
     }
 };
@@ -123,46 +168,76 @@ __device__ __forceinline__ void adamw(const AdamW& numbers, const Rounding& roun
     }
 }
 
-// The values of an 8-bit code and the bounds between them, bit-identical to kept.backend.BlockCodes.
-struct Code {
-    float values[256], bounds[255];
+// Tables of both 8-bit codes in shared memory, built by kept.cuda.CodeTables from kept.backend.BlockCodes: the values of the signed and of the
+// unsigned code, then their cells. A cell is an interval of numbers with the same exponent and leading bits of the mantissa, so short that at most
+// one bound between codes is in it. Its word is the number of bounds below it, and in the low bits what must be added to a number's other bits so
+// that a carry says whether the number is above that bound.
+constexpr int SIGNED_CELL_BITS = 18, SIGNED_FIRST_CELL = ((127 - 22) << 6) - 1, SIGNED_CELLS = 22 * 64 + 2;
+constexpr int UNSIGNED_CELL_BITS = 17, UNSIGNED_FIRST_CELL = ((127 - 21) << 7) - 1, UNSIGNED_CELLS = 21 * 128 + 2;
+constexpr int VALUES = 256, TABLE_WORDS = 2 * VALUES + SIGNED_CELLS + UNSIGNED_CELLS;
+static_assert(TABLE_WORDS % 4 == 0, "copied in accesses of 16 bytes");
+
+struct Tables {
+    unsigned at;  // address in shared memory, a multiple of 1024
+
+    // The value of code j of a word.
+    template <bool SIGNED> __device__ __forceinline__ float value(unsigned word, int j) const {
+        const unsigned offset = j == 0 ? word << 2 : word >> (8 * j - 2);
+        float value;
+        asm volatile("ld.shared.f32 %0, [%1];" : "=f"(value) : "r"(masked_or(offset, 0x3fcu, at + (SIGNED ? 0 : 4 * VALUES))));
+        return value;
+    }
+
+    // Bounds below a number: its bits without the sign, times two, and one more where equality counts as above.
+    template <bool SIGNED> __device__ __forceinline__ unsigned rank(unsigned bits) const {
+        constexpr int BITS = SIGNED ? SIGNED_CELL_BITS : UNSIGNED_CELL_BITS, FIRST = SIGNED ? SIGNED_FIRST_CELL : UNSIGNED_FIRST_CELL;
+        constexpr int OFFSET = 4 * (2 * VALUES + (SIGNED ? 0 : SIGNED_CELLS) - FIRST);
+        const int cell = max((int)(bits >> BITS), FIRST);
+        unsigned word;
+        asm volatile("ld.shared.u32 %0, [%1];" : "=r"(word) : "r"(4 * cell + ((int)at + OFFSET)));
+        return word + (bits & ((1u << BITS) - 1));
+    }
 };
 
-__device__ __forceinline__ float value_of(int step, int decade, int count) {
-    // Selected by comparisons, because an indexed table would be placed in local memory.
-    const double low = decade == 0 ? 1e-6 : decade == 1 ? 1e-5 : 1e-4, high = decade == 3 ? 1e-3 : decade == 4 ? 1e-2 : decade == 5 ? 1e-1 : 1.0;
-    const double power = decade < 3 ? low : high;
-    return (float)__dmul_rn(__dadd_rn(0.1, __dmul_rn(0.9, __ddiv_rn(step + 0.5, (double)count))), power);
+// Four ranks in a word.
+template <int BITS> __device__ __forceinline__ unsigned packed(const unsigned (&ranks)[4]) {
+    unsigned word = ranks[0] >> BITS;
+    word = masked_or(ranks[1] >> (BITS - 8), 0xff00u, word);
+    word = masked_or(ranks[2] >> (BITS - 16), 0xff0000u, word);
+    return masked_or(ranks[3] << (24 - BITS), 0xff000000u, word);
 }
 
-// The non-negative value of a rank in ascending order: rank 0 is 0, the last rank is 1.
-__device__ __forceinline__ float magnitude_of(int rank, bool is_signed) {
-    if (rank == 0) return 0.0f;
-    // Decade d has 2^d values from rank 2^d on, or twice as many from rank 2^(d + 1) - 1 on.
-    const int decade = 31 - __clz(is_signed ? rank : (rank + 1) / 2);
-    if (decade == 7) return 1.0f;
-    const int count = is_signed ? 1 << decade : 2 << decade;
-    return value_of(rank - (is_signed ? count : count - 1), decade, count);
-}
-
-__device__ void make(Code& code, bool is_signed) {
-    for (int i = threadIdx.x; i < 256; i += blockDim.x) {
-        const int rank = is_signed ? i - 127 : i;
-        const float magnitude = magnitude_of(rank < 0 ? -rank : rank, is_signed);
-        code.values[i] = rank < 0 ? -magnitude : magnitude;
+// The codes of four numbers from -1 to 1: how many bounds are below each. A NaN has code 0.
+template <bool SIGNED> __device__ __forceinline__ unsigned codes_of(const Tables& tables, const float* numbers) {
+    unsigned ranks[4];
+    if constexpr (SIGNED) {
+        unsigned signs[4];
+#pragma unroll
+        for (int j = 0; j < 4; j++) {
+            // Codes below 127 are those of negative numbers, whose ranks end at 127: above the last bound of positive numbers is 1 alone.
+            signs[j] = __float_as_uint(fmaxf(numbers[j], -0.99f));
+            // Bounds have the code of the smaller number beside them, so that for negative ones equality counts.
+            ranks[j] = tables.rank<true>(__funnelshift_l(signs[j], signs[j], 1));
+        }
+        // Codes are 127 + rank, or 127 - rank, which is 127 ^ rank.
+        const unsigned low = __byte_perm(signs[0], signs[1], 0x00fb), high = __byte_perm(signs[2], signs[3], 0x00fb);
+        const unsigned negative = __byte_perm(low, high, 0x5410) & 0x7f7f7f7fu;
+        return (packed<SIGNED_CELL_BITS>(ranks) ^ negative) + (negative ^ 0x7f7f7f7fu);
+    } else {
+        // Only 0 has code 0, which is its own bound: all other numbers are odd here.
+#pragma unroll
+        for (int j = 0; j < 4; j++) {
+            const unsigned bits = __float_as_uint(numbers[j]);
+            ranks[j] = tables.rank<false>(2 * bits + min(bits, 1u));
+        }
+        return packed<UNSIGNED_CELL_BITS>(ranks);
     }
-    __syncthreads();
-    for (int i = threadIdx.x; i < 255; i += blockDim.x) {
-        const double both = __dadd_rn((double)code.values[i], (double)code.values[i + 1]);
-        code.bounds[i] = !is_signed && i == 0 ? 0.0f : (float)__dmul_rn(0.5, both);
-    }
-    __syncthreads();
 }
 
 // Divides a lane's numbers by the largest magnitude of their block, correctly rounded as by __fdiv_rn. A product with the rounded reciprocal,
 // corrected twice, is correctly rounded where the remainders are exact (Markstein 1990): for quotients from 2^-23 on, if the divisor is within these
 // bounds. Smaller quotients have the code of 0 or of the least value, whatever their last bits.
-template <int N> __device__ __forceinline__ void divide(float (&numbers)[N], float scale) {
+template <int N> __device__ __forceinline__ void divide(float (&numbers)[N], float scale, float of_nan) {
     if (scale >= 0x1p-60f && scale <= 0x1p100f) {
         const float reciprocal = __frcp_rn(scale);
 #pragma unroll
@@ -173,46 +248,12 @@ template <int N> __device__ __forceinline__ void divide(float (&numbers)[N], flo
         }
     } else {
 #pragma unroll
-        for (int j = 0; j < N; j++) numbers[j] = scale > 0.0f ? __fdiv_rn(numbers[j], scale) : 0.0f;
+        for (int j = 0; j < N; j++) {
+            // Infinity by itself is NaN, whose code is 0.
+            const float quotient = scale > 0.0f ? __fdiv_rn(numbers[j], scale) : 0.0f;
+            numbers[j] = quotient == quotient ? quotient : of_nan;
+        }
     }
-}
-
-__device__ __forceinline__ float log2_approximate(float x) {
-    float y;
-    asm("lg2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-    return y;
-}
-
-__device__ __forceinline__ float exp2_approximate(float x) {
-    float y;
-    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-    return y;
-}
-
-// The code of a number from -1 to 1: how many bounds are below it. Within decade d, values and bounds are evenly spaced, so the number's position
-// among them, counted from the bound below the decade's first value, is n (|x| 10^(6 - d) - 0.1) / 0.9 with n = S 2^d, S = 1 for the signed code and
-// 2 for the unsigned one, and the rank of the decade's first value is n - S + 1. Where decades meet the position is up to 0.2 too high, and
-// approximate logarithms and powers add less than 0.001; lowered by 0.25 it is therefore at most one too low, which one comparison corrects.
-template <bool SIGNED> __device__ __forceinline__ unsigned code_of(const Code& code, float x) {
-    constexpr float S = SIGNED ? 1.0f : 2.0f;
-    constexpr float INTEGER = 12582912.0f;  // 1.5 * 2^23: a small number added to it is rounded to an integer, which is in the low bits.
-    const float magnitude = fabsf(x);
-    const float decade = __fadd_rn(fminf(fmaxf(__fmaf_rn(log2_approximate(magnitude), 0.30103f, 6.5f), 0.0f), 6.0f), INTEGER);
-    const float power = __uint_as_float((__float_as_uint(decade) << 23) + 0x3f800000u);
-    // S 10^6 / 0.9 5^-d
-    const float slope = exp2_approximate(__fmaf_rn(__fsub_rn(decade, INTEGER), -2.32192809f, SIGNED ? 20.0835719f : 21.0835719f));
-    const float rank = __fmaf_rn(magnitude, slope, __fmaf_rn(power, S * (8.0f / 9.0f), 0.75f - S));
-    // The code of rank 0 is 127 in the signed code, and negative numbers count down from it.
-    const float place = SIGNED ? __fadd_rn(126.5f, copysignf(rank, x)) : __fsub_rn(rank, 0.5f);
-    const unsigned lower = __float_as_uint(__fadd_rn(fmaxf(place, 0.0f), INTEGER)) & 0xffu;
-    return lower + (x > code.bounds[lower] ? 1 : 0);
-}
-
-template <bool SIGNED> __device__ __forceinline__ unsigned codes_of(const Code& code, const float* numbers) {
-    unsigned word = 0;
-#pragma unroll
-    for (int j = 0; j < 4; j++) word |= code_of<SIGNED>(code, numbers[j]) << (8 * j);
-    return word;
 }
 
 constexpr int BLOCK = 256, WORDS = BLOCK / 4 + 1;
@@ -220,10 +261,11 @@ constexpr int BLOCK = 256, WORDS = BLOCK / 4 + 1;
 // A warp updates a quantization block of 256 elements; each lane has eight.
 template <typename T, typename G>
 __device__ __forceinline__ void adamw_coded(const AdamW& numbers, const Rounding& rounding, const Operands<T, G>& operands, unsigned* first,
-                                            unsigned* second) {
-    __shared__ Code of_first, of_second;
-    make(of_first, true);
-    make(of_second, false);
+                                            unsigned* second, const uint4* tables) {
+    __shared__ __align__(1024) uint4 words[TABLE_WORDS / 4];
+    for (int i = threadIdx.x; i < TABLE_WORDS / 4; i += blockDim.x) words[i] = tables[i];
+    __syncthreads();
+    const Tables codes = {(unsigned)__cvta_generic_to_shared(words)};
     const int lane = threadIdx.x & 31, warps = blockDim.x >> 5;
     const long long blocks = (operands.count + BLOCK - 1) / BLOCK, stride = (long long)gridDim.x * warps;
 #pragma unroll 1
@@ -237,38 +279,37 @@ __device__ __forceinline__ void adamw_coded(const AdamW& numbers, const Rounding
             const unsigned word = first_words[2 * lane + half], root = second_words[2 * lane + half];
 #pragma unroll
             for (int j = 0; j < 4; j++) {
-                m[4 * half + j] = __fmul_rn(of_first.values[(word >> (8 * j)) & 255], first_scale);
-                const float r = __fmul_rn(of_second.values[(root >> (8 * j)) & 255], second_scale);
+                m[4 * half + j] = __fmul_rn(codes.value<true>(word, j), first_scale);
+                const float r = __fmul_rn(codes.value<false>(root, j), second_scale);
                 v[4 * half + j] = __fmul_rn(r, r);
             }
         }
         // Elements beyond the count are 0 and stay 0.
         operands.step(numbers, rounding, block * BLOCK + 8 * lane, m, v);
-        float first_largest = 0.0f, second_largest = 0.0f;
-        bool lost = false;
+        // The bits of the largest magnitudes; those of NaN are above those of infinity.
+        unsigned first_largest = 0, second_largest = 0;
 #pragma unroll
         for (int j = 0; j < 8; j++) {
             v[j] = __fsqrt_rn(v[j]);
-            first_largest = fmaxf(first_largest, fabsf(m[j]));
-            second_largest = fmaxf(second_largest, v[j]);
-            lost = lost || isnan(m[j]) || isnan(v[j]);
+            first_largest = max(first_largest, __float_as_uint(m[j]) & 0x7fffffffu);
+            second_largest = max(second_largest, __float_as_uint(v[j]) & 0x7fffffffu);
         }
-        // All lanes have read the old words, among them the scales, before any is overwritten; shuffles order no memory accesses.
+        // All lanes have read the old words, among them the scales, before any is overwritten; reductions order no memory accesses.
         __syncwarp();
-        first_largest = warp_max(first_largest);
-        second_largest = warp_max(second_largest);
-        // fmaxf ignores NaN; without this check a NaN would be quantized to a small moment.
-        if (__any_sync(ALL_LANES, lost)) first_largest = second_largest = __int_as_float(0x7fc00000);
-        divide(m, first_largest);
-        divide(v, second_largest);
+        first_largest = __reduce_max_sync(ALL_LANES, first_largest);
+        second_largest = __reduce_max_sync(ALL_LANES, second_largest);
+        // A NaN in one moment makes both scales NaN.
+        if (max(first_largest, second_largest) > 0x7f800000u) first_largest = second_largest = 0x7fc00000u;
+        divide(m, __uint_as_float(first_largest), -1.0f);
+        divide(v, __uint_as_float(second_largest), 0.0f);
 #pragma unroll
         for (int half = 0; half < 2; half++) {
-            first_words[2 * lane + half] = codes_of<true>(of_first, m + 4 * half);
-            second_words[2 * lane + half] = codes_of<false>(of_second, v + 4 * half);
+            first_words[2 * lane + half] = codes_of<true>(codes, m + 4 * half);
+            second_words[2 * lane + half] = codes_of<false>(codes, v + 4 * half);
         }
         if (lane == 0) {
-            first_words[WORDS - 1] = __float_as_uint(first_largest);
-            second_words[WORDS - 1] = __float_as_uint(second_largest);
+            first_words[WORDS - 1] = first_largest;
+            second_words[WORDS - 1] = second_largest;
         }
     }
 }
@@ -292,25 +333,26 @@ __device__ __forceinline__ double total_of_block(double x) {
 }  // namespace
 
 // Four blocks per multiprocessor leave 64 registers per thread. Without this bound the compiler of CUDA 12.6 spills on sm_86 in order to fit six.
-#define ADAMW(NAME, TYPE, GRADIENT, MOMENT, STEP)                                                                                                   \
-    extern "C" __global__ void __launch_bounds__(256, 4) NAME(                                                                                      \
-            TYPE* parameter, const GRADIENT* gradient, MOMENT* first, MOMENT* second, long long count, float gradient_scale, float beta1,           \
-            float rest1, float beta2, float rest2, float keep, float rate, float root_factor, float epsilon, int stochastic,                        \
-            unsigned long long seed, unsigned long long stream) {                                                                                   \
-        STEP<TYPE, GRADIENT>({gradient_scale, beta1, rest1, beta2, rest2, keep, rate, root_factor, epsilon}, {stochastic, seed, stream},            \
-                             {parameter, gradient, count}, first, second);                                                                          \
+// The 8-bit moments' kernels take the tables of the codes as their last argument.
+#define PARAMETERS(TYPE, GRADIENT, MOMENT)                                                                                                          \
+    TYPE *parameter, const GRADIENT *gradient, MOMENT *first, MOMENT *second, long long count, float gradient_scale, float beta1, float rest1,      \
+            float beta2, float rest2, float keep, float rate, float root_factor, float epsilon, int stochastic, unsigned long long seed,            \
+            unsigned long long stream
+#define ADAMW(NAME, TYPE, GRADIENT)                                                                                                                 \
+    extern "C" __global__ void __launch_bounds__(256, 4) adamw_##NAME(PARAMETERS(TYPE, GRADIENT, float)) {                                          \
+        adamw<TYPE, GRADIENT>({gradient_scale, beta1, rest1, beta2, rest2, keep, rate, root_factor, epsilon}, {stochastic, seed, stream},           \
+                              {parameter, gradient, count}, first, second);                                                                         \
+    }                                                                                                                                               \
+    extern "C" __global__ void __launch_bounds__(256, 4) adamw_coded_##NAME(PARAMETERS(TYPE, GRADIENT, unsigned), const uint4* tables) {            \
+        adamw_coded<TYPE, GRADIENT>({gradient_scale, beta1, rest1, beta2, rest2, keep, rate, root_factor, epsilon}, {stochastic, seed, stream},     \
+                                    {parameter, gradient, count}, first, second, tables);                                                           \
     }
 
-ADAMW(adamw_f32, float, float, float, adamw)
-ADAMW(adamw_bf16, __nv_bfloat16, float, float, adamw)
-ADAMW(adamw_f16, __half, float, float, adamw)
-// 8-bit block-quantized moments.
-ADAMW(adamw_coded_f32, float, float, unsigned, adamw_coded)
-ADAMW(adamw_coded_bf16, __nv_bfloat16, float, unsigned, adamw_coded)
-ADAMW(adamw_coded_f16, __half, float, unsigned, adamw_coded)
+ADAMW(f32, float, float)
+ADAMW(bf16, __nv_bfloat16, float)
+ADAMW(f16, __half, float)
 // BF16 gradients.
-ADAMW(adamw_bf16_bf16, __nv_bfloat16, __nv_bfloat16, float, adamw)
-ADAMW(adamw_coded_bf16_bf16, __nv_bfloat16, __nv_bfloat16, unsigned, adamw_coded)
+ADAMW(bf16_bf16, __nv_bfloat16, __nv_bfloat16)
 
 // The sum of squares of each chunk, one per block. The square of an f32 is exact in f64.
 template <typename T> __device__ __forceinline__ void squares_of_chunks(const T* x, double* sums, long long count, int chunk) {
@@ -320,9 +362,25 @@ template <typename T> __device__ __forceinline__ void squares_of_chunks(const T*
     const int length = rest < chunk ? (int)rest : chunk;
     x += first;
     double sum = 0.0;
-    const int whole = reinterpret_cast<uintptr_t>(x) % 16 == 0 ? length / V * V : 0;
+    const int whole = reinterpret_cast<uintptr_t>(x) % 16 == 0 ? length / V * V : 0, step = blockDim.x * V;
+    int i = threadIdx.x * V;
+    // Four loads are under way at a time, because large matrices have fewer chunks than fill a device; the order of the sum is the same.
 #pragma unroll 1
-    for (int i = threadIdx.x * V; i < whole; i += blockDim.x * V) {
+    for (; i + 3 * step < whole; i += 4 * step) {
+        Vector v[4];
+#pragma unroll
+        for (int k = 0; k < 4; k++) v[k] = *reinterpret_cast<const Vector*>(x + i + k * step);
+#pragma unroll
+        for (int k = 0; k < 4; k++) {
+#pragma unroll
+            for (int j = 0; j < V; j++) {
+                const double a = widen(v[k].at[j]);
+                sum = fma(a, a, sum);
+            }
+        }
+    }
+#pragma unroll 1
+    for (; i < whole; i += step) {
         const Vector v = *reinterpret_cast<const Vector*>(x + i);
 #pragma unroll
         for (int j = 0; j < V; j++) {
@@ -331,7 +389,7 @@ template <typename T> __device__ __forceinline__ void squares_of_chunks(const T*
         }
     }
 #pragma unroll 1
-    for (int i = whole + threadIdx.x; i < length; i += blockDim.x) {
+    for (i = whole + threadIdx.x; i < length; i += blockDim.x) {
         const double a = widen(x[i]);
         sum = fma(a, a, sum);
     }

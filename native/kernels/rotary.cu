@@ -2,10 +2,19 @@
 #include "heads.cuh"
 #include "vectors.cuh"
 
+// Stores as many elements as were loaded; four of 16 bits in an access of 8 bytes.
+template <int N, typename T> __device__ __forceinline__ void store_rotated(T* p, const float (&x)[N]) {
+    if constexpr (N == 4 && sizeof(T) == 2) {
+        *reinterpret_cast<uint2*>(p) = make_uint2(narrow_two(x[0], x[1], T()), narrow_two(x[2], x[3], T()));
+    } else {
+        store<N>(p, x);
+    }
+}
+
 // A block rotates one token, a thread N adjacent pairs at a time, so that the token's cosines and sines are read from global memory once for all
 // heads. direction is 1, or -1 for the inverse rotation.
-template <typename T, int N>
-__device__ __forceinline__ void rotate(const T* x, Strides xs, T* out, Strides outs, const float* cosines, const float* sines, int sequence,
+template <typename T, int N, typename O>
+__device__ __forceinline__ void rotate(const T* x, Strides xs, O* out, Strides outs, const float* cosines, const float* sines, int sequence,
         int heads, int half, float direction) {
     const int batch = blockIdx.x / sequence, token = blockIdx.x - batch * sequence;
     x += batch * xs.batch + token * xs.token;
@@ -16,7 +25,7 @@ __device__ __forceinline__ void rotate(const T* x, Strides xs, T* out, Strides o
     for (int i = threadIdx.x; i < heads * pieces; i += blockDim.x) {
         const int head = i / pieces, d = (i - head * pieces) * N;
         const T* from = x + head * xs.head + d;
-        T* to = out + head * outs.head + d;
+        O* to = out + head * outs.head + d;
         float first[N], second[N], c[N], s[N];
         load<N>(from, first);
         load<N>(from + half, second);
@@ -29,16 +38,18 @@ __device__ __forceinline__ void rotate(const T* x, Strides xs, T* out, Strides o
             second[j] = second[j] * c[j] + first[j] * s[j];
             first[j] = a;
         }
-        store<N>(to, first);
-        store<N>(to + half, second);
+        store_rotated<N>(to, first);
+        store_rotated<N>(to + half, second);
     }
 }
 
-#define ROTARY(NAME, T, N)                                                                                                                       \
-    extern "C" __global__ void __launch_bounds__(256) NAME(const T* x, Strides xs, T* out, Strides outs, const float* cosines,                   \
+#define ROTARY_TO(NAME, T, O, N)                                                                                                                 \
+    extern "C" __global__ void __launch_bounds__(256) NAME(const T* x, Strides xs, O* out, Strides outs, const float* cosines,                   \
             const float* sines, int sequence, int heads, int half, float direction) {                                                           \
         rotate<T, N>(x, xs, out, outs, cosines, sines, sequence, heads, half, direction);                                                        \
     }
+
+#define ROTARY(NAME, T, N) ROTARY_TO(NAME, T, T, N)
 
 // Accesses of 16 bytes where addresses, strides and half the head dimension allow it, else single elements.
 ROTARY(rotary_wide_f32, float, WIDE<float>)
@@ -47,3 +58,6 @@ ROTARY(rotary_wide_f16, __half, WIDE<__half>)
 ROTARY(rotary_single_f32, float, 1)
 ROTARY(rotary_single_bf16, __nv_bfloat16, 1)
 ROTARY(rotary_single_f16, __half, 1)
+// F32 rounded to BF16, stored in accesses of 8 bytes.
+ROTARY_TO(rotary_wide_f32_to_bf16, float, __nv_bfloat16, WIDE<float>)
+ROTARY_TO(rotary_single_f32_to_bf16, float, __nv_bfloat16, 1)

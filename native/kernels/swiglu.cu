@@ -15,8 +15,8 @@ template <typename T, int N> __device__ __forceinline__ void forward(const T* ga
     store<N>(out, u);
 }
 
-template <typename T, int N>
-__device__ __forceinline__ void backward(const float* gradient, const T* gate, const T* up, float* d_gate, float* d_up) {
+template <typename T, int N, typename G, typename O>
+__device__ __forceinline__ void backward(const G* gradient, const T* gate, const T* up, O* d_gate, O* d_up) {
     float dy[N], g[N], u[N];
     load<N>(gradient, dy);
     load<N>(gate, g);
@@ -41,8 +41,8 @@ template <typename T, int N> __device__ __forceinline__ void swiglu_forward(cons
     }
 }
 
-template <typename T, int N>
-__device__ __forceinline__ void swiglu_backward(const float* gradient, const T* gate, const T* up, float* d_gate, float* d_up, long long count) {
+template <typename T, int N, typename G, typename O>
+__device__ __forceinline__ void swiglu_backward(const G* gradient, const T* gate, const T* up, O* d_gate, O* d_up, long long count) {
     const long long i = N * (blockIdx.x * (long long)blockDim.x + threadIdx.x);
     if (i + N <= count) {
         backward<T, N>(gradient + i, gate + i, up + i, d_gate + i, d_up + i);
@@ -67,3 +67,14 @@ SWIGLU(swiglu_wide_f16, swiglu_backward_wide_f16, __half, WIDE<__half>)
 SWIGLU(swiglu_single_f32, swiglu_backward_single_f32, float, 1)
 SWIGLU(swiglu_single_bf16, swiglu_backward_single_bf16, __nv_bfloat16, 1)
 SWIGLU(swiglu_single_f16, swiglu_backward_single_f16, __half, 1)
+
+// The gradients rounded to BF16, from a gradient of F32 or BF16.
+#define ROUNDED(NAME, G, N)                                                                                                                      \
+    extern "C" __global__ void __launch_bounds__(256, 4) NAME(const G* gradient, const __nv_bfloat16* gate, const __nv_bfloat16* up,              \
+            __nv_bfloat16* d_gate, __nv_bfloat16* d_up, long long count) {                                                                       \
+        swiglu_backward<__nv_bfloat16, N>(gradient, gate, up, d_gate, d_up, count);                                                              \
+    }
+ROUNDED(swiglu_rounded_wide_f32, float, WIDE<__nv_bfloat16>)
+ROUNDED(swiglu_rounded_wide_bf16, __nv_bfloat16, WIDE<__nv_bfloat16>)
+ROUNDED(swiglu_rounded_single_f32, float, 1)
+ROUNDED(swiglu_rounded_single_bf16, __nv_bfloat16, 1)

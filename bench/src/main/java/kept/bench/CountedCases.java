@@ -96,14 +96,16 @@ final class CountedCases {
             Tensor gradient = normal(DType.F32, ELEMENTS);
             Tensor dGate = Tensor.empty(DType.F32, gate.shape());
             Tensor dUp = Tensor.empty(DType.F32, gate.shape());
-            return List.of(() -> backend.swiGlu(gate, up, out), () -> backend.swiGluGradient(gradient, gate, up, dGate, dUp));
+            return List.of(() -> backend.swiGlu(gate, up, out), () -> backend.swiGluGradient(gradient, gate, up, dGate, dUp),
+                    () -> backend.swiGluGradientRounded(out, gate, up, Tensor.empty(DType.BF16, gate.shape()), Tensor.empty(DType.BF16, up.shape())));
         });
         run("1x4x40x" + HEAD, backend -> {
             Tensor x = normal(DType.BF16, 1, ROWS, WIDTH / HEAD, HEAD);
             Tensor wide = normal(DType.F32, 1, ROWS, WIDTH / HEAD, HEAD);
             Tensor angles = normal(DType.F32, ROWS, HEAD / 2);
             return List.of(() -> backend.rotaryEmbedding(x, angles, angles, false, Tensor.empty(DType.BF16, x.shape())),
-                    () -> backend.rotaryEmbedding(wide, angles, angles, true, Tensor.empty(DType.F32, wide.shape())));
+                    () -> backend.rotaryEmbedding(wide, angles, angles, true, Tensor.empty(DType.F32, wide.shape())),
+                    () -> backend.rotaryEmbeddingRounded(wide, angles, angles, true, Tensor.empty(DType.BF16, wide.shape())));
         });
         run("16 of 64x" + WIDTH, backend -> {
             Tensor table = normal(DType.BF16, 64, WIDTH);
@@ -132,7 +134,8 @@ final class CountedCases {
                     () -> backend.layerNorm(x, layer, out, mean, rstd), () -> backend.layerNorm(x, layer, sum, mean, rstd),
                     () -> backend.addRmsNorm(x, branch, sum, weight, EPSILON, out, rstd),
                     () -> backend.addLayerNorm(x, branch, sum, layer, out, mean, rstd),
-                    () -> backend.rmsNormGradient(gradient, x, weight, rstd, dx, dWeight));
+                    () -> backend.rmsNormGradient(gradient, x, weight, rstd, dx, dWeight),
+                    () -> backend.addRmsNormGradient(gradient, x, weight, rstd, dx, out, dWeight));
         });
     }
 

@@ -32,7 +32,7 @@ final class ActivationCheckpoint extends Operation {
         try (var scope = Scope.open(x.device()); var reads = MemoryReads.open()) {
             // Recorded, although the nodes are dropped at once, to find out whether the segment uses a trainable parameter.
             operation.reads = reads;
-            Tensor result = scope.keep(operation.forward(x));
+            Tensor result = scope.keep(SegmentResult.segment(false, () -> operation.forward(x)));
             boolean record = Autograd.isRecording() && result.requiresGradient();
             return record ? TensorInternals.recordedBy(result, new Node(operation, x)) : result.detach();
         }
@@ -54,8 +54,10 @@ final class ActivationCheckpoint extends Operation {
             throw new TensorException(("[activation checkpoint] backward runs the segment again, but %s, which it reads, has been overwritten since; "
                     + "run backward before writing to it").formatted(SavedTensor.description(changed)));
         }
-        Tensor result = Autograd.withRecording(true, () -> forward(x));
-        Autograd.backwardOnce(result, gradient);
+        Tensor result = Autograd.withRecording(true, () -> SegmentResult.segment(true, () -> forward(x)));
+        // The gradients of the segment take the place of the incoming one, if nothing else needs it.
+        RoundedGradients rounded = gradients instanceof BackwardPass.Sink sink ? sink.copies() : null;
+        Autograd.backwardOnce(result, gradient, rounded, gradients.owns(gradient));
         if (leaf.gradient() != null) {
             // A leaf's gradient would live as long as its value; this one is only needed until it is passed on.
             gradients.add(0, Scope.current().adopt(leaf.gradient()));

@@ -73,7 +73,7 @@ public final class Autograd {
                 record |= input.requiresGradient();
             }
         }
-        Tensor result = withoutRecording(() -> operation.forward(inputs));
+        Tensor result = withoutRecording(() -> SegmentResult.forward(operation, inputs));
         return record && result.dtype().isFloating() ? TensorInternals.recordedBy(result, new Node(operation, inputs)) : result;
     }
 
@@ -92,6 +92,18 @@ public final class Autograd {
     }
 
     /**
+     * Marks the last operations of a {@linkplain #checkpoint checkpointed} segment. The backward pass, which runs the segment again, reads their
+     * operands but not their results: matrix products, gated projections and additions are then recorded without being computed. Elsewhere this only
+     * runs the code.
+     *
+     * @param code computes the segment's result from tensors that the segment has computed before; only additions may take results of the code itself
+     * @return the result; when the segment is run again, a tensor whose elements are arbitrary
+     */
+    public static Tensor segmentResult(Supplier<Tensor> code) {
+        return SegmentResult.of(Arguments.present("activation checkpoint", "the code", code));
+    }
+
+    /**
      * Accumulates the gradient of a tensor in every leaf of its graph.
      *
      * @param root the tensor to differentiate
@@ -102,7 +114,7 @@ public final class Autograd {
      * @throws DTypeException if the seed is of another type
      */
     public static void backward(Tensor root, Tensor seed) {
-        backward(root, seed, Activations.KEPT);
+        backward(root, seed, Activations.KEPT, null, false);
     }
 
     /**
@@ -119,10 +131,22 @@ public final class Autograd {
      */
     public static void backwardOnce(Tensor root, Tensor seed) {
         Arguments.present("backward", "the root", root);
-        backward(root, seed, new Activations(root, Scope.current()));
+        backward(root, seed, new Activations(root, Scope.current()), null, false);
     }
 
-    private static void backward(Tensor root, Tensor seed, Activations activations) {
+    /**
+     * As {@link #backwardOnce(Tensor, Tensor)}, for a part of a graph that another pass differentiates.
+     *
+     * @param root the part's result
+     * @param seed the gradient of the result
+     * @param rounded the copies of the other pass's gradients, null for none
+     * @param owned whether this pass takes the seed over and may overwrite and free it
+     */
+    static void backwardOnce(Tensor root, Tensor seed, RoundedGradients rounded, boolean owned) {
+        backward(root, seed, new Activations(root, Scope.current()), rounded, owned);
+    }
+
+    private static void backward(Tensor root, Tensor seed, Activations activations, RoundedGradients rounded, boolean owned) {
         Arguments.present("backward", "the root", root);
         if (seed != null && seed.device() != root.device()) {
             throw new DeviceException("[backward] the seed lives on %s, the root on %s".formatted(seed.device(), root.device()));
@@ -141,7 +165,10 @@ public final class Autograd {
         withoutRecording(() -> {
             try (var scope = Scope.open(root.device())) {
                 Tensor start = seed != null ? seed : Tensor.full(1, type, root.shape());
-                new BackwardPass(scope, activations).run(root, start);
+                if (owned) {
+                    scope.adopt(seed);
+                }
+                new BackwardPass(scope, activations, rounded != null ? rounded : new RoundedGradients(scope)).run(root, start);
             }
             return null;
         });

@@ -62,6 +62,6 @@ public record FactoredLogits(Tensor hidden, Tensor head) {
      * @return from 64 to 2048
      */
     public long defaultChunkRows() {
-        return Math.clamp(hidden.backend().chunkBytes() / DType.F32.bytes() / vocabulary(), 64, 2048);
+        return hidden.backend().logitRows(rowCount(), vocabulary(), hidden.size(-1));
     }
 }

@@ -25,8 +25,9 @@ public interface Gradients {
      * The dtype in which an operand's gradient is stored; a product computed in this dtype needs no conversion.
      *
      * @param input the operand's index
-     * @return F32, or F64 for an operand in F64; for a leaf without a gradient so far its {@linkplain Tensor#gradientType() gradient dtype}. Terms of
-     *     an existing sum are not shorter, because they are rounded with the sum
+     * @return F32, or F64 for an operand in F64; for a leaf without a gradient so far its {@linkplain Tensor#gradientType() gradient dtype}; BF16 where
+     *     the operation that made the operand {@linkplain Operation#roundsGradient rounds} its gradient. Terms of an existing sum are not shorter,
+     *     because they are rounded with the sum
      */
     DType type(int input);
 
@@ -47,4 +48,23 @@ public interface Gradients {
      * @return a contiguous tensor of the operand's shape, or null: then pass a new tensor to {@link #add}
      */
     Tensor accumulator(int input);
+
+    /**
+     * The gradient that {@link Operation#backward} was given, rounded to BF16, if the operation that computed it has left it so.
+     *
+     * @return a tensor of the gradient's shape, not to be overwritten, or null
+     */
+    default Tensor rounded() {
+        return null;
+    }
+
+    /**
+     * Leaves an operand's gradient, rounded to BF16, for the operations that take the gradient. It is used as long as the gradient does not change.
+     *
+     * @param input the operand's index, for which this operation has used the {@link #accumulator}
+     * @param rounded a new tensor of the operand's shape, BF16
+     */
+    default void leaveRounded(int input, Tensor rounded) {
+        // A hint, which can be ignored.
+    }
 }

@@ -1,5 +1,6 @@
 package kept.autograd;
 
+import java.util.function.IntPredicate;
 import kept.tensor.Tensor;
 
 /**
@@ -41,12 +42,43 @@ public abstract class Operation {
     protected abstract Tensor forward(Tensor... inputs);
 
     /**
+     * As {@link #forward}, without computing the elements of the result, which nothing reads.
+     *
+     * @param inputs the operands
+     * @return a new tensor of the result's shape and dtype whose elements are arbitrary, or null if the operation has no such form
+     */
+    protected Tensor outline(Tensor... inputs) {
+        return null;
+    }
+
+    /**
+     * Whether {@link #backward} reads elements of operands.
+     *
+     * @return by default true
+     */
+    protected boolean readsOperands() {
+        return true;
+    }
+
+    /**
      * Computes the operands' gradients from the result's gradient. Operations called here are not recorded, and new tensors are freed unless they are
      * added to {@code gradients}.
      *
-     * @param gradient the gradient of the result, F32, or F64 for a result in F64; not to be overwritten unless this operation
-     *     {@linkplain Gradients#owns owns} it
+     * @param gradient the gradient of the result, F32, or F64 for a result in F64; also BF16 if this operation
+     *     {@linkplain #roundsGradient rounds} it. Not to be overwritten unless this operation {@linkplain Gradients#owns owns} it
      * @param gradients receives the operands' gradients; those that are not {@linkplain Gradients#isNeeded needed} can be left out
      */
     protected abstract void backward(Tensor gradient, Gradients gradients);
+
+    /**
+     * Whether {@link #backward} does nothing with a gradient but round it to BF16, or pass it on to an operation that does so. On a device whose matrix
+     * products round F32 beside BF16, the gradient of a result in BF16 may then arrive in BF16: it is rounded where it is computed, and no kernel
+     * converts it.
+     *
+     * @param operandRounds whether the operation that made an operand, given by its index, rounds the operand's gradient
+     * @return by default false: the gradient is F32, or F64
+     */
+    protected boolean roundsGradient(IntPredicate operandRounds) {
+        return false;
+    }
 }

@@ -109,6 +109,18 @@ public interface Backend extends FusedKernels {
      */
     long chunkBytes();
 
+    /**
+     * How many rows of logits an operation that works in chunks computes at a time.
+     *
+     * @param rows all rows
+     * @param vocabulary logits of a row
+     * @param width width of the hidden states
+     * @return from 64 to 2048, about {@link #chunkBytes} of F32 or fewer
+     */
+    default long logitRows(long rows, long vocabulary, long width) {
+        return Math.clamp(chunkBytes() / Float.BYTES / vocabulary, 64, 2048);
+    }
+
     /** Returns free blocks to the operating system or driver. */
     void trim();
 

@@ -139,6 +139,22 @@ public interface FusedKernels {
     }
 
     /**
+     * {@link #rmsNormGradient} added to the gradient of a residual stream, with the sum rounded for the branch that takes it: {@code sum += dx} and
+     * {@code rounded = sum}, with the bits of the kernel, the addition and the copy one after another.
+     *
+     * @param gradient rows {@code [n, width]}, F32
+     * @param x the forward's input, F32
+     * @param weight the forward's weight
+     * @param rstd what the forward saved
+     * @param sum accumulates; rows {@code [n, width]}, F32
+     * @param rounded rows {@code [n, width]}, BF16
+     * @param dWeight accumulates; rows {@code [width]}, F32; null if not wanted
+     */
+    default void addRmsNormGradient(Tensor gradient, Tensor x, Tensor weight, Tensor rstd, Tensor sum, Tensor rounded, Tensor dWeight) {
+        NormComposition.addRmsNormGradient(gradient, x, weight, rstd, sum, rounded, dWeight);
+    }
+
+    /**
      * A residual add and {@link #layerNorm} in one: {@code sum = x + branch}, and out, mean and rstd are those of {@code layerNorm(sum)}, bit for
      * bit.
      *
@@ -185,6 +201,19 @@ public interface FusedKernels {
      */
     default void rotaryEmbedding(Tensor x, Tensor cos, Tensor sin, boolean inverse, Tensor out) {
         RotaryComposition.rotate(x, cos, sin, inverse, out);
+    }
+
+    /**
+     * {@link #rotaryEmbedding} with the result rounded once to BF16, as the gradient of queries and keys in BF16.
+     *
+     * @param x {@code [batch, sequence, heads, D]}, F32, unit stride along D
+     * @param cos rows {@code [sequence, D / 2]}, F32
+     * @param sin rows {@code [sequence, D / 2]}, F32
+     * @param inverse whether to rotate backwards, which is the gradient
+     * @param out x's shape, BF16, unit stride along D
+     */
+    default void rotaryEmbeddingRounded(Tensor x, Tensor cos, Tensor sin, boolean inverse, Tensor out) {
+        RotaryComposition.rotateRounded(x, cos, sin, inverse, out);
     }
 
     /**
@@ -238,6 +267,19 @@ public interface FusedKernels {
      */
     default void swiGluGradient(Tensor gradient, Tensor gate, Tensor up, Tensor dGate, Tensor dUp) {
         SwiGluComposition.gradient(gradient, gate, up, dGate, dUp);
+    }
+
+    /**
+     * {@link #swiGluGradient} in BF16: the results are those for F32, rounded once.
+     *
+     * @param gradient rows, F32 or BF16
+     * @param gate the forward's gate, BF16
+     * @param up the forward's up, BF16
+     * @param dGate rows, BF16; may be the gradient
+     * @param dUp rows, BF16
+     */
+    default void swiGluGradientRounded(Tensor gradient, Tensor gate, Tensor up, Tensor dGate, Tensor dUp) {
+        SwiGluComposition.gradientRounded(gradient, gate, up, dGate, dUp);
     }
 
     // Losses

@@ -69,8 +69,17 @@ public final class SwiGlu extends Layer {
      * @return {@code [..., hidden]}
      */
     public Tensor forward(Tensor x) {
-        Tensor gateOutput = gate.forward(x);
-        Tensor upOutput = up.forward(x);
+        return project(gate.forward(x), up.forward(x));
+    }
+
+    /**
+     * Applies the gated unit and {@code down_proj} to what {@code gate_proj} and {@code up_proj} give, the last part of {@link #forward}.
+     *
+     * @param gateOutput {@code [..., intermediate]}
+     * @param upOutput {@code [..., intermediate]}
+     * @return {@code [..., hidden]}
+     */
+    public Tensor project(Tensor gateOutput, Tensor upOutput) {
         Tensor weight = down.weight().value();
         return down.bias().map(bias -> Functional.swiGluLinear(gateOutput, upOutput, weight, bias.value()))
                 .orElseGet(() -> Functional.swiGluLinear(gateOutput, upOutput, weight));

@@ -84,6 +84,11 @@ final class GuardedBackend implements Backend {
     }
 
     @Override
+    public long logitRows(long rows, long vocabulary, long width) {
+        return kernels.logitRows(rows, vocabulary, width);
+    }
+
+    @Override
     public void trim() {
         kernels.trim();
     }
@@ -289,6 +294,16 @@ final class GuardedBackend implements Backend {
     }
 
     @Override
+    public void addRmsNormGradient(Tensor gradient, Tensor x, Tensor weight, Tensor rstd, Tensor sum, Tensor rounded, Tensor dWeight) {
+        try (var call = new KernelCall("addRmsNormGradient")) {
+            call.writes(sum);
+            call.writes(rounded);
+            call.writes(dWeight);
+            kernels.addRmsNormGradient(call.reads(gradient), call.reads(x), call.reads(weight), call.reads(rstd), sum, rounded, dWeight);
+        }
+    }
+
+    @Override
     public void addLayerNorm(Tensor x, Tensor branch, Tensor sum, LayerNormParameters parameters, Tensor out, Tensor mean, Tensor rstd) {
         try (var call = new KernelCall("addLayerNorm")) {
             call.writes(sum);
@@ -318,6 +333,14 @@ final class GuardedBackend implements Backend {
         try (var call = new KernelCall("rotary positions")) {
             call.writes(out);
             kernels.rotaryEmbedding(call.readsInPlace(x), call.reads(cos), call.reads(sin), inverse, out);
+        }
+    }
+
+    @Override
+    public void rotaryEmbeddingRounded(Tensor x, Tensor cos, Tensor sin, boolean inverse, Tensor out) {
+        try (var call = new KernelCall("rotary positions")) {
+            call.writes(out);
+            kernels.rotaryEmbeddingRounded(call.reads(x), call.reads(cos), call.reads(sin), inverse, out);
         }
     }
 
@@ -354,6 +377,15 @@ final class GuardedBackend implements Backend {
             call.writes(dGate);
             call.writes(dUp);
             kernels.swiGluGradient(call.readsInPlace(gradient), call.reads(gate), call.reads(up), dGate, dUp);
+        }
+    }
+
+    @Override
+    public void swiGluGradientRounded(Tensor gradient, Tensor gate, Tensor up, Tensor dGate, Tensor dUp) {
+        try (var call = new KernelCall("swiGluGradientRounded")) {
+            call.writes(dGate);
+            call.writes(dUp);
+            kernels.swiGluGradientRounded(call.readsInPlace(gradient), call.reads(gate), call.reads(up), dGate, dUp);
         }
     }
 

@@ -28,6 +28,10 @@ final class Updates {
             target.backend().binary(f, target, stretched, target);
             return target;
         }
+        if (f == Binary.ADD && target.dtype() == DType.F32 && other.dtype().isFloating() && other.dtype() != DType.F64 && !other.overlaps(target)) {
+            target.backend().mixedAdd(target, stretched, target);
+            return target;
+        }
         try (var _ = Scope.open()) {
             DType working = common.arithmetic();
             Tensor result = Tensor.empty(working, target.shape());

@@ -200,6 +200,12 @@ public abstract class OperandLayoutContract extends KernelContract {
                 new Case("swiGlu", (b, x) -> done(() -> b.swiGlu(x[0], x[1], x[2])), row, row, row.result()),
                 new Case("swiGluGradient", (b, x) -> done(() -> b.swiGluGradient(x[0], x[1], x[2], x[3], x[4])), wide, row, row, wide.result(),
                         wide.result()),
+                new Case("addRmsNormGradient", (b, x) -> done(() -> b.addRmsNormGradient(x[0], x[1], x[2], x[3], x[4], x[5], x[6])), wide, wide, weight,
+                        saved, wide.result(), rows(DType.BF16, 4, 96).result(), sums),
+                new Case("rotaryEmbeddingRounded", (b, x) -> done(() -> b.rotaryEmbeddingRounded(x[0], x[1], x[2], true, x[3])),
+                        unit(f, 2, 3, 2, 64), rows(f, 3, 32), rows(f, 3, 32), unit(DType.BF16, 2, 3, 2, 64).result()),
+                new Case("swiGluGradientRounded", (b, x) -> done(() -> b.swiGluGradientRounded(x[0], x[1], x[2], x[3], x[4])), rows(branch, 4, 96),
+                        rows(DType.BF16, 4, 96), rows(DType.BF16, 4, 96), rows(DType.BF16, 4, 96).result(), rows(DType.BF16, 4, 96).result()),
                 new Case("adamW", (b, x) -> done(() -> b.adamW(new AdamWStep(3, 0.01, 0.9, 0.99, 1e-8, 0.1, 1), x[0], x[1], x[2], x[3])),
                         row.result(), wide, wide.result(), wide.of(i -> 1.1 + value(i)).result()));
     }

@@ -62,6 +62,14 @@ class PrimitiveContractTest {
     }
 
     @Nested
+    class RoundedGradients extends RoundedGradientContract {
+        @Override
+        protected Device device() {
+            return PrimitiveDevice.get();
+        }
+    }
+
+    @Nested
     class Losses extends LossKernelContract {
         @Override
         protected Device device() {

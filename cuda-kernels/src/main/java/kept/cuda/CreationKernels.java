@@ -76,7 +76,7 @@ final class CreationKernels {
             return;
         }
         String entry = "cast_" + x.dtype().label() + "_to_" + out.dtype().label();
-        int vector = Math.min(x.dtype().bytes(), out.dtype().bytes()) == 2 ? 8 : 4;
+        int vector = Loops.WIDEST / Math.max(x.dtype().bytes(), out.dtype().bytes());
         loops.forEach(part -> gpu.launch(MODULE, entry, part.grid(vector)).i64(part.address(0)).i64(part.address(1)).longs(part.words()).run());
     }
 

@@ -24,8 +24,8 @@ import kept.tensor.Tensor;
 
 /** The backend on a GPU. Each method delegates to the class that launches its kernels. */
 final class CudaBackend implements Backend, AutoCloseable {
-    /** About 1,500 rows of logits over Orion's vocabulary. With fewer rows the gradient of the LM head is bound by memory. */
-    private static final long CHUNK_BYTES = 512L << 20;
+    /** 1,664 rows of logits over Orion's vocabulary. With fewer than half of them the gradient of the LM head is bound by memory. */
+    private static final long CHUNK_BYTES = 544L << 20;
 
     private final Gpu gpu;
     private final CreationKernels creation;
@@ -124,6 +124,11 @@ final class CudaBackend implements Backend, AutoCloseable {
     @Override
     public long chunkBytes() {
         return CHUNK_BYTES;
+    }
+
+    @Override
+    public long logitRows(long rows, long vocabulary, long width) {
+        return LogitChunks.rows(rows, vocabulary, width, CHUNK_BYTES / Float.BYTES / vocabulary, gpu.multiprocessors());
     }
 
     @Override
@@ -267,6 +272,15 @@ final class CudaBackend implements Backend, AutoCloseable {
     }
 
     @Override
+    public void addRmsNormGradient(Tensor gradient, Tensor x, Tensor weight, Tensor rstd, Tensor sum, Tensor rounded, Tensor dWeight) {
+        if (NormKernels.fitsAddedGradient(x, gradient, weight, sum, rounded)) {
+            norms.addRmsNormGradient(gradient, x, weight, rstd, sum, rounded, dWeight);
+        } else {
+            Backend.super.addRmsNormGradient(gradient, x, weight, rstd, sum, rounded, dWeight);
+        }
+    }
+
+    @Override
     public void addLayerNorm(Tensor x, Tensor branch, Tensor sum, LayerNormParameters parameters, Tensor out, Tensor mean, Tensor rstd) {
         if (NormKernels.fitsSum(x, branch, sum, parameters.weight(), parameters.bias(), out)) {
             norms.addLayerNorm(x, branch, sum, parameters, out, mean, rstd);
@@ -290,6 +304,11 @@ final class CudaBackend implements Backend, AutoCloseable {
     }
 
     @Override
+    public void rotaryEmbeddingRounded(Tensor x, Tensor cos, Tensor sin, boolean inverse, Tensor out) {
+        rotary.rotaryEmbedding(x, cos, sin, inverse, out);
+    }
+
+    @Override
     public void attention(AttentionOperands operands, Tensor out, Tensor logSumExp) {
         attention.attention(operands, out, logSumExp);
     }
@@ -307,6 +326,11 @@ final class CudaBackend implements Backend, AutoCloseable {
     @Override
     public void swiGluGradient(Tensor gradient, Tensor gate, Tensor up, Tensor dGate, Tensor dUp) {
         swiGlu.swiGluGradient(gradient, gate, up, dGate, dUp);
+    }
+
+    @Override
+    public void swiGluGradientRounded(Tensor gradient, Tensor gate, Tensor up, Tensor dGate, Tensor dUp) {
+        swiGlu.swiGluGradientRounded(gradient, gate, up, dGate, dUp);
     }
 
     @Override

@@ -9,6 +9,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Supplier;
 import kept.backend.Buffer;
 import kept.backend.TensorMemory;
 import kept.cuda.cublas.Blas;
@@ -46,6 +47,7 @@ final class Gpu implements AutoCloseable {
     private final long[] staged;
     private final Map<String, Long> libraries = new ConcurrentHashMap<>();
     private final Map<String, Kernel> kernels = new ConcurrentHashMap<>();
+    private final Map<String, CudaBuffer> constants = new ConcurrentHashMap<>();
     private final ThreadLocal<Launch> launches;
     private final int multiprocessors;
 
@@ -277,6 +279,22 @@ final class Gpu implements AutoCloseable {
         return new Scratch(memory(), memory.allocate(bytes));
     }
 
+    /**
+     * Returns the device address of constants, which are uploaded at the first request and kept until the device is closed.
+     *
+     * @param name name of the constants
+     * @param words their values
+     * @return address of the first byte
+     */
+    long constant(String name, Supplier<MemorySegment> words) {
+        return constants.computeIfAbsent(name, _ -> {
+            MemorySegment from = words.get();
+            CudaBuffer buffer = memory().allocate(from.byteSize());
+            upload(from, buffer.address());
+            return buffer;
+        }).address();
+    }
+
     /** Waits until all queued work has finished. */
     void synchronize() {
         bind();
@@ -296,6 +314,7 @@ final class Gpu implements AutoCloseable {
         try {
             driver.synchronize(stream);
             memory.release(workspace);
+            constants.values().forEach(memory::release);
             alive = memory.blocksInUse();
             bytes = memory.usage().inUse();
             blas.destroy(blasHandle);

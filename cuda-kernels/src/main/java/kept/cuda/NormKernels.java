@@ -101,6 +101,30 @@ final class NormKernels {
         gradient(gradient, x, weight, null, rstd, dx, dWeight, null);
     }
 
+    /**
+     * Returns whether the kernel that adds the gradient of RMSNorm to a residual stream's supports the operands.
+     *
+     * @param x forward's input, F32
+     * @param others the other operands
+     * @return true if there are rows and they fit into registers
+     */
+    static boolean fitsAddedGradient(Tensor x, Tensor... others) {
+        return rows(x) > 0 && fits(x, BACKWARD_THREADS, others);
+    }
+
+    /** The operands must satisfy {@link #fitsAddedGradient}. */
+    void addRmsNormGradient(Tensor gradient, Tensor x, Tensor weight, Tensor rstd, Tensor sum, Tensor rounded, Tensor dWeight) {
+        int width = Math.toIntExact(x.size(-1));
+        Grid grid = backwardGrid(x);
+        int groups = grid.x() * grid.threadsY();
+        try (Gpu.Scratch partial = gpu.scratch((long) groups * width * Float.BYTES)) {
+            long weights = dWeight == null ? 0 : partial.address();
+            Launch launch = gpu.launch(MODULE, "add_rms_norm_gradient_f32", grid).pointer(sum).pointer(rounded).i64(weights);
+            floats(launch.pointer(gradient).pointer(x), weight).pointer(rstd).i64(rows(x)).i32(width).run();
+            addSums(dWeight, weights, groups, width);
+        }
+    }
+
     private void gradient(Tensor gradient, Tensor x, Tensor weight, Tensor mean, Tensor rstd, Tensor dx, Tensor dWeight, Tensor dBias) {
         if (rows(x) == 0) {
             return;

@@ -16,6 +16,8 @@ final class OptimizerKernels {
     private static final int VECTOR = 4;
     /** Resident blocks per multiprocessor. */
     private static final int BLOCKS_PER_MULTIPROCESSOR = 8;
+    /** The same with 8-bit moments: as many as registers allow at once, since each block loads the tables of the codes. */
+    private static final int CODED_BLOCKS = 4;
     /** Elements per block of the sum of squares. */
     private static final int CHUNK = 1 << 16;
     private static final int TOTAL_THREADS = 1024;
@@ -35,18 +37,18 @@ final class OptimizerKernels {
         boolean coded = firstMoment.dtype() == DType.I32;
         String entry = (coded ? "adamw_coded_" : "adamw_") + parameter.dtype().label() + (gradient.dtype() == DType.BF16 ? "_bf16" : "");
         AdamWStep.Rounding rounding = step.rounding();
-        gpu.launch(MODULE, entry, coded ? blocks(Math.ceilDiv(count, BlockCodes.BLOCK), THREADS / WARP)
-                : blocks(Math.ceilDiv(count, VECTOR), THREADS))
+        Launch launch = gpu.launch(MODULE, entry, coded ? blocks(Math.ceilDiv(count, BlockCodes.BLOCK), THREADS / WARP, CODED_BLOCKS)
+                : blocks(Math.ceilDiv(count, VECTOR), THREADS, BLOCKS_PER_MULTIPROCESSOR))
                 .pointer(parameter).pointer(gradient).pointer(firstMoment).pointer(secondMoment).i64(count)
                 .f32(factors.gradientScale()).f32(factors.beta1()).f32(factors.rest1()).f32(factors.beta2()).f32(factors.rest2())
                 .f32(factors.keep()).f32(factors.rate()).f32(factors.rootFactor())
-                .f32(factors.epsilon()).i32(rounding.stochastic() ? 1 : 0).i64(rounding.seed()).i64(rounding.stream())
-                .run();
+                .f32(factors.epsilon()).i32(rounding.stochastic() ? 1 : 0).i64(rounding.seed()).i64(rounding.stream());
+        (coded ? launch.i64(gpu.constant("codes", CodeTables::words)) : launch).run();
     }
 
     /** Elements are independent, so the result does not depend on the number of blocks. */
-    private Grid blocks(long pieces, int blockPieces) {
-        return Grid.of(Math.min(Math.ceilDiv(pieces, blockPieces), (long) gpu.multiprocessors() * BLOCKS_PER_MULTIPROCESSOR), THREADS);
+    private Grid blocks(long pieces, int blockPieces, int perMultiprocessor) {
+        return Grid.of(Math.min(Math.ceilDiv(pieces, blockPieces), (long) gpu.multiprocessors() * perMultiprocessor), THREADS);
     }
 
     double sumOfSquares(List<Tensor> tensors) {

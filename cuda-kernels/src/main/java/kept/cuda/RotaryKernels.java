@@ -13,6 +13,7 @@ final class RotaryKernels {
         this.gpu = gpu;
     }
 
+    /** The result has x's dtype, or is BF16 where x is F32. */
     void rotaryEmbedding(Tensor x, Tensor cos, Tensor sin, boolean inverse, Tensor out) {
         if (x.elementCount() == 0) {
             return;
@@ -22,7 +23,7 @@ final class RotaryKernels {
         boolean wide = half % VectorAccess.elements(x) == 0 && VectorAccess.fits(x, out, cos, sin);
         int pieces = extent("pairs of a token", (long) heads * (wide ? half / VectorAccess.elements(x) : half));
         int threads = Math.min(MAX_THREADS, Math.ceilDiv(pieces, 32) * 32);
-        String entry = "rotary_" + (wide ? "wide_" : "single_") + x.dtype().label();
+        String entry = "rotary_" + (wide ? "wide_" : "single_") + x.dtype().label() + (out.dtype() == x.dtype() ? "" : "_to_" + out.dtype().label());
         gpu.launch("rotary", entry, Grid.of(x.size(0) * x.size(1), threads))
                 .pointer(x).longs(x.stride(0), x.stride(1), x.stride(2))
                 .pointer(out).longs(out.stride(0), out.stride(1), out.stride(2))

@@ -61,7 +61,9 @@ final class DecoderLayer extends Layer {
         if (Autograd.isRecording() || x.size(0) * x.size(1) <= PIECE) {
             NormalizedSum h = sumEntering(postAttentionNorm, x, branch);
             observer.observe(postAttentionNormName, h.sum());
-            return sum(h.sum(), mlp.forward(h.normalized()));
+            Tensor gate = mlp.inputProjections().getFirst().forward(h.normalized());
+            Tensor up = mlp.inputProjections().getLast().forward(h.normalized());
+            return Autograd.segmentResult(() -> sum(h.sum(), mlp.project(gate, up)));
         }
         Tensor h = sum(x, branch);
         observer.observe(postAttentionNormName, h);
@@ -74,7 +76,7 @@ final class DecoderLayer extends Layer {
         for (Span piece : Span.divide(0, rows.size(0), PIECE)) {
             try (var _ = Scope.open(stream.device())) {
                 Tensor some = rows.slice(0, piece.from(), piece.to());
-                some.assign(some.add(mlp.forward(entering(postAttentionNorm, some))));
+                some.addInPlace(mlp.forward(entering(postAttentionNorm, some)));
             }
         }
         return stream;

@@ -266,7 +266,9 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     public double operations() {
         double tokens = (double) rows() * accumulation;
         double matrices = matrixElements(ModelTensor.of(student));
-        double again = checkpointing ? matrices - (double) student.vocabSize() * student.hiddenSize() : 0;
+        // All of a layer but the projection that ends it.
+        double ends = (double) student.layers() * student.hiddenSize() * student.intermediateSize();
+        double again = checkpointing ? matrices - (double) student.vocabSize() * student.hiddenSize() - ends : 0;
         double products = 2 * (3 * matrices + matrixElements(trained()) + again);
         // Scores and sums of half of all pairs; backward two and a half times as much.
         double attention = 2.0 * length * student.heads() * student.headDimension() * student.layers() * (checkpointing ? 5.5 : 4.5);
@@ -297,8 +299,10 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
 
     /** What the backward pass of the MLP allocates: the product, the gradients of its two factors (one in place), and a recomputed layer. */
     private long layerBackwardBytes() {
-        long converted = precision.isConverted() ? precision.activations.bytes() : 0;
-        return rows() * student.intermediateSize() * (2 * FLOAT + precision.activations.bytes() + converted) + (checkpointing ? layerBytes() : 0);
+        // Where activations are BF16, their gradients are as well, but for those of queries, keys and values between attention and rotation.
+        long gradient = precision.isConverted() ? precision.activations.bytes() : FLOAT;
+        long mlp = rows() * student.intermediateSize() * (2 * gradient + precision.activations.bytes());
+        return mlp + (checkpointing ? layerBytes() : 0);
     }
 
     private List<ModelTensor> trained() {

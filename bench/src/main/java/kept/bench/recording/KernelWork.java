@@ -67,13 +67,17 @@ public record KernelWork(double units, double bytes, double tensorOperations) {
             kind("(rms|layer)_norm_any", KernelWork::anyNorm),
             kind("norm_gradient_any", KernelWork::anyNormGradient),
             kind("(rms|layer)_norm_gradient_(f32|bf16|f16)", KernelWork::normGradient),
+            kind("add_rms_norm_gradient_f32", KernelWork::addedNormGradient),
             kind("norm_weight_gradient", (launch, _) -> perElement((double) launch.arguments().intAt(16) * launch.arguments().intAt(20), FLOAT)),
-            kind("rotary_(?:wide|single)_(f32|bf16|f16)", (launch, name) -> perElement(
-                    2 * rows(launch) * launch.arguments().intAt(84) * launch.arguments().intAt(88), 2 * bytes(name, 1))),
+            kind("rotary_(?:wide|single)_(f32|bf16|f16)(?:_to_(bf16))?", (launch, name) -> perElement(
+                    2 * rows(launch) * launch.arguments().intAt(84) * launch.arguments().intAt(88),
+                    bytes(name, 1) + bytes(name, name.group(2) == null ? 1 : 2))),
             kind("swiglu_(?:wide|single)_(f32|bf16|f16)",
                     (launch, name) -> perElement(launch.arguments().longAt(3 * POINTER), 3 * bytes(name, 1))),
             kind("swiglu_backward_(?:wide|single)_(f32|bf16|f16)",
                     (launch, name) -> perElement(launch.arguments().longAt(5 * POINTER), 3 * FLOAT + 2 * bytes(name, 1))),
+            kind("swiglu_rounded_(?:wide|single)_(f32|bf16)",
+                    (launch, name) -> perElement(launch.arguments().longAt(5 * POINTER), bytes(name, 1) + 4 * 2)),
             kind("softmax_(f32|bf16|f16)", (launch, name) -> perElement(rows(launch) * launch.arguments().longAt(2 * POINTER), 2 * bytes(name, 1))),
             kind("softmax_gradient_(f32|bf16|f16)",
                     (launch, name) -> perElement(rows(launch) * launch.arguments().longAt(3 * POINTER), 3 * bytes(name, 1))),
@@ -184,6 +188,15 @@ public record KernelWork(double units, double bytes, double tensorOperations) {
         double elements = (double) launch.arguments().longAt(at) * width;
         double sums = (double) launch.grid().x() * launch.grid().threadsY() * width * (layer ? 2 : 1) * FLOAT;
         return new KernelWork(elements, elements * (2 * FLOAT + bytes(name, 2)) + sums, 0);
+    }
+
+    /** The gradient and x are read, the stream's gradient is added to and stored in BF16 as well. */
+    private static KernelWork addedNormGradient(Launch launch, Matcher name) {
+        int at = 5 * POINTER + TYPED + POINTER;
+        int width = launch.arguments().intAt(at + 8);
+        double elements = (double) launch.arguments().longAt(at) * width;
+        double sums = (double) launch.grid().x() * launch.grid().threadsY() * width * FLOAT;
+        return new KernelWork(elements, elements * (4 * FLOAT + 2) + sums, 0);
     }
 
     private static KernelWork adamW(Launch launch, Matcher name) {

@@ -39,7 +39,28 @@ public class ElementwiseBinary extends Operation {
         DType dtype = Arguments.promote(name(), a.dtype(), b.dtype());
         Operands.checkNumbers(name(), dtype, function.takes(dtype));
         Shape shape = Arguments.broadcast(name(), a.shape(), b.shape());
-        Tensor out = Tensor.empty(function.isComparison() ? DType.BOOL : dtype, shape);
+        return computed(dtype, Tensor.empty(function.isComparison() ? DType.BOOL : dtype, shape), a, b);
+    }
+
+    /** {@inheritDoc} Only for additions, whose gradients need no operand. */
+    @Override
+    protected Tensor outline(Tensor... inputs) {
+        if (function != Binary.ADD) {
+            return null;
+        }
+        first = saved("its operand a", inputs[0]);
+        second = saved("its operand b", inputs[1]);
+        return Tensor.empty(Arguments.promote(name(), inputs[0].dtype(), inputs[1].dtype()),
+                Arguments.broadcast(name(), inputs[0].shape(), inputs[1].shape()));
+    }
+
+    @Override
+    protected boolean readsOperands() {
+        return function != Binary.ADD;
+    }
+
+    private Tensor computed(DType dtype, Tensor out, Tensor a, Tensor b) {
+        Shape shape = out.shape();
         if (function == Binary.ADD && dtype == DType.F32 && a.dtype() == DType.F32 && b.dtype().isFloating() && a.shape().equals(b.shape())) {
             out.backend().mixedAdd(a, b, out);
             return out;

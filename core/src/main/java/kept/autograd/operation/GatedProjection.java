@@ -1,5 +1,6 @@
 package kept.autograd.operation;
 
+import java.util.function.IntPredicate;
 import kept.autograd.Autograd;
 import kept.autograd.Gradients;
 import kept.autograd.Operation;
@@ -83,6 +84,25 @@ public final class GatedProjection extends Operation {
     }
 
     @Override
+    protected Tensor outline(Tensor... inputs) {
+        Tensor gate = inputs[0];
+        Tensor up = inputs[1];
+        check(gate, up, inputs[2]);
+        if (gate.dtype() != up.dtype()) {
+            return null;
+        }
+        savedGate = saved("its operand gate", gate);
+        savedUp = saved("its operand up", up);
+        // The gate has the shape and dtype of the gated product, which the backward pass computes again in any case.
+        return inputs.length == 3 ? projection.outline(gate, inputs[2]) : projection.outline(gate, inputs[2], inputs[3]);
+    }
+
+    @Override
+    protected boolean roundsGradient(IntPredicate operandRounds) {
+        return projection.roundsGradient(operandRounds);
+    }
+
+    @Override
     protected void backward(Tensor incoming, Gradients gradients) {
         projection.backward(incoming, gating.forward(savedGate.value(), savedUp.value()), new Gradients() {
             @Override
@@ -97,7 +117,7 @@ public final class GatedProjection extends Operation {
 
             @Override
             public DType type(int input) {
-                return input == 0 ? incoming.dtype() : gradients.type(input + 1);
+                return input == 0 ? SwiGluProduct.type(gradients, incoming.dtype().arithmetic()) : gradients.type(input + 1);
             }
 
             @Override
@@ -112,6 +132,11 @@ public final class GatedProjection extends Operation {
             @Override
             public Tensor accumulator(int input) {
                 return input == 0 ? null : gradients.accumulator(input + 1);
+            }
+
+            @Override
+            public Tensor rounded() {
+                return gradients.rounded();
             }
         });
     }

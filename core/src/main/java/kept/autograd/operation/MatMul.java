@@ -1,6 +1,7 @@
 package kept.autograd.operation;
 
 import java.util.Arrays;
+import java.util.function.IntPredicate;
 import kept.autograd.Autograd;
 import kept.autograd.Gradients;
 import kept.autograd.Operation;
@@ -63,6 +64,15 @@ public final class MatMul extends Operation {
 
     @Override
     protected Tensor forward(Tensor... inputs) {
+        return result(true, inputs);
+    }
+
+    @Override
+    protected Tensor outline(Tensor... inputs) {
+        return result(false, inputs);
+    }
+
+    private Tensor result(boolean isRead, Tensor... inputs) {
         Tensor a = inputs[0];
         b = inputs[1];
         if (a.rank() < 2 || b.rank() < 2) {
@@ -77,9 +87,11 @@ public final class MatMul extends Operation {
                     .formatted(name(), a.shape(), b.shape(), transposed ? " transposed" : ""));
         }
         Tensor out = Tensor.empty(dtype, productShape(a, right));
-        multiply(a, right, out, false);
         hasBias = inputs.length > 2;
-        if (hasBias) {
+        if (isRead) {
+            multiply(a, right, out, false);
+        }
+        if (isRead && hasBias) {
             add(inputs[2], out);
         }
         first = saved("its operand a", a);
@@ -106,6 +118,13 @@ public final class MatMul extends Operation {
             dtype = Arguments.promote("linear", dtype, factor.dtype());
         }
         return Arguments.promote("linear", dtype, bias.dtype()) == dtype;
+    }
+
+    /** {@inheritDoc} A bias sums the gradient before it is rounded. */
+    @Override
+    protected boolean roundsGradient(IntPredicate operandRounds) {
+        return !hasBias && first.unchecked().dtype() == DType.BF16 && b.dtype() == DType.BF16
+                && b.backend().productType(DType.BF16) == DType.BF16;
     }
 
     @Override
@@ -138,14 +157,20 @@ public final class MatMul extends Operation {
         }
     }
 
-    /** The gradient in the dtype of the products, converted once if both products would convert it. */
+    /** The gradient in the dtype of the products: a copy that exists already, or one that is made if both products would convert it. */
     private Tensor forProducts(Tensor gradient, Tensor a, Gradients gradients) {
         if (gradient.dtype() == DType.F64) {
             return gradient;
         }
         DType type = gradient.backend().productType(a.dtype());
-        boolean forBoth = gradients.isNeeded(0) && gradients.isNeeded(1) && type == gradient.backend().productType(b.dtype());
-        return forBoth && type != gradient.dtype() ? Operands.copy(type, gradient) : gradient;
+        if (type == gradient.dtype() || type != gradient.backend().productType(b.dtype())) {
+            return gradient;
+        }
+        Tensor rounded = type == DType.BF16 ? gradients.rounded() : null;
+        if (rounded != null) {
+            return rounded;
+        }
+        return gradients.isNeeded(0) && gradients.isNeeded(1) ? Operands.copy(type, gradient) : gradient;
     }
 
     private void addProduct(Gradients gradients, int input, Shape operand, Tensor left, Tensor factor) {

@@ -20,8 +20,14 @@ public final class Operands {
         return gradients.owns(gradient) ? gradient : Tensor.empty(gradient.dtype(), gradient.shape());
     }
 
-    /** The tensor itself if it has the dtype, otherwise a converted dense copy. */
-    static Tensor as(DType dtype, Tensor x) {
+    /**
+     * The tensor itself if it has the dtype, otherwise a converted dense copy.
+     *
+     * @param dtype the element type
+     * @param x the tensor
+     * @return x or the copy
+     */
+    public static Tensor as(DType dtype, Tensor x) {
         return x.dtype() == dtype ? x : copy(dtype, x);
     }
 

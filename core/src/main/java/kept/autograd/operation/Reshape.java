@@ -1,6 +1,7 @@
 package kept.autograd.operation;
 
 import java.util.Arrays;
+import java.util.function.IntPredicate;
 import kept.autograd.Gradients;
 import kept.autograd.Operation;
 import kept.tensor.Shape;
@@ -52,6 +53,11 @@ public final class Reshape extends Operation {
                     .formatted(from, from.elementCount(), Arrays.toString(dimensions)));
         }
         return Shape.of(result);
+    }
+
+    @Override
+    protected boolean roundsGradient(IntPredicate operandRounds) {
+        return operandRounds.test(0);
     }
 
     @Override

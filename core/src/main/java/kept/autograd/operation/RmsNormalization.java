@@ -100,12 +100,25 @@ public final class RmsNormalization extends Operation {
         return out;
     }
 
+    /** Whether x is an F32 stream whose branches compute in BF16, so that the branch which was added to it takes its gradient in BF16. */
+    private boolean roundsBranches(Tensor x) {
+        return x.dtype() == DType.F32 && dtype == DType.BF16 && x.backend().productType(DType.BF16) == DType.BF16;
+    }
+
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
         Tensor x = savedX.value(gradients.isNeeded(0) || gradients.isNeeded(1));
         Tensor weight = savedWeight.value(gradients.isNeeded(0));
-        Tensor dx = gradients.isNeeded(0) ? Operands.inPlaceOf(gradient, gradients) : null;
         GradientSum dWeight = GradientSum.of(gradients, 1, weight.shape(), gradient.dtype());
+        Tensor sum = gradients.isNeeded(0) && roundsBranches(x) ? gradients.accumulator(0) : null;
+        if (sum != null) {
+            Tensor rounded = Tensor.empty(DType.BF16, sum.shape());
+            gradient.backend().addRmsNormGradient(Rows.matrix(gradient), x, weight, rstd, Rows.matrix(sum), Rows.matrix(rounded), dWeight.tensor());
+            dWeight.deliver();
+            gradients.leaveRounded(0, rounded);
+            return;
+        }
+        Tensor dx = gradients.isNeeded(0) ? Operands.inPlaceOf(gradient, gradients) : null;
         gradient.backend().rmsNormGradient(
                 Rows.matrix(gradient), x, weight, rstd, dx == null ? null : Rows.matrix(dx), dWeight.tensor());
         dWeight.deliver();

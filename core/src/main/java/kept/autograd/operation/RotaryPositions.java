@@ -104,8 +104,15 @@ public final class RotaryPositions extends Operation {
 
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
+        Tensor incoming = Rows.unitStride(gradient);
+        if (gradients.type(0) == DType.BF16) {
+            Tensor dx = Tensor.empty(DType.BF16, gradient.shape());
+            dx.backend().rotaryEmbeddingRounded(incoming, savedCos.value(), savedSin.value(), true, dx);
+            gradients.add(0, dx);
+            return;
+        }
         Tensor dx = Operands.inPlaceOf(gradient, gradients);
-        dx.backend().rotaryEmbedding(Rows.unitStride(gradient), savedCos.value(), savedSin.value(), true, dx);
+        dx.backend().rotaryEmbedding(incoming, savedCos.value(), savedSin.value(), true, dx);
         gradients.add(0, dx);
     }
 }

@@ -56,12 +56,22 @@ public final class SwiGluProduct extends Operation {
         return out;
     }
 
+    /** The dtype in which both operands take their gradients: BF16 if both do, otherwise the given one. */
+    static DType type(Gradients gradients, DType otherwise) {
+        return gradients.type(0) == DType.BF16 && gradients.type(1) == DType.BF16 ? DType.BF16 : otherwise;
+    }
+
     @Override
     protected void backward(Tensor gradient, Gradients gradients) {
         Tensor incoming = Operands.rows(gradient);
-        Tensor dGate = Operands.inPlaceOf(incoming, gradients);
-        Tensor dUp = Tensor.empty(gradient.dtype(), gradient.shape());
-        gradient.backend().swiGluGradient(incoming, savedGate.value(), savedUp.value(), dGate, dUp);
+        DType type = type(gradients, gradient.dtype().arithmetic());
+        Tensor dGate = incoming.dtype() == type ? Operands.inPlaceOf(incoming, gradients) : Tensor.empty(type, gradient.shape());
+        Tensor dUp = Tensor.empty(type, gradient.shape());
+        if (type == DType.BF16) {
+            gradient.backend().swiGluGradientRounded(incoming, savedGate.value(), savedUp.value(), dGate, dUp);
+        } else {
+            gradient.backend().swiGluGradient(incoming, savedGate.value(), savedUp.value(), dGate, dUp);
+        }
         gradients.add(0, dGate);
         gradients.add(1, dUp);
     }

@@ -2,6 +2,7 @@ package kept.backend.composition;
 
 import java.util.function.Supplier;
 import kept.backend.LayerNormParameters;
+import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
@@ -148,6 +149,27 @@ public final class NormComposition {
     private static void accumulateRows(Tensor sum, Supplier<Tensor> rows) {
         if (sum != null) {
             SumComposition.accumulate(sum, rows.get().sum(0));
+        }
+    }
+
+    /**
+     * {@link kept.backend.FusedKernels#addRmsNormGradient}.
+     *
+     * @param gradient {@code [n, width]}, F32
+     * @param x the forward's input, F32
+     * @param weight the forward's weight
+     * @param rstd what the forward saved
+     * @param sum accumulates; {@code [n, width]}, F32
+     * @param rounded {@code [n, width]}, BF16
+     * @param dWeight accumulates; {@code [width]}, F32; null if not wanted
+     */
+    public static void addRmsNormGradient(
+            Tensor gradient, Tensor x, Tensor weight, Tensor rstd, Tensor sum, Tensor rounded, Tensor dWeight) {
+        try (var _ = Scope.open(sum.device())) {
+            Tensor dx = Tensor.empty(DType.F32, sum.shape());
+            sum.backend().rmsNormGradient(gradient, x, weight, rstd, dx, dWeight);
+            SumComposition.accumulate(sum, dx);
+            rounded.assign(sum);
         }
     }
 }

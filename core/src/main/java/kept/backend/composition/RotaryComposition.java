@@ -1,5 +1,6 @@
 package kept.backend.composition;
 
+import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
@@ -36,6 +37,23 @@ public final class RotaryComposition {
     public static void rotate(Tensor x, Tensor cos, Tensor sin, boolean inverse, Tensor out) {
         try (var _ = Scope.open(out.device())) {
             out.assign(rotate(x, cos, inverse ? sin.neg() : sin));
+        }
+    }
+
+    /**
+     * {@link kept.backend.FusedKernels#rotaryEmbeddingRounded}.
+     *
+     * @param x {@code [batch, sequence, heads, D]}, F32
+     * @param cos {@code [sequence, D / 2]}, F32
+     * @param sin {@code [sequence, D / 2]}, F32
+     * @param inverse whether to rotate backwards
+     * @param out x's shape, BF16
+     */
+    public static void rotateRounded(Tensor x, Tensor cos, Tensor sin, boolean inverse, Tensor out) {
+        try (var _ = Scope.open(x.device())) {
+            Tensor wide = Tensor.empty(DType.F32, x.shape());
+            x.backend().rotaryEmbedding(x, cos, sin, inverse, wide);
+            out.assign(wide);
         }
     }
 }

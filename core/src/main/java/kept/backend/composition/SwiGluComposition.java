@@ -1,5 +1,6 @@
 package kept.backend.composition;
 
+import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
@@ -48,6 +49,25 @@ public final class SwiGluComposition {
             Tensor ofGate = gradient.mul(up.cast(gradient.dtype())).mul(slope);
             dUp.assign(gradient.mul(x.mul(sigmoid)));
             dGate.assign(ofGate);
+        }
+    }
+
+    /**
+     * {@link kept.backend.FusedKernels#swiGluGradientRounded}.
+     *
+     * @param gradient any shape, F32 or BF16
+     * @param gate the forward's gate, BF16
+     * @param up the forward's up, BF16
+     * @param dGate BF16; may be the gradient
+     * @param dUp BF16
+     */
+    public static void gradientRounded(Tensor gradient, Tensor gate, Tensor up, Tensor dGate, Tensor dUp) {
+        try (var _ = Scope.open(gradient.device())) {
+            Tensor ofGate = Tensor.empty(DType.F32, gate.shape());
+            Tensor ofUp = Tensor.empty(DType.F32, gate.shape());
+            gradient.backend().swiGluGradient(gradient.cast(DType.F32), gate, up, ofGate, ofUp);
+            dGate.assign(ofGate);
+            dUp.assign(ofUp);
         }
     }
 }

@@ -162,6 +162,19 @@ class FloatInstructionsTest {
         assertThat(Snippet.run("rcp.approx.f32", "FF", Snippet.floats(0, -INFINITY))).containsExactly(Snippet.floats(INFINITY, -0f));
     }
 
+    /** As the PTX manual says of div.approx: the reciprocal of such a divisor is below the least normal number. */
+    @Test
+    void anApproximateQuotientByADivisorAbove2To126IsZero() {
+        float[] a = {3, -3, 0, 3, 3, 3, 3, 0x1p-20f};
+        float[] b = {0x1.8p126f, 0x1.8p126f, 0x1p127f, -0x1p127f, INFINITY, 0x1p126f, -0x1p-3f, Float.MAX_VALUE};
+        for (String opcode : new String[] {"div.approx.f32", "div.approx.ftz.f32"}) {
+            assertThat(Snippet.run(opcode, "FFF", Snippet.floats(a), Snippet.floats(b))).as(opcode)
+                    .containsExactly(Snippet.floats(0, -0f, 0, -0f, 0, 3 * 0x1p-126f, -24, 0));
+        }
+        assertThat(Float.intBitsToFloat((int) Snippet.one("div.approx.f32", "FFF", Snippet.floats(INFINITY)[0], Snippet.floats(0x1p127f)[0]))).isNaN();
+        assertThat(Snippet.one("div.full.f32", "FFF", Snippet.floats(3)[0], Snippet.floats(0x1.8p126f)[0])).isEqualTo(Snippet.floats(0x1p-125f)[0]);
+    }
+
     private static void near(String opcode, float[] values, DoubleUnaryOperator reference) {
         long[] results = Snippet.run(opcode, "FF", Snippet.floats(values));
         for (int i = 0; i < values.length; i++) {

@@ -74,8 +74,16 @@ final class FloatOpcodes {
         both1(table, "sin.approx", a -> (float) Math.sin(a));
         both1(table, "cos.approx", a -> (float) Math.cos(a));
         table.float1("tanh.approx.f32", a -> (float) Math.tanh(a));
-        table.float2("div.approx.f32 div.full.f32", (a, b) -> a / b);
-        table.float2("div.approx.ftz.f32 div.full.ftz.f32", flushed((a, b) -> a / b));
+        table.float2("div.full.f32", (a, b) -> a / b);
+        table.float2("div.full.ftz.f32", flushed((a, b) -> a / b));
+        table.float2("div.approx.f32", FloatOpcodes::approximateQuotient);
+        table.float2("div.approx.ftz.f32", flushed(FloatOpcodes::approximateQuotient));
+    }
+
+    /** The product of a and the reciprocal of b, which is 0 for a finite b above 2^126. */
+    private static float approximateQuotient(float a, float b) {
+        boolean vanishes = Math.abs(b) > 0x1p126f && Float.isFinite(b);
+        return vanishes ? a * Math.copySign(0f, b) : a / b;
     }
 
     private static void both1(OpTable table, String name, Float1 function) {
