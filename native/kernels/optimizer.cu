@@ -36,6 +36,13 @@ __device__ __forceinline__ unsigned masked_or(unsigned a, unsigned mask, unsigne
     return d;
 }
 
+// The signs of two numbers as bytes of zeros or ones; __byte_perm does not take selectors of signs.
+__device__ __forceinline__ unsigned sign_bytes(unsigned a, unsigned b) {
+    unsigned d;
+    asm("prmt.b32 %0, %1, %2, 0x00fb;" : "=r"(d) : "r"(a), "r"(b));
+    return d;
+}
+
 // One round of Philox4x32 (Salmon et al. 2011).
 __device__ __forceinline__ uint4 philox_round(uint4 c, unsigned k0, unsigned k1) {
     const unsigned long long z = (unsigned long long)c.z * 0xcd9e8d57u, x = (unsigned long long)c.x * 0xd2511f53u;
@@ -220,7 +227,7 @@ template <bool SIGNED> __device__ __forceinline__ unsigned codes_of(const Tables
             ranks[j] = tables.rank<true>(__funnelshift_l(signs[j], signs[j], 1));
         }
         // Codes are 127 + rank, or 127 - rank, which is 127 ^ rank.
-        const unsigned low = __byte_perm(signs[0], signs[1], 0x00fb), high = __byte_perm(signs[2], signs[3], 0x00fb);
+        const unsigned low = sign_bytes(signs[0], signs[1]), high = sign_bytes(signs[2], signs[3]);
         const unsigned negative = __byte_perm(low, high, 0x5410) & 0x7f7f7f7fu;
         return (packed<SIGNED_CELL_BITS>(ranks) ^ negative) + (negative ^ 0x7f7f7f7fu);
     } else {

@@ -31,6 +31,8 @@ import kept.tensor.DType;
 import kept.tensor.Device;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
+import kept.training.ParameterSelection;
+import kept.training.StepPlan;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -109,6 +111,9 @@ final class StepBenchmark implements Callable<Integer> {
         double counted = (double) batch * (decode ? 1 : tokens);
         if (json == null) {
             print(System.out, model, result, prediction, counted);
+            if (!decode) {
+                System.out.println(checkpointing(model, size));
+            }
         } else {
             write(prediction, counted);
         }
@@ -183,6 +188,17 @@ final class StepBenchmark implements Callable<Integer> {
         out.printf(Locale.ROOT, "memory: %.2f GiB of tensors at the peak; %.2f GiB (%+.1f %%) with an allocator that never moves a block; "
                         + "the device has %.2f GiB%n", result.memory.liveBytes() / GIB, result.memory.extentBytes() / GIB,
                 100.0 * result.memory.extentBytes() / result.memory.liveBytes() - 100, model.memoryBytes() / GIB);
+    }
+
+    /** Says whether activation checkpointing pays at this size. */
+    private String checkpointing(GpuModel model, XkdSteps.Size size) {
+        DecoderConfig teacher = size.config(Architecture.ORION);
+        var plan = new StepPlan(teacher, StepPlan.bytesByConfig(teacher), size.config(Architecture.LLAMA), ParameterSelection.parse("all"), batch, 1,
+                tokens, checkpointing, StepPlan.Precision.on(RecordedDevice.of(model), DType.BF16, true));
+        int from = plan.checkpointingPaysFrom();
+        return String.format(Locale.ROOT, "--checkpoint-activations saves %.2f GiB at the peak and takes %.0f %% more operations; %s",
+                plan.savedByCheckpointing() / GIB, 100 * plan.addedByCheckpointing(), from == 0 ? "it does not pay" : "it pays from --batch "
+                + from + " on");
     }
 
     private static long count(Result result, Class<? extends Event> kind) {

@@ -3,13 +3,20 @@ package kept.cuda;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
@@ -30,6 +37,48 @@ class PtxAssemblyTest {
     private static final int MAX_THREADS = 1024;
     private static final int WARP = 32;
 
+    /** Registers by kernel on the first and the last device, which the predictions of {@code kept.bench} use. */
+    private static final Path TABLE = Path.of("../bench/src/main/resources/kept/bench/recording/registers.txt");
+    private static final String WRITE = "kept.registers.write";
+    private static final Map<String, Map<String, Integer>> ASSEMBLED = new ConcurrentSkipListMap<>();
+
+    @AfterAll
+    static void writeTable() throws IOException {
+        if (Boolean.getBoolean(WRITE)) {
+            List<String> lines = new ArrayList<>(List.of("# kernel;" + DEVICES.getFirst() + ";" + DEVICES.getLast()));
+            ASSEMBLED.forEach((kernel, of) -> lines.add("%s;%d;%d".formatted(kernel, of.get(DEVICES.getFirst()), of.get(DEVICES.getLast()))));
+            Files.write(TABLE, lines);
+        }
+    }
+
+    private static void compareWithTable(String device, Cubin cubin) {
+        int column = device.equals(DEVICES.getFirst()) ? 1 : device.equals(DEVICES.getLast()) ? 2 : 0;
+        if (column == 0) {
+            return;
+        }
+        cubin.registers().forEach((kernel, registers) ->
+                ASSEMBLED.computeIfAbsent(kernel, _ -> new ConcurrentHashMap<>()).put(device, registers));
+        if (Boolean.getBoolean(WRITE)) {
+            return;
+        }
+        Map<String, Integer> held = new TreeMap<>();
+        for (String line : lines(TABLE)) {
+            String[] fields = line.split(";");
+            if (cubin.registers().containsKey(fields[0])) {
+                held.put(fields[0], Integer.valueOf(fields[column]));
+            }
+        }
+        assertThat(held).as("registers on %s in %s; to renew it, run this test with -D%s=true", device, TABLE, WRITE).isEqualTo(cubin.registers());
+    }
+
+    private static List<String> lines(Path file) {
+        try {
+            return Files.readAllLines(file);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     @TestFactory
     Stream<DynamicTest> everyKernelIsAssembledWithoutSpillsAndFitsItsLargestLaunch() {
         return (Cubin.available() ? CommittedPtx.modules() : List.<String>of()).stream().flatMap(module -> DEVICES.stream()
@@ -43,6 +92,7 @@ class PtxAssemblyTest {
         cubin.spilled().forEach((kernel, bytes) -> assertThat(bytes).as("bytes spilled by %s on %s", kernel, device).isZero());
         assertThat(tooManyRegisters(ptx, cubin)).as("%s for %s", module, device).isEmpty();
         System.out.printf("%s for %s, registers: %s%n", module, device, cubin.registers());
+        compareWithTable(device, cubin);
         if (device.equals(DEVICES.getFirst()) || Boolean.getBoolean("kept.thorough")) {
             assertThat(cubin.differences(Cubin.of(module, ptx, device, "--fmad=false")))
                     .as("machine code of %s for %s, with fusing allowed and forbidden", module, device).isEmpty();

@@ -42,6 +42,7 @@ public final class PlanText {
             table.line("gradients come as activations go, so the most at a time is less than the sum");
         }
         table.print(out);
+        out.println(checkpointing(step));
         out.println("%s has %s, %s of it free".formatted(plan.isOnHost() ? "this machine" : plan.owner(), size(memory.total()), size(memory.free())));
         verdict(plan, memory, out);
         out.println();
@@ -50,6 +51,17 @@ public final class PlanText {
                 size(step.trainedParameters() * plan.stored().bytes()),
                 size(step.studentParameters() * plan.stored().bytes())));
         out.flush();
+    }
+
+    /** Says whether {@code --checkpoint-activations} pays. */
+    private static String checkpointing(StepPlan step) {
+        String effect = "--checkpoint-activations saves %s at the peak and takes %.0f %% more operations".formatted(
+                size(step.savedByCheckpointing()), 100 * step.addedByCheckpointing());
+        int from = step.checkpointingPaysFrom();
+        if (from == 0) {
+            return effect + ": it does not pay";
+        }
+        return effect + (from <= step.batchSize() ? "" : ": it pays from --batch-size %d on".formatted(from));
     }
 
     private static void row(TextTable table, String name, long kept, long again) {

@@ -30,6 +30,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     private static final long FLOAT = Float.BYTES;
     /** Beyond any machine, and so far below the end of 64 bits that no sum of parts passes it. */
     private static final double MAX_BYTES = 1L << 58;
+    private static final int MAX_SEQUENCES = 1024;
 
     /**
      * Refuses what no machine could hold, whose bytes would exceed a {@code long}.
@@ -250,6 +251,39 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         long embedding = isShort ? FLOAT * parameters(trained(TensorRole.EMBEDDING)) * (addsUp || student.tieWordEmbeddings() ? 2 : 1) : 0;
         long end = streams + embedding + (addsUp ? 0 : gradientBytes());
         return steadyBytes() + (addsUp ? gradientBytes() : 0) + LongStream.of(loss, headDone, top, bottom, end).max().getAsLong();
+    }
+
+    /**
+     * What recomputing activations saves of the peak. Where a pass has few tokens the peak is that of the gradients, and it saves nothing.
+     *
+     * @return bytes, 0 or more
+     */
+    public long savedByCheckpointing() {
+        return Math.max(0, withCheckpointing(false).peakBytes() - withCheckpointing(true).peakBytes());
+    }
+
+    /**
+     * The fewest sequences of a pass for which recomputing activations pays: it saves a twentieth of the peak.
+     *
+     * @return a number of sequences, or 0 if there is none up to 1,024
+     */
+    public int checkpointingPaysFrom() {
+        for (int sequences = 1; sequences <= MAX_SEQUENCES; sequences += sequences < 64 ? 1 : sequences / 8) {
+            StepPlan plan = withBatch(sequences, accumulation);
+            if (20.0 * plan.savedByCheckpointing() >= plan.withCheckpointing(false).peakBytes()) {
+                return sequences;
+            }
+        }
+        return 0;
+    }
+
+    /**
+     * What recomputing activations adds to the work of a step.
+     *
+     * @return share of the operations without it
+     */
+    public double addedByCheckpointing() {
+        return withCheckpointing(true).operations() / withCheckpointing(false).operations() - 1;
     }
 
     /** Elements of the largest matrix that is trained in a layer. */

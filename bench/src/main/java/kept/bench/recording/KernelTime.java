@@ -22,9 +22,8 @@ record KernelTime(double seconds, String limit) {
     private static final double MEMORY_LATENCY = 0.7e-6;
     /** Clocks from an instruction of a warp to its next one, with the usual independence of instructions. */
     private static final double ISSUE_LATENCY = 2;
-    /** Registers of a thread where occupancy is limited by them; the assembler's numbers are between 32 and 255. */
-    private static final double REGISTERS = 64;
-    private static final double REGISTER_FILE = 65_536;
+    /** Most resident blocks of a multiprocessor. */
+    private static final double MAX_BLOCKS = 32;
 
     private static KernelTime longer(KernelTime one, double seconds, String limit) {
         return seconds > one.seconds ? new KernelTime(seconds, limit) : one;
@@ -62,10 +61,10 @@ record KernelTime(double seconds, String limit) {
     }
 
     /** Blocks that a multiprocessor runs at once. */
-    private static double resident(Launch launch, GpuModel model) {
-        double threads = (double) launch.grid().threadsX() * launch.grid().threadsY();
-        double byWarps = Math.floor(model.warps() / Math.ceil(threads / LANES));
-        double byRegisters = Math.floor(REGISTER_FILE / (REGISTERS * threads));
+    static double resident(Launch launch, GpuModel model) {
+        int threads = launch.grid().threadsX() * launch.grid().threadsY();
+        double byWarps = Math.min(MAX_BLOCKS, Math.floor(model.warps() / Math.ceil(threads / LANES)));
+        double byRegisters = Registers.blocks(Registers.of(launch.kernel(), model.capability()), threads);
         double byShared = launch.sharedBytes() == 0 ? byWarps : Math.floor((double) model.sharedBytes() / launch.sharedBytes());
         return Math.max(1, Math.min(byShared, Math.min(byWarps, byRegisters)));
     }
