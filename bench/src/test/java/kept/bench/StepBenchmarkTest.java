@@ -83,6 +83,32 @@ class StepBenchmarkTest {
         assertThat(memory.extentBytes()).isGreaterThanOrEqualTo(memory.liveBytes());
     }
 
+    /** Gradients are rounded by the kernels that compute them, and none is copied; a layer is recomputed without the projection that ends it. */
+    @Test
+    void aStepHasFewCastsNoCopiesAndRecomputesWhatIsRead() {
+        XkdSteps.Size size = XkdSteps.Size.named("M");
+        List<Event> kept = record(size, false).getFirst();
+        List<Event> again = record(size, true).getFirst();
+        for (List<Event> events : List.of(kept, again)) {
+            assertThat(events).noneMatch(event -> event instanceof Recording.Copy copy && copy.direction() == Recording.Direction.ON_DEVICE);
+            // The gradient of the values, and a few for the loss and the first and last layer.
+            assertThat(launches(events, "cast_f32_to_bf16")).isBetween((long) size.layers(), size.layers() + 10L);
+            assertThat(launches(events, "add_rms_norm_gradient_f32")).isEqualTo(2L * size.layers());
+            assertThat(launches(events, "add_f32")).isZero();
+            assertThat(launches(events, "swiglu_rounded_wide_bf16")).isEqualTo(size.layers());
+            assertThat(launches(events, "rotary_wide_f32_to_bf16")).isEqualTo(2L * size.layers());
+        }
+        assertThat(products(again) - products(kept)).as("queries, keys, values, output, gate and up").isEqualTo(6L * size.layers());
+    }
+
+    private static long launches(List<Event> events, String kernel) {
+        return events.stream().filter(event -> event instanceof Launch launch && launch.kernel().equals(kernel)).count();
+    }
+
+    private static long products(List<Event> events) {
+        return events.stream().filter(Product.class::isInstance).count();
+    }
+
     @Test
     void theJsonHasTheSumsAndARowForEachKernel() throws IOException {
         JsonNode json = json("--config", "S", "--device", "recorded", "--batch", "2", "--tokens", "64", "--checkpoint-activations");
