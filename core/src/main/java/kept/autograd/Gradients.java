@@ -25,9 +25,9 @@ public interface Gradients {
      * The dtype in which an operand's gradient is stored; a product computed in this dtype needs no conversion.
      *
      * @param input the operand's index
-     * @return F32, or F64 for an operand in F64; for a leaf without a gradient so far its {@linkplain Tensor#gradientType() gradient dtype}; BF16 where
-     *     the operation that made the operand {@linkplain Operation#roundsGradient rounds} its gradient. Terms of an existing sum are not shorter,
-     *     because they are rounded with the sum
+     * @return F32, or F64 for an operand in F64; for a leaf without a gradient so far its {@linkplain Tensor#gradientType() gradient dtype};
+     *     BF16 where the operation that made the operand {@linkplain Operation#roundsGradient rounds} its gradient. Terms of an existing sum are not
+     *     shorter, because they are rounded with the sum
      */
     DType type(int input);
 

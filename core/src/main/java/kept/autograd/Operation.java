@@ -71,9 +71,9 @@ public abstract class Operation {
     protected abstract void backward(Tensor gradient, Gradients gradients);
 
     /**
-     * Whether {@link #backward} does nothing with a gradient but round it to BF16, or pass it on to an operation that does so. On a device whose matrix
-     * products round F32 beside BF16, the gradient of a result in BF16 may then arrive in BF16: it is rounded where it is computed, and no kernel
-     * converts it.
+     * Whether {@link #backward} does nothing with a gradient but round it to BF16, or pass it on to an operation that does so. On a device whose
+     * matrix products round F32 beside BF16, the gradient of a result in BF16 may then arrive in BF16: it is rounded where it is computed, and no
+     * kernel converts it.
      *
      * @param operandRounds whether the operation that made an operand, given by its index, rounds the operand's gradient
      * @return by default false: the gradient is F32, or F64

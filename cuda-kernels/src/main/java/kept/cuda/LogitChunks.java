@@ -1,8 +1,8 @@
 package kept.cuda;
 
 /**
- * The number of rows of logits that a loss computes at a time. cuBLAS divides a product into tiles, one for each multiprocessor at a time, and a round
- * that does not fill the device takes as long as one that does. Of the multiples of a tile's rows the one with the least time is taken.
+ * The number of rows of logits that a loss computes at a time. cuBLAS divides a product into tiles, one for each multiprocessor at a time, and a
+ * round that does not fill the device takes as long as one that does. Of the multiples of a tile's rows the one with the least time is taken.
  */
 final class LogitChunks {
     /** Rows and columns of cuBLAS's largest tile. */

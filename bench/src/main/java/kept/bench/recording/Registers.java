@@ -8,8 +8,8 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * The registers of each kernel, as NVIDIA's compiler assembles it for compute capability 8.0 and 9.0. They are the lines of {@value #FILE} beside this
- * class, which {@code PtxAssemblyTest} compares with the kernels.
+ * The registers of each kernel, as NVIDIA's compiler assembles it for compute capability 8.0 and 9.0. They are the lines of {@value #FILE} beside
+ * this class, which {@code PtxAssemblyTest} compares with the kernels.
  */
 final class Registers {
     /** Name of the resource. */

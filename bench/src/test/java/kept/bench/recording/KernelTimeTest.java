@@ -10,8 +10,8 @@ import org.junit.jupiter.api.Test;
 /** Occupancy, against numbers from NVIDIA's rules: registers are given to a warp in units of 256. */
 class KernelTimeTest {
     private static double resident(String kernel, int threads, int sharedBytes, GpuModel gpu) {
-        var launch = new Recording.Launch(kernel, new Grid(1000, 1, 1, threads, 1), sharedBytes, Arguments.copyOf(MemorySegment.ofArray(new byte[8])));
-        return KernelTime.resident(launch, gpu);
+        var arguments = Arguments.copyOf(MemorySegment.ofArray(new byte[8]));
+        return KernelTime.resident(new Recording.Launch(kernel, new Grid(1000, 1, 1, threads, 1), sharedBytes, arguments), gpu);
     }
 
     @Test

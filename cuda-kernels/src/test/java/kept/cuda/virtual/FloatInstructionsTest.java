@@ -171,7 +171,8 @@ class FloatInstructionsTest {
             assertThat(Snippet.run(opcode, "FFF", Snippet.floats(a), Snippet.floats(b))).as(opcode)
                     .containsExactly(Snippet.floats(0, -0f, 0, -0f, 0, 3 * 0x1p-126f, -24, 0));
         }
-        assertThat(Float.intBitsToFloat((int) Snippet.one("div.approx.f32", "FFF", Snippet.floats(INFINITY)[0], Snippet.floats(0x1p127f)[0]))).isNaN();
+        long[] operands = Snippet.floats(INFINITY, 0x1p127f);
+        assertThat(Float.intBitsToFloat((int) Snippet.one("div.approx.f32", "FFF", operands))).isNaN();
         assertThat(Snippet.one("div.full.f32", "FFF", Snippet.floats(3)[0], Snippet.floats(0x1.8p126f)[0])).isEqualTo(Snippet.floats(0x1p-125f)[0]);
     }
 
