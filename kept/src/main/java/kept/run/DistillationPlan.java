@@ -75,10 +75,6 @@ public final class DistillationPlan {
      */
     static DistillationPlan of(Path directory, DecoderConfig teacher, DecoderConfig student, ParameterSelection train, TrainingOptions options,
             Execution execution, DType stored) {
-        if ((long) options.batchSize() * options.accumulation() > Integer.MAX_VALUE) {
-            throw new RunException("[plan] %,d sequences a pass and %,d passes a step are too many; lower --batch-size or --accumulation"
-                    .formatted(options.batchSize(), options.accumulation()));
-        }
         boolean weights = hasWeights(directory);
         long bytes = weights ? storedBytes(directory, teacher) : StepPlan.bytesByConfig(teacher);
         var precision = StepPlan.Precision.on(execution.device, execution.weights, options.storage().codedMoments());

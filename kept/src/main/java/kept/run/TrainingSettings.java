@@ -269,6 +269,10 @@ public final class TrainingSettings {
         if (length > positions) {
             throw new RunException("[training] --sequence-length %d exceeds the model's %d positions".formatted(length, positions));
         }
+        if ((long) batchSize * accumulation > Integer.MAX_VALUE) {
+            throw new RunException("[training] %,d sequences a pass and %,d passes a step are too many; lower --batch-size or --accumulation"
+                    .formatted(batchSize, accumulation));
+        }
         long step = (long) length * batchSize * accumulation;
         long steps = (tokens + step - 1) / step;
         double peak = learningRate == null ? usualRate : learningRate;

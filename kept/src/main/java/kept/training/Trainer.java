@@ -23,6 +23,9 @@ import kept.tensor.Tensor;
  * bits.
  */
 public final class Trainer implements AutoCloseable {
+    /** The most token ids of a pass: those of an array. */
+    private static final int MAX_IDS = Integer.MAX_VALUE - 8;
+
     private final Decoder model;
     private final TrainingObjective objective;
     private final TokenSequences data;
@@ -39,8 +42,13 @@ public final class Trainer implements AutoCloseable {
      * @param objective what to make smaller
      * @param data sequences of the options' length with one token of look-ahead
      * @param options the settings
+     * @throws TrainingException if the ids of one pass do not fit an array
      */
     public Trainer(Decoder model, TrainingObjective objective, TokenSequences data, TrainingOptions options) {
+        if ((long) options.batchSize() * (options.sequenceLength() + 1L) > MAX_IDS) {
+            throw new TrainingException("[training] %,d sequences of %,d tokens are too many for one pass; lower --batch-size, and raise --accumulation"
+                    .formatted(options.batchSize(), options.sequenceLength()));
+        }
         this.model = model;
         this.objective = objective;
         this.data = data;

@@ -53,10 +53,18 @@ class DistillationPlanTest {
     void sizesWhoseBytesExceedALongAreRefusedAndNeverSaidToFit() {
         Path teacher = TinyTeacher.write(directory.resolve("orion"));
         Object[] plan = {"distill", "--plan", "--teacher", teacher, "--sequence-length", 64};
-        ProgramRun run = ProgramRun.of(Stream.concat(Stream.of(plan), Stream.of("--batch-size", 2147483647, "--accumulation", 2)).toArray());
-        assertThat(run.code()).isEqualTo(1);
-        assertThat(run.errorLines().getLast()).isEqualTo(
-                "kept: [plan] 2,147,483,647 sequences a pass and 2 passes a step are too many; lower --batch-size or --accumulation");
+        Path text = TinyTeacher.text(directory.resolve("text.txt"));
+        Object[] pretrain = {"pretrain", "--tokenizer", teacher, "--corpus", text, "--output", directory.resolve("out"), "--hidden-size", 16,
+            "--heads", 2, "--layers", 1, "--intermediate-size", 24};
+        for (int passes : new int[] {2, 2147483647}) {
+            for (Object[] line : new Object[][] {plan, pretrain}) {
+                ProgramRun run = ProgramRun.of(Stream.concat(Stream.of(line),
+                        Stream.of("--batch-size", 2147483647, "--accumulation", passes)).toArray());
+                assertThat(run.code()).isEqualTo(1);
+                assertThat(run.errorLines().getLast()).isEqualTo(("kept: [training] 2,147,483,647 sequences a pass and %,d passes a step are "
+                        + "too many; lower --batch-size or --accumulation").formatted(passes));
+            }
+        }
         assertThat(ProgramRun.of(Stream.concat(Stream.of(plan), Stream.of("--batch-size", 2147483647)).toArray()).out()).contains("it does not fit");
         DecoderConfig wide = orion(40).toBuilder().maxPositions(2147483647).build();
         assertThatThrownBy(() -> plan(wide, 2147483647, false, "all").toString()).hasMessageStartingWith("[plan] 2,147,483,647 sequences of ")
