@@ -46,8 +46,8 @@ public final class Trainer implements AutoCloseable {
      */
     public Trainer(Decoder model, TrainingObjective objective, TokenSequences data, TrainingOptions options) {
         if ((long) options.batchSize() * (options.sequenceLength() + 1L) > MAX_IDS) {
-            throw new TrainingException("[training] %,d sequences of %,d tokens are too many for one pass; lower --batch-size, and raise --accumulation"
-                    .formatted(options.batchSize(), options.sequenceLength()));
+            throw new TrainingException(("[training] %,d sequences of %,d tokens are too many for one pass; lower --batch-size, and raise "
+                    + "--accumulation").formatted(options.batchSize(), options.sequenceLength()));
         }
         this.model = model;
         this.objective = objective;

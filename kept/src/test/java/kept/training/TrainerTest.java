@@ -65,7 +65,8 @@ class TrainerTest {
     void moreSequencesThanAnArrayHoldsAreRefused() {
         try (Decoder student = student(); Decoder teacher = teacher()) {
             assertThatThrownBy(() -> trainer(student, teacher, options(1, Integer.MAX_VALUE, 1))).isInstanceOf(TrainingException.class)
-                    .hasMessage("[training] 2,147,483,647 sequences of 8 tokens are too many for one pass; lower --batch-size, and raise --accumulation");
+                    .hasMessage("[training] 2,147,483,647 sequences of 8 tokens are too many for one pass; lower --batch-size, and raise "
+                            + "--accumulation");
         }
     }
 
