@@ -10,13 +10,13 @@ import kept.text.Reasons;
 import kept.text.TextFiles;
 
 /**
- * The bytes of a text file and the place reached in them, so that an error can say where it is. What a file begins with is looked at first: a byte
- * order mark of UTF-8 is skipped, another encoding or a packed file is reported by its name.
+ * The bytes of a text file, and the position in them for error messages. The first bytes are examined: a byte order mark of UTF-8 is skipped; another
+ * encoding or a compressed file is reported by its name.
  */
 final class ByteSource implements AutoCloseable {
     private static final int BEGINNING = 24;
     private static final int BYTE_ORDER_MARK = 3;
-    /** So much white space and nothing else is no text; a packed file can hold it without end. */
+    /** The maximum white space without text; a compressed file can contain an endless amount of it. */
     private static final long MAX_BLANK_BYTES = 1L << 30;
 
     private final InputStream bytes;
@@ -109,7 +109,7 @@ final class ByteSource implements AutoCloseable {
     /**
      * How many bytes of the file have been read; in a packed file the compressed bytes, which are a little ahead of the text.
      *
-     * @param ahead bytes of the text that were read but are not wanted yet
+     * @param ahead bytes of the text that were read but not used yet
      */
     long position(int ahead) {
         return bytes instanceof ReadAheadStream packed ? packed.position() : offset() - ahead;
@@ -130,7 +130,7 @@ final class ByteSource implements AutoCloseable {
     /**
      * Reads a line, whose end is a line feed, a carriage return, or both.
      *
-     * @param longest the most bytes it may have
+     * @param longest the maximum length in bytes
      * @return false at the end of the text, or if the line is longer; {@link #lineLength} is negative then
      */
     boolean nextLine(int longest) {

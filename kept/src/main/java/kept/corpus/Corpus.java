@@ -5,7 +5,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Predicate;
 
-/** Text documents in a fixed order. They are read as they are asked for: only one of them is in memory at a time. */
+/** Text documents in a fixed order. They are read on demand, with one of them in memory at a time. */
 public interface Corpus {
 
     /**
@@ -16,17 +16,17 @@ public interface Corpus {
     DocumentReader open();
 
     /**
-     * What this corpus is, in a few words for a log.
+     * A short description of this corpus for a log.
      *
      * @return the words
      */
     String description();
 
     /**
-     * The text of files: {@code .txt}, {@code .jsonl} (one JSON object a line), both also as {@code .gz}, and {@code .zip} archives and
-     * folders of these. Folders and archives are read in the order of their paths; hidden files and what is neither text nor JSON lines in them is
-     * passed over and counted in {@link TextExtent#passedOver}. All text is UTF-8. A text file longer than a mebibyte is cut at line ends into
-     * documents of about that size.
+     * The text of files: {@code .txt}, {@code .jsonl} (one JSON object a line), both also as {@code .gz}, and {@code .zip} archives and folders of
+     * these. Folders and archives are read in the order of their paths; hidden files in them, and files that are neither text nor JSON lines, are
+     * skipped and counted in {@link TextExtent#passedOver}. All text is UTF-8. A text file longer than a mebibyte is cut at line ends into documents
+     * of about that size.
      *
      * @param paths files and folders, read in this order
      * @param field the field of a JSON-lines record that holds the text
@@ -38,7 +38,7 @@ public interface Corpus {
     }
 
     /**
-     * The documents kept apart from training. Which these are depends on their names alone, so adding files moves none of the others.
+     * The documents that are held out from training. The choice depends on their names alone, so adding files does not change it for the others.
      *
      * @param fraction the share of the documents held out, between 0 and 1
      * @return about that share of this corpus

@@ -2,7 +2,7 @@ package kept.corpus;
 
 import kept.tensor.TensorException;
 
-/** Text that cannot be used for training: the message names the file, the place in it, and what to do. */
+/** Thrown when text cannot be read or used; the message names the file, the position in it, and the remedy. */
 public final class CorpusException extends TensorException {
     private static final long serialVersionUID = 1L;
 

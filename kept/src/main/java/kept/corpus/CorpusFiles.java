@@ -18,8 +18,8 @@ import kept.io.MistakenFile;
 import kept.text.Reasons;
 
 /**
- * Finds the texts of a corpus: in folders, those they link to included, and in archives. What is passed over is counted: hidden files and folders,
- * which systems and tools put there, and what is of no supported kind.
+ * Finds the texts of a corpus in folders, including linked ones, and in archives. It skips and counts hidden files and folders, which systems and
+ * tools create, and files of unsupported kinds.
  */
 final class CorpusFiles {
     private static final String MAC_RESOURCES = "__MACOSX";
@@ -161,7 +161,7 @@ final class CorpusFiles {
         return true;
     }
 
-    /** What systems and tools put beside a user's files: .DS_Store, ._name, .git, .ipynb_checkpoints and the like. */
+    /** Files that systems and tools create: .DS_Store, ._name, .git, .ipynb_checkpoints and the like. */
     private static boolean isHidden(String name) {
         return name.startsWith(".") || name.equals(MAC_RESOURCES);
     }

@@ -1,6 +1,6 @@
 package kept.corpus;
 
-/** Gives the documents of a corpus one after the other. It holds open files until it is closed. */
+/** Reads the documents of a corpus one after another. It keeps files open until it is closed. */
 public interface DocumentReader extends AutoCloseable {
 
     /**
@@ -12,7 +12,7 @@ public interface DocumentReader extends AutoCloseable {
     Document next();
 
     /**
-     * How far this has come: what was read for the documents given so far, and, after the last one, all of the corpus.
+     * The extent of the documents returned so far, and, after the last one, of the whole corpus.
      *
      * @return files and bytes read, of how many, and what was passed over
      */

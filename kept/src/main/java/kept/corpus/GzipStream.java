@@ -7,8 +7,8 @@ import java.util.zip.DataFormatException;
 import java.util.zip.Inflater;
 
 /**
- * The text in a gzip file, all members of it (RFC 1952). Unlike the runtime's own reader it checks what follows a member: another whole member, or
- * zeros as tapes leave them; anything else is an error, for it may be text that would be lost.
+ * The content of a gzip file, including all of its members (RFC 1952). Unlike the JDK's reader it checks the bytes after a member: another whole
+ * member, or zeros as on tapes; anything else is an error, because it may be text that would be lost.
  */
 final class GzipStream extends InputStream {
     private static final int MAGIC = 0x1F8B;
@@ -32,7 +32,7 @@ final class GzipStream extends InputStream {
     private boolean ended;
 
     /**
-     * Begins with the first member.
+     * Reads the first member's header.
      *
      * @param in the file's bytes; closed with this
      * @throws IOException if they are no gzip file
@@ -49,7 +49,7 @@ final class GzipStream extends InputStream {
         readHeader();
     }
 
-    /** How many bytes of the file have been unpacked. */
+    /** The number of bytes of the file that have been decompressed. */
     long position() {
         return taken - (filled - at);
     }
@@ -78,7 +78,7 @@ final class GzipStream extends InputStream {
         return -1;
     }
 
-    /** Unpacks what there is; 0 where the member has ended or more input was needed, which is then there. */
+    /** Decompresses the available input. Returns 0 at the end of a member, or if it needed more input, which it then has read. */
     private int inflate(byte[] target, int from, int count) throws IOException {
         if (inflater.needsInput() && !inflater.finished()) {
             if (at == filled && !fill()) {

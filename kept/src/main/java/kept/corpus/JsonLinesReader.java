@@ -7,11 +7,11 @@ import kept.text.JsonException;
 import kept.text.VisibleText;
 
 /**
- * A file with one JSON object a line, each a document: the text of one of its fields. Empty lines are passed over; records whose text is null or
- * white space are passed over and counted.
+ * A file with one JSON object a line, each a document: the text of one of its fields. Empty lines are skipped; records whose text is null or white
+ * space are skipped and counted.
  */
 final class JsonLinesReader implements DocumentReader {
-    /** Bytes of the longest line: more would not be one text, and would not fit memory several times. */
+    /** The maximum length of a line in bytes: a longer one is not a single text, and memory must hold it several times. */
     private static final int MAX_LINE_LENGTH = 1 << 26;
     private static final int FIELDS_SHOWN = 20;
     private static final int NAME_SHOWN = 60;
@@ -85,7 +85,7 @@ final class JsonLinesReader implements DocumentReader {
         return text.textValue();
     }
 
-    /** JSON's escapes can write half of a character, which no encoding of text has. */
+    /** JSON's escapes can represent half of a surrogate pair, which is not a character. */
     private void requireCharacters(String text, long start) {
         for (int i = 0; i < text.length(); i++) {
             char c = text.charAt(i);

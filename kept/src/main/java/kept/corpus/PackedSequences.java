@@ -1,10 +1,9 @@
 package kept.corpus;
 
 /**
- * Packed tokens as sequences of equal length, in an order that a seed fixes, without an end: after the last sequence the next epoch begins
- * in another order.
+ * Packed tokens as an endless stream of sequences of equal length. A seed determines their order, which differs from epoch to epoch.
  *
- * <p>The order is computed, not kept, so any position is reached at once; a training state needs to remember only {@link #position()}.
+ * <p>The order is computed, not stored, so any position is reached at once; a training state contains only {@link #position()}.
  */
 public final class PackedSequences implements TokenSequences {
     private final PackedTokens tokens;
@@ -16,13 +15,13 @@ public final class PackedSequences implements TokenSequences {
     private long position;
 
     /**
-     * Sequences from their first.
+     * Creates the stream at its first sequence.
      *
      * @param tokens the tokens, which must stay open
-     * @param length how far apart sequences begin: the tokens a model learns from in each
+     * @param length the distance between the beginnings of sequences: the tokens of each that a model learns from
      * @param lookahead how many tokens of the next sequence are handed out with each: 0 where only the model's own outputs matter (distillation),
      *         1 where the token after the last is a target
-     * @param seed which order
+     * @param seed determines the order
      * @throws CorpusException if the text is shorter than one sequence
      */
     public PackedSequences(PackedTokens tokens, int length, int lookahead, long seed) {
@@ -30,13 +29,13 @@ public final class PackedSequences implements TokenSequences {
     }
 
     /**
-     * Sequences of a text whose beginning is left out, because it is held out for evaluation.
+     * Creates the stream for a text whose beginning is held out for evaluation.
      *
      * @param tokens the tokens, which must stay open
      * @param skipped how many tokens at the beginning belong to no sequence
-     * @param length how far apart sequences begin
+     * @param length the distance between the beginnings of sequences
      * @param lookahead how many tokens of the next sequence are handed out with each
-     * @param seed which order
+     * @param seed determines the order
      * @throws CorpusException if the text is shorter than one sequence
      */
     public PackedSequences(PackedTokens tokens, long skipped, int length, int lookahead, long seed) {
@@ -65,7 +64,7 @@ public final class PackedSequences implements TokenSequences {
     }
 
     /**
-     * How many tokens an epoch has.
+     * The number of tokens of an epoch.
      *
      * @return the number
      */
@@ -74,9 +73,9 @@ public final class PackedSequences implements TokenSequences {
     }
 
     /**
-     * How many epochs a number of tokens takes.
+     * The number of epochs that a number of tokens takes.
      *
-     * @param wanted how many tokens to learn from
+     * @param wanted the number of tokens to learn from
      * @return the number of epochs; more than 1 means that text is seen again
      */
     public double epochs(long wanted) {
@@ -84,7 +83,7 @@ public final class PackedSequences implements TokenSequences {
     }
 
     /**
-     * How many sequences have been handed out, over all epochs.
+     * The number of sequences that have been returned, over all epochs.
      *
      * @return the position
      */
@@ -94,9 +93,9 @@ public final class PackedSequences implements TokenSequences {
     }
 
     /**
-     * Goes to a position, such as one that a training state remembers.
+     * Moves to a position, such as that of a training state.
      *
-     * @param target how many sequences come before the next
+     * @param target the number of sequences before the next one
      */
     @Override
     public void seek(long target) {
@@ -107,7 +106,7 @@ public final class PackedSequences implements TokenSequences {
     }
 
     /**
-     * Hands out the next sequences.
+     * Returns the next sequences.
      *
      * @param batch how many
      * @return their ids, {@code [batch, length + lookahead]}, row by row

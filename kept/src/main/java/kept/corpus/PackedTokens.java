@@ -20,12 +20,12 @@ import kept.tokenizer.Tokenizer;
 /**
  * The token ids of a corpus, one document after the other, each followed by the end-of-sequence id where the vocabulary has one.
  *
- * <p>The ids are in a temporary file of four bytes per token (in {@code java.io.tmpdir}) that is mapped into memory, so that any place can be
- * read at once and a corpus larger than the memory can be packed. The file is gone when this is closed.
+ * <p>The ids are in a temporary file of four bytes per token (in {@code java.io.tmpdir}) that is mapped into memory, so that any position can be read
+ * at once and a corpus may be larger than memory. Closing this deletes the file.
  */
 public final class PackedTokens implements AutoCloseable {
     private static final ValueLayout.OfInt ID = ValueLayout.JAVA_INT;
-    /** Documents are tokenised side by side in groups of about so many characters. */
+    /** The approximate number of characters of a group of documents, which are tokenised in parallel. */
     private static final int GROUP_CHARACTERS = 1 << 22;
 
     private final Arena arena;
@@ -39,10 +39,10 @@ public final class PackedTokens implements AutoCloseable {
     }
 
     /**
-     * A document and how far its reader has come with it.
+     * A document and the extent of its reader after it.
      *
      * @param document the document
-     * @param extent how much had been read with it
+     * @param extent the extent that had been read with it
      */
     private record Read(Document document, TextExtent extent) { }
 
@@ -130,7 +130,7 @@ public final class PackedTokens implements AutoCloseable {
     }
 
     /**
-     * How many tokens there are.
+     * The number of tokens.
      *
      * @return the number, special tokens between documents included
      */
@@ -139,7 +139,7 @@ public final class PackedTokens implements AutoCloseable {
     }
 
     /**
-     * What was read of the corpus, and of how much.
+     * The part of the corpus that was read.
      *
      * @return the numbers
      */
@@ -148,7 +148,7 @@ public final class PackedTokens implements AutoCloseable {
     }
 
     /**
-     * What this is, in a few words for a log.
+     * A short description for a log.
      *
      * @return the corpus, and what was read of it
      */
@@ -157,7 +157,7 @@ public final class PackedTokens implements AutoCloseable {
     }
 
     /**
-     * A checksum of all ids: of what was read, wherever it came from.
+     * A checksum of all ids, which does not depend on the files they came from.
      *
      * @return hexadecimal digits
      */
@@ -169,8 +169,8 @@ public final class PackedTokens implements AutoCloseable {
      * Copies a run of ids.
      *
      * @param from the index of the first
-     * @param target where they go
-     * @param offset the place of the first in the target
+     * @param target receives them
+     * @param offset the index of the first in the target
      * @param count how many
      * @throws IndexOutOfBoundsException if they are not all there
      */
@@ -178,7 +178,7 @@ public final class PackedTokens implements AutoCloseable {
         MemorySegment.copy(ids, ID, from * ID.byteSize(), target, offset, count);
     }
 
-    /** Frees the memory and with it the temporary file. */
+    /** Frees the memory and deletes the temporary file. */
     @Override
     public void close() {
         arena.close();

@@ -7,7 +7,7 @@ import java.util.Map;
 import kept.text.Counts;
 
 /**
- * What a reader of a corpus has passed over, so that it can be said.
+ * Counts of what a reader of a corpus has skipped, for messages.
  *
  * @param hidden files and folders whose name begins with a dot, or {@code __MACOSX}, in folders and archives
  * @param otherKinds files in folders and archives that are of no supported kind
@@ -38,7 +38,7 @@ public record PassedOver(long hidden, long otherKinds, long links, long emptyRec
         return new PassedOver(hidden + other.hidden, otherKinds + other.otherKinds, links + other.links, emptyRecords + other.emptyRecords);
     }
 
-    /** In words that follow others; nothing where nothing was passed over. */
+    /** The counts in words, to be appended to a message; empty if nothing was skipped. */
     String inWords() {
         List<String> words = new ArrayList<>();
         add(words, hidden, "hidden file or folder", "hidden files or folders");

@@ -36,7 +36,7 @@ final class PlainTextReader implements DocumentReader {
         }
     }
 
-    /** Where a full buffer is cut: after its last line, or, if it is a single line, before its last character. */
+    /** The index where a full buffer is cut: after its last line, or, if it is a single line, before its last character. */
     private int cut() {
         for (int i = filled; i > 0; i--) {
             if (buffer[i - 1] == '\n') {

@@ -1,8 +1,8 @@
 package kept.corpus;
 
 /**
- * A permutation of 0 to {@code count - 1}, computed place by place: a Feistel network over the next power of four, applied again while it
- * leads outside (cycle walking; Black and Rogaway, Ciphers with Arbitrary Finite Domains, 2002).
+ * A permutation of 0 to {@code count - 1}, computed element by element: a Feistel network over the next power of four, applied again while the result
+ * is out of range (cycle walking; Black and Rogaway, Ciphers with Arbitrary Finite Domains, 2002).
  */
 final class SequenceOrder {
     private static final int ROUNDS = 6;
@@ -17,7 +17,7 @@ final class SequenceOrder {
         this.halfBits = Math.max(1, (65 - Long.numberOfLeadingZeros(count - 1)) / 2);
     }
 
-    /** The number at a place; places and numbers are 0 to {@code count - 1}. */
+    /** The element at an index; both are 0 to {@code count - 1}. */
     long at(long place) {
         long value = place;
         do {

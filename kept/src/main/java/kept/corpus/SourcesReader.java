@@ -7,7 +7,7 @@ import java.nio.file.Path;
 import java.util.List;
 import kept.text.Reasons;
 
-/** Texts one after the other, each opened when the one before it has ended and is closed. */
+/** Reads texts one after another; each is opened when the previous one has ended and is closed. */
 final class SourcesReader implements DocumentReader {
     private final List<TextSource> sources;
     private final String field;
@@ -15,12 +15,12 @@ final class SourcesReader implements DocumentReader {
     private DocumentReader current;
     private int begun;
     private boolean ended;
-    /** The bytes of the texts before the current one. */
+    /** The number of bytes of the texts before the current one. */
     private long bytesBefore;
-    /** What was passed over in choosing the texts and in those before the current one. */
+    /** Counts of what was skipped among the files and in the texts before the current one. */
     private PassedOver passedBefore;
 
-    /** The archive that the current entry is in; null where it is none. */
+    /** The archive of the current entry; null if the current text is a file. */
     private ZipArchive archive;
     private Path archiveFile;
 

@@ -6,7 +6,7 @@ import java.util.OptionalLong;
 import kept.text.Counts;
 
 /**
- * What was read of a corpus, and of how much: all of it, or its beginning.
+ * The part of a corpus that was read: all of it, or its beginning.
  *
  * @param origin the corpus, in a few words
  * @param whole whether this is all of the corpus
@@ -14,7 +14,7 @@ import kept.text.Counts;
  * @param documents the number of documents read
  * @param characters their characters (UTF-16 code units)
  * @param tokens their tokens, special tokens between documents included
- * @param used how many of these tokens are measured or evaluated on; empty for a training text, of which a run tells that by itself
+ * @param used how many of these tokens are measured or evaluated on; empty for a training text, for which the run reports it
  */
 public record TextCoverage(String origin, boolean whole, TextExtent extent, long documents, long characters, long tokens, OptionalLong used) {
 
@@ -29,7 +29,7 @@ public record TextCoverage(String origin, boolean whole, TextExtent extent, long
     }
 
     /**
-     * What was read of what, and how much of that is used if it is less, in words for a log.
+     * Describes the part that was read, and the part of it that is used if that is less, in words for a log.
      *
      * @return the corpus, whether it is all of it, and the numbers
      */
@@ -50,7 +50,7 @@ public record TextCoverage(String origin, boolean whole, TextExtent extent, long
     }
 
     /**
-     * The same as an object for JSON.
+     * The numbers as an object for JSON.
      *
      * @return the numbers by their names
      */

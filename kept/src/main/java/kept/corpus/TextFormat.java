@@ -9,7 +9,7 @@ import java.util.Optional;
 import kept.text.Reasons;
 
 /**
- * What a file's name says about its content.
+ * The format of a file's content, by its name.
  *
  * @param kind the content
  * @param gzip whether it is packed by gzip

@@ -5,29 +5,29 @@ import java.util.List;
 /** An endless stream of token sequences in a fixed order, which can start at any position. */
 public interface TokenSequences {
     /**
-     * Hands out the next sequences.
+     * Returns the next sequences.
      *
-     * @param batch how many
+     * @param batch the number of sequences
      * @return their ids, sequence after sequence, all of one length
      */
     int[] next(int batch);
 
     /**
-     * How many sequences have been handed out.
+     * The number of sequences that have been returned.
      *
      * @return the position, for {@link #seek}
      */
     long position();
 
     /**
-     * Goes to a position, such as one that a training state remembers.
+     * Moves to a position, such as that of a training state.
      *
-     * @param target how many sequences come before the next
+     * @param target the number of sequences before the next one
      */
     void seek(long target);
 
     /**
-     * Takes one sequence from each source in turn, so that each has the same share.
+     * Alternates between sources, one sequence from each in turn.
      *
      * @param sources sequences of one length
      * @return the mixture

@@ -6,8 +6,8 @@ import kept.model.KeyValueCache;
 import kept.tensor.Tensor;
 
 /**
- * A model that reads one text after another and computes their common prefix only once, through a key-value cache that is truncated to where
- * they differ. Gradients are not recorded.
+ * A model that reads one text after another and computes their common prefix only once, with a key-value cache that is truncated to it. Gradients are
+ * not recorded.
  */
 final class CachedReading implements AutoCloseable {
     private final Decoder model;
@@ -15,10 +15,10 @@ final class CachedReading implements AutoCloseable {
     private int[] seen = {};
 
     /**
-     * Begins with nothing read.
+     * Creates a reading with an empty cache.
      *
      * @param model the model, which must stay open
-     * @param capacity the tokens of the longest text to come
+     * @param capacity the maximum number of tokens of a text
      */
     CachedReading(Decoder model, int capacity) {
         this.model = model;
@@ -29,7 +29,7 @@ final class CachedReading implements AutoCloseable {
      * Reads a text.
      *
      * @param ids its tokens
-     * @param first from which token on the result is wanted
+     * @param first the first token whose result is needed
      * @return {@code [tokens from first on, hidden]}, owned by the current scope
      */
     Tensor read(int[] ids, int first) {

@@ -5,17 +5,17 @@ import java.util.List;
 import java.util.function.IntUnaryOperator;
 
 /**
- * How faithful a student is where tokens of one class are to be predicted.
+ * The fidelity of a student at the positions whose next token belongs to one class.
  *
- * @param index which class
- * @param tokens how many there are
+ * @param index the index of the class
+ * @param tokens the number of such positions
  * @param klMean mean of KL(teacher || student) in nats per token
  * @param klShare their share of the text's divergence, 0 to 1; NaN if the text has none
  * @param top1Agreement the share of them at which both models' most likely next token is the same
  */
 public record ClassScores(int index, long tokens, double klMean, double klShare, double top1Agreement) {
     /**
-     * Divides a text's tokens among classes.
+     * Divides a text's tokens into classes.
      *
      * @param text the text
      * @param scores its scores

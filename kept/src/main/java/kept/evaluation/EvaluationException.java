@@ -2,7 +2,7 @@ package kept.evaluation;
 
 import kept.tensor.TensorException;
 
-/** A question that cannot be asked: the message names the file, the line, and what to do. */
+/** Thrown when a question cannot be evaluated; the message names the file, the line, and the remedy. */
 public final class EvaluationException extends TensorException {
     private static final long serialVersionUID = 1L;
 

@@ -6,10 +6,10 @@ import java.util.List;
 import java.util.function.IntConsumer;
 
 /**
- * A task put to models: its questions with their examples, as text. Each model is asked in its own tokenizer's ids.
+ * A task for models: its questions with their examples, as text. Each model reads them in its own tokenizer's ids.
  *
  * @param task the questions
- * @param examples what precedes each of them
+ * @param examples the few-shot examples before each question
  */
 public record Examination(Task task, FewShot examples) {
     /**
@@ -30,7 +30,7 @@ public record Examination(Task task, FewShot examples) {
     }
 
     /**
-     * Puts the questions to a model.
+     * Scores a model on the questions.
      *
      * @param model the model
      * @param requests the questions in its ids

@@ -6,18 +6,18 @@ import java.util.OptionalLong;
 import java.util.SplittableRandom;
 
 /**
- * Puts solved examples before a question: its description, then each example's context, delimiter and right choice, an empty line after each, and
+ * Adds solved examples before a question: its description, then each example's context, delimiter and correct choice, an empty line after each, and
  * the question's context. An example comes from the question's own group and is never the question itself.
  *
- * @param shots how many examples
- * @param pool where they come from; may be the task itself
+ * @param shots the number of examples
+ * @param pool the questions they are taken from; may be the task itself
  * @param delimiter the text between a context and a choice
- * @param seed which examples are drawn, for each question anew; where there is none, the first of the pool in its order
+ * @param seed determines the examples that are sampled for each question; without one, they are the first of the pool in its order
  */
 public record FewShot(int shots, List<Question> pool, String delimiter, OptionalLong seed) {
     private static final String BETWEEN_EXAMPLES = "\n\n";
 
-    /** Fixes the pool. */
+    /** Makes the pool immutable. */
     public FewShot {
         pool = List.copyOf(pool);
     }
@@ -26,7 +26,7 @@ public record FewShot(int shots, List<Question> pool, String delimiter, Optional
      * The text that a model reads before it scores the choices of a question.
      *
      * @param question the question
-     * @param index its place in the task, which with the seed decides on the examples drawn
+     * @param index its index in the task, which together with the seed determines the sampled examples
      * @return the prompt, without delimiter
      * @throws EvaluationException if there are not enough examples of the question's group
      */

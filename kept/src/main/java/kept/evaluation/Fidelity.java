@@ -1,7 +1,7 @@
 package kept.evaluation;
 
 /**
- * How faithfully a student follows its teacher on a text.
+ * The fidelity of a student to its teacher on a text.
  *
  * @param tokens the positions compared
  * @param klMean mean of KL(teacher || student) in nats per token

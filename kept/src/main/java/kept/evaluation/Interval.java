@@ -6,24 +6,24 @@ import java.util.SplittableRandom;
 /**
  * A 95 % confidence interval.
  *
- * @param low its lower end; not a number where too little is known
- * @param high its upper end; not a number where too little is known
+ * @param low its lower end; NaN if there are too few observations
+ * @param high its upper end; NaN if there are too few observations
  */
 public record Interval(double low, double high) {
-    /** What is said of a single observation. */
+    /** The interval of a single observation: unknown. */
     public static final Interval UNKNOWN = new Interval(Double.NaN, Double.NaN);
 
-    /** The normal distribution has 2.5 % above so many standard deviations. */
+    /** The number of standard deviations above which the normal distribution has 2.5 %. */
     private static final double NORMAL_QUANTILE = 1.959963984540054;
 
     private static final int RESAMPLES = 10_000;
     private static final long SEED = 0;
 
     /**
-     * Of a share: Wilson's score interval (1927), which stays within 0 to 1 and is good for few observations too.
+     * The interval of a share: Wilson's score interval (1927), which stays within 0 to 1 and is accurate for few observations too.
      *
-     * @param successes how many of them
-     * @param count of how many
+     * @param successes the number of successes
+     * @param count the number of observations
      * @return the interval
      */
     public static Interval ofShare(long successes, long count) {
@@ -35,9 +35,9 @@ public record Interval(double low, double high) {
     }
 
     /**
-     * Of a mean, by the bootstrap (Efron 1979): 10,000 times as many values are drawn from the given ones with replacement, and the interval holds
-     * the middle 95 % of their means. The draws are always the same. Values must be independent of each other; those of neighbouring tokens are not,
-     * so their mean over a sequence is one value.
+     * The interval of a mean, by the bootstrap (Efron 1979): the middle 95 % of the means of 10,000 resamples, each of as many values as given, with
+     * replacement. The resamples are always the same. Values must be independent of each other; those of neighbouring tokens are not, so use their
+     * mean over a sequence as one value.
      *
      * @param values the observations; of pairs, their differences
      * @return the interval, unknown for a single value
@@ -60,7 +60,7 @@ public record Interval(double low, double high) {
     }
 
     /**
-     * The interval of a number whose logarithm this one holds.
+     * The interval of a number from this interval of its logarithm.
      *
      * @return the exponentials of both ends
      */

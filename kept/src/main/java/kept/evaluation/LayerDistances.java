@@ -3,13 +3,13 @@ package kept.evaluation;
 import java.util.List;
 
 /**
- * How far a student's inner values are from its teacher's, layer by layer. Each distance is relative and a root mean square over tokens,
- * {@code sqrt(mean over tokens of (||t - s||^2 / ||t||^2))}: 0 where the student does as the teacher, 1 where zeros would be as near. Streams are
- * compared after each token's mean has been taken away, and after the student's have been multiplied by the one factor that makes the distance
- * smallest: neither of the two changes what a norm that centres hands on, and mappings use that freedom.
+ * The distances of a student's inner values from its teacher's, layer by layer. Each distance is relative and a root mean square over tokens, {@code
+ * sqrt(mean over tokens of (||t - s||^2 / ||t||^2))}: 0 if the student equals the teacher, 1 if zeros would be as close. Before streams are compared,
+ * each token's mean is subtracted and the student's stream is multiplied by the one factor that minimises the distance: neither changes the output of
+ * a norm that centres, and mappings use that freedom.
  *
  * @param places in the order of the graph
- * @param notes in words, what could not be compared and why; empty if all was
+ * @param notes descriptions of what could not be compared, and why; empty if everything was
  */
 public record LayerDistances(List<Place> places, List<String> notes) {
     /** Keeps copies of the lists. */
@@ -19,7 +19,7 @@ public record LayerDistances(List<Place> places, List<String> notes) {
     }
 
     /**
-     * One place of the graph, before a norm; NaN where there is nothing to compare.
+     * The distances at one norm of the graph; NaN if there is nothing to compare.
      *
      * @param name such as {@code layer 0 attention}, {@code layer 0 MLP} or {@code final norm}
      * @param stream the distance of the streams that enter the norm, centred and scaled

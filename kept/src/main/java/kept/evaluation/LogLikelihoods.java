@@ -16,9 +16,9 @@ import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
 /**
- * How likely a model finds continuations of contexts. Requests are answered in the order of their contexts, one text at a time: what neighbours begin
- * with in common, be it few-shot examples or a whole context, is computed once, and continuations of one token after the same context need one
- * reading. Logits exist for the continuations' tokens alone, in chunks.
+ * Computes a model's log-likelihoods of continuations of contexts. Requests are processed in the order of their contexts, one text at a time: the
+ * common prefix of neighbours, such as few-shot examples or a whole context, is computed once, and continuations of one token after the same context
+ * need one forward pass. Logits exist for the continuations' tokens alone, in chunks.
  *
  * <p>A request longer than the model can read loses tokens at its beginning, as in lm-evaluation-harness.
  */
@@ -27,10 +27,10 @@ public final class LogLikelihoods {
     private final int longest;
 
     /**
-     * An examiner of a model.
+     * Creates an evaluation of a model.
      *
      * @param model the model, which must stay open
-     * @param longest the most tokens to give it at a time, at most its positions
+     * @param longest the maximum input in tokens, at most its positions
      */
     public LogLikelihoods(Decoder model, int longest) {
         this.model = model;
@@ -38,7 +38,7 @@ public final class LogLikelihoods {
     }
 
     /**
-     * The most tokens that the model is given at a time.
+     * The maximum input in tokens.
      *
      * @return the number
      */
@@ -49,8 +49,8 @@ public final class LogLikelihoods {
     /**
      * The log-probability of each continuation after its context.
      *
-     * @param requests the requests, their continuations at most as long as what the model can read
-     * @param progress receives the number of answered requests
+     * @param requests the requests, whose continuations are at most as long as the maximum input
+     * @param progress receives the number of processed requests
      * @return in nats, in the order of the requests
      * @throws NonFiniteException if the model gives no finite logits, naming the first tensor at fault
      */
@@ -76,7 +76,7 @@ public final class LogLikelihoods {
         return results;
     }
 
-    /** Neighbours have as much in common as can be. */
+    /** An order in which neighbours have the longest common prefixes. */
     private static int[] order(List<Request> requests) {
         Comparator<Request> byContext = (a, b) -> Arrays.compare(a.context(), b.context());
         Comparator<Request> byText = byContext.thenComparing((a, b) -> Arrays.compare(a.continuation(), b.continuation()));
@@ -84,7 +84,7 @@ public final class LogLikelihoods {
                 .mapToInt(Integer::intValue).toArray();
     }
 
-    /** Continuations that end an input, but for the last token of each: one reading, and one pass over the rows of all. */
+    /** Continuations that differ in their last token only: one forward pass, and one pass over the rows of all. */
     private double[] answer(CachedReading reading, int[] input, List<int[]> continuations) {
         int most = continuations.stream().mapToInt(ids -> ids.length).max().orElseThrow();
         return Autograd.withoutRecording(() -> {

@@ -6,18 +6,18 @@ import java.util.stream.IntStream;
 import kept.tokenizer.Tokenizer;
 
 /**
- * Turns a context and its continuations into ids the way lm-evaluation-harness does for causal models: white space at the context's end goes to the
- * continuation, both are encoded as one text, and what comes after as many tokens as the context alone has is the continuation. So a continuation
- * begins with the token that a model would really produce there, such as {@code ▁yes}.
+ * Encodes a context and its continuations as lm-evaluation-harness does for causal models: white space at the end of the context is moved to the
+ * continuation, both are encoded as one text, and the tokens after the number of tokens of the context alone are the continuation. So a continuation
+ * begins with the token that a model would produce there, such as {@code ▁yes}.
  *
- * <p>Where the context is empty, the beginning-of-sequence id stands for it; without one, the end-of-sequence id.
+ * <p>An empty context becomes the beginning-of-sequence id or, without one, the end-of-sequence id.
  */
 public final class PairEncoder {
     private final Tokenizer tokenizer;
     private final boolean beginning;
 
     /**
-     * An encoder.
+     * Creates an encoder.
      *
      * @param tokenizer the model's tokenizer
      * @param beginning whether each context begins with the beginning-of-sequence id

@@ -3,18 +3,18 @@ package kept.evaluation;
 import java.util.stream.IntStream;
 
 /**
- * How much better one model answers than another, on the same questions.
+ * The difference between two models' accuracies on the same questions.
  *
- * @param value the difference of the shares of right answers
- * @param interval of that difference, by a bootstrap over questions: both models' answers to a question are drawn together
- * @param gained questions that only the first model answers rightly
+ * @param value the difference of the shares of correct answers
+ * @param interval of that difference, by a bootstrap over questions: a resample contains both models' answers to a question
+ * @param gained questions that only the first model answers correctly
  * @param lost questions that only the second does
  */
 public record PairedDifference(double value, Interval interval, long gained, long lost) {
     /**
      * Compares answers.
      *
-     * @param first whether the first model was right, question by question
+     * @param first whether the first model was correct, question by question
      * @param second whether the second was
      * @return first less second
      */
@@ -26,8 +26,8 @@ public record PairedDifference(double value, Interval interval, long gained, lon
     }
 
     /**
-     * McNemar's exact test (1947): how probable such a difference or a larger one is between models that are equally good, given the number of
-     * questions on which they part.
+     * McNemar's exact test (1947): the probability of this difference or a larger one between equally good models, given the number of questions on
+     * which only one of them is correct.
      *
      * @return the two-sided probability, 1 if they part on none
      */

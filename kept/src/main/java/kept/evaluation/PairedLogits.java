@@ -5,7 +5,7 @@ import kept.model.Decoder;
 import kept.tensor.Tensor;
 
 /**
- * What both models predict at the same positions, over the ids that both have: a vocabulary may be padded with rows that stand for no token.
+ * The logits of both models at the same positions, for the ids that both have: a vocabulary may be padded with rows that are no tokens.
  *
  * @param teacher the teacher's logits
  * @param student the student's
@@ -13,7 +13,7 @@ import kept.tensor.Tensor;
 record PairedLogits(FactoredLogits teacher, FactoredLogits student) {
 
     /**
-     * The logits of hidden states behind the final norms.
+     * Computes the logits of hidden states after the final norms.
      *
      * @param taught the teacher's hidden states, {@code [..., hidden size]}
      * @param learnt the student's

@@ -9,11 +9,11 @@ import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
 /**
- * Reads sequences with a teacher and a student side by side, layer by layer, and measures how far apart they are at each norm. Streams of one place
- * are held at a time; what norms and projections make of them is computed again for some rows at a time.
+ * Runs a teacher and a student on the same sequences, layer by layer, and measures their distances at each norm. Memory holds the streams at one norm
+ * at a time; the outputs of norms and projections are computed again for some rows at a time.
  */
 final class PairedPass {
-    /** How many elements of an output are compared at a time: 16 MB of each model in F32. */
+    /** The number of elements of an output that are compared at a time: 16 MB of each model in F32. */
     private static final long CHUNK_ELEMENTS = 1L << 22;
 
     private final Decoder teacher;
@@ -21,9 +21,9 @@ final class PairedPass {
     private final List<NormSite> teacherNorms;
     private final List<NormSite> studentNorms;
     private final int commonLayers;
-    /** Two for each layer that both have, one after the last of these if one model has more layers, and the final norm. */
+    /** The norms: two for each layer that both have, one after the last of these if one model has more layers, and the final norm. */
     private final List<SiteDistance> places = new ArrayList<>();
-    /** Where the stream behind the layers that both have is compared. */
+    /** The comparison of the streams after the layers that both models have. */
     private final SiteDistance end;
     private final SiteDistance last;
 
@@ -51,7 +51,7 @@ final class PairedPass {
     }
 
     /**
-     * Reads a sequence; not to be recorded.
+     * Processes a sequence; must not be recorded.
      *
      * @param ids {@code [1, length]}
      * @return the logits, whose hidden states belong to the current scope
@@ -87,7 +87,7 @@ final class PairedPass {
         return logits;
     }
 
-    /** Through the layers that only this model has, and its final norm. */
+    /** Runs the layers that only this model has, and its final norm. */
     private Tensor hidden(Decoder model, List<NormSite> norms, Tensor stream) {
         Tensor next = stream;
         for (int layer = commonLayers; layer < model.config().layers(); layer++) {
@@ -116,7 +116,7 @@ final class PairedPass {
         void accept(Tensor teacher, Tensor student);
     }
 
-    /** Hands on rows {@code [some, width]}; what is made of them is freed. */
+    /** Passes rows {@code [some, width]} to an observer, and frees the tensors that it creates. */
     private static void inChunks(Tensor taught, Tensor learnt, long widest, Chunk chunk) {
         Tensor teacherRows = rows(taught);
         Tensor studentRows = rows(learnt);
@@ -133,7 +133,7 @@ final class PairedPass {
         return x.reshape(x.elementCount() / x.size(-1), x.size(-1));
     }
 
-    /** What has been measured so far. */
+    /** The distances so far. */
     LayerDistances distances() {
         return new LayerDistances(places.stream().map(SiteDistance::place).toList(), notes());
     }

@@ -6,10 +6,10 @@ import java.util.regex.Pattern;
 import kept.tokenizer.Tokenizer;
 
 /**
- * A number hidden in a long text of no interest, and the question for it at the end, after Mohtashami and Jaggi 2023 (arXiv 2305.16300): a model
- * whose context is really as long as it says gives the number.
+ * A number hidden in a long irrelevant text, and the question for it at the end, after Mohtashami and Jaggi 2023 (arXiv 2305.16300): a model that
+ * uses its whole context returns the number.
  *
- * @param prompt the text up to where the number is to follow
+ * @param prompt the text up to the position where the number should follow
  * @param ids the prompt's tokens
  * @param key the number, five digits
  */
@@ -29,9 +29,9 @@ public record PassKey(String prompt, int[] ids, int key) {
      *
      * @param tokenizer the model's tokenizer
      * @param beginning whether the text begins with the beginning-of-sequence id
-     * @param length the most tokens of text and answer together; the text is as long as whole lines of filler make it
+     * @param length the maximum number of tokens of text and answer together; the text consists of whole lines of filler
      * @param depth the position of the number: 0 at the beginning, 1 right before the question
-     * @param seed which number
+     * @param seed determines the number
      * @return the text
      * @throws EvaluationException if the length has no room for the question itself
      */
@@ -59,7 +59,7 @@ public record PassKey(String prompt, int[] ids, int key) {
     }
 
     /**
-     * Whether an answer is right: its first digits are the key's, and no others follow.
+     * Whether an answer is correct: its first digits are the key's, and no other digits follow.
      *
      * @param answer the text after the prompt
      * @return true if it does

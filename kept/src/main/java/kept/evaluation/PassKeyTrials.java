@@ -13,32 +13,32 @@ import kept.tensor.Tensor;
 import kept.tokenizer.Tokenizer;
 
 /**
- * Which pass keys to hide where.
+ * Passkey retrieval: the lengths of texts, the positions of numbers, and the trials for each.
  *
  * @param lengths tokens of the texts
  * @param depths the positions of the number in a text, from 0 to 1
- * @param count how many texts there are for each length and depth, each with a number of its own
- * @param seed which numbers
+ * @param count the number of texts for each length and depth, each with a number of its own
+ * @param seed determines the numbers
  */
 public record PassKeyTrials(List<Integer> lengths, List<Double> depths, int count, long seed) {
-    /** Fixes the lists. */
+    /** Makes the lists immutable. */
     public PassKeyTrials {
         lengths = List.copyOf(lengths);
         depths = List.copyOf(depths);
     }
 
     /**
-     * How a model did at one length and depth.
+     * A model's result at one length and depth.
      *
-     * @param length the length asked for
+     * @param length the requested length
      * @param tokens the tokens of the text, a little fewer
-     * @param depth where the number stood
-     * @param found how often the model's most likely continuation was right
+     * @param depth the position of the number
+     * @param found the number of texts in which the model's most likely continuation was correct
      */
     public record Result(int length, int tokens, double depth, Share found) {}
 
     /**
-     * How many texts there are.
+     * The number of texts.
      *
      * @return over all lengths and depths
      */
@@ -47,8 +47,8 @@ public record PassKeyTrials(List<Integer> lengths, List<Double> depths, int coun
     }
 
     /**
-     * Asks a model for the keys; it answers with its most likely tokens. Texts of one length are equal up to the number, and are read from
-     * there.
+     * Runs the trials on a model, which continues each text with its most likely tokens. Texts of one length are equal up to the number, and are
+     * computed from there.
      *
      * @param model the model
      * @param tokenizer its tokenizer

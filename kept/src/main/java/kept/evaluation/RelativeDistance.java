@@ -1,8 +1,8 @@
 package kept.evaluation;
 
 /**
- * Adds up a relative distance over tokens, {@code sqrt(mean of ||t - s||^2 / ||t||^2)}, in double precision. Tokens of which the teacher has
- * nothing but zeros are left out: nothing is relative to them.
+ * Computes a relative distance over tokens, {@code sqrt(mean of ||t - s||^2 / ||t||^2)}, in double precision. Tokens for which the teacher's values
+ * are all zero are left out, because no distance is relative to them.
  */
 final class RelativeDistance {
     private double sum;
@@ -27,9 +27,9 @@ final class RelativeDistance {
     }
 
     /**
-     * The same for rows that are compared after centring and with the one scale of s that makes the distance smallest. With
-     * {@code B = sum of (t s) / ||t||^2} and {@code C = sum of ||s||^2 / ||t||^2} over N tokens the distance at a scale a is
-     * {@code sqrt((N - 2 a B + a^2 C) / N)}; it is smallest at {@code a = B / C}, where it is {@code sqrt(1 - B^2 / (N C))}.
+     * Computes the distance after centring, with the one scale of s that minimises it. With {@code B = sum of (t s) / ||t||^2} and {@code C = sum of
+     * ||s||^2 / ||t||^2} over N tokens the distance at a scale a is {@code sqrt((N - 2 a B + a^2 C) / N)}; it is smallest at {@code a = B / C}, where
+     * it is {@code sqrt(1 - B^2 / (N C))}.
      */
     static final class Fitted {
         private double products;
@@ -63,7 +63,7 @@ final class RelativeDistance {
             }
         }
 
-        /** NaN before any token; 0 for a student of nothing but zeros, for which no scale is better than another. */
+        /** NaN before any token; 0 if the student's values are all zero, where every scale gives the same distance. */
         double scale() {
             return squares == 0 && tokens > 0 ? 0 : products / squares;
         }
@@ -73,7 +73,7 @@ final class RelativeDistance {
             return squares == 0 && tokens > 0 ? 1 : Math.sqrt(atLeastZero(1 - products * products / (tokens * squares)));
         }
 
-        /** What rounding may leave below zero; NaN stays NaN. */
+        /** Replaces negative values, which rounding may cause, by 0; NaN stays NaN. */
         private static double atLeastZero(double value) {
             return value < 0 ? 0 : value;
         }

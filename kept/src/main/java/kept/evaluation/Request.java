@@ -3,14 +3,14 @@ package kept.evaluation;
 import java.util.Arrays;
 
 /**
- * A continuation whose probability after a context is asked for, as token ids.
+ * A request for the probability of a continuation after a context, as token ids.
  *
  * @param context at least one token
  * @param continuation at least one token
  */
 public record Request(int[] context, int[] continuation) {
     /**
-     * How many tokens a model reads for it: all but the last, which is only predicted.
+     * The number of input tokens: all but the last, which is only predicted.
      *
      * @return context and continuation less one
      */
@@ -19,9 +19,9 @@ public record Request(int[] context, int[] continuation) {
     }
 
     /**
-     * What a model reads; where that is too long, its end.
+     * The input, shortened to its end if it is too long.
      *
-     * @param longest the most tokens
+     * @param longest the maximum number of tokens
      * @return the ids
      */
     int[] input(int longest) {

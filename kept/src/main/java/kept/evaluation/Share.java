@@ -1,10 +1,10 @@
 package kept.evaluation;
 
 /**
- * How many of a number of questions were answered rightly.
+ * The share of questions that were answered correctly.
  *
- * @param correct the right answers
- * @param count the questions
+ * @param correct the number of correct answers
+ * @param count the number of questions
  */
 public record Share(long correct, long count) {
     /**
@@ -17,7 +17,7 @@ public record Share(long correct, long count) {
     }
 
     /**
-     * The standard error as lm-evaluation-harness gives it: the sample's standard deviation, with {@code count - 1}, by the root of the count.
+     * The standard error as in lm-evaluation-harness: the sample's standard deviation, with {@code count - 1}, divided by the root of the count.
      *
      * @return the standard error; not a number for a single question
      */

@@ -3,7 +3,7 @@ package kept.evaluation;
 import java.util.List;
 import kept.tensor.Tensor;
 
-/** Adds up the distances of one place. Rows are tokens; rows of different widths are passed over. */
+/** Computes the distances at one norm. Rows are tokens; rows of different widths are skipped. */
 final class SiteDistance {
     private final String name;
     private final RelativeDistance.Fitted streams = new RelativeDistance.Fitted();
@@ -28,7 +28,7 @@ final class SiteDistance {
         }
     }
 
-    /** What several maps make of them, each {@code [tokens, features]}. */
+    /** The outputs of several projections, each {@code [tokens, features]}. */
     void addProjections(List<Tensor> teacher, List<Tensor> student) {
         for (int i = 0; i < teacher.size(); i++) {
             if (teacher.get(i).size(-1) != student.get(i).size(-1)) {

@@ -4,20 +4,20 @@ import java.nio.file.Path;
 import java.util.List;
 
 /**
- * Questions whose answers are counted together.
+ * A set of questions with one score.
  *
- * @param name what it is called in tables
+ * @param name its name in tables
  * @param questions the questions, at least one
  */
 public record Task(String name, List<Question> questions) {
-    /** Fixes the questions. */
+    /** Makes the list of questions immutable. */
     public Task {
         questions = List.copyOf(questions);
     }
 
     /**
-     * Reads a task from JSON lines: an object a line with {@code context}, {@code choices}, {@code answer} and, if wanted, {@code group} and
-     * {@code description}, the parts of a {@link Question}. Empty lines are passed over. The task has the file's name without its ending.
+     * Reads a task from JSON lines: an object a line with {@code context}, {@code choices}, {@code answer} and, optionally, {@code group} and {@code
+     * description}, the parts of a {@link Question}. Empty lines are skipped. The task has the file's name without its extension.
      *
      * @param file the file, UTF-8
      * @return the task

@@ -13,7 +13,7 @@ import kept.text.JsonException;
 import kept.text.Reasons;
 import kept.text.TextFiles;
 
-/** Reads questions from JSON lines, strictly: a key that is not known is probably a mistyped one, and would change the score unseen. */
+/** Reads questions from JSON lines. Unknown keys are errors, because a mistyped key would change the score without notice. */
 final class TaskFile {
     private static final Set<String> KEYS = Set.of("context", "choices", "answer", "group", "description");
 

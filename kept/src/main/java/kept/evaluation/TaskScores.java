@@ -12,7 +12,7 @@ import java.util.SequencedMap;
  * @param shortened the number of choices whose context was too long and lost its beginning
  */
 public record TaskScores(Task task, List<double[]> logLikelihoods, int shortened) {
-    /** The two ways to choose. */
+    /** The two measures by which a model's choice is determined. */
     public enum Measure {
         /** The choice of the largest log-likelihood. */
         ACC("acc"),
@@ -36,9 +36,9 @@ public record TaskScores(Task task, List<double[]> logLikelihoods, int shortened
     }
 
     /**
-     * Which questions were answered rightly. Of equally good choices the first one counts.
+     * Returns whether each question was answered correctly. Of equally likely choices the first one counts.
      *
-     * @param measure how to choose
+     * @param measure determines the choice
      * @return true for each right one
      */
     public boolean[] correct(Measure measure) {
@@ -68,9 +68,9 @@ public record TaskScores(Task task, List<double[]> logLikelihoods, int shortened
     }
 
     /**
-     * The share of right answers.
+     * The share of correct answers.
      *
-     * @param measure how to choose
+     * @param measure determines the choice
      * @return the share
      */
     public Share share(Measure measure) {
@@ -82,7 +82,7 @@ public record TaskScores(Task task, List<double[]> logLikelihoods, int shortened
     }
 
     /**
-     * Whether any question says what group it belongs to.
+     * Whether any question has a group.
      *
      * @return true if one does
      */
@@ -91,9 +91,9 @@ public record TaskScores(Task task, List<double[]> logLikelihoods, int shortened
     }
 
     /**
-     * The share of right answers in each group.
+     * The share of correct answers in each group.
      *
-     * @param measure how to choose
+     * @param measure determines the choice
      * @return by the groups' names, in the order of their first question
      */
     public SequencedMap<String, Share> byGroup(Measure measure) {

@@ -7,12 +7,12 @@ import kept.model.Decoder;
 import kept.tensor.Scope;
 
 /**
- * A student and its teacher on a text, and where they part.
+ * A comparison of a student with its teacher on a text.
  *
  * @param text the text
  * @param scores of each token
- * @param layers the distances of inner values, if wanted
- * @param worst the predictions of largest divergence, the worst first; none if none are wanted
+ * @param layers the distances of inner values, if requested
+ * @param worst the predictions with the largest divergence in descending order; empty unless requested
  */
 public record TextComparison(TextEvaluation text, TokenScores scores, Optional<LayerDistances> layers, List<WorstToken> worst) {
     /** Keeps a copy of the list. */
@@ -21,14 +21,14 @@ public record TextComparison(TextEvaluation text, TokenScores scores, Optional<L
     }
 
     /**
-     * Compares the two. Memory holds the inner values of one sequence and one layer at a time, and logits of a few rows.
+     * Compares a student with its teacher. Memory holds the inner values of one sequence and one layer at a time, and logits of a few rows.
      *
      * @param text the text
      * @param teacher the teacher
      * @param student a student of the same vocabulary
-     * @param layers whether inner values are compared; the models are then read layer by layer in turn, and norms and the projections behind them
-     * computed twice
-     * @param worst how many of the worst predictions to keep, 0 for none
+     * @param layers whether to compare inner values; the models are then run alternately, layer by layer, and norms and the projections after them
+     *     are computed twice
+     * @param worst the number of predictions with the largest divergence to keep
      * @param progress receives the number of sequences that have been read
      * @return the comparison
      */

@@ -22,7 +22,7 @@ import kept.tensor.Tensor;
 /**
  * A held-out text on which students are compared with their teacher: the same sequences, in the same order, each time.
  *
- * @param name what the text is called in tables
+ * @param name the text's name in tables
  * @param ids {@code [sequences, length + 1]}, the last token of each only a label
  * @param length the tokens of a sequence
  */
@@ -30,10 +30,10 @@ public record TextEvaluation(String name, int[] ids, int length) {
     /**
      * Takes the first sequences of a held-out text.
      *
-     * @param name what the text is called in tables
+     * @param name the text's name in tables
      * @param tokens the text
      * @param length the tokens of a sequence
-     * @param most the most tokens to compare on
+     * @param most the maximum number of tokens
      * @return the evaluation
      * @throws CorpusException if the text is shorter than one sequence
      */
@@ -44,11 +44,11 @@ public record TextEvaluation(String name, int[] ids, int length) {
     /**
      * Takes sequences from the middle of a text.
      *
-     * @param name what the text is called in tables
+     * @param name the text's name in tables
      * @param tokens the text
      * @param from the first of its tokens
      * @param length the tokens of a sequence
-     * @param most the most tokens to compare on
+     * @param most the maximum number of tokens
      * @return the evaluation
      * @throws CorpusException if the text is shorter than one sequence
      */
@@ -86,14 +86,14 @@ public record TextEvaluation(String name, int[] ids, int length) {
                 (row, _, _) -> progress.accept(row + 1));
     }
 
-    /** Is shown each sequence once it is scored, while its logits can still be computed. */
+    /** Observes each sequence after it is scored, while its logits can still be computed. */
     @FunctionalInterface
     interface Scored {
         void sequence(int row, PairedLogits logits, TokenScores scores);
     }
 
     /**
-     * Scores what both models make of the sequences {@code [1, length]}, however they are read.
+     * Scores both models on sequences {@code [1, length]}, for any way of computing their hidden states.
      *
      * @throws NonFiniteException if a score is not a finite number, naming the model and the first tensor at fault
      */
@@ -133,10 +133,10 @@ public record TextEvaluation(String name, int[] ids, int length) {
     }
 
     /**
-     * The token that is to be predicted.
+     * Returns the token to be predicted at a position.
      *
      * @param row the sequence
-     * @param position where its teacher and its student predict, from 0
+     * @param position the position at which teacher and student predict, from 0
      * @return its id
      */
     public int next(int row, int position) {
@@ -144,11 +144,11 @@ public record TextEvaluation(String name, int[] ids, int length) {
     }
 
     /**
-     * The tokens that come before it.
+     * Returns the tokens before it.
      *
      * @param row the sequence
-     * @param position where its teacher and its student predict, from 0
-     * @param most how many of them at most, the last ones
+     * @param position the position at which teacher and student predict, from 0
+     * @param most the maximum number of tokens; the last ones are returned
      * @return their ids, in order, the one at the position last
      */
     public int[] before(int row, int position, int most) {
@@ -162,7 +162,7 @@ public record TextEvaluation(String name, int[] ids, int length) {
     }
 
     /**
-     * How many sequences there are.
+     * The number of sequences.
      *
      * @return the number, at least 1
      */
@@ -171,7 +171,7 @@ public record TextEvaluation(String name, int[] ids, int length) {
     }
 
     /**
-     * How many tokens are predicted, one at each position of each sequence.
+     * The number of predicted tokens, one at each position of each sequence.
      *
      * @return the number
      */
@@ -180,10 +180,10 @@ public record TextEvaluation(String name, int[] ids, int length) {
     }
 
     /**
-     * Shows each sequence of the text.
+     * Passes each sequence of the text to an observer.
      *
-     * @param device where the ids are put
-     * @param observer is given ids {@code [1, length]}, I32, which are freed when it returns
+     * @param device the device for the ids
+     * @param observer receives ids {@code [1, length]}, I32, which are freed when it returns
      */
     public void forEachInput(Device device, Consumer<Tensor> observer) {
         for (int at = 0; at < ids.length; at += length + 1) {
@@ -194,7 +194,7 @@ public record TextEvaluation(String name, int[] ids, int length) {
     }
 
     /**
-     * How well a model predicts the text.
+     * The perplexity of a model on the text.
      *
      * @param model the model
      * @return its perplexity

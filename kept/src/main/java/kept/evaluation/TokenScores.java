@@ -5,7 +5,7 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * How a student compares with its teacher at each token of a text: {@code [sequences, length]}, row by row.
+ * The comparison of a student with its teacher at each token of a text: {@code [sequences, length]}, row by row.
  *
  * @param length the tokens of a sequence
  * @param divergences KL(teacher || student) in nats
@@ -14,7 +14,7 @@ import java.util.List;
  * @param agreements 1 where the most likely next token of both is the same, else 0
  */
 public record TokenScores(int length, float[] divergences, float[] teacherLosses, float[] studentLosses, float[] agreements) {
-    /** Where the second bucket of positions begins; each further one begins at twice as many tokens. */
+    /** The first position of the second bucket; each further bucket begins at twice the position. */
     private static final int FIRST_BUCKET = 64;
 
     /**
@@ -27,13 +27,13 @@ public record TokenScores(int length, float[] divergences, float[] teacherLosses
     public record Bucket(int from, int to, TokenScores scores) {}
 
     /**
-     * 95 % intervals, from how much sequences differ: tokens of one sequence are no independent observations.
+     * 95 % intervals from the variation between sequences, because tokens of one sequence are not independent observations.
      *
      * @param klMean of the mean divergence
-     * @param top1Agreement of the share of equal choices
+     * @param top1Agreement of the top-1 agreement
      * @param perplexityTeacher of the teacher's perplexity
      * @param perplexityStudent of the student's
-     * @param perplexityRatio of the student's perplexity by the teacher's, both on the same sequences
+     * @param perplexityRatio of the ratio of the student's perplexity to the teacher's, on the same sequences
      */
     public record Intervals(
             Interval klMean, Interval top1Agreement, Interval perplexityTeacher, Interval perplexityStudent, Interval perplexityRatio) {}
@@ -66,7 +66,7 @@ public record TokenScores(int length, float[] divergences, float[] teacherLosses
     }
 
     /**
-     * How sure that is.
+     * The confidence intervals of {@link #fidelity}.
      *
      * @return the intervals, unknown for a single sequence
      */
@@ -80,7 +80,7 @@ public record TokenScores(int length, float[] divergences, float[] teacherLosses
     }
 
     /**
-     * The sequences' tokens by how many tokens come before them: 0 to 63, 64 to 127, and so on, each time twice as far.
+     * The sequences' tokens by their positions: 0 to 63, 64 to 127, and so on, with bounds that double.
      *
      * @return the buckets, in order
      */
@@ -96,9 +96,9 @@ public record TokenScores(int length, float[] divergences, float[] teacherLosses
     }
 
     /**
-     * The sequences' tokens by how many come before them, in buckets of nearly equal width, for a curve.
+     * The sequences' tokens by their positions, in buckets of nearly equal width, for a curve.
      *
-     * @param most how many buckets at most
+     * @param most the maximum number of buckets
      * @return the buckets, in order
      */
     public List<Bucket> evenly(int most) {

@@ -3,10 +3,10 @@ package kept.evaluation;
 import java.util.List;
 
 /**
- * A prediction in which a student is far from its teacher.
+ * A prediction with a large divergence between teacher and student.
  *
- * @param sequence in which sequence of the text, from 0
- * @param position at which position of it, from 0
+ * @param sequence the index of its sequence in the text, from 0
+ * @param position its position in the sequence, from 0
  * @param divergence KL(teacher || student) in nats
  * @param teacherProbability the teacher's probability of the true next token
  * @param studentProbability the student's probability of it

@@ -9,11 +9,11 @@ import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
-/** Keeps the predictions of largest divergence while sequences pass by; of equal ones the first. Logits are made of these alone. */
+/** Keeps the predictions with the largest divergence; of equal ones the first. Logits are computed for these alone. */
 final class WorstTokens {
     private static final int CANDIDATES = 5;
 
-    /** The mildest comes first: it is the one to go. A divergence that is no number is worse than all. */
+    /** The smallest divergence comes first, because it is the next to be removed. NaN counts as larger than all. */
     private static final Comparator<WorstToken> MILDEST_FIRST = Comparator.comparingDouble(WorstToken::divergence)
             .thenComparing(Comparator.comparingInt(WorstToken::sequence).thenComparingInt(WorstToken::position).reversed());
 
@@ -24,7 +24,7 @@ final class WorstTokens {
         this.most = most;
     }
 
-    /** Looks at a sequence that has been scored. */
+    /** Processes a sequence that has been scored. */
     void add(int sequence, PairedLogits logits, TokenScores scores) {
         for (int position = 0; position < scores.length(); position++) {
             int at = sequence * scores.length() + position;
@@ -40,7 +40,7 @@ final class WorstTokens {
                 token.studentProbability(), candidates(logits.teacher(), token.position()), candidates(logits.student(), token.position()))));
     }
 
-    /** The worst first. */
+    /** The predictions in descending order of divergence. */
     List<WorstToken> all() {
         return worst.stream().sorted(MILDEST_FIRST.reversed()).toList();
     }

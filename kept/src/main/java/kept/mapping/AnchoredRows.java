@@ -5,8 +5,8 @@ import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /**
- * An embedding whose every row has one mean, the anchor, in place of its own. Sources: the embedding {@code [vocabulary, hidden]}, and the anchor
- * {@code [1]}, which calibration chose.
+ * An embedding whose rows all have the same mean, the anchor. Sources: the embedding {@code [vocabulary, hidden]}, and the anchor {@code [1]}, which
+ * calibration chose.
  */
 public record AnchoredRows() implements Transform {
     @Override

@@ -5,8 +5,8 @@ import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /**
- * The down projection of an MLP one of whose neurons was given up to renew the anchor: {@link CentredOutputs}, but that neuron adds its activation to
- * every channel of the stream. Sources: the projection {@code [hidden, intermediate]}, and the neuron's number {@code [1]}, negative for none.
+ * The down projection of an MLP that uses one neuron to renew the anchor: as {@link CentredOutputs}, except that this neuron adds its activation to
+ * every channel of the stream. Sources: the projection {@code [hidden, intermediate]}, and the neuron's index {@code [1]}, negative for none.
  */
 public record AnchoringOutputs() implements Transform {
     @Override

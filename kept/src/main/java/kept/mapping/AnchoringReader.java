@@ -5,11 +5,11 @@ import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /**
- * The gate or up projection of an MLP one of whose neurons was given up to renew the anchor: {@link Corrected}, but for that neuron's row, which is
- * measured. Sources: the projection {@code [intermediate, hidden]}, its norm's correction {@code [hidden, hidden]}, the measured rows
- * {@code [2, hidden]}, and the neuron's number {@code [1]}, negative for none.
+ * The gate or up projection of an MLP that uses one neuron to renew the anchor: as {@link Corrected}, except for that neuron's row, which is
+ * measured. Sources: the projection {@code [intermediate, hidden]}, its norm's correction {@code [hidden, hidden]}, the measured rows {@code [2,
+ * hidden]}, and the neuron's index {@code [1]}, negative for none.
  *
- * @param row which of the measured rows: 0 for the gate's, 1 for up's
+ * @param row the index of the measured row: 0 for gate, 1 for up
  */
 public record AnchoringReader(int row) implements Transform {
     @Override

@@ -8,7 +8,7 @@ import kept.model.TensorRole;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
-/** Mappings to compare the others with: what OPM's weights are worth, how much of its loss is the mean, what text adds channel by channel. */
+/** Mappings for comparison, which show the effect of OPM's weights, of the stream's mean, and of weights measured on text. */
 final class Baselines {
     private static final String CHANNEL = "channel";
     private static final String SCALE_LOST = "set to one, to see what a norm's weight is worth";
@@ -19,7 +19,7 @@ final class Baselines {
     private Baselines() { }
 
     /**
-     * NPM alone: all that both architectures share is copied, and each RMSNorm is as a new model's.
+     * NPM alone: copies the tensors that both architectures share, and sets the weights of each RMSNorm to one.
      *
      * @param source an Orion configuration
      * @return the table
@@ -40,7 +40,7 @@ final class Baselines {
     }
 
     /**
-     * OPM after centring: the stream has mean zero, each RMSNorm has its LayerNorm's weight, and only the biases are lost.
+     * OPM after centring: the stream has mean zero, each RMSNorm has the weight of its LayerNorm, and only the biases are lost.
      *
      * @param source an Orion configuration
      * @return the table
@@ -65,10 +65,10 @@ final class Baselines {
     }
 
     /**
-     * OPM with weights that were measured: each RMSNorm is the nearest to its LayerNorm, channel by channel, on the teacher's own streams.
+     * OPM with measured weights: for each channel, the RMSNorm weight with the least squared error to the LayerNorm on the teacher's own streams.
      *
      * @param source an Orion configuration
-     * @return the table, to be used with what {@link ChannelProbe} measures
+     * @return the table, for use with the tensors that {@link ChannelProbe} measures
      * @throws MappingException if the source is not an Orion
      */
     static Mapping channel(DecoderConfig source) {
@@ -94,7 +94,7 @@ final class Baselines {
         return norm + ".channel_weight";
     }
 
-    /** A tensor as it was measured. */
+    /** A measured tensor, unchanged. */
     private record Measured() implements Transform {
         @Override
         public String method() {

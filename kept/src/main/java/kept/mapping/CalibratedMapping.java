@@ -9,13 +9,14 @@ import kept.model.TensorRole;
 import kept.tensor.Shape;
 
 /**
- * The mapping {@code calibrated}: no training, no biases, no added layer. The stream is centred, the embeddings carry a constant, and what reads a
- * norm is corrected by the best linear estimate of the LayerNorm's output from the RMSNorm's, measured on text (docs/kept.md derives it).
+ * The mapping {@code calibrated}, without training, biases or an additional layer. The stream is centred, the embeddings carry a constant, and the
+ * projections after each norm are corrected by the best linear estimate of the LayerNorm's output from the RMSNorm's, measured on text (docs/kept.md
+ * derives it).
  */
 public final class CalibratedMapping {
-    /** What users choose it by. */
+    /** The name by which users choose it. */
     public static final String NAME = "calibrated";
-    /** The measured constant that is the mean of each row of the embeddings, {@code [1]}. */
+    /** The measured tensor with the anchor, the mean of each row of the embeddings, {@code [1]}. */
     public static final String ANCHOR = TensorName.of(TensorRole.EMBEDDING).module() + ".anchor";
 
     private static final String LEAST_SQUARES = "least squares from the RMSNorm's output to the LayerNorm's";
@@ -23,7 +24,7 @@ public final class CalibratedMapping {
     private CalibratedMapping() {}
 
     /**
-     * The name of a norm's measured correction, {@code [hidden, hidden]}.
+     * Returns the name of a norm's measured correction, {@code [hidden, hidden]}.
      *
      * @param norm the norm's weight
      * @return the tensor's name
@@ -33,7 +34,7 @@ public final class CalibratedMapping {
     }
 
     /**
-     * The name of the measured index of the neuron that a layer's MLP gives up to renew the anchor, {@code [1]}; negative for none.
+     * Returns the name of the measured index of the neuron with which a layer's MLP renews the anchor, {@code [1]}; negative for none.
      *
      * @param layer counted from 0
      * @return the tensor's name
@@ -53,7 +54,7 @@ public final class CalibratedMapping {
     }
 
     /**
-     * The norms in the order of the graph, which is the order they are calibrated in.
+     * Returns the norms in the order of the graph, in which they are calibrated.
      *
      * @param config a model's
      * @return their weights

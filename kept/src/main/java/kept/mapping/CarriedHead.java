@@ -5,9 +5,9 @@ import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /**
- * The head behind a norm that gives {@code (z + s) / sqrt(1 + s^2)}, z of mean zero, where the source's norm gave {@code g z + b}: it takes z and the
- * constant s apart by their means, and makes of each what the source's head W did. Of W, g, b:
- * {@code sqrt(1 + s^2) (W diag(g) C + W b 1^T / (s d))}, with C taking the mean away.
+ * The head after a norm whose output is {@code (z + s) / sqrt(1 + s^2)}, with z of mean zero, while the source's norm outputs {@code g z + b}. It
+ * separates z and the constant s by their means, and applies the source's head W to both: {@code sqrt(1 + s^2) (W diag(g) C + W b 1^T / (s d))},
+ * where C subtracts the mean. Sources: W, g, b.
  *
  * @param shift s, greater than 0
  */

@@ -5,10 +5,10 @@ import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /**
- * A projection {@code [out, in]} whose outputs have mean zero, whatever its input: from each column its mean over the outputs is taken. A LayerNorm
- * does not see the mean of its input, so where the outputs are added to a stream that only LayerNorms read, the model's function is the same.
+ * A projection {@code [out, in]} whose outputs have mean zero for any input: the mean of each column is subtracted. LayerNorm ignores the mean of its
+ * input, so if only LayerNorms read the stream to which the outputs are added, the model's function stays the same.
  *
- * @param scale what the centred projection is multiplied by
+ * @param scale a factor of the centred projection
  */
 public record CentredOutputs(double scale) implements Transform {
     @Override

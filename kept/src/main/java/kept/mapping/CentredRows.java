@@ -5,11 +5,11 @@ import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /**
- * An embedding whose every row has a chosen mean instead of its own: {@code y = scale (x - mean(x)) + anchor}. A LayerNorm does not see the mean of
- * its input, so with {@code scale = 1} the model's function is the same, for any anchor.
+ * An embedding whose rows all have a given mean: {@code y = scale (x - mean(x)) + anchor}. LayerNorm ignores the mean of its input, so with {@code
+ * scale = 1} the model's function stays the same for any anchor.
  *
- * @param scale what the centred rows are multiplied by
- * @param anchor what is added to each element: the new mean
+ * @param scale a factor of the centred rows
+ * @param anchor the new mean
  */
 public record CentredRows(double scale, double anchor) implements Transform {
     @Override

@@ -11,18 +11,18 @@ import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
 /**
- * Measures on text, for each LayerNorm of an Orion, the RMSNorm weight that is nearest to it channel by channel:
- * {@code g'_i = E[z_i r_i] / E[r_i^2]}, where z is the LayerNorm's output and r the RMS-normalised input ((1) in docs/kept.md). The streams are the
- * teacher's own; what the norms before have lost is not corrected.
+ * Measures on text, for each LayerNorm of an Orion and each channel, the RMSNorm weight with the least squared error: {@code g'_i = E[z_i r_i] /
+ * E[r_i^2]}, where z is the LayerNorm's output and r the RMS-normalised input ((1) in docs/kept.md). The streams are the teacher's own; errors of
+ * earlier norms are not corrected.
  */
 public final class ChannelProbe {
     private final OrionModel model;
     private final Map<String, Sums> sums = new LinkedHashMap<>();
 
     /**
-     * A probe that has seen nothing yet.
+     * Creates a probe without observations.
      *
-     * @param model the model to look at
+     * @param model the model to observe
      */
     public ChannelProbe(OrionModel model) {
         this.model = model;
@@ -49,7 +49,7 @@ public final class ChannelProbe {
     }
 
     /**
-     * What was measured, as the tensors that {@code channel} names.
+     * Returns the measured tensors, under the names that the mapping {@code channel} uses.
      *
      * @return weights of the RMSNorms, F32
      */

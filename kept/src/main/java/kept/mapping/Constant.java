@@ -6,10 +6,10 @@ import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /**
- * A tensor of one value throughout, made of no source.
+ * A tensor filled with one value, without sources.
  *
- * @param method what it is a part of
- * @param value each element
+ * @param method the method it belongs to
+ * @param value the value
  */
 public record Constant(String method, double value) implements Transform {
     @Override

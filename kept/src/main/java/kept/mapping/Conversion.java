@@ -23,7 +23,7 @@ import kept.weights.TensorSpec;
 
 /** Streams a checkpoint through a mapping into new shards: one tensor in memory at a time, and none where the bytes can be copied as they are. */
 public final class Conversion {
-    /** Elements from which on a tensor leaves much memory behind. */
+    /** The number of elements from which a tensor leaves much free memory behind. */
     private static final long LARGE = 1 << 26;
 
     private final Mapping mapping;
@@ -37,22 +37,22 @@ public final class Conversion {
      * Plans a conversion.
      *
      * @param mapping the table
-     * @param source the source's weights; stay open
+     * @param source the source's weights, which must stay open
      * @param dtype the target's dtype; null takes that of each tensor's first source
-     * @param maxShardSize bytes of tensors in one file, at most
+     * @param maxShardSize the maximum number of bytes of tensors in a file
      */
     public Conversion(Mapping mapping, Checkpoint source, DType dtype, long maxShardSize) {
         this(mapping, source, null, dtype, maxShardSize);
     }
 
     /**
-     * Plans a conversion by a mapping that was measured.
+     * Plans a conversion by a mapping with measured tensors.
      *
      * @param mapping the table
-     * @param source the source's weights; stay open
+     * @param source the source's weights, which must stay open
      * @param measured the mapping's measured tensors; null where it has none
      * @param dtype the target's dtype; null takes that of each tensor's first source
-     * @param maxShardSize bytes of tensors in one file, at most
+     * @param maxShardSize the maximum number of bytes of tensors in a file
      */
     public Conversion(Mapping mapping, Checkpoint source, Weights measured, DType dtype, long maxShardSize) {
         this.mapping = mapping;
@@ -75,10 +75,10 @@ public final class Conversion {
     }
 
     /**
-     * What is to be written to a directory that may hold finished files of this very conversion.
+     * The number of bytes still to be written to a directory, which may contain finished files of this conversion.
      *
      * @param directory an existing directory
-     * @return bytes of the files that are not there
+     * @return the bytes of the missing files
      */
     public long missingBytes(Path directory) {
         try (var writer = CheckpointWriter.resume(directory, specs, maxShardSize)) {
@@ -87,8 +87,8 @@ public final class Conversion {
     }
 
     /**
-     * Writes the weights of the mapping's target, or those files of them that a conversion that ended early has not written. The files are the same
-     * either way.
+     * Writes the weights of the mapping's target. In a directory of a conversion that ended early it writes the missing files; the files are the same
+     * in both cases.
      *
      * @param directory an existing directory; gets one or more safetensors files
      * @param progress receives the bytes of each finished part, including files that existed before
@@ -108,7 +108,7 @@ public final class Conversion {
                 } else if (!isVerbatim(row)) {
                     convert(row, weights, tensor -> HostCopy.with(tensor, tensor.dtype(), bytes -> {
                         overflow.count(spec, bytes);
-                        // A file of which a value has overflowed must not be finished; what else overflows is only counted.
+                        // A file with an overflowed value must not be finished; further overflows are only counted.
                         if (overflow.isNone()) {
                             writer.write(row.target(), bytes);
                         }
@@ -125,7 +125,7 @@ public final class Conversion {
     }
 
     /**
-     * Reads the weights that were written back and compares each tensor, byte by byte, with its source; what was converted is converted once more.
+     * Reads the written weights and compares each tensor, byte by byte, with its source; converted tensors are converted again.
      *
      * @param directory where they were written
      * @param progress receives the bytes of each compared part
@@ -190,7 +190,7 @@ public final class Conversion {
             user.accept(tensor);
         }
         if (row.shape().elementCount() >= LARGE) {
-            // The next tensor is of another size: what is kept of this one's blocks would only be added to its own.
+            // The next tensor has another size, so it could not reuse this one's blocks, and memory would hold both.
             device.backend().trim();
         }
     }

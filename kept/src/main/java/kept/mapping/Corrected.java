@@ -7,12 +7,15 @@ import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /**
- * A projection that reads an RMSNorm's output where its model read a LayerNorm's: {@code W' = W + W C}, so that {@code W' y = W (y + C y)}, where
- * {@code y + C y} is the linear estimate of the LayerNorm's output from the RMSNorm's. Sources: W {@code [out, hidden]}, and the norm's correction C
- * {@code [hidden, hidden]}, which calibration measured.
+ * A projection after an RMSNorm, corrected from one after a LayerNorm: {@code W' = W + W C}, so that {@code W' y = W (y + C y)}, where {@code y + C
+ * y} is the linear estimate of the LayerNorm's output from the RMSNorm's. Sources: W {@code [out, hidden]}, and the norm's correction C {@code
+ * [hidden, hidden]}, which calibration measured.
  */
 public record Corrected() implements Transform {
-    /** So many elements are computed at a time: a head of 14B has 433 million, and its product beside it would be another 1.7 GB. */
+    /**
+     * The number of elements that are computed at a time: the head of 14B has 433 million, so computing its product at once would take another 1.7
+     * GB.
+     */
     private static final long PIECE = 1 << 25;
 
     @Override

@@ -7,7 +7,7 @@ import kept.model.ModelTensor;
 import kept.model.TensorRole;
 
 /**
- * A tensor of the source that has no place in the target.
+ * A tensor of the source without a counterpart in the target.
  *
  * @param source the tensor's name in the source checkpoint
  * @param reason why it can or must be left out

@@ -7,22 +7,25 @@ import kept.model.TensorName;
 import kept.model.TensorRole;
 
 /**
- * The mapping that loses nothing, without training: a Llama with biases and one more layer whose function is the Orion's, up to rounding
- * (docs/kept.md derives it). The residual stream is centred, so that RMSNorm is LayerNorm without its bias; the biases of the norms inside move into
- * the projections after them; the added layer makes a constant of the stream that carries the final norm's.
+ * The mapping {@code exact}, without training: a Llama with biases and an additional layer that computes the same function as the Orion, up to
+ * rounding (docs/kept.md derives it). The residual stream is centred, so that RMSNorm is LayerNorm without its bias. The biases of the layers' norms
+ * move into the projections after them. The additional layer adds a constant to the stream, which carries the final norm's bias.
  *
- * <p>With z the normalised stream, the added layer adds {@code K (z + s)}; the stream that was there, times a, is small beside it. All constants are
- * powers of two, so exact in each type, and chosen for the narrowest: in f16 nothing overflows and nothing that matters is subnormal.
+ * <p>With z the normalised stream, the additional layer adds {@code K (z + s)}, compared with which the scaled stream is small. All constants are
+ * powers of two, which every type represents exactly, and suit the narrowest type: in f16 nothing overflows and nothing relevant is subnormal.
  */
 final class ExactMapping {
     static final String NAME = "exact";
     static final String CARRIER = "carrier";
 
-    /** a: what the stream is multiplied by. Weights of the usual 0.01 to 0.1 stay normal numbers of f16. */
+    /** a: the factor of the stream. Weights of the usual size, 0.01 to 0.1, stay normal numbers in f16. */
     static final double STREAM_SCALE = 0x1p-6;
-    /** s: the carried constant beside a normalised stream of length 1 per element; small, as the head's rounding errors are multiplied by it too. */
+    /**
+     * s: the carried constant, relative to a normalised stream with a root mean square of 1; small, because the head's rounding errors are
+     * proportional to it.
+     */
     static final double SHIFT = 0x1p-3;
-    /** G: SiLU's argument; large enough that its sigmoid is 1 to the last bit of f32, so that SiLU gives G itself. */
+    /** G: SiLU's argument; large enough that its sigmoid rounds to 1 in f32, so that SiLU returns G itself. */
     static final double GATE_INPUT = 32;
 
     private static final double MAX_F16 = 65504;
@@ -46,7 +49,7 @@ final class ExactMapping {
      *
      * @param source an Orion configuration
      * @return the table
-     * @throws MappingException if the source is not an Orion, or its MLP is too narrow to hand on the stream
+     * @throws MappingException if the source is not an Orion, or its MLP is too narrow to pass on the stream
      */
     static Mapping of(DecoderConfig source) {
         Mapping.requireOrion(source);
@@ -62,8 +65,8 @@ final class ExactMapping {
     }
 
     /**
-     * K: what the added layer multiplies the normalised stream by. An element of that is at most sqrt(d), where one channel is all of the stream;
-     * with s and with what was there before it must not exceed f16.
+     * K: the additional layer's factor of the normalised stream. Elements of that stream are at most sqrt(d), if one channel is the whole stream;
+     * with s and the scaled stream they must not exceed f16.
      *
      * @param hiddenSize d
      * @return a power of two
@@ -72,7 +75,7 @@ final class ExactMapping {
         return Math.scalb(1.0, Math.getExponent(MAX_F16 / (Math.sqrt(hiddenSize) + 1)));
     }
 
-    /** A tensor that the source has too, or a bias beside one. */
+    /** A tensor that the source also has, or the bias of one. */
     private TensorMapping kept(ModelTensor tensor) {
         return switch (tensor.role()) {
             case EMBEDDING -> TensorMapping.of(tensor, new CentredRows(STREAM_SCALE, 0), CENTRED, tensor.name());
@@ -89,7 +92,7 @@ final class ExactMapping {
         };
     }
 
-    /** A tensor of the added layer: no attention, and an MLP that adds K (z + s). */
+    /** A tensor of the additional layer: no attention, and an MLP that adds K (z + s). */
     private TensorMapping added(ModelTensor tensor) {
         Transform transform = switch (tensor.role()) {
             case INPUT_NORM_WEIGHT, POST_ATTENTION_NORM_WEIGHT -> new Constant(CARRIER, 1);

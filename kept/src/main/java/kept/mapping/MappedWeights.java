@@ -10,7 +10,7 @@ import kept.tensor.Scope;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
-/** The parameters of a mapping's target, made from the source's on demand. */
+/** The parameters of a mapping's target, computed from the source's on demand. */
 public final class MappedWeights implements Weights {
     private final Map<String, TensorMapping> rows = new HashMap<>();
     private final Map<String, Shape> shapes = new HashMap<>();
@@ -22,8 +22,8 @@ public final class MappedWeights implements Weights {
      * Weights of a target.
      *
      * @param mapping the table
-     * @param source the parameters of the source model, in any floating dtype, and what was measured ({@link Mapping#sources})
-     * @param dtype what the target's tensors are rounded to; null for the dtype of each one's first source
+     * @param source the parameters of the source model, in any floating dtype, and the measured tensors ({@link Mapping#sources})
+     * @param dtype the dtype of the target's tensors; null for that of each tensor's first source
      */
     public MappedWeights(Mapping mapping, Weights source, DType dtype) {
         mapping.rows().forEach(row -> rows.put(row.target(), row));

@@ -10,15 +10,15 @@ import kept.model.ModelTensor;
 import kept.model.Weights;
 
 /**
- * A table of every tensor of a Llama target with the source tensors it is made of, and every tensor of the Orion source with its targets. Tensors
- * pass one by one, so that a mapping needs memory for one tensor only.
+ * A table with a row for every tensor of a Llama target, which names the Orion's tensors it is computed from, and a list of the Orion's tensors that
+ * are not used. Tensors are processed one by one, so that a mapping needs memory for one tensor only.
  *
- * @param name what users choose the mapping by
+ * @param name the name by which users choose the mapping
  * @param source the Orion configuration
  * @param target the Llama configuration
  * @param rows one for each target tensor, in the order of the model
- * @param dropped the source tensors that go nowhere
- * @param measured tensors that rows are made of besides the source's: measured on text before the mapping is used
+ * @param dropped the source tensors that are not used
+ * @param measured tensors that rows use in addition to the source's, and that are measured on text before the mapping is used
  */
 public record Mapping(String name, DecoderConfig source, DecoderConfig target, List<TensorMapping> rows, List<DroppedTensor> dropped,
         List<MeasuredTensor> measured) {
@@ -26,7 +26,7 @@ public record Mapping(String name, DecoderConfig source, DecoderConfig target, L
     private static final String SAME_SCALE = "g' = g is the best RMSNorm weight for features of zero mean";
     static final String NO_SHIFT = "RMSNorm adds nothing after scaling";
 
-    /** Fixes the lists. */
+    /** Makes the lists immutable. */
     public Mapping {
         rows = List.copyOf(rows);
         dropped = List.copyOf(dropped);
@@ -34,21 +34,21 @@ public record Mapping(String name, DecoderConfig source, DecoderConfig target, L
     }
 
     /**
-     * A mapping that is made of the source's tensors alone.
+     * Creates a mapping without measured tensors.
      *
-     * @param name what users choose the mapping by
+     * @param name the name by which users choose the mapping
      * @param source the Orion configuration
      * @param target the Llama configuration
      * @param rows one for each target tensor, in the order of the model
-     * @param dropped the source tensors that go nowhere
+     * @param dropped the source tensors that are not used
      */
     public Mapping(String name, DecoderConfig source, DecoderConfig target, List<TensorMapping> rows, List<DroppedTensor> dropped) {
         this(name, source, target, rows, dropped, List.of());
     }
 
     /**
-     * The paper's mapping without training: NPM copies all that both architectures share, OPM takes each LayerNorm's weight as the RMSNorm's and
-     * drops the bias (docs/kept.md derives it).
+     * The report's mapping without training: NPM copies the tensors that both architectures share; OPM uses each LayerNorm's weight for the RMSNorm
+     * and drops the bias (docs/kept.md derives it).
      *
      * @param source an Orion configuration
      * @return the table
@@ -74,7 +74,7 @@ public record Mapping(String name, DecoderConfig source, DecoderConfig target, L
     }
 
     /**
-     * The mapping that loses nothing, without training: biases in the projections, and one more layer, which carries the final norm's bias
+     * The mapping {@code exact}, without training: biases in the projections, and an additional layer that carries the final norm's bias
      * (docs/kept.md derives it).
      *
      * @param source an Orion configuration
@@ -86,7 +86,7 @@ public record Mapping(String name, DecoderConfig source, DecoderConfig target, L
     }
 
     /**
-     * To compare with: OPM with weights that {@link ChannelProbe} measures, each RMSNorm the nearest to its LayerNorm channel by channel.
+     * For comparison: OPM with the weights that {@link ChannelProbe} measures for each channel.
      *
      * @param source an Orion configuration
      * @return the table
@@ -108,7 +108,7 @@ public record Mapping(String name, DecoderConfig source, DecoderConfig target, L
         return NamedMapping.of(name).table(source);
     }
 
-    /** What a table says of a tensor that its target cannot have. */
+    /** The error for a tensor that the target cannot have. */
     static IllegalArgumentException unexpected(ModelTensor tensor) {
         return new IllegalArgumentException("[mapping] the target has no %s".formatted(tensor.name()));
     }
@@ -121,10 +121,10 @@ public record Mapping(String name, DecoderConfig source, DecoderConfig target, L
     }
 
     /**
-     * All tensors that rows may be made of, with their sources.
+     * The weights with all tensors that rows use.
      *
      * @param checkpoint the source's parameters
-     * @param measurements the measured tensors; not asked where there are none
+     * @param measurements the measured tensors; unused if the mapping has none
      * @return both
      */
     public Weights sources(Weights checkpoint, Weights measurements) {

@@ -2,7 +2,7 @@ package kept.mapping;
 
 import kept.tensor.TensorException;
 
-/** A mapping that cannot be made or does not account for all tensors. */
+/** Thrown when a mapping cannot be made or does not account for all tensors. */
 public final class MappingException extends TensorException {
     private static final long serialVersionUID = 1L;
 

@@ -7,21 +7,21 @@ import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /**
- * Goes through the rows of a large matrix with a few of them on the heap at a time, so that sums can be taken in double precision. Rows are computed
- * side by side, each by itself and from left to right, so the bits do not depend on the number of threads.
+ * Processes the rows of a large matrix with a few of them on the heap at a time, so that sums can be computed in double precision. Rows are processed
+ * in parallel, each by itself and from left to right, so the bits do not depend on the number of threads.
  */
 final class MatrixRows {
     private static final long SLAB_ELEMENTS = 1 << 22;
 
     private MatrixRows() {}
 
-    /** What is done with one row: the elements {@code values[start]} to {@code values[start + columns - 1]}, which may be changed. */
+    /** The work on one row: the elements {@code values[start]} to {@code values[start + columns - 1]}, which may be changed. */
     @FunctionalInterface
     interface RowOperation {
         void apply(int row, float[] values, int start, int columns);
     }
 
-    /** What is done with some rows that follow each other. */
+    /** The work on some consecutive rows. */
     @FunctionalInterface
     private interface SlabOperation {
         void apply(int first, int rows, float[] values);
@@ -99,7 +99,7 @@ final class MatrixRows {
         return sum;
     }
 
-    /** A tensor of numbers that were computed in double precision. */
+    /** Rounds numbers that were computed in double precision to a tensor. */
     static Tensor tensor(double[] values, Shape shape) {
         float[] rounded = new float[values.length];
         for (int i = 0; i < values.length; i++) {

@@ -5,15 +5,15 @@ import kept.model.DecoderConfig;
 
 /** The mappings that users choose by name. */
 public enum NamedMapping {
-    /** To compare with: every norm's weight is one. */
+    /** For comparison: every norm's weight is one. */
     ONES("ones", Baselines::ones),
-    /** The paper's, {@link Mapping#opm}. */
+    /** The report's, {@link Mapping#opm}. */
     OPM("opm", Mapping::opm),
-    /** Biases and one more layer, {@link Mapping#exact}. */
+    /** Biases and an additional layer, {@link Mapping#exact}. */
     EXACT(ExactMapping.NAME, Mapping::exact),
     /** Measured on text, {@link CalibratedMapping}. */
     CALIBRATED(CalibratedMapping.NAME, CalibratedMapping::of),
-    /** To compare with: OPM of a stream without means. */
+    /** For comparison: OPM of a centred stream. */
     CENTRED("centred", Baselines::centred);
 
     private final String name;
@@ -46,7 +46,7 @@ public enum NamedMapping {
      *
      * @param source an Orion configuration
      * @return the table
-     * @throws MappingException if the source is not an Orion, or not of a shape that the mapping takes
+     * @throws MappingException if the source is not an Orion, or the mapping does not support its shape
      */
     public Mapping table(DecoderConfig source) {
         return table.apply(source);

@@ -12,15 +12,15 @@ import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
-/** Measures on text how far each LayerNorm of an Orion is from the RMSNorm that takes its place. */
+/** Measures on text how much each LayerNorm of an Orion differs from the RMSNorm that replaces it. */
 public final class NormProbe {
     private final OrionModel model;
     private final Map<String, Sum> sums = new LinkedHashMap<>();
 
     /**
-     * A probe that has seen nothing yet.
+     * Creates a probe without observations.
      *
-     * @param model the model to look at
+     * @param model the model to observe
      */
     public NormProbe(OrionModel model) {
         this.model = model;
@@ -42,7 +42,7 @@ public final class NormProbe {
     }
 
     /**
-     * What was measured.
+     * Returns the statistics so far.
      *
      * @return one entry for each norm, in the order of the graph
      */
@@ -62,7 +62,7 @@ public final class NormProbe {
         return Math.sqrt(Autograd.withoutRecording(() -> vector.cast(DType.F32).square().sum()).item());
     }
 
-    /** Adds up |mean| / rms over tokens. */
+    /** The sum of |mean| / rms over tokens. */
     private static final class Sum {
         private double ratios;
         private long tokens;

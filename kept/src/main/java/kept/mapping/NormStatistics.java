@@ -1,7 +1,7 @@
 package kept.mapping;
 
 /**
- * How far a LayerNorm is from the RMSNorm that OPM puts in its place, measured on text.
+ * The difference between a LayerNorm and the RMSNorm by which OPM replaces it, measured on text.
  *
  * @param norm the norm's name in checkpoints
  * @param meanOverRms the size of the input's mean over its root mean square, averaged over tokens: 0 makes centring free

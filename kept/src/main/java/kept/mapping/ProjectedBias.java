@@ -4,7 +4,7 @@ import java.util.List;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
-/** What a projection makes of the bias of the norm before it, {@code W b}: the bias that the projection gets when the norm loses its own. Of W, b. */
+/** The bias of a projection whose norm loses its bias: {@code W b}, the projection of the norm's bias. Sources: W, b. */
 public record ProjectedBias() implements Transform {
     @Override
     public String method() {

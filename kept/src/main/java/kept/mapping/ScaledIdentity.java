@@ -6,9 +6,9 @@ import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /**
- * A matrix with one value on its diagonal and zeros elsewhere, made of no source; it need not be square.
+ * A matrix with one value on its diagonal and zeros elsewhere, without sources; it need not be square.
  *
- * @param method what it is a part of
+ * @param method the method it belongs to
  * @param value each element of the diagonal
  */
 public record ScaledIdentity(String method, double value) implements Transform {

@@ -6,16 +6,16 @@ import kept.model.ModelTensor;
 import kept.tensor.Shape;
 
 /**
- * One row of a mapping: where one tensor of the target comes from.
+ * One row of a mapping: the sources of one tensor of the target, and its computation.
  *
  * @param target the tensor's name in the target checkpoint
  * @param shape its shape
- * @param sources the names of the source's tensors it is made of
- * @param transform how it is made
- * @param reason why that is right, for the report
+ * @param sources the names of the tensors it is computed from
+ * @param transform its computation
+ * @param reason the reason that it is right, for the report
  */
 public record TensorMapping(String target, Shape shape, List<String> sources, Transform transform, String reason) {
-    /** Fixes the sources. */
+    /** Makes the list of sources immutable. */
     public TensorMapping {
         sources = List.copyOf(sources);
     }

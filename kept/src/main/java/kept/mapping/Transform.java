@@ -4,7 +4,7 @@ import java.util.List;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
-/** How a target tensor is made of its sources. */
+/** The computation of a target tensor from its sources. */
 public interface Transform {
     /** NPM: the module is the same in both architectures, and its tensor is copied bit for bit. */
     Transform COPY = new Verbatim("NPM");
@@ -19,9 +19,9 @@ public interface Transform {
     String method();
 
     /**
-     * Whether the target is its only source as it is, so that its bytes can be copied.
+     * Whether the target equals its only source, so that its bytes can be copied.
      *
-     * @return false where something must be computed
+     * @return false if it must be computed
      */
     default boolean isVerbatim() {
         return false;
@@ -32,14 +32,14 @@ public interface Transform {
      *
      * @param sources the row's sources in its order, F32; verbatim transforms have one, of any floating dtype
      * @param shape the target's shape
-     * @return the target, F32 where it was computed, in the current scope
+     * @return the target, F32 if it was computed, in the current scope
      */
     Tensor apply(List<Tensor> sources, Shape shape);
 
     /**
      * A copy of one source.
      *
-     * @param method what it is a case of
+     * @param method the method it belongs to
      */
     record Verbatim(String method) implements Transform {
         @Override

@@ -1,8 +1,8 @@
 /**
- * How an Orion's tensors become a Llama's without training: a {@link kept.mapping.Mapping} is a table with one row for each target tensor, made by a
- * switch over the tensors' {@linkplain kept.model.TensorRole roles}, and {@link kept.mapping.Conversion} streams a
- * checkpoint through it.
+ * Mappings from an Orion's tensors to a Llama's, without training: a {@link kept.mapping.Mapping} is a table with one row for each target tensor,
+ * made by a switch over the tensors' {@linkplain kept.model.TensorRole roles}, and {@link kept.mapping.Conversion} streams a checkpoint through it.
  *
- * <p>Training lives in {@code kept.training}, checkpoints in {@code kept.checkpoint}.
+ * <p>Elsewhere: the measurement of tensors on text ({@code kept.calibration}), training ({@code kept.training}) and checkpoints ({@code
+ * kept.checkpoint}).
  */
 package kept.mapping;

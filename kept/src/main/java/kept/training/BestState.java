@@ -22,11 +22,12 @@ import kept.tensor.Tensor;
 import kept.weights.TensorSpec;
 
 /**
- * Evaluates a student, as it would be stored, on held-out text during training, and keeps the state of the lowest KL, the start included.
+ * Evaluates a student on held-out text during training, with the weights that would be stored, and keeps the state with the lowest KL, including the
+ * initial state.
  *
- * <p>The initial state is not stored, because it can be made again; a later state is in a file, in the type of the checkpoint, so that it costs no
- * memory. A file may be of a later step than the run has done, because the run was killed after it was written. That does no harm: resuming with the
- * same bits, the run reaches the same step with the same result.
+ * <p>The initial state is not stored, because it can be computed again; a later state is in a file, in the checkpoint's type, and takes no memory. If
+ * a run is killed after it has written the file, the file may be of a later step than the training state. That does no harm: the run resumes with the
+ * same bits and reaches that step with the same result.
  */
 public final class BestState {
     private static final String STEP = "kept.step";
@@ -40,13 +41,13 @@ public final class BestState {
     private HeldOutCurve curve = HeldOutCurve.EMPTY;
 
     /**
-     * Nothing is evaluated yet.
+     * Creates an evaluation without results.
      *
      * @param teacher the teacher
-     * @param student the student, those of its parameters that are to be trained trainable
-     * @param text what to evaluate on; neither trained on nor reported of
-     * @param stored what the student will be stored in
-     * @param start where the student starts, in the types of its parameters
+     * @param student the student; the parameters to train are trainable
+     * @param text the text for the evaluation; neither trained on nor part of the report
+     * @param stored the type in which the student will be stored
+     * @param start the initial parameters, in the types of the student's
      * @param file the best state's file
      */
     public BestState(Decoder teacher, Decoder student, TextEvaluation text, DType stored, Weights start, Path file) {
@@ -59,7 +60,7 @@ public final class BestState {
     }
 
     /**
-     * Checks that the best state of a run to be resumed exists and is undamaged. It may be of a later step than the run's state, see above.
+     * Checks that the best state of a run to be resumed exists and is undamaged. It may be of a later step than the run's state.
      *
      * @param file the best state's file
      * @param step the step of the best result so far; 0 for the initial state, which has no file
@@ -82,11 +83,11 @@ public final class BestState {
     }
 
     /**
-     * Checks that the best state is not of a later step than the run's, as that of a run that was killed may be: with other bits the run need not
-     * come to it again, and the one before it is overwritten.
+     * Checks that the best state is not of a later step than the run's, which may happen after a kill: with other bits the run may not reach it
+     * again, and the previous best state is overwritten.
      *
      * @param file the best state's file, which is {@linkplain #requireWhole whole}
-     * @param step the step of the best result so far; 0 for the start, which can be made again
+     * @param step the step of the best result so far; 0 for the initial state, which can be computed again
      * @throws FileException if it is of a later step
      */
     public static void requireOfStep(Path file, long step) {
@@ -109,9 +110,9 @@ public final class BestState {
     }
 
     /**
-     * Loads the results of a run that is resumed.
+     * Restores the results of a resumed run.
      *
-     * @param earlier those up to its step
+     * @param earlier the results up to its step
      */
     public void restore(HeldOutCurve earlier) {
         curve = earlier;
@@ -127,7 +128,7 @@ public final class BestState {
     }
 
     /**
-     * Evaluates the student as it is now, and keeps it if it is the best so far.
+     * Evaluates the student in its current state, and stores it if it is the best so far.
      *
      * @param step the steps done, 0 at the start
      * @param tokens the tokens trained on
@@ -158,7 +159,7 @@ public final class BestState {
     }
 
     /**
-     * Restores the student and the result of the best state, because later steps led to NaN or infinity.
+     * Returns to the student and the result of the best state, because later steps led to NaN or infinity.
      *
      * @return that state's result
      */
@@ -169,7 +170,7 @@ public final class BestState {
     }
 
     /**
-     * Gives the student the best state's values, as they are stored.
+     * Sets the student's parameters to the stored values of the best state.
      *
      * @return that state's result
      * @throws FileException if its file is not what this run wrote

@@ -12,15 +12,15 @@ import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
 /**
- * XKD: the divergence of the student's next-token distribution from the frozen teacher's, mean over all tokens. The logits of all tokens are never
- * held at once: hidden states and heads go through in chunks of rows.
+ * XKD: the mean divergence of the student's next-token distribution from the frozen teacher's over all tokens. The logits of all tokens are never in
+ * memory at once: hidden states and heads are multiplied in chunks of rows.
  */
 public final class Distillation implements TrainingObjective {
     private final Decoder teacher;
     private final DistillationObjective objective;
 
     /**
-     * An objective for a teacher.
+     * Creates the objective for a teacher.
      *
      * @param teacher the frozen teacher; not closed by this objective
      * @param objective the formula of a token's loss

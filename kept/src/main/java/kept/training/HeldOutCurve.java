@@ -4,23 +4,24 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The results on held-out text in the course of a run, the start first. Among equals the earlier one is better: it is nearer to the mapping.
+ * The results on held-out text during a run, beginning with the initial state. Of equal results the earlier one is better, because it is closer to
+ * the mapping.
  *
- * @param results in the order of their steps; empty where nothing was evaluated
+ * @param results in the order of their steps; empty if nothing was evaluated
  */
 public record HeldOutCurve(List<HeldOutResult> results) {
     /** A curve without results. */
     public static final HeldOutCurve EMPTY = new HeldOutCurve(List.of());
 
-    /** Fixes the list. */
+    /** Makes the list immutable. */
     public HeldOutCurve {
         results = List.copyOf(results);
     }
 
     /**
-     * The curve with one result more.
+     * The curve with another result.
      *
-     * @param result what was found last
+     * @param result the latest result
      * @return the longer curve
      */
     public HeldOutCurve with(HeldOutResult result) {
@@ -54,9 +55,9 @@ public record HeldOutCurve(List<HeldOutResult> results) {
     }
 
     /**
-     * From where on training brought next to nothing.
+     * The step from which training no longer improved the result.
      *
-     * @param share what counts as something: the part of the divergence by which a later result must be smaller
+     * @param share the smallest improvement that counts: the fraction of the divergence by which a later result must be lower
      * @return the first result that no later one betters by more than that
      * @throws java.util.NoSuchElementException if there is none
      */
@@ -66,7 +67,7 @@ public record HeldOutCurve(List<HeldOutResult> results) {
     }
 
     /**
-     * How many results in a row, up to the last, were no improvement.
+     * The number of consecutive results up to the last without improvement.
      *
      * @return 0 if the last is the best
      */

@@ -1,7 +1,7 @@
 package kept.training;
 
 /**
- * How near the student was to its teacher at some moment of the training, on text held out of it; the weights as they would be stored.
+ * The fidelity of a student on held-out text at one step of the training, with the weights that would be stored.
  *
  * @param step the steps done, 0 for the mapping
  * @param tokens the tokens trained on

@@ -5,9 +5,9 @@ import kept.model.Decoder;
 import kept.nn.Functional;
 import kept.tensor.Tensor;
 
-/** Pre-training: the cross-entropy of each next token, mean over all tokens. */
+/** Pre-training: the mean cross-entropy of the next token over all tokens. */
 public final class LanguageModelling implements TrainingObjective {
-    /** The objective; it has no state. */
+    /** Creates the objective, which has no state. */
     public LanguageModelling() {}
 
     @Override

@@ -25,11 +25,11 @@ import kept.text.JsonException;
 import kept.text.Reasons;
 
 /**
- * The metrics of a run as JSON lines, one object for each step, so that a program can follow the run: {@code step}, {@code steps},
- * {@code loss}, {@code divergence}, {@code gradient_norm}, {@code learning_rate}, {@code tokens}, {@code seconds} of {@link StepMetrics}. A run
- * without a teacher has no {@code divergence}. Where the student was evaluated on held-out text there is an object more after that of the step, with
- * {@code step}, {@code tokens}, {@code held_out_kl} and {@code held_out_top1} of {@link HeldOutResult}; the first one is of step 0. What was read of
- * each text comes before all steps, an object with {@code step} 0, the text's name in {@code text}, and the numbers of {@link TextCoverage#toMap}.
+ * The metrics of a run as JSON lines, one object for each step, so that a program can follow the run: {@code step}, {@code steps}, {@code loss},
+ * {@code divergence}, {@code gradient_norm}, {@code learning_rate}, {@code tokens}, {@code seconds} of {@link StepMetrics}. A run without a teacher
+ * has no {@code divergence}. An evaluation on held-out text adds an object after that of the step, with {@code step}, {@code tokens}, {@code
+ * held_out_kl} and {@code held_out_top1} of {@link HeldOutResult}; the first one is of step 0. Before all steps there is an object for each text,
+ * with {@code step} 0, the text's name in {@code text}, and the numbers of {@link TextCoverage#toMap}.
  */
 public final class MetricsLog implements AutoCloseable {
     private static final String HELD_OUT = "held_out_kl";
@@ -51,14 +51,14 @@ public final class MetricsLog implements AutoCloseable {
     }
 
     /**
-     * Opens the log of a run that starts or resumes. It is rewritten up to the run's state: only the steps' seconds are taken from
-     * what is there, and what is damaged or missing there costs no more than these.
+     * Opens the log of a run that starts or resumes. It is rewritten up to the run's state. Only the seconds of steps come from the existing file, so
+     * damage to the file loses nothing else.
      *
      * @param file the log, which may not exist yet
      * @param saved the metrics of the steps in the run's state; none at the start
      * @param heldOut the results on held-out text so far
-     * @param notes receives a note about what is lost
-     * @param texts what was read of each text, by its name
+     * @param notes receives a note if seconds are lost
+     * @param texts the part that was read of each text, by its name
      * @return the log
      * @throws TrainingException if it cannot be read or written
      */
@@ -90,7 +90,7 @@ public final class MetricsLog implements AutoCloseable {
                     seconds.put(object.path("step").asLong(), object.path("seconds").asDouble());
                 }
             } catch (JsonException e) {
-                // Cut off by a kill, or damaged: the step counts as one without a time.
+                // A line that is cut off by a kill, or damaged: its step has no time.
                 continue;
             }
         }
@@ -109,7 +109,7 @@ public final class MetricsLog implements AutoCloseable {
     }
 
     /**
-     * Adds what was found on held-out text.
+     * Adds a result on held-out text.
      *
      * @param result the result
      * @throws TrainingException if it cannot be written
@@ -122,7 +122,7 @@ public final class MetricsLog implements AutoCloseable {
      * Removes the steps after the one to which a run returns.
      *
      * @param last the step to which it returns
-     * @param heldOut the results on held-out text that are left
+     * @param heldOut the remaining results on held-out text
      * @throws TrainingException if it cannot be written
      */
     public void dropAfter(long last, HeldOutCurve heldOut) {

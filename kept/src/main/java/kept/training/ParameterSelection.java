@@ -9,7 +9,7 @@ import kept.model.Decoder;
 import kept.model.TensorName;
 import kept.nn.Parameter;
 
-/** Which parameters of a model are trained. */
+/** A selection of the parameters of a model to train. */
 public final class ParameterSelection {
     private final String description;
     private final Predicate<String> names;
@@ -22,7 +22,7 @@ public final class ParameterSelection {
     /**
      * Reads a selection.
      *
-     * @param text {@code all}, {@code norms}, or a regular expression that is looked for in the parameters' names, such as {@code layers\.[01]\.}
+     * @param text {@code all}, {@code norms}, or a regular expression that is searched for in the parameters' names, such as {@code layers\.[01]\.}
      * @return the selection
      * @throws TrainingException if it is not a regular expression
      */
@@ -49,7 +49,7 @@ public final class ParameterSelection {
      * The same selection without some parameters.
      *
      * @param excluded their names
-     * @param what they are, in words
+     * @param what a description of them
      * @return the selection
      */
     public ParameterSelection without(Set<String> excluded, String what) {

@@ -9,8 +9,8 @@ import kept.evaluation.TextEvaluation;
 import kept.io.Checksum;
 
 /**
- * What a run reads, as far as its result depends on it: checksums of tokens and tensors, not of files. So a text or a checkpoint may be moved,
- * copied, linked, packed otherwise or touched; only another content makes it another text.
+ * The inputs on which a run's result depends, as checksums of tokens and tensors, not of files. So a text or a checkpoint may be moved, copied,
+ * linked, compressed or touched; only a change of its content is a change of the input.
  */
 public final class RunInputs {
     private static final String CORPUS = "corpus";
@@ -20,20 +20,20 @@ public final class RunInputs {
 
     private final SequencedMap<String, String> inputs = new LinkedHashMap<>();
 
-    /** Nothing is read yet. */
+    /** Creates an empty list of inputs. */
     public RunInputs() {}
 
-    /** Whether a setting is one of these. */
+    /** Whether a setting is an input. */
     static boolean isInput(String setting) {
         return setting.startsWith(CORPUS) || isOptional(setting) || isLate(setting);
     }
 
-    /** Whether it is known only when a model has been read, or something measured. */
+    /** Whether it is known only after a model has been read or tensors have been measured. */
     static boolean isLate(String setting) {
         return setting.startsWith(TENSOR) || setting.equals(CALIBRATION);
     }
 
-    /** Whether a run may resume without it. */
+    /** Whether a run may resume without this input. */
     static boolean isOptional(String setting) {
         return setting.startsWith(HELD_OUT);
     }
@@ -41,8 +41,8 @@ public final class RunInputs {
     /**
      * Adds a training text.
      *
-     * @param number which of several, from 1; 0 for the only one
-     * @param text what was read of it
+     * @param number its number among several texts, from 1; 0 for a single one
+     * @param text its tokens
      */
     public void addCorpus(int number, PackedTokens text) {
         inputs.put(number == 0 ? CORPUS : CORPUS + " " + number,
@@ -50,7 +50,7 @@ public final class RunInputs {
     }
 
     /**
-     * Adds a text that is evaluated on.
+     * Adds a text for evaluation.
      *
      * @param text the text
      */
@@ -69,16 +69,16 @@ public final class RunInputs {
     }
 
     /**
-     * Adds what a mapping was measured on.
+     * Adds the text that a mapping was measured on.
      *
-     * @param text in words
+     * @param text a description of it
      */
     public void addCalibration(String text) {
         inputs.put(CALIBRATION, text);
     }
 
     /**
-     * What has been added.
+     * Returns the inputs.
      *
      * @return each in words, by a name
      */

@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.stream.Collectors;
 import kept.io.FileException;
 
-/** What steps showed, as a training state holds it: a line for each, without the seconds, which differ from run to run. */
+/** The metrics of steps in a training state: a line for each step, without its seconds, which differ from run to run. */
 final class SavedMetrics {
     private SavedMetrics() {}
 

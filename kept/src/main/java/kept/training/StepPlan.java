@@ -12,35 +12,35 @@ import kept.tensor.Device;
 import kept.tensor.Shape;
 
 /**
- * What a distillation step takes in memory and work, from the models' sizes alone. Bytes are those of tensors; counted is what grows with a model or
- * a batch.
+ * The memory and arithmetic of a distillation step, computed from the models' sizes alone. Bytes are those of tensors that grow with the model or the
+ * batch.
  *
  * @param teacher the teacher's sizes
- * @param teacherBytes bytes of the teacher's weights as they are stored
+ * @param teacherBytes bytes of the teacher's stored weights
  * @param student the student's sizes
- * @param train which of its parameters are trained
+ * @param train the student's parameters to train
  * @param batchSize sequences in a forward and backward pass
- * @param accumulation passes whose gradients make one step
+ * @param accumulation passes whose gradients are accumulated in a step
  * @param length tokens of a sequence
- * @param checkpointing whether activations are computed once more in the backward pass
- * @param precision what numbers are kept in
+ * @param checkpointing whether activations are recomputed in the backward pass
+ * @param precision the types of numbers
  */
 public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig student, ParameterSelection train, int batchSize, int accumulation,
         int length, boolean checkpointing, Precision precision) {
     private static final long FLOAT = Float.BYTES;
-    /** Beyond any machine, and so far below the end of 64 bits that no sum of parts passes it. */
+    /** More than any machine has, and small enough that sums of parts do not exceed 64 bits. */
     private static final double MAX_BYTES = 1L << 58;
     private static final int MAX_SEQUENCES = 1024;
 
     /**
-     * Refuses what no machine could hold, whose bytes would exceed a {@code long}.
+     * Refuses a step that no machine could hold, because its bytes would exceed a {@code long}.
      *
      * @throws TrainingException if the sizes are such
      */
     public StepPlan {
         double rows = (double) batchSize * length;
         double width = 2.0 * student.hiddenSize() + student.intermediateSize() + (double) student.headDimension() * student.heads() + student.heads();
-        // At most 16 numbers of 4 bytes of each are kept at a time, in each layer or once.
+        // There are at most 16 numbers of 4 bytes for each of these at a time, in each layer or once.
         double bytes = 64 * rows * width * (student.layers() + 4.0);
         if (bytes > MAX_BYTES) {
             throw new TrainingException(("[plan] %,d sequences of %,d tokens, %,d times a step, are more than any machine can hold "
@@ -50,19 +50,19 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     }
 
     /**
-     * What the numbers of a step are kept in.
+     * The types of the numbers of a step.
      *
-     * @param weights the student's weights while it learns, and the gradients of its matrices: F32 or BF16
+     * @param weights the type of the student's weights in training and of the gradients of its matrices: F32 or BF16
      * @param codedMoments whether AdamW's moments take 8 bits instead of 32
-     * @param activations what the layers' branches compute in
-     * @param chunkBytes the most bytes of logits at a time
+     * @param activations the type in which the layers' branches compute
+     * @param chunkBytes the maximum number of bytes of logits at a time
      */
     public record Precision(DType weights, boolean codedMoments, DType activations, long chunkBytes) {
         /**
-         * Those of a run on a device.
+         * The types of a run on a device.
          *
-         * @param device where it computes
-         * @param weights the student's weights
+         * @param device the device
+         * @param weights the type of the student's weights
          * @param codedMoments whether moments take 8 bits
          * @return with the device's activations and chunks
          */
@@ -76,7 +76,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     }
 
     /**
-     * The bytes that a teacher takes if it is stored in the type that its configuration names.
+     * The bytes of a teacher that is stored in the type named by its configuration.
      *
      * @param teacher its sizes
      * @return the bytes of all its tensors
@@ -88,8 +88,8 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     /**
      * The plan with another batch.
      *
-     * @param sequences those of a forward and backward pass
-     * @param passes those of a step
+     * @param sequences the number of sequences in a forward and backward pass
+     * @param passes the number of passes in a step
      * @return the plan
      */
     public StepPlan withBatch(int sequences, int passes) {
@@ -97,9 +97,9 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     }
 
     /**
-     * The plan with other sequences.
+     * The plan with sequences of another length.
      *
-     * @param tokens of a sequence
+     * @param tokens the tokens of a sequence
      * @return the plan
      */
     public StepPlan withLength(int tokens) {
@@ -107,9 +107,9 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     }
 
     /**
-     * The plan with activations kept or computed again.
+     * The plan with activations kept or recomputed.
      *
-     * @param wanted true to compute them again
+     * @param wanted true to recompute them
      * @return the plan
      */
     public StepPlan withCheckpointing(boolean wanted) {
@@ -119,7 +119,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     /**
      * The plan with other parameters trained.
      *
-     * @param selection which
+     * @param selection the parameters to train
      * @return the plan
      */
     public StepPlan withTrained(ParameterSelection selection) {
@@ -127,10 +127,10 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     }
 
     /**
-     * The plan with numbers kept in other types on the same device.
+     * The plan with other types on the same device.
      *
-     * @param weights the student's weights
-     * @param activations what the layers' branches compute in then
+     * @param weights the type of the student's weights
+     * @param activations the type in which the layers' branches compute then
      * @param codedMoments whether moments take 8 bits
      * @return the plan
      */
@@ -194,7 +194,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     }
 
     /**
-     * What the forward passes leave for the backward pass, at its most, and what the backward pass of a layer makes besides.
+     * The maximum of what the forward passes keep for the backward pass, and the tensors that the backward pass of a layer creates in addition.
      *
      * @return bytes
      */
@@ -203,7 +203,8 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     }
 
     /**
-     * The logits of both models for a chunk of rows, their gradient converted for products where it is, and the gradient of the hidden states.
+     * The logits of both models for a chunk of rows, their gradient in the type of the products if that differs, and the gradient of the hidden
+     * states.
      *
      * @return bytes
      */
@@ -215,7 +216,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     }
 
     /**
-     * What stays from step to step: weights and moments.
+     * The tensors that remain from step to step: weights and moments.
      *
      * @return bytes
      */
@@ -224,8 +225,8 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     }
 
     /**
-     * The most at any moment of a step. Gradients come as activations go, so that it is less than all items together, unless they are there already
-     * from the passes before.
+     * The peak during a step. Gradients are created while activations are freed, so the peak is below the sum of all items, unless gradients exist
+     * already from earlier passes.
      *
      * @return bytes
      */
@@ -233,16 +234,16 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         boolean isShort = precision.weights != DType.F32;
         boolean addsUp = accumulation > 1;
         long head = gradientBytes(trained(TensorRole.HEAD)) + (student.tieWordEmbeddings() ? gradientBytes(trained(TensorRole.EMBEDDING)) : 0);
-        // Summed over chunks in F32, whatever it is kept in.
+        // Summed over chunks in F32, whatever type it is stored in.
         long headSum = FLOAT * (parameters(trained(TensorRole.HEAD)) + (student.tieWordEmbeddings() ? parameters(trained(TensorRole.EMBEDDING)) : 0));
         long streams = 2 * streamBytes();                       // the teacher's hidden states, and the gradient that goes down the student's layers
         long kept = keptBytes();
         long loss = kept + streamBytes() + headSum + lossBytes();
-        // Its gradient as it is kept, and where there is one already that as F32.
+        // Its stored gradient, and a copy in F32 if there is one already.
         long headDone = kept + streams + headSum + (!isShort ? 0 : addsUp ? headSum : head);
         long layers = student.layers();
         long gradientsOfLayer = (gradientBytes() - head - gradientBytes(trained(TensorRole.EMBEDDING))) / layers;
-        // A sum that is kept in BF16, and what is added to it, are F32 meanwhile.
+        // A sum that is stored in BF16, and the term that is added to it, are F32 during the addition.
         long added = addsUp && isShort ? 2 * FLOAT * largestOfLayer() : 0;
         long top = kept + layerBackwardBytes() + streams + added + (addsUp ? 0 : head + gradientsOfLayer / 2);
         long keptBelow = checkpointing ? (layers - 1) * streamBytes() : (layers - 1) * layerBytes();
@@ -292,8 +293,9 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     }
 
     /**
-     * The work of an optimizer step: a multiplication and an addition for each matrix element and token in the teacher's forward pass, the student's,
-     * its gradient by the input, and where it is trained by the matrix; attention besides; with checkpointing the student's layers once more.
+     * The arithmetic of an optimizer step: a multiplication and an addition for each matrix element and token in the forward passes of teacher and
+     * student, in the gradient of the student's inputs, and in that of each trained matrix; also attention, and with checkpointing the student's
+     * layers once more.
      *
      * @return floating-point operations
      */
@@ -304,7 +306,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         double ends = (double) student.layers() * student.hiddenSize() * student.intermediateSize();
         double again = checkpointing ? matrices - (double) student.vocabSize() * student.hiddenSize() - ends : 0;
         double products = 2 * (3 * matrices + matrixElements(trained()) + again);
-        // Scores and sums of half of all pairs; backward two and a half times as much.
+        // Scores and weighted sums for half of all pairs of tokens; the backward pass takes two and a half times as much.
         double attention = 2.0 * length * student.heads() * student.headDimension() * student.layers() * (checkpointing ? 5.5 : 4.5);
         return tokens * (products + attention);
     }
@@ -318,7 +320,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         return FLOAT * rows() * student.hiddenSize();
     }
 
-    /** What a layer's forward pass leaves: streams and norms, queries and keys and values, what attention read, and gate and up of the MLP. */
+    /** The tensors that a layer's forward pass keeps: streams and norms, queries, keys and values, attention's result, and gate and up of the MLP. */
     private long layerBytes() {
         long queries = (long) student.heads() * student.headDimension();
         long keys = (long) student.keyValueHeads() * student.headDimension();
@@ -326,12 +328,14 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         return rows() * (FLOAT * (2L * student.hiddenSize() + 2 + student.heads()) + precision.activations.bytes() * branches);
     }
 
-    /** What the student's forward pass leaves. */
+    /** The tensors that the student's forward pass keeps. */
     private long keptBytes() {
         return 2 * streamBytes() + student.layers() * (checkpointing ? streamBytes() : layerBytes());
     }
 
-    /** What the backward pass of the MLP allocates: the product, the gradients of its two factors (one in place), and a recomputed layer. */
+    /**
+     * The tensors that the backward pass of the MLP allocates: the product, the gradients of its two factors (one in place), and a recomputed layer.
+     */
     private long layerBackwardBytes() {
         // Where activations are BF16, their gradients are as well, but for those of queries, keys and values between attention and rotation.
         long gradient = precision.isConverted() ? precision.activations.bytes() : FLOAT;
@@ -351,7 +355,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
         return tensors.stream().mapToLong(tensor -> tensor.shape().elementCount()).sum();
     }
 
-    /** Elements of matrices that tokens are multiplied with; the embedding is looked up, but multiplied with where it is the head too. */
+    /** The elements of matrices that tokens are multiplied by; the embedding is looked up, and multiplied only if it is also the head. */
     private double matrixElements(List<ModelTensor> tensors) {
         return tensors.stream().filter(tensor -> tensor.shape().rank() == 2 && (student.tieWordEmbeddings() || tensor.role() != TensorRole.EMBEDDING))
                 .mapToDouble(tensor -> tensor.shape().elementCount()).sum();

@@ -10,38 +10,38 @@ import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
 /**
- * Gives a model the values that its checkpoint will have, so that the written values are evaluated. Where the checkpoint's type is another than the
- * parameters', it holds the trained ones a second time while it evaluates; between two steps there is room for that, for there are no gradients then.
+ * Rounds a model's parameters to the values of its checkpoint, so that an evaluation uses the values that are written. If the types differ, the
+ * trained parameters are kept a second time during the evaluation, in the memory that gradients have during a step.
  */
 public final class StoredRounding {
     private final Decoder model;
     private final DType stored;
 
     /**
-     * A rounding to a type.
+     * Creates a rounding to a type.
      *
      * @param model the model
-     * @param stored what its checkpoint holds
+     * @param stored the type of its checkpoint
      */
     public StoredRounding(Decoder model, DType stored) {
         this.model = model;
         this.stored = stored;
     }
 
-    /** Rounds the parameters that are not trained, for good: they have no use for more digits. */
+    /** Rounds the parameters that are not trained permanently, because they need no more digits. */
     public void roundFrozen() {
         model.parameters().values().stream().filter(parameter -> !parameter.isTrainable()).forEach(this::round);
     }
 
-    /** Rounds all parameters for good. */
+    /** Rounds all parameters permanently. */
     public void roundAll() {
         model.parameters().values().forEach(this::round);
     }
 
     /**
-     * Rounds the trained parameters for as long as something looks at the model.
+     * Rounds the trained parameters during an evaluation of the model.
      *
-     * @param look what to do meanwhile; it must not train
+     * @param look the evaluation; it must not train
      * @param <T> the type of the result
      * @return its result; the parameters have their bits again
      */
@@ -59,7 +59,7 @@ public final class StoredRounding {
         }
     }
 
-    /** Whether the checkpoint's type cannot hold all that the parameter's can. */
+    /** Whether the checkpoint's type has fewer values than the parameter's. */
     private boolean isRounded(Parameter parameter) {
         return stored != DType.F32 && stored != parameter.value().dtype();
     }

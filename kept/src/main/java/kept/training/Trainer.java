@@ -18,9 +18,8 @@ import kept.tensor.Scope;
 import kept.tensor.Tensor;
 
 /**
- * The training loop: sequences in a fixed order, gradients averaged over accumulated passes, clipping by global norm, AdamW. The state after
- * a step is the model, the optimizer, the step's number and the place in the data, so that a run resumed from a saved state continues with the same
- * bits.
+ * The training loop: sequences in a fixed order, gradients averaged over accumulated passes, clipping by global norm, AdamW. The state after a step
+ * is the model, the optimizer, the step's number and the position in the data, so that a run resumed from a saved state continues with the same bits.
  */
 public final class Trainer implements AutoCloseable {
     /** The most token ids of a pass: those of an array. */
@@ -36,10 +35,10 @@ public final class Trainer implements AutoCloseable {
     private long position;
 
     /**
-     * A run before its first step. Matrices in BF16 get gradients in BF16, of the same size and precision.
+     * Creates a run before its first step. Matrices in BF16 have gradients in BF16, of the same size and precision.
      *
      * @param model the model to train; its trainable parameters are changed
-     * @param objective what to make smaller
+     * @param objective the loss to minimise
      * @param data sequences of the options' length with one token of look-ahead
      * @param options the settings
      * @throws TrainingException if the ids of one pass do not fit an array
@@ -69,7 +68,7 @@ public final class Trainer implements AutoCloseable {
     }
 
     /**
-     * The steps done.
+     * The number of completed steps.
      *
      * @return the number of the last step, 0 before the first
      */
@@ -90,7 +89,7 @@ public final class Trainer implements AutoCloseable {
     /**
      * Does one optimizer step on the next sequences.
      *
-     * @param beforeUpdate done when loss and gradients are known to be finite and nothing has changed yet: the time to {@link #save} the step before
+     * @param beforeUpdate called when loss and gradients are known to be finite and nothing has changed yet; may {@link #save} the step before
      * @return its metrics
      * @throws NonFiniteException if loss or gradients are not finite, naming the first tensor that is not; the parameters are those of the step
      *     before
@@ -147,7 +146,7 @@ public final class Trainer implements AutoCloseable {
         return Tensor.of(sequences, options.batchSize(), options.sequenceLength() + 1L);
     }
 
-    /** One forward and backward pass; its gradients add to those of the passes before. */
+    /** One forward and backward pass; its gradients are added to those of earlier passes. */
     private Measured accumulate(int... sequences) {
         long batch = options.batchSize();
         long length = options.sequenceLength();
@@ -164,10 +163,10 @@ public final class Trainer implements AutoCloseable {
     private record Measured(double loss, double divergence) {}
 
     /**
-     * Writes all that a run needs to resume with the same bits, completely or not at all.
+     * Saves the state from which a run resumes with the same bits. The file is written completely or not at all.
      *
-     * @param file where to
-     * @param settings what the run must be resumed with, by name
+     * @param file the file to write
+     * @param settings the settings that a resumed run must have, by name
      * @param heldOut the results on held-out text so far
      */
     public void save(Path file, Map<String, String> settings, HeldOutCurve heldOut) {
@@ -175,12 +174,12 @@ public final class Trainer implements AutoCloseable {
     }
 
     /**
-     * Writes all that a run needs to resume with the same bits, completely or not at all.
+     * Saves the state from which a run resumes with the same bits. The file is written completely or not at all.
      *
-     * @param file where to
-     * @param settings what the run must be resumed with, by name
+     * @param file the file to write
+     * @param settings the settings that a resumed run must have, by name
      * @param heldOut the results on held-out text so far
-     * @param metrics what the steps so far have shown
+     * @param metrics the metrics of the steps so far
      * @param notFinite how the run met NaN or infinity after this state; null if it did not
      */
     public void save(Path file, Map<String, String> settings, HeldOutCurve heldOut, List<StepMetrics> metrics, String notFinite) {
@@ -188,7 +187,7 @@ public final class Trainer implements AutoCloseable {
     }
 
     /**
-     * Takes a run up from a saved state.
+     * Resumes a run from a saved state.
      *
      * @param file what {@link #save} wrote
      * @param settings those of this run
@@ -204,7 +203,7 @@ public final class Trainer implements AutoCloseable {
     }
 
     /**
-     * Goes back to a state of this very run, but not to its place in the data: after a step whose numbers were not finite.
+     * Returns to a state of this run, but not to its position in the data, after a step whose numbers were not finite.
      *
      * @param file what {@link #save} wrote
      * @param settings those of this run
@@ -217,10 +216,10 @@ public final class Trainer implements AutoCloseable {
     }
 
     /**
-     * Begins again after an earlier step, with the parameters that the model has now and moments of zeros, on the data that come next: after a step
-     * whose numbers were not finite.
+     * Restarts after an earlier step, with the current parameters and moments of zero, and continues in the data, after a step whose numbers were not
+     * finite.
      *
-     * @param earlier the steps that count as done
+     * @param earlier the number of steps that count as completed
      */
     public void restart(long earlier) {
         optimizer.clearMoments(earlier);

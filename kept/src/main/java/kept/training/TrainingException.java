@@ -2,7 +2,7 @@ package kept.training;
 
 import kept.tensor.TensorException;
 
-/** A training run that cannot start or continue: the message says why and what to change. */
+/** Thrown when a training run cannot start or continue; the message says why and what to change. */
 public final class TrainingException extends TensorException {
     private static final long serialVersionUID = 1L;
 

@@ -4,10 +4,10 @@ import java.util.Optional;
 import kept.model.Decoder;
 import kept.tensor.Tensor;
 
-/** What a training step makes smaller. */
+/** The loss that training minimises. */
 public interface TrainingObjective {
     /**
-     * Scores a batch, recorded for differentiation with respect to the model's trainable parameters.
+     * Computes the loss of a batch, recorded for differentiation with respect to the model's trainable parameters.
      *
      * @param model the model in training
      * @param ids token ids {@code [batch, sequence]}, I64
@@ -29,8 +29,8 @@ public interface TrainingObjective {
     /**
      * A batch's loss.
      *
-     * @param value the scalar to differentiate, mean over tokens, in nats
-     * @param divergence the mean divergence from a teacher in nats per token; NaN where there is no teacher
+     * @param value the scalar to differentiate, a mean over tokens in nats
+     * @param divergence the mean divergence from a teacher in nats per token; NaN without a teacher
      */
     record Loss(Tensor value, double divergence) {}
 }

@@ -4,16 +4,16 @@ import kept.optim.AdamW;
 import kept.optim.LearningRateSchedule;
 
 /**
- * The settings of a training run that shape its result.
+ * The settings of a training run that determine its result.
  *
  * @param steps optimizer steps
  * @param batchSize sequences in one forward and backward pass
  * @param accumulation passes whose gradients are averaged into one step
  * @param sequenceLength tokens of a sequence
  * @param schedule the learning rate of each step
- * @param adamW the optimizer; its decay acts on matrices, norms and biases are left alone
+ * @param adamW the optimizer's settings; weight decay applies to matrices, not to norms and biases
  * @param maxGradientNorm gradients are scaled down to this global norm
- * @param storage what moments and parameters are kept in
+ * @param storage the types of moments and parameters
  */
 public record TrainingOptions(
         long steps,

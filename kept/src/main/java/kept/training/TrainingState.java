@@ -25,9 +25,9 @@ import kept.weights.TensorSpec;
 
 
 /**
- * A training run on disk: one safetensors file with the trained parameters, both moments of each, and in its metadata the step, the place in the
- * data, what each step and held-out text showed, the settings, what computed it, and a checksum of each part. Written under a temporary name and
- * renamed, so that a kill leaves the old state or the new one.
+ * A training run on disk: one safetensors file with the trained parameters and both moments of each. Its metadata contains the step, the position in
+ * the data, the metrics of steps and the results on held-out text, the settings, the backend that computed it, and a checksum of each part. Written
+ * under a temporary name and renamed, so that a kill leaves the old state or the new one.
  */
 public final class TrainingState {
     private static final String FIRST_MOMENT = "adamw.first.";
@@ -39,9 +39,9 @@ public final class TrainingState {
     private static final String NOT_FINITE = "kept.not_finite";
     private static final String ARITHMETIC = "kept.arithmetic";
     private static final String SETTINGS = "kept.settings";
-    /** Each setting under a key of its own, as former versions saved them. */
+    /** The prefix of keys for single settings, which former versions saved. */
     private static final String FORMER_SETTING = "kept.setting.";
-    /** What may be changed in a run that met NaN or infinity. */
+    /** The settings that may be changed in a run that met NaN or infinity. */
     private static final Set<String> CHANGEABLE = Set.of("learning rate", "optimizer", "largest gradient norm");
 
     private final Path file;
@@ -53,16 +53,16 @@ public final class TrainingState {
     }
 
     /**
-     * How far a run has come.
+     * The progress of a run.
      *
-     * @param step the steps done
-     * @param position the place in the data
+     * @param step the number of completed steps
+     * @param position the position in the data
      * @param heldOut the results on held-out text so far
-     * @param metrics what each step showed, without its seconds
+     * @param metrics the metrics of each step, without its seconds
      * @param notFinite how the run met NaN or infinity after this state; null if it did not
      */
     public record Place(long step, long position, HeldOutCurve heldOut, List<StepMetrics> metrics, String notFinite) {
-        /** Fixes the list. */
+        /** Makes the lists immutable. */
         public Place {
             metrics = List.copyOf(metrics);
         }
@@ -128,7 +128,7 @@ public final class TrainingState {
     }
 
     /**
-     * What computed it: its bits depend on that.
+     * The backend that computed it, on which its bits depend.
      *
      * @return as {@link kept.backend.Backend#arithmetic} says
      */
@@ -150,14 +150,14 @@ public final class TrainingState {
      * Checks that a run is resumed with the settings of its start. A run that met NaN or infinity may resume with another learning rate, other
      * settings of the optimizer and another limit of gradients.
      *
-     * @param settings the settings of the resumed run, by name; what is not known yet may be missing
+     * @param settings the settings of the resumed run, by name; those that are not known yet may be missing
      * @return what has been changed, in words; empty if nothing
      * @throws TrainingException naming what differs
      */
     public String requireSame(Map<String, String> settings) {
         Map<String, String> before = new HashMap<>();
         savedSettings().forEach((name, value) -> {
-            // A text may be evaluated on or not, as one likes; only if it is, it is to be the same.
+            // A resumed run may leave out the evaluation on a text; if it has one, the text must be the same.
             if (settings.containsKey(name) || !RunInputs.isOptional(name) && !RunInputs.isLate(name)) {
                 before.put(name, value);
             }
