@@ -84,7 +84,7 @@ public final class LogLikelihoods {
                 .mapToInt(Integer::intValue).toArray();
     }
 
-    /** Continuations that differ in their last token only: one forward pass, and one pass over the rows of all. */
+    /** Scores continuations whose tokens before the last are the end of the input: one forward pass, and one pass over the rows of all. */
     private double[] answer(CachedReading reading, int[] input, List<int[]> continuations) {
         int most = continuations.stream().mapToInt(ids -> ids.length).max().orElseThrow();
         return Autograd.withoutRecording(() -> {

@@ -8,8 +8,8 @@ import kept.model.DecoderConfig;
 import kept.tensor.Device;
 
 /**
- * Measures the tensors that the mapping {@code calibrated} needs, and keeps them. A {@link ConversionRun} or a {@link DistillationRun} measures
- * them itself. Each setter changes this object and returns it.
+ * Measures the tensors that the mapping {@code calibrated} needs, and stores them. A {@link ConversionRun} or a {@link DistillationRun} measures them
+ * itself. Each setter changes this object and returns it.
  *
  * <p>The results are the measured tensors of {@link kept.mapping.CalibratedMapping}, a file for each; a calibration that was stopped or killed
  * continues after the last one.
@@ -33,7 +33,7 @@ public final class CalibrationRun {
      * A calibration.
      *
      * @param teacher the Orion's directory: config.json, weights, tokenizer
-     * @param directory where to keep what is measured; made if it is missing
+     * @param directory the directory for the measured tensors; created if it is missing
      * @param text files or folders with calibration text
      * @return the calibration, with default settings
      */
@@ -58,7 +58,7 @@ public final class CalibrationRun {
     /**
      * Sets whether an unfinished calibration in that directory is resumed; {@link Resume#NO} by default.
      *
-     * @param wanted whether to
+     * @param wanted true to enable it
      * @return this
      */
     public CalibrationRun resume(Resume wanted) {
@@ -69,7 +69,7 @@ public final class CalibrationRun {
     /**
      * Sets whether tensors that were measured there before are replaced; false by default.
      *
-     * @param allowed whether it may be
+     * @param allowed true to replace it
      * @return this
      */
     public CalibrationRun overwrite(boolean allowed) {

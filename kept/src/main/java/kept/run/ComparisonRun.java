@@ -27,15 +27,15 @@ import kept.tensor.Device;
 import kept.tokenizer.Tokenizer;
 
 /**
- * Compares students that several mappings make of one teacher, and other students of it, on held-out text. What is not set is as in
- * {@code kept compare}; each setter changes this object and returns it:
+ * Compares students that several mappings create from one teacher, and other students of it, on held-out text. Defaults are those of {@code kept
+ * compare}; each setter changes this object and returns it:
  *
  * <pre>{@code
  * var comparison = ComparisonRun.of(teacher).mappings("opm", "exact").heldOut("prose", text).run(Progress.NONE).comparison();
  * }</pre>
  */
 public final class ComparisonRun {
-    /** What the rounded teacher is called among the students. */
+    /** The name of the rounded teacher among the students. */
     private static final String TEACHER = "teacher";
 
     private final Path teacher;
@@ -44,11 +44,11 @@ public final class ComparisonRun {
     private List<DType> dtypes = List.of(DType.F32, DType.BF16);
     private final SequencedMap<String, Corpus> texts = new LinkedHashMap<>();
     private long tokens = 16_384;
-    /** Null for the usual length, or the teacher's positions if fewer. */
+    /** Null for the default length, or the teacher's positions if fewer. */
     private Integer sequenceLength;
     /** Null for none. */
     private Corpus calibration;
-    /** Null for as many as suit the teacher's width. */
+    /** Null for a number that depends on the teacher's width. */
     private Long calibrationTokens;
     private long seed;
     /** Null for the CPU, which is not opened before the run. */
@@ -126,7 +126,7 @@ public final class ComparisonRun {
     /**
      * Evaluation tokens of each text; 16,384 unless set.
      *
-     * @param count how many, at most
+     * @param count the maximum number
      * @return this
      * @throws RunException if it is below 1 or above {@link TokenLimit#MAX}
      */
@@ -138,7 +138,7 @@ public final class ComparisonRun {
     /**
      * Sets the tokens of a sequence; by default 512, or the teacher's positions if fewer.
      *
-     * @param length how many
+     * @param length the length in tokens
      * @return this
      */
     public ComparisonRun sequenceLength(int length) {
@@ -160,7 +160,7 @@ public final class ComparisonRun {
     /**
      * Calibration tokens; unless set 65,536, or 32 times the teacher's hidden size if that is more.
      *
-     * @param count how many, at most
+     * @param count the maximum number
      * @return this
      * @throws RunException if it is below 1 or above {@link TokenLimit#MAX}
      */
@@ -170,7 +170,7 @@ public final class ComparisonRun {
     }
 
     /**
-     * The seed that draws the sequences of the calibration text; 0 unless set.
+     * The seed of the sample of calibration sequences; 0 unless set.
      *
      * @param number any
      * @return this
@@ -206,7 +206,7 @@ public final class ComparisonRun {
     }
 
     /**
-     * Makes all students and evaluates them.
+     * Creates all students and evaluates them.
      *
      * @param progress receives the progress, and a note for each text that was read
      * @return the figures

@@ -31,8 +31,8 @@ import kept.weights.WeightValuesException;
  * ConversionRun.of(source, output).mapping(MappingChoice.calibrated(text)).run(Progress.NONE);
  * }</pre>
  *
- * <p>Tensors pass one by one, so memory does not grow with the model. The output appears complete or not at all. The finished part of a conversion
- * that was stopped or killed stays in {@code OUTPUT.partial}; {@link #resume} continues it.
+ * <p>Tensors are processed one by one, so memory does not grow with the model. The output appears complete or not at all. The finished part of a
+ * conversion that was stopped or killed stays in {@code OUTPUT.partial}; {@link #resume} continues it.
  */
 public final class ConversionRun extends ResumableRun<ConversionRun> {
     private final Path source;
@@ -57,9 +57,9 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
      * A finished conversion.
      *
      * @param mapping the table that was used
-     * @param source what the source's weights are, in words
-     * @param output what the output's weights are, in words
-     * @param verifiedBytes bytes of tensors that were compared with their source; 0 where that was not asked for
+     * @param source a description of the source's weights
+     * @param output a description of the output's weights
+     * @param verifiedBytes bytes of tensors that were compared with their source; 0 if that was not requested
      */
     public record Result(Mapping mapping, String source, String output, long verifiedBytes) {}
 
@@ -67,7 +67,7 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
      * A conversion.
      *
      * @param source the Orion's directory: config.json, weights, tokenizer
-     * @param output the Llama's directory to make
+     * @param output the Llama's directory, which the run creates
      * @return the conversion, with default settings
      */
     public static ConversionRun of(Path source, Path output) {
@@ -110,7 +110,7 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
     /**
      * Sets whether the output is read back and each tensor compared with its source, byte by byte; false by default.
      *
-     * @param wanted whether to
+     * @param wanted true to enable it
      * @return this
      */
     public ConversionRun verify(boolean wanted) {
@@ -166,7 +166,7 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
         return inputs(Stream.concat(Stream.of(source), mapping.text().stream()));
     }
 
-    /** What the output's weights are, in words. */
+    /** Describes the output's weights. */
     private String written() {
         try (var weights = Checkpoint.open(output)) {
             String types = weights.names().stream().map(name -> weights.entry(name).dtype().label()).distinct().sorted()
@@ -181,7 +181,7 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
                 : Measurement.Measured.NOTHING.tensors();
     }
 
-    /** What determines the output, so that a resumed run makes the rest of the same; the source by its contents, not its path. */
+    /** The settings that determine the output, which a resumed run must share; the source is identified by its contents, not its path. */
     private SequencedMap<String, String> settings(Checkpoint checkpoint, DecoderConfig config) {
         var settings = new LinkedHashMap<String, String>();
         settings.putAll(mapping.inWords(config));
@@ -192,7 +192,7 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
         return settings;
     }
 
-    /** The weight files on their way to an output. */
+    /** The process of writing an output's weight files. */
     private final class Writing {
         private final Conversion conversion;
         private final Mapping table;
@@ -243,7 +243,7 @@ public final class ConversionRun extends ResumableRun<ConversionRun> {
             }
         }
 
-        /** Compares the files that were finished before with what the source gives now. */
+        /** Compares the finished files of an earlier run with the source. */
         private void requireFinished(Path files, long bytes) {
             try {
                 watch("compare", bytes, 0, piece -> conversion.verifyFinished(files, piece));

@@ -10,7 +10,7 @@ import kept.training.BestState;
  * @param teacher the teacher
  * @param student the student
  * @param best the student's best state so far
- * @param seconds what the student took to make
+ * @param seconds the time to create the student
  */
 record DistillationModels(OrionModel teacher, Decoder student, BestState best, double seconds) implements AutoCloseable {
     @Override

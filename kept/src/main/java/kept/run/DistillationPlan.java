@@ -21,13 +21,13 @@ import kept.training.TrainingOptions;
 
 /** The memory and time of a distillation, estimated before it starts. */
 public final class DistillationPlan {
-    /** What the JVM, compiled code and packed operands take besides tensors. */
+    /** The memory of the JVM, compiled code and packed operands, in addition to tensors. */
     private static final long HOST_BYTES = 400_000_000;
-    /** What a GPU's context, cuBLAS and loaded kernels take besides tensors; not measured. */
+    /** The memory of a GPU's context, cuBLAS and loaded kernels, in addition to tensors; not measured. */
     private static final long DRIVER_BYTES = 1_000_000_000;
-    /** What a whole step reaches of the rate of products at its shapes (docs/performance.md). */
+    /** The rate of a whole step as a fraction of the rate of matrix products of its shapes (docs/performance.md). */
     private static final double SHARE_OF_RATE = 0.75;
-    /** How long products are repeated for one measurement, in nanoseconds. */
+    /** The duration of one measurement of products, in nanoseconds. */
     private static final long WINDOW = 400_000_000;
     private static final int MAX_WINDOWS = 10;
 
@@ -46,19 +46,19 @@ public final class DistillationPlan {
     }
 
     /**
-     * How the steps are carried out.
+     * The device and the types of a run's steps.
      *
-     * @param device where
-     * @param weights what the student's weights are kept in while it learns
-     * @param checkpointing whether activations are computed again
+     * @param device the device
+     * @param weights the type of the student's weights in training
+     * @param checkpointing whether activations are recomputed
      */
     record Execution(Device device, DType weights, boolean checkpointing) {}
 
     /**
      * Other options for the same run.
      *
-     * @param options as they are written for the programs
-     * @param step what a step takes with them
+     * @param options the options in the programs' syntax
+     * @param step the plan of a step with them
      */
     public record Alternative(String options, StepPlan step) {}
 
@@ -70,8 +70,8 @@ public final class DistillationPlan {
      * @param student the student's sizes
      * @param train which parameters of the student are trained
      * @param options the run's settings
-     * @param execution how they are carried out
-     * @param stored what the result is stored in
+     * @param execution the device and the types of the steps
+     * @param stored the type of the stored result
      */
     static DistillationPlan of(Path directory, DecoderConfig teacher, DecoderConfig student, ParameterSelection train, TrainingOptions options,
             Execution execution, DType stored) {
@@ -100,7 +100,7 @@ public final class DistillationPlan {
     }
 
     /**
-     * What a step takes.
+     * The plan of a step.
      *
      * @return its plan
      */
@@ -118,7 +118,7 @@ public final class DistillationPlan {
     }
 
     /**
-     * What the result is stored in.
+     * The type of the stored result.
      *
      * @return the element type
      */
@@ -127,7 +127,7 @@ public final class DistillationPlan {
     }
 
     /**
-     * Whether the teacher's weights were there to be looked at, besides config.json.
+     * Whether the teacher's directory has weights, in addition to config.json.
      *
      * @return true if so
      */
@@ -146,7 +146,7 @@ public final class DistillationPlan {
     }
 
     /**
-     * What is taken besides tensors: by the JVM on the host, else by the device's driver.
+     * The memory in addition to tensors: of the JVM on the host, or of the device's driver.
      *
      * @return bytes
      */
@@ -173,10 +173,10 @@ public final class DistillationPlan {
     }
 
     /**
-     * Refuses a run that needs more memory than there is; it would end, after hours perhaps, with the system killing it.
+     * Refuses a run that needs more memory than there is, because the system would kill it, perhaps after hours.
      *
      * @param memory the machine's
-     * @param progress receives a note if it fits only when other programs make room
+     * @param progress receives a note if it fits only when other programs free memory
      */
     void requireRoom(MachineMemory memory, Progress progress) {
         long peak = peakBytes(step);
@@ -193,10 +193,10 @@ public final class DistillationPlan {
     }
 
     /**
-     * Options with which the run would fit.
+     * Options with which the run fits in memory.
      *
-     * @param room the bytes that there are
-     * @return from those that change nothing but time to those that change the result; empty if there are none
+     * @param room the available bytes
+     * @return the options, from those that change only the time to those that change the result; empty if there are none
      */
     public List<Alternative> alternatives(long room) {
         List<Alternative> found = new ArrayList<>();
@@ -218,7 +218,7 @@ public final class DistillationPlan {
         return found;
     }
 
-    /** Moments of 8 bits, and if those alone do not do, weights and gradients of BF16 too. */
+    /** Adds 8-bit moments and, if those alone are not enough, weights and gradients in BF16. */
     private void addLowerPrecision(List<Alternative> found, StepPlan plan, String also, long room) {
         int before = found.size();
         StepPlan.Precision precision = step.precision();
@@ -304,7 +304,8 @@ public final class DistillationPlan {
     }
 
     /**
-     * Multiplications and additions a second on the device, measured for some seconds until it rises no more: compiled code comes after a while.
+     * Measures the multiplications and additions per second on the device, for some seconds until the rate no longer rises, because the JIT compiles
+     * the code after a while.
      *
      * @return the rate of products at the run's shapes
      */

@@ -36,7 +36,7 @@ import kept.training.StoredRounding;
 import kept.training.Trainer;
 import kept.training.TrainingOptions;
 
-/** One distillation on its way: map, evaluate, train, evaluate, write. */
+/** The process of one distillation: map, evaluate, train, evaluate, write. */
 final class DistillationProcess {
     private static final String MAPPED = "mapped";
     private static final String DISTILLED = "distilled";
@@ -57,14 +57,14 @@ final class DistillationProcess {
         mapping = measurement.table();
         options = settings.training().options(settings.tokens(), config.maxPositions(), learningRate(settings.mapping().name()), 0);
         stored = settings.storedType(mapping.target().dtype());
-        // Tensors that are made of nothing of the teacher's are constants of the mapping's construction, and stay as they are.
+        // Tensors without a source are constants of the mapping's construction and are not trained.
         Set<String> constants = mapping.rows().stream().filter(row -> row.sources().isEmpty()).map(TensorMapping::target).collect(Collectors.toSet());
         trained = settings.train().without(constants, "the mapping's " + Counts.of(constants.size(), "constant tensor"));
     }
 
     /**
-     * A peak learning rate that suits a start. AdamW moves every number by about the learning rate, whatever is left to gain: a start that is nearer
-     * to the teacher than that noise is only harmed (docs/kept.md).
+     * The default peak learning rate for an initial student. AdamW changes every number by about the learning rate, however small the possible gain;
+     * a student that is closer to the teacher than that noise would only lose (docs/kept.md).
      */
     private static double learningRate(String mapping) {
         return switch (NamedMapping.of(mapping)) {
@@ -74,7 +74,7 @@ final class DistillationProcess {
         };
     }
 
-    /** What the run would take. */
+    /** The plan of the run. */
     DistillationPlan plan() {
         TrainingSettings training = settings.training();
         var execution = new DistillationPlan.Execution(settings.device(), training.weightType(), training.checkpointActivations());
@@ -94,7 +94,7 @@ final class DistillationProcess {
             Notes.report(progress, settings.teacher(), checkpoint);
             tokenizer.requireVocabulary(mapping.source().vocabSize());
             run.requireRoom(disk());
-            // Before the training, so that a tokenizer that cannot be carried over does not cost it.
+            // Before the training, so that a tokenizer that cannot be copied does not waste it.
             LlamaDirectory.writeCompanions(mapping.target(), stored, settings.teacher(), directory.directory(), settings.tokenizer(), progress);
             try (var text = DistillationText.read(settings, options, settings.mapping().textTokens(mapping.source()), tokenizer, run)) {
                 return distil(checkpoint, text, directory, run);
@@ -130,7 +130,7 @@ final class DistillationProcess {
         }
     }
 
-    /** Makes teacher and student; what is known of either is compared with a saved state as soon as it is known. */
+    /** Creates teacher and student; their properties are compared with a saved state as soon as they are known. */
     private DistillationModels models(Checkpoint checkpoint, StudentStart starts, DistillationText text, RunInputs inputs, TrainingRun run) {
         Device device = settings.device();
         var weights = new RecordedWeights(checkpoint);
@@ -164,12 +164,12 @@ final class DistillationProcess {
                 settings.resume().isWanted() || training.isSavedAgain(options.steps()));
     }
 
-    /** Whether there is training to take up: a run that ended while it measured has none. */
+    /** Whether there is training to resume; a run that ended while it measured has none. */
     private boolean hasTraining() {
         return TrainingRun.isBegun(settings.output()) || !measurement.isBegun();
     }
 
-    /** Evaluates the student where it starts, and the students of other mappings beside it. */
+    /** Evaluates the initial student, and the students of other mappings for comparison. */
     private void evaluateMapped(DistillationModels models, StudentStart starts, Stages stages) {
         var rounding = new StoredRounding(models.student(), stored);
         rounding.roundFrozen();
@@ -218,7 +218,7 @@ final class DistillationProcess {
                 run.texts());
     }
 
-    /** What the output is where training did not help. */
+    /** The name of the output if training did not improve the student. */
     private String untrained() {
         DType narrowest = settings.training().weightType() == DType.BF16 ? DType.BF16 : stored;
         boolean isRounded = narrowest != DType.F32 && narrowest != mapping.source().dtype();
@@ -240,7 +240,7 @@ final class DistillationProcess {
         directory.commit();
     }
 
-    /** What shapes the result, but for what is read. */
+    /** The settings that determine the result, apart from the inputs. */
     private SequencedMap<String, String> fingerprint() {
         var print = new LinkedHashMap<String, String>();
         SavedSettings.put(print, "teacher", mapping.source());

@@ -17,8 +17,8 @@ import kept.tokenizer.TokenizerFiles;
 import kept.training.ParameterSelection;
 
 /**
- * A distillation: maps an Orion to a Llama, evaluates that, trains it to follow the Orion on a text, evaluates it again and writes the best state
- * with a report. Defaults are those of {@code kept distill}; each setter changes this object and returns it:
+ * A distillation: maps an Orion to a Llama, evaluates it, trains it on a text to predict the Orion's distribution, evaluates it again and writes the
+ * best state with a report. Defaults are those of {@code kept distill}; each setter changes this object and returns it:
  *
  * <pre>{@code
  * DistillationRun.Result result = DistillationRun.of(teacher, output).corpus(Path.of("text.jsonl")).tokens(1_000_000).run(Progress.NONE);
@@ -38,7 +38,7 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
     private DistillationObjective objective = new DistillationObjective(Divergence.FORWARD_KL, 1, 0);
     private TrainingSettings training = new TrainingSettings();
     private long evaluationTokens = 16_384;
-    /** Null for the usual. */
+    /** Null for the default. */
     private Long evaluateEvery;
     private int patience;
     /** Null for the teacher's. */
@@ -60,9 +60,9 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
      * A finished distillation.
      *
      * @param output the Llama's directory
-     * @param report what was found, as in the output's report.json
-     * @param seconds what each stage took to make, by its name
-     * @param failure how the training met NaN or infinity, and what to do: the output is then the best state before that; empty if it came to its end
+     * @param report the results, as in the output's report.json
+     * @param seconds the duration of each stage, by its name
+     * @param failure how the training met NaN or infinity, and what to do: the output is then the best state before that; empty if training completed
      */
     public record Result(Path output, RunReport report, SequencedMap<String, Double> seconds, Optional<String> failure) {}
 
@@ -70,7 +70,7 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
      * A distillation.
      *
      * @param teacher the Orion's directory: config.json, weights, tokenizer
-     * @param output the Llama's directory to make
+     * @param output the Llama's directory, which the run creates
      * @return the distillation, with default settings
      */
     public static DistillationRun of(Path teacher, Path output) {
@@ -180,7 +180,7 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
     /**
      * Sets the evaluation tokens of each held-out text; 16,384 by default.
      *
-     * @param count how many, at most
+     * @param count the maximum number
      * @return this
      * @throws RunException if it is below 1 or above {@link TokenLimit#MAX}
      */
@@ -323,7 +323,7 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
         return patience;
     }
 
-    /** What a student's weights are stored in. */
+    /** The type of a student's stored weights. */
     DType storedType(DType student) {
         return dtype == null ? student : dtype;
     }
@@ -336,7 +336,7 @@ public final class DistillationRun extends ResumableRun<DistillationRun> {
         return tokenizer;
     }
 
-    /** All that is read, which the output must leave alone. */
+    /** All inputs, which the output must not replace. */
     Path[] inputs() {
         return inputs(Stream.concat(Stream.of(teacher), mapping.text().stream()));
     }

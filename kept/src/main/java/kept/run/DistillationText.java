@@ -13,8 +13,8 @@ import kept.training.RunInputs;
 import kept.training.TrainingOptions;
 
 /**
- * The text of a distillation in its parts: held out to report on where no other text is named, held out to choose the best state on, and learnt
- * from.
+ * The parts of a distillation's text: held out for the report if no other text is named, held out for the choice of the best state, and training
+ * text.
  */
 final class DistillationText implements AutoCloseable {
     private final PackedTokens packed;
@@ -39,11 +39,11 @@ final class DistillationText implements AutoCloseable {
     /**
      * Reads the texts.
      *
-     * @param settings which they are
-     * @param options how the training reads them
-     * @param measured how many tokens a mapping may draw from to measure on
+     * @param settings name the texts
+     * @param options the options of the training
+     * @param measured the number of tokens from which a mapping samples calibration sequences
      * @param tokenizer the teacher's
-     * @param run receives how much of separate texts was read
+     * @param run receives the parts of separate texts that were read
      */
     static DistillationText read(DistillationRun settings, TrainingOptions options, long measured, Tokenizer tokenizer, TrainingRun run) {
         int length = options.sequenceLength();
@@ -77,7 +77,7 @@ final class DistillationText implements AutoCloseable {
         return evaluations;
     }
 
-    /** What was read, as far as the result depends on it. */
+    /** The inputs on which the result depends. */
     RunInputs inputs() {
         var inputs = new RunInputs();
         inputs.addCorpus(0, packed);
@@ -85,7 +85,7 @@ final class DistillationText implements AutoCloseable {
         return inputs;
     }
 
-    /** Says how much of what was read the training learns from. */
+    /** Reports how much of the text the training uses. */
     void tell(TrainingOptions options, TrainingRun run, Progress progress) {
         run.tellText("training text", packed.coverage());
         long wanted = options.steps() * options.tokensPerStep();
@@ -107,7 +107,7 @@ final class DistillationText implements AutoCloseable {
         return heldOut;
     }
 
-    /** What the best state is chosen on. */
+    /** The text on which the best state is chosen. */
     TextEvaluation during() {
         return during;
     }
@@ -117,7 +117,7 @@ final class DistillationText implements AutoCloseable {
         return sequences;
     }
 
-    /** What is reported on. */
+    /** The texts of the report. */
     List<TextEvaluation> evaluations() {
         return evaluations;
     }

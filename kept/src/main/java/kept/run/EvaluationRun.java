@@ -39,7 +39,7 @@ public final class EvaluationRun {
     private PassKeyTrials passKeys;
     /** Null for each model's positions. */
     private Integer maxLength;
-    /** Null for what each tokenizer_config.json says. */
+    /** Null for the setting of each tokenizer_config.json. */
     private Boolean beginning;
     /** Null for the CPU, which is not opened before the run. */
     private Device device;
@@ -109,7 +109,7 @@ public final class EvaluationRun {
     /**
      * The maximum input of a model in tokens; longer contexts lose their beginning. The model's positions unless set.
      *
-     * @param tokens how many
+     * @param tokens the number
      * @return this
      */
     public EvaluationRun maxLength(int tokens) {

@@ -15,7 +15,7 @@ final class HeldOut {
     /** The share of documents that is held out. */
     static final double FRACTION = 0.02;
 
-    /** One part in so many of a user's text is held out, at most. */
+    /** The inverse of the maximum share of a user's text that is held out. */
     private static final long SHARE = 50;
 
     /** The maximum number of tokens for an evaluation during training. */
@@ -24,11 +24,11 @@ final class HeldOut {
     private HeldOut() {}
 
     /**
-     * How much of the beginning of a text is held out.
+     * The number of tokens that are held out at the beginning of a text.
      *
      * @param text all of the text
      * @param length tokens of a sequence
-     * @param most the most tokens to hold out
+     * @param most the maximum number of tokens to hold out
      * @return whole sequences' tokens, at least one sequence
      * @throws RunException if there are not two whole sequences, one to train on and one to evaluate on
      */
@@ -42,10 +42,11 @@ final class HeldOut {
     }
 
     /**
-     * How much of a text is held out for evaluations during training, so that the best state is not chosen on the text that is reported.
+     * The number of tokens of a text that are held out for evaluations during training, so that the best state is not chosen on the text of the
+     * report.
      *
      * @param text all of the text
-     * @param from where the part begins
+     * @param from the index of the first token
      * @param length tokens of a sequence
      * @return whole sequences' tokens, at least one sequence
      * @throws RunException if no sequence is left to train on
@@ -66,7 +67,7 @@ final class HeldOut {
      * @param corpus all of the text
      * @param tokenizer the models' tokenizer
      * @param length tokens of a sequence
-     * @param most the most tokens to evaluate on
+     * @param most the maximum number of tokens to evaluate on
      * @return nothing if the held-out documents have not one whole sequence
      */
     static Optional<TextEvaluation> of(String name, Corpus corpus, Tokenizer tokenizer, int length, long most) {

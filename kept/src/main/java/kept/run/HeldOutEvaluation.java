@@ -7,21 +7,21 @@ import kept.training.HeldOutResult;
 
 /** Decides when a student is evaluated on held-out text during training, and when the results say that training no longer helps. */
 final class HeldOutEvaluation {
-    /** Never evaluates, as where there is no teacher. */
+    /** Never evaluates, for training without a teacher. */
     static final HeldOutEvaluation NONE = new HeldOutEvaluation(null, new Schedule(0, 0, 0));
 
     private static final long EVALUATIONS = 10;
     private static final long MAX_STEPS = 100;
 
-    /** Null where nothing is evaluated. */
+    /** Null if nothing is evaluated. */
     private final BestState best;
     private final Schedule schedule;
 
     /**
-     * When to evaluate and when to stop.
+     * Creates the schedule of evaluations.
      *
      * @param every steps from one evaluation to the next; 0 for none between start and end
-     * @param patience how many evaluations in a row without improvement end the training; 0 for any number
+     * @param patience the number of consecutive evaluations without improvement that ends the training; 0 for no limit
      * @param steps the steps of the run
      */
     record Schedule(long every, int patience, long steps) {

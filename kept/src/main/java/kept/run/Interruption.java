@@ -17,7 +17,7 @@ public final class Interruption implements Progress.Stop {
     private final Thread hook = new Thread(this::stop, "interruption");
     private volatile boolean wanted;
 
-    /** From now on the process does not end by a signal before this is closed, or two minutes have passed. */
+    /** Delays the end of the process by a signal until this is closed or two minutes have passed. */
     public Interruption() {
         Runtime.getRuntime().addShutdownHook(hook);
         ACTIVE.add(this);
@@ -29,7 +29,7 @@ public final class Interruption implements Progress.Stop {
     }
 
     /**
-     * Whether the process is ending, by a signal or otherwise: the Java runtime shows it only by refusing hooks.
+     * Whether the process is ending, by a signal or otherwise, which the Java runtime shows only by refusing hooks.
      *
      * @return true if it has
      */

@@ -10,7 +10,7 @@ import kept.tensor.DType;
 import kept.text.Reasons;
 import kept.tokenizer.TokenizerFiles;
 
-/** The files of a Llama checkpoint beside its weights. */
+/** Writes the files of a Llama checkpoint other than its weights. */
 final class LlamaDirectory {
     private LlamaDirectory() {}
 
@@ -18,10 +18,10 @@ final class LlamaDirectory {
      * Writes configuration and tokenizer.
      *
      * @param config the Llama's configuration
-     * @param dtype what the weights are stored in; null for what the configuration says
-     * @param source the directory the tokenizer comes from
+     * @param dtype the type of the stored weights; null for the configuration's
+     * @param source the directory of the tokenizer
      * @param target an existing directory
-     * @param tokenizer what the user wants of the tokenizer's files
+     * @param tokenizer the options of the tokenizer's files
      * @param progress receives notes about these files
      */
     static void writeCompanions(DecoderConfig config, DType dtype, Path source, Path target, TokenizerFiles.Options tokenizer, Progress progress) {

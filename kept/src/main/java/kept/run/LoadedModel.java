@@ -16,8 +16,8 @@ public final class LoadedModel {
      * Loads the model of a directory.
      *
      * @param directory holds config.json and weights
-     * @param dtype what to convert parameters to; null leaves them as they are stored
-     * @param device where the parameters will live
+     * @param dtype the type of the parameters; null for the stored types
+     * @param device the device of the parameters
      * @param progress receives notes about unusual weights
      * @return the model; the caller closes it
      */

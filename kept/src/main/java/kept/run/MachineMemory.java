@@ -8,13 +8,13 @@ import java.nio.file.Path;
 import kept.tensor.Device;
 
 /**
- * The memory of the machine, of the container that the process may use, or of a device that has its own.
+ * The memory of the machine, of the process's container, or of a device with its own memory.
  *
- * @param total bytes in all
- * @param free bytes that programs could still have, caches of files included
+ * @param total its size in bytes
+ * @param free the bytes still available to programs, including caches of files
  */
 public record MachineMemory(long total, long free) {
-    /** What the pool of the CPU may hold, if the user has set it. */
+    /** The limit of the CPU's pool, if the user has set one. */
     private static final String LIMIT = "kept.cpu.memory";
 
     /**
@@ -39,7 +39,7 @@ public record MachineMemory(long total, long free) {
     }
 
     /**
-     * Bytes in words.
+     * Formats a number of bytes.
      *
      * @param bytes how many
      * @return as in {@code 1.25 GB}

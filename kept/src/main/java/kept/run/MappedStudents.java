@@ -39,16 +39,16 @@ public final class MappedStudents implements AutoCloseable {
     private final TemporaryDirectory directory;
 
     /**
-     * A student that a mapping makes.
+     * A student that a mapping creates.
      *
      * @param name the mapping's name as the user wrote it
      * @param mapping its table
-     * @param sources the tensors its rows are made of
+     * @param sources the tensors that its rows use
      * @param cost time and memory
      */
     public record Student(String name, Mapping mapping, Weights sources, MappingCost cost) {
         /**
-         * Makes the student.
+         * Creates the student.
          *
          * @param dtype the type to which its weights are rounded
          * @param device holds its weights
@@ -138,7 +138,7 @@ public final class MappedStudents implements AutoCloseable {
     }
 
     /**
-     * Measures what a mapping needs and computes each tensor once, one by one, as a conversion does.
+     * Measures the tensors that a mapping needs and computes each target tensor once, one by one, as in a conversion.
      *
      * @param name the mapping's, with or without settings
      * @param sequences the calibration sequences, {@code [sequences][length]}; ignored by mappings that measure nothing

@@ -14,9 +14,9 @@ import kept.mapping.Mapping;
 import kept.model.DecoderConfig;
 
 /**
- * The mapping that makes a student of its teacher, and for {@code calibrated} its calibration text and options.
+ * The mapping from a teacher to a student and, for {@code calibrated}, the calibration text and options.
  *
- * @param name {@code opm}, {@code exact}, {@code calibrated}, or to compare with them {@code ones} or {@code centred}
+ * @param name {@code opm}, {@code exact}, {@code calibrated} or, for comparison, {@code ones} or {@code centred}
  * @param text files or folders with calibration text; may be empty for a distillation, which then takes the training text
  * @param field the field of JSON lines that holds the text
  * @param tokens calibration tokens; empty for the default, which depends on the hidden size
@@ -25,10 +25,10 @@ import kept.model.DecoderConfig;
 public record MappingChoice(String name, List<Path> text, String field, OptionalLong tokens, CalibrationOptions options) {
     /** The report's mapping, the default everywhere. */
     public static final MappingChoice OPM = of("opm");
-    /** A Llama with biases and one more layer that loses nothing. */
+    /** The mapping {@code exact}: a Llama with biases and an additional layer. */
     public static final MappingChoice EXACT = of("exact");
 
-    /** Fixes the list and checks the number of tokens. */
+    /** Makes the list immutable and checks the number of tokens. */
     public MappingChoice {
         text = List.copyOf(text);
         tokens.ifPresent(count -> TokenLimit.require("calibration tokens", count));
@@ -57,7 +57,7 @@ public record MappingChoice(String name, List<Path> text, String field, Optional
     /**
      * Returns this choice with another number of calibration tokens.
      *
-     * @param count how many, at most
+     * @param count the maximum number
      * @return the choice
      * @throws RunException if it is below 1 or above {@link TokenLimit#MAX}
      */
@@ -78,7 +78,7 @@ public record MappingChoice(String name, List<Path> text, String field, Optional
     /**
      * Returns this choice with other options of calibration.
      *
-     * @param other anchor, ridge and where streams are kept
+     * @param other anchor, ridge and the place of streams
      * @return the choice
      */
     public MappingChoice withOptions(CalibrationOptions other) {
@@ -104,12 +104,12 @@ public record MappingChoice(String name, List<Path> text, String field, Optional
         return tokens.orElseGet(() -> Calibration.usualTokens(source));
     }
 
-    /** How many tokens of a text may be drawn from to measure on, where the user has named none; 0 where nothing is measured on it. */
+    /** The number of tokens of the training text from which calibration sequences are sampled if the user has named no text; 0 if none are. */
     long textTokens(DecoderConfig source) {
         return isCalibrated() && text.isEmpty() ? Math.multiplyExact(tokens(source), CalibrationSequences.TEXT_SHARE) : 0;
     }
 
-    /** The text that was named to measure on. */
+    /** The calibration text that the user has named. */
     Corpus corpus() {
         if (text.isEmpty()) {
             throw new RunException("[calibration] --mapping calibrated measures on a text: name one with --calibration FILE...");
@@ -124,7 +124,7 @@ public record MappingChoice(String name, List<Path> text, String field, Optional
         return table;
     }
 
-    /** What shapes the mapping, by name. */
+    /** The settings that determine the mapping, by name. */
     Map<String, String> inWords(DecoderConfig source) {
         var words = new LinkedHashMap<String, String>();
         words.put("mapping", name);

@@ -29,7 +29,7 @@ import kept.tokenizer.Tokenizer;
 
 /** A mapping of a teacher, and the directory of its measured tensors, from which an interrupted run resumes. */
 final class Measurement {
-    /** What the note on the text begins with. */
+    /** The prefix of the note on the text. */
     static final String CALIBRATION = "calibration: ";
 
     private static final String SETTINGS = "calibration.json";
@@ -42,11 +42,11 @@ final class Measurement {
     private final Progress progress;
 
     /**
-     * What was measured.
+     * The result of the measurement.
      *
      * @param tensors the mapping's measured tensors; none for a mapping that measures nothing
-     * @param text what was measured on, by a checksum; empty for a mapping that measures nothing
-     * @param coverage what was read of a text that was named to measure on
+     * @param text the calibration sequences, identified by a checksum; empty for a mapping that measures nothing
+     * @param coverage the part that was read of a calibration text
      */
     record Measured(Weights tensors, Optional<String> text, Optional<TextCoverage> coverage) {
         static final Measured NOTHING = new Measured((name, _) -> {
@@ -59,12 +59,12 @@ final class Measurement {
     }
 
     /**
-     * The chosen mapping for a teacher; nothing is measured yet.
+     * Creates the measurement for a mapping of a teacher; nothing is measured yet.
      *
-     * @param choice which mapping
+     * @param choice the mapping
      * @param config the teacher's
-     * @param directory the place of what is measured; made if it is needed
-     * @param resume whether to resume from what is there, even if another device or vector width computed it
+     * @param directory the directory of measured tensors; created when it is needed
+     * @param resume whether to resume from measured tensors, even those of another device or vector width
      * @param progress receives the progress
      */
     Measurement(MappingChoice choice, DecoderConfig config, Path directory, Resume resume, Progress progress) {
@@ -78,7 +78,7 @@ final class Measurement {
         }
     }
 
-    /** The place of what is measured for an output. */
+    /** The directory of measured tensors for an output. */
     static Path directoryOf(Path output) {
         Path target = OutputDirectory.resolve(output);
         return target.resolveSibling(target.getFileName() + ".calibration");
@@ -88,12 +88,12 @@ final class Measurement {
         return table;
     }
 
-    /** Whether something has been measured before. */
+    /** Whether measured tensors exist. */
     boolean isBegun() {
         return Files.exists(directory.resolve(SETTINGS));
     }
 
-    /** Refuses to start where something has been measured, or removes that. */
+    /** Refuses to start if measured tensors exist, or removes them. */
     void requireNothingBegun(boolean overwrite) {
         if (!resume.isWanted() && isBegun()) {
             if (!overwrite) {
@@ -104,7 +104,7 @@ final class Measurement {
         }
     }
 
-    /** Reads the text that was named to measure on. */
+    /** Reads the calibration text. */
     CalibrationSequences read(Path teacher) {
         var corpus = choice.corpus();
         DecoderConfig config = table.source();
@@ -121,8 +121,8 @@ final class Measurement {
      * Measures the tensors that have not been measured yet.
      *
      * @param checkpoint the teacher's weights
-     * @param sequences what to measure on
-     * @param device where to compute
+     * @param sequences the calibration sequences
+     * @param device the device
      * @param stop ends it; what has been measured is kept
      * @return the measured tensors
      */
@@ -140,7 +140,7 @@ final class Measurement {
         return measured;
     }
 
-    /** What is measured on, by a checksum. */
+    /** Identifies the calibration sequences by a checksum. */
     private static String inWords(CalibrationSequences sequences) {
         int[][] ids = sequences.ids();
         return "%,d sequences of %,d tokens, checksum %s".formatted(ids.length, ids[0].length,
@@ -154,7 +154,7 @@ final class Measurement {
         }
     }
 
-    /** Refuses what would find the disk full, before anything is measured. */
+    /** Refuses a measurement for which the disk has no room, before anything is measured. */
     private void requireRoom() {
         CalibrationCost cost = CalibrationCost.of(table.source(), choice.tokens(table.source()), Double.isNaN(choice.options().anchor()));
         if (!isBegun()) {
@@ -166,7 +166,7 @@ final class Measurement {
         }
     }
 
-    /** What computes, or what has computed the part that the user resumes with although its bits differ. */
+    /** The backend that computes, or the one that computed the part from which the user resumes although its bits differ. */
     private String arithmetic(Device device) {
         if (!isBegun()) {
             return device.backend().arithmetic();
@@ -180,11 +180,11 @@ final class Measurement {
     /**
      * Runs a calibration and reports its progress.
      *
-     * @param calibration what is to be measured
-     * @param measured the place of the results
+     * @param calibration the calibration
+     * @param measured receives the results
      * @param task its name
-     * @param prefix what notes on what was chosen begin with
-     * @param check runs now and then; an exception of it ends the calibration
+     * @param prefix the prefix of notes on the chosen values
+     * @param check called repeatedly; an exception of it ends the calibration
      * @param progress receives the progress
      */
     static void run(Calibration calibration, MeasuredTensors measured, String task, String prefix, Runnable check, Progress progress) {
@@ -198,12 +198,12 @@ final class Measurement {
         }
     }
 
-    /** The tensors that the table's rows are made of. */
+    /** The tensors that the table's rows use. */
     Weights sources(Checkpoint checkpoint, Measured measured) {
         return table.sources(new CheckpointWeights(checkpoint), measured.tensors());
     }
 
-    /** Removes what has been measured, and nothing else. */
+    /** Removes the measured tensors, and nothing else. */
     void discard() {
         if (!choice.isCalibrated() || !Files.exists(directory)) {
             return;

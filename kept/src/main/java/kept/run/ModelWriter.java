@@ -15,9 +15,9 @@ public final class ModelWriter {
      * Writes weights as safetensors, one tensor in host memory at a time.
      *
      * @param model the model
-     * @param dtype what to store them in
+     * @param dtype the type of the stored tensors
      * @param directory an existing directory
-     * @param maxShardSize bytes of tensors in one file, at most
+     * @param maxShardSize the maximum number of bytes of tensors in a file
      */
     public static void write(Decoder model, DType dtype, Path directory, long maxShardSize) {
         write(model, dtype, directory, WeightFormat.SAFETENSORS, maxShardSize);
@@ -27,10 +27,10 @@ public final class ModelWriter {
      * Writes weights in a chosen format, one tensor in host memory at a time.
      *
      * @param model the model
-     * @param dtype what to store them in
+     * @param dtype the type of the stored tensors
      * @param directory an existing directory
      * @param format of the files
-     * @param maxShardSize bytes of tensors in one file, at most
+     * @param maxShardSize the maximum number of bytes of tensors in a file
      */
     public static void write(Decoder model, DType dtype, Path directory, WeightFormat format, long maxShardSize) {
         List<TensorSpec> specs = model.parameters().entrySet().stream()

@@ -32,7 +32,7 @@ import kept.training.Trainer;
 import kept.training.TrainingOptions;
 
 /**
- * Trains an Orion from scratch: a small teacher to try the other runs on. Defaults are those of {@code kept pretrain}; each setter changes this
+ * Trains an Orion from scratch, as a small teacher for trying the other runs. Defaults are those of {@code kept pretrain}; each setter changes this
  * object and returns it.
  */
 public final class PretrainingRun extends ResumableRun<PretrainingRun> {
@@ -77,7 +77,7 @@ public final class PretrainingRun extends ResumableRun<PretrainingRun> {
      *
      * @param sizes the model's, which may depend on the vocabulary's
      * @param tokenizer a directory with tokenizer.model or tokenizer.json, which is copied to the output
-     * @param output the Orion's directory to make
+     * @param output the Orion's directory, which the run creates
      * @return the pretraining, with default settings
      */
     public static PretrainingRun of(Function<Tokenizer, DecoderConfig> sizes, Path tokenizer, Path output) {
@@ -98,7 +98,7 @@ public final class PretrainingRun extends ResumableRun<PretrainingRun> {
     /**
      * Sets whether documents chosen by their names are held out, instead of the beginning of each text; false by default.
      *
-     * @param wanted whether to
+     * @param wanted true to enable it
      * @return this
      */
     public PretrainingRun holdOutDocuments(boolean wanted) {
@@ -143,8 +143,8 @@ public final class PretrainingRun extends ResumableRun<PretrainingRun> {
     /**
      * Sets the format of the weight files; safetensors of at most 5 GB by default.
      *
-     * @param files of which format
-     * @param largest bytes of tensors in one file, at most
+     * @param files the format
+     * @param largest the maximum number of bytes of tensors in a file
      * @return this
      */
     public PretrainingRun format(WeightFormat files, long largest) {
@@ -206,7 +206,7 @@ public final class PretrainingRun extends ResumableRun<PretrainingRun> {
         }
     }
 
-    /** Makes the model, once it is known that there is room on disk for what training leaves there. */
+    /** Creates the model after checking that the disk has room for the files of the training. */
     private Decoder create(TrainingRun run, DecoderConfig config, Weights start, TrainingOptions options, Snapshots snapshots, Device target) {
         List<ModelTensor> tensors = ModelTensor.of(config);
         long result = TrainingDisk.bytes(tensors, dtype);
@@ -215,7 +215,7 @@ public final class PretrainingRun extends ResumableRun<PretrainingRun> {
         return Decoder.create(config, start, target);
     }
 
-    /** One pretraining on its way. */
+    /** The process of one pretraining. */
     private final class Pretraining {
         private final TrainingRun run;
         private final Decoder model;
@@ -223,7 +223,7 @@ public final class PretrainingRun extends ResumableRun<PretrainingRun> {
         private final TrainingOptions options;
         private final Snapshots snapshots;
         private final Progress progress;
-        /** What shapes the result. */
+        /** The settings that determine the result. */
         private final SequencedMap<String, String> settings = new LinkedHashMap<>();
         /** The provenance in the output. */
         private final SequencedMap<String, String> provenance = new LinkedHashMap<>();

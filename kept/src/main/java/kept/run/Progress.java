@@ -11,7 +11,7 @@ public interface Progress {
     /** Shows nothing and never stops a run. */
     Progress NONE = new Progress() { };
 
-    /** What a task counts. */
+    /** The units in which a task counts. */
     enum Unit {
         /** Bytes that are read, written or compared. */
         BYTES,
@@ -30,8 +30,8 @@ public interface Progress {
      *
      * @param name its name, such as {@code convert} or {@code calibrate}
      * @param unit the unit of its length
-     * @param total how much there is to do
-     * @param before how much an earlier run has done
+     * @param total the amount of work
+     * @param before the part that an earlier run has done
      */
     record Task(String name, Unit unit, long total, long before) {}
 
@@ -42,7 +42,7 @@ public interface Progress {
         Stop NEVER = () -> false;
 
         /**
-         * Asked often; once true, the run saves its state and throws a {@link StoppedException}.
+         * Called often; once it returns true, the run saves its state and throws a {@link StoppedException}.
          *
          * @return whether the run is to stop
          */
@@ -70,7 +70,7 @@ public interface Progress {
     /**
      * Part of the task is done.
      *
-     * @param amount how much is done, in all
+     * @param amount the amount done so far
      */
     default void done(long amount) {}
 
@@ -84,7 +84,7 @@ public interface Progress {
     /**
      * The student in training was evaluated on held-out text.
      *
-     * @param result what was found
+     * @param result the result
      */
     default void heldOut(HeldOutResult result) {}
 
@@ -94,7 +94,7 @@ public interface Progress {
     /**
      * A part of the run begins that can be stopped and resumed.
      *
-     * @return asked until it is closed at the part's end
+     * @return is called until it is closed at the part's end
      */
     default Stop stop() {
         return Stop.NEVER;

@@ -26,8 +26,8 @@ public final class RandomCheckpoint {
      *
      * @param config the sizes, and the dtype to store
      * @param format of the weight files
-     * @param maxShardSize bytes of tensors in one file, at most
-     * @param command what makes it, for its provenance.json
+     * @param maxShardSize the maximum number of bytes of tensors in a file
+     * @param command the command line, for provenance.json
      */
     public RandomCheckpoint(DecoderConfig config, WeightFormat format, long maxShardSize, String command) {
         this.config = config;
@@ -39,12 +39,12 @@ public final class RandomCheckpoint {
     /**
      * Writes it.
      *
-     * @param output the directory to make
+     * @param output the directory, which is created
      * @param overwrite whether one that exists is replaced
      * @param seed of the weights
      * @param tokenizer a directory whose tokenizer is copied; null for none
      * @param progress receives the progress
-     * @param inputs what must not be replaced
+     * @param inputs the paths that must not be replaced
      * @return what was written, in words
      */
     public String write(Path output, boolean overwrite, long seed, Path tokenizer, Progress progress, Path... inputs) {

@@ -24,7 +24,7 @@ public abstract sealed class ResumableRun<R extends ResumableRun<R>> permits Con
     /**
      * Sets whether an unfinished run for this output is resumed; {@link Resume#NO} by default.
      *
-     * @param wanted whether to
+     * @param wanted true to enable it
      * @return this
      */
     public final R resume(Resume wanted) {
@@ -35,7 +35,7 @@ public abstract sealed class ResumableRun<R extends ResumableRun<R>> permits Con
     /**
      * Sets whether an existing output, or the state of an unfinished run, is replaced; false by default.
      *
-     * @param allowed whether it may be
+     * @param allowed true to replace it
      * @return this
      */
     public final R overwrite(boolean allowed) {

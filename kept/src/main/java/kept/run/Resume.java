@@ -2,11 +2,11 @@ package kept.run;
 
 import kept.tensor.Device;
 
-/** Whether a run resumes an earlier one. */
+/** Determines whether a run resumes an earlier one. */
 public enum Resume {
-    /** Starts from the beginning; an unfinished run is refused, or replaced where that is allowed. */
+    /** Starts from the beginning; an unfinished run is refused or, if allowed, replaced. */
     NO,
-    /** Resumes, and refuses to where vectors or device differ, because the bits of the result would. */
+    /** Resumes, but refuses if vectors or device differ, because the bits of the result would differ too. */
     SAME_BITS,
     /** Resumes in any case. */
     ANY_BITS;
@@ -20,8 +20,8 @@ public enum Resume {
      * Refuses to resume what another device or vector width has computed, unless that is allowed.
      *
      * @param state the unfinished run, for the message
-     * @param before what has computed it
-     * @param device what would compute the rest
+     * @param before the backend that computed it
+     * @param device the device for the rest
      * @param progress receives a note about the allowed difference
      * @return whether the result will have the bits of an uninterrupted run
      */
@@ -39,7 +39,7 @@ public enum Resume {
         return false;
     }
 
-    /** How to get the vectors that were there before. */
+    /** The option that gives the vectors of the earlier run. */
     private static String remedy(String before) {
         int bits = before.replaceFirst("cpu, vectors of (\\d{3}) bits", "").isEmpty() ? Integer.parseInt(before.replaceAll("\\D", "")) : 0;
         return bits == 0 ? "" : "on a processor that has them KEPT_JAVA_OPTIONS=-XX:MaxVectorSize=%d gives bin/kept vectors of %d bits, "

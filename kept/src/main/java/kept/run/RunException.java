@@ -3,7 +3,7 @@ package kept.run;
 import kept.tensor.TensorException;
 
 /**
- * A run that cannot start, continue or finish. The message is one line: what is wrong and what to do, with options by their names in the
+ * Thrown when a run cannot start, continue or finish. The message is one line: what is wrong and what to do, with options by their names in the
  * programs.
  */
 public final class RunException extends TensorException {

@@ -102,7 +102,7 @@ final class SavedSettings {
                 .part("weightDecay", adamW.weightDecay());
     }
 
-    /** Adds what is minimised. */
+    /** Adds the objective. */
     static void put(Map<String, String> settings, String name, DistillationObjective objective) {
         new SavedSettings(settings, name).part("divergence", objective.divergence())
                 .part("temperature", objective.temperature()).part("crossEntropyWeight", objective.crossEntropyWeight());

@@ -6,8 +6,8 @@ import java.util.function.Consumer;
 import kept.io.OutputDirectory;
 
 /**
- * Checkpoints of a model in training: after every so many steps a directory {@code OUTPUT.step-N} beside the output, which appears whole or not at
- * all. After the last step there is none; that is the output.
+ * Checkpoints of a model in training: directories {@code OUTPUT.step-N} next to the output, at a fixed interval of steps. Each appears complete or
+ * not at all. There is none after the last step, which gives the output.
  */
 final class Snapshots {
     private final Path output;
@@ -16,13 +16,13 @@ final class Snapshots {
     private final Path[] inputs;
 
     /**
-     * Makes sure that the snapshots have a place.
+     * Checks that the snapshots' directories do not exist.
      *
-     * @param output what the training will make
+     * @param output the output of the training
      * @param every steps between snapshots; 0 for none
      * @param steps the steps of the training
      * @param replace whether snapshots that exist may be replaced
-     * @param inputs what the training reads
+     * @param inputs the inputs of the training
      * @throws RunException if one exists that may not
      * @throws kept.io.FileException if one holds anything but a snapshot
      */
@@ -40,21 +40,21 @@ final class Snapshots {
         }
     }
 
-    /** How many there will be. */
+    /** The number of snapshots. */
     long count() {
         return every == 0 ? 0 : (steps - 1) / every;
     }
 
-    /** Where the snapshot after a step is. */
+    /** The directory of the snapshot after a step. */
     Path directory(long step) {
         return output.resolveSibling(output.getFileName() + ".step-" + step);
     }
 
     /**
-     * Writes the snapshot after a step, if there is to be one; one that an interrupted run has written before gets the same bytes.
+     * Writes the snapshot after a step, if there is one; an existing snapshot of an interrupted run gets the same bytes.
      *
      * @param step the step just done
-     * @param writer is given an empty directory to write the files to
+     * @param writer writes the files to an empty directory
      */
     void writeAfter(long step, Consumer<Path> writer) {
         if (every == 0 || step % every != 0 || step == steps) {

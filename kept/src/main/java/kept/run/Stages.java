@@ -10,7 +10,7 @@ import kept.evaluation.TextEvaluation;
 import kept.model.Decoder;
 import kept.report.DomainResult;
 
-/** What the students of one teacher are worth, stage by stage: each is evaluated on all held-out texts, and how long it took to make is noted. */
+/** Evaluates the students of one teacher, stage by stage, on all held-out texts, and records the time that each took. */
 final class Stages {
     private final List<TextEvaluation> evaluations;
     private final SequencedMap<String, SequencedMap<String, Fidelity>> fidelity = new LinkedHashMap<>();
@@ -24,9 +24,9 @@ final class Stages {
      * Evaluates a student.
      *
      * @param stage its name in tables
-     * @param took the seconds that it took to make
-     * @param teacher whom it is to follow
-     * @param student with the values that it is stored with
+     * @param took its duration in seconds
+     * @param teacher the teacher
+     * @param student the student with its stored values
      * @return this
      */
     Stages evaluate(String stage, double took, Decoder teacher, Decoder student) {
@@ -40,7 +40,7 @@ final class Stages {
     /**
      * The results by text.
      *
-     * @param start the stage that training began from
+     * @param start the stage before training
      */
     List<DomainResult> results(String start) {
         List<DomainResult> results = new ArrayList<>();

@@ -12,7 +12,7 @@ import kept.model.Weights;
 import kept.tensor.DType;
 import kept.tensor.Device;
 
-/** The initial weights of students: a mapping of the teacher, measured where needed on the training text or on the user's calibration text. */
+/** The initial weights of students: a mapping of the teacher, measured, if needed, on the training text or on the user's calibration text. */
 final class StudentStart {
     private final Progress progress;
     private final Path teacher;
@@ -22,13 +22,13 @@ final class StudentStart {
     private final Device device;
 
     /**
-     * What all starts have in common.
+     * The context that all initial students share.
      *
      * @param progress receives the progress
      * @param teacher its directory
      * @param checkpoint its weights
-     * @param text what a mapping measures on if the user has named nothing
-     * @param from the first token of the text that may be measured on: those before it are held out
+     * @param text the text on which a mapping measures if the user has named none
+     * @param from the first token of the text that is not held out
      * @param device where to compute
      */
     StudentStart(Progress progress, Path teacher, Checkpoint checkpoint, PackedTokens text, long from, Device device) {
@@ -40,7 +40,7 @@ final class StudentStart {
         this.device = device;
     }
 
-    /** Measures what a mapping needs. */
+    /** Measures the tensors that a mapping needs. */
     Measurement.Measured measure(Measurement measurement, MappingChoice choice) {
         try (var stop = progress.stop()) {
             if (!choice.isCalibrated()) {
@@ -53,16 +53,16 @@ final class StudentStart {
         }
     }
 
-    /** The student's weights by a mapping; they may be read as long as what was measured is there. */
+    /** The student's weights by a mapping, which can be read as long as the measured tensors exist. */
     Weights weights(Measurement measurement, Measurement.Measured measured, DType dtype) {
         return new MappedWeights(measurement.table(), measurement.sources(checkpoint, measured), dtype);
     }
 
     /**
-     * Makes the student of another mapping, evaluates it, and forgets it.
+     * Creates the student of another mapping, evaluates it, and frees it.
      *
      * @param choice the mapping
-     * @param stored what its weights are rounded to; null for the teacher's type
+     * @param stored the type to which its weights are rounded; null for the teacher's
      * @param teaching whom it is to follow
      * @param stages takes the result
      */

@@ -7,11 +7,11 @@ import kept.text.Reasons;
 import kept.tokenizer.Tokenizer;
 import kept.tokenizer.TokenizerFiles;
 
-/** Puts a tokenizer beside a new Orion. */
+/** Copies a tokenizer to a new Orion. */
 final class TokenizerCopy {
     private TokenizerCopy() {}
 
-    /** Copies tokenizer.model and tokenizer.json, where they are, unchanged. */
+    /** Copies tokenizer.model and tokenizer.json, if they exist, unchanged. */
     static void write(Path source, Path target) {
         TokenizerFiles.requireWithin(source);
         for (String name : new String[] {Tokenizer.SENTENCEPIECE_FILE, Tokenizer.JSON_FILE}) {

@@ -15,13 +15,13 @@ import kept.tensor.DType;
 import kept.tensor.Shape;
 
 /**
- * What a training run will have on disk, in bytes.
+ * The bytes that a training run needs on disk.
  *
- * @param state the weights that are trained and their moments; while it is written, the one before stays
- * @param best the best state; 0 where none is kept
+ * @param state the trained weights and their moments; while a state is written, the previous one stays
+ * @param best the best state; 0 if none is kept
  * @param result the weights of the output
  * @param snapshots the weights of all snapshots
- * @param savedAgain whether a state may be written while there is one
+ * @param savedAgain whether a state may be written while another exists
  */
 record TrainingDisk(long state, long best, long result, long snapshots, boolean savedAgain) {
     private static final int FLOAT = Float.BYTES;
@@ -47,10 +47,10 @@ record TrainingDisk(long state, long best, long result, long snapshots, boolean 
     }
 
     /**
-     * Refuses a run for which there is no room.
+     * Refuses a run for which the disk has no room.
      *
      * @param parent the directory of the output, its state and its snapshots
-     * @param output what is named in the error
+     * @param output the output, for the message
      * @param training the directory of the state; files of an earlier part of the run need no new space
      * @throws kept.io.FileException telling what is needed and what is free
      */

@@ -26,11 +26,11 @@ import kept.training.Trainer;
 import kept.training.TrainingState;
 
 /**
- * A training run with what surrounds it on disk. While it lasts, its state and metrics lie in {@code OUTPUT.training} beside the output; a run that
- * is stopped saves its state there, and one that resumes takes it up. The state after the last step stays there until the output is in place, so
- * that a failure to evaluate or to write does not cost the training.
+ * A training run and its files. During the run, its state and metrics are in {@code OUTPUT.training} next to the output; a run that is stopped saves
+ * its state there, from which it can be resumed. The state after the last step stays there until the output is in place, so that a failure to
+ * evaluate or to write does not waste the training.
  *
- * <p>A state is saved when the step after it has shown finite numbers, so that there is always one to resume from.
+ * <p>A state is saved when the step after it has computed finite numbers, so that there is always a state from which the run can resume.
  */
 final class TrainingRun implements AutoCloseable {
     private static final String STATE = "state.safetensors";
@@ -45,17 +45,17 @@ final class TrainingRun implements AutoCloseable {
     /** Null if none is resumed. */
     private final TrainingState saved;
     private Map<String, String> settings = Map.of();
-    /** The step of the state on disk, where this run has written or read it. */
+    /** The step of the state on disk, if this run has written or read it. */
     private long savedStep = NONE;
     private boolean told;
     private final SequencedMap<String, TextCoverage> texts = new LinkedHashMap<>();
 
     /**
-     * What a run trains, and how it is looked at.
+     * The trainer of a run, and its evaluation.
      *
      * @param trainer does the steps
-     * @param steps how many in all
-     * @param evaluation looks at held-out text now and then, before the state is saved
+     * @param steps the total number of steps
+     * @param evaluation evaluates on held-out text at some steps, before the state is saved
      * @param afterStep receives each finished step before the state after it is saved: a run that is killed in between repeats both
      * @param start sets the model's initial values; unused with evaluations, which know them
      */
@@ -68,16 +68,16 @@ final class TrainingRun implements AutoCloseable {
     /**
      * How a run ended.
      *
-     * @param steps the metrics of all steps, those before a resumption included
-     * @param notFinite how it met NaN or infinity, and what to do; null if it came to its end. Then the model has the best state's values
+     * @param steps the metrics of all steps, including those before a resumption
+     * @param notFinite how the run met NaN or infinity, and what to do, in which case the model has the best state's values; null if it completed
      */
     record Outcome(List<StepMetrics> steps, String notFinite) {
-        /** How long the steps took, as far as that is known. */
+        /** The duration of the steps, as far as it is known. */
         double seconds() {
             return steps.stream().mapToDouble(StepMetrics::seconds).filter(Double::isFinite).sum();
         }
 
-        /** Ends a program whose run did not come to its end. */
+        /** Throws the exception of a run that did not complete. */
         void requireFinite() {
             if (notFinite != null) {
                 throw new RunException(notFinite);
@@ -86,13 +86,13 @@ final class TrainingRun implements AutoCloseable {
     }
 
     /**
-     * Finds the state of an unfinished run and reads it whole, or makes sure that there is none.
+     * Reads the state of an unfinished run completely, or checks that there is none.
      *
      * @param progress receives the progress
-     * @param output what the run will make
+     * @param output the output of the run
      * @param resume whether a saved state is resumed
-     * @param begun whether there is training to resume, and not only what precedes it
-     * @param overwrite whether a saved state may be thrown away
+     * @param begun whether there is training to resume, not only an earlier part of the run
+     * @param overwrite whether a saved state may be deleted
      */
     TrainingRun(Progress progress, Path output, Resume resume, boolean begun, boolean overwrite) {
         this.progress = progress;
@@ -131,7 +131,7 @@ final class TrainingRun implements AutoCloseable {
         }
     }
 
-    /** A file without content is what a full disk or a crash of the machine leaves, and nothing that could be downloaded. */
+    /** An empty file is left by a full disk or a crash of the machine; it is not an unfinished download. */
     private static void requireContent(Path file) {
         try {
             if (Files.exists(file) && Files.size(file) == 0) {
@@ -143,7 +143,7 @@ final class TrainingRun implements AutoCloseable {
         }
     }
 
-    /** Refuses a run that would find the disk full. */
+    /** Refuses a run for which the disk has no room. */
     void requireRoom(TrainingDisk disk) {
         disk.requireRoom(target.getParent(), target, directory);
     }
@@ -158,14 +158,14 @@ final class TrainingRun implements AutoCloseable {
     }
 
     /**
-     * Says what the run is made of, which a saved state must agree on. May be called again when more is known.
+     * Sets the settings and inputs of the run, with which a saved state must agree. May be called again when more are known.
      *
-     * @param known what shapes the result, by name
-     * @param device what computes it
+     * @param known the settings and inputs that determine the result, by name
+     * @param device the device
      */
     void require(Map<String, String> known, Device device) {
         boolean first = settings.isEmpty();
-        // Saved in their order, so that the same run leaves the same bytes.
+        // Saved in this order, so that the same run writes the same bytes.
         settings = new LinkedHashMap<>(known);
         if (saved == null) {
             return;
@@ -182,12 +182,12 @@ final class TrainingRun implements AutoCloseable {
     }
 
     /**
-     * Trains to the end, or until training helps no more, the numbers are not finite, or it is stopped.
+     * Trains to the end, or until training no longer helps, numbers are not finite, or the run is stopped.
      *
-     * @param task what the bar is called
-     * @param training what to train
-     * @param schedule which steps are saved, and which is the last for now
-     * @return what the steps showed
+     * @param task the name of the task
+     * @param training the trainer and its evaluation
+     * @param schedule determines the steps to save, and the step at which to stop
+     * @return the outcome
      * @throws NonFiniteException if a model that is not trained is at fault
      * @throws StoppedException if it was stopped; the state is saved
      */
@@ -214,7 +214,7 @@ final class TrainingRun implements AutoCloseable {
             }
             if (stop.isWanted() || schedule.isStopAfter(trainer.step())) {
                 save(training, log, null);
-                // Told before the stop is closed: then the process may end at any moment.
+                // Reported before the stop is closed, because the process may end at any moment after that.
                 progress.note("stopped after step %d of %d".formatted(trainer.step(), training.steps()));
                 tellHowToResume();
                 throw new StoppedException();
@@ -258,8 +258,8 @@ final class TrainingRun implements AutoCloseable {
     }
 
     /**
-     * Saves a state to resume from after values that were not finite: the best so far on held-out text; without evaluations the last one that
-     * was saved; else the start.
+     * Saves a state from which the run can resume after values that were not finite: the best so far on held-out text; without evaluations the last
+     * saved state, or else the initial state.
      *
      * @return what happened, and what to do
      */
@@ -289,7 +289,7 @@ final class TrainingRun implements AutoCloseable {
         progress.heldOut(result);
     }
 
-    /** Not before the training: what ends earlier shall leave nothing. */
+    /** Created when training starts, so that a run that ends earlier leaves nothing. */
     private void makeDirectory() {
         try {
             Files.createDirectories(directory);
@@ -312,7 +312,7 @@ final class TrainingRun implements AutoCloseable {
         told = true;
     }
 
-    /** Says what was read of a text, here and in the metrics. */
+    /** Reports the part of a text that was read, here and in the metrics. */
     void tellText(String name, TextCoverage coverage) {
         texts.put(name, coverage);
         progress.note("%s: %s".formatted(name, coverage.description()));
@@ -323,7 +323,7 @@ final class TrainingRun implements AutoCloseable {
         texts.put(name, coverage);
     }
 
-    /** What was read of each text so far, by its name. */
+    /** The part of each text that was read so far, by the text's name. */
     SequencedMap<String, TextCoverage> texts() {
         return texts;
     }
@@ -333,7 +333,7 @@ final class TrainingRun implements AutoCloseable {
         return directory.resolve("metrics.jsonl");
     }
 
-    /** Where the best state is kept meanwhile. */
+    /** The file of the best state. */
     Path best() {
         return best;
     }
@@ -349,7 +349,7 @@ final class TrainingRun implements AutoCloseable {
         }
     }
 
-    /** What a killed run was just writing. */
+    /** Removes files that a killed run was writing. */
     private void deleteTemporaries() throws IOException {
         OwnFiles.TRAINING.requireNothingElse(directory, "it cannot hold the training state; move that away");
         try (DirectoryStream<Path> temporaries = Files.newDirectoryStream(directory, ".*.tmp")) {

@@ -25,16 +25,16 @@ public final class TrainingSettings {
         CONSTANT
     }
 
-    /** Null for the usual length, or the model's positions if fewer. */
+    /** Null for the default length, or the model's positions if fewer. */
     private Integer sequenceLength;
     private int batchSize = 8;
     private int accumulation = 1;
-    /** Null for one that suits the run. */
+    /** Null for a default that depends on the run. */
     private Double learningRate;
     private Schedule schedule = Schedule.COSINE;
     /** Null for a twentieth of all steps. */
     private Long warmUp;
-    /** Null for one that suits the run. */
+    /** Null for a default that depends on the run. */
     private Double weightDecay;
     private double beta2 = 0.95;
     private double maxGradientNorm = 1;
@@ -51,7 +51,7 @@ public final class TrainingSettings {
     /**
      * Sets the tokens of a sequence; by default 512, or the model's positions if fewer.
      *
-     * @param tokens how many
+     * @param tokens the number
      * @return this
      */
     public TrainingSettings sequenceLength(int tokens) {
@@ -62,7 +62,7 @@ public final class TrainingSettings {
     /**
      * Sets the sequences of one forward and backward pass; 8 by default.
      *
-     * @param sequences how many
+     * @param sequences the number
      * @return this
      */
     public TrainingSettings batchSize(int sequences) {
@@ -73,7 +73,7 @@ public final class TrainingSettings {
     /**
      * Sets the passes whose gradients are averaged in one step; 1 by default.
      *
-     * @param passes how many
+     * @param passes the number
      * @return this
      */
     public TrainingSettings accumulation(int passes) {
@@ -107,7 +107,7 @@ public final class TrainingSettings {
     /**
      * Sets the steps of the warm-up; a twentieth of all by default.
      *
-     * @param steps how many
+     * @param steps the number
      * @return this
      */
     public TrainingSettings warmUp(long steps) {
@@ -173,7 +173,7 @@ public final class TrainingSettings {
     /**
      * Sets the step after which the run stops, to be resumed later; by default it does not stop.
      *
-     * @param steps how many
+     * @param steps the number
      * @return this
      */
     public TrainingSettings stopAfter(long steps) {
@@ -185,7 +185,7 @@ public final class TrainingSettings {
      * Sets whether only the input of each layer is kept and the layer recomputed for its gradients: less memory, more time, the same bits; false by
      * default.
      *
-     * @param wanted whether to
+     * @param wanted true to enable it
      * @return this
      */
     public TrainingSettings checkpointActivations(boolean wanted) {
@@ -207,7 +207,7 @@ public final class TrainingSettings {
     /**
      * Sets whether AdamW stores its moments in 8 bits; false by default.
      *
-     * @param wanted whether to
+     * @param wanted true to enable it
      * @return this
      */
     public TrainingSettings moments8Bit(boolean wanted) {
@@ -219,7 +219,7 @@ public final class TrainingSettings {
         return seed;
     }
 
-    /** Whether the state is to be written after a step. */
+    /** Whether the state is written after a step. */
     boolean isSavedAfter(long step) {
         return saveEvery > 0 && step % saveEvery == 0;
     }
@@ -229,12 +229,12 @@ public final class TrainingSettings {
         return saveEvery > 0 && saveEvery < steps;
     }
 
-    /** Whether the user wants no further step now. */
+    /** Whether the run stops after a step, at the user's request. */
     boolean isStopAfter(long step) {
         return step >= stopAfter;
     }
 
-    /** What weights are kept in while they are trained. */
+    /** The type of weights in training. */
     DType weightType() {
         return weightType;
     }
@@ -244,12 +244,12 @@ public final class TrainingSettings {
         return codedMoments;
     }
 
-    /** Whether activations are computed once more in the backward pass instead of kept. */
+    /** Whether activations are recomputed in the backward pass instead of kept. */
     boolean checkpointActivations() {
         return checkpointActivations;
     }
 
-    /** Tells where the stored type could hold more digits than training keeps: of frozen weights and of an untrained result, too. */
+    /** Reports if the stored type has more digits than the weights in training, also for frozen weights and for an untrained result. */
     void noteDigits(DType stored, Progress progress) {
         if (weightType == DType.BF16 && stored != DType.BF16) {
             progress.note("the result has the precision of bf16, for --train-dtype bf16, though it is stored as " + stored.label());
@@ -259,10 +259,10 @@ public final class TrainingSettings {
     /**
      * The settings of a run.
      *
-     * @param tokens how many to train on, at least; whole steps
+     * @param tokens the minimum number of tokens to train on, which is rounded up to whole steps
      * @param positions the model's longest sequence
-     * @param usualRate the peak learning rate if none is set
-     * @param usualDecay the weight decay if none is set
+     * @param usualRate the default peak learning rate
+     * @param usualDecay the default weight decay
      */
     TrainingOptions options(long tokens, int positions, double usualRate, double usualDecay) {
         int length = sequenceLength != null ? sequenceLength : Math.min(DEFAULT_LENGTH, positions);

@@ -15,8 +15,8 @@ import kept.tokenizer.TokenTexts;
 import kept.tokenizer.Tokenizer;
 
 /**
- * Measures how faithfully a student follows its teacher on held-out text. Defaults are those of {@code kept verify}; each setter changes this
- * object and returns it:
+ * Measures the fidelity of a student to its teacher on held-out text. Defaults are those of {@code kept verify}; each setter changes this object and
+ * returns it:
  *
  * <pre>{@code
  * var result = VerificationRun.of(teacher, student).heldOut("prose", Path.of("held-out.txt")).run(Progress.NONE);
@@ -30,7 +30,7 @@ public final class VerificationRun {
     private final Path student;
     private final SequencedMap<String, Corpus> texts = new LinkedHashMap<>();
     private long tokens = 16_384;
-    /** Null for the usual length, or the models' positions if fewer. */
+    /** Null for the default length, or the models' positions if fewer. */
     private Integer sequenceLength;
     private boolean byLayer;
     private boolean byTokenClass;
@@ -44,7 +44,7 @@ public final class VerificationRun {
     }
 
     /**
-     * What was found.
+     * The results.
      *
      * @param details by the texts' names
      * @param sequenceLength tokens of a sequence
@@ -101,7 +101,7 @@ public final class VerificationRun {
     /**
      * Sets the tokens of a sequence; by default 512, or the models' positions if fewer.
      *
-     * @param length how many
+     * @param length the length in tokens
      * @return this
      */
     public VerificationRun sequenceLength(int length) {
@@ -112,7 +112,7 @@ public final class VerificationRun {
     /**
      * Sets whether streams and norms are compared layer by layer, which takes up to twice the time; false by default.
      *
-     * @param wanted whether to
+     * @param wanted true to enable it
      * @return this
      */
     public VerificationRun byLayer(boolean wanted) {
@@ -123,7 +123,7 @@ public final class VerificationRun {
     /**
      * Sets whether metrics are also computed for each class of tokens; false by default.
      *
-     * @param wanted whether to
+     * @param wanted true to enable it
      * @return this
      */
     public VerificationRun byTokenClass(boolean wanted) {
@@ -134,7 +134,7 @@ public final class VerificationRun {
     /**
      * Sets how many tokens with the largest divergence are listed for each text; 0 by default.
      *
-     * @param count how many
+     * @param count the number
      * @return this
      */
     public VerificationRun worst(int count) {
@@ -186,9 +186,9 @@ public final class VerificationRun {
     /**
      * The tokens of a sequence in an evaluation.
      *
-     * @param wanted the length that was asked for; null for the usual, or the models' positions if fewer
-     * @param program whose error it is if they are too many
-     * @param positions the most that the models take
+     * @param wanted the requested length; null for the default, or the models' positions if fewer
+     * @param program the program's name, for the message
+     * @param positions the models' maximum length
      * @return the length
      * @throws RunException if it exceeds the positions
      */
@@ -200,7 +200,7 @@ public final class VerificationRun {
         return length;
     }
 
-    /** Both have the tokenizer's ids, so one vocabulary can only be longer by rows that pad it. */
+    /** Both models have the tokenizer's ids, so additional rows of one vocabulary can only be padding. */
     private static void tellOfPadding(Decoder teaching, Decoder learning, Progress progress) {
         int teachers = teaching.config().vocabSize();
         int students = learning.config().vocabSize();

@@ -8,9 +8,9 @@ import kept.torch.TorchWriter;
 import kept.weights.TensorSpec;
 import kept.weights.WeightWriter;
 
-/** The files weights can be stored in. */
+/** The formats of weight files. */
 public enum WeightFormat {
-    /** Files that memory maps and other libraries read without running code. */
+    /** Safetensors files, which can be memory-mapped and never run code. */
     SAFETENSORS,
     /** PyTorch's pickle files. */
     TORCH;

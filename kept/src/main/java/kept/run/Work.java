@@ -7,7 +7,7 @@ record Work(Progress progress) implements AutoCloseable {
         return new Work(progress);
     }
 
-    /** How much is done, in all. */
+    /** The amount done so far. */
     void done(long amount) {
         progress.done(amount);
     }

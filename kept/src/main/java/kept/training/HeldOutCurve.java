@@ -55,10 +55,10 @@ public record HeldOutCurve(List<HeldOutResult> results) {
     }
 
     /**
-     * The step from which training no longer improved the result.
+     * The first result on which training no longer improved.
      *
      * @param share the smallest improvement that counts: the fraction of the divergence by which a later result must be lower
-     * @return the first result that no later one betters by more than that
+     * @return the first result that no later one improves by more than that
      * @throws java.util.NoSuchElementException if there is none
      */
     public HeldOutResult helpedUntil(double share) {
