@@ -1,2 +1,2 @@
-/** What binds the programs' libraries to the module {@code kept}. The programs themselves are there. */
+/** Brings the libraries of the programs into the module graph, as a service of the module {@code kept}, which contains the programs. */
 package kept.commandline;

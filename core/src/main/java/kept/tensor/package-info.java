@@ -1,6 +1,7 @@
 /**
  * Tensors and what users do with them: {@link kept.tensor.Tensor} with its shape, element type and device, the {@link kept.tensor.Scope} that owns
- * its memory, and the public operations, one interface for each kind.
+ * its memory, and the public operations, one interface for each kind. The memory behind tensors, and the guard around every kernel that holds and
+ * checks it ({@code GuardedBackend}, {@code KernelCall}), are package-private parts of the same package.
  *
  * <p>The operations with their gradients are in {@code kept.autograd.operation}, the kernels of devices behind {@code kept.backend}.
  *
