@@ -133,6 +133,14 @@ class LibraryProjectIT {
                 "`kept:kept:%s`".formatted(VERSION));
     }
 
+    @Test
+    void thePageNamesTheTestedVersionOfTheSilentProvider() throws IOException {
+        try (Stream<Path> jars = Files.list(MODULES)) {
+            String jar = jars.map(path -> path.getFileName().toString()).filter(name -> name.startsWith("slf4j-nop-")).findFirst().orElseThrow();
+            assertThat(page).contains("`org.slf4j:slf4j-nop:%s`".formatted(jar.substring("slf4j-nop-".length(), jar.length() - ".jar".length())));
+        }
+    }
+
     private void expectResults(String printed) throws IOException {
         assertThat(printed).containsPattern("(?m)^continuation: .+")
                 .containsPattern("(?m)^logits \\[1, [2-9], \\d{4,}\\], hidden states \\[1, [2-9], %d\\]$".formatted(HIDDEN_SIZE));
