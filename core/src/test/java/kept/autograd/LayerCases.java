@@ -94,6 +94,9 @@ final class LayerCases {
         of("SwiGlu.forward(Tensor)", names).value(3, 2).value(4, 2).value(4, 2).value(2, 4).slack(2)
                 .is((x, n) -> new SwiGlu(new Linear(x[1], null), new Linear(x[2], null), new Linear(x[3], null)).forward(x[0]),
                         (x, n) -> mapped(FusedCases.swiGlu(mapped(x[0], x[1]), mapped(x[0], x[2])), x[3]));
+        of("SwiGlu.project(Tensor, Tensor)", names).value(3, 4).value(3, 4).value(2, 4)
+                .is((x, n) -> new SwiGlu(new Linear(Tensor.ones(4, 2), null), new Linear(Tensor.ones(4, 2), null), new Linear(x[2], null))
+                        .project(x[0], x[1]), (x, n) -> mapped(FusedCases.swiGlu(x[0], x[1]), x[2]));
         for (String method : new String[] {"forward(Tensor, Angles, KeyValues)", "next(Tensor, Angles, List)"}) {
             boolean next = method.startsWith("next");
             of("Attention." + method, "attention", "linear", "rotary positions", "concat").value(2, next ? 1 : 3, 4).value(4, 4).value(2, 4)

@@ -49,7 +49,7 @@ class ReadAheadStreamTest {
 
     @Test
     void anErrorComesBehindTheTextBeforeItAndEachTime() throws IOException {
-        byte[] text = text(LARGE);
+        byte[] text = text(ReadAheadStream.ALONE + (ReadAheadStream.CHUNKS - 2) * ReadAheadStream.CHUNK);
         byte[] file = gzip(text);
         byte[] cut = Arrays.copyOf(file, file.length - 3);
         byte[] damaged = file.clone();
@@ -61,7 +61,14 @@ class ReadAheadStreamTest {
         for (int i = 0; i < files.size(); i++) {
             String message = messages.get(i);
             try (var ahead = open(files.get(i))) {
-                assertThat(ahead.readNBytes(LARGE)).isEqualTo(text);
+                List<Thread> before = threads();
+                assertThat(ahead.readNBytes(ReadAheadStream.ALONE + 1)).isEqualTo(Arrays.copyOf(text, ReadAheadStream.ALONE + 1));
+                // The thread has met the error before the text is read that comes before it.
+                while (!before.containsAll(threads())) {
+                    Thread.onSpinWait();
+                }
+                assertThat(ahead.readNBytes(text.length - ReadAheadStream.ALONE - 1))
+                        .isEqualTo(Arrays.copyOfRange(text, ReadAheadStream.ALONE + 1, text.length));
                 for (int again = 0; again < 2; again++) {
                     assertThatThrownBy(ahead::read).isInstanceOf(IOException.class).hasMessageContaining(message);
                 }
