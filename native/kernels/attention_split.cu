@@ -1,5 +1,5 @@
-// Attention of few queries over many keys, as in decoding with a cache, after Flash-Decoding (Dao, Haziza, Massa, Sizov 2023): blocks share the keys of
-// a head in pieces of SPLIT, and a second kernel combines their results. Pieces are counted from the first key and combined in order, so the bits
+// Attention of few queries over many keys, as in decoding with a cache, after Flash-Decoding (Dao, Haziza, Massa, Sizov 2023): blocks share the keys
+// of a head in pieces of SPLIT, and a second kernel combines their results. Pieces are counted from the first key and combined in order, so the bits
 // depend on neither the device nor the other queries. Arithmetic is f32 without tensor cores, since memory limits both kernels.
 #include "exponentials.cuh"
 #include "heads.cuh"
@@ -39,8 +39,8 @@ struct Softmax {
     }
 };
 
-// The queries that share a key and value head are the rows; a block owns R of them and SPLIT keys, a warp OWN keys. LANES lanes hold a key and a value,
-// in CHUNKS accesses of 16 bytes each, so that a warp reads 32 / LANES keys at once; each such group has its own softmax until the end.
+// The queries that share a key and value head are the rows; a block owns R of them and SPLIT keys, a warp OWN keys. LANES lanes hold a key and a
+// value, in CHUNKS accesses of 16 bytes each, so that a warp reads 32 / LANES keys at once; each such group has its own softmax until the end.
 template <typename T, int LANES, int CHUNKS, int R>
 __device__ __forceinline__ void split(const T* q, Strides qs, const T* k, Strides ks, const T* v, Strides vs, float* parts, float2* statistics,
         AttentionSizes z, int width, float scale) {
@@ -201,7 +201,7 @@ __device__ __forceinline__ void split(const T* q, Strides qs, const T* k, Stride
     }
 }
 
-// Combines the pieces that a query sees; one block per query and head. A warp takes every COMBINING_WARPS-th piece, then the warps are added in order.
+// Combines the pieces that a query sees; one block per query and head. A warp takes every COMBINING_WARPS-th piece; warps are added in order.
 template <typename T, int CHUNKS>
 __device__ __forceinline__ void combine(const float* parts, const float2* statistics, T* out, float* log_sum_exp, AttentionSizes z, int pieces,
         int width) {

@@ -43,6 +43,44 @@ __device__ __forceinline__ void rotate(const T* x, Strides xs, O* out, Strides o
     }
 }
 
+// Rotates queries in place and keys into a cache, and copies values to it. Pieces of N pairs, or of N values, are numbered over all three.
+template <typename T, int N>
+__device__ __forceinline__ void append(T* q, Strides qs, const T* k, Strides ks, const T* v, Strides vs, T* keys, Strides keys_s, T* values,
+        Strides values_s, const float* cosines, const float* sines, int sequence, int heads, int groups, int half) {
+    const int batch = blockIdx.x / sequence, token = blockIdx.x - batch * sequence;
+    q += batch * qs.batch + token * qs.token;
+    k += batch * ks.batch + token * ks.token;
+    v += batch * vs.batch + token * vs.token;
+    keys += batch * keys_s.batch + token * keys_s.token;
+    values += batch * values_s.batch + token * values_s.token;
+    const int pieces = half / N, rotated = (heads + groups) * pieces, all = rotated + 2 * groups * pieces;
+    for (int i = blockIdx.y * blockDim.x + threadIdx.x; i < all; i += gridDim.y * blockDim.x) {
+        if (i < rotated) {
+            const int head = i / pieces, d = (i - head * pieces) * N, group = head - heads;
+            const T* from = group < 0 ? q + head * qs.head + d : k + group * ks.head + d;
+            T* to = group < 0 ? q + head * qs.head + d : keys + group * keys_s.head + d;
+            float first[N], second[N], c[N], s[N];
+            load<N>(from, first);
+            load<N>(from + half, second);
+            load<N>(cosines + (long long)token * half + d, c);
+            load<N>(sines + (long long)token * half + d, s);
+#pragma unroll
+            for (int j = 0; j < N; j++) {
+                const float a = first[j] * c[j] - second[j] * s[j];
+                second[j] = second[j] * c[j] + first[j] * s[j];
+                first[j] = a;
+            }
+            store<N>(to, first);
+            store<N>(to + half, second);
+        } else {
+            const int group = (i - rotated) / (2 * pieces), d = (i - rotated - group * 2 * pieces) * N;
+            float x[N];
+            load<N>(v + group * vs.head + d, x);
+            store<N>(values + group * values_s.head + d, x);
+        }
+    }
+}
+
 #define ROTARY_TO(NAME, T, O, N)                                                                                                                 \
     extern "C" __global__ void __launch_bounds__(256) NAME(const T* x, Strides xs, O* out, Strides outs, const float* cosines,                   \
             const float* sines, int sequence, int heads, int half, float direction) {                                                           \
@@ -61,3 +99,17 @@ ROTARY(rotary_single_f16, __half, 1)
 // F32 rounded to BF16, stored in accesses of 8 bytes.
 ROTARY_TO(rotary_wide_f32_to_bf16, float, __nv_bfloat16, WIDE<float>)
 ROTARY_TO(rotary_single_f32_to_bf16, float, __nv_bfloat16, 1)
+
+#define APPEND(NAME, T, N)                                                                                                                       \
+    extern "C" __global__ void __launch_bounds__(256) NAME(T* q, Strides qs, const T* k, Strides ks, const T* v, Strides vs, T* keys,            \
+            Strides keys_s, T* values, Strides values_s, const float* cosines, const float* sines, int sequence, int heads, int groups,          \
+            int half) {                                                                                                                          \
+        append<T, N>(q, qs, k, ks, v, vs, keys, keys_s, values, values_s, cosines, sines, sequence, heads, groups, half);                        \
+    }
+
+APPEND(rotary_append_wide_f32, float, WIDE<float>)
+APPEND(rotary_append_wide_bf16, __nv_bfloat16, WIDE<__nv_bfloat16>)
+APPEND(rotary_append_wide_f16, __half, WIDE<__half>)
+APPEND(rotary_append_single_f32, float, 1)
+APPEND(rotary_append_single_bf16, __nv_bfloat16, 1)
+APPEND(rotary_append_single_f16, __half, 1)

@@ -14,6 +14,7 @@ import kept.backend.Binary;
 import kept.backend.BlockCodes;
 import kept.backend.DistillationObjective;
 import kept.backend.LayerNormParameters;
+import kept.backend.Reduction;
 import kept.bench.recording.KernelCosts;
 import kept.cuda.driver.LaunchCounter;
 import kept.cuda.driver.LaunchCounts;
@@ -24,29 +25,74 @@ import kept.tensor.Shape;
 import kept.tensor.Tensor;
 
 /**
- * The kernels of a training step on operands that a virtual GPU computes in a moment, with the widths of Orion-14B where the work of an element
- * depends on the width. Their counts are the costs that {@link KernelCosts} scales.
+ * The kernels of a training step and of decoding, with the widths of Orion-14B where the work of an element depends on the width. On operands that a
+ * virtual GPU computes in a moment they are counted: these are the costs that {@link KernelCosts} scales. On those of Orion-14B they are timed.
  */
 final class CountedCases {
     private static final int WIDTH = 5120;
-    private static final int ROWS = 4;
     private static final int VOCABULARY = 84608;
     private static final int HEAD = 128;
-    private static final int POSITIONS = 256;
-    private static final int CACHED = 4096;
-    private static final int ELEMENTS = 1 << 14;
     private static final String ADAMW = "adamw_coded_bf16_bf16";
-    private static final int PARAMETERS = 1 << 17;
     private static final double EPSILON = 1e-5;
 
-    private final Device device;
-    private final LaunchCounter counter;
-    private final TreeMap<String, KernelCosts.Row> rows = new TreeMap<>();
+    private final Sizes sizes;
+    private final Visitor visitor;
     private long seed;
 
-    private CountedCases(Device device, LaunchCounter counter) {
-        this.device = device;
-        this.counter = counter;
+    private CountedCases(Sizes sizes, Visitor visitor) {
+        this.sizes = sizes;
+        this.visitor = visitor;
+    }
+
+    /**
+     * Sizes of the operands.
+     *
+     * @param rows rows of the residual stream
+     * @param positions queries and keys of attention
+     * @param heads heads of attention
+     * @param cached keys before a decoded token
+     * @param elements elements of SwiGLU
+     * @param parameters elements of a matrix that AdamW updates
+     * @param logits rows of logits
+     * @param tokens tokens that are embedded
+     * @param vocabulary rows of the embedding
+     */
+    record Sizes(int rows, int positions, int heads, int cached, int elements, int parameters, int logits, int tokens, int vocabulary) {
+        /** So small that a virtual GPU computes them in a moment. */
+        static final Sizes COUNTED = new Sizes(4, 256, 1, 4096, 1 << 14, 1 << 17, 1, 16, 64);
+        /** Of a step of Orion-14B of 4,096 tokens. */
+        static final Sizes ORION = new Sizes(4096, 4096, 40, 4096, 4096 * 15360, 5120 * 15360, 1536, 4096, VOCABULARY);
+        /** To check a program. */
+        static final Sizes TINY = new Sizes(1, 64, 1, 300, 64, 1024, 1, 2, 4);
+    }
+
+    /** Runs some operations whose operands it creates. */
+    @FunctionalInterface
+    interface Visitor {
+        /**
+         * Takes operations.
+         *
+         * @param shape shape of the operands
+         * @param operations creates the operands in the current scope, and the operations on them
+         */
+        void run(String shape, Function<Backend, List<Runnable>> operations);
+    }
+
+    /**
+     * Passes all operations to a visitor.
+     *
+     * @param sizes sizes of the operands
+     * @param visitor runs the operations on a device
+     */
+    static void visit(Sizes sizes, Visitor visitor) {
+        var cases = new CountedCases(sizes, visitor);
+        cases.elementwise();
+        cases.norms();
+        cases.attention();
+        cases.losses();
+        cases.optimizer();
+        cases.decoding();
+        cases.rest();
     }
 
     /**
@@ -69,64 +115,84 @@ final class CountedCases {
      * @return one row for each kernel, by name
      */
     static List<KernelCosts.Row> count(Device device, LaunchCounter counter) {
-        var cases = new CountedCases(device, counter);
-        cases.elementwise();
-        cases.norms();
-        cases.attention();
-        cases.losses();
-        cases.optimizer();
-        cases.decoding();
-        return List.copyOf(cases.rows.values());
+        var rows = new TreeMap<String, KernelCosts.Row>();
+        Visitor counting = (shape, operations) -> count(device, counter, shape, operations, rows);
+        visit(Sizes.COUNTED, counting);
+        // The blocks of AdamW are as many as the device runs at once, and each builds its tables.
+        KernelCosts.Row less = rows.remove(ADAMW);
+        new CountedCases(Sizes.COUNTED, counting).adamW(2 * Sizes.COUNTED.parameters());
+        rows.computeIfPresent(ADAMW, (_, more) -> more.minus(less));
+        return List.copyOf(rows.values());
+    }
+
+    /** Counts each operation by itself; of several launches of a kernel the one with the most work counts. */
+    private static void count(Device device, LaunchCounter counter, String shape, Function<Backend, List<Runnable>> operations,
+            TreeMap<String, KernelCosts.Row> rows) {
+        try (var _ = Scope.open(device)) {
+            for (Runnable operation : operations.apply(device.backend())) {
+                counter.count(true);
+                operation.run();
+                List<LaunchCounts> counted = counter.takeCounts();
+                counter.count(false);
+                for (LaunchCounts counts : counted) {
+                    rows.merge(counts.kernel(), KernelCosts.Row.of(shape, counts), (one, other) -> other.units() > one.units() ? other : one);
+                }
+            }
+        }
+    }
+
+    private void run(String shape, Function<Backend, List<Runnable>> operations) {
+        visitor.run(shape, operations);
     }
 
     private void elementwise() {
-        run(ROWS + "x" + WIDTH, backend -> {
-            Tensor x = normal(DType.F32, ROWS, WIDTH);
-            Tensor other = normal(DType.F32, ROWS, WIDTH);
-            Tensor y = normal(DType.BF16, ROWS, WIDTH);
+        run(sizes.rows() + "x" + WIDTH, backend -> {
+            Tensor x = normal(DType.F32, sizes.rows(), WIDTH);
+            Tensor other = normal(DType.F32, sizes.rows(), WIDTH);
+            Tensor y = normal(DType.BF16, sizes.rows(), WIDTH);
             Tensor out = Tensor.empty(DType.F32, x.shape());
             Tensor narrow = Tensor.empty(DType.BF16, x.shape());
             return List.of(() -> backend.binary(Binary.ADD, x, other, out), () -> backend.binary(Binary.MULTIPLY, x, other, out),
                     () -> backend.mixedAdd(x, y, out), () -> backend.copy(x, narrow), () -> backend.copy(y, out), () -> backend.fill(out, 1));
         });
-        run(Integer.toString(ELEMENTS), backend -> {
-            Tensor gate = normal(DType.BF16, ELEMENTS);
-            Tensor up = normal(DType.BF16, ELEMENTS);
+        run(Integer.toString(sizes.elements()), backend -> {
+            Tensor gate = normal(DType.BF16, sizes.elements());
+            Tensor up = normal(DType.BF16, sizes.elements());
             Tensor out = Tensor.empty(DType.BF16, gate.shape());
-            Tensor gradient = normal(DType.F32, ELEMENTS);
+            Tensor gradient = normal(DType.F32, sizes.elements());
             Tensor dGate = Tensor.empty(DType.F32, gate.shape());
             Tensor dUp = Tensor.empty(DType.F32, gate.shape());
             return List.of(() -> backend.swiGlu(gate, up, out), () -> backend.swiGluGradient(gradient, gate, up, dGate, dUp),
                     () -> backend.swiGluGradientRounded(out, gate, up, Tensor.empty(DType.BF16, gate.shape()), Tensor.empty(DType.BF16, up.shape())));
         });
-        run("1x4x40x" + HEAD, backend -> {
-            Tensor x = normal(DType.BF16, 1, ROWS, WIDTH / HEAD, HEAD);
-            Tensor wide = normal(DType.F32, 1, ROWS, WIDTH / HEAD, HEAD);
-            Tensor angles = normal(DType.F32, ROWS, HEAD / 2);
+        run("1x%dx%dx%d".formatted(sizes.rows(), WIDTH / HEAD, HEAD), backend -> {
+            Tensor x = normal(DType.BF16, 1, sizes.rows(), WIDTH / HEAD, HEAD);
+            Tensor wide = normal(DType.F32, 1, sizes.rows(), WIDTH / HEAD, HEAD);
+            Tensor angles = normal(DType.F32, sizes.rows(), HEAD / 2);
             return List.of(() -> backend.rotaryEmbedding(x, angles, angles, false, Tensor.empty(DType.BF16, x.shape())),
                     () -> backend.rotaryEmbedding(wide, angles, angles, true, Tensor.empty(DType.F32, wide.shape())),
                     () -> backend.rotaryEmbeddingRounded(wide, angles, angles, true, Tensor.empty(DType.BF16, wide.shape())));
         });
-        run("16 of 64x" + WIDTH, backend -> {
-            Tensor table = normal(DType.BF16, 64, WIDTH);
-            Tensor index = Tensor.of(IntStream.range(0, 16).map(i -> i * 7 % 64).toArray(), 16);
-            Tensor gradient = normal(DType.F32, 16, WIDTH);
-            Tensor sums = Tensor.zeros(64, WIDTH);
-            return List.of(() -> backend.embedding(table, index, Tensor.empty(DType.BF16, Shape.of(16, WIDTH))),
+        run("%d of %dx%d".formatted(sizes.tokens(), sizes.vocabulary(), WIDTH), backend -> {
+            Tensor table = normal(DType.BF16, sizes.vocabulary(), WIDTH);
+            Tensor index = Tensor.of(IntStream.range(0, sizes.tokens()).map(i -> i * 7 % sizes.vocabulary()).toArray(), sizes.tokens());
+            Tensor gradient = normal(DType.F32, sizes.tokens(), WIDTH);
+            Tensor sums = Tensor.zeros(sizes.vocabulary(), WIDTH);
+            return List.of(() -> backend.embedding(table, index, Tensor.empty(DType.BF16, Shape.of(sizes.tokens(), WIDTH))),
                     () -> backend.embeddingGradient(gradient, index, sums));
         });
     }
 
     private void norms() {
-        run(ROWS + "x" + WIDTH, backend -> {
-            Tensor x = normal(DType.F32, ROWS, WIDTH);
-            Tensor gradient = normal(DType.F32, ROWS, WIDTH);
-            Tensor branch = normal(DType.BF16, ROWS, WIDTH);
+        run(sizes.rows() + "x" + WIDTH, backend -> {
+            Tensor x = normal(DType.F32, sizes.rows(), WIDTH);
+            Tensor gradient = normal(DType.F32, sizes.rows(), WIDTH);
+            Tensor branch = normal(DType.BF16, sizes.rows(), WIDTH);
             Tensor weight = normal(DType.BF16, WIDTH);
             Tensor sum = Tensor.empty(DType.F32, x.shape());
             Tensor out = Tensor.empty(DType.BF16, x.shape());
-            Tensor mean = Tensor.empty(DType.F32, Shape.of(ROWS));
-            Tensor rstd = Tensor.empty(DType.F32, Shape.of(ROWS));
+            Tensor mean = Tensor.empty(DType.F32, Shape.of(sizes.rows()));
+            Tensor rstd = Tensor.empty(DType.F32, Shape.of(sizes.rows()));
             var layer = new LayerNormParameters(weight, weight, EPSILON);
             Tensor dx = Tensor.empty(DType.F32, x.shape());
             Tensor dWeight = Tensor.zeros(WIDTH);
@@ -140,14 +206,14 @@ final class CountedCases {
     }
 
     private void attention() {
-        run("1x%dx1x%d".formatted(POSITIONS, HEAD), backend -> {
-            Tensor q = normal(DType.BF16, 1, POSITIONS, 1, HEAD);
-            Tensor k = normal(DType.BF16, 1, POSITIONS, 1, HEAD);
-            Tensor v = normal(DType.BF16, 1, POSITIONS, 1, HEAD);
+        run("1x%dx%dx%d".formatted(sizes.positions(), sizes.heads(), HEAD), backend -> {
+            Tensor q = normal(DType.BF16, 1, sizes.positions(), sizes.heads(), HEAD);
+            Tensor k = normal(DType.BF16, 1, sizes.positions(), sizes.heads(), HEAD);
+            Tensor v = normal(DType.BF16, 1, sizes.positions(), sizes.heads(), HEAD);
             var operands = new AttentionOperands(q, k, v, 1 / Math.sqrt(HEAD));
             Tensor out = Tensor.empty(DType.BF16, q.shape());
-            Tensor logSumExp = Tensor.empty(DType.F32, Shape.of(1, 1, POSITIONS));
-            Tensor gradient = normal(DType.F32, 1, POSITIONS, 1, HEAD);
+            Tensor logSumExp = Tensor.empty(DType.F32, Shape.of(1, sizes.heads(), sizes.positions()));
+            Tensor gradient = normal(DType.F32, 1, sizes.positions(), sizes.heads(), HEAD);
             return List.of(() -> backend.attention(operands, out, logSumExp),
                     () -> backend.attentionGradient(operands, out, logSumExp, gradient, Tensor.empty(DType.F32, q.shape()),
                             Tensor.empty(DType.F32, q.shape()), Tensor.empty(DType.F32, q.shape())));
@@ -156,32 +222,37 @@ final class CountedCases {
 
     /** One query over many keys, as in decoding. */
     private void decoding() {
-        run("1 of %dx1x%d".formatted(CACHED, HEAD), backend -> {
-            Tensor q = normal(DType.BF16, 1, 1, 1, HEAD);
-            Tensor k = normal(DType.BF16, 1, CACHED, 1, HEAD);
-            Tensor v = normal(DType.BF16, 1, CACHED, 1, HEAD);
+        run("1 of %dx%dx%d".formatted(sizes.cached(), sizes.heads(), HEAD), backend -> {
+            Tensor q = normal(DType.BF16, 1, 1, sizes.heads(), HEAD);
+            Tensor k = normal(DType.BF16, 1, sizes.cached(), sizes.heads(), HEAD);
+            Tensor v = normal(DType.BF16, 1, sizes.cached(), sizes.heads(), HEAD);
             return List.of(() -> backend.attention(new AttentionOperands(q, k, v, 1 / Math.sqrt(HEAD)), Tensor.empty(DType.BF16, q.shape()),
-                    Tensor.empty(DType.F32, Shape.of(1, 1, 1))));
+                    Tensor.empty(DType.F32, Shape.of(1, sizes.heads(), 1))));
+        });
+        run("1x1x40x" + HEAD, backend -> {
+            Tensor q = normal(DType.BF16, 1, 1, WIDTH / HEAD, HEAD);
+            Tensor angles = normal(DType.F32, 1, HEAD / 2);
+            Tensor k = normal(DType.BF16, 1, 1, WIDTH / HEAD, HEAD);
+            Tensor keys = Tensor.empty(DType.BF16, k.shape());
+            Tensor values = Tensor.empty(DType.BF16, k.shape());
+            return List.of(() -> backend.rotaryAppend(q, k, k, angles, angles, keys, values));
         });
     }
 
     private void losses() {
-        run("1x" + VOCABULARY, backend -> {
-            Tensor teacher = normal(DType.F32, 1, VOCABULARY);
-            Tensor student = normal(DType.F32, 1, VOCABULARY);
-            Tensor losses = Tensor.empty(DType.F32, Shape.of(1));
-            Tensor divergences = Tensor.empty(DType.F32, Shape.of(1));
+        run(sizes.logits() + "x" + VOCABULARY, backend -> {
+            Tensor teacher = normal(DType.F32, sizes.logits(), VOCABULARY);
+            Tensor student = normal(DType.F32, sizes.logits(), VOCABULARY);
+            Tensor losses = Tensor.empty(DType.F32, Shape.of(sizes.logits()));
+            Tensor divergences = Tensor.empty(DType.F32, Shape.of(sizes.logits()));
             return List.of(() -> backend.distillationRows(DistillationObjective.FORWARD_KL, teacher, student, null, 1, losses, divergences));
         });
     }
 
     private void optimizer() {
-        adamW(PARAMETERS);
-        KernelCosts.Row less = rows.remove(ADAMW);
-        adamW(2 * PARAMETERS);
-        rows.computeIfPresent(ADAMW, (_, more) -> more.minus(less));
-        run(Integer.toString(PARAMETERS), backend -> {
-            Tensor gradient = normal(DType.BF16, PARAMETERS);
+        adamW(sizes.parameters());
+        run(Integer.toString(sizes.parameters()), backend -> {
+            Tensor gradient = normal(DType.BF16, sizes.parameters());
             return List.of(() -> backend.sumOfSquares(List.of(gradient)));
         });
         // The total of a whole model has many chunks.
@@ -192,7 +263,6 @@ final class CountedCases {
         });
     }
 
-    /** The blocks of AdamW are as many as the device runs at once, and each builds its tables. */
     private void adamW(int count) {
         run(Integer.toString(count), backend -> {
             Tensor parameter = normal(DType.BF16, count);
@@ -204,19 +274,32 @@ final class CountedCases {
         });
     }
 
-    /** Runs operations, each counted by itself; of several launches of a kernel the one with the most work counts. */
-    private void run(String shape, Function<Backend, List<Runnable>> operations) {
-        try (var _ = Scope.open(device)) {
-            for (Runnable operation : operations.apply(device.backend())) {
-                counter.count(true);
-                operation.run();
-                List<LaunchCounts> counted = counter.takeCounts();
-                counter.count(false);
-                for (LaunchCounts counts : counted) {
-                    rows.merge(counts.kernel(), KernelCosts.Row.of(shape, counts), (one, other) -> other.units() > one.units() ? other : one);
-                }
-            }
-        }
+    /** Kernels that run once for each token, loss or norm weight. */
+    private void rest() {
+        run(sizes.rows() + "x" + WIDTH, backend -> {
+            Tensor x = normal(DType.F32, sizes.rows(), WIDTH);
+            Tensor branch = normal(DType.BF16, sizes.rows(), WIDTH);
+            Tensor weight = normal(DType.BF16, WIDTH);
+            Tensor sum = Tensor.empty(DType.F32, x.shape());
+            Tensor out = Tensor.empty(DType.F32, x.shape());
+            Tensor mean = Tensor.empty(DType.F32, Shape.of(sizes.rows()));
+            Tensor rstd = Tensor.empty(DType.F32, Shape.of(sizes.rows()));
+            return List.of(() -> backend.addRmsNorm(x, branch, sum, weight, EPSILON, out, rstd),
+                    () -> backend.addLayerNorm(x, branch, sum, new LayerNormParameters(weight, weight, EPSILON), out, mean, rstd));
+        });
+        run("1", backend -> {
+            Tensor one = normal(DType.F32, 1);
+            return List.of(() -> backend.binary(Binary.DIVIDE, one, one, one), () -> backend.fill(one, 1));
+        });
+        run(Integer.toString(WIDTH), backend -> {
+            Tensor gradient = normal(DType.F32, WIDTH);
+            Tensor parameter = normal(DType.BF16, WIDTH);
+            Tensor first = Tensor.full(0, DType.I32, BlockCodes.shape(WIDTH));
+            Tensor second = Tensor.full(0, DType.I32, BlockCodes.shape(WIDTH));
+            var step = new AdamWStep(1, 1e-4, 0.9, 0.999, 1e-8, 0.01, 1);
+            return List.of(() -> backend.reduce(Reduction.SUM, gradient, Tensor.empty(DType.F32, Shape.of())),
+                    () -> backend.sumOfSquares(List.of(gradient)), () -> backend.adamW(step, parameter, gradient, first, second));
+        });
     }
 
     private Tensor normal(DType dtype, long... dimensions) {

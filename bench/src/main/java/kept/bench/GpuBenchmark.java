@@ -14,6 +14,7 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
 import kept.backend.DeviceMemory;
+import kept.bench.recording.GpuModel;
 import kept.bench.recording.KernelCosts;
 import kept.cuda.driver.LaunchCounter;
 import kept.model.Architecture;
@@ -30,6 +31,7 @@ import kept.training.StepPlan;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /**
@@ -38,7 +40,8 @@ import picocli.CommandLine.Spec;
  */
 @Command(
         name = "bench gpu",
-        description = "Times the CUDA kernels and the XKD step on a GPU, with the layer sizes of Orion-14B, optionally beside PyTorch's figures.",
+        description = {"Times the CUDA kernels and the XKD step on a GPU, with the layer sizes of Orion-14B, beside the predicted times and,",
+            "optionally, PyTorch's figures."},
         usageHelpAutoWidth = true,
         sortOptions = false)
 final class GpuBenchmark implements Callable<Integer> {
@@ -60,6 +63,10 @@ final class GpuBenchmark implements Callable<Integer> {
 
     @Option(names = "--peer", paramLabel = "FILE", description = "JSON file with PyTorch's figures: {\"rows\": [{\"name\", \"shape\", \"ms\"}]}.")
     private Path peer;
+
+    @Option(names = "--gpu", paramLabel = "NAME",
+            description = "GPU whose figures the prediction uses: h200, h100, a100 or rtx-4090 (default: the device's, or h200).")
+    private String gpu;
 
     @Option(names = "--layers", paramLabel = "N",
             description = "Layers of the models in the XKD step (default: the 40 of Orion-14B, or as many as fit into the device's memory).")
@@ -107,23 +114,76 @@ final class GpuBenchmark implements Callable<Integer> {
             counts(out, CountedCases.count(target, counter.get()));
             return 0;
         }
+        GpuModel model = model(target);
         new NativeCallComparison(tiny, only, out).run();
         Map<String, Double> peers = peer == null ? Map.of() : peerMillis(peer);
-        out.printf("%-30s %-26s %10s %10s %6s %10s %s%n", "", "", "kept ms", "PyTorch ms", "ratio", "rate", "");
-        var cases = new GpuCases(tiny);
-        for (GpuCases.Factory factory : cases.factories()) {
+        out.printf("Predicted times are those of an %s.%n", model.title());
+        out.printf("%-30s %-26s %10s %12s %10s %6s %10s %s%n", "", "", "kept ms", "predicted ms", "PyTorch ms", "ratio", "rate", "");
+        var predicted = new PredictedTimes(model);
+        List<GpuCases.Factory> recorded = new GpuCases(tiny).factories();
+        List<GpuCases.Factory> timed = new GpuCases(tiny).factories();
+        for (int i = 0; i < timed.size(); i++) {
+            List<Double> predictions = predictions(predicted, recorded.get(i));
             try (var _ = Scope.open(target)) {
-                for (Case kernel : factory.create()) {
-                    if (only.matcher(kernel.name()).find()) {
-                        print(out, kernel, millis(kernel.run()), peers);
+                List<Case> cases = timed.get(i).create();
+                for (int j = 0; j < cases.size(); j++) {
+                    if (only.matcher(cases.get(j).name()).find()) {
+                        print(out, cases.get(j), millis(cases.get(j).run()), predictions.get(j), peers);
                     }
                 }
             }
         }
+        kernels(out, target, predicted);
         if (only.matcher("xkd step").find()) {
-            step(out, target, peers);
+            step(out, target, predicted, peers);
         }
         return 0;
+    }
+
+    private GpuModel model(Device target) {
+        if (gpu == null) {
+            return GpuModel.ofDevice(target.backend().description()).orElse(GpuModel.H200);
+        }
+        return GpuModel.of(gpu).orElseThrow(() -> new ParameterException(spec.commandLine(), "Unknown GPU '%s' for --gpu: %s"
+                .formatted(gpu, String.join(", ", GpuModel.ALL.stream().map(GpuModel::label).toList()))));
+    }
+
+    private static List<Double> predictions(PredictedTimes predicted, GpuCases.Factory factory) {
+        try (var _ = Scope.open(predicted.device())) {
+            return factory.create().stream().map(operation -> predicted.of(operation.run()).millis()).toList();
+        }
+    }
+
+    /** Times every kernel of a training step and of decoding by itself. */
+    private void kernels(PrintStream out, Device target, PredictedTimes predicted) {
+        out.printf("%n%-70s %-20s %10s %12s%n", "kernels of a training step and of decoding", "", "kept ms", "predicted ms");
+        CountedCases.visit(tiny ? CountedCases.Sizes.TINY : CountedCases.Sizes.ORION, (shape, operations) -> {
+            List<PredictedTimes.Operation> predictions;
+            try (var _ = Scope.open(predicted.device())) {
+                predictions = operations.apply(predicted.device().backend()).stream().map(predicted::of).toList();
+            }
+            if (predictions.stream().noneMatch(prediction -> only.matcher(prediction.title()).find())) {
+                return;
+            }
+            try (var _ = Scope.open(target)) {
+                List<Runnable> runs = operations.apply(target.backend());
+                for (int i = 0; i < runs.size(); i++) {
+                    Runnable run = runs.get(i);
+                    String title = predictions.get(i).title();
+                    if (only.matcher(title).find()) {
+                        // What an operation allocates is freed after each run.
+                        double millis = millis(() -> {
+                            try (var _ = Scope.open(target)) {
+                                run.run();
+                            }
+                        });
+                        out.printf(Locale.ROOT, "%-70s %-20s %10.3f %12.3f%n", title, shape, millis, predictions.get(i).millis());
+                    }
+                }
+            }
+            out.flush();
+        });
+        out.println();
     }
 
     /** Prints what a profiler would: a device that runs kernels in Java has no times. */
@@ -138,7 +198,7 @@ final class GpuBenchmark implements Callable<Integer> {
         }
     }
 
-    private void step(PrintStream out, Device target, Map<String, Double> peers) {
+    private void step(PrintStream out, Device target, PredictedTimes predicted, Map<String, Double> peers) {
         XkdSteps.Size size = tiny ? new XkdSteps.Size(64, 2, 4, 160, 128, 32, 1) : orion(layers == null ? mostLayers(target) : layers);
         int warmUp = tiny ? 1 : 2;
         int count = tiny ? 1 : 6;
@@ -152,10 +212,15 @@ final class GpuBenchmark implements Callable<Integer> {
                 }
             }
             double median = median(millis);
+            double prediction;
+            try (var recorded = new XkdSteps(predicted.device(), DType.BF16, size, 2, true, new AdamW.Storage(true, true, 0))) {
+                recorded.next();
+                prediction = predicted.of(recorded::next).millis();
+            }
             double width = size.hidden();
             double parameters = size.layers() * (4 * width * width + 3 * width * size.intermediate()) + width * size.vocabulary();
             print(out, new Case("xkd step", "L%d T%d B1".formatted(size.layers(), size.sequence()), 10 * parameters * size.sequence(),
-                    "TFLOP/s (with recomputation)", null), median, peers);
+                    "TFLOP/s (with recomputation)", null), median, prediction, peers);
             out.printf(Locale.ROOT, "%-30s %.1f tokens/s, peak %.1f GB of tensors%n", "", size.sequence() / median * 1e3,
                     target.memoryUsage().peakInUse() / 1e9);
         }
@@ -210,9 +275,9 @@ final class GpuBenchmark implements Callable<Integer> {
         return (sorted[(sorted.length - 1) / 2] + sorted[sorted.length / 2]) / 2;
     }
 
-    private static void print(PrintStream out, Case kernel, double millis, Map<String, Double> peers) {
+    private static void print(PrintStream out, Case kernel, double millis, double predicted, Map<String, Double> peers) {
         Double peerMillis = peers.get(kernel.name() + " " + kernel.shape());
-        out.printf(Locale.ROOT, "%-30s %-26s %10.3f %10s %6s %10.1f %s%n", kernel.name(), kernel.shape(), millis,
+        out.printf(Locale.ROOT, "%-30s %-26s %10.3f %12.3f %10s %6s %10.1f %s%n", kernel.name(), kernel.shape(), millis, predicted,
                 peerMillis == null ? "-" : String.format(Locale.ROOT, "%.3f", peerMillis),
                 peerMillis == null ? "-" : String.format(Locale.ROOT, "%.2f", peerMillis / millis), kernel.rate(millis), kernel.unit());
         out.flush();

@@ -217,6 +217,23 @@ public interface FusedKernels {
     }
 
     /**
+     * Rotates queries and keys as {@link #rotaryEmbedding} does, with the same bits, and appends keys and values to a key-value cache.
+     *
+     * @param q {@code [batch, sequence, heads, D]}, unit stride along D; overwritten by the rotated queries
+     * @param k {@code [batch, sequence, groups, D]} of q's dtype, unit stride along D
+     * @param v {@code [batch, sequence, groups, D]} of q's dtype, unit stride along D
+     * @param cos rows {@code [sequence, D / 2]}, F32
+     * @param sin rows {@code [sequence, D / 2]}, F32
+     * @param keys k's shape and dtype, unit stride along D: receives the rotated keys
+     * @param values v's shape and dtype, unit stride along D: receives the values
+     */
+    default void rotaryAppend(Tensor q, Tensor k, Tensor v, Tensor cos, Tensor sin, Tensor keys, Tensor values) {
+        rotaryEmbedding(q, cos, sin, false, q);
+        rotaryEmbedding(k, cos, sin, false, keys);
+        values.backend().copy(v, values);
+    }
+
+    /**
      * Causal grouped-query attention: for head h of {@code heads}, which reads key and value head {@code h / (heads / groups)},
      * {@code out[t] = sum over s <= keys - queries + t of softmax(scale q[t] . k[s]) v[s]} (Vaswani et al. 2017; in blocks, after Dao et al. 2022,
      * arXiv 2205.14135: memory grows with the sequence, never with its square).

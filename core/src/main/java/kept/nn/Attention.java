@@ -1,6 +1,8 @@
 package kept.nn;
 
 import java.util.List;
+import java.util.Optional;
+import kept.autograd.Autograd;
 import kept.autograd.operation.RotaryPositions;
 import kept.tensor.ShapeException;
 import kept.tensor.Tensor;
@@ -88,14 +90,7 @@ public final class Attention extends Layer {
         Tensor q = query.forward(x).reshape(batch, sequence, heads, headDimension);
         Tensor k = key.forward(x).reshape(batch, sequence, keyValueHeads, headDimension);
         Tensor v = value.forward(x).reshape(batch, sequence, keyValueHeads, headDimension);
-        q = rotate(q, angles);
-        k = rotate(k, angles);
-        if (past != null) {
-            KeyValues.Pair all = past.extend(k, v);
-            k = all.keys();
-            v = all.values();
-        }
-        Tensor read = Functional.scaledDotProductAttention(q, k, v, true, 1 / Math.sqrt(headDimension));
+        Tensor read = past == null ? read(rotate(q, angles), new KeyValues.Pair(rotate(k, angles), v)) : read(q, k, v, angles, past);
         return output.forward(read.reshape(batch, sequence, (long) heads * headDimension));
     }
 
@@ -115,17 +110,32 @@ public final class Attention extends Layer {
         if (x.size(0) != sequences || x.size(1) != 1) {
             throw new ShapeException("[attention] %s is not one position of each of %d sequences".formatted(x.shape(), sequences));
         }
-        // The rotation treats the sequences as positions of one sequence, because each has its own angle.
-        Tensor q = rotate(query.forward(x).reshape(1, sequences, heads, headDimension), angles);
-        Tensor k = rotate(key.forward(x).reshape(1, sequences, keyValueHeads, headDimension), angles);
+        Tensor q = query.forward(x).reshape(1, sequences, heads, headDimension);
+        Tensor k = key.forward(x).reshape(1, sequences, keyValueHeads, headDimension);
         Tensor v = value.forward(x).reshape(1, sequences, keyValueHeads, headDimension);
         var read = new Tensor[sequences];
         for (int i = 0; i < sequences; i++) {
-            KeyValues.Pair all = pasts.get(i).extend(k.slice(1, i, i + 1), v.slice(1, i, i + 1));
-            read[i] = Functional.scaledDotProductAttention(q.slice(1, i, i + 1), all.keys(), all.values(), true, 1 / Math.sqrt(headDimension));
+            read[i] = read(q.slice(1, i, i + 1), k.slice(1, i, i + 1), v.slice(1, i, i + 1), angles.position(i), pasts.get(i));
         }
         Tensor all = sequences == 1 ? read[0] : Tensor.concat(0, read);
         return output.forward(all.reshape(sequences, 1, (long) heads * headDimension));
+    }
+
+    private Tensor read(Tensor q, KeyValues.Pair all) {
+        return Functional.scaledDotProductAttention(q, all.keys(), all.values(), true, 1 / Math.sqrt(headDimension));
+    }
+
+    /** Rotates queries and keys, appends keys and values to a cache, and attends to all of it. */
+    private Tensor read(Tensor q, Tensor k, Tensor v, RotaryEmbedding.Angles angles, KeyValues past) {
+        if (!Autograd.isRecording()) {
+            Optional<KeyValues.Extension> extension = past.extend(k.size(1), k.dtype());
+            if (extension.isPresent()) {
+                KeyValues.Pair places = extension.get().places();
+                RotaryPositions.applyAndAppend(q, k, v, angles.cos(), angles.sin(), places.keys(), places.values());
+                return read(q, extension.get().all());
+            }
+        }
+        return read(rotate(q, angles), past.extend(rotate(k, angles), v));
     }
 
     private static void check(Tensor x, RotaryEmbedding.Angles angles) {

@@ -150,6 +150,11 @@ public final class RotaryEmbedding implements AutoCloseable {
             return cos.size(0);
         }
 
+        /** The angles of one of the positions. */
+        Angles position(long index) {
+            return slice(index, 1);
+        }
+
         private Angles slice(long first, long length) {
             return new Angles(rows(cos, first, length), rows(sin, first, length));
         }

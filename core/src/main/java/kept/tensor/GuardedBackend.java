@@ -345,6 +345,16 @@ final class GuardedBackend implements Backend {
     }
 
     @Override
+    public void rotaryAppend(Tensor q, Tensor k, Tensor v, Tensor cos, Tensor sin, Tensor keys, Tensor values) {
+        try (var call = new KernelCall("rotary positions")) {
+            call.writes(q);
+            call.writes(keys);
+            call.writes(values);
+            kernels.rotaryAppend(q, call.reads(k), call.reads(v), call.reads(cos), call.reads(sin), keys, values);
+        }
+    }
+
+    @Override
     public void attention(AttentionOperands operands, Tensor out, Tensor logSumExp) {
         try (var call = new KernelCall("attention")) {
             call.writes(out);

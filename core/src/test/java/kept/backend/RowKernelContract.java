@@ -391,6 +391,34 @@ public abstract class RowKernelContract extends KernelContract {
         }
     }
 
+    /** The caches are slices of larger memory, and of it nothing else changes. */
+    @Test
+    void rotaryAppendHasTheBitsOfRotationsAndACopy() {
+        for (DType dtype : FLOATING) {
+            for (int width : new int[] {2, 26, 64, 128}) {
+                Tensor q = normal(dtype, width, 2, 2, 3, 5, width);
+                Tensor k = normal(dtype, width + 1, 2, 2, 3, 2, width);
+                Tensor v = normal(dtype, width + 2, 2, 2, 3, 2, width);
+                Tensor cos = normal(DType.F32, 82, 1, 3, width / 2);
+                Tensor sin = normal(DType.F32, 83, 1, 3, width / 2);
+                Tensor rotated = out(dtype, 2, 3, 5, width);
+                Tensor rotatedKeys = out(dtype, 2, 3, 2, width);
+                backend().rotaryEmbedding(q, cos, sin, false, rotated);
+                backend().rotaryEmbedding(k, cos, sin, false, rotatedKeys);
+                Tensor keys = out(dtype, 2, 9, 2, width);
+                Tensor values = out(dtype, 2, 9, 2, width);
+                backend().rotaryAppend(q, k, v, cos, sin, keys.slice(1, 4, 7), values.slice(1, 5, 8));
+                assertThat(q.toFloatArray()).as("queries, %s %d", dtype, width).isEqualTo(rotated.toFloatArray());
+                assertThat(keys.slice(1, 4, 7).toFloatArray()).as("keys").isEqualTo(rotatedKeys.toFloatArray());
+                assertThat(values.slice(1, 5, 8).toFloatArray()).as("values").isEqualTo(v.toFloatArray());
+                float other = of(dtype, new float[] {-777}, 1).item();
+                for (Tensor rest : new Tensor[] {keys.slice(1, 0, 4), keys.slice(1, 7, 9), values.slice(1, 0, 5), values.slice(1, 8, 9)}) {
+                    assertThat(rest.toFloatArray()).as("the rest of the caches").containsOnly(other);
+                }
+            }
+        }
+    }
+
     @Test
     void gatedUnitIsAsGoodAsThePlainComputation() {
         forAll((rows, width, dtype) -> {

@@ -309,6 +309,11 @@ final class CudaBackend implements Backend, AutoCloseable {
     }
 
     @Override
+    public void rotaryAppend(Tensor q, Tensor k, Tensor v, Tensor cos, Tensor sin, Tensor keys, Tensor values) {
+        rotary.rotaryAppend(q, k, v, cos, sin, keys, values);
+    }
+
+    @Override
     public void attention(AttentionOperands operands, Tensor out, Tensor logSumExp) {
         attention.attention(operands, out, logSumExp);
     }

@@ -32,6 +32,26 @@ final class RotaryKernels {
                 .run();
     }
 
+    void rotaryAppend(Tensor q, Tensor k, Tensor v, Tensor cos, Tensor sin, Tensor keys, Tensor values) {
+        if (q.elementCount() == 0) {
+            return;
+        }
+        int heads = extent("number of heads", q.size(2));
+        int groups = extent("number of key and value heads", k.size(2));
+        int half = extent("head dimension", q.size(3)) / 2;
+        boolean wide = half % VectorAccess.elements(q) == 0 && VectorAccess.fits(q, k, v, keys, values, cos, sin);
+        // One piece for each thread, as far as the grid allows.
+        int pieces = extent("pairs of a token", (heads + 3L * groups) * (wide ? half / VectorAccess.elements(q) : half));
+        int threads = Math.min(MAX_THREADS, Math.ceilDiv(pieces, 32) * 32);
+        String entry = "rotary_append_" + (wide ? "wide_" : "single_") + q.dtype().label();
+        Grid grid = new Grid(extent("tokens", q.size(0) * q.size(1)), Math.min(Gpu.MAX_BLOCKS_YZ, Math.ceilDiv(pieces, threads)), 1, threads, 1);
+        Launch launch = gpu.launch("rotary", entry, grid);
+        for (Tensor tensor : new Tensor[] {q, k, v, keys, values}) {
+            launch.pointer(tensor).longs(tensor.stride(0), tensor.stride(1), tensor.stride(2));
+        }
+        launch.pointer(cos).pointer(sin).i32(extent("sequence", q.size(1))).i32(heads).i32(groups).i32(half).run();
+    }
+
     private static int extent(String what, long extent) {
         return Extents.of("rotaryEmbedding", what, extent);
     }

@@ -26,8 +26,9 @@ final class OperandChecks implements InvocationHandler {
             Map.entry("rmsNorm", Set.of(3, 4)), Map.entry("rmsNormGradient", Set.of(4, 5)),
             Map.entry("addRmsNormGradient", Set.of(4, 5, 6)), Map.entry("rotaryEmbeddingRounded", Set.of(4)),
             Map.entry("swiGluGradientRounded", Set.of(3, 4)), Map.entry("addLayerNorm", Set.of(2, 4, 5, 6)),
-            Map.entry("addRmsNorm", Set.of(2, 5, 6)), Map.entry("rotaryEmbedding", Set.of(4)), Map.entry("attention", Set.of(1, 2)),
-            Map.entry("attentionGradient", Set.of(4, 5, 6)), Map.entry("swiGlu", Set.of(2)), Map.entry("swiGluGradient", Set.of(3, 4)),
+            Map.entry("addRmsNorm", Set.of(2, 5, 6)), Map.entry("rotaryEmbedding", Set.of(4)), Map.entry("rotaryAppend", Set.of(0, 5, 6)),
+            Map.entry("attention", Set.of(1, 2)), Map.entry("attentionGradient", Set.of(4, 5, 6)), Map.entry("swiGlu", Set.of(2)),
+            Map.entry("swiGluGradient", Set.of(3, 4)),
             Map.entry("distillationRows", Set.of(2, 5, 6)), Map.entry("crossEntropyRows", Set.of(0, 3)), Map.entry("adamW", Set.of(1, 3, 4)),
             Map.entry("sumOfSquares", Set.of()));
 

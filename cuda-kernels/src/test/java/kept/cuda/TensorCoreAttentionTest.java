@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.SplittableRandom;
 import kept.backend.AttentionOperands;
+import kept.cuda.driver.DeviceAttribute;
 import kept.tensor.DType;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
@@ -37,7 +38,7 @@ class TensorCoreAttentionTest extends VirtualAttentionTest {
             AttentionOperands operands = new AttentionOperands(q, k, v, SCALE);
             float[][][] gradients = new float[2][][];
             for (int i = 0; i < 2; i++) {
-                TensorCoreAttention attention = new TensorCoreAttention(gpu(), i == 0 ? SMALL : LARGE);
+                TensorCoreAttention attention = new TensorCoreAttention(gpu(), i == 0 ? SMALL : large());
                 assertThat(attention.fits(operands, out)).isTrue();
                 attention.forward(operands, out, logSumExp);
                 Tensor dq = Tensor.full(-777, DType.F32, q.shape());

@@ -1,5 +1,6 @@
 package kept.cuda;
 
+import kept.cuda.driver.DeviceAttribute;
 import kept.tensor.Scope;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -23,6 +24,11 @@ abstract class VirtualAttentionTest {
     @AfterEach
     void close() {
         scope.close();
+    }
+
+    /** Returns {@link #LARGE}, or what the GPU has. */
+    final int large() {
+        return Math.min(LARGE, gpu.driver().attribute(gpu.ordinal(), DeviceAttribute.SHARED_MEMORY_OPT_IN));
     }
 
     final Gpu gpu() {

@@ -2,6 +2,7 @@ package kept.model;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import kept.autograd.Autograd;
 import kept.nn.KeyValues;
 import kept.tensor.DType;
@@ -122,18 +123,30 @@ public final class KeyValueCache implements AutoCloseable {
 
         @Override
         public Pair extend(Tensor k, Tensor v) {
-            long end = length + k.size(1);
+            Extension extension = append(k.size(1), k.dtype());
+            extension.places().keys().assign(k);
+            extension.places().values().assign(v);
+            return extension.all();
+        }
+
+        @Override
+        public Optional<Extension> extend(long positions, DType dtype) {
+            return keys == null || keys.dtype() == dtype ? Optional.of(append(positions, dtype)) : Optional.empty();
+        }
+
+        private Extension append(long positions, DType dtype) {
+            long begin = length;
+            long end = begin + positions;
             if (end > capacity) {
                 throw new ShapeException("[cache] %d tokens exceed the capacity of %d".formatted(end, capacity));
             }
             if (keys == null) {
-                keys = empty(k.dtype());
-                values = empty(v.dtype());
+                keys = empty(dtype);
+                values = empty(dtype);
             }
-            keys.slice(1, length, end).assign(k);
-            values.slice(1, length, end).assign(v);
             length = end;
-            return new Pair(keys.slice(1, 0, end), values.slice(1, 0, end));
+            return new Extension(new Pair(keys.slice(1, begin, end), values.slice(1, begin, end)),
+                    new Pair(keys.slice(1, 0, end), values.slice(1, 0, end)));
         }
     }
 }

@@ -65,6 +65,16 @@ public record GpuModel(String title, int capability, int multiprocessors, double
     }
 
     /**
+     * Finds the GPU of a device.
+     *
+     * @param description text with the driver's name of the device, such as {@code NVIDIA A100-SXM4-80GB}
+     * @return the GPU, or nothing if the figures of this device are unknown
+     */
+    public static Optional<GpuModel> ofDevice(String description) {
+        return ALL.stream().filter(model -> description.contains(model.title().replaceFirst("-80GB$", ""))).findFirst();
+    }
+
+    /**
      * Finds a GPU.
      *
      * @param label name in any case; {@code a100} stands for the one with 80 GB

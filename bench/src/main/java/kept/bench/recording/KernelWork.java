@@ -72,6 +72,8 @@ public record KernelWork(double units, double bytes, double tensorOperations) {
             kind("rotary_(?:wide|single)_(f32|bf16|f16)(?:_to_(bf16))?", (launch, name) -> perElement(
                     2 * rows(launch) * launch.arguments().intAt(84) * launch.arguments().intAt(88),
                     bytes(name, 1) + bytes(name, name.group(2) == null ? 1 : 2))),
+            kind("rotary_append_(?:wide|single)_(f32|bf16|f16)", (launch, name) -> perElement(2 * rows(launch) * launch.arguments().intAt(188)
+                    * (launch.arguments().intAt(180) + 2.0 * launch.arguments().intAt(184)), 2 * bytes(name, 1))),
             kind("swiglu_(?:wide|single)_(f32|bf16|f16)",
                     (launch, name) -> perElement(launch.arguments().longAt(3 * POINTER), 3 * bytes(name, 1))),
             kind("swiglu_backward_(?:wide|single)_(f32|bf16|f16)",

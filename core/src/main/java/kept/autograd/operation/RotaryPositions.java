@@ -67,6 +67,43 @@ public final class RotaryPositions extends Operation {
         return Autograd.apply(new RotaryPositions(cos, sin, true), x);
     }
 
+    /**
+     * Rotates queries in place and keys into a key-value cache, to which values are copied. Not differentiable.
+     *
+     * @param q {@code [batch, sequence, heads, D]}, floating, D even and with unit stride; overwritten by the rotated queries
+     * @param k {@code [batch, sequence, groups, D]} of q's dtype
+     * @param v {@code [batch, sequence, groups, D]} of q's dtype
+     * @param cos {@code [sequence, D / 2]}, F32
+     * @param sin {@code [sequence, D / 2]}, F32
+     * @param keys of k's shape and dtype, D with unit stride: receives the rotated keys
+     * @param values of v's shape and dtype, D with unit stride: receives the values
+     * @throws ShapeException if a shape does not match
+     * @throws DTypeException if the dtypes differ or are not floating, or the angles are not F32
+     * @throws TensorException if operations are being recorded
+     */
+    public static void applyAndAppend(Tensor q, Tensor k, Tensor v, Tensor cos, Tensor sin, Tensor keys, Tensor values) {
+        Arguments.usable(NAME, q, k, v, cos, sin, keys, values);
+        if (Autograd.isRecording()) {
+            throw new TensorException("[%s] appending to a cache has no gradient; use Autograd.withoutRecording".formatted(NAME));
+        }
+        check(q, cos, sin);
+        check(k, cos, sin);
+        if (k.size(0) != q.size(0) || k.size(3) != q.size(3) || !v.shape().equals(k.shape()) || !keys.shape().equals(k.shape())
+                || !values.shape().equals(k.shape())) {
+            throw new ShapeException("[%s] k, v and their places in the cache must be [batch, sequence, groups, D] like q, not %s, %s, %s, %s and %s"
+                    .formatted(NAME, k.shape(), v.shape(), keys.shape(), values.shape(), q.shape()));
+        }
+        for (Tensor other : new Tensor[] {k, v, keys, values}) {
+            if (other.dtype() != q.dtype()) {
+                throw new DTypeException("[%s] all must be %s, not %s".formatted(NAME, q.dtype().label(), other.dtype().label()));
+            }
+        }
+        if (q.stride(-1) != 1 || keys.stride(-1) != 1 || values.stride(-1) != 1) {
+            throw new ShapeException("[%s] queries and places in the cache must have unit stride along D".formatted(NAME));
+        }
+        q.backend().rotaryAppend(q, Rows.unitStride(k), Rows.unitStride(v), Operands.rows(cos), Operands.rows(sin), keys, values);
+    }
+
     @Override
     protected String name() {
         return NAME;

@@ -30,7 +30,6 @@ public final class VirtualDriver implements Driver, LaunchCounter {
     /** Registers of a multiprocessor, and the number of them that a warp is given at a time. */
     private static final int REGISTERS = 65_536;
     private static final int REGISTERS_AT_ONCE = 256;
-    private static final int SHARED_OPT_IN = 227 << 10;
     private static final int SHARED_DEFAULT = 48 << 10;
     private static final int MAX_THREADS = 1024;
     /** Limit of freed memory in bytes, which stays on the heap while queued work may use it; beyond it the queued work runs. */
@@ -139,7 +138,7 @@ public final class VirtualDriver implements Driver, LaunchCounter {
             case L2_CACHE -> 1 << 22;
             case CAPABILITY_MAJOR -> 8;
             case CAPABILITY_MINOR -> 0;
-            case SHARED_MEMORY_OPT_IN -> SHARED_OPT_IN;
+            case SHARED_MEMORY_OPT_IN -> gpu.sharedMemory();
             case MEMORY_POOLS -> 1;
         };
     }
@@ -477,9 +476,9 @@ public final class VirtualDriver implements Driver, LaunchCounter {
     @Override
     public void allowSharedMemory(long kernel, int bytes) {
         Loaded loaded = loaded("cuFuncSetAttribute", kernel);
-        if (bytes < 0 || bytes + loaded.kernel.sharedBytes > SHARED_OPT_IN) {
+        if (bytes < 0 || bytes + loaded.kernel.sharedBytes > gpu.sharedMemory()) {
             throw invalid("cuFuncSetAttribute", "%d bytes of dynamic shared memory for %s, which has %d of its own; %d are the most"
-                    .formatted(bytes, loaded.kernel.name, loaded.kernel.sharedBytes, SHARED_OPT_IN));
+                    .formatted(bytes, loaded.kernel.name, loaded.kernel.sharedBytes, gpu.sharedMemory()));
         }
         loaded.sharedAllowed = Math.max(bytes + loaded.kernel.sharedBytes, SHARED_DEFAULT);
     }

@@ -34,6 +34,7 @@ public final class VirtualGpu {
     private Streams streams = new Streams(false);
     private boolean watches;
     private boolean variesProducts;
+    private int sharedMemory = 227 << 10;
     private int reordered;
     private final Map<String, Integer> timesReordered = new ConcurrentHashMap<>();
     private boolean faultsLater;
@@ -89,6 +90,16 @@ public final class VirtualGpu {
     public VirtualGpu deferring() {
         streams = new Streams(true);
         return this;
+    }
+
+    /** Sets the most shared memory of a block in bytes, such as the 99 KiB of compute capability 8.6 and 8.9; the default is the 227 KiB of 9.0. */
+    public VirtualGpu sharedMemory(int bytes) {
+        sharedMemory = bytes;
+        return this;
+    }
+
+    int sharedMemory() {
+        return sharedMemory;
     }
 
     /** Lets cuBLAS choose the order of additions of a product by its shape, as the real one does; without, it is that of ascending k. */
