@@ -75,7 +75,7 @@ public sealed interface InPlace permits Tensor {
      * @return this tensor
      * @throws ShapeException if it does not broadcast to this shape, or {@linkplain Views#hasRepeatedElements elements share memory}
      * @throws DTypeException if this is of an integer type that does not hold the other's numbers
-     * @throws TensorException if one of the two wants a gradient and operations are recorded
+     * @throws TensorException if one of the two requires a gradient and operations are recorded
      */
     default Tensor addInPlace(Tensor other) {
         return Updates.apply("addInPlace", Binary.ADD, self(), other);
@@ -88,7 +88,7 @@ public sealed interface InPlace permits Tensor {
      * @return this tensor
      * @throws ShapeException if {@linkplain Views#hasRepeatedElements elements share memory}
      * @throws DTypeException if this is of an integer type that the number does not fit
-     * @throws TensorException if this wants a gradient and operations are recorded
+     * @throws TensorException if this requires a gradient and operations are recorded
      */
     default Tensor addInPlace(double value) {
         Arguments.fits("addInPlace", value, self().dtype());
@@ -102,7 +102,7 @@ public sealed interface InPlace permits Tensor {
      * @return this tensor
      * @throws ShapeException if it does not broadcast to this shape, or {@linkplain Views#hasRepeatedElements elements share memory}
      * @throws DTypeException if this is of an integer type that does not hold the other's numbers
-     * @throws TensorException if one of the two wants a gradient and operations are recorded
+     * @throws TensorException if one of the two requires a gradient and operations are recorded
      */
     default Tensor subInPlace(Tensor other) {
         return Updates.apply("subInPlace", Binary.SUBTRACT, self(), other);
@@ -115,7 +115,7 @@ public sealed interface InPlace permits Tensor {
      * @return this tensor
      * @throws ShapeException if {@linkplain Views#hasRepeatedElements elements share memory}
      * @throws DTypeException if this is of an integer type that the number does not fit
-     * @throws TensorException if this wants a gradient and operations are recorded
+     * @throws TensorException if this requires a gradient and operations are recorded
      */
     default Tensor subInPlace(double value) {
         Arguments.fits("subInPlace", value, self().dtype());
@@ -129,7 +129,7 @@ public sealed interface InPlace permits Tensor {
      * @return this tensor
      * @throws ShapeException if it does not broadcast to this shape, or {@linkplain Views#hasRepeatedElements elements share memory}
      * @throws DTypeException if this is of an integer type that does not hold the other's numbers
-     * @throws TensorException if one of the two wants a gradient and operations are recorded
+     * @throws TensorException if one of the two requires a gradient and operations are recorded
      */
     default Tensor mulInPlace(Tensor other) {
         return Updates.apply("mulInPlace", Binary.MULTIPLY, self(), other);
@@ -142,7 +142,7 @@ public sealed interface InPlace permits Tensor {
      * @return this tensor
      * @throws ShapeException if {@linkplain Views#hasRepeatedElements elements share memory}
      * @throws DTypeException if this is of an integer type that the number does not fit
-     * @throws TensorException if this wants a gradient and operations are recorded
+     * @throws TensorException if this requires a gradient and operations are recorded
      */
     default Tensor mulInPlace(double value) {
         Arguments.fits("mulInPlace", value, self().dtype());
@@ -156,7 +156,7 @@ public sealed interface InPlace permits Tensor {
      * @return this tensor
      * @throws ShapeException if it does not broadcast to this shape, or {@linkplain Views#hasRepeatedElements elements share memory}
      * @throws DTypeException if this is of an integer type that does not hold the other's numbers
-     * @throws TensorException if one of the two wants a gradient and operations are recorded
+     * @throws TensorException if one of the two requires a gradient and operations are recorded
      */
     default Tensor divInPlace(Tensor other) {
         return Updates.apply("divInPlace", Binary.DIVIDE, self(), other);
@@ -169,7 +169,7 @@ public sealed interface InPlace permits Tensor {
      * @return this tensor
      * @throws ShapeException if {@linkplain Views#hasRepeatedElements elements share memory}
      * @throws DTypeException if this is of an integer type that the number does not fit
-     * @throws TensorException if this wants a gradient and operations are recorded
+     * @throws TensorException if this requires a gradient and operations are recorded
      */
     default Tensor divInPlace(double value) {
         Arguments.fits("divInPlace", value, self().dtype());

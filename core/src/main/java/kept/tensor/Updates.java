@@ -13,7 +13,7 @@ final class Updates {
     static Tensor apply(String operation, Binary f, Tensor target, Tensor other) {
         Arguments.usable(operation, target, other);
         if (Autograd.isRecording() && (target.requiresGradient() || other.requiresGradient())) {
-            throw new TensorException("[%s] is not recorded, and a tensor wants a gradient; use %s, or Autograd.withoutRecording"
+            throw new TensorException("[%s] is not recorded, and a tensor requires a gradient; use %s, or Autograd.withoutRecording"
                     .formatted(operation, f.label()));
         }
         DType common = Arguments.promote(operation, target.dtype(), other.dtype());
