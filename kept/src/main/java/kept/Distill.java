@@ -240,7 +240,7 @@ public final class Distill extends Program {
 
     private void printPlan(DistillationRun run, Path teacher, Device target) {
         DistillationPlan found = run.plan();
-        tell(target);
+        report(target);
         MappingChoice choice = mapping.choice();
         if (choice.isCalibrated()) {
             PlanText.printMeasuring(choice, DecoderConfig.read(teacher), target, out());

@@ -121,7 +121,7 @@ public final class Generate extends Program {
                 Decoder decoder = LoadedModel.load(model, null, device.open(), progress())) {
             tokenizer.requireVocabulary(decoder.config().vocabSize());
             if (chat) {
-                tell(decoder.device());
+                report(decoder.device());
                 try (var conversation = new Conversation(decoder, tokenizer, options, words.orElseThrow(), Optional.ofNullable(system))) {
                     return new ChatSession(conversation, out(), err()).hold(texts);
                 }
@@ -129,7 +129,7 @@ public final class Generate extends Program {
             var generator = new Generator(decoder, tokenizer, options);
             List<int[]> ids = texts.stream().map(text -> ids(tokenizer, decoder, text)).toList();
             ids.forEach(prompt -> generator.requireRoom(prompt.length));
-            tell(decoder.device());
+            report(decoder.device());
             if (texts.size() == 1 && !jsonLines) {
                 stream(generator, texts.getFirst(), ids.getFirst());
             } else {

@@ -75,7 +75,7 @@ public final class Logits extends Program {
                 throw new ProgramException("[logits] %s: input_ids must be i64 [B, T], not %s %s"
                         .formatted(ids, entry.dtype().label(), entry.shape()));
             }
-            tell(target);
+            report(target);
             write(decoder, file.data(IDS), entry.shape());
         }
         out().println(output);

@@ -120,15 +120,15 @@ class GenerateTest {
 
     @Test
     void aConversationIsSampledAsTheCheckpointSaysUnlessToldOtherwise() throws IOException {
-        String likeliest = text(generate("--chat", "--prompt", "Hi", "--max-tokens", 12));
+        String mostLikely = text(generate("--chat", "--prompt", "Hi", "--max-tokens", 12));
         Files.writeString(orion.resolve("generation_config.json"), """
                 {"do_sample": true, "temperature": 2.0, "top_k": 0, "top_p": 1.0, "max_new_tokens": 12}""");
         String sampled = text(generate("--chat", "--prompt", "Hi"));
-        assertThat(sampled).isNotEqualTo(likeliest);
+        assertThat(sampled).isNotEqualTo(mostLikely);
         assertThat(text(generate("--chat", "--prompt", "Hi"))).isEqualTo(sampled);
         assertThat(text(generate("--chat", "--prompt", "Hi", "--seed", 1))).isNotEqualTo(sampled);
-        assertThat(text(generate("--chat", "--prompt", "Hi", "--temperature", 0))).isEqualTo(likeliest);
-        assertThat(text(generate("--chat", "--prompt", "Hi", "--top-k", 1))).isEqualTo(likeliest);
+        assertThat(text(generate("--chat", "--prompt", "Hi", "--temperature", 0))).isEqualTo(mostLikely);
+        assertThat(text(generate("--chat", "--prompt", "Hi", "--top-k", 1))).isEqualTo(mostLikely);
     }
 
     @Test

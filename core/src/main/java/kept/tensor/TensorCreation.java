@@ -83,7 +83,7 @@ public abstract sealed class TensorCreation permits Tensor {
      * Random F32 numbers, uniform on 0 (inclusive) to 1 (exclusive). Element i depends on seed, stream and i alone.
      *
      * @param seed the generator's key
-     * @param stream tells apart the tensors of one seed
+     * @param stream distinguishes tensors of one seed
      * @param dimensions the shape
      * @return the tensor
      */
@@ -95,7 +95,7 @@ public abstract sealed class TensorCreation permits Tensor {
      * Random F32 numbers, normal with mean 0 and standard deviation 1. Element i depends on seed, stream and i alone.
      *
      * @param seed the generator's key
-     * @param stream tells apart the tensors of one seed
+     * @param stream distinguishes tensors of one seed
      * @param dimensions the shape
      * @return the tensor
      */

@@ -199,7 +199,7 @@ public abstract class Program implements Callable<Integer> {
     }
 
     /** Prints one line about the device. */
-    protected final void tell(Device device) {
+    protected final void report(Device device) {
         err().println(device.backend().description());
     }
 

@@ -87,7 +87,7 @@ public record PassKeyTrials(List<Integer> lengths, List<Double> depths, int coun
     private static String answer(Decoder model, Tokenizer tokenizer, CachedReading reading, int[] prompt) {
         int[] ids = prompt;
         for (int i = 0; i < PassKey.ANSWER_TOKENS; i++) {
-            int next = likeliest(model, tokenizer, reading, ids);
+            int next = mostLikely(model, tokenizer, reading, ids);
             if (model.config().eosTokenIds().contains(next)) {
                 break;
             }
@@ -98,7 +98,7 @@ public record PassKeyTrials(List<Integer> lengths, List<Double> depths, int coun
     }
 
     /** The most likely next token; ids that pad the vocabulary do not count. */
-    static int likeliest(Decoder model, Tokenizer tokenizer, CachedReading reading, int[] ids) {
+    static int mostLikely(Decoder model, Tokenizer tokenizer, CachedReading reading, int[] ids) {
         int tokens = 1 + model.config().eosTokenIds().stream().mapToInt(Integer::intValue).reduce(tokenizer.vocabularySize() - 1, Math::max);
         return Autograd.withoutRecording(() -> {
             try (var _ = Scope.open(model.device())) {

@@ -48,12 +48,12 @@ final class WorstTokens {
     private static List<WorstToken.Candidate> candidates(FactoredLogits logits, int position) {
         try (var _ = Scope.open(logits.hidden().device())) {
             Tensor row = logits.hidden().reshape(logits.rowCount(), logits.hidden().size(-1)).slice(0, position, position + 1);
-            return likeliest(row.linear(logits.head()).cast(DType.F32).toFloatArray());
+            return mostLikely(row.linear(logits.head()).cast(DType.F32).toFloatArray());
         }
     }
 
     /** The most likely tokens of a softmax; of equal ones the first. */
-    static List<WorstToken.Candidate> likeliest(float[] logits) {
+    static List<WorstToken.Candidate> mostLikely(float[] logits) {
         double largest = Double.NEGATIVE_INFINITY;
         for (float logit : logits) {
             largest = Math.max(largest, logit);

@@ -46,7 +46,7 @@ final class Sampler {
     public int next(float[] logits, BitSet occurred) {
         float[] scores = penalised(logits, occurred);
         if (options.temperature() == 0) {
-            return likeliest(scores);
+            return mostLikely(scores);
         }
         double point = random.nextDouble();
         return fromMostLikely(point, scores).orElseGet(() -> {
@@ -72,7 +72,7 @@ final class Sampler {
         var probabilities = new double[logits.length];
         float[] scores = penalised(logits, occurred);
         if (options.temperature() == 0) {
-            probabilities[likeliest(scores)] = 1;
+            probabilities[mostLikely(scores)] = 1;
             return probabilities;
         }
         Candidates candidates = candidates(scores);
@@ -98,7 +98,7 @@ final class Sampler {
         return scores;
     }
 
-    private static int likeliest(float... scores) {
+    private static int mostLikely(float... scores) {
         int best = 0;
         for (int id = 1; id < scores.length; id++) {
             if (scores[id] > scores[best]) {
@@ -160,7 +160,7 @@ final class Sampler {
      * @return the token; nothing with top-k, whose candidates are few anyway, if too many tokens are needed, or if rounding could decide
      */
     private OptionalInt fromMostLikely(double point, float... scores) {
-        double best = score(scores[likeliest(scores)]);
+        double best = score(scores[mostLikely(scores)]);
         if (limitsCount(scores) || Double.isInfinite(best)) {
             return OptionalInt.empty();
         }

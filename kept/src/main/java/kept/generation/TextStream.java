@@ -21,10 +21,10 @@ final class TextStream {
     private final StringBuilder text = new StringBuilder();
     private int[] ids;
     private int count;
-    /** The ids from here on are decoded; {@link #before} is the text of those up to {@link #told}. */
+    /** The ids from here on are decoded; {@link #before} is the text of those up to {@link #shownCount}. */
     private int known;
 
-    private int told;
+    private int shownCount;
     private String before;
     /** Number of characters already shown. */
     private int released;
@@ -43,7 +43,7 @@ final class TextStream {
         this.shown = shown;
         ids = prompt.clone();
         count = prompt.length;
-        told = count;
+        shownCount = count;
         // After bos or eos a new text starts, without the space that SentencePiece inserts before it.
         boolean afterSpecial = count > 0
                 && Stream.of(tokenizer.bos(), tokenizer.eos()).anyMatch(token -> token.equals(OptionalInt.of(ids[count - 1])));
@@ -72,9 +72,9 @@ final class TextStream {
             return true;
         }
         text.append(decoded, added, decoded.length());
-        known = told;
-        told = count;
-        before = tokenizer.decode(Arrays.copyOfRange(ids, known, told));
+        known = shownCount;
+        shownCount = count;
+        before = tokenizer.decode(Arrays.copyOfRange(ids, known, shownCount));
         int stop = stops.stream().mapToInt(text::indexOf).filter(at -> at >= 0).min().orElse(-1);
         if (stop >= 0) {
             text.setLength(stop);
@@ -107,7 +107,7 @@ final class TextStream {
 
     /** Shows what was held back, once no more tokens follow. */
     void finish() {
-        if (count == told || append(tokenizer.decode(Arrays.copyOfRange(ids, known, count)))) {
+        if (count == shownCount || append(tokenizer.decode(Arrays.copyOfRange(ids, known, count)))) {
             release(text.length());
         }
     }

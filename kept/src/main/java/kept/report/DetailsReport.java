@@ -153,11 +153,11 @@ public final class DetailsReport {
     }
 
     private static Map<String, Object> prediction(double probability, List<WorstToken.Candidate> ids, List<TokenInContext.Candidate> candidates) {
-        List<Map<String, Object>> likeliest = new ArrayList<>();
+        List<Map<String, Object>> mostLikely = new ArrayList<>();
         for (int i = 0; i < candidates.size(); i++) {
-            likeliest.add(ReportJson.object("id", ids.get(i).token(), "text", candidates.get(i).text(),
+            mostLikely.add(ReportJson.object("id", ids.get(i).token(), "text", candidates.get(i).text(),
                 "probability", ReportJson.finite(candidates.get(i).probability())));
         }
-        return ReportJson.object("probability_of_next", ReportJson.finite(probability), "likeliest", likeliest);
+        return ReportJson.object("probability_of_next", ReportJson.finite(probability), "most_likely", mostLikely);
     }
 }

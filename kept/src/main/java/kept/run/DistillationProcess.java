@@ -107,7 +107,7 @@ final class DistillationProcess {
         RunInputs inputs = text.inputs();
         run.require(fingerprint(inputs), device);
         progress.note(device.backend().description());
-        text.tell(options, run, progress);
+        text.report(options, run, progress);
         settings.training().noteDigits(stored, progress);
         var starts = new StudentStart(progress, settings.teacher(), checkpoint, text.packed(), text.heldOut(), device);
         var stages = new Stages(text.evaluations());

@@ -68,7 +68,7 @@ final class DistillationText implements AutoCloseable {
             try (PackedTokens tokens = PackedTokens.of(text, tokenizer, most + length + 1)) {
                 var evaluation = TextEvaluation.of(name, tokens, length, most);
                 evaluations.add(evaluation);
-                run.tellText("held-out text " + name, tokens.coverage().using(evaluation.tokens()));
+                run.reportText("held-out text " + name, tokens.coverage().using(evaluation.tokens()));
             } catch (CorpusException e) {
                 throw new RunException("[evaluation] too little text to evaluate the student on as '%s': %s; name some with --held-out NAME=FILE"
                         .formatted(name, e.getMessage()), e);
@@ -86,8 +86,8 @@ final class DistillationText implements AutoCloseable {
     }
 
     /** Reports how much of the text the training uses. */
-    void tell(TrainingOptions options, TrainingRun run, Progress progress) {
-        run.tellText("training text", packed.coverage());
+    void report(TrainingOptions options, TrainingRun run, Progress progress) {
+        run.reportText("training text", packed.coverage());
         long wanted = options.steps() * options.tokensPerStep();
         double epochs = sequences.epochs(wanted);
         progress.note("of these %,d tokens the first %,d are held out; training learns from %,d of the others".formatted(

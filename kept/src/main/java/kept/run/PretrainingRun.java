@@ -250,7 +250,7 @@ public final class PretrainingRun extends ResumableRun<PretrainingRun> {
                 run.require(settings, model.device());
                 progress.note(model.device().backend().description());
                 for (int i = 0; i < packed.size(); i++) {
-                    run.tellText("text " + (i + 1), packed.get(i).coverage());
+                    run.reportText("text " + (i + 1), packed.get(i).coverage());
                 }
                 training.noteDigits(dtype, progress);
                 model.parameters().values().forEach(parameter -> parameter.setTrainable(true));

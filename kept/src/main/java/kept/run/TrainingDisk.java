@@ -52,7 +52,7 @@ record TrainingDisk(long state, long best, long result, long snapshots, boolean 
      * @param parent the directory of the output, its state and its snapshots
      * @param output the output, for the message
      * @param training the directory of the state; files of an earlier part of the run need no new space
-     * @throws kept.io.FileException telling what is needed and what is free
+     * @throws kept.io.FileException with the bytes needed and the free bytes
      */
     void requireRoom(Path parent, Path output, Path training) {
         String parts = "at once: %,d for the training's state%s%s%s".formatted(state, savedAgain ? ", as much again while it is replaced" : "",

@@ -47,7 +47,7 @@ final class TrainingRun implements AutoCloseable {
     private Map<String, String> settings = Map.of();
     /** The step of the state on disk, if this run has written or read it. */
     private long savedStep = NONE;
-    private boolean told;
+    private boolean reported;
     private final SequencedMap<String, TextCoverage> texts = new LinkedHashMap<>();
 
     /**
@@ -278,7 +278,7 @@ final class TrainingRun implements AutoCloseable {
         savedStep = NONE;
         log.dropAfter(from, training.evaluation().curve());
         save(training, log, failure.getMessage());
-        told = true;
+        reported = true;
         return "%s; the state %s is in %s: --resume with a smaller --learning-rate continues from it, with the text that comes next".formatted(
                 failure.getMessage(), from == 0 ? "at the start" : "after step %d%s".formatted(
                         from, training.evaluation().isEnabled() ? ", the best so far," : ""), directory);
@@ -309,11 +309,11 @@ final class TrainingRun implements AutoCloseable {
 
     private void tellHowToResume() {
         progress.note("the training state is in %s; the same command with --resume continues from there".formatted(directory));
-        told = true;
+        reported = true;
     }
 
     /** Reports the part of a text that was read, here and in the metrics. */
-    void tellText(String name, TextCoverage coverage) {
+    void reportText(String name, TextCoverage coverage) {
         texts.put(name, coverage);
         progress.note("%s: %s".formatted(name, coverage.description()));
     }
@@ -364,7 +364,7 @@ final class TrainingRun implements AutoCloseable {
     public void close() {
         if (!Files.exists(state)) {
             discard();
-        } else if (savedStep != NONE && !told) {
+        } else if (savedStep != NONE && !reported) {
             tellHowToResume();
         }
     }

@@ -85,8 +85,8 @@ class PassKeyTest {
             for (double depth : new double[] {0, 1, 0.5}) {
                 int[] ids = PassKey.hidden(tokenizer, false, 250, depth, 3).ids();
                 for (int i = 0; i < 4; i++) {
-                    int next = PassKeyTrials.likeliest(model, tokenizer, reading, ids);
-                    assertThat(next).isEqualTo(likeliest(model, ids));
+                    int next = PassKeyTrials.mostLikely(model, tokenizer, reading, ids);
+                    assertThat(next).isEqualTo(mostLikely(model, ids));
                     ids = Arrays.copyOf(ids, ids.length + 1);
                     ids[ids.length - 1] = next;
                 }
@@ -98,7 +98,7 @@ class PassKeyTest {
         }
     }
 
-    private static int likeliest(Decoder model, int[] ids) {
+    private static int mostLikely(Decoder model, int[] ids) {
         return Autograd.withoutRecording(() -> {
             try (var _ = Scope.open()) {
                 Tensor logits = model.logits(Tensor.of(ids, 1, ids.length)).select(1, ids.length - 1);

@@ -133,7 +133,7 @@ class GeneratorTest {
         }
     }
 
-    /** Greedily and at random: the rows that pad the vocabulary are the likeliest by far, and have no token. */
+    /** Greedily and at random: the rows that pad the vocabulary are the most likely by far, and have no token. */
     @ParameterizedTest
     @ValueSource(doubles = {0, 1.5})
     void idsThatPadTheVocabularyAreNeverChosen(double temperature) {

@@ -209,7 +209,7 @@ class DecoderConfigTest {
     void settingsOfGenerationThatAreLeftOutAreThoseOfTransformers() throws IOException {
         assertThat(GenerationConfig.read(folder)).isEqualTo(GenerationConfig.NONE);
         Files.writeString(folder.resolve("generation_config.json"), "{\"temperature\": 0.3, \"repetition_penalty\": 1.05}");
-        assertThat(GenerationConfig.read(folder).sampling()).as("without do_sample the likeliest").isEqualTo(new SamplingOptions(0, 0, 1, 0, 1.05));
+        assertThat(GenerationConfig.read(folder).sampling()).as("without do_sample the most likely").isEqualTo(new SamplingOptions(0, 0, 1, 0, 1.05));
         Files.writeString(folder.resolve("generation_config.json"), "{\"do_sample\": true, \"min_p\": 0.1}");
         assertThat(GenerationConfig.read(folder).sampling()).isEqualTo(new SamplingOptions(1, 50, 1, 0.1, 1));
         Files.writeString(folder.resolve("generation_config.json"), "{\"do_sample\": true, \"top_p\": 1.5}");

@@ -107,7 +107,7 @@ class FidelityPageTest {
         assertThat(domain.at("/layer_notes/0").textValue()).isEqualTo("one layer is left out");
         assertThat(domain.at("/classes/0/class").textValue()).isEqualTo("punctuation");
         assertThat(domain.at("/worst/0/next").textValue()).isEqualTo(HOSTILE);
-        assertThat(domain.at("/worst/0/teacher/likeliest/0/id").intValue()).isEqualTo(7);
+        assertThat(domain.at("/worst/0/teacher/most_likely/0/id").intValue()).isEqualTo(7);
         assertThat(domain.at("/worst/0/student/probability_of_next").doubleValue()).isEqualTo(1e-4);
     }
 
