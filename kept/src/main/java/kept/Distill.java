@@ -48,7 +48,7 @@ import picocli.CommandLine.Option;
     "Ctrl-C saves the training state; --resume continues from it with the same bits."
 })
 public final class Distill extends Program {
-    /** What to distil. */
+    /** The models to distil: the demo's, or teacher and output. */
     static final class Source {
         @Reads
         @Option(names = "--teacher", paramLabel = "DIR", required = true, description = "The Orion checkpoint: config.json, weights, tokenizer.")
@@ -222,7 +222,7 @@ public final class Distill extends Program {
         }
         try (var demo = Demo.prepare(err())) {
             DistillationRun run = settings(demo.teacher(), tokens == null ? Demo.TOKENS : tokens, Demo.SEQUENCE_LENGTH).device(target);
-            run.corpus(demo.transferText());
+            run.corpus(demo.trainingText());
             demo.domains().forEach(run::heldOut);
             Demo.MAPPINGS.forEach(run::compare);
             distil(run, demo.teacher(), target);

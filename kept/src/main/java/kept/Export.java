@@ -27,7 +27,7 @@ public final class Export extends Program {
         }
     }
 
-    /** What matrices are stored in. */
+    /** The type of the stored matrices. */
     enum MatrixType {
         F32, F16, BF16, Q8_0;
 

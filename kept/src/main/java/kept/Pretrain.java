@@ -39,7 +39,7 @@ public final class Pretrain extends Program {
             "--layers", "--heads", "--intermediate-size", "--positions", "--dtype", "--format", "--max-shard-size", "--overwrite", "--seed",
             "--device", "--threads", "--debug");
 
-    /** Where the text comes from. */
+    /** The origin of the text. */
     static final class Text {
         @Reads
         @Option(names = "--corpus", paramLabel = "FILE", arity = "1..*", description = "Text: .txt, .jsonl, .gz or .zip of these, or folders.")

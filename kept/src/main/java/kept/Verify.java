@@ -142,7 +142,7 @@ public final class Verify extends Program {
         deliver(() -> writeJson(result), () -> writePage(details, result.sequenceLength()), () -> print(details));
     }
 
-    /** What the page holds beyond what was asked for is not printed. */
+    /** Figures that only the page needs are not printed. */
     private void print(SequencedMap<String, FidelityDetails> results) {
         SequencedMap<String, TokenScores> scores = new LinkedHashMap<>();
         results.forEach((name, result) -> scores.put(name, result.scores()));

@@ -49,7 +49,7 @@ class DemoTest {
         try (var demo = Demo.prepare(new PrintWriter(OutputStream.nullOutputStream()))) {
             assertThat(demo.domains()).containsOnlyKeys("prose", "code");
             var transfer = new HashSet<String>();
-            try (var reader = demo.transferText().open()) {
+            try (var reader = demo.trainingText().open()) {
                 for (var document = reader.next(); document != null; document = reader.next()) {
                     transfer.add(document.name());
                 }

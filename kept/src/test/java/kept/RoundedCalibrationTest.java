@@ -39,7 +39,7 @@ class RoundedCalibrationTest {
         try (var demo = Demo.prepare(new PrintWriter(OutputStream.nullOutputStream()));
                 Checkpoint checkpoint = Checkpoint.open(demo.teacher());
                 Tokenizer tokenizer = Tokenizer.load(demo.teacher())) {
-            int[][] text = CalibrationSequences.of(demo.transferText(), tokenizer, LENGTH, TOKENS, 0).ids();
+            int[][] text = CalibrationSequences.of(demo.trainingText(), tokenizer, LENGTH, TOKENS, 0).ids();
             DecoderConfig config = DecoderConfig.read(demo.teacher());
             Mapping mapping = Mapping.named("calibrated", config);
             var source = new CheckpointWeights(checkpoint);

@@ -9,7 +9,7 @@ import kept.model.DecoderConfig;
 import kept.tokenizer.Tokenizer;
 
 /**
- * What a calibration measures on: sequences from all over a text, in an order of chance, each at most once.
+ * The calibration sequences: a random sample of a whole text, in random order, each at most once.
  *
  * @param ids {@code [sequences][length]}
  * @param coverage what was read of the text and how many of its tokens these are, where it was read for this

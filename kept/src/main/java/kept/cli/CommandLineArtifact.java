@@ -4,7 +4,7 @@ import java.util.List;
 
 /** The artifact with the libraries that only the programs need; who embeds the library does not get it. */
 final class CommandLineArtifact {
-    /** What to do where it is missing. */
+    /** The remedy if it is missing. */
     static final String REMEDY = "[libraries] the programs need the artifact kept:kept-command-line (picocli, progressbar, JLine) on the class path "
             + "or module path; the artifact kept:kept alone is the library without programs";
 

@@ -21,9 +21,9 @@ import kept.text.Reasons;
  * code is evaluated too, though it is absent from the transfer text, as Python was in the paper.
  */
 public final class Demo implements AutoCloseable {
-    /** How many tokens the demo distils on unless asked otherwise. */
+    /** The default number of training tokens of the demo. */
     public static final long TOKENS = 245_760;
-    /** How many tokens the demo measures on: at its width more bring little (docs/fidelity.md). */
+    /** The number of calibration tokens of the demo; at its width more tokens bring little (docs/fidelity.md). */
     static final long CALIBRATION_TOKENS = 16_384;
 
     /** Tokens of a sequence where the user leaves that open. */
@@ -80,12 +80,12 @@ public final class Demo implements AutoCloseable {
         return teacher.path();
     }
 
-    /** What the student learns from. */
-    public Corpus transferText() {
+    /** The training text. */
+    public Corpus trainingText() {
         return sources.prose().training(sources.heldOutFraction());
     }
 
-    /** What the student is evaluated on. */
+    /** The held-out texts. */
     public SequencedMap<String, Corpus> domains() {
         SequencedMap<String, Corpus> domains = new LinkedHashMap<>();
         domains.put("prose", sources.prose().heldOut(sources.heldOutFraction()));

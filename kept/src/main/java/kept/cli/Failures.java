@@ -57,7 +57,7 @@ final class Failures {
         return error.getMessage() != null && error.getMessage().contains("unsafe memory access");
     }
 
-    /** What no one foresaw, or the system's refusal somewhere beneath it. */
+    /** An unexpected exception, or an error of the system that caused it. */
     private static String unexpected(Throwable failure) {
         for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
             if (cause instanceof IOException && String.valueOf(cause.getMessage()).contains(NO_FILES)) {

@@ -40,7 +40,7 @@ public final class HeldOutTextOptions {
         return sequenceLength;
     }
 
-    /** What was read of each text, for JSON. */
+    /** The part of each text that was read, for JSON. */
     public static Map<String, Object> json(SequencedMap<String, TextCoverage> read) {
         Map<String, Object> json = new LinkedHashMap<>();
         read.forEach((name, coverage) -> json.put(name, coverage.toMap()));

@@ -10,7 +10,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** How a program's student is made of its teacher: {@code --mapping}, and what a mapping that is measured on text needs. */
+/** The mapping from teacher to student: {@code --mapping}, and the options of a mapping that is measured on text. */
 public final class MappingOptions {
     private static final String DEFAULT_FIELD = "text";
 

@@ -8,7 +8,7 @@ import picocli.CommandLine.Option;
 
 /** The options that shape a training run. */
 public final class OptimizerOptions {
-    /** What the student's numbers are kept in while it learns. */
+    /** The types of weights and moments in training. */
     enum TrainingType {
         F32,
         BF16;

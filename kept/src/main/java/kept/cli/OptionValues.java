@@ -48,7 +48,7 @@ final class OptionValues {
     private OptionValues() {}
 
     /**
-     * What a value must be.
+     * The condition that a value must satisfy.
      *
      * @param must in words
      * @param isGood whether it is

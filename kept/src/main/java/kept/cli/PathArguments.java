@@ -23,15 +23,15 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 
 /**
- * What a command line names to be read and to be written ({@link Reads}, {@link Writes}). No output may take the place of what is read, and whatever
- * cannot be written is refused before the work begins, not after it.
+ * The inputs and outputs of a command line ({@link Reads}, {@link Writes}). No output may replace an input, and whatever cannot be written is refused
+ * before the work begins, not after it.
  */
 public final class PathArguments {
     /** The name of a file that holds no text, weights or settings, and so may be replaced though it lies beside what is read. */
     private static final Pattern RESULT = Pattern.compile(".+\\.(json|html|gguf)");
     /** Those of them that checkpoints have. */
     private static final Pattern SETTINGS = Pattern.compile("(.*config.*|.*token.*|vocab|.*index|.*template.*)\\.json");
-    /** How deep a directory is searched for another name of a file. */
+    /** The depth to which a directory is searched for another name of a file. */
     private static final int DEPTH = 4;
 
     private final List<Path> inputs = new ArrayList<>();
@@ -169,7 +169,7 @@ public final class PathArguments {
         }
     }
 
-    /** How many names a file has; 1 where the system does not say. */
+    /** The number of names (hard links) of a file; 1 if the system does not report it. */
     private static int links(Path file) throws IOException {
         try {
             return ((Number) Files.getAttribute(file, "unix:nlink")).intValue();

@@ -12,7 +12,7 @@ import kept.run.MappingChoice;
 import kept.tensor.Device;
 import kept.training.StepPlan;
 
-/** What {@code --plan} shows: what a run will take in memory, on disk and in time, and what would make it fit. */
+/** The text of {@code --plan}: the memory, disk and time of a run, and options with which it fits. */
 public final class PlanText {
     private PlanText() {}
 

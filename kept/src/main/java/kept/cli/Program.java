@@ -17,9 +17,9 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /**
- * What all programs share: help, exit codes, and failures explained in one line. The JVM can load and start this class and the programs without the
- * libraries of the command line, so that {@link #execute} can name the missing artifact: no method of theirs converts a type of these libraries to
- * another one, for which the verifier would load both. {@link ProgramLine} does that.
+ * The base class of the programs: help, exit codes, and failures explained in one line. The JVM can load and start this class and the programs
+ * without the libraries of the command line, so that {@link #execute} can name the missing artifact: no method of theirs converts a type of these
+ * libraries to another one, for which the verifier would load both. {@link ProgramLine} does that.
  */
 @Command(
         mixinStandardHelpOptions = true,

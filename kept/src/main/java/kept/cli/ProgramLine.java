@@ -37,7 +37,7 @@ final class ProgramLine {
         return new ParameterException(spec.commandLine(), message, cause);
     }
 
-    /** What is missing may only be misspelt: then the option that was given is the one to name. */
+    /** A missing option may be a misspelt one; then the message names the option that was given. */
     private static ParameterException unknownFirst(ParameterException failure) {
         List<String> unknown = failure.getCommandLine().getUnmatchedArguments();
         return failure instanceof CommandLine.MissingParameterException && !unknown.isEmpty()

@@ -13,7 +13,7 @@ public final class ResumeOptions {
                     + " but its bits differ from those of an uninterrupted run.")
     private boolean otherBits;
 
-    /** What the options say. */
+    /** The value of the options. */
     public Resume resume() {
         return !resume ? Resume.NO : otherBits ? Resume.ANY_BITS : Resume.SAME_BITS;
     }

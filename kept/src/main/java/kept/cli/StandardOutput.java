@@ -71,7 +71,7 @@ public final class StandardOutput extends Writer {
         attempt(writer::close);
     }
 
-    /** What is tried. */
+    /** The attempted operation. */
     @FunctionalInterface
     private interface Attempt {
         void make() throws IOException;

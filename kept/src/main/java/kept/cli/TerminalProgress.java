@@ -25,7 +25,7 @@ public final class TerminalProgress implements Progress {
     private static final long MEGABYTE = 1_000_000;
 
     private final PrintWriter target;
-    /** What is shown now; null between tasks. */
+    /** The line that is shown; null between tasks. */
     private Shown shown;
 
     /**
@@ -52,7 +52,7 @@ public final class TerminalProgress implements Progress {
             bar = System.console() == null || !System.console().isTerminal() ? null : bar(task);
         }
 
-        /** How much is done, in all. */
+        /** The amount done so far. */
         public void done(long amount) {
             if (bar != null) {
                 bar.stepTo(amount);

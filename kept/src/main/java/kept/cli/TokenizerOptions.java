@@ -5,7 +5,7 @@ import kept.generation.ChatTemplate;
 import kept.tokenizer.TokenizerFiles;
 import picocli.CommandLine.Option;
 
-/** What may be said of the tokenizer's files. */
+/** The options of the tokenizer's files. */
 public final class TokenizerOptions {
     @Reads
     @Option(names = "--chat-template", paramLabel = "FILE", order = 44,

@@ -101,13 +101,13 @@ final class ByteSource implements AutoCloseable {
         return where;
     }
 
-    /** How many bytes of the text have been read. */
+    /** The number of bytes of the text that have been read. */
     long offset() {
         return taken - (filled - at);
     }
 
     /**
-     * How many bytes of the file have been read; in a packed file the compressed bytes, which are a little ahead of the text.
+     * The number of bytes of the file that have been read; for a compressed file the compressed bytes, which are a little ahead of the text.
      *
      * @param ahead bytes of the text that were read but not used yet
      */

@@ -42,7 +42,7 @@ final class ReadAheadStream extends InputStream {
         this.current = new Chunk(new byte[CHUNK], 0, stream.position());
     }
 
-    /** How many bytes of the file have been decompressed for what was read. */
+    /** The number of bytes of the file that have been decompressed for the text read so far. */
     long position() {
         return current.position;
     }
@@ -109,7 +109,7 @@ final class ReadAheadStream extends InputStream {
         };
     }
 
-    /** What the thread does: makes chunks up to the end of the text, an error, or until this is closed. */
+    /** The work of the thread: decompresses chunks until the end of the text, an error, or the end of this stream. */
     private void decompress() {
         try {
             boolean ended = false;

@@ -40,7 +40,7 @@ public final class DemoVocabulary {
     }
 
     /**
-     * What the vocabulary was made from and how.
+     * The provenance of the vocabulary.
      *
      * @return a JSON object
      */

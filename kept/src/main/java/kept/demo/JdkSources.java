@@ -84,7 +84,7 @@ public final class JdkSources {
     }
 
     /**
-     * What the documentation comments say, without markup and examples. What a file says several times is there once.
+     * The text of documentation comments, without markup and examples. Text that a file repeats occurs once.
      *
      * @return the corpus; a paragraph is a line, paragraphs are parted by an empty line
      */
@@ -122,7 +122,7 @@ public final class JdkSources {
     }
 
     /**
-     * Where the text comes from, in a few words.
+     * A short description of the text's origin.
      *
      * @return the words
      */

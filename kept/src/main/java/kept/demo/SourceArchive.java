@@ -29,7 +29,7 @@ interface SourceArchive extends AutoCloseable {
     @Override
     void close();
 
-    /** How to open an archive again and again. */
+    /** Opens an archive repeatedly. */
     interface Opener {
         SourceArchive open();
     }

@@ -43,7 +43,7 @@ public record ModelTensor(TensorName id, Shape shape) {
     }
 
     /**
-     * What it is for.
+     * Its role.
      *
      * @return its role
      */
@@ -52,7 +52,7 @@ public record ModelTensor(TensorName id, Shape shape) {
     }
 
     /**
-     * Which layer's it is.
+     * The layer it belongs to.
      *
      * @return counted from 0; {@link TensorName#NO_LAYER} for what is in none
      */

@@ -3,7 +3,7 @@ package kept.model;
 import java.util.Optional;
 
 /**
- * Which tensor of a decoder, and what checkpoints call it: the only place where such a name is read or written.
+ * Identifies a tensor of a decoder, and converts to and from its name in checkpoints; no other class reads or writes such a name.
  *
  * @param role its role
  * @param layer which layer's, from 0; {@link #NO_LAYER} for what is in none

@@ -5,8 +5,7 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * What a tensor of a decoder is for, in the order of the graph. Here, and nowhere else, is written how checkpoints name each; {@link TensorName} adds
- * the layer.
+ * The roles of a decoder's tensors, in the order of the graph. Only this enum contains their names in checkpoints; {@link TensorName} adds the layer.
  */
 public enum TensorRole {
     /** The embedding. */
@@ -54,7 +53,7 @@ public enum TensorRole {
     /** The language-model head. */
     HEAD("lm_head", FINAL_NORM_WEIGHT);
 
-    /** What the names of a layer's modules begin with in a checkpoint, before the layer's number. */
+    /** The prefix of names of a layer's modules in a checkpoint, before the layer's index. */
     static final String LAYERS = "model.layers.";
 
     private static final String LAYER = "layer.";
@@ -104,7 +103,7 @@ public enum TensorRole {
         return isInLayer() ? LAYERS + layer + "." + module.substring(LAYER.length()) : module;
     }
 
-    /** What follows the module's name. */
+    /** The part of the name after the module's. */
     String ending() {
         return isBias() ? ".bias" : ".weight";
     }

@@ -53,7 +53,7 @@ public final class HeldOutTexts {
     }
 
     /**
-     * How much of each text was read.
+     * The part of each text that was read.
      *
      * @return by its name
      */

@@ -13,7 +13,7 @@ import kept.text.Reasons;
  * that. Links are removed, never what they lead to.
  */
 public final class TemporaryDirectory implements AutoCloseable {
-    /** How often what is still being written to while it is removed is removed again. */
+    /** The maximum number of attempts to remove a directory to which other threads still write. */
     private static final int ATTEMPTS = 20;
 
     private final Path path;
@@ -41,7 +41,7 @@ public final class TemporaryDirectory implements AutoCloseable {
     }
 
     /**
-     * Where it is.
+     * Its path.
      *
      * @return its path
      */
@@ -65,7 +65,7 @@ public final class TemporaryDirectory implements AutoCloseable {
         }
     }
 
-    /** What a run that stops has still to save may be read from here. */
+    /** A run that stops may still read from here to save its state. */
     private void removeAfterSaving() {
         Interruption.awaitSaving();
         removeAtExit();

@@ -66,7 +66,7 @@ final class TrainingRun implements AutoCloseable {
     }
 
     /**
-     * How a run ended.
+     * The outcome of a run.
      *
      * @param steps the metrics of all steps, including those before a resumption
      * @param notFinite how the run met NaN or infinity, and what to do, in which case the model has the best state's values; null if it completed

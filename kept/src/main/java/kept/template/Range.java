@@ -31,7 +31,7 @@ record Range(BigInteger start, BigInteger stop, BigInteger step, int length) {
         return start.add(step.multiply(BigInteger.valueOf(place)));
     }
 
-    /** What represents a range as the key of a dictionary: ranges of the same numbers are the same key. */
+    /** The key of a range in a dictionary: ranges of the same numbers are the same key. */
     List<Object> key() {
         List<Object> key = List.of(Range.class, BigInteger.valueOf(length), start, step);
         return key.subList(0, Math.min(key.size(), 2 + length));

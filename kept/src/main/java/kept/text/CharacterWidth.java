@@ -1,8 +1,8 @@
 package kept.text;
 
 /**
- * How many columns of a terminal a character takes: none for marks and modifiers of the character before and for what is not shown, two for the
- * wide characters of East Asian scripts and emoji, as Markus Kuhn's {@code wcwidth} and JLine's have it, with the marks of Java's tables.
+ * The number of columns of a terminal that a character takes: none for marks and modifiers of the previous character and for invisible characters,
+ * two for the wide characters of East Asian scripts and emoji, as Markus Kuhn's {@code wcwidth} and JLine's have it, with the marks of Java's tables.
  */
 final class CharacterWidth {
     private static final int SOFT_HYPHEN = 0xAD;

@@ -58,7 +58,7 @@ public record Vocabulary(List<Token> tokens, OptionalInt bos, OptionalInt eos, O
      */
     public record Token(String text, float score, Kind kind) { }
 
-    /** How a byte-level tokenizer splits text into words, within which it merges. */
+    /** The rule by which a byte-level tokenizer splits text into words, within which it merges. */
     public enum Splitting {
         /** GPT-2's pattern: letters, digits and punctuation, each with a preceding space. */
         GPT2,

@@ -255,7 +255,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     }
 
     /**
-     * What recomputing activations saves of the peak. Where a pass has few tokens the peak is that of the gradients, and it saves nothing.
+     * The part of the peak that recomputing activations saves. If a pass has few tokens, the peak is that of the gradients, and it saves nothing.
      *
      * @return bytes, 0 or more
      */
@@ -279,7 +279,7 @@ public record StepPlan(DecoderConfig teacher, long teacherBytes, DecoderConfig s
     }
 
     /**
-     * What recomputing activations adds to the work of a step.
+     * The arithmetic that recomputing activations adds to a step.
      *
      * @return share of the operations without it
      */
