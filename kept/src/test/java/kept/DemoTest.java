@@ -45,7 +45,7 @@ class DemoTest {
     }
 
     @Test
-    void transferTextIsProseAloneAndNothingOfWhatIsEvaluated() {
+    void trainingTextIsProseAloneAndNothingOfWhatIsEvaluated() {
         try (var demo = Demo.prepare(new PrintWriter(OutputStream.nullOutputStream()))) {
             assertThat(demo.domains()).containsOnlyKeys("prose", "code");
             var transfer = new HashSet<String>();
