@@ -188,9 +188,14 @@ final class StepBenchmark implements Callable<Integer> {
         }
         out.printf(Locale.ROOT, "%nfloor %.1f ms, predicted %.1f ms (the host's calls take %.1f ms), %.1f tokens/s%n",
                 prediction.floorSeconds() * 1e3, prediction.seconds() * 1e3, prediction.hostSeconds() * 1e3, counted / prediction.seconds());
-        out.printf(Locale.ROOT, "memory: %.2f GiB of tensors at the peak; %.2f GiB (%+.1f %%) with an allocator that never moves a block; "
-                        + "the device has %.2f GiB%n", result.memory.liveBytes() / GIB, result.memory.extentBytes() / GIB,
-                100.0 * result.memory.extentBytes() / result.memory.liveBytes() - 100, model.memoryBytes() / GIB);
+        MemoryReplay memory = result.memory;
+        out.printf(Locale.ROOT, "memory: %.2f GiB of tensors at the peak; the blocks need %.2f GiB of addresses (%+.1f %%) and at least %.2f GiB of "
+                        + "memory (%+.1f %%); the device has %.2f GiB%n", memory.liveBytes() / GIB, memory.extentBytes() / GIB,
+                more(memory.extentBytes(), memory), memory.chunkBytes() / GIB, more(memory.chunkBytes(), memory), model.memoryBytes() / GIB);
+    }
+
+    private static double more(long bytes, MemoryReplay than) {
+        return 100.0 * bytes / than.liveBytes() - 100;
     }
 
     /** Says whether activation checkpointing pays at this size. */

@@ -117,8 +117,10 @@ public final class CudaBackendProvider implements BackendProvider {
         if (major * 10 + minor < MIN_CAPABILITY) {
             return "%s has compute capability %d.%d, and 8.0 (Ampere) or later is required".formatted(driver.deviceName(device), major, minor);
         }
-        return driver.attribute(device, DeviceAttribute.MEMORY_POOLS) == 0
-                ? "%s does not support memory pools on this system".formatted(driver.deviceName(device)) : null;
+        boolean hasMemory = driver.attribute(device, DeviceAttribute.VIRTUAL_MEMORY) != 0
+                || driver.attribute(device, DeviceAttribute.MEMORY_POOLS) != 0;
+        return hasMemory ? null
+                : "%s supports neither virtual memory management nor memory pools on this system".formatted(driver.deviceName(device));
     }
 
     /** Reports what the driver and the libraries throw as the reason why the device cannot be used. */

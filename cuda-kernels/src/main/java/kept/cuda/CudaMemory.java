@@ -5,12 +5,14 @@ import java.util.Set;
 import kept.backend.DeviceMemory;
 import kept.backend.MemoryUsage;
 import kept.cuda.driver.CudaException;
+import kept.cuda.driver.DeviceAttribute;
 import kept.cuda.driver.Driver;
 import kept.tensor.OutOfMemoryException;
 
 /**
- * The device's memory. Blocks are allocated from the driver's pool and freed in stream order: a later kernel can reuse a freed block without waiting
- * on the host for the last kernel that used it. The pool keeps freed memory, so that a steady training loop reserves no new memory.
+ * The device's memory. Blocks are freed in stream order: a later kernel can reuse a freed block without waiting on the host for the last kernel that
+ * used it. Freed memory is kept, so that a steady training loop obtains no new memory. Blocks come from a {@link MemoryArena}, or from the driver's
+ * pool where the device cannot map memory to addresses.
  */
 final class CudaMemory {
     /** Alignment of the driver's allocations in bytes. Usage is counted in multiples of it; a kernel may use only the requested size. */
@@ -18,7 +20,7 @@ final class CudaMemory {
 
     private final Driver driver;
     private final int device;
-    private final long stream;
+    private final DeviceBlocks source;
     /** Addresses of the blocks in use, to detect double frees and to count leaks at close. */
     private final Set<Long> blocks = new HashSet<>();
     private long inUse;
@@ -29,9 +31,9 @@ final class CudaMemory {
     CudaMemory(Driver driver, int device, long stream) {
         this.driver = driver;
         this.device = device;
-        this.stream = stream;
-        driver.setReleaseThreshold(device, Long.MAX_VALUE);
-        reservedBefore = driver.reserved(device);
+        boolean maps = driver.attribute(device, DeviceAttribute.VIRTUAL_MEMORY) != 0;
+        source = maps ? new MemoryArena(driver, device, stream) : new DriverPool(driver, device, stream);
+        reservedBefore = source.reserved();
     }
 
     /**
@@ -39,13 +41,13 @@ final class CudaMemory {
      *
      * @param bytes size in bytes, 0 or more
      * @return uninitialized block of that size, or of one byte for size 0
-     * @throws OutOfMemoryException if too little memory is free, even after the pool has released its unused memory
+     * @throws OutOfMemoryException if too little memory is free, even after all unused memory has been released
      */
     synchronized CudaBuffer allocate(long bytes) {
         long size = Math.max(1, bytes);
         long address;
         try {
-            address = driver.allocate(size, stream);
+            address = source.allocate(size);
         } catch (CudaException e) {
             if (!e.isOutOfMemory()) {
                 throw e;
@@ -65,15 +67,15 @@ final class CudaMemory {
     private long allocateAfterTrim(long size) {
         trim();
         try {
-            return driver.allocate(size, stream);
+            return source.allocate(size);
         } catch (CudaException e) {
             if (!e.isOutOfMemory()) {
                 throw e;
             }
-            throw new OutOfMemoryException(("[allocate] out of memory on cuda: cannot allocate %d bytes; %d bytes are in use by this process, "
+            throw new OutOfMemoryException(("[allocate] out of memory on cuda: cannot allocate %d bytes; %d bytes are in use by this process%s, "
                             + "%d of %d bytes of the device are free; "
                             + "use a smaller batch or sequence, activation checkpointing, or close scopes earlier")
-                            .formatted(size, inUse, driver.freeMemory(), driver.totalMemory(device)));
+                            .formatted(size, inUse, source.unused(), driver.freeMemory(), driver.totalMemory(device)));
         }
     }
 
@@ -88,15 +90,14 @@ final class CudaMemory {
             throw new IllegalStateException("[release] the block of %d bytes at %#x is not in use".formatted(block.byteSize(), block.address()));
         }
         inUse -= aligned(block.byteSize());
-        driver.free(block.address(), stream);
+        source.free(block.address());
     }
 
-    /** Releases the unused memory of the pool to the system. */
+    /** Releases unused memory to the system. */
     synchronized void trim() {
-        driver.synchronize(stream);
         countObtained();
-        driver.trim(device);
-        reservedBefore = driver.reserved(device);
+        source.trim();
+        reservedBefore = source.reserved();
     }
 
     /**
@@ -112,15 +113,20 @@ final class CudaMemory {
     /**
      * Returns the memory of the device and how much of it is available to new tensors.
      *
-     * @return total bytes, and free bytes including the unused memory of the pool
+     * @return total bytes, and free bytes including the unused memory that is kept
      */
     synchronized DeviceMemory deviceMemory() {
-        return new DeviceMemory(driver.totalMemory(device), driver.freeMemory() + Math.max(0, driver.reserved(device) - inUse));
+        return new DeviceMemory(driver.totalMemory(device), driver.freeMemory() + Math.max(0, source.reserved() - inUse));
     }
 
     /** Resets the peak usage to the present usage. */
     synchronized void resetPeak() {
         peakInUse = inUse;
+    }
+
+    /** Releases all memory. */
+    synchronized void close() {
+        source.close();
     }
 
     /**
@@ -132,9 +138,9 @@ final class CudaMemory {
         return blocks.size();
     }
 
-    /** The pool reports its present reservation only, so memory obtained from the system is the sum of its growth between calls of this method. */
+    /** Only the present reservation is known, so memory obtained from the system is the sum of its growth between calls of this method. */
     private void countObtained() {
-        long reserved = driver.reserved(device);
+        long reserved = source.reserved();
         obtained += Math.max(0, reserved - reservedBefore);
         reservedBefore = reserved;
     }

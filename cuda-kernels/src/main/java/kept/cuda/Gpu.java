@@ -322,6 +322,7 @@ final class Gpu implements AutoCloseable {
             driver.destroyEvent(staged[0]);
             driver.destroyEvent(staged[1]);
             libraries.values().forEach(driver::unloadLibrary);
+            memory.close();
             driver.destroyStream(stream);
         } finally {
             driver.releasePrimaryContext(ordinal);

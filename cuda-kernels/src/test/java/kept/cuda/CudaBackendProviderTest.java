@@ -92,6 +92,15 @@ class CudaBackendProviderTest {
                 .hasMessage("[device] cuda:0: GPU 0 has compute capability 7.5, and 8.0 (Ampere) or later is required");
     }
 
+    @Test
+    void aDeviceNeedsVirtualMemoryManagementOrMemoryPools() {
+        for (DeviceAttribute missing : List.of(DeviceAttribute.VIRTUAL_MEMORY, DeviceAttribute.MEMORY_POOLS)) {
+            assertThat(new CudaBackendProvider(new Machine(12040, List.of(80), missing)).first()).as("without %s", missing).isZero();
+        }
+        assertAbsent(new Machine(12040, List.of(80), DeviceAttribute.VIRTUAL_MEMORY, DeviceAttribute.MEMORY_POOLS),
+                "[device] cuda: GPU 0 supports neither virtual memory management nor memory pools on this system");
+    }
+
     private static void assertAbsent(CudaBackendProvider.Machine machine, String message) {
         for (int attempt = 0; attempt < 2; attempt++) {
             var provider = new CudaBackendProvider(machine);
@@ -103,10 +112,12 @@ class CudaBackendProviderTest {
     private static class Machine implements CudaBackendProvider.Machine {
         private final Integer version;
         private final List<Integer> capabilities;
+        private final List<DeviceAttribute> missing;
 
-        Machine(Integer version, List<Integer> capabilities) {
+        Machine(Integer version, List<Integer> capabilities, DeviceAttribute... missing) {
             this.version = version;
             this.capabilities = capabilities;
+            this.missing = List.of(missing);
         }
 
         @Override
@@ -125,7 +136,7 @@ class CudaBackendProviderTest {
             return switch (attribute) {
                 case CAPABILITY_MAJOR -> capabilities.get(device) / 10;
                 case CAPABILITY_MINOR -> capabilities.get(device) % 10;
-                default -> 1;
+                default -> missing.contains(attribute) ? 0 : 1;
             };
         }
 

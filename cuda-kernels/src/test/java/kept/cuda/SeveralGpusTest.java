@@ -29,7 +29,7 @@ class SeveralGpusTest {
                     case "deviceCount" -> gpus.size();
                     case "version" -> gpus.getFirst().driver().version();
                     case "deviceName", "attribute", "totalMemory", "releasePrimaryContext", "setReleaseThreshold", "trim", "reserved",
-                            "retainPrimaryContext" -> {
+                            "retainPrimaryContext", "granularity", "createMemory" -> {
                         int device = (int) arguments[0];
                         Object[] ofOne = arguments.clone();
                         ofOne[0] = 0;

@@ -8,15 +8,16 @@ import kept.tensor.Device;
 
 /**
  * Opens the CUDA backend on virtual GPUs of other sizes than that of the device {@code virtual}: {@code sized:0} has one multiprocessor,
- * {@code sized:1} has 132, {@code sized:2} has 16 TiB of memory, of which this process has only what is accessed, and {@code sized:3} has as little
- * shared memory as an RTX 4090.
+ * {@code sized:1} has 132 and maps memory to reserved addresses, {@code sized:2} has 16 TiB of memory, of which this process has only what is
+ * accessed, and {@code sized:3} has as little shared memory as an RTX 4090.
  */
 public final class SizedCudaProvider implements BackendProvider {
     private static final long LARGE_BYTES = 1L << 44;
     /** So many that a block of a grid-stride loop takes few turns even of the largest operands. */
     private static final int MANY = 1 << 16;
     private static final List<VirtualGpu> GPUS = List.of(VirtualGpu.open().multiprocessors(1).varyingProducts(),
-            VirtualGpu.open().multiprocessors(132).varyingProducts(), VirtualGpu.open(LARGE_BYTES).multiprocessors(MANY),
+            VirtualGpu.open().multiprocessors(132).varyingProducts().mappingMemory(),
+            VirtualGpu.open(LARGE_BYTES).multiprocessors(MANY),
             VirtualGpu.open().sharedMemory(VirtualAttentionTest.SMALL).varyingProducts());
 
     /** Called by {@link java.util.ServiceLoader}. */

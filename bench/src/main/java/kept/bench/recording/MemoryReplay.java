@@ -9,14 +9,16 @@ import kept.bench.recording.Recording.Event;
 import kept.bench.recording.Recording.Free;
 
 /**
- * The memory that recorded allocations need, at their peak: the sum of the live blocks, and the extent of an allocator that never moves a block. That
- * allocator takes the smallest hole that a block fits into, the lowest of equal ones, and joins adjacent holes; otherwise it grows at its end.
+ * The memory that recorded allocations need, at their peak: the sum of the live blocks, and what the backend's allocator needs for them. It never
+ * moves a block, takes the smallest hole that a block fits into, the lowest of equal ones, and joins adjacent holes; otherwise it grows at its end.
  *
  * @param liveBytes peak of the sum of all live blocks
  * @param extentBytes peak extent of the allocator
+ * @param chunkBytes peak of the chunks of 32 MiB that blocks use at least in part: what suffices, because memory of other chunks moves
  */
-public record MemoryReplay(long liveBytes, long extentBytes) {
+public record MemoryReplay(long liveBytes, long extentBytes, long chunkBytes) {
     private static final long ALIGNMENT = 256;
+    private static final long CHUNK = 32L << 20;
 
     /**
      * Replays allocations and frees.
@@ -33,7 +35,7 @@ public record MemoryReplay(long liveBytes, long extentBytes) {
                 default -> { }
             }
         }
-        return new MemoryReplay(allocator.peakLive, allocator.peakEnd);
+        return new MemoryReplay(allocator.peakLive, allocator.peakEnd, allocator.peakChunks * CHUNK);
     }
 
     private record Block(long at, long bytes) {}
@@ -46,6 +48,9 @@ public record MemoryReplay(long liveBytes, long extentBytes) {
         private long live;
         private long peakLive;
         private long peakEnd;
+        /** Number of blocks in each chunk that has any. */
+        private final Map<Long, Integer> chunks = new HashMap<>();
+        private long peakChunks;
 
         void allocate(long name, long bytes) {
             long at = place(bytes);
@@ -53,6 +58,14 @@ public record MemoryReplay(long liveBytes, long extentBytes) {
             live += bytes;
             peakLive = Math.max(peakLive, live);
             peakEnd = Math.max(peakEnd, end);
+            count(blocks.get(name), 1);
+            peakChunks = Math.max(peakChunks, chunks.size());
+        }
+
+        private void count(Block block, int more) {
+            for (long chunk = block.at / CHUNK; chunk <= (block.at + block.bytes - 1) / CHUNK; chunk++) {
+                chunks.merge(chunk, more, (before, change) -> before + change == 0 ? null : before + change);
+            }
         }
 
         private long place(long bytes) {
@@ -77,6 +90,7 @@ public record MemoryReplay(long liveBytes, long extentBytes) {
 
         void free(long name) {
             Block block = blocks.remove(name);
+            count(block, -1);
             live -= block.bytes;
             long at = block.at;
             long bytes = block.bytes;

@@ -25,7 +25,7 @@ final class RecordingDriver implements Driver {
     private static final int VERSION = 12040;
     private static final int NOT_FOUND = 500;
     private static final long FIRST_ADDRESS = 1L << 40;
-    private static final long ALIGNMENT = 256;
+    private static final long GRANULARITY = 2L << 20;
     /** Largest copy to the device whose bytes are kept. */
     private static final long MAX_KEPT = 4096;
     private static final byte[] ZERO = {0};
@@ -71,6 +71,7 @@ final class RecordingDriver implements Driver {
             case CAPABILITY_MAJOR -> model.capability() / 10;
             case CAPABILITY_MINOR -> model.capability() % 10;
             case SHARED_MEMORY_OPT_IN -> model.sharedBytesPerBlock();
+            case VIRTUAL_MEMORY -> 1;
             case MEMORY_POOLS -> 1;
         };
     }
@@ -161,15 +162,66 @@ final class RecordingDriver implements Driver {
     }
 
     @Override
-    public synchronized long allocate(long bytes, long stream) {
+    public long allocate(long bytes, long stream) {
+        throw new UnsupportedOperationException("the backend maps memory");
+    }
+
+    @Override
+    public void free(long address, long stream) {
+        throw new UnsupportedOperationException("the backend maps memory");
+    }
+
+    @Override
+    public long granularity(int device) {
+        return GRANULARITY;
+    }
+
+    @Override
+    public synchronized long reserveAddresses(long bytes) {
         long address = nextAddress;
-        nextAddress += Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT;
-        recording.add(new Recording.Allocation(address, bytes));
+        nextAddress += Math.ceilDiv(bytes, GRANULARITY) * GRANULARITY;
         return address;
     }
 
     @Override
-    public synchronized void free(long address, long stream) {
+    public void freeAddresses(long address, long bytes) {
+        // Addresses cost nothing.
+    }
+
+    /** {@inheritDoc} There is as much as is asked for. */
+    @Override
+    public long createMemory(int device, long bytes) {
+        return handle();
+    }
+
+    @Override
+    public void releaseMemory(long memory) {
+        // There is no memory.
+    }
+
+    @Override
+    public void map(long address, long bytes, long memory) {
+        // There is no memory.
+    }
+
+    @Override
+    public void setAccess(long address, long bytes, int device) {
+        // Nothing is accessed.
+    }
+
+    @Override
+    public void unmap(long address, long bytes) {
+        // There is no memory.
+    }
+
+    @Override
+    public synchronized void blockAllocated(long address, long bytes, long stream) {
+        written.subMap(address, address + bytes).clear();
+        recording.add(new Recording.Allocation(address, bytes));
+    }
+
+    @Override
+    public synchronized void blockFreed(long address, long stream) {
         written.remove(address);
         recording.add(new Recording.Free(address));
     }

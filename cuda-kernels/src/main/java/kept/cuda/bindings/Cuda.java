@@ -238,6 +238,42 @@ public class Cuda extends Cuda$shared {
     public static int CUDA_ERROR_UNKNOWN() {
         return CUDA_ERROR_UNKNOWN;
     }
+    private static final int CU_MEM_ACCESS_FLAGS_PROT_READWRITE = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * enum CUmemAccess_flags_enum.CU_MEM_ACCESS_FLAGS_PROT_READWRITE = 3
+     * }
+     */
+    public static int CU_MEM_ACCESS_FLAGS_PROT_READWRITE() {
+        return CU_MEM_ACCESS_FLAGS_PROT_READWRITE;
+    }
+    private static final int CU_MEM_LOCATION_TYPE_DEVICE = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum CUmemLocationType_enum.CU_MEM_LOCATION_TYPE_DEVICE = 1
+     * }
+     */
+    public static int CU_MEM_LOCATION_TYPE_DEVICE() {
+        return CU_MEM_LOCATION_TYPE_DEVICE;
+    }
+    private static final int CU_MEM_ALLOCATION_TYPE_PINNED = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum CUmemAllocationType_enum.CU_MEM_ALLOCATION_TYPE_PINNED = 1
+     * }
+     */
+    public static int CU_MEM_ALLOCATION_TYPE_PINNED() {
+        return CU_MEM_ALLOCATION_TYPE_PINNED;
+    }
+    private static final int CU_MEM_ALLOC_GRANULARITY_RECOMMENDED = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum CUmemAllocationGranularity_flags_enum.CU_MEM_ALLOC_GRANULARITY_RECOMMENDED = 1
+     * }
+     */
+    public static int CU_MEM_ALLOC_GRANULARITY_RECOMMENDED() {
+        return CU_MEM_ALLOC_GRANULARITY_RECOMMENDED;
+    }
     private static final int CU_MEMPOOL_ATTR_RELEASE_THRESHOLD = (int)4L;
     /**
      * {@snippet lang=c :
@@ -1473,6 +1509,504 @@ public class Cuda extends Cuda$shared {
                 traceDowncall("cuMemHostAlloc", pp, bytesize, Flags);
             }
             return (int)mh$.invokeExact(pp, bytesize, Flags);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class cuMemAddressReserve {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Cuda.C_INT,
+            Cuda.C_POINTER,
+            Cuda.C_LONG,
+            Cuda.C_LONG,
+            Cuda.C_LONG_LONG,
+            Cuda.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuMemAddressReserve");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * CUresult cuMemAddressReserve(CUdeviceptr *ptr, size_t size, size_t alignment, CUdeviceptr addr, unsigned long long flags)
+     * }
+     */
+    public static FunctionDescriptor cuMemAddressReserve$descriptor() {
+        return cuMemAddressReserve.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * CUresult cuMemAddressReserve(CUdeviceptr *ptr, size_t size, size_t alignment, CUdeviceptr addr, unsigned long long flags)
+     * }
+     */
+    public static MethodHandle cuMemAddressReserve$handle() {
+        return cuMemAddressReserve.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * CUresult cuMemAddressReserve(CUdeviceptr *ptr, size_t size, size_t alignment, CUdeviceptr addr, unsigned long long flags)
+     * }
+     */
+    public static MemorySegment cuMemAddressReserve$address() {
+        return cuMemAddressReserve.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * CUresult cuMemAddressReserve(CUdeviceptr *ptr, size_t size, size_t alignment, CUdeviceptr addr, unsigned long long flags)
+     * }
+     */
+    public static int cuMemAddressReserve(MemorySegment ptr, long size, long alignment, long addr, long flags) {
+        var mh$ = cuMemAddressReserve.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("cuMemAddressReserve", ptr, size, alignment, addr, flags);
+            }
+            return (int)mh$.invokeExact(ptr, size, alignment, addr, flags);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class cuMemAddressFree {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Cuda.C_INT,
+            Cuda.C_LONG_LONG,
+            Cuda.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuMemAddressFree");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * CUresult cuMemAddressFree(CUdeviceptr ptr, size_t size)
+     * }
+     */
+    public static FunctionDescriptor cuMemAddressFree$descriptor() {
+        return cuMemAddressFree.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * CUresult cuMemAddressFree(CUdeviceptr ptr, size_t size)
+     * }
+     */
+    public static MethodHandle cuMemAddressFree$handle() {
+        return cuMemAddressFree.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * CUresult cuMemAddressFree(CUdeviceptr ptr, size_t size)
+     * }
+     */
+    public static MemorySegment cuMemAddressFree$address() {
+        return cuMemAddressFree.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * CUresult cuMemAddressFree(CUdeviceptr ptr, size_t size)
+     * }
+     */
+    public static int cuMemAddressFree(long ptr, long size) {
+        var mh$ = cuMemAddressFree.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("cuMemAddressFree", ptr, size);
+            }
+            return (int)mh$.invokeExact(ptr, size);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class cuMemCreate {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Cuda.C_INT,
+            Cuda.C_POINTER,
+            Cuda.C_LONG,
+            Cuda.C_POINTER,
+            Cuda.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuMemCreate");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * CUresult cuMemCreate(CUmemGenericAllocationHandle *handle, size_t size, const CUmemAllocationProp *prop, unsigned long long flags)
+     * }
+     */
+    public static FunctionDescriptor cuMemCreate$descriptor() {
+        return cuMemCreate.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * CUresult cuMemCreate(CUmemGenericAllocationHandle *handle, size_t size, const CUmemAllocationProp *prop, unsigned long long flags)
+     * }
+     */
+    public static MethodHandle cuMemCreate$handle() {
+        return cuMemCreate.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * CUresult cuMemCreate(CUmemGenericAllocationHandle *handle, size_t size, const CUmemAllocationProp *prop, unsigned long long flags)
+     * }
+     */
+    public static MemorySegment cuMemCreate$address() {
+        return cuMemCreate.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * CUresult cuMemCreate(CUmemGenericAllocationHandle *handle, size_t size, const CUmemAllocationProp *prop, unsigned long long flags)
+     * }
+     */
+    public static int cuMemCreate(MemorySegment handle, long size, MemorySegment prop, long flags) {
+        var mh$ = cuMemCreate.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("cuMemCreate", handle, size, prop, flags);
+            }
+            return (int)mh$.invokeExact(handle, size, prop, flags);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class cuMemRelease {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Cuda.C_INT,
+            Cuda.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuMemRelease");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * CUresult cuMemRelease(CUmemGenericAllocationHandle handle)
+     * }
+     */
+    public static FunctionDescriptor cuMemRelease$descriptor() {
+        return cuMemRelease.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * CUresult cuMemRelease(CUmemGenericAllocationHandle handle)
+     * }
+     */
+    public static MethodHandle cuMemRelease$handle() {
+        return cuMemRelease.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * CUresult cuMemRelease(CUmemGenericAllocationHandle handle)
+     * }
+     */
+    public static MemorySegment cuMemRelease$address() {
+        return cuMemRelease.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * CUresult cuMemRelease(CUmemGenericAllocationHandle handle)
+     * }
+     */
+    public static int cuMemRelease(long handle) {
+        var mh$ = cuMemRelease.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("cuMemRelease", handle);
+            }
+            return (int)mh$.invokeExact(handle);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class cuMemMap {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Cuda.C_INT,
+            Cuda.C_LONG_LONG,
+            Cuda.C_LONG,
+            Cuda.C_LONG,
+            Cuda.C_LONG_LONG,
+            Cuda.C_LONG_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuMemMap");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * CUresult cuMemMap(CUdeviceptr ptr, size_t size, size_t offset, CUmemGenericAllocationHandle handle, unsigned long long flags)
+     * }
+     */
+    public static FunctionDescriptor cuMemMap$descriptor() {
+        return cuMemMap.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * CUresult cuMemMap(CUdeviceptr ptr, size_t size, size_t offset, CUmemGenericAllocationHandle handle, unsigned long long flags)
+     * }
+     */
+    public static MethodHandle cuMemMap$handle() {
+        return cuMemMap.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * CUresult cuMemMap(CUdeviceptr ptr, size_t size, size_t offset, CUmemGenericAllocationHandle handle, unsigned long long flags)
+     * }
+     */
+    public static MemorySegment cuMemMap$address() {
+        return cuMemMap.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * CUresult cuMemMap(CUdeviceptr ptr, size_t size, size_t offset, CUmemGenericAllocationHandle handle, unsigned long long flags)
+     * }
+     */
+    public static int cuMemMap(long ptr, long size, long offset, long handle, long flags) {
+        var mh$ = cuMemMap.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("cuMemMap", ptr, size, offset, handle, flags);
+            }
+            return (int)mh$.invokeExact(ptr, size, offset, handle, flags);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class cuMemUnmap {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Cuda.C_INT,
+            Cuda.C_LONG_LONG,
+            Cuda.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuMemUnmap");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * CUresult cuMemUnmap(CUdeviceptr ptr, size_t size)
+     * }
+     */
+    public static FunctionDescriptor cuMemUnmap$descriptor() {
+        return cuMemUnmap.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * CUresult cuMemUnmap(CUdeviceptr ptr, size_t size)
+     * }
+     */
+    public static MethodHandle cuMemUnmap$handle() {
+        return cuMemUnmap.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * CUresult cuMemUnmap(CUdeviceptr ptr, size_t size)
+     * }
+     */
+    public static MemorySegment cuMemUnmap$address() {
+        return cuMemUnmap.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * CUresult cuMemUnmap(CUdeviceptr ptr, size_t size)
+     * }
+     */
+    public static int cuMemUnmap(long ptr, long size) {
+        var mh$ = cuMemUnmap.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("cuMemUnmap", ptr, size);
+            }
+            return (int)mh$.invokeExact(ptr, size);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class cuMemSetAccess {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Cuda.C_INT,
+            Cuda.C_LONG_LONG,
+            Cuda.C_LONG,
+            Cuda.C_POINTER,
+            Cuda.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuMemSetAccess");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * CUresult cuMemSetAccess(CUdeviceptr ptr, size_t size, const CUmemAccessDesc *desc, size_t count)
+     * }
+     */
+    public static FunctionDescriptor cuMemSetAccess$descriptor() {
+        return cuMemSetAccess.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * CUresult cuMemSetAccess(CUdeviceptr ptr, size_t size, const CUmemAccessDesc *desc, size_t count)
+     * }
+     */
+    public static MethodHandle cuMemSetAccess$handle() {
+        return cuMemSetAccess.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * CUresult cuMemSetAccess(CUdeviceptr ptr, size_t size, const CUmemAccessDesc *desc, size_t count)
+     * }
+     */
+    public static MemorySegment cuMemSetAccess$address() {
+        return cuMemSetAccess.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * CUresult cuMemSetAccess(CUdeviceptr ptr, size_t size, const CUmemAccessDesc *desc, size_t count)
+     * }
+     */
+    public static int cuMemSetAccess(long ptr, long size, MemorySegment desc, long count) {
+        var mh$ = cuMemSetAccess.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("cuMemSetAccess", ptr, size, desc, count);
+            }
+            return (int)mh$.invokeExact(ptr, size, desc, count);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class cuMemGetAllocationGranularity {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Cuda.C_INT,
+            Cuda.C_POINTER,
+            Cuda.C_POINTER,
+            Cuda.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuMemGetAllocationGranularity");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * CUresult cuMemGetAllocationGranularity(size_t *granularity, const CUmemAllocationProp *prop, CUmemAllocationGranularity_flags option)
+     * }
+     */
+    public static FunctionDescriptor cuMemGetAllocationGranularity$descriptor() {
+        return cuMemGetAllocationGranularity.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * CUresult cuMemGetAllocationGranularity(size_t *granularity, const CUmemAllocationProp *prop, CUmemAllocationGranularity_flags option)
+     * }
+     */
+    public static MethodHandle cuMemGetAllocationGranularity$handle() {
+        return cuMemGetAllocationGranularity.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * CUresult cuMemGetAllocationGranularity(size_t *granularity, const CUmemAllocationProp *prop, CUmemAllocationGranularity_flags option)
+     * }
+     */
+    public static MemorySegment cuMemGetAllocationGranularity$address() {
+        return cuMemGetAllocationGranularity.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * CUresult cuMemGetAllocationGranularity(size_t *granularity, const CUmemAllocationProp *prop, CUmemAllocationGranularity_flags option)
+     * }
+     */
+    public static int cuMemGetAllocationGranularity(MemorySegment granularity, MemorySegment prop, int option) {
+        var mh$ = cuMemGetAllocationGranularity.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("cuMemGetAllocationGranularity", granularity, prop, option);
+            }
+            return (int)mh$.invokeExact(granularity, prop, option);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

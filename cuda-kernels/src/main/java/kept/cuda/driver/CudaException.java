@@ -5,7 +5,8 @@ import kept.tensor.TensorException;
 /** Thrown when a call of the CUDA driver or of cuBLAS fails. The message names the call with its sizes, and the status with the library's text. */
 public final class CudaException extends TensorException {
     private static final long serialVersionUID = 1L;
-    private static final int OUT_OF_MEMORY = 2;
+    /** Status of a device without enough free memory, CUDA_ERROR_OUT_OF_MEMORY. */
+    public static final int OUT_OF_MEMORY = 2;
 
     private final int status;
 

@@ -12,6 +12,8 @@ public enum DeviceAttribute {
     CAPABILITY_MINOR(76),
     /** Maximum dynamic shared memory per block in bytes, for kernels that opt in. */
     SHARED_MEMORY_OPT_IN(97),
+    /** 1 if physical memory can be mapped to reserved addresses, else 0. */
+    VIRTUAL_MEMORY(102),
     /** 1 if the device supports memory pools, else 0. */
     MEMORY_POOLS(115);
 

@@ -185,6 +185,94 @@ public interface Driver {
     void free(long address, long stream);
 
     /**
+     * Returns the unit of physical memory that is mapped to addresses (cuMemGetAllocationGranularity, the recommended one).
+     *
+     * @param device device ordinal
+     * @return unit in bytes, a power of two
+     */
+    long granularity(int device);
+
+    /**
+     * Reserves a range of addresses without memory (cuMemAddressReserve).
+     *
+     * @param bytes size in bytes, a multiple of {@link #granularity}
+     * @return first address, a multiple of the granularity
+     */
+    long reserveAddresses(long bytes);
+
+    /**
+     * Gives a range of addresses back (cuMemAddressFree). No memory is mapped to it any more.
+     *
+     * @param address first address from {@link #reserveAddresses}
+     * @param bytes its size in bytes
+     */
+    void freeAddresses(long address, long bytes);
+
+    /**
+     * Creates physical memory on a device (cuMemCreate).
+     *
+     * @param device device ordinal
+     * @param bytes size in bytes, a multiple of {@link #granularity}
+     * @return handle of the memory
+     * @throws CudaException with {@link CudaException#isOutOfMemory} if too little memory is free
+     */
+    long createMemory(int device, long bytes);
+
+    /**
+     * Releases physical memory that is mapped nowhere (cuMemRelease).
+     *
+     * @param memory handle from {@link #createMemory}
+     */
+    void releaseMemory(long memory);
+
+    /**
+     * Maps physical memory to reserved addresses (cuMemMap). They cannot be accessed before {@link #setAccess}.
+     *
+     * @param address first address, a multiple of {@link #granularity}
+     * @param bytes size of the memory in bytes
+     * @param memory handle from {@link #createMemory}
+     */
+    void map(long address, long bytes, long memory);
+
+    /**
+     * Lets a device read and write mapped addresses (cuMemSetAccess).
+     *
+     * @param address first address
+     * @param bytes size in bytes
+     * @param device device ordinal
+     */
+    void setAccess(long address, long bytes, int device);
+
+    /**
+     * Ends a mapping (cuMemUnmap). No queued work may access it; the physical memory keeps its contents.
+     *
+     * @param address first address of one {@link #map}
+     * @param bytes its size in bytes
+     */
+    void unmap(long address, long bytes);
+
+    /**
+     * Tells that mapped addresses belong to a new block, in stream order. The driver itself takes no notice.
+     *
+     * @param address first address of the block
+     * @param bytes size in bytes
+     * @param stream stream handle
+     */
+    default void blockAllocated(long address, long bytes, long stream) {
+        // Only stand-ins follow the blocks.
+    }
+
+    /**
+     * Tells that a block of {@link #blockAllocated} is no longer used by work that is queued later.
+     *
+     * @param address first address of the block
+     * @param stream stream handle
+     */
+    default void blockFreed(long address, long stream) {
+        // Only stand-ins follow the blocks.
+    }
+
+    /**
      * Allocates pinned host memory (cuMemHostAlloc).
      *
      * @param bytes size in bytes, above 0

@@ -228,6 +228,78 @@ public final class FfmDriver implements Driver {
     }
 
     @Override
+    public long granularity(int device) {
+        try (Arena arena = Arena.ofConfined()) {
+            CallMemory call = memory.get();
+            check(Cuda.cuMemGetAllocationGranularity(call.first(), MemoryProperties.allocation(arena, handle(device)),
+                    Cuda.CU_MEM_ALLOC_GRANULARITY_RECOMMENDED()), "cuMemGetAllocationGranularity");
+            return call.firstLong();
+        }
+    }
+
+    @Override
+    public long reserveAddresses(long bytes) {
+        CallMemory call = memory.get();
+        int status = Cuda.cuMemAddressReserve(call.first(), bytes, 0, 0, 0);
+        if (status != 0) {
+            throw failures.of(status, "cuMemAddressReserve of %d bytes".formatted(bytes));
+        }
+        return call.firstLong();
+    }
+
+    @Override
+    public void freeAddresses(long address, long bytes) {
+        int status = Cuda.cuMemAddressFree(address, bytes);
+        if (status != 0) {
+            throw failures.of(status, "cuMemAddressFree of %d bytes at %#x".formatted(bytes, address));
+        }
+    }
+
+    @Override
+    public long createMemory(int device, long bytes) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment properties = MemoryProperties.allocation(arena, handle(device));
+            CallMemory call = memory.get();
+            int status = Cuda.cuMemCreate(call.first(), bytes, properties, 0);
+            if (status != 0) {
+                throw failures.of(status, "cuMemCreate of %d bytes".formatted(bytes));
+            }
+            return call.firstLong();
+        }
+    }
+
+    @Override
+    public void releaseMemory(long physical) {
+        check(Cuda.cuMemRelease(physical), "cuMemRelease");
+    }
+
+    @Override
+    public void map(long address, long bytes, long physical) {
+        int status = Cuda.cuMemMap(address, bytes, 0, physical, 0);
+        if (status != 0) {
+            throw failures.of(status, "cuMemMap of %d bytes at %#x".formatted(bytes, address));
+        }
+    }
+
+    @Override
+    public void setAccess(long address, long bytes, int device) {
+        try (Arena arena = Arena.ofConfined()) {
+            int status = Cuda.cuMemSetAccess(address, bytes, MemoryProperties.access(arena, handle(device)), 1);
+            if (status != 0) {
+                throw failures.of(status, "cuMemSetAccess of %d bytes at %#x".formatted(bytes, address));
+            }
+        }
+    }
+
+    @Override
+    public void unmap(long address, long bytes) {
+        int status = Cuda.cuMemUnmap(address, bytes);
+        if (status != 0) {
+            throw failures.of(status, "cuMemUnmap of %d bytes at %#x".formatted(bytes, address));
+        }
+    }
+
+    @Override
     @SuppressWarnings("restricted")
     public MemorySegment allocatePinned(long bytes) {
         CallMemory call = memory.get();

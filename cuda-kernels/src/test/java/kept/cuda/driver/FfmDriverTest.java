@@ -117,6 +117,7 @@ class FfmDriverTest {
         called.addAll(names());
         driver.free(ADDRESS, STREAM);
         expect(called, "cuMemFreeAsync", ADDRESS, STREAM);
+        mappings(called);
 
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment host = arena.allocate(48);
@@ -137,6 +138,43 @@ class FfmDriverTest {
         expect(called, "cuMemcpyDtoDAsync_v2", ADDRESS + 4096, ADDRESS, 1L << 34, STREAM);
         driver.set(ADDRESS, (byte) 0x81, 1L << 35, STREAM);
         expect(called, "cuMemsetD8Async", ADDRESS, (byte) 0x81, 1L << 35, STREAM);
+    }
+
+    /** Structs are compared with the header's layout: CUmemAllocationProp and CUmemAccessDesc with a CUmemLocation each. */
+    private void mappings(Set<String> called) {
+        fake.on("cuMemGetAllocationGranularity", call -> answer(() -> {
+            assertThat(allocationProperties(call.at(1))).containsExactly(1, 0, 1, 41, 0, 0, 0, 0);
+            call.put(0, (2L << 20) + call.i32(2));
+        }));
+        assertThat(driver.granularity(1)).isEqualTo((2L << 20) + 1);
+        fake.on("cuMemAddressReserve", call -> answer(() -> call.put(0, ADDRESS + call.i64(1) + call.i64(2) + call.i64(3) + call.i64(4))));
+        assertThat(driver.reserveAddresses(1L << 38)).isEqualTo(ADDRESS + (1L << 38));
+        fake.on("cuMemCreate", call -> answer(() -> {
+            assertThat(allocationProperties(call.at(2))).containsExactly(1, 0, 1, 42, 0, 0, 0, 0);
+            call.put(0, 0xe000L + call.i64(1) + call.i64(3));
+        }));
+        assertThat(driver.createMemory(2, 1L << 33)).isEqualTo(0xe000L + (1L << 33));
+        called.addAll(names());
+        driver.map(ADDRESS, 1L << 33, 0xe001L);
+        expect(called, "cuMemMap", ADDRESS, 1L << 33, 0L, 0xe001L, 0L);
+        fake.on("cuMemSetAccess", call -> answer(() ->
+                assertThat(call.at(2).reinterpret(12).toArray(ValueLayout.JAVA_INT)).containsExactly(1, 43, 3)));
+        driver.setAccess(ADDRESS, 1L << 34, 3);
+        Call access = last("cuMemSetAccess");
+        assertThat(access.arguments().subList(0, 2)).isEqualTo(List.of(ADDRESS, 1L << 34));
+        assertThat(access.arguments().get(3)).isEqualTo(1L);
+        called.add("cuMemSetAccess");
+        fake.calls();
+        driver.unmap(ADDRESS, 1L << 35);
+        expect(called, "cuMemUnmap", ADDRESS, 1L << 35);
+        driver.releaseMemory(0xe001L);
+        expect(called, "cuMemRelease", 0xe001L);
+        driver.freeAddresses(ADDRESS, 1L << 36);
+        expect(called, "cuMemAddressFree", ADDRESS, 1L << 36);
+    }
+
+    private static int[] allocationProperties(MemorySegment struct) {
+        return struct.reinterpret(32).toArray(ValueLayout.JAVA_INT);
     }
 
     private void kernels(Set<String> called) {
@@ -232,7 +270,10 @@ class FfmDriverTest {
                 () -> driver.makeCurrent(1), driver::createStream, () -> driver.destroyStream(1), () -> driver.synchronize(1), driver::createEvent,
                 () -> driver.record(1, 2), () -> driver.synchronizeEvent(1), () -> driver.elapsed(1, 2), () -> driver.destroyEvent(1),
                 () -> driver.setReleaseThreshold(0, 1), () -> driver.trim(0), () -> driver.reserved(0), driver::freeMemory,
-                () -> driver.allocate(1, 1), () -> driver.free(1, 1), () -> driver.allocatePinned(1), () -> driver.freePinned(host),
+                () -> driver.allocate(1, 1), () -> driver.free(1, 1), () -> driver.granularity(0), () -> driver.reserveAddresses(1),
+                () -> driver.freeAddresses(1, 1), () -> driver.createMemory(0, 1), () -> driver.releaseMemory(1), () -> driver.map(1, 1, 1),
+                () -> driver.setAccess(1, 1, 0), () -> driver.unmap(1, 1),
+                () -> driver.allocatePinned(1), () -> driver.freePinned(host),
                 () -> driver.copyToDevice(host, 1, 1),
                 () -> driver.copyToHost(1, host, 1), () -> driver.copyOnDevice(1, 2, 1, 1), () -> driver.set(1, (byte) 0, 1, 1),
                 () -> driver.loadLibrary("x", ""), () -> driver.unloadLibrary(library), () -> driver.kernel(library, "x"),

@@ -34,6 +34,14 @@ final class FakeSignatures {
             cuMemPoolTrimTo ipl
             cuMemAllocAsync iplp
             cuMemFreeAsync ilp
+            cuMemGetAllocationGranularity ippi
+            cuMemAddressReserve ipllll
+            cuMemAddressFree ill
+            cuMemCreate iplpl
+            cuMemRelease il
+            cuMemMap illlll
+            cuMemSetAccess illpl
+            cuMemUnmap ill
             cuMemHostAlloc ipli
             cuMemFreeHost ip
             cuMemcpyHtoDAsync_v2 ilplp

@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 
 /** A block of device memory. Its pages are made when they are first accessed, so that a block may be larger than the memory of this process. */
-final class Allocation {
+class Allocation {
     private static final int PAGE_SHIFT = Integer.numberOfTrailingZeros(Page.BYTES);
 
     /** Device address of the first byte. */
@@ -235,6 +235,35 @@ final class Allocation {
             }
             at++;
         }
+    }
+
+    /** Removes the pages of a range of whole pages. */
+    synchronized void discardPages(long at, long count) {
+        forEach(at, count, (index, _, _, _) -> {
+            Page page = pages.getAndSet(index, null);
+            if (page != null) {
+                page.free();
+            }
+            if (initial != null) {
+                initial[index] = null;
+            }
+        });
+    }
+
+    /** Makes a range unwritten. */
+    synchronized void forget(long at, long count) {
+        forEach(at, count, (index, from, length, _) -> {
+            if (pages.get(index) == null && length == sizeOf(index) && initial != null) {
+                initial[index] = null;
+            } else if (pages.get(index) != null || initial(index) != null) {
+                make(index).forget(from, length);
+            }
+        });
+    }
+
+    /** Describes the state of a byte for messages; empty for an ordinary one. */
+    String state(long at) {
+        return isReleased() ? ", which was freed" : "";
     }
 
     /** Number of pages. */

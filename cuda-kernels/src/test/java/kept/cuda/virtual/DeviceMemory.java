@@ -43,6 +43,27 @@ final class DeviceMemory {
         return allocation;
     }
 
+    /** Reserves addresses, to which memory can be mapped. */
+    synchronized ReservedRange reserve(long bytes) {
+        long unit = ReservedRange.GRANULARITY;
+        var range = new ReservedRange("reserved range " + ++count, (nextAddress + unit - 1) / unit * unit, bytes);
+        nextAddress = range.base + bytes + 16 * unit;
+        allocations.put(range.base, range);
+        return range;
+    }
+
+    /** Takes memory without addresses; returns false if too little is free. */
+    synchronized boolean obtain(long bytes) {
+        boolean free = bytes <= capacity - used;
+        used += free ? bytes : 0;
+        return free;
+    }
+
+    /** Gives memory without addresses back. */
+    synchronized void giveBack(long bytes) {
+        used -= bytes;
+    }
+
     /** Frees the allocation at an address for new allocations; returns an error message or null. Kernels queued before may still use the memory. */
     synchronized String release(long address) {
         Allocation allocation = allocations.get(address);
@@ -83,11 +104,8 @@ final class DeviceMemory {
         if (below != null) {
             Allocation allocation = below.getValue();
             long offset = address - allocation.base;
-            if (allocation.isReleased() && offset < allocation.bytes) {
-                return "byte %,d of %s, which was freed".formatted(offset, allocation);
-            }
             if (offset < allocation.bytes) {
-                return "byte %,d of %s".formatted(offset, allocation);
+                return "byte %,d of %s%s".formatted(offset, allocation, allocation.state(offset));
             }
             if (offset < 2 * allocation.bytes + GRANULE) {
                 String state = allocation.isReleased() ? ", which was freed" : "";

@@ -111,6 +111,12 @@ final class Page {
         return -1;
     }
 
+    /** Makes a range unwritten. */
+    void forget(int at, int count) {
+        Arrays.fill(data, at, at + count, POISON);
+        Arrays.fill(written, at, at + count, (byte) 0);
+    }
+
     void markWritten(int at, int count) {
         switch (count) {
             case 1 -> written[at] = 1;

@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Supplier;
 import kept.cuda.driver.CudaException;
 import kept.cuda.driver.DeviceAttribute;
 import kept.cuda.driver.Driver;
@@ -63,6 +64,7 @@ public final class VirtualDriver implements Driver, LaunchCounter {
     private final Map<Long, Library> libraries = new ConcurrentHashMap<>();
     private final Map<Long, Loaded> kernels = new ConcurrentHashMap<>();
     private final PinnedMemory pinned = new PinnedMemory();
+    private final AddressSpace addresses;
     private final Map<Long, Event> events = new ConcurrentHashMap<>();
     private final Set<Long> streams = new HashSet<>();
     private final ThreadLocal<Long> current = new ThreadLocal<>();
@@ -73,6 +75,7 @@ public final class VirtualDriver implements Driver, LaunchCounter {
 
     VirtualDriver(VirtualGpu gpu) {
         this.gpu = gpu;
+        this.addresses = new AddressSpace(gpu.memory());
     }
 
     private static CudaException failure(int status, String name, String call, String text) {
@@ -135,6 +138,7 @@ public final class VirtualDriver implements Driver, LaunchCounter {
         device("cuDeviceGetAttribute", device);
         return switch (attribute) {
             case MULTIPROCESSORS -> gpu.multiprocessors();
+            case VIRTUAL_MEMORY -> gpu.mapsMemory() ? 1 : 0;
             case L2_CACHE -> 1 << 22;
             case CAPABILITY_MAJOR -> 8;
             case CAPABILITY_MINOR -> 0;
@@ -271,7 +275,7 @@ public final class VirtualDriver implements Driver, LaunchCounter {
     @Override
     public synchronized long freeMemory() {
         begin("cuMemGetInfo");
-        return gpu.memory().capacity() - reserved;
+        return gpu.memory().capacity() - Math.max(reserved, gpu.memory().used());
     }
 
     @Override
@@ -304,6 +308,81 @@ public final class VirtualDriver implements Driver, LaunchCounter {
         if (!keepsFreed) {
             reserved = gpu.memory().used();
         }
+    }
+
+    private <T> T managed(String call, Supplier<T> work) {
+        begin(call);
+        try {
+            return work.get();
+        } catch (IllegalArgumentException e) {
+            throw invalid(call, e.getMessage());
+        }
+    }
+
+    private void managed(String call, Runnable work) {
+        managed(call, () -> {
+            work.run();
+            return null;
+        });
+    }
+
+    @Override
+    public long granularity(int device) {
+        device("cuMemGetAllocationGranularity", device);
+        return ReservedRange.GRANULARITY;
+    }
+
+    @Override
+    public long reserveAddresses(long bytes) {
+        return managed("cuMemAddressReserve", () -> addresses.reserve(bytes));
+    }
+
+    @Override
+    public void freeAddresses(long address, long bytes) {
+        managed("cuMemAddressFree", () -> addresses.free(address, bytes));
+    }
+
+    @Override
+    public long createMemory(int device, long bytes) {
+        device("cuMemCreate", device);
+        long handle = managed("cuMemCreate", () -> addresses.create(bytes));
+        if (handle == 0) {
+            throw failure(OUT_OF_MEMORY, "CUDA_ERROR_OUT_OF_MEMORY", "cuMemCreate", "%d bytes, with %d of %d bytes free"
+                    .formatted(bytes, gpu.memory().capacity() - gpu.memory().used(), gpu.memory().capacity()));
+        }
+        return handle;
+    }
+
+    /** Returns the physical memory that has been created and not released, in bytes. */
+    public long createdMemory() {
+        return addresses.created();
+    }
+
+    @Override
+    public void releaseMemory(long memory) {
+        managed("cuMemRelease", () -> addresses.release(memory));
+    }
+
+    @Override
+    public void map(long address, long bytes, long memory) {
+        managed("cuMemMap", () -> addresses.map(address, bytes, memory));
+    }
+
+    @Override
+    public void setAccess(long address, long bytes, int device) {
+        device("cuMemSetAccess", device);
+        managed("cuMemSetAccess", () -> addresses.setAccess(address, bytes));
+    }
+
+    @Override
+    public void unmap(long address, long bytes) {
+        managed("cuMemUnmap", () -> addresses.unmap(address, bytes));
+    }
+
+    /** {@inheritDoc} Here its contents are unwritten. */
+    @Override
+    public void blockAllocated(long address, long bytes, long stream) {
+        gpu.streams().addAlways(stream, () -> addresses.forget(address, bytes));
     }
 
     @Override

@@ -40,6 +40,7 @@ public final class VirtualGpu {
     private boolean faultsLater;
     private int multiprocessors = MULTIPROCESSORS;
     private BlockSample sample;
+    private boolean mapsMemory;
     private long mostInstructions = MAX_INSTRUCTIONS;
     private int threads = Math.min(MAX_THREADS, Integer.getInteger("kept.threads", Runtime.getRuntime().availableProcessors()));
     private long laneInstructions;
@@ -116,6 +117,16 @@ public final class VirtualGpu {
     public VirtualGpu multiprocessors(int count) {
         multiprocessors = count;
         return this;
+    }
+
+    /** Lets the backend map memory to reserved addresses. Accesses past the end of a block are then faults only where no other block follows. */
+    public VirtualGpu mappingMemory() {
+        mapsMemory = true;
+        return this;
+    }
+
+    boolean mapsMemory() {
+        return mapsMemory;
     }
 
     int multiprocessors() {
