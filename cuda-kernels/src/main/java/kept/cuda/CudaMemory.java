@@ -18,6 +18,9 @@ final class CudaMemory {
     /** Alignment of the driver's allocations in bytes. Usage is counted in multiples of it; a kernel may use only the requested size. */
     private static final long ALIGNMENT = 256;
 
+    /** System property; with the value {@code pool}, blocks come from the driver's pool, so that compute-sanitizer knows where each ends. */
+    static final String PROPERTY = "kept.cuda.memory";
+
     private final Driver driver;
     private final int device;
     private final DeviceBlocks source;
@@ -31,7 +34,7 @@ final class CudaMemory {
     CudaMemory(Driver driver, int device, long stream) {
         this.driver = driver;
         this.device = device;
-        boolean maps = driver.attribute(device, DeviceAttribute.VIRTUAL_MEMORY) != 0;
+        boolean maps = driver.attribute(device, DeviceAttribute.VIRTUAL_MEMORY) != 0 && !"pool".equals(System.getProperty(PROPERTY));
         source = maps ? new MemoryArena(driver, device, stream) : new DriverPool(driver, device, stream);
         reservedBefore = source.reserved();
     }

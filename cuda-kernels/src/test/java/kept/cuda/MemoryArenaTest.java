@@ -136,6 +136,21 @@ class MemoryArenaTest {
         assertThatThrownBy(() -> ends(second)).isInstanceOf(KernelFault.class).hasMessageContaining("was never written");
     }
 
+    @Test
+    void theDriversPoolServesTheBlocksIfAskedFor() {
+        System.setProperty(CudaMemory.PROPERTY, "pool");
+        try {
+            VirtualGpu other = VirtualGpu.open(CAPACITY).mappingMemory();
+            CudaBackend pooled = new CudaBackend(other.driver(), other.blas(), 0);
+            pooled.release(pooled.allocate(3 * CHUNK));
+            assertThat(other.driver().createdMemory()).isZero();
+            assertThat(other.driver().reserved(0)).isEqualTo(4 * CHUNK);
+            pooled.close();
+        } finally {
+            System.clearProperty(CudaMemory.PROPERTY);
+        }
+    }
+
     /** A queued kernel uses its operands when something waits for it, after they have been freed and their memory is needed elsewhere. */
     @Test
     void memoryMovesOnlyAfterTheWorkThatUsesIt() {
