@@ -115,6 +115,33 @@ class SamplerSelectionTest {
         }
     }
 
+    /** Top-p is what the tokens after the third add up to, so that whether the fourth is kept depends on how their sum is rounded. */
+    @Test
+    void whereRoundingDecidesTheTokensAreThoseOfSortingAll() {
+        var random = new SplittableRandom(8);
+        for (int round = 0; round < 200; round++) {
+            var logits = new float[300];
+            for (int i = 0; i < logits.length; i++) {
+                logits[i] = i % 75 == 0 ? -i * 1e-5f : (float) (-3 + random.nextGaussian());
+            }
+            double[] weights = IntStream.range(0, logits.length).mapToDouble(i -> Math.exp((double) logits[i])).sorted().toArray();
+            double tail = 0;
+            double total = 0;
+            for (int i = 0; i < weights.length; i++) {
+                tail += i < weights.length - 3 ? weights[i] : 0;
+                total += weights[weights.length - 1 - i];
+            }
+            for (double topP : new double[] {1 - tail / total, Math.nextUp(1 - tail / total), Math.nextDown(1 - tail / total)}) {
+                var options = new SamplingOptions(1, 0, topP, 0, 1);
+                var sampler = new Sampler(options, round);
+                var points = new SplittableRandom(round);
+                for (int i = 0; i < 8; i++) {
+                    assertThat(sampler.next(logits, NONE)).as("round %d, %s", round, options).isEqualTo(sorted(options, logits, points.nextDouble()));
+                }
+            }
+        }
+    }
+
     /** As many tokens as Orion has. */
     @Test
     void aLargeVocabularyIsSampledLikeASmallOne() {
