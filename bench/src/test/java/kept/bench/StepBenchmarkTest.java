@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.stream.Stream;
 import kept.bench.recording.GpuModel;
 import kept.bench.recording.MemoryReplay;
+import kept.bench.recording.Prediction;
 import kept.bench.recording.RecordedDevice;
 import kept.bench.recording.Recording;
 import kept.bench.recording.Recording.Event;
@@ -82,6 +83,11 @@ class StepBenchmarkTest {
         MemoryReplay memory = MemoryReplay.of(events.getLast());
         assertThat((double) memory.liveBytes()).isCloseTo(plan.peakBytes(), Percentage.withPercentage(1));
         assertFits(memory);
+
+        // AdamW reads its words once, though in two accesses that share sectors: one and a half times as many as there are.
+        Prediction.Row adamW = Prediction.of(events.getFirst(), GPU).rows().stream()
+                .filter(row -> row.kernel().equals("adamw_coded_bf16_bf16")).findFirst().orElseThrow();
+        assertThat(adamW.seconds()).isLessThan(1.45 * adamW.bytes() / GPU.copyBandwidth());
     }
 
     /** With at most 5 % beside the tensors: the addresses of blocks that never move, and the memory that the backend has mapped to them. */

@@ -1,6 +1,7 @@
 package kept.bench.recording;
 
 import java.util.Optional;
+import java.util.regex.Pattern;
 import kept.bench.recording.Recording.Launch;
 import kept.cuda.driver.Pipe;
 
@@ -22,6 +23,8 @@ record KernelTime(double seconds, String limit) {
     private static final double MEMORY_LATENCY = 0.7e-6;
     /** Clocks from an instruction of a warp to its next one, with the usual independence of instructions. */
     private static final double ISSUE_LATENCY = 2;
+    /** Kernels whose blocks loop over pieces: what they access twice, they access in the same turn. */
+    private static final Pattern LOOPING = Pattern.compile("adamw_\\w+|\\w*norm_gradient\\w*");
     /** Most resident blocks of a multiprocessor. */
     private static final double MAX_BLOCKS = 32;
 
@@ -43,7 +46,8 @@ record KernelTime(double seconds, String limit) {
         KernelCosts.Row cost = known.get();
         double scale = work.units() / cost.units();
         double together = Math.min(blocks, model.multiprocessors() * resident) * work.bytes() / blocks;
-        double again = together > model.l2Bytes() ? Math.max(1, (double) cost.sectors() / cost.distinctSectors()) : 1;
+        boolean twice = together > model.l2Bytes() && !LOOPING.matcher(launch.kernel()).matches();
+        double again = twice ? Math.max(1, (double) cost.sectors() / cost.distinctSectors()) : 1;
         KernelTime time = new KernelTime(work.bytes() * again / bandwidth, "memory");
         time = longer(time, cost.sectors() * scale * SECTOR / (L2_BYTES * clocks), "L2 cache");
         time = longer(time, cost.allInstructions() * scale / (SCHEDULERS * clocks), "instructions");

@@ -1,7 +1,6 @@
 package kept.bench.recording;
 
 import kept.bench.recording.Recording.Product;
-import kept.cuda.cublas.DataType;
 
 /**
  * The time of a matrix product of cuBLAS, which is not our code and therefore not counted. Assumed is that it takes the fastest of a few sizes of
