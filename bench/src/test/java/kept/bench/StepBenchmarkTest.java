@@ -87,7 +87,7 @@ class StepBenchmarkTest {
         // AdamW reads its words once, though in two accesses that share sectors: one and a half times as many as there are.
         Prediction.Row adamW = Prediction.of(events.getFirst(), GPU).rows().stream()
                 .filter(row -> row.kernel().equals("adamw_coded_bf16_bf16")).findFirst().orElseThrow();
-        assertThat(adamW.seconds()).isLessThan(1.45 * adamW.bytes() / GPU.copyBandwidth());
+        assertThat(adamW.seconds()).isLessThan(1.5 * adamW.bytes() / GPU.copyBandwidth());
     }
 
     /** With at most 5 % beside the tensors: the addresses of blocks that never move, and the memory that the backend has mapped to them. */
