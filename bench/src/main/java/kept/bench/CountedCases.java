@@ -14,6 +14,7 @@ import kept.backend.Binary;
 import kept.backend.BlockCodes;
 import kept.backend.DistillationObjective;
 import kept.backend.LayerNormParameters;
+import kept.backend.LeastSquares;
 import kept.backend.Reduction;
 import kept.bench.recording.KernelCosts;
 import kept.cuda.driver.LaunchCounter;
@@ -122,6 +123,7 @@ final class CountedCases {
         KernelCosts.Row less = rows.remove(ADAMW);
         new CountedCases(Sizes.COUNTED, counting).adamW(2 * Sizes.COUNTED.parameters());
         rows.computeIfPresent(ADAMW, (_, more) -> more.minus(less));
+        new CountedCases(Sizes.COUNTED, counting).leastSquares();
         return List.copyOf(rows.values());
     }
 
@@ -299,6 +301,17 @@ final class CountedCases {
             var step = new AdamWStep(1, 1e-4, 0.9, 0.999, 1e-8, 0.01, 1);
             return List.of(() -> backend.reduce(Reduction.SUM, gradient, Tensor.empty(DType.F32, Shape.of())),
                     () -> backend.sumOfSquares(List.of(gradient)), () -> backend.adamW(step, parameter, gradient, first, second));
+        });
+    }
+
+    /** Each operation once, in this order. */
+    private void leastSquares() {
+        run("200x192", backend -> {
+            Tensor y = normal(DType.F32, 200, 192);
+            Tensor d = normal(DType.F32, 200, 192);
+            LeastSquares equations = backend.leastSquares(192);
+            return List.of(() -> equations.add(y, d), () -> equations.factor(1000), () -> equations.fit(128), () -> equations.evaluate(y, d),
+                    equations::solve, equations::close);
         });
     }
 

@@ -25,7 +25,7 @@ import picocli.CommandLine.Spec;
 
 /**
  * The program {@code bin/bench}: prints a table of the named benchmarks. {@code jmh} runs JMH's own command line, {@code xkd} times the XKD step on
- * the CPU, {@code gpu} times kernels and step on a GPU, and {@code step} predicts a step without one.
+ * the CPU, {@code gpu} times kernels and step on a GPU, {@code step} and {@code calibration} predict without one.
  */
 @Command(
         name = "bench",
@@ -77,7 +77,8 @@ public final class Main implements Callable<Integer> {
     /**
      * Runs benchmarks and exits with 0 on success, 1 on failure, 2 on wrong usage.
      *
-     * @param arguments names of benchmarks and options; or {@code jmh}, {@code xkd}, {@code gpu} or {@code step} and their arguments; or {@code -l}
+     * @param arguments names of benchmarks and options; or {@code jmh}, {@code xkd}, {@code gpu}, {@code step} or
+     *     {@code calibration} and their arguments; or {@code -l}
      * @throws Exception if JMH fails
      */
     public static void main(String[] arguments) throws Exception {
@@ -95,6 +96,7 @@ public final class Main implements Callable<Integer> {
             case "xkd" -> withShortErrors(new CommandLine(new XkdBenchmark()).setCaseInsensitiveEnumValuesAllowed(true)).execute(rest);
             case "gpu" -> withShortErrors(new CommandLine(new GpuBenchmark())).execute(rest);
             case "step" -> withShortErrors(new CommandLine(new StepBenchmark())).execute(rest);
+            case "calibration" -> withShortErrors(new CommandLine(new CalibrationBenchmark())).execute(rest);
             case "jmh" -> jmh(rest);
             case "-l" -> jmh(arguments);
             default -> withShortErrors(commandLine()).execute(arguments);
@@ -155,6 +157,7 @@ public final class Main implements Callable<Integer> {
                 "  bench xkd --config S|M|L [--steps N]  times the XKD step on the CPU",
                 "  bench gpu [OPTIONS]                   times kernels and the XKD step on a GPU",
                 "  bench step [OPTIONS]                  records a step without a GPU, and predicts its time by kernel",
+                "  bench calibration [OPTIONS]           predicts the time of the mapping calibrated on a GPU, without one",
                 "  bench jmh ARGUMENTS                   runs JMH on the same benchmarks",
                 "  bench -l                              lists the benchmarks of JMH"));
         commandLine.getCommandSpec().usageMessage().footer(footer.toArray(String[]::new));

@@ -30,7 +30,7 @@ class BenchUsageTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"--help", "-h", "xkd --help", "xkd -h", "xkd --config M --help", "gpu --help", "rows --help"})
+    @ValueSource(strings = {"--help", "-h", "xkd --help", "xkd -h", "xkd --config M --help", "gpu --help", "calibration --help", "rows --help"})
     void helpIsPrintedAndNothingRuns(String line) throws Exception {
         Result result = run(line);
         assertThat(result.status()).isZero();
@@ -41,7 +41,7 @@ class BenchUsageTest {
     @ParameterizedTest
     @ValueSource(strings = {"--wrong", "nothing", "rows --rounds 0", "rows --rounds x", "rows --seconds 0", "rows --threads 0", "rows --only (",
         "xkd --wrong", "xkd --config XL", "xkd --config", "xkd --steps 0", "xkd --steps many", "xkd S", "gpu --wrong", "gpu --layers 0",
-        "gpu --sequence -1", "gpu --only [", "jmh --wrong", "jmh -f many"})
+        "calibration --wrong", "gpu --sequence -1", "gpu --only [", "jmh --wrong", "jmh -f many"})
     void wrongUsageIsOneLineAndStatus2(String line) throws Exception {
         Result result = run(line);
         assertThat(result.status()).isEqualTo(2);

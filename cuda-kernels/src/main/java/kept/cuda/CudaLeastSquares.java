@@ -19,7 +19,7 @@ final class CudaLeastSquares implements LeastSquares {
     private static final int PIECE = 512;
     private static final int MAX_CHANNELS = 256;
     /** Elements per block of a sum of squares. */
-    private static final int CHUNK = 1 << 14;
+    private static final int CHUNK = 1 << 11;
     private static final int THREADS = DoubleCholesky.THREADS;
     /** Edge of the tiles in which a matrix is transposed. */
     private static final int TILE = 32;

@@ -47,7 +47,7 @@ public record CalibrationCost(long streamBytes, long weightBytes, long outputByt
         long attention = n * config.headDimension() * (2L * config.heads() + 2L * config.keyValueHeads());
         long stored = config.dtype().bytes();
         long part = Math.min(tokens, CalibrationText.PART);
-        long held = Math.min(tokens / CalibrationText.SHARE, CalibrationText.MAX_HELD_OUT);
+        long held = heldOut(config, tokens);
         long matrix = Math.max(config.intermediateSize(), n) * n;
         long table = config.vocabSize() * n * stored;
         long trialTokens = Math.min(tokens, Calibration.trialTokens(config));
@@ -72,7 +72,13 @@ public record CalibrationCost(long streamBytes, long weightBytes, long outputByt
                 2.0 * 2 * (mlp + attention) * ofTokens + renewals + corrections,
                 2.0 * (mlp + attention) * ofTokens,
                 3.0 * n * n * (norms * tokens + trialNorms * trialTokens)
-                        + (norms + trialNorms) * (FACTORS * (n * n * n / 3.0 + 2.0 * n * n * CHANNELS) + 2.0 * n * n * n));
+                        + (norms + trialNorms) * (FACTORS * (n * n * n / 3.0 + 2.0 * n * n * CHANNELS) + 2.0 * n * n * n)
+                        + (FACTORS - 1) * 2.0 * n * CHANNELS * (norms * held + trialNorms * heldOut(config, trialTokens)));
+    }
+
+    /** The number of tokens held out; at least one sequence, which has as many tokens as the model has positions. */
+    private static long heldOut(DecoderConfig config, long tokens) {
+        return Math.max(Math.min(tokens, config.maxPositions()), Math.min(tokens / CalibrationText.SHARE, CalibrationText.MAX_HELD_OUT));
     }
 
     /**
