@@ -153,7 +153,7 @@ final class CalibrationBenchmark implements Callable<Integer> {
         rows.entrySet().stream().sorted(Comparator.comparingDouble(row -> -row.getValue().seconds)).forEach(row ->
                 out.printf(Locale.ROOT, "%-32s %12.0f %12.2f %9.3f%n", row.getKey(), row.getValue().launches, row.getValue().seconds,
                         row.getValue().operations / 1e15));
-        out.printf(Locale.ROOT, "%npredicted %.0f s and %.1f GB of tensors on the device; without reading the checkpoint, storing what is measured, and "
-                + "writing the output%n", seconds, bytes / 1e9);
+        out.printf(Locale.ROOT, "%npredicted %.0f s and %.1f GB of tensors on the device; without reading the checkpoint, storing what is measured, "
+                + "and writing the output%n", seconds, bytes / 1e9);
     }
 }
