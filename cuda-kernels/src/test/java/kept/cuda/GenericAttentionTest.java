@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import kept.backend.AttentionOperands;
 import kept.backend.Distribution;
-import kept.cuda.driver.DeviceAttribute;
 import kept.tensor.DType;
 import kept.tensor.DeviceException;
 import kept.tensor.Shape;

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.SplittableRandom;
 import kept.backend.AttentionOperands;
-import kept.cuda.driver.DeviceAttribute;
 import kept.tensor.DType;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
