@@ -29,7 +29,7 @@ class ConstantsTest {
         assertThat(DeviceAttribute.CAPABILITY_MINOR.code()).isEqualTo(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
         assertThat(DeviceAttribute.SHARED_MEMORY_OPT_IN.code())
                 .isEqualTo(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
-        assertThat(DeviceAttribute.VIRTUAL_MEMORY.code()).isEqualTo(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_VIRTUAL_ADDRESS_MANAGEMENT_SUPPORTED);
+        assertThat(DeviceAttribute.VIRTUAL_MEMORY.code()).isEqualTo(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_VIRTUAL_MEMORY_MANAGEMENT_SUPPORTED);
         assertThat(DeviceAttribute.MEMORY_POOLS.code()).isEqualTo(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED);
     }
 

@@ -158,7 +158,7 @@ class FfmDriverTest {
         driver.map(ADDRESS, 1L << 33, 0xe001L);
         expect(called, "cuMemMap", ADDRESS, 1L << 33, 0L, 0xe001L, 0L);
         fake.on("cuMemSetAccess", call -> answer(() ->
-                assertThat(call.at(2).reinterpret(12).toArray(ValueLayout.JAVA_INT)).containsExactly(1, 43, 3)));
+                assertThat(call.at(2).asSlice(0, 12).toArray(ValueLayout.JAVA_INT)).containsExactly(1, 43, 3)));
         driver.setAccess(ADDRESS, 1L << 34, 3);
         Call access = last("cuMemSetAccess");
         assertThat(access.arguments().subList(0, 2)).isEqualTo(List.of(ADDRESS, 1L << 34));
@@ -174,7 +174,7 @@ class FfmDriverTest {
     }
 
     private static int[] allocationProperties(MemorySegment struct) {
-        return struct.reinterpret(32).toArray(ValueLayout.JAVA_INT);
+        return struct.asSlice(0, 32).toArray(ValueLayout.JAVA_INT);
     }
 
     private void kernels(Set<String> called) {
