@@ -161,14 +161,17 @@ final class RecordingDriver implements Driver {
         return model.memoryBytes();
     }
 
+    /** {@inheritDoc} The backend maps memory instead. */
     @Override
     public long allocate(long bytes, long stream) {
-        throw new UnsupportedOperationException("the backend maps memory");
+        long address = reserveAddresses(bytes);
+        blockAllocated(address, bytes, stream);
+        return address;
     }
 
     @Override
     public void free(long address, long stream) {
-        throw new UnsupportedOperationException("the backend maps memory");
+        blockFreed(address, stream);
     }
 
     @Override

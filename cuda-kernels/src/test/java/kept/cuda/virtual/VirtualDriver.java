@@ -31,7 +31,6 @@ public final class VirtualDriver implements Driver, LaunchCounter {
     /** Registers of a multiprocessor, and the number of them that a warp is given at a time. */
     private static final int REGISTERS = 65_536;
     private static final int REGISTERS_AT_ONCE = 256;
-    private static final int SHARED_DEFAULT = 48 << 10;
     private static final int MAX_THREADS = 1024;
     /** Limit of freed memory in bytes, which stays on the heap while queued work may use it; beyond it the queued work runs. */
     private static final long MAX_RELEASED = 64L << 20;
@@ -39,18 +38,6 @@ public final class VirtualDriver implements Driver, LaunchCounter {
 
     /** A loaded module, whose kernels are decoded at their first use, and its variables. */
     private record Library(PtxModule module, Map<String, Allocation> variables) {}
-
-    /** A kernel and its limit of dynamic shared memory. */
-    private static final class Loaded {
-        final Kernel kernel;
-        final long library;
-        int sharedAllowed = SHARED_DEFAULT;
-
-        Loaded(Kernel kernel, long library) {
-            this.kernel = kernel;
-            this.library = library;
-        }
-    }
 
     /** An event: the stream it was last recorded on, and the time at which it completed. */
     private static final class Event {
@@ -62,7 +49,7 @@ public final class VirtualDriver implements Driver, LaunchCounter {
     private final VirtualGpu gpu;
     private final AtomicLong handles = new AtomicLong(0x1000);
     private final Map<Long, Library> libraries = new ConcurrentHashMap<>();
-    private final Map<Long, Loaded> kernels = new ConcurrentHashMap<>();
+    private final Map<Long, LoadedKernel> kernels = new ConcurrentHashMap<>();
     private final PinnedMemory pinned = new PinnedMemory();
     private final AddressSpace addresses;
     private final Map<Long, Event> events = new ConcurrentHashMap<>();
@@ -523,7 +510,7 @@ public final class VirtualDriver implements Driver, LaunchCounter {
             throw failure(NOT_FOUND, "CUDA_ERROR_NOT_FOUND", "cuLibraryGetKernel", "no kernel " + name);
         }
         long handle = handles.incrementAndGet();
-        kernels.put(handle, new Loaded(Decoder.decode(from.module(), name, from.variables()::get), library));
+        kernels.put(handle, new LoadedKernel(Decoder.decode(from.module(), name, from.variables()::get), library));
         return handle;
     }
 
@@ -539,8 +526,8 @@ public final class VirtualDriver implements Driver, LaunchCounter {
         return gpu.takeCounts();
     }
 
-    private Loaded loaded(String call, long kernel) {
-        Loaded loaded = kernels.get(kernel);
+    private LoadedKernel loaded(String call, long kernel) {
+        LoadedKernel loaded = kernels.get(kernel);
         if (loaded == null) {
             throw failure(INVALID_HANDLE, "CUDA_ERROR_INVALID_HANDLE", call, "no kernel 0x%x".formatted(kernel));
         }
@@ -554,18 +541,18 @@ public final class VirtualDriver implements Driver, LaunchCounter {
 
     @Override
     public void allowSharedMemory(long kernel, int bytes) {
-        Loaded loaded = loaded("cuFuncSetAttribute", kernel);
+        LoadedKernel loaded = loaded("cuFuncSetAttribute", kernel);
         if (bytes < 0 || bytes + loaded.kernel.sharedBytes > gpu.sharedMemory()) {
             throw invalid("cuFuncSetAttribute", "%d bytes of dynamic shared memory for %s, which has %d of its own; %d are the most"
                     .formatted(bytes, loaded.kernel.name, loaded.kernel.sharedBytes, gpu.sharedMemory()));
         }
-        loaded.sharedAllowed = Math.max(bytes + loaded.kernel.sharedBytes, SHARED_DEFAULT);
+        loaded.sharedAllowed = Math.max(bytes + loaded.kernel.sharedBytes, LoadedKernel.SHARED_DEFAULT);
     }
 
     @Override
     public void launch(long kernel, Grid grid, int sharedBytes, long stream, MemorySegment arguments) {
         begin("cuLaunchKernel", stream);
-        Loaded loaded = loaded("cuLaunchKernel", kernel);
+        LoadedKernel loaded = loaded("cuLaunchKernel", kernel);
         Kernel of = loaded.kernel;
         int threads = Math.multiplyExact(grid.threadsX(), grid.threadsY());
         if (threads > MAX_THREADS || of.maxThreads > 0 && threads > of.maxThreads) {
