@@ -64,7 +64,7 @@ class PublicApiTest {
                     "Device.", "KernelCall.",
                     "Bfloat16.", "DType.", "Divergence.",
             "Autograd.withoutRecording(", "Autograd.segmentResult(", "Layer.",
-                    "KeyValues.", "Pair(", "Norm.addAndForward(", "Norm.forward(Tensor, DType)",
+                    "KeyValues.", "Extension(", "Pair(", "Norm.addAndForward(", "Norm.forward(Tensor, DType)",
                     "Parameter.setTrainable(",
             "RopeScaling.", "Linear(double)", "DynamicNtk(", "Llama3(", "Yarn", "Angles", "LearningRateSchedule.", "Constant", "Cosine",
             "Storage(", "Decay.applies(", "Moments(", "GradientClipping(", "DoubleMatrix.index(", "NormalizedSum(", "DistillationLoss(",

@@ -13,7 +13,8 @@ import kept.tensor.internal.Arguments;
 
 /**
  * {@code (silu(gate) * up) W^T} without saving the gated product: the backward pass recomputes it, which takes about 1% of the time of the matrix
- * product that uses it. Results are bit-identical to {@link SwiGluProduct} followed by {@link MatMul}.
+ * product that uses it. Results are bit-identical to {@link SwiGluProduct} followed by {@link MatMul}. So are gradients, unless the gated product is
+ * BF16 and the gradients of gate and up are too: then its own gradient is rounded as well.
  */
 public final class GatedProjection extends Operation {
     private final SwiGluProduct gating = new SwiGluProduct();
@@ -104,7 +105,8 @@ public final class GatedProjection extends Operation {
 
     @Override
     protected void backward(Tensor incoming, Gradients gradients) {
-        projection.backward(incoming, gating.forward(savedGate.value(), savedUp.value()), new Gradients() {
+        Tensor gated = gating.forward(savedGate.value(), savedUp.value());
+        projection.backward(incoming, gated, new Gradients() {
             @Override
             public boolean isNeeded(int input) {
                 return input == 0 ? gradients.isNeeded(0) || gradients.isNeeded(1) : gradients.isNeeded(input + 1);
@@ -117,7 +119,12 @@ public final class GatedProjection extends Operation {
 
             @Override
             public DType type(int input) {
-                return input == 0 ? SwiGluProduct.type(gradients, incoming.dtype().arithmetic()) : gradients.type(input + 1);
+                if (input > 0) {
+                    return gradients.type(input + 1);
+                }
+                DType arithmetic = incoming.dtype().arithmetic();
+                // Leaves may store gradients in BF16 while activations are in F32, whose gradients are not rounded on the way.
+                return gated.dtype() == DType.BF16 ? SwiGluProduct.type(gradients, arithmetic) : arithmetic;
             }
 
             @Override
