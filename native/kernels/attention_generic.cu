@@ -158,7 +158,7 @@ __device__ __forceinline__ void query_gradient(const float* gradient, const T* q
     const int head = blockIdx.y, group = head / (z.heads / z.groups);
     const int shift = z.keys - z.queries;
     const int seen = min(z.keys, shift + first + block.rows);
-    const long long stride = (long long)z.heads * width, start = blockIdx.z * z.queries * stride + head * (long long)width;
+    const long long stride = (long long)z.heads * width, start = blockIdx.z * (long long)z.queries * stride + head * (long long)width;
     const long long statistics = (blockIdx.z * (long long)z.heads + head) * z.queries;
     q += blockIdx.z * qs.batch + head * qs.head;
     k += blockIdx.z * ks.batch + group * ks.head;
@@ -209,7 +209,7 @@ __device__ __forceinline__ void key_gradient(const float* gradient, const T* q, 
     for (int head = group * heads; head < (group + 1) * heads; head++) {
         const T* queries = q + blockIdx.z * qs.batch + head * qs.head;
         const long long stride = (long long)z.heads * width;
-        const float* gradients = gradient + blockIdx.z * z.queries * stride + head * (long long)width;
+        const float* gradients = gradient + blockIdx.z * (long long)z.queries * stride + head * (long long)width;
         const long long statistics = (blockIdx.z * (long long)z.heads + head) * z.queries;
         for (int query = start; query < z.queries; query += LANES) {
             const int t = query + block.lane;

@@ -10,6 +10,7 @@ import kept.backend.AttentionOperands;
 import kept.backend.DistillationObjective;
 import kept.backend.LayerNormParameters;
 import kept.backend.TensorMemory;
+import kept.cuda.driver.Grid;
 import kept.tensor.DType;
 import kept.tensor.Scope;
 import kept.tensor.Shape;
@@ -235,5 +236,67 @@ class LargeRowsTest {
             backend().attention(new AttentionOperands(parts[0], parts[1], parts[2], 0.5), out, empty(DType.F32, 2, 1, 1));
             operands.assertElements(out, i -> value(3, i / width * apart + i % width), 0, 0, width, 2L * width - 1);
         }
+    }
+
+    /** More than 2^32 tokens: the last block's are the first queries, or the last keys, of the last sequence. */
+    @Test
+    void gradientsOfMoreTokensThan32BitsCount() {
+        int batch = 65_535;
+        int tokens = 65_600;
+        double scale = 0.5;
+        Tensor[] parts = new Tensor[3];
+        for (int i = 0; i < 3; i++) {
+            parts[i] = operands.operand(DType.F32, i + 1, batch, tokens, 1, 1);
+        }
+        Tensor gradient = operands.operand(DType.F32, 4, batch, tokens, 1, 1);
+        Tensor logSumExp = operands.operand(DType.F32, 5, batch, 1, tokens);
+        Tensor delta = operands.operand(DType.F32, 6, batch, 1, tokens);
+        SizedCudaProvider.largeGpu().runLastBlock();
+        long start = (batch - 1L) * tokens;
+        // With d(p)[t, s] = p (gradient[t] v[s] - delta[t]) and p = e^(scale q[t] k[s] - logSumExp[t]).
+        DoubleOfTwo weight = (t, s) -> Math.exp(scale * value(1, start + t) * value(2, start + s) - value(5, start + t));
+        DoubleOfTwo slope = (t, s) -> weight.of(t, s) * (value(4, start + t) * value(3, start + s) - value(6, start + t));
+
+        Tensor dq = empty(DType.F32, batch, tokens, 1, 1);
+        gradientKernel("attention_dq_generic_f32", 3, parts, gradient, logSumExp, delta, scale, dq);
+        operands.assertElements(dq, i -> {
+            double sum = 0;
+            for (long s = 0; s <= i - start; s++) {
+                sum += slope.of(i - start, s) * value(2, start + s);
+            }
+            return scale * sum;
+        }, F32, start, start + 31);
+
+        Tensor dk = empty(DType.F32, batch, tokens, 1, 1);
+        Tensor dv = empty(DType.F32, batch, tokens, 1, 1);
+        gradientKernel("attention_dkv_generic_f32", 4, parts, gradient, logSumExp, delta, scale, dk, dv);
+        operands.assertElements(dk, i -> {
+            double sum = 0;
+            for (long t = i - start; t < tokens; t++) {
+                sum += slope.of(t, i - start) * value(1, start + t);
+            }
+            return scale * sum;
+        }, F32, start + tokens - 32, start + tokens - 1);
+    }
+
+    /** A number for each query and key. */
+    private interface DoubleOfTwo {
+        double of(long query, long key);
+    }
+
+    /** Launches a kernel of the backward pass for sequences of one head of dimension 1, with blocks of 8 warps that own 4 rows each. */
+    private static void gradientKernel(String entry, int owned, Tensor[] parts, Tensor gradient, Tensor logSumExp, Tensor delta, double scale,
+            Tensor... results) {
+        int batch = (int) parts[0].size(0);
+        int tokens = (int) parts[0].size(1);
+        Launch launch = backend().gpu().launch("attention_generic", entry, new Grid(tokens / 32, 1, batch, 256, 1), 4 * (owned * 32 + 32 + 32 * 32));
+        for (Tensor part : parts) {
+            launch.pointer(part).longs(part.stride(0), part.stride(1), part.stride(2));
+        }
+        launch.pointer(gradient).pointer(logSumExp).pointer(delta);
+        for (Tensor result : results) {
+            launch.pointer(result);
+        }
+        launch.i32(tokens).i32(tokens).i32(1).i32(1).i32(1).f32(scale).run();
     }
 }

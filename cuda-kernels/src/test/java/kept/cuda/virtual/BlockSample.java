@@ -9,6 +9,7 @@ final class BlockSample {
     private static final long LEAST = 64;
 
     private final double[] shares;
+    private final boolean onlyLast;
 
     /**
      * Creates a choice.
@@ -17,12 +18,22 @@ final class BlockSample {
      */
     BlockSample(double... shares) {
         this.shares = shares.clone();
+        this.onlyLast = false;
+    }
+
+    /** Creates the choice of the last block alone. */
+    BlockSample() {
+        this.shares = new double[0];
+        this.onlyLast = true;
     }
 
     /** Returns the numbers of the chosen blocks in ascending order; null for all. */
     long[] of(long blocks) {
         if (blocks < LEAST) {
             return null;
+        }
+        if (onlyLast) {
+            return new long[] {blocks - 1};
         }
         var chosen = new TreeSet<>(Arrays.asList(0L, 1L, blocks - 2, blocks - 1));
         for (double share : shares) {

@@ -144,6 +144,12 @@ public final class VirtualGpu {
         sample = new BlockSample(shares);
     }
 
+    /** Runs only the last block of later launches of 64 blocks or more. */
+    public void runLastBlock() {
+        streams.awaitAll();
+        sample = new BlockSample();
+    }
+
     /** Runs all blocks of later launches. */
     public void runAllBlocks() {
         streams.awaitAll();
