@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.lang.reflect.Proxy;
 import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import kept.cuda.cublas.Blas;
 import kept.cuda.driver.CudaException;
 import kept.cuda.driver.DeviceAttribute;
@@ -22,17 +24,18 @@ class CudaBackendProviderTest {
         FakeLibrary driver = FakeLibrary.driver();
         driver.on("cuDriverGetVersion", call -> put(call, 12040));
         driver.on("cuDeviceGetCount", call -> put(call, 1));
-        assertThat(names()).containsExactly("cpu", "cuda", "virtual");
+        assertThat(Device.names()).isEqualTo(withVirtual("cpu", "cuda"));
         driver.on("cuDeviceGetCount", call -> put(call, 3));
-        assertThat(names()).containsExactly("cpu", "cuda:0", "cuda:1", "cuda:2", "virtual");
+        assertThat(Device.names()).isEqualTo(withVirtual("cpu", "cuda:0", "cuda:1", "cuda:2"));
         driver.on("cuDeviceGetCount", call -> put(call, 0));
-        assertThat(names()).as("without a GPU").containsExactly("cpu", "cuda", "virtual");
+        assertThat(Device.names()).as("without a GPU").isEqualTo(withVirtual("cpu", "cuda"));
         assertThat(Device.of("cpu")).isSameAs(Device.cpu());
     }
 
-    /** Without the virtual GPUs of other sizes. */
-    private static List<String> names() {
-        return Device.names().stream().filter(name -> !name.startsWith("sized")).toList();
+    /** The names of the CPU, the GPUs of this machine, and the virtual GPUs of the tests. */
+    private static List<String> withVirtual(String... names) {
+        Stream<String> sized = IntStream.range(0, new SizedCudaProvider().count()).mapToObj("sized:%d"::formatted);
+        return Stream.of(Stream.of(names), sized, Stream.of("virtual")).flatMap(part -> part).toList();
     }
 
     private static int put(FakeLibrary.Arguments call, int value) {
