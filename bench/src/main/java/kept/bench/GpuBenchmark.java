@@ -58,6 +58,9 @@ final class GpuBenchmark implements Callable<Integer> {
             description = "Device to measure, such as cuda or cuda:1 (${DEFAULT-VALUE}).")
     private String device;
 
+    @Option(names = "--check", description = "Open the device, print what it is, and end.")
+    private boolean check;
+
     @Option(names = "--only", paramLabel = "REGEX", description = "Measure only the cases whose name contains a match.")
     private Pattern only = Pattern.compile("");
 
@@ -109,6 +112,9 @@ final class GpuBenchmark implements Callable<Integer> {
         }
         PrintStream out = System.out;
         out.println(target.backend().description());
+        if (check) {
+            return 0;
+        }
         Optional<LaunchCounter> counter = CountedCases.counter(target);
         if (counter.isPresent() && !tiny) {
             counts(out, CountedCases.count(target, counter.get()));

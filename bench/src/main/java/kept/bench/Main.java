@@ -11,10 +11,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
 import kept.tensor.Device;
-import org.openjdk.jmh.runner.options.CommandLineOptionException;
-import org.openjdk.jmh.runner.options.CommandLineOptions;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -33,8 +30,6 @@ import picocli.CommandLine.Spec;
         usageHelpAutoWidth = true,
         sortOptions = false)
 public final class Main implements Callable<Integer> {
-    private static final String PREPEND = "-jvmArgsPrepend";
-    private static final String JVM_OPTIONS = "--add-modules=jdk.incubator.vector --enable-native-access=ALL-UNNAMED";
     private static final String STANDARD_OUTPUT = "-";
 
     @Spec
@@ -97,8 +92,8 @@ public final class Main implements Callable<Integer> {
             case "gpu" -> withShortErrors(new CommandLine(new GpuBenchmark())).execute(rest);
             case "step" -> withShortErrors(new CommandLine(new StepBenchmark())).execute(rest);
             case "calibration" -> withShortErrors(new CommandLine(new CalibrationBenchmark())).execute(rest);
-            case "jmh" -> jmh(rest);
-            case "-l" -> jmh(arguments);
+            case "jmh" -> JmhCommand.execute(rest);
+            case "-l" -> JmhCommand.execute(arguments);
             default -> withShortErrors(commandLine()).execute(arguments);
         };
     }
@@ -120,7 +115,7 @@ public final class Main implements Callable<Integer> {
                 });
     }
 
-    private static String inOneLine(Exception e) {
+    static String inOneLine(Exception e) {
         return e.getMessage().strip().replaceAll("\\s*\\R\\s*", " ");
     }
 
@@ -129,22 +124,6 @@ public final class Main implements Callable<Integer> {
         if (value < 1) {
             throw new ParameterException(spec.commandLine(), "%s must be 1 or more, not %d".formatted(option, value));
         }
-    }
-
-    private static int jmh(String... given) throws Exception {
-        String[] arguments = Arrays.stream(given).map(argument -> argument.equals("--help") ? "-h" : argument).toArray(String[]::new);
-        try {
-            new CommandLineOptions(arguments);
-        } catch (CommandLineOptionException e) {
-            System.err.printf("bench jmh: %s; see bench jmh --help%n", inOneLine(e));
-            return CommandLine.ExitCode.USAGE;
-        }
-        var all = Arrays.stream(arguments);
-        if (Arrays.stream(arguments).noneMatch(PREPEND::equals)) {
-            all = Stream.concat(Stream.of(PREPEND, JVM_OPTIONS), all);
-        }
-        org.openjdk.jmh.Main.main(all.toArray(String[]::new));
-        return -1;
     }
 
     private static CommandLine commandLine() {

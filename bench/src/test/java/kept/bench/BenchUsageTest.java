@@ -53,4 +53,16 @@ class BenchUsageTest {
     void sizesMayBeInLowerCase() throws Exception {
         assertThat(run("xkd --config m --steps 0").err()).contains("--steps must be 1 or more, not 0");
     }
+
+    /** {@code bin/gpu-check} runs nothing else on a machine without the device. */
+    @Test
+    void aDeviceIsOpenedAndNothingMeasured() throws Exception {
+        Result there = run("gpu --check --device virtual");
+        assertThat(there.status()).isZero();
+        assertThat(there.out().strip()).isNotEmpty().doesNotContain("\n");
+        Result absent = run("gpu --check --device cuda:63");
+        assertThat(absent.status()).isEqualTo(1);
+        assertThat(absent.err().strip()).startsWith("[device] cuda").doesNotContain("\n");
+        assertThat(absent.out()).isEmpty();
+    }
 }
