@@ -87,8 +87,7 @@ final class CalibrationBenchmark implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        GpuModel model = GpuModel.of(gpu).orElseThrow(() -> new ParameterException(spec.commandLine(), "Unknown GPU '%s' for --gpu: %s"
-                .formatted(gpu, String.join(", ", GpuModel.ALL.stream().map(GpuModel::label).toList()))));
+        GpuModel model = Main.gpuModel(spec, gpu);
         DecoderConfig whole = config();
         long count = tokens == null ? Calibration.usualTokens(whole) : tokens;
         int least = Math.min(LAYERS, whole.layers() - 1);

@@ -31,7 +31,6 @@ import kept.training.StepPlan;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /**
@@ -150,8 +149,7 @@ final class GpuBenchmark implements Callable<Integer> {
         if (gpu == null) {
             return GpuModel.ofDevice(target.backend().description()).orElse(GpuModel.H200);
         }
-        return GpuModel.of(gpu).orElseThrow(() -> new ParameterException(spec.commandLine(), "Unknown GPU '%s' for --gpu: %s"
-                .formatted(gpu, String.join(", ", GpuModel.ALL.stream().map(GpuModel::label).toList()))));
+        return Main.gpuModel(spec, gpu);
     }
 
     private static List<Double> predictions(PredictedTimes predicted, GpuCases.Factory factory) {

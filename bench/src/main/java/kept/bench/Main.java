@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
+import kept.bench.recording.GpuModel;
 import kept.tensor.Device;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -124,6 +125,12 @@ public final class Main implements Callable<Integer> {
         if (value < 1) {
             throw new ParameterException(spec.commandLine(), "%s must be 1 or more, not %d".formatted(option, value));
         }
+    }
+
+    /** Returns the GPU that {@code --gpu} names. */
+    static GpuModel gpuModel(CommandSpec spec, String name) {
+        return GpuModel.of(name).orElseThrow(() -> new ParameterException(spec.commandLine(), "Unknown GPU '%s' for --gpu: %s"
+                .formatted(name, String.join(", ", GpuModel.ALL.stream().map(GpuModel::label).toList()))));
     }
 
     private static CommandLine commandLine() {

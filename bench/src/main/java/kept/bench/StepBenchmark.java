@@ -103,8 +103,7 @@ final class StepBenchmark implements Callable<Integer> {
         if (batch < 1 || tokens < 1) {
             throw new ParameterException(spec.commandLine(), "--batch and --tokens must be at least 1");
         }
-        GpuModel model = GpuModel.of(gpu).orElseThrow(() -> new ParameterException(spec.commandLine(), "Unknown GPU '%s' for --gpu: %s"
-                .formatted(gpu, String.join(", ", GpuModel.ALL.stream().map(GpuModel::label).toList()))));
+        GpuModel model = Main.gpuModel(spec, gpu);
         XkdSteps.Size size = size();
         Result result = decode ? decoding(model, size) : training(model, size);
         Prediction prediction = Prediction.of(result.step, model);

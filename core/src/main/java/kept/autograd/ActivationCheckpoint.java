@@ -29,6 +29,7 @@ final class ActivationCheckpoint extends Operation {
         Arguments.present("activation checkpoint", "the segment", segment);
         Arguments.usable("activation checkpoint", x);
         var operation = new ActivationCheckpoint(segment, x);
+        SegmentResult.require(operation, x);
         try (var scope = Scope.open(x.device()); var reads = MemoryReads.open()) {
             // Recorded, although the nodes are dropped at once, to find out whether the segment uses a trainable parameter.
             operation.reads = reads;

@@ -96,8 +96,9 @@ public final class Autograd {
      * operands but not their results: matrix products, gated projections and additions are then recorded without being computed. Elsewhere this only
      * runs the code.
      *
-     * @param code computes the segment's result from tensors that the segment has computed before; only additions may take results of the code itself
+     * @param code computes the segment's result from tensors that the segment has computed before
      * @return the result; when the segment is run again, a tensor whose elements are arbitrary
+     * @throws kept.tensor.TensorException from the backward pass if an operation of the segment other than an addition takes a result of the code
      */
     public static Tensor segmentResult(Supplier<Tensor> code) {
         return SegmentResult.of(Arguments.present("activation checkpoint", "the code", code));

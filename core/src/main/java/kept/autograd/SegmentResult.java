@@ -1,9 +1,10 @@
 package kept.autograd;
 
-import java.util.Collections;
 import java.util.IdentityHashMap;
-import java.util.Set;
+import java.util.Map;
 import java.util.function.Supplier;
+import kept.backend.Buffer;
+import kept.backend.TensorMemory;
 import kept.tensor.Tensor;
 import kept.tensor.TensorException;
 
@@ -12,66 +13,90 @@ import kept.tensor.TensorException;
  * they are recorded without computing it.
  */
 final class SegmentResult {
-    /** Whether this thread computes a segment again. */
-    private static final ThreadLocal<Boolean> AGAIN = ThreadLocal.withInitial(() -> false);
-    /** Results without elements; null outside {@link #of} and where elements are needed. */
-    private static final ThreadLocal<Set<Tensor>> UNREAD = new ThreadLocal<>();
+    /** The segment that this thread runs again; null while it runs none. */
+    private static final ThreadLocal<SegmentResult> AGAIN = new ThreadLocal<>();
+
+    /** Tensors whose elements are not computed, by memory, since recording a tensor makes a new one of the same memory. */
+    private final Map<Buffer, Tensor> unread = new IdentityHashMap<>();
+    private boolean recordsOnly;
 
     private SegmentResult() {}
 
     /** Runs a segment, for its result or again for the backward pass. */
     static <T> T segment(boolean again, Supplier<T> code) {
-        boolean before = AGAIN.get();
-        Set<Tensor> unread = UNREAD.get();
-        AGAIN.set(again);
-        UNREAD.remove();
+        SegmentResult before = AGAIN.get();
+        set(again ? new SegmentResult() : null);
         try {
             return code.get();
         } finally {
-            AGAIN.set(before);
-            restore(unread);
+            set(before);
+        }
+    }
+
+    private static void set(SegmentResult segment) {
+        if (segment == null) {
+            AGAIN.remove();
+        } else {
+            AGAIN.set(segment);
         }
     }
 
     /** {@link Autograd#segmentResult}. */
     static Tensor of(Supplier<Tensor> code) {
-        if (!AGAIN.get()) {
-            return code.get();
-        }
-        Set<Tensor> before = UNREAD.get();
-        UNREAD.set(Collections.newSetFromMap(new IdentityHashMap<>()));
+        SegmentResult segment = AGAIN.get();
+        return segment == null ? code.get() : segment.recording(true, code);
+    }
+
+    private Tensor recording(boolean only, Supplier<Tensor> code) {
+        boolean before = recordsOnly;
+        recordsOnly = only;
         try {
             return code.get();
         } finally {
-            restore(before);
-        }
-    }
-
-    private static void restore(Set<Tensor> unread) {
-        if (unread == null) {
-            UNREAD.remove();
-        } else {
-            UNREAD.set(unread);
+            recordsOnly = before;
         }
     }
 
     /** Applies an operation, or only records it. */
     static Tensor forward(Operation operation, Tensor... inputs) {
-        Set<Tensor> unread = UNREAD.get();
-        if (unread == null) {
-            return operation.forward(inputs);
-        }
+        SegmentResult segment = AGAIN.get();
+        return segment == null ? operation.forward(inputs) : segment.apply(operation, inputs);
+    }
+
+    private Tensor apply(Operation operation, Tensor... inputs) {
+        boolean areRead = true;
         for (Tensor input : inputs) {
-            if (unread.contains(input) && operation.readsOperands()) {
-                throw new TensorException(("[activation checkpoint] %s reads %s, which is not computed when the segment is run again; "
-                        + "compute it outside Autograd.segmentResult").formatted(operation.name(), SavedTensor.description(input)));
+            if (isUnread(input)) {
+                requireRead(operation, input);
+                areRead = false;
             }
         }
-        Tensor outline = operation.outline(inputs);
+        Tensor outline = recordsOnly || !areRead ? operation.outline(inputs) : null;
         if (outline == null) {
-            return segment(true, () -> operation.forward(inputs));
+            return recording(false, () -> operation.forward(inputs));
         }
-        unread.add(outline);
+        unread.put(TensorMemory.buffer(outline), outline);
         return outline;
+    }
+
+    private boolean isUnread(Tensor input) {
+        Tensor outline = unread.get(TensorMemory.buffer(input));
+        // Memory that was freed may have become another tensor's.
+        return outline != null && !outline.isReleased();
+    }
+
+    /** Checks that an operation may take a tensor, also where the operation itself is not recorded. */
+    static void require(Operation operation, Tensor input) {
+        SegmentResult segment = AGAIN.get();
+        if (segment != null && segment.isUnread(input)) {
+            requireRead(operation, input);
+        }
+    }
+
+    private static void requireRead(Operation operation, Tensor input) {
+        if (operation.readsOperands()) {
+            throw new TensorException(("[activation checkpoint] %s reads %s, which is not computed when the segment is run again; "
+                    + "only additions may take what Autograd.segmentResult computes").formatted(operation.name(), SavedTensor.description(input)));
+        }
     }
 }

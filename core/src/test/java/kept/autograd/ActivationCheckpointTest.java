@@ -1,6 +1,7 @@
 package kept.autograd;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -9,6 +10,7 @@ import kept.nn.Functional;
 import kept.tensor.Device;
 import kept.tensor.Scope;
 import kept.tensor.Tensor;
+import kept.tensor.TensorException;
 import kept.tensor.internal.TensorInternals;
 import org.junit.jupiter.api.Test;
 
@@ -100,6 +102,40 @@ class ActivationCheckpointTest {
                 assertThat(x.gradient()).isNull();
             }
             return results;
+        }
+    }
+
+    @Test
+    void theResultNeedsNotBeComputedAgain() {
+        Runner marked = (segment, x) -> Autograd.checkpoint(y -> {
+            Tensor inner = segment.apply(y);
+            return Autograd.segmentResult(() -> y.add(inner.linear(weights.get(1))));
+        }, x);
+        Runner plain = (segment, x) -> x.add(segment.apply(x).linear(weights.get(1)));
+        List<float[]> expected = results(plain, true);
+        List<float[]> seen = results(marked, true);
+        for (int i = 0; i < expected.size(); i++) {
+            assertThat(seen.get(i)).as("result %d", i).isEqualTo(expected.get(i));
+        }
+    }
+
+    /** Elements that nothing has computed would give wrong gradients without an error. */
+    @Test
+    void aResultThatIsReadIsRefused() {
+        List<UnaryOperator<Tensor>> readers = List.of(
+                x -> Autograd.segmentResult(() -> x.linear(weights.get(1)).exp()),
+                x -> Autograd.segmentResult(() -> x.linear(weights.get(1))).exp(),
+                x -> Autograd.segmentResult(() -> x.linear(weights.get(1))).add(x).mul(x),
+                x -> Autograd.segmentResult(() -> x.linear(weights.get(1))).reshape(-1),
+                x -> Autograd.checkpoint(Tensor::exp, Autograd.segmentResult(() -> x.linear(weights.get(1)))));
+        for (UnaryOperator<Tensor> reader : readers) {
+            try (var _ = Scope.open()) {
+                makeWeights();
+                Tensor x = Tensor.normal(2, 0, 3, WIDTH).requireGradient();
+                Tensor loss = Autograd.checkpoint(reader, x).sum();
+                assertThat(catchThrowable(loss::backward)).as("reader %d", readers.indexOf(reader)).isInstanceOf(TensorException.class)
+                        .hasMessageContaining("which is not computed when the segment is run again");
+            }
         }
     }
 
