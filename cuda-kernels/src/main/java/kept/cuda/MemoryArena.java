@@ -3,8 +3,8 @@ package kept.cuda;
 import java.util.ArrayDeque;
 import java.util.BitSet;
 import java.util.Deque;
-import java.util.HashMap;
-import java.util.Map;
+import java.util.NavigableMap;
+import java.util.TreeMap;
 import kept.cuda.driver.CudaException;
 import kept.cuda.driver.Driver;
 
@@ -28,9 +28,12 @@ final class MemoryArena implements DeviceBlocks {
     private final long range;
     private final long start;
     private final BestFit places;
-    /** Physical memory by the index of the chunk that it backs. */
-    private final Map<Integer, Long> memory = new HashMap<>();
+    /** Physical memory by the index of the chunk that it is mapped to. */
+    private final NavigableMap<Integer, Long> mapped = new TreeMap<>();
+    /** Chunks that blocks can use: those with memory that the device may access. */
     private final BitSet backed = new BitSet();
+    /** Physical memory that is mapped to no chunk: while it moves, and after a call that failed. */
+    private final Deque<Long> unmapped = new ArrayDeque<>();
 
     /**
      * Reserves addresses. Physical memory is obtained when blocks need it.
@@ -60,7 +63,7 @@ final class MemoryArena implements DeviceBlocks {
         }
         try {
             back((int) (at / chunk), (int) ((at + size - 1) / chunk));
-        } catch (CudaException e) {
+        } catch (RuntimeException e) {
             places.free(at);
             throw e;
         }
@@ -68,47 +71,73 @@ final class MemoryArena implements DeviceBlocks {
         return start + at;
     }
 
-    /** Backs the chunks of a range that are not backed yet: by new memory, or by that of unused chunks. */
+    /** Backs the chunks of a range that are not backed yet. If a call fails, memory stays where it is, and the next call continues. */
     private void back(int first, int last) {
         Deque<Integer> unused = null;
         for (int index = backed.nextClearBit(first); index <= last; index = backed.nextClearBit(index + 1)) {
-            long physical;
-            try {
-                physical = driver.createMemory(device, chunk);
-            } catch (CudaException e) {
-                if (unused == null) {
-                    // Queued work may still use freed blocks.
-                    driver.synchronize(stream);
-                    unused = unusedChunks();
+            if (!mapped.containsKey(index)) {
+                if (unmapped.isEmpty()) {
+                    unused = obtain(unused);
                 }
-                if (!e.isOutOfMemory() || unused.isEmpty()) {
-                    throw e;
-                }
-                physical = take(unused.remove());
+                driver.map(address(index), chunk, unmapped.element());
+                mapped.put(index, unmapped.remove());
             }
-            driver.map(address(index), chunk, physical);
             driver.setAccess(address(index), chunk, device);
-            memory.put(index, physical);
             backed.set(index);
         }
+    }
+
+    /**
+     * Obtains memory for a chunk, from the device or else from an unused chunk.
+     *
+     * @param known unused chunks; null if they are not known yet
+     * @return unused chunks that are left; null if they are not known yet
+     */
+    private Deque<Integer> obtain(Deque<Integer> known) {
+        Deque<Integer> unused = known;
+        try {
+            unmapped.add(driver.createMemory(device, chunk));
+        } catch (CudaException e) {
+            if (!e.isOutOfMemory()) {
+                throw e;
+            }
+            if (unused == null) {
+                // Queued work may still use freed blocks.
+                driver.synchronize(stream);
+                unused = unusedChunks();
+            }
+            if (unused.isEmpty()) {
+                throw e;
+            }
+            unmap(unused.remove());
+        }
+        return unused;
     }
 
     /** Returns the chunks with memory that no block uses, the highest first. */
     private Deque<Integer> unusedChunks() {
         Deque<Integer> unused = new ArrayDeque<>();
-        for (int index = backed.nextSetBit(0); index >= 0; index = backed.nextSetBit(index + 1)) {
+        for (int index : mapped.descendingKeySet()) {
             if (places.isUnused(index * chunk, (index + 1) * chunk)) {
-                unused.addFirst(index);
+                unused.add(index);
             }
         }
         return unused;
     }
 
-    /** Takes the memory of a chunk. */
-    private long take(int index) {
+    /** Unmaps the memory of a chunk. */
+    private void unmap(int index) {
         driver.unmap(address(index), chunk);
         backed.clear(index);
-        return memory.remove(index);
+        unmapped.add(mapped.remove(index));
+    }
+
+    /** Releases the memory that is mapped to no chunk. */
+    private void releaseUnmapped() {
+        while (!unmapped.isEmpty()) {
+            driver.releaseMemory(unmapped.element());
+            unmapped.remove();
+        }
     }
 
     private long address(int index) {
@@ -124,12 +153,16 @@ final class MemoryArena implements DeviceBlocks {
     @Override
     public void trim() {
         driver.synchronize(stream);
-        unusedChunks().forEach(index -> driver.releaseMemory(take(index)));
+        releaseUnmapped();
+        for (int index : unusedChunks()) {
+            unmap(index);
+            releaseUnmapped();
+        }
     }
 
     @Override
     public long reserved() {
-        return memory.size() * chunk;
+        return (mapped.size() + unmapped.size()) * chunk;
     }
 
     @Override
@@ -141,8 +174,10 @@ final class MemoryArena implements DeviceBlocks {
     @Override
     public void close() {
         driver.synchronize(stream);
-        for (int index = backed.nextSetBit(0); index >= 0; index = backed.nextSetBit(index + 1)) {
-            driver.releaseMemory(take(index));
+        releaseUnmapped();
+        while (!mapped.isEmpty()) {
+            unmap(mapped.firstKey());
+            releaseUnmapped();
         }
         driver.freeAddresses(start, range);
     }
