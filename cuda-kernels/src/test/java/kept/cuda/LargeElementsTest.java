@@ -16,8 +16,10 @@ import kept.tensor.Tensor;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Elementwise, index, reduction and optimizer kernels on operands whose indices and offsets need more than 32 bits. */
+@ExtendWith(LargeKernels.class)
 class LargeElementsTest {
     private static final long MORE = (1L << 32) + (1 << 20) + 3;
 

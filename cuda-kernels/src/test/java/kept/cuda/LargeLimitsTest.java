@@ -19,8 +19,10 @@ import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Extents that a kernel, cuBLAS or a grid cannot take are refused by name; more results than a grid has blocks take several launches. */
+@ExtendWith(LargeKernels.class)
 class LargeLimitsTest {
     private static final long MANY = 1L << 31;
 

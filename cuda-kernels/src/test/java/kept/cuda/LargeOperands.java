@@ -71,6 +71,23 @@ final class LargeOperands {
         return tensor;
     }
 
+    /** Returns memory for F64 elements, as a tensor of words, because there are no F64 tensors on the device. */
+    static Tensor doubles(long count) {
+        return Tensor.empty(DType.I64, Shape.of(count));
+    }
+
+    /** Returns F64 elements that are a function of their index. */
+    Tensor doubles(LongToDoubleFunction values, long count) {
+        Tensor tensor = doubles(count);
+        gpu.setContents(address(tensor), (offset, bytes) -> {
+            ByteBuffer buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+            for (int at = 0; at < bytes.length; at += Double.BYTES) {
+                buffer.putDouble(values.applyAsDouble((offset + at) / Double.BYTES));
+            }
+        });
+        return tensor;
+    }
+
     static long address(Tensor tensor) {
         return ((CudaBuffer) TensorMemory.buffer(tensor)).address();
     }
@@ -105,26 +122,36 @@ final class LargeOperands {
 
     /** Compares what has been written of a result, which includes given elements. */
     void assertElements(Tensor out, LongToDoubleFunction expected, double tolerance, long... required) {
-        int width = out.dtype().bytes();
+        assertElements(out, out.dtype(), expected, tolerance, required);
+    }
+
+    /** Compares what has been written of F64 elements, which includes given ones. */
+    void assertDoubles(Tensor out, LongToDoubleFunction expected, double tolerance, long... required) {
+        assertElements(out, DType.F64, expected, tolerance, required);
+    }
+
+    private void assertElements(Tensor out, DType dtype, LongToDoubleFunction expected, double tolerance, long... required) {
+        int width = dtype.bytes();
         for (long i : required) {
-            compare(out, i, 1, expected, tolerance);
+            compare(out, dtype, i, 1, expected, tolerance);
         }
         List<MemoryRange> changes = gpu.changes(address(out));
         assertThat(changes).as("nothing was written").isNotEmpty();
         for (MemoryRange range : changes) {
             long end = Math.ceilDiv(range.offset() + range.bytes(), (long) width);
             for (long i = range.offset() / width; i < end; i += CHUNK) {
-                compare(out, i, (int) Math.min(CHUNK, end - i), expected, tolerance);
+                compare(out, dtype, i, (int) Math.min(CHUNK, end - i), expected, tolerance);
             }
         }
     }
 
-    private static void compare(Tensor out, long first, int count, LongToDoubleFunction expected, double tolerance) {
-        byte[] bytes = new byte[count * out.dtype().bytes()];
-        backend().gpu().download(address(out) + first * out.dtype().bytes(), MemorySegment.ofArray(bytes));
+    private static void compare(Tensor out, DType dtype, long first, int count, LongToDoubleFunction expected, double tolerance) {
+        byte[] bytes = new byte[count * dtype.bytes()];
+        backend().gpu().download(address(out) + first * dtype.bytes(), MemorySegment.ofArray(bytes));
         ByteBuffer buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
         for (int i = 0; i < count; i++) {
-            double actual = switch (out.dtype()) {
+            double actual = switch (dtype) {
+                case F64 -> buffer.getDouble();
                 case F32 -> buffer.getFloat();
                 case BF16 -> Float.intBitsToFloat(buffer.getShort() << 16);
                 case F16 -> Float.float16ToFloat(buffer.getShort());

@@ -18,8 +18,10 @@ import kept.tensor.Tensor;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Kernels with a block per row on rows that begin beyond 2^31 elements, and attention with more sequences than a grid has blocks along z. */
+@ExtendWith(LargeKernels.class)
 class LargeRowsTest {
     /** A long sequence, and the width of Orion-14B's MLP. */
     private static final int TOKENS = 200_000;

@@ -210,6 +210,11 @@ public final class VirtualGpu {
         return Set.copyOf(kernels);
     }
 
+    /** Forgets the names of the kernels that have been launched. */
+    public void forgetKernels() {
+        kernels.clear();
+    }
+
     /** Returns the number of instructions that all kernels have executed, counting each lane. */
     public synchronized long laneInstructions() {
         return laneInstructions;
