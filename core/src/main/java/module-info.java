@@ -4,6 +4,7 @@ module kept.core {
 
     exports kept.autograd;
     exports kept.backend;
+    exports kept.distributed;
     exports kept.linalg;
     exports kept.nn;
     exports kept.optim;

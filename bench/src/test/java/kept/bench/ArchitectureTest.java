@@ -16,7 +16,8 @@ import org.junit.jupiter.api.Test;
 
 /** Enforces the dependencies between modules ({@code kept -> kept.core <- kept.cuda}) and between their packages. */
 class ArchitectureTest {
-    private static final String[] CORE = {"kept.tensor..", "kept.autograd..", "kept.nn..", "kept.optim..", "kept.backend..", "kept.linalg.."};
+    private static final String[] CORE = {"kept.tensor..", "kept.autograd..", "kept.nn..", "kept.optim..", "kept.backend..", "kept.linalg..",
+        "kept.distributed.."};
     private static final String CPU = "kept.backend.cpu..";
     private static final String CUDA = "kept.cuda..";
     private static final String BENCH = "kept.bench..";
@@ -42,7 +43,7 @@ class ArchitectureTest {
         assertThat(ALL.stream().map(JavaClass::getPackageName).filter(name -> !name.startsWith("kept.bench")).distinct()).containsExactlyInAnyOrder(
                 "kept.tensor", "kept.tensor.internal", "kept.autograd", "kept.autograd.operation", "kept.nn", "kept.optim", "kept.backend",
                         "kept.backend.composition", "kept.backend.cpu",
-                "kept.linalg",
+                "kept.linalg", "kept.distributed",
                 "kept.cuda", "kept.cuda.driver", "kept.cuda.cublas", "kept.cuda.library", "kept.cuda.bindings",
                 "kept", "kept.checkpoint", "kept.tokenizer", "kept.model", "kept.mapping", "kept.corpus", "kept.training",
                 "kept.evaluation", "kept.report", "kept.run", "kept.cli", "kept.commandline",
@@ -79,7 +80,7 @@ class ArchitectureTest {
     @Test
     void offHeapMemoryIsUsedOnlyByTensorsAndMappedFiles() {
         holds(noClasses()
-                .that().resideOutsideOfPackages("kept.tensor..", "kept.backend..", CUDA, "kept.io..",
+                .that().resideOutsideOfPackages("kept.tensor..", "kept.backend..", "kept.distributed..", CUDA, "kept.io..",
                         "kept.weights..", "kept.safetensors..", "kept.torch..", "kept.checkpoint..", "kept.gguf..",
                         "kept.model..", "kept.corpus..", BENCH)
                 .and().doNotHaveFullyQualifiedName("kept.Logits").should().dependOnClassesThat().resideInAPackage("java.lang.foreign.."));
@@ -94,6 +95,15 @@ class ArchitectureTest {
     @Test
     void layersDoNotDependOnOptimizers() {
         holds(noClasses().that().resideInAPackage("kept.nn..").should().dependOnClassesThat().resideInAPackage("kept.optim.."));
+    }
+
+    /** Optimizers and everything above may run on ranks; what they add up does not know them. */
+    @Test
+    void ranksDependOnTensorsAlone() {
+        holds(noClasses().that().resideInAPackage("kept.distributed..")
+                .should().dependOnClassesThat().resideInAnyPackage("kept.autograd..", "kept.nn..", "kept.optim..", "kept.linalg.."));
+        holds(noClasses().that().resideInAnyPackage("kept.tensor..", "kept.autograd..", "kept.nn..", "kept.backend..", "kept.linalg..")
+                .should().dependOnClassesThat().resideInAPackage("kept.distributed.."));
     }
 
     /** {@code kept.linalg} depends only on the kernels of the backend, which depend on it in turn. */

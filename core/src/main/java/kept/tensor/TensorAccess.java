@@ -1,5 +1,7 @@
 package kept.tensor;
 
+import java.lang.foreign.MemorySegment;
+import java.util.function.BiConsumer;
 import kept.backend.Buffer;
 import kept.tensor.internal.Node;
 import kept.tensor.internal.TensorInternals;
@@ -44,5 +46,10 @@ final class TensorAccess implements TensorInternals.Access {
     @Override
     public void setGradient(Tensor leaf, Tensor sum) {
         leaf.setGradient(sum);
+    }
+
+    @Override
+    public void onHost(Tensor read, Tensor written, BiConsumer<MemorySegment, MemorySegment> use) {
+        HostMemory.use(read, written, use);
     }
 }

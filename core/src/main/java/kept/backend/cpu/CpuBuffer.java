@@ -2,6 +2,7 @@ package kept.backend.cpu;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 import kept.backend.Buffer;
 
 /** A block of off-heap memory from the {@link MemoryPool}, with the arena that frees it. */
@@ -33,5 +34,10 @@ final class CpuBuffer implements Buffer {
     @Override
     public long byteSize() {
         return segment.byteSize();
+    }
+
+    @Override
+    public Optional<MemorySegment> hostMemory() {
+        return Optional.of(segment);
     }
 }

@@ -1,5 +1,7 @@
 package kept.tensor.internal;
 
+import java.lang.foreign.MemorySegment;
+import java.util.function.BiConsumer;
 import kept.backend.Buffer;
 import kept.tensor.Shape;
 import kept.tensor.Tensor;
@@ -85,6 +87,15 @@ public final class TensorInternals {
          * @param sum its gradient
          */
         void setGradient(Tensor leaf, Tensor sum);
+
+        /**
+         * {@link TensorInternals#onHost}.
+         *
+         * @param read the tensor to read, or null
+         * @param written the tensor to write, or null
+         * @param use what to do with their memory
+         */
+        void onHost(Tensor read, Tensor written, BiConsumer<MemorySegment, MemorySegment> use);
     }
 
     /**
@@ -184,5 +195,17 @@ public final class TensorInternals {
      */
     public static void setGradient(Tensor leaf, Tensor sum) {
         access.setGradient(leaf, sum);
+    }
+
+    /**
+     * Gives the elements of two contiguous tensors to native code as host memory: their own, where the device's memory is the host's, else a copy.
+     * Neither is freed before the code ends, and the write is counted.
+     *
+     * @param read the tensor to read, or null
+     * @param written the tensor to write, which shares no memory with the other, or null
+     * @param use what to do with their bytes; gets null for null
+     */
+    public static void onHost(Tensor read, Tensor written, BiConsumer<MemorySegment, MemorySegment> use) {
+        access.onHost(read, written, use);
     }
 }

@@ -1,0 +1,146 @@
+package kept.distributed;
+
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
+import java.util.Queue;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+
+/** The messages between the ranks of one process: a queue for each pair, of memory that the receiver copies from. */
+final class Mailboxes {
+    private final int ranks;
+    private final long timeoutNanos;
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition changed = lock.newCondition();
+    private final Queue<Letter>[] queues;
+    private final boolean[] closed;
+    private int failedRank = -1;
+    private String failure;
+
+    /** A message; taken when the receiver has copied it. */
+    static final class Letter {
+        private final MemorySegment bytes;
+        private boolean taken;
+
+        Letter(MemorySegment bytes) {
+            this.bytes = bytes;
+        }
+    }
+
+    @SuppressWarnings({"unchecked", "rawtypes"})
+    Mailboxes(int ranks, long timeoutNanos) {
+        this.ranks = ranks;
+        this.timeoutNanos = timeoutNanos;
+        queues = new Queue[ranks * ranks];
+        closed = new boolean[ranks];
+    }
+
+    int ranks() {
+        return ranks;
+    }
+
+    Letter post(int from, int to, MemorySegment bytes) {
+        var letter = new Letter(bytes);
+        lock.lock();
+        try {
+            queue(from, to).add(letter);
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+        return letter;
+    }
+
+    void take(int from, int to, MemorySegment target) {
+        lock.lock();
+        try {
+            await(from, () -> !queue(from, to).isEmpty());
+            Letter letter = queue(from, to).element();
+            if (letter.bytes.byteSize() != target.byteSize()) {
+                throw new RankException("[ranks] rank %d sends %d bytes where rank %d expects %d: the ranks do not do the same"
+                        .formatted(from, letter.bytes.byteSize(), to, target.byteSize()));
+            }
+            queue(from, to).remove();
+            target.copyFrom(letter.bytes);
+            letter.taken = true;
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    void awaitTaken(Letter letter, int to) {
+        lock.lock();
+        try {
+            await(to, () -> letter.taken);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** The first failure counts; later ones are its consequences. */
+    void fail(int rank, String reason) {
+        lock.lock();
+        try {
+            if (failure == null) {
+                failedRank = rank;
+                failure = reason;
+                changed.signalAll();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    int failedRank() {
+        lock.lock();
+        try {
+            return failedRank;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    void close(int rank) {
+        lock.lock();
+        try {
+            closed[rank] = true;
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private interface Check {
+        boolean isTrue();
+    }
+
+    private void await(int peer, Check check) {
+        long left = timeoutNanos;
+        while (!check.isTrue()) {
+            if (failure != null) {
+                throw new RankException("[ranks] rank %d has failed: %s".formatted(failedRank, failure));
+            }
+            if (closed[peer]) {
+                throw new RankException("[ranks] rank %d has ended without the message that is awaited".formatted(peer));
+            }
+            if (left <= 0) {
+                throw RankTimeout.missing(peer, timeoutNanos);
+            }
+            try {
+                left = changed.awaitNanos(left);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new RankException("[ranks] interrupted while waiting for rank " + peer, e);
+            }
+        }
+    }
+
+    private Queue<Letter> queue(int from, int to) {
+        int index = from * ranks + to;
+        if (queues[index] == null) {
+            queues[index] = new ArrayDeque<>();
+        }
+        return queues[index];
+    }
+}

@@ -1,0 +1,174 @@
+package kept.distributed;
+
+import kept.tensor.DType;
+import kept.tensor.Device;
+import kept.tensor.Scope;
+import kept.tensor.Shape;
+import kept.tensor.ShapeException;
+import kept.tensor.Tensor;
+
+/**
+ * The collective operations, built on exchanges of messages between two ranks. In round {@code r} rank {@code i} works with rank {@code i xor r}, so
+ * that every rank has one partner at a time, and the terms of a sum arrive at each rank subtree by subtree: it keeps at most {@code log2(size)} of
+ * them. An implementation says how two ranks exchange tensors.
+ */
+public abstract class PairwiseCommunicator implements Communicator {
+    private long bytesSent;
+
+    /** For implementations. */
+    protected PairwiseCommunicator() {}
+
+    /**
+     * Sends one tensor and receives another at the same time.
+     *
+     * @param sent the elements to send, with one axis and contiguous; null for none
+     * @param received overwritten, with one axis and contiguous; null for none
+     * @param peer another rank, which exists
+     * @throws RankException if that rank has failed, does not answer or sends another number of bytes
+     */
+    protected abstract void transfer(Tensor sent, Tensor received, int peer);
+
+    @Override
+    public final void send(Tensor tensor, int to) {
+        Operands.checkPeer("send", to, this);
+        pass(Operands.flat("send", "the tensor", tensor), null, to);
+    }
+
+    @Override
+    public final void receive(Tensor tensor, int from) {
+        Operands.checkPeer("receive", from, this);
+        pass(null, Operands.flat("receive", "the tensor", tensor), from);
+    }
+
+    @Override
+    public final void exchange(Tensor sent, Tensor received, int peer) {
+        Operands.checkPeer("exchange", peer, this);
+        Tensor from = sent == null ? null : Operands.flat("exchange", "the tensor to send", sent);
+        Tensor to = received == null ? null : Operands.flat("exchange", "the tensor to receive into", received);
+        if (from != null && to != null && from.overlaps(to)) {
+            throw new ShapeException("[exchange] the tensors to send and to receive into, %s and %s, share memory; give each its own"
+                    .formatted(sent.shape(), received.shape()));
+        }
+        pass(from, to, peer);
+    }
+
+    private void pass(Tensor sent, Tensor received, int peer) {
+        transfer(sent, received, peer);
+        if (sent != null) {
+            bytesSent += sent.elementCount() * sent.dtype().bytes();
+        }
+    }
+
+    /** A binomial tree: in each round every rank that has the elements sends them to one that has not. */
+    @Override
+    public final void broadcast(Tensor tensor, int root) {
+        Tensor flat = Operands.flat("broadcast", "the tensor", tensor);
+        Operands.checkRank("broadcast", root, this);
+        int position = Math.floorMod(rank() - root, size());
+        for (int distance = 1; distance < size(); distance *= 2) {
+            if (position < distance && position + distance < size()) {
+                pass(flat, null, (rank() + distance) % size());
+            } else if (position >= distance && position < 2 * distance) {
+                pass(null, flat, Math.floorMod(rank() - distance, size()));
+            }
+        }
+    }
+
+    @Override
+    public final void allGather(Tensor part, Tensor whole, Division division) {
+        Tensor mine = Operands.flat("allGather", "the part", part);
+        Tensor all = Operands.flat("allGather", "the whole", whole);
+        Operands.checkDivision("allGather", mine, all, division, this);
+        Tensor place = Operands.part(all, division, rank());
+        if (!isSame(mine, place)) {
+            place.assign(mine);
+        }
+        for (int round = 1; round < rounds(); round++) {
+            int peer = rank() ^ round;
+            if (peer < size()) {
+                pass(orNull(place), orNull(Operands.part(all, division, peer)), peer);
+            }
+        }
+    }
+
+    @Override
+    public final void reduceScatter(Tensor whole, Tensor part, Division division, Leaves leaves) {
+        Tensor sum = Operands.flat("reduceScatter", "the part", part);
+        Operands.checkSum("reduceScatter", sum, leaves, this);
+        Tensor terms = leaves.size(rank()) == 0 ? null : Operands.flat("reduceScatter", "the whole", whole);
+        Operands.checkDivision("reduceScatter", sum, terms, division, this);
+        addUp(terms, sum, division, leaves);
+    }
+
+    /** Sends each rank its part of this rank's terms, adds those that arrive, and writes the sum. */
+    private void addUp(Tensor terms, Tensor sum, Division division, Leaves leaves) {
+        try (var scope = Scope.open(sum.device())) {
+            var sums = new PartialSums(leaves.count(), scope);
+            Tensor result = terms == null ? null : sums.add(leaves.node(rank()), Operands.part(terms, division, rank()), false);
+            for (int round = 1; round < rounds(); round++) {
+                int peer = rank() ^ round;
+                if (peer >= size()) {
+                    continue;
+                }
+                Tensor sent = terms == null ? null : orNull(Operands.part(terms, division, peer));
+                Tensor received = leaves.size(peer) == 0 || sum.elementCount() == 0 ? null : Tensor.empty(sum.dtype(), sum.shape());
+                pass(sent, received, peer);
+                if (received != null) {
+                    Tensor complete = sums.add(leaves.node(peer), received, true);
+                    result = complete != null ? complete : result;
+                }
+            }
+            if (sum.elementCount() > 0 && !isSame(result, sum)) {
+                sum.assign(result);
+            }
+        }
+    }
+
+    @Override
+    public final void allReduce(Tensor tensor, Leaves leaves) {
+        Tensor flat = Operands.flat("allReduce", "the tensor", tensor);
+        Operands.checkSum("allReduce", flat, leaves, this);
+        Division division = Division.of(flat.elementCount(), size());
+        Tensor part = Operands.part(flat, division, rank());
+        addUp(leaves.size(rank()) == 0 ? null : flat, part, division, leaves);
+        allGather(part, flat, division);
+    }
+
+    /** Rank 0 waits for all others and then lets them go on. */
+    @Override
+    public final void barrier() {
+        try (var _ = Scope.open(Device.cpu())) {
+            Tensor token = Tensor.empty(DType.U8, Shape.of(0));
+            if (rank() > 0) {
+                pass(token, null, 0);
+                pass(null, token, 0);
+                return;
+            }
+            for (int peer = 1; peer < size(); peer++) {
+                pass(null, token, peer);
+            }
+            for (int peer = 1; peer < size(); peer++) {
+                pass(token, null, peer);
+            }
+        }
+    }
+
+    @Override
+    public final long bytesSent() {
+        return bytesSent;
+    }
+
+    /** The smallest power of two that is not below the number of ranks. */
+    private int rounds() {
+        return size() == 1 ? 1 : Integer.highestOneBit(size() - 1) * 2;
+    }
+
+    /** Nothing is sent for a part without elements; the peer knows that from the division. */
+    private static Tensor orNull(Tensor part) {
+        return part.elementCount() == 0 ? null : part;
+    }
+
+    private static boolean isSame(Tensor a, Tensor b) {
+        return a.overlaps(b) && a.offset() == b.offset() && a.elementCount() == b.elementCount();
+    }
+}
