@@ -1,102 +1,82 @@
 package kept.autograd;
 
-import java.util.IdentityHashMap;
-import java.util.Map;
 import java.util.function.Supplier;
-import kept.backend.Buffer;
-import kept.backend.TensorMemory;
 import kept.tensor.Tensor;
-import kept.tensor.TensorException;
+import kept.tensor.internal.SkippedMemory;
 
 /**
  * The operations that compute a checkpointed segment's result. When the segment is computed again for the backward pass, nothing reads the result, so
  * they are recorded without computing it.
  */
 final class SegmentResult {
-    /** The segment that this thread runs again; null while it runs none. */
-    private static final ThreadLocal<SegmentResult> AGAIN = new ThreadLocal<>();
+    private static final ThreadLocal<State> STATE = ThreadLocal.withInitial(() -> State.COMPUTING);
 
-    /** Tensors whose elements are not computed, by memory, since recording a tensor makes a new one of the same memory. */
-    private final Map<Buffer, Tensor> unread = new IdentityHashMap<>();
-    private boolean recordsOnly;
+    /** How operations of this thread are applied. */
+    private enum State {
+        /** They are computed. */
+        COMPUTING,
+        /** They are computed; the code of the segment's result will only be recorded. */
+        AGAIN,
+        /** They are recorded. */
+        RECORDING
+    }
 
     private SegmentResult() {}
 
     /** Runs a segment, for its result or again for the backward pass. */
     static <T> T segment(boolean again, Supplier<T> code) {
-        SegmentResult before = AGAIN.get();
-        set(again ? new SegmentResult() : null);
-        try {
-            return code.get();
-        } finally {
-            set(before);
+        SkippedMemory before = SkippedMemory.current();
+        if (again) {
+            SkippedMemory.set(new SkippedMemory());
         }
-    }
-
-    private static void set(SegmentResult segment) {
-        if (segment == null) {
-            AGAIN.remove();
-        } else {
-            AGAIN.set(segment);
+        try {
+            return in(again ? State.AGAIN : State.COMPUTING, code);
+        } finally {
+            SkippedMemory.set(before);
         }
     }
 
     /** {@link Autograd#segmentResult}. */
     static Tensor of(Supplier<Tensor> code) {
-        SegmentResult segment = AGAIN.get();
-        return segment == null ? code.get() : segment.recording(true, code);
+        return in(STATE.get() == State.COMPUTING ? State.COMPUTING : State.RECORDING, code);
     }
 
-    private Tensor recording(boolean only, Supplier<Tensor> code) {
-        boolean before = recordsOnly;
-        recordsOnly = only;
+    private static <T> T in(State state, Supplier<T> code) {
+        State before = STATE.get();
+        STATE.set(state);
         try {
             return code.get();
         } finally {
-            recordsOnly = before;
+            STATE.set(before);
         }
     }
 
     /** Applies an operation, or only records it. */
     static Tensor forward(Operation operation, Tensor... inputs) {
-        SegmentResult segment = AGAIN.get();
-        return segment == null ? operation.forward(inputs) : segment.apply(operation, inputs);
+        SkippedMemory skipped = SkippedMemory.current();
+        return skipped == null ? operation.forward(inputs) : apply(skipped, operation, inputs);
     }
 
-    private Tensor apply(Operation operation, Tensor... inputs) {
-        boolean areRead = true;
+    private static Tensor apply(SkippedMemory skipped, Operation operation, Tensor... inputs) {
+        boolean areComputed = true;
         for (Tensor input : inputs) {
-            if (isUnread(input)) {
-                requireRead(operation, input);
-                areRead = false;
+            if (skipped.contains(input)) {
+                require(operation, input);
+                areComputed = false;
             }
         }
-        Tensor outline = recordsOnly || !areRead ? operation.outline(inputs) : null;
+        Tensor outline = STATE.get() == State.RECORDING || !areComputed ? operation.outline(inputs) : null;
         if (outline == null) {
-            return recording(false, () -> operation.forward(inputs));
+            return in(State.COMPUTING, () -> operation.forward(inputs));
         }
-        unread.put(TensorMemory.buffer(outline), outline);
+        skipped.add(outline);
         return outline;
-    }
-
-    private boolean isUnread(Tensor input) {
-        Tensor outline = unread.get(TensorMemory.buffer(input));
-        // Memory that was freed may have become another tensor's.
-        return outline != null && !outline.isReleased();
     }
 
     /** Checks that an operation may take a tensor, also where the operation itself is not recorded. */
     static void require(Operation operation, Tensor input) {
-        SegmentResult segment = AGAIN.get();
-        if (segment != null && segment.isUnread(input)) {
-            requireRead(operation, input);
-        }
-    }
-
-    private static void requireRead(Operation operation, Tensor input) {
         if (operation.readsOperands()) {
-            throw new TensorException(("[activation checkpoint] %s reads %s, which is not computed when the segment is run again; "
-                    + "only additions may take what Autograd.segmentResult computes").formatted(operation.name(), SavedTensor.description(input)));
+            SkippedMemory.checkRead(operation.name(), input);
         }
     }
 }

@@ -22,13 +22,13 @@ public enum Binary {
     DIVIDE("div", (a, b) -> a / b, Binary::divide, (gradient, a, b) -> gradient.div(b.get()),
             (gradient, a, b) -> gradient.div(b.get()).mul(a.get()).div(b.get()).neg()),
 
-    /** The smaller; NaN if either is NaN. Equal ones share the gradient by halves. */
-    MINIMUM("minimum", Math::min, Math::min, (gradient, a, b) -> shared(gradient, a, b, a.get().lt(b.get()), true),
-            (gradient, a, b) -> shared(gradient, a, b, a.get().lt(b.get()), false)),
+    /** The smaller; NaN if either is NaN. Equal ones share the gradient by halves; of a NaN result both have all of it. */
+    MINIMUM("minimum", Math::min, Math::min, (gradient, a, b) -> shared(gradient, a, b, a.get().gt(b.get())),
+            (gradient, a, b) -> shared(gradient, a, b, a.get().lt(b.get()))),
 
-    /** The larger; NaN if either is NaN. Equal ones share the gradient by halves. */
-    MAXIMUM("maximum", Math::max, Math::max, (gradient, a, b) -> shared(gradient, a, b, a.get().gt(b.get()), true),
-            (gradient, a, b) -> shared(gradient, a, b, a.get().gt(b.get()), false)),
+    /** The larger; NaN if either is NaN. Equal ones share the gradient by halves; of a NaN result both have all of it. */
+    MAXIMUM("maximum", Math::max, Math::max, (gradient, a, b) -> shared(gradient, a, b, a.get().lt(b.get())),
+            (gradient, a, b) -> shared(gradient, a, b, a.get().gt(b.get()))),
 
     /** 1 where {@code a == b}, else 0. */
     EQUAL("eq", (a, b) -> a == b ? 1 : 0, (a, b) -> a == b ? 1 : 0),
@@ -157,10 +157,9 @@ public enum Binary {
         return a / b;
     }
 
-    /** The gradient of one operand of an extremum, first or second: half of it where both are equal, 0 where the other was taken, infinite or not. */
-    private static Tensor shared(Tensor gradient, Supplier<Tensor> a, Supplier<Tensor> b, Tensor isFirst, boolean first) {
-        Tensor none = Tensor.scalar(0, gradient.dtype());
-        Tensor taken = first ? Tensor.where(isFirst, gradient, none) : Tensor.where(isFirst, none, gradient);
+    /** The gradient of one operand of an extremum: half of it where both are equal, 0 where the other was taken, infinite or not. */
+    private static Tensor shared(Tensor gradient, Supplier<Tensor> a, Supplier<Tensor> b, Tensor isOther) {
+        Tensor taken = Tensor.where(isOther, Tensor.scalar(0, gradient.dtype()), gradient);
         return Tensor.where(a.get().eq(b.get()), gradient.mul(0.5), taken);
     }
 }

@@ -82,8 +82,8 @@ public enum Unary {
         return gradient.mul(t.add(1).add(x.mul(oneMinus(t.mul(t))).mul(inner)).mul(0.5));
     }),
 
-    /** {@code max(x, 0)}; NaN stays NaN. The derivative at 0 is 0. */
-    RELU("relu", x -> Math.max(x, 0), x -> Math.max(x, 0), (gradient, x, y) -> gradient.where(x.get().gt(0)));
+    /** {@code max(x, 0)}; NaN stays NaN. The derivative at 0 is 0, at NaN 1. */
+    RELU("relu", x -> Math.max(x, 0), x -> Math.max(x, 0), (gradient, x, y) -> gradient.unless(x.get().le(0)));
 
     private final String label;
     private final DoubleUnaryOperator value;
@@ -152,15 +152,15 @@ public enum Unary {
         }
 
         /**
-         * The value where a condition holds, else 0.
+         * 0 where a condition holds, else the value.
          *
          * @param condition of the value's shape, BOOL
          * @return the value or 0
          */
-        Passing where(Tensor condition) {
+        Passing unless(Tensor condition) {
             Tensor target = target();
             Tensor zero = Tensor.scalar(0, value.dtype()).expand(value.shape().toArray());
-            target.backend().where(condition, value, zero, target);
+            target.backend().where(condition, zero, value, target);
             return new Passing(target, true);
         }
 

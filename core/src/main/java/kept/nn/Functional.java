@@ -266,7 +266,8 @@ public final class Functional {
 
     /**
      * The Kullback-Leibler divergence of log-probabilities from target probabilities, {@code sum target (log(target) - input)}, divided by the batch
-     * size: PyTorch's {@code kl_div} with {@code reduction='batchmean'}. A target of 0 contributes 0.
+     * size: PyTorch's {@code kl_div} with {@code reduction='batchmean'}, computed in f32 or f64. A target of 0 contributes 0; a negative one or NaN
+     * gives NaN.
      *
      * @param input {@code [batch, ...]}, log-probabilities, such as those of {@link Tensor#logSoftmax}
      * @param target input's shape, probabilities
@@ -284,11 +285,13 @@ public final class Functional {
             throw new DTypeException("[klDivergence] needs floating operands, not %s and %s"
                     .formatted(input.dtype().label(), target.dtype().label()));
         }
-        Tensor counts = target.gt(0);
+        DType common = Arguments.promote("klDivergence", input.dtype(), target.dtype());
+        Tensor wide = target.cast(common.arithmetic());
+        Tensor counts = wide.ne(0);
         // Takes no logarithm of zero targets, so that their gradient is 0 and not NaN.
-        Tensor logarithms = Tensor.where(counts, target, Tensor.scalar(1, target.dtype())).log();
-        Tensor terms = target.mul(logarithms.sub(input));
-        return Tensor.where(counts, terms, Tensor.scalar(0, terms.dtype())).sum().div(input.size(0));
+        Tensor logarithms = Tensor.where(counts, wide, Tensor.scalar(1, wide.dtype())).log();
+        Tensor terms = wide.mul(logarithms.sub(input.cast(wide.dtype())));
+        return Tensor.where(counts, terms, Tensor.scalar(0, terms.dtype())).sum().div(input.size(0)).cast(common);
     }
 
     /**

@@ -207,7 +207,11 @@ final class GuardedBackend implements Backend {
     @Override
     public void matmul(Tensor a, Tensor b, Tensor out, boolean accumulate) {
         try (var call = new KernelCall("matmul")) {
-            call.writes(out);
+            if (accumulate) {
+                call.updates(out);
+            } else {
+                call.writes(out);
+            }
             kernels.matmul(call.reads(a), call.reads(b), out, accumulate);
         }
     }
@@ -233,7 +237,7 @@ final class GuardedBackend implements Backend {
     @Override
     public void scatterAdd(Tensor x, int axis, Tensor index, Tensor out) {
         try (var call = new KernelCall("scatterAdd")) {
-            call.writes(out);
+            call.updates(out);
             kernels.scatterAdd(call.reads(x), axis, call.reads(index), out);
         }
     }
@@ -249,7 +253,7 @@ final class GuardedBackend implements Backend {
     @Override
     public void embeddingGradient(Tensor gradient, Tensor index, Tensor out) {
         try (var call = new KernelCall("embeddingGradient")) {
-            call.writes(out);
+            call.updates(out);
             kernels.embeddingGradient(call.reads(gradient), call.reads(index), out);
         }
     }
@@ -268,8 +272,8 @@ final class GuardedBackend implements Backend {
     public void layerNormGradient(Tensor gradient, Tensor x, Tensor weight, Tensor mean, Tensor rstd, Tensor dx, Tensor dWeight, Tensor dBias) {
         try (var call = new KernelCall("layerNormGradient")) {
             call.writes(dx);
-            call.writes(dWeight);
-            call.writes(dBias);
+            call.updates(dWeight);
+            call.updates(dBias);
             kernels.layerNormGradient(call.readsInPlace(gradient), call.reads(x), call.reads(weight), call.reads(mean), call.reads(rstd), dx,
                     dWeight, dBias);
         }
@@ -288,7 +292,7 @@ final class GuardedBackend implements Backend {
     public void rmsNormGradient(Tensor gradient, Tensor x, Tensor weight, Tensor rstd, Tensor dx, Tensor dWeight) {
         try (var call = new KernelCall("rmsNormGradient")) {
             call.writes(dx);
-            call.writes(dWeight);
+            call.updates(dWeight);
             kernels.rmsNormGradient(call.readsInPlace(gradient), call.reads(x), call.reads(weight), call.reads(rstd), dx, dWeight);
         }
     }
@@ -296,9 +300,9 @@ final class GuardedBackend implements Backend {
     @Override
     public void addRmsNormGradient(Tensor gradient, Tensor x, Tensor weight, Tensor rstd, Tensor sum, Tensor rounded, Tensor dWeight) {
         try (var call = new KernelCall("addRmsNormGradient")) {
-            call.writes(sum);
+            call.updates(sum);
             call.writes(rounded);
-            call.writes(dWeight);
+            call.updates(dWeight);
             kernels.addRmsNormGradient(call.reads(gradient), call.reads(x), call.reads(weight), call.reads(rstd), sum, rounded, dWeight);
         }
     }
@@ -347,7 +351,7 @@ final class GuardedBackend implements Backend {
     @Override
     public void rotaryAppend(Tensor q, Tensor k, Tensor v, Tensor cos, Tensor sin, Tensor keys, Tensor values) {
         try (var call = new KernelCall("rotary positions")) {
-            call.writes(q);
+            call.updates(q);
             call.writes(keys);
             call.writes(values);
             kernels.rotaryAppend(q, call.reads(k), call.reads(v), call.reads(cos), call.reads(sin), keys, values);
@@ -403,7 +407,7 @@ final class GuardedBackend implements Backend {
     public void distillationRows(DistillationObjective objective, Tensor teacher, Tensor student, Tensor labels, double scale, Tensor losses,
             Tensor divergences) {
         try (var call = new KernelCall("distillationRows")) {
-            call.writes(student);
+            call.updates(student);
             call.writes(losses);
             call.writes(divergences);
             kernels.distillationRows(objective, call.reads(teacher), student, call.reads(labels), scale, losses, divergences);
@@ -413,7 +417,7 @@ final class GuardedBackend implements Backend {
     @Override
     public void crossEntropyRows(Tensor logits, Tensor labels, double scale, Tensor losses) {
         try (var call = new KernelCall("crossEntropyRows")) {
-            call.writes(logits);
+            call.updates(logits);
             call.writes(losses);
             kernels.crossEntropyRows(logits, call.reads(labels), scale, losses);
         }
@@ -422,9 +426,9 @@ final class GuardedBackend implements Backend {
     @Override
     public void adamW(AdamWStep step, Tensor parameter, Tensor gradient, Tensor firstMoment, Tensor secondMoment) {
         try (var call = new KernelCall("adamW")) {
-            call.writes(parameter);
-            call.writes(firstMoment);
-            call.writes(secondMoment);
+            call.updates(parameter);
+            call.updates(firstMoment);
+            call.updates(secondMoment);
             kernels.adamW(step, parameter, call.reads(gradient), firstMoment, secondMoment);
         }
     }

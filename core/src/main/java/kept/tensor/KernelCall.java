@@ -2,6 +2,7 @@ package kept.tensor;
 
 import java.util.Arrays;
 import kept.tensor.internal.MemoryReads;
+import kept.tensor.internal.SkippedMemory;
 
 /**
  * The memory checks around one kernel call. Buffers of operands and results are held, so that no other thread can free them during the call. Writes
@@ -56,12 +57,25 @@ final class KernelCall implements AutoCloseable {
             }
         }
         hold(result.storage());
-        MemoryReads.wrote(result.storage());
         if (resultCount == results.length) {
             results = Arrays.copyOf(results, 2 * resultCount);
         }
         results[resultCount++] = result;
         return result;
+    }
+
+    /**
+     * Registers a result whose elements the kernel also reads, such as a sum that it adds to.
+     *
+     * @param result the tensor that the kernel changes, or null
+     * @return the tensor itself
+     */
+    Tensor updates(Tensor result) {
+        if (result != null) {
+            SkippedMemory.checkRead(name, result);
+            MemoryReads.read(result.storage(), result);
+        }
+        return writes(result);
     }
 
     /**
@@ -89,6 +103,7 @@ final class KernelCall implements AutoCloseable {
             return null;
         }
         hold(operand.storage());
+        SkippedMemory.checkRead(name, operand);
         MemoryReads.read(operand.storage(), operand);
         for (int i = 0; i < resultCount; i++) {
             Tensor result = results[i];
@@ -134,7 +149,10 @@ final class KernelCall implements AutoCloseable {
     @Override
     public void close() {
         for (int i = 0; i < resultCount; i++) {
-            results[i].storage().countWrite();
+            Storage storage = results[i].storage();
+            storage.countWrite();
+            // Only now, because an operand may be the same memory.
+            MemoryReads.wrote(storage, results[i], storage.isFilledBy(results[i]));
         }
         if (copies != null) {
             copies.close();

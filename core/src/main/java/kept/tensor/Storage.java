@@ -24,6 +24,8 @@ final class Storage {
 
     private final Device device;
     private final Buffer buffer;
+    /** The bytes of the tensor that the memory was allocated for; the buffer may have more. */
+    private final long bytes;
     private volatile int holders;
     /** The version counter: the number of writes by kernels and copies. */
     private int version;
@@ -33,9 +35,10 @@ final class Storage {
 
     int slot;
 
-    Storage(Device device, Buffer buffer) {
+    Storage(Device device, Buffer buffer, long bytes) {
         this.device = device;
         this.buffer = buffer;
+        this.bytes = bytes;
     }
 
     Device device() {
@@ -44,6 +47,11 @@ final class Storage {
 
     long byteSize() {
         return buffer.byteSize();
+    }
+
+    /** Whether the elements of a view are all of the memory. */
+    boolean isFilledBy(Tensor view) {
+        return view.elementCount() * view.dtype().bytes() == bytes;
     }
 
     int version() {

@@ -8,6 +8,7 @@ import kept.autograd.operation.Where;
 import kept.backend.Backend;
 import kept.backend.Buffer;
 import kept.tensor.internal.Arguments;
+import kept.tensor.internal.MemoryReads;
 import kept.tensor.internal.Node;
 import kept.tensor.internal.TensorInternals;
 
@@ -70,7 +71,8 @@ public final class Tensor extends TensorCreation
         } catch (ArithmeticException e) {
             throw new ShapeException("[empty] too many bytes for a 64-bit count: %s %s".formatted(dtype.label(), shape));
         }
-        var storage = new Storage(scope.device(), scope.device().backend().allocate(bytes));
+        var storage = new Storage(scope.device(), scope.device().backend().allocate(bytes), bytes);
+        MemoryReads.allocated(storage);
         scope.add(storage);
         return new Tensor(storage, dtype, shape, shape.contiguousStrides(), 0, null);
     }

@@ -3,8 +3,12 @@ package kept.autograd;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.function.BiFunction;
 import java.util.function.UnaryOperator;
 import kept.nn.Functional;
 import kept.tensor.Device;
@@ -127,7 +131,17 @@ class ActivationCheckpointTest {
                 x -> Autograd.segmentResult(() -> x.linear(weights.get(1))).exp(),
                 x -> Autograd.segmentResult(() -> x.linear(weights.get(1))).add(x).mul(x),
                 x -> Autograd.segmentResult(() -> x.linear(weights.get(1))).reshape(-1),
-                x -> Autograd.checkpoint(Tensor::exp, Autograd.segmentResult(() -> x.linear(weights.get(1)))));
+                x -> Autograd.checkpoint(Tensor::exp, Autograd.segmentResult(() -> x.linear(weights.get(1)))),
+                x -> x.mul(Autograd.segmentResult(() -> x.linear(weights.get(1))).detach().toFloatArray()[0]),
+                x -> x.mul(Autograd.segmentResult(() -> x.linear(weights.get(1))).get(1, 2)),
+                x -> x.mul(Tensor.zeros(3, WIDTH).assign(Autograd.segmentResult(() -> x.linear(weights.get(1))))),
+                x -> x.mul(Tensor.zeros(3, WIDTH).addInPlace(Autograd.segmentResult(() -> x.linear(weights.get(1))).detach())),
+                x -> x.mul(Autograd.segmentResult(() -> x.linear(weights.get(1))).detach().addInPlace(1)),
+                x -> x.mul(Autograd.segmentResult(() -> x.linear(weights.get(1))).detach().sort(0).values()),
+                x -> {
+                    Tensor result = Autograd.segmentResult(() -> x.linear(weights.get(1)));
+                    return Autograd.checkpoint(y -> y.mul(result.detach().toFloatArray()[0]), x);
+                });
         for (UnaryOperator<Tensor> reader : readers) {
             try (var _ = Scope.open()) {
                 makeWeights();
@@ -136,6 +150,86 @@ class ActivationCheckpointTest {
                 assertThat(catchThrowable(loss::backward)).as("reader %d", readers.indexOf(reader)).isInstanceOf(TensorException.class)
                         .hasMessageContaining("which is not computed when the segment is run again");
             }
+        }
+    }
+
+    /** What a segment reads beside its operand must be the same when it is run again, however it was read and written. */
+    @Test
+    void memoryThatWouldBeOtherWhenTheSegmentIsRunAgainIsRefused() {
+        Map<String, BiFunction<Tensor, Tensor, Tensor>> segments = new LinkedHashMap<>();
+        segments.put("reads it", Tensor::mul);
+        segments.put("reads it on the host", (x, state) -> x.mul(state.get(1)));
+        segments.put("reads a part of it", (x, state) -> x.mul(state.slice(0, 2, 3)));
+        segments.put("reads it in a segment", (x, state) -> Autograd.checkpoint(y -> y.mul(state), x));
+        segments.put("writes a part, then reads it", (x, state) -> x.mul(filled(state, 2, 5)));
+        segments.put("writes an element, then reads it", (x, state) -> x.mul(state.set(5, 0)));
+        segments.put("uploads a part, then reads it", (x, state) -> {
+            state.slice(0, 0, 1).upload(MemorySegment.ofArray(new float[] {7}));
+            return x.mul(state);
+        });
+        for (var segment : segments.entrySet()) {
+            assertThat(backwardOf(segment.getValue(), false)).as("%s, which stays", segment.getKey()).isNull();
+            assertThat(backwardOf(segment.getValue(), true)).as("%s, and it is overwritten", segment.getKey())
+                    .isInstanceOf(TensorException.class).hasMessageContaining("has been overwritten since");
+        }
+    }
+
+    /** A segment that changes its own state computes something else the second time. */
+    @Test
+    void aSegmentThatChangesWhatItReadsIsRefused() {
+        List<BiFunction<Tensor, Tensor, Tensor>> segments = List.of(
+                (x, state) -> x.mul(state.addInPlace(1)),
+                (x, state) -> x.mul(state.mulInPlace(state)),
+                (x, state) -> x.mul(state.assign(state.slice(0, 0, 1))),
+                (x, state) -> x.mul(filled(state, 0, state.get(1) + 1)),
+                (x, state) -> {
+                    Tensor y = x.mul(state);
+                    state.fill(2);
+                    return y;
+                },
+                (x, state) -> Autograd.checkpoint(y -> y.mul(state.addInPlace(1)), x));
+        for (BiFunction<Tensor, Tensor, Tensor> segment : segments) {
+            assertThat(backwardOf(segment, false)).as("segment %d", segments.indexOf(segment)).isInstanceOf(TensorException.class)
+                    .hasMessageContaining("has been overwritten since");
+        }
+    }
+
+    /** Memory that a segment fills before it reads it may be used again elsewhere, such as room for intermediate results. */
+    @Test
+    void memoryThatTheSegmentFillsMayChange() {
+        List<BiFunction<Tensor, Tensor, Tensor>> segments = List.of(
+                (x, room) -> x.add(room.assign(x.detach())),
+                (x, room) -> x.mul(room.reshape(1, 3).fill(5).reshape(3)),
+                (x, room) -> {
+                    room.upload(MemorySegment.ofArray(new float[] {1, 2, 3}));
+                    return x.mul(room.get(2));
+                });
+        for (BiFunction<Tensor, Tensor, Tensor> segment : segments) {
+            assertThat(backwardOf(segment, true)).as("segment %d", segments.indexOf(segment)).isNull();
+        }
+    }
+
+    private static Tensor filled(Tensor state, int index, double value) {
+        state.slice(0, index, index + 1).fill(value);
+        return state;
+    }
+
+    /** What the backward pass of a segment throws, null for nothing; the gradient must then be that without a checkpoint. */
+    private static Throwable backwardOf(BiFunction<Tensor, Tensor, Tensor> segment, boolean overwritten) {
+        try (var _ = Scope.open()) {
+            Tensor x = Tensor.of(new float[] {1, 2, 3}).requireGradient();
+            Tensor state = Tensor.of(new float[] {3, 2, 4});
+            Tensor loss = Autograd.checkpoint(y -> segment.apply(y, state), x).sum();
+            if (overwritten) {
+                state.fill(9);
+            }
+            Throwable thrown = catchThrowable(loss::backward);
+            if (thrown == null) {
+                Tensor plain = Tensor.of(new float[] {1, 2, 3}).requireGradient();
+                segment.apply(plain, Tensor.of(new float[] {3, 2, 4})).sum().backward();
+                assertThat(x.gradient().toFloatArray()).isEqualTo(plain.gradient().toFloatArray());
+            }
+            return thrown;
         }
     }
 

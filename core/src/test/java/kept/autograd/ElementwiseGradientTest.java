@@ -142,6 +142,20 @@ class ElementwiseGradientTest {
         }
     }
 
+    /** As in PyTorch: a gradient of 0 would hide that the result is not a number. */
+    @Test
+    void theGradientPassesWhereTheResultIsNotANumber() {
+        try (var _ = Scope.open()) {
+            float nan = Float.NaN;
+            Tensor seed = Tensor.of(new float[] {3, 4, 5});
+            Tensor x = Tensor.of(new float[] {nan, 1, nan}).requireGradient();
+            Tensor y = Tensor.of(new float[] {2, nan, nan}).requireGradient();
+            assertThat(gradients(x.relu(), seed, x)).containsExactly(3, 4, 5);
+            assertThat(gradients(x.maximum(y), seed, x, y)).containsExactly(3, 4, 5, 3, 4, 5);
+            assertThat(gradients(x.minimum(y), seed, x, y)).containsExactly(3, 4, 5, 3, 4, 5);
+        }
+    }
+
     private static float[] gradients(Tensor result, Tensor seed, Tensor... leaves) {
         Autograd.backward(result, seed);
         Tensor all = Tensor.concat(0, Arrays.stream(leaves).map(Tensor::gradient).toArray(Tensor[]::new));

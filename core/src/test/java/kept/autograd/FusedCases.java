@@ -262,7 +262,7 @@ final class FusedCases {
         of("Functional.klDivergence(Tensor, Tensor)", "klDivergence").value(2, 3, 4).value(2, 3, 4).slack(4)
                 .is((x, n) -> Functional.klDivergence(x[0], x[1]), (x, n) -> {
                     References.require(x[0].shape().length > 0 && Arrays.equals(x[0].shape(), x[1].shape()));
-                    Reference terms = References.zip(x[0], x[1], (input, target) -> target > 0 ? target * (Math.log(target) - input) : 0);
+                    Reference terms = References.zip(x[0], x[1], (input, target) -> target == 0 ? 0 : target * (Math.log(target) - input));
                     return References.reduce(terms, false, References::sum).map(sum -> sum / x[0].shape()[0]);
                 });
     }

@@ -50,6 +50,35 @@ class FunctionalTest {
         }
     }
 
+    /** As PyTorch's {@code xlogy}; only a target of 0 contributes nothing, whatever the input. */
+    @Test
+    void targetsOfKlDivergenceThatAreNoProbabilitiesGiveNotANumber() {
+        try (var _ = Scope.open()) {
+            float infinity = Float.POSITIVE_INFINITY;
+            Tensor input = Tensor.of(new float[] {-1, -infinity}, 1, 2);
+            assertThat(Functional.klDivergence(input, Tensor.of(new float[] {1, 0}, 1, 2)).item()).isEqualTo(1);
+            for (float target : new float[] {Float.NaN, -0.25f}) {
+                assertThat(Functional.klDivergence(input, Tensor.of(new float[] {target, 0}, 1, 2)).item()).as("of %s", target).isNaN();
+            }
+            assertThat(Functional.klDivergence(input, Tensor.of(new float[] {1, 1}, 1, 2)).item()).isEqualTo(infinity);
+        }
+    }
+
+    /** Terms that were rounded one by one gave 0.97 where the sum is 1.05. */
+    @Test
+    void klDivergenceOfReducedPrecisionIsRoundedOnce() {
+        try (var _ = Scope.open()) {
+            for (int seed = 0; seed < 30; seed++) {
+                Tensor target = Tensor.uniform(seed, 0, 4, 3).cast(DType.BF16);
+                Tensor input = Tensor.normal(seed, 1, 4, 3).cast(DType.BF16);
+                Tensor exact = Functional.klDivergence(input.cast(DType.F64), target.cast(DType.F64));
+                Tensor seen = Functional.klDivergence(input, target);
+                assertThat(seen.dtype()).isEqualTo(DType.BF16);
+                assertThat(seen.item()).as("seed %d", seed).isEqualTo(exact.cast(DType.BF16).item());
+            }
+        }
+    }
+
     @Test
     void whatDoesNotFitIsSaid() {
         try (var _ = Scope.open()) {

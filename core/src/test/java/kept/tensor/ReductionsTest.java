@@ -70,6 +70,24 @@ class ReductionsTest {
                 .hasMessage("[logSumExp] no elements along the reduced axes of [0, 3]");
     }
 
+    /** More results than the operand's memory has elements. */
+    @Test
+    void manyResultsOfNoElements() {
+        for (DType dtype : DType.values()) {
+            Tensor empty = Tensor.full(0, dtype, Shape.of(0, 1000));
+            assertThat(empty.sum(0).toDoubleArray()).as("sum of %s", dtype).hasSize(1000).containsOnly(0);
+            assertThat(empty.any(0).toBooleanArray()).as("any of %s", dtype).hasSize(1000).containsOnly(false);
+            assertThat(empty.all(0).toBooleanArray()).as("all of %s", dtype).hasSize(1000).containsOnly(true);
+            assertThat(empty.prod(0).toDoubleArray()).as("prod of %s", dtype).hasSize(1000).containsOnly(1);
+            if (dtype.isFloating()) {
+                assertThat(empty.variance(0).toDoubleArray()).as("variance of %s", dtype).hasSize(1000).containsOnly(Double.NaN);
+                Tensor row = Tensor.full(3, dtype, Shape.of(1000)).requireGradient();
+                empty.mul(row).sum().backward();
+                assertThat(row.gradient().toDoubleArray()).as("gradient of a broadcast row of %s", dtype).hasSize(1000).containsOnly(0);
+            }
+        }
+    }
+
     @Test
     void softmaxOfLargeNumbersDoesNotOverflow() {
         Tensor large = Tensor.of(new float[] {1000, 1000, 0, -1000}, 2, 2);

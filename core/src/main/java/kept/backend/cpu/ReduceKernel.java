@@ -38,12 +38,13 @@ final class ReduceKernel {
      * @param out the result
      */
     static void reduce(Reduction reduction, Tensor x, Tensor out) {
-        if (x.dtype() == DType.F64) {
+        if (x.elementCount() == 0) {
+            // Before any view of x: the first elements of results do not exist.
+            CopyKernel.fill(out, x.dtype().isFloating() ? identity(reduction) : start(reduction, x.dtype()));
+        } else if (x.dtype() == DType.F64) {
             DoubleLoops.reduce(reduction, x, out);
         } else if (!x.dtype().isFloating()) {
             reduceIntegers(reduction, x, out);
-        } else if (x.elementCount() == 0) {
-            CopyKernel.fill(out, identity(reduction));
         } else {
             StridedIterator kept = StridedIterator.over(out, first(x, out.shape()));
             int axis = longestReducedAxis(x, out.rank());
@@ -179,6 +180,15 @@ final class ReduceKernel {
         });
     }
 
+    /** The result of a reduction of integers over no elements. */
+    private static long start(Reduction reduction, DType dtype) {
+        return switch (reduction) {
+            case SUM -> 0;
+            case MAXIMUM -> dtype == DType.I64 ? Long.MIN_VALUE : dtype == DType.I32 ? Integer.MIN_VALUE : 0;
+            case MINIMUM -> dtype == DType.I32 ? Integer.MAX_VALUE : Long.MAX_VALUE;
+        };
+    }
+
     private static void reduceIntegers(Reduction reduction, Tensor x, Tensor out) {
         MemorySegment source = Elements.segment(x);
         MemorySegment target = Elements.segment(out);
@@ -187,11 +197,7 @@ final class ReduceKernel {
             case MAXIMUM -> Math::max;
             case MINIMUM -> Math::min;
         };
-        long start = switch (reduction) {
-            case SUM -> 0;
-            case MAXIMUM -> x.dtype() == DType.I64 ? Long.MIN_VALUE : x.dtype() == DType.I32 ? Integer.MIN_VALUE : 0;
-            case MINIMUM -> x.dtype() == DType.I32 ? Integer.MAX_VALUE : Long.MAX_VALUE;
-        };
+        long start = start(reduction, x.dtype());
         StridedIterator kept = StridedIterator.over(out, first(x, out.shape()));
         StridedIterator terms = reduced(x, out.rank());
         kept.forEach((positions, count) -> {

@@ -204,15 +204,19 @@ final class SoftmaxKernel {
                 RowExponentials exponentials = new RowExponentials(width, 1f);
                 MemorySegment scratch = scratch(RowExponentials.BLOCK);
                 for (long row = first; row < end; row++) {
-                    exponentials.exponentiate(from.read(row * width, width).slice(width), width, scratch);
-                    results.setAtIndex(JAVA_FLOAT, out.offset() + row, logSumExp(exponentials));
+                    MemorySegment values = from.read(row * width, width).slice(width);
+                    exponentials.exponentiate(values, width, scratch);
+                    results.setAtIndex(JAVA_FLOAT, out.offset() + row, logSumExp(exponentials, values, width));
                 }
             }
         });
     }
 
-    private static float logSumExp(RowExponentials exponentials) {
+    private static float logSumExp(RowExponentials exponentials, MemorySegment x, int width) {
         float shift = exponentials.shift();
-        return shift == Float.POSITIVE_INFINITY ? shift : (float) (shift + StrictMath.log(exponentials.sum()));
+        // The exponentials relative to infinity are NaN, also if no element is.
+        return shift == Float.POSITIVE_INFINITY
+                ? ContiguousReduction.MAXIMUM.of(x, 0, width)
+                : (float) (shift + StrictMath.log(exponentials.sum()));
     }
 }

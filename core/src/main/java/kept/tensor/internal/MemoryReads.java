@@ -12,10 +12,21 @@ public final class MemoryReads implements AutoCloseable {
     private static final ThreadLocal<MemoryReads> CURRENT = new ThreadLocal<>();
 
     private final MemoryReads enclosing = CURRENT.get();
-    /** The version of memory that was read first; null for memory that was written first. */
+    /** Memory by its first use; null for memory whose former elements the operations cannot see. */
     private final Map<Object, Reading> readings = new IdentityHashMap<>();
 
-    private record Reading(Tensor tensor, int version) {}
+    /**
+     * Memory with elements that operations may see.
+     *
+     * @param version its version before the operations; negative if they wrote a part of it first, which they would do again
+     */
+    private record Reading(Tensor tensor, int version) {
+        private static final int WRITTEN = -1;
+
+        Reading ended() {
+            return version == WRITTEN ? new Reading(tensor, TensorInternals.version(tensor)) : this;
+        }
+    }
 
     private MemoryReads() {}
 
@@ -45,13 +56,28 @@ public final class MemoryReads implements AutoCloseable {
     }
 
     /**
-     * Records memory that an operation is about to write.
+     * Records memory that an operation has written.
      *
      * @param memory the memory that the views of the result share
+     * @param result the result
+     * @param isWhole whether it fills the memory
      */
-    public static void wrote(Object memory) {
+    public static void wrote(Object memory, Tensor result, boolean isWhole) {
         for (MemoryReads reads = CURRENT.get(); reads != null; reads = reads.enclosing) {
-            reads.readings.putIfAbsent(memory, null);
+            if (!reads.readings.containsKey(memory)) {
+                reads.readings.put(memory, isWhole ? null : new Reading(result.detach(), Reading.WRITTEN));
+            }
+        }
+    }
+
+    /**
+     * Records new memory.
+     *
+     * @param memory the memory
+     */
+    public static void allocated(Object memory) {
+        for (MemoryReads reads = CURRENT.get(); reads != null; reads = reads.enclosing) {
+            reads.readings.put(memory, null);
         }
     }
 
@@ -60,6 +86,7 @@ public final class MemoryReads implements AutoCloseable {
     public void close() {
         CURRENT.set(enclosing);
         readings.values().removeIf(reading -> reading == null || reading.tensor.isReleased());
+        readings.replaceAll((_, reading) -> reading.ended());
     }
 
     /**
