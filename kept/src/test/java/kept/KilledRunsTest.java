@@ -27,7 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
  * {@code -Dkept.thorough} kills each {@value #THOROUGH_KILLS} times instead of {@value #KILLS}; {@code -Dkept.kills=N} N times, with other seeds.
  */
 class KilledRunsTest {
-    private static final int KILLS = 5;
+    private static final int KILLS = 2;
     private static final int THOROUGH_KILLS = 26;
     private static final boolean THOROUGH = Boolean.getBoolean("kept.thorough");
     private static final int CHOSEN = Integer.getInteger("kept.kills", THOROUGH ? THOROUGH_KILLS : KILLS);

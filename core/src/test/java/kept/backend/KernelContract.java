@@ -32,6 +32,15 @@ public abstract class KernelContract {
      */
     protected abstract Device device();
 
+    /**
+     * Whether kernels run so slowly that the largest operands are left to the thorough form of the tests.
+     *
+     * @return false, except where kernels are interpreted
+     */
+    protected boolean isSlow() {
+        return false;
+    }
+
     /** Before each test. */
     @BeforeEach
     void openScope() {

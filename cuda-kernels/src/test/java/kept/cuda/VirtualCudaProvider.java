@@ -10,8 +10,9 @@ import kept.tensor.Device;
 
 /** Opens the CUDA backend on a virtual GPU under the name {@code virtual}: the same backend and the same PTX, interpreted in Java. */
 public final class VirtualCudaProvider implements BackendProvider, LaunchCounter {
-    private static final VirtualGpu GPU = VirtualGpu.open().deferring().varyingProducts()
-            .reordering(Boolean.getBoolean("kept.thorough") ? Integer.MAX_VALUE : 1);
+    private static final String DEVICE = System.getProperty("kept.test.device", "virtual");
+    private static final boolean THOROUGH = Boolean.getBoolean("kept.thorough");
+    private static final VirtualGpu GPU = VirtualGpu.open().deferring().varyingProducts().reordering(THOROUGH ? Integer.MAX_VALUE : 1);
 
     /** Called by {@link java.util.ServiceLoader}. */
     public VirtualCudaProvider() {}
@@ -22,7 +23,16 @@ public final class VirtualCudaProvider implements BackendProvider, LaunchCounter
      * @return device
      */
     public static Device testDevice() {
-        return Device.of(System.getProperty("kept.test.device", "virtual"));
+        return Device.of(DEVICE);
+    }
+
+    /**
+     * Whether contract tests leave the largest operands to their thorough form.
+     *
+     * @return true on the virtual GPU without {@code -Dkept.thorough}
+     */
+    static boolean isSlow() {
+        return DEVICE.equals("virtual") && !THOROUGH;
     }
 
     /**

@@ -8,4 +8,9 @@ class VirtualRowKernelContractTest extends RowKernelContract {
     protected Device device() {
         return VirtualCudaProvider.testDevice();
     }
+
+    @Override
+    protected boolean isSlow() {
+        return VirtualCudaProvider.isSlow();
+    }
 }

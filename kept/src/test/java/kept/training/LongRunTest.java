@@ -29,9 +29,12 @@ import kept.tensor.Device;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
-/** Two thousand steps as a run does them, with its text, its metrics, its saved states and its evaluations: nothing piles up. */
+/**
+ * Two thousand steps as a run does them, with its text, its metrics, its saved states and its evaluations: nothing piles up. {@code -Dkept.thorough}
+ * does them without activation checkpointing too.
+ */
 class LongRunTest {
     private static final int STEPS = 2000;
     private static final int WARM = 100;
@@ -55,8 +58,12 @@ class LongRunTest {
         }
     }
 
+    static List<Boolean> checkpointing() {
+        return Boolean.getBoolean("kept.thorough") ? List.of(true, false) : List.of(true);
+    }
+
     @ParameterizedTest
-    @ValueSource(booleans = {false, true})
+    @MethodSource("checkpointing")
     void heapNativeMemoryAndOpenFilesStayAsTheyAre(boolean checkpointing) throws IOException {
         Path text = Files.writeString(directory.resolve("text.txt"),
                 IntStream.range(0, 300).mapToObj(i -> "Line " + i + " tells of " + i * i + ".").collect(Collectors.joining("\n")));
